@@ -1,0 +1,1 @@
+//! Neural networks whose shapes are types.
