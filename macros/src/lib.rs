@@ -1,1 +1,36 @@
-//! The `network!` macro of the `shapewright` crate.
+//! The macros of the `shapewright` crate: `network!` and `#[derive(Parameters)]`. Use them through it.
+//!
+//! `network!` is parsed ([`parse`]), its layers are checked against what is known of the built-in ones
+//! ([`check`], [`builtin`]), and the struct with its trait implementations is written ([`expand`]). The macro
+//! knows no layer's shape arithmetic: that is const code in the library. What it can find itself it reports
+//! all at once; after an error it still emits the struct, so that the rest of the program gives no second one.
+
+mod builtin;
+mod check;
+mod derive;
+mod expand;
+mod parse;
+mod spans;
+
+use proc_macro::TokenStream;
+
+/// See `shapewright::network!`.
+#[proc_macro]
+pub fn network(input: TokenStream) -> TokenStream {
+    let definition = match syn::parse::<parse::Definition>(input) {
+        Ok(definition) => definition,
+        Err(error) => return error.into_compile_error().into(),
+    };
+    let mut errors = definition.errors.clone();
+    let network = check::check(definition, &mut errors);
+    let mut tokens = expand::expand(&network);
+    tokens.extend(errors.into_iter().map(syn::Error::into_compile_error));
+    tokens.into()
+}
+
+/// See `shapewright::Parameters`.
+#[proc_macro_derive(Parameters)]
+pub fn derive_parameters(input: TokenStream) -> TokenStream {
+    let input = syn::parse_macro_input!(input as syn::DeriveInput);
+    derive::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}

@@ -1,0 +1,122 @@
+//! What the macro knows of the built-in layers: their names and how they are written. What they compute and
+//! which shapes they take is const code in the library.
+
+/// How a built-in layer is written.
+pub struct Builtin {
+    pub name: &'static str,
+    pub sizes: Sizes,
+    /// Options, and what they set their generic argument to; it has the other value of a `bool` without them.
+    pub options: &'static [Switch],
+    /// The most constructor arguments.
+    pub arguments: usize,
+    /// Whether the layer has parameters, so that it needs a field even without a name.
+    pub has_params: bool,
+}
+
+pub enum Sizes {
+    /// Each with its name.
+    Named(&'static [Size]),
+    /// One for each axis.
+    Axes,
+}
+
+pub struct Size {
+    pub name: &'static str,
+    /// Whether it may be `_`.
+    pub inferred: bool,
+}
+
+pub struct Switch {
+    pub name: &'static str,
+    pub value: bool,
+}
+
+const fn plain(name: &'static str) -> Builtin {
+    Builtin { name, sizes: Sizes::Named(&[]), options: &[], arguments: 0, has_params: false }
+}
+
+pub const BUILTINS: &[Builtin] = &[
+    Builtin {
+        name: "Linear",
+        sizes: Sizes::Named(&[
+            Size { name: "in_features", inferred: true },
+            Size { name: "out_features", inferred: false },
+        ]),
+        options: &[Switch { name: "NoBias", value: false }],
+        arguments: 0,
+        has_params: true,
+    },
+    plain("Flatten"),
+    Builtin { sizes: Sizes::Axes, ..plain("Reshape") },
+    Builtin { arguments: 1, ..plain("Dropout") },
+    plain("Relu"),
+    plain("Tanh"),
+    plain("Sigmoid"),
+    plain("Gelu"),
+    plain("Softmax"),
+];
+
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    BUILTINS.iter().find(|builtin| builtin.name == name)
+}
+
+/// The built-in layer that a name is probably meant to be.
+///
+/// A name that goes on where a built-in one ends (`Linear2`) is taken for a layer of the user's own.
+pub fn nearest(name: &str) -> Option<&'static Builtin> {
+    let allowed = if name.len() < 7 { 1 } else { 2 };
+    BUILTINS
+        .iter()
+        .filter(|builtin| !name.starts_with(builtin.name) && name.len() >= 3)
+        .map(|builtin| {
+            let same_letters = builtin.name.eq_ignore_ascii_case(name);
+            (if same_letters { 0 } else { distance(builtin.name, name) }, builtin)
+        })
+        .filter(|&(distance, _)| distance <= allowed)
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, builtin)| builtin)
+}
+
+/// How many letters have to be changed, added, left away or swapped with their neighbour.
+pub fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let change = usize::from(a[i - 1] != b[j - 1]);
+                let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+                if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                    best = best.min(rows[i - 2][j - 2] + 1);
+                }
+                best
+            };
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{distance, nearest};
+
+    #[test]
+    fn distance_counts_edits() {
+        assert_eq!(distance("Linear", "Linear"), 0);
+        assert_eq!(distance("Linear", "Liner"), 1);
+        assert_eq!(distance("Linear", "Lienar"), 1);
+        assert_eq!(distance("Relu", "Tanh"), 4);
+    }
+
+    #[test]
+    fn near_names_are_mistakes_and_longer_ones_are_not() {
+        assert_eq!(nearest("Liner").map(|b| b.name), Some("Linear"));
+        assert_eq!(nearest("ReLU").map(|b| b.name), Some("Relu"));
+        assert_eq!(nearest("Droupot").map(|b| b.name), Some("Dropout"));
+        assert!(nearest("Linear2").is_none());
+        assert!(nearest("Scale").is_none());
+        assert!(nearest("Encoder").is_none());
+    }
+}

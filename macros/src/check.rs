@@ -1,0 +1,364 @@
+//! Checks what the macro can know of a definition, and makes of each layer what the expansion needs.
+
+use std::collections::HashMap;
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Path, Token, Visibility};
+
+use crate::builtin::{self, Builtin, Sizes};
+use crate::parse::{self, Definition, Generic};
+use crate::spans::Extent;
+
+/// A definition whose layers are understood.
+pub struct Network {
+    pub attrs: Vec<Attribute>,
+    /// `Clone` was derived. It is written by the expansion, so that cloning a box does not pass the stack.
+    pub clone: bool,
+    pub vis: Visibility,
+    pub name: Ident,
+    pub input: parse::Sizes,
+    pub output: parse::Sizes,
+    pub element: Ident,
+    pub layers: Vec<Layer>,
+}
+
+pub struct Layer {
+    pub attrs: Vec<Attribute>,
+    /// The public field, if the layer has one.
+    pub field: Option<Ident>,
+    /// The prefix of its parameters' names: the name, or the index.
+    pub key: String,
+    /// The layer as it is written, and how to call it briefly.
+    pub text: String,
+    pub brief: String,
+    pub extent: Extent,
+    pub path: TokenStream,
+    pub generics: Vec<Argument>,
+    pub config: Option<TokenStream>,
+    /// Of a layer that is not built in it is not known whether it is one.
+    pub builtin: bool,
+}
+
+/// A generic argument of a layer's type.
+pub enum Argument {
+    Given(TokenStream),
+    /// The so manieth `_`.
+    Inferred(usize),
+}
+
+pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
+    let Definition { mut attrs, vis, name, input, output, element, layers, errors: _ } = definition;
+    for sizes in [&input, &output] {
+        if sizes.sizes.len() > 4 {
+            let message = format!("a tensor has at most 4 axes, but these are {}", sizes.sizes.len());
+            errors.push(Error::new(sizes.tokens.span(), message));
+        }
+        sizes.sizes.iter().for_each(|size| whole_number(&size.to_token_stream(), errors));
+    }
+    let clone = take_derives(&mut attrs, errors);
+    let mut names = HashMap::new();
+    let mut checked: Vec<Layer> = layers
+        .into_iter()
+        .enumerate()
+        .map(|(index, layer)| check_layer(index, layer, &mut names, errors))
+        .collect();
+    if checked.is_empty() {
+        checked.push(Layer::unknown());
+    }
+    Network { attrs, clone, vis, name, input, output, element, layers: checked }
+}
+
+/// Takes `Clone` and `Copy` out of the derived traits; reports those that a network can't have.
+fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> bool {
+    let mut clone = false;
+    for attr in attrs.iter_mut() {
+        if attr.path().is_ident("repr") {
+            errors.push(Error::new(
+                attr.span(),
+                "the memory layout of a network is fixed; remove this attribute",
+            ));
+        }
+        if !attr.path().is_ident("derive") {
+            continue;
+        }
+        let mut kept = Vec::new();
+        let parsed = attr.parse_args_with(syn::punctuated::Punctuated::<Path, Token![,]>::parse_terminated);
+        for path in parsed.into_iter().flatten() {
+            match path.segments.last().map(|segment| segment.ident.to_string()).as_deref() {
+                Some("Clone" | "Copy") => clone = true,
+                Some("Default") => errors.push(Error::new(
+                    path.span(),
+                    "a network can't be made by `Default`, on the stack: remove it and use `init` or `zeros`",
+                )),
+                _ => kept.push(path),
+            }
+        }
+        *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
+    }
+    attrs.retain(|attr| !attr.path().is_ident("repr"));
+    clone
+}
+
+fn check_layer(
+    index: usize,
+    layer: parse::Layer,
+    names: &mut HashMap<String, ()>,
+    errors: &mut Vec<Error>,
+) -> Layer {
+    let text = written(&layer.tokens);
+    let plain = written(&layer.layer_tokens);
+    let extent = Extent::of(&layer.tokens);
+    for attr in &layer.attrs {
+        if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
+            errors
+                .push(Error::new(attr.span(), "a layer can't be switched off: define two networks instead"));
+        }
+    }
+    let mut known = layer.path.get_ident().map(Ident::to_string).and_then(|name| builtin::find(&name));
+    let mut path = layer.path.to_token_stream();
+    if known.is_none()
+        && let Some(ident) = layer.path.get_ident()
+        && let Some(nearest) = builtin::nearest(&ident.to_string())
+    {
+        let (found, meant) = (ident.to_string(), nearest.name);
+        let message = format!(
+            "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write `self::{found}`)"
+        );
+        errors.push(Error::new(ident.span(), message));
+        known = Some(nearest);
+        path = Ident::new(meant, ident.span()).to_token_stream();
+    }
+    let generics = match known {
+        Some(builtin) => builtin_generics(builtin, &layer, errors),
+        None => Some(own_generics(&layer, errors)),
+    };
+    let count = layer.arguments.as_ref().map_or(0, |(_, arguments)| arguments.len());
+    let mut config = layer.arguments.as_ref().map(|(tokens, _)| quote!(#path(#tokens)));
+    if let Some(builtin) = known
+        && layer.arguments.is_some()
+        && (count > builtin.arguments || count == 0)
+    {
+        let takes = match builtin.arguments {
+            0 => "takes no arguments in parentheses".to_owned(),
+            most => {
+                format!("takes {most} argument{} in parentheses, or none", if most == 1 { "" } else { "s" })
+            }
+        };
+        let message = format!("`{}` {takes}, but {count} are written", builtin.name);
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+        config = None;
+    }
+    let needs_field = layer.name.is_some() || known.is_none_or(|builtin| builtin.has_params);
+    let field = needs_field.then(|| layer.name.clone().unwrap_or_else(|| format_ident!("layer_{index}")));
+    if let Some(field) = &field
+        && names.insert(field.to_string(), ()).is_some()
+    {
+        let message = format!(
+            "two layers are called `{field}`; a layer's name is its field and its key in weight files: choose another"
+        );
+        errors.push(Error::new(field.span(), message));
+        return Layer { field: None, ..Layer::unknown() };
+    }
+    let Some(generics) = generics else {
+        return Layer { attrs: layer.attrs, field, text, ..Layer::unknown() };
+    };
+    Layer {
+        attrs: layer.attrs,
+        field,
+        key: layer.name.as_ref().map_or_else(|| index.to_string(), Ident::to_string),
+        text,
+        brief: layer.name.as_ref().map_or(plain, Ident::to_string),
+        extent,
+        path,
+        generics,
+        config,
+        builtin: known.is_some(),
+    }
+}
+
+impl Layer {
+    /// What stands in for a layer that can't be understood: it accepts and gives unknown shapes.
+    fn unknown() -> Self {
+        Layer {
+            attrs: Vec::new(),
+            field: None,
+            key: String::new(),
+            text: String::new(),
+            brief: String::new(),
+            extent: Extent::of(&TokenStream::new()),
+            path: quote!(::shapewright::emitted::Mistaken),
+            generics: Vec::new(),
+            config: None,
+            builtin: true,
+        }
+    }
+}
+
+/// The generic arguments of a built-in layer; `None` if its shape can't be known.
+fn builtin_generics(
+    builtin: &Builtin,
+    layer: &parse::Layer,
+    errors: &mut Vec<Error>,
+) -> Option<Vec<Argument>> {
+    let before = errors.len();
+    let mut generics = Vec::new();
+    let mut inferred = 0;
+    let mut size = |generic: &Generic, generics: &mut Vec<Argument>, errors: &mut Vec<Error>| match generic {
+        Generic::Infer(_) => {
+            generics.push(Argument::Inferred(inferred));
+            inferred += 1;
+        }
+        Generic::Other(tokens) => {
+            whole_number(tokens, errors);
+            generics.push(Argument::Given(quote_spanned!(tokens.span()=> { #tokens })));
+        }
+    };
+    let name = builtin.name;
+    let Sizes::Named(sizes) = &builtin.sizes else {
+        let axes = layer.generics.len();
+        if axes == 0 || axes > 4 {
+            let message = format!("`{name}` takes 1 to 4 sizes, one for each axis, but {axes} are written");
+            errors.push(Error::new(layer.layer_tokens.span(), message));
+            return None;
+        }
+        generics.push(Argument::Given(quote!({ #axes })));
+        layer.generics.iter().for_each(|generic| size(generic, &mut generics, errors));
+        return (errors.len() == before).then_some(generics);
+    };
+    let is_option =
+        |generic: &Generic| matches!(generic, Generic::Other(tokens) if option(builtin, tokens).is_some());
+    let written = layer.generics.iter().take(sizes.len()).take_while(|generic| !is_option(generic)).count();
+    if written < sizes.len() {
+        let names = sizes.iter().map(|size| size.name).collect::<Vec<_>>().join(", ");
+        let message = format!("`{name}` is missing its {}: write `{name}<{names}>`", sizes[written].name);
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+        return None;
+    }
+    for (generic, Size { name: size_name, inferred }) in layer.generics.iter().zip(*sizes) {
+        if let Generic::Infer(underscore) = generic
+            && !inferred
+        {
+            let message = format!("the {size_name} of `{name}` are not fixed by its input: write a number");
+            errors.push(Error::new(underscore.span(), message));
+        }
+        size(generic, &mut generics, errors);
+    }
+    let mut values: Vec<Option<bool>> = vec![None; builtin.options.len()];
+    for generic in &layer.generics[sizes.len()..] {
+        let tokens = match generic {
+            Generic::Infer(underscore) => underscore.to_token_stream(),
+            Generic::Other(tokens) => tokens.clone(),
+        };
+        match option(builtin, &tokens) {
+            None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens))),
+            Some(index) if values[index].is_some() => {
+                let message =
+                    format!("the option `{}` of `{name}` is given twice", builtin.options[index].name);
+                errors.push(Error::new(tokens.span(), message));
+            }
+            Some(index) => values[index] = Some(builtin.options[index].value),
+        }
+    }
+    for (value, option) in values.into_iter().zip(builtin.options) {
+        let value = value.unwrap_or(!option.value);
+        generics.push(Argument::Given(quote!(#value)));
+    }
+    Some(generics)
+}
+
+use crate::builtin::Size;
+
+fn option(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
+    let text = tokens.to_string();
+    builtin.options.iter().position(|option| option.name == text)
+}
+
+fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
+    let (name, found) = (builtin.name, written(tokens));
+    let Some(nearest) = builtin.options.iter().min_by_key(|option| builtin::distance(option.name, &found))
+    else {
+        return match &builtin.sizes {
+            Sizes::Named([]) => {
+                format!("`{name}` takes nothing between `<` and `>`, but `{found}` is written")
+            }
+            _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
+        };
+    };
+    if builtin::distance(nearest.name, &found) <= 3 {
+        return format!("`{name}` has no option `{found}`; did you mean `{}`?", nearest.name);
+    }
+    let all =
+        builtin.options.iter().map(|option| format!("`{}`", option.name)).collect::<Vec<_>>().join(", ");
+    format!("`{name}` has no option `{found}`; its options are {all}")
+}
+
+/// The generic arguments of a layer of the user's own: as they are written.
+fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Vec<Argument> {
+    let mut inferred = 0;
+    let argument = |generic: &Generic| match generic {
+        Generic::Infer(_) => {
+            inferred += 1;
+            Argument::Inferred(inferred - 1)
+        }
+        Generic::Other(tokens) => {
+            whole_number(tokens, errors);
+            // Types as they are, everything else as a constant expression.
+            let is_type = syn::parse2::<syn::GenericArgument>(tokens.clone()).is_ok();
+            Argument::Given(if is_type {
+                tokens.clone()
+            } else {
+                quote_spanned!(tokens.span()=> { #tokens })
+            })
+        }
+    };
+    layer.generics.iter().map(argument).collect()
+}
+
+/// Reports a literal that can't be a size.
+fn whole_number(tokens: &TokenStream, errors: &mut Vec<Error>) {
+    let Ok(Expr::Lit(ExprLit { lit, .. })) = syn::parse2(tokens.clone()) else { return };
+    let what = match lit {
+        Lit::Int(_) | Lit::Bool(_) | Lit::Char(_) => return,
+        Lit::Float(_) => "a float",
+        _ => "not a number",
+    };
+    let message = format!("a size is a whole number, but `{tokens}` is {what}");
+    errors.push(Error::new(tokens.span(), message));
+}
+
+/// Tokens as a person would write them.
+pub fn written(tokens: &TokenStream) -> String {
+    let mut text = String::new();
+    let mut after = String::new();
+    for token in tokens.clone() {
+        let (spaced, piece) = match &token {
+            TokenTree::Punct(punct) => match punct.as_char() {
+                ',' => (", ", ",".to_owned()),
+                ':' if after != ":" && punct.spacing() == proc_macro2::Spacing::Alone => {
+                    (": ", ":".to_owned())
+                }
+                '*' | '+' | '/' | '%' | '-' => {
+                    text.push(' ');
+                    (" ", punct.as_char().to_string())
+                }
+                other => ("", other.to_string()),
+            },
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::Brace => ("{ ", " }"),
+                    Delimiter::None => ("", ""),
+                };
+                ("", format!("{open}{}{close}", written(&group.stream())))
+            }
+            other => ("", other.to_string()),
+        };
+        text.push_str(&piece);
+        text.push_str(spaced.trim_start_matches([',', ':']));
+        after = piece;
+    }
+    text.trim().to_owned()
+}

@@ -1,0 +1,454 @@
+//! Writes a checked network: the struct, and in a `const _` the constants that carry its shapes and the
+//! implementations of the library's traits.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Ident, LitStr, parse_quote};
+
+use crate::check::{Argument, Layer, Network, written};
+use crate::spans::{Extent, ours};
+
+/// The index of the padding as a field.
+const PADDING: usize = usize::MAX;
+
+pub fn expand(network: &Network) -> TokenStream {
+    let structure = structure(network);
+    let steps: Vec<Step> = (0..network.layers.len()).map(|index| Step::new(network, index)).collect();
+    let shapes: TokenStream = steps.iter().map(Step::shapes).collect();
+    let ends = ends(network, &steps);
+    let parameters = parameters(network, &steps);
+    let layer = layer(network, &steps);
+    let compute = compute(network, &steps);
+    let trait_impl = trait_impl(network, &steps);
+    quote! {
+        #structure
+
+        #[allow(unused_braces, clippy::all, clippy::pedantic, clippy::nursery)]
+        const _: () = {
+            use ::shapewright::emitted as __sw;
+            #[allow(unused_imports)]
+            use __sw::NotALayer as _;
+            #ends
+            #shapes
+            #parameters
+            #layer
+            #compute
+            #trait_impl
+        };
+    }
+}
+
+/// The names of the constants and types that belong to one layer.
+struct Step<'a> {
+    layer: &'a Layer,
+    index: usize,
+    element: &'a Ident,
+    /// What comes before: "`Relu` before it gives".
+    source: String,
+    fit: Ident,
+    dims_in: Ident,
+    dims_out: Ident,
+    shape_in: Ident,
+    shape_out: Ident,
+    /// The layer's type, and the type that is called: a stand-in after a mistake.
+    own: Ident,
+    called: Ident,
+    config: Ident,
+}
+
+impl<'a> Step<'a> {
+    fn new(network: &'a Network, index: usize) -> Self {
+        let source = match index.checked_sub(1) {
+            None => "the network's input is".to_owned(),
+            Some(before) => format!("`{}` before it gives", network.layers[before].brief),
+        };
+        Step {
+            layer: &network.layers[index],
+            index,
+            element: &network.element,
+            source,
+            fit: format_ident!("__FIT{index}"),
+            dims_in: format_ident!("__DIMS{index}"),
+            dims_out: format_ident!("__DIMS{}", index + 1),
+            shape_in: format_ident!("__Shape{index}"),
+            shape_out: format_ident!("__Shape{}", index + 1),
+            own: format_ident!("__Layer{index}"),
+            called: format_ident!("__Called{index}"),
+            config: format_ident!("__CONFIG{index}"),
+        }
+    }
+
+    /// The layer's type, with what each `_` becomes.
+    fn with(&self, inferred: impl Fn(usize) -> TokenStream) -> TokenStream {
+        let Layer { path, generics, .. } = self.layer;
+        if generics.is_empty() {
+            return path.clone();
+        }
+        let generics = generics.iter().map(|generic| match generic {
+            Argument::Given(tokens) => tokens.clone(),
+            Argument::Inferred(position) => inferred(*position),
+        });
+        quote!(#path<#(#generics),*>)
+    }
+
+    /// The shape that comes out, the layer's type without `_`, and the check of both.
+    fn shapes(&self) -> TokenStream {
+        let Step {
+            index,
+            element,
+            source,
+            fit,
+            dims_in,
+            dims_out,
+            shape_in,
+            shape_out,
+            own,
+            called,
+            config,
+            ..
+        } = self;
+        let Extent { first, .. } = self.layer.extent;
+        let asked = format_ident!("__Asked{index}");
+        let asked_type = self.with(|_| quote!({ __sw::INFER }));
+        let own_type = self.with(|position| quote!({ #fit.inferred(#position) }));
+        let (asked_type, own_type, known) = if self.layer.builtin {
+            (asked_type, own_type, quote!())
+        } else {
+            // A type that lacks one of the traits is replaced, and the trait asked for once.
+            let asked_type = quote!(<__sw::Known<{ <__sw::Probe<#asked_type, #shape_in, __sw::UnknownShape, #element>>::FITS }, #asked_type> as __sw::Choose>::Layer);
+            let own_known = quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER);
+            let own_chosen = quote!(<__sw::Known<{ #own_known }, #own_type> as __sw::Choose>::Layer);
+            let plain_asked = self.with(|_| quote!({ __sw::INFER }));
+            let known = quote_spanned! {first=>
+                const _: () = __sw::require_fits::<#plain_asked, #shape_in>();
+                const _: () = __sw::require_layer::<<__sw::Known<{ <__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::FITS }, #own_type> as __sw::Choose>::Layer, #element>();
+            };
+            (asked_type, own_chosen, known)
+        };
+        let compute_known = if self.layer.builtin {
+            quote!(true)
+        } else {
+            quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES)
+        };
+        let require_compute = if self.layer.builtin {
+            quote!()
+        } else {
+            quote_spanned! {first=>
+                const _: () = __sw::require_compute::<<__sw::Gate<{ #fit.is_fine() }, #own> as __sw::Gated>::Layer, #shape_in, #shape_out, #element>();
+            }
+        };
+        let text = LitStr::new(&self.layer.text, Span::call_site());
+        let place = quote!(__sw::Place { layer: #text, source: #source });
+        let report = self.layer.extent.call(quote!(__sw::report), quote!(&#fit, #place, #dims_in));
+        let config_value = match &self.layer.config {
+            Some(value) => value.clone(),
+            None => quote!(<<#own as __sw::Layer<#element>>::Config as __sw::Configuration>::DEFAULT),
+        };
+        quote_spanned! {first=>
+            type #asked = #asked_type;
+            const #fit: __sw::Fit = <#asked as __sw::Fits<#shape_in>>::FIT;
+            const _: () = #report;
+            const #dims_out: __sw::Dims = #fit.output();
+            type #shape_out = <__sw::Sizes<
+                { #dims_out.rank() }, { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
+            > as __sw::ToShape>::Shape;
+            #known
+            type #own = #own_type;
+            #require_compute
+            type #called = <__sw::Gate<{ #fit.is_fine() && #compute_known }, #own> as __sw::Gated>::Layer;
+            const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
+        }
+    }
+
+    fn params_type(&self) -> TokenStream {
+        let Step { own, element, .. } = self;
+        quote!(<#own as __sw::Layer<#element>>::Params)
+    }
+
+    /// A reference to the layer's parameters in a value of the network's type.
+    fn params(&self, value: &TokenStream, reference: &TokenStream) -> TokenStream {
+        match &self.layer.field {
+            Some(field) => quote!(#reference #value.#field),
+            None => quote!(#reference ()),
+        }
+    }
+}
+
+/// The struct that the user sees.
+fn structure(network: &Network) -> TokenStream {
+    let Network { attrs, vis, name, input, output, element, layers, clone, .. } = network;
+    let mut doc = format!(
+        "\n\n# Layers\nFrom `{}` to `{}`, numbers of `{element}`. `{name}::summary()` prints the table with the shapes \
+         between the layers, parameters, multiply-adds and bytes.\n\n| | field | layer |\n|---|---|---|\n",
+        written(&input.tokens),
+        written(&output.tokens)
+    );
+    for (index, layer) in layers.iter().enumerate() {
+        let field = layer.field.as_ref().map(|field| format!("`{field}`")).unwrap_or_default();
+        let written = layer.text.split_once(": ").map_or(layer.text.as_str(), |(_, layer)| layer);
+        doc.push_str(&format!("| {index} | {field} | `{written}` |\n"));
+    }
+    let fields = layers.iter().enumerate().filter_map(|(index, layer)| {
+        let (attrs, field) = (&layer.attrs, layer.field.as_ref()?);
+        let doc = (!attrs.iter().any(|attr| attr.path().is_ident("doc"))).then(|| {
+            let text = format!("The parameters of `{}`.", layer.text);
+            quote!(#[doc = #text])
+        });
+        let span = ours(field.span());
+        Some(quote_spanned! {span=>
+            #(#attrs)*
+            #doc
+            pub #field: <#name as ::shapewright::emitted::Field<#index>>::Params
+        })
+    });
+    let clone = clone.then(|| {
+        quote! {
+            impl ::core::clone::Clone for #name {
+                #[inline]
+                fn clone(&self) -> Self {
+                    *self
+                }
+            }
+            /// A network that can be cloned is also `Copy`: cloning a `Box` of it then copies from heap to
+            /// heap and does not pass the stack.
+            impl ::core::marker::Copy for #name {}
+        }
+    });
+    quote! {
+        #(#attrs)*
+        #[doc = #doc]
+        #[repr(C, align(64))]
+        #vis struct #name {
+            #(#fields,)*
+            _padding: <#name as ::shapewright::emitted::Field<#PADDING>>::Params,
+        }
+        #clone
+    }
+}
+
+/// The shapes of input and output, and the check of what is declared.
+fn ends(network: &Network, steps: &[Step]) -> TokenStream {
+    let name = network.name.to_string();
+    let shape = |sizes: &crate::parse::Sizes| {
+        let rank = format_ident!("Rank{}", sizes.sizes.len().min(4));
+        let sizes = sizes.sizes.iter().take(4);
+        quote!(__sw::#rank<#({ #sizes }),*>)
+    };
+    let (input, output) = (shape(&network.input), shape(&network.output));
+    let (input_extent, output_extent) =
+        (Extent::of(&network.input.tokens), Extent::of(&network.output.tokens));
+    let check_input =
+        input_extent.call(quote!(__sw::report_empty), quote!(#name, "input", <__Input as __sw::Shape>::DIMS));
+    let declared = quote!(<__Output as __sw::Shape>::DIMS);
+    let check_output_empty =
+        output_extent.call(quote!(__sw::report_empty), quote!(#name, "output", #declared));
+    let last = &steps[steps.len() - 1];
+    let (given, text) = (&last.dims_out, &last.layer.text);
+    let check_output = output_extent
+        .call(quote!(__sw::report_output), quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given));
+    quote! {
+        type __Input = #input;
+        type __Output = #output;
+        type __Shape0 = __Input;
+        const __DIMS0: __sw::Dims = <__Input as __sw::Shape>::DIMS;
+        const _: () = #check_input;
+        const _: () = #check_output_empty;
+        const _: () = #check_output;
+    }
+}
+
+/// The fields' types and the struct as one block of numbers.
+fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
+    let Network { name, element, .. } = network;
+    let with_field: Vec<&Step> = steps.iter().filter(|step| step.layer.field.is_some()).collect();
+    let types: Vec<_> = with_field.iter().map(|step| step.params_type()).collect();
+    let indices = with_field.iter().map(|step| step.index);
+    let fields: Vec<_> = with_field.iter().map(|step| &step.layer.field).collect();
+    let keys: Vec<_> = with_field.iter().map(|step| &step.layer.key).collect();
+    quote! {
+        #(impl __sw::Field<#indices> for #name {
+            type Params = #types;
+        })*
+
+        const __LEN: usize = 0 #(+ <#types as __sw::Parameters<#element>>::LEN)*;
+        /// How many numbers fill the last 64 bytes.
+        const __PADDING: usize = __sw::padding::<#element>(__LEN);
+        impl __sw::Field<#PADDING> for #name {
+            type Params = [#element; __PADDING];
+        }
+
+        // SAFETY: the struct is `repr(C)`, all its fields are parameters, and the padding fills it up to its
+        // alignment, as the assertion in `LEN` says.
+        unsafe impl __sw::Parameters<#element> for #name {
+            const LEN: usize = {
+                let len = __LEN + __PADDING;
+                assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<#name>());
+                len
+            };
+            const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
+
+            fn visit<'a>(&'a self, name: &str, visitor: &mut dyn ::core::ops::FnMut(&str, &[usize], &'a [#element])) {
+                #(__sw::Parameters::<#element>::visit(&self.#fields, &__sw::join(name, #keys), visitor);)*
+            }
+
+            fn visit_mut<'a>(
+                &'a mut self,
+                name: &str,
+                visitor: &mut dyn ::core::ops::FnMut(&str, &[usize], &'a mut [#element]),
+            ) {
+                #(__sw::Parameters::<#element>::visit_mut(&mut self.#fields, &__sw::join(name, #keys), visitor);)*
+            }
+        }
+    }
+}
+
+/// The network as a layer: which shape it takes and how its parameters begin.
+fn layer(network: &Network, steps: &[Step]) -> TokenStream {
+    let Network { name, element, .. } = network;
+    let initialize = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
+        let (own, config, field) = (&step.own, &step.config, &step.layer.field);
+        quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut params.#field, rng);)
+    });
+    quote! {
+        impl<__In: __sw::Shape> __sw::Fits<__In> for #name {
+            const FIT: __sw::Fit = __sw::Fit::takes(
+                <__Input as __sw::Shape>::DIMS,
+                <__In as __sw::Shape>::DIMS,
+                <__Output as __sw::Shape>::DIMS,
+            );
+        }
+
+        impl __sw::Layer<#element> for #name {
+            type Config = ();
+            type Params = Self;
+
+            fn initialize<R: __sw::Rng + ?::core::marker::Sized>(_: &(), params: &mut Self, rng: &mut R) {
+                #(#initialize)*
+                let _ = (params, rng);
+            }
+        }
+    }
+}
+
+/// Forward and backward: the layers in a straight line.
+fn compute(network: &Network, steps: &[Step]) -> TokenStream {
+    let Network { name, element, .. } = network;
+    let count = steps.len();
+    let stages = steps.iter().map(|Step { called, shape_in, shape_out, .. }| {
+        quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
+    });
+    let in_context = |index: usize| quote!(&cx.layer(#index));
+    let call = |step: &Step, context: TokenStream, extra: TokenStream| {
+        let Step { called, shape_in, shape_out, index, config, .. } = step;
+        let params = step.params(&quote!(params), &quote!(&));
+        quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra #context);)
+    };
+    let inference = steps.iter().map(|step| call(step, quote!(cx), quote!()));
+    let training = steps.iter().map(|step| call(step, in_context(step.index), quote!()));
+    let backward = steps.iter().rev().map(|step| call(step, in_context(step.index), quote!()));
+    let gradients = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
+        let gradient = step.params(&quote!(gradient), &quote!(&mut));
+        call(step, in_context(step.index), quote!(#gradient,))
+    });
+    let (x, y) = (quote!(&[__sw::Tensor<__Input, #element>]), quote!(&[__sw::Tensor<__Output, #element>]));
+    let (x_mut, y_mut) =
+        (quote!(&mut [__sw::Tensor<__Input, #element>]), quote!(&mut [__sw::Tensor<__Output, #element>]));
+    quote! {
+        const __PLAN: __sw::Plan<#count> = __sw::Plan::new([#(#stages),*]);
+
+        impl __sw::Compute<__Input, __Output, #element> for #name {
+            const READS_OUTPUT: bool = __PLAN.reads_output;
+            const GIVES: __sw::Gives = __PLAN.gives;
+            const OVERWRITES: bool = true;
+            const MULTIPLY_ADDS: usize = __PLAN.multiply_adds;
+            const CACHE: usize = __PLAN.cache;
+            const SCRATCH: usize = __PLAN.scratch();
+
+            #[inline]
+            fn forward(
+                _: &(),
+                params: &Self,
+                x: #x,
+                y: #y_mut,
+                scratch: &mut [#element],
+                cx: &__sw::Context<#element>,
+            ) {
+                let mut run = __sw::Inference::new(&__PLAN, x, y, scratch);
+                #(#inference)*
+                let _ = (params, cx, &mut run);
+            }
+
+            fn forward_train(
+                _: &(),
+                params: &Self,
+                x: #x,
+                y: #y_mut,
+                cache: __sw::Slab<'_, #element>,
+                cx: &__sw::Context<#element>,
+            ) {
+                let mut run = __sw::Training::new(&__PLAN, x, y, cache);
+                #(#training)*
+                let _ = (params, cx, &mut run);
+            }
+
+            fn backward_input(
+                _: &(),
+                params: &Self,
+                x: #x,
+                y: #y,
+                cache: __sw::Slab<'_, #element>,
+                dy: #y_mut,
+                dx: ::core::option::Option<#x_mut>,
+                cx: &__sw::Context<#element>,
+            ) {
+                let mut run = __sw::Backward::new(&__PLAN, x, y, cache, dy, dx);
+                #(#backward)*
+                let _ = (params, cx, &mut run);
+            }
+
+            fn backward_params(
+                _: &(),
+                params: &Self,
+                x: #x,
+                y: #y,
+                cache: __sw::Slab<'_, #element>,
+                dy: #y,
+                gradient: &mut Self,
+                cx: &__sw::Context<#element>,
+            ) {
+                let mut run = __sw::Gradients::new(&__PLAN, x, y, cache, dy);
+                #(#gradients)*
+                let _ = (params, cx, gradient, &mut run);
+            }
+        }
+    }
+}
+
+/// The network as a network.
+fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
+    let Network { name, element, .. } = network;
+    let title = name.to_string();
+    let layers = steps.iter().map(|step| {
+        let Step { called, shape_in, shape_out, dims_out, .. } = step;
+        let (text, params) = (&step.layer.text, step.params_type());
+        quote! {
+            __sw::LayerSummary {
+                layer: #text,
+                output: #dims_out,
+                params: <#params as __sw::Parameters<#element>>::COUNT,
+                macs: <#called as __sw::Compute<#shape_in, #shape_out, #element>>::MULTIPLY_ADDS,
+            }
+        }
+    });
+    let element: syn::Type = parse_quote!(#element);
+    quote! {
+        impl __sw::Network for #name {
+            type Element = #element;
+            type Input = __Input;
+            type Output = __Output;
+            type Ends = <__sw::EndsIn<{ __PLAN.gives as usize }> as __sw::End>::Ends;
+            const NAME: &'static str = #title;
+            const LAYERS: &'static [__sw::LayerSummary] = &[#(#layers),*];
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The syntax of `network!`.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Error, Expr, Ident, Path, Result, Token, Visibility, braced, bracketed, parenthesized};
+
+/// `pub struct Net: [4] -> [3] as f64 { .. }`
+pub struct Definition {
+    pub attrs: Vec<Attribute>,
+    pub vis: Visibility,
+    pub name: Ident,
+    pub input: Sizes,
+    pub output: Sizes,
+    /// `f32` or `f64`.
+    pub element: Ident,
+    pub layers: Vec<Layer>,
+    /// What is wrong inside the braces.
+    pub errors: Vec<Error>,
+}
+
+/// `[28, 28, 1]`
+pub struct Sizes {
+    pub tokens: TokenStream,
+    pub sizes: Vec<Expr>,
+}
+
+/// `fc: Linear<_, 128>` or `Dropout(0.5)`
+pub struct Layer {
+    pub attrs: Vec<Attribute>,
+    pub name: Option<Ident>,
+    pub path: Path,
+    pub generics: Vec<Generic>,
+    pub arguments: Option<(TokenStream, Vec<Expr>)>,
+    /// The layer without its attributes, as the user wrote it.
+    pub tokens: TokenStream,
+    /// The layer's type and arguments, without its name.
+    pub layer_tokens: TokenStream,
+}
+
+/// What stands between the angle brackets of a layer.
+pub enum Generic {
+    /// `_`
+    Infer(Token![_]),
+    /// A size, an option or a type: the layer knows which.
+    Other(TokenStream),
+}
+
+impl Parse for Definition {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        input.parse::<Token![struct]>()?;
+        let name: Ident = input.parse()?;
+        if input.peek(Token![<]) {
+            return Err(input.error(format!(
+                "a network has no generic parameters: its sizes are numbers or constants, and its number type is \
+                 chosen after the shapes: `{name}: [..] -> [..] as f64`"
+            )));
+        }
+        if !input.peek(Token![:]) {
+            return Err(input.error(format!(
+                "expected the shapes of the network's input and output: `struct {name}: [4] -> [3] {{ .. }}`"
+            )));
+        }
+        input.parse::<Token![:]>()?;
+        let input_sizes = input.parse()?;
+        input.parse::<Token![->]>()?;
+        let output = input.parse()?;
+        let element = if input.parse::<Option<Token![as]>>()?.is_some() {
+            let element: Ident = input.parse()?;
+            if element != "f32" && element != "f64" {
+                let message = format!("`{element}` is no number type of networks; write `f32` or `f64`");
+                return Err(Error::new(element.span(), message));
+            }
+            element
+        } else {
+            Ident::new("f32", proc_macro2::Span::call_site())
+        };
+        let body;
+        let braces = braced!(body in input);
+        let mut errors = Vec::new();
+        let layers = match body.call(layers) {
+            Ok(layers) => layers,
+            Err(error) => {
+                errors.push(error);
+                // The rest has been reported or can't be read.
+                body.parse::<TokenStream>()?;
+                Vec::new()
+            }
+        };
+        if layers.is_empty() && errors.is_empty() {
+            let message =
+                format!("`{name}` has no layers; a network has at least one, such as `Linear<_, 10>`");
+            errors.push(Error::new(braces.span.join(), message));
+        }
+        Ok(Definition { attrs, vis, name, input: input_sizes, output, element, layers, errors })
+    }
+}
+
+impl Parse for Sizes {
+    fn parse(input: ParseStream) -> Result<Self> {
+        if !input.peek(syn::token::Bracket) {
+            return Err(input.error("expected a shape in brackets, such as `[784]` or `[28, 28, 1]`"));
+        }
+        let tokens = input.fork().parse::<TokenTree>()?.to_token_stream();
+        let content;
+        bracketed!(content in input);
+        let sizes: Punctuated<Expr, Token![,]> = Punctuated::parse_terminated(&content)?;
+        Ok(Sizes { tokens, sizes: sizes.into_iter().collect() })
+    }
+}
+
+fn layers(input: ParseStream) -> Result<Vec<Layer>> {
+    let layers: Punctuated<Layer, Token![,]> = Punctuated::parse_terminated(input)?;
+    Ok(layers.into_iter().collect())
+}
+
+impl Parse for Layer {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let begin = input.fork();
+        let name = if input.peek(Ident) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
+            let name = input.parse()?;
+            input.parse::<Token![:]>()?;
+            Some(name)
+        } else {
+            None
+        };
+        if !(input.peek(Ident)
+            || input.peek(Token![::])
+            || input.peek(Token![crate])
+            || input.peek(Token![self])
+            || input.peek(Token![super]))
+        {
+            return Err(input.error("expected a layer, such as `Relu` or `fc: Linear<_, 10>`"));
+        }
+        let layer_begin = input.fork();
+        let path = Path::parse_mod_style(input)?;
+        let generics = if input.peek(Token![<]) { generics(input)? } else { Vec::new() };
+        let arguments = if input.peek(syn::token::Paren) {
+            let content;
+            parenthesized!(content in input);
+            let tokens: TokenStream = content.parse()?;
+            let arguments = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone())?;
+            Some((tokens, arguments.into_iter().collect()))
+        } else {
+            None
+        };
+        if !input.is_empty() && !input.peek(Token![,]) {
+            return Err(input.error("expected `,` between two layers"));
+        }
+        let tokens = between(&begin, input);
+        let layer_tokens = between(&layer_begin, input);
+        Ok(Layer { attrs, name, path, generics, arguments, tokens, layer_tokens })
+    }
+}
+
+/// `<_, 128, NoBias>`
+fn generics(input: ParseStream) -> Result<Vec<Generic>> {
+    input.parse::<Token![<]>()?;
+    let mut generics = Vec::new();
+    while !input.peek(Token![>]) {
+        generics.push(generic(input)?);
+        if !input.peek(Token![>]) {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    // One character of `>>`, should it ever be followed by another.
+    input.parse::<Token![>]>()?;
+    Ok(generics)
+}
+
+fn generic(input: ParseStream) -> Result<Generic> {
+    if input.peek(Token![_]) {
+        return Ok(Generic::Infer(input.parse()?));
+    }
+    let (mut tokens, mut depth) = (TokenStream::new(), 0);
+    while !(depth == 0 && (input.peek(Token![,]) || input.peek(Token![>]))) {
+        let token: TokenTree = input.parse()?;
+        match &token {
+            TokenTree::Punct(p) if p.as_char() == '<' => depth += 1,
+            TokenTree::Punct(p) if p.as_char() == '>' => depth -= 1,
+            _ => {}
+        }
+        tokens.extend([token]);
+    }
+    if tokens.is_empty() {
+        return Err(input.error("expected a size, `_` or an option"));
+    }
+    Ok(Generic::Other(tokens))
+}
+
+/// The tokens from one position of a stream to a later one.
+fn between(begin: ParseStream, end: ParseStream) -> TokenStream {
+    let (mut cursor, end) = (begin.cursor(), end.cursor());
+    let mut tokens = TokenStream::new();
+    while cursor < end {
+        let Some((token, next)) = cursor.token_tree() else { break };
+        tokens.extend([token]);
+        cursor = next;
+    }
+    tokens
+}

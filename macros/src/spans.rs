@@ -1,0 +1,41 @@
+//! Where errors point to.
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::ToTokens;
+
+/// The first and last token of what the user wrote, as spans for code that the macro makes: located there,
+/// but not the user's own, so that lints leave it alone.
+#[derive(Clone, Copy)]
+pub struct Extent {
+    pub first: Span,
+    pub last: Span,
+}
+
+impl Extent {
+    pub fn of(tokens: &impl ToTokens) -> Self {
+        let mut tokens = tokens.to_token_stream().into_iter();
+        let first = tokens.next().map_or_else(Span::call_site, |token| token.span());
+        let last = tokens.last().map_or(first, |token| token.span());
+        Extent { first: ours(first), last: ours(last) }
+    }
+
+    /// `path(arguments)`, such that an error in the call underlines the whole extent.
+    pub fn call(self, path: TokenStream, arguments: TokenStream) -> TokenStream {
+        let mut call: TokenStream = path
+            .into_iter()
+            .map(|mut token| {
+                token.set_span(self.first);
+                token
+            })
+            .collect();
+        let mut group = Group::new(proc_macro2::Delimiter::Parenthesis, arguments);
+        group.set_span(self.last);
+        call.extend([TokenTree::Group(group)]);
+        call
+    }
+}
+
+/// A span of the macro's own at the place of one of the user's.
+pub fn ours(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}

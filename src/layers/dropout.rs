@@ -1,0 +1,95 @@
+//! Dropout.
+
+use rand::Rng;
+
+use crate::memory::flatten_mut;
+use crate::network::{Compute, Configuration, Context, Fit, Fits, Flow, Layer};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// While training, sets each number to zero with this probability and multiplies the others by
+/// `1 / (1 - p)`; during inference it does nothing. `Dropout` alone is `Dropout(0.5)`.
+///
+/// PyTorch's `nn.Dropout`; Srivastava et al., 2014. What is dropped depends on the workspace's seed and the
+/// step, not on the number of threads.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Noisy: [4] -> [4] { Dropout(0.5) } }
+/// let (net, mut workspace) = (Noisy::zeros(), Noisy::workspace());
+/// let x = Tensor1::from([1.0, 1.0, 1.0, 1.0]);
+/// assert_eq!(net.forward(&x), x);
+/// let batch = [x];
+/// let pass = net.forward_train(&batch, &mut workspace);
+/// assert!(pass.outputs()[0].iter().all(|&y| y == 0.0 || y == 2.0));
+/// ```
+///
+/// A probability outside 0 to 1 is a compile error:
+///
+/// ```compile_fail
+/// use shapewright::prelude::*;
+/// network! { struct Wrong: [4] -> [4] { Dropout(1.5) } }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    probability: f64,
+}
+
+/// A [`Dropout`] layer with this probability.
+///
+/// # Panics
+/// If the probability is not between 0 and 1.
+#[allow(non_snake_case)]
+pub const fn Dropout(probability: f64) -> Dropout {
+    assert!(probability >= 0.0 && probability <= 1.0, "the probability of `Dropout` lies between 0 and 1");
+    Dropout { probability }
+}
+
+impl Configuration for Dropout {
+    const DEFAULT: Self = Dropout(0.5);
+}
+
+impl Dropout {
+    /// Applies the mask of this step: the same in forward and backward.
+    fn apply<S: Shape, T: Element>(&self, samples: &mut [Tensor<S, T>], cx: &Context<T>) {
+        if self.probability == 0.0 {
+            return;
+        }
+        // A draw of 32 bits below the threshold drops.
+        let threshold = (self.probability * 4_294_967_296.0) as u64;
+        let factor = T::from_f64_lossy(1.0 / (1.0 - self.probability));
+        for (index, sample) in samples.iter_mut().enumerate() {
+            let mut rng = cx.rng(index);
+            for pair in flatten_mut(core::slice::from_mut(sample)).chunks_mut(2) {
+                let mut draws = rng.next_u64();
+                for x in pair {
+                    *x = if (draws & 0xffff_ffff) < threshold { T::zero() } else { *x * factor };
+                    draws >>= 32;
+                }
+            }
+        }
+    }
+}
+
+impl<In: Shape> Fits<In> for Dropout {
+    const FIT: Fit = Fit::gives(In::DIMS);
+}
+
+impl<T: Element> Layer<T> for Dropout {
+    type Config = Dropout;
+    type Params = ();
+}
+
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dropout {
+    const FLOW: Flow = Flow::InPlace;
+
+    #[inline(always)]
+    fn forward_in_place(_: &Dropout, _: &mut [Tensor<Out, T>], _: &Context<T>) {}
+
+    fn forward_train_in_place(config: &Dropout, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+        config.apply(y, cx);
+    }
+
+    fn backward_in_place(config: &Dropout, _: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], cx: &Context<T>) {
+        config.apply(dy, cx);
+    }
+}

@@ -1,0 +1,103 @@
+//! Layers that change the shape alone.
+
+use crate::network::{Compute, Fit, Fits, Flow, INFER, Layer, Sentence};
+use crate::tensor::{Dims, Element, Shape};
+
+/// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Dense: [4, 4, 1] -> [3] { Flatten, Linear<_, 3> } }
+/// assert_eq!(Dense::PARAMS, 16 * 3 + 3);
+/// ```
+pub struct Flatten;
+
+/// Other axes for the same number of elements: `Reshape<7, 7, 16>`. One size may be `_`: `Reshape<_, 2>`
+/// makes rows of two. In memory nothing happens.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Rows: [12] -> [3, 2] { Reshape<_, 4>, Linear<_, 2> } }
+/// assert_eq!(Rows::PARAMS, 4 * 2 + 2);
+/// ```
+pub struct Reshape<
+    const RANK: usize,
+    const A: usize = 1,
+    const B: usize = 1,
+    const C: usize = 1,
+    const D: usize = 1,
+>;
+
+impl<In: Shape> Fits<In> for Flatten {
+    const FIT: Fit = Fit::gives(if In::DIMS.is_unknown() { Dims::UNKNOWN } else { Dims::new(&[In::LEN]) });
+}
+
+impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize> Fits<In>
+    for Reshape<RANK, A, B, C, D>
+{
+    const FIT: Fit = {
+        let mut sizes = [A, B, C, D];
+        let (mut known, mut unknowns, mut unknown, mut axis) = (1, 0, 0, 0);
+        while axis < RANK {
+            if sizes[axis] == INFER {
+                (unknowns, unknown) = (unknowns + 1, axis);
+            } else {
+                known *= sizes[axis];
+            }
+            axis += 1;
+        }
+        let wanted = Dims::new(sizes.split_at(RANK).0);
+        if known == 0 {
+            Fit::wrong(Sentence::new("has a size of 0; every size must be at least 1"), Dims::UNKNOWN)
+        } else if unknowns > 1 {
+            Fit::wrong(Sentence::new("leaves two sizes open; at most one can be `_`"), Dims::UNKNOWN)
+        } else if In::DIMS.is_unknown() {
+            Fit::gives(if unknowns == 0 { wanted } else { Dims::UNKNOWN })
+        } else if if unknowns == 0 { In::LEN != known } else { In::LEN % known != 0 } {
+            let elements = if unknowns == 0 { " elements, " } else { " elements or a multiple, " };
+            Fit::mismatch(
+                Sentence::new("").number(known).text(elements).dims(wanted),
+                Sentence::new(", ")
+                    .number(In::LEN)
+                    .text(" elements; make the sizes multiply to ")
+                    .number(In::LEN),
+                if unknowns == 0 { wanted } else { Dims::UNKNOWN },
+            )
+        } else {
+            if unknowns == 1 {
+                sizes[unknown] = In::LEN / known;
+            }
+            Fit::gives(Dims::new(sizes.split_at(RANK).0)).infers(sizes[unknown])
+        }
+    };
+}
+
+impl<T: Element> Layer<T> for Flatten {
+    type Config = ();
+    type Params = ();
+}
+
+impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize> Layer<T>
+    for Reshape<RANK, A, B, C, D>
+{
+    type Config = ();
+    type Params = ();
+}
+
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Flatten {
+    const FLOW: Flow = Flow::View;
+}
+
+impl<
+    In: Shape,
+    Out: Shape,
+    T: Element,
+    const RANK: usize,
+    const A: usize,
+    const B: usize,
+    const C: usize,
+    const D: usize,
+> Compute<In, Out, T> for Reshape<RANK, A, B, C, D>
+{
+    const FLOW: Flow = Flow::View;
+}

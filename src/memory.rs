@@ -1,0 +1,150 @@
+//! The few places where memory changes its type: tensors and slices, zeroed boxes, aligned buffers.
+//!
+//! All unsafe code of the tensors and of the workspace's storage is here. It rests on two facts.
+//! `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
+//! `repr(transparent)` over it. `Scalar` is sealed and all bits zero is a value of each `Scalar`.
+
+use core::slice;
+
+use crate::loss::Label;
+use crate::network::Parameters;
+use crate::tensor::{Element, Scalar, Shape, Tensor};
+
+/// A tensor's elements, row after row.
+#[inline(always)]
+pub(crate) fn tensor_as_slice<S: Shape, T: Scalar>(tensor: &Tensor<S, T>) -> &[T] {
+    // SAFETY: a tensor is exactly LEN elements of T (see the module's head).
+    unsafe { slice::from_raw_parts((tensor as *const Tensor<S, T>).cast(), S::LEN) }
+}
+
+/// A tensor's elements, to be changed.
+#[inline(always)]
+pub(crate) fn tensor_as_mut_slice<S: Shape, T: Scalar>(tensor: &mut Tensor<S, T>) -> &mut [T] {
+    // SAFETY: as above; every value of T is valid, so writes keep the tensor valid.
+    unsafe { slice::from_raw_parts_mut((tensor as *mut Tensor<S, T>).cast(), S::LEN) }
+}
+
+/// The elements of many tensors, one tensor after the other.
+#[inline(always)]
+pub(crate) fn flatten<S: Shape, T: Scalar>(tensors: &[Tensor<S, T>]) -> &[T] {
+    // SAFETY: tensors in a slice lie side by side without padding, LEN elements each.
+    unsafe { slice::from_raw_parts(tensors.as_ptr().cast(), tensors.len() * S::LEN) }
+}
+
+/// The elements of many tensors, to be changed.
+#[inline(always)]
+pub(crate) fn flatten_mut<S: Shape, T: Scalar>(tensors: &mut [Tensor<S, T>]) -> &mut [T] {
+    // SAFETY: as above.
+    unsafe { slice::from_raw_parts_mut(tensors.as_mut_ptr().cast(), tensors.len() * S::LEN) }
+}
+
+/// `count` tensors over `count * S::LEN` elements.
+///
+/// # Panics
+/// If the slice has another length.
+#[inline(always)]
+pub(crate) fn tensors<S: Shape, T: Scalar>(elements: &[T], count: usize) -> &[Tensor<S, T>] {
+    assert!(elements.len() == count * S::LEN);
+    // SAFETY: the length was checked; the alignment of a tensor is that of T.
+    unsafe { slice::from_raw_parts(elements.as_ptr().cast(), count) }
+}
+
+/// `count` tensors over `count * S::LEN` elements, to be changed.
+///
+/// # Panics
+/// If the slice has another length.
+#[inline(always)]
+pub(crate) fn tensors_mut<S: Shape, T: Scalar>(elements: &mut [T], count: usize) -> &mut [Tensor<S, T>] {
+    assert!(elements.len() == count * S::LEN);
+    // SAFETY: as above.
+    unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), count) }
+}
+
+/// One tensor over `LEN` elements; `None` if the slice has another length.
+pub(crate) fn tensor_over<S: Shape, T: Scalar>(elements: &[T]) -> Option<&Tensor<S, T>> {
+    if elements.len() == S::LEN { tensors(elements, 1).first() } else { None }
+}
+
+/// A tensor's memory seen as another shape of the same length (checked by the caller at compile time).
+pub(crate) fn reshape<S: Shape, R: Shape, T: Scalar>(tensor: &Tensor<S, T>) -> &Tensor<R, T> {
+    const { assert!(S::LEN == R::LEN, "reshape keeps the number of elements: these two shapes differ in it") };
+    // SAFETY: both are exactly LEN elements of T, as the assertion says.
+    unsafe { &*(tensor as *const Tensor<S, T>).cast() }
+}
+
+/// A tensor of zeros by value, for small ones.
+#[inline(always)]
+pub(crate) fn zeroed_tensor_by_value<S: Shape, T: Scalar>() -> Tensor<S, T> {
+    // SAFETY: all bits zero is a value of every Scalar.
+    unsafe { core::mem::zeroed() }
+}
+
+/// A tensor of zeros on the heap, made without touching the stack.
+pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
+    // SAFETY: all bits zero is a value of every Scalar.
+    unsafe { Box::<Tensor<S, T>>::new_zeroed().assume_init() }
+}
+
+/// Parameters of zeros on the heap, made without touching the stack.
+pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
+    // SAFETY: `Parameters` promises that P is made of T alone, and zero is a value of T.
+    unsafe { Box::<P>::new_zeroed().assume_init() }
+}
+
+/// Parameters as one flat slice.
+#[inline(always)]
+pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
+    // SAFETY: `Parameters` promises LEN elements of T without padding.
+    unsafe { slice::from_raw_parts((parameters as *const P).cast(), P::LEN) }
+}
+
+/// Parameters as one flat slice, to be changed.
+#[inline(always)]
+pub(crate) fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(parameters: &mut P) -> &mut [T] {
+    // SAFETY: as above.
+    unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
+}
+
+/// The numbers of labels.
+pub(crate) fn label_numbers<const CLASSES: usize>(labels: &[Label<CLASSES>]) -> &[u32] {
+    // SAFETY: `Label` is `repr(transparent)` over u32.
+    unsafe { slice::from_raw_parts(labels.as_ptr().cast(), labels.len()) }
+}
+
+/// A cache line: the alignment is worth 10 to 15 % in the product kernels.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line<T>([T; 16]);
+
+/// Elements on the heap that start at a multiple of 64 bytes. Grows, never shrinks.
+#[derive(Default)]
+pub struct AlignedBuffer<T> {
+    lines: Vec<Line<T>>,
+}
+
+impl<T: Element> AlignedBuffer<T> {
+    pub(crate) const fn new() -> Self {
+        AlignedBuffer { lines: Vec::new() }
+    }
+
+    /// At least `len` elements; new ones are zero. Allocates only when `len` was never reached before.
+    pub(crate) fn reserve(&mut self, len: usize) -> &mut [T] {
+        let lines = len.div_ceil(16);
+        if lines > self.lines.len() {
+            self.lines.resize(lines, Line([T::default(); 16]));
+        }
+        &mut self.as_mut_slice()[..len]
+    }
+
+    pub(crate) fn as_slice(&self) -> &[T] {
+        const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
+        // SAFETY: a line is sixteen elements of T without padding (asserted), and lines lie side by side.
+        unsafe { slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * 16) }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
+        const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
+        // SAFETY: as above.
+        unsafe { slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * 16) }
+    }
+}

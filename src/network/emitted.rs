@@ -1,0 +1,74 @@
+//! What the code that `network!` emits refers to. Not for use by hand.
+
+use core::marker::PhantomData;
+
+pub use super::fit::{Place, report, report_empty, report_output};
+pub use super::flow::{Backward, Gradients, Inference, Training};
+pub use super::layer::{Field, Gate, Gated};
+pub use super::parameters::join;
+pub use super::plan::{Plan, Stage};
+pub use super::{
+    Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, Network, Parameters, Slab,
+};
+pub use crate::loss::{End, EndsIn};
+pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
+pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
+pub use rand::Rng;
+
+use crate::tensor::Element;
+
+/// How many numbers fill a network of `len` numbers up to a multiple of 64 bytes.
+pub const fn padding<T>(len: usize) -> usize {
+    let line = 64 / size_of::<T>();
+    len.next_multiple_of(line) - len
+}
+
+/// What stands in for a layer that can't be understood: it takes everything and gives an unknown shape.
+pub struct Mistaken;
+
+impl<In: Shape> Fits<In> for Mistaken {
+    const FIT: Fit = Fit::gives(Dims::UNKNOWN);
+}
+impl<T: Element> Layer<T> for Mistaken {
+    type Config = ();
+    type Params = ();
+}
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Mistaken {}
+
+/// Tells whether a type implements a layer's traits: a bound on an inherent constant decides whether it is
+/// found, and the trait [`NotALayer`] has the answer when it is not.
+pub struct Probe<L, In, Out, T>(PhantomData<(L, In, Out, T)>);
+
+impl<L: Fits<In>, In: Shape, Out, T> Probe<L, In, Out, T> {
+    pub const FITS: bool = true;
+}
+impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T> {
+    pub const LAYER: bool = true;
+}
+impl<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element> Probe<L, In, Out, T> {
+    pub const COMPUTES: bool = true;
+}
+
+pub trait NotALayer {
+    const FITS: bool = false;
+    const LAYER: bool = false;
+    const COMPUTES: bool = false;
+}
+impl<L, In, Out, T> NotALayer for Probe<L, In, Out, T> {}
+
+/// The type itself if it is what it should be, [`Mistaken`] otherwise.
+pub struct Known<const IS: bool, L>(PhantomData<L>);
+
+pub trait Choose {
+    type Layer;
+}
+impl<L> Choose for Known<true, L> {
+    type Layer = L;
+}
+impl<L> Choose for Known<false, L> {
+    type Layer = Mistaken;
+}
+
+pub const fn require_fits<L: Fits<In>, In: Shape>() {}
+pub const fn require_layer<L: Layer<T>, T: Element>() {}
+pub const fn require_compute<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>() {}

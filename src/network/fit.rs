@@ -1,0 +1,196 @@
+//! Which shapes a layer takes and what comes out: constants, so that `network!` can compute with them.
+
+use super::sentence::Sentence;
+use crate::tensor::{Dims, Shape};
+
+/// How many `_` one layer can have.
+const MAX_INFERRED: usize = 8;
+
+/// What a layer says about an input shape: what comes out, or what it wanted instead.
+///
+/// ```
+/// use shapewright::{Dims, Fit};
+/// const INPUT: Dims = Dims::new(&[64]);
+/// const FIT: Fit = Fit::takes(Dims::new(&[32]), INPUT, Dims::new(&[10]));
+/// assert!(!FIT.is_fine());
+/// ```
+#[derive(Clone, Copy)]
+pub struct Fit {
+    output: Dims,
+    inferred: [usize; MAX_INFERRED],
+    inferred_len: usize,
+    mistake: Option<Mistake>,
+}
+
+#[derive(Clone, Copy)]
+enum Mistake {
+    /// "`fc` takes [.., 64], but `Relu` before it gives [128]" and a way out.
+    Takes { wanted: Sentence, way_out: Sentence },
+    /// "`fc` has 0 out_features; ..": nothing to do with the layer before.
+    Itself(Sentence),
+}
+
+impl Fit {
+    /// The input fits, and this comes out.
+    ///
+    /// Give [`Dims::UNKNOWN`] for an unknown input, unless the output does not depend on it.
+    pub const fn gives(output: Dims) -> Self {
+        Fit { output, inferred: [1; MAX_INFERRED], inferred_len: 0, mistake: None }
+    }
+
+    /// The layer takes `wanted` exactly and gives `output`; checks it against the input.
+    pub const fn takes(wanted: Dims, input: Dims, output: Dims) -> Self {
+        if input.is_unknown() || input.same(&wanted) {
+            return Fit::gives(output);
+        }
+        let way_out = if wanted.rank() == 1 && input.len() == wanted.len() {
+            Sentence::new("; put `Flatten` before it")
+        } else if input.len() == wanted.len() {
+            Sentence::new("; put a `Reshape` before it")
+        } else {
+            Sentence::new("; make the two equal")
+        };
+        Fit::mismatch(Sentence::new("").dims(wanted), way_out, output)
+    }
+
+    /// The input does not fit. The error reads: "`layer` takes `wanted`, but `layer before` gives
+    /// `input``way_out`". `output` is what would come out of a right input
+    /// ([`Dims::UNKNOWN`] if that can't be told): later layers are checked against it.
+    pub const fn mismatch(wanted: Sentence, way_out: Sentence, output: Dims) -> Self {
+        let mut fit = Fit::gives(output);
+        fit.mistake = Some(Mistake::Takes { wanted, way_out });
+        fit
+    }
+
+    /// The layer is wrong in itself, whatever the input. The error reads: "`layer` `sentence`".
+    pub const fn wrong(sentence: Sentence, output: Dims) -> Self {
+        let mut fit = Fit::gives(output);
+        fit.mistake = Some(Mistake::Itself(sentence));
+        fit
+    }
+
+    /// What the next `_` of the layer stands for.
+    pub const fn infers(mut self, size: usize) -> Self {
+        assert!(self.inferred_len < MAX_INFERRED, "a layer can have at most 8 `_`");
+        self.inferred[self.inferred_len] = size;
+        self.inferred_len += 1;
+        self
+    }
+
+    /// Whether the input fits.
+    pub const fn is_fine(&self) -> bool {
+        self.mistake.is_none()
+    }
+
+    /// What comes out.
+    pub const fn output(&self) -> Dims {
+        self.output
+    }
+
+    /// What the `_` at a position stands for; 1 where that is not known.
+    pub const fn inferred(&self, position: usize) -> usize {
+        if position < self.inferred_len { self.inferred[position] } else { 1 }
+    }
+}
+
+/// Which shapes a layer takes: for each input shape, what comes out or what was wanted instead.
+///
+/// Implement it for every input shape (`impl<In: Shape> Fits<In> for MyLayer`), so that a shape that
+/// does not fit is reported in a sentence. Sizes written `_` arrive as [`INFER`](super::INFER).
+///
+/// ```
+/// use shapewright::{Dims, Fit, Fits, INFER, Shape};
+/// /// Multiplies each of N features by a factor of its own.
+/// struct Scale<const N: usize>;
+/// impl<In: Shape, const N: usize> Fits<In> for Scale<N> {
+///     const FIT: Fit = {
+///         let features = if N == INFER { In::DIMS.size(0) } else { N };
+///         Fit::takes(Dims::new(&[features]), In::DIMS, Dims::new(&[features])).infers(features)
+///     };
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer: it does not implement `Fits`",
+    label = "not a layer",
+    note = "a layer implements `shapewright::Fits` (which shapes it takes), `Layer` (its parameters) and \
+            `Compute` (forward and backward); see the example `custom_layer`"
+)]
+pub trait Fits<In: Shape> {
+    /// The answer for this input shape. It must not panic: an answer that is a mistake becomes the
+    /// compile error.
+    const FIT: Fit;
+}
+
+/// Who stands where in a network's definition, as the user wrote it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// The layer, with its name: `fc: Linear<_, 128>`.
+    pub layer: &'static str,
+    /// Where its input comes from: "`Relu` before it gives" or "the network's input is".
+    pub source: &'static str,
+}
+
+/// Stops the compilation with a sentence if the layer does not fit.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report(fit: &Fit, place: Place, input: Dims) {
+    match &fit.mistake {
+        None => {}
+        Some(Mistake::Takes { wanted, way_out }) => {
+            let sentence = Sentence::new("`")
+                .text(place.layer)
+                .text("` takes ")
+                .sentence(wanted)
+                .text(", but ")
+                .text(place.source)
+                .text(" ")
+                .dims(input)
+                .sentence(way_out);
+            panic!("{}", sentence.as_str())
+        }
+        Some(Mistake::Itself(what)) => {
+            let sentence = Sentence::new("`").text(place.layer).text("` ").sentence(what);
+            panic!("{}", sentence.as_str())
+        }
+    }
+}
+
+/// Stops the compilation if the last layer does not give what the network declares.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dims) {
+    if given.is_unknown() || given.same(&declared) {
+        return;
+    }
+    let mut sentence = Sentence::new("`")
+        .text(network)
+        .text("` is declared to give ")
+        .dims(declared)
+        .text(", but its last layer `")
+        .text(last)
+        .text("` gives ")
+        .dims(given);
+    sentence = if declared.rank() == 1 && given.rank() > 1 {
+        sentence.text("; `Linear` works on the last axis alone: put `Flatten` before the first one")
+    } else {
+        sentence.text("; declare `-> ").dims(given).text("` or change the layer")
+    };
+    panic!("{}", sentence.as_str())
+}
+
+/// Stops the compilation if the input or output of a network has an axis without elements.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_empty(network: &str, what: &str, dims: Dims) {
+    if dims.len() == 0 {
+        let sentence = Sentence::new("the ")
+            .text(what)
+            .text(" of `")
+            .text(network)
+            .text("` is ")
+            .dims(dims)
+            .text("; every size must be at least 1");
+        panic!("{}", sentence.as_str())
+    }
+}

@@ -1,0 +1,265 @@
+//! What a layer is made of and what it computes: the traits behind `network!`, for built-in layers and
+//! for a user's own.
+
+use rand::Rng;
+
+use super::fit::Fits;
+use super::parameters::Parameters;
+use super::slab::Slab;
+use crate::kernels::Kernels;
+use crate::tensor::{Element, Shape, Tensor};
+
+/// A layer's constructor arguments: what is neither a size nor learned, as the 0.5 of `Dropout(0.5)`.
+///
+/// A layer without arguments uses `()`. One with arguments is a struct of them, and its `DEFAULT` is
+/// what the layer's bare name stands for.
+pub trait Configuration: Copy + Send + Sync + 'static {
+    /// The arguments when none are written.
+    const DEFAULT: Self;
+}
+
+impl Configuration for () {
+    const DEFAULT: Self = ();
+}
+
+/// What a layer has: parameters and constructor arguments.
+///
+/// The layer's own type carries its sizes and is never made: `Linear<4, 10>` is a type alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer of `{T}` networks: it does not implement `Layer<{T}>`",
+    label = "not a layer here",
+    note = "a layer implements `shapewright::Fits` (which shapes it takes), `Layer` (its parameters) and \
+            `Compute` (forward and backward); see the example `custom_layer`",
+    note = "a network nested in another has the same number type: write `as {T}` in both"
+)]
+pub trait Layer<T: Element>: 'static {
+    /// The constructor arguments; `()` if there are none.
+    type Config: Configuration;
+    /// What the layer learns; `()` if it learns nothing.
+    type Params: Parameters<T>;
+
+    /// Sets the parameters, which are zeros, to their initial values.
+    fn initialize<R: Rng + ?Sized>(config: &Self::Config, params: &mut Self::Params, rng: &mut R) {
+        let _ = (config, params, rng);
+    }
+}
+
+/// How a layer's output relates to its input in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flow {
+    /// The output is a buffer of its own: implement `forward` and `backward_input`.
+    Apart,
+    /// The output overwrites the input, as activations do: implement `forward_in_place` and
+    /// `backward_in_place`. The layer must have no parameters.
+    InPlace,
+    /// The output is the input under another shape: nothing to compute.
+    View,
+}
+
+/// What a layer's outputs mean; losses ask for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gives {
+    /// Any numbers, or what came in.
+    Values,
+    /// Probabilities that sum to one: a loss on logits refuses them.
+    Softmax,
+    /// Independent probabilities: a loss on logits refuses them.
+    Sigmoid,
+}
+
+/// What a computation knows of its surroundings.
+#[derive(Clone, Copy)]
+pub struct Context<T: Element> {
+    /// The kernels of the instruction tier in force.
+    #[doc(hidden)]
+    pub kernels: &'static Kernels<T>,
+    seed: u64,
+    first: usize,
+    accumulate: bool,
+}
+
+impl<T: Element> Context<T> {
+    pub(crate) fn new(kernels: &'static Kernels<T>, seed: u64) -> Self {
+        Context { kernels, seed, first: 0, accumulate: false }
+    }
+
+    pub(crate) fn starting_at(self, first: usize) -> Self {
+        Context { first, ..self }
+    }
+
+    pub(crate) fn accumulating(self, accumulate: bool) -> Self {
+        Context { accumulate, ..self }
+    }
+
+    /// The context of the layer at an index: the same but for the seed.
+    #[doc(hidden)]
+    pub fn layer(self, index: usize) -> Self {
+        // The multiplier of Knuth's MMIX generator spreads neighbouring indices over all bits.
+        let seed = (self.seed ^ (index as u64 + 1)).wrapping_mul(6_364_136_223_846_793_005).rotate_left(29);
+        Context { seed, ..self }
+    }
+
+    /// A random generator for one sample of the batch, counted from 0 in the slice that the layer was
+    /// given. It is the same in forward and backward of one step, another in the next, and does not
+    /// depend on the number of threads.
+    pub fn rng(&self, sample: usize) -> rand_xoshiro::Xoshiro256PlusPlus {
+        use rand::SeedableRng;
+        let sample = (self.first + sample) as u64;
+        SeedableRng::seed_from_u64(self.seed.wrapping_add(sample.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
+    /// Whether the gradient that is there is added to. Only layers with `OVERWRITES` need to ask: for
+    /// others the gradient is zero before the call unless it is to be added to.
+    pub fn accumulate(&self) -> bool {
+        self.accumulate
+    }
+}
+
+/// What a layer computes, from the shape `In` to the shape `Out`.
+///
+/// All functions work on a batch, given as slices of tensors of equal length; which layers call which
+/// functions is said at [`Flow`]. `Fits` has already checked the shapes. A function must not depend on
+/// what `y`, `dx`, `scratch` or the cache held before.
+///
+/// The example `custom_layer` has a complete layer with its gradient check.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't compute from `{In}` to `{Out}` with numbers of `{T}`: it does not implement \
+               `Compute`",
+    label = "not a layer here",
+    note = "implement `Compute<In, Out, T>` for each pair of shapes that the layer's `Fits` accepts"
+)]
+#[allow(clippy::too_many_arguments)]
+pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
+    /// How output and input lie in memory.
+    const FLOW: Flow = Flow::Apart;
+    /// Whether backward reads `y`, so that later layers must not overwrite it.
+    const READS_OUTPUT: bool = false;
+    /// What the outputs mean.
+    const GIVES: Gives = Gives::Values;
+    /// Whether `backward_params` overwrites the gradient, or adds to it if [`Context::accumulate`] says
+    /// so. Others always add, to zeros if need be.
+    const OVERWRITES: bool = false;
+    /// Multiply-adds of one forward pass of one sample.
+    const MULTIPLY_ADDS: usize = 0;
+    /// How many numbers per sample a training pass keeps beside input and output.
+    const CACHE: usize = 0;
+    /// How many numbers per sample inference needs for the time of the call.
+    const SCRATCH: usize = 0;
+
+    /// Computes `y` from `x` for inference. `scratch` has `SCRATCH` numbers per sample.
+    fn forward(
+        config: &Self::Config,
+        params: &Self::Params,
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        scratch: &mut [T],
+        cx: &Context<T>,
+    ) {
+        let _ = (config, params, x, y, scratch, cx);
+        unreachable!("a layer that computes `Flow::Apart` implements `forward`")
+    }
+
+    /// Computes `y` from `x` for training and keeps in `cache` what backward needs. The default is
+    /// `forward`, for layers that need no cache and no scratch.
+    fn forward_train(
+        config: &Self::Config,
+        params: &Self::Params,
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        cache: Slab<'_, T>,
+        cx: &Context<T>,
+    ) {
+        let _ = cache;
+        Self::forward(config, params, x, y, &mut [], cx);
+    }
+
+    /// From `dy`, the gradient of the loss with respect to `y`, computes `dx`, that with respect to `x`,
+    /// unless nobody needs it. May change `dy` into what `backward_params` will read.
+    fn backward_input(
+        config: &Self::Config,
+        params: &Self::Params,
+        x: &[Tensor<In, T>],
+        y: &[Tensor<Out, T>],
+        cache: Slab<'_, T>,
+        dy: &mut [Tensor<Out, T>],
+        dx: Option<&mut [Tensor<In, T>]>,
+        cx: &Context<T>,
+    ) {
+        let _ = (config, params, x, y, cache, dy, dx, cx);
+        unreachable!("a layer that computes `Flow::Apart` implements `backward_input`")
+    }
+
+    /// Adds to `gradient` the gradient of the loss with respect to the parameters. Called once for the
+    /// whole batch, after `backward_input` has been called for all parts of it.
+    fn backward_params(
+        config: &Self::Config,
+        params: &Self::Params,
+        x: &[Tensor<In, T>],
+        y: &[Tensor<Out, T>],
+        cache: Slab<'_, T>,
+        dy: &[Tensor<Out, T>],
+        gradient: &mut Self::Params,
+        cx: &Context<T>,
+    ) {
+        let _ = (config, params, x, y, cache, dy, gradient, cx);
+    }
+
+    /// Turns inputs into outputs where they are, for inference.
+    fn forward_in_place(config: &Self::Config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+        let _ = (config, y, cx);
+        unreachable!("a layer that computes `Flow::InPlace` implements `forward_in_place`")
+    }
+
+    /// Turns inputs into outputs where they are, for training. The default is `forward_in_place`.
+    fn forward_train_in_place(config: &Self::Config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+        Self::forward_in_place(config, y, cx);
+    }
+
+    /// Turns the gradient with respect to the outputs `y` into that with respect to the inputs, where it
+    /// is.
+    fn backward_in_place(
+        config: &Self::Config,
+        y: &[Tensor<Out, T>],
+        dy: &mut [Tensor<Out, T>],
+        cx: &Context<T>,
+    ) {
+        let _ = (config, y, dy, cx);
+        unreachable!("a layer that computes `Flow::InPlace` implements `backward_in_place`")
+    }
+}
+
+/// A layer whose input fits, or one that stands after a mistake: the second has the same parameters and
+/// computes nothing, so that the rest of the program is checked as if there were no mistake.
+#[doc(hidden)]
+pub struct Gate<const FINE: bool, L>(core::marker::PhantomData<L>);
+
+impl<const FINE: bool, L: Layer<T>, T: Element> Layer<T> for Gate<FINE, L> {
+    type Config = L::Config;
+    type Params = L::Params;
+}
+
+/// The layer to call: `L` itself, or its stand-in after a mistake.
+#[doc(hidden)]
+pub trait Gated {
+    type Layer;
+}
+
+impl<L> Gated for Gate<true, L> {
+    type Layer = L;
+}
+
+impl<L> Gated for Gate<false, L> {
+    type Layer = Gate<false, L>;
+}
+
+impl<In: Shape, L: 'static> Fits<In> for Gate<false, L> {
+    const FIT: super::Fit = super::Fit::gives(crate::tensor::Dims::UNKNOWN);
+}
+
+impl<In: Shape, Out: Shape, L: Layer<T>, T: Element> Compute<In, Out, T> for Gate<false, L> {}
+
+/// Which layer stands at an index of a network: the types of the network's fields.
+#[doc(hidden)]
+pub trait Field<const INDEX: usize> {
+    type Params;
+}

@@ -1,0 +1,28 @@
+//! Behind `network!`: which shapes fit, where each layer's output lies, forward and backward.
+
+#[doc(hidden)]
+pub mod emitted;
+mod fit;
+mod flow;
+mod inference;
+mod layer;
+#[allow(clippy::module_inception)]
+mod network;
+mod parameters;
+mod plan;
+mod sentence;
+mod slab;
+mod summary;
+mod workspace;
+
+pub use fit::{Fit, Fits};
+pub use inference::{InputOf, OutputOf};
+pub use layer::{Compute, Configuration, Context, Flow, Gives, Layer};
+pub use network::Network;
+pub use parameters::Parameters;
+pub use sentence::{INFER, Sentence};
+pub use slab::Slab;
+pub use summary::{LayerSummary, Summary};
+pub use workspace::{Pass, Workspace};
+
+pub use inference::Scratch;

@@ -1,0 +1,191 @@
+//! What every network made by `network!` can do.
+
+use rand::Rng;
+
+use super::inference::{self, In, InputOf, Out, OutputOf};
+use super::layer::{Compute, Layer};
+use super::parameters::Parameters;
+use super::summary::{LayerSummary, Summary};
+use super::workspace::{Pass, Workspace};
+use crate::memory;
+use crate::tensor::{Element, Shape, Tensor};
+
+/// A network defined with [`network!`](crate::network!): one struct that holds its parameters and nothing
+/// else.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     /// Four measurements to three classes.
+///     pub struct Iris: [4] -> [3] {
+///         hidden: Linear<_, 10>,
+///         Relu,
+///         head: Linear<_, 3>,
+///     }
+/// }
+/// let net = Iris::init(&mut shapewright::rng(0));
+/// let scores = net.forward(&Tensor1::from([5.1, 3.5, 1.4, 0.2]));
+/// assert_eq!(scores.len(), 3);
+/// assert_eq!(Iris::PARAMS, 4 * 10 + 10 + 10 * 3 + 3);
+/// ```
+pub trait Network:
+    Sized
+    + Parameters<<Self as Network>::Element>
+    + Compute<
+        <Self as Network>::Input,
+        <Self as Network>::Output,
+        <Self as Network>::Element,
+        Config = (),
+        Params = Self,
+    >
+{
+    /// `f32` or `f64`.
+    type Element: Element;
+    /// The shape of one input.
+    type Input: Shape;
+    /// The shape of one output.
+    type Output: Shape;
+    /// What the last layer gives: the layer `Softmax` or `Sigmoid` itself, or `Values`.
+    #[doc(hidden)]
+    type Ends;
+
+    /// The struct's name.
+    const NAME: &'static str;
+    /// The number of parameters.
+    const PARAMS: usize = <Self as Parameters<Self::Element>>::COUNT;
+    /// Multiply-adds of one forward pass of one sample.
+    const MACS: usize = <Self as Compute<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
+    /// Bytes of memory that one sample needs during inference, beside input and output.
+    const WORKSPACE_BYTES: usize =
+        <Self as Compute<Self::Input, Self::Output, Self::Element>>::SCRATCH * size_of::<Self::Element>();
+    /// Bytes of memory that one sample needs during training, beside the input: activations, their
+    /// gradients, the output and its gradient.
+    const TRAIN_WORKSPACE_BYTES: usize = (<Self as Compute<Self::Input, Self::Output, Self::Element>>::CACHE
+        + 2 * Self::Output::LEN)
+        * size_of::<Self::Element>();
+    /// The layers, in order.
+    #[doc(hidden)]
+    const LAYERS: &'static [LayerSummary];
+
+    /// A network with fresh parameters, as PyTorch initializes each layer, on the heap. The same generator
+    /// in the same state gives the same parameters on every machine.
+    fn init<R: Rng + ?Sized>(rng: &mut R) -> Box<Self> {
+        let mut network = Self::zeros();
+        <Self as Layer<Self::Element>>::initialize(&(), &mut network, rng);
+        network
+    }
+
+    /// A network whose parameters are all zero, on the heap: what gradients and the state of optimizers
+    /// begin with.
+    fn zeros() -> Box<Self> {
+        memory::zeroed_parameters()
+    }
+
+    /// A copy on the heap, made without touching the stack.
+    fn to_boxed(&self) -> Box<Self> {
+        let mut copy = Self::zeros();
+        copy.params_mut().copy_from_slice(self.params());
+        copy
+    }
+
+    /// All parameters as one slice, layer after layer. A few elements of padding, which stay zero, may
+    /// follow [`Self::PARAMS`] or a nested network.
+    fn params(&self) -> &[Self::Element] {
+        self.as_slice()
+    }
+
+    /// All parameters as one slice, to be changed. Keep the padding zero.
+    fn params_mut(&mut self) -> &mut [Self::Element] {
+        self.as_mut_slice()
+    }
+
+    /// Calls the visitor with each tensor of parameters: its name (`fc1.weight`), sizes and elements.
+    fn for_each_param<'a>(&'a self, mut visitor: impl FnMut(&str, &[usize], &'a [Self::Element])) {
+        self.visit("", &mut visitor);
+    }
+
+    /// Calls the visitor with each tensor of parameters, to be changed.
+    fn for_each_param_mut<'a>(
+        &'a mut self,
+        mut visitor: impl FnMut(&str, &[usize], &'a mut [Self::Element]),
+    ) {
+        self.visit_mut("", &mut visitor);
+    }
+
+    /// The output for one input. Does not allocate once it has run.
+    #[inline]
+    fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
+        let mut y = Tensor::zeros();
+        inference::one(self, x.expected(), &mut y);
+        y
+    }
+
+    /// The output for one input, written to where it belongs: for outputs too large for the stack.
+    #[inline]
+    fn forward_into<X, Y>(&self, x: &X, y: &mut Y)
+    where
+        X: InputOf<In<Self>, Self>,
+        Y: OutputOf<Out<Self>, Self>,
+    {
+        inference::one(self, x.expected(), &mut Y::expected_mut(std::slice::from_mut(y))[0]);
+    }
+
+    /// The outputs for a batch of any length, on all threads if that pays. Does not allocate once it has
+    /// run.
+    ///
+    /// # Panics
+    /// If there are not as many outputs as inputs.
+    fn forward_batch<X, Y>(&self, x: &[X], y: &mut [Y])
+    where
+        X: InputOf<In<Self>, Self>,
+        Y: OutputOf<Out<Self>, Self>,
+    {
+        assert!(
+            x.len() == y.len(),
+            "forward_batch has {} inputs but room for {} outputs; give it as many outputs as inputs",
+            x.len(),
+            y.len()
+        );
+        inference::batch(self, X::expected_batch(x), Y::expected_mut(y));
+    }
+
+    /// The memory of training passes; grows with the longest batch that it sees.
+    fn workspace() -> Workspace<Self> {
+        Workspace::new()
+    }
+
+    /// Forward for training: keeps what backward needs. The pass that comes back takes a loss and then
+    /// gives the gradient.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! {
+    ///     struct Xor: [2] -> [1] { Linear<_, 8>, Tanh, Linear<_, 1> }
+    /// }
+    /// let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]].map(Tensor1::from);
+    /// let targets = [0.0, 1.0, 1.0, 0.0].map(|t| Tensor1::from([t]));
+    /// let mut net = Xor::init(&mut shapewright::rng(1));
+    /// let (mut gradient, mut workspace) = (Xor::zeros(), Xor::workspace());
+    /// let mut adam = Adam::new(0.05).state::<Xor>();
+    /// let mut loss = 1.0;
+    /// for _ in 0..200 {
+    ///     let mut pass = net.forward_train(&inputs, &mut workspace);
+    ///     loss = pass.loss(&Mse, &targets);
+    ///     pass.backward(&mut gradient);
+    ///     adam.step(&mut net, &gradient);
+    /// }
+    /// assert!(loss < 0.01);
+    /// ```
+    fn forward_train<'a, X: InputOf<In<Self>, Self>>(
+        &'a self,
+        x: &'a [X],
+        workspace: &'a mut Workspace<Self>,
+    ) -> Pass<'a, Self> {
+        Pass::forward(self, X::expected_batch(x), workspace)
+    }
+
+    /// The table of layers with output shapes, parameters, multiply-adds and bytes.
+    fn summary() -> Summary {
+        Summary::of::<Self>()
+    }
+}

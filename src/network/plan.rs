@@ -1,0 +1,187 @@
+//! Where each layer's output lies: worked out in constants, once for inference and once for training.
+
+use super::layer::{Compute, Flow, Gives};
+use crate::tensor::{Element, Shape};
+
+/// What the plan needs to know of one layer.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Stage {
+    flow: Flow,
+    reads_output: bool,
+    gives: Gives,
+    out_len: usize,
+    multiply_adds: usize,
+    cache: usize,
+    scratch: usize,
+}
+
+impl Stage {
+    pub const fn of<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
+        Stage {
+            flow: L::FLOW,
+            reads_output: L::READS_OUTPUT,
+            gives: L::GIVES,
+            out_len: Out::LEN,
+            multiply_adds: L::MULTIPLY_ADDS,
+            cache: L::CACHE,
+            scratch: L::SCRATCH,
+        }
+    }
+}
+
+/// A place for the outputs of one layer or several that work in place, or for their gradient.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spot {
+    /// What the network was given.
+    Input,
+    /// During inference: one of two buffers that are used in turn.
+    Even,
+    Odd,
+    /// During training: a slot of the cache that begins so many numbers per sample from its start, and
+    /// the slot for the gradient.
+    Slot {
+        outputs: usize,
+        gradient: usize,
+    },
+    /// Where the network's output goes.
+    Output,
+}
+
+/// Where one layer writes.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    pub(super) spot: Spot,
+    /// The layer works on what the layer before left there.
+    pub(super) shares: bool,
+    /// Where the layer's own cache begins, in numbers per sample; only for training.
+    pub(super) cache: usize,
+}
+
+/// Where each layer of a network of `N` layers reads and writes.
+#[doc(hidden)]
+pub struct Plan<const N: usize> {
+    pub(super) inference: [Step; N],
+    pub(super) training: [Step; N],
+    /// Numbers per sample in the two buffers of inference, and for the scratch of one layer at a time.
+    pub(super) even: usize,
+    pub(super) odd: usize,
+    pub(super) inner: usize,
+    /// Numbers per sample that a training pass keeps beside input and output.
+    pub cache: usize,
+    /// Whether backward reads the network's output.
+    pub reads_output: bool,
+    /// Multiply-adds of one forward pass of one sample.
+    pub multiply_adds: usize,
+    /// What the network's outputs mean.
+    pub gives: Gives,
+}
+
+const START: Step = Step { spot: Spot::Input, shares: false, cache: 0 };
+
+impl<const N: usize> Plan<N> {
+    /// Numbers per sample that inference needs for the time of the call.
+    pub const fn scratch(&self) -> usize {
+        self.even + self.odd + self.inner
+    }
+
+    pub const fn new(stages: [Stage; N]) -> Self {
+        let mut plan = Plan {
+            inference: [START; N],
+            training: [START; N],
+            even: 0,
+            odd: 0,
+            inner: 0,
+            cache: 0,
+            reads_output: false,
+            multiply_adds: 0,
+            gives: Gives::Values,
+        };
+        let mut i = 0;
+        while i < N {
+            plan.multiply_adds += stages[i].multiply_adds;
+            if !matches!(stages[i].flow, Flow::View) {
+                plan.gives = stages[i].gives;
+            }
+            if stages[i].scratch > plan.inner {
+                plan.inner = stages[i].scratch;
+            }
+            i += 1;
+        }
+        plan.place_inference(&stages);
+        plan.place_training(&stages);
+        plan
+    }
+
+    const fn place_inference(&mut self, stages: &[Stage; N]) {
+        let last = mark_shares(stages, &mut self.inference, false);
+        let (mut i, mut spot, mut even) = (0, Spot::Input, true);
+        while i < N {
+            if !self.inference[i].shares {
+                let len = stages[i].out_len;
+                if i == last {
+                    spot = Spot::Output;
+                } else if even {
+                    spot = Spot::Even;
+                    self.even = if len > self.even { len } else { self.even };
+                } else {
+                    spot = Spot::Odd;
+                    self.odd = if len > self.odd { len } else { self.odd };
+                }
+                even = !even;
+            }
+            self.inference[i].spot = spot;
+            i += 1;
+        }
+    }
+
+    const fn place_training(&mut self, stages: &[Stage; N]) {
+        let last = mark_shares(stages, &mut self.training, true);
+        let (mut i, mut spot) = (0, Spot::Input);
+        while i < N {
+            if !self.training[i].shares {
+                let len = stages[i].out_len;
+                if i == last {
+                    spot = Spot::Output;
+                } else {
+                    spot = Spot::Slot { outputs: self.cache, gradient: self.cache + len };
+                    self.cache += 2 * len;
+                }
+            }
+            self.training[i].spot = spot;
+            self.training[i].cache = self.cache;
+            self.cache += stages[i].cache;
+            if matches!(spot, Spot::Output) && stages[i].reads_output {
+                self.reads_output = true;
+            }
+            i += 1;
+        }
+    }
+}
+
+/// Decides which layers work where the layer before left its output; returns the last that does not.
+///
+/// The network's input is never written to. While training, a layer must not overwrite what the backward
+/// pass of a layer before reads.
+const fn mark_shares<const N: usize>(stages: &[Stage; N], steps: &mut [Step; N], training: bool) -> usize {
+    let (mut i, mut last, mut given, mut read) = (0, N, true, false);
+    while i < N {
+        let shares = match stages[i].flow {
+            Flow::Apart => false,
+            Flow::InPlace => !given && !(training && read),
+            Flow::View => true,
+        };
+        steps[i].shares = shares;
+        if !shares {
+            (last, given, read) = (i, false, false);
+        }
+        read = read || stages[i].reads_output;
+        i += 1;
+    }
+    if last == N && N > 0 {
+        // Views alone: the last copies the input to the output.
+        last = N - 1;
+        steps[last].shares = false;
+    }
+    last
+}

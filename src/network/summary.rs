@@ -1,0 +1,108 @@
+//! The table of a network's layers.
+
+use core::fmt;
+
+use super::network::Network;
+use crate::tensor::{Dims, Scalar, Shape};
+
+/// One layer in a [`Summary`].
+#[derive(Clone, Copy, Debug)]
+pub struct LayerSummary {
+    /// The layer as it is written in the definition: `fc: Linear<_, 128>`.
+    pub layer: &'static str,
+    /// The shape of its output.
+    pub output: Dims,
+    /// The number of its parameters.
+    pub params: usize,
+    /// Multiply-adds of one sample.
+    pub macs: usize,
+}
+
+/// What a network is made of; printed as a table.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Small: [4] -> [2] { fc: Linear<_, 8>, Relu, head: Linear<_, 2> } }
+/// let summary = Small::summary();
+/// assert_eq!(summary.layers[0].params, 40);
+/// println!("{summary}");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The network's name.
+    pub name: &'static str,
+    /// The shape of one input.
+    pub input: Dims,
+    /// The shape of one output.
+    pub output: Dims,
+    /// `f32` or `f64`.
+    pub element: &'static str,
+    /// The layers, in order.
+    pub layers: &'static [LayerSummary],
+    /// The number of parameters.
+    pub params: usize,
+    /// Multiply-adds of one forward pass of one sample.
+    pub macs: usize,
+    /// Bytes of one parameter.
+    pub element_bytes: usize,
+    /// See [`Network::WORKSPACE_BYTES`].
+    pub workspace_bytes: usize,
+    /// See [`Network::TRAIN_WORKSPACE_BYTES`].
+    pub train_workspace_bytes: usize,
+}
+
+impl Summary {
+    pub(super) fn of<N: Network>() -> Self {
+        Summary {
+            name: N::NAME,
+            input: N::Input::DIMS,
+            output: N::Output::DIMS,
+            element: <N::Element as Scalar>::NAME,
+            layers: N::LAYERS,
+            params: N::PARAMS,
+            macs: N::MACS,
+            element_bytes: size_of::<N::Element>(),
+            workspace_bytes: N::WORKSPACE_BYTES,
+            train_workspace_bytes: N::TRAIN_WORKSPACE_BYTES,
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (input, output) = (self.input.sizes(), self.output.sizes());
+        writeln!(f, "{}: {input:?} -> {output:?}, {}", self.name, self.element)?;
+        let head = ["layer", "output", "parameters", "multiply-adds"].map(str::to_owned);
+        let mut rows = vec![head];
+        for layer in self.layers {
+            let output = format!("{:?}", layer.output.sizes());
+            rows.push([layer.layer.to_owned(), output, grouped(layer.params), grouped(layer.macs)]);
+        }
+        rows.push(["total".to_owned(), String::new(), grouped(self.params), grouped(self.macs)]);
+        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let [a, b, c, d] = [width(0), width(1), width(2), width(3)];
+        for [layer, output, params, macs] in &rows {
+            writeln!(f, "  {layer:<a$}  {output:<b$}  {params:>c$}  {macs:>d$}")?;
+        }
+        write!(
+            f,
+            "bytes: {} of parameters; per sample {} for inference, {} for training",
+            grouped(self.params * self.element_bytes),
+            grouped(self.workspace_bytes),
+            grouped(self.train_workspace_bytes)
+        )
+    }
+}
+
+/// 1234567 as "1,234,567".
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

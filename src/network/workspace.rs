@@ -1,0 +1,177 @@
+//! A step of training: forward that keeps what backward needs, loss, backward.
+
+use core::marker::PhantomData;
+
+use super::inference::{In, Out, parts};
+use super::layer::{Compute, Context};
+use super::network::Network;
+use super::slab::Slab;
+use crate::loss::{Loss, Takes, TargetOf};
+use crate::memory::{AlignedBuffer, tensors, tensors_mut};
+use crate::tensor::{Element, Shape};
+use crate::threads;
+
+/// The memory of training passes of one network, used again from step to step.
+///
+/// It also counts the steps, because random layers like `Dropout` draw anew in each. The same seed and
+/// the same steps give the same run, whatever the number of threads.
+pub struct Workspace<N: Network> {
+    outputs: AlignedBuffer<N::Element>,
+    output_gradients: AlignedBuffer<N::Element>,
+    input_gradients: AlignedBuffer<N::Element>,
+    cache: AlignedBuffer<N::Element>,
+    seed: u64,
+    steps: u64,
+    network: PhantomData<fn(N)>,
+}
+
+impl<N: Network> Workspace<N> {
+    pub(super) fn new() -> Self {
+        Workspace {
+            outputs: AlignedBuffer::new(),
+            output_gradients: AlignedBuffer::new(),
+            input_gradients: AlignedBuffer::new(),
+            cache: AlignedBuffer::new(),
+            seed: 0,
+            steps: 0,
+            network: PhantomData,
+        }
+    }
+
+    /// What random layers draw from, beginning again at step 0. The seed is 0 if it is not set.
+    pub fn reseed(&mut self, seed: u64) {
+        (self.seed, self.steps) = (seed, 0);
+    }
+
+    /// Makes room for a batch, so that the first step does not allocate either.
+    pub fn reserve(&mut self, batch: usize) {
+        self.outputs.reserve(batch * N::Output::LEN);
+        self.output_gradients.reserve(batch * N::Output::LEN);
+        self.cache.reserve(batch * Self::CACHE);
+    }
+
+    /// Overwrites all memory that is not a result. Nothing that a pass computes depends on it; tests
+    /// prove that with this.
+    #[doc(hidden)]
+    pub fn fill_with(&mut self, value: N::Element) {
+        let Workspace { outputs, output_gradients, input_gradients, cache, .. } = self;
+        for buffer in [outputs, output_gradients, input_gradients, cache] {
+            buffer.as_mut_slice().fill(value);
+        }
+    }
+
+    const CACHE: usize = <N as Compute<N::Input, N::Output, N::Element>>::CACHE;
+}
+
+/// A batch on its way through a network: its outputs, then the loss, then the gradient.
+pub struct Pass<'a, N: Network> {
+    network: &'a N,
+    x: &'a [In<N>],
+    workspace: &'a mut Workspace<N>,
+    cx: Context<N::Element>,
+}
+
+impl<'a, N: Network> Pass<'a, N> {
+    pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'a mut Workspace<N>) -> Self {
+        let batch = x.len();
+        workspace.reserve(batch);
+        let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
+        workspace.steps += 1;
+        let cx = Context::new(N::Element::kernels(), seed);
+        let outputs = Slab::new(workspace.outputs.as_mut_slice(), batch, N::Output::LEN).parts();
+        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE).parts();
+        for_parts(batch, N::MACS, &|first, count| {
+            // SAFETY: the parts do not overlap.
+            let (y, cache) = unsafe { (outputs.part(first, count).tensors(), cache.part(first, count)) };
+            N::forward_train(&(), network, &x[first..][..count], y, cache, &cx.starting_at(first));
+        });
+        workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN].fill(num_traits::Zero::zero());
+        Pass { network, x, workspace, cx }
+    }
+
+    /// The outputs, in the order of the batch.
+    pub fn outputs(&self) -> &[Out<N>] {
+        let len = self.x.len() * N::Output::LEN;
+        tensors(&self.workspace.outputs.as_slice()[..len], self.x.len())
+    }
+
+    /// The gradient of the loss with respect to the outputs: what [`Pass::loss`] sets, zero before. Set it
+    /// by hand to train with something that is not a [`Loss`].
+    pub fn output_gradients_mut(&mut self) -> &mut [Out<N>] {
+        let len = self.x.len() * N::Output::LEN;
+        tensors_mut(&mut self.workspace.output_gradients.as_mut_slice()[..len], self.x.len())
+    }
+
+    /// The loss of the outputs against the targets; sets the output gradients.
+    ///
+    /// # Panics
+    /// If there are not as many targets as inputs.
+    pub fn loss<L, G>(&mut self, loss: &L, targets: &[G]) -> N::Element
+    where
+        L: Loss<N::Output, N::Element>,
+        L::Takes: Takes<N::Ends, L, N>,
+        G: TargetOf<L::Target, L, N>,
+    {
+        let (batch, len) = (self.x.len(), self.x.len() * N::Output::LEN);
+        assert!(
+            targets.len() == batch,
+            "the batch has {batch} inputs but {} targets; give the loss one target for each input",
+            targets.len()
+        );
+        let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
+        let gradients = tensors_mut(&mut self.workspace.output_gradients.as_mut_slice()[..len], batch);
+        loss.loss(outputs, G::expected(targets), gradients)
+    }
+
+    /// Sets `gradient` to the gradient of the loss with respect to the parameters.
+    pub fn backward(self, gradient: &mut N) {
+        self.run(gradient, false, false);
+    }
+
+    /// Adds the gradient of the loss with respect to the parameters to `gradient`.
+    pub fn backward_accumulate(self, gradient: &mut N) {
+        self.run(gradient, true, false);
+    }
+
+    /// Sets `gradient`, and gives the gradient of the loss with respect to the inputs.
+    pub fn backward_with_input(self, gradient: &mut N) -> &'a [In<N>] {
+        let batch = self.x.len();
+        let workspace = self.run(gradient, false, true);
+        tensors(&workspace.input_gradients.as_slice()[..batch * N::Input::LEN], batch)
+    }
+
+    fn run(self, gradient: &mut N, accumulate: bool, with_input: bool) -> &'a mut Workspace<N> {
+        let Pass { network, x, workspace, cx } = self;
+        let batch = x.len();
+        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..batch * N::Output::LEN], batch);
+        let input_len = if with_input { N::Input::LEN } else { 0 };
+        workspace.input_gradients.reserve(batch * input_len);
+        {
+            let dy = Slab::new(workspace.output_gradients.as_mut_slice(), batch, N::Output::LEN).parts();
+            let dx = Slab::new(workspace.input_gradients.as_mut_slice(), batch, input_len).parts();
+            let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE).parts();
+            for_parts(batch, N::MACS, &|first, count| {
+                // SAFETY: the parts do not overlap.
+                let (dy, dx, cache) = unsafe {
+                    (dy.part(first, count).tensors(), dx.part(first, count), cache.part(first, count))
+                };
+                let dx = with_input.then(|| dx.tensors());
+                let (x, y) = (&x[first..][..count], &y[first..][..count]);
+                N::backward_input(&(), network, x, y, cache, dy, dx, &cx.starting_at(first));
+            });
+        }
+        let dy: &[Out<N>] = tensors(&workspace.output_gradients.as_slice()[..batch * N::Output::LEN], batch);
+        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
+        N::backward_params(&(), network, x, y, cache, dy, gradient, &cx.accumulating(accumulate));
+        workspace
+    }
+}
+
+/// Calls with each part of a batch, on all threads if that pays.
+fn for_parts(batch: usize, multiply_adds: usize, f: &(dyn Fn(usize, usize) + Sync)) {
+    let per_part = batch.div_ceil(parts(batch, multiply_adds)).max(1);
+    threads::parallel(batch.div_ceil(per_part), &|part| {
+        let first = part * per_part;
+        f(first, per_part.min(batch - first));
+    });
+}

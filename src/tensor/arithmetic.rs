@@ -1,0 +1,135 @@
+//! Element-wise arithmetic by operators, and reductions.
+
+use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+use super::shape::Shape;
+use super::{Element, Tensor};
+
+macro_rules! operators {
+    ($($op:ident::$method:ident, $assign:ident::$assign_method:ident;)*) => { $(
+        impl<S: Shape, T: Element> $op<&Tensor<S, T>> for &Tensor<S, T> {
+            type Output = Tensor<S, T>;
+            fn $method(self, other: &Tensor<S, T>) -> Tensor<S, T> {
+                self.zip(other, |a, b| a.$method(b))
+            }
+        }
+        impl<S: Shape, T: Element> $op for Tensor<S, T> {
+            type Output = Tensor<S, T>;
+            fn $method(self, other: Tensor<S, T>) -> Tensor<S, T> {
+                (&self).$method(&other)
+            }
+        }
+        impl<S: Shape, T: Element> $op<T> for &Tensor<S, T> {
+            type Output = Tensor<S, T>;
+            fn $method(self, other: T) -> Tensor<S, T> {
+                self.map(|a| a.$method(other))
+            }
+        }
+        impl<S: Shape, T: Element> $op<T> for Tensor<S, T> {
+            type Output = Tensor<S, T>;
+            fn $method(self, other: T) -> Tensor<S, T> {
+                (&self).$method(other)
+            }
+        }
+        impl<S: Shape, T: Element> $assign<&Tensor<S, T>> for Tensor<S, T> {
+            fn $assign_method(&mut self, other: &Tensor<S, T>) {
+                for (a, &b) in self.iter_mut().zip(other) {
+                    a.$assign_method(b);
+                }
+            }
+        }
+        impl<S: Shape, T: Element> $assign for Tensor<S, T> {
+            fn $assign_method(&mut self, other: Tensor<S, T>) {
+                self.$assign_method(&other);
+            }
+        }
+        impl<S: Shape, T: Element> $assign<T> for Tensor<S, T> {
+            fn $assign_method(&mut self, other: T) {
+                for a in self {
+                    a.$assign_method(other);
+                }
+            }
+        }
+    )* };
+}
+operators! {
+    Add::add, AddAssign::add_assign;
+    Sub::sub, SubAssign::sub_assign;
+    Mul::mul, MulAssign::mul_assign;
+    Div::div, DivAssign::div_assign;
+}
+
+impl<S: Shape, T: Element> Neg for &Tensor<S, T> {
+    type Output = Tensor<S, T>;
+    fn neg(self) -> Tensor<S, T> {
+        self.map(|a| -a)
+    }
+}
+
+impl<S: Shape, T: Element> Neg for Tensor<S, T> {
+    type Output = Tensor<S, T>;
+    fn neg(self) -> Tensor<S, T> {
+        -&self
+    }
+}
+
+/// Reductions over all elements. NaN counts as larger and as smaller than every number, so that it is
+/// never lost: if an element is NaN, so are the minimum and the maximum.
+impl<S: Shape, T: Element> Tensor<S, T> {
+    /// The sum; 0 if there are no elements.
+    pub fn sum(&self) -> T {
+        self.iter().copied().sum()
+    }
+
+    /// The arithmetic mean; NaN if there are no elements.
+    pub fn mean(&self) -> T {
+        self.sum() / T::from_f64_lossy(S::LEN as f64)
+    }
+
+    /// The product; 1 if there are no elements.
+    pub fn product(&self) -> T {
+        self.iter().fold(T::one(), |product, &x| product * x)
+    }
+
+    /// The largest element; minus infinity if there are none.
+    pub fn max(&self) -> T {
+        self.argmax_or_none().map_or(T::neg_infinity(), |i| self.as_slice()[i])
+    }
+
+    /// The smallest element; infinity if there are none.
+    pub fn min(&self) -> T {
+        -(-self).max()
+    }
+
+    /// The position of the largest element in row order, the first of equals; for a vector of class
+    /// scores, the class.
+    ///
+    /// # Panics
+    /// If there are no elements.
+    pub fn argmax(&self) -> usize {
+        self.argmax_or_none().expect("argmax of a tensor without elements")
+    }
+
+    /// The position of the smallest element in row order, the first of equals.
+    ///
+    /// # Panics
+    /// If there are no elements.
+    pub fn argmin(&self) -> usize {
+        (-self).argmax()
+    }
+
+    fn argmax_or_none(&self) -> Option<usize> {
+        let mut best: Option<(usize, T)> = None;
+        for (i, &x) in self.iter().enumerate() {
+            if best.is_none_or(|(_, b)| x > b || (x.is_nan() && !b.is_nan())) {
+                best = Some((i, x));
+            }
+        }
+        best.map(|(i, _)| i)
+    }
+
+    /// The sum of the products of corresponding elements.
+    pub fn dot(&self, other: &Self) -> T {
+        self.iter().zip(other).map(|(&a, &b)| a * b).sum()
+    }
+}

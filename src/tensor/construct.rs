@@ -1,0 +1,180 @@
+//! Making tensors: by value for small ones, `_boxed` for large ones.
+
+use core::fmt;
+
+use num_traits::One;
+use rand::Rng;
+use rand::distr::Distribution;
+
+use super::element::Scalar;
+use super::shape::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
+use super::{Element, Tensor};
+use crate::memory;
+
+/// A slice does not have as many elements as the shape.
+///
+/// ```
+/// use shapewright::Tensor2;
+/// let error = Tensor2::<2, 3>::from_slice(&[1.0, 2.0]).unwrap_err();
+/// assert_eq!(error.to_string(), "a tensor of shape [2, 3] takes 6 elements, but the slice has 2");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LengthError {
+    /// The shape of the tensor that was to be made.
+    pub dims: Dims,
+    /// How many elements there were.
+    pub found: usize,
+}
+
+impl fmt::Display for LengthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sizes, wanted, found) = (self.dims.sizes(), self.dims.len(), self.found);
+        write!(f, "a tensor of shape {sizes:?} takes {wanted} elements, but the slice has {found}")
+    }
+}
+
+impl std::error::Error for LengthError {}
+
+impl<S: Shape, T: Scalar> Tensor<S, T> {
+    /// The sizes of the axes.
+    pub const DIMS: Dims = S::DIMS;
+    /// The number of elements.
+    pub const LEN: usize = S::LEN;
+
+    /// All zeros (`false` for `bool`).
+    pub fn zeros() -> Self {
+        memory::zeroed_tensor_by_value()
+    }
+
+    /// All zeros, on the heap.
+    pub fn zeros_boxed() -> Box<Self> {
+        memory::zeroed_tensor()
+    }
+
+    /// The same value everywhere.
+    pub fn full(value: T) -> Self {
+        let mut tensor = Self::zeros();
+        tensor.as_mut_slice().fill(value);
+        tensor
+    }
+
+    /// The same value everywhere, on the heap.
+    pub fn full_boxed(value: T) -> Box<Self> {
+        let mut tensor = Self::zeros_boxed();
+        tensor.as_mut_slice().fill(value);
+        tensor
+    }
+
+    /// A copy of the slice's elements, row after row.
+    ///
+    /// # Errors
+    /// If the slice does not have exactly `LEN` elements.
+    pub fn from_slice(elements: &[T]) -> Result<Self, LengthError> {
+        Self::over(elements).copied()
+    }
+
+    /// A copy of the slice's elements, on the heap.
+    ///
+    /// # Errors
+    /// If the slice does not have exactly `LEN` elements.
+    pub fn from_slice_boxed(elements: &[T]) -> Result<Box<Self>, LengthError> {
+        Self::over(elements)?;
+        let mut tensor = Self::zeros_boxed();
+        tensor.as_mut_slice().copy_from_slice(elements);
+        Ok(tensor)
+    }
+
+    /// The slice itself, seen as a tensor.
+    ///
+    /// # Errors
+    /// If the slice does not have exactly `LEN` elements.
+    pub fn over(elements: &[T]) -> Result<&Self, LengthError> {
+        memory::tensor_over(elements).ok_or(LengthError { dims: S::DIMS, found: elements.len() })
+    }
+
+    /// Element after element, row after row, from a function of the position in that order.
+    pub fn from_position(value: impl FnMut(usize) -> T) -> Self {
+        let mut tensor = Self::zeros();
+        tensor.fill_with(value);
+        tensor
+    }
+
+    /// Sets each element from a function of its position, row after row.
+    pub fn fill_with(&mut self, mut value: impl FnMut(usize) -> T) {
+        for (position, element) in self.as_mut_slice().iter_mut().enumerate() {
+            *element = value(position);
+        }
+    }
+
+    /// Independent draws from a distribution.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let uniform = rand::distr::Uniform::new(-1.0, 1.0).unwrap();
+    /// let weights: Tensor2<3, 4> = Tensor::random(uniform, &mut shapewright::rng(7));
+    /// assert!(weights.iter().all(|w| (-1.0..1.0).contains(w)));
+    /// ```
+    pub fn random<D: Distribution<T>, R: Rng + ?Sized>(distribution: D, rng: &mut R) -> Self {
+        Self::from_position(|_| distribution.sample(rng))
+    }
+
+    /// Independent draws from a distribution, on the heap.
+    pub fn random_boxed<D: Distribution<T>, R: Rng + ?Sized>(distribution: D, rng: &mut R) -> Box<Self> {
+        let mut tensor = Self::zeros_boxed();
+        tensor.fill_with(|_| distribution.sample(rng));
+        tensor
+    }
+}
+
+impl<S: Shape, T: Element> Tensor<S, T> {
+    /// All ones.
+    pub fn ones() -> Self {
+        Self::full(<T as One>::one())
+    }
+}
+
+impl<S: Shape, T: Scalar> Default for Tensor<S, T> {
+    fn default() -> Self {
+        Self::zeros()
+    }
+}
+
+/// The index of the element at a position in row order.
+fn index_of<const RANK: usize>(mut position: usize, dims: &Dims) -> [usize; RANK] {
+    let mut index = [0; RANK];
+    for axis in (0..RANK).rev() {
+        index[axis] = position % dims.size(axis);
+        position /= dims.size(axis);
+    }
+    index
+}
+
+macro_rules! from_fn {
+    ($($shape:ident<$($size:ident),*>, $rank:literal;)*) => { $(
+        impl<$(const $size: usize,)* T: Scalar> Tensor<$shape<$($size),*>, T> {
+            /// Each element from a function of its index.
+            ///
+            /// ```
+            /// let m = shapewright::Tensor2::<2, 3>::from_fn(|[row, column]| (10 * row + column) as f32);
+            /// assert_eq!(m[[1, 2]], 12.0);
+            /// ```
+            pub fn from_fn(mut value: impl FnMut([usize; $rank]) -> T) -> Self {
+                Self::from_position(|position| value(index_of(position, &Self::DIMS)))
+            }
+
+            /// Each element from a function of its index, on the heap.
+            pub fn from_fn_boxed(mut value: impl FnMut([usize; $rank]) -> T) -> Box<Self> {
+                let mut tensor = Self::zeros_boxed();
+                tensor.fill_with(|position| value(index_of(position, &Self::DIMS)));
+                tensor
+            }
+        }
+    )* };
+}
+from_fn! {
+    Rank0<>, 0;
+    Rank1<A>, 1;
+    Rank2<A, B>, 2;
+    Rank3<A, B, C>, 3;
+    Rank4<A, B, C, D>, 4;
+}

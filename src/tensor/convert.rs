@@ -1,0 +1,64 @@
+//! From and to arrays and `GenericArray`.
+
+use generic_array::typenum::Const;
+use generic_array::{ConstArrayLength, GenericArray, IntoArrayLength};
+
+use super::element::Scalar;
+use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4};
+use super::{Tensor, Tensor1};
+
+macro_rules! arrays {
+    ($($shape:ident<$($size:ident),*> = $array:ty;)*) => { $(
+        impl<$(const $size: usize,)* T: Scalar> From<$array> for Tensor<$shape<$($size),*>, T> {
+            fn from(array: $array) -> Self {
+                Tensor(array)
+            }
+        }
+    )* };
+}
+arrays! {
+    Rank0<> = T;
+    Rank1<A> = [T; A];
+    Rank2<A, B> = [[T; B]; A];
+    Rank3<A, B, C> = [[[T; C]; B]; A];
+    Rank4<A, B, C, D> = [[[[T; D]; C]; B]; A];
+}
+
+macro_rules! into_arrays {
+    ($($shape:ident<$($size:ident),*> = $array:ty;)*) => { $(
+        impl<$(const $size: usize,)* T: Scalar> From<Tensor<$shape<$($size),*>, T>> for $array {
+            fn from(tensor: Tensor<$shape<$($size),*>, T>) -> Self {
+                tensor.0
+            }
+        }
+    )* };
+}
+into_arrays! {
+    Rank1<A> = [T; A];
+    Rank2<A, B> = [[T; B]; A];
+    Rank3<A, B, C> = [[[T; C]; B]; A];
+    Rank4<A, B, C, D> = [[[[T; D]; C]; B]; A];
+}
+
+/// ```
+/// use generic_array::{GenericArray, typenum::U3};
+/// let array: GenericArray<f32, U3> = shapewright::Tensor1::from([1.0, 2.0, 3.0]).into();
+/// assert_eq!(shapewright::Tensor1::from(array)[2], 3.0);
+/// ```
+impl<const A: usize, T: Scalar> From<Tensor1<A, T>> for GenericArray<T, ConstArrayLength<A>>
+where
+    Const<A>: IntoArrayLength,
+{
+    fn from(tensor: Tensor1<A, T>) -> Self {
+        tensor.0.into()
+    }
+}
+
+impl<const A: usize, T: Scalar> From<GenericArray<T, ConstArrayLength<A>>> for Tensor1<A, T>
+where
+    Const<A>: IntoArrayLength,
+{
+    fn from(array: GenericArray<T, ConstArrayLength<A>>) -> Self {
+        Tensor(array.into())
+    }
+}

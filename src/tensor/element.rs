@@ -1,0 +1,62 @@
+//! What tensors hold: [`Scalar`] is anything that can be stored, [`Element`] what networks compute with.
+
+use core::fmt::{Debug, Display};
+use core::iter::Sum;
+
+use num_traits::{Float, FromPrimitive, NumAssign};
+use rand::distr::uniform::SampleUniform;
+
+use crate::network::{Parameters, Scratch};
+use crate::kernels::{Kernels, f32_kernels, f64_kernels};
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A value that a tensor can hold. All bits zero is the value zero (or `false`).
+pub trait Scalar:
+    sealed::Sealed + Copy + Default + PartialEq + Debug + Display + Send + Sync + 'static
+{
+    /// The type's name, as `Debug` of a tensor prints it.
+    const NAME: &'static str;
+}
+
+macro_rules! scalars {
+    ($($t:ident),*) => { $(
+        impl sealed::Sealed for $t {}
+        impl Scalar for $t {
+            const NAME: &'static str = stringify!($t);
+        }
+    )* };
+}
+scalars!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, usize, bool);
+
+/// The number type of a network: `f32`, or `f64` for checking gradients and for scientific work.
+pub trait Element:
+    Scalar + Float + FromPrimitive + NumAssign + Sum + SampleUniform + Parameters<Self> + Scratch
+{
+    /// The kernels of the instruction tier in force.
+    #[doc(hidden)]
+    fn kernels() -> &'static Kernels<Self>;
+
+    /// The nearest value to an `f64`.
+    fn from_f64_lossy(value: f64) -> Self;
+}
+
+impl Element for f32 {
+    fn kernels() -> &'static Kernels<f32> {
+        f32_kernels()
+    }
+    fn from_f64_lossy(value: f64) -> f32 {
+        value as f32
+    }
+}
+
+impl Element for f64 {
+    fn kernels() -> &'static Kernels<f64> {
+        f64_kernels()
+    }
+    fn from_f64_lossy(value: f64) -> f64 {
+        value
+    }
+}

@@ -1,0 +1,69 @@
+//! Matrix products and transposition.
+
+use super::{Element, Tensor1, Tensor2};
+use crate::kernels::{Matrix, Product, Start};
+use crate::memory;
+use crate::threads;
+
+/// From this many multiply-adds on, a product is cut into blocks of rows for the worker threads.
+const PARALLEL_MACS: usize = 1 << 20;
+
+impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
+    /// The matrix product. Inner sizes that differ are a compile error.
+    ///
+    /// ```compile_fail
+    /// use shapewright::Tensor2;
+    /// Tensor2::<2, 3>::zeros().matmul(&Tensor2::<4, 5>::zeros());
+    /// ```
+    pub fn matmul<const N: usize>(&self, other: &Tensor2<K, N, T>) -> Tensor2<M, N, T> {
+        let mut product = Tensor2::zeros();
+        self.matmul_into(other, &mut product);
+        product
+    }
+
+    /// The matrix product, written to a tensor that is already there.
+    pub fn matmul_into<const N: usize>(&self, other: &Tensor2<K, N, T>, product: &mut Tensor2<M, N, T>) {
+        let kernels = T::kernels();
+        let (a, b) = (self.as_slice(), other.as_slice());
+        let parts = if M * K * N >= PARALLEL_MACS { threads::threads().min(M.max(1)) } else { 1 };
+        let rows = M.div_ceil(parts).max(1);
+        threads::split_mut(product.as_mut_slice(), (rows * N).max(1), &|part, c: &mut [T]| {
+            let first = part * rows;
+            (kernels.product)(Product {
+                m: c.len() / N.max(1),
+                n: N,
+                k: K,
+                a: Matrix { data: &a[first * K..], row_stride: K, col_stride: 1 },
+                b: Matrix { data: b, row_stride: N, col_stride: 1 },
+                c,
+                c_stride: N,
+                start: Start::Zero,
+                relu: false,
+            });
+        });
+    }
+
+    /// Rows as columns.
+    pub fn transpose(&self) -> Tensor2<K, M, T> {
+        Tensor2::from_fn(|[row, column]| self[[column, row]])
+    }
+
+    /// One row.
+    pub fn row(&self, row: usize) -> &Tensor1<K, T> {
+        &memory::tensors(self.0[row].as_slice(), 1)[0]
+    }
+
+    /// The sum of each column.
+    pub fn sum_rows(&self) -> Tensor1<K, T> {
+        let mut sums = Tensor1::zeros();
+        for row in 0..M {
+            sums += self.row(row);
+        }
+        sums
+    }
+
+    /// The sum of each row.
+    pub fn sum_columns(&self) -> Tensor1<M, T> {
+        Tensor1::from_position(|row| self.row(row).sum())
+    }
+}

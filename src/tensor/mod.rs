@@ -1,0 +1,45 @@
+//! Tensors whose shapes are types.
+
+mod access;
+mod arithmetic;
+mod construct;
+mod convert;
+pub(crate) mod element;
+mod format;
+mod matrix;
+pub(crate) mod shape;
+
+pub use construct::LengthError;
+pub use element::{Element, Scalar};
+pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
+
+/// Numbers in a shape that the compiler knows.
+///
+/// The memory is a nested array and nothing else, the last axis contiguous: `Tensor<Rank2<3, 4>>` holds
+/// `[[f32; 4]; 3]`. Images are channels-last, `[height, width, channels]`.
+///
+/// A tensor lies where it is put: a local variable is on the stack. Make large ones with the
+/// constructors that end in `_boxed`, which never touch the stack.
+///
+/// ```
+/// use shapewright::{Tensor1, Tensor2};
+/// let a = Tensor2::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+/// let b: Tensor2<3, 2> = a.transpose();
+/// assert_eq!(a.matmul(&b), Tensor2::from([[14.0, 32.0], [32.0, 77.0]]));
+/// assert_eq!(Tensor1::from([1.0, 3.0, 2.0]).argmax(), 1);
+/// ```
+#[derive(Clone, Copy, PartialEq)]
+#[repr(transparent)]
+pub struct Tensor<S: Shape, T: Scalar = f32>(pub(crate) S::Array<T>);
+
+/// One number.
+pub type Tensor0<T = f32> = Tensor<Rank0, T>;
+/// A vector.
+pub type Tensor1<const A: usize, T = f32> = Tensor<Rank1<A>, T>;
+/// A matrix: rows, columns.
+pub type Tensor2<const A: usize, const B: usize, T = f32> = Tensor<Rank2<A, B>, T>;
+/// An image: height, width, channels.
+pub type Tensor3<const A: usize, const B: usize, const C: usize, T = f32> = Tensor<Rank3<A, B, C>, T>;
+/// A tensor with four axes.
+pub type Tensor4<const A: usize, const B: usize, const C: usize, const D: usize, T = f32> =
+    Tensor<Rank4<A, B, C, D>, T>;
