@@ -197,7 +197,8 @@ impl Drop for Team {
 impl Team {
     fn claim() -> Option<Team> {
         let free = !POOL.busy.load(Ordering::Relaxed) && !POOL.busy.swap(true, Ordering::Acquire);
-        free.then_some(Team(()))
+        // Not `then_some`: dropping a Team that was not claimed would free the pool.
+        free.then(|| Team(()))
     }
 
     /// At least `wanted` workers if the system lets them be spawned, else as many as there are.
