@@ -1,0 +1,197 @@
+//! What the kernels are told: matrices, products, update steps; and the checks of their lengths.
+
+/// A matrix as a slice and two strides: element `(i, j)` is `data[i * row_stride + j * col_stride]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a, T> {
+    pub data: &'a [T],
+    pub row_stride: usize,
+    pub col_stride: usize,
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// A matrix whose rows of `cols` elements follow each other.
+    pub const fn row_major(data: &'a [T], cols: usize) -> Self {
+        Matrix { data, row_stride: cols, col_stride: 1 }
+    }
+
+    /// The same elements with rows and columns exchanged.
+    pub const fn transposed(self) -> Self {
+        Matrix { data: self.data, row_stride: self.col_stride, col_stride: self.row_stride }
+    }
+
+    /// Panics unless a matrix of `rows` by `cols` lies within the slice.
+    fn check(&self, name: &str, rows: usize, cols: usize) {
+        let fits = rows == 0 || cols == 0 || {
+            let last = (rows - 1)
+                .checked_mul(self.row_stride)
+                .zip((cols - 1).checked_mul(self.col_stride))
+                .and_then(|(row, col)| row.checked_add(col));
+            last.is_some_and(|last| last < self.data.len())
+        };
+        assert!(
+            fits,
+            "product: {name} of {rows} x {cols} with strides {} and {} leaves its {} elements",
+            self.row_stride,
+            self.col_stride,
+            self.data.len()
+        );
+    }
+}
+
+/// What a product is added to.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a, T> {
+    /// Nothing.
+    Zero,
+    /// One value per column.
+    Bias(&'a [T]),
+    /// What C holds.
+    Accumulate,
+}
+
+/// `C = start + A * B`, then `C = max(0, C)` if `relu`; A is `m` by `k`, B `k` by `n`, and the rows of C begin
+/// `c_stride` apart. Elements of `c` between the rows stay as they are.
+#[derive(Debug)]
+pub struct Product<'a, T> {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub a: Matrix<'a, T>,
+    pub b: Matrix<'a, T>,
+    pub c: &'a mut [T],
+    pub c_stride: usize,
+    pub start: Start<'a, T>,
+    pub relu: bool,
+}
+
+impl<T> Product<'_, T> {
+    /// Panics unless every element that the product touches lies within its slice and the rows of C are disjoint.
+    pub(super) fn check(&self) {
+        let &Product { m, n, k, c_stride, .. } = self;
+        self.a.check("A", m, k);
+        self.b.check("B", k, n);
+        Matrix { data: &*self.c, row_stride: c_stride, col_stride: 1 }.check("C", m, n);
+        assert!(m <= 1 || c_stride >= n, "product: rows of {n} elements, {c_stride} apart, overlap");
+        if let Start::Bias(bias) = self.start {
+            assert_eq!(bias.len(), n, "product: one bias per column");
+        }
+    }
+}
+
+/// An elementwise function whose derivative is known from its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unary {
+    Relu,
+    Tanh,
+    Sigmoid,
+}
+
+/// One step of stochastic gradient descent, by PyTorch's rule:
+///
+/// `g += weight_decay * p`; if `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the first
+/// step) and then `g = v`, or `g += momentum * v` if `nesterov`; `p -= lr * g`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SgdStep {
+    pub lr: f64,
+    pub momentum: f64,
+    pub dampening: f64,
+    pub nesterov: bool,
+    pub weight_decay: f64,
+    /// Go up the gradient.
+    pub maximize: bool,
+    /// The velocity holds nothing yet.
+    pub first: bool,
+}
+
+impl Default for SgdStep {
+    /// PyTorch's defaults.
+    fn default() -> Self {
+        SgdStep {
+            lr: 1e-3,
+            momentum: 0.0,
+            dampening: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+            maximize: false,
+            first: true,
+        }
+    }
+}
+
+impl SgdStep {
+    /// Panics unless the lengths fit.
+    pub(super) fn check<T>(&self, params: &[T], grad: &[T], velocity: &[T]) {
+        assert_eq!(params.len(), grad.len(), "sgd: as many gradients as parameters");
+        let expected = if self.momentum == 0.0 { 0 } else { params.len() };
+        assert_eq!(velocity.len(), expected, "sgd: a velocity per parameter, or none without momentum");
+    }
+}
+
+/// One step of Adam, by PyTorch's rule:
+///
+/// `g += weight_decay * p`; `m += (1 - beta1) * (g - m)`; `v = beta2 * v + (1 - beta2) * g * g`;
+/// `p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    pub lr: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub weight_decay: f64,
+    /// The number of this step, from 1.
+    pub step: u64,
+}
+
+impl Default for AdamStep {
+    /// PyTorch's defaults.
+    fn default() -> Self {
+        AdamStep { lr: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, step: 1 }
+    }
+}
+
+impl AdamStep {
+    /// `lr / (1 - beta1^step)` and `1 / sqrt(1 - beta2^step)`.
+    pub(super) fn corrections(&self) -> (f64, f64) {
+        let power = |beta: f64| beta.powf(self.step as f64);
+        (self.lr / (1.0 - power(self.beta1)), 1.0 / (1.0 - power(self.beta2)).sqrt())
+    }
+
+    /// Panics unless the lengths fit.
+    pub(super) fn check<T>(&self, params: &[T], grad: &[T], m: &[T], v: &[T]) {
+        assert!(self.step > 0, "adam: steps are counted from 1");
+        assert_eq!(params.len(), grad.len(), "adam: as many gradients as parameters");
+        assert_eq!(params.len(), m.len(), "adam: a first moment per parameter");
+        assert_eq!(params.len(), v.len(), "adam: a second moment per parameter");
+    }
+}
+
+/// The number of rows in `len` elements; panics unless it is whole.
+pub(super) fn rows_of(name: &str, len: usize, width: usize) -> usize {
+    if len == 0 {
+        return 0;
+    }
+    assert!(width > 0 && len.is_multiple_of(width), "{name}: {len} elements are not whole rows of {width}");
+    len / width
+}
+
+/// Panics unless the lengths fit.
+pub(super) fn check_same(name: &str, a: usize, b: usize) {
+    assert_eq!(a, b, "{name}: slices of different lengths");
+}
+
+/// Panics unless the arguments of a cross-entropy fit; the number of rows.
+pub(super) fn check_cross_entropy(classes: usize, logits: usize, labels: &[u32], grad: usize) -> usize {
+    let rows = rows_of("cross_entropy", logits, classes);
+    assert_eq!(rows, labels.len(), "cross_entropy: one label per row");
+    check_same("cross_entropy", logits, grad);
+    for &label in labels {
+        assert!((label as usize) < classes, "cross_entropy: label {label} of {classes} classes");
+    }
+    rows
+}
+
+/// Panics unless the arguments of a column sum fit.
+pub(super) fn check_column_sums(rows: usize, cols: usize, x: usize, sums: usize) {
+    assert_eq!(rows.checked_mul(cols), Some(x), "column_sums: {rows} rows of {cols}");
+    assert_eq!(cols, sums, "column_sums: one sum per column");
+}

@@ -1,0 +1,309 @@
+//! Plain loops in any float: all kernels of `f64`, and the reference for those of `f32`.
+
+use num_traits::Float;
+
+use super::args::{check_column_sums, check_cross_entropy, check_same, rows_of};
+use super::{AdamStep, Kernels, Matrix, Product, SgdStep, Start, Unary};
+use crate::tier::Tier;
+
+/// What the loops need beyond [`Float`].
+pub(super) trait Real: Float + 'static {
+    fn of(x: f64) -> Self;
+    fn erfc(self) -> Self;
+    /// `C += A * B` for sizes that are worth packing.
+    fn large_product(p: &mut Product<'_, Self>);
+}
+
+/// Below this many multiplications, loops without packing are as fast.
+const LARGE_PRODUCT: usize = 1 << 13;
+
+macro_rules! real {
+    ($float:ty, $erfc:path, $gemm:path) => {
+        impl Real for $float {
+            fn of(x: f64) -> Self {
+                x as Self
+            }
+
+            fn erfc(self) -> Self {
+                $erfc(self)
+            }
+
+            fn large_product(p: &mut Product<'_, Self>) {
+                let stride = |stride: usize| isize::try_from(stride).expect("strides fit in isize");
+                // SAFETY: `Product::check` has shown that all elements lie within the slices and that the rows of C
+                // do not overlap; C is borrowed mutably, so it overlaps neither A nor B. A stride that does not fit
+                // in isize, which only a single row or column can have, panics.
+                unsafe {
+                    $gemm(
+                        p.m,
+                        p.k,
+                        p.n,
+                        1.0,
+                        p.a.data.as_ptr(),
+                        stride(p.a.row_stride),
+                        stride(p.a.col_stride),
+                        p.b.data.as_ptr(),
+                        stride(p.b.row_stride),
+                        stride(p.b.col_stride),
+                        1.0,
+                        p.c.as_mut_ptr(),
+                        stride(p.c_stride),
+                        1,
+                    );
+                }
+            }
+        }
+    };
+}
+real!(f64, libm::erfc, matrixmultiply::dgemm);
+real!(f32, libm::erfcf, matrixmultiply::sgemm);
+
+pub(super) static F64: Kernels<f64> = table();
+pub(super) static F32: Kernels<f32> = table();
+
+const fn table<T: Real>() -> Kernels<T> {
+    Kernels {
+        tier: Tier::Portable,
+        product,
+        column_sums,
+        unary,
+        unary_grad,
+        gelu,
+        gelu_grad,
+        softmax,
+        softmax_grad,
+        cross_entropy,
+        bce_with_logits,
+        mse,
+        sgd,
+        adam,
+        add,
+        scale,
+        sum,
+        dot,
+    }
+}
+
+/// The maximum that keeps NaN.
+fn relu<T: Real>(x: T) -> T {
+    if x < T::zero() { T::zero() } else { x }
+}
+
+/// `C = start + A * B`.
+pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
+    p.check();
+    let (m, n, k) = (p.m, p.n, p.k);
+    if m == 0 || n == 0 {
+        return;
+    }
+    for i in 0..m {
+        let row = &mut p.c[i * p.c_stride..][..n];
+        match p.start {
+            Start::Zero => row.fill(T::zero()),
+            Start::Bias(bias) => row.copy_from_slice(bias),
+            Start::Accumulate => {}
+        }
+    }
+    if !cfg!(miri) && m > 1 && n > 1 && m.saturating_mul(n).saturating_mul(k) > LARGE_PRODUCT {
+        T::large_product(&mut p);
+    } else {
+        small_product(&mut p);
+    }
+    if p.relu {
+        for i in 0..m {
+            p.c[i * p.c_stride..][..n].iter_mut().for_each(|x| *x = relu(*x));
+        }
+    }
+}
+
+/// `C += A * B`, row by row.
+fn small_product<T: Real>(p: &mut Product<'_, T>) {
+    let Matrix { data: b, row_stride, col_stride } = p.b;
+    for i in 0..p.m {
+        let row = &mut p.c[i * p.c_stride..][..p.n];
+        for q in 0..p.k {
+            let x = p.a.data[i * p.a.row_stride + q * p.a.col_stride];
+            if col_stride == 1 {
+                for (c, &b) in row.iter_mut().zip(&b[q * row_stride..][..p.n]) {
+                    *c = *c + x * b;
+                }
+            } else {
+                for (j, c) in row.iter_mut().enumerate() {
+                    *c = *c + x * b[q * row_stride + j * col_stride];
+                }
+            }
+        }
+    }
+}
+
+fn column_sums<T: Real>(rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool) {
+    check_column_sums(rows, cols, x.len(), sums.len());
+    if !accumulate {
+        sums.fill(T::zero());
+    }
+    for row in x.chunks_exact(cols.max(1)) {
+        add(sums, row);
+    }
+}
+
+fn sigmoid<T: Real>(x: T) -> T {
+    T::one() / (T::one() + (-x).exp())
+}
+
+fn unary<T: Real>(f: Unary, x: &mut [T]) {
+    match f {
+        Unary::Relu => x.iter_mut().for_each(|x| *x = relu(*x)),
+        Unary::Tanh => x.iter_mut().for_each(|x| *x = x.tanh()),
+        Unary::Sigmoid => x.iter_mut().for_each(|x| *x = sigmoid(*x)),
+    }
+}
+
+fn unary_grad<T: Real>(f: Unary, y: &[T], dy: &mut [T]) {
+    check_same("unary_grad", y.len(), dy.len());
+    for (&y, dy) in y.iter().zip(dy) {
+        *dy = match f {
+            Unary::Relu if y <= T::zero() => T::zero(),
+            Unary::Relu => *dy,
+            Unary::Tanh => *dy * (T::one() - y * y),
+            Unary::Sigmoid => *dy * (y * (T::one() - y)),
+        };
+    }
+}
+
+/// The normal distribution up to `x`: half of `erfc(-x / sqrt(2))`, accurate in the left tail.
+fn normal<T: Real>(x: T) -> T {
+    T::of(0.5) * (-x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erfc()
+}
+
+fn gelu<T: Real>(x: &[T], y: &mut [T]) {
+    check_same("gelu", x.len(), y.len());
+    for (&x, y) in x.iter().zip(y) {
+        *y = x * normal(x);
+    }
+}
+
+fn gelu_grad<T: Real>(x: &[T], dy: &mut [T]) {
+    check_same("gelu_grad", x.len(), dy.len());
+    let root = T::of(1.0 / (2.0 * std::f64::consts::PI).sqrt());
+    for (&x, dy) in x.iter().zip(dy) {
+        // At infinity x times the density is 0, not NaN.
+        let tail = if x.is_infinite() { T::zero() } else { x * root * (T::of(-0.5) * x * x).exp() };
+        *dy = *dy * (normal(x) + tail);
+    }
+}
+
+/// `row = exp(row - max)`; the sum and the maximum.
+fn exponentials<T: Real>(row: &mut [T]) -> (T, T) {
+    let max = row.iter().copied().fold(T::neg_infinity(), T::max);
+    let mut sum = T::zero();
+    for x in row {
+        *x = (*x - max).exp();
+        sum = sum + *x;
+    }
+    (sum, max)
+}
+
+fn softmax<T: Real>(width: usize, x: &mut [T]) {
+    rows_of("softmax", x.len(), width);
+    for row in x.chunks_exact_mut(width.max(1)) {
+        let (sum, _) = exponentials(row);
+        row.iter_mut().for_each(|x| *x = *x / sum);
+    }
+}
+
+fn softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
+    check_same("softmax_grad", y.len(), dy.len());
+    rows_of("softmax_grad", y.len(), width);
+    for (y, dy) in y.chunks_exact(width.max(1)).zip(dy.chunks_exact_mut(width.max(1))) {
+        let mean = dot(y, dy);
+        for (&y, dy) in y.iter().zip(dy) {
+            *dy = y * (*dy - mean);
+        }
+    }
+}
+
+fn cross_entropy<T: Real>(classes: usize, logits: &[T], labels: &[u32], scale: T, grad: &mut [T]) -> T {
+    check_cross_entropy(classes, logits.len(), labels, grad.len());
+    let mut loss = T::zero();
+    let rows = logits.chunks_exact(classes.max(1)).zip(grad.chunks_exact_mut(classes.max(1)));
+    for ((logits, grad), &label) in rows.zip(labels) {
+        let label = label as usize;
+        grad.copy_from_slice(logits);
+        let (sum, max) = exponentials(grad);
+        loss = loss + (sum.ln() - (logits[label] - max));
+        grad.iter_mut().for_each(|x| *x = *x / sum * scale);
+        grad[label] = grad[label] - scale;
+    }
+    loss
+}
+
+fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T {
+    check_same("bce_with_logits", logits.len(), targets.len());
+    check_same("bce_with_logits", logits.len(), grad.len());
+    let mut loss = T::zero();
+    for ((&x, &t), grad) in logits.iter().zip(targets).zip(grad) {
+        loss = loss + (relu(x) - x * t + (-x.abs()).exp().ln_1p());
+        *grad = (sigmoid(x) - t) * scale;
+    }
+    loss
+}
+
+fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
+    check_same("mse", output.len(), target.len());
+    check_same("mse", output.len(), grad.len());
+    let mut loss = T::zero();
+    for ((&o, &t), grad) in output.iter().zip(target).zip(grad) {
+        loss = loss + (o - t) * (o - t);
+        *grad = (o - t) * (scale + scale);
+    }
+    loss
+}
+
+fn sgd<T: Real>(step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]) {
+    step.check(params, grad, velocity);
+    let (lr, momentum, decay) = (T::of(step.lr), T::of(step.momentum), T::of(step.weight_decay));
+    let fresh = T::of(1.0 - step.dampening);
+    let sign = if step.maximize { -T::one() } else { T::one() };
+    for (i, (p, &g)) in params.iter_mut().zip(grad).enumerate() {
+        let mut g = sign * g + decay * *p;
+        if let Some(v) = velocity.get_mut(i) {
+            *v = if step.first { g } else { momentum * *v + fresh * g };
+            g = if step.nesterov { g + momentum * *v } else { *v };
+        }
+        *p = *p - lr * g;
+    }
+}
+
+fn adam<T: Real>(step: &AdamStep, params: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]) {
+    step.check(params, grad, m, v);
+    let (rate, root) = step.corrections();
+    let (rate, root, epsilon, decay) =
+        (T::of(rate), T::of(root), T::of(step.epsilon), T::of(step.weight_decay));
+    let (fresh1, beta2, fresh2) = (T::of(1.0 - step.beta1), T::of(step.beta2), T::of(1.0 - step.beta2));
+    for (((p, &g), m), v) in params.iter_mut().zip(grad).zip(m).zip(v) {
+        let g = g + decay * *p;
+        *m = *m + fresh1 * (g - *m);
+        *v = beta2 * *v + fresh2 * g * g;
+        *p = *p - rate * (*m / (v.sqrt() * root + epsilon));
+    }
+}
+
+fn add<T: Real>(y: &mut [T], x: &[T]) {
+    check_same("add", y.len(), x.len());
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = *y + x;
+    }
+}
+
+fn scale<T: Real>(y: &mut [T], s: T) {
+    y.iter_mut().for_each(|y| *y = *y * s);
+}
+
+fn sum<T: Real>(x: &[T]) -> T {
+    x.iter().fold(T::zero(), |sum, &x| sum + x)
+}
+
+fn dot<T: Real>(x: &[T], y: &[T]) -> T {
+    check_same("dot", x.len(), y.len());
+    x.iter().zip(y).fold(T::zero(), |sum, (&x, &y)| sum + x * y)
+}

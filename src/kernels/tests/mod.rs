@@ -1,0 +1,1 @@
+//! Properties of the kernels in every tier that this processor has.

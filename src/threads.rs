@@ -1,0 +1,376 @@
+//! Persistent worker threads for the parts of one network call.
+//!
+//! A training step takes a few hundred microseconds, so handing work over has to cost well below one: the workers
+//! spin for a while after each job and only then go to sleep (0.2 us when they still spin, against 5 us for a
+//! work-stealing pool and 30 us for scoped threads).
+
+use std::any::Any;
+use std::cell::{Cell, UnsafeCell};
+use std::hint::spin_loop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, Thread};
+
+/// How long an idle worker spins before it sleeps; about 20 to 50 us.
+const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
+/// More workers than this are never spawned.
+const MOST_THREADS: usize = 1024;
+
+/// The number of threads set by [`set_threads`]; 0 means the default.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads a network call may use, the calling one included.
+///
+/// The default is the number of processors available to the process, or `SHAPEWRIGHT_THREADS`.
+pub fn threads() -> usize {
+    match THREADS.load(Ordering::Relaxed) {
+        0 => default_threads(),
+        n => n,
+    }
+}
+
+/// Sets how many threads network calls may use from now on; 0 restores the default.
+pub fn set_threads(n: usize) {
+    THREADS.store(n.min(MOST_THREADS), Ordering::Relaxed);
+}
+
+fn default_threads() -> usize {
+    static DEFAULT: OnceLock<usize> = OnceLock::new();
+    *DEFAULT.get_or_init(|| {
+        let available = thread::available_parallelism().map_or(1, |n| n.get()).min(MOST_THREADS);
+        let Some(value) = std::env::var_os("SHAPEWRIGHT_THREADS") else { return available };
+        match value.to_string_lossy().trim().parse::<usize>() {
+            Ok(0) => available,
+            Ok(n) => n.min(MOST_THREADS),
+            Err(_) => {
+                eprintln!("warning: SHAPEWRIGHT_THREADS is ignored: {value:?} is not a number of threads");
+                available
+            }
+        }
+    })
+}
+
+/// Calls `f(0)` to `f(parts - 1)`, each exactly once, and returns when all have ended.
+///
+/// Of `T` threads, thread `t` takes the parts `t`, `t + T` and so on; the caller is thread 0. Everything runs on the
+/// calling thread if there is one part or one thread, if another caller holds the workers, or inside a worker. If a
+/// part panics, its thread skips its other parts, and the panic goes on in the caller once the other threads ended.
+pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
+    let wanted = threads().min(parts);
+    if wanted > 1
+        && !IS_WORKER.get()
+        && let Some(team) = Team::claim()
+    {
+        return team.run(wanted, parts, f);
+    }
+    (0..parts).for_each(f);
+}
+
+/// Cuts `data` into pieces of `chunk` (the last may be shorter) and calls `f(index, piece)` for each, in parallel.
+pub(crate) fn split_mut<T: Send>(data: &mut [T], chunk: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    struct Shared<T>(*mut T);
+    // SAFETY: the pointer is only used to make disjoint `&mut [T]`, which may be sent as T is Send.
+    unsafe impl<T: Send> Sync for Shared<T> {}
+    impl<T> Shared<T> {
+        fn at(&self, start: usize) -> *mut T {
+            self.0.wrapping_add(start)
+        }
+    }
+
+    let len = data.len();
+    if len == 0 {
+        return;
+    }
+    assert!(chunk > 0, "split_mut: pieces of length 0");
+    let shared = Shared(data.as_mut_ptr());
+    parallel(len.div_ceil(chunk), &|part| {
+        let start = part * chunk;
+        let length = chunk.min(len - start);
+        // SAFETY: start + length <= len, so the piece lies within `data`, which is borrowed mutably for this whole
+        // call; `parallel` runs each part once, so no two pieces overlap.
+        let piece = unsafe { std::slice::from_raw_parts_mut(shared.at(start), length) };
+        f(part, piece);
+    });
+}
+
+thread_local! {
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a worker is told to do: the parts `first`, `first + step`, .. below `parts`.
+#[derive(Clone, Copy)]
+struct Job {
+    f: *const (dyn Fn(usize) + Sync),
+    first: usize,
+    step: usize,
+    parts: usize,
+}
+
+/// One worker's mailbox, on cache lines of its own (two, as processors fetch them in pairs).
+#[repr(align(128))]
+struct Mailbox {
+    /// Number of jobs handed over; written by the team's holder only.
+    sent: AtomicUsize,
+    /// Number of jobs ended; written by the worker only.
+    done: AtomicUsize,
+    /// The worker is about to park, or parked.
+    sleeping: AtomicBool,
+    /// The job numbered `sent`; the holder may touch it while `done == sent`, the worker otherwise.
+    job: UnsafeCell<Option<Job>>,
+    /// A panic of the job numbered `done`; same rule.
+    panic: UnsafeCell<Option<Box<dyn Any + Send>>>,
+}
+
+// SAFETY: the cells are handed to and fro by `sent` and `done` (release on store, acquire on load), and only the
+// holder of the team sends. What the job's pointer refers to is Sync and outlives the job: see `Team::run`.
+unsafe impl Sync for Mailbox {}
+
+impl Mailbox {
+    fn work(&self) {
+        IS_WORKER.set(true);
+        let mut last = 0;
+        loop {
+            last = self.wait_after(last);
+            // SAFETY: `sent` passed `done`, so the cells are this worker's until `done` is stored below.
+            let job = unsafe { *self.job.get() };
+            if let Some(job) = job {
+                // SAFETY: the holder keeps the closure alive until it sees `done`.
+                let f = unsafe { &*job.f };
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    (job.first..job.parts).step_by(job.step).for_each(f);
+                }));
+                if let Err(panic) = result {
+                    // SAFETY: as for `job`.
+                    unsafe { *self.panic.get() = Some(panic) };
+                }
+            }
+            self.done.store(last, Ordering::Release);
+        }
+    }
+
+    /// Spins, then sleeps, until a job after number `last` was sent; its number.
+    fn wait_after(&self, last: usize) -> usize {
+        loop {
+            for _ in 0..SPINS_BEFORE_PARKING {
+                let sent = self.sent.load(Ordering::Acquire);
+                if sent != last {
+                    return sent;
+                }
+                spin_loop();
+            }
+            // Either the holder sees `sleeping` and wakes us, or we see its `sent`: both are SeqCst.
+            self.sleeping.store(true, Ordering::SeqCst);
+            if self.sent.load(Ordering::SeqCst) == last {
+                thread::park();
+            }
+            self.sleeping.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+struct Worker {
+    mailbox: &'static Mailbox,
+    thread: Thread,
+}
+
+/// All workers of the process.
+struct Pool {
+    busy: AtomicBool,
+    workers: UnsafeCell<Vec<Worker>>,
+}
+
+// SAFETY: `workers` is touched only by the one thread that set `busy`.
+unsafe impl Sync for Pool {}
+
+static POOL: Pool = Pool { busy: AtomicBool::new(false), workers: UnsafeCell::new(Vec::new()) };
+
+/// The right to use the pool; given back on drop.
+struct Team(());
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        POOL.busy.store(false, Ordering::Release);
+    }
+}
+
+impl Team {
+    fn claim() -> Option<Team> {
+        let free = !POOL.busy.load(Ordering::Relaxed) && !POOL.busy.swap(true, Ordering::Acquire);
+        // Not `then_some`: dropping a Team that was not claimed would free the pool.
+        free.then(|| Team(()))
+    }
+
+    /// At least `wanted` workers if the system lets them be spawned, else as many as there are.
+    fn workers(&self, wanted: usize) -> &[Worker] {
+        // SAFETY: a Team exists once at a time, so nobody else refers to the vector.
+        let workers = unsafe { &mut *POOL.workers.get() };
+        while workers.len() < wanted {
+            let mailbox: &'static Mailbox = Box::leak(Box::new(Mailbox {
+                sent: AtomicUsize::new(0),
+                done: AtomicUsize::new(0),
+                sleeping: AtomicBool::new(false),
+                job: UnsafeCell::new(None),
+                panic: UnsafeCell::new(None),
+            }));
+            let builder = thread::Builder::new().name(format!("shapewright-{}", workers.len() + 1));
+            match builder.spawn(|| mailbox.work()) {
+                Ok(handle) => workers.push(Worker { mailbox, thread: handle.thread().clone() }),
+                Err(_) => break,
+            }
+        }
+        &workers[..wanted.min(workers.len())]
+    }
+
+    fn run(self, wanted: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) {
+        let workers = self.workers(wanted - 1);
+        let step = workers.len() + 1;
+        // SAFETY: only the lifetime is erased. This function returns or unwinds only after every worker that got the
+        // pointer has stored `done`, and nothing between the first `send` and that wait can unwind: the caller's own
+        // parts run under catch_unwind.
+        let erased: *const (dyn Fn(usize) + Sync) =
+            unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f) };
+        for (i, worker) in workers.iter().enumerate() {
+            worker.send(Job { f: erased, first: i + 1, step, parts });
+        }
+        let mut result = catch_unwind(AssertUnwindSafe(|| (0..parts).step_by(step).for_each(f)));
+        for worker in workers {
+            let panicked = worker.wait();
+            if let (Ok(()), Some(panic)) = (&result, panicked) {
+                result = Err(panic);
+            }
+        }
+        drop(self);
+        if let Err(panic) = result {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Worker {
+    fn send(&self, job: Job) {
+        let mailbox = self.mailbox;
+        let next = mailbox.sent.load(Ordering::Relaxed).wrapping_add(1);
+        // SAFETY: the last job was waited for, so `done == sent` and the cell is the holder's.
+        unsafe { *mailbox.job.get() = Some(job) };
+        mailbox.sent.store(next, Ordering::SeqCst);
+        if mailbox.sleeping.load(Ordering::SeqCst) {
+            self.thread.unpark();
+        }
+    }
+
+    /// Waits for the job sent last; its panic, if it had one.
+    fn wait(&self) -> Option<Box<dyn Any + Send>> {
+        let mailbox = self.mailbox;
+        let sent = mailbox.sent.load(Ordering::Relaxed);
+        let mut spins = 0_u32;
+        while mailbox.done.load(Ordering::Acquire) != sent {
+            spins += 1;
+            if spins < SPINS_BEFORE_PARKING {
+                spin_loop();
+            } else {
+                // The worker's processor may be busy with something else, perhaps it is this one.
+                thread::yield_now();
+            }
+        }
+        // SAFETY: `done == sent`: the cell is the holder's.
+        unsafe { (*mailbox.panic.get()).take() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicU32;
+
+    #[test]
+    fn every_part_runs_once() {
+        for parts in [0, 1, 2, 3, 7, 64] {
+            let counts: Vec<AtomicU32> = (0..parts).map(|_| AtomicU32::new(0)).collect();
+            for round in 1..=20 {
+                parallel(parts, &|part| {
+                    counts[part].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == round));
+            }
+        }
+    }
+
+    #[test]
+    fn a_team_larger_than_the_machine_works_and_parks() {
+        for _ in 0..3 {
+            let Some(team) = claim_patiently() else { return };
+            let sum = AtomicUsize::new(0);
+            team.run(4, 11, &|part| {
+                sum.fetch_add(part + 1, Ordering::Relaxed);
+            });
+            assert_eq!(sum.into_inner(), 66);
+            thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Other tests use the pool too.
+    fn claim_patiently() -> Option<Team> {
+        (0..10_000).find_map(|_| {
+            thread::yield_now();
+            Team::claim()
+        })
+    }
+
+    #[test]
+    fn nested_and_concurrent_callers_finish() {
+        let total = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        parallel(4, &|_| {
+                            parallel(3, &|_| {
+                                total.fetch_add(1, Ordering::Relaxed);
+                            });
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(total.into_inner(), 3 * 50 * 12);
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_after_the_others_ended() {
+        for bad in 0..4 {
+            let Some(team) = claim_patiently() else { return };
+            let ended = AtomicUsize::new(0);
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                team.run(4, 4, &|part| {
+                    if part == bad {
+                        panic!("part {part}");
+                    }
+                    thread::yield_now();
+                    ended.fetch_add(1, Ordering::Relaxed);
+                });
+            }));
+            assert_eq!(result.unwrap_err().downcast_ref::<String>(), Some(&format!("part {bad}")));
+            assert_eq!(ended.into_inner(), 3);
+        }
+    }
+
+    #[test]
+    fn split_mut_covers_everything() {
+        for (len, chunk) in [(0, 0), (1, 1), (10, 3), (9, 3), (5, 100)] {
+            let mut data = vec![0; len];
+            split_mut(&mut data, chunk, &|part, piece| {
+                for (i, x) in piece.iter_mut().enumerate() {
+                    *x += part * chunk + i + 1;
+                }
+            });
+            assert_eq!(data, (1..=len).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "pieces of length 0")]
+    fn split_mut_refuses_empty_pieces() {
+        split_mut(&mut [1, 2], 0, &|_, _| {});
+    }
+}
