@@ -94,6 +94,45 @@ pub(crate) fn split_mut<T: Send>(data: &mut [T], chunk: usize, f: &(dyn Fn(usize
     });
 }
 
+/// The most slices that [`split_together`] cuts beside the first.
+pub(crate) const MOST_TOGETHER: usize = 4;
+
+/// Cuts several slices of one length into pieces of `chunk` and calls `f(index, piece, other pieces)` for each, in
+/// parallel.
+pub(crate) fn split_together<T: Send>(
+    data: &mut [T],
+    others: &mut [&mut [T]],
+    chunk: usize,
+    f: &(dyn Fn(usize, &mut [T], &mut [&mut [T]]) + Sync),
+) {
+    /// Where a slice begins.
+    struct Start<T>(*mut T);
+    // SAFETY: the pointers are only used to make disjoint `&mut [T]`, which may be sent as T is Send.
+    unsafe impl<T: Send> Sync for Start<T> {}
+
+    let count = others.len();
+    assert!(count <= MOST_TOGETHER, "split_together: {count} slices beside the first");
+    assert!(
+        others.iter().all(|other| other.len() == data.len()),
+        "split_together: slices of different lengths"
+    );
+    let mut starts = [const { Start(std::ptr::null_mut()) }; MOST_TOGETHER];
+    for (start, other) in starts.iter_mut().zip(others) {
+        *start = Start(other.as_mut_ptr());
+    }
+    let starts = &starts;
+    split_mut(data, chunk, &|part, piece: &mut [T]| {
+        let mut pieces: [&mut [T]; MOST_TOGETHER] = Default::default();
+        for (other, start) in pieces.iter_mut().zip(&starts[..count]) {
+            // SAFETY: the slice is as long as `data`, so it has the piece that `data` has; it is borrowed mutably for
+            // this whole call, and `split_mut` gives each piece out once.
+            *other =
+                unsafe { std::slice::from_raw_parts_mut(start.0.wrapping_add(part * chunk), piece.len()) };
+        }
+        f(part, piece, &mut pieces[..count]);
+    });
+}
+
 thread_local! {
     static IS_WORKER: Cell<bool> = const { Cell::new(false) };
 }

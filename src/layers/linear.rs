@@ -1,7 +1,7 @@
 //! The dense layer.
 
+use rand::Rng;
 use rand::distr::{Distribution, Uniform};
-use rand::{Rng, RngExt};
 
 use crate::derive::Parameters;
 use crate::kernels::{Matrix, Product, Start};

@@ -9,7 +9,7 @@ use crate::tensor::Element;
 /// `#[derive(Parameters)]`, for structs of them.
 ///
 /// ```
-/// use shapewright::prelude::*;
+/// use shapewright::{Element, Parameters};
 /// #[derive(Clone, Copy, Parameters)]
 /// #[repr(C)]
 /// struct ScaleParams<const N: usize, T: Element> {
@@ -108,7 +108,7 @@ unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; 
 
     fn visit<'a>(&'a self, name: &str, visitor: &mut dyn FnMut(&str, &[usize], &'a [T])) {
         if Self::AXES.is_some() {
-            visitor(name, &sizes::<Self, T>(), self.as_slice());
+            visitor(name, &sizes::<Self, T>(), memory::parameters_as_slice(self));
         } else {
             for (i, item) in self.iter().enumerate() {
                 item.visit(&join(name, &i.to_string()), visitor);

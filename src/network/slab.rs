@@ -92,12 +92,6 @@ impl<'a, T: Element> Slab<'a, T> {
         unsafe { slice::from_raw_parts_mut(self.base.add(self.first * self.len), self.count * self.len) }
     }
 
-    /// The same numbers for a shorter time.
-    pub(crate) fn reborrow(&mut self) -> Slab<'_, T> {
-        let Slab { base, batch, first, count, len, .. } = *self;
-        Slab { base, batch, first, count, len, memory: PhantomData }
-    }
-
     /// Cuts the batch into parts.
     pub(crate) fn parts(self) -> Parts<'a, T> {
         Parts { slab: self }

@@ -83,7 +83,8 @@ impl<'a, N: Network> Pass<'a, N> {
         for_parts(batch, N::MACS, &|first, count| {
             // SAFETY: the parts do not overlap.
             let (y, cache) = unsafe { (outputs.part(first, count).tensors(), cache.part(first, count)) };
-            N::forward_train(&(), network, &x[first..][..count], y, cache, &cx.starting_at(first));
+            let x = &x[first..][..count];
+            <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, &cx.starting_at(first));
         });
         workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN].fill(num_traits::Zero::zero());
         Pass { network, x, workspace, cx }

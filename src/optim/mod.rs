@@ -49,9 +49,6 @@ pub struct OptimizerState<O: Optimizer, N: Network> {
     steps: u64,
 }
 
-/// The most numbers per parameter that an optimizer can remember.
-const MAX_MEMORIES: usize = 4;
-
 impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
     /// Changes the network's parameters by their gradient. Does not allocate.
     ///
@@ -71,7 +68,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
         // Whole cache lines, so that threads do not share one.
         let per_part = params.len().div_ceil(parts).next_multiple_of(16);
         let count = self.memories.len();
-        let mut memories: [&mut [N::Element]; MAX_MEMORIES] = Default::default();
+        let mut memories: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
         for (memory, slice) in self.memories.iter_mut().zip(&mut memories) {
             *slice = memory.params_mut();
         }

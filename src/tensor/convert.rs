@@ -43,7 +43,7 @@ into_arrays! {
 /// ```
 /// use generic_array::{GenericArray, typenum::U3};
 /// let array: GenericArray<f32, U3> = shapewright::Tensor1::from([1.0, 2.0, 3.0]).into();
-/// assert_eq!(shapewright::Tensor1::from(array)[2], 3.0);
+/// assert_eq!(shapewright::Tensor1::<3>::from(array)[2], 3.0);
 /// ```
 impl<const A: usize, T: Scalar> From<Tensor1<A, T>> for GenericArray<T, ConstArrayLength<A>>
 where

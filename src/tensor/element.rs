@@ -6,8 +6,8 @@ use core::iter::Sum;
 use num_traits::{Float, FromPrimitive, NumAssign};
 use rand::distr::uniform::SampleUniform;
 
-use crate::network::{Parameters, Scratch};
 use crate::kernels::{Kernels, f32_kernels, f64_kernels};
+use crate::network::{Parameters, Scratch};
 
 mod sealed {
     pub trait Sealed {}

@@ -15,7 +15,7 @@ const EDGE: usize = 3;
 ///
 /// ```
 /// use shapewright::Tensor2;
-/// let m = Tensor2::from([[1.0, 2.0], [3.0, 4.5]]);
+/// let m: Tensor2<2, 2> = Tensor2::from([[1.0, 2.0], [3.0, 4.5]]);
 /// assert_eq!(format!("{m:.1}"), "[[1.0, 2.0],\n [3.0, 4.5]]");
 /// assert_eq!(format!("{m:?}"), "Tensor [2, 2] f32 [[1, 2],\n [3, 4.5]]");
 /// ```
