@@ -7,7 +7,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Path, Token, Visibility};
 
-use crate::builtin::{self, Builtin, Sizes};
+use crate::builtin::{self, Builtin, Size, Sizes};
 use crate::parse::{self, Definition, Generic};
 use crate::spans::Extent;
 
@@ -132,10 +132,10 @@ fn check_layer(
     }
     let generics = match known {
         Some(builtin) => builtin_generics(builtin, &layer, errors),
-        None => Some(own_generics(&layer, errors)),
+        None => own_generics(&layer, errors),
     };
     let count = layer.arguments.as_ref().map_or(0, |(_, arguments)| arguments.len());
-    let mut config = layer.arguments.as_ref().map(|(tokens, _)| quote!(#path(#tokens)));
+    let mut config = layer.arguments.as_ref().map(|(parentheses, _)| quote!(#path #parentheses));
     if let Some(builtin) = known
         && layer.arguments.is_some()
         && (count > builtin.arguments || count == 0)
@@ -245,6 +245,9 @@ fn builtin_generics(
         }
         size(generic, &mut generics, errors);
     }
+    if errors.len() > before {
+        return None;
+    }
     let mut values: Vec<Option<bool>> = vec![None; builtin.options.len()];
     for generic in &layer.generics[sizes.len()..] {
         let tokens = match generic {
@@ -267,8 +270,6 @@ fn builtin_generics(
     }
     Some(generics)
 }
-
-use crate::builtin::Size;
 
 fn option(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
     let text = tokens.to_string();
@@ -295,7 +296,8 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
 }
 
 /// The generic arguments of a layer of the user's own: as they are written.
-fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Vec<Argument> {
+fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Argument>> {
+    let before = errors.len();
     let mut inferred = 0;
     let argument = |generic: &Generic| match generic {
         Generic::Infer(_) => {
@@ -313,7 +315,8 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Vec<Argument> 
             })
         }
     };
-    layer.generics.iter().map(argument).collect()
+    let generics = layer.generics.iter().map(argument).collect();
+    (errors.len() == before).then_some(generics)
 }
 
 /// Reports a literal that can't be a size.

@@ -88,7 +88,8 @@ impl<'a> Step<'a> {
             Argument::Given(tokens) => tokens.clone(),
             Argument::Inferred(position) => inferred(*position),
         });
-        quote!(#path<#(#generics),*>)
+        let span = self.layer.extent.last;
+        quote_spanned!(span=> #path<#(#generics),*>)
     }
 
     /// The shape that comes out, the layer's type without `_`, and the check of both.
@@ -107,36 +108,26 @@ impl<'a> Step<'a> {
             config,
             ..
         } = self;
-        let Extent { first, .. } = self.layer.extent;
+        let first = ours(self.layer.extent.first);
         let asked = format_ident!("__Asked{index}");
-        let asked_type = self.with(|_| quote!({ __sw::INFER }));
-        let own_type = self.with(|position| quote!({ #fit.inferred(#position) }));
-        let (asked_type, own_type, known) = if self.layer.builtin {
-            (asked_type, own_type, quote!())
-        } else {
-            // A type that lacks one of the traits is replaced, and the trait asked for once.
-            let asked_type = quote!(<__sw::Known<{ <__sw::Probe<#asked_type, #shape_in, __sw::UnknownShape, #element>>::FITS }, #asked_type> as __sw::Choose>::Layer);
-            let own_known = quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER);
-            let own_chosen = quote!(<__sw::Known<{ #own_known }, #own_type> as __sw::Choose>::Layer);
-            let plain_asked = self.with(|_| quote!({ __sw::INFER }));
-            let known = quote_spanned! {first=>
-                const _: () = __sw::require_fits::<#plain_asked, #shape_in>();
-                const _: () = __sw::require_layer::<<__sw::Known<{ <__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::FITS }, #own_type> as __sw::Choose>::Layer, #element>();
-            };
-            (asked_type, own_chosen, known)
-        };
-        let compute_known = if self.layer.builtin {
-            quote!(true)
-        } else {
-            quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES)
-        };
-        let require_compute = if self.layer.builtin {
-            quote!()
-        } else {
-            quote_spanned! {first=>
-                const _: () = __sw::require_compute::<<__sw::Gate<{ #fit.is_fine() }, #own> as __sw::Gated>::Layer, #shape_in, #shape_out, #element>();
-            }
-        };
+        let mut asked_type = self.with(|_| quote!({ __sw::INFER }));
+        let mut own_type = self.with(|position| quote!({ #fit.inferred(#position) }));
+        let mut computes = quote!(true);
+        let mut report_traits = quote!();
+        if !self.layer.builtin {
+            // A type that lacks one of the traits is replaced, and what it lacks is reported once.
+            let fits = quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::FITS);
+            let layer = quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER);
+            computes = quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES);
+            let (text, element) = (&self.layer.text, element.to_string());
+            let report = self.layer.extent.call(
+                quote!(__sw::report_traits),
+                quote!(#text, #element, #fits, #layer, #computes || !#fit.is_fine()),
+            );
+            report_traits = quote!(const _: () = #report;);
+            asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
+            own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
+        }
         let text = LitStr::new(&self.layer.text, Span::call_site());
         let place = quote!(__sw::Place { layer: #text, source: #source });
         let report = self.layer.extent.call(quote!(__sw::report), quote!(&#fit, #place, #dims_in));
@@ -152,10 +143,9 @@ impl<'a> Step<'a> {
             type #shape_out = <__sw::Sizes<
                 { #dims_out.rank() }, { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
             > as __sw::ToShape>::Shape;
-            #known
             type #own = #own_type;
-            #require_compute
-            type #called = <__sw::Gate<{ #fit.is_fine() && #compute_known }, #own> as __sw::Gated>::Layer;
+            #report_traits
+            type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
     }

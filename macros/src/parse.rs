@@ -2,7 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::parse::{Parse, ParseStream, Parser};
+use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Error, Expr, Ident, Path, Result, Token, Visibility, braced, bracketed, parenthesized};
 
@@ -32,7 +32,8 @@ pub struct Layer {
     pub name: Option<Ident>,
     pub path: Path,
     pub generics: Vec<Generic>,
-    pub arguments: Option<(TokenStream, Vec<Expr>)>,
+    /// The parentheses with what is in them, and the arguments.
+    pub arguments: Option<(TokenTree, Vec<Expr>)>,
     /// The layer without its attributes, as the user wrote it.
     pub tokens: TokenStream,
     /// The layer's type and arguments, without its name.
@@ -140,11 +141,11 @@ impl Parse for Layer {
         let path = Path::parse_mod_style(input)?;
         let generics = if input.peek(Token![<]) { generics(input)? } else { Vec::new() };
         let arguments = if input.peek(syn::token::Paren) {
+            let parentheses = input.fork().parse()?;
             let content;
             parenthesized!(content in input);
-            let tokens: TokenStream = content.parse()?;
-            let arguments = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone())?;
-            Some((tokens, arguments.into_iter().collect()))
+            let arguments = content.parse_terminated(Expr::parse, Token![,])?;
+            Some((parentheses, arguments.into_iter().collect()))
         } else {
             None
         };

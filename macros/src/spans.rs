@@ -3,8 +3,7 @@
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// The first and last token of what the user wrote, as spans for code that the macro makes: located there,
-/// but not the user's own, so that lints leave it alone.
+/// Where the first and the last token of what the user wrote are.
 #[derive(Clone, Copy)]
 pub struct Extent {
     pub first: Span,
@@ -16,7 +15,7 @@ impl Extent {
         let mut tokens = tokens.to_token_stream().into_iter();
         let first = tokens.next().map_or_else(Span::call_site, |token| token.span());
         let last = tokens.last().map_or(first, |token| token.span());
-        Extent { first: ours(first), last: ours(last) }
+        Extent { first, last }
     }
 
     /// `path(arguments)`, such that an error in the call underlines the whole extent.
@@ -35,7 +34,7 @@ impl Extent {
     }
 }
 
-/// A span of the macro's own at the place of one of the user's.
+/// A span of the macro's own at the place of one of the user's, so that lints leave the code alone.
 pub fn ours(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

@@ -39,6 +39,7 @@ pub struct Dropout {
 /// # Panics
 /// If the probability is not between 0 and 1.
 #[allow(non_snake_case)]
+#[track_caller]
 pub const fn Dropout(probability: f64) -> Dropout {
     assert!(probability >= 0.0 && probability <= 1.0, "the probability of `Dropout` lies between 0 and 1");
     Dropout { probability }

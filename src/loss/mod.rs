@@ -81,7 +81,9 @@ impl End for EndsIn<{ crate::network::Gives::Sigmoid as usize }> {
     note = "for probabilities during inference, apply `{Ends}` to the outputs"
 )]
 pub trait Takes<Ends, L, N> {}
+#[diagnostic::do_not_recommend]
 impl<Ends, L, N> Takes<Ends, L, N> for Anything {}
+#[diagnostic::do_not_recommend]
 impl<L, N> Takes<Values, L, N> for Logits {}
 
 /// Whether values are targets of a loss on a network's outputs; says so in a sentence if they are not.

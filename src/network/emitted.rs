@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-pub use super::fit::{Place, report, report_empty, report_output};
+pub use super::fit::{Place, report, report_empty, report_output, report_traits};
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
 pub use super::parameters::join;
@@ -68,7 +68,3 @@ impl<L> Choose for Known<true, L> {
 impl<L> Choose for Known<false, L> {
     type Layer = Mistaken;
 }
-
-pub const fn require_fits<L: Fits<In>, In: Shape>() {}
-pub const fn require_layer<L: Layer<T>, T: Element>() {}
-pub const fn require_compute<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>() {}

@@ -194,3 +194,26 @@ pub const fn report_empty(network: &str, what: &str, dims: Dims) {
         panic!("{}", sentence.as_str())
     }
 }
+
+/// Stops the compilation if a layer of the user's own lacks one of the traits that make it one.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, computes: bool) {
+    if fits && has && computes {
+        return;
+    }
+    let sentence =
+        Sentence::new("`").text(layer).text("` is not a layer of `").text(element).text("` networks: ");
+    let sentence = if !fits {
+        sentence.text("it does not implement `Fits`, which says which shapes it takes; a layer has `Fits`, `Layer` and `Compute`")
+    } else if !has {
+        sentence
+            .text("it does not implement `Layer<")
+            .text(element)
+            .text(">`, which says what it learns; a nested network has the number type of the outer one")
+    } else {
+        sentence
+            .text("it does not implement `Compute` from the shape that it is given to the one that its `Fits` answers")
+    };
+    panic!("{}", sentence.as_str())
+}

@@ -1,0 +1,12 @@
+use shapewright::prelude::*;
+
+network! {
+    pub struct Net: [784] -> [10] {
+        head: Linear<_, 10>,
+    }
+}
+
+fn main() {
+    let net = Net::init(&mut shapewright::rng(0));
+    net.forward(&Tensor1::<64>::zeros());
+}
