@@ -1,6 +1,7 @@
 //! Neural networks whose shapes are types.
 #![cfg_attr(not(test), allow(dead_code))]
 
-mod kernels;
+#[doc(hidden)]
+pub mod kernels;
 pub mod threads;
 pub mod tier;
