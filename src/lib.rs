@@ -21,7 +21,7 @@ pub use loss::{Takes, TargetOf};
 pub use network::emitted;
 pub use network::{
     Compute, Configuration, Context, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary, Network, Parameters,
-    Pass, Sentence, Slab, Summary, Workspace,
+    Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};

@@ -97,13 +97,16 @@ pub(crate) fn split_mut<T: Send>(data: &mut [T], chunk: usize, f: &(dyn Fn(usize
 /// The most slices that [`split_together`] cuts beside the first.
 pub(crate) const MOST_TOGETHER: usize = 4;
 
+/// What [`split_together`] calls.
+type Together<'a, T> = &'a (dyn Fn(usize, &mut [T], &mut [&mut [T]]) + Sync);
+
 /// Cuts several slices of one length into pieces of `chunk` and calls `f(index, piece, other pieces)` for each, in
 /// parallel.
 pub(crate) fn split_together<T: Send>(
     data: &mut [T],
     others: &mut [&mut [T]],
     chunk: usize,
-    f: &(dyn Fn(usize, &mut [T], &mut [&mut [T]]) + Sync),
+    f: Together<'_, T>,
 ) {
     /// Where a slice begins.
     struct Start<T>(*mut T);

@@ -63,7 +63,7 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             fn visit<#lifetime>(
                 &#lifetime self,
                 name: &str,
-                visitor: &mut dyn ::core::ops::FnMut(&str, &[usize], &#lifetime [#element]),
+                visitor: ::shapewright::Visitor<'_, #lifetime, #element>,
             ) {
                 #visit
             }
@@ -71,7 +71,7 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             fn visit_mut<#lifetime>(
                 &#lifetime mut self,
                 name: &str,
-                visitor: &mut dyn ::core::ops::FnMut(&str, &[usize], &#lifetime mut [#element]),
+                visitor: ::shapewright::VisitorMut<'_, #lifetime, #element>,
             ) {
                 #visit_mut
             }

@@ -277,14 +277,14 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
             };
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
 
-            fn visit<'a>(&'a self, name: &str, visitor: &mut dyn ::core::ops::FnMut(&str, &[usize], &'a [#element])) {
+            fn visit<'a>(&'a self, name: &str, visitor: __sw::Visitor<'_, 'a, #element>) {
                 #(__sw::Parameters::<#element>::visit(&self.#fields, &__sw::join(name, #keys), visitor);)*
             }
 
             fn visit_mut<'a>(
                 &'a mut self,
                 name: &str,
-                visitor: &mut dyn ::core::ops::FnMut(&str, &[usize], &'a mut [#element]),
+                visitor: __sw::VisitorMut<'_, 'a, #element>,
             ) {
                 #(__sw::Parameters::<#element>::visit_mut(&mut self.#fields, &__sw::join(name, #keys), visitor);)*
             }

@@ -13,12 +13,22 @@
 //! portable tier, which has no fused multiply-add, differs in the last places.
 
 mod args;
+mod elementwise;
+mod loss;
+mod math;
 mod plain;
+mod product;
+mod reduce;
+mod simd;
 #[cfg(test)]
 mod tests;
+mod tile;
+mod update;
+mod vector_product;
 
 pub use args::{AdamStep, Matrix, Product, SgdStep, Start, Unary};
 
+use self::simd::{Op, Simd};
 use crate::tier::{self, Tier, UnsupportedTier};
 
 /// See [`Kernels::cross_entropy`].
@@ -91,6 +101,48 @@ pub fn f64_kernels() -> &'static Kernels<f64> {
 
 /// The caller has checked that the processor has `tier`.
 fn table(tier: Tier) -> &'static Kernels<f32> {
-    let _ = tier;
-    &plain::F32
+    match tier {
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx512 => const { &f32_table::<simd::Avx512>() },
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx2 => const { &f32_table::<simd::Avx2>() },
+        _ => const { &f32_table::<simd::Portable>() },
+    }
+}
+
+/// Runs a kernel in the tier `S`.
+#[inline(always)]
+fn enter<S: Simd, O: Op>(op: O) -> O::Out {
+    // SAFETY: this is called by the functions in the table of `S` alone, and `table` gives that out only after the
+    // processor was found to have the tier.
+    unsafe { S::run(op) }
+}
+
+const fn f32_table<S: Simd>() -> Kernels<f32> {
+    Kernels {
+        tier: S::TIER,
+        product: |p| enter::<S, _>(product::ProductOp(p)),
+        column_sums: |rows, cols, x, sums, accumulate| {
+            enter::<S, _>(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate })
+        },
+        unary: |f, x| enter::<S, _>(elementwise::UnaryOp(f, x)),
+        unary_grad: |f, y, dy| enter::<S, _>(elementwise::UnaryGradOp(f, y, dy)),
+        gelu: |x, y| enter::<S, _>(elementwise::GeluOp(x, y)),
+        gelu_grad: |x, dy| enter::<S, _>(elementwise::GeluGradOp(x, dy)),
+        softmax: |width, x| enter::<S, _>(reduce::SoftmaxOp { width, x }),
+        softmax_grad: |width, y, dy| enter::<S, _>(reduce::SoftmaxGradOp { width, y, dy }),
+        cross_entropy: |classes, logits, labels, scale, grad| {
+            enter::<S, _>(loss::CrossEntropyOp { classes, logits, labels, scale, grad })
+        },
+        bce_with_logits: |logits, targets, scale, grad| {
+            enter::<S, _>(loss::BceOp { logits, targets, scale, grad })
+        },
+        mse: |output, target, scale, grad| enter::<S, _>(loss::MseOp { output, target, scale, grad }),
+        sgd: |step, params, grad, velocity| enter::<S, _>(update::SgdOp { step, params, grad, velocity }),
+        adam: |step, params, grad, m, v| enter::<S, _>(update::AdamOp { step, params, grad, m, v }),
+        add: |y, x| enter::<S, _>(elementwise::AddOp(y, x)),
+        scale: |y, factor| enter::<S, _>(elementwise::ScaleOp(y, factor)),
+        sum: |x| enter::<S, _>(elementwise::SumOp(x)),
+        dot: |x, y| enter::<S, _>(elementwise::DotOp(x, y)),
+    }
 }

@@ -59,7 +59,6 @@ real!(f64, libm::erfc, matrixmultiply::dgemm);
 real!(f32, libm::erfcf, matrixmultiply::sgemm);
 
 pub(super) static F64: Kernels<f64> = table();
-pub(super) static F32: Kernels<f32> = table();
 
 const fn table<T: Real>() -> Kernels<T> {
     Kernels {

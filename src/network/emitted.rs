@@ -9,8 +9,9 @@ pub use super::parameters::join;
 pub use super::plan::{Plan, Stage};
 pub use super::{
     Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, Network, Parameters, Slab,
+    Visitor, VisitorMut,
 };
-pub use crate::loss::{End, EndsIn};
+pub use crate::loss::{End, EndsIn, Values};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 pub use rand::Rng;

@@ -23,11 +23,11 @@ pub struct Fit {
 }
 
 #[derive(Clone, Copy)]
-enum Mistake {
-    /// "`fc` takes [.., 64], but `Relu` before it gives [128]" and a way out.
-    Takes { wanted: Sentence, way_out: Sentence },
-    /// "`fc` has 0 out_features; ..": nothing to do with the layer before.
-    Itself(Sentence),
+struct Mistake {
+    /// "[.., 64]", the shape that the layer takes; or, if the layer is wrong in itself, what is wrong.
+    what: Sentence,
+    /// "; write ..". None if the layer is wrong in itself: then it does not matter what comes before.
+    way_out: Option<Sentence>,
 }
 
 impl Fit {
@@ -58,14 +58,14 @@ impl Fit {
     /// ([`Dims::UNKNOWN`] if that can't be told): later layers are checked against it.
     pub const fn mismatch(wanted: Sentence, way_out: Sentence, output: Dims) -> Self {
         let mut fit = Fit::gives(output);
-        fit.mistake = Some(Mistake::Takes { wanted, way_out });
+        fit.mistake = Some(Mistake { what: wanted, way_out: Some(way_out) });
         fit
     }
 
     /// The layer is wrong in itself, whatever the input. The error reads: "`layer` `sentence`".
     pub const fn wrong(sentence: Sentence, output: Dims) -> Self {
         let mut fit = Fit::gives(output);
-        fit.mistake = Some(Mistake::Itself(sentence));
+        fit.mistake = Some(Mistake { what: sentence, way_out: None });
         fit
     }
 
@@ -135,25 +135,20 @@ pub struct Place {
 #[doc(hidden)]
 #[track_caller]
 pub const fn report(fit: &Fit, place: Place, input: Dims) {
-    match &fit.mistake {
-        None => {}
-        Some(Mistake::Takes { wanted, way_out }) => {
-            let sentence = Sentence::new("`")
-                .text(place.layer)
-                .text("` takes ")
-                .sentence(wanted)
-                .text(", but ")
-                .text(place.source)
-                .text(" ")
-                .dims(input)
-                .sentence(way_out);
-            panic!("{}", sentence.as_str())
-        }
-        Some(Mistake::Itself(what)) => {
-            let sentence = Sentence::new("`").text(place.layer).text("` ").sentence(what);
-            panic!("{}", sentence.as_str())
-        }
-    }
+    let Some(Mistake { what, way_out }) = &fit.mistake else { return };
+    let mut sentence = Sentence::new("`").text(place.layer);
+    sentence = match way_out {
+        None => sentence.text("` ").sentence(what),
+        Some(way_out) => sentence
+            .text("` takes ")
+            .sentence(what)
+            .text(", but ")
+            .text(place.source)
+            .text(" ")
+            .dims(input)
+            .sentence(way_out),
+    };
+    panic!("{}", sentence.as_str())
 }
 
 /// Stops the compilation if the last layer does not give what the network declares.

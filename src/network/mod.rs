@@ -19,7 +19,7 @@ pub use fit::{Fit, Fits};
 pub use inference::{InputOf, OutputOf};
 pub use layer::{Compute, Configuration, Context, Flow, Gives, Layer};
 pub use network::Network;
-pub use parameters::Parameters;
+pub use parameters::{Parameters, Visitor, VisitorMut};
 pub use sentence::{INFER, Sentence};
 pub use slab::Slab;
 pub use summary::{LayerSummary, Summary};

@@ -3,6 +3,11 @@
 use crate::memory;
 use crate::tensor::Element;
 
+/// Is told each tensor of parameters: its name, its sizes and its elements.
+pub type Visitor<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a [T]);
+/// Is told each tensor of parameters, and may change its elements.
+pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
+
 /// Numbers that a layer or network learns, in a struct that is one contiguous block of `T`.
 ///
 /// Implemented for `f32`, `f64`, arrays of parameters, `()` and, through `network!` and
@@ -41,10 +46,10 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     const AXES: Option<usize> = None;
 
     /// Calls the visitor with each tensor: its name below `name`, its sizes and its elements.
-    fn visit<'a>(&'a self, name: &str, visitor: &mut dyn FnMut(&str, &[usize], &'a [T]));
+    fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>);
 
     /// Calls the visitor with each tensor, to be changed.
-    fn visit_mut<'a>(&'a mut self, name: &str, visitor: &mut dyn FnMut(&str, &[usize], &'a mut [T]));
+    fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>);
 
     /// The sizes of the axes of a nested array, outermost first.
     #[doc(hidden)]
@@ -76,8 +81,8 @@ pub fn join(name: &str, part: &str) -> String {
 // SAFETY: no elements at all.
 unsafe impl<T: Element> Parameters<T> for () {
     const LEN: usize = 0;
-    fn visit<'a>(&'a self, _: &str, _: &mut dyn FnMut(&str, &[usize], &'a [T])) {}
-    fn visit_mut<'a>(&'a mut self, _: &str, _: &mut dyn FnMut(&str, &[usize], &'a mut [T])) {}
+    fn visit<'a>(&'a self, _: &str, _: Visitor<'_, 'a, T>) {}
+    fn visit_mut<'a>(&'a mut self, _: &str, _: VisitorMut<'_, 'a, T>) {}
 }
 
 macro_rules! numbers {
@@ -86,10 +91,10 @@ macro_rules! numbers {
         unsafe impl Parameters<$t> for $t {
             const LEN: usize = 1;
             const AXES: Option<usize> = Some(0);
-            fn visit<'a>(&'a self, name: &str, visitor: &mut dyn FnMut(&str, &[usize], &'a [$t])) {
+            fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, $t>) {
                 visitor(name, &[], core::slice::from_ref(self));
             }
-            fn visit_mut<'a>(&'a mut self, name: &str, visitor: &mut dyn FnMut(&str, &[usize], &'a mut [$t])) {
+            fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, $t>) {
                 visitor(name, &[], core::slice::from_mut(self));
             }
         }
@@ -106,7 +111,7 @@ unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; 
         None => None,
     };
 
-    fn visit<'a>(&'a self, name: &str, visitor: &mut dyn FnMut(&str, &[usize], &'a [T])) {
+    fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
         if Self::AXES.is_some() {
             visitor(name, &sizes::<Self, T>(), memory::parameters_as_slice(self));
         } else {
@@ -116,7 +121,7 @@ unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; 
         }
     }
 
-    fn visit_mut<'a>(&'a mut self, name: &str, visitor: &mut dyn FnMut(&str, &[usize], &'a mut [T])) {
+    fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
         if Self::AXES.is_some() {
             visitor(name, &sizes::<Self, T>(), memory::parameters_as_mut_slice(self));
         } else {

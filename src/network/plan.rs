@@ -168,7 +168,7 @@ const fn mark_shares<const N: usize>(stages: &[Stage; N], steps: &mut [Step; N],
     while i < N {
         let shares = match stages[i].flow {
             Flow::Apart => false,
-            Flow::InPlace => !given && !(training && read),
+            Flow::InPlace => !(given || training && read),
             Flow::View => true,
         };
         steps[i].shares = shares;

@@ -1,0 +1,183 @@
+//! Times the workloads that the peers in `benches/peers` are timed with, and prints one JSON line a figure:
+//!
+//! ```sh
+//! cargo bench --bench workloads -- --workload mlp,iris --threads 1
+//! ```
+//!
+//! Medians after a warm-up. Machines drift, so run what is to be compared side by side; the peers' lines
+//! have the same form. `SHAPEWRIGHT_TIER=avx2` or `portable` times another instruction tier.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use rand::distr::StandardUniform;
+use shapewright::prelude::*;
+
+/// How long one figure is measured, in samples of [`SAMPLE`].
+const SAMPLES: usize = 101;
+const SAMPLE: Duration = Duration::from_millis(10);
+
+network! {
+    struct Iris: [4] -> [3] {
+        hidden: Linear<_, 10>,
+        Relu,
+        head: Linear<_, 3>,
+    }
+}
+
+network! {
+    struct Mlp: [784] -> [10] {
+        fc1: Linear<_, 128>,
+        Relu,
+        fc2: Linear<_, 64>,
+        Relu,
+        head: Linear<_, 10>,
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse()?;
+    shapewright::threads::set_threads(options.threads);
+    let bench = Bench { options };
+    bench.run("iris", || bench.iris());
+    bench.run("mlp", || bench.mlp());
+    bench.run("gemm", || bench.gemm());
+    Ok(())
+}
+
+struct Options {
+    /// Empty for all.
+    workloads: Vec<String>,
+    threads: usize,
+}
+
+const WORKLOADS: [&str; 3] = ["iris", "mlp", "gemm"];
+
+impl Options {
+    fn parse() -> Result<Self, Box<dyn Error>> {
+        let mut options = Options { workloads: Vec::new(), threads: 1 };
+        let mut arguments = std::env::args().skip(1);
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
+            match argument.as_str() {
+                "--workload" => options.workloads = value()?.split(',').map(str::to_owned).collect(),
+                "--threads" => options.threads = value()?.parse()?,
+                // Cargo passes it to every bench.
+                "--bench" => {}
+                other => return Err(format!("{other}: expected --workload a,b or --threads n").into()),
+            }
+        }
+        if let Some(unknown) = options.workloads.iter().find(|name| !WORKLOADS.contains(&name.as_str())) {
+            return Err(format!("no workload {unknown}; there are {}", WORKLOADS.join(", ")).into());
+        }
+        Ok(options)
+    }
+}
+
+struct Bench {
+    options: Options,
+}
+
+impl Bench {
+    fn run(&self, workload: &str, f: impl FnOnce()) {
+        if self.options.workloads.is_empty() || self.options.workloads.iter().any(|name| name == workload) {
+            f();
+        }
+    }
+
+    fn print(&self, workload: &str, figure: &str, value: f64) {
+        println!(
+            r#"{{"peer":"shapewright","version":"{}","tier":"{}","threads":{},"workload":"{workload}","figure":"{figure}","value":{value:.4}}}"#,
+            env!("CARGO_PKG_VERSION"),
+            shapewright::tier::tier(),
+            self.options.threads,
+        );
+    }
+
+    fn iris(&self) {
+        self.network::<Iris, 3, _>("iris", 32, Adam::new(1e-3));
+    }
+
+    fn mlp(&self) {
+        self.network::<Mlp, 10, _>("mlp", 64, Sgd::new(0.01).momentum(0.9));
+    }
+
+    /// A training step, and inference of one sample and of 64.
+    fn network<N, const CLASSES: usize, O>(&self, workload: &str, batch: usize, optimizer: O)
+    where
+        N: Network<Element = f32, Output = shapewright::Rank1<CLASSES>, Ends = shapewright::emitted::Values>,
+        O: Optimizer + Sync,
+    {
+        let mut rng = shapewright::rng(1);
+        let mut net = N::init(&mut rng);
+        let x: Vec<Tensor<N::Input>> =
+            (0..64.max(batch)).map(|_| Tensor::random(StandardUniform, &mut rng)).collect();
+        let labels: Vec<Label<CLASSES>> = x
+            .iter()
+            .map(|_| Label::new(rng.random_range(0..CLASSES)).expect("a class out of the range of classes"))
+            .collect();
+
+        let (mut gradient, mut workspace, mut state) = (N::zeros(), N::workspace(), optimizer.state::<N>());
+        let step = median_ns(|| {
+            let mut pass = net.forward_train(black_box(&x[..batch]), &mut workspace);
+            black_box(pass.loss(&CrossEntropy, &labels[..batch]));
+            pass.backward(&mut gradient);
+            state.step(&mut net, &gradient);
+        });
+        self.print(workload, "train_us_per_step", step / 1e3);
+
+        let one = median_ns(|| {
+            black_box(net.forward(black_box(&x[0])));
+        });
+        self.print(workload, "infer_b1_us", one / 1e3);
+
+        let mut y = vec![Tensor::zeros(); 64];
+        let many = median_ns(|| {
+            net.forward_batch(black_box(&x[..64]), &mut y);
+            black_box(&y);
+        });
+        self.print(workload, "infer_b64_us", many / 1e3);
+    }
+
+    /// A product of two square matrices of 512, in billions of floating-point operations a second.
+    fn gemm(&self) {
+        let mut rng = shapewright::rng(1);
+        let a = Tensor2::<512, 512>::random_boxed(StandardUniform, &mut rng);
+        let b = Tensor2::<512, 512>::random_boxed(StandardUniform, &mut rng);
+        let mut c = Tensor2::<512, 512>::zeros_boxed();
+        let ns = median_ns(|| {
+            black_box(&*a).matmul_into(black_box(&*b), &mut c);
+            black_box(&c);
+        });
+        self.print("gemm", "gemm512_gflops", 2.0 * 512f64.powi(3) / ns);
+    }
+}
+
+/// The median time of a call, in nanoseconds: each sample times as many calls as fill it.
+fn median_ns(mut f: impl FnMut()) -> f64 {
+    let time = |calls: u32, f: &mut dyn FnMut()| {
+        let start = Instant::now();
+        (0..calls).for_each(|_| f());
+        start.elapsed()
+    };
+    // Warms up, and finds how many calls fill a sample.
+    let mut calls = 1;
+    let mut elapsed = time(calls, &mut f);
+    while elapsed < SAMPLE {
+        calls = (calls * 2)
+            .max((calls as f64 * SAMPLE.div_duration_f64(elapsed.max(Duration::from_nanos(1)))) as u32 / 2);
+        elapsed = time(calls, &mut f);
+    }
+    calls = ((calls as f64 * SAMPLE.div_duration_f64(elapsed)) as u32).max(1);
+    let mut samples: Vec<f64> = (0..SAMPLES)
+        .map(|_| {
+            let start = Instant::now();
+            (0..calls).for_each(|_| f());
+            start.elapsed().as_nanos() as f64 / f64::from(calls)
+        })
+        .collect();
+    samples.sort_by(f64::total_cmp);
+    samples[SAMPLES / 2]
+}

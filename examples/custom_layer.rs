@@ -1,0 +1,184 @@
+//! A layer and a loss of one's own, each checked against finite differences, and trained.
+//!
+//! ```sh
+//! cargo run --release --example custom_layer
+//! ```
+
+use shapewright::prelude::*;
+use shapewright::{Anything, Compute, Context, Dims, Element, Fit, Fits, INFER, Layer, Rank1, Slab};
+
+/// A layer that multiplies each of `N` features by a learned factor: `y[i] = factor[i] * x[i]`.
+///
+/// The type carries the size; in a network, `Scale<_>` takes what comes.
+pub struct Scale<const N: usize>;
+
+/// What [`Scale`] learns.
+#[derive(Clone, Copy, Debug, Parameters)]
+#[repr(C)]
+pub struct ScaleParams<const N: usize, T: Element> {
+    pub factor: [T; N],
+}
+
+// Which shapes it takes: any vector if its size is `_`, a vector of N otherwise.
+impl<In: Shape, const N: usize> Fits<In> for Scale<N> {
+    const FIT: Fit = {
+        let size = if N == INFER { In::DIMS.size(0) } else { N };
+        Fit::takes(Dims::new(&[size]), In::DIMS, Dims::new(&[size])).infers(size)
+    };
+}
+
+// What it has: one factor for each feature, which begins at 1.
+impl<T: Element, const N: usize> Layer<T> for Scale<N> {
+    type Config = ();
+    type Params = ScaleParams<N, T>;
+
+    fn initialize<R: rand::Rng + ?Sized>(_: &(), params: &mut Self::Params, _: &mut R) {
+        params.factor = [T::one(); N];
+    }
+}
+
+// What it computes.
+impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
+    const MULTIPLY_ADDS: usize = N;
+
+    fn forward(
+        _: &(),
+        params: &Self::Params,
+        x: &[Tensor1<N, T>],
+        y: &mut [Tensor1<N, T>],
+        _: &mut [T],
+        _: &Context<T>,
+    ) {
+        for (x, y) in x.iter().zip(y) {
+            for i in 0..N {
+                y[i] = params.factor[i] * x[i];
+            }
+        }
+    }
+
+    fn backward_input(
+        _: &(),
+        params: &Self::Params,
+        _: &[Tensor1<N, T>],
+        _: &[Tensor1<N, T>],
+        _: Slab<'_, T>,
+        dy: &mut [Tensor1<N, T>],
+        dx: Option<&mut [Tensor1<N, T>]>,
+        _: &Context<T>,
+    ) {
+        for (dy, dx) in dy.iter().zip(dx.into_iter().flatten()) {
+            for i in 0..N {
+                dx[i] = params.factor[i] * dy[i];
+            }
+        }
+    }
+
+    fn backward_params(
+        _: &(),
+        _: &Self::Params,
+        x: &[Tensor1<N, T>],
+        _: &[Tensor1<N, T>],
+        _: Slab<'_, T>,
+        dy: &[Tensor1<N, T>],
+        gradient: &mut Self::Params,
+        _: &Context<T>,
+    ) {
+        for (x, dy) in x.iter().zip(dy) {
+            for i in 0..N {
+                gradient.factor[i] += x[i] * dy[i];
+            }
+        }
+    }
+}
+
+/// A loss: the mean of `ln cosh(output - target)`, which is the squared error where it is small and the
+/// absolute error where it is large.
+#[derive(Clone, Copy)]
+pub struct LogCosh;
+
+impl<Out: Shape, T: Element> Loss<Out, T> for LogCosh {
+    type Target = Tensor<Out, T>;
+    type Takes = Anything;
+
+    fn loss(
+        &self,
+        outputs: &[Tensor<Out, T>],
+        targets: &[Tensor<Out, T>],
+        gradients: &mut [Tensor<Out, T>],
+    ) -> T {
+        let weight = T::one() / T::from_f64_lossy((outputs.len() * Out::LEN) as f64);
+        let mut sum = T::zero();
+        for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
+            for ((&o, &t), g) in output.iter().zip(target).zip(gradient) {
+                sum += (o - t).cosh().ln();
+                *g = (o - t).tanh() * weight;
+            }
+        }
+        sum * weight
+    }
+}
+
+network! {
+    /// Three features, scaled, to two numbers. In f64, so that the gradient can be checked.
+    #[derive(Clone)]
+    struct Net: [3] -> [2] as f64 {
+        scale: Scale<_>,
+        hidden: Linear<_, 8>,
+        Tanh,
+        last: Scale<8>,
+        out: Linear<_, 2>,
+    }
+}
+
+fn main() {
+    let mut rng = shapewright::rng(3);
+    let x: Vec<Tensor1<3, f64>> =
+        (0..64).map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng)).collect();
+    // To be learned: the product of the first two features, and the third one's sine.
+    let targets: Vec<Tensor1<2, f64>> = x.iter().map(|x| Tensor1::from([x[0] * x[1], x[2].sin()])).collect();
+
+    let mut net = Net::init(&mut rng);
+    let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
+    println!("largest error of the gradient: {:.1e}", check_gradient(&net, &x, &targets));
+
+    let mut adam = Adam::new(0.02).state::<Net>();
+    let mut loss = f64::INFINITY;
+    for step in 0..=1000 {
+        let mut pass = net.forward_train(&x, &mut workspace);
+        loss = pass.loss(&LogCosh, &targets);
+        pass.backward(&mut gradient);
+        adam.step(&mut net, &gradient);
+        if step % 250 == 0 {
+            println!("step {step:>4}: loss {loss:.6}");
+        }
+    }
+    println!("factors of the first layer: {:.3?}", net.scale.factor);
+    assert!(loss < 1e-3, "the network has not learned the targets");
+}
+
+/// The largest difference between the gradient that backward gives and central differences of the loss,
+/// relative to the gradient's largest element.
+fn check_gradient(net: &Net, x: &[Tensor1<3, f64>], targets: &[Tensor1<2, f64>]) -> f64 {
+    const STEP: f64 = 1e-5;
+    let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
+    let mut loss_of = |net: &Net| net.forward_train(x, &mut workspace).loss(&LogCosh, targets);
+    let mut moved = net.to_boxed();
+    let mut differences = Vec::new();
+    for i in 0..Net::PARAMS {
+        let value = net.params()[i];
+        moved.params_mut()[i] = value + STEP;
+        let above = loss_of(&moved);
+        moved.params_mut()[i] = value - STEP;
+        let below = loss_of(&moved);
+        moved.params_mut()[i] = value;
+        differences.push((above - below) / (2.0 * STEP));
+    }
+    let mut pass = net.forward_train(x, &mut workspace);
+    pass.loss(&LogCosh, targets);
+    pass.backward(&mut gradient);
+    let largest = differences.iter().fold(0.0, |largest: f64, d| largest.max(d.abs()));
+    let errors = gradient.params().iter().zip(&differences).map(|(g, d)| (g - d).abs() / largest);
+    let error = errors.fold(0.0, f64::max);
+    assert!(error < 1e-6, "the gradient is wrong by {error}");
+    error
+}

@@ -1,0 +1,127 @@
+//! Losses with their gradients, each in one call.
+
+use super::args::{check_cross_entropy, check_same};
+use super::math;
+use super::reduce::{BLOCK, NARROW, Turned, row_exponentials, scale_row};
+use super::simd::{Op, Simd, halves, sum_of};
+
+pub(super) struct CrossEntropyOp<'a> {
+    pub classes: usize,
+    pub logits: &'a [f32],
+    pub labels: &'a [u32],
+    pub scale: f32,
+    pub grad: &'a mut [f32],
+}
+
+impl Op for CrossEntropyOp<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> f32 {
+        let CrossEntropyOp { classes, logits, labels, scale, grad } = self;
+        if check_cross_entropy(classes, logits.len(), labels, grad.len()) == 0 {
+            return 0.0;
+        }
+        let mut losses = [0.0; BLOCK];
+        let mut turned = Turned::new();
+        let blocks = logits.chunks(BLOCK * classes).zip(grad.chunks_mut(BLOCK * classes));
+        for ((logits, grad), labels) in blocks.zip(labels.chunks(BLOCK)) {
+            if classes <= NARROW {
+                turned.exponentials(s, classes, logits);
+                turned.write(s, classes, scale, grad);
+            } else {
+                grad.copy_from_slice(logits);
+                for (r, row) in grad.chunks_exact_mut(classes).enumerate().take(BLOCK) {
+                    let (max, sum) = row_exponentials(s, row);
+                    scale_row(s, scale / sum, row);
+                    (turned.max[r], turned.sum[r]) = (max, sum);
+                }
+            }
+            // ln(sum) + max - logit of the label, a lane per row; a missing row has ln(1) + 0.
+            let mut rest = [0.0; BLOCK];
+            let rows = logits.chunks_exact(classes).zip(grad.chunks_exact_mut(classes));
+            for (r, ((logits, grad), &label)) in rows.zip(labels).enumerate().take(BLOCK) {
+                rest[r] = turned.max[r] - logits[label as usize];
+                grad[label as usize] -= scale;
+            }
+            turned.sum[labels.len().min(BLOCK)..].fill(1.0);
+            for v in (0..BLOCK).step_by(S::LANES) {
+                // SAFETY: lanes v to v + LANES <= BLOCK of all three arrays.
+                unsafe {
+                    let log = math::ln(s, s.load(turned.sum.as_ptr().add(v)));
+                    let loss = s.add(log, s.load(rest.as_ptr().add(v)));
+                    let p = losses.as_mut_ptr().add(v);
+                    s.store(p, s.add(s.load(p), loss));
+                }
+            }
+        }
+        halves(losses)
+    }
+}
+
+pub(super) struct BceOp<'a> {
+    pub logits: &'a [f32],
+    pub targets: &'a [f32],
+    pub scale: f32,
+    pub grad: &'a mut [f32],
+}
+
+impl Op for BceOp<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> f32 {
+        let BceOp { logits, targets, scale, grad } = self;
+        check_same("bce_with_logits", logits.len(), targets.len());
+        check_same("bce_with_logits", logits.len(), grad.len());
+        let (x, t, grad) = (logits.as_ptr(), targets.as_ptr(), grad.as_mut_ptr());
+        let (scale, one) = (s.splat(scale), s.splat(1.0));
+        sum_of(
+            s,
+            logits.len(),
+            // SAFETY: `sum_of` gives i + n <= the length of all three.
+            #[inline(always)]
+            |i, n| unsafe {
+                let (x, t) = (s.get(x.add(i), n), s.get(t.add(i), n));
+                let positive = s.max(s.zero(), x);
+                // e = exp(-|x|) serves both: sigmoid(x) is 1 / (1 + e) or e / (1 + e).
+                let e = math::exp(s, s.sub(s.zero(), math::abs(s, x)));
+                let upper = s.select(s.gt(x, s.zero()), one, e);
+                let sigmoid = s.div(upper, s.add(one, e));
+                s.put(grad.add(i), s.mul(s.sub(sigmoid, t), scale), n);
+                s.add(s.fnma(x, t, positive), math::log1p(s, e))
+            },
+        )
+    }
+}
+
+pub(super) struct MseOp<'a> {
+    pub output: &'a [f32],
+    pub target: &'a [f32],
+    pub scale: f32,
+    pub grad: &'a mut [f32],
+}
+
+impl Op for MseOp<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> f32 {
+        let MseOp { output, target, scale, grad } = self;
+        check_same("mse", output.len(), target.len());
+        check_same("mse", output.len(), grad.len());
+        let (o, t, grad) = (output.as_ptr(), target.as_ptr(), grad.as_mut_ptr());
+        let twice = s.splat(scale + scale);
+        sum_of(
+            s,
+            output.len(),
+            // SAFETY: `sum_of` gives i + n <= the length of all three.
+            #[inline(always)]
+            |i, n| unsafe {
+                let d = s.sub(s.get(o.add(i), n), s.get(t.add(i), n));
+                s.put(grad.add(i), s.mul(d, twice), n);
+                s.mul(d, d)
+            },
+        )
+    }
+}

@@ -1,0 +1,119 @@
+//! Elementary functions on vectors. NaN goes through; infinities give the limits.
+//!
+//! Largest errors over all floats of a dense grid: `exp` 1 ulp, `tanh` 1.3, `sigmoid` 2.4, `ln` 1, `log1p` 2; they
+//! take a tenth of the library functions' time or less. Cheaper rational forms lose all accuracy in the tails.
+
+use super::simd::Simd;
+
+/// `p[0] * x^n + .. + p[n]`.
+#[inline(always)]
+fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, p: [f32; N]) -> S::V {
+    let mut y = s.splat(p[0]);
+    for &c in &p[1..] {
+        y = s.fma(y, x, s.splat(c));
+    }
+    y
+}
+
+/// `e^(x + low)` for a small `low`; 0 below -104, infinity above 88.73.
+#[inline(always)]
+fn exp_sum<S: Simd>(s: S, x: S::V, low: S::V) -> S::V {
+    // The constants come first: `max` and `min` keep a NaN of their second argument.
+    let x = s.min(s.splat(88.8), s.max(s.splat(-104.0), x));
+    let n = s.round(s.mul(x, s.splat(std::f32::consts::LOG2_E)));
+    // ln 2 in two parts, the first of 9 bits so that its product with n is exact.
+    let r = s.fnma(n, s.splat(0.693_359_4), x);
+    let r = s.fma(n, s.splat(2.121_944_4e-4), r);
+    let r = s.add(r, low);
+    let q = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
+    let q = s.fma(polynomial(s, r, q), s.mul(r, r), r);
+    s.ldexp(s.add(q, s.splat(1.0)), n)
+}
+
+/// `e^x`.
+#[inline(always)]
+pub(super) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
+    exp_sum(s, x, s.zero())
+}
+
+/// `1 / (1 + e^-x)`; 0 below -88.73.
+#[inline(always)]
+pub(super) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
+    let one = s.splat(1.0);
+    s.div(one, s.add(one, exp(s, s.sub(s.zero(), x))))
+}
+
+#[inline(always)]
+pub(super) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
+    let size = abs(s, x);
+    let square = s.mul(x, x);
+    let p = [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_2e-1];
+    let small = s.fma(s.mul(polynomial(s, square, p), square), x, x);
+    let e = exp(s, s.add(size, size));
+    let large = s.sub(s.splat(1.0), s.div(s.splat(2.0), s.add(e, s.splat(1.0))));
+    let large = s.or(large, s.and_bits(x, 0x8000_0000));
+    s.select(s.gt(size, s.splat(0.625)), large, small)
+}
+
+#[inline(always)]
+pub(super) fn abs<S: Simd>(s: S, x: S::V) -> S::V {
+    s.and_bits(x, 0x7fff_ffff)
+}
+
+/// `2 * artanh(t) - 2 * t`, divided by `t`, from the series in `t^2`.
+#[inline(always)]
+fn artanh_tail<S: Simd, const N: usize>(s: S, t: S::V, series: [f32; N]) -> S::V {
+    let square = s.mul(t, t);
+    s.mul(polynomial(s, square, series), square)
+}
+
+/// The natural logarithm of a positive normal number.
+#[inline(always)]
+pub(super) fn ln<S: Simd>(s: S, x: S::V) -> S::V {
+    let (m, e) = s.frexp(x);
+    // m = 1 + f, ln m = 2 artanh(f / (2 + f)) = f - t * (f - tail): no error of the division in the leading term.
+    let f = s.sub(m, s.splat(1.0));
+    let t = s.div(f, s.add(f, s.splat(2.0)));
+    let tail = artanh_tail(s, t, [2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0]);
+    let low = s.fnma(t, s.sub(f, tail), s.mul(e, s.splat(-2.121_944_4e-4)));
+    s.fma(e, s.splat(0.693_359_4), s.add(f, low))
+}
+
+/// `ln(1 + u)` for `u` from 0 to 1.
+#[inline(always)]
+pub(super) fn log1p<S: Simd>(s: S, u: S::V) -> S::V {
+    let t = s.div(u, s.add(u, s.splat(2.0)));
+    let series = [2.0 / 15.0, 2.0 / 13.0, 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0];
+    let tail = artanh_tail(s, t, series);
+    s.fnma(t, s.sub(u, tail), u)
+}
+
+/// `(P, e)`: the normal distribution up to `x`, and `e^(-x^2 / 2)`. Relative accuracy on both sides.
+#[inline(always)]
+pub(super) fn normal<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
+    // Beyond 15 both are 0 or 1; the limit keeps infinities out. A NaN stays: see `exp_sum`.
+    let size = s.min(s.splat(15.0), abs(s, x));
+    // x^2 in two parts, the square of the upper half of the bits being exact: the rounding of x^2 alone would cost
+    // 50 ulp at x = 10.
+    let high = s.and_bits(size, 0xffff_f000);
+    let half = s.splat(-0.5);
+    let square = s.mul(s.mul(high, high), half);
+    let rest = s.mul(s.mul(s.sub(size, high), s.add(size, high)), half);
+    let e = exp_sum(s, square, rest);
+    // erfc(z) = t * Q(t) * e^(-z^2) with t = 1 / (1 + z / 2): Q by interpolation at the Chebyshev nodes for z from 0
+    // to 10.7, relative error 5.4e-8.
+    let t = s.div(s.splat(1.0), s.fma(size, s.splat(0.353_553_4), s.splat(1.0)));
+    let q = [
+        -0.060_113_057,
+        0.289_631_3,
+        -0.497_537_87,
+        0.289_668_77,
+        -0.034_401_25,
+        0.205_855_67,
+        0.242_341_45,
+        0.282_473_75,
+        0.282_081_2,
+    ];
+    let tail = s.mul(s.mul(s.mul(polynomial(s, t, q), t), s.splat(0.5)), e);
+    (s.select(s.gt(x, s.zero()), s.sub(s.splat(1.0), tail), tail), e)
+}

@@ -1,0 +1,218 @@
+//! Products of matrices in one tier: blocks, packing, and which kernel for which shape.
+//!
+//! No blocking changes a bit: every element is one chain of multiply-adds in the order of the inner index, which goes
+//! on through C from block to block.
+
+use std::cell::Cell;
+
+use super::simd::{Op, Simd};
+use super::tile::{Strip, StripOp};
+use super::vector_product::{RowDots, VectorProduct};
+use super::{Matrix, Product, Start};
+
+/// Inner indices per block: a packed panel of AVX-512 is then 64 KiB, a sixteenth of the second-level cache.
+const DEPTH: usize = 256;
+/// Rows per block: with DEPTH, 384 KiB of A stay in the second-level cache while B's panels pass.
+const HEIGHT: usize = 384;
+/// Columns of the widest tile: 4 vectors of 16.
+const WIDTH: usize = 64;
+/// From this many rows on, packing B pays off.
+const ROWS_WORTH_PACKING: usize = 192;
+
+/// A packed block of B: whole tile rows one after the other, filled up with zeros.
+#[repr(align(64))]
+struct Panel([f32; DEPTH * WIDTH]);
+
+thread_local! {
+    /// Allocated once per thread; too large for the stacks of small threads.
+    static PANEL: Cell<Option<Box<Panel>>> = const { Cell::new(None) };
+}
+
+/// Runs `f` with this thread's panel.
+#[inline(always)]
+fn with_panel(f: impl FnOnce(&mut [f32; DEPTH * WIDTH])) {
+    let mut panel = PANEL.take().unwrap_or_else(new_panel);
+    f(&mut panel.0);
+    PANEL.set(Some(panel));
+}
+
+#[cold]
+fn new_panel() -> Box<Panel> {
+    // SAFETY: all zeros are floats. Not `Box::new`, which may build 64 KiB on the stack first.
+    unsafe { Box::new_zeroed().assume_init() }
+}
+
+pub(super) struct ProductOp<'a>(pub Product<'a, f32>);
+
+impl Op for ProductOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let ProductOp(p) = self;
+        p.check();
+        if p.m == 0 || p.n == 0 {
+            return;
+        }
+        if p.m == 1 && (p.b.col_stride == 1 || p.n == 1) {
+            return s.outline(VectorProduct(p));
+        }
+        if p.m == 1 && (p.b.row_stride == 1 || p.k <= 1) && (p.a.col_stride == 1 || p.k <= 1) {
+            return s.outline(RowDots(p));
+        }
+        // A matrix of one column may have any column stride; so may the packing be spared.
+        let contiguous = p.b.col_stride == 1 || p.n == 1;
+        let ragged = !S::MASKED_LOADS && !p.n.is_multiple_of(S::LANES);
+        if !contiguous || ragged || p.m >= ROWS_WORTH_PACKING {
+            with_panel(|panel| blocks(s, p, contiguous, panel));
+        } else {
+            blocks(s, p, contiguous, &mut []);
+        }
+    }
+}
+
+/// All blocks; a `panel` that is not empty has room for DEPTH rows of a tile.
+#[inline(always)]
+fn blocks<S: Simd>(s: S, p: Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
+    let Product { m, n, k, a, b, c, c_stride, start, relu } = p;
+    let c = c.as_mut_ptr();
+    let width = S::TILE * S::LANES;
+    // Blocks as equal as possible; one empty block if k is 0, as C still has to be started.
+    let depths = k.div_ceil(DEPTH).max(1);
+    let depth = k.div_ceil(depths);
+    for block in 0..depths {
+        let p0 = block * depth;
+        let k_block = depth.min(k - p0);
+        let mut i0 = 0;
+        while i0 < m {
+            let m_block = HEIGHT.min(m - i0);
+            let mut j0 = 0;
+            while j0 < n {
+                let columns = width.min(n - j0);
+                let vectors = columns.div_ceil(S::LANES);
+                let c = c.wrapping_add(i0 * c_stride + j0);
+                let (start, start_row) = match start {
+                    _ if block > 0 => (Some(c.cast_const()), c_stride),
+                    Start::Zero => (None, 0),
+                    Start::Bias(bias) => (Some(bias[j0..].as_ptr()), 0),
+                    Start::Accumulate => (Some(c.cast_const()), c_stride),
+                };
+                let pack = !contiguous
+                    || (!panel.is_empty()
+                        && (m >= ROWS_WORTH_PACKING
+                            || (!S::MASKED_LOADS && !columns.is_multiple_of(S::LANES))));
+                let (b, b_row) = if pack {
+                    let row = vectors * S::LANES;
+                    s.outline(Pack { k: k_block, n: columns, b, p0, j0, row, panel });
+                    (panel.as_ptr(), row)
+                } else {
+                    (b.data.as_ptr().wrapping_add(p0 * b.row_stride + j0), b.row_stride)
+                };
+                let strip = Strip {
+                    m: m_block,
+                    k: k_block,
+                    a: a.data.as_ptr().wrapping_add(i0 * a.row_stride + p0 * a.col_stride),
+                    a_row: a.row_stride,
+                    a_col: a.col_stride,
+                    b,
+                    b_row,
+                    c,
+                    c_row: c_stride,
+                    start,
+                    start_row,
+                    last: columns - (vectors - 1) * S::LANES,
+                    relu: relu && block + 1 == depths,
+                };
+                run_strip(s, vectors, strip);
+                j0 += columns;
+            }
+            i0 += m_block;
+        }
+    }
+}
+
+/// Only the widths that the tier has are compiled.
+#[inline(always)]
+fn run_strip<S: Simd>(s: S, vectors: usize, strip: Strip) {
+    match vectors {
+        1 => s.outline(StripOp::<1>(strip)),
+        2 => s.outline(StripOp::<2>(strip)),
+        3 => {
+            if const { S::TILE >= 3 } {
+                s.outline(StripOp::<3>(strip));
+            }
+        }
+        _ => {
+            if const { S::TILE >= 4 } {
+                s.outline(StripOp::<4>(strip));
+            }
+        }
+    }
+}
+
+/// Copies `k` rows and `n` columns of B from `(p0, j0)` into the panel, in rows of `row` filled up with zeros.
+struct Pack<'a> {
+    k: usize,
+    n: usize,
+    b: Matrix<'a, f32>,
+    p0: usize,
+    j0: usize,
+    row: usize,
+    panel: &'a mut [f32],
+}
+
+impl Op for Pack<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Pack { k, n, b, p0, j0, row, panel } = self;
+        assert!(n <= row && k * row <= panel.len());
+        if k == 0 {
+            return;
+        }
+        let from = p0 * b.row_stride + j0 * b.col_stride;
+        let last = from + (k - 1) * b.row_stride + (n - 1) * b.col_stride;
+        assert!(last < b.data.len());
+        let (src, dst) = (b.data.as_ptr().wrapping_add(from), panel.as_mut_ptr());
+        // SAFETY (all blocks): element (p, j) of B is read for p < k and j < n only, which `last` bounds; of the panel,
+        // rows below k are written in columns below `row`.
+        if b.col_stride == 1 || n == 1 {
+            for p in 0..k {
+                for j in (0..row).step_by(S::LANES) {
+                    let count = S::LANES.min(n.saturating_sub(j));
+                    unsafe {
+                        let v = s.get(src.add(p * b.row_stride + j), count);
+                        s.store(dst.add(p * row + j), v);
+                    }
+                }
+            }
+            return;
+        }
+        let mut done = 0;
+        if b.row_stride == 1 {
+            // B is transposed in memory: blocks of LANES x LANES through registers, 4 times faster than one by one.
+            done = n - n % S::LANES;
+            let whole = k - k % S::LANES;
+            for j in (0..done).step_by(S::LANES) {
+                let column = src.wrapping_add(j * b.col_stride);
+                for p in (0..whole).step_by(S::LANES) {
+                    unsafe { s.transpose(column.add(p), b.col_stride, dst.add(p * row + j), row) };
+                }
+                for p in whole..k {
+                    for i in 0..S::LANES {
+                        unsafe { *dst.add(p * row + j + i) = *column.add(p + i * b.col_stride) };
+                    }
+                }
+            }
+        }
+        for j in done..row {
+            for p in 0..k {
+                unsafe {
+                    let x = if j < n { *src.add(p * b.row_stride + j * b.col_stride) } else { 0.0 };
+                    *dst.add(p * row + j) = x;
+                }
+            }
+        }
+    }
+}

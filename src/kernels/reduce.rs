@@ -1,0 +1,266 @@
+//! Sums over columns, and softmax with its gradient.
+
+use super::args::{check_column_sums, check_same, rows_of};
+use super::elementwise::zip;
+use super::math;
+use super::simd::{Op, Simd, each, sum_of};
+
+pub(super) struct ColumnSumsOp<'a> {
+    pub rows: usize,
+    pub cols: usize,
+    pub x: &'a [f32],
+    pub sums: &'a mut [f32],
+    pub accumulate: bool,
+}
+
+impl Op for ColumnSumsOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let ColumnSumsOp { rows, cols, x, sums, accumulate } = self;
+        check_column_sums(rows, cols, x.len(), sums.len());
+        // Four vectors of columns at once, each a chain over the rows.
+        let whole = cols - cols % (4 * S::LANES);
+        for j in (0..whole).step_by(4 * S::LANES) {
+            // SAFETY: columns j to j + 4 * LANES <= cols of all rows of x, which the check has bounded.
+            unsafe {
+                columns::<S, 4>(s, rows, cols, &x[j.min(x.len())..], &mut sums[j..], S::LANES, accumulate)
+            };
+        }
+        for j in (whole..cols).step_by(S::LANES) {
+            let n = S::LANES.min(cols - j);
+            // SAFETY: columns j to j + n <= cols, likewise.
+            unsafe { columns::<S, 1>(s, rows, cols, &x[j.min(x.len())..], &mut sums[j..], n, accumulate) };
+        }
+    }
+}
+
+/// # Safety
+/// `sums` and every one of the `rows` rows of `x`, `cols` apart, have `NR` vectors, the last of `last` lanes.
+#[inline(always)]
+unsafe fn columns<S: Simd, const NR: usize>(
+    s: S,
+    rows: usize,
+    cols: usize,
+    x: &[f32],
+    sums: &mut [f32],
+    last: usize,
+    accumulate: bool,
+) {
+    let count = if NR == 1 { last } else { S::LANES };
+    let mut acc = [s.zero(); NR];
+    // SAFETY (all blocks): the caller's promise.
+    for (v, acc) in acc.iter_mut().enumerate() {
+        if accumulate {
+            *acc = unsafe { s.get(sums.as_ptr().add(v * S::LANES), count) };
+        }
+    }
+    for i in 0..rows {
+        for (v, acc) in acc.iter_mut().enumerate() {
+            *acc = s.add(*acc, unsafe { s.get(x.as_ptr().add(i * cols + v * S::LANES), count) });
+        }
+    }
+    for (v, &acc) in acc.iter().enumerate() {
+        unsafe { s.put(sums.as_mut_ptr().add(v * S::LANES), acc, count) };
+    }
+}
+
+/// Rows of at most this many elements are taken [`BLOCK`] at a time, a lane for each: whole rows would leave most
+/// lanes of a vector empty and spend their time adding up lanes.
+pub(super) const NARROW: usize = 32;
+/// Narrow rows per block.
+pub(super) const BLOCK: usize = 16;
+
+/// Up to [`BLOCK`] narrow rows turned to columns: element `c` of row `r` at `c * BLOCK + r`.
+pub(super) struct Turned {
+    pub lanes: [f32; NARROW * BLOCK],
+    pub max: [f32; BLOCK],
+    pub sum: [f32; BLOCK],
+}
+
+impl Turned {
+    #[inline(always)]
+    pub(super) fn new() -> Turned {
+        Turned { lanes: [0.0; NARROW * BLOCK], max: [0.0; BLOCK], sum: [1.0; BLOCK] }
+    }
+
+    /// Takes the rows in `x` and sets `lanes` to `exp(x - max)` by rows, `sum` to their sums. Rows that are missing
+    /// keep whatever finite values were there.
+    #[inline(always)]
+    pub(super) fn exponentials<S: Simd>(&mut self, s: S, width: usize, x: &[f32]) {
+        for (r, row) in x.chunks_exact(width).enumerate().take(BLOCK) {
+            for (c, &x) in row.iter().enumerate().take(NARROW) {
+                self.lanes[c * BLOCK + r] = x;
+            }
+        }
+        for v in (0..BLOCK).step_by(S::LANES) {
+            // SAFETY (all blocks): lanes v to v + LANES <= BLOCK of column c < width <= NARROW.
+            assert!(width <= NARROW);
+            let p = self.lanes.as_mut_ptr();
+            let mut max = unsafe { s.load(p.add(v)) };
+            for c in 1..width {
+                max = s.max(max, unsafe { s.load(p.add(c * BLOCK + v)) });
+            }
+            let mut sum = s.zero();
+            for c in 0..width {
+                unsafe {
+                    let e = math::exp(s, s.sub(s.load(p.add(c * BLOCK + v)), max));
+                    s.store(p.add(c * BLOCK + v), e);
+                    sum = s.add(sum, e);
+                }
+            }
+            unsafe {
+                s.store(self.max.as_mut_ptr().add(v), max);
+                s.store(self.sum.as_mut_ptr().add(v), sum);
+            }
+        }
+    }
+
+    /// Writes `lanes` times `scale / sum` to the rows of `y`.
+    #[inline(always)]
+    pub(super) fn write<S: Simd>(&mut self, s: S, width: usize, scale: f32, y: &mut [f32]) {
+        assert!(width <= NARROW);
+        for v in (0..BLOCK).step_by(S::LANES) {
+            // SAFETY: as in `exponentials`.
+            unsafe {
+                let factor = s.div(s.splat(scale), s.load(self.sum.as_ptr().add(v)));
+                for c in 0..width {
+                    let p = self.lanes.as_mut_ptr().add(c * BLOCK + v);
+                    s.store(p, s.mul(s.load(p), factor));
+                }
+            }
+        }
+        for (r, row) in y.chunks_exact_mut(width).enumerate().take(BLOCK) {
+            for (c, y) in row.iter_mut().enumerate().take(NARROW) {
+                *y = self.lanes[c * BLOCK + r];
+            }
+        }
+    }
+}
+
+/// `row = exp(row - max(row))`; the maximum and the sum of the exponentials.
+#[inline(always)]
+pub(super) fn row_exponentials<S: Simd>(s: S, row: &mut [f32]) -> (f32, f32) {
+    let (len, x) = (row.len(), row.as_mut_ptr());
+    // SAFETY (all blocks): `each` and `sum_of` give i + n <= len.
+    let mut max = s.splat(f32::NEG_INFINITY);
+    each(
+        s,
+        len,
+        #[inline(always)]
+        |i, n| {
+            let v = unsafe {
+                // A short last vector is filled with its first element, not with zeros.
+                let mut lanes = [*x.add(i); 16];
+                if n == S::LANES {
+                    s.load(x.add(i))
+                } else {
+                    s.store_n(lanes.as_mut_ptr(), s.load_n(x.add(i), n), n);
+                    s.load(lanes.as_ptr())
+                }
+            };
+            max = s.max(max, v);
+        },
+    );
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    // SAFETY: 16 is at least LANES.
+    unsafe { s.store(lanes.as_mut_ptr(), max) };
+    let max = lanes.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+    let shift = s.splat(max);
+    let sum = sum_of(
+        s,
+        len,
+        #[inline(always)]
+        |i, n| unsafe {
+            let e = math::exp(s, s.sub(s.get(x.add(i), n), shift));
+            s.put(x.add(i), e, n);
+            e
+        },
+    );
+    (max, sum)
+}
+
+/// `x *= factor`.
+#[inline(always)]
+pub(super) fn scale_row<S: Simd>(s: S, factor: f32, x: &mut [f32]) {
+    let factor = s.splat(factor);
+    let (len, x) = (x.len(), x.as_mut_ptr());
+    each(
+        s,
+        len,
+        // SAFETY: `each` gives i + n <= len.
+        #[inline(always)]
+        |i, n| unsafe { s.put(x.add(i), s.mul(s.get(x.add(i), n), factor), n) },
+    );
+}
+
+pub(super) struct SoftmaxOp<'a> {
+    pub width: usize,
+    pub x: &'a mut [f32],
+}
+
+impl Op for SoftmaxOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let SoftmaxOp { width, x } = self;
+        if rows_of("softmax", x.len(), width) == 0 {
+            return;
+        }
+        if width <= NARROW {
+            let mut turned = Turned::new();
+            for rows in x.chunks_mut(BLOCK * width) {
+                turned.exponentials(s, width, rows);
+                turned.write(s, width, 1.0, rows);
+            }
+        } else {
+            for row in x.chunks_exact_mut(width) {
+                let (_, sum) = row_exponentials(s, row);
+                scale_row(s, 1.0 / sum, row);
+            }
+        }
+    }
+}
+
+pub(super) struct SoftmaxGradOp<'a> {
+    pub width: usize,
+    pub y: &'a [f32],
+    pub dy: &'a mut [f32],
+}
+
+impl Op for SoftmaxGradOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let SoftmaxGradOp { width, y, dy } = self;
+        check_same("softmax_grad", y.len(), dy.len());
+        if rows_of("softmax_grad", y.len(), width) == 0 {
+            return;
+        }
+        for (y, dy) in y.chunks_exact(width).zip(dy.chunks_exact_mut(width)) {
+            let mean = if width <= NARROW {
+                y.iter().zip(&*dy).fold(0.0, |sum, (&y, &dy)| sum + y * dy)
+            } else {
+                let (y, dy) = (y.as_ptr(), dy.as_ptr());
+                sum_of(
+                    s,
+                    width,
+                    // SAFETY: `sum_of` gives i + n <= width, the length of both rows.
+                    #[inline(always)]
+                    |i, n| unsafe { s.mul(s.get(y.add(i), n), s.get(dy.add(i), n)) },
+                )
+            };
+            let mean = s.splat(mean);
+            zip(
+                s,
+                y,
+                dy,
+                #[inline(always)]
+                |y, dy| s.mul(y, s.sub(dy, mean)),
+            );
+        }
+    }
+}

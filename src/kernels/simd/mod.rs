@@ -1,0 +1,194 @@
+//! Vectors of `f32`: one trait, one implementation per instruction tier.
+//!
+//! A kernel is an [`Op`]: a struct of arguments whose `call` is generic over the tier and `#[inline(always)]`, as is
+//! everything it uses. [`Simd::run`] calls it in a function that has the tier's instructions enabled. Nothing may
+//! stand between: a generic function that is not inlined would be compiled for the baseline, with every vector
+//! passed through memory. [`Simd::outline`] is the way to a kernel part that is a function of its own.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx512::Avx512;
+pub(super) use portable::Portable;
+
+use crate::tier::Tier;
+
+/// A kernel with its arguments.
+pub(super) trait Op {
+    type Out;
+    /// Implementations are `#[inline(always)]`.
+    fn call<S: Simd>(self, s: S) -> Self::Out;
+}
+
+/// The instructions of one tier. A value proves that the processor has them, which makes the arithmetic safe.
+pub(super) trait Simd: Copy + 'static {
+    /// A vector of `LANES` floats.
+    type V: Copy;
+    /// One truth value per lane.
+    type M: Copy;
+    const TIER: Tier;
+    const LANES: usize;
+    /// Whether `load_n` costs no more than `load`.
+    const MASKED_LOADS: bool;
+    /// Width of the register tile of a product, in vectors: with 6 rows, 24 of 32 or 12 of 16 registers.
+    const TILE: usize;
+
+    /// Runs `op` in a function of its own that is compiled for this tier.
+    ///
+    /// # Safety
+    /// The processor has the tier's instructions.
+    unsafe fn run<O: Op>(op: O) -> O::Out;
+
+    /// As `run`, from within the tier.
+    #[inline(always)]
+    fn outline<O: Op>(self, op: O) -> O::Out {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { Self::run(op) }
+    }
+
+    fn splat(self, x: f32) -> Self::V;
+
+    /// # Safety
+    /// `LANES` floats can be read at `p`.
+    unsafe fn load(self, p: *const f32) -> Self::V;
+    /// # Safety
+    /// `LANES` floats can be written at `p`.
+    unsafe fn store(self, p: *mut f32, v: Self::V);
+    /// The first `n <= LANES` lanes from memory, the others 0.
+    /// # Safety
+    /// `n` floats can be read at `p`.
+    unsafe fn load_n(self, p: *const f32, n: usize) -> Self::V;
+    /// The first `n <= LANES` lanes to memory.
+    /// # Safety
+    /// `n` floats can be written at `p`.
+    unsafe fn store_n(self, p: *mut f32, v: Self::V, n: usize);
+
+    /// `a * b + c`, fused but in the portable tier.
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a * b`, likewise.
+    fn fnma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
+    /// `if a > b { a } else { b }`: a NaN in `b` stays, one in `a` does not.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `if a < b { a } else { b }`: a NaN in `b` stays, one in `a` does not.
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// To the nearest whole number; `|a| < 2^22` or NaN.
+    fn round(self, a: Self::V) -> Self::V;
+    /// `a * 2^n` with one rounding, for a whole `n` from -252 to 254; NaN if `a` is.
+    fn ldexp(self, a: Self::V, n: Self::V) -> Self::V;
+    /// `(m, e)` with `m * 2^e = a` and `m` from `sqrt(1/2)` to `sqrt(2)`, for a positive normal `a`.
+    fn frexp(self, a: Self::V) -> (Self::V, Self::V);
+    /// The bits of `a` that are set in `bits`.
+    fn and_bits(self, a: Self::V, bits: u32) -> Self::V;
+    fn or(self, a: Self::V, b: Self::V) -> Self::V;
+    fn gt(self, a: Self::V, b: Self::V) -> Self::M;
+    fn le(self, a: Self::V, b: Self::V) -> Self::M;
+    fn select(self, mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
+
+    /// Transposes a block of `LANES` by `LANES`: `dst[i * dst_stride + j] = src[j * src_stride + i]`.
+    /// # Safety
+    /// The rows of the block can be read at `src` and written at `dst`.
+    #[inline(always)]
+    unsafe fn transpose(self, src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+        for j in 0..Self::LANES {
+            for i in 0..Self::LANES {
+                // SAFETY: i and j are below LANES: within the block.
+                unsafe { *dst.add(i * dst_stride + j) = *src.add(j * src_stride + i) };
+            }
+        }
+    }
+
+    /// `load` or, if `n < LANES`, `load_n`.
+    /// # Safety
+    /// `n` floats can be read at `p`.
+    #[inline(always)]
+    unsafe fn get(self, p: *const f32, n: usize) -> Self::V {
+        // SAFETY: the caller's promise.
+        unsafe { if n == Self::LANES { self.load(p) } else { self.load_n(p, n) } }
+    }
+
+    /// `store` or, if `n < LANES`, `store_n`.
+    /// # Safety
+    /// `n` floats can be written at `p`.
+    #[inline(always)]
+    unsafe fn put(self, p: *mut f32, v: Self::V, n: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { if n == Self::LANES { self.store(p, v) } else { self.store_n(p, v, n) } }
+    }
+
+    #[inline(always)]
+    fn zero(self) -> Self::V {
+        self.splat(0.0)
+    }
+}
+
+/// Calls `f(start, count)` for each vector of `len` elements: `count` is `LANES` but for the last one.
+#[inline(always)]
+pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
+    let mut i = 0;
+    while i + S::LANES <= len {
+        f(i, S::LANES);
+        i += S::LANES;
+    }
+    if i < len {
+        f(i, len - i);
+    }
+}
+
+/// How many partial sums a sum has, in every tier: enough independent additions, and the same bits.
+const PARTIALS: usize = 32;
+
+/// The sum of the vectors that `term(start, count)` gives for `len` elements; lanes from `count` on do not matter.
+#[inline(always)]
+pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usize) -> S::V) -> f32 {
+    let mut sums = [s.zero(); PARTIALS / 4];
+    let mut start = 0;
+    while start + PARTIALS <= len {
+        for j in 0..PARTIALS / S::LANES {
+            sums[j] = s.add(sums[j], term(start + j * S::LANES, S::LANES));
+        }
+        start += PARTIALS;
+    }
+    for j in 0..PARTIALS / S::LANES {
+        let i = start + j * S::LANES;
+        if i < len {
+            let count = S::LANES.min(len - i);
+            let mut lanes = [0.0; 16];
+            // SAFETY: count <= LANES <= 16 elements of `lanes`.
+            let t = unsafe {
+                s.store(lanes.as_mut_ptr(), term(i, count));
+                s.load_n(lanes.as_ptr(), count)
+            };
+            sums[j] = s.add(sums[j], t);
+        }
+    }
+    let mut lanes = [0.0; PARTIALS];
+    for j in 0..PARTIALS / S::LANES {
+        // SAFETY: the vectors j fill exactly PARTIALS elements.
+        unsafe { s.store(lanes.as_mut_ptr().add(j * S::LANES), sums[j]) };
+    }
+    halves(lanes)
+}
+
+/// Sums by adding the upper half to the lower one until one is left.
+#[inline(always)]
+pub(super) fn halves<const N: usize>(mut x: [f32; N]) -> f32 {
+    let mut half = N / 2;
+    while half > 0 {
+        for i in 0..half {
+            x[i] += x[i + half];
+        }
+        half /= 2;
+    }
+    x[0]
+}

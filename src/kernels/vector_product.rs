@@ -1,0 +1,170 @@
+//! Products of one row: bound by reading B, so all that matters is enough independent chains.
+
+use super::simd::{Op, Simd, halves};
+use super::{Product, Start};
+
+/// One row times a B whose rows are contiguous.
+///
+/// The number of chains per element depends on the columns alone, so that AVX2 and AVX-512 agree in bits: blocks of
+/// 128 columns have 1, of 64 columns 2, of 32 columns 4, the rest 8. In every tier that makes at least 8 independent
+/// chains, as many as two multiply-adds per cycle of four cycles' latency keep busy.
+pub(super) struct VectorProduct<'a>(pub Product<'a, f32>);
+
+impl Op for VectorProduct<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let VectorProduct(mut p) = self;
+        let n = p.n;
+        let mut j = 0;
+        j = columns::<S, 8, 1>(s, &mut p, j, n - (n - j) % 128);
+        j = columns::<S, 4, 2>(s, &mut p, j, n - (n - j) % 64);
+        j = columns::<S, 2, 4>(s, &mut p, j, n - (n - j) % 32);
+        columns::<S, 1, 8>(s, &mut p, j, n);
+    }
+}
+
+/// The columns from `j` to `end` by tiles of `NR` vectors and `KU` chains; `end`.
+#[inline(always)]
+fn columns<S: Simd, const NR: usize, const KU: usize>(
+    s: S,
+    p: &mut Product<'_, f32>,
+    mut j: usize,
+    end: usize,
+) -> usize {
+    while j < end {
+        let columns = (NR * S::LANES).min(end - j);
+        // SAFETY: `Product::check` has bounded all elements of the columns j to j + columns <= n. Only tiles of one
+        // vector can be narrower than NR vectors: the others' ends are multiples of their width away.
+        unsafe { tile::<S, NR, KU>(s, p, j, columns) };
+        j += columns;
+    }
+    end
+}
+
+/// # Safety
+/// `p` is checked, and the columns from `j` on, `NR` vectors or, if `NR` is 1, `last` lanes, are below `n`.
+#[inline(always)]
+unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
+    s: S,
+    p: &mut Product<'_, f32>,
+    j: usize,
+    last: usize,
+) {
+    let count = if NR == 1 { last } else { S::LANES };
+    let mut acc = [[s.zero(); NR]; KU];
+    let start = match p.start {
+        Start::Zero => None,
+        Start::Bias(bias) => Some(bias.as_ptr()),
+        Start::Accumulate => Some(p.c.as_ptr()),
+    };
+    // SAFETY (all blocks): by the caller's promise and u < KU rows left.
+    if let Some(start) = start {
+        for (v, acc) in acc[0].iter_mut().enumerate() {
+            *acc = unsafe { s.get(start.add(j + v * S::LANES), count) };
+        }
+    }
+    let mut x = p.a.data.as_ptr();
+    let mut b = p.b.data.as_ptr().wrapping_add(j);
+    let mut left = p.k;
+    while left >= KU {
+        for acc in &mut acc {
+            let xs = s.splat(unsafe { *x });
+            for (v, acc) in acc.iter_mut().enumerate() {
+                let row = unsafe { s.get(b.add(v * S::LANES), count) };
+                *acc = s.fma(xs, row, *acc);
+            }
+            x = x.wrapping_add(p.a.col_stride);
+            b = b.wrapping_add(p.b.row_stride);
+        }
+        left -= KU;
+    }
+    for _ in 0..left {
+        let xs = s.splat(unsafe { *x });
+        for (v, acc) in acc[0].iter_mut().enumerate() {
+            let row = unsafe { s.get(b.add(v * S::LANES), count) };
+            *acc = s.fma(xs, row, *acc);
+        }
+        x = x.wrapping_add(p.a.col_stride);
+        b = b.wrapping_add(p.b.row_stride);
+    }
+    let c = p.c.as_mut_ptr().wrapping_add(j);
+    for v in 0..NR {
+        let mut y = acc[0][v];
+        for acc in &acc[1..] {
+            y = s.add(y, acc[v]);
+        }
+        let y = if p.relu { s.max(s.zero(), y) } else { y };
+        unsafe { s.put(c.add(v * S::LANES), y, count) };
+    }
+}
+
+/// One contiguous row times a B whose columns are contiguous: a dot product per column, each in 16 partial sums.
+pub(super) struct RowDots<'a>(pub Product<'a, f32>);
+
+/// Columns at once: with 16 partial sums each, 4 chains of AVX-512, 8 of AVX2.
+const DOTS: usize = 4;
+const DOT_LANES: usize = 16;
+
+impl Op for RowDots<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let RowDots(p) = self;
+        for j in (0..p.n).step_by(DOTS) {
+            let columns = DOTS.min(p.n - j);
+            // The last columns are repeated where fewer than DOTS are left.
+            let b = std::array::from_fn(|i| {
+                p.b.data.as_ptr().wrapping_add((j + i.min(columns - 1)) * p.b.col_stride)
+            });
+            // SAFETY: `Product::check` has bounded k elements from x and from each column on.
+            let sums = unsafe { dots(s, p.k, p.a.data.as_ptr(), b) };
+            for (i, sum) in sums.into_iter().enumerate().take(columns) {
+                let y = sum
+                    + match p.start {
+                        Start::Zero => 0.0,
+                        Start::Bias(bias) => bias[j + i],
+                        Start::Accumulate => p.c[j + i],
+                    };
+                p.c[j + i] = if p.relu && y < 0.0 { 0.0 } else { y };
+            }
+        }
+    }
+}
+
+/// # Safety
+/// `k` floats can be read at `x` and at each of `b`.
+#[inline(always)]
+unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) -> [f32; DOTS] {
+    let mut acc = [[s.zero(); DOT_LANES / 4]; DOTS];
+    let mut p = 0;
+    while p < k {
+        for v in 0..DOT_LANES / S::LANES {
+            let i = p + v * S::LANES;
+            if i < k {
+                let count = S::LANES.min(k - i);
+                // SAFETY: i + count <= k.
+                unsafe {
+                    let x = s.get(x.add(i), count);
+                    for (acc, b) in acc.iter_mut().zip(b) {
+                        acc[v] = s.fma(x, s.get(b.add(i), count), acc[v]);
+                    }
+                }
+            }
+        }
+        p += DOT_LANES;
+    }
+    acc.map(
+        #[inline(always)]
+        |acc| {
+            let mut lanes = [0.0; DOT_LANES];
+            for v in 0..DOT_LANES / S::LANES {
+                // SAFETY: the vectors v fill exactly DOT_LANES elements.
+                unsafe { s.store(lanes.as_mut_ptr().add(v * S::LANES), acc[v]) };
+            }
+            halves(lanes)
+        },
+    )
+}
