@@ -91,8 +91,10 @@ fn bce_with_logits() {
         let loss = BceWithLogits.reduction(reduction);
         let targets: Vec<Tensor1<7, f64>> = random(4, 5).iter().map(|t: &Tensor1<7, f64>| t * t).collect();
         check_loss::<Rank1<7>, _>(&loss, &targets);
-        let hard: Vec<Tensor2<2, 3, f64>> =
-            random(3, 6).iter().map(|t: &Tensor2<2, 3, f64>| t.map(|x| f64::from(u8::from(x > 0.0)))).collect();
+        let hard: Vec<Tensor2<2, 3, f64>> = random(3, 6)
+            .iter()
+            .map(|t: &Tensor2<2, 3, f64>| t.map(|x| f64::from(u8::from(x > 0.0))))
+            .collect();
         check_loss::<Rank2<2, 3>, _>(&loss, &hard);
     }
 }
@@ -104,7 +106,10 @@ fn cross_entropy() {
         let loss = CrossEntropy.reduction(reduction);
         check_loss::<Rank1<4>, _>(&loss, &[label(0), label(3), label(1), label(1), label(2)]);
         check_loss::<Rank1<1>, _>(&loss, &[Label::default()]);
-        check_loss::<Rank2<3, 4>, _>(&loss, &[[label(0), label(2), label(2)], [label(1), label(3), label(0)]]);
+        check_loss::<Rank2<3, 4>, _>(
+            &loss,
+            &[[label(0), label(2), label(2)], [label(1), label(3), label(0)]],
+        );
         let image = |first: usize| [0, 1, 2].map(|row| [label(first + row), label(first + 3 * row)]);
         check_loss::<Rank3<3, 2, 4>, _>(&loss, &[image(0), image(1)]);
     }

@@ -126,7 +126,8 @@ fn layers_compute_what_pytorch_computes() {
     for file in ["layers.json", "layers_large.json", "activations.json"] {
         for case in cases(file) {
             let key = key(&case);
-            let checks = networks.get(&key).unwrap_or_else(|| panic!("no network `{key}` for a case of {file}"));
+            let checks =
+                networks.get(&key).unwrap_or_else(|| panic!("no network `{key}` for a case of {file}"));
             settings.every_tier(|tier| {
                 println!("{} on {tier}", case["name"]);
                 checks.iter().for_each(|check| check(&case));

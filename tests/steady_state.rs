@@ -56,7 +56,7 @@ fn allocations(call: impl FnOnce()) -> usize {
 network! { struct Tiny: [4] -> [3] { Linear<_, 10>, Relu, Linear<_, 3> } }
 network! { struct Small: [20] -> [5] { Linear<_, 300>, Tanh, Linear<_, 40>, Gelu, Linear<_, 5>, Softmax } }
 network! { struct Body: [256] -> [16, 16] { Linear<_, 600>, Relu, Dropout, Linear<_, 256>, Gelu, Reshape<16, _>,
-    Tanh, Softmax, Linear<_, 16>, Dropout(0.1) } }
+Tanh, Softmax, Linear<_, 16>, Dropout(0.1) } }
 network! { struct Flat: [16, 16] -> [256] { Flatten } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
 

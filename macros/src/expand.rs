@@ -191,8 +191,9 @@ fn structure(network: &Network) -> TokenStream {
             quote!(#[doc = #text])
         });
         let span = ours(field.span());
-        let gap = gap(layer, index)
-            .map(|(position, gap)| quote!(#gap: <#name as ::shapewright::emitted::Field<#position>>::Params,));
+        let gap = gap(layer, index).map(
+            |(position, gap)| quote!(#gap: <#name as ::shapewright::emitted::Field<#position>>::Params,),
+        );
         Some(quote_spanned! {span=>
             #gap
             #(#attrs)*

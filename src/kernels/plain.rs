@@ -103,7 +103,7 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
             Start::Accumulate => {}
         }
     }
-    if !cfg!(miri) && m > 1 && n > 1 && m.saturating_mul(n).saturating_mul(k) > LARGE_PRODUCT {
+    if !cfg!(miri) && p.whole > 1 && n > 1 && p.whole.saturating_mul(n).saturating_mul(k) > LARGE_PRODUCT {
         T::large_product(&mut p);
     } else {
         small_product(&mut p);

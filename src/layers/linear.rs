@@ -10,7 +10,7 @@ use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sent
 use crate::tensor::{Element, Shape, Tensor};
 use crate::threads;
 
-/// Layers with so few weights, on so few rows, are plain loops over constant sizes, inlined into the
+/// Layers with so few weights, on so few rows in the whole batch, are plain loops over constant sizes, inlined into the
 /// network's body: no kernel call, and the sums stay in registers. 4-10-3 takes about 18 ns so, and 26 ns
 /// through kernels; beyond some 256 weights the vector kernels win.
 const TINY_WEIGHTS: usize = 256;
@@ -111,7 +111,8 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> Fits<In> for L
     });
 }
 
-/// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers.
+/// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers; `whole` is how many the
+/// whole batch has.
 struct Rows<const I: usize, const O: usize>;
 
 impl<const I: usize, const O: usize> Rows<I, O> {
@@ -121,10 +122,10 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         bias: Option<&[T; O]>,
         x: &[T],
         y: &mut [T],
+        whole: usize,
         cx: &Context<T>,
     ) {
-        let rows = x.len() / I;
-        if I * O <= TINY_WEIGHTS && rows <= TINY_ROWS {
+        if I * O <= TINY_WEIGHTS && whole <= TINY_ROWS {
             for (x, y) in x.as_chunks::<I>().0.iter().zip(y.as_chunks_mut::<O>().0) {
                 let mut sums = bias.copied().unwrap_or([T::zero(); O]);
                 for i in 0..I {
@@ -137,7 +138,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             return;
         }
         (cx.kernels.product)(Product {
-            m: rows,
+            m: x.len() / I,
             n: O,
             k: I,
             a: Matrix::row_major(x, I),
@@ -146,11 +147,18 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             c_stride: O,
             start: bias.map_or(Start::Zero, |bias| Start::Bias(bias)),
             relu: false,
+            whole,
         });
     }
 
     #[inline(always)]
-    fn backward_input<T: Element>(weight: &[[T; O]; I], dy: &[T], dx: &mut [T], cx: &Context<T>) {
+    fn backward_input<T: Element>(
+        weight: &[[T; O]; I],
+        dy: &[T],
+        dx: &mut [T],
+        whole: usize,
+        cx: &Context<T>,
+    ) {
         (cx.kernels.product)(Product {
             m: dy.len() / O,
             n: I,
@@ -161,6 +169,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             c_stride: I,
             start: Start::Zero,
             relu: false,
+            whole,
         });
     }
 
@@ -180,6 +189,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                 c_stride: O,
                 start: if accumulate { Start::Accumulate } else { Start::Zero },
                 relu: false,
+                whole: I,
             });
         });
     }
@@ -217,7 +227,8 @@ macro_rules! linear {
                 _: &mut [T],
                 cx: &Context<T>,
             ) {
-                Rows::<I, O>::forward(&$p.weight, $get, flatten(x), flatten_mut(y), cx);
+                let whole = cx.batch() * (In::LEN / I);
+                Rows::<I, O>::forward(&$p.weight, $get, flatten(x), flatten_mut(y), whole, cx);
             }
 
             #[inline(always)]
@@ -232,7 +243,8 @@ macro_rules! linear {
                 cx: &Context<T>,
             ) {
                 if let Some(dx) = dx {
-                    Rows::<I, O>::backward_input(&$p.weight, flatten(dy), flatten_mut(dx), cx);
+                    let whole = cx.batch() * (In::LEN / I);
+                    Rows::<I, O>::backward_input(&$p.weight, flatten(dy), flatten_mut(dx), whole, cx);
                 }
             }
 

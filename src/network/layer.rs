@@ -75,16 +75,22 @@ pub struct Context<T: Element> {
     pub kernels: &'static Kernels<T>,
     seed: u64,
     first: usize,
+    batch: usize,
     accumulate: bool,
 }
 
 impl<T: Element> Context<T> {
-    pub(crate) fn new(kernels: &'static Kernels<T>, seed: u64) -> Self {
-        Context { kernels, seed, first: 0, accumulate: false }
+    pub(crate) fn new(kernels: &'static Kernels<T>, seed: u64, batch: usize) -> Self {
+        Context { kernels, seed, first: 0, batch, accumulate: false }
     }
 
     pub(crate) fn starting_at(self, first: usize) -> Self {
         Context { first, ..self }
+    }
+
+    /// How many samples the whole batch has, of which a layer may be given a part.
+    pub(crate) fn batch(&self) -> usize {
+        self.batch
     }
 
     pub(crate) fn accumulating(self, accumulate: bool) -> Self {

@@ -39,6 +39,7 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
                 c_stride: N,
                 start: Start::Zero,
                 relu: false,
+                whole: M,
             });
         });
     }

@@ -163,9 +163,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
         let (gates, slopes) = cache.split(In::LEN);
         let (gates, slopes) = (gates.tensors::<In>(), slopes.tensors::<In>());
         for (sample, (dx, dy)) in dx.into_iter().flatten().zip(dy).enumerate() {
-            dx.fill_with(|i| {
-                dy.as_slice()[i] * gates[sample].as_slice()[i] * slopes[sample].as_slice()[i]
-            });
+            dx.fill_with(|i| dy.as_slice()[i] * gates[sample].as_slice()[i] * slopes[sample].as_slice()[i]);
         }
     }
 }

@@ -62,8 +62,9 @@ pub fn random<S: Shape, T: Element>(count: usize, seed: u64) -> Vec<Tensor<S, T>
 /// Tensors of these numbers, one after the other.
 pub fn tensors<S: Shape, T: Element>(numbers: &[f64]) -> Vec<Tensor<S, T>> {
     assert_eq!(numbers.len() % S::LEN, 0, "{} numbers for tensors of {}", numbers.len(), S::LEN);
-    let tensor =
-        |numbers: &[f64]| Tensor::from_position(|i| T::from_f64(numbers[i]).expect("a number of the element"));
+    let tensor = |numbers: &[f64]| {
+        Tensor::from_position(|i| T::from_f64(numbers[i]).expect("a number of the element"))
+    };
     numbers.chunks(S::LEN).map(tensor).collect()
 }
 
