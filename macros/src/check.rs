@@ -14,7 +14,7 @@ use crate::spans::Extent;
 /// A definition whose layers are understood.
 pub struct Network {
     pub attrs: Vec<Attribute>,
-    /// `Clone` was derived. It is written by the expansion, so that cloning a box does not pass the stack.
+    /// `Clone` was derived. The expansion derives it with `Copy`, so that cloning a box does not pass the stack.
     pub clone: bool,
     pub vis: Visibility,
     pub name: Ident,

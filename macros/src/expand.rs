@@ -201,28 +201,17 @@ fn structure(network: &Network) -> TokenStream {
             pub #field: <#name as ::shapewright::emitted::Field<#index>>::Params
         })
     });
-    let clone = clone.then(|| {
-        quote! {
-            impl ::core::clone::Clone for #name {
-                #[inline]
-                fn clone(&self) -> Self {
-                    *self
-                }
-            }
-            /// A network that can be cloned is also `Copy`: cloning a `Box` of it then copies from heap to
-            /// heap and does not pass the stack.
-            impl ::core::marker::Copy for #name {}
-        }
-    });
+    // Both derived, without generics: then cloning a `Box` copies from heap to heap and does not pass the stack.
+    let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
     quote! {
         #(#attrs)*
         #[doc = #doc]
+        #clone
         #[repr(C, align(64))]
         #vis struct #name {
             #(#fields,)*
             _padding: <#name as ::shapewright::emitted::Field<#PADDING>>::Params,
         }
-        #clone
     }
 }
 

@@ -93,12 +93,12 @@ impl<S: Shape, T: Element> Tensor<S, T> {
 
     /// The largest element; minus infinity if there are none.
     pub fn max(&self) -> T {
-        self.argmax_or_none().map_or(T::neg_infinity(), |i| self.as_slice()[i])
+        self.first_that(|x, best| x > best).map_or(T::neg_infinity(), |i| self.as_slice()[i])
     }
 
     /// The smallest element; infinity if there are none.
     pub fn min(&self) -> T {
-        -(-self).max()
+        self.first_that(|x, best| x < best).map_or(T::infinity(), |i| self.as_slice()[i])
     }
 
     /// The position of the largest element in row order, the first of equals; for a vector of class
@@ -107,7 +107,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// # Panics
     /// If there are no elements.
     pub fn argmax(&self) -> usize {
-        self.argmax_or_none().expect("argmax of a tensor without elements")
+        self.first_that(|x, best| x > best).expect("argmax of a tensor without elements")
     }
 
     /// The position of the smallest element in row order, the first of equals.
@@ -115,13 +115,14 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// # Panics
     /// If there are no elements.
     pub fn argmin(&self) -> usize {
-        (-self).argmax()
+        self.first_that(|x, best| x < best).expect("argmin of a tensor without elements")
     }
 
-    fn argmax_or_none(&self) -> Option<usize> {
+    /// The position of the first element that is better than all others, or NaN; none if there are no elements.
+    fn first_that(&self, better: impl Fn(T, T) -> bool) -> Option<usize> {
         let mut best: Option<(usize, T)> = None;
         for (i, &x) in self.iter().enumerate() {
-            if best.is_none_or(|(_, b)| x > b || (x.is_nan() && !b.is_nan())) {
+            if best.is_none_or(|(_, b)| better(x, b) || (x.is_nan() && !b.is_nan())) {
                 best = Some((i, x));
             }
         }
