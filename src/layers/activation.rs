@@ -84,7 +84,7 @@ from_output! {
     /// assert!(y[0] == 0.0 && (y[1] - 0.761_594).abs() < 1e-6);
     /// ```
     Tanh, Gives::Values;
-    /// `1 / (1 + exp(-x))`. PyTorch's `nn.Sigmoid`. Before [`BceWithLogits`](crate::BceWithLogits), which
+    /// `1 / (1 + exp(-x))`. PyTorch's `nn.Sigmoid`. Before [`BceWithLogits`](struct@crate::BceWithLogits), which
     /// applies it itself, it is a compile error.
     ///
     /// ```
@@ -132,7 +132,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Gelu {
 }
 
 /// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
-/// [`CrossEntropy`](crate::CrossEntropy), which applies it itself, it is a compile error.
+/// [`CrossEntropy`](struct@crate::CrossEntropy), which applies it itself, it is a compile error.
 ///
 /// ```
 /// use shapewright::prelude::*;
