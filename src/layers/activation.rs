@@ -2,8 +2,8 @@
 
 use crate::kernels::Unary;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, Layer, Slab};
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, Layer, Sentence, Slab};
+use crate::tensor::{Element, Shape, Tensor};
 
 /// So few numbers are a plain loop, inlined into the network's body.
 const TINY: usize = 64;
@@ -143,12 +143,11 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Gelu {
 pub struct Softmax;
 
 impl<In: Shape> Fits<In> for Softmax {
-    const FIT: Fit = if In::DIMS.rank() == 0 {
-        let wanted = crate::network::Sentence::new("[.., _]");
-        let way_out = crate::network::Sentence::new("; a scalar has no axis to sum over: leave it away");
-        Fit::mismatch(wanted, way_out, Dims::new(&[]))
-    } else {
+    const FIT: Fit = if In::DIMS.last().is_some() || In::DIMS.is_unknown() {
         Fit::gives(In::DIMS)
+    } else {
+        let way_out = Sentence::new("; it sums over the last axis of one tensor, and there is none");
+        Fit::mismatch(Sentence::new("[.., _]"), way_out, In::DIMS)
     };
 }
 
