@@ -19,27 +19,27 @@ const WIDTH: usize = 64;
 /// From this many rows on, packing B pays off.
 const ROWS_WORTH_PACKING: usize = 192;
 
-/// A packed block of B: whole tile rows one after the other, filled up with zeros.
-#[repr(align(64))]
-struct Panel([f32; DEPTH * WIDTH]);
+/// A cache line, so that a panel is aligned.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
 
 thread_local! {
-    /// Allocated once per thread; too large for the stacks of small threads.
-    static PANEL: Cell<Option<Box<Panel>>> = const { Cell::new(None) };
+    /// A packed block of B: whole tile rows one after the other, filled up with zeros. Allocated once per thread, as
+    /// it is too large for the stacks of small threads.
+    static PANEL: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
-/// Runs `f` with this thread's panel.
+/// Runs `f` with this thread's panel of `DEPTH * WIDTH` floats.
 #[inline(always)]
-fn with_panel(f: impl FnOnce(&mut [f32; DEPTH * WIDTH])) {
-    let mut panel = PANEL.take().unwrap_or_else(new_panel);
-    f(&mut panel.0);
-    PANEL.set(Some(panel));
-}
-
-#[cold]
-fn new_panel() -> Box<Panel> {
-    // SAFETY: all zeros are floats. Not `Box::new`, which may build 64 KiB on the stack first.
-    unsafe { Box::new_zeroed().assume_init() }
+fn with_panel(f: impl FnOnce(&mut [f32])) {
+    let mut lines = PANEL.take();
+    if lines.is_empty() {
+        lines = vec![Line([0.0; 16]); DEPTH * WIDTH / 16];
+    }
+    // SAFETY: a Line is 16 floats without padding.
+    f(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), 16 * lines.len()) });
+    PANEL.set(lines);
 }
 
 pub(super) struct ProductOp<'a>(pub Product<'a, f32>);

@@ -154,12 +154,12 @@ pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usiz
     let mut sums = [s.zero(); PARTIALS / 4];
     let mut start = 0;
     while start + PARTIALS <= len {
-        for j in 0..PARTIALS / S::LANES {
-            sums[j] = s.add(sums[j], term(start + j * S::LANES, S::LANES));
+        for (j, sum) in sums.iter_mut().enumerate().take(PARTIALS / S::LANES) {
+            *sum = s.add(*sum, term(start + j * S::LANES, S::LANES));
         }
         start += PARTIALS;
     }
-    for j in 0..PARTIALS / S::LANES {
+    for (j, sum) in sums.iter_mut().enumerate().take(PARTIALS / S::LANES) {
         let i = start + j * S::LANES;
         if i < len {
             let count = S::LANES.min(len - i);
@@ -169,13 +169,13 @@ pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usiz
                 s.store(lanes.as_mut_ptr(), term(i, count));
                 s.load_n(lanes.as_ptr(), count)
             };
-            sums[j] = s.add(sums[j], t);
+            *sum = s.add(*sum, t);
         }
     }
     let mut lanes = [0.0; PARTIALS];
-    for j in 0..PARTIALS / S::LANES {
+    for (j, &sum) in sums.iter().enumerate().take(PARTIALS / S::LANES) {
         // SAFETY: the vectors j fill exactly PARTIALS elements.
-        unsafe { s.store(lanes.as_mut_ptr().add(j * S::LANES), sums[j]) };
+        unsafe { s.store(lanes.as_mut_ptr().add(j * S::LANES), sum) };
     }
     halves(lanes)
 }
