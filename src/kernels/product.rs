@@ -30,18 +30,6 @@ thread_local! {
     static PANEL: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
-/// Runs `f` with this thread's panel of `DEPTH * WIDTH` floats.
-#[inline(always)]
-fn with_panel(f: impl FnOnce(&mut [f32])) {
-    let mut lines = PANEL.take();
-    if lines.is_empty() {
-        lines = vec![Line([0.0; 16]); DEPTH * WIDTH / 16];
-    }
-    // SAFETY: a Line is 16 floats without padding.
-    f(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), 16 * lines.len()) });
-    PANEL.set(lines);
-}
-
 pub(super) struct ProductOp<'a>(pub Product<'a, f32>);
 
 impl Op for ProductOp<'_> {
@@ -63,10 +51,18 @@ impl Op for ProductOp<'_> {
         // A matrix of one column may have any column stride; so may the packing be spared.
         let contiguous = p.b.col_stride == 1 || p.n == 1;
         let ragged = !S::MASKED_LOADS && !p.n.is_multiple_of(S::LANES);
+        let mut lines = Vec::new();
         if !contiguous || ragged || p.m >= ROWS_WORTH_PACKING {
-            with_panel(|panel| blocks(s, p, contiguous, panel));
-        } else {
-            blocks(s, p, contiguous, &mut []);
+            lines = PANEL.take();
+            if lines.is_empty() {
+                lines = vec![Line([0.0; 16]); DEPTH * WIDTH / 16];
+            }
+        }
+        // SAFETY: a Line is 16 floats without padding.
+        let panel = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), 16 * lines.len()) };
+        blocks(s, p, contiguous, panel);
+        if !lines.is_empty() {
+            PANEL.set(lines);
         }
     }
 }

@@ -9,13 +9,24 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(any(test, miri, not(target_arch = "x86_64")))]
 mod portable;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod sse2;
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx512::Avx512;
+#[cfg(any(test, miri, not(target_arch = "x86_64")))]
 pub(super) use portable::Portable;
+
+/// The vectors of the portable tier.
+#[cfg(any(miri, not(target_arch = "x86_64")))]
+pub(super) use portable::Portable as Baseline;
+/// The vectors of the portable tier.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+pub(super) use sse2::Sse2 as Baseline;
 
 use crate::tier::Tier;
 

@@ -44,7 +44,7 @@ fn run_math(tier: Tier, function: Function, x: &mut [f32]) {
             Tier::Avx512 => super::super::simd::Avx512::run(MathOp(function, x)),
             #[cfg(target_arch = "x86_64")]
             Tier::Avx2 => super::super::simd::Avx2::run(MathOp(function, x)),
-            _ => super::super::simd::Portable::run(MathOp(function, x)),
+            _ => super::super::simd::Baseline::run(MathOp(function, x)),
         }
     }
 }

@@ -12,7 +12,7 @@ mod updates;
 
 use std::ops::{Deref, DerefMut};
 
-use super::{Kernels, f32_kernels_of};
+use super::{Kernels, array_table, f32_kernels_of};
 use crate::tier::{self, Tier};
 
 /// How many cases a property is tried on.
@@ -72,9 +72,10 @@ pub(super) fn is_guard(x: f32) -> bool {
     x.to_bits() == GUARD
 }
 
-/// The tables of all tiers that this processor has.
+/// The tables of all tiers that this processor has, and the arrays that stand for the portable one elsewhere.
 pub(super) fn all_tiers() -> impl Iterator<Item = &'static Kernels<f32>> {
-    tier::supported_tiers().iter().map(|&tier| f32_kernels_of(tier).unwrap())
+    let tiers = tier::supported_tiers().iter().map(|&tier| f32_kernels_of(tier).unwrap());
+    std::iter::once(array_table()).chain(tiers)
 }
 
 /// Numbers from -1 to 1 that depend on the seed alone, a few of them 0.
