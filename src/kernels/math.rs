@@ -1,7 +1,8 @@
 //! Elementary functions on vectors. NaN goes through; infinities give the limits.
 //!
-//! Largest errors over all floats of a dense grid: `exp` 1 ulp, `tanh` 1.3, `sigmoid` 2.4, `ln` 1, `log1p` 2; they
-//! take a tenth of the library functions' time or less. Cheaper rational forms lose all accuracy in the tails.
+//! The tests hold `exp` to 1.5 ulp, `tanh`, `ln` and `log1p` to 2, `sigmoid` to 3. With AVX-512 `sigmoid` takes 0.3 ns
+//! per element and `tanh` 0.45, a twentieth of the library functions or less. Cheaper rational forms lose all accuracy
+//! in the tails.
 
 use super::simd::Simd;
 

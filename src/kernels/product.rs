@@ -16,7 +16,8 @@ const DEPTH: usize = 256;
 const HEIGHT: usize = 384;
 /// Columns of the widest tile: 4 vectors of 16.
 const WIDTH: usize = 64;
-/// From this many rows on, packing B pays off.
+/// From this many rows on, B is packed: at 64 rows it costs 6 %; at 512 x 512 x 512 it is worth 8 to 18 % where a
+/// power-of-two stride or a split cache line hurts (Intel), and nothing elsewhere (Zen 4).
 const ROWS_WORTH_PACKING: usize = 192;
 
 /// A cache line, so that a panel is aligned.
@@ -187,7 +188,7 @@ impl Op for Pack<'_> {
         }
         let mut done = 0;
         if b.row_stride == 1 {
-            // B is transposed in memory: blocks of LANES x LANES through registers, 4 times faster than one by one.
+            // B is transposed in memory: blocks of LANES x LANES through registers.
             done = n - n % S::LANES;
             let whole = k - k % S::LANES;
             for j in (0..done).step_by(S::LANES) {

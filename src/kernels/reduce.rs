@@ -100,14 +100,17 @@ impl Op for TurnRows<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let TurnRows { turned, width, x } = self;
-        for (r, row) in x.chunks_exact(width).enumerate().take(BLOCK) {
-            for (c, &x) in row.iter().enumerate().take(NARROW) {
-                turned.lanes[c * BLOCK + r] = x;
+        assert!(width <= NARROW && x.len() <= BLOCK * width);
+        // One by one: transposing blocks in registers was slower, as it needs copies with room behind the rows.
+        let rows = x.len() / width;
+        for c in 0..width {
+            for r in 0..rows {
+                // SAFETY: r < rows <= BLOCK and c < width <= NARROW.
+                unsafe { *turned.lanes.get_unchecked_mut(c * BLOCK + r) = *x.get_unchecked(r * width + c) };
             }
         }
         for v in (0..BLOCK).step_by(S::LANES) {
             // SAFETY (all blocks): lanes v to v + LANES <= BLOCK of column c < width <= NARROW.
-            assert!(width <= NARROW);
             let p = turned.lanes.as_mut_ptr();
             let mut max = unsafe { s.load(p.add(v)) };
             for c in 1..width {
@@ -143,7 +146,7 @@ impl Op for WriteRows<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let WriteRows { turned, width, scale, y } = self;
-        assert!(width <= NARROW);
+        assert!(width <= NARROW && y.len() <= BLOCK * width);
         for v in (0..BLOCK).step_by(S::LANES) {
             // SAFETY: as in `TurnRows`.
             unsafe {
@@ -154,9 +157,11 @@ impl Op for WriteRows<'_> {
                 }
             }
         }
-        for (r, row) in y.chunks_exact_mut(width).enumerate().take(BLOCK) {
-            for (c, y) in row.iter_mut().enumerate().take(NARROW) {
-                *y = turned.lanes[c * BLOCK + r];
+        let rows = y.len() / width;
+        for r in 0..rows {
+            for c in 0..width {
+                // SAFETY: r < rows <= BLOCK and c < width <= NARROW.
+                unsafe { *y.get_unchecked_mut(r * width + c) = *turned.lanes.get_unchecked(c * BLOCK + r) };
             }
         }
     }

@@ -178,12 +178,13 @@ proptest! {
     #[test]
     fn products_are_right_in_every_tier(case in case()) {
         let want = reference(&case);
-        for kernels in all_tiers() {
-            let c = case.run(kernels.product);
+        let foreign = (super::super::array_table().tier, super::super::foreign_product as fn(Product<'_, f32>));
+        for (tier, product) in all_tiers().map(|kernels| (kernels.tier, kernels.product)).chain([foreign]) {
+            let c = case.run(product);
             for (index, &(want, size)) in want.iter().enumerate() {
                 let got = f64::from(c.at(index / case.n, index % case.n));
                 let bound = (case.k + 2) as f64 * f64::from(f32::EPSILON) * size;
-                prop_assert!((got - want).abs() <= bound, "{}: {got} instead of {want}", kernels.tier);
+                prop_assert!((got - want).abs() <= bound, "{tier}: {got} instead of {want}");
             }
             for (index, &x) in c.data.iter().enumerate() {
                 prop_assert!(index % c.row_stride < case.n || is_guard(x), "written between the rows");
