@@ -1,8 +1,8 @@
 //! Elementary functions on vectors. NaN goes through; infinities give the limits.
 //!
 //! The tests hold `exp` to 1.5 ulp, `tanh`, `ln` and `log1p` to 2, `sigmoid` to 3. With AVX-512 `sigmoid` takes 0.3 ns
-//! per element and `tanh` 0.45, a twentieth of the library functions or less. Cheaper rational forms lose all accuracy
-//! in the tails.
+//! per element and `tanh` 0.45, where library functions take several. Cheaper rational forms lose all accuracy in the
+//! tails.
 
 use super::simd::Simd;
 
