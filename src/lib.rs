@@ -1,4 +1,63 @@
-//! Neural networks whose shapes are types.
+//! Neural networks whose shapes are types, trained and run on the CPU inside your own program.
+//!
+//! ```
+//! use shapewright::prelude::*;
+//!
+//! network! {
+//!     /// Grey images of 28 by 28 pixels to ten classes.
+//!     #[derive(Clone, Debug)]
+//!     pub struct Mlp: [28, 28, 1] -> [10] {
+//!         Flatten,
+//!         fc1: Linear<_, 128>,
+//!         Relu,
+//!         Dropout(0.2),
+//!         head: Linear<128, 10>,
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), shapewright::LabelError> {
+//! let images = vec![Tensor3::<28, 28, 1>::zeros(); 64];
+//! let labels = vec![Label::<10>::new(3)?; 64];
+//!
+//! let mut net = Mlp::init(&mut shapewright::rng(0));
+//! let (mut gradient, mut workspace) = (Mlp::zeros(), Mlp::workspace());
+//! let mut sgd = Sgd::new(0.01).momentum(0.9).state::<Mlp>();
+//! for _ in 0..3 {
+//!     let mut pass = net.forward_train(&images, &mut workspace);
+//!     let loss = pass.loss(&CrossEntropy, &labels);
+//!     pass.backward(&mut gradient);
+//!     sgd.step(&mut net, &gradient);
+//!     println!("loss {loss}");
+//! }
+//! let class = net.forward(&images[0]).argmax();
+//! # assert_eq!(class, 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`network!`] makes one plain struct of a list of layers. What its shapes are and whether they fit is worked
+//! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
+//! the parameters and nothing else; [`Network`] says what it can do.
+//!
+//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`Relu`], [`Tanh`], [`Sigmoid`], [`Gelu`],
+//!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
+//! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
+//! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
+//!
+//! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
+//!
+//! # Memory
+//! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what training
+//! needs and is used again; after the first step nothing allocates. The bytes are constants:
+//! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
+//!
+//! # Processors and threads
+//! Kernels are compiled for three instruction [tiers](tier) and chosen when the program runs; an ordinary build
+//! has the full speed. Large calls use all processors through workers that stay ([`threads`]). The results are
+//! the same bits at every number of threads, and on AVX2 and AVX-512; without fused multiply-add (the portable
+//! tier) they differ by rounding.
+
+#![warn(missing_docs)]
 
 extern crate self as shapewright;
 
@@ -20,13 +79,56 @@ pub use loss::{Takes, TargetOf};
 #[doc(hidden)]
 pub use network::emitted;
 pub use network::{
-    Compute, Configuration, Context, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary, Network, Parameters,
-    Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
+    Compute, Configuration, Context, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary, NamesOutput,
+    Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
 pub use optim::{Adam, Optimizer, OptimizerState, Sgd};
-pub use shapewright_macros::{Parameters, network};
+/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's type
+/// parameter, if it has one, is the number type; a struct without one is of `f32`.
+pub use shapewright_macros::Parameters;
+/// Defines a network: a struct with a list of layers.
+///
+/// ```
+/// use shapewright::prelude::*;
+///
+/// const CLASSES: usize = 10;
+///
+/// network! {
+///     /// Documentation, attributes and visibility are kept.
+///     #[derive(Clone, Debug, PartialEq)]
+///     pub struct Encoder: [28, 28, 1] -> [32] {
+///         Flatten,
+///         /// A name makes a public field, and the prefix of the names of its parameters.
+///         fc: Linear<28 * 28, 32>,
+///         Tanh,
+///     }
+/// }
+///
+/// network! {
+///     struct Classifier: [28, 28, 1] -> [CLASSES] {
+///         encoder: Encoder,
+///         Dropout(0.1),
+///         head: Linear<_, CLASSES, NoBias>,
+///     }
+/// }
+///
+/// let net = Classifier::init(&mut shapewright::rng(0));
+/// assert_eq!(net.encoder.fc.weight.len(), 784);
+/// ```
+///
+/// - **Shapes.** `[28, 28, 1] -> [10]` declares input and output, `-> [10] as f64` also the number type, which
+///   is `f32` otherwise. Sizes are literals, constants or expressions of them.
+/// - **Layers.** `Layer<sizes and options>(arguments)`, or `name: Layer..`. Without a name, the prefix of its
+///   parameters' names is the layer's index, as in PyTorch's `nn.Sequential`, and its field is `layer_0`.
+///   `_` stands for a size that the input fixes; a size that is written is checked.
+/// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it copies from heap to
+///   heap. `Default` is refused: it would make the network on the stack.
+///
+/// The struct implements [`Network`], with constants for the number of parameters, the multiply-adds and the
+/// bytes of memory, and can be a layer of another network.
+pub use shapewright_macros::network;
 pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,

@@ -15,7 +15,8 @@ fn shapes_say_their_sizes() {
     assert_eq!((Tensor3::<2, 3, 4>::LEN, Tensor3::<2, 3, 4>::DIMS.sizes()), (24, &[2, 3, 4][..]));
     assert_eq!(Tensor2::<0, 3>::LEN, 0);
     let dims = Rank4::<5, 6, 7, 8>::DIMS;
-    assert_eq!((dims.rank(), dims.size(2), dims.size(9), dims.last()), (4, 7, 1, Some(8)));
+    assert_eq!((dims.rank(), dims.size(2), dims.size(9), dims.last()), (Some(4), 7, 1, Some(8)));
+    assert_eq!((Rank0::DIMS.rank(), Dims::UNKNOWN.rank()), (Some(0), None));
     assert_eq!(dims.with_last(1).sizes(), [5, 6, 7, 1]);
     assert_eq!((Rank0::DIMS.last(), Rank0::DIMS.with_last(3)), (None, Rank0::DIMS));
     assert!(dims.same(&dims) && !dims.same(&dims.with_last(9)) && !Rank1::<1>::DIMS.same(&Rank0::DIMS));
@@ -212,6 +213,23 @@ fn arrays_and_generic_arrays_become_tensors_and_back() {
     assert_eq!(Tensor1::<3, f64>::from(generic), Tensor1::from([1.0, 2.0, 3.0]));
     let empty: GenericArray<bool, U0> = Tensor1::<0, bool>::default().into();
     assert!(empty.is_empty());
+}
+
+#[test]
+fn tuples_are_tensors_side_by_side() {
+    type Pair = (Rank2<2, 2>, Rank1<3>);
+    type Nested = (Rank0, Pair, Rank1<0>, Rank1<2>);
+    assert_eq!((Tensor::<Nested>::LEN, size_of::<Tensor<Nested, f64>>()), (10, 80));
+    assert_eq!(Tensor::<Nested>::DIMS.to_string(), "([], ([2, 2], [3]), [0], [2])");
+    let (a, b) = (Tensor2::from([[1, 2], [3, 4]]), Tensor1::from([5, 6, 7]));
+    let mut both: Tensor<Pair, i64> = (a, b).into();
+    assert_eq!((both.as_slice(), both.parts()), (&[1, 2, 3, 4, 5, 6, 7][..], (&a, &b)));
+    both.parts_mut().1[2] = 9;
+    assert_eq!(both.as_slice()[6], 9);
+    let nested = Tensor::<Nested, i64>::from((8.into(), both, [].into(), [10, 11].into()));
+    assert_eq!(nested.as_slice(), [8, 1, 2, 3, 4, 5, 6, 9, 10, 11]);
+    assert_eq!(nested.parts().1.parts().0, &a);
+    assert_eq!(format!("{:?}", both), "Tensor ([2, 2], [3]) i64 ([[1, 2],\n [3, 4]],\n[5, 6, 9])");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Path, Token, Visibility};
 
 use crate::builtin::{self, Builtin, Size, Sizes};
-use crate::parse::{self, Definition, Generic};
+use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::Extent;
 
 /// A definition whose layers are understood.
@@ -50,13 +50,8 @@ pub enum Argument {
 
 pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     let Definition { mut attrs, vis, name, input, output, element, layers, errors: _ } = definition;
-    for sizes in [&input, &output] {
-        if sizes.sizes.len() > 4 {
-            let message = format!("a tensor has at most 4 axes, but these are {}", sizes.sizes.len());
-            errors.push(Error::new(sizes.tokens.span(), message));
-        }
-        sizes.sizes.iter().for_each(|size| whole_number(&size.to_token_stream(), errors));
-    }
+    check_shape(&input, errors);
+    check_shape(&output, errors);
     let clone = take_derives(&mut attrs, errors);
     let mut names = HashMap::new();
     let mut checked: Vec<Layer> = layers
@@ -68,6 +63,25 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         checked.push(Layer::unknown());
     }
     Network { attrs, clone, vis, name, input, output, element, layers: checked }
+}
+
+fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
+    match &shape.kind {
+        SizesKind::Axes(sizes) => {
+            if sizes.len() > 4 {
+                let message = format!("a tensor has at most 4 axes, but these are {}", sizes.len());
+                errors.push(Error::new(shape.tokens.span(), message));
+            }
+            sizes.iter().for_each(|size| whole_number(&size.to_token_stream(), errors));
+        }
+        SizesKind::Tuple(parts) => {
+            if parts.len() < 2 || parts.len() > 4 {
+                let message = format!("a tuple has 2 to 4 shapes, but these are {}", parts.len());
+                errors.push(Error::new(shape.tokens.span(), message));
+            }
+            parts.iter().for_each(|part| check_shape(part, errors));
+        }
+    }
 }
 
 /// Takes `Clone` and `Copy` out of the derived traits; reports those that a network can't have.

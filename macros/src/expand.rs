@@ -6,6 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, LitStr, parse_quote};
 
 use crate::check::{Argument, Layer, Network, written};
+use crate::parse::{Sizes, SizesKind};
 use crate::spans::{Extent, ours};
 
 /// The index of the padding at the end as a field.
@@ -120,11 +121,20 @@ impl<'a> Step<'a> {
         let mut own_type = self.with(|position| quote!({ #fit.inferred(#position) }));
         let mut computes = quote!(true);
         let mut report_traits = quote!();
+        let mut sizes = quote! {
+            __sw::Sizes<
+                { #dims_out.rank_or_marker() },
+                { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
+            >
+        };
         if !self.layer.builtin {
             // A type that lacks one of the traits is replaced, and what it lacks is reported once.
             let fits = quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::FITS);
             let layer = quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER);
             computes = quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES);
+            let names_output =
+                quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT);
+            sizes = quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
             let (text, element) = (&self.layer.text, element.to_string());
             let report = self.layer.extent.call(
                 quote!(__sw::report_traits),
@@ -146,9 +156,7 @@ impl<'a> Step<'a> {
             const #fit: __sw::Fit = <#asked as __sw::Fits<#shape_in>>::FIT;
             const _: () = #report;
             const #dims_out: __sw::Dims = #fit.output();
-            type #shape_out = <__sw::Sizes<
-                { #dims_out.rank() }, { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
-            > as __sw::ToShape>::Shape;
+            type #shape_out = <#sizes as __sw::ToShape>::Shape;
             type #own = #own_type;
             #report_traits
             type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
@@ -218,11 +226,6 @@ fn structure(network: &Network) -> TokenStream {
 /// The shapes of input and output, and the check of what is declared.
 fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     let name = network.name.to_string();
-    let shape = |sizes: &crate::parse::Sizes| {
-        let rank = format_ident!("Rank{}", sizes.sizes.len().min(4));
-        let sizes = sizes.sizes.iter().take(4);
-        quote!(__sw::#rank<#({ #sizes }),*>)
-    };
     let (input, output) = (shape(&network.input), shape(&network.output));
     let (input_extent, output_extent) =
         (Extent::of(&network.input.tokens), Extent::of(&network.output.tokens));
@@ -243,6 +246,22 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         const _: () = #check_input;
         const _: () = #check_output_empty;
         const _: () = #check_output;
+    }
+}
+
+/// A shape as a type. What is too much has been reported.
+fn shape(sizes: &Sizes) -> TokenStream {
+    match &sizes.kind {
+        SizesKind::Axes(sizes) => {
+            let rank = format_ident!("Rank{}", sizes.len().min(4));
+            let sizes = sizes.iter().take(4);
+            quote!(__sw::#rank<#({ #sizes }),*>)
+        }
+        SizesKind::Tuple(parts) if parts.len() < 2 || parts.len() > 4 => quote!(__sw::UnknownShape),
+        SizesKind::Tuple(parts) => {
+            let parts = parts.iter().map(shape);
+            quote!((#(#parts,)*))
+        }
     }
 }
 
@@ -320,6 +339,10 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
                 <__In as __sw::Shape>::DIMS,
                 <__Output as __sw::Shape>::DIMS,
             );
+        }
+
+        impl __sw::NamesOutput for #name {
+            type Output = __Output;
         }
 
         impl __sw::Layer<#element> for #name {

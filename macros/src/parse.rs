@@ -20,10 +20,15 @@ pub struct Definition {
     pub errors: Vec<Error>,
 }
 
-/// `[28, 28, 1]`
+/// `[28, 28, 1]`, or several of them: `([2], [3])`
 pub struct Sizes {
     pub tokens: TokenStream,
-    pub sizes: Vec<Expr>,
+    pub kind: SizesKind,
+}
+
+pub enum SizesKind {
+    Axes(Vec<Expr>),
+    Tuple(Vec<Sizes>),
 }
 
 /// `fc: Linear<_, 128>` or `Dropout(0.5)`
@@ -102,14 +107,19 @@ impl Parse for Definition {
 
 impl Parse for Sizes {
     fn parse(input: ParseStream) -> Result<Self> {
-        if !input.peek(syn::token::Bracket) {
+        if !input.peek(syn::token::Bracket) && !input.peek(syn::token::Paren) {
             return Err(input.error("expected a shape in brackets, such as `[784]` or `[28, 28, 1]`"));
         }
         let tokens = input.fork().parse::<TokenTree>()?.to_token_stream();
         let content;
-        bracketed!(content in input);
-        let sizes: Punctuated<Expr, Token![,]> = Punctuated::parse_terminated(&content)?;
-        Ok(Sizes { tokens, sizes: sizes.into_iter().collect() })
+        let kind = if input.peek(syn::token::Bracket) {
+            bracketed!(content in input);
+            SizesKind::Axes(content.parse_terminated(Expr::parse, Token![,])?.into_iter().collect())
+        } else {
+            parenthesized!(content in input);
+            SizesKind::Tuple(content.parse_terminated(Sizes::parse, Token![,])?.into_iter().collect())
+        };
+        Ok(Sizes { tokens, kind })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::args::{check_cross_entropy, check_same};
 use super::math;
-use super::reduce::{BLOCK, NARROW, Turned, row_exponentials, scale_row};
+use super::reduce::{BLOCK, NARROW, TurnRows, Turned, WideRow, WriteRows};
 use super::simd::{Op, Simd, halves, sum_of};
 
 pub(super) struct CrossEntropyOp<'a> {
@@ -27,14 +27,12 @@ impl Op for CrossEntropyOp<'_> {
         let blocks = logits.chunks(BLOCK * classes).zip(grad.chunks_mut(BLOCK * classes));
         for ((logits, grad), labels) in blocks.zip(labels.chunks(BLOCK)) {
             if classes <= NARROW {
-                turned.exponentials(s, classes, logits);
-                turned.write(s, classes, scale, grad);
+                s.outline(TurnRows { turned: &mut turned, width: classes, x: logits });
+                s.outline(WriteRows { turned: &mut turned, width: classes, scale, y: grad });
             } else {
                 grad.copy_from_slice(logits);
                 for (r, row) in grad.chunks_exact_mut(classes).enumerate().take(BLOCK) {
-                    let (max, sum) = row_exponentials(s, row);
-                    scale_row(s, scale / sum, row);
-                    (turned.max[r], turned.sum[r]) = (max, sum);
+                    (turned.max[r], turned.sum[r]) = s.outline(WideRow { row, scale });
                 }
             }
             // ln(sum) + max - logit of the label, a lane per row; a missing row has ln(1) + 0.

@@ -10,7 +10,8 @@
 //! Products of `f32` with more than one row compute each element as one chain of (fused) multiply-adds in the order
 //! of the inner index, so that results do not depend on how rows are cut or on whether the inner index is cut in two
 //! calls. Sums go through a fixed number of partial sums. AVX2 and AVX-512 agree in every bit of every kernel; the
-//! portable tier, which has no fused multiply-add, differs in the last places.
+//! portable tier, which has no fused multiply-add, differs in the last places. Large products on processors other
+//! than x86-64 are the exception: `matrixmultiply` computes them.
 
 mod args;
 mod elementwise;
@@ -106,8 +107,18 @@ fn table(tier: Tier) -> &'static Kernels<f32> {
         Tier::Avx512 => const { &f32_table::<simd::Avx512>() },
         #[cfg(target_arch = "x86_64")]
         Tier::Avx2 => const { &f32_table::<simd::Avx2>() },
-        _ => const { &f32_table::<simd::Portable>() },
+        #[cfg(any(target_arch = "x86_64", miri))]
+        _ => const { &f32_table::<simd::Baseline>() },
+        #[cfg(not(any(target_arch = "x86_64", miri)))]
+        _ => const { &Kernels { product: foreign_product, ..f32_table::<simd::Baseline>() } },
     }
+}
+
+/// Products on processors that no tier is written for: `matrixmultiply` knows some of them, and serves the large ones.
+/// Its elements are sums of a chain per block, and it allocates.
+#[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
+fn foreign_product(p: Product<'_, f32>) {
+    if plain::is_large(&p) { plain::product(p) } else { enter::<simd::Portable, _>(product::ProductOp(p)) }
 }
 
 /// Runs a kernel in the tier `S`.
@@ -116,6 +127,12 @@ fn enter<S: Simd, O: Op>(op: O) -> O::Out {
     // SAFETY: this is called by the functions in the table of `S` alone, and `table` gives that out only after the
     // processor was found to have the tier.
     unsafe { S::run(op) }
+}
+
+/// The arrays that other processors use, for the tests.
+#[cfg(test)]
+fn array_table() -> &'static Kernels<f32> {
+    const { &f32_table::<simd::Portable>() }
 }
 
 const fn f32_table<S: Simd>() -> Kernels<f32> {

@@ -88,10 +88,15 @@ fn relu<T: Real>(x: T) -> T {
     if x < T::zero() { T::zero() } else { x }
 }
 
+/// Whether `product` leaves it to `matrixmultiply`.
+pub(super) fn is_large<T>(p: &Product<'_, T>) -> bool {
+    !cfg!(miri) && p.whole > 1 && p.n > 1 && p.whole.saturating_mul(p.n).saturating_mul(p.k) > LARGE_PRODUCT
+}
+
 /// `C = start + A * B`.
 pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
     p.check();
-    let (m, n, k) = (p.m, p.n, p.k);
+    let (m, n) = (p.m, p.n);
     if m == 0 || n == 0 {
         return;
     }
@@ -103,7 +108,7 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
             Start::Accumulate => {}
         }
     }
-    if !cfg!(miri) && p.whole > 1 && n > 1 && p.whole.saturating_mul(n).saturating_mul(k) > LARGE_PRODUCT {
+    if is_large(&p) {
         T::large_product(&mut p);
     } else {
         small_product(&mut p);

@@ -84,20 +84,34 @@ impl Turned {
     pub(super) fn new() -> Turned {
         Turned { lanes: [0.0; NARROW * BLOCK], max: [0.0; BLOCK], sum: [1.0; BLOCK] }
     }
+}
 
-    /// Takes the rows in `x` and sets `lanes` to `exp(x - max)` by rows, `sum` to their sums. Rows that are missing
-    /// keep whatever finite values were there.
+/// Takes the rows in `x` and sets `lanes` to `exp(x - max)` by rows, `sum` to their sums. Rows that are missing keep
+/// whatever values were there. An [`Op`], as is [`WriteRows`], so that softmax and the loss share one copy.
+pub(super) struct TurnRows<'a> {
+    pub turned: &'a mut Turned,
+    pub width: usize,
+    pub x: &'a [f32],
+}
+
+impl Op for TurnRows<'_> {
+    type Out = ();
+
     #[inline(always)]
-    pub(super) fn exponentials<S: Simd>(&mut self, s: S, width: usize, x: &[f32]) {
-        for (r, row) in x.chunks_exact(width).enumerate().take(BLOCK) {
-            for (c, &x) in row.iter().enumerate().take(NARROW) {
-                self.lanes[c * BLOCK + r] = x;
+    fn call<S: Simd>(self, s: S) {
+        let TurnRows { turned, width, x } = self;
+        assert!(width <= NARROW && x.len() <= BLOCK * width);
+        // One by one: transposing blocks in registers was slower, as it needs copies with room behind the rows.
+        let rows = x.len() / width;
+        for c in 0..width {
+            for r in 0..rows {
+                // SAFETY: r < rows <= BLOCK and c < width <= NARROW.
+                unsafe { *turned.lanes.get_unchecked_mut(c * BLOCK + r) = *x.get_unchecked(r * width + c) };
             }
         }
         for v in (0..BLOCK).step_by(S::LANES) {
             // SAFETY (all blocks): lanes v to v + LANES <= BLOCK of column c < width <= NARROW.
-            assert!(width <= NARROW);
-            let p = self.lanes.as_mut_ptr();
+            let p = turned.lanes.as_mut_ptr();
             let mut max = unsafe { s.load(p.add(v)) };
             for c in 1..width {
                 max = s.max(max, unsafe { s.load(p.add(c * BLOCK + v)) });
@@ -111,88 +125,106 @@ impl Turned {
                 }
             }
             unsafe {
-                s.store(self.max.as_mut_ptr().add(v), max);
-                s.store(self.sum.as_mut_ptr().add(v), sum);
+                s.store(turned.max.as_mut_ptr().add(v), max);
+                s.store(turned.sum.as_mut_ptr().add(v), sum);
             }
         }
     }
+}
 
-    /// Writes `lanes` times `scale / sum` to the rows of `y`.
+/// Writes `lanes` times `scale / sum` to the rows of `y`.
+pub(super) struct WriteRows<'a> {
+    pub turned: &'a mut Turned,
+    pub width: usize,
+    pub scale: f32,
+    pub y: &'a mut [f32],
+}
+
+impl Op for WriteRows<'_> {
+    type Out = ();
+
     #[inline(always)]
-    pub(super) fn write<S: Simd>(&mut self, s: S, width: usize, scale: f32, y: &mut [f32]) {
-        assert!(width <= NARROW);
+    fn call<S: Simd>(self, s: S) {
+        let WriteRows { turned, width, scale, y } = self;
+        assert!(width <= NARROW && y.len() <= BLOCK * width);
         for v in (0..BLOCK).step_by(S::LANES) {
-            // SAFETY: as in `exponentials`.
+            // SAFETY: as in `TurnRows`.
             unsafe {
-                let factor = s.div(s.splat(scale), s.load(self.sum.as_ptr().add(v)));
+                let factor = s.div(s.splat(scale), s.load(turned.sum.as_ptr().add(v)));
                 for c in 0..width {
-                    let p = self.lanes.as_mut_ptr().add(c * BLOCK + v);
+                    let p = turned.lanes.as_mut_ptr().add(c * BLOCK + v);
                     s.store(p, s.mul(s.load(p), factor));
                 }
             }
         }
-        for (r, row) in y.chunks_exact_mut(width).enumerate().take(BLOCK) {
-            for (c, y) in row.iter_mut().enumerate().take(NARROW) {
-                *y = self.lanes[c * BLOCK + r];
+        let rows = y.len() / width;
+        for r in 0..rows {
+            for c in 0..width {
+                // SAFETY: r < rows <= BLOCK and c < width <= NARROW.
+                unsafe { *y.get_unchecked_mut(r * width + c) = *turned.lanes.get_unchecked(c * BLOCK + r) };
             }
         }
     }
 }
 
-/// `row = exp(row - max(row))`; the maximum and the sum of the exponentials.
-#[inline(always)]
-pub(super) fn row_exponentials<S: Simd>(s: S, row: &mut [f32]) -> (f32, f32) {
-    let (len, x) = (row.len(), row.as_mut_ptr());
-    // SAFETY (all blocks): `each` and `sum_of` give i + n <= len.
-    let mut max = s.splat(f32::NEG_INFINITY);
-    each(
-        s,
-        len,
-        #[inline(always)]
-        |i, n| {
-            let v = unsafe {
-                // A short last vector is filled with its first element, not with zeros.
-                let mut lanes = [*x.add(i); 16];
-                if n == S::LANES {
-                    s.load(x.add(i))
-                } else {
-                    s.store_n(lanes.as_mut_ptr(), s.load_n(x.add(i), n), n);
-                    s.load(lanes.as_ptr())
-                }
-            };
-            max = s.max(max, v);
-        },
-    );
-    let mut lanes = [f32::NEG_INFINITY; 16];
-    // SAFETY: 16 is at least LANES.
-    unsafe { s.store(lanes.as_mut_ptr(), max) };
-    let max = lanes.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max });
-    let shift = s.splat(max);
-    let sum = sum_of(
-        s,
-        len,
-        #[inline(always)]
-        |i, n| unsafe {
-            let e = math::exp(s, s.sub(s.get(x.add(i), n), shift));
-            s.put(x.add(i), e, n);
-            e
-        },
-    );
-    (max, sum)
+/// `row = scale * softmax(row)`; the maximum and the sum of the exponentials.
+pub(super) struct WideRow<'a> {
+    pub row: &'a mut [f32],
+    pub scale: f32,
 }
 
-/// `x *= factor`.
-#[inline(always)]
-pub(super) fn scale_row<S: Simd>(s: S, factor: f32, x: &mut [f32]) {
-    let factor = s.splat(factor);
-    let (len, x) = (x.len(), x.as_mut_ptr());
-    each(
-        s,
-        len,
-        // SAFETY: `each` gives i + n <= len.
-        #[inline(always)]
-        |i, n| unsafe { s.put(x.add(i), s.mul(s.get(x.add(i), n), factor), n) },
-    );
+impl Op for WideRow<'_> {
+    type Out = (f32, f32);
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> (f32, f32) {
+        let WideRow { row, scale } = self;
+        let (len, x) = (row.len(), row.as_mut_ptr());
+        // SAFETY (all blocks): `each` and `sum_of` give i + n <= len.
+        let mut max = s.splat(f32::NEG_INFINITY);
+        each(
+            s,
+            len,
+            #[inline(always)]
+            |i, n| {
+                let v = unsafe {
+                    // A short last vector is filled with its first element, not with zeros.
+                    let mut lanes = [*x.add(i); 16];
+                    if n == S::LANES {
+                        s.load(x.add(i))
+                    } else {
+                        s.store_n(lanes.as_mut_ptr(), s.load_n(x.add(i), n), n);
+                        s.load(lanes.as_ptr())
+                    }
+                };
+                max = s.max(max, v);
+            },
+        );
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        // SAFETY: 16 is at least LANES.
+        unsafe { s.store(lanes.as_mut_ptr(), max) };
+        let max = lanes.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max });
+        let shift = s.splat(max);
+        let sum = sum_of(
+            s,
+            len,
+            #[inline(always)]
+            |i, n| unsafe {
+                let e = math::exp(s, s.sub(s.get(x.add(i), n), shift));
+                s.put(x.add(i), e, n);
+                e
+            },
+        );
+
+        let factor = s.splat(scale / sum);
+        each(
+            s,
+            len,
+            #[inline(always)]
+            |i, n| unsafe { s.put(x.add(i), s.mul(s.get(x.add(i), n), factor), n) },
+        );
+        (max, sum)
+    }
 }
 
 pub(super) struct SoftmaxOp<'a> {
@@ -212,13 +244,12 @@ impl Op for SoftmaxOp<'_> {
         if width <= NARROW {
             let mut turned = Turned::new();
             for rows in x.chunks_mut(BLOCK * width) {
-                turned.exponentials(s, width, rows);
-                turned.write(s, width, 1.0, rows);
+                s.outline(TurnRows { turned: &mut turned, width, x: rows });
+                s.outline(WriteRows { turned: &mut turned, width, scale: 1.0, y: rows });
             }
         } else {
             for row in x.chunks_exact_mut(width) {
-                let (_, sum) = row_exponentials(s, row);
-                scale_row(s, 1.0 / sum, row);
+                s.outline(WideRow { row, scale: 1.0 });
             }
         }
     }

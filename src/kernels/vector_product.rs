@@ -139,32 +139,35 @@ impl Op for RowDots<'_> {
 #[inline(always)]
 unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) -> [f32; DOTS] {
     let mut acc = [[s.zero(); DOT_LANES / 4]; DOTS];
-    let mut p = 0;
-    while p < k {
+    let whole = k - k % DOT_LANES;
+    // SAFETY (all blocks): i + S::LANES <= whole <= k, then i + count <= k.
+    for p in (0..whole).step_by(DOT_LANES) {
         for v in 0..DOT_LANES / S::LANES {
             let i = p + v * S::LANES;
+            let x = unsafe { s.load(x.add(i)) };
+            for (acc, b) in acc.iter_mut().zip(b) {
+                acc[v] = s.fma(x, unsafe { s.load(b.add(i)) }, acc[v]);
+            }
+        }
+    }
+    if whole < k {
+        for v in 0..DOT_LANES / S::LANES {
+            let i = whole + v * S::LANES;
             if i < k {
                 let count = S::LANES.min(k - i);
-                // SAFETY: i + count <= k.
-                unsafe {
-                    let x = s.get(x.add(i), count);
-                    for (acc, b) in acc.iter_mut().zip(b) {
-                        acc[v] = s.fma(x, s.get(b.add(i), count), acc[v]);
-                    }
+                let x = unsafe { s.load_n(x.add(i), count) };
+                for (acc, b) in acc.iter_mut().zip(b) {
+                    acc[v] = s.fma(x, unsafe { s.load_n(b.add(i), count) }, acc[v]);
                 }
             }
         }
-        p += DOT_LANES;
     }
-    acc.map(
-        #[inline(always)]
-        |acc| {
-            let mut lanes = [0.0; DOT_LANES];
-            for v in 0..DOT_LANES / S::LANES {
-                // SAFETY: the vectors v fill exactly DOT_LANES elements.
-                unsafe { s.store(lanes.as_mut_ptr().add(v * S::LANES), acc[v]) };
-            }
-            halves(lanes)
-        },
-    )
+    let mut lanes = [[0.0; DOT_LANES]; DOTS];
+    for (lanes, acc) in lanes.iter_mut().zip(&acc) {
+        for (v, &acc) in acc.iter().enumerate().take(DOT_LANES / S::LANES) {
+            // SAFETY: the vectors v fill exactly DOT_LANES elements.
+            unsafe { s.store(lanes.as_mut_ptr().add(v * S::LANES), acc) };
+        }
+    }
+    lanes.map(halves)
 }

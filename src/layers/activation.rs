@@ -2,8 +2,8 @@
 
 use crate::kernels::Unary;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, Layer, Slab};
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, Layer, Sentence, Slab};
+use crate::tensor::{Element, Shape, Tensor};
 
 /// So few numbers are a plain loop, inlined into the network's body.
 const TINY: usize = 64;
@@ -84,7 +84,7 @@ from_output! {
     /// assert!(y[0] == 0.0 && (y[1] - 0.761_594).abs() < 1e-6);
     /// ```
     Tanh, Gives::Values;
-    /// `1 / (1 + exp(-x))`. PyTorch's `nn.Sigmoid`. Before [`BceWithLogits`](crate::BceWithLogits), which
+    /// `1 / (1 + exp(-x))`. PyTorch's `nn.Sigmoid`. Before [`BceWithLogits`](struct@crate::BceWithLogits), which
     /// applies it itself, it is a compile error.
     ///
     /// ```
@@ -132,7 +132,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Gelu {
 }
 
 /// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
-/// [`CrossEntropy`](crate::CrossEntropy), which applies it itself, it is a compile error.
+/// [`CrossEntropy`](struct@crate::CrossEntropy), which applies it itself, it is a compile error.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -143,12 +143,11 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Gelu {
 pub struct Softmax;
 
 impl<In: Shape> Fits<In> for Softmax {
-    const FIT: Fit = if In::DIMS.rank() == 0 {
-        let wanted = crate::network::Sentence::new("[.., _]");
-        let way_out = crate::network::Sentence::new("; a scalar has no axis to sum over: leave it away");
-        Fit::mismatch(wanted, way_out, Dims::new(&[]))
-    } else {
+    const FIT: Fit = if In::DIMS.last().is_some() || In::DIMS.is_unknown() {
         Fit::gives(In::DIMS)
+    } else {
+        let way_out = Sentence::new("; it sums over the last axis of one tensor, and there is none");
+        Fit::mismatch(Sentence::new("[.., _]"), way_out, In::DIMS)
     };
 }
 

@@ -34,7 +34,7 @@ pub struct Dropout {
     probability: f64,
 }
 
-/// A [`Dropout`] layer with this probability.
+/// A [`struct@Dropout`] layer with this probability.
 ///
 /// # Panics
 /// If the probability is not between 0 and 1.

@@ -7,7 +7,7 @@ use crate::derive::Parameters;
 use crate::kernels::{Matrix, Product, Start};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
 
 /// Layers with so few weights, on so few rows in the whole batch, are plain loops over constant sizes, inlined into the
@@ -62,10 +62,8 @@ pub struct LinearNoBiasParams<const I: usize, const O: usize, T: Element> {
 impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> Fits<In> for Linear<I, O, BIAS> {
     const FIT: Fit = {
         let input = In::DIMS;
-        let (features, output) = match input.last() {
-            Some(last) => (if I == INFER { last } else { I }, input.with_last(O)),
-            None => (I, input),
-        };
+        let (last, output) = (last_size(input), input.with_last(O));
+        let features = if I == INFER { last } else { I };
         if O == 0 || I == 0 {
             let what = if O == 0 { "out_features" } else { "in_features" };
             Fit::wrong(
@@ -75,21 +73,22 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> Fits<In> for L
         } else if O == INFER {
             Fit::wrong(
                 Sentence::new("does not say its out_features, which nothing before it fixes; write a number"),
-                crate::tensor::Dims::UNKNOWN,
+                Dims::UNKNOWN,
             )
         } else if input.is_unknown() {
             Fit::gives(input)
-        } else if input.rank() == 0 {
-            Fit::mismatch(
-                Sentence::new("[.., ").number(I).text("]"),
-                Sentence::new("; a scalar has no features: put `Reshape<1>` before it"),
-                output,
-            )
-        } else if features != input.size(input.rank() - 1) {
-            let way_out = if input.rank() > 1 && input.len() == I {
+        } else if input.last().is_none() {
+            let way_out = if input.parts().is_empty() {
+                "; a scalar has no features: put `Reshape<1>` before it"
+            } else {
+                "; it takes one tensor: join them before it"
+            };
+            Fit::mismatch(Sentence::new("[.., ").number(I).text("]"), Sentence::new(way_out), Dims::UNKNOWN)
+        } else if features != last {
+            let flat = input.sizes().len() > 1 && input.len() == I;
+            let way_out = if flat {
                 Sentence::new("; put `Flatten` before it")
             } else {
-                let last = input.size(input.rank() - 1);
                 Sentence::new("; write `Linear<")
                     .number(last)
                     .text(", ")
@@ -98,17 +97,20 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> Fits<In> for L
                     .number(O)
                     .text(">`")
             };
-            let output =
-                if input.rank() > 1 && input.len() == I { crate::tensor::Dims::new(&[O]) } else { output };
+            let output = if flat { Dims::new(&[O]) } else { output };
             Fit::mismatch(Sentence::new("[.., ").number(I).text("]"), way_out, output)
         } else {
             Fit::gives(output)
         }
     }
-    .infers(match In::DIMS.last() {
+    .infers(last_size(In::DIMS));
+}
+
+const fn last_size(dims: Dims) -> usize {
+    match dims.last() {
         Some(last) => last,
         None => 1,
-    });
+    }
 }
 
 /// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers; `whole` is how many the

@@ -8,8 +8,8 @@ pub use super::layer::{Field, Gate, Gated};
 pub use super::parameters::join;
 pub use super::plan::{Plan, Stage};
 pub use super::{
-    Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, Network, Parameters, Slab,
-    Visitor, VisitorMut,
+    Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput, Network,
+    Parameters, Slab, Visitor, VisitorMut,
 };
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
@@ -57,7 +57,12 @@ impl<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element> Probe<L, In, Out
     pub const COMPUTES: bool = true;
 }
 
+impl<L: super::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
+    pub const NAMES_OUTPUT: bool = true;
+}
+
 pub trait NotALayer {
+    const NAMES_OUTPUT: bool = false;
     const FITS: bool = false;
     const LAYER: bool = false;
     const COMPUTES: bool = false;
@@ -75,4 +80,14 @@ impl<L> Choose for Known<true, L> {
 }
 impl<L> Choose for Known<false, L> {
     type Layer = Mistaken;
+}
+
+/// The shape that a layer names, or the one with the sizes of a constant.
+pub struct OutputShape<const NAMED: bool, L, Sizes>(PhantomData<(L, Sizes)>);
+
+impl<L: super::NamesOutput, S> ToShape for OutputShape<true, L, S> {
+    type Shape = L::Output;
+}
+impl<L, S: ToShape> ToShape for OutputShape<false, L, S> {
+    type Shape = S::Shape;
 }

@@ -43,9 +43,9 @@ impl Fit {
         if input.is_unknown() || input.same(&wanted) {
             return Fit::gives(output);
         }
-        let way_out = if wanted.rank() == 1 && input.len() == wanted.len() {
+        let way_out = if wanted.sizes().len() == 1 && input.len() == wanted.len() {
             Sentence::new("; put `Flatten` before it")
-        } else if input.len() == wanted.len() {
+        } else if wanted.rank().is_some() && input.len() == wanted.len() {
             Sentence::new("; put a `Reshape` before it")
         } else {
             Sentence::new("; make the two equal")
@@ -121,6 +121,13 @@ pub trait Fits<In: Shape> {
     const FIT: Fit;
 }
 
+/// Names the output of a layer that gives a tuple of tensors: its `Fits` says the sizes, but a tuple type
+/// can't be built from a constant. All networks have it, with the output that they declare.
+pub trait NamesOutput {
+    /// The shape of the output, whatever the input.
+    type Output: Shape;
+}
+
 /// Who stands where in a network's definition, as the user wrote it.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
@@ -166,7 +173,7 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
         .text(last)
         .text("` gives ")
         .dims(given);
-    sentence = if declared.rank() == 1 && given.rank() > 1 {
+    sentence = if declared.sizes().len() == 1 && given.sizes().len() > 1 {
         sentence.text("; `Linear` works on the last axis alone: put `Flatten` before the first one")
     } else {
         sentence.text("; declare `-> ").dims(given).text("` or change the layer")

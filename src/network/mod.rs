@@ -15,7 +15,7 @@ mod slab;
 mod summary;
 mod workspace;
 
-pub use fit::{Fit, Fits};
+pub use fit::{Fit, Fits, NamesOutput};
 pub use inference::{InputOf, OutputOf};
 pub use layer::{Compute, Configuration, Context, Flow, Gives, Layer};
 pub use network::Network;

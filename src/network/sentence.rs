@@ -1,6 +1,6 @@
 //! Sentences put together in constants: what a compile error will say.
 
-use crate::tensor::{Dims, MAX_RANK};
+use crate::tensor::Dims;
 
 /// `_` where a size belongs: the layer's input fixes it.
 pub const INFER: usize = usize::MAX;
@@ -65,28 +65,24 @@ impl Sentence {
         }
     }
 
-    /// Goes on with sizes in brackets: `[28, 28, 1]`.
-    pub const fn dims(self, dims: Dims) -> Self {
-        self.sizes("[", dims)
-    }
-
-    /// Goes on with a pattern that fixes the last axes: `[.., 64]`.
-    pub const fn last_axes(self, dims: Dims) -> Self {
-        self.sizes("[.., ", dims)
-    }
-
-    const fn sizes(mut self, open: &str, dims: Dims) -> Self {
+    /// Goes on with a shape: `[28, 28, 1]`, or `([2], [3])`.
+    pub const fn dims(mut self, dims: Dims) -> Self {
         if dims.is_unknown() {
             return self.text("an unknown shape");
         }
-        self = self.text(open);
-        let mut axis = 0;
-        while axis < dims.rank() && axis < MAX_RANK {
-            if axis > 0 {
-                self = self.text(", ");
-            }
-            self = self.number(dims.size(axis));
-            axis += 1;
+        let (sizes, parts) = (dims.sizes(), dims.parts());
+        let mut i = 0;
+        while i < parts.len() {
+            self = self.text(if i == 0 { "(" } else { ", " }).dims(parts[i]);
+            i += 1;
+        }
+        if i > 0 {
+            return self.text(")");
+        }
+        self = self.text("[");
+        while i < sizes.len() {
+            self = self.text(if i == 0 { "" } else { ", " }).number(sizes[i]);
+            i += 1;
         }
         self.text("]")
     }

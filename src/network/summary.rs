@@ -70,12 +70,12 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (input, output) = (self.input.sizes(), self.output.sizes());
-        writeln!(f, "{}: {input:?} -> {output:?}, {}", self.name, self.element)?;
+        let (input, output) = (self.input, self.output);
+        writeln!(f, "{}: {input} -> {output}, {}", self.name, self.element)?;
         let head = ["layer", "output", "parameters", "multiply-adds"].map(str::to_owned);
         let mut rows = vec![head];
         for layer in self.layers {
-            let output = format!("{:?}", layer.output.sizes());
+            let output = layer.output.to_string();
             rows.push([layer.layer.to_owned(), output, grouped(layer.params), grouped(layer.macs)]);
         }
         rows.push(["total".to_owned(), String::new(), grouped(self.params), grouped(self.macs)]);

@@ -28,8 +28,8 @@ pub struct LengthError {
 
 impl fmt::Display for LengthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sizes, wanted, found) = (self.dims.sizes(), self.dims.len(), self.found);
-        write!(f, "a tensor of shape {sizes:?} takes {wanted} elements, but the slice has {found}")
+        let (dims, wanted, found) = (self.dims, self.dims.len(), self.found);
+        write!(f, "a tensor of shape {dims} takes {wanted} elements, but the slice has {found}")
     }
 }
 

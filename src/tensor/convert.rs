@@ -4,8 +4,9 @@ use generic_array::typenum::Const;
 use generic_array::{ConstArrayLength, GenericArray, IntoArrayLength};
 
 use super::element::Scalar;
-use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4};
+use super::shape::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Tensor, Tensor1};
+use crate::memory;
 
 macro_rules! arrays {
     ($($shape:ident<$($size:ident),*> = $array:ty;)*) => { $(
@@ -61,4 +62,47 @@ where
     fn from(array: GenericArray<T, ConstArrayLength<A>>) -> Self {
         Tensor(array.into())
     }
+}
+
+macro_rules! tuples {
+    ($(($($part:ident $name:ident $at:tt),*);)*) => { $(
+        impl<$($part: Shape,)* T: Scalar> Tensor<($($part,)*), T> {
+            /// The tensors that this one is made of.
+            ///
+            /// ```
+            /// use shapewright::Tensor1;
+            /// let both = shapewright::Tensor::from((Tensor1::from([1.0, 2.0]), Tensor1::from([3.0])));
+            /// assert_eq!(both.as_slice(), [1.0, 2.0, 3.0]);
+            /// assert_eq!(both.parts().1[0], 3.0);
+            /// ```
+            pub fn parts(&self) -> ($(&Tensor<$part, T>,)*) {
+                let rest = self.as_slice();
+                $(let ($name, rest) = rest.split_at($part::LEN);)*
+                debug_assert!(rest.is_empty());
+                ($(&memory::tensors($name, 1)[0],)*)
+            }
+
+            /// The tensors that this one is made of, to be changed.
+            pub fn parts_mut(&mut self) -> ($(&mut Tensor<$part, T>,)*) {
+                let rest = self.as_mut_slice();
+                $(let ($name, rest) = rest.split_at_mut($part::LEN);)*
+                debug_assert!(rest.is_empty());
+                ($(&mut memory::tensors_mut($name, 1)[0],)*)
+            }
+        }
+
+        impl<$($part: Shape,)* T: Scalar> From<($(Tensor<$part, T>,)*)> for Tensor<($($part,)*), T> {
+            fn from(parts: ($(Tensor<$part, T>,)*)) -> Self {
+                let mut tensor = Tensor::<($($part,)*), T>::zeros();
+                let ($($name,)*) = tensor.parts_mut();
+                $(*$name = parts.$at;)*
+                tensor
+            }
+        }
+    )* };
+}
+tuples! {
+    (A a 0, B b 1);
+    (A a 0, B b 1, C c 2);
+    (A a 0, B b 1, C c 2, D d 3);
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::Tensor;
 use super::element::Scalar;
-use super::shape::Shape;
+use super::shape::{Dims, Shape};
 
 /// A tensor with more elements than this is elided.
 const ELIDE_ABOVE: usize = 1000;
@@ -21,15 +21,29 @@ const EDGE: usize = 3;
 /// ```
 impl<S: Shape, T: Scalar> fmt::Display for Tensor<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        axis(f, self.as_slice(), S::DIMS.sizes(), 1, S::LEN > ELIDE_ABOVE)
+        parts(f, self.as_slice(), &S::DIMS)
     }
 }
 
 impl<S: Shape, T: Scalar> fmt::Debug for Tensor<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Tensor {:?} {} ", S::DIMS.sizes(), T::NAME)?;
+        write!(f, "Tensor {} {} ", S::DIMS, T::NAME)?;
         fmt::Display::fmt(self, f)
     }
+}
+
+fn parts<T: Scalar>(f: &mut fmt::Formatter<'_>, elements: &[T], dims: &Dims) -> fmt::Result {
+    if dims.parts().is_empty() {
+        return axis(f, elements, dims.sizes(), 1, dims.len() > ELIDE_ABOVE);
+    }
+    let mut rest = elements;
+    for (i, part) in dims.parts().iter().enumerate() {
+        f.write_str(if i == 0 { "(" } else { ",\n" })?;
+        let (first, others) = rest.split_at(part.len());
+        parts(f, first, part)?;
+        rest = others;
+    }
+    f.write_str(")")
 }
 
 fn axis<T: Scalar>(
@@ -40,7 +54,7 @@ fn axis<T: Scalar>(
     elide: bool,
 ) -> fmt::Result {
     let Some((&size, inner)) = sizes.split_first() else {
-        return fmt::Display::fmt(&elements[0], f);
+        return elements.iter().try_for_each(|element| fmt::Display::fmt(element, f));
     };
     let step = inner.iter().product::<usize>();
     f.write_str("[")?;

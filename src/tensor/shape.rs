@@ -1,5 +1,7 @@
 //! Shapes as types: [`Rank0`] to [`Rank4`], and [`Dims`], the same sizes as a constant value.
 
+use core::fmt;
+
 use super::element::Scalar;
 
 /// The largest number of axes of a tensor.
@@ -8,21 +10,32 @@ pub const MAX_RANK: usize = 4;
 /// The sizes of a shape as a value: what shape arithmetic in constants works on.
 ///
 /// ```
-/// use shapewright::{Dims, Rank3, Shape};
+/// use shapewright::{Dims, Rank1, Rank3, Shape};
 /// const IMAGE: Dims = <Rank3<28, 28, 1> as Shape>::DIMS;
 /// assert_eq!(IMAGE.sizes(), [28, 28, 1]);
 /// assert_eq!(IMAGE.len(), 784);
+/// const BOTH: Dims = <(Rank3<28, 28, 1>, Rank1<2>) as Shape>::DIMS;
+/// assert_eq!(BOTH.to_string(), "([28, 28, 1], [2])");
+/// assert_eq!(BOTH.len(), 786);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dims {
-    rank: usize,
+    kind: Kind,
     sizes: [usize; MAX_RANK],
+    parts: &'static [Dims],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Axes(usize),
+    Tuple,
+    Unknown,
 }
 
 impl Dims {
     /// What comes out of a layer whose input is a mistake: every later layer accepts it silently,
     /// so that one mistake gives one error.
-    pub const UNKNOWN: Dims = Dims { rank: usize::MAX, sizes: [0; MAX_RANK] };
+    pub const UNKNOWN: Dims = Dims { kind: Kind::Unknown, sizes: [0; MAX_RANK], parts: &[] };
 
     /// The dims with these sizes.
     ///
@@ -30,7 +43,7 @@ impl Dims {
     /// With more than [`MAX_RANK`] sizes.
     pub const fn new(sizes: &[usize]) -> Self {
         assert!(sizes.len() <= MAX_RANK, "a tensor has at most 4 axes");
-        let mut dims = Dims { rank: sizes.len(), sizes: [1; MAX_RANK] };
+        let mut dims = Dims { kind: Kind::Axes(sizes.len()), sizes: [1; MAX_RANK], parts: &[] };
         let mut axis = 0;
         while axis < sizes.len() {
             dims.sizes[axis] = sizes[axis];
@@ -39,19 +52,35 @@ impl Dims {
         dims
     }
 
-    /// The number of axes; `usize::MAX` if the shape is unknown.
-    pub const fn rank(&self) -> usize {
-        self.rank
+    /// Several shapes side by side.
+    pub const fn tuple(parts: &'static [Dims]) -> Self {
+        Dims { kind: Kind::Tuple, sizes: [0; MAX_RANK], parts }
+    }
+
+    /// The number of axes; `None` for a tuple or an unknown shape.
+    pub const fn rank(&self) -> Option<usize> {
+        match self.kind {
+            Kind::Axes(rank) => Some(rank),
+            Kind::Tuple | Kind::Unknown => None,
+        }
     }
 
     /// Whether this is [`Dims::UNKNOWN`].
     pub const fn is_unknown(&self) -> bool {
-        self.rank == usize::MAX
+        matches!(self.kind, Kind::Unknown)
     }
 
-    /// The sizes, one per axis; empty if the shape is unknown.
+    /// The shapes of a tuple; empty for others.
+    pub const fn parts(&self) -> &'static [Dims] {
+        self.parts
+    }
+
+    /// The sizes, one per axis; empty for a tuple or an unknown shape.
     pub const fn sizes(&self) -> &[usize] {
-        if self.is_unknown() { &[] } else { self.sizes.split_at(self.rank).0 }
+        match self.kind {
+            Kind::Axes(rank) => self.sizes.split_at(rank).0,
+            Kind::Tuple | Kind::Unknown => &[],
+        }
     }
 
     /// The size of one axis; 1 beyond the last.
@@ -59,15 +88,18 @@ impl Dims {
         if axis < MAX_RANK { self.sizes[axis] } else { 1 }
     }
 
-    /// The size of the last axis; `None` for a scalar or an unknown shape.
+    /// The size of the last axis; `None` for a scalar, a tuple or an unknown shape.
     pub const fn last(&self) -> Option<usize> {
-        if self.is_unknown() || self.rank == 0 { None } else { Some(self.sizes[self.rank - 1]) }
+        match self.sizes() {
+            [.., last] => Some(*last),
+            [] => None,
+        }
     }
 
-    /// The same dims with another size of the last axis; a scalar or unknown shape stays as it is.
+    /// The same dims with another size of the last axis; what has no last axis stays as it is.
     pub const fn with_last(mut self, size: usize) -> Self {
-        if !self.is_unknown() && self.rank > 0 {
-            self.sizes[self.rank - 1] = size;
+        if let Kind::Axes(rank @ 1..) = self.kind {
+            self.sizes[rank - 1] = size;
         }
         self
     }
@@ -75,19 +107,59 @@ impl Dims {
     /// The number of elements; 0 if the shape is unknown.
     #[allow(clippy::len_without_is_empty)]
     pub const fn len(&self) -> usize {
-        self.sizes[0] * self.sizes[1] * self.sizes[2] * self.sizes[3]
+        if !matches!(self.kind, Kind::Tuple) {
+            return self.sizes[0] * self.sizes[1] * self.sizes[2] * self.sizes[3];
+        }
+        let (mut sum, mut part) = (0, 0);
+        while part < self.parts.len() {
+            sum += self.parts[part].len();
+            part += 1;
+        }
+        sum
     }
 
-    /// Whether both have the same axes; `==` for constants.
+    /// Whether both are the same; `==` for constants.
     pub const fn same(&self, other: &Dims) -> bool {
-        let mut axis = 0;
-        while axis < MAX_RANK {
-            if self.sizes[axis] != other.sizes[axis] {
-                return false;
-            }
-            axis += 1;
+        if self.is_unknown() || other.is_unknown() {
+            return self.is_unknown() && other.is_unknown();
         }
-        self.rank == other.rank
+        let (mine, others) = (self.sizes(), other.sizes());
+        let mut same = mine.len() == others.len() && self.parts.len() == other.parts.len();
+        let mut i = 0;
+        while same && i < mine.len() {
+            same = mine[i] == others[i];
+            i += 1;
+        }
+        i = 0;
+        while same && i < self.parts.len() {
+            same = self.parts[i].same(&other.parts[i]);
+            i += 1;
+        }
+        same
+    }
+
+    /// The number that [`Sizes`] has instead of a rank for an unknown shape and for a tuple.
+    #[doc(hidden)]
+    pub const fn rank_or_marker(&self) -> usize {
+        match self.kind {
+            Kind::Axes(rank) => rank,
+            Kind::Tuple | Kind::Unknown => usize::MAX,
+        }
+    }
+}
+
+impl fmt::Display for Dims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Axes(_) => write!(f, "{:?}", self.sizes()),
+            Kind::Unknown => f.write_str("an unknown shape"),
+            Kind::Tuple => {
+                for (i, part) in self.parts.iter().enumerate() {
+                    write!(f, "{}{part}", if i == 0 { "(" } else { ", " })?;
+                }
+                f.write_str(")")
+            }
+        }
     }
 }
 
@@ -97,7 +169,7 @@ pub(crate) mod sealed {
 
 /// A shape: the sizes of a tensor's axes, known to the compiler.
 ///
-/// Implemented by [`Rank0`] to [`Rank4`] and by nothing outside this crate: the conversions between
+/// Implemented by [`Rank0`] to [`Rank4`] and tuples of shapes, and by nothing outside this crate: the conversions between
 /// tensors and slices rely on `Array<T>` being exactly `LEN` elements, row after row.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a shape",
@@ -136,6 +208,28 @@ ranks! {
     Rank3<A, B, C> = [[[T; C]; B]; A];
     /// The shape with four axes.
     Rank4<A, B, C, D> = [[[[T; D]; C]; B]; A];
+}
+
+/// Arrays side by side, without gaps.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq)]
+#[repr(C)]
+pub struct SideBySide<A, B>(pub A, pub B);
+
+macro_rules! tuples {
+    ($(($($part:ident),*) = $array:ty;)*) => { $(
+        impl<$($part: Shape),*> sealed::Sealed for ($($part,)*) {}
+        /// Several tensors as one, such as the inputs of a layer that adds them.
+        impl<$($part: Shape),*> Shape for ($($part,)*) {
+            const DIMS: Dims = Dims { kind: Kind::Tuple, sizes: [0; MAX_RANK], parts: &[$($part::DIMS),*] };
+            type Array<T: Scalar> = $array;
+        }
+    )* };
+}
+tuples! {
+    (A, B) = SideBySide<A::Array<T>, B::Array<T>>;
+    (A, B, C) = SideBySide<A::Array<T>, SideBySide<B::Array<T>, C::Array<T>>>;
+    (A, B, C, D) = SideBySide<SideBySide<A::Array<T>, B::Array<T>>, SideBySide<C::Array<T>, D::Array<T>>>;
 }
 
 /// The shape that stands for [`Dims::UNKNOWN`].

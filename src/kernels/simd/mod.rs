@@ -9,13 +9,24 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(any(test, miri, not(target_arch = "x86_64")))]
 mod portable;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod sse2;
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx512::Avx512;
+#[cfg(any(test, miri, not(target_arch = "x86_64")))]
 pub(super) use portable::Portable;
+
+/// The vectors of the portable tier.
+#[cfg(any(miri, not(target_arch = "x86_64")))]
+pub(super) use portable::Portable as Baseline;
+/// The vectors of the portable tier.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+pub(super) use sse2::Sse2 as Baseline;
 
 use crate::tier::Tier;
 
@@ -154,12 +165,12 @@ pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usiz
     let mut sums = [s.zero(); PARTIALS / 4];
     let mut start = 0;
     while start + PARTIALS <= len {
-        for j in 0..PARTIALS / S::LANES {
-            sums[j] = s.add(sums[j], term(start + j * S::LANES, S::LANES));
+        for (j, sum) in sums.iter_mut().enumerate().take(PARTIALS / S::LANES) {
+            *sum = s.add(*sum, term(start + j * S::LANES, S::LANES));
         }
         start += PARTIALS;
     }
-    for j in 0..PARTIALS / S::LANES {
+    for (j, sum) in sums.iter_mut().enumerate().take(PARTIALS / S::LANES) {
         let i = start + j * S::LANES;
         if i < len {
             let count = S::LANES.min(len - i);
@@ -169,13 +180,13 @@ pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usiz
                 s.store(lanes.as_mut_ptr(), term(i, count));
                 s.load_n(lanes.as_ptr(), count)
             };
-            sums[j] = s.add(sums[j], t);
+            *sum = s.add(*sum, t);
         }
     }
     let mut lanes = [0.0; PARTIALS];
-    for j in 0..PARTIALS / S::LANES {
+    for (j, &sum) in sums.iter().enumerate().take(PARTIALS / S::LANES) {
         // SAFETY: the vectors j fill exactly PARTIALS elements.
-        unsafe { s.store(lanes.as_mut_ptr().add(j * S::LANES), sums[j]) };
+        unsafe { s.store(lanes.as_mut_ptr().add(j * S::LANES), sum) };
     }
     halves(lanes)
 }

@@ -1,5 +1,5 @@
-//! Four lanes in plain Rust, for any processor. Kept to operations that LLVM turns into vector instructions on the
-//! x86-64 baseline: no library calls such as `mul_add` and `round`.
+//! Four lanes in plain Rust: the portable tier of processors other than x86-64, and under Miri. Kept to operations
+//! that LLVM turns into vector instructions: no library calls such as `mul_add` and `round`.
 
 use std::array::from_fn;
 
