@@ -14,8 +14,10 @@ const PADDING: usize = usize::MAX;
 
 /// The index and the name of the padding before a layer that may be a nested network: those begin at a multiple of
 /// 64 bytes.
-fn gap(layer: &Layer, index: usize) -> Option<(usize, Ident)> {
-    (!layer.builtin && index > 0).then(|| (PADDING - index, format_ident!("_padding_{index}")))
+fn gap(network: &Network, index: usize) -> Option<(usize, Ident)> {
+    let (before, layer) = (&network.layers[..index], &network.layers[index]);
+    (!layer.builtin && before.iter().any(|layer| layer.field.is_some()))
+        .then(|| (PADDING - index, format_ident!("_padding_{index}")))
 }
 
 pub fn expand(network: &Network) -> TokenStream {
@@ -199,7 +201,7 @@ fn structure(network: &Network) -> TokenStream {
             quote!(#[doc = #text])
         });
         let span = ours(field.span());
-        let gap = gap(layer, index).map(
+        let gap = gap(network, index).map(
             |(position, gap)| quote!(#gap: <#name as ::shapewright::emitted::Field<#position>>::Params,),
         );
         Some(quote_spanned! {span=>
@@ -275,7 +277,7 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
     let keys: Vec<_> = with_field.iter().map(|step| &step.layer.key).collect();
     let (mut gaps, mut len) = (TokenStream::new(), quote!(0));
     for (step, params) in with_field.iter().zip(&types) {
-        if let Some((position, _)) = gap(step.layer, step.index) {
+        if let Some((position, _)) = gap(network, step.index) {
             let gap = format_ident!("__GAP{}", step.index);
             gaps.extend(quote! {
                 const #gap: usize = __sw::gap::<#params, #element>(#len);
