@@ -92,6 +92,7 @@ fn map_and_zip_change_the_type() {
 }
 
 #[test]
+#[allow(clippy::op_ref)]
 fn operators_work_element_by_element() {
     let (a, b) = (Tensor1::from([1.0, -2.0, 8.0]), Tensor1::from([4.0, 2.0, -0.5]));
     assert_eq!(&a + &b, Tensor1::from([5.0, 0.0, 7.5]));
