@@ -113,6 +113,20 @@ fn a_batch_is_the_same_after_others() {
     assert!(empty.1.is_empty() && empty.2.iter().all(|&bits| bits == 0), "an empty batch has no gradient");
 }
 
+#[test]
+fn output_gradients_are_zero_until_they_are_set() {
+    let net = Net::init(&mut shapewright::rng(3));
+    let (mut workspace, mut gradient) = (Net::workspace(), Net::init(&mut shapewright::rng(4)));
+    let x = random(3, 1);
+    workspace.reserve(3);
+    workspace.fill_with(f32::NAN);
+    let _settings = settings();
+    let mut pass = net.forward_train(&x, &mut workspace);
+    assert_eq!(Tensor::flatten(pass.output_gradients_mut()), [0.0; 3 * 8]);
+    pass.backward(&mut gradient);
+    gradient.for_each_param(|name, _, values| assert!(values.iter().all(|&g| g == 0.0), "{name}"));
+}
+
 fn threads_do_not_matter<N: Network>() {
     assert!(N::MACS * BATCHES[1] >= 1 << 18, "{} is not cut over threads", N::NAME);
     let net = N::init(&mut shapewright::rng(3));
@@ -237,4 +251,22 @@ fn dropout_depends_on_seed_and_step_alone() {
     assert!(first.iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
     // Inference drops nothing.
     assert_eq!(net.forward(&x[0]), x[0]);
+}
+
+/// Two dropouts of one network drop independently, also if one of them is in a nested network.
+#[test]
+fn dropouts_of_one_network_differ() {
+    network! { struct Half: [1000] -> [1000] { Dropout } }
+    network! { struct Quarter: [1000] -> [1000] { Dropout(0.5), Dropout(0.5) } }
+    network! { struct Nested: [1000] -> [1000] { Half, Half } }
+    fn kept<N: Network>() -> usize {
+        let (net, mut workspace) = (N::zeros(), N::workspace());
+        let x = vec![Tensor::<N::Input, N::Element>::ones(); 10];
+        let pass = net.forward_train(&x, &mut workspace);
+        Tensor::flatten(pass.outputs()).iter().filter(|&&y| y != num_traits::zero()).count()
+    }
+    // Four standard deviations of 10000 draws.
+    assert!((5000 - 200..5000 + 200).contains(&kept::<Half>()));
+    assert!((2500 - 174..2500 + 174).contains(&kept::<Quarter>()));
+    assert!((2500 - 174..2500 + 174).contains(&kept::<Nested>()));
 }
