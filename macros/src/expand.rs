@@ -9,8 +9,14 @@ use crate::check::{Argument, Layer, Network, written};
 use crate::parse::{Sizes, SizesKind};
 use crate::spans::{Extent, ours};
 
-/// The index of the padding as a field.
+/// The index of the padding at the end as a field.
 const PADDING: usize = usize::MAX;
+
+/// The index and the name of the padding before a layer that may be a nested network: those begin at a multiple of
+/// 64 bytes.
+fn gap(layer: &Layer, index: usize) -> Option<(usize, Ident)> {
+    (!layer.builtin && index > 0).then(|| (PADDING - index, format_ident!("_padding_{index}")))
+}
 
 pub fn expand(network: &Network) -> TokenStream {
     let structure = structure(network);
@@ -193,7 +199,11 @@ fn structure(network: &Network) -> TokenStream {
             quote!(#[doc = #text])
         });
         let span = ours(field.span());
+        let gap = gap(layer, index).map(
+            |(position, gap)| quote!(#gap: <#name as ::shapewright::emitted::Field<#position>>::Params,),
+        );
         Some(quote_spanned! {span=>
+            #gap
             #(#attrs)*
             #doc
             pub #field: <#name as ::shapewright::emitted::Field<#index>>::Params
@@ -274,20 +284,35 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
     let indices = with_field.iter().map(|step| step.index);
     let fields: Vec<_> = with_field.iter().map(|step| &step.layer.field).collect();
     let keys: Vec<_> = with_field.iter().map(|step| &step.layer.key).collect();
+    let (mut gaps, mut len) = (TokenStream::new(), quote!(0));
+    for (step, params) in with_field.iter().zip(&types) {
+        if let Some((position, _)) = gap(step.layer, step.index) {
+            let gap = format_ident!("__GAP{}", step.index);
+            gaps.extend(quote! {
+                const #gap: usize = __sw::gap::<#params, #element>(#len);
+                impl __sw::Field<#position> for #name {
+                    type Params = [#element; #gap];
+                }
+            });
+            len.extend(quote!(+ #gap));
+        }
+        len.extend(quote!(+ <#params as __sw::Parameters<#element>>::LEN));
+    }
     quote! {
         #(impl __sw::Field<#indices> for #name {
             type Params = #types;
         })*
 
-        const __LEN: usize = 0 #(+ <#types as __sw::Parameters<#element>>::LEN)*;
+        #gaps
+        const __LEN: usize = #len;
         /// How many numbers fill the last 64 bytes.
         const __PADDING: usize = __sw::padding::<#element>(__LEN);
         impl __sw::Field<#PADDING> for #name {
             type Params = [#element; __PADDING];
         }
 
-        // SAFETY: the struct is `repr(C)`, all its fields are parameters, and the padding fills it up to its
-        // alignment, as the assertion in `LEN` says.
+        // SAFETY: the struct is `repr(C)`, all its fields are parameters, and the padding fills the gaps between them
+        // and at the end, as the assertion in `LEN` says.
         unsafe impl __sw::Parameters<#element> for #name {
             const LEN: usize = {
                 let len = __LEN + __PADDING;

@@ -62,6 +62,9 @@ pub struct Product<'a, T> {
     pub c_stride: usize,
     pub start: Start<'a, T>,
     pub relu: bool,
+    /// The rows of the product of which this is a part, `m` if it is whole. The order of the sums depends on this and
+    /// not on `m`, so that no bit depends on how a product is cut.
+    pub whole: usize,
 }
 
 impl<T> Product<'_, T> {

@@ -43,10 +43,10 @@ impl Op for ProductOp<'_> {
         if p.m == 0 || p.n == 0 {
             return;
         }
-        if p.m == 1 && (p.b.col_stride == 1 || p.n == 1) {
+        if p.whole == 1 && (p.b.col_stride == 1 || p.n == 1) {
             return s.outline(VectorProduct(p));
         }
-        if p.m == 1 && (p.b.row_stride == 1 || p.k <= 1) && (p.a.col_stride == 1 || p.k <= 1) {
+        if p.whole == 1 && (p.b.row_stride == 1 || p.k <= 1) && (p.a.col_stride == 1 || p.k <= 1) {
             return s.outline(RowDots(p));
         }
         // A matrix of one column may have any column stride; so may the packing be spared.
@@ -71,7 +71,7 @@ impl Op for ProductOp<'_> {
 /// All blocks; a `panel` that is not empty has room for DEPTH rows of a tile.
 #[inline(always)]
 fn blocks<S: Simd>(s: S, p: Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
-    let Product { m, n, k, a, b, c, c_stride, start, relu } = p;
+    let Product { m, n, k, a, b, c, c_stride, start, relu, whole: _ } = p;
     let c = c.as_mut_ptr();
     let width = S::TILE * S::LANES;
     // Blocks as equal as possible; one empty block if k is 0, as C still has to be started.

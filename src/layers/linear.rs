@@ -4,13 +4,13 @@ use rand::Rng;
 use rand::distr::{Distribution, Uniform};
 
 use crate::derive::Parameters;
-use crate::kernels::{Matrix, Product, Start};
+use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
 
-/// Layers with so few weights, on so few rows, are plain loops over constant sizes, inlined into the
+/// Layers with so few weights, on so few rows in the whole batch, are plain loops over constant sizes, inlined into the
 /// network's body: no kernel call, and the sums stay in registers. 4-10-3 takes about 18 ns so, and 26 ns
 /// through kernels; beyond some 256 weights the vector kernels win.
 const TINY_WEIGHTS: usize = 256;
@@ -113,7 +113,8 @@ const fn last_size(dims: Dims) -> usize {
     }
 }
 
-/// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers.
+/// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers; `whole` is how many the
+/// whole batch has.
 struct Rows<const I: usize, const O: usize>;
 
 impl<const I: usize, const O: usize> Rows<I, O> {
@@ -123,10 +124,10 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         bias: Option<&[T; O]>,
         x: &[T],
         y: &mut [T],
+        whole: usize,
         cx: &Context<T>,
     ) {
-        let rows = x.len() / I;
-        if I * O <= TINY_WEIGHTS && rows <= TINY_ROWS {
+        if I * O <= TINY_WEIGHTS && whole <= TINY_ROWS {
             for (x, y) in x.as_chunks::<I>().0.iter().zip(y.as_chunks_mut::<O>().0) {
                 let mut sums = bias.copied().unwrap_or([T::zero(); O]);
                 for i in 0..I {
@@ -138,8 +139,8 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             }
             return;
         }
-        (cx.kernels.product)(Product {
-            m: rows,
+        cx.kernels.product(Product {
+            m: x.len() / I,
             n: O,
             k: I,
             a: Matrix::row_major(x, I),
@@ -148,12 +149,19 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             c_stride: O,
             start: bias.map_or(Start::Zero, |bias| Start::Bias(bias)),
             relu: false,
+            whole,
         });
     }
 
     #[inline(always)]
-    fn backward_input<T: Element>(weight: &[[T; O]; I], dy: &[T], dx: &mut [T], cx: &Context<T>) {
-        (cx.kernels.product)(Product {
+    fn backward_input<T: Element>(
+        weight: &[[T; O]; I],
+        dy: &[T],
+        dx: &mut [T],
+        whole: usize,
+        cx: &Context<T>,
+    ) {
+        cx.kernels.product(Product {
             m: dy.len() / O,
             n: I,
             k: O,
@@ -163,6 +171,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             c_stride: I,
             start: Start::Zero,
             relu: false,
+            whole,
         });
     }
 
@@ -172,7 +181,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         let parts = if rows * I * O < PARALLEL_MULTIPLY_ADDS { 1 } else { threads::threads() };
         let features = I.div_ceil(parts).max(1);
         threads::split_mut(gradient.as_flattened_mut(), features * O, &|part, gradient: &mut [T]| {
-            (kernels.product)(Product {
+            kernels.product(Product {
                 m: gradient.len() / O,
                 n: O,
                 k: rows,
@@ -182,6 +191,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                 c_stride: O,
                 start: if accumulate { Start::Accumulate } else { Start::Zero },
                 relu: false,
+                whole: I,
             });
         });
     }
@@ -219,7 +229,8 @@ macro_rules! linear {
                 _: &mut [T],
                 cx: &Context<T>,
             ) {
-                Rows::<I, O>::forward(&$p.weight, $get, flatten(x), flatten_mut(y), cx);
+                let whole = cx.batch() * (In::LEN / I);
+                Rows::<I, O>::forward(&$p.weight, $get, flatten(x), flatten_mut(y), whole, cx);
             }
 
             #[inline(always)]
@@ -234,7 +245,8 @@ macro_rules! linear {
                 cx: &Context<T>,
             ) {
                 if let Some(dx) = dx {
-                    Rows::<I, O>::backward_input(&$p.weight, flatten(dy), flatten_mut(dx), cx);
+                    let whole = cx.batch() * (In::LEN / I);
+                    Rows::<I, O>::backward_input(&$p.weight, flatten(dy), flatten_mut(dx), whole, cx);
                 }
             }
 
@@ -256,7 +268,7 @@ macro_rules! linear {
         }
     };
     (@bias true, $p:ident, $dy:ident, $cx:ident) => {
-        ($cx.kernels.column_sums)($dy.len() / O, O, $dy, &mut $p.bias, $cx.accumulate())
+        $cx.kernels.column_sums($dy.len() / O, O, $dy, &mut $p.bias, $cx.accumulate())
     };
     (@bias false, $p:ident, $dy:ident, $cx:ident) => {};
 }

@@ -24,6 +24,13 @@ pub const fn padding<T>(len: usize) -> usize {
     len.next_multiple_of(line) - len
 }
 
+/// How many numbers stand between `len` numbers and a field of the type `P`: some if `P` is a network, which begins
+/// at a multiple of 64 bytes.
+pub const fn gap<P, T>(len: usize) -> usize {
+    let bytes = len * size_of::<T>();
+    (bytes.next_multiple_of(align_of::<P>()) - bytes) / size_of::<T>()
+}
+
 /// What stands in for a layer that can't be understood: it takes everything and gives an unknown shape.
 pub struct Mistaken;
 

@@ -32,12 +32,12 @@ pub(super) fn one<N: Network>(
     let zero = <N::Element as num_traits::Zero>::zero();
     let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
     if len <= 32 {
-        run(network, std::slice::from_ref(x), std::slice::from_mut(y), &mut [zero; 32][..len]);
+        run(network, std::slice::from_ref(x), std::slice::from_mut(y), &mut [zero; 32][..len], 1);
     } else if len <= 1024 {
-        run(network, std::slice::from_ref(x), std::slice::from_mut(y), &mut [zero; 1024][..len]);
+        run(network, std::slice::from_ref(x), std::slice::from_mut(y), &mut [zero; 1024][..len], 1);
     } else {
         with_scratch(len, |scratch| {
-            run(network, std::slice::from_ref(x), std::slice::from_mut(y), scratch);
+            run(network, std::slice::from_ref(x), std::slice::from_mut(y), scratch, 1);
         });
     }
 }
@@ -48,13 +48,14 @@ pub(super) fn batch<N: Network>(
     x: &[Tensor<N::Input, N::Element>],
     y: &mut [Tensor<N::Output, N::Element>],
 ) {
-    let per_part = x.len().div_ceil(parts(x.len(), N::MACS)).max(1);
+    let batch = x.len();
+    let per_part = batch.div_ceil(parts(batch, N::MACS)).max(1);
     threads::split_mut(y, per_part, &|part, y: &mut [_]| {
         let x = &x[part * per_part..][..y.len()];
         let scratch = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
         with_scratch(scratch * x.len().min(PIECE), |scratch| {
             for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
-                run(network, x, y, scratch);
+                run(network, x, y, scratch, batch);
             }
         });
     });
@@ -66,8 +67,9 @@ fn run<N: Network>(
     x: &[Tensor<N::Input, N::Element>],
     y: &mut [Tensor<N::Output, N::Element>],
     scratch: &mut [N::Element],
+    batch: usize,
 ) {
-    let cx = Context::new(N::Element::kernels(), 0);
+    let cx = Context::new(N::Element::kernels(), 0, batch);
     <N as Compute<N::Input, N::Output, N::Element>>::forward(&(), network, x, y, scratch, &cx);
 }
 

@@ -89,7 +89,7 @@ pub trait Network:
     }
 
     /// All parameters as one slice, layer after layer. A few elements of padding, which stay zero, may
-    /// follow [`Self::PARAMS`] or a nested network.
+    /// stand before and after a nested network and at the end.
     fn params(&self) -> &[Self::Element] {
         self.as_slice()
     }

@@ -77,7 +77,7 @@ impl<'a, N: Network> Pass<'a, N> {
         workspace.reserve(batch);
         let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
         workspace.steps += 1;
-        let cx = Context::new(N::Element::kernels(), seed);
+        let cx = Context::new(N::Element::kernels(), seed, batch);
         let outputs = Slab::new(workspace.outputs.as_mut_slice(), batch, N::Output::LEN).parts();
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE).parts();
         for_parts(batch, N::MACS, &|first, count| {

@@ -1,0 +1,112 @@
+//! Gradients against central differences.
+
+use shapewright::Pass;
+use shapewright::prelude::*;
+
+use super::{In, Out, random};
+
+/// Half the width of a difference: its own error is about 1e-11 of the numbers that are compared, and so is
+/// the rounding error that it divides by.
+const STEP: f64 = 1e-5;
+/// Of larger tensors, only every so many-th number is varied.
+const MOST_VARIED: usize = 150;
+/// How large the error may be, relative to the norm of the gradient.
+const TOLERANCE: f64 = 1e-6;
+const SEED: u64 = 7;
+
+/// The derivatives of `f` with respect to some of the numbers that `at` gives access to, with their positions.
+fn differences<X: ?Sized>(
+    x: &mut X,
+    len: usize,
+    at: impl Fn(&mut X, usize) -> &mut f64,
+    mut f: impl FnMut(&X) -> f64,
+) -> Vec<(usize, f64)> {
+    let every = len.div_ceil(MOST_VARIED).max(1);
+    let mut slopes = Vec::new();
+    for position in (0..len).step_by(every) {
+        let middle = *at(x, position);
+        *at(x, position) = middle + STEP;
+        let above = f(x);
+        *at(x, position) = middle - STEP;
+        let below = f(x);
+        *at(x, position) = middle;
+        slopes.push((position, (above - below) / (2.0 * STEP)));
+    }
+    slopes
+}
+
+#[track_caller]
+fn compare(what: &str, found: &[f64], wanted: &[(usize, f64)]) {
+    let norm = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|x| x * x).sum::<f64>().sqrt();
+    let size = norm(&mut wanted.iter().map(|&(_, slope)| slope));
+    let error = norm(&mut wanted.iter().map(|&(position, slope)| found[position] - slope));
+    assert!(error.is_finite() && error <= TOLERANCE * size, "{what}: {error:e} off, of a norm of {size:e}");
+}
+
+/// Checks all three ways backward for a network, on a batch and from a loss that weights the outputs at random.
+#[track_caller]
+pub fn check_network<N: Network<Element = f64>>(batch: usize) {
+    let mut net = N::init(&mut shapewright::rng(1));
+    let mut x: Vec<In<N>> = random(batch, 2);
+    let weights: Vec<Out<N>> = random(batch, 3);
+    let mut workspace = N::workspace();
+
+    let mut gradient = N::zeros();
+    // What `backward` finds must not matter.
+    gradient.for_each_param_mut(|_, _, values| values.fill(f64::NAN));
+    let mut step = |way: &mut dyn FnMut(Pass<'_, N>, &mut N), gradient: &mut N| {
+        workspace.reseed(SEED);
+        let mut pass = net.forward_train(&x, &mut workspace);
+        pass.output_gradients_mut().copy_from_slice(&weights);
+        way(pass, gradient);
+    };
+    step(&mut |pass, gradient| pass.backward(gradient), &mut gradient);
+    let mut dx = vec![In::<N>::zeros(); batch];
+    let mut with_input = N::zeros();
+    step(&mut |pass, gradient| dx.copy_from_slice(pass.backward_with_input(gradient)), &mut with_input);
+    assert_eq!(gradient.params(), with_input.params(), "backward and backward_with_input");
+
+    let mut accumulated = N::zeros();
+    accumulated.for_each_param_mut(|_, _, values| values.fill(0.5));
+    let begin = accumulated.to_boxed();
+    step(&mut |pass, gradient| pass.backward_accumulate(gradient), &mut accumulated);
+    for ((sum, begin), term) in accumulated.params().iter().zip(begin.params()).zip(gradient.params()) {
+        assert!((sum - (begin + term)).abs() <= 1e-12 * (1.0 + term.abs()), "{sum} is not {begin} + {term}");
+    }
+
+    let mut loss = |net: &N, x: &[In<N>]| -> f64 {
+        workspace.reseed(SEED);
+        let pass = net.forward_train(x, &mut workspace);
+        pass.outputs().iter().zip(&weights).map(|(y, w)| y.dot(w)).sum()
+    };
+    let len = batch * N::Input::LEN;
+    let wanted = differences(
+        &mut x,
+        len,
+        |x, i| &mut x[i / N::Input::LEN].as_mut_slice()[i % N::Input::LEN],
+        |x| loss(&net, x),
+    );
+    compare("inputs", Tensor::flatten(&dx), &wanted);
+    let len = net.params().len();
+    if N::PARAMS > 0 {
+        let wanted = differences(&mut *net, len, |net, i| &mut net.params_mut()[i], |net| loss(net, &x));
+        compare("parameters", gradient.params(), &wanted);
+    }
+}
+
+/// Checks a loss's gradient, on outputs from -3 to 3.
+#[track_caller]
+pub fn check_loss<S: Shape, L: Loss<S, f64>>(loss: &L, targets: &[L::Target]) {
+    let mut outputs: Vec<Tensor<S, f64>> = random(targets.len(), 4);
+    outputs.iter_mut().for_each(|y| *y *= 3.0);
+    let mut gradients = vec![Tensor::full(f64::NAN); targets.len()];
+    loss.loss(&outputs, targets, &mut gradients);
+    let mut ignored = gradients.clone();
+    let wanted = differences(
+        &mut outputs,
+        targets.len() * S::LEN,
+        |y, i| &mut y[i / S::LEN].as_mut_slice()[i % S::LEN],
+        |y| loss.loss(y, targets, &mut ignored),
+    );
+    compare("outputs", Tensor::flatten(&gradients), &wanted);
+}

@@ -1,0 +1,90 @@
+//! What the tests share.
+#![allow(dead_code)]
+
+pub mod gradient;
+pub mod layers;
+pub mod reference;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use shapewright::prelude::*;
+use shapewright::tier::{self, Tier};
+use shapewright::{Element, threads};
+
+/// One input of a network.
+pub type In<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
+/// One output of a network.
+pub type Out<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
+
+/// Holds the settings of the process: tier and threads. Gives them back at the end, also after a panic.
+pub struct Settings(#[allow(dead_code)] MutexGuard<'static, ()>);
+
+/// Waits until no other test of this binary changes the settings.
+pub fn settings() -> Settings {
+    static HELD: Mutex<()> = Mutex::new(());
+    Settings(HELD.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Settings {
+    /// Calls with every tier that this processor has, in force.
+    pub fn every_tier(&self, mut f: impl FnMut(Tier)) {
+        for &tier in tier::supported_tiers() {
+            tier::force_tier(tier).expect("a supported tier");
+            f(tier);
+        }
+        tier::unforce_tier();
+    }
+
+    /// Calls with each of these numbers of threads.
+    pub fn every_threads(&self, counts: &[usize], mut f: impl FnMut(usize)) {
+        for &count in counts {
+            threads::set_threads(count);
+            f(count);
+        }
+        threads::set_threads(0);
+    }
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        tier::unforce_tier();
+        threads::set_threads(0);
+    }
+}
+
+/// Tensors from -1 to 1.
+pub fn random<S: Shape, T: Element>(count: usize, seed: u64) -> Vec<Tensor<S, T>> {
+    let uniform = rand::distr::Uniform::new_inclusive(-T::one(), T::one()).expect("a range");
+    let mut rng = shapewright::rng(seed);
+    (0..count).map(|_| Tensor::random(&uniform, &mut rng)).collect()
+}
+
+/// Tensors of these numbers, one after the other.
+pub fn tensors<S: Shape, T: Element>(numbers: &[f64]) -> Vec<Tensor<S, T>> {
+    assert_eq!(numbers.len() % S::LEN, 0, "{} numbers for tensors of {}", numbers.len(), S::LEN);
+    let tensor = |numbers: &[f64]| {
+        Tensor::from_position(|i| T::from_f64(numbers[i]).expect("a number of the element"))
+    };
+    numbers.chunks(S::LEN).map(tensor).collect()
+}
+
+/// The bits of numbers, so that NaN and the sign of zero count.
+pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
+    numbers.iter().map(|x| x.to_f64().expect("a number").to_bits()).collect()
+}
+
+/// Asserts that numbers are within `tolerance` times the largest expected one.
+#[track_caller]
+pub fn assert_close<T: Element>(what: &str, found: &[T], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}: the number of numbers");
+    let scale = expected.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    for (i, (found, &expected)) in found.iter().zip(expected).enumerate() {
+        let found = found.to_f64().expect("a number");
+        let off = (found - expected).abs();
+        assert!(
+            off <= tolerance * scale,
+            "{what}: number {i} is {found}, not {expected}: {off:e} off, where {:e} is allowed",
+            tolerance * scale
+        );
+    }
+}

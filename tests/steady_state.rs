@@ -1,0 +1,133 @@
+//! After one call that warms up, neither inference nor training allocates, on any thread.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use shapewright::prelude::*;
+use shapewright::{Element, OptimizerState, threads};
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: the system's allocator does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Asserts that the second and later calls do not allocate.
+///
+/// The test harness's own thread may allocate at any time, but not every time: what the calls allocate themselves
+/// is in every one of the counts.
+#[track_caller]
+fn assert_steady(what: &str, mut call: impl FnMut()) {
+    call();
+    let least = (0..3).map(|_| allocations(&mut call)).min();
+    assert_eq!(least, Some(0), "{what} allocates, on {} threads", threads::threads());
+}
+
+fn allocations(call: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    call();
+    ALLOCATIONS.load(Ordering::Relaxed) - before
+}
+
+network! { struct Tiny: [4] -> [3] { Linear<_, 10>, Relu, Linear<_, 3> } }
+network! { struct Small: [20] -> [5] { Linear<_, 300>, Tanh, Linear<_, 40>, Gelu, Linear<_, 5>, Softmax } }
+network! { struct Body: [256] -> [16, 16] { Linear<_, 600>, Relu, Dropout, Linear<_, 256>, Gelu, Reshape<16, _>,
+Tanh, Softmax, Linear<_, 16>, Dropout(0.1) } }
+network! { struct Flat: [16, 16] -> [256] { Flatten } }
+network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
+
+fn inference<N: Network>(batch: usize) {
+    let net = N::init(&mut shapewright::rng(0));
+    let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
+    let mut y = vec![Tensor::<N::Output, N::Element>::zeros(); batch];
+    assert_steady(&format!("forward of {}", N::NAME), || y[0] = net.forward(&x[0]));
+    assert_steady(&format!("forward_into of {}", N::NAME), || net.forward_into(&x[0], &mut y[0]));
+    assert_steady(&format!("forward_batch of {}", N::NAME), || net.forward_batch(&x, &mut y));
+}
+
+fn training<N: Network, O: Optimizer + Sync>(batch: usize, optimizer: O) {
+    let mut net = N::init(&mut shapewright::rng(0));
+    let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
+    let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
+    let mut state: OptimizerState<O, N> = optimizer.state();
+    assert_steady(&format!("training of {}", N::NAME), || {
+        let mut pass = net.forward_train(&x, &mut workspace);
+        pass.output_gradients_mut()[0].as_mut_slice().fill(N::Element::from_f64_lossy(0.1));
+        pass.backward(&mut gradient);
+        let pass = net.forward_train(&x[..batch / 2], &mut workspace);
+        pass.backward_accumulate(&mut gradient);
+        let pass = net.forward_train(&x, &mut workspace);
+        pass.backward_with_input(&mut gradient);
+        state.step(&mut net, &gradient);
+    });
+}
+
+fn losses() {
+    let net = Tiny::init(&mut shapewright::rng(0));
+    let x = [Tensor1::ones(); 40];
+    let (mut workspace, mut gradient) = (Tiny::workspace(), Tiny::zeros());
+    let labels = [Label::<3>::default(); 40];
+    let targets = [Tensor1::<3>::zeros(); 40];
+    assert_steady("a step with each loss", || {
+        let mut pass = net.forward_train(&x, &mut workspace);
+        pass.loss(&CrossEntropy, &labels);
+        pass.loss(&BceWithLogits, &targets);
+        pass.loss(&Mse.reduction(Reduction::Sum), &targets);
+        pass.backward(&mut gradient);
+    });
+}
+
+/// With room made for the batch, the first step of a workspace does not allocate either.
+fn reserved() {
+    let (net, mut gradient) = (Whole::init(&mut shapewright::rng(0)), Whole::zeros());
+    let x = vec![Tensor1::ones(); 12];
+    let mut first_step = || {
+        let mut workspace = Whole::workspace();
+        workspace.reserve(x.len());
+        allocations(|| net.forward_train(&x, &mut workspace).backward(&mut gradient))
+    };
+    assert_eq!([(); 3].map(|()| first_step()).iter().min(), Some(&0));
+}
+
+/// One test, because the counter sees all threads.
+#[test]
+fn nothing_is_allocated_after_the_first_call() {
+    for count in [1, 2] {
+        threads::set_threads(count);
+        inference::<Tiny>(7);
+        inference::<Small>(70);
+        inference::<Whole>(70);
+        training::<Tiny, _>(8, Sgd::new(0.1));
+        training::<Small, _>(40, Adam::new(0.1));
+        training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
+        training::<Whole, _>(12, Adam::new(0.1));
+        losses();
+        reserved();
+    }
+    // The counter itself works.
+    assert!(allocations(|| drop(std::hint::black_box(Tiny::zeros()))) > 0);
+}
