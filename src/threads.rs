@@ -53,8 +53,9 @@ fn default_threads() -> usize {
 
 /// Calls `f(0)` to `f(parts - 1)`, each exactly once, and returns when all have ended.
 ///
-/// Of `T` threads, thread `t` takes the parts `t`, `t + T` and so on; the caller is thread 0. Everything runs on the
-/// calling thread if there is one part or one thread, if another caller holds the workers, or inside a worker. If a
+/// Of `T` threads, thread `t` takes the parts `t`, `t + T` and so on; the caller is thread 0, and when it has done its
+/// own parts it takes those of every thread that has not begun, so that a busy machine costs little. Everything runs on
+/// the calling thread if there is one part or one thread, if another caller holds the workers, or inside a worker. If a
 /// part panics, its thread skips its other parts, and the panic goes on in the caller once the other threads ended.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
     let wanted = threads().min(parts);
@@ -149,23 +150,39 @@ struct Job {
     parts: usize,
 }
 
+impl Job {
+    /// Runs the job's parts; the panic if one of them panics.
+    /// # Safety
+    /// The closure is alive.
+    unsafe fn run(&self) -> Result<(), Panic> {
+        // SAFETY: the caller's promise.
+        let f = unsafe { &*self.f };
+        catch_unwind(AssertUnwindSafe(|| (self.first..self.parts).step_by(self.step).for_each(f)))
+    }
+}
+
+type Panic = Box<dyn Any + Send>;
+
 /// One worker's mailbox, on cache lines of its own (two, as processors fetch them in pairs).
 #[repr(align(128))]
 struct Mailbox {
     /// Number of jobs handed over; written by the team's holder only.
     sent: AtomicUsize,
-    /// Number of jobs ended; written by the worker only.
+    /// Number of the last job that somebody took: the worker, or the holder who did not want to wait for it.
+    taken: AtomicUsize,
+    /// Number of the last job that the worker took and ended; written by the worker only.
     done: AtomicUsize,
     /// The worker is about to park, or parked.
     sleeping: AtomicBool,
-    /// The job numbered `sent`; the holder may touch it while `done == sent`, the worker otherwise.
+    /// The job numbered `sent`. The worker may touch it from the moment it took the job until it stores `done`, the
+    /// holder otherwise.
     job: UnsafeCell<Option<Job>>,
     /// A panic of the job numbered `done`; same rule.
-    panic: UnsafeCell<Option<Box<dyn Any + Send>>>,
+    panic: UnsafeCell<Option<Panic>>,
 }
 
-// SAFETY: the cells are handed to and fro by `sent` and `done` (release on store, acquire on load), and only the
-// holder of the team sends. What the job's pointer refers to is Sync and outlives the job: see `Team::run`.
+// SAFETY: the cells are handed to and fro by `sent`, `taken` and `done` (release on store, acquire on load), and only
+// the holder of the team sends. What the job's pointer refers to is Sync and outlives the job: see `Team::run`.
 unsafe impl Sync for Mailbox {}
 
 impl Mailbox {
@@ -174,21 +191,26 @@ impl Mailbox {
         let mut last = 0;
         loop {
             last = self.wait_after(last);
-            // SAFETY: `sent` passed `done`, so the cells are this worker's until `done` is stored below.
-            let job = unsafe { *self.job.get() };
-            if let Some(job) = job {
-                // SAFETY: the holder keeps the closure alive until it sees `done`.
-                let f = unsafe { &*job.f };
-                let result = catch_unwind(AssertUnwindSafe(|| {
-                    (job.first..job.parts).step_by(job.step).for_each(f);
-                }));
-                if let Err(panic) = result {
-                    // SAFETY: as for `job`.
-                    unsafe { *self.panic.get() = Some(panic) };
+            if !self.take(last) {
+                continue;
+            }
+            // SAFETY: the job was taken, so the cells are this worker's until `done` is stored below, and the holder
+            // keeps the closure alive until it sees `done`.
+            unsafe {
+                if let Some(job) = *self.job.get()
+                    && let Err(panic) = job.run()
+                {
+                    *self.panic.get() = Some(panic);
                 }
             }
             self.done.store(last, Ordering::Release);
         }
+    }
+
+    /// Takes the job with this number, unless it is taken.
+    fn take(&self, number: usize) -> bool {
+        let before = number.wrapping_sub(1);
+        self.taken.compare_exchange(before, number, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// Spins, then sleeps, until a job after number `last` was sent; its number.
@@ -250,6 +272,7 @@ impl Team {
         while workers.len() < wanted {
             let mailbox: &'static Mailbox = Box::leak(Box::new(Mailbox {
                 sent: AtomicUsize::new(0),
+                taken: AtomicUsize::new(0),
                 done: AtomicUsize::new(0),
                 sleeping: AtomicBool::new(false),
                 job: UnsafeCell::new(None),
@@ -267,9 +290,9 @@ impl Team {
     fn run(self, wanted: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let workers = self.workers(wanted - 1);
         let step = workers.len() + 1;
-        // SAFETY: only the lifetime is erased. This function returns or unwinds only after every worker that got the
-        // pointer has stored `done`, and nothing between the first `send` and that wait can unwind: the caller's own
-        // parts run under catch_unwind.
+        // SAFETY: only the lifetime is erased. This function returns or unwinds only after every job that got the pointer
+        // has ended, here or with its worker, and nothing before that can unwind: the caller's own parts run under
+        // catch_unwind.
         let erased: *const (dyn Fn(usize) + Sync) =
             unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f) };
         for (i, worker) in workers.iter().enumerate() {
@@ -277,10 +300,7 @@ impl Team {
         }
         let mut result = catch_unwind(AssertUnwindSafe(|| (0..parts).step_by(step).for_each(f)));
         for worker in workers {
-            let panicked = worker.wait();
-            if let (Ok(()), Some(panic)) = (&result, panicked) {
-                result = Err(panic);
-            }
+            result = result.and(worker.finish());
         }
         drop(self);
         if let Err(panic) = result {
@@ -293,7 +313,7 @@ impl Worker {
     fn send(&self, job: Job) {
         let mailbox = self.mailbox;
         let next = mailbox.sent.load(Ordering::Relaxed).wrapping_add(1);
-        // SAFETY: the last job was waited for, so `done == sent` and the cell is the holder's.
+        // SAFETY: the last job has ended, so the cell is the holder's.
         unsafe { *mailbox.job.get() = Some(job) };
         mailbox.sent.store(next, Ordering::SeqCst);
         if mailbox.sleeping.load(Ordering::SeqCst) {
@@ -301,10 +321,14 @@ impl Worker {
         }
     }
 
-    /// Waits for the job sent last; its panic, if it had one.
-    fn wait(&self) -> Option<Box<dyn Any + Send>> {
+    /// Runs the job sent last if the worker has not begun it, waits for it otherwise; its panic, if it had one.
+    fn finish(&self) -> Result<(), Panic> {
         let mailbox = self.mailbox;
         let sent = mailbox.sent.load(Ordering::Relaxed);
+        if mailbox.take(sent) {
+            // SAFETY: the job was taken here, so the cell is the holder's; the closure is alive until the team ends.
+            return unsafe { (*mailbox.job.get()).map_or(Ok(()), |job| job.run()) };
+        }
         let mut spins = 0_u32;
         while mailbox.done.load(Ordering::Acquire) != sent {
             spins += 1;
@@ -316,7 +340,7 @@ impl Worker {
             }
         }
         // SAFETY: `done == sent`: the cell is the holder's.
-        unsafe { (*mailbox.panic.get()).take() }
+        unsafe { (*mailbox.panic.get()).take() }.map_or(Ok(()), Err)
     }
 }
 

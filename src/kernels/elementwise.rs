@@ -1,7 +1,7 @@
 //! Functions of single elements, and what else is one pass over flat slices.
 
 use super::args::check_same;
-use super::simd::{Op, Simd, each, sum_of};
+use super::simd::{Op, Simd, each};
 use super::{Unary, math};
 
 /// `y = f(y)`.
@@ -144,77 +144,5 @@ impl Op for GeluGradOp<'_> {
                 s.mul(dy, s.fma(s.mul(x, root), e, p))
             },
         );
-    }
-}
-
-pub(super) struct AddOp<'a>(pub &'a mut [f32], pub &'a [f32]);
-
-impl Op for AddOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
-        let AddOp(y, x) = self;
-        check_same("add", y.len(), x.len());
-        zip(
-            s,
-            x,
-            y,
-            #[inline(always)]
-            |x, y| s.add(y, x),
-        );
-    }
-}
-
-pub(super) struct ScaleOp<'a>(pub &'a mut [f32], pub f32);
-
-impl Op for ScaleOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
-        let factor = s.splat(self.1);
-        map(
-            s,
-            self.0,
-            #[inline(always)]
-            |y| s.mul(y, factor),
-        );
-    }
-}
-
-pub(super) struct SumOp<'a>(pub &'a [f32]);
-
-impl Op for SumOp<'_> {
-    type Out = f32;
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) -> f32 {
-        sum_of(
-            s,
-            self.0.len(),
-            // SAFETY: `sum_of` gives i + n <= len.
-            #[inline(always)]
-            |i, n| unsafe { s.get(self.0.as_ptr().add(i), n) },
-        )
-    }
-}
-
-pub(super) struct DotOp<'a>(pub &'a [f32], pub &'a [f32]);
-
-impl Op for DotOp<'_> {
-    type Out = f32;
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) -> f32 {
-        let DotOp(x, y) = self;
-        check_same("dot", x.len(), y.len());
-        sum_of(
-            s,
-            x.len(),
-            // SAFETY: `sum_of` gives i + n <= len, for both.
-            #[inline(always)]
-            |i, n| unsafe { s.mul(s.get(x.as_ptr().add(i), n), s.get(y.as_ptr().add(i), n)) },
-        )
     }
 }

@@ -1,9 +1,12 @@
-//! The arithmetic: all kernels of one element type and one instruction tier in a table of safe functions.
+//! The arithmetic: all kernels of one element type and one instruction tier as safe functions.
 //!
 //! Kernels know slices and sizes, nothing of layers. They are compiled once, in this crate, and take no generic
 //! parameter that a user's crate could instantiate: sizes are run-time arguments, which costs 0 to 4 % against
 //! constant ones and saves a third of a second of compile time per layer. Every entry checks its lengths and panics
-//! when they do not fit; none of them allocates (but see [`f64_kernels`]) or starts threads: callers cut the rows.
+//! when they do not fit; none of them allocates (but see [`F64Kernels`]) or starts threads: callers cut the rows.
+//!
+//! Each kernel chooses among its tiers itself, rather than through a table of all kernels, so that a program contains
+//! only those that it uses.
 //!
 //! # Bits
 //!
@@ -30,136 +33,228 @@ mod vector_product;
 pub use args::{AdamStep, Matrix, Product, SgdStep, Start, Unary};
 
 use self::simd::{Op, Simd};
-use crate::tier::{self, Tier, UnsupportedTier};
+use crate::tier::{self, Tier};
 
-/// See [`Kernels::cross_entropy`].
-pub type CrossEntropy<T> = fn(usize, &[T], &[u32], T, &mut [T]) -> T;
-/// See [`Kernels::adam`].
-pub type Adam<T> = fn(&AdamStep, &mut [T], &[T], &mut [T], &mut [T]);
-
-/// All kernels of one element type in one instruction tier: asked for once per network call.
-pub struct Kernels<T: 'static> {
-    /// The tier these kernels are compiled for.
-    pub tier: Tier,
+/// The kernels of an element type in one instruction tier: a network asks for them once per call.
+pub trait Kernels<T>: Copy + Send + Sync + 'static {
+    /// The tier in which they run.
+    fn tier(self) -> Tier;
     /// `C = start + A * B`, then `max(0, C)` if asked. See [`Product`].
-    pub product: fn(Product<'_, T>),
-    /// `(rows, cols, x, sums, accumulate)`: sums the columns of the row-major `x` into `sums`, or onto it.
-    pub column_sums: fn(usize, usize, &[T], &mut [T], bool),
-    /// `(f, x)`: `x = f(x)`.
-    pub unary: fn(Unary, &mut [T]),
-    /// `(f, y, dy)`: `dy *= f'(x)`, where `y = f(x)`.
-    pub unary_grad: fn(Unary, &[T], &mut [T]),
-    /// `(x, y)`: `y = gelu(x)`, the exact form with the error function.
-    pub gelu: fn(&[T], &mut [T]),
-    /// `(x, dy)`: `dy *= gelu'(x)`.
-    pub gelu_grad: fn(&[T], &mut [T]),
-    /// `(width, x)`: softmax of every row of `width` elements.
-    pub softmax: fn(usize, &mut [T]),
-    /// `(width, y, dy)`: `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
-    pub softmax_grad: fn(usize, &[T], &mut [T]),
-    /// `(classes, logits, labels, scale, grad)`: softmax and negative log-likelihood; returns the sum over the rows
-    /// and sets `grad` to `scale` times its gradient with respect to the logits.
-    pub cross_entropy: CrossEntropy<T>,
-    /// `(logits, targets, scale, grad)`: sigmoid and binary cross-entropy; returns the sum over the elements and sets
-    /// `grad` to `scale` times its gradient with respect to the logits.
-    pub bce_with_logits: fn(&[T], &[T], T, &mut [T]) -> T,
-    /// `(output, target, scale, grad)`: returns the sum of the squared differences and sets `grad` to `scale` times
-    /// its gradient with respect to the output.
-    pub mse: fn(&[T], &[T], T, &mut [T]) -> T,
-    /// `(step, params, grad, velocity)`: one step of stochastic gradient descent; `velocity` is empty if and only if
-    /// the momentum is 0.
-    pub sgd: fn(&SgdStep, &mut [T], &[T], &mut [T]),
-    /// `(step, params, grad, m, v)`: one step of Adam.
-    pub adam: Adam<T>,
-    /// `(y, x)`: `y += x`.
-    pub add: fn(&mut [T], &[T]),
-    /// `(y, s)`: `y *= s`.
-    pub scale: fn(&mut [T], T),
-    /// The sum of the elements.
-    pub sum: fn(&[T]) -> T,
-    /// The sum of the products of the elements.
-    pub dot: fn(&[T], &[T]) -> T,
+    fn product(self, product: Product<'_, T>);
+    /// Sums the columns of the row-major `x` into `sums`, or onto it.
+    fn column_sums(self, rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool);
+    /// `x = f(x)`.
+    fn unary(self, f: Unary, x: &mut [T]);
+    /// `dy *= f'(x)`, where `y = f(x)`.
+    fn unary_grad(self, f: Unary, y: &[T], dy: &mut [T]);
+    /// `y = gelu(x)`, the exact form with the error function.
+    fn gelu(self, x: &[T], y: &mut [T]);
+    /// `dy *= gelu'(x)`.
+    fn gelu_grad(self, x: &[T], dy: &mut [T]);
+    /// Softmax of every row of `width` elements.
+    fn softmax(self, width: usize, x: &mut [T]);
+    /// `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
+    fn softmax_grad(self, width: usize, y: &[T], dy: &mut [T]);
+    /// Softmax and negative log-likelihood; returns the sum over the rows and sets `grad` to `scale` times its
+    /// gradient with respect to the logits.
+    fn cross_entropy(self, classes: usize, logits: &[T], labels: &[u32], scale: T, grad: &mut [T]) -> T;
+    /// Sigmoid and binary cross-entropy; returns the sum over the elements and sets `grad` to `scale` times its
+    /// gradient with respect to the logits.
+    fn bce_with_logits(self, logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T;
+    /// Returns the sum of the squared differences and sets `grad` to `scale` times its gradient with respect to the
+    /// output.
+    fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
+    /// One step of stochastic gradient descent; `velocity` is empty if and only if the momentum is 0.
+    fn sgd(self, step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]);
+    /// One step of Adam.
+    fn adam(self, step: &AdamStep, params: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]);
 }
 
-/// The kernels for `f32` in the tier that [`tier()`](crate::tier::tier) names now.
-#[inline]
-pub fn f32_kernels() -> &'static Kernels<f32> {
-    table(tier::tier())
+/// The kernels for `f32` in a tier that the processor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct F32Kernels(Level);
+
+/// What the kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(any(target_arch = "x86_64", miri))]
+    Baseline,
+    /// Arrays for processors that no tier is written for, with `matrixmultiply`, which knows some of them, for large
+    /// products. Its elements are sums of a chain per block, and it allocates.
+    #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
+    Foreign,
+    /// Arrays alone, for the tests.
+    #[cfg(test)]
+    Arrays,
 }
 
-/// The kernels for `f32` in a tier of choice.
-pub fn f32_kernels_of(tier: Tier) -> Result<&'static Kernels<f32>, UnsupportedTier> {
-    tier::check(tier)?;
-    Ok(table(tier))
+impl F32Kernels {
+    /// Those in the tier that [`tier()`](crate::tier::tier) names now.
+    #[inline]
+    pub fn now() -> Self {
+        Self::checked(tier::tier())
+    }
+
+    /// Those in a tier of choice.
+    #[cfg(test)]
+    fn of(tier: Tier) -> Result<Self, tier::UnsupportedTier> {
+        tier::check(tier)?;
+        Ok(Self::checked(tier))
+    }
+
+    /// The caller has checked that the processor has `tier`.
+    #[inline]
+    fn checked(tier: Tier) -> Self {
+        F32Kernels(match tier {
+            #[cfg(target_arch = "x86_64")]
+            Tier::Avx512 => Level::Avx512,
+            #[cfg(target_arch = "x86_64")]
+            Tier::Avx2 => Level::Avx2,
+            #[cfg(any(target_arch = "x86_64", miri))]
+            _ => Level::Baseline,
+            #[cfg(not(any(target_arch = "x86_64", miri)))]
+            _ => Level::Foreign,
+        })
+    }
+
+    /// Runs a kernel in this tier.
+    #[inline(always)]
+    fn run<O: Op>(self, op: O) -> O::Out {
+        // SAFETY (all): a value with this level is made only after the processor was found to have the tier.
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { simd::Avx512::run(op) },
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { simd::Avx2::run(op) },
+            #[cfg(any(target_arch = "x86_64", miri))]
+            Level::Baseline => unsafe { simd::Baseline::run(op) },
+            #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
+            Level::Foreign => unsafe { simd::Portable::run(op) },
+            #[cfg(test)]
+            Level::Arrays => unsafe { simd::Portable::run(op) },
+        }
+    }
+}
+
+impl Kernels<f32> for F32Kernels {
+    fn tier(self) -> Tier {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => Tier::Avx512,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => Tier::Avx2,
+            _ => Tier::Portable,
+        }
+    }
+    fn product(self, product: Product<'_, f32>) {
+        #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
+        if self.0 == Level::Foreign && plain::is_large(&product) {
+            return plain::product(product);
+        }
+        self.run(product::ProductOp(product));
+    }
+    fn column_sums(self, rows: usize, cols: usize, x: &[f32], sums: &mut [f32], accumulate: bool) {
+        self.run(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate });
+    }
+    fn unary(self, f: Unary, x: &mut [f32]) {
+        self.run(elementwise::UnaryOp(f, x));
+    }
+    fn unary_grad(self, f: Unary, y: &[f32], dy: &mut [f32]) {
+        self.run(elementwise::UnaryGradOp(f, y, dy));
+    }
+    fn gelu(self, x: &[f32], y: &mut [f32]) {
+        self.run(elementwise::GeluOp(x, y));
+    }
+    fn gelu_grad(self, x: &[f32], dy: &mut [f32]) {
+        self.run(elementwise::GeluGradOp(x, dy));
+    }
+    fn softmax(self, width: usize, x: &mut [f32]) {
+        self.run(reduce::SoftmaxOp { width, x });
+    }
+    fn softmax_grad(self, width: usize, y: &[f32], dy: &mut [f32]) {
+        self.run(reduce::SoftmaxGradOp { width, y, dy });
+    }
+    fn cross_entropy(
+        self,
+        classes: usize,
+        logits: &[f32],
+        labels: &[u32],
+        scale: f32,
+        grad: &mut [f32],
+    ) -> f32 {
+        self.run(loss::CrossEntropyOp { classes, logits, labels, scale, grad })
+    }
+    fn bce_with_logits(self, logits: &[f32], targets: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
+        self.run(loss::BceOp { logits, targets, scale, grad })
+    }
+    fn mse(self, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
+        self.run(loss::MseOp { output, target, scale, grad })
+    }
+    fn sgd(self, step: &SgdStep, params: &mut [f32], grad: &[f32], velocity: &mut [f32]) {
+        self.run(update::SgdOp { step, params, grad, velocity });
+    }
+    fn adam(self, step: &AdamStep, params: &mut [f32], grad: &[f32], m: &mut [f32], v: &mut [f32]) {
+        self.run(update::AdamOp { step, params, grad, m, v });
+    }
 }
 
 /// The kernels for `f64`: plain loops, and `matrixmultiply` (which allocates its packing buffers in every call) for
 /// products of more than a few thousand multiplications. They are the same in every tier.
-#[inline]
-pub fn f64_kernels() -> &'static Kernels<f64> {
-    &plain::F64
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct F64Kernels;
 
-/// The caller has checked that the processor has `tier`.
-fn table(tier: Tier) -> &'static Kernels<f32> {
-    match tier {
-        #[cfg(target_arch = "x86_64")]
-        Tier::Avx512 => const { &f32_table::<simd::Avx512>() },
-        #[cfg(target_arch = "x86_64")]
-        Tier::Avx2 => const { &f32_table::<simd::Avx2>() },
-        #[cfg(any(target_arch = "x86_64", miri))]
-        _ => const { &f32_table::<simd::Baseline>() },
-        #[cfg(not(any(target_arch = "x86_64", miri)))]
-        _ => const { &Kernels { product: foreign_product, ..f32_table::<simd::Baseline>() } },
+impl Kernels<f64> for F64Kernels {
+    fn tier(self) -> Tier {
+        Tier::Portable
     }
-}
-
-/// Products on processors that no tier is written for: `matrixmultiply` knows some of them, and serves the large ones.
-/// Its elements are sums of a chain per block, and it allocates.
-#[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
-fn foreign_product(p: Product<'_, f32>) {
-    if plain::is_large(&p) { plain::product(p) } else { enter::<simd::Portable, _>(product::ProductOp(p)) }
-}
-
-/// Runs a kernel in the tier `S`.
-#[inline(always)]
-fn enter<S: Simd, O: Op>(op: O) -> O::Out {
-    // SAFETY: this is called by the functions in the table of `S` alone, and `table` gives that out only after the
-    // processor was found to have the tier.
-    unsafe { S::run(op) }
-}
-
-/// The arrays that other processors use, for the tests.
-#[cfg(test)]
-fn array_table() -> &'static Kernels<f32> {
-    const { &f32_table::<simd::Portable>() }
-}
-
-const fn f32_table<S: Simd>() -> Kernels<f32> {
-    Kernels {
-        tier: S::TIER,
-        product: |p| enter::<S, _>(product::ProductOp(p)),
-        column_sums: |rows, cols, x, sums, accumulate| {
-            enter::<S, _>(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate })
-        },
-        unary: |f, x| enter::<S, _>(elementwise::UnaryOp(f, x)),
-        unary_grad: |f, y, dy| enter::<S, _>(elementwise::UnaryGradOp(f, y, dy)),
-        gelu: |x, y| enter::<S, _>(elementwise::GeluOp(x, y)),
-        gelu_grad: |x, dy| enter::<S, _>(elementwise::GeluGradOp(x, dy)),
-        softmax: |width, x| enter::<S, _>(reduce::SoftmaxOp { width, x }),
-        softmax_grad: |width, y, dy| enter::<S, _>(reduce::SoftmaxGradOp { width, y, dy }),
-        cross_entropy: |classes, logits, labels, scale, grad| {
-            enter::<S, _>(loss::CrossEntropyOp { classes, logits, labels, scale, grad })
-        },
-        bce_with_logits: |logits, targets, scale, grad| {
-            enter::<S, _>(loss::BceOp { logits, targets, scale, grad })
-        },
-        mse: |output, target, scale, grad| enter::<S, _>(loss::MseOp { output, target, scale, grad }),
-        sgd: |step, params, grad, velocity| enter::<S, _>(update::SgdOp { step, params, grad, velocity }),
-        adam: |step, params, grad, m, v| enter::<S, _>(update::AdamOp { step, params, grad, m, v }),
-        add: |y, x| enter::<S, _>(elementwise::AddOp(y, x)),
-        scale: |y, factor| enter::<S, _>(elementwise::ScaleOp(y, factor)),
-        sum: |x| enter::<S, _>(elementwise::SumOp(x)),
-        dot: |x, y| enter::<S, _>(elementwise::DotOp(x, y)),
+    fn product(self, product: Product<'_, f64>) {
+        plain::product(product);
+    }
+    fn column_sums(self, rows: usize, cols: usize, x: &[f64], sums: &mut [f64], accumulate: bool) {
+        plain::column_sums(rows, cols, x, sums, accumulate);
+    }
+    fn unary(self, f: Unary, x: &mut [f64]) {
+        plain::unary(f, x);
+    }
+    fn unary_grad(self, f: Unary, y: &[f64], dy: &mut [f64]) {
+        plain::unary_grad(f, y, dy);
+    }
+    fn gelu(self, x: &[f64], y: &mut [f64]) {
+        plain::gelu(x, y);
+    }
+    fn gelu_grad(self, x: &[f64], dy: &mut [f64]) {
+        plain::gelu_grad(x, dy);
+    }
+    fn softmax(self, width: usize, x: &mut [f64]) {
+        plain::softmax(width, x);
+    }
+    fn softmax_grad(self, width: usize, y: &[f64], dy: &mut [f64]) {
+        plain::softmax_grad(width, y, dy);
+    }
+    fn cross_entropy(
+        self,
+        classes: usize,
+        logits: &[f64],
+        labels: &[u32],
+        scale: f64,
+        grad: &mut [f64],
+    ) -> f64 {
+        plain::cross_entropy(classes, logits, labels, scale, grad)
+    }
+    fn bce_with_logits(self, logits: &[f64], targets: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
+        plain::bce_with_logits(logits, targets, scale, grad)
+    }
+    fn mse(self, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
+        plain::mse(output, target, scale, grad)
+    }
+    fn sgd(self, step: &SgdStep, params: &mut [f64], grad: &[f64], velocity: &mut [f64]) {
+        plain::sgd(step, params, grad, velocity);
+    }
+    fn adam(self, step: &AdamStep, params: &mut [f64], grad: &[f64], m: &mut [f64], v: &mut [f64]) {
+        plain::adam(step, params, grad, m, v);
     }
 }

@@ -3,8 +3,7 @@
 use num_traits::Float;
 
 use super::args::{check_column_sums, check_cross_entropy, check_same, rows_of};
-use super::{AdamStep, Kernels, Matrix, Product, SgdStep, Start, Unary};
-use crate::tier::Tier;
+use super::{AdamStep, Matrix, Product, SgdStep, Start, Unary};
 
 /// What the loops need beyond [`Float`].
 pub(super) trait Real: Float + 'static {
@@ -57,31 +56,6 @@ macro_rules! real {
 }
 real!(f64, libm::erfc, matrixmultiply::dgemm);
 real!(f32, libm::erfcf, matrixmultiply::sgemm);
-
-pub(super) static F64: Kernels<f64> = table();
-
-const fn table<T: Real>() -> Kernels<T> {
-    Kernels {
-        tier: Tier::Portable,
-        product,
-        column_sums,
-        unary,
-        unary_grad,
-        gelu,
-        gelu_grad,
-        softmax,
-        softmax_grad,
-        cross_entropy,
-        bce_with_logits,
-        mse,
-        sgd,
-        adam,
-        add,
-        scale,
-        sum,
-        dot,
-    }
-}
 
 /// The maximum that keeps NaN.
 fn relu<T: Real>(x: T) -> T {
@@ -140,7 +114,7 @@ fn small_product<T: Real>(p: &mut Product<'_, T>) {
     }
 }
 
-fn column_sums<T: Real>(rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool) {
+pub(super) fn column_sums<T: Real>(rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool) {
     check_column_sums(rows, cols, x.len(), sums.len());
     if !accumulate {
         sums.fill(T::zero());
@@ -154,7 +128,7 @@ fn sigmoid<T: Real>(x: T) -> T {
     T::one() / (T::one() + (-x).exp())
 }
 
-fn unary<T: Real>(f: Unary, x: &mut [T]) {
+pub(super) fn unary<T: Real>(f: Unary, x: &mut [T]) {
     match f {
         Unary::Relu => x.iter_mut().for_each(|x| *x = relu(*x)),
         Unary::Tanh => x.iter_mut().for_each(|x| *x = x.tanh()),
@@ -162,7 +136,7 @@ fn unary<T: Real>(f: Unary, x: &mut [T]) {
     }
 }
 
-fn unary_grad<T: Real>(f: Unary, y: &[T], dy: &mut [T]) {
+pub(super) fn unary_grad<T: Real>(f: Unary, y: &[T], dy: &mut [T]) {
     check_same("unary_grad", y.len(), dy.len());
     for (&y, dy) in y.iter().zip(dy) {
         *dy = match f {
@@ -179,14 +153,14 @@ fn normal<T: Real>(x: T) -> T {
     T::of(0.5) * (-x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erfc()
 }
 
-fn gelu<T: Real>(x: &[T], y: &mut [T]) {
+pub(super) fn gelu<T: Real>(x: &[T], y: &mut [T]) {
     check_same("gelu", x.len(), y.len());
     for (&x, y) in x.iter().zip(y) {
         *y = x * normal(x);
     }
 }
 
-fn gelu_grad<T: Real>(x: &[T], dy: &mut [T]) {
+pub(super) fn gelu_grad<T: Real>(x: &[T], dy: &mut [T]) {
     check_same("gelu_grad", x.len(), dy.len());
     let root = T::of(1.0 / (2.0 * std::f64::consts::PI).sqrt());
     for (&x, dy) in x.iter().zip(dy) {
@@ -207,7 +181,7 @@ fn exponentials<T: Real>(row: &mut [T]) -> (T, T) {
     (sum, max)
 }
 
-fn softmax<T: Real>(width: usize, x: &mut [T]) {
+pub(super) fn softmax<T: Real>(width: usize, x: &mut [T]) {
     rows_of("softmax", x.len(), width);
     for row in x.chunks_exact_mut(width.max(1)) {
         let (sum, _) = exponentials(row);
@@ -215,7 +189,7 @@ fn softmax<T: Real>(width: usize, x: &mut [T]) {
     }
 }
 
-fn softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
+pub(super) fn softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     check_same("softmax_grad", y.len(), dy.len());
     rows_of("softmax_grad", y.len(), width);
     for (y, dy) in y.chunks_exact(width.max(1)).zip(dy.chunks_exact_mut(width.max(1))) {
@@ -226,7 +200,13 @@ fn softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     }
 }
 
-fn cross_entropy<T: Real>(classes: usize, logits: &[T], labels: &[u32], scale: T, grad: &mut [T]) -> T {
+pub(super) fn cross_entropy<T: Real>(
+    classes: usize,
+    logits: &[T],
+    labels: &[u32],
+    scale: T,
+    grad: &mut [T],
+) -> T {
     check_cross_entropy(classes, logits.len(), labels, grad.len());
     let mut loss = T::zero();
     let rows = logits.chunks_exact(classes.max(1)).zip(grad.chunks_exact_mut(classes.max(1)));
@@ -241,7 +221,7 @@ fn cross_entropy<T: Real>(classes: usize, logits: &[T], labels: &[u32], scale: T
     loss
 }
 
-fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T {
+pub(super) fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("bce_with_logits", logits.len(), targets.len());
     check_same("bce_with_logits", logits.len(), grad.len());
     let mut loss = T::zero();
@@ -252,7 +232,7 @@ fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, grad: &mut [T
     loss
 }
 
-fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
+pub(super) fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("mse", output.len(), target.len());
     check_same("mse", output.len(), grad.len());
     let mut loss = T::zero();
@@ -263,7 +243,7 @@ fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
     loss
 }
 
-fn sgd<T: Real>(step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]) {
+pub(super) fn sgd<T: Real>(step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]) {
     step.check(params, grad, velocity);
     let (lr, momentum, decay) = (T::of(step.lr), T::of(step.momentum), T::of(step.weight_decay));
     let fresh = T::of(1.0 - step.dampening);
@@ -278,7 +258,7 @@ fn sgd<T: Real>(step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]
     }
 }
 
-fn adam<T: Real>(step: &AdamStep, params: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]) {
+pub(super) fn adam<T: Real>(step: &AdamStep, params: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]) {
     step.check(params, grad, m, v);
     let (rate, root) = step.corrections();
     let (rate, root, epsilon, decay) =

@@ -1,6 +1,6 @@
 //! Activations: element by element, and the softmax over the last axis.
 
-use crate::kernels::Unary;
+use crate::kernels::{Kernels, Unary};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, Layer, Sentence, Slab};
 use crate::tensor::{Element, Shape, Tensor};
@@ -42,13 +42,13 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Relu {
             // Not `max`: NaN stays NaN.
             y.iter_mut().for_each(|y| *y = if *y < T::zero() { T::zero() } else { *y });
         } else {
-            (cx.kernels.unary)(Unary::Relu, y);
+            cx.kernels.unary(Unary::Relu, y);
         }
     }
 
     #[inline(always)]
     fn backward_in_place(_: &(), y: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], cx: &Context<T>) {
-        (cx.kernels.unary_grad)(Unary::Relu, flatten(y), flatten_mut(dy));
+        cx.kernels.unary_grad(Unary::Relu, flatten(y), flatten_mut(dy));
     }
 }
 
@@ -64,12 +64,12 @@ macro_rules! from_output {
 
             #[inline(always)]
             fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], cx: &Context<T>) {
-                (cx.kernels.unary)(Unary::$name, flatten_mut(y));
+                cx.kernels.unary(Unary::$name, flatten_mut(y));
             }
 
             #[inline(always)]
             fn backward_in_place(_: &(), y: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], cx: &Context<T>) {
-                (cx.kernels.unary_grad)(Unary::$name, flatten(y), flatten_mut(dy));
+                cx.kernels.unary_grad(Unary::$name, flatten(y), flatten_mut(dy));
             }
         }
     )* };
@@ -110,7 +110,7 @@ pub struct Gelu;
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Gelu {
     #[inline(always)]
     fn forward(_: &(), _: &(), x: &[Tensor<In, T>], y: &mut [Tensor<Out, T>], _: &mut [T], cx: &Context<T>) {
-        (cx.kernels.gelu)(flatten(x), flatten_mut(y));
+        cx.kernels.gelu(flatten(x), flatten_mut(y));
     }
 
     #[inline(always)]
@@ -127,7 +127,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Gelu {
         let Some(dx) = dx else { return };
         let dx = flatten_mut(dx);
         dx.copy_from_slice(flatten(dy));
-        (cx.kernels.gelu_grad)(flatten(x), dx);
+        cx.kernels.gelu_grad(flatten(x), dx);
     }
 }
 
@@ -163,12 +163,12 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Softmax {
 
     #[inline(always)]
     fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], cx: &Context<T>) {
-        (cx.kernels.softmax)(width::<Out>(), flatten_mut(y));
+        cx.kernels.softmax(width::<Out>(), flatten_mut(y));
     }
 
     #[inline(always)]
     fn backward_in_place(_: &(), y: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], cx: &Context<T>) {
-        (cx.kernels.softmax_grad)(width::<Out>(), flatten(y), flatten_mut(dy));
+        cx.kernels.softmax_grad(width::<Out>(), flatten(y), flatten_mut(dy));
     }
 }
 

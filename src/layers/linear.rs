@@ -4,7 +4,7 @@ use rand::Rng;
 use rand::distr::{Distribution, Uniform};
 
 use crate::derive::Parameters;
-use crate::kernels::{Matrix, Product, Start};
+use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -139,7 +139,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             }
             return;
         }
-        (cx.kernels.product)(Product {
+        cx.kernels.product(Product {
             m: x.len() / I,
             n: O,
             k: I,
@@ -161,7 +161,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         whole: usize,
         cx: &Context<T>,
     ) {
-        (cx.kernels.product)(Product {
+        cx.kernels.product(Product {
             m: dy.len() / O,
             n: I,
             k: O,
@@ -181,7 +181,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         let parts = if rows * I * O < PARALLEL_MULTIPLY_ADDS { 1 } else { threads::threads() };
         let features = I.div_ceil(parts).max(1);
         threads::split_mut(gradient.as_flattened_mut(), features * O, &|part, gradient: &mut [T]| {
-            (kernels.product)(Product {
+            kernels.product(Product {
                 m: gradient.len() / O,
                 n: O,
                 k: rows,
@@ -268,7 +268,7 @@ macro_rules! linear {
         }
     };
     (@bias true, $p:ident, $dy:ident, $cx:ident) => {
-        ($cx.kernels.column_sums)($dy.len() / O, O, $dy, &mut $p.bias, $cx.accumulate())
+        $cx.kernels.column_sums($dy.len() / O, O, $dy, &mut $p.bias, $cx.accumulate())
     };
     (@bias false, $p:ident, $dy:ident, $cx:ident) => {};
 }

@@ -1,6 +1,7 @@
 //! Losses on logits.
 
 use super::{Label, Logits, Loss, Reduction};
+use crate::kernels::Kernels;
 use crate::memory::{self, flatten, flatten_mut};
 use crate::tensor::{Element, Rank1, Rank2, Rank3, Shape, Tensor};
 
@@ -55,7 +56,7 @@ impl CrossEntropy {
 
     fn rows<T: Element>(&self, classes: usize, logits: &[T], labels: &[u32], gradients: &mut [T]) -> T {
         let weight = self.reduction.weight(labels.len());
-        (T::kernels().cross_entropy)(classes, logits, labels, weight, gradients) * weight
+        T::kernels().cross_entropy(classes, logits, labels, weight, gradients) * weight
     }
 }
 
@@ -124,6 +125,6 @@ impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits {
     ) -> T {
         let weight = self.reduction.weight(outputs.len() * Out::LEN);
         let (logits, targets) = (flatten(outputs), flatten(targets));
-        (T::kernels().bce_with_logits)(logits, targets, weight, flatten_mut(gradients)) * weight
+        T::kernels().bce_with_logits(logits, targets, weight, flatten_mut(gradients)) * weight
     }
 }

@@ -1,6 +1,7 @@
 //! Losses on numbers.
 
 use super::{Anything, Loss, Reduction};
+use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -41,6 +42,6 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Mse {
     ) -> T {
         let weight = self.reduction.weight(outputs.len() * Out::LEN);
         let (outputs, targets) = (flatten(outputs), flatten(targets));
-        (T::kernels().mse)(outputs, targets, weight, flatten_mut(gradients)) * weight
+        T::kernels().mse(outputs, targets, weight, flatten_mut(gradients)) * weight
     }
 }

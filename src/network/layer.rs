@@ -6,7 +6,6 @@ use rand::Rng;
 use super::fit::Fits;
 use super::parameters::Parameters;
 use super::slab::Slab;
-use crate::kernels::Kernels;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// A layer's constructor arguments: what is neither a size nor learned, as the 0.5 of `Dropout(0.5)`.
@@ -72,7 +71,7 @@ pub enum Gives {
 pub struct Context<T: Element> {
     /// The kernels of the instruction tier in force.
     #[doc(hidden)]
-    pub kernels: &'static Kernels<T>,
+    pub kernels: T::Kernels,
     seed: u64,
     first: usize,
     batch: usize,
@@ -80,7 +79,7 @@ pub struct Context<T: Element> {
 }
 
 impl<T: Element> Context<T> {
-    pub(crate) fn new(kernels: &'static Kernels<T>, seed: u64, batch: usize) -> Self {
+    pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize) -> Self {
         Context { kernels, seed, first: 0, batch, accumulate: false }
     }
 

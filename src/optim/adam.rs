@@ -1,7 +1,7 @@
 //! Adam.
 
 use super::Optimizer;
-use crate::kernels::AdamStep;
+use crate::kernels::{AdamStep, Kernels};
 use crate::tensor::Element;
 
 /// Adam: steps scaled by running means of the gradient and of its square. PyTorch's `optim.Adam`; Kingma
@@ -58,6 +58,6 @@ impl Optimizer for Adam {
             step,
         };
         let [first, second] = memories else { unreachable!("Adam remembers two numbers per parameter") };
-        (T::kernels().adam)(&step, params, gradient, first, second);
+        T::kernels().adam(&step, params, gradient, first, second);
     }
 }

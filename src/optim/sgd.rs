@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
 use super::Optimizer;
-use crate::kernels::SgdStep;
+use crate::kernels::{Kernels, SgdStep};
 use crate::tensor::Element;
 
 /// Stochastic gradient descent, with momentum and Nesterov's variant. PyTorch's `optim.SGD`.
@@ -67,6 +67,6 @@ impl Optimizer for Sgd {
             [velocity] => velocity,
             _ => &mut [],
         };
-        (T::kernels().sgd)(&step, params, gradient, velocity);
+        T::kernels().sgd(&step, params, gradient, velocity);
     }
 }

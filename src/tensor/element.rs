@@ -6,7 +6,7 @@ use core::iter::Sum;
 use num_traits::{Float, FromPrimitive, NumAssign};
 use rand::distr::uniform::SampleUniform;
 
-use crate::kernels::{Kernels, f32_kernels, f64_kernels};
+use crate::kernels::{F32Kernels, F64Kernels, Kernels};
 use crate::network::{Parameters, Scratch};
 
 mod sealed {
@@ -35,17 +35,21 @@ scalars!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, usize, bool);
 pub trait Element:
     Scalar + Float + FromPrimitive + NumAssign + Sum + SampleUniform + Parameters<Self> + Scratch
 {
+    #[doc(hidden)]
+    type Kernels: Kernels<Self>;
+
     /// The kernels of the instruction tier in force.
     #[doc(hidden)]
-    fn kernels() -> &'static Kernels<Self>;
+    fn kernels() -> Self::Kernels;
 
     /// The nearest value to an `f64`.
     fn from_f64_lossy(value: f64) -> Self;
 }
 
 impl Element for f32 {
-    fn kernels() -> &'static Kernels<f32> {
-        f32_kernels()
+    type Kernels = F32Kernels;
+    fn kernels() -> F32Kernels {
+        F32Kernels::now()
     }
     fn from_f64_lossy(value: f64) -> f32 {
         value as f32
@@ -53,8 +57,9 @@ impl Element for f32 {
 }
 
 impl Element for f64 {
-    fn kernels() -> &'static Kernels<f64> {
-        f64_kernels()
+    type Kernels = F64Kernels;
+    fn kernels() -> F64Kernels {
+        F64Kernels
     }
     fn from_f64_lossy(value: f64) -> f64 {
         value

@@ -1,7 +1,7 @@
 //! Matrix products and transposition.
 
 use super::{Element, Tensor1, Tensor2};
-use crate::kernels::{Matrix, Product, Start};
+use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory;
 use crate::threads;
 
@@ -29,7 +29,7 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
         let rows = M.div_ceil(parts).max(1);
         threads::split_mut(product.as_mut_slice(), (rows * N).max(1), &|part, c: &mut [T]| {
             let first = part * rows;
-            (kernels.product)(Product {
+            kernels.product(Product {
                 m: c.len() / N.max(1),
                 n: N,
                 k: K,

@@ -1,49 +1,48 @@
 //! AVX2 and AVX-512 give the same bits in every kernel.
 
-use super::super::{AdamStep, Kernels, Matrix, Product, SgdStep, Start, Unary};
+use super::super::{AdamStep, F32Kernels, Kernels, Matrix, Product, SgdStep, Start, Unary};
 use super::{LENGTHS, all_tiers, numbers};
 use crate::tier::Tier;
 
 /// The results of all kernels on `len` elements.
-fn everything(kernels: &Kernels<f32>, len: usize) -> Vec<f32> {
+fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     let x: Vec<f32> = numbers(3, len).iter().map(|x| 6.0 * x).collect();
     let t = numbers(4, len);
     let mut out = Vec::new();
     for f in [Unary::Relu, Unary::Tanh, Unary::Sigmoid] {
         let (mut y, mut dy) = (x.clone(), t.clone());
-        (kernels.unary)(f, &mut y);
-        (kernels.unary_grad)(f, &y, &mut dy);
+        kernels.unary(f, &mut y);
+        kernels.unary_grad(f, &y, &mut dy);
         out.extend(y);
         out.extend(dy);
     }
     let (mut y, mut dy) = (vec![0.0; len], t.clone());
-    (kernels.gelu)(&x, &mut y);
-    (kernels.gelu_grad)(&x, &mut dy);
+    kernels.gelu(&x, &mut y);
+    kernels.gelu_grad(&x, &mut dy);
     out.extend(&y);
     out.extend(dy);
-    out.extend([(kernels.sum)(&x), (kernels.dot)(&x, &t)]);
-    for losses in [kernels.bce_with_logits, kernels.mse] {
-        out.push(losses(&x, &t, 0.7, &mut y));
-        out.extend(&y);
-    }
+    out.push(kernels.bce_with_logits(&x, &t, 0.7, &mut y));
+    out.extend(&y);
+    out.push(kernels.mse(&x, &t, 0.7, &mut y));
+    out.extend(&y);
     for width in [1, 3, 10, 50] {
         let rows = len.min(37);
         let x: Vec<f32> = numbers(5, rows * width).iter().map(|x| 6.0 * x).collect();
         let labels: Vec<u32> = (0..rows).map(|r| (r % width) as u32).collect();
         let (mut y, mut dy, mut sums) = (x.clone(), numbers(6, rows * width), vec![0.0; width]);
-        (kernels.softmax)(width, &mut y);
-        (kernels.softmax_grad)(width, &y, &mut dy);
+        kernels.softmax(width, &mut y);
+        kernels.softmax_grad(width, &y, &mut dy);
         out.extend(&y);
         out.extend(dy);
-        out.push((kernels.cross_entropy)(width, &x, &labels, 0.3, &mut y));
+        out.push(kernels.cross_entropy(width, &x, &labels, 0.3, &mut y));
         out.extend(y);
-        (kernels.column_sums)(rows, width, &x, &mut sums, false);
+        kernels.column_sums(rows, width, &x, &mut sums, false);
         out.extend(sums);
     }
     let (mut p, mut m, mut v) = (x.clone(), t.clone(), t.iter().map(|x| x * x).collect::<Vec<_>>());
     let sgd = SgdStep { momentum: 0.9, nesterov: true, first: false, ..SgdStep::default() };
-    (kernels.sgd)(&sgd, &mut p, &t, &mut m);
-    (kernels.adam)(&AdamStep { step: 5, ..AdamStep::default() }, &mut p, &t, &mut m, &mut v);
+    kernels.sgd(&sgd, &mut p, &t, &mut m);
+    kernels.adam(&AdamStep { step: 5, ..AdamStep::default() }, &mut p, &t, &mut m, &mut v);
     out.extend([p, m, v].concat());
     for m in [1, 3] {
         for transposed in [false, true] {
@@ -51,7 +50,7 @@ fn everything(kernels: &Kernels<f32>, len: usize) -> Vec<f32> {
             let (a, b, mut c) = (numbers(7, m * k), numbers(8, k * n), vec![0.0; m * n]);
             let b = if transposed { Matrix::row_major(&b, k).transposed() } else { Matrix::row_major(&b, n) };
             let a = Matrix::row_major(&a, k);
-            (kernels.product)(Product {
+            kernels.product(Product {
                 m,
                 n,
                 k,
@@ -72,7 +71,7 @@ fn everything(kernels: &Kernels<f32>, len: usize) -> Vec<f32> {
 #[test]
 fn fma_tiers_agree_in_bits() {
     for &len in LENGTHS {
-        let mut tiers = all_tiers().filter(|kernels| kernels.tier != Tier::Portable);
+        let mut tiers = all_tiers().filter(|kernels| kernels.tier() != Tier::Portable);
         let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else { return };
         for (i, (a, b)) in everything(avx2, len).into_iter().zip(everything(avx512, len)).enumerate() {
             assert_eq!(a.to_bits(), b.to_bits(), "length {len}, result {i}: {a} and {b}");

@@ -1,6 +1,6 @@
 //! The `f64` kernels, which are the reference for the others: against definitions and finite differences.
 
-use super::super::{Matrix, Product, Start, Unary, f64_kernels};
+use super::super::{F64Kernels, Kernels, Matrix, Product, Start, Unary};
 use super::{numbers, widen};
 
 fn doubles(seed: u32, len: usize) -> Vec<f64> {
@@ -23,7 +23,7 @@ fn products_small_and_large() {
             let b_matrix =
                 if transposed { Matrix::row_major(&b, k).transposed() } else { Matrix::row_major(&b, n) };
             let mut c = vec![0.0; m * n];
-            (f64_kernels().product)(Product {
+            F64Kernels.product(Product {
                 m,
                 n,
                 k,
@@ -48,41 +48,41 @@ fn products_small_and_large() {
 
 #[test]
 fn elementwise_gradients_are_slopes() {
-    let kernels = f64_kernels();
+    let kernels = F64Kernels;
     for x in [-3.0, -0.7, -0.1, 0.2, 1.5, 4.0] {
         for f in [Unary::Relu, Unary::Tanh, Unary::Sigmoid] {
             let value = |x: f64| {
                 let mut y = [x];
-                (kernels.unary)(f, &mut y);
+                kernels.unary(f, &mut y);
                 y[0]
             };
             let mut dy = [2.0];
-            (kernels.unary_grad)(f, &[value(x)], &mut dy);
+            kernels.unary_grad(f, &[value(x)], &mut dy);
             assert!((dy[0] - 2.0 * slope(value, x)).abs() < 1e-8, "{f:?} at {x}");
         }
         let value = |x: f64| {
             let mut y = [0.0];
-            (kernels.gelu)(&[x], &mut y);
+            kernels.gelu(&[x], &mut y);
             y[0]
         };
         let mut dy = [2.0];
-        (kernels.gelu_grad)(&[x], &mut dy);
+        kernels.gelu_grad(&[x], &mut dy);
         assert!((dy[0] - 2.0 * slope(value, x)).abs() < 1e-8, "gelu at {x}");
     }
     let mut y = [0.0];
-    (kernels.gelu)(&[1.0], &mut y);
+    kernels.gelu(&[1.0], &mut y);
     assert!((y[0] - 0.841_344_746_068_542_9).abs() < 1e-15);
 }
 
 #[test]
 fn loss_gradients_are_slopes() {
-    let kernels = f64_kernels();
+    let kernels = F64Kernels;
     let (x, t, labels) = (doubles(4, 12), doubles(5, 12), [2, 0, 1, 2]);
     type Loss<'a> = &'a dyn Fn(&[f64], &mut [f64]) -> f64;
     let losses: [Loss<'_>; 3] = [
-        &|x, grad| (kernels.cross_entropy)(3, x, &labels, 1.0, grad),
-        &|x, grad| (kernels.bce_with_logits)(x, &t, 1.0, grad),
-        &|x, grad| (kernels.mse)(x, &t, 1.0, grad),
+        &|x, grad| kernels.cross_entropy(3, x, &labels, 1.0, grad),
+        &|x, grad| kernels.bce_with_logits(x, &t, 1.0, grad),
+        &|x, grad| kernels.mse(x, &t, 1.0, grad),
     ];
     for loss in losses {
         let mut grad = vec![0.0; 12];
@@ -97,28 +97,28 @@ fn loss_gradients_are_slopes() {
         }
     }
     let mut grad = [0.0; 3];
-    let loss = (kernels.cross_entropy)(3, &[1.0; 3], &[1], 1.0, &mut grad);
+    let loss = kernels.cross_entropy(3, &[1.0; 3], &[1], 1.0, &mut grad);
     assert!((loss - 3.0_f64.ln()).abs() < 1e-15);
 }
 
 #[test]
 fn softmax_gradient_is_a_slope() {
-    let kernels = f64_kernels();
+    let kernels = F64Kernels;
     let (x, weights) = (doubles(6, 5), doubles(7, 5));
     let value = |x: &[f64]| {
         let mut y = x.to_vec();
-        (kernels.softmax)(5, &mut y);
+        kernels.softmax(5, &mut y);
         y
     };
     let mut dx = weights.clone();
-    (kernels.softmax_grad)(5, &value(&x), &mut dx);
+    kernels.softmax_grad(5, &value(&x), &mut dx);
     for i in 0..5 {
         let along = |xi: f64| {
             let mut x = x.clone();
             x[i] = xi;
-            (kernels.dot)(&value(&x), &weights)
+            value(&x).iter().zip(&weights).map(|(y, w)| y * w).sum()
         };
         assert!((dx[i] - slope(along, x[i])).abs() < 1e-8);
     }
-    assert!(((kernels.sum)(&value(&x)) - 1.0).abs() < 1e-15);
+    assert!((value(&x).iter().sum::<f64>() - 1.0).abs() < 1e-15);
 }

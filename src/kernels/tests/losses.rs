@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::f64_kernels;
+use super::super::{F64Kernels, Kernels};
 use super::{CASES, Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
 /// Rows and widths: narrow ones, wide ones, and rows beyond a block of 16.
@@ -22,11 +22,11 @@ proptest! {
     fn column_sums((rows, cols) in shape(), accumulate: bool, seed: u32) {
         let (x, before) = (logits(seed, rows * cols), Guarded::new(&numbers(!seed, cols)));
         let mut want = widen(&before);
-        (f64_kernels().column_sums)(rows, cols, &widen(&x), &mut want, accumulate);
+        F64Kernels.column_sums(rows, cols, &widen(&x), &mut want, accumulate);
         for kernels in all_tiers() {
             let mut sums = if accumulate { before.clone() } else { Guarded::empty(cols) };
-            (kernels.column_sums)(rows, cols, &x, &mut sums, accumulate);
-            assert_close(kernels.tier, &sums, &want, 1e-5);
+            kernels.column_sums(rows, cols, &x, &mut sums, accumulate);
+            assert_close(kernels.tier(), &sums, &want, 1e-5);
         }
     }
 
@@ -34,14 +34,14 @@ proptest! {
     fn softmax_and_its_gradient((rows, width) in shape(), seed: u32) {
         let (x, dy) = (logits(seed, rows * width), Guarded::new(&numbers(!seed, rows * width)));
         let (mut want, mut want_dx) = (widen(&x), widen(&dy));
-        (f64_kernels().softmax)(width, &mut want);
-        (f64_kernels().softmax_grad)(width, &want, &mut want_dx);
+        F64Kernels.softmax(width, &mut want);
+        F64Kernels.softmax_grad(width, &want, &mut want_dx);
         for kernels in all_tiers() {
             let (mut y, mut dx) = (x.clone(), dy.clone());
-            (kernels.softmax)(width, &mut y);
-            assert_close(kernels.tier, &y, &want, 1e-6);
-            (kernels.softmax_grad)(width, &y, &mut dx);
-            assert_close(kernels.tier, &dx, &want_dx, 2e-6);
+            kernels.softmax(width, &mut y);
+            assert_close(kernels.tier(), &y, &want, 1e-6);
+            kernels.softmax_grad(width, &y, &mut dx);
+            assert_close(kernels.tier(), &dx, &want_dx, 2e-6);
         }
     }
 
@@ -51,12 +51,12 @@ proptest! {
         x.iter_mut().for_each(|x| *x += shift);
         let labels: Vec<u32> = (0..rows).map(|r| (r * 7 + seed as usize % 5) as u32 % classes as u32).collect();
         let mut want = vec![0.0; x.len()];
-        let loss = (f64_kernels().cross_entropy)(classes, &widen(&x), &labels, 0.25, &mut want);
+        let loss = F64Kernels.cross_entropy(classes, &widen(&x), &labels, 0.25, &mut want);
         for kernels in all_tiers() {
             let mut grad = Guarded::empty(x.len());
-            let got = (kernels.cross_entropy)(classes, &x, &labels, 0.25, &mut grad);
-            assert_close(kernels.tier, &grad, &want, 1e-6);
-            assert_close(kernels.tier, &[got], &[loss], 3e-6);
+            let got = kernels.cross_entropy(classes, &x, &labels, 0.25, &mut grad);
+            assert_close(kernels.tier(), &grad, &want, 1e-6);
+            assert_close(kernels.tier(), &[got], &[loss], 3e-6);
         }
     }
 }
@@ -67,17 +67,17 @@ fn elementwise_losses() {
         let (x, t) = (logits(len as u32, len), Guarded::new(&numbers(9, len)));
         let (mut bce, mut mse) = (vec![0.0; len], vec![0.0; len]);
         let want = [
-            (f64_kernels().bce_with_logits)(&widen(&x), &widen(&t), 0.5, &mut bce),
-            (f64_kernels().mse)(&widen(&x), &widen(&t), 0.5, &mut mse),
+            F64Kernels.bce_with_logits(&widen(&x), &widen(&t), 0.5, &mut bce),
+            F64Kernels.mse(&widen(&x), &widen(&t), 0.5, &mut mse),
         ];
         for kernels in all_tiers() {
             let mut grad = Guarded::empty(len);
-            let loss = (kernels.bce_with_logits)(&x, &t, 0.5, &mut grad);
-            assert_close(kernels.tier, &grad, &bce, 1e-6);
-            assert_close(kernels.tier, &[loss], &want[..1], 1e-6);
-            let loss = (kernels.mse)(&x, &t, 0.5, &mut grad);
-            assert_close(kernels.tier, &grad, &mse, 1e-6);
-            assert_close(kernels.tier, &[loss], &want[1..], 1e-6);
+            let loss = kernels.bce_with_logits(&x, &t, 0.5, &mut grad);
+            assert_close(kernels.tier(), &grad, &bce, 1e-6);
+            assert_close(kernels.tier(), &[loss], &want[..1], 1e-6);
+            let loss = kernels.mse(&x, &t, 0.5, &mut grad);
+            assert_close(kernels.tier(), &grad, &mse, 1e-6);
+            assert_close(kernels.tier(), &[loss], &want[1..], 1e-6);
         }
     }
 }
@@ -90,18 +90,18 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
                 let mut x = vec![0.5; 2 * classes];
                 x[bad] = f32::NAN;
                 let mut grad = vec![0.0; 2 * classes];
-                assert!((kernels.cross_entropy)(classes, &x, &[0, 1], 1.0, &mut grad).is_nan());
+                assert!(kernels.cross_entropy(classes, &x, &[0, 1], 1.0, &mut grad).is_nan());
                 assert!(grad[..classes].iter().all(|x| x.is_nan()));
                 assert!(grad[classes..].iter().all(|x| x.is_finite()));
-                (kernels.softmax)(classes, &mut x);
+                kernels.softmax(classes, &mut x);
                 assert!(x[..classes].iter().all(|x| x.is_nan()));
                 assert!(x[classes..].iter().all(|x| x.is_finite()));
             }
         }
         let mut grad = [0.0; 2];
-        assert!((kernels.bce_with_logits)(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad).is_nan());
+        assert!(kernels.bce_with_logits(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad).is_nan());
         assert!(grad[0].is_nan() && grad[1] == -0.5);
-        assert!((kernels.mse)(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad).is_nan());
+        assert!(kernels.mse(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad).is_nan());
     }
 }
 
@@ -109,11 +109,11 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
 fn extreme_logits_stay_finite() {
     for kernels in all_tiers() {
         let mut grad = [0.0; 4];
-        let loss = (kernels.cross_entropy)(2, &[1e30, -1e30, -3e38, 0.0], &[0, 1], 1.0, &mut grad);
-        assert_eq!((loss, grad), (0.0, [0.0; 4]), "{}", kernels.tier);
+        let loss = kernels.cross_entropy(2, &[1e30, -1e30, -3e38, 0.0], &[0, 1], 1.0, &mut grad);
+        assert_eq!((loss, grad), (0.0, [0.0; 4]), "{}", kernels.tier());
         let loss =
-            (kernels.bce_with_logits)(&[1e30, -1e30, 200.0, -200.0], &[1.0, 0.0, 1.0, 0.0], 1.0, &mut grad);
-        assert_eq!((loss, grad), (0.0, [0.0; 4]), "{}", kernels.tier);
+            kernels.bce_with_logits(&[1e30, -1e30, 200.0, -200.0], &[1.0, 0.0, 1.0, 0.0], 1.0, &mut grad);
+        assert_eq!((loss, grad), (0.0, [0.0; 4]), "{}", kernels.tier());
     }
 }
 
@@ -121,19 +121,19 @@ fn extreme_logits_stay_finite() {
 #[should_panic(expected = "label 3 of 3 classes")]
 fn a_label_beyond_the_classes_is_refused() {
     let kernels = all_tiers().last().unwrap();
-    (kernels.cross_entropy)(3, &[0.0; 6], &[2, 3], 1.0, &mut [0.0; 6]);
+    kernels.cross_entropy(3, &[0.0; 6], &[2, 3], 1.0, &mut [0.0; 6]);
 }
 
 #[test]
 #[should_panic(expected = "7 elements are not whole rows of 3")]
 fn ragged_rows_are_refused() {
     let kernels = all_tiers().last().unwrap();
-    (kernels.softmax)(3, &mut [0.0; 7]);
+    kernels.softmax(3, &mut [0.0; 7]);
 }
 
 #[test]
 #[should_panic(expected = "slices of different lengths")]
 fn different_lengths_are_refused() {
     let kernels = all_tiers().last().unwrap();
-    (kernels.add)(&mut [0.0; 7], &[0.0; 8]);
+    kernels.gelu(&[0.0; 8], &mut [0.0; 7]);
 }

@@ -12,7 +12,7 @@ mod updates;
 
 use std::ops::{Deref, DerefMut};
 
-use super::{Kernels, array_table, f32_kernels_of};
+use super::{F32Kernels, Kernels, Level};
 use crate::tier::{self, Tier};
 
 /// How many cases a property is tried on.
@@ -72,10 +72,10 @@ pub(super) fn is_guard(x: f32) -> bool {
     x.to_bits() == GUARD
 }
 
-/// The tables of all tiers that this processor has, and the arrays that stand for the portable one elsewhere.
-pub(super) fn all_tiers() -> impl Iterator<Item = &'static Kernels<f32>> {
-    let tiers = tier::supported_tiers().iter().map(|&tier| f32_kernels_of(tier).unwrap());
-    std::iter::once(array_table()).chain(tiers)
+/// The kernels of all tiers that this processor has, and the arrays that stand for the portable one elsewhere.
+pub(super) fn all_tiers() -> impl Iterator<Item = F32Kernels> {
+    let tiers = tier::supported_tiers().iter().map(|&tier| F32Kernels::of(tier).unwrap());
+    std::iter::once(F32Kernels(Level::Arrays)).chain(tiers)
 }
 
 /// Numbers from -1 to 1 that depend on the seed alone, a few of them 0.
@@ -108,12 +108,12 @@ pub(super) fn assert_close(tier: Tier, got: &[f32], want: &[f64], tolerance: f64
 }
 
 #[test]
-fn a_table_names_its_tier() {
+fn kernels_name_their_tier() {
     for &tier in tier::supported_tiers() {
-        assert_eq!(f32_kernels_of(tier).unwrap().tier, tier);
+        assert_eq!(F32Kernels::of(tier).unwrap().tier(), tier);
     }
     for tier in [Tier::Portable, Tier::Avx2, Tier::Avx512] {
-        assert_eq!(f32_kernels_of(tier).is_ok(), tier::supported_tiers().contains(&tier));
+        assert_eq!(F32Kernels::of(tier).is_ok(), tier::supported_tiers().contains(&tier));
     }
 }
 
@@ -123,8 +123,8 @@ fn a_forced_tier_is_honoured() {
     for &tier in tier::supported_tiers() {
         tier::force_tier(tier).unwrap();
         assert_eq!(tier::tier(), tier);
-        assert_eq!(super::f32_kernels().tier, tier);
+        assert_eq!(F32Kernels::now().tier(), tier);
     }
     tier::unforce_tier();
-    assert_eq!(super::f32_kernels().tier, tier::tier());
+    assert_eq!(F32Kernels::now().tier(), tier::tier());
 }

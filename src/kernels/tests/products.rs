@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{Matrix, Product, Start};
+use super::super::{F32Kernels, Kernels, Level, Matrix, Product, Start};
 use super::{CASES, GUARD, Guarded, all_tiers, bits, is_guard, numbers};
 use crate::tier::Tier;
 
@@ -110,9 +110,9 @@ impl Case {
         [Start::Zero, Start::Bias(bias), Start::Accumulate][usize::from(self.start)]
     }
 
-    fn run(&self, kernel: fn(Product<'_, f32>)) -> Laid {
+    fn run(&self, kernels: F32Kernels) -> Laid {
         let (a, b, bias, mut c) = (self.a(), self.b(), self.bias(), self.c());
-        kernel(Product {
+        kernels.product(Product {
             m: self.m,
             n: self.n,
             k: self.k,
@@ -179,9 +179,8 @@ proptest! {
     #[test]
     fn products_are_right_in_every_tier(case in case()) {
         let want = reference(&case);
-        let foreign = (super::super::array_table().tier, super::super::foreign_product as fn(Product<'_, f32>));
-        for (tier, product) in all_tiers().map(|kernels| (kernels.tier, kernels.product)).chain([foreign]) {
-            let c = case.run(product);
+        for kernels in all_tiers().chain([F32Kernels(Level::Foreign)]) {
+            let (tier, c) = (kernels.tier(), case.run(kernels));
             for (index, &(want, size)) in want.iter().enumerate() {
                 let got = f64::from(c.at(index / case.n, index % case.n));
                 let bound = (case.k + 2) as f64 * f64::from(f32::EPSILON) * size;
@@ -198,10 +197,10 @@ proptest! {
     fn elements_are_single_chains(case in case()) {
         prop_assume!(case.m > 1);
         for kernels in all_tiers() {
-            let step = if kernels.tier == Tier::Portable { |a, b, c| a * b + c } else { f32::mul_add };
-            let c = case.run(kernels.product);
+            let step = if kernels.tier() == Tier::Portable { |a, b, c| a * b + c } else { f32::mul_add };
+            let c = case.run(kernels);
             for (i, j) in case.samples() {
-                prop_assert_eq!(c.at(i, j).to_bits(), case.chain(i, j, step).to_bits(), "{} {} {}", kernels.tier, i, j);
+                prop_assert_eq!(c.at(i, j).to_bits(), case.chain(i, j, step).to_bits(), "{} {} {}", kernels.tier(), i, j);
             }
         }
     }
@@ -211,8 +210,8 @@ proptest! {
     fn single_rows_agree_in_bits(mut case in case()) {
         case.m = 1;
         let results: Vec<_> = all_tiers()
-            .filter(|kernels| kernels.tier != Tier::Portable)
-            .map(|kernels| bits(&case.run(kernels.product).data))
+            .filter(|kernels| kernels.tier() != Tier::Portable)
+            .map(|kernels| bits(&case.run(kernels).data))
             .collect();
         prop_assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
     }
@@ -227,7 +226,7 @@ proptest! {
         let (a, b) = (numbers(seed, m * k), numbers(!seed, k * n));
         for kernels in all_tiers() {
             let product = |rows: std::ops::Range<usize>, ks: std::ops::Range<usize>, start, c: &mut [f32]| {
-                (kernels.product)(Product {
+                kernels.product(Product {
                     m: rows.len(),
                     n,
                     k: ks.len(),
@@ -258,7 +257,7 @@ fn nan_reaches_the_result_and_passes_relu() {
         for m in [1, 2] {
             let a = vec![f32::NAN; m];
             let mut c = vec![0.0; m * 20];
-            (kernels.product)(Product {
+            kernels.product(Product {
                 m,
                 n: 20,
                 k: 1,
@@ -270,7 +269,7 @@ fn nan_reaches_the_result_and_passes_relu() {
                 relu: true,
                 whole: m,
             });
-            assert!(c.iter().all(|x| x.is_nan()), "{}", kernels.tier);
+            assert!(c.iter().all(|x| x.is_nan()), "{}", kernels.tier());
         }
     }
 }
@@ -292,7 +291,7 @@ fn spoilt(spoil: impl Fn(&mut Product<'_, f32>)) {
             whole: 2,
         };
         spoil(&mut product);
-        (kernels.product)(product);
+        kernels.product(product);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Optimizer steps.
 
-use super::super::{AdamStep, SgdStep, f64_kernels};
+use super::super::{AdamStep, F64Kernels, Kernels, SgdStep};
 use super::{Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
 #[test]
@@ -20,16 +20,16 @@ fn sgd_matches_the_reference() {
             let (mut want, mut want_v) = (widen(&p), vec![0.0; velocity.len()]);
             for round in 0..3 {
                 let step = SgdStep { first: round == 0, ..step };
-                (f64_kernels().sgd)(&step, &mut want, &widen(&g), &mut want_v);
+                F64Kernels.sgd(&step, &mut want, &widen(&g), &mut want_v);
             }
             for kernels in all_tiers() {
                 let (mut p, mut v) = (p.clone(), velocity.clone());
                 for round in 0..3 {
                     let step = SgdStep { first: round == 0, ..step };
-                    (kernels.sgd)(&step, &mut p, &g, &mut v);
+                    kernels.sgd(&step, &mut p, &g, &mut v);
                 }
-                assert_close(kernels.tier, &p, &want, 1e-6);
-                assert_close(kernels.tier, &v, &want_v, 1e-6);
+                assert_close(kernels.tier(), &p, &want, 1e-6);
+                assert_close(kernels.tier(), &v, &want_v, 1e-6);
             }
         }
     }
@@ -43,17 +43,17 @@ fn adam_matches_the_reference() {
             let (mut want, mut want_m, mut want_v) = (widen(&p), vec![0.0; len], vec![0.0; len]);
             let at = |step| AdamStep { weight_decay, step, ..AdamStep::default() };
             for step in 1..=3 {
-                (f64_kernels().adam)(&at(step), &mut want, &widen(&g), &mut want_m, &mut want_v);
+                F64Kernels.adam(&at(step), &mut want, &widen(&g), &mut want_m, &mut want_v);
             }
             for kernels in all_tiers() {
                 let zeros = Guarded::new(&vec![0.0; len]);
                 let (mut p, mut m, mut v) = (p.clone(), zeros.clone(), zeros);
                 for step in 1..=3 {
-                    (kernels.adam)(&at(step), &mut p, &g, &mut m, &mut v);
+                    kernels.adam(&at(step), &mut p, &g, &mut m, &mut v);
                 }
-                assert_close(kernels.tier, &p, &want, 1e-6);
-                assert_close(kernels.tier, &m, &want_m, 1e-6);
-                assert_close(kernels.tier, &v, &want_v, 1e-6);
+                assert_close(kernels.tier(), &p, &want, 1e-6);
+                assert_close(kernels.tier(), &m, &want_m, 1e-6);
+                assert_close(kernels.tier(), &v, &want_v, 1e-6);
             }
         }
     }
@@ -62,18 +62,18 @@ fn adam_matches_the_reference() {
 /// The rules by hand: p = 1, g = 0.5, two steps.
 #[test]
 fn rules_are_pytorchs() {
-    let kernels = f64_kernels();
+    let kernels = F64Kernels;
     let sgd = SgdStep { lr: 0.1, momentum: 0.9, dampening: 0.5, nesterov: true, ..SgdStep::default() };
     let (mut p, mut v) = ([1.0], [f64::NAN]);
-    (kernels.sgd)(&sgd, &mut p, &[0.5], &mut v);
+    kernels.sgd(&sgd, &mut p, &[0.5], &mut v);
     // v = 0.5, g = 0.5 + 0.9 * 0.5
     assert!((p[0] - (1.0 - 0.1 * 0.95)).abs() < 1e-15 && v[0] == 0.5);
-    (kernels.sgd)(&SgdStep { first: false, ..sgd }, &mut p, &[0.5], &mut v);
+    kernels.sgd(&SgdStep { first: false, ..sgd }, &mut p, &[0.5], &mut v);
     // v = 0.9 * 0.5 + 0.5 * 0.5, g = 0.5 + 0.9 * 0.7
     assert!((v[0] - 0.7).abs() < 1e-15 && (p[0] - (0.905 - 0.1 * 1.13)).abs() < 1e-15);
 
     let (mut p, mut m, mut v) = ([1.0], [0.0], [0.0]);
-    (kernels.adam)(&AdamStep::default(), &mut p, &[0.5], &mut m, &mut v);
+    kernels.adam(&AdamStep::default(), &mut p, &[0.5], &mut m, &mut v);
     // The corrected moments are g and g^2, so the step is lr * g / (|g| + epsilon).
     assert!((p[0] - (1.0 - 1e-3 * 0.5 / (0.5 + 1e-8))).abs() < 1e-15);
     assert!((m[0] - 0.05).abs() < 1e-15 && (v[0] - 0.00025).abs() < 1e-15);
@@ -83,7 +83,7 @@ fn rules_are_pytorchs() {
 #[should_panic(expected = "a velocity per parameter, or none without momentum")]
 fn momentum_without_velocity_is_refused() {
     let kernels = all_tiers().last().unwrap();
-    (kernels.sgd)(&SgdStep { momentum: 0.9, ..SgdStep::default() }, &mut [1.0], &[1.0], &mut []);
+    kernels.sgd(&SgdStep { momentum: 0.9, ..SgdStep::default() }, &mut [1.0], &[1.0], &mut []);
 }
 
 #[test]
@@ -91,5 +91,5 @@ fn momentum_without_velocity_is_refused() {
 fn adam_step_zero_is_refused() {
     let kernels = all_tiers().last().unwrap();
     let step = AdamStep { step: 0, ..AdamStep::default() };
-    (kernels.adam)(&step, &mut [1.0], &[1.0], &mut [1.0], &mut [1.0]);
+    kernels.adam(&step, &mut [1.0], &[1.0], &mut [1.0], &mut [1.0]);
 }
