@@ -16,6 +16,8 @@ pub struct Network {
     pub attrs: Vec<Attribute>,
     /// `Clone` was derived. The expansion derives it with `Copy`, so that cloning a box does not pass the stack.
     pub clone: bool,
+    /// `Debug` was derived. It is written by the expansion, which leaves the padding away.
+    pub debug: bool,
     pub vis: Visibility,
     pub name: Ident,
     pub input: parse::Sizes,
@@ -52,7 +54,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     let Definition { mut attrs, vis, name, input, output, element, layers, errors: _ } = definition;
     check_shape(&input, errors);
     check_shape(&output, errors);
-    let clone = take_derives(&mut attrs, errors);
+    let (clone, debug) = take_derives(&mut attrs, errors);
     let mut names = HashMap::new();
     let mut checked: Vec<Layer> = layers
         .into_iter()
@@ -62,7 +64,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     if checked.is_empty() {
         checked.push(Layer::unknown());
     }
-    Network { attrs, clone, vis, name, input, output, element, layers: checked }
+    Network { attrs, clone, debug, vis, name, input, output, element, layers: checked }
 }
 
 fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
@@ -84,9 +86,10 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
     }
 }
 
-/// Takes `Clone` and `Copy` out of the derived traits; reports those that a network can't have.
-fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> bool {
-    let mut clone = false;
+/// Takes `Clone`, `Copy` and `Debug` out of the derived traits, and says whether a network is to be cloned and to be
+/// printed; reports those that a network can't have.
+fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, bool) {
+    let (mut clone, mut debug) = (false, false);
     for attr in attrs.iter_mut() {
         if attr.path().is_ident("repr") {
             errors.push(Error::new(
@@ -102,6 +105,7 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> bool {
         for path in parsed.into_iter().flatten() {
             match path.segments.last().map(|segment| segment.ident.to_string()).as_deref() {
                 Some("Clone" | "Copy") => clone = true,
+                Some("Debug") => debug = true,
                 Some("Default") => errors.push(Error::new(
                     path.span(),
                     "a network can't be made by `Default`, on the stack: remove it and use `init` or `zeros`",
@@ -112,7 +116,7 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> bool {
         *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
     }
     attrs.retain(|attr| !attr.path().is_ident("repr"));
-    clone
+    (clone, debug)
 }
 
 fn check_layer(

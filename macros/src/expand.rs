@@ -180,9 +180,16 @@ impl<'a> Step<'a> {
     }
 }
 
+/// The type that carries the types of the fields. It is private, so that a public network may have layers that are
+/// less visible than itself.
+fn fields_of(network: &Network) -> Ident {
+    format_ident!("__{}Fields", network.name, span = Span::mixed_site())
+}
+
 /// The struct that the user sees.
 fn structure(network: &Network) -> TokenStream {
-    let Network { attrs, vis, name, input, output, element, layers, clone, .. } = network;
+    let Network { attrs, vis, name, input, output, element, layers, clone, debug } = network;
+    let fields_of = fields_of(network);
     let mut doc = format!(
         "\n\n# Layers\nFrom `{}` to `{}`, numbers of `{element}`. `{name}::summary()` prints the table with the shapes \
          between the layers, parameters, multiply-adds and bytes.\n\n| | field | layer |\n|---|---|---|\n",
@@ -202,26 +209,44 @@ fn structure(network: &Network) -> TokenStream {
         });
         let span = ours(field.span());
         let gap = gap(network, index).map(
-            |(position, gap)| quote!(#gap: <#name as ::shapewright::emitted::Field<#position>>::Params,),
+            |(position, gap)| quote!(#gap: <#fields_of as ::shapewright::emitted::Field<#position>>::Params,),
         );
         Some(quote_spanned! {span=>
             #gap
             #(#attrs)*
             #doc
-            pub #field: <#name as ::shapewright::emitted::Field<#index>>::Params
+            pub #field: <#fields_of as ::shapewright::emitted::Field<#index>>::Params
         })
     });
     // Both derived, without generics: then cloning a `Box` copies from heap to heap and does not pass the stack.
     let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
+    let debug = debug.then(|| {
+        let (title, shown) = (name.to_string(), layers.iter().filter_map(|layer| layer.field.as_ref()));
+        let (shown, names): (Vec<_>, Vec<_>) = shown.map(|field| (field, field.to_string())).unzip();
+        quote! {
+            impl ::core::fmt::Debug for #name {
+                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                    f.debug_struct(#title)#(.field(#names, &self.#shown))*.finish()
+                }
+            }
+        }
+    });
     quote! {
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        struct #fields_of;
+
+        #[allow(private_interfaces)]
         #(#attrs)*
         #[doc = #doc]
         #clone
         #[repr(C, align(64))]
         #vis struct #name {
             #(#fields,)*
-            _padding: <#name as ::shapewright::emitted::Field<#PADDING>>::Params,
+            _padding: <#fields_of as ::shapewright::emitted::Field<#PADDING>>::Params,
         }
+
+        #debug
     }
 }
 
@@ -269,6 +294,7 @@ fn shape(sizes: &Sizes) -> TokenStream {
 
 /// The fields' types and the struct as one block of numbers.
 fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
+    let fields_of = fields_of(network);
     let Network { name, element, .. } = network;
     let with_field: Vec<&Step> = steps.iter().filter(|step| step.layer.field.is_some()).collect();
     let types: Vec<_> = with_field.iter().map(|step| step.params_type()).collect();
@@ -281,7 +307,7 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
             let gap = format_ident!("__GAP{}", step.index);
             gaps.extend(quote! {
                 const #gap: usize = __sw::gap::<#params, #element>(#len);
-                impl __sw::Field<#position> for #name {
+                impl __sw::Field<#position> for #fields_of {
                     type Params = [#element; #gap];
                 }
             });
@@ -290,7 +316,7 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
         len.extend(quote!(+ <#params as __sw::Parameters<#element>>::LEN));
     }
     quote! {
-        #(impl __sw::Field<#indices> for #name {
+        #(impl __sw::Field<#indices> for #fields_of {
             type Params = #types;
         })*
 
@@ -298,7 +324,7 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
         const __LEN: usize = #len;
         /// How many numbers fill the last 64 bytes.
         const __PADDING: usize = __sw::padding::<#element>(__LEN);
-        impl __sw::Field<#PADDING> for #name {
+        impl __sw::Field<#PADDING> for #fields_of {
             type Params = [#element; __PADDING];
         }
 

@@ -84,6 +84,13 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Ok(tensor)
     }
 
+    /// A copy on the heap, made without touching the stack.
+    pub fn to_boxed(&self) -> Box<Self> {
+        let mut tensor = Self::zeros_boxed();
+        tensor.as_mut_slice().copy_from_slice(self.as_slice());
+        tensor
+    }
+
     /// The slice itself, seen as a tensor.
     ///
     /// # Errors
