@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand::distr::StandardUniform;
 use shapewright::prelude::*;
+use shapewright::tier::Tier;
 
 /// How long one figure is measured, in samples of [`SAMPLE`].
 const SAMPLES: usize = 101;
@@ -152,6 +153,46 @@ impl Bench {
             black_box(&c);
         });
         self.print("gemm", "gemm512_gflops", 2.0 * 512f64.powi(3) / ns);
+        if let Some(gflops) = peak_gflops() {
+            self.print("gemm", "core_peak_gflops", gflops);
+        }
+    }
+}
+
+/// What one core can do at most in the tier in force: fused multiply-adds on registers alone, as many side by side
+/// as their latency takes.
+fn peak_gflops() -> Option<f64> {
+    const STEPS: usize = 1000;
+    const CHAINS: usize = 12;
+
+    macro_rules! chains {
+        ($name:ident, $features:literal, $splat:ident, $fma:ident, $lanes:literal) => {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = $features)]
+            fn $name() -> f64 {
+                use std::arch::x86_64::{$fma, $splat};
+                let mut sums = [$splat(black_box(1.0)); CHAINS];
+                let (factor, term) = ($splat(black_box(0.5)), $splat(black_box(1.0)));
+                for _ in 0..STEPS {
+                    for sum in &mut sums {
+                        *sum = $fma(*sum, factor, term);
+                    }
+                }
+                black_box(sums);
+                (2 * STEPS * CHAINS * $lanes) as f64
+            }
+        };
+    }
+    chains!(avx512, "avx512f", _mm512_set1_ps, _mm512_fmadd_ps, 16);
+    chains!(avx2, "avx2,fma", _mm256_set1_ps, _mm256_fmadd_ps, 8);
+
+    match shapewright::tier::tier() {
+        // SAFETY (both): a tier is in force only on a processor that has it.
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx512 => Some(unsafe { avx512() } / median_ns(|| _ = black_box(unsafe { avx512() }))),
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx2 => Some(unsafe { avx2() } / median_ns(|| _ = black_box(unsafe { avx2() }))),
+        _ => None,
     }
 }
 
