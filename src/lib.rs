@@ -43,6 +43,7 @@
 //!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
+//! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
@@ -66,6 +67,7 @@ mod kernels;
 mod layers;
 mod loss;
 mod memory;
+pub mod metrics;
 mod network;
 mod optim;
 mod tensor;
@@ -155,6 +157,7 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
+    pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::{
         Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
         Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
