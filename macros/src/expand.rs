@@ -504,6 +504,7 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
             type Ends = <__sw::EndsIn<{ __PLAN.gives as usize }> as __sw::End>::Ends;
             const NAME: &'static str = #title;
             const LAYERS: &'static [__sw::LayerSummary] = &[#(#layers),*];
+            const OUTPUTS: &'static [__sw::OutputsAt] = &__PLAN.outputs();
         }
     }
 }

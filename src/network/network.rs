@@ -5,6 +5,7 @@ use rand::Rng;
 use super::inference::{self, In, InputOf, Out, OutputOf};
 use super::layer::{Compute, Layer};
 use super::parameters::Parameters;
+use super::plan::OutputsAt;
 use super::summary::{LayerSummary, Summary};
 use super::workspace::{Pass, Workspace};
 use crate::memory;
@@ -66,6 +67,9 @@ pub trait Network:
     /// The layers, in order.
     #[doc(hidden)]
     const LAYERS: &'static [LayerSummary];
+    /// Where each layer's outputs lie after forward for training.
+    #[doc(hidden)]
+    const OUTPUTS: &'static [OutputsAt];
 
     /// A network with fresh parameters, as PyTorch initializes each layer, on the heap. The same generator
     /// in the same state gives the same parameters on every machine.
