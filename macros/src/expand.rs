@@ -456,7 +456,7 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
                 dx: ::core::option::Option<#x_mut>,
                 cx: &__sw::Context<#element>,
             ) {
-                let mut run = __sw::Backward::new(&__PLAN, x, y, cache, dy, dx);
+                let mut run = __sw::Backward::new(&__PLAN, x, y, cache, dy, dx, cx);
                 #(#backward)*
                 let _ = (params, cx, &mut run);
             }
@@ -471,7 +471,7 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
                 gradient: &mut Self,
                 cx: &__sw::Context<#element>,
             ) {
-                let mut run = __sw::Gradients::new(&__PLAN, x, y, cache, dy);
+                let mut run = __sw::Gradients::new(&__PLAN, x, y, cache, dy, cx);
                 #(#gradients)*
                 let _ = (params, cx, gradient, &mut run);
             }
@@ -486,11 +486,15 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
     let layers = steps.iter().map(|step| {
         let Step { called, shape_in, shape_out, dims_out, .. } = step;
         let (text, params) = (&step.layer.text, step.params_type());
+        // A layer without a field has no parameters: they would begin where those of the next layer do.
+        let next = steps[step.index..].iter().find_map(|step| step.layer.field.as_ref());
+        let at = next.map_or_else(|| quote!(_padding), |field| quote!(#field));
         quote! {
             __sw::LayerSummary {
                 layer: #text,
                 output: #dims_out,
                 params: <#params as __sw::Parameters<#element>>::COUNT,
+                params_at: ::core::mem::offset_of!(#name, #at) / ::core::mem::size_of::<#element>(),
                 macs: <#called as __sw::Compute<#shape_in, #shape_out, #element>>::MULTIPLY_ADDS,
             }
         }
