@@ -61,7 +61,6 @@
 
 extern crate self as shapewright;
 
-#[allow(dead_code)]
 mod kernels;
 mod layers;
 mod loss;
@@ -158,6 +157,6 @@ pub mod prelude {
     pub use crate::{
         Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
         Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
-        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network, rand,
+        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network,
     };
 }

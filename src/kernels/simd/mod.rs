@@ -28,8 +28,6 @@ pub(super) use portable::Portable as Baseline;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(super) use sse2::Sse2 as Baseline;
 
-use crate::tier::Tier;
-
 /// A kernel with its arguments.
 pub(super) trait Op {
     type Out;
@@ -43,7 +41,6 @@ pub(super) trait Simd: Copy + 'static {
     type V: Copy;
     /// One truth value per lane.
     type M: Copy;
-    const TIER: Tier;
     const LANES: usize;
     /// Whether `load_n` costs no more than `load`.
     const MASKED_LOADS: bool;
