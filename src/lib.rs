@@ -48,7 +48,8 @@
 //!
 //! # Memory
 //! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what training
-//! needs and is used again; after the first step nothing allocates. The bytes are constants:
+//! needs and is used again; after the first step nothing allocates, except that large products in `f64`, and on
+//! processors other than x86-64, are left to `matrixmultiply`, which does. The bytes are constants:
 //! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
 //! # Processors and threads
