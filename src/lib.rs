@@ -71,6 +71,7 @@ mod optim;
 mod tensor;
 pub mod threads;
 pub mod tier;
+mod train;
 
 pub use layers::*;
 pub use loss::{Anything, BceWithLogits, CrossEntropy, Label, LabelError, Logits, Loss, Mse, Reduction};
@@ -133,6 +134,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
+pub use train::{Epoch, History, Progress, Samples, TrainError, Trainer};
 
 pub use rand;
 

@@ -1,0 +1,9 @@
+//! Training over epochs: batches, validation, early stopping, and a history of it all.
+
+mod error;
+mod history;
+mod trainer;
+
+pub use error::TrainError;
+pub use history::{Epoch, History};
+pub use trainer::{Progress, Samples, Trainer};
