@@ -1,5 +1,7 @@
 //! Training over epochs: batches, validation, early stopping, and a history of it all.
 
+#[cfg(feature = "progress")]
+mod bar;
 mod error;
 mod history;
 mod trainer;

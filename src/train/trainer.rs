@@ -89,6 +89,8 @@ pub struct Trainer<'a, N: Network, O, L, G> {
     measures: Vec<(String, Measure<'a, N, G>)>,
     adjust: Option<Adjust<'a, O>>,
     observers: Vec<Observer<'a, N>>,
+    #[cfg(feature = "progress")]
+    progress: bool,
 }
 
 impl<'a, N, O, L, G> Trainer<'a, N, O, L, G>
@@ -112,6 +114,8 @@ where
             measures: Vec::new(),
             adjust: None,
             observers: Vec::new(),
+            #[cfg(feature = "progress")]
+            progress: false,
         }
     }
 
@@ -163,6 +167,13 @@ where
         self
     }
 
+    /// Whether to draw a bar with the losses and the time that is left; nothing is drawn where standard error is
+    /// not a terminal.
+    #[cfg(feature = "progress")]
+    pub fn progress(self, progress: bool) -> Self {
+        Trainer { progress, ..self }
+    }
+
     /// Trains the network.
     ///
     /// # Errors
@@ -175,6 +186,8 @@ where
         let mut run = Run::new(network, self.optimizer.clone(), rng.next_u64());
         let mut order: Vec<usize> = (0..inputs.len()).collect();
         let steps = (self.epochs * inputs.len().div_ceil(self.batch_size)) as u64;
+        #[cfg(feature = "progress")]
+        let bar = super::bar::Bar::new(self.progress, steps);
         let mut history = History::default();
         let mut best: Option<(f64, usize, Box<N>)> = None;
         for epoch in 1..=self.epochs {
@@ -187,6 +200,8 @@ where
                     adjust(&mut run.state.optimizer, progress);
                 }
                 sum += run.step(&self.loss, train, batch, progress)? * batch.len() as f64;
+                #[cfg(feature = "progress")]
+                bar.step();
             }
             let validation_loss =
                 self.validation.map(|samples| run.loss_of(&self.loss, samples, self.batch_size));
@@ -203,6 +218,8 @@ where
                     .collect(),
                 seconds: begin.elapsed().as_secs_f64(),
             };
+            #[cfg(feature = "progress")]
+            bar.epoch(&epoch, self.epochs);
             let mut stop = false;
             for observer in &mut self.observers {
                 stop |= observer(&epoch, network).is_break();
