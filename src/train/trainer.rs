@@ -10,9 +10,10 @@ use rand::seq::SliceRandom;
 use super::error::TrainError;
 use super::history::{Epoch, History};
 use crate::loss::{Loss, Takes, TargetOf};
+use crate::memory::{AlignedBuffer, tensors, tensors_mut};
 use crate::network::{Network, Pass, Workspace};
 use crate::optim::{Optimizer, OptimizerState};
-use crate::tensor::Tensor;
+use crate::tensor::{Shape, Tensor};
 
 type Input<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 type Output<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
@@ -270,10 +271,10 @@ struct Run<'n, N: Network, O: Optimizer, G> {
     gradient: Box<N>,
     workspace: Workspace<N>,
     state: OptimizerState<O, N>,
-    inputs: Vec<Input<N>>,
+    inputs: AlignedBuffer<N::Element>,
     targets: Vec<G>,
-    outputs: Vec<Output<N>>,
-    output_gradients: Vec<Output<N>>,
+    outputs: AlignedBuffer<N::Element>,
+    output_gradients: AlignedBuffer<N::Element>,
 }
 
 impl<'n, N: Network, O: Optimizer + Sync, G: Clone> Run<'n, N, O, G> {
@@ -285,10 +286,10 @@ impl<'n, N: Network, O: Optimizer + Sync, G: Clone> Run<'n, N, O, G> {
             gradient: N::zeros(),
             workspace,
             state: optimizer.state(),
-            inputs: Vec::new(),
+            inputs: AlignedBuffer::new(),
             targets: Vec::new(),
-            outputs: Vec::new(),
-            output_gradients: Vec::new(),
+            outputs: AlignedBuffer::new(),
+            output_gradients: AlignedBuffer::new(),
         }
     }
 
@@ -305,16 +306,17 @@ impl<'n, N: Network, O: Optimizer + Sync, G: Clone> Run<'n, N, O, G> {
         L::Takes: Takes<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N>,
     {
-        self.inputs.resize(batch.len(), Tensor::zeros());
-        for (input, &i) in self.inputs.iter_mut().zip(batch) {
-            input.as_mut_slice().copy_from_slice(samples.inputs[i].as_slice());
+        let inputs = self.inputs.reserve(batch.len() * N::Input::LEN);
+        for (input, &i) in inputs.chunks_exact_mut(N::Input::LEN).zip(batch) {
+            input.copy_from_slice(samples.inputs[i].as_slice());
         }
+        let inputs: &[Input<N>] = tensors(inputs, batch.len());
         self.targets.clear();
         self.targets.extend(batch.iter().map(|&i| samples.targets[i].clone()));
-        let mut pass = self.network.forward_train(&self.inputs, &mut self.workspace);
+        let mut pass = self.network.forward_train(inputs, &mut self.workspace);
         let value = pass.loss(loss, &self.targets);
         if !value.is_finite() {
-            return Err(not_finite(&pass, &self.inputs, at));
+            return Err(not_finite(&pass, inputs, at));
         }
         pass.backward(&mut self.gradient);
         self.state.step(self.network, &self.gradient);
@@ -329,10 +331,11 @@ impl<'n, N: Network, O: Optimizer + Sync, G: Clone> Run<'n, N, O, G> {
     {
         let mut sum = 0.0;
         for (inputs, targets) in samples.inputs.chunks(batch_size).zip(samples.targets.chunks(batch_size)) {
-            self.outputs.resize(inputs.len(), Tensor::zeros());
-            self.output_gradients.resize(inputs.len(), Tensor::zeros());
-            self.network.forward_batch(inputs, &mut self.outputs);
-            let value = loss.loss(&self.outputs, G::expected(targets), &mut self.output_gradients);
+            let (count, len) = (inputs.len(), inputs.len() * N::Output::LEN);
+            let outputs: &mut [Output<N>] = tensors_mut(self.outputs.reserve(len), count);
+            let gradients: &mut [Output<N>] = tensors_mut(self.output_gradients.reserve(len), count);
+            self.network.forward_batch(inputs, outputs);
+            let value = loss.loss(outputs, G::expected(targets), gradients);
             sum += value.to_f64().unwrap_or(f64::NAN) * inputs.len() as f64;
         }
         sum / samples.inputs.len() as f64
