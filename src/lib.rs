@@ -49,7 +49,8 @@
 //!
 //! # Memory
 //! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what training
-//! needs and is used again; after the first step nothing allocates. The bytes are constants:
+//! needs and is used again; after the first step nothing allocates, except that large products in `f64`, and on
+//! processors other than x86-64, are left to `matrixmultiply`, which does. The bytes are constants:
 //! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
 //! # Processors and threads
@@ -62,7 +63,6 @@
 
 extern crate self as shapewright;
 
-#[allow(dead_code)]
 mod kernels;
 mod layers;
 mod loss;
@@ -73,6 +73,7 @@ mod optim;
 mod tensor;
 pub mod threads;
 pub mod tier;
+mod train;
 
 pub use layers::*;
 pub use loss::{Anything, BceWithLogits, CrossEntropy, Label, LabelError, Logits, Loss, Mse, Reduction};
@@ -135,6 +136,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
+pub use train::{Epoch, History, Progress, Samples, TrainError, Trainer};
 
 pub use rand;
 
@@ -161,6 +163,6 @@ pub mod prelude {
     pub use crate::{
         Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
         Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
-        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network, rand,
+        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network,
     };
 }

@@ -279,14 +279,6 @@ fn add<T: Real>(y: &mut [T], x: &[T]) {
     }
 }
 
-fn scale<T: Real>(y: &mut [T], s: T) {
-    y.iter_mut().for_each(|y| *y = *y * s);
-}
-
-fn sum<T: Real>(x: &[T]) -> T {
-    x.iter().fold(T::zero(), |sum, &x| sum + x)
-}
-
 fn dot<T: Real>(x: &[T], y: &[T]) -> T {
     check_same("dot", x.len(), y.len());
     x.iter().zip(y).fold(T::zero(), |sum, (&x, &y)| sum + x * y)
