@@ -273,3 +273,23 @@ fn a_list_of_metrics_has_a_user_s_own() {
     let list: [&dyn Measures<Tensor1<3>, Tensor1<3>>; 2] = [&worst, &mae];
     assert_eq!(list.map(|metric| metric.name()), ["largest error", "MAE"]);
 }
+
+#[test]
+fn a_trainer_measures_at_the_end_of_each_epoch() {
+    let inputs: Vec<Tensor1<4>> = random(60, 7);
+    let classes: Vec<Label<3>> =
+        inputs.iter().map(|x| Label::new(usize::from(x[0] > 0.0)).expect("a class")).collect();
+    let mut net = Small::init(&mut shapewright::rng(0));
+    let history = Small::trainer(Adam::new(0.05), CrossEntropy)
+        .epochs(15)
+        .measure("accuracy", |net, samples| {
+            let confusion = net.evaluate(samples.inputs, samples.targets).expect("a label for each input");
+            confusion.accuracy().expect("samples")
+        })
+        .fit(&mut net, &inputs, &classes)
+        .expect("a training");
+    let accuracies: Vec<f64> = history.epochs.iter().map(|epoch| epoch.measures[0].1).collect();
+    let last = net.evaluate(&inputs, &classes).expect("a label for each input");
+    assert_eq!(accuracies.last().copied(), last.accuracy().ok());
+    assert!(accuracies[14] > 0.9 && accuracies[0] < accuracies[14], "{accuracies:?}");
+}
