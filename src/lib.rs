@@ -61,6 +61,7 @@
 
 extern crate self as shapewright;
 
+pub mod data;
 #[allow(dead_code)]
 mod kernels;
 mod layers;
