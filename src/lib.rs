@@ -62,6 +62,7 @@
 
 extern crate self as shapewright;
 
+pub mod data;
 mod kernels;
 mod layers;
 mod loss;
