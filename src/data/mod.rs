@@ -1,4 +1,15 @@
-//! Data for training: parts of it, batches, and numbers of a fitting size.
+//! Data for training: files become tensors and labels, and batches are prepared while the network trains.
+//!
+//! | | | feature |
+//! |---|---|---|
+//! | [`idx`] | IDX files, the format of MNIST, and MNIST's usual folder | `gzip` for packed ones |
+//! | [`prefetch`] | the next batches on another thread | |
+//!
+//! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what was expected, what
+//! came, and what to do.
+//!
+//! What needs no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`], [`stratified_k_fold`]),
+//! [`Batches`], features of one size ([`StandardScaler`], [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`].
 //!
 //! ```
 //! use shapewright::data::{Batches, StandardScaler, gather, stratified_split};
@@ -29,6 +40,15 @@
 //! # Ok(())
 //! # }
 //! ```
+
+pub mod idx;
+mod pixel;
+pub mod prefetch;
+mod read_error;
+
+pub use pixel::Pixel;
+pub use prefetch::{Prefetch, Refill};
+pub use read_error::{Place, ReadError, ReadErrorKind, ReadErrors};
 
 mod batches;
 mod missing;
