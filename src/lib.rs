@@ -137,7 +137,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
-pub use train::{Epoch, History, Progress, Samples, TrainError, Trainer};
+pub use train::{Epoch, History, Progress, TrainError, Trainer};
 
 pub use rand;
 
