@@ -37,9 +37,11 @@ pub enum Reduction {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a loss for outputs of `{Out}` with numbers of `{T}`",
     label = "no loss for these outputs",
-    note = "`CrossEntropy` and `Nll` want an axis of classes, and one weight for each class if there are weights; \
-            `GaussianNll` and the losses on pairs want a tuple of two tensors of one shape, `TripletMargin` of three",
-    note = "`Mse`, `BceWithLogits` and most others take any shape; a loss of your own implements `shapewright::Loss`"
+    note = "`CrossEntropy` and `Nll` want an axis of classes; weights want one number for each class or feature of the \
+            last axis",
+    note = "`GaussianNll`, `MarginRanking` and `CosineEmbedding` want a tuple of two tensors of one shape, \
+            `TripletMargin` one of three",
+    note = "the others take any shape; a loss of your own implements `shapewright::Loss`"
 )]
 pub trait Loss<Out: Shape, T: Element> {
     /// The target of one sample.
@@ -126,10 +128,9 @@ impl<Ends: NotProbable<L, N>, L, N> Takes<Ends, L, N> for LogProbabilities {}
 /// Whether a network does not end in probabilities; says so in a sentence if it does.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{L}` takes log-probabilities, but `{N}` ends in `{Self}`, which gives probabilities: \
-               remove that layer, and use a loss on logits",
-    label = "takes log-probabilities",
-    note = "`CrossEntropy` and `BceWithLogits` take the outputs as they are, and are more accurate"
+    message = "`{L}` takes log-probabilities, but `{N}` ends in `{Self}`: write `LogSoftmax` in its place",
+    label = "takes log-probabilities, not probabilities",
+    note = "instead of `Nll`, `CrossEntropy` takes the outputs without either layer"
 )]
 pub trait NotProbable<L, N> {}
 impl<L, N> NotProbable<L, N> for Values {}
