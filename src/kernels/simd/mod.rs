@@ -22,7 +22,7 @@ pub(super) use avx512::Avx512;
 pub(super) use portable::Portable;
 
 /// The vectors of the portable tier.
-#[cfg(any(miri, not(target_arch = "x86_64")))]
+#[cfg(miri)]
 pub(super) use portable::Portable as Baseline;
 /// The vectors of the portable tier.
 #[cfg(all(target_arch = "x86_64", not(miri)))]

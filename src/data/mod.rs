@@ -1,0 +1,18 @@
+//! Data for training: files become tensors and labels, and batches are prepared while the network trains.
+//!
+//! | | | feature |
+//! |---|---|---|
+//! | [`idx`] | IDX files, the format of MNIST, and MNIST's usual folder | `gzip` for packed ones |
+//! | [`prefetch`] | the next batches on another thread | |
+//!
+//! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what was expected, what
+//! came, and what to do.
+
+pub mod idx;
+mod pixel;
+pub mod prefetch;
+mod read_error;
+
+pub use pixel::Pixel;
+pub use prefetch::{Prefetch, Refill};
+pub use read_error::{Place, ReadError, ReadErrorKind, ReadErrors};
