@@ -39,8 +39,10 @@
 //! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
 //! the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`Relu`], [`Tanh`], [`Sigmoid`], [`Gelu`],
-//!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
+//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
+//!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
+//!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
+//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
 //!
@@ -159,5 +161,9 @@ pub mod prelude {
         Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
         Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
         Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network, rand,
+    };
+    pub use crate::{
+        Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
+        PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
 }
