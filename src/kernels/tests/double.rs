@@ -95,8 +95,8 @@ fn prelu_and_glu_gradients_are_slopes() {
                 assert!((dx[i] - along(&x, i, &|x| loss(&weight, x))).abs() < 1e-8);
             }
         }
-        for i in 0..weight.len() {
-            assert!((sums[i] - 1.0 - along(&weight, i, &|weight| loss(weight, &x))).abs() < 1e-8);
+        for (i, sum) in sums.iter().enumerate() {
+            assert!((sum - 1.0 - along(&weight, i, &|weight| loss(weight, &x))).abs() < 1e-8);
         }
         kernels.prelu_weight_grad(&x, &dy, &mut dx[..weight.len()], false);
         assert!((dx[0] + 1.0 - sums[0]).abs() < 1e-12);
@@ -108,8 +108,8 @@ fn prelu_and_glu_gradients_are_slopes() {
     };
     let mut dx = vec![0.0; 12];
     kernels.glu_grad(3, &x, &dy[..6], &mut dx);
-    for i in 0..12 {
-        assert!((dx[i] - along(&x, i, &loss)).abs() < 1e-8);
+    for (i, dx) in dx.iter().enumerate() {
+        assert!((dx - along(&x, i, &loss)).abs() < 1e-8);
     }
 }
 
