@@ -42,9 +42,11 @@
 //! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
 //!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
-//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
+//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
+//!   networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
+//! - **Initial values**: those of the layers, and others in [`init`](mod@init).
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
@@ -63,6 +65,7 @@
 
 extern crate self as shapewright;
 
+pub mod init;
 #[allow(dead_code)]
 mod kernels;
 mod layers;
