@@ -44,15 +44,20 @@
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
 //!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
 //!   networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
-//! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
+//! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
+//!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
+//!   [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order [`struct@HingeEmbedding`],
+//!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
+//! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
 //! - **Initial values**: those of the layers, and others in [`init`](mod@init).
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
 //! # Memory
 //! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what training
-//! needs and is used again; after the first step nothing allocates. The bytes are constants:
+//! needs and is used again; after the first step nothing allocates, except that large products in `f64`, and on
+//! processors other than x86-64, are left to `matrixmultiply`, which does. The bytes are constants:
 //! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
 //! # Processors and threads
@@ -65,20 +70,26 @@
 
 extern crate self as shapewright;
 
+pub mod data;
 pub mod init;
-#[allow(dead_code)]
 mod kernels;
 mod layers;
 mod loss;
 mod memory;
+pub mod metrics;
 mod network;
 mod optim;
 mod tensor;
 pub mod threads;
 pub mod tier;
+mod train;
 
 pub use layers::*;
-pub use loss::{Anything, BceWithLogits, CrossEntropy, Label, LabelError, Logits, Loss, Mse, Reduction};
+pub use loss::{
+    Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv,
+    Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking, Mse, Nll, OptionalLabels,
+    PoissonNll, Probabilities, Reduction, SmoothL1, TripletMargin,
+};
 #[doc(hidden)]
 pub use loss::{Takes, TargetOf};
 #[doc(hidden)]
@@ -138,6 +149,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
+pub use train::{Epoch, History, Progress, TrainError, Trainer};
 
 pub use rand;
 
@@ -160,10 +172,15 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
+    pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::{
         Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
         Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
-        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network, rand,
+        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network,
+    };
+    pub use crate::{
+        Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
+        SmoothL1, TripletMargin,
     };
     pub use crate::{
         Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,

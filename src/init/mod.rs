@@ -52,6 +52,7 @@ pub trait Weight<T: Element>: Parameters<T> + sealed::Sealed {
 macro_rules! weights {
     ($([$($kernel:ident)*] $t:ty;)*) => { $(
         impl<T: Element, const I: usize, const O: usize $(, const $kernel: usize)*> sealed::Sealed for $t {}
+        #[diagnostic::do_not_recommend]
         impl<T: Element, const I: usize, const O: usize $(, const $kernel: usize)*> Weight<T> for $t {
             const FAN_IN: usize = I $(* $kernel)*;
             const FAN_OUT: usize = O $(* $kernel)*;
