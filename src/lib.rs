@@ -46,6 +46,7 @@
 //!   [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order [`struct@HingeEmbedding`],
 //!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
+//! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
@@ -70,6 +71,7 @@ mod kernels;
 mod layers;
 mod loss;
 mod memory;
+pub mod metrics;
 mod network;
 mod optim;
 mod tensor;
@@ -142,7 +144,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
-pub use train::{Epoch, History, Progress, Samples, TrainError, Trainer};
+pub use train::{Epoch, History, Progress, TrainError, Trainer};
 
 pub use rand;
 
@@ -165,6 +167,7 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
+    pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::{
         Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
         Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
