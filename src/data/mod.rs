@@ -3,11 +3,14 @@
 //! | | | feature |
 //! |---|---|---|
 //! | [`idx`] | IDX files, the format of MNIST, and MNIST's usual folder | `gzip` for packed ones |
+//! | `csv` | tables of comma-separated values, with classes or numbers to be predicted | `csv` |
 //! | [`prefetch`] | the next batches on another thread | |
 //!
 //! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what was expected, what
 //! came, and what to do.
 
+#[cfg(feature = "csv")]
+pub mod csv;
 pub mod idx;
 mod pixel;
 pub mod prefetch;
