@@ -4,14 +4,20 @@
 //! |---|---|---|
 //! | [`idx`] | IDX files, the format of MNIST, and MNIST's usual folder | `gzip` for packed ones |
 //! | `csv` | tables of comma-separated values, with classes or numbers to be predicted | `csv` |
+//! | `npy` | NumPy's `.npy` and `.npz`, read and written | `npy` |
 //! | [`prefetch`] | the next batches on another thread | |
 //!
 //! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what was expected, what
 //! came, and what to do.
 
+#[cfg(feature = "npy")]
+mod beside;
+mod bytes;
 #[cfg(feature = "csv")]
 pub mod csv;
 pub mod idx;
+#[cfg(feature = "npy")]
+pub mod npy;
 mod pixel;
 pub mod prefetch;
 mod read_error;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use ::csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord, Trim};
 
+use super::super::read_error::quoted;
 use super::lines::Lines;
 use super::{Csv, Place, ReadError, ReadErrorKind, ReadErrors, number};
 use crate::tensor::{Element, Tensor1};
@@ -216,12 +217,4 @@ pub(super) fn list(names: &[String]) -> String {
         text.push("..".into());
     }
     if names.is_empty() { "none".into() } else { text.join(", ") }
-}
-
-/// A field for an error, shortened if it is long, with control characters made visible.
-fn quoted(field: &str) -> String {
-    const MOST: usize = 40;
-    let end = if field.chars().nth(MOST).is_some() { ".." } else { "" };
-    let start: String = field.chars().take(MOST).flat_map(char::escape_debug).collect();
-    format!("`{start}{end}`")
 }
