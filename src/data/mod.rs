@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`idx`] | IDX files, the format of MNIST, and MNIST's usual folder | `gzip` for packed ones |
 //! | `csv` | tables of comma-separated values, with classes or numbers to be predicted | `csv` |
+//! | `images` | pictures in one folder per class | `images` |
 //! | `npy` | NumPy's `.npy` and `.npz`, read and written | `npy` |
 //! | [`prefetch`] | the next batches on another thread | |
 //!
@@ -16,6 +17,8 @@ mod bytes;
 #[cfg(feature = "csv")]
 pub mod csv;
 pub mod idx;
+#[cfg(feature = "images")]
+pub mod images;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod pixel;
