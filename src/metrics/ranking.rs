@@ -166,8 +166,8 @@ fn for_each_score(samples: &mut [(f64, bool)], mut f: impl FnMut(u64, u64)) -> R
     if let Some(sample) = samples.iter().position(|(score, _)| score.is_nan()) {
         return Err(MetricError::NotANumber { sample });
     }
-    // Adding 0.0 makes -0.0 the same as 0.0, which it is here.
-    samples.sort_unstable_by(|(a, _), (b, _)| (b + 0.0).total_cmp(&(a + 0.0)));
+    // -0.0 comes after 0.0, and the next line takes the two for one.
+    samples.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
     for group in samples.chunk_by(|(a, _), (b, _)| a == b) {
         let positive = group.iter().filter(|(_, positive)| *positive).count();
         f(positive as u64, (group.len() - positive) as u64);
