@@ -41,7 +41,10 @@
 //!
 //! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`Relu`], [`Tanh`], [`Sigmoid`], [`Gelu`],
 //!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
-//! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
+//! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
+//!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
+//!   [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order [`struct@HingeEmbedding`],
+//!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
 //! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
 //!
@@ -77,7 +80,11 @@ pub mod tier;
 mod train;
 
 pub use layers::*;
-pub use loss::{Anything, BceWithLogits, CrossEntropy, Label, LabelError, Logits, Loss, Mse, Reduction};
+pub use loss::{
+    Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv,
+    Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking, Mse, Nll, OptionalLabels,
+    PoissonNll, Probabilities, Reduction, SmoothL1, TripletMargin,
+};
 #[doc(hidden)]
 pub use loss::{Takes, TargetOf};
 #[doc(hidden)]
@@ -137,7 +144,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
-pub use train::{Epoch, History, Progress, Samples, TrainError, Trainer};
+pub use train::{Epoch, History, Progress, TrainError, Trainer};
 
 pub use rand;
 
@@ -165,5 +172,9 @@ pub mod prelude {
         Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
         Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
         Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network,
+    };
+    pub use crate::{
+        Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
+        SmoothL1, TripletMargin,
     };
 }

@@ -74,7 +74,7 @@ fn the_history_has_what_was_asked_for() {
         .epochs(4)
         .batch_size(16)
         .validate(&vx, &vy)
-        .measure("count", |_, samples| samples.inputs.len() as f64)
+        .metric(shapewright::metrics::MeanSquaredError::new())
         .adjust(|sgd, progress| {
             seen.borrow_mut().push(progress);
             sgd.lr = 0.1 / progress.epoch as f64;
@@ -85,7 +85,9 @@ fn the_history_has_what_was_asked_for() {
     assert_eq!(history.restored, None);
     let last = history.last().unwrap();
     assert_eq!((last.epoch, last.steps), (4, 12));
-    assert_eq!(last.measures, [("count".to_owned(), 20.0)]);
+    // The loss is the same thing, taken on the way.
+    let [(name, value)] = &last.metrics[..] else { panic!("{:?}", last.metrics) };
+    assert!((value - last.validation_loss.unwrap()).abs() < 1e-6, "{name}: {value}");
     assert!(history.epochs.iter().all(|epoch| epoch.loss.is_finite() && epoch.validation_loss.is_some()));
     let seen = seen.into_inner();
     assert_eq!(seen.len(), 12);
@@ -101,7 +103,7 @@ fn the_history_has_what_was_asked_for() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2, "nothing is left beside the files");
     std::fs::remove_dir_all(&folder).unwrap();
     let rows: serde_json::Value = serde_json::from_str(&history.to_json()).unwrap();
-    assert_eq!(rows[3]["count"], 20.0);
+    assert_eq!(rows[3][name], *value);
     assert_eq!(rows[3]["loss"], last.loss);
 }
 

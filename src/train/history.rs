@@ -16,8 +16,8 @@ pub struct Epoch {
     pub loss: f64,
     /// The mean loss of the validation samples at the epoch's end.
     pub validation_loss: Option<f64>,
-    /// What was measured at the epoch's end, with its name.
-    pub measures: Vec<(String, f64)>,
+    /// The metrics at the epoch's end, with their names; NaN where one is not defined.
+    pub metrics: Vec<(String, f64)>,
     /// How long the epoch took, validation included.
     pub seconds: f64,
 }
@@ -41,24 +41,24 @@ impl History {
     ///
     /// ```
     /// use shapewright::{Epoch, History};
-    /// let measures = vec![("accuracy".to_owned(), 0.9)];
-    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, measures, seconds: 0.25 };
+    /// let metrics = vec![("accuracy".to_owned(), 0.9)];
+    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25 };
     /// let history = History { epochs: vec![epoch], restored: None };
     /// assert_eq!(history.to_csv(), "epoch,steps,loss,validation_loss,seconds,accuracy\n1,4,0.5,,0.25,0.9\n");
     /// ```
     pub fn to_csv(&self) -> String {
         let mut text = String::from("epoch,steps,loss,validation_loss,seconds");
-        let measures = self.epochs.first().map_or(&[][..], |epoch| &epoch.measures);
-        for (name, _) in measures {
+        let metrics = self.epochs.first().map_or(&[][..], |epoch| &epoch.metrics);
+        for (name, _) in metrics {
             let quoted = name.contains([',', '"', '\n']);
             let name = if quoted { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() };
             let _ = write!(text, ",{name}");
         }
         text.push('\n');
-        for Epoch { epoch, steps, loss, validation_loss, measures, seconds } in &self.epochs {
+        for Epoch { epoch, steps, loss, validation_loss, metrics, seconds } in &self.epochs {
             let validation = validation_loss.map(|loss| loss.to_string()).unwrap_or_default();
             let _ = write!(text, "{epoch},{steps},{loss},{validation},{seconds}");
-            for (_, value) in measures {
+            for (_, value) in metrics {
                 let _ = write!(text, ",{value}");
             }
             text.push('\n');
@@ -70,8 +70,8 @@ impl History {
     ///
     /// ```
     /// use shapewright::{Epoch, History};
-    /// let measures = vec![("accuracy".to_owned(), f64::NAN)];
-    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, measures, seconds: 0.25 };
+    /// let metrics = vec![("accuracy".to_owned(), f64::NAN)];
+    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25 };
     /// let history = History { epochs: vec![epoch], restored: None };
     /// let json = r#"[{"epoch":1,"steps":4,"loss":0.5,"validation_loss":null,"seconds":0.25,"accuracy":null}]"#;
     /// assert_eq!(history.to_json(), json);
@@ -79,14 +79,14 @@ impl History {
     pub fn to_json(&self) -> String {
         let number = |x: f64| if x.is_finite() { x.to_string() } else { "null".to_owned() };
         let object = |epoch: &Epoch| {
-            let Epoch { epoch, steps, loss, validation_loss, measures, seconds } = epoch;
+            let Epoch { epoch, steps, loss, validation_loss, metrics, seconds } = epoch;
             let mut text = format!(
                 r#"{{"epoch":{epoch},"steps":{steps},"loss":{},"validation_loss":{},"seconds":{}"#,
                 number(*loss),
                 number(validation_loss.unwrap_or(f64::NAN)),
                 number(*seconds)
             );
-            for (name, value) in measures {
+            for (name, value) in metrics {
                 let _ = write!(text, ",{}:{}", quoted(name), number(*value));
             }
             text.push('}');

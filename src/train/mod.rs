@@ -8,4 +8,4 @@ mod trainer;
 
 pub use error::TrainError;
 pub use history::{Epoch, History};
-pub use trainer::{Progress, Samples, Trainer};
+pub use trainer::{Progress, Trainer};

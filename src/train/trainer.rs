@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use num_traits::{Float, ToPrimitive};
 use rand::Rng;
-use rand::seq::SliceRandom;
 
 use super::error::TrainError;
 use super::history::{Epoch, History};
+use crate::data::Batches;
 use crate::loss::{Loss, Takes, TargetOf};
-use crate::memory::{AlignedBuffer, tensors, tensors_mut};
+use crate::memory::{AlignedBuffer, tensors_mut};
+use crate::metrics::Measures;
 use crate::network::{Network, Pass, Workspace};
 use crate::optim::{Optimizer, OptimizerState};
 use crate::tensor::{Shape, Tensor};
@@ -19,11 +20,11 @@ type Input<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 type Output<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
 
 /// Inputs with their targets.
-pub struct Samples<'a, N: Network, G> {
+struct Samples<'a, N: Network, G> {
     /// The inputs.
-    pub inputs: &'a [Input<N>],
+    inputs: &'a [Input<N>],
     /// Their targets.
-    pub targets: &'a [G],
+    targets: &'a [G],
 }
 
 impl<N: Network, G> Clone for Samples<'_, N, G> {
@@ -55,7 +56,7 @@ pub struct Progress {
     pub steps: u64,
 }
 
-type Measure<'a, N, G> = Box<dyn FnMut(&N, Samples<'_, N, G>) -> f64 + 'a>;
+type Metric<'a, N, G> = Box<dyn Measures<Output<N>, G> + 'a>;
 type Adjust<'a, O> = Box<dyn FnMut(&mut O, Progress) + 'a>;
 type Observer<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 
@@ -87,7 +88,7 @@ pub struct Trainer<'a, N: Network, O, L, G> {
     seed: u64,
     validation: Option<Samples<'a, N, G>>,
     patience: Option<usize>,
-    measures: Vec<(String, Measure<'a, N, G>)>,
+    metrics: Vec<Metric<'a, N, G>>,
     adjust: Option<Adjust<'a, O>>,
     observers: Vec<Observer<'a, N>>,
     #[cfg(feature = "progress")]
@@ -112,7 +113,7 @@ where
             seed: 0,
             validation: None,
             patience: None,
-            measures: Vec::new(),
+            metrics: Vec::new(),
             adjust: None,
             observers: Vec::new(),
             #[cfg(feature = "progress")]
@@ -146,14 +147,10 @@ where
         Trainer { patience: Some(epochs), ..self }
     }
 
-    /// Measures something at the end of each epoch, on the validation samples, or on the training samples if
-    /// there are none.
-    pub fn measure(
-        mut self,
-        name: impl Into<String>,
-        measure: impl FnMut(&N, Samples<'_, N, G>) -> f64 + 'a,
-    ) -> Self {
-        self.measures.push((name.into(), Box::new(measure)));
+    /// A metric to take at the end of each epoch, of the validation samples, or of the training samples if there
+    /// are none. Where it is not defined, the history has NaN.
+    pub fn metric(mut self, metric: impl Measures<Output<N>, G> + 'a) -> Self {
+        self.metrics.push(Box::new(metric));
         self
     }
 
@@ -185,38 +182,40 @@ where
         self.check(train)?;
         let mut rng = crate::rng(self.seed);
         let mut run = Run::new(network, self.optimizer.clone(), rng.next_u64());
-        let mut order: Vec<usize> = (0..inputs.len()).collect();
-        let steps = (self.epochs * inputs.len().div_ceil(self.batch_size)) as u64;
+        let mut batches = Batches::new(inputs, targets, self.batch_size);
+        let steps = (self.epochs * batches.steps()) as u64;
         #[cfg(feature = "progress")]
         let bar = super::bar::Bar::new(self.progress, steps);
         let mut history = History::default();
         let mut best: Option<(f64, usize, Box<N>)> = None;
         for epoch in 1..=self.epochs {
             let begin = Instant::now();
-            order.shuffle(&mut rng);
+            batches.shuffle(&mut rng);
             let mut sum = 0.0;
-            for batch in order.chunks(self.batch_size) {
+            while let Some((inputs, targets)) = batches.next_batch() {
                 let progress = Progress { epoch, step: run.state.steps() + 1, steps };
                 if let Some(adjust) = &mut self.adjust {
                     adjust(&mut run.state.optimizer, progress);
                 }
-                sum += run.step(&self.loss, train, batch, progress)? * batch.len() as f64;
+                let batch = Samples { inputs, targets };
+                sum += run.step(&self.loss, batch, progress)? * inputs.len() as f64;
                 #[cfg(feature = "progress")]
                 bar.step();
             }
-            let validation_loss =
-                self.validation.map(|samples| run.loss_of(&self.loss, samples, self.batch_size));
-            let measured = self.validation.unwrap_or(train);
+            let mut validation_loss = None;
+            if self.validation.is_some() || !self.metrics.is_empty() {
+                let samples = self.validation.unwrap_or(train);
+                let loss = run.evaluate(&self.loss, samples, self.batch_size, &mut self.metrics);
+                validation_loss = self.validation.map(|_| loss);
+            }
             let network: &N = run.network;
-            let measures = self.measures.iter_mut();
+            let metrics = self.metrics.iter();
             let epoch = Epoch {
                 epoch,
                 steps: run.state.steps(),
                 loss: sum / inputs.len() as f64,
                 validation_loss,
-                measures: measures
-                    .map(|(name, measure)| (name.clone(), measure(network, measured)))
-                    .collect(),
+                metrics: metrics.map(|metric| (metric.name(), metric.value().unwrap_or(f64::NAN))).collect(),
                 seconds: begin.elapsed().as_secs_f64(),
             };
             #[cfg(feature = "progress")]
@@ -266,18 +265,16 @@ where
 }
 
 /// A training under way: the buffers that its steps use again and again.
-struct Run<'n, N: Network, O: Optimizer, G> {
+struct Run<'n, N: Network, O: Optimizer> {
     network: &'n mut N,
     gradient: Box<N>,
     workspace: Workspace<N>,
     state: OptimizerState<O, N>,
-    inputs: AlignedBuffer<N::Element>,
-    targets: Vec<G>,
     outputs: AlignedBuffer<N::Element>,
     output_gradients: AlignedBuffer<N::Element>,
 }
 
-impl<'n, N: Network, O: Optimizer + Sync, G: Clone> Run<'n, N, O, G> {
+impl<'n, N: Network, O: Optimizer + Sync> Run<'n, N, O> {
     fn new(network: &'n mut N, optimizer: O, seed: u64) -> Self {
         let mut workspace = N::workspace();
         workspace.reseed(seed);
@@ -286,49 +283,41 @@ impl<'n, N: Network, O: Optimizer + Sync, G: Clone> Run<'n, N, O, G> {
             gradient: N::zeros(),
             workspace,
             state: optimizer.state(),
-            inputs: AlignedBuffer::new(),
-            targets: Vec::new(),
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),
         }
     }
 
-    /// One step on the samples at these places; their loss before it.
-    fn step<L>(
-        &mut self,
-        loss: &L,
-        samples: Samples<'_, N, G>,
-        batch: &[usize],
-        at: Progress,
-    ) -> Result<f64, TrainError>
+    /// One step on these samples; their loss before it.
+    fn step<L, G>(&mut self, loss: &L, batch: Samples<'_, N, G>, at: Progress) -> Result<f64, TrainError>
     where
         L: Loss<N::Output, N::Element>,
         L::Takes: Takes<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N>,
     {
-        let inputs = self.inputs.reserve(batch.len() * N::Input::LEN);
-        for (input, &i) in inputs.chunks_exact_mut(N::Input::LEN).zip(batch) {
-            input.copy_from_slice(samples.inputs[i].as_slice());
-        }
-        let inputs: &[Input<N>] = tensors(inputs, batch.len());
-        self.targets.clear();
-        self.targets.extend(batch.iter().map(|&i| samples.targets[i].clone()));
-        let mut pass = self.network.forward_train(inputs, &mut self.workspace);
-        let value = pass.loss(loss, &self.targets);
+        let mut pass = self.network.forward_train(batch.inputs, &mut self.workspace);
+        let value = pass.loss(loss, batch.targets);
         if !value.is_finite() {
-            return Err(not_finite(&pass, inputs, at));
+            return Err(not_finite(&pass, batch.inputs, at));
         }
         pass.backward(&mut self.gradient);
         self.state.step(self.network, &self.gradient);
         Ok(value.to_f64().unwrap_or(f64::NAN))
     }
 
-    /// The mean loss of samples that are not trained on.
-    fn loss_of<L>(&mut self, loss: &L, samples: Samples<'_, N, G>, batch_size: usize) -> f64
+    /// Runs samples that are not trained on: feeds the metrics, and gives the mean loss.
+    fn evaluate<L, G>(
+        &mut self,
+        loss: &L,
+        samples: Samples<'_, N, G>,
+        batch_size: usize,
+        metrics: &mut [Metric<'_, N, G>],
+    ) -> f64
     where
         L: Loss<N::Output, N::Element>,
         G: TargetOf<L::Target, L, N>,
     {
+        metrics.iter_mut().for_each(|metric| metric.reset());
         let mut sum = 0.0;
         for (inputs, targets) in samples.inputs.chunks(batch_size).zip(samples.targets.chunks(batch_size)) {
             let (count, len) = (inputs.len(), inputs.len() * N::Output::LEN);
@@ -337,6 +326,7 @@ impl<'n, N: Network, O: Optimizer + Sync, G: Clone> Run<'n, N, O, G> {
             self.network.forward_batch(inputs, outputs);
             let value = loss.loss(outputs, G::expected(targets), gradients);
             sum += value.to_f64().unwrap_or(f64::NAN) * inputs.len() as f64;
+            metrics.iter_mut().for_each(|metric| metric.update(outputs, targets));
         }
         sum / samples.inputs.len() as f64
     }
