@@ -1,7 +1,8 @@
 //! Metrics of the order that scores bring samples into.
 
-use super::scores::{ClassScores, Outputs, Positive, Score, double, rows};
+use super::scores::{Outputs, Positive, Score, double, rows};
 use super::{Measures, Metric, MetricError, assert_same_length};
+use crate::loss::{Classes, Label};
 use crate::tensor::{Element, Tensor};
 
 macro_rules! rankings {
@@ -136,10 +137,10 @@ impl<const N: usize> Metric for RocAucOneVsRest<N> {
     }
 }
 
-impl<Out: ClassScores<N>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Labels>
+impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Each<Label<N>>>
     for RocAucOneVsRest<N>
 {
-    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Labels]) {
+    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
             let scores = core::array::from_fn(|class| double(scores[class]));
             self.probabilities.push(match self.outputs {
