@@ -117,6 +117,14 @@ fn the_log_loss_of_large_logits_is_finite() {
 }
 
 #[test]
+fn large_logits_have_an_order() {
+    let outputs = [[800.0, 0.0, -800.0], [-900.0, 900.0, 0.0], [0.0, 1.0, 900.0]].map(Tensor1::from);
+    let auc = RocAucOneVsRest::new(Outputs::Logits);
+    let scores: [Tensor1<3>; 3] = outputs;
+    assert_eq!(auc.of(&scores, &labels(&[0, 1, 2])), Ok(1.0));
+}
+
+#[test]
 fn a_threshold_decides_every_element() {
     let outputs = [[1.0, -2.0, f32::NAN], [0.0, 3.0, -1.0]].map(Tensor1::from);
     let targets = [[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]].map(Tensor1::from);

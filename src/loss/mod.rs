@@ -9,6 +9,7 @@ mod label;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
+pub(crate) use classes::Classes;
 pub use classes::{Labels, OptionalLabels};
 pub use cross_entropy::{CrossEntropy, Nll};
 pub use distribution::{GaussianNll, KlDiv, PoissonNll};
