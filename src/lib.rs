@@ -42,7 +42,8 @@
 //! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`Relu`], [`Tanh`], [`Sigmoid`], [`Gelu`],
 //!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
-//! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
+//! - **Optimizers**: [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`], [`Adadelta`],
+//!   [`RmsProp`], [`Lion`], and your own through [`Optimizer`].
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
@@ -84,7 +85,9 @@ pub use network::{
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
-pub use optim::{Adam, Optimizer, OptimizerState, Sgd};
+pub use optim::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, NAdam, Optimizer, OptimizerState, RAdam, RmsProp, Sgd,
+};
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's type
 /// parameter, if it has one, is the number type; a struct without one is of `f32`.
 pub use shapewright_macros::Parameters;
@@ -156,8 +159,9 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
-        Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
-        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network, rand,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label,
+        Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction, Relu, Reshape,
+        RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
+        Workspace, network, rand,
     };
 }

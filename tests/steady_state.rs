@@ -125,6 +125,8 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Whole, _>(12, Adam::new(0.1));
+        training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
+        training::<Whole, _>(12, NAdam::new(0.1));
         losses();
         reserved();
     }

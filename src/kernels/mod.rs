@@ -23,6 +23,7 @@ mod math;
 mod plain;
 mod product;
 mod reduce;
+mod rules;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -30,13 +31,24 @@ mod tile;
 mod update;
 mod vector_product;
 
-pub use args::{AdamStep, Matrix, Product, SgdStep, Start, Unary};
+pub use args::{Matrix, Product, Start, Unary};
+pub use rules::{
+    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
+    SgdStep,
+};
 
 use self::simd::{Op, Simd};
 use crate::tier::{self, Tier};
 
+/// One step of an optimizer by the rule `R`. A trait of its own, so that a program contains only the rules that it
+/// uses.
+pub trait Update<T, R> {
+    /// Changes the parameters and what the rule remembers of each, one slice for each of its memories.
+    fn update(self, rule: &R, params: &mut [T], grad: &[T], memories: &mut [&mut [T]]);
+}
+
 /// The kernels of an element type in one instruction tier: a network asks for them once per call.
-pub trait Kernels<T>: Copy + Send + Sync + 'static {
+pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     /// The tier in which they run.
     fn tier(self) -> Tier;
     /// `C = start + A * B`, then `max(0, C)` if asked. See [`Product`].
@@ -64,10 +76,6 @@ pub trait Kernels<T>: Copy + Send + Sync + 'static {
     /// Returns the sum of the squared differences and sets `grad` to `scale` times its gradient with respect to the
     /// output.
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
-    /// One step of stochastic gradient descent; `velocity` is empty if and only if the momentum is 0.
-    fn sgd(self, step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]);
-    /// One step of Adam.
-    fn adam(self, step: &AdamStep, params: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]);
 }
 
 /// The kernels for `f32` in a tier that the processor has.
@@ -194,12 +202,6 @@ impl Kernels<f32> for F32Kernels {
     fn mse(self, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::MseOp { output, target, scale, grad })
     }
-    fn sgd(self, step: &SgdStep, params: &mut [f32], grad: &[f32], velocity: &mut [f32]) {
-        self.run(update::SgdOp { step, params, grad, velocity });
-    }
-    fn adam(self, step: &AdamStep, params: &mut [f32], grad: &[f32], m: &mut [f32], v: &mut [f32]) {
-        self.run(update::AdamOp { step, params, grad, m, v });
-    }
 }
 
 /// The kernels for `f64`: plain loops, and `matrixmultiply` (which allocates its packing buffers in every call) for
@@ -251,10 +253,40 @@ impl Kernels<f64> for F64Kernels {
     fn mse(self, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
         plain::mse(output, target, scale, grad)
     }
-    fn sgd(self, step: &SgdStep, params: &mut [f64], grad: &[f64], velocity: &mut [f64]) {
-        plain::sgd(step, params, grad, velocity);
-    }
-    fn adam(self, step: &AdamStep, params: &mut [f64], grad: &[f64], m: &mut [f64], v: &mut [f64]) {
-        plain::adam(step, params, grad, m, v);
-    }
+}
+
+macro_rules! updates {
+    ($($rule:ident)*) => {
+        /// The steps of all optimizers.
+        pub trait Updates<T>: $(Update<T, $rule> +)* {}
+        impl Updates<f32> for F32Kernels {}
+        impl Updates<f64> for F64Kernels {}
+        $(
+            impl Update<f32, $rule> for F32Kernels {
+                fn update(
+                    self,
+                    &rule: &$rule,
+                    params: &mut [f32],
+                    grad: &[f32],
+                    memories: &mut [&mut [f32]],
+                ) {
+                    self.run(update::UpdateOp { rule, params, grad, memories });
+                }
+            }
+            impl Update<f64, $rule> for F64Kernels {
+                fn update(
+                    self,
+                    rule: &$rule,
+                    params: &mut [f64],
+                    grad: &[f64],
+                    memories: &mut [&mut [f64]],
+                ) {
+                    update::update(rule, params, grad, memories);
+                }
+            }
+        )*
+    };
+}
+updates! {
+    SgdStep AdamStep NAdamStep RAdamStep AdamaxStep AdagradStep AdadeltaStep RmsPropStep LionStep
 }

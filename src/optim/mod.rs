@@ -1,9 +1,25 @@
 //! Optimizers: how a gradient changes the parameters.
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamax;
+mod lion;
+mod nadam;
+mod radam;
+mod rmsprop;
+mod setters;
 mod sgd;
 
-pub use adam::Adam;
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
+pub use adam::{Adam, AdamW};
+pub use adamax::Adamax;
+pub use lion::Lion;
+pub use nadam::NAdam;
+pub use radam::RAdam;
+pub use rmsprop::RmsProp;
+use setters::setters;
 pub use sgd::Sgd;
 
 use crate::network::Network;
@@ -17,6 +33,14 @@ const PARALLEL_PARAMETERS: usize = 1 << 15;
 pub trait Optimizer: Clone {
     /// How many numbers per parameter it remembers between steps.
     fn memories(&self) -> usize;
+
+    /// The learning rate.
+    fn lr_mut(&mut self) -> &mut f64;
+
+    /// The weight decay, if it has one.
+    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
+        None
+    }
 
     /// Changes some of the parameters by their gradient. `memories` holds one slice for each of
     /// [`Optimizer::memories`], zero before the first step. `step` counts from 1. Elements do not depend on

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""Reference values from PyTorch for all optimizers and schedules.
+
+Run, from the root of the repository:
+
+    pip install torch numpy
+    python3 tests/reference/make_optim.py
+
+It writes, next to itself, optim.json and schedules.json. Made with torch 2.15.0.
+
+optim.json
+    params           19 parameters before the first step
+    grads            [10, 19]: the gradient of each step
+    cases            name; kind: the class in torch.optim, or "Lion"; options: those that are not PyTorch's defaults,
+                     with lr; after: [10, 19], the parameters after each step, computed in f64 from the same numbers
+    averages         name; kind: "ema", "ema_corrected" or "swa" of torch.optim.swa_utils.AveragedModel (the corrected
+                     one by its definition); decay; after: [10, 19], averages of the parameters grads[0], grads[1], ..
+
+schedules.json
+    cases            name; kind: the class in torch.optim.lr_scheduler; options; lr: the learning rate of each step,
+                     and momentum where the schedule has one. Those of ReduceLROnPlateau: metrics, and lr after each
+"""
+
+import copy
+import json
+from pathlib import Path
+
+import torch
+from torch.optim import lr_scheduler, swa_utils
+
+HERE = Path(__file__).resolve().parent
+torch.set_num_threads(1)
+
+
+def numbers(tensor):
+    return [float(f"{x:.13g}") for x in tensor.flatten().tolist()]
+
+
+def write(name, content):
+    head = {k: v for k, v in content.items() if k not in ("cases", "averages")}
+    parts = [f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in head.items()]
+    for key in ("cases", "averages"):
+        if key in content:
+            rows = ",\n".join(json.dumps(case, separators=(",", ":")) for case in content[key])
+            parts.append(f"{json.dumps(key)}: [\n{rows}\n]")
+    text = "{" + ",\n".join(parts) + "}\n"
+    (HERE / name).write_text(text)
+    print(f"{name}: {len(content['cases'])} cases, {len(text) / 1000:.0f} kB")
+
+
+# ---------------------------------------------------------------- optimizers
+
+
+class Lion(torch.optim.Optimizer):
+    """Chen et al., 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2."""
+
+    def __init__(self, params, lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0, maximize=False):
+        super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                g = -p.grad if group["maximize"] else p.grad
+                m = self.state[p].setdefault("m", torch.zeros_like(p))
+                update = torch.sign(beta1 * m + (1 - beta1) * g) + group["weight_decay"] * p
+                p.sub_(group["lr"] * update)
+                m.copy_(beta2 * m + (1 - beta2) * g)
+
+
+def run(kind, options, params, grads):
+    # NAdam and others keep scalars in the default type.
+    torch.set_default_dtype(params.dtype)
+    p = params.clone().requires_grad_(True)
+    make = Lion if kind == "Lion" else getattr(torch.optim, kind)
+    optimizer = make([p], **options)
+    after = []
+    for g in grads:
+        p.grad = g.clone()
+        optimizer.step()
+        after.append(p.detach().clone())
+    torch.set_default_dtype(torch.float32)
+    return torch.stack(after)
+
+
+def optimizers():
+    gen = torch.Generator().manual_seed(500)
+    grid = lambda *shape: torch.round(torch.randn(*shape, generator=gen) * 1024) / 1024
+    params, grads = grid(19), grid(10, 19)
+    # Gradients of very different sizes, some zero; the first elements are zero in the first steps, or always.
+    grads *= torch.tensor([1.0, 1 / 16, 1 / 1024, 4.0, 1 / 65536]).repeat(4)[:19]
+    grads[:, 0] = 0.0
+    grads[:3, 1] = 0.0
+    adams = [{}, {"betas": (0.8, 0.99), "eps": 1e-6}, {"weight_decay": 0.1}, {"maximize": True}]
+    decoupled = {"weight_decay": 0.1, "decoupled_weight_decay": True}
+    amsgrad = {"amsgrad": True, "betas": (0.9, 0.5)}
+    momentum = {"momentum": 0.9}
+    cases = []
+    for kind, lr, changes in [
+        ("SGD", 0.1, [{"maximize": True, "weight_decay": 0.1}, momentum | {"maximize": True, "nesterov": True}]),
+        ("Adam", 1e-2, [{"maximize": True}, amsgrad, amsgrad | {"weight_decay": 0.1, "maximize": True}, decoupled]),
+        ("AdamW", 1e-2, adams + [amsgrad, amsgrad | {"weight_decay": 0.1, "maximize": True}]),
+        ("NAdam", 1e-2, adams + [decoupled, {"momentum_decay": 0.5}]),
+        # With a beta2 of 0.9, the deviation is used from some step on; with 0.6, it never is.
+        ("RAdam", 1e-2, adams + [decoupled, {"betas": (0.9, 0.9)}, {"betas": (0.9, 0.6)}]),
+        ("Adamax", 1e-2, adams),
+        (
+            "Adagrad",
+            1e-2,
+            [{}, {"lr_decay": 0.1}, {"initial_accumulator_value": 0.5}]
+            + [{"eps": 1e-3, "weight_decay": 0.1, "maximize": True}],
+        ),
+        ("Adadelta", 1.0, [{}, {"rho": 0.5, "eps": 1e-3}, {"weight_decay": 0.1}, {"maximize": True}]),
+        (
+            "RMSprop",
+            1e-2,
+            [{}, {"alpha": 0.5, "eps": 1e-3}, {"centered": True}, momentum, momentum | {"centered": True}]
+            + [momentum | {"centered": True, "weight_decay": 0.1, "maximize": True}],
+        ),
+        ("Lion", 1e-2, [{}, {"betas": (0.7, 0.5)}, {"weight_decay": 0.1}, {"maximize": True}]),
+    ]:
+        for options in changes:
+            options = {"lr": lr} | options
+            after32 = run(kind, options, params, grads)
+            after = run(kind, options, params.double(), grads.double())
+            off = float((after32.double() - after).abs().max() / after.abs().max())
+            assert off < 3e-6, (kind, options, off)
+            name = "_".join([kind, *(f"{k}={v}" for k, v in options.items())])
+            cases.append({"name": name, "kind": kind, "options": options, "after": numbers(after)})
+    write(
+        "optim.json",
+        {
+            "torch": torch.__version__.split("+")[0],
+            "params": numbers(params),
+            "grads": numbers(grads),
+            "cases": cases,
+            "averages": averages(grads.double()),
+        },
+    )
+
+
+# ------------------------------------------------------------------ averages
+
+
+def averages(models):
+    cases = []
+    for kind, decay in [("ema", 0.9), ("ema", 0.3), ("ema_corrected", 0.9), ("swa", 0.0)]:
+        after = []
+        if kind == "ema_corrected":
+            total = torch.zeros_like(models[0])
+            for n, model in enumerate(models, 1):
+                total = decay * total + (1 - decay) * model
+                after.append(total / (1 - decay**n))
+        else:
+            model = torch.nn.Linear(19, 1, bias=False).double()
+            ema = {"multi_avg_fn": swa_utils.get_ema_multi_avg_fn(decay)} if kind == "ema" else {}
+            average = swa_utils.AveragedModel(model, **ema)
+            for values in models:
+                with torch.no_grad():
+                    model.weight.copy_(values[None])
+                average.update_parameters(model)
+                after.append(average.module.weight.detach().clone()[0])
+        cases.append({"name": f"{kind}_{decay}", "kind": kind, "decay": decay, "after": numbers(torch.stack(after))})
+    return cases
+
+
+if __name__ == "__main__":
+    optimizers()
