@@ -5,8 +5,8 @@ mod common;
 use common::reference::{array, text};
 use common::{assert_close, settings};
 use serde_json::Value;
-use shapewright::{Element, Scalar};
 use shapewright::prelude::*;
+use shapewright::{Element, Scalar};
 
 // 19 parameters, as the cases have.
 network! { struct Single: [18] -> [1] { Linear<_, 1> } }

@@ -23,7 +23,8 @@ impl Each for Updated<'_> {
         let rule = rule(5);
         let mut p = self.x.to_vec();
         // No memory of a variance is smaller than the square of its mean.
-        let mut memories = vec![self.t.iter().map(|t| 0.9 * t * t + 0.1).collect::<Vec<f32>>(); rule.memories()];
+        let mut memories =
+            vec![self.t.iter().map(|t| 0.9 * t * t + 0.1).collect::<Vec<f32>>(); rule.memories()];
         let mut slices: Vec<&mut [f32]> = memories.iter_mut().map(|m| &mut m[..]).collect();
         self.kernels.update(&rule, &mut p, self.t, &mut slices);
         self.out.extend(p);
