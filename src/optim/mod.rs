@@ -19,7 +19,7 @@ pub use lion::Lion;
 pub use nadam::NAdam;
 pub use radam::RAdam;
 pub use rmsprop::RmsProp;
-use setters::setters;
+pub(crate) use setters::setters;
 pub use sgd::Sgd;
 
 use crate::network::Network;

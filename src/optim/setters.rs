@@ -1,4 +1,4 @@
-//! How the optimizers' options are set.
+//! How the options of optimizers and schedules are set.
 
 /// Methods that set one option each: with documentation and a type, or by name alone for the options that many
 /// optimizers have.
@@ -55,4 +55,4 @@ macro_rules! setters {
         setters! { $($rest)* }
     };
 }
-pub(super) use setters;
+pub(crate) use setters;

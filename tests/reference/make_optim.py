@@ -21,7 +21,6 @@ schedules.json
                      and momentum where the schedule has one. Those of ReduceLROnPlateau: metrics, and lr after each
 """
 
-import copy
 import json
 from pathlib import Path
 
@@ -165,5 +164,114 @@ def averages(models):
     return cases
 
 
+# ----------------------------------------------------------------- schedules
+
+
+def follow(make, lr=0.1, steps=60):
+    """Learning rates and momenta of each step."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr, momentum=0.9)
+    scheduler = make(optimizer)
+    lrs, momenta = [], []
+    for step in range(steps):
+        if step > 0:
+            optimizer.step()
+            scheduler.step()
+        lrs.append(float(optimizer.param_groups[0]["lr"]))
+        momenta.append(optimizer.param_groups[0]["momentum"])
+    return lrs, momenta
+
+
+def schedules():
+    cases = []
+    for kind, steps, changes in [
+        ("StepLR", 60, [{"step_size": 7}, {"step_size": 7, "gamma": 0.5}]),
+        ("MultiStepLR", 60, [{"milestones": [5, 5, 9, 30]}, {"milestones": [0, 9], "gamma": 0.5}]),
+        ("ExponentialLR", 60, [{"gamma": 0.9}]),
+        ("PolynomialLR", 30, [{"total_iters": 5}, {"total_iters": 20, "power": 2.5}]),
+        ("LinearLR", 30, [{"total_iters": 5}, {"total_iters": 20, "start_factor": 0.75, "end_factor": 0.25}]),
+        ("ConstantLR", 30, [{}, {"factor": 0.5, "total_iters": 20}]),
+        ("CosineAnnealingLR", 60, [{"T_max": 11}, {"T_max": 24, "eta_min": 0.01}]),
+        (
+            "CosineAnnealingWarmRestarts",
+            60,
+            [{"T_0": 7}, {"T_0": 7, "T_mult": 2}, {"T_0": 3, "T_mult": 3, "eta_min": 0.01}],
+        ),
+        (
+            "CyclicLR",
+            60,
+            [
+                {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 7} | more
+                for more in [
+                    {},
+                    {"step_size_down": 4},
+                    {"mode": "triangular2", "step_size_down": 9},
+                    {"mode": "exp_range", "gamma": 0.95, "base_momentum": 0.7, "max_momentum": 0.99},
+                ]
+            ],
+        ),
+        (
+            "OneCycleLR",
+            50,
+            [
+                {"max_lr": 0.5, "total_steps": 50} | more
+                for more in [
+                    {},
+                    {"pct_start": 0.43, "anneal_strategy": "linear"},
+                    {"three_phase": True, "div_factor": 10.0, "final_div_factor": 100.0},
+                    {"three_phase": True, "anneal_strategy": "linear", "pct_start": 0.25},
+                    {"pct_start": 0.0, "base_momentum": 0.7, "max_momentum": 0.99},
+                    {"pct_start": 1.0},
+                ]
+            ],
+        ),
+    ]:
+        for options in changes:
+            lrs, momenta = follow(lambda optimizer: getattr(lr_scheduler, kind)(optimizer, **options), steps=steps)
+            name = "_".join([kind, *(f"{k}={v}" for k, v in options.items())])
+            case = {"name": name, "kind": kind, "options": options, "lr": lrs}
+            if kind in ("CyclicLR", "OneCycleLR"):
+                case["momentum"] = momenta
+            cases.append(case)
+
+    warm_up = lambda o: lr_scheduler.LinearLR(o, start_factor=0.01, total_iters=9)
+    cosine = lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=20)
+    exponential = lambda o: lr_scheduler.ExponentialLR(o, gamma=0.9)
+    constant = lambda o: lr_scheduler.ConstantLR(o, factor=0.5, total_iters=6)
+    step = lambda o: lr_scheduler.StepLR(o, step_size=4)
+    for name, make in [
+        ("warm_up", lambda o: lr_scheduler.SequentialLR(o, [warm_up(o), cosine(o)], milestones=[9])),
+        (
+            "sequence",
+            lambda o: lr_scheduler.SequentialLR(o, [constant(o), exponential(o), step(o)], milestones=[8, 20]),
+        ),
+        ("chain", lambda o: lr_scheduler.ChainedScheduler([constant(o), exponential(o)], optimizer=o)),
+    ]:
+        cases.append({"name": name, "kind": name, "options": {}, "lr": follow(make)[0]})
+
+    metrics = [9.0, 8.0, 8.0, 7.9999, 8.5, 7.0, 7.5, 7.2, 7.1, 6.5, 6.5, 6.5, 6.5, 6.5, 6.495, 6.4, 6.6, 6.6, 6.6]
+    metrics += [6.6] * 12 + [5.0, 5.1, 5.2, 5.3, 5.4, 5.5]
+    rising = [10 - metric for metric in metrics]
+    absolute = {"threshold": 0.02, "threshold_mode": "abs"}
+    for values, options in [
+        (metrics, {}),
+        (metrics, {"patience": 2}),
+        (metrics, {"patience": 0, "factor": 0.5, "cooldown": 2}),
+        (metrics, {"patience": 1, "min_lr": 0.004, "threshold": 0.05}),
+        (metrics, {"patience": 1, "eps": 0.005} | absolute),
+        (rising, {"mode": "max", "patience": 2, "threshold": 0.05}),
+        (rising, {"mode": "max", "patience": 2} | absolute),
+    ]:
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, **options)
+        lrs = []
+        for metric in values:
+            scheduler.step(metric)
+            lrs.append(optimizer.param_groups[0]["lr"])
+        name = "_".join(["ReduceLROnPlateau", *(f"{k}={v}" for k, v in options.items())])
+        cases.append({"name": name, "kind": "ReduceLROnPlateau", "options": options, "metrics": values, "lr": lrs})
+    write("schedules.json", {"torch": torch.__version__.split("+")[0], "cases": cases})
+
+
 if __name__ == "__main__":
     optimizers()
+    schedules()
