@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::reference::{array, text};
+use common::reference::{array, number, text};
 use common::{assert_close, settings};
 use serde_json::Value;
 use shapewright::prelude::*;
@@ -112,6 +112,36 @@ fn every_option_is_that_of_pytorch() {
     for case in cases {
         settings.every_tier(|_| check::<Single>(&file, case));
         check::<Double>(&file, case);
+    }
+}
+
+fn check_clip<N: Network>(file: &Value, case: &Value) {
+    let (gradients, after, norms) = (array(&file["grads"]), array(&case["after"]), array(&case["norms"]));
+    let (limit, mut gradient) = (number(case, "limit"), N::zeros());
+    assert_eq!((norms.len(), after.len()), (10, 10 * N::PARAMS));
+    let rows = gradients.chunks(N::PARAMS).zip(after.chunks(N::PARAMS));
+    for (norm, (numbers, after)) in norms.into_iter().zip(rows) {
+        set(&mut *gradient, numbers);
+        match text(case, "kind") {
+            "norm" => {
+                let found = clip_grad_norm(&mut *gradient, limit).expect("a finite norm");
+                assert!((found - norm).abs() <= 1e-12 * norm, "{found} and {norm}");
+            }
+            _ => clip_grad_value(&mut *gradient, limit),
+        }
+        let what = format!("clipped by {} to {limit}", case["kind"]);
+        assert_close(&what, &gradient.params()[..N::PARAMS], after, tolerance::<N::Element>());
+    }
+}
+
+#[test]
+fn clipping_is_that_of_pytorch() {
+    let file = reference();
+    let cases = file["clips"].as_array().expect("clips");
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        check_clip::<Single>(&file, case);
+        check_clip::<Double>(&file, case);
     }
 }
 

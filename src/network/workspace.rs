@@ -129,7 +129,30 @@ impl<'a, N: Network> Pass<'a, N> {
         self.run(gradient, false, false);
     }
 
-    /// Adds the gradient of the loss with respect to the parameters to `gradient`.
+    /// Adds the gradient of the loss with respect to the parameters to `gradient`: a batch that is too large for the
+    /// memory can be taken in parts. With a sum as the loss, the sum of the parts is the whole; means of `n` parts of
+    /// one length are to be divided by `n`.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [2] -> [1] { Linear<_, 1> } }
+    /// let net = Line::init(&mut shapewright::rng(0));
+    /// let x = [[1.0, 2.0], [3.0, 5.0], [0.0, 1.0], [4.0, 1.0]].map(Tensor1::from);
+    /// let targets = [1.0, 0.0, 2.0, 1.0].map(|t| Tensor1::from([t]));
+    /// let (mut workspace, mut whole, mut parts) = (Line::workspace(), Line::zeros(), Line::zeros());
+    /// let mut pass = net.forward_train(&x, &mut workspace);
+    /// pass.loss(&Mse, &targets);
+    /// pass.backward(&mut whole);
+    ///
+    /// for (x, targets) in x.chunks(2).zip(targets.chunks(2)) {
+    ///     let mut pass = net.forward_train(x, &mut workspace);
+    ///     pass.loss(&Mse, targets);
+    ///     pass.backward_accumulate(&mut parts);
+    /// }
+    /// for (part, whole) in parts.params().iter().zip(whole.params()) {
+    ///     assert!((part / 2.0 - whole).abs() < 1e-5);
+    /// }
+    /// ```
     pub fn backward_accumulate(self, gradient: &mut N) {
         self.run(gradient, true, false);
     }

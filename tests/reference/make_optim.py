@@ -15,6 +15,8 @@ optim.json
                      with lr; after: [10, 19], the parameters after each step, computed in f64 from the same numbers
     averages         name; kind: "ema", "ema_corrected" or "swa" of torch.optim.swa_utils.AveragedModel (the corrected
                      one by its definition); decay; after: [10, 19], averages of the parameters grads[0], grads[1], ..
+    clips            kind: "norm" or "value" of torch.nn.utils.clip_grad_*_; limit; of grads[i] for each i: norms, before
+                     clipping, and after: [10, 19]
 
 schedules.json
     cases            name; kind: the class in torch.optim.lr_scheduler; options; lr: the learning rate of each step,
@@ -27,6 +29,7 @@ from pathlib import Path
 import torch
 from torch.optim import lr_scheduler, swa_utils
 
+TABLES = ("cases", "averages", "clips")
 HERE = Path(__file__).resolve().parent
 torch.set_num_threads(1)
 
@@ -36,9 +39,9 @@ def numbers(tensor):
 
 
 def write(name, content):
-    head = {k: v for k, v in content.items() if k not in ("cases", "averages")}
+    head = {k: v for k, v in content.items() if k not in TABLES}
     parts = [f"{json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in head.items()]
-    for key in ("cases", "averages"):
+    for key in TABLES:
         if key in content:
             rows = ",\n".join(json.dumps(case, separators=(",", ":")) for case in content[key])
             parts.append(f"{json.dumps(key)}: [\n{rows}\n]")
@@ -135,6 +138,7 @@ def optimizers():
             "grads": numbers(grads),
             "cases": cases,
             "averages": averages(grads.double()),
+            "clips": clips(grads.double()),
         },
     )
 
@@ -161,6 +165,26 @@ def averages(models):
                 average.update_parameters(model)
                 after.append(average.module.weight.detach().clone()[0])
         cases.append({"name": f"{kind}_{decay}", "kind": kind, "decay": decay, "after": numbers(torch.stack(after))})
+    return cases
+
+
+# ------------------------------------------------------------------ clipping
+
+
+def clips(grads):
+    cases = []
+    for kind, limit in [("norm", 0.5), ("norm", 8.0), ("value", 0.25)]:
+        p = torch.zeros(19, dtype=torch.float64, requires_grad=True)
+        norms, after = [], []
+        for g in grads:
+            p.grad = g.clone()
+            norms.append(float(p.grad.norm()))
+            if kind == "norm":
+                torch.nn.utils.clip_grad_norm_([p], limit)
+            else:
+                torch.nn.utils.clip_grad_value_([p], limit)
+            after.append(p.grad.clone())
+        cases.append({"kind": kind, "limit": limit, "norms": norms, "after": numbers(torch.stack(after))})
     return cases
 
 
