@@ -87,8 +87,9 @@ pub use network::{
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
 pub use optim::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, NAdam, NonFiniteNorm, Optimizer, OptimizerState, Part,
-    RAdam, RmsProp, Sgd, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Missed, NAdam, NonFiniteNorm, Optimizer, OptimizerState,
+    Part, RAdam, RmsProp, Sgd, StateError, StateParts, WeightAverage, clip_grad_norm, clip_grad_value,
+    l1_penalty, l2_penalty,
 };
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's type
 /// parameter, if it has one, is the number type; a struct without one is of `f32`.
@@ -168,6 +169,7 @@ pub mod prelude {
         Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label,
         Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction, Relu, Reshape,
         RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
-        Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty, layer, network, rand,
+        WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty, layer, network,
+        rand,
     };
 }

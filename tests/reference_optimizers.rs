@@ -145,6 +145,47 @@ fn clipping_is_that_of_pytorch() {
     }
 }
 
+fn check_average<N: Network>(file: &Value, case: &Value) {
+    let decay = number(case, "decay");
+    let mut average = match text(case, "kind") {
+        "ema" => WeightAverage::<N>::ema(decay),
+        "ema_corrected" => WeightAverage::ema_corrected(decay),
+        _ => WeightAverage::swa(),
+    };
+    let (models, after, mut net) = (array(&file["grads"]), array(&case["after"]), N::zeros());
+    assert_eq!(after.len(), 10 * N::PARAMS);
+    for (numbers, after) in models.chunks(N::PARAMS).zip(after.chunks(N::PARAMS)) {
+        set(&mut *net, numbers);
+        average.update(&net);
+        let what = format!("{}, update {}", text(case, "name"), average.updates());
+        assert_close(&what, &average.network().params()[..N::PARAMS], after, tolerance::<N::Element>());
+        if average.updates() == 1 {
+            assert_eq!(average.network().params(), net.params());
+        }
+        // Taken out and put back, it goes on.
+        let (kept, updates) = (average.network().to_boxed(), average.updates());
+        average.update(&N::zeros());
+        average.restore(&kept, updates);
+    }
+}
+
+#[test]
+fn averages_are_those_of_pytorch() {
+    let file = reference();
+    let cases = file["averages"].as_array().expect("averages");
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        check_average::<Single>(&file, case);
+        check_average::<Double>(&file, case);
+    }
+}
+
+#[test]
+#[should_panic(expected = "it must be from 0 to below 1")]
+fn a_decay_beyond_one_is_refused() {
+    WeightAverage::<Single>::ema_corrected(1.0);
+}
+
 /// Many steps: NAdam's product of momenta is worked out anew in each.
 #[test]
 fn the_momenta_of_nadam_may_be_cut_off() {
@@ -176,8 +217,13 @@ fn threads_do_not_change_a_bit() {
         let mut net = Wide::init(&mut shapewright::rng(1));
         let gradient = Wide::init(&mut shapewright::rng(2));
         let mut state = optimizer.state::<Wide>();
-        (0..3).for_each(|_| state.step(&mut net, &gradient));
-        net.params().iter().map(|x| x.to_bits()).collect()
+        let mut average = WeightAverage::<Wide>::ema(0.75);
+        for _ in 0..3 {
+            state.step(&mut net, &gradient);
+            average.update(&net);
+        }
+        let both = net.params().iter().chain(average.network().params());
+        both.map(|x| x.to_bits()).collect()
     }
     let settings = settings();
     let mut all: Vec<Vec<Vec<u32>>> = Vec::new();

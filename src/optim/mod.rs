@@ -4,12 +4,14 @@ mod adadelta;
 mod adagrad;
 mod adam;
 mod adamax;
+mod average;
 mod gradient;
 mod lion;
 mod nadam;
 mod part;
 mod radam;
 mod rmsprop;
+mod saved;
 mod setters;
 mod sgd;
 mod state;
@@ -18,18 +20,23 @@ pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
 pub use adamax::Adamax;
+pub use average::WeightAverage;
 pub use gradient::{NonFiniteNorm, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty};
 pub use lion::Lion;
 pub use nadam::NAdam;
 pub use part::Part;
 pub use radam::RAdam;
 pub use rmsprop::RmsProp;
+pub use saved::{Missed, StateError, StateParts};
 pub(crate) use setters::setters;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 
 use crate::network::Network;
 use crate::tensor::Element;
+
+/// From this many parameters on, a step is cut over the worker threads.
+const PARALLEL_PARAMETERS: usize = 1 << 15;
 
 /// An update rule: settings alone. What it remembers between steps is an [`OptimizerState`].
 pub trait Optimizer: Clone {

@@ -1,11 +1,8 @@
 //! An optimizer at work on one network.
 
-use super::{Optimizer, Part};
+use super::{Missed, Optimizer, PARALLEL_PARAMETERS, Part, StateError, StateParts};
 use crate::network::{Network, Parameters};
 use crate::threads;
-
-/// From this many parameters on, a step is cut over the worker threads.
-const PARALLEL_PARAMETERS: usize = 1 << 15;
 
 /// An optimizer at work on one network: its settings, which may change from step to step, and what it
 /// remembers, in values of the network's own type.
@@ -105,6 +102,59 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         {
             self.segments.insert(index, Segment { end, ..self.segments[index] });
         }
+    }
+    /// All that the state is beside its settings, to be written down: what [`OptimizerState::restore`] takes.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [1] -> [1] { Linear<1, 1> } }
+    /// let (mut net, gradient) = (Line::zeros(), Line::init(&mut shapewright::rng(0)));
+    /// let mut adam = Adam::new(0.1).state::<Line>();
+    /// adam.step(&mut net, &gradient);
+    ///
+    /// let mut other = Adam::new(0.1).state::<Line>();
+    /// other.restore(&adam.state_parts())?;
+    /// let mut copy = net.to_boxed();
+    /// adam.step(&mut net, &gradient);
+    /// other.step(&mut copy, &gradient);
+    /// assert_eq!(copy.params(), net.params());
+    /// # Ok::<(), shapewright::StateError>(())
+    /// ```
+    pub fn state_parts(&self) -> StateParts<'_, N::Element> {
+        let missed = self.segments.iter().map(|segment| Missed { end: segment.end, steps: segment.missed });
+        StateParts {
+            steps: self.steps,
+            missed: missed.collect(),
+            memories: self.memories.iter().map(|memory| memory.params()).collect(),
+        }
+    }
+
+    /// What the optimizer remembers, each as a network whose parameters have names.
+    pub fn memories(&self) -> impl Iterator<Item = &N> {
+        self.memories.iter().map(|memory| &**memory)
+    }
+
+    /// Goes on as the state that the parts were taken from, bit for bit, with the same settings: those of the
+    /// optimizer and of parts of the network are not among what is restored.
+    ///
+    /// # Errors
+    /// [`StateError`] if the parts are of another optimizer or network; the state is left as it is.
+    pub fn restore(&mut self, parts: &StateParts<'_, N::Element>) -> Result<(), StateError> {
+        parts.check(self.memories.len(), len::<N>())?;
+        self.steps = parts.steps;
+        for (memory, numbers) in self.memories.iter_mut().zip(&parts.memories) {
+            memory.params_mut().copy_from_slice(numbers);
+        }
+        parts.missed.iter().for_each(|missed| self.cut(missed.end));
+        let mut missed = parts.missed.iter();
+        let mut now = missed.next();
+        for segment in &mut self.segments {
+            if now.is_some_and(|missed| missed.end < segment.end) {
+                now = missed.next();
+            }
+            segment.missed = now.map_or(0, |missed| missed.steps);
+        }
+        Ok(())
     }
 }
 
