@@ -41,15 +41,20 @@
 //!
 //! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`Relu`], [`Tanh`], [`Sigmoid`], [`Gelu`],
 //!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
-//! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
+//! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
+//!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
+//!   [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order [`struct@HingeEmbedding`],
+//!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`], [`Adadelta`],
 //!   [`RmsProp`], [`Lion`], and your own through [`Optimizer`]; their learning rates by [schedules](schedule).
+//! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
 //! # Memory
 //! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what training
-//! needs and is used again; after the first step nothing allocates. The bytes are constants:
+//! needs and is used again; after the first step nothing allocates, except that large products in `f64`, and on
+//! processors other than x86-64, are left to `matrixmultiply`, which does. The bytes are constants:
 //! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
 //! # Processors and threads
@@ -62,20 +67,26 @@
 
 extern crate self as shapewright;
 
-#[allow(dead_code)]
+pub mod data;
 mod kernels;
 mod layers;
 mod loss;
 mod memory;
+pub mod metrics;
 mod network;
 mod optim;
 pub mod schedule;
 mod tensor;
 pub mod threads;
 pub mod tier;
+mod train;
 
 pub use layers::*;
-pub use loss::{Anything, BceWithLogits, CrossEntropy, Label, LabelError, Logits, Loss, Mse, Reduction};
+pub use loss::{
+    Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv,
+    Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking, Mse, Nll, OptionalLabels,
+    PoissonNll, Probabilities, Reduction, SmoothL1, TripletMargin,
+};
 #[doc(hidden)]
 pub use loss::{Takes, TargetOf};
 #[doc(hidden)]
@@ -139,6 +150,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
+pub use train::{Epoch, History, Progress, TrainError, Trainer};
 
 pub use rand;
 
@@ -161,6 +173,7 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
+    pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::schedule::{
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, LinearLr,
         MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
@@ -170,6 +183,9 @@ pub mod prelude {
         Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction, Relu, Reshape,
         RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
         WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty, layer, network,
-        rand,
+    };
+    pub use crate::{
+        Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
+        SmoothL1, TripletMargin,
     };
 }

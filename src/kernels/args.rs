@@ -89,6 +89,14 @@ pub enum Unary {
     Sigmoid,
 }
 
+/// How the absolute difference `a` is rounded off: `curve * a^2 / 2` below `at`, `slope * (a - at / 2)` from there on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bend {
+    pub at: f64,
+    pub curve: f64,
+    pub slope: f64,
+}
+
 /// The number of rows in `len` elements; panics unless it is whole.
 pub(super) fn rows_of(name: &str, len: usize, width: usize) -> usize {
     if len == 0 {
@@ -104,9 +112,16 @@ pub(super) fn check_same(name: &str, a: usize, b: usize) {
 }
 
 /// Panics unless the arguments of a cross-entropy fit; the number of rows.
-pub(super) fn check_cross_entropy(classes: usize, logits: usize, labels: &[u32], grad: usize) -> usize {
+pub(super) fn check_cross_entropy(
+    classes: usize,
+    logits: usize,
+    labels: &[u32],
+    weights: usize,
+    grad: usize,
+) -> usize {
     let rows = rows_of("cross_entropy", logits, classes);
     assert_eq!(rows, labels.len(), "cross_entropy: one label per row");
+    assert!(weights == 0 || weights == rows, "cross_entropy: one weight per row, or none");
     check_same("cross_entropy", logits, grad);
     for &label in labels {
         assert!((label as usize) < classes, "cross_entropy: label {label} of {classes} classes");

@@ -31,7 +31,7 @@ mod tile;
 mod update;
 mod vector_product;
 
-pub use args::{Matrix, Product, Start, Unary};
+pub use args::{Bend, Matrix, Product, Start, Unary};
 pub use rules::{
     AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
     SgdStep,
@@ -68,14 +68,25 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     /// `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
     fn softmax_grad(self, width: usize, y: &[T], dy: &mut [T]);
     /// Softmax and negative log-likelihood; returns the sum over the rows and sets `grad` to `scale` times its
-    /// gradient with respect to the logits.
-    fn cross_entropy(self, classes: usize, logits: &[T], labels: &[u32], scale: T, grad: &mut [T]) -> T;
+    /// gradient with respect to the logits. Each row counts as often as `weights` says, or once if that is empty; a row
+    /// that counts 0 times is not looked at.
+    fn cross_entropy(
+        self,
+        classes: usize,
+        logits: &[T],
+        labels: &[u32],
+        weights: &[T],
+        scale: T,
+        grad: &mut [T],
+    ) -> T;
     /// Sigmoid and binary cross-entropy; returns the sum over the elements and sets `grad` to `scale` times its
     /// gradient with respect to the logits.
     fn bce_with_logits(self, logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T;
     /// Returns the sum of the squared differences and sets `grad` to `scale` times its gradient with respect to the
     /// output.
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
+    /// As `mse`, of the absolute differences with a round tip. See [`Bend`].
+    fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
 }
 
 /// The kernels for `f32` in a tier that the processor has.
@@ -191,16 +202,20 @@ impl Kernels<f32> for F32Kernels {
         classes: usize,
         logits: &[f32],
         labels: &[u32],
+        weights: &[f32],
         scale: f32,
         grad: &mut [f32],
     ) -> f32 {
-        self.run(loss::CrossEntropyOp { classes, logits, labels, scale, grad })
+        self.run(loss::CrossEntropyOp { classes, logits, labels, weights, scale, grad })
     }
     fn bce_with_logits(self, logits: &[f32], targets: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::BceOp { logits, targets, scale, grad })
     }
     fn mse(self, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::MseOp { output, target, scale, grad })
+    }
+    fn smooth_l1(self, bend: Bend, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
+        self.run(loss::SmoothL1Op { bend, output, target, scale, grad })
     }
 }
 
@@ -242,16 +257,20 @@ impl Kernels<f64> for F64Kernels {
         classes: usize,
         logits: &[f64],
         labels: &[u32],
+        weights: &[f64],
         scale: f64,
         grad: &mut [f64],
     ) -> f64 {
-        plain::cross_entropy(classes, logits, labels, scale, grad)
+        plain::cross_entropy(classes, logits, labels, weights, scale, grad)
     }
     fn bce_with_logits(self, logits: &[f64], targets: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
         plain::bce_with_logits(logits, targets, scale, grad)
     }
     fn mse(self, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
         plain::mse(output, target, scale, grad)
+    }
+    fn smooth_l1(self, bend: Bend, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
+        plain::smooth_l1(bend, output, target, scale, grad)
     }
 }
 

@@ -3,7 +3,7 @@
 use num_traits::Float;
 
 use super::args::{check_column_sums, check_cross_entropy, check_same, rows_of};
-use super::{Matrix, Product, Start, Unary};
+use super::{Bend, Matrix, Product, Start, Unary};
 
 /// What the loops need beyond [`Float`].
 pub(super) trait Real: Float + 'static {
@@ -204,17 +204,23 @@ pub(super) fn cross_entropy<T: Real>(
     classes: usize,
     logits: &[T],
     labels: &[u32],
+    weights: &[T],
     scale: T,
     grad: &mut [T],
 ) -> T {
-    check_cross_entropy(classes, logits.len(), labels, grad.len());
+    check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len());
     let mut loss = T::zero();
     let rows = logits.chunks_exact(classes.max(1)).zip(grad.chunks_exact_mut(classes.max(1)));
-    for ((logits, grad), &label) in rows.zip(labels) {
-        let label = label as usize;
+    for (r, ((logits, grad), &label)) in rows.zip(labels).enumerate() {
+        let (label, weight) = (label as usize, weights.get(r).copied().unwrap_or(T::one()));
+        if weight == T::zero() {
+            grad.fill(T::zero());
+            continue;
+        }
         grad.copy_from_slice(logits);
         let (sum, max) = exponentials(grad);
-        loss = loss + (sum.ln() - (logits[label] - max));
+        loss = loss + (sum.ln() - (logits[label] - max)) * weight;
+        let scale = scale * weight;
         grad.iter_mut().for_each(|x| *x = *x / sum * scale);
         grad[label] = grad[label] - scale;
     }
@@ -243,19 +249,31 @@ pub(super) fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T])
     loss
 }
 
+pub(super) fn smooth_l1<T: Real>(bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
+    check_same("smooth_l1", output.len(), target.len());
+    check_same("smooth_l1", output.len(), grad.len());
+    let (at, curve, slope) = (T::of(bend.at), T::of(bend.curve), T::of(bend.slope));
+    let mut loss = T::zero();
+    for ((&o, &t), grad) in output.iter().zip(target).zip(grad) {
+        let (d, a) = (o - t, (o - t).abs());
+        let (term, rise) = if a < at {
+            (T::of(0.5) * curve * d * d, curve * d)
+        } else {
+            // A difference of zero has the gradient zero, and NaN stays.
+            let rise = if a > T::zero() { slope.copysign(d) } else { d };
+            (slope * (a - T::of(0.5) * at), rise)
+        };
+        loss = loss + term;
+        *grad = rise * scale;
+    }
+    loss
+}
+
 fn add<T: Real>(y: &mut [T], x: &[T]) {
     check_same("add", y.len(), x.len());
     for (y, &x) in y.iter_mut().zip(x) {
         *y = *y + x;
     }
-}
-
-fn scale<T: Real>(y: &mut [T], s: T) {
-    y.iter_mut().for_each(|y| *y = *y * s);
-}
-
-fn sum<T: Real>(x: &[T]) -> T {
-    x.iter().fold(T::zero(), |sum, &x| sum + x)
 }
 
 fn dot<T: Real>(x: &[T], y: &[T]) -> T {

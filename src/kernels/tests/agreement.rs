@@ -1,7 +1,7 @@
 //! AVX2 and AVX-512 give the same bits in every kernel.
 
 use super::super::update::Rule;
-use super::super::{F32Kernels, F64Kernels, Kernels, Matrix, Product, Start, Unary, Update};
+use super::super::{Bend, F32Kernels, F64Kernels, Kernels, Matrix, Product, Start, Unary, Update};
 use super::updates::{Each, each_rule};
 use super::{LENGTHS, all_tiers, numbers};
 use crate::tier::Tier;
@@ -53,6 +53,8 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     out.extend(&y);
     out.push(kernels.mse(&x, &t, 0.7, &mut y));
     out.extend(&y);
+    out.push(kernels.smooth_l1(Bend { at: 0.7, curve: 1.3, slope: 0.9 }, &x, &t, 0.7, &mut y));
+    out.extend(&y);
     for width in [1, 3, 10, 50] {
         let rows = len.min(37);
         let x: Vec<f32> = numbers(5, rows * width).iter().map(|x| 6.0 * x).collect();
@@ -62,8 +64,11 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         kernels.softmax_grad(width, &y, &mut dy);
         out.extend(&y);
         out.extend(dy);
-        out.push(kernels.cross_entropy(width, &x, &labels, 0.3, &mut y));
-        out.extend(y);
+        let weights: Vec<f32> = (0..rows).map(|r| (r % 5) as f32).collect();
+        for weights in [&[][..], &weights] {
+            out.push(kernels.cross_entropy(width, &x, &labels, weights, 0.3, &mut y));
+            out.extend(&y);
+        }
         kernels.column_sums(rows, width, &x, &mut sums, false);
         out.extend(sums);
     }

@@ -1,7 +1,7 @@
 //! Elementwise functions: their errors against `f64`, their limits, and their gradients.
 
 use super::super::simd::{Op, Simd};
-use super::super::{F64Kernels, Kernels, Unary, math};
+use super::super::{F32Kernels, F64Kernels, Kernels, Unary, math};
 use super::{Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 use crate::tier::{self, Tier};
 
@@ -36,17 +36,7 @@ impl Op for MathOp<'_> {
 }
 
 fn run_math(tier: Tier, function: Function, x: &mut [f32]) {
-    assert!(tier::supported_tiers().contains(&tier));
-    // SAFETY: the processor has the tier.
-    unsafe {
-        match tier {
-            #[cfg(target_arch = "x86_64")]
-            Tier::Avx512 => super::super::simd::Avx512::run(MathOp(function, x)),
-            #[cfg(target_arch = "x86_64")]
-            Tier::Avx2 => super::super::simd::Avx2::run(MathOp(function, x)),
-            _ => super::super::simd::Baseline::run(MathOp(function, x)),
-        }
-    }
+    F32Kernels::of(tier).unwrap().run(MathOp(function, x));
 }
 
 /// Points from `low` to `high`, evenly spaced; a multiple of 16.
