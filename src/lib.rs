@@ -39,14 +39,18 @@
 //! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
 //! the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`Relu`], [`Tanh`], [`Sigmoid`], [`Gelu`],
-//!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
+//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
+//!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
+//!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
+//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
+//!   networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
 //!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
 //!   [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order [`struct@HingeEmbedding`],
 //!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
 //! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
+//! - **Initial values**: those of the layers, and others in [`init`](mod@init).
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
@@ -61,12 +65,24 @@
 //! has the full speed. Large calls use all processors through workers that stay ([`threads`]). The results are
 //! the same bits at every number of threads, and on AVX2 and AVX-512; without fused multiply-add (the portable
 //! tier) they differ by rounding.
+//!
+//! # Features
+//! All are off by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `csv` | `data::csv`: tables of comma-separated values |
+//! | `gzip` | [`data::idx`] reads gzipped files |
+//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
+//! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
+//! | `progress` | a progress bar for the trainer |
 
 #![warn(missing_docs)]
 
 extern crate self as shapewright;
 
 pub mod data;
+pub mod init;
 mod kernels;
 mod layers;
 mod loss;
@@ -176,5 +192,9 @@ pub mod prelude {
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
         SmoothL1, TripletMargin,
+    };
+    pub use crate::{
+        Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
+        PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
 }

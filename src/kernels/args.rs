@@ -81,14 +81,6 @@ impl<T> Product<'_, T> {
     }
 }
 
-/// An elementwise function whose derivative is known from its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unary {
-    Relu,
-    Tanh,
-    Sigmoid,
-}
-
 /// One step of stochastic gradient descent, by PyTorch's rule:
 ///
 /// `g += weight_decay * p`; if `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the first
@@ -188,6 +180,21 @@ pub(super) fn rows_of(name: &str, len: usize, width: usize) -> usize {
 /// Panics unless the lengths fit.
 pub(super) fn check_same(name: &str, a: usize, b: usize) {
     assert_eq!(a, b, "{name}: slices of different lengths");
+}
+
+/// Panics unless the arguments of a parametric ReLU fit; the width of the rows, each of which meets all weights. A single
+/// weight meets everything in one row.
+pub(super) fn check_prelu(weights: usize, x: usize, y: usize) -> usize {
+    check_same("prelu", x, y);
+    let width = if weights == 1 { x } else { weights };
+    rows_of("prelu", x, width);
+    width
+}
+
+/// Panics unless the arguments of a gated linear unit fit.
+pub(super) fn check_glu(half: usize, x: usize, y: usize) {
+    rows_of("glu", y, half);
+    assert_eq!(y.checked_mul(2), Some(x), "glu: twice as many inputs as outputs");
 }
 
 /// Panics unless the arguments of a cross-entropy fit; the number of rows.
