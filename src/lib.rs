@@ -65,6 +65,17 @@
 //! has the full speed. Large calls use all processors through workers that stay ([`threads`]). The results are
 //! the same bits at every number of threads, and on AVX2 and AVX-512; without fused multiply-add (the portable
 //! tier) they differ by rounding.
+//!
+//! # Features
+//! All are off by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `csv` | `data::csv`: tables of comma-separated values |
+//! | `gzip` | [`data::idx`] reads gzipped files |
+//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
+//! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
+//! | `progress` | a progress bar for the trainer |
 
 #![warn(missing_docs)]
 

@@ -99,25 +99,25 @@ fn files_that_were_cut_say_where_they_end() {
         let error = images(&whole[..len]).expect_err("cut");
         assert_eq!((error.kind, error.place), (ReadErrorKind::Length, Place::Byte(len as u64)));
     }
-    let text = "some.idx: byte 2: expected the magic number, which takes 4 bytes from byte 0, but found the end of the file \
-                after 2 bytes; copy or download the file again";
+    let text = "some.idx: byte 2: expected 4 bytes for the magic number from byte 0, but found the end of the file \
+                after 2 of them; copy or download the file again";
     is(images(&whole[..2]), ReadErrorKind::Length, Place::Byte(2), text);
-    let text = "some.idx: byte 20: expected the elements of the sizes [2, 2, 3], which take 12 bytes from byte 16, but \
-                found the end of the file after 4 bytes; copy or download the file again";
+    let text = "some.idx: byte 20: expected 12 bytes for the elements of the sizes [2, 2, 3] from byte 16, but \
+                found the end of the file after 4 of them; copy or download the file again";
     is(images(&whole[..20]), ReadErrorKind::Length, Place::Byte(20), text);
     // What the sizes say is not believed before it is there: this would be 24 GB.
     is(
         images(&file(&[u32::MAX, 2, 3], &[])),
         ReadErrorKind::Length,
         Place::Byte(16),
-        "some.idx: byte 16: expected the elements of the sizes [4294967295, 2, 3], which take 25769803770 bytes from \
-         byte 16, but found the end of the file after 0 bytes; copy or download the file again",
+        "some.idx: byte 16: expected 25769803770 bytes for the elements of the sizes [4294967295, 2, 3] from \
+         byte 16, but found the end of the file after 0 of them; copy or download the file again",
     );
 }
 
 #[test]
 fn files_that_go_on_are_refused() {
-    let text = "some.idx: byte 22: expected the end of the file after the sizes [1, 2, 3], but found more bytes; \
+    let text = "some.idx: byte 22: expected the end of the file after the elements of the sizes [1, 2, 3], but found more bytes; \
                 copy or download the file again";
     is(images(&file(&[1, 2, 3], &[0; 7])), ReadErrorKind::Length, Place::Byte(22), text);
 }
@@ -137,7 +137,10 @@ fn gzipped_files_are_read_and_their_damage_found() {
     for len in 2..packed.len() {
         let error = images(&packed[..len]).expect_err("cut");
         assert_eq!(error.kind, ReadErrorKind::Format, "{len}: {error}");
-        assert!(error.to_string().starts_with("some.idx: expected a whole gzip file, but found "), "{error}");
+        assert!(
+            error.to_string().starts_with("some.idx: expected packed data without damage, but found "),
+            "{error}"
+        );
     }
     // The checksum at the end is compared.
     let mut damaged = packed.clone();

@@ -117,6 +117,14 @@ fn the_log_loss_of_large_logits_is_finite() {
 }
 
 #[test]
+fn large_logits_have_an_order() {
+    let outputs = [[800.0, 0.0, -800.0], [-900.0, 900.0, 0.0], [0.0, 1.0, 900.0]].map(Tensor1::from);
+    let auc = RocAucOneVsRest::new(Outputs::Logits);
+    let scores: [Tensor1<3>; 3] = outputs;
+    assert_eq!(auc.of(&scores, &labels(&[0, 1, 2])), Ok(1.0));
+}
+
+#[test]
 fn a_threshold_decides_every_element() {
     let outputs = [[1.0, -2.0, f32::NAN], [0.0, 3.0, -1.0]].map(Tensor1::from);
     let targets = [[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]].map(Tensor1::from);
@@ -282,13 +290,10 @@ fn a_trainer_measures_at_the_end_of_each_epoch() {
     let mut net = Small::init(&mut shapewright::rng(0));
     let history = Small::trainer(Adam::new(0.05), CrossEntropy)
         .epochs(15)
-        .measure("accuracy", |net, samples| {
-            let confusion = net.evaluate(samples.inputs, samples.targets).expect("a label for each input");
-            confusion.accuracy().expect("samples")
-        })
+        .metric(Accuracy::new())
         .fit(&mut net, &inputs, &classes)
         .expect("a training");
-    let accuracies: Vec<f64> = history.epochs.iter().map(|epoch| epoch.measures[0].1).collect();
+    let accuracies: Vec<f64> = history.epochs.iter().map(|epoch| epoch.metrics[0].1).collect();
     let last = net.evaluate(&inputs, &classes).expect("a label for each input");
     assert_eq!(accuracies.last().copied(), last.accuracy().ok());
     assert!(accuracies[14] > 0.9 && accuracies[0] < accuracies[14], "{accuracies:?}");

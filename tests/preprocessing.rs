@@ -95,6 +95,13 @@ fn features_that_hardly_differ_are_not_divided_by_zero() {
     scaler.transform(&mut x);
     assert!(Tensor::flatten(&x).iter().all(|x| x.is_finite()), "{x:?}");
     assert!(x.iter().all(|x| x[0] == 0.0));
+
+    // Ten times 0.1 is not 1.
+    let mut x = [Tensor1::from([0.1_f64]); 10];
+    let scaler = StandardScaler::fit(&x).expect("values");
+    assert_eq!((scaler.mean[0], scaler.std[0]), (0.1, 1.0));
+    scaler.transform(&mut x);
+    assert_eq!(x, [Tensor1::zeros(); 10]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use super::bytes::Bytes;
 use super::{Pixel, Place, ReadError, ReadErrorKind};
 use crate::loss::Label;
 use crate::memory;
@@ -21,8 +22,6 @@ use crate::tensor::{Rank3, Shape, Tensor};
 
 /// The third byte of the magic number: unsigned bytes.
 const UNSIGNED_BYTES: u8 = 8;
-/// The advice for a file that was cut or damaged.
-const DOWNLOAD_AGAIN: &str = "copy or download the file again";
 
 /// The images of an IDX file of bytes, one tensor each.
 ///
@@ -208,49 +207,45 @@ fn image_sizes<S: Shape>(sizes: &[usize]) -> Option<(String, &'static str)> {
 impl Idx {
     /// Reads the whole file; sizes that are not wanted are an error before the elements are read.
     fn read(path: &Path, source: impl Read, wanted: Wanted<'_>) -> Result<Self, ReadError> {
-        let mut source = unpacked(path, BufReader::new(source))?;
-        let error = |kind, at, expected: String, found: String, advice: &str| {
-            Err(ReadError::new(path, kind, Place::Byte(at), expected, found, advice))
-        };
-
-        let magic = exactly(path, &mut source, 0, 4, "the magic number")?;
+        let mut file = Bytes::new(path, unpacked(path, BufReader::new(source))?);
+        let magic = file.exactly(4, "the magic number")?;
         let axes = match magic[..] {
             [0, 0, UNSIGNED_BYTES, axes] if axes > 0 => axes,
             [0, 0, kind @ 9..=14, _] => {
                 let advice = "write it with unsigned bytes (type 0x08)";
-                return error(
+                let found = format!("{kind:#04x}");
+                return Err(file.error(
                     ReadErrorKind::Type,
                     2,
                     "elements of type 0x08".into(),
-                    format!("{kind:#04x}"),
+                    found,
                     advice,
-                );
+                ));
             }
             _ => {
                 let expected = "the magic number 00 00 08 and a number of axes".into();
                 let advice = "check that this is an IDX file";
-                return error(ReadErrorKind::Format, 0, expected, format!("{magic:02x?}"), advice);
+                return Err(file.error(ReadErrorKind::Format, 0, expected, format!("{magic:02x?}"), advice));
             }
         };
-        let sizes = exactly(path, &mut source, 4, 4 * u64::from(axes), "the sizes of the axes")?;
+        let sizes = file.exactly(4 * u64::from(axes), "the sizes of the axes")?;
         let sizes =
             sizes.chunks_exact(4).map(|size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]));
         let sizes: Vec<usize> = sizes.map(|size| size as usize).collect();
         if let Some((expected, advice)) = wanted(&sizes) {
-            return error(ReadErrorKind::Shape, 4, expected, format!("the sizes {sizes:?}"), advice);
+            return Err(file.error(
+                ReadErrorKind::Shape,
+                4,
+                expected,
+                format!("the sizes {sizes:?}"),
+                advice,
+            ));
         }
-
-        let start = 4 + 4 * u64::from(axes);
-        let Some(len) = sizes.iter().try_fold(1u64, |product, &size| product.checked_mul(size as u64)) else {
-            let expected = "sizes that fit into memory".into();
-            return error(ReadErrorKind::Shape, 4, expected, format!("the sizes {sizes:?}"), DOWNLOAD_AGAIN);
-        };
-        let bytes = exactly(path, &mut source, start, len, &format!("the elements of the sizes {sizes:?}"))?;
-        let rest = read_up_to(path, &mut source, 1)?;
-        if !rest.is_empty() {
-            let expected = format!("the end of the file after the sizes {sizes:?}");
-            return error(ReadErrorKind::Length, start + len, expected, "more bytes".into(), DOWNLOAD_AGAIN);
-        }
+        // A product that does not fit is more than any file has.
+        let len = sizes.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
+        let start = file.at;
+        let bytes = file.exactly(len, &format!("the elements of the sizes {sizes:?}"))?;
+        file.end(&format!("the elements of the sizes {sizes:?}"))?;
         Ok(Idx { sizes, bytes, start })
     }
 }
@@ -259,43 +254,10 @@ fn open(path: &Path) -> Result<File, ReadError> {
     File::open(path).map_err(|error| ReadError::io(path, error))
 }
 
-/// The next `len` bytes. Memory grows with what is there, not with what the file says.
-fn exactly(path: &Path, source: &mut impl Read, at: u64, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
-    let bytes = read_up_to(path, source, len)?;
-    if bytes.len() as u64 == len {
-        return Ok(bytes);
-    }
-    let end = at + bytes.len() as u64;
-    let expected = format!("{what}, which take{} {len} bytes from byte {at}", if at == 0 { "s" } else { "" });
-    let found = format!("the end of the file after {} bytes", bytes.len());
-    Err(ReadError::new(path, ReadErrorKind::Length, Place::Byte(end), expected, found, DOWNLOAD_AGAIN))
-}
-
-/// The next `len` bytes, or fewer at the end of the file.
-fn read_up_to(path: &Path, source: &mut impl Read, len: u64) -> Result<Vec<u8>, ReadError> {
-    let mut bytes = Vec::new();
-    match source.take(len).read_to_end(&mut bytes) {
-        Ok(_) => Ok(bytes),
-        Err(error) if is_damage(&error) => {
-            let (expected, found) = ("a whole gzip file", error.to_string());
-            let error_of =
-                |place| ReadError::new(path, ReadErrorKind::Format, place, expected, found, DOWNLOAD_AGAIN);
-            Err(error_of(Place::File).with_source(error))
-        }
-        Err(error) => Err(ReadError::io(path, error)),
-    }
-}
-
-/// Whether unpacking failed, rather than reading.
-fn is_damage(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-    matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
-}
-
 /// The content of a file that may be gzipped.
 fn unpacked<'a>(path: &Path, mut source: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, ReadError> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
-    let start = read_up_to(path, &mut source, 2)?;
+    let start = Bytes::new(path, &mut source).up_to(2)?;
     let packed = start == GZIP;
     let source = io::Cursor::new(start).chain(source);
     if !packed {

@@ -4,6 +4,9 @@
 //! buffers that come back when they are used. Both keep the order, end when their source ends, and end their thread
 //! when they are dropped; a panic of the source goes on in the thread that asks for the batch. Waiting sleeps.
 //!
+//! They pay where making a batch takes time: files, pictures, random changes. Gathering samples from memory is cheap;
+//! [`Batches`](super::Batches) does that without a thread.
+//!
 //! ```
 //! use shapewright::data::Refill;
 //! use shapewright::prelude::*;

@@ -163,3 +163,14 @@ impl From<ReadError> for ReadErrors {
         ReadErrors { errors: vec![error], more: false }
     }
 }
+
+/// Text of a file for an error, shortened if it is long, with control characters made visible.
+#[cfg(any(feature = "csv", feature = "npy"))]
+pub(super) fn quoted(text: &str) -> String {
+    const MOST: usize = 40;
+    let mut quoted = String::from("`");
+    for c in text.chars().take(MOST) {
+        if c.is_control() { quoted.extend(c.escape_debug()) } else { quoted.push(c) }
+    }
+    quoted + if text.chars().nth(MOST).is_some() { "..`" } else { "`" }
+}

@@ -44,8 +44,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         let std = Tensor::from_position(|feature| {
             let variance = squares[feature] / ranges.count[feature];
             let std = T::from_f64_lossy(variance.sqrt());
-            // Compared by the range, because the mean of equal numbers may be rounded.
-            if ranges.is_constant(feature) || std.is_zero() { T::one() } else { std }
+            if std.is_zero() { T::one() } else { std }
         });
         let mean = Tensor::from_position(|feature| T::from_f64_lossy(ranges.mean(feature)));
         Ok(StandardScaler { mean, std })
@@ -164,12 +163,10 @@ impl Ranges {
         Ok(ranges)
     }
 
-    fn is_constant(&self, feature: usize) -> bool {
-        self.min[feature] == self.max[feature]
-    }
-
+    /// The mean; of equal numbers exactly that number, which their sum may not give.
     fn mean(&self, feature: usize) -> f64 {
-        if self.is_constant(feature) { self.min[feature] } else { self.sum[feature] / self.count[feature] }
+        let constant = self.min[feature] == self.max[feature];
+        if constant { self.min[feature] } else { self.sum[feature] / self.count[feature] }
     }
 }
 

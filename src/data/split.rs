@@ -43,8 +43,8 @@ pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     none_empty(parts, samples)
 }
 
-/// Like [`split`], with the same share of each class in every part, as far as whole samples can have it: a part's
-/// number of samples of a class is less than 2 off its share.
+/// Like [`split`], with the same share of each class in every part, as far as whole samples can have it: of two parts,
+/// each has at most one sample of a class more or less than its share; of many parts, about two.
 ///
 /// ```
 /// use shapewright::data::stratified_split;

@@ -67,6 +67,10 @@ impl<const N: usize> ClassLabel for Label<N> {
 
 /// Outputs whose last axis is classes.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "outputs of `{Self}` have no axis of classes",
+    label = "the last axis of the outputs has one score for each class"
+)]
 pub trait Classes: Shape {
     type Label: ClassLabel;
     /// What one sample has if each place before the axis of classes has an `L`: a sequence one for each position, an

@@ -9,6 +9,7 @@ mod label;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
+pub(crate) use classes::Classes;
 pub use classes::{Labels, OptionalLabels};
 pub use cross_entropy::{CrossEntropy, Nll};
 pub use distribution::{GaussianNll, KlDiv, PoissonNll};
@@ -120,7 +121,9 @@ impl<Ends: Probable<L, N>, L, N> Takes<Ends, L, N> for Probabilities {}
     note = "a layer of your own that gives probabilities says so with `const GIVES: Gives = Gives::Sigmoid`"
 )]
 pub trait Probable<L, N> {}
+#[diagnostic::do_not_recommend]
 impl<L, N> Probable<L, N> for crate::layers::Sigmoid {}
+#[diagnostic::do_not_recommend]
 impl<L, N> Probable<L, N> for crate::layers::Softmax {}
 
 impl<Ends: NotProbable<L, N>, L, N> Takes<Ends, L, N> for LogProbabilities {}
@@ -133,6 +136,7 @@ impl<Ends: NotProbable<L, N>, L, N> Takes<Ends, L, N> for LogProbabilities {}
     note = "instead of `Nll`, `CrossEntropy` takes the outputs without either layer"
 )]
 pub trait NotProbable<L, N> {}
+#[diagnostic::do_not_recommend]
 impl<L, N> NotProbable<L, N> for Values {}
 
 /// Whether values are targets of a loss on a network's outputs; says so in a sentence if they are not.

@@ -1,8 +1,8 @@
 //! Metrics of predicted classes.
 
-use super::scores::{ClassScores, double, rows};
+use super::scores::{double, rows};
 use super::{Average, ConfusionMatrix, Measures, Metric, MetricError, assert_same_length, ratio};
-use crate::loss::Label;
+use crate::loss::{Classes, Label};
 use crate::tensor::{Element, Tensor, Tensor1};
 
 /// A metric that needs nothing but the predicted and the right class of each sample.
@@ -19,10 +19,10 @@ fn predicted<T: Element, const N: usize>(scores: &Tensor1<N, T>) -> Label<N> {
 /// From scores, and from labels that are predicted already.
 macro_rules! measures_classes {
     ($name:ident) => {
-        impl<Out: ClassScores<N>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Labels>
-            for $name<N>
+        impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
+            Measures<Tensor<Out, T>, Out::Each<Label<N>>> for $name<N>
         {
-            fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Labels]) {
+            fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
                 for (scores, label) in rows(outputs, targets) {
                     self.add(predicted(scores), label);
                 }
@@ -129,10 +129,10 @@ impl<const N: usize> Metric for TopKAccuracy<N> {
     }
 }
 
-impl<Out: ClassScores<N>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Labels>
+impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Each<Label<N>>>
     for TopKAccuracy<N>
 {
-    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Labels]) {
+    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
             self.correct += u64::from(rank(scores, label) < self.k);
             self.total += 1;

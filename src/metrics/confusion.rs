@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use super::scores::{ClassScores, rows};
+use super::scores::rows;
 use super::{MetricError, assert_same_length, ratio};
-use crate::loss::Label;
+use crate::loss::{Classes, Label};
 use crate::tensor::{Element, Tensor};
 
 /// How the values of the classes become one. As in scikit-learn, a class without predictions has the precision 0,
@@ -99,7 +99,10 @@ impl<const N: usize> ConfusionMatrix<N> {
     ///
     /// # Panics
     /// If there are not as many labels as outputs.
-    pub fn of<Out: ClassScores<N>, T: Element>(outputs: &[Tensor<Out, T>], labels: &[Out::Labels]) -> Self {
+    pub fn of<Out: Classes<Label = Label<N>>, T: Element>(
+        outputs: &[Tensor<Out, T>],
+        labels: &[Out::Each<Label<N>>],
+    ) -> Self {
         let mut matrix = Self::new();
         matrix.update(outputs, labels);
         matrix
@@ -120,10 +123,10 @@ impl<const N: usize> ConfusionMatrix<N> {
     ///
     /// # Panics
     /// If there are not as many labels as outputs.
-    pub fn update<Out: ClassScores<N>, T: Element>(
+    pub fn update<Out: Classes<Label = Label<N>>, T: Element>(
         &mut self,
         outputs: &[Tensor<Out, T>],
-        labels: &[Out::Labels],
+        labels: &[Out::Each<Label<N>>],
     ) {
         for (scores, label) in rows(outputs, labels) {
             self.counts[label.index()][scores.argmax()] += 1;

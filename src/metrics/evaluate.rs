@@ -2,7 +2,8 @@
 
 use core::fmt;
 
-use super::{ClassScores, ConfusionMatrix, Measures};
+use super::{ConfusionMatrix, Measures};
+use crate::loss::{Classes, Label};
 use crate::memory::{self, AlignedBuffer};
 use crate::network::{InputOf, Network};
 use crate::tensor::{Shape, Tensor};
@@ -36,11 +37,11 @@ pub trait Evaluate: Network {
     fn evaluate<X, const N: usize>(
         &self,
         inputs: &[X],
-        labels: &[<Self::Output as ClassScores<N>>::Labels],
+        labels: &[<Self::Output as Classes>::Each<Label<N>>],
     ) -> Result<ConfusionMatrix<N>, CountError>
     where
         X: InputOf<Tensor<Self::Input, Self::Element>, Self>,
-        Self::Output: ClassScores<N>,
+        Self::Output: Classes<Label = Label<N>>,
     {
         let mut confusion = ConfusionMatrix::new();
         in_pieces(self, inputs, labels, |outputs, labels| confusion.update(outputs, labels))?;

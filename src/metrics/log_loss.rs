@@ -1,7 +1,8 @@
 //! The log loss as a metric.
 
-use super::scores::{ClassScores, Outputs, double, rows};
+use super::scores::{Outputs, double, rows};
 use super::{Measures, Metric, MetricError};
+use crate::loss::{Classes, Label};
 use crate::tensor::{Element, Tensor, Tensor1};
 
 /// The mean negative logarithm of the probability of the right class: what
@@ -47,8 +48,10 @@ impl<const N: usize> Metric for LogLoss<N> {
     }
 }
 
-impl<Out: ClassScores<N>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Labels> for LogLoss<N> {
-    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Labels]) {
+impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Each<Label<N>>>
+    for LogLoss<N>
+{
+    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
             let score = double(scores[label.index()]);
             self.sum += match self.outputs {

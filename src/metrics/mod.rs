@@ -52,7 +52,7 @@ pub use evaluate::{CountError, Evaluate};
 pub use log_loss::LogLoss;
 pub use ranking::{AveragePrecision, RocAuc, RocAucOneVsRest};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2Score, RootMeanSquaredError};
-pub use scores::{ClassScores, Outputs, Positive, Score};
+pub use scores::{Outputs, Positive, Score};
 
 use core::fmt;
 

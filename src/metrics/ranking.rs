@@ -1,7 +1,8 @@
 //! Metrics of the order that scores bring samples into.
 
-use super::scores::{ClassScores, Outputs, Positive, Score, double, rows};
+use super::scores::{Outputs, Positive, Score, double, rows};
 use super::{Measures, Metric, MetricError, assert_same_length};
+use crate::loss::{Classes, Label};
 use crate::tensor::{Element, Tensor};
 
 macro_rules! rankings {
@@ -136,10 +137,10 @@ impl<const N: usize> Metric for RocAucOneVsRest<N> {
     }
 }
 
-impl<Out: ClassScores<N>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Labels>
+impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Each<Label<N>>>
     for RocAucOneVsRest<N>
 {
-    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Labels]) {
+    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
             let scores = core::array::from_fn(|class| double(scores[class]));
             self.probabilities.push(match self.outputs {
@@ -166,8 +167,8 @@ fn for_each_score(samples: &mut [(f64, bool)], mut f: impl FnMut(u64, u64)) -> R
     if let Some(sample) = samples.iter().position(|(score, _)| score.is_nan()) {
         return Err(MetricError::NotANumber { sample });
     }
-    // Adding 0.0 makes -0.0 the same as 0.0, which it is here.
-    samples.sort_unstable_by(|(a, _), (b, _)| (b + 0.0).total_cmp(&(a + 0.0)));
+    // -0.0 comes after 0.0, and the next line takes the two for one.
+    samples.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
     for group in samples.chunk_by(|(a, _), (b, _)| a == b) {
         let positive = group.iter().filter(|(_, positive)| *positive).count();
         f(positive as u64, (group.len() - positive) as u64);

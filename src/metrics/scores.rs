@@ -1,9 +1,9 @@
 //! What metrics take: scores of classes, and single scores of being positive.
 
 use super::assert_same_length;
-use crate::loss::Label;
+use crate::loss::{Classes, Label};
 use crate::memory::{self, flatten};
-use crate::tensor::{Element, Rank0, Rank1, Rank2, Rank3, Shape, Tensor, Tensor1};
+use crate::tensor::{Element, Rank0, Rank1, Tensor, Tensor1};
 
 /// What a network's outputs are, for metrics that need probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,49 +16,14 @@ pub enum Outputs {
     Probabilities,
 }
 
-/// Shapes whose last axis has one score for each of `CLASSES` classes, and their targets, which are those of
-/// [`CrossEntropy`](struct@crate::CrossEntropy).
-#[diagnostic::on_unimplemented(
-    message = "outputs of `{Self}` are not scores of {CLASSES} classes",
-    label = "the last axis of the outputs has one score for each class"
-)]
-pub trait ClassScores<const CLASSES: usize>: Shape {
-    /// The labels of one output: one for each row of scores.
-    type Labels;
-
-    /// All labels of a batch, row after row.
-    fn labels(targets: &[Self::Labels]) -> &[Label<CLASSES>];
-}
-
-impl<const N: usize> ClassScores<N> for Rank1<N> {
-    type Labels = Label<N>;
-    fn labels(targets: &[Label<N>]) -> &[Label<N>] {
-        targets
-    }
-}
-
-impl<const A: usize, const N: usize> ClassScores<N> for Rank2<A, N> {
-    type Labels = [Label<N>; A];
-    fn labels(targets: &[[Label<N>; A]]) -> &[Label<N>] {
-        targets.as_flattened()
-    }
-}
-
-impl<const A: usize, const B: usize, const N: usize> ClassScores<N> for Rank3<A, B, N> {
-    type Labels = [[Label<N>; B]; A];
-    fn labels(targets: &[[[Label<N>; B]; A]]) -> &[Label<N>] {
-        targets.as_flattened().as_flattened()
-    }
-}
-
 /// Each row of scores with its label.
 #[track_caller]
-pub(super) fn rows<'a, Out: ClassScores<N>, T: Element, const N: usize>(
+pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, const N: usize>(
     outputs: &'a [Tensor<Out, T>],
-    targets: &'a [Out::Labels],
+    targets: &'a [Out::Each<Label<N>>],
 ) -> impl Iterator<Item = (&'a Tensor1<N, T>, Label<N>)> {
     assert_same_length(outputs, targets);
-    let labels = Out::labels(targets);
+    let labels = Out::flatten(targets);
     memory::tensors::<Rank1<N>, T>(flatten(outputs), labels.len()).iter().zip(labels.iter().copied())
 }
 

@@ -167,6 +167,7 @@ def binary(gen):
     p = torch.tensor([[0.0, 1.0, 0.0, 1.0], [1e-8, 1e-3, 0.5, 1e-30]])
     target = torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 0.25, 1e-30]])
     found += cases("BCELoss_certain", "BCELoss", p, target)
+    found += cases("BCELoss_small", "BCELoss", torch.tensor([[1e-8, 1e-9, 1e-8, 0.0]]), torch.zeros(1, 4))
     return found
 
 
@@ -244,7 +245,7 @@ def embeddings(gen):
                 p[2] = a[2] + 1 / 64
                 n[3] = a[3] + 100
                 n[4] = p[4]
-                p[5] = a[5]  # the negative is as far from both
+                p[5], n[5] = a[5], a[5] + 1 / 8  # the negative is as far from both
             x = torch.cat([a, p, n], dim=1)
             name = "_".join(["TripletMarginLoss", *(f"{k}_{v}" for k, v in options.items()), str(batch)])
             found += cases(name, "TripletMarginLoss", x, None, options, parts=3)
