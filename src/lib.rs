@@ -43,6 +43,8 @@
 //!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
+//! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the program: `weights`,
+//!   with the feature `safetensors`.
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
@@ -71,6 +73,8 @@ mod optim;
 mod tensor;
 pub mod threads;
 pub mod tier;
+#[cfg(feature = "safetensors")]
+pub mod weights;
 
 pub use layers::*;
 pub use loss::{Anything, BceWithLogits, CrossEntropy, Label, LabelError, Logits, Loss, Mse, Reduction};

@@ -14,6 +14,8 @@ pub use super::{
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
+#[cfg(feature = "safetensors")]
+pub use crate::weights::{count, included};
 pub use rand::Rng;
 
 use crate::tensor::Element;
