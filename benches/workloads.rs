@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand::distr::StandardUniform;
 use shapewright::prelude::*;
-use shapewright::tier::Tier;
 
 /// How long one figure is measured, in samples of [`SAMPLE`].
 const SAMPLES: usize = 101;
@@ -161,13 +160,15 @@ impl Bench {
 
 /// What one core can do at most in the tier in force: fused multiply-adds on registers alone, as many side by side
 /// as their latency takes.
+#[cfg(target_arch = "x86_64")]
 fn peak_gflops() -> Option<f64> {
+    use shapewright::tier::Tier;
+
     const STEPS: usize = 1000;
     const CHAINS: usize = 12;
 
     macro_rules! chains {
         ($name:ident, $features:literal, $splat:ident, $fma:ident, $lanes:literal) => {
-            #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = $features)]
             fn $name() -> f64 {
                 use std::arch::x86_64::{$fma, $splat};
@@ -188,12 +189,15 @@ fn peak_gflops() -> Option<f64> {
 
     match shapewright::tier::tier() {
         // SAFETY (both): a tier is in force only on a processor that has it.
-        #[cfg(target_arch = "x86_64")]
         Tier::Avx512 => Some(unsafe { avx512() } / median_ns(|| _ = black_box(unsafe { avx512() }))),
-        #[cfg(target_arch = "x86_64")]
         Tier::Avx2 => Some(unsafe { avx2() } / median_ns(|| _ = black_box(unsafe { avx2() }))),
-        _ => None,
+        Tier::Portable => None,
     }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn peak_gflops() -> Option<f64> {
+    None
 }
 
 /// The median time of a call, in nanoseconds: each sample times as many calls as fill it.

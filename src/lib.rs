@@ -39,18 +39,27 @@
 //! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
 //! the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`Relu`], [`Tanh`], [`Sigmoid`], [`Gelu`],
-//!   [`Softmax`], other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
-//! - **Losses**: [`struct@CrossEntropy`], [`struct@BceWithLogits`], [`struct@Mse`], and your own through [`Loss`].
+//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
+//!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
+//!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
+//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
+//!   networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
+//! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
+//!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
+//!   [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order [`struct@HingeEmbedding`],
+//!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
 //! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the program: `weights`,
 //!   with the feature `safetensors`.
+//! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
+//! - **Initial values**: those of the layers, and others in [`init`](mod@init).
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
 //! # Memory
 //! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what training
-//! needs and is used again; after the first step nothing allocates. The bytes are constants:
+//! needs and is used again; after the first step nothing allocates, except that large products in `f64`, and on
+//! processors other than x86-64, are left to `matrixmultiply`, which does. The bytes are constants:
 //! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
 //! # Processors and threads
@@ -58,26 +67,45 @@
 //! has the full speed. Large calls use all processors through workers that stay ([`threads`]). The results are
 //! the same bits at every number of threads, and on AVX2 and AVX-512; without fused multiply-add (the portable
 //! tier) they differ by rounding.
+//!
+//! # Features
+//! All are off by default.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `csv` | `data::csv`: tables of comma-separated values |
+//! | `gzip` | [`data::idx`] reads gzipped files |
+//! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
+//! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
+//! | `progress` | a progress bar for the trainer |
+//! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
 
 #![warn(missing_docs)]
 
 extern crate self as shapewright;
 
-#[allow(dead_code)]
+pub mod data;
+pub mod init;
 mod kernels;
 mod layers;
 mod loss;
 mod memory;
+pub mod metrics;
 mod network;
 mod optim;
 mod tensor;
 pub mod threads;
 pub mod tier;
+mod train;
 #[cfg(feature = "safetensors")]
 pub mod weights;
 
 pub use layers::*;
-pub use loss::{Anything, BceWithLogits, CrossEntropy, Label, LabelError, Logits, Loss, Mse, Reduction};
+pub use loss::{
+    Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv,
+    Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking, Mse, Nll, OptionalLabels,
+    PoissonNll, Probabilities, Reduction, SmoothL1, TripletMargin,
+};
 #[doc(hidden)]
 pub use loss::{Takes, TargetOf};
 #[doc(hidden)]
@@ -137,6 +165,7 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
+pub use train::{Epoch, History, Progress, TrainError, Trainer};
 
 pub use rand;
 
@@ -159,9 +188,18 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
+    pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::{
         Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
         Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
-        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network, rand,
+        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network,
+    };
+    pub use crate::{
+        Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
+        SmoothL1, TripletMargin,
+    };
+    pub use crate::{
+        Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
+        PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
 }

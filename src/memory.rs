@@ -85,6 +85,12 @@ pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
     unsafe { Box::<Tensor<S, T>>::new_zeroed().assume_init() }
 }
 
+/// Many tensors of zeros, made without touching the stack.
+pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S, T>> {
+    // SAFETY: all bits zero is a value of every Scalar.
+    unsafe { Box::<[Tensor<S, T>]>::new_zeroed_slice(count).assume_init() }.into_vec()
+}
+
 /// Parameters of zeros on the heap, made without touching the stack.
 pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
     // SAFETY: `Parameters` promises that P is made of T alone, and zero is a value of T.

@@ -41,6 +41,29 @@ gradients! {
     gelu: [3, 5] -> [3, 5] { Gelu }, 2;
     softmax: [5] -> [5] { Softmax }, 1, 3;
     softmax_of_rows: [2, 3, 4] -> [2, 3, 4] { Softmax }, 2;
+    log_softmax: [5] -> [5] { LogSoftmax }, 1, 3;
+    log_softmax_of_rows: [2, 3, 4] -> [2, 3, 4] { LogSoftmax }, 2;
+    relu6: [9] -> [9] { Relu6 }, 2;
+    leaky_relu: [9] -> [9] { LeakyRelu(0.2) }, 2;
+    prelu: [9] -> [9] { PRelu }, 1, 3;
+    prelu_of_features: [2, 5] -> [2, 5] { PRelu<_> }, 1, 3;
+    prelu_after_linear: [4] -> [3] { Linear<_, 6>, PRelu<6>, Linear<_, 3>, PRelu }, 3;
+    elu: [9] -> [9] { Elu(0.7) }, 2;
+    selu: [9] -> [9] { Selu }, 2;
+    celu: [9] -> [9] { Celu(0.4) }, 2;
+    gelu_tanh: [3, 5] -> [3, 5] { GeluTanh }, 2;
+    silu: [9] -> [9] { Silu }, 2;
+    mish: [9] -> [9] { Mish }, 2;
+    softplus: [9] -> [9] { Softplus(1.5, 20.0) }, 2;
+    softplus_linear: [9] -> [9] { Softplus(30.0, 2.0) }, 2;
+    softsign: [9] -> [9] { Softsign }, 2;
+    hard_tanh: [9] -> [9] { HardTanh(-0.6, 0.4) }, 2;
+    log_sigmoid: [9] -> [9] { LogSigmoid }, 2;
+    hard_sigmoid: [9] -> [9] { HardSigmoid }, 2;
+    hard_swish: [9] -> [9] { HardSwish }, 2;
+    glu: [8] -> [4] { Glu }, 1, 3;
+    glu_of_rows: [2, 3, 6] -> [2, 3, 3] { Glu }, 2;
+    glu_between: [5] -> [2] { Linear<_, 6>, Glu, Linear<_, 4>, Glu }, 3;
     dropout: [40] -> [40] { Dropout(0.3) }, 1, 3;
     dropout_of_nothing: [7] -> [7] { Dropout(0.0) }, 2;
 
@@ -56,6 +79,7 @@ gradients! {
     two_activations: [5] -> [3] { Linear<_, 5>, Tanh, Sigmoid, Linear<_, 3>, Sigmoid, Tanh }, 3;
     activation_view_activation: [4] -> [2, 2] { Linear<_, 4>, Tanh, Reshape<2, 2>, Sigmoid }, 3;
     dropouts_in_a_row: [20] -> [20] { Dropout(0.2), Dropout(0.3), Tanh, Dropout }, 2;
+    all_kinds_in_a_row: [6] -> [3] { Elu, Silu, Relu6, Mish, LeakyRelu, PRelu, Softsign, Linear<_, 3>, LogSoftmax }, 3;
     gelu_in_the_middle: [5] -> [3] { Linear<_, 5>, Gelu, Relu, Gelu, Linear<_, 3> }, 3;
     deep: [7] -> [2] { Linear<_, 9>, Relu, Linear<_, 8>, Tanh, Linear<_, 7>, Gelu, Linear<_, 2>, Softmax }, 4;
 

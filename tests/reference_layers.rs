@@ -4,11 +4,9 @@ mod common;
 
 use std::collections::HashMap;
 
-use common::reference::{array, cases, expected, parameter, sizes, text, tolerance};
-use common::{In, Out, assert_close, settings, tensors};
-use num_traits::Float;
+use common::reference::{cases, check_layer, sizes, text};
+use common::settings;
 use serde_json::Value;
-use shapewright::Element;
 use shapewright::prelude::*;
 
 /// Which network runs a case.
@@ -16,43 +14,6 @@ fn key(case: &Value) -> String {
     let no_bias = case["kind"] == "Linear" && case["bias"].is_null();
     let option = if no_bias { "NoBias" } else { "" };
     format!("{}{option} {:?} -> {:?}", text(case, "kind"), sizes(case, "x", 1), sizes(case, "y", 1))
-}
-
-/// Runs a case in every way that a layer can be called.
-fn check<N: Network>(case: &Value) {
-    let what = |of: &str| format!("{} in {}, {of}", text(case, "name"), std::any::type_name::<N::Element>());
-    let tolerance = tolerance::<N::Element>(case);
-    let close = |of: &str, key: &str, found: &[N::Element]| {
-        assert_close(&what(of), found, &expected(case, key), tolerance);
-    };
-    let (x, g): (Vec<In<N>>, Vec<Out<N>>) = (tensors(&array(&case["x"])), tensors(&array(&case["g"])));
-    let mut net = N::zeros();
-    net.for_each_param_mut(|name, sizes, values| {
-        let name = name.rsplit('.').next().expect("a name");
-        let numbers = parameter(name, sizes, array(&case[name]));
-        values.iter_mut().zip(numbers).for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
-    });
-
-    let one_by_one: Vec<Out<N>> = x.iter().map(|x| net.forward(x)).collect();
-    close("forward", "y", Tensor::flatten(&one_by_one));
-    let mut y = vec![Out::<N>::full(N::Element::nan()); x.len()];
-    net.forward_batch(&x, &mut y);
-    close("forward_batch", "y", Tensor::flatten(&y));
-
-    let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
-    let mut pass = net.forward_train(&x, &mut workspace);
-    close("forward_train", "y", Tensor::flatten(pass.outputs()));
-    pass.output_gradients_mut().copy_from_slice(&g);
-    let dx = pass.backward_with_input(&mut gradient);
-    close("input gradient", "grad_x", Tensor::flatten(dx));
-    let mut parameters = 0;
-    gradient.for_each_param(|name, sizes, values| {
-        let name = name.rsplit('.').next().expect("a name");
-        let wanted = parameter(name, sizes, expected(case, &format!("grad_{name}")));
-        assert_close(&what(name), values, &wanted, tolerance);
-        parameters += 1;
-    });
-    assert_eq!(parameters, ["weight", "bias"].iter().filter(|name| !case[name].is_null()).count());
 }
 
 type Check = fn(&Value);
@@ -66,7 +27,7 @@ macro_rules! networks {
                 network! { struct Single: $input -> $output { $($layer)* } }
                 network! { struct Double: $input -> $output as f64 { $($layer)* } }
                 let key = format!("{} {:?} -> {:?}", stringify!($kind), $input, $output);
-                let checks: [Check; 2] = [check::<Single>, check::<Double>];
+                let checks: [Check; 2] = [check_layer::<Single>, check_layer::<Double>];
                 assert!(networks.insert(key, checks).is_none());
             })*
             networks

@@ -7,7 +7,7 @@ pub struct Builtin {
     pub sizes: Sizes,
     /// Options, and what they set their generic argument to; it has the other value of a `bool` without them.
     pub options: &'static [Switch],
-    /// The most constructor arguments.
+    /// How many constructor arguments there are, if any are written.
     pub arguments: usize,
     /// Whether the layer has parameters, so that it needs a field even without a name.
     pub has_params: bool,
@@ -16,6 +16,8 @@ pub struct Builtin {
 pub enum Sizes {
     /// Each with its name.
     Named(&'static [Size]),
+    /// Likewise, or none at all: the layer has defaults.
+    Optional(&'static [Size]),
     /// One for each axis.
     Axes,
 }
@@ -50,10 +52,31 @@ pub const BUILTINS: &[Builtin] = &[
     Builtin { sizes: Sizes::Axes, ..plain("Reshape") },
     Builtin { arguments: 1, ..plain("Dropout") },
     plain("Relu"),
-    plain("Tanh"),
-    plain("Sigmoid"),
+    plain("Relu6"),
+    Builtin { arguments: 1, ..plain("LeakyRelu") },
+    Builtin {
+        sizes: Sizes::Optional(&[Size { name: "num_parameters", inferred: true }]),
+        has_params: true,
+        ..plain("PRelu")
+    },
+    Builtin { arguments: 1, ..plain("Elu") },
+    plain("Selu"),
+    Builtin { arguments: 1, ..plain("Celu") },
     plain("Gelu"),
+    plain("GeluTanh"),
+    plain("Silu"),
+    plain("Mish"),
+    Builtin { arguments: 2, ..plain("Softplus") },
+    plain("Softsign"),
+    plain("Tanh"),
+    Builtin { arguments: 2, ..plain("HardTanh") },
+    plain("Sigmoid"),
+    plain("LogSigmoid"),
+    plain("HardSigmoid"),
+    plain("HardSwish"),
     plain("Softmax"),
+    plain("LogSoftmax"),
+    plain("Glu"),
 ];
 
 pub fn find(name: &str) -> Option<&'static Builtin> {
@@ -62,12 +85,18 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
 
 /// The built-in layer that a name is probably meant to be.
 ///
-/// A name that goes on where a built-in one ends (`Linear2`) is taken for a layer of the user's own.
+/// A name that goes on where a built-in one ends (`Linear2`), or has another number there (`Relu2`), is taken for a
+/// layer of the user's own; so is one of three letters unless they are all the same, as too many are near each other.
 pub fn nearest(name: &str) -> Option<&'static Builtin> {
-    let allowed = if name.len() < 7 { 1 } else { 2 };
+    let allowed = match name.len() {
+        0..4 => 0,
+        4..7 => 1,
+        _ => 2,
+    };
+    let letters = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
     BUILTINS
         .iter()
-        .filter(|builtin| !name.starts_with(builtin.name) && name.len() >= 3)
+        .filter(|builtin| !name.starts_with(builtin.name) && letters(name) != letters(builtin.name))
         .map(|builtin| {
             let same_letters = builtin.name.eq_ignore_ascii_case(name);
             (if same_letters { 0 } else { distance(builtin.name, name) }, builtin)
@@ -100,7 +129,7 @@ pub fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, nearest};
+    use super::{BUILTINS, distance, find, nearest};
 
     #[test]
     fn distance_counts_edits() {
@@ -115,8 +144,33 @@ mod tests {
         assert_eq!(nearest("Liner").map(|b| b.name), Some("Linear"));
         assert_eq!(nearest("ReLU").map(|b| b.name), Some("Relu"));
         assert_eq!(nearest("Droupot").map(|b| b.name), Some("Dropout"));
+        for (misspelt, meant) in [
+            ("ELU", "Elu"),
+            ("SiLU", "Silu"),
+            ("GLU", "Glu"),
+            ("PReLU", "PRelu"),
+            ("ReLU6", "Relu6"),
+            ("LeakyReLU", "LeakyRelu"),
+            ("LeakRelu", "LeakyRelu"),
+            ("Hardtanh", "HardTanh"),
+            ("HardSwich", "HardSwish"),
+            ("SoftPlus", "Softplus"),
+            ("GeluTahn", "GeluTanh"),
+            ("LogSofmax", "LogSoftmax"),
+        ] {
+            assert_eq!(nearest(misspelt).map(|b| b.name), Some(meant), "{misspelt}");
+        }
         assert!(nearest("Linear2").is_none());
+        assert!(nearest("Relu2").is_none());
+        assert!(nearest("Gru").is_none());
         assert!(nearest("Scale").is_none());
         assert!(nearest("Encoder").is_none());
+    }
+    #[test]
+    fn no_name_is_taken_for_another() {
+        for builtin in BUILTINS {
+            assert_eq!(find(builtin.name).map(|b| b.name), Some(builtin.name));
+            assert_eq!(BUILTINS.iter().filter(|b| b.name.eq_ignore_ascii_case(builtin.name)).count(), 1);
+        }
     }
 }

@@ -157,15 +157,16 @@ fn check_layer(
     let mut config = layer.arguments.as_ref().map(|(parentheses, _)| quote!(#path #parentheses));
     if let Some(builtin) = known
         && layer.arguments.is_some()
-        && (count > builtin.arguments || count == 0)
+        && count != builtin.arguments
     {
         let takes = match builtin.arguments {
             0 => "takes no arguments in parentheses".to_owned(),
-            most => {
-                format!("takes {most} argument{} in parentheses, or none", if most == 1 { "" } else { "s" })
+            all => {
+                format!("takes {all} argument{} in parentheses, or none", if all == 1 { "" } else { "s" })
             }
         };
-        let message = format!("`{}` {takes}, but {count} are written", builtin.name);
+        let are = if count == 1 { "is" } else { "are" };
+        let message = format!("`{}` {takes}, but {count} {are} written", builtin.name);
         errors.push(Error::new(layer.layer_tokens.span(), message));
         config = None;
     }
@@ -235,7 +236,12 @@ fn builtin_generics(
         }
     };
     let name = builtin.name;
-    let Sizes::Named(sizes) = &builtin.sizes else {
+    if let Sizes::Optional(_) = builtin.sizes
+        && layer.generics.is_empty()
+    {
+        return Some(generics);
+    }
+    let (Sizes::Named(sizes) | Sizes::Optional(sizes)) = &builtin.sizes else {
         let axes = layer.generics.len();
         if axes == 0 || axes > 4 {
             let message = format!("`{name}` takes 1 to 4 sizes, one for each axis, but {axes} are written");
@@ -361,6 +367,7 @@ pub fn written(tokens: &TokenStream) -> String {
                 ':' if after != ":" && punct.spacing() == proc_macro2::Spacing::Alone => {
                     (": ", ":".to_owned())
                 }
+                '-' if after.is_empty() || after == "," => ("", "-".to_owned()),
                 '*' | '+' | '/' | '%' | '-' => {
                     text.push(' ');
                     (" ", punct.as_char().to_string())

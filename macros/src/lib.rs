@@ -11,6 +11,7 @@ mod derive;
 mod expand;
 mod parse;
 mod spans;
+mod step;
 
 use proc_macro::TokenStream;
 

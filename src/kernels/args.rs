@@ -81,14 +81,6 @@ impl<T> Product<'_, T> {
     }
 }
 
-/// An elementwise function whose derivative is known from its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unary {
-    Relu,
-    Tanh,
-    Sigmoid,
-}
-
 /// One step of stochastic gradient descent, by PyTorch's rule:
 ///
 /// `g += weight_decay * p`; if `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the first
@@ -168,6 +160,14 @@ impl AdamStep {
     }
 }
 
+/// How the absolute difference `a` is rounded off: `curve * a^2 / 2` below `at`, `slope * (a - at / 2)` from there on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bend {
+    pub at: f64,
+    pub curve: f64,
+    pub slope: f64,
+}
+
 /// The number of rows in `len` elements; panics unless it is whole.
 pub(super) fn rows_of(name: &str, len: usize, width: usize) -> usize {
     if len == 0 {
@@ -182,10 +182,32 @@ pub(super) fn check_same(name: &str, a: usize, b: usize) {
     assert_eq!(a, b, "{name}: slices of different lengths");
 }
 
+/// Panics unless the arguments of a parametric ReLU fit; the width of the rows, each of which meets all weights. A single
+/// weight meets everything in one row.
+pub(super) fn check_prelu(weights: usize, x: usize, y: usize) -> usize {
+    check_same("prelu", x, y);
+    let width = if weights == 1 { x } else { weights };
+    rows_of("prelu", x, width);
+    width
+}
+
+/// Panics unless the arguments of a gated linear unit fit.
+pub(super) fn check_glu(half: usize, x: usize, y: usize) {
+    rows_of("glu", y, half);
+    assert_eq!(y.checked_mul(2), Some(x), "glu: twice as many inputs as outputs");
+}
+
 /// Panics unless the arguments of a cross-entropy fit; the number of rows.
-pub(super) fn check_cross_entropy(classes: usize, logits: usize, labels: &[u32], grad: usize) -> usize {
+pub(super) fn check_cross_entropy(
+    classes: usize,
+    logits: usize,
+    labels: &[u32],
+    weights: usize,
+    grad: usize,
+) -> usize {
     let rows = rows_of("cross_entropy", logits, classes);
     assert_eq!(rows, labels.len(), "cross_entropy: one label per row");
+    assert!(weights == 0 || weights == rows, "cross_entropy: one weight per row, or none");
     check_same("cross_entropy", logits, grad);
     for &label in labels {
         assert!((label as usize) < classes, "cross_entropy: label {label} of {classes} classes");

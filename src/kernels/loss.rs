@@ -1,6 +1,6 @@
 //! Losses with their gradients, each in one call.
 
-use super::args::{check_cross_entropy, check_same};
+use super::args::{Bend, check_cross_entropy, check_same};
 use super::math;
 use super::reduce::{BLOCK, NARROW, TurnRows, Turned, WideRow, WriteRows};
 use super::simd::{Op, Simd, halves, sum_of};
@@ -9,6 +9,7 @@ pub(super) struct CrossEntropyOp<'a> {
     pub classes: usize,
     pub logits: &'a [f32],
     pub labels: &'a [u32],
+    pub weights: &'a [f32],
     pub scale: f32,
     pub grad: &'a mut [f32],
 }
@@ -18,11 +19,11 @@ impl Op for CrossEntropyOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
-        let CrossEntropyOp { classes, logits, labels, scale, grad } = self;
-        if check_cross_entropy(classes, logits.len(), labels, grad.len()) == 0 {
+        let CrossEntropyOp { classes, logits, labels, mut weights, scale, grad } = self;
+        if check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len()) == 0 {
             return 0.0;
         }
-        let mut losses = [0.0; BLOCK];
+        let (mut losses, mut counts) = ([0.0; BLOCK], [1.0; BLOCK]);
         let mut turned = Turned::new();
         let blocks = logits.chunks(BLOCK * classes).zip(grad.chunks_mut(BLOCK * classes));
         for ((logits, grad), labels) in blocks.zip(labels.chunks(BLOCK)) {
@@ -41,13 +42,24 @@ impl Op for CrossEntropyOp<'_> {
             for (r, ((logits, grad), &label)) in rows.zip(labels).enumerate().take(BLOCK) {
                 rest[r] = turned.max[r] - logits[label as usize];
                 grad[label as usize] -= scale;
+                if let Some(&weight) = weights.get(r) {
+                    counts[r] = weight;
+                    grad.iter_mut().for_each(|x| *x *= weight);
+                    if weight == 0.0 {
+                        // Not even NaN and infinities of the row.
+                        (turned.sum[r], rest[r]) = (1.0, 0.0);
+                        grad.fill(0.0);
+                    }
+                }
             }
+            weights = weights.get(BLOCK..).unwrap_or(&[]);
             turned.sum[labels.len().min(BLOCK)..].fill(1.0);
             for v in (0..BLOCK).step_by(S::LANES) {
-                // SAFETY: lanes v to v + LANES <= BLOCK of all three arrays.
+                // SAFETY: lanes v to v + LANES <= BLOCK of all four arrays.
                 unsafe {
                     let log = math::ln(s, s.load(turned.sum.as_ptr().add(v)));
                     let loss = s.add(log, s.load(rest.as_ptr().add(v)));
+                    let loss = s.mul(loss, s.load(counts.as_ptr().add(v)));
                     let p = losses.as_mut_ptr().add(v);
                     s.store(p, s.add(s.load(p), loss));
                 }
@@ -119,6 +131,45 @@ impl Op for MseOp<'_> {
                 let d = s.sub(s.get(o.add(i), n), s.get(t.add(i), n));
                 s.put(grad.add(i), s.mul(d, twice), n);
                 s.mul(d, d)
+            },
+        )
+    }
+}
+
+pub(super) struct SmoothL1Op<'a> {
+    pub bend: Bend,
+    pub output: &'a [f32],
+    pub target: &'a [f32],
+    pub scale: f32,
+    pub grad: &'a mut [f32],
+}
+
+impl Op for SmoothL1Op<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> f32 {
+        let SmoothL1Op { bend, output, target, scale, grad } = self;
+        check_same("smooth_l1", output.len(), target.len());
+        check_same("smooth_l1", output.len(), grad.len());
+        let (o, t, grad) = (output.as_ptr(), target.as_ptr(), grad.as_mut_ptr());
+        let (at, half) = (s.splat(bend.at as f32), s.splat((0.5 * bend.at) as f32));
+        let (curve, slope) = (s.splat(bend.curve as f32), s.splat(bend.slope as f32));
+        let (scale, one_half) = (s.splat(scale), s.splat(0.5));
+        sum_of(
+            s,
+            output.len(),
+            // SAFETY: `sum_of` gives i + n <= the length of all three.
+            #[inline(always)]
+            |i, n| unsafe {
+                let d = s.sub(s.get(o.add(i), n), s.get(t.add(i), n));
+                let a = math::abs(s, d);
+                let (round, bent) = (s.mul(d, curve), s.gt(at, a));
+                // A difference of zero has the gradient zero, and NaN stays.
+                let straight = s.or(slope, s.and_bits(d, 0x8000_0000));
+                let straight = s.select(s.gt(a, s.zero()), straight, d);
+                s.put(grad.add(i), s.mul(s.select(bent, round, straight), scale), n);
+                s.select(bent, s.mul(s.mul(d, one_half), round), s.mul(slope, s.sub(a, half)))
             },
         )
     }

@@ -1,9 +1,10 @@
 //! The arithmetic: all kernels of one element type and one instruction tier as safe functions.
 //!
-//! Kernels know slices and sizes, nothing of layers. They are compiled once, in this crate, and take no generic
-//! parameter that a user's crate could instantiate: sizes are run-time arguments, which costs 0 to 4 % against
-//! constant ones and saves a third of a second of compile time per layer. Every entry checks its lengths and panics
-//! when they do not fit; none of them allocates (but see [`F64Kernels`]) or starts threads: callers cut the rows.
+//! Kernels know slices and sizes, nothing of layers. They are compiled once, in this crate, and have no generic
+//! parameter that a user's crate would instantiate (that of `function` only chooses): sizes are run-time arguments,
+//! which costs 0 to 4 % against constant ones and saves a third of a second of compile time per layer. Every entry
+//! checks its lengths and panics when they do not fit; none of them allocates (but see [`F64Kernels`]) or starts
+//! threads: callers cut the rows.
 //!
 //! Each kernel chooses among its tiers itself, rather than through a table of all kernels, so that a program contains
 //! only those that it uses.
@@ -18,9 +19,13 @@
 
 mod args;
 mod elementwise;
+pub mod function;
+mod glu;
+mod log_softmax;
 mod loss;
 mod math;
 mod plain;
+mod prelu;
 mod product;
 mod reduce;
 mod simd;
@@ -30,7 +35,8 @@ mod tile;
 mod update;
 mod vector_product;
 
-pub use args::{AdamStep, Matrix, Product, SgdStep, Start, Unary};
+pub use args::{AdamStep, Bend, Matrix, Product, SgdStep, Start};
+pub use function::Function;
 
 use self::simd::{Op, Simd};
 use crate::tier::{self, Tier};
@@ -43,27 +49,48 @@ pub trait Kernels<T>: Copy + Send + Sync + 'static {
     fn product(self, product: Product<'_, T>);
     /// Sums the columns of the row-major `x` into `sums`, or onto it.
     fn column_sums(self, rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool);
-    /// `x = f(x)`.
-    fn unary(self, f: Unary, x: &mut [T]);
-    /// `dy *= f'(x)`, where `y = f(x)`.
-    fn unary_grad(self, f: Unary, y: &[T], dy: &mut [T]);
-    /// `y = gelu(x)`, the exact form with the error function.
-    fn gelu(self, x: &[T], y: &mut [T]);
-    /// `dy *= gelu'(x)`.
-    fn gelu_grad(self, x: &[T], dy: &mut [T]);
+    /// `y = f(x)`, or `y = f(y)` without an `x`.
+    fn function<F: Function>(self, f: F, x: Option<&[T]>, y: &mut [T]);
+    /// `dy *= f'`, known from `at`: the outputs if [`Function::FROM_OUTPUT`], the inputs otherwise.
+    fn function_grad<F: Function>(self, f: F, at: &[T], dy: &mut [T]);
+    /// `y = x`, or `weight * x` where `x` is not above 0, with one weight or as many as each row has elements.
+    fn prelu(self, weight: &[T], x: &[T], y: &mut [T]);
+    /// `dy *= 1`, or `weight` where `x` is not above 0.
+    fn prelu_grad(self, weight: &[T], x: &[T], dy: &mut [T]);
+    /// Sums `x * dy` where `x` is not above 0 into `sums`, or onto it: one per weight.
+    fn prelu_weight_grad(self, x: &[T], dy: &[T], sums: &mut [T], accumulate: bool);
+    /// `y = a * sigmoid(b)`, where `a` and `b` are the halves of each row of `x`, of `half` elements.
+    fn glu(self, half: usize, x: &[T], y: &mut [T]);
+    /// `dx` from `dy`, for `glu`.
+    fn glu_grad(self, half: usize, x: &[T], dy: &[T], dx: &mut [T]);
     /// Softmax of every row of `width` elements.
     fn softmax(self, width: usize, x: &mut [T]);
     /// `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
     fn softmax_grad(self, width: usize, y: &[T], dy: &mut [T]);
+    /// Logarithm of the softmax of every row of `width` elements.
+    fn log_softmax(self, width: usize, x: &mut [T]);
+    /// `dy -= exp(y) * sum(dy)` per row, where `y` is the logarithm of the softmax.
+    fn log_softmax_grad(self, width: usize, y: &[T], dy: &mut [T]);
     /// Softmax and negative log-likelihood; returns the sum over the rows and sets `grad` to `scale` times its
-    /// gradient with respect to the logits.
-    fn cross_entropy(self, classes: usize, logits: &[T], labels: &[u32], scale: T, grad: &mut [T]) -> T;
+    /// gradient with respect to the logits. Each row counts as often as `weights` says, or once if that is empty; a row
+    /// that counts 0 times is not looked at.
+    fn cross_entropy(
+        self,
+        classes: usize,
+        logits: &[T],
+        labels: &[u32],
+        weights: &[T],
+        scale: T,
+        grad: &mut [T],
+    ) -> T;
     /// Sigmoid and binary cross-entropy; returns the sum over the elements and sets `grad` to `scale` times its
     /// gradient with respect to the logits.
     fn bce_with_logits(self, logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T;
     /// Returns the sum of the squared differences and sets `grad` to `scale` times its gradient with respect to the
     /// output.
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
+    /// As `mse`, of the absolute differences with a round tip. See [`Bend`].
+    fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// One step of stochastic gradient descent; `velocity` is empty if and only if the momentum is 0.
     fn sgd(self, step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]);
     /// One step of Adam.
@@ -160,17 +187,28 @@ impl Kernels<f32> for F32Kernels {
     fn column_sums(self, rows: usize, cols: usize, x: &[f32], sums: &mut [f32], accumulate: bool) {
         self.run(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate });
     }
-    fn unary(self, f: Unary, x: &mut [f32]) {
-        self.run(elementwise::UnaryOp(f, x));
+    #[inline]
+    fn function<F: Function>(self, f: F, x: Option<&[f32]>, y: &mut [f32]) {
+        f.single(self, x, y);
     }
-    fn unary_grad(self, f: Unary, y: &[f32], dy: &mut [f32]) {
-        self.run(elementwise::UnaryGradOp(f, y, dy));
+    #[inline]
+    fn function_grad<F: Function>(self, f: F, at: &[f32], dy: &mut [f32]) {
+        f.single_grad(self, at, dy);
     }
-    fn gelu(self, x: &[f32], y: &mut [f32]) {
-        self.run(elementwise::GeluOp(x, y));
+    fn prelu(self, weight: &[f32], x: &[f32], y: &mut [f32]) {
+        self.run(prelu::PReluOp { weight, x, y });
     }
-    fn gelu_grad(self, x: &[f32], dy: &mut [f32]) {
-        self.run(elementwise::GeluGradOp(x, dy));
+    fn prelu_grad(self, weight: &[f32], x: &[f32], dy: &mut [f32]) {
+        self.run(prelu::PReluGradOp { weight, x, dy });
+    }
+    fn prelu_weight_grad(self, x: &[f32], dy: &[f32], sums: &mut [f32], accumulate: bool) {
+        self.run(prelu::PReluWeightGradOp { x, dy, sums, accumulate });
+    }
+    fn glu(self, half: usize, x: &[f32], y: &mut [f32]) {
+        self.run(glu::GluOp { half, x, y });
+    }
+    fn glu_grad(self, half: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) {
+        self.run(glu::GluGradOp { half, x, dy, dx });
     }
     fn softmax(self, width: usize, x: &mut [f32]) {
         self.run(reduce::SoftmaxOp { width, x });
@@ -178,21 +216,31 @@ impl Kernels<f32> for F32Kernels {
     fn softmax_grad(self, width: usize, y: &[f32], dy: &mut [f32]) {
         self.run(reduce::SoftmaxGradOp { width, y, dy });
     }
+    fn log_softmax(self, width: usize, x: &mut [f32]) {
+        self.run(log_softmax::LogSoftmaxOp { width, x });
+    }
+    fn log_softmax_grad(self, width: usize, y: &[f32], dy: &mut [f32]) {
+        self.run(log_softmax::LogSoftmaxGradOp { width, y, dy });
+    }
     fn cross_entropy(
         self,
         classes: usize,
         logits: &[f32],
         labels: &[u32],
+        weights: &[f32],
         scale: f32,
         grad: &mut [f32],
     ) -> f32 {
-        self.run(loss::CrossEntropyOp { classes, logits, labels, scale, grad })
+        self.run(loss::CrossEntropyOp { classes, logits, labels, weights, scale, grad })
     }
     fn bce_with_logits(self, logits: &[f32], targets: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::BceOp { logits, targets, scale, grad })
     }
     fn mse(self, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::MseOp { output, target, scale, grad })
+    }
+    fn smooth_l1(self, bend: Bend, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
+        self.run(loss::SmoothL1Op { bend, output, target, scale, grad })
     }
     fn sgd(self, step: &SgdStep, params: &mut [f32], grad: &[f32], velocity: &mut [f32]) {
         self.run(update::SgdOp { step, params, grad, velocity });
@@ -217,17 +265,28 @@ impl Kernels<f64> for F64Kernels {
     fn column_sums(self, rows: usize, cols: usize, x: &[f64], sums: &mut [f64], accumulate: bool) {
         plain::column_sums(rows, cols, x, sums, accumulate);
     }
-    fn unary(self, f: Unary, x: &mut [f64]) {
-        plain::unary(f, x);
+    #[inline]
+    fn function<F: Function>(self, f: F, x: Option<&[f64]>, y: &mut [f64]) {
+        f.double(x, y);
     }
-    fn unary_grad(self, f: Unary, y: &[f64], dy: &mut [f64]) {
-        plain::unary_grad(f, y, dy);
+    #[inline]
+    fn function_grad<F: Function>(self, f: F, at: &[f64], dy: &mut [f64]) {
+        f.double_grad(at, dy);
     }
-    fn gelu(self, x: &[f64], y: &mut [f64]) {
-        plain::gelu(x, y);
+    fn prelu(self, weight: &[f64], x: &[f64], y: &mut [f64]) {
+        plain::prelu(weight, x, y);
     }
-    fn gelu_grad(self, x: &[f64], dy: &mut [f64]) {
-        plain::gelu_grad(x, dy);
+    fn prelu_grad(self, weight: &[f64], x: &[f64], dy: &mut [f64]) {
+        plain::prelu_grad(weight, x, dy);
+    }
+    fn prelu_weight_grad(self, x: &[f64], dy: &[f64], sums: &mut [f64], accumulate: bool) {
+        plain::prelu_weight_grad(x, dy, sums, accumulate);
+    }
+    fn glu(self, half: usize, x: &[f64], y: &mut [f64]) {
+        plain::glu(half, x, y);
+    }
+    fn glu_grad(self, half: usize, x: &[f64], dy: &[f64], dx: &mut [f64]) {
+        plain::glu_grad(half, x, dy, dx);
     }
     fn softmax(self, width: usize, x: &mut [f64]) {
         plain::softmax(width, x);
@@ -235,21 +294,31 @@ impl Kernels<f64> for F64Kernels {
     fn softmax_grad(self, width: usize, y: &[f64], dy: &mut [f64]) {
         plain::softmax_grad(width, y, dy);
     }
+    fn log_softmax(self, width: usize, x: &mut [f64]) {
+        plain::log_softmax(width, x);
+    }
+    fn log_softmax_grad(self, width: usize, y: &[f64], dy: &mut [f64]) {
+        plain::log_softmax_grad(width, y, dy);
+    }
     fn cross_entropy(
         self,
         classes: usize,
         logits: &[f64],
         labels: &[u32],
+        weights: &[f64],
         scale: f64,
         grad: &mut [f64],
     ) -> f64 {
-        plain::cross_entropy(classes, logits, labels, scale, grad)
+        plain::cross_entropy(classes, logits, labels, weights, scale, grad)
     }
     fn bce_with_logits(self, logits: &[f64], targets: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
         plain::bce_with_logits(logits, targets, scale, grad)
     }
     fn mse(self, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
         plain::mse(output, target, scale, grad)
+    }
+    fn smooth_l1(self, bend: Bend, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
+        plain::smooth_l1(bend, output, target, scale, grad)
     }
     fn sgd(self, step: &SgdStep, params: &mut [f64], grad: &[f64], velocity: &mut [f64]) {
         plain::sgd(step, params, grad, velocity);

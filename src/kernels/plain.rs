@@ -2,8 +2,8 @@
 
 use num_traits::Float;
 
-use super::args::{check_column_sums, check_cross_entropy, check_same, rows_of};
-use super::{AdamStep, Matrix, Product, SgdStep, Start, Unary};
+use super::args::{check_column_sums, check_cross_entropy, check_glu, check_prelu, check_same, rows_of};
+use super::{AdamStep, Bend, Matrix, Product, SgdStep, Start};
 
 /// What the loops need beyond [`Float`].
 pub(super) trait Real: Float + 'static {
@@ -58,7 +58,7 @@ real!(f64, libm::erfc, matrixmultiply::dgemm);
 real!(f32, libm::erfcf, matrixmultiply::sgemm);
 
 /// The maximum that keeps NaN.
-fn relu<T: Real>(x: T) -> T {
+pub(super) fn relu<T: Real>(x: T) -> T {
     if x < T::zero() { T::zero() } else { x }
 }
 
@@ -124,49 +124,63 @@ pub(super) fn column_sums<T: Real>(rows: usize, cols: usize, x: &[T], sums: &mut
     }
 }
 
-fn sigmoid<T: Real>(x: T) -> T {
+pub(super) fn sigmoid<T: Real>(x: T) -> T {
     T::one() / (T::one() + (-x).exp())
 }
 
-pub(super) fn unary<T: Real>(f: Unary, x: &mut [T]) {
-    match f {
-        Unary::Relu => x.iter_mut().for_each(|x| *x = relu(*x)),
-        Unary::Tanh => x.iter_mut().for_each(|x| *x = x.tanh()),
-        Unary::Sigmoid => x.iter_mut().for_each(|x| *x = sigmoid(*x)),
-    }
-}
-
-pub(super) fn unary_grad<T: Real>(f: Unary, y: &[T], dy: &mut [T]) {
-    check_same("unary_grad", y.len(), dy.len());
-    for (&y, dy) in y.iter().zip(dy) {
-        *dy = match f {
-            Unary::Relu if y <= T::zero() => T::zero(),
-            Unary::Relu => *dy,
-            Unary::Tanh => *dy * (T::one() - y * y),
-            Unary::Sigmoid => *dy * (y * (T::one() - y)),
-        };
-    }
-}
-
 /// The normal distribution up to `x`: half of `erfc(-x / sqrt(2))`, accurate in the left tail.
-fn normal<T: Real>(x: T) -> T {
+pub(super) fn normal<T: Real>(x: T) -> T {
     T::of(0.5) * (-x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erfc()
 }
 
-pub(super) fn gelu<T: Real>(x: &[T], y: &mut [T]) {
-    check_same("gelu", x.len(), y.len());
-    for (&x, y) in x.iter().zip(y) {
-        *y = x * normal(x);
+pub(super) fn prelu<T: Real>(weight: &[T], x: &[T], y: &mut [T]) {
+    check_prelu(weight.len(), x.len(), y.len());
+    for ((&x, y), &w) in x.iter().zip(y).zip(weight.iter().cycle()) {
+        *y = if x > T::zero() { x } else { w * x };
     }
 }
 
-pub(super) fn gelu_grad<T: Real>(x: &[T], dy: &mut [T]) {
-    check_same("gelu_grad", x.len(), dy.len());
-    let root = T::of(1.0 / (2.0 * std::f64::consts::PI).sqrt());
-    for (&x, dy) in x.iter().zip(dy) {
-        // At infinity x times the density is 0, not NaN.
-        let tail = if x.is_infinite() { T::zero() } else { x * root * (T::of(-0.5) * x * x).exp() };
-        *dy = *dy * (normal(x) + tail);
+pub(super) fn prelu_grad<T: Real>(weight: &[T], x: &[T], dy: &mut [T]) {
+    check_prelu(weight.len(), x.len(), dy.len());
+    for ((&x, dy), &w) in x.iter().zip(dy).zip(weight.iter().cycle()) {
+        *dy = if x > T::zero() { *dy } else { w * *dy };
+    }
+}
+
+pub(super) fn prelu_weight_grad<T: Real>(x: &[T], dy: &[T], sums: &mut [T], accumulate: bool) {
+    let width = check_prelu(sums.len(), x.len(), dy.len());
+    if !accumulate {
+        sums.fill(T::zero());
+    }
+    let weights = sums.len();
+    for (x, dy) in x.chunks_exact(width.max(1)).zip(dy.chunks_exact(width.max(1))) {
+        for (j, (&x, &dy)) in x.iter().zip(dy).enumerate() {
+            let term = if x > T::zero() { T::zero() } else { x * dy };
+            sums[j % weights] = sums[j % weights] + term;
+        }
+    }
+}
+
+pub(super) fn glu<T: Real>(half: usize, x: &[T], y: &mut [T]) {
+    check_glu(half, x.len(), y.len());
+    for (x, y) in x.chunks_exact(2 * half.max(1)).zip(y.chunks_exact_mut(half.max(1))) {
+        let (a, b) = x.split_at(half);
+        for ((&a, &b), y) in a.iter().zip(b).zip(y) {
+            *y = a * sigmoid(b);
+        }
+    }
+}
+
+pub(super) fn glu_grad<T: Real>(half: usize, x: &[T], dy: &[T], dx: &mut [T]) {
+    check_glu(half, x.len(), dy.len());
+    check_same("glu_grad", x.len(), dx.len());
+    let rows = x.chunks_exact(2 * half.max(1)).zip(dx.chunks_exact_mut(2 * half.max(1)));
+    for ((x, dx), dy) in rows.zip(dy.chunks_exact(half.max(1))) {
+        for i in 0..half {
+            let gate = sigmoid(x[half + i]);
+            dx[i] = dy[i] * gate;
+            dx[half + i] = dx[i] * x[i] * (T::one() - gate);
+        }
     }
 }
 
@@ -200,21 +214,47 @@ pub(super) fn softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     }
 }
 
+pub(super) fn log_softmax<T: Real>(width: usize, x: &mut [T]) {
+    rows_of("log_softmax", x.len(), width);
+    for row in x.chunks_exact_mut(width.max(1)) {
+        let max = row.iter().copied().fold(T::neg_infinity(), T::max);
+        let log = row.iter().fold(T::zero(), |sum, &x| sum + (x - max).exp()).ln();
+        row.iter_mut().for_each(|x| *x = (*x - max) - log);
+    }
+}
+
+pub(super) fn log_softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
+    check_same("log_softmax_grad", y.len(), dy.len());
+    rows_of("log_softmax_grad", y.len(), width);
+    for (y, dy) in y.chunks_exact(width.max(1)).zip(dy.chunks_exact_mut(width.max(1))) {
+        let total = dy.iter().fold(T::zero(), |sum, &dy| sum + dy);
+        for (&y, dy) in y.iter().zip(dy) {
+            *dy = *dy - y.exp() * total;
+        }
+    }
+}
+
 pub(super) fn cross_entropy<T: Real>(
     classes: usize,
     logits: &[T],
     labels: &[u32],
+    weights: &[T],
     scale: T,
     grad: &mut [T],
 ) -> T {
-    check_cross_entropy(classes, logits.len(), labels, grad.len());
+    check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len());
     let mut loss = T::zero();
     let rows = logits.chunks_exact(classes.max(1)).zip(grad.chunks_exact_mut(classes.max(1)));
-    for ((logits, grad), &label) in rows.zip(labels) {
-        let label = label as usize;
+    for (r, ((logits, grad), &label)) in rows.zip(labels).enumerate() {
+        let (label, weight) = (label as usize, weights.get(r).copied().unwrap_or(T::one()));
+        if weight == T::zero() {
+            grad.fill(T::zero());
+            continue;
+        }
         grad.copy_from_slice(logits);
         let (sum, max) = exponentials(grad);
-        loss = loss + (sum.ln() - (logits[label] - max));
+        loss = loss + (sum.ln() - (logits[label] - max)) * weight;
+        let scale = scale * weight;
         grad.iter_mut().for_each(|x| *x = *x / sum * scale);
         grad[label] = grad[label] - scale;
     }
@@ -239,6 +279,26 @@ pub(super) fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T])
     for ((&o, &t), grad) in output.iter().zip(target).zip(grad) {
         loss = loss + (o - t) * (o - t);
         *grad = (o - t) * (scale + scale);
+    }
+    loss
+}
+
+pub(super) fn smooth_l1<T: Real>(bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
+    check_same("smooth_l1", output.len(), target.len());
+    check_same("smooth_l1", output.len(), grad.len());
+    let (at, curve, slope) = (T::of(bend.at), T::of(bend.curve), T::of(bend.slope));
+    let mut loss = T::zero();
+    for ((&o, &t), grad) in output.iter().zip(target).zip(grad) {
+        let (d, a) = (o - t, (o - t).abs());
+        let (term, rise) = if a < at {
+            (T::of(0.5) * curve * d * d, curve * d)
+        } else {
+            // A difference of zero has the gradient zero, and NaN stays.
+            let rise = if a > T::zero() { slope.copysign(d) } else { d };
+            (slope * (a - T::of(0.5) * at), rise)
+        };
+        loss = loss + term;
+        *grad = rise * scale;
     }
     loss
 }
@@ -277,14 +337,6 @@ fn add<T: Real>(y: &mut [T], x: &[T]) {
     for (y, &x) in y.iter_mut().zip(x) {
         *y = *y + x;
     }
-}
-
-fn scale<T: Real>(y: &mut [T], s: T) {
-    y.iter_mut().for_each(|y| *y = *y * s);
-}
-
-fn sum<T: Real>(x: &[T]) -> T {
-    x.iter().fold(T::zero(), |sum, &x| sum + x)
 }
 
 fn dot<T: Real>(x: &[T], y: &[T]) -> T {

@@ -167,6 +167,36 @@ impl Op for WriteRows<'_> {
     }
 }
 
+/// The largest element that is not NaN; minus infinity if there is none.
+#[inline(always)]
+pub(super) fn maximum<S: Simd>(s: S, row: &[f32]) -> f32 {
+    let (len, x) = (row.len(), row.as_ptr());
+    let mut max = s.splat(f32::NEG_INFINITY);
+    each(
+        s,
+        len,
+        #[inline(always)]
+        |i, n| {
+            // SAFETY: `each` gives i + n <= len.
+            let v = unsafe {
+                // A short last vector is filled with its first element, not with zeros.
+                let mut lanes = [*x.add(i); 16];
+                if n == S::LANES {
+                    s.load(x.add(i))
+                } else {
+                    s.store_n(lanes.as_mut_ptr(), s.load_n(x.add(i), n), n);
+                    s.load(lanes.as_ptr())
+                }
+            };
+            max = s.max(max, v);
+        },
+    );
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    // SAFETY: 16 is at least LANES.
+    unsafe { s.store(lanes.as_mut_ptr(), max) };
+    lanes.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
+}
+
 /// `row = scale * softmax(row)`; the maximum and the sum of the exponentials.
 pub(super) struct WideRow<'a> {
     pub row: &'a mut [f32],
@@ -179,31 +209,9 @@ impl Op for WideRow<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> (f32, f32) {
         let WideRow { row, scale } = self;
+        let max = maximum(s, row);
         let (len, x) = (row.len(), row.as_mut_ptr());
         // SAFETY (all blocks): `each` and `sum_of` give i + n <= len.
-        let mut max = s.splat(f32::NEG_INFINITY);
-        each(
-            s,
-            len,
-            #[inline(always)]
-            |i, n| {
-                let v = unsafe {
-                    // A short last vector is filled with its first element, not with zeros.
-                    let mut lanes = [*x.add(i); 16];
-                    if n == S::LANES {
-                        s.load(x.add(i))
-                    } else {
-                        s.store_n(lanes.as_mut_ptr(), s.load_n(x.add(i), n), n);
-                        s.load(lanes.as_ptr())
-                    }
-                };
-                max = s.max(max, v);
-            },
-        );
-        let mut lanes = [f32::NEG_INFINITY; 16];
-        // SAFETY: 16 is at least LANES.
-        unsafe { s.store(lanes.as_mut_ptr(), max) };
-        let max = lanes.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max });
         let shift = s.splat(max);
         let sum = sum_of(
             s,

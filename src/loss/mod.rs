@@ -1,19 +1,30 @@
 //! Losses: what training makes small.
 
-mod classification;
+mod binary;
+mod classes;
+mod cross_entropy;
+mod distribution;
+mod embedding;
 mod label;
 mod regression;
 
-pub use classification::{BceWithLogits, CrossEntropy};
+pub use binary::{Bce, BceWithLogits};
+pub(crate) use classes::Classes;
+pub use classes::{Labels, OptionalLabels};
+pub use cross_entropy::{CrossEntropy, Nll};
+pub use distribution::{GaussianNll, KlDiv, PoissonNll};
+pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargin};
 pub use label::{Label, LabelError};
-pub use regression::Mse;
+pub use regression::{Huber, Mae, Mse, SmoothL1};
 
 use crate::tensor::{Element, Shape, Tensor};
 
 /// How the losses of a batch become one number. As in PyTorch, the mean is the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
-    /// The mean: over the samples for class labels, over all elements otherwise.
+    /// The mean: over the labels for losses on classes, over the samples for [`KlDiv`](struct@KlDiv),
+    /// [`CosineEmbedding`](struct@CosineEmbedding) and [`TripletMargin`](struct@TripletMargin), over all elements
+    /// otherwise.
     #[default]
     Mean,
     /// The sum.
@@ -27,18 +38,25 @@ pub enum Reduction {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a loss for outputs of `{Out}` with numbers of `{T}`",
     label = "no loss for these outputs",
-    note = "`CrossEntropy` wants an axis of classes; `Mse` and `BceWithLogits` take any shape; a loss of \
-            your own implements `shapewright::Loss`"
+    note = "`CrossEntropy` and `Nll` want an axis of classes; weights want one number for each class or feature of the \
+            last axis",
+    note = "`GaussianNll`, `MarginRanking` and `CosineEmbedding` want a tuple of two tensors of one shape, \
+            `TripletMargin` one of three",
+    note = "the others take any shape; a loss of your own implements `shapewright::Loss`"
 )]
 pub trait Loss<Out: Shape, T: Element> {
     /// The target of one sample.
     type Target;
-    /// Which outputs it takes: [`Anything`], or [`Logits`] to refuse networks that end in probabilities.
+    /// Which outputs it takes: [`Anything`], [`Logits`] to refuse networks that end in probabilities, or
+    /// [`Probabilities`] or [`LogProbabilities`] to refuse those that don't.
     type Takes;
 
     /// The loss of a batch; sets `gradients` to its gradient with respect to the outputs.
     ///
     /// The three slices have the same length.
+    ///
+    /// # Panics
+    /// Those of this crate panic if they have not.
     fn loss(
         &self,
         outputs: &[Tensor<Out, T>],
@@ -52,6 +70,13 @@ pub struct Anything;
 
 /// For [`Loss::Takes`]: outputs that are not probabilities yet, because the loss makes them so.
 pub struct Logits;
+
+/// For [`Loss::Takes`]: probabilities, as `Sigmoid` and `Softmax` give. A layer of your own that gives them says so
+/// with its [`GIVES`](crate::Compute::GIVES).
+pub struct Probabilities;
+
+/// For [`Loss::Takes`]: logarithms of probabilities; refuses networks that end in probabilities.
+pub struct LogProbabilities;
 
 /// What a network without a final `Softmax` or `Sigmoid` ends in.
 #[doc(hidden)]
@@ -85,6 +110,34 @@ pub trait Takes<Ends, L, N> {}
 impl<Ends, L, N> Takes<Ends, L, N> for Anything {}
 #[diagnostic::do_not_recommend]
 impl<L, N> Takes<Values, L, N> for Logits {}
+impl<Ends: Probable<L, N>, L, N> Takes<Ends, L, N> for Probabilities {}
+
+/// Whether a network ends in probabilities; says so in a sentence if it does not.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{L}` takes probabilities, but `{N}` does not end in `Sigmoid` or `Softmax`: add that layer",
+    label = "takes probabilities",
+    note = "better: `BceWithLogits` takes the outputs as they are, and applies `Sigmoid` itself",
+    note = "a layer of your own that gives probabilities says so with `const GIVES: Gives = Gives::Sigmoid`"
+)]
+pub trait Probable<L, N> {}
+#[diagnostic::do_not_recommend]
+impl<L, N> Probable<L, N> for crate::layers::Sigmoid {}
+#[diagnostic::do_not_recommend]
+impl<L, N> Probable<L, N> for crate::layers::Softmax {}
+
+impl<Ends: NotProbable<L, N>, L, N> Takes<Ends, L, N> for LogProbabilities {}
+
+/// Whether a network does not end in probabilities; says so in a sentence if it does.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{L}` takes log-probabilities, but `{N}` ends in `{Self}`: write `LogSoftmax` in its place",
+    label = "takes log-probabilities, not probabilities",
+    note = "instead of `Nll`, `CrossEntropy` takes the outputs without either layer"
+)]
+pub trait NotProbable<L, N> {}
+#[diagnostic::do_not_recommend]
+impl<L, N> NotProbable<L, N> for Values {}
 
 /// Whether values are targets of a loss on a network's outputs; says so in a sentence if they are not.
 #[diagnostic::on_unimplemented(
@@ -106,9 +159,91 @@ impl<Expected, L, N> TargetOf<Expected, L, N> for Expected {
 impl Reduction {
     /// What one of `count` losses counts for.
     fn weight<T: Element>(self, count: usize) -> T {
+        self.share(count as f64)
+    }
+
+    /// What a loss of weight 1 counts for among losses of this weight together.
+    fn share<T: Element>(self, total: f64) -> T {
         match self {
-            Reduction::Mean => T::one() / T::from_f64_lossy(count as f64),
+            Reduction::Mean => T::one() / T::from_f64_lossy(total),
             Reduction::Sum => T::one(),
         }
     }
+}
+
+/// The struct of a loss's options, the constant with their defaults, and a method to set each.
+macro_rules! loss {
+    (
+        $(#[$doc:meta])*
+        $name:ident {
+            $($(#[$option_doc:meta])* $option:ident: $type:ty = $default:expr $(, if $check:expr, $sentence:literal)?;)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub struct $name {
+            reduction: Reduction,
+            $($option: $type,)*
+        }
+
+        /// The loss with its defaults.
+        #[allow(non_upper_case_globals)]
+        pub const $name: $name = $name { reduction: Reduction::Mean, $($option: $default,)* };
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name
+            }
+        }
+
+        #[allow(clippy::needless_update)]
+        impl $name {
+            /// The same loss with this reduction.
+            pub const fn reduction(self, reduction: Reduction) -> Self {
+                $name { reduction, ..self }
+            }
+
+            $(
+                $(#[$option_doc])*
+                pub const fn $option(self, $option: $type) -> Self {
+                    $(assert!($check, $sentence);)?
+                    $name { $option, ..self }
+                }
+            )*
+        }
+    };
+}
+use loss;
+
+/// What keeps PyTorch's losses from dividing by zero: 1e-12 in f32, in f64 as well.
+const TINY: f64 = 1e-12_f32 as f64;
+
+/// Panics unless a loss has as many targets and gradients as outputs.
+fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
+    assert!(
+        outputs == targets && outputs == gradients,
+        "a loss has {outputs} outputs, {targets} targets and {gradients} gradients; give it as many of each"
+    );
+}
+
+/// The sum of the losses that `f(position, output, target)` gives, each with its gradient, which goes to `gradients`
+/// times `scale`.
+///
+/// Plain loops, the same in every tier: the losses on it are rarer than those with a kernel, or spend their time in
+/// `exp` and `ln`. Eight partial sums keep long sums accurate.
+fn elementwise<T: Element>(
+    outputs: &[T],
+    targets: &[T],
+    gradients: &mut [T],
+    scale: T,
+    mut f: impl FnMut(usize, T, T) -> (T, T),
+) -> T {
+    check_lengths(outputs.len(), targets.len(), gradients.len());
+    let mut sums = [T::zero(); 8];
+    for (i, ((&output, &target), gradient)) in outputs.iter().zip(targets).zip(gradients).enumerate() {
+        let (loss, slope) = f(i, output, target);
+        sums[i % 8] += loss;
+        *gradient = slope * scale;
+    }
+    sums.into_iter().sum()
 }

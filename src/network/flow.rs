@@ -160,6 +160,7 @@ pub struct Backward<'a, T: Element, const N: usize> {
     cache: Slab<'a, T>,
     output_gradient: &'a mut [T],
     input_gradient: Option<&'a mut [T]>,
+    lowest: usize,
 }
 
 impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
@@ -171,10 +172,12 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         cache: Slab<'a, T>,
         dy: &'a mut [Tensor<Out, T>],
         dx: Option<&'a mut [Tensor<In, T>]>,
+        cx: &Context<T>,
     ) -> Self {
         let (input, output) = (flatten(x), flatten(y));
         let (output_gradient, input_gradient) = (flatten_mut(dy), dx.map(flatten_mut));
-        Backward { plan, count: x.len(), input, output, cache, output_gradient, input_gradient }
+        let lowest = if input_gradient.is_some() { 0 } else { cx.lowest() };
+        Backward { plan, count: x.len(), input, output, cache, output_gradient, input_gradient, lowest }
     }
 
     #[inline(always)]
@@ -185,7 +188,10 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         params: &L::Params,
         cx: &Context<T>,
     ) {
-        let Backward { plan, count, input, output, cache, output_gradient, input_gradient } = self;
+        if index < self.lowest {
+            return;
+        }
+        let Backward { plan, count, input, output, cache, output_gradient, input_gradient, lowest } = self;
         let (count, step) = (*count, plan.training[index]);
         let (y, dy) = match step.spot {
             // SAFETY: the plan gives outputs, gradients and caches slots of their own. Of one layer, the
@@ -208,7 +214,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             // SAFETY: as above.
             Spot::Slot { outputs, gradient } => unsafe {
                 let x = &*cache.slot(outputs, In::LEN).into_slice();
-                (x, Some(cache.slot(gradient, In::LEN).into_slice()))
+                (x, (index > *lowest).then(|| cache.slot(gradient, In::LEN).into_slice()))
             },
             _ => (*input, input_gradient.as_deref_mut()),
         };
@@ -241,6 +247,7 @@ pub struct Gradients<'a, T: Element, const N: usize> {
     output: &'a [T],
     cache: Slab<'a, T>,
     output_gradient: &'a [T],
+    lowest: usize,
 }
 
 impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
@@ -251,9 +258,10 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         y: &'a [Tensor<Out, T>],
         cache: Slab<'a, T>,
         dy: &'a [Tensor<Out, T>],
+        cx: &Context<T>,
     ) -> Self {
         let (input, output, output_gradient) = (flatten(x), flatten(y), flatten(dy));
-        Gradients { plan, count: x.len(), input, output, cache, output_gradient }
+        Gradients { plan, count: x.len(), input, output, cache, output_gradient, lowest: cx.lowest() }
     }
 
     #[inline(always)]
@@ -265,10 +273,10 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         gradient: &mut L::Params,
         cx: &Context<T>,
     ) {
-        if <L::Params as Parameters<T>>::LEN == 0 {
+        if <L::Params as Parameters<T>>::LEN == 0 || index < self.lowest {
             return;
         }
-        let Gradients { plan, count, input, output, cache, output_gradient } = self;
+        let Gradients { plan, count, input, output, cache, output_gradient, .. } = self;
         let (count, step) = (*count, plan.training[index]);
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`.
         let (y, dy) = match step.spot {

@@ -76,11 +76,13 @@ pub struct Context<T: Element> {
     first: usize,
     batch: usize,
     accumulate: bool,
+    /// The first layer of the network that is trained.
+    lowest: usize,
 }
 
 impl<T: Element> Context<T> {
     pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize) -> Self {
-        Context { kernels, seed, first: 0, batch, accumulate: false }
+        Context { kernels, seed, first: 0, batch, accumulate: false, lowest: 0 }
     }
 
     pub(crate) fn starting_at(self, first: usize) -> Self {
@@ -96,12 +98,20 @@ impl<T: Element> Context<T> {
         Context { accumulate, ..self }
     }
 
-    /// The context of the layer at an index: the same but for the seed.
+    pub(crate) fn trained_from(self, lowest: usize) -> Self {
+        Context { lowest, ..self }
+    }
+
+    pub(super) fn lowest(&self) -> usize {
+        self.lowest
+    }
+
+    /// The context of the layer at an index: the same but for the seed, and wholly trained if it is a network.
     #[doc(hidden)]
     pub fn layer(self, index: usize) -> Self {
         // The multiplier of Knuth's MMIX generator spreads neighbouring indices over all bits.
         let seed = (self.seed ^ (index as u64 + 1)).wrapping_mul(6_364_136_223_846_793_005).rotate_left(29);
-        Context { seed, ..self }
+        Context { seed, lowest: 0, ..self }
     }
 
     /// A random generator for one sample of the batch, counted from 0 in the slice that the layer was

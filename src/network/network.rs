@@ -8,10 +8,14 @@ use rand::Rng;
 use super::inference::{self, In, InputOf, Out, OutputOf};
 use super::layer::{Compute, Layer};
 use super::parameters::Parameters;
+use super::plan::OutputsAt;
 use super::summary::{LayerSummary, Summary};
 use super::workspace::{Pass, Workspace};
+use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory;
+use crate::optim::Optimizer;
 use crate::tensor::{Element, Shape, Tensor};
+use crate::train::Trainer;
 #[cfg(feature = "safetensors")]
 use crate::weights::{self, LoadError, Loader, SaveError};
 
@@ -71,6 +75,9 @@ pub trait Network:
     /// The layers, in order.
     #[doc(hidden)]
     const LAYERS: &'static [LayerSummary];
+    /// Where each layer's outputs lie after forward for training.
+    #[doc(hidden)]
+    const OUTPUTS: &'static [OutputsAt];
 
     /// A network with fresh parameters, as PyTorch initializes each layer, on the heap. The same generator
     /// in the same state gives the same parameters on every machine.
@@ -231,6 +238,17 @@ pub trait Network:
     #[cfg(feature = "safetensors")]
     fn load_from(&mut self, loader: &Loader<'_>) -> Result<(), LoadError> {
         loader.load_into(self)
+    }
+
+    /// A trainer with these settings: epochs, batches, validation, early stopping.
+    fn trainer<'a, O, L, G>(optimizer: O, loss: L) -> Trainer<'a, Self, O, L, G>
+    where
+        O: Optimizer + Sync,
+        L: Loss<Self::Output, Self::Element>,
+        L::Takes: Takes<Self::Ends, L, Self>,
+        G: TargetOf<L::Target, L, Self> + Clone,
+    {
+        Trainer::new(optimizer, loss)
     }
 
     /// The table of layers with output shapes, parameters, multiply-adds and bytes.

@@ -48,6 +48,18 @@ pub(super) enum Spot {
     Output,
 }
 
+/// Where a layer's outputs lie after forward.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputsAt {
+    /// They are the network's input under another shape.
+    Input,
+    /// So many numbers per sample from the start of the cache.
+    Cache(usize),
+    /// They are the network's output.
+    Output,
+}
+
 /// Where one layer writes.
 #[derive(Clone, Copy)]
 pub(super) struct Step {
@@ -83,6 +95,21 @@ impl<const N: usize> Plan<N> {
     /// Numbers per sample that inference needs for the time of the call.
     pub const fn scratch(&self) -> usize {
         self.even + self.odd + self.inner
+    }
+
+    /// Where each layer's outputs lie after forward for training.
+    pub const fn outputs(&self) -> [OutputsAt; N] {
+        let mut outputs = [OutputsAt::Input; N];
+        let mut i = 0;
+        while i < N {
+            outputs[i] = match self.training[i].spot {
+                Spot::Input => OutputsAt::Input,
+                Spot::Slot { outputs, .. } => OutputsAt::Cache(outputs),
+                Spot::Even | Spot::Odd | Spot::Output => OutputsAt::Output,
+            };
+            i += 1;
+        }
+        outputs
     }
 
     pub const fn new(stages: [Stage; N]) -> Self {

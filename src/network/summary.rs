@@ -14,6 +14,8 @@ pub struct LayerSummary {
     pub output: Dims,
     /// The number of its parameters.
     pub params: usize,
+    /// Where they begin in [`Network::params`](super::Network::params).
+    pub params_at: usize,
     /// Multiply-adds of one sample.
     pub macs: usize,
 }

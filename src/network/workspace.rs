@@ -5,9 +5,11 @@ use core::marker::PhantomData;
 use super::inference::{In, Out, parts};
 use super::layer::{Compute, Context};
 use super::network::Network;
+use super::plan::OutputsAt;
 use super::slab::Slab;
+use super::summary::LayerSummary;
 use crate::loss::{Loss, Takes, TargetOf};
-use crate::memory::{AlignedBuffer, tensors, tensors_mut};
+use crate::memory::{AlignedBuffer, flatten, tensors, tensors_mut};
 use crate::tensor::{Element, Shape};
 use crate::threads;
 
@@ -94,6 +96,32 @@ impl<'a, N: Network> Pass<'a, N> {
     pub fn outputs(&self) -> &[Out<N>] {
         let len = self.x.len() * N::Output::LEN;
         tensors(&self.workspace.outputs.as_slice()[..len], self.x.len())
+    }
+
+    /// What each layer gave for the whole batch, sample after sample, in the order of the layers: to find where a
+    /// number went wrong, or to draw what a network sees. A layer that works in place shows its own outputs for the
+    /// layer before as well.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [2] -> [1] { fc: Linear<_, 3>, Relu, head: Linear<_, 1> } }
+    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// let x = [Tensor1::from([1.0, 2.0]); 5];
+    /// let pass = net.forward_train(&x, &mut workspace);
+    /// let lengths: Vec<_> = pass.layer_outputs().map(|(layer, values)| (layer.layer, values.len())).collect();
+    /// assert_eq!(lengths, [("fc: Linear<_, 3>", 15), ("Relu", 15), ("head: Linear<_, 1>", 5)]);
+    /// ```
+    pub fn layer_outputs(&self) -> impl Iterator<Item = (&'static LayerSummary, &[N::Element])> {
+        let batch = self.x.len();
+        N::LAYERS.iter().zip(N::OUTPUTS).map(move |(layer, at)| {
+            let len = batch * layer.output.len();
+            let values = match at {
+                OutputsAt::Input => flatten(self.x),
+                OutputsAt::Cache(offset) => &self.workspace.cache.as_slice()[offset * batch..][..len],
+                OutputsAt::Output => flatten(self.outputs()),
+            };
+            (layer, values)
+        })
     }
 
     /// The gradient of the loss with respect to the outputs: what [`Pass::loss`] sets, zero before. Set it

@@ -68,6 +68,16 @@ pub fn tensors<S: Shape, T: Element>(numbers: &[f64]) -> Vec<Tensor<S, T>> {
     numbers.chunks(S::LEN).map(tensor).collect()
 }
 
+/// An empty folder for the files of one test.
+pub fn folder(name: &str) -> std::path::PathBuf {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    if path.exists() {
+        std::fs::remove_dir_all(&path).expect("an old folder of this test");
+    }
+    std::fs::create_dir_all(&path).expect("a folder");
+    path
+}
+
 /// The bits of numbers, so that NaN and the sign of zero count.
 pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
     numbers.iter().map(|x| x.to_f64().expect("a number").to_bits()).collect()

@@ -1,7 +1,11 @@
 //! Reads the values that PyTorch computed; the format is described in `tests/reference/make_reference.py`.
 
+use num_traits::Float;
 use serde_json::Value;
 use shapewright::Element;
+use shapewright::prelude::*;
+
+use super::{In, Out, assert_close, tensors};
 
 /// The cases of a file.
 pub fn cases(file: &str) -> Vec<Value> {
@@ -58,8 +62,45 @@ pub fn transposed(weight: &[f64], outs: usize) -> Vec<f64> {
     (0..weight.len()).map(|i| weight[i % outs * ins + i / outs]).collect()
 }
 
-/// A parameter of PyTorch's in our order: `name` is "weight" or "bias", `sizes` are ours.
+/// A parameter of PyTorch's in our order: matrices are transposed, vectors are as they are; `sizes` are ours.
 pub fn parameter(name: &str, sizes: &[usize], numbers: Vec<f64>) -> Vec<f64> {
     assert_eq!(numbers.len(), sizes.iter().product::<usize>(), "{name} {sizes:?}");
-    if name.ends_with("weight") { transposed(&numbers, sizes[1]) } else { numbers }
+    if let [_, outs] = *sizes { transposed(&numbers, outs) } else { numbers }
+}
+
+/// Runs a case in every way that a layer can be called.
+pub fn check_layer<N: Network>(case: &Value) {
+    let what = |of: &str| format!("{} in {}, {of}", text(case, "name"), std::any::type_name::<N::Element>());
+    let tolerance = tolerance::<N::Element>(case);
+    let close = |of: &str, key: &str, found: &[N::Element]| {
+        assert_close(&what(of), found, &expected(case, key), tolerance);
+    };
+    let (x, g): (Vec<In<N>>, Vec<Out<N>>) = (tensors(&array(&case["x"])), tensors(&array(&case["g"])));
+    let mut net = N::zeros();
+    net.for_each_param_mut(|name, sizes, values| {
+        let name = name.rsplit('.').next().expect("a name");
+        let numbers = parameter(name, sizes, array(&case[name]));
+        values.iter_mut().zip(numbers).for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
+    });
+
+    let one_by_one: Vec<Out<N>> = x.iter().map(|x| net.forward(x)).collect();
+    close("forward", "y", Tensor::flatten(&one_by_one));
+    let mut y = vec![Out::<N>::full(N::Element::nan()); x.len()];
+    net.forward_batch(&x, &mut y);
+    close("forward_batch", "y", Tensor::flatten(&y));
+
+    let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
+    let mut pass = net.forward_train(&x, &mut workspace);
+    close("forward_train", "y", Tensor::flatten(pass.outputs()));
+    pass.output_gradients_mut().copy_from_slice(&g);
+    let dx = pass.backward_with_input(&mut gradient);
+    close("input gradient", "grad_x", Tensor::flatten(dx));
+    let mut parameters = 0;
+    gradient.for_each_param(|name, sizes, values| {
+        let name = name.rsplit('.').next().expect("a name");
+        let wanted = parameter(name, sizes, expected(case, &format!("grad_{name}")));
+        assert_close(&what(name), values, &wanted, tolerance);
+        parameters += 1;
+    });
+    assert_eq!(parameters, ["weight", "bias"].iter().filter(|name| !case[name].is_null()).count());
 }

@@ -3,7 +3,6 @@
 use std::arch::x86_64::*;
 
 use super::{Op, Simd};
-use crate::tier::Tier;
 
 /// The proof that the processor has AVX2 and FMA; made in [`run`] only.
 #[derive(Clone, Copy)]
@@ -40,7 +39,6 @@ unsafe fn run<O: Op>(op: O) -> O::Out {
 impl Simd for Avx2 {
     type V = V;
     type M = M;
-    const TIER: Tier = Tier::Avx2;
     const LANES: usize = 8;
     const MASKED_LOADS: bool = false;
     const TILE: usize = 2;

@@ -3,7 +3,6 @@
 use std::arch::x86_64::*;
 
 use super::{Op, Simd};
-use crate::tier::Tier;
 
 /// The proof that the processor has AVX-512 F, BW, VL and DQ; made in [`run`] only.
 #[derive(Clone, Copy)]
@@ -32,7 +31,6 @@ unsafe fn run<O: Op>(op: O) -> O::Out {
 impl Simd for Avx512 {
     type V = V;
     type M = M;
-    const TIER: Tier = Tier::Avx512;
     const LANES: usize = 16;
     const MASKED_LOADS: bool = true;
     const TILE: usize = 4;

@@ -22,13 +22,11 @@ pub(super) use avx512::Avx512;
 pub(super) use portable::Portable;
 
 /// The vectors of the portable tier.
-#[cfg(any(miri, not(target_arch = "x86_64")))]
+#[cfg(miri)]
 pub(super) use portable::Portable as Baseline;
 /// The vectors of the portable tier.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(super) use sse2::Sse2 as Baseline;
-
-use crate::tier::Tier;
 
 /// A kernel with its arguments.
 pub(super) trait Op {
@@ -43,7 +41,6 @@ pub(super) trait Simd: Copy + 'static {
     type V: Copy;
     /// One truth value per lane.
     type M: Copy;
-    const TIER: Tier;
     const LANES: usize;
     /// Whether `load_n` costs no more than `load`.
     const MASKED_LOADS: bool;

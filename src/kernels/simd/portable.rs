@@ -4,7 +4,6 @@
 use std::array::from_fn;
 
 use super::{Op, Simd};
-use crate::tier::Tier;
 
 /// What every processor has.
 #[derive(Clone, Copy)]
@@ -19,7 +18,6 @@ const ROUND: f32 = 12_582_912.0;
 impl Simd for Portable {
     type V = V;
     type M = [bool; LANES];
-    const TIER: Tier = Tier::Portable;
     const LANES: usize = LANES;
     const MASKED_LOADS: bool = false;
     const TILE: usize = 2;

@@ -6,7 +6,6 @@
 use std::arch::x86_64::*;
 
 use super::{Op, Simd};
-use crate::tier::Tier;
 
 /// What every x86-64 processor has.
 #[derive(Clone, Copy)]
@@ -17,7 +16,6 @@ type V = __m128;
 impl Simd for Sse2 {
     type V = V;
     type M = V;
-    const TIER: Tier = Tier::Portable;
     const LANES: usize = 4;
     const MASKED_LOADS: bool = false;
     const TILE: usize = 2;

@@ -1,29 +1,32 @@
 //! AVX2 and AVX-512 give the same bits in every kernel.
 
-use super::super::{AdamStep, F32Kernels, Kernels, Matrix, Product, SgdStep, Start, Unary};
+use super::super::{AdamStep, Bend, F32Kernels, Function, Kernels, Matrix, Product, SgdStep, Start};
 use super::{LENGTHS, all_tiers, numbers};
 use crate::tier::Tier;
+
+fn value_and_slope<F: Function>(kernels: F32Kernels, f: F, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+    kernels.function(f, None, &mut y);
+    kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { x }, &mut dx);
+    [y, dx].concat()
+}
 
 /// The results of all kernels on `len` elements.
 fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     let x: Vec<f32> = numbers(3, len).iter().map(|x| 6.0 * x).collect();
     let t = numbers(4, len);
     let mut out = Vec::new();
-    for f in [Unary::Relu, Unary::Tanh, Unary::Sigmoid] {
-        let (mut y, mut dy) = (x.clone(), t.clone());
-        kernels.unary(f, &mut y);
-        kernels.unary_grad(f, &y, &mut dy);
-        out.extend(y);
-        out.extend(dy);
-    }
-    let (mut y, mut dy) = (vec![0.0; len], t.clone());
-    kernels.gelu(&x, &mut y);
-    kernels.gelu_grad(&x, &mut dy);
-    out.extend(&y);
-    out.extend(dy);
+    every_function!(|f| out.extend(value_and_slope(kernels, f, &x, &t)));
+    let (mut y, mut dy, mut sum) = (vec![0.0; len], t.clone(), [0.5]);
+    kernels.prelu(&[0.3], &x, &mut y);
+    kernels.prelu_grad(&[0.3], &x, &mut dy);
+    kernels.prelu_weight_grad(&x, &t, &mut sum, true);
+    out.extend([&y[..], &dy, &sum].concat());
     out.push(kernels.bce_with_logits(&x, &t, 0.7, &mut y));
     out.extend(&y);
     out.push(kernels.mse(&x, &t, 0.7, &mut y));
+    out.extend(&y);
+    out.push(kernels.smooth_l1(Bend { at: 0.7, curve: 1.3, slope: 0.9 }, &x, &t, 0.7, &mut y));
     out.extend(&y);
     for width in [1, 3, 10, 50] {
         let rows = len.min(37);
@@ -34,8 +37,23 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         kernels.softmax_grad(width, &y, &mut dy);
         out.extend(&y);
         out.extend(dy);
-        out.push(kernels.cross_entropy(width, &x, &labels, 0.3, &mut y));
-        out.extend(y);
+        let weights: Vec<f32> = (0..rows).map(|r| (r % 5) as f32).collect();
+        for weights in [&[][..], &weights] {
+            out.push(kernels.cross_entropy(width, &x, &labels, weights, 0.3, &mut y));
+            out.extend(&y);
+        }
+        let (mut y, mut dy) = (x.clone(), numbers(6, rows * width));
+        kernels.log_softmax(width, &mut y);
+        kernels.log_softmax_grad(width, &y, &mut dy);
+        out.extend([&y[..], &dy].concat());
+        let mut dx = vec![0.0; 2 * dy.len()];
+        let doubled = [&x[..], &y].concat();
+        kernels.glu(width, &doubled, &mut y);
+        kernels.glu_grad(width, &doubled, &dy, &mut dx);
+        out.extend([&y[..], &dx].concat());
+        kernels.prelu(&numbers(9, width), &x, &mut y);
+        kernels.prelu_weight_grad(&x, &dy, &mut sums, false);
+        out.extend([&y[..], &sums].concat());
         kernels.column_sums(rows, width, &x, &mut sums, false);
         out.extend(sums);
     }

@@ -1,6 +1,6 @@
 //! The `f64` kernels, which are the reference for the others: against definitions and finite differences.
 
-use super::super::{F64Kernels, Kernels, Matrix, Product, Start, Unary};
+use super::super::{F64Kernels, Function, Kernels, Matrix, Product, Start};
 use super::{numbers, widen};
 
 fn doubles(seed: u32, len: usize) -> Vec<f64> {
@@ -46,32 +46,71 @@ fn products_small_and_large() {
     }
 }
 
+fn check_slope<F: Function + std::fmt::Debug>(f: F, x: f64) {
+    let value = |x: f64| {
+        let mut y = [x];
+        F64Kernels.function(f, None, &mut y);
+        y[0]
+    };
+    let mut dy = [2.0];
+    F64Kernels.function_grad(f, &[if F::FROM_OUTPUT { value(x) } else { x }], &mut dy);
+    assert!((dy[0] - 2.0 * slope(value, x)).abs() < 1e-8, "{f:?} at {x}: {}", dy[0]);
+}
+
 #[test]
 fn elementwise_gradients_are_slopes() {
-    let kernels = F64Kernels;
-    for x in [-3.0, -0.7, -0.1, 0.2, 1.5, 4.0] {
-        for f in [Unary::Relu, Unary::Tanh, Unary::Sigmoid] {
-            let value = |x: f64| {
-                let mut y = [x];
-                kernels.unary(f, &mut y);
-                y[0]
-            };
-            let mut dy = [2.0];
-            kernels.unary_grad(f, &[value(x)], &mut dy);
-            assert!((dy[0] - 2.0 * slope(value, x)).abs() < 1e-8, "{f:?} at {x}");
-        }
-        let value = |x: f64| {
-            let mut y = [0.0];
-            kernels.gelu(&[x], &mut y);
-            y[0]
-        };
-        let mut dy = [2.0];
-        kernels.gelu_grad(&[x], &mut dy);
-        assert!((dy[0] - 2.0 * slope(value, x)).abs() < 1e-8, "gelu at {x}");
+    for x in [-30.0, -3.5, -2.9, -0.7, -0.1, 0.2, 0.7, 1.55, 2.9, 3.1, 5.0, 7.0, 30.0] {
+        every_function!(|f| check_slope(f, x));
     }
     let mut y = [0.0];
-    kernels.gelu(&[1.0], &mut y);
+    F64Kernels.function(crate::kernels::function::Gelu, Some(&[1.0]), &mut y);
     assert!((y[0] - 0.841_344_746_068_542_9).abs() < 1e-15);
+}
+
+#[test]
+fn prelu_and_glu_gradients_are_slopes() {
+    let kernels = F64Kernels;
+    let (x, dy) = (doubles(8, 12), doubles(9, 12));
+    let along = |x: &[f64], i: usize, f: &dyn Fn(&[f64]) -> f64| {
+        slope(
+            |xi| {
+                let mut x = x.to_vec();
+                x[i] = xi;
+                f(&x)
+            },
+            x[i],
+        )
+    };
+    for weight in [vec![0.3], vec![0.3, -0.5, 2.0]] {
+        let loss = |weight: &[f64], x: &[f64]| -> f64 {
+            let mut y = vec![0.0; 12];
+            kernels.prelu(weight, x, &mut y);
+            y.iter().zip(&dy).map(|(y, dy)| y * dy).sum()
+        };
+        let (mut dx, mut sums) = (dy.clone(), vec![1.0; weight.len()]);
+        kernels.prelu_grad(&weight, &x, &mut dx);
+        kernels.prelu_weight_grad(&x, &dy, &mut sums, true);
+        for (i, &x_i) in x.iter().enumerate() {
+            if x_i != 0.0 {
+                assert!((dx[i] - along(&x, i, &|x| loss(&weight, x))).abs() < 1e-8);
+            }
+        }
+        for (i, sum) in sums.iter().enumerate() {
+            assert!((sum - 1.0 - along(&weight, i, &|weight| loss(weight, &x))).abs() < 1e-8);
+        }
+        kernels.prelu_weight_grad(&x, &dy, &mut dx[..weight.len()], false);
+        assert!((dx[0] + 1.0 - sums[0]).abs() < 1e-12);
+    }
+    let loss = |x: &[f64]| -> f64 {
+        let mut y = vec![0.0; 6];
+        kernels.glu(3, x, &mut y);
+        y.iter().zip(&dy).map(|(y, dy)| y * dy).sum()
+    };
+    let mut dx = vec![0.0; 12];
+    kernels.glu_grad(3, &x, &dy[..6], &mut dx);
+    for (i, dx) in dx.iter().enumerate() {
+        assert!((dx - along(&x, i, &loss)).abs() < 1e-8);
+    }
 }
 
 #[test]
@@ -80,7 +119,7 @@ fn loss_gradients_are_slopes() {
     let (x, t, labels) = (doubles(4, 12), doubles(5, 12), [2, 0, 1, 2]);
     type Loss<'a> = &'a dyn Fn(&[f64], &mut [f64]) -> f64;
     let losses: [Loss<'_>; 3] = [
-        &|x, grad| kernels.cross_entropy(3, x, &labels, 1.0, grad),
+        &|x, grad| kernels.cross_entropy(3, x, &labels, &[], 1.0, grad),
         &|x, grad| kernels.bce_with_logits(x, &t, 1.0, grad),
         &|x, grad| kernels.mse(x, &t, 1.0, grad),
     ];
@@ -97,28 +136,41 @@ fn loss_gradients_are_slopes() {
         }
     }
     let mut grad = [0.0; 3];
-    let loss = kernels.cross_entropy(3, &[1.0; 3], &[1], 1.0, &mut grad);
+    let loss = kernels.cross_entropy(3, &[1.0; 3], &[1], &[], 1.0, &mut grad);
     assert!((loss - 3.0_f64.ln()).abs() < 1e-15);
 }
 
 #[test]
-fn softmax_gradient_is_a_slope() {
+fn softmax_gradients_are_slopes() {
     let kernels = F64Kernels;
     let (x, weights) = (doubles(6, 5), doubles(7, 5));
-    let value = |x: &[f64]| {
+    let value = |logarithm: bool, x: &[f64]| {
         let mut y = x.to_vec();
-        kernels.softmax(5, &mut y);
+        if logarithm {
+            kernels.log_softmax(5, &mut y)
+        } else {
+            kernels.softmax(5, &mut y)
+        }
         y
     };
-    let mut dx = weights.clone();
-    kernels.softmax_grad(5, &value(&x), &mut dx);
-    for i in 0..5 {
-        let along = |xi: f64| {
-            let mut x = x.clone();
-            x[i] = xi;
-            value(&x).iter().zip(&weights).map(|(y, w)| y * w).sum()
-        };
-        assert!((dx[i] - slope(along, x[i])).abs() < 1e-8);
+    for logarithm in [false, true] {
+        let (y, mut dx) = (value(logarithm, &x), weights.clone());
+        if logarithm {
+            kernels.log_softmax_grad(5, &y, &mut dx);
+        } else {
+            kernels.softmax_grad(5, &y, &mut dx);
+        }
+        for i in 0..5 {
+            let along = |xi: f64| {
+                let mut x = x.clone();
+                x[i] = xi;
+                value(logarithm, &x).iter().zip(&weights).map(|(y, w)| y * w).sum()
+            };
+            assert!((dx[i] - slope(along, x[i])).abs() < 1e-8);
+        }
     }
-    assert!((value(&x).iter().sum::<f64>() - 1.0).abs() < 1e-15);
+    assert!((value(false, &x).iter().sum::<f64>() - 1.0).abs() < 1e-15);
+    for (y, log) in value(false, &x).iter().zip(value(true, &x)) {
+        assert!((y.ln() - log).abs() < 1e-14);
+    }
 }

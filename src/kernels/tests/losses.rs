@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{F64Kernels, Kernels};
+use super::super::{Bend, F64Kernels, Kernels};
 use super::{CASES, Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
 /// Rows and widths: narrow ones, wide ones, and rows beyond a block of 16.
@@ -50,13 +50,16 @@ proptest! {
         let mut x = logits(seed, rows * classes);
         x.iter_mut().for_each(|x| *x += shift);
         let labels: Vec<u32> = (0..rows).map(|r| (r * 7 + seed as usize % 5) as u32 % classes as u32).collect();
-        let mut want = vec![0.0; x.len()];
-        let loss = F64Kernels.cross_entropy(classes, &widen(&x), &labels, 0.25, &mut want);
-        for kernels in all_tiers() {
-            let mut grad = Guarded::empty(x.len());
-            let got = kernels.cross_entropy(classes, &x, &labels, 0.25, &mut grad);
-            assert_close(kernels.tier(), &grad, &want, 1e-6);
-            assert_close(kernels.tier(), &[got], &[loss], 3e-6);
+        let weights: Vec<f32> = (0..rows).map(|r| [1.0, 0.0, 0.25, 3.0][r % 4]).collect();
+        for weights in [&[][..], &weights] {
+            let mut want = vec![0.0; x.len()];
+            let loss = F64Kernels.cross_entropy(classes, &widen(&x), &labels, &widen(weights), 0.25, &mut want);
+            for kernels in all_tiers() {
+                let mut grad = Guarded::empty(x.len());
+                let got = kernels.cross_entropy(classes, &x, &labels, weights, 0.25, &mut grad);
+                assert_close(kernels.tier(), &grad, &want, 1e-6);
+                assert_close(kernels.tier(), &[got], &[loss], 3e-6);
+            }
         }
     }
 }
@@ -78,6 +81,13 @@ fn elementwise_losses() {
             let loss = kernels.mse(&x, &t, 0.5, &mut grad);
             assert_close(kernels.tier(), &grad, &mse, 1e-6);
             assert_close(kernels.tier(), &[loss], &want[1..], 1e-6);
+            for (at, curve, slope) in [(0.0, 0.0, 1.0), (0.75, 1.0, 0.75), (3.0, 1.0 / 3.0, 1.0)] {
+                let (bend, mut bent) = (Bend { at, curve, slope }, vec![0.0; len]);
+                let want = F64Kernels.smooth_l1(bend, &widen(&x), &widen(&t), 0.5, &mut bent);
+                let loss = kernels.smooth_l1(bend, &x, &t, 0.5, &mut grad);
+                assert_close(kernels.tier(), &grad, &bent, 1e-6);
+                assert_close(kernels.tier(), &[loss], &[want], 1e-6);
+            }
         }
     }
 }
@@ -90,7 +100,7 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
                 let mut x = vec![0.5; 2 * classes];
                 x[bad] = f32::NAN;
                 let mut grad = vec![0.0; 2 * classes];
-                assert!(kernels.cross_entropy(classes, &x, &[0, 1], 1.0, &mut grad).is_nan());
+                assert!(kernels.cross_entropy(classes, &x, &[0, 1], &[], 1.0, &mut grad).is_nan());
                 assert!(grad[..classes].iter().all(|x| x.is_nan()));
                 assert!(grad[classes..].iter().all(|x| x.is_finite()));
                 kernels.softmax(classes, &mut x);
@@ -102,6 +112,24 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
         assert!(kernels.bce_with_logits(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad).is_nan());
         assert!(grad[0].is_nan() && grad[1] == -0.5);
         assert!(kernels.mse(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad).is_nan());
+        let bend = Bend { at: 1.0, curve: 1.0, slope: 1.0 };
+        assert!(kernels.smooth_l1(bend, &[f32::NAN, 0.0], &[0.0, 0.0], 1.0, &mut grad).is_nan());
+        assert!(grad[0].is_nan() && grad[1] == 0.0);
+    }
+}
+
+#[test]
+fn a_row_that_counts_0_times_is_not_looked_at() {
+    for kernels in all_tiers() {
+        for classes in [3, 50] {
+            let mut x = vec![0.5; 2 * classes];
+            x[0] = f32::NAN;
+            let mut grad = vec![f32::NAN; 2 * classes];
+            let loss = kernels.cross_entropy(classes, &x, &[0, 1], &[0.0, 1.0], 1.0, &mut grad);
+            assert_close(kernels.tier(), &[loss], &[(classes as f64).ln()], 1e-6);
+            assert_eq!(grad[..classes], vec![0.0; classes]);
+            assert!(grad[classes..].iter().all(|x| x.is_finite()));
+        }
     }
 }
 
@@ -109,7 +137,7 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
 fn extreme_logits_stay_finite() {
     for kernels in all_tiers() {
         let mut grad = [0.0; 4];
-        let loss = kernels.cross_entropy(2, &[1e30, -1e30, -3e38, 0.0], &[0, 1], 1.0, &mut grad);
+        let loss = kernels.cross_entropy(2, &[1e30, -1e30, -3e38, 0.0], &[0, 1], &[], 1.0, &mut grad);
         assert_eq!((loss, grad), (0.0, [0.0; 4]), "{}", kernels.tier());
         let loss =
             kernels.bce_with_logits(&[1e30, -1e30, 200.0, -200.0], &[1.0, 0.0, 1.0, 0.0], 1.0, &mut grad);
@@ -121,7 +149,7 @@ fn extreme_logits_stay_finite() {
 #[should_panic(expected = "label 3 of 3 classes")]
 fn a_label_beyond_the_classes_is_refused() {
     let kernels = all_tiers().last().unwrap();
-    kernels.cross_entropy(3, &[0.0; 6], &[2, 3], 1.0, &mut [0.0; 6]);
+    kernels.cross_entropy(3, &[0.0; 6], &[2, 3], &[], 1.0, &mut [0.0; 6]);
 }
 
 #[test]
@@ -135,5 +163,5 @@ fn ragged_rows_are_refused() {
 #[should_panic(expected = "slices of different lengths")]
 fn different_lengths_are_refused() {
     let kernels = all_tiers().last().unwrap();
-    kernels.gelu(&[0.0; 8], &mut [0.0; 7]);
+    kernels.function(crate::kernels::function::Gelu, Some(&[0.0; 8]), &mut [0.0; 7]);
 }

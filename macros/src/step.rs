@@ -1,0 +1,141 @@
+//! One layer in the expansion: its constants and types, and the check that it fits.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Ident, LitStr};
+
+use crate::check::{Argument, Layer, Network};
+use crate::spans::ours;
+
+/// The names of the constants and types that belong to one layer.
+pub struct Step<'a> {
+    pub layer: &'a Layer,
+    pub index: usize,
+    pub element: &'a Ident,
+    /// What comes before: "`Relu` before it gives".
+    source: String,
+    pub fit: Ident,
+    pub dims_in: Ident,
+    pub dims_out: Ident,
+    pub shape_in: Ident,
+    pub shape_out: Ident,
+    /// The layer's type, and the type that is called: a stand-in after a mistake.
+    pub own: Ident,
+    pub called: Ident,
+    pub config: Ident,
+}
+
+impl<'a> Step<'a> {
+    pub fn new(network: &'a Network, index: usize) -> Self {
+        let source = match index.checked_sub(1) {
+            None => "the network's input is".to_owned(),
+            Some(before) => format!("`{}` before it gives", network.layers[before].brief),
+        };
+        Step {
+            layer: &network.layers[index],
+            index,
+            element: &network.element,
+            source,
+            fit: format_ident!("__FIT{index}"),
+            dims_in: format_ident!("__DIMS{index}"),
+            dims_out: format_ident!("__DIMS{}", index + 1),
+            shape_in: format_ident!("__Shape{index}"),
+            shape_out: format_ident!("__Shape{}", index + 1),
+            own: format_ident!("__Layer{index}"),
+            called: format_ident!("__Called{index}"),
+            config: format_ident!("__CONFIG{index}"),
+        }
+    }
+
+    /// The layer's type, with what each `_` becomes.
+    fn with(&self, inferred: impl Fn(usize) -> TokenStream) -> TokenStream {
+        let Layer { path, generics, .. } = self.layer;
+        if generics.is_empty() {
+            return path.clone();
+        }
+        let generics = generics.iter().map(|generic| match generic {
+            Argument::Given(tokens) => tokens.clone(),
+            Argument::Inferred(position) => inferred(*position),
+        });
+        let span = self.layer.extent.last;
+        quote_spanned!(span=> #path<#(#generics),*>)
+    }
+
+    /// The shape that comes out, the layer's type without `_`, and the check of both.
+    pub fn shapes(&self) -> TokenStream {
+        let Step {
+            index,
+            element,
+            source,
+            fit,
+            dims_in,
+            dims_out,
+            shape_in,
+            shape_out,
+            own,
+            called,
+            config,
+            ..
+        } = self;
+        let first = ours(self.layer.extent.first);
+        let asked = format_ident!("__Asked{index}");
+        let mut asked_type = self.with(|_| quote!({ __sw::INFER }));
+        let mut own_type = self.with(|position| quote!({ #fit.inferred(#position) }));
+        let mut computes = quote!(true);
+        let mut report_traits = quote!();
+        let mut sizes = quote! {
+            __sw::Sizes<
+                { #dims_out.rank_or_marker() },
+                { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
+            >
+        };
+        if !self.layer.builtin {
+            // A type that lacks one of the traits is replaced, and what it lacks is reported once.
+            let fits = quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::FITS);
+            let layer = quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER);
+            computes = quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES);
+            let names_output =
+                quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT);
+            sizes = quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
+            let (text, element) = (&self.layer.text, element.to_string());
+            let report = self.layer.extent.call(
+                quote!(__sw::report_traits),
+                quote!(#text, #element, #fits, #layer, #computes || !#fit.is_fine()),
+            );
+            report_traits = quote!(const _: () = #report;);
+            asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
+            own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
+        }
+        let text = LitStr::new(&self.layer.text, Span::call_site());
+        let place = quote!(__sw::Place { layer: #text, source: #source });
+        let report = self.layer.extent.call(quote!(__sw::report), quote!(&#fit, #place, #dims_in));
+        let config_value = match &self.layer.config {
+            Some(value) => value.clone(),
+            None => quote!(<<#own as __sw::Layer<#element>>::Config as __sw::Configuration>::DEFAULT),
+        };
+        quote_spanned! {first=>
+            type #asked = #asked_type;
+            const #fit: __sw::Fit = <#asked as __sw::Fits<#shape_in>>::FIT;
+            const _: () = #report;
+            const #dims_out: __sw::Dims = #fit.output();
+            type #shape_out = <#sizes as __sw::ToShape>::Shape;
+            type #own = #own_type;
+            #report_traits
+            type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
+            const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
+        }
+    }
+
+    pub fn params_type(&self) -> TokenStream {
+        let Step { own, element, .. } = self;
+        quote!(<#own as __sw::Layer<#element>>::Params)
+    }
+
+    /// A reference to the layer's parameters in a value of the network's type.
+    pub fn params(&self, value: &TokenStream, reference: &TokenStream) -> TokenStream {
+        match &self.layer.field {
+            Some(field) => quote!(#reference #value.#field),
+            None => quote!(#reference ()),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Batches of inputs and targets.
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+/// Goes through inputs and targets batch after batch, in an order that can be shuffled. The batches are gathered in
+/// buffers that are used again, so that none of them allocates.
+///
+/// ```
+/// use shapewright::data::Batches;
+/// use shapewright::prelude::*;
+/// let x: Vec<_> = (0..10).map(|i| Tensor1::from([i as f32])).collect();
+/// let targets = x.clone();
+/// let mut batches = Batches::new(&x, &targets, 4);
+/// let mut rng = shapewright::rng(0);
+/// for epoch in 0..5 {
+///     batches.shuffle(&mut rng);
+///     while let Some((x, targets)) = batches.next_batch() {
+///         assert_eq!(x, targets);
+///     }
+/// }
+/// assert_eq!(batches.steps(), 3);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Batches<'a, X, Y> {
+    inputs: &'a [X],
+    targets: &'a [Y],
+    order: Vec<usize>,
+    next: usize,
+    size: usize,
+    drop_last: bool,
+    batch_inputs: Vec<X>,
+    batch_targets: Vec<Y>,
+}
+
+impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
+    /// Batches of `size` samples, in the order of the data until it is shuffled; the last may have fewer.
+    ///
+    /// # Panics
+    /// If there are not as many targets as inputs, or if `size` is 0.
+    pub fn new(inputs: &'a [X], targets: &'a [Y], size: usize) -> Self {
+        Self::over(inputs, targets, (0..inputs.len()).collect(), size)
+    }
+
+    /// Batches of some of the samples, such as those of a part or a fold, in the order of the positions.
+    ///
+    /// # Panics
+    /// If there are not as many targets as inputs, if `size` is 0, or if a position is not one of a sample.
+    pub fn of(inputs: &'a [X], targets: &'a [Y], positions: &[usize], size: usize) -> Self {
+        Self::over(inputs, targets, positions.to_vec(), size)
+    }
+
+    #[track_caller]
+    fn over(inputs: &'a [X], targets: &'a [Y], order: Vec<usize>, size: usize) -> Self {
+        assert!(
+            inputs.len() == targets.len(),
+            "there are {} inputs but {} targets; give one target for each input",
+            inputs.len(),
+            targets.len()
+        );
+        assert!(size > 0, "batches of 0 samples never end; take at least 1");
+        for &position in &order {
+            assert_position(position, inputs.len());
+        }
+        let capacity = size.min(order.len());
+        Batches {
+            inputs,
+            targets,
+            order,
+            next: 0,
+            size,
+            drop_last: false,
+            batch_inputs: Vec::with_capacity(capacity),
+            batch_targets: Vec::with_capacity(capacity),
+        }
+    }
+
+    /// The same batches without a last one that has fewer samples.
+    pub fn drop_last(self) -> Self {
+        Batches { drop_last: true, ..self }
+    }
+
+    /// How many batches one pass has.
+    pub fn steps(&self) -> usize {
+        let samples = self.order.len();
+        if self.drop_last { samples / self.size } else { samples.div_ceil(self.size) }
+    }
+
+    /// Begins again, in another order. From the start, the same generator gives the same orders everywhere.
+    pub fn shuffle<R: Rng + ?Sized>(&mut self, rng: &mut R) {
+        self.order.shuffle(rng);
+        self.restart();
+    }
+
+    /// Begins again, in the same order.
+    pub fn restart(&mut self) {
+        self.next = 0;
+    }
+
+    /// The next batch; `None` after the last.
+    pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
+        if self.next == self.steps() {
+            return None;
+        }
+        let begin = self.next * self.size;
+        let end = self.order.len().min(begin + self.size);
+        let positions = &self.order[begin..end];
+        self.next += 1;
+        fill(&mut self.batch_inputs, self.inputs, positions);
+        fill(&mut self.batch_targets, self.targets, positions);
+        Some((&self.batch_inputs, &self.batch_targets))
+    }
+}
+
+/// The samples at these positions.
+///
+/// ```
+/// use shapewright::data::gather;
+/// assert_eq!(gather(&["a", "b", "c"], &[2, 0]), ["c", "a"]);
+/// ```
+///
+/// # Panics
+/// If a position is not one of a sample.
+pub fn gather<X: Clone>(samples: &[X], positions: &[usize]) -> Vec<X> {
+    for &position in positions {
+        assert_position(position, samples.len());
+    }
+    let mut gathered = Vec::with_capacity(positions.len());
+    fill(&mut gathered, samples, positions);
+    gathered
+}
+
+/// Slices of one, because they are copied from heap to heap without a copy on the stack.
+fn fill<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
+    buffer.clear();
+    for &position in positions {
+        buffer.extend_from_slice(&samples[position..=position]);
+    }
+}
+
+#[track_caller]
+fn assert_position(position: usize, samples: usize) {
+    assert!(
+        position < samples,
+        "there is no sample at position {position} among {samples}, which are counted from 0; take the positions \
+         from a split of the same samples"
+    );
+}

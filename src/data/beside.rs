@@ -1,0 +1,74 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A file that is written beside its place and moved there at the end. Until then, what was there stays.
+pub(super) struct Beside {
+    place: PathBuf,
+    beside: PathBuf,
+    /// Closed before the file is moved or removed.
+    file: Option<BufWriter<File>>,
+    moved: bool,
+}
+
+impl Beside {
+    /// Begins a file beside its place.
+    pub fn create(place: &Path) -> io::Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = place.file_name().ok_or_else(|| named(place, io::ErrorKind::IsADirectory.into()))?;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut beside = std::ffi::OsString::from(".");
+        beside.push(name);
+        beside.push(format!(".{}-{number}.tmp", process::id()));
+        let beside = place.with_file_name(beside);
+        let file = File::create_new(&beside).map_err(|error| named(place, error))?;
+        Ok(Beside { place: place.to_owned(), beside, file: Some(BufWriter::new(file)), moved: false })
+    }
+
+    /// Moves the file to its place when everything is on the disk.
+    pub fn finish(mut self) -> io::Result<()> {
+        let written = self.file().and_then(|file| file.flush().and_then(|()| file.get_ref().sync_all()));
+        self.file = None;
+        let moved = written.and_then(|()| fs::rename(&self.beside, &self.place));
+        self.moved = moved.is_ok();
+        moved.map_err(|error| named(&self.place, error))
+    }
+
+    fn file(&mut self) -> io::Result<&mut BufWriter<File>> {
+        self.file.as_mut().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// An error that names the file.
+pub(super) fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display()))
+}
+
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file()?.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.file()?.flush()
+    }
+}
+
+impl Seek for Beside {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file()?.seek(to)
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if !self.moved {
+            self.file = None;
+            // Nobody can be told, and the file does no harm.
+            let _ = fs::remove_file(&self.beside);
+        }
+    }
+}

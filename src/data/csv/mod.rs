@@ -1,0 +1,270 @@
+//! Tables as comma-separated values: columns become features, and classes or numbers to be predicted.
+//!
+//! ```
+//! use shapewright::data::csv::{Csv, CsvClasses};
+//! let text = "\
+//! length,width,colour,species
+//! 5.1,3.5,0.2,setosa
+//! 7.0,NA,1.4,versicolor
+//! ";
+//! let table: CsvClasses<3, 2> = Csv::new().read_classes_from("iris.csv", text.as_bytes(), "species")?;
+//! assert_eq!(table.x[0].as_slice(), [5.1, 3.5, 0.2]);
+//! assert!(table.x[1][1].is_nan(), "a missing value, to be filled later");
+//! assert_eq!(table.labels[1].index(), 1);
+//! assert_eq!(table.classes, ["setosa", "versicolor"]);
+//! # Ok::<(), shapewright::data::ReadErrors>(())
+//! ```
+//!
+//! A file that is wrong in many places is reported in many errors:
+//!
+//! ```
+//! use shapewright::data::csv::{Csv, CsvValues};
+//! let text = "size,rooms,price\n70,3,1.5\nbig,2,1.2\n50,2\n";
+//! let flats: Result<CsvValues<2, 1>, _> = Csv::new().read_values_from("flats.csv", text.as_bytes(), ["price"]);
+//! assert_eq!(
+//!     flats.unwrap_err().to_string(),
+//!     "flats.csv: line 3, column `size`: expected a number, but found `big`; correct it, or declare it with \
+//!      `missing`\n\
+//!      flats.csv: line 4: expected 3 fields, as many as there are columns, but found 2; correct the line, or set the \
+//!      `delimiter`"
+//! );
+//! ```
+//!
+//! Rows of other kinds are read with the `csv` crate itself and a struct that derives serde's `Deserialize`.
+
+mod lines;
+mod table;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::{Place, ReadError, ReadErrorKind, ReadErrors};
+use crate::loss::Label;
+use crate::tensor::{Element, Tensor1};
+use table::{Row, Table, list};
+
+/// How to read a table.
+///
+/// If nothing else is said, the first line has the columns' names, fields are separated by commas, all columns but the
+/// targets are features, and empty fields, `NA` and `?` are missing values. Space around fields does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Csv {
+    features: Option<Vec<String>>,
+    columns: Option<Vec<String>>,
+    classes: Option<Vec<String>>,
+    missing: Vec<String>,
+    delimiter: u8,
+    most_errors: usize,
+}
+
+/// What [`Csv::read_classes`] gives: rows with `F` features, of one of `N` classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CsvClasses<const F: usize, const N: usize, T: Element = f32> {
+    /// The features of each row; missing ones are NaN.
+    pub x: Vec<Tensor1<F, T>>,
+    /// The class of each row.
+    pub labels: Vec<Label<N>>,
+    /// The names of the classes, in the order of the labels.
+    pub classes: Vec<String>,
+    /// The names of the features.
+    pub columns: Vec<String>,
+}
+
+/// What [`Csv::read_values`] gives: rows with `F` features and `M` numbers to be predicted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CsvValues<const F: usize, const M: usize, T: Element = f32> {
+    /// The features of each row; missing ones are NaN.
+    pub x: Vec<Tensor1<F, T>>,
+    /// The targets of each row.
+    pub targets: Vec<Tensor1<M, T>>,
+    /// The names of the features.
+    pub columns: Vec<String>,
+}
+
+impl Default for Csv {
+    fn default() -> Self {
+        Csv {
+            features: None,
+            columns: None,
+            classes: None,
+            missing: owned(["", "NA", "?"]),
+            delimiter: b',',
+            most_errors: 20,
+        }
+    }
+}
+
+fn owned<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
+    names.into_iter().map(Into::into).collect()
+}
+
+impl Csv {
+    /// The defaults, which [`Csv`] lists.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The columns that are features, in this order, instead of all but the targets.
+    pub fn features<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        Csv { features: Some(owned(names)), ..self }
+    }
+
+    /// The names of all columns of a file whose first line is data already.
+    pub fn columns<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        Csv { columns: Some(owned(names)), ..self }
+    }
+
+    /// The names of the classes in the order of their labels, instead of those of the file, sorted.
+    pub fn classes<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
+        Csv { classes: Some(owned(names)), ..self }
+    }
+
+    /// What stands for a missing value, instead of an empty field, `NA` and `?`.
+    pub fn missing<N: Into<String>>(self, texts: impl IntoIterator<Item = N>) -> Self {
+        Csv { missing: owned(texts), ..self }
+    }
+
+    /// What separates fields; `b','` if it is not set.
+    pub fn delimiter(self, delimiter: u8) -> Self {
+        Csv { delimiter, ..self }
+    }
+
+    /// After how many errors reading stops; 20 if it is not set, at least 1.
+    pub fn most_errors(self, most_errors: usize) -> Self {
+        Csv { most_errors: most_errors.max(1), ..self }
+    }
+
+    /// Reads a table whose column `target` has the names of classes.
+    ///
+    /// Without [`Csv::classes`], the labels are in the order of the sorted names; names that are all whole numbers are
+    /// sorted as such.
+    ///
+    /// # Errors
+    /// If the file cannot be read, a column is not there, there are not `F` features and `N` classes, or lines are
+    /// malformed: with too many or too few fields, a feature that is no finite number, or a class that is missing or
+    /// none of those that were declared.
+    pub fn read_classes<const F: usize, const N: usize, T: Element + FromStr>(
+        &self,
+        path: impl AsRef<Path>,
+        target: &str,
+    ) -> Result<CsvClasses<F, N, T>, ReadErrors> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|error| ReadError::io(path, error))?;
+        self.read_classes_from(path, file, target)
+    }
+
+    /// As [`Csv::read_classes`], from anything that can be read; the path is for the errors.
+    ///
+    /// # Errors
+    /// As [`Csv::read_classes`].
+    pub fn read_classes_from<const F: usize, const N: usize, T: Element + FromStr>(
+        &self,
+        path: impl AsRef<Path>,
+        source: impl Read,
+        target: &str,
+    ) -> Result<CsvClasses<F, N, T>, ReadErrors> {
+        let mut table = Table::open(self, path.as_ref(), source, F, &[target])?;
+        let mut classes = self.classes.clone().unwrap_or_default();
+        let mut numbers: HashMap<String, usize> = classes.iter().cloned().zip(0..).collect();
+        let (mut x, mut found, mut row) = (Vec::new(), Vec::new(), Row::default());
+        while table.read(&mut row) {
+            x.push(table.features(&row));
+            let class = table.target(&row, 0);
+            match numbers.get(class) {
+                Some(&number) => found.push(number),
+                None if self.is_missing(class) => {
+                    table.wrong_target(&row, 0, "the name of a class", "leave out lines without one");
+                }
+                None if self.classes.is_some() => {
+                    let expected = format!("one of the classes {}", list(&classes));
+                    table.wrong_target(&row, 0, &expected, "correct it, or declare it with `classes`");
+                }
+                None => {
+                    numbers.insert(class.to_owned(), classes.len());
+                    found.push(classes.len());
+                    classes.push(class.to_owned());
+                }
+            }
+        }
+        let columns = table.finish()?;
+
+        let order = if self.classes.is_some() { (0..classes.len()).collect() } else { sort(&mut classes) };
+        if classes.len() != N {
+            let expected = format!("{N} classes in the column `{target}`");
+            let found = format!("{}: {}", classes.len(), list(&classes));
+            let advice = "change the number of classes of the labels, or declare all of them with `classes`";
+            let (kind, place) = (ReadErrorKind::Shape, Place::File);
+            return Err(ReadError::new(path.as_ref(), kind, place, expected, found, advice).into());
+        }
+        let labels = found.iter().map(|&number| Label::new(order[number]));
+        let labels = labels.collect::<Result<_, _>>().expect("there are N classes");
+        Ok(CsvClasses { x, labels, classes, columns })
+    }
+
+    /// Reads a table whose columns `targets` have the numbers to be predicted; with `[]`, a table of features alone.
+    ///
+    /// # Errors
+    /// If the file cannot be read, a column is not there, there are not `F` features, or lines are malformed: with too
+    /// many or too few fields, a feature that is no finite number, or a target that is missing or none.
+    pub fn read_values<const F: usize, const M: usize, T: Element + FromStr>(
+        &self,
+        path: impl AsRef<Path>,
+        targets: [&str; M],
+    ) -> Result<CsvValues<F, M, T>, ReadErrors> {
+        let path = path.as_ref();
+        let file = File::open(path).map_err(|error| ReadError::io(path, error))?;
+        self.read_values_from(path, file, targets)
+    }
+
+    /// As [`Csv::read_values`], from anything that can be read; the path is for the errors.
+    ///
+    /// # Errors
+    /// As [`Csv::read_values`].
+    pub fn read_values_from<const F: usize, const M: usize, T: Element + FromStr>(
+        &self,
+        path: impl AsRef<Path>,
+        source: impl Read,
+        targets: [&str; M],
+    ) -> Result<CsvValues<F, M, T>, ReadErrors> {
+        let mut table = Table::open(self, path.as_ref(), source, F, &targets)?;
+        let (mut x, mut values, mut row) = (Vec::new(), Vec::new(), Row::default());
+        while table.read(&mut row) {
+            x.push(table.features(&row));
+            let mut value = Tensor1::zeros();
+            for target in 0..M {
+                match number(table.target(&row, target)) {
+                    Some(number) => value[target] = number,
+                    None => table.wrong_target(&row, target, "a number", "correct it, or leave out the line"),
+                }
+            }
+            values.push(value);
+        }
+        Ok(CsvValues { x, targets: values, columns: table.finish()? })
+    }
+
+    fn is_missing(&self, field: &str) -> bool {
+        self.missing.iter().any(|missing| missing == field)
+    }
+}
+
+/// A finite number. Infinities are refused, also those of numbers that are too large for the type.
+fn number<T: Element + FromStr>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.is_finite())
+}
+
+/// Sorts names, by value if all are whole numbers; gives the new position of each old one.
+fn sort(names: &mut Vec<String>) -> Vec<usize> {
+    let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
+    let mut old: Vec<usize> = (0..names.len()).collect();
+    match numbers {
+        Some(numbers) => old.sort_by_key(|&i| numbers[i]),
+        None => old.sort_by(|&i, &j| names[i].cmp(&names[j])),
+    }
+    let mut new = vec![0; old.len()];
+    old.iter().enumerate().for_each(|(position, &i)| new[i] = position);
+    *names = old.iter().map(|&i| names[i].clone()).collect();
+    new
+}

@@ -1,0 +1,220 @@
+//! Lines of a table, with the errors found on the way.
+
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+
+use ::csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord, Trim};
+
+use super::super::read_error::quoted;
+use super::lines::Lines;
+use super::{Csv, Place, ReadError, ReadErrorKind, ReadErrors, number};
+use crate::tensor::{Element, Tensor1};
+
+/// A table while it is read.
+pub(super) struct Table<'a, R> {
+    csv: &'a Csv,
+    path: &'a Path,
+    reader: Reader<Lines<R>>,
+    /// The names of all columns.
+    columns: Vec<String>,
+    /// Which columns are features, and which are targets.
+    features: Vec<usize>,
+    targets: Vec<usize>,
+    errors: Vec<ReadError>,
+}
+
+/// A line, used again for the next one.
+#[derive(Default)]
+pub(super) struct Row {
+    line: u64,
+    fields: StringRecord,
+}
+
+impl<'a, R: Read> Table<'a, R> {
+    /// Reads the columns' names and finds the features, of which there must be so many, and the targets.
+    pub fn open(
+        csv: &'a Csv,
+        path: &'a Path,
+        source: R,
+        features: usize,
+        targets: &[&str],
+    ) -> Result<Self, ReadErrors> {
+        let reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .trim(Trim::All)
+            .delimiter(csv.delimiter)
+            .from_reader(Lines::new(source));
+        let (columns, errors) = (Vec::new(), Vec::new());
+        let mut table =
+            Table { csv, path, reader, columns, features: Vec::new(), targets: Vec::new(), errors };
+        table.columns = match &csv.columns {
+            Some(columns) => columns.clone(),
+            None => table.names()?,
+        };
+        table.targets = table.find(targets)?;
+        table.features = match &csv.features {
+            Some(names) => table.find(names)?,
+            None => (0..table.columns.len()).filter(|column| !table.targets.contains(column)).collect(),
+        };
+        if table.features.len() != features {
+            let names = list(&table.feature_names());
+            let expected = format!("{features} columns of features");
+            let found = format!("{}: {names}", table.features.len());
+            let advice = "change the size of the tensors, or choose columns with `features`";
+            return Err(table.error(ReadErrorKind::Shape, Place::File, expected, found, advice).into());
+        }
+        Ok(table)
+    }
+
+    /// The first line.
+    fn names(&mut self) -> Result<Vec<String>, ReadErrors> {
+        let mut row = Row::default();
+        // A line that cannot be read is an error, not a reason to take the names from the next one.
+        if self.read(&mut row) && self.errors.is_empty() {
+            return Ok(row.fields.iter().map(str::to_owned).collect());
+        }
+        let (kind, place) = (ReadErrorKind::Length, Place::Line(1));
+        let advice = "check that this is the right file";
+        let empty = self.error(kind, place, "the names of the columns", "an empty file", advice);
+        Err(self.errors.pop().unwrap_or(empty).into())
+    }
+
+    /// The positions of the columns with these names.
+    fn find(&self, names: &[impl AsRef<str>]) -> Result<Vec<usize>, ReadErrors> {
+        let find = |name: &str| {
+            let mut found = (0..self.columns.len()).filter(|&column| self.columns[column] == name);
+            let (expected, advice) = match (found.next(), found.next()) {
+                (Some(column), None) => return Ok(column),
+                (None, _) => ("a column", "correct the name, or set the `delimiter`"),
+                (Some(_), Some(_)) => ("one column", "give each column a name of its own"),
+            };
+            let expected = format!("{expected} with the name {}", quoted(name));
+            let found = format!("the columns {}", list(&self.columns));
+            Err(self.error(ReadErrorKind::Format, Place::Line(1), expected, found, advice).into())
+        };
+        names.iter().map(|name| find(name.as_ref())).collect()
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        self.features.iter().map(|&column| self.columns[column].clone()).collect()
+    }
+
+    /// The next line that has all fields; false at the end, or when there are too many errors.
+    pub fn read(&mut self, row: &mut Row) -> bool {
+        while self.errors.len() < self.csv.most_errors {
+            match self.reader.read_record(&mut row.fields) {
+                Ok(false) => return false,
+                Ok(true) => {}
+                Err(error) => {
+                    if !self.unreadable(error) {
+                        return false;
+                    }
+                    continue;
+                }
+            }
+            row.line = self.line(row.fields.position());
+            // The first line has the names: as many as there are.
+            if self.columns.is_empty() || row.fields.len() == self.columns.len() {
+                return true;
+            }
+            let expected = format!("{} fields, as many as there are columns", self.columns.len());
+            let (place, found) = (Place::Line(row.line), row.fields.len().to_string());
+            let advice = "correct the line, or set the `delimiter`";
+            self.errors.push(self.error(ReadErrorKind::Length, place, expected, found, advice));
+        }
+        false
+    }
+
+    /// The number of the line at a position.
+    fn line(&mut self, position: Option<&Position>) -> u64 {
+        self.reader.get_mut().at(position.map_or(0, Position::byte))
+    }
+
+    /// Notes what the reader of lines says; whether it can go on.
+    fn unreadable(&mut self, error: ::csv::Error) -> bool {
+        let line = self.line(error.position());
+        let (error, go_on) = match error.into_kind() {
+            ErrorKind::Utf8 { err, .. } => {
+                let place = match self.columns.get(err.field()) {
+                    Some(column) => Place::Cell { line, column: column.as_str().into() },
+                    None => Place::Line(line),
+                };
+                let found = format!("other bytes from byte {} of the field", err.valid_up_to());
+                let advice = "save the file as UTF-8";
+                (self.error(ReadErrorKind::Format, place, "text in UTF-8", found, advice), true)
+            }
+            ErrorKind::Io(error) => (ReadError::io(self.path, error), false),
+            other => {
+                let found = format!("{other:?}");
+                let advice = "check that this is the right file";
+                (self.error(ReadErrorKind::Format, Place::Line(line), "a table", found, advice), false)
+            }
+        };
+        self.errors.push(error);
+        go_on
+    }
+
+    /// The features of a line; what is missing is NaN, and so is what is wrong, which is noted.
+    pub fn features<const F: usize, T: Element + FromStr>(&mut self, row: &Row) -> Tensor1<F, T> {
+        Tensor1::from_position(|i| {
+            let column = self.features[i];
+            let field = &row.fields[column];
+            if self.csv.is_missing(field) || field.eq_ignore_ascii_case("nan") {
+                return T::nan();
+            }
+            number(field).unwrap_or_else(|| {
+                self.wrong(row, column, "a number", "correct it, or declare it with `missing`");
+                T::nan()
+            })
+        })
+    }
+
+    /// The field of the target with this position.
+    pub fn target<'r>(&self, row: &'r Row, target: usize) -> &'r str {
+        &row.fields[self.targets[target]]
+    }
+
+    /// Notes that the field of a target is wrong.
+    pub fn wrong_target(&mut self, row: &Row, target: usize, expected: &str, advice: &str) {
+        self.wrong(row, self.targets[target], expected, advice);
+    }
+
+    fn wrong(&mut self, row: &Row, column: usize, expected: &str, advice: &str) {
+        if self.errors.len() < self.csv.most_errors {
+            let place = Place::Cell { line: row.line, column: self.columns[column].as_str().into() };
+            let found = quoted(&row.fields[column]);
+            self.errors.push(self.error(ReadErrorKind::Value, place, expected, found, advice));
+        }
+    }
+
+    fn error(
+        &self,
+        kind: ReadErrorKind,
+        place: Place,
+        expected: impl Into<Box<str>>,
+        found: impl Into<Box<str>>,
+        advice: &str,
+    ) -> ReadError {
+        ReadError::new(self.path, kind, place, expected, found, advice)
+    }
+
+    /// The names of the features, if nothing was wrong.
+    pub fn finish(self) -> Result<Vec<String>, ReadErrors> {
+        if self.errors.is_empty() {
+            return Ok(self.feature_names());
+        }
+        Err(ReadErrors { more: self.errors.len() >= self.csv.most_errors, errors: self.errors })
+    }
+}
+
+/// Names for an error, the first ones if there are many.
+pub(super) fn list(names: &[String]) -> String {
+    const MOST: usize = 10;
+    let mut text: Vec<_> = names.iter().take(MOST).map(|name| quoted(name)).collect();
+    if names.len() > MOST {
+        text.push("..".into());
+    }
+    if names.is_empty() { "none".into() } else { text.join(", ") }
+}

@@ -1,0 +1,277 @@
+//! IDX, the format of MNIST and of the sets that took its place: a magic number, sizes, bytes.
+//!
+//! ```no_run
+//! use shapewright::data::idx::Mnist;
+//! let data: Mnist = Mnist::read("data/mnist")?;
+//! println!("{} images to train on, {} to test on", data.train_images.len(), data.test_images.len());
+//! # Ok::<(), shapewright::data::ReadError>(())
+//! ```
+//!
+//! Source: Y. LeCun, C. Cortes, C. Burges, *The MNIST database of handwritten digits*, section "File formats".
+//! Gzipped files are read with the feature `gzip`; which they are is seen by their first bytes, not by their names.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::bytes::Bytes;
+use super::{Pixel, Place, ReadError, ReadErrorKind};
+use crate::loss::Label;
+use crate::memory;
+use crate::tensor::{Rank3, Shape, Tensor};
+
+/// The third byte of the magic number: unsigned bytes.
+const UNSIGNED_BYTES: u8 = 8;
+
+/// The images of an IDX file of bytes, one tensor each.
+///
+/// The file's sizes are `[count, height, width]` or have further axes. The tensors have the same axes
+/// (`Tensor2<28, 28>`), the same with one channel (`Tensor3<28, 28, 1>`), or all elements on one axis
+/// (`Tensor1<784>`). Numbers are 0 to 1 as `f32` or `f64`, bytes as `u8`: see [`Pixel`].
+///
+/// # Errors
+/// If the file cannot be read, is no IDX file of bytes, has other sizes than the tensors, or is longer or shorter than
+/// its sizes say.
+pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
+    let path = path.as_ref();
+    images_from(path, open(path)?)
+}
+
+/// As [`images`], from anything that can be read; the path is for the error.
+///
+/// # Errors
+/// As [`images`].
+pub fn images_from<S: Shape, T: Pixel>(
+    path: impl AsRef<Path>,
+    source: impl Read,
+) -> Result<Vec<Tensor<S, T>>, ReadError> {
+    let file = Idx::read(path.as_ref(), source, &|sizes| image_sizes::<S>(sizes))?;
+    let mut images = memory::zeroed_tensors(file.sizes[0]);
+    for (pixel, &byte) in memory::flatten_mut(&mut images).iter_mut().zip(&file.bytes) {
+        *pixel = T::from_byte(byte);
+    }
+    Ok(images)
+}
+
+/// The labels of an IDX file of bytes with the sizes `[count]`.
+///
+/// # Errors
+/// If the file cannot be read, is no IDX file of bytes, has another number of axes, is longer or shorter than its size
+/// says, or holds a label that is no class.
+pub fn labels<const CLASSES: usize>(path: impl AsRef<Path>) -> Result<Vec<Label<CLASSES>>, ReadError> {
+    let path = path.as_ref();
+    labels_from(path, open(path)?)
+}
+
+/// As [`labels`], from anything that can be read; the path is for the error.
+///
+/// # Errors
+/// As [`labels`].
+pub fn labels_from<const CLASSES: usize>(
+    path: impl AsRef<Path>,
+    source: impl Read,
+) -> Result<Vec<Label<CLASSES>>, ReadError> {
+    let path = path.as_ref();
+    let wanted = |sizes: &[usize]| match sizes {
+        [_] => None,
+        _ => Some(("labels, which have the sizes [count]".into(), "read images with `idx::images`")),
+    };
+    let file = Idx::read(path, source, &wanted)?;
+    Label::from_numbers(&file.bytes).map_err(|error| {
+        let at = file.start + error.position.unwrap_or(0) as u64;
+        let expected = format!("labels of {CLASSES} classes, from 0");
+        let found = format!("label {} at position {}", error.class, error.position.unwrap_or(0));
+        let advice = "choose the number of classes that the file has";
+        ReadError::new(path, ReadErrorKind::Value, Place::Byte(at), expected, found, advice)
+    })
+}
+
+/// MNIST, or a set with the same files such as Fashion-MNIST: ten classes of grey images of 28 by 28 pixels.
+///
+/// The images can have another shape of as many elements, and another number type:
+/// `Mnist::<Rank1<784>, u8>::read(..)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mnist<S: Shape = Rank3<28, 28, 1>, T: Pixel = f32> {
+    /// The images for training; 60,000 in MNIST.
+    pub train_images: Vec<Tensor<S, T>>,
+    /// Their classes.
+    pub train_labels: Vec<Label<10>>,
+    /// The images for testing; 10,000 in MNIST.
+    pub test_images: Vec<Tensor<S, T>>,
+    /// Their classes.
+    pub test_labels: Vec<Label<10>>,
+}
+
+impl<S: Shape, T: Pixel> Mnist<S, T> {
+    /// Reads the four files of a folder: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+    /// `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, also written with a dot (`train-images.idx3-ubyte`),
+    /// each plain or, with the feature `gzip`, with `.gz` at the end.
+    ///
+    /// # Errors
+    /// If files are missing (the error names all of them), cannot be read ([`images`], [`labels`]), or do not have as
+    /// many labels as images.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let folder = folder.as_ref();
+        let names = [("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-labels", 1)];
+        let found = names.map(|(name, axes)| usual_file(folder, name, axes));
+        let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = &found else {
+            return Err(missing_files(folder, &names, &found));
+        };
+        let (train_images, train_labels) = pair(train_images, train_labels)?;
+        let (test_images, test_labels) = pair(test_images, test_labels)?;
+        Ok(Mnist { train_images, train_labels, test_images, test_labels })
+    }
+}
+
+/// A file with one of its usual names.
+fn usual_file(folder: &Path, name: &str, axes: u8) -> Option<PathBuf> {
+    let names =
+        ["", ".gz"].iter().flat_map(|end| ["-", "."].map(|dot| format!("{name}{dot}idx{axes}-ubyte{end}")));
+    names.map(|name| folder.join(name)).find(|path| path.is_file())
+}
+
+fn missing_files(folder: &Path, names: &[(&str, u8); 4], found: &[Option<PathBuf>; 4]) -> ReadError {
+    let missing = names.iter().zip(found).filter(|(_, found)| found.is_none());
+    let missing: Vec<_> = missing.map(|((name, axes), _)| format!("`{name}-idx{axes}-ubyte`")).collect();
+    let found = if folder.is_dir() {
+        format!("a folder without {}", missing.join(", "))
+    } else if folder.exists() {
+        "a file".to_owned()
+    } else {
+        "nothing there".to_owned()
+    };
+    let gz = if cfg!(feature = "gzip") { ", plain or with `.gz` at the end" } else { ", unpacked" };
+    ReadError::new(
+        folder,
+        ReadErrorKind::Io,
+        Place::File,
+        "a folder with the four files of MNIST",
+        found,
+        format!("put {} into {}{gz} (`.idx` for `-idx` is fine)", missing.join(", "), folder.display()),
+    )
+}
+
+/// Images with their labels.
+type Pair<S, T> = (Vec<Tensor<S, T>>, Vec<Label<10>>);
+
+/// Reads both files; they must have as many labels as images.
+fn pair<S: Shape, T: Pixel>(images_path: &Path, labels_path: &Path) -> Result<Pair<S, T>, ReadError> {
+    let (images, labels) = (images(images_path)?, labels(labels_path)?);
+    if images.len() != labels.len() {
+        let expected = format!("{} labels, one for each image of {}", images.len(), images_path.display());
+        let advice = "take both files from the same set";
+        let found = format!("{} labels", labels.len());
+        return Err(ReadError::new(
+            labels_path,
+            ReadErrorKind::Length,
+            Place::Byte(4),
+            expected,
+            found,
+            advice,
+        ));
+    }
+    Ok((images, labels))
+}
+
+/// What a file has, if it is well-formed.
+struct Idx {
+    /// The sizes of the axes; at least one.
+    sizes: Vec<usize>,
+    /// The elements, as many as the sizes say.
+    bytes: Vec<u8>,
+    /// The position of the first element in the file.
+    start: u64,
+}
+
+/// What was expected and what to do, if sizes are not wanted.
+type Wanted<'a> = &'a dyn Fn(&[usize]) -> Option<(String, &'static str)>;
+
+/// Whether the images of a file with these sizes fill tensors of the shape.
+fn image_sizes<S: Shape>(sizes: &[usize]) -> Option<(String, &'static str)> {
+    let shape = S::DIMS.sizes();
+    let same = |image: &[usize]| {
+        let flat =
+            || Some(S::LEN) == image.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        shape == image || shape.split_last() == Some((&1, image)) || (shape.len() == 1 && flat())
+    };
+    match sizes {
+        [_, image @ ..] if !image.is_empty() && same(image) => None,
+        [_] => Some(("images".into(), "read labels with `idx::labels`")),
+        _ => Some((
+            format!("images of the shape {}", S::DIMS),
+            "make the tensors' shape that of the file: [height, width, 1], [height, width] or [height * width]",
+        )),
+    }
+}
+
+impl Idx {
+    /// Reads the whole file; sizes that are not wanted are an error before the elements are read.
+    fn read(path: &Path, source: impl Read, wanted: Wanted<'_>) -> Result<Self, ReadError> {
+        let mut file = Bytes::new(path, unpacked(path, BufReader::new(source))?);
+        let magic = file.exactly(4, "the magic number")?;
+        let axes = match magic[..] {
+            [0, 0, UNSIGNED_BYTES, axes] if axes > 0 => axes,
+            [0, 0, kind @ 9..=14, _] => {
+                let advice = "write it with unsigned bytes (type 0x08)";
+                let found = format!("{kind:#04x}");
+                return Err(file.error(
+                    ReadErrorKind::Type,
+                    2,
+                    "elements of type 0x08".into(),
+                    found,
+                    advice,
+                ));
+            }
+            _ => {
+                let expected = "the magic number 00 00 08 and a number of axes".into();
+                let advice = "check that this is an IDX file";
+                return Err(file.error(ReadErrorKind::Format, 0, expected, format!("{magic:02x?}"), advice));
+            }
+        };
+        let sizes = file.exactly(4 * u64::from(axes), "the sizes of the axes")?;
+        let sizes =
+            sizes.chunks_exact(4).map(|size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]));
+        let sizes: Vec<usize> = sizes.map(|size| size as usize).collect();
+        if let Some((expected, advice)) = wanted(&sizes) {
+            return Err(file.error(
+                ReadErrorKind::Shape,
+                4,
+                expected,
+                format!("the sizes {sizes:?}"),
+                advice,
+            ));
+        }
+        // A product that does not fit is more than any file has.
+        let len = sizes.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
+        let start = file.at;
+        let bytes = file.exactly(len, &format!("the elements of the sizes {sizes:?}"))?;
+        file.end(&format!("the elements of the sizes {sizes:?}"))?;
+        Ok(Idx { sizes, bytes, start })
+    }
+}
+
+fn open(path: &Path) -> Result<File, ReadError> {
+    File::open(path).map_err(|error| ReadError::io(path, error))
+}
+
+/// The content of a file that may be gzipped.
+fn unpacked<'a>(path: &Path, mut source: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, ReadError> {
+    const GZIP: [u8; 2] = [0x1f, 0x8b];
+    let start = Bytes::new(path, &mut source).up_to(2)?;
+    let packed = start == GZIP;
+    let source = io::Cursor::new(start).chain(source);
+    if !packed {
+        return Ok(Box::new(source));
+    }
+    #[cfg(feature = "gzip")]
+    return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(source)));
+    #[cfg(not(feature = "gzip"))]
+    Err(ReadError::new(
+        path,
+        ReadErrorKind::Feature,
+        Place::Byte(0),
+        "an IDX file",
+        "a gzipped file",
+        "switch on the feature `gzip` of shapewright, or unpack the file with `gunzip`",
+    ))
+}

@@ -1,0 +1,180 @@
+//! Pictures in one folder per class, as PNG or JPEG.
+//!
+//! ```no_run
+//! use shapewright::data::images::{Images, Size};
+//! // pets/cat/1.png, pets/cat/2.jpg, .. pets/dog/1.png, ..
+//! let pets: Images<64, 64, 3, 2> = Images::read("pets", Size::Resize)?;
+//! assert_eq!(pets.classes, ["cat", "dog"]);
+//! println!("{} pictures, the first is a {}", pets.images.len(), pets.classes[pets.labels[0].index()]);
+//! # Ok::<(), shapewright::data::ReadErrors>(())
+//! ```
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use image::imageops::FilterType;
+use image::{DynamicImage, ImageError, ImageReader};
+
+use super::{Pixel, Place, ReadError, ReadErrorKind, ReadErrors};
+use crate::loss::Label;
+use crate::memory;
+use crate::tensor::{Tensor, Tensor3};
+
+/// After how many errors reading stops.
+const MOST_ERRORS: usize = 20;
+/// The ends of names of the files that are read.
+const ENDS: [&str; 3] = ["png", "jpg", "jpeg"];
+
+/// Pictures of height `H` and width `W` with `C` channels, and which of `N` classes they show.
+///
+/// One channel is grey, three are red, green and blue. As `f32` or `f64` they are from 0 to 1, as `u8` bytes: see
+/// [`Pixel`]. Grey is made of colours by the weights of Rec. 709 (0.2126, 0.7152, 0.0722); transparency is left away,
+/// 16 bits are rounded to 8, and the orientation that a camera noted does not count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Images<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel = f32> {
+    /// The pictures, class after class, in the order of their names.
+    pub images: Vec<Tensor3<H, W, C, T>>,
+    /// The class of each.
+    pub labels: Vec<Label<N>>,
+    /// The names of the classes: of their folders, sorted.
+    pub classes: Vec<String>,
+    /// The file of each picture.
+    pub paths: Vec<PathBuf>,
+}
+
+/// What to do with pictures of another size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// They are an error.
+    Exact,
+    /// They are stretched to the size, with bilinear weights that cover all pixels when it is smaller.
+    Resize,
+}
+
+impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> Images<H, W, C, N, T> {
+    /// Reads the pictures in the folders of a folder. Files beside these folders, and what has a name that
+    /// begins with a dot, do not count.
+    ///
+    /// # Errors
+    /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, or has another size
+    /// without [`Size::Resize`]; reading stops after 20 of them.
+    pub fn read(folder: impl AsRef<Path>, size: Size) -> Result<Self, ReadErrors> {
+        let folder = folder.as_ref();
+        let (folders, classes) = class_folders(folder, N)?;
+        let (mut paths, mut labels) = (Vec::new(), Vec::new());
+        for (class, folder) in folders.iter().enumerate() {
+            let files = entries(folder)?;
+            labels.extend(files.iter().map(|_| Label::new(class).expect("there are N classes")));
+            paths.extend(files);
+        }
+
+        let mut images = memory::zeroed_tensors(paths.len());
+        let mut errors = Vec::new();
+        for (path, image) in paths.iter().zip(&mut images) {
+            errors.extend(fill(path, size, image).err());
+            if errors.len() == MOST_ERRORS {
+                return Err(ReadErrors { errors, more: true });
+            }
+        }
+        if errors.is_empty() {
+            return Ok(Images { images, labels, classes, paths });
+        }
+        Err(ReadErrors { errors, more: false })
+    }
+}
+
+/// Reads one picture; see [`Images`] for its numbers.
+///
+/// # Errors
+/// If the file cannot be read, is no PNG or JPEG, or has another size without [`Size::Resize`].
+pub fn read<const H: usize, const W: usize, const C: usize, T: Pixel>(
+    path: impl AsRef<Path>,
+    size: Size,
+) -> Result<Box<Tensor3<H, W, C, T>>, ReadError> {
+    let mut image = Tensor::zeros_boxed();
+    fill(path.as_ref(), size, &mut image)?;
+    Ok(image)
+}
+
+/// The folders of the classes, sorted, and their names.
+fn class_folders(folder: &Path, wanted: usize) -> Result<(Vec<PathBuf>, Vec<String>), ReadError> {
+    let mut folders = entries(folder)?;
+    folders.retain(|path| path.is_dir());
+    let name = |path: &PathBuf| {
+        path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    };
+    let names: Vec<String> = folders.iter().map(name).collect();
+    if names.len() == wanted {
+        return Ok((folders, names));
+    }
+    let some = names.iter().take(10).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let found = match names.len() {
+        0 => "none".into(),
+        count => format!("{count}: {some}{}", if count > 10 { ", .." } else { "" }),
+    };
+    let (kind, place) = (ReadErrorKind::Shape, Place::File);
+    let advice = "put the pictures of each class into a folder of its own, or change the number of classes";
+    Err(ReadError::new(folder, kind, place, format!("{wanted} folders, one for each class"), found, advice))
+}
+
+/// What a folder has, sorted by name.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let paths = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut paths: Vec<PathBuf> = paths.map_err(|error| ReadError::io(folder, error))?;
+    paths.retain(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")));
+    paths.sort();
+    Ok(paths)
+}
+
+/// Reads a picture into a tensor.
+fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
+    path: &Path,
+    size: Size,
+    to: &mut Tensor3<H, W, C, T>,
+) -> Result<(), ReadError> {
+    const { assert!(C == 1 || C == 3, "pictures have 1 channel (grey) or 3 (red, green, blue)") };
+    const { assert!(H > 0 && W > 0, "pictures have a height and a width") };
+    let image = decode(path)?;
+    let image = match (size, (image.height() as usize, image.width() as usize)) {
+        (_, found) if found == (H, W) => image,
+        (Size::Resize, _) => image.resize_exact(W as u32, H as u32, FilterType::Triangle),
+        (Size::Exact, (height, width)) => {
+            let (kind, place) = (ReadErrorKind::Shape, Place::File);
+            let (expected, found) =
+                (format!("a height of {H} and a width of {W}"), format!("{height} and {width}"));
+            let advice = "bring all pictures to one size, or read them with `Size::Resize`";
+            return Err(ReadError::new(path, kind, place, expected, found, advice));
+        }
+    };
+    let bytes = if C == 1 { image.into_luma8().into_raw() } else { image.into_rgb8().into_raw() };
+    for (pixel, &byte) in to.iter_mut().zip(&bytes) {
+        *pixel = T::from_byte(byte);
+    }
+    Ok(())
+}
+
+/// A picture as its file has it.
+fn decode(path: &Path) -> Result<DynamicImage, ReadError> {
+    let end = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let picture = |found: String, advice: &str| {
+        let (kind, place) = (ReadErrorKind::Format, Place::File);
+        ReadError::new(path, kind, place, "a PNG or JPEG file", found, advice)
+    };
+    if path.is_dir() || !ENDS.contains(&&*end) {
+        let found = if path.is_dir() { "a folder".into() } else { format!("a name that ends in {end:?}") };
+        return Err(picture(found, "move it to another place, or convert it"));
+    }
+    // The format is seen by the content; names are often wrong.
+    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+    reader.map_err(|error| ReadError::io(path, error))?.decode().map_err(|error| match error {
+        ImageError::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            ReadError::io(path, error)
+        }
+        // The decoders' sentences have several lines.
+        error => {
+            let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            picture(found, "save the picture again, or leave it out")
+        }
+    })
+}

@@ -1,0 +1,74 @@
+//! Values that are missing.
+
+use super::preprocess_error::{PreprocessError, for_each_value};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// Puts a number in the place of each missing value (NaN); scikit-learn's `SimpleImputer`.
+///
+/// Fit it to the training part alone and use it for all parts. Every element of a tensor is a feature of its own.
+///
+/// ```
+/// use shapewright::data::Imputer;
+/// use shapewright::prelude::*;
+/// let mut x = [[1.0, f32::NAN], [f32::NAN, 5.0], [4.0, 7.0]].map(Tensor1::from);
+/// let imputer = Imputer::mean(&x)?;
+/// imputer.transform(&mut x);
+/// assert_eq!(x, [[1.0, 6.0], [2.5, 5.0], [4.0, 7.0]].map(Tensor1::from));
+/// # Ok::<(), shapewright::data::PreprocessError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Imputer<S: Shape, T: Element = f32> {
+    /// What each feature gets where it is missing.
+    pub fill: Tensor<S, T>,
+}
+
+impl<S: Shape, T: Element> Imputer<S, T> {
+    /// Fills with the mean of the feature's values.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn mean(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        let mut sums = vec![(0.0, 0.0); S::LEN];
+        for_each_value(samples, |feature, value| {
+            let (sum, count) = &mut sums[feature];
+            *sum += value;
+            *count += 1.0;
+        })?;
+        Ok(Self::with(|feature| sums[feature].0 / sums[feature].1))
+    }
+
+    /// Fills with the median of the feature's values: the mean of the two in the middle if their number is even.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn median(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        let mut values = vec![Vec::new(); S::LEN];
+        for_each_value(samples, |feature, value| values[feature].push(value))?;
+        values.iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
+        Ok(Self::with(|feature| {
+            let values = &values[feature];
+            let middle = values.len() / 2;
+            if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+        }))
+    }
+
+    /// Fills with this number.
+    pub fn constant(value: T) -> Self {
+        Imputer { fill: Tensor::full(value) }
+    }
+
+    fn with(value: impl Fn(usize) -> f64) -> Self {
+        Imputer { fill: Tensor::from_position(|feature| T::from_f64_lossy(value(feature))) }
+    }
+
+    /// Fills samples where they are.
+    pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
+        for sample in samples {
+            for (value, &fill) in sample.iter_mut().zip(&self.fill) {
+                if value.is_nan() {
+                    *value = fill;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! NumPy's `.npy`, one array in a file, and `.npz`, several of them by name.
+//!
+//! ```
+//! use shapewright::data::npy::{self, Npz, NpzWriter};
+//! use shapewright::prelude::*;
+//! # let folder = std::env::temp_dir().join(format!("shapewright-npy-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! let images = vec![Tensor2::<2, 3>::ones(); 5];
+//! npy::write_many(folder.join("images.npy"), &images)?;
+//! let again: Vec<Tensor2<2, 3>> = npy::read_many(folder.join("images.npy"))?;
+//! assert_eq!(again, images);
+//!
+//! let mut writer = NpzWriter::create(folder.join("both.npz"))?;
+//! writer.add_many("images", &images)?;
+//! writer.add("mean", &Tensor2::<2, 3>::ones())?;
+//! writer.finish()?;
+//! let mut both = Npz::open(folder.join("both.npz"))?;
+//! let mean: Box<Tensor2<2, 3>> = both.read("mean")?;
+//! assert_eq!(mean.sum(), 6.0);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Types must be the same: a file of `float64`, NumPy's default, is read into tensors of `f64`. Both orders of bytes
+//! and both orders of axes are read; what is written is little-endian and in C order. Files are written beside their
+//! place and moved there at the end, so that they are there whole or not at all.
+//!
+//! Source: NumPy Enhancement Proposal 1, *A Simple File Format for NumPy Arrays*.
+
+mod header;
+mod npz;
+mod number;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+
+use super::beside::{Beside, named};
+use super::bytes::Bytes;
+use super::{Place, ReadError, ReadErrorKind};
+use crate::loss::Label;
+use crate::memory;
+use crate::tensor::{Dims, Shape, Tensor};
+use header::Header;
+pub use npz::{Npz, NpzWriter};
+pub use number::NpyNumber;
+
+/// Reads an array of the tensor's shape.
+///
+/// # Errors
+/// If the file cannot be read, is not in the format, is cut or too long, or has another shape or type.
+pub fn read<S: Shape, T: NpyNumber>(path: impl AsRef<Path>) -> Result<Box<Tensor<S, T>>, ReadError> {
+    read_from(path.as_ref(), open(path.as_ref())?)
+}
+
+/// As [`read`], from anything that can be read; the path is for the error.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from<S: Shape, T: NpyNumber>(
+    path: impl AsRef<Path>,
+    source: impl Read,
+) -> Result<Box<Tensor<S, T>>, ReadError> {
+    let array = Array::read(path.as_ref(), source, &Wanted::One(axes::<S>()), &[T::DESCR])?;
+    let mut tensor = Tensor::zeros_boxed();
+    array.copy_to(tensor.as_mut_slice());
+    Ok(tensor)
+}
+
+/// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_many<S: Shape, T: NpyNumber>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
+    read_many_from(path.as_ref(), open(path.as_ref())?)
+}
+
+/// As [`read_many`], from anything that can be read; the path is for the error.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_many_from<S: Shape, T: NpyNumber>(
+    path: impl AsRef<Path>,
+    source: impl Read,
+) -> Result<Vec<Tensor<S, T>>, ReadError> {
+    let array = Array::read(path.as_ref(), source, &Wanted::Many(axes::<S>()), &[T::DESCR])?;
+    let mut tensors = memory::zeroed_tensors(array.shape[0]);
+    array.copy_to(memory::flatten_mut(&mut tensors));
+    Ok(tensors)
+}
+
+/// Reads labels: an array of the shape `[count]` of any integer type.
+///
+/// # Errors
+/// As [`read`], and if a number is no class.
+pub fn read_labels<const CLASSES: usize>(path: impl AsRef<Path>) -> Result<Vec<Label<CLASSES>>, ReadError> {
+    read_labels_from(path.as_ref(), open(path.as_ref())?)
+}
+
+/// As [`read_labels`], from anything that can be read; the path is for the error.
+///
+/// # Errors
+/// As [`read_labels`].
+pub fn read_labels_from<const CLASSES: usize>(
+    path: impl AsRef<Path>,
+    source: impl Read,
+) -> Result<Vec<Label<CLASSES>>, ReadError> {
+    let path = path.as_ref();
+    let integers = ["i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"];
+    let array = Array::read(path, source, &Wanted::Many(Dims::new(&[])), &integers)?;
+    Label::from_numbers(&array.integers()).map_err(|error| {
+        let position = error.position.unwrap_or(0);
+        let place = Place::Byte(array.start + (position * array.size) as u64);
+        let expected = format!("labels of {CLASSES} classes, from 0");
+        let found = format!("label {} at position {position}", error.class);
+        let advice = "choose the number of classes that the file has";
+        ReadError::new(path, ReadErrorKind::Value, place, expected, found, advice)
+    })
+}
+
+/// Writes an array of the tensor's shape.
+///
+/// # Errors
+/// If the file cannot be written; then what was there before stays.
+pub fn write<S: Shape, T: NpyNumber>(path: impl AsRef<Path>, tensor: &Tensor<S, T>) -> io::Result<()> {
+    write_array(path.as_ref(), axes::<S>().sizes(), tensor.as_slice())
+}
+
+/// Writes an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_many<S: Shape, T: NpyNumber>(
+    path: impl AsRef<Path>,
+    tensors: &[Tensor<S, T>],
+) -> io::Result<()> {
+    write_array(path.as_ref(), &batch(tensors.len(), axes::<S>().sizes()), Tensor::flatten(tensors))
+}
+
+fn write_array<T: NpyNumber>(path: &Path, shape: &[usize], numbers: &[T]) -> io::Result<()> {
+    let mut file = Beside::create(path)?;
+    write_to(&mut file, shape, numbers).map_err(|error| named(path, error))?;
+    file.finish()
+}
+
+fn write_to<T: NpyNumber>(to: &mut impl Write, shape: &[usize], numbers: &[T]) -> io::Result<()> {
+    let order = if size_of::<T>() == 1 { '|' } else { '<' };
+    let mut bytes = Header::bytes(&format!("{order}{}", T::DESCR), shape);
+    for some in numbers.chunks(4096) {
+        some.iter().for_each(|number| number.append(&mut bytes));
+        to.write_all(&bytes)?;
+        bytes.clear();
+    }
+    // The head of an array without numbers.
+    to.write_all(&bytes)
+}
+
+/// The shape of an array of tensors.
+fn batch(count: usize, sizes: &[usize]) -> Vec<usize> {
+    [&[count], sizes].concat()
+}
+
+/// The dims of a shape that arrays can have.
+const fn axes<S: Shape>() -> Dims {
+    const { assert!(S::DIMS.rank().is_some(), "arrays have axes: read and write the parts of a tuple one by one") };
+    S::DIMS
+}
+
+fn open(path: &Path) -> Result<BufReader<File>, ReadError> {
+    File::open(path).map(BufReader::new).map_err(|error| ReadError::io(path, error))
+}
+
+/// The shape that an array should have.
+enum Wanted {
+    One(Dims),
+    /// With an axis before these, of any size.
+    Many(Dims),
+}
+
+impl Wanted {
+    fn takes(&self, shape: &[usize]) -> bool {
+        match self {
+            Wanted::One(dims) => shape == dims.sizes(),
+            Wanted::Many(dims) => shape.split_first().is_some_and(|(_, rest)| rest == dims.sizes()),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Wanted::One(dims) => format!("the shape {dims}"),
+            Wanted::Many(dims) => {
+                let sizes = dims.sizes().iter().map(|size| format!(", {size}"));
+                format!("the shape [count{}]", sizes.collect::<String>())
+            }
+        }
+    }
+}
+
+/// An array as it is in its file.
+struct Array {
+    shape: Vec<usize>,
+    fortran: bool,
+    /// Of each number, the least first.
+    bytes: Vec<u8>,
+    /// The type without the order of bytes, and the bytes of a number.
+    descr: String,
+    size: usize,
+    /// The position of the first number in the file.
+    start: u64,
+}
+
+impl Array {
+    /// Reads the whole file; what is not wanted is an error before the numbers are read.
+    fn read(path: &Path, source: impl Read, wanted: &Wanted, types: &[&str]) -> Result<Self, ReadError> {
+        let mut file = Bytes::new(path, source);
+        let Header { descr, fortran, shape, descr_at, shape_at } = Header::read(&mut file)?;
+        let (big, descr_only) = match descr.split_at_checked(1) {
+            Some((order @ ("<" | ">" | "|" | "="), rest)) => (order == ">", rest),
+            _ => (false, ""),
+        };
+        if !types.contains(&descr_only) {
+            let expected = if let [one] = types { number::name(one) } else { "integers".into() };
+            let advice = "read it into tensors of that type, or convert it with `astype` before it is saved";
+            return Err(file.error(ReadErrorKind::Type, descr_at, expected, number::name(&descr), advice));
+        }
+        if !wanted.takes(&shape) {
+            let advice =
+                "make the tensors' shape that of the file, or `reshape` the array before it is saved";
+            let found = format!("{shape:?}");
+            return Err(file.error(ReadErrorKind::Shape, shape_at, wanted.sentence(), found, advice));
+        }
+
+        // The types that are wanted have one digit.
+        let size = usize::from(descr_only.as_bytes()[1] - b'0');
+        // A product that does not fit is more than any file has.
+        let len = shape.iter().fold(size as u64, |product, &size| product.saturating_mul(size as u64));
+        let start = file.at;
+        let what = format!("the numbers of the shape {shape:?}");
+        let mut bytes = file.exactly(len, &what)?;
+        file.end(&what)?;
+        if big {
+            bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+        }
+        Ok(Array { shape, fortran, bytes, descr: descr_only.to_owned(), size, start })
+    }
+
+    /// Copies the numbers in C order.
+    fn copy_to<T: NpyNumber>(&self, numbers: &mut [T]) {
+        let number = |position: usize| T::from_bytes(&self.bytes[position * self.size..][..self.size]);
+        for (position, to) in numbers.iter_mut().enumerate() {
+            *to = number(if self.fortran { self.fortran_position(position) } else { position });
+        }
+    }
+
+    /// Where the number is that would be at a position in C order.
+    fn fortran_position(&self, mut position: usize) -> usize {
+        self.shape
+            .iter()
+            .rev()
+            .fold((0, self.bytes.len() / self.size), |(at, stride), &size| {
+                let stride = stride / size;
+                let index = position % size;
+                position /= size;
+                (at + index * stride, stride)
+            })
+            .0
+    }
+
+    /// The numbers of an array of any integer type.
+    fn integers(&self) -> Vec<i128> {
+        let numbers = self.bytes.chunks_exact(self.size);
+        match &*self.descr {
+            "i1" => numbers.map(|bytes| i8::from_bytes(bytes).into()).collect(),
+            "i2" => numbers.map(|bytes| i16::from_bytes(bytes).into()).collect(),
+            "i4" => numbers.map(|bytes| i32::from_bytes(bytes).into()).collect(),
+            "i8" => numbers.map(|bytes| i64::from_bytes(bytes).into()).collect(),
+            "u1" => numbers.map(|bytes| u8::from_bytes(bytes).into()).collect(),
+            "u2" => numbers.map(|bytes| u16::from_bytes(bytes).into()).collect(),
+            "u4" => numbers.map(|bytes| u32::from_bytes(bytes).into()).collect(),
+            _ => numbers.map(|bytes| u64::from_bytes(bytes).into()).collect(),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Several arrays in one file: a ZIP archive of `.npy` files.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use super::super::bytes::COPY_AGAIN;
+use super::super::read_error::quoted;
+use super::{Beside, Label, NpyNumber, Place, ReadError, ReadErrorKind, Shape, Tensor, axes, batch, named};
+
+/// An `.npz` file, as `numpy.savez` and `numpy.savez_compressed` write it.
+///
+/// Errors of an array have its name behind the file's: `data.npz/images.npy`.
+pub struct Npz<R = BufReader<File>> {
+    path: PathBuf,
+    archive: ZipArchive<R>,
+}
+
+impl Npz {
+    /// Opens a file and reads which arrays it has.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no ZIP archive.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
+        Npz::from_reader(path.as_ref(), super::open(path.as_ref())?)
+    }
+}
+
+impl<R: Read + Seek> Npz<R> {
+    /// As [`Npz::open`], from anything that can be read; the path is for errors.
+    ///
+    /// # Errors
+    /// As [`Npz::open`].
+    pub fn from_reader(path: impl AsRef<Path>, source: R) -> Result<Self, ReadError> {
+        let path = path.as_ref().to_owned();
+        let archive = ZipArchive::new(source).map_err(|error| damaged(&path, error))?;
+        Ok(Npz { path, archive })
+    }
+
+    /// The names of the arrays, without `.npy`, in the order of the file.
+    pub fn names(&self) -> Vec<String> {
+        let names = self.archive.file_names_raw().map(String::from_utf8_lossy);
+        names.map(|name| name.strip_suffix(".npy").unwrap_or(&name).to_owned()).collect()
+    }
+
+    /// Reads an array of the tensor's shape.
+    ///
+    /// # Errors
+    /// If there is no array of this name, and as [`read`](super::read).
+    pub fn read<S: Shape, T: NpyNumber>(&mut self, name: &str) -> Result<Box<Tensor<S, T>>, ReadError> {
+        self.array(name, |path, source| super::read_from(path, source))
+    }
+
+    /// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+    ///
+    /// # Errors
+    /// As [`Npz::read`].
+    pub fn read_many<S: Shape, T: NpyNumber>(&mut self, name: &str) -> Result<Vec<Tensor<S, T>>, ReadError> {
+        self.array(name, |path, source| super::read_many_from(path, source))
+    }
+
+    /// Reads labels: an array of the shape `[count]` of any integer type.
+    ///
+    /// # Errors
+    /// As [`Npz::read`], and if a number is no class.
+    pub fn read_labels<const CLASSES: usize>(
+        &mut self,
+        name: &str,
+    ) -> Result<Vec<Label<CLASSES>>, ReadError> {
+        self.array(name, |path, source| super::read_labels_from(path, source))
+    }
+
+    fn array<A>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&Path, &mut dyn Read) -> Result<A, ReadError>,
+    ) -> Result<A, ReadError> {
+        let file = format!("{name}.npy");
+        if self.archive.index_for_name(&file).is_none() {
+            let names = self.names().iter().map(|name| quoted(name)).collect::<Vec<_>>();
+            let (kind, place, advice) = (ReadErrorKind::Value, Place::File, "ask for one of these");
+            let expected = format!("an array with the name `{name}`");
+            let found = if names.is_empty() { "no arrays".into() } else { names.join(", ") };
+            return Err(ReadError::new(&self.path, kind, place, expected, found, advice));
+        }
+        let path = self.path.join(&file);
+        let mut source = self.archive.by_name(&file).map_err(|error| damaged(&path, error))?;
+        read(&path, &mut source)
+    }
+}
+
+impl<R> fmt::Debug for Npz<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Npz").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What the reader of archives says.
+fn damaged(path: &Path, error: ZipError) -> ReadError {
+    match error {
+        ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => ReadError::io(path, error),
+        error => {
+            let (kind, place) = (ReadErrorKind::Format, Place::File);
+            let expected = "a ZIP archive of .npy files";
+            ReadError::new(path, kind, place, expected, error.to_string(), COPY_AGAIN)
+        }
+    }
+}
+
+/// Writes an `.npz` file, uncompressed as `numpy.savez` does.
+///
+/// The file is at its place when [`NpzWriter::finish`] has ended; without it, what was there before stays.
+pub struct NpzWriter {
+    path: PathBuf,
+    archive: ZipWriter<Beside>,
+}
+
+impl NpzWriter {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// If no file can be made there.
+    pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref().to_owned();
+        let archive = ZipWriter::new(Beside::create(&path)?);
+        Ok(NpzWriter { path, archive })
+    }
+
+    /// Adds an array of the tensor's shape.
+    ///
+    /// # Errors
+    /// If there is one of this name already, or the file cannot be written.
+    pub fn add<S: Shape, T: NpyNumber>(&mut self, name: &str, tensor: &Tensor<S, T>) -> io::Result<()> {
+        self.array(name, axes::<S>().sizes(), tensor.as_slice())
+    }
+
+    /// Adds an array of the shape `[count, ..]`, where what follows is the tensors' shape.
+    ///
+    /// # Errors
+    /// As [`NpzWriter::add`].
+    pub fn add_many<S: Shape, T: NpyNumber>(
+        &mut self,
+        name: &str,
+        tensors: &[Tensor<S, T>],
+    ) -> io::Result<()> {
+        self.array(name, &batch(tensors.len(), axes::<S>().sizes()), Tensor::flatten(tensors))
+    }
+
+    fn array<T: NpyNumber>(&mut self, name: &str, shape: &[usize], numbers: &[T]) -> io::Result<()> {
+        // Sizes beyond 4 GB need another form of entry.
+        let large = size_of_val(numbers) >= 1 << 31;
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(large);
+        let written = self.archive.start_file(format!("{name}.npy"), options).map_err(io::Error::from);
+        written
+            .and_then(|()| super::write_to(&mut self.archive, shape, numbers))
+            .map_err(|error| named(&self.path, error))
+    }
+
+    /// Ends the file and moves it to its place.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn finish(self) -> io::Result<()> {
+        let file = self.archive.finish().map_err(|error| named(&self.path, error.into()))?;
+        file.finish()
+    }
+}
+
+impl fmt::Debug for NpzWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NpzWriter").field("path", &self.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,18 @@
+//! Labels as tensors.
+
+use crate::loss::Label;
+use crate::tensor::{Element, Tensor1};
+
+/// 1 for the label's class and 0 for the others: a target for losses on numbers.
+/// [`CrossEntropy`](struct@crate::CrossEntropy) takes the label itself.
+///
+/// ```
+/// use shapewright::data::one_hot;
+/// use shapewright::prelude::*;
+/// let label = Label::<3>::new(1)?;
+/// assert_eq!(one_hot(label), Tensor1::from([0.0_f32, 1.0, 0.0]));
+/// # Ok::<(), shapewright::LabelError>(())
+/// ```
+pub fn one_hot<T: Element, const N: usize>(label: Label<N>) -> Tensor1<N, T> {
+    Tensor1::from_position(|class| if class == label.index() { T::one() } else { T::zero() })
+}

@@ -1,0 +1,32 @@
+//! Bytes of images as numbers.
+
+use crate::tensor::Scalar;
+
+/// A number that a pixel of an image becomes: 0 to 1 as `f32` or `f64`, or the byte itself as `u8`.
+pub trait Pixel: Scalar {
+    /// What the byte becomes.
+    ///
+    /// ```
+    /// use shapewright::data::Pixel;
+    /// assert_eq!((f32::from_byte(255), f64::from_byte(51), u8::from_byte(7)), (1.0, 0.2, 7));
+    /// ```
+    fn from_byte(byte: u8) -> Self;
+}
+
+impl Pixel for f32 {
+    fn from_byte(byte: u8) -> f32 {
+        f32::from(byte) / 255.0
+    }
+}
+
+impl Pixel for f64 {
+    fn from_byte(byte: u8) -> f64 {
+        f64::from(byte) / 255.0
+    }
+}
+
+impl Pixel for u8 {
+    fn from_byte(byte: u8) -> u8 {
+        byte
+    }
+}

@@ -1,0 +1,310 @@
+//! The next batches on another thread, so that training never waits for them.
+//!
+//! [`Prefetch`] takes any iterator of batches to a thread of its own. [`Refill`] goes without allocation: it fills
+//! buffers that come back when they are used. Both keep the order, end when their source ends, and end their thread
+//! when they are dropped; a panic of the source goes on in the thread that asks for the batch. Waiting sleeps.
+//!
+//! They pay where making a batch takes time: files, pictures, random changes. Gathering samples from memory is cheap;
+//! [`Batches`](super::Batches) does that without a thread.
+//!
+//! ```
+//! use shapewright::data::Refill;
+//! use shapewright::prelude::*;
+//!
+//! network! {
+//!     struct Net: [4] -> [3] { Linear<_, 3> }
+//! }
+//!
+//! /// A batch, made anew in the same memory.
+//! #[derive(Default)]
+//! struct Batch {
+//!     x: Vec<Tensor1<4>>,
+//!     t: Vec<Label<3>>,
+//! }
+//!
+//! # fn main() -> Result<(), shapewright::LabelError> {
+//! let (images, labels) = (vec![Tensor1::<4>::ones(); 100], vec![Label::<3>::new(2)?; 100]);
+//! let order: Vec<usize> = (0..100).rev().collect();
+//!
+//! let mut net = Net::init(&mut shapewright::rng(0));
+//! let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
+//! let mut sgd = Sgd::new(0.1).state::<Net>();
+//! let mut chunks = order.chunks(32);
+//! std::thread::scope(|scope| {
+//!     let buffers: [Batch; 2] = Default::default();
+//!     let mut batches = Refill::scoped(scope, buffers, |batch: &mut Batch| {
+//!         let Some(chunk) = chunks.next() else { return false };
+//!         batch.x.clear();
+//!         batch.x.extend(chunk.iter().map(|&i| images[i]));
+//!         batch.t.clear();
+//!         batch.t.extend(chunk.iter().map(|&i| labels[i]));
+//!         true
+//!     });
+//!     while let Some(batch) = batches.next_batch() {
+//!         let mut pass = net.forward_train(&batch.x, &mut workspace);
+//!         let loss = pass.loss(&CrossEntropy, &batch.t);
+//!         pass.backward(&mut gradient);
+//!         sgd.step(&mut net, &gradient);
+//!         println!("loss {loss}");
+//!     }
+//! });
+//! # assert_eq!(net.forward(&images[0]).argmax(), 2);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
+
+/// An iterator whose next items are made on another thread, in the same order.
+///
+/// Up to `ahead` items wait to be taken while one more is made. With `ahead` 0, the next item is made while the one
+/// before is used, and handed over when it is asked for. Two are enough unless the time per item varies a lot.
+///
+/// ```
+/// use shapewright::data::Prefetch;
+/// let squares = Prefetch::new(2, (0..5).map(|i| i * i));
+/// assert_eq!(squares.collect::<Vec<_>>(), [0, 1, 4, 9, 16]);
+/// ```
+///
+/// Dropped before its end, it waits for the item that is being made, and drops the rest. The items of an epoch can be
+/// `Result`s when making them can fail.
+///
+/// # Panics
+/// `next` panics with the source's panic if the source panicked, after all items from before it; then the iterator has
+/// ended.
+#[must_use = "an iterator does nothing for training unless its items are used"]
+pub struct Prefetch<'scope, T>(Worker<'scope, T>);
+
+impl<T: Send + 'static> Prefetch<'static, T> {
+    /// Makes the items of an iterator that owns what it needs.
+    pub fn new<I>(ahead: usize, source: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        I::IntoIter: Send + 'static,
+    {
+        Prefetch(Worker::spawn(ahead, each(source.into_iter())))
+    }
+}
+
+impl<'scope, T: Send + 'scope> Prefetch<'scope, T> {
+    /// Makes the items of an iterator that borrows its data from outside of the scope.
+    ///
+    /// ```
+    /// use shapewright::data::Prefetch;
+    /// let numbers = vec![1, 2, 3, 4, 5];
+    /// std::thread::scope(|scope| {
+    ///     let sums = Prefetch::scoped(scope, 2, numbers.chunks(2).map(|batch| batch.iter().sum()));
+    ///     assert_eq!(sums.collect::<Vec<i32>>(), [3, 7, 5]);
+    /// });
+    /// ```
+    pub fn scoped<'env, I>(scope: &'scope Scope<'scope, 'env>, ahead: usize, source: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        I::IntoIter: Send + 'scope,
+    {
+        Prefetch(Worker::spawn_scoped(scope, ahead, each(source.into_iter())))
+    }
+}
+
+impl<T> Iterator for Prefetch<'_, T> {
+    type Item = T;
+    fn next(&mut self) -> Option<T> {
+        self.0.next()
+    }
+}
+
+impl<T> std::iter::FusedIterator for Prefetch<'_, T> {}
+
+/// What the thread of a [`Prefetch`] does: items until the source or the receiver ends.
+fn each<I: Iterator>(source: I) -> impl FnOnce(SyncSender<I::Item>) {
+    move |items| {
+        for item in source {
+            if items.send(item).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// Batches in buffers that another thread fills while the one before is used; nothing is allocated on the way.
+///
+/// `fill` makes the next batch in a buffer that it is given, whatever was in there, and says whether there was one.
+/// The buffers are used in turn. With two, one is filled while the other is used.
+///
+/// ```
+/// use shapewright::data::Refill;
+/// let mut left = 0..3;
+/// let mut batches = Refill::new([[0; 4], [0; 4]], move |batch| match left.next() {
+///     Some(i) => {
+///         batch.fill(i);
+///         true
+///     }
+///     None => false,
+/// });
+/// assert_eq!(batches.next_batch(), Some(&mut [0; 4]));
+/// assert_eq!(batches.next_batch(), Some(&mut [1; 4]));
+/// assert_eq!(batches.next_batch(), Some(&mut [2; 4]));
+/// assert_eq!(batches.next_batch(), None);
+/// ```
+///
+/// The [module](self) shows it in a training loop. Dropped before its end, it waits for the buffer that is being filled.
+#[must_use = "batches do nothing for training unless they are used"]
+pub struct Refill<'scope, B> {
+    /// The buffer in use.
+    current: Option<B>,
+    /// Takes used buffers back; gone when the batches have ended. Declared before the worker: without it, the thread
+    /// would wait for buffers for ever while it is joined.
+    used: Option<SyncSender<B>>,
+    worker: Worker<'scope, B>,
+}
+
+impl<B: Send + 'static> Refill<'static, B> {
+    /// Fills buffers with a function that owns what it needs.
+    ///
+    /// # Panics
+    /// If there are fewer than two buffers.
+    pub fn new(
+        buffers: impl IntoIterator<Item = B>,
+        fill: impl FnMut(&mut B) -> bool + Send + 'static,
+    ) -> Self {
+        Self::with(buffers, |ahead, buffers| Worker::spawn(ahead, filled(buffers, fill)))
+    }
+}
+
+impl<'scope, B: Send + 'scope> Refill<'scope, B> {
+    /// Fills buffers with a function that borrows its data from outside of the scope.
+    ///
+    /// # Panics
+    /// If there are fewer than two buffers.
+    pub fn scoped<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        buffers: impl IntoIterator<Item = B>,
+        fill: impl FnMut(&mut B) -> bool + Send + 'scope,
+    ) -> Self {
+        Self::with(buffers, |ahead, buffers| Worker::spawn_scoped(scope, ahead, filled(buffers, fill)))
+    }
+}
+
+impl<'scope, B> Refill<'scope, B> {
+    fn with(
+        buffers: impl IntoIterator<Item = B>,
+        spawn: impl FnOnce(usize, Receiver<B>) -> Worker<'scope, B>,
+    ) -> Self {
+        let buffers: Vec<B> = buffers.into_iter().collect();
+        let count = buffers.len();
+        assert!(count >= 2, "two buffers are needed: one is filled while the other is used");
+        // Both channels have room for all buffers, so that sending one never waits, and never allocates.
+        let (used, empty) = sync_channel(count);
+        // The other end is here, so sending succeeds.
+        buffers.into_iter().for_each(|buffer| drop(used.send(buffer)));
+        Refill { current: None, used: Some(used), worker: spawn(count, empty) }
+    }
+
+    /// The next batch, when it is ready; the one before goes back to be filled again.
+    ///
+    /// # Panics
+    /// With the panic of `fill` if it panicked, after all batches from before it; then the batches have ended.
+    pub fn next_batch(&mut self) -> Option<&mut B> {
+        // If the thread has ended, nobody takes the buffer, and that is all right.
+        if let (Some(used), Some(buffer)) = (&self.used, self.current.take()) {
+            let _ = used.send(buffer);
+        }
+        self.current = self.worker.next();
+        self.current.as_mut()
+    }
+}
+
+impl<B> Drop for Refill<'_, B> {
+    fn drop(&mut self) {
+        self.used = None;
+    }
+}
+
+/// What the thread of a [`Refill`] does: buffers that come back, filled, until the batches or the receiver end.
+fn filled<B>(buffers: Receiver<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnOnce(SyncSender<B>) {
+    move |batches| {
+        for mut buffer in buffers {
+            if !fill(&mut buffer) || batches.send(buffer).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// A thread and what it sends.
+struct Worker<'scope, T> {
+    /// Gone when the items have ended, so that the thread ends at its next one.
+    items: Option<Receiver<T>>,
+    thread: Option<Handle<'scope>>,
+}
+
+enum Handle<'scope> {
+    Own(JoinHandle<()>),
+    Scoped(ScopedJoinHandle<'scope, ()>),
+}
+
+impl Handle<'_> {
+    fn join(self) -> thread::Result<()> {
+        match self {
+            Handle::Own(thread) => thread.join(),
+            Handle::Scoped(thread) => thread.join(),
+        }
+    }
+}
+
+impl<T: Send + 'static> Worker<'static, T> {
+    fn spawn(ahead: usize, run: impl FnOnce(SyncSender<T>) + Send + 'static) -> Self {
+        let (sender, items) = sync_channel(ahead);
+        let thread = thread::spawn(move || run(sender));
+        Worker { items: Some(items), thread: Some(Handle::Own(thread)) }
+    }
+}
+
+impl<'scope, T: Send + 'scope> Worker<'scope, T> {
+    fn spawn_scoped<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        ahead: usize,
+        run: impl FnOnce(SyncSender<T>) + Send + 'scope,
+    ) -> Self {
+        let (sender, items) = sync_channel(ahead);
+        let thread = scope.spawn(move || run(sender));
+        Worker { items: Some(items), thread: Some(Handle::Scoped(thread)) }
+    }
+}
+
+impl<T> Worker<'_, T> {
+    /// The next item. When the thread sends no more it has ended, by itself or by a panic, which goes on here.
+    fn next(&mut self) -> Option<T> {
+        let item = self.items.as_ref()?.recv().ok();
+        if item.is_none() {
+            self.items = None;
+            if let Some(Err(panic)) = self.thread.take().map(Handle::join) {
+                resume_unwind(panic);
+            }
+        }
+        item
+    }
+}
+
+impl<T> Drop for Worker<'_, T> {
+    fn drop(&mut self) {
+        self.items = None;
+        // A panic that nobody came to is not raised while dropping: another one may be on its way.
+        let _ = self.thread.take().map(Handle::join);
+    }
+}
+
+impl<T> fmt::Debug for Prefetch<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prefetch").finish_non_exhaustive()
+    }
+}
+
+impl<B: fmt::Debug> fmt::Debug for Refill<'_, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refill").field("current", &self.current).finish_non_exhaustive()
+    }
+}

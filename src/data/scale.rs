@@ -1,0 +1,184 @@
+//! Features of one size: networks learn badly from inputs that differ by orders of magnitude.
+
+use super::preprocess_error::{PreprocessError, for_each_value};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// Shifts and scales each feature to mean 0 and standard deviation 1; scikit-learn's `StandardScaler`.
+///
+/// Fit it to the training part alone and use it for all parts. Every element of a tensor is a feature of its own.
+/// Missing values (NaN) are left out when it is fitted, and stay. A constant feature becomes 0.
+///
+/// ```
+/// use shapewright::data::StandardScaler;
+/// use shapewright::prelude::*;
+/// let mut x = [[1.0, 7.0], [3.0, 7.0]].map(Tensor1::from);
+/// let scaler = StandardScaler::fit(&x)?;
+/// assert_eq!((scaler.mean, scaler.std), (Tensor1::from([2.0, 7.0]), Tensor1::from([1.0, 1.0])));
+/// scaler.transform(&mut x);
+/// assert_eq!(x, [[-1.0, 0.0], [1.0, 0.0]].map(Tensor1::from));
+/// # Ok::<(), shapewright::data::PreprocessError>(())
+/// ```
+///
+/// The fields are all there is to save; numbers are computed in `f64`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StandardScaler<S: Shape, T: Element = f32> {
+    /// What is subtracted.
+    pub mean: Tensor<S, T>,
+    /// What is divided by then: the standard deviation (of the samples themselves, over their number), 1 for constant
+    /// features.
+    pub std: Tensor<S, T>,
+}
+
+impl<S: Shape, T: Element> StandardScaler<S, T> {
+    /// Takes mean and standard deviation of each feature.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        let ranges = Ranges::of(samples)?;
+        let mut squares = vec![0.0; S::LEN];
+        for_each_value(samples, |feature, value| {
+            let off = value - ranges.mean(feature);
+            squares[feature] += off * off;
+        })?;
+        let std = Tensor::from_position(|feature| {
+            let variance = squares[feature] / ranges.count[feature];
+            let std = T::from_f64_lossy(variance.sqrt());
+            if std.is_zero() { T::one() } else { std }
+        });
+        let mean = Tensor::from_position(|feature| T::from_f64_lossy(ranges.mean(feature)));
+        Ok(StandardScaler { mean, std })
+    }
+
+    /// Scales samples where they are.
+    pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
+        for_each(samples, |feature, value| {
+            (value - double(&self.mean, feature)) / double(&self.std, feature)
+        });
+    }
+
+    /// Turns scaled samples back, where they are.
+    pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
+        for_each(samples, |feature, value| value * double(&self.std, feature) + double(&self.mean, feature));
+    }
+}
+
+/// Shifts and scales each feature to a range, 0 to 1 unless another is asked for; scikit-learn's `MinMaxScaler`.
+///
+/// Fit it to the training part alone and use it for all parts; values that lie outside of the training part's lie
+/// outside of the range. Every element of a tensor is a feature of its own. Missing values (NaN) are left out when it
+/// is fitted, and stay. A constant feature becomes the lower end.
+///
+/// ```
+/// use shapewright::data::MinMaxScaler;
+/// use shapewright::prelude::*;
+/// let mut x = [[1.0, 7.0], [2.0, 7.0], [3.0, 7.0]].map(Tensor1::from);
+/// MinMaxScaler::fit(&x)?.range(-1.0, 1.0).transform(&mut x);
+/// assert_eq!(x, [[-1.0, -1.0], [0.0, -1.0], [1.0, -1.0]].map(Tensor1::from));
+/// # Ok::<(), shapewright::data::PreprocessError>(())
+/// ```
+///
+/// The fields are all there is to save; numbers are computed in `f64`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MinMaxScaler<S: Shape, T: Element = f32> {
+    /// The smallest value of each feature.
+    pub min: Tensor<S, T>,
+    /// The largest value of each feature.
+    pub max: Tensor<S, T>,
+    /// What the smallest value becomes.
+    pub low: T,
+    /// What the largest value becomes.
+    pub high: T,
+}
+
+impl<S: Shape, T: Element> MinMaxScaler<S, T> {
+    /// Takes the smallest and the largest value of each feature, to be scaled to 0 and 1.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        let ranges = Ranges::of(samples)?;
+        let min = Tensor::from_position(|feature| T::from_f64_lossy(ranges.min[feature]));
+        let max = Tensor::from_position(|feature| T::from_f64_lossy(ranges.max[feature]));
+        Ok(MinMaxScaler { min, max, low: T::zero(), high: T::one() })
+    }
+
+    /// The same scaler to another range.
+    ///
+    /// # Panics
+    /// If `low` is not less than `high`.
+    pub fn range(self, low: T, high: T) -> Self {
+        assert!(low < high, "the range from {low} to {high} has no inside; give the lower end first");
+        MinMaxScaler { low, high, ..self }
+    }
+
+    /// Scales samples where they are.
+    pub fn transform(&self, samples: &mut [Tensor<S, T>]) {
+        let (low, width) = self.low_and_width();
+        for_each(samples, |feature, value| {
+            // In this order the largest value becomes the upper end to the last bit.
+            low + (value - double(&self.min, feature)) / self.span(feature) * width
+        });
+    }
+
+    /// Turns scaled samples back, where they are.
+    pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
+        let (low, width) = self.low_and_width();
+        for_each(samples, |feature, value| {
+            (value - low) / width * self.span(feature) + double(&self.min, feature)
+        });
+    }
+
+    fn low_and_width(&self) -> (f64, f64) {
+        let [low, high] = [self.low, self.high].map(|x| x.to_f64().unwrap_or(f64::NAN));
+        (low, high - low)
+    }
+
+    /// From the smallest value to the largest; 1 for a constant feature.
+    fn span(&self, feature: usize) -> f64 {
+        let span = double(&self.max, feature) - double(&self.min, feature);
+        if span == 0.0 { 1.0 } else { span }
+    }
+}
+
+/// What one look at the samples says of each feature.
+struct Ranges {
+    count: Vec<f64>,
+    sum: Vec<f64>,
+    min: Vec<f64>,
+    max: Vec<f64>,
+}
+
+impl Ranges {
+    fn of<S: Shape, T: Element>(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        let all = |value| vec![value; S::LEN];
+        let mut ranges =
+            Ranges { count: all(0.0), sum: all(0.0), min: all(f64::INFINITY), max: all(f64::NEG_INFINITY) };
+        for_each_value(samples, |feature, value| {
+            ranges.count[feature] += 1.0;
+            ranges.sum[feature] += value;
+            ranges.min[feature] = ranges.min[feature].min(value);
+            ranges.max[feature] = ranges.max[feature].max(value);
+        })?;
+        Ok(ranges)
+    }
+
+    /// The mean; of equal numbers exactly that number, which their sum may not give.
+    fn mean(&self, feature: usize) -> f64 {
+        let constant = self.min[feature] == self.max[feature];
+        if constant { self.min[feature] } else { self.sum[feature] / self.count[feature] }
+    }
+}
+
+fn double<S: Shape, T: Element>(tensor: &Tensor<S, T>, feature: usize) -> f64 {
+    tensor.as_slice()[feature].to_f64().unwrap_or(f64::NAN)
+}
+
+/// Changes each value by its feature's position and itself.
+fn for_each<S: Shape, T: Element>(samples: &mut [Tensor<S, T>], f: impl Fn(usize, f64) -> f64) {
+    for sample in samples {
+        for (feature, value) in sample.iter_mut().enumerate() {
+            *value = T::from_f64_lossy(f(feature, value.to_f64().unwrap_or(f64::NAN)));
+        }
+    }
+}

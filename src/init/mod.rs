@@ -1,0 +1,263 @@
+//! Initial values of parameters other than the defaults of the layers.
+//!
+//! ```
+//! use shapewright::init::{self, Mode, Nonlinearity};
+//! use shapewright::prelude::*;
+//!
+//! network! {
+//!     struct Net: [784] -> [10] { fc1: Linear<_, 128>, Relu, fc2: Linear<_, 10> }
+//! }
+//! let mut rng = shapewright::rng(0);
+//! let mut net = Net::init(&mut rng);
+//! init::kaiming_normal(&mut net.fc1.weight, Mode::FanIn, Nonlinearity::Relu, &mut rng);
+//! init::xavier_uniform(&mut net.fc2.weight, 1.0, &mut rng);
+//! init::constant(&mut net.fc2.bias, 0.1);
+//! ```
+//!
+//! Definitions are those of `torch.nn.init`. All functions take parameters of a layer, and those that do not depend on
+//! the number of inputs and outputs also a whole layer or network. The same generator gives the same numbers on every
+//! machine.
+
+mod normal;
+mod orthogonal;
+
+pub use orthogonal::orthogonal;
+
+use rand::Rng;
+use rand::distr::{Distribution, Uniform};
+
+use crate::network::Parameters;
+use crate::tensor::Element;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A weight with inputs and outputs: `[in][out]`, or with one or two axes of a kernel before them, as
+/// `[kernel height][kernel width][in][out]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no inputs and outputs to count",
+    label = "not a weight of two to four axes",
+    note = "for a bias, use `init::constant`, `init::uniform` or `init::normal`"
+)]
+pub trait Weight<T: Element>: Parameters<T> + sealed::Sealed {
+    /// How many numbers of the input meet in each number of the output: the size of the kernel times `in`.
+    const FAN_IN: usize;
+    /// The size of the kernel times `out`.
+    const FAN_OUT: usize;
+    /// The size of the last axis, `out`.
+    const OUT: usize;
+}
+
+macro_rules! weights {
+    ($([$($kernel:ident)*] $t:ty;)*) => { $(
+        impl<T: Element, const I: usize, const O: usize $(, const $kernel: usize)*> sealed::Sealed for $t {}
+        #[diagnostic::do_not_recommend]
+        impl<T: Element, const I: usize, const O: usize $(, const $kernel: usize)*> Weight<T> for $t {
+            const FAN_IN: usize = I $(* $kernel)*;
+            const FAN_OUT: usize = O $(* $kernel)*;
+            const OUT: usize = O;
+        }
+    )* };
+}
+weights! {
+    [] [[T; O]; I];
+    [L] [[[T; O]; I]; L];
+    [H W] [[[[T; O]; I]; W]; H];
+}
+
+/// What the numbers keep their size through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The variance of the outputs in the forward pass.
+    #[default]
+    FanIn,
+    /// The variance of the gradients in the backward pass.
+    FanOut,
+}
+
+/// The activation that follows a weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Nonlinearity {
+    /// None.
+    Linear,
+    /// [`Sigmoid`](crate::Sigmoid)
+    Sigmoid,
+    /// [`Tanh`](crate::Tanh)
+    Tanh,
+    /// [`Relu`](crate::Relu)
+    Relu,
+    /// [`LeakyRelu`](struct@crate::LeakyRelu), with its negative slope.
+    LeakyRelu(f64),
+    /// [`Selu`](crate::Selu)
+    Selu,
+}
+
+impl Nonlinearity {
+    /// By what the standard deviation is multiplied: `torch.nn.init.calculate_gain`. 1 for a sigmoid, 5/3 for tanh,
+    /// `sqrt(2)` for a rectifier, `sqrt(2 / (1 + slope^2))` for a leaky one, 3/4 for SELU.
+    pub fn gain(self) -> f64 {
+        match self {
+            Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
+            Nonlinearity::Tanh => 5.0 / 3.0,
+            Nonlinearity::Relu => std::f64::consts::SQRT_2,
+            Nonlinearity::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
+            Nonlinearity::Selu => 0.75,
+        }
+    }
+}
+
+/// Sets every number with `draw`.
+fn fill<T: Element, P: Parameters<T>>(params: &mut P, mut draw: impl FnMut() -> T) {
+    // Through the visitor, as what is between the layers of a network must stay zero.
+    params.visit_mut("", &mut |_, _, values| values.iter_mut().for_each(|value| *value = draw()));
+}
+
+/// All numbers the same.
+///
+/// ```
+/// let mut bias = [0.0_f32; 3];
+/// shapewright::init::constant(&mut bias, 0.5);
+/// assert_eq!(bias, [0.5; 3]);
+/// ```
+pub fn constant<T: Element, P: Parameters<T>>(params: &mut P, value: T) {
+    fill(params, || value);
+}
+
+/// Uniform from `low` to `high`.
+///
+/// # Panics
+/// Unless `low` and `high` are finite and `low <= high`.
+pub fn uniform<T, P, R>(params: &mut P, low: f64, high: f64, rng: &mut R)
+where
+    T: Element,
+    P: Parameters<T>,
+    R: Rng + ?Sized,
+{
+    assert!(
+        low <= high && (high - low).is_finite(),
+        "init::uniform from {low} to {high}: give it finite bounds in order"
+    );
+    let uniform = Uniform::new_inclusive(T::from_f64_lossy(low), T::from_f64_lossy(high));
+    let uniform = uniform.expect("bounds that are finite and in order");
+    fill(params, || uniform.sample(rng));
+}
+
+/// Normal with this mean and standard deviation.
+///
+/// # Panics
+/// Unless both are finite and `std` is not negative.
+pub fn normal<T, P, R>(params: &mut P, mean: f64, std: f64, rng: &mut R)
+where
+    T: Element,
+    P: Parameters<T>,
+    R: Rng + ?Sized,
+{
+    check_normal("normal", mean, std);
+    fill(params, || T::from_f64_lossy(mean + std * normal::standard_normal(rng)));
+}
+
+/// Normal with this mean and standard deviation, but only numbers from `a` to `b`: `torch.nn.init.trunc_normal_`, whose
+/// defaults are 0, 1, -2 and 2. As there, `a` and `b` are not in units of `std`.
+///
+/// # Panics
+/// Unless mean and standard deviation are finite, `std` is not negative and `a < b`.
+pub fn truncated_normal<T, P, R>(params: &mut P, mean: f64, std: f64, a: f64, b: f64, rng: &mut R)
+where
+    T: Element,
+    P: Parameters<T>,
+    R: Rng + ?Sized,
+{
+    check_normal("truncated_normal", mean, std);
+    assert!(a < b, "init::truncated_normal from {a} to {b}: give it bounds in order");
+    if std == 0.0 {
+        return constant(params, T::from_f64_lossy(mean.clamp(a, b)));
+    }
+    let (low, high) = ((a - mean) / std, (b - mean) / std);
+    fill(params, || T::from_f64_lossy((mean + std * normal::truncated(low, high, rng)).clamp(a, b)));
+}
+
+/// Uniform with the standard deviation `gain * sqrt(2 / (fan_in + fan_out))`: keeps the size of numbers forward and of
+/// gradients backward through layers that are nearly linear. Glorot and Bengio, 2010. PyTorch's default gain is 1; see
+/// [`Nonlinearity::gain`].
+///
+/// # Panics
+/// Unless the gain is finite and not negative.
+pub fn xavier_uniform<T, W, R>(weight: &mut W, gain: f64, rng: &mut R)
+where
+    T: Element,
+    W: Weight<T>,
+    R: Rng + ?Sized,
+{
+    let bound = 3.0_f64.sqrt() * xavier_std::<T, W>(gain);
+    uniform(weight, -bound, bound, rng);
+}
+
+/// Normal with the standard deviation of [`xavier_uniform`].
+///
+/// # Panics
+/// Unless the gain is finite and not negative.
+pub fn xavier_normal<T, W, R>(weight: &mut W, gain: f64, rng: &mut R)
+where
+    T: Element,
+    W: Weight<T>,
+    R: Rng + ?Sized,
+{
+    normal(weight, 0.0, xavier_std::<T, W>(gain), rng);
+}
+
+/// Uniform with the standard deviation `gain / sqrt(fan)`, the gain being that of the activation that follows: keeps the
+/// size of numbers (`FanIn`) or gradients (`FanOut`) through rectifiers. He et al., 2015.
+///
+/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` is what [`Linear`](crate::Linear) begins with.
+///
+/// # Panics
+/// If the slope of a leaky rectifier is not finite.
+pub fn kaiming_uniform<T, W, R>(weight: &mut W, mode: Mode, nonlinearity: Nonlinearity, rng: &mut R)
+where
+    T: Element,
+    W: Weight<T>,
+    R: Rng + ?Sized,
+{
+    let bound = 3.0_f64.sqrt() * kaiming_std::<T, W>(mode, nonlinearity);
+    uniform(weight, -bound, bound, rng);
+}
+
+/// Normal with the standard deviation of [`kaiming_uniform`].
+///
+/// # Panics
+/// If the slope of a leaky rectifier is not finite.
+pub fn kaiming_normal<T, W, R>(weight: &mut W, mode: Mode, nonlinearity: Nonlinearity, rng: &mut R)
+where
+    T: Element,
+    W: Weight<T>,
+    R: Rng + ?Sized,
+{
+    normal(weight, 0.0, kaiming_std::<T, W>(mode, nonlinearity), rng);
+}
+
+fn xavier_std<T: Element, W: Weight<T>>(gain: f64) -> f64 {
+    check_gain(gain);
+    gain * (2.0 / (W::FAN_IN + W::FAN_OUT) as f64).sqrt()
+}
+
+fn kaiming_std<T: Element, W: Weight<T>>(mode: Mode, nonlinearity: Nonlinearity) -> f64 {
+    let fan = match mode {
+        Mode::FanIn => W::FAN_IN,
+        Mode::FanOut => W::FAN_OUT,
+    };
+    let gain = nonlinearity.gain();
+    assert!(gain > 0.0, "init::kaiming: the slope of {nonlinearity:?} is not finite");
+    gain / (fan as f64).sqrt()
+}
+
+fn check_gain(gain: f64) {
+    assert!(gain >= 0.0 && gain.is_finite(), "init: the gain is {gain}; it is finite and not negative");
+}
+
+fn check_normal(name: &str, mean: f64, std: f64) {
+    assert!(
+        mean.is_finite() && std.is_finite() && std >= 0.0,
+        "init::{name} with mean {mean} and standard deviation {std}: both are finite, and the second is not negative"
+    );
+}

@@ -1,0 +1,73 @@
+//! The gated linear unit, with its gradient.
+
+use super::args::{check_glu, check_same};
+use super::math;
+use super::simd::{Op, Simd, each};
+
+pub(super) struct GluOp<'a> {
+    pub half: usize,
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+impl Op for GluOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let GluOp { half, x, y } = self;
+        check_glu(half, x.len(), y.len());
+        for (x, y) in x.chunks_exact(2 * half.max(1)).zip(y.chunks_exact_mut(half.max(1))) {
+            let (a, y) = (x.as_ptr(), y.as_mut_ptr());
+            each(
+                s,
+                half,
+                #[inline(always)]
+                |i, n| {
+                    // SAFETY: `each` gives i + n <= half; a row of x has twice as many.
+                    unsafe {
+                        let gate = math::sigmoid(s, s.get(a.add(half + i), n));
+                        s.put(y.add(i), s.mul(s.get(a.add(i), n), gate), n);
+                    }
+                },
+            );
+        }
+    }
+}
+
+pub(super) struct GluGradOp<'a> {
+    pub half: usize,
+    pub x: &'a [f32],
+    pub dy: &'a [f32],
+    pub dx: &'a mut [f32],
+}
+
+impl Op for GluGradOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let GluGradOp { half, x, dy, dx } = self;
+        check_glu(half, x.len(), dy.len());
+        check_same("glu_grad", x.len(), dx.len());
+        let rows = x.chunks_exact(2 * half.max(1)).zip(dx.chunks_exact_mut(2 * half.max(1)));
+        for ((x, dx), dy) in rows.zip(dy.chunks_exact(half.max(1))) {
+            let (x, dx, dy) = (x.as_ptr(), dx.as_mut_ptr(), dy.as_ptr());
+            each(
+                s,
+                half,
+                #[inline(always)]
+                |i, n| {
+                    // SAFETY: `each` gives i + n <= half; rows of x and dx have twice as many.
+                    unsafe {
+                        let gate = math::sigmoid(s, s.get(x.add(half + i), n));
+                        let da = s.mul(s.get(dy.add(i), n), gate);
+                        let change = s.mul(s.get(x.add(i), n), s.sub(s.splat(1.0), gate));
+                        s.put(dx.add(i), da, n);
+                        s.put(dx.add(half + i), s.mul(da, change), n);
+                    }
+                },
+            );
+        }
+    }
+}

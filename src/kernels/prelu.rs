@@ -1,0 +1,121 @@
+//! The rectifier with a learned slope, for all or for each element of a row, with its gradients.
+
+use super::args::check_prelu;
+use super::simd::{Op, Simd, each, sum_of};
+
+/// `y = f(weight, x, y)` in each row; a single weight stands in all lanes.
+#[inline(always)]
+fn weighted<S: Simd>(s: S, weight: &[f32], x: &[f32], y: &mut [f32], f: impl Fn(S::V, S::V, S::V) -> S::V) {
+    let width = check_prelu(weight.len(), x.len(), y.len()).max(1);
+    let w = weight.as_ptr();
+    for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+        let (x, y) = (x.as_ptr(), y.as_mut_ptr());
+        each(
+            s,
+            width,
+            #[inline(always)]
+            |i, n| {
+                // SAFETY: `each` gives i + n <= width, the length of both rows and, unless it is 1, of `weight`.
+                unsafe {
+                    let w = if weight.len() == 1 { s.splat(*w) } else { s.get(w.add(i), n) };
+                    s.put(y.add(i), f(w, s.get(x.add(i), n), s.get(y.add(i), n)), n);
+                }
+            },
+        );
+    }
+}
+
+pub(super) struct PReluOp<'a> {
+    pub weight: &'a [f32],
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+impl Op for PReluOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        weighted(
+            s,
+            self.weight,
+            self.x,
+            self.y,
+            #[inline(always)]
+            |w, x, _| s.select(s.gt(x, s.zero()), x, s.mul(w, x)),
+        );
+    }
+}
+
+pub(super) struct PReluGradOp<'a> {
+    pub weight: &'a [f32],
+    pub x: &'a [f32],
+    pub dy: &'a mut [f32],
+}
+
+impl Op for PReluGradOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        weighted(
+            s,
+            self.weight,
+            self.x,
+            self.dy,
+            #[inline(always)]
+            |w, x, dy| s.select(s.gt(x, s.zero()), dy, s.mul(w, dy)),
+        );
+    }
+}
+
+pub(super) struct PReluWeightGradOp<'a> {
+    pub x: &'a [f32],
+    pub dy: &'a [f32],
+    pub sums: &'a mut [f32],
+    pub accumulate: bool,
+}
+
+impl Op for PReluWeightGradOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let PReluWeightGradOp { x, dy, sums, accumulate } = self;
+        let width = check_prelu(sums.len(), x.len(), dy.len());
+        if !accumulate {
+            sums.fill(0.0);
+        }
+        if x.is_empty() {
+            return;
+        }
+        let (rows, x, dy) = (x.len() / width, x.as_ptr(), dy.as_ptr());
+        let term = {
+            #[inline(always)]
+            |i: usize, n: usize| {
+                // SAFETY: the callers below give i + n <= the length of both.
+                let (x, dy) = unsafe { (s.get(x.add(i), n), s.get(dy.add(i), n)) };
+                s.select(s.gt(x, s.zero()), s.zero(), s.mul(x, dy))
+            }
+        };
+        if let [sum] = sums {
+            *sum += sum_of(s, width, term);
+            return;
+        }
+        let sums = sums.as_mut_ptr();
+        each(
+            s,
+            width,
+            #[inline(always)]
+            |j, n| {
+                // SAFETY: `each` gives j + n <= width, the number of sums.
+                let mut sum = unsafe { s.get(sums.add(j), n) };
+                for row in 0..rows {
+                    sum = s.add(sum, term(row * width + j, n));
+                }
+                // SAFETY: as above.
+                unsafe { s.put(sums.add(j), sum, n) };
+            },
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! The softmax over the last axis, and its logarithm.
+
+use crate::kernels::Kernels;
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, Layer, Sentence};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
+/// [`CrossEntropy`](struct@crate::CrossEntropy), which applies it itself, it is a compile error.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Probabilities: [2] -> [2] { Softmax } }
+/// let y = Probabilities::zeros().forward(&Tensor1::from([1.0, 1.0]));
+/// assert_eq!(y, Tensor1::from([0.5, 0.5]));
+/// ```
+pub struct Softmax;
+
+/// The logarithm of [`Softmax`], `x - ln(sum of exp(x))` along the last axis. PyTorch's `nn.LogSoftmax(dim=-1)`. A loss
+/// that applies it itself takes it without harm: it does nothing to what it gives.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct LogProbabilities: [2] -> [2] { LogSoftmax } }
+/// let y = LogProbabilities::zeros().forward(&Tensor1::from([1.0, 1.0]));
+/// assert!(y.iter().all(|&y| (y + 2.0_f32.ln()).abs() < 1e-6));
+/// ```
+pub struct LogSoftmax;
+
+macro_rules! over_last_axis {
+    ($name:ident, $gives:expr, $forward:ident, $backward:ident) => {
+        impl<In: Shape> Fits<In> for $name {
+            const FIT: Fit = if In::DIMS.last().is_some() || In::DIMS.is_unknown() {
+                Fit::gives(In::DIMS)
+            } else {
+                let way_out = Sentence::new("; it sums over the last axis of one tensor, and there is none");
+                Fit::mismatch(Sentence::new("[.., _]"), way_out, In::DIMS)
+            };
+        }
+
+        impl<T: Element> Layer<T> for $name {
+            type Config = ();
+            type Params = ();
+        }
+
+        impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for $name {
+            const FLOW: Flow = Flow::InPlace;
+            const READS_OUTPUT: bool = true;
+            const GIVES: Gives = $gives;
+
+            #[inline(always)]
+            fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+                cx.kernels.$forward(width::<Out>(), flatten_mut(y));
+            }
+
+            #[inline(always)]
+            fn backward_in_place(_: &(), y: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], cx: &Context<T>) {
+                cx.kernels.$backward(width::<Out>(), flatten(y), flatten_mut(dy));
+            }
+        }
+    };
+}
+over_last_axis!(Softmax, Gives::Softmax, softmax, softmax_grad);
+over_last_axis!(LogSoftmax, Gives::Values, log_softmax, log_softmax_grad);
+
+const fn width<S: Shape>() -> usize {
+    match S::DIMS.last() {
+        Some(last) => last,
+        None => 1,
+    }
+}

@@ -1,0 +1,241 @@
+//! Losses against class labels.
+
+use super::classes::{ClassLabel, ClassWeights, Classes, LabelKind};
+use super::{Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, check_lengths};
+use crate::kernels::Kernels;
+use crate::memory::{flatten, flatten_mut};
+use crate::tensor::{Element, Tensor};
+
+/// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with class
+/// indices; the classes are the last axis, and the mean is over all labels.
+///
+/// A network that ends in `Softmax` is a compile error: the loss applies it itself.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// let (logits, targets) = ([Tensor1::from([2.0, 0.0])], [Label::<2>::new(0)?]);
+/// let mut gradients = [Tensor1::zeros()];
+/// let loss: f32 = CrossEntropy.loss(&logits, &targets, &mut gradients);
+/// assert!((loss - 0.126_928).abs() < 1e-6);
+/// # Ok::<(), shapewright::LabelError>(())
+/// ```
+///
+/// With options: the second class counts three times, a tenth of the certainty is spread over all classes, and a
+/// sample without a label does not count.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// let loss = CrossEntropy.class_weights([1.0, 3.0]).label_smoothing(0.1).optional_labels();
+/// let logits = [Tensor1::from([2.0, 0.0]), Tensor1::from([0.0, 1.0])];
+/// let mut gradients = [Tensor1::full(f32::NAN); 2];
+/// loss.loss(&logits, &[None, Some(Label::<2>::new(1)?)], &mut gradients);
+/// assert_eq!(gradients[0], Tensor1::zeros());
+/// # Ok::<(), shapewright::LabelError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CrossEntropy<Y = Labels, W = ()> {
+    reduction: Reduction,
+    label_smoothing: f64,
+    labels: Y,
+    weights: W,
+}
+
+/// The loss with its defaults.
+#[allow(non_upper_case_globals)]
+pub const CrossEntropy: CrossEntropy =
+    CrossEntropy { reduction: Reduction::Mean, label_smoothing: 0.0, labels: Labels, weights: () };
+
+/// The negative log-likelihood: the log-probability of the label's class, times -1. PyTorch's `nn.NLLLoss`; the
+/// classes are the last axis, and the mean is over all labels.
+///
+/// For logits there is [`struct@CrossEntropy`]; a network that ends in `Softmax` or `Sigmoid` is a compile error.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// let (outputs, targets) = ([Tensor1::from([-0.5, -1.0])], [Label::<2>::new(1)?]);
+/// let mut gradients = [Tensor1::zeros()];
+/// let loss: f32 = Nll.loss(&outputs, &targets, &mut gradients);
+/// assert_eq!((loss, gradients[0]), (1.0, Tensor1::from([0.0, -1.0])));
+/// # Ok::<(), shapewright::LabelError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Nll<Y = Labels, W = ()> {
+    reduction: Reduction,
+    labels: Y,
+    weights: W,
+}
+
+/// The loss with its defaults.
+#[allow(non_upper_case_globals)]
+pub const Nll: Nll = Nll { reduction: Reduction::Mean, labels: Labels, weights: () };
+
+macro_rules! options {
+    ($($name:ident { $($other:ident),* })*) => { $(
+        impl Default for $name {
+            fn default() -> Self {
+                $name
+            }
+        }
+
+        impl<Y: Copy, W: Copy> $name<Y, W> {
+            /// The same loss with this reduction.
+            pub const fn reduction(self, reduction: Reduction) -> Self {
+                $name { reduction, ..self }
+            }
+
+            /// What each class counts for; 1 by default. The mean divides by the sum of the weights of all labels.
+            /// Another number of weights than there are classes is a compile error.
+            pub const fn class_weights<const N: usize>(self, weights: [f64; N]) -> $name<Y, [f64; N]> {
+                $name { reduction: self.reduction, $($other: self.$other,)* labels: self.labels, weights }
+            }
+
+            /// Takes targets of `Option<Label<N>>`: an output whose label is `None` does not count, as with PyTorch's
+            /// `ignore_index`. The mean is over the labels that there are; without any it is NaN, and the gradient 0.
+            pub const fn optional_labels(self) -> $name<OptionalLabels, W> {
+                let labels = OptionalLabels;
+                $name { reduction: self.reduction, $($other: self.$other,)* labels, weights: self.weights }
+            }
+        }
+    )* };
+}
+options! {
+    CrossEntropy { label_smoothing }
+    Nll {}
+}
+
+impl<Y: Copy, W: Copy> CrossEntropy<Y, W> {
+    /// How much of the target is spread over all classes, the label's own among them; 0 by default. Szegedy et al.,
+    /// 2016.
+    ///
+    /// # Panics
+    /// Unless it is from 0 to 1.
+    pub const fn label_smoothing(self, label_smoothing: f64) -> Self {
+        assert!(
+            0.0 <= label_smoothing && label_smoothing <= 1.0,
+            "the label smoothing of `CrossEntropy` must be from 0 to 1"
+        );
+        CrossEntropy { label_smoothing, ..self }
+    }
+}
+
+/// How many rows have their labels and weights on the stack at once.
+const ROWS: usize = 64;
+
+/// The sum of the weights of all labels.
+fn total_weight<Y: LabelKind, L: ClassLabel>(labels: &[Y::Of<L>], weights: &[f64]) -> f64 {
+    match (Y::numbers(labels), weights) {
+        (Some(labels), []) => labels.len() as f64,
+        _ => labels.iter().filter_map(|&label| Y::class(label)).map(|class| weight(weights, class)).sum(),
+    }
+}
+
+fn weight(weights: &[f64], class: usize) -> f64 {
+    weights.get(class).copied().unwrap_or(1.0)
+}
+
+#[diagnostic::do_not_recommend]
+impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<Out, T>
+    for CrossEntropy<Y, W>
+{
+    type Target = Out::Each<Y::Of<Out::Label>>;
+    type Takes = Logits;
+
+    fn loss(
+        &self,
+        outputs: &[Tensor<Out, T>],
+        targets: &[Self::Target],
+        gradients: &mut [Tensor<Out, T>],
+    ) -> T {
+        check_lengths(outputs.len(), targets.len(), gradients.len());
+        let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
+        let (logits, gradients) = (flatten(outputs), flatten_mut(gradients));
+        let classes = Out::Label::CLASSES;
+        let scale = self.reduction.share(total_weight::<Y, Out::Label>(labels, weights));
+        let mut sum = T::zero();
+        if let (Some(labels), []) = (Y::numbers(labels), weights) {
+            sum = T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients);
+        } else {
+            // With smoothing, a row's loss is a multiple of that without, and what `smooth` adds.
+            let all: f64 = (0..classes).map(|class| weight(weights, class)).sum();
+            let spread = self.label_smoothing * all / classes as f64;
+            let blocks = logits.chunks(ROWS * classes).zip(gradients.chunks_mut(ROWS * classes));
+            for ((logits, gradients), labels) in blocks.zip(labels.chunks(ROWS)) {
+                let (mut numbers, mut counts) = ([0; ROWS], [T::zero(); ROWS]);
+                for ((&label, number), count) in labels.iter().zip(&mut numbers).zip(&mut counts) {
+                    if let Some(class) = Y::class(label) {
+                        let own = (1.0 - self.label_smoothing) * weight(weights, class);
+                        (*number, *count) = (class as u32, T::from_f64_lossy(own + spread));
+                    }
+                }
+                let (numbers, counts) = (&numbers[..labels.len()], &counts[..labels.len()]);
+                sum += T::kernels().cross_entropy(classes, logits, numbers, counts, scale, gradients);
+            }
+        }
+        if self.label_smoothing > 0.0 {
+            let labels = labels.iter().map(|&label| Y::class(label));
+            sum += smooth(self.label_smoothing, weights, classes, logits, labels, scale, gradients);
+        }
+        sum * scale
+    }
+}
+
+/// What smoothing adds to the loss and its gradient, beside more or less of the loss without.
+///
+/// With `n` classes, weights `w` of the sum `W`, logits `x` and the label's class `y`, a row's loss is
+/// `(1 - s) w_y l(y) + s/n sum(w_c l(c))`, where `l(c) = l(y) + x_y - x_c`:
+/// so it is `((1 - s) w_y + s/n W) l(y) + s/n sum(w_c (x_y - x_c))`.
+fn smooth<T: Element>(
+    smoothing: f64,
+    weights: &[f64],
+    classes: usize,
+    logits: &[T],
+    labels: impl Iterator<Item = Option<usize>>,
+    scale: T,
+    gradients: &mut [T],
+) -> T {
+    let mut sum = T::zero();
+    let rows = logits.chunks_exact(classes).zip(gradients.chunks_exact_mut(classes));
+    for ((x, gradient), label) in rows.zip(labels) {
+        let Some(label) = label else { continue };
+        let (mut row, mut all) = (T::zero(), T::zero());
+        for (class, (&logit, slope)) in x.iter().zip(&mut *gradient).enumerate() {
+            let share = T::from_f64_lossy(smoothing / classes as f64 * weight(weights, class));
+            row += share * (x[label] - logit);
+            *slope -= share * scale;
+            all += share;
+        }
+        gradient[label] += all * scale;
+        sum += row;
+    }
+    sum
+}
+
+#[diagnostic::do_not_recommend]
+impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<Out, T> for Nll<Y, W> {
+    type Target = Out::Each<Y::Of<Out::Label>>;
+    type Takes = LogProbabilities;
+
+    fn loss(
+        &self,
+        outputs: &[Tensor<Out, T>],
+        targets: &[Self::Target],
+        gradients: &mut [Tensor<Out, T>],
+    ) -> T {
+        check_lengths(outputs.len(), targets.len(), gradients.len());
+        let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
+        let classes = Out::Label::CLASSES;
+        let scale = self.reduction.share(total_weight::<Y, Out::Label>(labels, weights));
+        let gradients = flatten_mut(gradients);
+        gradients.fill(T::zero());
+        let mut sum = T::zero();
+        let rows = flatten(outputs).chunks_exact(classes).zip(gradients.chunks_exact_mut(classes));
+        for ((x, gradient), &label) in rows.zip(labels) {
+            if let Some(class) = Y::class(label) {
+                let weight = T::from_f64_lossy(weight(weights, class));
+                sum -= weight * x[class];
+                gradient[class] = -weight * scale;
+            }
+        }
+        sum * scale
+    }
+}

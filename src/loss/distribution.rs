@@ -1,0 +1,158 @@
+//! Losses on what distributions say of the targets.
+
+use core::f64::consts::PI;
+
+use super::{Anything, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss};
+use crate::memory::{flatten, flatten_mut};
+use crate::tensor::{Element, Shape, Tensor};
+
+loss! {
+    /// The Kullback-Leibler divergence of the outputs, which are log-probabilities, from the targets, which are
+    /// probabilities. PyTorch's `nn.KLDivLoss`; the mean is over the samples, which PyTorch calls `"batchmean"` and
+    /// recommends, because the mean over all elements is not the divergence.
+    ///
+    /// A network that ends in `Softmax` or `Sigmoid` is a compile error.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let (outputs, targets) = ([Tensor1::from([0.5_f32.ln(), 0.5_f32.ln()])], [Tensor1::from([1.0, 0.0])]);
+    /// let mut gradients = [Tensor1::zeros()];
+    /// let loss: f32 = KlDiv.loss(&outputs, &targets, &mut gradients);
+    /// assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
+    /// assert_eq!(gradients[0], Tensor1::from([-1.0, 0.0]));
+    /// ```
+    KlDiv {
+        /// Whether the targets are log-probabilities as well; `false` by default.
+        log_target: bool = false;
+    }
+}
+
+loss! {
+    /// The negative log-likelihood of the targets, which are counts, under Poisson distributions whose logarithm of the
+    /// mean is the output. PyTorch's `nn.PoissonNLLLoss`; the mean is over all elements.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let (outputs, targets) = ([Tensor1::from([0.0, 0.0])], [Tensor1::from([1.0, 3.0])]);
+    /// let mut gradients = [Tensor1::zeros()];
+    /// let loss: f32 = PoissonNll.loss(&outputs, &targets, &mut gradients);
+    /// assert_eq!((loss, gradients[0]), (1.0, Tensor1::from([0.0, -1.0])));
+    /// ```
+    PoissonNll {
+        /// Whether the outputs are logarithms of the mean, which is `true` by default, or the mean itself.
+        log_input: bool = true;
+        /// Whether Stirling's approximation of the term that depends on the target alone is added, where the target is
+        /// above 1; `false` by default.
+        full: bool = false;
+        /// What is added to a mean before its logarithm; 1e-8 by default.
+        epsilon: f64 = 1e-8;
+    }
+}
+
+loss! {
+    /// The negative log-likelihood of the targets under normal distributions. PyTorch's `nn.GaussianNLLLoss`; the mean
+    /// is over all elements.
+    ///
+    /// The outputs are pairs `(S, S)` of tensors: the means, and the variances, which should not be negative. Targets
+    /// have the shape `S`.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// use shapewright::Rank1;
+    /// let (mean, variance) = (Tensor1::from([1.0]), Tensor1::from([4.0]));
+    /// let outputs: [Tensor<(Rank1<1>, Rank1<1>)>; 1] = [Tensor::from((mean, variance))];
+    /// let mut gradients = [Tensor::zeros()];
+    /// let loss: f32 = GaussianNll.loss(&outputs, &[Tensor1::from([3.0])], &mut gradients);
+    /// assert!((loss - 1.193_147).abs() < 1e-6);
+    /// assert_eq!(gradients[0].as_slice(), [-0.5, 0.0]);
+    /// ```
+    GaussianNll {
+        /// Whether the term that does not depend on the outputs is added; `false` by default.
+        full: bool = false;
+        /// Lower variances count as this one, but have a gradient nevertheless; 1e-6 by default.
+        epsilon: f64 = 1e-6;
+    }
+}
+
+impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
+    type Target = Tensor<Out, T>;
+    type Takes = LogProbabilities;
+
+    fn loss(
+        &self,
+        outputs: &[Tensor<Out, T>],
+        targets: &[Tensor<Out, T>],
+        gradients: &mut [Tensor<Out, T>],
+    ) -> T {
+        let scale = self.reduction.weight(outputs.len());
+        let (outputs, targets) = (flatten(outputs), flatten(targets));
+        let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, x, t| {
+            let (p, log) = match self.log_target {
+                true => (t.exp(), t),
+                false => (t, if t == T::zero() { t } else { t.ln() }),
+            };
+            // p ln p is 0 at 0.
+            let own = if p == T::zero() { p } else { p * log };
+            (own - p * x, -p)
+        });
+        sum * scale
+    }
+}
+
+impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
+    type Target = Tensor<Out, T>;
+    type Takes = Anything;
+
+    fn loss(
+        &self,
+        outputs: &[Tensor<Out, T>],
+        targets: &[Tensor<Out, T>],
+        gradients: &mut [Tensor<Out, T>],
+    ) -> T {
+        let scale = self.reduction.weight(outputs.len() * Out::LEN);
+        let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
+        let (outputs, targets) = (flatten(outputs), flatten(targets));
+        let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, x, t| {
+            let (mut loss, slope) = if self.log_input {
+                (x.exp() - t * x, x.exp() - t)
+            } else {
+                (x - t * (x + epsilon).ln(), T::one() - t / (x + epsilon))
+            };
+            if self.full && t > T::one() {
+                loss += t * t.ln() - t + half * (T::from_f64_lossy(2.0 * PI) * t).ln();
+            }
+            (loss, slope)
+        });
+        sum * scale
+    }
+}
+
+impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
+    type Target = Tensor<S, T>;
+    type Takes = Anything;
+
+    fn loss(
+        &self,
+        outputs: &[Tensor<(S, S), T>],
+        targets: &[Tensor<S, T>],
+        gradients: &mut [Tensor<(S, S), T>],
+    ) -> T {
+        check_lengths(outputs.len(), targets.len(), gradients.len());
+        let scale = self.reduction.weight(outputs.len() * S::LEN);
+        let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
+        let constant = T::from_f64_lossy(if self.full { 0.5 * (2.0 * PI).ln() } else { 0.0 });
+        let mut sum = T::zero();
+        for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
+            let (means, variances) = output.as_slice().split_at(S::LEN);
+            let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
+            sum += elementwise(means, target.as_slice(), mean_slopes, scale, |i, mean, t| {
+                // `max` would lose NaN.
+                let variance = if variances[i] < epsilon { epsilon } else { variances[i] };
+                let slope = (mean - t) / variance;
+                variance_slopes[i] = half * (T::one() / variance - slope * slope) * scale;
+                (half * (variance.ln() + (mean - t) * slope) + constant, slope)
+            });
+        }
+        sum * scale
+    }
+}

@@ -1,0 +1,124 @@
+//! Metrics of a network on whole data sets.
+
+use core::fmt;
+
+use super::{ConfusionMatrix, Measures};
+use crate::loss::{Classes, Label};
+use crate::memory::{self, AlignedBuffer};
+use crate::network::{InputOf, Network};
+use crate::tensor::{Shape, Tensor};
+use crate::threads;
+
+/// Data sets are run in pieces of so many samples, unless their outputs have more elements than `MOST_ELEMENTS`.
+const PIECE: usize = 1024;
+/// A megabyte of f32, whatever the data set.
+const MOST_ELEMENTS: usize = 1 << 18;
+
+/// What every network can do with data whose targets are known.
+pub trait Evaluate: Network {
+    /// Runs the network over all inputs and counts which class each is taken for. Memory for the outputs of a piece
+    /// is all it needs, however long the data.
+    ///
+    /// # Errors
+    /// If there are not as many labels as inputs.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! {
+    ///     struct Iris: [4] -> [3] { Linear<_, 10>, Relu, Linear<_, 3> }
+    /// }
+    /// let net = Iris::init(&mut shapewright::rng(0));
+    /// let (inputs, labels) = (vec![Tensor1::ones(); 150], vec![Label::<3>::default(); 150]);
+    /// let confusion = net.evaluate(&inputs, &labels)?;
+    /// println!("accuracy {:.3}\n{confusion}", confusion.accuracy()?);
+    /// # assert_eq!(confusion.total(), 150);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn evaluate<X, const N: usize>(
+        &self,
+        inputs: &[X],
+        labels: &[<Self::Output as Classes>::Each<Label<N>>],
+    ) -> Result<ConfusionMatrix<N>, CountError>
+    where
+        X: InputOf<Tensor<Self::Input, Self::Element>, Self>,
+        Self::Output: Classes<Label = Label<N>>,
+    {
+        let mut confusion = ConfusionMatrix::new();
+        in_pieces(self, inputs, labels, |outputs, labels| confusion.update(outputs, labels))?;
+        Ok(confusion)
+    }
+
+    /// Runs the network over all inputs and updates the metrics with the outputs.
+    ///
+    /// # Errors
+    /// If there are not as many targets as inputs.
+    ///
+    /// ```
+    /// use shapewright::metrics::{MeanAbsoluteError, R2Score};
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+    /// let net = Line::init(&mut shapewright::rng(0));
+    /// let inputs: Vec<_> = (0..10).map(|i| Tensor1::from([i as f32])).collect();
+    /// let (mut mae, mut r2) = (MeanAbsoluteError::new(), R2Score::new());
+    /// net.measure(&inputs, &inputs, &mut [&mut mae, &mut r2])?;
+    /// println!("{}: {:.3}", r2.name(), r2.value()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    fn measure<X, G>(
+        &self,
+        inputs: &[X],
+        targets: &[G],
+        metrics: &mut [&mut dyn Measures<Tensor<Self::Output, Self::Element>, G>],
+    ) -> Result<(), CountError>
+    where
+        X: InputOf<Tensor<Self::Input, Self::Element>, Self>,
+    {
+        in_pieces(self, inputs, targets, |outputs, targets| {
+            for metric in &mut *metrics {
+                metric.update(outputs, targets);
+            }
+        })
+    }
+}
+
+impl<N: Network> Evaluate for N {}
+
+/// Calls with the outputs and targets of each piece.
+fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
+    network: &N,
+    inputs: &[X],
+    targets: &[G],
+    mut f: impl FnMut(&[Tensor<N::Output, N::Element>], &[G]),
+) -> Result<(), CountError> {
+    if inputs.len() != targets.len() {
+        return Err(CountError { inputs: inputs.len(), targets: targets.len() });
+    }
+    // At least one sample for each thread.
+    let piece =
+        (MOST_ELEMENTS / N::Output::LEN.max(1)).clamp(threads::threads(), PIECE.max(threads::threads()));
+    let mut buffer = AlignedBuffer::new();
+    for (inputs, targets) in inputs.chunks(piece).zip(targets.chunks(piece)) {
+        let outputs = memory::tensors_mut(buffer.reserve(inputs.len() * N::Output::LEN), inputs.len());
+        network.forward_batch(inputs, outputs);
+        f(outputs, targets);
+    }
+    Ok(())
+}
+
+/// There are not as many targets as inputs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountError {
+    /// How many inputs there are.
+    pub inputs: usize,
+    /// How many targets there are.
+    pub targets: usize,
+}
+
+impl fmt::Display for CountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CountError { inputs, targets } = self;
+        write!(f, "there are {inputs} inputs but {targets} targets; give one target for each input")
+    }
+}
+
+impl std::error::Error for CountError {}

@@ -1,0 +1,74 @@
+//! The log loss as a metric.
+
+use super::scores::{Outputs, double, rows};
+use super::{Measures, Metric, MetricError};
+use crate::loss::{Classes, Label};
+use crate::tensor::{Element, Tensor, Tensor1};
+
+/// The mean negative logarithm of the probability of the right class: what
+/// [`CrossEntropy`](struct@crate::CrossEntropy) makes small, in `f64`.
+///
+/// Probabilities are kept one machine precision of their type away from 0 and 1, as in scikit-learn, so that a
+/// certain mistake costs much and not infinitely much; logits need no such care. NaN and logits of
+/// plus infinity give NaN.
+///
+/// ```
+/// use shapewright::metrics::{LogLoss, Outputs};
+/// use shapewright::prelude::*;
+/// let labels = Label::<2>::from_numbers(&[0_u8, 1])?;
+/// let probabilities = [[0.9, 0.1], [0.4, 0.6]].map(Tensor1::from);
+/// let loss = LogLoss::new(Outputs::Probabilities).of(&probabilities, &labels)?;
+/// assert!((loss - 0.308_093).abs() < 1e-6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogLoss<const N: usize> {
+    outputs: Outputs,
+    sum: f64,
+    total: usize,
+}
+
+impl<const N: usize> LogLoss<N> {
+    /// The metric before the first sample.
+    pub fn new(outputs: Outputs) -> Self {
+        LogLoss { outputs, sum: 0.0, total: 0 }
+    }
+}
+
+impl<const N: usize> Metric for LogLoss<N> {
+    fn name(&self) -> String {
+        "log loss".to_owned()
+    }
+    fn value(&self) -> Result<f64, MetricError> {
+        MetricError::unless_any(self.total)?;
+        Ok(self.sum / self.total as f64)
+    }
+    fn reset(&mut self) {
+        *self = Self::new(self.outputs);
+    }
+}
+
+impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Each<Label<N>>>
+    for LogLoss<N>
+{
+    fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
+        for (scores, label) in rows(outputs, targets) {
+            let score = double(scores[label.index()]);
+            self.sum += match self.outputs {
+                Outputs::Logits => log_sum_exp(scores) - score,
+                Outputs::Probabilities => {
+                    let precision = double(T::epsilon());
+                    -libm::log(score.clamp(precision, 1.0 - precision))
+                }
+            };
+            self.total += 1;
+        }
+    }
+}
+
+/// The logarithm of the sum of the exponentials, without overflow: `logit - log_sum_exp` is the logarithm of the
+/// probability.
+fn log_sum_exp<T: Element, const N: usize>(logits: &Tensor1<N, T>) -> f64 {
+    let max = double(logits.max());
+    max + libm::log(logits.iter().map(|&logit| libm::exp(double(logit) - max)).sum())
+}

@@ -1,0 +1,110 @@
+//! What metrics take: scores of classes, and single scores of being positive.
+
+use super::assert_same_length;
+use crate::loss::{Classes, Label};
+use crate::memory::{self, flatten};
+use crate::tensor::{Element, Rank0, Rank1, Tensor, Tensor1};
+
+/// What a network's outputs are, for metrics that need probabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outputs {
+    /// Any numbers, as networks give that are trained with [`CrossEntropy`](struct@crate::CrossEntropy): the
+    /// metric applies softmax.
+    #[default]
+    Logits,
+    /// Numbers from 0 to 1 that sum to 1.
+    Probabilities,
+}
+
+/// Each row of scores with its label.
+#[track_caller]
+pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, const N: usize>(
+    outputs: &'a [Tensor<Out, T>],
+    targets: &'a [Out::Each<Label<N>>],
+) -> impl Iterator<Item = (&'a Tensor1<N, T>, Label<N>)> {
+    assert_same_length(outputs, targets);
+    let labels = Out::flatten(targets);
+    memory::tensors::<Rank1<N>, T>(flatten(outputs), labels.len()).iter().zip(labels.iter().copied())
+}
+
+/// How strongly a sample is taken for positive: a logit, a probability or any other number. The larger, the more.
+///
+/// Two scores of a network with the classes 0 and 1 count by their difference, which orders the samples as the
+/// probabilities do, whether the scores are logits or probabilities.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not one score",
+    note = "a score is a number, a tensor of one number, or a `Tensor1<2>` with the scores of two classes"
+)]
+pub trait Score {
+    /// The score as a number.
+    fn score(&self) -> f64;
+}
+
+impl Score for f32 {
+    fn score(&self) -> f64 {
+        f64::from(*self)
+    }
+}
+
+impl Score for f64 {
+    fn score(&self) -> f64 {
+        *self
+    }
+}
+
+impl<T: Element> Score for Tensor<Rank0, T> {
+    fn score(&self) -> f64 {
+        double(self.0)
+    }
+}
+
+impl<T: Element> Score for Tensor<Rank1<1>, T> {
+    fn score(&self) -> f64 {
+        double(self[0])
+    }
+}
+
+impl<T: Element> Score for Tensor<Rank1<2>, T> {
+    fn score(&self) -> f64 {
+        double(self[1]) - double(self[0])
+    }
+}
+
+/// Whether a sample is positive.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say whether a sample is positive",
+    note = "what does is a `bool`, a `Label<2>` (the class 1), or a tensor of one number (above 0.5)"
+)]
+pub trait Positive {
+    /// Whether it is.
+    fn is_positive(&self) -> bool;
+}
+
+impl Positive for bool {
+    fn is_positive(&self) -> bool {
+        *self
+    }
+}
+
+impl Positive for Label<2> {
+    fn is_positive(&self) -> bool {
+        self.index() == 1
+    }
+}
+
+impl<T: Element> Positive for Tensor<Rank0, T> {
+    fn is_positive(&self) -> bool {
+        double(self.0) > 0.5
+    }
+}
+
+impl<T: Element> Positive for Tensor<Rank1<1>, T> {
+    fn is_positive(&self) -> bool {
+        double(self[0]) > 0.5
+    }
+}
+
+/// The same number in f64.
+pub(super) fn double<T: Element>(x: T) -> f64 {
+    x.to_f64().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,128 @@
+//! What happened in each epoch.
+
+use core::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::{fs, io};
+
+/// One epoch of a training.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub epoch: usize,
+    /// How many steps had been made at its end.
+    pub steps: u64,
+    /// The mean of the training loss over the epoch's samples, each taken just before its step.
+    pub loss: f64,
+    /// The mean loss of the validation samples at the epoch's end.
+    pub validation_loss: Option<f64>,
+    /// The metrics at the epoch's end, with their names; NaN where one is not defined.
+    pub metrics: Vec<(String, f64)>,
+    /// How long the epoch took, validation included.
+    pub seconds: f64,
+}
+
+/// What happened in each epoch of a training.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// The epochs, in order.
+    pub epochs: Vec<Epoch>,
+    /// The epoch whose parameters the network has now, if early stopping went back to it.
+    pub restored: Option<usize>,
+}
+
+impl History {
+    /// The last epoch.
+    pub fn last(&self) -> Option<&Epoch> {
+        self.epochs.last()
+    }
+
+    /// The table as CSV: one line per epoch, with a header. What was not measured is empty.
+    ///
+    /// ```
+    /// use shapewright::{Epoch, History};
+    /// let metrics = vec![("accuracy".to_owned(), 0.9)];
+    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25 };
+    /// let history = History { epochs: vec![epoch], restored: None };
+    /// assert_eq!(history.to_csv(), "epoch,steps,loss,validation_loss,seconds,accuracy\n1,4,0.5,,0.25,0.9\n");
+    /// ```
+    pub fn to_csv(&self) -> String {
+        let mut text = String::from("epoch,steps,loss,validation_loss,seconds");
+        let metrics = self.epochs.first().map_or(&[][..], |epoch| &epoch.metrics);
+        for (name, _) in metrics {
+            let quoted = name.contains([',', '"', '\n']);
+            let name = if quoted { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() };
+            let _ = write!(text, ",{name}");
+        }
+        text.push('\n');
+        for Epoch { epoch, steps, loss, validation_loss, metrics, seconds } in &self.epochs {
+            let validation = validation_loss.map(|loss| loss.to_string()).unwrap_or_default();
+            let _ = write!(text, "{epoch},{steps},{loss},{validation},{seconds}");
+            for (_, value) in metrics {
+                let _ = write!(text, ",{value}");
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The table as JSON: an array with an object per epoch. What is not finite is `null`.
+    ///
+    /// ```
+    /// use shapewright::{Epoch, History};
+    /// let metrics = vec![("accuracy".to_owned(), f64::NAN)];
+    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25 };
+    /// let history = History { epochs: vec![epoch], restored: None };
+    /// let json = r#"[{"epoch":1,"steps":4,"loss":0.5,"validation_loss":null,"seconds":0.25,"accuracy":null}]"#;
+    /// assert_eq!(history.to_json(), json);
+    /// ```
+    pub fn to_json(&self) -> String {
+        let number = |x: f64| if x.is_finite() { x.to_string() } else { "null".to_owned() };
+        let object = |epoch: &Epoch| {
+            let Epoch { epoch, steps, loss, validation_loss, metrics, seconds } = epoch;
+            let mut text = format!(
+                r#"{{"epoch":{epoch},"steps":{steps},"loss":{},"validation_loss":{},"seconds":{}"#,
+                number(*loss),
+                number(validation_loss.unwrap_or(f64::NAN)),
+                number(*seconds)
+            );
+            for (name, value) in metrics {
+                let _ = write!(text, ",{}:{}", quoted(name), number(*value));
+            }
+            text.push('}');
+            text
+        };
+        format!("[{}]", self.epochs.iter().map(object).collect::<Vec<_>>().join(","))
+    }
+
+    /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is written beside
+    /// and renamed, so that it is never half there.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
+        let path = path.as_ref();
+        let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let text = if json { self.to_json() } else { self.to_csv() };
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".part");
+        let mut file = fs::File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    }
+}
+
+/// A string as JSON.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c < ' ' => _ = write!(quoted, "\\u{:04x}", c as u32),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

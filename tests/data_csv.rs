@@ -1,0 +1,292 @@
+//! Tables as comma-separated values: what is read, and what is said about every malformed line.
+#![cfg(feature = "csv")]
+
+use proptest::prelude::*;
+use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
+use shapewright::data::{Place, ReadError, ReadErrorKind, ReadErrors};
+use shapewright::prelude::*;
+
+const FLOWERS: &str = "a,b,kind\n1,2,rose\n3,4.5,lily\n-1e2, 0 ,rose\n";
+
+fn classes(csv: &Csv, text: &str) -> Result<CsvClasses<2, 2>, ReadErrors> {
+    csv.read_classes_from("t.csv", text.as_bytes(), "kind")
+}
+
+fn values(csv: &Csv, text: impl AsRef<[u8]>) -> Result<CsvValues<2, 1>, ReadErrors> {
+    csv.read_values_from("t.csv", text.as_ref(), ["y"])
+}
+
+/// Asserts the whole text of the errors.
+#[track_caller]
+fn says<T: std::fmt::Debug>(result: Result<T, ReadErrors>, lines: &[&str]) {
+    let text = result.expect_err("a malformed table").to_string();
+    assert_eq!(text.lines().collect::<Vec<_>>(), lines);
+}
+
+fn indices<const N: usize>(labels: &[Label<N>]) -> Vec<usize> {
+    labels.iter().map(|label| label.index()).collect()
+}
+
+#[test]
+fn features_and_classes_are_read() {
+    let table = classes(&Csv::new(), FLOWERS).expect("a table");
+    assert_eq!(table.x, [[1.0, 2.0], [3.0, 4.5], [-100.0, 0.0]].map(Tensor1::from));
+    assert_eq!(indices(&table.labels), [1, 0, 1]);
+    assert_eq!(
+        (table.classes, table.columns),
+        (vec!["lily".to_owned(), "rose".into()], vec!["a".into(), "b".into()])
+    );
+    let declared = classes(&Csv::new().classes(["rose", "lily"]), FLOWERS).expect("a table");
+    assert_eq!(indices(&declared.labels), [0, 1, 0]);
+    assert_eq!(declared.classes, ["rose", "lily"]);
+}
+
+#[test]
+fn classes_that_are_numbers_are_sorted_as_numbers() {
+    let text = "kind,a,b\n10,0,0\n9,0,0\n-1,0,0\n";
+    let table: CsvClasses<2, 3> = Csv::new().read_classes_from("", text.as_bytes(), "kind").expect("a table");
+    assert_eq!(
+        (&table.classes[..], indices(&table.labels)),
+        (&["-1", "9", "10"].map(String::from)[..], vec![2, 1, 0])
+    );
+}
+
+#[test]
+fn columns_are_chosen_by_name_and_in_order() {
+    let text = "y;c;b;a\n1;2;3;4\n";
+    let csv = Csv::new().delimiter(b';').features(["a", "c"]);
+    let table = values(&csv, text).expect("a table");
+    assert_eq!((table.x[0].as_slice(), table.targets[0][0]), (&[4.0, 2.0][..], 1.0));
+    assert_eq!(table.columns, ["a", "c"]);
+    let table: CsvValues<2, 2, f64> = csv.read_values_from("", text.as_bytes(), ["b", "y"]).expect("a table");
+    assert_eq!(table.targets[0].as_slice(), [3.0, 1.0]);
+    let table: CsvValues<4, 0> =
+        Csv::new().delimiter(b';').read_values_from("", text.as_bytes(), []).expect("a table");
+    assert_eq!(table.x[0].as_slice(), [1.0, 2.0, 3.0, 4.0]);
+}
+
+#[test]
+fn files_without_names_get_them() {
+    let table = values(&Csv::new().columns(["y", "a", "b"]), "1,2,3\n4,5,6\n").expect("a table");
+    assert_eq!((table.x.len(), table.targets[1][0]), (2, 4.0));
+}
+
+#[test]
+fn texts_of_other_programs_are_read() {
+    let text = "\u{feff}\"y\",\"a\",\"b\"\r\n\r\n1,\"2\",3\r\n4,5,6";
+    let table = values(&Csv::new(), text).expect("a table");
+    assert_eq!(table.targets, [1.0, 4.0].map(|y| Tensor1::from([y])));
+}
+
+#[test]
+fn missing_values_are_nan() {
+    let table = values(&Csv::new(), "y,a,b\n1,,NA\n2,?,NaN\n").expect("a table");
+    assert!(Tensor::flatten(&table.x).iter().all(|x| x.is_nan()) && table.x.len() == 2);
+    let csv = Csv::new().missing(["-"]);
+    assert!(values(&csv, "y,a,b\n1,-,2\n").expect("a table").x[0][0].is_nan());
+    let csv = csv.classes(["p", "q"]);
+    says(
+        values(&csv, "y,a,b\n1,NA,2\n"),
+        &[
+            "t.csv: line 2, column `a`: expected a number, but found `NA`; correct it, or declare it with `missing`",
+        ],
+    );
+}
+
+#[test]
+fn malformed_features_are_all_reported() {
+    let text = "y,a,b\n1,two,3\n1,1e99,inf\n\n1,2,3\n1,\"x\ny\",4\n1,5,6 7\n";
+    let advice = "correct it, or declare it with `missing`";
+    let line = |line, column, found| {
+        format!("t.csv: line {line}, column `{column}`: expected a number, but found `{found}`; {advice}")
+    };
+    let lines = [
+        line(2, "a", "two"),
+        line(3, "a", "1e99"),
+        line(3, "b", "inf"),
+        line(6, "a", "x\\ny"),
+        line(8, "b", "6 7"),
+    ];
+    says(values(&Csv::new(), text), &lines.each_ref().map(String::as_str));
+    let error = values(&Csv::new(), text).expect_err("malformed");
+    assert_eq!(error.errors[0].kind, ReadErrorKind::Value);
+    assert_eq!(error.errors[0].place, Place::Cell { line: 2, column: "a".into() });
+    let long = values(&Csv::new(), format!("y,a,b\n1,2,{}\n", "ü".repeat(1000))).expect_err("malformed");
+    assert_eq!(&*long.errors[0].found, format!("`{}..`", "ü".repeat(40)));
+}
+
+#[test]
+fn lines_are_counted_as_editors_do() {
+    let text = "y,a,b\n\n\n1,x,3\n1,2,3\n1,x,\"\n\nz\"\n\n1,x,3";
+    for end in ["\n", "\r\n", "\r"] {
+        for start in ["", "\u{feff}"] {
+            let text = format!("{start}{}", text.replace('\n', end));
+            let error = values(&Csv::new(), text).expect_err("malformed");
+            let line = |error: &ReadError| match error.place {
+                Place::Cell { line, .. } => line,
+                _ => panic!("{error}"),
+            };
+            assert_eq!(error.errors.iter().map(line).collect::<Vec<_>>(), [4, 6, 6, 10], "{end:?} {start:?}");
+        }
+    }
+    // More than one buffer of the reader.
+    let text = format!("y,a,b\r\n{}1,x,3\r\n", "1,2,3\r\n".repeat(5000));
+    let error = values(&Csv::new(), text).expect_err("malformed");
+    assert_eq!(error.errors[0].place, Place::Cell { line: 5002, column: "a".into() });
+    let csv = Csv::new().columns(["y", "a", "b"]);
+    let error = values(&csv, "\u{feff}1,x,3\n").expect_err("malformed");
+    assert_eq!(error.errors[0].place, Place::Cell { line: 1, column: "a".into() });
+}
+
+#[test]
+fn malformed_targets_are_reported() {
+    let advice = "correct it, or leave out the line";
+    says(
+        values(&Csv::new(), "y,a,b\n,1,2\nhigh,1,2\n"),
+        &[
+            &format!("t.csv: line 2, column `y`: expected a number, but found ``; {advice}"),
+            &format!("t.csv: line 3, column `y`: expected a number, but found `high`; {advice}"),
+        ],
+    );
+    says(
+        classes(&Csv::new(), &format!("{FLOWERS}1,2,?\n")),
+        &[
+            "t.csv: line 5, column `kind`: expected the name of a class, but found `?`; leave out lines without one",
+        ],
+    );
+    says(
+        classes(&Csv::new().classes(["rose", "tulip"]), FLOWERS),
+        &["t.csv: line 3, column `kind`: expected one of the classes `rose`, `tulip`, but found `lily`; \
+           correct it, or declare it with `classes`"],
+    );
+}
+
+#[test]
+fn another_number_of_classes_is_refused() {
+    let advice = "change the number of classes of the labels, or declare all of them with `classes`";
+    says(
+        classes(&Csv::new(), &format!("{FLOWERS}1,2,iris\n")),
+        &[&format!(
+            "t.csv: expected 2 classes in the column `kind`, but found 3: `iris`, `lily`, `rose`; {advice}"
+        )],
+    );
+    says(
+        classes(&Csv::new(), "a,b,kind\n"),
+        &[&format!("t.csv: expected 2 classes in the column `kind`, but found 0: none; {advice}")],
+    );
+    assert_eq!(classes(&Csv::new().classes(["x", "y"]), "a,b,kind\n").expect("no rows").x.len(), 0);
+}
+
+#[test]
+fn lines_with_other_numbers_of_fields_are_reported() {
+    let advice = "correct the line, or set the `delimiter`";
+    says(
+        values(&Csv::new(), "y,a,b\n1,2\n1,2,3\n1,2,3,4\n"),
+        &[
+            &format!("t.csv: line 2: expected 3 fields, as many as there are columns, but found 2; {advice}"),
+            &format!("t.csv: line 4: expected 3 fields, as many as there are columns, but found 4; {advice}"),
+        ],
+    );
+}
+
+#[test]
+fn columns_that_are_not_there_are_reported() {
+    says(
+        values(&Csv::new(), "x,a,b\n1,2,3\n"),
+        &["t.csv: line 1: expected a column with the name `y`, but found the columns `x`, `a`, `b`; \
+           correct the name, or set the `delimiter`"],
+    );
+    says(
+        values(&Csv::new().features(["a", "a b"]), "y,a,b\n1,2,3\n"),
+        &["t.csv: line 1: expected a column with the name `a b`, but found the columns `y`, `a`, `b`; \
+           correct the name, or set the `delimiter`"],
+    );
+    says(
+        values(&Csv::new(), "y,y,b\n1,2,3\n"),
+        &["t.csv: line 1: expected one column with the name `y`, but found the columns `y`, `y`, `b`; \
+           give each column a name of its own"],
+    );
+    says(
+        values(&Csv::new(), "y,a,b,c\n1,2,3,4\n"),
+        &["t.csv: expected 2 columns of features, but found 3: `a`, `b`, `c`; \
+           change the size of the tensors, or choose columns with `features`"],
+    );
+    says(
+        values(&Csv::new(), ""),
+        &[
+            "t.csv: line 1: expected the names of the columns, but found an empty file; check that this is the right file",
+        ],
+    );
+}
+
+#[test]
+fn other_encodings_are_reported() {
+    let advice = "save the file as UTF-8";
+    says(
+        values(&Csv::new(), b"y,a,b\n1,2\xff,3\n1,2,3\n1,2,\xfc\n"),
+        &[
+            &format!(
+                "t.csv: line 2, column `a`: expected text in UTF-8, but found other bytes from byte 1 of the field; {advice}"
+            ),
+            &format!(
+                "t.csv: line 4, column `b`: expected text in UTF-8, but found other bytes from byte 0 of the field; {advice}"
+            ),
+        ],
+    );
+    says(
+        values(&Csv::new(), b"y,\xff,b\ny,a,b\n"),
+        &[&format!(
+            "t.csv: line 1: expected text in UTF-8, but found other bytes from byte 0 of the field; {advice}"
+        )],
+    );
+}
+
+#[test]
+fn errors_stop_at_the_bound() {
+    let text = format!("y,a,b\n{}", "1,x,x\n".repeat(50));
+    let error = values(&Csv::new(), &text).expect_err("malformed");
+    assert_eq!((error.errors.len(), error.more), (20, true));
+    assert!(error.to_string().ends_with("\nreading stopped here; there may be more mistakes"));
+    let error = values(&Csv::new().most_errors(3), &text).expect_err("malformed");
+    assert_eq!((error.errors.len(), error.more), (3, true));
+    let error = values(&Csv::new().most_errors(0), &text).expect_err("malformed");
+    assert_eq!(error.errors.len(), 1);
+    let error = values(&Csv::new().most_errors(101), &text).expect_err("malformed");
+    assert_eq!((error.errors.len(), error.more), (100, false));
+}
+
+#[test]
+fn files_that_are_not_there_are_reported() {
+    let read: Result<CsvValues<2, 1>, _> = Csv::new().read_values("no-such.csv", ["y"]);
+    assert_eq!(read.expect_err("no file").errors[0].kind, ReadErrorKind::Io);
+    let iris = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/iris.csv");
+    let read: CsvClasses<4, 3> = Csv::new().read_classes(iris, "species").expect("the flowers");
+    assert_eq!(
+        (read.x.len(), &read.classes[..]),
+        (150, &["setosa", "versicolor", "virginica"].map(String::from)[..])
+    );
+    assert_eq!((indices(&read.labels)[149], read.x[149].as_slice()), (2, &[5.9, 3.0, 5.1, 1.8][..]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        start in prop::sample::select(vec!["", "y,a,b\n", "kind,a,b\n1,2,3\n", "\u{feff}\"y"]),
+        rest in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(&b",\"\n\r0.9ay"[..])], 0..64),
+    ) {
+        let bytes = [start.as_bytes(), &rest].concat();
+        let _ = values(&Csv::new(), &bytes);
+        let _: Result<CsvClasses<2, 2>, _> = Csv::new().read_classes_from("", &bytes[..], "kind");
+    }
+
+    #[test]
+    fn what_was_written_is_read(numbers in prop::collection::vec(any::<[f32; 3]>(), 0..20)) {
+        prop_assume!(numbers.iter().flatten().all(|x| x.is_finite()));
+        let text: String = numbers.iter().map(|[y, a, b]| format!("{y:?},{a:e},{b}\n")).collect();
+        let table = values(&Csv::new(), format!("y,a,b\n{text}")).expect("a table");
+        prop_assert_eq!(table.x, numbers.iter().map(|&[_, a, b]| Tensor1::from([a, b])).collect::<Vec<_>>());
+        prop_assert_eq!(table.targets, numbers.iter().map(|&[y, ..]| Tensor1::from([y])).collect::<Vec<_>>());
+    }
+}
