@@ -48,7 +48,8 @@
 //!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
 //!   [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order [`struct@HingeEmbedding`],
 //!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
-//! - **Optimizers**: [`Sgd`], [`Adam`], and your own through [`Optimizer`].
+//! - **Optimizers**: [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`], [`Adadelta`],
+//!   [`RmsProp`], [`Lion`], and your own through [`Optimizer`]; their learning rates by [schedules](schedule).
 //! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the program: `weights`,
 //!   with the feature `safetensors`.
 //! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
@@ -93,6 +94,7 @@ mod memory;
 pub mod metrics;
 mod network;
 mod optim;
+pub mod schedule;
 mod tensor;
 pub mod threads;
 pub mod tier;
@@ -116,7 +118,11 @@ pub use network::{
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
-pub use optim::{Adam, Optimizer, OptimizerState, Sgd};
+pub use optim::{
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Missed, NAdam, NonFiniteNorm, Optimizer, OptimizerState,
+    Part, RAdam, RmsProp, Sgd, StateError, StateParts, WeightAverage, clip_grad_norm, clip_grad_value,
+    l1_penalty, l2_penalty,
+};
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's type
 /// parameter, if it has one, is the number type; a struct without one is of `f32`.
 pub use shapewright_macros::Parameters;
@@ -189,10 +195,15 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
     pub use crate::metrics::{Evaluate, Measures, Metric};
+    pub use crate::schedule::{
+        ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, LinearLr,
+        MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
+    };
     pub use crate::{
-        Adam, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label, Linear, Loss, Mse, Network,
-        Optimizer, Parameters, Reduction, Relu, Reshape, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0,
-        Tensor1, Tensor2, Tensor3, Tensor4, Workspace, network,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label,
+        Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction, Relu, Reshape,
+        RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
+        WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty, layer, network,
     };
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,

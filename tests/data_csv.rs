@@ -43,11 +43,11 @@ fn features_and_classes_are_read() {
 
 #[test]
 fn classes_that_are_numbers_are_sorted_as_numbers() {
-    let text = "kind,a,b\n10,0,0\n9,0,0\n-1,0,0\n";
+    let text = "kind,a,b\n9,0,0\n10,0,0\n-1,0,0\n";
     let table: CsvClasses<2, 3> = Csv::new().read_classes_from("", text.as_bytes(), "kind").expect("a table");
     assert_eq!(
         (&table.classes[..], indices(&table.labels)),
-        (&["-1", "9", "10"].map(String::from)[..], vec![2, 1, 0])
+        (&["-1", "9", "10"].map(String::from)[..], vec![1, 2, 0])
     );
 }
 
@@ -234,7 +234,7 @@ fn other_encodings_are_reported() {
         ],
     );
     says(
-        values(&Csv::new(), b"y,\xff,b\ny,a,b\n"),
+        values(&Csv::new(), b"y,\xff,b\n1,2,3\n"),
         &[&format!(
             "t.csv: line 1: expected text in UTF-8, but found other bytes from byte 0 of the field; {advice}"
         )],

@@ -147,6 +147,13 @@ fn padding_stays_zero_and_is_no_parameter() {
     }
     train(Sgd::new(0.1).momentum(0.9).weight_decay(0.1));
     train(Adam::new(0.1).weight_decay(0.1));
+    train(NAdam::new(0.1).weight_decay(0.1));
+    train(RAdam::new(0.1).betas(0.9, 0.9));
+    train(Adamax::new(0.1));
+    train(Adagrad::new(0.1).initial_accumulator_value(0.5));
+    train(Adadelta::new(1.0));
+    train(RmsProp::new(0.1).centered(true).momentum(0.9));
+    train(Lion::new(0.1));
 }
 
 #[test]

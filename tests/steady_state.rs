@@ -76,6 +76,7 @@ fn training<N: Network, O: Optimizer + Sync>(batch: usize, optimizer: O) {
     let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
     let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
     let mut state: OptimizerState<O, N> = optimizer.state();
+    let mut average = WeightAverage::<N>::ema(0.9);
     assert_steady(&format!("training of {}", N::NAME), || {
         let mut pass = net.forward_train(&x, &mut workspace);
         pass.output_gradients_mut()[0].as_mut_slice().fill(N::Element::from_f64_lossy(0.1));
@@ -84,7 +85,10 @@ fn training<N: Network, O: Optimizer + Sync>(batch: usize, optimizer: O) {
         pass.backward_accumulate(&mut gradient);
         let pass = net.forward_train(&x, &mut workspace);
         pass.backward_with_input(&mut gradient);
+        clip_grad_norm(&mut *gradient, 1.0).expect("a finite norm");
+        l2_penalty(&*net, layer!(N), 0.01, &mut *gradient);
         state.step(&mut net, &gradient);
+        average.update(&net);
     });
 }
 
@@ -149,6 +153,8 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Whole, _>(12, Adam::new(0.1));
+        training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
+        training::<Whole, _>(12, NAdam::new(0.1));
         losses();
         batches_and_metrics();
         reserved();

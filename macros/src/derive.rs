@@ -36,13 +36,13 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
         fields.named.iter().map(|field| (&field.ty, &field.ident)).unzip();
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
     let wheres = where_clause.map(|clause| &clause.predicates);
-    let mut parts = Vec::new();
+    let mut members = Vec::new();
     for ((field, ty), ident) in fields.named.iter().zip(&types).zip(&idents) {
         let key = ident.as_ref().map(|ident| ident.unraw().to_string());
         let attr = field.attrs.iter().find(|attr| attr.path().is_ident("file_axes"));
         let file_axes = attr.map(|attr| file_axes(attr, ty)).transpose()?;
-        parts.push(quote! {
-            ::shapewright::emitted::Part {
+        members.push(quote! {
+            ::shapewright::emitted::Member {
                 name: #key,
                 first: ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
                 contents: <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes,
@@ -63,7 +63,7 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 len
             };
             const COUNT: usize = 0 #(+ <#types as ::shapewright::Parameters<#element>>::COUNT)*;
-            const CONTENTS: ::shapewright::emitted::Contents = ::shapewright::emitted::Contents::Fields(&[#(#parts),*]);
+            const CONTENTS: ::shapewright::emitted::Contents = ::shapewright::emitted::Contents::Fields(&[#(#members),*]);
         }
     })
 }

@@ -155,9 +155,9 @@ fn each<I: Iterator>(source: I) -> impl FnOnce(SyncSender<I::Item>) {
 pub struct Refill<'scope, B> {
     /// The buffer in use.
     current: Option<B>,
-    /// Takes used buffers back; gone when the batches have ended. Declared before the worker: without it, the thread
-    /// would wait for buffers for ever while it is joined.
-    used: Option<SyncSender<B>>,
+    /// Takes used buffers back. Declared, and so dropped, before the worker: otherwise its thread would wait for
+    /// buffers for ever while it is joined.
+    used: SyncSender<B>,
     worker: Worker<'scope, B>,
 }
 
@@ -200,7 +200,7 @@ impl<'scope, B> Refill<'scope, B> {
         let (used, empty) = sync_channel(count);
         // The other end is here, so sending succeeds.
         buffers.into_iter().for_each(|buffer| drop(used.send(buffer)));
-        Refill { current: None, used: Some(used), worker: spawn(count, empty) }
+        Refill { current: None, used, worker: spawn(count, empty) }
     }
 
     /// The next batch, when it is ready; the one before goes back to be filled again.
@@ -209,17 +209,9 @@ impl<'scope, B> Refill<'scope, B> {
     /// With the panic of `fill` if it panicked, after all batches from before it; then the batches have ended.
     pub fn next_batch(&mut self) -> Option<&mut B> {
         // If the thread has ended, nobody takes the buffer, and that is all right.
-        if let (Some(used), Some(buffer)) = (&self.used, self.current.take()) {
-            let _ = used.send(buffer);
-        }
+        let _ = self.current.take().map(|buffer| self.used.send(buffer));
         self.current = self.worker.next();
         self.current.as_mut()
-    }
-}
-
-impl<B> Drop for Refill<'_, B> {
-    fn drop(&mut self) {
-        self.used = None;
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the kernels are told: matrices, products, update steps; and the checks of their lengths.
+//! What the kernels are told: matrices, products; and the checks of their lengths.
 
 /// A matrix as a slice and two strides: element `(i, j)` is `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -78,85 +78,6 @@ impl<T> Product<'_, T> {
         if let Start::Bias(bias) = self.start {
             assert_eq!(bias.len(), n, "product: one bias per column");
         }
-    }
-}
-
-/// One step of stochastic gradient descent, by PyTorch's rule:
-///
-/// `g += weight_decay * p`; if `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the first
-/// step) and then `g = v`, or `g += momentum * v` if `nesterov`; `p -= lr * g`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SgdStep {
-    pub lr: f64,
-    pub momentum: f64,
-    pub dampening: f64,
-    pub nesterov: bool,
-    pub weight_decay: f64,
-    /// Go up the gradient.
-    pub maximize: bool,
-    /// The velocity holds nothing yet.
-    pub first: bool,
-}
-
-impl Default for SgdStep {
-    /// PyTorch's defaults.
-    fn default() -> Self {
-        SgdStep {
-            lr: 1e-3,
-            momentum: 0.0,
-            dampening: 0.0,
-            nesterov: false,
-            weight_decay: 0.0,
-            maximize: false,
-            first: true,
-        }
-    }
-}
-
-impl SgdStep {
-    /// Panics unless the lengths fit.
-    pub(super) fn check<T>(&self, params: &[T], grad: &[T], velocity: &[T]) {
-        assert_eq!(params.len(), grad.len(), "sgd: as many gradients as parameters");
-        let expected = if self.momentum == 0.0 { 0 } else { params.len() };
-        assert_eq!(velocity.len(), expected, "sgd: a velocity per parameter, or none without momentum");
-    }
-}
-
-/// One step of Adam, by PyTorch's rule:
-///
-/// `g += weight_decay * p`; `m += (1 - beta1) * (g - m)`; `v = beta2 * v + (1 - beta2) * g * g`;
-/// `p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + epsilon)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AdamStep {
-    pub lr: f64,
-    pub beta1: f64,
-    pub beta2: f64,
-    pub epsilon: f64,
-    pub weight_decay: f64,
-    /// The number of this step, from 1.
-    pub step: u64,
-}
-
-impl Default for AdamStep {
-    /// PyTorch's defaults.
-    fn default() -> Self {
-        AdamStep { lr: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0, step: 1 }
-    }
-}
-
-impl AdamStep {
-    /// `lr / (1 - beta1^step)` and `1 / sqrt(1 - beta2^step)`.
-    pub(super) fn corrections(&self) -> (f64, f64) {
-        let power = |beta: f64| beta.powf(self.step as f64);
-        (self.lr / (1.0 - power(self.beta1)), 1.0 / (1.0 - power(self.beta2)).sqrt())
-    }
-
-    /// Panics unless the lengths fit.
-    pub(super) fn check<T>(&self, params: &[T], grad: &[T], m: &[T], v: &[T]) {
-        assert!(self.step > 0, "adam: steps are counted from 1");
-        assert_eq!(params.len(), grad.len(), "adam: as many gradients as parameters");
-        assert_eq!(params.len(), m.len(), "adam: a first moment per parameter");
-        assert_eq!(params.len(), v.len(), "adam: a second moment per parameter");
     }
 }
 

@@ -28,6 +28,7 @@ mod plain;
 mod prelu;
 mod product;
 mod reduce;
+mod rules;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -35,14 +36,25 @@ mod tile;
 mod update;
 mod vector_product;
 
-pub use args::{AdamStep, Bend, Matrix, Product, SgdStep, Start};
+pub use args::{Bend, Matrix, Product, Start};
 pub use function::Function;
+pub use rules::{
+    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
+    SgdStep,
+};
 
 use self::simd::{Op, Simd};
 use crate::tier::{self, Tier};
 
+/// One step of an optimizer by the rule `R`. A trait of its own, so that a program contains only the rules that it
+/// uses.
+pub trait Update<T, R> {
+    /// Changes the parameters and what the rule remembers of each, one slice for each of its memories.
+    fn update(self, rule: &R, params: &mut [T], grad: &[T], memories: &mut [&mut [T]]);
+}
+
 /// The kernels of an element type in one instruction tier: a network asks for them once per call.
-pub trait Kernels<T>: Copy + Send + Sync + 'static {
+pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     /// The tier in which they run.
     fn tier(self) -> Tier;
     /// `C = start + A * B`, then `max(0, C)` if asked. See [`Product`].
@@ -91,10 +103,6 @@ pub trait Kernels<T>: Copy + Send + Sync + 'static {
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// As `mse`, of the absolute differences with a round tip. See [`Bend`].
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
-    /// One step of stochastic gradient descent; `velocity` is empty if and only if the momentum is 0.
-    fn sgd(self, step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]);
-    /// One step of Adam.
-    fn adam(self, step: &AdamStep, params: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]);
 }
 
 /// The kernels for `f32` in a tier that the processor has.
@@ -242,12 +250,6 @@ impl Kernels<f32> for F32Kernels {
     fn smooth_l1(self, bend: Bend, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::SmoothL1Op { bend, output, target, scale, grad })
     }
-    fn sgd(self, step: &SgdStep, params: &mut [f32], grad: &[f32], velocity: &mut [f32]) {
-        self.run(update::SgdOp { step, params, grad, velocity });
-    }
-    fn adam(self, step: &AdamStep, params: &mut [f32], grad: &[f32], m: &mut [f32], v: &mut [f32]) {
-        self.run(update::AdamOp { step, params, grad, m, v });
-    }
 }
 
 /// The kernels for `f64`: plain loops, and `matrixmultiply` (which allocates its packing buffers in every call) for
@@ -320,10 +322,40 @@ impl Kernels<f64> for F64Kernels {
     fn smooth_l1(self, bend: Bend, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
         plain::smooth_l1(bend, output, target, scale, grad)
     }
-    fn sgd(self, step: &SgdStep, params: &mut [f64], grad: &[f64], velocity: &mut [f64]) {
-        plain::sgd(step, params, grad, velocity);
-    }
-    fn adam(self, step: &AdamStep, params: &mut [f64], grad: &[f64], m: &mut [f64], v: &mut [f64]) {
-        plain::adam(step, params, grad, m, v);
-    }
+}
+
+macro_rules! updates {
+    ($($rule:ident)*) => {
+        /// The steps of all optimizers.
+        pub trait Updates<T>: $(Update<T, $rule> +)* {}
+        impl Updates<f32> for F32Kernels {}
+        impl Updates<f64> for F64Kernels {}
+        $(
+            impl Update<f32, $rule> for F32Kernels {
+                fn update(
+                    self,
+                    &rule: &$rule,
+                    params: &mut [f32],
+                    grad: &[f32],
+                    memories: &mut [&mut [f32]],
+                ) {
+                    self.run(update::UpdateOp { rule, params, grad, memories });
+                }
+            }
+            impl Update<f64, $rule> for F64Kernels {
+                fn update(
+                    self,
+                    rule: &$rule,
+                    params: &mut [f64],
+                    grad: &[f64],
+                    memories: &mut [&mut [f64]],
+                ) {
+                    update::update(rule, params, grad, memories);
+                }
+            }
+        )*
+    };
+}
+updates! {
+    SgdStep AdamStep NAdamStep RAdamStep AdamaxStep AdagradStep AdadeltaStep RmsPropStep LionStep
 }

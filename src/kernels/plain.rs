@@ -3,7 +3,7 @@
 use num_traits::Float;
 
 use super::args::{check_column_sums, check_cross_entropy, check_glu, check_prelu, check_same, rows_of};
-use super::{AdamStep, Bend, Matrix, Product, SgdStep, Start};
+use super::{Bend, Matrix, Product, Start};
 
 /// What the loops need beyond [`Float`].
 pub(super) trait Real: Float + 'static {
@@ -301,35 +301,6 @@ pub(super) fn smooth_l1<T: Real>(bend: Bend, output: &[T], target: &[T], scale: 
         *grad = rise * scale;
     }
     loss
-}
-
-pub(super) fn sgd<T: Real>(step: &SgdStep, params: &mut [T], grad: &[T], velocity: &mut [T]) {
-    step.check(params, grad, velocity);
-    let (lr, momentum, decay) = (T::of(step.lr), T::of(step.momentum), T::of(step.weight_decay));
-    let fresh = T::of(1.0 - step.dampening);
-    let sign = if step.maximize { -T::one() } else { T::one() };
-    for (i, (p, &g)) in params.iter_mut().zip(grad).enumerate() {
-        let mut g = sign * g + decay * *p;
-        if let Some(v) = velocity.get_mut(i) {
-            *v = if step.first { g } else { momentum * *v + fresh * g };
-            g = if step.nesterov { g + momentum * *v } else { *v };
-        }
-        *p = *p - lr * g;
-    }
-}
-
-pub(super) fn adam<T: Real>(step: &AdamStep, params: &mut [T], grad: &[T], m: &mut [T], v: &mut [T]) {
-    step.check(params, grad, m, v);
-    let (rate, root) = step.corrections();
-    let (rate, root, epsilon, decay) =
-        (T::of(rate), T::of(root), T::of(step.epsilon), T::of(step.weight_decay));
-    let (fresh1, beta2, fresh2) = (T::of(1.0 - step.beta1), T::of(step.beta2), T::of(1.0 - step.beta2));
-    for (((p, &g), m), v) in params.iter_mut().zip(grad).zip(m).zip(v) {
-        let g = g + decay * *p;
-        *m = *m + fresh1 * (g - *m);
-        *v = beta2 * *v + fresh2 * g * g;
-        *p = *p - rate * (*m / (v.sqrt() * root + epsilon));
-    }
 }
 
 fn add<T: Real>(y: &mut [T], x: &[T]) {

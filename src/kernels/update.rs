@@ -1,86 +1,217 @@
-//! Optimizer steps: one pass over flat slices, bound by memory. The rules are in the documentation of the steps.
+//! Optimizer steps: one pass over flat slices, bound by memory. Each rule is written once, over [`Arithmetic`], and
+//! runs on vectors of `f32` in every tier and on single `f64`.
 
+use super::math;
 use super::simd::{Op, Simd, each};
-use super::{AdamStep, SgdStep};
 
-pub(super) struct SgdOp<'a> {
-    pub step: &'a SgdStep,
-    pub params: &'a mut [f32],
-    pub grad: &'a [f32],
-    pub velocity: &'a mut [f32],
+/// The most numbers per parameter that a rule remembers.
+pub(super) const MOST_MEMORIES: usize = 3;
+
+/// What a rule computes with: a vector of numbers, or a single one.
+pub trait Arithmetic: Copy {
+    type V: Copy;
+    fn of(self, x: f64) -> Self::V;
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a * b + c`, fused where the tier can.
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `c - a * b`, likewise.
+    fn fnma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
+    fn abs(self, a: Self::V) -> Self::V;
+    /// The larger one; `b` if one of them is NaN.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// 1, 0 or -1; NaN of NaN.
+    fn sign(self, a: Self::V) -> Self::V;
 }
 
-impl Op for SgdOp<'_> {
+/// An update rule, with the numbers of one step.
+pub trait Rule: Copy {
+    /// How many numbers per parameter it remembers, at most [`MOST_MEMORIES`].
+    fn memories(&self) -> usize;
+
+    /// The new parameter and memories, of the old ones and the gradient. Memories beyond [`Rule::memories`] are 0.
+    /// Implementations are `#[inline(always)]`.
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        memories: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]);
+}
+
+/// Panics unless the lengths fit.
+fn check<T>(rule: &impl Rule, params: &[T], grad: &[T], memories: &[&mut [T]]) {
+    assert_eq!(params.len(), grad.len(), "update: as many gradients as parameters");
+    assert_eq!(memories.len(), rule.memories(), "update: as many memories as the rule has");
+    assert!(
+        memories.iter().all(|memory| memory.len() == params.len()),
+        "update: as many numbers in a memory as parameters"
+    );
+}
+
+pub(super) struct UpdateOp<'a, 'b, R> {
+    pub rule: R,
+    pub params: &'a mut [f32],
+    pub grad: &'a [f32],
+    pub memories: &'a mut [&'b mut [f32]],
+}
+
+impl<R: Rule> Op for UpdateOp<'_, '_, R> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let SgdOp { step, params, grad, velocity } = self;
-        step.check(params, grad, velocity);
-        let sign = s.splat(if step.maximize { -1.0 } else { 1.0 });
-        let (lr, decay) = (s.splat(step.lr as f32), s.splat(step.weight_decay as f32));
-        let momentum = s.splat(step.momentum as f32);
-        let fresh = s.splat((1.0 - step.dampening) as f32);
+        let UpdateOp { rule, params, grad, memories } = self;
+        check(&rule, params, grad, memories);
+        let used = rule.memories();
+        let mut m = [std::ptr::null_mut::<f32>(); MOST_MEMORIES];
+        for (m, memory) in m.iter_mut().zip(memories) {
+            *m = memory.as_mut_ptr();
+        }
         let (len, p, g) = (params.len(), params.as_mut_ptr(), grad.as_ptr());
-        let v = if velocity.is_empty() { None } else { Some(velocity.as_mut_ptr()) };
         each(
             s,
             len,
-            // SAFETY: `each` gives i + n <= len, the length of all slices but an empty velocity.
+            // SAFETY: `each` gives i + n <= len, the length of all slices; the first `used` pointers are slices.
             #[inline(always)]
             |i, n| unsafe {
-                let old = s.get(p.add(i), n);
-                let mut g = s.fma(decay, old, s.mul(sign, s.get(g.add(i), n)));
-                if let Some(v) = v {
-                    let velocity =
-                        if step.first { g } else { s.fma(momentum, s.get(v.add(i), n), s.mul(fresh, g)) };
-                    s.put(v.add(i), velocity, n);
-                    g = if step.nesterov { s.fma(momentum, velocity, g) } else { velocity };
+                let mut old = [s.zero(); MOST_MEMORIES];
+                for j in 0..MOST_MEMORIES {
+                    if j < used {
+                        old[j] = s.get(m[j].add(i), n);
+                    }
                 }
-                s.put(p.add(i), s.fnma(lr, g, old), n);
+                let (param, new) = rule.apply(Lanes(s), s.get(p.add(i), n), s.get(g.add(i), n), old);
+                for j in 0..MOST_MEMORIES {
+                    if j < used {
+                        s.put(m[j].add(i), new[j], n);
+                    }
+                }
+                s.put(p.add(i), param, n);
             },
         );
     }
 }
 
-pub(super) struct AdamOp<'a> {
-    pub step: &'a AdamStep,
-    pub params: &'a mut [f32],
-    pub grad: &'a [f32],
-    pub m: &'a mut [f32],
-    pub v: &'a mut [f32],
+/// One step in `f64`.
+pub(super) fn update(rule: &impl Rule, params: &mut [f64], grad: &[f64], memories: &mut [&mut [f64]]) {
+    check(rule, params, grad, memories);
+    for (i, (p, &g)) in params.iter_mut().zip(grad).enumerate() {
+        let mut old = [0.0; MOST_MEMORIES];
+        for (old, memory) in old.iter_mut().zip(&*memories) {
+            *old = memory[i];
+        }
+        let (param, new) = rule.apply(Double, *p, g, old);
+        for (memory, new) in memories.iter_mut().zip(new) {
+            memory[i] = new;
+        }
+        *p = param;
+    }
 }
 
-impl Op for AdamOp<'_> {
-    type Out = ();
+/// Vectors of a tier.
+#[derive(Clone, Copy)]
+struct Lanes<S>(S);
+
+impl<S: Simd> Arithmetic for Lanes<S> {
+    type V = S::V;
 
     #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
-        let AdamOp { step, params, grad, m, v } = self;
-        step.check(params, grad, m, v);
-        let (rate, root) = step.corrections();
-        let (rate, root) = (s.splat(rate as f32), s.splat(root as f32));
-        let (epsilon, decay) = (s.splat(step.epsilon as f32), s.splat(step.weight_decay as f32));
-        let fresh1 = s.splat((1.0 - step.beta1) as f32);
-        let (beta2, fresh2) = (s.splat(step.beta2 as f32), s.splat((1.0 - step.beta2) as f32));
-        let (len, p, g) = (params.len(), params.as_mut_ptr(), grad.as_ptr());
-        let (m, v) = (m.as_mut_ptr(), v.as_mut_ptr());
-        each(
-            s,
-            len,
-            // SAFETY: `each` gives i + n <= len, the length of all four slices.
-            #[inline(always)]
-            |i, n| unsafe {
-                let old = s.get(p.add(i), n);
-                let g = s.fma(decay, old, s.get(g.add(i), n));
-                let m1 = s.get(m.add(i), n);
-                let m1 = s.fma(fresh1, s.sub(g, m1), m1);
-                let m2 = s.fma(s.mul(fresh2, g), g, s.mul(beta2, s.get(v.add(i), n)));
-                s.put(m.add(i), m1, n);
-                s.put(v.add(i), m2, n);
-                let deviation = s.fma(s.sqrt(m2), root, epsilon);
-                s.put(p.add(i), s.fnma(rate, s.div(m1, deviation), old), n);
-            },
-        );
+    fn of(self, x: f64) -> S::V {
+        self.0.splat(x as f32)
+    }
+    #[inline(always)]
+    fn add(self, a: S::V, b: S::V) -> S::V {
+        self.0.add(a, b)
+    }
+    #[inline(always)]
+    fn sub(self, a: S::V, b: S::V) -> S::V {
+        self.0.sub(a, b)
+    }
+    #[inline(always)]
+    fn mul(self, a: S::V, b: S::V) -> S::V {
+        self.0.mul(a, b)
+    }
+    #[inline(always)]
+    fn div(self, a: S::V, b: S::V) -> S::V {
+        self.0.div(a, b)
+    }
+    #[inline(always)]
+    fn fma(self, a: S::V, b: S::V, c: S::V) -> S::V {
+        self.0.fma(a, b, c)
+    }
+    #[inline(always)]
+    fn fnma(self, a: S::V, b: S::V, c: S::V) -> S::V {
+        self.0.fnma(a, b, c)
+    }
+    #[inline(always)]
+    fn sqrt(self, a: S::V) -> S::V {
+        self.0.sqrt(a)
+    }
+    #[inline(always)]
+    fn abs(self, a: S::V) -> S::V {
+        math::abs(self.0, a)
+    }
+    #[inline(always)]
+    fn max(self, a: S::V, b: S::V) -> S::V {
+        self.0.max(a, b)
+    }
+    #[inline(always)]
+    fn sign(self, a: S::V) -> S::V {
+        let s = self.0;
+        let below = s.select(s.gt(s.zero(), a), s.splat(-1.0), a);
+        s.select(s.gt(a, s.zero()), s.splat(1.0), below)
+    }
+}
+
+/// Single numbers.
+#[derive(Clone, Copy)]
+struct Double;
+
+impl Arithmetic for Double {
+    type V = f64;
+
+    fn of(self, x: f64) -> f64 {
+        x
+    }
+    fn add(self, a: f64, b: f64) -> f64 {
+        a + b
+    }
+    fn sub(self, a: f64, b: f64) -> f64 {
+        a - b
+    }
+    fn mul(self, a: f64, b: f64) -> f64 {
+        a * b
+    }
+    fn div(self, a: f64, b: f64) -> f64 {
+        a / b
+    }
+    fn fma(self, a: f64, b: f64, c: f64) -> f64 {
+        a * b + c
+    }
+    fn fnma(self, a: f64, b: f64, c: f64) -> f64 {
+        c - a * b
+    }
+    fn sqrt(self, a: f64) -> f64 {
+        a.sqrt()
+    }
+    fn abs(self, a: f64) -> f64 {
+        a.abs()
+    }
+    fn max(self, a: f64, b: f64) -> f64 {
+        if a > b { a } else { b }
+    }
+    fn sign(self, a: f64) -> f64 {
+        if a > 0.0 {
+            1.0
+        } else if a < 0.0 {
+            -1.0
+        } else {
+            a
+        }
     }
 }

@@ -16,8 +16,9 @@ use crate::tensor::{Element, Shape, Tensor};
 /// ```
 pub struct Softmax;
 
-/// The logarithm of [`Softmax`], `x - ln(sum of exp(x))` along the last axis. PyTorch's `nn.LogSoftmax(dim=-1)`. A loss
-/// that applies it itself takes it without harm: it does nothing to what it gives.
+/// The logarithm of [`Softmax`], `x - ln(sum of exp(x))` along the last axis. PyTorch's `nn.LogSoftmax(dim=-1)`. For
+/// [`Nll`](struct@crate::Nll) and [`KlDiv`](struct@crate::KlDiv). A loss that applies it itself takes it without harm: it
+/// does nothing to what it gives.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -61,7 +62,7 @@ macro_rules! over_last_axis {
     };
 }
 over_last_axis!(Softmax, Gives::Softmax, softmax, softmax_grad);
-over_last_axis!(LogSoftmax, Gives::Values, log_softmax, log_softmax_grad);
+over_last_axis!(LogSoftmax, Gives::LogSoftmax, log_softmax, log_softmax_grad);
 
 const fn width<S: Shape>() -> usize {
     match S::DIMS.last() {

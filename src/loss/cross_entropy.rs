@@ -48,7 +48,7 @@ pub const CrossEntropy: CrossEntropy =
 /// The negative log-likelihood: the log-probability of the label's class, times -1. PyTorch's `nn.NLLLoss`; the
 /// classes are the last axis, and the mean is over all labels.
 ///
-/// For logits there is [`struct@CrossEntropy`]; a network that ends in `Softmax` or `Sigmoid` is a compile error.
+/// For logits there is [`struct@CrossEntropy`]; a network that does not end in `LogSoftmax` is a compile error.
 ///
 /// ```
 /// use shapewright::prelude::*;

@@ -11,7 +11,7 @@ loss! {
     /// probabilities. PyTorch's `nn.KLDivLoss`; the mean is over the samples, which PyTorch calls `"batchmean"` and
     /// recommends, because the mean over all elements is not the divergence.
     ///
-    /// A network that ends in `Softmax` or `Sigmoid` is a compile error.
+    /// A network that does not end in `LogSoftmax` is a compile error.
     ///
     /// ```
     /// use shapewright::prelude::*;

@@ -75,10 +75,11 @@ pub struct Logits;
 /// with its [`GIVES`](crate::Compute::GIVES).
 pub struct Probabilities;
 
-/// For [`Loss::Takes`]: logarithms of probabilities; refuses networks that end in probabilities.
+/// For [`Loss::Takes`]: logarithms of probabilities, as `LogSoftmax` gives. A layer of your own that gives them says so
+/// with its [`GIVES`](crate::Compute::GIVES).
 pub struct LogProbabilities;
 
-/// What a network without a final `Softmax` or `Sigmoid` ends in.
+/// What a network without a final `Softmax`, `LogSoftmax` or `Sigmoid` ends in.
 #[doc(hidden)]
 pub struct Values;
 
@@ -98,21 +99,32 @@ impl End for EndsIn<{ crate::network::Gives::Softmax as usize }> {
 impl End for EndsIn<{ crate::network::Gives::Sigmoid as usize }> {
     type Ends = crate::layers::Sigmoid;
 }
+impl End for EndsIn<{ crate::network::Gives::LogSoftmax as usize }> {
+    type Ends = crate::layers::LogSoftmax;
+}
 
-/// Whether a loss takes what a network ends in; says so in a sentence if it does not.
-#[diagnostic::on_unimplemented(
-    message = "`{L}` takes logits, but `{N}` ends in `{Ends}`: remove that layer, the loss applies it itself",
-    label = "takes logits, not probabilities",
-    note = "for probabilities during inference, apply `{Ends}` to the outputs"
-)]
+/// Whether a loss takes what a network ends in. Each answer is a trait of its own, which says so in a sentence.
 pub trait Takes<Ends, L, N> {}
 #[diagnostic::do_not_recommend]
 impl<Ends, L, N> Takes<Ends, L, N> for Anything {}
-#[diagnostic::do_not_recommend]
-impl<L, N> Takes<Values, L, N> for Logits {}
+impl<Ends: NotProbable<L, N>, L, N> Takes<Ends, L, N> for Logits {}
 impl<Ends: Probable<L, N>, L, N> Takes<Ends, L, N> for Probabilities {}
+impl<Ends: LogProbable<L, N>, L, N> Takes<Ends, L, N> for LogProbabilities {}
 
-/// Whether a network ends in probabilities; says so in a sentence if it does not.
+/// What a loss on logits takes. `LogSoftmax` does no harm: it does nothing to what it gives.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{L}` takes logits, but `{N}` ends in `{Self}`: remove that layer, the loss applies it itself",
+    label = "takes logits, not probabilities",
+    note = "for probabilities during inference, apply `{Self}` to the outputs"
+)]
+pub trait NotProbable<L, N> {}
+#[diagnostic::do_not_recommend]
+impl<L, N> NotProbable<L, N> for Values {}
+#[diagnostic::do_not_recommend]
+impl<L, N> NotProbable<L, N> for crate::layers::LogSoftmax {}
+
+/// What a loss on probabilities takes.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{L}` takes probabilities, but `{N}` does not end in `Sigmoid` or `Softmax`: add that layer",
@@ -126,18 +138,17 @@ impl<L, N> Probable<L, N> for crate::layers::Sigmoid {}
 #[diagnostic::do_not_recommend]
 impl<L, N> Probable<L, N> for crate::layers::Softmax {}
 
-impl<Ends: NotProbable<L, N>, L, N> Takes<Ends, L, N> for LogProbabilities {}
-
-/// Whether a network does not end in probabilities; says so in a sentence if it does.
+/// What a loss on log-probabilities takes.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{L}` takes log-probabilities, but `{N}` ends in `{Self}`: write `LogSoftmax` in its place",
-    label = "takes log-probabilities, not probabilities",
-    note = "instead of `Nll`, `CrossEntropy` takes the outputs without either layer"
+    message = "`{L}` takes log-probabilities, but `{N}` does not end in `LogSoftmax`: make that the last layer",
+    label = "takes log-probabilities",
+    note = "better than `Nll`: `CrossEntropy` takes the outputs of the layer before, and applies `LogSoftmax` itself",
+    note = "a layer of your own that gives log-probabilities says so with `const GIVES: Gives = Gives::LogSoftmax`"
 )]
-pub trait NotProbable<L, N> {}
+pub trait LogProbable<L, N> {}
 #[diagnostic::do_not_recommend]
-impl<L, N> NotProbable<L, N> for Values {}
+impl<L, N> LogProbable<L, N> for crate::layers::LogSoftmax {}
 
 /// Whether values are targets of a loss on a network's outputs; says so in a sentence if they are not.
 #[diagnostic::on_unimplemented(

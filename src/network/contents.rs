@@ -98,7 +98,7 @@ pub enum Contents {
     /// One tensor.
     Tensor(TensorLayout),
     /// The fields of a struct, in the order in which they lie.
-    Fields(&'static [Part]),
+    Fields(&'static [Member]),
     /// The items of an array, named by their index.
     Items {
         /// How many there are.
@@ -112,7 +112,7 @@ pub enum Contents {
 
 /// A field.
 #[derive(Clone, Copy, Debug)]
-pub struct Part {
+pub struct Member {
     /// Its name.
     pub name: &'static str,
     /// How many numbers lie before it.
@@ -176,8 +176,8 @@ impl Contents {
         match self {
             Contents::Tensor(tensor) => visitor(name, first, tensor),
             Contents::Fields(fields) => {
-                for part in *fields {
-                    part.contents.for_each(&join(name, part.name), first + part.first, visitor);
+                for member in *fields {
+                    member.contents.for_each(&join(name, member.name), first + member.first, visitor);
                 }
             }
             Contents::Items { count, len, item } => {

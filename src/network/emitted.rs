@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-pub use super::contents::{Contents, Part};
+pub use super::contents::{Contents, Member};
 pub use super::fit::{Place, report, report_empty, report_output, report_traits};
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};

@@ -64,6 +64,8 @@ pub enum Gives {
     Softmax,
     /// Independent probabilities: a loss on logits refuses them.
     Sigmoid,
+    /// Logarithms of probabilities: a loss on log-probabilities wants them.
+    LogSoftmax,
 }
 
 /// What a computation knows of its surroundings.

@@ -1,7 +1,5 @@
 //! A step of training: forward that keeps what backward needs, loss, backward.
 
-use core::marker::PhantomData;
-
 use super::inference::{In, Out, parts};
 use super::layer::{Compute, Context};
 use super::network::Network;
@@ -10,6 +8,7 @@ use super::slab::Slab;
 use super::summary::LayerSummary;
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory::{AlignedBuffer, flatten, tensors, tensors_mut};
+use crate::optim::Part;
 use crate::tensor::{Element, Shape};
 use crate::threads;
 
@@ -24,7 +23,7 @@ pub struct Workspace<N: Network> {
     cache: AlignedBuffer<N::Element>,
     seed: u64,
     steps: u64,
-    network: PhantomData<fn(N)>,
+    lowest: Option<Part<N>>,
 }
 
 impl<N: Network> Workspace<N> {
@@ -36,7 +35,7 @@ impl<N: Network> Workspace<N> {
             cache: AlignedBuffer::new(),
             seed: 0,
             steps: 0,
-            network: PhantomData,
+            lowest: None,
         }
     }
 
@@ -50,6 +49,39 @@ impl<N: Network> Workspace<N> {
         self.outputs.reserve(batch * N::Output::LEN);
         self.output_gradients.reserve(batch * N::Output::LEN);
         self.cache.reserve(batch * Self::CACHE);
+    }
+
+    /// Trains no layer before the one with these parameters: backward computes nothing below it, unless the gradient
+    /// of the inputs is asked for, and leaves the gradients of the layers before as they are. Freeze those layers in
+    /// the optimizer as well if it moves parameters without a gradient, by weight decay or momentum.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [4] -> [3] { body: Linear<_, 8>, Relu, head: Linear<_, 3> } }
+    /// let (net, mut gradient, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::zeros(), Net::workspace());
+    /// workspace.train_from(layer!(Net, head));
+    /// let (x, labels) = ([Tensor1::ones()], [Label::new(2)?]);
+    /// let mut pass = net.forward_train(&x, &mut workspace);
+    /// pass.loss(&CrossEntropy, &labels);
+    /// pass.backward(&mut gradient);
+    /// assert_eq!(gradient.body.bias, [0.0; 8]);
+    /// assert_ne!(gradient.head.bias, [0.0; 3]);
+    /// # Ok::<(), shapewright::LabelError>(())
+    /// ```
+    pub fn train_from(&mut self, layer: Part<N>) {
+        self.lowest = Some(layer);
+    }
+
+    /// Trains all layers again.
+    pub fn train_all(&mut self) {
+        self.lowest = None;
+    }
+
+    /// The index of the first layer that is trained.
+    fn lowest_layer(&self, network: &N) -> usize {
+        let Some(part) = self.lowest else { return 0 };
+        let start = part.range(network).start;
+        N::LAYERS.iter().rposition(|layer| layer.params > 0 && layer.params_at <= start).unwrap_or(0)
     }
 
     /// Overwrites all memory that is not a result. Nothing that a pass computes depends on it; tests
@@ -79,7 +111,8 @@ impl<'a, N: Network> Pass<'a, N> {
         workspace.reserve(batch);
         let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
         workspace.steps += 1;
-        let cx = Context::new(N::Element::kernels(), seed, batch);
+        let cx =
+            Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer(network));
         let outputs = Slab::new(workspace.outputs.as_mut_slice(), batch, N::Output::LEN).parts();
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE).parts();
         for_parts(batch, N::MACS, &|first, count| {
@@ -157,7 +190,30 @@ impl<'a, N: Network> Pass<'a, N> {
         self.run(gradient, false, false);
     }
 
-    /// Adds the gradient of the loss with respect to the parameters to `gradient`.
+    /// Adds the gradient of the loss with respect to the parameters to `gradient`: a batch that is too large for the
+    /// memory can be taken in parts. With a sum as the loss, the sum of the parts is the whole; means of `n` parts of
+    /// one length are to be divided by `n`.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [2] -> [1] { Linear<_, 1> } }
+    /// let net = Line::init(&mut shapewright::rng(0));
+    /// let x = [[1.0, 2.0], [3.0, 5.0], [0.0, 1.0], [4.0, 1.0]].map(Tensor1::from);
+    /// let targets = [1.0, 0.0, 2.0, 1.0].map(|t| Tensor1::from([t]));
+    /// let (mut workspace, mut whole, mut parts) = (Line::workspace(), Line::zeros(), Line::zeros());
+    /// let mut pass = net.forward_train(&x, &mut workspace);
+    /// pass.loss(&Mse, &targets);
+    /// pass.backward(&mut whole);
+    ///
+    /// for (x, targets) in x.chunks(2).zip(targets.chunks(2)) {
+    ///     let mut pass = net.forward_train(x, &mut workspace);
+    ///     pass.loss(&Mse, targets);
+    ///     pass.backward_accumulate(&mut parts);
+    /// }
+    /// for (part, whole) in parts.params().iter().zip(whole.params()) {
+    ///     assert!((part / 2.0 - whole).abs() < 1e-5);
+    /// }
+    /// ```
     pub fn backward_accumulate(self, gradient: &mut N) {
         self.run(gradient, true, false);
     }

@@ -1,7 +1,7 @@
-//! Adam.
+//! Adam and AdamW.
 
-use super::Optimizer;
-use crate::kernels::{AdamStep, Kernels};
+use super::{Optimizer, setters};
+use crate::kernels::{AdamStep, Begin, Update};
 use crate::tensor::Element;
 
 /// Adam: steps scaled by running means of the gradient and of its square. PyTorch's `optim.Adam`; Kingma
@@ -19,45 +19,120 @@ pub struct Adam {
     betas: (f64, f64),
     epsilon: f64,
     weight_decay: f64,
+    decoupled_weight_decay: bool,
+    amsgrad: bool,
+    maximize: bool,
 }
 
 impl Adam {
     /// Adam with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon of 1e-8.
     pub const fn new(lr: f64) -> Self {
-        Adam { lr, betas: (0.9, 0.999), epsilon: 1e-8, weight_decay: 0.0 }
+        Adam {
+            lr,
+            betas: (0.9, 0.999),
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            decoupled_weight_decay: false,
+            amsgrad: false,
+            maximize: false,
+        }
     }
 
-    /// How slowly the running means of the gradient and of its square forget.
-    pub const fn betas(self, first: f64, second: f64) -> Self {
-        Adam { betas: (first, second), ..self }
-    }
-
-    /// What is added to the divisor.
-    pub const fn epsilon(self, epsilon: f64) -> Self {
-        Adam { epsilon, ..self }
-    }
-
-    /// The factor of the parameters that is added to their gradient; 0 by default.
-    pub const fn weight_decay(self, weight_decay: f64) -> Self {
-        Adam { weight_decay, ..self }
+    setters! {
+        betas;
+        epsilon;
+        weight_decay;
+        decoupled_weight_decay;
+        /// Whether to divide by the largest running mean of the square so far (Reddi, Kale and Kumar, 2018);
+        /// false by default.
+        amsgrad: bool;
+        maximize;
     }
 }
 
 impl Optimizer for Adam {
     fn memories(&self) -> usize {
-        2
+        2 + usize::from(self.amsgrad)
+    }
+
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
+        Some(&mut self.weight_decay)
     }
 
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
-        let step = AdamStep {
-            lr: self.lr,
+        let power = |beta: f64| beta.powf(step as f64);
+        let rule = AdamStep {
+            begin: Begin::new(self.lr, self.maximize, self.weight_decay, self.decoupled_weight_decay),
+            rate: self.lr / (1.0 - power(self.betas.0)),
+            root: 1.0 / (1.0 - power(self.betas.1)).sqrt(),
             beta1: self.betas.0,
             beta2: self.betas.1,
             epsilon: self.epsilon,
-            weight_decay: self.weight_decay,
-            step,
+            amsgrad: self.amsgrad,
         };
-        let [first, second] = memories else { unreachable!("Adam remembers two numbers per parameter") };
-        T::kernels().adam(&step, params, gradient, first, second);
+        T::kernels().update(&rule, params, gradient, memories);
+    }
+}
+
+/// Adam with a weight decay that does not pass through the running means: it takes `lr * weight_decay` of each
+/// parameter. PyTorch's `optim.AdamW`; Loshchilov and Hutter, 2017.
+///
+/// ```
+/// use shapewright::AdamW;
+/// let adamw = AdamW::new(1e-3).weight_decay(0.1);
+/// assert_eq!(adamw.lr, 1e-3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamW {
+    /// The learning rate.
+    pub lr: f64,
+    betas: (f64, f64),
+    epsilon: f64,
+    weight_decay: f64,
+    amsgrad: bool,
+    maximize: bool,
+}
+
+impl AdamW {
+    /// AdamW with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon of 1e-8 and a
+    /// weight decay of 1e-2.
+    pub const fn new(lr: f64) -> Self {
+        let (betas, epsilon, weight_decay) = ((0.9, 0.999), 1e-8, 1e-2);
+        AdamW { lr, betas, epsilon, weight_decay, amsgrad: false, maximize: false }
+    }
+
+    setters! {
+        betas;
+        epsilon;
+        /// How much of the parameters, times the learning rate, each step takes away; 1e-2 by default.
+        weight_decay: f64;
+        /// As [`Adam::amsgrad`].
+        amsgrad: bool;
+        maximize;
+    }
+}
+
+impl Optimizer for AdamW {
+    fn memories(&self) -> usize {
+        2 + usize::from(self.amsgrad)
+    }
+
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
+        Some(&mut self.weight_decay)
+    }
+
+    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+        let AdamW { lr, betas, epsilon, weight_decay, amsgrad, maximize } = *self;
+        let decoupled_weight_decay = true;
+        Adam { lr, betas, epsilon, weight_decay, decoupled_weight_decay, amsgrad, maximize }
+            .update(step, params, gradient, memories);
     }
 }

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::Optimizer;
-use crate::kernels::{Kernels, SgdStep};
+use super::{Optimizer, setters};
+use crate::kernels::{Begin, SgdStep, Update};
 use crate::tensor::Element;
 
 /// Stochastic gradient descent, with momentum and Nesterov's variant. PyTorch's `optim.SGD`.
@@ -19,32 +19,24 @@ pub struct Sgd {
     dampening: f64,
     nesterov: bool,
     weight_decay: f64,
+    maximize: bool,
 }
 
 impl Sgd {
     /// Plain gradient descent with this learning rate.
     pub const fn new(lr: f64) -> Self {
-        Sgd { lr, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 }
+        Sgd { lr, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0, maximize: false }
     }
 
-    /// How much of the last step's velocity is kept; 0 by default.
-    pub const fn momentum(self, momentum: f64) -> Self {
-        Sgd { momentum, ..self }
-    }
-
-    /// How much of the gradient is kept out of the velocity; 0 by default.
-    pub const fn dampening(self, dampening: f64) -> Self {
-        Sgd { dampening, ..self }
-    }
-
-    /// Whether to look ahead along the velocity; needs momentum.
-    pub const fn nesterov(self, nesterov: bool) -> Self {
-        Sgd { nesterov, ..self }
-    }
-
-    /// The factor of the parameters that is added to their gradient; 0 by default.
-    pub const fn weight_decay(self, weight_decay: f64) -> Self {
-        Sgd { weight_decay, ..self }
+    setters! {
+        /// How much of the last step's velocity is kept; 0 by default.
+        momentum: f64;
+        /// How much of the gradient is kept out of the velocity; 0 by default.
+        dampening: f64;
+        /// Whether to look ahead along the velocity; needs momentum.
+        nesterov: bool;
+        weight_decay;
+        maximize;
     }
 }
 
@@ -53,20 +45,23 @@ impl Optimizer for Sgd {
         usize::from(self.momentum != 0.0)
     }
 
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
+        Some(&mut self.weight_decay)
+    }
+
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
-        let step = SgdStep {
+        let rule = SgdStep {
+            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
             lr: self.lr,
             momentum: self.momentum,
             dampening: self.dampening,
             nesterov: self.nesterov,
-            weight_decay: self.weight_decay,
-            maximize: false,
             first: step == 1,
         };
-        let velocity: &mut [T] = match memories {
-            [velocity] => velocity,
-            _ => &mut [],
-        };
-        T::kernels().sgd(&step, params, gradient, velocity);
+        T::kernels().update(&rule, params, gradient, memories);
     }
 }

@@ -1,6 +1,8 @@
 //! AVX2 and AVX-512 give the same bits in every kernel.
 
-use super::super::{AdamStep, Bend, F32Kernels, Function, Kernels, Matrix, Product, SgdStep, Start};
+use super::super::update::Rule;
+use super::super::{Bend, F32Kernels, F64Kernels, Function, Kernels, Matrix, Product, Start, Update};
+use super::updates::{Each, each_rule};
 use super::{LENGTHS, all_tiers, numbers};
 use crate::tier::Tier;
 
@@ -9,6 +11,32 @@ fn value_and_slope<F: Function>(kernels: F32Kernels, f: F, x: &[f32], dy: &[f32]
     kernels.function(f, None, &mut y);
     kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { x }, &mut dx);
     [y, dx].concat()
+}
+
+/// Adds the results of each rule, with memories that are not 0.
+struct Updated<'a> {
+    kernels: F32Kernels,
+    x: &'a [f32],
+    t: &'a [f32],
+    out: &'a mut Vec<f32>,
+}
+
+impl Each for Updated<'_> {
+    fn call<R: Rule>(&mut self, _: &str, rule: impl Fn(u64) -> R)
+    where
+        F32Kernels: Update<f32, R>,
+        F64Kernels: Update<f64, R>,
+    {
+        let rule = rule(5);
+        let mut p = self.x.to_vec();
+        // No memory of a variance is smaller than the square of its mean.
+        let mut memories =
+            vec![self.t.iter().map(|t| 0.9 * t * t + 0.1).collect::<Vec<f32>>(); rule.memories()];
+        let mut slices: Vec<&mut [f32]> = memories.iter_mut().map(|m| &mut m[..]).collect();
+        self.kernels.update(&rule, &mut p, self.t, &mut slices);
+        self.out.extend(p);
+        self.out.extend(memories.concat());
+    }
 }
 
 /// The results of all kernels on `len` elements.
@@ -57,11 +85,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         kernels.column_sums(rows, width, &x, &mut sums, false);
         out.extend(sums);
     }
-    let (mut p, mut m, mut v) = (x.clone(), t.clone(), t.iter().map(|x| x * x).collect::<Vec<_>>());
-    let sgd = SgdStep { momentum: 0.9, nesterov: true, first: false, ..SgdStep::default() };
-    kernels.sgd(&sgd, &mut p, &t, &mut m);
-    kernels.adam(&AdamStep { step: 5, ..AdamStep::default() }, &mut p, &t, &mut m, &mut v);
-    out.extend([p, m, v].concat());
+    each_rule(&mut Updated { kernels, x: &x, t: &t, out: &mut out });
     for m in [1, 3] {
         for transposed in [false, true] {
             let (k, n) = (len, len.min(50));

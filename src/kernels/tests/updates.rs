@@ -1,95 +1,160 @@
-//! Optimizer steps.
+//! Optimizer steps: every tier against `f64`, and the rules by hand. The rules as such are held to PyTorch's by
+//! `tests/reference_optimizers.rs`.
 
-use super::super::{AdamStep, F64Kernels, Kernels, SgdStep};
+use super::super::update::Rule;
+use super::super::{
+    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, F32Kernels, F64Kernels, LionStep, NAdamStep,
+    RAdamStep, RmsPropStep, SgdStep, Update,
+};
 use super::{Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
-#[test]
-fn sgd_matches_the_reference() {
-    let plain = SgdStep { lr: 0.1, ..SgdStep::default() };
-    let steps = [
-        plain,
-        SgdStep { weight_decay: 0.01, maximize: true, ..plain },
-        SgdStep { momentum: 0.9, ..plain },
-        SgdStep { momentum: 0.9, dampening: 0.3, weight_decay: 0.1, ..plain },
-        SgdStep { momentum: 0.9, nesterov: true, ..plain },
-    ];
-    for step in steps {
+/// Is called with each rule.
+pub(super) trait Each {
+    /// `rule` makes the rule of a step, counted from 1.
+    fn call<R: Rule>(&mut self, name: &str, rule: impl Fn(u64) -> R)
+    where
+        F32Kernels: Update<f32, R>,
+        F64Kernels: Update<f64, R>;
+}
+
+const PLAIN: Begin = Begin { maximize: false, weight_decay: 0.0, shrink: 1.0 };
+const SGD: SgdStep =
+    SgdStep { begin: PLAIN, lr: 0.1, momentum: 0.0, dampening: 0.0, nesterov: false, first: true };
+const ADAM: AdamStep =
+    AdamStep { begin: PLAIN, rate: 0.0, root: 0.0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, amsgrad: false };
+
+fn adam(step: u64) -> AdamStep {
+    let step = step as i32;
+    AdamStep {
+        rate: 1e-3 / (1.0 - 0.9f64.powi(step)),
+        root: 1.0 / (1.0 - 0.999f64.powi(step)).sqrt(),
+        ..ADAM
+    }
+}
+
+pub(super) fn each_rule(each: &mut impl Each) {
+    let begin = Begin { maximize: true, weight_decay: 0.1, shrink: 0.99 };
+    let (beta1, beta2, epsilon) = (0.9, 0.99, 1e-3);
+    each.call("sgd", |_| SGD);
+    each.call("sgd, beginning", |_| SgdStep { begin, ..SGD });
+    let momentum = |step| SgdStep { momentum: 0.9, first: step == 1, ..SGD };
+    each.call("sgd with momentum", momentum);
+    each.call("sgd with dampening", |step| SgdStep { dampening: 0.3, begin, ..momentum(step) });
+    each.call("nesterov", |step| SgdStep { nesterov: true, ..momentum(step) });
+    each.call("adam", adam);
+    each.call("amsgrad", |step| AdamStep { begin, amsgrad: true, ..adam(step) });
+    each.call("nadam", |_| NAdamStep {
+        begin,
+        gradient_rate: 0.1,
+        moment_rate: 0.2,
+        root: 3.0,
+        beta1,
+        beta2,
+        epsilon,
+    });
+    each.call("radam", |step| RAdamStep { begin, rate: 0.1, rectified: step > 2, beta1, beta2, epsilon });
+    each.call("adamax", |_| AdamaxStep { begin, rate: 0.1, beta1, beta2, epsilon });
+    each.call("adagrad", |step| AdagradStep {
+        begin,
+        rate: 0.1,
+        epsilon,
+        initial: (step == 1).then_some(0.5),
+    });
+    each.call("adadelta", |_| AdadeltaStep { begin, lr: 1.0, rho: 0.9, epsilon });
+    for (momentum, centered) in [(0.0, false), (0.9, false), (0.0, true), (0.9, true)] {
+        // A mean square beside a mean loses digits where the two are equal.
+        let epsilon = 0.1;
+        let rule = RmsPropStep { begin, lr: 0.1, alpha: 0.8, epsilon, momentum, centered };
+        each.call("rmsprop", |_| rule);
+    }
+    each.call("lion", |_| LionStep { begin, lr: 0.1, beta1, beta2 });
+}
+
+/// Three steps in all tiers and in `f64`.
+struct InAllTiers;
+
+impl Each for InAllTiers {
+    fn call<R: Rule>(&mut self, name: &str, rule: impl Fn(u64) -> R)
+    where
+        F32Kernels: Update<f32, R>,
+        F64Kernels: Update<f64, R>,
+    {
+        println!("{name}");
+        let count = rule(1).memories();
         for &len in LENGTHS {
             let (p, g) = (Guarded::new(&numbers(1, len)), Guarded::new(&numbers(2, len)));
-            let velocity = Guarded::empty(if step.momentum == 0.0 { 0 } else { len });
-            let (mut want, mut want_v) = (widen(&p), vec![0.0; velocity.len()]);
-            for round in 0..3 {
-                let step = SgdStep { first: round == 0, ..step };
-                F64Kernels.sgd(&step, &mut want, &widen(&g), &mut want_v);
+            let (mut want, mut want_m) = (widen(&p), vec![vec![0.0; len]; count]);
+            for step in 1..=3 {
+                let mut slices: Vec<&mut [f64]> = want_m.iter_mut().map(|m| &mut m[..]).collect();
+                F64Kernels.update(&rule(step), &mut want, &widen(&g), &mut slices);
             }
             for kernels in all_tiers() {
-                let (mut p, mut v) = (p.clone(), velocity.clone());
-                for round in 0..3 {
-                    let step = SgdStep { first: round == 0, ..step };
-                    kernels.sgd(&step, &mut p, &g, &mut v);
+                let (mut p, mut m) = (p.clone(), vec![Guarded::new(&vec![0.0; len]); count]);
+                for step in 1..=3 {
+                    let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
+                    kernels.update(&rule(step), &mut p, &g, &mut slices);
                 }
-                assert_close(kernels.tier(), &p, &want, 1e-6);
-                assert_close(kernels.tier(), &v, &want_v, 1e-6);
+                let tier = super::super::Kernels::tier(kernels);
+                assert_close(tier, &p, &want, 2e-6);
+                m.iter().zip(&want_m).for_each(|(m, want)| assert_close(tier, m, want, 2e-6));
             }
         }
     }
 }
 
 #[test]
-fn adam_matches_the_reference() {
-    for weight_decay in [0.0, 0.1] {
-        for &len in LENGTHS {
-            let (p, g) = (Guarded::new(&numbers(1, len)), Guarded::new(&numbers(2, len)));
-            let (mut want, mut want_m, mut want_v) = (widen(&p), vec![0.0; len], vec![0.0; len]);
-            let at = |step| AdamStep { weight_decay, step, ..AdamStep::default() };
-            for step in 1..=3 {
-                F64Kernels.adam(&at(step), &mut want, &widen(&g), &mut want_m, &mut want_v);
-            }
-            for kernels in all_tiers() {
-                let zeros = Guarded::new(&vec![0.0; len]);
-                let (mut p, mut m, mut v) = (p.clone(), zeros.clone(), zeros);
-                for step in 1..=3 {
-                    kernels.adam(&at(step), &mut p, &g, &mut m, &mut v);
-                }
-                assert_close(kernels.tier(), &p, &want, 1e-6);
-                assert_close(kernels.tier(), &m, &want_m, 1e-6);
-                assert_close(kernels.tier(), &v, &want_v, 1e-6);
-            }
-        }
-    }
+fn all_tiers_are_those_of_f64() {
+    each_rule(&mut InAllTiers);
 }
 
 /// The rules by hand: p = 1, g = 0.5, two steps.
 #[test]
 fn rules_are_pytorchs() {
     let kernels = F64Kernels;
-    let sgd = SgdStep { lr: 0.1, momentum: 0.9, dampening: 0.5, nesterov: true, ..SgdStep::default() };
+    let sgd = SgdStep { momentum: 0.9, dampening: 0.5, nesterov: true, ..SGD };
     let (mut p, mut v) = ([1.0], [f64::NAN]);
-    kernels.sgd(&sgd, &mut p, &[0.5], &mut v);
+    kernels.update(&sgd, &mut p, &[0.5], &mut [&mut v]);
     // v = 0.5, g = 0.5 + 0.9 * 0.5
     assert!((p[0] - (1.0 - 0.1 * 0.95)).abs() < 1e-15 && v[0] == 0.5);
-    kernels.sgd(&SgdStep { first: false, ..sgd }, &mut p, &[0.5], &mut v);
+    kernels.update(&SgdStep { first: false, ..sgd }, &mut p, &[0.5], &mut [&mut v]);
     // v = 0.9 * 0.5 + 0.5 * 0.5, g = 0.5 + 0.9 * 0.7
     assert!((v[0] - 0.7).abs() < 1e-15 && (p[0] - (0.905 - 0.1 * 1.13)).abs() < 1e-15);
 
     let (mut p, mut m, mut v) = ([1.0], [0.0], [0.0]);
-    kernels.adam(&AdamStep::default(), &mut p, &[0.5], &mut m, &mut v);
+    kernels.update(&adam(1), &mut p, &[0.5], &mut [&mut m, &mut v]);
     // The corrected moments are g and g^2, so the step is lr * g / (|g| + epsilon).
     assert!((p[0] - (1.0 - 1e-3 * 0.5 / (0.5 + 1e-8))).abs() < 1e-15);
     assert!((m[0] - 0.05).abs() < 1e-15 && (v[0] - 0.00025).abs() < 1e-15);
 }
 
+/// The sign of nothing is 0, and NaN is passed on.
 #[test]
-#[should_panic(expected = "a velocity per parameter, or none without momentum")]
-fn momentum_without_velocity_is_refused() {
-    let kernels = all_tiers().last().unwrap();
-    kernels.sgd(&SgdStep { momentum: 0.9, ..SgdStep::default() }, &mut [1.0], &[1.0], &mut []);
+fn lion_keeps_zero_and_nan() {
+    let lion = LionStep { begin: PLAIN, lr: 0.25, beta1: 0.9, beta2: 0.99 };
+    for kernels in all_tiers() {
+        let (mut p, mut m) = ([1.0; 4], [0.0; 4]);
+        kernels.update(&lion, &mut p, &[0.0, f32::NAN, 1e-30, -5.0], &mut [&mut m]);
+        assert!(p[0] == 1.0 && p[1].is_nan() && p[2] == 0.75 && p[3] == 1.25, "{p:?}");
+    }
 }
 
 #[test]
-#[should_panic(expected = "steps are counted from 1")]
-fn adam_step_zero_is_refused() {
+#[should_panic(expected = "as many memories as the rule has")]
+fn momentum_without_velocity_is_refused() {
     let kernels = all_tiers().last().unwrap();
-    let step = AdamStep { step: 0, ..AdamStep::default() };
-    kernels.adam(&step, &mut [1.0], &[1.0], &mut [1.0], &mut [1.0]);
+    kernels.update(&SgdStep { momentum: 0.9, ..SGD }, &mut [1.0], &[1.0], &mut []);
+}
+
+#[test]
+#[should_panic(expected = "as many numbers in a memory as parameters")]
+fn a_short_memory_is_refused() {
+    let kernels = all_tiers().last().unwrap();
+    kernels.update(&ADAM, &mut [1.0; 2], &[1.0; 2], &mut [&mut [1.0; 2], &mut [1.0]]);
+}
+
+#[test]
+#[should_panic(expected = "as many gradients as parameters")]
+fn a_short_gradient_is_refused() {
+    let kernels = all_tiers().last().unwrap();
+    kernels.update(&SGD, &mut [1.0; 2], &[1.0], &mut []);
 }

@@ -3,7 +3,6 @@ use shapewright::prelude::*;
 network! {
     pub struct Net: [4] -> [3] {
         head: Linear<_, 3>,
-        Softmax,
     }
 }
 

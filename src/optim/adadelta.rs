@@ -1,0 +1,61 @@
+//! Adadelta.
+
+use super::{Optimizer, setters};
+use crate::kernels::{AdadeltaStep, Begin, Update};
+use crate::tensor::Element;
+
+/// Adadelta: steps in proportion to the size of recent steps. PyTorch's `optim.Adadelta`; Zeiler, 2012.
+///
+/// ```
+/// use shapewright::Adadelta;
+/// let adadelta = Adadelta::new(1.0).rho(0.95);
+/// assert_eq!(adadelta.lr, 1.0);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adadelta {
+    /// The learning rate.
+    pub lr: f64,
+    rho: f64,
+    epsilon: f64,
+    weight_decay: f64,
+    maximize: bool,
+}
+
+impl Adadelta {
+    /// Adadelta with this learning rate (PyTorch's default is 1), rho of 0.9 and epsilon of 1e-6.
+    pub const fn new(lr: f64) -> Self {
+        Adadelta { lr, rho: 0.9, epsilon: 1e-6, weight_decay: 0.0, maximize: false }
+    }
+
+    setters! {
+        /// How slowly the running means of the squares forget; 0.9 by default.
+        rho: f64;
+        epsilon;
+        weight_decay;
+        maximize;
+    }
+}
+
+impl Optimizer for Adadelta {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
+        Some(&mut self.weight_decay)
+    }
+
+    fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+        let rule = AdadeltaStep {
+            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
+            lr: self.lr,
+            rho: self.rho,
+            epsilon: self.epsilon,
+        };
+        T::kernels().update(&rule, params, gradient, memories);
+    }
+}

@@ -1,0 +1,63 @@
+//! Adamax.
+
+use super::{Optimizer, setters};
+use crate::kernels::{AdamaxStep, Begin, Update};
+use crate::tensor::Element;
+
+/// Adamax: Adam with the largest recent gradient in place of the deviation. PyTorch's `optim.Adamax`; Kingma and
+/// Ba, 2014.
+///
+/// ```
+/// use shapewright::Adamax;
+/// let adamax = Adamax::new(2e-3).betas(0.9, 0.99);
+/// assert_eq!(adamax.lr, 2e-3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adamax {
+    /// The learning rate.
+    pub lr: f64,
+    betas: (f64, f64),
+    epsilon: f64,
+    weight_decay: f64,
+    maximize: bool,
+}
+
+impl Adamax {
+    /// Adamax with this learning rate (PyTorch's default is 2e-3), betas of 0.9 and 0.999, epsilon of 1e-8.
+    pub const fn new(lr: f64) -> Self {
+        Adamax { lr, betas: (0.9, 0.999), epsilon: 1e-8, weight_decay: 0.0, maximize: false }
+    }
+
+    setters! {
+        betas;
+        /// What is added to the size of a gradient; 1e-8 by default.
+        epsilon: f64;
+        weight_decay;
+        maximize;
+    }
+}
+
+impl Optimizer for Adamax {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
+        Some(&mut self.weight_decay)
+    }
+
+    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+        let rule = AdamaxStep {
+            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
+            rate: self.lr / (1.0 - self.betas.0.powf(step as f64)),
+            beta1: self.betas.0,
+            beta2: self.betas.1,
+            epsilon: self.epsilon,
+        };
+        T::kernels().update(&rule, params, gradient, memories);
+    }
+}

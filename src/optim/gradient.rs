@@ -1,0 +1,140 @@
+//! What is done to a gradient between `backward` and the optimizer's step.
+
+use std::fmt::{Display, Formatter};
+
+use num_traits::Float;
+
+use super::Part;
+use crate::network::Network;
+use crate::tensor::Element;
+
+/// How many partial sums a sum has: enough for vectors, and always the same order.
+const PARTIALS: usize = 16;
+
+/// The sum of `term` over all numbers, in `f64`.
+fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> f64 {
+    let wide = |x: T| x.to_f64().expect("a float is an f64");
+    let (chunks, rest) = numbers.as_chunks::<PARTIALS>();
+    let mut sums = [0.0; PARTIALS];
+    for chunk in chunks {
+        for (sum, &x) in sums.iter_mut().zip(chunk) {
+            *sum += term(wide(x));
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&x| term(wide(x))).sum::<f64>()
+}
+
+/// The norm of a gradient is NaN or infinite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NonFiniteNorm {
+    /// NaN or infinity.
+    pub norm: f64,
+}
+
+impl Display for NonFiniteNorm {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "the norm of the gradient is {}, not a finite number: leave this step out, and look for numbers of that \
+             kind in the inputs, the targets and the parameters; a smaller learning rate may prevent it",
+            self.norm
+        )
+    }
+}
+
+impl std::error::Error for NonFiniteNorm {}
+
+/// Makes a gradient shorter if its norm, the root of the sum of all squares, is larger than `max_norm`; the norm that
+/// it had. PyTorch's `clip_grad_norm_` with its `error_if_nonfinite`. Sums in `f64`; does not allocate. Frozen parts
+/// count as all others: to leave them out, fill their gradient with zeros before.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Line: [1] -> [1] { fc: Linear<1, 1> } }
+/// let mut gradient = Line::zeros();
+/// (gradient.fc.weight, gradient.fc.bias) = ([[3.0]], [4.0]);
+/// assert_eq!(clip_grad_norm(&mut *gradient, 1.0)?, 5.0);
+/// assert!((gradient.fc.bias[0] - 0.8).abs() < 1e-6);
+/// # Ok::<(), shapewright::NonFiniteNorm>(())
+/// ```
+///
+/// # Errors
+/// [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is left as it is.
+pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
+    let norm = sum(gradient.params(), |x| x * x).sqrt();
+    if !norm.is_finite() {
+        return Err(NonFiniteNorm { norm });
+    }
+    // PyTorch's, with its summand against a division by 0.
+    let factor = max_norm / (norm + 1e-6);
+    if factor < 1.0 {
+        let factor = N::Element::from_f64_lossy(factor);
+        gradient.params_mut().iter_mut().for_each(|g| *g *= factor);
+    }
+    Ok(norm)
+}
+
+/// Brings every number of a gradient to at most `clip_value` in size; NaN stays. PyTorch's `clip_grad_value_`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Line: [1] -> [1] { fc: Linear<1, 1> } }
+/// let mut gradient = Line::zeros();
+/// (gradient.fc.weight, gradient.fc.bias) = ([[-3.0]], [0.4]);
+/// clip_grad_value(&mut *gradient, 1.0);
+/// assert_eq!((gradient.fc.weight, gradient.fc.bias), ([[-1.0]], [0.4]));
+/// ```
+pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
+    let limit = N::Element::from_f64_lossy(clip_value);
+    for g in gradient.params_mut() {
+        // Comparisons, and not `max` and `min`, which lose NaN.
+        if *g > limit {
+            *g = limit;
+        } else if *g < -limit {
+            *g = -limit;
+        }
+    }
+}
+
+/// Adds the gradient of an L1 penalty, `lambda * sum |p|` over a part of the network, and gives its value, to be added
+/// to the loss. At 0 the gradient is 0.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Line: [1] -> [1] { fc: Linear<1, 1> } }
+/// let (mut net, mut gradient) = (Line::zeros(), Line::zeros());
+/// (net.fc.weight, net.fc.bias) = ([[-3.0]], [7.0]);
+/// assert_eq!(l1_penalty(&*net, layer!(Line, fc.weight), 0.5, &mut *gradient), 1.5);
+/// assert_eq!((gradient.fc.weight, gradient.fc.bias), ([[-0.5]], [0.0]));
+/// ```
+pub fn l1_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient: &mut N) -> N::Element {
+    let slope = N::Element::from_f64_lossy(lambda);
+    let zero = num_traits::zero();
+    add(network, part, gradient, |p| if p == zero { zero } else { slope * p.signum() });
+    N::Element::from_f64_lossy(lambda * sum(part.of(network), f64::abs))
+}
+
+/// Adds the gradient of an L2 penalty, `lambda / 2 * sum p^2` over a part of the network, and gives its value, to be
+/// added to the loss. The gradient is `lambda * p`, as that of an optimizer's `weight_decay`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Line: [1] -> [1] { fc: Linear<1, 1> } }
+/// let (mut net, mut gradient) = (Line::zeros(), Line::zeros());
+/// (net.fc.weight, net.fc.bias) = ([[-3.0]], [1.0]);
+/// assert_eq!(l2_penalty(&*net, layer!(Line), 0.5, &mut *gradient), 2.5);
+/// assert_eq!((gradient.fc.weight, gradient.fc.bias), ([[-1.5]], [0.5]));
+/// ```
+pub fn l2_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient: &mut N) -> N::Element {
+    let slope = N::Element::from_f64_lossy(lambda);
+    add(network, part, gradient, |p| slope * p);
+    N::Element::from_f64_lossy(0.5 * lambda * sum(part.of(network), |p| p * p))
+}
+
+/// Adds `slope` of each parameter to its gradient.
+fn add<N: Network>(network: &N, part: Part<N>, gradient: &mut N, slope: impl Fn(N::Element) -> N::Element) {
+    let gradient = &mut gradient.params_mut()[part.range(network)];
+    for (g, &p) in gradient.iter_mut().zip(part.of(network)) {
+        *g += slope(p);
+    }
+}

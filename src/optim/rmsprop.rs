@@ -1,0 +1,78 @@
+//! RMSprop.
+
+use super::{Optimizer, setters};
+use crate::kernels::{Begin, RmsPropStep, Update};
+use crate::tensor::Element;
+
+/// RMSprop: steps divided by the root of a running mean of the squared gradient. PyTorch's `optim.RMSprop`; Hinton,
+/// 2012; `centered` is of Graves, 2013.
+///
+/// ```
+/// use shapewright::RmsProp;
+/// let rmsprop = RmsProp::new(1e-2).alpha(0.9).momentum(0.9).centered(true);
+/// assert_eq!(rmsprop.lr, 1e-2);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsProp {
+    /// The learning rate.
+    pub lr: f64,
+    alpha: f64,
+    epsilon: f64,
+    momentum: f64,
+    centered: bool,
+    weight_decay: f64,
+    maximize: bool,
+}
+
+impl RmsProp {
+    /// RMSprop with this learning rate (PyTorch's default is 1e-2), alpha of 0.99 and epsilon of 1e-8.
+    pub const fn new(lr: f64) -> Self {
+        RmsProp {
+            lr,
+            alpha: 0.99,
+            epsilon: 1e-8,
+            momentum: 0.0,
+            centered: false,
+            weight_decay: 0.0,
+            maximize: false,
+        }
+    }
+
+    setters! {
+        /// How slowly the running mean of the square forgets; 0.99 by default.
+        alpha: f64;
+        epsilon;
+        /// How much of the last step is kept; 0 by default.
+        momentum: f64;
+        /// Whether to divide by an estimate of the deviation, not of the size; false by default.
+        centered: bool;
+        weight_decay;
+        maximize;
+    }
+}
+
+impl Optimizer for RmsProp {
+    fn memories(&self) -> usize {
+        1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
+    }
+
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
+        Some(&mut self.weight_decay)
+    }
+
+    fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+        let rule = RmsPropStep {
+            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
+            lr: self.lr,
+            alpha: self.alpha,
+            epsilon: self.epsilon,
+            momentum: self.momentum,
+            centered: self.centered,
+        };
+        T::kernels().update(&rule, params, gradient, memories);
+    }
+}

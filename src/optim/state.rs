@@ -1,0 +1,215 @@
+//! An optimizer at work on one network.
+
+use super::{Missed, Optimizer, PARALLEL_PARAMETERS, Part, StateError, StateParts};
+use crate::network::{Network, Parameters};
+use crate::threads;
+
+/// An optimizer at work on one network: its settings, which may change from step to step, and what it
+/// remembers, in values of the network's own type.
+///
+/// Parts of the network may have settings of their own; see [`layer!`](crate::layer!) for their names.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Mlp: [4] -> [3] { fc1: Linear<_, 8>, Relu, fc2: Linear<_, 8>, Relu, head: Linear<_, 3> } }
+/// let mut adam = AdamW::new(1e-3)
+///     .state::<Mlp>()
+///     .freeze(layer!(Mlp, fc1))
+///     .scale(layer!(Mlp, fc2), 0.1)
+///     .no_decay(layer!(Mlp, head.bias));
+/// let mut net = Mlp::init(&mut shapewright::rng(0));
+/// let (before, mut gradient) = (net.to_boxed(), Mlp::zeros());
+/// gradient.params_mut().fill(1.0);
+/// adam.step(&mut net, &gradient);
+/// assert_eq!(net.fc1.weight, before.fc1.weight);
+/// assert_ne!(net.fc2.weight, before.fc2.weight);
+/// ```
+#[derive(Clone)]
+pub struct OptimizerState<O: Optimizer, N: Network> {
+    /// The settings; a schedule changes the learning rate here. How much the optimizer remembers must
+    /// not change.
+    pub optimizer: O,
+    memories: Vec<Box<N>>,
+    steps: u64,
+    /// All parameters in their order.
+    segments: Vec<Segment>,
+}
+
+/// Parameters that lie side by side and are treated alike.
+#[derive(Clone, Copy)]
+struct Segment {
+    end: usize,
+    scale: f64,
+    decay: bool,
+    frozen: bool,
+    /// How many steps were made while it was frozen.
+    missed: u64,
+}
+
+impl<O: Optimizer, N: Network> OptimizerState<O, N> {
+    pub(super) fn new(optimizer: O) -> Self {
+        let memories = (0..optimizer.memories()).map(|_| N::zeros()).collect();
+        let whole = Segment { end: len::<N>(), scale: 1.0, decay: true, frozen: false, missed: 0 };
+        OptimizerState { optimizer, memories, steps: 0, segments: vec![whole] }
+    }
+
+    /// How many steps have been made.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Multiplies the learning rate of a part by a factor of its own, from the next step on. The factor replaces the
+    /// one that was set before.
+    pub fn scale(self, part: Part<N>, factor: f64) -> Self {
+        self.change(part, |segment| segment.scale = factor)
+    }
+
+    /// Freezes a part: neither its parameters nor what is remembered of them change, until it is thawed.
+    pub fn freeze(self, part: Part<N>) -> Self {
+        self.change(part, |segment| segment.frozen = true)
+    }
+
+    /// Ends [`OptimizerState::freeze`]. The steps of a part are counted without those that it missed: one that was
+    /// frozen from the beginning now begins with its first step.
+    pub fn thaw(self, part: Part<N>) -> Self {
+        self.change(part, |segment| segment.frozen = false)
+    }
+
+    /// Takes the weight decay from a part, usually from biases.
+    pub fn no_decay(self, part: Part<N>) -> Self {
+        self.change(part, |segment| segment.decay = false)
+    }
+
+    fn change(mut self, part: Part<N>, change: impl Fn(&mut Segment)) -> Self {
+        let range = part.range(&N::zeros());
+        self.cut(range.start);
+        self.cut(range.end);
+        let mut start = 0;
+        for segment in &mut self.segments {
+            if range.contains(&start) {
+                change(segment);
+            }
+            start = segment.end;
+        }
+        self
+    }
+
+    /// Lets a segment end here.
+    fn cut(&mut self, end: usize) {
+        let found = self.segments.binary_search_by_key(&end, |segment| segment.end);
+        if let Err(index) = found
+            && end > 0
+        {
+            self.segments.insert(index, Segment { end, ..self.segments[index] });
+        }
+    }
+    /// All that the state is beside its settings, to be written down: what [`OptimizerState::restore`] takes.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [1] -> [1] { Linear<1, 1> } }
+    /// let (mut net, gradient) = (Line::zeros(), Line::init(&mut shapewright::rng(0)));
+    /// let mut adam = Adam::new(0.1).state::<Line>();
+    /// adam.step(&mut net, &gradient);
+    ///
+    /// let mut other = Adam::new(0.1).state::<Line>();
+    /// other.restore(&adam.state_parts())?;
+    /// let mut copy = net.to_boxed();
+    /// adam.step(&mut net, &gradient);
+    /// other.step(&mut copy, &gradient);
+    /// assert_eq!(copy.params(), net.params());
+    /// # Ok::<(), shapewright::StateError>(())
+    /// ```
+    pub fn state_parts(&self) -> StateParts<'_, N::Element> {
+        let missed = self.segments.iter().map(|segment| Missed { end: segment.end, steps: segment.missed });
+        StateParts {
+            steps: self.steps,
+            missed: missed.collect(),
+            memories: self.memories.iter().map(|memory| memory.params()).collect(),
+        }
+    }
+
+    /// What the optimizer remembers, each as a network whose parameters have names.
+    pub fn memories(&self) -> impl Iterator<Item = &N> {
+        self.memories.iter().map(|memory| &**memory)
+    }
+
+    /// Goes on as the state that the parts were taken from, bit for bit, with the same settings: those of the
+    /// optimizer and of parts of the network are not among what is restored.
+    ///
+    /// # Errors
+    /// [`StateError`] if the parts are of another optimizer or network; the state is left as it is.
+    pub fn restore(&mut self, parts: &StateParts<'_, N::Element>) -> Result<(), StateError> {
+        parts.check(self.memories.len(), len::<N>())?;
+        self.steps = parts.steps;
+        for (memory, numbers) in self.memories.iter_mut().zip(&parts.memories) {
+            memory.params_mut().copy_from_slice(numbers);
+        }
+        parts.missed.iter().for_each(|missed| self.cut(missed.end));
+        let mut missed = parts.missed.iter();
+        let mut now = missed.next();
+        for segment in &mut self.segments {
+            if now.is_some_and(|missed| missed.end < segment.end) {
+                now = missed.next();
+            }
+            segment.missed = now.map_or(0, |missed| missed.steps);
+        }
+        Ok(())
+    }
+}
+
+/// How many numbers a network has, with the padding.
+fn len<N: Network>() -> usize {
+    <N as Parameters<N::Element>>::LEN
+}
+
+impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
+    /// Changes the network's parameters by their gradient. Does not allocate.
+    ///
+    /// # Panics
+    /// If the settings were changed to remember more or less than before.
+    pub fn step(&mut self, network: &mut N, gradient: &N) {
+        assert!(
+            self.memories.len() == self.optimizer.memories(),
+            "the optimizer remembers {} numbers per parameter, but its state was made for {}; make a new state",
+            self.optimizer.memories(),
+            self.memories.len()
+        );
+        self.steps += 1;
+        let count = self.memories.len();
+        let mut memories: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
+        for (memory, slice) in self.memories.iter_mut().zip(&mut memories) {
+            *slice = memory.params_mut();
+        }
+        let (mut params, mut gradient, mut start) = (network.params_mut(), gradient.params(), 0);
+        for segment in &mut self.segments {
+            let len = segment.end - start;
+            start = segment.end;
+            let mut pieces: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
+            for (piece, memory) in pieces.iter_mut().zip(&mut memories[..count]) {
+                *piece = memory.split_off_mut(..len).expect("a memory is as long as the network");
+            }
+            let params = params.split_off_mut(..len).expect("segments end within the network");
+            let gradient = gradient.split_off(..len).expect("segments end within the network");
+            if segment.frozen {
+                segment.missed += 1;
+                continue;
+            }
+            let mut optimizer = self.optimizer.clone();
+            *optimizer.lr_mut() *= segment.scale;
+            if let Some(decay) = optimizer.weight_decay_mut()
+                && !segment.decay
+            {
+                *decay = 0.0;
+            }
+            let step = self.steps - segment.missed;
+            let parts = if len < PARALLEL_PARAMETERS { 1 } else { threads::threads() };
+            // Whole cache lines, so that threads do not share one.
+            let per_part = len.div_ceil(parts).next_multiple_of(16);
+            threads::split_together(params, &mut pieces[..count], per_part, &|part, params, memories| {
+                let gradient = &gradient[part * per_part..][..params.len()];
+                optimizer.update(step, params, gradient, memories);
+            });
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Schedules that go up and down.
+
+use super::{Schedule, cosine, line};
+use crate::optim::setters;
+
+/// How the cycles of a [`CyclicLr`] grow smaller.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum CyclicMode {
+    /// They do not.
+    #[default]
+    Triangular,
+    /// Each is half as high as the one before.
+    Triangular2,
+    /// Their height is multiplied by this factor, PyTorch's `gamma`, in every step.
+    ExpRange(f64),
+}
+
+/// Up and down between two learning rates along lines. PyTorch's `CyclicLR`; Smith, 2015.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// use shapewright::schedule::CyclicMode;
+/// let schedule = CyclicLr::new(0.1, 0.5).step_size_up(4).mode(CyclicMode::Triangular2);
+/// assert!((schedule.lr(4) - 0.5).abs() < 1e-15 && (schedule.lr(12) - 0.3).abs() < 1e-15);
+/// let mut sgd = Sgd::new(0.1).momentum(0.9);
+/// sgd = sgd.momentum(schedule.momentum(4));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CyclicLr {
+    base_lr: f64,
+    max_lr: f64,
+    step_size_up: u64,
+    step_size_down: Option<u64>,
+    mode: CyclicMode,
+    momenta: (f64, f64),
+}
+
+impl CyclicLr {
+    /// Between these learning rates, in cycles of 2000 steps up and as many down.
+    pub const fn new(base_lr: f64, max_lr: f64) -> Self {
+        CyclicLr {
+            base_lr,
+            max_lr,
+            step_size_up: 2000,
+            step_size_down: None,
+            mode: CyclicMode::Triangular,
+            momenta: (0.8, 0.9),
+        }
+    }
+
+    /// The steps up; 2000 by default. The steps down are as many unless they are set.
+    ///
+    /// # Panics
+    /// If it is 0.
+    pub const fn step_size_up(self, step_size_up: u64) -> Self {
+        assert!(step_size_up > 0, "CyclicLr: a step_size_up of 0; a cycle needs at least one step up");
+        Self { step_size_up, ..self }
+    }
+
+    /// The steps down; as many as up by default.
+    pub const fn step_size_down(self, step_size_down: u64) -> Self {
+        Self { step_size_down: Some(step_size_down), ..self }
+    }
+
+    /// The smallest and the largest momentum; 0.8 and 0.9 by default.
+    pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
+        Self { momenta: (base_momentum, max_momentum), ..self }
+    }
+
+    setters! {
+        /// How the cycles grow smaller; they do not by default.
+        mode: CyclicMode;
+    }
+
+    /// The momentum of a step: small where the learning rate is large.
+    pub fn momentum(&self, step: u64) -> f64 {
+        let (base, max) = self.momenta;
+        max - (max - base) * self.height(step)
+    }
+
+    /// From 0 to 1.
+    fn height(&self, step: u64) -> f64 {
+        let total = self.step_size_up + self.step_size_down.unwrap_or(self.step_size_up);
+        let (cycle, since) = (step / total, step % total);
+        let height = if since <= self.step_size_up {
+            since as f64 / self.step_size_up as f64
+        } else {
+            (total - since) as f64 / (total - self.step_size_up) as f64
+        };
+        match self.mode {
+            CyclicMode::Triangular => height,
+            CyclicMode::Triangular2 => height / 2.0_f64.powf(cycle as f64),
+            CyclicMode::ExpRange(gamma) => height * gamma.powf(step as f64),
+        }
+    }
+}
+
+impl Schedule for CyclicLr {
+    fn lr(&self, step: u64) -> f64 {
+        line(self.base_lr, self.max_lr, self.height(step))
+    }
+}
+
+/// The way from one learning rate to the next in a [`OneCycleLr`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anneal {
+    /// Along half a wave of the cosine.
+    #[default]
+    Cos,
+    /// Along a line.
+    Linear,
+}
+
+impl Anneal {
+    fn between(self, start: f64, end: f64, part: f64) -> f64 {
+        match self {
+            Anneal::Cos => cosine(start, end, part),
+            Anneal::Linear => line(start, end, part),
+        }
+    }
+}
+
+/// Up to the largest learning rate, then down to far below the first, in all steps of a training. PyTorch's
+/// `OneCycleLR`; Smith and Topin, 2017. Steps beyond the last have its learning rate.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// let schedule = OneCycleLr::new(0.1, 1001).pct_start(0.5);
+/// assert!((schedule.lr(0) - 0.1 / 25.0).abs() < 1e-15);
+/// assert!((schedule.lr(1000) - 0.1 / 25.0 / 1e4).abs() < 1e-15);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OneCycleLr {
+    max_lr: f64,
+    total_steps: u64,
+    pct_start: f64,
+    anneal_strategy: Anneal,
+    momenta: (f64, f64),
+    div_factor: f64,
+    final_div_factor: f64,
+    three_phase: bool,
+}
+
+impl OneCycleLr {
+    /// Up to this learning rate, in a training of so many steps.
+    pub const fn new(max_lr: f64, total_steps: u64) -> Self {
+        OneCycleLr {
+            max_lr,
+            total_steps,
+            pct_start: 0.3,
+            anneal_strategy: Anneal::Cos,
+            momenta: (0.85, 0.95),
+            div_factor: 25.0,
+            final_div_factor: 1e4,
+            three_phase: false,
+        }
+    }
+
+    setters! {
+        /// Which part of the steps goes up, from 0 to 1; 0.3 by default.
+        pct_start: f64;
+        /// The way up and down; [`Anneal::Cos`] by default.
+        anneal_strategy: Anneal;
+        /// How many times smaller than the largest the first learning rate is; 25 by default.
+        div_factor: f64;
+        /// How many times smaller than the first the last learning rate is; 10,000 by default.
+        final_div_factor: f64;
+        /// Whether to go down to the first learning rate in as many steps as up, and only then to the last; false by
+        /// default.
+        three_phase: bool;
+    }
+
+    /// The smallest and the largest momentum; 0.85 and 0.95 by default.
+    pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
+        Self { momenta: (base_momentum, max_momentum), ..self }
+    }
+
+    /// The momentum of a step: small where the learning rate is large.
+    pub fn momentum(&self, step: u64) -> f64 {
+        let (base, max) = self.momenta;
+        self.at(step, [max, base, max, max])
+    }
+
+    /// The value of a step on the way through a first value, the one at the top, the one after it in three phases, and
+    /// the last.
+    fn at(&self, step: u64, [first, top, middle, last]: [f64; 4]) -> f64 {
+        let final_step = self.total_steps.saturating_sub(1);
+        let step = step.min(final_step) as f64;
+        let up = self.pct_start * self.total_steps as f64;
+        // Where each phase ends, counted as PyTorch does.
+        let (up_end, down_end) = (up - 1.0, 2.0 * up - 2.0);
+        let (start, end, from, to) = if step <= up_end {
+            (0.0, up_end, first, top)
+        } else if self.three_phase && step <= down_end {
+            (up_end, down_end, top, middle)
+        } else if self.three_phase {
+            (down_end, final_step as f64, middle, last)
+        } else {
+            (up_end, final_step as f64, top, last)
+        };
+        let part = if end > start { (step - start) / (end - start) } else { 1.0 };
+        self.anneal_strategy.between(from, to, part)
+    }
+}
+
+impl Schedule for OneCycleLr {
+    fn lr(&self, step: u64) -> f64 {
+        let first = self.max_lr / self.div_factor;
+        self.at(step, [first, self.max_lr, first, first / self.final_div_factor])
+    }
+}

@@ -1,0 +1,102 @@
+//! Schedules: the learning rate of each step.
+//!
+//! A schedule is a small value that gives the learning rate of any step, counted from 0; PyTorch's are in
+//! `torch.optim.lr_scheduler`, by the same names, and give the same values. What a step is (a batch, an epoch) is the
+//! caller's choice. [`ReduceLrOnPlateau`] alone remembers something.
+//!
+//! ```
+//! use shapewright::prelude::*;
+//! network! { struct Line: [1] -> [1] { Linear<1, 1> } }
+//! let (mut net, gradient) = (Line::init(&mut shapewright::rng(0)), Line::zeros());
+//! let schedule = CosineAnnealingLr::new(1e-3, 90).warm_up(10, 0.01);
+//! let mut adam = Adam::new(1e-3).state::<Line>();
+//! for _ in 0..100 {
+//!     adam.optimizer.lr = schedule.lr(adam.steps());
+//!     adam.step(&mut net, &gradient);
+//! }
+//! ```
+
+mod cosine;
+mod cycle;
+mod decay;
+mod join;
+mod plateau;
+
+pub use cosine::{CosineAnnealingLr, CosineAnnealingWarmRestarts};
+pub use cycle::{Anneal, CyclicLr, CyclicMode, OneCycleLr};
+pub use decay::{ConstantLr, ExponentialLr, LinearLr, MultiStepLr, PolynomialLr, StepLr};
+pub use join::{Then, Times, WarmUp};
+pub use plateau::{PlateauMode, ReduceLrOnPlateau, Threshold};
+
+/// The learning rate of each step. A function of the step is a schedule too, as PyTorch's `LambdaLR`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// let inverse_root = |step: u64| 0.1 / ((step + 1) as f64).sqrt();
+/// assert_eq!(inverse_root.lr(3), 0.05);
+/// ```
+pub trait Schedule {
+    /// The learning rate of a step, counted from 0.
+    fn lr(&self, step: u64) -> f64;
+
+    /// This schedule for the steps before `milestone`, then the next one from its own step 0. PyTorch's
+    /// `SequentialLR`.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let schedule = ConstantLr::new(0.1).then(5, ExponentialLr::new(1.0, 0.5));
+    /// assert_eq!([schedule.lr(5), schedule.lr(6)], [1.0, 0.5]);
+    /// ```
+    fn then<S: Schedule>(self, milestone: u64, next: S) -> Then<Self, S>
+    where
+        Self: Sized,
+    {
+        Then { first: self, milestone, next }
+    }
+
+    /// The product with another schedule, which should begin with a learning rate of 1. PyTorch's
+    /// `ChainedScheduler`, for schedules that multiply the learning rate.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let schedule = ExponentialLr::new(0.1, 0.5).times(StepLr::new(1.0, 2));
+    /// assert!((schedule.lr(2) - 0.1 * 0.25 * 0.1).abs() < 1e-15);
+    /// ```
+    fn times<S: Schedule>(self, other: S) -> Times<Self, S>
+    where
+        Self: Sized,
+    {
+        Times(self, other)
+    }
+
+    /// `steps` steps in which the learning rate grows along a line from `start_factor` times the first one, then
+    /// this schedule from its beginning. PyTorch's `SequentialLR` of a `LinearLR` and this schedule.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let schedule = ConstantLr::new(0.1).factor(1.0).warm_up(4, 0.0);
+    /// assert_eq!([schedule.lr(0), schedule.lr(2), schedule.lr(4)], [0.0, 0.05, 0.1]);
+    /// ```
+    fn warm_up(self, steps: u64, start_factor: f64) -> WarmUp<Self>
+    where
+        Self: Sized,
+    {
+        WarmUp { schedule: self, steps, start_factor }
+    }
+}
+
+impl<F: Fn(u64) -> f64> Schedule for F {
+    fn lr(&self, step: u64) -> f64 {
+        self(step)
+    }
+}
+
+/// From `start` to `end`: `part` of the way, from 0 to 1.
+fn line(start: f64, end: f64, part: f64) -> f64 {
+    start + (end - start) * part
+}
+
+/// From `start` to `end` along half a wave of the cosine.
+fn cosine(start: f64, end: f64, part: f64) -> f64 {
+    end + (start - end) / 2.0 * ((std::f64::consts::PI * part).cos() + 1.0)
+}
