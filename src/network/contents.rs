@@ -133,18 +133,16 @@ impl Contents {
     /// The same tensor, with another order of axes in files: for each axis of the file the one that it is here.
     ///
     /// # Panics
-    /// In a constant, if this is not one tensor or these are not its axes.
+    /// In a constant, if this is not one tensor or has another number of axes.
     pub const fn file_axes(self, order: &[usize]) -> Contents {
         let Contents::Tensor(mut tensor) = self else {
             panic!("`file_axes` belongs to a nested array of numbers, which is one tensor");
         };
+        // That they are different the macro has checked.
         assert!(order.len() == tensor.sizes.count, "`file_axes` names each axis of the tensor once");
-        let (mut axis, mut seen) = (0, [false; MAX_AXES]);
+        let mut axis = 0;
         while axis < order.len() {
-            let here = order[axis];
-            assert!(here < order.len() && !seen[here], "`file_axes` names each axis of the tensor once");
-            seen[here] = true;
-            tensor.in_file[axis] = here;
+            tensor.in_file[axis] = order[axis];
             axis += 1;
         }
         Contents::Tensor(tensor)
