@@ -50,6 +50,8 @@
 //!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
 //! - **Optimizers**: [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`], [`Adadelta`],
 //!   [`RmsProp`], [`Lion`], and your own through [`Optimizer`]; their learning rates by [schedules](schedule).
+//! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the program: `weights`,
+//!   with the feature `safetensors`.
 //! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
 //! - **Initial values**: those of the layers, and others in [`init`](mod@init).
 //!
@@ -77,6 +79,7 @@
 //! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
 //! | `progress` | a progress bar for the trainer |
+//! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
 
 #![warn(missing_docs)]
 
@@ -96,6 +99,8 @@ mod tensor;
 pub mod threads;
 pub mod tier;
 mod train;
+#[cfg(feature = "safetensors")]
+pub mod weights;
 
 pub use layers::*;
 pub use loss::{

@@ -97,6 +97,13 @@ pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
     unsafe { Box::<P>::new_zeroed().assume_init() }
 }
 
+/// Parameters of zeros by value: in constants, where there is no stack to spare.
+#[cfg(feature = "safetensors")]
+pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -> P {
+    // SAFETY: as above.
+    unsafe { core::mem::zeroed() }
+}
+
 /// Parameters as one flat slice.
 #[inline(always)]
 pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
@@ -106,9 +113,23 @@ pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) 
 
 /// Parameters as one flat slice, to be changed.
 #[inline(always)]
-pub(crate) fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(parameters: &mut P) -> &mut [T] {
+pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(parameters: &mut P) -> &mut [T] {
     // SAFETY: as above.
     unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
+}
+
+/// The bytes of numbers.
+#[cfg(feature = "safetensors")]
+pub(crate) const fn bytes<T: Element>(numbers: &[T]) -> &[u8] {
+    // SAFETY: `Element` is sealed, and f32 and f64 are bytes without padding.
+    unsafe { slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+}
+
+/// The bytes of numbers, to be changed.
+#[cfg(feature = "safetensors")]
+pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
+    // SAFETY: as above; all bytes are numbers.
+    unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
 }
 
 /// The numbers of labels.

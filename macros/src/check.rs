@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Path, Token, Visibility};
 
@@ -186,7 +187,7 @@ fn check_layer(
     Layer {
         attrs: layer.attrs,
         field,
-        key: layer.name.as_ref().map_or_else(|| index.to_string(), Ident::to_string),
+        key: layer.name.as_ref().map_or_else(|| index.to_string(), |name| name.unraw().to_string()),
         text,
         brief: layer.name.as_ref().map_or(plain, Ident::to_string),
         extent,

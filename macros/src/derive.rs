@@ -1,8 +1,11 @@
 //! `#[derive(Parameters)]`.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
-use syn::{Data, DeriveInput, Error, Fields, GenericParam, Result};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{Attribute, Data, DeriveInput, Error, Fields, GenericParam, LitInt, Result, Token, Type};
 
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
@@ -31,20 +34,21 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let element = element.map_or_else(|| quote!(f32), |element| quote!(#element));
     let (types, idents): (Vec<_>, Vec<_>) =
         fields.named.iter().map(|field| (&field.ty, &field.ident)).unzip();
-    let keys: Vec<String> =
-        fields.named.iter().flat_map(|field| &field.ident).map(ToString::to_string).collect();
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
     let wheres = where_clause.map(|clause| &clause.predicates);
-    let lifetime = syn::Lifetime::new("'__a", Span::mixed_site());
-    let visits = |method: &str, reference: TokenStream| {
-        let method = format_ident!("{method}");
-        quote! { #(
-            <#types as ::shapewright::Parameters<#element>>::#method(
-                #reference self.#idents, &::shapewright::emitted::join(name, #keys), visitor,
-            );
-        )* }
-    };
-    let (visit, visit_mut) = (visits("visit", quote!(&)), visits("visit_mut", quote!(&mut)));
+    let mut members = Vec::new();
+    for ((field, ty), ident) in fields.named.iter().zip(&types).zip(&idents) {
+        let key = ident.as_ref().map(|ident| ident.unraw().to_string());
+        let attr = field.attrs.iter().find(|attr| attr.path().is_ident("file_axes"));
+        let file_axes = attr.map(|attr| file_axes(attr, ty)).transpose()?;
+        members.push(quote! {
+            ::shapewright::emitted::Member {
+                name: #key,
+                first: ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
+                contents: <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes,
+            }
+        });
+    }
     Ok(quote! {
         // SAFETY: `repr(C)`, and every field is parameters; `LEN` asserts that there are no gaps.
         #[automatically_derived]
@@ -59,22 +63,28 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 len
             };
             const COUNT: usize = 0 #(+ <#types as ::shapewright::Parameters<#element>>::COUNT)*;
-
-            fn visit<#lifetime>(
-                &#lifetime self,
-                name: &str,
-                visitor: ::shapewright::Visitor<'_, #lifetime, #element>,
-            ) {
-                #visit
-            }
-
-            fn visit_mut<#lifetime>(
-                &#lifetime mut self,
-                name: &str,
-                visitor: ::shapewright::VisitorMut<'_, #lifetime, #element>,
-            ) {
-                #visit_mut
-            }
+            const CONTENTS: ::shapewright::emitted::Contents = ::shapewright::emitted::Contents::Fields(&[#(#members),*]);
         }
     })
+}
+
+/// The order of a tensor's axes in files: each of them once.
+fn file_axes(attr: &Attribute, ty: &Type) -> Result<TokenStream> {
+    let axes = attr.parse_args_with(Punctuated::<LitInt, Token![,]>::parse_terminated)?;
+    let mut sorted = axes.iter().map(LitInt::base10_parse::<usize>).collect::<Result<Vec<_>>>()?;
+    sorted.sort_unstable();
+    let (mut nested, mut count) = (ty, 0);
+    while let Type::Array(array) = nested {
+        (nested, count) = (&*array.elem, count + 1);
+    }
+    // How many axes an alias has the library says.
+    if sorted != (0..sorted.len()).collect::<Vec<_>>() || (count > 0 && count != sorted.len()) {
+        let example = (0..count).rev().map(|axis| axis.to_string()).collect::<Vec<_>>().join(", ");
+        let message = format!(
+            "`file_axes` names each axis of the tensor once, the outermost is 0: `#[file_axes({example})]` is the \
+             transpose"
+        );
+        return Err(Error::new(attr.span(), message));
+    }
+    Ok(quote!(.file_axes(&[#axes])))
 }

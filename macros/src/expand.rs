@@ -205,18 +205,11 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
                 len
             };
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
-
-            fn visit<'a>(&'a self, name: &str, visitor: __sw::Visitor<'_, 'a, #element>) {
-                #(__sw::Parameters::<#element>::visit(&self.#fields, &__sw::join(name, #keys), visitor);)*
-            }
-
-            fn visit_mut<'a>(
-                &'a mut self,
-                name: &str,
-                visitor: __sw::VisitorMut<'_, 'a, #element>,
-            ) {
-                #(__sw::Parameters::<#element>::visit_mut(&mut self.#fields, &__sw::join(name, #keys), visitor);)*
-            }
+            const CONTENTS: __sw::Contents = __sw::Contents::Fields(&[#(__sw::Member {
+                name: #keys,
+                first: ::core::mem::offset_of!(#name, #fields) / ::core::mem::size_of::<#element>(),
+                contents: <#types as __sw::Parameters<#element>>::CONTENTS,
+            }),*]);
         }
     }
 }

@@ -46,6 +46,7 @@ pub struct Linear<const I: usize, const O: usize, const BIAS: bool = true>;
 #[repr(C)]
 pub struct LinearParams<const I: usize, const O: usize, T: Element> {
     /// `[in_features][out_features]`
+    #[file_axes(1, 0)]
     pub weight: [[T; O]; I],
     /// `[out_features]`
     pub bias: [T; O],
@@ -56,6 +57,7 @@ pub struct LinearParams<const I: usize, const O: usize, T: Element> {
 #[repr(C)]
 pub struct LinearNoBiasParams<const I: usize, const O: usize, T: Element> {
     /// `[in_features][out_features]`
+    #[file_axes(1, 0)]
     pub weight: [[T; O]; I],
 }
 

@@ -2,18 +2,20 @@
 
 use core::marker::PhantomData;
 
+pub use super::contents::{Contents, Member};
 pub use super::fit::{Place, report, report_empty, report_output, report_traits};
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
-pub use super::parameters::join;
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::{
     Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput, Network,
-    Parameters, Slab, Visitor, VisitorMut,
+    Parameters, Slab,
 };
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
+#[cfg(feature = "safetensors")]
+pub use crate::weights::{count, included};
 pub use rand::Rng;
 
 use crate::tensor::Element;

@@ -1,5 +1,8 @@
 //! What every network made by `network!` can do.
 
+#[cfg(feature = "safetensors")]
+use std::path::Path;
+
 use rand::Rng;
 
 use super::inference::{self, In, InputOf, Out, OutputOf};
@@ -13,6 +16,8 @@ use crate::memory;
 use crate::optim::Optimizer;
 use crate::tensor::{Element, Shape, Tensor};
 use crate::train::Trainer;
+#[cfg(feature = "safetensors")]
+use crate::weights::{self, LoadError, Loader, SaveError};
 
 /// A network defined with [`network!`](crate::network!): one struct that holds its parameters and nothing
 /// else.
@@ -189,6 +194,50 @@ pub trait Network:
         workspace: &'a mut Workspace<Self>,
     ) -> Pass<'a, Self> {
         Pass::forward(self, X::expected_batch(x), workspace)
+    }
+
+    /// Writes the parameters to a safetensors file, in the form of PyTorch's `state_dict`; see
+    /// [`weights`](crate::weights). The file is written beside and then put in its place, so that it is never there
+    /// in part; what was there before is replaced.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    #[cfg(feature = "safetensors")]
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
+        self.save_with(path, &[])
+    }
+
+    /// Writes the parameters to a safetensors file, and texts beside them: keys, each once, and values.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    #[cfg(feature = "safetensors")]
+    fn save_with(&self, path: impl AsRef<Path>, metadata: &[(&str, &str)]) -> Result<(), SaveError> {
+        weights::save(path.as_ref(), &self.to_safetensors(metadata))
+    }
+
+    /// The bytes of a safetensors file of the parameters, with texts beside them.
+    #[cfg(feature = "safetensors")]
+    fn to_safetensors(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
+        weights::to_bytes(self, metadata)
+    }
+
+    /// Sets the parameters from a safetensors file that has them all and nothing else.
+    ///
+    /// # Errors
+    /// If the file can't be read, is damaged, or does not fit, with all that differs. The network is then as it was.
+    #[cfg(feature = "safetensors")]
+    fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
+        self.load_from(&Loader::open(path)?)
+    }
+
+    /// Sets the parameters, or some of them, from a safetensors file in a [`Loader`].
+    ///
+    /// # Errors
+    /// If the file does not fit, with all that differs. The network is then as it was.
+    #[cfg(feature = "safetensors")]
+    fn load_from(&mut self, loader: &Loader<'_>) -> Result<(), LoadError> {
+        loader.load_into(self)
     }
 
     /// A trainer with these settings: epochs, batches, validation, early stopping.

@@ -1,5 +1,6 @@
 //! Parameters: structs of numbers that can also be seen as one flat slice.
 
+use super::contents::{Contents, TensorLayout};
 use crate::memory;
 use crate::tensor::Element;
 
@@ -28,9 +29,13 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// assert_eq!(names, ["scale.factor [3]"]);
 /// ```
 ///
+/// In weight files a tensor has its axes in the same order, unless the field says otherwise: `#[file_axes(1, 0)]` is
+/// the transpose, and `#[file_axes(3, 2, 0, 1)]` names for each axis in the file the one that it is here.
+///
 /// # Safety
 /// The type consists of exactly `LEN` values of `T`, side by side and without padding (`repr(C)` structs
-/// of `Parameters`), and every combination of values of `T` is a value of the type.
+/// of `Parameters`), and every combination of values of `T` is a value of the type. Derive it: the derive checks the
+/// first and knows the second of the fields.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be parameters of `{T}`",
     note = "parameters are `f32`, `f64`, arrays of them, and `#[repr(C)]` structs of those with \
@@ -41,19 +46,31 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     const LEN: usize;
     /// How many of them are parameters; the others are padding that stays zero.
     const COUNT: usize = Self::LEN;
-    /// The number of axes if this is a number or a nested array of numbers: one tensor.
+    /// The tensors: names, places and layouts.
     #[doc(hidden)]
-    const AXES: Option<usize> = None;
+    const CONTENTS: Contents;
+    /// For references in constants.
+    #[doc(hidden)]
+    const CONTENTS_REF: &'static Contents = &Self::CONTENTS;
 
     /// Calls the visitor with each tensor: its name below `name`, its sizes and its elements.
-    fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>);
+    fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
+        let numbers = self.as_slice();
+        Self::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
+            visitor(name, tensor.sizes(), &numbers[first..][..tensor.len()]);
+        });
+    }
 
     /// Calls the visitor with each tensor, to be changed.
-    fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>);
-
-    /// The sizes of the axes of a nested array, outermost first.
-    #[doc(hidden)]
-    fn push_sizes(_: &mut Vec<usize>) {}
+    fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
+        let (mut rest, mut gone) = (self.as_mut_slice(), 0);
+        Self::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
+            let (_, from_first) = core::mem::take(&mut rest).split_at_mut(first - gone);
+            let (numbers, after) = from_first.split_at_mut(tensor.len());
+            (rest, gone) = (after, first + tensor.len());
+            visitor(name, tensor.sizes(), numbers);
+        });
+    }
 
     /// All numbers as one flat slice of `LEN` elements.
     #[inline(always)]
@@ -68,21 +85,10 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     }
 }
 
-/// The name of a part: "fc1" and "weight" become "fc1.weight".
-#[doc(hidden)]
-pub fn join(name: &str, part: &str) -> String {
-    match (name, part) {
-        ("", part) => part.to_owned(),
-        (name, "") => name.to_owned(),
-        (name, part) => format!("{name}.{part}"),
-    }
-}
-
 // SAFETY: no elements at all.
 unsafe impl<T: Element> Parameters<T> for () {
     const LEN: usize = 0;
-    fn visit<'a>(&'a self, _: &str, _: Visitor<'_, 'a, T>) {}
-    fn visit_mut<'a>(&'a mut self, _: &str, _: VisitorMut<'_, 'a, T>) {}
+    const CONTENTS: Contents = Contents::Fields(&[]);
 }
 
 macro_rules! numbers {
@@ -90,13 +96,7 @@ macro_rules! numbers {
         // SAFETY: one number.
         unsafe impl Parameters<$t> for $t {
             const LEN: usize = 1;
-            const AXES: Option<usize> = Some(0);
-            fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, $t>) {
-                visitor(name, &[], core::slice::from_ref(self));
-            }
-            fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, $t>) {
-                visitor(name, &[], core::slice::from_mut(self));
-            }
+            const CONTENTS: Contents = Contents::Tensor(TensorLayout::NUMBER);
         }
     )* };
 }
@@ -106,39 +106,5 @@ numbers!(f32, f64);
 unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; N] {
     const LEN: usize = N * P::LEN;
     const COUNT: usize = N * P::COUNT;
-    const AXES: Option<usize> = match P::AXES {
-        Some(axes) => Some(axes + 1),
-        None => None,
-    };
-
-    fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
-        if Self::AXES.is_some() {
-            visitor(name, &sizes::<Self, T>(), memory::parameters_as_slice(self));
-        } else {
-            for (i, item) in self.iter().enumerate() {
-                item.visit(&join(name, &i.to_string()), visitor);
-            }
-        }
-    }
-
-    fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
-        if Self::AXES.is_some() {
-            visitor(name, &sizes::<Self, T>(), memory::parameters_as_mut_slice(self));
-        } else {
-            for (i, item) in self.iter_mut().enumerate() {
-                item.visit_mut(&join(name, &i.to_string()), visitor);
-            }
-        }
-    }
-
-    fn push_sizes(sizes: &mut Vec<usize>) {
-        sizes.push(N);
-        P::push_sizes(sizes);
-    }
-}
-
-fn sizes<P: Parameters<T>, T: Element>() -> Vec<usize> {
-    let mut sizes = Vec::new();
-    P::push_sizes(&mut sizes);
-    sizes
+    const CONTENTS: Contents = Contents::array(P::CONTENTS_REF, N, P::LEN);
 }

@@ -79,7 +79,13 @@ impl Sentence {
         if i > 0 {
             return self.text(")");
         }
+        self.sizes(sizes)
+    }
+
+    /// Goes on with the sizes of axes: `[3, 3, 16, 32]`.
+    pub(crate) const fn sizes(mut self, sizes: &[usize]) -> Self {
         self = self.text("[");
+        let mut i = 0;
         while i < sizes.len() {
             self = self.text(if i == 0 { "" } else { ", " }).number(sizes[i]);
             i += 1;

@@ -1,0 +1,210 @@
+//! What can be wrong with a file.
+
+use core::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::numbers::Dtype;
+use crate::network::Sentence;
+use crate::network::contents::Axes;
+
+/// Weights were not loaded. The network is as it was.
+///
+/// ```
+/// # fn main() -> Result<(), shapewright::weights::LoadError> {
+/// use shapewright::prelude::*;
+/// use shapewright::weights::Loader;
+/// network! { struct Small: [2] -> [3] { fc: Linear<_, 3> } }
+/// network! { struct Other: [2] -> [4] { fc: Linear<_, 4, NoBias>, } }
+/// let bytes = Other::zeros().to_safetensors(&[]);
+/// let error = Small::zeros().load_from(&Loader::from_bytes(&bytes)?).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the weights do not fit the network, which stays as it was; in the shapes of files, which are PyTorch's:\n\
+///      - `fc.bias` is missing; the network takes [3]\n\
+///      - `fc.weight` has the shape [4, 2], but the network takes [3, 2]\n\
+///      Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`."
+/// );
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct LoadError {
+    /// The file, if it was one.
+    pub path: Option<PathBuf>,
+    /// What is wrong.
+    pub kind: LoadErrorKind,
+}
+
+/// What is wrong with a file of weights.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoadErrorKind {
+    /// The file can't be read.
+    Read(io::Error),
+    /// It is no safetensors file, or a damaged one: what is wrong, and at which byte.
+    Damaged(String),
+    /// The tensors are not those of the network: all differences, sorted by name.
+    Differs(Vec<Difference>),
+    /// [`Loader::only`](super::Loader::only) says no to every tensor.
+    Nothing,
+}
+
+/// What is wrong with one tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The tensor's name, as the network calls it.
+    pub name: String,
+    /// What is wrong.
+    pub kind: DifferenceKind,
+}
+
+/// What is wrong with a tensor. Shapes are those of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DifferenceKind {
+    /// The network has it, the file has not.
+    Missing {
+        /// The network's.
+        expected: Axes,
+    },
+    /// The file has it, the network has not.
+    Unknown {
+        /// The file's.
+        found: Axes,
+    },
+    /// It has another shape.
+    Shape {
+        /// The network's.
+        expected: Axes,
+        /// The file's.
+        found: Axes,
+    },
+    /// Its numbers are of a type that is not read.
+    Type {
+        /// The file's.
+        found: &'static str,
+    },
+    /// Several tensors of the file have this name.
+    Twice,
+}
+
+impl DifferenceKind {
+    /// What is wrong with a tensor that both have.
+    pub(super) const fn between(expected: Axes, found: Axes, dtype: Dtype) -> Option<Self> {
+        if !expected.same(&found) {
+            Some(DifferenceKind::Shape { expected, found })
+        } else if !dtype.is_read() {
+            Some(DifferenceKind::Type { found: dtype.name() })
+        } else {
+            None
+        }
+    }
+
+    /// A sentence about the tensor of this name, after `sentence`.
+    pub(super) const fn tell(&self, sentence: Sentence, name: &str) -> Sentence {
+        let sentence = sentence.text("`").text(name);
+        match self {
+            DifferenceKind::Missing { expected } => {
+                sentence.text("` is missing; the network takes ").sizes(expected.sizes())
+            }
+            DifferenceKind::Unknown { found } => {
+                sentence.text("`, ").sizes(found.sizes()).text(", is none of the network's")
+            }
+            DifferenceKind::Shape { expected, found } => {
+                let sentence = sentence
+                    .text("` has the shape ")
+                    .sizes(found.sizes())
+                    .text(", but the network takes ")
+                    .sizes(expected.sizes());
+                if found.same(&expected.reversed()) {
+                    sentence.text("; the file has it transposed")
+                } else {
+                    sentence
+                }
+            }
+            DifferenceKind::Type { found } => {
+                sentence.text("` is of ").text(found).text("; convert it to F32, F64, F16 or BF16")
+            }
+            DifferenceKind::Twice => {
+                sentence.text("` is there more than once; give each tensor its own name")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.tell(Sentence::new(""), &self.name).as_str())
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = Of(self.path.as_deref());
+        match &self.kind {
+            LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
+            LoadErrorKind::Damaged(what) => {
+                write!(f, "the weights{of} are damaged or no safetensors file: {what}; write them anew")
+            }
+            LoadErrorKind::Nothing => {
+                write!(
+                    f,
+                    "of the weights{of} nothing was loaded: `Loader::only` is false for every tensor of the network"
+                )
+            }
+            LoadErrorKind::Differs(differences) => {
+                writeln!(
+                    f,
+                    "the weights{of} do not fit the network, which stays as it was; in the shapes of files, which are \
+                     PyTorch's:"
+                )?;
+                for difference in differences {
+                    writeln!(f, "- {difference}")?;
+                }
+                f.write_str(
+                    "Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`.",
+                )
+            }
+        }
+    }
+}
+
+/// " of `mlp.safetensors`", or nothing.
+struct Of<'a>(Option<&'a Path>);
+
+impl fmt::Display for Of<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |path| write!(f, " of `{}`", path.display()))
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            LoadErrorKind::Read(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Weights were not saved. A file that was there before is as it was.
+#[derive(Debug)]
+pub struct SaveError {
+    /// The file that was to be written.
+    pub path: PathBuf,
+    /// Why that failed.
+    pub error: io::Error,
+}
+
+impl fmt::Display for SaveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the weights can't be written to `{}`: {}", self.path.display(), self.error)
+    }
+}
+
+impl std::error::Error for SaveError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}

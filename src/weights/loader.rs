@@ -1,0 +1,201 @@
+//! Reading weights into networks.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::error::{Difference, DifferenceKind, LoadError, LoadErrorKind};
+use super::header::{Damage, Entry, Header, Item, unescape};
+use super::numbers::{Dtype, read};
+use crate::network::Parameters;
+use crate::network::contents::Axes;
+use crate::tensor::Element;
+
+/// A safetensors file on its way into networks. [`Network::load`](crate::Network::load) is enough if the file has what
+/// the network has, no more and no less; this takes parts, under other names.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use shapewright::prelude::*;
+/// use shapewright::weights::Loader;
+///
+/// network! { struct Encoder: [4] -> [8] { fc: Linear<_, 8>, Tanh } }
+/// network! { struct Old: [4] -> [3] { body: Encoder, head: Linear<_, 3> } }
+/// network! { struct New: [4] -> [5] { encoder: Encoder, head: Linear<_, 5> } }
+/// let old = Old::init(&mut shapewright::rng(1));
+/// let file = old.to_safetensors(&[]);
+///
+/// // Everything but the head, which is a new one.
+/// let mut new = New::init(&mut shapewright::rng(2));
+/// let loader = Loader::from_bytes(&file)?
+///     .rename(|name| name.replacen("body.", "encoder.", 1))
+///     .only(|name| name.starts_with("encoder."));
+/// new.load_from(&loader)?;
+/// assert_eq!(new.encoder.params(), old.body.params());
+///
+/// // The same into the nested network, which is a network itself. `None` leaves a tensor out.
+/// let loader = Loader::from_bytes(&file)?.rename(|name| name.strip_prefix("body.").map(str::to_owned));
+/// new.encoder.load_from(&loader)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Loader<'a> {
+    bytes: Cow<'a, [u8]>,
+    path: Option<PathBuf>,
+    metadata: BTreeMap<String, String>,
+    tensors: BTreeMap<String, Stored>,
+    /// Names that several tensors have after [`Loader::rename`].
+    twice: Vec<String>,
+    only: Option<Only<'a>>,
+}
+
+/// Whether a tensor of this name takes part.
+type Only<'a> = Box<dyn Fn(&str) -> bool + 'a>;
+
+/// A tensor and the place of its bytes.
+#[derive(Clone)]
+struct Stored {
+    dtype: Dtype,
+    sizes: Axes,
+    bytes: Range<usize>,
+}
+
+impl Loader<'static> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it can't be read, is damaged or no safetensors file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, LoadError> {
+        let path = Some(path.as_ref().to_owned());
+        match std::fs::read(path.as_deref().unwrap_or(Path::new(""))) {
+            Ok(bytes) => Loader::new(bytes.into(), path),
+            Err(error) => Err(LoadError { path, kind: LoadErrorKind::Read(error) }),
+        }
+    }
+}
+
+impl<'a> Loader<'a> {
+    /// Takes the bytes of a file, which may lie at any address.
+    ///
+    /// # Errors
+    /// If they are damaged or no safetensors file.
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
+        Loader::new(bytes.into(), None)
+    }
+
+    fn new(bytes: Cow<'a, [u8]>, path: Option<PathBuf>) -> Result<Self, LoadError> {
+        match contents(&bytes) {
+            Ok((tensors, metadata)) => {
+                Ok(Loader { bytes, path, metadata, tensors, twice: Vec::new(), only: None })
+            }
+            Err(damage) => Err(LoadError { path, kind: LoadErrorKind::Damaged(damage.to_string()) }),
+        }
+    }
+
+    /// What was written beside the weights: keys and values.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// The tensors, sorted by name: name, type of the numbers, and shape, as they are in the file.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &'static str, &[usize])> {
+        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.dtype.name(), tensor.sizes.sizes()))
+    }
+
+    /// Gives each tensor of the file the name that it has in the network; `None` leaves it out.
+    pub fn rename<N: Into<Option<String>>>(mut self, mut name: impl FnMut(&str) -> N) -> Self {
+        for (old, tensor) in std::mem::take(&mut self.tensors) {
+            if let Some(new) = name(&old).into()
+                && self.tensors.insert(new.clone(), tensor).is_some()
+            {
+                self.twice.push(new);
+            }
+        }
+        self
+    }
+
+    /// Takes the tensors with these names alone, of the file and of the network: others stay as they are in the
+    /// network. The names are the network's.
+    pub fn only(mut self, takes: impl Fn(&str) -> bool + 'a) -> Self {
+        self.only = Some(Box::new(takes));
+        self
+    }
+
+    /// Checks everything, then sets the parameters.
+    pub(crate) fn load_into<T: Element, P: Parameters<T>>(&self, params: &mut P) -> Result<(), LoadError> {
+        let takes = |name: &str| self.only.as_ref().is_none_or(|only| only(name));
+        let mut left: BTreeMap<&str, &Stored> = self.tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
+        left.retain(|name, _| takes(name));
+        let (mut places, mut differences) = (Vec::new(), Vec::new());
+        P::CONTENTS.for_each("", 0, &mut |name, first, tensor| {
+            if !takes(name) {
+                return;
+            }
+            let expected = tensor.file_sizes();
+            let kind = match left.remove(name) {
+                None => Some(DifferenceKind::Missing { expected }),
+                Some(stored) => {
+                    places.push((first, *tensor, stored));
+                    DifferenceKind::between(expected, stored.sizes, stored.dtype)
+                }
+            };
+            differences.extend(kind.map(|kind| Difference { name: name.to_owned(), kind }));
+        });
+        differences.extend(left.iter().map(|(name, stored)| Difference {
+            name: (*name).to_owned(),
+            kind: DifferenceKind::Unknown { found: stored.sizes },
+        }));
+        let twice = self.twice.iter().filter(|name| takes(name));
+        differences.extend(twice.map(|name| Difference { name: name.clone(), kind: DifferenceKind::Twice }));
+        differences.sort_by(|a, b| a.name.cmp(&b.name));
+        let kind = if !differences.is_empty() {
+            LoadErrorKind::Differs(differences)
+        } else if places.is_empty() && self.only.is_some() {
+            LoadErrorKind::Nothing
+        } else {
+            let numbers = params.as_mut_slice();
+            for (first, tensor, stored) in places {
+                let numbers = &mut numbers[first..][..tensor.len()];
+                read(numbers, &tensor, stored.dtype, &self.bytes[stored.bytes.clone()]);
+            }
+            return Ok(());
+        };
+        Err(LoadError { path: self.path.clone(), kind })
+    }
+}
+
+type Tensors = BTreeMap<String, Stored>;
+
+/// The header, checked also for what constants leave out: names without escapes, none of them twice, and no two
+/// tensors over the same bytes.
+fn contents(bytes: &[u8]) -> Result<(Tensors, BTreeMap<String, String>), Damage> {
+    let (mut header, mut tensors, mut metadata) = (Header::new(bytes)?, Tensors::new(), BTreeMap::new());
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut at = 0;
+    let plain = |json, at| unescape(json).ok_or(Damage { what: "a text with a wrong escape", at });
+    loop {
+        match header.next()? {
+            Item::End => break,
+            Item::Metadata(key, value) => {
+                metadata.insert(plain(key, at)?, plain(value, at)?);
+            }
+            Item::Tensor(Entry { name, dtype, sizes, begin, end, at: here }) => {
+                let range = begin..end;
+                at = here;
+                if !range.is_empty() {
+                    ranges.push(range.clone());
+                }
+                if tensors.insert(plain(name, at)?, Stored { dtype, sizes, bytes: range }).is_some() {
+                    return Err(Damage { what: "two tensors have the same name", at });
+                }
+            }
+        }
+    }
+    // Together they are as long as the data: without overlap there are no holes.
+    ranges.sort_by_key(|range| range.start);
+    if ranges.windows(2).any(|pair| pair[0].end != pair[1].start) {
+        return Err(Damage { what: "two tensors overlap", at });
+    }
+    Ok((tensors, metadata))
+}

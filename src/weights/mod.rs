@@ -1,0 +1,56 @@
+//! Weight files: safetensors, with the names, shapes and order of numbers of PyTorch's `state_dict`. With the feature
+//! `safetensors`.
+//!
+//! [`Network::save`](crate::Network::save) and [`Network::load`](crate::Network::load) are for a network and its file,
+//! [`Loader`] for parts and other names, [`include_weights!`](crate::include_weights) for weights inside the program.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use shapewright::prelude::*;
+//! network! { struct Mlp: [4] -> [3] { fc1: Linear<_, 8>, Relu, head: Linear<_, 3> } }
+//!
+//! let path = std::env::temp_dir().join(format!("weights-{}.safetensors", std::process::id()));
+//! let net = Mlp::init(&mut shapewright::rng(0));
+//! net.save(&path)?;
+//!
+//! let mut other = Mlp::zeros();
+//! other.load(&path)?;
+//! assert_eq!(other.params(), net.params());
+//! # std::fs::remove_file(path)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The format
+//! A tensor has the name that [`Network::for_each_param`](crate::Network::for_each_param) gives it, `fc1.weight`; a layer
+//! without a name has its index, as in `nn.Sequential`. The weight of a `Linear` is `[out_features, in_features]` in the
+//! file and its transpose here; tensors of your own layers have their axes in one order, unless `#[file_axes(..)]` on the
+//! field says otherwise. After a [`Flatten`](crate::Flatten) of an image the order of features is that of channels-last
+//! images, also in the file.
+//!
+//! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into both, rounded to the
+//! nearest. In Python, `safetensors.torch` reads and writes them:
+//!
+//! ```python
+//! model.load_state_dict(safetensors.torch.load_file("mlp.safetensors"))
+//! safetensors.torch.save_file(model.state_dict(), "mlp.safetensors")
+//! ```
+
+//! # Why a reader of its own
+//! The format is eight bytes of length and a flat JSON object. The usual crate for it brings eleven more, says the first
+//! difference alone, and can't read in constants, which is what lets the compiler check a file against a network.
+
+mod error;
+mod header;
+mod included;
+mod layout;
+mod loader;
+mod numbers;
+mod save;
+
+pub use crate::network::contents::Axes;
+pub use error::{Difference, DifferenceKind, LoadError, LoadErrorKind, SaveError};
+#[doc(hidden)]
+pub use included::{count, included};
+pub use loader::Loader;
+pub(crate) use save::{save, to_bytes};

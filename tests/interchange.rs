@@ -1,0 +1,65 @@
+//! Weights to PyTorch and back, where a Python with torch and safetensors is: the one that `SHAPEWRIGHT_PYTHON` names,
+//! or `python3`.
+#![cfg(feature = "safetensors")]
+
+mod common;
+
+use std::path::Path;
+use std::process::Command;
+
+use common::reference::{array, expected};
+use shapewright::prelude::*;
+
+network! { struct Encoder: [4] -> [8] { fc: Linear<_, 8>, Tanh } }
+network! { struct Net: [4] -> [3] { encoder: Encoder, Relu, Linear<_, 3, NoBias> } }
+network! { struct Encoder64: [4] -> [8] as f64 { fc: Linear<_, 8>, Tanh } }
+network! { struct Net64: [4] -> [3] as f64 { encoder: Encoder64, Relu, Linear<_, 3, NoBias> } }
+
+/// An interpreter with what the script needs; a sentence if there is none. One that is named must do.
+fn python() -> Result<String, String> {
+    let named = std::env::var("SHAPEWRIGHT_PYTHON").ok();
+    let python = named.clone().unwrap_or_else(|| "python3".to_owned());
+    let run = Command::new(&python).args(["-c", "import torch, safetensors.torch"]).output();
+    let error = match run {
+        Ok(output) if output.status.success() => return Ok(python),
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or("").to_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert!(named.is_none(), "SHAPEWRIGHT_PYTHON={python} has no torch and safetensors: {error}");
+    Err(format!("skipped: {python} has no torch and safetensors ({error}); name one in SHAPEWRIGHT_PYTHON"))
+}
+
+fn there_and_back<N: Network>(python: &str, folder: &Path) {
+    let net = N::init(&mut shapewright::rng(11));
+    net.save_with(folder.join("ours.safetensors"), &[("made by", "\"shapewright\"\n")]).expect("a file");
+    let script = format!("{}/tests/reference/interchange.py", env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(python).arg(script).arg(folder).output().expect("Python runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(folder.join("outputs.json")).expect("outputs");
+    let outputs: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let x = common::tensors(&array(&outputs["x"]));
+    let check = |net: &N, what: &str| {
+        let mut y = vec![Tensor::zeros(); x.len()];
+        net.forward_batch(&x, &mut y);
+        let tolerance = common::reference::tolerance::<N::Element>(&outputs);
+        common::assert_close(what, Tensor::flatten(&y), &expected(&outputs, what), tolerance);
+    };
+    check(&net, "ours");
+    let mut theirs = N::zeros();
+    theirs.load(folder.join("theirs.safetensors")).expect("PyTorch's weights");
+    check(&theirs, "theirs");
+}
+
+#[test]
+fn pytorch_reads_our_weights_and_we_read_its() {
+    match python() {
+        Err(reason) => println!("{reason}"),
+        Ok(python) => {
+            let folder = std::env::temp_dir().join(format!("shapewright-interchange-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).expect("a folder");
+            there_and_back::<Net>(&python, &folder);
+            there_and_back::<Net64>(&python, &folder);
+            std::fs::remove_dir_all(folder).expect("the folder goes");
+        }
+    }
+}
