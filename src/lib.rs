@@ -85,6 +85,7 @@
 
 extern crate self as shapewright;
 
+mod beside;
 pub mod data;
 pub mod init;
 mod kernels;

@@ -44,8 +44,6 @@
 //! # }
 //! ```
 
-#[cfg(feature = "npy")]
-mod beside;
 mod bytes;
 #[cfg(feature = "csv")]
 pub mod csv;

@@ -1,9 +1,10 @@
 //! What happened in each epoch.
 
 use core::fmt::Write as _;
-use std::io::Write as _;
+use std::io;
 use std::path::Path;
-use std::{fs, io};
+
+use crate::beside;
 
 /// One epoch of a training.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,12 +105,7 @@ impl History {
         let path = path.as_ref();
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let text = if json { self.to_json() } else { self.to_csv() };
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".part");
-        let mut file = fs::File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
+        beside::write(path, text.as_bytes())
     }
 }
 

@@ -1,13 +1,11 @@
 //! Writing weights.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::SaveError;
 use super::header::escape;
 use super::numbers::{Dtype, write};
+use crate::beside;
 use crate::network::Parameters;
 use crate::tensor::Element;
 
@@ -52,25 +50,7 @@ pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(params: &P, metadata: &[(&s
     file
 }
 
-/// Writes a file beside the one that is meant, and puts it in its place when all of it is on the disk.
+/// Writes a file that is there whole or not at all.
 pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), SaveError> {
-    replace(path, bytes).map_err(|error| SaveError { path: path.to_owned(), error })
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let Some(name) = path.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not end in a file's name"));
-    };
-    let mut beside = name.to_owned();
-    beside.push(format!(".{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    let beside = path.with_file_name(beside);
-    let written = File::create_new(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // Nothing more can be done if this fails, too.
-        let _ = fs::remove_file(&beside);
-    }
-    written
+    beside::write(path, bytes).map_err(|error| SaveError { path: path.to_owned(), error })
 }

@@ -35,9 +35,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use super::beside::{Beside, named};
 use super::bytes::Bytes;
 use super::{Place, ReadError, ReadErrorKind};
+use crate::beside::{Beside, named};
 use crate::loss::Label;
 use crate::memory;
 use crate::tensor::{Dims, Shape, Tensor};

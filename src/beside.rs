@@ -7,7 +7,7 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file that is written beside its place and moved there at the end. Until then, what was there stays.
-pub(super) struct Beside {
+pub(crate) struct Beside {
     place: PathBuf,
     beside: PathBuf,
     /// Closed before the file is moved or removed.
@@ -43,8 +43,15 @@ impl Beside {
     }
 }
 
+/// Writes a whole file.
+pub(crate) fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = Beside::create(place)?;
+    file.write_all(bytes)?;
+    file.finish()
+}
+
 /// An error that names the file.
-pub(super) fn named(path: &Path, error: io::Error) -> io::Error {
+pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display()))
 }
 
