@@ -144,6 +144,8 @@ fn files_have_the_layout_of_pytorch() {
         String::from_utf8_lossy(&file(&(header.to_owned() + &padding), &numbers))
     );
     assert_eq!(Loader::from_bytes(&written).expect("a file").metadata()["a\"\n"], "é\\");
+    let halves = file(r#"{"__metadata__":{"a":"\ud83d\ude00\t\/"}}"#, &[]);
+    assert_eq!(Loader::from_bytes(&halves).expect("a file").metadata()["a"], "\u{1f600}\t/");
     // Another order, other spaces, escapes.
     let header = "{\"0.\\u0062i\\u0061s\" : {\"shape\":[ 3 ],\n\"data_offsets\":[24,36],\"dtype\":\"F32\"} ,\t\
                   \"0.weight\":{\"dtype\":\"F32\",\"data_offsets\":[0,24],\"shape\":[3,2]}}   \r\n";
@@ -241,6 +243,10 @@ fn layers_of_ones_own_say_how_files_have_them() {
     let mut other = WithOwn::zeros();
     other.load_from(&loader).expect("weights");
     assert_eq!(other.params(), net.params());
+    // As constants find them, too.
+    const COUNT: usize = shapewright::emitted::count::<WithOwn>();
+    let constant = shapewright::emitted::included::<WithOwn, COUNT>("own", &written);
+    assert_eq!((COUNT, constant.params()), (8, net.params()));
 }
 
 #[test]
@@ -338,9 +344,11 @@ fn damaged_files_are_refused() {
         ("{\"__metadata__\":{\"a\":\"\\x\"}}", "wrong escape"),
         ("{\"__metadata__\":{\"a\":\"\\ud800\\u0041\"}}", "wrong escape"),
         ("{\"__metadata__\":{\"a\":\"\\u00é\"}}", "wrong escape"),
+        ("{\"__metadata__\":{\"a\":\"\\ud83d--de00\"}}", "wrong escape"),
         (&format!("{{{},}}", tensor("a", "[0,8]")), "expected `\"`"),
         (&format!("{{{}}}", tensor("a", "[0,9]")), "beyond|file ends"),
         (&format!("{{{}}}", tensor("a", "[0,7]")), "as far apart"),
+        (r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}"#, "as far apart"),
         (&format!("{{{}}}", tensor("a", "[8,0]")), "before it begins"),
         (&format!("{{{}}}", tensor("a", "[0]")), "two numbers"),
         (&format!("{{{}}}", tensor("a", "[0,-8]")), "whole number"),
