@@ -174,6 +174,7 @@ struct OwnParams {
 struct Head {
     #[file_axes(1, 0)]
     key: [[f32; 2]; 3],
+    scale: f32,
 }
 
 impl<In: Shape> Fits<In> for Own {
@@ -213,7 +214,9 @@ fn layers_of_ones_own_say_how_files_have_them() {
         "0.bias [2]",
         "0.weight [2, 2]",
         "own.heads.0.key [2, 3]",
+        "own.heads.0.scale []",
         "own.heads.1.key [2, 3]",
+        "own.heads.1.scale []",
         "own.inner [2, 2, 3]",
         "own.plain [2, 3]",
         "own.turned [4, 2, 3]",
@@ -221,7 +224,7 @@ fn layers_of_ones_own_say_how_files_have_them() {
     ];
     assert_eq!(shapes, wanted);
     // The numbers of `own` are the last in the file, tensor after tensor.
-    let numbers: Vec<f32> = written[written.len() - 4 * 55..]
+    let numbers: Vec<f32> = written[written.len() - 4 * 57..]
         .as_chunks()
         .0
         .iter()
@@ -236,8 +239,8 @@ fn layers_of_ones_own_say_how_files_have_them() {
         expected.extend((0..3).map(|b| (30 + a * 6 + b * 2 + c) as f32));
     }
     expected.push(42.0);
-    for first in [43, 49] {
-        expected.extend([0, 2, 4, 1, 3, 5].map(|i| (first + i) as f32));
+    for first in [43, 50] {
+        expected.extend([0, 2, 4, 1, 3, 5, 6].map(|i| (first + i) as f32));
     }
     assert_eq!(numbers, expected);
     let mut other = WithOwn::zeros();
@@ -246,7 +249,7 @@ fn layers_of_ones_own_say_how_files_have_them() {
     // As constants find them, too.
     const COUNT: usize = shapewright::emitted::count::<WithOwn>();
     let constant = shapewright::emitted::included::<WithOwn, COUNT>("own", &written);
-    assert_eq!((COUNT, constant.params()), (8, net.params()));
+    assert_eq!((COUNT, constant.params()), (10, net.params()));
 }
 
 #[test]
