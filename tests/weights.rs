@@ -144,6 +144,8 @@ fn files_have_the_layout_of_pytorch() {
         String::from_utf8_lossy(&file(&(header.to_owned() + &padding), &numbers))
     );
     assert_eq!(Loader::from_bytes(&written).expect("a file").metadata()["a\"\n"], "é\\");
+    let halves = file(r#"{"__metadata__":{"a":"\ud83d\ude00\t\/"}}"#, &[]);
+    assert_eq!(Loader::from_bytes(&halves).expect("a file").metadata()["a"], "\u{1f600}\t/");
     // Another order, other spaces, escapes.
     let header = "{\"0.\\u0062i\\u0061s\" : {\"shape\":[ 3 ],\n\"data_offsets\":[24,36],\"dtype\":\"F32\"} ,\t\
                   \"0.weight\":{\"dtype\":\"F32\",\"data_offsets\":[0,24],\"shape\":[3,2]}}   \r\n";
@@ -172,6 +174,7 @@ struct OwnParams {
 struct Head {
     #[file_axes(1, 0)]
     key: [[f32; 2]; 3],
+    scale: f32,
 }
 
 impl<In: Shape> Fits<In> for Own {
@@ -211,7 +214,9 @@ fn layers_of_ones_own_say_how_files_have_them() {
         "0.bias [2]",
         "0.weight [2, 2]",
         "own.heads.0.key [2, 3]",
+        "own.heads.0.scale []",
         "own.heads.1.key [2, 3]",
+        "own.heads.1.scale []",
         "own.inner [2, 2, 3]",
         "own.plain [2, 3]",
         "own.turned [4, 2, 3]",
@@ -219,7 +224,7 @@ fn layers_of_ones_own_say_how_files_have_them() {
     ];
     assert_eq!(shapes, wanted);
     // The numbers of `own` are the last in the file, tensor after tensor.
-    let numbers: Vec<f32> = written[written.len() - 4 * 55..]
+    let numbers: Vec<f32> = written[written.len() - 4 * 57..]
         .as_chunks()
         .0
         .iter()
@@ -234,13 +239,17 @@ fn layers_of_ones_own_say_how_files_have_them() {
         expected.extend((0..3).map(|b| (30 + a * 6 + b * 2 + c) as f32));
     }
     expected.push(42.0);
-    for first in [43, 49] {
-        expected.extend([0, 2, 4, 1, 3, 5].map(|i| (first + i) as f32));
+    for first in [43, 50] {
+        expected.extend([0, 2, 4, 1, 3, 5, 6].map(|i| (first + i) as f32));
     }
     assert_eq!(numbers, expected);
     let mut other = WithOwn::zeros();
     other.load_from(&loader).expect("weights");
     assert_eq!(other.params(), net.params());
+    // As constants find them, too.
+    const COUNT: usize = shapewright::emitted::count::<WithOwn>();
+    let constant = shapewright::emitted::included::<WithOwn, COUNT>("own", &written);
+    assert_eq!((COUNT, constant.params()), (10, net.params()));
 }
 
 #[test]
@@ -338,9 +347,11 @@ fn damaged_files_are_refused() {
         ("{\"__metadata__\":{\"a\":\"\\x\"}}", "wrong escape"),
         ("{\"__metadata__\":{\"a\":\"\\ud800\\u0041\"}}", "wrong escape"),
         ("{\"__metadata__\":{\"a\":\"\\u00é\"}}", "wrong escape"),
+        ("{\"__metadata__\":{\"a\":\"\\ud83d--de00\"}}", "wrong escape"),
         (&format!("{{{},}}", tensor("a", "[0,8]")), "expected `\"`"),
         (&format!("{{{}}}", tensor("a", "[0,9]")), "beyond|file ends"),
         (&format!("{{{}}}", tensor("a", "[0,7]")), "as far apart"),
+        (r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}}"#, "as far apart"),
         (&format!("{{{}}}", tensor("a", "[8,0]")), "before it begins"),
         (&format!("{{{}}}", tensor("a", "[0]")), "two numbers"),
         (&format!("{{{}}}", tensor("a", "[0,-8]")), "whole number"),
