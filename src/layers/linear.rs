@@ -16,9 +16,6 @@ use crate::threads;
 const TINY_WEIGHTS: usize = 256;
 const TINY_ROWS: usize = 2;
 
-/// From this many multiply-adds on, a weight gradient is cut into blocks of rows for the worker threads.
-const PARALLEL_MULTIPLY_ADDS: usize = 1 << 18;
-
 /// `y = x W + b`, on the last axis of an input of any rank.
 ///
 /// In a network: `Linear<in_features, out_features>`, with `_` for `in_features` to take what comes, and the
@@ -180,7 +177,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
     #[inline(always)]
     fn backward_weight<T: Element>(x: &[T], dy: &[T], gradient: &mut [[T; O]; I], cx: &Context<T>) {
         let (rows, accumulate, kernels) = (x.len() / I, cx.accumulate(), cx.kernels);
-        let parts = if rows * I * O < PARALLEL_MULTIPLY_ADDS { 1 } else { threads::threads() };
+        let parts = threads::parts(rows * I * O);
         let features = I.div_ceil(parts).max(1);
         threads::split_mut(gradient.as_flattened_mut(), features * O, &|part, gradient: &mut [T]| {
             kernels.product(Product {

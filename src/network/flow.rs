@@ -123,10 +123,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own; `x` is the
         // slot of an earlier layer, `y` and the cache are slots of this one, unless the layer works in
         // place, and then `x` is not made.
-        let x = || match before(plan, index) {
-            Spot::Slot { outputs, .. } => unsafe { &*cache.slot(outputs, In::LEN).into_slice() },
-            _ => *input,
-        };
+        let x = || unsafe { outputs_at(before(plan, index), cache, In::LEN, input) };
         let y = match step.spot {
             // SAFETY: as above.
             Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, Out::LEN).into_slice() },
@@ -278,18 +275,14 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         }
         let Gradients { plan, count, input, output, cache, output_gradient, .. } = self;
         let (count, step) = (*count, plan.training[index]);
-        // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`.
-        let (y, dy) = match step.spot {
-            Spot::Slot { outputs, gradient } => unsafe {
-                let y = &*cache.slot(outputs, Out::LEN).into_slice();
-                (y, &*cache.slot(gradient, Out::LEN).into_slice())
-            },
-            _ => (*output, *output_gradient),
-        };
-        let x = match before(plan, index) {
-            // SAFETY: as above.
-            Spot::Slot { outputs, .. } => unsafe { &*cache.slot(outputs, In::LEN).into_slice() },
-            _ => *input,
+        // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the cache is written to.
+        let (x, y, dy) = unsafe {
+            let dy = match step.spot {
+                Spot::Slot { gradient, .. } => &*cache.slot(gradient, Out::LEN).into_slice(),
+                _ => *output_gradient,
+            };
+            let x = outputs_at(before(plan, index), cache, In::LEN, input);
+            (x, outputs_at(step.spot, cache, Out::LEN, output), dy)
         };
         // SAFETY: as above.
         let cache = unsafe { cache.slot(step.cache, L::CACHE) };
@@ -298,6 +291,19 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         }
         let (x, y, dy) = (tensors(x, count), tensors(y, count), tensors(dy, count));
         L::backward_params(config, params, x, y, cache, dy, gradient, cx);
+    }
+}
+
+/// The outputs at a spot, `len` for each sample; what the network was given or gives if they are not in a slot.
+///
+/// # Safety
+/// Nobody writes to the slot while the outputs live.
+#[inline(always)]
+unsafe fn outputs_at<'a, T: Element>(spot: Spot, cache: &Slab<'a, T>, len: usize, ends: &'a [T]) -> &'a [T] {
+    match spot {
+        // SAFETY: the caller's promise.
+        Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len).into_slice() },
+        _ => ends,
     }
 }
 

@@ -9,17 +9,13 @@ use crate::memory::AlignedBuffer;
 use crate::tensor::{Element, Tensor};
 use crate::threads;
 
-/// From this many multiply-adds on, a call is worth handing to the worker threads: at some 50 of them
-/// per nanosecond this is about 5 us, ten times what the hand-over costs.
-pub(super) const PARALLEL_MULTIPLY_ADDS: usize = 1 << 18;
-
 /// A batch is run in pieces of at most this many samples, so that a piece's activations stay in cache
 /// while large weights are still read for many samples at once.
 const PIECE: usize = 64;
 
 /// How many parts a batch is worth.
 pub(super) fn parts(samples: usize, multiply_adds: usize) -> usize {
-    if samples * multiply_adds < PARALLEL_MULTIPLY_ADDS { 1 } else { threads::threads().min(samples).max(1) }
+    threads::parts(samples * multiply_adds).min(samples).max(1)
 }
 
 /// One sample. A small scratch is on the stack, where the optimizer turns it into registers.

@@ -5,9 +5,6 @@ use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory;
 use crate::threads;
 
-/// From this many multiply-adds on, a product is cut into blocks of rows for the worker threads.
-const PARALLEL_MACS: usize = 1 << 20;
-
 impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
     /// The matrix product. Inner sizes that differ are a compile error.
     ///
@@ -25,7 +22,7 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
     pub fn matmul_into<const N: usize>(&self, other: &Tensor2<K, N, T>, product: &mut Tensor2<M, N, T>) {
         let kernels = T::kernels();
         let (a, b) = (self.as_slice(), other.as_slice());
-        let parts = if M * K * N >= PARALLEL_MACS { threads::threads().min(M.max(1)) } else { 1 };
+        let parts = threads::parts(M * K * N).min(M).max(1);
         let rows = M.div_ceil(parts).max(1);
         threads::split_mut(product.as_mut_slice(), (rows * N).max(1), &|part, c: &mut [T]| {
             let first = part * rows;
