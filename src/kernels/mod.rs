@@ -24,6 +24,7 @@ mod glu;
 mod log_softmax;
 mod loss;
 mod math;
+mod norm;
 mod plain;
 mod prelu;
 mod product;
@@ -38,6 +39,7 @@ mod vector_product;
 
 pub use args::{Bend, Matrix, Product, Start};
 pub use function::Function;
+pub use norm::{BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS};
 pub use rules::{
     AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
     SgdStep,
@@ -54,7 +56,7 @@ pub trait Update<T, R> {
 }
 
 /// The kernels of an element type in one instruction tier: a network asks for them once per call.
-pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
+pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     /// The tier in which they run.
     fn tier(self) -> Tier;
     /// `C = start + A * B`, then `max(0, C)` if asked. See [`Product`].
