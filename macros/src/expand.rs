@@ -205,6 +205,7 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
                 len
             };
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
+            const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
             const CONTENTS: __sw::Contents = __sw::Contents::Fields(&[#(__sw::Member {
                 name: #keys,
                 first: ::core::mem::offset_of!(#name, #fields) / ::core::mem::size_of::<#element>(),
