@@ -39,7 +39,9 @@
 //! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
 //! the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
+//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`struct@Dropout2d`], normalizations
+//!   ([`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`],
+//!   [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]), activations ([`Relu`],
 //!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
 //!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
@@ -206,6 +208,7 @@ pub mod prelude {
         RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
         WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty, layer, network,
     };
+    pub use crate::{BatchNorm1d, BatchNorm2d, Dropout2d, GroupNorm, InstanceNorm2d, LayerNorm, RmsNorm};
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
         SmoothL1, TripletMargin,

@@ -6,6 +6,7 @@ mod dropout;
 mod elementwise;
 mod glu;
 mod linear;
+mod norm;
 mod prelu;
 mod reshape;
 mod softmax;
@@ -15,9 +16,14 @@ pub use activation::{
     Tanh,
 };
 pub use activation_with_arguments::{Celu, Elu, HardTanh, LeakyRelu, Softplus};
-pub use dropout::Dropout;
+pub use dropout::{Dropout, Dropout2d};
 pub use glu::Glu;
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
+pub use norm::{
+    BatchNorm1d, BatchNorm2d, BatchNormArguments, BatchNormNoAffineParams, BatchNormParams, GroupNorm,
+    InstanceNorm2d, LayerNorm, NormEps, NormParams, NormParams2, NormParams3, NormWeightParams,
+    NormWeightParams2, NormWeightParams3, RmsNorm,
+};
 pub use prelu::{PRelu, PReluParams};
 pub use reshape::{Flatten, Reshape};
 pub use softmax::{LogSoftmax, Softmax};

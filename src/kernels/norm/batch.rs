@@ -133,34 +133,23 @@ impl Op for BatchSumsOp<'_> {
     }
 }
 
-/// Turns the sums of all rows, `distances` and `squares`, into `rest` and `inverse`. `running`, mean and variance,
-/// becomes `1 - momentum` times itself plus `momentum` times what this batch has, the variance as it is estimated from a
-/// sample: times `count / (count - 1)`. One row has none to estimate; then the running variance stays.
+/// Turns the sums of all `count` rows, `distances` and `squares`, into `rest` and `inverse`, and sets the variances as
+/// they are estimated from a sample: times `count / (count - 1)`. Of one row nothing can be estimated: they are NaN.
 pub(super) fn batch_statistics<T: Real>(
     count: usize,
     eps: T,
     near: &[T],
     distances: &mut [T],
     squares: &mut [T],
-    running: Option<(&mut [T], &mut [T], T)>,
+    variances: &mut [T],
 ) {
     check_same("batch_statistics", distances.len(), near.len());
     check_same("batch_statistics", squares.len(), near.len());
-    let (rows, one) = (T::of(count as f64), T::one());
-    if let Some((mean, running_variance, momentum)) = running {
-        check_same("batch_statistics", mean.len(), near.len());
-        check_same("batch_statistics", running_variance.len(), near.len());
-        for column in 0..near.len() {
-            let rest = distances[column] / rows;
-            mean[column] = (one - momentum) * mean[column] + momentum * (near[column] + rest);
-            if count > 1 {
-                let unbiased = variance(rest, squares[column], rows) * (rows / (rows - one));
-                running_variance[column] = (one - momentum) * running_variance[column] + momentum * unbiased;
-            }
-        }
-    }
+    check_same("batch_statistics", variances.len(), near.len());
+    let rows = T::of(count as f64);
     for column in 0..near.len() {
         let of = Statistics::new(near[column], distances[column], squares[column], rows, eps);
+        variances[column] = variance(of.rest, squares[column], rows) * (rows / (rows - T::one()));
         (distances[column], squares[column]) = (of.rest, of.inverse);
     }
 }

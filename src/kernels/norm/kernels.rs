@@ -32,9 +32,8 @@ pub trait Normalize<T> {
     );
     /// `distances = sum(x - near)` and `squares = sum((x - near)^2)` of each column.
     fn batch_sums(self, near: &[T], x: &[T], distances: &mut [T], squares: &mut [T]);
-    /// Turns the sums over all `count` rows of a batch into `rest` and `inverse` of [`BatchNorm`]. The running mean and
-    /// variance become `1 - momentum` times themselves plus `momentum` times those of the batch, the variance times
-    /// `count / (count - 1)`; that of a single row is not known, and the running one stays.
+    /// Turns the sums over all `count` rows of a batch into `rest` and `inverse` of [`BatchNorm`], and sets the variances
+    /// as they are estimated from a sample, with `count - 1` for `count`; NaN for a single row.
     fn batch_statistics(
         self,
         count: usize,
@@ -42,7 +41,7 @@ pub trait Normalize<T> {
         near: &[T],
         distances: &mut [T],
         squares: &mut [T],
-        running: Option<(&mut [T], &mut [T], T)>,
+        variances: &mut [T],
     );
     /// Normalizes columns by the statistics of the batch. See [`BatchNorm`].
     fn batch_norm(self, norm: BatchNorm<'_, T>, x: &[T], y: &mut [T]);
@@ -108,9 +107,9 @@ impl Normalize<f32> for F32Kernels {
         near: &[f32],
         distances: &mut [f32],
         squares: &mut [f32],
-        running: Option<(&mut [f32], &mut [f32], f32)>,
+        variances: &mut [f32],
     ) {
-        batch::batch_statistics(count, eps, near, distances, squares, running);
+        batch::batch_statistics(count, eps, near, distances, squares, variances);
     }
     fn batch_norm(self, norm: BatchNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
         self.run(BatchNormOp { norm, x, y });
@@ -180,9 +179,9 @@ impl Normalize<f64> for F64Kernels {
         near: &[f64],
         distances: &mut [f64],
         squares: &mut [f64],
-        running: Option<(&mut [f64], &mut [f64], f64)>,
+        variances: &mut [f64],
     ) {
-        batch::batch_statistics(count, eps, near, distances, squares, running);
+        batch::batch_statistics(count, eps, near, distances, squares, variances);
     }
     fn batch_norm(self, norm: BatchNorm<'_, f64>, x: &[f64], y: &mut [f64]) {
         plain::batch_norm(norm, x, y);
