@@ -60,6 +60,8 @@ network! { struct Small: [20] -> [5] { Linear<_, 300>, Tanh, Linear<_, 40>, Gelu
 network! { struct Body: [256] -> [16, 16] { Linear<_, 600>, Relu, Dropout, Linear<_, 256>, Gelu, Reshape<16, _>,
 Tanh, Softmax, Linear<_, 16>, Dropout(0.1) } }
 network! { struct Flat: [16, 16] -> [256] { Flatten } }
+network! { struct Norms: [16, 16, 12] -> [5] { BatchNorm2d<_>, Relu, GroupNorm<3, _>, InstanceNorm2d<_, Affine>,
+Dropout2d, LayerNorm<_, _, _>, Reshape<_, 12>, BatchNorm1d<_, NoAffine>, RmsNorm, LayerNorm, Flatten, Linear<_, 5> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
 
 fn inference<N: Network>(batch: usize) {
@@ -149,10 +151,12 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Tiny>(7);
         inference::<Small>(70);
         inference::<Whole>(70);
+        inference::<Norms>(12);
         training::<Tiny, _>(8, Sgd::new(0.1));
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Whole, _>(12, Adam::new(0.1));
+        training::<Norms, _>(24, Adam::new(0.1));
         training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
         training::<Whole, _>(12, NAdam::new(0.1));
         losses();

@@ -151,28 +151,33 @@ pub struct BatchNormNoAffineParams<const C: usize, T: Element> {
 }
 
 const fn fit(name: &str, input: Dims, features: usize, axes: Range<usize>) -> Fit {
-    let come = channels(input);
-    let images = axes.start == 3;
+    let (come, images, known) = (channels(input), axes.start == 3, features != INFER);
     let fit = if features == 0 {
         size_of_zero("num_features", input)
     } else if input.is_unknown() {
         Fit::gives(Dims::UNKNOWN)
     } else if input.sizes().len() < axes.start || input.sizes().len() > axes.end {
-        let (dots, way_out) = if images {
-            ("[_, _, ", "; it takes images, [height, width, channels]; `BatchNorm1d` takes the others")
+        let way_out = if images {
+            "; it takes images, [height, width, channels]; `BatchNorm1d` takes the others"
         } else {
-            ("[.., ", "; it takes [features] or [length, features]; `BatchNorm2d` takes images")
+            "; `BatchNorm2d` takes images"
         };
-        let wanted =
-            if features == INFER { Sentence::new(dots).text("_]") } else { with_channels(dots, features) };
-        Fit::mismatch(wanted, Sentence::new(way_out), input)
-    } else if features != INFER && features != come {
+        Fit::mismatch(wanted(images, features), Sentence::new(way_out), input)
+    } else if known && features != come {
         let way_out = Sentence::new("; write `").text(name).text("<_>` to take what comes");
-        Fit::mismatch(with_channels(if images { "[_, _, " } else { "[.., " }, features), way_out, input)
+        Fit::mismatch(wanted(images, features), way_out, input)
     } else {
         Fit::gives(input)
     };
     fit.infers(come)
+}
+
+/// "[_, _, 32]", or "[32] or [_, 32]"
+const fn wanted(images: bool, features: usize) -> Sentence {
+    if images {
+        return with_channels("[_, _, ", features);
+    }
+    with_channels("[", features).text(" or ").sentence(&with_channels("[_, ", features))
 }
 
 /// What is kept of each feature from forward to backward, and what backward adds.

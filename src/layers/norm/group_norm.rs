@@ -95,7 +95,7 @@ impl<In: Shape, const GROUPS: usize, const C: usize, const AFFINE: bool> Fits<In
             Fit::gives(Dims::UNKNOWN)
         } else if input.last().is_none() {
             let way_out = Sentence::new("; its channels are the last axis of one tensor, and there is none");
-            Fit::mismatch(Sentence::new("[.., _]"), way_out, input)
+            Fit::mismatch(with_channels("[.., ", C), way_out, input)
         } else if C != INFER && C != come {
             let way_out =
                 Sentence::new("; write `GroupNorm<").number(GROUPS).text(", _>` to take what comes");
@@ -123,9 +123,8 @@ impl<In: Shape, const C: usize, const AFFINE: bool> Fits<In> for InstanceNorm2d<
         } else if input.is_unknown() {
             Fit::gives(Dims::UNKNOWN)
         } else if input.sizes().len() != 3 {
-            let wanted = if C == INFER { Sentence::new("[_, _, _]") } else { with_channels("[_, _, ", C) };
             let way_out = Sentence::new("; it takes images, [height, width, channels]");
-            Fit::mismatch(wanted, way_out, input)
+            Fit::mismatch(with_channels("[_, _, ", C), way_out, input)
         } else if C != INFER && C != come {
             let way_out = Sentence::new("; write `InstanceNorm2d<_>` to take what comes");
             Fit::mismatch(with_channels("[_, _, ", C), way_out, input)

@@ -11,7 +11,7 @@ pub use group_norm::{GroupNorm, InstanceNorm2d};
 pub use layer_norm::{LayerNorm, RmsNorm};
 
 use crate::derive::Parameters;
-use crate::network::{Configuration, Fit, Sentence};
+use crate::network::{Configuration, Fit, INFER, Sentence};
 use crate::tensor::{Dims, Element};
 
 /// The constructor argument of [`LayerNorm`](struct@LayerNorm), [`RmsNorm`](struct@RmsNorm),
@@ -102,9 +102,10 @@ const fn channels(dims: Dims) -> usize {
     }
 }
 
-/// "[.., 32]"
+/// "[.., 32]", or "[.., _]" if the number is open.
 const fn with_channels(dots: &str, channels: usize) -> Sentence {
-    Sentence::new(dots).number(channels).text("]")
+    let sentence = Sentence::new(dots);
+    if channels == INFER { sentence.text("_]") } else { sentence.number(channels).text("]") }
 }
 
 /// What a layer says that has a size of 0.
