@@ -34,7 +34,9 @@ fn step(net: &Images, x: &[Tensor3<16, 16, 24>]) -> Vec<u64> {
     let outputs = bits(Tensor::flatten(pass.outputs()));
     pass.output_gradients_mut().copy_from_slice(&random(x.len(), 7));
     let dx = bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
-    [outputs, dx, bits(gradient.params())].concat()
+    let all = [outputs, dx, bits(gradient.params())].concat();
+    assert!(all.iter().all(|&bits| f64::from_bits(bits).is_finite()));
+    all
 }
 
 #[test]

@@ -281,6 +281,20 @@ fn batches_match_the_reference() {
     }
 }
 
+/// One chain over all rows would be off by much more.
+#[test]
+fn sums_over_many_rows_are_exact() {
+    let (columns, rows) = (if cfg!(miri) { 1 } else { 64 }, if cfg!(miri) { 300 } else { 30_000 });
+    let x: Vec<f32> = (0..columns * rows).map(|i| 0.1 + (i % 7) as f32 / 1024.0).collect();
+    let want: f64 = widen(&x).iter().step_by(columns).map(|x| x * x).sum();
+    for kernels in all_tiers() {
+        let (mut distances, mut squares) = (vec![0.0; columns], vec![0.0; columns]);
+        kernels.batch_sums(&vec![0.0; columns], &x, &mut distances, &mut squares);
+        let off = (f64::from(squares[0]) / want - 1.0).abs();
+        assert!(off < 2e-6, "{}: {off:e}", kernels.tier());
+    }
+}
+
 /// The variance is that of a sample, and what one row says of it is nothing.
 #[test]
 fn variances_are_those_of_samples() {
