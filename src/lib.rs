@@ -201,10 +201,11 @@ pub mod prelude {
         MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label,
-        Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction, Relu, Reshape,
-        RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
-        WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty, layer, network,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu,
+        Identity, Label, Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction,
+        Relu, Reshape, RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2,
+        Tensor3, Tensor4, WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
+        layer, network,
     };
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
