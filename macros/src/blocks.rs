@@ -157,12 +157,13 @@ fn branches(items: Vec<Item>, errors: &mut Vec<Error>) -> Vec<Branch> {
 fn own(index: usize, list: List, names: &mut Names, errors: &mut Vec<Error>) -> Branch {
     let List { attrs, name, layers, tokens } = list;
     let key = name.as_ref().map_or_else(|| index.to_string(), |name| name.unraw().to_string());
-    let field = name.unwrap_or_else(|| format_ident!("branch_{index}"));
+    let mut field = name.unwrap_or_else(|| format_ident!("branch_{index}"));
     if names.insert(field.to_string(), ()).is_some() {
         let message = format!(
             "two branches are called `{field}`; a branch's name is its field and its key in weight files: choose another"
         );
         errors.push(Error::new(field.span(), message));
+        field = format_ident!("branch_{index}_");
     }
     let mut inside = Names::new();
     let mut layers: Vec<Layer> = layers

@@ -28,7 +28,7 @@ pub fn expand(network: &Network) -> TokenStream {
     let source = "the network's input is".to_owned();
     let sequence = Sequence { tag: String::new(), layers, element, source };
     let steps = sequence.steps();
-    let style = Style { clone: network.clone, debug: network.debug };
+    let style = Style { clone: network.clone, debug: network.debug, attrs: &network.attrs };
     let shapes = sequence::shapes(&steps, style);
     let ends = ends(network, &steps);
     let parameters = parameters(network, &steps);

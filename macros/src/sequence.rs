@@ -10,9 +10,11 @@ use crate::step::{Sequence, Step};
 
 /// What is derived for a network and the structs inside.
 #[derive(Clone, Copy)]
-pub struct Style {
+pub struct Style<'a> {
     pub clone: bool,
     pub debug: bool,
+    /// The user's attributes, of which other derives count.
+    pub attrs: &'a [Attribute],
 }
 
 /// The type that a list of layers is as a layer, with its parameters and shapes.
@@ -215,7 +217,8 @@ fn structure(
         let span = ours(field.span());
         quote_spanned!(span=> #gap #(#attrs)* #doc pub #field: #params)
     });
-    let Style { clone, debug } = style;
+    let Style { clone, debug, attrs } = style;
+    let derives = attrs.iter().filter(|attr| attr.path().is_ident("derive"));
     let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
     let shown: Vec<_> = members.iter().map(|member| &member.field).collect();
     let debug = debug.then(|| debug_impl(name, title, &shown));
@@ -224,6 +227,7 @@ fn structure(
         #[doc = #doc]
         #[allow(dead_code, non_camel_case_types)]
         #clone
+        #(#derives)*
         #[repr(C, align(64))]
         pub struct #name {
             #(#fields,)*

@@ -13,8 +13,7 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// `y = f(x) + x`, where `f` is a list of layers that keeps the shape (He et al., 2015, "Deep Residual Learning for
 /// Image Recognition").
 ///
-/// In a network: `Residual { .. }` with layers between the braces. If they change the shape, a second list in braces
-/// of its own, under any name, takes the place of `x`: the projection.
+/// In a network: `Residual { .. }`; see [`network!`](crate::network!).
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -29,6 +28,7 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// net.block2.shortcut.layer_0.weight[3] = [0.5; 4];
 /// assert_eq!(net.forward(&Tensor1::from([2.0; 8])), Tensor1::from([1.5; 4]));
 /// ```
+#[doc(hidden)]
 pub struct Residual<P, A>(PhantomData<(P, A)>);
 
 /// A [`Residual`] with a projection: `y = a(x) + b(x)`.
@@ -241,7 +241,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         cache: Slab<'_, T>,
         cx: &Context<T>,
     ) {
-        let Kept { kept, cache_a, other, cache_b, .. } = Kept::of::<P, T, A, B>(cache, In::LEN);
+        let Kept { kept, cache_a, other, cache_b, .. } = Kept::of::<P, A, B>(cache, In::LEN);
         let (count, x, y) = (x.len(), flatten(x), flatten_mut(y));
         forward_train::<P, T, A>(params, x, y, kept, cache_a, &cx.layer(0));
         let other = other.into_slice();
@@ -260,7 +260,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
     ) {
-        let Kept { kept, cache_a, own, other, cache_b, dx_b } = Kept::of::<P, T, A, B>(cache, In::LEN);
+        let Kept { kept, cache_a, own, other, cache_b, dx_b } = Kept::of::<P, A, B>(cache, In::LEN);
         let (x, count) = (flatten(x), x.len());
         let own = own.into_slice();
         own.copy_from_slice(flatten(dy));
@@ -293,7 +293,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         gradient: &mut P,
         cx: &Context<T>,
     ) {
-        let Kept { kept, cache_a, own, other, cache_b, .. } = Kept::of::<P, T, A, B>(cache, In::LEN);
+        let Kept { kept, cache_a, own, other, cache_b, .. } = Kept::of::<P, A, B>(cache, In::LEN);
         let (x, count) = (flatten(x), x.len());
         let (y_a, y_b) = (outputs::<P, T, A>(kept, flatten(y)), tensors(other.into_slice(), count));
         let (dy_a, dy_b) = (tensors(own.into_slice(), count), tensors(flatten(dy), count));
@@ -317,7 +317,7 @@ struct Kept<'a, T> {
 }
 
 impl<'a, T: Element> Kept<'a, T> {
-    fn of<P, U, A: Branch<P, T>, B: Branch<P, T>>(cache: Slab<'a, T>, in_len: usize) -> Self {
+    fn of<P, A: Branch<P, T>, B: Branch<P, T>>(cache: Slab<'a, T>, in_len: usize) -> Self {
         let out_len = <A::To as Shape>::LEN;
         let (kept, rest) = cache.split(kept::<P, T, A>());
         let (cache_a, rest) = rest.split(A::CACHE);
