@@ -144,7 +144,9 @@ pub fn check_layer(
     let block = blocks::check(&mut layer, errors);
     let written_path = written(&layer.path.to_token_stream());
     if !is_block && blocks::is_block(&written_path) {
-        let message = format!("`{written_path}` has layers inside: write `{plain} {{ .. }}`");
+        let message = format!(
+            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your own, write `self::{written_path}`)"
+        );
         errors.push(Error::new(layer.layer_tokens.span(), message));
     }
     let mut known = layer.path.get_ident().map(Ident::to_string).and_then(|name| builtin::find(&name));
