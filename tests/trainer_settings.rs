@@ -322,3 +322,33 @@ fn norms_that_are_not_finite_end_the_training() {
     assert!(!norm.is_finite() && error.to_string().contains("at step 1, in epoch 1"), "{error}");
     assert_eq!(net.params(), before);
 }
+
+#[test]
+fn batches_that_are_gathered_ahead_are_the_same() {
+    network! { struct Broad: [4000] -> [1] { Linear<_, 4>, Tanh, Dropout(0.2), Linear<_, 1> } }
+    let x: Vec<Tensor1<4000>> = random(37, 1);
+    let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0]])).collect();
+    let net = || Broad::init(&mut shapewright::rng(4));
+    let (mut trained, mut by_hand, mut rng) = (net(), net(), shapewright::rng(5));
+    let trainer = Broad::trainer(Sgd::new(0.01), Mse).epochs(EPOCHS).batch_size(10).seed(5);
+    trainer.fit(&mut trained, &x, &y).unwrap();
+
+    let (mut gradient, mut workspace) = (Broad::zeros(), Broad::workspace());
+    workspace.reseed(rng.next_u64());
+    let (mut batches, mut sgd) = (Batches::new(&x, &y, 10), Sgd::new(0.01).state::<Broad>());
+    for _ in 0..EPOCHS {
+        batches.shuffle(&mut rng);
+        while let Some((x, y)) = batches.next_batch() {
+            let mut pass = by_hand.forward_train(x, &mut workspace);
+            pass.loss(&Mse, y);
+            pass.backward(&mut gradient);
+            sgd.step(&mut by_hand, &gradient);
+        }
+    }
+    assert_eq!(bits(trained.params()), bits(by_hand.params()));
+    // A panic of an observer goes on, and the thread ends.
+    let watch = |_: &Step, _: &Broad| -> ControlFlow<()> { panic!("an observer") };
+    let trainer = Broad::trainer(Sgd::new(0.01), Mse).batch_size(10).on_step(watch);
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| trainer.fit(&mut trained, &x, &y)));
+    assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"an observer"));
+}

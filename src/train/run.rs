@@ -1,12 +1,14 @@
 //! A training under way: what to do in which order.
 
 use core::ops::ControlFlow;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
+use super::feed::Feed;
 use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
@@ -60,7 +62,7 @@ where
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Takes: Takes<N::Ends, L, N>,
-    G: TargetOf<L::Target, L, N> + Clone,
+    G: TargetOf<L::Target, L, N> + Clone + Send + Sync,
 {
     /// Begins a training, or goes on with one that has a checkpoint.
     pub fn new(
@@ -156,25 +158,29 @@ where
             batches.shuffle(rng);
             self.epoch.waiting += begin.elapsed();
         }
-        while self.epoch.batches < batches.steps() {
-            let mut flow = self.step(batches)?;
-            #[cfg(feature = "progress")]
-            self.bar.step();
-            if self.settings.stop.is_stopped() {
-                flow = Flow::Break(());
+        let (count, batch_size) = (batches.steps(), self.settings.batch_size);
+        thread::scope(|scope| {
+            let mut feed = Feed::new(scope, batches, batch_size);
+            while self.epoch.batches < count {
+                let mut flow = self.step(&mut feed, count)?;
+                #[cfg(feature = "progress")]
+                self.bar.step();
+                if self.settings.stop.is_stopped() {
+                    flow = Flow::Break(());
+                }
+                if flow.is_break() {
+                    return Ok(flow);
+                }
             }
-            if flow.is_break() {
-                return Ok(flow);
-            }
-        }
-        Ok(Flow::Continue(()))
+            Ok(Flow::Continue(()))
+        })
     }
 
-    /// One step, on one batch or on several.
-    fn step(&mut self, batches: &mut Batches<'_, Input<N>, G>) -> Result<Flow, TrainError> {
+    /// One step, on one batch or on several of the epoch's.
+    fn step(&mut self, feed: &mut Feed<'_, '_, Input<N>, G>, batches: usize) -> Result<Flow, TrainError> {
         let Run { settings, model, epoch: running, train, .. } = self;
-        let (first, per_epoch) = (running.batches, batches.steps().div_ceil(settings.accumulate));
-        let count = settings.accumulate.min(batches.steps() - first);
+        let (first, per_epoch) = (running.batches, batches.div_ceil(settings.accumulate));
+        let count = settings.accumulate.min(batches - first);
         let samples = (count * settings.batch_size).min(train.inputs.len() - first * settings.batch_size);
         let (epoch, within) = (self.history.epochs.len(), first / settings.accumulate);
         let step = (epoch * per_epoch + within) as u64;
@@ -193,7 +199,7 @@ where
         let mut loss = 0.0;
         for index in 0..count {
             let begin = Instant::now();
-            let Some((inputs, targets)) = batches.next_batch() else { break };
+            let Some((inputs, targets)) = feed.next_batch() else { break };
             running.waiting += begin.elapsed();
             let (batch, share) = (Samples { inputs, targets }, inputs.len() as f64 / samples as f64);
             loss += model.backward(&settings.loss, batch, share, index > 0, at)? * inputs.len() as f64;
