@@ -203,6 +203,7 @@ where
             running.waiting += begin.elapsed();
             let (batch, share) = (Samples { inputs, targets }, inputs.len() as f64 / samples as f64);
             loss += model.backward(&settings.loss, batch, share, index > 0, at)? * inputs.len() as f64;
+            settings.state.measure(model.network, &mut model.gradient);
         }
         let (network, gradient) = (&mut *model.network, &mut *model.gradient);
         for penalty in &settings.penalties {
