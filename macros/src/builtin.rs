@@ -5,8 +5,8 @@
 pub struct Builtin {
     pub name: &'static str,
     pub sizes: Sizes,
-    /// Options, and what they set their generic argument to; it has the other value of a `bool` without them.
-    pub options: &'static [Switch],
+    /// Options, after the sizes in any order; each has a generic argument of its own.
+    pub options: &'static [Choice],
     /// How many constructor arguments there are, if any are written.
     pub arguments: usize,
     /// Whether the layer has parameters, so that it needs a field even without a name.
@@ -28,9 +28,27 @@ pub struct Size {
     pub inferred: bool,
 }
 
-pub struct Switch {
+pub struct Choice {
     pub name: &'static str,
-    pub value: bool,
+    pub sets: Sets,
+}
+
+/// What an option sets its generic argument to.
+pub enum Sets {
+    /// This; without the option it is the other value of a `bool`.
+    Flag(bool),
+    /// The number in its brackets; without the option it is `INFER`.
+    Number,
+}
+
+impl Choice {
+    /// How it is written.
+    pub fn form(&self) -> String {
+        match self.sets {
+            Sets::Flag(_) => self.name.to_owned(),
+            Sets::Number => format!("{}<number>", self.name),
+        }
+    }
 }
 
 const fn plain(name: &'static str) -> Builtin {
@@ -44,9 +62,18 @@ pub const BUILTINS: &[Builtin] = &[
             Size { name: "in_features", inferred: true },
             Size { name: "out_features", inferred: false },
         ]),
-        options: &[Switch { name: "NoBias", value: false }],
+        options: &[Choice { name: "NoBias", sets: Sets::Flag(false) }],
         arguments: 0,
         has_params: true,
+    },
+    Builtin {
+        sizes: Sizes::Named(&[
+            Size { name: "num_embeddings", inferred: false },
+            Size { name: "embedding_dim", inferred: false },
+        ]),
+        options: &[Choice { name: "PaddingIdx", sets: Sets::Number }],
+        has_params: true,
+        ..plain("Embedding")
     },
     plain("Flatten"),
     Builtin { sizes: Sizes::Axes, ..plain("Reshape") },

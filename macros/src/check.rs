@@ -8,7 +8,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Path, Token, Visibility};
 
-use crate::builtin::{self, Builtin, Size, Sizes};
+use crate::builtin::{self, Builtin, Sets, Size, Sizes};
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::Extent;
 
@@ -265,7 +265,7 @@ fn builtin_generics(
         if let Generic::Infer(underscore) = generic
             && !inferred
         {
-            let message = format!("the {size_name} of `{name}` are not fixed by its input: write a number");
+            let message = format!("the input of `{name}` does not fix its {size_name}: write a number");
             errors.push(Error::new(underscore.span(), message));
         }
         size(generic, &mut generics, errors);
@@ -273,7 +273,7 @@ fn builtin_generics(
     if errors.len() > before {
         return None;
     }
-    let mut values: Vec<Option<bool>> = vec![None; builtin.options.len()];
+    let mut values: Vec<Option<TokenStream>> = vec![None; builtin.options.len()];
     for generic in &layer.generics[sizes.len()..] {
         let tokens = match generic {
             Generic::Infer(underscore) => underscore.to_token_stream(),
@@ -281,29 +281,45 @@ fn builtin_generics(
         };
         match option(builtin, &tokens) {
             None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens))),
-            Some(index) if values[index].is_some() => {
+            Some((index, _)) if values[index].is_some() => {
                 let message =
                     format!("the option `{}` of `{name}` is given twice", builtin.options[index].name);
                 errors.push(Error::new(tokens.span(), message));
             }
-            Some(index) => values[index] = Some(builtin.options[index].value),
+            Some((index, value)) => {
+                whole_number(&value, errors);
+                values[index] = Some(quote_spanned!(tokens.span()=> { #value }));
+            }
         }
     }
     for (value, option) in values.into_iter().zip(builtin.options) {
-        let value = value.unwrap_or(!option.value);
-        generics.push(Argument::Given(quote!(#value)));
+        generics.push(Argument::Given(value.unwrap_or_else(|| match option.sets {
+            Sets::Flag(value) => (!value).to_token_stream(),
+            Sets::Number => quote!({ __sw::INFER }),
+        })));
     }
-    Some(generics)
+    (errors.len() == before).then_some(generics)
 }
 
-fn option(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
-    let text = tokens.to_string();
-    builtin.options.iter().position(|option| option.name == text)
+/// Which option is written, and what it sets its generic argument to.
+fn option(builtin: &Builtin, tokens: &TokenStream) -> Option<(usize, TokenStream)> {
+    let mut tokens = tokens.clone().into_iter();
+    let name = tokens.next()?.to_string();
+    let index = builtin.options.iter().position(|option| option.name == name)?;
+    let mut tokens: Vec<TokenTree> = tokens.collect();
+    let value = match builtin.options[index].sets {
+        Sets::Flag(value) if tokens.is_empty() => value.to_token_stream(),
+        // What is between the brackets.
+        Sets::Number if tokens.len() > 2 => tokens.drain(1..tokens.len() - 1).collect(),
+        _ => return None,
+    };
+    (value.to_string() != "_").then_some((index, value))
 }
 
 fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
     let (name, found) = (builtin.name, written(tokens));
-    let Some(nearest) = builtin.options.iter().min_by_key(|option| builtin::distance(option.name, &found))
+    let plain = found.split('<').next().unwrap_or(&found);
+    let Some(nearest) = builtin.options.iter().min_by_key(|option| builtin::distance(option.name, plain))
     else {
         return match &builtin.sizes {
             Sizes::Named([]) => {
@@ -312,11 +328,11 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
             _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
         };
     };
-    if builtin::distance(nearest.name, &found) <= 3 {
-        return format!("`{name}` has no option `{found}`; did you mean `{}`?", nearest.name);
+    if builtin::distance(nearest.name, plain) <= 3 {
+        return format!("`{name}` has no option `{found}`; did you mean `{}`?", nearest.form());
     }
     let all =
-        builtin.options.iter().map(|option| format!("`{}`", option.name)).collect::<Vec<_>>().join(", ");
+        builtin.options.iter().map(|option| format!("`{}`", option.form())).collect::<Vec<_>>().join(", ");
     format!("`{name}` has no option `{found}`; its options are {all}")
 }
 
