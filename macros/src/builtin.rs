@@ -1,11 +1,10 @@
 //! What the macro knows of the built-in layers: their names and how they are written. What they compute and
 //! which shapes they take is const code in the library.
 
-/// How a built-in layer is written.
+/// How a built-in layer is written. Its generic arguments are its sizes and then its options, in the order of the table.
 pub struct Builtin {
     pub name: &'static str,
     pub sizes: Sizes,
-    /// Options, after the sizes in any order; each has a generic argument of its own.
     pub options: &'static [Choice],
     /// How many constructor arguments there are, if any are written.
     pub arguments: usize,
@@ -24,56 +23,120 @@ pub enum Sizes {
 
 pub struct Size {
     pub name: &'static str,
-    /// Whether it may be `_`.
-    pub inferred: bool,
+    pub form: Form,
 }
 
+/// How a size is written.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Form {
+    /// A number.
+    Number,
+    /// A number, or `_`.
+    Inferred,
+    /// A number for both axes, or a pair in parentheses; two generic arguments.
+    Pair,
+}
+
+/// An option: written after the sizes, in any order.
 pub struct Choice {
     pub name: &'static str,
-    pub sets: Sets,
+    pub value: Value,
 }
 
-/// What an option sets its generic argument to.
-pub enum Sets {
-    /// This; without the option it is the other value of a `bool`.
-    Flag(bool),
-    /// The number in its brackets; without the option it is `INFER`.
-    Number,
+pub enum Value {
+    /// The name alone: sets its generic argument to this, and leaving it away to the other value of a `bool`.
+    Switch(bool),
+    /// `Name<2>`: one generic argument.
+    Number(Default),
+    /// `Name<2>` for both axes, or `Name<2, 1>`: two generic arguments.
+    Pair(Default),
 }
 
-impl Choice {
-    /// How it is written.
-    pub fn form(&self) -> String {
-        match self.sets {
-            Sets::Flag(_) => self.name.to_owned(),
-            Sets::Number => format!("{}<number>", self.name),
-        }
-    }
+/// What an option's numbers are when it is left away.
+#[derive(Clone, Copy)]
+pub enum Default {
+    Is(usize),
+    /// None: the library's `INFER`.
+    None,
+    /// Those of a size with as many numbers.
+    #[allow(dead_code)]
+    Size(usize),
 }
 
 const fn plain(name: &'static str) -> Builtin {
     Builtin { name, sizes: Sizes::Named(&[]), options: &[], arguments: 0, has_params: false }
 }
 
+const fn switch(name: &'static str, value: bool) -> Choice {
+    Choice { name, value: Value::Switch(value) }
+}
+
+const fn number(name: &'static str, default: usize) -> Choice {
+    Choice { name, value: Value::Number(Default::Is(default)) }
+}
+
+const fn pair(name: &'static str, default: usize) -> Choice {
+    Choice { name, value: Value::Pair(Default::Is(default)) }
+}
+
+const IN_CHANNELS: Size = Size { name: "in_channels", form: Form::Inferred };
+const OUT_CHANNELS: Size = Size { name: "out_channels", form: Form::Number };
+
 pub const BUILTINS: &[Builtin] = &[
     Builtin {
-        name: "Linear",
         sizes: Sizes::Named(&[
-            Size { name: "in_features", inferred: true },
-            Size { name: "out_features", inferred: false },
+            Size { name: "in_features", form: Form::Inferred },
+            Size { name: "out_features", form: Form::Number },
         ]),
-        options: &[Choice { name: "NoBias", sets: Sets::Flag(false) }],
-        arguments: 0,
+        options: &[switch("NoBias", false)],
         has_params: true,
+        ..plain("Linear")
     },
     Builtin {
         sizes: Sizes::Named(&[
-            Size { name: "num_embeddings", inferred: false },
-            Size { name: "embedding_dim", inferred: false },
+            Size { name: "num_embeddings", form: Form::Number },
+            Size { name: "embedding_dim", form: Form::Number },
         ]),
-        options: &[Choice { name: "PaddingIdx", sets: Sets::Number }],
+        options: &[Choice { name: "PaddingIdx", value: Value::Number(Default::None) }],
         has_params: true,
         ..plain("Embedding")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Number }]),
+        options: &[
+            number("Stride", 1),
+            number("Pad", 0),
+            number("Dilation", 1),
+            number("Groups", 1),
+            switch("NoBias", false),
+        ],
+        has_params: true,
+        ..plain("Conv1d")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Pair }]),
+        options: &[
+            pair("Stride", 1),
+            pair("Pad", 0),
+            pair("Dilation", 1),
+            number("Groups", 1),
+            switch("NoBias", false),
+        ],
+        has_params: true,
+        ..plain("Conv2d")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Pair }]),
+        options: &[
+            pair("Stride", 1),
+            pair("Pad", 0),
+            pair("OutputPad", 0),
+            pair("Dilation", 1),
+            number("Groups", 1),
+            switch("NoBias", false),
+        ],
+        has_params: true,
+        ..plain("ConvTranspose2d")
     },
     plain("Flatten"),
     Builtin { sizes: Sizes::Axes, ..plain("Reshape") },
@@ -82,7 +145,7 @@ pub const BUILTINS: &[Builtin] = &[
     plain("Relu6"),
     Builtin { arguments: 1, ..plain("LeakyRelu") },
     Builtin {
-        sizes: Sizes::Optional(&[Size { name: "num_parameters", inferred: true }]),
+        sizes: Sizes::Optional(&[Size { name: "num_parameters", form: Form::Inferred }]),
         has_params: true,
         ..plain("PRelu")
     },

@@ -2,6 +2,7 @@
 
 mod activation;
 mod activation_with_arguments;
+pub(crate) mod blocks;
 mod dropout;
 mod elementwise;
 mod embedding;
@@ -23,5 +24,5 @@ pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use prelu::{PRelu, PReluParams};
-pub use reshape::{Flatten, Reshape};
+pub use reshape::{Flatten, Identity, Reshape};
 pub use softmax::{LogSoftmax, Softmax};
