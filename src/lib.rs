@@ -42,7 +42,8 @@
 //! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
 //!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
-//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
+//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]),
+//!   [`Embedding`] of [indices](Index), other
 //!   networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
 //!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
@@ -238,4 +239,5 @@ pub mod prelude {
         Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
         PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
+    pub use crate::{Embedding, Index};
 }
