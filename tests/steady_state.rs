@@ -63,6 +63,7 @@ network! { struct Flat: [16, 16] -> [256] { Flatten } }
 network! { struct Norms: [16, 16, 12] -> [5] { BatchNorm2d<_>, Relu, GroupNorm<3, _>, InstanceNorm2d<_, Affine>,
 Dropout2d, LayerNorm<_, _, _>, Reshape<_, 12>, BatchNorm1d<_, NoAffine>, RmsNorm, LayerNorm, Flatten, Linear<_, 5> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
+network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_, 300>, Relu, Linear<_, 5> } }
 
 fn inference<N: Network>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
@@ -151,12 +152,14 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Tiny>(7);
         inference::<Small>(70);
         inference::<Whole>(70);
-        inference::<Norms>(12);
+        inference::<Norms>(5);
+        inference::<Lookup>(70);
         training::<Tiny, _>(8, Sgd::new(0.1));
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
+        training::<Lookup, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
-        training::<Norms, _>(24, Adam::new(0.1));
+        training::<Norms, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
         training::<Whole, _>(12, NAdam::new(0.1));
         losses();

@@ -54,6 +54,8 @@ pub fn of_builtin(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> 
                 given[size].iter().map(Argument::clone).collect()
             }
             Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
+            Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
+            Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
             Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
         });
         given.push(value);
@@ -385,6 +387,8 @@ mod tests {
         assert_eq!(resolve("LayerNorm<_, N, _, NoAffine>"), "3 _0 N _1 true false");
         assert_eq!(resolve("RmsNorm<8, C>"), "2 8 C 1 true");
         assert_eq!(resolve("InstanceNorm2d<_, Affine>"), "_0 true");
+        assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
+        assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");
     }
 
     #[test]

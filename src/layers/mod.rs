@@ -2,9 +2,12 @@
 
 mod activation;
 mod activation_with_arguments;
+pub(crate) mod blocks;
 mod dropout;
 mod elementwise;
+mod embedding;
 mod glu;
+mod index;
 mod linear;
 mod norm;
 mod prelu;
@@ -17,7 +20,9 @@ pub use activation::{
 };
 pub use activation_with_arguments::{Celu, Elu, HardTanh, LeakyRelu, Softplus};
 pub use dropout::{Dropout, Dropout2d};
+pub use embedding::{Embedding, EmbeddingParams};
 pub use glu::Glu;
+pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use norm::{
     BatchNorm1d, BatchNorm2d, BatchNormArguments, BatchNormNoAffineParams, BatchNormParams, GroupNorm,
@@ -25,5 +30,5 @@ pub use norm::{
     NormWeightParams2, NormWeightParams3, RmsNorm,
 };
 pub use prelu::{PRelu, PReluParams};
-pub use reshape::{Flatten, Reshape};
+pub use reshape::{Flatten, Identity, Reshape};
 pub use softmax::{LogSoftmax, Softmax};

@@ -82,9 +82,11 @@ impl Strip {
     #[inline(always)]
     pub(super) fn each(&self, mut f: impl FnMut(usize, usize) -> f32) -> Columns {
         let (mut columns, width) = ([0.0; STRIP], self.width());
-        for group in 0..self.groups {
-            for i in group * self.part..(group + 1) * self.part {
-                columns[i] = f(group, self.first + i);
+        let mut column = self.first;
+        for (group, part) in columns[..width].chunks_exact_mut(self.part).enumerate() {
+            for place in part {
+                *place = f(group, column);
+                column += 1;
             }
         }
         for i in width..width * self.fold {

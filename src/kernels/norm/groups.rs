@@ -46,9 +46,11 @@ impl<T> GroupNorm<'_, T> {
 /// Adds what the columns of a strip have to their groups, each times its weight.
 #[inline(always)]
 fn gather(strip: &Strip, columns: &[f32; STRIP], weight: &[f32], groups: &mut [f32; STRIP]) {
-    for (group, sum) in groups.iter_mut().enumerate().take(strip.groups) {
-        for i in group * strip.part..(group + 1) * strip.part {
-            *sum += columns[i] * weight_at(weight, strip.first + i);
+    let mut column = strip.first;
+    for (part, sum) in columns.chunks_exact(strip.part).zip(groups).take(strip.groups) {
+        for of_column in part {
+            *sum += of_column * weight_at(weight, column);
+            column += 1;
         }
     }
 }
@@ -74,7 +76,9 @@ impl Op for GroupNormOp<'_> {
                 for (group, groups) in groups.iter().enumerate().take(bundle.groups) {
                     groups.write(statistics, index * norm.groups + bundle.first / norm.size + group);
                 }
-                bundle.strips().for_each(|strip| write(s, &norm, strip, &groups, x, y));
+                for strip in bundle.strips() {
+                    write(s, &norm, strip, &groups, x, y);
+                }
             }
         }
     }
@@ -211,68 +215,102 @@ impl Op for GroupNormGradOp<'_> {
         }
         let (columns, sample) = norm.sizes();
         check_sums(samples, columns, weight_sums.len(), bias_sums.len());
-        let count = (norm.rows * norm.size) as f32;
         for index in 0..samples {
             let here = index * sample..(index + 1) * sample;
             let (x, dy) = (&x[here.clone()], &dy[here.clone()]);
             for bundle in Bundle::all(norm.rows, columns, norm.size) {
                 let mut groups = [Statistics::default(); STRIP];
                 for (group, groups) in groups.iter_mut().enumerate().take(bundle.groups) {
-                    *groups =
-                        Statistics::read(statistics, index * norm.groups + bundle.first / norm.size + group);
+                    let group = index * norm.groups + bundle.first / norm.size + group;
+                    *groups = Statistics::read(statistics, group);
                 }
-                let (mut products, mut totals) = ([0.0; STRIP], [0.0; STRIP]);
-                for strip in bundle.strips() {
-                    let shift = strip.each(
-                        #[inline(always)]
-                        |group, _| groups[group].near,
-                    );
-                    let [raw, total] = grad_sums(s, strip, &shift, x, dy);
-                    let product = strip.each(
-                        #[inline(always)]
-                        |group, column| {
-                            let i = column - strip.first;
-                            (raw[i] - groups[group].rest * total[i]) * groups[group].inverse
-                        },
-                    );
-                    let keep = {
-                        #[inline(always)]
-                        |kept: &mut [f32], sums: &[f32; STRIP]| {
-                            if !kept.is_empty() {
-                                let width = strip.width();
-                                kept[index * columns + strip.first..][..width]
-                                    .copy_from_slice(&sums[..width]);
-                            }
+                let keep = {
+                    #[inline(always)]
+                    |strip: Strip, products: &[f32; STRIP], totals: &[f32; STRIP]| {
+                        let (first, width) = (index * columns + strip.first, strip.width());
+                        if !weight_sums.is_empty() {
+                            weight_sums[first..][..width].copy_from_slice(&products[..width]);
                         }
-                    };
-                    keep(weight_sums, &product);
-                    keep(bias_sums, &total);
-                    gather(&strip, &product, norm.weight, &mut products);
-                    gather(&strip, &total, norm.weight, &mut totals);
-                }
-                let Some(dx) = dx.as_deref_mut() else { continue };
-                let dx = &mut dx[here.clone()];
-                for strip in bundle.strips() {
-                    let shift = strip.each(
-                        #[inline(always)]
-                        |group, _| groups[group].near,
-                    );
-                    let scale = strip.each(
-                        #[inline(always)]
-                        |group, column| groups[group].inverse * weight_at(norm.weight, column),
-                    );
-                    let slope = strip.each(
-                        #[inline(always)]
-                        |group, _| slope(groups[group], products[group] / count),
-                    );
-                    let offset = strip.each(
-                        #[inline(always)]
-                        |group, _| offset(groups[group], products[group] / count, totals[group] / count),
-                    );
-                    grad(s, strip, [&shift, &scale, &slope, &offset], x, dy, dx);
+                        if !bias_sums.is_empty() {
+                            bias_sums[first..][..width].copy_from_slice(&totals[..width]);
+                        }
+                    }
+                };
+                let means = means(s, &norm, bundle, &groups, x, dy, keep);
+                if let Some(dx) = dx.as_deref_mut() {
+                    write_grad(s, &norm, bundle, &groups, means, x, dy, &mut dx[here.clone()]);
                 }
             }
         }
+    }
+}
+
+/// The means over each group of `dy * weight * normalized(x)` and of `dy * weight`; and `keep` is told, of each strip, the
+/// sums by columns of `dy * normalized(x)` and of `dy`.
+#[inline(always)]
+fn means<S: Simd>(
+    s: S,
+    norm: &GroupNorm<'_, f32>,
+    bundle: Bundle,
+    groups: &[Statistics<f32>; STRIP],
+    x: &[f32],
+    dy: &[f32],
+    mut keep: impl FnMut(Strip, &[f32; STRIP], &[f32; STRIP]),
+) -> [[f32; STRIP]; 2] {
+    let mut means = [[0.0; STRIP]; 2];
+    for strip in bundle.strips() {
+        let shift = strip.each(
+            #[inline(always)]
+            |group, _| groups[group].near,
+        );
+        let [raw, totals] = grad_sums(s, strip, &shift, x, dy);
+        let products = strip.each(
+            #[inline(always)]
+            |group, column| {
+                let i = column - strip.first;
+                (raw[i] - groups[group].rest * totals[i]) * groups[group].inverse
+            },
+        );
+        keep(strip, &products, &totals);
+        gather(&strip, &products, norm.weight, &mut means[0]);
+        gather(&strip, &totals, norm.weight, &mut means[1]);
+    }
+    let count = (norm.rows * norm.size) as f32;
+    means.as_flattened_mut().iter_mut().for_each(|mean| *mean /= count);
+    means
+}
+
+/// Writes `dx` of a bundle.
+#[allow(clippy::too_many_arguments)]
+#[inline(always)]
+fn write_grad<S: Simd>(
+    s: S,
+    norm: &GroupNorm<'_, f32>,
+    bundle: Bundle,
+    groups: &[Statistics<f32>; STRIP],
+    [products, totals]: [[f32; STRIP]; 2],
+    x: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+) {
+    for strip in bundle.strips() {
+        let shift = strip.each(
+            #[inline(always)]
+            |group, _| groups[group].near,
+        );
+        let scale = strip.each(
+            #[inline(always)]
+            |group, column| groups[group].inverse * weight_at(norm.weight, column),
+        );
+        let slope = strip.each(
+            #[inline(always)]
+            |group, _| slope(groups[group], products[group]),
+        );
+        let offset = strip.each(
+            #[inline(always)]
+            |group, _| offset(groups[group], products[group], totals[group]),
+        );
+        grad(s, strip, [&shift, &scale, &slope, &offset], x, dy, dx);
     }
 }
 

@@ -271,7 +271,7 @@ fn batches_match_the_reference() {
                         close(kernels, &got.variances, &want.variances);
                     }
                     // Relative to what a gradient of 1 becomes.
-                    let steepest = f64::from(1.0 / deviation).min(300.0).max(1.0);
+                    let steepest = f64::from(1.0 / deviation).clamp(1.0, 300.0);
                     let relative = |dx: &[f64]| dx.iter().map(|dx| dx / steepest).collect::<Vec<_>>();
                     let narrow: Vec<f32> = relative(&widen(&got.dx)).iter().map(|&dx| dx as f32).collect();
                     assert_close(kernels.tier(), &narrow, &relative(&want.dx), 1e-5);

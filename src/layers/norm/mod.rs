@@ -1,6 +1,7 @@
 //! Normalizations, and what they share: their constructor argument and their parameters.
 
 mod batch_norm;
+mod batch_passes;
 mod group_norm;
 mod layer_norm;
 
