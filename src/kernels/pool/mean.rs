@@ -1,0 +1,243 @@
+//! Sums, averages and interpolations over windows, and their gradients, which are sums over the readers of a place.
+//!
+//! Places are written as in `max.rs`.
+
+use std::ops::Range;
+
+use super::super::simd::{Op, Simd, each};
+use super::{Axis, Divide, Plane, Reach};
+
+/// `y` is the sum over each window and channel, divided by what `divide` says. With `transposed`, `x` is the gradient
+/// with respect to such a sum and `y` that with respect to what it is of.
+pub(in super::super) struct MeanPoolOp<'a> {
+    pub plane: Plane,
+    pub divide: Divide,
+    pub transposed: bool,
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+/// One axis of such a sum, read from the side that is written.
+#[derive(Clone, Copy)]
+struct Side {
+    axis: Axis,
+    divide: Divide,
+    transposed: bool,
+}
+
+impl Side {
+    /// How many places are read, and written.
+    fn places(&self) -> (usize, usize) {
+        let Axis { input, output, .. } = self.axis;
+        if self.transposed { (output, input) } else { (input, output) }
+    }
+
+    /// The places that a place reads.
+    #[inline(always)]
+    fn reads(&self, to: usize) -> Range<usize> {
+        if self.transposed {
+            return self.axis.readers(to);
+        }
+        let window = self.axis.window(to);
+        window.first..window.first + window.count
+    }
+
+    /// Whether the places that a place reads may have different weights: then `weight` has all that there is to divide by.
+    #[inline(always)]
+    fn weighted(&self) -> bool {
+        let linear = matches!(self.axis.reach, Reach::Linear { .. });
+        linear || self.transposed && self.divide == Divide::ByCount && self.axis.tiles().is_none()
+    }
+
+    /// What the sum at a place is divided by, if all weights are 1.
+    #[inline(always)]
+    fn divisor(&self, to: usize) -> usize {
+        match self.divide {
+            Divide::ByOne => 1,
+            Divide::ByKernel => self.axis.widest(),
+            Divide::ByCount => self.axis.tiles().unwrap_or_else(|| self.axis.window(to).count),
+        }
+    }
+
+    /// The weight of place `from` in the sum at place `to`: numerator and denominator.
+    #[inline(always)]
+    fn weight(&self, to: usize, from: usize) -> (usize, usize) {
+        let (o, i) = if self.transposed { (from, to) } else { (to, from) };
+        match self.axis.reach {
+            Reach::Linear { .. } => self.axis.weight(o, i),
+            _ => (1, self.divisor(o)),
+        }
+    }
+}
+
+impl Op for MeanPoolOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let MeanPoolOp { plane, divide, transposed, x, y } = self;
+        let lens = if transposed { (y.len(), x.len()) } else { (x.len(), y.len()) };
+        let samples = plane.samples("mean_pool", lens.0, lens.1);
+        let channels = plane.channels;
+        let [rows, cols] = [plane.rows, plane.cols].map(|axis| Side { axis, divide, transposed });
+        assert!(
+            rows.axis.step() == 1 && cols.axis.step() == 1,
+            "mean_pool: windows with a dilation"
+        );
+        let weighted = rows.weighted() || cols.weighted();
+        let ((high, high_to), (wide, wide_to)) = (rows.places(), cols.places());
+        let vectors = channels.next_multiple_of(S::LANES);
+        let (inputs, outputs) = (x.len(), y.len());
+        let mut to = 0;
+        for row in 0..samples * high_to {
+            let (sample, row) = (row / high_to, row % high_to);
+            let down = rows.reads(row);
+            for col in 0..wide_to {
+                let across = cols.reads(col);
+                let begin = sample * high * wide * channels;
+                let at = |r: usize, c: usize| begin + (r * wide + c) * channels;
+                let last = at(down.end.saturating_sub(1), across.end.saturating_sub(1));
+                let room = last + vectors <= inputs && to + vectors <= outputs;
+                let len = if room { vectors } else { channels };
+                let place = Place {
+                    x: x[at(down.start, across.start).min(inputs)..].as_ptr(),
+                    rows: down.len(),
+                    cols: across.len(),
+                    down: wide * channels,
+                    across: channels,
+                    y: y[to..].as_mut_ptr(),
+                    len,
+                };
+                // SAFETY: the places that are read are within the sample, as `Axis` says; beyond their channels they
+                // are read and written only if there is room in all of x and y.
+                unsafe {
+                    if weighted {
+                        place.weighted(
+                            s,
+                            #[inline(always)]
+                            |r, c| {
+                                let (n, d) = rows.weight(row, down.start + r);
+                                let (m, e) = cols.weight(col, across.start + c);
+                                (n * m) as f32 / (d * e) as f32
+                            },
+                        );
+                    } else {
+                        place.divided(s, rows.divisor(row) * cols.divisor(col));
+                    }
+                }
+                to += channels;
+            }
+        }
+    }
+}
+
+/// One place of the output, and the first of `rows` times `cols` places that it reads.
+#[derive(Clone, Copy)]
+struct Place {
+    x: *const f32,
+    rows: usize,
+    cols: usize,
+    /// How many numbers lie from one to the next below, and beside.
+    down: usize,
+    across: usize,
+    y: *mut f32,
+    /// How many numbers to write.
+    len: usize,
+}
+
+impl Place {
+    /// # Safety
+    /// `len` numbers can be read at all places, and written at `y`.
+    #[inline(always)]
+    unsafe fn weighted<S: Simd>(self, s: S, weight: impl Fn(usize, usize) -> f32) {
+        let term = {
+            #[inline(always)]
+            |sum, v, r, c| s.fma(s.splat(weight(r, c)), v, sum)
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.each(
+                s,
+                term,
+                #[inline(always)]
+                |sum| sum,
+            );
+        }
+    }
+
+    /// # Safety
+    /// As of `weighted`.
+    #[inline(always)]
+    unsafe fn divided<S: Simd>(self, s: S, divisor: usize) {
+        let term = {
+            #[inline(always)]
+            |sum, v, _, _| s.add(sum, v)
+        };
+        // A product with the inverse of a power of two is exact, and so the quotient.
+        let power = divisor.is_power_of_two();
+        let by = s.splat(if power { 1.0 / divisor as f32 } else { divisor as f32 });
+        let finish = {
+            #[inline(always)]
+            |sum| if power { s.mul(sum, by) } else { s.div(sum, by) }
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            // The same with constant bounds, for the most common window.
+            if (self.rows, self.cols) == (2, 2) {
+                Place { rows: 2, cols: 2, ..self }.each(s, term, finish);
+            } else {
+                self.each(s, term, finish);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As of `weighted`.
+    #[inline(always)]
+    unsafe fn each<S: Simd>(
+        self,
+        s: S,
+        term: impl Fn(S::V, S::V, usize, usize) -> S::V,
+        finish: impl Fn(S::V) -> S::V,
+    ) {
+        // Four chains at once hide how long an addition takes.
+        let fours = self.len - self.len % (4 * S::LANES);
+        // SAFETY (both): i and the vectors from there on are below `len`.
+        for i in (0..fours).step_by(4 * S::LANES) {
+            unsafe { self.block::<S, 4>(s, i, S::LANES, &term, &finish) };
+        }
+        each(
+            s,
+            self.len - fours,
+            #[inline(always)]
+            |i, n| unsafe { self.block::<S, 1>(s, fours + i, n, &term, &finish) },
+        );
+    }
+
+    /// # Safety
+    /// As of `weighted`, and there are `NV` vectors from `i` on, the last of `n` numbers.
+    #[inline(always)]
+    unsafe fn block<S: Simd, const NV: usize>(
+        self,
+        s: S,
+        i: usize,
+        n: usize,
+        term: impl Fn(S::V, S::V, usize, usize) -> S::V,
+        finish: impl Fn(S::V) -> S::V,
+    ) {
+        let Place { x, rows, cols, down, across, y, .. } = self;
+        let mut sums = [s.zero(); NV];
+        // SAFETY (all): the caller's promise.
+        for r in 0..rows {
+            for c in 0..cols {
+                let p = unsafe { x.add(r * down + c * across + i) };
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = term(*sum, unsafe { s.get(p.add(v * S::LANES), n) }, r, c);
+                }
+            }
+        }
+        for (v, &sum) in sums.iter().enumerate() {
+            unsafe { s.put(y.add(i + v * S::LANES), finish(sum), n) };
+        }
+    }
+}
