@@ -89,7 +89,7 @@ pub(super) const fn fit_windows<const AXES: usize>(dims: Dims, windows: [Windows
                 .number(kernel)
                 .text("; write `Pad<")
                 .number(kernel / 2)
-                .text(">` or less, or put `ZeroPad2d` before it");
+                .text(">` or less");
             return Fit::wrong(sentence, Dims::UNKNOWN);
         }
         axis += 1;
@@ -150,6 +150,8 @@ pub(super) const fn refuse(dims: Dims, axes: usize) -> Option<Fit> {
         way_out.text("1>` before it")
     } else if axes == 1 && rank == 3 {
         Sentence::new("; for images there is the layer with 2d in its name")
+    } else if rank == 1 {
+        Sentence::new("; put it before `Flatten`, or a `Reshape` before it")
     } else {
         Sentence::new("; put a `Reshape` before it")
     };

@@ -99,6 +99,20 @@ impl Axis {
         }
     }
 
+    /// The readers of `i` from those of the place before it, or from none: without a division where windows are alike.
+    #[inline(always)]
+    pub(super) fn next_readers(&self, before: Range<usize>, i: usize) -> Range<usize> {
+        let Reach::Windows { kernel, stride, pad, dilation } = self.reach else { return self.readers(i) };
+        let Range { mut start, mut end } = before;
+        while end < self.output && end * stride <= i + pad {
+            end += 1;
+        }
+        while start < end && start * stride + (kernel - 1) * dilation < i + pad {
+            start += 1;
+        }
+        start..end
+    }
+
     /// Which tap of the window of `o`, one of its readers, is at `i`.
     #[inline(always)]
     pub(super) fn tap(&self, o: usize, i: usize) -> Option<usize> {
@@ -115,16 +129,21 @@ impl Axis {
         }
     }
 
-    /// The weight of place `i` in the interpolation at `o`, which reads it: numerator and denominator.
+    /// The weight of place `i` in the interpolation at `o`, which reads it, in parts of `unit`.
     #[inline(always)]
-    pub(super) fn weight(&self, o: usize, i: usize) -> (usize, usize) {
-        let Reach::Linear { factor } = self.reach else { return (1, 1) };
-        let (place, unit) = ((2 * o + 1).saturating_sub(factor), 2 * factor);
-        let (first, rest) = (place / unit, place % unit);
-        match i == first {
-            true if first + 1 < self.input => (unit - rest, unit),
-            true => (unit, unit),
-            false => (rest, unit),
+    pub(super) fn weight(&self, o: usize, i: usize) -> usize {
+        let Reach::Linear { factor } = self.reach else { return 1 };
+        let unit = self.unit();
+        let place = (2 * o + 1).saturating_sub(factor).min(unit * (self.input - 1));
+        unit - place.abs_diff(unit * i)
+    }
+
+    /// What the weights of an interpolation add up to.
+    #[inline(always)]
+    pub(super) fn unit(&self) -> usize {
+        match self.reach {
+            Reach::Linear { factor } => 2 * factor,
+            _ => 1,
         }
     }
 
@@ -164,18 +183,27 @@ fn over(a: usize, b: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Axis, Reach};
+    use super::{Axis, Reach, Window};
 
     /// `window` and `readers` say the same, from both ends.
     fn agrees(axis: Axis) {
+        let mut next = 0..0;
         for i in 0..axis.input {
             let readers = axis.readers(i);
+            next = axis.next_readers(next, i);
+            assert!(next == readers || next.is_empty() && readers.is_empty(), "{axis:?} at {i}");
             for o in 0..axis.output {
                 let window = axis.window(o);
                 let mut taps = (0..window.count).map(|t| (window.first + t * axis.step(), window.tap + t));
                 let found = taps.find(|&(place, _)| place == i).map(|(_, tap)| tap);
                 let tap = if readers.contains(&o) { axis.tap(o, i) } else { None };
                 assert_eq!(found, tap, "{axis:?}, {o} reads {i}");
+            }
+        }
+        if let Reach::Linear { .. } = axis.reach {
+            for o in 0..axis.output {
+                let Window { first, count, .. } = axis.window(o);
+                assert_eq!((first..first + count).map(|i| axis.weight(o, i)).sum::<usize>(), axis.unit());
             }
         }
         for o in 0..axis.output {
@@ -215,6 +243,6 @@ mod tests {
         let axis = Axis { input: 6, output: 2, reach };
         assert_eq!([0, 1].map(|o| (axis.window(o).first, axis.window(o).count)), [(1, 2), (1, 3)]);
         let axis = Axis { input: 2, output: 4, reach: Reach::Linear { factor: 2 } };
-        assert_eq!([0, 1, 2, 3].map(|o| axis.weight(o, 1)), [(0, 4), (1, 4), (3, 4), (4, 4)]);
+        assert_eq!([0, 1, 2, 3].map(|o| axis.weight(o, 1)), [0, 1, 3, 4]);
     }
 }

@@ -213,9 +213,9 @@ impl Back<'_> {
     fn row<S: Simd>(&self, s: S, sample: usize, row: usize, dx: &mut [f32]) {
         let Plane { rows, cols, channels } = self.plane;
         let width = cols.widest();
-        let tall = rows.readers(row);
+        let (tall, mut wide) = (rows.readers(row), 0..0);
         for col in 0..cols.input {
-            let wide = cols.readers(col);
+            wide = cols.next_readers(wide, col);
             let at = |r: usize, c: usize| ((sample * rows.output + r) * cols.output + c) * channels;
             let dx = &mut dx[col * channels..];
             let last = at(tall.end.saturating_sub(1), wide.end.saturating_sub(1));

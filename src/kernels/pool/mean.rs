@@ -23,6 +23,8 @@ struct Side {
     axis: Axis,
     divide: Divide,
     transposed: bool,
+    /// Of the unit of weights.
+    inverse: f32,
 }
 
 impl Side {
@@ -32,11 +34,11 @@ impl Side {
         if self.transposed { (output, input) } else { (input, output) }
     }
 
-    /// The places that a place reads.
+    /// The places that a place reads, from those that the place before it reads, or from none.
     #[inline(always)]
-    fn reads(&self, to: usize) -> Range<usize> {
+    fn reads(&self, before: Range<usize>, to: usize) -> Range<usize> {
         if self.transposed {
-            return self.axis.readers(to);
+            return self.axis.next_readers(before, to);
         }
         let window = self.axis.window(to);
         window.first..window.first + window.count
@@ -59,13 +61,13 @@ impl Side {
         }
     }
 
-    /// The weight of place `from` in the sum at place `to`: numerator and denominator.
+    /// The weight of place `from` in the sum at place `to`.
     #[inline(always)]
-    fn weight(&self, to: usize, from: usize) -> (usize, usize) {
+    fn weight(&self, to: usize, from: usize) -> f32 {
         let (o, i) = if self.transposed { (from, to) } else { (to, from) };
         match self.axis.reach {
-            Reach::Linear { .. } => self.axis.weight(o, i),
-            _ => (1, self.divisor(o)),
+            Reach::Linear { .. } => self.axis.weight(o, i) as f32 * self.inverse,
+            _ => 1.0 / self.divisor(o) as f32,
         }
     }
 }
@@ -79,7 +81,12 @@ impl Op for MeanPoolOp<'_> {
         let lens = if transposed { (y.len(), x.len()) } else { (x.len(), y.len()) };
         let samples = plane.samples("mean_pool", lens.0, lens.1);
         let channels = plane.channels;
-        let [rows, cols] = [plane.rows, plane.cols].map(|axis| Side { axis, divide, transposed });
+        let [rows, cols] = [plane.rows, plane.cols].map(|axis| Side {
+            axis,
+            divide,
+            transposed,
+            inverse: 1.0 / axis.unit() as f32,
+        });
         assert!(
             rows.axis.step() == 1 && cols.axis.step() == 1,
             "mean_pool: windows with a dilation"
@@ -89,11 +96,13 @@ impl Op for MeanPoolOp<'_> {
         let vectors = channels.next_multiple_of(S::LANES);
         let (inputs, outputs) = (x.len(), y.len());
         let mut to = 0;
+        let mut down = 0..0;
         for row in 0..samples * high_to {
             let (sample, row) = (row / high_to, row % high_to);
-            let down = rows.reads(row);
+            down = rows.reads(if row == 0 { 0..0 } else { down }, row);
+            let mut across = 0..0;
             for col in 0..wide_to {
-                let across = cols.reads(col);
+                across = cols.reads(across, col);
                 let begin = sample * high * wide * channels;
                 let at = |r: usize, c: usize| begin + (r * wide + c) * channels;
                 let last = at(down.end.saturating_sub(1), across.end.saturating_sub(1));
@@ -115,11 +124,9 @@ impl Op for MeanPoolOp<'_> {
                         place.weighted(
                             s,
                             #[inline(always)]
-                            |r, c| {
-                                let (n, d) = rows.weight(row, down.start + r);
-                                let (m, e) = cols.weight(col, across.start + c);
-                                (n * m) as f32 / (d * e) as f32
-                            },
+                            |r| rows.weight(row, down.start + r),
+                            #[inline(always)]
+                            |c| cols.weight(col, across.start + c),
                         );
                     } else {
                         place.divided(s, rows.divisor(row) * cols.divisor(col));
@@ -149,10 +156,10 @@ impl Place {
     /// # Safety
     /// `len` numbers can be read at all places, and written at `y`.
     #[inline(always)]
-    unsafe fn weighted<S: Simd>(self, s: S, weight: impl Fn(usize, usize) -> f32) {
+    unsafe fn weighted<S: Simd>(self, s: S, row: impl Fn(usize) -> f32, col: impl Fn(usize) -> f32) {
         let term = {
             #[inline(always)]
-            |sum, v, r, c| s.fma(s.splat(weight(r, c)), v, sum)
+            |sum, v, r, c| s.fma(s.splat(row(r) * col(c)), v, sum)
         };
         // SAFETY: the caller's promise.
         unsafe {

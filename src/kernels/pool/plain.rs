@@ -84,7 +84,7 @@ pub(in super::super) fn mean_pool<T: Real>(
     y.fill(T::zero());
     let weight = |axis: &Axis, o: usize, i: usize| {
         let (n, d) = match (axis.reach, divide) {
-            (Reach::Linear { .. }, _) => axis.weight(o, i),
+            (Reach::Linear { .. }, _) => (axis.weight(o, i), axis.unit()),
             (_, Divide::ByOne) => (1, 1),
             (_, Divide::ByKernel) => (1, axis.widest()),
             (_, Divide::ByCount) => (1, axis.window(o).count),
