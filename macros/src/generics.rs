@@ -255,10 +255,14 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
                 format!("`{name}` takes nothing between `<` and `>`, but `{found}` is written")
             }
             Sizes::Named([Size { form: Form::Pair, .. }]) => {
-                format!("`{name}` takes one size, but `{found}` is written after it; two are a pair: `{name}<(2, 3)>`")
+                format!(
+                    "`{name}` takes one size, but `{found}` is written after it; two are a pair: `{name}<(2, 3)>`"
+                )
             }
             Sizes::Named([Size { form: Form::Sides, .. }]) => {
-                format!("`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, 1, 2, 2)>`")
+                format!(
+                    "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, 1, 2, 2)>`"
+                )
             }
             _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
         };

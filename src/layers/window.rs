@@ -103,7 +103,8 @@ pub(super) const fn fit_windows<const AXES: usize>(dims: Dims, windows: [Windows
         if dims.size(axis) < least {
             let wanted =
                 Sentence::new("a ").text(name_of_axis(AXES, axis)).text(" of at least ").number(least);
-            let way_out = Sentence::new("; a window must not be larger than the input: make its kernel smaller");
+            let way_out =
+                Sentence::new("; a window must not be larger than the input: make its kernel smaller");
             return Fit::mismatch(wanted, way_out, Dims::UNKNOWN);
         }
         sizes[axis] = windows[axis].axis(dims.size(axis)).output;

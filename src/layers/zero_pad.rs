@@ -23,10 +23,7 @@ impl<In: Shape, const LEFT: usize, const RIGHT: usize, const TOP: usize, const B
 {
     const FIT: Fit = match refuse(In::DIMS, 2) {
         Some(fit) => fit,
-        None => fit_sizes(
-            In::DIMS,
-            [TOP + In::DIMS.size(0) + BOTTOM, LEFT + In::DIMS.size(1) + RIGHT],
-        ),
+        None => fit_sizes(In::DIMS, [TOP + In::DIMS.size(0) + BOTTOM, LEFT + In::DIMS.size(1) + RIGHT]),
     };
 }
 
@@ -39,7 +36,12 @@ impl<T: Element, const LEFT: usize, const RIGHT: usize, const TOP: usize, const 
 
 /// Calls with the rows of the images, each with the place of its first number in the padded ones.
 #[inline(always)]
-fn rows<In: Shape, Out: Shape>(samples: usize, left: usize, top: usize, mut f: impl FnMut(usize, usize, usize)) {
+fn rows<In: Shape, Out: Shape>(
+    samples: usize,
+    left: usize,
+    top: usize,
+    mut f: impl FnMut(usize, usize, usize),
+) {
     let (height, width, channels) = (In::DIMS.size(0), In::DIMS.size(1), In::DIMS.size(2));
     let outer = Out::DIMS.size(1);
     for sample in 0..samples {

@@ -36,11 +36,8 @@ pub(super) struct Window {
 
 impl Axis {
     /// One place that reads itself: the rows of a sequence.
-    pub const ONE: Axis = Axis {
-        input: 1,
-        output: 1,
-        reach: Reach::Windows { kernel: 1, stride: 1, pad: 0, dilation: 1 },
-    };
+    pub const ONE: Axis =
+        Axis { input: 1, output: 1, reach: Reach::Windows { kernel: 1, stride: 1, pad: 0, dilation: 1 } };
 
     pub(super) fn check(&self, name: &str) {
         match self.reach {
@@ -92,8 +89,7 @@ impl Axis {
             }
             Reach::Linear { factor } => {
                 // The first place whose left neighbour is `i` or a later one.
-                let from =
-                    |i: usize| if i == 0 { 0 } else { (2 * factor * i + factor - 1).div_ceil(2) };
+                let from = |i: usize| if i == 0 { 0 } else { (2 * factor * i + factor - 1).div_ceil(2) };
                 from(i.saturating_sub(1))..from(i + 1).min(self.output)
             }
         }
@@ -217,9 +213,16 @@ mod tests {
     fn windows_and_readers_agree() {
         for input in 1..12 {
             for kernel in 1..5 {
-                for (stride, pad, dilation) in
-                    [(1, 0, 1), (2, 0, 1), (3, 1, 1), (1, 2, 1), (1, 0, 2), (2, 1, 3), (4, 1, 2), (kernel, 0, 1)]
-                {
+                for (stride, pad, dilation) in [
+                    (1, 0, 1),
+                    (2, 0, 1),
+                    (3, 1, 1),
+                    (1, 2, 1),
+                    (1, 0, 2),
+                    (2, 1, 3),
+                    (4, 1, 2),
+                    (kernel, 0, 1),
+                ] {
                     let reach = Reach::Windows { kernel, stride, pad: pad.min(kernel / 2), dilation };
                     let whole = input + 2 * pad.min(kernel / 2);
                     let Some(room) = whole.checked_sub((kernel - 1) * dilation + 1) else { continue };

@@ -61,7 +61,14 @@ impl<const CODES: bool> Op for MaxPoolOp<'_, CODES> {
                 // SAFETY: `Axis::window` gives places within the sample; beyond its channels a place is read and
                 // written only if there is room in all of x, and in all of y and, as long as y, the codes.
                 unsafe {
-                    largest::<S, CODES>(s, len, taps, x.wrapping_add(from), y.add(to), codes.wrapping_add(to));
+                    largest::<S, CODES>(
+                        s,
+                        len,
+                        taps,
+                        x.wrapping_add(from),
+                        y.add(to),
+                        codes.wrapping_add(to),
+                    );
                 }
                 to += channels;
             }
@@ -187,7 +194,8 @@ impl Back<'_> {
                 let here = s.splat((row % tall * wide + c) as f32);
                 let dx = &mut dx[to..];
                 let len = self.len(from, dx);
-                let (codes, dy, dx) = (self.codes[from..].as_ptr(), self.dy[from..].as_ptr(), dx.as_mut_ptr());
+                let (codes, dy, dx) =
+                    (self.codes[from..].as_ptr(), self.dy[from..].as_ptr(), dx.as_mut_ptr());
                 each(
                     s,
                     len,

@@ -87,10 +87,11 @@ impl Op for MeanPoolOp<'_> {
             transposed,
             inverse: 1.0 / axis.unit() as f32,
         });
-        assert!(
-            rows.axis.step() == 1 && cols.axis.step() == 1,
-            "mean_pool: windows with a dilation"
-        );
+        assert!(rows.axis.step() == 1 && cols.axis.step() == 1, "mean_pool: windows with a dilation");
+        if transposed && let (Some(tall), Some(wide)) = (rows.axis.tiles(), cols.axis.tiles()) {
+            let divisor = rows.divisor(0) * cols.divisor(0);
+            return spread(s, &plane, samples, (tall, wide), divisor, x, y);
+        }
         let weighted = rows.weighted() || cols.weighted();
         let ((high, high_to), (wide, wide_to)) = (rows.places(), cols.places());
         let vectors = channels.next_multiple_of(S::LANES);
@@ -138,6 +139,61 @@ impl Op for MeanPoolOp<'_> {
     }
 }
 
+/// Where windows lie side by side, each place reads one other or, at the end, none.
+#[inline(always)]
+fn spread<S: Simd>(
+    s: S,
+    plane: &Plane,
+    samples: usize,
+    (tall, wide): (usize, usize),
+    divisor: usize,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    let &Plane { rows, cols, channels } = plane;
+    let vectors = channels.next_multiple_of(S::LANES);
+    let quotient = by(s, divisor);
+    let mut to = 0;
+    for row in 0..samples * rows.input {
+        let (sample, row) = (row / rows.input, row % rows.input);
+        let end = to + cols.input * channels;
+        if row / tall >= rows.output {
+            y[to..end].fill(0.0);
+            to = end;
+            continue;
+        }
+        let mut from = (sample * rows.output + row / tall) * cols.output * channels;
+        for _ in 0..cols.output {
+            for _ in 0..wide {
+                let room = from + vectors <= x.len() && to + vectors <= y.len();
+                let len = if room { vectors } else { channels };
+                let (x, y) = (x[from..].as_ptr(), y[to..].as_mut_ptr());
+                each(
+                    s,
+                    len,
+                    // SAFETY: `each` gives i + n <= len, for which there is room in x and y.
+                    #[inline(always)]
+                    |i, n| unsafe { s.put(y.add(i), quotient(s.get(x.add(i), n)), n) },
+                );
+                to += channels;
+            }
+            from += channels;
+        }
+        y[to..end].fill(0.0);
+        to = end;
+    }
+}
+
+/// The function that divides by a number.
+#[inline(always)]
+fn by<S: Simd>(s: S, divisor: usize) -> impl Fn(S::V) -> S::V + Copy {
+    // A product with the inverse of a power of two is exact, and so the quotient.
+    let power = divisor.is_power_of_two();
+    let number = s.splat(if power { 1.0 / divisor as f32 } else { divisor as f32 });
+    #[inline(always)]
+    move |sum| if power { s.mul(sum, number) } else { s.div(sum, number) }
+}
+
 /// One place of the output, and the first of `rows` times `cols` places that it reads.
 #[derive(Clone, Copy)]
 struct Place {
@@ -156,7 +212,12 @@ impl Place {
     /// # Safety
     /// `len` numbers can be read at all places, and written at `y`.
     #[inline(always)]
-    unsafe fn weighted<S: Simd>(self, s: S, row: impl Fn(usize) -> f32, col: impl Fn(usize) -> f32) {
+    unsafe fn weighted<S: Simd>(
+        self,
+        s: S,
+        row: impl Fn(usize) -> f32 + Copy,
+        col: impl Fn(usize) -> f32 + Copy,
+    ) {
         let term = {
             #[inline(always)]
             |sum, v, r, c| s.fma(s.splat(row(r) * col(c)), v, sum)
@@ -180,13 +241,7 @@ impl Place {
             #[inline(always)]
             |sum, v, _, _| s.add(sum, v)
         };
-        // A product with the inverse of a power of two is exact, and so the quotient.
-        let power = divisor.is_power_of_two();
-        let by = s.splat(if power { 1.0 / divisor as f32 } else { divisor as f32 });
-        let finish = {
-            #[inline(always)]
-            |sum| if power { s.mul(sum, by) } else { s.div(sum, by) }
-        };
+        let finish = by(s, divisor);
         // SAFETY: the caller's promise.
         unsafe {
             // The same with constant bounds, for the most common window.
@@ -198,26 +253,28 @@ impl Place {
         }
     }
 
+    /// The functions are copied: the call of a reference to one is not inlined.
+    ///
     /// # Safety
     /// As of `weighted`.
     #[inline(always)]
     unsafe fn each<S: Simd>(
         self,
         s: S,
-        term: impl Fn(S::V, S::V, usize, usize) -> S::V,
-        finish: impl Fn(S::V) -> S::V,
+        term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
+        finish: impl Fn(S::V) -> S::V + Copy,
     ) {
         // Four chains at once hide how long an addition takes.
         let fours = self.len - self.len % (4 * S::LANES);
         // SAFETY (both): i and the vectors from there on are below `len`.
         for i in (0..fours).step_by(4 * S::LANES) {
-            unsafe { self.block::<S, 4>(s, i, S::LANES, &term, &finish) };
+            unsafe { self.block::<S, 4>(s, i, S::LANES, term, finish) };
         }
         each(
             s,
             self.len - fours,
             #[inline(always)]
-            |i, n| unsafe { self.block::<S, 1>(s, fours + i, n, &term, &finish) },
+            |i, n| unsafe { self.block::<S, 1>(s, fours + i, n, term, finish) },
         );
     }
 
@@ -229,8 +286,8 @@ impl Place {
         s: S,
         i: usize,
         n: usize,
-        term: impl Fn(S::V, S::V, usize, usize) -> S::V,
-        finish: impl Fn(S::V) -> S::V,
+        term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
+        finish: impl Fn(S::V) -> S::V + Copy,
     ) {
         let Place { x, rows, cols, down, across, y, .. } = self;
         let mut sums = [s.zero(); NV];
