@@ -39,7 +39,7 @@ mod vector_product;
 
 pub use args::{Bend, Matrix, Product, Start};
 pub use function::Function;
-pub use pool::{Axis, Divide, Plane, Reach};
+pub use pool::{Axis, Divisor, Plane, Reach};
 pub use rules::{
     AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
     SgdStep,
@@ -84,7 +84,7 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     fn max_pool_grad(self, plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]);
     /// `y` is the sum over each window and channel, divided by what `divide` says, or the interpolation. If
     /// `transposed`, `x` is a gradient with respect to that and `y` becomes the one with respect to its input.
-    fn mean_pool(self, plane: &Plane, divide: Divide, transposed: bool, x: &[T], y: &mut [T]);
+    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[T], y: &mut [T]);
     /// Softmax of every row of `width` elements.
     fn softmax(self, width: usize, x: &mut [T]);
     /// `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
@@ -237,7 +237,7 @@ impl Kernels<f32> for F32Kernels {
     fn max_pool_grad(self, &plane: &Plane, codes: &[f32], dy: &[f32], dx: &mut [f32]) {
         self.run(pool::MaxPoolGradOp { plane, codes, dy, dx });
     }
-    fn mean_pool(self, &plane: &Plane, divide: Divide, transposed: bool, x: &[f32], y: &mut [f32]) {
+    fn mean_pool(self, &plane: &Plane, divide: Divisor, transposed: bool, x: &[f32], y: &mut [f32]) {
         self.run(pool::MeanPoolOp { plane, divide, transposed, x, y });
     }
     fn softmax(self, width: usize, x: &mut [f32]) {
@@ -318,7 +318,7 @@ impl Kernels<f64> for F64Kernels {
     fn max_pool_grad(self, plane: &Plane, codes: &[f64], dy: &[f64], dx: &mut [f64]) {
         pool::plain::max_pool_grad(plane, codes, dy, dx);
     }
-    fn mean_pool(self, plane: &Plane, divide: Divide, transposed: bool, x: &[f64], y: &mut [f64]) {
+    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[f64], y: &mut [f64]) {
         pool::plain::mean_pool(plane, divide, transposed, x, y);
     }
     fn softmax(self, width: usize, x: &mut [f64]) {

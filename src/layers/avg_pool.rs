@@ -4,7 +4,7 @@ use super::mean_pool::mean_pool;
 use super::window::{
     Windows, even, fit_sizes, fit_windows, plane, refuse, size_of_zero, tiles, windows_over,
 };
-use crate::kernels::{Divide, Kernels, Plane};
+use crate::kernels::{Divisor, Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, Layer, Slab};
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -134,8 +134,8 @@ mean_pool! {
     transposed: false
 }
 
-const fn divide(count_pad: bool) -> Divide {
-    if count_pad { Divide::ByKernel } else { Divide::ByCount }
+const fn divide(count_pad: bool) -> Divisor {
+    if count_pad { Divisor::Kernel } else { Divisor::Count }
 }
 
 mean_pool! {
@@ -143,7 +143,7 @@ mean_pool! {
     AdaptiveAvgPool2d<H, W>,
     |dims| if H == 0 || W == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [H, W]) },
     plane(dims, [even(dims.size(0), H), even(dims.size(1), W)]),
-    Divide::ByCount,
+    Divisor::Count,
     transposed: false
 }
 
@@ -152,7 +152,7 @@ mean_pool! {
     AdaptiveAvgPool1d<L>,
     |dims| if L == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [L]) },
     plane(dims, [even(dims.size(0), L)]),
-    Divide::ByCount,
+    Divisor::Count,
     transposed: false
 }
 
@@ -161,7 +161,7 @@ mean_pool! {
     GlobalAvgPool2d,
     |dims| fit_global(dims, 2),
     plane(dims, [tiles(dims.size(0), 1), tiles(dims.size(1), 1)]),
-    Divide::ByKernel,
+    Divisor::Kernel,
     transposed: false
 }
 
@@ -170,7 +170,7 @@ mean_pool! {
     GlobalAvgPool1d,
     |dims| fit_global(dims, 1),
     plane(dims, [tiles(dims.size(0), 1)]),
-    Divide::ByKernel,
+    Divisor::Kernel,
     transposed: false
 }
 

@@ -2,7 +2,7 @@
 
 use super::mean_pool::mean_pool;
 use super::window::{fit_sizes, plane, size_of_zero, tiles};
-use crate::kernels::{Axis, Divide, Kernels, Plane, Reach};
+use crate::kernels::{Axis, Divisor, Kernels, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, Layer, Slab};
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -40,7 +40,7 @@ mean_pool! {
     Upsample<FH, FW>,
     |dims| fit::<FH, FW>(dims),
     plane(dims, [tiles(FH, dims.size(0)), tiles(FW, dims.size(1))]),
-    Divide::ByOne,
+    Divisor::One,
     transposed: true
 }
 
@@ -49,7 +49,7 @@ mean_pool! {
     UpsampleBilinear<FH, FW>,
     |dims| fit::<FH, FW>(dims),
     plane(dims, [linear(FH, dims.size(0)), linear(FW, dims.size(1))]),
-    Divide::ByOne,
+    Divisor::One,
     transposed: false
 }
 

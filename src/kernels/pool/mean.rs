@@ -5,13 +5,13 @@
 use std::ops::Range;
 
 use super::super::simd::{Op, Simd, each};
-use super::{Axis, Divide, Plane, Reach};
+use super::{Axis, Divisor, Plane, Reach};
 
 /// `y` is the sum over each window and channel, divided by what `divide` says. With `transposed`, `x` is the gradient
 /// with respect to such a sum and `y` that with respect to what it is of.
 pub(in super::super) struct MeanPoolOp<'a> {
     pub plane: Plane,
-    pub divide: Divide,
+    pub divide: Divisor,
     pub transposed: bool,
     pub x: &'a [f32],
     pub y: &'a mut [f32],
@@ -21,7 +21,7 @@ pub(in super::super) struct MeanPoolOp<'a> {
 #[derive(Clone, Copy)]
 struct Side {
     axis: Axis,
-    divide: Divide,
+    divide: Divisor,
     transposed: bool,
     /// Of the unit of weights.
     inverse: f32,
@@ -48,16 +48,16 @@ impl Side {
     #[inline(always)]
     fn weighted(&self) -> bool {
         let linear = matches!(self.axis.reach, Reach::Linear { .. });
-        linear || self.transposed && self.divide == Divide::ByCount && self.axis.tiles().is_none()
+        linear || self.transposed && self.divide == Divisor::Count && self.axis.tiles().is_none()
     }
 
     /// What the sum at a place is divided by, if all weights are 1.
     #[inline(always)]
     fn divisor(&self, to: usize) -> usize {
         match self.divide {
-            Divide::ByOne => 1,
-            Divide::ByKernel => self.axis.widest(),
-            Divide::ByCount => self.axis.tiles().unwrap_or_else(|| self.axis.window(to).count),
+            Divisor::One => 1,
+            Divisor::Kernel => self.axis.widest(),
+            Divisor::Count => self.axis.tiles().unwrap_or_else(|| self.axis.window(to).count),
         }
     }
 

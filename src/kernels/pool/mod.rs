@@ -21,13 +21,13 @@ pub struct Plane {
 
 /// What the sum over a window is divided by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Divide {
-    /// Nothing.
-    ByOne,
+pub enum Divisor {
+    /// 1: it stays a sum.
+    One,
     /// The size of the window, padding included.
-    ByKernel,
+    Kernel,
     /// How many places of the window are not padding.
-    ByCount,
+    Count,
 }
 
 impl Plane {

@@ -3,7 +3,7 @@
 
 use super::super::args::check_same;
 use super::super::plain::Real;
-use super::{Axis, Divide, Plane, Reach};
+use super::{Axis, Divisor, Plane, Reach};
 
 impl Plane {
     /// Calls with each place of the output, each tap of its window that is not padding and the place that it reads:
@@ -74,7 +74,7 @@ pub(in super::super) fn max_pool_grad<T: Real>(plane: &Plane, codes: &[T], dy: &
 /// Sums, averages and interpolations, and their gradients: see `Kernels::mean_pool`.
 pub(in super::super) fn mean_pool<T: Real>(
     plane: &Plane,
-    divide: Divide,
+    divide: Divisor,
     transposed: bool,
     x: &[T],
     y: &mut [T],
@@ -85,9 +85,9 @@ pub(in super::super) fn mean_pool<T: Real>(
     let weight = |axis: &Axis, o: usize, i: usize| {
         let (n, d) = match (axis.reach, divide) {
             (Reach::Linear { .. }, _) => (axis.weight(o, i), axis.unit()),
-            (_, Divide::ByOne) => (1, 1),
-            (_, Divide::ByKernel) => (1, axis.widest()),
-            (_, Divide::ByCount) => (1, axis.window(o).count),
+            (_, Divisor::One) => (1, 1),
+            (_, Divisor::Kernel) => (1, axis.widest()),
+            (_, Divisor::Count) => (1, axis.window(o).count),
         };
         (n as f64, d as f64)
     };
