@@ -5,12 +5,14 @@
 //! knows no layer's shape arithmetic: that is const code in the library. What it can find itself it reports
 //! all at once; after an error it still emits the struct, so that the rest of the program gives no second one.
 
+mod blocks;
 mod builtin;
 mod check;
 mod derive;
 mod expand;
 mod generics;
 mod parse;
+mod sequence;
 mod spans;
 mod step;
 

@@ -3,6 +3,7 @@
 mod activation;
 mod activation_with_arguments;
 mod avg_pool;
+pub(crate) mod blocks;
 mod dropout;
 mod elementwise;
 mod glu;
@@ -29,7 +30,7 @@ pub use glu::Glu;
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use max_pool::{AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d};
 pub use prelu::{PRelu, PReluParams};
-pub use reshape::{Flatten, Reshape};
+pub use reshape::{Flatten, Identity, Reshape};
 pub use softmax::{LogSoftmax, Softmax};
 pub use upsample::{Upsample, UpsampleBilinear};
 pub use zero_pad::ZeroPad2d;
