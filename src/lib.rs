@@ -39,7 +39,7 @@
 //! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
 //! the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
+//! - **Layers**: [`Linear`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
 //!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
 //!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
@@ -214,4 +214,5 @@ pub mod prelude {
         Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
         PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
+    pub use crate::{Conv1d, Conv2d, ConvTranspose2d};
 }

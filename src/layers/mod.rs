@@ -2,6 +2,7 @@
 
 mod activation;
 mod activation_with_arguments;
+mod conv;
 mod dropout;
 mod elementwise;
 mod glu;
@@ -15,6 +16,10 @@ pub use activation::{
     Tanh,
 };
 pub use activation_with_arguments::{Celu, Elu, HardTanh, LeakyRelu, Softplus};
+pub use conv::{
+    Conv1d, Conv1dNoBiasParams, Conv1dParams, Conv2d, Conv2dNoBiasParams, Conv2dParams, ConvTranspose2d,
+    ConvTranspose2dNoBiasParams, ConvTranspose2dParams,
+};
 pub use dropout::Dropout;
 pub use glu::Glu;
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};

@@ -89,7 +89,7 @@ unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, places: [[us
         for &[tap, weight] in taps {
             let w = unsafe { get(s, b.add(weight + j), n) };
             for i in 0..MR {
-                let x = unsafe { get(s, a.add(places[i][0] + tap + j), n) };
+                let x = unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
                 acc[i] = s.fma(x, w, acc[i]);
             }
         }

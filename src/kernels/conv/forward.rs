@@ -1,6 +1,6 @@
 //! Forward: the rows are the output pixels.
 
-use super::gather::{From, Gather, Rows};
+use super::gather::{From, Gather, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{Conv, depthwise};
 use crate::kernels::simd::{Op, Simd};
@@ -24,59 +24,66 @@ impl Op for ConvOp<'_> {
         let frame = Frame {
             size: sizes.size,
             channels: sizes.channels,
-            first: sizes.pad.map(|pad| -(pad as isize)),
-            extent: [sizes.reach(0), sizes.reach(1)],
+            first: [0, -(sizes.pad[1] as isize)],
+            extent: [sizes.size[0], sizes.reach(1)],
         };
         let (ci, co, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
         let [height, width] = sizes.out;
-        let group = frame.group(sizes.output_len());
+        let [stride_y, stride_x] = sizes.stride;
+        let group = frame.group(height * width, sizes.output_len());
         Memory::with(|memory| {
             let pieces = x.chunks(group * sizes.input_len()).zip(y.chunks_mut(group * sizes.output_len()));
             for (x, y) in pieces {
                 let view = frame.view(x, &mut memory.image);
-                let [stride_y, stride_x] = sizes.stride;
-                let rows = Rows {
-                    first: 0,
-                    count: y.len() / co,
-                    axes: sizes.out,
-                    a: [view.sample, stride_y * view.row, stride_x * ci],
-                    c: [height * width * co, width * co, co],
-                };
                 let span = taps(sizes, view.row, &mut memory.taps);
-                if sizes.is_depthwise() {
-                    let bias = bias.map(<[f32]>::as_ptr);
+                let columns = memory.taps.len() / sizes.kernel[0];
+                let offsets =
+                    (0..sizes.kernel[0]).map(|ky| (ky * sizes.dilation[0]) as isize - sizes.pad[0] as isize);
+                let depthwise = sizes.is_depthwise();
+                if depthwise {
                     memory.filters.clear();
                     memory.filters.extend(memory.taps.iter().enumerate().map(|(k, &tap)| [tap, k * co]));
-                    let taps = &memory.filters;
-                    s.outline(depthwise::Forward {
-                        rows,
-                        taps,
-                        channels: co,
-                        a: view.data,
-                        b: weight.as_ptr(),
-                        bias,
-                        c: y.as_mut_ptr(),
-                        relu,
-                    });
-                    continue;
                 }
-                let (ci, co) = (ci / groups, co / groups);
-                for g in 0..groups {
-                    Gather {
-                        rows,
-                        taps: &memory.taps,
-                        span,
-                        a_step: 1,
-                        a: view.data.wrapping_add(g * ci),
-                        b: weight[g * co..].as_ptr(),
-                        b_row: sizes.out_channels,
-                        n: co,
-                        c: y[g * co..].as_mut_ptr(),
-                        start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
-                        relu,
+                let panel = &mut memory.panel;
+                bands(height, stride_y, offsets, sizes.size[0], |band, window| {
+                    let rows = Rows {
+                        first: 0,
+                        count: y.len() / (height * co) * band.len(),
+                        axes: [band.len(), width],
+                        a: [view.sample, stride_y * view.row, stride_x * ci],
+                        c: [height * width * co, width * co, co],
+                    };
+                    // The taps are counted from the first row of the window, which may lie above the image.
+                    let above = sizes.pad[0] * view.row;
+                    let a = view.data.wrapping_add(band.start * stride_y * view.row).wrapping_sub(above);
+                    let c = &mut y[band.start * width * co..];
+                    let window = window.start * columns..window.end * columns;
+                    if depthwise {
+                        let (taps, bias) = (&memory.filters[window], bias.map(<[f32]>::as_ptr));
+                        let (b, c) = (weight.as_ptr(), c.as_mut_ptr());
+                        s.outline(depthwise::Forward { rows, taps, channels: co, a, b, bias, c, relu });
+                        return;
                     }
-                    .run(s);
-                }
+                    let (ci, co) = (ci / groups, co / groups);
+                    for g in 0..groups {
+                        Gather {
+                            rows,
+                            taps: &memory.taps[window.clone()],
+                            span,
+                            a_step: 1,
+                            a: a.wrapping_add(g * ci),
+                            b: weight[g * co..]
+                                .as_ptr()
+                                .wrapping_add(window.start * span * sizes.out_channels),
+                            b_row: sizes.out_channels,
+                            n: co,
+                            c: c[g * co..].as_mut_ptr(),
+                            start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
+                            relu,
+                        }
+                        .run(s, panel);
+                    }
+                });
             }
         });
     }

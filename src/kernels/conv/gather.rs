@@ -1,10 +1,16 @@
 //! A product whose left side is found in an image.
 
+use std::ops::Range;
+
 use crate::kernels::simd::{Op, Simd};
+use crate::memory::AlignedBuffer;
 
 /// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and stays in the
 /// second-level cache while all rows pass.
-const DEPTH: usize = 512;
+pub(super) const DEPTH: usize = 512;
+/// From this many rows on, a block of a wider B is copied together first: its rows, a power of two apart, would fall on
+/// few sets of the cache.
+const ROWS_WORTH_PACKING: usize = 96;
 
 /// `C = start + A * B`, then `max(0, C)` if asked, for matrices `A` whose element `(i, p)` lies at `row(i) + inner(p)`.
 ///
@@ -12,7 +18,7 @@ const DEPTH: usize = 512;
 #[derive(Clone, Copy)]
 pub(super) struct Gather<'a> {
     pub rows: Rows,
-    /// The inner index runs through `span` elements of A, `a_step` apart, from each of these on.
+    /// The inner index runs through `span` elements of A, `a_step` apart, from each of these on (beside the row).
     pub taps: &'a [usize],
     pub span: usize,
     pub a_step: usize,
@@ -98,7 +104,7 @@ impl Places {
 impl Gather<'_> {
     /// Computes all of it. No cut changes a bit: each chain goes on through C from block to block.
     #[inline(always)]
-    pub fn run<S: Simd>(self, s: S) {
+    pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
         let width = S::TILE * S::LANES;
         let taps_of_block = (DEPTH / self.span.max(1)).max(1);
         let mut first = 0;
@@ -109,9 +115,18 @@ impl Gather<'_> {
             while j < self.n {
                 let columns = width.min(self.n - j);
                 let vectors = columns.div_ceil(S::LANES);
+                let mut b = self.b.wrapping_add(first * self.span * self.b_row + j);
+                let mut b_row = self.b_row;
+                if self.n > width && self.rows.count >= ROWS_WORTH_PACKING {
+                    let rows = taps.len() * self.span;
+                    let to = panel.reserve(rows * width);
+                    s.outline(Pack { b, b_row, columns, to: to.as_mut_ptr(), to_row: width, rows });
+                    (b, b_row) = (to.as_ptr(), width);
+                }
                 let strip = Gather {
                     taps,
-                    b: self.b.wrapping_add(first * self.span * self.b_row + j),
+                    b,
+                    b_row,
                     c: self.c.wrapping_add(j),
                     n: columns - (vectors - 1) * S::LANES,
                     start: match self.start {
@@ -144,6 +159,35 @@ impl Gather<'_> {
             first += taps.len();
             if ends {
                 break;
+            }
+        }
+    }
+}
+
+/// Copies `rows` of `columns` numbers, which the maker promises are there.
+struct Pack {
+    b: *const f32,
+    b_row: usize,
+    columns: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+}
+
+impl Op for Pack {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Pack { b, b_row, columns, to, to_row, rows } = self;
+        for row in 0..rows {
+            let (from, to) = (b.wrapping_add(row * b_row), to.wrapping_add(row * to_row));
+            let mut j = 0;
+            while j < columns {
+                let n = S::LANES.min(columns - j);
+                // SAFETY: the maker's promise.
+                unsafe { s.put(to.wrapping_add(j), s.get(from.wrapping_add(j), n), n) };
+                j += n;
             }
         }
     }
@@ -246,12 +290,12 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
                 *row = unsafe { if masked { s.load_n(at, n) } else { s.load(at) } };
             }
             for (i, acc) in acc.iter_mut().enumerate() {
-                let x = s.splat(unsafe { *a_rows[i].add(p) });
+                let x = s.splat(unsafe { *a_rows[i].wrapping_add(p) });
                 for (acc, &row) in acc.iter_mut().zip(&row) {
                     *acc = s.fma(x, row, *acc);
                 }
             }
-            p += a_step;
+            p = p.wrapping_add(a_step);
             b = b.wrapping_add(b_row);
         }
     }
@@ -260,5 +304,32 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
             let y = if relu { s.max(s.zero(), acc) } else { acc };
             unsafe { s.put(c_rows[i].add(j * S::LANES), y, count(j)) };
         }
+    }
+}
+
+/// Calls with each band of rows that the same taps reach inside the image: the rows and the taps. Tap `i` of row `r`
+/// reads the image's row `r * step + offsets[i]`, of which there are `height`; the offsets grow.
+pub(super) fn bands(
+    rows: usize,
+    step: usize,
+    offsets: impl Iterator<Item = isize> + Clone,
+    height: usize,
+    mut f: impl FnMut(Range<usize>, Range<usize>),
+) {
+    let reached = |row: usize| {
+        let at = (row * step) as isize;
+        let before = offsets.clone().take_while(|offset| at + offset < 0).count();
+        let end = offsets.clone().take_while(|offset| at + offset < height as isize).count();
+        before..end.max(before)
+    };
+    let mut first = 0;
+    while first < rows {
+        let taps = reached(first);
+        let mut end = first + 1;
+        while end < rows && reached(end) == taps {
+            end += 1;
+        }
+        f(first..end, taps);
+        first = end;
     }
 }

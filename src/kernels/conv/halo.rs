@@ -8,11 +8,16 @@ use crate::memory::AlignedBuffer;
 /// second-level cache while the weight passes.
 const GROUP: usize = 1 << 16;
 
+/// But a weight is worth reading only for so many pixels or more.
+const FEWEST_PIXELS: usize = 512;
+
 /// What a thread keeps from call to call, so that nothing is allocated once the largest layer has run.
 #[derive(Default)]
 pub(super) struct Memory {
     pub image: AlignedBuffer<f32>,
     pub weight: AlignedBuffer<f32>,
+    /// A block of what is multiplied with.
+    pub panel: AlignedBuffer<f32>,
     pub taps: Vec<usize>,
     /// Taps with the places of their weights.
     pub filters: Vec<[usize; 2]>,
@@ -33,6 +38,7 @@ impl Memory {
         Memory {
             image: AlignedBuffer::new(),
             weight: AlignedBuffer::new(),
+            panel: AlignedBuffer::new(),
             taps: Vec::new(),
             filters: Vec::new(),
         }
@@ -65,9 +71,10 @@ impl Frame {
         })
     }
 
-    /// How many samples are worked on together, if each has so many outputs.
-    pub fn group(&self, outputs: usize) -> usize {
-        (GROUP / (self.extent[0] * self.extent[1] * self.channels + outputs)).max(1)
+    /// How many samples are worked on together, if each has so many pixels and numbers on the other side.
+    pub fn group(&self, pixels: usize, numbers: usize) -> usize {
+        let fit = GROUP / (self.extent[0] * self.extent[1] * self.channels + numbers);
+        fit.max(FEWEST_PIXELS.div_ceil(pixels))
     }
 
     /// The frames of some images, which are copied only if they reach beyond them.

@@ -4,7 +4,7 @@
 //! remainder when divided by the stride are reached by the same part, and make a convolution of their own, without a
 //! stride: a phase.
 
-use super::gather::{From, Gather, Rows};
+use super::gather::{From, Gather, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{ConvInputGrad, ConvSizes, depthwise};
 use crate::kernels::simd::{Op, Simd};
@@ -50,7 +50,7 @@ impl Phase {
         })
     }
 
-    /// The first output that is read in any phase, and the end; `None` if none is.
+    /// The first output of an axis that is read in any phase, and the end; `None` if none is.
     fn reach(sizes: &ConvSizes, axis: usize) -> Option<(isize, isize)> {
         let phases = (0..sizes.stride[axis].min(sizes.size[axis])).map(|phase| Phase::of(sizes, axis, phase));
         let ranges = phases.flat_map(|phase| {
@@ -83,16 +83,16 @@ impl Op for ConvInputGradOp<'_> {
         }
         let (all, co, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
         // Of an image that no output sees, any output will do.
-        let reach = [0, 1].map(|axis| Phase::reach(sizes, axis).unwrap_or((0, 1)));
+        let (first, end) = Phase::reach(sizes, 1).unwrap_or((0, 1));
         let frame = Frame {
             size: sizes.out,
             channels: co,
-            first: reach.map(|(first, _)| first),
-            extent: reach.map(|(first, end)| (end - first) as usize),
+            first: [0, first],
+            extent: [sizes.out[0], (end - first) as usize],
         };
         let (ci, co_group) = (all / groups, co / groups);
         let row = ci.next_multiple_of(S::LANES);
-        let group = frame.group(sizes.input_len());
+        let group = frame.group(sizes.size[0] * sizes.size[1], sizes.input_len());
         Memory::with(|memory| {
             let depthwise = sizes.is_depthwise();
             if !depthwise {
@@ -105,9 +105,10 @@ impl Op for ConvInputGradOp<'_> {
                 let mut turned = memory.weight.as_slice();
                 each_phase(sizes, |vertical, horizontal| {
                     let taps = &mut memory.taps;
+                    // The row above the image may be meant: `bands` leaves it away.
                     let place = |y: isize, x: isize| {
-                        let (y, x) = (y - frame.first[0], x - frame.first[1]);
-                        y as usize * view.row + x as usize * co
+                        let column = (x - frame.first[1]) as usize * co;
+                        (y as usize).wrapping_mul(view.row).wrapping_add(column)
                     };
                     let columns = horizontal.taps();
                     // Columns whose outputs lie side by side are one tap.
@@ -126,46 +127,48 @@ impl Op for ConvInputGradOp<'_> {
                         }
                         taps.extend(columns.clone().take(taken).map(|(_, ox)| place(oy, ox)));
                     }
-                    let counts = [vertical.count(), horizontal.count()];
-                    let rows = Rows {
-                        first: 0,
-                        count: dx.len() / sizes.input_len() * counts[0] * counts[1],
-                        axes: counts,
-                        a: [view.sample, view.row, co],
-                        c: [sizes.input_len(), sizes.stride[0] * sizes.size[1] * all, sizes.stride[1] * all],
-                    };
-                    let c = dx[(vertical.phase * sizes.size[1] + horizontal.phase) * all..].as_mut_ptr();
-                    if depthwise {
-                        let (taps, bias) = (&memory.filters, bias.map(<[f32]>::as_ptr));
-                        s.outline(depthwise::Forward {
-                            rows,
-                            taps,
-                            channels: all,
-                            a: view.data,
-                            b: weight.as_ptr(),
-                            bias,
-                            c,
-                            relu,
-                        });
-                        return;
-                    }
+                    let (height, width) = (vertical.count(), horizontal.count());
+                    let offsets = vertical.taps().map(|(_, oy)| oy);
                     let span = if side_by_side { across * co_group } else { co_group };
-                    for g in 0..groups {
-                        Gather {
-                            rows,
-                            taps,
-                            span,
-                            a_step: 1,
-                            a: view.data.wrapping_add(g * co_group),
-                            b: turned.as_ptr(),
-                            b_row: row,
-                            n: ci,
-                            c: c.wrapping_add(g * ci),
-                            start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
-                            relu,
+                    let samples = dx.len() / sizes.input_len();
+                    let (step_y, step_x) = (sizes.stride[0] * sizes.size[1] * all, sizes.stride[1] * all);
+                    let phase = (vertical.phase * sizes.size[1] + horizontal.phase) * all;
+                    bands(height, 1, offsets, sizes.out[0], |band, window| {
+                        let rows = Rows {
+                            first: 0,
+                            count: samples * band.len() * width,
+                            axes: [band.len(), width],
+                            a: [view.sample, view.row, co],
+                            c: [sizes.input_len(), step_y, step_x],
+                        };
+                        let a = view.data.wrapping_add(band.start * view.row);
+                        let c = dx[phase + band.start * step_y..].as_mut_ptr();
+                        if depthwise {
+                            let taps = &memory.filters[window.start * across..window.end * across];
+                            let (b, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
+                            s.outline(depthwise::Forward { rows, taps, channels: all, a, b, bias, c, relu });
+                            return;
                         }
-                        .run(s);
-                        turned = &turned[taps.len() * span * row..];
+                        let window = window.start * taken..window.end * taken;
+                        for g in 0..groups {
+                            Gather {
+                                rows,
+                                taps: &taps[window.clone()],
+                                span,
+                                a_step: 1,
+                                a: a.wrapping_add(g * co_group),
+                                b: turned[(g * taps.len() + window.start) * span * row..].as_ptr(),
+                                b_row: row,
+                                n: ci,
+                                c: c.wrapping_add(g * ci),
+                                start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
+                                relu,
+                            }
+                            .run(s, &mut memory.panel);
+                        }
+                    });
+                    if !depthwise {
+                        turned = &turned[groups * taps.len() * span * row..];
                     }
                 });
             }

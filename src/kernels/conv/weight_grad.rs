@@ -29,7 +29,7 @@ impl Op for ConvWeightGradOp<'_> {
         };
         let (ci, co, groups) = (sizes.channels / sizes.groups, sizes.out_channels, sizes.groups);
         let [height, width] = sizes.out;
-        let group = frame.group(sizes.output_len());
+        let group = frame.group(height * width, sizes.output_len());
         Memory::with(|memory| {
             let pieces = x.chunks(group * sizes.input_len()).zip(dy.chunks(group * sizes.output_len()));
             for (x, dy) in pieces {
@@ -78,7 +78,7 @@ impl Op for ConvWeightGradOp<'_> {
                         start: From::Accumulate,
                         relu: false,
                     }
-                    .run(s);
+                    .run(s, &mut memory.panel);
                 }
             }
         });
