@@ -139,3 +139,17 @@ fn initial_values_are_pytorchs() {
         assert!(most <= bound && most > 0.9 * bound, "{name}: {most} of {bound}");
     });
 }
+
+#[test]
+fn sizes_and_options_are_constant_expressions() {
+    const SIDE: usize = 9;
+    const KERNEL: usize = 3;
+    network! {
+        struct Net: [SIDE, SIDE, 2] -> [SIDE.div_ceil(2), SIDE, 8] {
+            conv: Conv2d<_, { 2 * 4 }, (KERNEL, KERNEL + 2), Stride<{ KERNEL - 1 }, 1>, Pad<KERNEL / 2, 2>, Groups<2>>,
+        }
+    }
+    let net = Net::zeros();
+    let weight: &[[[[f32; 8]; 1]; 5]; 3] = &net.conv.weight;
+    assert_eq!(weight.as_flattened().len(), 15);
+}

@@ -1,55 +1,53 @@
 //! Convolutions in which each channel has a filter of its own: element by element along the channels.
 
-use super::gather::Rows;
+use super::gather::{Band, From};
 use crate::kernels::simd::{Op, Simd};
 
 /// Rows of the largest tile: as many chains as multiply-adds are under way.
 const ROWS: usize = 8;
 
-/// `c = bias + sum(a * b)` for rows of `channels` numbers, as in [`Gather`](super::gather::Gather): each of `taps` says
-/// how far from the row of A, and where in B, the factors lie.
+/// `c = bias + sum(a * weight)` for rows of `channels` numbers, as in [`Gather`](super::gather::Gather): each of `taps`
+/// says how far from the row of A, and where in the weight, the factors lie.
 pub(super) struct Forward<'a> {
-    pub rows: Rows,
+    pub bands: &'a [Band],
     pub taps: &'a [[usize; 2]],
     pub channels: usize,
-    pub a: *const f32,
-    pub b: *const f32,
+    pub weight: *const f32,
     pub bias: Option<*const f32>,
-    pub c: *mut f32,
     pub relu: bool,
 }
 
-/// `c += sum(a * b)`: for each row the sum over `span` rows of B from each tap on, which are `a_step` apart in A.
+/// `c = start + sum(a * dy)`: for each row the sum over `span` rows of `dy` from each tap on, which are `a_step` apart in
+/// A. The start is zero, or what C holds.
 pub(super) struct WeightGrad<'a> {
-    pub rows: Rows,
+    pub bands: &'a [Band],
     pub taps: &'a [usize],
     pub span: usize,
     pub a_step: usize,
     pub channels: usize,
-    pub a: *const f32,
-    pub b: *const f32,
-    pub c: *mut f32,
+    pub dy: *const f32,
+    pub start: From,
 }
 
 /// Calls `$tile::<S, height>` for all rows, in tiles of equal heights.
 macro_rules! tiles {
     ($s:ident, $op:ident, $tile:ident) => {
-        if $op.rows.count > 0 {
-            let tiles = $op.rows.count.div_ceil(ROWS);
-            let (height, taller) = ($op.rows.count / tiles, $op.rows.count % tiles);
-            let mut rows = $op.rows.places();
+        for band in $op.bands {
+            let tiles = band.rows.count.div_ceil(ROWS);
+            let mut places = band.rows.places();
             for t in 0..tiles {
+                let (height, taller) = (band.rows.count / tiles, band.rows.count % tiles);
                 // SAFETY: the heights add up to the number of rows, of which the maker promised that they are there.
                 unsafe {
                     match height + usize::from(t < taller) {
-                        1 => $tile::<S, 1>($s, &$op, rows.next()),
-                        2 => $tile::<S, 2>($s, &$op, rows.next()),
-                        3 => $tile::<S, 3>($s, &$op, rows.next()),
-                        4 => $tile::<S, 4>($s, &$op, rows.next()),
-                        5 => $tile::<S, 5>($s, &$op, rows.next()),
-                        6 => $tile::<S, 6>($s, &$op, rows.next()),
-                        7 => $tile::<S, 7>($s, &$op, rows.next()),
-                        _ => $tile::<S, 8>($s, &$op, rows.next()),
+                        1 => $tile::<S, 1>($s, &$op, band, places.next()),
+                        2 => $tile::<S, 2>($s, &$op, band, places.next()),
+                        3 => $tile::<S, 3>($s, &$op, band, places.next()),
+                        4 => $tile::<S, 4>($s, &$op, band, places.next()),
+                        5 => $tile::<S, 5>($s, &$op, band, places.next()),
+                        6 => $tile::<S, 6>($s, &$op, band, places.next()),
+                        7 => $tile::<S, 7>($s, &$op, band, places.next()),
+                        _ => $tile::<S, 8>($s, &$op, band, places.next()),
                     }
                 }
             }
@@ -78,16 +76,17 @@ impl Op for WeightGrad<'_> {
 /// # Safety
 /// All elements that the rows, the taps and the channels name lie in memory, and nobody else writes to C.
 #[inline(always)]
-unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, places: [[usize; 2]; MR]) {
-    let &Forward { taps, channels, a, b, bias, c, relu, .. } = op;
+unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band, places: [[usize; 2]; MR]) {
+    let &Forward { taps, channels, weight, bias, relu, .. } = op;
+    let (taps, a, c) = (&taps[band.taps.clone()], band.a, band.c);
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);
         // SAFETY (all blocks): `n` channels from `j` on of elements that the maker promised.
         let start = bias.map_or(s.zero(), |bias| unsafe { s.get(bias.add(j), n) });
         let mut acc = [start; MR];
-        for &[tap, weight] in taps {
-            let w = unsafe { get(s, b.add(weight + j), n) };
+        for &[tap, filter] in taps {
+            let w = unsafe { get(s, weight.add(filter + j), n) };
             for i in 0..MR {
                 let x = unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
                 acc[i] = s.fma(x, w, acc[i]);
@@ -104,27 +103,35 @@ unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, places: [[us
 /// # Safety
 /// As `forward`.
 #[inline(always)]
-unsafe fn weight_grad<S: Simd, const MR: usize>(s: S, op: &WeightGrad<'_>, places: [[usize; 2]; MR]) {
-    let &WeightGrad { taps, span, a_step, channels, a, b, c, .. } = op;
+unsafe fn weight_grad<S: Simd, const MR: usize>(
+    s: S,
+    op: &WeightGrad<'_>,
+    band: &Band,
+    places: [[usize; 2]; MR],
+) {
+    let &WeightGrad { taps, span, a_step, channels, dy, start, .. } = op;
+    let (a, c) = (band.a, band.c);
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);
         let mut acc = [s.zero(); MR];
         // SAFETY (all blocks): as in `forward`.
-        for i in 0..MR {
-            acc[i] = unsafe { s.get(c.wrapping_add(places[i][1] + j), n) };
+        if let From::Accumulate = start {
+            for i in 0..MR {
+                acc[i] = unsafe { s.get(c.wrapping_add(places[i][1] + j), n) };
+            }
         }
-        let mut b = b.wrapping_add(j);
+        let mut at = dy.wrapping_add(j);
         for &tap in taps {
             let mut p = tap + j;
             for _ in 0..span {
-                let dy = unsafe { get(s, b, n) };
+                let dy = unsafe { get(s, at, n) };
                 for i in 0..MR {
                     let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
                     acc[i] = s.fma(x, dy, acc[i]);
                 }
                 p += a_step;
-                b = b.wrapping_add(channels);
+                at = at.wrapping_add(channels);
             }
         }
         for i in 0..MR {

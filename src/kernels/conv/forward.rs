@@ -1,6 +1,6 @@
 //! Forward: the rows are the output pixels.
 
-use super::gather::{From, Gather, Rows, bands};
+use super::gather::{Band, From, Gather, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{Conv, depthwise};
 use crate::kernels::simd::{Op, Simd};
@@ -44,46 +44,47 @@ impl Op for ConvOp<'_> {
                     memory.filters.clear();
                     memory.filters.extend(memory.taps.iter().enumerate().map(|(k, &tap)| [tap, k * co]));
                 }
-                let panel = &mut memory.panel;
+                let samples = y.len() / sizes.output_len();
+                // The taps are counted from the first row of the window, which may lie above the image.
+                let (a, c) = (view.data.wrapping_sub(sizes.pad[0] * view.row), y.as_mut_ptr());
+                memory.bands.clear();
                 bands(height, stride_y, offsets, sizes.size[0], |band, window| {
                     let rows = Rows {
                         first: 0,
-                        count: y.len() / (height * co) * band.len(),
+                        count: samples * band.len() * width,
                         axes: [band.len(), width],
                         a: [view.sample, stride_y * view.row, stride_x * ci],
                         c: [height * width * co, width * co, co],
                     };
-                    // The taps are counted from the first row of the window, which may lie above the image.
-                    let above = sizes.pad[0] * view.row;
-                    let a = view.data.wrapping_add(band.start * stride_y * view.row).wrapping_sub(above);
-                    let c = &mut y[band.start * width * co..];
-                    let window = window.start * columns..window.end * columns;
-                    if depthwise {
-                        let (taps, bias) = (&memory.filters[window], bias.map(<[f32]>::as_ptr));
-                        let (b, c) = (weight.as_ptr(), c.as_mut_ptr());
-                        s.outline(depthwise::Forward { rows, taps, channels: co, a, b, bias, c, relu });
-                        return;
-                    }
-                    let (ci, co) = (ci / groups, co / groups);
-                    for g in 0..groups {
-                        Gather {
-                            rows,
-                            taps: &memory.taps[window.clone()],
-                            span,
-                            a_step: 1,
-                            a: a.wrapping_add(g * ci),
-                            b: weight[g * co..]
-                                .as_ptr()
-                                .wrapping_add(window.start * span * sizes.out_channels),
-                            b_row: sizes.out_channels,
-                            n: co,
-                            c: c[g * co..].as_mut_ptr(),
-                            start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
-                            relu,
-                        }
-                        .run(s, panel);
-                    }
+                    memory.bands.push(Band {
+                        rows,
+                        taps: window.start * columns..window.end * columns,
+                        a: a.wrapping_add(band.start * stride_y * view.row),
+                        c: c.wrapping_add(band.start * width * co),
+                    });
                 });
+                let Memory { bands, panel, taps, filters, .. } = &mut *memory;
+                if depthwise {
+                    let (weight, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
+                    s.outline(depthwise::Forward { bands, taps: filters, channels: co, weight, bias, relu });
+                    continue;
+                }
+                let (ci, co) = (ci / groups, co / groups);
+                for g in 0..groups {
+                    Gather {
+                        bands,
+                        first: [g * ci, g * co],
+                        taps,
+                        span,
+                        a_step: 1,
+                        b: weight[g * co..].as_ptr(),
+                        b_row: sizes.out_channels,
+                        n: co,
+                        start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
+                        relu,
+                    }
+                    .run(s, panel);
+                }
             }
         });
     }

@@ -8,29 +8,37 @@ use crate::memory::AlignedBuffer;
 /// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and stays in the
 /// second-level cache while all rows pass.
 pub(super) const DEPTH: usize = 512;
-/// From this many rows on, a block of a wider B is copied together first: its rows, a power of two apart, would fall on
-/// few sets of the cache.
-const ROWS_WORTH_PACKING: usize = 96;
+/// From this many rows on, a block of a wider B is copied together first: its rows, often a power of two apart, would
+/// fall on few sets of the cache. Copying takes about 5 % of the time of so many rows.
+const ROWS_WORTH_PACKING: usize = 32;
 
 /// `C = start + A * B`, then `max(0, C)` if asked, for matrices `A` whose element `(i, p)` lies at `row(i) + inner(p)`.
 ///
 /// The maker promises that all elements lie in memory and that nobody else writes to them.
 #[derive(Clone, Copy)]
 pub(super) struct Gather<'a> {
-    pub rows: Rows,
+    pub bands: &'a [Band],
+    /// How far into the rows of A and of C the first element lies.
+    pub first: [usize; 2],
     /// The inner index runs through `span` elements of A, `a_step` apart, from each of these on (beside the row).
     pub taps: &'a [usize],
     pub span: usize,
     pub a_step: usize,
-    pub a: *const f32,
-    /// One row after the other for the inner index, `b_row` apart.
+    /// One row after the other for the inner index of all taps, `b_row` apart.
     pub b: *const f32,
     pub b_row: usize,
     /// Columns of B and C.
     pub n: usize,
-    pub c: *mut f32,
     pub start: From,
     pub relu: bool,
+}
+
+/// Some rows of A and C, and the taps that reach them.
+pub(super) struct Band {
+    pub rows: Rows,
+    pub taps: Range<usize>,
+    pub a: *const f32,
+    pub c: *mut f32,
 }
 
 /// What the chains start from.
@@ -106,59 +114,89 @@ impl Gather<'_> {
     #[inline(always)]
     pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
         let width = S::TILE * S::LANES;
-        let taps_of_block = (DEPTH / self.span.max(1)).max(1);
-        let mut first = 0;
-        loop {
-            let taps = &self.taps[first..(first + taps_of_block).min(self.taps.len())];
-            let ends = first + taps.len() == self.taps.len();
-            let mut j = 0;
-            while j < self.n {
+        let rows: usize = self.bands.iter().map(|band| band.rows.count).sum();
+        let pack = self.n > width && rows >= ROWS_WORTH_PACKING;
+        let (taps, per_block) = (self.taps.len(), (DEPTH / self.span.max(1)).max(1));
+        // One empty block if there are no taps, as C still has to be started.
+        for first in (0..taps.max(1)).step_by(per_block) {
+            let block = first..(first + per_block).min(taps);
+            for j in (0..self.n).step_by(width) {
                 let columns = width.min(self.n - j);
-                let vectors = columns.div_ceil(S::LANES);
                 let mut b = self.b.wrapping_add(first * self.span * self.b_row + j);
                 let mut b_row = self.b_row;
-                if self.n > width && self.rows.count >= ROWS_WORTH_PACKING {
-                    let rows = taps.len() * self.span;
+                if pack {
+                    let rows = block.len() * self.span;
                     let to = panel.reserve(rows * width);
                     s.outline(Pack { b, b_row, columns, to: to.as_mut_ptr(), to_row: width, rows });
                     (b, b_row) = (to.as_ptr(), width);
                 }
-                let strip = Gather {
-                    taps,
-                    b,
-                    b_row,
-                    c: self.c.wrapping_add(j),
-                    n: columns - (vectors - 1) * S::LANES,
-                    start: match self.start {
-                        _ if first > 0 => From::Accumulate,
-                        From::Bias(bias) => From::Bias(bias.wrapping_add(j)),
-                        start => start,
-                    },
-                    relu: self.relu && ends,
-                    ..self
-                };
-                let whole = !S::MASKED_LOADS && strip.n == S::LANES;
-                match vectors {
-                    1 if whole => s.outline(Strip::<1, true>(strip)),
-                    1 => s.outline(Strip::<1, false>(strip)),
-                    2 if whole => s.outline(Strip::<2, true>(strip)),
-                    2 => s.outline(Strip::<2, false>(strip)),
-                    3 => {
-                        if const { S::TILE >= 3 } {
-                            s.outline(Strip::<3, false>(strip));
-                        }
+                for band in self.bands {
+                    let (begin, end) = (band.taps.start.max(block.start), band.taps.end.min(block.end));
+                    let nothing = band.taps.is_empty() && first == 0;
+                    if begin >= end && !nothing {
+                        continue;
                     }
-                    _ => {
-                        if const { S::TILE >= 4 } {
-                            s.outline(Strip::<4, false>(strip));
-                        }
-                    }
+                    let begins = nothing || band.taps.start >= block.start;
+                    let strip = Strip {
+                        rows: band.rows,
+                        taps: if nothing { &[] } else { &self.taps[begin..end] },
+                        span: self.span,
+                        a_step: self.a_step,
+                        a: band.a.wrapping_add(self.first[0]),
+                        b: b.wrapping_add(if nothing { 0 } else { (begin - first) * self.span * b_row }),
+                        b_row,
+                        c: band.c.wrapping_add(self.first[1] + j),
+                        start: match self.start {
+                            _ if !begins => From::Accumulate,
+                            From::Bias(bias) => From::Bias(bias.wrapping_add(j)),
+                            start => start,
+                        },
+                        last: columns - (columns.div_ceil(S::LANES) - 1) * S::LANES,
+                        relu: self.relu && (nothing || band.taps.end <= block.end),
+                    };
+                    strip.run(s, columns.div_ceil(S::LANES));
                 }
-                j += columns;
             }
-            first += taps.len();
-            if ends {
-                break;
+        }
+    }
+}
+
+/// Some rows, taps and columns of a product: as many columns as a tile is wide, or fewer.
+#[derive(Clone, Copy)]
+struct Strip<'a> {
+    rows: Rows,
+    taps: &'a [usize],
+    span: usize,
+    a_step: usize,
+    a: *const f32,
+    b: *const f32,
+    b_row: usize,
+    c: *mut f32,
+    start: From,
+    /// Columns in the last vector.
+    last: usize,
+    relu: bool,
+}
+
+impl Strip<'_> {
+    /// Only the widths that the tier has are compiled.
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S, vectors: usize) {
+        let whole = !S::MASKED_LOADS && self.last == S::LANES;
+        match vectors {
+            1 if whole => s.outline(StripOp::<1, true>(self)),
+            1 => s.outline(StripOp::<1, false>(self)),
+            2 if whole => s.outline(StripOp::<2, true>(self)),
+            2 => s.outline(StripOp::<2, false>(self)),
+            3 => {
+                if const { S::TILE >= 3 } {
+                    s.outline(StripOp::<3, false>(self));
+                }
+            }
+            _ => {
+                if const { S::TILE >= 4 } {
+                    s.outline(StripOp::<4, false>(self));
+                }
             }
         }
     }
@@ -193,10 +231,10 @@ impl Op for Pack {
     }
 }
 
-/// A product that is `NR` vectors wide, of the last of which `n` columns count: all of them if `WHOLE`.
-struct Strip<'a, const NR: usize, const WHOLE: bool>(Gather<'a>);
+/// Computes a strip that is `NR` vectors wide, the last of them whole if `WHOLE`.
+struct StripOp<'a, const NR: usize, const WHOLE: bool>(Strip<'a>);
 
-impl<const NR: usize, const WHOLE: bool> Op for Strip<'_, NR, WHOLE> {
+impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
     type Out = ();
 
     #[inline(always)]
@@ -204,8 +242,8 @@ impl<const NR: usize, const WHOLE: bool> Op for Strip<'_, NR, WHOLE> {
         if const { WHOLE && S::MASKED_LOADS } {
             return;
         }
-        let Strip(gather) = self;
-        let count = gather.rows.count;
+        let StripOp(strip) = self;
+        let count = strip.rows.count;
         if count == 0 {
             return;
         }
@@ -215,26 +253,26 @@ impl<const NR: usize, const WHOLE: bool> Op for Strip<'_, NR, WHOLE> {
         // Heights as equal as possible: a single row left over would be a slow tile.
         let tiles = count.div_ceil(most);
         let (height, taller) = (count / tiles, count % tiles);
-        let mut places = gather.rows.places();
+        let mut places = strip.rows.places();
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
             // SAFETY: the heights add up to the number of rows, so each tile lies within the product.
             unsafe {
                 match rows {
-                    1 => tile::<S, 1, NR, WHOLE>(s, &gather, places.next()),
-                    2 => tile::<S, 2, NR, WHOLE>(s, &gather, places.next()),
-                    3 => tile::<S, 3, NR, WHOLE>(s, &gather, places.next()),
-                    4 => tile::<S, 4, NR, WHOLE>(s, &gather, places.next()),
-                    5 => tile::<S, 5, NR, WHOLE>(s, &gather, places.next()),
-                    6 => tile::<S, 6, NR, WHOLE>(s, &gather, places.next()),
+                    1 => tile::<S, 1, NR, WHOLE>(s, &strip, places.next()),
+                    2 => tile::<S, 2, NR, WHOLE>(s, &strip, places.next()),
+                    3 => tile::<S, 3, NR, WHOLE>(s, &strip, places.next()),
+                    4 => tile::<S, 4, NR, WHOLE>(s, &strip, places.next()),
+                    5 => tile::<S, 5, NR, WHOLE>(s, &strip, places.next()),
+                    6 => tile::<S, 6, NR, WHOLE>(s, &strip, places.next()),
                     7 => {
                         if const { NR < S::TILE || NR == 1 } {
-                            tile::<S, 7, NR, WHOLE>(s, &gather, places.next());
+                            tile::<S, 7, NR, WHOLE>(s, &strip, places.next());
                         }
                     }
                     _ => {
                         if const { NR < S::TILE || NR == 1 } {
-                            tile::<S, 8, NR, WHOLE>(s, &gather, places.next());
+                            tile::<S, 8, NR, WHOLE>(s, &strip, places.next());
                         }
                     }
                 }
@@ -246,15 +284,15 @@ impl<const NR: usize, const WHOLE: bool> Op for Strip<'_, NR, WHOLE> {
 /// The next `MR` rows from a place on; the accumulators stay in registers for all taps.
 ///
 /// # Safety
-/// What the maker of [`Gather`] promises, for these rows.
+/// What the maker of [`Gather`] promises, for these rows of the strip.
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     s: S,
-    gather: &Gather<'_>,
+    strip: &Strip<'_>,
     places: [[usize; 2]; MR],
 ) {
-    let &Gather { taps, span, a_step, a, b, b_row, n, c, start, relu, .. } = gather;
-    let count = |j: usize| if j + 1 == NR && !WHOLE { n } else { S::LANES };
+    let &Strip { taps, span, a_step, a, b, b_row, last, c, start, relu, .. } = strip;
+    let count = |j: usize| if j + 1 == NR && !WHOLE { last } else { S::LANES };
     let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);
     for i in 0..MR {
         a_rows[i] = a.wrapping_add(places[i][0]);
@@ -287,7 +325,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
             for (j, row) in row.iter_mut().enumerate() {
                 let masked = j + 1 == NR && !WHOLE;
                 let at = b.wrapping_add(j * S::LANES);
-                *row = unsafe { if masked { s.load_n(at, n) } else { s.load(at) } };
+                *row = unsafe { if masked { s.load_n(at, last) } else { s.load(at) } };
             }
             for (i, acc) in acc.iter_mut().enumerate() {
                 let x = s.splat(unsafe { *a_rows[i].wrapping_add(p) });

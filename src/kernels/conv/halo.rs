@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::gather::Band;
 use crate::memory::AlignedBuffer;
 
 /// How many numbers of images, padded, and outputs are worked on together: 256 KiB, so that they stay in the
@@ -19,6 +20,7 @@ pub(super) struct Memory {
     /// A block of what is multiplied with.
     pub panel: AlignedBuffer<f32>,
     pub taps: Vec<usize>,
+    pub bands: Vec<Band>,
     /// Taps with the places of their weights.
     pub filters: Vec<[usize; 2]>,
 }
@@ -40,6 +42,7 @@ impl Memory {
             weight: AlignedBuffer::new(),
             panel: AlignedBuffer::new(),
             taps: Vec::new(),
+            bands: Vec::new(),
             filters: Vec::new(),
         }
     }

@@ -4,7 +4,7 @@
 //! remainder when divided by the stride are reached by the same part, and make a convolution of their own, without a
 //! stride: a phase.
 
-use super::gather::{From, Gather, Rows, bands};
+use super::gather::{Band, From, Gather, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{ConvInputGrad, ConvSizes, depthwise};
 use crate::kernels::simd::{Op, Simd};
@@ -105,7 +105,7 @@ impl Op for ConvInputGradOp<'_> {
                 let mut turned = memory.weight.as_slice();
                 each_phase(sizes, |vertical, horizontal| {
                     let taps = &mut memory.taps;
-                    // The row above the image may be meant: `bands` leaves it away.
+                    // A row above the image may be meant: `bands` leaves it away.
                     let place = |y: isize, x: isize| {
                         let column = (x - frame.first[1]) as usize * co;
                         (y as usize).wrapping_mul(view.row).wrapping_add(column)
@@ -133,6 +133,8 @@ impl Op for ConvInputGradOp<'_> {
                     let samples = dx.len() / sizes.input_len();
                     let (step_y, step_x) = (sizes.stride[0] * sizes.size[1] * all, sizes.stride[1] * all);
                     let phase = (vertical.phase * sizes.size[1] + horizontal.phase) * all;
+                    let c = dx[phase..].as_mut_ptr();
+                    memory.bands.clear();
                     bands(height, 1, offsets, sizes.out[0], |band, window| {
                         let rows = Rows {
                             first: 0,
@@ -141,34 +143,35 @@ impl Op for ConvInputGradOp<'_> {
                             a: [view.sample, view.row, co],
                             c: [sizes.input_len(), step_y, step_x],
                         };
-                        let a = view.data.wrapping_add(band.start * view.row);
-                        let c = dx[phase + band.start * step_y..].as_mut_ptr();
-                        if depthwise {
-                            let taps = &memory.filters[window.start * across..window.end * across];
-                            let (b, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
-                            s.outline(depthwise::Forward { rows, taps, channels: all, a, b, bias, c, relu });
-                            return;
-                        }
-                        let window = window.start * taken..window.end * taken;
-                        for g in 0..groups {
-                            Gather {
-                                rows,
-                                taps: &taps[window.clone()],
-                                span,
-                                a_step: 1,
-                                a: a.wrapping_add(g * co_group),
-                                b: turned[(g * taps.len() + window.start) * span * row..].as_ptr(),
-                                b_row: row,
-                                n: ci,
-                                c: c.wrapping_add(g * ci),
-                                start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
-                                relu,
-                            }
-                            .run(s, &mut memory.panel);
-                        }
+                        memory.bands.push(Band {
+                            rows,
+                            taps: window.start * taken..window.end * taken,
+                            a: view.data.wrapping_add(band.start * view.row),
+                            c: c.wrapping_add(band.start * step_y),
+                        });
                     });
-                    if !depthwise {
-                        turned = &turned[groups * taps.len() * span * row..];
+                    let (bands, panel) = (&memory.bands, &mut memory.panel);
+                    if depthwise {
+                        let (weight, bias, taps) =
+                            (weight.as_ptr(), bias.map(<[f32]>::as_ptr), &memory.filters);
+                        s.outline(depthwise::Forward { bands, taps, channels: all, weight, bias, relu });
+                        return;
+                    }
+                    for g in 0..groups {
+                        Gather {
+                            bands,
+                            first: [g * co_group, g * ci],
+                            taps,
+                            span,
+                            a_step: 1,
+                            b: turned.as_ptr(),
+                            b_row: row,
+                            n: ci,
+                            start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
+                            relu,
+                        }
+                        .run(s, panel);
+                        turned = &turned[taps.len() * span * row..];
                     }
                 });
             }

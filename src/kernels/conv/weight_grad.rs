@@ -1,6 +1,6 @@
 //! The weight gradient: the rows are those of the weight, the inner index runs over the output pixels.
 
-use super::gather::{From, Gather, Rows};
+use super::gather::{Band, From, Gather, Rows};
 use super::halo::{Frame, Memory};
 use super::{ConvWeightGrad, depthwise};
 use crate::kernels::simd::{Op, Simd};
@@ -15,7 +15,7 @@ impl Op for ConvWeightGradOp<'_> {
         let ConvWeightGradOp(ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate }) = self;
         let samples = sizes.check(x.len(), dy.len());
         let count = sizes.check_rows(first_row, gradient.len());
-        if !accumulate {
+        if samples == 0 && !accumulate {
             gradient.fill(0.0);
         }
         if samples == 0 || count == 0 {
@@ -32,6 +32,7 @@ impl Op for ConvWeightGradOp<'_> {
         let group = frame.group(height * width, sizes.output_len());
         Memory::with(|memory| {
             let pieces = x.chunks(group * sizes.input_len()).zip(dy.chunks(group * sizes.output_len()));
+            let mut start = if accumulate { From::Accumulate } else { From::Zero };
             for (x, dy) in pieces {
                 let view = frame.view(x, &mut memory.image);
                 let [dilation_y, dilation_x] = sizes.dilation;
@@ -50,36 +51,41 @@ impl Op for ConvWeightGradOp<'_> {
                 // Rows before the first are counted, but not there.
                 let c = gradient.as_mut_ptr().wrapping_sub(first_row * co);
                 let (taps, a_step) = (&memory.taps[..], sizes.stride[1] * sizes.channels);
-                if sizes.is_depthwise() {
+                memory.bands.clear();
+                memory.bands.push(Band { rows, taps: 0..taps.len(), a: view.data, c });
+                let bands = &memory.bands;
+                let groups = if sizes.is_depthwise() {
+                    let dy = dy.as_ptr();
                     s.outline(depthwise::WeightGrad {
-                        rows,
+                        bands,
                         taps,
                         span: width,
                         a_step,
                         channels: co,
-                        a: view.data,
-                        b: dy.as_ptr(),
-                        c,
+                        dy,
+                        start,
                     });
-                    continue;
-                }
+                    0
+                } else {
+                    groups
+                };
                 for g in 0..groups {
                     let n = co / groups;
                     Gather {
-                        rows,
+                        bands,
+                        first: [g * ci, g * n],
                         taps,
                         span: width,
                         a_step,
-                        a: view.data.wrapping_add(g * ci),
                         b: dy[g * n..].as_ptr(),
                         b_row: co,
                         n,
-                        c: c.wrapping_add(g * n),
-                        start: From::Accumulate,
+                        start,
                         relu: false,
                     }
                     .run(s, &mut memory.panel);
                 }
+                start = From::Accumulate;
             }
         });
     }

@@ -105,7 +105,8 @@ impl Spec {
         let dots = if self.axes == 1 { "[.., " } else { "[.., .., " };
         if channels != last {
             let wanted = Sentence::new(dots).number(channels).text("]");
-            let way_out = if self.axes == 2 && sizes[0] == channels {
+            let first = self.axes == 2 && sizes[0] == channels;
+            let way_out = if first {
                 Sentence::new("; images have their channels last: declare [")
                     .number(sizes[1])
                     .text(", ")
@@ -122,10 +123,11 @@ impl Spec {
                     .sentence(&name)
                     .text("_, ..>`")
             };
-            return Fit::mismatch(wanted, way_out, self.output(input));
+            let output = if first { Dims::UNKNOWN } else { self.output(input) };
+            return Fit::mismatch(wanted, way_out, output);
         }
         if !channels.is_multiple_of(self.groups) {
-            let wanted = Sentence::new(dots).text("a multiple of the ").number(self.groups).text(" groups]");
+            let wanted = Sentence::new(dots).text("a multiple of ").number(self.groups).text("]");
             let way_out = Sentence::new("; choose groups that divide ").number(channels);
             return Fit::mismatch(wanted, way_out, self.output(input));
         }
@@ -214,8 +216,11 @@ impl Spec {
     /// For the kernels; a transposed convolution is one from its output to its input.
     pub const fn sizes(&self, input: Dims, output: Dims) -> ConvSizes {
         let (image, out) = if self.output_pad.is_some() { (output, input) } else { (input, output) };
-        let (image, out) = (image.sizes(), out.sizes());
         let axes = self.axes;
+        // After a mistake nothing is known, and nothing computed.
+        let known = !image.is_unknown() && !out.is_unknown();
+        let (image, out) =
+            if known { (image.sizes(), out.sizes()) } else { ([1; 3].as_slice(), [1; 3].as_slice()) };
         ConvSizes {
             size: [if axes == 1 { 1 } else { image[0] }, image[axes - 1]],
             channels: image[axes],
