@@ -63,6 +63,7 @@ network! { struct Images: [8, 8, 3] -> [5] { Conv2d<_, 20, 3, Pad<1>>, Relu, Con
 ConvTranspose2d<_, 12, 3, Stride<2>>, Conv2d<_, 6, 1>, Tanh, Flatten, Linear<_, 5> } }
 network! { struct Flat: [16, 16] -> [256] { Flatten } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
+network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_, 300>, Relu, Linear<_, 5> } }
 
 fn inference<N: Network>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
@@ -152,10 +153,12 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Small>(70);
         inference::<Whole>(70);
         inference::<Images>(12);
+        inference::<Lookup>(70);
         training::<Tiny, _>(8, Sgd::new(0.1));
         training::<Images, _>(12, Sgd::new(0.1));
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
+        training::<Lookup, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
         training::<Whole, _>(12, NAdam::new(0.1));

@@ -58,6 +58,8 @@ pub enum Value {
 #[derive(Clone, Copy)]
 pub enum Default {
     Is(usize),
+    /// None: the library's `INFER`.
+    None,
     /// Those of a size with as many numbers.
     #[allow(dead_code)]
     Size(usize),
@@ -91,6 +93,15 @@ pub const BUILTINS: &[Builtin] = &[
         options: &[switch("NoBias", false)],
         has_params: true,
         ..plain("Linear")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[
+            Size { name: "num_embeddings", form: Form::Number },
+            Size { name: "embedding_dim", form: Form::Number },
+        ]),
+        options: &[Choice { name: "PaddingIdx", value: Value::Number(Default::None) }],
+        has_params: true,
+        ..plain("Embedding")
     },
     Builtin {
         sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Number }]),

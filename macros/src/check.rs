@@ -8,6 +8,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Path, Token, Visibility};
 
+use crate::blocks::{self, Block};
 use crate::builtin;
 use crate::generics;
 use crate::parse::{self, Definition, Generic, SizesKind};
@@ -43,6 +44,8 @@ pub struct Layer {
     pub config: Option<TokenStream>,
     /// Of a layer that is not built in it is not known whether it is one.
     pub builtin: bool,
+    /// The layers inside.
+    pub block: Option<Block>,
 }
 
 /// A generic argument of a layer's type.
@@ -122,9 +125,9 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, b
     (clone, debug)
 }
 
-fn check_layer(
+pub fn check_layer(
     index: usize,
-    layer: parse::Layer,
+    mut layer: parse::Layer,
     names: &mut HashMap<String, ()>,
     errors: &mut Vec<Error>,
 ) -> Layer {
@@ -137,9 +140,20 @@ fn check_layer(
                 .push(Error::new(attr.span(), "a layer can't be switched off: define two networks instead"));
         }
     }
+    let (is_block, before) = (layer.block.is_some(), errors.len());
+    let block = blocks::check(&mut layer, errors);
+    let written_path = written(&layer.path.to_token_stream());
+    if !is_block && blocks::is_block(&written_path) {
+        let message = format!(
+            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your own, write `self::{written_path}`)"
+        );
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+    }
     let mut known = layer.path.get_ident().map(Ident::to_string).and_then(|name| builtin::find(&name));
     let mut path = layer.path.to_token_stream();
     if known.is_none()
+        && block.is_none()
+        && errors.len() == before
         && let Some(ident) = layer.path.get_ident()
         && let Some(nearest) = builtin::nearest(&ident.to_string())
     {
@@ -152,6 +166,7 @@ fn check_layer(
         path = Ident::new(meant, ident.span()).to_token_stream();
     }
     let generics = match known {
+        _ if is_block => Some(Vec::new()),
         Some(builtin) => generics::of_builtin(builtin, &layer, errors),
         None => own_generics(&layer, errors),
     };
@@ -183,7 +198,8 @@ fn check_layer(
         errors.push(Error::new(field.span(), message));
         return Layer { field: None, ..Layer::unknown() };
     }
-    let Some(generics) = generics else {
+    let broken = block.is_none() && (is_block || blocks::is_block(&written_path));
+    let Some(generics) = generics.filter(|_| !broken) else {
         return Layer { attrs: layer.attrs, field, text, ..Layer::unknown() };
     };
     Layer {
@@ -196,13 +212,14 @@ fn check_layer(
         path,
         generics,
         config,
-        builtin: known.is_some(),
+        builtin: known.is_some() || block.is_some(),
+        block,
     }
 }
 
 impl Layer {
     /// What stands in for a layer that can't be understood: it accepts and gives unknown shapes.
-    fn unknown() -> Self {
+    pub fn unknown() -> Self {
         Layer {
             attrs: Vec::new(),
             field: None,
@@ -214,7 +231,18 @@ impl Layer {
             generics: Vec::new(),
             config: None,
             builtin: true,
+            block: None,
         }
+    }
+
+    /// Whether its parameters may be a struct that begins at a multiple of 64 bytes.
+    pub fn may_be_network(&self) -> bool {
+        !self.builtin || self.block.is_some()
+    }
+
+    /// What stands in an empty list.
+    pub fn identity(extent: Extent) -> Self {
+        Layer { extent, path: quote!(::shapewright::emitted::Identity), ..Layer::unknown() }
     }
 }
 

@@ -86,6 +86,8 @@ pub fn of_builtin(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> 
                 given[size].iter().map(Argument::clone).collect()
             }
             Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
+            Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
+            Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
             Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
         });
         given.push(value);
@@ -326,6 +328,8 @@ mod tests {
         );
         assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true _1");
         assert_eq!(resolve("Linear<_, 8, NoBias>"), "_0 8 false");
+        assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
+        assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 mod activation;
 mod activation_with_arguments;
+pub(crate) mod blocks;
 mod conv;
 mod dropout;
 mod elementwise;
+mod embedding;
 mod glu;
+mod index;
 mod linear;
 mod prelu;
 mod reshape;
@@ -21,8 +24,10 @@ pub use conv::{
     ConvTranspose2dNoBiasParams, ConvTranspose2dParams,
 };
 pub use dropout::Dropout;
+pub use embedding::{Embedding, EmbeddingParams};
 pub use glu::Glu;
+pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use prelu::{PRelu, PReluParams};
-pub use reshape::{Flatten, Reshape};
+pub use reshape::{Flatten, Identity, Reshape};
 pub use softmax::{LogSoftmax, Softmax};
