@@ -169,11 +169,11 @@ macro_rules! resampled {
 resampled! { RandomRotation RandomAffine }
 
 /// What is done to an image: angles in degrees, clockwise, and pixels.
-struct Change {
-    degrees: f64,
-    translate: [f64; 2],
-    scale: f64,
-    shear: [f64; 2],
+pub(super) struct Change {
+    pub degrees: f64,
+    pub translate: [f64; 2],
+    pub scale: f64,
+    pub shear: [f64; 2],
 }
 
 /// Sine and cosine of an angle in degrees, exact for quarter turns.
@@ -205,7 +205,7 @@ impl Change {
         [0, 1].map(|i| [rows[i][0], rows[i][1], middle[i] - (rows[i][0] * x + rows[i][1] * y)])
     }
 
-    fn apply<const H: usize, const W: usize, const C: usize, T: Element>(
+    pub fn apply<const H: usize, const W: usize, const C: usize, T: Element>(
         &self,
         image: &mut Tensor3<H, W, C, T>,
         scratch: &mut Tensor3<H, W, C, T>,
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn quarter_turns_are_exact_and_angles_go_round() {
         let turns = [(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)];
-        for quarter in -8..=8 {
+        for quarter in -8_i32..=8 {
             assert_eq!(sin_cos(90.0 * f64::from(quarter)), turns[quarter.rem_euclid(4) as usize]);
         }
         for degrees in [-1234.5, -200.0, -44.0, 44.0, 46.0, 100.0, 181.0, 359.0] {

@@ -19,7 +19,7 @@ pub enum PaddingMode {
 
 impl PaddingMode {
     /// The position in an axis of this size that a position before, in or behind it shows.
-    fn position(self, at: isize, size: usize) -> Option<usize> {
+    pub(super) fn position(self, at: isize, size: usize) -> Option<usize> {
         let count = size as isize;
         if 0 <= at && at < count {
             return Some(at as usize);

@@ -200,3 +200,6 @@ impl<A: Augment<S, T>, S: Shape, T: Element> Augmenter<A, S, T> {
         self.list.augment(sample, &mut self.scratch, &mut rng);
     }
 }
+
+#[cfg(test)]
+mod tests;

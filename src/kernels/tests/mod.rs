@@ -33,6 +33,7 @@ mod double;
 mod functions;
 mod losses;
 mod products;
+mod resample;
 mod updates;
 
 use std::ops::{Deref, DerefMut};
