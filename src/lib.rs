@@ -75,6 +75,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `csv` | `data::csv`: tables of comma-separated values |
+//! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
 //! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
@@ -173,7 +174,9 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
-pub use train::{Epoch, History, Progress, TrainError, Trainer};
+pub use train::{
+    CheckpointError, CheckpointErrorKind, Epoch, History, Progress, Step, StopHandle, TrainError, Trainer,
+};
 
 pub use rand;
 

@@ -97,6 +97,11 @@ impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
         self.next = 0;
     }
 
+    /// Goes on as after so many batches, in the same order.
+    pub(crate) fn go_to(&mut self, batches: usize) {
+        self.next = batches.min(self.steps());
+    }
+
     /// The next batch; `None` after the last.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         if self.next == self.steps() {
