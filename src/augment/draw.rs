@@ -6,9 +6,9 @@ use super::SampleRng;
 use crate::init::standard_normal;
 
 /// The generator of one sample, or of one batch, in one epoch.
-pub(super) fn rng(seed: u64, epoch: usize, index: u64) -> SampleRng {
+pub(crate) fn rng(seed: u64, epoch: usize, index: usize) -> SampleRng {
     let mix = |state: u64, number: u64| SampleRng::seed_from_u64(state ^ number).next_u64();
-    SampleRng::seed_from_u64(mix(mix(mix(0, seed), epoch as u64), index))
+    SampleRng::seed_from_u64(mix(mix(mix(0, seed), epoch as u64), index as u64))
 }
 
 /// A number from 0 to 1, without 1.

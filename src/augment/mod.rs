@@ -55,6 +55,7 @@ pub use color::{ColorJitter, GaussianNoise, Normalize};
 pub use crop::{PaddingMode, RandomCrop, center_crop};
 pub use erase::RandomErasing;
 pub use flip::{RandomHorizontalFlip, RandomVerticalFlip};
+pub(crate) use draw::rng as sample_rng;
 pub use mixup::{MixUp, mix};
 
 use crate::tensor::{Element, Shape, Tensor};
@@ -196,7 +197,7 @@ impl<A: Augment<S, T>, S: Shape, T: Element> Augmenter<A, S, T> {
     /// Changes a sample as its index among all samples and the epoch say. [`Trainer::augment`](crate::Trainer::augment)
     /// makes of the sample the same with the same seed; it counts epochs from 1 and samples from 0.
     pub fn augment(&mut self, epoch: usize, index: usize, sample: &mut Tensor<S, T>) {
-        let mut rng = draw::rng(self.seed, epoch, index as u64);
+        let mut rng = draw::rng(self.seed, epoch, index);
         self.list.augment(sample, &mut self.scratch, &mut rng);
     }
 }

@@ -111,8 +111,8 @@ impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
         let end = self.order.len().min(begin + self.size);
         let positions = &self.order[begin..end];
         self.next += 1;
-        fill(&mut self.batch_inputs, self.inputs, positions);
-        fill(&mut self.batch_targets, self.targets, positions);
+        gather_into(&mut self.batch_inputs, self.inputs, positions);
+        gather_into(&mut self.batch_targets, self.targets, positions);
         Some((&self.batch_inputs, &self.batch_targets))
     }
 }
@@ -131,12 +131,13 @@ pub fn gather<X: Clone>(samples: &[X], positions: &[usize]) -> Vec<X> {
         assert_position(position, samples.len());
     }
     let mut gathered = Vec::with_capacity(positions.len());
-    fill(&mut gathered, samples, positions);
+    gather_into(&mut gathered, samples, positions);
     gathered
 }
 
-/// Slices of one, because they are copied from heap to heap without a copy on the stack.
-fn fill<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
+/// The samples at these positions, in place of what was there. Slices of one, because they are copied from heap to heap
+/// without a copy on the stack.
+pub(crate) fn gather_into<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
     buffer.clear();
     for &position in positions {
         buffer.extend_from_slice(&samples[position..=position]);

@@ -5,6 +5,7 @@ mod bar;
 mod bytes;
 mod checkpoint;
 mod error;
+mod feed;
 mod history;
 mod run;
 mod settings;

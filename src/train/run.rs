@@ -1,17 +1,18 @@
 //! A training under way: what to do in which order.
 
 use core::ops::ControlFlow;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
+use super::feed::{Feed, Place};
 use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
-use super::{Input, Samples};
-use crate::data::Batches;
+use super::Samples;
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value};
@@ -98,11 +99,29 @@ where
         let _listening = self.listen()?;
         let mut rng = crate::rng(self.settings.seed);
         self.model.workspace.reseed(rng.next_u64());
-        let mut batches = Batches::new(self.train.inputs, self.train.targets, self.settings.batch_size);
-        self.go_to(&mut batches, &mut rng);
+        let epochs = [self.history.epochs.len(), self.settings.epochs];
+        let place = Place { epochs, batches: self.epoch.batches };
+        thread::scope(|scope| {
+            let Trainer { batch_size, seed, .. } = self.settings;
+            let changes = self.settings.changes.take();
+            let mut feed = Feed::new(scope, changes, self.train, batch_size, place, seed, rng);
+            self.go_to(place, feed.steps());
+            self.epochs(&mut feed)
+        })?;
+        if let Some(best) = &self.best {
+            self.model.network.params_mut().copy_from_slice(best.network.params());
+            self.history.restored = Some(best.epoch);
+        } else if let Some(average) = averaged(&self.settings.average) {
+            self.model.network.params_mut().copy_from_slice(average.params());
+        }
+        Ok(self.history)
+    }
+
+    /// The epochs that are left.
+    fn epochs(&mut self, feed: &mut Feed<'_, '_, N, G>) -> Result<(), TrainError> {
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
-            let flow = self.steps(&mut batches, &mut rng)?;
+            let flow = self.steps(feed)?;
             if flow.is_break() {
                 self.history.interrupted = true;
                 self.epoch.time += begin.elapsed();
@@ -116,48 +135,33 @@ where
                 self.write_checkpoint()?;
             }
         }
-        if let Some(best) = &self.best {
-            self.model.network.params_mut().copy_from_slice(best.network.params());
-            self.history.restored = Some(best.epoch);
-        } else if let Some(average) = averaged(&self.settings.average) {
-            self.model.network.params_mut().copy_from_slice(average.params());
-        }
-        Ok(self.history)
+        Ok(())
     }
 
-    /// Brings the order of the samples and what random layers draw to where a checkpoint was written. Each order follows
-    /// from the one before, so all are drawn again.
-    fn go_to(&mut self, batches: &mut Batches<'_, Input<N>, G>, rng: &mut impl Rng) {
-        let (epochs, within) = (self.history.epochs.len(), self.epoch.batches);
-        for _ in 0..epochs + usize::from(within > 0) {
-            batches.shuffle(rng);
-        }
-        batches.go_to(within);
-        self.model.workspace.go_to((epochs * batches.steps() + within) as u64);
+    /// Brings what random layers draw, and the bar, to where a checkpoint was written; an epoch has so many batches.
+    fn go_to(&mut self, place: Place, batches: usize) {
+        let ([epochs, _], within) = (place.epochs, place.batches);
+        self.model.workspace.go_to((epochs * batches + within) as u64);
         #[cfg(feature = "progress")]
         {
-            let per_epoch = batches.steps().div_ceil(self.settings.accumulate);
+            let per_epoch = batches.div_ceil(self.settings.accumulate);
             let done = epochs * per_epoch + within.div_ceil(self.settings.accumulate);
             self.bar.begin(done as u64, self.settings.epochs.saturating_mul(per_epoch) as u64);
         }
     }
 
     /// The steps that are left of this epoch, until something asks to stop.
-    fn steps(
-        &mut self,
-        batches: &mut Batches<'_, Input<N>, G>,
-        rng: &mut impl Rng,
-    ) -> Result<Flow, TrainError> {
+    fn steps(&mut self, feed: &mut Feed<'_, '_, N, G>) -> Result<Flow, TrainError> {
         if self.settings.stop.is_stopped() {
             return Ok(Flow::Break(()));
         }
         if self.epoch.batches == 0 {
             let begin = Instant::now();
-            batches.shuffle(rng);
+            feed.begin_epoch();
             self.epoch.waiting += begin.elapsed();
         }
-        while self.epoch.batches < batches.steps() {
-            let mut flow = self.step(batches)?;
+        while self.epoch.batches < feed.steps() {
+            let mut flow = self.step(feed)?;
             #[cfg(feature = "progress")]
             self.bar.step();
             if self.settings.stop.is_stopped() {
@@ -171,10 +175,10 @@ where
     }
 
     /// One step, on one batch or on several.
-    fn step(&mut self, batches: &mut Batches<'_, Input<N>, G>) -> Result<Flow, TrainError> {
+    fn step(&mut self, feed: &mut Feed<'_, '_, N, G>) -> Result<Flow, TrainError> {
         let Run { settings, model, epoch: running, train, .. } = self;
-        let (first, per_epoch) = (running.batches, batches.steps().div_ceil(settings.accumulate));
-        let count = settings.accumulate.min(batches.steps() - first);
+        let (first, per_epoch) = (running.batches, feed.steps().div_ceil(settings.accumulate));
+        let count = settings.accumulate.min(feed.steps() - first);
         let samples = (count * settings.batch_size).min(train.inputs.len() - first * settings.batch_size);
         let (epoch, within) = (self.history.epochs.len(), first / settings.accumulate);
         let step = (epoch * per_epoch + within) as u64;
@@ -193,10 +197,10 @@ where
         let mut loss = 0.0;
         for index in 0..count {
             let begin = Instant::now();
-            let Some((inputs, targets)) = batches.next_batch() else { break };
+            let Some(batch) = feed.next_batch() else { break };
             running.waiting += begin.elapsed();
-            let (batch, share) = (Samples { inputs, targets }, inputs.len() as f64 / samples as f64);
-            loss += model.backward(&settings.loss, batch, share, index > 0, at)? * inputs.len() as f64;
+            let len = batch.samples.inputs.len() as f64;
+            loss += model.backward(&settings.loss, batch, len / samples as f64, index > 0, at)? * len;
         }
         let (network, gradient) = (&mut *model.network, &mut *model.gradient);
         for penalty in &settings.penalties {
