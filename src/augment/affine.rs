@@ -230,7 +230,9 @@ impl Change {
     }
 }
 
-impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H, W, C>, T> for RandomRotation {
+impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H, W, C>, T>
+    for RandomRotation
+{
     fn augment(
         &self,
         image: &mut Tensor3<H, W, C, T>,

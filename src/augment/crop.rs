@@ -95,7 +95,14 @@ impl<const PAD: usize> RandomCrop<PAD> {
     /// let (photo, mut part) = (Tensor3::<32, 32, 3>::ones(), Tensor3::<36, 41, 3>::zeros());
     /// RandomCrop::<4>::new().crop(&photo, &mut part, &mut shapewright::rng(0));
     /// ```
-    pub fn crop<const H: usize, const W: usize, const C: usize, const TO_H: usize, const TO_W: usize, T: Element>(
+    pub fn crop<
+        const H: usize,
+        const W: usize,
+        const C: usize,
+        const TO_H: usize,
+        const TO_W: usize,
+        T: Element,
+    >(
         &self,
         from: &Tensor3<H, W, C, T>,
         to: &mut Tensor3<TO_H, TO_W, C, T>,
@@ -139,7 +146,14 @@ impl<const PAD: usize, const H: usize, const W: usize, const C: usize, T: Elemen
 /// center_crop(&image, &mut part);
 /// assert_eq!(part, Tensor3::from([[[2.0], [3.0]]]));
 /// ```
-pub fn center_crop<const H: usize, const W: usize, const C: usize, const TO_H: usize, const TO_W: usize, T: Scalar>(
+pub fn center_crop<
+    const H: usize,
+    const W: usize,
+    const C: usize,
+    const TO_H: usize,
+    const TO_W: usize,
+    T: Scalar,
+>(
     from: &Tensor3<H, W, C, T>,
     to: &mut Tensor3<TO_H, TO_W, C, T>,
 ) {

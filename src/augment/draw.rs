@@ -49,7 +49,10 @@ impl Range {
 
     /// From `-most` to `most`.
     pub const fn around_zero(most: f64) -> Self {
-        assert!(0.0 <= most && most < f64::INFINITY, "a number that stands for a range from -x to x is not below 0");
+        assert!(
+            0.0 <= most && most < f64::INFINITY,
+            "a number that stands for a range from -x to x is not below 0"
+        );
         Range { min: -most, max: most }
     }
 
@@ -114,7 +117,8 @@ mod tests {
     fn generators_and_whole_numbers_differ() {
         use rand::Rng;
         let first = |seed, epoch, index| rng(seed, epoch, index).next_u64();
-        let draws = [first(0, 1, 0), first(0, 0, 1), first(1, 0, 0), first(0, 0, 0), first(1, 1, 0), first(0, 1, 1)];
+        let draws =
+            [first(0, 1, 0), first(0, 0, 1), first(1, 0, 0), first(0, 0, 0), first(1, 1, 0), first(0, 1, 1)];
         for (i, a) in draws.iter().enumerate() {
             assert!(draws[..i].iter().all(|b| a != b), "{draws:?}");
         }

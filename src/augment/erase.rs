@@ -81,7 +81,9 @@ impl RandomErasing {
     }
 }
 
-impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H, W, C>, T> for RandomErasing {
+impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H, W, C>, T>
+    for RandomErasing
+{
     fn augment(&self, image: &mut Tensor3<H, W, C, T>, _: &mut Tensor3<H, W, C, T>, rng: &mut SampleRng) {
         if !chance(self.p, rng) {
             return;

@@ -53,9 +53,9 @@ mod mixup;
 pub use affine::{Interpolation, RandomAffine, RandomRotation};
 pub use color::{ColorJitter, GaussianNoise, Normalize};
 pub use crop::{PaddingMode, RandomCrop, center_crop};
+pub(crate) use draw::rng as sample_rng;
 pub use erase::RandomErasing;
 pub use flip::{RandomHorizontalFlip, RandomVerticalFlip};
-pub(crate) use draw::rng as sample_rng;
 pub use mixup::{MixUp, mix};
 
 use crate::tensor::{Element, Shape, Tensor};

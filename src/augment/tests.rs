@@ -80,7 +80,10 @@ fn padding_is_that_of_numpy() {
     };
     assert_eq!(padded(PaddingMode::Edge, 3, 8), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
     assert_eq!(padded(PaddingMode::Reflect, 3, 8), [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]);
-    assert_eq!(padded(PaddingMode::Symmetric, 3, 8), [1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1]);
+    assert_eq!(
+        padded(PaddingMode::Symmetric, 3, 8),
+        [1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1]
+    );
     for mode in [PaddingMode::Edge, PaddingMode::Reflect, PaddingMode::Symmetric] {
         assert_eq!(padded(mode, 1, 2), [0; 5]);
     }

@@ -72,7 +72,11 @@ pub(super) fn resample<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
                 // Counted from one pixel before the image: what is before wraps to far behind.
                 let pixel = |row: usize, column: usize| {
                     let (row, column) = (row.wrapping_sub(1), column.wrapping_sub(1));
-                    if row < height && column < width { from[(row * width + column) * channels + c] } else { fill }
+                    if row < height && column < width {
+                        from[(row * width + column) * channels + c]
+                    } else {
+                        fill
+                    }
                 };
                 let (a, b) = (pixel(top, left), pixel(top, left + 1));
                 *to = between(a, b, pixel(top + 1, left), pixel(top + 1, left + 1), across, down);

@@ -25,7 +25,8 @@ impl<N: Network> Changes<'_, N> {
     }
 }
 
-pub(super) type AnyAugment<'a, N> = Box<dyn Augment<<N as Network>::Input, <N as Network>::Element> + Send + 'a>;
+pub(super) type AnyAugment<'a, N> =
+    Box<dyn Augment<<N as Network>::Input, <N as Network>::Element> + Send + 'a>;
 
 /// One batch.
 pub(super) struct Batch<'b, N: Network, G> {
@@ -93,7 +94,16 @@ impl<'s, 'a: 's, N: Network, G: Clone> Feed<'s, 'a, N, G> {
             inputs: Vec::with_capacity(size),
             kept: None,
         });
-        let maker = Maker { inputs: train.inputs, changes, scratch: Tensor::zeros_boxed(), order, size, place, seed, rng };
+        let maker = Maker {
+            inputs: train.inputs,
+            changes,
+            scratch: Tensor::zeros_boxed(),
+            order,
+            size,
+            place,
+            seed,
+            rng,
+        };
         Feed::Ahead {
             made: Refill::scoped(scope, buffers, maker.into_fill()),
             train,
@@ -102,7 +112,6 @@ impl<'s, 'a: 's, N: Network, G: Clone> Feed<'s, 'a, N, G> {
             others: Vec::with_capacity(size),
         }
     }
-
 }
 
 impl<N: Network, G: Clone> Feed<'_, '_, N, G> {
@@ -165,7 +174,10 @@ impl<'a, 'c, N: Network> Maker<'a, 'c, N> {
     fn make(&mut self, made: &mut Made<N>) -> bool {
         let Maker { inputs, changes, scratch, order, size, place, seed, rng } = self;
         let Place { epochs: [done, epochs], batches } = place;
-        if done == epochs {
+        if *batches * *size >= order.len() {
+            (*done, *batches) = (*done + 1, 0);
+        }
+        if done >= epochs {
             return false;
         }
         if *batches == 0 {
@@ -186,9 +198,6 @@ impl<'a, 'c, N: Network> Maker<'a, 'c, N> {
             kept
         });
         *batches += 1;
-        if first + *size >= order.len() {
-            (*done, *batches) = (*done + 1, 0);
-        }
         true
     }
 }

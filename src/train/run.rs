@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
+use super::Samples;
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
 use super::feed::{Feed, Place};
 use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
-use super::Samples;
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value};
