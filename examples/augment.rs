@@ -12,8 +12,8 @@ use std::path::Path;
 
 use shapewright::Rank3;
 use shapewright::augment::{
-    Augment, Augmenter, ColorJitter, GaussianNoise, Interpolation, MixUp, RandomAffine, RandomCrop,
-    RandomErasing, RandomHorizontalFlip, RandomRotation, RandomVerticalFlip, mix,
+    Augment, Augmenter, ColorJitter, GaussianNoise, Interpolation, RandomAffine, RandomCrop, RandomErasing,
+    RandomHorizontalFlip, RandomRotation, RandomVerticalFlip, mix,
 };
 use shapewright::data::idx::Mnist;
 use shapewright::prelude::*;
@@ -80,8 +80,9 @@ fn sheet<const H: usize, const W: usize>(
         (affine, color, GaussianNoise::new(0.05), RandomErasing::new(0.5)),
     );
     let mut mixed = digits.to_vec();
-    mix(&mut mixed, MixUp::new(1.0).draw(&mut shapewright::rng(3)));
-    println!("mixed in pairs: MixUp");
+    // `MixUp` draws this part for each batch.
+    mix(&mut mixed, 0.6);
+    println!("mixed in pairs, the first with the last: MixUp");
     rows.push(mixed);
 
     let (height, width) = (rows.len() * (H + GAP) + GAP, COLUMNS * (W + GAP) + GAP);
