@@ -36,6 +36,9 @@ network! {
 // Large enough for both threads.
 network! { struct Wide: [3] -> [1] { Linear<_, 180>, Tanh, Dropout(0.3), Linear<_, 200>, Relu, out: Linear<_, 1> } }
 
+// Its batches are gathered ahead, on another thread.
+network! { struct Broad: [4000] -> [1] { Linear<_, 4>, Tanh, Dropout(0.3), Linear<_, 1> } }
+
 type Sample<N> = (Vec<Tensor<<N as Network>::Input, Of<N>>>, Vec<Tensor<<N as Network>::Output, Of<N>>>);
 type Of<N> = <N as Network>::Element;
 
@@ -170,6 +173,7 @@ fn a_resumed_training_is_the_whole_one_in_every_bit() {
 #[test]
 fn other_settings_resume_in_every_bit() {
     check::<Small, _>("plain", Sgd::new(0.05), &[6], |trainer| trainer);
+    check::<Broad, _>("broad", Sgd::new(0.05), &[6, 8], |trainer| trainer);
     check::<Small, _>("plateau", Sgd::new(0.5).momentum(0.9), &[4, 9, 13], |trainer| {
         trainer.schedule(ReduceLrOnPlateau::new().patience(0).factor(0.5).threshold(
             // Always worse than the best but for a large step: reduces again and again.

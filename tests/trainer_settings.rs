@@ -4,12 +4,16 @@ mod common;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{assert_close, bits, random};
 use rand::Rng;
 use shapewright::data::Batches;
 use shapewright::prelude::*;
-use shapewright::{Epoch, OptimizerState, Progress, Step, TrainError, Trainer};
+use shapewright::{
+    Compute, Context, Element, Epoch, Fit, Fits, Layer, OptimizerState, Progress, Slab, Step, TrainError,
+    Trainer,
+};
 
 network! {
     #[derive(Clone)]
@@ -321,4 +325,131 @@ fn norms_that_are_not_finite_end_the_training() {
     let TrainError::NonFiniteNorm { epoch: 1, step: 1, norm } = error else { panic!("{error}") };
     assert!(!norm.is_finite() && error.to_string().contains("at step 1, in epoch 1"), "{error}");
     assert_eq!(net.params(), before);
+}
+
+#[test]
+fn batches_that_are_gathered_ahead_are_the_same() {
+    network! { struct Broad: [4000] -> [1] { Linear<_, 4>, Tanh, Dropout(0.2), Linear<_, 1> } }
+    let x: Vec<Tensor1<4000>> = random(37, 1);
+    let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0]])).collect();
+    let net = || Broad::init(&mut shapewright::rng(4));
+    let (mut trained, mut by_hand, mut rng) = (net(), net(), shapewright::rng(5));
+    let trainer = Broad::trainer(Sgd::new(0.01), Mse).epochs(EPOCHS).batch_size(10).seed(5);
+    trainer.fit(&mut trained, &x, &y).unwrap();
+
+    let (mut gradient, mut workspace) = (Broad::zeros(), Broad::workspace());
+    workspace.reseed(rng.next_u64());
+    let (mut batches, mut sgd) = (Batches::new(&x, &y, 10), Sgd::new(0.01).state::<Broad>());
+    for _ in 0..EPOCHS {
+        batches.shuffle(&mut rng);
+        while let Some((x, y)) = batches.next_batch() {
+            let mut pass = by_hand.forward_train(x, &mut workspace);
+            pass.loss(&Mse, y);
+            pass.backward(&mut gradient);
+            sgd.step(&mut by_hand, &gradient);
+        }
+    }
+    assert_eq!(bits(trained.params()), bits(by_hand.params()));
+    // A panic of an observer goes on, and the thread ends.
+    let watch = |_: &Step, _: &Broad| -> ControlFlow<()> { panic!("an observer") };
+    let trainer = Broad::trainer(Sgd::new(0.01), Mse).batch_size(10).on_step(watch);
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| trainer.fit(&mut trained, &x, &y)));
+    assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"an observer"));
+}
+
+/// Changes nothing, counts how often its gradient is asked for, and measures the mean of what it sees.
+struct Watch;
+
+#[derive(Clone, Copy, Debug, Parameters)]
+#[repr(C)]
+struct WatchParams<T: Element> {
+    #[statistic]
+    mean: T,
+}
+
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+impl<In: Shape> Fits<In> for Watch {
+    const FIT: Fit = Fit::gives(In::DIMS);
+}
+
+impl<T: Element> Layer<T> for Watch {
+    type Config = ();
+    type Params = WatchParams<T>;
+}
+
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
+    const WHOLE_BATCH: bool = true;
+
+    fn forward(
+        _: &(),
+        _: &Self::Params,
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        _: &mut [T],
+        _: &Context<T>,
+    ) {
+        x.iter().zip(y).for_each(|(x, y)| y.fill_with(|i| x.as_slice()[i]));
+    }
+
+    fn backward_input(
+        _: &(),
+        _: &Self::Params,
+        _: &[Tensor<In, T>],
+        _: &[Tensor<Out, T>],
+        _: Slab<'_, T>,
+        dy: &mut [Tensor<Out, T>],
+        dx: Option<&mut [Tensor<In, T>]>,
+        _: &Context<T>,
+    ) {
+        dx.into_iter().flatten().zip(dy).for_each(|(dx, dy)| dx.fill_with(|i| dy.as_slice()[i]));
+    }
+
+    fn backward_params(
+        _: &(),
+        params: &Self::Params,
+        x: &[Tensor<In, T>],
+        _: &[Tensor<Out, T>],
+        _: Slab<'_, T>,
+        _: &[Tensor<Out, T>],
+        gradient: &mut Self::Params,
+        _: &Context<T>,
+    ) {
+        ASKED.fetch_add(1, Ordering::Relaxed);
+        let mean = x.iter().map(|x| x.as_slice()[0]).fold(T::zero(), |sum, x| sum + x);
+        let mean = mean / T::from_f64_lossy(x.len() as f64);
+        gradient.mean += T::from_f64_lossy(0.3) * (params.mean - mean);
+    }
+}
+
+network! { struct Watched: [3] -> [1] as f64 { watch: Watch, body: Linear<_, 4>, Tanh, head: Linear<_, 1> } }
+
+#[test]
+fn statistics_are_measured_in_each_batch_and_not_below_the_lowest_trained_layer() {
+    let ((x, y), mut rng) = (samples(37, 1), shapewright::rng(5));
+    let mut net = Watched::init(&mut shapewright::rng(4));
+    let trainer = || Watched::trainer(Adam::new(0.1), Mse).batch_size(5).accumulate(4).seed(5);
+    trainer().fit(&mut net, &x, &y).unwrap();
+    // As if each batch were a step of its own.
+    let (mut mean, mut batches) = (0.0, Batches::new(&x, &y, 5));
+    rng.next_u64();
+    batches.shuffle(&mut rng);
+    while let Some((x, _)) = batches.next_batch() {
+        mean -= 0.3 * (mean - x.iter().map(|x| x[0]).sum::<f64>() / x.len() as f64);
+    }
+    assert!((net.watch.mean - mean).abs() < 1e-14 && mean != 0.0, "{} and {mean}", net.watch.mean);
+    assert_eq!(ASKED.swap(0, Ordering::Relaxed), 8);
+
+    let before = net.watch.mean;
+    let frozen = trainer().parts(|state| state.freeze(layer!(Watched, watch)).freeze(layer!(Watched, body)));
+    frozen.fit(&mut net, &x, &y).unwrap();
+    assert_eq!((net.watch.mean, ASKED.swap(0, Ordering::Relaxed)), (before, 0));
+    // A part of a layer is not the layer.
+    let part =
+        trainer().parts(|state| state.freeze(layer!(Watched, watch)).freeze(layer!(Watched, body.bias)));
+    part.fit(&mut net, &x, &y).unwrap();
+    assert_eq!((net.watch.mean, ASKED.swap(0, Ordering::Relaxed)), (before, 0));
+    let above = trainer().parts(|state| state.freeze(layer!(Watched, body)).freeze(layer!(Watched, head)));
+    above.fit(&mut net, &x, &y).unwrap();
+    assert_eq!(ASKED.load(Ordering::Relaxed), 8);
 }

@@ -205,6 +205,7 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
                 len
             };
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
+            const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
             const CONTENTS: __sw::Contents = __sw::Contents::Fields(&[#(__sw::Member {
                 name: #keys,
                 first: ::core::mem::offset_of!(#name, #fields) / ::core::mem::size_of::<#element>(),
@@ -253,18 +254,17 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
     let stages = steps.iter().map(|Step { called, shape_in, shape_out, .. }| {
         quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
     });
-    let in_context = |index: usize| quote!(&cx.layer(#index));
-    let call = |step: &Step, context: TokenStream, extra: TokenStream| {
+    let call = |step: &Step, extra: TokenStream| {
         let Step { called, shape_in, shape_out, index, config, .. } = step;
         let params = step.params(&quote!(params), &quote!(&));
-        quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra #context);)
+        quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
     };
-    let inference = steps.iter().map(|step| call(step, quote!(cx), quote!()));
-    let training = steps.iter().map(|step| call(step, in_context(step.index), quote!()));
-    let backward = steps.iter().rev().map(|step| call(step, in_context(step.index), quote!()));
+    let inference = steps.iter().map(|step| call(step, quote!(cx)));
+    let training = steps.iter().map(|step| call(step, quote!()));
+    let backward = steps.iter().rev().map(|step| call(step, quote!()));
     let gradients = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
         let gradient = step.params(&quote!(gradient), &quote!(&mut));
-        call(step, in_context(step.index), quote!(#gradient,))
+        call(step, quote!(#gradient))
     });
     let (x, y) = (quote!(&[__sw::Tensor<__Input, #element>]), quote!(&[__sw::Tensor<__Output, #element>]));
     let (x_mut, y_mut) =
@@ -275,6 +275,7 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
         impl __sw::Compute<__Input, __Output, #element> for #name {
             const READS_OUTPUT: bool = __PLAN.reads_output;
             const GIVES: __sw::Gives = __PLAN.gives;
+            const WHOLE_BATCH: bool = __PLAN.whole_batch;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = __PLAN.multiply_adds;
             const CACHE: usize = __PLAN.cache;
@@ -289,9 +290,10 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
                 scratch: &mut [#element],
                 cx: &__sw::Context<#element>,
             ) {
-                let mut run = __sw::Inference::new(&__PLAN, x, y, scratch);
-                #(#inference)*
-                let _ = (params, cx, &mut run);
+                __sw::Inference::run(&__PLAN, x, y, scratch, |run| {
+                    #(#inference)*
+                });
+                let _ = (params, cx);
             }
 
             fn forward_train(
@@ -302,9 +304,8 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
                 cache: __sw::Slab<'_, #element>,
                 cx: &__sw::Context<#element>,
             ) {
-                let mut run = __sw::Training::new(&__PLAN, x, y, cache);
-                #(#training)*
-                let _ = (params, cx, &mut run);
+                __sw::Training::run(&__PLAN, x, y, cache, cx, |run| { #(#training)* });
+                let _ = params;
             }
 
             fn backward_input(
@@ -317,9 +318,8 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
                 dx: ::core::option::Option<#x_mut>,
                 cx: &__sw::Context<#element>,
             ) {
-                let mut run = __sw::Backward::new(&__PLAN, x, y, cache, dy, dx, cx);
-                #(#backward)*
-                let _ = (params, cx, &mut run);
+                __sw::Backward::run(&__PLAN, x, y, cache, dy, dx, cx, |run| { #(#backward)* });
+                let _ = params;
             }
 
             fn backward_params(
@@ -334,7 +334,7 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
             ) {
                 let mut run = __sw::Gradients::new(&__PLAN, x, y, cache, dy, cx);
                 #(#gradients)*
-                let _ = (params, cx, gradient, &mut run);
+                let _ = (params, gradient, &mut run);
             }
         }
     }

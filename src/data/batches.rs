@@ -1,7 +1,11 @@
 //! Batches of inputs and targets.
 
+use std::thread::Scope;
+
 use rand::Rng;
 use rand::seq::SliceRandom;
+
+use super::Refill;
 
 /// Goes through inputs and targets batch after batch, in an order that can be shuffled. The batches are gathered in
 /// buffers that are used again, so that none of them allocates.
@@ -107,14 +111,41 @@ impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
         if self.next == self.steps() {
             return None;
         }
-        let begin = self.next * self.size;
-        let end = self.order.len().min(begin + self.size);
-        let positions = &self.order[begin..end];
+        let positions = positions(&self.order, self.size, self.next);
         self.next += 1;
-        gather_into(&mut self.batch_inputs, self.inputs, positions);
-        gather_into(&mut self.batch_targets, self.targets, positions);
+        fill(&mut self.batch_inputs, self.inputs, positions);
+        fill(&mut self.batch_targets, self.targets, positions);
         Some((&self.batch_inputs, &self.batch_targets))
     }
+
+    /// The batches that are left, each gathered on another thread while the one before is used. There, `change` gets the
+    /// number of each batch, the positions of its samples, and its inputs.
+    pub(crate) fn ahead<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        mut change: impl FnMut(usize, &[usize], &mut [X]) + Send + 'scope,
+    ) -> Refill<'scope, (Vec<X>, Vec<Y>)>
+    where
+        X: Send + Sync,
+        Y: Send + Sync,
+    {
+        let mut left = self.next..self.steps();
+        Refill::scoped(scope, [(); 2].map(|()| Default::default()), move |batch: &mut (Vec<X>, Vec<Y>)| {
+            let (inputs, targets) = batch;
+            let Some(next) = left.next() else { return false };
+            let positions = positions(&self.order, self.size, next);
+            fill(inputs, self.inputs, positions);
+            fill(targets, self.targets, positions);
+            change(next, positions, inputs);
+            true
+        })
+    }
+}
+
+/// Those of a batch.
+fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] {
+    let begin = batch * size;
+    &order[begin..order.len().min(begin + size)]
 }
 
 /// The samples at these positions.
@@ -131,13 +162,12 @@ pub fn gather<X: Clone>(samples: &[X], positions: &[usize]) -> Vec<X> {
         assert_position(position, samples.len());
     }
     let mut gathered = Vec::with_capacity(positions.len());
-    gather_into(&mut gathered, samples, positions);
+    fill(&mut gathered, samples, positions);
     gathered
 }
 
-/// The samples at these positions, in place of what was there. Slices of one, because they are copied from heap to heap
-/// without a copy on the stack.
-pub(crate) fn gather_into<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
+/// Slices of one, because they are copied from heap to heap without a copy on the stack.
+fn fill<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
     buffer.clear();
     for &position in positions {
         buffer.extend_from_slice(&samples[position..=position]);

@@ -67,7 +67,6 @@ mod preprocess_error;
 mod scale;
 mod split;
 
-pub(crate) use batches::gather_into;
 pub use batches::{Batches, gather};
 pub use missing::Imputer;
 pub use one_hot::one_hot;

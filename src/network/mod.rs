@@ -11,6 +11,7 @@ mod layer;
 mod network;
 mod parameters;
 mod plan;
+mod segments;
 mod sentence;
 mod slab;
 mod summary;

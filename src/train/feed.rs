@@ -1,32 +1,65 @@
-//! The batches of a training: gathered when they are asked for, or changed ahead on another thread.
+//! Where the batches of an epoch come from: gathered when they are needed, or ahead on another thread, where they can
+//! be changed as well.
 
-use std::thread::Scope;
-
-use rand::seq::SliceRandom;
+use std::thread::{Scope, available_parallelism};
 
 use super::{Input, Samples};
-use crate::augment::{Augment, MixUp, SampleRng, mix, sample_rng};
-use crate::data::{Batches, Refill, gather_into};
+use crate::augment::{Augment, MixUp, mix, sample_rng};
+use crate::data::{Batches, Refill};
 use crate::network::Network;
-use crate::tensor::Tensor;
+use crate::tensor::{Shape, Tensor};
 
-/// What is done to the inputs before the network sees them.
+/// From this many bytes in a batch on, gathering it takes longer than handing it from thread to thread, some 5 us:
+/// MNIST's batches of 64 are 200 kB, and gathering them took an eighth of an epoch.
+const WORTH_A_THREAD: usize = 1 << 16;
+
+/// What is done to inputs before the network sees them.
 pub(super) struct Changes<'a, N: Network> {
-    pub augment: Option<AnyAugment<'a, N>>,
+    pub augment: Option<AnyAugment<'a, N::Input, N::Element>>,
     pub mixup: Option<MixUp>,
 }
+
+type AnyAugment<'a, S, T> = Box<dyn Augment<S, T> + Send + 'a>;
 
 impl<N: Network> Changes<'_, N> {
     pub const NONE: Self = Changes { augment: None, mixup: None };
 
-    /// What they are, leaving none.
-    pub fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::NONE)
+    fn is_none(&self) -> bool {
+        self.augment.is_none() && self.mixup.is_none()
+    }
+
+    /// The part that samples keep of their own in a batch of an epoch, if they are mixed.
+    fn kept(mixup: Option<MixUp>, at: At, batch: usize) -> Option<f64> {
+        Some(mixup?.draw(&mut sample_rng(!at.seed, at.epoch, batch)))
+    }
+
+    /// Changes a batch, whose inputs have these positions among all.
+    fn apply(
+        &self,
+        at: At,
+        batch: usize,
+        positions: &[usize],
+        inputs: &mut [Input<N>],
+        scratch: &mut Input<N>,
+    ) {
+        if let Some(augment) = &self.augment {
+            for (input, &position) in inputs.iter_mut().zip(positions) {
+                augment.augment(input, scratch, &mut sample_rng(at.seed, at.epoch, position));
+            }
+        }
+        if let Some(kept) = Self::kept(self.mixup, at, batch) {
+            mix(inputs, kept);
+        }
     }
 }
 
-pub(super) type AnyAugment<'a, N> =
-    Box<dyn Augment<<N as Network>::Input, <N as Network>::Element> + Send + 'a>;
+/// What random changes depend on beside the position of the sample or batch.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub seed: u64,
+    /// From 1.
+    pub epoch: usize,
+}
 
 /// One batch.
 pub(super) struct Batch<'b, N: Network, G> {
@@ -35,169 +68,62 @@ pub(super) struct Batch<'b, N: Network, G> {
     pub mixed: Option<(f64, &'b [G])>,
 }
 
-/// Gives the batches of one epoch after the other, each in an order of its own.
-pub(super) enum Feed<'s, 'a, N: Network, G> {
-    Gathered {
-        batches: Batches<'a, Input<N>, G>,
-        rng: SampleRng,
-    },
+/// The batches of one epoch.
+pub(super) enum Feed<'f, 'd, N: Network, G> {
+    Here(&'f mut Batches<'d, Input<N>, G>),
     Ahead {
-        made: Refill<'s, Made<N>>,
-        train: Samples<'a, N, G>,
-        steps: usize,
-        targets: Vec<G>,
-        /// Those in reverse, for what is mixed.
+        batches: Refill<'f, (Vec<Input<N>>, Vec<G>)>,
+        mixup: Option<MixUp>,
+        at: At,
+        /// The batch that comes next.
+        next: usize,
+        /// The targets in reverse: those of the other samples, where they are mixed.
         others: Vec<G>,
     },
 }
 
-/// A batch that was made ahead. Its targets are gathered where it is used, because only tensors are known to be `Send`.
-pub(super) struct Made<N: Network> {
-    positions: Vec<usize>,
-    inputs: Vec<Input<N>>,
-    kept: Option<f64>,
-}
-
-/// Where a training begins or goes on.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    /// How many epochs are behind it, and how many there are.
-    pub epochs: [usize; 2],
-    /// How many batches of the next epoch are behind it.
-    pub batches: usize,
-}
-
-impl<'s, 'a: 's, N: Network, G: Clone> Feed<'s, 'a, N, G> {
-    /// Goes on from a place. Each order follows from the one before, so all are drawn again; what is drawn for a
-    /// sample follows from the seed, the epoch and its position.
-    pub fn new<'c: 's>(
-        scope: &'s Scope<'s, '_>,
-        changes: Changes<'c, N>,
-        train: Samples<'a, N, G>,
-        size: usize,
-        place: Place,
-        seed: u64,
-        mut rng: SampleRng,
+impl<'f, 'd, N: Network, G: Clone + Send + Sync> Feed<'f, 'd, N, G> {
+    /// The batches that are left of the epoch, `done` of them being behind.
+    pub fn new<'env>(
+        scope: &'f Scope<'f, 'env>,
+        batches: &'f mut Batches<'d, Input<N>, G>,
+        batch_size: usize,
+        changes: &'f mut Changes<'_, N>,
+        at: At,
+        done: usize,
     ) -> Self {
-        let ([epochs, _], begun) = (place.epochs, place.batches > 0);
-        let mut batches = Batches::new(train.inputs, train.targets, size);
-        if changes.augment.is_none() && changes.mixup.is_none() {
-            (0..epochs + usize::from(begun)).for_each(|_| batches.shuffle(&mut rng));
-            batches.go_to(place.batches);
-            return Feed::Gathered { batches, rng };
+        let bytes = batch_size.saturating_mul(size_of::<N::Element>() * N::Input::LEN + size_of::<G>());
+        let worth_it = bytes >= WORTH_A_THREAD && available_parallelism().is_ok_and(|count| count.get() > 1);
+        if changes.is_none() && !worth_it {
+            return Feed::Here(batches);
         }
-        let mut order: Vec<usize> = (0..train.inputs.len()).collect();
-        (0..epochs + usize::from(begun)).for_each(|_| order.shuffle(&mut rng));
-        let size = size.min(order.len());
-        let buffers = [(); 2].map(|()| Made {
-            positions: Vec::with_capacity(size),
-            inputs: Vec::with_capacity(size),
-            kept: None,
-        });
-        let maker = Maker {
-            inputs: train.inputs,
-            changes,
-            scratch: Tensor::zeros_boxed(),
-            order,
-            size,
-            place,
-            seed,
-            rng,
+        let (mixup, mut scratch) = (changes.mixup, Tensor::zeros_boxed());
+        let change = move |batch: usize, positions: &[usize], inputs: &mut [Input<N>]| {
+            changes.apply(at, batch, positions, inputs, &mut scratch);
         };
-        Feed::Ahead {
-            made: Refill::scoped(scope, buffers, maker.into_fill()),
-            train,
-            steps: batches.steps(),
-            targets: Vec::with_capacity(size),
-            others: Vec::with_capacity(size),
-        }
-    }
-}
-
-impl<N: Network, G: Clone> Feed<'_, '_, N, G> {
-    /// How many batches an epoch has.
-    pub fn steps(&self) -> usize {
-        match self {
-            Feed::Gathered { batches, .. } => batches.steps(),
-            Feed::Ahead { steps, .. } => *steps,
-        }
+        Feed::Ahead { batches: batches.ahead(scope, change), mixup, at, next: done, others: Vec::new() }
     }
 
-    /// Begins an epoch.
-    pub fn begin_epoch(&mut self) {
-        if let Feed::Gathered { batches, rng } = self {
-            batches.shuffle(rng);
-        }
-    }
-
-    /// The next batch; `None` after the last of the epoch, or of all epochs.
+    /// The next batch; `None` after the last.
     ///
     /// # Panics
     /// If a transform panics.
     pub fn next_batch(&mut self) -> Option<Batch<'_, N, G>> {
         match self {
-            Feed::Gathered { batches, .. } => {
+            Feed::Here(batches) => {
                 let (inputs, targets) = batches.next_batch()?;
                 Some(Batch { samples: Samples { inputs, targets }, mixed: None })
             }
-            Feed::Ahead { made, train, targets, others, .. } => {
-                let made = made.next_batch()?;
-                gather_into(targets, train.targets, &made.positions);
-                let mixed = made.kept.map(|kept| {
-                    made.positions.reverse();
-                    gather_into(others, train.targets, &made.positions);
+            Feed::Ahead { batches, mixup, at, next, others } => {
+                let (inputs, targets) = batches.next_batch()?;
+                let mixed = Changes::<N>::kept(*mixup, *at, *next).map(|kept| {
+                    others.clear();
+                    others.extend(targets.iter().rev().cloned());
                     (kept, &others[..])
                 });
-                Some(Batch { samples: Samples { inputs: &made.inputs, targets }, mixed })
+                *next += 1;
+                Some(Batch { samples: Samples { inputs, targets }, mixed })
             }
         }
-    }
-}
-
-/// Makes batches on its own thread.
-struct Maker<'a, 'c, N: Network> {
-    inputs: &'a [Input<N>],
-    changes: Changes<'c, N>,
-    scratch: Box<Input<N>>,
-    order: Vec<usize>,
-    size: usize,
-    place: Place,
-    seed: u64,
-    rng: SampleRng,
-}
-
-impl<'a, 'c, N: Network> Maker<'a, 'c, N> {
-    fn into_fill(mut self) -> impl FnMut(&mut Made<N>) -> bool + Send + use<'a, 'c, N> {
-        move |made| self.make(made)
-    }
-
-    fn make(&mut self, made: &mut Made<N>) -> bool {
-        let Maker { inputs, changes, scratch, order, size, place, seed, rng } = self;
-        let Place { epochs: [done, epochs], batches } = place;
-        if *batches * *size >= order.len() {
-            (*done, *batches) = (*done + 1, 0);
-        }
-        if done >= epochs {
-            return false;
-        }
-        if *batches == 0 {
-            order.shuffle(rng);
-        }
-        let (first, epoch) = (*batches * *size, *done + 1);
-        made.positions.clear();
-        made.positions.extend_from_slice(&order[first..order.len().min(first + *size)]);
-        gather_into(&mut made.inputs, inputs, &made.positions);
-        if let Some(augment) = &changes.augment {
-            for (input, &index) in made.inputs.iter_mut().zip(&made.positions) {
-                augment.augment(input, scratch, &mut sample_rng(*seed, epoch, index));
-            }
-        }
-        made.kept = changes.mixup.map(|mixup| {
-            let kept = mixup.draw(&mut sample_rng(!*seed, epoch, *batches));
-            mix(&mut made.inputs, kept);
-            kept
-        });
-        *batches += 1;
-        true
     }
 }

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use super::Samples;
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
-use super::feed::{Feed, Place};
+use super::feed::{At, Changes, Feed};
 use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
+use super::{Input, Samples};
+use crate::data::Batches;
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value};
@@ -61,7 +62,7 @@ where
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Takes: Takes<N::Ends, L, N>,
-    G: TargetOf<L::Target, L, N> + Clone,
+    G: TargetOf<L::Target, L, N> + Clone + Send + Sync,
 {
     /// Begins a training, or goes on with one that has a checkpoint.
     pub fn new(
@@ -99,29 +100,12 @@ where
         let _listening = self.listen()?;
         let mut rng = crate::rng(self.settings.seed);
         self.model.workspace.reseed(rng.next_u64());
-        let epochs = [self.history.epochs.len(), self.settings.epochs];
-        let place = Place { epochs, batches: self.epoch.batches };
-        thread::scope(|scope| {
-            let Trainer { batch_size, seed, .. } = self.settings;
-            let changes = self.settings.changes.take();
-            let mut feed = Feed::new(scope, changes, self.train, batch_size, place, seed, rng);
-            self.go_to(place, feed.steps());
-            self.epochs(&mut feed)
-        })?;
-        if let Some(best) = &self.best {
-            self.model.network.params_mut().copy_from_slice(best.network.params());
-            self.history.restored = Some(best.epoch);
-        } else if let Some(average) = averaged(&self.settings.average) {
-            self.model.network.params_mut().copy_from_slice(average.params());
-        }
-        Ok(self.history)
-    }
-
-    /// The epochs that are left.
-    fn epochs(&mut self, feed: &mut Feed<'_, '_, N, G>) -> Result<(), TrainError> {
+        let mut batches = Batches::new(self.train.inputs, self.train.targets, self.settings.batch_size);
+        self.go_to(&mut batches, &mut rng);
+        let mut changes = std::mem::replace(&mut self.settings.changes, Changes::NONE);
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
-            let flow = self.steps(feed)?;
+            let flow = self.steps(&mut batches, &mut changes, &mut rng)?;
             if flow.is_break() {
                 self.history.interrupted = true;
                 self.epoch.time += begin.elapsed();
@@ -135,50 +119,71 @@ where
                 self.write_checkpoint()?;
             }
         }
-        Ok(())
+        if let Some(best) = &self.best {
+            self.model.network.params_mut().copy_from_slice(best.network.params());
+            self.history.restored = Some(best.epoch);
+        } else if let Some(average) = averaged(&self.settings.average) {
+            self.model.network.params_mut().copy_from_slice(average.params());
+        }
+        Ok(self.history)
     }
 
-    /// Brings what random layers draw, and the bar, to where a checkpoint was written; an epoch has so many batches.
-    fn go_to(&mut self, place: Place, batches: usize) {
-        let ([epochs, _], within) = (place.epochs, place.batches);
-        self.model.workspace.go_to((epochs * batches + within) as u64);
+    /// Brings the order of the samples and what random layers draw to where a checkpoint was written. Each order follows
+    /// from the one before, so all are drawn again.
+    fn go_to(&mut self, batches: &mut Batches<'_, Input<N>, G>, rng: &mut impl Rng) {
+        let (epochs, within) = (self.history.epochs.len(), self.epoch.batches);
+        for _ in 0..epochs + usize::from(within > 0) {
+            batches.shuffle(rng);
+        }
+        batches.go_to(within);
+        self.model.workspace.go_to((epochs * batches.steps() + within) as u64);
         #[cfg(feature = "progress")]
         {
-            let per_epoch = batches.div_ceil(self.settings.accumulate);
+            let per_epoch = batches.steps().div_ceil(self.settings.accumulate);
             let done = epochs * per_epoch + within.div_ceil(self.settings.accumulate);
             self.bar.begin(done as u64, self.settings.epochs.saturating_mul(per_epoch) as u64);
         }
     }
 
     /// The steps that are left of this epoch, until something asks to stop.
-    fn steps(&mut self, feed: &mut Feed<'_, '_, N, G>) -> Result<Flow, TrainError> {
+    fn steps(
+        &mut self,
+        batches: &mut Batches<'_, Input<N>, G>,
+        changes: &mut Changes<'_, N>,
+        rng: &mut impl Rng,
+    ) -> Result<Flow, TrainError> {
         if self.settings.stop.is_stopped() {
             return Ok(Flow::Break(()));
         }
         if self.epoch.batches == 0 {
             let begin = Instant::now();
-            feed.begin_epoch();
+            batches.shuffle(rng);
             self.epoch.waiting += begin.elapsed();
         }
-        while self.epoch.batches < feed.steps() {
-            let mut flow = self.step(feed)?;
-            #[cfg(feature = "progress")]
-            self.bar.step();
-            if self.settings.stop.is_stopped() {
-                flow = Flow::Break(());
+        let (count, batch_size) = (batches.steps(), self.settings.batch_size);
+        let at = At { seed: self.settings.seed, epoch: self.history.epochs.len() + 1 };
+        thread::scope(|scope| {
+            let mut feed = Feed::new(scope, batches, batch_size, changes, at, self.epoch.batches);
+            while self.epoch.batches < count {
+                let mut flow = self.step(&mut feed, count)?;
+                #[cfg(feature = "progress")]
+                self.bar.step();
+                if self.settings.stop.is_stopped() {
+                    flow = Flow::Break(());
+                }
+                if flow.is_break() {
+                    return Ok(flow);
+                }
             }
-            if flow.is_break() {
-                return Ok(flow);
-            }
-        }
-        Ok(Flow::Continue(()))
+            Ok(Flow::Continue(()))
+        })
     }
 
-    /// One step, on one batch or on several.
-    fn step(&mut self, feed: &mut Feed<'_, '_, N, G>) -> Result<Flow, TrainError> {
+    /// One step, on one batch or on several of the epoch's.
+    fn step(&mut self, feed: &mut Feed<'_, '_, N, G>, batches: usize) -> Result<Flow, TrainError> {
         let Run { settings, model, epoch: running, train, .. } = self;
-        let (first, per_epoch) = (running.batches, feed.steps().div_ceil(settings.accumulate));
-        let count = settings.accumulate.min(feed.steps() - first);
+        let (first, per_epoch) = (running.batches, batches.div_ceil(settings.accumulate));
+        let count = settings.accumulate.min(batches - first);
         let samples = (count * settings.batch_size).min(train.inputs.len() - first * settings.batch_size);
         let (epoch, within) = (self.history.epochs.len(), first / settings.accumulate);
         let step = (epoch * per_epoch + within) as u64;
@@ -201,6 +206,7 @@ where
             running.waiting += begin.elapsed();
             let len = batch.samples.inputs.len() as f64;
             loss += model.backward(&settings.loss, batch, len / samples as f64, index > 0, at)? * len;
+            settings.state.measure(model.network, &mut model.gradient);
         }
         let (network, gradient) = (&mut *model.network, &mut *model.gradient);
         for penalty in &settings.penalties {

@@ -116,7 +116,7 @@ where
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Takes: Takes<N::Ends, L, N>,
-    G: TargetOf<L::Target, L, N> + Clone,
+    G: TargetOf<L::Target, L, N> + Clone + Send + Sync,
 {
     /// One epoch, batches of 32, seed 0.
     pub(crate) fn new(optimizer: O, loss: L) -> Self {
@@ -156,7 +156,8 @@ where
         Trainer { epochs, ..self }
     }
 
-    /// How many samples make a batch; the last one of an epoch may have fewer.
+    /// How many samples make a batch; the last one of an epoch may have fewer. Large batches are gathered ahead, on a
+    /// thread of their own.
     pub fn batch_size(self, batch_size: usize) -> Self {
         Trainer { batch_size, ..self }
     }
