@@ -125,7 +125,7 @@ impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H
 /// ```
 /// use shapewright::augment::{Augmenter, GaussianNoise};
 /// use shapewright::Tensor1;
-/// let mut features = Tensor1::from([-3.0, 40.0]);
+/// let mut features = Tensor1::from([-3.0_f32, 40.0]);
 /// Augmenter::new(GaussianNoise::new(0.1).clip(false), 0).augment(1, 0, &mut features);
 /// assert!((features[0] + 3.0).abs() < 1.0 && (features[1] - 40.0).abs() < 1.0);
 /// ```

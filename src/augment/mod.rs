@@ -84,7 +84,7 @@ pub type SampleRng = rand_xoshiro::Xoshiro256PlusPlus;
 ///     }
 /// }
 ///
-/// let mut x = Tensor2::from([[1.0, 2.0]]);
+/// let mut x = Tensor2::from([[1.0_f32, 2.0]]);
 /// Augmenter::new(RandomSign, 0).augment(1, 0, &mut x);
 /// assert_eq!(x[[0, 0]].abs(), 1.0);
 /// ```
