@@ -94,7 +94,7 @@ impl<T: Element> Context<T> {
         Context { first: self.first + first, cut, ..self }
     }
 
-    pub(super) fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         self.cut
     }
 

@@ -1,5 +1,6 @@
 //! Behind `network!`: which shapes fit, where each layer's output lies, forward and backward.
 
+pub(crate) mod branch;
 pub(crate) mod contents;
 #[doc(hidden)]
 pub mod emitted;
