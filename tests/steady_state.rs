@@ -65,7 +65,11 @@ network! { struct Small: [20] -> [5] { Linear<_, 300>, Tanh, Linear<_, 40>, Gelu
 network! { struct Body: [256] -> [16, 16] { Linear<_, 600>, Relu, Dropout, Linear<_, 256>, Gelu, Reshape<16, _>,
 Tanh, Softmax, Linear<_, 16>, Dropout(0.1) } }
 network! { struct Flat: [16, 16] -> [256] { Flatten } }
+network! { struct Image: [8, 6, 5] -> [4] { ZeroPad2d<1>, Upsample<2>, MaxPool2d<2>, UpsampleBilinear<2>,
+AvgPool2d<3, Stride<2>, Pad<1>, ExcludePad>, AdaptiveMaxPool2d<(5, 3)>, AdaptiveAvgPool2d<2>, GlobalAvgPool2d,
+Linear<_, 4> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
+network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_, 300>, Relu, Linear<_, 5> } }
 
 fn inference<N: Network>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
@@ -182,10 +186,14 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Tiny>(7);
         inference::<Small>(70);
         inference::<Whole>(70);
+        inference::<Lookup>(70);
+        inference::<Image>(9);
         training::<Tiny, _>(8, Sgd::new(0.1));
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
+        training::<Lookup, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
+        training::<Image, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
         training::<Whole, _>(12, NAdam::new(0.1));
         losses();

@@ -25,6 +25,7 @@ mod log_softmax;
 mod loss;
 mod math;
 mod plain;
+mod pool;
 mod prelu;
 mod product;
 mod reduce;
@@ -39,6 +40,7 @@ mod vector_product;
 
 pub use args::{Bend, Matrix, Product, Start};
 pub use function::Function;
+pub use pool::{Axis, Divisor, Plane, Reach};
 pub use resample::Resample;
 pub use rules::{
     AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
@@ -77,6 +79,14 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     fn glu(self, half: usize, x: &[T], y: &mut [T]);
     /// `dx` from `dy`, for `glu`.
     fn glu_grad(self, half: usize, x: &[T], dy: &[T], dx: &mut [T]);
+    /// `y` is the largest element of each window and channel: the first of equals, or the last NaN. `codes`, if there
+    /// are any, are what `max_pool_grad` needs: one for each output.
+    fn max_pool(self, plane: &Plane, x: &[T], y: &mut [T], codes: Option<&mut [T]>);
+    /// `dx` from `dy`, for `max_pool`.
+    fn max_pool_grad(self, plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]);
+    /// `y` is the sum over each window and channel, divided by what `divide` says, or the interpolation. If
+    /// `transposed`, `x` is a gradient with respect to that and `y` becomes the one with respect to its input.
+    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[T], y: &mut [T]);
     /// Softmax of every row of `width` elements.
     fn softmax(self, width: usize, x: &mut [T]);
     /// `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
@@ -222,6 +232,18 @@ impl Kernels<f32> for F32Kernels {
     fn glu_grad(self, half: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         self.run(glu::GluGradOp { half, x, dy, dx });
     }
+    fn max_pool(self, &plane: &Plane, x: &[f32], y: &mut [f32], codes: Option<&mut [f32]>) {
+        match codes {
+            None => self.run(pool::MaxPoolOp::<false> { plane, x, y, codes: &mut [] }),
+            Some(codes) => self.run(pool::MaxPoolOp::<true> { plane, x, y, codes }),
+        }
+    }
+    fn max_pool_grad(self, &plane: &Plane, codes: &[f32], dy: &[f32], dx: &mut [f32]) {
+        self.run(pool::MaxPoolGradOp { plane, codes, dy, dx });
+    }
+    fn mean_pool(self, &plane: &Plane, divide: Divisor, transposed: bool, x: &[f32], y: &mut [f32]) {
+        self.run(pool::MeanPoolOp { plane, divide, transposed, x, y });
+    }
     fn softmax(self, width: usize, x: &mut [f32]) {
         self.run(reduce::SoftmaxOp { width, x });
     }
@@ -296,6 +318,15 @@ impl Kernels<f64> for F64Kernels {
     }
     fn glu_grad(self, half: usize, x: &[f64], dy: &[f64], dx: &mut [f64]) {
         plain::glu_grad(half, x, dy, dx);
+    }
+    fn max_pool(self, plane: &Plane, x: &[f64], y: &mut [f64], codes: Option<&mut [f64]>) {
+        pool::plain::max_pool(plane, x, y, codes);
+    }
+    fn max_pool_grad(self, plane: &Plane, codes: &[f64], dy: &[f64], dx: &mut [f64]) {
+        pool::plain::max_pool_grad(plane, codes, dy, dx);
+    }
+    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[f64], y: &mut [f64]) {
+        pool::plain::mean_pool(plane, divide, transposed, x, y);
     }
     fn softmax(self, width: usize, x: &mut [f64]) {
         plain::softmax(width, x);

@@ -117,6 +117,12 @@ impl fmt::Display for TrainError {
                     (_, true) => f.write_str(
                         ": the inputs of that batch are not finite; clean the samples before training",
                     ),
+                    (Some(layer), _) if layer.contains("Embedding<") => write!(
+                        f,
+                        ": it began in the outputs of `{layer}`; it gives NaN for a number that is no index of it \
+                         (make inputs with `Index`), otherwise a smaller learning rate or clipping the gradient may \
+                         help"
+                    ),
                     (Some(layer), _) => write!(
                         f,
                         ": it began in the outputs of `{layer}`; a smaller learning rate or clipping the gradient \

@@ -32,6 +32,7 @@ mod agreement;
 mod double;
 mod functions;
 mod losses;
+mod pools;
 mod products;
 mod resample;
 mod updates;
