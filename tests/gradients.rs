@@ -30,6 +30,20 @@ gradients! {
     linear_large_without_bias: [45] -> [33] { Linear<_, 33, NoBias> }, 5;
     linear_large_of_rows: [4, 33] -> [4, 34] { Linear<_, 34> }, 3;
 
+    conv2d: [4, 5, 2] -> [2, 3, 3] { Conv2d<_, 3, 3> }, 1, 3;
+    conv2d_with_options: [5, 4, 4] -> [3, 4, 6] {
+        Conv2d<_, 6, (3, 2), Stride<2, 1>, Pad<1>, Dilation<1, 2>, Groups<2>, NoBias>
+    }, 2;
+    conv2d_depthwise: [4, 3, 5] -> [4, 3, 5] { Conv2d<_, 5, 3, Pad<1>, Groups<5>> }, 2;
+    conv2d_of_one: [3, 2, 4] -> [3, 2, 3] { Conv2d<_, 3, 1> }, 1, 2;
+    conv1d: [7, 3] -> [4, 4] { Conv1d<_, 4, 3, Stride<2>, Pad<1>> }, 1, 2;
+    conv_transpose2d: [3, 2, 4] -> [6, 5, 6] {
+        ConvTranspose2d<_, 6, (3, 4), Stride<2, 1>, Pad<1, 0>, OutputPad<1, 0>, Groups<2>>
+    }, 1, 2;
+    convolutions_in_a_row: [6, 6, 1] -> [5] {
+        Conv2d<_, 3, 3>, Tanh, Conv2d<_, 4, 2, Stride<2>>, Tanh, Flatten, Linear<_, 5>
+    }, 2;
+
     flatten: [2, 3] -> [6] { Flatten }, 1, 2;
     reshape: [6] -> [3, 2] { Reshape<_, 2> }, 2;
     views_alone: [2, 3, 2] -> [2, 6] { Flatten, Reshape<4, 3>, Reshape<2, _> }, 3;

@@ -6,6 +6,8 @@ pub struct Builtin {
     pub name: &'static str,
     pub sizes: Sizes,
     pub options: &'static [Choice],
+    /// How many numbers its `Fit` works out beside those written `_`, and after them: generic arguments after all others.
+    pub derived: usize,
     /// How many constructor arguments there are, if any are written.
     pub arguments: usize,
     /// Whether the layer has parameters, so that it needs a field even without a name.
@@ -65,7 +67,7 @@ pub enum Default {
 }
 
 const fn plain(name: &'static str) -> Builtin {
-    Builtin { name, sizes: Sizes::Named(&[]), options: &[], arguments: 0, has_params: false }
+    Builtin { name, sizes: Sizes::Named(&[]), options: &[], derived: 0, arguments: 0, has_params: false }
 }
 
 const fn switch(name: &'static str, value: bool) -> Choice {
@@ -127,6 +129,7 @@ pub const BUILTINS: &[Builtin] = &[
             number("Groups", 1),
             switch("NoBias", false),
         ],
+        derived: 1,
         has_params: true,
         ..plain("Conv1d")
     },
@@ -139,6 +142,7 @@ pub const BUILTINS: &[Builtin] = &[
             number("Groups", 1),
             switch("NoBias", false),
         ],
+        derived: 1,
         has_params: true,
         ..plain("Conv2d")
     },
@@ -152,6 +156,7 @@ pub const BUILTINS: &[Builtin] = &[
             number("Groups", 1),
             switch("NoBias", false),
         ],
+        derived: 1,
         has_params: true,
         ..plain("ConvTranspose2d")
     },

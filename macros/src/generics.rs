@@ -92,7 +92,8 @@ pub fn of_builtin(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> 
         });
         given.push(value);
     }
-    Some(given.into_iter().flatten().collect())
+    let derived = (0..builtin.derived).map(|i| Argument::Inferred(inferred + i));
+    Some(given.into_iter().flatten().chain(derived).collect())
 }
 
 /// A number between the angle brackets.
@@ -325,18 +326,18 @@ mod tests {
 
     #[test]
     fn options_come_in_the_order_of_the_table() {
-        assert_eq!(resolve("Conv2d<_, 32, 3>"), "_0 32 3 3 1 1 0 0 1 1 1 true");
+        assert_eq!(resolve("Conv2d<_, 32, 3>"), "_0 32 3 3 1 1 0 0 1 1 1 true _1");
         assert_eq!(
             resolve("Conv2d<_, 32, (3, 5), NoBias, Groups<4>, Dilation<2, 3>, Pad<1, 2>, Stride<2>>"),
-            "_0 32 3 5 2 2 1 2 2 3 4 false"
+            "_0 32 3 5 2 2 1 2 2 3 4 false _1"
         );
-        assert_eq!(resolve("Conv2d<C, O, K, Stride<S>,>"), "C O K K S S 0 0 1 1 1 true");
-        assert_eq!(resolve("Conv2d<3, 4, (1), Pad<N / 2>>"), "3 4 (1) (1) 1 1 N / 2 N / 2 1 1 1 true");
+        assert_eq!(resolve("Conv2d<C, O, K, Stride<S>,>"), "C O K K S S 0 0 1 1 1 true _0");
+        assert_eq!(resolve("Conv2d<3, 4, (1), Pad<N / 2>>"), "3 4 (1) (1) 1 1 N / 2 N / 2 1 1 1 true _0");
         assert_eq!(
             resolve("Conv2d<3, 4, (f(1, 2), 2), Pad<{ N }>>"),
-            "3 4 f (1 , 2) 2 1 1 { N } { N } 1 1 1 true"
+            "3 4 f (1 , 2) 2 1 1 { N } { N } 1 1 1 true _0"
         );
-        assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true");
+        assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true _1");
         assert_eq!(resolve("Linear<_, 8, NoBias>"), "_0 8 false");
         assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
         assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");

@@ -18,6 +18,7 @@
 //! than x86-64 are the exception: `matrixmultiply` computes them.
 
 mod args;
+mod conv;
 mod elementwise;
 pub mod function;
 mod glu;
@@ -39,6 +40,7 @@ mod update;
 mod vector_product;
 
 pub use args::{Bend, Matrix, Product, Start};
+pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use function::Function;
 pub use pool::{Axis, Divisor, Plane, Reach};
 pub use resample::Resample;
@@ -63,6 +65,12 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     fn tier(self) -> Tier;
     /// `C = start + A * B`, then `max(0, C)` if asked. See [`Product`].
     fn product(self, product: Product<'_, T>);
+    /// A convolution. See [`Conv`].
+    fn conv(self, conv: Conv<'_, T>);
+    /// The gradient of a convolution with respect to its input, or a transposed convolution.
+    fn conv_input_grad(self, conv: ConvInputGrad<'_, T>);
+    /// The gradient of a convolution with respect to its weight.
+    fn conv_weight_grad(self, conv: ConvWeightGrad<'_, T>);
     /// Sums the columns of the row-major `x` into `sums`, or onto it.
     fn column_sums(self, rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool);
     /// `y = f(x)`, or `y = f(y)` without an `x`.
@@ -170,6 +178,17 @@ impl F32Kernels {
         })
     }
 
+    /// The tier for a convolution that gives so many channels: with 8 or fewer in a group, half of AVX-512's lanes would
+    /// be idle. The bits are the same.
+    fn for_conv(self, sizes: &ConvSizes, channels: usize) -> Self {
+        match self.0 {
+            // Every processor with AVX-512 has AVX2 and FMA: `tier` asks for them, too.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 if !sizes.is_depthwise() && channels <= 8 * sizes.groups => F32Kernels(Level::Avx2),
+            _ => self,
+        }
+    }
+
     /// Runs a kernel in this tier.
     #[inline(always)]
     fn run<O: Op>(self, op: O) -> O::Out {
@@ -205,6 +224,15 @@ impl Kernels<f32> for F32Kernels {
             return plain::product(product);
         }
         self.run(product::ProductOp(product));
+    }
+    fn conv(self, conv: Conv<'_, f32>) {
+        self.for_conv(conv.sizes, conv.sizes.out_channels).run(conv::ConvOp(conv));
+    }
+    fn conv_input_grad(self, conv: ConvInputGrad<'_, f32>) {
+        self.for_conv(conv.sizes, conv.sizes.channels).run(conv::ConvInputGradOp(conv));
+    }
+    fn conv_weight_grad(self, conv: ConvWeightGrad<'_, f32>) {
+        self.for_conv(conv.sizes, conv.sizes.out_channels).run(conv::ConvWeightGradOp(conv));
     }
     fn column_sums(self, rows: usize, cols: usize, x: &[f32], sums: &mut [f32], accumulate: bool) {
         self.run(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate });
@@ -292,6 +320,15 @@ impl Kernels<f64> for F64Kernels {
     }
     fn product(self, product: Product<'_, f64>) {
         plain::product(product);
+    }
+    fn conv(self, conv: Conv<'_, f64>) {
+        conv::plain::conv(conv);
+    }
+    fn conv_input_grad(self, conv: ConvInputGrad<'_, f64>) {
+        conv::plain::conv_input_grad(conv);
+    }
+    fn conv_weight_grad(self, conv: ConvWeightGrad<'_, f64>) {
+        conv::plain::conv_weight_grad(conv);
     }
     fn column_sums(self, rows: usize, cols: usize, x: &[f64], sums: &mut [f64], accumulate: bool) {
         plain::column_sums(rows, cols, x, sums, accumulate);

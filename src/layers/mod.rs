@@ -4,6 +4,7 @@ mod activation;
 mod activation_with_arguments;
 mod avg_pool;
 pub(crate) mod blocks;
+mod conv;
 mod dropout;
 mod elementwise;
 mod embedding;
@@ -26,6 +27,10 @@ pub use activation::{
 pub use activation_with_arguments::{Celu, Elu, HardTanh, LeakyRelu, Softplus};
 pub use avg_pool::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, GlobalAvgPool1d, GlobalAvgPool2d,
+};
+pub use conv::{
+    Conv1d, Conv1dNoBiasParams, Conv1dParams, Conv2d, Conv2dNoBiasParams, Conv2dParams, ConvTranspose2d,
+    ConvTranspose2dNoBiasParams, ConvTranspose2dParams,
 };
 pub use dropout::Dropout;
 pub use embedding::{Embedding, EmbeddingParams};

@@ -29,6 +29,7 @@ macro_rules! every_function {
 
 mod activations;
 mod agreement;
+mod convolutions;
 mod double;
 mod functions;
 mod losses;
