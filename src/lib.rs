@@ -89,6 +89,7 @@
 
 extern crate self as shapewright;
 
+pub mod augment;
 mod beside;
 pub mod data;
 pub mod init;
