@@ -39,14 +39,56 @@ network! {
     }
 }
 
+network! {
+    struct Cnn: [28, 28, 1] -> [10] {
+        conv1: Conv2d<_, 32, 3>,
+        Relu,
+        MaxPool2d<2>,
+        conv2: Conv2d<_, 64, 3>,
+        Relu,
+        Flatten,
+        fc: Linear<_, 128>,
+        Relu,
+        head: Linear<_, 10>,
+    }
+}
+
+network! {
+    struct LeNet: [28, 28, 1] -> [10] {
+        conv1: Conv2d<_, 6, 5>,
+        Relu,
+        MaxPool2d<2>,
+        conv2: Conv2d<_, 16, 5>,
+        Relu,
+        MaxPool2d<2>,
+        Flatten,
+        fc1: Linear<_, 120>,
+        Relu,
+        fc2: Linear<_, 84>,
+        Relu,
+        head: Linear<_, 10>,
+    }
+}
+
+network! { struct Mnist1: [28, 28, 1] -> [26, 26, 32] { Conv2d<_, 32, 3> } }
+network! { struct Mnist2: [13, 13, 32] -> [11, 11, 64] { Conv2d<_, 64, 3> } }
+network! { struct LeNet1: [28, 28, 1] -> [24, 24, 6] { Conv2d<_, 6, 5> } }
+network! { struct LeNet2: [12, 12, 6] -> [8, 8, 16] { Conv2d<_, 16, 5> } }
+network! { struct Cifar: [32, 32, 64] -> [32, 32, 64] { Conv2d<_, 64, 3, Pad<1>> } }
+network! { struct Halving: [16, 16, 64] -> [8, 8, 128] { Conv2d<_, 128, 3, Stride<2>, Pad<1>> } }
+network! { struct Depthwise: [16, 16, 64] -> [16, 16, 64] { Conv2d<_, 64, 3, Pad<1>, Groups<64>> } }
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     shapewright::threads::set_threads(options.threads);
     let bench = Bench { options };
     bench.run("iris", || bench.iris());
     bench.run("mlp", || bench.mlp());
+    bench.run("cnn", || bench.network::<Cnn, 10, _>("cnn", 64, Adam::new(1e-3)));
+    bench.run("lenet", || bench.network::<LeNet, 10, _>("lenet", 128, Adam::new(1e-3)));
     bench.run("gemm", || bench.gemm());
     bench.run("adam", || bench.adam());
+    bench.run("conv", || bench.convolutions());
     Ok(())
 }
 
@@ -56,7 +98,7 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 4] = ["iris", "mlp", "gemm", "adam"];
+const WORKLOADS: [&str; 7] = ["iris", "mlp", "cnn", "lenet", "gemm", "adam", "conv"];
 
 impl Options {
     fn parse() -> Result<Self, Box<dyn Error>> {
@@ -142,6 +184,37 @@ impl Bench {
             black_box(&y);
         });
         self.print(workload, "infer_b64_us", many / 1e3);
+    }
+
+    fn convolutions(&self) {
+        self.convolution::<Mnist1>("mnist1");
+        self.convolution::<Mnist2>("mnist2");
+        self.convolution::<LeNet1>("lenet1");
+        self.convolution::<LeNet2>("lenet2");
+        self.convolution::<Cifar>("cifar");
+        self.convolution::<Halving>("halving");
+        self.convolution::<Depthwise>("depthwise");
+    }
+
+    /// One convolution on a batch of 16, in billions of useful floating-point operations a second: forward; with the
+    /// gradient of the parameters; and with that of the input.
+    fn convolution<N: Network<Element = f32>>(&self, layer: &str) {
+        let mut rng = shapewright::rng(1);
+        let net = N::init(&mut rng);
+        let x: Vec<Tensor<N::Input>> = (0..16).map(|_| Tensor::random(StandardUniform, &mut rng)).collect();
+        let (mut y, mut gradient, mut workspace) = (vec![Tensor::zeros(); 16], N::zeros(), N::workspace());
+        let flops = (2 * N::MACS * x.len()) as f64;
+        let forward = median_ns(|| {
+            net.forward_batch(black_box(&x), &mut y);
+            black_box(&y);
+        });
+        self.print("conv", &format!("{layer}_forward_gflops"), flops / forward);
+        let params = median_ns(|| net.forward_train(black_box(&x), &mut workspace).backward(&mut gradient));
+        self.print("conv", &format!("{layer}_params_gflops"), 2.0 * flops / params);
+        let all = median_ns(|| {
+            net.forward_train(black_box(&x), &mut workspace).backward_with_input(&mut gradient);
+        });
+        self.print("conv", &format!("{layer}_all_gflops"), 3.0 * flops / all);
     }
 
     /// A product of two square matrices of 512, in billions of floating-point operations a second.

@@ -39,9 +39,11 @@
 //! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
 //! the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], [`struct@Dropout2d`], normalizations
-//!   ([`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`],
-//!   [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]), activations ([`Relu`],
+//! - **Layers**: [`Linear`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`], [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`],
+//!   [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`],
+//!   [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Flatten`], [`Reshape`], [`struct@Dropout`],
+//!   [`struct@Dropout2d`], normalizations ([`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`],
+//!   [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]), activations ([`Relu`],
 //!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
 //!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]),
@@ -89,6 +91,7 @@
 
 extern crate self as shapewright;
 
+pub mod augment;
 mod beside;
 pub mod data;
 pub mod init;
@@ -233,6 +236,10 @@ pub mod prelude {
         Tensor3, Tensor4, WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
         layer, network,
     };
+    pub use crate::{
+        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
+        GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample, UpsampleBilinear, ZeroPad2d,
+    };
     pub use crate::{BatchNorm1d, BatchNorm2d, Dropout2d, GroupNorm, InstanceNorm2d, LayerNorm, RmsNorm};
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
@@ -242,5 +249,6 @@ pub mod prelude {
         Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
         PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
+    pub use crate::{Conv1d, Conv2d, ConvTranspose2d};
     pub use crate::{Embedding, Index};
 }

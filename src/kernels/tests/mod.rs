@@ -29,11 +29,14 @@ macro_rules! every_function {
 
 mod activations;
 mod agreement;
+mod convolutions;
 mod double;
 mod functions;
 mod losses;
 mod norms;
+mod pools;
 mod products;
+mod resample;
 mod updates;
 
 use std::ops::{Deref, DerefMut};
