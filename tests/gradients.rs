@@ -115,6 +115,8 @@ gradients! {
     batch_norm_without_parameters: [2, 3, 4] -> [2, 3, 4] { BatchNorm2d<_, NoAffine> }, 2;
     norms_between: [4] -> [3] { Linear<_, 6>, LayerNorm, Relu, Linear<_, 8>, BatchNorm1d<_>, Tanh, GroupNorm<2, _>,
         Linear<_, 3>, RmsNorm }, 2, 5;
+    batch_norm_in_blocks: [4, 3, 3] -> [4, 3, 3] { Residual { Conv2d<_, 3, 3, Pad<1>, NoBias>, BatchNorm2d<_>, Relu,
+        Residual { BatchNorm2d<_, NoAffine>, Conv2d<_, 3, 1> } }, Repeat<2> { BatchNorm2d<_>, Tanh } }, 3;
     dropout_of_channels: [3, 2, 9] -> [3, 2, 9] { Dropout2d(0.3) }, 1, 3;
     dropout_of_many_channels: [2, 1, 70] -> [2, 1, 70] { Dropout2d(0.5), Tanh }, 2;
 
