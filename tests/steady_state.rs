@@ -1,8 +1,13 @@
 //! After one call that warms up, neither inference nor training allocates, on any thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use shapewright::augment::{
+    ColorJitter, GaussianNoise, MixUp, RandomAffine, RandomApply, RandomCrop, RandomErasing,
+    RandomHorizontalFlip,
+};
 use shapewright::data::Batches;
 use shapewright::metrics::{Accuracy, Average, F1};
 use shapewright::prelude::*;
@@ -62,6 +67,9 @@ Tanh, Softmax, Linear<_, 16>, Dropout(0.1) } }
 network! { struct Images: [8, 8, 3] -> [5] { Conv2d<_, 20, 3, Pad<1>>, Relu, Conv2d<_, 20, 3, Groups<20>, Stride<2>>,
 ConvTranspose2d<_, 12, 3, Stride<2>>, Conv2d<_, 6, 1>, Tanh, Flatten, Linear<_, 5> } }
 network! { struct Flat: [16, 16] -> [256] { Flatten } }
+network! { struct Image: [8, 6, 5] -> [4] { ZeroPad2d<1>, Upsample<2>, MaxPool2d<2>, UpsampleBilinear<2>,
+AvgPool2d<3, Stride<2>, Pad<1>, ExcludePad>, AdaptiveMaxPool2d<(5, 3)>, AdaptiveAvgPool2d<2>, GlobalAvgPool2d,
+Linear<_, 4> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
 network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_, 300>, Relu, Linear<_, 5> } }
 
@@ -128,6 +136,34 @@ fn batches_and_metrics() {
     });
 }
 
+/// The steps of a training whose batches are changed on another thread.
+fn augmentation() {
+    network! { struct Image: [16, 16, 3] -> [5] { Flatten, Linear<_, 5> } }
+    let (x, labels) = (vec![Tensor3::ones(); 200], vec![Label::<5>::default(); 200]);
+    let list = (
+        RandomHorizontalFlip::new(0.5),
+        RandomCrop::<2>::new(),
+        RandomAffine::new(10.0).scale(0.8, 1.2),
+        ColorJitter::new().brightness(0.2).contrast(0.2),
+        RandomApply::new((GaussianNoise::new(0.1), RandomErasing::new(0.5)), 0.5),
+    );
+    let mut counts = Vec::with_capacity(100);
+    Image::trainer(Sgd::new(0.01), CrossEntropy)
+        .epochs(2)
+        .batch_size(4)
+        .augment(list)
+        .mixup(MixUp::new(0.2))
+        .on_step(|_, _| {
+            counts.push(ALLOCATIONS.load(Ordering::Relaxed));
+            ControlFlow::Continue(())
+        })
+        .fit(&mut Image::init(&mut shapewright::rng(0)), &x, &labels)
+        .expect("a training");
+    // The second epoch; the harness's own thread may allocate now and then.
+    let steady = counts[50..].windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(steady > 40, "of 49 steps, only {steady} do not allocate");
+}
+
 /// With room made for the batch, the first step of a workspace does not allocate either.
 fn reserved() {
     let (net, mut gradient) = (Whole::init(&mut shapewright::rng(0)), Whole::zeros());
@@ -152,18 +188,21 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Tiny>(7);
         inference::<Small>(70);
         inference::<Whole>(70);
-        inference::<Images>(12);
         inference::<Lookup>(70);
+        inference::<Image>(9);
+        inference::<Images>(12);
         training::<Tiny, _>(8, Sgd::new(0.1));
         training::<Images, _>(12, Sgd::new(0.1));
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Lookup, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
+        training::<Image, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
         training::<Whole, _>(12, NAdam::new(0.1));
         losses();
         batches_and_metrics();
+        augmentation();
         reserved();
     }
     // The counter itself works.

@@ -26,9 +26,11 @@ mod log_softmax;
 mod loss;
 mod math;
 mod plain;
+mod pool;
 mod prelu;
 mod product;
 mod reduce;
+mod resample;
 mod rules;
 mod simd;
 #[cfg(test)]
@@ -40,6 +42,8 @@ mod vector_product;
 pub use args::{Bend, Matrix, Product, Start};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use function::Function;
+pub use pool::{Axis, Divisor, Plane, Reach};
+pub use resample::Resample;
 pub use rules::{
     AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
     SgdStep,
@@ -83,6 +87,14 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     fn glu(self, half: usize, x: &[T], y: &mut [T]);
     /// `dx` from `dy`, for `glu`.
     fn glu_grad(self, half: usize, x: &[T], dy: &[T], dx: &mut [T]);
+    /// `y` is the largest element of each window and channel: the first of equals, or the last NaN. `codes`, if there
+    /// are any, are what `max_pool_grad` needs: one for each output.
+    fn max_pool(self, plane: &Plane, x: &[T], y: &mut [T], codes: Option<&mut [T]>);
+    /// `dx` from `dy`, for `max_pool`.
+    fn max_pool_grad(self, plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]);
+    /// `y` is the sum over each window and channel, divided by what `divide` says, or the interpolation. If
+    /// `transposed`, `x` is a gradient with respect to that and `y` becomes the one with respect to its input.
+    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[T], y: &mut [T]);
     /// Softmax of every row of `width` elements.
     fn softmax(self, width: usize, x: &mut [T]);
     /// `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
@@ -111,6 +123,8 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// As `mse`, of the absolute differences with a round tip. See [`Bend`].
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
+    /// An image seen through an affine map. See [`Resample`].
+    fn resample(self, resample: Resample<'_, T>, to: &mut [T]);
 }
 
 /// The kernels for `f32` in a tier that the processor has.
@@ -246,6 +260,18 @@ impl Kernels<f32> for F32Kernels {
     fn glu_grad(self, half: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         self.run(glu::GluGradOp { half, x, dy, dx });
     }
+    fn max_pool(self, &plane: &Plane, x: &[f32], y: &mut [f32], codes: Option<&mut [f32]>) {
+        match codes {
+            None => self.run(pool::MaxPoolOp::<false> { plane, x, y, codes: &mut [] }),
+            Some(codes) => self.run(pool::MaxPoolOp::<true> { plane, x, y, codes }),
+        }
+    }
+    fn max_pool_grad(self, &plane: &Plane, codes: &[f32], dy: &[f32], dx: &mut [f32]) {
+        self.run(pool::MaxPoolGradOp { plane, codes, dy, dx });
+    }
+    fn mean_pool(self, &plane: &Plane, divide: Divisor, transposed: bool, x: &[f32], y: &mut [f32]) {
+        self.run(pool::MeanPoolOp { plane, divide, transposed, x, y });
+    }
     fn softmax(self, width: usize, x: &mut [f32]) {
         self.run(reduce::SoftmaxOp { width, x });
     }
@@ -277,6 +303,9 @@ impl Kernels<f32> for F32Kernels {
     }
     fn smooth_l1(self, bend: Bend, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::SmoothL1Op { bend, output, target, scale, grad })
+    }
+    fn resample(self, resample: Resample<'_, f32>, to: &mut [f32]) {
+        self.run(resample::ResampleOp { resample, to });
     }
 }
 
@@ -327,6 +356,15 @@ impl Kernels<f64> for F64Kernels {
     fn glu_grad(self, half: usize, x: &[f64], dy: &[f64], dx: &mut [f64]) {
         plain::glu_grad(half, x, dy, dx);
     }
+    fn max_pool(self, plane: &Plane, x: &[f64], y: &mut [f64], codes: Option<&mut [f64]>) {
+        pool::plain::max_pool(plane, x, y, codes);
+    }
+    fn max_pool_grad(self, plane: &Plane, codes: &[f64], dy: &[f64], dx: &mut [f64]) {
+        pool::plain::max_pool_grad(plane, codes, dy, dx);
+    }
+    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[f64], y: &mut [f64]) {
+        pool::plain::mean_pool(plane, divide, transposed, x, y);
+    }
     fn softmax(self, width: usize, x: &mut [f64]) {
         plain::softmax(width, x);
     }
@@ -358,6 +396,9 @@ impl Kernels<f64> for F64Kernels {
     }
     fn smooth_l1(self, bend: Bend, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
         plain::smooth_l1(bend, output, target, scale, grad)
+    }
+    fn resample(self, resample: Resample<'_, f64>, to: &mut [f64]) {
+        resample::resample(resample, to);
     }
 }
 

@@ -208,6 +208,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn eq(self, a: V, b: V) -> M {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b) }
+    }
+
+    #[inline(always)]
     fn select(self, mask: M, yes: V, no: V) -> V {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { _mm256_blendv_ps(no, yes, mask) }

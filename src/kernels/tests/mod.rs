@@ -33,7 +33,9 @@ mod convolutions;
 mod double;
 mod functions;
 mod losses;
+mod pools;
 mod products;
+mod resample;
 mod updates;
 
 use std::ops::{Deref, DerefMut};

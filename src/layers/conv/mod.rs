@@ -29,7 +29,7 @@ macro_rules! convolution {
         }
 
         convolution!(@ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward, $backward, $images,
-            |params| Some(Parameters::<T>::as_slice(&params.bias)));
+            |params| Some(&params.bias[..]));
         convolution!(@ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in, $forward, $backward, $images,
             |params| None);
     };
@@ -64,8 +64,7 @@ macro_rules! convolution {
                 cx: &Context<T>,
             ) {
                 let sizes = const { &Self::SPEC.sizes(In::DIMS, Out::DIMS) };
-                // Not `&bias[..]`: turning an array that may not be there into a slice stops rustc 1.95 at opt-level 3.
-                let (weight, bias) = (Parameters::<T>::as_slice(&$p.weight), $get);
+                let (weight, bias): (_, Option<&[T]>) = (Parameters::<T>::as_slice(&$p.weight), $get);
                 run::$forward(sizes, weight, bias, flatten(x), flatten_mut(y), cx);
             }
 
@@ -110,7 +109,7 @@ macro_rules! convolution {
         run::weight_grad($sizes, $dy, $x, Parameters::<T>::as_mut_slice(&mut $gradient.weight), $cx)
     };
     (@bias true, $gradient:ident, $dy:ident, $cx:ident) => {
-        run::bias_grad($dy, Parameters::<T>::as_mut_slice(&mut $gradient.bias), $cx)
+        run::bias_grad($dy, &mut $gradient.bias, $cx)
     };
     (@bias false, $gradient:ident, $dy:ident, $cx:ident) => {};
 }
