@@ -53,6 +53,7 @@
 //! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the program: `weights`,
 //!   with the feature `safetensors`.
 //! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
+//! - **Hyperparameters**: grid and random search on all processors, with pruning: [`search`].
 //! - **Initial values**: those of the layers, and others in [`init`](mod@init).
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
@@ -96,6 +97,7 @@ pub mod metrics;
 mod network;
 mod optim;
 pub mod schedule;
+pub mod search;
 mod tensor;
 pub mod threads;
 pub mod tier;
