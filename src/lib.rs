@@ -126,7 +126,7 @@ pub use optim::{
     Part, RAdam, RmsProp, Sgd, StateError, StateParts, WeightAverage, clip_grad_norm, clip_grad_value,
     l1_penalty, l2_penalty,
 };
-/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's type
+/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's last type
 /// parameter, if it has one, is the number type; a struct without one is of `f32`.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.

@@ -1,6 +1,8 @@
 //! What parameters are made of, as a constant: the tensors, their names, where they lie, and how weight files have
 //! them. [`Parameters::visit`](super::Parameters::visit), files and `include_weights!` all read it.
 
+use crate::tensor::Dims;
+
 /// The most axes of one tensor of parameters.
 pub const MAX_AXES: usize = 8;
 
@@ -62,6 +64,17 @@ impl TensorLayout {
     /// One number.
     pub(crate) const NUMBER: TensorLayout =
         TensorLayout { sizes: Axes::NONE, in_file: [0, 1, 2, 3, 4, 5, 6, 7] };
+
+    /// A tensor with these sizes, or with one axis if it has several parts.
+    pub(crate) const fn of(dims: Dims) -> Self {
+        let mut tensor = TensorLayout::NUMBER;
+        let sizes = if dims.rank().is_some() { dims.sizes() } else { &[dims.len()] };
+        while tensor.sizes.count < sizes.len() {
+            tensor.sizes.sizes[tensor.sizes.count] = sizes[tensor.sizes.count];
+            tensor.sizes.count += 1;
+        }
+        tensor
+    }
 
     /// An array of these. Its new first axis is the first in files, too.
     const fn array(self, count: usize) -> Self {
