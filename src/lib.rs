@@ -157,6 +157,17 @@ pub use shapewright_macros::Parameters;
 ///
 /// let net = Classifier::init(&mut shapewright::rng(0));
 /// assert_eq!(net.encoder.fc.weight.len(), 784);
+///
+/// network! {
+///     struct Deep: [16] -> [4] {
+///         blocks: Repeat<3> { Residual { fc: Linear<_, 32>, Relu, out: Linear<_, 16> } },
+///         Concat { left: { Linear<_, 8>, Tanh }, right: Linear<_, 4>, skip: {} },
+///         head: Linear<_, 4>,
+///     }
+/// }
+/// let deep = Deep::init(&mut shapewright::rng(0));
+/// assert_eq!(deep.blocks[2].layer_0.fc.bias.len(), 32);
+/// assert_eq!(deep.head.weight.len(), 8 + 4 + 16);
 /// ```
 ///
 /// - **Shapes.** `[28, 28, 1] -> [10]` declares input and output, `-> [10] as f64` also the number type, which
@@ -164,6 +175,15 @@ pub use shapewright_macros::Parameters;
 /// - **Layers.** `Layer<sizes and options>(arguments)`, or `name: Layer..`. Without a name, the prefix of its
 ///   parameters' names is the layer's index, as in PyTorch's `nn.Sequential`, and its field is `layer_0`.
 ///   `_` stands for a size that the input fixes; a size that is written is checked.
+/// - **Blocks.** Layers with layers inside, which nest:
+///   - `Residual { .. }` adds what it is given to what its layers give (He et al., 2015, "Deep Residual Learning for
+///     Image Recognition"). If they change the shape, a list in braces of its own after them is the projection:
+///     `Residual { Linear<_, 8>, Relu, shortcut: { Linear<_, 8, NoBias> } }`.
+///   - `Concat { a: { .. }, b: Linear<_, 4> }` runs 2 to 6 branches, each a layer or a list of them, on the same input
+///     and joins what they give along the last axis, the channels of images. An empty list, `skip: {}`, passes on what
+///     it is given.
+///   - `Split { mean: Linear<_, 20>, log_variance: Linear<_, 20> }` gives what its 2 to 4 branches give as a tuple.
+///   - `Repeat<6> { .. }` has its layers so many times, each time with parameters of their own: an array.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it copies from heap to
 ///   heap. `Default` is refused: it would make the network on the stack.
 ///
@@ -203,10 +223,11 @@ pub mod prelude {
         MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label,
-        Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction, Relu, Reshape,
-        RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
-        WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty, layer, network,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu,
+        Identity, Label, Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction,
+        Relu, Reshape, RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2,
+        Tensor3, Tensor4, WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
+        layer, network,
     };
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,

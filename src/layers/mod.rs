@@ -2,6 +2,7 @@
 
 mod activation;
 mod activation_with_arguments;
+pub(crate) mod blocks;
 mod dropout;
 mod elementwise;
 mod glu;
@@ -19,5 +20,5 @@ pub use dropout::Dropout;
 pub use glu::Glu;
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use prelu::{PRelu, PReluParams};
-pub use reshape::{Flatten, Reshape};
+pub use reshape::{Flatten, Identity, Reshape};
 pub use softmax::{LogSoftmax, Softmax};

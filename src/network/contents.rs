@@ -1,6 +1,8 @@
 //! What parameters are made of, as a constant: the tensors, their names, where they lie, and how weight files have
 //! them. [`Parameters::visit`](super::Parameters::visit), files and `include_weights!` all read it.
 
+use core::ops::Range;
+
 use crate::tensor::Dims;
 
 /// The most axes of one tensor of parameters.
@@ -58,12 +60,14 @@ pub struct TensorLayout {
     pub(crate) sizes: Axes,
     /// The file's axes, by their index here.
     pub(crate) in_file: [usize; MAX_AXES],
+    /// Not trained but measured, as the running mean of a batch normalization.
+    pub(crate) statistic: bool,
 }
 
 impl TensorLayout {
     /// One number.
     pub(crate) const NUMBER: TensorLayout =
-        TensorLayout { sizes: Axes::NONE, in_file: [0, 1, 2, 3, 4, 5, 6, 7] };
+        TensorLayout { sizes: Axes::NONE, in_file: [0, 1, 2, 3, 4, 5, 6, 7], statistic: false };
 
     /// A tensor with these sizes, or with one axis if it has several parts.
     pub(crate) const fn of(dims: Dims) -> Self {
@@ -88,7 +92,7 @@ impl TensorLayout {
             axis -= 1;
         }
         sizes.sizes[0] = count;
-        TensorLayout { sizes, in_file }
+        TensorLayout { sizes, in_file, statistic: self.statistic }
     }
 
     /// The sizes here.
@@ -159,6 +163,31 @@ impl Contents {
             axis += 1;
         }
         Contents::Tensor(tensor)
+    }
+
+    /// The same tensor as one that is not trained but measured.
+    ///
+    /// # Panics
+    /// In a constant, if this is not one tensor.
+    pub const fn statistic(self) -> Contents {
+        let Contents::Tensor(mut tensor) = self else {
+            panic!("`statistic` belongs to a number or a nested array of numbers, which is one tensor");
+        };
+        tensor.statistic = true;
+        Contents::Tensor(tensor)
+    }
+
+    /// Calls with the place of each tensor, in order, and whether it is a statistic. Does not allocate.
+    pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
+        match self {
+            Contents::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
+            Contents::Fields(fields) => {
+                fields.iter().for_each(|field| field.contents.for_each_place(first + field.first, visitor));
+            }
+            Contents::Items { count, len, item } => {
+                (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
+            }
+        }
     }
 
     /// How many tensors there are.

@@ -1,5 +1,6 @@
 //! Behind `network!`: which shapes fit, where each layer's output lies, forward and backward.
 
+pub(crate) mod branch;
 pub(crate) mod contents;
 #[doc(hidden)]
 pub mod emitted;
@@ -11,6 +12,7 @@ mod layer;
 mod network;
 mod parameters;
 mod plan;
+mod segments;
 mod sentence;
 mod slab;
 mod summary;

@@ -32,6 +32,10 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// In weight files a tensor has its axes in the same order, unless the field says otherwise: `#[file_axes(1, 0)]` is
 /// the transpose, and `#[file_axes(3, 2, 0, 1)]` names for each axis in the file the one that it is here.
 ///
+/// What a layer measures while it is trained, as the running mean of a batch normalization, is a field with
+/// `#[statistic]`: it is saved and loaded like the others, but optimizers only subtract its "gradient", in which the
+/// layer's `backward_params` puts the change.
+///
 /// # Safety
 /// The type consists of exactly `LEN` values of `T`, side by side and without padding (`repr(C)` structs
 /// of `Parameters`), and every combination of values of `T` is a value of the type. Derive it: the derive checks the
@@ -44,8 +48,11 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// How many `T`s the type takes in memory.
     const LEN: usize;
-    /// How many of them are parameters; the others are padding that stays zero.
+    /// How many of them are trained; the others are statistics, or padding that stays zero.
     const COUNT: usize = Self::LEN;
+    /// How many of them are statistics.
+    #[doc(hidden)]
+    const STATISTICS: usize = 0;
     /// The tensors: names, places and layouts.
     #[doc(hidden)]
     const CONTENTS: Contents;
@@ -112,5 +119,6 @@ unsafe impl<S: Shape, T: Element> Parameters<T> for Tensor<S, T> {
 unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; N] {
     const LEN: usize = N * P::LEN;
     const COUNT: usize = N * P::COUNT;
+    const STATISTICS: usize = N * P::STATISTICS;
     const CONTENTS: Contents = Contents::array(P::CONTENTS_REF, N, P::LEN);
 }

@@ -1,6 +1,6 @@
 //! A step of training: forward that keeps what backward needs, loss, backward.
 
-use super::inference::{In, Out, parts};
+use super::inference::{In, Out};
 use super::layer::{Compute, Context};
 use super::network::Network;
 use super::plan::OutputsAt;
@@ -10,7 +10,6 @@ use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory::{AlignedBuffer, flatten, tensors, tensors_mut};
 use crate::optim::Part;
 use crate::tensor::{Element, Shape};
-use crate::threads;
 
 /// The memory of training passes of one network, used again from step to step.
 ///
@@ -113,14 +112,9 @@ impl<'a, N: Network> Pass<'a, N> {
         workspace.steps += 1;
         let cx =
             Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer(network));
-        let outputs = Slab::new(workspace.outputs.as_mut_slice(), batch, N::Output::LEN).parts();
-        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE).parts();
-        for_parts(batch, N::MACS, &|first, count| {
-            // SAFETY: the parts do not overlap.
-            let (y, cache) = unsafe { (outputs.part(first, count).tensors(), cache.part(first, count)) };
-            let x = &x[first..][..count];
-            <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, &cx.starting_at(first));
-        });
+        let y = tensors_mut(&mut workspace.outputs.as_mut_slice()[..batch * N::Output::LEN], batch);
+        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
+        <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, &cx);
         workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN].fill(num_traits::Zero::zero());
         Pass { network, x, workspace, cx }
     }
@@ -229,34 +223,15 @@ impl<'a, N: Network> Pass<'a, N> {
         let Pass { network, x, workspace, cx } = self;
         let batch = x.len();
         let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..batch * N::Output::LEN], batch);
-        let input_len = if with_input { N::Input::LEN } else { 0 };
-        workspace.input_gradients.reserve(batch * input_len);
-        {
-            let dy = Slab::new(workspace.output_gradients.as_mut_slice(), batch, N::Output::LEN).parts();
-            let dx = Slab::new(workspace.input_gradients.as_mut_slice(), batch, input_len).parts();
-            let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE).parts();
-            for_parts(batch, N::MACS, &|first, count| {
-                // SAFETY: the parts do not overlap.
-                let (dy, dx, cache) = unsafe {
-                    (dy.part(first, count).tensors(), dx.part(first, count), cache.part(first, count))
-                };
-                let dx = with_input.then(|| dx.tensors());
-                let (x, y) = (&x[first..][..count], &y[first..][..count]);
-                N::backward_input(&(), network, x, y, cache, dy, dx, &cx.starting_at(first));
-            });
-        }
+        let input_len = if with_input { batch * N::Input::LEN } else { 0 };
+        let dx = &mut workspace.input_gradients.reserve(input_len)[..input_len];
+        let dx = with_input.then(|| tensors_mut(dx, batch));
+        let dy = &mut workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN];
+        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
+        N::backward_input(&(), network, x, y, cache, tensors_mut(dy, batch), dx, &cx);
         let dy: &[Out<N>] = tensors(&workspace.output_gradients.as_slice()[..batch * N::Output::LEN], batch);
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         N::backward_params(&(), network, x, y, cache, dy, gradient, &cx.accumulating(accumulate));
         workspace
     }
-}
-
-/// Calls with each part of a batch, on all threads if that pays.
-fn for_parts(batch: usize, multiply_adds: usize, f: &(dyn Fn(usize, usize) + Sync)) {
-    let per_part = batch.div_ceil(parts(batch, multiply_adds)).max(1);
-    threads::parallel(batch.div_ceil(per_part), &|part| {
-        let first = part * per_part;
-        f(first, per_part.min(batch - first));
-    });
 }

@@ -1,5 +1,7 @@
 //! An optimizer at work on one network.
 
+use std::ops::Range;
+
 use super::{Missed, Optimizer, PARALLEL_PARAMETERS, Part, StateError, StateParts};
 use crate::network::{Network, Parameters};
 use crate::threads;
@@ -42,6 +44,8 @@ struct Segment {
     scale: f64,
     decay: bool,
     frozen: bool,
+    /// Not trained: what comes as its gradient is subtracted.
+    statistic: bool,
     /// How many steps were made while it was frozen.
     missed: u64,
 }
@@ -49,8 +53,17 @@ struct Segment {
 impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     pub(super) fn new(optimizer: O) -> Self {
         let memories = (0..optimizer.memories()).map(|_| N::zeros()).collect();
-        let whole = Segment { end: len::<N>(), scale: 1.0, decay: true, frozen: false, missed: 0 };
-        OptimizerState { optimizer, memories, steps: 0, segments: vec![whole] }
+        let whole =
+            Segment { end: len::<N>(), scale: 1.0, decay: true, frozen: false, statistic: false, missed: 0 };
+        let mut state = OptimizerState { optimizer, memories, steps: 0, segments: vec![whole] };
+        if <N as Parameters<N::Element>>::STATISTICS > 0 {
+            N::CONTENTS.for_each_place(0, &mut |range, statistic| {
+                if statistic {
+                    state.change_range(range, |segment| segment.statistic = true);
+                }
+            });
+        }
+        state
     }
 
     /// How many steps have been made.
@@ -81,7 +94,11 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     }
 
     fn change(mut self, part: Part<N>, change: impl Fn(&mut Segment)) -> Self {
-        let range = part.range(&N::zeros());
+        self.change_range(part.range(&N::zeros()), change);
+        self
+    }
+
+    fn change_range(&mut self, range: Range<usize>, change: impl Fn(&mut Segment)) {
         self.cut(range.start);
         self.cut(range.end);
         let mut start = 0;
@@ -91,7 +108,6 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             }
             start = segment.end;
         }
-        self
     }
 
     /// Lets a segment end here.
@@ -193,6 +209,10 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             let gradient = gradient.split_off(..len).expect("segments end within the network");
             if segment.frozen {
                 segment.missed += 1;
+                continue;
+            }
+            if segment.statistic {
+                params.iter_mut().zip(gradient).for_each(|(p, &g)| *p -= g);
                 continue;
             }
             let mut optimizer = self.optimizer.clone();
