@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use common::settings;
-use proptest::prelude::{any, prop};
+use proptest::prelude::{ProptestConfig, any, prop};
 use proptest::{prop_assert, prop_assert_eq, proptest};
 use shapewright::prelude::*;
 use shapewright::search::{
@@ -318,6 +318,8 @@ fn a_stop_reaches_the_trainer() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_curves_end_in_order(
         values in prop::collection::vec(prop::collection::vec(-9i8..9, 1..9), 0..12),
@@ -357,6 +359,9 @@ proptest! {
         }).collect();
         prop_assert!(finished.is_sorted());
         prop_assert_eq!(report.best().map(|best| best.number), finished.first().map(|&(_, number)| number));
+        // Those that were pruned follow, the latest first.
+        let pruned: Vec<_> = report.trials[finished.len()..].iter().map(|trial| (usize::MAX - trial.epochs(), trial.value())).collect();
+        prop_assert!(pruned.is_sorted(), "{:?}", pruned);
         // The first trial is never stopped: it has nobody to be compared with.
         prop_assert!(report.trials.iter().all(|trial| trial.number > 0 || matches!(trial.outcome, Outcome::Finished(_))));
         numbers.sort_unstable();
@@ -367,6 +372,8 @@ proptest! {
         let mirrored = curves(&negated, |search| set(search).maximize());
         prop_assert_eq!(ends(&mirrored), ends(&report));
         for (a, b) in report.trials.iter().zip(&mirrored.trials) {
+            let negated = |reported: &[(usize, f64)]| reported.iter().map(|&(epoch, value)| (epoch, -value)).collect::<Vec<_>>();
+            prop_assert_eq!(negated(&a.reported), b.reported.clone());
             prop_assert_eq!((a.number, a.value()), (b.number, b.value().map(|value| -value)));
         }
         // On several threads pruning may differ, but nothing is lost.
