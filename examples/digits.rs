@@ -11,6 +11,9 @@ use shapewright::data::{gather, stratified_split};
 use shapewright::metrics::{Accuracy, Average};
 use shapewright::prelude::*;
 
+#[path = "data/digits.rs"]
+mod data;
+
 network! {
     /// Grey pixels to ten digits.
     struct Digits: [64] -> [10] {
@@ -26,7 +29,7 @@ const SEEDS: u64 = 5;
 const EPOCHS: usize = 60;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (images, labels) = read(include_str!("data/digits.csv"))?;
+    let (images, labels) = data::read()?;
     println!("{}", Digits::summary());
     let mut sum = 0.0;
     for seed in 0..SEEDS {
@@ -55,16 +58,4 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("\ntest accuracy: {:.2} %", 100.0 * sum / SEEDS as f64);
     Ok(())
-}
-
-/// Pixels from 0 to 1, and the digits; an error says which line is wrong.
-fn read(csv: &str) -> Result<(Vec<Tensor1<64>>, Vec<Label<10>>), Box<dyn Error>> {
-    let (mut images, mut labels) = (Vec::new(), Vec::new());
-    for row in csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes()).deserialize() {
-        let numbers: Vec<u8> = row?;
-        let (label, pixels) = numbers.split_last().ok_or("an empty line")?;
-        images.push(Tensor1::from_slice(pixels)?.map(|ink| f32::from(ink) / 16.0));
-        labels.push(Label::new(usize::from(*label))?);
-    }
-    Ok((images, labels))
 }

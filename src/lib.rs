@@ -39,10 +39,13 @@
 //! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
 //! the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
+//! - **Layers**: [`Linear`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`], [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`],
+//!   [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`],
+//!   [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
 //!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
-//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
+//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]),
+//!   [`Embedding`] of [indices](Index), other
 //!   networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
 //!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
@@ -76,6 +79,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `csv` | `data::csv`: tables of comma-separated values |
+//! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
 //! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
@@ -194,7 +198,9 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
-pub use train::{Epoch, History, Progress, TrainError, Trainer};
+pub use train::{
+    CheckpointError, CheckpointErrorKind, Epoch, History, Progress, Step, StopHandle, TrainError, Trainer,
+};
 
 pub use rand;
 
@@ -230,6 +236,10 @@ pub mod prelude {
         layer, network,
     };
     pub use crate::{
+        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
+        GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample, UpsampleBilinear, ZeroPad2d,
+    };
+    pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
         SmoothL1, TripletMargin,
     };
@@ -237,4 +247,6 @@ pub mod prelude {
         Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
         PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
+    pub use crate::{Conv1d, Conv2d, ConvTranspose2d};
+    pub use crate::{Embedding, Index};
 }

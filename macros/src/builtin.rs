@@ -6,6 +6,8 @@ pub struct Builtin {
     pub name: &'static str,
     pub sizes: Sizes,
     pub options: &'static [Choice],
+    /// How many numbers its `Fit` works out beside those written `_`, and after them: generic arguments after all others.
+    pub derived: usize,
     /// How many constructor arguments there are, if any are written.
     pub arguments: usize,
     /// Whether the layer has parameters, so that it needs a field even without a name.
@@ -35,6 +37,8 @@ pub enum Form {
     Inferred,
     /// A number for both axes, or a pair in parentheses; two generic arguments.
     Pair,
+    /// A number for all sides, or left, right, top and bottom in parentheses; four generic arguments.
+    Sides,
 }
 
 /// An option: written after the sizes, in any order.
@@ -56,13 +60,14 @@ pub enum Value {
 #[derive(Clone, Copy)]
 pub enum Default {
     Is(usize),
+    /// None: the library's `INFER`.
+    None,
     /// Those of a size with as many numbers.
-    #[allow(dead_code)]
     Size(usize),
 }
 
 const fn plain(name: &'static str) -> Builtin {
-    Builtin { name, sizes: Sizes::Named(&[]), options: &[], arguments: 0, has_params: false }
+    Builtin { name, sizes: Sizes::Named(&[]), options: &[], derived: 0, arguments: 0, has_params: false }
 }
 
 const fn switch(name: &'static str, value: bool) -> Choice {
@@ -76,6 +81,22 @@ const fn number(name: &'static str, default: usize) -> Choice {
 const fn pair(name: &'static str, default: usize) -> Choice {
     Choice { name, value: Value::Pair(Default::Is(default)) }
 }
+
+/// The windows of pooling are as far apart as they are large.
+const STRIDE: Choice = Choice { name: "Stride", value: Value::Number(Default::Size(0)) };
+const STRIDES: Choice = Choice { name: "Stride", value: Value::Pair(Default::Size(0)) };
+
+/// A layer with one size.
+const fn sized(name: &'static str, size: &'static [Size; 1], options: &'static [Choice]) -> Builtin {
+    Builtin { sizes: Sizes::Named(size), options, ..plain(name) }
+}
+
+const KERNEL: &[Size; 1] = &[Size { name: "kernel_size", form: Form::Number }];
+const KERNELS: &[Size; 1] = &[Size { name: "kernel_size", form: Form::Pair }];
+const OUTPUT: &[Size; 1] = &[Size { name: "output_size", form: Form::Number }];
+const OUTPUTS: &[Size; 1] = &[Size { name: "output_size", form: Form::Pair }];
+const SCALE: &[Size; 1] = &[Size { name: "scale_factor", form: Form::Pair }];
+const SIDES: &[Size; 1] = &[Size { name: "padding", form: Form::Sides }];
 
 const IN_CHANNELS: Size = Size { name: "in_channels", form: Form::Inferred };
 const OUT_CHANNELS: Size = Size { name: "out_channels", form: Form::Number };
@@ -91,6 +112,15 @@ pub const BUILTINS: &[Builtin] = &[
         ..plain("Linear")
     },
     Builtin {
+        sizes: Sizes::Named(&[
+            Size { name: "num_embeddings", form: Form::Number },
+            Size { name: "embedding_dim", form: Form::Number },
+        ]),
+        options: &[Choice { name: "PaddingIdx", value: Value::Number(Default::None) }],
+        has_params: true,
+        ..plain("Embedding")
+    },
+    Builtin {
         sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Number }]),
         options: &[
             number("Stride", 1),
@@ -99,6 +129,7 @@ pub const BUILTINS: &[Builtin] = &[
             number("Groups", 1),
             switch("NoBias", false),
         ],
+        derived: 1,
         has_params: true,
         ..plain("Conv1d")
     },
@@ -111,6 +142,7 @@ pub const BUILTINS: &[Builtin] = &[
             number("Groups", 1),
             switch("NoBias", false),
         ],
+        derived: 1,
         has_params: true,
         ..plain("Conv2d")
     },
@@ -124,9 +156,23 @@ pub const BUILTINS: &[Builtin] = &[
             number("Groups", 1),
             switch("NoBias", false),
         ],
+        derived: 1,
         has_params: true,
         ..plain("ConvTranspose2d")
     },
+    sized("MaxPool1d", KERNEL, &[STRIDE, number("Pad", 0), number("Dilation", 1)]),
+    sized("MaxPool2d", KERNELS, &[STRIDES, pair("Pad", 0), pair("Dilation", 1)]),
+    sized("AvgPool1d", KERNEL, &[STRIDE, number("Pad", 0), switch("ExcludePad", false)]),
+    sized("AvgPool2d", KERNELS, &[STRIDES, pair("Pad", 0), switch("ExcludePad", false)]),
+    sized("AdaptiveMaxPool1d", OUTPUT, &[]),
+    sized("AdaptiveMaxPool2d", OUTPUTS, &[]),
+    sized("AdaptiveAvgPool1d", OUTPUT, &[]),
+    sized("AdaptiveAvgPool2d", OUTPUTS, &[]),
+    plain("GlobalAvgPool1d"),
+    plain("GlobalAvgPool2d"),
+    sized("ZeroPad2d", SIDES, &[]),
+    sized("Upsample", SCALE, &[]),
+    sized("UpsampleBilinear", SCALE, &[]),
     plain("Flatten"),
     Builtin { sizes: Sizes::Axes, ..plain("Reshape") },
     Builtin { arguments: 1, ..plain("Dropout") },

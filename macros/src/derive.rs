@@ -42,14 +42,17 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let key = ident.as_ref().map(|ident| ident.unraw().to_string());
         let attr = field.attrs.iter().find(|attr| attr.path().is_ident("file_axes"));
         let file_axes = attr.map(|attr| file_axes(attr, ty)).transpose()?;
-        let is_statistic = field.attrs.iter().any(|attr| attr.path().is_ident("statistic"));
+        let has = |name: &str| field.attrs.iter().any(|attr| attr.path().is_ident(name));
+        let features = has("features").then(|| quote!(.features()));
+        let is_statistic = has("statistic");
         let statistic = is_statistic.then(|| quote!(.statistic()));
         if is_statistic { &mut measured } else { &mut trained }.push(ty);
         members.push(quote! {
             ::shapewright::emitted::Member {
                 name: #key,
                 first: ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-                contents: <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes #statistic,
+                contents: <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes #statistic #features,
+                pixels: 1,
             }
         });
     }

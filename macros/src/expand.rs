@@ -139,6 +139,7 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         type __Input = #input;
         type __Output = #output;
         type __Shape0 = __Input;
+        const __ORDER0: __sw::Order = __sw::Order::START;
         const __DIMS0: __sw::Dims = <__Input as __sw::Shape>::DIMS;
         const _: () = #check_input;
         const _: () = #check_output_empty;

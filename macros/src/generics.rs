@@ -86,11 +86,14 @@ pub fn of_builtin(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> 
                 given[size].iter().map(Argument::clone).collect()
             }
             Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
+            Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
+            Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
             Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
         });
         given.push(value);
     }
-    Some(given.into_iter().flatten().collect())
+    let derived = (0..builtin.derived).map(|i| Argument::Inferred(inferred + i));
+    Some(given.into_iter().flatten().chain(derived).collect())
 }
 
 /// A number between the angle brackets.
@@ -122,19 +125,20 @@ fn numbers_of_size(
         Generic::Other(tokens) => tokens,
     };
     let parts = parenthesized(tokens).map(|group| split(group.stream()));
-    match (size.form, parts) {
-        (Form::Pair, Some(parts)) if parts.len() == 2 => {
-            parts.into_iter().map(|part| number(part, errors)).collect()
-        }
-        (form, Some(parts)) if parts.len() != 1 => {
-            let what = if form == Form::Pair { "a number, or a pair such as `(3, 5)`" } else { "one number" };
+    let (count, what) = match size.form {
+        Form::Number | Form::Inferred => (1, "one number"),
+        Form::Pair => (2, "a number, or a pair such as `(3, 5)`"),
+        Form::Sides => (4, "a number, or `(left, right, top, bottom)`"),
+    };
+    match parts {
+        Some(parts) if parts.len() == count => parts.into_iter().map(|part| number(part, errors)).collect(),
+        Some(parts) if parts.len() != 1 => {
             let message =
                 format!("the {} of `{name}` is {what}, but `{}` is written", size.name, written(tokens));
             errors.push(Error::new(tokens.span(), message));
             Vec::new()
         }
-        (Form::Pair, _) => vec![number(tokens.clone(), errors); 2],
-        _ => vec![number(tokens.clone(), errors)],
+        _ => vec![number(tokens.clone(), errors); count],
     }
 }
 
@@ -253,6 +257,16 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
             Sizes::Named([]) => {
                 format!("`{name}` takes nothing between `<` and `>`, but `{found}` is written")
             }
+            Sizes::Named([Size { form: Form::Pair, .. }]) => {
+                format!(
+                    "`{name}` takes one size, but `{found}` is written after it; two are a pair: `{name}<(2, 3)>`"
+                )
+            }
+            Sizes::Named([Size { form: Form::Sides, .. }]) => {
+                format!(
+                    "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, 1, 2, 2)>`"
+                )
+            }
             _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
         };
     }
@@ -312,19 +326,40 @@ mod tests {
 
     #[test]
     fn options_come_in_the_order_of_the_table() {
-        assert_eq!(resolve("Conv2d<_, 32, 3>"), "_0 32 3 3 1 1 0 0 1 1 1 true");
+        assert_eq!(resolve("Conv2d<_, 32, 3>"), "_0 32 3 3 1 1 0 0 1 1 1 true _1");
         assert_eq!(
             resolve("Conv2d<_, 32, (3, 5), NoBias, Groups<4>, Dilation<2, 3>, Pad<1, 2>, Stride<2>>"),
-            "_0 32 3 5 2 2 1 2 2 3 4 false"
+            "_0 32 3 5 2 2 1 2 2 3 4 false _1"
         );
-        assert_eq!(resolve("Conv2d<C, O, K, Stride<S>,>"), "C O K K S S 0 0 1 1 1 true");
-        assert_eq!(resolve("Conv2d<3, 4, (1), Pad<N / 2>>"), "3 4 (1) (1) 1 1 N / 2 N / 2 1 1 1 true");
+        assert_eq!(resolve("Conv2d<C, O, K, Stride<S>,>"), "C O K K S S 0 0 1 1 1 true _0");
+        assert_eq!(resolve("Conv2d<3, 4, (1), Pad<N / 2>>"), "3 4 (1) (1) 1 1 N / 2 N / 2 1 1 1 true _0");
         assert_eq!(
             resolve("Conv2d<3, 4, (f(1, 2), 2), Pad<{ N }>>"),
-            "3 4 f (1 , 2) 2 1 1 { N } { N } 1 1 1 true"
+            "3 4 f (1 , 2) 2 1 1 { N } { N } 1 1 1 true _0"
         );
-        assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true");
+        assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true _1");
         assert_eq!(resolve("Linear<_, 8, NoBias>"), "_0 8 false");
+        assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
+        assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");
+    }
+
+    #[test]
+    fn strides_of_pooling_are_the_kernel_size() {
+        assert_eq!(resolve("MaxPool2d<2>"), "2 2 2 2 0 0 1 1");
+        assert_eq!(resolve("MaxPool2d<(2, 3), Pad<1>>"), "2 3 2 3 1 1 1 1");
+        assert_eq!(resolve("MaxPool2d<3, Dilation<1, 2>, Stride<2>>"), "3 3 2 2 0 0 1 2");
+        assert_eq!(resolve("MaxPool1d<3>"), "3 3 0 1");
+        assert_eq!(resolve("AvgPool2d<3, Stride<2, 1>>"), "3 3 2 1 0 0 true");
+        assert_eq!(resolve("AvgPool1d<4, ExcludePad, Pad<1>>"), "4 4 1 false");
+    }
+
+    #[test]
+    fn sides_are_one_number_or_four() {
+        assert_eq!(resolve("ZeroPad2d<1>"), "1 1 1 1");
+        assert_eq!(resolve("ZeroPad2d<(1, 2, 3, P)>"), "1 2 3 P");
+        for text in ["ZeroPad2d<(1, 2)>", "ZeroPad2d<(1, 2, 3, 4, 5)>"] {
+            assert!(resolve(text).contains("is a number, or `(left, right, top, bottom)`, but"));
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Member<'a> {
     doc: String,
     /// It may begin at a multiple of 64 bytes.
     aligned: bool,
+    /// Of a layer: the order of what it is given.
+    order: Option<Ident>,
 }
 
 /// The constants and types of all layers, and of those inside of blocks.
@@ -51,7 +53,7 @@ pub fn shapes(steps: &[Step], style: Style) -> TokenStream {
 /// What is inside of a block: its lists of layers as types, and the structs of their parameters.
 fn inside(step: &Step, style: Style) -> TokenStream {
     let Some(block) = &step.layer.block else { return TokenStream::new() };
-    let Step { element, shape_in, dims_in, block_params, .. } = step;
+    let Step { element, shape_in, dims_in, order_in, block_params, .. } = step;
     let mut code = TokenStream::new();
     let sequences = step.sequences();
     let steps_of: Vec<Vec<Step>> = sequences.iter().map(Sequence::steps).collect();
@@ -61,6 +63,7 @@ fn inside(step: &Step, style: Style) -> TokenStream {
     {
         let (Some(first), Some(last)) = (steps.first(), steps.last()) else { continue };
         let (from, to, dims, label) = (&first.shape_in, &last.shape_out, &first.dims_in, &branch.label);
+        let order = &first.order_in;
         let shapes = shapes(steps, style);
         let (params, structure, place) = match &branch.field {
             None => {
@@ -77,6 +80,7 @@ fn inside(step: &Step, style: Style) -> TokenStream {
                     params: quote!(#params),
                     doc: format!("The parameters of `{label}`."),
                     aligned: true,
+                    order: None,
                 });
                 (params, structure, quote!(block.#field))
             }
@@ -95,9 +99,10 @@ fn inside(step: &Step, style: Style) -> TokenStream {
         code.extend(quote! {
             type #from = #shape_in;
             const #dims: __sw::Dims = #dims_in;
+            const #order: __sw::Order = #order_in;
             #shapes
             #structure
-            pub struct #layer;
+            struct #layer;
             impl __sw::Ends for #layer {
                 type From = #from;
                 type To = #to;
@@ -141,6 +146,7 @@ pub fn members<'a>(steps: &[Step<'a>]) -> Vec<Member<'a>> {
             params: step.params_type(),
             doc: format!("The parameters of `{}`.", layer.text),
             aligned: layer.may_be_network(),
+            order: Some(step.order_in.clone()),
         })
     };
     steps.iter().filter_map(member).collect()
@@ -174,6 +180,10 @@ pub fn block_of_numbers(
     }
     let (fields, keys): (Vec<_>, Vec<_>) = members.iter().map(|member| (&member.field, &member.key)).unzip();
     let types: Vec<_> = members.iter().map(|member| &member.params).collect();
+    let pixels = members.iter().map(|member| match &member.order {
+        None => quote!(1),
+        Some(order) => quote!(#order.pixels()),
+    });
     code.extend(quote! {
         const #all: usize = #len;
         const #padding: usize = __sw::padding::<#element>(#all);
@@ -192,6 +202,7 @@ pub fn block_of_numbers(
                 name: #keys,
                 first: ::core::mem::offset_of!(#name, #fields) / ::core::mem::size_of::<#element>(),
                 contents: <#types as __sw::Parameters<#element>>::CONTENTS,
+                pixels: #pixels,
             }),*]);
         }
     });
@@ -328,6 +339,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
         impl __sw::Compute<#input, #output, #element> for #layer {
             const READS_OUTPUT: bool = #plan.reads_output;
             const GIVES: __sw::Gives = #plan.gives;
+            const CHANNELS: bool = #plan.channels;
             const WHOLE_BATCH: bool = #plan.whole_batch;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = #plan.multiply_adds;

@@ -41,6 +41,9 @@ pub struct Step<'a> {
     pub fit: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
+    /// The order of the features in weight files.
+    pub order_in: Ident,
+    order_out: Ident,
     pub shape_in: Ident,
     pub shape_out: Ident,
     /// The layer's type, and the type that is called: a stand-in after a mistake.
@@ -69,6 +72,8 @@ impl<'a> Step<'a> {
             fit: format_ident!("__FIT{tag}"),
             dims_in: format_ident!("__DIMS{tag}"),
             dims_out: format_ident!("__DIMS{after}"),
+            order_in: format_ident!("__ORDER{tag}"),
+            order_out: format_ident!("__ORDER{after}"),
             shape_in: format_ident!("__Shape{tag}"),
             shape_out: format_ident!("__Shape{after}"),
             own: format_ident!("__Layer{tag}"),
@@ -119,6 +124,8 @@ impl<'a> Step<'a> {
             fit,
             dims_in,
             dims_out,
+            order_in,
+            order_out,
             shape_in,
             shape_out,
             own,
@@ -174,6 +181,7 @@ impl<'a> Step<'a> {
             type #own = #own_type;
             #report_traits
             type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
+            const #order_out: __sw::Order = #order_in.after::<#called, #shape_in, #shape_out, #element>();
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
     }

@@ -62,12 +62,21 @@ pub struct TensorLayout {
     pub(crate) in_file: [usize; MAX_AXES],
     /// Not trained but measured, as the running mean of a batch normalization.
     pub(crate) statistic: bool,
+    /// The first axis here has an entry for each feature that the layer is given.
+    features: bool,
+    /// That axis is made of so many pixels with some channels each here, and of channels with so many pixels in files.
+    pub(crate) pixels: usize,
 }
 
 impl TensorLayout {
     /// One number.
-    pub(crate) const NUMBER: TensorLayout =
-        TensorLayout { sizes: Axes::NONE, in_file: [0, 1, 2, 3, 4, 5, 6, 7], statistic: false };
+    pub(crate) const NUMBER: TensorLayout = TensorLayout {
+        sizes: Axes::NONE,
+        in_file: [0, 1, 2, 3, 4, 5, 6, 7],
+        statistic: false,
+        features: false,
+        pixels: 1,
+    };
 
     /// A tensor with these sizes, or with one axis if it has several parts.
     pub(crate) const fn of(dims: Dims) -> Self {
@@ -92,7 +101,15 @@ impl TensorLayout {
             axis -= 1;
         }
         sizes.sizes[0] = count;
-        TensorLayout { sizes, in_file, statistic: self.statistic }
+        TensorLayout { sizes, in_file, statistic: self.statistic, features: false, pixels: 1 }
+    }
+
+    /// The same for a layer that is given flattened images of so many pixels.
+    pub(crate) const fn of_pixels(mut self, pixels: usize) -> Self {
+        if self.features && self.sizes.count > 0 && self.sizes.sizes[0].is_multiple_of(pixels) {
+            self.pixels = pixels;
+        }
+        self
     }
 
     /// The sizes here.
@@ -134,8 +151,21 @@ pub struct Member {
     pub name: &'static str,
     /// How many numbers lie before it.
     pub first: usize,
+    /// How many pixels the images have whose flattened features the layer is given, if it is one; 1 otherwise.
+    pub pixels: usize,
     /// What it is made of.
     pub contents: Contents,
+}
+
+impl Member {
+    /// The pixels of images whose features the member is given: a layer hands them on to its tensors, and a network
+    /// nested in another begins with an order of its own.
+    pub(crate) const fn pixels_below(&self, pixels: usize) -> usize {
+        match self.contents {
+            Contents::Tensor(_) if self.pixels == 1 => pixels,
+            _ => self.pixels,
+        }
+    }
 }
 
 impl Contents {
@@ -162,6 +192,18 @@ impl Contents {
             tensor.in_file[axis] = order[axis];
             axis += 1;
         }
+        Contents::Tensor(tensor)
+    }
+
+    /// The same tensor, whose first axis here has an entry for each feature that the layer is given.
+    ///
+    /// # Panics
+    /// In a constant, if this is not one tensor.
+    pub const fn features(self) -> Contents {
+        let Contents::Tensor(mut tensor) = self else {
+            panic!("`features` belongs to a nested array of numbers, which is one tensor");
+        };
+        tensor.features = true;
         Contents::Tensor(tensor)
     }
 
@@ -206,23 +248,30 @@ impl Contents {
         }
     }
 
-    /// Calls with each tensor in order: its name below `name`, where it begins, and how it lies.
-    pub(crate) fn for_each(
+    /// Calls with each tensor in order: its name, where it begins, and how it lies.
+    pub(crate) fn for_each(&self, name: &str, visitor: &mut dyn FnMut(&str, usize, &TensorLayout)) {
+        self.for_each_below(name, 0, 1, visitor);
+    }
+
+    fn for_each_below(
         &self,
         name: &str,
         first: usize,
+        pixels: usize,
         visitor: &mut dyn FnMut(&str, usize, &TensorLayout),
     ) {
         match self {
-            Contents::Tensor(tensor) => visitor(name, first, tensor),
+            Contents::Tensor(tensor) => visitor(name, first, &tensor.of_pixels(pixels)),
             Contents::Fields(fields) => {
                 for member in *fields {
-                    member.contents.for_each(&join(name, member.name), first + member.first, visitor);
+                    let (name, first) = (join(name, member.name), first + member.first);
+                    let pixels = member.pixels_below(pixels);
+                    member.contents.for_each_below(&name, first, pixels, visitor);
                 }
             }
             Contents::Items { count, len, item } => {
                 for i in 0..*count {
-                    item.for_each(&join(name, &i.to_string()), first + i * len, visitor);
+                    item.for_each_below(&join(name, &i.to_string()), first + i * len, 1, visitor);
                 }
             }
         }

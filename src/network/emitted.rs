@@ -7,6 +7,7 @@ pub use super::contents::{Contents, Member};
 pub use super::fit::{Place, report, report_empty, report_output, report_traits};
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
+pub use super::order::Order;
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::{
     Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput, Network,

@@ -160,6 +160,12 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     const READS_OUTPUT: bool = false;
     /// What the outputs mean.
     const GIVES: Gives = Gives::Values;
+    /// Whether each output belongs to the input at the same place, as in a normalization. Layers that work in place do.
+    const KEEPS_ORDER: bool = false;
+    /// Whether the last axis of a `[length, channels]` input is the first in PyTorch, as for a convolution: a
+    /// `Flatten` later on then gives the features in another order than PyTorch's. Those of `[height, width,
+    /// channels]` always are.
+    const CHANNELS: bool = false;
     /// Whether training needs the whole batch at once, as batch normalization does: `forward_train` and
     /// `backward_input` are then called once for all samples, and may use threads themselves.
     const WHOLE_BATCH: bool = false;

@@ -10,6 +10,7 @@ mod inference;
 mod layer;
 #[allow(clippy::module_inception)]
 mod network;
+mod order;
 mod parameters;
 mod plan;
 mod segments;

@@ -22,7 +22,8 @@ pub struct Workspace<N: Network> {
     cache: AlignedBuffer<N::Element>,
     seed: u64,
     steps: u64,
-    lowest: Option<Part<N>>,
+    /// Where the first parameters lie that are trained.
+    lowest: usize,
 }
 
 impl<N: Network> Workspace<N> {
@@ -34,13 +35,18 @@ impl<N: Network> Workspace<N> {
             cache: AlignedBuffer::new(),
             seed: 0,
             steps: 0,
-            lowest: None,
+            lowest: 0,
         }
     }
 
     /// What random layers draw from, beginning again at step 0. The seed is 0 if it is not set.
     pub fn reseed(&mut self, seed: u64) {
         (self.seed, self.steps) = (seed, 0);
+    }
+
+    /// Goes on as after so many steps.
+    pub(crate) fn go_to(&mut self, steps: u64) {
+        self.steps = steps;
     }
 
     /// Makes room for a batch, so that the first step does not allocate either.
@@ -68,19 +74,22 @@ impl<N: Network> Workspace<N> {
     /// # Ok::<(), shapewright::LabelError>(())
     /// ```
     pub fn train_from(&mut self, layer: Part<N>) {
-        self.lowest = Some(layer);
+        self.train_from_position(layer.range(&N::zeros()).start);
+    }
+
+    /// The same for the layer whose parameters lie at this place.
+    pub(crate) fn train_from_position(&mut self, position: usize) {
+        self.lowest = position;
     }
 
     /// Trains all layers again.
     pub fn train_all(&mut self) {
-        self.lowest = None;
+        self.lowest = 0;
     }
 
     /// The index of the first layer that is trained.
-    fn lowest_layer(&self, network: &N) -> usize {
-        let Some(part) = self.lowest else { return 0 };
-        let start = part.range(network).start;
-        N::LAYERS.iter().rposition(|layer| layer.params > 0 && layer.params_at <= start).unwrap_or(0)
+    fn lowest_layer(&self) -> usize {
+        N::LAYERS.iter().rposition(|layer| layer.params > 0 && layer.params_at <= self.lowest).unwrap_or(0)
     }
 
     /// Overwrites all memory that is not a result. Nothing that a pass computes depends on it; tests
@@ -110,8 +119,7 @@ impl<'a, N: Network> Pass<'a, N> {
         workspace.reserve(batch);
         let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
         workspace.steps += 1;
-        let cx =
-            Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer(network));
+        let cx = Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer());
         let y = tensors_mut(&mut workspace.outputs.as_mut_slice()[..batch * N::Output::LEN], batch);
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, &cx);

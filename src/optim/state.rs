@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Missed, Optimizer, PARALLEL_PARAMETERS, Part, StateError, StateParts};
+use super::{Missed, Optimizer, Part, StateError, StateParts, share};
 use crate::network::{Network, Parameters};
 use crate::threads;
 
@@ -119,6 +119,53 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             self.segments.insert(index, Segment { end, ..self.segments[index] });
         }
     }
+
+    /// The segments with where they begin.
+    fn segments(&self) -> impl Iterator<Item = (usize, &Segment)> {
+        let starts = std::iter::once(0).chain(self.segments.iter().map(|segment| segment.end));
+        starts.zip(&self.segments)
+    }
+
+    /// Where the first tensor begins that is not frozen, or not in all of its parts; the number of parameters if there
+    /// is none.
+    pub(crate) fn first_trained(&self) -> usize {
+        let mut found = len::<N>();
+        N::CONTENTS.for_each_place(0, &mut |place, _| {
+            let trained = |(start, segment): (usize, &Segment)| {
+                !segment.frozen && start.max(place.start) < segment.end.min(place.end)
+            };
+            if place.start < found && self.segments().any(trained) {
+                found = place.start;
+            }
+        });
+        found
+    }
+
+    /// Sets the gradient of frozen parts to zero, as if they had none.
+    pub(crate) fn clear_frozen(&self, gradient: &mut N) {
+        for (start, segment) in self.segments().filter(|(_, segment)| segment.frozen) {
+            gradient.params_mut()[start..segment.end].fill(num_traits::zero());
+        }
+    }
+
+    /// Changes the network's statistics by what a batch measured, when it is one of several that make a step.
+    pub(crate) fn measure(&self, network: &mut N, gradient: &mut N) {
+        for (start, segment) in self.segments().filter(|(_, segment)| segment.statistic && !segment.frozen) {
+            let gradient = &mut gradient.params_mut()[start..segment.end];
+            for (p, g) in network.params_mut()[start..segment.end].iter_mut().zip(gradient) {
+                *p -= std::mem::take(g);
+            }
+        }
+    }
+
+    /// The settings of parts, to be compared.
+    pub(crate) fn parts(&self) -> Vec<impl std::fmt::Debug> {
+        self.segments
+            .iter()
+            .map(|&Segment { end, scale, decay, frozen, .. }| (end, scale, decay, frozen))
+            .collect()
+    }
+
     /// All that the state is beside its settings, to be written down: what [`OptimizerState::restore`] takes.
     ///
     /// ```
@@ -223,9 +270,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 *decay = 0.0;
             }
             let step = self.steps - segment.missed;
-            let parts = if len < PARALLEL_PARAMETERS { 1 } else { threads::threads() };
-            // Whole cache lines, so that threads do not share one.
-            let per_part = len.div_ceil(parts).next_multiple_of(16);
+            let per_part = share(len);
             threads::split_together(params, &mut pieces[..count], per_part, &|part, params, memories| {
                 let gradient = &gradient[part * per_part..][..params.len()];
                 optimizer.update(step, params, gradient, memories);

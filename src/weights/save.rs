@@ -62,7 +62,7 @@ impl Saver {
             "two parts of one file are called `{name}`; give each a name of its own"
         );
         self.parts.push(name.to_owned());
-        P::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
+        P::CONTENTS.for_each(name, &mut |name, first, tensor| {
             comma(&mut self.tensors);
             escape(name, &mut self.tensors);
             let at = self.data.len();
