@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand::distr::StandardUniform;
+use shapewright::Element;
 use shapewright::prelude::*;
+use shapewright::tier::Tier;
 
 /// How long one figure is measured, in samples of [`SAMPLE`].
 const SAMPLES: usize = 101;
@@ -37,6 +39,14 @@ network! {
     }
 }
 
+network! { struct Mnist1: [28, 28, 1] -> [26, 26, 32] { Conv2d<_, 32, 3> } }
+network! { struct Mnist2: [13, 13, 32] -> [11, 11, 64] { Conv2d<_, 64, 3> } }
+network! { struct LeNet1: [28, 28, 1] -> [28, 28, 6] { Conv2d<_, 6, 5, Pad<2>> } }
+network! { struct LeNet2: [14, 14, 6] -> [10, 10, 16] { Conv2d<_, 16, 5> } }
+network! { struct Cifar: [32, 32, 64] -> [32, 32, 64] { Conv2d<_, 64, 3, Pad<1>> } }
+network! { struct Halving: [16, 16, 64] -> [8, 8, 128] { Conv2d<_, 128, 3, Stride<2>, Pad<1>> } }
+network! { struct Depthwise: [16, 16, 64] -> [16, 16, 64] { Conv2d<_, 64, 3, Pad<1>, Groups<64>> } }
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     shapewright::threads::set_threads(options.threads);
@@ -44,6 +54,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("iris", || bench.iris());
     bench.run("mlp", || bench.mlp());
     bench.run("gemm", || bench.gemm());
+    bench.run("adam", || bench.adam());
+    bench.run("conv", || bench.convolutions());
     Ok(())
 }
 
@@ -53,7 +65,7 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 3] = ["iris", "mlp", "gemm"];
+const WORKLOADS: [&str; 5] = ["iris", "mlp", "gemm", "adam", "conv"];
 
 impl Options {
     fn parse() -> Result<Self, Box<dyn Error>> {
@@ -141,6 +153,37 @@ impl Bench {
         self.print(workload, "infer_b64_us", many / 1e3);
     }
 
+    fn convolutions(&self) {
+        self.convolution::<Mnist1>("mnist1");
+        self.convolution::<Mnist2>("mnist2");
+        self.convolution::<LeNet1>("lenet1");
+        self.convolution::<LeNet2>("lenet2");
+        self.convolution::<Cifar>("cifar");
+        self.convolution::<Halving>("halving");
+        self.convolution::<Depthwise>("depthwise");
+    }
+
+    /// One convolution on a batch of 16, in billions of useful floating-point operations a second: forward; with the
+    /// gradient of the parameters; and with that of the input.
+    fn convolution<N: Network<Element = f32>>(&self, layer: &str) {
+        let mut rng = shapewright::rng(1);
+        let net = N::init(&mut rng);
+        let x: Vec<Tensor<N::Input>> = (0..16).map(|_| Tensor::random(StandardUniform, &mut rng)).collect();
+        let (mut y, mut gradient, mut workspace) = (vec![Tensor::zeros(); 16], N::zeros(), N::workspace());
+        let flops = (2 * N::MACS * x.len()) as f64;
+        let forward = median_ns(|| {
+            net.forward_batch(black_box(&x), &mut y);
+            black_box(&y);
+        });
+        self.print("conv", &format!("{layer}_forward_gflops"), flops / forward);
+        let params = median_ns(|| net.forward_train(black_box(&x), &mut workspace).backward(&mut gradient));
+        self.print("conv", &format!("{layer}_params_gflops"), 2.0 * flops / params);
+        let all = median_ns(|| {
+            net.forward_train(black_box(&x), &mut workspace).backward_with_input(&mut gradient);
+        });
+        self.print("conv", &format!("{layer}_all_gflops"), 3.0 * flops / all);
+    }
+
     /// A product of two square matrices of 512, in billions of floating-point operations a second.
     fn gemm(&self) {
         let mut rng = shapewright::rng(1);
@@ -156,14 +199,88 @@ impl Bench {
             self.print("gemm", "core_peak_gflops", gflops);
         }
     }
+
+    /// A step of Adam over 1,048,576 parameters, and over the memory that it moves; in turn, as the bandwidth changes
+    /// from second to second. The ratio is the median of those of neighbours.
+    fn adam(&self) {
+        network! { struct Square: [1024] -> [1024] { Linear<_, 1024, NoBias> } }
+        let mut net = Square::init(&mut shapewright::rng(1));
+        let gradient = Square::init(&mut shapewright::rng(2));
+        let mut adam = Adam::new(1e-3).state::<Square>();
+        let mut streams = Streams { lr: 0.0 }.state::<Square>();
+        let time = |step: &mut dyn FnMut()| {
+            let start = Instant::now();
+            step();
+            start.elapsed().as_secs_f64() * 1e6
+        };
+        let mut samples: Vec<[f64; 2]> = (0..10 * SAMPLES)
+            .map(|_| {
+                let step = time(&mut || adam.step(&mut net, black_box(&gradient)));
+                [step, time(&mut || streams.step(&mut net, black_box(&gradient)))]
+            })
+            .collect();
+        let mut median = |f: &dyn Fn(&[f64; 2]) -> f64| {
+            samples.sort_by(|a, b| f(a).total_cmp(&f(b)));
+            f(&samples[samples.len() / 2])
+        };
+        self.print("adam", "adam_us_per_step", median(&|[step, _]| *step));
+        self.print("adam", "memory_us_per_step", median(&|[_, memory]| *memory));
+        self.print("adam", "adam_to_memory", median(&|[step, memory]| step / memory));
+    }
+}
+
+/// What a step of Adam can't be faster than: an optimizer that reads the same four streams and writes the same three,
+/// with one addition each.
+#[derive(Clone, Debug)]
+struct Streams {
+    lr: f64,
+}
+
+impl Optimizer for Streams {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+
+    fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+        let [first, second] = memories else { unreachable!("two memories") };
+        match shapewright::tier::tier() {
+            // SAFETY (both): a tier is in force only on a processor that has it.
+            #[cfg(target_arch = "x86_64")]
+            Tier::Avx512 => unsafe { add_avx512(params, gradient, first, second) },
+            #[cfg(target_arch = "x86_64")]
+            Tier::Avx2 => unsafe { add_avx2(params, gradient, first, second) },
+            _ => add(params, gradient, first, second),
+        }
+    }
+}
+
+#[inline(always)]
+fn add<T: Element>(params: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
+    for (((p, &g), m), v) in params.iter_mut().zip(gradient).zip(first).zip(second) {
+        (*p, *m, *v) = (*p + g, *m + g, *v + g);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn add_avx512<T: Element>(params: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
+    add(params, gradient, first, second);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn add_avx2<T: Element>(params: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
+    add(params, gradient, first, second);
 }
 
 /// What one core can do at most in the tier in force: fused multiply-adds on registers alone, as many side by side
 /// as their latency takes.
 #[cfg(target_arch = "x86_64")]
 fn peak_gflops() -> Option<f64> {
-    use shapewright::tier::Tier;
-
     const STEPS: usize = 1000;
     const CHAINS: usize = 12;
 

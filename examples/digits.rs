@@ -20,6 +20,9 @@ use shapewright::plots::{Caption, ImageGrid};
 use shapewright::prelude::*;
 use shapewright::{History, Rank3};
 
+#[path = "data/digits.rs"]
+mod data;
+
 network! {
     /// Grey pixels to ten digits.
     struct Digits: [64] -> [10] {
@@ -47,7 +50,8 @@ struct Samples {
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or("target/digits".into()));
     fs::create_dir_all(&folder)?;
-    let digits = Samples::read(include_str!("data/digits.csv"))?;
+    let (images, labels) = data::read()?;
+    let digits = Samples { images, labels };
     println!("{}", Digits::summary());
 
     let mut confusion = ConfusionMatrix::new();
@@ -123,18 +127,6 @@ fn save(net: &Digits, test: &Samples, path: &Path) -> Result<(), Box<dyn Error>>
 }
 
 impl Samples {
-    /// Pixels from 0 to 1, and the digits; an error says which line is wrong.
-    fn read(csv: &str) -> Result<Self, Box<dyn Error>> {
-        let (mut images, mut labels) = (Vec::new(), Vec::new());
-        for row in csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes()).deserialize() {
-            let numbers: Vec<u8> = row?;
-            let (label, pixels) = numbers.split_last().ok_or("an empty line")?;
-            images.push(Tensor1::from_slice(pixels)?.map(|ink| f32::from(ink) / 16.0));
-            labels.push(Label::new(usize::from(*label))?);
-        }
-        Ok(Samples { images, labels })
-    }
-
     /// The samples at these positions.
     fn part(&self, positions: &[usize]) -> Samples {
         Samples { images: gather(&self.images, positions), labels: gather(&self.labels, positions) }

@@ -52,8 +52,14 @@ fn run() -> Result<(), Box<dyn Error>> {
     for epoch in &history.epochs {
         println!("epoch {:>2}: loss {:.4}, {:.2} s", epoch.epoch, epoch.loss, epoch.seconds);
     }
-    let training: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
-    println!("reading {reading:.2} s, training {training:.2} s");
+    let all: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
+    let waiting: f64 = history.epochs.iter().map(|epoch| epoch.waiting).sum();
+    println!(
+        "reading {reading:.2} s, shuffling and gathering {waiting:.2} s, training {:.2} s: waiting for data is {:.1} % \
+         of the epochs",
+        all - waiting,
+        100.0 * waiting / all
+    );
 
     let mut scores = vec![Tensor1::zeros(); mnist.test_images.len()];
     net.forward_batch(&mnist.test_images, &mut scores);

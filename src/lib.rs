@@ -39,10 +39,13 @@
 //! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
 //! the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
+//! - **Layers**: [`Linear`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`], [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`],
+//!   [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`],
+//!   [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
 //!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
-//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), other
+//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]),
+//!   [`Embedding`] of [indices](Index), other
 //!   networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
 //! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
 //!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
@@ -75,6 +78,7 @@
 //! | feature | what it adds |
 //! |---|---|
 //! | `csv` | `data::csv`: tables of comma-separated values |
+//! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
 //! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
@@ -158,6 +162,17 @@ pub use shapewright_macros::Parameters;
 ///
 /// let net = Classifier::init(&mut shapewright::rng(0));
 /// assert_eq!(net.encoder.fc.weight.len(), 784);
+///
+/// network! {
+///     struct Deep: [16] -> [4] {
+///         blocks: Repeat<3> { Residual { fc: Linear<_, 32>, Relu, out: Linear<_, 16> } },
+///         Concat { left: { Linear<_, 8>, Tanh }, right: Linear<_, 4>, skip: {} },
+///         head: Linear<_, 4>,
+///     }
+/// }
+/// let deep = Deep::init(&mut shapewright::rng(0));
+/// assert_eq!(deep.blocks[2].layer_0.fc.bias.len(), 32);
+/// assert_eq!(deep.head.weight.len(), 8 + 4 + 16);
 /// ```
 ///
 /// - **Shapes.** `[28, 28, 1] -> [10]` declares input and output, `-> [10] as f64` also the number type, which
@@ -165,6 +180,15 @@ pub use shapewright_macros::Parameters;
 /// - **Layers.** `Layer<sizes and options>(arguments)`, or `name: Layer..`. Without a name, the prefix of its
 ///   parameters' names is the layer's index, as in PyTorch's `nn.Sequential`, and its field is `layer_0`.
 ///   `_` stands for a size that the input fixes; a size that is written is checked.
+/// - **Blocks.** Layers with layers inside, which nest:
+///   - `Residual { .. }` adds what it is given to what its layers give (He et al., 2015, "Deep Residual Learning for
+///     Image Recognition"). If they change the shape, a list in braces of its own after them is the projection:
+///     `Residual { Linear<_, 8>, Relu, shortcut: { Linear<_, 8, NoBias> } }`.
+///   - `Concat { a: { .. }, b: Linear<_, 4> }` runs 2 to 6 branches, each a layer or a list of them, on the same input
+///     and joins what they give along the last axis, the channels of images. An empty list, `skip: {}`, passes on what
+///     it is given.
+///   - `Split { mean: Linear<_, 20>, log_variance: Linear<_, 20> }` gives what its 2 to 4 branches give as a tuple.
+///   - `Repeat<6> { .. }` has its layers so many times, each time with parameters of their own: an array.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it copies from heap to
 ///   heap. `Default` is refused: it would make the network on the stack.
 ///
@@ -175,7 +199,9 @@ pub use tensor::{
     Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
-pub use train::{Epoch, History, Progress, TrainError, Trainer};
+pub use train::{
+    CheckpointError, CheckpointErrorKind, Epoch, History, Progress, Step, StopHandle, TrainError, Trainer,
+};
 
 pub use rand;
 
@@ -204,10 +230,15 @@ pub mod prelude {
         MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu, Label,
-        Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction, Relu, Reshape,
-        RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
-        WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty, layer, network,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu,
+        Identity, Label, Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction,
+        Relu, Reshape, RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2,
+        Tensor3, Tensor4, WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
+        layer, network,
+    };
+    pub use crate::{
+        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
+        GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample, UpsampleBilinear, ZeroPad2d,
     };
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
@@ -217,4 +248,6 @@ pub mod prelude {
         Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
         PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
+    pub use crate::{Conv1d, Conv2d, ConvTranspose2d};
+    pub use crate::{Embedding, Index};
 }

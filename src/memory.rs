@@ -119,14 +119,12 @@ pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(parame
 }
 
 /// The bytes of numbers.
-#[cfg(feature = "safetensors")]
 pub(crate) const fn bytes<T: Element>(numbers: &[T]) -> &[u8] {
     // SAFETY: `Element` is sealed, and f32 and f64 are bytes without padding.
     unsafe { slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
 }
 
 /// The bytes of numbers, to be changed.
-#[cfg(feature = "safetensors")]
 pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
     // SAFETY: as above; all bytes are numbers.
     unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }

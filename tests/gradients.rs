@@ -30,6 +30,20 @@ gradients! {
     linear_large_without_bias: [45] -> [33] { Linear<_, 33, NoBias> }, 5;
     linear_large_of_rows: [4, 33] -> [4, 34] { Linear<_, 34> }, 3;
 
+    conv2d: [4, 5, 2] -> [2, 3, 3] { Conv2d<_, 3, 3> }, 1, 3;
+    conv2d_with_options: [5, 4, 4] -> [3, 4, 6] {
+        Conv2d<_, 6, (3, 2), Stride<2, 1>, Pad<1>, Dilation<1, 2>, Groups<2>, NoBias>
+    }, 2;
+    conv2d_depthwise: [4, 3, 5] -> [4, 3, 5] { Conv2d<_, 5, 3, Pad<1>, Groups<5>> }, 2;
+    conv2d_of_one: [3, 2, 4] -> [3, 2, 3] { Conv2d<_, 3, 1> }, 1, 2;
+    conv1d: [7, 3] -> [4, 4] { Conv1d<_, 4, 3, Stride<2>, Pad<1>> }, 1, 2;
+    conv_transpose2d: [3, 2, 4] -> [6, 5, 6] {
+        ConvTranspose2d<_, 6, (3, 4), Stride<2, 1>, Pad<1, 0>, OutputPad<1, 0>, Groups<2>>
+    }, 1, 2;
+    convolutions_in_a_row: [6, 6, 1] -> [5] {
+        Conv2d<_, 3, 3>, Tanh, Conv2d<_, 4, 2, Stride<2>>, Tanh, Flatten, Linear<_, 5>
+    }, 2;
+
     flatten: [2, 3] -> [6] { Flatten }, 1, 2;
     reshape: [6] -> [3, 2] { Reshape<_, 2> }, 2;
     views_alone: [2, 3, 2] -> [2, 6] { Flatten, Reshape<4, 3>, Reshape<2, _> }, 3;
@@ -64,6 +78,22 @@ gradients! {
     glu: [8] -> [4] { Glu }, 1, 3;
     glu_of_rows: [2, 3, 6] -> [2, 3, 3] { Glu }, 2;
     glu_between: [5] -> [2] { Linear<_, 6>, Glu, Linear<_, 4>, Glu }, 3;
+    max_pool: [5, 4, 3] -> [2, 2, 3] { MaxPool2d<2> }, 1, 3;
+    max_pool_overlapping: [6, 5, 2] -> [3, 3, 2] { MaxPool2d<3, Stride<2>, Pad<1>> }, 2;
+    max_pool_dilated: [9, 2] -> [3, 2] { MaxPool1d<3, Stride<2>, Dilation<2>> }, 2;
+    adaptive_max_pool: [5, 4, 2] -> [2, 3, 2] { AdaptiveMaxPool2d<(2, 3)> }, 2;
+    adaptive_max_pool_of_rows: [5, 2] -> [2, 2] { AdaptiveMaxPool1d<2> }, 2;
+    avg_pool: [5, 4, 3] -> [2, 2, 3] { AvgPool2d<2> }, 1, 3;
+    avg_pool_overlapping: [6, 5, 2] -> [3, 5, 2] { AvgPool2d<3, Stride<2, 1>, Pad<1>> }, 2;
+    avg_pool_without_padding: [6, 2] -> [3, 2] { AvgPool1d<3, Stride<2>, Pad<1>, ExcludePad> }, 2;
+    adaptive_avg_pool: [5, 4, 2] -> [2, 3, 2] { AdaptiveAvgPool2d<(2, 3)> }, 2;
+    adaptive_avg_pool_of_rows: [5, 2] -> [3, 2] { AdaptiveAvgPool1d<3> }, 2;
+    global_avg_pool: [3, 4, 5] -> [2] { GlobalAvgPool2d, Linear<_, 2> }, 1, 3;
+    global_avg_pool_of_rows: [3, 5] -> [5] { GlobalAvgPool1d }, 2;
+    zero_pad: [2, 3, 2] -> [4, 6, 2] { ZeroPad2d<(1, 2, 0, 2)> }, 2;
+    upsample: [2, 3, 2] -> [4, 9, 2] { Upsample<(2, 3)> }, 2;
+    upsample_bilinear: [2, 3, 2] -> [4, 9, 2] { UpsampleBilinear<(2, 3)> }, 2;
+    pools_between: [4, 6, 3] -> [2, 3, 2] { Linear<_, 4>, MaxPool2d<2>, Relu, Upsample<2>, AvgPool2d<2>, Tanh, Linear<_, 2> }, 3;
     dropout: [40] -> [40] { Dropout(0.3) }, 1, 3;
     dropout_of_nothing: [7] -> [7] { Dropout(0.0) }, 2;
 

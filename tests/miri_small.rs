@@ -42,6 +42,12 @@ network! {
         Dropout(0.2), Linear<_, 6>, Tanh, Heavy, Reshape<2, _>, inner: Inner, Swish, Gelu, Linear<_, 3, NoBias>, Relu,
     }
 }
+network! {
+    struct Image: [3, 4, 3] -> [2] {
+        MaxPool2d<2, Stride<1>>, Upsample<2>, MaxPool2d<2>, AvgPool2d<2, Stride<1>, Pad<1>, ExcludePad>,
+        UpsampleBilinear<(1, 2)>, ZeroPad2d<1>, AvgPool2d<2>, AdaptiveAvgPool2d<2>, GlobalAvgPool2d, Linear<_, 2>,
+    }
+}
 network! { struct Exact: [4] -> [2] as f64 { Linear<_, 3>, Heavy, Sigmoid, Swish(0.5), Linear<_, 2> } }
 
 fn life<N: Network>() {
@@ -77,6 +83,7 @@ fn networks_learn_on_two_threads() {
     shapewright::threads::set_threads(2);
     life::<Net>();
     life::<Exact>();
+    life::<Image>();
     let net = Net::zeros();
     assert!(net.clone().params() == net.params());
 }

@@ -264,3 +264,15 @@ proptest! {
         prop_assert!((a.dot(&b) - (a * b).sum()).abs() <= 1e-6);
     }
 }
+
+#[test]
+fn softmax_is_over_the_last_axis() {
+    let x = Tensor2::from([[0.0, 2.0_f64.ln(), 5.0_f64.ln()], [7.0, 7.0, 7.0]]);
+    let wanted = [0.125, 0.25, 0.625, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0];
+    common::assert_close("softmax", x.softmax().as_slice(), &wanted, 1e-15);
+    common::assert_close("log_softmax", x.log_softmax().as_slice(), &wanted.map(f64::ln), 1e-15);
+    let single = x.map(|x| x as f32);
+    common::assert_close("softmax", single.softmax().as_slice(), &wanted, 1e-6);
+    common::assert_close("log_softmax", single.log_softmax().as_slice(), &wanted.map(f64::ln), 1e-6);
+    assert_eq!(Tensor2::<2, 0>::zeros().softmax(), Tensor2::<2, 0>::zeros().log_softmax());
+}

@@ -119,7 +119,7 @@ network! {
 network! {
     /// A tuple goes from one network to the next.
     struct Whole: [4] -> [2] {
-        split: Split,
+        split: self::Split,
         sum: Sum,
     }
 }

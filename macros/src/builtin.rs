@@ -1,12 +1,13 @@
 //! What the macro knows of the built-in layers: their names and how they are written. What they compute and
 //! which shapes they take is const code in the library.
 
-/// How a built-in layer is written.
+/// How a built-in layer is written. Its generic arguments are its sizes and then its options, in the order of the table.
 pub struct Builtin {
     pub name: &'static str,
     pub sizes: Sizes,
-    /// Options, and what they set their generic argument to; it has the other value of a `bool` without them.
-    pub options: &'static [Switch],
+    pub options: &'static [Choice],
+    /// How many numbers its `Fit` works out beside those written `_`, and after them: generic arguments after all others.
+    pub derived: usize,
     /// How many constructor arguments there are, if any are written.
     pub arguments: usize,
     /// Whether the layer has parameters, so that it needs a field even without a name.
@@ -24,30 +25,154 @@ pub enum Sizes {
 
 pub struct Size {
     pub name: &'static str,
-    /// Whether it may be `_`.
-    pub inferred: bool,
+    pub form: Form,
 }
 
-pub struct Switch {
+/// How a size is written.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Form {
+    /// A number.
+    Number,
+    /// A number, or `_`.
+    Inferred,
+    /// A number for both axes, or a pair in parentheses; two generic arguments.
+    Pair,
+    /// A number for all sides, or left, right, top and bottom in parentheses; four generic arguments.
+    Sides,
+}
+
+/// An option: written after the sizes, in any order.
+pub struct Choice {
     pub name: &'static str,
-    pub value: bool,
+    pub value: Value,
+}
+
+pub enum Value {
+    /// The name alone: sets its generic argument to this, and leaving it away to the other value of a `bool`.
+    Switch(bool),
+    /// `Name<2>`: one generic argument.
+    Number(Default),
+    /// `Name<2>` for both axes, or `Name<2, 1>`: two generic arguments.
+    Pair(Default),
+}
+
+/// What an option's numbers are when it is left away.
+#[derive(Clone, Copy)]
+pub enum Default {
+    Is(usize),
+    /// None: the library's `INFER`.
+    None,
+    /// Those of a size with as many numbers.
+    Size(usize),
 }
 
 const fn plain(name: &'static str) -> Builtin {
-    Builtin { name, sizes: Sizes::Named(&[]), options: &[], arguments: 0, has_params: false }
+    Builtin { name, sizes: Sizes::Named(&[]), options: &[], derived: 0, arguments: 0, has_params: false }
 }
+
+const fn switch(name: &'static str, value: bool) -> Choice {
+    Choice { name, value: Value::Switch(value) }
+}
+
+const fn number(name: &'static str, default: usize) -> Choice {
+    Choice { name, value: Value::Number(Default::Is(default)) }
+}
+
+const fn pair(name: &'static str, default: usize) -> Choice {
+    Choice { name, value: Value::Pair(Default::Is(default)) }
+}
+
+/// The windows of pooling are as far apart as they are large.
+const STRIDE: Choice = Choice { name: "Stride", value: Value::Number(Default::Size(0)) };
+const STRIDES: Choice = Choice { name: "Stride", value: Value::Pair(Default::Size(0)) };
+
+/// A layer with one size.
+const fn sized(name: &'static str, size: &'static [Size; 1], options: &'static [Choice]) -> Builtin {
+    Builtin { sizes: Sizes::Named(size), options, ..plain(name) }
+}
+
+const KERNEL: &[Size; 1] = &[Size { name: "kernel_size", form: Form::Number }];
+const KERNELS: &[Size; 1] = &[Size { name: "kernel_size", form: Form::Pair }];
+const OUTPUT: &[Size; 1] = &[Size { name: "output_size", form: Form::Number }];
+const OUTPUTS: &[Size; 1] = &[Size { name: "output_size", form: Form::Pair }];
+const SCALE: &[Size; 1] = &[Size { name: "scale_factor", form: Form::Pair }];
+const SIDES: &[Size; 1] = &[Size { name: "padding", form: Form::Sides }];
+
+const IN_CHANNELS: Size = Size { name: "in_channels", form: Form::Inferred };
+const OUT_CHANNELS: Size = Size { name: "out_channels", form: Form::Number };
 
 pub const BUILTINS: &[Builtin] = &[
     Builtin {
-        name: "Linear",
         sizes: Sizes::Named(&[
-            Size { name: "in_features", inferred: true },
-            Size { name: "out_features", inferred: false },
+            Size { name: "in_features", form: Form::Inferred },
+            Size { name: "out_features", form: Form::Number },
         ]),
-        options: &[Switch { name: "NoBias", value: false }],
-        arguments: 0,
+        options: &[switch("NoBias", false)],
         has_params: true,
+        ..plain("Linear")
     },
+    Builtin {
+        sizes: Sizes::Named(&[
+            Size { name: "num_embeddings", form: Form::Number },
+            Size { name: "embedding_dim", form: Form::Number },
+        ]),
+        options: &[Choice { name: "PaddingIdx", value: Value::Number(Default::None) }],
+        has_params: true,
+        ..plain("Embedding")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Number }]),
+        options: &[
+            number("Stride", 1),
+            number("Pad", 0),
+            number("Dilation", 1),
+            number("Groups", 1),
+            switch("NoBias", false),
+        ],
+        derived: 1,
+        has_params: true,
+        ..plain("Conv1d")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Pair }]),
+        options: &[
+            pair("Stride", 1),
+            pair("Pad", 0),
+            pair("Dilation", 1),
+            number("Groups", 1),
+            switch("NoBias", false),
+        ],
+        derived: 1,
+        has_params: true,
+        ..plain("Conv2d")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Pair }]),
+        options: &[
+            pair("Stride", 1),
+            pair("Pad", 0),
+            pair("OutputPad", 0),
+            pair("Dilation", 1),
+            number("Groups", 1),
+            switch("NoBias", false),
+        ],
+        derived: 1,
+        has_params: true,
+        ..plain("ConvTranspose2d")
+    },
+    sized("MaxPool1d", KERNEL, &[STRIDE, number("Pad", 0), number("Dilation", 1)]),
+    sized("MaxPool2d", KERNELS, &[STRIDES, pair("Pad", 0), pair("Dilation", 1)]),
+    sized("AvgPool1d", KERNEL, &[STRIDE, number("Pad", 0), switch("ExcludePad", false)]),
+    sized("AvgPool2d", KERNELS, &[STRIDES, pair("Pad", 0), switch("ExcludePad", false)]),
+    sized("AdaptiveMaxPool1d", OUTPUT, &[]),
+    sized("AdaptiveMaxPool2d", OUTPUTS, &[]),
+    sized("AdaptiveAvgPool1d", OUTPUT, &[]),
+    sized("AdaptiveAvgPool2d", OUTPUTS, &[]),
+    plain("GlobalAvgPool1d"),
+    plain("GlobalAvgPool2d"),
+    sized("ZeroPad2d", SIDES, &[]),
+    sized("Upsample", SCALE, &[]),
+    sized("UpsampleBilinear", SCALE, &[]),
     plain("Flatten"),
     Builtin { sizes: Sizes::Axes, ..plain("Reshape") },
     Builtin { arguments: 1, ..plain("Dropout") },
@@ -55,7 +180,7 @@ pub const BUILTINS: &[Builtin] = &[
     plain("Relu6"),
     Builtin { arguments: 1, ..plain("LeakyRelu") },
     Builtin {
-        sizes: Sizes::Optional(&[Size { name: "num_parameters", inferred: true }]),
+        sizes: Sizes::Optional(&[Size { name: "num_parameters", form: Form::Inferred }]),
         has_params: true,
         ..plain("PRelu")
     },

@@ -8,7 +8,9 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Path, Token, Visibility};
 
-use crate::builtin::{self, Builtin, Size, Sizes};
+use crate::blocks::{self, Block};
+use crate::builtin;
+use crate::generics;
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::Extent;
 
@@ -42,9 +44,12 @@ pub struct Layer {
     pub config: Option<TokenStream>,
     /// Of a layer that is not built in it is not known whether it is one.
     pub builtin: bool,
+    /// The layers inside.
+    pub block: Option<Block>,
 }
 
 /// A generic argument of a layer's type.
+#[derive(Clone)]
 pub enum Argument {
     Given(TokenStream),
     /// The so manieth `_`.
@@ -120,9 +125,9 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, b
     (clone, debug)
 }
 
-fn check_layer(
+pub fn check_layer(
     index: usize,
-    layer: parse::Layer,
+    mut layer: parse::Layer,
     names: &mut HashMap<String, ()>,
     errors: &mut Vec<Error>,
 ) -> Layer {
@@ -135,9 +140,20 @@ fn check_layer(
                 .push(Error::new(attr.span(), "a layer can't be switched off: define two networks instead"));
         }
     }
+    let (is_block, before) = (layer.block.is_some(), errors.len());
+    let block = blocks::check(&mut layer, errors);
+    let written_path = written(&layer.path.to_token_stream());
+    if !is_block && blocks::is_block(&written_path) {
+        let message = format!(
+            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your own, write `self::{written_path}`)"
+        );
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+    }
     let mut known = layer.path.get_ident().map(Ident::to_string).and_then(|name| builtin::find(&name));
     let mut path = layer.path.to_token_stream();
     if known.is_none()
+        && block.is_none()
+        && errors.len() == before
         && let Some(ident) = layer.path.get_ident()
         && let Some(nearest) = builtin::nearest(&ident.to_string())
     {
@@ -150,7 +166,8 @@ fn check_layer(
         path = Ident::new(meant, ident.span()).to_token_stream();
     }
     let generics = match known {
-        Some(builtin) => builtin_generics(builtin, &layer, errors),
+        _ if is_block => Some(Vec::new()),
+        Some(builtin) => generics::of_builtin(builtin, &layer, errors),
         None => own_generics(&layer, errors),
     };
     let count = layer.arguments.as_ref().map_or(0, |(_, arguments)| arguments.len());
@@ -181,7 +198,8 @@ fn check_layer(
         errors.push(Error::new(field.span(), message));
         return Layer { field: None, ..Layer::unknown() };
     }
-    let Some(generics) = generics else {
+    let broken = block.is_none() && (is_block || blocks::is_block(&written_path));
+    let Some(generics) = generics.filter(|_| !broken) else {
         return Layer { attrs: layer.attrs, field, text, ..Layer::unknown() };
     };
     Layer {
@@ -194,13 +212,14 @@ fn check_layer(
         path,
         generics,
         config,
-        builtin: known.is_some(),
+        builtin: known.is_some() || block.is_some(),
+        block,
     }
 }
 
 impl Layer {
     /// What stands in for a layer that can't be understood: it accepts and gives unknown shapes.
-    fn unknown() -> Self {
+    pub fn unknown() -> Self {
         Layer {
             attrs: Vec::new(),
             field: None,
@@ -212,112 +231,19 @@ impl Layer {
             generics: Vec::new(),
             config: None,
             builtin: true,
+            block: None,
         }
     }
-}
 
-/// The generic arguments of a built-in layer; `None` if its shape can't be known.
-fn builtin_generics(
-    builtin: &Builtin,
-    layer: &parse::Layer,
-    errors: &mut Vec<Error>,
-) -> Option<Vec<Argument>> {
-    let before = errors.len();
-    let mut generics = Vec::new();
-    let mut inferred = 0;
-    let mut size = |generic: &Generic, generics: &mut Vec<Argument>, errors: &mut Vec<Error>| match generic {
-        Generic::Infer(_) => {
-            generics.push(Argument::Inferred(inferred));
-            inferred += 1;
-        }
-        Generic::Other(tokens) => {
-            whole_number(tokens, errors);
-            generics.push(Argument::Given(quote_spanned!(tokens.span()=> { #tokens })));
-        }
-    };
-    let name = builtin.name;
-    if let Sizes::Optional(_) = builtin.sizes
-        && layer.generics.is_empty()
-    {
-        return Some(generics);
+    /// Whether its parameters may be a struct that begins at a multiple of 64 bytes.
+    pub fn may_be_network(&self) -> bool {
+        !self.builtin || self.block.is_some()
     }
-    let (Sizes::Named(sizes) | Sizes::Optional(sizes)) = &builtin.sizes else {
-        let axes = layer.generics.len();
-        if axes == 0 || axes > 4 {
-            let message = format!("`{name}` takes 1 to 4 sizes, one for each axis, but {axes} are written");
-            errors.push(Error::new(layer.layer_tokens.span(), message));
-            return None;
-        }
-        generics.push(Argument::Given(quote!({ #axes })));
-        layer.generics.iter().for_each(|generic| size(generic, &mut generics, errors));
-        return (errors.len() == before).then_some(generics);
-    };
-    let is_option =
-        |generic: &Generic| matches!(generic, Generic::Other(tokens) if option(builtin, tokens).is_some());
-    let written = layer.generics.iter().take(sizes.len()).take_while(|generic| !is_option(generic)).count();
-    if written < sizes.len() {
-        let names = sizes.iter().map(|size| size.name).collect::<Vec<_>>().join(", ");
-        let message = format!("`{name}` is missing its {}: write `{name}<{names}>`", sizes[written].name);
-        errors.push(Error::new(layer.layer_tokens.span(), message));
-        return None;
-    }
-    for (generic, Size { name: size_name, inferred }) in layer.generics.iter().zip(*sizes) {
-        if let Generic::Infer(underscore) = generic
-            && !inferred
-        {
-            let message = format!("the {size_name} of `{name}` are not fixed by its input: write a number");
-            errors.push(Error::new(underscore.span(), message));
-        }
-        size(generic, &mut generics, errors);
-    }
-    if errors.len() > before {
-        return None;
-    }
-    let mut values: Vec<Option<bool>> = vec![None; builtin.options.len()];
-    for generic in &layer.generics[sizes.len()..] {
-        let tokens = match generic {
-            Generic::Infer(underscore) => underscore.to_token_stream(),
-            Generic::Other(tokens) => tokens.clone(),
-        };
-        match option(builtin, &tokens) {
-            None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens))),
-            Some(index) if values[index].is_some() => {
-                let message =
-                    format!("the option `{}` of `{name}` is given twice", builtin.options[index].name);
-                errors.push(Error::new(tokens.span(), message));
-            }
-            Some(index) => values[index] = Some(builtin.options[index].value),
-        }
-    }
-    for (value, option) in values.into_iter().zip(builtin.options) {
-        let value = value.unwrap_or(!option.value);
-        generics.push(Argument::Given(quote!(#value)));
-    }
-    Some(generics)
-}
 
-fn option(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
-    let text = tokens.to_string();
-    builtin.options.iter().position(|option| option.name == text)
-}
-
-fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
-    let (name, found) = (builtin.name, written(tokens));
-    let Some(nearest) = builtin.options.iter().min_by_key(|option| builtin::distance(option.name, &found))
-    else {
-        return match &builtin.sizes {
-            Sizes::Named([]) => {
-                format!("`{name}` takes nothing between `<` and `>`, but `{found}` is written")
-            }
-            _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
-        };
-    };
-    if builtin::distance(nearest.name, &found) <= 3 {
-        return format!("`{name}` has no option `{found}`; did you mean `{}`?", nearest.name);
+    /// What stands in an empty list.
+    pub fn identity(extent: Extent) -> Self {
+        Layer { extent, path: quote!(::shapewright::emitted::Identity), ..Layer::unknown() }
     }
-    let all =
-        builtin.options.iter().map(|option| format!("`{}`", option.name)).collect::<Vec<_>>().join(", ");
-    format!("`{name}` has no option `{found}`; its options are {all}")
 }
 
 /// The generic arguments of a layer of the user's own: as they are written.
@@ -345,7 +271,7 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
 }
 
 /// Reports a literal that can't be a size.
-fn whole_number(tokens: &TokenStream, errors: &mut Vec<Error>) {
+pub fn whole_number(tokens: &TokenStream, errors: &mut Vec<Error>) {
     let Ok(Expr::Lit(ExprLit { lit, .. })) = syn::parse2(tokens.clone()) else { return };
     let what = match lit {
         Lit::Int(_) | Lit::Bool(_) | Lit::Char(_) => return,

@@ -37,15 +37,22 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
     let wheres = where_clause.map(|clause| &clause.predicates);
     let mut members = Vec::new();
+    let (mut trained, mut measured) = (Vec::new(), Vec::new());
     for ((field, ty), ident) in fields.named.iter().zip(&types).zip(&idents) {
         let key = ident.as_ref().map(|ident| ident.unraw().to_string());
         let attr = field.attrs.iter().find(|attr| attr.path().is_ident("file_axes"));
         let file_axes = attr.map(|attr| file_axes(attr, ty)).transpose()?;
+        let has = |name: &str| field.attrs.iter().any(|attr| attr.path().is_ident(name));
+        let features = has("features").then(|| quote!(.features()));
+        let is_statistic = has("statistic");
+        let statistic = is_statistic.then(|| quote!(.statistic()));
+        if is_statistic { &mut measured } else { &mut trained }.push(ty);
         members.push(quote! {
             ::shapewright::emitted::Member {
                 name: #key,
                 first: ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-                contents: <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes,
+                contents: <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes #statistic #features,
+                pixels: 1,
             }
         });
     }
@@ -62,7 +69,10 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<Self>());
                 len
             };
-            const COUNT: usize = 0 #(+ <#types as ::shapewright::Parameters<#element>>::COUNT)*;
+            const COUNT: usize = 0 #(+ <#trained as ::shapewright::Parameters<#element>>::COUNT)*;
+            const STATISTICS: usize = 0
+                #(+ <#trained as ::shapewright::Parameters<#element>>::STATISTICS)*
+                #(+ <#measured as ::shapewright::Parameters<#element>>::LEN)*;
             const CONTENTS: ::shapewright::emitted::Contents = ::shapewright::emitted::Contents::Fields(&[#(#members),*]);
         }
     })

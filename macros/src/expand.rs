@@ -7,28 +7,39 @@ use syn::{Ident, parse_quote};
 
 use crate::check::{Network, written};
 use crate::parse::{Sizes, SizesKind};
+use crate::sequence::{self, Owner, Style};
 use crate::spans::{Extent, ours};
-use crate::step::Step;
+use crate::step::{Sequence, Step};
 
 /// The index of the padding at the end as a field.
 const PADDING: usize = usize::MAX;
 
 /// The index and the name of the padding before a layer that may be a nested network: those begin at a multiple of
 /// 64 bytes.
-fn gap(network: &Network, index: usize) -> Option<(usize, Ident)> {
+fn gap_of(network: &Network, index: usize) -> Option<(usize, Ident)> {
     let (before, layer) = (&network.layers[..index], &network.layers[index]);
-    (!layer.builtin && before.iter().any(|layer| layer.field.is_some()))
+    (layer.may_be_network() && before.iter().any(|layer| layer.field.is_some()))
         .then(|| (PADDING - index, format_ident!("_padding_{index}")))
 }
 
 pub fn expand(network: &Network) -> TokenStream {
     let structure = structure(network);
-    let steps: Vec<Step> = (0..network.layers.len()).map(|index| Step::new(network, index)).collect();
-    let shapes: TokenStream = steps.iter().map(Step::shapes).collect();
+    let Network { name, element, layers, .. } = network;
+    let source = "the network's input is".to_owned();
+    let sequence = Sequence { tag: String::new(), layers, element, source };
+    let steps = sequence.steps();
+    let style = Style { clone: network.clone, debug: network.debug, attrs: &network.attrs };
+    let shapes = sequence::shapes(&steps, style);
     let ends = ends(network, &steps);
     let parameters = parameters(network, &steps);
     let layer = layer(network, &steps);
-    let compute = compute(network, &steps);
+    let owner = Owner {
+        layer: quote!(#name),
+        params: quote!(#name),
+        input: quote!(__Input),
+        output: quote!(__Output),
+    };
+    let compute = sequence::compute(&owner, &sequence, &steps);
     let trait_impl = trait_impl(network, &steps);
     quote! {
         #structure
@@ -76,7 +87,7 @@ fn structure(network: &Network) -> TokenStream {
             quote!(#[doc = #text])
         });
         let span = ours(field.span());
-        let gap = gap(network, index).map(
+        let gap = gap_of(network, index).map(
             |(position, gap)| quote!(#gap: <#fields_of as ::shapewright::emitted::Field<#position>>::Params,),
         );
         Some(quote_spanned! {span=>
@@ -88,17 +99,8 @@ fn structure(network: &Network) -> TokenStream {
     });
     // Both derived, without generics: then cloning a `Box` copies from heap to heap and does not pass the stack.
     let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
-    let debug = debug.then(|| {
-        let (title, shown) = (name.to_string(), layers.iter().filter_map(|layer| layer.field.as_ref()));
-        let (shown, names): (Vec<_>, Vec<_>) = shown.map(|field| (field, field.to_string())).unzip();
-        quote! {
-            impl ::core::fmt::Debug for #name {
-                fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-                    f.debug_struct(#title)#(.field(#names, &self.#shown))*.finish()
-                }
-            }
-        }
-    });
+    let shown: Vec<_> = layers.iter().filter_map(|layer| layer.field.as_ref()).collect();
+    let debug = debug.then(|| sequence::debug_impl(name, &name.to_string(), &shown));
     quote! {
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code)]
@@ -137,6 +139,7 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         type __Input = #input;
         type __Output = #output;
         type __Shape0 = __Input;
+        const __ORDER0: __sw::Order = __sw::Order::START;
         const __DIMS0: __sw::Dims = <__Input as __sw::Shape>::DIMS;
         const _: () = #check_input;
         const _: () = #check_output_empty;
@@ -164,63 +167,36 @@ fn shape(sizes: &Sizes) -> TokenStream {
 fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
     let fields_of = fields_of(network);
     let Network { name, element, .. } = network;
-    let with_field: Vec<&Step> = steps.iter().filter(|step| step.layer.field.is_some()).collect();
-    let types: Vec<_> = with_field.iter().map(|step| step.params_type()).collect();
-    let indices = with_field.iter().map(|step| step.index);
-    let fields: Vec<_> = with_field.iter().map(|step| &step.layer.field).collect();
-    let keys: Vec<_> = with_field.iter().map(|step| &step.layer.key).collect();
-    let (mut gaps, mut len) = (TokenStream::new(), quote!(0));
-    for (step, params) in with_field.iter().zip(&types) {
-        if let Some((position, _)) = gap(network, step.index) {
-            let gap = format_ident!("__GAP{}", step.index);
-            gaps.extend(quote! {
-                const #gap: usize = __sw::gap::<#params, #element>(#len);
+    let members = sequence::members(steps);
+    let indices = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| step.index);
+    let types = members.iter().map(|member| &member.params);
+    let block = sequence::block_of_numbers(&quote!(#name), "", element, &members);
+    let gaps =
+        steps.iter().filter(|step| step.layer.field.is_some()).zip(&block.gaps).filter_map(|(step, gap)| {
+            let ((position, _), gap) = (gap_of(network, step.index)?, gap.as_ref()?);
+            Some(quote! {
                 impl __sw::Field<#position> for #fields_of {
                     type Params = [#element; #gap];
                 }
-            });
-            len.extend(quote!(+ #gap));
-        }
-        len.extend(quote!(+ <#params as __sw::Parameters<#element>>::LEN));
-    }
+            })
+        });
+    let (padding, code) = (&block.padding, &block.code);
     quote! {
         #(impl __sw::Field<#indices> for #fields_of {
             type Params = #types;
         })*
-
-        #gaps
-        const __LEN: usize = #len;
-        /// How many numbers fill the last 64 bytes.
-        const __PADDING: usize = __sw::padding::<#element>(__LEN);
+        #(#gaps)*
         impl __sw::Field<#PADDING> for #fields_of {
-            type Params = [#element; __PADDING];
+            type Params = [#element; #padding];
         }
-
-        // SAFETY: the struct is `repr(C)`, all its fields are parameters, and the padding fills the gaps between them
-        // and at the end, as the assertion in `LEN` says.
-        unsafe impl __sw::Parameters<#element> for #name {
-            const LEN: usize = {
-                let len = __LEN + __PADDING;
-                assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<#name>());
-                len
-            };
-            const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
-            const CONTENTS: __sw::Contents = __sw::Contents::Fields(&[#(__sw::Member {
-                name: #keys,
-                first: ::core::mem::offset_of!(#name, #fields) / ::core::mem::size_of::<#element>(),
-                contents: <#types as __sw::Parameters<#element>>::CONTENTS,
-            }),*]);
-        }
+        #code
     }
 }
 
 /// The network as a layer: which shape it takes and how its parameters begin.
 fn layer(network: &Network, steps: &[Step]) -> TokenStream {
     let Network { name, element, .. } = network;
-    let initialize = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
-        let (own, config, field) = (&step.own, &step.config, &step.layer.field);
-        quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut params.#field, rng);)
-    });
+    let initialize = sequence::initialize(steps, element);
     quote! {
         impl<__In: __sw::Shape> __sw::Fits<__In> for #name {
             const FIT: __sw::Fit = __sw::Fit::takes(
@@ -239,102 +215,7 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
             type Params = Self;
 
             fn initialize<R: __sw::Rng + ?::core::marker::Sized>(_: &(), params: &mut Self, rng: &mut R) {
-                #(#initialize)*
-                let _ = (params, rng);
-            }
-        }
-    }
-}
-
-/// Forward and backward: the layers in a straight line.
-fn compute(network: &Network, steps: &[Step]) -> TokenStream {
-    let Network { name, element, .. } = network;
-    let count = steps.len();
-    let stages = steps.iter().map(|Step { called, shape_in, shape_out, .. }| {
-        quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
-    });
-    let in_context = |index: usize| quote!(&cx.layer(#index));
-    let call = |step: &Step, context: TokenStream, extra: TokenStream| {
-        let Step { called, shape_in, shape_out, index, config, .. } = step;
-        let params = step.params(&quote!(params), &quote!(&));
-        quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra #context);)
-    };
-    let inference = steps.iter().map(|step| call(step, quote!(cx), quote!()));
-    let training = steps.iter().map(|step| call(step, in_context(step.index), quote!()));
-    let backward = steps.iter().rev().map(|step| call(step, in_context(step.index), quote!()));
-    let gradients = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
-        let gradient = step.params(&quote!(gradient), &quote!(&mut));
-        call(step, in_context(step.index), quote!(#gradient,))
-    });
-    let (x, y) = (quote!(&[__sw::Tensor<__Input, #element>]), quote!(&[__sw::Tensor<__Output, #element>]));
-    let (x_mut, y_mut) =
-        (quote!(&mut [__sw::Tensor<__Input, #element>]), quote!(&mut [__sw::Tensor<__Output, #element>]));
-    quote! {
-        const __PLAN: __sw::Plan<#count> = __sw::Plan::new([#(#stages),*]);
-
-        impl __sw::Compute<__Input, __Output, #element> for #name {
-            const READS_OUTPUT: bool = __PLAN.reads_output;
-            const GIVES: __sw::Gives = __PLAN.gives;
-            const OVERWRITES: bool = true;
-            const MULTIPLY_ADDS: usize = __PLAN.multiply_adds;
-            const CACHE: usize = __PLAN.cache;
-            const SCRATCH: usize = __PLAN.scratch();
-
-            #[inline]
-            fn forward(
-                _: &(),
-                params: &Self,
-                x: #x,
-                y: #y_mut,
-                scratch: &mut [#element],
-                cx: &__sw::Context<#element>,
-            ) {
-                let mut run = __sw::Inference::new(&__PLAN, x, y, scratch);
-                #(#inference)*
-                let _ = (params, cx, &mut run);
-            }
-
-            fn forward_train(
-                _: &(),
-                params: &Self,
-                x: #x,
-                y: #y_mut,
-                cache: __sw::Slab<'_, #element>,
-                cx: &__sw::Context<#element>,
-            ) {
-                let mut run = __sw::Training::new(&__PLAN, x, y, cache);
-                #(#training)*
-                let _ = (params, cx, &mut run);
-            }
-
-            fn backward_input(
-                _: &(),
-                params: &Self,
-                x: #x,
-                y: #y,
-                cache: __sw::Slab<'_, #element>,
-                dy: #y_mut,
-                dx: ::core::option::Option<#x_mut>,
-                cx: &__sw::Context<#element>,
-            ) {
-                let mut run = __sw::Backward::new(&__PLAN, x, y, cache, dy, dx, cx);
-                #(#backward)*
-                let _ = (params, cx, &mut run);
-            }
-
-            fn backward_params(
-                _: &(),
-                params: &Self,
-                x: #x,
-                y: #y,
-                cache: __sw::Slab<'_, #element>,
-                dy: #y,
-                gradient: &mut Self,
-                cx: &__sw::Context<#element>,
-            ) {
-                let mut run = __sw::Gradients::new(&__PLAN, x, y, cache, dy, cx);
-                #(#gradients)*
-                let _ = (params, cx, gradient, &mut run);
+                #initialize
             }
         }
     }
@@ -344,22 +225,7 @@ fn compute(network: &Network, steps: &[Step]) -> TokenStream {
 fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
     let Network { name, element, .. } = network;
     let title = name.to_string();
-    let layers = steps.iter().map(|step| {
-        let Step { called, shape_in, shape_out, dims_out, .. } = step;
-        let (text, params) = (&step.layer.text, step.params_type());
-        // A layer without a field has no parameters: they would begin where those of the next layer do.
-        let next = steps[step.index..].iter().find_map(|step| step.layer.field.as_ref());
-        let at = next.map_or_else(|| quote!(_padding), |field| quote!(#field));
-        quote! {
-            __sw::LayerSummary {
-                layer: #text,
-                output: #dims_out,
-                params: <#params as __sw::Parameters<#element>>::COUNT,
-                params_at: ::core::mem::offset_of!(#name, #at) / ::core::mem::size_of::<#element>(),
-                macs: <#called as __sw::Compute<#shape_in, #shape_out, #element>>::MULTIPLY_ADDS,
-            }
-        }
-    });
+    let layers = sequence::summaries(steps, &quote!(#name), &quote!(0), "");
     let element: syn::Type = parse_quote!(#element);
     quote! {
         impl __sw::Network for #name {
@@ -368,7 +234,7 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
             type Output = __Output;
             type Ends = <__sw::EndsIn<{ __PLAN.gives as usize }> as __sw::End>::Ends;
             const NAME: &'static str = #title;
-            const LAYERS: &'static [__sw::LayerSummary] = &[#(#layers),*];
+            const LAYERS: &'static [__sw::LayerSummary] = &[#layers];
             const OUTPUTS: &'static [__sw::OutputsAt] = &__PLAN.outputs();
         }
     }

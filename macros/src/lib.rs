@@ -1,15 +1,18 @@
 //! The macros of the `shapewright` crate: `network!` and `#[derive(Parameters)]`. Use them through it.
 //!
 //! `network!` is parsed (`parse`), its layers are checked against what is known of the built-in ones
-//! (`check`, `builtin`), and the struct with its trait implementations is written (`expand`). The macro
+//! (`check`, `builtin`, `generics`), and the struct with its trait implementations is written (`expand`). The macro
 //! knows no layer's shape arithmetic: that is const code in the library. What it can find itself it reports
 //! all at once; after an error it still emits the struct, so that the rest of the program gives no second one.
 
+mod blocks;
 mod builtin;
 mod check;
 mod derive;
 mod expand;
+mod generics;
 mod parse;
+mod sequence;
 mod spans;
 mod step;
 
@@ -30,7 +33,7 @@ pub fn network(input: TokenStream) -> TokenStream {
 }
 
 /// See `shapewright::Parameters`.
-#[proc_macro_derive(Parameters, attributes(file_axes))]
+#[proc_macro_derive(Parameters, attributes(features, file_axes, statistic))]
 pub fn derive_parameters(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     derive::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()

@@ -39,10 +39,26 @@ pub struct Layer {
     pub generics: Vec<Generic>,
     /// The parentheses with what is in them, and the arguments.
     pub arguments: Option<(TokenTree, Vec<Expr>)>,
-    /// The layer without its attributes, as the user wrote it.
+    /// What is between the braces of a block.
+    pub block: Option<Vec<Item>>,
+    /// The layer without its attributes, as the user wrote it; of a block what is before the braces.
     pub tokens: TokenStream,
     /// The layer's type and arguments, without its name.
     pub layer_tokens: TokenStream,
+}
+
+/// What a block has inside: a layer, or a list of layers in braces of its own.
+pub enum Item {
+    Layer(Box<Layer>),
+    List(List),
+}
+
+/// `shortcut: { .. }`
+pub struct List {
+    pub attrs: Vec<Attribute>,
+    pub name: Option<Ident>,
+    pub layers: Vec<Layer>,
+    pub tokens: TokenStream,
 }
 
 /// What stands between the angle brackets of a layer.
@@ -159,12 +175,42 @@ impl Parse for Layer {
         } else {
             None
         };
+        let tokens = between(&begin, input);
+        let layer_tokens = between(&layer_begin, input);
+        let block = if input.peek(syn::token::Brace) {
+            let content;
+            braced!(content in input);
+            let items: Punctuated<Item, Token![,]> = content.call(Punctuated::parse_terminated)?;
+            Some(items.into_iter().collect())
+        } else {
+            None
+        };
         if !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error("expected `,` between two layers"));
         }
-        let tokens = between(&begin, input);
-        let layer_tokens = between(&layer_begin, input);
-        Ok(Layer { attrs, name, path, generics, arguments, tokens, layer_tokens })
+        Ok(Layer { attrs, name, path, generics, arguments, block, tokens, layer_tokens })
+    }
+}
+
+impl Parse for Item {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let ahead = input.fork();
+        ahead.call(Attribute::parse_outer)?;
+        let named = ahead.peek(Ident) && ahead.peek2(Token![:]) && ahead.peek3(syn::token::Brace);
+        if !named && !ahead.peek(syn::token::Brace) {
+            return Ok(Item::Layer(Box::new(input.parse()?)));
+        }
+        let attrs = input.call(Attribute::parse_outer)?;
+        let begin = input.fork();
+        let name = if named { Some(input.parse()?) } else { None };
+        input.parse::<Option<Token![:]>>()?;
+        let content;
+        braced!(content in input);
+        let layers = content.call(layers)?;
+        if !input.is_empty() && !input.peek(Token![,]) {
+            return Err(input.error("expected `,` after the list"));
+        }
+        Ok(Item::List(List { attrs, name, layers, tokens: between(&begin, input) }))
     }
 }
 

@@ -4,52 +4,106 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, LitStr};
 
-use crate::check::{Argument, Layer, Network};
+use crate::blocks::{Block, Kind, block_type};
+use crate::check::{Argument, Layer};
 use crate::spans::ours;
+
+/// A list of layers: a network's, or one inside a block.
+pub struct Sequence<'a> {
+    /// Tells its names from those of the other lists; empty for the network's own.
+    pub tag: String,
+    pub layers: &'a [Layer],
+    pub element: &'a Ident,
+    /// What comes before its first layer: "the network's input is".
+    pub source: String,
+}
+
+impl Sequence<'_> {
+    pub fn steps(&self) -> Vec<Step<'_>> {
+        (0..self.layers.len()).map(|index| Step::new(self, index)).collect()
+    }
+
+    /// Where the layers run.
+    pub fn plan(&self) -> Ident {
+        format_ident!("__PLAN{}", self.tag)
+    }
+}
 
 /// The names of the constants and types that belong to one layer.
 pub struct Step<'a> {
     pub layer: &'a Layer,
     pub index: usize,
     pub element: &'a Ident,
+    /// The list's tag and the layer's index.
+    pub tag: String,
     /// What comes before: "`Relu` before it gives".
-    source: String,
+    pub source: String,
     pub fit: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
+    /// The order of the features in weight files.
+    pub order_in: Ident,
+    order_out: Ident,
     pub shape_in: Ident,
     pub shape_out: Ident,
     /// The layer's type, and the type that is called: a stand-in after a mistake.
     pub own: Ident,
     pub called: Ident,
     pub config: Ident,
+    /// Of a block: the type of its parameters, and the types of its lists of layers.
+    pub block_params: Ident,
+    pub branches: Vec<Ident>,
 }
 
 impl<'a> Step<'a> {
-    pub fn new(network: &'a Network, index: usize) -> Self {
+    fn new(sequence: &'a Sequence, index: usize) -> Self {
         let source = match index.checked_sub(1) {
-            None => "the network's input is".to_owned(),
-            Some(before) => format!("`{}` before it gives", network.layers[before].brief),
+            None => sequence.source.clone(),
+            Some(before) => format!("`{}` before it gives", sequence.layers[before].brief),
         };
+        let (tag, layer) = (format!("{}{index}", sequence.tag), &sequence.layers[index]);
+        let after = format!("{}{}", sequence.tag, index + 1);
+        let branches = layer.block.as_ref().map_or(0, |block| block.branches.len());
         Step {
-            layer: &network.layers[index],
+            layer,
             index,
-            element: &network.element,
+            element: sequence.element,
             source,
-            fit: format_ident!("__FIT{index}"),
-            dims_in: format_ident!("__DIMS{index}"),
-            dims_out: format_ident!("__DIMS{}", index + 1),
-            shape_in: format_ident!("__Shape{index}"),
-            shape_out: format_ident!("__Shape{}", index + 1),
-            own: format_ident!("__Layer{index}"),
-            called: format_ident!("__Called{index}"),
-            config: format_ident!("__CONFIG{index}"),
+            fit: format_ident!("__FIT{tag}"),
+            dims_in: format_ident!("__DIMS{tag}"),
+            dims_out: format_ident!("__DIMS{after}"),
+            order_in: format_ident!("__ORDER{tag}"),
+            order_out: format_ident!("__ORDER{after}"),
+            shape_in: format_ident!("__Shape{tag}"),
+            shape_out: format_ident!("__Shape{after}"),
+            own: format_ident!("__Layer{tag}"),
+            called: format_ident!("__Called{tag}"),
+            config: format_ident!("__CONFIG{tag}"),
+            block_params: format_ident!("__Params{tag}"),
+            branches: (0..branches).map(|branch| format_ident!("__Branch{tag}_{branch}")).collect(),
+            tag,
         }
+    }
+
+    /// The lists of a block.
+    pub fn sequences(&self) -> Vec<Sequence<'a>> {
+        let branches = self.layer.block.iter().flat_map(|block| &block.branches).enumerate();
+        branches
+            .map(|(branch, inner)| Sequence {
+                tag: format!("{}_{branch}_", self.tag),
+                layers: &inner.layers,
+                element: self.element,
+                source: self.source.clone(),
+            })
+            .collect()
     }
 
     /// The layer's type, with what each `_` becomes.
     fn with(&self, inferred: impl Fn(usize) -> TokenStream) -> TokenStream {
-        let Layer { path, generics, .. } = self.layer;
+        let Layer { path, generics, block, .. } = self.layer;
+        if let Some(block) = block {
+            return block_type(block, &self.block_params, &self.branches);
+        }
         if generics.is_empty() {
             return path.clone();
         }
@@ -64,12 +118,14 @@ impl<'a> Step<'a> {
     /// The shape that comes out, the layer's type without `_`, and the check of both.
     pub fn shapes(&self) -> TokenStream {
         let Step {
-            index,
+            tag,
             element,
             source,
             fit,
             dims_in,
             dims_out,
+            order_in,
+            order_out,
             shape_in,
             shape_out,
             own,
@@ -78,7 +134,7 @@ impl<'a> Step<'a> {
             ..
         } = self;
         let first = ours(self.layer.extent.first);
-        let asked = format_ident!("__Asked{index}");
+        let asked = format_ident!("__Asked{tag}");
         let mut asked_type = self.with(|_| quote!({ __sw::INFER }));
         let mut own_type = self.with(|position| quote!({ #fit.inferred(#position) }));
         let mut computes = quote!(true);
@@ -106,6 +162,9 @@ impl<'a> Step<'a> {
             asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
             own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
         }
+        if let Some(Block { kind: Kind::Split, .. }) = self.layer.block {
+            sizes = quote!(__sw::OutputShape<{ !#dims_out.is_unknown() }, #asked, #sizes>);
+        }
         let text = LitStr::new(&self.layer.text, Span::call_site());
         let place = quote!(__sw::Place { layer: #text, source: #source });
         let report = self.layer.extent.call(quote!(__sw::report), quote!(&#fit, #place, #dims_in));
@@ -122,6 +181,7 @@ impl<'a> Step<'a> {
             type #own = #own_type;
             #report_traits
             type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
+            const #order_out: __sw::Order = #order_in.after::<#called, #shape_in, #shape_out, #element>();
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
     }

@@ -1,7 +1,11 @@
 //! Batches of inputs and targets.
 
+use std::thread::Scope;
+
 use rand::Rng;
 use rand::seq::SliceRandom;
+
+use super::Refill;
 
 /// Goes through inputs and targets batch after batch, in an order that can be shuffled. The batches are gathered in
 /// buffers that are used again, so that none of them allocates.
@@ -97,19 +101,47 @@ impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
         self.next = 0;
     }
 
+    /// Goes on as after so many batches, in the same order.
+    pub(crate) fn go_to(&mut self, batches: usize) {
+        self.next = batches.min(self.steps());
+    }
+
     /// The next batch; `None` after the last.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         if self.next == self.steps() {
             return None;
         }
-        let begin = self.next * self.size;
-        let end = self.order.len().min(begin + self.size);
-        let positions = &self.order[begin..end];
+        let positions = positions(&self.order, self.size, self.next);
         self.next += 1;
         fill(&mut self.batch_inputs, self.inputs, positions);
         fill(&mut self.batch_targets, self.targets, positions);
         Some((&self.batch_inputs, &self.batch_targets))
     }
+
+    /// The batches that are left, each gathered on another thread while the one before is used.
+    pub(crate) fn ahead<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Refill<'scope, (Vec<X>, Vec<Y>)>
+    where
+        X: Send + Sync,
+        Y: Send + Sync,
+    {
+        let mut left = self.next..self.steps();
+        Refill::scoped(scope, [(); 2].map(|()| Default::default()), move |(inputs, targets): &mut (_, _)| {
+            let Some(next) = left.next() else { return false };
+            let positions = positions(&self.order, self.size, next);
+            fill(inputs, self.inputs, positions);
+            fill(targets, self.targets, positions);
+            true
+        })
+    }
+}
+
+/// Those of a batch.
+fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] {
+    let begin = batch * size;
+    &order[begin..order.len().min(begin + size)]
 }
 
 /// The samples at these positions.

@@ -18,6 +18,7 @@
 //! than x86-64 are the exception: `matrixmultiply` computes them.
 
 mod args;
+mod conv;
 mod elementwise;
 pub mod function;
 mod glu;
@@ -25,6 +26,7 @@ mod log_softmax;
 mod loss;
 mod math;
 mod plain;
+mod pool;
 mod prelu;
 mod product;
 mod reduce;
@@ -37,7 +39,9 @@ mod update;
 mod vector_product;
 
 pub use args::{Bend, Matrix, Product, Start};
+pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use function::Function;
+pub use pool::{Axis, Divisor, Plane, Reach};
 pub use rules::{
     AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
     SgdStep,
@@ -59,6 +63,12 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     fn tier(self) -> Tier;
     /// `C = start + A * B`, then `max(0, C)` if asked. See [`Product`].
     fn product(self, product: Product<'_, T>);
+    /// A convolution. See [`Conv`].
+    fn conv(self, conv: Conv<'_, T>);
+    /// The gradient of a convolution with respect to its input, or a transposed convolution.
+    fn conv_input_grad(self, conv: ConvInputGrad<'_, T>);
+    /// The gradient of a convolution with respect to its weight.
+    fn conv_weight_grad(self, conv: ConvWeightGrad<'_, T>);
     /// Sums the columns of the row-major `x` into `sums`, or onto it.
     fn column_sums(self, rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool);
     /// `y = f(x)`, or `y = f(y)` without an `x`.
@@ -75,6 +85,14 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     fn glu(self, half: usize, x: &[T], y: &mut [T]);
     /// `dx` from `dy`, for `glu`.
     fn glu_grad(self, half: usize, x: &[T], dy: &[T], dx: &mut [T]);
+    /// `y` is the largest element of each window and channel: the first of equals, or the last NaN. `codes`, if there
+    /// are any, are what `max_pool_grad` needs: one for each output.
+    fn max_pool(self, plane: &Plane, x: &[T], y: &mut [T], codes: Option<&mut [T]>);
+    /// `dx` from `dy`, for `max_pool`.
+    fn max_pool_grad(self, plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]);
+    /// `y` is the sum over each window and channel, divided by what `divide` says, or the interpolation. If
+    /// `transposed`, `x` is a gradient with respect to that and `y` becomes the one with respect to its input.
+    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[T], y: &mut [T]);
     /// Softmax of every row of `width` elements.
     fn softmax(self, width: usize, x: &mut [T]);
     /// `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
@@ -156,6 +174,17 @@ impl F32Kernels {
         })
     }
 
+    /// The tier for a convolution that gives so many channels: with 8 or fewer in a group, half of AVX-512's lanes would
+    /// be idle. The bits are the same.
+    fn for_conv(self, sizes: &ConvSizes, channels: usize) -> Self {
+        match self.0 {
+            // Every processor with AVX-512 has AVX2 and FMA: `tier` asks for them, too.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 if !sizes.is_depthwise() && channels <= 8 * sizes.groups => F32Kernels(Level::Avx2),
+            _ => self,
+        }
+    }
+
     /// Runs a kernel in this tier.
     #[inline(always)]
     fn run<O: Op>(self, op: O) -> O::Out {
@@ -192,6 +221,15 @@ impl Kernels<f32> for F32Kernels {
         }
         self.run(product::ProductOp(product));
     }
+    fn conv(self, conv: Conv<'_, f32>) {
+        self.for_conv(conv.sizes, conv.sizes.out_channels).run(conv::ConvOp(conv));
+    }
+    fn conv_input_grad(self, conv: ConvInputGrad<'_, f32>) {
+        self.for_conv(conv.sizes, conv.sizes.channels).run(conv::ConvInputGradOp(conv));
+    }
+    fn conv_weight_grad(self, conv: ConvWeightGrad<'_, f32>) {
+        self.for_conv(conv.sizes, conv.sizes.out_channels).run(conv::ConvWeightGradOp(conv));
+    }
     fn column_sums(self, rows: usize, cols: usize, x: &[f32], sums: &mut [f32], accumulate: bool) {
         self.run(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate });
     }
@@ -217,6 +255,18 @@ impl Kernels<f32> for F32Kernels {
     }
     fn glu_grad(self, half: usize, x: &[f32], dy: &[f32], dx: &mut [f32]) {
         self.run(glu::GluGradOp { half, x, dy, dx });
+    }
+    fn max_pool(self, &plane: &Plane, x: &[f32], y: &mut [f32], codes: Option<&mut [f32]>) {
+        match codes {
+            None => self.run(pool::MaxPoolOp::<false> { plane, x, y, codes: &mut [] }),
+            Some(codes) => self.run(pool::MaxPoolOp::<true> { plane, x, y, codes }),
+        }
+    }
+    fn max_pool_grad(self, &plane: &Plane, codes: &[f32], dy: &[f32], dx: &mut [f32]) {
+        self.run(pool::MaxPoolGradOp { plane, codes, dy, dx });
+    }
+    fn mean_pool(self, &plane: &Plane, divide: Divisor, transposed: bool, x: &[f32], y: &mut [f32]) {
+        self.run(pool::MeanPoolOp { plane, divide, transposed, x, y });
     }
     fn softmax(self, width: usize, x: &mut [f32]) {
         self.run(reduce::SoftmaxOp { width, x });
@@ -264,6 +314,15 @@ impl Kernels<f64> for F64Kernels {
     fn product(self, product: Product<'_, f64>) {
         plain::product(product);
     }
+    fn conv(self, conv: Conv<'_, f64>) {
+        conv::plain::conv(conv);
+    }
+    fn conv_input_grad(self, conv: ConvInputGrad<'_, f64>) {
+        conv::plain::conv_input_grad(conv);
+    }
+    fn conv_weight_grad(self, conv: ConvWeightGrad<'_, f64>) {
+        conv::plain::conv_weight_grad(conv);
+    }
     fn column_sums(self, rows: usize, cols: usize, x: &[f64], sums: &mut [f64], accumulate: bool) {
         plain::column_sums(rows, cols, x, sums, accumulate);
     }
@@ -289,6 +348,15 @@ impl Kernels<f64> for F64Kernels {
     }
     fn glu_grad(self, half: usize, x: &[f64], dy: &[f64], dx: &mut [f64]) {
         plain::glu_grad(half, x, dy, dx);
+    }
+    fn max_pool(self, plane: &Plane, x: &[f64], y: &mut [f64], codes: Option<&mut [f64]>) {
+        pool::plain::max_pool(plane, x, y, codes);
+    }
+    fn max_pool_grad(self, plane: &Plane, codes: &[f64], dy: &[f64], dx: &mut [f64]) {
+        pool::plain::max_pool_grad(plane, codes, dy, dx);
+    }
+    fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[f64], y: &mut [f64]) {
+        pool::plain::mean_pool(plane, divide, transposed, x, y);
     }
     fn softmax(self, width: usize, x: &mut [f64]) {
         plain::softmax(width, x);

@@ -23,7 +23,8 @@ const TINY_ROWS: usize = 2;
 ///
 /// Definition and initial values (uniform between plus and minus `1 / sqrt(in_features)`, weight and bias) are
 /// those of PyTorch's `nn.Linear`. The weight lies here as `[in_features][out_features]`, the transpose of
-/// PyTorch's: one product kernel then serves forward and weight gradient.
+/// PyTorch's: one product kernel then serves forward and weight gradient. Behind a `Flatten` of images, files have the
+/// features in PyTorch's order, channels first.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -43,6 +44,7 @@ pub struct Linear<const I: usize, const O: usize, const BIAS: bool = true>;
 #[repr(C)]
 pub struct LinearParams<const I: usize, const O: usize, T: Element> {
     /// `[in_features][out_features]`
+    #[features]
     #[file_axes(1, 0)]
     pub weight: [[T; O]; I],
     /// `[out_features]`
@@ -54,6 +56,7 @@ pub struct LinearParams<const I: usize, const O: usize, T: Element> {
 #[repr(C)]
 pub struct LinearNoBiasParams<const I: usize, const O: usize, T: Element> {
     /// `[in_features][out_features]`
+    #[features]
     #[file_axes(1, 0)]
     pub weight: [[T; O]; I],
 }

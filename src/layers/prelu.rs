@@ -31,6 +31,7 @@ pub struct PRelu<const N: usize = 1>;
 #[repr(C)]
 pub struct PReluParams<const N: usize, T: Element> {
     /// `[num_parameters]`
+    #[features]
     pub weight: [T; N],
 }
 
@@ -68,6 +69,7 @@ impl<T: Element, const N: usize> Layer<T> for PRelu<N> {
 }
 
 impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for PRelu<N> {
+    const KEEPS_ORDER: bool = true;
     const OVERWRITES: bool = true;
 
     #[inline(always)]

@@ -12,6 +12,9 @@ use crate::tensor::{Dims, Element, Shape};
 /// ```
 pub struct Flatten;
 
+/// What comes in, as it is: for a branch of a block that does nothing.
+pub struct Identity;
+
 /// Other axes for the same number of elements: `Reshape<7, 7, 16>`. One size may be `_`: `Reshape<_, 2>`
 /// makes rows of two. In memory nothing happens.
 ///
@@ -70,6 +73,19 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
             Fit::gives(Dims::new(sizes.split_at(RANK).0)).infers(sizes[unknown])
         }
     };
+}
+
+impl<In: Shape> Fits<In> for Identity {
+    const FIT: Fit = Fit::gives(In::DIMS);
+}
+
+impl<T: Element> Layer<T> for Identity {
+    type Config = ();
+    type Params = ();
+}
+
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Identity {
+    const FLOW: Flow = Flow::View;
 }
 
 impl<T: Element> Layer<T> for Flatten {

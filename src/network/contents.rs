@@ -1,6 +1,8 @@
 //! What parameters are made of, as a constant: the tensors, their names, where they lie, and how weight files have
 //! them. [`Parameters::visit`](super::Parameters::visit), files and `include_weights!` all read it.
 
+use core::ops::Range;
+
 /// The most axes of one tensor of parameters.
 pub const MAX_AXES: usize = 8;
 
@@ -56,12 +58,23 @@ pub struct TensorLayout {
     pub(crate) sizes: Axes,
     /// The file's axes, by their index here.
     pub(crate) in_file: [usize; MAX_AXES],
+    /// Not trained but measured, as the running mean of a batch normalization.
+    pub(crate) statistic: bool,
+    /// The first axis here has an entry for each feature that the layer is given.
+    features: bool,
+    /// That axis is made of so many pixels with some channels each here, and of channels with so many pixels in files.
+    pub(crate) pixels: usize,
 }
 
 impl TensorLayout {
     /// One number.
-    pub(crate) const NUMBER: TensorLayout =
-        TensorLayout { sizes: Axes::NONE, in_file: [0, 1, 2, 3, 4, 5, 6, 7] };
+    pub(crate) const NUMBER: TensorLayout = TensorLayout {
+        sizes: Axes::NONE,
+        in_file: [0, 1, 2, 3, 4, 5, 6, 7],
+        statistic: false,
+        features: false,
+        pixels: 1,
+    };
 
     /// An array of these. Its new first axis is the first in files, too.
     const fn array(self, count: usize) -> Self {
@@ -75,7 +88,15 @@ impl TensorLayout {
             axis -= 1;
         }
         sizes.sizes[0] = count;
-        TensorLayout { sizes, in_file }
+        TensorLayout { sizes, in_file, statistic: self.statistic, features: false, pixels: 1 }
+    }
+
+    /// The same for a layer that is given flattened images of so many pixels.
+    pub(crate) const fn of_pixels(mut self, pixels: usize) -> Self {
+        if self.features && self.sizes.count > 0 && self.sizes.sizes[0].is_multiple_of(pixels) {
+            self.pixels = pixels;
+        }
+        self
     }
 
     /// The sizes here.
@@ -117,8 +138,21 @@ pub struct Member {
     pub name: &'static str,
     /// How many numbers lie before it.
     pub first: usize,
+    /// How many pixels the images have whose flattened features the layer is given, if it is one; 1 otherwise.
+    pub pixels: usize,
     /// What it is made of.
     pub contents: Contents,
+}
+
+impl Member {
+    /// The pixels of images whose features the member is given: a layer hands them on to its tensors, and a network
+    /// nested in another begins with an order of its own.
+    pub(crate) const fn pixels_below(&self, pixels: usize) -> usize {
+        match self.contents {
+            Contents::Tensor(_) if self.pixels == 1 => pixels,
+            _ => self.pixels,
+        }
+    }
 }
 
 impl Contents {
@@ -148,6 +182,43 @@ impl Contents {
         Contents::Tensor(tensor)
     }
 
+    /// The same tensor, whose first axis here has an entry for each feature that the layer is given.
+    ///
+    /// # Panics
+    /// In a constant, if this is not one tensor.
+    pub const fn features(self) -> Contents {
+        let Contents::Tensor(mut tensor) = self else {
+            panic!("`features` belongs to a nested array of numbers, which is one tensor");
+        };
+        tensor.features = true;
+        Contents::Tensor(tensor)
+    }
+
+    /// The same tensor as one that is not trained but measured.
+    ///
+    /// # Panics
+    /// In a constant, if this is not one tensor.
+    pub const fn statistic(self) -> Contents {
+        let Contents::Tensor(mut tensor) = self else {
+            panic!("`statistic` belongs to a number or a nested array of numbers, which is one tensor");
+        };
+        tensor.statistic = true;
+        Contents::Tensor(tensor)
+    }
+
+    /// Calls with the place of each tensor, in order, and whether it is a statistic. Does not allocate.
+    pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
+        match self {
+            Contents::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
+            Contents::Fields(fields) => {
+                fields.iter().for_each(|field| field.contents.for_each_place(first + field.first, visitor));
+            }
+            Contents::Items { count, len, item } => {
+                (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
+            }
+        }
+    }
+
     /// How many tensors there are.
     pub const fn count(&self) -> usize {
         match self {
@@ -164,23 +235,30 @@ impl Contents {
         }
     }
 
-    /// Calls with each tensor in order: its name below `name`, where it begins, and how it lies.
-    pub(crate) fn for_each(
+    /// Calls with each tensor in order: its name, where it begins, and how it lies.
+    pub(crate) fn for_each(&self, name: &str, visitor: &mut dyn FnMut(&str, usize, &TensorLayout)) {
+        self.for_each_below(name, 0, 1, visitor);
+    }
+
+    fn for_each_below(
         &self,
         name: &str,
         first: usize,
+        pixels: usize,
         visitor: &mut dyn FnMut(&str, usize, &TensorLayout),
     ) {
         match self {
-            Contents::Tensor(tensor) => visitor(name, first, tensor),
+            Contents::Tensor(tensor) => visitor(name, first, &tensor.of_pixels(pixels)),
             Contents::Fields(fields) => {
                 for member in *fields {
-                    member.contents.for_each(&join(name, member.name), first + member.first, visitor);
+                    let (name, first) = (join(name, member.name), first + member.first);
+                    let pixels = member.pixels_below(pixels);
+                    member.contents.for_each_below(&name, first, pixels, visitor);
                 }
             }
             Contents::Items { count, len, item } => {
                 for i in 0..*count {
-                    item.for_each(&join(name, &i.to_string()), first + i * len, visitor);
+                    item.for_each_below(&join(name, &i.to_string()), first + i * len, 1, visitor);
                 }
             }
         }

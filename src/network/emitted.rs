@@ -2,15 +2,19 @@
 
 use core::marker::PhantomData;
 
+pub use super::branch::{Branch, Ends};
 pub use super::contents::{Contents, Member};
 pub use super::fit::{Place, report, report_empty, report_output, report_traits};
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
+pub use super::order::Order;
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::{
     Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput, Network,
     Parameters, Slab,
 };
+pub use crate::layers::Identity;
+pub use crate::layers::blocks::{Join, Repeat, Residual, ResidualWith};
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};

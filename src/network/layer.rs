@@ -80,15 +80,22 @@ pub struct Context<T: Element> {
     accumulate: bool,
     /// The first layer of the network that is trained.
     lowest: usize,
+    /// The samples are already a thread's part of the batch.
+    cut: bool,
 }
 
 impl<T: Element> Context<T> {
     pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize) -> Self {
-        Context { kernels, seed, first: 0, batch, accumulate: false, lowest: 0 }
+        Context { kernels, seed, first: 0, batch, accumulate: false, lowest: 0, cut: false }
     }
 
-    pub(crate) fn starting_at(self, first: usize) -> Self {
-        Context { first, ..self }
+    /// For a part of the samples that this is the context of, beginning at `first`.
+    pub(super) fn of_part(self, first: usize, cut: bool) -> Self {
+        Context { first: self.first + first, cut, ..self }
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// How many samples the whole batch has, of which a layer may be given a part.
@@ -134,8 +141,8 @@ impl<T: Element> Context<T> {
 
 /// What a layer computes, from the shape `In` to the shape `Out`.
 ///
-/// All functions work on a batch, given as slices of tensors of equal length; which layers call which
-/// functions is said at [`Flow`]. `Fits` has already checked the shapes. A function must not depend on
+/// All functions work on a batch or on a part of one, given as slices of tensors of equal length; which layers call
+/// which functions is said at [`Flow`]. `Fits` has already checked the shapes. A function must not depend on
 /// what `y`, `dx`, `scratch` or the cache held before.
 ///
 /// The example `custom_layer` has a complete layer with its gradient check.
@@ -153,6 +160,15 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     const READS_OUTPUT: bool = false;
     /// What the outputs mean.
     const GIVES: Gives = Gives::Values;
+    /// Whether each output belongs to the input at the same place, as in a normalization. Layers that work in place do.
+    const KEEPS_ORDER: bool = false;
+    /// Whether the last axis of a `[length, channels]` input is the first in PyTorch, as for a convolution: a
+    /// `Flatten` later on then gives the features in another order than PyTorch's. Those of `[height, width,
+    /// channels]` always are.
+    const CHANNELS: bool = false;
+    /// Whether training needs the whole batch at once, as batch normalization does: `forward_train` and
+    /// `backward_input` are then called once for all samples, and may use threads themselves.
+    const WHOLE_BATCH: bool = false;
     /// Whether `backward_params` overwrites the gradient, or adds to it if [`Context::accumulate`] says
     /// so. Others always add, to zeros if need be.
     const OVERWRITES: bool = false;

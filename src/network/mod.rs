@@ -1,5 +1,6 @@
 //! Behind `network!`: which shapes fit, where each layer's output lies, forward and backward.
 
+pub(crate) mod branch;
 pub(crate) mod contents;
 #[doc(hidden)]
 pub mod emitted;
@@ -9,8 +10,10 @@ mod inference;
 mod layer;
 #[allow(clippy::module_inception)]
 mod network;
+mod order;
 mod parameters;
 mod plan;
+mod segments;
 mod sentence;
 mod slab;
 mod summary;

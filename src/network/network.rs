@@ -246,7 +246,7 @@ pub trait Network:
         O: Optimizer + Sync,
         L: Loss<Self::Output, Self::Element>,
         L::Takes: Takes<Self::Ends, L, Self>,
-        G: TargetOf<L::Target, L, Self> + Clone,
+        G: TargetOf<L::Target, L, Self> + Clone + Send + Sync,
     {
         Trainer::new(optimizer, loss)
     }

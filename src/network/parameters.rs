@@ -32,6 +32,13 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// In weight files a tensor has its axes in the same order, unless the field says otherwise: `#[file_axes(1, 0)]` is
 /// the transpose, and `#[file_axes(3, 2, 0, 1)]` names for each axis in the file the one that it is here.
 ///
+/// Where the first axis of a field has an entry for each feature that the layer is given, `#[features]` lets files have
+/// them in PyTorch's order behind a `Flatten` of images, which have their channels last here and first there.
+///
+/// What a layer measures while it is trained, as the running mean of a batch normalization, is a field with
+/// `#[statistic]`: it is saved and loaded like the others, but optimizers only subtract its "gradient", in which the
+/// layer's `backward_params` puts the change.
+///
 /// # Safety
 /// The type consists of exactly `LEN` values of `T`, side by side and without padding (`repr(C)` structs
 /// of `Parameters`), and every combination of values of `T` is a value of the type. Derive it: the derive checks the
@@ -44,8 +51,11 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// How many `T`s the type takes in memory.
     const LEN: usize;
-    /// How many of them are parameters; the others are padding that stays zero.
+    /// How many of them are trained; the others are statistics, or padding that stays zero.
     const COUNT: usize = Self::LEN;
+    /// How many of them are statistics.
+    #[doc(hidden)]
+    const STATISTICS: usize = 0;
     /// The tensors: names, places and layouts.
     #[doc(hidden)]
     const CONTENTS: Contents;
@@ -56,7 +66,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// Calls the visitor with each tensor: its name below `name`, its sizes and its elements.
     fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
         let numbers = self.as_slice();
-        Self::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
+        Self::CONTENTS.for_each(name, &mut |name, first, tensor| {
             visitor(name, tensor.sizes(), &numbers[first..][..tensor.len()]);
         });
     }
@@ -64,7 +74,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// Calls the visitor with each tensor, to be changed.
     fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
         let (mut rest, mut gone) = (self.as_mut_slice(), 0);
-        Self::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
+        Self::CONTENTS.for_each(name, &mut |name, first, tensor| {
             let (_, from_first) = core::mem::take(&mut rest).split_at_mut(first - gone);
             let (numbers, after) = from_first.split_at_mut(tensor.len());
             (rest, gone) = (after, first + tensor.len());
@@ -106,5 +116,6 @@ numbers!(f32, f64);
 unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; N] {
     const LEN: usize = N * P::LEN;
     const COUNT: usize = N * P::COUNT;
+    const STATISTICS: usize = N * P::STATISTICS;
     const CONTENTS: Contents = Contents::array(P::CONTENTS_REF, N, P::LEN);
 }

@@ -1,19 +1,26 @@
 //! Where each layer's output lies: worked out in constants, once for inference and once for training.
 
 use super::layer::{Compute, Flow, Gives};
+use super::parameters::Parameters;
+use super::segments::Segments;
 use crate::tensor::{Element, Shape};
 
 /// What the plan needs to know of one layer.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Stage {
-    flow: Flow,
+    pub(super) flow: Flow,
     reads_output: bool,
     gives: Gives,
-    out_len: usize,
+    pub(super) in_len: usize,
+    pub(super) out_len: usize,
+    pub(super) params: usize,
     multiply_adds: usize,
-    cache: usize,
+    pub(super) cache: usize,
     scratch: usize,
+    pub(super) whole_batch: bool,
+    /// Bytes of one number.
+    pub(super) size: usize,
 }
 
 impl Stage {
@@ -22,10 +29,14 @@ impl Stage {
             flow: L::FLOW,
             reads_output: L::READS_OUTPUT,
             gives: L::GIVES,
+            in_len: In::LEN,
             out_len: Out::LEN,
+            params: <L::Params as Parameters<T>>::LEN,
             multiply_adds: L::MULTIPLY_ADDS,
             cache: L::CACHE,
             scratch: L::SCRATCH,
+            whole_batch: L::WHOLE_BATCH,
+            size: size_of::<T>(),
         }
     }
 }
@@ -38,6 +49,9 @@ pub(super) enum Spot {
     /// During inference: one of two buffers that are used in turn.
     Even,
     Odd,
+    /// During inference: one of two buffers, used in turn, for what one segment leaves to the next.
+    EvenEnd,
+    OddEnd,
     /// During training: a slot of the cache that begins so many numbers per sample from its start, and
     /// the slot for the gradient.
     Slot {
@@ -75,9 +89,14 @@ pub(super) struct Step {
 pub struct Plan<const N: usize> {
     pub(super) inference: [Step; N],
     pub(super) training: [Step; N],
-    /// Numbers per sample in the two buffers of inference, and for the scratch of one layer at a time.
+    /// Which layers run over the same samples before the next do.
+    pub(super) inference_segments: Segments<N>,
+    pub(super) training_segments: Segments<N>,
+    /// Numbers per sample in the buffers of inference, and for the scratch of one layer at a time.
     pub(super) even: usize,
     pub(super) odd: usize,
+    pub(super) even_end: usize,
+    pub(super) odd_end: usize,
     pub(super) inner: usize,
     /// Numbers per sample that a training pass keeps beside input and output.
     pub cache: usize,
@@ -87,6 +106,8 @@ pub struct Plan<const N: usize> {
     pub multiply_adds: usize,
     /// What the network's outputs mean.
     pub gives: Gives,
+    /// Whether a layer looks at the whole batch.
+    pub whole_batch: bool,
 }
 
 const START: Step = Step { spot: Spot::Input, shares: false, cache: 0 };
@@ -94,7 +115,7 @@ const START: Step = Step { spot: Spot::Input, shares: false, cache: 0 };
 impl<const N: usize> Plan<N> {
     /// Numbers per sample that inference needs for the time of the call.
     pub const fn scratch(&self) -> usize {
-        self.even + self.odd + self.inner
+        self.even + self.odd + self.even_end + self.odd_end + self.inner
     }
 
     /// Where each layer's outputs lie after forward for training.
@@ -105,7 +126,7 @@ impl<const N: usize> Plan<N> {
             outputs[i] = match self.training[i].spot {
                 Spot::Input => OutputsAt::Input,
                 Spot::Slot { outputs, .. } => OutputsAt::Cache(outputs),
-                Spot::Even | Spot::Odd | Spot::Output => OutputsAt::Output,
+                _ => OutputsAt::Output,
             };
             i += 1;
         }
@@ -116,9 +137,14 @@ impl<const N: usize> Plan<N> {
         let mut plan = Plan {
             inference: [START; N],
             training: [START; N],
+            inference_segments: Segments::NONE,
+            training_segments: Segments::NONE,
             even: 0,
             odd: 0,
+            even_end: 0,
+            odd_end: 0,
             inner: 0,
+            whole_batch: false,
             cache: 0,
             reads_output: false,
             multiply_adds: 0,
@@ -127,6 +153,7 @@ impl<const N: usize> Plan<N> {
         let mut i = 0;
         while i < N {
             plan.multiply_adds += stages[i].multiply_adds;
+            plan.whole_batch = plan.whole_batch || stages[i].whole_batch;
             if !matches!(stages[i].flow, Flow::View) {
                 plan.gives = stages[i].gives;
             }
@@ -142,18 +169,29 @@ impl<const N: usize> Plan<N> {
 
     const fn place_inference(&mut self, stages: &[Stage; N]) {
         let last = mark_shares(stages, &mut self.inference, false);
-        let (mut i, mut spot, mut even) = (0, Spot::Input, true);
+        self.inference_segments = Segments::new(stages, &self.inference, false);
+        let (mut i, mut spot, mut even, mut segment) = (0, Spot::Input, true, 0);
         while i < N {
+            if i > self.inference_segments.list[segment].last {
+                segment += 1;
+            }
             if !self.inference[i].shares {
                 let len = stages[i].out_len;
+                let ends = self.inference_segments.list[segment].last_output == i;
                 if i == last {
                     spot = Spot::Output;
+                } else if ends && segment % 2 == 0 {
+                    spot = Spot::EvenEnd;
+                    self.even_end = larger(self.even_end, len);
+                } else if ends {
+                    spot = Spot::OddEnd;
+                    self.odd_end = larger(self.odd_end, len);
                 } else if even {
                     spot = Spot::Even;
-                    self.even = if len > self.even { len } else { self.even };
+                    self.even = larger(self.even, len);
                 } else {
                     spot = Spot::Odd;
-                    self.odd = if len > self.odd { len } else { self.odd };
+                    self.odd = larger(self.odd, len);
                 }
                 even = !even;
             }
@@ -164,6 +202,7 @@ impl<const N: usize> Plan<N> {
 
     const fn place_training(&mut self, stages: &[Stage; N]) {
         let last = mark_shares(stages, &mut self.training, true);
+        self.training_segments = Segments::new(stages, &self.training, true);
         let (mut i, mut spot) = (0, Spot::Input);
         while i < N {
             if !self.training[i].shares {
@@ -211,4 +250,8 @@ const fn mark_shares<const N: usize>(stages: &[Stage; N], steps: &mut [Step; N],
         steps[last].shares = false;
     }
     last
+}
+
+const fn larger(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
 }

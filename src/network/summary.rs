@@ -18,6 +18,8 @@ pub struct LayerSummary {
     pub params_at: usize,
     /// Multiply-adds of one sample.
     pub macs: usize,
+    /// The layers inside of a block, once if they are repeated.
+    pub inner: &'static [LayerSummary],
 }
 
 /// What a network is made of; printed as a table.
@@ -76,10 +78,7 @@ impl fmt::Display for Summary {
         writeln!(f, "{}: {input} -> {output}, {}", self.name, self.element)?;
         let head = ["layer", "output", "parameters", "multiply-adds"].map(str::to_owned);
         let mut rows = vec![head];
-        for layer in self.layers {
-            let output = layer.output.to_string();
-            rows.push([layer.layer.to_owned(), output, grouped(layer.params), grouped(layer.macs)]);
-        }
+        add_rows(self.layers, "", &mut rows);
         rows.push(["total".to_owned(), String::new(), grouped(self.params), grouped(self.macs)]);
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let [a, b, c, d] = [width(0), width(1), width(2), width(3)];
@@ -93,6 +92,15 @@ impl fmt::Display for Summary {
             grouped(self.workspace_bytes),
             grouped(self.train_workspace_bytes)
         )
+    }
+}
+
+/// A row for each layer, those of blocks with the layers inside below them.
+fn add_rows(layers: &[LayerSummary], indent: &str, rows: &mut Vec<[String; 4]>) {
+    for layer in layers {
+        let (name, output) = (format!("{indent}{}", layer.layer), layer.output.to_string());
+        rows.push([name, output, grouped(layer.params), grouped(layer.macs)]);
+        add_rows(layer.inner, &format!("{indent}  "), rows);
     }
 }
 

@@ -1,6 +1,6 @@
 //! A step of training: forward that keeps what backward needs, loss, backward.
 
-use super::inference::{In, Out, parts};
+use super::inference::{In, Out};
 use super::layer::{Compute, Context};
 use super::network::Network;
 use super::plan::OutputsAt;
@@ -10,7 +10,6 @@ use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory::{AlignedBuffer, flatten, tensors, tensors_mut};
 use crate::optim::Part;
 use crate::tensor::{Element, Shape};
-use crate::threads;
 
 /// The memory of training passes of one network, used again from step to step.
 ///
@@ -23,7 +22,8 @@ pub struct Workspace<N: Network> {
     cache: AlignedBuffer<N::Element>,
     seed: u64,
     steps: u64,
-    lowest: Option<Part<N>>,
+    /// Where the first parameters lie that are trained.
+    lowest: usize,
 }
 
 impl<N: Network> Workspace<N> {
@@ -35,13 +35,18 @@ impl<N: Network> Workspace<N> {
             cache: AlignedBuffer::new(),
             seed: 0,
             steps: 0,
-            lowest: None,
+            lowest: 0,
         }
     }
 
     /// What random layers draw from, beginning again at step 0. The seed is 0 if it is not set.
     pub fn reseed(&mut self, seed: u64) {
         (self.seed, self.steps) = (seed, 0);
+    }
+
+    /// Goes on as after so many steps.
+    pub(crate) fn go_to(&mut self, steps: u64) {
+        self.steps = steps;
     }
 
     /// Makes room for a batch, so that the first step does not allocate either.
@@ -69,19 +74,22 @@ impl<N: Network> Workspace<N> {
     /// # Ok::<(), shapewright::LabelError>(())
     /// ```
     pub fn train_from(&mut self, layer: Part<N>) {
-        self.lowest = Some(layer);
+        self.train_from_position(layer.range(&N::zeros()).start);
+    }
+
+    /// The same for the layer whose parameters lie at this place.
+    pub(crate) fn train_from_position(&mut self, position: usize) {
+        self.lowest = position;
     }
 
     /// Trains all layers again.
     pub fn train_all(&mut self) {
-        self.lowest = None;
+        self.lowest = 0;
     }
 
     /// The index of the first layer that is trained.
-    fn lowest_layer(&self, network: &N) -> usize {
-        let Some(part) = self.lowest else { return 0 };
-        let start = part.range(network).start;
-        N::LAYERS.iter().rposition(|layer| layer.params > 0 && layer.params_at <= start).unwrap_or(0)
+    fn lowest_layer(&self) -> usize {
+        N::LAYERS.iter().rposition(|layer| layer.params > 0 && layer.params_at <= self.lowest).unwrap_or(0)
     }
 
     /// Overwrites all memory that is not a result. Nothing that a pass computes depends on it; tests
@@ -111,16 +119,10 @@ impl<'a, N: Network> Pass<'a, N> {
         workspace.reserve(batch);
         let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
         workspace.steps += 1;
-        let cx =
-            Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer(network));
-        let outputs = Slab::new(workspace.outputs.as_mut_slice(), batch, N::Output::LEN).parts();
-        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE).parts();
-        for_parts(batch, N::MACS, &|first, count| {
-            // SAFETY: the parts do not overlap.
-            let (y, cache) = unsafe { (outputs.part(first, count).tensors(), cache.part(first, count)) };
-            let x = &x[first..][..count];
-            <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, &cx.starting_at(first));
-        });
+        let cx = Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer());
+        let y = tensors_mut(&mut workspace.outputs.as_mut_slice()[..batch * N::Output::LEN], batch);
+        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
+        <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, &cx);
         workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN].fill(num_traits::Zero::zero());
         Pass { network, x, workspace, cx }
     }
@@ -229,34 +231,15 @@ impl<'a, N: Network> Pass<'a, N> {
         let Pass { network, x, workspace, cx } = self;
         let batch = x.len();
         let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..batch * N::Output::LEN], batch);
-        let input_len = if with_input { N::Input::LEN } else { 0 };
-        workspace.input_gradients.reserve(batch * input_len);
-        {
-            let dy = Slab::new(workspace.output_gradients.as_mut_slice(), batch, N::Output::LEN).parts();
-            let dx = Slab::new(workspace.input_gradients.as_mut_slice(), batch, input_len).parts();
-            let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE).parts();
-            for_parts(batch, N::MACS, &|first, count| {
-                // SAFETY: the parts do not overlap.
-                let (dy, dx, cache) = unsafe {
-                    (dy.part(first, count).tensors(), dx.part(first, count), cache.part(first, count))
-                };
-                let dx = with_input.then(|| dx.tensors());
-                let (x, y) = (&x[first..][..count], &y[first..][..count]);
-                N::backward_input(&(), network, x, y, cache, dy, dx, &cx.starting_at(first));
-            });
-        }
+        let input_len = if with_input { batch * N::Input::LEN } else { 0 };
+        let dx = &mut workspace.input_gradients.reserve(input_len)[..input_len];
+        let dx = with_input.then(|| tensors_mut(dx, batch));
+        let dy = &mut workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN];
+        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
+        N::backward_input(&(), network, x, y, cache, tensors_mut(dy, batch), dx, &cx);
         let dy: &[Out<N>] = tensors(&workspace.output_gradients.as_slice()[..batch * N::Output::LEN], batch);
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         N::backward_params(&(), network, x, y, cache, dy, gradient, &cx.accumulating(accumulate));
         workspace
     }
-}
-
-/// Calls with each part of a batch, on all threads if that pays.
-fn for_parts(batch: usize, multiply_adds: usize, f: &(dyn Fn(usize, usize) + Sync)) {
-    let per_part = batch.div_ceil(parts(batch, multiply_adds)).max(1);
-    threads::parallel(batch.div_ceil(per_part), &|part| {
-        let first = part * per_part;
-        f(first, per_part.min(batch - first));
-    });
 }

@@ -1,6 +1,6 @@
 //! Averages of the parameters over the steps.
 
-use super::PARALLEL_PARAMETERS;
+use super::share;
 use crate::network::Network;
 use crate::tensor::Element;
 use crate::threads;
@@ -27,7 +27,7 @@ pub struct WeightAverage<N: Network> {
     updates: u64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Kind {
     Ema(f64),
     EmaCorrected(f64),
@@ -84,8 +84,7 @@ impl<N: Network> WeightAverage<N> {
         // From the nearer one, as PyTorch's `lerp`: a weight of 1 copies.
         let near = weight < N::Element::from_f64_lossy(0.5);
         let average = self.network.params_mut();
-        let parts = if average.len() < PARALLEL_PARAMETERS { 1 } else { threads::threads() };
-        let per_part = average.len().div_ceil(parts).next_multiple_of(16);
+        let per_part = share(average.len());
         threads::split_mut(average, per_part, &|part, average: &mut [N::Element]| {
             for (average, &new) in average.iter_mut().zip(&network.params()[part * per_part..]) {
                 let way = new - *average;
@@ -102,6 +101,16 @@ impl<N: Network> WeightAverage<N> {
     /// How many networks it is of.
     pub fn updates(&self) -> u64 {
         self.updates
+    }
+
+    /// Whether it is to be updated once per epoch, and not in each step.
+    pub(crate) fn is_by_epoch(&self) -> bool {
+        matches!(self.kind, Kind::Swa)
+    }
+
+    /// Which average it is, to be compared.
+    pub(crate) fn kind(&self) -> impl std::fmt::Debug {
+        self.kind
     }
 
     /// Goes on with an average that was taken out by [`WeightAverage::network`] after so many updates.

@@ -1,11 +1,12 @@
 //! What is done to a gradient between `backward` and the optimizer's step.
 
 use std::fmt::{Display, Formatter};
+use std::ops::Range;
 
 use num_traits::Float;
 
 use super::Part;
-use crate::network::Network;
+use crate::network::{Network, Parameters};
 use crate::tensor::Element;
 
 /// How many partial sums a sum has: enough for vectors, and always the same order.
@@ -22,6 +23,33 @@ fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> f64 {
         }
     }
     sums.iter().sum::<f64>() + rest.iter().map(|&x| term(wide(x))).sum::<f64>()
+}
+
+/// Calls with the places of all that is trained within a range, in order: without statistics, which have no gradient.
+fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usize>)) {
+    if <N as Parameters<N::Element>>::STATISTICS == 0 {
+        return f(range);
+    }
+    N::CONTENTS.for_each_place(0, &mut |place, statistic| {
+        let (start, end) = (place.start.max(range.start), place.end.min(range.end));
+        if !statistic && start < end {
+            f(start..end);
+        }
+    });
+}
+
+/// The sum of `term` over all that is trained in a range of a network.
+fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
+    let mut total = 0.0;
+    for_each_trained::<N>(range, &mut |place| total += sum(&network.params()[place], &term));
+    total
+}
+
+/// Calls with all numbers of a gradient that are trained.
+fn for_each_number<N: Network>(gradient: &mut N, f: impl Fn(&mut N::Element)) {
+    for_each_trained::<N>(0..gradient.params().len(), &mut |place| {
+        gradient.params_mut()[place].iter_mut().for_each(&f);
+    });
 }
 
 /// The norm of a gradient is NaN or infinite.
@@ -61,7 +89,7 @@ impl std::error::Error for NonFiniteNorm {}
 /// # Errors
 /// [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is left as it is.
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
-    let norm = sum(gradient.params(), |x| x * x).sqrt();
+    let norm = sum_trained(gradient, 0..gradient.params().len(), |x| x * x).sqrt();
     if !norm.is_finite() {
         return Err(NonFiniteNorm { norm });
     }
@@ -69,7 +97,7 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
     let factor = max_norm / (norm + 1e-6);
     if factor < 1.0 {
         let factor = N::Element::from_f64_lossy(factor);
-        gradient.params_mut().iter_mut().for_each(|g| *g *= factor);
+        for_each_number(gradient, |g| *g *= factor);
     }
     Ok(norm)
 }
@@ -86,14 +114,14 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
 /// ```
 pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
     let limit = N::Element::from_f64_lossy(clip_value);
-    for g in gradient.params_mut() {
+    for_each_number(gradient, |g| {
         // Comparisons, and not `max` and `min`, which lose NaN.
         if *g > limit {
             *g = limit;
         } else if *g < -limit {
             *g = -limit;
         }
-    }
+    });
 }
 
 /// Adds the gradient of an L1 penalty, `lambda * sum |p|` over a part of the network, and gives its value, to be added
@@ -111,7 +139,7 @@ pub fn l1_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient:
     let slope = N::Element::from_f64_lossy(lambda);
     let zero = num_traits::zero();
     add(network, part, gradient, |p| if p == zero { zero } else { slope * p.signum() });
-    N::Element::from_f64_lossy(lambda * sum(part.of(network), f64::abs))
+    N::Element::from_f64_lossy(lambda * sum_trained(network, part.range(network), f64::abs))
 }
 
 /// Adds the gradient of an L2 penalty, `lambda / 2 * sum p^2` over a part of the network, and gives its value, to be
@@ -128,13 +156,15 @@ pub fn l1_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient:
 pub fn l2_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient: &mut N) -> N::Element {
     let slope = N::Element::from_f64_lossy(lambda);
     add(network, part, gradient, |p| slope * p);
-    N::Element::from_f64_lossy(0.5 * lambda * sum(part.of(network), |p| p * p))
+    N::Element::from_f64_lossy(0.5 * lambda * sum_trained(network, part.range(network), |p| p * p))
 }
 
 /// Adds `slope` of each parameter to its gradient.
 fn add<N: Network>(network: &N, part: Part<N>, gradient: &mut N, slope: impl Fn(N::Element) -> N::Element) {
-    let gradient = &mut gradient.params_mut()[part.range(network)];
-    for (g, &p) in gradient.iter_mut().zip(part.of(network)) {
-        *g += slope(p);
-    }
+    for_each_trained::<N>(part.range(network), &mut |place| {
+        let gradient = &mut gradient.params_mut()[place.clone()];
+        for (g, &p) in gradient.iter_mut().zip(&network.params()[place]) {
+            *g += slope(p);
+        }
+    });
 }

@@ -32,14 +32,25 @@ pub(crate) use setters::setters;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 
+use std::fmt::Debug;
+
 use crate::network::Network;
 use crate::tensor::Element;
+use crate::threads;
 
 /// From this many parameters on, a step is cut over the worker threads.
 const PARALLEL_PARAMETERS: usize = 1 << 15;
 
-/// An update rule: settings alone. What it remembers between steps is an [`OptimizerState`].
-pub trait Optimizer: Clone {
+/// How many of `len` parameters each part of a step has: all, or a share for each thread. Whole cache lines, so that
+/// threads do not share one.
+fn share(len: usize) -> usize {
+    let parts = if len < PARALLEL_PARAMETERS { 1 } else { threads::threads() };
+    len.div_ceil(parts).next_multiple_of(16)
+}
+
+/// An update rule: settings alone. What it remembers between steps is an [`OptimizerState`]. Its `Debug` text shows all
+/// settings: a training goes on from a checkpoint only if it is the same.
+pub trait Optimizer: Clone + Debug {
     /// How many numbers per parameter it remembers between steps.
     fn memories(&self) -> usize;
 

@@ -1,6 +1,8 @@
 //! An optimizer at work on one network.
 
-use super::{Missed, Optimizer, PARALLEL_PARAMETERS, Part, StateError, StateParts};
+use std::ops::Range;
+
+use super::{Missed, Optimizer, Part, StateError, StateParts, share};
 use crate::network::{Network, Parameters};
 use crate::threads;
 
@@ -42,6 +44,8 @@ struct Segment {
     scale: f64,
     decay: bool,
     frozen: bool,
+    /// Not trained: what comes as its gradient is subtracted.
+    statistic: bool,
     /// How many steps were made while it was frozen.
     missed: u64,
 }
@@ -49,8 +53,17 @@ struct Segment {
 impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     pub(super) fn new(optimizer: O) -> Self {
         let memories = (0..optimizer.memories()).map(|_| N::zeros()).collect();
-        let whole = Segment { end: len::<N>(), scale: 1.0, decay: true, frozen: false, missed: 0 };
-        OptimizerState { optimizer, memories, steps: 0, segments: vec![whole] }
+        let whole =
+            Segment { end: len::<N>(), scale: 1.0, decay: true, frozen: false, statistic: false, missed: 0 };
+        let mut state = OptimizerState { optimizer, memories, steps: 0, segments: vec![whole] };
+        if <N as Parameters<N::Element>>::STATISTICS > 0 {
+            N::CONTENTS.for_each_place(0, &mut |range, statistic| {
+                if statistic {
+                    state.change_range(range, |segment| segment.statistic = true);
+                }
+            });
+        }
+        state
     }
 
     /// How many steps have been made.
@@ -81,7 +94,11 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     }
 
     fn change(mut self, part: Part<N>, change: impl Fn(&mut Segment)) -> Self {
-        let range = part.range(&N::zeros());
+        self.change_range(part.range(&N::zeros()), change);
+        self
+    }
+
+    fn change_range(&mut self, range: Range<usize>, change: impl Fn(&mut Segment)) {
         self.cut(range.start);
         self.cut(range.end);
         let mut start = 0;
@@ -91,7 +108,6 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             }
             start = segment.end;
         }
-        self
     }
 
     /// Lets a segment end here.
@@ -103,6 +119,53 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             self.segments.insert(index, Segment { end, ..self.segments[index] });
         }
     }
+
+    /// The segments with where they begin.
+    fn segments(&self) -> impl Iterator<Item = (usize, &Segment)> {
+        let starts = std::iter::once(0).chain(self.segments.iter().map(|segment| segment.end));
+        starts.zip(&self.segments)
+    }
+
+    /// Where the first tensor begins that is not frozen, or not in all of its parts; the number of parameters if there
+    /// is none.
+    pub(crate) fn first_trained(&self) -> usize {
+        let mut found = len::<N>();
+        N::CONTENTS.for_each_place(0, &mut |place, _| {
+            let trained = |(start, segment): (usize, &Segment)| {
+                !segment.frozen && start.max(place.start) < segment.end.min(place.end)
+            };
+            if place.start < found && self.segments().any(trained) {
+                found = place.start;
+            }
+        });
+        found
+    }
+
+    /// Sets the gradient of frozen parts to zero, as if they had none.
+    pub(crate) fn clear_frozen(&self, gradient: &mut N) {
+        for (start, segment) in self.segments().filter(|(_, segment)| segment.frozen) {
+            gradient.params_mut()[start..segment.end].fill(num_traits::zero());
+        }
+    }
+
+    /// Changes the network's statistics by what a batch measured, when it is one of several that make a step.
+    pub(crate) fn measure(&self, network: &mut N, gradient: &mut N) {
+        for (start, segment) in self.segments().filter(|(_, segment)| segment.statistic && !segment.frozen) {
+            let gradient = &mut gradient.params_mut()[start..segment.end];
+            for (p, g) in network.params_mut()[start..segment.end].iter_mut().zip(gradient) {
+                *p -= std::mem::take(g);
+            }
+        }
+    }
+
+    /// The settings of parts, to be compared.
+    pub(crate) fn parts(&self) -> Vec<impl std::fmt::Debug> {
+        self.segments
+            .iter()
+            .map(|&Segment { end, scale, decay, frozen, .. }| (end, scale, decay, frozen))
+            .collect()
+    }
+
     /// All that the state is beside its settings, to be written down: what [`OptimizerState::restore`] takes.
     ///
     /// ```
@@ -195,6 +258,10 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 segment.missed += 1;
                 continue;
             }
+            if segment.statistic {
+                params.iter_mut().zip(gradient).for_each(|(p, &g)| *p -= g);
+                continue;
+            }
             let mut optimizer = self.optimizer.clone();
             *optimizer.lr_mut() *= segment.scale;
             if let Some(decay) = optimizer.weight_decay_mut()
@@ -203,9 +270,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 *decay = 0.0;
             }
             let step = self.steps - segment.missed;
-            let parts = if len < PARALLEL_PARAMETERS { 1 } else { threads::threads() };
-            // Whole cache lines, so that threads do not share one.
-            let per_part = len.div_ceil(parts).next_multiple_of(16);
+            let per_part = share(len);
             threads::split_together(params, &mut pieces[..count], per_part, &|part, params, memories| {
                 let gradient = &gradient[part * per_part..][..params.len()];
                 optimizer.update(step, params, gradient, memories);

@@ -20,12 +20,14 @@ mod cosine;
 mod cycle;
 mod decay;
 mod join;
+mod pace;
 mod plateau;
 
 pub use cosine::{CosineAnnealingLr, CosineAnnealingWarmRestarts};
 pub use cycle::{Anneal, CyclicLr, CyclicMode, OneCycleLr};
 pub use decay::{ConstantLr, ExponentialLr, LinearLr, MultiStepLr, PolynomialLr, StepLr};
 pub use join::{Then, Times, WarmUp};
+pub use pace::Pace;
 pub use plateau::{PlateauMode, ReduceLrOnPlateau, Threshold};
 
 /// The learning rate of each step. A function of the step is a schedule too, as PyTorch's `LambdaLR`.
@@ -82,6 +84,24 @@ pub trait Schedule {
         Self: Sized,
     {
         WarmUp { schedule: self, steps, start_factor }
+    }
+
+    /// For a [trainer](crate::Trainer::schedule): one step of the schedule is one epoch, and not one step of training.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+    /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
+    /// let mut net = Line::init(&mut shapewright::rng(0));
+    /// let trainer = Line::trainer(Sgd::new(0.1), Mse).schedule(StepLr::new(0.1, 30).by_epoch());
+    /// trainer.epochs(90).fit(&mut net, &x, &x)?;
+    /// # Ok::<(), shapewright::TrainError>(())
+    /// ```
+    fn by_epoch<'a>(self) -> Pace<'a>
+    where
+        Self: Sized + 'a,
+    {
+        Pace::by_epoch(self)
     }
 }
 

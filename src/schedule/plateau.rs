@@ -110,6 +110,16 @@ impl ReduceLrOnPlateau {
         if lr - reduced > self.eps { reduced } else { lr }
     }
 
+    /// What it remembers, for a checkpoint.
+    pub(crate) fn memory(&self) -> (Option<f64>, [u64; 2]) {
+        (self.best, [self.bad, self.cooling])
+    }
+
+    /// Goes on from what was remembered.
+    pub(crate) fn recall(&mut self, (best, [bad, cooling]): (Option<f64>, [u64; 2])) {
+        (self.best, self.bad, self.cooling) = (best, bad, cooling);
+    }
+
     fn is_better(&self, metric: f64) -> bool {
         use {PlateauMode::*, Threshold::*};
         let best = self.best.unwrap_or(match self.mode {

@@ -4,6 +4,7 @@ use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAss
 
 use super::shape::Shape;
 use super::{Element, Tensor};
+use crate::kernels::Kernels;
 
 macro_rules! operators {
     ($($op:ident::$method:ident, $assign:ident::$assign_method:ident;)*) => { $(
@@ -132,5 +133,34 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// The sum of the products of corresponding elements.
     pub fn dot(&self, other: &Self) -> T {
         self.iter().zip(other).map(|(&a, &b)| a * b).sum()
+    }
+}
+
+/// Over the last axis; a tensor without axes, or a tuple of tensors, is a compile error.
+impl<S: Shape, T: Element> Tensor<S, T> {
+    /// Probabilities from the outputs of a network that is trained with logits: `exp(x)` over its sum along the last
+    /// axis, as the layer [`Softmax`](crate::Softmax) computes it.
+    ///
+    /// ```
+    /// use shapewright::Tensor1;
+    /// assert_eq!(Tensor1::from([2.0, 2.0]).softmax(), Tensor1::from([0.5, 0.5]));
+    /// ```
+    pub fn softmax(mut self) -> Self {
+        T::kernels().softmax(Self::last_axis(), self.as_mut_slice());
+        self
+    }
+
+    /// The logarithm of [`softmax`](Tensor::softmax), as the layer [`LogSoftmax`](crate::LogSoftmax) computes it.
+    pub fn log_softmax(mut self) -> Self {
+        T::kernels().log_softmax(Self::last_axis(), self.as_mut_slice());
+        self
+    }
+
+    const fn last_axis() -> usize {
+        const { assert!(S::DIMS.last().is_some(), "softmax is over the last axis, and there is none") };
+        match S::DIMS.last() {
+            Some(last) => last,
+            None => 1,
+        }
     }
 }

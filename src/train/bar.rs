@@ -8,12 +8,19 @@ use super::history::Epoch;
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    pub(super) fn new(visible: bool, steps: u64) -> Self {
+    pub(super) fn new(visible: bool) -> Self {
         // Standard error draws nothing where it is not a terminal.
         let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template("{bar:30} {percent:>3} %, {eta} left  {msg}")
             .expect("the template is well formed");
-        Bar(ProgressBar::with_draw_target(Some(steps), target).with_style(style))
+        Bar(ProgressBar::with_draw_target(None, target).with_style(style))
+    }
+
+    /// So many of all steps are done already.
+    pub(super) fn begin(&self, done: u64, steps: u64) {
+        self.0.set_length(steps);
+        self.0.set_position(done);
+        self.0.reset_eta();
     }
 
     pub(super) fn step(&self) {

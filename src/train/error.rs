@@ -1,6 +1,8 @@
 //! Why a training ended early.
 
 use core::fmt;
+use std::io;
+use std::path::PathBuf;
 
 /// Why a training could not begin or go on. The network is left as the last whole step made it.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +37,67 @@ pub enum TrainError {
         /// Whether that layer's inputs already came so with the samples.
         inputs: bool,
     },
+    /// The norm of a gradient that was to be clipped is NaN or infinite.
+    NonFiniteNorm {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step within the whole training, from 1.
+        step: u64,
+        /// NaN or infinity.
+        norm: f64,
+    },
+    /// A checkpoint can't be read or written.
+    Checkpoint(CheckpointError),
+}
+
+/// A checkpoint was not read or written. If it was to be read, the network is as it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckpointError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub kind: CheckpointErrorKind,
+}
+
+/// What is wrong with a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CheckpointErrorKind {
+    /// The file can't be read.
+    Read {
+        /// Why.
+        kind: io::ErrorKind,
+        /// The same in words.
+        message: String,
+    },
+    /// The file can't be written; one that was there before is as it was.
+    Write {
+        /// Why.
+        kind: io::ErrorKind,
+        /// The same in words.
+        message: String,
+    },
+    /// It is no checkpoint, or a damaged one.
+    Damaged {
+        /// What is wrong.
+        what: String,
+    },
+    /// It has the form of another version of this crate.
+    Version {
+        /// The form that is read.
+        expected: u64,
+        /// The file's.
+        found: u64,
+    },
+    /// It is of another training.
+    Differs {
+        /// What differs: `batch size`, `optimizer`, `fc1.weight`.
+        what: String,
+        /// What this training has.
+        expected: Option<String>,
+        /// What the checkpoint has.
+        found: Option<String>,
+    },
 }
 
 impl fmt::Display for TrainError {
@@ -54,6 +117,12 @@ impl fmt::Display for TrainError {
                     (_, true) => f.write_str(
                         ": the inputs of that batch are not finite; clean the samples before training",
                     ),
+                    (Some(layer), _) if layer.contains("Embedding<") => write!(
+                        f,
+                        ": it began in the outputs of `{layer}`; it gives NaN for a number that is no index of it \
+                         (make inputs with `Index`), otherwise a smaller learning rate or clipping the gradient may \
+                         help"
+                    ),
                     (Some(layer), _) => write!(
                         f,
                         ": it began in the outputs of `{layer}`; a smaller learning rate or clipping the gradient \
@@ -64,8 +133,51 @@ impl fmt::Display for TrainError {
                     ),
                 }
             }
+            TrainError::NonFiniteNorm { epoch, step, norm } => write!(
+                f,
+                "the norm of the gradient is {norm} at step {step}, in epoch {epoch}; a smaller learning rate or \
+                 `clip_grad_value` may help"
+            ),
+            TrainError::Checkpoint(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for TrainError {}
+
+impl fmt::Display for CheckpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const BEGIN_ANEW: &str = "take a whole copy of it, or begin anew without `resume`";
+        let path = self.path.display();
+        match &self.kind {
+            CheckpointErrorKind::Read { message, .. } => {
+                write!(f, "the checkpoint `{path}` can't be read: {message}; {BEGIN_ANEW}")
+            }
+            CheckpointErrorKind::Write { message, .. } => {
+                write!(
+                    f,
+                    "the checkpoint can't be written: {message}; choose a file in a folder that is there"
+                )
+            }
+            CheckpointErrorKind::Damaged { what } => {
+                write!(f, "the checkpoint `{path}` is damaged or no checkpoint: {what}; {BEGIN_ANEW}")
+            }
+            CheckpointErrorKind::Version { expected, found } => write!(
+                f,
+                "the checkpoint `{path}` has the form {found}, and this version of shapewright reads the form \
+                 {expected}; end that training with the version that began it, or begin anew without `resume`"
+            ),
+            CheckpointErrorKind::Differs { what, expected, found } => {
+                let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "not there".to_owned());
+                let (expected, found) = (text(expected), text(found));
+                write!(
+                    f,
+                    "the checkpoint `{path}` is of another training: `{what}` is {found} in it, but {expected} here; \
+                     make both alike, name another file, or begin anew without `resume`"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for CheckpointError {}

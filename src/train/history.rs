@@ -21,6 +21,8 @@ pub struct Epoch {
     pub metrics: Vec<(String, f64)>,
     /// How long the epoch took, validation included.
     pub seconds: f64,
+    /// For how much of that the training waited for data: shuffling, and gathering the samples of batches.
+    pub waiting: f64,
 }
 
 /// What happened in each epoch of a training.
@@ -30,6 +32,8 @@ pub struct History {
     pub epochs: Vec<Epoch>,
     /// The epoch whose parameters the network has now, if early stopping went back to it.
     pub restored: Option<usize>,
+    /// Whether the training was stopped within the epoch after the last of these.
+    pub interrupted: bool,
 }
 
 impl History {
@@ -43,12 +47,12 @@ impl History {
     /// ```
     /// use shapewright::{Epoch, History};
     /// let metrics = vec![("accuracy".to_owned(), 0.9)];
-    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25 };
-    /// let history = History { epochs: vec![epoch], restored: None };
-    /// assert_eq!(history.to_csv(), "epoch,steps,loss,validation_loss,seconds,accuracy\n1,4,0.5,,0.25,0.9\n");
+    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25, waiting: 0.01 };
+    /// let history = History { epochs: vec![epoch], ..History::default() };
+    /// assert_eq!(history.to_csv(), "epoch,steps,loss,validation_loss,seconds,waiting,accuracy\n1,4,0.5,,0.25,0.01,0.9\n");
     /// ```
     pub fn to_csv(&self) -> String {
-        let mut text = String::from("epoch,steps,loss,validation_loss,seconds");
+        let mut text = String::from("epoch,steps,loss,validation_loss,seconds,waiting");
         let metrics = self.epochs.first().map_or(&[][..], |epoch| &epoch.metrics);
         for (name, _) in metrics {
             let quoted = name.contains([',', '"', '\n']);
@@ -56,9 +60,9 @@ impl History {
             let _ = write!(text, ",{name}");
         }
         text.push('\n');
-        for Epoch { epoch, steps, loss, validation_loss, metrics, seconds } in &self.epochs {
+        for Epoch { epoch, steps, loss, validation_loss, metrics, seconds, waiting } in &self.epochs {
             let validation = validation_loss.map(|loss| loss.to_string()).unwrap_or_default();
-            let _ = write!(text, "{epoch},{steps},{loss},{validation},{seconds}");
+            let _ = write!(text, "{epoch},{steps},{loss},{validation},{seconds},{waiting}");
             for (_, value) in metrics {
                 let _ = write!(text, ",{value}");
             }
@@ -72,20 +76,21 @@ impl History {
     /// ```
     /// use shapewright::{Epoch, History};
     /// let metrics = vec![("accuracy".to_owned(), f64::NAN)];
-    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25 };
-    /// let history = History { epochs: vec![epoch], restored: None };
-    /// let json = r#"[{"epoch":1,"steps":4,"loss":0.5,"validation_loss":null,"seconds":0.25,"accuracy":null}]"#;
+    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25, waiting: 0.01 };
+    /// let history = History { epochs: vec![epoch], ..History::default() };
+    /// let json = r#"[{"epoch":1,"steps":4,"loss":0.5,"validation_loss":null,"seconds":0.25,"waiting":0.01,"accuracy":null}]"#;
     /// assert_eq!(history.to_json(), json);
     /// ```
     pub fn to_json(&self) -> String {
         let number = |x: f64| if x.is_finite() { x.to_string() } else { "null".to_owned() };
         let object = |epoch: &Epoch| {
-            let Epoch { epoch, steps, loss, validation_loss, metrics, seconds } = epoch;
+            let Epoch { epoch, steps, loss, validation_loss, metrics, seconds, waiting } = epoch;
             let mut text = format!(
-                r#"{{"epoch":{epoch},"steps":{steps},"loss":{},"validation_loss":{},"seconds":{}"#,
+                r#"{{"epoch":{epoch},"steps":{steps},"loss":{},"validation_loss":{},"seconds":{},"waiting":{}"#,
                 number(*loss),
                 number(validation_loss.unwrap_or(f64::NAN)),
-                number(*seconds)
+                number(*seconds),
+                number(*waiting)
             );
             for (name, value) in metrics {
                 let _ = write!(text, ",{}:{}", quoted(name), number(*value));

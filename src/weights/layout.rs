@@ -35,8 +35,39 @@ impl TensorLayout {
         sizes
     }
 
+    /// The same with its features as two axes, pixels and channels, if files have them in another order.
+    const fn with_pixels(&self) -> TensorLayout {
+        if self.pixels == 1 {
+            return *self;
+        }
+        let mut split = TensorLayout::NUMBER;
+        split.sizes.count = self.sizes.count + 1;
+        (split.sizes.sizes[0], split.sizes.sizes[1]) = (self.pixels, self.sizes.sizes[0] / self.pixels);
+        let (mut axis, mut in_file) = (1, 0);
+        while axis < self.sizes.count {
+            split.sizes.sizes[axis + 1] = self.sizes.sizes[axis];
+            axis += 1;
+        }
+        axis = 0;
+        while axis < self.sizes.count {
+            if self.in_file[axis] == 0 {
+                (split.in_file[in_file], split.in_file[in_file + 1]) = (1, 0);
+                in_file += 2;
+            } else {
+                split.in_file[in_file] = self.in_file[axis] + 1;
+                in_file += 1;
+            }
+            axis += 1;
+        }
+        split
+    }
+
     /// The file's rows as places in memory.
     pub(super) const fn rows(&self) -> Rows {
+        self.with_pixels().plain_rows()
+    }
+
+    const fn plain_rows(&self) -> Rows {
         let (sizes, count) = (self.file_sizes(), self.sizes.count);
         let (mut strides, mut axis) = ([0; MAX_AXES], 0);
         while axis < count {
@@ -110,15 +141,17 @@ pub(super) struct Named {
 impl Contents {
     /// The tensor of this index.
     pub(super) const fn nth(&self, mut index: usize) -> Named {
-        let (mut contents, mut name, mut first) = (self, Sentence::new(""), 0);
+        let (mut contents, mut name, mut first, mut pixels) = (self, Sentence::new(""), 0, 1);
         loop {
             match contents {
-                Contents::Tensor(tensor) => return Named { name, first, tensor: *tensor },
+                Contents::Tensor(tensor) => {
+                    return Named { name, first, tensor: tensor.of_pixels(pixels) };
+                }
                 Contents::Items { len, item, .. } => {
                     let each = item.count();
                     name = dotted(name).number(index / each);
                     first += index / each * *len;
-                    (contents, index) = (*item, index % each);
+                    (contents, index, pixels) = (*item, index % each, 1);
                 }
                 Contents::Fields(fields) => {
                     let mut field = 0;
@@ -128,6 +161,7 @@ impl Contents {
                     }
                     name = dotted(name).text(fields[field].name);
                     first += fields[field].first;
+                    pixels = fields[field].pixels_below(pixels);
                     contents = &fields[field].contents;
                 }
             }

@@ -128,7 +128,7 @@ impl<'a> Loader<'a> {
         let mut left: BTreeMap<&str, &Stored> = self.tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
         left.retain(|name, _| takes(name));
         let (mut places, mut differences) = (Vec::new(), Vec::new());
-        P::CONTENTS.for_each("", 0, &mut |name, first, tensor| {
+        P::CONTENTS.for_each("", &mut |name, first, tensor| {
             if !takes(name) {
                 return;
             }

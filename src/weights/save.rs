@@ -29,7 +29,7 @@ pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(params: &P, metadata: &[(&s
         }
         header.push('}');
     }
-    P::CONTENTS.for_each("", 0, &mut |name, first, tensor| {
+    P::CONTENTS.for_each("", &mut |name, first, tensor| {
         begin(&mut header);
         escape(name, &mut header);
         let at = data.len();

@@ -46,8 +46,19 @@ fn compare(what: &str, found: &[f64], wanted: &[(usize, f64)]) {
 /// Checks all three ways backward for a network, on a batch and from a loss that weights the outputs at random.
 #[track_caller]
 pub fn check_network<N: Network<Element = f64>>(batch: usize) {
+    check::<N>(random(batch, 2), false);
+}
+
+/// The same for a network of indices, whose gradient is zero.
+#[track_caller]
+pub fn check_network_of_indices<N: Network<Element = f64>>(x: Vec<In<N>>) {
+    check::<N>(x, true);
+}
+
+#[track_caller]
+fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
+    let batch = x.len();
     let mut net = N::init(&mut shapewright::rng(1));
-    let mut x: Vec<In<N>> = random(batch, 2);
     let weights: Vec<Out<N>> = random(batch, 3);
     let mut workspace = N::workspace();
 
@@ -80,13 +91,17 @@ pub fn check_network<N: Network<Element = f64>>(batch: usize) {
         pass.outputs().iter().zip(&weights).map(|(y, w)| y.dot(w)).sum()
     };
     let len = batch * N::Input::LEN;
-    let wanted = differences(
-        &mut x,
-        len,
-        |x, i| &mut x[i / N::Input::LEN].as_mut_slice()[i % N::Input::LEN],
-        |x| loss(&net, x),
-    );
-    compare("inputs", Tensor::flatten(&dx), &wanted);
+    if indices {
+        assert_eq!(Tensor::flatten(&dx), vec![0.0; len]);
+    } else {
+        let wanted = differences(
+            &mut x,
+            len,
+            |x, i| &mut x[i / N::Input::LEN].as_mut_slice()[i % N::Input::LEN],
+            |x| loss(&net, x),
+        );
+        compare("inputs", Tensor::flatten(&dx), &wanted);
+    }
     let len = net.params().len();
     if N::PARAMS > 0 {
         let wanted = differences(&mut *net, len, |net, i| &mut net.params_mut()[i], |net| loss(net, &x));

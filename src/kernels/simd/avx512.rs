@@ -174,6 +174,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn eq(self, a: V, b: V) -> M {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b) }
+    }
+
+    #[inline(always)]
     fn select(self, mask: M, yes: V, no: V) -> V {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }

@@ -150,6 +150,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn eq(self, a: V, b: V) -> [bool; LANES] {
+        from_fn(|i| a[i] == b[i])
+    }
+
+    #[inline(always)]
     fn select(self, mask: [bool; LANES], yes: V, no: V) -> V {
         from_fn(|i| if mask[i] { yes[i] } else { no[i] })
     }

@@ -191,6 +191,12 @@ impl Simd for Sse2 {
     }
 
     #[inline(always)]
+    fn eq(self, a: V, b: V) -> V {
+        // SAFETY: every x86-64 processor has SSE2.
+        unsafe { _mm_cmpeq_ps(a, b) }
+    }
+
+    #[inline(always)]
     fn select(self, mask: V, yes: V, no: V) -> V {
         // SAFETY: every x86-64 processor has SSE2.
         unsafe { _mm_or_ps(_mm_and_ps(mask, yes), _mm_andnot_ps(mask, no)) }

@@ -85,6 +85,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         kernels.column_sums(rows, width, &x, &mut sums, false);
         out.extend(sums);
     }
+    out.extend(super::pools::everything(kernels, len.min(50)));
     each_rule(&mut Updated { kernels, x: &x, t: &t, out: &mut out });
     for m in [1, 3] {
         for transposed in [false, true] {

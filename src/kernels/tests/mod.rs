@@ -29,9 +29,11 @@ macro_rules! every_function {
 
 mod activations;
 mod agreement;
+mod convolutions;
 mod double;
 mod functions;
 mod losses;
+mod pools;
 mod products;
 mod updates;
 

@@ -1,0 +1,137 @@
+//! A small network learns from a large one: where labels are few, the large network's opinions of images without
+//! labels teach the small one what it could not learn from the labels alone. Prints how well the large one reads, the
+//! small one alone, the small one with its teacher, and the small one if it had all labels.
+//!
+//! The teacher has seen the labels of half of the digits, which then are not there any more, as is common; the student
+//! has a few labels, and the other images without. G. Hinton, O. Vinyals and J. Dean, 2015, "Distilling the Knowledge
+//! in a Neural Network".
+//!
+//! ```sh
+//! cargo run --release --example distill
+//! ```
+
+use std::error::Error;
+
+use shapewright::data::{gather, stratified_split};
+use shapewright::prelude::*;
+use shapewright::{Logits, Rank1, TrainError};
+
+#[path = "data/digits.rs"]
+mod digits;
+
+network! {
+    struct Teacher: [64] -> [10] {
+        fc1: Linear<_, 256>,
+        Relu,
+        Dropout(0.5),
+        fc2: Linear<_, 128>,
+        Relu,
+        Dropout(0.5),
+        head: Linear<_, 10>,
+    }
+}
+
+network! {
+    struct Student: [64] -> [10] {
+        fc: Linear<_, 16>,
+        Relu,
+        head: Linear<_, 10>,
+    }
+}
+
+const SEEDS: u64 = 5;
+/// How many of the student's images have labels.
+const LABELLED: usize = 50;
+const STEPS: usize = 3000;
+const BATCH: usize = 32;
+
+/// What the student is told of an image: the teacher's outputs, and the label if it has one.
+#[derive(Clone)]
+struct Lesson {
+    teacher: Tensor1<10>,
+    label: Option<Label<10>>,
+}
+
+/// The divergence of the student's probabilities from the teacher's, both made softer by a temperature, and the
+/// cross-entropy where there is a label. The square of the temperature keeps the two gradients of one size.
+struct Distillation {
+    temperature: f32,
+}
+
+impl Loss<Rank1<10>, f32> for Distillation {
+    type Target = Lesson;
+    type Takes = Logits;
+
+    fn loss(&self, outputs: &[Tensor1<10>], lessons: &[Lesson], gradients: &mut [Tensor1<10>]) -> f32 {
+        let (t, weight) = (self.temperature, 1.0 / outputs.len() as f32);
+        let labels: Vec<_> = lessons.iter().map(|lesson| lesson.label).collect();
+        let on_labels = CrossEntropy.optional_labels().reduction(Reduction::Sum);
+        let mut sum = on_labels.loss(outputs, &labels, gradients);
+        for ((output, lesson), gradient) in outputs.iter().zip(lessons).zip(gradients) {
+            let (ours, theirs) = ((output / t).log_softmax(), (lesson.teacher / t).log_softmax());
+            let (p, q) = (ours.map(f32::exp), theirs.map(f32::exp));
+            sum += t * t * q.dot(&(theirs - ours));
+            *gradient = (*gradient + (p - q) * t) * weight;
+        }
+        sum * weight
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (images, labels) = digits::read()?;
+    let mut right = [0.0; 4];
+    for seed in 0..SEEDS {
+        let mut rng = shapewright::rng(seed);
+        let [first, second, test] = stratified_split(&labels, [0.5, 0.3, 0.2], &mut rng)?
+            .map(|part| (gather(&images, &part), gather(&labels, &part)));
+        let mut teacher = Teacher::init(&mut rng);
+        Teacher::trainer(Adam::new(1e-3), CrossEntropy).epochs(60).seed(seed).fit(
+            &mut teacher,
+            &first.0,
+            &first.1,
+        )?;
+
+        // The student's images, the labelled ones first. The order of a part says nothing of the digits.
+        let (images, labels) = second;
+        let untaught = Student::init(&mut rng);
+        let alone = |labelled: usize| -> Result<Box<Student>, TrainError> {
+            let mut student = untaught.to_boxed();
+            Student::trainer(Adam::new(1e-3), CrossEntropy)
+                .epochs(STEPS / labelled.div_ceil(BATCH))
+                .seed(seed)
+                .fit(&mut student, &images[..labelled], &labels[..labelled])?;
+            Ok(student)
+        };
+        let (few, all) = (alone(LABELLED)?, alone(images.len())?);
+
+        let mut opinions = vec![Tensor1::zeros(); images.len()];
+        teacher.forward_batch(&images, &mut opinions);
+        let lesson = |(i, &teacher)| Lesson { teacher, label: (i < LABELLED).then_some(labels[i]) };
+        let lessons: Vec<_> = opinions.iter().enumerate().map(lesson).collect();
+        let mut taught = untaught.to_boxed();
+        Student::trainer(Adam::new(1e-3), Distillation { temperature: 4.0 })
+            .epochs(STEPS / images.len().div_ceil(BATCH))
+            .seed(seed)
+            .fit(&mut taught, &images, &lessons)?;
+
+        let students = [&few, &taught, &all];
+        right[0] += teacher.evaluate(&test.0, &test.1)?.accuracy()?;
+        for (right, student) in right[1..].iter_mut().zip(students) {
+            *right += student.evaluate(&test.0, &test.1)?.accuracy()?;
+        }
+    }
+    println!(
+        "accuracy on digits that none was trained on, mean of {SEEDS} seeds; the student has {STEPS} steps"
+    );
+    let (large, small) = (Teacher::PARAMS, Student::PARAMS);
+    let rows = [
+        ("teacher", large),
+        ("student, few labels", small),
+        ("student, few labels and teacher", small),
+        ("student, all labels", small),
+    ];
+    for ((name, params), right) in rows.into_iter().zip(right) {
+        println!("  {name:<32} {params:>6} parameters  {:.2} %", 100.0 * right / SEEDS as f64);
+    }
+    Ok(())
+}

@@ -1,0 +1,415 @@
+//! The generic arguments of a built-in layer, from its sizes and options as they are written.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Error, Ident};
+
+use crate::builtin::{self, Builtin, Choice, Default, Form, Size, Sizes, Value};
+use crate::check::{Argument, whole_number, written};
+use crate::parse::{Generic, Layer};
+
+/// `None` if the layer's shape can't be known.
+pub fn of_builtin(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> Option<Vec<Argument>> {
+    let before = errors.len();
+    let name = builtin.name;
+    if let Sizes::Optional(_) = builtin.sizes
+        && layer.generics.is_empty()
+    {
+        return Some(Vec::new());
+    }
+    let (Sizes::Named(sizes) | Sizes::Optional(sizes)) = &builtin.sizes else {
+        let axes = layer.generics.len();
+        if axes == 0 || axes > 4 {
+            let message = format!("`{name}` takes 1 to 4 sizes, one for each axis, but {axes} are written");
+            errors.push(Error::new(layer.layer_tokens.span(), message));
+            return None;
+        }
+        let mut generics = vec![Argument::Given(quote!({ #axes }))];
+        let mut inferred = 0;
+        for generic in &layer.generics {
+            generics.push(match generic {
+                Generic::Infer(_) => {
+                    inferred += 1;
+                    Argument::Inferred(inferred - 1)
+                }
+                Generic::Other(tokens) => number(tokens.clone(), errors),
+            });
+        }
+        return (errors.len() == before).then_some(generics);
+    };
+    let is_option =
+        |generic: &Generic| matches!(generic, Generic::Other(tokens) if find(builtin, tokens).is_some());
+    let written = layer.generics.iter().take(sizes.len()).take_while(|generic| !is_option(generic)).count();
+    if written < sizes.len() {
+        let names = sizes.iter().map(|size| size.name).collect::<Vec<_>>().join(", ");
+        let message = format!("`{name}` is missing its {}: write `{name}<{names}>`", sizes[written].name);
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+        return None;
+    }
+    // Of each size its numbers: options may have them as their defaults.
+    let mut inferred = 0;
+    let mut given: Vec<Vec<Argument>> = Vec::new();
+    for (generic, size) in layer.generics.iter().zip(*sizes) {
+        given.push(numbers_of_size(name, size, generic, &mut inferred, errors));
+    }
+    if errors.len() > before {
+        return None;
+    }
+    let mut values: Vec<Option<Vec<Argument>>> = builtin.options.iter().map(|_| None).collect();
+    for generic in &layer.generics[sizes.len()..] {
+        let tokens = match generic {
+            Generic::Infer(underscore) => underscore.to_token_stream(),
+            Generic::Other(tokens) => tokens.clone(),
+        };
+        match find(builtin, &tokens) {
+            None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens))),
+            Some(index) if values[index].is_some() => {
+                let message =
+                    format!("the option `{}` of `{name}` is given twice", builtin.options[index].name);
+                errors.push(Error::new(tokens.span(), message));
+            }
+            Some(index) => values[index] = Some(numbers_of_option(builtin, index, tokens, errors)),
+        }
+    }
+    if errors.len() > before && builtin.options.iter().any(|option| !matches!(option.value, Value::Switch(_)))
+    {
+        return None;
+    }
+    for (value, option) in values.into_iter().zip(builtin.options) {
+        let value = value.unwrap_or_else(|| match option.value {
+            Value::Switch(on) => {
+                let off = !on;
+                vec![Argument::Given(quote!(#off))]
+            }
+            Value::Number(Default::Size(size)) | Value::Pair(Default::Size(size)) => {
+                given[size].iter().map(Argument::clone).collect()
+            }
+            Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
+            Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
+            Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
+            Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
+        });
+        given.push(value);
+    }
+    let derived = (0..builtin.derived).map(|i| Argument::Inferred(inferred + i));
+    Some(given.into_iter().flatten().chain(derived).collect())
+}
+
+/// A number between the angle brackets.
+fn number(tokens: TokenStream, errors: &mut Vec<Error>) -> Argument {
+    whole_number(&tokens, errors);
+    Argument::Given(quote_spanned!(tokens.span()=> { #tokens }))
+}
+
+/// What a size says: one number, or two.
+fn numbers_of_size(
+    name: &str,
+    size: &Size,
+    generic: &Generic,
+    inferred: &mut usize,
+    errors: &mut Vec<Error>,
+) -> Vec<Argument> {
+    let tokens = match generic {
+        Generic::Infer(_) if size.form == Form::Inferred => {
+            *inferred += 1;
+            return vec![Argument::Inferred(*inferred - 1)];
+        }
+        Generic::Infer(underscore) => {
+            let verb = if size.name.ends_with('s') { "are" } else { "is" };
+            let message =
+                format!("the {} of `{name}` {verb} not fixed by its input: write a number", size.name);
+            errors.push(Error::new(underscore.span(), message));
+            return Vec::new();
+        }
+        Generic::Other(tokens) => tokens,
+    };
+    let parts = parenthesized(tokens).map(|group| split(group.stream()));
+    let (count, what) = match size.form {
+        Form::Number | Form::Inferred => (1, "one number"),
+        Form::Pair => (2, "a number, or a pair such as `(3, 5)`"),
+        Form::Sides => (4, "a number, or `(left, right, top, bottom)`"),
+    };
+    match parts {
+        Some(parts) if parts.len() == count => parts.into_iter().map(|part| number(part, errors)).collect(),
+        Some(parts) if parts.len() != 1 => {
+            let message =
+                format!("the {} of `{name}` is {what}, but `{}` is written", size.name, written(tokens));
+            errors.push(Error::new(tokens.span(), message));
+            Vec::new()
+        }
+        _ => vec![number(tokens.clone(), errors); count],
+    }
+}
+
+/// `(3, 5)`, if it is nothing else.
+fn parenthesized(tokens: &TokenStream) -> Option<Group> {
+    let mut tokens = tokens.clone().into_iter();
+    match (tokens.next(), tokens.next()) {
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Parenthesis => Some(group),
+        _ => None,
+    }
+}
+
+/// The parts between commas.
+fn split(tokens: TokenStream) -> Vec<TokenStream> {
+    let (mut parts, mut depth) = (vec![TokenStream::new()], 0);
+    for token in tokens {
+        match &token {
+            TokenTree::Punct(p) if p.as_char() == ',' && depth == 0 => {
+                parts.push(TokenStream::new());
+                continue;
+            }
+            TokenTree::Punct(p) if p.as_char() == '<' => depth += 1,
+            TokenTree::Punct(p) if p.as_char() == '>' => depth -= 1,
+            _ => {}
+        }
+        if let Some(part) = parts.last_mut() {
+            part.extend([token]);
+        }
+    }
+    if parts.last().is_some_and(TokenStream::is_empty) {
+        parts.pop();
+    }
+    parts
+}
+
+/// An option's name, and what is between its angle brackets if it has any.
+fn option(tokens: &TokenStream) -> Option<(Ident, Option<TokenStream>)> {
+    let mut tokens = tokens.clone().into_iter();
+    let Some(TokenTree::Ident(name)) = tokens.next() else { return None };
+    let mut rest: Vec<TokenTree> = tokens.collect();
+    let is = |token: Option<&TokenTree>, c| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == c);
+    if rest.is_empty() {
+        return Some((name, None));
+    }
+    if rest.len() < 2 || !is(rest.first(), '<') || !is(rest.last(), '>') {
+        return None;
+    }
+    rest.pop();
+    Some((name, Some(rest.into_iter().skip(1).collect())))
+}
+
+/// Which option of a layer this is.
+fn find(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
+    let (name, _) = option(tokens)?;
+    builtin.options.iter().position(|option| name == option.name)
+}
+
+/// The generic arguments of an option that is written.
+fn numbers_of_option(
+    builtin: &Builtin,
+    index: usize,
+    tokens: TokenStream,
+    errors: &mut Vec<Error>,
+) -> Vec<Argument> {
+    let choice = &builtin.options[index];
+    let inner = option(&tokens).and_then(|(_, inner)| inner);
+    let parts = inner.clone().map(split);
+    let parts = match (&choice.value, parts) {
+        (&Value::Switch(on), None) => return vec![Argument::Given(quote!(#on))],
+        (Value::Number(_), Some(parts)) if parts.len() == 1 => parts,
+        (Value::Pair(_), Some(parts)) if parts.len() == 1 || parts.len() == 2 => parts,
+        _ => {
+            let message = format!(
+                "the option `{}` of `{}` is written {}, not `{}`",
+                choice.name,
+                builtin.name,
+                example(choice),
+                written(&tokens)
+            );
+            errors.push(Error::new(tokens.span(), message));
+            return Vec::new();
+        }
+    };
+    let mut arguments = Vec::new();
+    for part in parts {
+        if part.to_string() == "_" {
+            let message = format!(
+                "the option `{}` of `{}` is not fixed by its input: write a number",
+                choice.name, builtin.name
+            );
+            errors.push(Error::new(part.span(), message));
+            break;
+        }
+        arguments.push(number(part, errors));
+    }
+    if matches!(choice.value, Value::Pair(_)) && arguments.len() == 1 {
+        arguments.push(arguments[0].clone());
+    }
+    arguments
+}
+
+/// How an option is written.
+fn example(choice: &Choice) -> String {
+    let name = choice.name;
+    match choice.value {
+        Value::Switch(_) => format!("`{name}`"),
+        Value::Number(_) => format!("`{name}<2>`"),
+        Value::Pair(_) => format!("`{name}<2>` or `{name}<2, 1>`"),
+    }
+}
+
+fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
+    let (name, found) = (builtin.name, written(tokens));
+    if builtin.options.is_empty() {
+        return match &builtin.sizes {
+            Sizes::Named([]) => {
+                format!("`{name}` takes nothing between `<` and `>`, but `{found}` is written")
+            }
+            Sizes::Named([Size { form: Form::Pair, .. }]) => {
+                format!(
+                    "`{name}` takes one size, but `{found}` is written after it; two are a pair: `{name}<(2, 3)>`"
+                )
+            }
+            Sizes::Named([Size { form: Form::Sides, .. }]) => {
+                format!(
+                    "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, 1, 2, 2)>`"
+                )
+            }
+            _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
+        };
+    }
+    if let Some((ident, _)) = option(tokens)
+        && let Some(nearest) = nearest(builtin, &ident.to_string())
+    {
+        return format!("`{name}` has no option `{ident}`; did you mean `{}`?", nearest.name);
+    }
+    let all = builtin.options.iter().map(|option| match option.value {
+        Value::Switch(_) => format!("`{}`", option.name),
+        _ => format!("`{}<..>`", option.name),
+    });
+    let all = all.collect::<Vec<_>>().join(", ");
+    format!("`{name}` has no option `{found}`; its options are {all}")
+}
+
+/// The option that a name is probably meant to be: nearly the same letters, or one is the beginning of the other.
+fn nearest<'a>(builtin: &'a Builtin, found: &str) -> Option<&'a Choice> {
+    let begins = |option: &&Choice| found.starts_with(option.name) || option.name.starts_with(found);
+    let near = |option: &&Choice| {
+        let distance = builtin::distance(option.name, found);
+        distance <= 3 && 2 * distance <= found.len().max(option.name.len())
+    };
+    let options = builtin.options;
+    options
+        .iter()
+        .find(begins)
+        .or_else(|| options.iter().filter(near).min_by_key(|option| builtin::distance(option.name, found)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_builtin;
+    use crate::builtin;
+    use crate::check::Argument;
+    use crate::parse::Layer;
+
+    /// The generic arguments, or the errors.
+    fn resolve(text: &str) -> String {
+        let layer: Layer = syn::parse_str(text).expect("a layer");
+        let builtin = builtin::find(&layer.path.get_ident().expect("a name").to_string()).expect("a layer");
+        let mut errors = Vec::new();
+        let generics = of_builtin(builtin, &layer, &mut errors);
+        if !errors.is_empty() {
+            return errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
+        }
+        let text = |argument: Argument| match argument {
+            Argument::Inferred(position) => format!("_{position}"),
+            Argument::Given(tokens) => {
+                let text = tokens.to_string();
+                let inner = text.strip_prefix("{ ").and_then(|text| text.strip_suffix(" }"));
+                inner.unwrap_or(&text).trim_end_matches("usize").to_owned()
+            }
+        };
+        generics.expect("no error").into_iter().map(text).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn options_come_in_the_order_of_the_table() {
+        assert_eq!(resolve("Conv2d<_, 32, 3>"), "_0 32 3 3 1 1 0 0 1 1 1 true _1");
+        assert_eq!(
+            resolve("Conv2d<_, 32, (3, 5), NoBias, Groups<4>, Dilation<2, 3>, Pad<1, 2>, Stride<2>>"),
+            "_0 32 3 5 2 2 1 2 2 3 4 false _1"
+        );
+        assert_eq!(resolve("Conv2d<C, O, K, Stride<S>,>"), "C O K K S S 0 0 1 1 1 true _0");
+        assert_eq!(resolve("Conv2d<3, 4, (1), Pad<N / 2>>"), "3 4 (1) (1) 1 1 N / 2 N / 2 1 1 1 true _0");
+        assert_eq!(
+            resolve("Conv2d<3, 4, (f(1, 2), 2), Pad<{ N }>>"),
+            "3 4 f (1 , 2) 2 1 1 { N } { N } 1 1 1 true _0"
+        );
+        assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true _1");
+        assert_eq!(resolve("Linear<_, 8, NoBias>"), "_0 8 false");
+        assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
+        assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");
+    }
+
+    #[test]
+    fn strides_of_pooling_are_the_kernel_size() {
+        assert_eq!(resolve("MaxPool2d<2>"), "2 2 2 2 0 0 1 1");
+        assert_eq!(resolve("MaxPool2d<(2, 3), Pad<1>>"), "2 3 2 3 1 1 1 1");
+        assert_eq!(resolve("MaxPool2d<3, Dilation<1, 2>, Stride<2>>"), "3 3 2 2 0 0 1 2");
+        assert_eq!(resolve("MaxPool1d<3>"), "3 3 0 1");
+        assert_eq!(resolve("AvgPool2d<3, Stride<2, 1>>"), "3 3 2 1 0 0 true");
+        assert_eq!(resolve("AvgPool1d<4, ExcludePad, Pad<1>>"), "4 4 1 false");
+    }
+
+    #[test]
+    fn sides_are_one_number_or_four() {
+        assert_eq!(resolve("ZeroPad2d<1>"), "1 1 1 1");
+        assert_eq!(resolve("ZeroPad2d<(1, 2, 3, P)>"), "1 2 3 P");
+        for text in ["ZeroPad2d<(1, 2)>", "ZeroPad2d<(1, 2, 3, 4, 5)>"] {
+            assert!(resolve(text).contains("is a number, or `(left, right, top, bottom)`, but"));
+        }
+    }
+
+    #[test]
+    fn mistakes_in_options_name_what_is_meant() {
+        for (text, says) in [
+            ("Conv2d<_, 8, 3, Padding<1>>", "`Conv2d` has no option `Padding`; did you mean `Pad`?"),
+            ("Conv2d<_, 8, 3, Strid<1>>", "`Conv2d` has no option `Strid`; did you mean `Stride`?"),
+            ("Conv2d<_, 8, 3, stride<1>>", "`Conv2d` has no option `stride`; did you mean `Stride`?"),
+            (
+                "Conv2d<_, 8, 3, 2>",
+                "`Conv2d` has no option `2`; its options are `Stride<..>`, `Pad<..>`, `Dilation<..>`, `Groups<..>`, `NoBias`",
+            ),
+            (
+                "Conv2d<_, 8, 3, Foo>",
+                "`Conv2d` has no option `Foo`; its options are `Stride<..>`, `Pad<..>`, `Dilation<..>`, `Groups<..>`, `NoBias`",
+            ),
+            ("Conv2d<_, 8, 3, Pad<1>, Pad<2>>", "the option `Pad` of `Conv2d` is given twice"),
+            (
+                "Conv2d<_, 8, 3, Pad>",
+                "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not `Pad`",
+            ),
+            (
+                "Conv2d<_, 8, 3, Pad<1, 2, 3>>",
+                "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not `Pad<1, 2, 3>`",
+            ),
+            (
+                "Conv2d<_, 8, 3, Groups<1, 2>>",
+                "the option `Groups` of `Conv2d` is written `Groups<2>`, not `Groups<1, 2>`",
+            ),
+            (
+                "Conv2d<_, 8, 3, NoBias<1>>",
+                "the option `NoBias` of `Conv2d` is written `NoBias`, not `NoBias<1>`",
+            ),
+            (
+                "Conv2d<_, 8, 3, Stride<_>>",
+                "the option `Stride` of `Conv2d` is not fixed by its input: write a number",
+            ),
+            ("Conv2d<_, 8, 3, Stride<1.5>>", "a size is a whole number, but `1.5` is a float"),
+            (
+                "Conv2d<_, 8, Stride<2>>",
+                "`Conv2d` is missing its kernel_size: write `Conv2d<in_channels, out_channels, kernel_size>`",
+            ),
+            ("Conv2d<_, 8, _>", "the kernel_size of `Conv2d` is not fixed by its input: write a number"),
+            (
+                "Conv2d<_, 8, (3, 3, 3)>",
+                "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but `(3, 3, 3)` is written",
+            ),
+            ("Conv1d<_, 8, (3, 3)>", "the kernel_size of `Conv1d` is one number, but `(3, 3)` is written"),
+        ] {
+            assert_eq!(resolve(text), says, "{text}");
+        }
+    }
+}

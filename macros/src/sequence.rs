@@ -1,0 +1,405 @@
+//! Writes a list of layers: their shapes, the lists inside of blocks, the struct of their parameters, forward and
+//! backward.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, Ident};
+
+use crate::spans::ours;
+use crate::step::{Sequence, Step};
+
+/// What is derived for a network and the structs inside.
+#[derive(Clone, Copy)]
+pub struct Style<'a> {
+    pub clone: bool,
+    pub debug: bool,
+    /// The user's attributes, of which other derives count.
+    pub attrs: &'a [Attribute],
+}
+
+/// The type that a list of layers is as a layer, with its parameters and shapes.
+pub struct Owner {
+    pub layer: TokenStream,
+    pub params: TokenStream,
+    pub input: TokenStream,
+    pub output: TokenStream,
+}
+
+/// A field of a struct of parameters.
+pub struct Member<'a> {
+    attrs: &'a [Attribute],
+    field: Ident,
+    key: String,
+    pub params: TokenStream,
+    doc: String,
+    /// It may begin at a multiple of 64 bytes.
+    aligned: bool,
+    /// Of a layer: the order of what it is given.
+    order: Option<Ident>,
+}
+
+/// The constants and types of all layers, and of those inside of blocks.
+pub fn shapes(steps: &[Step], style: Style) -> TokenStream {
+    steps
+        .iter()
+        .map(|step| {
+            let inside = inside(step, style);
+            let shapes = step.shapes();
+            quote!(#inside #shapes)
+        })
+        .collect()
+}
+
+/// What is inside of a block: its lists of layers as types, and the structs of their parameters.
+fn inside(step: &Step, style: Style) -> TokenStream {
+    let Some(block) = &step.layer.block else { return TokenStream::new() };
+    let Step { element, shape_in, dims_in, order_in, block_params, .. } = step;
+    let mut code = TokenStream::new();
+    let sequences = step.sequences();
+    let steps_of: Vec<Vec<Step>> = sequences.iter().map(Sequence::steps).collect();
+    let mut fields = Vec::new();
+    for (((sequence, steps), branch), layer) in
+        sequences.iter().zip(&steps_of).zip(&block.branches).zip(&step.branches)
+    {
+        let (Some(first), Some(last)) = (steps.first(), steps.last()) else { continue };
+        let (from, to, dims, label) = (&first.shape_in, &last.shape_out, &first.dims_in, &branch.label);
+        let order = &first.order_in;
+        let shapes = shapes(steps, style);
+        let (params, structure, place) = match &branch.field {
+            None => {
+                fields.extend(members(steps));
+                (block_params.clone(), TokenStream::new(), quote!(block))
+            }
+            Some((field, key)) => {
+                let params = format_ident!("__Params{}", sequence.tag);
+                let structure = structure(&params, &sequence.tag, element, &members(steps), label, style);
+                fields.push(Member {
+                    attrs: &branch.attrs,
+                    field: field.clone(),
+                    key: key.clone(),
+                    params: quote!(#params),
+                    doc: format!("The parameters of `{label}`."),
+                    aligned: true,
+                    order: None,
+                });
+                (params, structure, quote!(block.#field))
+            }
+        };
+        let reference = branch.field.is_some();
+        let shared = if reference { quote!(&#place) } else { place.clone() };
+        let exclusive = if reference { quote!(&mut #place) } else { place };
+        let initialize = initialize(steps, element);
+        let owner = Owner {
+            layer: quote!(#layer),
+            params: quote!(#params),
+            input: quote!(#from),
+            output: quote!(#to),
+        };
+        let compute = compute(&owner, sequence, steps);
+        code.extend(quote! {
+            type #from = #shape_in;
+            const #dims: __sw::Dims = #dims_in;
+            const #order: __sw::Order = #order_in;
+            #shapes
+            #structure
+            struct #layer;
+            impl __sw::Ends for #layer {
+                type From = #from;
+                type To = #to;
+                const NAME: &'static str = #label;
+            }
+            impl __sw::Branch<#block_params, #element> for #layer {
+                fn params(block: &#block_params) -> &#params {
+                    #shared
+                }
+                fn params_mut(block: &mut #block_params) -> &mut #params {
+                    #exclusive
+                }
+            }
+            impl<__In: __sw::Shape> __sw::Fits<__In> for #layer {
+                const FIT: __sw::Fit = __sw::Fit::gives(<#to as __sw::Shape>::DIMS);
+            }
+            impl __sw::Layer<#element> for #layer {
+                type Config = ();
+                type Params = #params;
+
+                fn initialize<R: __sw::Rng + ?::core::marker::Sized>(_: &(), params: &mut #params, rng: &mut R) {
+                    #initialize
+                }
+            }
+            #compute
+        });
+    }
+    let structure =
+        structure(block_params, &format!("{}_", step.tag), element, &fields, &step.layer.text, style);
+    quote!(#code #structure)
+}
+
+/// The fields of the layers that have one.
+pub fn members<'a>(steps: &[Step<'a>]) -> Vec<Member<'a>> {
+    let member = |step: &Step<'a>| {
+        let layer = step.layer;
+        Some(Member {
+            attrs: &layer.attrs,
+            field: layer.field.clone()?,
+            key: layer.key.clone(),
+            params: step.params_type(),
+            doc: format!("The parameters of `{}`.", layer.text),
+            aligned: layer.may_be_network(),
+            order: Some(step.order_in.clone()),
+        })
+    };
+    steps.iter().filter_map(member).collect()
+}
+
+/// A struct of parameters as one block of numbers.
+pub struct BlockOfNumbers {
+    pub code: TokenStream,
+    /// For each field the constant that says how many numbers lie before it to fill 64 bytes, if there may be some.
+    pub gaps: Vec<Option<Ident>>,
+    /// The constant that says how many fill the last 64 bytes.
+    pub padding: Ident,
+}
+
+pub fn block_of_numbers(
+    name: &TokenStream,
+    tag: &str,
+    element: &Ident,
+    members: &[Member],
+) -> BlockOfNumbers {
+    let (padding, all) = (format_ident!("__PADDING{tag}"), format_ident!("__LEN{tag}"));
+    let (mut code, mut len, mut gaps) = (TokenStream::new(), quote!(0), Vec::new());
+    for (index, Member { params, aligned, .. }) in members.iter().enumerate() {
+        let gap = (*aligned && index > 0).then(|| format_ident!("__GAP{tag}{index}"));
+        if let Some(gap) = &gap {
+            code.extend(quote!(const #gap: usize = __sw::gap::<#params, #element>(#len);));
+            len.extend(quote!(+ #gap));
+        }
+        len.extend(quote!(+ <#params as __sw::Parameters<#element>>::LEN));
+        gaps.push(gap);
+    }
+    let (fields, keys): (Vec<_>, Vec<_>) = members.iter().map(|member| (&member.field, &member.key)).unzip();
+    let types: Vec<_> = members.iter().map(|member| &member.params).collect();
+    let pixels = members.iter().map(|member| match &member.order {
+        None => quote!(1),
+        Some(order) => quote!(#order.pixels()),
+    });
+    code.extend(quote! {
+        const #all: usize = #len;
+        const #padding: usize = __sw::padding::<#element>(#all);
+
+        // SAFETY: the struct is `repr(C)`, all its fields are parameters, and the padding fills the gaps between them
+        // and at the end, as the assertion in `LEN` says.
+        unsafe impl __sw::Parameters<#element> for #name {
+            const LEN: usize = {
+                let len = #all + #padding;
+                assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<#name>());
+                len
+            };
+            const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
+            const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
+            const CONTENTS: __sw::Contents = __sw::Contents::Fields(&[#(__sw::Member {
+                name: #keys,
+                first: ::core::mem::offset_of!(#name, #fields) / ::core::mem::size_of::<#element>(),
+                contents: <#types as __sw::Parameters<#element>>::CONTENTS,
+                pixels: #pixels,
+            }),*]);
+        }
+    });
+    BlockOfNumbers { code, gaps, padding }
+}
+
+/// The struct of the parameters inside of a block.
+fn structure(
+    name: &Ident,
+    tag: &str,
+    element: &Ident,
+    members: &[Member],
+    title: &str,
+    style: Style,
+) -> TokenStream {
+    let BlockOfNumbers { code, gaps, padding } = block_of_numbers(&quote!(#name), tag, element, members);
+    let fields = members.iter().zip(&gaps).enumerate().map(|(index, (member, gap))| {
+        let Member { attrs, field, params, doc, .. } = member;
+        let filler = format_ident!("_padding_{index}");
+        let gap = gap.as_ref().map(|gap| quote!(#filler: [#element; #gap],));
+        let documented = attrs.iter().any(|attr| attr.path().is_ident("doc"));
+        let doc = (!documented).then(|| quote!(#[doc = #doc]));
+        let span = ours(field.span());
+        quote_spanned!(span=> #gap #(#attrs)* #doc pub #field: #params)
+    });
+    let Style { clone, debug, attrs } = style;
+    let derives = attrs.iter().filter(|attr| attr.path().is_ident("derive"));
+    let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
+    let shown: Vec<_> = members.iter().map(|member| &member.field).collect();
+    let debug = debug.then(|| debug_impl(name, title, &shown));
+    let doc = format!("The parameters of `{title}`.");
+    quote! {
+        #[doc = #doc]
+        #[allow(dead_code, non_camel_case_types)]
+        #clone
+        #(#derives)*
+        #[repr(C, align(64))]
+        pub struct #name {
+            #(#fields,)*
+            _padding: [#element; #padding],
+        }
+        #code
+        #debug
+    }
+}
+
+/// Prints the fields, and leaves the padding away.
+pub fn debug_impl(name: &Ident, title: &str, fields: &[&Ident]) -> TokenStream {
+    let names = fields.iter().map(|field| field.to_string());
+    quote! {
+        impl ::core::fmt::Debug for #name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct(#title)#(.field(#names, &self.#fields))*.finish()
+            }
+        }
+    }
+}
+
+/// Initial values for all layers with fields.
+pub fn initialize(steps: &[Step], element: &Ident) -> TokenStream {
+    let layers = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
+        let (own, config, field) = (&step.own, &step.config, &step.layer.field);
+        quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut params.#field, rng);)
+    });
+    quote! {
+        #(#layers)*
+        let _ = (params, rng);
+    }
+}
+
+/// The rows of the table of layers: `base` numbers lie before the struct of their parameters, `before` stands before
+/// their names.
+pub fn summaries(steps: &[Step], structure: &TokenStream, base: &TokenStream, before: &str) -> TokenStream {
+    let rows = steps.iter().map(|step| {
+        let Step { called, shape_in, shape_out, dims_out, element, block_params, .. } = step;
+        let (text, params) = (format!("{before}{}", step.layer.text), step.params_type());
+        // A layer without a field has no parameters: they would begin where those of the next layer do.
+        let next = steps[step.index..].iter().find_map(|step| step.layer.field.as_ref());
+        let at = next.map_or_else(|| quote!(_padding), |field| quote!(#field));
+        let at = quote! {
+            #base + ::core::mem::offset_of!(#structure, #at) / ::core::mem::size_of::<#element>()
+        };
+        let sequences = step.sequences();
+        let branches = step.layer.block.iter().flat_map(|block| &block.branches);
+        let inner = sequences.iter().zip(branches).map(|(sequence, branch)| match &branch.field {
+            None => summaries(&sequence.steps(), &quote!(#block_params), &at, ""),
+            Some((field, key)) => {
+                let own = format_ident!("__Params{}", sequence.tag);
+                let base = quote! {
+                    #at + ::core::mem::offset_of!(#block_params, #field) / ::core::mem::size_of::<#element>()
+                };
+                summaries(&sequence.steps(), &quote!(#own), &base, &format!("{key}."))
+            }
+        });
+        quote! {
+            __sw::LayerSummary {
+                layer: #text,
+                output: #dims_out,
+                params: <#params as __sw::Parameters<#element>>::COUNT,
+                params_at: #at,
+                macs: <#called as __sw::Compute<#shape_in, #shape_out, #element>>::MULTIPLY_ADDS,
+                inner: &[#(#inner)*],
+            },
+        }
+    });
+    quote!(#(#rows)*)
+}
+
+/// Forward and backward: the layers in a straight line.
+pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStream {
+    let Owner { layer, params, input, output } = owner;
+    let (element, plan, count) = (sequence.element, sequence.plan(), steps.len());
+    let stages = steps.iter().map(|Step { called, shape_in, shape_out, .. }| {
+        quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
+    });
+    let call = |step: &Step, extra: TokenStream| {
+        let Step { called, shape_in, shape_out, index, config, .. } = step;
+        let params = step.params(&quote!(params), &quote!(&));
+        quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
+    };
+    let inference = steps.iter().map(|step| call(step, quote!(cx)));
+    let training = steps.iter().map(|step| call(step, quote!()));
+    let backward = steps.iter().rev().map(|step| call(step, quote!()));
+    let gradients = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
+        let gradient = step.params(&quote!(gradient), &quote!(&mut));
+        call(step, quote!(#gradient))
+    });
+    let (x, y) = (quote!(&[__sw::Tensor<#input, #element>]), quote!(&[__sw::Tensor<#output, #element>]));
+    let (x_mut, y_mut) =
+        (quote!(&mut [__sw::Tensor<#input, #element>]), quote!(&mut [__sw::Tensor<#output, #element>]));
+    quote! {
+        const #plan: __sw::Plan<#count> = __sw::Plan::new([#(#stages),*]);
+
+        impl __sw::Compute<#input, #output, #element> for #layer {
+            const READS_OUTPUT: bool = #plan.reads_output;
+            const GIVES: __sw::Gives = #plan.gives;
+            const WHOLE_BATCH: bool = #plan.whole_batch;
+            const OVERWRITES: bool = true;
+            const MULTIPLY_ADDS: usize = #plan.multiply_adds;
+            const CACHE: usize = #plan.cache;
+            const SCRATCH: usize = #plan.scratch();
+
+            #[inline]
+            fn forward(
+                _: &(),
+                params: &#params,
+                x: #x,
+                y: #y_mut,
+                scratch: &mut [#element],
+                cx: &__sw::Context<#element>,
+            ) {
+                __sw::Inference::run(&#plan, x, y, scratch, |run| {
+                    #(#inference)*
+                });
+                let _ = (params, cx);
+            }
+
+            fn forward_train(
+                _: &(),
+                params: &#params,
+                x: #x,
+                y: #y_mut,
+                cache: __sw::Slab<'_, #element>,
+                cx: &__sw::Context<#element>,
+            ) {
+                __sw::Training::run(&#plan, x, y, cache, cx, |run| { #(#training)* });
+                let _ = params;
+            }
+
+            fn backward_input(
+                _: &(),
+                params: &#params,
+                x: #x,
+                y: #y,
+                cache: __sw::Slab<'_, #element>,
+                dy: #y_mut,
+                dx: ::core::option::Option<#x_mut>,
+                cx: &__sw::Context<#element>,
+            ) {
+                __sw::Backward::run(&#plan, x, y, cache, dy, dx, cx, |run| { #(#backward)* });
+                let _ = params;
+            }
+
+            fn backward_params(
+                _: &(),
+                params: &#params,
+                x: #x,
+                y: #y,
+                cache: __sw::Slab<'_, #element>,
+                dy: #y,
+                gradient: &mut #params,
+                cx: &__sw::Context<#element>,
+            ) {
+                let mut run = __sw::Gradients::new(&#plan, x, y, cache, dy, cx);
+                #(#gradients)*
+                let _ = (params, gradient, &mut run);
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Convolutions of channels-last images, as products without a matrix of windows.
+//!
+//! A convolution multiplies, for each output pixel, the numbers under the window with the weight `[KH][KW][CI][CO]`.
+//! The rows of that product are pixels of the image: they need not be copied out, only found. One kernel,
+//! [`gather`], does so for all three products of a layer: forward (rows are output pixels), input gradient (rows are
+//! input pixels, the weight is transposed and turned around) and weight gradient (rows are weights, the inner index
+//! runs over the pixels). Padding is copied around the image beforehand ([`halo`]), a few percent of the work, so that
+//! no inner loop knows of it.
+//!
+//! Every element is one chain of multiply-adds: forward over (ky, kx, ci), zeros of the padding included; the input
+//! gradient over the output pixels in their order; the weight gradient over the samples and their output pixels.
+
+mod depthwise;
+mod forward;
+mod gather;
+mod halo;
+mod input_grad;
+pub(super) mod plain;
+mod weight_grad;
+
+pub(super) use forward::ConvOp;
+pub(super) use input_grad::ConvInputGradOp;
+pub(super) use weight_grad::ConvWeightGradOp;
+
+/// The sizes of a convolution; pairs are vertical and horizontal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvSizes {
+    /// Of the image.
+    pub size: [usize; 2],
+    pub channels: usize,
+    /// Of the output.
+    pub out: [usize; 2],
+    pub out_channels: usize,
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    /// Zeros on each side.
+    pub pad: [usize; 2],
+    pub dilation: [usize; 2],
+    pub groups: usize,
+}
+
+/// `y = start + x * weight`, then `max(0, y)` if `relu`, for as many samples as `x` has.
+#[derive(Debug)]
+pub struct Conv<'a, T> {
+    pub sizes: &'a ConvSizes,
+    pub x: &'a [T],
+    /// `[KH][KW][CI / groups][CO]`
+    pub weight: &'a [T],
+    /// One for each output channel.
+    pub bias: Option<&'a [T]>,
+    pub y: &'a mut [T],
+    pub relu: bool,
+}
+
+/// The gradient of a [`Conv`] with respect to `x`, which is also the transposed convolution of `dy`; that one may have
+/// a bias, one for each channel of `dx`.
+#[derive(Debug)]
+pub struct ConvInputGrad<'a, T> {
+    pub sizes: &'a ConvSizes,
+    pub weight: &'a [T],
+    pub dy: &'a [T],
+    pub bias: Option<&'a [T]>,
+    pub dx: &'a mut [T],
+    pub relu: bool,
+}
+
+/// The gradient of a [`Conv`] with respect to the weight: those of its rows, `CO` numbers each, that `gradient` is,
+/// beginning with `first_row`.
+#[derive(Debug)]
+pub struct ConvWeightGrad<'a, T> {
+    pub sizes: &'a ConvSizes,
+    pub x: &'a [T],
+    pub dy: &'a [T],
+    pub first_row: usize,
+    pub gradient: &'a mut [T],
+    /// Whether to add to what is there.
+    pub accumulate: bool,
+}
+
+impl ConvSizes {
+    /// How many numbers an image has.
+    pub const fn input_len(&self) -> usize {
+        self.size[0] * self.size[1] * self.channels
+    }
+
+    /// How many numbers an output has.
+    pub const fn output_len(&self) -> usize {
+        self.out[0] * self.out[1] * self.out_channels
+    }
+
+    /// How many rows the weight has, one for each number under the window that an output channel sees.
+    pub const fn weight_rows(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * (self.channels / self.groups)
+    }
+
+    /// Multiply-adds for one sample.
+    pub const fn multiply_adds(&self) -> usize {
+        self.weight_rows() * self.output_len()
+    }
+
+    /// Whether each channel has a filter of its own.
+    pub(in crate::kernels) const fn is_depthwise(&self) -> bool {
+        self.groups == self.channels && self.groups == self.out_channels && self.groups > 1
+    }
+
+    /// How far the windows of all output pixels reach along an axis.
+    const fn reach(&self, axis: usize) -> usize {
+        (self.out[axis] - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1
+    }
+
+    /// Panics unless the sizes make sense together and fit the lengths; the number of samples.
+    fn check(&self, x: usize, y: usize) -> usize {
+        let all = [self.size, self.out, self.kernel, self.stride, self.dilation];
+        assert!(all.as_flattened().iter().all(|&size| size > 0), "conv: a size is 0: {self:?}");
+        assert!(self.channels > 0 && self.out_channels > 0 && self.groups > 0, "conv: a size is 0: {self:?}");
+        assert!(
+            self.channels.is_multiple_of(self.groups) && self.out_channels.is_multiple_of(self.groups),
+            "conv: channels that are not whole groups: {self:?}"
+        );
+        for axis in 0..2 {
+            let padded = self.size[axis] + 2 * self.pad[axis];
+            assert!(self.reach(axis) <= padded, "conv: the windows leave the padded image: {self:?}");
+        }
+        let samples = x / self.input_len();
+        assert_eq!(x, samples * self.input_len(), "conv: the images are not whole");
+        assert_eq!(y, samples * self.output_len(), "conv: as many outputs as images");
+        samples
+    }
+
+    /// Panics unless the weight has as many numbers as the sizes say.
+    fn check_weight(&self, weight: usize, bias: Option<usize>, channels: usize) {
+        assert_eq!(weight, self.weight_rows() * self.out_channels, "conv: the weight");
+        assert!(bias.is_none_or(|bias| bias == channels), "conv: one bias per channel");
+    }
+
+    /// Panics unless these are rows of the weight; how many.
+    fn check_rows(&self, first: usize, gradient: usize) -> usize {
+        let rows = gradient / self.out_channels;
+        assert_eq!(gradient, rows * self.out_channels, "conv: the rows of the gradient are not whole");
+        assert!(first + rows <= self.weight_rows(), "conv: more rows than the weight has");
+        rows
+    }
+}

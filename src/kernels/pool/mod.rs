@@ -1,0 +1,56 @@
+//! Maxima, averages and interpolation over the places of images, channels-last: windows along two axes, all channels of
+//! a place side by side. A sequence is an image of one row.
+
+mod axis;
+mod max;
+mod mean;
+pub(super) mod plain;
+
+pub use axis::{Axis, Reach};
+pub(super) use max::{MaxPoolGradOp, MaxPoolOp};
+pub(super) use mean::MeanPoolOp;
+
+/// The two axes, and how many channels each place has. The input of each sample is `[rows][cols][channels]` with the
+/// inputs of the axes, the output likewise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plane {
+    pub rows: Axis,
+    pub cols: Axis,
+    pub channels: usize,
+}
+
+/// What the sum over a window is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Divisor {
+    /// 1: it stays a sum.
+    One,
+    /// The size of the window, padding included.
+    Kernel,
+    /// How many places of the window are not padding.
+    Count,
+}
+
+impl Plane {
+    /// How many numbers a sample's input and output have.
+    pub(super) const fn lens(&self) -> (usize, usize) {
+        let Plane { rows, cols, channels } = *self;
+        (rows.input * cols.input * channels, rows.output * cols.output * channels)
+    }
+
+    /// The number of samples. Panics unless the lengths fit, and every place that a window reads is within the axis.
+    pub(super) fn samples(&self, name: &str, inputs: usize, outputs: usize) -> usize {
+        let (input, output) = self.lens();
+        self.rows.check(name);
+        self.cols.check(name);
+        if input == 0 || output == 0 {
+            assert!(inputs == 0 && outputs == 0, "{name}: places without elements");
+            return 0;
+        }
+        let samples = outputs / output;
+        assert!(
+            inputs == samples * input && outputs == samples * output,
+            "{name}: {inputs} inputs and {outputs} outputs are not samples of {input} and {output}"
+        );
+        samples
+    }
+}

@@ -1,0 +1,310 @@
+//! Convolutions and their gradients.
+
+use proptest::prelude::*;
+
+use super::super::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, F32Kernels, F64Kernels, Kernels};
+use super::{CASES, Guarded, all_tiers, bits, numbers, widen};
+use crate::tier::Tier;
+
+#[derive(Clone, Debug)]
+struct Case {
+    sizes: ConvSizes,
+    samples: usize,
+    bias: bool,
+    relu: bool,
+    accumulate: bool,
+    seed: u32,
+}
+
+/// One axis: size, kernel, stride, padding, dilation, and how many outputs are left away.
+fn axis() -> impl Strategy<Value = [usize; 6]> {
+    let most = if cfg!(miri) { 3_usize } else { 7 };
+    (1..=most, 1_usize..=4, 1_usize..=3, 0_usize..=4, 1_usize..=3, 0_usize..=1)
+        .prop_map(|(size, kernel, stride, pad, dilation, less)| [size, kernel, stride, pad, dilation, less])
+        .prop_filter("the kernel fits", |[size, kernel, _, pad, dilation, _]| {
+            (kernel - 1) * dilation < size + 2 * pad
+        })
+}
+
+/// Groups, and channels of each: those of depthwise layers among them.
+fn channels() -> impl Strategy<Value = [usize; 3]> {
+    let most = if cfg!(miri) { 5_usize } else { 35 };
+    prop_oneof![
+        3 => (Just(1), 1..=12_usize, 1..=most).prop_map(|(g, i, o)| [g, i, o]),
+        1 => (Just(1), 1..=most, 1..=12_usize).prop_map(|(g, i, o)| [g, i, o]),
+        1 => (1..=4_usize, 1..=9_usize, 1..=9_usize).prop_map(|(g, i, o)| [g, i, o]),
+        1 => (2..=most).prop_map(|g| [g, 1, 1]),
+    ]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<u32>());
+    (axis(), axis(), channels(), 0_usize..=3, flags).prop_map(
+        |(v, h, [groups, ci, co], samples, (bias, relu, accumulate, seed))| {
+            let out = |[size, kernel, stride, pad, dilation, less]: [usize; 6]| {
+                ((size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1 - less).max(1)
+            };
+            let sizes = ConvSizes {
+                size: [v[0], h[0]],
+                channels: groups * ci,
+                out: [out(v), out(h)],
+                out_channels: groups * co,
+                kernel: [v[1], h[1]],
+                stride: [v[2], h[2]],
+                pad: [v[3], h[3]],
+                dilation: [v[4], h[4]],
+                groups,
+            };
+            Case { sizes, samples, bias, relu, accumulate, seed }
+        },
+    )
+}
+
+/// Calls with all that is multiplied: the positions in the image, the weight and the output. By the definition.
+fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, usize)) {
+    let (ci, co) = (sizes.channels / sizes.groups, sizes.out_channels / sizes.groups);
+    for n in 0..samples {
+        for oy in 0..sizes.out[0] {
+            for ox in 0..sizes.out[1] {
+                for o in 0..sizes.out_channels {
+                    for ky in 0..sizes.kernel[0] {
+                        for kx in 0..sizes.kernel[1] {
+                            let y = (oy * sizes.stride[0] + ky * sizes.dilation[0]) as isize
+                                - sizes.pad[0] as isize;
+                            let x = (ox * sizes.stride[1] + kx * sizes.dilation[1]) as isize
+                                - sizes.pad[1] as isize;
+                            if y < 0 || x < 0 || y >= sizes.size[0] as isize || x >= sizes.size[1] as isize {
+                                continue;
+                            }
+                            let pixel = (n * sizes.size[0] + y as usize) * sizes.size[1] + x as usize;
+                            for i in 0..ci {
+                                let image = pixel * sizes.channels + o / co * ci + i;
+                                let weight = ((ky * sizes.kernel[1] + kx) * ci + i) * sizes.out_channels + o;
+                                let out =
+                                    ((n * sizes.out[0] + oy) * sizes.out[1] + ox) * sizes.out_channels + o;
+                                f(image, weight, out);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// All results, and for each the sum of the magnitudes and the number of terms, which bound the rounding.
+struct Results<T> {
+    y: Vec<T>,
+    dx: Vec<T>,
+    dw: Vec<T>,
+}
+
+impl Case {
+    fn x(&self) -> Vec<f32> {
+        numbers(self.seed, self.samples * self.sizes.input_len())
+    }
+    fn weight(&self) -> Vec<f32> {
+        numbers(self.seed ^ 1, self.sizes.weight_rows() * self.sizes.out_channels)
+    }
+    fn dy(&self) -> Vec<f32> {
+        numbers(self.seed ^ 2, self.samples * self.sizes.output_len())
+    }
+    fn bias(&self, channels: usize) -> Option<Vec<f32>> {
+        self.bias.then(|| numbers(self.seed ^ 3, channels))
+    }
+    fn before(&self) -> Vec<f32> {
+        numbers(self.seed ^ 4, self.sizes.weight_rows() * self.sizes.out_channels)
+    }
+
+    /// Runs all kernels, in pieces of so many samples and so many rows of the weight.
+    fn run(&self, kernels: F32Kernels, samples: usize, rows: usize) -> Results<f32> {
+        let sizes = &self.sizes;
+        let (x, weight, dy) =
+            (Guarded::new(&self.x()), Guarded::new(&self.weight()), Guarded::new(&self.dy()));
+        let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
+        let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
+        let mut dw =
+            if self.accumulate { Guarded::new(&self.before()) } else { Guarded::empty(weight.len()) };
+        let (ins, outs) = (samples * sizes.input_len(), samples * sizes.output_len());
+        for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
+            kernels.conv(Conv { sizes, x, weight: &weight, bias: bias.as_deref(), y, relu: self.relu });
+        }
+        for (dy, dx) in dy.chunks(outs).zip(dx.chunks_mut(ins)) {
+            let bias = dx_bias.as_deref();
+            kernels.conv_input_grad(ConvInputGrad { sizes, weight: &weight, dy, bias, dx, relu: self.relu });
+        }
+        for (part, gradient) in dw.chunks_mut(rows * sizes.out_channels).enumerate() {
+            let (first_row, accumulate) = (part * rows, self.accumulate);
+            kernels.conv_weight_grad(ConvWeightGrad {
+                sizes,
+                x: &x,
+                dy: &dy,
+                first_row,
+                gradient,
+                accumulate,
+            });
+        }
+        Results { y: y.to_vec(), dx: dx.to_vec(), dw: dw.to_vec() }
+    }
+
+    fn run_double(&self) -> Results<f64> {
+        let sizes = &self.sizes;
+        let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
+        let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
+        let (bias, dx_bias) = (bias.map(|b| widen(&b)), dx_bias.map(|b| widen(&b)));
+        let (mut y, mut dx, mut dw) =
+            (vec![f64::NAN; dy.len()], vec![f64::NAN; x.len()], widen(&self.before()));
+        let (bias, relu) = (bias.as_deref(), self.relu);
+        F64Kernels.conv(Conv { sizes, x: &x, weight: &weight, bias, y: &mut y, relu });
+        let bias = dx_bias.as_deref();
+        F64Kernels.conv_input_grad(ConvInputGrad {
+            sizes,
+            weight: &weight,
+            dy: &dy,
+            bias,
+            dx: &mut dx,
+            relu,
+        });
+        let rows = sizes.weight_rows().div_ceil(2);
+        for (part, gradient) in dw.chunks_mut(rows * sizes.out_channels).enumerate() {
+            let (first_row, accumulate) = (part * rows, self.accumulate);
+            F64Kernels.conv_weight_grad(ConvWeightGrad {
+                sizes,
+                x: &x,
+                dy: &dy,
+                first_row,
+                gradient,
+                accumulate,
+            });
+        }
+        Results { y, dx, dw }
+    }
+
+    /// Each result with the sum of the magnitudes of its terms.
+    fn expected(&self) -> Results<(f64, f64)> {
+        let sizes = &self.sizes;
+        let start = |bias: Option<Vec<f32>>, channels: usize, len: usize| -> Vec<(f64, f64)> {
+            (0..len)
+                .map(|i| bias.as_ref().map_or(0.0, |bias| f64::from(bias[i % channels])))
+                .map(|b| (b, b.abs()))
+                .collect()
+        };
+        let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
+        let mut y = start(self.bias(sizes.out_channels), sizes.out_channels, dy.len());
+        let mut dx = start(self.bias(sizes.channels), sizes.channels, x.len());
+        let before = self.accumulate.then(|| self.before());
+        let mut dw = start(before, weight.len(), weight.len());
+        each_term(sizes, self.samples, |image, w, out| {
+            for (sum, term) in [
+                (&mut y[out], x[image] * weight[w]),
+                (&mut dx[image], dy[out] * weight[w]),
+                (&mut dw[w], dy[out] * x[image]),
+            ] {
+                sum.0 += term;
+                sum.1 += term.abs();
+            }
+        });
+        if self.relu {
+            y.iter_mut().chain(&mut dx).for_each(|y| y.0 = y.0.max(0.0));
+        }
+        Results { y, dx, dw }
+    }
+}
+
+fn close<T: Copy + Into<f64>>(
+    tier: &str,
+    got: &Results<T>,
+    want: &Results<(f64, f64)>,
+    epsilon: f64,
+) -> Result<(), TestCaseError> {
+    for (what, got, want) in [("y", &got.y, &want.y), ("dx", &got.dx, &want.dx), ("dw", &got.dw, &want.dw)] {
+        prop_assert_eq!(got.len(), want.len());
+        for (i, (&got, &(want, size))) in got.iter().zip(want).enumerate() {
+            // Chains are shorter than this, and rounding is mostly not all in one direction.
+            let bound = 1000.0 * epsilon * size;
+            let off = (got.into() - want).abs();
+            prop_assert!(off <= bound, "{}: {}[{}] is {}, not {}", tier, what, i, got.into(), want);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn convolutions_are_right_in_every_tier(case in case()) {
+        let want = case.expected();
+        for kernels in all_tiers() {
+            let got = case.run(kernels, case.samples.max(1), case.sizes.weight_rows());
+            close(&kernels.tier().to_string(), &got, &want, f64::from(f32::EPSILON) / 64.0)?;
+        }
+        close("f64", &case.run_double(), &want, f64::EPSILON)?;
+    }
+
+    #[test]
+    fn neither_cuts_nor_fma_tiers_change_a_bit(case in case(), rows in 1_usize..20) {
+        let mut fused: Option<[Vec<u32>; 3]> = None;
+        for kernels in all_tiers() {
+            let results = [(case.samples.max(1), case.sizes.weight_rows()), (1, rows)].map(|(samples, rows)| {
+                let got = case.run(kernels, samples, rows);
+                [bits(&got.y), bits(&got.dx), bits(&got.dw)]
+            });
+            prop_assert!(results[0] == results[1], "{}: cuts", kernels.tier());
+            if kernels.tier() != Tier::Portable {
+                let [first, _] = results;
+                prop_assert!(fused.is_none_or(|fused| fused == first), "{}: another tier", kernels.tier());
+                fused = Some(first);
+            }
+        }
+    }
+}
+
+/// Long inner indices go through several blocks, and many samples through several groups.
+#[test]
+fn large_sizes_are_right() {
+    let sizes = ConvSizes {
+        size: [5, 4],
+        channels: 300,
+        out: [5, 4],
+        out_channels: 67,
+        kernel: [3, 3],
+        stride: [1, 1],
+        pad: [1, 1],
+        dilation: [1, 1],
+        groups: 1,
+    };
+    let wide = ConvSizes { size: [40, 41], channels: 2, out: [40, 41], out_channels: 20, ..sizes };
+    for sizes in [sizes, wide] {
+        let samples = if cfg!(miri) { 1 } else { 7 };
+        let case = Case { sizes, samples, bias: true, relu: false, accumulate: false, seed: 3 };
+        if cfg!(miri) {
+            continue;
+        }
+        let want = case.expected();
+        for kernels in all_tiers() {
+            let got = case.run(kernels, case.samples, case.sizes.weight_rows());
+            close(&kernels.tier().to_string(), &got, &want, f64::from(f32::EPSILON) / 64.0).unwrap();
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "the windows leave the padded image")]
+fn windows_beyond_the_image_are_refused() {
+    let sizes = ConvSizes {
+        size: [3, 3],
+        channels: 1,
+        out: [2, 3],
+        out_channels: 1,
+        kernel: [3, 1],
+        stride: [1, 1],
+        pad: [0, 0],
+        dilation: [1, 1],
+        groups: 1,
+    };
+    let (x, weight, mut y) = ([0.0; 9], [0.0; 3], [0.0; 6]);
+    all_tiers().for_each(|kernels| {
+        kernels.conv(Conv { sizes: &sizes, x: &x, weight: &weight, bias: None, y: &mut y, relu: false });
+    });
+}

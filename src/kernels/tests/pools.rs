@@ -1,0 +1,222 @@
+//! Pooling in every tier: against plain loops in `f64`, and whatever the cut of the batch.
+
+use proptest::prelude::*;
+
+use super::super::{Axis, Divisor, F32Kernels, F64Kernels, Kernels, Plane, Reach};
+use super::{CASES, Guarded, all_tiers, assert_close, bits, numbers, widen};
+
+/// An axis of windows that fits, of a few places.
+fn windows(most_dilation: usize) -> impl Strategy<Value = Axis> {
+    (1_usize..8, 1_usize..5, 1_usize..4, 0_usize..3, 1..=most_dilation, any::<bool>()).prop_map(
+        |(input, kernel, stride, pad, dilation, tiles)| {
+            let kernel = kernel.min(input);
+            if tiles {
+                return Axis {
+                    input,
+                    output: input / kernel,
+                    reach: Reach::Windows { kernel, stride: kernel, pad: 0, dilation: 1 },
+                };
+            }
+            let pad = pad.min(kernel / 2);
+            let dilation = if (kernel - 1) * dilation < input + 2 * pad { dilation } else { 1 };
+            let output = (input + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
+            Axis { input, output, reach: Reach::Windows { kernel, stride, pad, dilation } }
+        },
+    )
+}
+
+fn even() -> impl Strategy<Value = Axis> {
+    (1_usize..10, 1_usize..7).prop_map(|(input, output)| Axis { input, output, reach: Reach::Even })
+}
+
+fn linear() -> impl Strategy<Value = Axis> {
+    (1_usize..6, 1_usize..4).prop_map(|(input, factor)| Axis {
+        input,
+        output: factor * input,
+        reach: Reach::Linear { factor },
+    })
+}
+
+fn channels() -> impl Strategy<Value = usize> {
+    prop_oneof![1_usize..20, Just(33), Just(70)]
+}
+
+fn plane(axis: impl Strategy<Value = Axis> + Clone) -> impl Strategy<Value = Plane> {
+    (axis.clone(), axis, channels()).prop_map(|(rows, cols, channels)| Plane { rows, cols, channels })
+}
+
+/// The numbers of `samples` inputs and outputs.
+fn lens(plane: &Plane, samples: usize) -> (usize, usize) {
+    let (input, output) = plane.lens();
+    (samples * input, samples * output)
+}
+
+/// Numbers of which many are equal; some are NaN.
+fn equal_numbers(seed: u32, len: usize, nan: bool) -> Guarded {
+    let number = |x: &f32| if nan && *x > 0.8 { f32::NAN } else { (4.0 * x).round() / 4.0 };
+    Guarded::new(&numbers(seed, len).iter().map(number).collect::<Vec<_>>())
+}
+
+/// `y`, codes and `dx`.
+fn max_pool(kernels: F32Kernels, plane: &Plane, x: &[f32], dy: &[f32]) -> [Guarded; 3] {
+    let (mut y, mut codes, mut dx) =
+        (Guarded::empty(dy.len()), Guarded::empty(dy.len()), Guarded::empty(x.len()));
+    kernels.max_pool(plane, x, &mut y, Some(&mut codes));
+    let mut inferred = Guarded::empty(dy.len());
+    kernels.max_pool(plane, x, &mut inferred, None);
+    assert_eq!(bits(&y), bits(&inferred));
+    kernels.max_pool_grad(plane, &codes, dy, &mut dx);
+    [y, codes, dx]
+}
+
+fn mean_pool(kernels: F32Kernels, plane: &Plane, divide: Divisor, x: &[f32], dy: &[f32]) -> [Guarded; 2] {
+    let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
+    kernels.mean_pool(plane, divide, false, x, &mut y);
+    kernels.mean_pool(plane, divide, true, dy, &mut dx);
+    [y, dx]
+}
+
+fn check_max(plane: Plane, samples: usize, nan: bool) {
+    let (input, output) = lens(&plane, samples);
+    let x = equal_numbers(1, input, nan);
+    // Short numbers, whose sums are exact.
+    let dy = equal_numbers(2, output, false);
+    let (mut y, mut codes, mut dx) = (vec![0.0; output], vec![0.0; output], vec![0.0; input]);
+    F64Kernels.max_pool(&plane, &widen(&x), &mut y, Some(&mut codes));
+    F64Kernels.max_pool_grad(&plane, &codes, &widen(&dy), &mut dx);
+    // A window that reads nothing has the code of a tap that is not there.
+    codes.iter_mut().zip(&y).filter(|(_, y)| **y == f64::NEG_INFINITY).for_each(|(code, _)| *code = f64::NAN);
+    for kernels in all_tiers() {
+        let [y32, codes32, dx32] = max_pool(kernels, &plane, &x, &dy);
+        for i in 0..output {
+            let same = f64::from(y32[i]) == y[i] || y32[i].is_nan() && y[i].is_nan();
+            assert!(same, "{}: {plane:?}, output {i} is {}, not {}", kernels.tier(), y32[i], y[i]);
+            assert!(f64::from(codes32[i]) == codes[i] || codes[i].is_nan(), "{}: {plane:?}", kernels.tier());
+        }
+        assert_eq!(widen(&dx32), dx, "{}: {plane:?}", kernels.tier());
+    }
+}
+
+fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
+    let (input, output) = lens(&plane, samples);
+    let (x, dy) = (Guarded::new(&numbers(1, input)), Guarded::new(&numbers(2, output)));
+    let (mut y, mut dx) = (vec![0.0; output], vec![0.0; input]);
+    F64Kernels.mean_pool(&plane, divide, false, &widen(&x), &mut y);
+    F64Kernels.mean_pool(&plane, divide, true, &widen(&dy), &mut dx);
+    for kernels in all_tiers() {
+        let [y32, dx32] = mean_pool(kernels, &plane, divide, &x, &dy);
+        assert_close(kernels.tier(), &y32, &y, 1e-6);
+        assert_close(kernels.tier(), &dx32, &dx, 2e-6);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn maxima_match_the_reference(
+        plane in prop_oneof![plane(windows(3).boxed()), plane(even().boxed())],
+        samples in 0_usize..3,
+        nan: bool,
+    ) {
+        check_max(plane, samples, nan);
+    }
+
+    #[test]
+    fn means_match_the_reference(
+        plane in prop_oneof![plane(windows(1).boxed()), plane(even().boxed()), plane(linear().boxed())],
+        divide in prop_oneof![Just(Divisor::One), Just(Divisor::Count), Just(Divisor::Kernel)],
+        samples in 0_usize..3,
+    ) {
+        check_mean(plane, divide, samples);
+    }
+
+    #[test]
+    fn no_bit_depends_on_the_cut_of_the_batch(
+        plane in prop_oneof![plane(windows(1).boxed()), plane(even().boxed())],
+    ) {
+        let (input, output) = lens(&plane, 1);
+        let (x, dy) = (numbers(1, 3 * input), numbers(2, 3 * output));
+        for kernels in all_tiers() {
+            let run = |x: &[f32], dy: &[f32]| {
+                let [y, codes, dx] = max_pool(kernels, &plane, x, dy);
+                let [mean, mean_dx] = mean_pool(kernels, &plane, Divisor::Count, x, dy);
+                [y, codes, dx, mean, mean_dx].map(|part| bits(&part))
+            };
+            let whole = run(&x, &dy);
+            for (part, whole) in whole.iter().enumerate() {
+                let parts = x.chunks(input).zip(dy.chunks(output)).flat_map(|(x, dy)| run(x, dy)[part].clone());
+                prop_assert_eq!(&parts.collect::<Vec<_>>(), whole);
+            }
+        }
+    }
+}
+
+/// The shapes of known networks, whole rows of vectors and narrow ones.
+#[test]
+fn common_shapes_match_the_reference() {
+    for (places, channels) in [(26, 32), (24, 6), (8, 16)] {
+        let axis = Axis {
+            input: places,
+            output: places / 2,
+            reach: Reach::Windows { kernel: 2, stride: 2, pad: 0, dilation: 1 },
+        };
+        let plane = Plane { rows: axis, cols: axis, channels };
+        check_max(plane, if cfg!(miri) { 1 } else { 2 }, false);
+        check_mean(plane, Divisor::Kernel, 1);
+    }
+}
+
+/// The average of equal numbers is that number, whatever their count.
+#[test]
+fn averages_of_equal_numbers_are_exact() {
+    for count in 1..60 {
+        let reach = Reach::Windows { kernel: count, stride: count, pad: 0, dilation: 1 };
+        let plane = Plane { rows: Axis::ONE, cols: Axis { input: count, output: 1, reach }, channels: 3 };
+        for kernels in all_tiers() {
+            let mut y = [0.0; 3];
+            kernels.mean_pool(&plane, Divisor::Kernel, false, &vec![1.0; 3 * count], &mut y);
+            assert_eq!(y, [1.0; 3]);
+        }
+    }
+}
+
+/// A dilation larger than the input can leave a window with padding alone.
+#[test]
+fn a_window_of_padding_alone_is_minus_infinity() {
+    let reach = Reach::Windows { kernel: 2, stride: 1, pad: 1, dilation: 2 };
+    let plane = Plane { rows: Axis::ONE, cols: Axis { input: 1, output: 1, reach }, channels: 2 };
+    for kernels in all_tiers() {
+        let [y, _, dx] = max_pool(kernels, &plane, &[5.0, 6.0], &[1.0, 1.0]);
+        assert_eq!((&y[..], &dx[..]), (&[f32::NEG_INFINITY; 2][..], &[0.0; 2][..]));
+    }
+}
+
+#[test]
+#[should_panic(expected = "max_pool: 7 inputs and 2 outputs are not samples of 4 and 1")]
+fn lengths_are_checked() {
+    let reach = Reach::Windows { kernel: 2, stride: 2, pad: 0, dilation: 1 };
+    let axis = Axis { input: 2, output: 1, reach };
+    F64Kernels.max_pool(&Plane { rows: axis, cols: axis, channels: 1 }, &[0.0; 7], &mut [0.0; 2], None);
+}
+
+/// The results of all kernels, for `agreement`.
+pub(super) fn everything(kernels: F32Kernels, channels: usize) -> Vec<f32> {
+    let tiles = Reach::Windows { kernel: 2, stride: 2, pad: 0, dilation: 1 };
+    let windows = Reach::Windows { kernel: 3, stride: 2, pad: 1, dilation: 1 };
+    let mut out = Vec::new();
+    for (input, output, reach) in
+        [(5, 2, tiles), (7, 4, windows), (7, 3, Reach::Even), (3, 9, Reach::Linear { factor: 3 })]
+    {
+        let axis = Axis { input, output, reach };
+        let plane = Plane { rows: axis, cols: axis, channels };
+        let (x, dy) = (numbers(1, plane.lens().0), numbers(2, plane.lens().1));
+        if !matches!(reach, Reach::Linear { .. }) {
+            max_pool(kernels, &plane, &x, &dy).iter().for_each(|part| out.extend(&part[..]));
+        }
+        for divide in [Divisor::One, Divisor::Count, Divisor::Kernel] {
+            mean_pool(kernels, &plane, divide, &x, &dy).iter().for_each(|part| out.extend(&part[..]));
+        }
+    }
+    out
+}

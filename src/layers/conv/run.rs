@@ -1,0 +1,115 @@
+//! What the layers of the family compute, on slices.
+
+use rand::Rng;
+use rand::distr::{Distribution, Uniform};
+
+use crate::kernels::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start};
+use crate::network::Context;
+use crate::tensor::Element;
+use crate::threads;
+
+/// Uniform between plus and minus `1 / sqrt(fan_in)`.
+pub(super) fn initialize<T: Element, R: Rng + ?Sized>(params: &mut [T], fan_in: usize, rng: &mut R) {
+    let bound = T::from_f64_lossy(1.0 / (fan_in as f64).sqrt());
+    let uniform = Uniform::new_inclusive(-bound, bound).expect("a finite bound");
+    params.iter_mut().for_each(|p| *p = uniform.sample(rng));
+}
+
+/// Whether it is a product of pixels with the weight.
+const fn is_product(sizes: &ConvSizes) -> bool {
+    let ConvSizes { kernel, stride, pad, groups, .. } = *sizes;
+    matches!((kernel, stride, pad, groups), ([1, 1], [1, 1], [0, 0], 1))
+}
+
+/// How many pixels the whole batch has.
+fn pixels<T: Element>(sizes: &ConvSizes, cx: &Context<T>) -> usize {
+    cx.batch() * sizes.out[0] * sizes.out[1]
+}
+
+pub(super) fn conv<T: Element>(
+    sizes: &ConvSizes,
+    weight: &[T],
+    bias: Option<&[T]>,
+    x: &[T],
+    y: &mut [T],
+    cx: &Context<T>,
+) {
+    if !is_product(sizes) {
+        return cx.kernels.conv(Conv { sizes, x, weight, bias, y, relu: false });
+    }
+    cx.kernels.product(Product {
+        m: x.len() / sizes.channels,
+        n: sizes.out_channels,
+        k: sizes.channels,
+        a: Matrix::row_major(x, sizes.channels),
+        b: Matrix::row_major(weight, sizes.out_channels),
+        c: y,
+        c_stride: sizes.out_channels,
+        start: bias.map_or(Start::Zero, Start::Bias),
+        relu: false,
+        whole: pixels(sizes, cx),
+    });
+}
+
+pub(super) fn input_grad<T: Element>(
+    sizes: &ConvSizes,
+    weight: &[T],
+    bias: Option<&[T]>,
+    dy: &[T],
+    dx: &mut [T],
+    cx: &Context<T>,
+) {
+    if !is_product(sizes) {
+        return cx.kernels.conv_input_grad(ConvInputGrad { sizes, weight, dy, bias, dx, relu: false });
+    }
+    cx.kernels.product(Product {
+        m: dy.len() / sizes.out_channels,
+        n: sizes.channels,
+        k: sizes.out_channels,
+        a: Matrix::row_major(dy, sizes.out_channels),
+        b: Matrix::row_major(weight, sizes.out_channels).transposed(),
+        c: dx,
+        c_stride: sizes.channels,
+        start: bias.map_or(Start::Zero, Start::Bias),
+        relu: false,
+        whole: pixels(sizes, cx),
+    });
+}
+
+/// The rows of the weight are cut over the threads.
+pub(super) fn weight_grad<T: Element>(
+    sizes: &ConvSizes,
+    x: &[T],
+    dy: &[T],
+    gradient: &mut [T],
+    cx: &Context<T>,
+) {
+    let (accumulate, kernels) = (cx.accumulate(), cx.kernels);
+    let samples = x.len() / sizes.input_len();
+    let rows = sizes.weight_rows().div_ceil(threads::parts(samples * sizes.multiply_adds())).max(1);
+    threads::split_mut(gradient, rows * sizes.out_channels, &|part, gradient: &mut [T]| {
+        let first_row = part * rows;
+        if !is_product(sizes) {
+            let conv = ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate };
+            return kernels.conv_weight_grad(conv);
+        }
+        kernels.product(Product {
+            m: gradient.len() / sizes.out_channels,
+            n: sizes.out_channels,
+            k: x.len() / sizes.channels,
+            a: Matrix { data: x.get(first_row..).unwrap_or(&[]), row_stride: 1, col_stride: sizes.channels },
+            b: Matrix::row_major(dy, sizes.out_channels),
+            c: gradient,
+            c_stride: sizes.out_channels,
+            start: if accumulate { Start::Accumulate } else { Start::Zero },
+            relu: false,
+            whole: sizes.channels,
+        });
+    });
+}
+
+/// The gradient of the bias: the sum of each channel.
+pub(super) fn bias_grad<T: Element>(dy: &[T], gradient: &mut [T], cx: &Context<T>) {
+    let channels = gradient.len();
+    cx.kernels.column_sums(dy.len() / channels, channels, dy, gradient, cx.accumulate());
+}

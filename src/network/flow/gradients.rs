@@ -1,0 +1,66 @@
+//! The gradients of the parameters, once the way back has been walked.
+
+use super::{before, outputs_at};
+use crate::memory::{flatten, tensors};
+use crate::network::layer::{Compute, Context};
+use crate::network::parameters::Parameters;
+use crate::network::plan::{Plan, Spot};
+use crate::network::slab::Slab;
+use crate::tensor::{Element, Shape, Tensor};
+
+#[doc(hidden)]
+pub struct Gradients<'a, T: Element, const N: usize> {
+    plan: &'a Plan<N>,
+    count: usize,
+    input: &'a [T],
+    output: &'a [T],
+    cache: Slab<'a, T>,
+    output_gradient: &'a [T],
+    cx: Context<T>,
+}
+
+impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
+    #[inline(always)]
+    pub fn new<In: Shape, Out: Shape>(
+        plan: &'a Plan<N>,
+        x: &'a [Tensor<In, T>],
+        y: &'a [Tensor<Out, T>],
+        cache: Slab<'a, T>,
+        dy: &'a [Tensor<Out, T>],
+        cx: &Context<T>,
+    ) -> Self {
+        let (input, output, output_gradient) = (flatten(x), flatten(y), flatten(dy));
+        Gradients { plan, count: x.len(), input, output, cache, output_gradient, cx: *cx }
+    }
+
+    #[inline(always)]
+    pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
+        &mut self,
+        index: usize,
+        config: &L::Config,
+        params: &L::Params,
+        gradient: &mut L::Params,
+    ) {
+        if <L::Params as Parameters<T>>::LEN == 0 || index < self.cx.lowest() {
+            return;
+        }
+        let Gradients { plan, count, input, output, cache, output_gradient, cx } = self;
+        let (count, step, cx) = (*count, plan.training[index], &cx.layer(index));
+        // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the cache is written to.
+        let (x, y, dy) = unsafe {
+            let dy = match step.spot {
+                Spot::Slot { gradient, .. } => &*cache.slot(gradient, Out::LEN).into_slice(),
+                _ => *output_gradient,
+            };
+            let x = outputs_at(before(plan, index), cache, In::LEN, input);
+            (x, outputs_at(step.spot, cache, Out::LEN, output), dy)
+        };
+        // SAFETY: as above.
+        let cache = unsafe { cache.slot(step.cache, L::CACHE) };
+        if !L::OVERWRITES && !cx.accumulate() {
+            gradient.as_mut_slice().fill(T::zero());
+        }
+        let (x, y, dy) = (tensors(x, count), tensors(y, count), tensors(dy, count));
+        L::backward_params(config, params, x, y, cache, dy, gradient, cx);
+    }
+}

@@ -1,0 +1,82 @@
+//! Forward for training: every buffer is kept until backward has read it.
+
+use super::{Piece, before, for_pieces, outputs_at};
+use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use crate::network::layer::{Compute, Context, Flow};
+use crate::network::plan::{Plan, Spot};
+use crate::network::slab::Slab;
+use crate::tensor::{Element, Shape, Tensor};
+
+#[doc(hidden)]
+pub struct Training<'a, T: Element, const N: usize> {
+    plan: &'a Plan<N>,
+    piece: Piece,
+    cx: Context<T>,
+    input: &'a [T],
+    output: &'a mut [T],
+    cache: Slab<'a, T>,
+}
+
+impl<'a, T: Element, const N: usize> Training<'a, T, N> {
+    /// Calls with each piece of the batch for each segment of layers, in order.
+    #[inline(always)]
+    pub fn run<In: Shape, Out: Shape>(
+        plan: &Plan<N>,
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        cache: Slab<'_, T>,
+        cx: &Context<T>,
+        layers: impl Fn(&mut Training<'_, T, N>) + Sync,
+    ) {
+        let (samples, input) = (x.len(), flatten(x));
+        let (output, cache) = (Slab::new(flatten_mut(y), samples, Out::LEN).parts(), cache.parts());
+        for &segment in &plan.training_segments.list[..plan.training_segments.count] {
+            for_pieces(segment, samples, plan.multiply_adds, cx, &|piece| {
+                // SAFETY: the pieces that live at the same time are of different samples.
+                let (output, cache) =
+                    unsafe { (output.part(piece.first, piece.count), cache.part(piece.first, piece.count)) };
+                let (input, output) = (&input[piece.range(In::LEN)], output.into_slice());
+                let cx = cx.of_part(piece.first, piece.cut);
+                layers(&mut Training { plan, piece, cx, input, output, cache });
+            });
+        }
+    }
+
+    #[inline(always)]
+    pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
+        &mut self,
+        index: usize,
+        config: &L::Config,
+        params: &L::Params,
+    ) {
+        let Training { plan, piece, cx, input, output, cache } = self;
+        if !piece.has(index) {
+            return;
+        }
+        let (count, step, cx) = (piece.count, plan.training[index], &cx.layer(index));
+        // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own; `x` is the
+        // slot of an earlier layer, `y` and the cache are slots of this one, unless the layer works in
+        // place, and then `x` is not made.
+        let x = || unsafe { outputs_at(before(plan, index), cache, In::LEN, input) };
+        let y = match step.spot {
+            // SAFETY: as above.
+            Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, Out::LEN).into_slice() },
+            Spot::Input => return,
+            _ => &mut **output,
+        };
+        match (L::FLOW, step.shares) {
+            (Flow::Apart, _) => {
+                // SAFETY: as above.
+                let cache = unsafe { cache.slot(step.cache, L::CACHE) };
+                L::forward_train(config, params, tensors(x(), count), tensors_mut(y, count), cache, cx);
+            }
+            (Flow::InPlace, true) => L::forward_train_in_place(config, tensors_mut(y, count), cx),
+            (Flow::InPlace, false) => {
+                y.copy_from_slice(x());
+                L::forward_train_in_place(config, tensors_mut(y, count), cx);
+            }
+            (Flow::View, true) => {}
+            (Flow::View, false) => y.copy_from_slice(x()),
+        }
+    }
+}

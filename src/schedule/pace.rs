@@ -1,0 +1,69 @@
+//! When a trainer asks a schedule.
+
+use std::fmt;
+
+use super::{ReduceLrOnPlateau, Schedule};
+
+/// A schedule and when it goes on: what [`Trainer::schedule`](crate::Trainer::schedule) takes. A [`Schedule`] goes on
+/// with each step, [`by_epoch`](Schedule::by_epoch) with each epoch, a [`ReduceLrOnPlateau`] looks at the validation
+/// loss of each epoch.
+pub struct Pace<'a>(Kind<'a>);
+
+enum Kind<'a> {
+    Steps(Box<dyn Schedule + 'a>),
+    Epochs(Box<dyn Schedule + 'a>),
+    Plateau(ReduceLrOnPlateau),
+}
+
+impl<'a, S: Schedule + 'a> From<S> for Pace<'a> {
+    fn from(schedule: S) -> Self {
+        Pace(Kind::Steps(Box::new(schedule)))
+    }
+}
+
+impl From<ReduceLrOnPlateau> for Pace<'_> {
+    fn from(plateau: ReduceLrOnPlateau) -> Self {
+        Pace(Kind::Plateau(plateau))
+    }
+}
+
+impl<'a> Pace<'a> {
+    pub(super) fn by_epoch(schedule: impl Schedule + 'a) -> Self {
+        Pace(Kind::Epochs(Box::new(schedule)))
+    }
+
+    /// The learning rate of a step in an epoch, both counted from 0; `None` to keep the one before.
+    pub(crate) fn lr(&self, step: u64, epoch: u64) -> Option<f64> {
+        match &self.0 {
+            Kind::Steps(schedule) => Some(schedule.lr(step)),
+            Kind::Epochs(schedule) => Some(schedule.lr(epoch)),
+            Kind::Plateau(_) => None,
+        }
+    }
+
+    /// What looks at the validation loss.
+    pub(crate) fn plateau(&self) -> Option<&ReduceLrOnPlateau> {
+        match &self.0 {
+            Kind::Plateau(plateau) => Some(plateau),
+            _ => None,
+        }
+    }
+
+    /// What looks at the validation loss.
+    pub(crate) fn plateau_mut(&mut self) -> Option<&mut ReduceLrOnPlateau> {
+        match &mut self.0 {
+            Kind::Plateau(plateau) => Some(plateau),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Pace<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Steps(_) => f.write_str("by step"),
+            Kind::Epochs(_) => f.write_str("by epoch"),
+            Kind::Plateau(plateau) => plateau.fmt(f),
+        }
+    }
+}

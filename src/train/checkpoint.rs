@@ -1,0 +1,314 @@
+//! Checkpoints: all that a training needs to go on, in one file.
+//!
+//! The file is a mark, the number of its form, its length and a sum over what follows; then the settings, as names and
+//! texts, and the state. A file is read and compared as a whole before anything is changed.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::bytes::{Reader, Writer, sum};
+use super::error::{CheckpointError, CheckpointErrorKind};
+use super::history::Epoch;
+use super::run::{Best, Run, Running};
+use super::settings::Trainer;
+use crate::beside::{self, Beside};
+use crate::network::Network;
+use crate::optim::{Missed, Optimizer, StateParts};
+use crate::schedule::Pace;
+
+/// What a file begins with.
+const MARK: &[u8; 24] = b"shapewright checkpoint\n\0";
+/// The form of files. A change of what is in them is a new form.
+const VERSION: u64 = 1;
+/// Where the settings begin: after mark, version, length and sum.
+const HEAD: usize = MARK.len() + 3 * 8;
+
+/// A file of checkpoints, and the settings that one must have to be gone on with.
+pub(super) struct Checkpoints {
+    path: PathBuf,
+    settings: Vec<(String, String)>,
+}
+
+/// What is read of a file.
+struct Saved<'a, N> {
+    network: Box<N>,
+    lr: f64,
+    steps: u64,
+    missed: Vec<Missed>,
+    memories: Vec<Box<N>>,
+    plateau: (Option<f64>, [u64; 2]),
+    average: Option<(u64, Box<N>)>,
+    best: Option<Best<N>>,
+    ended: bool,
+    epoch: Running,
+    epochs: Vec<Epoch>,
+    rest: Reader<'a>,
+}
+
+impl Checkpoints {
+    /// The trainer's, if it has any. Finds out at once whether the file can be written.
+    pub fn new<N: Network, O: Optimizer, L, G>(
+        trainer: &Trainer<'_, N, O, L, G>,
+        samples: usize,
+    ) -> Result<Option<Self>, CheckpointError> {
+        let Some(path) = trainer.checkpoint.clone() else { return Ok(None) };
+        let checkpoints = Checkpoints { path, settings: settings(trainer, samples) };
+        Beside::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
+        Ok(Some(checkpoints))
+    }
+
+    pub fn write<N: Network, O: Optimizer, L, G>(
+        &self,
+        run: &Run<'_, '_, N, O, L, G>,
+    ) -> Result<(), CheckpointError> {
+        let mut file = Writer::default();
+        file.0.extend(MARK);
+        (0..3).for_each(|_| file.number(0));
+        file.number(self.settings.len() as u64);
+        for (name, value) in &self.settings {
+            file.text(name);
+            file.text(value);
+        }
+        write_state(run, &mut file);
+        let head = [VERSION, file.0.len() as u64, sum(&file.0[HEAD..])];
+        file.0[MARK.len()..HEAD].copy_from_slice(head.map(u64::to_le_bytes).as_flattened());
+        beside::write(&self.path, &file.0).map_err(|error| self.unwritten(&error))
+    }
+
+    /// Goes on from the file, if it is there.
+    pub fn read<N: Network, O: Optimizer, L, G>(
+        &self,
+        run: &mut Run<'_, '_, N, O, L, G>,
+    ) -> Result<(), CheckpointError> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                let (kind, message) = (error.kind(), error.to_string());
+                return Err(self.error(CheckpointErrorKind::Read { kind, message }));
+            }
+        };
+        let content = content(&bytes).map_err(|kind| self.error(kind))?;
+        self.take(content, run).map_err(|kind| self.error(kind))
+    }
+
+    fn take<N: Network, O: Optimizer, L, G>(
+        &self,
+        content: &[u8],
+        run: &mut Run<'_, '_, N, O, L, G>,
+    ) -> Result<(), CheckpointErrorKind> {
+        let unfit = || CheckpointErrorKind::Damaged { what: "its parts do not fit together".to_owned() };
+        let mut reader = Reader(content);
+        let found = read_settings(&mut reader).ok_or_else(unfit)?;
+        self.compare(&found)?;
+        let saved: Saved<'_, N> = read_state(reader).ok_or_else(unfit)?;
+        let memories = saved.memories.iter().map(|memory| memory.params()).collect();
+        let parts = StateParts { steps: saved.steps, missed: saved.missed, memories };
+        if !saved.rest.0.is_empty() || saved.average.is_some() != run.settings.average.is_some() {
+            return Err(unfit());
+        }
+        run.settings.state.restore(&parts).map_err(|_| unfit())?;
+        *run.settings.state.optimizer.lr_mut() = saved.lr;
+        if let Some(plateau) = run.settings.schedule.as_mut().and_then(Pace::plateau_mut) {
+            plateau.recall(saved.plateau);
+        }
+        if let (Some(average), Some((updates, network))) = (&mut run.settings.average, &saved.average) {
+            average.restore(network, *updates);
+        }
+        run.model.network.params_mut().copy_from_slice(saved.network.params());
+        (run.best, run.ended, run.epoch) = (saved.best, saved.ended, saved.epoch);
+        run.history.epochs = saved.epochs;
+        Ok(())
+    }
+
+    /// Finds the first setting that is not the same.
+    fn compare(&self, found: &[(&str, &str)]) -> Result<(), CheckpointErrorKind> {
+        let here = self.settings.iter().map(|(name, value)| (&**name, &**value));
+        let value = |settings: &[(&str, &str)], name| {
+            settings.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        };
+        let here: Vec<_> = here.collect();
+        for &(name, _) in here.iter().chain(found) {
+            let (expected, found) = (value(&here, name), value(found, name));
+            if expected != found {
+                return Err(CheckpointErrorKind::Differs { what: name.to_owned(), expected, found });
+            }
+        }
+        Ok(())
+    }
+
+    fn error(&self, kind: CheckpointErrorKind) -> CheckpointError {
+        CheckpointError { path: self.path.clone(), kind }
+    }
+
+    fn unwritten(&self, error: &io::Error) -> CheckpointError {
+        self.error(CheckpointErrorKind::Write { kind: error.kind(), message: error.to_string() })
+    }
+}
+
+/// What follows the head of a whole file.
+fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
+    let damaged = |what: &str| Err(CheckpointErrorKind::Damaged { what: what.to_owned() });
+    let Some(after) = bytes.strip_prefix(MARK) else {
+        return damaged("it does not begin as a checkpoint does");
+    };
+    let mut head = Reader(after);
+    let (Some(version), Some(len), Some(expected)) = (head.number(), head.number(), head.number()) else {
+        return damaged("it is cut off in its head");
+    };
+    if version != VERSION {
+        return Err(CheckpointErrorKind::Version { expected: VERSION, found: version });
+    }
+    if len != bytes.len() as u64 {
+        return damaged(&format!("it has {} bytes, but was written with {len}", bytes.len()));
+    }
+    if expected != sum(head.0) {
+        return damaged("its bytes are not those that were written");
+    }
+    Ok(head.0)
+}
+
+/// What must be the same in both trainings, with what it is called in errors.
+fn settings<N: Network, O: Optimizer, L, G>(
+    trainer: &Trainer<'_, N, O, L, G>,
+    samples: usize,
+) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
+    let summary = N::summary();
+    set("byte order", if cfg!(target_endian = "little") { "little" } else { "big" }.to_owned());
+    set("number type", summary.element.to_owned());
+    set("input", format!("{}", summary.input));
+    for (index, layer) in summary.layers.iter().enumerate() {
+        set(&format!("layer {index}"), layer.layer.to_owned());
+    }
+    let network = N::zeros();
+    network.for_each_param(|name, sizes, _| set(name, format!("{sizes:?}")));
+    set("optimizer", format!("{:?}", trainer.state.optimizer));
+    set("parts", format!("{:?}", trainer.state.parts()));
+    set("training samples", samples.to_string());
+    let validation = trainer.validation.map_or(0, |samples| samples.inputs.len());
+    set("validation samples", validation.to_string());
+    set("batch size", trainer.batch_size.to_string());
+    set("accumulate", trainer.accumulate.to_string());
+    set("seed", trainer.seed.to_string());
+    set("early stopping", format!("{:?}", trainer.patience));
+    set("metrics", format!("{:?}", trainer.metrics.iter().map(|metric| metric.name()).collect::<Vec<_>>()));
+    set("schedule", format!("{:?}", trainer.schedule));
+    let average = trainer.average.as_ref().map(|average| average.kind());
+    set("average", format!("{average:?} from epoch {}", trainer.average_from));
+    set("clip_grad_value", format!("{:?}", trainer.clip_value));
+    set("clip_grad_norm", format!("{:?}", trainer.clip_norm));
+    let penalty = |p: &super::step::Penalty<N>| (p.name, p.part.range(&network), p.lambda);
+    set("penalties", format!("{:?}", trainer.penalties.iter().map(penalty).collect::<Vec<_>>()));
+    settings
+}
+
+fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {
+    (0..file.count()?).map(|_| Some((file.text()?, file.text()?))).collect()
+}
+
+fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
+    let Run { settings, model, epoch, best, history, ended, .. } = run;
+    file.network(model.network);
+    file.float(*settings.state.optimizer.clone().lr_mut());
+    let parts = settings.state.state_parts();
+    file.number(parts.steps);
+    file.number(parts.missed.len() as u64);
+    for Missed { end, steps } in &parts.missed {
+        file.number(*end as u64);
+        file.number(*steps);
+    }
+    file.number(parts.memories.len() as u64);
+    settings.state.memories().for_each(|memory| file.network(memory));
+
+    let plateau = settings.schedule.as_ref().and_then(Pace::plateau);
+    let (lowest, counts) = plateau.map(|plateau| plateau.memory()).unwrap_or_default();
+    file.maybe(lowest);
+    counts.iter().for_each(|count| file.number(*count));
+
+    file.number(settings.average.is_some().into());
+    if let Some(average) = &settings.average {
+        file.number(average.updates());
+        file.network(average.network());
+    }
+    file.number(best.is_some().into());
+    if let Some(Best { loss, epoch, network }) = best {
+        file.float(*loss);
+        file.number(*epoch as u64);
+        file.network(&**network);
+    }
+
+    file.number((*ended).into());
+    let Running { batches, loss, time, waiting } = *epoch;
+    file.number(batches as u64);
+    file.float(loss);
+    file.float(time.as_secs_f64());
+    file.float(waiting.as_secs_f64());
+    file.number(history.epochs.len() as u64);
+    for Epoch { epoch, steps, loss, validation_loss, metrics, seconds, waiting } in &history.epochs {
+        file.number(*epoch as u64);
+        file.number(*steps);
+        file.float(*loss);
+        file.maybe(*validation_loss);
+        file.float(*seconds);
+        file.float(*waiting);
+        file.number(metrics.len() as u64);
+        for (name, value) in metrics {
+            file.text(name);
+            file.float(*value);
+        }
+    }
+}
+
+fn read_state<N: Network>(mut file: Reader<'_>) -> Option<Saved<'_, N>> {
+    let network = file.network()?;
+    let lr = file.float()?;
+    let steps = file.number()?;
+    let missed = (0..file.count()?).map(|_| Some(Missed { end: file.count()?, steps: file.number()? }));
+    let missed = missed.collect::<Option<_>>()?;
+    let memories = (0..file.count()?).map(|_| file.network()).collect::<Option<_>>()?;
+    let plateau = (file.maybe()?, [file.number()?, file.number()?]);
+    let average = match file.number()? {
+        0 => None,
+        _ => Some((file.number()?, file.network()?)),
+    };
+    let best = match file.number()? {
+        0 => None,
+        _ => Some(Best { loss: file.float()?, epoch: file.count()?, network: file.network()? }),
+    };
+    let ended = file.number()? > 0;
+    let seconds = |file: &mut Reader<'_>| Duration::try_from_secs_f64(file.float()?).ok();
+    let (batches, loss) = (file.count()?, file.float()?);
+    let epoch = Running { batches, loss, time: seconds(&mut file)?, waiting: seconds(&mut file)? };
+    let mut epochs = Vec::new();
+    for _ in 0..file.count()? {
+        epochs.push(Epoch {
+            epoch: file.count()?,
+            steps: file.number()?,
+            loss: file.float()?,
+            validation_loss: file.maybe()?,
+            seconds: file.float()?,
+            waiting: file.float()?,
+            metrics: (0..file.count()?)
+                .map(|_| Some((file.text()?.to_owned(), file.float()?)))
+                .collect::<Option<_>>()?,
+        });
+    }
+    Some(Saved {
+        network,
+        lr,
+        steps,
+        missed,
+        memories,
+        plateau,
+        average,
+        best,
+        ended,
+        epoch,
+        epochs,
+        rest: file,
+    })
+}

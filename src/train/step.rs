@@ -1,0 +1,127 @@
+//! One step of a training, and one look at samples that are not trained on.
+
+use num_traits::{Float, ToPrimitive};
+
+use super::error::TrainError;
+use super::settings::Progress;
+use super::{Input, Output, Samples};
+use crate::loss::{Loss, Takes, TargetOf};
+use crate::memory::{AlignedBuffer, flatten_mut, tensors_mut};
+use crate::metrics::Measures;
+use crate::network::{Network, Pass, Workspace};
+use crate::optim::Part;
+use crate::tensor::{Element, Shape, Tensor};
+
+/// One step of a training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The step within the whole training, from 1.
+    pub step: u64,
+    /// The mean loss of its samples, before it was made.
+    pub loss: f64,
+    /// The learning rate.
+    pub lr: f64,
+    /// The norm of the gradient before it was clipped, if [`clip_grad_norm`](crate::Trainer::clip_grad_norm) was asked
+    /// for.
+    pub gradient_norm: Option<f64>,
+}
+
+/// What is added to the gradient of each step.
+pub(super) struct Penalty<N: Network> {
+    pub name: &'static str,
+    pub add: fn(&N, Part<N>, f64, &mut N) -> N::Element,
+    pub part: Part<N>,
+    pub lambda: f64,
+}
+
+/// A network with the buffers that its steps use again and again.
+pub(super) struct Model<'n, N: Network> {
+    pub network: &'n mut N,
+    pub gradient: Box<N>,
+    pub workspace: Workspace<N>,
+    outputs: AlignedBuffer<N::Element>,
+    output_gradients: AlignedBuffer<N::Element>,
+}
+
+impl<'n, N: Network> Model<'n, N> {
+    pub fn new(network: &'n mut N) -> Self {
+        Model {
+            network,
+            gradient: N::zeros(),
+            workspace: N::workspace(),
+            outputs: AlignedBuffer::new(),
+            output_gradients: AlignedBuffer::new(),
+        }
+    }
+
+    /// Sets the gradient to that of a batch, or adds it to that of the batches before. Its loss; `share` is the part of
+    /// the step's samples that it has.
+    pub fn backward<L, G>(
+        &mut self,
+        loss: &L,
+        batch: Samples<'_, N, G>,
+        share: f64,
+        add: bool,
+        at: Progress,
+    ) -> Result<f64, TrainError>
+    where
+        L: Loss<N::Output, N::Element>,
+        L::Takes: Takes<N::Ends, L, N>,
+        G: TargetOf<L::Target, L, N>,
+    {
+        let mut pass = self.network.forward_train(batch.inputs, &mut self.workspace);
+        let value = pass.loss(loss, batch.targets);
+        if !value.is_finite() {
+            return Err(not_finite(&pass, batch.inputs, at));
+        }
+        if share < 1.0 {
+            let share = N::Element::from_f64_lossy(share);
+            flatten_mut(pass.output_gradients_mut()).iter_mut().for_each(|gradient| *gradient *= share);
+        }
+        if add {
+            pass.backward_accumulate(&mut self.gradient);
+        } else {
+            pass.backward(&mut self.gradient);
+        }
+        Ok(value.to_f64().unwrap_or(f64::NAN))
+    }
+
+    /// Runs samples that are not trained on through the network or its average: feeds the metrics, and gives the mean
+    /// loss.
+    pub fn evaluate<L, G>(
+        &mut self,
+        average: Option<&N>,
+        loss: &L,
+        samples: Samples<'_, N, G>,
+        batch_size: usize,
+        metrics: &mut [Box<dyn Measures<Output<N>, G> + '_>],
+    ) -> f64
+    where
+        L: Loss<N::Output, N::Element>,
+        G: TargetOf<L::Target, L, N>,
+    {
+        let network: &N = average.unwrap_or(self.network);
+        metrics.iter_mut().for_each(|metric| metric.reset());
+        let mut sum = 0.0;
+        for (inputs, targets) in samples.inputs.chunks(batch_size).zip(samples.targets.chunks(batch_size)) {
+            let (count, len) = (inputs.len(), inputs.len() * N::Output::LEN);
+            let outputs: &mut [Output<N>] = tensors_mut(self.outputs.reserve(len), count);
+            let gradients: &mut [Output<N>] = tensors_mut(self.output_gradients.reserve(len), count);
+            network.forward_batch(inputs, outputs);
+            let value = loss.loss(outputs, G::expected(targets), gradients);
+            sum += value.to_f64().unwrap_or(f64::NAN) * inputs.len() as f64;
+            metrics.iter_mut().for_each(|metric| metric.update(outputs, targets));
+        }
+        sum / samples.inputs.len() as f64
+    }
+}
+
+/// Finds where a loss that is not finite began.
+fn not_finite<N: Network>(pass: &Pass<'_, N>, inputs: &[Input<N>], at: Progress) -> TrainError {
+    let finite = |values: &[N::Element]| values.iter().all(|x| x.is_finite());
+    let layer = pass.layer_outputs().find(|(_, values)| !finite(values)).map(|(layer, _)| layer.layer);
+    let inputs = !finite(Tensor::flatten(inputs));
+    TrainError::NotFinite { epoch: at.epoch, step: at.step, layer, inputs }
+}

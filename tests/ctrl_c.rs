@@ -1,0 +1,148 @@
+//! Ctrl-C: this program runs itself as a child and presses it.
+#![cfg(all(unix, feature = "ctrlc"))]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{bits, folder, random};
+use shapewright::prelude::*;
+use shapewright::{History, Step, StopHandle};
+
+network! { struct Net: [3] -> [1] { fc: Linear<_, 8>, Tanh, Dropout(0.3), Linear<_, 1> } }
+
+/// What tells the child where its checkpoint is.
+const CHILD: &str = "SHAPEWRIGHT_TEST_CHECKPOINT";
+/// In the middle of the second epoch.
+const PRESSED_AT: u64 = 6;
+
+/// Trains, resuming from the checkpoint if it is there. If it waits, then in one step, until it is told to stop.
+fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
+    let x: Vec<Tensor1<3>> = random(16, 1);
+    let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0] * x[1]])).collect();
+    let stop = StopHandle::new();
+    let wait = |step: &Step, _: &Net| {
+        if waits && step.step == PRESSED_AT {
+            println!("ready");
+            while !stop.is_stopped() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            println!("stopping");
+            // For the second one, which must come to a training that has not ended.
+            while std::env::var_os(STUCK).is_some() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        ControlFlow::Continue(())
+    };
+    let mut net = Net::init(&mut shapewright::rng(4));
+    let trainer =
+        Net::trainer(Adam::new(0.05), Mse).epochs(3).batch_size(4).checkpoint(checkpoint).resume(true);
+    let trainer = trainer.stop_on_ctrl_c(true).stop_handle(&stop).on_step(wait);
+    let history = trainer.fit(&mut net, &x, &y).expect("a training");
+    (bits(net.params()), history)
+}
+
+/// Whether the child does not end by itself.
+const STUCK: &str = "SHAPEWRIGHT_TEST_STUCK";
+
+/// Not a test by itself: what the child runs.
+#[test]
+fn child() {
+    let Some(path) = std::env::var_os(CHILD) else { return };
+    // Trainings that have ended are not stopped any more.
+    let first = PathBuf::from(&path).with_file_name("first.checkpoint");
+    assert!(!train(&first, false).1.interrupted);
+    let history = train(Path::new(&path), true).1;
+    println!("interrupted {} after {} epochs", history.interrupted, history.epochs.len());
+    if std::env::var_os("SHAPEWRIGHT_TEST_IDLE").is_some() {
+        println!("idle");
+        std::thread::sleep(Duration::from_secs(600));
+    }
+}
+
+/// A child that is killed if the test fails.
+struct Running {
+    child: Child,
+    lines: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+impl Running {
+    fn start(checkpoint: &Path, variable: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .args(["child", "--exact", "--nocapture"])
+            .env(CHILD, checkpoint)
+            .env(variable, "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a child");
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        Running { child, lines }
+    }
+
+    /// Reads until a line ends so; the line.
+    fn until(&mut self, text: &str) -> String {
+        let mut lines = self.lines.by_ref().map(|line| line.expect("a line"));
+        lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("the child never said {text:?}"))
+    }
+
+    fn press(&self) {
+        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(killed.expect("the program `kill`").success());
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            match self.child.try_wait().expect("a status") {
+                Some(status) => return status,
+                None if begin.elapsed() > Duration::from_secs(60) => panic!("the child does not end"),
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    }
+}
+
+#[test]
+fn it_leaves_a_checkpoint_that_is_gone_on_from_in_every_bit() {
+    let folder = folder("ctrl-c");
+    let (params, mut whole) = train(&folder.join("whole.checkpoint"), false);
+
+    let path = folder.join("run.checkpoint");
+    let mut child = Running::start(&path, "SHAPEWRIGHT_TEST_IDLE");
+    child.until("ready");
+    child.press();
+    assert!(child.until("interrupted").ends_with("interrupted true after 1 epochs"));
+    // When nothing is trained, it ends the program as usual.
+    child.until("idle");
+    child.press();
+    assert_eq!(child.end().code(), Some(130));
+
+    let (resumed, mut history) = train(&path, false);
+    assert_eq!(resumed, params);
+    for epoch in history.epochs.iter_mut().chain(&mut whole.epochs) {
+        (epoch.seconds, epoch.waiting) = (0.0, 0.0);
+    }
+    assert_eq!(history, whole);
+}
+
+#[test]
+fn pressed_twice_it_ends_the_program() {
+    let folder = folder("ctrl-c-twice");
+    let mut child = Running::start(&folder.join("run.checkpoint"), STUCK);
+    child.until("ready");
+    child.press();
+    child.until("stopping");
+    child.press();
+    assert_eq!(child.end().code(), Some(130));
+}

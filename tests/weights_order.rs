@@ -1,0 +1,121 @@
+//! The order of features in weight files: images have their channels last here and first in PyTorch.
+#![cfg(feature = "safetensors")]
+
+use std::collections::BTreeMap;
+
+use shapewright::prelude::*;
+use shapewright::weights::Loader;
+
+const HEIGHT: usize = 2;
+const WIDTH: usize = 3;
+const CHANNELS: usize = 4;
+const FEATURES: usize = HEIGHT * WIDTH * CHANNELS;
+
+network! {
+    struct OfImages: [HEIGHT, WIDTH, CHANNELS] -> [5] {
+        Relu,
+        Flatten,
+        Dropout(0.1),
+        slopes: PRelu<_>,
+        Tanh,
+        fc: Linear<_, FEATURES>,
+        own: PRelu<_>,
+        head: Linear<_, 5>,
+    }
+}
+
+// The same on what is flat from the beginning: nothing is to be exchanged.
+network! {
+    struct OfFeatures: [FEATURES] -> [5] {
+        Relu,
+        Flatten,
+        Dropout(0.1),
+        slopes: PRelu<_>,
+        Tanh,
+        fc: Linear<_, FEATURES>,
+        own: PRelu<_>,
+        head: Linear<_, 5>,
+    }
+}
+
+/// The tensors of a file by their names.
+fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
+    let data = &bytes[8 + header_len..];
+    let tensors = header.as_object().unwrap().iter().filter(|(name, _)| *name != "__metadata__");
+    let number = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
+    tensors
+        .map(|(name, entry)| {
+            let sizes = entry["shape"].as_array().unwrap().iter().map(number).collect();
+            let (begin, end) = (number(&entry["data_offsets"][0]), number(&entry["data_offsets"][1]));
+            let numbers = data[begin..end].chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+            (name.clone(), (sizes, numbers.collect()))
+        })
+        .collect()
+}
+
+#[test]
+fn features_of_images_are_in_pytorchs_order_in_files() {
+    let net = OfImages::init(&mut shapewright::rng(0));
+    let mut slopes = net.to_boxed();
+    (0..FEATURES).for_each(|i| slopes.slopes.weight[i] = i as f32);
+    let bytes = slopes.to_safetensors(&[]);
+    let file = read(&bytes);
+    assert_eq!(file["fc.weight"].0, [FEATURES, FEATURES]);
+    for (c, y, x) in
+        (0..CHANNELS).flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (c, y, x))))
+    {
+        // Channels first there, last here.
+        let (there, here) = ((c * HEIGHT + y) * WIDTH + x, (y * WIDTH + x) * CHANNELS + c);
+        assert_eq!(file["slopes.weight"].1[there], here as f32);
+        for o in 0..FEATURES {
+            assert_eq!(file["fc.weight"].1[o * FEATURES + there], net.fc.weight[here][o]);
+            // Behind a dense layer the order is one's own.
+            assert_eq!(file["own.weight"].1[o], net.own.weight[o]);
+        }
+    }
+    assert_eq!(file["head.weight"].1[FEATURES], net.head.weight[0][1]);
+
+    let mut loaded = OfImages::zeros();
+    loaded.load_from(&Loader::from_bytes(&bytes).unwrap()).unwrap();
+    assert_eq!(loaded.params(), slopes.params());
+    const COUNT: usize = shapewright::emitted::count::<OfImages>();
+    let constant = shapewright::emitted::included::<OfImages, COUNT>("net", &bytes);
+    assert_eq!(constant.params(), slopes.params());
+
+    // The same numbers in memory for what was flat from the beginning: the file is the plain transpose.
+    let mut flat = OfFeatures::zeros();
+    flat.params_mut().copy_from_slice(slopes.params());
+    let file = read(&flat.to_safetensors(&[]));
+    for (i, o) in (0..FEATURES).flat_map(|i| (0..FEATURES).map(move |o| (i, o))) {
+        assert_eq!(file["fc.weight"].1[o * FEATURES + i], flat.fc.weight[i][o]);
+        assert_eq!(file["slopes.weight"].1[i], i as f32);
+    }
+}
+
+#[test]
+fn the_order_goes_into_blocks_and_not_into_nested_networks() {
+    network! { struct Inner: [8] -> [8] { fc: Linear<_, 8> } }
+    network! {
+        struct Net: [2, 2, 2] -> [16] {
+            Flatten,
+            block: Residual { fc: Linear<_, 8>, Relu, out: Linear<_, 8> },
+            Reshape<2, 2, 2>,
+            Flatten,
+            both: Concat { inner: Inner, outer: { Tanh, fc: Linear<_, 8> } },
+        }
+    }
+    let net = Net::init(&mut shapewright::rng(0));
+    let bytes = net.to_safetensors(&[]);
+    let file = read(&bytes);
+    // The second number there is the second pixel's first channel, the third number here.
+    let (there, here) = (1, 2);
+    assert_eq!(file["block.fc.weight"].1[there], net.block.fc.weight[here][0]);
+    assert_eq!(file["block.out.weight"].1[1], net.block.out.weight[1][0]);
+    assert_eq!(file["both.outer.fc.weight"].1[there], net.both.outer.fc.weight[here][0]);
+    assert_eq!(file["both.inner.fc.weight"].1[1], net.both.inner.fc.weight[1][0]);
+    let mut loaded = Net::zeros();
+    loaded.load_from(&Loader::from_bytes(&bytes).unwrap()).unwrap();
+    assert_eq!(loaded.params(), net.params());
+}
