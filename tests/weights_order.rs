@@ -119,3 +119,21 @@ fn the_order_goes_into_blocks_and_not_into_nested_networks() {
     loaded.load_from(&Loader::from_bytes(&bytes).unwrap()).unwrap();
     assert_eq!(loaded.params(), net.params());
 }
+
+#[test]
+fn sequences_have_channels_where_a_layer_before_works_on_them() {
+    network! {
+        struct Heard: [6, 2] -> [3] {
+            Residual { conv: Conv1d<_, 2, 3, Pad<1>>, Relu },
+            MaxPool1d<2>,
+            Flatten,
+            fc: Linear<_, 3>,
+        }
+    }
+    // A dense layer on the last axis is the same in PyTorch: nothing is exchanged.
+    network! { struct Read: [3, 2] -> [3] { Linear<_, 2>, Flatten, fc: Linear<_, 3> } }
+    let (heard, read_) = (Heard::init(&mut shapewright::rng(0)), Read::init(&mut shapewright::rng(0)));
+    let (first, second) = (read(&heard.to_safetensors(&[])), read(&read_.to_safetensors(&[])));
+    assert_eq!(first["fc.weight"].1[1], heard.fc.weight[2][0]);
+    assert_eq!(second["fc.weight"].1[1], read_.fc.weight[1][0]);
+}

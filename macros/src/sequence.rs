@@ -339,6 +339,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
         impl __sw::Compute<#input, #output, #element> for #layer {
             const READS_OUTPUT: bool = #plan.reads_output;
             const GIVES: __sw::Gives = #plan.gives;
+            const CHANNELS: bool = #plan.channels;
             const WHOLE_BATCH: bool = #plan.whole_batch;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = #plan.multiply_adds;

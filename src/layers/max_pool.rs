@@ -114,6 +114,7 @@ macro_rules! max_pool {
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T>
             for $name<$($size),*>
         {
+            const CHANNELS: bool = true;
             /// Which element of its window each output is.
             const CACHE: usize = Out::LEN;
 

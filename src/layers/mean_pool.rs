@@ -30,6 +30,7 @@ macro_rules! mean_pool {
         }
 
         impl<In: Shape, Out: Shape, T: Element, $($generics)*> Compute<In, Out, T> for $name {
+            const CHANNELS: bool = true;
             #[inline(always)]
             fn forward(
                 _: &(),

@@ -59,6 +59,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
     for Repeat<P, B, N>
 {
     const READS_OUTPUT: bool = B::READS_OUTPUT;
+    const CHANNELS: bool = B::CHANNELS;
     const WHOLE_BATCH: bool = B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = N * B::MULTIPLY_ADDS;

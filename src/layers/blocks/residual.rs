@@ -123,6 +123,7 @@ fn outputs<'a, P, T: Element, A: Branch<P, T>>(kept: Slab<'a, T>, other: &'a [T]
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compute<In, Out, T>
     for Residual<P, A>
 {
+    const CHANNELS: bool = A::CHANNELS;
     const WHOLE_BATCH: bool = A::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = A::MULTIPLY_ADDS;
@@ -206,6 +207,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Branch<P, T>>
     Compute<In, Out, T> for ResidualWith<P, A, B>
 {
+    const CHANNELS: bool = A::CHANNELS || B::CHANNELS;
     const WHOLE_BATCH: bool = A::WHOLE_BATCH || B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = A::MULTIPLY_ADDS + B::MULTIPLY_ADDS;
