@@ -229,6 +229,7 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
+    pub use crate::Fold;
     pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::schedule::{
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, LinearLr,
