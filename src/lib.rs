@@ -82,6 +82,7 @@
 //! | `gzip` | [`data::idx`] reads gzipped files |
 //! | `images` | `data::images`: PNG and JPEG pictures in one folder per class |
 //! | `npy` | `data::npy`: NumPy's `.npy` and `.npz`, read and written |
+//! | `plots` | `plots`: learning curves, confusion matrices and grids of images, as PNG and SVG |
 //! | `progress` | a progress bar for the trainer |
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
 
@@ -99,6 +100,8 @@ mod memory;
 pub mod metrics;
 mod network;
 mod optim;
+#[cfg(feature = "plots")]
+pub mod plots;
 pub mod schedule;
 mod tensor;
 pub mod threads;

@@ -319,8 +319,8 @@ impl<const N: usize> ConfusionMatrix<N> {
 /// A [`ConfusionMatrix`] whose `Display` prints the classes' names.
 #[derive(Clone, Debug)]
 pub struct NamedConfusionMatrix<'a, const N: usize> {
-    matrix: &'a ConfusionMatrix<N>,
-    names: [&'a str; N],
+    pub(crate) matrix: &'a ConfusionMatrix<N>,
+    pub(crate) names: [&'a str; N],
 }
 
 impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {

@@ -1,0 +1,182 @@
+//! Confusion matrices.
+
+use std::path::Path;
+
+use plotters::coord::Shift;
+use plotters::drawing::DrawingArea;
+use plotters::prelude::{Color, DrawingBackend, RGBColor, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontTransform, TextStyle};
+
+use super::{BLUE, DrawError, INK, PALE, Picture, PlotError, WHITE, text, write};
+use crate::metrics::{ConfusionMatrix, NamedConfusionMatrix, Normalize};
+
+/// Pixels of letters, and the least that can be read.
+const EM: f32 = 26.0;
+const LEAST_EM: f32 = 11.0;
+/// The pixels of all cells together, of the largest cell and of the smallest.
+const CELLS: usize = 1200;
+const LARGEST: usize = 96;
+const SMALLEST: usize = 2;
+/// The longest name, in pixels.
+const LONGEST: f32 = 400.0;
+const MARGIN: i32 = 24;
+
+impl<const N: usize> ConfusionMatrix<N> {
+    /// Draws the matrix: a row for each class that samples are of, a column for each class that is predicted, each cell
+    /// with its count and, by its colour, its share of the row. The file's name ends in `.png` or `.svg`. With many
+    /// classes the cells become smaller, and the numbers go first.
+    ///
+    /// [`named`](ConfusionMatrix::named) gives the classes names.
+    ///
+    /// ```
+    /// use shapewright::metrics::ConfusionMatrix;
+    /// use shapewright::prelude::*;
+    /// # let folder = std::env::temp_dir().join(format!("shapewright-confusion-{}", std::process::id()));
+    /// # std::fs::create_dir_all(&folder)?;
+    /// let labels = Label::<2>::from_numbers(&[0_u8, 1, 1])?;
+    /// let predictions = Label::from_numbers(&[0_u8, 1, 0])?;
+    /// let matrix = ConfusionMatrix::of_predictions(&predictions, &labels);
+    /// matrix.draw(folder.join("confusion.png"))?;
+    /// matrix.named(["cat", "dog"]).draw(folder.join("confusion.svg"))?;
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file's name has another end, without samples, or if the file can't be written.
+    pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
+        draw(self, (0..N).map(|class| class.to_string()).collect(), path.as_ref())
+    }
+}
+
+impl<const N: usize> NamedConfusionMatrix<'_, N> {
+    /// Draws the matrix as [`ConfusionMatrix::draw`] does, with the classes' names.
+    ///
+    /// # Errors
+    /// As [`ConfusionMatrix::draw`].
+    pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
+        draw(self.matrix, self.names.map(str::to_owned).to_vec(), path.as_ref())
+    }
+}
+
+fn draw<const N: usize>(
+    matrix: &ConfusionMatrix<N>,
+    names: Vec<String>,
+    path: &Path,
+) -> Result<(), PlotError> {
+    let Ok(accuracy) = matrix.accuracy() else {
+        return Err(PlotError::Empty {
+            reason: "the confusion matrix has no samples, so there is nothing to draw; update it first",
+        });
+    };
+    let title = format!("{} samples, accuracy {:.2} %", matrix.total(), 100.0 * accuracy);
+    let shares = matrix.normalized(Normalize::Labels);
+    write(path, &Table::new(title, names, matrix.counts().as_flattened(), shares.as_flattened()))
+}
+
+/// A matrix laid out.
+struct Table<'a> {
+    title: String,
+    /// Short enough to be drawn.
+    names: Vec<String>,
+    counts: &'a [u64],
+    shares: &'a [f64],
+    /// Pixels of a cell.
+    cell: i32,
+    /// Where the first cell begins.
+    corner: (i32, i32),
+    /// Pixels of the letters in the cells; `None` if they would be too small.
+    number_em: Option<f32>,
+    /// Whether the names of columns go upwards.
+    upright: bool,
+    /// Pixels of the letters of names, of which every so many-th is drawn.
+    name_em: f32,
+    every: usize,
+}
+
+impl<'a> Table<'a> {
+    fn new(title: String, names: Vec<String>, counts: &'a [u64], shares: &'a [f64]) -> Self {
+        let cell = (CELLS / names.len()).clamp(SMALLEST, LARGEST);
+        let name_em = EM.min(0.8 * cell as f32).max(LEAST_EM);
+        let every = (1.2 * name_em / cell as f32).ceil() as usize;
+        let names: Vec<String> = names.iter().map(|name| text::shortened(name, name_em, LONGEST)).collect();
+        let longest = names.iter().map(|name| text::width(name, name_em)).fold(0.0, f32::max);
+        let upright = longest > 0.9 * (cell * every) as f32;
+        let above = if upright { longest } else { name_em };
+        let widest = counts.iter().map(|count| text::width(&count.to_string(), EM)).fold(0.0, f32::max);
+        let number_em = (EM * (0.85 * cell as f32 / widest).min(1.0)).min(0.8 * cell as f32);
+        let line = 2 * EM as i32;
+        Table {
+            corner: (MARGIN + line + longest as i32 + 16, MARGIN + 2 * line + above as i32 + 16),
+            title,
+            names,
+            counts,
+            shares,
+            cell: cell as i32,
+            number_em: Some(number_em).filter(|&em| em >= LEAST_EM),
+            upright,
+            name_em,
+            every,
+        }
+    }
+
+    fn side(&self) -> i32 {
+        self.cell * self.names.len() as i32
+    }
+}
+
+fn anchored(style: TextStyle<'static>, h: HPos, v: VPos) -> TextStyle<'static> {
+    style.pos(Pos::new(h, v))
+}
+
+impl Picture for Table<'_> {
+    fn size(&self) -> (u32, u32) {
+        let width =
+            (self.corner.0 + self.side() + MARGIN).max(text::width(&self.title, EM) as i32 + 2 * MARGIN);
+        (width as u32, (self.corner.1 + self.side() + MARGIN) as u32)
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<(), DrawError<B>> {
+        let (left, top, side, cell) = (self.corner.0, self.corner.1, self.side(), self.cell);
+        let large = text::ink(f64::from(EM));
+        let title = anchored(large.clone(), HPos::Left, VPos::Top);
+        area.draw(&Text::new(&*self.title, (MARGIN, MARGIN), title))?;
+        let predicted = anchored(large.clone(), HPos::Center, VPos::Top);
+        area.draw(&Text::new("predicted", (left + side / 2, MARGIN + 2 * EM as i32), predicted))?;
+        let label = anchored(large, HPos::Center, VPos::Top).transform(FontTransform::Rotate270);
+        area.draw(&Text::new("label", (MARGIN, top + side / 2), label))?;
+
+        let small = text::ink(f64::from(self.name_em));
+        for (class, name) in self.names.iter().enumerate().step_by(self.every) {
+            let middle = class as i32 * cell + cell / 2;
+            let row = anchored(small.clone(), HPos::Right, VPos::Center);
+            area.draw(&Text::new(&**name, (left - 12, top + middle), row))?;
+            let column = if self.upright {
+                anchored(small.clone(), HPos::Left, VPos::Center).transform(FontTransform::Rotate270)
+            } else {
+                anchored(small.clone(), HPos::Center, VPos::Bottom)
+            };
+            area.draw(&Text::new(&**name, (left + middle, top - 12), column))?;
+        }
+
+        for (i, (count, &share)) in self.counts.iter().zip(self.shares).enumerate() {
+            let (x, y) =
+                ((i % self.names.len()) as i32 * cell + left, (i / self.names.len()) as i32 * cell + top);
+            area.draw(&Rectangle::new([(x, y), (x + cell - 1, y + cell - 1)], shade(share).filled()))?;
+            if let Some(em) = self.number_em {
+                let colour = if share > 0.5 { WHITE } else { INK };
+                let style = anchored(text::style(f64::from(em), colour), HPos::Center, VPos::Center);
+                area.draw(&Text::new(count.to_string(), (x + cell / 2, y + cell / 2), style))?;
+            }
+        }
+        area.draw(&Rectangle::new([(left - 1, top - 1), (left + side, top + side)], PALE))
+    }
+}
+
+/// White for 0, blue for 1.
+fn shade(share: f64) -> RGBColor {
+    let mix =
+        |white: u8, blue: u8| (f64::from(white) + share * (f64::from(blue) - f64::from(white))).round() as u8;
+    RGBColor(mix(WHITE.0, BLUE.0), mix(WHITE.1, BLUE.1), mix(WHITE.2, BLUE.2))
+}

@@ -1,0 +1,105 @@
+//! Letters: how wide a text is and which pixels it covers.
+
+use std::sync::OnceLock;
+
+use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontFamily, FontTransform, IntoTextStyle, RGBColor, TextStyle};
+use plotters_backend::BackendTextStyle;
+
+use super::INK;
+
+/// What an SVG calls the font.
+const FAMILY: &str = "Roboto, sans-serif";
+/// How many units of `plotters`' sizes an em has.
+const PER_EM: f64 = 1.24;
+
+fn font() -> &'static FontRef<'static> {
+    static FONT: OnceLock<FontRef<'static>> = OnceLock::new();
+    let read = || FontRef::try_from_slice(include_bytes!("font/Roboto-subset.ttf"));
+    FONT.get_or_init(|| read().expect("the crate's own font is well formed"))
+}
+
+/// A style of letters of so many pixels.
+pub(super) fn style(pixels: f64, colour: RGBColor) -> TextStyle<'static> {
+    let mut style = (FontFamily::Name(FAMILY), pixels * PER_EM).into_text_style(&(0, 0));
+    style.color = colour.to_backend_color();
+    style
+}
+
+/// The usual style: dark.
+pub(super) fn ink(pixels: f64) -> TextStyle<'static> {
+    style(pixels, INK)
+}
+
+/// The pixels of an em in a style.
+pub(super) fn em(size: f64) -> f32 {
+    (size / PER_EM) as f32
+}
+
+/// A text without what is no letter: line breaks and other control characters become spaces.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn scale(em: f32) -> PxScale {
+    let font = font();
+    PxScale::from(em * font.height_unscaled() / font.units_per_em().unwrap_or(2048.0))
+}
+
+/// How many pixels a text is wide.
+pub(super) fn width(text: &str, em: f32) -> f32 {
+    let font = font().as_scaled(scale(em));
+    printable(text).chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
+}
+
+/// Width and height of a text in a style.
+pub(super) fn size(text: &str, style: &impl BackendTextStyle) -> (u32, u32) {
+    let em = em(style.size());
+    (width(text, em).ceil() as u32, em.ceil() as u32)
+}
+
+/// The text, or as much of its beginning as is not wider, with an ellipsis.
+pub(super) fn shortened(text: &str, em: f32, most: f32) -> String {
+    let mut text = printable(text);
+    if width(&text, em) <= most {
+        return text;
+    }
+    while text.pop().is_some() && width(&text, em) + width("…", em) > most {}
+    text.push('…');
+    text
+}
+
+/// Calls with the pixels that a text covers and how much of them, from 0 to 1, when the anchor is at (0, 0).
+pub(super) fn cover(
+    text: &str,
+    em: f32,
+    anchor: Pos,
+    transform: &FontTransform,
+    mut pixel: impl FnMut(i32, i32, f32),
+) {
+    let (font, scale) = (font(), scale(em));
+    let scaled = font.as_scaled(scale);
+    let mut x = match anchor.h_pos {
+        HPos::Left => 0.0,
+        HPos::Center => -0.5 * width(text, em).round(),
+        HPos::Right => -width(text, em).round(),
+    };
+    // Where the base line is: the same parts of an em as in an SVG.
+    let y = match anchor.v_pos {
+        VPos::Top => 0.76 * em,
+        VPos::Center => 0.264 * em,
+        VPos::Bottom => -0.264 * em,
+    };
+    for c in printable(text).chars() {
+        let glyph = font.glyph_id(c);
+        if let Some(outline) = font.outline_glyph(glyph.with_scale_and_position(scale, point(x, y.round()))) {
+            let corner = outline.px_bounds().min;
+            outline.draw(|dx, dy, part| {
+                let (x, y) = transform.transform(corner.x as i32 + dx as i32, corner.y as i32 + dy as i32);
+                pixel(x, y, part);
+            });
+        }
+        x += scaled.h_advance(glyph);
+    }
+}
