@@ -39,10 +39,41 @@ network! {
     }
 }
 
+network! {
+    struct Cnn: [28, 28, 1] -> [10] {
+        conv1: Conv2d<_, 32, 3>,
+        Relu,
+        MaxPool2d<2>,
+        conv2: Conv2d<_, 64, 3>,
+        Relu,
+        Flatten,
+        fc: Linear<_, 128>,
+        Relu,
+        head: Linear<_, 10>,
+    }
+}
+
+network! {
+    struct LeNet: [28, 28, 1] -> [10] {
+        conv1: Conv2d<_, 6, 5>,
+        Relu,
+        MaxPool2d<2>,
+        conv2: Conv2d<_, 16, 5>,
+        Relu,
+        MaxPool2d<2>,
+        Flatten,
+        fc1: Linear<_, 120>,
+        Relu,
+        fc2: Linear<_, 84>,
+        Relu,
+        head: Linear<_, 10>,
+    }
+}
+
 network! { struct Mnist1: [28, 28, 1] -> [26, 26, 32] { Conv2d<_, 32, 3> } }
 network! { struct Mnist2: [13, 13, 32] -> [11, 11, 64] { Conv2d<_, 64, 3> } }
-network! { struct LeNet1: [28, 28, 1] -> [28, 28, 6] { Conv2d<_, 6, 5, Pad<2>> } }
-network! { struct LeNet2: [14, 14, 6] -> [10, 10, 16] { Conv2d<_, 16, 5> } }
+network! { struct LeNet1: [28, 28, 1] -> [24, 24, 6] { Conv2d<_, 6, 5> } }
+network! { struct LeNet2: [12, 12, 6] -> [8, 8, 16] { Conv2d<_, 16, 5> } }
 network! { struct Cifar: [32, 32, 64] -> [32, 32, 64] { Conv2d<_, 64, 3, Pad<1>> } }
 network! { struct Halving: [16, 16, 64] -> [8, 8, 128] { Conv2d<_, 128, 3, Stride<2>, Pad<1>> } }
 network! { struct Depthwise: [16, 16, 64] -> [16, 16, 64] { Conv2d<_, 64, 3, Pad<1>, Groups<64>> } }
@@ -53,6 +84,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bench = Bench { options };
     bench.run("iris", || bench.iris());
     bench.run("mlp", || bench.mlp());
+    bench.run("cnn", || bench.network::<Cnn, 10, _>("cnn", 64, Adam::new(1e-3)));
+    bench.run("lenet", || bench.network::<LeNet, 10, _>("lenet", 128, Adam::new(1e-3)));
     bench.run("gemm", || bench.gemm());
     bench.run("adam", || bench.adam());
     bench.run("conv", || bench.convolutions());
@@ -65,7 +98,7 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 5] = ["iris", "mlp", "gemm", "adam", "conv"];
+const WORKLOADS: [&str; 7] = ["iris", "mlp", "cnn", "lenet", "gemm", "adam", "conv"];
 
 impl Options {
     fn parse() -> Result<Self, Box<dyn Error>> {

@@ -90,6 +90,7 @@
 
 extern crate self as shapewright;
 
+pub mod augment;
 mod beside;
 pub mod data;
 pub mod init;

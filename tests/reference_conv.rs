@@ -67,17 +67,19 @@ convolutions! {
 }
 
 network! {
-    struct Net: [4, 5, 3] -> [21, 2] {
+    struct Net: [4, 5, 3] -> [3] {
         conv1: Conv2d<_, 4, (3, 2), Stride<1, 2>, Pad<1>>,
         Tanh,
         conv2: Conv2d<_, 6, 3, Groups<2>, NoBias>,
         up: ConvTranspose2d<_, 5, 3, Stride<2>, OutputPad<1>>,
         Reshape<24, 5>,
         row: Conv1d<_, 2, 4>,
+        Flatten,
+        fc: Linear<_, 3>,
     }
 }
 
-/// The axes of the weights are turned on the way in, and turned back on the way out.
+/// The axes of the weights, and the features of the flattened sequence, are turned on the way in and back on the way out.
 #[cfg(feature = "safetensors")]
 #[test]
 fn pytorchs_files_give_its_outputs() {
@@ -117,9 +119,9 @@ fn summaries_count_multiply_adds() {
     // 2 x 6 x 4 outputs of 3 x 2 x 3 multiply-adds, and so on.
     let text = Net::summary().to_string();
     println!("{text}");
-    let macs = 4 * 3 * 4 * 18 + 2 * 6 * 18 + 2 * 6 * 5 * 9 + 21 * 2 * 20;
+    let macs = 4 * 3 * 4 * 18 + 2 * 6 * 18 + 2 * 6 * 5 * 9 + 21 * 2 * 20 + 42 * 3;
     assert_eq!(Net::MACS, macs);
-    assert_eq!(Net::PARAMS, 4 * 18 + 4 + 6 * 18 + 6 * 5 * 9 + 5 + 2 * 20 + 2);
+    assert_eq!(Net::PARAMS, 4 * 18 + 4 + 6 * 18 + 6 * 5 * 9 + 5 + 2 * 20 + 2 + 43 * 3);
 }
 
 /// The most that the initial values can be is the inverse root of what one output sees.
@@ -152,4 +154,34 @@ fn sizes_and_options_are_constant_expressions() {
     let net = Net::zeros();
     let weight: &[[[[f32; 8]; 1]; 5]; 3] = &net.conv.weight;
     assert_eq!(weight.as_flattened().len(), 15);
+}
+
+/// Neither the number of threads nor the cut of the batch changes a bit.
+#[test]
+fn threads_change_no_bit() {
+    network! {
+        struct Wide: [9, 9, 3] -> [4] {
+            Conv2d<_, 20, 3, Pad<1>>,
+            Relu,
+            Conv2d<_, 20, 3, Groups<20>, Stride<2>, Pad<1>>,
+            ConvTranspose2d<_, 9, 3, Stride<2>>,
+            Conv2d<_, 2, 1>,
+            Flatten,
+            Linear<_, 4>,
+        }
+    }
+    let settings = settings();
+    let net = Wide::init(&mut shapewright::rng(1));
+    let x = common::random::<<Wide as Network>::Input, f32>(20, 2);
+    let mut first = None;
+    settings.every_threads(&[1, 2, 3, 7], |threads| {
+        let (mut workspace, mut gradient) = (Wide::workspace(), Wide::zeros());
+        let mut pass = net.forward_train(&x, &mut workspace);
+        pass.output_gradients_mut().copy_from_slice(&common::random(20, 3));
+        let dx = common::bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
+        let mut y = vec![Tensor::zeros(); x.len()];
+        net.forward_batch(&x, &mut y);
+        let all = (common::bits(Tensor::flatten(&y)), dx, common::bits(gradient.params()));
+        assert!(*first.get_or_insert_with(|| all.clone()) == all, "{threads} threads");
+    });
 }

@@ -1,8 +1,13 @@
 //! After one call that warms up, neither inference nor training allocates, on any thread.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use shapewright::augment::{
+    ColorJitter, GaussianNoise, MixUp, RandomAffine, RandomApply, RandomCrop, RandomErasing,
+    RandomHorizontalFlip,
+};
 use shapewright::data::Batches;
 use shapewright::metrics::{Accuracy, Average, F1};
 use shapewright::prelude::*;
@@ -131,6 +136,34 @@ fn batches_and_metrics() {
     });
 }
 
+/// The steps of a training whose batches are changed on another thread.
+fn augmentation() {
+    network! { struct Image: [16, 16, 3] -> [5] { Flatten, Linear<_, 5> } }
+    let (x, labels) = (vec![Tensor3::ones(); 200], vec![Label::<5>::default(); 200]);
+    let list = (
+        RandomHorizontalFlip::new(0.5),
+        RandomCrop::<2>::new(),
+        RandomAffine::new(10.0).scale(0.8, 1.2),
+        ColorJitter::new().brightness(0.2).contrast(0.2),
+        RandomApply::new((GaussianNoise::new(0.1), RandomErasing::new(0.5)), 0.5),
+    );
+    let mut counts = Vec::with_capacity(100);
+    Image::trainer(Sgd::new(0.01), CrossEntropy)
+        .epochs(2)
+        .batch_size(4)
+        .augment(list)
+        .mixup(MixUp::new(0.2))
+        .on_step(|_, _| {
+            counts.push(ALLOCATIONS.load(Ordering::Relaxed));
+            ControlFlow::Continue(())
+        })
+        .fit(&mut Image::init(&mut shapewright::rng(0)), &x, &labels)
+        .expect("a training");
+    // The second epoch; the harness's own thread may allocate now and then.
+    let steady = counts[50..].windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!(steady > 40, "of 49 steps, only {steady} do not allocate");
+}
+
 /// With room made for the batch, the first step of a workspace does not allocate either.
 fn reserved() {
     let (net, mut gradient) = (Whole::init(&mut shapewright::rng(0)), Whole::zeros());
@@ -169,6 +202,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Whole, _>(12, NAdam::new(0.1));
         losses();
         batches_and_metrics();
+        augmentation();
         reserved();
     }
     // The counter itself works.

@@ -118,21 +118,25 @@ impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
         Some((&self.batch_inputs, &self.batch_targets))
     }
 
-    /// The batches that are left, each gathered on another thread while the one before is used.
+    /// The batches that are left, each gathered on another thread while the one before is used. There, `change` gets the
+    /// number of each batch, the positions of its samples, and its inputs.
     pub(crate) fn ahead<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
+        mut change: impl FnMut(usize, &[usize], &mut [X]) + Send + 'scope,
     ) -> Refill<'scope, (Vec<X>, Vec<Y>)>
     where
         X: Send + Sync,
         Y: Send + Sync,
     {
         let mut left = self.next..self.steps();
-        Refill::scoped(scope, [(); 2].map(|()| Default::default()), move |(inputs, targets): &mut (_, _)| {
+        Refill::scoped(scope, [(); 2].map(|()| Default::default()), move |batch: &mut (Vec<X>, Vec<Y>)| {
+            let (inputs, targets) = batch;
             let Some(next) = left.next() else { return false };
             let positions = positions(&self.order, self.size, next);
             fill(inputs, self.inputs, positions);
             fill(targets, self.targets, positions);
+            change(next, positions, inputs);
             true
         })
     }

@@ -21,6 +21,7 @@
 mod normal;
 mod orthogonal;
 
+pub(crate) use normal::standard_normal;
 pub use orthogonal::orthogonal;
 
 use rand::Rng;

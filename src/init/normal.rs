@@ -9,7 +9,7 @@ fn open_unit<R: Rng + ?Sized>(rng: &mut R) -> f64 {
 }
 
 /// A number of the normal distribution with mean 0 and standard deviation 1.
-pub(super) fn standard_normal<R: Rng + ?Sized>(rng: &mut R) -> f64 {
+pub(crate) fn standard_normal<R: Rng + ?Sized>(rng: &mut R) -> f64 {
     quantile(open_unit(rng))
 }
 

@@ -30,6 +30,7 @@ mod pool;
 mod prelu;
 mod product;
 mod reduce;
+mod resample;
 mod rules;
 mod simd;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use args::{Bend, Matrix, Product, Start};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use function::Function;
 pub use pool::{Axis, Divisor, Plane, Reach};
+pub use resample::Resample;
 pub use rules::{
     AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep, RmsPropStep,
     SgdStep,
@@ -121,6 +123,8 @@ pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// As `mse`, of the absolute differences with a round tip. See [`Bend`].
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
+    /// An image seen through an affine map. See [`Resample`].
+    fn resample(self, resample: Resample<'_, T>, to: &mut [T]);
 }
 
 /// The kernels for `f32` in a tier that the processor has.
@@ -300,6 +304,9 @@ impl Kernels<f32> for F32Kernels {
     fn smooth_l1(self, bend: Bend, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::SmoothL1Op { bend, output, target, scale, grad })
     }
+    fn resample(self, resample: Resample<'_, f32>, to: &mut [f32]) {
+        self.run(resample::ResampleOp { resample, to });
+    }
 }
 
 /// The kernels for `f64`: plain loops, and `matrixmultiply` (which allocates its packing buffers in every call) for
@@ -389,6 +396,9 @@ impl Kernels<f64> for F64Kernels {
     }
     fn smooth_l1(self, bend: Bend, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
         plain::smooth_l1(bend, output, target, scale, grad)
+    }
+    fn resample(self, resample: Resample<'_, f64>, to: &mut [f64]) {
+        resample::resample(resample, to);
     }
 }
 

@@ -194,6 +194,8 @@ fn settings<N: Network, O: Optimizer, L, G>(
     set("batch size", trainer.batch_size.to_string());
     set("accumulate", trainer.accumulate.to_string());
     set("seed", trainer.seed.to_string());
+    set("augmentation", trainer.changes.augment.is_some().to_string());
+    set("mixup", format!("{:?}", trainer.changes.mixup));
     set("early stopping", format!("{:?}", trainer.patience));
     set("metrics", format!("{:?}", trainer.metrics.iter().map(|metric| metric.name()).collect::<Vec<_>>()));
     set("schedule", format!("{:?}", trainer.schedule));

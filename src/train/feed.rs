@@ -1,38 +1,129 @@
-//! Where the batches of an epoch come from: gathered when they are needed, or ahead on another thread.
+//! Where the batches of an epoch come from: gathered when they are needed, or ahead on another thread, where they can
+//! be changed as well.
 
 use std::thread::{Scope, available_parallelism};
 
+use super::{Input, Samples};
+use crate::augment::{Augment, MixUp, mix, sample_rng};
 use crate::data::{Batches, Refill};
+use crate::network::Network;
+use crate::tensor::{Shape, Tensor};
 
 /// From this many bytes in a batch on, gathering it takes longer than handing it from thread to thread, some 5 us:
 /// MNIST's batches of 64 are 200 kB, and gathering them took an eighth of an epoch.
 const WORTH_A_THREAD: usize = 1 << 16;
 
-/// The batches of one epoch.
-pub(super) enum Feed<'f, 'd, X, Y> {
-    Here(&'f mut Batches<'d, X, Y>),
-    Ahead(Refill<'f, (Vec<X>, Vec<Y>)>),
+/// What is done to inputs before the network sees them.
+pub(super) struct Changes<'a, N: Network> {
+    pub augment: Option<AnyAugment<'a, N::Input, N::Element>>,
+    pub mixup: Option<MixUp>,
 }
 
-impl<'f, 'd, X: Clone + Send + Sync, Y: Clone + Send + Sync> Feed<'f, 'd, X, Y> {
-    /// The batches that are left of the epoch.
-    pub fn new<'env>(
-        scope: &'f Scope<'f, 'env>,
-        batches: &'f mut Batches<'d, X, Y>,
-        batch_size: usize,
-    ) -> Self {
-        let bytes = batch_size.saturating_mul(size_of::<X>() + size_of::<Y>());
-        if bytes >= WORTH_A_THREAD && available_parallelism().is_ok_and(|processors| processors.get() > 1) {
-            Feed::Ahead(batches.ahead(scope))
-        } else {
-            Feed::Here(batches)
-        }
+type AnyAugment<'a, S, T> = Box<dyn Augment<S, T> + Send + 'a>;
+
+impl<N: Network> Changes<'_, N> {
+    pub const NONE: Self = Changes { augment: None, mixup: None };
+
+    fn is_none(&self) -> bool {
+        self.augment.is_none() && self.mixup.is_none()
     }
 
-    pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
+    /// The part that samples keep of their own in a batch of an epoch, if they are mixed.
+    fn kept(mixup: Option<MixUp>, at: At, batch: usize) -> Option<f64> {
+        Some(mixup?.draw(&mut sample_rng(!at.seed, at.epoch, batch)))
+    }
+
+    /// Changes a batch, whose inputs have these positions among all.
+    fn apply(
+        &self,
+        at: At,
+        batch: usize,
+        positions: &[usize],
+        inputs: &mut [Input<N>],
+        scratch: &mut Input<N>,
+    ) {
+        if let Some(augment) = &self.augment {
+            for (input, &position) in inputs.iter_mut().zip(positions) {
+                augment.augment(input, scratch, &mut sample_rng(at.seed, at.epoch, position));
+            }
+        }
+        if let Some(kept) = Self::kept(self.mixup, at, batch) {
+            mix(inputs, kept);
+        }
+    }
+}
+
+/// What random changes depend on beside the position of the sample or batch.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub seed: u64,
+    /// From 1.
+    pub epoch: usize,
+}
+
+/// One batch.
+pub(super) struct Batch<'b, N: Network, G> {
+    pub samples: Samples<'b, N, G>,
+    /// If the inputs are mixed, what they keep of their own, and the targets of the rest.
+    pub mixed: Option<(f64, &'b [G])>,
+}
+
+/// The batches of one epoch.
+pub(super) enum Feed<'f, 'd, N: Network, G> {
+    Here(&'f mut Batches<'d, Input<N>, G>),
+    Ahead {
+        batches: Refill<'f, (Vec<Input<N>>, Vec<G>)>,
+        mixup: Option<MixUp>,
+        at: At,
+        /// The batch that comes next.
+        next: usize,
+        /// The targets in reverse: those of the other samples, where they are mixed.
+        others: Vec<G>,
+    },
+}
+
+impl<'f, 'd, N: Network, G: Clone + Send + Sync> Feed<'f, 'd, N, G> {
+    /// The batches that are left of the epoch, `done` of them being behind.
+    pub fn new<'env>(
+        scope: &'f Scope<'f, 'env>,
+        batches: &'f mut Batches<'d, Input<N>, G>,
+        batch_size: usize,
+        changes: &'f mut Changes<'_, N>,
+        at: At,
+        done: usize,
+    ) -> Self {
+        let bytes = batch_size.saturating_mul(size_of::<N::Element>() * N::Input::LEN + size_of::<G>());
+        let worth_it = bytes >= WORTH_A_THREAD && available_parallelism().is_ok_and(|count| count.get() > 1);
+        if changes.is_none() && !worth_it {
+            return Feed::Here(batches);
+        }
+        let (mixup, mut scratch) = (changes.mixup, Tensor::zeros_boxed());
+        let change = move |batch: usize, positions: &[usize], inputs: &mut [Input<N>]| {
+            changes.apply(at, batch, positions, inputs, &mut scratch);
+        };
+        Feed::Ahead { batches: batches.ahead(scope, change), mixup, at, next: done, others: Vec::new() }
+    }
+
+    /// The next batch; `None` after the last.
+    ///
+    /// # Panics
+    /// If a transform panics.
+    pub fn next_batch(&mut self) -> Option<Batch<'_, N, G>> {
         match self {
-            Feed::Here(batches) => batches.next_batch(),
-            Feed::Ahead(batches) => batches.next_batch().map(|(inputs, targets)| (&**inputs, &**targets)),
+            Feed::Here(batches) => {
+                let (inputs, targets) = batches.next_batch()?;
+                Some(Batch { samples: Samples { inputs, targets }, mixed: None })
+            }
+            Feed::Ahead { batches, mixup, at, next, others } => {
+                let (inputs, targets) = batches.next_batch()?;
+                let mixed = Changes::<N>::kept(*mixup, *at, *next).map(|kept| {
+                    others.clear();
+                    others.extend(targets.iter().rev().cloned());
+                    (kept, &others[..])
+                });
+                *next += 1;
+                Some(Batch { samples: Samples { inputs, targets }, mixed })
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use rand::Rng;
 
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
-use super::feed::Feed;
+use super::feed::{At, Changes, Feed};
 use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
@@ -102,9 +102,10 @@ where
         self.model.workspace.reseed(rng.next_u64());
         let mut batches = Batches::new(self.train.inputs, self.train.targets, self.settings.batch_size);
         self.go_to(&mut batches, &mut rng);
+        let mut changes = std::mem::replace(&mut self.settings.changes, Changes::NONE);
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
-            let flow = self.steps(&mut batches, &mut rng)?;
+            let flow = self.steps(&mut batches, &mut changes, &mut rng)?;
             if flow.is_break() {
                 self.history.interrupted = true;
                 self.epoch.time += begin.elapsed();
@@ -148,6 +149,7 @@ where
     fn steps(
         &mut self,
         batches: &mut Batches<'_, Input<N>, G>,
+        changes: &mut Changes<'_, N>,
         rng: &mut impl Rng,
     ) -> Result<Flow, TrainError> {
         if self.settings.stop.is_stopped() {
@@ -159,8 +161,9 @@ where
             self.epoch.waiting += begin.elapsed();
         }
         let (count, batch_size) = (batches.steps(), self.settings.batch_size);
+        let at = At { seed: self.settings.seed, epoch: self.history.epochs.len() + 1 };
         thread::scope(|scope| {
-            let mut feed = Feed::new(scope, batches, batch_size);
+            let mut feed = Feed::new(scope, batches, batch_size, changes, at, self.epoch.batches);
             while self.epoch.batches < count {
                 let mut flow = self.step(&mut feed, count)?;
                 #[cfg(feature = "progress")]
@@ -177,7 +180,7 @@ where
     }
 
     /// One step, on one batch or on several of the epoch's.
-    fn step(&mut self, feed: &mut Feed<'_, '_, Input<N>, G>, batches: usize) -> Result<Flow, TrainError> {
+    fn step(&mut self, feed: &mut Feed<'_, '_, N, G>, batches: usize) -> Result<Flow, TrainError> {
         let Run { settings, model, epoch: running, train, .. } = self;
         let (first, per_epoch) = (running.batches, batches.div_ceil(settings.accumulate));
         let count = settings.accumulate.min(batches - first);
@@ -199,10 +202,10 @@ where
         let mut loss = 0.0;
         for index in 0..count {
             let begin = Instant::now();
-            let Some((inputs, targets)) = feed.next_batch() else { break };
+            let Some(batch) = feed.next_batch() else { break };
             running.waiting += begin.elapsed();
-            let (batch, share) = (Samples { inputs, targets }, inputs.len() as f64 / samples as f64);
-            loss += model.backward(&settings.loss, batch, share, index > 0, at)? * inputs.len() as f64;
+            let len = batch.samples.inputs.len() as f64;
+            loss += model.backward(&settings.loss, batch, len / samples as f64, index > 0, at)? * len;
             settings.state.measure(model.network, &mut model.gradient);
         }
         let (network, gradient) = (&mut *model.network, &mut *model.gradient);

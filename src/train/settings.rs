@@ -4,11 +4,13 @@ use core::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::error::TrainError;
+use super::feed::Changes;
 use super::history::{Epoch, History};
 use super::run::Run;
 use super::step::{Penalty, Step};
 use super::stop::StopHandle;
 use super::{Input, Output, Samples};
+use crate::augment::{Augment, MixUp};
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::metrics::Measures;
 use crate::network::Network;
@@ -88,6 +90,7 @@ pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) validation: Option<Samples<'a, N, G>>,
     pub(super) patience: Option<usize>,
     pub(super) metrics: Vec<Metric<'a, N, G>>,
+    pub(super) changes: Changes<'a, N>,
     pub(super) schedule: Option<Pace<'a>>,
     pub(super) average: Option<WeightAverage<N>>,
     pub(super) average_from: usize,
@@ -127,6 +130,7 @@ where
             validation: None,
             patience: None,
             metrics: Vec::new(),
+            changes: Changes::NONE,
             schedule: None,
             average: None,
             average_from: 1,
@@ -167,6 +171,26 @@ where
     /// What the order of the samples and random layers draw from.
     pub fn seed(self, seed: u64) -> Self {
         Trainer { seed, ..self }
+    }
+
+    /// Changes the inputs at random, anew in each epoch: a transform or a tuple of them; see [`augment`](crate::augment).
+    /// The next batch is changed on another thread while a step is made. Validation and metrics see samples as they are.
+    ///
+    /// What becomes of a sample depends on the seed, the epoch and the sample's position alone; the order is that of a
+    /// training without it. If a transform panics, so does [`fit`](Trainer::fit).
+    pub fn augment(mut self, augment: impl Augment<N::Input, N::Element> + Send + 'a) -> Self {
+        self.changes.augment = Some(Box::new(augment));
+        self
+    }
+
+    /// Mixes the samples of each batch in pairs; after [`augment`](Trainer::augment), and on the same thread.
+    ///
+    /// The loss is that of both targets, each counted by its sample's part: for losses that are linear in the target, as
+    /// [`CrossEntropy`](struct@crate::CrossEntropy) without class weights is, the loss of the mixed target, and for
+    /// [`Mse`](struct@crate::Mse) one with the same gradient.
+    pub fn mixup(mut self, mixup: MixUp) -> Self {
+        self.changes.mixup = Some(mixup);
+        self
     }
 
     /// Samples that are not trained on: their loss is taken at the end of each epoch.
@@ -286,8 +310,8 @@ where
     /// of the network's, and the training becomes, bit for bit, what it would have been without an interruption.
     ///
     /// The network, the optimizer and the other settings must be those of the training that wrote it; only the number of
-    /// epochs may be another. The loss, the schedule, the samples and what closures do must be the same, too, but are not
-    /// compared. What early stopping or an observer of epochs has ended stays ended.
+    /// epochs may be another. The loss, the schedule, the samples, the transforms and what closures do must be the same,
+    /// too, but are not compared. What early stopping or an observer of epochs has ended stays ended.
     pub fn resume(self, resume: bool) -> Self {
         Trainer { resume, ..self }
     }

@@ -3,6 +3,7 @@
 use num_traits::{Float, ToPrimitive};
 
 use super::error::TrainError;
+use super::feed::Batch;
 use super::settings::Progress;
 use super::{Input, Output, Samples};
 use crate::loss::{Loss, Takes, TargetOf};
@@ -61,7 +62,7 @@ impl<'n, N: Network> Model<'n, N> {
     pub fn backward<L, G>(
         &mut self,
         loss: &L,
-        batch: Samples<'_, N, G>,
+        batch: Batch<'_, N, G>,
         share: f64,
         add: bool,
         at: Progress,
@@ -71,10 +72,21 @@ impl<'n, N: Network> Model<'n, N> {
         L::Takes: Takes<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N>,
     {
-        let mut pass = self.network.forward_train(batch.inputs, &mut self.workspace);
-        let value = pass.loss(loss, batch.targets);
+        let Batch { samples: Samples { inputs, targets }, mixed } = batch;
+        let mut pass = self.network.forward_train(inputs, &mut self.workspace);
+        let mut value = pass.loss(loss, targets);
+        if let Some((kept, others)) = mixed {
+            // A loss that is linear in its target, as cross-entropy is, has this as its value for mixed targets.
+            let own = self.output_gradients.reserve(inputs.len() * N::Output::LEN);
+            own.copy_from_slice(flatten_mut(pass.output_gradients_mut()));
+            let [kept, rest] = [kept, 1.0 - kept].map(N::Element::from_f64_lossy);
+            value = kept * value + rest * pass.loss(loss, others);
+            for (gradient, &own) in flatten_mut(pass.output_gradients_mut()).iter_mut().zip(&*own) {
+                *gradient = kept * own + rest * *gradient;
+            }
+        }
         if !value.is_finite() {
-            return Err(not_finite(&pass, batch.inputs, at));
+            return Err(not_finite(&pass, inputs, at));
         }
         if share < 1.0 {
             let share = N::Element::from_f64_lossy(share);

@@ -136,13 +136,14 @@ def cases():
 
 
 def network():
-    """Two convolutions, a transposed one, and one over rows of pixels."""
+    """Two convolutions, a transposed one, one over rows of pixels, and a dense layer on its features."""
     torch.manual_seed(11)
     layers = OrderedDict(
         conv1=nn.Conv2d(3, 4, (3, 2), padding=1, stride=(1, 2)),
         conv2=nn.Conv2d(4, 6, 3, groups=2, bias=False),
         up=nn.ConvTranspose2d(6, 5, 3, stride=2, output_padding=1),
         row=nn.Conv1d(5, 2, 4),
+        fc=nn.Linear(42, 3),
     )
     net = nn.ModuleDict(layers)
     save_file(net.state_dict(), HERE / "conv.safetensors", metadata={"format": "pt"})
@@ -152,7 +153,7 @@ def network():
         y = net["conv2"](torch.tanh(net["conv1"](x.movedim(-1, 1))))
         y = net["up"](y).movedim(1, -1)
         rows = y.reshape(y.shape[0], -1, y.shape[-1])
-        return net["row"](rows.movedim(-1, 1)).movedim(1, -1)
+        return net["fc"](net["row"](rows.movedim(-1, 1)).flatten(1))
 
     y = run(net, x)
     case = {"name": "net", "shapes": {"x": list(x.shape), "y": list(y.shape)}}

@@ -35,6 +35,7 @@ mod functions;
 mod losses;
 mod pools;
 mod products;
+mod resample;
 mod updates;
 
 use std::ops::{Deref, DerefMut};

@@ -29,7 +29,7 @@ macro_rules! convolution {
         }
 
         convolution!(@ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward, $backward, $images,
-            |params| Some(&params.bias));
+            |params| Some(&params.bias[..]));
         convolution!(@ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in, $forward, $backward, $images,
             |params| None);
     };
@@ -51,8 +51,8 @@ macro_rules! convolution {
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const EACH: usize> Compute<In, Out, T>
             for $layer<$($size,)* $bias, EACH>
         {
-            const OVERWRITES: bool = true;
             const CHANNELS: bool = true;
+            const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = Self::SPEC.sizes(In::DIMS, Out::DIMS).multiply_adds();
 
             fn forward(
@@ -64,8 +64,8 @@ macro_rules! convolution {
                 cx: &Context<T>,
             ) {
                 let sizes = const { &Self::SPEC.sizes(In::DIMS, Out::DIMS) };
-                let (weight, bias): (_, Option<&[T; CO]>) = (Parameters::<T>::as_slice(&$p.weight), $get);
-                run::$forward(sizes, weight, bias.map(|bias| &bias[..]), flatten(x), flatten_mut(y), cx);
+                let (weight, bias): (_, Option<&[T]>) = (Parameters::<T>::as_slice(&$p.weight), $get);
+                run::$forward(sizes, weight, bias, flatten(x), flatten_mut(y), cx);
             }
 
             fn backward_input(

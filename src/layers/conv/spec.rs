@@ -39,8 +39,10 @@ impl Spec {
         let fit = if self.in_channels == INFER { fit.infers(channels) } else { fit };
         // A transposed convolution has its weight the other way round.
         let grouped = if self.output_pad.is_some() { self.out_channels } else { channels };
-        let each = if self.groups == 0 { 1 } else { grouped / self.groups };
-        fit.infers(if each == 0 { 1 } else { each })
+        match grouped.checked_div(self.groups) {
+            Some(each) if each > 0 => fit.infers(each),
+            _ => fit.infers(1),
+        }
     }
 
     /// A mistake that is one whatever comes in.

@@ -1,0 +1,118 @@
+//! Draws what random changes make of handwritten digits: a sheet of pictures as PNG, one row for each kind of change,
+//! the first picture as it was.
+//!
+//! ```sh
+//! cargo run --release --features gzip,images --example augment -- [path/to/mnist] [sheet.png]
+//! ```
+//!
+//! Without a folder of MNIST's files it takes the digits of 8 by 8 pixels from `examples/data`, enlarged.
+
+use std::error::Error;
+use std::path::Path;
+
+use shapewright::Rank3;
+use shapewright::augment::{
+    Augment, Augmenter, ColorJitter, GaussianNoise, Interpolation, RandomAffine, RandomCrop, RandomErasing,
+    RandomHorizontalFlip, RandomRotation, RandomVerticalFlip, mix,
+};
+use shapewright::data::idx::Mnist;
+use shapewright::prelude::*;
+
+/// Pictures in a row.
+const COLUMNS: usize = 12;
+/// Pixels between pictures.
+const GAP: usize = 4;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let (sheets, rest): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.ends_with(".png"));
+    let path = sheets.first().map_or("augment.png", String::as_str);
+    match rest.first() {
+        Some(folder) => {
+            sheet(&Mnist::<Rank3<28, 28, 1>>::read(folder)?.train_images[..COLUMNS], path.as_ref())?
+        }
+        None => sheet(&enlarged(include_str!("data/digits.csv"))?, path.as_ref())?,
+    }
+    println!("written to {path}");
+    Ok(())
+}
+
+/// The first digits of the file, each pixel as a square of 4 by 4.
+fn enlarged(file: &str) -> Result<Vec<Tensor3<32, 32, 1>>, Box<dyn Error>> {
+    let digit = |line: &str| {
+        let numbers: Vec<f32> = line.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        let pixels = Tensor2::<8, 8>::from_slice(&numbers[..64])?;
+        Ok(Tensor3::from_fn(|[row, column, _]| pixels[[row / 4, column / 4]] / 16.0))
+    };
+    file.lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+        .take(COLUMNS)
+        .map(digit)
+        .collect()
+}
+
+fn sheet<const H: usize, const W: usize>(
+    digits: &[Tensor3<H, W, 1>],
+    path: &Path,
+) -> Result<(), Box<dyn Error>> {
+    let shift = RandomAffine::new(0.0).translate(0.2, 0.2);
+    let affine = RandomAffine::new(15.0).translate(0.1, 0.1).scale(0.8, 1.2).shear(10.0);
+    let affine = affine.interpolation(Interpolation::Bilinear);
+    let color = ColorJitter::new().brightness(0.5).contrast(0.5);
+    let mut rows = Vec::new();
+    row(
+        &mut rows,
+        digits,
+        "flipped: RandomHorizontalFlip, RandomVerticalFlip",
+        (RandomHorizontalFlip::new(0.5), RandomVerticalFlip::new(0.5)),
+    );
+    row(&mut rows, digits, "shifted: RandomAffine::translate", shift);
+    row(&mut rows, digits, "cut out of a padded image: RandomCrop", RandomCrop::<4>::new());
+    row(&mut rows, digits, "rotated, nearest pixel: RandomRotation", RandomRotation::new(30.0));
+    row(&mut rows, digits, "rotated, shifted, scaled and sheared, bilinear: RandomAffine", affine);
+    row(&mut rows, digits, "brightness and contrast: ColorJitter", color);
+    row(&mut rows, digits, "noise: GaussianNoise", GaussianNoise::new(0.2));
+    row(&mut rows, digits, "a rectangle erased: RandomErasing", RandomErasing::new(1.0).value(0.5));
+    row(
+        &mut rows,
+        digits,
+        "several: RandomAffine, ColorJitter, GaussianNoise, RandomErasing",
+        (affine, color, GaussianNoise::new(0.05), RandomErasing::new(0.5)),
+    );
+    let mut mixed = digits.to_vec();
+    // `MixUp` draws this part for each batch.
+    mix(&mut mixed, 0.6);
+    println!("mixed in pairs, the first with the last: MixUp");
+    rows.push(mixed);
+
+    let (height, width) = (rows.len() * (H + GAP) + GAP, COLUMNS * (W + GAP) + GAP);
+    let mut sheet = image::GrayImage::from_pixel(width as u32, height as u32, image::Luma([96]));
+    for (row, pictures) in rows.iter().enumerate() {
+        for (column, picture) in pictures.iter().enumerate() {
+            for (i, &pixel) in picture.iter().enumerate() {
+                let (x, y) = (column * (W + GAP) + GAP + i % W, row * (H + GAP) + GAP + i / W);
+                sheet.put_pixel(x as u32, y as u32, image::Luma([(255.0 * pixel) as u8]));
+            }
+        }
+    }
+    let (width, height) = (2 * sheet.width(), 2 * sheet.height());
+    image::imageops::resize(&sheet, width, height, image::imageops::FilterType::Nearest).save(path)?;
+    Ok(())
+}
+
+/// One digit as it was, and as it becomes in each epoch; another digit for each row.
+fn row<const H: usize, const W: usize>(
+    rows: &mut Vec<Vec<Tensor3<H, W, 1>>>,
+    digits: &[Tensor3<H, W, 1>],
+    name: &str,
+    list: impl Augment<Rank3<H, W, 1>, f32>,
+) {
+    println!("{name}");
+    let index = rows.len() % digits.len();
+    let mut pictures = vec![digits[index]; COLUMNS];
+    let mut augmenter = Augmenter::new(list, 0);
+    for (epoch, picture) in pictures.iter_mut().enumerate().skip(1) {
+        augmenter.augment(epoch, index, picture);
+    }
+    rows.push(pictures);
+}
