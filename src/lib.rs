@@ -56,6 +56,7 @@
 //! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the program: `weights`,
 //!   with the feature `safetensors`.
 //! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
+//! - **Hyperparameters**: grid and random search on all processors, with pruning: [`search`].
 //! - **Initial values**: those of the layers, and others in [`init`](mod@init).
 //!
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
@@ -104,6 +105,7 @@ mod optim;
 #[cfg(feature = "plots")]
 pub mod plots;
 pub mod schedule;
+pub mod search;
 mod tensor;
 pub mod threads;
 pub mod tier;
@@ -132,7 +134,7 @@ pub use optim::{
     Part, RAdam, RmsProp, Sgd, StateError, StateParts, WeightAverage, clip_grad_norm, clip_grad_value,
     l1_penalty, l2_penalty,
 };
-/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's type
+/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's last type
 /// parameter, if it has one, is the number type; a struct without one is of `f32`.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.

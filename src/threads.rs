@@ -22,12 +22,26 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 /// How many threads a network call may use, the calling one included.
 ///
-/// The default is the number of processors available to the process, or `SHAPEWRIGHT_THREADS`.
+/// The default is the number of processors available to the process, or `SHAPEWRIGHT_THREADS`. It is 1 inside a trial
+/// of a [search](crate::search) that runs others at the same time.
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
+        _ if ALONE.get() => 1,
         0 => default_threads(),
         n => n,
     }
+}
+
+/// Calls with network calls on this thread alone: others have work of their own.
+pub(crate) fn alone<R>(f: impl FnOnce() -> R) -> R {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ALONE.set(self.0);
+        }
+    }
+    let _before = Before(ALONE.replace(true));
+    f()
 }
 
 /// Sets how many threads network calls may use from now on; 0 restores the default.
@@ -69,7 +83,6 @@ fn default_threads() -> usize {
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
     let wanted = threads().min(parts);
     if wanted > 1
-        && !IS_WORKER.get()
         && let Some(team) = Team::claim()
     {
         return team.run(wanted, parts, f);
@@ -147,7 +160,8 @@ pub(crate) fn split_together<T: Send>(
 }
 
 thread_local! {
-    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread hands no work over: it is a worker, or one of several that have work of their own.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// What a worker is told to do: the parts `first`, `first + step`, .. below `parts`.
@@ -196,7 +210,7 @@ unsafe impl Sync for Mailbox {}
 
 impl Mailbox {
     fn work(&self) {
-        IS_WORKER.set(true);
+        ALONE.set(true);
         let mut last = 0;
         loop {
             last = self.wait_after(last);

@@ -88,15 +88,47 @@ fn missing_values_are_nan() {
     says(
         values(&csv, "y,a,b\n1,NA,2\n"),
         &[
-            "t.csv: line 2, column `a`: expected a number, but found `NA`; correct it, or declare it with `missing`",
+            "t.csv: line 2, column `a`: expected a number, but found `NA`; correct it, or declare it with `missing` or `one_hot`",
         ],
     );
 }
 
 #[test]
+fn categories_become_features() {
+    let csv = Csv::new().one_hot("b", ["low", "high"]).features(["b", "a"]);
+    let table: CsvValues<3, 1> =
+        csv.read_values_from("t.csv", &b"y,a,b\n1,2,high\n1,3, low \n1,4,?\n"[..], ["y"]).expect("a table");
+    assert_eq!(table.columns, ["b=low", "b=high", "a"]);
+    let bits = |x: &Tensor1<3>| x.iter().map(|x| if x.is_nan() { -1.0 } else { *x }).collect::<Vec<_>>();
+    let rows: Vec<_> = table.x.iter().map(bits).collect();
+    assert_eq!(rows, [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [-1.0, -1.0, 4.0]]);
+    // What is no category is reported once, with those that are.
+    let read = |csv: &Csv, text: &str| -> Result<CsvValues<3, 1>, ReadErrors> {
+        csv.read_values_from("t.csv", text.as_bytes(), ["y"])
+    };
+    says(
+        read(&csv, "y,a,b\n1,2,middle\n1,x,High\n"),
+        &[
+            "t.csv: line 2, column `b`: expected one of the categories `low`, `high`, but found `middle`; correct it, or declare it with `one_hot`",
+            "t.csv: line 3, column `b`: expected one of the categories `low`, `high`, but found `High`; correct it, or declare it with `one_hot`",
+            "t.csv: line 3, column `a`: expected a number, but found `x`; correct it, or declare it with `missing` or `one_hot`",
+        ],
+    );
+    let error = read(&csv.clone().one_hot("c", ["x"]), "y,a,b\n1,2,low\n").expect_err("no column `c`");
+    assert!(error.to_string().contains("expected a column with the name `c`"), "{error}");
+    // The size of the tensor counts all of them, in the order of the file as well.
+    let csv = Csv::new().one_hot("b", ["low", "high"]);
+    assert_eq!(read(&csv, "b,y,a\nhigh,1,2\n").expect("a table").x[0].as_slice(), [0.0, 1.0, 2.0]);
+    let error = read(&csv, "y,a\n1,2\n").expect_err("no column `b`");
+    assert_eq!(error.errors[0].kind, ReadErrorKind::Format);
+    let error = values(&csv, "y,a,b\n1,2,low\n").expect_err("three features");
+    assert!(error.to_string().contains("found 3: `a`, `b=low`, `b=high`"), "{error}");
+}
+
+#[test]
 fn malformed_features_are_all_reported() {
     let text = "y,a,b\n1,two,3\n1,1e99,inf\n\n1,2,3\n1,\"x\ny\",4\n1,5,6 7\n";
-    let advice = "correct it, or declare it with `missing`";
+    let advice = "correct it, or declare it with `missing` or `one_hot`";
     let line = |line, column, found| {
         format!("t.csv: line {line}, column `{column}`: expected a number, but found `{found}`; {advice}")
     };

@@ -49,6 +49,23 @@ gradients! {
     views_alone: [2, 3, 2] -> [2, 6] { Flatten, Reshape<4, 3>, Reshape<2, _> }, 3;
     reshape_between: [12] -> [3, 2] { Linear<_, 12>, Reshape<3, 4>, Linear<_, 2> }, 2;
     relu: [9] -> [9] { Relu }, 1, 3;
+    relu_beside_layers: [6, 6, 2] -> [5] {
+        Relu,
+        MaxPool2d<2>,
+        Conv2d<_, 3, 2>,
+        Relu,
+        Relu,
+        ConvTranspose2d<_, 4, 2, Stride<2>>,
+        Relu,
+        MaxPool2d<2, Stride<1>>,
+        Dropout(0.2),
+        Residual { Linear<_, 4>, Relu },
+        Relu,
+        Flatten,
+        Relu,
+        Linear<_, 5>,
+        Relu,
+    }, 1, 3;
     relu_of_many: [5, 30] -> [5, 30] { Relu }, 2;
     tanh: [9] -> [9] { Tanh }, 2;
     sigmoid: [9] -> [9] { Sigmoid }, 2;

@@ -64,8 +64,9 @@ fn history(losses: &[f64]) -> History {
         validation_loss: None,
         metrics: Vec::new(),
         seconds: 1.0,
+        waiting: 0.0,
     };
-    History { epochs: losses.iter().enumerate().map(epoch).collect(), restored: None }
+    History { epochs: losses.iter().enumerate().map(epoch).collect(), ..History::default() }
 }
 
 // Where the plot of the first panel lies.

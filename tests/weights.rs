@@ -7,9 +7,11 @@ use std::path::PathBuf;
 
 use common::bits;
 use common::reference::{cases, expected, tolerance};
+use num_traits::One;
+use shapewright::data::{Imputer, MinMaxScaler, StandardScaler};
 use shapewright::prelude::*;
-use shapewright::weights::{DifferenceKind, LoadError, LoadErrorKind, Loader};
-use shapewright::{Compute, Context, Element, Fit, Fits, Layer, Slab, include_weights};
+use shapewright::weights::{DifferenceKind, LoadError, LoadErrorKind, Loader, Saver};
+use shapewright::{Compute, Context, Element, Fit, Fits, Layer, Rank1, Rank2, Slab, include_weights};
 
 network! { #[derive(Clone)] struct Encoder: [4] -> [8] { fc: Linear<_, 8>, Tanh } }
 network! { #[derive(Clone)] struct Net: [4] -> [3] { encoder: Encoder, Relu, Linear<_, 3, NoBias> } }
@@ -411,6 +413,83 @@ fn files_are_written_whole_or_not_at_all() {
     );
     assert_eq!(read.params(), two.params());
     std::fs::remove_dir_all(folder).expect("the folder goes");
+}
+
+#[test]
+fn scalers_are_saved_with_the_network() {
+    fn check<N: Network>(name: &str) {
+        let x: Vec<Tensor<Rank2<2, 3>, N::Element>> = common::random(9, 1);
+        let standard = StandardScaler::fit(&x).expect("values");
+        let range = MinMaxScaler::fit(&x).expect("values").range(-N::Element::one(), N::Element::one());
+        let imputer = Imputer::median(&x).expect("values");
+        let net = N::init(&mut shapewright::rng(1));
+        let path = place(&format!("scalers-{name}"));
+        let saver = Saver::new().part("net", &*net).part("before.standard", &standard);
+        let saver = saver.part("before.range", &range).metadata("a", "b").part("imputer", &imputer);
+        saver.metadata("c", "\"").save(&path).expect("a file");
+
+        let loader = Loader::open(&path).expect("a file");
+        assert_eq!((&*loader.metadata()["a"], &*loader.metadata()["c"]), ("b", "\""));
+        let tensors: Vec<_> = loader.tensors().map(|(name, _, sizes)| format!("{name} {sizes:?}")).collect();
+        let expected = ["before.range.high []", "before.range.low []", "before.range.max [2, 3]"];
+        assert_eq!(tensors[..3], expected);
+        let same: Box<N> = loader.part("net").load().expect("a network");
+        assert_eq!(bits(same.params()), bits(net.params()));
+        let mut same = N::zeros();
+        same.load_from(&loader.part("net")).expect("a network");
+        assert_eq!(bits(same.params()), bits(net.params()));
+        let before = loader.part("before");
+        let same: Box<StandardScaler<Rank2<2, 3>, N::Element>> =
+            before.part("standard").load().expect("a scaler");
+        assert_eq!(*same, standard);
+        let same: Box<MinMaxScaler<Rank2<2, 3>, N::Element>> = before.part("range").load().expect("a scaler");
+        assert_eq!(*same, range);
+        let same: Box<Imputer<Rank2<2, 3>, N::Element>> = loader.part("imputer").load().expect("an imputer");
+        assert_eq!(*same, imputer);
+        std::fs::remove_dir_all(path.parent().expect("a folder")).expect("the folder goes");
+    }
+    check::<Net>("f32");
+    check::<Net64>("f64");
+}
+
+#[test]
+fn parts_that_do_not_fit_are_refused_by_their_whole_names() {
+    let scaler = StandardScaler { mean: Tensor1::from([1.0, 2.0]), std: Tensor1::from([3.0, 4.0]) };
+    let file = Saver::new().part("scaler", &scaler).part("scaler2", &scaler).part("", &*net()).to_bytes();
+    let loader = Loader::from_bytes(&file).expect("a file");
+    let load = |loader: &Loader<'_>| loader.load::<f32, StandardScaler<Rank1<2>>>();
+    assert_eq!(*load(&loader.part("scaler")).expect("a scaler"), scaler);
+    let says = |error: LoadError, lines: &[&str]| {
+        let LoadErrorKind::Differs(differences) = error.kind else { panic!("{error}") };
+        assert_eq!(differences.iter().map(ToString::to_string).collect::<Vec<_>>(), lines);
+    };
+    let (mean, std) =
+        ("`scale.mean` is missing; the network takes [2]", "`scale.std` is missing; the network takes [2]");
+    says(load(&loader.part("scale")).expect_err("no such part"), &[mean, std]);
+    let error = loader.part("scaler").load::<f32, StandardScaler<Rank1<3>>>().expect_err("another size");
+    let shape = |name| format!("`scaler.{name}` has the shape [2], but the network takes [3]");
+    says(error, &[&shape("mean"), &shape("std")]);
+    let error = loader.part("scaler").load::<f32, Imputer<Rank1<2>>>().expect_err("another kind");
+    let unknown = |name| format!("`scaler.{name}`, [2], is none of the network's");
+    says(error, &["`scaler.fill` is missing; the network takes [2]", &unknown("mean"), &unknown("std")]);
+    // A network without a name beside them is taken with `only`; names are whole there, too.
+    let mut other = Net::zeros();
+    other.load_from(&loader).expect_err("scalers that are not the network's");
+    let loader = Loader::from_bytes(&file).expect("a file").only(|name| !name.starts_with("scaler"));
+    other.load_from(&loader).expect("weights");
+    assert_eq!(bits(other.params()), bits(net().params()));
+    assert!(matches!(load(&loader.part("scaler")).expect_err("left out").kind, LoadErrorKind::Nothing));
+    // Renamed first.
+    let loader =
+        Loader::from_bytes(&file).expect("a file").rename(|name| name.replacen("scaler2.", "old.", 1));
+    assert_eq!(*load(&loader.part("old")).expect("a scaler"), scaler);
+}
+
+#[test]
+#[should_panic(expected = "two parts of one file are called `a`; give each a name of its own")]
+fn two_parts_have_two_names() {
+    let scaler = Imputer::<Rank1<2>>::constant(0.0);
+    let _ = Saver::new().part("a", &scaler).part("a", &scaler);
 }
 
 static INCLUDED: &Net = include_weights!("reference/weights.safetensors" as Net);

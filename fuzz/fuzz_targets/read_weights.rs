@@ -1,9 +1,7 @@
 //! Any bytes as a weight file: no panic, and after an error the network is as it was.
 //!
 //! ```sh
-//! cargo install cargo-fuzz
-//! mkdir -p fuzz/corpus/read_weights && cp tests/reference/*.safetensors fuzz/corpus/read_weights
-//! cargo +nightly fuzz run read_weights
+//! fuzz/run 60
 //! ```
 
 #![no_main]

@@ -26,8 +26,8 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             "parameters are fields with names: the names are keys in weight files",
         ));
     };
-    // The element is the type parameter; a struct without one is of f32.
-    let element = input.generics.params.iter().find_map(|param| match param {
+    // The element is the last type parameter; a struct without one is of f32.
+    let element = input.generics.params.iter().rev().find_map(|param| match param {
         GenericParam::Type(param) => Some(&param.ident),
         _ => None,
     });

@@ -1,11 +1,13 @@
 //! Values that are missing.
 
 use super::preprocess_error::{PreprocessError, for_each_value};
+use crate::derive::Parameters;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Puts a number in the place of each missing value (NaN); scikit-learn's `SimpleImputer`.
 ///
-/// Fit it to the training part alone and use it for all parts. Every element of a tensor is a feature of its own.
+/// Fit it to the training part alone and use it for all parts. Every element of a tensor is a feature of its own. With
+/// the feature `safetensors`, `weights::Saver` puts it into one file with the network.
 ///
 /// ```
 /// use shapewright::data::Imputer;
@@ -16,7 +18,8 @@ use crate::tensor::{Element, Shape, Tensor};
 /// assert_eq!(x, [[1.0, 6.0], [2.5, 5.0], [4.0, 7.0]].map(Tensor1::from));
 /// # Ok::<(), shapewright::data::PreprocessError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
 pub struct Imputer<S: Shape, T: Element = f32> {
     /// What each feature gets where it is missing.
     pub fill: Tensor<S, T>,

@@ -1,6 +1,7 @@
 //! Features of one size: networks learn badly from inputs that differ by orders of magnitude.
 
 use super::preprocess_error::{PreprocessError, for_each_value};
+use crate::derive::Parameters;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Shifts and scales each feature to mean 0 and standard deviation 1; scikit-learn's `StandardScaler`.
@@ -19,8 +20,9 @@ use crate::tensor::{Element, Shape, Tensor};
 /// # Ok::<(), shapewright::data::PreprocessError>(())
 /// ```
 ///
-/// The fields are all there is to save; numbers are computed in `f64`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Numbers are computed in `f64`. With the feature `safetensors`, `weights::Saver` puts it into one file with the network.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
 pub struct StandardScaler<S: Shape, T: Element = f32> {
     /// What is subtracted.
     pub mean: Tensor<S, T>,
@@ -78,8 +80,9 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
 /// # Ok::<(), shapewright::data::PreprocessError>(())
 /// ```
 ///
-/// The fields are all there is to save; numbers are computed in `f64`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// Numbers are computed in `f64`. With the feature `safetensors`, `weights::Saver` puts it into one file with the network.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
 pub struct MinMaxScaler<S: Shape, T: Element = f32> {
     /// The smallest value of each feature.
     pub min: Tensor<S, T>,

@@ -6,7 +6,7 @@ use rand::distr::{Distribution, Uniform};
 use crate::derive::Parameters;
 use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab, WithRelu};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
 
@@ -108,6 +108,12 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> Fits<In> for L
     .infers(last_size(In::DIMS));
 }
 
+/// `max(0, x)`; NaN stays.
+#[inline(always)]
+fn positive<T: Element>(x: T) -> T {
+    if x < T::zero() { T::zero() } else { x }
+}
+
 const fn last_size(dims: Dims) -> usize {
     match dims.last() {
         Some(last) => last,
@@ -137,7 +143,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                         sums[o] += x[i] * weight[i][o];
                     }
                 }
-                *y = sums;
+                *y = if cx.ends_with_relu() { sums.map(positive) } else { sums };
             }
             return;
         }
@@ -150,7 +156,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             c: y,
             c_stride: O,
             start: bias.map_or(Start::Zero, |bias| Start::Bias(bias)),
-            relu: false,
+            relu: cx.ends_with_relu(),
             whole,
         });
     }
@@ -219,6 +225,7 @@ macro_rules! linear {
         impl<In: Shape, Out: Shape, T: Element, const I: usize, const O: usize> Compute<In, Out, T>
             for Linear<I, O, $bias>
         {
+            const WITH_RELU: WithRelu = WithRelu::Ends;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = In::LEN * O;
 

@@ -3,7 +3,7 @@
 use super::window::{Windows, even, fit_sizes, fit_windows, plane, size_of_zero, windows_over};
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Layer, Sentence, Slab};
+use crate::network::{Compute, Context, Fit, Fits, Layer, Sentence, Slab, WithRelu};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// The largest element of each window and channel: `[height, width, channels]` becomes
@@ -115,6 +115,7 @@ macro_rules! max_pool {
             for $name<$($size),*>
         {
             const CHANNELS: bool = true;
+            const WITH_RELU: WithRelu = WithRelu::Maxima;
             /// Which element of its window each output is.
             const CACHE: usize = Out::LEN;
 

@@ -3,6 +3,8 @@
 
 use core::ops::Range;
 
+use crate::tensor::Dims;
+
 /// The most axes of one tensor of parameters.
 pub const MAX_AXES: usize = 8;
 
@@ -75,6 +77,17 @@ impl TensorLayout {
         features: false,
         pixels: 1,
     };
+
+    /// A tensor with these sizes, or with one axis if it has several parts.
+    pub(crate) const fn of(dims: Dims) -> Self {
+        let mut tensor = TensorLayout::NUMBER;
+        let sizes = if dims.rank().is_some() { dims.sizes() } else { &[dims.len()] };
+        while tensor.sizes.count < sizes.len() {
+            tensor.sizes.sizes[tensor.sizes.count] = sizes[tensor.sizes.count];
+            tensor.sizes.count += 1;
+        }
+        tensor
+    }
 
     /// An array of these. Its new first axis is the first in files, too.
     const fn array(self, count: usize) -> Self {

@@ -68,6 +68,20 @@ pub enum Gives {
     LogSoftmax,
 }
 
+/// How a layer takes part in running `Relu` together with its neighbours.
+#[doc(hidden)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WithRelu {
+    /// It does not.
+    Apart,
+    /// It is `Relu`.
+    Is,
+    /// It can end with one, if [`Context::ends_with_relu`] says so.
+    Ends,
+    /// It takes maxima: `Relu` before it or after it is the same, and after it there are fewer numbers.
+    Maxima,
+}
+
 /// What a computation knows of its surroundings.
 #[derive(Clone, Copy)]
 pub struct Context<T: Element> {
@@ -82,16 +96,27 @@ pub struct Context<T: Element> {
     lowest: usize,
     /// The samples are already a thread's part of the batch.
     cut: bool,
+    /// The layer ends with `Relu`.
+    relu: bool,
 }
 
 impl<T: Element> Context<T> {
     pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize) -> Self {
-        Context { kernels, seed, first: 0, batch, accumulate: false, lowest: 0, cut: false }
+        Context { kernels, seed, first: 0, batch, accumulate: false, lowest: 0, cut: false, relu: false }
     }
 
     /// For a part of the samples that this is the context of, beginning at `first`.
     pub(super) fn of_part(self, first: usize, cut: bool) -> Self {
         Context { first: self.first + first, cut, ..self }
+    }
+
+    /// Whether forward is to end with `max(0, y)`; only ever for layers with `WithRelu::Ends`.
+    pub(crate) fn ends_with_relu(&self) -> bool {
+        self.relu
+    }
+
+    pub(super) fn ending_with_relu(self, relu: bool) -> Self {
+        Context { relu, ..self }
     }
 
     pub(crate) fn is_cut(&self) -> bool {
@@ -120,7 +145,7 @@ impl<T: Element> Context<T> {
     pub fn layer(self, index: usize) -> Self {
         // The multiplier of Knuth's MMIX generator spreads neighbouring indices over all bits.
         let seed = (self.seed ^ (index as u64 + 1)).wrapping_mul(6_364_136_223_846_793_005).rotate_left(29);
-        Context { seed, lowest: 0, ..self }
+        Context { seed, lowest: 0, relu: false, ..self }
     }
 
     /// A random generator for one sample of the batch, counted from 0 in the slice that the layer was
@@ -169,6 +194,9 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     /// Whether training needs the whole batch at once, as batch normalization does: `forward_train` and
     /// `backward_input` are then called once for all samples, and may use threads themselves.
     const WHOLE_BATCH: bool = false;
+    /// How it takes part in running `Relu` together with its neighbours.
+    #[doc(hidden)]
+    const WITH_RELU: WithRelu = WithRelu::Apart;
     /// Whether `backward_params` overwrites the gradient, or adds to it if [`Context::accumulate`] says
     /// so. Others always add, to zeros if need be.
     const OVERWRITES: bool = false;

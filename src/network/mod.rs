@@ -21,6 +21,7 @@ mod workspace;
 
 pub use fit::{Fit, Fits, NamesOutput};
 pub use inference::{InputOf, OutputOf};
+pub(crate) use layer::WithRelu;
 pub use layer::{Compute, Configuration, Context, Flow, Gives, Layer};
 pub use network::Network;
 pub use parameters::{Parameters, Visitor, VisitorMut};

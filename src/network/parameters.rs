@@ -2,7 +2,7 @@
 
 use super::contents::{Contents, TensorLayout};
 use crate::memory;
-use crate::tensor::Element;
+use crate::tensor::{Element, Shape, Tensor};
 
 /// Is told each tensor of parameters: its name, its sizes and its elements.
 pub type Visitor<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a [T]);
@@ -11,7 +11,7 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 
 /// Numbers that a layer or network learns, in a struct that is one contiguous block of `T`.
 ///
-/// Implemented for `f32`, `f64`, arrays of parameters, `()` and, through `network!` and
+/// Implemented for `f32`, `f64`, tensors, arrays of parameters, `()` and, through `network!` and
 /// `#[derive(Parameters)]`, for structs of them.
 ///
 /// ```
@@ -45,7 +45,7 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// first and knows the second of the fields.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be parameters of `{T}`",
-    note = "parameters are `f32`, `f64`, arrays of them, and `#[repr(C)]` structs of those with \
+    note = "parameters are `f32`, `f64`, tensors and arrays of them, and `#[repr(C)]` structs of those with \
             `#[derive(Parameters)]`"
 )]
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
@@ -111,6 +111,12 @@ macro_rules! numbers {
     )* };
 }
 numbers!(f32, f64);
+
+// SAFETY: a tensor is exactly its elements.
+unsafe impl<S: Shape, T: Element> Parameters<T> for Tensor<S, T> {
+    const LEN: usize = S::LEN;
+    const CONTENTS: Contents = Contents::Tensor(TensorLayout::of(S::DIMS));
+}
 
 // SAFETY: an array is its items side by side.
 unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; N] {

@@ -1,6 +1,6 @@
 //! Where each layer's output lies: worked out in constants, once for inference and once for training.
 
-use super::layer::{Compute, Flow, Gives};
+use super::layer::{Compute, Flow, Gives, WithRelu};
 use super::parameters::Parameters;
 use super::segments::Segments;
 use crate::tensor::{Element, Shape};
@@ -12,6 +12,11 @@ pub struct Stage {
     pub(super) flow: Flow,
     reads_output: bool,
     gives: Gives,
+    with_relu: WithRelu,
+    /// It runs as part of a neighbour.
+    absorbed: bool,
+    /// It runs `Relu` on its outputs.
+    relu: bool,
     pub(super) in_len: usize,
     pub(super) out_len: usize,
     pub(super) params: usize,
@@ -30,6 +35,9 @@ impl Stage {
             flow: L::FLOW,
             reads_output: L::READS_OUTPUT,
             gives: L::GIVES,
+            with_relu: L::WITH_RELU,
+            absorbed: false,
+            relu: false,
             in_len: In::LEN,
             out_len: Out::LEN,
             params: <L::Params as Parameters<T>>::LEN,
@@ -82,6 +90,10 @@ pub(super) struct Step {
     pub(super) spot: Spot,
     /// The layer works on what the layer before left there.
     pub(super) shares: bool,
+    /// The layer runs as part of a neighbour.
+    pub(super) absorbed: bool,
+    /// `Relu` runs on the layer's outputs.
+    pub(super) relu: bool,
     /// Where the layer's own cache begins, in numbers per sample; only for training.
     pub(super) cache: usize,
 }
@@ -114,7 +126,7 @@ pub struct Plan<const N: usize> {
     pub channels: bool,
 }
 
-const START: Step = Step { spot: Spot::Input, shares: false, cache: 0 };
+const START: Step = Step { spot: Spot::Input, shares: false, absorbed: false, relu: false, cache: 0 };
 
 impl<const N: usize> Plan<N> {
     /// Numbers per sample that inference needs for the time of the call.
@@ -138,6 +150,7 @@ impl<const N: usize> Plan<N> {
     }
 
     pub const fn new(stages: [Stage; N]) -> Self {
+        let stages = absorb_relu(stages);
         let mut plan = Plan {
             inference: [START; N],
             training: [START; N],
@@ -231,6 +244,30 @@ impl<const N: usize> Plan<N> {
     }
 }
 
+/// Lets each `Relu` run as part of a layer beside it: after the maxima behind it, of which there are fewer, or at the end
+/// of the layer before. It becomes a view.
+const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
+    let mut i = 0;
+    while i < N {
+        if matches!(stages[i].with_relu, WithRelu::Is) {
+            let maxima = i + 1 < N && matches!(stages[i + 1].with_relu, WithRelu::Maxima);
+            let by = if maxima {
+                i + 1
+            } else if i > 0 && matches!(stages[i - 1].flow, Flow::Apart) && !stages[i - 1].whole_batch {
+                i - 1
+            } else {
+                i
+            };
+            if by != i && !stages[by].relu {
+                (stages[by].relu, stages[by].reads_output) = (true, true);
+                (stages[i].absorbed, stages[i].flow, stages[i].reads_output) = (true, Flow::View, false);
+            }
+        }
+        i += 1;
+    }
+    stages
+}
+
 /// Decides which layers work where the layer before left its output; returns the last that does not.
 ///
 /// The network's input is never written to. While training, a layer must not overwrite what the backward
@@ -244,6 +281,7 @@ const fn mark_shares<const N: usize>(stages: &[Stage; N], steps: &mut [Step; N],
             Flow::View => true,
         };
         steps[i].shares = shares;
+        (steps[i].absorbed, steps[i].relu) = (stages[i].absorbed, stages[i].relu);
         if !shares {
             (last, given, read) = (i, false, false);
         }
@@ -260,4 +298,28 @@ const fn mark_shares<const N: usize>(stages: &[Stage; N], steps: &mut [Step; N],
 
 const fn larger(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, Stage};
+    use crate::layers::{Linear, MaxPool2d, Relu};
+    use crate::tensor::Rank3;
+
+    #[test]
+    fn relu_runs_with_a_neighbour() {
+        type Before = Rank3<4, 4, 2>;
+        type After = Rank3<2, 2, 2>;
+        let plan = Plan::new([
+            Stage::of::<Relu, Before, Before, f32>(),
+            Stage::of::<MaxPool2d<2, 2, 2, 2, 0, 0, 1, 1>, Before, After, f32>(),
+            Stage::of::<Linear<2, 2>, After, After, f32>(),
+            Stage::of::<Relu, After, After, f32>(),
+            Stage::of::<Relu, After, After, f32>(),
+        ]);
+        let steps = plan.training.map(|step| (step.absorbed, step.relu));
+        let (absorbed, relu, plain) = ((true, false), (false, true), (false, false));
+        // Before the maxima and after the dense layer; the last has no neighbour that is free.
+        assert_eq!(steps, [absorbed, relu, relu, absorbed, plain]);
+    }
 }

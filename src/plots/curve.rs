@@ -47,8 +47,9 @@ impl History {
     ///     validation_loss: None,
     ///     metrics: vec![("accuracy".to_owned(), 1.0 - 0.5 / epoch as f64)],
     ///     seconds: 0.1,
+    ///     waiting: 0.0,
     /// };
-    /// let history = History { epochs: (1..=9).map(epoch).collect(), restored: None };
+    /// let history = History { epochs: (1..=9).map(epoch).collect(), ..History::default() };
     /// history.draw(folder.join("curve.png"))?;
     /// # std::fs::remove_dir_all(&folder)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -221,7 +222,9 @@ fn draw_legend<B: DrawingBackend>(
     const LINE: i32 = 40;
     const ROOM: i32 = 16;
     let widest = entries.iter().map(|(name, _, _)| text::width(name, EM as f32)).fold(0.0, f32::max);
-    let (width, height) = (widest.ceil() as i32 + SAMPLE + 3 * ROOM, LINE * entries.len() as i32 + ROOM);
+    // A viewer's own letters may be wider than these.
+    let (width, height) =
+        ((1.1 * widest).ceil() as i32 + SAMPLE + 3 * ROOM, LINE * entries.len() as i32 + ROOM);
     let (right, bottom) = area.dim_in_pixel();
     let left = right as i32 - width - ROOM;
     let top = if matches!(corner, VPos::Top) { ROOM } else { bottom as i32 - height - ROOM };
@@ -270,8 +273,9 @@ impl Axis {
 
     /// How many digits after the point tell the numbers at the axis apart.
     fn decimals(&self) -> usize {
-        let step = (self.high - self.low) / 8.0;
-        (-step.log10().floor()).max(0.0) as usize
+        // They are at least an eighth of the axis apart, and 1, 2 or 5 times a power of ten.
+        let least = (self.high - self.low) / 8.0;
+        (-(least / 5.0).log10().floor() - 1.0).max(0.0) as usize
     }
 
     fn unit(&self) -> String {

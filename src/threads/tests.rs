@@ -57,6 +57,19 @@ fn nested_and_concurrent_callers_finish() {
 }
 
 #[test]
+fn alone_means_one_thread_until_it_ends() {
+    let here = thread::current().id();
+    alone(|| {
+        alone(|| assert_eq!(threads(), 1));
+        assert_eq!((threads(), parts(usize::MAX)), (1, 1));
+        parallel(8, &|_| assert_eq!(thread::current().id(), here));
+    });
+    assert!(!ALONE.get());
+    catch_unwind(|| alone(|| panic!("inside"))).unwrap_err();
+    assert!(!ALONE.get(), "after a panic, too");
+}
+
+#[test]
 fn a_panic_reaches_the_caller_after_the_others_ended() {
     for bad in 0..4 {
         let Some(team) = claim_patiently() else { return };

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Difference, DifferenceKind, LoadError, LoadErrorKind};
 use super::header::{Damage, Entry, Header, Item, unescape};
 use super::numbers::{Dtype, read};
+use crate::memory;
 use crate::network::Parameters;
 use crate::network::contents::Axes;
 use crate::tensor::Element;
@@ -48,6 +49,8 @@ pub struct Loader<'a> {
     /// Names that several tensors have after [`Loader::rename`].
     twice: Vec<String>,
     only: Option<Only<'a>>,
+    /// What stands before the names of what is loaded.
+    part: String,
 }
 
 /// Whether a tensor of this name takes part.
@@ -86,9 +89,15 @@ impl<'a> Loader<'a> {
 
     fn new(bytes: Cow<'a, [u8]>, path: Option<PathBuf>) -> Result<Self, LoadError> {
         match contents(&bytes) {
-            Ok((tensors, metadata)) => {
-                Ok(Loader { bytes, path, metadata, tensors, twice: Vec::new(), only: None })
-            }
+            Ok((tensors, metadata)) => Ok(Loader {
+                bytes,
+                path,
+                metadata,
+                tensors,
+                twice: Vec::new(),
+                only: None,
+                part: String::new(),
+            }),
             Err(damage) => Err(LoadError { path, kind: LoadErrorKind::Damaged(damage.to_string()) }),
         }
     }
@@ -122,13 +131,39 @@ impl<'a> Loader<'a> {
         self
     }
 
+    /// What [`Saver::part`](super::Saver::part) added under this name: the tensors whose names begin with it and a point.
+    pub fn part(&self, name: &str) -> Loader<'_> {
+        let part = if self.part.is_empty() { name.to_owned() } else { format!("{}.{name}", self.part) };
+        let inside = |name: &str| name.strip_prefix(&part).is_some_and(|rest| rest.starts_with('.'));
+        let tensors = self.tensors.iter().filter(|(name, _)| inside(name));
+        Loader {
+            bytes: Cow::Borrowed(&self.bytes),
+            path: self.path.clone(),
+            metadata: self.metadata.clone(),
+            tensors: tensors.map(|(name, tensor)| (name.clone(), tensor.clone())).collect(),
+            twice: self.twice.iter().filter(|name| inside(name)).cloned().collect(),
+            only: self.only.as_ref().map(|only| Box::new(move |name: &str| only(name)) as Only<'_>),
+            part,
+        }
+    }
+
+    /// A new network, scaler or other [`Parameters`], with the file's numbers; what [`Loader::only`] leaves out is zero.
+    ///
+    /// # Errors
+    /// If the file does not fit, with all that differs.
+    pub fn load<T: Element, P: Parameters<T>>(&self) -> Result<Box<P>, LoadError> {
+        let mut loaded = memory::zeroed_parameters();
+        self.load_into(&mut *loaded)?;
+        Ok(loaded)
+    }
+
     /// Checks everything, then sets the parameters.
     pub(crate) fn load_into<T: Element, P: Parameters<T>>(&self, params: &mut P) -> Result<(), LoadError> {
         let takes = |name: &str| self.only.as_ref().is_none_or(|only| only(name));
         let mut left: BTreeMap<&str, &Stored> = self.tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
         left.retain(|name, _| takes(name));
         let (mut places, mut differences) = (Vec::new(), Vec::new());
-        P::CONTENTS.for_each("", &mut |name, first, tensor| {
+        P::CONTENTS.for_each(&self.part, &mut |name, first, tensor| {
             if !takes(name) {
                 return;
             }

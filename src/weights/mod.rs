@@ -2,7 +2,7 @@
 //! `safetensors`.
 //!
 //! [`Network::save`](crate::Network::save) and [`Network::load`](crate::Network::load) are for a network and its file,
-//! [`Loader`] for parts and other names, [`include_weights!`](crate::include_weights) for weights inside the program.
+//! [`Saver`] and [`Loader`] for parts and other names, [`include_weights!`](crate::include_weights) for weights inside the program.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -53,4 +53,5 @@ pub use error::{Difference, DifferenceKind, LoadError, LoadErrorKind, SaveError}
 #[doc(hidden)]
 pub use included::{count, included};
 pub use loader::Loader;
+pub use save::Saver;
 pub(crate) use save::{save, to_bytes};

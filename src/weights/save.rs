@@ -9,45 +9,118 @@ use crate::beside;
 use crate::network::Parameters;
 use crate::tensor::Element;
 
+/// Several things on their way into one safetensors file: a network, and the scaler that its inputs go through.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use shapewright::data::StandardScaler;
+/// use shapewright::prelude::*;
+/// use shapewright::weights::{Loader, Saver};
+///
+/// network! { struct Net: [2] -> [3] { fc: Linear<_, 3> } }
+/// let mut x = [[1.0, 70.0], [3.0, 90.0]].map(Tensor1::from);
+/// let scaler = StandardScaler::fit(&x)?;
+/// scaler.transform(&mut x);
+/// let net = Net::init(&mut shapewright::rng(0)); // and trained
+///
+/// let file = Saver::new().part("net", &*net).part("scaler", &scaler).to_bytes();
+///
+/// let loader = Loader::from_bytes(&file)?;
+/// let names: Vec<&str> = loader.tensors().map(|(name, ..)| name).collect();
+/// assert_eq!(names, ["net.fc.bias", "net.fc.weight", "scaler.mean", "scaler.std"]);
+/// let same: Box<Net> = loader.part("net").load()?;
+/// let same_scaler: Box<StandardScaler<_>> = loader.part("scaler").load()?;
+/// assert_eq!((same.params(), *same_scaler), (net.params(), scaler));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// In PyTorch this is the `state_dict` of a module with the modules `net` and `scaler`.
+#[derive(Clone, Debug, Default)]
+pub struct Saver {
+    parts: Vec<String>,
+    /// JSON without the outer braces.
+    metadata: String,
+    tensors: String,
+    data: Vec<u8>,
+}
+
+impl Saver {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a network, a scaler or other [`Parameters`]: its tensors get the names that they have alone, behind this
+    /// name and a point; with an empty name, those alone.
+    ///
+    /// # Panics
+    /// If there is a part of this name already.
+    pub fn part<T: Element, P: Parameters<T>>(mut self, name: &str, part: &P) -> Self {
+        assert!(
+            !self.parts.iter().any(|known| known == name),
+            "two parts of one file are called `{name}`; give each a name of its own"
+        );
+        self.parts.push(name.to_owned());
+        P::CONTENTS.for_each(name, &mut |name, first, tensor| {
+            comma(&mut self.tensors);
+            escape(name, &mut self.tensors);
+            let at = self.data.len();
+            write(&part.as_slice()[first..][..tensor.len()], tensor, &mut self.data);
+            let (dtype, sizes, end) = (Dtype::of::<T>().name(), tensor.file_sizes(), self.data.len());
+            let entry = format!(r#":{{"dtype":"{dtype}","shape":{sizes},"data_offsets":[{at},{end}]}}"#);
+            self.tensors.push_str(&entry);
+        });
+        self
+    }
+
+    /// Adds a text beside the numbers; each key once.
+    pub fn metadata(mut self, key: &str, value: &str) -> Self {
+        comma(&mut self.metadata);
+        escape(key, &mut self.metadata);
+        self.metadata.push(':');
+        escape(value, &mut self.metadata);
+        self
+    }
+
+    /// The bytes of the file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut header = String::from("{");
+        if !self.metadata.is_empty() {
+            header.extend(["\"__metadata__\":{", &self.metadata, "}"]);
+            header.push_str(if self.tensors.is_empty() { "" } else { "," });
+        }
+        header.extend([&self.tensors, "}"]);
+        // Spaces, so that the numbers begin at a multiple of 8 bytes.
+        while !header.len().is_multiple_of(8) {
+            header.push(' ');
+        }
+        let mut file = Vec::with_capacity(8 + header.len() + self.data.len());
+        file.extend_from_slice(&(header.len() as u64).to_le_bytes());
+        file.extend_from_slice(header.as_bytes());
+        file.extend_from_slice(&self.data);
+        file
+    }
+
+    /// Writes the file beside its place and then moves it there, so that it is never there in part.
+    ///
+    /// # Errors
+    /// If the file can't be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), SaveError> {
+        save(path.as_ref(), &self.to_bytes())
+    }
+}
+
+fn comma(json: &mut String) {
+    if !json.is_empty() {
+        json.push(',');
+    }
+}
+
 /// The bytes of a safetensors file.
 pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(params: &P, metadata: &[(&str, &str)]) -> Vec<u8> {
-    let (mut header, mut data) = (String::from("{"), Vec::with_capacity(size_of_val(params)));
-    let begin = |header: &mut String| {
-        if header.len() > 1 {
-            header.push(',');
-        }
-    };
-    if !metadata.is_empty() {
-        header.push_str("\"__metadata__\":{");
-        for (i, (key, value)) in metadata.iter().enumerate() {
-            if i > 0 {
-                header.push(',');
-            }
-            escape(key, &mut header);
-            header.push(':');
-            escape(value, &mut header);
-        }
-        header.push('}');
-    }
-    P::CONTENTS.for_each("", &mut |name, first, tensor| {
-        begin(&mut header);
-        escape(name, &mut header);
-        let at = data.len();
-        write(&params.as_slice()[first..][..tensor.len()], tensor, &mut data);
-        let (dtype, sizes) = (Dtype::of::<T>().name(), tensor.file_sizes());
-        let entry = format!(r#":{{"dtype":"{dtype}","shape":{sizes},"data_offsets":[{at},{}]}}"#, data.len());
-        header.push_str(&entry);
-    });
-    header.push('}');
-    // Spaces, so that the numbers begin at a multiple of 8 bytes.
-    while !header.len().is_multiple_of(8) {
-        header.push(' ');
-    }
-    let mut file = Vec::with_capacity(8 + header.len() + data.len());
-    file.extend_from_slice(&(header.len() as u64).to_le_bytes());
-    file.extend_from_slice(header.as_bytes());
-    file.extend_from_slice(&data);
-    file
+    let saver = Saver::new().part("", params);
+    metadata.iter().fold(saver, |saver, (key, value)| saver.metadata(key, value)).to_bytes()
 }
 
 /// Writes a file that is there whole or not at all.

@@ -24,7 +24,7 @@
 //! assert_eq!(
 //!     flats.unwrap_err().to_string(),
 //!     "flats.csv: line 3, column `size`: expected a number, but found `big`; correct it, or declare it with \
-//!      `missing`\n\
+//!      `missing` or `one_hot`\n\
 //!      flats.csv: line 4: expected 3 fields, as many as there are columns, but found 2; correct the line, or set the \
 //!      `delimiter`"
 //! );
@@ -54,6 +54,7 @@ use table::{Row, Table, list};
 pub struct Csv {
     features: Option<Vec<String>>,
     columns: Option<Vec<String>>,
+    one_hot: Vec<(String, Vec<String>)>,
     classes: Option<Vec<String>>,
     missing: Vec<String>,
     delimiter: u8,
@@ -89,6 +90,7 @@ impl Default for Csv {
         Csv {
             features: None,
             columns: None,
+            one_hot: Vec::new(),
             classes: None,
             missing: owned(["", "NA", "?"]),
             delimiter: b',',
@@ -115,6 +117,29 @@ impl Csv {
     /// The names of all columns of a file whose first line is data already.
     pub fn columns<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         Csv { columns: Some(owned(names)), ..self }
+    }
+
+    /// A column of features whose fields are names, one of these categories each. It becomes as many features as there
+    /// are categories, called `column=category`: 1 for the field's own and 0 for the others. Where the field is missing,
+    /// all of them are.
+    ///
+    /// ```
+    /// use shapewright::data::csv::{Csv, CsvValues};
+    /// let text = "size,colour,price\n1,red,5\n2,blue,6\n3,NA,7\n";
+    /// let csv = Csv::new().one_hot("colour", ["red", "green", "blue"]);
+    /// let table: CsvValues<4, 1> = csv.read_values_from("t.csv", text.as_bytes(), ["price"])?;
+    /// assert_eq!(table.columns, ["size", "colour=red", "colour=green", "colour=blue"]);
+    /// assert_eq!(table.x[1].as_slice(), [2.0, 0.0, 0.0, 1.0]);
+    /// assert!(table.x[2].iter().skip(1).all(|x| x.is_nan()));
+    /// # Ok::<(), shapewright::data::ReadErrors>(())
+    /// ```
+    pub fn one_hot<N: Into<String>>(
+        mut self,
+        column: impl Into<String>,
+        categories: impl IntoIterator<Item = N>,
+    ) -> Self {
+        self.one_hot.push((column.into(), owned(categories)));
+        self
     }
 
     /// The names of the classes in the order of their labels, instead of those of the file, sorted.

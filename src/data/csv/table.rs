@@ -18,10 +18,18 @@ pub(super) struct Table<'a, R> {
     reader: Reader<Lines<R>>,
     /// The names of all columns.
     columns: Vec<String>,
-    /// Which columns are features, and which are targets.
-    features: Vec<usize>,
+    /// Where the features come from, and which columns are targets.
+    features: Vec<Feature<'a>>,
     targets: Vec<usize>,
     errors: Vec<ReadError>,
+}
+
+/// A number of a tensor.
+#[derive(Clone, Copy)]
+struct Feature<'a> {
+    column: usize,
+    /// The categories of the column and the one that this feature stands for; `None` if it has numbers.
+    category: Option<(&'a [String], usize)>,
 }
 
 /// A line, used again for the next one.
@@ -54,10 +62,11 @@ impl<'a, R: Read> Table<'a, R> {
             None => table.names()?,
         };
         table.targets = table.find(targets)?;
-        table.features = match &csv.features {
+        let columns = match &csv.features {
             Some(names) => table.find(names)?,
             None => (0..table.columns.len()).filter(|column| !table.targets.contains(column)).collect(),
         };
+        table.features = table.one_hot(&columns)?;
         if table.features.len() != features {
             let names = list(&table.feature_names());
             let expected = format!("{features} columns of features");
@@ -97,8 +106,30 @@ impl<'a, R: Read> Table<'a, R> {
         names.iter().map(|name| find(name.as_ref())).collect()
     }
 
+    /// The features of these columns: several of those with categories.
+    fn one_hot(&self, columns: &[usize]) -> Result<Vec<Feature<'a>>, ReadErrors> {
+        let names: Vec<&str> = self.csv.one_hot.iter().map(|(name, _)| name.as_str()).collect();
+        let one_hot = self.find(&names)?;
+        let mut features = Vec::new();
+        for &column in columns {
+            match one_hot.iter().position(|&other| other == column) {
+                None => features.push(Feature { column, category: None }),
+                Some(position) => {
+                    let categories = &self.csv.one_hot[position].1[..];
+                    let feature = |i| Feature { column, category: Some((categories, i)) };
+                    features.extend((0..categories.len()).map(feature));
+                }
+            }
+        }
+        Ok(features)
+    }
+
     fn feature_names(&self) -> Vec<String> {
-        self.features.iter().map(|&column| self.columns[column].clone()).collect()
+        let name = |feature: &Feature<'_>| match feature.category {
+            Some((categories, i)) => format!("{}={}", self.columns[feature.column], categories[i]),
+            None => self.columns[feature.column].clone(),
+        };
+        self.features.iter().map(name).collect()
     }
 
     /// The next line that has all fields; false at the end, or when there are too many errors.
@@ -159,15 +190,28 @@ impl<'a, R: Read> Table<'a, R> {
     /// The features of a line; what is missing is NaN, and so is what is wrong, which is noted.
     pub fn features<const F: usize, T: Element + FromStr>(&mut self, row: &Row) -> Tensor1<F, T> {
         Tensor1::from_position(|i| {
-            let column = self.features[i];
+            let Feature { column, category } = self.features[i];
             let field = &row.fields[column];
             if self.csv.is_missing(field) || field.eq_ignore_ascii_case("nan") {
                 return T::nan();
             }
-            number(field).unwrap_or_else(|| {
-                self.wrong(row, column, "a number", "correct it, or declare it with `missing`");
-                T::nan()
-            })
+            let Some((categories, own)) = category else {
+                return number(field).unwrap_or_else(|| {
+                    self.wrong(
+                        row,
+                        column,
+                        "a number",
+                        "correct it, or declare it with `missing` or `one_hot`",
+                    );
+                    T::nan()
+                });
+            };
+            // The first feature of the column speaks for all.
+            if own == 0 && !categories.iter().any(|category| category == field) {
+                let expected = format!("one of the categories {}", list(categories));
+                self.wrong(row, column, &expected, "correct it, or declare it with `one_hot`");
+            }
+            if categories[own] == *field { T::one() } else { T::zero() }
         })
     }
 

@@ -52,6 +52,7 @@ macro_rules! convolution {
             for $layer<$($size,)* $bias, EACH>
         {
             const CHANNELS: bool = true;
+            const WITH_RELU: crate::network::WithRelu = crate::network::WithRelu::Ends;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = Self::SPEC.sizes(In::DIMS, Out::DIMS).multiply_adds();
 

@@ -35,7 +35,7 @@ pub(super) fn conv<T: Element>(
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
-        return cx.kernels.conv(Conv { sizes, x, weight, bias, y, relu: false });
+        return cx.kernels.conv(Conv { sizes, x, weight, bias, y, relu: cx.ends_with_relu() });
     }
     cx.kernels.product(Product {
         m: x.len() / sizes.channels,
@@ -46,7 +46,7 @@ pub(super) fn conv<T: Element>(
         c: y,
         c_stride: sizes.out_channels,
         start: bias.map_or(Start::Zero, Start::Bias),
-        relu: false,
+        relu: cx.ends_with_relu(),
         whole: pixels(sizes, cx),
     });
 }
@@ -60,7 +60,14 @@ pub(super) fn input_grad<T: Element>(
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
-        return cx.kernels.conv_input_grad(ConvInputGrad { sizes, weight, dy, bias, dx, relu: false });
+        return cx.kernels.conv_input_grad(ConvInputGrad {
+            sizes,
+            weight,
+            dy,
+            bias,
+            dx,
+            relu: cx.ends_with_relu(),
+        });
     }
     cx.kernels.product(Product {
         m: dy.len() / sizes.out_channels,
@@ -71,7 +78,7 @@ pub(super) fn input_grad<T: Element>(
         c: dx,
         c_stride: sizes.channels,
         start: bias.map_or(Start::Zero, Start::Bias),
-        relu: false,
+        relu: cx.ends_with_relu(),
         whole: pixels(sizes, cx),
     });
 }

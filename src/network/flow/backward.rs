@@ -1,6 +1,7 @@
 //! The way back from the output's gradient to the input's.
 
 use super::{Piece, before, for_pieces};
+use crate::layers::Relu;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::layer::{Compute, Context, Flow};
 use crate::network::plan::{Plan, Spot};
@@ -87,6 +88,17 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             Spot::Input => return,
             _ => (*output, &mut **output_gradient),
         };
+        if step.absorbed {
+            return;
+        }
+        if step.relu {
+            <Relu as Compute<Out, Out, T>>::backward_in_place(
+                &(),
+                tensors::<Out, T>(y, count),
+                tensors_mut(dy, count),
+                cx,
+            );
+        }
         if step.shares {
             if L::FLOW == Flow::InPlace {
                 L::backward_in_place(config, tensors(y, count), tensors_mut(dy, count), cx);

@@ -1,6 +1,6 @@
 //! Inference: outputs go to buffers that are used in turn.
 
-use super::{Piece, Spot};
+use super::{Piece, Spot, ends_with_relu, relu_after};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::layer::{Compute, Context, Flow};
 use crate::network::plan::Plan;
@@ -66,7 +66,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         }
         let (piece, step) = (self.piece, self.plan.inference[index]);
         let count = piece.count;
-        if step.shares && L::FLOW == Flow::View {
+        if step.absorbed || (step.shares && L::FLOW == Flow::View) {
             return;
         }
         // Taken out of its place while the others are read.
@@ -89,7 +89,10 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         match L::FLOW {
             Flow::Apart => {
                 let scratch = &mut self.inner[..count * L::SCRATCH];
-                L::forward(config, params, tensors(x, count), tensors_mut(y, count), scratch, cx);
+                let relu = ends_with_relu::<L, In, Out, T>(step);
+                let layer = &cx.ending_with_relu(relu);
+                L::forward(config, params, tensors(x, count), tensors_mut(y, count), scratch, layer);
+                relu_after::<L, In, Out, T>(step, y, count, cx);
             }
             Flow::InPlace => {
                 y.copy_from_slice(x);

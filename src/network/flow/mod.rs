@@ -11,11 +11,13 @@ pub use gradients::Gradients;
 pub use inference::Inference;
 pub use training::Training;
 
-use super::layer::Context;
-use super::plan::{Plan, Spot};
+use super::layer::{Compute, Context, WithRelu};
+use super::plan::{Plan, Spot, Step};
 use super::segments::Segment;
 use super::slab::Slab;
-use crate::tensor::Element;
+use crate::layers::Relu;
+use crate::memory::tensors_mut;
+use crate::tensor::{Element, Shape};
 use crate::threads;
 
 /// The layers that a call is about, and the samples, of those that the network was given.
@@ -75,6 +77,25 @@ unsafe fn outputs_at<'a, T: Element>(spot: Spot, cache: &Slab<'a, T>, len: usize
         // SAFETY: the caller's promise.
         Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len).into_slice() },
         _ => ends,
+    }
+}
+
+/// Whether a layer is to end with `Relu` itself.
+#[inline(always)]
+fn ends_with_relu<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(step: Step) -> bool {
+    step.relu && L::WITH_RELU == WithRelu::Ends
+}
+
+/// `Relu` on a layer's outputs, if it does not end with it itself.
+#[inline(always)]
+fn relu_after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+    step: Step,
+    y: &mut [T],
+    count: usize,
+    cx: &Context<T>,
+) {
+    if step.relu && L::WITH_RELU != WithRelu::Ends {
+        <Relu as Compute<Out, Out, T>>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Forward for training: every buffer is kept until backward has read it.
 
-use super::{Piece, before, for_pieces, outputs_at};
+use super::{Piece, before, ends_with_relu, for_pieces, outputs_at, relu_after};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::layer::{Compute, Context, Flow};
 use crate::network::plan::{Plan, Spot};
@@ -54,6 +54,9 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             return;
         }
         let (count, step, cx) = (piece.count, plan.training[index], &cx.layer(index));
+        if step.absorbed {
+            return;
+        }
         // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own; `x` is the
         // slot of an earlier layer, `y` and the cache are slots of this one, unless the layer works in
         // place, and then `x` is not made.
@@ -68,7 +71,9 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             (Flow::Apart, _) => {
                 // SAFETY: as above.
                 let cache = unsafe { cache.slot(step.cache, L::CACHE) };
-                L::forward_train(config, params, tensors(x(), count), tensors_mut(y, count), cache, cx);
+                let layer = &cx.ending_with_relu(ends_with_relu::<L, In, Out, T>(step));
+                L::forward_train(config, params, tensors(x(), count), tensors_mut(y, count), cache, layer);
+                relu_after::<L, In, Out, T>(step, y, count, cx);
             }
             (Flow::InPlace, true) => L::forward_train_in_place(config, tensors_mut(y, count), cx),
             (Flow::InPlace, false) => {

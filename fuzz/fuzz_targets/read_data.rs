@@ -1,0 +1,52 @@
+//! Any bytes as a file of data: IDX, NumPy's `.npy` and `.npz`, CSV. No panic, and an error says something.
+//!
+//! ```sh
+//! fuzz/run 60
+//! ```
+
+#![no_main]
+
+use std::fmt::Display;
+use std::io::Cursor;
+
+use libfuzzer_sys::fuzz_target;
+use shapewright::Rank2;
+use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
+use shapewright::data::idx;
+use shapewright::data::npy::{self, Npz};
+use shapewright::prelude::*;
+
+fn says<T, E: Display>(result: Result<T, E>) {
+    if let Err(error) = result {
+        assert!(!error.to_string().is_empty());
+    }
+}
+
+// The first byte says which reader.
+fuzz_target!(|bytes: &[u8]| {
+    let Some((reader, bytes)) = bytes.split_first() else { return };
+    match reader % 8 {
+        0 => says(idx::images_from::<Rank2<3, 2>, f32>("x", bytes)),
+        1 => says(idx::labels_from::<5>("x", bytes)),
+        2 => says(npy::read_from::<Rank2<3, 2>, f32>("x", bytes)),
+        3 => says(npy::read_many_from::<Rank2<3, 2>, f64>("x", bytes)),
+        4 => says(npy::read_labels_from::<5>("x", bytes)),
+        5 => match Npz::from_reader("x", Cursor::new(bytes)) {
+            Ok(mut file) => {
+                for name in file.names() {
+                    says(file.read_many::<Rank2<3, 2>, f32>(&name));
+                }
+            }
+            error => says(error),
+        },
+        6 => {
+            let classes: Result<CsvClasses<2, 3>, _> = Csv::new().read_classes_from("x", bytes, "c");
+            says(classes);
+        }
+        _ => {
+            let values: Result<CsvValues<2, 1>, _> =
+                Csv::new().columns(["a", "b", "c"]).read_values_from("x", bytes, ["b"]);
+            says(values);
+        }
+    }
+});

@@ -1,0 +1,123 @@
+//! Tables as text and as CSV, and columns from what `Debug` prints.
+
+use core::fmt;
+
+/// A table of texts; all rows are as long as the names of the columns.
+pub(super) struct Table {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub fn to_csv(&self) -> String {
+        let mut csv = String::new();
+        let mut line = |cells: &[String]| {
+            for (i, cell) in cells.iter().enumerate() {
+                if i > 0 {
+                    csv.push(',');
+                }
+                if cell.contains(['"', ',', '\n', '\r']) {
+                    csv.extend(["\"", &cell.replace('"', "\"\""), "\""]);
+                } else {
+                    csv.push_str(cell);
+                }
+            }
+            csv.push('\n');
+        };
+        for row in std::iter::once(&self.columns).chain(&self.rows) {
+            line(row);
+        }
+        csv
+    }
+}
+
+impl fmt::Display for Table {
+    /// Columns side by side, long numbers to four digits; columns without a text are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = vec![String::new(); self.rows.len() + 1];
+        for (column, name) in self.columns.iter().enumerate() {
+            let cells = self.rows.iter().map(|row| short(&row[column]));
+            let cells: Vec<String> = std::iter::once(name.clone()).chain(cells).collect();
+            if cells[1..].iter().all(String::is_empty) {
+                continue;
+            }
+            let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+            let numbers = cells[1..].iter().all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok());
+            for (line, cell) in lines.iter_mut().zip(&cells) {
+                let gap = if line.is_empty() { "" } else { "  " };
+                *line +=
+                    &if numbers { format!("{gap}{cell:>width$}") } else { format!("{gap}{cell:<width$}") };
+            }
+        }
+        let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// A long number to four digits; other texts on one line.
+fn short(cell: &str) -> String {
+    const LONG: usize = 7;
+    match cell.parse::<f64>() {
+        Ok(number) if cell.len() >= LONG && cell.contains(['.', 'e']) && number.is_normal() => {
+            let exponent = number.abs().log10().floor() as i32;
+            if (-4..6).contains(&exponent) {
+                format!("{number:.*}", (3 - exponent).max(0) as usize)
+            } else {
+                format!("{number:.3e}")
+            }
+        }
+        _ => cell.replace(['\n', '\r'], " "),
+    }
+}
+
+/// The name of a struct, and the names and values of its fields.
+pub(super) type Fields<'a> = (&'a str, Vec<(String, &'a str)>);
+
+/// What `Debug` prints of a struct or a tuple, in parts.
+/// `Settings { rate: 0.1, layers: 2 }` has the name `Settings` and the fields `rate` and `layers`; the fields of a tuple
+/// are called `0`, `1`, and so on. Anything else is a name without fields.
+pub(super) fn fields(debug: &str) -> Fields<'_> {
+    let parts = |open, close| {
+        let (name, fields) = debug.split_once(open)?;
+        // The name of a variant or a struct: what begins otherwise is a text or a list that has brackets in it.
+        let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let fields = fields.strip_suffix(close)?;
+        (plain && !fields.is_empty()).then(|| (name, split(fields)))
+    };
+    let named = || {
+        let (name, fields) = parts(" { ", " }")?;
+        let fields = fields.into_iter().map(|field| field.split_once(": "));
+        Some((
+            name,
+            fields.map(|field| field.map(|(name, value)| (name.to_owned(), value))).collect::<Option<_>>()?,
+        ))
+    };
+    let tuple = || {
+        let (name, fields) = parts("(", ")")?;
+        Some((name, (0..).map(|i: usize| i.to_string()).zip(fields).collect()))
+    };
+    named().or_else(tuple).unwrap_or((debug, Vec::new()))
+}
+
+/// Parts between commas, but for commas inside of brackets and texts.
+fn split(text: &str) -> Vec<&str> {
+    let (mut parts, mut begin, mut depth, mut quote, mut escaped) = (Vec::new(), 0, 0, None, false);
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            _ if escaped => escaped = false,
+            (Some(_), '\\') => escaped = true,
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth -= 1,
+            (None, ',') if depth == 0 => {
+                parts.push(text[begin..at].trim());
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(text[begin..].trim());
+    parts
+}

@@ -1,0 +1,91 @@
+//! One trial.
+
+use std::any::Any;
+use std::error::Error;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use super::lock;
+use super::pruning::{Pruning, Reported};
+use super::report::{Ended, Outcome};
+
+/// A trial of a [`Search`](super::Search) under way: what the function reports to.
+pub struct Trial<'a> {
+    number: usize,
+    reported: &'a Mutex<Vec<Reported>>,
+    pruning: Option<&'a dyn Pruning>,
+    /// What values are multiplied by, so that less is better.
+    sign: f64,
+    /// The last value, if the trial was told to stop.
+    stopped: Option<f64>,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(
+        number: usize,
+        reported: &'a Mutex<Vec<Reported>>,
+        pruning: Option<&'a dyn Pruning>,
+        maximize: bool,
+    ) -> Self {
+        Trial { number, reported, pruning, sign: if maximize { -1.0 } else { 1.0 }, stopped: None }
+    }
+
+    /// The candidate's position, from 0: also a seed that does not depend on which thread runs the trial.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Reports the value at the end of an epoch, and says whether to go on. Without pruning it always does.
+    ///
+    /// This is what [`Trainer::on_epoch`](crate::Trainer::on_epoch) wants to know:
+    /// `.on_epoch(|epoch, _| trial.report(epoch.epoch, epoch.loss))`. A trial that was told to stop counts as
+    /// [pruned](Outcome::Pruned), whatever the function gives then.
+    ///
+    /// # Panics
+    /// If the epoch is not above the one before; the trial fails.
+    pub fn report(&mut self, epoch: usize, value: f64) -> ControlFlow<()> {
+        let value = value * self.sign;
+        let mut trials = lock(self.reported);
+        let own = &mut trials[self.number].values;
+        let last = own.last().map_or(0, |&(epoch, _)| epoch);
+        if epoch <= last {
+            drop(trials);
+            panic!("epoch {epoch} was reported after epoch {last}; report each once, from 1, in their order");
+        }
+        own.push((epoch, value));
+        if self.pruning.is_some_and(|pruning| pruning.stops(self.number, &trials)) || self.stopped.is_some() {
+            self.stopped = Some(value);
+        }
+        if self.stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Calls the function and notes how it ended.
+    pub(super) fn run<P>(
+        mut self,
+        params: &P,
+        objective: &impl Fn(&P, &mut Trial<'_>) -> Result<f64, Box<dyn Error>>,
+    ) -> Ended {
+        let begin = Instant::now();
+        // A panic leaves nothing half done that anybody sees: the function borrows what it shares, and this trial ends.
+        let result = catch_unwind(AssertUnwindSafe(|| objective(params, &mut self)));
+        let outcome = match result {
+            Err(panic) => Outcome::Failed(format!("it panicked: {}", sentence(&*panic))),
+            Ok(Err(error)) => Outcome::Failed(error.to_string()),
+            Ok(Ok(value)) => match self.stopped {
+                Some(value) => Outcome::Pruned(value * self.sign),
+                None if value.is_nan() => Outcome::Failed("its value is NaN".to_owned()),
+                None => Outcome::Finished(value),
+            },
+        };
+        lock(self.reported)[self.number].finished = matches!(outcome, Outcome::Finished(_));
+        Ended { number: self.number, outcome, seconds: begin.elapsed().as_secs_f64() }
+    }
+}
+
+/// What a panic says.
+fn sentence(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
+}
