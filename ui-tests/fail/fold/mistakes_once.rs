@@ -24,7 +24,7 @@ network! {
 }
 network! {
     #[folded(ArgumentsFolded)]
-    struct Arguments: [4] -> [3] { Linear<_, 3>, BatchNorm1d<_>(1e-5, 3.0), LeakyRelu("x") }
+    struct Arguments: [4] -> [3] { Linear<_, 3>, BatchNorm1d<_>(1e-5, 3.0) }
 }
 struct NoLayer;
 network! {
