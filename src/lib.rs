@@ -197,7 +197,7 @@ pub use shapewright_macros::Parameters;
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it copies from heap to
 ///   heap. `Default` is refused: it would make the network on the stack.
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference, without the batch
-///   normalizations that can be part of the layers before them: [`Fold`].
+///   normalizations that can be part of the layers before them: [`Foldable`].
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the multiply-adds and the
 /// bytes of memory, and can be a layer of another network.
@@ -248,7 +248,7 @@ pub mod prelude {
         GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample, UpsampleBilinear, ZeroPad2d,
     };
     pub use crate::{
-        BatchNorm1d, BatchNorm2d, Dropout2d, Fold, GroupNorm, InstanceNorm2d, LayerNorm, RmsNorm,
+        BatchNorm1d, BatchNorm2d, Dropout2d, Foldable, GroupNorm, InstanceNorm2d, LayerNorm, RmsNorm,
     };
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,

@@ -53,7 +53,7 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
 }
 
 impl Folded {
-    /// The second network, and `Fold` for the first.
+    /// The second network, and `Foldable` for the first.
     pub fn expand(self, mut network: Network, errors: &mut Vec<Error>) -> TokenStream {
         let (name, original) = (self.name, network.name);
         let mut lists = Lists { element: &network.element, worthwhile: false };
@@ -82,7 +82,7 @@ impl Folded {
                 use ::shapewright::emitted as __sw;
                 #[allow(unused_imports)]
                 use __sw::NotALayer as _;
-                impl __sw::Fold for #original {
+                impl __sw::Foldable for #original {
                     type Folded = #name;
 
                     fn folded(&self) -> ::std::boxed::Box<#name> {

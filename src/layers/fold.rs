@@ -57,7 +57,7 @@ use crate::tensor::Element;
     message = "`{Self}` has no folded network",
     label = "write `#[folded(..)]` on its definition, with a name for the folded network"
 )]
-pub trait Fold: Network {
+pub trait Foldable: Network {
     /// The folded network.
     type Folded: Network<Element = Self::Element, Input = Self::Input, Output = Self::Output>;
 
@@ -179,7 +179,7 @@ pub trait FoldInto<T, P, Q> {
     fn fold_into(layer: &P, folded: &mut Q);
 }
 
-impl<L: Fold> FoldInto<L::Element, L, L::Folded> for Nested<true, L> {
+impl<L: Foldable> FoldInto<L::Element, L, L::Folded> for Nested<true, L> {
     fn fold_into(layer: &L, folded: &mut L::Folded) {
         copy(&*layer.folded(), folded);
     }

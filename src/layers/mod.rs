@@ -36,7 +36,7 @@ pub use conv::{
 };
 pub use dropout::{Dropout, Dropout2d};
 pub use embedding::{Embedding, EmbeddingParams};
-pub use fold::Fold;
+pub use fold::Foldable;
 pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};

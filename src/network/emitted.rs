@@ -15,7 +15,7 @@ pub use super::{
 };
 pub use crate::layers::blocks::{Join, Repeat, Residual, ResidualWith};
 pub use crate::layers::fold::{FoldInto, Nested, copy, fold};
-pub use crate::layers::{BatchNormArguments, Fold, Identity};
+pub use crate::layers::{BatchNormArguments, Foldable, Identity};
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
@@ -68,7 +68,7 @@ impl<L: super::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
     pub const NAMES_OUTPUT: bool = true;
 }
 
-impl<L: Fold<Element = T>, In, Out, T: Element> Probe<L, In, Out, T> {
+impl<L: Foldable<Element = T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const FOLDS: bool = true;
 }
 
@@ -94,7 +94,7 @@ impl<L> Choose for Known<false, L> {
     type Layer = Mistaken;
 }
 
-impl<L: Fold> Choose for Nested<true, L> {
+impl<L: Foldable> Choose for Nested<true, L> {
     type Layer = L::Folded;
 }
 impl<L> Choose for Nested<false, L> {

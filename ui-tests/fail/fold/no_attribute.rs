@@ -5,7 +5,7 @@ network! {
     struct Net: [4] -> [3] { Linear<_, 3>, BatchNorm1d<_> }
 }
 
-fn folded<N: Fold>(_: &N) {}
+fn folded<N: Foldable>(_: &N) {}
 
 fn main() {
     let net = Net::zeros();
