@@ -41,7 +41,9 @@
 //!
 //! - **Layers**: [`Linear`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`], [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`],
 //!   [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`],
-//!   [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Flatten`], [`Reshape`], [`struct@Dropout`], activations ([`Relu`],
+//!   [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Flatten`], [`Reshape`], [`struct@Dropout`],
+//!   [`struct@Dropout2d`], normalizations ([`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`],
+//!   [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]), activations ([`Relu`],
 //!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
 //!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
 //!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]),
@@ -243,6 +245,7 @@ pub mod prelude {
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
         GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample, UpsampleBilinear, ZeroPad2d,
     };
+    pub use crate::{BatchNorm1d, BatchNorm2d, Dropout2d, GroupNorm, InstanceNorm2d, LayerNorm, RmsNorm};
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
         SmoothL1, TripletMargin,

@@ -114,6 +114,29 @@ gradients! {
     dropout: [40] -> [40] { Dropout(0.3) }, 1, 3;
     dropout_of_nothing: [7] -> [7] { Dropout(0.0) }, 2;
 
+    layer_norm: [7] -> [7] { LayerNorm }, 1, 3;
+    layer_norm_of_rows: [3, 5] -> [3, 5] { LayerNorm<NoBias> }, 2;
+    layer_norm_of_images: [2, 3, 4] -> [2, 3, 4] { LayerNorm<_, _, _> }, 1, 3;
+    layer_norm_of_two_axes: [2, 3, 4] -> [2, 3, 4] { LayerNorm<_, _>(0.1) }, 2;
+    layer_norm_without_parameters: [5] -> [5] { LayerNorm<NoAffine> }, 2;
+    rms_norm: [7] -> [7] { RmsNorm(0.01) }, 1, 3;
+    rms_norm_of_rows: [3, 5] -> [3, 5] { RmsNorm<_, NoAffine> }, 2;
+    group_norm: [2, 3, 6] -> [2, 3, 6] { GroupNorm<2, _> }, 1, 3;
+    group_norm_of_vectors: [12] -> [12] { GroupNorm<3, _, NoAffine> }, 2;
+    group_norm_of_rows: [4, 70] -> [4, 70] { GroupNorm<1, _> }, 2;
+    instance_norm: [3, 2, 4] -> [3, 2, 4] { InstanceNorm2d<_> }, 2;
+    instance_norm_with_parameters: [3, 2, 4] -> [3, 2, 4] { InstanceNorm2d<_, Affine> }, 1, 3;
+    batch_norm: [5] -> [5] { BatchNorm1d<_> }, 3, 8;
+    batch_norm_of_rows: [4, 3] -> [4, 3] { BatchNorm1d<_>(0.1, 0.1) }, 1, 3;
+    batch_norm_of_images: [2, 3, 4] -> [2, 3, 4] { BatchNorm2d<_> }, 1, 3;
+    batch_norm_without_parameters: [2, 3, 4] -> [2, 3, 4] { BatchNorm2d<_, NoAffine> }, 2;
+    norms_between: [4] -> [3] { Linear<_, 6>, LayerNorm, Relu, Linear<_, 8>, BatchNorm1d<_>, Tanh, GroupNorm<2, _>,
+        Linear<_, 3>, RmsNorm }, 2, 5;
+    batch_norm_in_blocks: [4, 3, 3] -> [4, 3, 3] { Residual { Conv2d<_, 3, 3, Pad<1>, NoBias>, BatchNorm2d<_>, Relu,
+        Residual { BatchNorm2d<_, NoAffine>, Conv2d<_, 3, 1> } }, Repeat<2> { BatchNorm2d<_>, Tanh } }, 3;
+    dropout_of_channels: [3, 2, 9] -> [3, 2, 9] { Dropout2d(0.3) }, 1, 3;
+    dropout_of_many_channels: [2, 1, 70] -> [2, 1, 70] { Dropout2d(0.5), Tanh }, 2;
+
     // Layers that work in place must not overwrite what the one before reads on the way back.
     chain_of_places: [8] -> [8] { Linear<_, 8>, Tanh, Dropout(0.3), Relu }, 1, 4;
     softmax_relu: [6] -> [6] { Softmax, Relu }, 3;

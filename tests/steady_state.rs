@@ -67,6 +67,8 @@ Tanh, Softmax, Linear<_, 16>, Dropout(0.1) } }
 network! { struct Images: [8, 8, 3] -> [5] { Conv2d<_, 20, 3, Pad<1>>, Relu, Conv2d<_, 20, 3, Groups<20>, Stride<2>>,
 ConvTranspose2d<_, 12, 3, Stride<2>>, Conv2d<_, 6, 1>, Tanh, Flatten, Linear<_, 5> } }
 network! { struct Flat: [16, 16] -> [256] { Flatten } }
+network! { struct Norms: [16, 16, 12] -> [5] { BatchNorm2d<_>, Relu, GroupNorm<3, _>, InstanceNorm2d<_, Affine>,
+Dropout2d, LayerNorm<_, _, _>, Reshape<_, 12>, BatchNorm1d<_, NoAffine>, RmsNorm, LayerNorm, Flatten, Linear<_, 5> } }
 network! { struct Image: [8, 6, 5] -> [4] { ZeroPad2d<1>, Upsample<2>, MaxPool2d<2>, UpsampleBilinear<2>,
 AvgPool2d<3, Stride<2>, Pad<1>, ExcludePad>, AdaptiveMaxPool2d<(5, 3)>, AdaptiveAvgPool2d<2>, GlobalAvgPool2d,
 Linear<_, 4> } }
@@ -188,6 +190,7 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Tiny>(7);
         inference::<Small>(70);
         inference::<Whole>(70);
+        inference::<Norms>(5);
         inference::<Lookup>(70);
         inference::<Image>(9);
         inference::<Images>(12);
@@ -197,6 +200,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Lookup, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Adam::new(0.1));
+        training::<Norms, _>(12, Adam::new(0.1));
         training::<Image, _>(12, Adam::new(0.1));
         training::<Whole, _>(12, RmsProp::new(0.1).centered(true).momentum(0.9));
         training::<Whole, _>(12, NAdam::new(0.1));

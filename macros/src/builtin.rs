@@ -21,6 +21,9 @@ pub enum Sizes {
     Optional(&'static [Size]),
     /// One for each axis.
     Axes,
+    /// One for each of the last axes, 1 to 3 of them; `_` for the last alone if there are none. The generic arguments
+    /// are how many there are, and always three sizes.
+    LastAxes,
 }
 
 pub struct Size {
@@ -99,6 +102,7 @@ const SCALE: &[Size; 1] = &[Size { name: "scale_factor", form: Form::Pair }];
 const SIDES: &[Size; 1] = &[Size { name: "padding", form: Form::Sides }];
 
 const IN_CHANNELS: Size = Size { name: "in_channels", form: Form::Inferred };
+const NUM_FEATURES: Sizes = Sizes::Named(&[Size { name: "num_features", form: Form::Inferred }]);
 const OUT_CHANNELS: Size = Size { name: "out_channels", form: Form::Number };
 
 pub const BUILTINS: &[Builtin] = &[
@@ -176,6 +180,7 @@ pub const BUILTINS: &[Builtin] = &[
     plain("Flatten"),
     Builtin { sizes: Sizes::Axes, ..plain("Reshape") },
     Builtin { arguments: 1, ..plain("Dropout") },
+    Builtin { arguments: 1, ..plain("Dropout2d") },
     plain("Relu"),
     plain("Relu6"),
     Builtin { arguments: 1, ..plain("LeakyRelu") },
@@ -202,6 +207,51 @@ pub const BUILTINS: &[Builtin] = &[
     plain("Softmax"),
     plain("LogSoftmax"),
     plain("Glu"),
+    Builtin {
+        sizes: Sizes::LastAxes,
+        options: &[switch("NoBias", false), switch("NoAffine", false)],
+        arguments: 1,
+        has_params: true,
+        ..plain("LayerNorm")
+    },
+    Builtin {
+        sizes: Sizes::LastAxes,
+        options: &[switch("NoAffine", false)],
+        arguments: 1,
+        has_params: true,
+        ..plain("RmsNorm")
+    },
+    Builtin {
+        sizes: Sizes::Named(&[
+            Size { name: "num_groups", form: Form::Number },
+            Size { name: "num_channels", form: Form::Inferred },
+        ]),
+        options: &[switch("NoAffine", false)],
+        arguments: 1,
+        has_params: true,
+        ..plain("GroupNorm")
+    },
+    Builtin {
+        sizes: NUM_FEATURES,
+        options: &[switch("Affine", true)],
+        arguments: 1,
+        has_params: true,
+        ..plain("InstanceNorm2d")
+    },
+    Builtin {
+        sizes: NUM_FEATURES,
+        options: &[switch("NoAffine", false)],
+        arguments: 2,
+        has_params: true,
+        ..plain("BatchNorm1d")
+    },
+    Builtin {
+        sizes: NUM_FEATURES,
+        options: &[switch("NoAffine", false)],
+        arguments: 2,
+        has_params: true,
+        ..plain("BatchNorm2d")
+    },
 ];
 
 pub fn find(name: &str) -> Option<&'static Builtin> {

@@ -18,46 +18,14 @@ pub fn of_builtin(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> 
     {
         return Some(Vec::new());
     }
-    let (Sizes::Named(sizes) | Sizes::Optional(sizes)) = &builtin.sizes else {
-        let axes = layer.generics.len();
-        if axes == 0 || axes > 4 {
-            let message = format!("`{name}` takes 1 to 4 sizes, one for each axis, but {axes} are written");
-            errors.push(Error::new(layer.layer_tokens.span(), message));
-            return None;
-        }
-        let mut generics = vec![Argument::Given(quote!({ #axes }))];
-        let mut inferred = 0;
-        for generic in &layer.generics {
-            generics.push(match generic {
-                Generic::Infer(_) => {
-                    inferred += 1;
-                    Argument::Inferred(inferred - 1)
-                }
-                Generic::Other(tokens) => number(tokens.clone(), errors),
-            });
-        }
-        return (errors.len() == before).then_some(generics);
+    // Of each size its numbers: options may have them as their defaults. After them come the options.
+    let (mut given, options) = match &builtin.sizes {
+        Sizes::Axes => return axes(builtin, layer, errors),
+        Sizes::LastAxes => last_axes(builtin, layer, errors)?,
+        Sizes::Named(sizes) | Sizes::Optional(sizes) => named(builtin, sizes, layer, errors)?,
     };
-    let is_option =
-        |generic: &Generic| matches!(generic, Generic::Other(tokens) if find(builtin, tokens).is_some());
-    let written = layer.generics.iter().take(sizes.len()).take_while(|generic| !is_option(generic)).count();
-    if written < sizes.len() {
-        let names = sizes.iter().map(|size| size.name).collect::<Vec<_>>().join(", ");
-        let message = format!("`{name}` is missing its {}: write `{name}<{names}>`", sizes[written].name);
-        errors.push(Error::new(layer.layer_tokens.span(), message));
-        return None;
-    }
-    // Of each size its numbers: options may have them as their defaults.
-    let mut inferred = 0;
-    let mut given: Vec<Vec<Argument>> = Vec::new();
-    for (generic, size) in layer.generics.iter().zip(*sizes) {
-        given.push(numbers_of_size(name, size, generic, &mut inferred, errors));
-    }
-    if errors.len() > before {
-        return None;
-    }
     let mut values: Vec<Option<Vec<Argument>>> = builtin.options.iter().map(|_| None).collect();
-    for generic in &layer.generics[sizes.len()..] {
+    for generic in options {
         let tokens = match generic {
             Generic::Infer(underscore) => underscore.to_token_stream(),
             Generic::Other(tokens) => tokens.clone(),
@@ -92,8 +60,96 @@ pub fn of_builtin(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> 
         });
         given.push(value);
     }
+    let inferred = given.iter().flatten().filter(|size| matches!(size, Argument::Inferred(_))).count();
     let derived = (0..builtin.derived).map(|i| Argument::Inferred(inferred + i));
     Some(given.into_iter().flatten().chain(derived).collect())
+}
+
+/// What the sizes of a layer become, and the generic arguments after them.
+type SizesAndRest<'a> = (Vec<Vec<Argument>>, &'a [Generic]);
+
+/// As many sizes as have names.
+fn named<'a>(
+    builtin: &Builtin,
+    sizes: &[Size],
+    layer: &'a Layer,
+    errors: &mut Vec<Error>,
+) -> Option<SizesAndRest<'a>> {
+    let (before, name) = (errors.len(), builtin.name);
+    let written =
+        layer.generics.iter().take(sizes.len()).take_while(|generic| !is_option(builtin, generic)).count();
+    if written < sizes.len() {
+        let names = sizes.iter().map(|size| size.name).collect::<Vec<_>>().join(", ");
+        let message = format!("`{name}` is missing its {}: write `{name}<{names}>`", sizes[written].name);
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+        return None;
+    }
+    let mut inferred = 0;
+    let mut given = Vec::new();
+    for (generic, size) in layer.generics.iter().zip(sizes) {
+        given.push(numbers_of_size(name, size, generic, &mut inferred, errors));
+    }
+    (errors.len() == before).then_some((given, &layer.generics[sizes.len()..]))
+}
+
+/// How many axes there are, and a size for each.
+fn axes(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> Option<Vec<Argument>> {
+    let (before, axes) = (errors.len(), layer.generics.len());
+    if axes == 0 || axes > 4 {
+        let message =
+            format!("`{}` takes 1 to 4 sizes, one for each axis, but {axes} are written", builtin.name);
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+        return None;
+    }
+    let mut generics = vec![Argument::Given(quote!({ #axes }))];
+    generics.extend(free_sizes(&layer.generics, errors));
+    (errors.len() == before).then_some(generics)
+}
+
+/// How many axes there are, and a size for each of three.
+fn last_axes<'a>(builtin: &Builtin, layer: &'a Layer, errors: &mut Vec<Error>) -> Option<SizesAndRest<'a>> {
+    const MOST: usize = 3;
+    let before = errors.len();
+    let axes = layer.generics.iter().take_while(|generic| !meant_as_option(builtin, generic)).count();
+    if axes > MOST {
+        let message = format!(
+            "`{}` takes up to {MOST} sizes, one for each of the last axes, but {axes} are written",
+            builtin.name
+        );
+        errors.push(Error::new(layer.layer_tokens.span(), message));
+        return None;
+    }
+    let (sizes, options) = layer.generics.split_at(axes);
+    let rank = axes.max(1);
+    let mut given = vec![Argument::Given(quote!({ #rank }))];
+    given.extend(if axes == 0 { vec![Argument::Inferred(0)] } else { free_sizes(sizes, errors) });
+    given.resize(1 + MOST, Argument::Given(quote!(1)));
+    (errors.len() == before).then_some((vec![given], options))
+}
+
+/// Sizes that have no names.
+fn free_sizes(generics: &[Generic], errors: &mut Vec<Error>) -> Vec<Argument> {
+    let mut inferred = 0;
+    let size = |generic: &Generic| match generic {
+        Generic::Infer(_) => {
+            inferred += 1;
+            Argument::Inferred(inferred - 1)
+        }
+        Generic::Other(tokens) => number(tokens.clone(), errors),
+    };
+    generics.iter().map(size).collect()
+}
+
+/// Whether this is an option and no size.
+fn is_option(builtin: &Builtin, generic: &Generic) -> bool {
+    matches!(generic, Generic::Other(tokens) if find(builtin, tokens).is_some())
+}
+
+/// The same where the number of sizes does not tell: also a misspelt one. A constant may be a size.
+fn meant_as_option(builtin: &Builtin, generic: &Generic) -> bool {
+    let Generic::Other(tokens) = generic else { return false };
+    let Some((name, _)) = option(tokens) else { return false };
+    builtin.options.iter().any(|option| builtin::distance(option.name, &name.to_string()) <= 2)
 }
 
 /// A number between the angle brackets.
@@ -339,6 +395,11 @@ mod tests {
         );
         assert_eq!(resolve("Conv1d<_, 8, 5, Pad<2>>"), "_0 8 5 1 2 1 1 true _1");
         assert_eq!(resolve("Linear<_, 8, NoBias>"), "_0 8 false");
+        assert_eq!(resolve("LayerNorm"), "1 _0 1 1 true true");
+        assert_eq!(resolve("LayerNorm<NoBias>"), "1 _0 1 1 false true");
+        assert_eq!(resolve("LayerNorm<_, N, _, NoAffine>"), "3 _0 N _1 true false");
+        assert_eq!(resolve("RmsNorm<8, C>"), "2 8 C 1 true");
+        assert_eq!(resolve("InstanceNorm2d<_, Affine>"), "_0 true");
         assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
         assert_eq!(resolve("Embedding<5, 3>"), "5 3 __sw :: INFER");
     }
@@ -407,6 +468,16 @@ mod tests {
                 "Conv2d<_, 8, (3, 3, 3)>",
                 "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but `(3, 3, 3)` is written",
             ),
+            ("LayerNorm<_, NoBais>", "`LayerNorm` has no option `NoBais`; did you mean `NoBias`?"),
+            (
+                "LayerNorm<_, NoBias, 3>",
+                "`LayerNorm` has no option `3`; its options are `NoBias`, `NoAffine`",
+            ),
+            (
+                "LayerNorm<1, 2, 3, 4>",
+                "`LayerNorm` takes up to 3 sizes, one for each of the last axes, but 4 are written",
+            ),
+            ("GroupNorm<_, 8>", "the num_groups of `GroupNorm` are not fixed by its input: write a number"),
             ("Conv1d<_, 8, (3, 3)>", "the kernel_size of `Conv1d` is one number, but `(3, 3)` is written"),
         ] {
             assert_eq!(resolve(text), says, "{text}");

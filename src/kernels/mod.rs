@@ -25,6 +25,7 @@ mod glu;
 mod log_softmax;
 mod loss;
 mod math;
+mod norm;
 mod plain;
 mod pool;
 mod prelu;
@@ -42,6 +43,7 @@ mod vector_product;
 pub use args::{Bend, Matrix, Product, Start};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use function::Function;
+pub use norm::{BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS};
 pub use pool::{Axis, Divisor, Plane, Reach};
 pub use resample::Resample;
 pub use rules::{
@@ -60,7 +62,7 @@ pub trait Update<T, R> {
 }
 
 /// The kernels of an element type in one instruction tier: a network asks for them once per call.
-pub trait Kernels<T>: Updates<T> + Copy + Send + Sync + 'static {
+pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     /// The tier in which they run.
     fn tier(self) -> Tier;
     /// `C = start + A * B`, then `max(0, C)` if asked. See [`Product`].

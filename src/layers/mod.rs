@@ -13,6 +13,7 @@ mod index;
 mod linear;
 mod max_pool;
 mod mean_pool;
+mod norm;
 mod prelu;
 mod reshape;
 mod softmax;
@@ -32,12 +33,17 @@ pub use conv::{
     Conv1d, Conv1dNoBiasParams, Conv1dParams, Conv2d, Conv2dNoBiasParams, Conv2dParams, ConvTranspose2d,
     ConvTranspose2dNoBiasParams, ConvTranspose2dParams,
 };
-pub use dropout::Dropout;
+pub use dropout::{Dropout, Dropout2d};
 pub use embedding::{Embedding, EmbeddingParams};
 pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use max_pool::{AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d};
+pub use norm::{
+    BatchNorm1d, BatchNorm2d, BatchNormArguments, BatchNormNoAffineParams, BatchNormParams, GroupNorm,
+    InstanceNorm2d, LayerNorm, NormEps, NormParams, NormParams2, NormParams3, NormWeightParams,
+    NormWeightParams2, NormWeightParams3, RmsNorm,
+};
 pub use prelu::{PRelu, PReluParams};
 pub use reshape::{Flatten, Identity, Reshape};
 pub use softmax::{LogSoftmax, Softmax};

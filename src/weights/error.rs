@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::numbers::Dtype;
 use crate::network::Sentence;
-use crate::network::contents::Axes;
+use crate::network::contents::{Axes, TensorLayout};
 
 /// Weights were not loaded. The network is as it was.
 ///
@@ -91,10 +91,11 @@ pub enum DifferenceKind {
 
 impl DifferenceKind {
     /// What is wrong with a tensor that both have.
-    pub(super) const fn between(expected: Axes, found: Axes, dtype: Dtype) -> Option<Self> {
+    pub(super) const fn between(tensor: &TensorLayout, found: Axes, dtype: Dtype) -> Option<Self> {
+        let expected = tensor.file_sizes();
         if !expected.same(&found) {
             Some(DifferenceKind::Shape { expected, found })
-        } else if !dtype.is_read() {
+        } else if !dtype.is_read(tensor.statistic) {
             Some(DifferenceKind::Type { found: dtype.name() })
         } else {
             None

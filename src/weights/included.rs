@@ -51,7 +51,7 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
             Some(DifferenceKind::Twice)
         } else {
             found[i] = Some(entry);
-            DifferenceKind::between(named[i].tensor.file_sizes(), entry.sizes, entry.dtype)
+            DifferenceKind::between(&named[i].tensor, entry.sizes, entry.dtype)
         };
         if let Some(difference) = difference {
             differences = difference.tell(next(differences, &begin), entry.name);

@@ -172,7 +172,7 @@ impl<'a> Loader<'a> {
                 None => Some(DifferenceKind::Missing { expected }),
                 Some(stored) => {
                     places.push((first, *tensor, stored));
-                    DifferenceKind::between(expected, stored.sizes, stored.dtype)
+                    DifferenceKind::between(tensor, stored.sizes, stored.dtype)
                 }
             };
             differences.extend(kind.map(|kind| Difference { name: name.to_owned(), kind }));

@@ -29,7 +29,7 @@
 //! images, also in the file.
 //!
 //! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into both, rounded to the
-//! nearest. In Python, `safetensors.torch` reads and writes them:
+//! nearest; so is `I64` where it is not trained, as PyTorch's `num_batches_tracked`. In Python, `safetensors.torch` reads and writes them:
 //!
 //! ```python
 //! model.load_state_dict(safetensors.torch.load_file("mlp.safetensors"))

@@ -38,6 +38,7 @@ impl Dtype {
     const F64: Dtype = Dtype(1);
     const F16: Dtype = Dtype(2);
     const BF16: Dtype = Dtype(3);
+    const I64: Dtype = Dtype(12);
 
     pub const fn named(name: &str) -> Self {
         let mut i = 0;
@@ -61,9 +62,9 @@ impl Dtype {
         if self.0 < KNOWN.len() { KNOWN[self.0].1 } else { 0 }
     }
 
-    /// Whether networks can read it.
-    pub const fn is_read(self) -> bool {
-        self.0 <= Dtype::BF16.0
+    /// Whether networks can read it; what is measured may be a count.
+    pub const fn is_read(self, statistic: bool) -> bool {
+        self.0 <= Dtype::BF16.0 || statistic && self.is(Dtype::I64)
     }
 
     /// `==` for constants.
@@ -117,7 +118,8 @@ const fn read_as<const N: usize>(
     }
 }
 
-/// The first number, and the bytes after it. Every number of the other types is one of f64, too.
+/// The first number, and the bytes after it. Every number of the other types is one of f64, too, but for whole numbers
+/// beyond 2^53, which are rounded.
 const fn take(dtype: Dtype, bytes: &[u8]) -> Option<(f64, &[u8])> {
     Some(match (dtype, bytes) {
         (Dtype::F64, &[a, b, c, d, e, f, g, h, ref rest @ ..]) => {
@@ -127,6 +129,9 @@ const fn take(dtype: Dtype, bytes: &[u8]) -> Option<(f64, &[u8])> {
         (Dtype::F16, &[a, b, ref rest @ ..]) => (half(u16::from_le_bytes([a, b])), rest),
         // The upper half of an f32.
         (Dtype::BF16, &[a, b, ref rest @ ..]) => (f32::from_le_bytes([0, 0, a, b]) as f64, rest),
+        (Dtype::I64, &[a, b, c, d, e, f, g, h, ref rest @ ..]) => {
+            (i64::from_le_bytes([a, b, c, d, e, f, g, h]) as f64, rest)
+        }
         _ => return None,
     })
 }
@@ -176,7 +181,13 @@ pub(super) fn write<T: Element>(numbers: &[T], tensor: &TensorLayout, file: &mut
 
 #[cfg(test)]
 mod tests {
-    use super::half;
+    use super::{Dtype, half};
+
+    #[test]
+    fn counts_are_read_as_statistics_alone() {
+        let read = |name| (Dtype::named(name).is_read(false), Dtype::named(name).is_read(true));
+        assert_eq!(["BF16", "I64", "I32"].map(read), [(true, true), (false, true), (false, false)]);
+    }
 
     #[test]
     fn halves_are_those_of_ieee_754() {

@@ -160,33 +160,58 @@ const PARTIALS: usize = 32;
 /// The sum of the vectors that `term(start, count)` gives for `len` elements; lanes from `count` on do not matter.
 #[inline(always)]
 pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usize) -> S::V) -> f32 {
-    let mut sums = [s.zero(); PARTIALS / 4];
+    let [sum] = sums_of(
+        s,
+        len,
+        #[inline(always)]
+        |start, count| [term(start, count)],
+    );
+    sum
+}
+
+/// As `sum_of`, several sums in one pass.
+#[inline(always)]
+pub(super) fn sums_of<S: Simd, const N: usize>(
+    s: S,
+    len: usize,
+    mut term: impl FnMut(usize, usize) -> [S::V; N],
+) -> [f32; N] {
+    let mut sums = [[s.zero(); PARTIALS / 4]; N];
     let mut start = 0;
     while start + PARTIALS <= len {
-        for (j, sum) in sums.iter_mut().enumerate().take(PARTIALS / S::LANES) {
-            *sum = s.add(*sum, term(start + j * S::LANES, S::LANES));
+        for j in 0..PARTIALS / S::LANES {
+            let terms = term(start + j * S::LANES, S::LANES);
+            for (sums, term) in sums.iter_mut().zip(terms) {
+                sums[j] = s.add(sums[j], term);
+            }
         }
         start += PARTIALS;
     }
-    for (j, sum) in sums.iter_mut().enumerate().take(PARTIALS / S::LANES) {
+    for j in 0..PARTIALS / S::LANES {
         let i = start + j * S::LANES;
         if i < len {
             let count = S::LANES.min(len - i);
-            let mut lanes = [0.0; 16];
-            // SAFETY: count <= LANES <= 16 elements of `lanes`.
-            let t = unsafe {
-                s.store(lanes.as_mut_ptr(), term(i, count));
-                s.load_n(lanes.as_ptr(), count)
-            };
-            *sum = s.add(*sum, t);
+            for (sums, term) in sums.iter_mut().zip(term(i, count)) {
+                let mut lanes = [0.0; 16];
+                // SAFETY: count <= LANES <= 16 elements of `lanes`.
+                let term = unsafe {
+                    s.store(lanes.as_mut_ptr(), term);
+                    s.load_n(lanes.as_ptr(), count)
+                };
+                sums[j] = s.add(sums[j], term);
+            }
         }
     }
-    let mut lanes = [0.0; PARTIALS];
-    for (j, &sum) in sums.iter().enumerate().take(PARTIALS / S::LANES) {
-        // SAFETY: the vectors j fill exactly PARTIALS elements.
-        unsafe { s.store(lanes.as_mut_ptr().add(j * S::LANES), sum) };
+    let mut totals = [0.0; N];
+    for (total, sums) in totals.iter_mut().zip(sums) {
+        let mut lanes = [0.0; PARTIALS];
+        for (j, &sum) in sums.iter().enumerate().take(PARTIALS / S::LANES) {
+            // SAFETY: the vectors j fill exactly PARTIALS elements.
+            unsafe { s.store(lanes.as_mut_ptr().add(j * S::LANES), sum) };
+        }
+        *total = halves(lanes);
     }
-    halves(lanes)
+    totals
 }
 
 /// Sums by adding the upper half to the lower one until one is left.

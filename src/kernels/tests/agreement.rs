@@ -3,7 +3,7 @@
 use super::super::update::Rule;
 use super::super::{Bend, F32Kernels, F64Kernels, Function, Kernels, Matrix, Product, Start, Update};
 use super::updates::{Each, each_rule};
-use super::{LENGTHS, all_tiers, numbers};
+use super::{LENGTHS, all_tiers, norms, numbers};
 use crate::tier::Tier;
 
 fn value_and_slope<F: Function>(kernels: F32Kernels, f: F, x: &[f32], dy: &[f32]) -> Vec<f32> {
@@ -131,5 +131,18 @@ fn the_portable_tier_is_close() {
                 assert!((a - b).abs() <= 1e-4 * a.abs().max(1.0), "length {len}, result {i}: {a} and {b}");
             }
         }
+    }
+}
+
+#[test]
+fn fma_tiers_normalize_alike() {
+    let mut tiers = all_tiers().filter(|kernels| kernels.tier() != Tier::Portable).map(|kernels| {
+        let mut results = Vec::new();
+        norms::everything(kernels, &mut results);
+        results
+    });
+    let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else { return };
+    for (i, (a, b)) in avx2.into_iter().zip(avx512).enumerate() {
+        assert_eq!(a.to_bits(), b.to_bits(), "result {i}: {a} and {b}");
     }
 }

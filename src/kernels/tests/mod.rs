@@ -33,6 +33,7 @@ mod convolutions;
 mod double;
 mod functions;
 mod losses;
+mod norms;
 mod pools;
 mod products;
 mod resample;

@@ -1,0 +1,193 @@
+//! Sums over the columns of a matrix, and passes over it with numbers that belong to its columns.
+//!
+//! Columns are taken a strip at a time, so that what belongs to them lies on the stack. Narrow matrices are folded:
+//! several of their rows count as one, and the sums of columns that are the same one are added up in the end. Otherwise
+//! three channels would leave most lanes of a vector empty.
+
+use super::super::simd::{Simd, each};
+use super::rows::BLOCK_ROWS;
+
+/// The most columns of a strip.
+pub(super) const STRIP: usize = 64;
+
+/// A number for each column of a strip.
+pub(super) type Columns = [f32; STRIP];
+
+/// Neighbouring groups of neighbouring columns, in all rows: no more than a strip together, or a single one.
+#[derive(Clone, Copy)]
+pub(super) struct Bundle {
+    /// Rows of the matrix, and columns.
+    pub rows: usize,
+    pub columns: usize,
+    /// The first column of the bundle.
+    pub first: usize,
+    /// How many groups there are, of how many columns each.
+    pub groups: usize,
+    pub size: usize,
+}
+
+impl Bundle {
+    /// All bundles of a matrix whose columns are groups of `size`.
+    #[inline(always)]
+    pub(super) fn all(rows: usize, columns: usize, size: usize) -> impl Iterator<Item = Bundle> {
+        let groups = (STRIP / size).max(1);
+        (0..columns).step_by(groups * size).map(move |first| {
+            let groups = groups.min((columns - first) / size);
+            Bundle { rows, columns, first, groups, size }
+        })
+    }
+
+    #[inline(always)]
+    pub(super) fn strips(self) -> impl Iterator<Item = Strip> {
+        let Bundle { rows, columns, first, groups, size } = self;
+        let most = size.min(STRIP);
+        (0..size).step_by(most).map(move |offset| {
+            let (first, part) = (first + offset, most.min(size - offset));
+            let width = groups * part;
+            // A strip of whole rows can be folded.
+            let fold = if width == columns { STRIP / columns } else { 1 };
+            Strip { rows, columns, first, groups, part, fold }
+        })
+    }
+}
+
+/// Of each group of a bundle the same number of columns.
+#[derive(Clone, Copy)]
+pub(super) struct Strip {
+    rows: usize,
+    columns: usize,
+    pub first: usize,
+    pub groups: usize,
+    pub part: usize,
+    /// How many rows count as one.
+    fold: usize,
+}
+
+impl Strip {
+    /// How many columns there are.
+    #[inline(always)]
+    pub(super) fn width(&self) -> usize {
+        self.groups * self.part
+    }
+
+    /// Panics unless the strip lies in a matrix of so many elements.
+    #[inline(always)]
+    fn check(&self, len: usize) {
+        assert_eq!(self.rows * self.columns, len);
+        let inside = self.fold > 0 && (self.fold == 1 || self.width() == self.columns);
+        assert!(inside && self.first + self.width() <= self.columns && self.fold * self.width() <= STRIP);
+    }
+
+    /// `f` of each column's group and position, also of those that are there several times.
+    #[inline(always)]
+    pub(super) fn each(&self, mut f: impl FnMut(usize, usize) -> f32) -> Columns {
+        let (mut columns, width) = ([0.0; STRIP], self.width());
+        let mut column = self.first;
+        for (group, part) in columns[..width].chunks_exact_mut(self.part).enumerate() {
+            for place in part {
+                *place = f(group, column);
+                column += 1;
+            }
+        }
+        for i in width..width * self.fold {
+            columns[i] = columns[i - width];
+        }
+        columns
+    }
+
+    /// Sums `term(offset, column, n)` over the rows: `N` terms of each column, which a call gives for `n` of them.
+    /// `len` elements, in which all offsets lie, is what the matrix has.
+    #[inline(always)]
+    pub(super) fn sum<S: Simd, const N: usize>(
+        self,
+        s: S,
+        len: usize,
+        term: impl Fn(usize, usize, usize) -> [S::V; N],
+    ) -> [Columns; N] {
+        self.check(len);
+        let mut sums = [[0.0; STRIP]; N];
+        let (width, whole) = (self.fold * self.width(), self.rows / self.fold);
+        let step = self.fold * self.columns;
+        let mut row = 0;
+        // The last row may be shorter.
+        let tail = self.width() * (self.rows % self.fold);
+        while row < whole || row == whole && tail > 0 {
+            let (rows, width) = if row < whole { (BLOCK_ROWS.min(whole - row), width) } else { (1, tail) };
+            let start = self.first + row * step;
+            let mut j = 0;
+            while j + 4 * S::LANES <= width {
+                tile::<S, N, 4>(s, start, rows, step, j, S::LANES, &mut sums, &term);
+                j += 4 * S::LANES;
+            }
+            while j < width {
+                let n = S::LANES.min(width - j);
+                tile::<S, N, 1>(s, start, rows, step, j, n, &mut sums, &term);
+                j += n;
+            }
+            row += rows;
+        }
+        for sums in &mut sums {
+            for again in (self.width()..width).step_by(self.width()) {
+                (0..self.width()).for_each(|i| sums[i] += sums[again + i]);
+            }
+        }
+        sums
+    }
+
+    /// Calls `f(offset, column, n)` for all elements, `n` at a time.
+    #[inline(always)]
+    pub(super) fn for_each<S: Simd>(self, s: S, len: usize, mut f: impl FnMut(usize, usize, usize)) {
+        self.check(len);
+        for row in (0..self.rows).step_by(self.fold) {
+            let start = self.first + row * self.columns;
+            let width = self.width() * self.fold.min(self.rows - row);
+            each(
+                s,
+                width,
+                #[inline(always)]
+                |j, n| f(start + j, j, n),
+            );
+        }
+    }
+}
+
+/// Adds the terms of `rows` rows, `step` apart, to `sums`, for `NR` vectors of columns of `n` lanes, from the `j`-th on.
+#[allow(clippy::too_many_arguments)]
+#[inline(always)]
+fn tile<S: Simd, const N: usize, const NR: usize>(
+    s: S,
+    start: usize,
+    rows: usize,
+    step: usize,
+    j: usize,
+    n: usize,
+    sums: &mut [Columns; N],
+    term: &impl Fn(usize, usize, usize) -> [S::V; N],
+) {
+    let mut block = [[s.zero(); N]; NR];
+    for row in 0..rows {
+        for (v, block) in block.iter_mut().enumerate() {
+            let j = j + v * S::LANES;
+            for (sum, term) in block.iter_mut().zip(term(start + row * step + j, j, n)) {
+                *sum = s.add(*sum, term);
+            }
+        }
+    }
+    for (v, block) in block.into_iter().enumerate() {
+        for (sums, block) in sums.iter_mut().zip(block) {
+            let sums = &mut sums[j + v * S::LANES..][..n];
+            // SAFETY: `n` sums.
+            unsafe { s.put(sums.as_mut_ptr(), s.add(s.get(sums.as_ptr(), n), block), n) };
+        }
+    }
+}
+
+/// `n` of the numbers that belong to the columns, from the `j`-th on.
+/// # Safety
+/// `j + n` is at most `STRIP`.
+#[inline(always)]
+pub(super) unsafe fn at<S: Simd>(s: S, columns: &Columns, j: usize, n: usize) -> S::V {
+    debug_assert!(j + n <= STRIP);
+    // SAFETY: the caller's promise.
+    unsafe { s.get(columns.as_ptr().add(j), n) }
+}

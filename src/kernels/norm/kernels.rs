@@ -1,0 +1,210 @@
+//! The normalizations of each element type.
+
+use super::super::{F32Kernels, F64Kernels};
+use super::batch::{BatchNormGradOp, BatchNormOp, BatchSumsOp, GradSumsOp, RunningNormOp};
+use super::groups::{GroupNormGradOp, GroupNormOp};
+use super::rows::{RowNormGradOp, RowNormOp, RowNormSumsOp};
+use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, batch, plain};
+
+/// The normalizations of an element type in one instruction tier.
+pub trait Normalize<T> {
+    /// Normalizes rows, and keeps [`STATISTICS`] of each unless there is no room for any. See [`RowNorm`].
+    fn row_norm(self, norm: RowNorm<'_, T>, x: &[T], y: &mut [T], statistics: &mut [T]);
+    /// `dx` from `dy`, for `row_norm`.
+    fn row_norm_grad(self, norm: RowNorm<'_, T>, x: &[T], statistics: &[T], dy: &[T], dx: &mut [T]);
+    /// The gradients of weights and biases, for `row_norm`.
+    fn row_norm_sums(self, sums: RowNormSums<'_, T>);
+    /// Normalizes groups of columns of each sample, and keeps [`STATISTICS`] of each unless there is no room for any. See
+    /// [`GroupNorm`].
+    fn group_norm(self, norm: GroupNorm<'_, T>, x: &[T], y: &mut [T], statistics: &mut [T]);
+    /// `dx` from `dy`, for `group_norm`; and, where there is room for them, what each sample has to the gradients of
+    /// weights and biases: `sum(dy * normalized(x))` and `sum(dy)` of each column.
+    #[allow(clippy::too_many_arguments)]
+    fn group_norm_grad(
+        self,
+        norm: GroupNorm<'_, T>,
+        x: &[T],
+        statistics: &[T],
+        dy: &[T],
+        dx: Option<&mut [T]>,
+        weight_sums: &mut [T],
+        bias_sums: &mut [T],
+    );
+    /// `distances = sum(x - near)` and `squares = sum((x - near)^2)` of each column.
+    fn batch_sums(self, near: &[T], x: &[T], distances: &mut [T], squares: &mut [T]);
+    /// Turns the sums over all `count` rows of a batch into `rest` and `inverse` of [`BatchNorm`], and sets the variances
+    /// as they are estimated from a sample, with `count - 1` for `count`; NaN for a single row.
+    fn batch_statistics(
+        self,
+        count: usize,
+        eps: T,
+        near: &[T],
+        distances: &mut [T],
+        squares: &mut [T],
+        variances: &mut [T],
+    );
+    /// Normalizes columns by the statistics of the batch. See [`BatchNorm`].
+    fn batch_norm(self, norm: BatchNorm<'_, T>, x: &[T], y: &mut [T]);
+    /// Normalizes columns by mean and variance from elsewhere. See [`RunningNorm`].
+    fn running_norm(self, norm: RunningNorm<'_, T>, x: &[T], y: &mut [T]);
+    /// `products = sum(dy * (x - near))` and `totals = sum(dy)` of each column.
+    fn batch_grad_sums(self, near: &[T], x: &[T], dy: &[T], products: &mut [T], totals: &mut [T]);
+    /// Turns the `products` of all rows of a batch into the gradient of the weight, `sum(dy * normalized(x))`.
+    fn batch_products(self, rest: &[T], inverse: &[T], products: &mut [T], totals: &[T]);
+    /// `dx` from `dy`, for `batch_norm`, with the gradients of weight and bias over all `count` rows.
+    #[allow(clippy::too_many_arguments)]
+    fn batch_norm_grad(
+        self,
+        norm: BatchNorm<'_, T>,
+        count: usize,
+        products: &[T],
+        totals: &[T],
+        x: &[T],
+        dy: &[T],
+        dx: &mut [T],
+    );
+}
+
+impl Normalize<f32> for F32Kernels {
+    fn row_norm(self, norm: RowNorm<'_, f32>, x: &[f32], y: &mut [f32], statistics: &mut [f32]) {
+        self.run(RowNormOp { norm, x, y, statistics });
+    }
+    fn row_norm_grad(
+        self,
+        norm: RowNorm<'_, f32>,
+        x: &[f32],
+        statistics: &[f32],
+        dy: &[f32],
+        dx: &mut [f32],
+    ) {
+        self.run(RowNormGradOp { norm, x, statistics, dy, dx });
+    }
+    fn row_norm_sums(self, sums: RowNormSums<'_, f32>) {
+        self.run(RowNormSumsOp(sums));
+    }
+    fn group_norm(self, norm: GroupNorm<'_, f32>, x: &[f32], y: &mut [f32], statistics: &mut [f32]) {
+        self.run(GroupNormOp { norm, x, y, statistics });
+    }
+    fn group_norm_grad(
+        self,
+        norm: GroupNorm<'_, f32>,
+        x: &[f32],
+        statistics: &[f32],
+        dy: &[f32],
+        dx: Option<&mut [f32]>,
+        weight_sums: &mut [f32],
+        bias_sums: &mut [f32],
+    ) {
+        self.run(GroupNormGradOp { norm, x, statistics, dy, dx, weight_sums, bias_sums });
+    }
+    fn batch_sums(self, near: &[f32], x: &[f32], distances: &mut [f32], squares: &mut [f32]) {
+        self.run(BatchSumsOp { near, x, distances, squares });
+    }
+    fn batch_statistics(
+        self,
+        count: usize,
+        eps: f32,
+        near: &[f32],
+        distances: &mut [f32],
+        squares: &mut [f32],
+        variances: &mut [f32],
+    ) {
+        batch::batch_statistics(count, eps, near, distances, squares, variances);
+    }
+    fn batch_norm(self, norm: BatchNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
+        self.run(BatchNormOp { norm, x, y });
+    }
+    fn running_norm(self, norm: RunningNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
+        self.run(RunningNormOp { norm, x, y });
+    }
+    fn batch_grad_sums(self, near: &[f32], x: &[f32], dy: &[f32], products: &mut [f32], totals: &mut [f32]) {
+        self.run(GradSumsOp { near, x, dy, products, totals });
+    }
+    fn batch_products(self, rest: &[f32], inverse: &[f32], products: &mut [f32], totals: &[f32]) {
+        batch::batch_products(rest, inverse, products, totals);
+    }
+    fn batch_norm_grad(
+        self,
+        norm: BatchNorm<'_, f32>,
+        count: usize,
+        products: &[f32],
+        totals: &[f32],
+        x: &[f32],
+        dy: &[f32],
+        dx: &mut [f32],
+    ) {
+        self.run(BatchNormGradOp { norm, count, products, totals, x, dy, dx });
+    }
+}
+
+impl Normalize<f64> for F64Kernels {
+    fn row_norm(self, norm: RowNorm<'_, f64>, x: &[f64], y: &mut [f64], statistics: &mut [f64]) {
+        plain::row_norm(norm, x, y, statistics);
+    }
+    fn row_norm_grad(
+        self,
+        norm: RowNorm<'_, f64>,
+        x: &[f64],
+        statistics: &[f64],
+        dy: &[f64],
+        dx: &mut [f64],
+    ) {
+        plain::row_norm_grad(norm, x, statistics, dy, dx);
+    }
+    fn row_norm_sums(self, sums: RowNormSums<'_, f64>) {
+        plain::row_norm_sums(sums);
+    }
+    fn group_norm(self, norm: GroupNorm<'_, f64>, x: &[f64], y: &mut [f64], statistics: &mut [f64]) {
+        plain::group_norm(norm, x, y, statistics);
+    }
+    fn group_norm_grad(
+        self,
+        norm: GroupNorm<'_, f64>,
+        x: &[f64],
+        statistics: &[f64],
+        dy: &[f64],
+        dx: Option<&mut [f64]>,
+        weight_sums: &mut [f64],
+        bias_sums: &mut [f64],
+    ) {
+        plain::group_norm_grad(norm, x, statistics, dy, dx, weight_sums, bias_sums);
+    }
+    fn batch_sums(self, near: &[f64], x: &[f64], distances: &mut [f64], squares: &mut [f64]) {
+        plain::batch_sums(near, x, distances, squares);
+    }
+    fn batch_statistics(
+        self,
+        count: usize,
+        eps: f64,
+        near: &[f64],
+        distances: &mut [f64],
+        squares: &mut [f64],
+        variances: &mut [f64],
+    ) {
+        batch::batch_statistics(count, eps, near, distances, squares, variances);
+    }
+    fn batch_norm(self, norm: BatchNorm<'_, f64>, x: &[f64], y: &mut [f64]) {
+        plain::batch_norm(norm, x, y);
+    }
+    fn running_norm(self, norm: RunningNorm<'_, f64>, x: &[f64], y: &mut [f64]) {
+        plain::running_norm(norm, x, y);
+    }
+    fn batch_grad_sums(self, near: &[f64], x: &[f64], dy: &[f64], products: &mut [f64], totals: &mut [f64]) {
+        plain::batch_grad_sums(near, x, dy, products, totals);
+    }
+    fn batch_products(self, rest: &[f64], inverse: &[f64], products: &mut [f64], totals: &[f64]) {
+        batch::batch_products(rest, inverse, products, totals);
+    }
+    fn batch_norm_grad(
+        self,
+        norm: BatchNorm<'_, f64>,
+        count: usize,
+        products: &[f64],
+        totals: &[f64],
+        x: &[f64],
+        dy: &[f64],
+        dx: &mut [f64],
+    ) {
+        plain::batch_norm_grad(norm, count, products, totals, x, dy, dx);
+    }
+}

@@ -1,0 +1,86 @@
+//! Normalizations: mean 0 and variance 1 over rows, over groups of columns, and over columns of a whole batch.
+//!
+//! # Precision
+//! The variance is the mean of squared distances, in two passes. Where the mean is large against the deviation, its own
+//! rounding would spoil the results: of a mean of 1000, the nearest `f32` may be 3e-5 away. So it is kept in two parts:
+//! `near`, a number near the mean, whose distance from each element is all but exact, and `rest`, the mean of those
+//! distances.
+
+mod batch;
+mod columns;
+mod groups;
+mod kernels;
+mod plain;
+mod rows;
+
+pub use batch::{BatchNorm, RunningNorm};
+pub use groups::GroupNorm;
+pub use kernels::Normalize;
+pub use rows::{RowNorm, RowNormSums};
+
+use super::plain::Real;
+
+/// How many numbers are kept of each row or group for the way back: `near`, `rest` and `inverse`.
+pub const STATISTICS: usize = 3;
+
+/// How elements are normalized: `((x - near) - rest) * inverse`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Statistics<T> {
+    near: T,
+    rest: T,
+    inverse: T,
+}
+
+impl<T: Real> Statistics<T> {
+    /// From the sums of the distances from `near` and of their squares.
+    #[inline(always)]
+    fn new(near: T, distances: T, squares: T, count: T, eps: T) -> Self {
+        let rest = distances / count;
+        let inverse = T::one() / (variance(rest, squares, count) + eps).sqrt();
+        Statistics { near, rest, inverse }
+    }
+
+    /// Those of some row or group, from where `write` put them.
+    #[inline(always)]
+    fn read(kept: &[T], index: usize) -> Self {
+        let [near, rest, inverse] = kept.as_chunks().0[index];
+        Statistics { near, rest, inverse }
+    }
+
+    /// Keeps them, if there is somewhere to.
+    #[inline(always)]
+    fn write(self, kept: &mut [T], index: usize) {
+        if let Some(at) = kept.as_chunks_mut().0.get_mut(index) {
+            *at = [self.near, self.rest, self.inverse];
+        }
+    }
+
+    #[inline(always)]
+    fn normalize(&self, x: T) -> T {
+        ((x - self.near) - self.rest) * self.inverse
+    }
+}
+
+/// The variance from the mean of the distances and the sum of their squares. NaN stays.
+#[inline(always)]
+fn variance<T: Real>(rest: T, squares: T, count: T) -> T {
+    let variance = squares / count - rest * rest;
+    if variance < T::zero() { T::zero() } else { variance }
+}
+
+/// One of the weights; 1 if there are none.
+#[inline(always)]
+fn weight_at<T: Real>(weight: &[T], index: usize) -> T {
+    weight.get(index).copied().unwrap_or(T::one())
+}
+
+/// One of the biases; 0 if there are none.
+#[inline(always)]
+fn bias_at<T: Real>(bias: &[T], index: usize) -> T {
+    bias.get(index).copied().unwrap_or(T::zero())
+}
+
+/// Panics unless there is one for each of `count`, or none.
+fn check_optional(name: &str, what: &str, len: usize, count: usize) {
+    assert!(len == 0 || len == count, "{name}: {len} {what}, not {count} or none");
+}

@@ -1,0 +1,416 @@
+//! Normalizations in every tier: against `f64`, where the mean is large, and cut in pieces.
+
+use super::super::norm::{BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS};
+use super::super::{F32Kernels, F64Kernels, Kernels};
+use super::{Guarded, all_tiers, assert_close, bits, numbers, widen};
+
+const EPS: f32 = 1e-5;
+
+/// Numbers around a mean, from the one by `deviation` at most.
+fn around(mean: f32, deviation: f32, seed: u32, len: usize) -> Guarded {
+    Guarded::new(&numbers(seed, len).iter().map(|x| mean + deviation * x).collect::<Vec<_>>())
+}
+
+/// Means and deviations: small and large ones, and means of a thousand deviations.
+const SPREADS: [(f32, f32); 4] = [(0.0, 1.0), (-3.0, 0.01), (50.0, 100.0), (1000.0, 1.0)];
+
+fn weights(with: bool, seed: u32, len: usize) -> Guarded {
+    Guarded::new(&if with { numbers(seed, len) } else { Vec::new() })
+}
+
+/// Numbers over the largest of the expected ones.
+#[track_caller]
+fn close(kernels: F32Kernels, got: &[f32], want: &[f64]) {
+    let scale = want.iter().fold(1e-30, |most: f64, x| most.max(x.abs()));
+    let relative: Vec<f32> = got.iter().map(|x| (f64::from(*x) / scale) as f32).collect();
+    let want: Vec<f64> = want.iter().map(|x| x / scale).collect();
+    assert_close(kernels.tier(), &relative, &want, 1e-5);
+}
+
+#[test]
+fn rows_match_the_reference() {
+    let sizes: &[(usize, usize)] = if cfg!(miri) {
+        &[(3, 2), (37, 2)]
+    } else {
+        &[(1, 0), (1, 3), (2, 5), (3, 1), (10, 4), (16, 2), (31, 3), (33, 3), (64, 2), (130, 150), (1000, 2)]
+    };
+    for kernels in all_tiers() {
+        for (case, &(width, rows)) in sizes.iter().enumerate() {
+            for (mean, deviation) in SPREADS {
+                for centered in [false, true] {
+                    let len = width * rows;
+                    let (x, dy) = (around(mean, deviation, 1, len), Guarded::new(&numbers(2, len)));
+                    let (weight, bias) = (weights(case % 2 == 0, 3, width), weights(case % 3 == 0, 4, width));
+                    check_rows(kernels, [&x, &dy, &weight, &bias], centered, width);
+                }
+            }
+        }
+    }
+}
+
+fn check_rows(kernels: F32Kernels, [x, dy, weight, bias]: [&Guarded; 4], centered: bool, width: usize) {
+    let (rows, len) = (x.len() / width, x.len());
+    let norm = RowNorm { width, centered, eps: EPS, weight, bias };
+    let (weight64, bias64) = (widen(weight), widen(bias));
+    let norm64 = RowNorm { width, centered, eps: f64::from(EPS), weight: &weight64[..], bias: &bias64[..] };
+    let (x64, dy64) = (widen(x), widen(dy));
+    let (mut y, mut again, mut kept) =
+        (Guarded::empty(len), vec![0.0; len], Guarded::empty(STATISTICS * rows));
+    let (mut y64, mut kept64) = (vec![0.0; len], vec![0.0; STATISTICS * rows]);
+    kernels.row_norm(norm, x, &mut y, &mut kept);
+    kernels.row_norm(norm, x, &mut again, &mut []);
+    assert_eq!(bits(&y), bits(&again));
+    F64Kernels.row_norm(norm64, &x64, &mut y64, &mut kept64);
+    close(kernels, &y, &y64);
+    let (mut dx, mut dx64) = (Guarded::empty(len), vec![0.0; len]);
+    kernels.row_norm_grad(norm, x, &kept, dy, &mut dx);
+    F64Kernels.row_norm_grad(norm64, &x64, &kept64, &dy64, &mut dx64);
+    // What is left of a gradient after its mean and slope were taken out is small against both.
+    let most = kept64.chunks(STATISTICS).fold(0.0, |most: f64, kept| most.max(kept[2]));
+    let relative = |dx: f64| dx / most;
+    assert_close(
+        kernels.tier(),
+        &dx.iter().map(|&dx| relative(f64::from(dx)) as f32).collect::<Vec<_>>(),
+        &dx64.iter().map(|&dx| relative(dx)).collect::<Vec<_>>(),
+        1e-5,
+    );
+    for (accumulate, with_bias) in [(false, true), (true, false)] {
+        let (mut sums, mut totals) = (Guarded::new(&numbers(5, width)), weights(with_bias, 6, width));
+        let (mut sums64, mut totals64) = (widen(&sums), widen(&totals));
+        let mut cut = sums.to_vec();
+        let sum = |first, weight, bias| {
+            let (x, dy, statistics) = (&x[..], &dy[..], &kept[..]);
+            kernels.row_norm_sums(RowNormSums { width, first, x, statistics, dy, weight, bias, accumulate });
+        };
+        sum(0, &mut sums, &mut totals);
+        let (left, right) = cut.split_at_mut(width / 3);
+        sum(0, left, &mut []);
+        sum(width / 3, right, &mut []);
+        assert_eq!(bits(&sums), bits(&cut), "the sums depend on the cut");
+        F64Kernels.row_norm_sums(RowNormSums {
+            width,
+            first: 0,
+            x: &x64,
+            statistics: &kept64,
+            dy: &dy64,
+            weight: &mut sums64,
+            bias: &mut totals64,
+            accumulate,
+        });
+        close(kernels, &sums, &sums64);
+        close(kernels, &totals, &totals64);
+    }
+}
+
+/// Rows, groups and their sizes: below and above the width of a strip, with and without a fold.
+const GROUPS: &[(usize, usize, usize)] = if cfg!(miri) {
+    &[(3, 2, 3), (2, 1, 67)]
+} else {
+    &[
+        (1, 1, 1),
+        (1, 4, 8),
+        (5, 1, 3),
+        (7, 3, 1),
+        (20, 1, 1),
+        (49, 4, 2),
+        (6, 2, 16),
+        (3, 1, 64),
+        (4, 1, 65),
+        (3, 2, 130),
+        (9, 32, 1),
+        (300, 3, 1),
+        (300, 40, 1),
+        (30, 5, 7),
+        (2, 33, 2),
+        (17, 1, 33),
+        (5, 3, 40),
+        (1, 70, 1),
+    ]
+};
+
+#[test]
+fn groups_match_the_reference() {
+    for kernels in all_tiers() {
+        for (case, &sizes) in GROUPS.iter().enumerate() {
+            for (mean, deviation) in SPREADS {
+                let columns = sizes.1 * sizes.2;
+                let len = [0, 1, 3][case % 3] * sizes.0 * columns;
+                let (x, dy) = (around(mean, deviation, 1, len), Guarded::new(&numbers(2, len)));
+                let (weight, bias) = (weights(case % 2 == 0, 3, columns), weights(case % 4 < 2, 4, columns));
+                check_groups(kernels, sizes, [&x, &dy, &weight, &bias]);
+            }
+        }
+    }
+}
+
+fn check_groups(
+    kernels: F32Kernels,
+    (rows, groups, size): (usize, usize, usize),
+    [x, dy, weight, bias]: [&Guarded; 4],
+) {
+    let (len, columns) = (x.len(), groups * size);
+    let samples = len / (rows * columns);
+    let norm = GroupNorm { rows, groups, size, eps: EPS, weight, bias };
+    let (weight64, bias64) = (widen(weight), widen(bias));
+    let eps = f64::from(EPS);
+    let norm64 = GroupNorm { rows, groups, size, eps, weight: &weight64[..], bias: &bias64[..] };
+    let (x64, dy64) = (widen(x), widen(dy));
+    let many = STATISTICS * samples * groups;
+    let (mut y, mut again, mut kept) = (Guarded::empty(len), vec![0.0; len], Guarded::empty(many));
+    let (mut y64, mut kept64) = (vec![0.0; len], vec![0.0; many]);
+    kernels.group_norm(norm, x, &mut y, &mut kept);
+    kernels.group_norm(norm, x, &mut again, &mut []);
+    assert_eq!(bits(&y), bits(&again));
+    F64Kernels.group_norm(norm64, &x64, &mut y64, &mut kept64);
+    close(kernels, &y, &y64);
+    let sums = samples * columns;
+    let (mut dx, mut weight_sums, mut bias_sums) =
+        (Guarded::empty(len), Guarded::empty(sums), Guarded::empty(sums));
+    let (mut dx64, mut weight_sums64, mut bias_sums64) = (vec![0.0; len], vec![0.0; sums], vec![0.0; sums]);
+    kernels.group_norm_grad(norm, x, &kept, dy, Some(&mut dx), &mut weight_sums, &mut bias_sums);
+    F64Kernels.group_norm_grad(
+        norm64,
+        &x64,
+        &kept64,
+        &dy64,
+        Some(&mut dx64),
+        &mut weight_sums64,
+        &mut bias_sums64,
+    );
+    let inverses = |dx: &[f64]| -> Vec<f64> {
+        let most = kept64.chunks(STATISTICS).fold(0.0, |most: f64, kept| most.max(kept[2]));
+        dx.iter().map(|dx| dx / most).collect()
+    };
+    let narrow: Vec<f32> = inverses(&widen(&dx)).iter().map(|&dx| dx as f32).collect();
+    assert_close(kernels.tier(), &narrow, &inverses(&dx64), 1e-5);
+    close(kernels, &weight_sums, &weight_sums64);
+    close(kernels, &bias_sums, &bias_sums64);
+    // Each of the results can be left away.
+    let mut alone = vec![0.0; len];
+    kernels.group_norm_grad(norm, x, &kept, dy, Some(&mut alone), &mut [], &mut []);
+    assert_eq!(bits(&alone), bits(&dx));
+    let mut alone = vec![0.0; sums];
+    kernels.group_norm_grad(norm, x, &kept, dy, None, &mut alone, &mut []);
+    assert_eq!(bits(&alone), bits(&weight_sums));
+}
+
+/// What batch normalization computes from a batch and the gradient of its outputs.
+struct Batch<T> {
+    y: Vec<T>,
+    dx: Vec<T>,
+    products: Vec<T>,
+    totals: Vec<T>,
+    variances: Vec<T>,
+}
+
+/// All the steps, in one element type; the passes over the batch are cut after some rows.
+macro_rules! batch {
+    ($name:ident, $kernels:ty, $t:ty) => {
+        fn $name(
+            kernels: $kernels,
+            x: &[$t],
+            dy: &[$t],
+            weight: &[$t],
+            bias: &[$t],
+            cut: usize,
+        ) -> Batch<$t> {
+            let (columns, len) = (weight.len(), x.len());
+            let (rows, at) = (len / columns, cut * columns);
+            let zeros = || vec![0.0; columns];
+            let (mut near, mut rest, mut inverse, mut part) = (zeros(), zeros(), zeros(), [zeros(), zeros()]);
+            kernels.column_sums(rows, columns, x, &mut near, false);
+            near.iter_mut().for_each(|near| *near /= rows as $t);
+            kernels.batch_sums(&near, &x[..at], &mut rest, &mut inverse);
+            let [distances, squares] = &mut part;
+            kernels.batch_sums(&near, &x[at..], distances, squares);
+            let add = |to: &mut [$t], part: &[$t]| to.iter_mut().zip(part).for_each(|(to, part)| *to += part);
+            add(&mut rest, distances);
+            add(&mut inverse, squares);
+            let mut variances = zeros();
+            kernels.batch_statistics(rows, EPS.into(), &near, &mut rest, &mut inverse, &mut variances);
+            let norm = BatchNorm { near: &near, rest: &rest, inverse: &inverse, weight, bias };
+            let (mut y, mut dx) = (vec![<$t>::NAN; len], vec![<$t>::NAN; len]);
+            kernels.batch_norm(norm, &x[..at], &mut y[..at]);
+            kernels.batch_norm(norm, &x[at..], &mut y[at..]);
+            let (mut products, mut totals) = (zeros(), zeros());
+            kernels.batch_grad_sums(&near, &x[..at], &dy[..at], &mut products, &mut totals);
+            kernels.batch_grad_sums(&near, &x[at..], &dy[at..], distances, squares);
+            add(&mut products, distances);
+            add(&mut totals, squares);
+            kernels.batch_products(&rest, &inverse, &mut products, &totals);
+            for here in [0..at, at..len] {
+                let (x, dy, dx) = (&x[here.clone()], &dy[here.clone()], &mut dx[here]);
+                kernels.batch_norm_grad(norm, rows, &products, &totals, x, dy, dx);
+            }
+            Batch { y, dx, products, totals, variances }
+        }
+    };
+}
+batch!(batch, F32Kernels, f32);
+batch!(batch64, F64Kernels, f64);
+
+#[test]
+fn batches_match_the_reference() {
+    let sizes: &[(usize, usize)] = if cfg!(miri) {
+        &[(3, 5), (67, 2)]
+    } else {
+        &[(1, 1), (1, 7), (3, 2), (3, 700), (16, 9), (33, 5), (40, 300), (64, 4), (65, 3), (130, 6)]
+    };
+    for kernels in all_tiers() {
+        for &(columns, rows) in sizes {
+            for (mean, deviation) in SPREADS {
+                let (x, dy) = (around(mean, deviation, 1, columns * rows), numbers(2, columns * rows));
+                let (weight, bias) = (numbers(3, columns), numbers(4, columns));
+                let want = batch64(F64Kernels, &widen(&x), &widen(&dy), &widen(&weight), &widen(&bias), 0);
+                for cut in [0, rows / 3, rows] {
+                    let got = batch(kernels, &x, &dy, &weight, &bias, cut);
+                    close(kernels, &got.y, &want.y);
+                    close(kernels, &got.products, &want.products);
+                    close(kernels, &got.totals, &want.totals);
+                    if rows > 1 {
+                        close(kernels, &got.variances, &want.variances);
+                    }
+                    // Relative to what a gradient of 1 becomes.
+                    let steepest = f64::from(1.0 / deviation).clamp(1.0, 300.0);
+                    let relative = |dx: &[f64]| dx.iter().map(|dx| dx / steepest).collect::<Vec<_>>();
+                    let narrow: Vec<f32> = relative(&widen(&got.dx)).iter().map(|&dx| dx as f32).collect();
+                    assert_close(kernels.tier(), &narrow, &relative(&want.dx), 1e-5);
+                }
+            }
+        }
+    }
+}
+
+/// One chain over all rows would be off by much more.
+#[test]
+fn sums_over_many_rows_are_exact() {
+    let (columns, rows) = (if cfg!(miri) { 1 } else { 64 }, if cfg!(miri) { 300 } else { 30_000 });
+    let x: Vec<f32> = (0..columns * rows).map(|i| 0.1 + (i % 7) as f32 / 1024.0).collect();
+    let want: f64 = widen(&x).iter().step_by(columns).map(|x| x * x).sum();
+    for kernels in all_tiers() {
+        let (mut distances, mut squares) = (vec![0.0; columns], vec![0.0; columns]);
+        kernels.batch_sums(&vec![0.0; columns], &x, &mut distances, &mut squares);
+        let off = (f64::from(squares[0]) / want - 1.0).abs();
+        assert!(off < 2e-6, "{}: {off:e}", kernels.tier());
+    }
+}
+
+/// The variance is that of a sample, and what one row says of it is nothing.
+#[test]
+fn variances_are_those_of_samples() {
+    let run = |x: &[f64]| {
+        let (mut rest, mut inverse, mut variance) = ([0.0], [0.0], [0.0]);
+        F64Kernels.batch_sums(&[0.0], x, &mut rest, &mut inverse);
+        F64Kernels.batch_statistics(x.len(), 0.0, &[0.0], &mut rest, &mut inverse, &mut variance);
+        (rest[0], inverse[0], variance[0])
+    };
+    // 1, 2 and 6: mean 3, variance 14 / 3, of a sample 7.
+    let (rest, inverse, variance) = run(&[1.0, 2.0, 6.0]);
+    assert!((rest - 3.0).abs() < 1e-15 && (inverse - (3.0_f64 / 14.0).sqrt()).abs() < 1e-15);
+    assert!((variance - 7.0).abs() < 1e-14);
+    assert!(run(&[3.0]).2.is_nan());
+}
+
+#[test]
+fn running_norm_matches_the_reference() {
+    for kernels in all_tiers() {
+        for (columns, rows) in [(1, 0), (1, 5), (3, 50), (16, 2), (33, 3), (64, 1), (100, 3)] {
+            let (x, mut y) = (around(2.0, 3.0, 1, columns * rows), Guarded::empty(columns * rows));
+            let (mean, mut variance) =
+                (Guarded::new(&numbers(5, columns)), Guarded::new(&numbers(6, columns)));
+            variance.iter_mut().for_each(|variance| *variance = *variance * *variance + 0.1);
+            for with in [false, true] {
+                let (weight, bias) = (weights(with, 3, columns), weights(with, 4, columns));
+                kernels.running_norm(
+                    RunningNorm { mean: &mean, variance: &variance, eps: EPS, weight: &weight, bias: &bias },
+                    &x,
+                    &mut y,
+                );
+                let mut want = vec![0.0; y.len()];
+                F64Kernels.running_norm(
+                    RunningNorm {
+                        mean: &widen(&mean),
+                        variance: &widen(&variance),
+                        eps: EPS.into(),
+                        weight: &widen(&weight),
+                        bias: &widen(&bias),
+                    },
+                    &widen(&x),
+                    &mut want,
+                );
+                close(kernels, &y, &want);
+            }
+        }
+    }
+}
+
+/// What is not a number spoils its row or group and no other.
+#[test]
+fn nan_stays_where_it_is() {
+    for kernels in all_tiers() {
+        let mut x = numbers(1, 80);
+        x[45] = f32::NAN;
+        let mut y = vec![0.0; 80];
+        let norm = RowNorm { width: 20, centered: true, eps: EPS, weight: &[], bias: &[] };
+        kernels.row_norm(norm, &x, &mut y, &mut []);
+        assert!(y.iter().enumerate().all(|(i, y)| y.is_nan() == (i / 20 == 2)));
+        let norm = GroupNorm { rows: 20, groups: 2, size: 1, eps: EPS, weight: &[], bias: &[] };
+        kernels.group_norm(norm, &x, &mut y, &mut []);
+        assert!(y.iter().enumerate().all(|(i, y)| y.is_nan() == (i >= 40 && i % 2 == 1)));
+    }
+}
+
+/// All results, for the comparison of tiers.
+pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
+    for &(rows, groups, size) in GROUPS {
+        let columns = groups * size;
+        let len = rows * columns;
+        let (x, dy) = (around(5.0, 2.0, 1, len), numbers(2, len));
+        let (weight, bias) = (numbers(3, columns), numbers(4, columns));
+        let mut y = vec![0.0; len];
+        let (mut dx, mut sums, mut totals) = (y.clone(), vec![0.0; columns], vec![0.0; columns]);
+        let mut kept = vec![0.0; STATISTICS * groups];
+        let norm = GroupNorm { rows, groups, size, eps: EPS, weight: &weight, bias: &bias };
+        kernels.group_norm(norm, &x, &mut y, &mut kept);
+        kernels.group_norm_grad(norm, &x, &kept, &dy, Some(&mut dx), &mut sums, &mut totals);
+        out.extend([&y[..], &kept, &dx, &sums, &totals].concat());
+        for centered in [false, true] {
+            let norm = RowNorm { width: columns, centered, eps: EPS, weight: &weight, bias: &bias };
+            let mut kept = vec![0.0; STATISTICS * rows];
+            kernels.row_norm(norm, &x, &mut y, &mut kept);
+            kernels.row_norm_grad(norm, &x, &kept, &dy, &mut dx);
+            kernels.row_norm_sums(RowNormSums {
+                width: columns,
+                first: 0,
+                x: &x,
+                statistics: &kept,
+                dy: &dy,
+                weight: &mut sums,
+                bias: &mut totals,
+                accumulate: false,
+            });
+            out.extend([&y[..], &kept, &dx, &sums, &totals].concat());
+        }
+        let Batch { y, dx, products, totals, variances } = batch(kernels, &x, &dy, &weight, &bias, rows / 2);
+        out.extend([y, dx, products, totals, variances].concat());
+        let mut y = vec![0.0; len];
+        let variance: Vec<f32> = bias.iter().map(|x| x * x + 0.1).collect();
+        let norm = RunningNorm { mean: &weight, variance: &variance, eps: EPS, weight: &weight, bias: &bias };
+        kernels.running_norm(norm, &x, &mut y);
+        out.extend(y);
+    }
+}
+
+#[test]
+#[should_panic(expected = "group_norm: 10 elements are not whole samples of 12")]
+fn groups_take_whole_samples() {
+    let norm = GroupNorm { rows: 2, groups: 2, size: 3, eps: EPS, weight: &[], bias: &[] };
+    F32Kernels::now().group_norm(norm, &[0.0; 10], &mut [0.0; 10], &mut []);
+}
+
+#[test]
+#[should_panic(expected = "row_norm: 4 weights, not 3 or none")]
+fn rows_take_a_weight_for_each_element() {
+    let norm = RowNorm { width: 3, centered: true, eps: EPS, weight: &[1.0; 4], bias: &[] };
+    F32Kernels::now().row_norm(norm, &[0.0; 6], &mut [0.0; 6], &mut []);
+}
