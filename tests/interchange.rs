@@ -15,6 +15,28 @@ network! { struct Net: [4] -> [3] { encoder: Encoder, Relu, Linear<_, 3, NoBias>
 network! { struct Encoder64: [4] -> [8] as f64 { fc: Linear<_, 8>, Tanh } }
 network! { struct Net64: [4] -> [3] as f64 { encoder: Encoder64, Relu, Linear<_, 3, NoBias> } }
 
+/// The same network of images in both number types.
+macro_rules! images {
+    ($name:ident as $element:ty) => {
+        network! {
+            struct $name: [12, 14, 2] -> [5] as $element {
+                conv1: Conv2d<_, 6, 5, Pad<2>>,
+                Relu,
+                MaxPool2d<2>,
+                conv2: Conv2d<_, 8, (3, 2)>,
+                Relu,
+                MaxPool2d<2>,
+                Flatten,
+                fc1: Linear<_, 12>,
+                Relu,
+                fc2: Linear<_, 5>,
+            }
+        }
+    };
+}
+images!(Images as f32);
+images!(Images64 as f64);
+
 /// An interpreter with what the script needs; a sentence if there is none. One that is named must do.
 fn python() -> Result<String, String> {
     let named = std::env::var("SHAPEWRIGHT_PYTHON").ok();
@@ -29,11 +51,11 @@ fn python() -> Result<String, String> {
     Err(format!("skipped: {python} has no torch and safetensors ({error}); name one in SHAPEWRIGHT_PYTHON"))
 }
 
-fn there_and_back<N: Network>(python: &str, folder: &Path) {
+fn there_and_back<N: Network>(python: &str, folder: &Path, model: &str) {
     let net = N::init(&mut shapewright::rng(11));
     net.save_with(folder.join("ours.safetensors"), &[("made by", "\"shapewright\"\n")]).expect("a file");
     let script = format!("{}/tests/reference/interchange.py", env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(python).arg(script).arg(folder).output().expect("Python runs");
+    let output = Command::new(python).arg(script).arg(folder).arg(model).output().expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(folder.join("outputs.json")).expect("outputs");
     let outputs: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -57,8 +79,10 @@ fn pytorch_reads_our_weights_and_we_read_its() {
         Ok(python) => {
             let folder = std::env::temp_dir().join(format!("shapewright-interchange-{}", std::process::id()));
             std::fs::create_dir_all(&folder).expect("a folder");
-            there_and_back::<Net>(&python, &folder);
-            there_and_back::<Net64>(&python, &folder);
+            there_and_back::<Net>(&python, &folder, "dense");
+            there_and_back::<Net64>(&python, &folder, "dense");
+            there_and_back::<Images>(&python, &folder, "images");
+            there_and_back::<Images64>(&python, &folder, "images");
             std::fs::remove_dir_all(folder).expect("the folder goes");
         }
     }
