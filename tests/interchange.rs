@@ -21,12 +21,14 @@ macro_rules! images {
         network! {
             struct $name: [12, 14, 2] -> [5] as $element {
                 conv1: Conv2d<_, 6, 5, Pad<2>>,
+                norm1: BatchNorm2d<_>,
                 Relu,
                 MaxPool2d<2>,
                 conv2: Conv2d<_, 8, (3, 2)>,
                 Relu,
                 MaxPool2d<2>,
                 Flatten,
+                norm2: BatchNorm1d<_>,
                 fc1: Linear<_, 12>,
                 Relu,
                 fc2: Linear<_, 5>,
@@ -52,7 +54,11 @@ fn python() -> Result<String, String> {
 }
 
 fn there_and_back<N: Network>(python: &str, folder: &Path, model: &str) {
-    let net = N::init(&mut shapewright::rng(11));
+    let mut net = N::init(&mut shapewright::rng(11));
+    // A step that sets running statistics and leaves all else as it is.
+    let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+    net.forward_train(&common::random(8, 5), &mut workspace).backward(&mut gradient);
+    Sgd::new(0.0).state::<N>().step(&mut net, &gradient);
     net.save_with(folder.join("ours.safetensors"), &[("made by", "\"shapewright\"\n")]).expect("a file");
     let script = format!("{}/tests/reference/interchange.py", env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(python).arg(script).arg(folder).arg(model).output().expect("Python runs");
