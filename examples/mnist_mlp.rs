@@ -12,8 +12,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use shapewright::Rank1;
-use shapewright::data::idx::Mnist;
 use shapewright::prelude::*;
+
+#[path = "data/mnist.rs"]
+mod mnist;
 
 network! {
     struct Mlp: [784] -> [10] {
@@ -36,10 +38,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args().nth(1).ok_or("give the folder with MNIST's files as the first argument")?;
     let begin = Instant::now();
-    let mut mnist = Mnist::<Rank1<784>>::read(folder)?;
-    standardize(&mut mnist);
+    let mnist = mnist::read::<Rank1<784>>()?;
     let reading = begin.elapsed().as_secs_f64();
 
     println!("{}\n", Mlp::summary());
@@ -67,16 +67,4 @@ fn run() -> Result<(), Box<dyn Error>> {
         scores.iter().zip(&mnist.test_labels).filter(|(scores, label)| scores.argmax() == label.index());
     println!("test accuracy: {:.2} %", 100.0 * right.count() as f64 / scores.len() as f64);
     Ok(())
-}
-
-/// Shifts and scales all pixels to mean 0 and standard deviation 1 in the training images.
-fn standardize(mnist: &mut Mnist<Rank1<784>>) {
-    let pixels = || mnist.train_images.iter().flatten().map(|&x| f64::from(x));
-    let count = pixels().count() as f64;
-    let mean = pixels().sum::<f64>() / count;
-    let variance = pixels().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
-    let (mean, deviation) = (mean as f32, variance.sqrt() as f32);
-    for image in mnist.train_images.iter_mut().chain(&mut mnist.test_images) {
-        image.iter_mut().for_each(|x| *x = (*x - mean) / deviation);
-    }
 }

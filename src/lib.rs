@@ -257,3 +257,8 @@ pub mod prelude {
     pub use crate::{Conv1d, Conv2d, ConvTranspose2d};
     pub use crate::{Embedding, Index};
 }
+
+/// Compiles the programs in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -43,6 +43,28 @@ network! {
     }
 }
 
+/// The same network of images in both number types.
+macro_rules! images {
+    ($name:ident as $element:ty) => {
+        network! {
+            struct $name: [12, 14, 2] -> [5] as $element {
+                conv1: Conv2d<_, 6, 5, Pad<2>>,
+                Relu,
+                MaxPool2d<2>,
+                conv2: Conv2d<_, 8, (3, 2)>,
+                Relu,
+                MaxPool2d<2>,
+                Flatten,
+                fc1: Linear<_, 12>,
+                Relu,
+                fc2: Linear<_, 5>,
+            }
+        }
+    };
+}
+images!(Images as f32);
+images!(Images64 as f64);
+
 /// An interpreter with what the script needs; a sentence if there is none. One that is named must do.
 fn python() -> Result<String, String> {
     let named = std::env::var("SHAPEWRIGHT_PYTHON").ok();
@@ -57,10 +79,11 @@ fn python() -> Result<String, String> {
     Err(format!("skipped: {python} has no torch and safetensors ({error}); name one in SHAPEWRIGHT_PYTHON"))
 }
 
-fn there_and_back<N: Network>(python: &str, script: &str, net: &N, folder: &Path) {
+/// The network to a script and back; the script's name comes first, then its arguments after the folder.
+fn there_and_back<N: Network>(python: &str, folder: &Path, net: &N, script: &[&str]) {
     net.save_with(folder.join("ours.safetensors"), &[("made by", "\"shapewright\"\n")]).expect("a file");
-    let script = format!("{}/tests/reference/{script}", env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(python).arg(script).arg(folder).output().expect("Python runs");
+    let path = format!("{}/tests/reference/{}", env!("CARGO_MANIFEST_DIR"), script[0]);
+    let output = Command::new(python).arg(path).arg(folder).args(&script[1..]).output().expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(folder.join("outputs.json")).expect("outputs");
     let outputs: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -93,10 +116,12 @@ fn with_python(test: &str, f: impl FnOnce(&str, &Path)) {
 
 #[test]
 fn pytorch_reads_our_weights_and_we_read_its() {
-    with_python("dense", |python, folder| {
+    with_python("plain", |python, folder| {
         let mut rng = shapewright::rng(11);
-        there_and_back(python, "interchange.py", &*Net::init(&mut rng), folder);
-        there_and_back(python, "interchange.py", &*Net64::init(&mut rng), folder);
+        there_and_back(python, folder, &*Net::init(&mut rng), &["interchange.py", "dense"]);
+        there_and_back(python, folder, &*Net64::init(&mut rng), &["interchange.py", "dense"]);
+        there_and_back(python, folder, &*Images::init(&mut rng), &["interchange.py", "images"]);
+        there_and_back(python, folder, &*Images64::init(&mut rng), &["interchange.py", "images"]);
     });
 }
 
@@ -114,6 +139,6 @@ fn a_residual_network_takes_its_running_statistics_along() {
             pass.backward(&mut gradient);
             sgd.step(&mut net, &gradient);
         }
-        there_and_back(python, "interchange_resnet.py", &*net, folder);
+        there_and_back(python, folder, &*net, &["interchange_resnet.py"]);
     });
 }

@@ -202,11 +202,21 @@ trainings! {
         sgd, Mse, tensors;
     "sigmoid_relu_bce_sgd_momentum" [20] -> [10] { Linear<_, 40>, Sigmoid, Linear<_, 30>, Relu, Linear<_, 10> }
         sgd, BceWithLogits, tensors;
+    "conv_relu_pool_conv_linear_adam" [9, 8, 2] -> [5] {
+        conv1: Conv2d<_, 6, 3>,
+        Relu,
+        MaxPool2d<2>,
+        conv2: Conv2d<_, 8, 3, Stride<2>, Pad<1>>,
+        Flatten,
+        fc: Linear<_, 5>,
+    }
+        adam, CrossEntropy, labels;
 }
 
 #[test]
 fn ten_steps_of_training_are_those_of_pytorch() {
-    let (settings, cases) = (settings(), cases("training.json"));
+    let settings = settings();
+    let cases = [cases("training.json"), cases("conv_training.json")].concat();
     assert_eq!(cases.len(), TRAININGS.len());
     for case in cases {
         settings.every_tier(|_| check_any_training(&case));

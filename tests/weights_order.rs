@@ -18,6 +18,8 @@ network! {
         Dropout(0.1),
         slopes: PRelu<_>,
         Tanh,
+        batch: BatchNorm1d<_>,
+        layer: LayerNorm,
         fc: Linear<_, FEATURES>,
         own: PRelu<_>,
         head: Linear<_, 5>,
@@ -32,6 +34,8 @@ network! {
         Dropout(0.1),
         slopes: PRelu<_>,
         Tanh,
+        batch: BatchNorm1d<_>,
+        layer: LayerNorm,
         fc: Linear<_, FEATURES>,
         own: PRelu<_>,
         head: Linear<_, 5>,
@@ -60,6 +64,8 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
     let net = OfImages::init(&mut shapewright::rng(0));
     let mut slopes = net.to_boxed();
     (0..FEATURES).for_each(|i| slopes.slopes.weight[i] = i as f32);
+    slopes.batch.running_mean = slopes.slopes.weight;
+    slopes.layer.bias = slopes.slopes.weight;
     let bytes = slopes.to_safetensors(&[]);
     let file = read(&bytes);
     assert_eq!(file["fc.weight"].0, [FEATURES, FEATURES]);
@@ -68,7 +74,9 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
     {
         // Channels first there, last here.
         let (there, here) = ((c * HEIGHT + y) * WIDTH + x, (y * WIDTH + x) * CHANNELS + c);
-        assert_eq!(file["slopes.weight"].1[there], here as f32);
+        for name in ["slopes.weight", "batch.running_mean", "layer.bias"] {
+            assert_eq!(file[name].1[there], here as f32, "{name}");
+        }
         for o in 0..FEATURES {
             assert_eq!(file["fc.weight"].1[o * FEATURES + there], net.fc.weight[here][o]);
             // Behind a dense layer the order is one's own.

@@ -1,18 +1,28 @@
 #!/usr/bin/env python3
-"""Times PyTorch, JAX and ONNX Runtime on the workloads of our own bench.
+"""Times PyTorch, JAX, TensorFlow and ONNX Runtime on the workloads of our own bench.
 
     python3 benches/peers/python_peers.py --peer jax --workload iris,mlp,gemm --threads 1
 
 prints one JSON line a figure. --peer, --workload and --threads take one name
 or several with commas; each peer runs in a process of its own for each number
-of threads. Without arguments everything runs.
+of threads. Without arguments everything runs; a peer that is not installed is
+left out, with a line that says so. --check times nothing: it trains 64 steps
+and fails where the peers' losses and outputs differ or a loss does not fall.
 
 Workloads (all f32, random data of a fixed seed, already in memory):
 
     iris  4 - 10 ReLU - 3, cross-entropy, Adam 1e-3, batches of 32
     mlp   784 - 128 ReLU - 64 ReLU - 10, cross-entropy, SGD 0.01 with
           momentum 0.9, batches of 64
+    cnn   images of 28 x 28 x 1, Conv 32 3x3 - ReLU - MaxPool 2 - Conv 64 3x3 -
+          ReLU - 128 ReLU - 10, cross-entropy, Adam 1e-3, batches of 64
+    lenet images of 28 x 28 x 1, Conv 6 5x5 - ReLU - MaxPool 2 - Conv 16 5x5 -
+          ReLU - MaxPool 2 - 120 ReLU - 84 ReLU - 10, cross-entropy, Adam 1e-3,
+          batches of 128
     gemm  a product of two 512 x 512 matrices
+
+Convolutions have stride 1 and no padding. Images lie in memory as the peer
+prefers them.
 
 Figures:
 
@@ -34,17 +44,43 @@ import contextlib
 import gc
 import itertools
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
-PEERS = ["torch", "jax", "onnxruntime"]
+PEERS = ["torch", "jax", "tensorflow", "onnxruntime"]
+
+
+class Network(NamedTuple):
+    shape: tuple  # of one input; images are height, width, channels
+    layers: list  # convolutions: channels and kernel
+    batch: int
+    optimizer: str
+
+
+FLATTEN, RELU, POOL = ("flatten",), ("relu",), ("pool",)  # maxima of 2 x 2
+linear = lambda features: ("linear", features)
+conv = lambda channels, kernel: ("conv", channels, kernel)
 NETWORKS = {
-    # sizes, batch, optimizer
-    "iris": ([4, 10, 3], 32, "adam"),
-    "mlp": ([784, 128, 64, 10], 64, "sgd"),
+    "iris": Network((4,), [linear(10), RELU, linear(3)], 32, "adam"),
+    "mlp": Network((784,), [linear(128), RELU, linear(64), RELU, linear(10)], 64, "sgd"),
+    "cnn": Network(
+        (28, 28, 1),
+        [conv(32, 3), RELU, POOL, conv(64, 3), RELU, FLATTEN, linear(128), RELU, linear(10)],
+        64,
+        "adam",
+    ),
+    "lenet": Network(
+        (28, 28, 1),
+        [conv(6, 5), RELU, POOL, conv(16, 5), RELU, POOL, FLATTEN]
+        + [linear(120), RELU, linear(84), RELU, linear(10)],
+        128,
+        "adam",
+    ),
 }
 WORKLOADS = [*NETWORKS, "gemm"]
 BATCHES = 8  # different training batches, used in turn
@@ -87,25 +123,48 @@ def read_numpy(out):
         raise SystemExit("a result is not finite")
 
 
-def weights(sizes, rng):
-    """PyTorch's own initial distribution, weights as [in, out]."""
-    parameters = []
-    for n_in, n_out in zip(sizes, sizes[1:]):
-        bound = n_in**-0.5
-        parameters.append(
-            (
-                rng.uniform(-bound, bound, (n_in, n_out)).astype("float32"),
-                rng.uniform(-bound, bound, n_out).astype("float32"),
-            )
-        )
-    return parameters
+def weights(network, rng):
+    """The layers with PyTorch's own initial distribution: (kind, weight, bias)
+    with weights as [in, out] and [height, width, in, out], or (kind, the shape
+    of its input)."""
+    shape, layers = network.shape, []
+    for kind, *sizes in network.layers:
+        if sizes:
+            n_out, kernel = sizes[0], sizes[1:] * 2
+            bound = math.prod([*kernel, shape[-1]]) ** -0.5
+            weight = rng.uniform(-bound, bound, (*kernel, shape[-1], n_out)).astype("float32")
+            bias = rng.uniform(-bound, bound, n_out).astype("float32")
+            layers.append((kind, weight, bias))
+            shape = (*(n - k + 1 for n, k in zip(shape, kernel)), n_out)
+        else:
+            layers.append((kind, shape))
+            if kind == "pool":
+                shape = (shape[0] // 2, shape[1] // 2, shape[2])
+            elif kind == "flatten":
+                shape = (math.prod(shape),)
+    return layers
 
 
-def batches(sizes, batch, rng):
+def channels_first(layers):
+    """The same for images as channels, height, width: weights of convolutions
+    as [out, in, height, width], of linear layers still as [in, out]."""
+    image = None
+    for kind, first, *bias in layers:
+        if kind == "flatten":
+            image = first
+        elif kind == "conv":
+            first = first.transpose(3, 2, 0, 1).copy()
+        elif kind == "linear" and image:
+            first = first.reshape(*image, -1).transpose(2, 0, 1, 3).reshape(first.shape)
+            image = None
+        yield kind, first, *bias
+
+
+def batches(network, batch, rng):
     return [
         (
-            rng.standard_normal((batch, sizes[0])).astype("float32"),
-            rng.integers(0, sizes[-1], batch),
+            rng.standard_normal((batch, *network.shape)).astype("float32"),
+            rng.integers(0, network.layers[-1][1], batch),
         )
         for _ in range(BATCHES)
     ]
@@ -115,31 +174,46 @@ def batches(sizes, batch, rng):
 
 
 class Torch:
-    def __init__(self, threads):
+    def __init__(self, threads, channels_first=False):
         import torch
 
         self.torch = torch
         self.version = torch.__version__
         torch.set_num_threads(threads)
         torch.set_num_interop_threads(1)
+        self.format = torch.contiguous_format if channels_first else torch.channels_last
 
-    def network(self, sizes, rng):
-        torch = self.torch
+    def network(self, network, rng):
+        torch, nn = self.torch, self.torch.nn
         modules = []
-        for w, b in weights(sizes, rng):
-            linear = torch.nn.Linear(*w.shape)
+        for kind, *rest in channels_first(weights(network, rng)):
+            if kind == "linear":
+                module = nn.Linear(*rest[0].shape)
+                rest[0] = rest[0].T.copy()
+            elif kind == "conv":
+                n_out, n_in, *kernel = rest[0].shape
+                module = nn.Conv2d(n_in, n_out, kernel)
+            else:
+                module = {"relu": nn.ReLU, "pool": lambda: nn.MaxPool2d(2), "flatten": nn.Flatten}[kind]()
             with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(w.T.copy()))
-                linear.bias.copy_(torch.from_numpy(b))
-            modules += [linear, torch.nn.ReLU()]
-        return torch.nn.Sequential(*modules[:-1])
+                for parameter, array in zip(module.parameters(), rest):
+                    parameter.copy_(torch.from_numpy(array))
+            modules.append(module)
+        return nn.Sequential(*modules).to(memory_format=self.format)
 
-    def train(self, sizes, batch, optimizer, rng):
+    def batches(self, network, batch, rng):
+        for x, target in batches(network, batch, rng):
+            if x.ndim == 4:
+                x = x.transpose(0, 3, 1, 2).copy()
+            x, target = self.torch.from_numpy(x), self.torch.from_numpy(target)
+            yield (x.to(memory_format=self.format) if x.ndim == 4 else x), target
+
+    def train(self, network, rng):
         torch = self.torch
-        net = self.network(sizes, rng)
-        data = [(torch.from_numpy(x), torch.from_numpy(t)) for x, t in batches(sizes, batch, rng)]
+        net = self.network(network, rng)
+        data = list(self.batches(network, network.batch, rng))
         # fused: one kernel for all parameters, quicker here than the default.
-        if optimizer == "adam":
+        if network.optimizer == "adam":
             optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
         else:
             optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, fused=True)
@@ -156,9 +230,9 @@ class Torch:
 
         return step, read_numpy
 
-    def infer(self, sizes, batch, rng):
-        net = self.network(sizes, rng).eval()
-        x = self.torch.from_numpy(batches(sizes, batch, rng)[0][0])
+    def infer(self, network, batch, rng):
+        net = self.network(network, rng).eval()
+        x, _ = next(self.batches(network, batch, rng))
         return lambda: net(x), read_numpy
 
     def inference(self):
@@ -190,24 +264,44 @@ class Jax:
         self.jax = jax
         self.version = jax.__version__
 
-    def forward(self, params, x):
-        *hidden, last = params
-        for w, b in hidden:
-            x = self.jax.nn.relu(x @ w + b)
-        return x @ last[0] + last[1]
+    def network(self, network, rng):
+        """The forward function and its parameters."""
+        jax, jnp = self.jax, self.jax.numpy
+        params = [tuple(map(jnp.asarray, rest)) for _, *rest in weights(network, rng) if len(rest) == 2]
+        layout = ("NHWC", "HWIO", "NHWC")
 
-    def network(self, sizes, rng):
-        jnp = self.jax.numpy
-        return [(jnp.asarray(w), jnp.asarray(b)) for w, b in weights(sizes, rng)]
+        def forward(params, x):
+            turn = iter(params)
+            for kind, *_ in network.layers:
+                if kind == "linear":
+                    w, b = next(turn)
+                    x = x @ w + b
+                elif kind == "conv":
+                    w, b = next(turn)
+                    x = jax.lax.conv_general_dilated(x, w, (1, 1), "VALID", dimension_numbers=layout) + b
+                elif kind == "relu":
+                    x = jax.nn.relu(x)
+                elif kind == "pool":
+                    x = self.pool(x)
+                else:
+                    x = x.reshape(len(x), -1)
+            return x
 
-    def train(self, sizes, batch, optimizer, rng):
+        return forward, params
+
+    def pool(self, x):
+        n, h, w, c = x.shape
+        # The gradient of lax.reduce_window is slow on the CPU: a training step took up to twice as long.
+        return x.reshape(n, h // 2, 2, w // 2, 2, c).max((2, 4))
+
+    def train(self, network, rng):
         jax, jnp = self.jax, self.jax.numpy
         tree_map = jax.tree_util.tree_map
-        params = self.network(sizes, rng)
+        forward, params = self.network(network, rng)
         zeros = lambda: tree_map(jnp.zeros_like, params)
 
         def loss(params, x, target):
-            logp = jax.nn.log_softmax(self.forward(params, x))
+            logp = jax.nn.log_softmax(forward(params, x))
             return -jnp.mean(jnp.take_along_axis(logp, target[:, None], axis=1))
 
         def sgd(params, buffers, grads):
@@ -223,7 +317,7 @@ class Jax:
             update = lambda p, m, v: p - 1e-3 * (a * m) / (jnp.sqrt(b * v) + 1e-8)
             return tree_map(update, params, m, v), (m, v, t)
 
-        if optimizer == "adam":
+        if network.optimizer == "adam":
             update, state = adam, (zeros(), zeros(), jnp.float32(0))
         else:
             update, state = sgd, zeros()
@@ -234,7 +328,7 @@ class Jax:
             return params, state, value
 
         step = jax.jit(step, donate_argnums=(0, 1))
-        data = [(jnp.asarray(x), jnp.asarray(t)) for x, t in batches(sizes, batch, rng)]
+        data = [(jnp.asarray(x), jnp.asarray(t)) for x, t in batches(network, network.batch, rng)]
         turn = itertools.cycle(data)
         block = jax.block_until_ready
         held = [params, state]
@@ -247,10 +341,10 @@ class Jax:
 
         return run, read_numpy
 
-    def infer(self, sizes, batch, rng):
-        params = self.network(sizes, rng)
-        x = self.jax.numpy.asarray(batches(sizes, batch, rng)[0][0])
-        forward, block = self.jax.jit(self.forward), self.jax.block_until_ready
+    def infer(self, network, batch, rng):
+        forward, params = self.network(network, rng)
+        x = self.jax.numpy.asarray(batches(network, batch, rng)[0][0])
+        forward, block = self.jax.jit(forward), self.jax.block_until_ready
         return lambda: block(forward(params, x)), read_numpy
 
     def gemm(self, n, rng):
@@ -258,6 +352,76 @@ class Jax:
         a, b = (jnp.asarray(rng.standard_normal((n, n)).astype("float32")) for _ in range(2))
         product, block = self.jax.jit(jnp.matmul), self.jax.block_until_ready
         return lambda: block(product(a, b)), read_numpy
+
+
+# ---------------------------------------------------------------- tensorflow
+
+
+class TensorFlow:
+    inference = contextlib.nullcontext
+
+    def __init__(self, threads, xla=False):
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        import tensorflow as tf
+
+        self.tf = tf
+        self.version = tf.__version__
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        self.xla = xla
+
+    def compiled(self, function, *arguments):
+        """The function for arguments of these shapes, traced once."""
+        return self.tf.function(function, jit_compile=self.xla).get_concrete_function(*arguments)
+
+    def network(self, network, rng):
+        layers = self.tf.keras.layers
+        module = {
+            "linear": layers.Dense,
+            "conv": layers.Conv2D,
+            "relu": layers.ReLU,
+            "pool": layers.MaxPool2D,
+            "flatten": layers.Flatten,
+        }
+        modules = [module[kind](*sizes) for kind, *sizes in network.layers]
+        net = self.tf.keras.Sequential([layers.Input(network.shape), *modules])
+        parameters = weights(network, rng)
+        net.set_weights([array for _, *rest in parameters if len(rest) == 2 for array in rest])
+        return net
+
+    def train(self, network, rng):
+        tf = self.tf
+        net = self.network(network, rng)
+        data = [(tf.constant(x), tf.constant(t)) for x, t in batches(network, network.batch, rng)]
+        if network.optimizer == "adam":
+            optimizer = tf.keras.optimizers.Adam(1e-3, epsilon=1e-8)
+        else:
+            optimizer = tf.keras.optimizers.SGD(0.01, momentum=0.9)
+        optimizer.build(net.trainable_variables)
+        loss = tf.nn.sparse_softmax_cross_entropy_with_logits
+        turn = itertools.cycle(data)
+
+        def step(x, target):
+            with tf.GradientTape() as tape:
+                value = tf.reduce_mean(loss(target, net(x, training=True)))
+            gradient = tape.gradient(value, net.trainable_variables)
+            optimizer.apply_gradients(zip(gradient, net.trainable_variables))
+            return value
+
+        step = self.compiled(step, *data[0])
+        return lambda: step(*next(turn)), read_numpy
+
+    def infer(self, network, batch, rng):
+        net = self.network(network, rng)
+        x = self.tf.constant(batches(network, batch, rng)[0][0])
+        forward = self.compiled(lambda x: net(x, training=False), x)
+        return lambda: forward(x), read_numpy
+
+    def gemm(self, n, rng):
+        a, b = (self.tf.constant(rng.standard_normal((n, n)).astype("float32")) for _ in range(2))
+        product = self.compiled(self.tf.matmul, a, b)
+        return lambda: product(a, b), read_numpy
 
 
 # --------------------------------------------------------------- onnxruntime
@@ -281,7 +445,7 @@ class OnnxRuntime:
 
         info = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         graph = helper.make_graph(
-            [helper.make_node(op, sources, [out]) for op, sources, out in nodes],
+            [helper.make_node(op, i, [out], **more) for op, i, out, more in nodes],
             "workload",
             [info(*i) for i in inputs],
             [info(*output)],
@@ -315,25 +479,27 @@ class OnnxRuntime:
 
         return call, read_numpy
 
-    def infer(self, sizes, batch, rng):
-        parameters = weights(sizes, rng)
+    def infer(self, network, batch, rng):
         nodes, constants, value = [], [], "x"
-        for i, (w, b) in enumerate(parameters):
-            constants += [(f"w{i}", w), (f"b{i}", b)]
-            last = i + 1 == len(parameters)
-            nodes.append(("Gemm", [value, f"w{i}", f"b{i}"], "y" if last else f"h{i}"))
-            value = f"h{i}"
-            if not last:
-                nodes.append(("Relu", [value], f"r{i}"))
-                value = f"r{i}"
-        output = ("y", [batch, sizes[-1]])
-        session = self.session(nodes, [("x", [batch, sizes[0]])], output, constants)
-        x = batches(sizes, batch, rng)[0][0]
+        operator = {"linear": "Gemm", "conv": "Conv", "relu": "Relu", "pool": "MaxPool", "flatten": "Flatten"}
+        for i, (kind, *rest) in enumerate(channels_first(weights(network, rng))):
+            sources = [value]
+            if len(rest) == 2:
+                sources += [f"w{i}", f"b{i}"]
+                constants += zip(sources[1:], rest)
+            value = "y" if i + 1 == len(network.layers) else f"h{i}"
+            more = {"kernel_shape": [2, 2], "strides": [2, 2]} if kind == "pool" else {}
+            nodes.append((operator[kind], sources, value, more))
+        x = batches(network, batch, rng)[0][0]
+        if x.ndim == 4:
+            x = x.transpose(0, 3, 1, 2).copy()
+        output = ("y", [batch, network.layers[-1][1]])
+        session = self.session(nodes, [("x", x.shape)], output, constants)
         return self.bound(session, {"x": x}, *output)
 
     def gemm(self, n, rng):
         shape = [n, n]
-        product = [("MatMul", ["a", "b"], "c")]
+        product = [("MatMul", ["a", "b"], "c", {})]
         session = self.session(product, [("a", shape), ("b", shape)], ("c", shape))
         feed = {k: rng.standard_normal((n, n)).astype("float32") for k in "ab"}
         return self.bound(session, feed, "c", shape)
@@ -342,7 +508,7 @@ class OnnxRuntime:
 # ----------------------------------------------------------------------- run
 
 
-def run(peer, workloads, threads, seconds, jax_async):
+def run(peer, threads, args):
     cpus = sorted(os.sched_getaffinity(0))
     if len(cpus) < threads:
         raise SystemExit(f"{threads} threads asked for, {len(cpus)} CPUs available")
@@ -352,13 +518,20 @@ def run(peer, workloads, threads, seconds, jax_async):
 
     import numpy as np
 
-    if peer == "jax":
-        bench = Jax(threads, jax_async)
-    else:
-        bench = {"torch": Torch, "onnxruntime": OnnxRuntime}[peer](threads)
+    try:
+        bench = {
+            "torch": lambda: Torch(threads, args.torch_nchw),
+            "jax": lambda: Jax(threads, args.jax_async),
+            "tensorflow": lambda: TensorFlow(threads, args.tf_xla),
+            "onnxruntime": lambda: OnnxRuntime(threads),
+        }[peer]()
+    except ModuleNotFoundError as error:
+        print(f"{peer} is left out: {error}", file=sys.stderr)
+        return
 
-    def report(workload, figure, value):
-        digits = 2 if value < 100 else 1
+    def report(workload, figure, value, digits=None):
+        if digits is None:
+            digits = 2 if value < 100 else 1
         line = {
             "peer": peer,
             "version": bench.version,
@@ -369,20 +542,48 @@ def run(peer, workloads, threads, seconds, jax_async):
         }
         print(json.dumps(line, separators=(",", ":")), flush=True)
 
-    for workload in workloads:
-        rng = np.random.default_rng(1)
+    for workload in args.workload:
+        rng = lambda: np.random.default_rng(1)
         if workload == "gemm":
-            time_taken = median_seconds(*bench.gemm(GEMM, rng), seconds)
+            call, read = bench.gemm(GEMM, rng())
+            if args.check:
+                report(workload, "check_norm", float(np.linalg.norm(call())), 5)
+                continue
+            time_taken = median_seconds(call, read, args.seconds)
             report(workload, "gemm512_gflops", 2 * GEMM**3 / time_taken / 1e9)
             continue
-        sizes, batch, optimizer = NETWORKS[workload]
+        network = NETWORKS[workload]
         if bench.train:
-            time_taken = median_seconds(*bench.train(sizes, batch, optimizer, rng), seconds)
-            report(workload, "train_us_per_step", time_taken * 1e6)
+            step, read = bench.train(network, rng())
+            if args.check:
+                losses = [float(np.asarray(step())) for _ in range(8 * BATCHES)]
+                report(workload, "check_first_losses", statistics.mean(losses[:BATCHES]), 5)
+                report(workload, "check_last_losses", statistics.mean(losses[-BATCHES:]), 5)
+            else:
+                time_taken = median_seconds(step, read, args.seconds)
+                report(workload, "train_us_per_step", time_taken * 1e6)
         for batch in [1, 64]:
             with bench.inference():
-                time_taken = median_seconds(*bench.infer(sizes, batch, rng), seconds)
-            report(workload, f"infer_b{batch}_us", time_taken * 1e6)
+                call, read = bench.infer(network, batch, rng())
+                if args.check:
+                    report(workload, f"check_b{batch}_norm", float(np.linalg.norm(call())), 5)
+                else:
+                    time_taken = median_seconds(call, read, args.seconds)
+                    report(workload, f"infer_b{batch}_us", time_taken * 1e6)
+
+
+def disagreements(lines):
+    """What --check found wrong, in sentences."""
+    found = {}
+    for line in map(json.loads, lines):
+        values = found.setdefault((line["workload"], line["figure"]), {})
+        values[line["peer"], line["threads"]] = line["value"]
+    for (workload, figure), values in found.items():
+        if figure == "check_last_losses":  # rounding has grown too large to compare them
+            if max(values.values()) >= min(found[workload, "check_first_losses"].values()):
+                yield f"{workload}: the loss does not fall: {values}"
+        elif max(values.values()) - min(values.values()) > 1e-3 * max(values.values()):
+            yield f"{workload}: {figure} differs: {values}"
 
 
 def main():
@@ -395,19 +596,33 @@ def main():
     parser.add_argument("--workload", type=several(str, WORKLOADS), default=WORKLOADS)
     parser.add_argument("--threads", type=several(int, range(1, 1025)), default=[1, 2])
     parser.add_argument("--seconds", type=float, default=2.0, help="of sampling, for each figure")
-    parser.add_argument("--jax-async", action="store_true", help="leave JAX's dispatch asynchronous")
+    flags = {
+        "--check": "compare the peers, time nothing",
+        "--torch-nchw": "PyTorch's images as channels, height, width",
+        "--jax-async": "leave JAX's dispatch asynchronous",
+        "--tf-xla": "compile TensorFlow's functions with XLA",
+    }
+    for flag, help in flags.items():
+        parser.add_argument(flag, action="store_true", help=help)
     args = parser.parse_args()
 
     jobs = list(itertools.product(args.threads, args.peer))
     if len(jobs) == 1:
-        run(args.peer[0], args.workload, args.threads[0], args.seconds, args.jax_async)
+        run(args.peer[0], args.threads[0], args)
         return
-    failed = False
+    failed, lines = False, []
     for threads, peer in jobs:
         command = [sys.executable, __file__, "--peer", peer, "--workload", ",".join(args.workload)]
         command += ["--threads", str(threads), "--seconds", str(args.seconds)]
-        command += ["--jax-async"] * args.jax_async
-        failed |= subprocess.run(command).returncode != 0
+        command += [flag for flag in flags if vars(args)[flag[2:].replace("-", "_")]]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for line in child.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+        failed |= child.wait() != 0
+    for sentence in disagreements(lines) if args.check else []:
+        print(sentence, file=sys.stderr)
+        failed = True
     sys.exit(failed)
 
 

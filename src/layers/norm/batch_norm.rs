@@ -121,13 +121,17 @@ pub const fn BatchNorm2d(eps: f64, momentum: f64) -> BatchNormArguments {
 #[repr(C)]
 pub struct BatchNormParams<const C: usize, T: Element> {
     /// `[num_features]`
+    #[features]
     pub weight: [T; C],
     /// `[num_features]`
+    #[features]
     pub bias: [T; C],
     /// `[num_features]`: the mean that inference takes away.
+    #[features]
     #[statistic]
     pub running_mean: [T; C],
     /// `[num_features]`: the variance that inference divides by the root of.
+    #[features]
     #[statistic]
     pub running_var: [T; C],
     /// How many batches the running statistics have seen. In `f32` it ends at 16,777,216.
@@ -140,9 +144,11 @@ pub struct BatchNormParams<const C: usize, T: Element> {
 #[repr(C)]
 pub struct BatchNormNoAffineParams<const C: usize, T: Element> {
     /// `[num_features]`: the mean that inference takes away.
+    #[features]
     #[statistic]
     pub running_mean: [T; C],
     /// `[num_features]`: the variance that inference divides by the root of.
+    #[features]
     #[statistic]
     pub running_var: [T; C],
     /// How many batches the running statistics have seen. In `f32` it ends at 16,777,216.
@@ -210,6 +216,8 @@ macro_rules! batch_norm {
         where
             Self: Layer<T, Config = BatchNormArguments>,
         {
+            const KEEPS_ORDER: bool = true;
+            const CHANNELS: bool = true;
             const WHOLE_BATCH: bool = true;
             const CACHE: usize = KEPT * C;
 

@@ -192,6 +192,7 @@ macro_rules! over_last_axes {
         where
             Self: Layer<T, Config = NormEps>,
         {
+            const KEEPS_ORDER: bool = true;
             const OVERWRITES: bool = true;
             const CACHE: usize = STATISTICS * (In::LEN / (A * B * C));
 
