@@ -5,6 +5,7 @@
 //! ```
 //!
 //! The folder holds the four files of the data set, plain or gzipped; if some are missing, the program says which.
+//! Seven epochs take about three minutes on two cores.
 //!
 //! He, Zhang, Ren, Sun, 2015, "Deep Residual Learning for Image Recognition"; the layers' names are torchvision's, without
 //! the numbers of blocks, since each stage has one. The images are not standardized: the first normalization does that.
