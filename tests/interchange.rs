@@ -15,6 +15,34 @@ network! { struct Net: [4] -> [3] { encoder: Encoder, Relu, Linear<_, 3, NoBias>
 network! { struct Encoder64: [4] -> [8] as f64 { fc: Linear<_, 8>, Tanh } }
 network! { struct Net64: [4] -> [3] as f64 { encoder: Encoder64, Relu, Linear<_, 3, NoBias> } }
 
+network! {
+    struct ResNet: [10, 8, 2] -> [3] {
+        conv1: Conv2d<_, 4, 3, Pad<1>, NoBias>,
+        bn1: BatchNorm2d<_>,
+        Relu,
+        MaxPool2d<2>,
+        layer1: Residual {
+            conv1: Conv2d<_, 4, 3, Pad<1>, NoBias>,
+            bn1: BatchNorm2d<_>,
+            Relu,
+            conv2: Conv2d<_, 4, 3, Pad<1>, NoBias>,
+            bn2: BatchNorm2d<_>,
+        },
+        Relu,
+        layer2: Residual {
+            conv1: Conv2d<_, 6, 3, Stride<2>, Pad<1>, NoBias>,
+            bn1: BatchNorm2d<_>,
+            Relu,
+            conv2: Conv2d<_, 6, 3, Pad<1>, NoBias>,
+            bn2: BatchNorm2d<_>,
+            downsample: { Conv2d<_, 6, 1, Stride<2>, NoBias>, BatchNorm2d<_> },
+        },
+        Relu,
+        GlobalAvgPool2d,
+        fc: Linear<_, 3>,
+    }
+}
+
 /// The same network of images in both number types.
 macro_rules! images {
     ($name:ident as $element:ty) => {
@@ -53,15 +81,20 @@ fn python() -> Result<String, String> {
     Err(format!("skipped: {python} has no torch and safetensors ({error}); name one in SHAPEWRIGHT_PYTHON"))
 }
 
-fn there_and_back<N: Network>(python: &str, folder: &Path, model: &str) {
+/// A network with running statistics that are not those of the beginning.
+fn begun<N: Network>() -> Box<N> {
     let mut net = N::init(&mut shapewright::rng(11));
-    // A step that sets running statistics and leaves all else as it is.
     let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
     net.forward_train(&common::random(8, 5), &mut workspace).backward(&mut gradient);
     Sgd::new(0.0).state::<N>().step(&mut net, &gradient);
+    net
+}
+
+/// The network to a script and back; the script's name comes first, then its arguments after the folder.
+fn there_and_back<N: Network>(python: &str, folder: &Path, net: &N, script: &[&str]) {
     net.save_with(folder.join("ours.safetensors"), &[("made by", "\"shapewright\"\n")]).expect("a file");
-    let script = format!("{}/tests/reference/interchange.py", env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new(python).arg(script).arg(folder).arg(model).output().expect("Python runs");
+    let path = format!("{}/tests/reference/{}", env!("CARGO_MANIFEST_DIR"), script[0]);
+    let output = Command::new(python).arg(path).arg(folder).args(&script[1..]).output().expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(folder.join("outputs.json")).expect("outputs");
     let outputs: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -72,24 +105,50 @@ fn there_and_back<N: Network>(python: &str, folder: &Path, model: &str) {
         let tolerance = common::reference::tolerance::<N::Element>(&outputs);
         common::assert_close(what, Tensor::flatten(&y), &expected(&outputs, what), tolerance);
     };
-    check(&net, "ours");
+    check(net, "ours");
     let mut theirs = N::zeros();
     theirs.load(folder.join("theirs.safetensors")).expect("PyTorch's weights");
     check(&theirs, "theirs");
 }
 
-#[test]
-fn pytorch_reads_our_weights_and_we_read_its() {
+/// Calls with an interpreter, if there is one, and with a folder of the test's own.
+fn with_python(test: &str, f: impl FnOnce(&str, &Path)) {
     match python() {
         Err(reason) => println!("{reason}"),
         Ok(python) => {
-            let folder = std::env::temp_dir().join(format!("shapewright-interchange-{}", std::process::id()));
+            let name = format!("shapewright-interchange-{test}-{}", std::process::id());
+            let folder = std::env::temp_dir().join(name);
             std::fs::create_dir_all(&folder).expect("a folder");
-            there_and_back::<Net>(&python, &folder, "dense");
-            there_and_back::<Net64>(&python, &folder, "dense");
-            there_and_back::<Images>(&python, &folder, "images");
-            there_and_back::<Images64>(&python, &folder, "images");
+            f(&python, &folder);
             std::fs::remove_dir_all(folder).expect("the folder goes");
         }
     }
+}
+
+#[test]
+fn pytorch_reads_our_weights_and_we_read_its() {
+    with_python("plain", |python, folder| {
+        there_and_back(python, folder, &*begun::<Net>(), &["interchange.py", "dense"]);
+        there_and_back(python, folder, &*begun::<Net64>(), &["interchange.py", "dense"]);
+        there_and_back(python, folder, &*begun::<Images>(), &["interchange.py", "images"]);
+        there_and_back(python, folder, &*begun::<Images64>(), &["interchange.py", "images"]);
+    });
+}
+
+#[test]
+fn a_residual_network_takes_its_running_statistics_along() {
+    with_python("resnet", |python, folder| {
+        let mut net = ResNet::init(&mut shapewright::rng(12));
+        let (mut gradient, mut workspace) = (ResNet::zeros(), ResNet::workspace());
+        let mut sgd = Sgd::new(0.05).state::<ResNet>();
+        let labels: Vec<_> = (0..8).map(|i| Label::<3>::new(i % 3).expect("a class")).collect();
+        for seed in 0..3 {
+            let x = common::random::<_, f32>(8, seed);
+            let mut pass = net.forward_train(&x, &mut workspace);
+            pass.loss(&CrossEntropy, &labels);
+            pass.backward(&mut gradient);
+            sgd.step(&mut net, &gradient);
+        }
+        there_and_back(python, folder, &*net, &["interchange_resnet.py"]);
+    });
 }

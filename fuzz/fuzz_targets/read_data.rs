@@ -1,4 +1,4 @@
-//! Any bytes as a file of data: IDX, NumPy's `.npy` and `.npz`, CSV. No panic, and an error says something.
+//! Any bytes as a file of data: IDX, CIFAR-10, NumPy's `.npy` and `.npz`, CSV. No panic, and an error says something.
 //!
 //! ```sh
 //! fuzz/run 60
@@ -11,6 +11,7 @@ use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
 use shapewright::Rank2;
+use shapewright::data::cifar;
 use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
 use shapewright::data::idx;
 use shapewright::data::npy::{self, Npz};
@@ -25,7 +26,7 @@ fn says<T, E: Display>(result: Result<T, E>) {
 // The first byte says which reader.
 fuzz_target!(|bytes: &[u8]| {
     let Some((reader, bytes)) = bytes.split_first() else { return };
-    match reader % 8 {
+    match reader % 9 {
         0 => says(idx::images_from::<Rank2<3, 2>, f32>("x", bytes)),
         1 => says(idx::labels_from::<5>("x", bytes)),
         2 => says(npy::read_from::<Rank2<3, 2>, f32>("x", bytes)),
@@ -39,7 +40,8 @@ fuzz_target!(|bytes: &[u8]| {
             }
             error => says(error),
         },
-        6 => {
+        6 => says(cifar::batch_from::<f32>("x", bytes)),
+        7 => {
             let classes: Result<CsvClasses<2, 3>, _> = Csv::new().read_classes_from("x", bytes, "c");
             says(classes);
         }

@@ -2,6 +2,7 @@
 //!
 //! | | | feature |
 //! |---|---|---|
+//! | [`cifar`] | CIFAR-10's binary files | |
 //! | [`idx`] | IDX files, the format of MNIST, and MNIST's usual folder | `gzip` for packed ones |
 //! | `csv` | tables of comma-separated values, with classes or numbers to be predicted | `csv` |
 //! | `images` | pictures in one folder per class | `images` |
@@ -45,6 +46,7 @@
 //! ```
 
 mod bytes;
+pub mod cifar;
 #[cfg(feature = "csv")]
 pub mod csv;
 pub mod idx;

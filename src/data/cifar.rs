@@ -1,0 +1,114 @@
+//! CIFAR-10 in its binary version: records of one byte for the class and 3072 for the image.
+//!
+//! ```no_run
+//! use shapewright::data::cifar::{CLASSES, Cifar10};
+//! let data: Cifar10 = Cifar10::read("data/cifar-10-batches-bin")?;
+//! println!("the first image is a {}", CLASSES[data.train_labels[0].index()]);
+//! # Ok::<(), shapewright::data::ReadError>(())
+//! ```
+//!
+//! Source: A. Krizhevsky, *The CIFAR-10 dataset*, section "Binary version". The files have the red, the green and the blue
+//! plane of an image one after the other; the tensors have the three values of a pixel together, `[32, 32, 3]`.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use super::bytes::Bytes;
+use super::{Pixel, Place, ReadError, ReadErrorKind};
+use crate::loss::Label;
+use crate::memory;
+use crate::tensor::Tensor3;
+
+/// What the ten classes are.
+pub const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+
+/// The file of images to test on.
+const TEST: &str = "test_batch.bin";
+const SIDE: usize = 32;
+const CHANNELS: usize = 3;
+const PLANE: usize = SIDE * SIDE;
+const RECORD: usize = 1 + CHANNELS * PLANE;
+
+/// The images of a file with their labels.
+pub type Batch<T> = (Vec<Tensor3<SIDE, SIDE, CHANNELS, T>>, Vec<Label<10>>);
+
+/// CIFAR-10: ten classes of colour images of 32 by 32 pixels.
+///
+/// Numbers are 0 to 1 as `f32` or `f64`, bytes as `u8`: see [`Pixel`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cifar10<T: Pixel = f32> {
+    /// The images for training, `[height, width, channels]`; 50,000 in the whole set.
+    pub train_images: Vec<Tensor3<SIDE, SIDE, CHANNELS, T>>,
+    /// Their classes.
+    pub train_labels: Vec<Label<10>>,
+    /// The images for testing; 10,000 in the whole set.
+    pub test_images: Vec<Tensor3<SIDE, SIDE, CHANNELS, T>>,
+    /// Their classes.
+    pub test_labels: Vec<Label<10>>,
+}
+
+impl<T: Pixel> Cifar10<T> {
+    /// Reads the six files of a folder: `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`.
+    ///
+    /// # Errors
+    /// If a file is missing or cannot be read ([`batch_from`]).
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
+        let folder = folder.as_ref();
+        let (mut train_images, mut train_labels) = (Vec::new(), Vec::new());
+        for number in 1..=5 {
+            let (images, labels) = batch(&folder.join(format!("data_batch_{number}.bin")))?;
+            train_images.extend(images);
+            train_labels.extend(labels);
+        }
+        let (test_images, test_labels) = batch(&folder.join(TEST))?;
+        Ok(Cifar10 { train_images, train_labels, test_images, test_labels })
+    }
+}
+
+fn batch<T: Pixel>(path: &Path) -> Result<Batch<T>, ReadError> {
+    batch_from(path, File::open(path).map_err(|error| ReadError::io(path, error))?)
+}
+
+/// The images and labels of one of the files, from anything that can be read; the path is for the error.
+///
+/// # Errors
+/// If it cannot be read, ends within a record, or holds a label that is no class.
+pub fn batch_from<T: Pixel>(path: impl AsRef<Path>, source: impl Read) -> Result<Batch<T>, ReadError> {
+    let path = path.as_ref();
+    let bytes = Bytes::new(path, BufReader::new(source)).up_to(u64::MAX)?;
+    let records = bytes.chunks_exact(RECORD);
+    if !records.remainder().is_empty() {
+        let begin = bytes.len() - records.remainder().len();
+        return Err(ReadError::new(
+            path,
+            ReadErrorKind::Length,
+            Place::Byte(bytes.len() as u64),
+            format!("records of {RECORD} bytes, a label and an image"),
+            format!("the end of the file after {} bytes of one", bytes.len() - begin),
+            "take CIFAR-10's binary version, and copy or download the file again",
+        ));
+    }
+    let numbers: Vec<u8> = records.clone().map(|record| record[0]).collect();
+    let labels = Label::from_numbers(&numbers).map_err(|error| {
+        let record = error.position.unwrap_or(0);
+        ReadError::new(
+            path,
+            ReadErrorKind::Value,
+            Place::Byte((record * RECORD) as u64),
+            "labels of 10 classes, from 0",
+            format!("label {} of record {record}", error.class),
+            "take CIFAR-10's binary version; CIFAR-100 has two labels in a record",
+        )
+    })?;
+    let mut images: Vec<Tensor3<SIDE, SIDE, CHANNELS, T>> = memory::zeroed_tensors(labels.len());
+    for (image, record) in images.iter_mut().zip(records) {
+        for (channel, plane) in record[1..].chunks_exact(PLANE).enumerate() {
+            for (pixel, &byte) in image.as_mut_slice().chunks_exact_mut(CHANNELS).zip(plane) {
+                pixel[channel] = T::from_byte(byte);
+            }
+        }
+    }
+    Ok((images, labels))
+}
