@@ -4,8 +4,10 @@ use std::error::Error;
 
 use shapewright::prelude::*;
 
+type Samples<S> = (Vec<Tensor<S>>, Vec<Label<10>>);
+
 /// Pixels from 0 to 1 in any shape of 64, and the digits; an error says which line is wrong.
-pub fn read<S: Shape>() -> Result<(Vec<Tensor<S>>, Vec<Label<10>>), Box<dyn Error>> {
+pub fn read<S: Shape>() -> Result<Samples<S>, Box<dyn Error>> {
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     let csv = include_str!("digits.csv");
     for row in csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes()).deserialize() {

@@ -25,8 +25,8 @@
 //! A tensor has the name that [`Network::for_each_param`](crate::Network::for_each_param) gives it, `fc1.weight`; a layer
 //! without a name has its index, as in `nn.Sequential`. The weight of a `Linear` is `[out_features, in_features]` in the
 //! file and its transpose here; tensors of your own layers have their axes in one order, unless `#[file_axes(..)]` on the
-//! field says otherwise. After a [`Flatten`](crate::Flatten) of an image the order of features is that of channels-last
-//! images, also in the file.
+//! field says otherwise. After a [`Flatten`](crate::Flatten) of an image the order of features in the file is that of
+//! channels-first images, as in PyTorch, and that of channels-last images here.
 //!
 //! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into both, rounded to the
 //! nearest; so is `I64` where it is not trained, as PyTorch's `num_batches_tracked`. In Python, `safetensors.torch` reads and writes them:

@@ -23,17 +23,19 @@ from torch import nn
 
 
 def images():
-    """A small LeNet, with features in an order that matters: 2 x 3 pixels of 8 channels before fc1."""
+    """A small LeNet, with features in an order that matters: 2 x 3 pixels of 8 channels before norm2."""
     layers = [
         ("conv1", nn.Conv2d(2, 6, 5, padding=2)),
-        ("1", nn.ReLU()),
-        ("2", nn.MaxPool2d(2)),
+        ("norm1", nn.BatchNorm2d(6)),
+        ("2", nn.ReLU()),
+        ("3", nn.MaxPool2d(2)),
         ("conv2", nn.Conv2d(6, 8, (3, 2))),
-        ("4", nn.ReLU()),
-        ("5", nn.MaxPool2d(2)),
-        ("6", nn.Flatten()),
+        ("5", nn.ReLU()),
+        ("6", nn.MaxPool2d(2)),
+        ("7", nn.Flatten()),
+        ("norm2", nn.BatchNorm1d(48)),
         ("fc1", nn.Linear(48, 12)),
-        ("8", nn.ReLU()),
+        ("10", nn.ReLU()),
         ("fc2", nn.Linear(12, 5)),
     ]
     return nn.Sequential(OrderedDict(layers))
@@ -53,8 +55,10 @@ def main():
     ours, theirs = model().to(dtype), model().to(dtype)
     assert all(tensor.dtype == dtype for tensor in state.values())
     ours.load_state_dict(state, strict=True)
-    save_file(theirs.state_dict(), folder / "theirs.safetensors")
     x = torch.randn(shape).to(dtype)
+    theirs(x)  # sets running statistics
+    save_file(theirs.state_dict(), folder / "theirs.safetensors")
+    ours.eval(), theirs.eval()
     outputs = {"x": x.movedim(1, -1), "ours": ours(x), "theirs": theirs(x)}
     with open(folder / "outputs.json", "w") as file:
         json.dump({name: tensor.flatten().tolist() for name, tensor in outputs.items()}, file)
