@@ -81,8 +81,8 @@ fn python() -> Result<String, String> {
     Err(format!("skipped: {python} has no torch and safetensors ({error}); name one in SHAPEWRIGHT_PYTHON"))
 }
 
-/// A network with running statistics that are not those of the beginning.
-fn begun<N: Network>() -> Box<N> {
+/// A network after a step that sets running statistics and leaves all else as it is.
+fn stepped<N: Network>() -> Box<N> {
     let mut net = N::init(&mut shapewright::rng(11));
     let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
     net.forward_train(&common::random(8, 5), &mut workspace).backward(&mut gradient);
@@ -128,10 +128,10 @@ fn with_python(test: &str, f: impl FnOnce(&str, &Path)) {
 #[test]
 fn pytorch_reads_our_weights_and_we_read_its() {
     with_python("plain", |python, folder| {
-        there_and_back(python, folder, &*begun::<Net>(), &["interchange.py", "dense"]);
-        there_and_back(python, folder, &*begun::<Net64>(), &["interchange.py", "dense"]);
-        there_and_back(python, folder, &*begun::<Images>(), &["interchange.py", "images"]);
-        there_and_back(python, folder, &*begun::<Images64>(), &["interchange.py", "images"]);
+        there_and_back(python, folder, &*stepped::<Net>(), &["interchange.py", "dense"]);
+        there_and_back(python, folder, &*stepped::<Net64>(), &["interchange.py", "dense"]);
+        there_and_back(python, folder, &*stepped::<Images>(), &["interchange.py", "images"]);
+        there_and_back(python, folder, &*stepped::<Images64>(), &["interchange.py", "images"]);
     });
 }
 
