@@ -196,6 +196,8 @@ pub use shapewright_macros::Parameters;
 ///   - `Repeat<6> { .. }` has its layers so many times, each time with parameters of their own: an array.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it copies from heap to
 ///   heap. `Default` is refused: it would make the network on the stack.
+/// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference, without the batch
+///   normalizations that can be part of the layers before them: [`Foldable`].
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the multiply-adds and the
 /// bytes of memory, and can be a layer of another network.
@@ -245,7 +247,9 @@ pub mod prelude {
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
         GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample, UpsampleBilinear, ZeroPad2d,
     };
-    pub use crate::{BatchNorm1d, BatchNorm2d, Dropout2d, GroupNorm, InstanceNorm2d, LayerNorm, RmsNorm};
+    pub use crate::{
+        BatchNorm1d, BatchNorm2d, Dropout2d, Foldable, GroupNorm, InstanceNorm2d, LayerNorm, RmsNorm,
+    };
     pub use crate::{
         Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
         SmoothL1, TripletMargin,

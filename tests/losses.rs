@@ -58,6 +58,7 @@ fn classes() {
         }
         let loss = Nll.reduction(reduction).class_weights([0.5, 2.0, 1.0, 3.0]).optional_labels();
         check_loss::<Rank1<4>, _>(&loss, &[some(0), some(1), some(2), some(3)]);
+        check_loss::<Rank3<2, 2, 4>, _>(&loss, &[[[some(0), some(1)], [some(2), some(3)]]]);
     }
 }
 

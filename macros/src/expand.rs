@@ -22,7 +22,8 @@ fn gap_of(network: &Network, index: usize) -> Option<(usize, Ident)> {
         .then(|| (PADDING - index, format_ident!("_padding_{index}")))
 }
 
-pub fn expand(network: &Network) -> TokenStream {
+/// `emitted` is the module that the code refers to.
+pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     let structure = structure(network);
     let Network { name, element, layers, .. } = network;
     let source = "the network's input is".to_owned();
@@ -46,7 +47,7 @@ pub fn expand(network: &Network) -> TokenStream {
 
         #[allow(unused_braces, clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
-            use ::shapewright::emitted as __sw;
+            use #emitted as __sw;
             #[allow(unused_imports)]
             use __sw::NotALayer as _;
             #ends

@@ -10,6 +10,7 @@ mod builtin;
 mod check;
 mod derive;
 mod expand;
+mod fold;
 mod generics;
 mod parse;
 mod sequence;
@@ -17,17 +18,22 @@ mod spans;
 mod step;
 
 use proc_macro::TokenStream;
+use quote::quote;
 
 /// See `shapewright::network!`.
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
-    let definition = match syn::parse::<parse::Definition>(input) {
+    let mut definition = match syn::parse::<parse::Definition>(input) {
         Ok(definition) => definition,
         Err(error) => return error.into_compile_error().into(),
     };
     let mut errors = definition.errors.clone();
+    let folded = fold::take(&mut definition, &mut errors);
     let network = check::check(definition, &mut errors);
-    let mut tokens = expand::expand(&network);
+    let mut tokens = expand::expand(&network, &quote!(::shapewright::emitted));
+    if let Some(folded) = folded {
+        tokens.extend(folded.expand(network, &mut errors));
+    }
     tokens.extend(errors.into_iter().map(syn::Error::into_compile_error));
     tokens.into()
 }

@@ -8,6 +8,7 @@ mod conv;
 mod dropout;
 mod elementwise;
 mod embedding;
+pub(crate) mod fold;
 mod glu;
 mod index;
 mod linear;
@@ -35,6 +36,7 @@ pub use conv::{
 };
 pub use dropout::{Dropout, Dropout2d};
 pub use embedding::{Embedding, EmbeddingParams};
+pub use fold::Foldable;
 pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};

@@ -2,7 +2,7 @@
 
 use super::Label;
 use crate::memory;
-use crate::tensor::{Rank1, Rank2, Rank3, Rank4, Shape};
+use crate::tensor::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 
 /// Every output has a label: the targets of [`CrossEntropy`](struct@crate::CrossEntropy) and
 /// [`Nll`](struct@crate::Nll) are of [`Label`]s.
@@ -65,6 +65,28 @@ impl<const N: usize> ClassLabel for Label<N> {
     }
 }
 
+/// [`Label`], or `Option<Label<N>>`, whose `None` does not count.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a label of {N} classes",
+    label = "neither `Label<{N}>` nor `Option<Label<{N}>>`"
+)]
+pub trait MaybeLabel<const N: usize>: Copy {
+    fn label(self) -> Option<Label<N>>;
+}
+
+impl<const N: usize> MaybeLabel<N> for Label<N> {
+    fn label(self) -> Option<Label<N>> {
+        Some(self)
+    }
+}
+
+impl<const N: usize> MaybeLabel<N> for Option<Label<N>> {
+    fn label(self) -> Option<Label<N>> {
+        self
+    }
+}
+
 /// Outputs whose last axis is classes.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
@@ -73,6 +95,8 @@ impl<const N: usize> ClassLabel for Label<N> {
 )]
 pub trait Classes: Shape {
     type Label: ClassLabel;
+    /// The axes before it.
+    type Places: Places;
     /// What one sample has if each place before the axis of classes has an `L`: a sequence one for each position, an
     /// image one for each pixel.
     type Each<L: Copy>;
@@ -80,10 +104,32 @@ pub trait Classes: Shape {
     fn flatten<L: Copy>(targets: &[Self::Each<L>]) -> &[L];
 }
 
+/// The shape of the places that have a label each, such as the pixels of an image.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "tensors of `{Self}` have no labels: with the axis of classes, that would be too many axes",
+    label = "up to three axes, such as the height and the width of an image"
+)]
+pub trait Places: Shape {
+    type Each<L: Copy>: Copy;
+
+    /// The labels place after place, as the samples have them.
+    fn group<L: Copy>(labels: &[L]) -> &[Self::Each<L>];
+}
+
 macro_rules! classes {
-    ($($shape:ident<$($size:ident),*>: $each:ty $(, $flatten:ident)*;)*) => { $(
+    ($($places:ident, $shape:ident<$($size:ident),*>: $each:ty $(, $flatten:ident $inner:ident)*;)*) => { $(
+        impl<$(const $size: usize),*> Places for $places<$($size),*> {
+            type Each<L: Copy> = $each;
+
+            fn group<L: Copy>(labels: &[L]) -> &[$each] {
+                labels$(.as_chunks::<$inner>().0)*
+            }
+        }
+
         impl<$(const $size: usize,)* const N: usize> Classes for $shape<$($size,)* N> {
             type Label = Label<N>;
+            type Places = $places<$($size),*>;
             type Each<L: Copy> = $each;
 
             fn flatten<L: Copy>(targets: &[$each]) -> &[L] {
@@ -93,10 +139,10 @@ macro_rules! classes {
     )* };
 }
 classes! {
-    Rank1<>: L;
-    Rank2<A>: [L; A], as_flattened;
-    Rank3<A, B>: [[L; B]; A], as_flattened, as_flattened;
-    Rank4<A, B, C>: [[[L; C]; B]; A], as_flattened, as_flattened, as_flattened;
+    Rank0, Rank1<>: L;
+    Rank1, Rank2<A>: [L; A], as_flattened A;
+    Rank2, Rank3<A, B>: [[L; B]; A], as_flattened B, as_flattened A;
+    Rank3, Rank4<A, B, C>: [[[L; C]; B]; A], as_flattened C, as_flattened B, as_flattened A;
 }
 
 /// What each class counts for.

@@ -9,6 +9,10 @@ use crate::tensor::{Element, Tensor};
 /// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with class
 /// indices; the classes are the last axis, and the mean is over all labels.
 ///
+/// Outputs `[classes]` take a [`Label<N>`](crate::Label), `[length, classes]` one for each position, `[Label<N>; LENGTH]`,
+/// and `[height, width, classes]` one for each pixel, `[[Label<N>; WIDTH]; HEIGHT]`:
+/// [`Label::from_tensors`](crate::Label::from_tensors) makes them.
+///
 /// A network that ends in `Softmax` is a compile error: the loss applies it itself.
 ///
 /// ```

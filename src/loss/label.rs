@@ -2,6 +2,10 @@
 
 use core::fmt;
 
+use super::classes::{Classes, Places};
+use crate::memory::{self, flatten};
+use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
+
 /// A class out of `CLASSES`, checked once when it is made.
 ///
 /// ```
@@ -34,12 +38,80 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// # Errors
     /// At the first number that is not a class.
     pub fn from_numbers<I: Copy + Into<i128>>(classes: &[I]) -> Result<Vec<Self>, LabelError> {
+        classes.iter().enumerate().map(|(position, &class)| Self::at(position, class.into())).collect()
+    }
+
+    /// The class with this number, which stood at this position.
+    fn at(position: usize, class: i128) -> Result<Self, LabelError> {
+        let error = LabelError { class, classes: CLASSES, position: Some(position) };
+        usize::try_from(class).ok().and_then(|class| Self::new(class).ok()).ok_or(error)
+    }
+
+    /// The classes of each place of images or sequences, as losses and metrics take them: an array of rows for each
+    /// image. The numbers are of any integer type, and their shape is that of the outputs without the axis of classes.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let masks = [Tensor2::from([[0_u8, 2, 2], [1, 0, 2]])];
+    /// let labels: Vec<[[Label<3>; 3]; 2]> = Label::from_tensors(&masks)?;
+    /// assert_eq!(labels[0][1][2].index(), 2);
+    ///
+    /// let (logits, mut gradients) = ([Tensor3::<2, 3, 3>::zeros()], [Tensor3::zeros()]);
+    /// let loss: f32 = CrossEntropy.loss(&logits, &labels, &mut gradients);
+    /// assert!((loss - 3.0_f32.ln()).abs() < 1e-6);
+    /// # Ok::<(), shapewright::LabelError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At the first number that is not a class. Its position is counted through all tensors.
+    pub fn from_tensors<S: Places, I: Scalar + Into<i128>>(
+        numbers: &[Tensor<S, I>],
+    ) -> Result<Vec<S::Each<Self>>, LabelError> {
+        Ok(S::group(&Self::from_numbers(flatten(numbers))?).to_vec())
+    }
+
+    /// The same where one number says that a place has no label, as PyTorch's `ignore_index` does: -100 there, 255 in
+    /// many files of masks.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let masks = [Tensor2::from([[0_u8, 2], [255, 0]])];
+    /// let labels: Vec<[[Option<Label<3>>; 2]; 2]> = Label::from_tensors_without(255, &masks)?;
+    /// assert_eq!(labels[0][1], [None, Some(Label::new(0)?)]);
+    /// let (logits, mut gradients) = ([Tensor3::<2, 2, 3>::zeros()], [Tensor3::zeros()]);
+    /// let loss: f32 = CrossEntropy.optional_labels().loss(&logits, &labels, &mut gradients);
+    /// # assert!((loss - 3.0_f32.ln()).abs() < 1e-6);
+    /// # Ok::<(), shapewright::LabelError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// At the first other number that is not a class. Its position is counted through all tensors.
+    pub fn from_tensors_without<S: Places, I: Scalar + Into<i128>>(
+        none: I,
+        numbers: &[Tensor<S, I>],
+    ) -> Result<Vec<S::Each<Option<Self>>>, LabelError> {
         let label = |(position, &class): (usize, &I)| {
-            let class = class.into();
-            let error = LabelError { class, classes: CLASSES, position: Some(position) };
-            usize::try_from(class).ok().and_then(|class| Self::new(class).ok()).ok_or(error)
+            if class == none { Ok(None) } else { Self::at(position, class.into()).map(Some) }
         };
-        classes.iter().enumerate().map(label).collect()
+        let labels: Vec<_> = flatten(numbers).iter().enumerate().map(label).collect::<Result<_, _>>()?;
+        Ok(S::group(&labels).to_vec())
+    }
+
+    /// The class with the largest score, the first of equals, for each place of each output: what a network takes its
+    /// inputs for. NaN counts as larger than every number.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let outputs = [Tensor3::from([[[0.2, 0.7], [0.9, 0.1]]])];
+    /// let classes: Vec<[[Label<2>; 2]; 1]> = Label::from_scores(&outputs);
+    /// assert_eq!(classes[0][0].map(Label::index), [1, 0]);
+    /// ```
+    pub fn from_scores<Out: Classes<Label = Self>, T: Element>(
+        outputs: &[Tensor<Out, T>],
+    ) -> Vec<<Out::Places as Places>::Each<Self>> {
+        let scores = memory::tensors::<Rank1<CLASSES>, T>(flatten(outputs), outputs.len() * Out::Places::LEN);
+        let labels: Vec<_> = scores.iter().map(|scores| Label(scores.argmax() as u32)).collect();
+        Out::Places::group(&labels).to_vec()
     }
 
     /// The class's number, counted from 0.

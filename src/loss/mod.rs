@@ -9,7 +9,7 @@ mod label;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
-pub(crate) use classes::Classes;
+pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
 pub use cross_entropy::{CrossEntropy, Nll};
 pub use distribution::{GaussianNll, KlDiv, PoissonNll};

@@ -210,6 +210,9 @@ confusion_metrics! {
     /// The mean recall of the classes that have samples: [`ConfusionMatrix::balanced_accuracy`].
     BalancedAccuracy() named "balanced accuracy", balanced_accuracy;
 
+    /// The mean intersection over union: [`ConfusionMatrix::mean_iou`].
+    MeanIou() named "mean IoU", mean_iou;
+
     /// The correlation of predictions and labels: [`ConfusionMatrix::matthews_correlation`].
     MatthewsCorrelation() named "Matthews correlation", matthews_correlation;
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::scores::rows;
 use super::{MetricError, assert_same_length, ratio};
-use crate::loss::{Classes, Label};
+use crate::loss::{Classes, Label, MaybeLabel};
 use crate::tensor::{Element, Tensor};
 
 /// How the values of the classes become one. As in scikit-learn, a class without predictions has the precision 0,
@@ -95,13 +95,14 @@ impl<const N: usize> ConfusionMatrix<N> {
         ConfusionMatrix { counts: vec![[0; N]; N] }
     }
 
-    /// The matrix of these outputs, logits or probabilities, and their labels.
+    /// The matrix of these outputs, logits or probabilities, and their labels. Of labels of `Option<Label<N>>`, a `None`
+    /// does not count.
     ///
     /// # Panics
     /// If there are not as many labels as outputs.
     pub fn of<Out: Classes<Label = Label<N>>, T: Element>(
         outputs: &[Tensor<Out, T>],
-        labels: &[Out::Each<Label<N>>],
+        labels: &[Out::Each<impl MaybeLabel<N>>],
     ) -> Self {
         let mut matrix = Self::new();
         matrix.update(outputs, labels);
@@ -119,17 +120,19 @@ impl<const N: usize> ConfusionMatrix<N> {
         matrix
     }
 
-    /// Counts a batch.
+    /// Counts a batch; a label that is `None` does not count.
     ///
     /// # Panics
     /// If there are not as many labels as outputs.
     pub fn update<Out: Classes<Label = Label<N>>, T: Element>(
         &mut self,
         outputs: &[Tensor<Out, T>],
-        labels: &[Out::Each<Label<N>>],
+        labels: &[Out::Each<impl MaybeLabel<N>>],
     ) {
         for (scores, label) in rows(outputs, labels) {
-            self.counts[label.index()][scores.argmax()] += 1;
+            if let Some(label) = label.label() {
+                self.counts[label.index()][scores.argmax()] += 1;
+            }
         }
     }
 
@@ -217,7 +220,38 @@ impl<const N: usize> ConfusionMatrix<N> {
         core::array::from_fn(|class| ratio(2 * self.counts[class][class], support[class] + predicted[class]))
     }
 
-    /// The part of the samples that is predicted right.
+    /// The intersection over union of each class: of all samples that are of the class or taken for it, the part that is
+    /// both; 0 if there are none. Jaccard, 1912; where the samples are the pixels of images, the measure of
+    /// segmentations (Everingham et al., 2015, "The Pascal Visual Object Classes Challenge: A Retrospective").
+    ///
+    /// ```
+    /// use shapewright::metrics::ConfusionMatrix;
+    /// use shapewright::prelude::*;
+    /// // Two pixels of each class; one of class 0 is taken for class 1.
+    /// let outputs = [Tensor3::from([[[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7], [0.4, 0.6]]])];
+    /// let labels = Label::from_tensors(&[Tensor2::from([[0_u8, 0], [1, 1]])])?;
+    /// let confusion = ConfusionMatrix::<2>::of(&outputs, &labels);
+    /// assert_eq!(confusion.iou(), [1.0 / 2.0, 2.0 / 3.0]);
+    /// # Ok::<(), shapewright::LabelError>(())
+    /// ```
+    pub fn iou(&self) -> [f64; N] {
+        let (support, predicted) = (self.support(), self.predicted());
+        core::array::from_fn(|class| {
+            let both = self.counts[class][class];
+            ratio(both, support[class] + predicted[class] - both)
+        })
+    }
+
+    /// The mean of [`iou`](ConfusionMatrix::iou) over the classes that occur among the labels or the predictions;
+    /// scikit-learn's `jaccard_score` with `average="macro"`.
+    ///
+    /// # Errors
+    /// Without samples.
+    pub fn mean_iou(&self) -> Result<f64, MetricError> {
+        self.averaged(Average::Macro, &self.iou())
+    }
+
+    /// The part of the samples that is predicted right; of the pixels, if they are the samples.
     ///
     /// # Errors
     /// Without samples.

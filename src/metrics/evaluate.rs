@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{ConfusionMatrix, Measures};
-use crate::loss::{Classes, Label};
+use crate::loss::{Classes, Label, MaybeLabel};
 use crate::memory::{self, AlignedBuffer};
 use crate::network::{InputOf, Network};
 use crate::tensor::{Shape, Tensor};
@@ -16,7 +16,8 @@ const MOST_ELEMENTS: usize = 1 << 18;
 
 /// What every network can do with data whose targets are known.
 pub trait Evaluate: Network {
-    /// Runs the network over all inputs and counts which class each is taken for. Memory for the outputs of a piece
+    /// Runs the network over all inputs and counts which class each is taken for; of images or sequences of labels, which
+    /// class each pixel or position. A label that is `None` does not count. Memory for the outputs of a piece
     /// is all it needs, however long the data.
     ///
     /// # Errors
@@ -37,7 +38,7 @@ pub trait Evaluate: Network {
     fn evaluate<X, const N: usize>(
         &self,
         inputs: &[X],
-        labels: &[<Self::Output as Classes>::Each<Label<N>>],
+        labels: &[<Self::Output as Classes>::Each<impl MaybeLabel<N>>],
     ) -> Result<ConfusionMatrix<N>, CountError>
     where
         X: InputOf<Tensor<Self::Input, Self::Element>, Self>,

@@ -25,7 +25,7 @@
 //!
 //! | outputs | targets | metrics |
 //! |---|---|---|
-//! | [`Tensor1<N>`](crate::Tensor1), logits or probabilities (or rows of them, as for [`CrossEntropy`](struct@crate::CrossEntropy)) | [`Label<N>`](crate::Label) | [`Accuracy`], [`TopKAccuracy`], [`BalancedAccuracy`], [`Precision`], [`Recall`], [`F1`], [`MatthewsCorrelation`], [`LogLoss`], [`RocAucOneVsRest`]; [`ConfusionMatrix`] |
+//! | [`Tensor1<N>`](crate::Tensor1), logits or probabilities (or rows of them, as for [`CrossEntropy`](struct@crate::CrossEntropy)) | [`Label<N>`](crate::Label) | [`Accuracy`], [`TopKAccuracy`], [`BalancedAccuracy`], [`Precision`], [`Recall`], [`F1`], [`MeanIou`], [`MatthewsCorrelation`], [`LogLoss`], [`RocAucOneVsRest`]; [`ConfusionMatrix`] |
 //! | one [`Score`] each | [`Positive`] or not | [`RocAuc`], [`AveragePrecision`] |
 //! | tensors of scores | tensors of 0 and 1 | those of the first row up to `MatthewsCorrelation`, but for `TopKAccuracy`, through [`AtThreshold`] |
 //! | tensors | tensors of the same shape | [`MeanSquaredError`], [`RootMeanSquaredError`], [`MeanAbsoluteError`], [`R2Score`] |
@@ -45,7 +45,8 @@ mod scores;
 
 pub use binary::AtThreshold;
 pub use class_metrics::{
-    Accuracy, BalancedAccuracy, CountsPredictions, F1, MatthewsCorrelation, Precision, Recall, TopKAccuracy,
+    Accuracy, BalancedAccuracy, CountsPredictions, F1, MatthewsCorrelation, MeanIou, Precision, Recall,
+    TopKAccuracy,
 };
 pub use confusion::{Average, ConfusionMatrix, NamedConfusionMatrix, Normalize};
 pub use evaluate::{CountError, Evaluate};

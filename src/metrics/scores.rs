@@ -18,10 +18,10 @@ pub enum Outputs {
 
 /// Each row of scores with its label.
 #[track_caller]
-pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, const N: usize>(
+pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, L: Copy + 'a, const N: usize>(
     outputs: &'a [Tensor<Out, T>],
-    targets: &'a [Out::Each<Label<N>>],
-) -> impl Iterator<Item = (&'a Tensor1<N, T>, Label<N>)> {
+    targets: &'a [Out::Each<L>],
+) -> impl Iterator<Item = (&'a Tensor1<N, T>, L)> {
     assert_same_length(outputs, targets);
     let labels = Out::flatten(targets);
     memory::tensors::<Rank1<N>, T>(flatten(outputs), labels.len()).iter().zip(labels.iter().copied())

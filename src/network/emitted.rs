@@ -13,8 +13,9 @@ pub use super::{
     Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput, Network,
     Parameters, Slab,
 };
-pub use crate::layers::Identity;
 pub use crate::layers::blocks::{Join, Repeat, Residual, ResidualWith};
+pub use crate::layers::fold::{FoldInto, Nested, copy, fold};
+pub use crate::layers::{BatchNormArguments, Foldable, Identity};
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
@@ -67,7 +68,12 @@ impl<L: super::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
     pub const NAMES_OUTPUT: bool = true;
 }
 
+impl<L: Foldable<Element = T>, In, Out, T: Element> Probe<L, In, Out, T> {
+    pub const FOLDS: bool = true;
+}
+
 pub trait NotALayer {
+    const FOLDS: bool = false;
     const NAMES_OUTPUT: bool = false;
     const FITS: bool = false;
     const LAYER: bool = false;
@@ -88,6 +94,13 @@ impl<L> Choose for Known<false, L> {
     type Layer = Mistaken;
 }
 
+impl<L: Foldable> Choose for Nested<true, L> {
+    type Layer = L::Folded;
+}
+impl<L> Choose for Nested<false, L> {
+    type Layer = L;
+}
+
 /// The shape that a layer names, or the one with the sizes of a constant.
 pub struct OutputShape<const NAMED: bool, L, Sizes>(PhantomData<(L, Sizes)>);
 
@@ -96,4 +109,14 @@ impl<L: super::NamesOutput, S> ToShape for OutputShape<true, L, S> {
 }
 impl<L, S: ToShape> ToShape for OutputShape<false, L, S> {
     type Shape = S::Shape;
+}
+
+/// The same for a second network that is made of a definition: what is wrong with it has been reported for the first.
+pub mod silent {
+    pub use super::*;
+
+    pub const fn report(_: &Fit, _: Place, _: Dims) {}
+    pub const fn report_empty(_: &str, _: &str, _: Dims) {}
+    pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
+    pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool) {}
 }

@@ -131,7 +131,12 @@ impl<In: Shape, P, B: Names> Fits<In> for Join<P, B, false> {
                     .text(B::NAMES[i])
                     .text("` gives, ")
                     .dims(outputs[i])
-                    .text("; make all their other axes equal"),
+                    .text(if joined.sizes().len() == 3 && outputs[i].sizes().len() == 3 {
+                        "; make heights and widths equal, for example with `ZeroPad2d`; an odd size, halved and doubled, is \
+                         one smaller"
+                    } else {
+                        "; make all their other axes equal"
+                    }),
                 Dims::UNKNOWN,
             ),
             None if unknown => Fit::gives(Dims::UNKNOWN),

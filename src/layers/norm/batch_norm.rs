@@ -94,6 +94,10 @@ impl BatchNormArguments {
         );
         BatchNormArguments { eps, momentum }
     }
+
+    pub(in crate::layers) fn eps(&self) -> f64 {
+        self.eps
+    }
 }
 
 /// A [`struct@BatchNorm1d`] layer with this `eps` and `momentum`.

@@ -1,0 +1,185 @@
+//! Folds batch normalizations into the layers before them: `#[folded(CnnFolded)]` makes a second network of a checked
+//! one, and the code that computes its parameters.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Attribute, Error, Ident, parse_quote};
+
+use crate::blocks::{Block, Kind};
+use crate::builtin;
+use crate::check::{Argument, Layer, Network};
+use crate::expand;
+use crate::parse::Definition;
+
+/// These are folded ..
+const NORMS: &[&str] = &["BatchNorm1d", "BatchNorm2d"];
+/// .. into these, which have the option `NoBias`, the last of their options.
+const INTO: &[&str] = &["Linear", "Conv1d", "Conv2d", "ConvTranspose2d"];
+/// These do nothing in inference.
+const IDLE: &[&str] = &["Dropout", "Dropout2d"];
+
+/// `#[folded(CnnFolded)]`
+pub struct Folded {
+    name: Ident,
+    attr: Attribute,
+}
+
+/// Takes the attribute out of the definition's.
+pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Folded> {
+    let own = &definition.name;
+    let attrs = std::mem::take(&mut definition.attrs).into_iter();
+    let (found, others): (Vec<_>, Vec<_>) = attrs.partition(|attr| attr.path().is_ident("folded"));
+    definition.attrs = others;
+    let mut found = found.into_iter();
+    let attr = found.next()?;
+    for another in found {
+        errors.push(Error::new_spanned(another, "one folded network is enough; remove this attribute"));
+    }
+    match attr.parse_args::<Ident>() {
+        Ok(name) if name != *own => Some(Folded { name, attr }),
+        Ok(name) => {
+            let message = format!(
+                "the folded network is another type, with a name of its own: write `#[folded({own}Folded)]`"
+            );
+            errors.push(Error::new(name.span(), message));
+            None
+        }
+        Err(_) => {
+            let message = format!("expected the name of the folded network: `#[folded({own}Folded)]`");
+            errors.push(Error::new_spanned(attr, message));
+            None
+        }
+    }
+}
+
+impl Folded {
+    /// The second network, and `Foldable` for the first.
+    pub fn expand(self, mut network: Network, errors: &mut Vec<Error>) -> TokenStream {
+        let (name, original) = (self.name, network.name);
+        let mut lists = Lists { element: &network.element, worthwhile: false };
+        let code = lists.fold(&mut network.layers, &quote!(self), &quote!(folded));
+        if !lists.worthwhile && errors.is_empty() {
+            let message = format!(
+                "there is nothing to fold in `{original}`: no `BatchNorm1d` or `BatchNorm2d` stands directly behind a \
+                 `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d`; remove this attribute"
+            );
+            errors.push(Error::new_spanned(self.attr, message));
+        }
+        let doc = format!(
+            "`{original}` for inference: its batch normalizations are folded into the layers before them. \
+             `{original}::folded` makes it.\n\n"
+        );
+        network.attrs.insert(0, parse_quote!(#[doc = #doc]));
+        network.name = name;
+        // What is wrong with a layer is reported for the first network.
+        let second = expand::expand(&network, &quote!(::shapewright::emitted::silent));
+        let name = &network.name;
+        quote! {
+            #second
+
+            #[allow(unused_variables, clippy::all, clippy::pedantic, clippy::nursery)]
+            const _: () = {
+                use ::shapewright::emitted as __sw;
+                #[allow(unused_imports)]
+                use __sw::NotALayer as _;
+                impl __sw::Foldable for #original {
+                    type Folded = #name;
+
+                    fn folded(&self) -> ::std::boxed::Box<#name> {
+                        let mut folded = <#name as __sw::Network>::zeros();
+                        #code
+                        folded
+                    }
+                }
+            };
+        }
+    }
+}
+
+/// What is known while lists of layers are folded.
+struct Lists<'a> {
+    element: &'a Ident,
+    /// Something was folded.
+    worthwhile: bool,
+}
+
+impl Lists<'_> {
+    /// Folds a list; gives the code that sets the parameters `to` of what comes out to those of the list, `from`.
+    fn fold(&mut self, layers: &mut Vec<Layer>, from: &TokenStream, to: &TokenStream) -> TokenStream {
+        let extent = layers.first().map(|layer| layer.extent);
+        let mut kept: Vec<(Layer, Option<Layer>)> = Vec::new();
+        for layer in layers.drain(..).filter(|layer| !is(layer, IDLE)) {
+            match kept.last_mut() {
+                Some((before, norm @ None)) if is(&layer, NORMS) && is(before, INTO) => *norm = Some(layer),
+                _ => kept.push((layer, None)),
+            }
+        }
+        let mut code = TokenStream::new();
+        for (mut layer, norm) in kept {
+            code.extend(match norm {
+                Some(norm) => self.pair(&mut layer, &norm, from, to),
+                None => self.single(&mut layer, from, to),
+            });
+            layers.push(layer);
+        }
+        if layers.is_empty() {
+            layers.extend(extent.map(Layer::identity));
+        }
+        code
+    }
+
+    /// A layer with the normalization behind it.
+    fn pair(&mut self, layer: &mut Layer, norm: &Layer, from: &TokenStream, to: &TokenStream) -> TokenStream {
+        let (Some(field), Some(norm_field)) = (&layer.field, &norm.field) else { return TokenStream::new() };
+        self.worthwhile = true;
+        let element = self.element;
+        let config = norm
+            .config
+            .clone()
+            .unwrap_or_else(|| quote!(<__sw::BatchNormArguments as __sw::Configuration>::DEFAULT));
+        let code =
+            quote!(__sw::fold::<#element, _>(&#from.#field, &#from.#norm_field, #config, &mut #to.#field););
+        let derived = builtin::find(&layer.path.to_string()).map_or(0, |builtin| builtin.derived);
+        let bias = layer.generics.len() - 1 - derived;
+        layer.generics[bias] = Argument::Given(quote!(true));
+        for text in [&mut layer.text, &mut layer.brief] {
+            *text = text.replace(", NoBias", "");
+        }
+        code
+    }
+
+    /// A layer that stays, with what is inside of it.
+    fn single(&mut self, layer: &mut Layer, from: &TokenStream, to: &TokenStream) -> TokenStream {
+        let (Some(field), element) = (&layer.field, self.element) else { return TokenStream::new() };
+        let (from, to) = (quote!(#from.#field), quote!(#to.#field));
+        match &mut layer.block {
+            // It may be a network, and those have a folded one or not.
+            None if !layer.builtin && layer.generics.is_empty() && layer.config.is_none() => {
+                self.worthwhile = true;
+                let path = &layer.path;
+                let nested = quote!(__sw::Nested<{ <__sw::Probe<#path, (), (), #element>>::FOLDS }, #path>);
+                layer.path = quote!(<#nested as __sw::Choose>::Layer);
+                quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to);)
+            }
+            None => quote!(__sw::copy::<#element>(&#from, &mut #to);),
+            Some(block) if matches!(block.kind, Kind::Repeat(_)) => {
+                let once = self.branches(block, &quote!(from), &quote!(to));
+                quote!(for (from, to) in #from.iter().zip(&mut #to) { #once })
+            }
+            Some(block) => self.branches(block, &from, &to),
+        }
+    }
+
+    fn branches(&mut self, block: &mut Block, from: &TokenStream, to: &TokenStream) -> TokenStream {
+        let branches = block.branches.iter_mut().map(|branch| match &branch.field {
+            None => self.fold(&mut branch.layers, from, to),
+            Some((field, _)) => self.fold(&mut branch.layers, &quote!(#from.#field), &quote!(#to.#field)),
+        });
+        branches.collect()
+    }
+}
+
+/// Whether a layer is a built-in one with one of these names.
+fn is(layer: &Layer, names: &[&str]) -> bool {
+    layer.builtin && names.contains(&layer.path.to_string().as_str())
+}
