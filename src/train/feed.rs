@@ -1,17 +1,13 @@
-//! Where the batches of an epoch come from: gathered when they are needed, or ahead on another thread, where they can
-//! be changed as well.
+//! Where the batches of an epoch come from: gathered when they are needed, or, where they are changed, ahead on another
+//! thread.
 
-use std::thread::{Scope, available_parallelism};
+use std::thread::Scope;
 
 use super::{Input, Samples};
 use crate::augment::{Augment, MixUp, mix, sample_rng};
 use crate::data::{Batches, Refill};
 use crate::network::Network;
-use crate::tensor::{Shape, Tensor};
-
-/// From this many bytes in a batch on, gathering it takes longer than handing it from thread to thread, some 5 us:
-/// MNIST's batches of 64 are 200 kB, and gathering them took an eighth of an epoch.
-const WORTH_A_THREAD: usize = 1 << 16;
+use crate::tensor::Tensor;
 
 /// What is done to inputs before the network sees them.
 pub(super) struct Changes<'a, N: Network> {
@@ -87,14 +83,12 @@ impl<'f, 'd, N: Network, G: Clone + Send + Sync> Feed<'f, 'd, N, G> {
     pub fn new<'env>(
         scope: &'f Scope<'f, 'env>,
         batches: &'f mut Batches<'d, Input<N>, G>,
-        batch_size: usize,
         changes: &'f mut Changes<'_, N>,
         at: At,
         done: usize,
     ) -> Self {
-        let bytes = batch_size.saturating_mul(size_of::<N::Element>() * N::Input::LEN + size_of::<G>());
-        let worth_it = bytes >= WORTH_A_THREAD && available_parallelism().is_ok_and(|count| count.get() > 1);
-        if changes.is_none() && !worth_it {
+        // To hand over a batch that is only gathered costs as much as to gather it.
+        if changes.is_none() {
             return Feed::Here(batches);
         }
         let (mixup, mut scratch) = (changes.mixup, Tensor::zeros_boxed());

@@ -160,10 +160,10 @@ where
             batches.shuffle(rng);
             self.epoch.waiting += begin.elapsed();
         }
-        let (count, batch_size) = (batches.steps(), self.settings.batch_size);
+        let count = batches.steps();
         let at = At { seed: self.settings.seed, epoch: self.history.epochs.len() + 1 };
         thread::scope(|scope| {
-            let mut feed = Feed::new(scope, batches, batch_size, changes, at, self.epoch.batches);
+            let mut feed = Feed::new(scope, batches, changes, at, self.epoch.batches);
             while self.epoch.batches < count {
                 let mut flow = self.step(&mut feed, count)?;
                 #[cfg(feature = "progress")]

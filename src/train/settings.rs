@@ -156,8 +156,7 @@ where
         Trainer { epochs, ..self }
     }
 
-    /// How many samples make a batch; the last one of an epoch may have fewer. Large batches are gathered ahead, on a
-    /// thread of their own.
+    /// How many samples make a batch; the last one of an epoch may have fewer.
     pub fn batch_size(self, batch_size: usize) -> Self {
         Trainer { batch_size, ..self }
     }
