@@ -10,13 +10,16 @@
 use std::error::Error;
 use std::path::Path;
 
-use shapewright::Rank3;
 use shapewright::augment::{
     Augment, Augmenter, ColorJitter, GaussianNoise, Interpolation, RandomAffine, RandomCrop, RandomErasing,
     RandomHorizontalFlip, RandomRotation, RandomVerticalFlip, mix,
 };
 use shapewright::data::idx::Mnist;
 use shapewright::prelude::*;
+use shapewright::{Rank2, Rank3};
+
+#[path = "data/digits.rs"]
+mod digits;
 
 /// Pictures in a row.
 const COLUMNS: usize = 12;
@@ -31,24 +34,17 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(folder) => {
             sheet(&Mnist::<Rank3<28, 28, 1>>::read(folder)?.train_images[..COLUMNS], path.as_ref())?
         }
-        None => sheet(&enlarged(include_str!("data/digits.csv"))?, path.as_ref())?,
+        None => sheet(&enlarged()?, path.as_ref())?,
     }
     println!("written to {path}");
     Ok(())
 }
 
 /// The first digits of the file, each pixel as a square of 4 by 4.
-fn enlarged(file: &str) -> Result<Vec<Tensor3<32, 32, 1>>, Box<dyn Error>> {
-    let digit = |line: &str| {
-        let numbers: Vec<f32> = line.split(',').map(str::parse).collect::<Result<_, _>>()?;
-        let pixels = Tensor2::<8, 8>::from_slice(&numbers[..64])?;
-        Ok(Tensor3::from_fn(|[row, column, _]| pixels[[row / 4, column / 4]] / 16.0))
-    };
-    file.lines()
-        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
-        .take(COLUMNS)
-        .map(digit)
-        .collect()
+fn enlarged() -> Result<Vec<Tensor3<32, 32, 1>>, Box<dyn Error>> {
+    let (images, _) = digits::read::<Rank2<8, 8>>()?;
+    let enlarge = |pixels: &Tensor2<8, 8>| Tensor3::from_fn(|[row, column, _]| pixels[[row / 4, column / 4]]);
+    Ok(images.iter().take(COLUMNS).map(enlarge).collect())
 }
 
 fn sheet<const H: usize, const W: usize>(
