@@ -2,7 +2,12 @@
 //!
 //! A training step takes a few hundred microseconds, so handing work over has to cost well below one: the workers
 //! spin for a while after each job and only then go to sleep (0.2 us when they still spin, against 5 us for a
-//! work-stealing pool and 30 us for scoped threads).
+//! work-stealing pool and 30 us for scoped threads). While they spin, they do side work, such as gathering the next
+//! batches: see [`aside`].
+
+mod aside;
+
+pub(crate) use aside::{Aside, Helped, with_aside};
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -61,7 +66,7 @@ pub(crate) fn parts(multiply_adds: usize) -> usize {
 fn default_threads() -> usize {
     static DEFAULT: OnceLock<usize> = OnceLock::new();
     *DEFAULT.get_or_init(|| {
-        let available = thread::available_parallelism().map_or(1, |n| n.get()).min(MOST_THREADS);
+        let available = processors().min(MOST_THREADS);
         let Some(value) = std::env::var_os("SHAPEWRIGHT_THREADS") else { return available };
         match value.to_string_lossy().trim().parse::<usize>() {
             Ok(0) => available,
@@ -72,6 +77,12 @@ fn default_threads() -> usize {
             }
         }
     })
+}
+
+/// The number of processors available to the process.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, |n| n.get()))
 }
 
 /// Calls `f(0)` to `f(parts - 1)`, each exactly once, and returns when all have ended.
@@ -236,16 +247,21 @@ impl Mailbox {
         self.taken.compare_exchange(before, number, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Spins, then sleeps, until a job after number `last` was sent; its number.
+    /// Spins or does side work, then sleeps, until a job after number `last` was sent; its number.
     fn wait_after(&self, last: usize) -> usize {
+        let mut spins = SPINS_BEFORE_PARKING;
         loop {
-            for _ in 0..SPINS_BEFORE_PARKING {
+            for _ in 0..spins {
                 let sent = self.sent.load(Ordering::Acquire);
                 if sent != last {
                     return sent;
                 }
-                spin_loop();
+                if !aside::help(|| self.sent.load(Ordering::Relaxed) != last) {
+                    spin_loop();
+                }
             }
+            // What wakes it without a job is side work, which is done at once.
+            spins = 1;
             // Either the holder sees `sleeping` and wakes us, or we see its `sent`: both are SeqCst.
             self.sleeping.store(true, Ordering::SeqCst);
             if self.sent.load(Ordering::SeqCst) == last {
@@ -308,6 +324,15 @@ impl Team {
             }
         }
         &workers[..wanted.min(workers.len())]
+    }
+
+    /// Wakes the first worker if it sleeps.
+    fn wake(&self) {
+        if let Some(worker) = self.workers(1).first()
+            && worker.mailbox.sleeping.load(Ordering::Relaxed)
+        {
+            worker.thread.unpark();
+        }
     }
 
     fn run(self, wanted: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) {

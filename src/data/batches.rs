@@ -27,10 +27,10 @@ use super::Refill;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Batches<'a, X, Y> {
-    inputs: &'a [X],
-    targets: &'a [Y],
+    pub(super) inputs: &'a [X],
+    pub(super) targets: &'a [Y],
     order: Vec<usize>,
-    next: usize,
+    pub(super) next: usize,
     size: usize,
     drop_last: bool,
     batch_inputs: Vec<X>,
@@ -66,17 +66,8 @@ impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
         for &position in &order {
             assert_position(position, inputs.len());
         }
-        let capacity = size.min(order.len());
-        Batches {
-            inputs,
-            targets,
-            order,
-            next: 0,
-            size,
-            drop_last: false,
-            batch_inputs: Vec::with_capacity(capacity),
-            batch_targets: Vec::with_capacity(capacity),
-        }
+        let (batch_inputs, batch_targets) = (Vec::new(), Vec::new());
+        Batches { inputs, targets, order, next: 0, size, drop_last: false, batch_inputs, batch_targets }
     }
 
     /// The same batches without a last one that has fewer samples.
@@ -88,6 +79,16 @@ impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
     pub fn steps(&self) -> usize {
         let samples = self.order.len();
         if self.drop_last { samples / self.size } else { samples.div_ceil(self.size) }
+    }
+
+    /// How many samples the largest batch has.
+    pub(super) fn most(&self) -> usize {
+        self.size.min(self.order.len())
+    }
+
+    /// The positions of a batch's samples among all.
+    pub(super) fn positions(&self, batch: usize) -> &[usize] {
+        positions(&self.order, self.size, batch)
     }
 
     /// Begins again, in another order. From the start, the same generator gives the same orders everywhere.
@@ -166,10 +167,17 @@ pub fn gather<X: Clone>(samples: &[X], positions: &[usize]) -> Vec<X> {
     gathered
 }
 
-/// Slices of one, because they are copied from heap to heap without a copy on the stack.
 fn fill<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
     buffer.clear();
-    for &position in positions {
+    buffer.reserve_exact(positions.len());
+    extend(buffer, samples, positions);
+}
+
+/// Adds the samples at those of the positions that the buffer does not have yet.
+///
+/// Slices of one, because they are copied from heap to heap without a copy on the stack.
+pub(super) fn extend<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
+    for &position in &positions[buffer.len()..] {
         buffer.extend_from_slice(&samples[position..=position]);
     }
 }

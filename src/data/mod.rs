@@ -63,6 +63,7 @@ pub use prefetch::{Prefetch, Refill};
 pub use read_error::{Place, ReadError, ReadErrorKind, ReadErrors};
 
 mod batches;
+mod gathering;
 mod missing;
 mod one_hot;
 mod preprocess_error;
@@ -70,6 +71,7 @@ mod scale;
 mod split;
 
 pub use batches::{Batches, gather};
+pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::one_hot;
 pub use preprocess_error::PreprocessError;

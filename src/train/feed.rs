@@ -1,11 +1,11 @@
-//! Where the batches of an epoch come from: gathered when they are needed, or, where they are changed, ahead on another
-//! thread.
+//! Where the batches of an epoch come from: gathered by workers that wait for their next job, or, where they are
+//! changed, made on another thread.
 
-use std::thread::Scope;
+use std::thread;
 
 use super::{Input, Samples};
 use crate::augment::{Augment, MixUp, mix, sample_rng};
-use crate::data::{Batches, Refill};
+use crate::data::{Gathered, Gathering, Refill};
 use crate::network::Network;
 use crate::tensor::Tensor;
 
@@ -66,8 +66,8 @@ pub(super) struct Batch<'b, N: Network, G> {
 
 /// The batches of one epoch.
 pub(super) enum Feed<'f, 'd, N: Network, G> {
-    Here(&'f mut Batches<'d, Input<N>, G>),
-    Ahead {
+    Gathered(Gathered<'f, 'd, Input<N>, G>),
+    Changed {
         batches: Refill<'f, (Vec<Input<N>>, Vec<G>)>,
         mixup: Option<MixUp>,
         at: At,
@@ -78,24 +78,26 @@ pub(super) enum Feed<'f, 'd, N: Network, G> {
     },
 }
 
-impl<'f, 'd, N: Network, G: Clone + Send + Sync> Feed<'f, 'd, N, G> {
-    /// The batches that are left of the epoch, `done` of them being behind.
-    pub fn new<'env>(
-        scope: &'f Scope<'f, 'env>,
-        batches: &'f mut Batches<'d, Input<N>, G>,
-        changes: &'f mut Changes<'_, N>,
+impl<'d, N: Network, G: Clone + Send + Sync> Feed<'_, 'd, N, G> {
+    /// Calls with the batches that are left of the epoch, `done` of them being behind.
+    pub fn run<R>(
+        batches: &mut Gathering<'d, Input<N>, G>,
+        changes: &mut Changes<'_, N>,
         at: At,
         done: usize,
-    ) -> Self {
-        // To hand over a batch that is only gathered costs as much as to gather it.
+        f: impl FnOnce(&mut Feed<'_, 'd, N, G>) -> R,
+    ) -> R {
         if changes.is_none() {
-            return Feed::Here(batches);
+            return batches.run(|batches| f(&mut Feed::Gathered(batches)));
         }
         let (mixup, mut scratch) = (changes.mixup, Tensor::zeros_boxed());
         let change = move |batch: usize, positions: &[usize], inputs: &mut [Input<N>]| {
             changes.apply(at, batch, positions, inputs, &mut scratch);
         };
-        Feed::Ahead { batches: batches.ahead(scope, change), mixup, at, next: done, others: Vec::new() }
+        thread::scope(|scope| {
+            let batches = batches.batches_mut().ahead(scope, change);
+            f(&mut Feed::Changed { batches, mixup, at, next: done, others: Vec::new() })
+        })
     }
 
     /// The next batch; `None` after the last.
@@ -104,11 +106,11 @@ impl<'f, 'd, N: Network, G: Clone + Send + Sync> Feed<'f, 'd, N, G> {
     /// If a transform panics.
     pub fn next_batch(&mut self) -> Option<Batch<'_, N, G>> {
         match self {
-            Feed::Here(batches) => {
+            Feed::Gathered(batches) => {
                 let (inputs, targets) = batches.next_batch()?;
                 Some(Batch { samples: Samples { inputs, targets }, mixed: None })
             }
-            Feed::Ahead { batches, mixup, at, next, others } => {
+            Feed::Changed { batches, mixup, at, next, others } => {
                 let (inputs, targets) = batches.next_batch()?;
                 let mixed = Changes::<N>::kept(*mixup, *at, *next).map(|kept| {
                     others.clear();

@@ -1,7 +1,6 @@
 //! A training under way: what to do in which order.
 
 use core::ops::ControlFlow;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -13,7 +12,7 @@ use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
 use super::{Input, Samples};
-use crate::data::Batches;
+use crate::data::{Batches, Gathering};
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value};
@@ -100,8 +99,9 @@ where
         let _listening = self.listen()?;
         let mut rng = crate::rng(self.settings.seed);
         self.model.workspace.reseed(rng.next_u64());
-        let mut batches = Batches::new(self.train.inputs, self.train.targets, self.settings.batch_size);
-        self.go_to(&mut batches, &mut rng);
+        let batches = Batches::new(self.train.inputs, self.train.targets, self.settings.batch_size);
+        let mut batches = Gathering::new(batches);
+        self.go_to(batches.batches_mut(), &mut rng);
         let mut changes = std::mem::replace(&mut self.settings.changes, Changes::NONE);
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
@@ -148,7 +148,7 @@ where
     /// The steps that are left of this epoch, until something asks to stop.
     fn steps(
         &mut self,
-        batches: &mut Batches<'_, Input<N>, G>,
+        batches: &mut Gathering<'_, Input<N>, G>,
         changes: &mut Changes<'_, N>,
         rng: &mut impl Rng,
     ) -> Result<Flow, TrainError> {
@@ -157,15 +157,14 @@ where
         }
         if self.epoch.batches == 0 {
             let begin = Instant::now();
-            batches.shuffle(rng);
+            batches.batches_mut().shuffle(rng);
             self.epoch.waiting += begin.elapsed();
         }
-        let count = batches.steps();
+        let count = batches.batches_mut().steps();
         let at = At { seed: self.settings.seed, epoch: self.history.epochs.len() + 1 };
-        thread::scope(|scope| {
-            let mut feed = Feed::new(scope, batches, changes, at, self.epoch.batches);
+        Feed::run(batches, changes, at, self.epoch.batches, |feed| {
             while self.epoch.batches < count {
-                let mut flow = self.step(&mut feed, count)?;
+                let mut flow = self.step(feed, count)?;
                 #[cfg(feature = "progress")]
                 self.bar.step();
                 if self.settings.stop.is_stopped() {

@@ -1,0 +1,143 @@
+//! Batches that are gathered while those before are used, by workers who would only wait for their next job.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::batches::{Batches, extend};
+use crate::threads::{Aside, Helped, with_aside};
+
+/// How many bytes of batches there are at a time, unless two are larger: they stay in the outer caches.
+const BYTES: usize = 2 << 20;
+/// There are no more batches than this at a time.
+const MOST: usize = 8;
+/// So many bytes are copied in a piece, or one sample: about a microsecond.
+const PIECE: usize = 4 << 10;
+/// To copy so many bytes takes several times what waking a worker does.
+const WORTH_WAKING: usize = 128 << 10;
+
+/// [`Batches`], each gathered before it is needed, in a ring of buffers.
+pub(crate) struct Gathering<'a, X, Y> {
+    ring: Ring<'a, X, Y>,
+    /// The batch in use.
+    current: Option<Buffer<X, Y>>,
+}
+
+type Buffer<X, Y> = (Vec<X>, Vec<Y>);
+
+/// What those who gather share.
+struct Ring<'a, X, Y> {
+    batches: Batches<'a, X, Y>,
+    buffers: Mutex<Buffers<X, Y>>,
+}
+
+struct Buffers<X, Y> {
+    /// The next batches, in order.
+    filled: VecDeque<Buffer<X, Y>>,
+    /// The beginning of the batch after these.
+    filling: Option<Buffer<X, Y>>,
+    /// Empty ones. The last one used is the first to be filled: it is in the cache.
+    free: Vec<Buffer<X, Y>>,
+    /// The number of the batch after the filled ones.
+    next: usize,
+}
+
+impl<'a, X: Clone + Send + Sync, Y: Clone + Send + Sync> Gathering<'a, X, Y> {
+    pub fn new(batches: Batches<'a, X, Y>) -> Self {
+        let buffers = Buffers { filled: VecDeque::new(), filling: None, free: Vec::new(), next: 0 };
+        Gathering { ring: Ring { batches, buffers: Mutex::new(buffers) }, current: None }
+    }
+
+    /// The batches that are gathered.
+    pub fn batches_mut(&mut self) -> &mut Batches<'a, X, Y> {
+        &mut self.ring.batches
+    }
+
+    /// Calls with the batches that are left, which others help to gather in the meantime. All memory is allocated before.
+    pub fn run<R>(&mut self, f: impl FnOnce(Gathered<'_, 'a, X, Y>) -> R) -> R {
+        let Gathering { ring, current } = self;
+        ring.begin(current.take());
+        with_aside(&*ring, |helped| f(Gathered { ring, current, helped }))
+    }
+}
+
+/// The batches that are left.
+pub(crate) struct Gathered<'r, 'a, X, Y> {
+    ring: &'r Ring<'a, X, Y>,
+    current: &'r mut Option<Buffer<X, Y>>,
+    helped: &'r Helped,
+}
+
+impl<X: Clone, Y: Clone> Gathered<'_, '_, X, Y> {
+    /// The next batch; `None` after the last. What nobody has gathered is gathered here.
+    pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
+        let batches = &self.ring.batches;
+        let mut buffers = self.ring.lock();
+        buffers.give_back(self.current.take());
+        while buffers.filled.is_empty() && buffers.fill(batches, usize::MAX) {}
+        *self.current = buffers.filled.pop_front();
+        let half = buffers.free.len() >= buffers.filled.len();
+        let wake = half && buffers.free.len() * batch_bytes(batches) >= WORTH_WAKING;
+        drop(buffers);
+        self.helped.more(wake);
+        self.current.as_ref().map(|(inputs, targets)| (&inputs[..], &targets[..]))
+    }
+}
+
+impl<X: Clone, Y: Clone> Ring<'_, X, Y> {
+    /// Begins with the batch that comes next. All memory is allocated here.
+    fn begin(&mut self, current: Option<Buffer<X, Y>>) {
+        let Ring { batches, buffers } = self;
+        let buffers = buffers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let old = buffers.filled.drain(..).chain(buffers.filling.take()).chain(current).collect::<Vec<_>>();
+        old.into_iter().for_each(|buffer| buffers.give_back(Some(buffer)));
+        let fitting = BYTES / batch_bytes(batches).max(1);
+        let (count, len) = (fitting.clamp(2, MOST).min(batches.steps()), batches.most());
+        buffers.free.resize_with(count, || (Vec::with_capacity(len), Vec::with_capacity(len)));
+        buffers.filled.reserve(count);
+        buffers.next = batches.next;
+    }
+
+    /// A panic while a sample is copied leaves everything as it was before that sample.
+    fn lock(&self) -> MutexGuard<'_, Buffers<X, Y>> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<X: Clone + Send + Sync, Y: Clone + Send + Sync> Aside for Ring<'_, X, Y> {
+    fn piece(&self) -> bool {
+        let samples = PIECE / (size_of::<X>() + size_of::<Y>()).max(1);
+        self.buffers.try_lock().is_ok_and(|mut buffers| buffers.fill(&self.batches, samples.max(1)))
+    }
+}
+
+impl<X: Clone, Y: Clone> Buffers<X, Y> {
+    fn give_back(&mut self, buffer: Option<Buffer<X, Y>>) {
+        self.free.extend(buffer.map(|(mut inputs, mut targets)| {
+            inputs.clear();
+            targets.clear();
+            (inputs, targets)
+        }));
+    }
+
+    /// Copies some samples, at most those that are left of a batch; false if there is no batch or no buffer left.
+    fn fill(&mut self, batches: &Batches<'_, X, Y>, samples: usize) -> bool {
+        if self.next == batches.steps() {
+            return false;
+        }
+        self.filling = self.filling.take().or_else(|| self.free.pop());
+        let Some((inputs, targets)) = &mut self.filling else { return false };
+        let positions = batches.positions(self.next);
+        let end = positions.len().min(inputs.len().saturating_add(samples));
+        extend(inputs, batches.inputs, &positions[..end]);
+        extend(targets, batches.targets, &positions[..end]);
+        if end == positions.len() {
+            self.filled.extend(self.filling.take());
+            self.next += 1;
+        }
+        true
+    }
+}
+
+fn batch_bytes<X: Clone, Y: Clone>(batches: &Batches<'_, X, Y>) -> usize {
+    batches.most() * (size_of::<X>() + size_of::<Y>())
+}

@@ -1,0 +1,149 @@
+//! Side work: what the workers do while they would only spin.
+//!
+//! Between the parts of network calls a worker waits for microseconds, too short to sleep, long enough to copy a few
+//! samples. It does one small piece after the other and looks at its mailbox after each, so that a job waits for one
+//! piece at most. One worker at a time does that, for one thread of the process: whoever comes while the place is taken
+//! does the work itself.
+
+use std::cell::UnsafeCell;
+use std::hint::spin_loop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use super::{ALONE, Panic, SPINS_BEFORE_PARKING, Team, processors};
+
+/// Work in small pieces.
+pub(crate) trait Aside: Sync {
+    /// Does about a microsecond's work; false if there is nothing to do now.
+    fn piece(&self) -> bool;
+}
+
+/// Somebody has the place for side work. The work's cell is theirs until it is open.
+const TAKEN: u32 = 1;
+/// A worker may go inside.
+const OPEN: u32 = 2;
+/// There may be something to do.
+const WANTED: u32 = 4;
+/// A worker is inside.
+const INSIDE: u32 = 8;
+
+/// The place for side work, on cache lines of its own, as all workers look at it all the time.
+#[repr(align(128))]
+struct Place {
+    state: AtomicU32,
+    /// Written while the place is taken and not open; read by the worker inside.
+    work: UnsafeCell<Option<*const dyn Aside>>,
+    /// If a piece panicked.
+    panic: Mutex<Option<Panic>>,
+}
+
+// SAFETY: the cell is handed to and fro by `state`, as said there. What the pointer refers to is Sync and outlives its
+// being here: see `with_aside`.
+unsafe impl Sync for Place {}
+
+static PLACE: Place =
+    Place { state: AtomicU32::new(0), work: UnsafeCell::new(None), panic: Mutex::new(None) };
+
+/// Calls with side work that idle workers do in the meantime.
+///
+/// They don't if others have theirs done, inside a trial or a worker, and where there is one processor. When this
+/// returns or unwinds, nobody is inside of the work. If a piece panics, none is done any more, and at the end the panic
+/// goes on here.
+pub(crate) fn with_aside<R>(work: &dyn Aside, f: impl FnOnce(&Helped) -> R) -> R {
+    let free = !ALONE.get()
+        && processors() > 1
+        && PLACE.state.compare_exchange(0, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok();
+    if !free {
+        return f(&Helped(false));
+    }
+    // SAFETY: only the lifetime is erased. Workers use the pointer while they are inside; `close` waits until none is,
+    // and nothing before it can unwind.
+    let erased: *const dyn Aside = unsafe { std::mem::transmute::<&dyn Aside, &'static dyn Aside>(work) };
+    // SAFETY: the place is taken here and not open.
+    unsafe { *PLACE.work.get() = Some(erased) };
+    PLACE.state.store(TAKEN | OPEN | WANTED, Ordering::Release);
+    let result = catch_unwind(AssertUnwindSafe(|| f(&Helped(true))));
+    let panic = close();
+    match (result, panic) {
+        (Ok(result), None) => result,
+        (Err(panic), _) | (Ok(_), Some(panic)) => resume_unwind(panic),
+    }
+}
+
+/// Ends the work that this thread has here; the panic if a piece panicked.
+fn close() -> Option<Panic> {
+    PLACE.state.fetch_and(!OPEN, Ordering::Relaxed);
+    let mut spins = 0_u32;
+    while PLACE.state.load(Ordering::Acquire) & INSIDE != 0 {
+        spins += 1;
+        if spins < SPINS_BEFORE_PARKING { spin_loop() } else { thread::yield_now() }
+    }
+    let panic = PLACE.panic.lock().ok().and_then(|mut panic| panic.take());
+    PLACE.state.store(0, Ordering::Release);
+    panic
+}
+
+/// Whether idle workers do one's side work.
+pub(crate) struct Helped(bool);
+
+impl Helped {
+    /// Says that there is something to do again. If `wake`, and no worker is awake, one is woken, which takes as
+    /// long as several pieces.
+    pub fn more(&self, wake: bool) {
+        if !self.0 {
+            return;
+        }
+        if PLACE.state.load(Ordering::Relaxed) & WANTED == 0 {
+            // What there is to do is seen by the worker that sees this.
+            PLACE.state.fetch_or(WANTED, Ordering::Release);
+        }
+        if wake && let Some(team) = Team::claim() {
+            team.wake();
+        }
+    }
+}
+
+/// Does side work until there is nothing to do or this thread has something better to do; whether there was anything.
+#[inline(always)]
+pub(super) fn help(better: impl Fn() -> bool) -> bool {
+    PLACE.state.load(Ordering::Relaxed) == TAKEN | OPEN | WANTED && help_now(&better)
+}
+
+#[cold]
+#[inline(never)]
+fn help_now(better: &dyn Fn() -> bool) -> bool {
+    let (wanted, inside) = (TAKEN | OPEN | WANTED, TAKEN | OPEN | INSIDE);
+    if PLACE.state.compare_exchange(wanted, inside, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        return false;
+    }
+    let pieces = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: until this worker, who is inside, leaves, the cell is not written, and the work is alive.
+        let Some(work) = (unsafe { (*PLACE.work.get()).map(|work| &*work) }) else { return false };
+        while work.piece() {
+            if better() {
+                return true;
+            }
+            if PLACE.state.load(Ordering::Relaxed) & OPEN == 0 {
+                break;
+            }
+        }
+        false
+    }));
+    match pieces {
+        // Once out, the state may be anybody's.
+        Ok(true) => {
+            PLACE.state.fetch_or(WANTED, Ordering::Relaxed);
+            PLACE.state.fetch_and(!INSIDE, Ordering::Release);
+        }
+        Ok(false) => drop(PLACE.state.fetch_and(!INSIDE, Ordering::Release)),
+        Err(panic) => {
+            if let Ok(mut place) = PLACE.panic.lock() {
+                *place = Some(panic);
+            }
+            PLACE.state.fetch_and(!(OPEN | INSIDE), Ordering::Release);
+        }
+    }
+    true
+}
