@@ -381,7 +381,9 @@ impl Worker {
         while mailbox.done.load(Ordering::Acquire) != sent {
             spins += 1;
             if spins < SPINS_BEFORE_PARKING {
-                spin_loop();
+                if !aside::help(|| mailbox.done.load(Ordering::Relaxed) == sent) {
+                    spin_loop();
+                }
             } else {
                 // The worker's processor may be busy with something else, perhaps it is this one.
                 thread::yield_now();

@@ -68,18 +68,25 @@ pub(crate) struct Gathered<'r, 'a, X, Y> {
 }
 
 impl<X: Clone, Y: Clone> Gathered<'_, '_, X, Y> {
-    /// The next batch; `None` after the last. What nobody has gathered is gathered here.
+    /// The next batch; `None` after the last. What nobody has gathered is gathered here, and in the meantime others begin
+    /// with the batch after it.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         let batches = &self.ring.batches;
         let mut buffers = self.ring.lock();
         buffers.give_back(self.current.take());
-        while buffers.filled.is_empty() && buffers.fill(batches, usize::MAX) {}
-        *self.current = buffers.filled.pop_front();
+        let (next, mut current) = match buffers.filled.pop_front() {
+            Some(filled) => (None, filled),
+            None => (Some(buffers.next), buffers.take_next(batches)?),
+        };
         let half = buffers.free.len() >= buffers.filled.len();
         let wake = half && buffers.free.len() * batch_bytes(batches) >= WORTH_WAKING;
         drop(buffers);
         self.helped.more(wake);
-        self.current.as_ref().map(|(inputs, targets)| (&inputs[..], &targets[..]))
+        if let Some(next) = next {
+            fill(&mut current, batches, next, usize::MAX);
+        }
+        let (inputs, targets) = self.current.insert(current);
+        Some((inputs, targets))
     }
 }
 
@@ -88,8 +95,10 @@ impl<X: Clone, Y: Clone> Ring<'_, X, Y> {
     fn begin(&mut self, current: Option<Buffer<X, Y>>) {
         let Ring { batches, buffers } = self;
         let buffers = buffers.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let old = buffers.filled.drain(..).chain(buffers.filling.take()).chain(current).collect::<Vec<_>>();
-        old.into_iter().for_each(|buffer| buffers.give_back(Some(buffer)));
+        while let Some(old) = buffers.filled.pop_front().or_else(|| buffers.filling.take()) {
+            buffers.give_back(Some(old));
+        }
+        buffers.give_back(current);
         let fitting = BYTES / batch_bytes(batches).max(1);
         let (count, len) = (fitting.clamp(2, MOST).min(batches.steps()), batches.most());
         buffers.free.resize_with(count, || (Vec::with_capacity(len), Vec::with_capacity(len)));
@@ -106,7 +115,7 @@ impl<X: Clone, Y: Clone> Ring<'_, X, Y> {
 impl<X: Clone + Send + Sync, Y: Clone + Send + Sync> Aside for Ring<'_, X, Y> {
     fn piece(&self) -> bool {
         let samples = PIECE / (size_of::<X>() + size_of::<Y>()).max(1);
-        self.buffers.try_lock().is_ok_and(|mut buffers| buffers.fill(&self.batches, samples.max(1)))
+        self.buffers.try_lock().is_ok_and(|mut buffers| buffers.fill_some(&self.batches, samples.max(1)))
     }
 }
 
@@ -119,23 +128,42 @@ impl<X: Clone, Y: Clone> Buffers<X, Y> {
         }));
     }
 
-    /// Copies some samples, at most those that are left of a batch; false if there is no batch or no buffer left.
-    fn fill(&mut self, batches: &Batches<'_, X, Y>, samples: usize) -> bool {
+    /// The buffer of the batch after the filled ones, with what it has of it.
+    fn take_next(&mut self, batches: &Batches<'_, X, Y>) -> Option<Buffer<X, Y>> {
         if self.next == batches.steps() {
-            return false;
+            return None;
         }
-        self.filling = self.filling.take().or_else(|| self.free.pop());
-        let Some((inputs, targets)) = &mut self.filling else { return false };
-        let positions = batches.positions(self.next);
-        let end = positions.len().min(inputs.len().saturating_add(samples));
-        extend(inputs, batches.inputs, &positions[..end]);
-        extend(targets, batches.targets, &positions[..end]);
-        if end == positions.len() {
+        let buffer = self.filling.take().or_else(|| self.free.pop())?;
+        self.next += 1;
+        Some(buffer)
+    }
+
+    /// Copies some samples of the batch after the filled ones; false if there is no batch or no buffer left.
+    fn fill_some(&mut self, batches: &Batches<'_, X, Y>, samples: usize) -> bool {
+        if self.filling.is_none() && self.next < batches.steps() {
+            self.filling = self.free.pop();
+        }
+        let Some(buffer) = &mut self.filling else { return false };
+        if fill(buffer, batches, self.next, samples) {
             self.filled.extend(self.filling.take());
             self.next += 1;
         }
         true
     }
+}
+
+/// Copies some samples more of a batch; whether it has all of them now.
+fn fill<X: Clone, Y: Clone>(
+    (inputs, targets): &mut Buffer<X, Y>,
+    batches: &Batches<'_, X, Y>,
+    batch: usize,
+    samples: usize,
+) -> bool {
+    let positions = batches.positions(batch);
+    let end = positions.len().min(inputs.len().saturating_add(samples));
+    extend(inputs, batches.inputs, &positions[..end]);
+    extend(targets, batches.targets, &positions[..end]);
+    end == positions.len()
 }
 
 fn batch_bytes<X: Clone, Y: Clone>(batches: &Batches<'_, X, Y>) -> usize {
