@@ -1,6 +1,7 @@
 //! Batches that are gathered while those before are used, by workers who would only wait for their next job.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::batches::{Batches, extend};
@@ -28,6 +29,8 @@ type Buffer<X, Y> = (Vec<X>, Vec<Y>);
 struct Ring<'a, X, Y> {
     batches: Batches<'a, X, Y>,
     buffers: Mutex<Buffers<X, Y>>,
+    /// The training thread is about to lock the buffers. Helpers let it: they would lock them again before it woke up.
+    asked: AtomicBool,
 }
 
 struct Buffers<X, Y> {
@@ -44,7 +47,10 @@ struct Buffers<X, Y> {
 impl<'a, X: Clone + Send + Sync, Y: Clone + Send + Sync> Gathering<'a, X, Y> {
     pub fn new(batches: Batches<'a, X, Y>) -> Self {
         let buffers = Buffers { filled: VecDeque::new(), filling: None, free: Vec::new(), next: 0 };
-        Gathering { ring: Ring { batches, buffers: Mutex::new(buffers) }, current: None }
+        Gathering {
+            ring: Ring { batches, buffers: Mutex::new(buffers), asked: AtomicBool::new(false) },
+            current: None,
+        }
     }
 
     /// The batches that are gathered.
@@ -72,14 +78,16 @@ impl<X: Clone, Y: Clone> Gathered<'_, '_, X, Y> {
     /// with the batch after it.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         let batches = &self.ring.batches;
+        self.ring.asked.store(true, Ordering::Relaxed);
         let mut buffers = self.ring.lock();
+        self.ring.asked.store(false, Ordering::Relaxed);
         buffers.give_back(self.current.take());
         let (next, mut current) = match buffers.filled.pop_front() {
             Some(filled) => (None, filled),
             None => (Some(buffers.next), buffers.take_next(batches)?),
         };
-        let half = buffers.free.len() >= buffers.filled.len();
-        let wake = half && buffers.free.len() * batch_bytes(batches) >= WORTH_WAKING;
+        let few = buffers.free.len() >= 3 * buffers.filled.len();
+        let wake = few && buffers.free.len() * batch_bytes(batches) >= WORTH_WAKING;
         drop(buffers);
         self.helped.more(wake);
         if let Some(next) = next {
@@ -93,7 +101,7 @@ impl<X: Clone, Y: Clone> Gathered<'_, '_, X, Y> {
 impl<X: Clone, Y: Clone> Ring<'_, X, Y> {
     /// Begins with the batch that comes next. All memory is allocated here.
     fn begin(&mut self, current: Option<Buffer<X, Y>>) {
-        let Ring { batches, buffers } = self;
+        let Ring { batches, buffers, .. } = self;
         let buffers = buffers.get_mut().unwrap_or_else(PoisonError::into_inner);
         while let Some(old) = buffers.filled.pop_front().or_else(|| buffers.filling.take()) {
             buffers.give_back(Some(old));
@@ -115,7 +123,11 @@ impl<X: Clone, Y: Clone> Ring<'_, X, Y> {
 impl<X: Clone + Send + Sync, Y: Clone + Send + Sync> Aside for Ring<'_, X, Y> {
     fn piece(&self) -> bool {
         let samples = PIECE / (size_of::<X>() + size_of::<Y>()).max(1);
-        self.buffers.try_lock().is_ok_and(|mut buffers| buffers.fill_some(&self.batches, samples.max(1)))
+        !self.asked.load(Ordering::Relaxed)
+            && self
+                .buffers
+                .try_lock()
+                .is_ok_and(|mut buffers| buffers.fill_some(&self.batches, samples.max(1)))
     }
 }
 
