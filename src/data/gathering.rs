@@ -11,9 +11,11 @@ use crate::threads::{Aside, Helped, with_aside};
 const BYTES: usize = 2 << 20;
 /// There are no more batches than this at a time.
 const MOST: usize = 8;
-/// So many bytes are copied in a piece, or one sample: about a microsecond.
+/// So many bytes are copied in a piece, or one sample: about a microsecond. A job of the network waits for it, so that
+/// larger pieces cost more than they save.
 const PIECE: usize = 4 << 10;
-/// To copy so many bytes takes several times what waking a worker does.
+/// To copy so many bytes takes several times what waking a worker does. One is woken when most of the batches are used
+/// up, so that it is once for several.
 const WORTH_WAKING: usize = 128 << 10;
 
 /// [`Batches`], each gathered before it is needed, in a ring of buffers.
@@ -29,7 +31,7 @@ type Buffer<X, Y> = (Vec<X>, Vec<Y>);
 struct Ring<'a, X, Y> {
     batches: Batches<'a, X, Y>,
     buffers: Mutex<Buffers<X, Y>>,
-    /// The training thread is about to lock the buffers. Helpers let it: they would lock them again before it woke up.
+    /// The training thread wants the lock. Without this, a helper would have it again at once, piece after piece.
     asked: AtomicBool,
 }
 
@@ -47,10 +49,8 @@ struct Buffers<X, Y> {
 impl<'a, X: Clone + Send + Sync, Y: Clone + Send + Sync> Gathering<'a, X, Y> {
     pub fn new(batches: Batches<'a, X, Y>) -> Self {
         let buffers = Buffers { filled: VecDeque::new(), filling: None, free: Vec::new(), next: 0 };
-        Gathering {
-            ring: Ring { batches, buffers: Mutex::new(buffers), asked: AtomicBool::new(false) },
-            current: None,
-        }
+        let ring = Ring { batches, buffers: Mutex::new(buffers), asked: AtomicBool::new(false) };
+        Gathering { ring, current: None }
     }
 
     /// The batches that are gathered.
@@ -59,6 +59,7 @@ impl<'a, X: Clone + Send + Sync, Y: Clone + Send + Sync> Gathering<'a, X, Y> {
     }
 
     /// Calls with the batches that are left, which others help to gather in the meantime. All memory is allocated before.
+    /// The place in `batches_mut` stays where it is.
     pub fn run<R>(&mut self, f: impl FnOnce(Gathered<'_, 'a, X, Y>) -> R) -> R {
         let Gathering { ring, current } = self;
         ring.begin(current.take());
@@ -78,16 +79,14 @@ impl<X: Clone, Y: Clone> Gathered<'_, '_, X, Y> {
     /// with the batch after it.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         let batches = &self.ring.batches;
-        self.ring.asked.store(true, Ordering::Relaxed);
         let mut buffers = self.ring.lock();
-        self.ring.asked.store(false, Ordering::Relaxed);
         buffers.give_back(self.current.take());
         let (next, mut current) = match buffers.filled.pop_front() {
             Some(filled) => (None, filled),
             None => (Some(buffers.next), buffers.take_next(batches)?),
         };
-        let few = buffers.free.len() >= 3 * buffers.filled.len();
-        let wake = few && buffers.free.len() * batch_bytes(batches) >= WORTH_WAKING;
+        let room = buffers.free.len().min(batches.steps() - buffers.next);
+        let wake = room >= 3 * buffers.filled.len() && room * batch_bytes(batches) >= WORTH_WAKING;
         drop(buffers);
         self.helped.more(wake);
         if let Some(next) = next {
@@ -116,18 +115,18 @@ impl<X: Clone, Y: Clone> Ring<'_, X, Y> {
 
     /// A panic while a sample is copied leaves everything as it was before that sample.
     fn lock(&self) -> MutexGuard<'_, Buffers<X, Y>> {
-        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.asked.store(true, Ordering::Relaxed);
+        let buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        self.asked.store(false, Ordering::Relaxed);
+        buffers
     }
 }
 
 impl<X: Clone + Send + Sync, Y: Clone + Send + Sync> Aside for Ring<'_, X, Y> {
     fn piece(&self) -> bool {
-        let samples = PIECE / (size_of::<X>() + size_of::<Y>()).max(1);
+        let samples = (PIECE / (size_of::<X>() + size_of::<Y>()).max(1)).max(1);
         !self.asked.load(Ordering::Relaxed)
-            && self
-                .buffers
-                .try_lock()
-                .is_ok_and(|mut buffers| buffers.fill_some(&self.batches, samples.max(1)))
+            && self.buffers.try_lock().is_ok_and(|mut buffers| buffers.fill_some(&self.batches, samples))
     }
 }
 
@@ -181,3 +180,6 @@ fn fill<X: Clone, Y: Clone>(
 fn batch_bytes<X: Clone, Y: Clone>(batches: &Batches<'_, X, Y>) -> usize {
     batches.most() * (size_of::<X>() + size_of::<Y>())
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,9 +86,12 @@ fn close() -> Option<Panic> {
 }
 
 /// Whether idle workers do one's side work.
-pub(crate) struct Helped(bool);
+pub(crate) struct Helped(pub(super) bool);
 
 impl Helped {
+    #[cfg(test)]
+    pub const NOT: Self = Helped(false);
+
     /// Says that there is something to do again. If `wake`, and no worker is awake, one is woken, which takes as
     /// long as several pieces.
     pub fn more(&self, wake: bool) {

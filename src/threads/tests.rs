@@ -106,3 +106,151 @@ fn split_mut_covers_everything() {
 fn split_mut_refuses_empty_pieces() {
     split_mut(&mut [1, 2], 0, &|_, _| {});
 }
+
+/// Side work: so many pieces.
+struct Pieces {
+    left: AtomicUsize,
+    /// How many were done, and whether one is being done.
+    done: AtomicUsize,
+    inside: AtomicBool,
+    each: fn(),
+}
+
+impl Pieces {
+    fn new(count: usize, each: fn()) -> Self {
+        Pieces {
+            left: AtomicUsize::new(count),
+            done: AtomicUsize::new(0),
+            inside: AtomicBool::new(false),
+            each,
+        }
+    }
+}
+
+impl Aside for Pieces {
+    fn piece(&self) -> bool {
+        let took = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if took.is_ok() {
+            self.inside.store(true, Ordering::Relaxed);
+            (self.each)();
+            self.inside.store(false, Ordering::Relaxed);
+            self.done.fetch_add(1, Ordering::Release);
+        }
+        took.is_ok()
+    }
+}
+
+/// With side work, once no other test has the place for it; `None` where there is no such place.
+fn aside_patiently<R>(work: &dyn Aside, f: impl Fn(&Helped) -> R) -> Option<R> {
+    (processors() > 1).then(|| {
+        loop {
+            let result = with_aside(work, |helped| helped.0.then(|| f(helped)));
+            if let Some(result) = result {
+                return result;
+            }
+            thread::yield_now();
+        }
+    })
+}
+
+/// Wakes a worker again and again: other tests may have the team.
+fn wake_until(helped: &Helped, enough: impl Fn() -> bool) {
+    while !enough() {
+        helped.more(true);
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn side_work_is_done_while_jobs_run_as_ever() {
+    let work = Pieces::new(500, || ());
+    aside_patiently(&work, |helped| {
+        wake_until(helped, || work.done.load(Ordering::Acquire) == 500);
+        // Nothing is left; then there is more.
+        work.left.store(300, Ordering::Relaxed);
+        let mut rounds = 0;
+        while work.done.load(Ordering::Acquire) < 800 || rounds < 100 {
+            rounds += 1;
+            let sum = AtomicUsize::new(0);
+            parallel(5, &|part| {
+                sum.fetch_add(part, Ordering::Relaxed);
+            });
+            assert_eq!(sum.into_inner(), 10);
+            helped.more(true);
+        }
+    });
+    assert_eq!(work.inside.into_inner(), false);
+}
+
+#[test]
+fn side_work_has_ended_when_its_owner_goes_on() {
+    for unwinds in [false, true] {
+        let work = Pieces::new(usize::MAX, || thread::sleep(std::time::Duration::from_millis(5)));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            aside_patiently(&work, |helped| {
+                wake_until(helped, || work.inside.load(Ordering::Relaxed));
+                if unwinds {
+                    panic!("the owner's");
+                }
+            })
+        }));
+        assert_eq!(result.is_err(), unwinds && processors() > 1);
+        assert!(!work.inside.load(Ordering::Relaxed));
+        let done = work.done.load(Ordering::Acquire);
+        thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(work.done.into_inner(), done);
+    }
+}
+
+#[test]
+fn a_panic_of_side_work_reaches_its_owner_at_the_end() {
+    let work = Pieces::new(10, || panic!("a piece"));
+    let went_on = AtomicBool::new(false);
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        aside_patiently(&work, |helped| {
+            wake_until(helped, || work.inside.load(Ordering::Relaxed));
+            // It is not called again.
+            for _ in 0..100 {
+                helped.more(true);
+                parallel(4, &|_| thread::yield_now());
+            }
+            went_on.store(true, Ordering::Relaxed);
+        })
+    }));
+    if processors() > 1 {
+        assert_eq!(result.unwrap_err().downcast_ref(), Some(&"a piece"));
+        assert_eq!((went_on.into_inner(), work.left.into_inner()), (true, 9));
+    }
+    // The workers and the place go on.
+    side_work_is_done_while_jobs_run_as_ever();
+}
+
+#[test]
+fn one_has_the_place_and_the_others_help_themselves() {
+    let (outer, inner) = (Pieces::new(0, || ()), Pieces::new(1, || ()));
+    aside_patiently(&outer, |_| {
+        let helped = with_aside(&inner, |helped| {
+            helped.more(true);
+            helped.0
+        });
+        assert!(!helped);
+    });
+    assert!(!alone(|| with_aside(&inner, |helped| helped.0)));
+    assert_eq!(inner.done.into_inner(), 0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    let work = Pieces::new(3, || ());
+                    with_aside(&work, |helped| {
+                        helped.more(true);
+                        parallel(2, &|_| ());
+                        while work.piece() {}
+                    });
+                    // Whoever did them has ended.
+                    assert_eq!(work.done.into_inner(), 3);
+                }
+            });
+        }
+    });
+}
