@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The folder holds the four files of the data set, plain or gzipped; if some are missing, the program says
-//! which. Ten epochs take about four seconds on two cores.
+//! which. Ten epochs take about two seconds on two cores.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -55,7 +55,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let all: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
     let waiting: f64 = history.epochs.iter().map(|epoch| epoch.waiting).sum();
     println!(
-        "reading {reading:.2} s, shuffling and gathering {waiting:.2} s, training {:.2} s: waiting for data is {:.1} % \
+        "reading {reading:.2} s, shuffling and waiting for batches {waiting:.2} s, training {:.2} s: waiting for data is {:.1} % \
          of the epochs",
         all - waiting,
         100.0 * waiting / all

@@ -2,8 +2,7 @@
 //!
 //! A training step takes a few hundred microseconds, so handing work over has to cost well below one: the workers
 //! spin for a while after each job and only then go to sleep (0.2 us when they still spin, against 5 us for a
-//! work-stealing pool and 30 us for scoped threads). While they spin, they do side work, such as gathering the next
-//! batches: see [`aside`].
+//! work-stealing pool and 30 us for scoped threads). While they spin, they gather the next batches: see [`aside`].
 
 mod aside;
 
@@ -50,6 +49,9 @@ pub(crate) fn alone<R>(f: impl FnOnce() -> R) -> R {
 }
 
 /// Sets how many threads network calls may use from now on; 0 restores the default.
+///
+/// On one thread, a [`Trainer`](crate::Trainer) still lets another one gather its next batches, if there is a processor
+/// for it; one thread more makes the next batches if they are [augmented](crate::Trainer::augment) or mixed.
 pub fn set_threads(n: usize) {
     THREADS.store(n.min(MOST_THREADS), Ordering::Relaxed);
 }

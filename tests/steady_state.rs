@@ -138,8 +138,8 @@ fn batches_and_metrics() {
     });
 }
 
-/// The steps of a training whose batches are changed on another thread.
-fn augmentation() {
+/// The steps of a training whose batches are gathered by others, and of one where they are changed on another thread.
+fn trainers() {
     network! { struct Image: [16, 16, 3] -> [5] { Flatten, Linear<_, 5> } }
     let (x, labels) = (vec![Tensor3::ones(); 200], vec![Label::<5>::default(); 200]);
     let list = (
@@ -149,21 +149,20 @@ fn augmentation() {
         ColorJitter::new().brightness(0.2).contrast(0.2),
         RandomApply::new((GaussianNoise::new(0.1), RandomErasing::new(0.5)), 0.5),
     );
-    let mut counts = Vec::with_capacity(100);
-    Image::trainer(Sgd::new(0.01), CrossEntropy)
-        .epochs(2)
-        .batch_size(4)
-        .augment(list)
-        .mixup(MixUp::new(0.2))
-        .on_step(|_, _| {
-            counts.push(ALLOCATIONS.load(Ordering::Relaxed));
-            ControlFlow::Continue(())
-        })
-        .fit(&mut Image::init(&mut shapewright::rng(0)), &x, &labels)
-        .expect("a training");
-    // The second epoch; the harness's own thread may allocate now and then.
-    let steady = counts[50..].windows(2).filter(|pair| pair[0] == pair[1]).count();
-    assert!(steady > 40, "of 49 steps, only {steady} do not allocate");
+    let trainer = || Image::trainer(Sgd::new(0.01), CrossEntropy).epochs(2).batch_size(4);
+    for trainer in [trainer(), trainer().augment(list).mixup(MixUp::new(0.2))] {
+        let mut counts = Vec::with_capacity(100);
+        trainer
+            .on_step(|_, _| {
+                counts.push(ALLOCATIONS.load(Ordering::Relaxed));
+                ControlFlow::Continue(())
+            })
+            .fit(&mut Image::init(&mut shapewright::rng(0)), &x, &labels)
+            .expect("a training");
+        // The second epoch; the harness's own thread may allocate now and then.
+        let steady = counts[50..].windows(2).filter(|pair| pair[0] == pair[1]).count();
+        assert!(steady > 40, "of 49 steps, only {steady} do not allocate");
+    }
 }
 
 /// With room made for the batch, the first step of a workspace does not allocate either.
@@ -206,7 +205,7 @@ fn nothing_is_allocated_after_the_first_call() {
         training::<Whole, _>(12, NAdam::new(0.1));
         losses();
         batches_and_metrics();
-        augmentation();
+        trainers();
         reserved();
     }
     // The counter itself works.

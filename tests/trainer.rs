@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use shapewright::prelude::*;
+use shapewright::threads::set_threads;
 use shapewright::{Progress, TrainError};
 
 network! {
@@ -46,6 +47,33 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).0, run(2).0);
+}
+
+#[test]
+fn whoever_gathers_the_batches_the_bits_are_the_same() {
+    // Batches large enough to wake a worker, and an odd last one.
+    network! { struct Wide: [500] -> [1] { Linear<_, 8>, Tanh, Dropout(0.1), Linear<_, 1> } }
+    let uniform = rand::distr::Uniform::new(-1.0, 1.0).unwrap();
+    let mut rng = shapewright::rng(3);
+    let x: Vec<Tensor1<500>> = (0..1999).map(|_| Tensor::random(uniform, &mut rng)).collect();
+    let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0] * x[1]])).collect();
+    let run = || {
+        let mut net = Wide::init(&mut shapewright::rng(4));
+        let trainer = Wide::trainer(Adam::new(0.01), Mse).epochs(3).batch_size(60).accumulate(2).seed(1);
+        trainer.fit(&mut net, &x, &y).unwrap();
+        net.params().to_vec()
+    };
+    let first = run();
+    for threads in [1, 2, 3] {
+        set_threads(threads);
+        assert_eq!(run(), first, "on {threads} threads");
+    }
+    // Only one of them is helped at a time.
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
+        others.into_iter().for_each(|other| assert_eq!(other.join().unwrap(), first));
+    });
+    set_threads(0);
 }
 
 #[test]

@@ -4,8 +4,9 @@
 //! buffers that come back when they are used. Both keep the order, end when their source ends, and end their thread
 //! when they are dropped; a panic of the source goes on in the thread that asks for the batch. Waiting sleeps.
 //!
-//! They pay where making a batch takes time: files, pictures, random changes. Gathering samples from memory is cheap;
-//! [`Batches`](super::Batches) does that without a thread.
+//! They pay where making a batch takes time: files, pictures, random changes. To gather samples from memory takes about
+//! as long as to hand a batch over; [`Batches`](super::Batches) does that without a thread, and a
+//! [`Trainer`](crate::Trainer) while its threads would only wait for each other.
 //!
 //! ```
 //! use shapewright::data::Refill;

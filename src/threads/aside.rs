@@ -1,9 +1,9 @@
-//! Side work: what the workers do while they would only spin.
+//! Side work: what threads do while they would only spin.
 //!
-//! Between the parts of network calls a worker waits for microseconds, too short to sleep, long enough to copy a few
-//! samples. It does one small piece after the other and looks at its mailbox after each, so that a job waits for one
-//! piece at most. One worker at a time does that, for one thread of the process: whoever comes while the place is taken
-//! does the work itself.
+//! Between the parts of network calls a worker waits for microseconds, and so does the caller for the last worker: too
+//! short to sleep, long enough to copy a few samples. They do one small piece after the other and look after each whether
+//! they are needed, so that a job waits for one piece at most. One thread at a time does that, for one owner of side work
+//! in the process: whoever comes while the place is taken does the work itself.
 
 use std::cell::UnsafeCell;
 use std::hint::spin_loop;
@@ -22,18 +22,18 @@ pub(crate) trait Aside: Sync {
 
 /// Somebody has the place for side work. The work's cell is theirs until it is open.
 const TAKEN: u32 = 1;
-/// A worker may go inside.
+/// A thread may go inside.
 const OPEN: u32 = 2;
 /// There may be something to do.
 const WANTED: u32 = 4;
-/// A worker is inside.
+/// A thread is inside.
 const INSIDE: u32 = 8;
 
 /// The place for side work, on cache lines of its own, as all workers look at it all the time.
 #[repr(align(128))]
 struct Place {
     state: AtomicU32,
-    /// Written while the place is taken and not open; read by the worker inside.
+    /// Written while the place is taken and not open; read by the thread inside.
     work: UnsafeCell<Option<*const dyn Aside>>,
     /// If a piece panicked.
     panic: Mutex<Option<Panic>>,
@@ -46,9 +46,9 @@ unsafe impl Sync for Place {}
 static PLACE: Place =
     Place { state: AtomicU32::new(0), work: UnsafeCell::new(None), panic: Mutex::new(None) };
 
-/// Calls with side work that idle workers do in the meantime.
+/// Calls with side work that is done in the meantime where a thread would only spin.
 ///
-/// They don't if others have theirs done, inside a trial or a worker, and where there is one processor. When this
+/// It is not if somebody else has the place, inside a trial or a worker, and where there is one processor. When this
 /// returns or unwinds, nobody is inside of the work. If a piece panics, none is done any more, and at the end the panic
 /// goes on here.
 pub(crate) fn with_aside<R>(work: &dyn Aside, f: impl FnOnce(&Helped) -> R) -> R {
@@ -58,7 +58,7 @@ pub(crate) fn with_aside<R>(work: &dyn Aside, f: impl FnOnce(&Helped) -> R) -> R
     if !free {
         return f(&Helped(false));
     }
-    // SAFETY: only the lifetime is erased. Workers use the pointer while they are inside; `close` waits until none is,
+    // SAFETY: only the lifetime is erased. Threads use the pointer while they are inside; `close` waits until none is,
     // and nothing before it can unwind.
     let erased: *const dyn Aside = unsafe { std::mem::transmute::<&dyn Aside, &'static dyn Aside>(work) };
     // SAFETY: the place is taken here and not open.
@@ -85,21 +85,21 @@ fn close() -> Option<Panic> {
     panic
 }
 
-/// Whether idle workers do one's side work.
+/// Whether others do one's side work.
 pub(crate) struct Helped(pub(super) bool);
 
 impl Helped {
     #[cfg(test)]
     pub const NOT: Self = Helped(false);
 
-    /// Says that there is something to do again. If `wake`, and no worker is awake, one is woken, which takes as
-    /// long as several pieces.
+    /// Says that there is something to do again. If `wake`, a worker is woken if it sleeps, which takes as long as ten
+    /// pieces.
     pub fn more(&self, wake: bool) {
         if !self.0 {
             return;
         }
         if PLACE.state.load(Ordering::Relaxed) & WANTED == 0 {
-            // What there is to do is seen by the worker that sees this.
+            // Who sees this sees what there is to do.
             PLACE.state.fetch_or(WANTED, Ordering::Release);
         }
         if wake && let Some(team) = Team::claim() {
@@ -122,7 +122,7 @@ fn help_now(better: &dyn Fn() -> bool) -> bool {
         return false;
     }
     let pieces = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: until this worker, who is inside, leaves, the cell is not written, and the work is alive.
+        // SAFETY: until this thread, which is inside, leaves, the cell is not written, and the work is alive.
         let Some(work) = (unsafe { (*PLACE.work.get()).map(|work| &*work) }) else { return false };
         while work.piece() {
             if better() {

@@ -21,7 +21,9 @@ pub struct Epoch {
     pub metrics: Vec<(String, f64)>,
     /// How long the epoch took, validation included.
     pub seconds: f64,
-    /// For how much of that the training waited for data: shuffling, and gathering the samples of batches.
+    /// For how much of that the training waited for data: shuffling, and what was left to gather of each batch when it
+    /// was needed. Most is gathered by threads that wait for the next part of a network call, or, if there is one, by
+    /// another processor.
     pub waiting: f64,
 }
 
