@@ -5,7 +5,7 @@ use super::halo::{Frame, Memory};
 use super::{Conv, depthwise};
 use crate::kernels::simd::{Op, Simd};
 
-pub(in crate::kernels) struct ConvOp<'a>(pub Conv<'a, f32>);
+pub(super) struct ConvOp<'a>(pub Conv<'a, f32>);
 
 /// A tap for each row of the window takes its columns in one go; beyond this many numbers each column has its own.
 const LONGEST_SPAN: usize = 512;

@@ -17,10 +17,9 @@ mod halo;
 mod input_grad;
 pub(super) mod plain;
 mod weight_grad;
+mod winograd;
 
-pub(super) use forward::ConvOp;
-pub(super) use input_grad::ConvInputGradOp;
-pub(super) use weight_grad::ConvWeightGradOp;
+use super::F32Kernels;
 
 /// The sizes of a convolution; pairs are vertical and horizontal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +63,65 @@ pub struct ConvInputGrad<'a, T> {
     pub relu: bool,
 }
 
-/// The gradient of a [`Conv`] with respect to the weight: those of its rows, `CO` numbers each, that `gradient` is,
-/// beginning with `first_row`.
+/// The gradient of a [`Conv`] with respect to the weight.
 #[derive(Debug)]
 pub struct ConvWeightGrad<'a, T> {
     pub sizes: &'a ConvSizes,
     pub x: &'a [T],
     pub dy: &'a [T],
-    pub first_row: usize,
     pub gradient: &'a mut [T],
     /// Whether to add to what is there.
     pub accumulate: bool,
+    /// In how many parts it is computed.
+    pub parts: usize,
+    /// Who computes them.
+    pub share: Share<T>,
+}
+
+/// Cuts a slice into pieces of some length (the last may be shorter) and has someone compute each: by its number.
+pub type Share<T> = fn(&mut [T], usize, &(dyn Fn(usize, &mut [T]) + Sync));
+
+/// Those rows of the gradient of the weight that `gradient` is, `CO` numbers each, beginning with `first_row`.
+struct WeightRows<'a, T> {
+    sizes: &'a ConvSizes,
+    x: &'a [T],
+    dy: &'a [T],
+    first_row: usize,
+    gradient: &'a mut [T],
+    accumulate: bool,
+}
+
+impl<T: Sync> ConvWeightGrad<'_, T> {
+    /// Calls with the rows that each part has.
+    fn each_part(self, f: impl Fn(WeightRows<'_, T>) + Sync) {
+        let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share } = self;
+        let rows = sizes.weight_rows().div_ceil(parts.max(1));
+        share(gradient, rows * sizes.out_channels, &|part, gradient| {
+            f(WeightRows { sizes, x, dy, first_row: part * rows, gradient, accumulate });
+        });
+    }
+}
+
+pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
+    if conv.sizes.has_tiles() {
+        return kernels.run(winograd::ConvOp(conv));
+    }
+    kernels.for_conv(conv.sizes, conv.sizes.out_channels).run(forward::ConvOp(conv));
+}
+
+pub(super) fn conv_input_grad(kernels: F32Kernels, conv: ConvInputGrad<'_, f32>) {
+    if conv.sizes.has_tiles() {
+        return kernels.run(winograd::ConvInputGradOp(conv));
+    }
+    kernels.for_conv(conv.sizes, conv.sizes.channels).run(input_grad::ConvInputGradOp(conv));
+}
+
+pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32>) {
+    if conv.sizes.has_tiles() {
+        return winograd::weight_grad(conv, kernels);
+    }
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
+    conv.each_part(|rows| kernels.run(weight_grad::WeightRowsOp(rows)));
 }
 
 impl ConvSizes {

@@ -1,6 +1,6 @@
 //! Convolutions by their definition, in any float.
 
-use super::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
+use super::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, WeightRows};
 use crate::kernels::plain::{Real, relu};
 
 /// Calls with each output pixel and each number that its window has in the image: the output pixel, the row of
@@ -84,8 +84,12 @@ pub(in crate::kernels) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
     end(relu, dx);
 }
 
-pub(in crate::kernels) fn conv_weight_grad<T: Real>(conv: ConvWeightGrad<'_, T>) {
-    let ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate } = conv;
+pub(in crate::kernels) fn conv_weight_grad<T: Real + Sync>(conv: ConvWeightGrad<'_, T>) {
+    conv.each_part(weight_rows);
+}
+
+fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
+    let WeightRows { sizes, x, dy, first_row, gradient, accumulate } = rows;
     sizes.check(x.len(), dy.len());
     let count = sizes.check_rows(first_row, gradient.len());
     let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);

@@ -2,17 +2,17 @@
 
 use super::gather::{Band, From, Gather, Rows};
 use super::halo::{Frame, Memory};
-use super::{ConvWeightGrad, depthwise};
+use super::{WeightRows, depthwise};
 use crate::kernels::simd::{Op, Simd};
 
-pub(in crate::kernels) struct ConvWeightGradOp<'a>(pub ConvWeightGrad<'a, f32>);
+pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
 
-impl Op for ConvWeightGradOp<'_> {
+impl Op for WeightRowsOp<'_> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvWeightGradOp(ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate }) = self;
+        let WeightRowsOp(WeightRows { sizes, x, dy, first_row, gradient, accumulate }) = self;
         let samples = sizes.check(x.len(), dy.len());
         let count = sizes.check_rows(first_row, gradient.len());
         if samples == 0 && !accumulate {

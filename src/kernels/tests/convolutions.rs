@@ -60,6 +60,38 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
+/// Those that are computed by tiles.
+fn tiled() -> impl Strategy<Value = Case> {
+    let axis = || (4..=9_usize, 0_usize..=3, 0_usize..=1);
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<u32>());
+    let channels = || (1..=if cfg!(miri) { 1_usize } else { 5 }).prop_map(|vectors| 16 * vectors);
+    (axis(), axis(), channels(), channels(), 0_usize..=3, flags).prop_map(
+        |(v, h, channels, out_channels, samples, (bias, relu, accumulate, seed))| {
+            let sizes = ConvSizes {
+                size: [v.0, h.0],
+                channels,
+                out: [v, h].map(|(size, pad, less)| size + 2 * pad - 2 - less),
+                out_channels,
+                kernel: [3, 3],
+                stride: [1, 1],
+                pad: [v.1, h.1],
+                dilation: [1, 1],
+                groups: 1,
+            };
+            Case { sizes, samples, bias, relu, accumulate, seed }
+        },
+    )
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    prop_oneof![2 => case(), 1 => tiled()]
+}
+
+/// Has the pieces computed one after the other.
+fn share<T>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    data.chunks_mut(len).enumerate().for_each(|(part, piece)| f(part, piece));
+}
+
 /// Calls with all that is multiplied: the positions in the image, the weight and the output. By the definition.
 fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, usize)) {
     let (ci, co) = (sizes.channels / sizes.groups, sizes.out_channels / sizes.groups);
@@ -116,8 +148,8 @@ impl Case {
         numbers(self.seed ^ 4, self.sizes.weight_rows() * self.sizes.out_channels)
     }
 
-    /// Runs all kernels, in pieces of so many samples and so many rows of the weight.
-    fn run(&self, kernels: F32Kernels, samples: usize, rows: usize) -> Results<f32> {
+    /// Runs all kernels, in pieces of so many samples and so many parts of the weight.
+    fn run(&self, kernels: F32Kernels, samples: usize, parts: usize) -> Results<f32> {
         let sizes = &self.sizes;
         let (x, weight, dy) =
             (Guarded::new(&self.x()), Guarded::new(&self.weight()), Guarded::new(&self.dy()));
@@ -133,17 +165,16 @@ impl Case {
             let bias = dx_bias.as_deref();
             kernels.conv_input_grad(ConvInputGrad { sizes, weight: &weight, dy, bias, dx, relu: self.relu });
         }
-        for (part, gradient) in dw.chunks_mut(rows * sizes.out_channels).enumerate() {
-            let (first_row, accumulate) = (part * rows, self.accumulate);
-            kernels.conv_weight_grad(ConvWeightGrad {
-                sizes,
-                x: &x,
-                dy: &dy,
-                first_row,
-                gradient,
-                accumulate,
-            });
-        }
+        let (gradient, accumulate) = (&mut *dw, self.accumulate);
+        kernels.conv_weight_grad(ConvWeightGrad {
+            sizes,
+            x: &x,
+            dy: &dy,
+            gradient,
+            accumulate,
+            parts,
+            share,
+        });
         Results { y: y.to_vec(), dx: dx.to_vec(), dw: dw.to_vec() }
     }
 
@@ -165,18 +196,15 @@ impl Case {
             dx: &mut dx,
             relu,
         });
-        let rows = sizes.weight_rows().div_ceil(2);
-        for (part, gradient) in dw.chunks_mut(rows * sizes.out_channels).enumerate() {
-            let (first_row, accumulate) = (part * rows, self.accumulate);
-            F64Kernels.conv_weight_grad(ConvWeightGrad {
-                sizes,
-                x: &x,
-                dy: &dy,
-                first_row,
-                gradient,
-                accumulate,
-            });
-        }
+        F64Kernels.conv_weight_grad(ConvWeightGrad {
+            sizes,
+            x: &x,
+            dy: &dy,
+            gradient: &mut dw,
+            accumulate: self.accumulate,
+            parts: 2,
+            share,
+        });
         Results { y, dx, dw }
     }
 
@@ -233,21 +261,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
-    fn convolutions_are_right_in_every_tier(case in case()) {
+    fn convolutions_are_right_in_every_tier(case in any_case()) {
         let want = case.expected();
         for kernels in all_tiers() {
-            let got = case.run(kernels, case.samples.max(1), case.sizes.weight_rows());
+            let got = case.run(kernels, case.samples.max(1), 1);
             close(&kernels.tier().to_string(), &got, &want, f64::from(f32::EPSILON) / 64.0)?;
         }
         close("f64", &case.run_double(), &want, f64::EPSILON)?;
     }
 
     #[test]
-    fn neither_cuts_nor_fma_tiers_change_a_bit(case in case(), rows in 1_usize..20) {
+    fn neither_cuts_nor_fma_tiers_change_a_bit(case in any_case(), parts in 2_usize..20) {
         let mut fused: Option<[Vec<u32>; 3]> = None;
         for kernels in all_tiers() {
-            let results = [(case.samples.max(1), case.sizes.weight_rows()), (1, rows)].map(|(samples, rows)| {
-                let got = case.run(kernels, samples, rows);
+            let results = [(case.samples.max(1), 1), (1, parts)].map(|(samples, parts)| {
+                let got = case.run(kernels, samples, parts);
                 [bits(&got.y), bits(&got.dx), bits(&got.dw)]
             });
             prop_assert!(results[0] == results[1], "{}: cuts", kernels.tier());
@@ -283,7 +311,7 @@ fn large_sizes_are_right() {
         }
         let want = case.expected();
         for kernels in all_tiers() {
-            let got = case.run(kernels, case.samples, case.sizes.weight_rows());
+            let got = case.run(kernels, case.samples, 1);
             close(&kernels.tier().to_string(), &got, &want, f64::from(f32::EPSILON) / 64.0).unwrap();
         }
     }

@@ -83,7 +83,7 @@ pub(super) fn input_grad<T: Element>(
     });
 }
 
-/// The rows of the weight are cut over the threads.
+/// The weight is cut over the threads.
 pub(super) fn weight_grad<T: Element>(
     sizes: &ConvSizes,
     x: &[T],
@@ -93,18 +93,22 @@ pub(super) fn weight_grad<T: Element>(
 ) {
     let (accumulate, kernels) = (cx.accumulate(), cx.kernels);
     let samples = x.len() / sizes.input_len();
-    let rows = sizes.weight_rows().div_ceil(threads::parts(samples * sizes.multiply_adds())).max(1);
+    let parts = threads::parts(samples * sizes.multiply_adds());
+    if !is_product(sizes) {
+        let share = threads::split_mut;
+        return kernels.conv_weight_grad(ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share });
+    }
+    let rows = sizes.channels.div_ceil(parts).max(1);
     threads::split_mut(gradient, rows * sizes.out_channels, &|part, gradient: &mut [T]| {
-        let first_row = part * rows;
-        if !is_product(sizes) {
-            let conv = ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate };
-            return kernels.conv_weight_grad(conv);
-        }
         kernels.product(Product {
             m: gradient.len() / sizes.out_channels,
             n: sizes.out_channels,
             k: x.len() / sizes.channels,
-            a: Matrix { data: x.get(first_row..).unwrap_or(&[]), row_stride: 1, col_stride: sizes.channels },
+            a: Matrix {
+                data: x.get(part * rows..).unwrap_or(&[]),
+                row_stride: 1,
+                col_stride: sizes.channels,
+            },
             b: Matrix::row_major(dy, sizes.out_channels),
             c: gradient,
             c_stride: sizes.out_channels,
