@@ -77,6 +77,19 @@ pub(super) trait Simd: Copy + 'static {
     /// `n` floats can be written at `p`.
     unsafe fn store_n(self, p: *mut f32, v: Self::V, n: usize);
 
+    /// Asks for the cache line at `p`, wherever that is, to be brought to the second-level cache.
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        // SAFETY: every x86-64 processor has SSE, and a prefetch of any address is allowed.
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        unsafe {
+            use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T1>(p.cast());
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = p;
+    }
+
     /// `a * b + c`, fused but in the portable tier.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a * b`, likewise.

@@ -11,7 +11,9 @@ use crate::kernels::conv::gather::{Band, From, Gather, Rows};
 use crate::kernels::conv::halo::Memory;
 use crate::kernels::conv::input_grad::Turn;
 use crate::kernels::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
+use crate::kernels::reduce::ColumnSumsOp;
 use crate::kernels::simd::{Op, Simd};
+use crate::kernels::tile::Next;
 use crate::memory::AlignedBuffer;
 
 /// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level cache.
@@ -220,6 +222,11 @@ pub(in crate::kernels) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F3
     }
     let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share } = conv;
     let (channels, out_channels) = (sizes.channels, sizes.out_channels);
+    let (gradient, bias) = sizes.split_bias(0, gradient);
+    if let Some(sums) = bias {
+        let (rows, cols) = (dy.len() / out_channels, out_channels);
+        kernels.run(ColumnSumsOp { rows, cols, x: dy, sums, accumulate });
+    }
     let mut memory = SUMS.take();
     let sums = memory.reserve(NUMBERS * channels * out_channels);
     let each = NUMBERS.div_ceil(parts.clamp(1, NUMBERS));
@@ -281,7 +288,17 @@ impl Op for SumsOp<'_> {
                     outside: no_output.as_ptr(),
                     to: tiles,
                 });
+                // While these are multiplied, what is turned next comes nearer.
+                let next = first + count..(first + 2 * count).min(samples * rows * columns);
+                let next = [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
+                    let at = |tile: usize| tile * len / (rows * columns);
+                    Next::line(&images[at(next.start)..at(next.end)])
+                });
                 for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
+                    next.iter().for_each(
+                        #[inline(always)]
+                        |next| next.prefetch(s, k, kinds.len()),
+                    );
                     let band = Band {
                         rows: line(ci, 1, co),
                         taps: 0..1,
