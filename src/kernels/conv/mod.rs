@@ -8,7 +8,8 @@
 //! no inner loop knows of it.
 //!
 //! Every element is one chain of multiply-adds: forward over (ky, kx, ci), zeros of the padding included; the input
-//! gradient over the output pixels in their order; the weight gradient over the samples and their output pixels.
+//! gradient over the output pixels in their order; the weight gradient over the samples and their output pixels. Where
+//! Winograd's filtering takes fewer multiplications ([`winograd`]), the elements are sums of a few such chains.
 
 mod depthwise;
 mod forward;
@@ -63,7 +64,7 @@ pub struct ConvInputGrad<'a, T> {
     pub relu: bool,
 }
 
-/// The gradient of a [`Conv`] with respect to the weight.
+/// The gradient of a [`Conv`] with respect to the weight, and to the bias after it if `gradient` has one more row.
 #[derive(Debug)]
 pub struct ConvWeightGrad<'a, T> {
     pub sizes: &'a ConvSizes,
@@ -81,7 +82,8 @@ pub struct ConvWeightGrad<'a, T> {
 /// Cuts a slice into pieces of some length (the last may be shorter) and has someone compute each: by its number.
 pub type Share<T> = fn(&mut [T], usize, &(dyn Fn(usize, &mut [T]) + Sync));
 
-/// Those rows of the gradient of the weight that `gradient` is, `CO` numbers each, beginning with `first_row`.
+/// Those rows of the gradient that `gradient` is, `CO` numbers each, beginning with `first_row`. After the rows of the
+/// weight comes that of the bias.
 struct WeightRows<'a, T> {
     sizes: &'a ConvSizes,
     x: &'a [T],
@@ -95,7 +97,7 @@ impl<T: Sync> ConvWeightGrad<'_, T> {
     /// Calls with the rows that each part has.
     fn each_part(self, f: impl Fn(WeightRows<'_, T>) + Sync) {
         let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share } = self;
-        let rows = sizes.weight_rows().div_ceil(parts.max(1));
+        let rows = (gradient.len() / sizes.out_channels).div_ceil(parts.max(1)).max(1);
         share(gradient, rows * sizes.out_channels, &|part, gradient| {
             f(WeightRows { sizes, x, dy, first_row: part * rows, gradient, accumulate });
         });
@@ -180,11 +182,15 @@ impl ConvSizes {
         assert!(bias.is_none_or(|bias| bias == channels), "conv: one bias per channel");
     }
 
-    /// Panics unless these are rows of the weight; how many.
-    fn check_rows(&self, first: usize, gradient: usize) -> usize {
-        let rows = gradient / self.out_channels;
-        assert_eq!(gradient, rows * self.out_channels, "conv: the rows of the gradient are not whole");
-        assert!(first + rows <= self.weight_rows(), "conv: more rows than the weight has");
-        rows
+    /// Those of some rows that are the weight's, and the bias, if it is among them.
+    ///
+    /// Panics if there are others.
+    fn split_bias<'g, T>(&self, first: usize, gradient: &'g mut [T]) -> (&'g mut [T], Option<&'g mut [T]>) {
+        let rows = gradient.len() / self.out_channels;
+        assert_eq!(gradient.len(), rows * self.out_channels, "conv: the rows of the gradient are not whole");
+        assert!(first + rows <= self.weight_rows() + 1, "conv: more rows than the weight and the bias have");
+        let (weight, bias) =
+            gradient.split_at_mut((self.weight_rows() - first).min(rows) * self.out_channels);
+        (weight, Some(bias).filter(|bias| !bias.is_empty()))
     }
 }

@@ -91,11 +91,16 @@ pub(in crate::kernels) fn conv_weight_grad<T: Real + Sync>(conv: ConvWeightGrad<
 fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
     let WeightRows { sizes, x, dy, first_row, gradient, accumulate } = rows;
     sizes.check(x.len(), dy.len());
-    let count = sizes.check_rows(first_row, gradient.len());
-    let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-    let (ci, co) = (channels / groups, all / groups);
     if !accumulate {
         gradient.fill(T::zero());
+    }
+    let (gradient, bias) = sizes.split_bias(first_row, gradient);
+    let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
+    let (ci, co, count) = (channels / groups, all / groups, gradient.len() / all);
+    if let Some(bias) = bias {
+        for pixel in dy.chunks_exact(all) {
+            bias.iter_mut().zip(pixel).for_each(|(sum, &dy)| *sum = *sum + dy);
+        }
     }
     for (x, dy) in x.chunks_exact(sizes.input_len()).zip(dy.chunks_exact(sizes.output_len())) {
         each_tap(sizes, |out, row, at| {

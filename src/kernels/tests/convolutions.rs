@@ -144,8 +144,9 @@ impl Case {
     fn bias(&self, channels: usize) -> Option<Vec<f32>> {
         self.bias.then(|| numbers(self.seed ^ 3, channels))
     }
+    /// What is in the gradient of the weight and, if there is one, of the bias.
     fn before(&self) -> Vec<f32> {
-        numbers(self.seed ^ 4, self.sizes.weight_rows() * self.sizes.out_channels)
+        numbers(self.seed ^ 4, (self.sizes.weight_rows() + usize::from(self.bias)) * self.sizes.out_channels)
     }
 
     /// Runs all kernels, in pieces of so many samples and so many parts of the weight.
@@ -155,8 +156,8 @@ impl Case {
             (Guarded::new(&self.x()), Guarded::new(&self.weight()), Guarded::new(&self.dy()));
         let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
         let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
-        let mut dw =
-            if self.accumulate { Guarded::new(&self.before()) } else { Guarded::empty(weight.len()) };
+        let before = self.before();
+        let mut dw = if self.accumulate { Guarded::new(&before) } else { Guarded::empty(before.len()) };
         let (ins, outs) = (samples * sizes.input_len(), samples * sizes.output_len());
         for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
             kernels.conv(Conv { sizes, x, weight: &weight, bias: bias.as_deref(), y, relu: self.relu });
@@ -220,8 +221,8 @@ impl Case {
         let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
         let mut y = start(self.bias(sizes.out_channels), sizes.out_channels, dy.len());
         let mut dx = start(self.bias(sizes.channels), sizes.channels, x.len());
-        let before = self.accumulate.then(|| self.before());
-        let mut dw = start(before, weight.len(), weight.len());
+        let len = self.before().len();
+        let mut dw = start(self.accumulate.then(|| self.before()), len, len);
         each_term(sizes, self.samples, |image, w, out| {
             for (sum, term) in [
                 (&mut y[out], x[image] * weight[w]),
@@ -232,6 +233,11 @@ impl Case {
                 sum.1 += term.abs();
             }
         });
+        for (i, &dy) in dy.iter().enumerate() {
+            if let Some(sum) = dw.get_mut(weight.len() + i % sizes.out_channels) {
+                *sum = (sum.0 + dy, sum.1 + dy.abs());
+            }
+        }
         if self.relu {
             y.iter_mut().chain(&mut dx).for_each(|y| y.0 = y.0.max(0.0));
         }

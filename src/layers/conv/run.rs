@@ -83,7 +83,7 @@ pub(super) fn input_grad<T: Element>(
     });
 }
 
-/// The weight is cut over the threads.
+/// The gradient of the weight, and of the bias after it if `gradient` has one. It is cut over the threads.
 pub(super) fn weight_grad<T: Element>(
     sizes: &ConvSizes,
     x: &[T],
@@ -98,6 +98,8 @@ pub(super) fn weight_grad<T: Element>(
         let share = threads::split_mut;
         return kernels.conv_weight_grad(ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share });
     }
+    let (gradient, bias) = gradient.split_at_mut(sizes.channels * sizes.out_channels);
+    bias_grad(dy, bias, cx);
     let rows = sizes.channels.div_ceil(parts).max(1);
     threads::split_mut(gradient, rows * sizes.out_channels, &|part, gradient: &mut [T]| {
         kernels.product(Product {
@@ -119,8 +121,11 @@ pub(super) fn weight_grad<T: Element>(
     });
 }
 
-/// The gradient of the bias: the sum of each channel.
+/// The gradient of the bias, if there is one: the sum of each channel.
 pub(super) fn bias_grad<T: Element>(dy: &[T], gradient: &mut [T], cx: &Context<T>) {
     let channels = gradient.len();
+    if channels == 0 {
+        return;
+    }
     cx.kernels.column_sums(dy.len() / channels, channels, dy, gradient, cx.accumulate());
 }
