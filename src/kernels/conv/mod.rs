@@ -44,6 +44,8 @@ pub struct ConvSizes {
 pub struct Conv<'a, T> {
     pub sizes: &'a ConvSizes,
     pub x: &'a [T],
+    /// If `x` is one image, `y` can be some rows of its output, from this one on, which is even; 0 otherwise.
+    pub first_row: usize,
     /// `[KH][KW][CI / groups][CO]`
     pub weight: &'a [T],
     /// One for each output channel.
@@ -174,6 +176,22 @@ impl ConvSizes {
         assert_eq!(x, samples * self.input_len(), "conv: the images are not whole");
         assert_eq!(y, samples * self.output_len(), "conv: as many outputs as images");
         samples
+    }
+
+    /// As `check`, for some rows of the output if there is one image; how many samples and rows.
+    fn check_rows(&self, x: usize, y: usize, first_row: usize) -> [usize; 2] {
+        if x != self.input_len() {
+            assert_eq!(first_row, 0, "conv: rows of more than one image");
+            return [self.check(x, y), self.out[0]];
+        }
+        let row = self.out[1] * self.out_channels;
+        let rows = y / row;
+        assert_eq!(y, rows * row, "conv: the rows of the output are not whole");
+        assert!(
+            first_row.is_multiple_of(2) && first_row + rows <= self.out[0],
+            "conv: other rows than the output has"
+        );
+        [self.check(x, self.output_len()), rows]
     }
 
     /// Panics unless the weight has as many numbers as the sizes say.

@@ -160,7 +160,12 @@ impl Case {
         let mut dw = if self.accumulate { Guarded::new(&before) } else { Guarded::empty(before.len()) };
         let (ins, outs) = (samples * sizes.input_len(), samples * sizes.output_len());
         for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
-            kernels.conv(Conv { sizes, x, weight: &weight, bias: bias.as_deref(), y, relu: self.relu });
+            let (bias, relu) = (bias.as_deref(), self.relu);
+            // One image alone in pieces of rows.
+            let rows = if parts > 1 && samples == 1 { parts.next_multiple_of(2) } else { sizes.out[0] };
+            for (part, y) in y.chunks_mut(rows * sizes.out[1] * sizes.out_channels * samples).enumerate() {
+                kernels.conv(Conv { sizes, x, first_row: part * rows, weight: &weight, bias, y, relu });
+            }
         }
         for (dy, dx) in dy.chunks(outs).zip(dx.chunks_mut(ins)) {
             let bias = dx_bias.as_deref();
@@ -187,7 +192,22 @@ impl Case {
         let (mut y, mut dx, mut dw) =
             (vec![f64::NAN; dy.len()], vec![f64::NAN; x.len()], widen(&self.before()));
         let (bias, relu) = (bias.as_deref(), self.relu);
-        F64Kernels.conv(Conv { sizes, x: &x, weight: &weight, bias, y: &mut y, relu });
+        if self.samples == 1 {
+            let (rows, len) = (2, 2 * sizes.out[1] * sizes.out_channels);
+            for (part, y) in y.chunks_mut(len).enumerate() {
+                F64Kernels.conv(Conv {
+                    sizes,
+                    x: &x,
+                    first_row: part * rows,
+                    weight: &weight,
+                    bias,
+                    y,
+                    relu,
+                });
+            }
+        } else {
+            F64Kernels.conv(Conv { sizes, x: &x, first_row: 0, weight: &weight, bias, y: &mut y, relu });
+        }
         let bias = dx_bias.as_deref();
         F64Kernels.conv_input_grad(ConvInputGrad {
             sizes,
@@ -339,6 +359,14 @@ fn windows_beyond_the_image_are_refused() {
     };
     let (x, weight, mut y) = ([0.0; 9], [0.0; 3], [0.0; 6]);
     all_tiers().for_each(|kernels| {
-        kernels.conv(Conv { sizes: &sizes, x: &x, weight: &weight, bias: None, y: &mut y, relu: false });
+        kernels.conv(Conv {
+            sizes: &sizes,
+            x: &x,
+            first_row: 0,
+            weight: &weight,
+            bias: None,
+            y: &mut y,
+            relu: false,
+        });
     });
 }

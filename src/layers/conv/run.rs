@@ -35,7 +35,16 @@ pub(super) fn conv<T: Element>(
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
-        return cx.kernels.conv(Conv { sizes, x, weight, bias, y, relu: cx.ends_with_relu() });
+        let (kernels, relu) = (cx.kernels, cx.ends_with_relu());
+        // A whole batch of one sample is cut over rows; the tiles of some kernels are two rows high.
+        let parts = if cx.is_alone() { threads::parts(sizes.multiply_adds()) } else { 1 };
+        if parts == 1 {
+            return kernels.conv(Conv { sizes, x, first_row: 0, weight, bias, y, relu });
+        }
+        let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
+        return threads::split_mut(y, rows * sizes.out[1] * sizes.out_channels, &|part, y: &mut [T]| {
+            kernels.conv(Conv { sizes, x, first_row: part * rows, weight, bias, y, relu });
+        });
     }
     cx.kernels.product(Product {
         m: x.len() / sizes.channels,

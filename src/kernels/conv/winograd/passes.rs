@@ -48,8 +48,7 @@ impl ConvSizes {
 ///
 /// The maker promises that all lies in memory.
 struct Pass<'a> {
-    /// How many squares there are.
-    count: usize,
+    squares: Range<usize>,
     from: Squares,
     x: *const f32,
     to: Squares,
@@ -66,7 +65,7 @@ impl Pass<'_> {
     /// From squares of `IN` by `IN` pixels to squares of `OUT` by `OUT`.
     #[inline(always)]
     fn run<S: Simd, const IN: usize, const OUT: usize>(self, s: S) {
-        let Pass { count, from, x, to, y, filters, numbers, bias, relu, turned, products } = self;
+        let Pass { squares, from, x, to, y, filters, numbers, bias, relu, turned, products } = self;
         let Panels { rows, columns, width } = filters;
         let together = tiles_together(rows + width, NUMBERS);
         // A pixel of zeros is read for those outside of the images, and one that nobody needs is written.
@@ -78,9 +77,13 @@ impl Pass<'_> {
         zeros.fill(0.0);
         spare.fill(0.0);
         let [turned, products] = [turned, products].map(<[f32]>::as_mut_ptr);
-        for first in (0..count).step_by(together) {
-            let patches =
-                Numbers { first, count: together.min(count - first), channels: rows, kinds: 0..NUMBERS };
+        for first in squares.clone().step_by(together) {
+            let patches = Numbers {
+                first,
+                count: together.min(squares.end - first),
+                channels: rows,
+                kinds: 0..NUMBERS,
+            };
             s.outline(Forth::<IN> {
                 squares: from,
                 numbers: patches.clone(),
@@ -138,10 +141,12 @@ impl Op for ConvOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvOp(Conv { sizes, x, weight, bias, y, relu }) = self;
-        let samples = sizes.check(x.len(), y.len());
+        let ConvOp(Conv { sizes, x, first_row, weight, bias, y, relu }) = self;
+        let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
         assert!(sizes.has_tiles());
+        let [_, columns] = sizes.tiles();
+        let (first, count) = (first_row / 2 * columns, samples * rows.div_ceil(2) * columns);
         let (ci, co) = (sizes.channels, sizes.out_channels);
         let filters = Panels { rows: ci, columns: co, width: co.min(S::TILE * S::LANES) };
         Memory::with(|memory| {
@@ -153,11 +158,12 @@ impl Op for ConvOp<'_> {
                 to: numbers.as_mut_ptr(),
             });
             Pass {
-                count: samples * sizes.tiles()[0] * sizes.tiles()[1],
+                squares: first..first + count,
                 from: sizes.patches(),
                 x: x.as_ptr(),
                 to: sizes.output_tiles(),
-                y: y.as_mut_ptr(),
+                // Where the first row of the image would lie.
+                y: y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co),
                 filters,
                 numbers: numbers.as_ptr(),
                 bias: bias.map(<[f32]>::as_ptr),
@@ -195,7 +201,7 @@ impl Op for ConvInputGradOp<'_> {
             let (last, tap) = (transposed[8 * ci * co..].as_ptr(), (ci * co).wrapping_neg());
             s.outline(Filters { panels: filters, from: last, tap, to: numbers.as_mut_ptr() });
             Pass {
-                count: samples * sizes.tiles()[0] * sizes.tiles()[1],
+                squares: 0..samples * sizes.tiles()[0] * sizes.tiles()[1],
                 from: sizes.output_tiles(),
                 x: dy.as_ptr(),
                 to: sizes.patches(),
