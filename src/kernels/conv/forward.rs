@@ -15,7 +15,7 @@ impl Op for ConvOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvOp(Conv { sizes, x, first_row, weight, bias, y, relu }) = self;
+        let ConvOp(Conv { sizes, whole: _, x, first_row, weight, bias, y, relu }) = self;
         let [samples, height] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
         if samples == 0 {

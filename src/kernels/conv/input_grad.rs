@@ -75,7 +75,7 @@ impl Op for ConvInputGradOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvInputGradOp(ConvInputGrad { sizes, weight, dy, bias, dx, relu }) = self;
+        let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
         if samples == 0 {

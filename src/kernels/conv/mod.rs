@@ -43,6 +43,8 @@ pub struct ConvSizes {
 #[derive(Debug)]
 pub struct Conv<'a, T> {
     pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
     pub x: &'a [T],
     /// If `x` is one image, `y` can be some rows of its output, from this one on, which is even; 0 otherwise.
     pub first_row: usize,
@@ -59,6 +61,8 @@ pub struct Conv<'a, T> {
 #[derive(Debug)]
 pub struct ConvInputGrad<'a, T> {
     pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
     pub weight: &'a [T],
     pub dy: &'a [T],
     pub bias: Option<&'a [T]>,
@@ -70,6 +74,8 @@ pub struct ConvInputGrad<'a, T> {
 #[derive(Debug)]
 pub struct ConvWeightGrad<'a, T> {
     pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
     pub x: &'a [T],
     pub dy: &'a [T],
     pub gradient: &'a mut [T],
@@ -98,7 +104,7 @@ struct WeightRows<'a, T> {
 impl<T: Sync> ConvWeightGrad<'_, T> {
     /// Calls with the rows that each part has.
     fn each_part(self, f: impl Fn(WeightRows<'_, T>) + Sync) {
-        let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share } = self;
+        let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share, .. } = self;
         let rows = (gradient.len() / sizes.out_channels).div_ceil(parts.max(1)).max(1);
         share(gradient, rows * sizes.out_channels, &|part, gradient| {
             f(WeightRows { sizes, x, dy, first_row: part * rows, gradient, accumulate });
@@ -107,21 +113,21 @@ impl<T: Sync> ConvWeightGrad<'_, T> {
 }
 
 pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
-    if conv.sizes.has_tiles() {
+    if conv.sizes.has_tiles(conv.whole) {
         return kernels.run(winograd::ConvOp(conv));
     }
     kernels.for_conv(conv.sizes, conv.sizes.out_channels).run(forward::ConvOp(conv));
 }
 
 pub(super) fn conv_input_grad(kernels: F32Kernels, conv: ConvInputGrad<'_, f32>) {
-    if conv.sizes.has_tiles() {
+    if conv.sizes.has_tiles(conv.whole) {
         return kernels.run(winograd::ConvInputGradOp(conv));
     }
     kernels.for_conv(conv.sizes, conv.sizes.channels).run(input_grad::ConvInputGradOp(conv));
 }
 
 pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32>) {
-    if conv.sizes.has_tiles() {
+    if conv.sizes.has_tiles(conv.whole) {
         return winograd::weight_grad(conv, kernels);
     }
     let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);

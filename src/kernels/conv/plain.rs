@@ -44,7 +44,7 @@ fn end<T: Real>(relu_wanted: bool, y: &mut [T]) {
 }
 
 pub(in crate::kernels) fn conv<T: Real>(conv: Conv<'_, T>) {
-    let Conv { sizes, x, first_row, weight, bias, y, relu } = conv;
+    let Conv { sizes, whole: _, x, first_row, weight, bias, y, relu } = conv;
     let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.out_channels);
     let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
@@ -68,7 +68,7 @@ pub(in crate::kernels) fn conv<T: Real>(conv: Conv<'_, T>) {
 }
 
 pub(in crate::kernels) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
-    let ConvInputGrad { sizes, weight, dy, bias, dx, relu } = conv;
+    let ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu } = conv;
     sizes.check(dx.len(), dy.len());
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.channels);
     let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);

@@ -62,7 +62,7 @@ fn case() -> impl Strategy<Value = Case> {
 
 /// Those that are computed by tiles.
 fn tiled() -> impl Strategy<Value = Case> {
-    let axis = || (4..=9_usize, 0_usize..=3, 0_usize..=1);
+    let axis = || (4..=12_usize, 0_usize..=3, 0_usize..=1);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<u32>());
     let channels = || (1..=if cfg!(miri) { 1_usize } else { 5 }).prop_map(|vectors| 16 * vectors);
     (axis(), axis(), channels(), channels(), 0_usize..=3, flags).prop_map(
@@ -164,16 +164,34 @@ impl Case {
             // One image alone in pieces of rows.
             let rows = if parts > 1 && samples == 1 { parts.next_multiple_of(2) } else { sizes.out[0] };
             for (part, y) in y.chunks_mut(rows * sizes.out[1] * sizes.out_channels * samples).enumerate() {
-                kernels.conv(Conv { sizes, x, first_row: part * rows, weight: &weight, bias, y, relu });
+                kernels.conv(Conv {
+                    sizes,
+                    whole: self.samples,
+                    x,
+                    first_row: part * rows,
+                    weight: &weight,
+                    bias,
+                    y,
+                    relu,
+                });
             }
         }
         for (dy, dx) in dy.chunks(outs).zip(dx.chunks_mut(ins)) {
             let bias = dx_bias.as_deref();
-            kernels.conv_input_grad(ConvInputGrad { sizes, weight: &weight, dy, bias, dx, relu: self.relu });
+            kernels.conv_input_grad(ConvInputGrad {
+                sizes,
+                whole: self.samples,
+                weight: &weight,
+                dy,
+                bias,
+                dx,
+                relu: self.relu,
+            });
         }
         let (gradient, accumulate) = (&mut *dw, self.accumulate);
         kernels.conv_weight_grad(ConvWeightGrad {
             sizes,
+            whole: self.samples,
             x: &x,
             dy: &dy,
             gradient,
@@ -196,6 +214,7 @@ impl Case {
             let (rows, len) = (2, 2 * sizes.out[1] * sizes.out_channels);
             for (part, y) in y.chunks_mut(len).enumerate() {
                 F64Kernels.conv(Conv {
+                    whole: self.samples,
                     sizes,
                     x: &x,
                     first_row: part * rows,
@@ -206,11 +225,21 @@ impl Case {
                 });
             }
         } else {
-            F64Kernels.conv(Conv { sizes, x: &x, first_row: 0, weight: &weight, bias, y: &mut y, relu });
+            F64Kernels.conv(Conv {
+                sizes,
+                whole: self.samples,
+                x: &x,
+                first_row: 0,
+                weight: &weight,
+                bias,
+                y: &mut y,
+                relu,
+            });
         }
         let bias = dx_bias.as_deref();
         F64Kernels.conv_input_grad(ConvInputGrad {
             sizes,
+            whole: self.samples,
             weight: &weight,
             dy: &dy,
             bias,
@@ -219,6 +248,7 @@ impl Case {
         });
         F64Kernels.conv_weight_grad(ConvWeightGrad {
             sizes,
+            whole: self.samples,
             x: &x,
             dy: &dy,
             gradient: &mut dw,
@@ -361,6 +391,7 @@ fn windows_beyond_the_image_are_refused() {
     all_tiers().for_each(|kernels| {
         kernels.conv(Conv {
             sizes: &sizes,
+            whole: 1,
             x: &x,
             first_row: 0,
             weight: &weight,

@@ -35,15 +35,15 @@ pub(super) fn conv<T: Element>(
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
-        let (kernels, relu) = (cx.kernels, cx.ends_with_relu());
+        let (kernels, relu, whole) = (cx.kernels, cx.ends_with_relu(), cx.batch());
         // A whole batch of one sample is cut over rows; the tiles of some kernels are two rows high.
         let parts = if cx.is_alone() { threads::parts(sizes.multiply_adds()) } else { 1 };
         if parts == 1 {
-            return kernels.conv(Conv { sizes, x, first_row: 0, weight, bias, y, relu });
+            return kernels.conv(Conv { sizes, whole, x, first_row: 0, weight, bias, y, relu });
         }
         let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
         return threads::split_mut(y, rows * sizes.out[1] * sizes.out_channels, &|part, y: &mut [T]| {
-            kernels.conv(Conv { sizes, x, first_row: part * rows, weight, bias, y, relu });
+            kernels.conv(Conv { sizes, whole, x, first_row: part * rows, weight, bias, y, relu });
         });
     }
     cx.kernels.product(Product {
@@ -71,6 +71,7 @@ pub(super) fn input_grad<T: Element>(
     if !is_product(sizes) {
         return cx.kernels.conv_input_grad(ConvInputGrad {
             sizes,
+            whole: cx.batch(),
             weight,
             dy,
             bias,
@@ -104,8 +105,17 @@ pub(super) fn weight_grad<T: Element>(
     let samples = x.len() / sizes.input_len();
     let parts = threads::parts(samples * sizes.multiply_adds());
     if !is_product(sizes) {
-        let share = threads::split_mut;
-        return kernels.conv_weight_grad(ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share });
+        let (whole, share) = (cx.batch(), threads::split_mut);
+        return kernels.conv_weight_grad(ConvWeightGrad {
+            sizes,
+            whole,
+            x,
+            dy,
+            gradient,
+            accumulate,
+            parts,
+            share,
+        });
     }
     let (gradient, bias) = gradient.split_at_mut(sizes.channels * sizes.out_channels);
     bias_grad(dy, bias, cx);

@@ -26,20 +26,27 @@ const NUMBERS: usize = 16;
 /// Channels are whole vectors in every tier.
 const CHANNELS: usize = 16;
 /// Beyond this many weights, those that are turned would leave the caches.
-const MOST_WEIGHTS: usize = 256 * 256;
+const MOST_WEIGHTS: usize = 512 * 512;
+
+/// Only for so many tiles are the filters worth turning, and for one for each so many weights where these are many.
+const FEWEST: usize = 16;
+const WEIGHTS_PER_TILE: usize = 4096;
 
 impl ConvSizes {
-    /// Whether it is faster like this.
-    pub(in crate::kernels) const fn has_tiles(&self) -> bool {
+    /// Whether it is faster like this, for a batch of so many samples.
+    pub(in crate::kernels) const fn has_tiles(&self, whole: usize) -> bool {
         let ConvSizes {
             kernel, stride, dilation, groups, channels, out_channels, out: [height, width], ..
         } = *self;
         let [rows, columns] = [height.div_ceil(2), width.div_ceil(2)];
+        let tiles = (rows * columns).saturating_mul(whole);
         matches!((kernel, stride, dilation, groups), ([3, 3], [1, 1], [1, 1], 1))
             && channels.is_multiple_of(CHANNELS)
             && out_channels.is_multiple_of(CHANNELS)
             && channels * out_channels <= MOST_WEIGHTS
             // Not more than a third of what the tiles cover lies beyond the output.
             && 8 * rows * columns <= 3 * height * width
+            && tiles >= FEWEST
+            && tiles.saturating_mul(WEIGHTS_PER_TILE) >= channels * out_channels
     }
 }

@@ -18,8 +18,8 @@ use crate::memory::AlignedBuffer;
 
 /// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level cache.
 const TOGETHER: usize = 1 << 16;
-/// But the filters are worth reading only for so many tiles or more.
-const FEWEST_TILES: usize = 24;
+/// But the filters, or the sums for their gradient, are worth reading only for so many tiles or more.
+const FEWEST_TILES: usize = 64;
 
 /// How many tiles are worked on together, if each has this many channels on both sides.
 const fn tiles_together(channels: usize, kinds: usize) -> usize {
@@ -28,6 +28,11 @@ const fn tiles_together(channels: usize, kinds: usize) -> usize {
 }
 
 impl ConvSizes {
+    /// Panics unless they are sizes of these functions.
+    fn check_tiles(&self) {
+        assert!(self.has_tiles(usize::MAX), "conv: sizes that are not for tiles: {self:?}");
+    }
+
     /// How many tiles an output has along each axis.
     const fn tiles(&self) -> [usize; 2] {
         [self.out[0].div_ceil(2), self.out[1].div_ceil(2)]
@@ -141,10 +146,10 @@ impl Op for ConvOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvOp(Conv { sizes, x, first_row, weight, bias, y, relu }) = self;
+        let ConvOp(Conv { sizes, whole: _, x, first_row, weight, bias, y, relu }) = self;
         let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
-        assert!(sizes.has_tiles());
+        sizes.check_tiles();
         let [_, columns] = sizes.tiles();
         let (first, count) = (first_row / 2 * columns, samples * rows.div_ceil(2) * columns);
         let (ci, co) = (sizes.channels, sizes.out_channels);
@@ -183,10 +188,10 @@ impl Op for ConvInputGradOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvInputGradOp(ConvInputGrad { sizes, weight, dy, bias, dx, relu }) = self;
+        let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
-        assert!(sizes.has_tiles());
+        sizes.check_tiles();
         let (ci, co) = (sizes.channels, sizes.out_channels);
         let filters = Panels { rows: co, columns: ci, width: ci.min(S::TILE * S::LANES) };
         match bias {
@@ -226,7 +231,7 @@ pub(in crate::kernels) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F3
     thread_local! {
         static SUMS: Cell<AlignedBuffer<f32>> = const { Cell::new(AlignedBuffer::new()) };
     }
-    let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share } = conv;
+    let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share, .. } = conv;
     let (channels, out_channels) = (sizes.channels, sizes.out_channels);
     let (gradient, bias) = sizes.split_bias(0, gradient);
     if let Some(sums) = bias {
@@ -261,7 +266,8 @@ impl Op for SumsOp<'_> {
         let SumsOp { sizes, x, dy, kinds, sums } = self;
         let samples = sizes.check(x.len(), dy.len());
         let (ci, co) = (sizes.channels, sizes.out_channels);
-        assert!(sizes.has_tiles() && sums.len() == kinds.len() * ci * co);
+        sizes.check_tiles();
+        assert_eq!(sums.len(), kinds.len() * ci * co);
         sums.fill(0.0);
         let [rows, columns] = sizes.tiles();
         let count = samples * rows * columns;
