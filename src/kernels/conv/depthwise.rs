@@ -1,7 +1,7 @@
 //! Convolutions in which each channel has a filter of its own: element by element along the channels.
 
 use super::gather::{Band, From};
-use crate::kernels::simd::{Op, Simd};
+use crate::kernels::simd::{Op, Simd, unrolled};
 
 /// Rows of the largest tile: as many chains as multiply-adds are under way.
 const ROWS: usize = 8;
@@ -37,17 +37,19 @@ macro_rules! tiles {
             let mut places = band.rows.places();
             for t in 0..tiles {
                 let (height, taller) = (band.rows.count / tiles, band.rows.count % tiles);
+                let rows = height + usize::from(t < taller);
+                let places = places.next(rows);
                 // SAFETY: the heights add up to the number of rows, of which the maker promised that they are there.
                 unsafe {
-                    match height + usize::from(t < taller) {
-                        1 => $tile::<S, 1>($s, &$op, band, places.next()),
-                        2 => $tile::<S, 2>($s, &$op, band, places.next()),
-                        3 => $tile::<S, 3>($s, &$op, band, places.next()),
-                        4 => $tile::<S, 4>($s, &$op, band, places.next()),
-                        5 => $tile::<S, 5>($s, &$op, band, places.next()),
-                        6 => $tile::<S, 6>($s, &$op, band, places.next()),
-                        7 => $tile::<S, 7>($s, &$op, band, places.next()),
-                        _ => $tile::<S, 8>($s, &$op, band, places.next()),
+                    match rows {
+                        1 => $tile::<S, 1>($s, &$op, band, &places),
+                        2 => $tile::<S, 2>($s, &$op, band, &places),
+                        3 => $tile::<S, 3>($s, &$op, band, &places),
+                        4 => $tile::<S, 4>($s, &$op, band, &places),
+                        5 => $tile::<S, 5>($s, &$op, band, &places),
+                        6 => $tile::<S, 6>($s, &$op, band, &places),
+                        7 => $tile::<S, 7>($s, &$op, band, &places),
+                        _ => $tile::<S, 8>($s, &$op, band, &places),
                     }
                 }
             }
@@ -76,7 +78,12 @@ impl Op for WeightGrad<'_> {
 /// # Safety
 /// All elements that the rows, the taps and the channels name lie in memory, and nobody else writes to C.
 #[inline(always)]
-unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band, places: [[usize; 2]; MR]) {
+unsafe fn forward<S: Simd, const MR: usize>(
+    s: S,
+    op: &Forward<'_>,
+    band: &Band,
+    places: &[[usize; 2]; ROWS],
+) {
     let &Forward { taps, channels, weight, bias, relu, .. } = op;
     let (taps, a, c) = (&taps[band.taps.clone()], band.a, band.c);
     let mut j = 0;
@@ -87,15 +94,21 @@ unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band,
         let mut acc = [start; MR];
         for &[tap, filter] in taps {
             let w = unsafe { get(s, weight.add(filter + j), n) };
-            for i in 0..MR {
-                let x = unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
-                acc[i] = s.fma(x, w, acc[i]);
-            }
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| {
+                    let x = unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
+                    acc[i] = s.fma(x, w, acc[i]);
+                },
+            );
         }
-        for i in 0..MR {
-            let y = if relu { s.max(s.zero(), acc[i]) } else { acc[i] };
-            unsafe { s.put(c.wrapping_add(places[i][1] + j), y, n) };
-        }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                let y = if relu { s.max(s.zero(), acc[i]) } else { acc[i] };
+                unsafe { s.put(c.wrapping_add(places[i][1] + j), y, n) };
+            },
+        );
         j += n;
     }
 }
@@ -107,7 +120,7 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
     s: S,
     op: &WeightGrad<'_>,
     band: &Band,
-    places: [[usize; 2]; MR],
+    places: &[[usize; 2]; ROWS],
 ) {
     let &WeightGrad { taps, span, a_step, channels, dy, start, .. } = op;
     let (a, c) = (band.a, band.c);
@@ -117,26 +130,31 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         let mut acc = [s.zero(); MR];
         // SAFETY (all blocks): as in `forward`.
         if let From::Accumulate = start {
-            for i in 0..MR {
-                acc[i] = unsafe { s.get(c.wrapping_add(places[i][1] + j), n) };
-            }
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| acc[i] = unsafe { s.get(c.wrapping_add(places[i][1] + j), n) },
+            );
         }
         let mut at = dy.wrapping_add(j);
         for &tap in taps {
             let mut p = tap + j;
             for _ in 0..span {
                 let dy = unsafe { get(s, at, n) };
-                for i in 0..MR {
-                    let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
-                    acc[i] = s.fma(x, dy, acc[i]);
-                }
+                unrolled::<MR>(
+                    #[inline(always)]
+                    |i| {
+                        let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
+                        acc[i] = s.fma(x, dy, acc[i]);
+                    },
+                );
                 p += a_step;
                 at = at.wrapping_add(channels);
             }
         }
-        for i in 0..MR {
-            unsafe { s.put(c.wrapping_add(places[i][1] + j), acc[i], n) };
-        }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| unsafe { s.put(c.wrapping_add(places[i][1] + j), acc[i], n) },
+        );
         j += n;
     }
 }

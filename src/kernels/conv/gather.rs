@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::simd::{Op, Simd};
+use crate::kernels::simd::{Op, Simd, unrolled};
 use crate::memory::AlignedBuffer;
 
 /// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and stays in the
@@ -83,12 +83,12 @@ impl Rows {
 }
 
 impl Places {
-    /// Where the next rows lie in A and in C.
-    #[inline(always)]
-    pub fn next<const MR: usize>(&mut self) -> [[usize; 2]; MR] {
+    /// Where the next `count` rows, as many as a tile has, lie in A and in C. One function for all tiles and tiers.
+    #[inline(never)]
+    pub fn next(&mut self, count: usize) -> [[usize; 2]; 8] {
         let Rows { axes: [height, width], a, c, .. } = self.rows;
-        let mut places = [[0; 2]; MR];
-        for place in &mut places {
+        let mut places = [[0; 2]; 8];
+        for place in &mut places[..count] {
             *place = [self.a, self.c];
             self.a = self.a.wrapping_add(a[2]);
             self.c = self.c.wrapping_add(c[2]);
@@ -256,23 +256,24 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
         let mut places = strip.rows.places();
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
+            let places = places.next(rows);
             // SAFETY: the heights add up to the number of rows, so each tile lies within the product.
             unsafe {
                 match rows {
-                    1 => tile::<S, 1, NR, WHOLE>(s, &strip, places.next()),
-                    2 => tile::<S, 2, NR, WHOLE>(s, &strip, places.next()),
-                    3 => tile::<S, 3, NR, WHOLE>(s, &strip, places.next()),
-                    4 => tile::<S, 4, NR, WHOLE>(s, &strip, places.next()),
-                    5 => tile::<S, 5, NR, WHOLE>(s, &strip, places.next()),
-                    6 => tile::<S, 6, NR, WHOLE>(s, &strip, places.next()),
+                    1 => tile::<S, 1, NR, WHOLE>(s, &strip, &places),
+                    2 => tile::<S, 2, NR, WHOLE>(s, &strip, &places),
+                    3 => tile::<S, 3, NR, WHOLE>(s, &strip, &places),
+                    4 => tile::<S, 4, NR, WHOLE>(s, &strip, &places),
+                    5 => tile::<S, 5, NR, WHOLE>(s, &strip, &places),
+                    6 => tile::<S, 6, NR, WHOLE>(s, &strip, &places),
                     7 => {
                         if const { NR < S::TILE || NR == 1 } {
-                            tile::<S, 7, NR, WHOLE>(s, &strip, places.next());
+                            tile::<S, 7, NR, WHOLE>(s, &strip, &places);
                         }
                     }
                     _ => {
                         if const { NR < S::TILE || NR == 1 } {
-                            tile::<S, 8, NR, WHOLE>(s, &strip, places.next());
+                            tile::<S, 8, NR, WHOLE>(s, &strip, &places);
                         }
                     }
                 }
@@ -289,60 +290,82 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     s: S,
     strip: &Strip<'_>,
-    places: [[usize; 2]; MR],
+    places: &[[usize; 2]; 8],
 ) {
     let &Strip { taps, span, a_step, a, b, b_row, last, c, start, relu, .. } = strip;
     let count = |j: usize| if j + 1 == NR && !WHOLE { last } else { S::LANES };
     let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);
-    for i in 0..MR {
-        a_rows[i] = a.wrapping_add(places[i][0]);
-        c_rows[i] = c.wrapping_add(places[i][1]);
-    }
+    unrolled::<MR>(
+        #[inline(always)]
+        |i| {
+            a_rows[i] = a.wrapping_add(places[i][0]);
+            c_rows[i] = c.wrapping_add(places[i][1]);
+        },
+    );
     let mut acc = [[s.zero(); NR]; MR];
     // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the maker promised.
     match start {
         From::Zero => {}
         From::Bias(bias) => {
             let mut row = [s.zero(); NR];
-            for (j, row) in row.iter_mut().enumerate() {
-                *row = unsafe { s.get(bias.add(j * S::LANES), count(j)) };
-            }
-            acc = [row; MR];
+            unrolled::<NR>(
+                #[inline(always)]
+                |j| row[j] = unsafe { s.get(bias.add(j * S::LANES), count(j)) },
+            );
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| acc[i] = row,
+            );
         }
-        From::Accumulate => {
-            for (i, acc) in acc.iter_mut().enumerate() {
-                for (j, acc) in acc.iter_mut().enumerate() {
-                    *acc = unsafe { s.get(c_rows[i].add(j * S::LANES), count(j)) };
-                }
-            }
-        }
+        From::Accumulate => unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = unsafe { s.get(c_rows[i].add(j * S::LANES), count(j)) },
+                )
+            },
+        ),
     }
     let mut b = b;
     for &tap in taps {
         let mut p = tap;
         for _ in 0..span {
             let mut row = [s.zero(); NR];
-            for (j, row) in row.iter_mut().enumerate() {
-                let masked = j + 1 == NR && !WHOLE;
-                let at = b.wrapping_add(j * S::LANES);
-                *row = unsafe { if masked { s.load_n(at, last) } else { s.load(at) } };
-            }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let x = s.splat(unsafe { *a_rows[i].wrapping_add(p) });
-                for (acc, &row) in acc.iter_mut().zip(&row) {
-                    *acc = s.fma(x, row, *acc);
-                }
-            }
+            unrolled::<NR>(
+                #[inline(always)]
+                |j| {
+                    let masked = j + 1 == NR && !WHOLE;
+                    let at = b.wrapping_add(j * S::LANES);
+                    row[j] = unsafe { if masked { s.load_n(at, last) } else { s.load(at) } };
+                },
+            );
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| {
+                    let x = s.splat(unsafe { *a_rows[i].wrapping_add(p) });
+                    unrolled::<NR>(
+                        #[inline(always)]
+                        |j| acc[i][j] = s.fma(x, row[j], acc[i][j]),
+                    );
+                },
+            );
             p = p.wrapping_add(a_step);
             b = b.wrapping_add(b_row);
         }
     }
-    for (i, acc) in acc.iter().enumerate() {
-        for (j, &acc) in acc.iter().enumerate() {
-            let y = if relu { s.max(s.zero(), acc) } else { acc };
-            unsafe { s.put(c_rows[i].add(j * S::LANES), y, count(j)) };
-        }
-    }
+    unrolled::<MR>(
+        #[inline(always)]
+        |i| {
+            unrolled::<NR>(
+                #[inline(always)]
+                |j| {
+                    let y = if relu { s.max(s.zero(), acc[i][j]) } else { acc[i][j] };
+                    unsafe { s.put(c_rows[i].add(j * S::LANES), y, count(j)) };
+                },
+            );
+        },
+    );
 }
 
 /// Calls with each band of rows that the same taps reach inside the image: the rows and the taps. Tap `i` of row `r`

@@ -4,7 +4,7 @@
 //! several of their rows count as one, and the sums of columns that are the same one are added up in the end. Otherwise
 //! three channels would leave most lanes of a vector empty.
 
-use super::super::simd::{Simd, each};
+use super::super::simd::{Simd, each, unrolled};
 use super::rows::BLOCK_ROWS;
 
 /// The most columns of a strip.
@@ -28,7 +28,6 @@ pub(super) struct Bundle {
 
 impl Bundle {
     /// All bundles of a matrix whose columns are groups of `size`.
-    #[inline(always)]
     pub(super) fn all(rows: usize, columns: usize, size: usize) -> impl Iterator<Item = Bundle> {
         let groups = (STRIP / size).max(1);
         (0..columns).step_by(groups * size).map(move |first| {
@@ -37,7 +36,6 @@ impl Bundle {
         })
     }
 
-    #[inline(always)]
     pub(super) fn strips(self) -> impl Iterator<Item = Strip> {
         let Bundle { rows, columns, first, groups, size } = self;
         let most = size.min(STRIP);
@@ -65,13 +63,11 @@ pub(super) struct Strip {
 
 impl Strip {
     /// How many columns there are.
-    #[inline(always)]
     pub(super) fn width(&self) -> usize {
         self.groups * self.part
     }
 
     /// Panics unless the strip lies in a matrix of so many elements.
-    #[inline(always)]
     fn check(&self, len: usize) {
         assert_eq!(self.rows * self.columns, len);
         let inside = self.fold > 0 && (self.fold == 1 || self.width() == self.columns);
@@ -79,7 +75,6 @@ impl Strip {
     }
 
     /// `f` of each column's group and position, also of those that are there several times.
-    #[inline(always)]
     pub(super) fn each(&self, mut f: impl FnMut(usize, usize) -> f32) -> Columns {
         let (mut columns, width) = ([0.0; STRIP], self.width());
         let mut column = self.first;
@@ -166,20 +161,31 @@ fn tile<S: Simd, const N: usize, const NR: usize>(
 ) {
     let mut block = [[s.zero(); N]; NR];
     for row in 0..rows {
-        for (v, block) in block.iter_mut().enumerate() {
-            let j = j + v * S::LANES;
-            for (sum, term) in block.iter_mut().zip(term(start + row * step + j, j, n)) {
-                *sum = s.add(*sum, term);
-            }
-        }
+        unrolled::<NR>(
+            #[inline(always)]
+            |v| {
+                let j = j + v * S::LANES;
+                let terms = term(start + row * step + j, j, n);
+                unrolled::<N>(
+                    #[inline(always)]
+                    |i| block[v][i] = s.add(block[v][i], terms[i]),
+                );
+            },
+        );
     }
-    for (v, block) in block.into_iter().enumerate() {
-        for (sums, block) in sums.iter_mut().zip(block) {
-            let sums = &mut sums[j + v * S::LANES..][..n];
-            // SAFETY: `n` sums.
-            unsafe { s.put(sums.as_mut_ptr(), s.add(s.get(sums.as_ptr(), n), block), n) };
-        }
-    }
+    unrolled::<NR>(
+        #[inline(always)]
+        |v| {
+            unrolled::<N>(
+                #[inline(always)]
+                |i| {
+                    let sums = &mut sums[i][j + v * S::LANES..][..n];
+                    // SAFETY: `n` sums.
+                    unsafe { s.put(sums.as_mut_ptr(), s.add(s.get(sums.as_ptr(), n), block[v][i]), n) };
+                },
+            );
+        },
+    );
 }
 
 /// `n` of the numbers that belong to the columns, from the `j`-th on.
