@@ -110,16 +110,34 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
         a = a.wrapping_add(a_col);
         b = b.wrapping_add(b_row);
     }
-    unrolled::<MR>(
+    if relu {
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = s.max(s.zero(), acc[i][j]),
+                );
+            },
+        );
+    }
+    let store = {
         #[inline(always)]
-        |i| {
-            unrolled::<NR>(
+        |last: usize| {
+            unrolled::<MR>(
                 #[inline(always)]
-                |j| {
-                    let y = if relu { s.max(s.zero(), acc[i][j]) } else { acc[i][j] };
-                    unsafe { s.put(c.add(i * c_row + j * S::LANES), y, count(j)) };
+                |i| {
+                    unrolled::<NR>(
+                        #[inline(always)]
+                        |j| {
+                            let n = if j + 1 == NR { last } else { S::LANES };
+                            unsafe { s.put(c.add(i * c_row + j * S::LANES), acc[i][j], n) };
+                        },
+                    );
                 },
             );
-        },
-    );
+        }
+    };
+    // One question for all rows.
+    if last == S::LANES { store(S::LANES) } else { store(last) }
 }

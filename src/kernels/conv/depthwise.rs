@@ -37,19 +37,17 @@ macro_rules! tiles {
             let mut places = band.rows.places();
             for t in 0..tiles {
                 let (height, taller) = (band.rows.count / tiles, band.rows.count % tiles);
-                let rows = height + usize::from(t < taller);
-                let places = places.next(rows);
                 // SAFETY: the heights add up to the number of rows, of which the maker promised that they are there.
                 unsafe {
-                    match rows {
-                        1 => $tile::<S, 1>($s, &$op, band, &places),
-                        2 => $tile::<S, 2>($s, &$op, band, &places),
-                        3 => $tile::<S, 3>($s, &$op, band, &places),
-                        4 => $tile::<S, 4>($s, &$op, band, &places),
-                        5 => $tile::<S, 5>($s, &$op, band, &places),
-                        6 => $tile::<S, 6>($s, &$op, band, &places),
-                        7 => $tile::<S, 7>($s, &$op, band, &places),
-                        _ => $tile::<S, 8>($s, &$op, band, &places),
+                    match height + usize::from(t < taller) {
+                        1 => $tile::<S, 1>($s, &$op, band, places.next()),
+                        2 => $tile::<S, 2>($s, &$op, band, places.next()),
+                        3 => $tile::<S, 3>($s, &$op, band, places.next()),
+                        4 => $tile::<S, 4>($s, &$op, band, places.next()),
+                        5 => $tile::<S, 5>($s, &$op, band, places.next()),
+                        6 => $tile::<S, 6>($s, &$op, band, places.next()),
+                        7 => $tile::<S, 7>($s, &$op, band, places.next()),
+                        _ => $tile::<S, 8>($s, &$op, band, places.next()),
                     }
                 }
             }
@@ -78,12 +76,7 @@ impl Op for WeightGrad<'_> {
 /// # Safety
 /// All elements that the rows, the taps and the channels name lie in memory, and nobody else writes to C.
 #[inline(always)]
-unsafe fn forward<S: Simd, const MR: usize>(
-    s: S,
-    op: &Forward<'_>,
-    band: &Band,
-    places: &[[usize; 2]; ROWS],
-) {
+unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band, places: [[usize; 2]; MR]) {
     let &Forward { taps, channels, weight, bias, relu, .. } = op;
     let (taps, a, c) = (&taps[band.taps.clone()], band.a, band.c);
     let mut j = 0;
@@ -120,7 +113,7 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
     s: S,
     op: &WeightGrad<'_>,
     band: &Band,
-    places: &[[usize; 2]; ROWS],
+    places: [[usize; 2]; MR],
 ) {
     let &WeightGrad { taps, span, a_step, channels, dy, start, .. } = op;
     let (a, c) = (band.a, band.c);

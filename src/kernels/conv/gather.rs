@@ -83,29 +83,36 @@ impl Rows {
 }
 
 impl Places {
-    /// Where the next `count` rows, as many as a tile has, lie in A and in C. One function for all tiles and tiers.
-    #[inline(never)]
-    pub fn next(&mut self, count: usize) -> [[usize; 2]; 8] {
+    /// Where the next rows lie in A and in C. Inlined, as a tile of few taps takes hardly longer than this.
+    #[inline(always)]
+    pub fn next<const MR: usize>(&mut self) -> [[usize; 2]; MR] {
+        let mut places = [[0; 2]; MR];
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| places[i] = self.step(),
+        );
+        places
+    }
+
+    #[inline(always)]
+    fn step(&mut self) -> [usize; 2] {
         let Rows { axes: [height, width], a, c, .. } = self.rows;
-        let mut places = [[0; 2]; 8];
-        for place in &mut places[..count] {
-            *place = [self.a, self.c];
-            self.a = self.a.wrapping_add(a[2]);
-            self.c = self.c.wrapping_add(c[2]);
-            self.at[1] += 1;
-            if self.at[1] == width {
-                self.at[1] = 0;
-                self.a = self.a.wrapping_add(a[1]).wrapping_sub(width * a[2]);
-                self.c = self.c.wrapping_add(c[1]).wrapping_sub(width * c[2]);
-                self.at[0] += 1;
-                if self.at[0] == height {
-                    self.at[0] = 0;
-                    self.a = self.a.wrapping_add(a[0]).wrapping_sub(height * a[1]);
-                    self.c = self.c.wrapping_add(c[0]).wrapping_sub(height * c[1]);
-                }
+        let place = [self.a, self.c];
+        self.a = self.a.wrapping_add(a[2]);
+        self.c = self.c.wrapping_add(c[2]);
+        self.at[1] += 1;
+        if self.at[1] == width {
+            self.at[1] = 0;
+            self.a = self.a.wrapping_add(a[1]).wrapping_sub(width * a[2]);
+            self.c = self.c.wrapping_add(c[1]).wrapping_sub(width * c[2]);
+            self.at[0] += 1;
+            if self.at[0] == height {
+                self.at[0] = 0;
+                self.a = self.a.wrapping_add(a[0]).wrapping_sub(height * a[1]);
+                self.c = self.c.wrapping_add(c[0]).wrapping_sub(height * c[1]);
             }
         }
-        places
+        place
     }
 }
 
@@ -256,24 +263,23 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
         let mut places = strip.rows.places();
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
-            let places = places.next(rows);
             // SAFETY: the heights add up to the number of rows, so each tile lies within the product.
             unsafe {
                 match rows {
-                    1 => tile::<S, 1, NR, WHOLE>(s, &strip, &places),
-                    2 => tile::<S, 2, NR, WHOLE>(s, &strip, &places),
-                    3 => tile::<S, 3, NR, WHOLE>(s, &strip, &places),
-                    4 => tile::<S, 4, NR, WHOLE>(s, &strip, &places),
-                    5 => tile::<S, 5, NR, WHOLE>(s, &strip, &places),
-                    6 => tile::<S, 6, NR, WHOLE>(s, &strip, &places),
+                    1 => tile::<S, 1, NR, WHOLE>(s, &strip, places.next()),
+                    2 => tile::<S, 2, NR, WHOLE>(s, &strip, places.next()),
+                    3 => tile::<S, 3, NR, WHOLE>(s, &strip, places.next()),
+                    4 => tile::<S, 4, NR, WHOLE>(s, &strip, places.next()),
+                    5 => tile::<S, 5, NR, WHOLE>(s, &strip, places.next()),
+                    6 => tile::<S, 6, NR, WHOLE>(s, &strip, places.next()),
                     7 => {
                         if const { NR < S::TILE || NR == 1 } {
-                            tile::<S, 7, NR, WHOLE>(s, &strip, &places);
+                            tile::<S, 7, NR, WHOLE>(s, &strip, places.next());
                         }
                     }
                     _ => {
                         if const { NR < S::TILE || NR == 1 } {
-                            tile::<S, 8, NR, WHOLE>(s, &strip, &places);
+                            tile::<S, 8, NR, WHOLE>(s, &strip, places.next());
                         }
                     }
                 }
@@ -290,7 +296,7 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     s: S,
     strip: &Strip<'_>,
-    places: &[[usize; 2]; 8],
+    places: [[usize; 2]; MR],
 ) {
     let &Strip { taps, span, a_step, a, b, b_row, last, c, start, relu, .. } = strip;
     let count = |j: usize| if j + 1 == NR && !WHOLE { last } else { S::LANES };
@@ -354,18 +360,36 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
             b = b.wrapping_add(b_row);
         }
     }
-    unrolled::<MR>(
+    if relu {
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = s.max(s.zero(), acc[i][j]),
+                );
+            },
+        );
+    }
+    let store = {
         #[inline(always)]
-        |i| {
-            unrolled::<NR>(
+        |last: usize| {
+            unrolled::<MR>(
                 #[inline(always)]
-                |j| {
-                    let y = if relu { s.max(s.zero(), acc[i][j]) } else { acc[i][j] };
-                    unsafe { s.put(c_rows[i].add(j * S::LANES), y, count(j)) };
+                |i| {
+                    unrolled::<NR>(
+                        #[inline(always)]
+                        |j| {
+                            let n = if j + 1 == NR { last } else { S::LANES };
+                            unsafe { s.put(c_rows[i].add(j * S::LANES), acc[i][j], n) };
+                        },
+                    );
                 },
             );
-        },
-    );
+        }
+    };
+    // One question for all rows.
+    if WHOLE || last == S::LANES { store(S::LANES) } else { store(last) }
 }
 
 /// Calls with each band of rows that the same taps reach inside the image: the rows and the taps. Tap `i` of row `r`

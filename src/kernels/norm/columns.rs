@@ -4,14 +4,38 @@
 //! several of their rows count as one, and the sums of columns that are the same one are added up in the end. Otherwise
 //! three channels would leave most lanes of a vector empty.
 
+use std::ops::{Deref, DerefMut};
+
 use super::super::simd::{Simd, each, unrolled};
 use super::rows::BLOCK_ROWS;
 
 /// The most columns of a strip.
 pub(super) const STRIP: usize = 64;
 
-/// A number for each column of a strip.
-pub(super) type Columns = [f32; STRIP];
+/// A number for each column of a strip. Aligned, so that no vector of them lies in two cache lines.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Columns([f32; STRIP]);
+
+impl Columns {
+    pub(super) const ZERO: Columns = Columns([0.0; STRIP]);
+}
+
+impl Deref for Columns {
+    type Target = [f32; STRIP];
+
+    #[inline(always)]
+    fn deref(&self) -> &[f32; STRIP] {
+        &self.0
+    }
+}
+
+impl DerefMut for Columns {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [f32; STRIP] {
+        &mut self.0
+    }
+}
 
 /// Neighbouring groups of neighbouring columns, in all rows: no more than a strip together, or a single one.
 #[derive(Clone, Copy)]
@@ -76,7 +100,7 @@ impl Strip {
 
     /// `f` of each column's group and position, also of those that are there several times.
     pub(super) fn each(&self, mut f: impl FnMut(usize, usize) -> f32) -> Columns {
-        let (mut columns, width) = ([0.0; STRIP], self.width());
+        let (mut columns, width) = (Columns::ZERO, self.width());
         let mut column = self.first;
         for (group, part) in columns[..width].chunks_exact_mut(self.part).enumerate() {
             for place in part {
@@ -100,7 +124,7 @@ impl Strip {
         term: impl Fn(usize, usize, usize) -> [S::V; N],
     ) -> [Columns; N] {
         self.check(len);
-        let mut sums = [[0.0; STRIP]; N];
+        let mut sums = [Columns::ZERO; N];
         let (width, whole) = (self.fold * self.width(), self.rows / self.fold);
         let step = self.fold * self.columns;
         let mut row = 0;

@@ -47,7 +47,7 @@ impl<T> GroupNorm<'_, T> {
 /// Adds what the columns of a strip have to their groups, each times its weight.
 fn gather(strip: &Strip, columns: &Columns, weight: &[f32], groups: &mut Columns) {
     let mut column = strip.first;
-    for (part, sum) in columns.chunks_exact(strip.part).zip(groups).take(strip.groups) {
+    for (part, sum) in columns.chunks_exact(strip.part).zip(&mut **groups).take(strip.groups) {
         for of_column in part {
             *sum += of_column * weight_at(weight, column);
             column += 1;
@@ -92,12 +92,12 @@ fn of_groups(
     x: &[f32],
 ) -> [Statistics<f32>; STRIP] {
     let count = (norm.rows * norm.size) as f32;
-    let mut near = [0.0; STRIP];
+    let mut near = Columns::ZERO;
     for strip in bundle.strips() {
         gather(&strip, &kernels.run(Sums { strip, x }), &[], &mut near);
     }
     near.iter_mut().for_each(|near| *near /= count);
-    let (mut distances, mut squares) = ([0.0; STRIP], [0.0; STRIP]);
+    let (mut distances, mut squares) = (Columns::ZERO, Columns::ZERO);
     for strip in bundle.strips() {
         let shift = strip.each(|group, _| near[group]);
         let [by_column, squares_by_column] = kernels.run(Distances { strip, shift: &shift, x });
@@ -171,7 +171,7 @@ fn means(
     dy: &[f32],
     mut keep: impl FnMut(Strip, &Columns, &Columns),
 ) -> [Columns; 2] {
-    let mut means = [[0.0; STRIP]; 2];
+    let mut means = [Columns::ZERO; 2];
     for strip in bundle.strips() {
         let shift = strip.each(|group, _| groups[group].near);
         let [raw, totals] = kernels.run(GradSums { strip, shift: &shift, x, dy });
@@ -184,7 +184,7 @@ fn means(
         gather(&strip, &totals, norm.weight, &mut means[1]);
     }
     let count = (norm.rows * norm.size) as f32;
-    means.as_flattened_mut().iter_mut().for_each(|mean| *mean /= count);
+    means.iter_mut().flat_map(|means| means.iter_mut()).for_each(|mean| *mean /= count);
     means
 }
 
