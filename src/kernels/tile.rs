@@ -1,6 +1,6 @@
 //! The register tile of a product, and strips of tiles.
 
-use super::simd::{Op, Simd};
+use super::simd::{Op, Simd, unrolled};
 
 /// Rows of the largest tile. With `Simd::TILE` vectors it leaves registers for a row of B and a broadcast element;
 /// 6 x 4 vectors of AVX-512 beat 8 x 3 and 14 x 2 by 2 to 10 %, 6 x 2 of AVX2 beat 4 x 3 by 19 to 40 %.
@@ -110,11 +110,15 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     let mut acc = [[s.zero(); NR]; MR];
     // SAFETY (all blocks): i < MR, j < NR and p < k are elements that the strip's maker promised.
     if let Some(start) = start {
-        for (i, acc) in acc.iter_mut().enumerate() {
-            for (j, acc) in acc.iter_mut().enumerate() {
-                *acc = unsafe { s.get(start.add(i * start_row + j * S::LANES), count(j)) };
-            }
-        }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = unsafe { s.get(start.add(i * start_row + j * S::LANES), count(j)) },
+                );
+            },
+        );
     }
     if start.is_none() && k >= DEEP {
         for i in 0..MR {
@@ -127,24 +131,55 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     for _ in 0..k {
         s.prefetch(a.wrapping_add(LINE));
         let mut row = [s.zero(); NR];
-        for (j, row) in row.iter_mut().enumerate() {
-            let masked = S::MASKED_LOADS && j + 1 == NR;
-            let p = b.wrapping_add(j * S::LANES);
-            *row = unsafe { if masked { s.load_n(p, last) } else { s.load(p) } };
-        }
-        for (i, acc) in acc.iter_mut().enumerate() {
-            let x = s.splat(unsafe { *a.add(i * a_row) });
-            for (acc, &row) in acc.iter_mut().zip(&row) {
-                *acc = s.fma(x, row, *acc);
-            }
-        }
+        unrolled::<NR>(
+            #[inline(always)]
+            |j| {
+                let masked = S::MASKED_LOADS && j + 1 == NR;
+                let p = b.wrapping_add(j * S::LANES);
+                row[j] = unsafe { if masked { s.load_n(p, last) } else { s.load(p) } };
+            },
+        );
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                let x = s.splat(unsafe { *a.add(i * a_row) });
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = s.fma(x, row[j], acc[i][j]),
+                );
+            },
+        );
         a = a.wrapping_add(a_col);
         b = b.wrapping_add(b_row);
     }
-    for (i, acc) in acc.iter().enumerate() {
-        for (j, &acc) in acc.iter().enumerate() {
-            let y = if relu { s.max(s.zero(), acc) } else { acc };
-            unsafe { s.put(c.add(i * c_row + j * S::LANES), y, count(j)) };
-        }
+    if relu {
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = s.max(s.zero(), acc[i][j]),
+                );
+            },
+        );
     }
+    let store = {
+        #[inline(always)]
+        |last: usize| {
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| {
+                    unrolled::<NR>(
+                        #[inline(always)]
+                        |j| {
+                            let n = if j + 1 == NR { last } else { S::LANES };
+                            unsafe { s.put(c.add(i * c_row + j * S::LANES), acc[i][j], n) };
+                        },
+                    );
+                },
+            );
+        }
+    };
+    // One question for all rows.
+    if last == S::LANES { store(S::LANES) } else { store(last) }
 }

@@ -167,6 +167,37 @@ pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
     }
 }
 
+/// Calls `f` with 0 to `N - 1`, at most 8 numbers, written out: the compiler is done with calls one after the other far
+/// sooner than with a loop that it has to unroll.
+#[inline(always)]
+pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
+    const { assert!(N <= 8) };
+    if const { N > 0 } {
+        f(0);
+    }
+    if const { N > 1 } {
+        f(1);
+    }
+    if const { N > 2 } {
+        f(2);
+    }
+    if const { N > 3 } {
+        f(3);
+    }
+    if const { N > 4 } {
+        f(4);
+    }
+    if const { N > 5 } {
+        f(5);
+    }
+    if const { N > 6 } {
+        f(6);
+    }
+    if const { N > 7 } {
+        f(7);
+    }
+}
+
 /// How many partial sums a sum has, in every tier: enough independent additions, and the same bits.
 const PARTIALS: usize = 32;
 
