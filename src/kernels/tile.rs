@@ -81,6 +81,10 @@ impl<const NR: usize> Op for StripOp<NR> {
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
             strip.next.prefetch(s, t, tiles);
+            if strip.start.is_none() && strip.k >= DEEP {
+                let (at, len) = (strip.c.cast_const(), NR * S::LANES);
+                Next { at, rows, apart: strip.c_row, len }.prefetch(s, 0, 1);
+            }
             // SAFETY: the heights add up to m, so each tile lies within the strip.
             unsafe {
                 match rows {
@@ -119,13 +123,6 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
                 );
             },
         );
-    }
-    if start.is_none() && k >= DEEP {
-        for i in 0..MR {
-            for j in 0..NR {
-                s.prefetch(c.wrapping_add(i * c_row + j * S::LANES));
-            }
-        }
     }
     let (mut a, mut b) = (a, b);
     for _ in 0..k {

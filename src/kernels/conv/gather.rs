@@ -117,9 +117,28 @@ impl Places {
 }
 
 impl Gather<'_> {
-    /// Computes all of it. No cut changes a bit: each chain goes on through C from block to block.
+    /// Computes all of it, with some memory. No cut changes a bit: each chain goes on through C from block to block.
     #[inline(always)]
     pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
+        s.outline(GatherOp(self, panel));
+    }
+}
+
+struct GatherOp<'a, 'p>(Gather<'a>, &'p mut AlignedBuffer<f32>);
+
+impl Op for GatherOp<'_, '_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let GatherOp(gather, panel) = self;
+        gather.blocks(s, panel);
+    }
+}
+
+impl Gather<'_> {
+    #[inline(always)]
+    fn blocks<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
         let width = S::TILE * S::LANES;
         let rows: usize = self.bands.iter().map(|band| band.rows.count).sum();
         let pack = self.n > width && rows >= ROWS_WORTH_PACKING;

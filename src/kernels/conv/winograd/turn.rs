@@ -1,6 +1,6 @@
 //! The matrices, applied to a few vectors along one axis, and then along the other.
 
-use crate::kernels::simd::Simd;
+use crate::kernels::simd::{Simd, unrolled};
 
 /// `B' x` for four pixels of a patch, or `A dy` for two gradients of outputs.
 #[inline(always)]
@@ -49,18 +49,25 @@ pub(super) fn both<S: Simd, const IN: usize, const OUT: usize>(
     f: impl Fn(S, [S::V; IN]) -> [S::V; OUT] + Copy,
 ) -> [[S::V; OUT]; OUT] {
     let mut rows = [[s.zero(); OUT]; IN];
-    for (row, x) in rows.iter_mut().zip(x) {
-        *row = f(s, x);
-    }
+    unrolled::<IN>(
+        #[inline(always)]
+        |i| rows[i] = f(s, x[i]),
+    );
     let mut y = [[s.zero(); OUT]; OUT];
-    for j in 0..OUT {
-        let mut column = [s.zero(); IN];
-        for (x, row) in column.iter_mut().zip(rows) {
-            *x = row[j];
-        }
-        for (row, x) in y.iter_mut().zip(f(s, column)) {
-            row[j] = x;
-        }
-    }
+    unrolled::<OUT>(
+        #[inline(always)]
+        |j| {
+            let mut column = [s.zero(); IN];
+            unrolled::<IN>(
+                #[inline(always)]
+                |i| column[i] = rows[i][j],
+            );
+            let column = f(s, column);
+            unrolled::<OUT>(
+                #[inline(always)]
+                |i| y[i][j] = column[i],
+            );
+        },
+    );
     y
 }
