@@ -228,13 +228,13 @@ impl Kernels<f32> for F32Kernels {
         self.run(product::ProductOp(product));
     }
     fn conv(self, conv: Conv<'_, f32>) {
-        self.for_conv(conv.sizes, conv.sizes.out_channels).run(conv::ConvOp(conv));
+        conv::conv(self, conv);
     }
     fn conv_input_grad(self, conv: ConvInputGrad<'_, f32>) {
-        self.for_conv(conv.sizes, conv.sizes.channels).run(conv::ConvInputGradOp(conv));
+        conv::conv_input_grad(self, conv);
     }
     fn conv_weight_grad(self, conv: ConvWeightGrad<'_, f32>) {
-        self.for_conv(conv.sizes, conv.sizes.out_channels).run(conv::ConvWeightGradOp(conv));
+        conv::conv_weight_grad(self, conv);
     }
     fn column_sums(self, rows: usize, cols: usize, x: &[f32], sums: &mut [f32], accumulate: bool) {
         self.run(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate });

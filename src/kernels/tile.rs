@@ -1,6 +1,6 @@
 //! The register tile of a product, and strips of tiles.
 
-use super::simd::{Op, Simd};
+use super::simd::{Op, Simd, unrolled};
 
 /// Rows of the largest tile. With `Simd::TILE` vectors it leaves registers for a row of B and a broadcast element;
 /// 6 x 4 vectors of AVX-512 beat 8 x 3 and 14 x 2 by 2 to 10 %, 6 x 2 of AVX2 beat 4 x 3 by 19 to 40 %.
@@ -25,7 +25,40 @@ pub(super) struct Strip {
     /// Columns of the strip that lie in its last vector.
     pub last: usize,
     pub relu: bool,
+    /// What is read after this strip.
+    pub next: Next,
 }
+
+/// Lines of memory that are read soon: `rows` of `len` numbers, so far apart.
+#[derive(Clone, Copy)]
+pub(super) struct Next {
+    pub at: *const f32,
+    pub rows: usize,
+    pub apart: usize,
+    pub len: usize,
+}
+
+impl Next {
+    /// Numbers that lie side by side.
+    pub fn line(numbers: &[f32]) -> Next {
+        Next { at: numbers.as_ptr(), rows: numbers.len().div_ceil(LINE), apart: LINE, len: 1 }
+    }
+
+    /// Asks for the `part`-th of so many parts.
+    #[inline(always)]
+    pub fn prefetch<S: Simd>(&self, s: S, part: usize, parts: usize) {
+        for row in part * self.rows / parts..(part + 1) * self.rows / parts {
+            for i in (0..self.len).step_by(LINE) {
+                s.prefetch(self.at.wrapping_add(row * self.apart + i));
+            }
+        }
+    }
+}
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
+/// From this many inner indices on, asking for the rows of C costs next to nothing, and pays.
+const DEEP: usize = 32;
 
 /// Computes a strip that is `NR` vectors wide.
 ///
@@ -47,6 +80,11 @@ impl<const NR: usize> Op for StripOp<NR> {
         let (height, taller) = (strip.m / tiles, strip.m % tiles);
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
+            strip.next.prefetch(s, t, tiles);
+            if strip.start.is_none() && strip.k >= DEEP {
+                let (at, len) = (strip.c.cast_const(), NR * S::LANES);
+                Next { at, rows, apart: strip.c_row, len }.prefetch(s, 0, 1);
+            }
             // SAFETY: the heights add up to m, so each tile lies within the strip.
             unsafe {
                 match rows {
@@ -76,33 +114,69 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     let mut acc = [[s.zero(); NR]; MR];
     // SAFETY (all blocks): i < MR, j < NR and p < k are elements that the strip's maker promised.
     if let Some(start) = start {
-        for (i, acc) in acc.iter_mut().enumerate() {
-            for (j, acc) in acc.iter_mut().enumerate() {
-                *acc = unsafe { s.get(start.add(i * start_row + j * S::LANES), count(j)) };
-            }
-        }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = unsafe { s.get(start.add(i * start_row + j * S::LANES), count(j)) },
+                );
+            },
+        );
     }
     let (mut a, mut b) = (a, b);
     for _ in 0..k {
+        s.prefetch(a.wrapping_add(LINE));
         let mut row = [s.zero(); NR];
-        for (j, row) in row.iter_mut().enumerate() {
-            let masked = S::MASKED_LOADS && j + 1 == NR;
-            let p = b.wrapping_add(j * S::LANES);
-            *row = unsafe { if masked { s.load_n(p, last) } else { s.load(p) } };
-        }
-        for (i, acc) in acc.iter_mut().enumerate() {
-            let x = s.splat(unsafe { *a.add(i * a_row) });
-            for (acc, &row) in acc.iter_mut().zip(&row) {
-                *acc = s.fma(x, row, *acc);
-            }
-        }
+        unrolled::<NR>(
+            #[inline(always)]
+            |j| {
+                let masked = S::MASKED_LOADS && j + 1 == NR;
+                let p = b.wrapping_add(j * S::LANES);
+                row[j] = unsafe { if masked { s.load_n(p, last) } else { s.load(p) } };
+            },
+        );
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                let x = s.splat(unsafe { *a.add(i * a_row) });
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = s.fma(x, row[j], acc[i][j]),
+                );
+            },
+        );
         a = a.wrapping_add(a_col);
         b = b.wrapping_add(b_row);
     }
-    for (i, acc) in acc.iter().enumerate() {
-        for (j, &acc) in acc.iter().enumerate() {
-            let y = if relu { s.max(s.zero(), acc) } else { acc };
-            unsafe { s.put(c.add(i * c_row + j * S::LANES), y, count(j)) };
-        }
+    if relu {
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = s.max(s.zero(), acc[i][j]),
+                );
+            },
+        );
     }
+    let store = {
+        #[inline(always)]
+        |last: usize| {
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| {
+                    unrolled::<NR>(
+                        #[inline(always)]
+                        |j| {
+                            let n = if j + 1 == NR { last } else { S::LANES };
+                            unsafe { s.put(c.add(i * c_row + j * S::LANES), acc[i][j], n) };
+                        },
+                    );
+                },
+            );
+        }
+    };
+    // One question for all rows.
+    if last == S::LANES { store(S::LANES) } else { store(last) }
 }

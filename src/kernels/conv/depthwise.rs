@@ -1,7 +1,7 @@
 //! Convolutions in which each channel has a filter of its own: element by element along the channels.
 
 use super::gather::{Band, From};
-use crate::kernels::simd::{Op, Simd};
+use crate::kernels::simd::{Op, Simd, unrolled};
 
 /// Rows of the largest tile: as many chains as multiply-adds are under way.
 const ROWS: usize = 8;
@@ -87,15 +87,21 @@ unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band,
         let mut acc = [start; MR];
         for &[tap, filter] in taps {
             let w = unsafe { get(s, weight.add(filter + j), n) };
-            for i in 0..MR {
-                let x = unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
-                acc[i] = s.fma(x, w, acc[i]);
-            }
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| {
+                    let x = unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
+                    acc[i] = s.fma(x, w, acc[i]);
+                },
+            );
         }
-        for i in 0..MR {
-            let y = if relu { s.max(s.zero(), acc[i]) } else { acc[i] };
-            unsafe { s.put(c.wrapping_add(places[i][1] + j), y, n) };
-        }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                let y = if relu { s.max(s.zero(), acc[i]) } else { acc[i] };
+                unsafe { s.put(c.wrapping_add(places[i][1] + j), y, n) };
+            },
+        );
         j += n;
     }
 }
@@ -117,26 +123,31 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         let mut acc = [s.zero(); MR];
         // SAFETY (all blocks): as in `forward`.
         if let From::Accumulate = start {
-            for i in 0..MR {
-                acc[i] = unsafe { s.get(c.wrapping_add(places[i][1] + j), n) };
-            }
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| acc[i] = unsafe { s.get(c.wrapping_add(places[i][1] + j), n) },
+            );
         }
         let mut at = dy.wrapping_add(j);
         for &tap in taps {
             let mut p = tap + j;
             for _ in 0..span {
                 let dy = unsafe { get(s, at, n) };
-                for i in 0..MR {
-                    let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
-                    acc[i] = s.fma(x, dy, acc[i]);
-                }
+                unrolled::<MR>(
+                    #[inline(always)]
+                    |i| {
+                        let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
+                        acc[i] = s.fma(x, dy, acc[i]);
+                    },
+                );
                 p += a_step;
                 at = at.wrapping_add(channels);
             }
         }
-        for i in 0..MR {
-            unsafe { s.put(c.wrapping_add(places[i][1] + j), acc[i], n) };
-        }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| unsafe { s.put(c.wrapping_add(places[i][1] + j), acc[i], n) },
+        );
         j += n;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::simd::{Op, Simd};
+use crate::kernels::simd::{Op, Simd, unrolled};
 use crate::memory::AlignedBuffer;
 
 /// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and stays in the
@@ -83,36 +83,62 @@ impl Rows {
 }
 
 impl Places {
-    /// Where the next rows lie in A and in C.
+    /// Where the next rows lie in A and in C. Inlined, as a tile of few taps takes hardly longer than this.
     #[inline(always)]
     pub fn next<const MR: usize>(&mut self) -> [[usize; 2]; MR] {
-        let Rows { axes: [height, width], a, c, .. } = self.rows;
         let mut places = [[0; 2]; MR];
-        for place in &mut places {
-            *place = [self.a, self.c];
-            self.a = self.a.wrapping_add(a[2]);
-            self.c = self.c.wrapping_add(c[2]);
-            self.at[1] += 1;
-            if self.at[1] == width {
-                self.at[1] = 0;
-                self.a = self.a.wrapping_add(a[1]).wrapping_sub(width * a[2]);
-                self.c = self.c.wrapping_add(c[1]).wrapping_sub(width * c[2]);
-                self.at[0] += 1;
-                if self.at[0] == height {
-                    self.at[0] = 0;
-                    self.a = self.a.wrapping_add(a[0]).wrapping_sub(height * a[1]);
-                    self.c = self.c.wrapping_add(c[0]).wrapping_sub(height * c[1]);
-                }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| places[i] = self.step(),
+        );
+        places
+    }
+
+    #[inline(always)]
+    fn step(&mut self) -> [usize; 2] {
+        let Rows { axes: [height, width], a, c, .. } = self.rows;
+        let place = [self.a, self.c];
+        self.a = self.a.wrapping_add(a[2]);
+        self.c = self.c.wrapping_add(c[2]);
+        self.at[1] += 1;
+        if self.at[1] == width {
+            self.at[1] = 0;
+            self.a = self.a.wrapping_add(a[1]).wrapping_sub(width * a[2]);
+            self.c = self.c.wrapping_add(c[1]).wrapping_sub(width * c[2]);
+            self.at[0] += 1;
+            if self.at[0] == height {
+                self.at[0] = 0;
+                self.a = self.a.wrapping_add(a[0]).wrapping_sub(height * a[1]);
+                self.c = self.c.wrapping_add(c[0]).wrapping_sub(height * c[1]);
             }
         }
-        places
+        place
     }
 }
 
 impl Gather<'_> {
-    /// Computes all of it. No cut changes a bit: each chain goes on through C from block to block.
+    /// Computes all of it, with some memory. No cut changes a bit: each chain goes on through C from block to block.
     #[inline(always)]
     pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
+        s.outline(GatherOp(self, panel));
+    }
+}
+
+struct GatherOp<'a, 'p>(Gather<'a>, &'p mut AlignedBuffer<f32>);
+
+impl Op for GatherOp<'_, '_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let GatherOp(gather, panel) = self;
+        gather.blocks(s, panel);
+    }
+}
+
+impl Gather<'_> {
+    #[inline(always)]
+    fn blocks<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
         let width = S::TILE * S::LANES;
         let rows: usize = self.bands.iter().map(|band| band.rows.count).sum();
         let pack = self.n > width && rows >= ROWS_WORTH_PACKING;
@@ -294,55 +320,95 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     let &Strip { taps, span, a_step, a, b, b_row, last, c, start, relu, .. } = strip;
     let count = |j: usize| if j + 1 == NR && !WHOLE { last } else { S::LANES };
     let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);
-    for i in 0..MR {
-        a_rows[i] = a.wrapping_add(places[i][0]);
-        c_rows[i] = c.wrapping_add(places[i][1]);
-    }
+    unrolled::<MR>(
+        #[inline(always)]
+        |i| {
+            a_rows[i] = a.wrapping_add(places[i][0]);
+            c_rows[i] = c.wrapping_add(places[i][1]);
+        },
+    );
     let mut acc = [[s.zero(); NR]; MR];
     // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the maker promised.
     match start {
         From::Zero => {}
         From::Bias(bias) => {
             let mut row = [s.zero(); NR];
-            for (j, row) in row.iter_mut().enumerate() {
-                *row = unsafe { s.get(bias.add(j * S::LANES), count(j)) };
-            }
-            acc = [row; MR];
+            unrolled::<NR>(
+                #[inline(always)]
+                |j| row[j] = unsafe { s.get(bias.add(j * S::LANES), count(j)) },
+            );
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| acc[i] = row,
+            );
         }
-        From::Accumulate => {
-            for (i, acc) in acc.iter_mut().enumerate() {
-                for (j, acc) in acc.iter_mut().enumerate() {
-                    *acc = unsafe { s.get(c_rows[i].add(j * S::LANES), count(j)) };
-                }
-            }
-        }
+        From::Accumulate => unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = unsafe { s.get(c_rows[i].add(j * S::LANES), count(j)) },
+                )
+            },
+        ),
     }
     let mut b = b;
     for &tap in taps {
         let mut p = tap;
         for _ in 0..span {
             let mut row = [s.zero(); NR];
-            for (j, row) in row.iter_mut().enumerate() {
-                let masked = j + 1 == NR && !WHOLE;
-                let at = b.wrapping_add(j * S::LANES);
-                *row = unsafe { if masked { s.load_n(at, last) } else { s.load(at) } };
-            }
-            for (i, acc) in acc.iter_mut().enumerate() {
-                let x = s.splat(unsafe { *a_rows[i].wrapping_add(p) });
-                for (acc, &row) in acc.iter_mut().zip(&row) {
-                    *acc = s.fma(x, row, *acc);
-                }
-            }
+            unrolled::<NR>(
+                #[inline(always)]
+                |j| {
+                    let masked = j + 1 == NR && !WHOLE;
+                    let at = b.wrapping_add(j * S::LANES);
+                    row[j] = unsafe { if masked { s.load_n(at, last) } else { s.load(at) } };
+                },
+            );
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| {
+                    let x = s.splat(unsafe { *a_rows[i].wrapping_add(p) });
+                    unrolled::<NR>(
+                        #[inline(always)]
+                        |j| acc[i][j] = s.fma(x, row[j], acc[i][j]),
+                    );
+                },
+            );
             p = p.wrapping_add(a_step);
             b = b.wrapping_add(b_row);
         }
     }
-    for (i, acc) in acc.iter().enumerate() {
-        for (j, &acc) in acc.iter().enumerate() {
-            let y = if relu { s.max(s.zero(), acc) } else { acc };
-            unsafe { s.put(c_rows[i].add(j * S::LANES), y, count(j)) };
-        }
+    if relu {
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                unrolled::<NR>(
+                    #[inline(always)]
+                    |j| acc[i][j] = s.max(s.zero(), acc[i][j]),
+                );
+            },
+        );
     }
+    let store = {
+        #[inline(always)]
+        |last: usize| {
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| {
+                    unrolled::<NR>(
+                        #[inline(always)]
+                        |j| {
+                            let n = if j + 1 == NR { last } else { S::LANES };
+                            unsafe { s.put(c_rows[i].add(j * S::LANES), acc[i][j], n) };
+                        },
+                    );
+                },
+            );
+        }
+    };
+    // One question for all rows.
+    if WHOLE || last == S::LANES { store(S::LANES) } else { store(last) }
 }
 
 /// Calls with each band of rows that the same taps reach inside the image: the rows and the taps. Tap `i` of row `r`

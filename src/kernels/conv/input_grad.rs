@@ -9,7 +9,7 @@ use super::halo::{Frame, Memory};
 use super::{ConvInputGrad, ConvSizes, depthwise};
 use crate::kernels::simd::{Op, Simd};
 
-pub(in crate::kernels) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
+pub(super) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
 
 /// One axis of a phase: the pixels `phase`, `phase + stride` and so on.
 #[derive(Clone, Copy)]
@@ -75,7 +75,7 @@ impl Op for ConvInputGradOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvInputGradOp(ConvInputGrad { sizes, weight, dy, bias, dx, relu }) = self;
+        let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
         if samples == 0 {
@@ -181,11 +181,11 @@ impl Op for ConvInputGradOp<'_> {
 
 /// Transposes the weight of each position in the window, in the order in which the phases need them: `CO / groups` rows
 /// of `CI / groups` numbers, filled up to whole vectors.
-struct Turn<'a> {
-    sizes: &'a ConvSizes,
-    weight: &'a [f32],
-    row: usize,
-    turned: &'a mut [f32],
+pub(super) struct Turn<'a> {
+    pub sizes: &'a ConvSizes,
+    pub weight: &'a [f32],
+    pub row: usize,
+    pub turned: &'a mut [f32],
 }
 
 impl Op for Turn<'_> {

@@ -2,25 +2,27 @@
 
 use super::gather::{Band, From, Gather, Rows};
 use super::halo::{Frame, Memory};
-use super::{ConvWeightGrad, depthwise};
+use super::{WeightRows, depthwise};
+use crate::kernels::reduce::ColumnSumsOp;
 use crate::kernels::simd::{Op, Simd};
 
-pub(in crate::kernels) struct ConvWeightGradOp<'a>(pub ConvWeightGrad<'a, f32>);
+pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
 
-impl Op for ConvWeightGradOp<'_> {
+impl Op for WeightRowsOp<'_> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvWeightGradOp(ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate }) = self;
+        let WeightRowsOp(WeightRows { sizes, x, dy, first_row, gradient, accumulate }) = self;
         let samples = sizes.check(x.len(), dy.len());
-        let count = sizes.check_rows(first_row, gradient.len());
         if samples == 0 && !accumulate {
             gradient.fill(0.0);
         }
-        if samples == 0 || count == 0 {
+        if samples == 0 {
             return;
         }
+        let (gradient, mut bias) = sizes.split_bias(first_row, gradient);
+        let count = gradient.len() / sizes.out_channels;
         let frame = Frame {
             size: sizes.size,
             channels: sizes.channels,
@@ -34,6 +36,10 @@ impl Op for ConvWeightGradOp<'_> {
             let pieces = x.chunks(group * sizes.input_len()).zip(dy.chunks(group * sizes.output_len()));
             let mut start = if accumulate { From::Accumulate } else { From::Zero };
             for (x, dy) in pieces {
+                if let Some(sums) = &mut bias {
+                    let (rows, accumulate) = (dy.len() / co, !matches!(start, From::Zero));
+                    s.outline(ColumnSumsOp { rows, cols: co, x: dy, sums, accumulate });
+                }
                 let view = frame.view(x, &mut memory.image);
                 let [dilation_y, dilation_x] = sizes.dilation;
                 let rows = Rows {

@@ -4,14 +4,38 @@
 //! several of their rows count as one, and the sums of columns that are the same one are added up in the end. Otherwise
 //! three channels would leave most lanes of a vector empty.
 
-use super::super::simd::{Simd, each};
+use std::ops::{Deref, DerefMut};
+
+use super::super::simd::{Simd, each, unrolled};
 use super::rows::BLOCK_ROWS;
 
 /// The most columns of a strip.
 pub(super) const STRIP: usize = 64;
 
-/// A number for each column of a strip.
-pub(super) type Columns = [f32; STRIP];
+/// A number for each column of a strip. Aligned, so that no vector of them lies in two cache lines.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Columns([f32; STRIP]);
+
+impl Columns {
+    pub(super) const ZERO: Columns = Columns([0.0; STRIP]);
+}
+
+impl Deref for Columns {
+    type Target = [f32; STRIP];
+
+    #[inline(always)]
+    fn deref(&self) -> &[f32; STRIP] {
+        &self.0
+    }
+}
+
+impl DerefMut for Columns {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [f32; STRIP] {
+        &mut self.0
+    }
+}
 
 /// Neighbouring groups of neighbouring columns, in all rows: no more than a strip together, or a single one.
 #[derive(Clone, Copy)]
@@ -28,7 +52,6 @@ pub(super) struct Bundle {
 
 impl Bundle {
     /// All bundles of a matrix whose columns are groups of `size`.
-    #[inline(always)]
     pub(super) fn all(rows: usize, columns: usize, size: usize) -> impl Iterator<Item = Bundle> {
         let groups = (STRIP / size).max(1);
         (0..columns).step_by(groups * size).map(move |first| {
@@ -37,7 +60,6 @@ impl Bundle {
         })
     }
 
-    #[inline(always)]
     pub(super) fn strips(self) -> impl Iterator<Item = Strip> {
         let Bundle { rows, columns, first, groups, size } = self;
         let most = size.min(STRIP);
@@ -65,13 +87,11 @@ pub(super) struct Strip {
 
 impl Strip {
     /// How many columns there are.
-    #[inline(always)]
     pub(super) fn width(&self) -> usize {
         self.groups * self.part
     }
 
     /// Panics unless the strip lies in a matrix of so many elements.
-    #[inline(always)]
     fn check(&self, len: usize) {
         assert_eq!(self.rows * self.columns, len);
         let inside = self.fold > 0 && (self.fold == 1 || self.width() == self.columns);
@@ -79,9 +99,8 @@ impl Strip {
     }
 
     /// `f` of each column's group and position, also of those that are there several times.
-    #[inline(always)]
     pub(super) fn each(&self, mut f: impl FnMut(usize, usize) -> f32) -> Columns {
-        let (mut columns, width) = ([0.0; STRIP], self.width());
+        let (mut columns, width) = (Columns::ZERO, self.width());
         let mut column = self.first;
         for (group, part) in columns[..width].chunks_exact_mut(self.part).enumerate() {
             for place in part {
@@ -105,7 +124,7 @@ impl Strip {
         term: impl Fn(usize, usize, usize) -> [S::V; N],
     ) -> [Columns; N] {
         self.check(len);
-        let mut sums = [[0.0; STRIP]; N];
+        let mut sums = [Columns::ZERO; N];
         let (width, whole) = (self.fold * self.width(), self.rows / self.fold);
         let step = self.fold * self.columns;
         let mut row = 0;
@@ -166,20 +185,31 @@ fn tile<S: Simd, const N: usize, const NR: usize>(
 ) {
     let mut block = [[s.zero(); N]; NR];
     for row in 0..rows {
-        for (v, block) in block.iter_mut().enumerate() {
-            let j = j + v * S::LANES;
-            for (sum, term) in block.iter_mut().zip(term(start + row * step + j, j, n)) {
-                *sum = s.add(*sum, term);
-            }
-        }
+        unrolled::<NR>(
+            #[inline(always)]
+            |v| {
+                let j = j + v * S::LANES;
+                let terms = term(start + row * step + j, j, n);
+                unrolled::<N>(
+                    #[inline(always)]
+                    |i| block[v][i] = s.add(block[v][i], terms[i]),
+                );
+            },
+        );
     }
-    for (v, block) in block.into_iter().enumerate() {
-        for (sums, block) in sums.iter_mut().zip(block) {
-            let sums = &mut sums[j + v * S::LANES..][..n];
-            // SAFETY: `n` sums.
-            unsafe { s.put(sums.as_mut_ptr(), s.add(s.get(sums.as_ptr(), n), block), n) };
-        }
-    }
+    unrolled::<NR>(
+        #[inline(always)]
+        |v| {
+            unrolled::<N>(
+                #[inline(always)]
+                |i| {
+                    let sums = &mut sums[i][j + v * S::LANES..][..n];
+                    // SAFETY: `n` sums.
+                    unsafe { s.put(sums.as_mut_ptr(), s.add(s.get(sums.as_ptr(), n), block[v][i]), n) };
+                },
+            );
+        },
+    );
 }
 
 /// `n` of the numbers that belong to the columns, from the `j`-th on.

@@ -1,8 +1,9 @@
 //! Normalization of groups of columns, sample by sample, with a weight and a bias for each column.
 
+use super::super::F32Kernels;
 use super::super::args::check_same;
-use super::super::simd::{Op, Simd};
-use super::columns::{Bundle, STRIP, Strip, at};
+use super::columns::{Bundle, Columns, STRIP, Strip};
+use super::passes::{Distances, Grad, GradSums, Scaled, Sums};
 use super::{STATISTICS, Statistics, bias_at, check_optional, weight_at};
 
 /// `y = normalized(x) * weight + bias`, where `normalized` has mean 0 and variance 1 over each group of each sample. A
@@ -44,10 +45,9 @@ impl<T> GroupNorm<'_, T> {
 }
 
 /// Adds what the columns of a strip have to their groups, each times its weight.
-#[inline(always)]
-fn gather(strip: &Strip, columns: &[f32; STRIP], weight: &[f32], groups: &mut [f32; STRIP]) {
+fn gather(strip: &Strip, columns: &Columns, weight: &[f32], groups: &mut Columns) {
     let mut column = strip.first;
-    for (part, sum) in columns.chunks_exact(strip.part).zip(groups).take(strip.groups) {
+    for (part, sum) in columns.chunks_exact(strip.part).zip(&mut **groups).take(strip.groups) {
         for of_column in part {
             *sum += of_column * weight_at(weight, column);
             column += 1;
@@ -55,73 +55,52 @@ fn gather(strip: &Strip, columns: &[f32; STRIP], weight: &[f32], groups: &mut [f
     }
 }
 
-pub(super) struct GroupNormOp<'a> {
-    pub norm: GroupNorm<'a, f32>,
-    pub x: &'a [f32],
-    pub y: &'a mut [f32],
-    pub statistics: &'a mut [f32],
-}
-
-impl Op for GroupNormOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
-        let GroupNormOp { norm, x, y, statistics } = self;
-        norm.check(x.len(), y.len(), statistics.len(), true);
-        let (columns, sample) = norm.sizes();
-        for (index, (x, y)) in x.chunks_exact(sample).zip(y.chunks_exact_mut(sample)).enumerate() {
-            for bundle in Bundle::all(norm.rows, columns, norm.size) {
-                let groups = of_groups(s, &norm, bundle, x);
-                for (group, groups) in groups.iter().enumerate().take(bundle.groups) {
-                    groups.write(statistics, index * norm.groups + bundle.first / norm.size + group);
-                }
-                for strip in bundle.strips() {
-                    write(s, &norm, strip, &groups, x, y);
-                }
+pub(super) fn group_norm(
+    kernels: F32Kernels,
+    norm: GroupNorm<'_, f32>,
+    x: &[f32],
+    y: &mut [f32],
+    statistics: &mut [f32],
+) {
+    norm.check(x.len(), y.len(), statistics.len(), true);
+    let (columns, sample) = norm.sizes();
+    for (index, (x, y)) in x.chunks_exact(sample).zip(y.chunks_exact_mut(sample)).enumerate() {
+        for bundle in Bundle::all(norm.rows, columns, norm.size) {
+            let groups = of_groups(kernels, &norm, bundle, x);
+            for (group, groups) in groups.iter().enumerate().take(bundle.groups) {
+                groups.write(statistics, index * norm.groups + bundle.first / norm.size + group);
+            }
+            for strip in bundle.strips() {
+                let shift = strip.each(|group, _| groups[group].near);
+                let scale =
+                    strip.each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
+                let offset = strip.each(|group, column| {
+                    let Statistics { rest, inverse, .. } = groups[group];
+                    bias_at(norm.bias, column) - rest * inverse * weight_at(norm.weight, column)
+                });
+                kernels.run(Scaled { strip, shift: &shift, scale: &scale, offset: &offset, x, y });
             }
         }
     }
 }
 
 /// The statistics of the groups of a bundle.
-#[inline(always)]
-fn of_groups<S: Simd>(
-    s: S,
+fn of_groups(
+    kernels: F32Kernels,
     norm: &GroupNorm<'_, f32>,
     bundle: Bundle,
     x: &[f32],
 ) -> [Statistics<f32>; STRIP] {
     let count = (norm.rows * norm.size) as f32;
-    let p = x.as_ptr();
-    let mut near = [0.0; STRIP];
+    let mut near = Columns::ZERO;
     for strip in bundle.strips() {
-        let [sums] = strip.sum(
-            s,
-            x.len(),
-            #[inline(always)]
-            // SAFETY: `sum` gives i + n <= the length.
-            |i, _, n| [unsafe { s.get(p.add(i), n) }],
-        );
-        gather(&strip, &sums, &[], &mut near);
+        gather(&strip, &kernels.run(Sums { strip, x }), &[], &mut near);
     }
     near.iter_mut().for_each(|near| *near /= count);
-    let (mut distances, mut squares) = ([0.0; STRIP], [0.0; STRIP]);
+    let (mut distances, mut squares) = (Columns::ZERO, Columns::ZERO);
     for strip in bundle.strips() {
-        let shift = strip.each(
-            #[inline(always)]
-            |group, _| near[group],
-        );
-        let [by_column, squares_by_column] = strip.sum(
-            s,
-            x.len(),
-            #[inline(always)]
-            |i, j, n| {
-                // SAFETY: `sum` gives i + n <= the length and j + n <= STRIP.
-                let distance = unsafe { s.sub(s.get(p.add(i), n), at(s, &shift, j, n)) };
-                [distance, s.mul(distance, distance)]
-            },
-        );
+        let shift = strip.each(|group, _| near[group]);
+        let [by_column, squares_by_column] = kernels.run(Distances { strip, shift: &shift, x });
         gather(&strip, &by_column, &[], &mut distances);
         gather(&strip, &squares_by_column, &[], &mut squares);
     }
@@ -132,114 +111,50 @@ fn of_groups<S: Simd>(
     groups
 }
 
-/// Writes the strip's outputs.
-#[inline(always)]
-fn write<S: Simd>(
-    s: S,
-    norm: &GroupNorm<'_, f32>,
-    strip: Strip,
-    groups: &[Statistics<f32>; STRIP],
-    x: &[f32],
-    y: &mut [f32],
-) {
-    let shift = strip.each(
-        #[inline(always)]
-        |group, _| groups[group].near,
-    );
-    let scale = strip.each(
-        #[inline(always)]
-        |group, column| groups[group].inverse * weight_at(norm.weight, column),
-    );
-    let offset = strip.each(
-        #[inline(always)]
-        |group, column| {
-            let Statistics { rest, inverse, .. } = groups[group];
-            bias_at(norm.bias, column) - rest * inverse * weight_at(norm.weight, column)
-        },
-    );
-    scaled(s, strip, &shift, &scale, &offset, x, y);
-}
-
-/// `y = (x - shift) * scale + offset`.
-#[inline(always)]
-pub(super) fn scaled<S: Simd>(
-    s: S,
-    strip: Strip,
-    shift: &[f32; STRIP],
-    scale: &[f32; STRIP],
-    offset: &[f32; STRIP],
-    x: &[f32],
-    y: &mut [f32],
-) {
-    check_same("scaled", x.len(), y.len());
-    let (p, y, len) = (x.as_ptr(), y.as_mut_ptr(), x.len());
-    strip.for_each(
-        s,
-        len,
-        #[inline(always)]
-        |i, j, n| {
-            // SAFETY: `for_each` gives i + n <= the length and j + n <= STRIP.
-            unsafe {
-                let distance = s.sub(s.get(p.add(i), n), at(s, shift, j, n));
-                s.put(y.add(i), s.fma(distance, at(s, scale, j, n), at(s, offset, j, n)), n);
-            }
-        },
-    );
-}
-
-pub(super) struct GroupNormGradOp<'a> {
-    pub norm: GroupNorm<'a, f32>,
-    pub x: &'a [f32],
-    pub statistics: &'a [f32],
-    pub dy: &'a [f32],
-    pub dx: Option<&'a mut [f32]>,
-    pub weight_sums: &'a mut [f32],
-    pub bias_sums: &'a mut [f32],
-}
-
 /// Panics unless the sums of the gradients fit: one for each column of each sample, or none.
 pub(super) fn check_sums(samples: usize, columns: usize, weight_sums: usize, bias_sums: usize) {
     check_optional("group_norm_grad", "sums for the weights", weight_sums, samples * columns);
     check_optional("group_norm_grad", "sums for the biases", bias_sums, samples * columns);
 }
 
-impl Op for GroupNormGradOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
-        let GroupNormGradOp { norm, x, statistics, dy, mut dx, weight_sums, bias_sums } = self;
-        let samples = norm.check(x.len(), dy.len(), statistics.len(), false);
-        if let Some(dx) = &dx {
-            check_same("group_norm_grad", x.len(), dx.len());
-        }
-        let (columns, sample) = norm.sizes();
-        check_sums(samples, columns, weight_sums.len(), bias_sums.len());
-        for index in 0..samples {
-            let here = index * sample..(index + 1) * sample;
-            let (x, dy) = (&x[here.clone()], &dy[here.clone()]);
-            for bundle in Bundle::all(norm.rows, columns, norm.size) {
-                let mut groups = [Statistics::default(); STRIP];
-                for (group, groups) in groups.iter_mut().enumerate().take(bundle.groups) {
-                    let group = index * norm.groups + bundle.first / norm.size + group;
-                    *groups = Statistics::read(statistics, group);
+#[allow(clippy::too_many_arguments)]
+pub(super) fn group_norm_grad(
+    kernels: F32Kernels,
+    norm: GroupNorm<'_, f32>,
+    x: &[f32],
+    statistics: &[f32],
+    dy: &[f32],
+    mut dx: Option<&mut [f32]>,
+    weight_sums: &mut [f32],
+    bias_sums: &mut [f32],
+) {
+    let samples = norm.check(x.len(), dy.len(), statistics.len(), false);
+    if let Some(dx) = &dx {
+        check_same("group_norm_grad", x.len(), dx.len());
+    }
+    let (columns, sample) = norm.sizes();
+    check_sums(samples, columns, weight_sums.len(), bias_sums.len());
+    for index in 0..samples {
+        let here = index * sample..(index + 1) * sample;
+        let (x, dy) = (&x[here.clone()], &dy[here.clone()]);
+        for bundle in Bundle::all(norm.rows, columns, norm.size) {
+            let mut groups = [Statistics::default(); STRIP];
+            for (group, groups) in groups.iter_mut().enumerate().take(bundle.groups) {
+                let group = index * norm.groups + bundle.first / norm.size + group;
+                *groups = Statistics::read(statistics, group);
+            }
+            let keep = |strip: Strip, products: &Columns, totals: &Columns| {
+                let (first, width) = (index * columns + strip.first, strip.width());
+                if !weight_sums.is_empty() {
+                    weight_sums[first..][..width].copy_from_slice(&products[..width]);
                 }
-                let keep = {
-                    #[inline(always)]
-                    |strip: Strip, products: &[f32; STRIP], totals: &[f32; STRIP]| {
-                        let (first, width) = (index * columns + strip.first, strip.width());
-                        if !weight_sums.is_empty() {
-                            weight_sums[first..][..width].copy_from_slice(&products[..width]);
-                        }
-                        if !bias_sums.is_empty() {
-                            bias_sums[first..][..width].copy_from_slice(&totals[..width]);
-                        }
-                    }
-                };
-                let means = means(s, &norm, bundle, &groups, x, dy, keep);
-                if let Some(dx) = dx.as_deref_mut() {
-                    write_grad(s, &norm, bundle, &groups, means, x, dy, &mut dx[here.clone()]);
+                if !bias_sums.is_empty() {
+                    bias_sums[first..][..width].copy_from_slice(&totals[..width]);
                 }
+            };
+            let means = means(kernels, &norm, bundle, &groups, x, dy, keep);
+            if let Some(dx) = dx.as_deref_mut() {
+                write_grad(kernels, &norm, bundle, &groups, means, x, dy, &mut dx[here.clone()]);
             }
         }
     }
@@ -247,134 +162,60 @@ impl Op for GroupNormGradOp<'_> {
 
 /// The means over each group of `dy * weight * normalized(x)` and of `dy * weight`; and `keep` is told, of each strip, the
 /// sums by columns of `dy * normalized(x)` and of `dy`.
-#[inline(always)]
-fn means<S: Simd>(
-    s: S,
+fn means(
+    kernels: F32Kernels,
     norm: &GroupNorm<'_, f32>,
     bundle: Bundle,
     groups: &[Statistics<f32>; STRIP],
     x: &[f32],
     dy: &[f32],
-    mut keep: impl FnMut(Strip, &[f32; STRIP], &[f32; STRIP]),
-) -> [[f32; STRIP]; 2] {
-    let mut means = [[0.0; STRIP]; 2];
+    mut keep: impl FnMut(Strip, &Columns, &Columns),
+) -> [Columns; 2] {
+    let mut means = [Columns::ZERO; 2];
     for strip in bundle.strips() {
-        let shift = strip.each(
-            #[inline(always)]
-            |group, _| groups[group].near,
-        );
-        let [raw, totals] = grad_sums(s, strip, &shift, x, dy);
-        let products = strip.each(
-            #[inline(always)]
-            |group, column| {
-                let i = column - strip.first;
-                (raw[i] - groups[group].rest * totals[i]) * groups[group].inverse
-            },
-        );
+        let shift = strip.each(|group, _| groups[group].near);
+        let [raw, totals] = kernels.run(GradSums { strip, shift: &shift, x, dy });
+        let products = strip.each(|group, column| {
+            let i = column - strip.first;
+            (raw[i] - groups[group].rest * totals[i]) * groups[group].inverse
+        });
         keep(strip, &products, &totals);
         gather(&strip, &products, norm.weight, &mut means[0]);
         gather(&strip, &totals, norm.weight, &mut means[1]);
     }
     let count = (norm.rows * norm.size) as f32;
-    means.as_flattened_mut().iter_mut().for_each(|mean| *mean /= count);
+    means.iter_mut().flat_map(|means| means.iter_mut()).for_each(|mean| *mean /= count);
     means
 }
 
 /// Writes `dx` of a bundle.
 #[allow(clippy::too_many_arguments)]
-#[inline(always)]
-fn write_grad<S: Simd>(
-    s: S,
+fn write_grad(
+    kernels: F32Kernels,
     norm: &GroupNorm<'_, f32>,
     bundle: Bundle,
     groups: &[Statistics<f32>; STRIP],
-    [products, totals]: [[f32; STRIP]; 2],
+    [products, totals]: [Columns; 2],
     x: &[f32],
     dy: &[f32],
     dx: &mut [f32],
 ) {
     for strip in bundle.strips() {
-        let shift = strip.each(
-            #[inline(always)]
-            |group, _| groups[group].near,
-        );
-        let scale = strip.each(
-            #[inline(always)]
-            |group, column| groups[group].inverse * weight_at(norm.weight, column),
-        );
-        let slope = strip.each(
-            #[inline(always)]
-            |group, _| slope(groups[group], products[group]),
-        );
-        let offset = strip.each(
-            #[inline(always)]
-            |group, _| offset(groups[group], products[group], totals[group]),
-        );
-        grad(s, strip, [&shift, &scale, &slope, &offset], x, dy, dx);
+        let shift = strip.each(|group, _| groups[group].near);
+        let scale = strip.each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
+        let slope = strip.each(|group, _| slope(groups[group], products[group]));
+        let offset = strip.each(|group, _| offset(groups[group], products[group], totals[group]));
+        let (shift, scale, slope, offset) = (&shift, &scale, &slope, &offset);
+        kernels.run(Grad { strip, shift, scale, slope, offset, x, dy, dx });
     }
 }
 
 /// How much of an element's distance from `near` its gradient has, given the mean of `dy * weight * normalized(x)`.
-#[inline(always)]
 pub(super) fn slope(of: Statistics<f32>, product: f32) -> f32 {
     -of.inverse * of.inverse * product
 }
 
 /// What is added to all gradients of a group, given that mean and that of `dy * weight`.
-#[inline(always)]
 pub(super) fn offset(of: Statistics<f32>, product: f32, total: f32) -> f32 {
     of.inverse * (of.rest * of.inverse * product - total)
-}
-
-/// `sum(dy * (x - shift))` and `sum(dy)` of each column.
-#[inline(always)]
-pub(super) fn grad_sums<S: Simd>(
-    s: S,
-    strip: Strip,
-    shift: &[f32; STRIP],
-    x: &[f32],
-    dy: &[f32],
-) -> [[f32; STRIP]; 2] {
-    check_same("grad_sums", x.len(), dy.len());
-    let (len, x, dy) = (x.len(), x.as_ptr(), dy.as_ptr());
-    strip.sum(
-        s,
-        len,
-        #[inline(always)]
-        |i, j, n| {
-            // SAFETY: `sum` gives i + n <= the length and j + n <= STRIP.
-            unsafe {
-                let dy = s.get(dy.add(i), n);
-                [s.mul(dy, s.sub(s.get(x.add(i), n), at(s, shift, j, n))), dy]
-            }
-        },
-    )
-}
-
-/// `dx = scale * dy + slope * (x - shift) + offset`.
-#[inline(always)]
-pub(super) fn grad<S: Simd>(
-    s: S,
-    strip: Strip,
-    [shift, scale, slope, offset]: [&[f32; STRIP]; 4],
-    x: &[f32],
-    dy: &[f32],
-    dx: &mut [f32],
-) {
-    check_same("norm_grad", x.len(), dy.len());
-    check_same("norm_grad", x.len(), dx.len());
-    let (len, x, dy, dx) = (x.len(), x.as_ptr(), dy.as_ptr(), dx.as_mut_ptr());
-    strip.for_each(
-        s,
-        len,
-        #[inline(always)]
-        |i, j, n| {
-            // SAFETY: `for_each` gives i + n <= the length and j + n <= STRIP.
-            unsafe {
-                let distance = s.sub(s.get(x.add(i), n), at(s, shift, j, n));
-                let rest = s.fma(distance, at(s, slope, j, n), at(s, offset, j, n));
-                s.put(dx.add(i), s.fma(s.get(dy.add(i), n), at(s, scale, j, n), rest), n);
-            }
-        },
-    );
 }

@@ -1,10 +1,8 @@
 //! The normalizations of each element type.
 
 use super::super::{F32Kernels, F64Kernels};
-use super::batch::{BatchNormGradOp, BatchNormOp, BatchSumsOp, GradSumsOp, RunningNormOp};
-use super::groups::{GroupNormGradOp, GroupNormOp};
 use super::rows::{RowNormGradOp, RowNormOp, RowNormSumsOp};
-use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, batch, plain};
+use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, batch, groups, plain};
 
 /// The normalizations of an element type in one instruction tier.
 pub trait Normalize<T> {
@@ -83,7 +81,7 @@ impl Normalize<f32> for F32Kernels {
         self.run(RowNormSumsOp(sums));
     }
     fn group_norm(self, norm: GroupNorm<'_, f32>, x: &[f32], y: &mut [f32], statistics: &mut [f32]) {
-        self.run(GroupNormOp { norm, x, y, statistics });
+        groups::group_norm(self, norm, x, y, statistics);
     }
     fn group_norm_grad(
         self,
@@ -95,10 +93,10 @@ impl Normalize<f32> for F32Kernels {
         weight_sums: &mut [f32],
         bias_sums: &mut [f32],
     ) {
-        self.run(GroupNormGradOp { norm, x, statistics, dy, dx, weight_sums, bias_sums });
+        groups::group_norm_grad(self, norm, x, statistics, dy, dx, weight_sums, bias_sums);
     }
     fn batch_sums(self, near: &[f32], x: &[f32], distances: &mut [f32], squares: &mut [f32]) {
-        self.run(BatchSumsOp { near, x, distances, squares });
+        batch::batch_sums(self, near, x, distances, squares);
     }
     fn batch_statistics(
         self,
@@ -112,13 +110,13 @@ impl Normalize<f32> for F32Kernels {
         batch::batch_statistics(count, eps, near, distances, squares, variances);
     }
     fn batch_norm(self, norm: BatchNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
-        self.run(BatchNormOp { norm, x, y });
+        batch::batch_norm(self, norm, x, y);
     }
     fn running_norm(self, norm: RunningNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
-        self.run(RunningNormOp { norm, x, y });
+        batch::running_norm(self, norm, x, y);
     }
     fn batch_grad_sums(self, near: &[f32], x: &[f32], dy: &[f32], products: &mut [f32], totals: &mut [f32]) {
-        self.run(GradSumsOp { near, x, dy, products, totals });
+        batch::batch_grad_sums(self, near, x, dy, products, totals);
     }
     fn batch_products(self, rest: &[f32], inverse: &[f32], products: &mut [f32], totals: &[f32]) {
         batch::batch_products(rest, inverse, products, totals);
@@ -133,7 +131,7 @@ impl Normalize<f32> for F32Kernels {
         dy: &[f32],
         dx: &mut [f32],
     ) {
-        self.run(BatchNormGradOp { norm, count, products, totals, x, dy, dx });
+        batch::batch_norm_grad(self, norm, count, products, totals, x, dy, dx);
     }
 }
 

@@ -10,6 +10,7 @@ mod batch;
 mod columns;
 mod groups;
 mod kernels;
+mod passes;
 mod plain;
 mod rows;
 

@@ -77,6 +77,19 @@ pub(super) trait Simd: Copy + 'static {
     /// `n` floats can be written at `p`.
     unsafe fn store_n(self, p: *mut f32, v: Self::V, n: usize);
 
+    /// Asks for the cache line at `p`, wherever that is, to be brought to the second-level cache.
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        // SAFETY: every x86-64 processor has SSE, and a prefetch of any address is allowed.
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        unsafe {
+            use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T1>(p.cast());
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = p;
+    }
+
     /// `a * b + c`, fused but in the portable tier.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a * b`, likewise.
@@ -151,6 +164,37 @@ pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
     }
     if i < len {
         f(i, len - i);
+    }
+}
+
+/// Calls `f` with 0 to `N - 1`, at most 8 numbers, written out: the compiler is done with calls one after the other far
+/// sooner than with a loop that it has to unroll.
+#[inline(always)]
+pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
+    const { assert!(N <= 8) };
+    if const { N > 0 } {
+        f(0);
+    }
+    if const { N > 1 } {
+        f(1);
+    }
+    if const { N > 2 } {
+        f(2);
+    }
+    if const { N > 3 } {
+        f(3);
+    }
+    if const { N > 4 } {
+        f(4);
+    }
+    if const { N > 5 } {
+        f(5);
+    }
+    if const { N > 6 } {
+        f(6);
+    }
+    if const { N > 7 } {
+        f(7);
     }
 }
 

@@ -13,6 +13,28 @@ pub(in crate::kernels) struct Sse2;
 
 type V = __m128;
 
+/// [`Simd::store_n`]. A function of its own: its branches, in every tile of every kernel, take long to compile.
+///
+/// # Safety
+/// `n` floats can be written at `p`.
+#[cold]
+#[inline(never)]
+unsafe fn store_part(p: *mut f32, v: V, n: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match n {
+            0 => {}
+            1 => _mm_store_ss(p, v),
+            2 => _mm_store_sd(p.cast(), _mm_castps_pd(v)),
+            3 => {
+                _mm_store_sd(p.cast(), _mm_castps_pd(v));
+                _mm_store_ss(p.add(2), _mm_movehl_ps(v, v));
+            }
+            _ => _mm_storeu_ps(p, v),
+        }
+    }
+}
+
 impl Simd for Sse2 {
     type V = V;
     type M = V;
@@ -61,18 +83,7 @@ impl Simd for Sse2 {
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
         // SAFETY: the caller's promise.
-        unsafe {
-            match n {
-                0 => {}
-                1 => _mm_store_ss(p, v),
-                2 => _mm_store_sd(p.cast(), _mm_castps_pd(v)),
-                3 => {
-                    _mm_store_sd(p.cast(), _mm_castps_pd(v));
-                    _mm_store_ss(p.add(2), _mm_movehl_ps(v, v));
-                }
-                _ => _mm_storeu_ps(p, v),
-            }
-        }
+        unsafe { store_part(p, v, n) }
     }
 
     #[inline(always)]
