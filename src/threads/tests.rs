@@ -2,6 +2,7 @@
 
 use super::*;
 use std::sync::atomic::AtomicU32;
+use std::time::{Duration, Instant};
 
 #[test]
 fn every_part_runs_once() {
@@ -25,7 +26,7 @@ fn a_team_larger_than_the_machine_works_and_parks() {
             sum.fetch_add(part + 1, Ordering::Relaxed);
         });
         assert_eq!(sum.into_inner(), 66);
-        thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -155,7 +156,9 @@ fn aside_patiently<R>(work: &dyn Aside, f: impl Fn(&Helped) -> R) -> Option<R> {
 
 /// Wakes a worker again and again: other tests may have the team.
 fn wake_until(helped: &Helped, enough: impl Fn() -> bool) {
+    let begin = Instant::now();
     while !enough() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "nobody does the side work");
         helped.more(true);
         thread::yield_now();
     }
@@ -168,24 +171,22 @@ fn side_work_is_done_while_jobs_run_as_ever() {
         wake_until(helped, || work.done.load(Ordering::Acquire) == 500);
         // Nothing is left; then there is more.
         work.left.store(300, Ordering::Relaxed);
-        let mut rounds = 0;
-        while work.done.load(Ordering::Acquire) < 800 || rounds < 100 {
-            rounds += 1;
+        let rounds = AtomicUsize::new(0);
+        wake_until(helped, || {
             let sum = AtomicUsize::new(0);
             parallel(5, &|part| {
                 sum.fetch_add(part, Ordering::Relaxed);
             });
             assert_eq!(sum.into_inner(), 10);
-            helped.more(true);
-        }
+            rounds.fetch_add(1, Ordering::Relaxed) >= 100 && work.done.load(Ordering::Acquire) == 800
+        });
     });
-    assert_eq!(work.inside.into_inner(), false);
 }
 
 #[test]
 fn side_work_has_ended_when_its_owner_goes_on() {
     for unwinds in [false, true] {
-        let work = Pieces::new(usize::MAX, || thread::sleep(std::time::Duration::from_millis(5)));
+        let work = Pieces::new(usize::MAX, || thread::sleep(Duration::from_millis(5)));
         let result = catch_unwind(AssertUnwindSafe(|| {
             aside_patiently(&work, |helped| {
                 wake_until(helped, || work.inside.load(Ordering::Relaxed));
@@ -197,7 +198,7 @@ fn side_work_has_ended_when_its_owner_goes_on() {
         assert_eq!(result.is_err(), unwinds && processors() > 1);
         assert!(!work.inside.load(Ordering::Relaxed));
         let done = work.done.load(Ordering::Acquire);
-        thread::sleep(std::time::Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
         assert_eq!(work.done.into_inner(), done);
     }
 }
