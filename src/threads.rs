@@ -2,7 +2,7 @@
 //!
 //! A training step takes a few hundred microseconds, so handing work over has to cost well below one: the workers
 //! spin for a while after each job and only then go to sleep (0.2 us when they still spin, against 5 us for a
-//! work-stealing pool and 30 us for scoped threads). While they spin, they gather the next batches: see [`aside`].
+//! work-stealing pool and 30 us for scoped threads). While they spin, they gather the next batches (`aside.rs`).
 
 mod aside;
 
