@@ -3,18 +3,15 @@
 use super::gather::{Band, From, Gather, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{Conv, depthwise};
-use crate::kernels::simd::{Op, Simd};
+use crate::kernels::F32Kernels;
 
 pub(in crate::kernels) struct ConvOp<'a>(pub Conv<'a, f32>);
 
 /// A tap for each row of the window takes its columns in one go; beyond this many numbers each column has its own.
 const LONGEST_SPAN: usize = 512;
 
-impl Op for ConvOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
+impl ConvOp<'_> {
+    pub fn run(self, kernels: F32Kernels) {
         let ConvOp(Conv { sizes, x, weight, bias, y, relu }) = self;
         let samples = sizes.check(x.len(), y.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
@@ -66,7 +63,14 @@ impl Op for ConvOp<'_> {
                 let Memory { bands, panel, taps, filters, .. } = &mut *memory;
                 if depthwise {
                     let (weight, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
-                    s.outline(depthwise::Forward { bands, taps: filters, channels: co, weight, bias, relu });
+                    kernels.run(depthwise::Forward {
+                        bands,
+                        taps: filters,
+                        channels: co,
+                        weight,
+                        bias,
+                        relu,
+                    });
                     continue;
                 }
                 let (ci, co) = (ci / groups, co / groups);
@@ -83,7 +87,7 @@ impl Op for ConvOp<'_> {
                         start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
                         relu,
                     }
-                    .run(s, panel);
+                    .run(kernels, panel);
                 }
             }
         });

@@ -3,15 +3,12 @@
 use super::gather::{Band, From, Gather, Rows};
 use super::halo::{Frame, Memory};
 use super::{ConvWeightGrad, depthwise};
-use crate::kernels::simd::{Op, Simd};
+use crate::kernels::F32Kernels;
 
 pub(in crate::kernels) struct ConvWeightGradOp<'a>(pub ConvWeightGrad<'a, f32>);
 
-impl Op for ConvWeightGradOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
+impl ConvWeightGradOp<'_> {
+    pub fn run(self, kernels: F32Kernels) {
         let ConvWeightGradOp(ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate }) = self;
         let samples = sizes.check(x.len(), dy.len());
         let count = sizes.check_rows(first_row, gradient.len());
@@ -56,7 +53,7 @@ impl Op for ConvWeightGradOp<'_> {
                 let bands = &memory.bands;
                 let groups = if sizes.is_depthwise() {
                     let dy = dy.as_ptr();
-                    s.outline(depthwise::WeightGrad {
+                    kernels.run(depthwise::WeightGrad {
                         bands,
                         taps,
                         span: width,
@@ -83,7 +80,7 @@ impl Op for ConvWeightGradOp<'_> {
                         start,
                         relu: false,
                     }
-                    .run(s, &mut memory.panel);
+                    .run(kernels, &mut memory.panel);
                 }
                 start = From::Accumulate;
             }

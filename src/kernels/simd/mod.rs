@@ -35,6 +35,30 @@ pub(super) trait Op {
     fn call<S: Simd>(self, s: S) -> Self::Out;
 }
 
+/// What has no vectors itself asks with this how many lanes they have.
+pub(super) struct Lanes;
+
+impl Op for Lanes {
+    type Out = usize;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, _: S) -> usize {
+        S::LANES
+    }
+}
+
+/// And with this, how wide a register tile of a product is.
+pub(super) struct TileWidth;
+
+impl Op for TileWidth {
+    type Out = usize;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, _: S) -> usize {
+        S::TILE * S::LANES
+    }
+}
+
 /// The instructions of one tier. A value proves that the processor has them, which makes the arithmetic safe.
 pub(super) trait Simd: Copy + 'static {
     /// A vector of `LANES` floats.
