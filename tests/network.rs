@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::{Settings, assert_close, bits, random, settings};
 use shapewright::prelude::*;
 use shapewright::{Dims, Element, Parameters};
 
@@ -273,4 +274,55 @@ fn initial_values_are_uniform_as_in_pytorch() {
         N::zeros().params().iter().all(|&x| x == N::Element::from_f64_lossy(0.0))
     }
     assert!(zeros::<Single>() && zeros::<Double>());
+}
+
+network! {
+    struct OneSample: [32, 33, 3] -> [2048] {
+        Conv2d<_, 16, 5, Pad<2>>,
+        Relu,
+        Conv2d<_, 32, 3, Pad<1>>,
+        Conv2d<_, 16, 1>,
+        MaxPool2d<2>,
+        Flatten,
+        Linear<_, 128>,
+        Relu,
+        Linear<_, 2048>,
+    }
+}
+network! {
+    struct OneDoubleSample: [32, 33, 3] -> [128] as f64 { Conv2d<_, 16, 5, Pad<2>>, MaxPool2d<2>, Flatten, Linear<_, 128>, Relu }
+}
+
+/// Large layers share one sample between threads.
+#[test]
+fn one_sample_has_the_same_bits_on_any_number_of_threads() {
+    fn outputs<N: Network>(settings: &Settings) -> Vec<Vec<u64>> {
+        let net = N::init(&mut shapewright::rng(1));
+        let x = &random::<N::Input, N::Element>(1, 2)[0];
+        let mut outputs = Vec::new();
+        settings.every_threads(&[1, 2, 3, 7], |_| {
+            let y = net.forward(x);
+            assert!(y.iter().any(|&y| y != num_traits::zero()));
+            outputs.push(bits(y.as_slice()));
+        });
+        outputs
+    }
+    let settings = settings();
+    settings.every_tier(|_| {
+        let outputs = outputs::<OneSample>(&settings);
+        assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
+    });
+    let outputs = outputs::<OneDoubleSample>(&settings);
+    assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+/// One sample goes other ways than a batch, and must come to the same.
+#[test]
+fn one_sample_gives_what_it_gives_in_a_batch() {
+    let net = OneSample::init(&mut shapewright::rng(1));
+    let x = random::<<OneSample as Network>::Input, f32>(2, 2);
+    let mut batch = vec![Tensor1::zeros(); 2];
+    net.forward_batch(&x, &mut batch);
+    let expected: Vec<f64> = batch[0].iter().map(|&y| f64::from(y)).collect();
+    assert_close("outputs", net.forward(&x[0]).as_slice(), &expected, 1e-5);
 }

@@ -9,10 +9,10 @@ use shapewright::prelude::*;
 
 /// Checks the case of each layer, and that there are no others.
 macro_rules! convolutions {
-    ($($input:tt -> $output:tt { $($layer:tt)* })*) => {
+    ($test:ident: $file:literal $($input:tt -> $output:tt { $($layer:tt)* })*) => {
         #[test]
-        fn convolutions_compute_what_pytorch_computes() {
-            let (settings, cases) = (settings(), cases("conv.json"));
+        fn $test() {
+            let (settings, cases) = (settings(), cases($file));
             let mut unchecked = cases.len();
             $({
                 let layer = stringify!($($layer)*).replace([' ', '\n'], "");
@@ -33,6 +33,7 @@ macro_rules! convolutions {
     };
 }
 convolutions! {
+    convolutions_compute_what_pytorch_computes: "conv.json"
     [5, 6, 2] -> [3, 4, 3] { Conv2d<_, 3, 3> }
     [4, 5, 2] -> [4, 5, 3] { Conv2d<2, 3, 3, Pad<1>> }
     [4, 4, 3] -> [2, 3, 4] { Conv2d<_, 4, (3, 2), NoBias> }
@@ -64,6 +65,11 @@ convolutions! {
     [2, 3, 4] -> [4, 6, 4] { ConvTranspose2d<_, 4, 4, Groups<4>, Stride<2>, Pad<1>> }
     [2, 2, 4] -> [2, 2, 3] { ConvTranspose2d<_, 3, 1> }
     [2, 2, 2] -> [4, 4, 2] { ConvTranspose2d<_, 2, 1, Stride<3>> }
+}
+convolutions! {
+    convolutions_by_tiles_compute_what_pytorch_computes: "conv_tiles.json"
+    [5, 4, 16] -> [5, 4, 16] { Conv2d<_, 16, 3, Pad<1>> }
+    [4, 3, 16] -> [6, 3, 16] { ConvTranspose2d<_, 16, 3, Pad<0, 1>> }
 }
 
 network! {

@@ -66,6 +66,8 @@ network! { struct Body: [256] -> [16, 16] { Linear<_, 600>, Relu, Dropout, Linea
 Tanh, Softmax, Linear<_, 16>, Dropout(0.1) } }
 network! { struct Images: [8, 8, 3] -> [5] { Conv2d<_, 20, 3, Pad<1>>, Relu, Conv2d<_, 20, 3, Groups<20>, Stride<2>>,
 ConvTranspose2d<_, 12, 3, Stride<2>>, Conv2d<_, 6, 1>, Tanh, Flatten, Linear<_, 5> } }
+network! { struct Tiles: [13, 12, 16] -> [5] { Conv2d<_, 32, 3, Pad<1>>, Relu, Conv2d<_, 16, 3>, Flatten, Linear<_, 160>,
+Linear<_, 2048>, Linear<_, 5> } }
 network! { struct Flat: [16, 16] -> [256] { Flatten } }
 network! { struct Norms: [16, 16, 12] -> [5] { BatchNorm2d<_>, Relu, GroupNorm<3, _>, InstanceNorm2d<_, Affine>,
 Dropout2d, LayerNorm<_, _, _>, Reshape<_, 12>, BatchNorm1d<_, NoAffine>, RmsNorm, LayerNorm, Flatten, Linear<_, 5> } }
@@ -194,8 +196,10 @@ fn nothing_is_allocated_after_the_first_call() {
         inference::<Lookup>(70);
         inference::<Image>(9);
         inference::<Images>(12);
+        inference::<Tiles>(12);
         training::<Tiny, _>(8, Sgd::new(0.1));
         training::<Images, _>(12, Sgd::new(0.1));
+        training::<Tiles, _>(12, Sgd::new(0.1));
         training::<Small, _>(40, Adam::new(0.1));
         training::<Whole, _>(12, Sgd::new(0.1).momentum(0.9));
         training::<Lookup, _>(40, Adam::new(0.1));

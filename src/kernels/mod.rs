@@ -196,11 +196,6 @@ impl F32Kernels {
         self.run(simd::Lanes)
     }
 
-    /// How many columns a register tile of a product has.
-    fn tile_width(self) -> usize {
-        self.run(simd::TileWidth)
-    }
-
     /// Runs a kernel in this tier.
     #[inline(always)]
     fn run<O: Op>(self, op: O) -> O::Out {
@@ -238,16 +233,13 @@ impl Kernels<f32> for F32Kernels {
         self.run(product::ProductOp(product));
     }
     fn conv(self, conv: Conv<'_, f32>) {
-        let kernels = self.for_conv(conv.sizes, conv.sizes.out_channels);
-        conv::ConvOp(conv).run(kernels);
+        conv::conv(self, conv);
     }
     fn conv_input_grad(self, conv: ConvInputGrad<'_, f32>) {
-        let kernels = self.for_conv(conv.sizes, conv.sizes.channels);
-        conv::ConvInputGradOp(conv).run(kernels);
+        conv::conv_input_grad(self, conv);
     }
     fn conv_weight_grad(self, conv: ConvWeightGrad<'_, f32>) {
-        let kernels = self.for_conv(conv.sizes, conv.sizes.out_channels);
-        conv::ConvWeightGradOp(conv).run(kernels);
+        conv::conv_weight_grad(self, conv);
     }
     fn column_sums(self, rows: usize, cols: usize, x: &[f32], sums: &mut [f32], accumulate: bool) {
         self.run(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate });

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use super::simd::{Op, Simd};
-use super::tile::{Strip, StripOp};
+use super::tile::{Next, Strip, StripOp};
 use super::vector_product::{RowDots, VectorProduct};
 use super::{Matrix, Product, Start};
 
@@ -72,7 +72,7 @@ impl Op for ProductOp<'_> {
 #[inline(always)]
 fn blocks<S: Simd>(s: S, p: Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
     let Product { m, n, k, a, b, c, c_stride, start, relu, whole: _ } = p;
-    let c = c.as_mut_ptr();
+    let (c, b_whole) = (c.as_mut_ptr(), b);
     let width = S::TILE * S::LANES;
     // Blocks as equal as possible; one empty block if k is 0, as C still has to be started.
     let depths = k.div_ceil(DEPTH).max(1);
@@ -119,6 +119,11 @@ fn blocks<S: Simd>(s: S, p: Product<'_, f32>, contiguous: bool, panel: &mut [f32
                     start_row,
                     last: columns - (vectors - 1) * S::LANES,
                     relu: relu && block + 1 == depths,
+                    next: if j0 + columns < n {
+                        next(&b_whole, n, p0, k_block, j0 + columns, width)
+                    } else {
+                        next(&b_whole, n, p0 + k_block, depth.min(k - p0 - k_block), 0, width)
+                    },
                 };
                 run_strip(s, vectors, strip);
                 j0 += columns;
@@ -126,6 +131,18 @@ fn blocks<S: Simd>(s: S, p: Product<'_, f32>, contiguous: bool, panel: &mut [f32
             i0 += m_block;
         }
     }
+}
+
+/// What is packed next: `k` rows of B from `p0` on and `width` columns from `j` on, or fewer.
+#[inline(always)]
+fn next(b: &Matrix<'_, f32>, n: usize, p0: usize, k: usize, j: usize, width: usize) -> Next {
+    let columns = width.min(n - j);
+    let at = b.data.as_ptr().wrapping_add(p0 * b.row_stride + j * b.col_stride);
+    if b.row_stride == 1 {
+        return Next { at, rows: columns, apart: b.col_stride, len: k };
+    }
+    let rows = if b.col_stride == 1 && columns > 0 { k } else { 0 };
+    Next { at, rows, apart: b.row_stride, len: columns }
 }
 
 /// Only the widths that the tier has are compiled.

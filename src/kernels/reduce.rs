@@ -28,10 +28,19 @@ impl Op for ColumnSumsOp<'_> {
                 columns::<S, 4>(s, rows, cols, &x[j.min(x.len())..], &mut sums[j..], S::LANES, accumulate)
             };
         }
-        for j in (whole..cols).step_by(S::LANES) {
-            let n = S::LANES.min(cols - j);
-            // SAFETY: columns j to j + n <= cols, likewise.
-            unsafe { columns::<S, 1>(s, rows, cols, &x[j.min(x.len())..], &mut sums[j..], n, accumulate) };
+        if whole < cols {
+            let vectors = (cols - whole).div_ceil(S::LANES);
+            let last = cols - whole - (vectors - 1) * S::LANES;
+            let (x, sums) = (&x[whole.min(x.len())..], &mut sums[whole..]);
+            // SAFETY: the columns from `whole` on, likewise.
+            unsafe {
+                match vectors {
+                    1 => columns::<S, 1>(s, rows, cols, x, sums, last, accumulate),
+                    2 => columns::<S, 2>(s, rows, cols, x, sums, last, accumulate),
+                    3 => columns::<S, 3>(s, rows, cols, x, sums, last, accumulate),
+                    _ => columns::<S, 4>(s, rows, cols, x, sums, last, accumulate),
+                }
+            }
         }
     }
 }
@@ -48,21 +57,21 @@ unsafe fn columns<S: Simd, const NR: usize>(
     last: usize,
     accumulate: bool,
 ) {
-    let count = if NR == 1 { last } else { S::LANES };
+    let count = |v: usize| if v + 1 == NR { last } else { S::LANES };
     let mut acc = [s.zero(); NR];
     // SAFETY (all blocks): the caller's promise.
     for (v, acc) in acc.iter_mut().enumerate() {
         if accumulate {
-            *acc = unsafe { s.get(sums.as_ptr().add(v * S::LANES), count) };
+            *acc = unsafe { s.get(sums.as_ptr().add(v * S::LANES), count(v)) };
         }
     }
     for i in 0..rows {
         for (v, acc) in acc.iter_mut().enumerate() {
-            *acc = s.add(*acc, unsafe { s.get(x.as_ptr().add(i * cols + v * S::LANES), count) });
+            *acc = s.add(*acc, unsafe { s.get(x.as_ptr().add(i * cols + v * S::LANES), count(v)) });
         }
     }
     for (v, &acc) in acc.iter().enumerate() {
-        unsafe { s.put(sums.as_mut_ptr().add(v * S::LANES), acc, count) };
+        unsafe { s.put(sums.as_mut_ptr().add(v * S::LANES), acc, count(v)) };
     }
 }
 

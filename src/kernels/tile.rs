@@ -25,7 +25,40 @@ pub(super) struct Strip {
     /// Columns of the strip that lie in its last vector.
     pub last: usize,
     pub relu: bool,
+    /// What is read after this strip.
+    pub next: Next,
 }
+
+/// Lines of memory that are read soon: `rows` of `len` numbers, so far apart.
+#[derive(Clone, Copy)]
+pub(super) struct Next {
+    pub at: *const f32,
+    pub rows: usize,
+    pub apart: usize,
+    pub len: usize,
+}
+
+impl Next {
+    /// Numbers that lie side by side.
+    pub fn line(numbers: &[f32]) -> Next {
+        Next { at: numbers.as_ptr(), rows: numbers.len().div_ceil(LINE), apart: LINE, len: 1 }
+    }
+
+    /// Asks for the `part`-th of so many parts.
+    #[inline(always)]
+    pub fn prefetch<S: Simd>(&self, s: S, part: usize, parts: usize) {
+        for row in part * self.rows / parts..(part + 1) * self.rows / parts {
+            for i in (0..self.len).step_by(LINE) {
+                s.prefetch(self.at.wrapping_add(row * self.apart + i));
+            }
+        }
+    }
+}
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
+/// From this many inner indices on, asking for the rows of C costs next to nothing, and pays.
+const DEEP: usize = 32;
 
 /// Computes a strip that is `NR` vectors wide.
 ///
@@ -47,6 +80,11 @@ impl<const NR: usize> Op for StripOp<NR> {
         let (height, taller) = (strip.m / tiles, strip.m % tiles);
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
+            strip.next.prefetch(s, t, tiles);
+            if strip.start.is_none() && strip.k >= DEEP {
+                let (at, len) = (strip.c.cast_const(), NR * S::LANES);
+                Next { at, rows, apart: strip.c_row, len }.prefetch(s, 0, 1);
+            }
             // SAFETY: the heights add up to m, so each tile lies within the strip.
             unsafe {
                 match rows {
@@ -88,6 +126,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     }
     let (mut a, mut b) = (a, b);
     for _ in 0..k {
+        s.prefetch(a.wrapping_add(LINE));
         let mut row = [s.zero(); NR];
         unrolled::<NR>(
             #[inline(always)]

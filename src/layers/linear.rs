@@ -121,6 +121,15 @@ const fn last_size(dims: Dims) -> usize {
     }
 }
 
+/// From this many weights on, which take 5 us to read, threads share one row.
+const LARGE_WEIGHTS: usize = 1 << 18;
+/// If it gives so few numbers, the features are cut, into so many parts whatever the number of threads, as the sums of
+/// the parts differ from one sum in their bits.
+const FEW_COLUMNS: usize = 1024;
+const PARTS: usize = 4;
+/// Otherwise its columns are, into blocks of this many, which are computed alike wherever they lie.
+const COLUMN_BLOCK: usize = 128;
+
 /// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers; `whole` is how many the
 /// whole batch has.
 struct Rows<const I: usize, const O: usize>;
@@ -147,18 +156,83 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             }
             return;
         }
-        cx.kernels.product(Product {
-            m: x.len() / I,
-            n: O,
-            k: I,
-            a: Matrix::row_major(x, I),
-            b: Matrix::row_major(weight.as_flattened(), O),
-            c: y,
-            c_stride: O,
-            start: bias.map_or(Start::Zero, |bias| Start::Bias(bias)),
-            relu: cx.ends_with_relu(),
-            whole,
+        let (x, weight) = (Matrix::row_major(x, I), weight.as_flattened());
+        let start = bias.map_or(Start::Zero, |bias| Start::Bias(bias));
+        let (kernels, relu) = (cx.kernels, cx.ends_with_relu());
+        if const { I * O >= LARGE_WEIGHTS } && whole == 1 {
+            if const { O <= FEW_COLUMNS } {
+                return Self::forward_by_features(weight, start, x, y, cx);
+            }
+            if cx.is_alone() {
+                return Self::forward_by_columns(weight, bias, x, y, cx);
+            }
+        }
+        let (m, b) = (y.len() / O, Matrix::row_major(weight, O));
+        kernels.product(Product { m, n: O, k: I, a: x, b, c: y, c_stride: O, start, relu, whole });
+    }
+
+    /// One row, cut over the columns.
+    fn forward_by_columns<T: Element>(
+        weight: &[T],
+        bias: Option<&[T; O]>,
+        x: Matrix<'_, T>,
+        y: &mut [T],
+        cx: &Context<T>,
+    ) {
+        let (kernels, relu) = (cx.kernels, cx.ends_with_relu());
+        let columns = O.div_ceil(threads::parts(I * O)).next_multiple_of(COLUMN_BLOCK);
+        threads::split_mut(y, columns, &|part, y: &mut [T]| {
+            let (first, n) = (part * columns, y.len());
+            kernels.product(Product {
+                m: 1,
+                n,
+                k: I,
+                a: x,
+                b: Matrix { data: &weight[first..], row_stride: O, col_stride: 1 },
+                c: y,
+                c_stride: O,
+                start: bias.map_or(Start::Zero, |bias| Start::Bias(&bias[first..first + n])),
+                relu,
+                whole: 1,
+            });
         });
+    }
+
+    /// One row, cut over the features: the sums of each part, and then of all.
+    fn forward_by_features<T: Element>(
+        weight: &[T],
+        start: Start<'_, T>,
+        x: Matrix<'_, T>,
+        y: &mut [T],
+        cx: &Context<T>,
+    ) {
+        let mut sums = [[T::zero(); O]; PARTS];
+        let (features, kernels) = (I.div_ceil(PARTS), cx.kernels);
+        let compute = |part: usize, sums: &mut [T]| {
+            let first = (part * features).min(I);
+            let count = features.min(I - first);
+            kernels.product(Product {
+                m: 1,
+                n: O,
+                k: count,
+                a: Matrix { data: &x.data[first..], ..x },
+                b: Matrix::row_major(&weight[first * O..], O),
+                c: sums,
+                c_stride: O,
+                start: if part == 0 { start } else { Start::Zero },
+                relu: false,
+                whole: 1,
+            });
+        };
+        if cx.is_alone() {
+            threads::split_mut(sums.as_flattened_mut(), O, &compute);
+        } else {
+            sums.iter_mut().enumerate().for_each(|(part, sums)| compute(part, sums));
+        }
+        for (o, y) in y.iter_mut().enumerate() {
+            let sum = sums.iter().fold(T::zero(), |sum, part| sum + part[o]);
+            *y = if cx.ends_with_relu() { positive(sum) } else { sum };
+        }
     }
 
     #[inline(always)]

@@ -123,6 +123,11 @@ impl<T: Element> Context<T> {
         self.cut
     }
 
+    /// Whether there is one sample alone: other threads can only help within a layer.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.batch == 1 && !self.cut
+    }
+
     /// How many samples the whole batch has, of which a layer may be given a part.
     pub(crate) fn batch(&self) -> usize {
         self.batch

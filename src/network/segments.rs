@@ -8,7 +8,7 @@ use super::layer::Flow;
 use super::plan::{Stage, Step};
 
 /// What the outputs of one piece of a batch may take in the cache, in bytes; their gradients take as much again.
-const PIECE_BYTES: usize = 256 * 1024;
+const PIECE_BYTES: usize = 512 * 1024;
 /// Pieces of at least so many samples are as good as the whole.
 const MANY_SAMPLES: usize = 64;
 /// A layer with so many times more weights than inputs and outputs of one sample runs over all samples at once.
@@ -140,7 +140,7 @@ mod tests {
             Stage::of::<Sigmoid, Rank1<128>, Rank1<128>, f32>(),
         ];
         // 4096 + 4096 + 2048 numbers of 4 bytes are 40 KiB a sample.
-        assert_eq!(list(stages, true), [(0, 4, 6), (5, 6, 0)]);
-        assert_eq!(list(stages, false), [(0, 4, 6), (5, 6, 0)]);
+        assert_eq!(list(stages, true), [(0, 4, 12), (5, 6, 0)]);
+        assert_eq!(list(stages, false), [(0, 4, 12), (5, 6, 0)]);
     }
 }

@@ -16,6 +16,7 @@ It writes, next to itself:
                        ([kernel][in / groups][out] in one dimension, and
                        [kernel height][kernel width][out / groups][in] for
                        transposed convolutions)
+    conv_tiles.json    the same for kernels of 3 by 3 on many channels, which are computed by tiles
     conv_net.json      inputs and outputs (channels last) of a small model
     conv.safetensors   its state_dict, as PyTorch has it
 
@@ -85,6 +86,11 @@ LAYERS = [
     ("ConvTranspose2d<_,2,1,Stride<3>>", [2, 2, 2], 1),
 ]
 
+TILED = [
+    ("Conv2d<_,16,3,Pad<1>>", [5, 4, 16], 3),
+    ("ConvTranspose2d<_,16,3,Pad<0,1>>", [4, 3, 16], 4),
+]
+
 
 def parse(layer, channels):
     """The kind, sizes and options of a layer as shapewright writes it."""
@@ -115,8 +121,8 @@ def parse(layer, channels):
     return kind, out, kernel, groups, bias, options
 
 
-def cases():
-    for seed, (layer, shape, batch) in enumerate(LAYERS, 900):
+def cases(layers, first_seed):
+    for seed, (layer, shape, batch) in enumerate(layers, first_seed):
         gen = generator(seed)
         channels = shape[-1]
         kind, out, kernel, groups, bias, options = parse(layer, channels)
@@ -164,5 +170,6 @@ def network():
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    write("conv.json", list(cases()))
+    write("conv.json", list(cases(LAYERS, 900)))
+    write("conv_tiles.json", list(cases(TILED, 950)))
     write("conv_net.json", [network()])

@@ -1,19 +1,19 @@
 //! Forward: the rows are the output pixels.
 
-use super::gather::{Band, From, Gather, Rows, bands};
+use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{Conv, depthwise};
 use crate::kernels::F32Kernels;
 
-pub(in crate::kernels) struct ConvOp<'a>(pub Conv<'a, f32>);
+pub(super) struct ConvOp<'a>(pub Conv<'a, f32>);
 
 /// A tap for each row of the window takes its columns in one go; beyond this many numbers each column has its own.
 const LONGEST_SPAN: usize = 512;
 
 impl ConvOp<'_> {
     pub fn run(self, kernels: F32Kernels) {
-        let ConvOp(Conv { sizes, x, weight, bias, y, relu }) = self;
-        let samples = sizes.check(x.len(), y.len());
+        let ConvOp(Conv { sizes, whole: _, x, first_row, weight, bias, y, relu }) = self;
+        let [samples, height] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
         if samples == 0 {
             return;
@@ -25,25 +25,27 @@ impl ConvOp<'_> {
             extent: [sizes.size[0], sizes.reach(1)],
         };
         let (ci, co, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-        let [height, width] = sizes.out;
+        let (width, len) = (sizes.out[1], y.len() / samples);
         let [stride_y, stride_x] = sizes.stride;
-        let group = frame.group(height * width, sizes.output_len());
+        let group = frame.group(height * width, len);
         Memory::with(|memory| {
-            let pieces = x.chunks(group * sizes.input_len()).zip(y.chunks_mut(group * sizes.output_len()));
+            let pieces = x.chunks(group * sizes.input_len()).zip(y.chunks_mut(group * len));
             for (x, y) in pieces {
                 let view = frame.view(x, &mut memory.image);
                 let span = taps(sizes, view.row, &mut memory.taps);
                 let columns = memory.taps.len() / sizes.kernel[0];
-                let offsets =
-                    (0..sizes.kernel[0]).map(|ky| (ky * sizes.dilation[0]) as isize - sizes.pad[0] as isize);
+                let first = first_row * stride_y;
+                let offsets = (0..sizes.kernel[0])
+                    .map(|ky| (first + ky * sizes.dilation[0]) as isize - sizes.pad[0] as isize);
                 let depthwise = sizes.is_depthwise();
                 if depthwise {
                     memory.filters.clear();
                     memory.filters.extend(memory.taps.iter().enumerate().map(|(k, &tap)| [tap, k * co]));
                 }
-                let samples = y.len() / sizes.output_len();
+                let samples = y.len() / len;
                 // The taps are counted from the first row of the window, which may lie above the image.
-                let (a, c) = (view.data.wrapping_sub(sizes.pad[0] * view.row), y.as_mut_ptr());
+                let a = view.data.wrapping_add(first * view.row).wrapping_sub(sizes.pad[0] * view.row);
+                let c = y.as_mut_ptr();
                 memory.bands.clear();
                 bands(height, stride_y, offsets, sizes.size[0], |band, window| {
                     let rows = Rows {
@@ -75,7 +77,7 @@ impl ConvOp<'_> {
                 }
                 let (ci, co) = (ci / groups, co / groups);
                 for g in 0..groups {
-                    Gather {
+                    let gather = Gather {
                         bands,
                         first: [g * ci, g * co],
                         taps,
@@ -86,8 +88,8 @@ impl ConvOp<'_> {
                         n: co,
                         start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
                         relu,
-                    }
-                    .run(kernels, panel);
+                    };
+                    kernels.run(GatherOp(gather, panel));
                 }
             }
         });

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::kernels::F32Kernels;
 use crate::kernels::simd::{Op, Simd, unrolled};
 use crate::memory::AlignedBuffer;
 
@@ -118,9 +117,30 @@ impl Places {
 }
 
 impl Gather<'_> {
-    /// Computes all of it. No cut changes a bit: each chain goes on through C from block to block.
-    pub fn run(self, kernels: F32Kernels, panel: &mut AlignedBuffer<f32>) {
-        let (lanes, width) = (kernels.lanes(), kernels.tile_width());
+    /// Computes all of it from within a tier, with some memory.
+    #[inline(always)]
+    pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
+        s.outline(GatherOp(self, panel));
+    }
+}
+
+/// Computes all of it, with some memory. No cut changes a bit: each chain goes on through C from block to block.
+pub(super) struct GatherOp<'a, 'p>(pub Gather<'a>, pub &'p mut AlignedBuffer<f32>);
+
+impl Op for GatherOp<'_, '_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let GatherOp(gather, panel) = self;
+        gather.blocks(s, panel);
+    }
+}
+
+impl Gather<'_> {
+    #[inline(always)]
+    fn blocks<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
+        let width = S::TILE * S::LANES;
         let rows: usize = self.bands.iter().map(|band| band.rows.count).sum();
         let pack = self.n > width && rows >= ROWS_WORTH_PACKING;
         let (taps, per_block) = (self.taps.len(), (DEPTH / self.span.max(1)).max(1));
@@ -134,7 +154,7 @@ impl Gather<'_> {
                 if pack {
                     let rows = block.len() * self.span;
                     let to = panel.reserve(rows * width);
-                    kernels.run(Pack { b, b_row, columns, to: to.as_mut_ptr(), to_row: width, rows });
+                    s.outline(Pack { b, b_row, columns, to: to.as_mut_ptr(), to_row: width, rows });
                     (b, b_row) = (to.as_ptr(), width);
                 }
                 for band in self.bands {
@@ -158,10 +178,10 @@ impl Gather<'_> {
                             From::Bias(bias) => From::Bias(bias.wrapping_add(j)),
                             start => start,
                         },
-                        last: columns - (columns.div_ceil(lanes) - 1) * lanes,
+                        last: columns - (columns.div_ceil(S::LANES) - 1) * S::LANES,
                         relu: self.relu && (nothing || band.taps.end <= block.end),
                     };
-                    kernels.run(AnyStrip { strip, vectors: columns.div_ceil(lanes) });
+                    strip.run(s, columns.div_ceil(S::LANES));
                 }
             }
         }
@@ -185,32 +205,24 @@ struct Strip<'a> {
     relu: bool,
 }
 
-/// A strip that is `vectors` wide. Only the widths that the tier has are compiled.
-struct AnyStrip<'a> {
-    strip: Strip<'a>,
-    vectors: usize,
-}
-
-impl Op for AnyStrip<'_> {
-    type Out = ();
-
+impl Strip<'_> {
+    /// Only the widths that the tier has are compiled.
     #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
-        let AnyStrip { strip, vectors } = self;
-        let whole = !S::MASKED_LOADS && strip.last == S::LANES;
+    fn run<S: Simd>(self, s: S, vectors: usize) {
+        let whole = !S::MASKED_LOADS && self.last == S::LANES;
         match vectors {
-            1 if whole => s.outline(StripOp::<1, true>(strip)),
-            1 => s.outline(StripOp::<1, false>(strip)),
-            2 if whole => s.outline(StripOp::<2, true>(strip)),
-            2 => s.outline(StripOp::<2, false>(strip)),
+            1 if whole => s.outline(StripOp::<1, true>(self)),
+            1 => s.outline(StripOp::<1, false>(self)),
+            2 if whole => s.outline(StripOp::<2, true>(self)),
+            2 => s.outline(StripOp::<2, false>(self)),
             3 => {
                 if const { S::TILE >= 3 } {
-                    s.outline(StripOp::<3, false>(strip));
+                    s.outline(StripOp::<3, false>(self));
                 }
             }
             _ => {
                 if const { S::TILE >= 4 } {
-                    s.outline(StripOp::<4, false>(strip));
+                    s.outline(StripOp::<4, false>(self));
                 }
             }
         }

@@ -4,13 +4,13 @@
 //! remainder when divided by the stride are reached by the same part, and make a convolution of their own, without a
 //! stride: a phase.
 
-use super::gather::{Band, From, Gather, Rows, bands};
+use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{ConvInputGrad, ConvSizes, depthwise};
 use crate::kernels::F32Kernels;
 use crate::kernels::simd::{Op, Simd};
 
-pub(in crate::kernels) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
+pub(super) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
 
 /// One axis of a phase: the pixels `phase`, `phase + stride` and so on.
 #[derive(Clone, Copy)]
@@ -73,7 +73,7 @@ fn each_phase(sizes: &ConvSizes, mut f: impl FnMut(Phase, Phase)) {
 
 impl ConvInputGradOp<'_> {
     pub fn run(self, kernels: F32Kernels) {
-        let ConvInputGradOp(ConvInputGrad { sizes, weight, dy, bias, dx, relu }) = self;
+        let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
         if samples == 0 {
@@ -156,7 +156,7 @@ impl ConvInputGradOp<'_> {
                         return;
                     }
                     for g in 0..groups {
-                        Gather {
+                        let gather = Gather {
                             bands,
                             first: [g * co_group, g * ci],
                             taps,
@@ -167,8 +167,8 @@ impl ConvInputGradOp<'_> {
                             n: ci,
                             start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
                             relu,
-                        }
-                        .run(kernels, panel);
+                        };
+                        kernels.run(GatherOp(gather, panel));
                         turned = &turned[taps.len() * span * row..];
                     }
                 });
@@ -179,11 +179,11 @@ impl ConvInputGradOp<'_> {
 
 /// Transposes the weight of each position in the window, in the order in which the phases need them: `CO / groups` rows
 /// of `CI / groups` numbers, filled up to whole vectors.
-struct Turn<'a> {
-    sizes: &'a ConvSizes,
-    weight: &'a [f32],
-    row: usize,
-    turned: &'a mut [f32],
+pub(super) struct Turn<'a> {
+    pub sizes: &'a ConvSizes,
+    pub weight: &'a [f32],
+    pub row: usize,
+    pub turned: &'a mut [f32],
 }
 
 impl Op for Turn<'_> {

@@ -8,7 +8,8 @@
 //! no inner loop knows of it.
 //!
 //! Every element is one chain of multiply-adds: forward over (ky, kx, ci), zeros of the padding included; the input
-//! gradient over the output pixels in their order; the weight gradient over the samples and their output pixels.
+//! gradient over the output pixels in their order; the weight gradient over the samples and their output pixels. Where
+//! Winograd's filtering takes fewer multiplications ([`winograd`]), the elements are sums of a few such chains.
 
 mod depthwise;
 mod forward;
@@ -17,10 +18,9 @@ mod halo;
 mod input_grad;
 pub(super) mod plain;
 mod weight_grad;
+mod winograd;
 
-pub(super) use forward::ConvOp;
-pub(super) use input_grad::ConvInputGradOp;
-pub(super) use weight_grad::ConvWeightGradOp;
+use super::F32Kernels;
 
 /// The sizes of a convolution; pairs are vertical and horizontal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,11 @@ pub struct ConvSizes {
 #[derive(Debug)]
 pub struct Conv<'a, T> {
     pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
     pub x: &'a [T],
+    /// If `x` is one image, `y` can be some rows of its output, from this one on, which is even; 0 otherwise.
+    pub first_row: usize,
     /// `[KH][KW][CI / groups][CO]`
     pub weight: &'a [T],
     /// One for each output channel.
@@ -57,6 +61,8 @@ pub struct Conv<'a, T> {
 #[derive(Debug)]
 pub struct ConvInputGrad<'a, T> {
     pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
     pub weight: &'a [T],
     pub dy: &'a [T],
     pub bias: Option<&'a [T]>,
@@ -64,17 +70,70 @@ pub struct ConvInputGrad<'a, T> {
     pub relu: bool,
 }
 
-/// The gradient of a [`Conv`] with respect to the weight: those of its rows, `CO` numbers each, that `gradient` is,
-/// beginning with `first_row`.
+/// The gradient of a [`Conv`] with respect to the weight, and to the bias after it if `gradient` has one more row.
 #[derive(Debug)]
 pub struct ConvWeightGrad<'a, T> {
     pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
     pub x: &'a [T],
     pub dy: &'a [T],
-    pub first_row: usize,
     pub gradient: &'a mut [T],
     /// Whether to add to what is there.
     pub accumulate: bool,
+    /// In how many parts it is computed.
+    pub parts: usize,
+    /// Who computes them.
+    pub share: Share<T>,
+}
+
+/// Cuts a slice into pieces of some length (the last may be shorter) and has someone compute each: by its number.
+pub type Share<T> = fn(&mut [T], usize, &(dyn Fn(usize, &mut [T]) + Sync));
+
+/// Those rows of the gradient that `gradient` is, `CO` numbers each, beginning with `first_row`. After the rows of the
+/// weight comes that of the bias.
+struct WeightRows<'a, T> {
+    sizes: &'a ConvSizes,
+    x: &'a [T],
+    dy: &'a [T],
+    first_row: usize,
+    gradient: &'a mut [T],
+    accumulate: bool,
+}
+
+impl<T: Sync> ConvWeightGrad<'_, T> {
+    /// Calls with the rows that each part has.
+    fn each_part(self, f: impl Fn(WeightRows<'_, T>) + Sync) {
+        let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share, .. } = self;
+        let rows = (gradient.len() / sizes.out_channels).div_ceil(parts.max(1)).max(1);
+        share(gradient, rows * sizes.out_channels, &|part, gradient| {
+            f(WeightRows { sizes, x, dy, first_row: part * rows, gradient, accumulate });
+        });
+    }
+}
+
+pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
+    if conv.sizes.has_tiles(conv.whole) {
+        return kernels.run(winograd::ConvOp(conv));
+    }
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
+    forward::ConvOp(conv).run(kernels);
+}
+
+pub(super) fn conv_input_grad(kernels: F32Kernels, conv: ConvInputGrad<'_, f32>) {
+    if conv.sizes.has_tiles(conv.whole) {
+        return kernels.run(winograd::ConvInputGradOp(conv));
+    }
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.channels);
+    input_grad::ConvInputGradOp(conv).run(kernels);
+}
+
+pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32>) {
+    if conv.sizes.has_tiles(conv.whole) {
+        return winograd::weight_grad(conv, kernels);
+    }
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
+    conv.each_part(|rows| weight_grad::WeightRowsOp(rows).run(kernels));
 }
 
 impl ConvSizes {
@@ -127,17 +186,37 @@ impl ConvSizes {
         samples
     }
 
+    /// As `check`, for some rows of the output if there is one image; how many samples and rows.
+    fn check_rows(&self, x: usize, y: usize, first_row: usize) -> [usize; 2] {
+        if x != self.input_len() {
+            assert_eq!(first_row, 0, "conv: rows of more than one image");
+            return [self.check(x, y), self.out[0]];
+        }
+        let row = self.out[1] * self.out_channels;
+        let rows = y / row;
+        assert_eq!(y, rows * row, "conv: the rows of the output are not whole");
+        assert!(
+            first_row.is_multiple_of(2) && first_row + rows <= self.out[0],
+            "conv: other rows than the output has"
+        );
+        [self.check(x, self.output_len()), rows]
+    }
+
     /// Panics unless the weight has as many numbers as the sizes say.
     fn check_weight(&self, weight: usize, bias: Option<usize>, channels: usize) {
         assert_eq!(weight, self.weight_rows() * self.out_channels, "conv: the weight");
         assert!(bias.is_none_or(|bias| bias == channels), "conv: one bias per channel");
     }
 
-    /// Panics unless these are rows of the weight; how many.
-    fn check_rows(&self, first: usize, gradient: usize) -> usize {
-        let rows = gradient / self.out_channels;
-        assert_eq!(gradient, rows * self.out_channels, "conv: the rows of the gradient are not whole");
-        assert!(first + rows <= self.weight_rows(), "conv: more rows than the weight has");
-        rows
+    /// Those of some rows that are the weight's, and the bias, if it is among them.
+    ///
+    /// Panics if there are others.
+    fn split_bias<'g, T>(&self, first: usize, gradient: &'g mut [T]) -> (&'g mut [T], Option<&'g mut [T]>) {
+        let rows = gradient.len() / self.out_channels;
+        assert_eq!(gradient.len(), rows * self.out_channels, "conv: the rows of the gradient are not whole");
+        assert!(first + rows <= self.weight_rows() + 1, "conv: more rows than the weight and the bias have");
+        let (weight, bias) =
+            gradient.split_at_mut((self.weight_rows() - first).min(rows) * self.out_channels);
+        (weight, Some(bias).filter(|bias| !bias.is_empty()))
     }
 }

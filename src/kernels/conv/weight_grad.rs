@@ -1,23 +1,25 @@
 //! The weight gradient: the rows are those of the weight, the inner index runs over the output pixels.
 
-use super::gather::{Band, From, Gather, Rows};
+use super::gather::{Band, From, Gather, GatherOp, Rows};
 use super::halo::{Frame, Memory};
-use super::{ConvWeightGrad, depthwise};
+use super::{WeightRows, depthwise};
 use crate::kernels::F32Kernels;
+use crate::kernels::reduce::ColumnSumsOp;
 
-pub(in crate::kernels) struct ConvWeightGradOp<'a>(pub ConvWeightGrad<'a, f32>);
+pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
 
-impl ConvWeightGradOp<'_> {
+impl WeightRowsOp<'_> {
     pub fn run(self, kernels: F32Kernels) {
-        let ConvWeightGradOp(ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate }) = self;
+        let WeightRowsOp(WeightRows { sizes, x, dy, first_row, gradient, accumulate }) = self;
         let samples = sizes.check(x.len(), dy.len());
-        let count = sizes.check_rows(first_row, gradient.len());
         if samples == 0 && !accumulate {
             gradient.fill(0.0);
         }
-        if samples == 0 || count == 0 {
+        if samples == 0 {
             return;
         }
+        let (gradient, mut bias) = sizes.split_bias(first_row, gradient);
+        let count = gradient.len() / sizes.out_channels;
         let frame = Frame {
             size: sizes.size,
             channels: sizes.channels,
@@ -31,6 +33,10 @@ impl ConvWeightGradOp<'_> {
             let pieces = x.chunks(group * sizes.input_len()).zip(dy.chunks(group * sizes.output_len()));
             let mut start = if accumulate { From::Accumulate } else { From::Zero };
             for (x, dy) in pieces {
+                if let Some(sums) = &mut bias {
+                    let (rows, accumulate) = (dy.len() / co, !matches!(start, From::Zero));
+                    kernels.run(ColumnSumsOp { rows, cols: co, x: dy, sums, accumulate });
+                }
                 let view = frame.view(x, &mut memory.image);
                 let [dilation_y, dilation_x] = sizes.dilation;
                 let rows = Rows {
@@ -68,7 +74,7 @@ impl ConvWeightGradOp<'_> {
                 };
                 for g in 0..groups {
                     let n = co / groups;
-                    Gather {
+                    let gather = Gather {
                         bands,
                         first: [g * ci, g * n],
                         taps,
@@ -79,8 +85,8 @@ impl ConvWeightGradOp<'_> {
                         n,
                         start,
                         relu: false,
-                    }
-                    .run(kernels, &mut memory.panel);
+                    };
+                    kernels.run(GatherOp(gather, &mut memory.panel));
                 }
                 start = From::Accumulate;
             }

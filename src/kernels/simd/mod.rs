@@ -47,18 +47,6 @@ impl Op for Lanes {
     }
 }
 
-/// And with this, how wide a register tile of a product is.
-pub(super) struct TileWidth;
-
-impl Op for TileWidth {
-    type Out = usize;
-
-    #[inline(always)]
-    fn call<S: Simd>(self, _: S) -> usize {
-        S::TILE * S::LANES
-    }
-}
-
 /// The instructions of one tier. A value proves that the processor has them, which makes the arithmetic safe.
 pub(super) trait Simd: Copy + 'static {
     /// A vector of `LANES` floats.
@@ -100,6 +88,19 @@ pub(super) trait Simd: Copy + 'static {
     /// # Safety
     /// `n` floats can be written at `p`.
     unsafe fn store_n(self, p: *mut f32, v: Self::V, n: usize);
+
+    /// Asks for the cache line at `p`, wherever that is, to be brought to the second-level cache.
+    #[inline(always)]
+    fn prefetch(self, p: *const f32) {
+        // SAFETY: every x86-64 processor has SSE, and a prefetch of any address is allowed.
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        unsafe {
+            use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T1>(p.cast());
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = p;
+    }
 
     /// `a * b + c`, fused but in the portable tier.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
@@ -183,6 +184,10 @@ pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
 #[inline(always)]
 pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
     const { assert!(N <= 8) };
+    // Without optimization, each call would have all its vectors on the stack: those of a tile do not fit there.
+    if cfg!(debug_assertions) {
+        return (0..N).for_each(f);
+    }
     if const { N > 0 } {
         f(0);
     }

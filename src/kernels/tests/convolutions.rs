@@ -60,6 +60,38 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
+/// Those that are computed by tiles.
+fn tiled() -> impl Strategy<Value = Case> {
+    let axis = || (4..=12_usize, 0_usize..=3, 0_usize..=1);
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<u32>());
+    let channels = || (1..=if cfg!(miri) { 1_usize } else { 5 }).prop_map(|vectors| 16 * vectors);
+    (axis(), axis(), channels(), channels(), 0_usize..=3, flags).prop_map(
+        |(v, h, channels, out_channels, samples, (bias, relu, accumulate, seed))| {
+            let sizes = ConvSizes {
+                size: [v.0, h.0],
+                channels,
+                out: [v, h].map(|(size, pad, less)| size + 2 * pad - 2 - less),
+                out_channels,
+                kernel: [3, 3],
+                stride: [1, 1],
+                pad: [v.1, h.1],
+                dilation: [1, 1],
+                groups: 1,
+            };
+            Case { sizes, samples, bias, relu, accumulate, seed }
+        },
+    )
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    prop_oneof![2 => case(), 1 => tiled()]
+}
+
+/// Has the pieces computed one after the other.
+fn share<T>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    data.chunks_mut(len).enumerate().for_each(|(part, piece)| f(part, piece));
+}
+
 /// Calls with all that is multiplied: the positions in the image, the weight and the output. By the definition.
 fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, usize)) {
     let (ci, co) = (sizes.channels / sizes.groups, sizes.out_channels / sizes.groups);
@@ -112,38 +144,61 @@ impl Case {
     fn bias(&self, channels: usize) -> Option<Vec<f32>> {
         self.bias.then(|| numbers(self.seed ^ 3, channels))
     }
+    /// What is in the gradient of the weight and, if there is one, of the bias.
     fn before(&self) -> Vec<f32> {
-        numbers(self.seed ^ 4, self.sizes.weight_rows() * self.sizes.out_channels)
+        numbers(self.seed ^ 4, (self.sizes.weight_rows() + usize::from(self.bias)) * self.sizes.out_channels)
     }
 
-    /// Runs all kernels, in pieces of so many samples and so many rows of the weight.
-    fn run(&self, kernels: F32Kernels, samples: usize, rows: usize) -> Results<f32> {
+    /// Runs all kernels, in pieces of so many samples and so many parts of the weight.
+    fn run(&self, kernels: F32Kernels, samples: usize, parts: usize) -> Results<f32> {
         let sizes = &self.sizes;
         let (x, weight, dy) =
             (Guarded::new(&self.x()), Guarded::new(&self.weight()), Guarded::new(&self.dy()));
         let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
         let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
-        let mut dw =
-            if self.accumulate { Guarded::new(&self.before()) } else { Guarded::empty(weight.len()) };
+        let before = self.before();
+        let mut dw = if self.accumulate { Guarded::new(&before) } else { Guarded::empty(before.len()) };
         let (ins, outs) = (samples * sizes.input_len(), samples * sizes.output_len());
         for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
-            kernels.conv(Conv { sizes, x, weight: &weight, bias: bias.as_deref(), y, relu: self.relu });
+            let (bias, relu) = (bias.as_deref(), self.relu);
+            // One image alone in pieces of rows.
+            let rows = if parts > 1 && samples == 1 { parts.next_multiple_of(2) } else { sizes.out[0] };
+            for (part, y) in y.chunks_mut(rows * sizes.out[1] * sizes.out_channels * samples).enumerate() {
+                kernels.conv(Conv {
+                    sizes,
+                    whole: self.samples,
+                    x,
+                    first_row: part * rows,
+                    weight: &weight,
+                    bias,
+                    y,
+                    relu,
+                });
+            }
         }
         for (dy, dx) in dy.chunks(outs).zip(dx.chunks_mut(ins)) {
             let bias = dx_bias.as_deref();
-            kernels.conv_input_grad(ConvInputGrad { sizes, weight: &weight, dy, bias, dx, relu: self.relu });
-        }
-        for (part, gradient) in dw.chunks_mut(rows * sizes.out_channels).enumerate() {
-            let (first_row, accumulate) = (part * rows, self.accumulate);
-            kernels.conv_weight_grad(ConvWeightGrad {
+            kernels.conv_input_grad(ConvInputGrad {
                 sizes,
-                x: &x,
-                dy: &dy,
-                first_row,
-                gradient,
-                accumulate,
+                whole: self.samples,
+                weight: &weight,
+                dy,
+                bias,
+                dx,
+                relu: self.relu,
             });
         }
+        let (gradient, accumulate) = (&mut *dw, self.accumulate);
+        kernels.conv_weight_grad(ConvWeightGrad {
+            sizes,
+            whole: self.samples,
+            x: &x,
+            dy: &dy,
+            gradient,
+            accumulate,
+            parts,
+            share,
+        });
         Results { y: y.to_vec(), dx: dx.to_vec(), dw: dw.to_vec() }
     }
 
@@ -155,28 +210,52 @@ impl Case {
         let (mut y, mut dx, mut dw) =
             (vec![f64::NAN; dy.len()], vec![f64::NAN; x.len()], widen(&self.before()));
         let (bias, relu) = (bias.as_deref(), self.relu);
-        F64Kernels.conv(Conv { sizes, x: &x, weight: &weight, bias, y: &mut y, relu });
+        if self.samples == 1 {
+            let (rows, len) = (2, 2 * sizes.out[1] * sizes.out_channels);
+            for (part, y) in y.chunks_mut(len).enumerate() {
+                F64Kernels.conv(Conv {
+                    whole: self.samples,
+                    sizes,
+                    x: &x,
+                    first_row: part * rows,
+                    weight: &weight,
+                    bias,
+                    y,
+                    relu,
+                });
+            }
+        } else {
+            F64Kernels.conv(Conv {
+                sizes,
+                whole: self.samples,
+                x: &x,
+                first_row: 0,
+                weight: &weight,
+                bias,
+                y: &mut y,
+                relu,
+            });
+        }
         let bias = dx_bias.as_deref();
         F64Kernels.conv_input_grad(ConvInputGrad {
             sizes,
+            whole: self.samples,
             weight: &weight,
             dy: &dy,
             bias,
             dx: &mut dx,
             relu,
         });
-        let rows = sizes.weight_rows().div_ceil(2);
-        for (part, gradient) in dw.chunks_mut(rows * sizes.out_channels).enumerate() {
-            let (first_row, accumulate) = (part * rows, self.accumulate);
-            F64Kernels.conv_weight_grad(ConvWeightGrad {
-                sizes,
-                x: &x,
-                dy: &dy,
-                first_row,
-                gradient,
-                accumulate,
-            });
-        }
+        F64Kernels.conv_weight_grad(ConvWeightGrad {
+            sizes,
+            whole: self.samples,
+            x: &x,
+            dy: &dy,
+            gradient: &mut dw,
+            accumulate: self.accumulate,
+            parts: 2,
+            share,
+        });
         Results { y, dx, dw }
     }
 
@@ -192,8 +271,8 @@ impl Case {
         let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
         let mut y = start(self.bias(sizes.out_channels), sizes.out_channels, dy.len());
         let mut dx = start(self.bias(sizes.channels), sizes.channels, x.len());
-        let before = self.accumulate.then(|| self.before());
-        let mut dw = start(before, weight.len(), weight.len());
+        let len = self.before().len();
+        let mut dw = start(self.accumulate.then(|| self.before()), len, len);
         each_term(sizes, self.samples, |image, w, out| {
             for (sum, term) in [
                 (&mut y[out], x[image] * weight[w]),
@@ -204,6 +283,11 @@ impl Case {
                 sum.1 += term.abs();
             }
         });
+        for (i, &dy) in dy.iter().enumerate() {
+            if let Some(sum) = dw.get_mut(weight.len() + i % sizes.out_channels) {
+                *sum = (sum.0 + dy, sum.1 + dy.abs());
+            }
+        }
         if self.relu {
             y.iter_mut().chain(&mut dx).for_each(|y| y.0 = y.0.max(0.0));
         }
@@ -233,21 +317,21 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
-    fn convolutions_are_right_in_every_tier(case in case()) {
+    fn convolutions_are_right_in_every_tier(case in any_case()) {
         let want = case.expected();
         for kernels in all_tiers() {
-            let got = case.run(kernels, case.samples.max(1), case.sizes.weight_rows());
+            let got = case.run(kernels, case.samples.max(1), 1);
             close(&kernels.tier().to_string(), &got, &want, f64::from(f32::EPSILON) / 64.0)?;
         }
         close("f64", &case.run_double(), &want, f64::EPSILON)?;
     }
 
     #[test]
-    fn neither_cuts_nor_fma_tiers_change_a_bit(case in case(), rows in 1_usize..20) {
+    fn neither_cuts_nor_fma_tiers_change_a_bit(case in any_case(), parts in 2_usize..20) {
         let mut fused: Option<[Vec<u32>; 3]> = None;
         for kernels in all_tiers() {
-            let results = [(case.samples.max(1), case.sizes.weight_rows()), (1, rows)].map(|(samples, rows)| {
-                let got = case.run(kernels, samples, rows);
+            let results = [(case.samples.max(1), 1), (1, parts)].map(|(samples, parts)| {
+                let got = case.run(kernels, samples, parts);
                 [bits(&got.y), bits(&got.dx), bits(&got.dw)]
             });
             prop_assert!(results[0] == results[1], "{}: cuts", kernels.tier());
@@ -283,7 +367,7 @@ fn large_sizes_are_right() {
         }
         let want = case.expected();
         for kernels in all_tiers() {
-            let got = case.run(kernels, case.samples, case.sizes.weight_rows());
+            let got = case.run(kernels, case.samples, 1);
             close(&kernels.tier().to_string(), &got, &want, f64::from(f32::EPSILON) / 64.0).unwrap();
         }
     }
@@ -305,6 +389,15 @@ fn windows_beyond_the_image_are_refused() {
     };
     let (x, weight, mut y) = ([0.0; 9], [0.0; 3], [0.0; 6]);
     all_tiers().for_each(|kernels| {
-        kernels.conv(Conv { sizes: &sizes, x: &x, weight: &weight, bias: None, y: &mut y, relu: false });
+        kernels.conv(Conv {
+            sizes: &sizes,
+            whole: 1,
+            x: &x,
+            first_row: 0,
+            weight: &weight,
+            bias: None,
+            y: &mut y,
+            relu: false,
+        });
     });
 }

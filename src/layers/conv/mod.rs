@@ -98,16 +98,16 @@ macro_rules! convolution {
             ) {
                 let sizes = const { &Self::SPEC.sizes(In::DIMS, Out::DIMS) };
                 let (x, dy) = (flatten(x), flatten(dy));
-                convolution!(@$images sizes, x, dy, gradient, cx);
-                convolution!(@bias $bias, gradient, dy, cx);
+                convolution!(@$images $bias, sizes, x, dy, gradient, cx);
             }
         }
     };
-    (@inputs $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $cx:ident) => {
-        run::weight_grad($sizes, $x, $dy, Parameters::<T>::as_mut_slice(&mut $gradient.weight), $cx)
+    (@inputs $bias:tt, $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $cx:ident) => {
+        run::weight_grad($sizes, $x, $dy, Parameters::<T>::as_mut_slice($gradient), $cx)
     };
-    (@gradients $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $cx:ident) => {
-        run::weight_grad($sizes, $dy, $x, Parameters::<T>::as_mut_slice(&mut $gradient.weight), $cx)
+    (@gradients $bias:tt, $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $cx:ident) => {
+        run::weight_grad($sizes, $dy, $x, Parameters::<T>::as_mut_slice(&mut $gradient.weight), $cx);
+        convolution!(@bias $bias, $gradient, $dy, $cx);
     };
     (@bias true, $gradient:ident, $dy:ident, $cx:ident) => {
         run::bias_grad($dy, &mut $gradient.bias, $cx)

@@ -35,7 +35,16 @@ pub(super) fn conv<T: Element>(
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
-        return cx.kernels.conv(Conv { sizes, x, weight, bias, y, relu: cx.ends_with_relu() });
+        let (kernels, relu, whole) = (cx.kernels, cx.ends_with_relu(), cx.batch());
+        // A whole batch of one sample is cut over rows; the tiles of some kernels are two rows high.
+        let parts = if cx.is_alone() { threads::parts(sizes.multiply_adds()) } else { 1 };
+        if parts == 1 {
+            return kernels.conv(Conv { sizes, whole, x, first_row: 0, weight, bias, y, relu });
+        }
+        let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
+        return threads::split_mut(y, rows * sizes.out[1] * sizes.out_channels, &|part, y: &mut [T]| {
+            kernels.conv(Conv { sizes, whole, x, first_row: part * rows, weight, bias, y, relu });
+        });
     }
     cx.kernels.product(Product {
         m: x.len() / sizes.channels,
@@ -62,6 +71,7 @@ pub(super) fn input_grad<T: Element>(
     if !is_product(sizes) {
         return cx.kernels.conv_input_grad(ConvInputGrad {
             sizes,
+            whole: cx.batch(),
             weight,
             dy,
             bias,
@@ -83,7 +93,7 @@ pub(super) fn input_grad<T: Element>(
     });
 }
 
-/// The rows of the weight are cut over the threads.
+/// The gradient of the weight, and of the bias after it if `gradient` has one. It is cut over the threads.
 pub(super) fn weight_grad<T: Element>(
     sizes: &ConvSizes,
     x: &[T],
@@ -93,18 +103,33 @@ pub(super) fn weight_grad<T: Element>(
 ) {
     let (accumulate, kernels) = (cx.accumulate(), cx.kernels);
     let samples = x.len() / sizes.input_len();
-    let rows = sizes.weight_rows().div_ceil(threads::parts(samples * sizes.multiply_adds())).max(1);
+    let parts = threads::parts(samples * sizes.multiply_adds());
+    if !is_product(sizes) {
+        let (whole, share) = (cx.batch(), threads::split_mut);
+        return kernels.conv_weight_grad(ConvWeightGrad {
+            sizes,
+            whole,
+            x,
+            dy,
+            gradient,
+            accumulate,
+            parts,
+            share,
+        });
+    }
+    let (gradient, bias) = gradient.split_at_mut(sizes.channels * sizes.out_channels);
+    bias_grad(dy, bias, cx);
+    let rows = sizes.channels.div_ceil(parts).max(1);
     threads::split_mut(gradient, rows * sizes.out_channels, &|part, gradient: &mut [T]| {
-        let first_row = part * rows;
-        if !is_product(sizes) {
-            let conv = ConvWeightGrad { sizes, x, dy, first_row, gradient, accumulate };
-            return kernels.conv_weight_grad(conv);
-        }
         kernels.product(Product {
             m: gradient.len() / sizes.out_channels,
             n: sizes.out_channels,
             k: x.len() / sizes.channels,
-            a: Matrix { data: x.get(first_row..).unwrap_or(&[]), row_stride: 1, col_stride: sizes.channels },
+            a: Matrix {
+                data: x.get(part * rows..).unwrap_or(&[]),
+                row_stride: 1,
+                col_stride: sizes.channels,
+            },
             b: Matrix::row_major(dy, sizes.out_channels),
             c: gradient,
             c_stride: sizes.out_channels,
@@ -115,8 +140,11 @@ pub(super) fn weight_grad<T: Element>(
     });
 }
 
-/// The gradient of the bias: the sum of each channel.
+/// The gradient of the bias, if there is one: the sum of each channel.
 pub(super) fn bias_grad<T: Element>(dy: &[T], gradient: &mut [T], cx: &Context<T>) {
     let channels = gradient.len();
+    if channels == 0 {
+        return;
+    }
     cx.kernels.column_sums(dy.len() / channels, channels, dy, gradient, cx.accumulate());
 }
