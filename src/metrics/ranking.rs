@@ -161,14 +161,20 @@ fn softmax<const N: usize>(logits: [f64; N]) -> [f64; N] {
     powers.map(|power| power / sum)
 }
 
-/// Sorts by falling score and calls with the number of positive and of negative samples of each score.
-fn for_each_score(samples: &mut [(f64, bool)], mut f: impl FnMut(u64, u64)) -> Result<(), MetricError> {
+/// Sorts by falling score.
+fn sort(samples: &mut [(f64, bool)]) -> Result<(), MetricError> {
     MetricError::unless_any(samples.len())?;
     if let Some(sample) = samples.iter().position(|(score, _)| score.is_nan()) {
         return Err(MetricError::NotANumber { sample });
     }
-    // -0.0 comes after 0.0, and the next line takes the two for one.
+    // -0.0 comes after 0.0, and `for_each_score` takes the two for one.
     samples.sort_unstable_by(|(a, _), (b, _)| b.total_cmp(a));
+    Ok(())
+}
+
+/// Sorts by falling score and calls with the number of positive and of negative samples of each score.
+fn for_each_score(samples: &mut [(f64, bool)], mut f: impl FnMut(u64, u64)) -> Result<(), MetricError> {
+    sort(samples)?;
     for group in samples.chunk_by(|(a, _), (b, _)| a == b) {
         let positive = group.iter().filter(|(_, positive)| *positive).count();
         f(positive as u64, (group.len() - positive) as u64);

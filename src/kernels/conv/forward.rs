@@ -1,20 +1,17 @@
 //! Forward: the rows are the output pixels.
 
-use super::gather::{Band, From, Gather, Rows, bands};
+use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{Conv, depthwise};
-use crate::kernels::simd::{Op, Simd};
+use crate::kernels::F32Kernels;
 
 pub(super) struct ConvOp<'a>(pub Conv<'a, f32>);
 
 /// A tap for each row of the window takes its columns in one go; beyond this many numbers each column has its own.
 const LONGEST_SPAN: usize = 512;
 
-impl Op for ConvOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
+impl ConvOp<'_> {
+    pub fn run(self, kernels: F32Kernels) {
         let ConvOp(Conv { sizes, whole: _, x, first_row, weight, bias, y, relu }) = self;
         let [samples, height] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
@@ -68,12 +65,19 @@ impl Op for ConvOp<'_> {
                 let Memory { bands, panel, taps, filters, .. } = &mut *memory;
                 if depthwise {
                     let (weight, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
-                    s.outline(depthwise::Forward { bands, taps: filters, channels: co, weight, bias, relu });
+                    kernels.run(depthwise::Forward {
+                        bands,
+                        taps: filters,
+                        channels: co,
+                        weight,
+                        bias,
+                        relu,
+                    });
                     continue;
                 }
                 let (ci, co) = (ci / groups, co / groups);
                 for g in 0..groups {
-                    Gather {
+                    let gather = Gather {
                         bands,
                         first: [g * ci, g * co],
                         taps,
@@ -84,8 +88,8 @@ impl Op for ConvOp<'_> {
                         n: co,
                         start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
                         relu,
-                    }
-                    .run(s, panel);
+                    };
+                    kernels.run(GatherOp(gather, panel));
                 }
             }
         });

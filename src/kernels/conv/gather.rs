@@ -117,14 +117,15 @@ impl Places {
 }
 
 impl Gather<'_> {
-    /// Computes all of it, with some memory. No cut changes a bit: each chain goes on through C from block to block.
+    /// Computes all of it from within a tier, with some memory.
     #[inline(always)]
     pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
         s.outline(GatherOp(self, panel));
     }
 }
 
-struct GatherOp<'a, 'p>(Gather<'a>, &'p mut AlignedBuffer<f32>);
+/// Computes all of it, with some memory. No cut changes a bit: each chain goes on through C from block to block.
+pub(super) struct GatherOp<'a, 'p>(pub Gather<'a>, pub &'p mut AlignedBuffer<f32>);
 
 impl Op for GatherOp<'_, '_> {
     type Out = ();

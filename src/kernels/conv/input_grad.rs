@@ -4,9 +4,10 @@
 //! remainder when divided by the stride are reached by the same part, and make a convolution of their own, without a
 //! stride: a phase.
 
-use super::gather::{Band, From, Gather, Rows, bands};
+use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
 use super::halo::{Frame, Memory};
 use super::{ConvInputGrad, ConvSizes, depthwise};
+use crate::kernels::F32Kernels;
 use crate::kernels::simd::{Op, Simd};
 
 pub(super) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
@@ -70,11 +71,8 @@ fn each_phase(sizes: &ConvSizes, mut f: impl FnMut(Phase, Phase)) {
     }
 }
 
-impl Op for ConvInputGradOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
+impl ConvInputGradOp<'_> {
+    pub fn run(self, kernels: F32Kernels) {
         let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
@@ -91,13 +89,13 @@ impl Op for ConvInputGradOp<'_> {
             extent: [sizes.out[0], (end - first) as usize],
         };
         let (ci, co_group) = (all / groups, co / groups);
-        let row = ci.next_multiple_of(S::LANES);
+        let row = ci.next_multiple_of(kernels.lanes());
         let group = frame.group(sizes.size[0] * sizes.size[1], sizes.input_len());
         Memory::with(|memory| {
             let depthwise = sizes.is_depthwise();
             if !depthwise {
                 let turned = memory.weight.reserve(sizes.kernel[0] * sizes.kernel[1] * co * row);
-                s.outline(Turn { sizes, weight, row, turned });
+                kernels.run(Turn { sizes, weight, row, turned });
             }
             let pieces = dx.chunks_mut(group * sizes.input_len()).zip(dy.chunks(group * sizes.output_len()));
             for (dx, dy) in pieces {
@@ -154,11 +152,11 @@ impl Op for ConvInputGradOp<'_> {
                     if depthwise {
                         let (weight, bias, taps) =
                             (weight.as_ptr(), bias.map(<[f32]>::as_ptr), &memory.filters);
-                        s.outline(depthwise::Forward { bands, taps, channels: all, weight, bias, relu });
+                        kernels.run(depthwise::Forward { bands, taps, channels: all, weight, bias, relu });
                         return;
                     }
                     for g in 0..groups {
-                        Gather {
+                        let gather = Gather {
                             bands,
                             first: [g * co_group, g * ci],
                             taps,
@@ -169,8 +167,8 @@ impl Op for ConvInputGradOp<'_> {
                             n: ci,
                             start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
                             relu,
-                        }
-                        .run(s, panel);
+                        };
+                        kernels.run(GatherOp(gather, panel));
                         turned = &turned[taps.len() * span * row..];
                     }
                 });

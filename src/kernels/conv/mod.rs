@@ -116,14 +116,16 @@ pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
     if conv.sizes.has_tiles(conv.whole) {
         return kernels.run(winograd::ConvOp(conv));
     }
-    kernels.for_conv(conv.sizes, conv.sizes.out_channels).run(forward::ConvOp(conv));
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
+    forward::ConvOp(conv).run(kernels);
 }
 
 pub(super) fn conv_input_grad(kernels: F32Kernels, conv: ConvInputGrad<'_, f32>) {
     if conv.sizes.has_tiles(conv.whole) {
         return kernels.run(winograd::ConvInputGradOp(conv));
     }
-    kernels.for_conv(conv.sizes, conv.sizes.channels).run(input_grad::ConvInputGradOp(conv));
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.channels);
+    input_grad::ConvInputGradOp(conv).run(kernels);
 }
 
 pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32>) {
@@ -131,7 +133,7 @@ pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32
         return winograd::weight_grad(conv, kernels);
     }
     let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
-    conv.each_part(|rows| kernels.run(weight_grad::WeightRowsOp(rows)));
+    conv.each_part(|rows| weight_grad::WeightRowsOp(rows).run(kernels));
 }
 
 impl ConvSizes {

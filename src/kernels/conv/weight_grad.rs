@@ -1,18 +1,15 @@
 //! The weight gradient: the rows are those of the weight, the inner index runs over the output pixels.
 
-use super::gather::{Band, From, Gather, Rows};
+use super::gather::{Band, From, Gather, GatherOp, Rows};
 use super::halo::{Frame, Memory};
 use super::{WeightRows, depthwise};
+use crate::kernels::F32Kernels;
 use crate::kernels::reduce::ColumnSumsOp;
-use crate::kernels::simd::{Op, Simd};
 
 pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
 
-impl Op for WeightRowsOp<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
+impl WeightRowsOp<'_> {
+    pub fn run(self, kernels: F32Kernels) {
         let WeightRowsOp(WeightRows { sizes, x, dy, first_row, gradient, accumulate }) = self;
         let samples = sizes.check(x.len(), dy.len());
         if samples == 0 && !accumulate {
@@ -38,7 +35,7 @@ impl Op for WeightRowsOp<'_> {
             for (x, dy) in pieces {
                 if let Some(sums) = &mut bias {
                     let (rows, accumulate) = (dy.len() / co, !matches!(start, From::Zero));
-                    s.outline(ColumnSumsOp { rows, cols: co, x: dy, sums, accumulate });
+                    kernels.run(ColumnSumsOp { rows, cols: co, x: dy, sums, accumulate });
                 }
                 let view = frame.view(x, &mut memory.image);
                 let [dilation_y, dilation_x] = sizes.dilation;
@@ -62,7 +59,7 @@ impl Op for WeightRowsOp<'_> {
                 let bands = &memory.bands;
                 let groups = if sizes.is_depthwise() {
                     let dy = dy.as_ptr();
-                    s.outline(depthwise::WeightGrad {
+                    kernels.run(depthwise::WeightGrad {
                         bands,
                         taps,
                         span: width,
@@ -77,7 +74,7 @@ impl Op for WeightRowsOp<'_> {
                 };
                 for g in 0..groups {
                     let n = co / groups;
-                    Gather {
+                    let gather = Gather {
                         bands,
                         first: [g * ci, g * n],
                         taps,
@@ -88,8 +85,8 @@ impl Op for WeightRowsOp<'_> {
                         n,
                         start,
                         relu: false,
-                    }
-                    .run(s, &mut memory.panel);
+                    };
+                    kernels.run(GatherOp(gather, &mut memory.panel));
                 }
                 start = From::Accumulate;
             }

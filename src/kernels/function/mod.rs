@@ -49,9 +49,11 @@ macro_rules! functions {
             fn single_grad(self, kernels: F32Kernels, at: &[f32], dy: &mut [f32]) {
                 kernels.run(SlopeOp { f: self, at, dy });
             }
+            #[inline]
             fn double(self, x: Option<&[f64]>, y: &mut [f64]) {
                 plain_values(self, x, y);
             }
+            #[inline]
             fn double_grad(self, at: &[f64], dy: &mut [f64]) {
                 plain_slopes(self, at, dy);
             }

@@ -136,9 +136,11 @@ impl Normalize<f32> for F32Kernels {
 }
 
 impl Normalize<f64> for F64Kernels {
+    #[inline]
     fn row_norm(self, norm: RowNorm<'_, f64>, x: &[f64], y: &mut [f64], statistics: &mut [f64]) {
         plain::row_norm(norm, x, y, statistics);
     }
+    #[inline]
     fn row_norm_grad(
         self,
         norm: RowNorm<'_, f64>,
@@ -149,12 +151,15 @@ impl Normalize<f64> for F64Kernels {
     ) {
         plain::row_norm_grad(norm, x, statistics, dy, dx);
     }
+    #[inline]
     fn row_norm_sums(self, sums: RowNormSums<'_, f64>) {
         plain::row_norm_sums(sums);
     }
+    #[inline]
     fn group_norm(self, norm: GroupNorm<'_, f64>, x: &[f64], y: &mut [f64], statistics: &mut [f64]) {
         plain::group_norm(norm, x, y, statistics);
     }
+    #[inline]
     fn group_norm_grad(
         self,
         norm: GroupNorm<'_, f64>,
@@ -167,9 +172,11 @@ impl Normalize<f64> for F64Kernels {
     ) {
         plain::group_norm_grad(norm, x, statistics, dy, dx, weight_sums, bias_sums);
     }
+    #[inline]
     fn batch_sums(self, near: &[f64], x: &[f64], distances: &mut [f64], squares: &mut [f64]) {
         plain::batch_sums(near, x, distances, squares);
     }
+    #[inline]
     fn batch_statistics(
         self,
         count: usize,
@@ -181,18 +188,23 @@ impl Normalize<f64> for F64Kernels {
     ) {
         batch::batch_statistics(count, eps, near, distances, squares, variances);
     }
+    #[inline]
     fn batch_norm(self, norm: BatchNorm<'_, f64>, x: &[f64], y: &mut [f64]) {
         plain::batch_norm(norm, x, y);
     }
+    #[inline]
     fn running_norm(self, norm: RunningNorm<'_, f64>, x: &[f64], y: &mut [f64]) {
         plain::running_norm(norm, x, y);
     }
+    #[inline]
     fn batch_grad_sums(self, near: &[f64], x: &[f64], dy: &[f64], products: &mut [f64], totals: &mut [f64]) {
         plain::batch_grad_sums(near, x, dy, products, totals);
     }
+    #[inline]
     fn batch_products(self, rest: &[f64], inverse: &[f64], products: &mut [f64], totals: &[f64]) {
         batch::batch_products(rest, inverse, products, totals);
     }
+    #[inline]
     fn batch_norm_grad(
         self,
         norm: BatchNorm<'_, f64>,

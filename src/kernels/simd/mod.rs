@@ -35,6 +35,18 @@ pub(super) trait Op {
     fn call<S: Simd>(self, s: S) -> Self::Out;
 }
 
+/// What has no vectors itself asks with this how many lanes they have.
+pub(super) struct Lanes;
+
+impl Op for Lanes {
+    type Out = usize;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, _: S) -> usize {
+        S::LANES
+    }
+}
+
 /// The instructions of one tier. A value proves that the processor has them, which makes the arithmetic safe.
 pub(super) trait Simd: Copy + 'static {
     /// A vector of `LANES` floats.
@@ -172,6 +184,10 @@ pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
 #[inline(always)]
 pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
     const { assert!(N <= 8) };
+    // Without optimization, each call would have all its vectors on the stack: those of a tile do not fit there.
+    if cfg!(debug_assertions) {
+        return (0..N).for_each(f);
+    }
     if const { N > 0 } {
         f(0);
     }
