@@ -29,27 +29,24 @@ pub(super) struct WeightGrad<'a> {
     pub start: From,
 }
 
-/// Calls `$tile::<S, height>` for all rows, in tiles of equal heights.
+/// Calls `$tile::<S, height>` for all rows. Heights are powers of two: half of the code, and hardly more tiles.
 macro_rules! tiles {
     ($s:ident, $op:ident, $tile:ident) => {
         for band in $op.bands {
-            let tiles = band.rows.count.div_ceil(ROWS);
+            let mut left = band.rows.count;
             let mut places = band.rows.places();
-            for t in 0..tiles {
-                let (height, taller) = (band.rows.count / tiles, band.rows.count % tiles);
+            while left > 0 {
+                let height = (1 << left.ilog2()).min(ROWS);
                 // SAFETY: the heights add up to the number of rows, of which the maker promised that they are there.
                 unsafe {
-                    match height + usize::from(t < taller) {
+                    match height {
                         1 => $tile::<S, 1>($s, &$op, band, places.next()),
                         2 => $tile::<S, 2>($s, &$op, band, places.next()),
-                        3 => $tile::<S, 3>($s, &$op, band, places.next()),
                         4 => $tile::<S, 4>($s, &$op, band, places.next()),
-                        5 => $tile::<S, 5>($s, &$op, band, places.next()),
-                        6 => $tile::<S, 6>($s, &$op, band, places.next()),
-                        7 => $tile::<S, 7>($s, &$op, band, places.next()),
-                        _ => $tile::<S, 8>($s, &$op, band, places.next()),
+                        _ => $tile::<S, ROWS>($s, &$op, band, places.next()),
                     }
                 }
+                left -= height;
             }
         }
     };
