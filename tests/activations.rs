@@ -38,12 +38,30 @@ network! {
     }
 }
 
+const fn quotient<const A: usize, const B: usize>() -> f64 {
+    A as f64 / B as f64
+}
+const LIMITS: [f64; 2] = [-1.0, 1.0];
+network! {
+    struct Computed: [{ 2 * 4 }] -> [8] {
+        LeakyRelu(quotient::<1, { 10 * 10 }>()),
+        Elu(if LIMITS[1] > 0.0 { 1.0 } else { 2.0 }),
+        Celu(match (1, 2) { (a, _) => a as f64 }),
+        Softplus(quotient::<1, 1>(), quotient::<{ 5 << 2 }, 1>(),),
+        HardTanh([-1.0, 0.0][0], LIMITS[1]),
+    }
+}
+
 #[test]
-fn a_bare_name_means_the_defaults() {
+fn a_bare_name_means_the_defaults_and_arguments_are_any_expression() {
     for x in random::<_, f32>(9, 3) {
         let x = x * 5.0;
         assert_eq!(
             bits(Defaults::zeros().forward(&x).as_slice()),
+            bits(Written::zeros().forward(&x).as_slice())
+        );
+        assert_eq!(
+            bits(Computed::zeros().forward(&x).as_slice()),
             bits(Written::zeros().forward(&x).as_slice())
         );
     }

@@ -80,7 +80,7 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
                 let message = format!("a tensor has at most 4 axes, but these are {}", sizes.len());
                 errors.push(Error::new(shape.tokens.span(), message));
             }
-            sizes.iter().for_each(|size| whole_number(&size.to_token_stream(), errors));
+            sizes.iter().for_each(|size| whole_number(size, errors));
         }
         SizesKind::Tuple(parts) => {
             if parts.len() < 2 || parts.len() > 4 {

@@ -4,7 +4,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Expr, Ident, Path, Result, Token, Visibility, braced, bracketed, parenthesized};
+use syn::{Attribute, Error, Ident, Path, Result, Token, Visibility, braced, bracketed, parenthesized};
 
 /// `pub struct Net: [4] -> [3] as f64 { .. }`
 pub struct Definition {
@@ -27,7 +27,7 @@ pub struct Sizes {
 }
 
 pub enum SizesKind {
-    Axes(Vec<Expr>),
+    Axes(Vec<TokenStream>),
     Tuple(Vec<Sizes>),
 }
 
@@ -38,7 +38,7 @@ pub struct Layer {
     pub path: Path,
     pub generics: Vec<Generic>,
     /// The parentheses with what is in them, and the arguments.
-    pub arguments: Option<(TokenTree, Vec<Expr>)>,
+    pub arguments: Option<(TokenTree, Vec<TokenStream>)>,
     /// What is between the braces of a block.
     pub block: Option<Vec<Item>>,
     /// The layer without its attributes, as the user wrote it; of a block what is before the braces.
@@ -130,7 +130,7 @@ impl Parse for Sizes {
         let content;
         let kind = if input.peek(syn::token::Bracket) {
             bracketed!(content in input);
-            SizesKind::Axes(content.parse_terminated(Expr::parse, Token![,])?.into_iter().collect())
+            SizesKind::Axes(expressions(&content)?)
         } else {
             parenthesized!(content in input);
             SizesKind::Tuple(content.parse_terminated(Sizes::parse, Token![,])?.into_iter().collect())
@@ -170,8 +170,7 @@ impl Parse for Layer {
             let parentheses = input.fork().parse()?;
             let content;
             parenthesized!(content in input);
-            let arguments = content.parse_terminated(Expr::parse, Token![,])?;
-            Some((parentheses, arguments.into_iter().collect()))
+            Some((parentheses, expressions(&content)?))
         } else {
             None
         };
@@ -247,6 +246,53 @@ fn generic(input: ParseStream) -> Result<Generic> {
         return Err(input.error("expected a size, `_` or an option"));
     }
     Ok(Generic::Other(tokens))
+}
+
+/// Expressions with commas between them, as tokens. The compiler reads them where they end up, so that the macro does
+/// without syn's parser of expressions, which takes long to build.
+fn expressions(input: ParseStream) -> Result<Vec<TokenStream>> {
+    let mut expressions = Vec::new();
+    while !input.is_empty() {
+        expressions.push(expression(input)?);
+        input.parse::<Option<Token![,]>>()?;
+    }
+    Ok(expressions)
+}
+
+fn expression(input: ParseStream) -> Result<TokenStream> {
+    let (mut tokens, mut depth, mut after_value) = (TokenStream::new(), 0_usize, false);
+    while !(input.is_empty() || depth == 0 && input.peek(Token![,])) {
+        // What follows `::<` are generic arguments, with commas of their own.
+        if input.peek(Token![::]) && input.peek3(Token![<]) {
+            tokens.extend(input.parse::<Token![::]>()?.to_token_stream());
+            depth += 1;
+        } else if depth > 0 && input.peek(Token![<]) {
+            depth += 1;
+        } else if depth > 0 && input.peek(Token![>]) {
+            depth -= 1;
+        }
+        let error = input.error("expected `,` between two values");
+        let token = input.parse()?;
+        let value = is_value(&token);
+        if value && after_value {
+            return Err(error);
+        }
+        after_value = value;
+        tokens.extend([token]);
+    }
+    if tokens.is_empty() {
+        return Err(input.error("expected a value before the comma"));
+    }
+    Ok(tokens)
+}
+
+/// A literal or the name of a constant: two of them side by side are no expression.
+fn is_value(token: &TokenTree) -> bool {
+    match token {
+        TokenTree::Literal(_) => true,
+        TokenTree::Ident(name) => name.to_string().starts_with(char::is_uppercase),
+        _ => false,
+    }
 }
 
 /// The tokens from one position of a stream to a later one.

@@ -25,4 +25,16 @@ network! {
     pub struct Axes: [1, 2, 3, 4, 5] -> [3] { Flatten, Linear<_, 3> }
 }
 
+network! {
+    pub struct NoCommaBetweenSizes: [28 28, 1] -> [3] { Flatten, Linear<_, 3> }
+}
+
+network! {
+    pub struct NoSize: [28, , 1] -> [3] { Flatten, Linear<_, 3> }
+}
+
+network! {
+    pub struct NoCommaBetweenArguments: [4] -> [3] { Linear<_, 3>, HardTanh(-1.0 MAX) }
+}
+
 fn main() {}
