@@ -1,6 +1,6 @@
 //! The register tile of a product, and strips of tiles.
 
-use super::simd::{Op, Simd, unrolled};
+use super::simd::{Op, Simd, unrolled, unrolled_tile};
 
 /// Rows of the largest tile. With `Simd::TILE` vectors it leaves registers for a row of B and a broadcast element;
 /// 6 x 4 vectors of AVX-512 beat 8 x 3 and 14 x 2 by 2 to 10 %, 6 x 2 of AVX2 beat 4 x 3 by 19 to 40 %.
@@ -114,65 +114,117 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     let mut acc = [[s.zero(); NR]; MR];
     // SAFETY (all blocks): i < MR, j < NR and p < k are elements that the strip's maker promised.
     if let Some(start) = start {
-        unrolled::<MR>(
+        unrolled_tile::<MR, NR>(
             #[inline(always)]
-            |i| {
-                unrolled::<NR>(
-                    #[inline(always)]
-                    |j| acc[i][j] = unsafe { s.get(start.add(i * start_row + j * S::LANES), count(j)) },
-                );
-            },
+            |i, j| acc[i][j] = unsafe { s.get(start.add(i * start_row + j * S::LANES), count(j)) },
         );
     }
     let (mut a, mut b) = (a, b);
     for _ in 0..k {
         s.prefetch(a.wrapping_add(LINE));
-        let mut row = [s.zero(); NR];
-        unrolled::<NR>(
-            #[inline(always)]
-            |j| {
-                let masked = S::MASKED_LOADS && j + 1 == NR;
-                let p = b.wrapping_add(j * S::LANES);
-                row[j] = unsafe { if masked { s.load_n(p, last) } else { s.load(p) } };
-            },
-        );
-        unrolled::<MR>(
-            #[inline(always)]
-            |i| {
-                let x = s.splat(unsafe { *a.add(i * a_row) });
-                unrolled::<NR>(
-                    #[inline(always)]
-                    |j| acc[i][j] = s.fma(x, row[j], acc[i][j]),
-                );
-            },
-        );
+        let row = unsafe { load_row::<S, NR>(s, b, S::MASKED_LOADS.then_some(last)) };
+        unsafe {
+            add_products(
+                s,
+                &mut acc,
+                &row,
+                #[inline(always)]
+                |i| a.wrapping_add(i * a_row),
+            )
+        };
         a = a.wrapping_add(a_col);
         b = b.wrapping_add(b_row);
     }
-    if relu {
-        unrolled::<MR>(
+    unsafe {
+        finish(
+            s,
+            acc,
+            last,
+            relu,
             #[inline(always)]
-            |i| {
-                unrolled::<NR>(
-                    #[inline(always)]
-                    |j| acc[i][j] = s.max(s.zero(), acc[i][j]),
-                );
-            },
+            |i| c.wrapping_add(i * c_row),
+        )
+    };
+}
+
+/// A row of B, `NR` vectors; of the last one so many lanes, if that is said.
+///
+/// # Safety
+/// These numbers can be read.
+#[inline(always)]
+pub(super) unsafe fn load_row<S: Simd, const NR: usize>(
+    s: S,
+    b: *const f32,
+    last: Option<usize>,
+) -> [S::V; NR] {
+    let mut row = [s.zero(); NR];
+    unrolled::<NR>(
+        #[inline(always)]
+        |j| {
+            let at = b.wrapping_add(j * S::LANES);
+            // SAFETY: the caller's promise.
+            row[j] = unsafe {
+                match last {
+                    Some(last) if j + 1 == NR => s.load_n(at, last),
+                    _ => s.load(at),
+                }
+            };
+        },
+    );
+    row
+}
+
+/// Adds the products of a column of A, whose element in row `i` lies at `a(i)`, and a row of B.
+///
+/// # Safety
+/// The elements can be read.
+#[inline(always)]
+pub(super) unsafe fn add_products<S: Simd, const MR: usize, const NR: usize>(
+    s: S,
+    acc: &mut [[S::V; NR]; MR],
+    row: &[S::V; NR],
+    a: impl Fn(usize) -> *const f32,
+) {
+    unrolled::<MR>(
+        #[inline(always)]
+        |i| {
+            // SAFETY: the caller's promise.
+            let x = s.splat(unsafe { *a(i) });
+            unrolled::<NR>(
+                #[inline(always)]
+                |j| acc[i][j] = s.fma(x, row[j], acc[i][j]),
+            );
+        },
+    );
+}
+
+/// Writes the tile whose row `i` lies at `c(i)`, and of whose last vectors so many lanes are columns.
+///
+/// # Safety
+/// The columns can be written.
+#[inline(always)]
+pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
+    s: S,
+    mut acc: [[S::V; NR]; MR],
+    last: usize,
+    relu: bool,
+    c: impl Fn(usize) -> *mut f32,
+) {
+    if relu {
+        unrolled_tile::<MR, NR>(
+            #[inline(always)]
+            |i, j| acc[i][j] = s.max(s.zero(), acc[i][j]),
         );
     }
     let store = {
         #[inline(always)]
         |last: usize| {
-            unrolled::<MR>(
+            unrolled_tile::<MR, NR>(
                 #[inline(always)]
-                |i| {
-                    unrolled::<NR>(
-                        #[inline(always)]
-                        |j| {
-                            let n = if j + 1 == NR { last } else { S::LANES };
-                            unsafe { s.put(c.add(i * c_row + j * S::LANES), acc[i][j], n) };
-                        },
-                    );
+                |i, j| {
+                    let n = if j + 1 == NR { last } else { S::LANES };
+                    // SAFETY: the caller's promise.
+                    unsafe { s.put(c(i).wrapping_add(j * S::LANES), acc[i][j], n) };
                 },
             );
         }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::kernels::simd::{Op, Simd, unrolled};
+use crate::kernels::simd::{Op, Simd, unrolled, unrolled_tile};
+use crate::kernels::tile::{add_products, finish, load_row};
 use crate::memory::AlignedBuffer;
 
 /// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and stays in the
@@ -133,31 +134,24 @@ impl Op for GatherOp<'_, '_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let GatherOp(gather, panel) = self;
-        gather.blocks(s, panel);
-    }
-}
-
-impl Gather<'_> {
-    #[inline(always)]
-    fn blocks<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
         let width = S::TILE * S::LANES;
-        let rows: usize = self.bands.iter().map(|band| band.rows.count).sum();
-        let pack = self.n > width && rows >= ROWS_WORTH_PACKING;
-        let (taps, per_block) = (self.taps.len(), (DEPTH / self.span.max(1)).max(1));
+        let rows: usize = gather.bands.iter().map(|band| band.rows.count).sum();
+        let pack = gather.n > width && rows >= ROWS_WORTH_PACKING;
+        let (taps, per_block) = (gather.taps.len(), (DEPTH / gather.span.max(1)).max(1));
         // One empty block if there are no taps, as C still has to be started.
         for first in (0..taps.max(1)).step_by(per_block) {
             let block = first..(first + per_block).min(taps);
-            for j in (0..self.n).step_by(width) {
-                let columns = width.min(self.n - j);
-                let mut b = self.b.wrapping_add(first * self.span * self.b_row + j);
-                let mut b_row = self.b_row;
+            for j in (0..gather.n).step_by(width) {
+                let columns = width.min(gather.n - j);
+                let mut b = gather.b.wrapping_add(first * gather.span * gather.b_row + j);
+                let mut b_row = gather.b_row;
                 if pack {
-                    let rows = block.len() * self.span;
+                    let rows = block.len() * gather.span;
                     let to = panel.reserve(rows * width);
                     s.outline(Pack { b, b_row, columns, to: to.as_mut_ptr(), to_row: width, rows });
                     (b, b_row) = (to.as_ptr(), width);
                 }
-                for band in self.bands {
+                for band in gather.bands {
                     let (begin, end) = (band.taps.start.max(block.start), band.taps.end.min(block.end));
                     let nothing = band.taps.is_empty() && first == 0;
                     if begin >= end && !nothing {
@@ -166,20 +160,20 @@ impl Gather<'_> {
                     let begins = nothing || band.taps.start >= block.start;
                     let strip = Strip {
                         rows: band.rows,
-                        taps: if nothing { &[] } else { &self.taps[begin..end] },
-                        span: self.span,
-                        a_step: self.a_step,
-                        a: band.a.wrapping_add(self.first[0]),
-                        b: b.wrapping_add(if nothing { 0 } else { (begin - first) * self.span * b_row }),
+                        taps: if nothing { &[] } else { &gather.taps[begin..end] },
+                        span: gather.span,
+                        a_step: gather.a_step,
+                        a: band.a.wrapping_add(gather.first[0]),
+                        b: b.wrapping_add(if nothing { 0 } else { (begin - first) * gather.span * b_row }),
                         b_row,
-                        c: band.c.wrapping_add(self.first[1] + j),
-                        start: match self.start {
+                        c: band.c.wrapping_add(gather.first[1] + j),
+                        start: match gather.start {
                             _ if !begins => From::Accumulate,
                             From::Bias(bias) => From::Bias(bias.wrapping_add(j)),
                             start => start,
                         },
                         last: columns - (columns.div_ceil(S::LANES) - 1) * S::LANES,
-                        relu: self.relu && (nothing || band.taps.end <= block.end),
+                        relu: gather.relu && (nothing || band.taps.end <= block.end),
                     };
                     strip.run(s, columns.div_ceil(S::LANES));
                 }
@@ -343,73 +337,40 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
                 |i| acc[i] = row,
             );
         }
-        From::Accumulate => unrolled::<MR>(
+        From::Accumulate => unrolled_tile::<MR, NR>(
             #[inline(always)]
-            |i| {
-                unrolled::<NR>(
-                    #[inline(always)]
-                    |j| acc[i][j] = unsafe { s.get(c_rows[i].add(j * S::LANES), count(j)) },
-                )
-            },
+            |i, j| acc[i][j] = unsafe { s.get(c_rows[i].add(j * S::LANES), count(j)) },
         ),
     }
+    let last = if WHOLE { S::LANES } else { last };
     let mut b = b;
     for &tap in taps {
         let mut p = tap;
         for _ in 0..span {
-            let mut row = [s.zero(); NR];
-            unrolled::<NR>(
-                #[inline(always)]
-                |j| {
-                    let masked = j + 1 == NR && !WHOLE;
-                    let at = b.wrapping_add(j * S::LANES);
-                    row[j] = unsafe { if masked { s.load_n(at, last) } else { s.load(at) } };
-                },
-            );
-            unrolled::<MR>(
-                #[inline(always)]
-                |i| {
-                    let x = s.splat(unsafe { *a_rows[i].wrapping_add(p) });
-                    unrolled::<NR>(
-                        #[inline(always)]
-                        |j| acc[i][j] = s.fma(x, row[j], acc[i][j]),
-                    );
-                },
-            );
+            let row = unsafe { load_row::<S, NR>(s, b, (!WHOLE).then_some(last)) };
+            unsafe {
+                add_products(
+                    s,
+                    &mut acc,
+                    &row,
+                    #[inline(always)]
+                    |i| a_rows[i].wrapping_add(p),
+                )
+            };
             p = p.wrapping_add(a_step);
             b = b.wrapping_add(b_row);
         }
     }
-    if relu {
-        unrolled::<MR>(
+    unsafe {
+        finish(
+            s,
+            acc,
+            last,
+            relu,
             #[inline(always)]
-            |i| {
-                unrolled::<NR>(
-                    #[inline(always)]
-                    |j| acc[i][j] = s.max(s.zero(), acc[i][j]),
-                );
-            },
-        );
-    }
-    let store = {
-        #[inline(always)]
-        |last: usize| {
-            unrolled::<MR>(
-                #[inline(always)]
-                |i| {
-                    unrolled::<NR>(
-                        #[inline(always)]
-                        |j| {
-                            let n = if j + 1 == NR { last } else { S::LANES };
-                            unsafe { s.put(c_rows[i].add(j * S::LANES), acc[i][j], n) };
-                        },
-                    );
-                },
-            );
-        }
+            |i| c_rows[i],
+        )
     };
-    // One question for all rows.
-    if WHOLE || last == S::LANES { store(S::LANES) } else { store(last) }
 }
 
 /// Calls with each band of rows that the same taps reach inside the image: the rows and the taps. Tap `i` of row `r`

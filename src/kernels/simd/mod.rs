@@ -214,6 +214,20 @@ pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
     }
 }
 
+/// `unrolled` for the rows and, within each, the vectors of a tile.
+#[inline(always)]
+pub(super) fn unrolled_tile<const MR: usize, const NR: usize>(mut f: impl FnMut(usize, usize)) {
+    unrolled::<MR>(
+        #[inline(always)]
+        |i| {
+            unrolled::<NR>(
+                #[inline(always)]
+                |j| f(i, j),
+            );
+        },
+    );
+}
+
 /// How many partial sums a sum has, in every tier: enough independent additions, and the same bits.
 const PARTIALS: usize = 32;
 
