@@ -268,9 +268,7 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
         if count == 0 {
             return;
         }
-        // Each row takes a register for its address, of which there are 16; 8 rows of one vector are as many chains
-        // as multiply-adds are under way.
-        let most = if const { NR == S::TILE && NR > 1 } { 6 } else { 8 };
+        let most = const { tallest::<S>(NR) };
         // Heights as equal as possible: a single row left over would be a slow tile.
         let tiles = count.div_ceil(most);
         let (height, taller) = (count / tiles, count % tiles);
@@ -286,19 +284,21 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
                     4 => tile::<S, 4, NR, WHOLE>(s, &strip, places.next()),
                     5 => tile::<S, 5, NR, WHOLE>(s, &strip, places.next()),
                     6 => tile::<S, 6, NR, WHOLE>(s, &strip, places.next()),
-                    7 => {
-                        if const { NR < S::TILE || NR == 1 } {
-                            tile::<S, 7, NR, WHOLE>(s, &strip, places.next());
-                        }
-                    }
-                    _ => {
-                        if const { NR < S::TILE || NR == 1 } {
-                            tile::<S, 8, NR, WHOLE>(s, &strip, places.next());
-                        }
-                    }
+                    7 => tile::<S, 7, NR, WHOLE>(s, &strip, places.next()),
+                    _ => tile::<S, 8, NR, WHOLE>(s, &strip, places.next()),
                 }
             }
         }
+    }
+}
+
+/// Rows of the tallest tile. Each takes a register for its address, of which there are 16; 8 rows of one vector are as
+/// many chains as multiply-adds are under way. The tier of four lanes, which runs on few processors, has less code.
+const fn tallest<S: Simd>(vectors: usize) -> usize {
+    match vectors {
+        _ if S::LANES == 4 => 4,
+        1 => 8,
+        _ => 6,
     }
 }
 
@@ -312,6 +312,9 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     strip: &Strip<'_>,
     places: [[usize; 2]; MR],
 ) {
+    if const { MR > tallest::<S>(NR) } {
+        return;
+    }
     let &Strip { taps, span, a_step, a, b, b_row, last, c, start, relu, .. } = strip;
     let count = |j: usize| if j + 1 == NR && !WHOLE { last } else { S::LANES };
     let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);

@@ -28,7 +28,8 @@ fn each_tap(sizes: &ConvSizes, rows: Range<usize>, mut f: impl FnMut(usize, usiz
 }
 
 /// Sets each pixel to the bias.
-fn begin<T: Real>(channels: usize, bias: Option<&[T]>, y: &mut [T]) {
+/// Fills `y`, of so many channels, with the bias, or with 0.
+pub(super) fn begin<T: Real>(channels: usize, bias: Option<&[T]>, y: &mut [T]) {
     for pixel in y.chunks_exact_mut(channels) {
         match bias {
             Some(bias) => pixel.copy_from_slice(bias),
@@ -37,7 +38,8 @@ fn begin<T: Real>(channels: usize, bias: Option<&[T]>, y: &mut [T]) {
     }
 }
 
-fn end<T: Real>(relu_wanted: bool, y: &mut [T]) {
+/// `max(0, y)`, if it is wanted.
+pub(super) fn end<T: Real>(relu_wanted: bool, y: &mut [T]) {
     if relu_wanted {
         y.iter_mut().for_each(|y| *y = relu(*y));
     }

@@ -10,6 +10,7 @@ use crate::kernels::F32Kernels;
 use crate::kernels::conv::gather::{Band, From, Gather, Rows};
 use crate::kernels::conv::halo::Memory;
 use crate::kernels::conv::input_grad::Turn;
+use crate::kernels::conv::plain;
 use crate::kernels::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::kernels::reduce::ColumnSumsOp;
 use crate::kernels::simd::{Op, Simd};
@@ -73,15 +74,8 @@ impl Pass<'_> {
         let Pass { squares, from, x, to, y, filters, numbers, bias, relu, turned, products } = self;
         let Panels { rows, columns, width } = filters;
         let together = tiles_together(rows + width, NUMBERS);
-        // A pixel of zeros is read for those outside of the images, and one that nobody needs is written.
-        let lens = [(turned, rows), (products, width)].map(|(buffer, channels)| {
-            let len = Numbers::len(together, channels, NUMBERS);
-            buffer.reserve(len + channels).split_at_mut(len)
-        });
-        let [(turned, zeros), (products, spare)] = lens;
-        zeros.fill(0.0);
-        spare.fill(0.0);
-        let [turned, products] = [turned, products].map(<[f32]>::as_mut_ptr);
+        let (turned, zeros) = room(turned, together, rows, NUMBERS);
+        let (products, spare) = room(products, together, width, NUMBERS);
         for first in squares.clone().step_by(together) {
             let patches = Numbers {
                 first,
@@ -93,7 +87,7 @@ impl Pass<'_> {
                 squares: from,
                 numbers: patches.clone(),
                 images: x,
-                outside: zeros.as_ptr(),
+                outside: zeros,
                 to: turned,
             });
             for j in (0..columns).step_by(width) {
@@ -125,13 +119,27 @@ impl Pass<'_> {
                     numbers: tiles,
                     from: products,
                     images: y.wrapping_add(j),
-                    outside: spare.as_mut_ptr(),
+                    outside: spare,
                     bias: bias.map(|bias| bias.wrapping_add(j)),
                     relu,
                 });
             }
         }
     }
+}
+
+/// Where to put the numbers of so many tiles, and a pixel beside them, of zeros: it is read for those outside of the
+/// images, or written where nobody needs what is written.
+fn room(
+    buffer: &mut AlignedBuffer<f32>,
+    tiles: usize,
+    channels: usize,
+    kinds: usize,
+) -> (*mut f32, *mut f32) {
+    let len = Numbers::len(tiles, channels, kinds);
+    let (numbers, pixel) = buffer.reserve(len + channels).split_at_mut(len);
+    pixel.fill(0.0);
+    (numbers.as_mut_ptr(), pixel.as_mut_ptr())
 }
 
 /// Rows along one axis, so far apart in A and in C.
@@ -194,10 +202,7 @@ impl Op for ConvInputGradOp<'_> {
         sizes.check_tiles();
         let (ci, co) = (sizes.channels, sizes.out_channels);
         let filters = Panels { rows: co, columns: ci, width: ci.min(S::TILE * S::LANES) };
-        match bias {
-            None => dx.fill(0.0),
-            Some(bias) => dx.chunks_exact_mut(ci).for_each(|pixel| pixel.copy_from_slice(bias)),
-        }
+        plain::begin(ci, bias, dx);
         Memory::with(|memory| {
             let transposed = memory.panel.reserve(9 * ci * co);
             s.outline(Turn { sizes, weight, row: ci, turned: transposed });
@@ -220,9 +225,7 @@ impl Op for ConvInputGradOp<'_> {
             }
             .run::<S, 2, 4>(s);
         });
-        if relu {
-            dx.iter_mut().for_each(|dx| *dx = if *dx < 0.0 { 0.0 } else { *dx });
-        }
+        plain::end(relu, dx);
     }
 }
 
@@ -268,19 +271,15 @@ impl Op for SumsOp<'_> {
         let (ci, co) = (sizes.channels, sizes.out_channels);
         sizes.check_tiles();
         assert_eq!(sums.len(), kinds.len() * ci * co);
-        sums.fill(0.0);
         let [rows, columns] = sizes.tiles();
         let count = samples * rows * columns;
+        if count == 0 {
+            sums.fill(0.0);
+        }
         let together = tiles_together(ci + co, kinds.len());
         Memory::with(|memory| {
-            let [(patches, no_pixel), (tiles, no_output)] =
-                [(&mut memory.image, ci), (&mut memory.weight, co)].map(|(buffer, channels)| {
-                    let len = Numbers::len(together, channels, kinds.len());
-                    buffer.reserve(len + channels).split_at_mut(len)
-                });
-            no_pixel.fill(0.0);
-            no_output.fill(0.0);
-            let [patches, tiles] = [patches, tiles].map(<[f32]>::as_mut_ptr);
+            let (patches, no_pixel) = room(&mut memory.image, together, ci, kinds.len());
+            let (tiles, no_output) = room(&mut memory.weight, together, co, kinds.len());
             for first in (0..count).step_by(together) {
                 let count = together.min(count - first);
                 let of_patches = Numbers { first, count, channels: ci, kinds: kinds.clone() };
@@ -290,14 +289,14 @@ impl Op for SumsOp<'_> {
                     squares: sizes.patches(),
                     numbers: of_patches,
                     images: x.as_ptr(),
-                    outside: no_pixel.as_ptr(),
+                    outside: no_pixel,
                     to: patches,
                 });
                 s.outline(Forth::<2> {
                     squares: sizes.output_tiles(),
                     numbers: of_tiles,
                     images: dy.as_ptr(),
-                    outside: no_output.as_ptr(),
+                    outside: no_output,
                     to: tiles,
                 });
                 // While these are multiplied, what is turned next comes nearer.
@@ -326,7 +325,7 @@ impl Op for SumsOp<'_> {
                         b: tiles.wrapping_add(k * tile_step),
                         b_row: co,
                         n: co,
-                        start: From::Accumulate,
+                        start: if first == 0 { From::Zero } else { From::Accumulate },
                         relu: false,
                     }
                     .run(s, &mut memory.panel);
