@@ -2,7 +2,7 @@
 //! the first picture as it was.
 //!
 //! ```sh
-//! cargo run --release --features gzip,images --example augment -- [path/to/mnist] [sheet.png]
+//! cargo run --release --features gzip,plots --example augment -- [path/to/mnist] [sheet.png]
 //! ```
 //!
 //! Without a folder of MNIST's files it takes the digits of 8 by 8 pixels from `examples/data`, enlarged.
@@ -15,6 +15,7 @@ use shapewright::augment::{
     RandomHorizontalFlip, RandomRotation, RandomVerticalFlip, mix,
 };
 use shapewright::data::idx::Mnist;
+use shapewright::plots::{Caption, ImageGrid};
 use shapewright::prelude::*;
 use shapewright::{Rank2, Rank3};
 
@@ -23,8 +24,6 @@ mod digits;
 
 /// Pictures in a row.
 const COLUMNS: usize = 12;
-/// Pixels between pictures.
-const GAP: usize = 4;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (sheets, rest): (Vec<String>, Vec<String>) =
@@ -81,18 +80,11 @@ fn sheet<const H: usize, const W: usize>(
     println!("mixed in pairs, the first with the last: MixUp");
     rows.push(mixed);
 
-    let (height, width) = (rows.len() * (H + GAP) + GAP, COLUMNS * (W + GAP) + GAP);
-    let mut sheet = image::GrayImage::from_pixel(width as u32, height as u32, image::Luma([96]));
-    for (row, pictures) in rows.iter().enumerate() {
-        for (column, picture) in pictures.iter().enumerate() {
-            for (i, &pixel) in picture.iter().enumerate() {
-                let (x, y) = (column * (W + GAP) + GAP + i % W, row * (H + GAP) + GAP + i / W);
-                sheet.put_pixel(x as u32, y as u32, image::Luma([(255.0 * pixel) as u8]));
-            }
-        }
+    let mut sheet = ImageGrid::new().columns(COLUMNS).scale(2);
+    for picture in rows.iter().flatten() {
+        sheet.add(picture, Caption::default());
     }
-    let (width, height) = (2 * sheet.width(), 2 * sheet.height());
-    image::imageops::resize(&sheet, width, height, image::imageops::FilterType::Nearest).save(path)?;
+    sheet.save(path)?;
     Ok(())
 }
 

@@ -144,6 +144,13 @@ where
     fill(params, || uniform.sample(rng));
 }
 
+/// Uniform between plus and minus `1 / sqrt(fan_in)`: what `Linear` and the convolutions begin with, weight and bias.
+pub(crate) fn fan_in_uniform<T: Element, R: Rng + ?Sized>(params: &mut [T], fan_in: usize, rng: &mut R) {
+    let bound = T::from_f64_lossy(1.0 / (fan_in as f64).sqrt());
+    let uniform = Uniform::new_inclusive(-bound, bound).expect("a finite bound");
+    params.iter_mut().for_each(|param| *param = uniform.sample(rng));
+}
+
 /// Normal with this mean and standard deviation.
 ///
 /// # Panics

@@ -1,9 +1,9 @@
 //! The dense layer.
 
 use rand::Rng;
-use rand::distr::{Distribution, Uniform};
 
 use crate::derive::Parameters;
+use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab, WithRelu};
@@ -277,12 +277,6 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             });
         });
     }
-
-    fn initialize<T: Element, R: Rng + ?Sized>(params: &mut [T], rng: &mut R) {
-        let bound = T::from_f64_lossy(1.0 / (I as f64).sqrt());
-        let uniform = Uniform::new_inclusive(-bound, bound).expect("a finite bound");
-        params.iter_mut().for_each(|p| *p = uniform.sample(rng));
-    }
 }
 
 macro_rules! linear {
@@ -292,7 +286,7 @@ macro_rules! linear {
             type Params = $params<I, O, T>;
 
             fn initialize<R: Rng + ?Sized>(_: &(), params: &mut Self::Params, rng: &mut R) {
-                Rows::<I, O>::initialize(params.as_mut_slice(), rng);
+                init::fan_in_uniform(params.as_mut_slice(), I, rng);
             }
         }
 

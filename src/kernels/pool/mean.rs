@@ -2,10 +2,12 @@
 //!
 //! Places are written as in `max.rs`.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use super::super::simd::{Op, Simd, each};
 use super::{Axis, Divisor, Plane, Reach};
+use crate::memory::AlignedBuffer;
 
 /// `y` is the sum over each window and channel, divided by what `divide` says. With `transposed`, `x` is the gradient
 /// with respect to such a sum and `y` that with respect to what it is of.
@@ -61,8 +63,24 @@ impl Side {
         }
     }
 
+    /// What each place reads.
+    fn all_reads(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let mut reads = 0..0;
+        (0..self.places().1).map(move |to| {
+            reads = self.reads(reads.clone(), to);
+            (to, reads.clone())
+        })
+    }
+
+    /// The weights of all that the places read, one place after the other.
+    fn weights<'m>(&self, memory: &'m mut AlignedBuffer<f32>) -> &'m [f32] {
+        let weights = memory.reserve(self.all_reads().map(|(_, reads)| reads.len()).sum());
+        let all = self.all_reads().flat_map(|(to, reads)| reads.map(move |from| (to, from)));
+        weights.iter_mut().zip(all).for_each(|(weight, (to, from))| *weight = self.weight(to, from));
+        weights
+    }
+
     /// The weight of place `from` in the sum at place `to`.
-    #[inline(always)]
     fn weight(&self, to: usize, from: usize) -> f32 {
         let (o, i) = if self.transposed { (from, to) } else { (to, from) };
         match self.axis.reach {
@@ -70,6 +88,11 @@ impl Side {
             _ => 1.0 / self.divisor(o) as f32,
         }
     }
+}
+
+thread_local! {
+    /// For the weights of rows and of columns.
+    static WEIGHTS: Cell<[AlignedBuffer<f32>; 2]> = const { Cell::new([AlignedBuffer::new(), AlignedBuffer::new()]) };
 }
 
 impl Op for MeanPoolOp<'_> {
@@ -93,15 +116,22 @@ impl Op for MeanPoolOp<'_> {
             return spread(s, &plane, samples, (tall, wide), divisor, x, y);
         }
         let weighted = rows.weighted() || cols.weighted();
+        let mut memory = if weighted { WEIGHTS.take() } else { Default::default() };
+        let [of_rows, of_cols] = &mut memory;
+        let (of_rows, of_cols) =
+            if weighted { (rows.weights(of_rows), cols.weights(of_cols)) } else { (&[][..], &[][..]) };
         let ((high, high_to), (wide, wide_to)) = (rows.places(), cols.places());
         let vectors = channels.next_multiple_of(S::LANES);
         let (inputs, outputs) = (x.len(), y.len());
         let mut to = 0;
-        let mut down = 0..0;
+        let (mut down, mut next_row) = (0..0, 0);
         for row in 0..samples * high_to {
             let (sample, row) = (row / high_to, row % high_to);
-            down = rows.reads(if row == 0 { 0..0 } else { down }, row);
-            let mut across = 0..0;
+            if row == 0 {
+                (down, next_row) = (0..0, 0);
+            }
+            down = rows.reads(down, row);
+            let (mut across, mut next_col) = (0..0, 0);
             for col in 0..wide_to {
                 across = cols.reads(across, col);
                 let begin = sample * high * wide * channels;
@@ -122,19 +152,18 @@ impl Op for MeanPoolOp<'_> {
                 // are read and written only if there is room in all of x and y.
                 unsafe {
                     if weighted {
-                        place.weighted(
-                            s,
-                            #[inline(always)]
-                            |r| rows.weight(row, down.start + r),
-                            #[inline(always)]
-                            |c| cols.weight(col, across.start + c),
-                        );
+                        place.weighted(s, &of_rows[next_row..], &of_cols[next_col..]);
+                        next_col += across.len();
                     } else {
                         place.divided(s, rows.divisor(row) * cols.divisor(col));
                     }
                 }
                 to += channels;
             }
+            next_row += down.len();
+        }
+        if weighted {
+            WEIGHTS.set(memory);
         }
     }
 }
@@ -210,17 +239,14 @@ struct Place {
 
 impl Place {
     /// # Safety
-    /// `len` numbers can be read at all places, and written at `y`.
+    /// `len` numbers can be read at all places, and written at `y`; each row and column has a weight.
     #[inline(always)]
-    unsafe fn weighted<S: Simd>(
-        self,
-        s: S,
-        row: impl Fn(usize) -> f32 + Copy,
-        col: impl Fn(usize) -> f32 + Copy,
-    ) {
+    unsafe fn weighted<S: Simd>(self, s: S, of_rows: &[f32], of_cols: &[f32]) {
+        let (of_rows, of_cols) = (of_rows.as_ptr(), of_cols.as_ptr());
         let term = {
+            // SAFETY: `block` gives rows and columns of this place.
             #[inline(always)]
-            |sum, v, r, c| s.fma(s.splat(row(r) * col(c)), v, sum)
+            |sum, v, r, c| unsafe { s.fma(s.splat(*of_rows.add(r) * *of_cols.add(c)), v, sum) }
         };
         // SAFETY: the caller's promise.
         unsafe {

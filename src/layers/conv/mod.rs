@@ -44,7 +44,7 @@ macro_rules! convolution {
             type Params = $params<$($of,)* T>;
 
             fn initialize<R: Rng + ?Sized>(_: &(), params: &mut Self::Params, rng: &mut R) {
-                run::initialize(params.as_mut_slice(), $fan_in, rng);
+                $crate::init::fan_in_uniform(params.as_mut_slice(), $fan_in, rng);
             }
         }
 

@@ -1,19 +1,9 @@
 //! What the layers of the family compute, on slices.
 
-use rand::Rng;
-use rand::distr::{Distribution, Uniform};
-
 use crate::kernels::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start};
 use crate::network::Context;
 use crate::tensor::Element;
 use crate::threads;
-
-/// Uniform between plus and minus `1 / sqrt(fan_in)`.
-pub(super) fn initialize<T: Element, R: Rng + ?Sized>(params: &mut [T], fan_in: usize, rng: &mut R) {
-    let bound = T::from_f64_lossy(1.0 / (fan_in as f64).sqrt());
-    let uniform = Uniform::new_inclusive(-bound, bound).expect("a finite bound");
-    params.iter_mut().for_each(|p| *p = uniform.sample(rng));
-}
 
 /// Whether it is a product of pixels with the weight.
 const fn is_product(sizes: &ConvSizes) -> bool {
