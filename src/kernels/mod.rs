@@ -180,15 +180,21 @@ impl F32Kernels {
         })
     }
 
-    /// The tier for a convolution that gives so many channels: with 8 or fewer in a group, half of AVX-512's lanes would
-    /// be idle. The bits are the same.
-    fn for_conv(self, sizes: &ConvSizes, channels: usize) -> Self {
+    /// The tier for so few numbers side by side: for 8 and less, half of AVX-512's lanes would be idle. The bits are the
+    /// same.
+    #[inline(always)]
+    fn for_width(self, width: usize) -> Self {
         match self.0 {
             // Every processor with AVX-512 has AVX2 and FMA: `tier` asks for them, too.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 if !sizes.is_depthwise() && channels <= 8 * sizes.groups => F32Kernels(Level::Avx2),
+            Level::Avx512 if width <= 8 => F32Kernels(Level::Avx2),
             _ => self,
         }
+    }
+
+    /// The tier for a convolution that gives so many channels.
+    fn for_conv(self, sizes: &ConvSizes, channels: usize) -> Self {
+        if sizes.is_depthwise() { self } else { self.for_width(channels / sizes.groups) }
     }
 
     /// How many numbers a vector has.
@@ -225,12 +231,12 @@ impl Kernels<f32> for F32Kernels {
             _ => Tier::Portable,
         }
     }
-    fn product(self, product: Product<'_, f32>) {
+    fn product(self, mut product: Product<'_, f32>) {
         #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
         if self.0 == Level::Foreign && plain::is_large(&product) {
             return plain::product(product);
         }
-        self.run(product::ProductOp(product));
+        self.run(product::ProductOp(&mut product));
     }
     fn conv(self, conv: Conv<'_, f32>) {
         conv::conv(self, conv);

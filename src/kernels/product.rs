@@ -31,9 +31,10 @@ thread_local! {
     static PANEL: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
 }
 
-pub(super) struct ProductOp<'a>(pub Product<'a, f32>);
+/// By reference, as its parts are: to copy so many arguments just written takes longer than a small product.
+pub(super) struct ProductOp<'p, 'a>(pub &'p mut Product<'a, f32>);
 
-impl Op for ProductOp<'_> {
+impl Op for ProductOp<'_, '_> {
     type Out = ();
 
     #[inline(always)]
@@ -70,8 +71,8 @@ impl Op for ProductOp<'_> {
 
 /// All blocks; a `panel` that is not empty has room for DEPTH rows of a tile.
 #[inline(always)]
-fn blocks<S: Simd>(s: S, p: Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
-    let Product { m, n, k, a, b, c, c_stride, start, relu, whole: _ } = p;
+fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
+    let &mut Product { m, n, k, a, b, ref mut c, c_stride, start, relu, whole: _ } = p;
     let (c, b_whole) = (c.as_mut_ptr(), b);
     let width = S::TILE * S::LANES;
     // Blocks as equal as possible; one empty block if k is 0, as C still has to be started.

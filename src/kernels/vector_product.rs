@@ -8,20 +8,20 @@ use super::{Product, Start};
 /// The number of chains per element depends on the columns alone, so that AVX2 and AVX-512 agree in bits: blocks of
 /// 128 columns have 1, of 64 columns 2, of 32 columns 4, the rest 8. In every tier that makes at least 8 independent
 /// chains, as many as two multiply-adds per cycle of four cycles' latency keep busy.
-pub(super) struct VectorProduct<'a>(pub Product<'a, f32>);
+pub(super) struct VectorProduct<'p, 'a>(pub &'p mut Product<'a, f32>);
 
-impl Op for VectorProduct<'_> {
+impl Op for VectorProduct<'_, '_> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let VectorProduct(mut p) = self;
+        let VectorProduct(p) = self;
         let n = p.n;
         let mut j = 0;
-        j = columns::<S, 8, 1>(s, &mut p, j, n - (n - j) % 128);
-        j = columns::<S, 4, 2>(s, &mut p, j, n - (n - j) % 64);
-        j = columns::<S, 2, 4>(s, &mut p, j, n - (n - j) % 32);
-        columns::<S, 1, 8>(s, &mut p, j, n);
+        j = columns::<S, 8, 1>(s, p, j, n - (n - j) % 128);
+        j = columns::<S, 4, 2>(s, p, j, n - (n - j) % 64);
+        j = columns::<S, 2, 4>(s, p, j, n - (n - j) % 32);
+        columns::<S, 1, 8>(s, p, j, n);
     }
 }
 
@@ -90,24 +90,31 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
         b = b.wrapping_add(p.b.row_stride);
     }
     let c = p.c.as_mut_ptr().wrapping_add(j);
-    for v in 0..NR {
-        let mut y = acc[0][v];
-        for acc in &acc[1..] {
-            y = s.add(y, acc[v]);
+    // In pairs: one chain of additions would take longer than all the products of a small layer.
+    let mut half = KU / 2;
+    while half > 0 {
+        let (low, high) = acc.split_at_mut(half);
+        for (low, high) in low.iter_mut().zip(high) {
+            for (low, &high) in low.iter_mut().zip(&*high) {
+                *low = s.add(*low, high);
+            }
         }
+        half /= 2;
+    }
+    for (v, &y) in acc[0].iter().enumerate() {
         let y = if p.relu { s.max(s.zero(), y) } else { y };
         unsafe { s.put(c.add(v * S::LANES), y, count) };
     }
 }
 
 /// One contiguous row times a B whose columns are contiguous: a dot product per column, each in 16 partial sums.
-pub(super) struct RowDots<'a>(pub Product<'a, f32>);
+pub(super) struct RowDots<'p, 'a>(pub &'p mut Product<'a, f32>);
 
 /// Columns at once: with 16 partial sums each, 4 chains of AVX-512, 8 of AVX2.
 const DOTS: usize = 4;
 const DOT_LANES: usize = 16;
 
-impl Op for RowDots<'_> {
+impl Op for RowDots<'_, '_> {
     type Out = ();
 
     #[inline(always)]

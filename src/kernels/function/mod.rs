@@ -44,7 +44,7 @@ macro_rules! functions {
         impl Function for $name {
             const FROM_OUTPUT: bool = $from_output;
             fn single(self, kernels: F32Kernels, x: Option<&[f32]>, y: &mut [f32]) {
-                kernels.run(ValueOp { f: self, x, y });
+                kernels.for_width(y.len()).run(ValueOp { f: self, x, y });
             }
             fn single_grad(self, kernels: F32Kernels, at: &[f32], dy: &mut [f32]) {
                 kernels.run(SlopeOp { f: self, at, dy });
