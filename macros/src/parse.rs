@@ -260,16 +260,16 @@ fn expressions(input: ParseStream) -> Result<Vec<TokenStream>> {
 }
 
 fn expression(input: ParseStream) -> Result<TokenStream> {
-    let (mut tokens, mut depth, mut after_value) = (TokenStream::new(), 0_usize, false);
-    while !(input.is_empty() || depth == 0 && input.peek(Token![,])) {
-        // What follows `::<` are generic arguments, with commas of their own.
+    let (mut tokens, mut after_value) = (TokenStream::new(), false);
+    while !(input.is_empty() || input.peek(Token![,])) {
+        // Generic arguments have commas of their own.
         if input.peek(Token![::]) && input.peek3(Token![<]) {
-            tokens.extend(input.parse::<Token![::]>()?.to_token_stream());
-            depth += 1;
-        } else if depth > 0 && input.peek(Token![<]) {
-            depth += 1;
-        } else if depth > 0 && input.peek(Token![>]) {
-            depth -= 1;
+            let begin = input.fork();
+            input.parse::<Token![::]>()?;
+            generics(input)?;
+            tokens.extend(between(&begin, input));
+            after_value = false;
+            continue;
         }
         let error = input.error("expected `,` between two values");
         let token = input.parse()?;

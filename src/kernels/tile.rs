@@ -110,24 +110,26 @@ impl<const NR: usize> Op for StripOp<NR> {
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     let &Strip { k, a, a_row, a_col, b, b_row, c, c_row, start, start_row, last, relu, .. } = strip;
-    let count = |j: usize| if j + 1 == NR { last } else { S::LANES };
-    let mut acc = [[s.zero(); NR]; MR];
     // SAFETY (all blocks): i < MR, j < NR and p < k are elements that the strip's maker promised.
-    if let Some(start) = start {
-        unrolled_tile::<MR, NR>(
-            #[inline(always)]
-            |i, j| acc[i][j] = unsafe { s.get(start.add(i * start_row + j * S::LANES), count(j)) },
-        );
-    }
+    let mut acc = match start {
+        None => [[s.zero(); NR]; MR],
+        Some(start) => unsafe {
+            load(
+                s,
+                last,
+                #[inline(always)]
+                |i| start.wrapping_add(i * start_row),
+            )
+        },
+    };
     let (mut a, mut b) = (a, b);
     for _ in 0..k {
         s.prefetch(a.wrapping_add(LINE));
-        let row = unsafe { load_row::<S, NR>(s, b, S::MASKED_LOADS.then_some(last)) };
         unsafe {
             add_products(
                 s,
                 &mut acc,
-                &row,
+                (b, S::MASKED_LOADS.then_some(last)),
                 #[inline(always)]
                 |i| a.wrapping_add(i * a_row),
             )
@@ -147,16 +149,40 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     };
 }
 
-/// A row of B, `NR` vectors; of the last one so many lanes, if that is said.
+/// The tile whose row `i` lies at `c(i)`, and of whose last vectors so many lanes are columns.
 ///
 /// # Safety
-/// These numbers can be read.
+/// The columns can be read.
 #[inline(always)]
-pub(super) unsafe fn load_row<S: Simd, const NR: usize>(
+pub(super) unsafe fn load<S: Simd, const MR: usize, const NR: usize>(
     s: S,
-    b: *const f32,
-    last: Option<usize>,
-) -> [S::V; NR] {
+    last: usize,
+    c: impl Fn(usize) -> *const f32,
+) -> [[S::V; NR]; MR] {
+    let mut acc = [[s.zero(); NR]; MR];
+    unrolled_tile::<MR, NR>(
+        #[inline(always)]
+        |i, j| {
+            let n = if j + 1 == NR { last } else { S::LANES };
+            // SAFETY: the caller's promise.
+            acc[i][j] = unsafe { s.get(c(i).wrapping_add(j * S::LANES), n) };
+        },
+    );
+    acc
+}
+
+/// Adds the products of a column of A, whose element in row `i` lies at `a(i)`, and a row of B, `NR` vectors; of the last
+/// one so many lanes, if that is said.
+///
+/// # Safety
+/// The elements can be read.
+#[inline(always)]
+pub(super) unsafe fn add_products<S: Simd, const MR: usize, const NR: usize>(
+    s: S,
+    acc: &mut [[S::V; NR]; MR],
+    (b, last): (*const f32, Option<usize>),
+    a: impl Fn(usize) -> *const f32,
+) {
     let mut row = [s.zero(); NR];
     unrolled::<NR>(
         #[inline(always)]
@@ -171,20 +197,6 @@ pub(super) unsafe fn load_row<S: Simd, const NR: usize>(
             };
         },
     );
-    row
-}
-
-/// Adds the products of a column of A, whose element in row `i` lies at `a(i)`, and a row of B.
-///
-/// # Safety
-/// The elements can be read.
-#[inline(always)]
-pub(super) unsafe fn add_products<S: Simd, const MR: usize, const NR: usize>(
-    s: S,
-    acc: &mut [[S::V; NR]; MR],
-    row: &[S::V; NR],
-    a: impl Fn(usize) -> *const f32,
-) {
     unrolled::<MR>(
         #[inline(always)]
         |i| {

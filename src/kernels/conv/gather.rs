@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::kernels::simd::{Op, Simd, unrolled, unrolled_tile};
-use crate::kernels::tile::{add_products, finish, load_row};
+use crate::kernels::simd::{Op, Simd, unrolled};
+use crate::kernels::tile::{add_products, finish, load};
 use crate::memory::AlignedBuffer;
 
 /// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and stays in the
@@ -316,7 +316,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
         return;
     }
     let &Strip { taps, span, a_step, a, b, b_row, last, c, start, relu, .. } = strip;
-    let count = |j: usize| if j + 1 == NR && !WHOLE { last } else { S::LANES };
+    let last = if WHOLE { S::LANES } else { last };
     let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);
     unrolled::<MR>(
         #[inline(always)]
@@ -325,37 +325,38 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
             c_rows[i] = c.wrapping_add(places[i][1]);
         },
     );
-    let mut acc = [[s.zero(); NR]; MR];
     // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the maker promised.
-    match start {
-        From::Zero => {}
+    let mut acc = match start {
+        From::Zero => [[s.zero(); NR]; MR],
         From::Bias(bias) => {
-            let mut row = [s.zero(); NR];
-            unrolled::<NR>(
-                #[inline(always)]
-                |j| row[j] = unsafe { s.get(bias.add(j * S::LANES), count(j)) },
-            );
-            unrolled::<MR>(
-                #[inline(always)]
-                |i| acc[i] = row,
-            );
+            let [row] = unsafe {
+                load::<S, 1, NR>(
+                    s,
+                    last,
+                    #[inline(always)]
+                    |_| bias,
+                )
+            };
+            [row; MR]
         }
-        From::Accumulate => unrolled_tile::<MR, NR>(
-            #[inline(always)]
-            |i, j| acc[i][j] = unsafe { s.get(c_rows[i].add(j * S::LANES), count(j)) },
-        ),
-    }
-    let last = if WHOLE { S::LANES } else { last };
+        From::Accumulate => unsafe {
+            load(
+                s,
+                last,
+                #[inline(always)]
+                |i| c_rows[i].cast_const(),
+            )
+        },
+    };
     let mut b = b;
     for &tap in taps {
         let mut p = tap;
         for _ in 0..span {
-            let row = unsafe { load_row::<S, NR>(s, b, (!WHOLE).then_some(last)) };
             unsafe {
                 add_products(
                     s,
                     &mut acc,
-                    &row,
+                    (b, (!WHOLE).then_some(last)),
                     #[inline(always)]
                     |i| a_rows[i].wrapping_add(p),
                 )

@@ -27,8 +27,7 @@ fn each_tap(sizes: &ConvSizes, rows: Range<usize>, mut f: impl FnMut(usize, usiz
     }
 }
 
-/// Sets each pixel to the bias.
-/// Fills `y`, of so many channels, with the bias, or with 0.
+/// Sets each pixel to the bias, or to 0.
 pub(super) fn begin<T: Real>(channels: usize, bias: Option<&[T]>, y: &mut [T]) {
     for pixel in y.chunks_exact_mut(channels) {
         match bias {
