@@ -138,6 +138,22 @@ pub(super) fn assert_close(tier: Tier, got: &[f32], want: &[f64], tolerance: f64
     }
 }
 
+pub(super) fn magnitudes(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|&x| f64::from(x).abs()).collect()
+}
+
+/// Panics unless each sum is as near to `want` as so many roundings allow, of half a unit of the last place each: what
+/// they lose depends on the sizes of what is added, not on the sum, which may be small beside them.
+#[track_caller]
+pub(super) fn assert_rounded(tier: Tier, got: &[f32], want: &[f64], sizes: &[f64], roundings: usize) {
+    assert!(got.len() == want.len() && got.len() == sizes.len());
+    let part = roundings as f64 * f64::from(f32::EPSILON) / 2.0;
+    for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
+        let error = (f64::from(got) - want).abs();
+        assert!(error <= part * sizes[i], "{tier}: element {i} is {got}, should be {want}");
+    }
+}
+
 #[test]
 fn kernels_name_their_tier() {
     for &tier in tier::supported_tiers() {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::{Axis, Divisor, F32Kernels, F64Kernels, Kernels, Plane, Reach};
-use super::{CASES, Guarded, all_tiers, assert_close, bits, numbers, widen};
+use super::{CASES, Guarded, all_tiers, assert_rounded, bits, magnitudes, numbers, widen};
 
 /// An axis of windows that fits, of a few places.
 fn windows(most_dilation: usize) -> impl Strategy<Value = Axis> {
@@ -100,13 +100,21 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
 fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
     let (input, output) = lens(&plane, samples);
     let (x, dy) = (Guarded::new(&numbers(1, input)), Guarded::new(&numbers(2, output)));
-    let (mut y, mut dx) = (vec![0.0; output], vec![0.0; input]);
-    F64Kernels.mean_pool(&plane, divide, false, &widen(&x), &mut y);
-    F64Kernels.mean_pool(&plane, divide, true, &widen(&dy), &mut dx);
+    let in_double = |x: &[f64], dy: &[f64]| {
+        let (mut y, mut dx) = (vec![0.0; output], vec![0.0; input]);
+        F64Kernels.mean_pool(&plane, divide, false, x, &mut y);
+        F64Kernels.mean_pool(&plane, divide, true, dy, &mut dx);
+        (y, dx)
+    };
+    let (y, dx) = in_double(&widen(&x), &widen(&dy));
+    let (y_sizes, dx_sizes) = in_double(&magnitudes(&x), &magnitudes(&dy));
+    // At most one for each element of the plane, some for its weight, and one for the divisor.
+    let roundings =
+        [plane.rows, plane.cols].iter().map(|axis| axis.input.max(axis.output)).product::<usize>() + 6;
     for kernels in all_tiers() {
         let [y32, dx32] = mean_pool(kernels, &plane, divide, &x, &dy);
-        assert_close(kernels.tier(), &y32, &y, 1e-6);
-        assert_close(kernels.tier(), &dx32, &dx, 2e-6);
+        assert_rounded(kernels.tier(), &y32, &y, &y_sizes, roundings);
+        assert_rounded(kernels.tier(), &dx32, &dx, &dx_sizes, roundings);
     }
 }
 
