@@ -97,7 +97,6 @@ pub mod augment;
 mod beside;
 pub mod data;
 pub mod init;
-mod kernels;
 mod layers;
 mod loss;
 mod memory;
@@ -110,7 +109,6 @@ pub mod schedule;
 pub mod search;
 mod tensor;
 pub mod threads;
-pub mod tier;
 mod train;
 #[cfg(feature = "safetensors")]
 pub mod weights;
@@ -211,6 +209,10 @@ pub use train::{
 };
 
 pub use rand;
+
+use shapewright_kernels as kernels;
+#[doc(inline)]
+pub use shapewright_kernels::tier;
 
 /// The derive macro under its own name, for this crate's layers.
 mod derive {

@@ -1,6 +1,6 @@
-//! The few places where memory changes its type: tensors and slices, zeroed boxes, aligned buffers.
+//! The few places where memory changes its type: tensors and slices, zeroed boxes.
 //!
-//! All unsafe code of the tensors and of the workspace's storage is here. It rests on two facts.
+//! All unsafe code of the tensors is here. It rests on two facts.
 //! `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
 //! `repr(transparent)` over it. `Scalar` is sealed and all bits zero is a value of each `Scalar`.
 
@@ -134,42 +134,4 @@ pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
 pub(crate) fn label_numbers<const CLASSES: usize>(labels: &[Label<CLASSES>]) -> &[u32] {
     // SAFETY: `Label` is `repr(transparent)` over u32.
     unsafe { slice::from_raw_parts(labels.as_ptr().cast(), labels.len()) }
-}
-
-/// A cache line: the alignment is worth 10 to 15 % in the product kernels.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line<T>([T; 16]);
-
-/// Elements on the heap that start at a multiple of 64 bytes. Grows, never shrinks.
-#[derive(Default)]
-pub struct AlignedBuffer<T> {
-    lines: Vec<Line<T>>,
-}
-
-impl<T: Element> AlignedBuffer<T> {
-    pub(crate) const fn new() -> Self {
-        AlignedBuffer { lines: Vec::new() }
-    }
-
-    /// At least `len` elements; new ones are zero. Allocates only when `len` was never reached before.
-    pub(crate) fn reserve(&mut self, len: usize) -> &mut [T] {
-        let lines = len.div_ceil(16);
-        if lines > self.lines.len() {
-            self.lines.resize(lines, Line([T::default(); 16]));
-        }
-        &mut self.as_mut_slice()[..len]
-    }
-
-    pub(crate) fn as_slice(&self) -> &[T] {
-        const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
-        // SAFETY: a line is sixteen elements of T without padding (asserted), and lines lie side by side.
-        unsafe { slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * 16) }
-    }
-
-    pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
-        const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
-        // SAFETY: as above.
-        unsafe { slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * 16) }
-    }
 }

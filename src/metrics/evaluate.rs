@@ -3,8 +3,9 @@
 use core::fmt;
 
 use super::{ConfusionMatrix, Measures};
+use crate::kernels::AlignedBuffer;
 use crate::loss::{Classes, Label, MaybeLabel};
-use crate::memory::{self, AlignedBuffer};
+use crate::memory;
 use crate::network::{InputOf, Network};
 use crate::tensor::{Shape, Tensor};
 use crate::threads;

@@ -5,7 +5,7 @@ use std::thread::LocalKey;
 
 use super::layer::{Compute, Context};
 use super::network::Network;
-use crate::memory::AlignedBuffer;
+use crate::kernels::AlignedBuffer;
 use crate::tensor::{Element, Tensor};
 use crate::threads;
 

@@ -6,8 +6,9 @@ use super::network::Network;
 use super::plan::OutputsAt;
 use super::slab::Slab;
 use super::summary::LayerSummary;
+use crate::kernels::AlignedBuffer;
 use crate::loss::{Loss, Takes, TargetOf};
-use crate::memory::{AlignedBuffer, flatten, tensors, tensors_mut};
+use crate::memory::{flatten, tensors, tensors_mut};
 use crate::optim::Part;
 use crate::tensor::{Element, Shape};
 

@@ -1,0 +1,160 @@
+//! Convolutions in which each channel has a filter of its own: element by element along the channels.
+
+use super::gather::{Band, From};
+use crate::simd::{Op, Simd, unrolled};
+
+/// Rows of the largest tile: as many chains as multiply-adds are under way.
+const ROWS: usize = 8;
+
+/// `c = bias + sum(a * weight)` for rows of `channels` numbers, as in [`Gather`](super::gather::Gather): each of `taps`
+/// says how far from the row of A, and where in the weight, the factors lie.
+pub(super) struct Forward<'a> {
+    pub bands: &'a [Band],
+    pub taps: &'a [[usize; 2]],
+    pub channels: usize,
+    pub weight: *const f32,
+    pub bias: Option<*const f32>,
+    pub relu: bool,
+}
+
+/// `c = start + sum(a * dy)`: for each row the sum over `span` rows of `dy` from each tap on, which are `a_step` apart in
+/// A. The start is zero, or what C holds.
+pub(super) struct WeightGrad<'a> {
+    pub bands: &'a [Band],
+    pub taps: &'a [usize],
+    pub span: usize,
+    pub a_step: usize,
+    pub channels: usize,
+    pub dy: *const f32,
+    pub start: From,
+}
+
+/// Calls `$tile::<S, height>` for all rows. Heights are powers of two: half of the code, and hardly more tiles.
+macro_rules! tiles {
+    ($s:ident, $op:ident, $tile:ident) => {
+        for band in $op.bands {
+            let mut left = band.rows.count;
+            let mut places = band.rows.places();
+            while left > 0 {
+                let height = (1 << left.ilog2()).min(ROWS);
+                // SAFETY: the heights add up to the number of rows, of which the maker promised that they are there.
+                unsafe {
+                    match height {
+                        1 => $tile::<S, 1>($s, &$op, band, places.next()),
+                        2 => $tile::<S, 2>($s, &$op, band, places.next()),
+                        4 => $tile::<S, 4>($s, &$op, band, places.next()),
+                        _ => $tile::<S, ROWS>($s, &$op, band, places.next()),
+                    }
+                }
+                left -= height;
+            }
+        }
+    };
+}
+
+impl Op for Forward<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        tiles!(s, self, forward);
+    }
+}
+
+impl Op for WeightGrad<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        tiles!(s, self, weight_grad);
+    }
+}
+
+/// # Safety
+/// All elements that the rows, the taps and the channels name lie in memory, and nobody else writes to C.
+#[inline(always)]
+unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band, places: [[usize; 2]; MR]) {
+    let &Forward { taps, channels, weight, bias, relu, .. } = op;
+    let (taps, a, c) = (&taps[band.taps.clone()], band.a, band.c);
+    let mut j = 0;
+    while j < channels {
+        let n = S::LANES.min(channels - j);
+        // SAFETY (all blocks): `n` channels from `j` on of elements that the maker promised.
+        let start = bias.map_or(s.zero(), |bias| unsafe { s.get(bias.add(j), n) });
+        let mut acc = [start; MR];
+        for &[tap, filter] in taps {
+            let w = unsafe { get(s, weight.add(filter + j), n) };
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| {
+                    let x = unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
+                    acc[i] = s.fma(x, w, acc[i]);
+                },
+            );
+        }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| {
+                let y = if relu { s.max(s.zero(), acc[i]) } else { acc[i] };
+                unsafe { s.put(c.wrapping_add(places[i][1] + j), y, n) };
+            },
+        );
+        j += n;
+    }
+}
+
+/// # Safety
+/// As `forward`.
+#[inline(always)]
+unsafe fn weight_grad<S: Simd, const MR: usize>(
+    s: S,
+    op: &WeightGrad<'_>,
+    band: &Band,
+    places: [[usize; 2]; MR],
+) {
+    let &WeightGrad { taps, span, a_step, channels, dy, start, .. } = op;
+    let (a, c) = (band.a, band.c);
+    let mut j = 0;
+    while j < channels {
+        let n = S::LANES.min(channels - j);
+        let mut acc = [s.zero(); MR];
+        // SAFETY (all blocks): as in `forward`.
+        if let From::Accumulate = start {
+            unrolled::<MR>(
+                #[inline(always)]
+                |i| acc[i] = unsafe { s.get(c.wrapping_add(places[i][1] + j), n) },
+            );
+        }
+        let mut at = dy.wrapping_add(j);
+        for &tap in taps {
+            let mut p = tap + j;
+            for _ in 0..span {
+                let dy = unsafe { get(s, at, n) };
+                unrolled::<MR>(
+                    #[inline(always)]
+                    |i| {
+                        let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
+                        acc[i] = s.fma(x, dy, acc[i]);
+                    },
+                );
+                p += a_step;
+                at = at.wrapping_add(channels);
+            }
+        }
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| unsafe { s.put(c.wrapping_add(places[i][1] + j), acc[i], n) },
+        );
+        j += n;
+    }
+}
+
+/// `n` lanes, in the way that costs least in a loop.
+///
+/// # Safety
+/// `n <= LANES` floats can be read at `p`.
+#[inline(always)]
+unsafe fn get<S: Simd>(s: S, p: *const f32, n: usize) -> S::V {
+    // SAFETY: the caller's promise.
+    unsafe { if S::MASKED_LOADS { s.load_n(p, n) } else { s.get(p, n) } }
+}

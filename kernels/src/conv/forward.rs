@@ -1,0 +1,110 @@
+//! Forward: the rows are the output pixels.
+
+use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
+use super::halo::{Frame, Memory};
+use super::{Conv, depthwise};
+use crate::F32Kernels;
+
+pub(super) struct ConvOp<'a>(pub Conv<'a, f32>);
+
+/// A tap for each row of the window takes its columns in one go; beyond this many numbers each column has its own.
+const LONGEST_SPAN: usize = 512;
+
+impl ConvOp<'_> {
+    pub fn run(self, kernels: F32Kernels) {
+        let ConvOp(Conv { sizes, whole: _, x, first_row, weight, bias, y, relu }) = self;
+        let [samples, height] = sizes.check_rows(x.len(), y.len(), first_row);
+        sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
+        if samples == 0 {
+            return;
+        }
+        let frame = Frame {
+            size: sizes.size,
+            channels: sizes.channels,
+            first: [0, -(sizes.pad[1] as isize)],
+            extent: [sizes.size[0], sizes.reach(1)],
+        };
+        let (ci, co, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
+        let (width, len) = (sizes.out[1], y.len() / samples);
+        let [stride_y, stride_x] = sizes.stride;
+        let group = frame.group(height * width, len);
+        Memory::with(|memory| {
+            let pieces = x.chunks(group * sizes.input_len()).zip(y.chunks_mut(group * len));
+            for (x, y) in pieces {
+                let view = frame.view(x, &mut memory.image);
+                let span = taps(sizes, view.row, &mut memory.taps);
+                let columns = memory.taps.len() / sizes.kernel[0];
+                let first = first_row * stride_y;
+                let offsets = (0..sizes.kernel[0])
+                    .map(|ky| (first + ky * sizes.dilation[0]) as isize - sizes.pad[0] as isize);
+                let depthwise = sizes.is_depthwise();
+                if depthwise {
+                    memory.filters.clear();
+                    memory.filters.extend(memory.taps.iter().enumerate().map(|(k, &tap)| [tap, k * co]));
+                }
+                let samples = y.len() / len;
+                // The taps are counted from the first row of the window, which may lie above the image.
+                let a = view.data.wrapping_add(first * view.row).wrapping_sub(sizes.pad[0] * view.row);
+                let c = y.as_mut_ptr();
+                memory.bands.clear();
+                bands(height, stride_y, offsets, sizes.size[0], |band, window| {
+                    let rows = Rows {
+                        first: 0,
+                        count: samples * band.len() * width,
+                        axes: [band.len(), width],
+                        a: [view.sample, stride_y * view.row, stride_x * ci],
+                        c: [height * width * co, width * co, co],
+                    };
+                    memory.bands.push(Band {
+                        rows,
+                        taps: window.start * columns..window.end * columns,
+                        a: a.wrapping_add(band.start * stride_y * view.row),
+                        c: c.wrapping_add(band.start * width * co),
+                    });
+                });
+                let Memory { bands, panel, taps, filters, .. } = &mut *memory;
+                if depthwise {
+                    let (weight, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
+                    kernels.run(depthwise::Forward {
+                        bands,
+                        taps: filters,
+                        channels: co,
+                        weight,
+                        bias,
+                        relu,
+                    });
+                    continue;
+                }
+                let (ci, co) = (ci / groups, co / groups);
+                for g in 0..groups {
+                    let gather = Gather {
+                        bands,
+                        first: [g * ci, g * co],
+                        taps,
+                        span,
+                        a_step: 1,
+                        b: weight[g * co..].as_ptr(),
+                        b_row: sizes.out_channels,
+                        n: co,
+                        start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
+                        relu,
+                    };
+                    kernels.run(GatherOp(gather, panel));
+                }
+            }
+        });
+    }
+}
+
+/// Where the window's numbers lie, and how many lie side by side from each of these places on.
+fn taps(sizes: &super::ConvSizes, row: usize, taps: &mut Vec<usize>) -> usize {
+    let [kh, kw] = sizes.kernel;
+    let [dilation_y, dilation_x] = sizes.dilation;
+    let side_by_side = sizes.groups == 1 && dilation_x == 1 && kw * sizes.channels <= LONGEST_SPAN;
+    taps.clear();
+    for ky in 0..kh {
+        let columns = if side_by_side { 1 } else { kw };
+        taps.extend((0..columns).map(|kx| ky * dilation_y * row + kx * dilation_x * sizes.channels));
+    }
+    if side_by_side { kw * sizes.channels } else { sizes.channels / sizes.groups }
+}

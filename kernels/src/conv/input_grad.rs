@@ -1,0 +1,247 @@
+//! The input gradient: the rows are the pixels of the image.
+//!
+//! With a stride, neighbouring pixels are reached by different parts of the window. Pixels that leave the same
+//! remainder when divided by the stride are reached by the same part, and make a convolution of their own, without a
+//! stride: a phase.
+
+use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
+use super::halo::{Frame, Memory};
+use super::{ConvInputGrad, ConvSizes, depthwise};
+use crate::F32Kernels;
+use crate::simd::{Op, Simd};
+
+pub(super) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
+
+/// One axis of a phase: the pixels `phase`, `phase + stride` and so on.
+#[derive(Clone, Copy)]
+pub(super) struct Phase {
+    size: usize,
+    kernel: usize,
+    stride: usize,
+    pad: usize,
+    dilation: usize,
+    phase: usize,
+}
+
+impl Phase {
+    fn of(sizes: &ConvSizes, axis: usize, phase: usize) -> Self {
+        Phase {
+            size: sizes.size[axis],
+            kernel: sizes.kernel[axis],
+            stride: sizes.stride[axis],
+            pad: sizes.pad[axis],
+            dilation: sizes.dilation[axis],
+            phase,
+        }
+    }
+
+    /// How many pixels there are.
+    fn count(self) -> usize {
+        self.size.saturating_sub(self.phase).div_ceil(self.stride)
+    }
+
+    /// The positions in the window that reach the pixels, the last first, and the outputs from which they reach the
+    /// first pixel: those grow.
+    fn taps(self) -> impl Iterator<Item = (usize, isize)> + Clone {
+        let Phase { kernel, stride, pad, dilation, phase, .. } = self;
+        let stride = stride as isize;
+        (0..kernel).rev().filter_map(move |k| {
+            let from = (phase + pad) as isize - (k * dilation) as isize;
+            (from.rem_euclid(stride) == 0).then(|| (k, from.div_euclid(stride)))
+        })
+    }
+
+    /// The first output of an axis that is read in any phase, and the end; `None` if none is.
+    fn reach(sizes: &ConvSizes, axis: usize) -> Option<(isize, isize)> {
+        let phases = (0..sizes.stride[axis].min(sizes.size[axis])).map(|phase| Phase::of(sizes, axis, phase));
+        let ranges = phases.flat_map(|phase| {
+            let count = phase.count() as isize;
+            phase.taps().map(move |(_, from)| (from, from + count))
+        });
+        ranges.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)))
+    }
+}
+
+/// Calls with each phase: along both axes.
+fn each_phase(sizes: &ConvSizes, mut f: impl FnMut(Phase, Phase)) {
+    for y in 0..sizes.stride[0].min(sizes.size[0]) {
+        for x in 0..sizes.stride[1].min(sizes.size[1]) {
+            f(Phase::of(sizes, 0, y), Phase::of(sizes, 1, x));
+        }
+    }
+}
+
+impl ConvInputGradOp<'_> {
+    pub fn run(self, kernels: F32Kernels) {
+        let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
+        let samples = sizes.check(dx.len(), dy.len());
+        sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
+        if samples == 0 {
+            return;
+        }
+        let (all, co, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
+        // Of an image that no output sees, any output will do.
+        let (first, end) = Phase::reach(sizes, 1).unwrap_or((0, 1));
+        let frame = Frame {
+            size: sizes.out,
+            channels: co,
+            first: [0, first],
+            extent: [sizes.out[0], (end - first) as usize],
+        };
+        let (ci, co_group) = (all / groups, co / groups);
+        let row = ci.next_multiple_of(kernels.lanes());
+        let group = frame.group(sizes.size[0] * sizes.size[1], sizes.input_len());
+        Memory::with(|memory| {
+            let depthwise = sizes.is_depthwise();
+            if !depthwise {
+                let turned = memory.weight.reserve(sizes.kernel[0] * sizes.kernel[1] * co * row);
+                kernels.run(Turn { sizes, weight, row, turned });
+            }
+            let pieces = dx.chunks_mut(group * sizes.input_len()).zip(dy.chunks(group * sizes.output_len()));
+            for (dx, dy) in pieces {
+                let view = frame.view(dy, &mut memory.image);
+                let mut turned = memory.weight.as_slice();
+                each_phase(sizes, |vertical, horizontal| {
+                    let taps = &mut memory.taps;
+                    // A row above the image may be meant: `bands` leaves it away.
+                    let place = |y: isize, x: isize| {
+                        let column = (x - frame.first[1]) as usize * co;
+                        (y as usize).wrapping_mul(view.row).wrapping_add(column)
+                    };
+                    let columns = horizontal.taps();
+                    // Columns whose outputs lie side by side are one tap.
+                    let neighbours = columns.clone().zip(columns.clone().skip(1));
+                    let side_by_side = groups == 1 && neighbours.clone().all(|(a, b)| b.1 == a.1 + 1);
+                    let across = columns.clone().count();
+                    let taken = if side_by_side { across.min(1) } else { across };
+                    taps.clear();
+                    memory.filters.clear();
+                    for (ky, oy) in vertical.taps() {
+                        if depthwise {
+                            let filters = columns
+                                .clone()
+                                .map(|(kx, ox)| [place(oy, ox), (ky * sizes.kernel[1] + kx) * all]);
+                            memory.filters.extend(filters);
+                        }
+                        taps.extend(columns.clone().take(taken).map(|(_, ox)| place(oy, ox)));
+                    }
+                    let (height, width) = (vertical.count(), horizontal.count());
+                    let offsets = vertical.taps().map(|(_, oy)| oy);
+                    let span = if side_by_side { across * co_group } else { co_group };
+                    let samples = dx.len() / sizes.input_len();
+                    let (step_y, step_x) = (sizes.stride[0] * sizes.size[1] * all, sizes.stride[1] * all);
+                    let phase = (vertical.phase * sizes.size[1] + horizontal.phase) * all;
+                    let c = dx[phase..].as_mut_ptr();
+                    memory.bands.clear();
+                    bands(height, 1, offsets, sizes.out[0], |band, window| {
+                        let rows = Rows {
+                            first: 0,
+                            count: samples * band.len() * width,
+                            axes: [band.len(), width],
+                            a: [view.sample, view.row, co],
+                            c: [sizes.input_len(), step_y, step_x],
+                        };
+                        memory.bands.push(Band {
+                            rows,
+                            taps: window.start * taken..window.end * taken,
+                            a: view.data.wrapping_add(band.start * view.row),
+                            c: c.wrapping_add(band.start * step_y),
+                        });
+                    });
+                    let (bands, panel) = (&memory.bands, &mut memory.panel);
+                    if depthwise {
+                        let (weight, bias, taps) =
+                            (weight.as_ptr(), bias.map(<[f32]>::as_ptr), &memory.filters);
+                        kernels.run(depthwise::Forward { bands, taps, channels: all, weight, bias, relu });
+                        return;
+                    }
+                    for g in 0..groups {
+                        let gather = Gather {
+                            bands,
+                            first: [g * co_group, g * ci],
+                            taps,
+                            span,
+                            a_step: 1,
+                            b: turned.as_ptr(),
+                            b_row: row,
+                            n: ci,
+                            start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
+                            relu,
+                        };
+                        kernels.run(GatherOp(gather, panel));
+                        turned = &turned[taps.len() * span * row..];
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// Transposes the weight of each position in the window, in the order in which the phases need them: `CO / groups` rows
+/// of `CI / groups` numbers, filled up to whole vectors.
+pub(super) struct Turn<'a> {
+    pub sizes: &'a ConvSizes,
+    pub weight: &'a [f32],
+    pub row: usize,
+    pub turned: &'a mut [f32],
+}
+
+impl Op for Turn<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Turn { sizes, weight, row, turned } = self;
+        let (all_co, groups) = (sizes.out_channels, sizes.groups);
+        let (ci, co) = (sizes.channels / groups, all_co / groups);
+        let block = co * row;
+        let mut rest = &mut turned[..];
+        for y in 0..sizes.stride[0].min(sizes.size[0]) {
+            for x in 0..sizes.stride[1].min(sizes.size[1]) {
+                for g in 0..groups {
+                    for (ky, _) in Phase::of(sizes, 0, y).taps() {
+                        for (kx, _) in Phase::of(sizes, 1, x).taps() {
+                            let first = (ky * sizes.kernel[1] + kx) * ci * all_co + g * co;
+                            let (to, after) = std::mem::take(&mut rest).split_at_mut(block);
+                            transpose(s, &weight[first..], all_co, ci, co, to, row);
+                            rest = after;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `to[j][i] = from[i][j]` for `rows` of `columns` numbers, `stride` apart; those of `to` are filled up with zeros.
+#[inline(always)]
+fn transpose<S: Simd>(
+    s: S,
+    from: &[f32],
+    stride: usize,
+    rows: usize,
+    columns: usize,
+    to: &mut [f32],
+    to_stride: usize,
+) {
+    assert!(
+        (rows - 1) * stride + columns <= from.len() && columns * to_stride <= to.len() && rows <= to_stride
+    );
+    let (whole_rows, whole_columns) = (rows - rows % S::LANES, columns - columns % S::LANES);
+    for i in (0..whole_rows).step_by(S::LANES) {
+        for j in (0..whole_columns).step_by(S::LANES) {
+            // SAFETY: a block of LANES rows and columns within both, as was asserted.
+            unsafe {
+                let (from, to) = (from.as_ptr().add(i * stride + j), to.as_mut_ptr().add(j * to_stride + i));
+                s.transpose(from, stride, to, to_stride);
+            }
+        }
+    }
+    for (j, to) in to.chunks_exact_mut(to_stride).enumerate().take(columns) {
+        let done = if j < whole_columns { whole_rows } else { 0 };
+        for i in done..rows {
+            to[i] = from[i * stride + j];
+        }
+        to[rows..].fill(0.0);
+    }
+}

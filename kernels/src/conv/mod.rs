@@ -1,0 +1,222 @@
+//! Convolutions of channels-last images, as products without a matrix of windows.
+//!
+//! A convolution multiplies, for each output pixel, the numbers under the window with the weight `[KH][KW][CI][CO]`.
+//! The rows of that product are pixels of the image: they need not be copied out, only found. One kernel,
+//! [`gather`], does so for all three products of a layer: forward (rows are output pixels), input gradient (rows are
+//! input pixels, the weight is transposed and turned around) and weight gradient (rows are weights, the inner index
+//! runs over the pixels). Padding is copied around the image beforehand ([`halo`]), a few percent of the work, so that
+//! no inner loop knows of it.
+//!
+//! Every element is one chain of multiply-adds: forward over (ky, kx, ci), zeros of the padding included; the input
+//! gradient over the output pixels in their order; the weight gradient over the samples and their output pixels. Where
+//! Winograd's filtering takes fewer multiplications ([`winograd`]), the elements are sums of a few such chains.
+
+mod depthwise;
+mod forward;
+mod gather;
+mod halo;
+mod input_grad;
+pub(super) mod plain;
+mod weight_grad;
+mod winograd;
+
+use super::F32Kernels;
+
+/// The sizes of a convolution; pairs are vertical and horizontal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvSizes {
+    /// Of the image.
+    pub size: [usize; 2],
+    pub channels: usize,
+    /// Of the output.
+    pub out: [usize; 2],
+    pub out_channels: usize,
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    /// Zeros on each side.
+    pub pad: [usize; 2],
+    pub dilation: [usize; 2],
+    pub groups: usize,
+}
+
+/// `y = start + x * weight`, then `max(0, y)` if `relu`, for as many samples as `x` has.
+#[derive(Debug)]
+pub struct Conv<'a, T> {
+    pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
+    pub x: &'a [T],
+    /// If `x` is one image, `y` can be some rows of its output, from this one on, which is even; 0 otherwise.
+    pub first_row: usize,
+    /// `[KH][KW][CI / groups][CO]`
+    pub weight: &'a [T],
+    /// One for each output channel.
+    pub bias: Option<&'a [T]>,
+    pub y: &'a mut [T],
+    pub relu: bool,
+}
+
+/// The gradient of a [`Conv`] with respect to `x`, which is also the transposed convolution of `dy`; that one may have
+/// a bias, one for each channel of `dx`.
+#[derive(Debug)]
+pub struct ConvInputGrad<'a, T> {
+    pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
+    pub weight: &'a [T],
+    pub dy: &'a [T],
+    pub bias: Option<&'a [T]>,
+    pub dx: &'a mut [T],
+    pub relu: bool,
+}
+
+/// The gradient of a [`Conv`] with respect to the weight, and to the bias after it if `gradient` has one more row.
+#[derive(Debug)]
+pub struct ConvWeightGrad<'a, T> {
+    pub sizes: &'a ConvSizes,
+    /// How many samples the whole batch has, of which these are some.
+    pub whole: usize,
+    pub x: &'a [T],
+    pub dy: &'a [T],
+    pub gradient: &'a mut [T],
+    /// Whether to add to what is there.
+    pub accumulate: bool,
+    /// In how many parts it is computed.
+    pub parts: usize,
+    /// Who computes them.
+    pub share: Share<T>,
+}
+
+/// Cuts a slice into pieces of some length (the last may be shorter) and has someone compute each: by its number.
+pub type Share<T> = fn(&mut [T], usize, &(dyn Fn(usize, &mut [T]) + Sync));
+
+/// Those rows of the gradient that `gradient` is, `CO` numbers each, beginning with `first_row`. After the rows of the
+/// weight comes that of the bias.
+struct WeightRows<'a, T> {
+    sizes: &'a ConvSizes,
+    x: &'a [T],
+    dy: &'a [T],
+    first_row: usize,
+    gradient: &'a mut [T],
+    accumulate: bool,
+}
+
+impl<T: Sync> ConvWeightGrad<'_, T> {
+    /// Calls with the rows that each part has.
+    fn each_part(self, f: impl Fn(WeightRows<'_, T>) + Sync) {
+        let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share, .. } = self;
+        let rows = (gradient.len() / sizes.out_channels).div_ceil(parts.max(1)).max(1);
+        share(gradient, rows * sizes.out_channels, &|part, gradient| {
+            f(WeightRows { sizes, x, dy, first_row: part * rows, gradient, accumulate });
+        });
+    }
+}
+
+pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
+    if conv.sizes.has_tiles(conv.whole) {
+        return kernels.run(winograd::ConvOp(conv));
+    }
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
+    forward::ConvOp(conv).run(kernels);
+}
+
+pub(super) fn conv_input_grad(kernels: F32Kernels, conv: ConvInputGrad<'_, f32>) {
+    if conv.sizes.has_tiles(conv.whole) {
+        return kernels.run(winograd::ConvInputGradOp(conv));
+    }
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.channels);
+    input_grad::ConvInputGradOp(conv).run(kernels);
+}
+
+pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32>) {
+    if conv.sizes.has_tiles(conv.whole) {
+        return winograd::weight_grad(conv, kernels);
+    }
+    let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
+    conv.each_part(|rows| weight_grad::WeightRowsOp(rows).run(kernels));
+}
+
+impl ConvSizes {
+    /// How many numbers an image has.
+    pub const fn input_len(&self) -> usize {
+        self.size[0] * self.size[1] * self.channels
+    }
+
+    /// How many numbers an output has.
+    pub const fn output_len(&self) -> usize {
+        self.out[0] * self.out[1] * self.out_channels
+    }
+
+    /// How many rows the weight has, one for each number under the window that an output channel sees.
+    pub const fn weight_rows(&self) -> usize {
+        self.kernel[0] * self.kernel[1] * (self.channels / self.groups)
+    }
+
+    /// Multiply-adds for one sample.
+    pub const fn multiply_adds(&self) -> usize {
+        self.weight_rows() * self.output_len()
+    }
+
+    /// Whether each channel has a filter of its own.
+    pub(crate) const fn is_depthwise(&self) -> bool {
+        self.groups == self.channels && self.groups == self.out_channels && self.groups > 1
+    }
+
+    /// How far the windows of all output pixels reach along an axis.
+    const fn reach(&self, axis: usize) -> usize {
+        (self.out[axis] - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1
+    }
+
+    /// Panics unless the sizes make sense together and fit the lengths; the number of samples.
+    fn check(&self, x: usize, y: usize) -> usize {
+        let all = [self.size, self.out, self.kernel, self.stride, self.dilation];
+        assert!(all.as_flattened().iter().all(|&size| size > 0), "conv: a size is 0: {self:?}");
+        assert!(self.channels > 0 && self.out_channels > 0 && self.groups > 0, "conv: a size is 0: {self:?}");
+        assert!(
+            self.channels.is_multiple_of(self.groups) && self.out_channels.is_multiple_of(self.groups),
+            "conv: channels that are not whole groups: {self:?}"
+        );
+        for axis in 0..2 {
+            let padded = self.size[axis] + 2 * self.pad[axis];
+            assert!(self.reach(axis) <= padded, "conv: the windows leave the padded image: {self:?}");
+        }
+        let samples = x / self.input_len();
+        assert_eq!(x, samples * self.input_len(), "conv: the images are not whole");
+        assert_eq!(y, samples * self.output_len(), "conv: as many outputs as images");
+        samples
+    }
+
+    /// As `check`, for some rows of the output if there is one image; how many samples and rows.
+    fn check_rows(&self, x: usize, y: usize, first_row: usize) -> [usize; 2] {
+        if x != self.input_len() {
+            assert_eq!(first_row, 0, "conv: rows of more than one image");
+            return [self.check(x, y), self.out[0]];
+        }
+        let row = self.out[1] * self.out_channels;
+        let rows = y / row;
+        assert_eq!(y, rows * row, "conv: the rows of the output are not whole");
+        assert!(
+            first_row.is_multiple_of(2) && first_row + rows <= self.out[0],
+            "conv: other rows than the output has"
+        );
+        [self.check(x, self.output_len()), rows]
+    }
+
+    /// Panics unless the weight has as many numbers as the sizes say.
+    fn check_weight(&self, weight: usize, bias: Option<usize>, channels: usize) {
+        assert_eq!(weight, self.weight_rows() * self.out_channels, "conv: the weight");
+        assert!(bias.is_none_or(|bias| bias == channels), "conv: one bias per channel");
+    }
+
+    /// Those of some rows that are the weight's, and the bias, if it is among them.
+    ///
+    /// Panics if there are others.
+    fn split_bias<'g, T>(&self, first: usize, gradient: &'g mut [T]) -> (&'g mut [T], Option<&'g mut [T]>) {
+        let rows = gradient.len() / self.out_channels;
+        assert_eq!(gradient.len(), rows * self.out_channels, "conv: the rows of the gradient are not whole");
+        assert!(first + rows <= self.weight_rows() + 1, "conv: more rows than the weight and the bias have");
+        let (weight, bias) =
+            gradient.split_at_mut((self.weight_rows() - first).min(rows) * self.out_channels);
+        (weight, Some(bias).filter(|bias| !bias.is_empty()))
+    }
+}

@@ -1,0 +1,107 @@
+//! Filters turned into numbers, and their gradients back.
+
+use super::NUMBERS;
+use super::turn::{both, filter, filter_grad};
+use crate::simd::{Op, Simd};
+
+/// Matrices of the same size, one for each number, cut into panels of `width` columns. Number `k` at row `i` and column
+/// `j` of the panel that begins with column `first` lies at `begin(first) + k * step(width of the panel) + i * (width of
+/// the panel) + j`.
+#[derive(Clone, Copy)]
+pub(super) struct Panels {
+    pub rows: usize,
+    pub columns: usize,
+    pub width: usize,
+}
+
+impl Panels {
+    /// How far apart the matrices lie: not a power of two, as then all would fall on the same set of the cache.
+    pub const fn step(&self, columns: usize) -> usize {
+        self.rows * columns + 16
+    }
+
+    pub const fn begin(&self, first: usize) -> usize {
+        first / self.width * NUMBERS * self.step(self.width)
+    }
+
+    pub const fn len(&self) -> usize {
+        self.columns.div_ceil(self.width) * NUMBERS * self.step(self.width)
+    }
+}
+
+/// Turns filters into numbers.
+///
+/// The maker promises that all lies in memory.
+pub(super) struct Filters {
+    pub panels: Panels,
+    /// The filters are 3 by 3 matrices, `tap` apart, row by row.
+    pub from: *const f32,
+    pub tap: usize,
+    pub to: *mut f32,
+}
+
+impl Op for Filters {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Filters { panels, from, tap, to } = self;
+        let Panels { rows, columns, width } = panels;
+        for first in (0..columns).step_by(width) {
+            let width = width.min(columns - first);
+            let step = panels.step(width);
+            for i in 0..rows {
+                for j in (0..width).step_by(S::LANES) {
+                    let from = from.wrapping_add(i * columns + first + j);
+                    let mut weights = [[s.zero(); 3]; 3];
+                    for (k, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
+                        // SAFETY: the maker's promise.
+                        *weight = unsafe { s.load(from.wrapping_add(tap.wrapping_mul(k))) };
+                    }
+                    let to = to.wrapping_add(panels.begin(first) + i * width + j);
+                    for (k, &x) in both(s, weights, filter).as_flattened().iter().enumerate() {
+                        // SAFETY: likewise.
+                        unsafe { s.store(to.wrapping_add(k * step), x) };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Turns sums of products of numbers, `[16][CI][CO]`, into the gradient of the weight, or onto it.
+pub(super) struct FilterGrad<'a> {
+    pub channels: usize,
+    pub out_channels: usize,
+    pub sums: &'a [f32],
+    pub gradient: &'a mut [f32],
+    pub accumulate: bool,
+}
+
+impl Op for FilterGrad<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let FilterGrad { channels, out_channels, sums, gradient, accumulate } = self;
+        assert_eq!(sums.len(), channels * NUMBERS * out_channels);
+        assert_eq!(gradient.len(), 9 * channels * out_channels);
+        assert!(out_channels.is_multiple_of(S::LANES));
+        let (sums, gradient) = (sums.as_ptr(), gradient.as_mut_ptr());
+        for i in 0..channels {
+            for j in (0..out_channels).step_by(S::LANES) {
+                let from = sums.wrapping_add(i * out_channels + j);
+                let mut numbers = [[s.zero(); 4]; 4];
+                for (k, x) in numbers.as_flattened_mut().iter_mut().enumerate() {
+                    // SAFETY: number k < 16 of channel i, vector j: within the sums.
+                    *x = unsafe { s.load(from.wrapping_add(k * channels * out_channels)) };
+                }
+                for (k, &x) in both(s, numbers, filter_grad).as_flattened().iter().enumerate() {
+                    let to = gradient.wrapping_add((k * channels + i) * out_channels + j);
+                    // SAFETY: weight k < 9 of channel i, vector j: within the gradient.
+                    unsafe { s.store(to, if accumulate { s.add(s.load(to), x) } else { x }) };
+                }
+            }
+        }
+    }
+}

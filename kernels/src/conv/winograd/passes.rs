@@ -1,0 +1,336 @@
+//! The three products of a layer.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use super::NUMBERS;
+use super::filter::{FilterGrad, Filters, Panels};
+use super::tiles::{Back, Forth, Numbers, Squares};
+use crate::AlignedBuffer;
+use crate::F32Kernels;
+use crate::conv::gather::{Band, From, Gather, Rows};
+use crate::conv::halo::Memory;
+use crate::conv::input_grad::Turn;
+use crate::conv::plain;
+use crate::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
+use crate::reduce::ColumnSumsOp;
+use crate::simd::{Op, Simd};
+use crate::tile::Next;
+
+/// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level cache.
+const TOGETHER: usize = 1 << 16;
+/// But the filters, or the sums for their gradient, are worth reading only for so many tiles or more.
+const FEWEST_TILES: usize = 64;
+
+/// How many tiles are worked on together, if each has this many channels on both sides.
+const fn tiles_together(channels: usize, kinds: usize) -> usize {
+    let fit = TOGETHER / (kinds * channels);
+    if fit < FEWEST_TILES { FEWEST_TILES } else { fit }
+}
+
+impl ConvSizes {
+    /// Panics unless they are sizes of these functions.
+    fn check_tiles(&self) {
+        assert!(self.has_tiles(usize::MAX), "conv: sizes that are not for tiles: {self:?}");
+    }
+
+    /// How many tiles an output has along each axis.
+    const fn tiles(&self) -> [usize; 2] {
+        [self.out[0].div_ceil(2), self.out[1].div_ceil(2)]
+    }
+
+    /// The patches of the images that tiles see.
+    const fn patches(&self) -> Squares {
+        Squares { size: self.size, channels: self.channels, before: self.pad, count: self.tiles() }
+    }
+
+    /// The tiles of the outputs.
+    const fn output_tiles(&self) -> Squares {
+        Squares { size: self.out, channels: self.out_channels, before: [0, 0], count: self.tiles() }
+    }
+}
+
+/// `to = from * filters`, by way of numbers.
+///
+/// The maker promises that all lies in memory.
+struct Pass<'a> {
+    squares: Range<usize>,
+    from: Squares,
+    x: *const f32,
+    to: Squares,
+    y: *mut f32,
+    filters: Panels,
+    numbers: *const f32,
+    bias: Option<*const f32>,
+    relu: bool,
+    turned: &'a mut AlignedBuffer<f32>,
+    products: &'a mut AlignedBuffer<f32>,
+}
+
+impl Pass<'_> {
+    /// From squares of `IN` by `IN` pixels to squares of `OUT` by `OUT`.
+    #[inline(always)]
+    fn run<S: Simd, const IN: usize, const OUT: usize>(self, s: S) {
+        let Pass { squares, from, x, to, y, filters, numbers, bias, relu, turned, products } = self;
+        let Panels { rows, columns, width } = filters;
+        let together = tiles_together(rows + width, NUMBERS);
+        let (turned, zeros) = room(turned, together, rows, NUMBERS);
+        let (products, spare) = room(products, together, width, NUMBERS);
+        for first in squares.clone().step_by(together) {
+            let patches = Numbers {
+                first,
+                count: together.min(squares.end - first),
+                channels: rows,
+                kinds: 0..NUMBERS,
+            };
+            s.outline(Forth::<IN> {
+                squares: from,
+                numbers: patches.clone(),
+                images: x,
+                outside: zeros,
+                to: turned,
+            });
+            for j in (0..columns).step_by(width) {
+                let width = width.min(columns - j);
+                let tiles = Numbers { channels: width, ..patches.clone() };
+                for k in 0..NUMBERS {
+                    let band = Band {
+                        rows: line(tiles.count, rows, width),
+                        taps: 0..1,
+                        a: turned.wrapping_add(k * patches.step()),
+                        c: products.wrapping_add(k * tiles.step()),
+                    };
+                    Gather {
+                        bands: &[band],
+                        first: [0, 0],
+                        taps: &[0],
+                        span: rows,
+                        a_step: 1,
+                        b: numbers.wrapping_add(filters.begin(j) + k * filters.step(width)),
+                        b_row: width,
+                        n: width,
+                        start: From::Zero,
+                        relu: false,
+                    }
+                    .run(s, &mut AlignedBuffer::new());
+                }
+                s.outline(Back::<OUT> {
+                    squares: to,
+                    numbers: tiles,
+                    from: products,
+                    images: y.wrapping_add(j),
+                    outside: spare,
+                    bias: bias.map(|bias| bias.wrapping_add(j)),
+                    relu,
+                });
+            }
+        }
+    }
+}
+
+/// Where to put the numbers of so many tiles, and a pixel beside them, of zeros: it is read for those outside of the
+/// images, or written where nobody needs what is written.
+fn room(
+    buffer: &mut AlignedBuffer<f32>,
+    tiles: usize,
+    channels: usize,
+    kinds: usize,
+) -> (*mut f32, *mut f32) {
+    let len = Numbers::len(tiles, channels, kinds);
+    let (numbers, pixel) = buffer.reserve(len + channels).split_at_mut(len);
+    pixel.fill(0.0);
+    (numbers.as_mut_ptr(), pixel.as_mut_ptr())
+}
+
+/// Rows along one axis, so far apart in A and in C.
+const fn line(count: usize, a: usize, c: usize) -> Rows {
+    Rows { first: 0, count, axes: [1, count], a: [0, 0, a], c: [0, 0, c] }
+}
+
+pub(crate) struct ConvOp<'a>(pub Conv<'a, f32>);
+
+impl Op for ConvOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let ConvOp(Conv { sizes, whole: _, x, first_row, weight, bias, y, relu }) = self;
+        let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
+        sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
+        sizes.check_tiles();
+        let [_, columns] = sizes.tiles();
+        let (first, count) = (first_row / 2 * columns, samples * rows.div_ceil(2) * columns);
+        let (ci, co) = (sizes.channels, sizes.out_channels);
+        let filters = Panels { rows: ci, columns: co, width: co.min(S::TILE * S::LANES) };
+        Memory::with(|memory| {
+            let numbers = memory.weight.reserve(filters.len());
+            s.outline(Filters {
+                panels: filters,
+                from: weight.as_ptr(),
+                tap: ci * co,
+                to: numbers.as_mut_ptr(),
+            });
+            Pass {
+                squares: first..first + count,
+                from: sizes.patches(),
+                x: x.as_ptr(),
+                to: sizes.output_tiles(),
+                // Where the first row of the image would lie.
+                y: y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co),
+                filters,
+                numbers: numbers.as_ptr(),
+                bias: bias.map(<[f32]>::as_ptr),
+                relu,
+                turned: &mut memory.image,
+                products: &mut memory.panel,
+            }
+            .run::<S, 4, 2>(s);
+        });
+    }
+}
+
+pub(crate) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
+
+impl Op for ConvInputGradOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
+        let samples = sizes.check(dx.len(), dy.len());
+        sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
+        sizes.check_tiles();
+        let (ci, co) = (sizes.channels, sizes.out_channels);
+        let filters = Panels { rows: co, columns: ci, width: ci.min(S::TILE * S::LANES) };
+        plain::begin(ci, bias, dx);
+        Memory::with(|memory| {
+            let transposed = memory.panel.reserve(9 * ci * co);
+            s.outline(Turn { sizes, weight, row: ci, turned: transposed });
+            let numbers = memory.weight.reserve(filters.len());
+            // The last weight of the window was turned to the front.
+            let (last, tap) = (transposed[8 * ci * co..].as_ptr(), (ci * co).wrapping_neg());
+            s.outline(Filters { panels: filters, from: last, tap, to: numbers.as_mut_ptr() });
+            Pass {
+                squares: 0..samples * sizes.tiles()[0] * sizes.tiles()[1],
+                from: sizes.output_tiles(),
+                x: dy.as_ptr(),
+                to: sizes.patches(),
+                y: dx.as_mut_ptr(),
+                filters,
+                numbers: numbers.as_ptr(),
+                bias: None,
+                relu: false,
+                turned: &mut memory.image,
+                products: &mut memory.panel,
+            }
+            .run::<S, 2, 4>(s);
+        });
+        plain::end(relu, dx);
+    }
+}
+
+/// The gradient of the weight: the sums over all tiles, of which each part takes some of the numbers, turned back.
+pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
+    thread_local! {
+        static SUMS: Cell<AlignedBuffer<f32>> = const { Cell::new(AlignedBuffer::new()) };
+    }
+    let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share, .. } = conv;
+    let (channels, out_channels) = (sizes.channels, sizes.out_channels);
+    let (gradient, bias) = sizes.split_bias(0, gradient);
+    if let Some(sums) = bias {
+        let (rows, cols) = (dy.len() / out_channels, out_channels);
+        kernels.run(ColumnSumsOp { rows, cols, x: dy, sums, accumulate });
+    }
+    let mut memory = SUMS.take();
+    let sums = memory.reserve(NUMBERS * channels * out_channels);
+    let each = NUMBERS.div_ceil(parts.clamp(1, NUMBERS));
+    share(sums, each * channels * out_channels, &|part, sums| {
+        let kinds = part * each..NUMBERS.min((part + 1) * each);
+        kernels.run(SumsOp { sizes, x, dy, kinds, sums });
+    });
+    kernels.run(FilterGrad { channels, out_channels, sums, gradient, accumulate });
+    SUMS.set(memory);
+}
+
+/// The sums over all tiles of the products of some of the numbers, `[kind][CI][CO]`.
+struct SumsOp<'a> {
+    sizes: &'a ConvSizes,
+    x: &'a [f32],
+    dy: &'a [f32],
+    kinds: Range<usize>,
+    sums: &'a mut [f32],
+}
+
+impl Op for SumsOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let SumsOp { sizes, x, dy, kinds, sums } = self;
+        let samples = sizes.check(x.len(), dy.len());
+        let (ci, co) = (sizes.channels, sizes.out_channels);
+        sizes.check_tiles();
+        assert_eq!(sums.len(), kinds.len() * ci * co);
+        let [rows, columns] = sizes.tiles();
+        let count = samples * rows * columns;
+        if count == 0 {
+            sums.fill(0.0);
+        }
+        let together = tiles_together(ci + co, kinds.len());
+        Memory::with(|memory| {
+            let (patches, no_pixel) = room(&mut memory.image, together, ci, kinds.len());
+            let (tiles, no_output) = room(&mut memory.weight, together, co, kinds.len());
+            for first in (0..count).step_by(together) {
+                let count = together.min(count - first);
+                let of_patches = Numbers { first, count, channels: ci, kinds: kinds.clone() };
+                let of_tiles = Numbers { channels: co, ..of_patches.clone() };
+                let (step, tile_step) = (of_patches.step(), of_tiles.step());
+                s.outline(Forth::<4> {
+                    squares: sizes.patches(),
+                    numbers: of_patches,
+                    images: x.as_ptr(),
+                    outside: no_pixel,
+                    to: patches,
+                });
+                s.outline(Forth::<2> {
+                    squares: sizes.output_tiles(),
+                    numbers: of_tiles,
+                    images: dy.as_ptr(),
+                    outside: no_output,
+                    to: tiles,
+                });
+                // While these are multiplied, what is turned next comes nearer.
+                let next = first + count..(first + 2 * count).min(samples * rows * columns);
+                let next = [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
+                    let at = |tile: usize| tile * len / (rows * columns);
+                    Next::line(&images[at(next.start)..at(next.end)])
+                });
+                for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
+                    next.iter().for_each(
+                        #[inline(always)]
+                        |next| next.prefetch(s, k, kinds.len()),
+                    );
+                    let band = Band {
+                        rows: line(ci, 1, co),
+                        taps: 0..1,
+                        a: patches.wrapping_add(k * step),
+                        c: sums.as_mut_ptr(),
+                    };
+                    Gather {
+                        bands: &[band],
+                        first: [0, 0],
+                        taps: &[0],
+                        span: count,
+                        a_step: ci,
+                        b: tiles.wrapping_add(k * tile_step),
+                        b_row: co,
+                        n: co,
+                        start: if first == 0 { From::Zero } else { From::Accumulate },
+                        relu: false,
+                    }
+                    .run(s, &mut memory.panel);
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,186 @@
+//! Patches and tiles of images: where they lie, and turned into numbers and back.
+
+use std::ops::Range;
+
+use super::CHANNELS;
+use super::turn::{back, both, forth};
+use crate::simd::{Op, Simd};
+
+/// Squares of pixels, 2 apart, in images that lie side by side.
+#[derive(Clone, Copy)]
+pub(super) struct Squares {
+    /// Of an image.
+    pub size: [usize; 2],
+    pub channels: usize,
+    /// How far above and to the left of the image the first square begins.
+    pub before: [usize; 2],
+    /// How many there are along each axis of an image.
+    pub count: [usize; 2],
+}
+
+impl Squares {
+    /// Calls with each square from `first` to `first + count` and its pixels: those of the images at `images`, or
+    /// `outside`.
+    #[inline(always)]
+    fn each<const N: usize>(
+        &self,
+        numbers: &Numbers,
+        images: *mut f32,
+        outside: *mut f32,
+        mut f: impl FnMut(usize, [[*mut f32; N]; N]),
+    ) {
+        let ([height, width], [rows, columns]) = (self.size, self.count);
+        let first = numbers.first;
+        let (mut image, mut row, mut column) =
+            (first / (rows * columns), first / columns % rows, first % columns);
+        for square in 0..numbers.count {
+            let mut pixels = [[outside; N]; N];
+            for (i, pixels) in pixels.iter_mut().enumerate() {
+                // What lies before the image lies far behind it when counted without a sign.
+                let y = (2 * row + i).wrapping_sub(self.before[0]);
+                for (j, pixel) in pixels.iter_mut().enumerate() {
+                    let x = (2 * column + j).wrapping_sub(self.before[1]);
+                    if y < height && x < width {
+                        *pixel = images.wrapping_add(((image * height + y) * width + x) * self.channels);
+                    }
+                }
+            }
+            f(square, pixels);
+            column += 1;
+            if column == columns {
+                (column, row) = (0, row + 1);
+            }
+            if row == rows {
+                (row, image) = (0, image + 1);
+            }
+        }
+    }
+}
+
+/// Some squares in numbers: number `k` of channel `c` of square `first + i` lies at
+/// `(k - kinds.start) * step + i * channels + c`.
+#[derive(Clone)]
+pub(super) struct Numbers {
+    pub first: usize,
+    pub count: usize,
+    pub channels: usize,
+    /// Which of the numbers there are.
+    pub kinds: Range<usize>,
+}
+
+impl Numbers {
+    /// How far apart the numbers of a channel lie: not a power of two, as then all would fall on the same set of the
+    /// cache.
+    pub fn step(&self) -> usize {
+        self.count * self.channels + CHANNELS
+    }
+
+    /// How many there are at most of `count` squares.
+    pub const fn len(count: usize, channels: usize, kinds: usize) -> usize {
+        kinds * (count * channels + CHANNELS)
+    }
+}
+
+/// Turns squares of `N` by `N` pixels into numbers: patches of 4, or gradients of tiles of 2.
+///
+/// The maker promises that all lies in memory: images, as many numbers, and zeros for a pixel outside.
+pub(super) struct Forth<const N: usize> {
+    pub squares: Squares,
+    pub numbers: Numbers,
+    pub images: *const f32,
+    pub outside: *const f32,
+    pub to: *mut f32,
+}
+
+impl<const N: usize> Op for Forth<N> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Forth { squares, numbers, images, outside, to } = self;
+        let (channels, step) = (numbers.channels, numbers.step());
+        squares.each::<N>(
+            &numbers,
+            images.cast_mut(),
+            outside.cast_mut(),
+            #[inline(always)]
+            |square, pixels| {
+                let to = to.wrapping_add(square * channels);
+                for c in (0..channels).step_by(S::LANES) {
+                    let mut x = [[s.zero(); N]; N];
+                    for (x, pixels) in x.iter_mut().zip(&pixels) {
+                        for (x, &pixel) in x.iter_mut().zip(pixels) {
+                            // SAFETY: the maker's promise.
+                            *x = unsafe { s.load(pixel.wrapping_add(c)) };
+                        }
+                    }
+                    let y = both(s, x, forth::<S, N>);
+                    for (k, &y) in y.as_flattened().iter().enumerate() {
+                        if numbers.kinds.contains(&k) {
+                            // SAFETY: likewise.
+                            unsafe { s.store(to.wrapping_add((k - numbers.kinds.start) * step + c), y) };
+                        }
+                    }
+                }
+            },
+        );
+    }
+}
+
+/// Turns all numbers back into squares of `N` by `N` pixels: into the outputs of tiles of 2, or onto the gradients of
+/// patches of 4.
+///
+/// The maker promises that all lies in memory: images, as many numbers, the bias, and a pixel outside that nobody needs.
+pub(super) struct Back<const N: usize> {
+    pub squares: Squares,
+    pub numbers: Numbers,
+    pub from: *const f32,
+    pub images: *mut f32,
+    pub outside: *mut f32,
+    /// What outputs begin with.
+    pub bias: Option<*const f32>,
+    /// Whether outputs end with `max(0, y)`.
+    pub relu: bool,
+}
+
+impl<const N: usize> Op for Back<N> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Back { squares, numbers, from, images, outside, bias, relu } = self;
+        let (channels, step) = (numbers.channels, numbers.step());
+        squares.each::<N>(
+            &numbers,
+            images,
+            outside,
+            #[inline(always)]
+            |square, pixels| {
+                let from = from.wrapping_add(square * channels);
+                for c in (0..channels).step_by(S::LANES) {
+                    let mut numbers = [[s.zero(); 4]; 4];
+                    for (k, x) in numbers.as_flattened_mut().iter_mut().enumerate() {
+                        // SAFETY: the maker's promise.
+                        *x = unsafe { s.load(from.wrapping_add(k * step + c)) };
+                    }
+                    let mut start = s.zero();
+                    if let Some(bias) = bias {
+                        // SAFETY: likewise.
+                        start = unsafe { s.load(bias.wrapping_add(c)) };
+                    }
+                    let y = both(s, numbers, back::<S, N>);
+                    for (y, pixels) in y.iter().zip(&pixels) {
+                        for (&y, &pixel) in y.iter().zip(pixels) {
+                            let to = pixel.wrapping_add(c);
+                            // SAFETY: likewise.
+                            unsafe {
+                                let sum = s.add(if N == 2 { start } else { s.load(to) }, y);
+                                s.store(to, if relu { s.max(s.zero(), sum) } else { sum });
+                            }
+                        }
+                    }
+                }
+            },
+        );
+    }
+}

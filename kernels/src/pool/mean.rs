@@ -1,0 +1,333 @@
+//! Sums, averages and interpolations over windows, and their gradients, which are sums over the readers of a place.
+//!
+//! Places are written as in `max.rs`.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use super::super::simd::{Op, Simd, each};
+use super::{Axis, Divisor, Plane, Reach};
+use crate::AlignedBuffer;
+
+/// `y` is the sum over each window and channel, divided by what `divide` says. With `transposed`, `x` is the gradient
+/// with respect to such a sum and `y` that with respect to what it is of.
+pub(in super::super) struct MeanPoolOp<'a> {
+    pub plane: Plane,
+    pub divide: Divisor,
+    pub transposed: bool,
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+/// One axis of such a sum, read from the side that is written.
+#[derive(Clone, Copy)]
+struct Side {
+    axis: Axis,
+    divide: Divisor,
+    transposed: bool,
+    /// Of the unit of weights.
+    inverse: f32,
+}
+
+impl Side {
+    /// How many places are read, and written.
+    fn places(&self) -> (usize, usize) {
+        let Axis { input, output, .. } = self.axis;
+        if self.transposed { (output, input) } else { (input, output) }
+    }
+
+    /// The places that a place reads, from those that the place before it reads, or from none.
+    #[inline(always)]
+    fn reads(&self, before: Range<usize>, to: usize) -> Range<usize> {
+        if self.transposed {
+            return self.axis.next_readers(before, to);
+        }
+        let window = self.axis.window(to);
+        window.first..window.first + window.count
+    }
+
+    /// Whether the places that a place reads may have different weights: then `weight` has all that there is to divide by.
+    #[inline(always)]
+    fn weighted(&self) -> bool {
+        let linear = matches!(self.axis.reach, Reach::Linear { .. });
+        linear || self.transposed && self.divide == Divisor::Count && self.axis.tiles().is_none()
+    }
+
+    /// What the sum at a place is divided by, if all weights are 1.
+    #[inline(always)]
+    fn divisor(&self, to: usize) -> usize {
+        match self.divide {
+            Divisor::One => 1,
+            Divisor::Kernel => self.axis.widest(),
+            Divisor::Count => self.axis.tiles().unwrap_or_else(|| self.axis.window(to).count),
+        }
+    }
+
+    /// What each place reads.
+    fn all_reads(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let mut reads = 0..0;
+        (0..self.places().1).map(move |to| {
+            reads = self.reads(reads.clone(), to);
+            (to, reads.clone())
+        })
+    }
+
+    /// The weights of all that the places read, one place after the other.
+    fn weights<'m>(&self, memory: &'m mut AlignedBuffer<f32>) -> &'m [f32] {
+        let weights = memory.reserve(self.all_reads().map(|(_, reads)| reads.len()).sum());
+        let all = self.all_reads().flat_map(|(to, reads)| reads.map(move |from| (to, from)));
+        weights.iter_mut().zip(all).for_each(|(weight, (to, from))| *weight = self.weight(to, from));
+        weights
+    }
+
+    /// The weight of place `from` in the sum at place `to`.
+    fn weight(&self, to: usize, from: usize) -> f32 {
+        let (o, i) = if self.transposed { (from, to) } else { (to, from) };
+        match self.axis.reach {
+            Reach::Linear { .. } => self.axis.weight(o, i) as f32 * self.inverse,
+            _ => 1.0 / self.divisor(o) as f32,
+        }
+    }
+}
+
+thread_local! {
+    /// For the weights of rows and of columns.
+    static WEIGHTS: Cell<[AlignedBuffer<f32>; 2]> = const { Cell::new([AlignedBuffer::new(), AlignedBuffer::new()]) };
+}
+
+impl Op for MeanPoolOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let MeanPoolOp { plane, divide, transposed, x, y } = self;
+        let lens = if transposed { (y.len(), x.len()) } else { (x.len(), y.len()) };
+        let samples = plane.samples("mean_pool", lens.0, lens.1);
+        let channels = plane.channels;
+        let [rows, cols] = [plane.rows, plane.cols].map(|axis| Side {
+            axis,
+            divide,
+            transposed,
+            inverse: 1.0 / axis.unit() as f32,
+        });
+        assert!(rows.axis.step() == 1 && cols.axis.step() == 1, "mean_pool: windows with a dilation");
+        if transposed && let (Some(tall), Some(wide)) = (rows.axis.tiles(), cols.axis.tiles()) {
+            let divisor = rows.divisor(0) * cols.divisor(0);
+            return spread(s, &plane, samples, (tall, wide), divisor, x, y);
+        }
+        let weighted = rows.weighted() || cols.weighted();
+        let mut memory = if weighted { WEIGHTS.take() } else { Default::default() };
+        let [of_rows, of_cols] = &mut memory;
+        let (of_rows, of_cols) =
+            if weighted { (rows.weights(of_rows), cols.weights(of_cols)) } else { (&[][..], &[][..]) };
+        let ((high, high_to), (wide, wide_to)) = (rows.places(), cols.places());
+        let vectors = channels.next_multiple_of(S::LANES);
+        let (inputs, outputs) = (x.len(), y.len());
+        let mut to = 0;
+        let (mut down, mut next_row) = (0..0, 0);
+        for row in 0..samples * high_to {
+            let (sample, row) = (row / high_to, row % high_to);
+            if row == 0 {
+                (down, next_row) = (0..0, 0);
+            }
+            down = rows.reads(down, row);
+            let (mut across, mut next_col) = (0..0, 0);
+            for col in 0..wide_to {
+                across = cols.reads(across, col);
+                let begin = sample * high * wide * channels;
+                let at = |r: usize, c: usize| begin + (r * wide + c) * channels;
+                let last = at(down.end.saturating_sub(1), across.end.saturating_sub(1));
+                let room = last + vectors <= inputs && to + vectors <= outputs;
+                let len = if room { vectors } else { channels };
+                let place = Place {
+                    x: x[at(down.start, across.start).min(inputs)..].as_ptr(),
+                    rows: down.len(),
+                    cols: across.len(),
+                    down: wide * channels,
+                    across: channels,
+                    y: y[to..].as_mut_ptr(),
+                    len,
+                };
+                // SAFETY: the places that are read are within the sample, as `Axis` says; beyond their channels they
+                // are read and written only if there is room in all of x and y.
+                unsafe {
+                    if weighted {
+                        place.weighted(s, &of_rows[next_row..], &of_cols[next_col..]);
+                        next_col += across.len();
+                    } else {
+                        place.divided(s, rows.divisor(row) * cols.divisor(col));
+                    }
+                }
+                to += channels;
+            }
+            next_row += down.len();
+        }
+        if weighted {
+            WEIGHTS.set(memory);
+        }
+    }
+}
+
+/// Where windows lie side by side, each place reads one other or, at the end, none.
+#[inline(always)]
+fn spread<S: Simd>(
+    s: S,
+    plane: &Plane,
+    samples: usize,
+    (tall, wide): (usize, usize),
+    divisor: usize,
+    x: &[f32],
+    y: &mut [f32],
+) {
+    let &Plane { rows, cols, channels } = plane;
+    let vectors = channels.next_multiple_of(S::LANES);
+    let quotient = by(s, divisor);
+    let mut to = 0;
+    for row in 0..samples * rows.input {
+        let (sample, row) = (row / rows.input, row % rows.input);
+        let end = to + cols.input * channels;
+        if row / tall >= rows.output {
+            y[to..end].fill(0.0);
+            to = end;
+            continue;
+        }
+        let mut from = (sample * rows.output + row / tall) * cols.output * channels;
+        for _ in 0..cols.output {
+            for _ in 0..wide {
+                let room = from + vectors <= x.len() && to + vectors <= y.len();
+                let len = if room { vectors } else { channels };
+                let (x, y) = (x[from..].as_ptr(), y[to..].as_mut_ptr());
+                each(
+                    s,
+                    len,
+                    // SAFETY: `each` gives i + n <= len, for which there is room in x and y.
+                    #[inline(always)]
+                    |i, n| unsafe { s.put(y.add(i), quotient(s.get(x.add(i), n)), n) },
+                );
+                to += channels;
+            }
+            from += channels;
+        }
+        y[to..end].fill(0.0);
+        to = end;
+    }
+}
+
+/// The function that divides by a number.
+#[inline(always)]
+fn by<S: Simd>(s: S, divisor: usize) -> impl Fn(S::V) -> S::V + Copy {
+    // A product with the inverse of a power of two is exact, and so the quotient.
+    let power = divisor.is_power_of_two();
+    let number = s.splat(if power { 1.0 / divisor as f32 } else { divisor as f32 });
+    #[inline(always)]
+    move |sum| if power { s.mul(sum, number) } else { s.div(sum, number) }
+}
+
+/// One place of the output, and the first of `rows` times `cols` places that it reads.
+#[derive(Clone, Copy)]
+struct Place {
+    x: *const f32,
+    rows: usize,
+    cols: usize,
+    /// How many numbers lie from one to the next below, and beside.
+    down: usize,
+    across: usize,
+    y: *mut f32,
+    /// How many numbers to write.
+    len: usize,
+}
+
+impl Place {
+    /// # Safety
+    /// `len` numbers can be read at all places, and written at `y`; each row and column has a weight.
+    #[inline(always)]
+    unsafe fn weighted<S: Simd>(self, s: S, of_rows: &[f32], of_cols: &[f32]) {
+        let (of_rows, of_cols) = (of_rows.as_ptr(), of_cols.as_ptr());
+        let term = {
+            // SAFETY: `block` gives rows and columns of this place.
+            #[inline(always)]
+            |sum, v, r, c| unsafe { s.fma(s.splat(*of_rows.add(r) * *of_cols.add(c)), v, sum) }
+        };
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.each(
+                s,
+                term,
+                #[inline(always)]
+                |sum| sum,
+            );
+        }
+    }
+
+    /// # Safety
+    /// As of `weighted`.
+    #[inline(always)]
+    unsafe fn divided<S: Simd>(self, s: S, divisor: usize) {
+        let term = {
+            #[inline(always)]
+            |sum, v, _, _| s.add(sum, v)
+        };
+        let finish = by(s, divisor);
+        // SAFETY: the caller's promise.
+        unsafe {
+            // The same with constant bounds, for the most common window.
+            if (self.rows, self.cols) == (2, 2) {
+                Place { rows: 2, cols: 2, ..self }.each(s, term, finish);
+            } else {
+                self.each(s, term, finish);
+            }
+        }
+    }
+
+    /// The functions are copied: the call of a reference to one is not inlined.
+    ///
+    /// # Safety
+    /// As of `weighted`.
+    #[inline(always)]
+    unsafe fn each<S: Simd>(
+        self,
+        s: S,
+        term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
+        finish: impl Fn(S::V) -> S::V + Copy,
+    ) {
+        // Four chains at once hide how long an addition takes.
+        let fours = self.len - self.len % (4 * S::LANES);
+        // SAFETY (both): i and the vectors from there on are below `len`.
+        for i in (0..fours).step_by(4 * S::LANES) {
+            unsafe { self.block::<S, 4>(s, i, S::LANES, term, finish) };
+        }
+        each(
+            s,
+            self.len - fours,
+            #[inline(always)]
+            |i, n| unsafe { self.block::<S, 1>(s, fours + i, n, term, finish) },
+        );
+    }
+
+    /// # Safety
+    /// As of `weighted`, and there are `NV` vectors from `i` on, the last of `n` numbers.
+    #[inline(always)]
+    unsafe fn block<S: Simd, const NV: usize>(
+        self,
+        s: S,
+        i: usize,
+        n: usize,
+        term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
+        finish: impl Fn(S::V) -> S::V + Copy,
+    ) {
+        let Place { x, rows, cols, down, across, y, .. } = self;
+        let mut sums = [s.zero(); NV];
+        // SAFETY (all): the caller's promise.
+        for r in 0..rows {
+            for c in 0..cols {
+                let p = unsafe { x.add(r * down + c * across + i) };
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = term(*sum, unsafe { s.get(p.add(v * S::LANES), n) }, r, c);
+                }
+            }
+        }
+        for (v, &sum) in sums.iter().enumerate() {
+            unsafe { s.put(y.add(i + v * S::LANES), finish(sum), n) };
+        }
+    }
+}

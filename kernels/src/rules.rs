@@ -1,0 +1,354 @@
+//! The rules of the optimizers, PyTorch's but for Lion's: what one step does to a parameter `p` with the gradient `g`.
+//! What depends on the number of the step alone is worked out before, in the optimizers.
+
+use super::update::{Arithmetic, MOST_MEMORIES, Rule};
+
+/// What every rule begins with: `g = -g` if `maximize`; `g += weight_decay * p`; `p *= shrink`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Begin {
+    pub maximize: bool,
+    pub weight_decay: f64,
+    pub shrink: f64,
+}
+
+impl Begin {
+    /// With a weight decay that is added to the gradient or, `decoupled`, takes its part of the parameter itself.
+    pub fn new(lr: f64, maximize: bool, weight_decay: f64, decoupled: bool) -> Begin {
+        if decoupled {
+            Begin { maximize, weight_decay: 0.0, shrink: 1.0 - lr * weight_decay }
+        } else {
+            Begin { maximize, weight_decay, shrink: 1.0 }
+        }
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V) -> (A::V, A::V) {
+        let sign = a.of(if self.maximize { -1.0 } else { 1.0 });
+        let g = a.fma(a.of(self.weight_decay), p, a.mul(sign, g));
+        (a.mul(p, a.of(self.shrink)), g)
+    }
+}
+
+/// `mean + (1 - beta) * (x - mean)`.
+#[inline(always)]
+fn toward<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
+    a.fma(a.of(1.0 - beta), a.sub(x, mean), mean)
+}
+
+/// `beta * mean + (1 - beta) * x^2`.
+#[inline(always)]
+fn toward_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
+    a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean))
+}
+
+/// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the
+/// first step) and then `g = v`, or `g += momentum * v` if `nesterov`; `p -= lr * g`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SgdStep {
+    pub begin: Begin,
+    pub lr: f64,
+    pub momentum: f64,
+    pub dampening: f64,
+    pub nesterov: bool,
+    /// The velocity holds nothing yet.
+    pub first: bool,
+}
+
+impl Rule for SgdStep {
+    fn memories(&self) -> usize {
+        usize::from(self.momentum != 0.0)
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [mut v, x, y]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, mut g) = self.begin.apply(a, p, g);
+        if self.momentum != 0.0 {
+            let momentum = a.of(self.momentum);
+            v = if self.first { g } else { a.fma(momentum, v, a.mul(a.of(1.0 - self.dampening), g)) };
+            g = if self.nesterov { a.fma(momentum, v, g) } else { v };
+        }
+        (a.fnma(a.of(self.lr), g, p), [v, x, y])
+    }
+}
+
+/// Adam: `m += (1 - beta1) * (g - m)`; `v = beta2 * v + (1 - beta2) * g^2`; `most = max(most, v)` and `v = most` for
+/// what follows if `amsgrad`; `p -= rate * m / (sqrt(v) * root + epsilon)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    pub begin: Begin,
+    /// `lr / (1 - beta1^step)`
+    pub rate: f64,
+    /// `1 / sqrt(1 - beta2^step)`
+    pub root: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub amsgrad: bool,
+}
+
+impl Rule for AdamStep {
+    fn memories(&self) -> usize {
+        2 + usize::from(self.amsgrad)
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [m, v, mut most]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, g) = self.begin.apply(a, p, g);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let mut size = v;
+        if self.amsgrad {
+            most = a.max(most, v);
+            size = most;
+        }
+        let deviation = a.fma(a.sqrt(size), a.of(self.root), a.of(self.epsilon));
+        (a.fnma(a.of(self.rate), a.div(m, deviation), p), [m, v, most])
+    }
+}
+
+/// NAdam: Adam's moments; `d = sqrt(v * root) + epsilon`; `p -= gradient_rate * g / d + moment_rate * m / d`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NAdamStep {
+    pub begin: Begin,
+    pub gradient_rate: f64,
+    pub moment_rate: f64,
+    /// `1 / (1 - beta2^step)`
+    pub root: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+}
+
+impl Rule for NAdamStep {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [m, v, x]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, g) = self.begin.apply(a, p, g);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
+        let p = a.fnma(a.of(self.gradient_rate), a.div(g, deviation), p);
+        (a.fnma(a.of(self.moment_rate), a.div(m, deviation), p), [m, v, x])
+    }
+}
+
+/// RAdam: Adam's moments; `p -= rate * m / (sqrt(v) + epsilon)` if `rectified`, else `p -= rate * m`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RAdamStep {
+    pub begin: Begin,
+    pub rate: f64,
+    pub rectified: bool,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+}
+
+impl Rule for RAdamStep {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [m, v, x]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, g) = self.begin.apply(a, p, g);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let step = if self.rectified { a.div(m, a.add(a.sqrt(v), a.of(self.epsilon))) } else { m };
+        (a.fnma(a.of(self.rate), step, p), [m, v, x])
+    }
+}
+
+/// Adamax: `m += (1 - beta1) * (g - m)`; `u = max(beta2 * u, |g| + epsilon)`; `p -= rate * m / u`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamaxStep {
+    pub begin: Begin,
+    /// `lr / (1 - beta1^step)`
+    pub rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+}
+
+impl Rule for AdamaxStep {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [m, u, x]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, g) = self.begin.apply(a, p, g);
+        let m = toward(a, self.beta1, m, g);
+        let u = a.max(a.mul(a.of(self.beta2), u), a.add(a.abs(g), a.of(self.epsilon)));
+        (a.fnma(a.of(self.rate), a.div(m, u), p), [m, u, x])
+    }
+}
+
+/// Adagrad: `sum += g^2`, from `initial` in the first step; `p -= rate * g / (sqrt(sum) + epsilon)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdagradStep {
+    pub begin: Begin,
+    /// `lr / (1 + (step - 1) * lr_decay)`
+    pub rate: f64,
+    pub epsilon: f64,
+    /// What the sum begins with, in the first step.
+    pub initial: Option<f64>,
+}
+
+impl Rule for AdagradStep {
+    fn memories(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [sum, x, y]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, g) = self.begin.apply(a, p, g);
+        let sum = match self.initial {
+            Some(initial) => a.of(initial),
+            None => sum,
+        };
+        let sum = a.fma(g, g, sum);
+        let step = a.div(g, a.add(a.sqrt(sum), a.of(self.epsilon)));
+        (a.fnma(a.of(self.rate), step, p), [sum, x, y])
+    }
+}
+
+/// Adadelta: `v = rho * v + (1 - rho) * g^2`; `d = sqrt(u + epsilon) / sqrt(v + epsilon) * g`;
+/// `u = rho * u + (1 - rho) * d^2`; `p -= lr * d`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdadeltaStep {
+    pub begin: Begin,
+    pub lr: f64,
+    pub rho: f64,
+    pub epsilon: f64,
+}
+
+impl Rule for AdadeltaStep {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [v, u, x]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, g) = self.begin.apply(a, p, g);
+        let (v, epsilon) = (toward_square(a, self.rho, v, g), a.of(self.epsilon));
+        let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
+        let step = a.mul(ratio, g);
+        (a.fnma(a.of(self.lr), step, p), [v, toward_square(a, self.rho, u, step), x])
+    }
+}
+
+/// RMSprop: `v = alpha * v + (1 - alpha) * g^2`; `d = sqrt(v) + epsilon`, or, if `centered`,
+/// `mean += (1 - alpha) * (g - mean)` and `d = sqrt(v - mean^2) + epsilon`; if `momentum` is not 0,
+/// `b = momentum * b + g / d` and `p -= lr * b`, else `p -= lr * g / d`. The memories are v, mean, b, without those
+/// that are not used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsPropStep {
+    pub begin: Begin,
+    pub lr: f64,
+    pub alpha: f64,
+    pub epsilon: f64,
+    pub momentum: f64,
+    pub centered: bool,
+}
+
+impl Rule for RmsPropStep {
+    fn memories(&self) -> usize {
+        1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [v, second, third]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, g) = self.begin.apply(a, p, g);
+        let (mut mean, mut b) = if self.centered { (second, third) } else { (third, second) };
+        let v = toward_square(a, self.alpha, v, g);
+        let mut square = v;
+        if self.centered {
+            mean = toward(a, self.alpha, mean, g);
+            square = a.fnma(mean, mean, v);
+        }
+        let mut step = a.div(g, a.add(a.sqrt(square), a.of(self.epsilon)));
+        if self.momentum != 0.0 {
+            b = a.fma(a.of(self.momentum), b, step);
+            step = b;
+        }
+        let (second, third) = if self.centered { (mean, b) } else { (b, mean) };
+        (a.fnma(a.of(self.lr), step, p), [v, second, third])
+    }
+}
+
+/// Lion: `p -= lr * sign(beta1 * m + (1 - beta1) * g)`; `m = beta2 * m + (1 - beta2) * g`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LionStep {
+    pub begin: Begin,
+    pub lr: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+}
+
+impl Rule for LionStep {
+    fn memories(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(
+        self,
+        a: A,
+        p: A::V,
+        g: A::V,
+        [m, x, y]: [A::V; MOST_MEMORIES],
+    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+        let (p, g) = self.begin.apply(a, p, g);
+        let between = |beta: f64| a.fma(a.of(beta), m, a.mul(a.of(1.0 - beta), g));
+        let direction = a.sign(between(self.beta1));
+        (a.fnma(a.of(self.lr), direction, p), [between(self.beta2), x, y])
+    }
+}

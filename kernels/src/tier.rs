@@ -1,0 +1,227 @@
+//! Instruction tiers: which family of kernels runs on this processor.
+//!
+//! An ordinary build targets the oldest processor of its architecture; the kernels are compiled once per tier and
+//! chosen when the program runs. The environment variable `SHAPEWRIGHT_TIER` (`portable`, `avx2` or `avx512`) and
+//! [`force_tier`] choose a lower one, which tests and comparisons need.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A family of processor instructions that kernels are compiled for, from the smallest to the largest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Tier {
+    /// What every processor of the architecture has; no fused multiply-add.
+    Portable = 0,
+    /// AVX2 with FMA: 8 lanes of `f32`.
+    Avx2 = 1,
+    /// AVX-512 (F, BW, VL, DQ): 16 lanes of `f32`.
+    Avx512 = 2,
+}
+
+impl Tier {
+    /// The name that [`Display`](fmt::Display) writes and [`FromStr`] reads.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Tier::Portable => "portable",
+            Tier::Avx2 => "avx2",
+            Tier::Avx512 => "avx512",
+        }
+    }
+
+    const fn from_u8(code: u8) -> Option<Tier> {
+        match code {
+            0 => Some(Tier::Portable),
+            1 => Some(Tier::Avx2),
+            2 => Some(Tier::Avx512),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name that no [`Tier`] has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownTier {
+    name: String,
+}
+
+impl fmt::Display for UnknownTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no instruction tier is called `{}`; the names are portable, avx2 and avx512", self.name)
+    }
+}
+
+impl Error for UnknownTier {}
+
+impl FromStr for Tier {
+    type Err = UnknownTier;
+
+    fn from_str(name: &str) -> Result<Tier, UnknownTier> {
+        [Tier::Portable, Tier::Avx2, Tier::Avx512]
+            .into_iter()
+            .find(|tier| tier.name() == name)
+            .ok_or_else(|| UnknownTier { name: name.to_owned() })
+    }
+}
+
+/// A tier was asked for that this processor does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsupportedTier {
+    asked: Tier,
+}
+
+impl UnsupportedTier {
+    const fn new(asked: Tier) -> UnsupportedTier {
+        UnsupportedTier { asked }
+    }
+
+    /// The tier that was asked for.
+    pub const fn asked(&self) -> Tier {
+        self.asked
+    }
+}
+
+impl fmt::Display for UnsupportedTier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the instruction tier {} was asked for, but this processor has only ", self.asked)?;
+        for (i, tier) in supported_tiers().iter().enumerate() {
+            write!(f, "{}{tier}", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for UnsupportedTier {}
+
+/// The tiers that this processor has, from the smallest to the largest; [`Tier::Portable`] is always among them.
+pub fn supported_tiers() -> &'static [Tier] {
+    static DETECTED: OnceLock<Tier> = OnceLock::new();
+    const ALL: [Tier; 3] = [Tier::Portable, Tier::Avx2, Tier::Avx512];
+    // Each tier contains the ones below it, so the list is a beginning of ALL.
+    let largest = *DETECTED.get_or_init(detect);
+    &ALL[..=largest as usize]
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn detect() -> Tier {
+    use std::arch::is_x86_feature_detected as has;
+    // The same lists as in the `target_feature` attributes of simd/avx2.rs and avx512.rs.
+    let avx2 = has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("lzcnt");
+    let avx512 = has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq");
+    match (avx2, avx512) {
+        (true, true) => Tier::Avx512,
+        (true, false) => Tier::Avx2,
+        (false, _) => Tier::Portable,
+    }
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+fn detect() -> Tier {
+    Tier::Portable
+}
+
+/// No tier chosen yet.
+const UNSET: u8 = u8::MAX;
+static CHOSEN: AtomicU8 = AtomicU8::new(UNSET);
+
+/// The tier whose kernels run now.
+///
+/// The first call detects what the processor has and reads `SHAPEWRIGHT_TIER`; later ones read one atomic.
+#[inline]
+pub fn tier() -> Tier {
+    match Tier::from_u8(CHOSEN.load(Ordering::Relaxed)) {
+        Some(tier) => tier,
+        None => choose(),
+    }
+}
+
+#[cold]
+fn choose() -> Tier {
+    let tier = default_tier();
+    // A concurrent `force_tier` must win over the default.
+    match CHOSEN.compare_exchange(UNSET, tier as u8, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => tier,
+        Err(chosen) => Tier::from_u8(chosen).unwrap_or(tier),
+    }
+}
+
+/// What the environment asks for if the processor has it, else the largest tier; complains only once.
+fn default_tier() -> Tier {
+    static DEFAULT: OnceLock<Tier> = OnceLock::new();
+    *DEFAULT.get_or_init(|| {
+        let largest = supported_tiers()[supported_tiers().len() - 1];
+        let Some(value) = std::env::var_os("SHAPEWRIGHT_TIER") else { return largest };
+        match from_environment(&value.to_string_lossy()) {
+            Ok(tier) => tier,
+            Err(reason) => {
+                eprintln!("warning: SHAPEWRIGHT_TIER is ignored: {reason}");
+                largest
+            }
+        }
+    })
+}
+
+fn from_environment(value: &str) -> Result<Tier, Box<dyn Error>> {
+    let asked: Tier = value.trim().parse()?;
+    check(asked)?;
+    Ok(asked)
+}
+
+/// `Ok` if this processor has `asked`.
+pub(crate) fn check(asked: Tier) -> Result<(), UnsupportedTier> {
+    if supported_tiers().contains(&asked) { Ok(()) } else { Err(UnsupportedTier::new(asked)) }
+}
+
+/// Makes every later network call of the process use the kernels of `tier`.
+pub fn force_tier(tier: Tier) -> Result<(), UnsupportedTier> {
+    check(tier)?;
+    CHOSEN.store(tier as u8, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Takes [`force_tier`] back: the default tier again.
+pub fn unforce_tier() {
+    CHOSEN.store(UNSET, Ordering::Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for tier in [Tier::Portable, Tier::Avx2, Tier::Avx512] {
+            assert_eq!(tier.to_string().parse::<Tier>(), Ok(tier));
+        }
+        assert!("sse9".parse::<Tier>().unwrap_err().to_string().contains("`sse9`"));
+        assert_eq!(format!("{:>9}|", Tier::Avx2), "     avx2|");
+    }
+
+    #[test]
+    fn environment_values() {
+        assert_eq!(from_environment(" portable ").unwrap(), Tier::Portable);
+        assert!(from_environment("fast").is_err());
+        assert!(from_environment("").is_err());
+    }
+
+    #[test]
+    fn an_unsupported_tier_says_what_there_is() {
+        let text = UnsupportedTier::new(Tier::Avx512).to_string();
+        assert!(text.contains("avx512 was asked for") && text.contains("only portable"), "{text}");
+    }
+
+    #[test]
+    fn portable_is_always_there() {
+        assert_eq!(supported_tiers()[0], Tier::Portable);
+        assert!(supported_tiers().contains(&tier()));
+    }
+}
