@@ -194,6 +194,19 @@ fn malformed_targets_are_reported() {
 }
 
 #[test]
+fn a_number_that_means_missing_is_no_target() {
+    let text = "y,a,b\n1,-999,2\n-999,1,2\n";
+    let table = values(&Csv::new().missing(["-9"]), text).expect("other numbers");
+    assert_eq!((table.x[0][0], table.targets[1][0]), (-999.0, -999.0));
+    says(
+        values(&Csv::new().missing(["-999"]), text),
+        &[
+            "t.csv: line 3, column `y`: expected a number that is not missing, but found `-999`; leave out the line",
+        ],
+    );
+}
+
+#[test]
 fn another_number_of_classes_is_refused() {
     let advice = "change the number of classes of the labels, or declare all of them with `classes`";
     says(

@@ -260,7 +260,16 @@ impl Csv {
             x.push(table.features(&row));
             let mut value = Tensor1::zeros();
             for target in 0..M {
-                match number(table.target(&row, target)) {
+                let field = table.target(&row, target);
+                match number(field) {
+                    Some(_) if self.is_missing(field) => {
+                        table.wrong_target(
+                            &row,
+                            target,
+                            "a number that is not missing",
+                            "leave out the line",
+                        );
+                    }
                     Some(number) => value[target] = number,
                     None => table.wrong_target(&row, target, "a number", "correct it, or leave out the line"),
                 }
