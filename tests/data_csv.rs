@@ -102,6 +102,13 @@ fn categories_become_features() {
     let bits = |x: &Tensor1<3>| x.iter().map(|x| if x.is_nan() { -1.0 } else { *x }).collect::<Vec<_>>();
     let rows: Vec<_> = table.x.iter().map(bits).collect();
     assert_eq!(rows, [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [-1.0, -1.0, 4.0]]);
+    // What is declared is no missing value: `NA` may be North America.
+    let csv_of_names = Csv::new().one_hot("b", ["NA", "NaN"]);
+    let table: CsvValues<3, 1> = csv_of_names
+        .read_values_from("t.csv", &b"y,a,b\n1,2,NA\n1,NA,NaN\n1,4,\n"[..], ["y"])
+        .expect("a table");
+    let rows: Vec<_> = table.x.iter().map(bits).collect();
+    assert_eq!(rows, [[2.0, 1.0, 0.0], [-1.0, 0.0, 1.0], [4.0, -1.0, -1.0]]);
     // What is no category is reported once, with those that are.
     let read = |csv: &Csv, text: &str| -> Result<CsvValues<3, 1>, ReadErrors> {
         csv.read_values_from("t.csv", text.as_bytes(), ["y"])

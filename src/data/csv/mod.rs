@@ -121,7 +121,7 @@ impl Csv {
 
     /// A column of features whose fields are names, one of these categories each. It becomes as many features as there
     /// are categories, called `column=category`: 1 for the field's own and 0 for the others. Where the field is missing,
-    /// all of them are.
+    /// all of them are; a category may be called like a missing value, such as `NA` for North America.
     ///
     /// ```
     /// use shapewright::data::csv::{Csv, CsvValues};
