@@ -492,6 +492,13 @@ fn two_parts_have_two_names() {
     let _ = Saver::new().part("a", &scaler).part("a", &scaler);
 }
 
+#[test]
+#[should_panic(expected = "two tensors of one file are called `encoder.fc.weight`; ")]
+fn two_tensors_have_two_names() {
+    let encoder = Encoder::zeros();
+    let _ = Saver::new().part("", &*net()).part("encoder", &*encoder);
+}
+
 static INCLUDED: &Net = include_weights!("reference/weights.safetensors" as Net);
 
 #[test]

@@ -1,5 +1,6 @@
 //! Writing weights.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::SaveError;
@@ -39,6 +40,8 @@ use crate::tensor::Element;
 #[derive(Clone, Debug, Default)]
 pub struct Saver {
     parts: Vec<String>,
+    /// The names of all tensors.
+    names: BTreeSet<String>,
     /// JSON without the outer braces.
     metadata: String,
     tensors: String,
@@ -55,7 +58,8 @@ impl Saver {
     /// name and a point; with an empty name, those alone.
     ///
     /// # Panics
-    /// If there is a part of this name already.
+    /// If there is a part of this name already, or a tensor of one of its names: beside a network without a name that
+    /// has a layer `a`, no part can have the name `a` and the same tensors.
     pub fn part<T: Element, P: Parameters<T>>(mut self, name: &str, part: &P) -> Self {
         assert!(
             !self.parts.iter().any(|known| known == name),
@@ -63,6 +67,11 @@ impl Saver {
         );
         self.parts.push(name.to_owned());
         P::CONTENTS.for_each(name, &mut |name, first, tensor| {
+            // No reader would take the file.
+            assert!(
+                self.names.insert(name.to_owned()),
+                "two tensors of one file are called `{name}`; give the parts names that keep them apart"
+            );
             comma(&mut self.tensors);
             escape(name, &mut self.tensors);
             let at = self.data.len();
