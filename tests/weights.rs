@@ -499,6 +499,14 @@ fn two_tensors_have_two_names() {
     let _ = Saver::new().part("", &*net()).part("encoder", &*encoder);
 }
 
+#[test]
+#[should_panic(expected = "long/long")]
+fn weights_of_a_long_path_are_checked() {
+    const COUNT: usize = shapewright::emitted::count::<Net>();
+    let encoder = Encoder::zeros().to_safetensors(&[]);
+    let _ = shapewright::emitted::included::<Net, COUNT>(&"long/".repeat(300), &encoder);
+}
+
 static INCLUDED: &Net = include_weights!("reference/weights.safetensors" as Net);
 
 #[test]

@@ -33,7 +33,8 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
     }
     let mut found: [Option<Entry<'_>>; COUNT] = [None; COUNT];
     let begin = Sentence::new("`").text(path).text("` does not fit `").text(N::NAME).text("`: ");
-    let mut differences = begin;
+    // A long path alone may fill the sentence.
+    let (mut differences, mut differs) = (begin, false);
     loop {
         let entry = match header.next() {
             Ok(Item::Tensor(entry)) => entry,
@@ -54,18 +55,20 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
             DifferenceKind::between(&named[i].tensor, entry.sizes, entry.dtype)
         };
         if let Some(difference) = difference {
-            differences = difference.tell(next(differences, &begin), entry.name);
+            differences = difference.tell(next(differences, differs), entry.name);
+            differs = true;
         }
     }
     i = 0;
     while i < COUNT {
         if found[i].is_none() {
             let missing = DifferenceKind::Missing { expected: named[i].tensor.file_sizes() };
-            differences = missing.tell(next(differences, &begin), named[i].name.as_str());
+            differences = missing.tell(next(differences, differs), named[i].name.as_str());
+            differs = true;
         }
         i += 1;
     }
-    if differences.as_str().len() > begin.as_str().len() {
+    if differs {
         panic!("{}", differences.as_str());
     }
     let mut network: N = memory::zeroed_parameters_by_value();
@@ -83,8 +86,8 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
 }
 
 /// What comes between two differences.
-const fn next(differences: Sentence, begin: &Sentence) -> Sentence {
-    if differences.as_str().len() == begin.as_str().len() { differences } else { differences.text("; ") }
+const fn next(differences: Sentence, differs: bool) -> Sentence {
+    if differs { differences.text("; ") } else { differences }
 }
 
 #[track_caller]
