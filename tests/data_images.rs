@@ -130,6 +130,34 @@ fn a_wrong_end_of_the_name_does_no_harm() {
     assert!(images::read::<3, 2, 3, u8>(&path, Size::Exact).is_ok());
 }
 
+#[test]
+fn a_jpeg_that_was_cut_is_refused() {
+    let path = folder("images-cut").join("x.jpg");
+    let picture = RgbImage::from_fn(40, 30, |x, y| Rgb([6 * x as u8, 8 * y as u8, (x * y) as u8]));
+    picture.save(&path).expect("a picture");
+    let whole = fs::read(&path).expect("a picture");
+    let read = |bytes: &[u8]| {
+        fs::write(&path, bytes).expect("a file");
+        images::read::<30, 40, 3, u8>(&path, Size::Exact)
+    };
+    // A preview is a whole JPEG in a segment of its own; it does not make up for the end of the file.
+    let length = (2 + whole.len() as u16).to_be_bytes();
+    let preview = [&whole[..2], &[0xff, 0xe1], &length, &whole, &whole[2..]].concat();
+    for whole in [&whole, &preview] {
+        let image = read(whole).expect("a picture");
+        assert_eq!(read(&[whole, &b"more"[..]].concat()).expect("what follows does not count"), image);
+        for cut in [1, 2, 10, 100, 300] {
+            let error = read(&whole[..whole.len() - cut]).expect_err("a cut picture");
+            let text = "expected a PNG or JPEG file, but found a JPEG that ends before its end-of-image marker; copy or download \
+                        the file again, or leave it out";
+            assert_eq!(
+                (error.kind, error.to_string()),
+                (ReadErrorKind::Format, format!("{}: {text}", path.display()))
+            );
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
 

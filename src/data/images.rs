@@ -10,11 +10,11 @@
 //! ```
 
 use std::fs;
-use std::io;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageError, ImageReader};
+use image::{DynamicImage, ImageFormat, ImageReader};
 
 use super::{Pixel, Place, ReadError, ReadErrorKind, ReadErrors};
 use crate::loss::Label;
@@ -57,8 +57,8 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> I
     /// begins with a dot, do not count.
     ///
     /// # Errors
-    /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, or has another size
-    /// without [`Size::Resize`]; reading stops after 20 of them.
+    /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, was cut off, or has
+    /// another size without [`Size::Resize`]; reading stops after 20 of them.
     pub fn read(folder: impl AsRef<Path>, size: Size) -> Result<Self, ReadErrors> {
         let folder = folder.as_ref();
         let (folders, classes) = class_folders(folder, N)?;
@@ -87,7 +87,7 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> I
 /// Reads one picture; see [`Images`] for its numbers.
 ///
 /// # Errors
-/// If the file cannot be read, is no PNG or JPEG, or has another size without [`Size::Resize`].
+/// If the file cannot be read, is no PNG or JPEG, was cut off, or has another size without [`Size::Resize`].
 pub fn read<const H: usize, const W: usize, const C: usize, T: Pixel>(
     path: impl AsRef<Path>,
     size: Size,
@@ -165,16 +165,43 @@ fn decode(path: &Path) -> Result<DynamicImage, ReadError> {
         let found = if path.is_dir() { "a folder".into() } else { format!("a name that ends in {end:?}") };
         return Err(picture(found, "move it to another place, or convert it"));
     }
+    let bytes = fs::read(path).map_err(|error| ReadError::io(path, error))?;
     // The format is seen by the content; names are often wrong.
-    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
-    reader.map_err(|error| ReadError::io(path, error))?.decode().map_err(|error| match error {
-        ImageError::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            ReadError::io(path, error)
-        }
+    let mut reader = ImageReader::new(Cursor::new(&bytes[..]));
+    if let Ok(format) = ImageFormat::from_path(path) {
+        reader.set_format(format);
+    }
+    let reader = reader.with_guessed_format().map_err(|error| ReadError::io(path, error))?;
+    let cut = reader.format() == Some(ImageFormat::Jpeg) && !has_end(&bytes);
+    let image = reader.decode().map_err(|error| {
         // The decoders' sentences have several lines.
-        error => {
-            let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-            picture(found, "save the picture again, or leave it out")
+        let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        picture(found, "save the picture again, or leave it out")
+    })?;
+    if cut {
+        let advice = "copy or download the file again, or leave it out";
+        return Err(picture("a JPEG that ends before its end-of-image marker".into(), advice));
+    }
+    Ok(image)
+}
+
+/// Whether a JPEG goes on to its marker of the end: the decoder makes grey what a file that was cut lacks.
+fn has_end(jpeg: &[u8]) -> bool {
+    const START: u8 = 0xd8;
+    const END: u8 = 0xd9;
+    let mut rest = jpeg;
+    // What stands in the numbers of the pixels: a byte of 255, and markers between their parts.
+    let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff);
+    while let Some(at) = rest.windows(2).position(is_marker) {
+        let marker = rest[at + 1];
+        rest = &rest[at + 2..];
+        match rest.first_chunk() {
+            _ if marker == END => return true,
+            _ if marker == START => {}
+            // A segment, which may have a whole JPEG in it: a small preview.
+            Some(&length) => rest = rest.get(usize::from(u16::from_be_bytes(length))..).unwrap_or_default(),
+            None => return false,
         }
-    })
+    }
+    false
 }
