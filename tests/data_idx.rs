@@ -216,6 +216,7 @@ fn missing_files_of_mnist_are_named() {
     assert!(USUAL.iter().all(|name| error.advice.contains(name)), "{error}");
     let error = Mnist::<Rank3<28, 28, 1>>::read(&paths[0]).expect_err("no folder");
     assert_eq!(&*error.found, "a file");
+    assert!(error.advice.starts_with("give the folder that has `train-images-idx3-ubyte`"), "{error}");
 }
 
 #[test]

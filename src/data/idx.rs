@@ -133,22 +133,18 @@ fn usual_file(folder: &Path, name: &str, axes: u8) -> Option<PathBuf> {
 fn missing_files(folder: &Path, names: &[(&str, u8); 4], found: &[Option<PathBuf>; 4]) -> ReadError {
     let missing = names.iter().zip(found).filter(|(_, found)| found.is_none());
     let missing: Vec<_> = missing.map(|((name, axes), _)| format!("`{name}-idx{axes}-ubyte`")).collect();
-    let found = if folder.is_dir() {
-        format!("a folder without {}", missing.join(", "))
-    } else if folder.exists() {
-        "a file".to_owned()
-    } else {
-        "nothing there".to_owned()
-    };
+    let missing = missing.join(", ");
     let gz = if cfg!(feature = "gzip") { ", plain or with `.gz` at the end" } else { ", unpacked" };
-    ReadError::new(
-        folder,
-        ReadErrorKind::Io,
-        Place::File,
-        "a folder with the four files of MNIST",
-        found,
-        format!("put {} into {}{gz} (`.idx` for `-idx` is fine)", missing.join(", "), folder.display()),
-    )
+    let put = format!("put {missing} into {}{gz} (`.idx` for `-idx` is fine)", folder.display());
+    let (found, advice) = if folder.is_dir() {
+        (format!("a folder without {missing}"), put)
+    } else if folder.exists() {
+        ("a file".to_owned(), format!("give the folder that has {missing}{gz}"))
+    } else {
+        ("nothing there".to_owned(), put)
+    };
+    let expected = "a folder with the four files of MNIST";
+    ReadError::new(folder, ReadErrorKind::Io, Place::File, expected, found, advice)
 }
 
 /// Images with their labels.
