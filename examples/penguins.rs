@@ -7,6 +7,7 @@
 //! ```
 
 use std::error::Error;
+use std::fs;
 
 use shapewright::Rank1;
 use shapewright::data::csv::{Csv, CsvClasses};
@@ -98,6 +99,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (mean, deviation) = mean_and_deviation(&f1s);
     println!("macro F1: {mean:.4} (deviation {deviation:.4})");
 
+    // `target` is elsewhere if Cargo was told so.
+    fs::create_dir_all("target")?;
     let path = "target/penguins.safetensors";
     let model = Model::fit(x, species)?;
     model.save(path)?;

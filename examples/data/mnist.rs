@@ -8,8 +8,12 @@ use shapewright::prelude::*;
 /// The images and labels of the folder that is the program's first argument. Their pixels are shifted and scaled to
 /// mean 0 and standard deviation 1 in the training images.
 pub fn read<S: Shape>() -> Result<Mnist<S>, Box<dyn Error>> {
-    let folder = std::env::args_os().nth(1);
-    let mut mnist = Mnist::read(folder.ok_or("give the folder with MNIST's files as the first argument")?)?;
+    let folder = std::env::args_os().nth(1).ok_or(
+        "give the folder with MNIST's files as the first argument; it holds `train-images-idx3-ubyte`, \
+         `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, unpacked or, with the \
+         feature `gzip`, with `.gz` at the end",
+    )?;
+    let mut mnist = Mnist::read(folder)?;
     standardize(&mut mnist);
     Ok(mnist)
 }
