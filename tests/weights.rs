@@ -507,6 +507,20 @@ fn weights_of_a_long_path_are_checked() {
     let _ = shapewright::emitted::included::<Net, COUNT>(&"long/".repeat(300), &encoder);
 }
 
+#[test]
+#[should_panic(expected = "`8.bias` is missing; the network takes [8]; and 10 more differences")]
+fn differences_that_have_no_room_are_counted() {
+    network! {
+        struct Deep: [4] -> [8] {
+            Linear<_, 8>, Linear<_, 8>, Linear<_, 8>, Linear<_, 8>, Linear<_, 8>, Linear<_, 8>, Linear<_, 8>,
+            Linear<_, 8>, Linear<_, 8>, Linear<_, 8>, Linear<_, 8>, Linear<_, 8>, Linear<_, 8>, Linear<_, 8>,
+        }
+    }
+    const COUNT: usize = shapewright::emitted::count::<Deep>();
+    let encoder = Encoder::zeros().to_safetensors(&[]);
+    let _ = shapewright::emitted::included::<Deep, COUNT>("encoder", &encoder);
+}
+
 static INCLUDED: &Net = include_weights!("reference/weights.safetensors" as Net);
 
 #[test]

@@ -33,8 +33,7 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
     }
     let mut found: [Option<Entry<'_>>; COUNT] = [None; COUNT];
     let begin = Sentence::new("`").text(path).text("` does not fit `").text(N::NAME).text("`: ");
-    // A long path alone may fill the sentence.
-    let (mut differences, mut differs) = (begin, false);
+    let mut differences = Differences { text: begin, count: 0, left: 0 };
     loop {
         let entry = match header.next() {
             Ok(Item::Tensor(entry)) => entry,
@@ -55,22 +54,18 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
             DifferenceKind::between(&named[i].tensor, entry.sizes, entry.dtype)
         };
         if let Some(difference) = difference {
-            differences = difference.tell(next(differences, differs), entry.name);
-            differs = true;
+            differences.tell(&difference, entry.name);
         }
     }
     i = 0;
     while i < COUNT {
         if found[i].is_none() {
             let missing = DifferenceKind::Missing { expected: named[i].tensor.file_sizes() };
-            differences = missing.tell(next(differences, differs), named[i].name.as_str());
-            differs = true;
+            differences.tell(&missing, named[i].name.as_str());
         }
         i += 1;
     }
-    if differs {
-        panic!("{}", differences.as_str());
-    }
+    differences.stop_if_any();
     let mut network: N = memory::zeroed_parameters_by_value();
     let numbers = memory::parameters_as_mut_slice::<N, N::Element>(&mut network);
     i = 0;
@@ -85,9 +80,38 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
     network
 }
 
-/// What comes between two differences.
-const fn next(differences: Sentence, differs: bool) -> Sentence {
-    if differs { differences.text("; ") } else { differences }
+/// What does not fit, one after the other as far as there is room.
+struct Differences {
+    text: Sentence,
+    count: usize,
+    /// How many are not in the text.
+    left: usize,
+}
+
+impl Differences {
+    /// Bytes, so that a sentence has room for the number of the differences that are left out.
+    const MOST: usize = 960;
+
+    const fn tell(&mut self, difference: &DifferenceKind, name: &str) {
+        let text = if self.count == 0 { self.text } else { self.text.text("; ") };
+        let text = difference.tell(text, name);
+        if self.count == 0 || (self.left == 0 && text.as_str().len() <= Self::MOST) {
+            self.text = text;
+        } else {
+            self.left += 1;
+        }
+        self.count += 1;
+    }
+
+    #[track_caller]
+    const fn stop_if_any(self) {
+        if self.left > 0 {
+            panic!("{}", self.text.text("; and ").number(self.left).text(" more differences").as_str());
+        }
+        if self.count > 0 {
+            panic!("{}", self.text.as_str());
+        }
+    }
 }
 
 #[track_caller]
