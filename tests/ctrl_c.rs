@@ -5,6 +5,7 @@ mod common;
 
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -50,10 +51,17 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
 /// Whether the child does not end by itself.
 const STUCK: &str = "SHAPEWRIGHT_TEST_STUCK";
 
+/// Whether the child was started as shells start a script's programs in the background: without Ctrl-C.
+const IN_BACKGROUND: &str = "SHAPEWRIGHT_TEST_BACKGROUND";
+
 /// Not a test by itself: what the child runs.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(CHILD) else { return };
+    if std::env::var_os(IN_BACKGROUND).is_some() {
+        let interrupted = train(Path::new(&path), false).1.interrupted;
+        return println!("trained: {}", !interrupted);
+    }
     // Trainings that have ended are not stopped any more.
     let first = PathBuf::from(&path).with_file_name("first.checkpoint");
     assert!(!train(&first, false).1.interrupted);
@@ -79,13 +87,21 @@ impl Drop for Running {
 
 impl Running {
     fn start(checkpoint: &Path, variable: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().expect("this program"))
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command
             .args(["child", "--exact", "--nocapture"])
             .env(CHILD, checkpoint)
             .env(variable, "1")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a child");
+            .stdout(Stdio::piped());
+        let ctrl_c = if variable == IN_BACKGROUND { libc::SIG_IGN } else { libc::SIG_DFL };
+        // SAFETY: `signal` may be called between fork and exec.
+        unsafe {
+            command.pre_exec(move || {
+                libc::signal(libc::SIGINT, ctrl_c);
+                Ok(())
+            });
+        }
+        let mut child = command.spawn().expect("a child");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         Running { child, lines }
     }
@@ -145,4 +161,12 @@ fn pressed_twice_it_ends_the_program() {
     child.until("stopping");
     child.press();
     assert_eq!(child.end().code(), Some(130));
+}
+
+#[test]
+fn in_the_background_it_trains_to_the_end() {
+    let folder = folder("ctrl-c-background");
+    let mut child = Running::start(&folder.join("run.checkpoint"), IN_BACKGROUND);
+    assert!(child.until("trained").ends_with("true"));
+    assert_eq!(child.end().code(), Some(0));
 }

@@ -12,6 +12,7 @@ mod derive;
 mod expand;
 mod fold;
 mod generics;
+mod options;
 mod parse;
 mod sequence;
 mod spans;

@@ -321,6 +321,7 @@ where
     }
 
     /// Whether Ctrl-C stops the training as its [`StopHandle`] does. Pressed again, it ends the program as usual.
+    /// Where Ctrl-C is ignored, as it is for what a script runs in the background, it stays so.
     #[cfg(feature = "ctrlc")]
     pub fn stop_on_ctrl_c(self, stop_on_ctrl_c: bool) -> Self {
         Trainer { stop_on_ctrl_c, ..self }

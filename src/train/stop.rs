@@ -53,6 +53,8 @@ pub(super) struct OnCtrlC(StopHandle);
 mod ctrl_c {
     use std::process;
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+    #[cfg(unix)]
+    use std::{mem::MaybeUninit, ptr};
 
     use super::{OnCtrlC, StopHandle};
 
@@ -79,12 +81,30 @@ mod ctrl_c {
         stops.trainings.iter().for_each(StopHandle::stop);
     }
 
+    /// Whether Ctrl-C does not reach this program: so shells start what a script runs in the background, and so it is to
+    /// stay.
+    #[cfg(unix)]
+    fn is_ignored() -> bool {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: without a new action, the call only writes the present one, for which there is room; all bits zero is
+        // one, too.
+        unsafe {
+            libc::sigaction(libc::SIGINT, ptr::null(), action.as_mut_ptr());
+            action.assume_init().sa_sigaction == libc::SIG_IGN
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn is_ignored() -> bool {
+        false
+    }
+
     impl OnCtrlC {
         /// `None` if something else in the program handles Ctrl-C.
         pub(in crate::train) fn stops(training: &StopHandle) -> Option<Self> {
             let mut stops = stops();
             // There is one handler for the life of the process.
-            if !stops.handled {
+            if !stops.handled && !is_ignored() {
                 ctrlc::try_set_handler(pressed).ok()?;
                 stops.handled = true;
             }

@@ -6,14 +6,14 @@ use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, batch, grou
 
 /// The normalizations of an element type in one instruction tier.
 pub trait Normalize<T> {
-    /// Normalizes rows, and keeps [`STATISTICS`] of each unless there is no room for any. See [`RowNorm`].
+    /// Normalizes rows, and keeps [`crate::STATISTICS`] of each unless there is no room for any. See [`RowNorm`].
     fn row_norm(self, norm: RowNorm<'_, T>, x: &[T], y: &mut [T], statistics: &mut [T]);
     /// `dx` from `dy`, for `row_norm`.
     fn row_norm_grad(self, norm: RowNorm<'_, T>, x: &[T], statistics: &[T], dy: &[T], dx: &mut [T]);
     /// The gradients of weights and biases, for `row_norm`.
     fn row_norm_sums(self, sums: RowNormSums<'_, T>);
-    /// Normalizes groups of columns of each sample, and keeps [`STATISTICS`] of each unless there is no room for any. See
-    /// [`GroupNorm`].
+    /// Normalizes groups of columns of each sample, and keeps [`crate::STATISTICS`] of each unless there is no room for
+    /// any. See [`GroupNorm`].
     fn group_norm(self, norm: GroupNorm<'_, T>, x: &[T], y: &mut [T], statistics: &mut [T]);
     /// `dx` from `dy`, for `group_norm`; and, where there is room for them, what each sample has to the gradients of
     /// weights and biases: `sum(dy * normalized(x))` and `sum(dy)` of each column.

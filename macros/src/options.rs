@@ -1,0 +1,191 @@
+//! The options of a built-in layer: what is written after its sizes, or their defaults.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::Error;
+use syn::spanned::Spanned;
+
+use crate::builtin::{self, Builtin, Choice, Default, Form, Size, Sizes, Value};
+use crate::check::{Argument, written};
+use crate::generics::{number, split};
+use crate::parse::Generic;
+
+/// The generic arguments of each option, in the order of the layer's table; `None` if they can't be known. `sizes` are
+/// those of each size, which some options have as their defaults.
+pub fn of_builtin(
+    builtin: &Builtin,
+    options: &[Generic],
+    sizes: &[Vec<Argument>],
+    errors: &mut Vec<Error>,
+) -> Option<Vec<Vec<Argument>>> {
+    let (before, name) = (errors.len(), builtin.name);
+    let mut values: Vec<Option<Vec<Argument>>> = builtin.options.iter().map(|_| None).collect();
+    for generic in options {
+        let tokens = match generic {
+            Generic::Infer(underscore) => underscore.to_token_stream(),
+            Generic::Other(tokens) => tokens.clone(),
+        };
+        match find(builtin, &tokens) {
+            None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens))),
+            Some(index) if values[index].is_some() => {
+                let message =
+                    format!("the option `{}` of `{name}` is given twice", builtin.options[index].name);
+                errors.push(Error::new(tokens.span(), message));
+            }
+            Some(index) => values[index] = Some(numbers_of_option(builtin, index, tokens, errors)),
+        }
+    }
+    if errors.len() > before && builtin.options.iter().any(|option| !matches!(option.value, Value::Switch(_)))
+    {
+        return None;
+    }
+    let written_or_default = values.into_iter().zip(builtin.options).map(|(value, option)| {
+        value.unwrap_or_else(|| match option.value {
+            Value::Switch(on) => {
+                let off = !on;
+                vec![Argument::Given(quote!(#off))]
+            }
+            Value::Number(Default::Size(size)) | Value::Pair(Default::Size(size)) => sizes[size].clone(),
+            Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
+            Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
+            Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
+            Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
+        })
+    });
+    Some(written_or_default.collect())
+}
+
+/// Whether this is an option and no size.
+pub fn is_option(builtin: &Builtin, generic: &Generic) -> bool {
+    matches!(generic, Generic::Other(tokens) if find(builtin, tokens).is_some())
+}
+
+/// The same where the number of sizes does not tell: also a misspelt one. A constant may be a size.
+pub fn meant_as_option(builtin: &Builtin, generic: &Generic) -> bool {
+    let Generic::Other(tokens) = generic else { return false };
+    let Some((name, _)) = option(tokens) else { return false };
+    builtin.options.iter().any(|option| builtin::distance(option.name, &name.to_string()) <= 2)
+}
+
+/// An option's name, and what is between its angle brackets if it has any.
+fn option(tokens: &TokenStream) -> Option<(Ident, Option<TokenStream>)> {
+    let mut tokens = tokens.clone().into_iter();
+    let Some(TokenTree::Ident(name)) = tokens.next() else { return None };
+    let mut rest: Vec<TokenTree> = tokens.collect();
+    let is = |token: Option<&TokenTree>, c| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == c);
+    if rest.is_empty() {
+        return Some((name, None));
+    }
+    if rest.len() < 2 || !is(rest.first(), '<') || !is(rest.last(), '>') {
+        return None;
+    }
+    rest.pop();
+    Some((name, Some(rest.into_iter().skip(1).collect())))
+}
+
+/// Which option of a layer this is.
+fn find(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
+    let (name, _) = option(tokens)?;
+    builtin.options.iter().position(|option| name == option.name)
+}
+
+/// The generic arguments of an option that is written.
+fn numbers_of_option(
+    builtin: &Builtin,
+    index: usize,
+    tokens: TokenStream,
+    errors: &mut Vec<Error>,
+) -> Vec<Argument> {
+    let choice = &builtin.options[index];
+    let inner = option(&tokens).and_then(|(_, inner)| inner);
+    let parts = inner.clone().map(split);
+    let parts = match (&choice.value, parts) {
+        (&Value::Switch(on), None) => return vec![Argument::Given(quote!(#on))],
+        (Value::Number(_), Some(parts)) if parts.len() == 1 => parts,
+        (Value::Pair(_), Some(parts)) if parts.len() == 1 || parts.len() == 2 => parts,
+        _ => {
+            let message = format!(
+                "the option `{}` of `{}` is written {}, not `{}`",
+                choice.name,
+                builtin.name,
+                example(choice),
+                written(&tokens)
+            );
+            errors.push(Error::new(tokens.span(), message));
+            return Vec::new();
+        }
+    };
+    let mut arguments = Vec::new();
+    for part in parts {
+        if part.to_string() == "_" {
+            let message = format!(
+                "the option `{}` of `{}` is not fixed by its input: write a number",
+                choice.name, builtin.name
+            );
+            errors.push(Error::new(part.span(), message));
+            break;
+        }
+        arguments.push(number(part, errors));
+    }
+    if matches!(choice.value, Value::Pair(_)) && arguments.len() == 1 {
+        arguments.push(arguments[0].clone());
+    }
+    arguments
+}
+
+/// How an option is written.
+fn example(choice: &Choice) -> String {
+    let name = choice.name;
+    match choice.value {
+        Value::Switch(_) => format!("`{name}`"),
+        Value::Number(_) => format!("`{name}<2>`"),
+        Value::Pair(_) => format!("`{name}<2>` or `{name}<2, 1>`"),
+    }
+}
+
+fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
+    let (name, found) = (builtin.name, written(tokens));
+    if builtin.options.is_empty() {
+        return match &builtin.sizes {
+            Sizes::Named([]) => {
+                format!("`{name}` takes nothing between `<` and `>`, but `{found}` is written")
+            }
+            Sizes::Named([Size { form: Form::Pair, .. }]) => {
+                format!(
+                    "`{name}` takes one size, but `{found}` is written after it; two are a pair: `{name}<(2, 3)>`"
+                )
+            }
+            Sizes::Named([Size { form: Form::Sides, .. }]) => {
+                format!(
+                    "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, 1, 2, 2)>`"
+                )
+            }
+            _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
+        };
+    }
+    if let Some((ident, _)) = option(tokens)
+        && let Some(nearest) = nearest(builtin, &ident.to_string())
+    {
+        return format!("`{name}` has no option `{ident}`; did you mean `{}`?", nearest.name);
+    }
+    let all = builtin.options.iter().map(|option| match option.value {
+        Value::Switch(_) => format!("`{}`", option.name),
+        _ => format!("`{}<..>`", option.name),
+    });
+    let all = all.collect::<Vec<_>>().join(", ");
+    format!("`{name}` has no option `{found}`; its options are {all}")
+}
+
+/// The option that a name is probably meant to be: nearly the same letters, or one is the beginning of the other.
+fn nearest<'a>(builtin: &'a Builtin, found: &str) -> Option<&'a Choice> {
+    let begins = |option: &&Choice| found.starts_with(option.name) || option.name.starts_with(found);
+    let near = |option: &&Choice| {
+        let distance = builtin::distance(option.name, found);
+        distance <= 3 && 2 * distance <= found.len().max(option.name.len())
+    };
+    let options = builtin.options;
+    options
+        .iter()
+        .find(begins)
+        .or_else(|| options.iter().filter(near).min_by_key(|option| builtin::distance(option.name, found)))
+}
