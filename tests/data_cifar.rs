@@ -60,6 +60,10 @@ fn the_folder_is_read_in_order() {
     }
     let error = Cifar10::<f32>::read(&folder).expect_err("no test images");
     assert_eq!((error.kind, error.path), (ReadErrorKind::Io, folder.join("test_batch.bin")));
+    // As a download leaves it that failed at once.
+    fs::write(folder.join("test_batch.bin"), "").expect("a file");
+    let error = Cifar10::<f32>::read(&folder).expect_err("no test images");
+    assert_eq!((error.kind, &*error.found), (ReadErrorKind::Length, "an empty file"));
     fs::write(folder.join("test_batch.bin"), record(0)).expect("a file");
     let data: Cifar10 = Cifar10::read(&folder).expect("the six files");
     let labels: Vec<_> = data.train_labels.iter().map(|label| label.index()).collect();

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use super::bytes::Bytes;
+use super::bytes::{Bytes, COPY_AGAIN};
 use super::{Pixel, Place, ReadError, ReadErrorKind};
 use crate::loss::Label;
 use crate::memory;
@@ -53,7 +53,7 @@ impl<T: Pixel> Cifar10<T> {
     /// Reads the six files of a folder: `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`.
     ///
     /// # Errors
-    /// If a file is missing or cannot be read ([`batch_from`]).
+    /// If a file is missing, empty or cannot be read ([`batch_from`]).
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
         let folder = folder.as_ref();
         let (mut train_images, mut train_labels) = (Vec::new(), Vec::new());
@@ -67,8 +67,14 @@ impl<T: Pixel> Cifar10<T> {
     }
 }
 
+/// A file of the folder, which has at least one image.
 fn batch<T: Pixel>(path: &Path) -> Result<Batch<T>, ReadError> {
-    batch_from(path, File::open(path).map_err(|error| ReadError::io(path, error))?)
+    let batch = batch_from(path, File::open(path).map_err(|error| ReadError::io(path, error))?)?;
+    if batch.1.is_empty() {
+        let kind = ReadErrorKind::Length;
+        return Err(ReadError::new(path, kind, Place::File, "images", "an empty file", COPY_AGAIN));
+    }
+    Ok(batch)
 }
 
 /// The images and labels of one of the files, from anything that can be read; the path is for the error.
