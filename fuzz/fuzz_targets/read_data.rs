@@ -15,7 +15,6 @@ use shapewright::data::cifar;
 use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
 use shapewright::data::idx;
 use shapewright::data::npy::{self, Npz};
-use shapewright::prelude::*;
 
 fn says<T, E: Display>(result: Result<T, E>) {
     if let Err(error) = result {
