@@ -1,11 +1,13 @@
 //! Training over epochs: what it does, in which order, and how it ends.
 
+mod common;
+
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
-use shapewright::{Progress, TrainError};
+use shapewright::{History, Progress, TrainError};
 
 network! {
     struct Net: [2] -> [1] {
@@ -159,6 +161,18 @@ fn early_stopping_goes_back_to_the_best() {
     assert_eq!(history.epochs.len(), best + 3);
     assert!(kept.iter().all(|(loss, _)| *loss >= kept[best - 1].0));
     assert_eq!(net.params(), kept[best - 1].1);
+}
+
+#[test]
+fn what_a_killed_process_left_does_not_keep_files_from_being_written() {
+    let folder = common::folder("left-behind");
+    for number in 0..64 {
+        let left = format!(".history.csv.{}-{number}.tmp", std::process::id());
+        std::fs::write(folder.join(left), "half a file").unwrap();
+    }
+    let (path, history) = (folder.join("history.csv"), History::default());
+    history.save(&path).unwrap();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), history.to_csv());
 }
 
 #[test]
