@@ -225,7 +225,7 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
     y[0] = Tensor1::from([f32::NAN]);
     let error = Net::trainer(Sgd::new(0.1), Mse).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
     assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 1, layer: None, inputs: false });
-    assert!(error.to_string().ends_with("look at the targets"), "{error}");
+    assert!(error.to_string().contains("look at the targets"), "{error}");
 
     x[7] = Tensor1::from([f32::NAN, 0.0]);
     let error = Net::trainer(Sgd::new(0.1), Mse).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
