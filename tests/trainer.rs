@@ -222,6 +222,14 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
     let far = Net::trainer(Sgd::new(1e30), Mse).epochs(5).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
     assert!(matches!(far, TrainError::NotFinite { step: 2.., inputs: false, .. }), "{far}");
 
+    // The outputs grow by some digits in each step, and their squares are the first to be too large.
+    network! { struct Line: [2] -> [1] { Linear<_, 1> } }
+    let large = vec![Tensor1::from([10.0, 0.0]); 8];
+    let error =
+        Line::trainer(Sgd::new(1.0), Mse).epochs(50).fit(&mut Line::zeros(), &large, &y[..8]).unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { step: 2.., layer: None, inputs: false, .. }), "{error}");
+    assert!(error.to_string().contains("a smaller learning rate"), "{error}");
+
     y[0] = Tensor1::from([f32::NAN]);
     let error = Net::trainer(Sgd::new(0.1), Mse).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
     assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 1, layer: None, inputs: false });

@@ -130,7 +130,8 @@ impl fmt::Display for TrainError {
                          may help"
                     ),
                     (None, _) => f.write_str(
-                        ": the network's outputs are finite, the loss of them is not; look at the targets: \
+                        ": the network's outputs are finite, the loss of them is not; if the loss grew before, a \
+                         smaller learning rate or clipping the gradient may help; otherwise look at the targets: \
                          some may not be finite, or no sample of the batch has a label",
                     ),
                 }

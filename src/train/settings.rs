@@ -328,7 +328,7 @@ where
     }
 
     /// Whether to draw a bar with the losses and the time that is left; nothing is drawn where standard error is
-    /// not a terminal.
+    /// not a terminal. What observers of epochs print stands above it.
     #[cfg(feature = "progress")]
     pub fn progress(self, progress: bool) -> Self {
         Trainer { progress, ..self }
