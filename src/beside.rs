@@ -20,12 +20,19 @@ impl Beside {
     pub fn create(place: &Path) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = place.file_name().ok_or_else(|| named(place, io::ErrorKind::IsADirectory.into()))?;
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut beside = std::ffi::OsString::from(".");
-        beside.push(name);
-        beside.push(format!(".{}-{number}.tmp", process::id()));
-        let beside = place.with_file_name(beside);
-        let file = File::create_new(&beside).map_err(|error| named(place, error))?;
+        let (beside, file) = loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let mut beside = std::ffi::OsString::from(".");
+            beside.push(name);
+            beside.push(format!(".{}-{number}.tmp", process::id()));
+            let beside = place.with_file_name(beside);
+            match File::create_new(&beside) {
+                Ok(file) => break (beside, file),
+                // Left by a process that was killed and had the same number, as in containers all have.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(named(place, error)),
+            }
+        };
         Ok(Beside { place: place.to_owned(), beside, file: Some(BufWriter::new(file)), moved: false })
     }
 

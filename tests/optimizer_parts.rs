@@ -106,6 +106,39 @@ fn frozen_parts_do_not_change() {
 }
 
 /// A part that was frozen from the beginning begins as if no step had been made: moments and their corrections.
+/// Layers of a `Repeat` by their index, also where backward ends within it.
+#[test]
+fn repeated_layers_can_be_frozen_one_by_one() {
+    network! {
+        struct Deep: [3] -> [2] {
+            blocks: Repeat<3> { Residual { fc: Linear<_, 4>, Tanh, out: Linear<_, 3> } },
+            head: Linear<_, 2>,
+        }
+    }
+    let (x, y) = (common::random::<shapewright::Rank1<3>, f32>(20, 1), common::random(20, 2));
+    let first = Deep::init(&mut shapewright::rng(3));
+    let train = |parts: fn(OptimizerState<Sgd, Deep>) -> OptimizerState<Sgd, Deep>| {
+        let mut net = first.to_boxed();
+        Deep::trainer(Sgd::new(0.1), Mse)
+            .batch_size(20)
+            .parts(parts)
+            .fit(&mut net, &x, &y)
+            .expect("a training");
+        net
+    };
+    let (all, none) = (train(|state| state), &first);
+    let some =
+        train(|state| state.freeze(layer!(Deep, blocks[0])).freeze(layer!(Deep, blocks[1].layer_0.out.bias)));
+    assert_eq!(some.blocks[0].layer_0.fc, none.blocks[0].layer_0.fc);
+    assert_eq!(some.blocks[1].layer_0.out.bias, none.blocks[1].layer_0.out.bias);
+    assert_ne!(all.blocks[1].layer_0.out.bias, none.blocks[1].layer_0.out.bias);
+    assert_eq!(some.blocks[1].layer_0.fc, all.blocks[1].layer_0.fc);
+    assert_eq!(some.blocks[1].layer_0.out.weight, all.blocks[1].layer_0.out.weight);
+    let last = |net: &Deep| bits(layer!(Deep, blocks[2]).of(net));
+    assert_eq!(last(&some), last(&all));
+    assert_eq!(some.head, all.head);
+}
+
 #[test]
 fn thawed_parts_begin_anew() {
     fn check<O: Optimizer + Sync>(optimizer: O) {

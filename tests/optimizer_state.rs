@@ -4,7 +4,7 @@ mod common;
 
 use common::bits;
 use shapewright::prelude::*;
-use shapewright::{Missed, OptimizerState, StateError, StateParts};
+use shapewright::{Element, Missed, OptimizerState, StateError, StateParts};
 
 network! { #[derive(Clone)] struct Net: [3] -> [2] { fc1: Linear<_, 5>, Relu, fc2: Linear<_, 4>, Relu, Linear<_, 2> } }
 
@@ -97,4 +97,40 @@ fn what_does_not_fit_is_refused() {
     assert_eq!(state.restore(&parts(&[LEN; 2], &[])), Ok(()));
     assert_eq!(state.restore(&parts(&[LEN; 2], &[(9, 7), (LEN, 0)])), Ok(()));
     assert_eq!(state.steps(), 7);
+}
+
+/// Gradient descent that remembers the last gradients, as many as it is told.
+#[derive(Clone, Debug)]
+struct Remembering {
+    lr: f64,
+    gradients: usize,
+}
+
+impl Optimizer for Remembering {
+    fn memories(&self) -> usize {
+        self.gradients
+    }
+    fn lr_mut(&mut self) -> &mut f64 {
+        &mut self.lr
+    }
+    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+        memories[step as usize % self.gradients].copy_from_slice(gradient);
+        params.iter_mut().zip(gradient).for_each(|(p, &g)| *p -= T::from_f64_lossy(self.lr) * g);
+    }
+}
+
+#[test]
+fn an_optimizer_of_ones_own_remembers_up_to_four_numbers() {
+    let (mut net, gradient) = (Net::zeros(), Net::init(&mut shapewright::rng(1)));
+    let mut state = Remembering { lr: 0.5, gradients: 4 }.state::<Net>();
+    state.step(&mut net, &gradient);
+    let remembered: Vec<_> = state.memories().map(|memory| memory.params() == gradient.params()).collect();
+    assert_eq!(remembered, [false, true, false, false]);
+    assert!(net.params().iter().zip(gradient.params()).all(|(p, g)| *p == -0.5 * g));
+}
+
+#[test]
+#[should_panic(expected = "remembers 5 numbers per parameter, but at most 4 are possible")]
+fn more_than_four_are_refused() {
+    Remembering { lr: 0.5, gradients: 5 }.state::<Net>();
 }

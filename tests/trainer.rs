@@ -1,11 +1,13 @@
 //! Training over epochs: what it does, in which order, and how it ends.
 
+mod common;
+
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
-use shapewright::{Progress, TrainError};
+use shapewright::{History, Progress, TrainError};
 
 network! {
     struct Net: [2] -> [1] {
@@ -162,6 +164,18 @@ fn early_stopping_goes_back_to_the_best() {
 }
 
 #[test]
+fn what_a_killed_process_left_does_not_keep_files_from_being_written() {
+    let folder = common::folder("left-behind");
+    for number in 0..64 {
+        let left = format!(".history.csv.{}-{number}.tmp", std::process::id());
+        std::fs::write(folder.join(left), "half a file").unwrap();
+    }
+    let (path, history) = (folder.join("history.csv"), History::default());
+    history.save(&path).unwrap();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), history.to_csv());
+}
+
+#[test]
 fn an_observer_can_stop() {
     let (x, y) = samples(40, 1);
     let stop_at_two = |epoch: &shapewright::Epoch, _: &Net| {
@@ -208,10 +222,18 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
     let far = Net::trainer(Sgd::new(1e30), Mse).epochs(5).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
     assert!(matches!(far, TrainError::NotFinite { step: 2.., inputs: false, .. }), "{far}");
 
+    // The outputs grow by some digits in each step, and their squares are the first to be too large.
+    network! { struct Line: [2] -> [1] { Linear<_, 1> } }
+    let large = vec![Tensor1::from([10.0, 0.0]); 8];
+    let error =
+        Line::trainer(Sgd::new(1.0), Mse).epochs(50).fit(&mut Line::zeros(), &large, &y[..8]).unwrap_err();
+    assert!(matches!(error, TrainError::NotFinite { step: 2.., layer: None, inputs: false, .. }), "{error}");
+    assert!(error.to_string().contains("a smaller learning rate"), "{error}");
+
     y[0] = Tensor1::from([f32::NAN]);
     let error = Net::trainer(Sgd::new(0.1), Mse).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
     assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 1, layer: None, inputs: false });
-    assert!(error.to_string().ends_with("look at the targets"), "{error}");
+    assert!(error.to_string().contains("look at the targets"), "{error}");
 
     x[7] = Tensor1::from([f32::NAN, 0.0]);
     let error = Net::trainer(Sgd::new(0.1), Mse).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();

@@ -308,6 +308,7 @@ fn settings_that_make_no_sense_are_refused() {
     };
     let plain = || trainer(Sgd::new(0.1));
     assert!(reason(plain().schedule(ReduceLrOnPlateau::new())).contains("give them with `validate`"));
+    assert!(reason(plain().validate(&x, &y).early_stopping(0)).contains("give it at least 1"));
     assert!(reason(plain().accumulate(0)).contains("at least one batch"));
     assert!(reason(plain().checkpoint_every(0)).contains("every 1 or more"));
     assert!(reason(plain().resume(true)).contains("name it with `checkpoint`"));

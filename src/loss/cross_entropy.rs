@@ -94,7 +94,8 @@ macro_rules! options {
             }
 
             /// Takes targets of `Option<Label<N>>`: an output whose label is `None` does not count, as with PyTorch's
-            /// `ignore_index`. The mean is over the labels that there are; without any it is NaN, and the gradient 0.
+            /// `ignore_index`. The mean is over the labels that there are; without any it is NaN, and the gradient 0. A
+            /// [trainer](crate::Trainer) stops at such a batch: make batches so large that each has a label.
             pub const fn optional_labels(self) -> $name<OptionalLabels, W> {
                 let labels = OptionalLabels;
                 $name { reduction: self.reduction, $($other: self.$other,)* labels, weights: self.weights }

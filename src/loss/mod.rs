@@ -27,7 +27,8 @@ pub enum Reduction {
     /// otherwise.
     #[default]
     Mean,
-    /// The sum.
+    /// The sum. A [trainer](crate::Trainer) takes all losses for means: accumulated batches, and the batches of an epoch in
+    /// its history, are each counted by their samples, not added up.
     Sum,
 }
 

@@ -6,7 +6,8 @@ use crate::tensor::Element;
 use crate::threads;
 
 /// An average of a network's parameters over the steps of its training, which often does better than the last ones.
-/// PyTorch's `optim.swa_utils.AveragedModel`. It is a network of the same type.
+/// PyTorch's `optim.swa_utils.AveragedModel` with `use_buffers=True`: the running statistics of batch normalizations are
+/// averaged as well. It is a network of the same type.
 ///
 /// ```
 /// use shapewright::prelude::*;

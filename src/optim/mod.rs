@@ -51,7 +51,7 @@ fn share(len: usize) -> usize {
 /// An update rule: settings alone. What it remembers between steps is an [`OptimizerState`]. Its `Debug` text shows all
 /// settings: a training goes on from a checkpoint only if it is the same.
 pub trait Optimizer: Clone + Debug {
-    /// How many numbers per parameter it remembers between steps.
+    /// How many numbers per parameter it remembers between steps, at most 4.
     fn memories(&self) -> usize;
 
     /// The learning rate.
@@ -68,6 +68,9 @@ pub trait Optimizer: Clone + Debug {
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]);
 
     /// The state that this optimizer begins a network's training with.
+    ///
+    /// # Panics
+    /// If it remembers more than 4 numbers per parameter.
     ///
     /// ```
     /// use shapewright::prelude::*;

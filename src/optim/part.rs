@@ -58,8 +58,9 @@ impl<N: Network> Debug for Part<N> {
 }
 
 /// A part of a network, by the names of fields: `layer!(Mlp, fc1)` is a layer, `layer!(Mlp, fc1.bias)` one of its
-/// tensors, `layer!(Mlp, encoder.fc)` a layer of a nested network, `layer!(Mlp)` all parameters. A wrong name is an
-/// error of the compiler. A layer without a name has the field `layer_0`, by its place.
+/// tensors, `layer!(Mlp, encoder.fc)` a layer of a nested network, `layer!(Mlp, blocks[2].fc)` a layer in the third of a
+/// `Repeat`, `layer!(Mlp)` all parameters. A wrong name is an error of the compiler. A layer without a name has the field
+/// `layer_0`, by its place; indices are constants, and one beyond the last panics when the part is used.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -72,7 +73,7 @@ macro_rules! layer {
     ($network:ty $(,)?) => {
         $crate::Part::<$network>::whole()
     };
-    ($network:ty, $($field:ident).+ $(,)?) => {
-        $crate::Part::<$network>::new(|network| $crate::Parameters::as_slice(&network.$($field).+))
+    ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {
+        $crate::Part::<$network>::new(|network| $crate::Parameters::as_slice(&network.$($field $([$index])*).+))
     };
 }

@@ -52,7 +52,13 @@ struct Segment {
 
 impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     pub(super) fn new(optimizer: O) -> Self {
-        let memories = (0..optimizer.memories()).map(|_| N::zeros()).collect();
+        let count = optimizer.memories();
+        assert!(
+            count <= threads::MOST_TOGETHER,
+            "the optimizer remembers {count} numbers per parameter, but at most {} are possible",
+            threads::MOST_TOGETHER
+        );
+        let memories = (0..count).map(|_| N::zeros()).collect();
         let whole =
             Segment { end: len::<N>(), scale: 1.0, decay: true, frozen: false, statistic: false, missed: 0 };
         let mut state = OptimizerState { optimizer, memories, steps: 0, segments: vec![whole] };

@@ -1,5 +1,7 @@
 //! The progress bar.
 
+use std::panic::{self, AssertUnwindSafe};
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::history::Epoch;
@@ -10,7 +12,10 @@ pub(super) struct Bar(ProgressBar);
 impl Bar {
     pub(super) fn new(visible: bool) -> Self {
         // Standard error draws nothing where it is not a terminal.
-        let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self::on(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() })
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
         let style = ProgressStyle::with_template("{bar:30} {percent:>3} %, {eta} left  {msg}")
             .expect("the template is well formed");
         Bar(ProgressBar::with_draw_target(None, target).with_style(style))
@@ -32,10 +37,82 @@ impl Bar {
             epoch.validation_loss.map(|loss| format!(", validation {loss:.4}")).unwrap_or_default();
         self.0.set_message(format!("epoch {}/{epochs}: loss {:.4}{validation}", epoch.epoch, epoch.loss));
     }
+
+    /// Calls without the bar on the screen, so that what is printed has lines of its own.
+    pub(super) fn aside(&self, f: impl FnOnce()) {
+        // A panic that passes through the bar would make it panic again at its end.
+        let result = self.0.suspend(|| panic::catch_unwind(AssertUnwindSafe(f)));
+        result.unwrap_or_else(|panic| panic::resume_unwind(panic));
+    }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::{ProgressDrawTarget, TermLike};
+
+    use super::Bar;
+
+    /// A terminal's only line.
+    #[derive(Clone, Debug, Default)]
+    struct Line(Arc<Mutex<String>>);
+
+    impl TermLike for Line {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            self.0.lock().unwrap().clear();
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn it_makes_room_for_what_is_printed() {
+        let line = Line::default();
+        let text = || line.0.lock().unwrap().trim().to_owned();
+        let bar = Bar::on(ProgressDrawTarget::term_like(Box::new(line.clone())));
+        bar.begin(1, 4);
+        bar.step();
+        assert!(text().contains("50 %"), "{}", text());
+        bar.aside(|| assert_eq!(text(), ""));
+        assert!(text().contains("50 %"), "{}", text());
+
+        let panic = catch_unwind(AssertUnwindSafe(|| bar.aside(|| panic!("printed badly"))));
+        assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"printed badly"));
+        bar.step();
+        drop(bar);
+        assert_eq!(text(), "");
     }
 }

@@ -4,7 +4,8 @@ use core::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a training could not begin or go on. The network is left as the last whole step made it.
+/// Why a training could not begin or go on. The network is left as the last whole step made it; only running statistics
+/// may have taken in batches of the step that was not made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrainError {
     /// There is nothing to train or to validate with.
@@ -129,7 +130,9 @@ impl fmt::Display for TrainError {
                          may help"
                     ),
                     (None, _) => f.write_str(
-                        ": the network's outputs are finite, the loss of them is not; look at the targets",
+                        ": the network's outputs are finite, the loss of them is not; if the loss grew before, a \
+                         smaller learning rate or clipping the gradient may help; otherwise look at the targets: \
+                         some may not be finite, or no sample of the batch has a label",
                     ),
                 }
             }

@@ -264,8 +264,16 @@ where
         };
         #[cfg(feature = "progress")]
         self.bar.epoch(&epoch, settings.epochs);
-        for observer in &mut settings.on_epoch {
-            self.ended |= observer(&epoch, network).is_break();
+        let observed = !settings.on_epoch.is_empty();
+        let mut observe = || {
+            for observer in &mut settings.on_epoch {
+                self.ended |= observer(&epoch, network).is_break();
+            }
+        };
+        #[cfg(feature = "progress")]
+        let mut observe = || self.bar.aside(&mut observe);
+        if observed {
+            observe();
         }
         if let (Some(patience), Some(loss)) = (settings.patience, validation_loss) {
             match &mut self.best {

@@ -198,7 +198,7 @@ where
     }
 
     /// Stops when the validation loss has not fallen for so many epochs, and goes back to the parameters with
-    /// which it was lowest.
+    /// which it was lowest. At least 1.
     pub fn early_stopping(self, epochs: usize) -> Self {
         Trainer { patience: Some(epochs), ..self }
     }
@@ -328,7 +328,7 @@ where
     }
 
     /// Whether to draw a bar with the losses and the time that is left; nothing is drawn where standard error is
-    /// not a terminal.
+    /// not a terminal. What observers of epochs print stands above it.
     #[cfg(feature = "progress")]
     pub fn progress(self, progress: bool) -> Self {
         Trainer { progress, ..self }
@@ -353,6 +353,10 @@ where
             (
                 self.patience.is_some() && self.validation.is_none(),
                 "early stopping needs validation samples; give them with `validate`",
+            ),
+            (
+                self.patience == Some(0),
+                "early stopping after 0 epochs ends every training with its first; give it at least 1",
             ),
             (
                 plateau.is_some() && self.validation.is_none(),
