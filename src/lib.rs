@@ -131,8 +131,8 @@ pub use network::{
 pub use network::{InputOf, OutputOf};
 pub use optim::{
     Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Missed, NAdam, NonFiniteNorm, Optimizer, OptimizerState,
-    Part, RAdam, RmsProp, Sgd, StateError, StateParts, WeightAverage, clip_grad_norm, clip_grad_value,
-    l1_penalty, l2_penalty,
+    Part, RAdam, RmsProp, SettingError, Sgd, StateError, StateParts, WeightAverage, clip_grad_norm,
+    clip_grad_value, l1_penalty, l2_penalty,
 };
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's last type
 /// parameter, if it has one, is the number type; a struct without one is of `f32`.

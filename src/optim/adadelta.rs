@@ -1,6 +1,7 @@
 //! Adadelta.
 
-use super::{Optimizer, setters};
+use super::setting_error::from_zero;
+use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdadeltaStep, Begin, Update};
 use crate::tensor::Element;
 
@@ -47,6 +48,14 @@ impl Optimizer for Adadelta {
 
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         Some(&mut self.weight_decay)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
+        match self.rho {
+            0.0..=1.0 => Ok(()),
+            rho => Err(SettingError::new("rho", rho, "from 0 to 1")),
+        }
     }
 
     fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

@@ -1,6 +1,7 @@
 //! Adagrad.
 
-use super::{Optimizer, setters};
+use super::setting_error::from_zero;
+use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdagradStep, Begin, Update};
 use crate::tensor::Element;
 
@@ -58,6 +59,16 @@ impl Optimizer for Adagrad {
 
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         Some(&mut self.weight_decay)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        from_zero(&[
+            ("lr", self.lr),
+            ("lr_decay", self.lr_decay),
+            ("initial_accumulator_value", self.initial_accumulator_value),
+            ("epsilon", self.epsilon),
+            ("weight_decay", self.weight_decay),
+        ])
     }
 
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

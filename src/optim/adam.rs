@@ -1,6 +1,7 @@
 //! Adam and AdamW.
 
-use super::{Optimizer, setters};
+use super::setting_error::{betas, from_zero};
+use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdamStep, Begin, Update};
 use crate::tensor::Element;
 
@@ -63,6 +64,11 @@ impl Optimizer for Adam {
         Some(&mut self.weight_decay)
     }
 
+    fn check(&self) -> Result<(), SettingError> {
+        from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
+        betas(self.betas)
+    }
+
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
         let power = |beta: f64| beta.powf(step as f64);
         let rule = AdamStep {
@@ -114,6 +120,11 @@ impl AdamW {
         amsgrad: bool;
         maximize;
     }
+
+    const fn adam(&self) -> Adam {
+        let AdamW { lr, betas, epsilon, weight_decay, amsgrad, maximize } = *self;
+        Adam { lr, betas, epsilon, weight_decay, decoupled_weight_decay: true, amsgrad, maximize }
+    }
 }
 
 impl Optimizer for AdamW {
@@ -129,10 +140,11 @@ impl Optimizer for AdamW {
         Some(&mut self.weight_decay)
     }
 
+    fn check(&self) -> Result<(), SettingError> {
+        self.adam().check()
+    }
+
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
-        let AdamW { lr, betas, epsilon, weight_decay, amsgrad, maximize } = *self;
-        let decoupled_weight_decay = true;
-        Adam { lr, betas, epsilon, weight_decay, decoupled_weight_decay, amsgrad, maximize }
-            .update(step, params, gradient, memories);
+        self.adam().update(step, params, gradient, memories);
     }
 }

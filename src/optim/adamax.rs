@@ -1,6 +1,7 @@
 //! Adamax.
 
-use super::{Optimizer, setters};
+use super::setting_error::{betas, from_zero};
+use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdamaxStep, Begin, Update};
 use crate::tensor::Element;
 
@@ -48,6 +49,11 @@ impl Optimizer for Adamax {
 
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         Some(&mut self.weight_decay)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
+        betas(self.betas)
     }
 
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

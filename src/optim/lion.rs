@@ -1,6 +1,7 @@
 //! Lion.
 
-use super::{Optimizer, setters};
+use super::setting_error::{betas, from_zero};
+use super::{Optimizer, SettingError, setters};
 use crate::kernels::{Begin, LionStep, Update};
 use crate::tensor::Element;
 
@@ -49,6 +50,11 @@ impl Optimizer for Lion {
 
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         Some(&mut self.weight_decay)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        from_zero(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
+        betas(self.betas)
     }
 
     fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

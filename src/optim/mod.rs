@@ -13,6 +13,7 @@ mod radam;
 mod rmsprop;
 mod saved;
 mod setters;
+mod setting_error;
 mod sgd;
 mod state;
 
@@ -29,6 +30,7 @@ pub use radam::RAdam;
 pub use rmsprop::RmsProp;
 pub use saved::{Missed, StateError, StateParts};
 pub(crate) use setters::setters;
+pub use setting_error::SettingError;
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 
@@ -62,6 +64,14 @@ pub trait Optimizer: Clone + Debug {
         None
     }
 
+    /// Whether its settings are in their ranges.
+    ///
+    /// # Errors
+    /// If one is not: the first.
+    fn check(&self) -> Result<(), SettingError> {
+        Ok(())
+    }
+
     /// Changes some of the parameters by their gradient. `memories` holds one slice for each of
     /// [`Optimizer::memories`], zero before the first step. `step` counts from 1. Elements do not depend on
     /// each other, so that a step can be cut over threads.
@@ -70,7 +80,7 @@ pub trait Optimizer: Clone + Debug {
     /// The state that this optimizer begins a network's training with.
     ///
     /// # Panics
-    /// If it remembers more than 4 numbers per parameter.
+    /// If a setting is out of its range ([`Optimizer::check`]), or if it remembers more than 4 numbers per parameter.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -79,7 +89,11 @@ pub trait Optimizer: Clone + Debug {
     /// let (mut net, gradient) = (Line::init(&mut shapewright::rng(0)), Line::zeros());
     /// adam.step(&mut net, &gradient);
     /// ```
+    #[track_caller]
     fn state<N: Network>(self) -> OptimizerState<Self, N> {
+        if let Err(error) = self.check() {
+            panic!("{error}");
+        }
         OptimizerState::new(self)
     }
 }

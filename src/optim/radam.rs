@@ -1,6 +1,7 @@
 //! RAdam.
 
-use super::{Optimizer, setters};
+use super::setting_error::{betas, from_zero};
+use super::{Optimizer, SettingError, setters};
 use crate::kernels::{Begin, RAdamStep, Update};
 use crate::tensor::Element;
 
@@ -56,6 +57,11 @@ impl Optimizer for RAdam {
 
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         Some(&mut self.weight_decay)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
+        betas(self.betas)
     }
 
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

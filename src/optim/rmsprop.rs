@@ -1,6 +1,7 @@
 //! RMSprop.
 
-use super::{Optimizer, setters};
+use super::setting_error::from_zero;
+use super::{Optimizer, SettingError, setters};
 use crate::kernels::{Begin, RmsPropStep, Update};
 use crate::tensor::Element;
 
@@ -62,6 +63,16 @@ impl Optimizer for RmsProp {
 
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         Some(&mut self.weight_decay)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        from_zero(&[
+            ("lr", self.lr),
+            ("alpha", self.alpha),
+            ("epsilon", self.epsilon),
+            ("momentum", self.momentum),
+            ("weight_decay", self.weight_decay),
+        ])
     }
 
     fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

@@ -1,6 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::{Optimizer, setters};
+use super::setting_error::from_zero;
+use super::{Optimizer, SettingError, setters};
 use crate::kernels::{Begin, SgdStep, Update};
 use crate::tensor::Element;
 
@@ -51,6 +52,17 @@ impl Optimizer for Sgd {
 
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         Some(&mut self.weight_decay)
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        from_zero(&[("lr", self.lr), ("momentum", self.momentum), ("weight_decay", self.weight_decay)])?;
+        match (self.nesterov, self.momentum, self.dampening) {
+            (true, 0.0, _) => Err(SettingError::new("momentum", 0.0, "above 0 with `nesterov`")),
+            (true, _, dampening) if dampening != 0.0 => {
+                Err(SettingError::new("dampening", dampening, "0 with `nesterov`"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

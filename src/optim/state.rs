@@ -51,7 +51,8 @@ struct Segment {
 }
 
 impl<O: Optimizer, N: Network> OptimizerState<O, N> {
-    pub(super) fn new(optimizer: O) -> Self {
+    /// Of an optimizer whose settings are or will be checked.
+    pub(crate) fn new(optimizer: O) -> Self {
         let count = optimizer.memories();
         assert!(
             count <= threads::MOST_TOGETHER,

@@ -4,6 +4,8 @@ use core::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::optim::SettingError;
+
 /// Why a training could not begin or go on. The network is left as the last whole step made it; only running statistics
 /// may have taken in batches of the step that was not made.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,8 @@ pub enum TrainError {
         /// What is wrong and what to do.
         reason: &'static str,
     },
+    /// A setting of the optimizer is out of its range.
+    Optimizer(SettingError),
     /// The loss became NaN or infinite.
     NotFinite {
         /// The epoch, from 1.
@@ -112,6 +116,7 @@ impl fmt::Display for TrainError {
                 "the {samples} samples have {inputs} inputs but {targets} targets; give one target for each input"
             ),
             TrainError::Setting { reason } => f.write_str(reason),
+            TrainError::Optimizer(error) => error.fmt(f),
             TrainError::NotFinite { epoch, step, layer, inputs } => {
                 write!(f, "the loss is not finite at step {step}, in epoch {epoch}")?;
                 match (layer, inputs) {

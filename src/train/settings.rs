@@ -121,7 +121,7 @@ where
     /// One epoch, batches of 32, seed 0.
     pub(crate) fn new(optimizer: O, loss: L) -> Self {
         Trainer {
-            state: optimizer.state(),
+            state: OptimizerState::new(optimizer),
             loss,
             epochs: 1,
             batch_size: 32,
@@ -370,6 +370,7 @@ where
                 "`resume` needs a file to go on from; name it with `checkpoint`",
             ),
         ];
+        self.state.optimizer.check().map_err(TrainError::Optimizer)?;
         match wrong.into_iter().find(|(wrong, _)| *wrong) {
             Some((_, reason)) => Err(TrainError::Setting { reason }),
             None => Ok(()),

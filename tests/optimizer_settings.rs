@@ -1,0 +1,95 @@
+//! Settings of optimizers are in their ranges, or it is said which is not.
+
+use shapewright::prelude::*;
+use shapewright::{SettingError, TrainError};
+
+network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+
+const FROM_ZERO: &str = "a number from 0 up";
+const BELOW_ONE: &str = "from 0 to less than 1";
+
+#[track_caller]
+fn wrong(optimizer: impl Optimizer, setting: &'static str, value: f64, expected: &'static str) {
+    let error = optimizer.check().expect_err("a wrong setting");
+    // As texts, because NaN is not equal to itself.
+    assert_eq!(format!("{error:?}"), format!("{:?}", SettingError::new(setting, value, expected)));
+}
+
+#[test]
+fn each_setting_has_its_range() {
+    for value in [-0.1, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        macro_rules! from_zero {
+            ($($optimizer:ident: $($option:ident)*;)*) => {$(
+                wrong($optimizer::new(value), "lr", value, FROM_ZERO);
+                $(wrong($optimizer::new(0.1).$option(value), stringify!($option), value, FROM_ZERO);)*
+            )*};
+        }
+        from_zero! {
+            Sgd: momentum weight_decay;
+            Adam: epsilon weight_decay;
+            AdamW: epsilon weight_decay;
+            NAdam: epsilon weight_decay momentum_decay;
+            RAdam: epsilon weight_decay;
+            Adamax: epsilon weight_decay;
+            Adagrad: epsilon weight_decay lr_decay initial_accumulator_value;
+            Adadelta: epsilon weight_decay;
+            RmsProp: epsilon weight_decay alpha momentum;
+            Lion: weight_decay;
+        }
+    }
+    for value in [-0.1, 1.0, 2.0, f64::NAN] {
+        macro_rules! betas {
+            ($($optimizer:ident)*) => {$(
+                wrong($optimizer::new(0.1).betas(value, 0.9), "first beta", value, BELOW_ONE);
+                wrong($optimizer::new(0.1).betas(0.9, value), "second beta", value, BELOW_ONE);
+            )*};
+        }
+        betas!(Adam AdamW NAdam RAdam Adamax Lion);
+    }
+    for value in [-0.1, 1.1, f64::NAN] {
+        wrong(Adadelta::new(1.0).rho(value), "rho", value, "from 0 to 1");
+    }
+}
+
+#[test]
+fn nesterov_needs_momentum_alone() {
+    let sgd = Sgd::new(0.1).nesterov(true);
+    wrong(sgd, "momentum", 0.0, "above 0 with `nesterov`");
+    wrong(sgd.momentum(0.9).dampening(0.5), "dampening", 0.5, "0 with `nesterov`");
+    assert_eq!(sgd.momentum(0.9).check(), Ok(()));
+    assert_eq!(Sgd::new(0.1).dampening(0.5).check(), Ok(()));
+}
+
+#[test]
+fn the_ends_of_the_ranges_are_in_them() {
+    let checks = [
+        Sgd::new(0.0).momentum(0.0).weight_decay(0.0).check(),
+        Sgd::new(1e3).momentum(1.5).check(),
+        Adam::new(0.0).betas(0.0, 0.0).epsilon(0.0).check(),
+        AdamW::new(0.0).betas(0.0, 0.0).epsilon(0.0).weight_decay(0.0).check(),
+        NAdam::new(0.0).betas(0.0, 0.0).momentum_decay(0.0).check(),
+        RAdam::new(0.0).betas(0.0, 0.0).check(),
+        Adamax::new(0.0).betas(0.0, 0.0).check(),
+        Adagrad::new(0.0).lr_decay(0.0).initial_accumulator_value(0.0).check(),
+        Adadelta::new(0.0).rho(0.0).check(),
+        Adadelta::new(1.0).rho(1.0).check(),
+        RmsProp::new(0.0).alpha(0.0).momentum(0.0).check(),
+        Lion::new(0.0).betas(0.0, 0.0).check(),
+    ];
+    assert_eq!(checks, [Ok(()); 12]);
+}
+
+#[test]
+fn a_trainer_refuses_what_is_out_of_range() {
+    let (mut net, x) = (Line::zeros(), [Tensor1::from([1.0])]);
+    let result = Line::trainer(Adam::new(0.1).betas(0.9, 1.0), Mse).fit(&mut net, &x, &x);
+    let error = TrainError::Optimizer(SettingError::new("second beta", 1.0, BELOW_ONE));
+    assert_eq!(error.to_string(), "the optimizer's `second beta` is 1, but must be from 0 to less than 1");
+    assert_eq!(result, Err(error));
+}
+
+#[test]
+#[should_panic(expected = "the optimizer's `lr` is -0.1, but must be a number from 0 up")]
+fn no_state_begins_with_what_is_out_of_range() {
+    Sgd::new(-0.1).state::<Line>();
+}
