@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all.
+//! Files that are there whole or not at all. The errors do not name the file; callers do, each in a sentence of its own.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
@@ -19,7 +19,7 @@ impl Beside {
     /// Begins a file beside its place.
     pub fn create(place: &Path) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = place.file_name().ok_or_else(|| named(place, io::ErrorKind::IsADirectory.into()))?;
+        let name = place.file_name().ok_or(io::ErrorKind::IsADirectory)?;
         let (beside, file) = loop {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
             let mut beside = std::ffi::OsString::from(".");
@@ -30,7 +30,7 @@ impl Beside {
                 Ok(file) => break (beside, file),
                 // Left by a process that was killed and had the same number, as in containers all have.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(named(place, error)),
+                Err(error) => return Err(error),
             }
         };
         Ok(Beside { place: place.to_owned(), beside, file: Some(BufWriter::new(file)), moved: false })
@@ -42,7 +42,7 @@ impl Beside {
         self.file = None;
         let moved = written.and_then(|()| fs::rename(&self.beside, &self.place));
         self.moved = moved.is_ok();
-        moved.map_err(|error| named(&self.place, error))
+        moved
     }
 
     fn file(&mut self) -> io::Result<&mut BufWriter<File>> {
@@ -57,7 +57,7 @@ pub(crate) fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
     file.finish()
 }
 
-/// An error that names the file.
+/// The same error with the file's name.
 pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display()))
 }

@@ -398,6 +398,7 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
     };
     let trainer = Tiny::trainer(Adam::new(0.1), Mse).on_step(watch).checkpoint(&nowhere);
     let error = trainer.fit(&mut Tiny::zeros(), x, y).unwrap_err();
+    assert_eq!(error.to_string().matches(&*nowhere.display().to_string()).count(), 1, "{error}");
     let TrainError::Checkpoint(CheckpointError { kind: CheckpointErrorKind::Write { .. }, .. }) = error
     else {
         panic!("{error}")

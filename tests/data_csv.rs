@@ -42,6 +42,28 @@ fn features_and_classes_are_read() {
 }
 
 #[test]
+fn what_is_declared_is_declared_once() {
+    says(
+        classes(&Csv::new().classes(["rose", "lily", "rose"]), FLOWERS),
+        &["t.csv: expected the classes to be declared once each, but found `rose` twice; declare it once"],
+    );
+    let csv = Csv::new().one_hot("b", ["1", "2", "2"]);
+    says(
+        values(&csv, "y,a,b\n1,2,1\n"),
+        &[
+            "t.csv: expected the categories of `b` to be declared once each, but found `2` twice; declare it once",
+        ],
+    );
+    let csv = Csv::new().one_hot("b", ["1"]).one_hot("b", ["2"]);
+    says(
+        values(&csv, "y,a,b\n1,2,1\n"),
+        &[
+            "t.csv: expected the columns with categories to be declared once each, but found `b` twice; declare it once",
+        ],
+    );
+}
+
+#[test]
 fn classes_that_are_numbers_are_sorted_as_numbers() {
     let text = "kind,a,b\n9,0,0\n10,0,0\n-1,0,0\n";
     let table: CsvClasses<2, 3> = Csv::new().read_classes_from("", text.as_bytes(), "kind").expect("a table");

@@ -442,6 +442,9 @@ fn tables_are_read_with_ease() -> Result<(), Box<dyn Error>> {
     let file = common::folder("search").join("trials.csv");
     report.save(&file)?;
     assert_eq!(std::fs::read_to_string(&file)?, csv);
+    let nowhere = file.with_file_name("no-folder").join("trials.csv");
+    let error = report.save(&nowhere).expect_err("no folder").to_string();
+    assert!(error.starts_with(&format!("{} cannot be written: ", nowhere.display())), "{error}");
     let expected = [
         "trial     value  epochs  seconds  params      rate  dropout  outcome   error",
         "    0  0.002469      12    0.000  Small   0.001235           finished",

@@ -173,6 +173,9 @@ fn what_a_killed_process_left_does_not_keep_files_from_being_written() {
     let (path, history) = (folder.join("history.csv"), History::default());
     history.save(&path).unwrap();
     assert_eq!(std::fs::read_to_string(path).unwrap(), history.to_csv());
+    let nowhere = folder.join("no-folder/history.csv");
+    let error = history.save(&nowhere).expect_err("no folder").to_string();
+    assert!(error.starts_with(&format!("{} cannot be written: ", nowhere.display())), "{error}");
 }
 
 #[test]

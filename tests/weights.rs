@@ -397,9 +397,9 @@ fn files_are_written_whole_or_not_at_all() {
     let taken = folder.join("taken");
     std::fs::create_dir(&taken).expect("a folder");
     let error = one.save(&taken).expect_err("a folder is there");
-    assert!(
-        error.to_string().starts_with(&format!("the weights can't be written to `{}`: ", taken.display()))
-    );
+    let (error, place) = (error.to_string(), taken.display().to_string());
+    assert!(error.starts_with(&format!("the weights can't be written to `{place}`: ")), "{error}");
+    assert_eq!(error.matches(&place).count(), 1, "{error}");
     assert_eq!(files(), 2);
     assert!(one.save(folder.join("no/such/folder")).is_err() && one.save("..").is_err());
     let missing = folder.join("missing");

@@ -174,7 +174,8 @@ impl<P: Debug> SearchReport<P> {
     /// # Errors
     /// If the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        beside::write(path.as_ref(), self.to_csv().as_bytes())
+        let path = path.as_ref();
+        beside::write(path, self.to_csv().as_bytes()).map_err(|error| beside::named(path, error))
     }
 }
 

@@ -164,7 +164,7 @@ impl fmt::Display for CheckpointError {
             CheckpointErrorKind::Write { message, .. } => {
                 write!(
                     f,
-                    "the checkpoint can't be written: {message}; choose a file in a folder that is there"
+                    "the checkpoint `{path}` can't be written: {message}; choose a file in a folder that is there"
                 )
             }
             CheckpointErrorKind::Damaged { what } => {

@@ -112,7 +112,7 @@ impl History {
         let path = path.as_ref();
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let text = if json { self.to_json() } else { self.to_csv() };
-        beside::write(path, text.as_bytes())
+        beside::write(path, text.as_bytes()).map_err(|error| beside::named(path, error))
     }
 }
 

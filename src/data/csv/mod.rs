@@ -170,7 +170,7 @@ impl Csv {
     /// # Errors
     /// If the file cannot be read, a column is not there, there are not `F` features and `N` classes, or lines are
     /// malformed: with too many or too few fields, a feature that is no finite number, or a class that is missing or
-    /// none of those that were declared.
+    /// none of those that were declared, or if one was declared twice.
     pub fn read_classes<const F: usize, const N: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -193,6 +193,7 @@ impl Csv {
     ) -> Result<CsvClasses<F, N, T>, ReadErrors> {
         let mut table = Table::open(self, path.as_ref(), source, F, &[target])?;
         let mut classes = self.classes.clone().unwrap_or_default();
+        table.once("the classes", &classes)?;
         let mut numbers: HashMap<String, usize> = classes.iter().cloned().zip(0..).collect();
         let (mut x, mut found, mut row) = (Vec::new(), Vec::new(), Row::default());
         while table.read(&mut row) {

@@ -1,5 +1,6 @@
 //! Lines of a table, with the errors found on the way.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
@@ -106,10 +107,25 @@ impl<'a, R: Read> Table<'a, R> {
         names.iter().map(|name| find(name.as_ref())).collect()
     }
 
+    /// Whether what the program declared has each name once.
+    pub fn once(&self, what: &str, names: &[impl AsRef<str>]) -> Result<(), ReadErrors> {
+        let mut known = HashSet::new();
+        let Some(twice) = names.iter().map(AsRef::as_ref).find(|name| !known.insert(*name)) else {
+            return Ok(());
+        };
+        let (expected, found) =
+            (format!("{what} to be declared once each"), format!("{} twice", quoted(twice)));
+        Err(self.error(ReadErrorKind::Format, Place::File, expected, found, "declare it once").into())
+    }
+
     /// The features of these columns: several of those with categories.
     fn one_hot(&self, columns: &[usize]) -> Result<Vec<Feature<'a>>, ReadErrors> {
         let names: Vec<&str> = self.csv.one_hot.iter().map(|(name, _)| name.as_str()).collect();
         let one_hot = self.find(&names)?;
+        self.once("the columns with categories", &names)?;
+        for (name, categories) in &self.csv.one_hot {
+            self.once(&format!("the categories of {}", quoted(name)), categories)?;
+        }
         let mut features = Vec::new();
         for &column in columns {
             match one_hot.iter().position(|&other| other == column) {

@@ -138,9 +138,11 @@ pub fn write_many<S: Shape, T: NpyNumber>(
 }
 
 fn write_array<T: NpyNumber>(path: &Path, shape: &[usize], numbers: &[T]) -> io::Result<()> {
-    let mut file = Beside::create(path)?;
-    write_to(&mut file, shape, numbers).map_err(|error| named(path, error))?;
-    file.finish()
+    let written = Beside::create(path).and_then(|mut file| {
+        write_to(&mut file, shape, numbers)?;
+        file.finish()
+    });
+    written.map_err(|error| named(path, error))
 }
 
 fn write_to<T: NpyNumber>(to: &mut impl Write, shape: &[usize], numbers: &[T]) -> io::Result<()> {

@@ -127,7 +127,7 @@ impl NpzWriter {
     /// If no file can be made there.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
-        let archive = ZipWriter::new(Beside::create(&path)?);
+        let archive = ZipWriter::new(Beside::create(&path).map_err(|error| named(&path, error))?);
         Ok(NpzWriter { path, archive })
     }
 
@@ -167,8 +167,8 @@ impl NpzWriter {
     /// # Errors
     /// If the file cannot be written.
     pub fn finish(self) -> io::Result<()> {
-        let file = self.archive.finish().map_err(|error| named(&self.path, error.into()))?;
-        file.finish()
+        let written = self.archive.finish().map_err(io::Error::from).and_then(Beside::finish);
+        written.map_err(|error| named(&self.path, error))
     }
 }
 
