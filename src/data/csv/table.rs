@@ -208,8 +208,8 @@ impl<'a, R: Read> Table<'a, R> {
         Tensor1::from_position(|i| {
             let Feature { column, category } = self.features[i];
             let field = &row.fields[column];
-            let declared = category.is_some_and(|(all, _)| all.iter().any(|category| category == field));
-            if !declared && (self.csv.is_missing(field) || field.eq_ignore_ascii_case("nan")) {
+            let declared = || category.is_some_and(|(all, _)| all.iter().any(|category| category == field));
+            if (self.csv.is_missing(field) || field.eq_ignore_ascii_case("nan")) && !declared() {
                 return T::nan();
             }
             let Some((categories, own)) = category else {
@@ -224,7 +224,7 @@ impl<'a, R: Read> Table<'a, R> {
                 });
             };
             // The first feature of the column speaks for all.
-            if own == 0 && !declared {
+            if own == 0 && !declared() {
                 let expected = format!("one of the categories {}", list(categories));
                 self.wrong(row, column, &expected, "correct it, or declare it with `one_hot`");
             }
