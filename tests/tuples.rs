@@ -1,7 +1,9 @@
 //! Inputs and outputs that are tuples of tensors, through layers made with the public traits.
 
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, Fit, Fits, Layer, NamesOutput, Rank1, Slab};
+use shapewright::{
+    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, NamesOutput, Rank1, Slab,
+};
 
 /// Adds two vectors of one size.
 struct AddBoth;
@@ -23,6 +25,7 @@ impl<T: Element> Layer<T> for AddBoth {
 }
 
 impl<T: Element, const N: usize> Compute<(Rank1<N>, Rank1<N>), Rank1<N>, T> for AddBoth {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     fn forward(
         _: &(),
         _: &(),
@@ -65,6 +68,7 @@ impl NamesOutput for Twins {
 }
 
 impl<T: Element> Layer<T> for Twins {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     type Config = ();
     type Params = ();
 }

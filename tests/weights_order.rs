@@ -1,6 +1,8 @@
 //! The order of features in weight files: images have their channels last here and first in PyTorch.
 #![cfg(feature = "safetensors")]
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use shapewright::prelude::*;
@@ -103,7 +105,7 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
 }
 
 #[test]
-fn the_order_goes_into_blocks_and_not_into_nested_networks() {
+fn the_order_goes_into_blocks_and_nested_networks() {
     network! { struct Inner: [8] -> [8] { fc: Linear<_, 8> } }
     network! {
         struct Net: [2, 2, 2] -> [16] {
@@ -122,7 +124,9 @@ fn the_order_goes_into_blocks_and_not_into_nested_networks() {
     assert_eq!(file["block.fc.weight"].1[there], net.block.fc.weight[here][0]);
     assert_eq!(file["block.out.weight"].1[1], net.block.out.weight[1][0]);
     assert_eq!(file["both.outer.fc.weight"].1[there], net.both.outer.fc.weight[here][0]);
-    assert_eq!(file["both.inner.fc.weight"].1[1], net.both.inner.fc.weight[1][0]);
+    assert_eq!(file["both.inner.fc.weight"].1[there], net.both.inner.fc.weight[here][0]);
+    // What is added to features is in their order.
+    assert_eq!(file["block.out.bias"].1[there], net.block.out.bias[here]);
     let mut loaded = Net::zeros();
     loaded.load_from(&Loader::from_bytes(&bytes).unwrap()).unwrap();
     assert_eq!(loaded.params(), net.params());
@@ -144,4 +148,77 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
     let (first, second) = (read(&heard.to_safetensors(&[])), read(&read_.to_safetensors(&[])));
     assert_eq!(first["fc.weight"].1[1], heard.fc.weight[2][0]);
     assert_eq!(second["fc.weight"].1[1], read_.fc.weight[1][0]);
+}
+
+/// Networks with one layer or block each behind a `Flatten`, and random ones, beside PyTorch.
+mod pytorch {
+    use shapewright::emitted::{count, included};
+    use shapewright::prelude::*;
+    use shapewright::weights::Loader;
+
+    use super::common;
+    use super::common::reference::{array, cases};
+
+    include!("reference/order.rs");
+
+    /// The numbers that make_order.py has for a tensor.
+    fn numbers(count: usize, seed: usize, low: f32) -> impl Iterator<Item = f32> {
+        (0..count).map(move |place| ((place * 7919 + seed * 104_729 + 17) % 2003) as f32 / 2003.0 + low)
+    }
+
+    /// PyTorch's file of a case.
+    fn file(case: &serde_json::Value) -> Vec<u8> {
+        let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+        let tensors = case["tensors"].as_object().unwrap();
+        for (seed, (name, shape)) in tensors.iter().enumerate() {
+            let count = shape.as_array().unwrap().iter().map(|size| size.as_u64().unwrap() as usize).product();
+            let low = if name.ends_with("running_var") { 0.5 } else { -0.5 };
+            let begin = data.len();
+            for number in numbers(count, seed, low) {
+                let number = if name.ends_with("num_batches_tracked") { 0.0 } else { number };
+                data.extend(number.to_le_bytes());
+            }
+            let offsets = [begin, data.len()];
+            let entry = serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
+            header.insert(name.clone(), entry);
+        }
+        let header = serde_json::to_vec(&header).unwrap();
+        [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
+    }
+
+    /// PyTorch's weights give its outputs, and are saved as they were.
+    fn check<N: Network<Element = f32>, const COUNT: usize>(all: &[serde_json::Value], name: &str) {
+        let case = all.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no case {name}"));
+        let file = file(case);
+        let mut net = N::zeros();
+        let loaded = net.load_from(&Loader::from_bytes(&file).unwrap());
+        loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
+
+        let x: Vec<f32> = match case["whole"].as_u64() {
+            Some(whole) => (0..2 * N::Input::LEN).map(|i| (i as u64 % whole) as f32).collect(),
+            None => numbers(2 * N::Input::LEN, 999, -0.5).map(|x| 4.0 * x).collect(),
+        };
+        let x: Vec<_> = x.chunks(N::Input::LEN).map(|x| Tensor::from_slice(x).unwrap()).collect();
+        let mut y = vec![Tensor::zeros(); 2];
+        net.forward_batch(&x, &mut y);
+        common::assert_close(name, Tensor::flatten(&y), &array(&case["y"]), 1e-5);
+
+        let saved = net.to_safetensors(&[]);
+        assert_eq!(super::read(&saved), super::read(&file), "{name}");
+        assert_eq!(included::<N, COUNT>(name, &file).params(), net.params(), "{name}");
+    }
+
+    #[test]
+    fn weights_of_pytorch_give_its_outputs() {
+        let all = cases("order.json");
+        let mut checked = 0;
+        macro_rules! check {
+            ($network:ty, $name:literal) => {
+                check::<$network, { count::<$network>() }>(&all, $name);
+                checked += 1;
+            };
+        }
+        every_network!(check);
+        assert_eq!(checked, all.len());
+    }
 }

@@ -5,7 +5,7 @@ use rand::Rng;
 use crate::derive::Parameters;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Sentence, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `x`, or `weight * x` where `x` is not above 0; the weight is learned and begins at 0.25.
@@ -69,7 +69,7 @@ impl<T: Element, const N: usize> Layer<T> for PRelu<N> {
 }
 
 impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for PRelu<N> {
-    const KEEPS_ORDER: bool = true;
+    const ORDER: FeatureOrder = if N == 1 { FeatureOrder::Keeps } else { FeatureOrder::Channels };
     const OVERWRITES: bool = true;
 
     #[inline(always)]

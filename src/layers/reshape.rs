@@ -1,6 +1,6 @@
 //! Layers that change the shape alone.
 
-use crate::network::{Compute, Fit, Fits, Flow, INFER, Layer, Sentence};
+use crate::network::{Compute, FeatureOrder, Fit, Fits, Flow, INFER, Layer, Sentence};
 use crate::tensor::{Dims, Element, Shape};
 
 /// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens.
@@ -85,6 +85,7 @@ impl<T: Element> Layer<T> for Identity {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Identity {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const FLOW: Flow = Flow::View;
 }
 
@@ -101,6 +102,7 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Flatten {
+    const ORDER: FeatureOrder = FeatureOrder::View;
     const FLOW: Flow = Flow::View;
 }
 
@@ -115,5 +117,6 @@ impl<
     const D: usize,
 > Compute<In, Out, T> for Reshape<RANK, A, B, C, D>
 {
+    const ORDER: FeatureOrder = FeatureOrder::View;
     const FLOW: Flow = Flow::View;
 }

@@ -46,6 +46,8 @@ mod included;
 mod layout;
 mod loader;
 mod numbers;
+mod order;
+mod pieces;
 mod save;
 
 pub use crate::network::contents::Axes;

@@ -9,7 +9,7 @@ use shapewright::prelude::*;
 mod layers;
 
 use layers::{Scale, Swish};
-use shapewright::{Compute, Context, Element, Fit, Fits, Flow, Layer};
+use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, Layer};
 
 /// The name is near that of a layer of the crate.
 pub struct Linaer;
@@ -18,6 +18,7 @@ impl<In: Shape> Fits<In> for Linaer {
     const FIT: Fit = Fit::gives(In::DIMS);
 }
 impl<T: Element> Layer<T> for Linaer {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     type Config = ();
     type Params = ();
 }
