@@ -150,8 +150,7 @@ impl<'a> Step<'a> {
                 quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT);
             sizes = quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
             let (text, element) = (&self.layer.text, element.to_string());
-            let named =
-                quote!(!#dims_out.is_tuple() || <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
+            let named = quote!(!#dims_out.is_tuple() || <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
             let report = self.layer.extent.call(
                 quote!(__sw::report_traits),
                 quote!(#text, #element, #fits, #layer, #named, #computes || !#fit.is_fine()),

@@ -51,9 +51,12 @@ impl<In: Shape, const N: usize> Fits<In> for PRelu<N> {
         } else if N == 1 || fits {
             Fit::gives(In::DIMS)
         } else {
-            let way_out =
-                Sentence::new("; write `PRelu<_>` for a weight per feature, `PRelu` for one in all");
-            Fit::mismatch(Sentence::new("[.., ").number(N).text("]"), way_out, In::DIMS)
+            let way_out = if last.is_none() {
+                "; it has a weight for each feature of the last axis, and there is none: `PRelu` has one in all"
+            } else {
+                "; write `PRelu<_>` for a weight per feature, `PRelu` for one in all"
+            };
+            Fit::mismatch(Sentence::new("[.., ").number(N).text("]"), Sentence::new(way_out), In::DIMS)
         };
         fit.infers(inferred)
     };

@@ -200,14 +200,7 @@ pub const fn report_empty(network: &str, what: &str, dims: Dims) {
 /// Stops the compilation if a layer of the user's own lacks one of the traits that make it one.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report_traits(
-    layer: &str,
-    element: &str,
-    fits: bool,
-    has: bool,
-    named: bool,
-    computes: bool,
-) {
+pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, named: bool, computes: bool) {
     if fits && has && named && computes {
         return;
     }

@@ -157,8 +157,8 @@ impl DifferenceKind {
                 .text("` is missing, which is in files of this crate alone: the result of `")
                 .text(layer)
                 .text(
-                    "` depends on the order of features, and those of a flattened image have another one in PyTorch, \
-                     which would compute something else; put such a layer before `Flatten`",
+                    "` depends on the order of its inputs, which is another one in PyTorch, where images have their \
+                     channels first; put it before `Flatten`, or a `Linear` before it",
                 ),
             DifferenceKind::Twice => {
                 sentence.text("` is there more than once; give each tensor its own name")

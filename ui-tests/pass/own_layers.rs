@@ -18,11 +18,11 @@ impl<In: Shape> Fits<In> for Linaer {
     const FIT: Fit = Fit::gives(In::DIMS);
 }
 impl<T: Element> Layer<T> for Linaer {
-    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     type Config = ();
     type Params = ();
 }
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Linaer {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const FLOW: Flow = Flow::InPlace;
     fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());

@@ -6,7 +6,9 @@ use rand::Rng;
 
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
+};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `Repeat<N> { .. }`: the layers `B`, whose parameters are `P`, `N` times one after another.

@@ -7,7 +7,9 @@ use rand::Rng;
 use super::add;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
+};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `y = f(x) + x`, where `f` is a list of layers that keeps the shape (He et al., 2015, "Deep Residual Learning for

@@ -169,7 +169,9 @@ const fn fit(name: &str, input: Dims, features: usize, axes: Range<usize>) -> Fi
     } else if input.is_unknown() {
         Fit::gives(Dims::UNKNOWN)
     } else if input.sizes().len() < axes.start || input.sizes().len() > axes.end {
-        let way_out = if images {
+        let way_out = if input.rank().is_none() {
+            "; it takes one tensor"
+        } else if images {
             "; it takes images, [height, width, channels]; `BatchNorm1d` takes the others"
         } else {
             "; `BatchNorm2d` takes images"
