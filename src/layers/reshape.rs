@@ -18,6 +18,9 @@ pub struct Identity;
 /// Other axes for the same number of elements: `Reshape<7, 7, 16>`. One size may be `_`: `Reshape<_, 2>`
 /// makes rows of two. In memory nothing happens.
 ///
+/// For weight files, `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`: the layer that makes the features of such
+/// an image has its outputs in PyTorch's order there.
+///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Rows: [12] -> [3, 2] { Reshape<_, 4>, Linear<_, 2> } }

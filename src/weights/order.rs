@@ -6,11 +6,14 @@
 //! is followed from the input on, and where features are made, what is wanted of them is looked for ahead.
 
 use super::pieces::Pieces;
+use super::wanted::{take_channels, wanted_by, wanted_in, wanted_of_branch};
 use crate::network::FeatureOrder;
 use crate::network::contents::{Contents, Joint, LayerInfo, Member};
 use crate::tensor::Dims;
 
 /// The order of a tensor's elements in PyTorch.
+// Constants have no boxes.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy)]
 enum Order {
     /// The axes as they are here, unless a layer takes the last one for channels.
@@ -129,7 +132,7 @@ const fn input_of(layers: &[Member]) -> Dims {
     }
 }
 
-const fn output_of(layers: &[Member]) -> Dims {
+pub(super) const fn output_of(layers: &[Member]) -> Dims {
     match layers {
         [.., Member { layer: Some(last), .. }] => last.output,
         _ => Dims::UNKNOWN,
@@ -137,7 +140,7 @@ const fn output_of(layers: &[Member]) -> Dims {
 }
 
 /// The order of the elements of an image or a sequence in PyTorch.
-const fn channels_last(dims: Dims) -> Pieces {
+pub(super) const fn channels_last(dims: Dims) -> Pieces {
     match dims.last() {
         Some(last) => Pieces::channels_last(dims.len(), last),
         None => Pieces::same(dims.len()),
@@ -498,97 +501,4 @@ const fn side_by_side(
         Order::Flat(joined)
     };
     Passed { order, free, differs }
-}
-
-/// What is wanted of a branch, of what is wanted of all side by side; `first` elements are those of branches before.
-const fn wanted_of_branch(wanted: Option<Pieces>, first: usize, own: Dims, output: Dims) -> Option<Pieces> {
-    match wanted {
-        _ if own.sizes().len() == 3 => Some(channels_last(own)),
-        Some(_) if output.sizes().len() > 1 => Some(channels_last(own)),
-        Some(wanted) if first + own.len() <= wanted.len() => wanted.part(first, own.len()),
-        _ => None,
-    }
-}
-
-/// The order that the layers from `i` on want features in that are made before them; `behind` is what is wanted of
-/// those that come out. An image that a `Reshape` makes of features has its channels first in PyTorch.
-const fn wanted_by(layers: &[Member], mut i: usize, behind: Option<Pieces>) -> Option<Pieces> {
-    while i < layers.len() {
-        let Some(LayerInfo { order, input, output, .. }) = &layers[i].layer else { return None };
-        let axes = input.sizes().len();
-        let goes_on = match order {
-            FeatureOrder::View => true,
-            FeatureOrder::Keeps => input.same(output),
-            FeatureOrder::Channels if axes > 1 => return Some(channels_last(*input)),
-            FeatureOrder::Channels => input.same(output),
-            FeatureOrder::Makes | FeatureOrder::Depends => false,
-            FeatureOrder::Layers => {
-                return wanted_in(&layers[i].contents, *output, wanted_by(layers, i + 1, behind));
-            }
-        };
-        if !goes_on {
-            return if axes == 3 { Some(channels_last(*input)) } else { None };
-        }
-        i += 1;
-    }
-    behind
-}
-
-/// The same of a network or a block.
-const fn wanted_in(contents: &Contents, output: Dims, behind: Option<Pieces>) -> Option<Pieces> {
-    match contents {
-        Contents::Layers(layers) => wanted_by(layers, 0, behind),
-        Contents::Items { item, .. } => wanted_in(item, output, behind),
-        Contents::Block(joint, branches) => {
-            if let (Joint::Sum, [_], Some(_)) = (joint, branches, behind) {
-                return behind;
-            }
-            let (mut first, mut i) = (0, 0);
-            while i < branches.len() {
-                let own = output_of(branches[i].contents.members());
-                let behind = match joint {
-                    Joint::Sum => behind,
-                    Joint::SideBySide => wanted_of_branch(behind, first, own, output),
-                };
-                if let Some(wanted) = wanted_in(&branches[i].contents, own, behind) {
-                    return Some(wanted);
-                }
-                (first, i) = (first + own.len(), i + 1);
-            }
-            None
-        }
-        Contents::Tensor(_) | Contents::Fields(_) => None,
-    }
-}
-
-/// Whether one of these lists of layers takes the last axis of what it is given for channels.
-const fn take_channels(branches: &[Member]) -> bool {
-    let mut i = 0;
-    while i < branches.len() {
-        if takes_channels(&branches[i].contents) {
-            return true;
-        }
-        i += 1;
-    }
-    false
-}
-
-const fn takes_channels(contents: &Contents) -> bool {
-    let layers = match contents {
-        Contents::Items { item, .. } => return takes_channels(item),
-        Contents::Block(_, branches) => return take_channels(branches),
-        _ => contents.members(),
-    };
-    let mut i = 0;
-    while i < layers.len() {
-        match &layers[i].layer {
-            Some(LayerInfo { order: FeatureOrder::Channels, input, .. }) => return input.sizes().len() > 1,
-            Some(LayerInfo { order: FeatureOrder::Layers, .. }) => {
-                return takes_channels(&layers[i].contents);
-            }
-            Some(LayerInfo { order: FeatureOrder::Keeps, .. }) => i += 1,
-            _ => return false,
-        }
-    }
-    false
 }

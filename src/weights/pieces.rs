@@ -1,7 +1,7 @@
 //! In which order the elements of an axis are in files.
 
 /// How many pieces an axis can have.
-const MOST: usize = 8;
+const MOST: usize = 16;
 
 /// Elements side by side: pixels of some channels each here, channels of so many pixels in files.
 #[derive(Clone, Copy)]
@@ -170,13 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn there_are_at_most_eight_pieces() {
+    fn there_are_at_most_sixteen_pieces() {
         let image = Pieces::channels_last(4, 2);
         let mut pieces = image;
-        for _ in 1..8 {
+        for _ in 1..16 {
             pieces = pieces.and(&image).unwrap();
         }
-        assert_eq!(pieces.len(), 32);
+        assert_eq!(pieces.len(), 64);
         assert!(pieces.and(&image).is_none());
     }
 }

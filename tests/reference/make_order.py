@@ -7,7 +7,7 @@ Run, from the root of the repository:
     pip install torch
     python3 tests/reference/make_order.py
 
-It writes order.rs, the networks, and order.json, for each of them the shapes of
+With two numbers it makes other random networks: a seed, and how many. It writes order.rs, the networks, and order.json, for each of them the shapes of
 its tensors and its outputs; both next to itself. The networks that are written
 out below have one layer or block each behind a Flatten, the others are random.
 
@@ -18,6 +18,7 @@ last in the file.
 
 import json
 import random
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -474,20 +475,59 @@ class Random:
             items, n = items + more, o
         return items, n
 
+    def images(self, h, w, c, depth, fixed=False):
+        """Layers for images; gives them and the sizes of what comes out."""
+        kind = self.r.choice(["conv", "pool", "norm", "residual", "concat", "nested", "features"])
+        if depth == 0 and kind not in ("conv", "norm"):
+            kind = "norm"
+        if kind == "conv":
+            o = c if fixed else self.r.choice([2, 3, 4])
+            return [L(f"Conv2d<_, {o}, 1>", nn.Conv2d(c, o, 1))], (h, w, o)
+        if kind == "pool" and not fixed and w > 1:
+            return [L("MaxPool2d<(1, 2), Stride<1>>", nn.MaxPool2d((1, 2), 1))], (h, w - 1, c)
+        if kind == "residual":
+            items, _ = self.images(h, w, c, depth - 1, fixed=True)
+            return [residual(*items)], (h, w, c)
+        if kind == "concat" and not fixed:
+            a, (_, _, ca) = self.images(h, w, c, 0)
+            b, (_, _, cb) = self.images(h, w, c, 0)
+            return [concat(a=a, b=b)], (h, w, ca + cb)
+        if kind == "nested":
+            items, (oh, ow, oc) = self.images(h, w, c, depth - 1, fixed)
+            self.nets += 1
+            return [nested(f"Nested{self.nets}", [h, w, c], [oh, ow, oc], *items)], (oh, ow, oc)
+        if kind == "features":
+            # To features and back.
+            items, n = self.features(h * w * c, 1)
+            items = [flatten(), *items, linear(n, h * w * c, None), *self.simple(h * w * c)]
+            return items + [reshape(h, w, c)], (h, w, c)
+        module = self.r.choice([("PRelu<_>", nn.PReLU(c)), ("BatchNorm2d<_>", nn.BatchNorm2d(c)), ("Gelu", nn.GELU())])
+        return [L(*module)], (h, w, c)
+
     def add(self, cases, index):
-        c = self.r.choice([2, 3])
-        items = [L(f"Conv2d<_, {c}, 1>", nn.Conv2d(2, c, 1))]
-        n = 6 * c
-        if self.r.random() < 0.3:
-            items += [L("Glu", nn.GLU(1))] if c == 2 else [L("GroupNorm<3, _>", nn.GroupNorm(3, 3))]
-            n = 6 if c == 2 else n
-        items.append(flatten())
+        items, sizes = [], (2, 3, 2)
+        for _ in range(2):
+            more, sizes = self.images(*sizes, 2)
+            items += more
+        n = sizes[0] * sizes[1] * sizes[2]
+        branched = self.r.random()
+        if branched < 0.2:
+            items += [concat(a=[flatten()], b=[flatten(), *self.simple(n)])]
+            n *= 2
+        elif branched < 0.4:
+            self.nets += 1
+            items += [nested(f"Nested{self.nets}", list(sizes), [n], flatten(), *self.simple(n))]
+        elif branched < 0.6:
+            items += [
+                split(a=[flatten()], b=[L("Gelu", nn.GELU())]), L("Tanh", each(nn.Tanh())),
+                L("Flatten", Function(lambda parts: torch.cat([part.flatten(1) for part in parts], 1))),
+            ]
+            n *= 2
+        else:
+            items += [flatten()]
         for _ in range(3):
             more, n = self.on_features(n, 2)
             items += more
-        if self.r.random() < 0.4:
-            items += [linear(n, 12, None), *self.simple(12), reshape(2, 3, 2), L("Conv2d<_, 2, 1>", nn.Conv2d(2, 2, 1)), flatten()]
-            n = 12
         items.append(linear(n, 2, "head"))
         cases.add(f"random_{index}", [2, 3, 2], [2], *items)
 
@@ -499,8 +539,9 @@ def main():
     behind_flatten(cases)
     made_images(cases)
     with_axes(cases)
-    random_networks = Random(5)
-    for index in range(40):
+    seed, count = map(int, sys.argv[1:] or (5, 40))
+    random_networks = Random(seed)
+    for index in range(count):
         random_networks.add(cases, index)
     cases.write()
 
