@@ -124,8 +124,8 @@ pub use loss::{Takes, TargetOf};
 #[doc(hidden)]
 pub use network::emitted;
 pub use network::{
-    Compute, Configuration, Context, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary, NamesOutput,
-    Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary,
+    NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};

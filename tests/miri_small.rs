@@ -9,7 +9,7 @@ use generic_array::typenum::U2;
 use num_traits::Float;
 use shapewright::prelude::*;
 use shapewright::tier::Tier;
-use shapewright::{Compute, Context, Element, Fit, Fits, Flow, Layer, Rank1, Rank2, tier};
+use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, Layer, Rank1, Rank2, tier};
 
 /// Claims to be so much work that every batch is cut over the threads.
 struct Heavy;
@@ -22,6 +22,7 @@ impl<T: Element> Layer<T> for Heavy {
     type Params = ();
 }
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Heavy {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const FLOW: Flow = Flow::InPlace;
     const MULTIPLY_ADDS: usize = 1 << 18;
     fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
