@@ -11,9 +11,11 @@ pub(crate) use aside::{Aside, Helped, with_aside};
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
+use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 
 /// How long an idle worker spins before it sleeps; about 20 to 50 us.
@@ -91,8 +93,11 @@ fn processors() -> usize {
 ///
 /// Of `T` threads, thread `t` takes the parts `t`, `t + T` and so on; the caller is thread 0, and when it has done its
 /// own parts it takes those of every thread that has not begun, so that a busy machine costs little. Everything runs on
-/// the calling thread if there is one part or one thread, if another caller holds the workers, or inside a worker. If a
-/// part panics, its thread skips its other parts, and the panic goes on in the caller once the other threads ended.
+/// the calling thread if there is one part or one thread, if another caller holds the workers, or inside a worker.
+///
+/// If a part panics, its thread skips its other parts. When all threads have ended, the panic goes on in the caller: of
+/// several the caller's own, or that of the first worker. The payloads of the others are dropped; if one of these drops
+/// panics, that is the end of it.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
     let wanted = threads().min(parts);
     if wanted > 1
@@ -186,6 +191,9 @@ struct Job {
     parts: usize,
 }
 
+// SAFETY: the closure is Sync, so that any thread may call it; that it is alive is the promise of `run`'s callers.
+unsafe impl Send for Job {}
+
 impl Job {
     /// Runs the job's parts; the panic if one of them panics.
     /// # Safety
@@ -198,6 +206,14 @@ impl Job {
 }
 
 type Panic = Box<dyn Any + Send>;
+
+/// Drops what nobody gets, such as the payload of a second panic, and never unwinds: if the drop panics, what it throws is
+/// leaked, as dropping that may panic again.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        mem::forget(panic);
+    }
+}
 
 /// One worker's mailbox, on cache lines of its own (two, as processors fetch them in pairs).
 #[repr(align(128))]
@@ -213,7 +229,7 @@ struct Mailbox {
     /// The job numbered `sent`. The worker may touch it from the moment it took the job until it stores `done`, the
     /// holder otherwise.
     job: UnsafeCell<Option<Job>>,
-    /// A panic of the job numbered `done`; same rule.
+    /// The panic of that job, until the holder takes it; same rule.
     panic: UnsafeCell<Option<Panic>>,
 }
 
@@ -222,24 +238,45 @@ struct Mailbox {
 unsafe impl Sync for Mailbox {}
 
 impl Mailbox {
+    fn new() -> Self {
+        Mailbox {
+            sent: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            sleeping: AtomicBool::new(false),
+            job: UnsafeCell::new(None),
+            panic: UnsafeCell::new(None),
+        }
+    }
+
     fn work(&self) {
+        // Nothing below unwinds. If it did, the holder would wait for ever for a worker that is no more.
+        let _never_ends = AbortOnDrop;
         ALONE.set(true);
         let mut last = 0;
         loop {
             last = self.wait_after(last);
-            if !self.take(last) {
-                continue;
+            if self.take(last) {
+                // SAFETY: the job was taken, so the cells are this worker's until `done` is stored below, and the
+                // holder keeps the closure alive until it sees `done`.
+                unsafe { self.run_job() };
+                self.done.store(last, Ordering::Release);
             }
-            // SAFETY: the job was taken, so the cells are this worker's until `done` is stored below, and the holder
-            // keeps the closure alive until it sees `done`.
-            unsafe {
-                if let Some(job) = *self.job.get()
-                    && let Err(panic) = job.run()
-                {
-                    *self.panic.get() = Some(panic);
-                }
-            }
-            self.done.store(last, Ordering::Release);
+        }
+    }
+
+    /// Runs the job and keeps its panic.
+    ///
+    /// # Safety
+    /// The cells are the caller's, and the job's closure is alive.
+    unsafe fn run_job(&self) {
+        // SAFETY: the caller's promise.
+        let job = unsafe { *self.job.get() };
+        // SAFETY: the caller's promise.
+        if let Some(Err(panic)) = job.map(|job| unsafe { job.run() }) {
+            // Written, not assigned: there is no panic from before, and no drop that could unwind.
+            // SAFETY: the caller's promise.
+            unsafe { self.panic.get().write(Some(panic)) };
         }
     }
 
@@ -274,8 +311,17 @@ impl Mailbox {
     }
 }
 
+/// Ends the process rather than leave others waiting.
+struct AbortOnDrop;
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        process::abort();
+    }
+}
+
 struct Worker {
-    mailbox: &'static Mailbox,
+    mailbox: Arc<Mailbox>,
     thread: Thread,
 }
 
@@ -311,16 +357,10 @@ impl Team {
         // SAFETY: a Team exists once at a time, so nobody else refers to the vector.
         let workers = unsafe { &mut *POOL.workers.get() };
         while workers.len() < wanted {
-            let mailbox: &'static Mailbox = Box::leak(Box::new(Mailbox {
-                sent: AtomicUsize::new(0),
-                taken: AtomicUsize::new(0),
-                done: AtomicUsize::new(0),
-                sleeping: AtomicBool::new(false),
-                job: UnsafeCell::new(None),
-                panic: UnsafeCell::new(None),
-            }));
+            let mailbox = Arc::new(Mailbox::new());
+            let of_worker = Arc::clone(&mailbox);
             let builder = thread::Builder::new().name(format!("shapewright-{}", workers.len() + 1));
-            match builder.spawn(|| mailbox.work()) {
+            match builder.spawn(move || of_worker.work()) {
                 Ok(handle) => workers.push(Worker { mailbox, thread: handle.thread().clone() }),
                 Err(_) => break,
             }
@@ -340,28 +380,44 @@ impl Team {
     fn run(self, wanted: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let workers = self.workers(wanted - 1);
         let step = workers.len() + 1;
-        // SAFETY: only the lifetime is erased. This function returns or unwinds only after every job that got the pointer
-        // has ended, here or with its worker, and nothing before that can unwind: the caller's own parts run under
-        // catch_unwind.
+        // SAFETY: only the lifetime is erased. Whoever gets the pointer has ended before `handed` is gone, and that is
+        // dropped before this function returns or unwinds.
         let erased: *const (dyn Fn(usize) + Sync) =
-            unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f) };
+            unsafe { mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f) };
+
+        let handed = Handed(workers);
         for (i, worker) in workers.iter().enumerate() {
             worker.send(Job { f: erased, first: i + 1, step, parts });
         }
-        let mut result = catch_unwind(AssertUnwindSafe(|| (0..parts).step_by(step).for_each(f)));
-        for worker in workers {
-            result = result.and(worker.finish());
+        let own = catch_unwind(AssertUnwindSafe(|| (0..parts).step_by(step).for_each(f)));
+        drop(handed);
+
+        let mut first = own.err();
+        for panic in workers.iter().filter_map(Worker::panic) {
+            match &first {
+                None => first = Some(panic),
+                Some(_) => discard(panic),
+            }
         }
         drop(self);
-        if let Err(panic) = result {
+        if let Some(panic) = first {
             resume_unwind(panic);
         }
     }
 }
 
+/// Workers with jobs. They have ended, here or there, when this is gone.
+struct Handed<'t>(&'t [Worker]);
+
+impl Drop for Handed<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Worker::finish);
+    }
+}
+
 impl Worker {
     fn send(&self, job: Job) {
-        let mailbox = self.mailbox;
+        let mailbox = &*self.mailbox;
         let next = mailbox.sent.load(Ordering::Relaxed).wrapping_add(1);
         // SAFETY: the last job has ended, so the cell is the holder's.
         unsafe { *mailbox.job.get() = Some(job) };
@@ -371,13 +427,13 @@ impl Worker {
         }
     }
 
-    /// Runs the job sent last if the worker has not begun it, waits for it otherwise; its panic, if it had one.
-    fn finish(&self) -> Result<(), Panic> {
-        let mailbox = self.mailbox;
+    /// Runs the job sent last if the worker has not begun it, waits for it otherwise. Never unwinds.
+    fn finish(&self) {
+        let mailbox = &*self.mailbox;
         let sent = mailbox.sent.load(Ordering::Relaxed);
         if mailbox.take(sent) {
-            // SAFETY: the job was taken here, so the cell is the holder's; the closure is alive until the team ends.
-            return unsafe { (*mailbox.job.get()).map_or(Ok(()), |job| job.run()) };
+            // SAFETY: the job was taken here, so the cells are the holder's; the closure is alive until all have ended.
+            return unsafe { mailbox.run_job() };
         }
         let mut spins = 0_u32;
         while mailbox.done.load(Ordering::Acquire) != sent {
@@ -391,8 +447,12 @@ impl Worker {
                 thread::yield_now();
             }
         }
-        // SAFETY: `done == sent`: the cell is the holder's.
-        unsafe { (*mailbox.panic.get()).take() }.map_or(Ok(()), Err)
+    }
+
+    /// Takes the panic of the last job, which has ended.
+    fn panic(&self) -> Option<Panic> {
+        // SAFETY: the job has ended, so the cell is the holder's.
+        unsafe { (*self.mailbox.panic.get()).take() }
     }
 }
 

@@ -158,3 +158,26 @@ fn buffers_are_used_again_in_turn() {
 fn one_buffer_is_too_few() {
     let _ = Refill::new([()], |()| true);
 }
+
+/// A panic's payload whose drop panics.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        panic!("a payload was dropped");
+    }
+}
+
+#[test]
+fn a_payload_that_panics_when_it_is_dropped_is_nobodys() {
+    let (about_to, seen) = channel();
+    let items = Prefetch::new(
+        1,
+        std::iter::repeat_with(move || -> i32 {
+            about_to.send(()).expect("the test listens");
+            std::panic::panic_any(Grenade);
+        }),
+    );
+    expect(&seen);
+    drop(items);
+}

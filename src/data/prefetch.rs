@@ -59,6 +59,8 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 
+use crate::threads::discard;
+
 /// An iterator whose next items are made on another thread, in the same order.
 ///
 /// Up to `ahead` items wait to be taken while one more is made. With `ahead` 0, the next item is made while the one
@@ -286,7 +288,7 @@ impl<T> Drop for Worker<'_, T> {
     fn drop(&mut self) {
         self.items = None;
         // A panic that nobody came to is not raised while dropping: another one may be on its way.
-        let _ = self.thread.take().map(Handle::join);
+        discard(self.thread.take().map(Handle::join));
     }
 }
 
