@@ -17,11 +17,18 @@ use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 /// How long an idle worker spins before it sleeps; about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
-/// More workers than this are never spawned.
+/// After this many spins, a thread that waits lets others have its processor: the one that it waits for may need it.
+const SPINS_BEFORE_YIELDING: u32 = if cfg!(miri) { 2 } else { 512 };
+/// The largest number of threads that can be set.
 const MOST_THREADS: usize = 1024;
+/// Work is cut into no more parts for each processor than this, however many threads are set.
+const MOST_PARTS_PER_PROCESSOR: usize = 4;
+/// When the system refuses to spawn a worker, it is not asked again for this long.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The number of threads set by [`set_threads`]; 0 means the default.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -52,6 +59,9 @@ pub(crate) fn alone<R>(f: impl FnOnce() -> R) -> R {
 
 /// Sets how many threads network calls may use from now on; 0 restores the default.
 ///
+/// Calls use no more threads than there are processors available to the process, as the others would only wait for
+/// a processor; nor more than the system lets be spawned. Neither changes a bit of any result.
+///
 /// On one thread, a [`Trainer`](crate::Trainer) still lets another one gather its next batches, if there is a processor
 /// for it; one thread more makes the next batches if they are [augmented](crate::Trainer::augment) or mixed.
 pub fn set_threads(n: usize) {
@@ -64,7 +74,18 @@ const WORTH_SHARING: usize = 1 << 18;
 
 /// How many parts work of so many multiply-adds is worth: one, or one for each thread.
 pub(crate) fn parts(multiply_adds: usize) -> usize {
-    if multiply_adds < WORTH_SHARING { 1 } else { threads() }
+    if multiply_adds < WORTH_SHARING { 1 } else { most_parts() }
+}
+
+/// How many parts large work is cut into: one for each thread. If there are more threads than processors, as many for
+/// each processor.
+pub(crate) fn most_parts() -> usize {
+    let threads = threads();
+    let processors = processors();
+    if threads <= processors {
+        return threads;
+    }
+    processors * (threads / processors).min(MOST_PARTS_PER_PROCESSOR)
 }
 
 fn default_threads() -> usize {
@@ -99,7 +120,7 @@ fn processors() -> usize {
 /// several the caller's own, or that of the first worker. The payloads of the others are dropped; if one of these drops
 /// panics, that is the end of it.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
-    let wanted = threads().min(parts);
+    let wanted = threads().min(parts).min(processors());
     if wanted > 1
         && let Some(team) = Team::claim()
     {
@@ -290,13 +311,13 @@ impl Mailbox {
     fn wait_after(&self, last: usize) -> usize {
         let mut spins = SPINS_BEFORE_PARKING;
         loop {
-            for _ in 0..spins {
+            for spin in 1..=spins {
                 let sent = self.sent.load(Ordering::Acquire);
                 if sent != last {
                     return sent;
                 }
                 if !aside::help(|| self.sent.load(Ordering::Relaxed) != last) {
-                    spin_loop();
+                    pause(spin);
                 }
             }
             // What wakes it without a job is side work, which is done at once.
@@ -320,6 +341,17 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// Waits for a moment, the `spin`-th time in a row, counted from 1.
+///
+/// What is waited for may need this processor: so others get it now and then, and each time once that takes long.
+fn pause(spin: u32) {
+    if spin >= SPINS_BEFORE_PARKING || spin.is_multiple_of(SPINS_BEFORE_YIELDING) {
+        thread::yield_now();
+    } else {
+        spin_loop();
+    }
+}
+
 struct Worker {
     mailbox: Arc<Mailbox>,
     thread: Thread,
@@ -328,13 +360,44 @@ struct Worker {
 /// All workers of the process.
 struct Pool {
     busy: AtomicBool,
-    workers: UnsafeCell<Vec<Worker>>,
+    crew: UnsafeCell<Crew>,
 }
 
-// SAFETY: `workers` is touched only by the one thread that set `busy`.
+// SAFETY: `crew` is touched only by the one thread that set `busy`.
 unsafe impl Sync for Pool {}
 
-static POOL: Pool = Pool { busy: AtomicBool::new(false), workers: UnsafeCell::new(Vec::new()) };
+static POOL: Pool =
+    Pool { busy: AtomicBool::new(false), crew: UnsafeCell::new(Crew { workers: Vec::new(), refused: None }) };
+
+struct Crew {
+    workers: Vec<Worker>,
+    /// When the system refused to spawn one more.
+    refused: Option<Instant>,
+}
+
+impl Crew {
+    /// Spawns workers until there are `wanted`, or the system refuses.
+    #[cold]
+    fn grow(&mut self, wanted: usize) {
+        if self.refused.is_some_and(|at| at.elapsed() < PATIENCE) {
+            return;
+        }
+
+        self.refused = None;
+        while self.workers.len() < wanted {
+            let mailbox = Arc::new(Mailbox::new());
+            let of_worker = Arc::clone(&mailbox);
+            let builder = thread::Builder::new().name(format!("shapewright-{}", self.workers.len() + 1));
+            match builder.spawn(move || of_worker.work()) {
+                Ok(handle) => self.workers.push(Worker { mailbox, thread: handle.thread().clone() }),
+                Err(_) => {
+                    self.refused = Some(Instant::now());
+                    break;
+                }
+            }
+        }
+    }
+}
 
 /// The right to use the pool; given back on drop.
 struct Team(());
@@ -354,18 +417,12 @@ impl Team {
 
     /// At least `wanted` workers if the system lets them be spawned, else as many as there are.
     fn workers(&self, wanted: usize) -> &[Worker] {
-        // SAFETY: a Team exists once at a time, so nobody else refers to the vector.
-        let workers = unsafe { &mut *POOL.workers.get() };
-        while workers.len() < wanted {
-            let mailbox = Arc::new(Mailbox::new());
-            let of_worker = Arc::clone(&mailbox);
-            let builder = thread::Builder::new().name(format!("shapewright-{}", workers.len() + 1));
-            match builder.spawn(move || of_worker.work()) {
-                Ok(handle) => workers.push(Worker { mailbox, thread: handle.thread().clone() }),
-                Err(_) => break,
-            }
+        // SAFETY: a Team exists once at a time, so nobody else refers to the crew.
+        let crew = unsafe { &mut *POOL.crew.get() };
+        if crew.workers.len() < wanted {
+            crew.grow(wanted);
         }
-        &workers[..wanted.min(workers.len())]
+        &crew.workers[..wanted.min(crew.workers.len())]
     }
 
     /// Wakes the first worker if it sleeps.
@@ -437,14 +494,9 @@ impl Worker {
         }
         let mut spins = 0_u32;
         while mailbox.done.load(Ordering::Acquire) != sent {
-            spins += 1;
-            if spins < SPINS_BEFORE_PARKING {
-                if !aside::help(|| mailbox.done.load(Ordering::Relaxed) == sent) {
-                    spin_loop();
-                }
-            } else {
-                // The worker's processor may be busy with something else, perhaps it is this one.
-                thread::yield_now();
+            spins = spins.saturating_add(1);
+            if !aside::help(|| mailbox.done.load(Ordering::Relaxed) == sent) {
+                pause(spins);
             }
         }
     }

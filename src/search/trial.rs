@@ -71,8 +71,9 @@ impl<'a> Trial<'a> {
         let begin = Instant::now();
         // A panic leaves nothing half done that anybody sees: the function borrows what it shares, and this trial ends.
         // An error may panic, too, when it is written or dropped.
-        let result =
-            catch_unwind(AssertUnwindSafe(|| objective(params, &mut self).map_err(|error| error.to_string())));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            objective(params, &mut self).map_err(|error| error.to_string())
+        }));
         let outcome = match result {
             Err(panic) => {
                 let outcome = Outcome::Failed(format!("it panicked: {}", sentence(&*panic)));

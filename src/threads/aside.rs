@@ -6,12 +6,10 @@
 //! in the process: whoever comes while the place is taken does the work itself.
 
 use std::cell::UnsafeCell;
-use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
-use super::{ALONE, Panic, SPINS_BEFORE_PARKING, Team, discard, processors};
+use super::{ALONE, Panic, Team, discard, pause, processors};
 
 /// Work in small pieces.
 pub(crate) trait Aside: Sync {
@@ -83,8 +81,8 @@ fn close() -> Option<Panic> {
     PLACE.state.fetch_and(!OPEN, Ordering::Relaxed);
     let mut spins = 0_u32;
     while PLACE.state.load(Ordering::Acquire) & INSIDE != 0 {
-        spins += 1;
-        if spins < SPINS_BEFORE_PARKING { spin_loop() } else { thread::yield_now() }
+        spins = spins.saturating_add(1);
+        pause(spins);
     }
     // SAFETY: it is closed and nobody is inside, so the cell is the owner's.
     let panic = unsafe { (*PLACE.panic.get()).take() };

@@ -1,8 +1,10 @@
 //! The workers under odd numbers of parts, nesting, panics.
 
 use super::*;
+use std::collections::HashSet;
 use std::mem;
 use std::panic::panic_any;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,25 @@ fn a_team_larger_than_the_machine_works_and_parks() {
         assert_eq!(sum.into_inner(), 66);
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn no_more_threads_than_processors_work() {
+    set_threads(1000);
+    let asked = threads();
+    let parts = parts(usize::MAX);
+    let workers = Mutex::new(HashSet::new());
+    let ran = AtomicUsize::new(0);
+    parallel(1000, &|_| {
+        workers.lock().unwrap().insert(thread::current().id());
+        ran.fetch_add(1, Ordering::Relaxed);
+    });
+    set_threads(0);
+
+    assert_eq!((asked, ran.into_inner()), (1000, 1000));
+    assert!(workers.into_inner().unwrap().len() <= processors());
+    // Each has the same number of parts.
+    assert!(parts.is_multiple_of(processors()) && parts <= MOST_PARTS_PER_PROCESSOR * processors());
 }
 
 /// Other tests use the pool too.
