@@ -19,6 +19,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use crate::kernels::kept;
+
 /// How long an idle worker spins before it sleeps; about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
 /// After this many spins, a thread that waits lets others have its processor: the one that it waits for may need it.
@@ -222,8 +224,14 @@ impl Job {
     unsafe fn run(&self) -> Result<(), Panic> {
         // SAFETY: the caller's promise.
         let f = unsafe { &*self.f };
-        catch_unwind(AssertUnwindSafe(|| (self.first..self.parts).step_by(self.step).for_each(f)))
+        run_parts(self.first, self.step, self.parts, f)
     }
+}
+
+/// Runs the parts of one thread: those that any other might have run.
+fn run_parts(first: usize, step: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) -> Result<(), Panic> {
+    let run = || kept::shared(|| (first..parts).step_by(step).for_each(f));
+    catch_unwind(AssertUnwindSafe(run))
 }
 
 type Panic = Box<dyn Any + Send>;
@@ -355,6 +363,8 @@ fn pause(spin: u32) {
 struct Worker {
     mailbox: Arc<Mailbox>,
     thread: Thread,
+    /// What [`kept::growth`] was when it made room.
+    growth: Cell<usize>,
 }
 
 /// All workers of the process.
@@ -389,7 +399,10 @@ impl Crew {
             let of_worker = Arc::clone(&mailbox);
             let builder = thread::Builder::new().name(format!("shapewright-{}", self.workers.len() + 1));
             match builder.spawn(move || of_worker.work()) {
-                Ok(handle) => self.workers.push(Worker { mailbox, thread: handle.thread().clone() }),
+                Ok(handle) => {
+                    let thread = handle.thread().clone();
+                    self.workers.push(Worker { mailbox, thread, growth: Cell::new(0) });
+                }
                 Err(_) => {
                     self.refused = Some(Instant::now());
                     break;
@@ -446,7 +459,7 @@ impl Team {
         for (i, worker) in workers.iter().enumerate() {
             worker.send(Job { f: erased, first: i + 1, step, parts });
         }
-        let own = catch_unwind(AssertUnwindSafe(|| (0..parts).step_by(step).for_each(f)));
+        let own = run_parts(0, step, parts, f);
         drop(handed);
 
         let mut first = own.err();
@@ -456,10 +469,31 @@ impl Team {
                 Some(_) => discard(panic),
             }
         }
+        make_room(workers);
         drop(self);
         if let Some(panic) = first {
             resume_unwind(panic);
         }
+    }
+}
+
+/// Lets workers allocate what any thread has needed for such parts, so that they need not when a later call gives them
+/// other ones. These have no job, and it is theirs alone to do.
+fn make_room(workers: &[Worker]) {
+    let growth = kept::growth();
+    if workers.iter().all(|worker| worker.growth.get() == growth) {
+        return;
+    }
+
+    kept::make_room();
+    for worker in workers {
+        worker.send(Job { f: &|_| kept::make_room(), first: 0, step: 1, parts: 1 });
+    }
+    for worker in workers {
+        worker.wait();
+        // Without memory, there is none until it is needed.
+        discard(worker.panic());
+        worker.growth.set(growth);
     }
 }
 
@@ -492,6 +526,13 @@ impl Worker {
             // SAFETY: the job was taken here, so the cells are the holder's; the closure is alive until all have ended.
             return unsafe { mailbox.run_job() };
         }
+        self.wait();
+    }
+
+    /// Waits for the job sent last, which the worker takes or has taken. Never unwinds.
+    fn wait(&self) {
+        let mailbox = &*self.mailbox;
+        let sent = mailbox.sent.load(Ordering::Relaxed);
         let mut spins = 0_u32;
         while mailbox.done.load(Ordering::Acquire) != sent {
             spins = spins.saturating_add(1);

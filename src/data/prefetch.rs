@@ -58,10 +58,10 @@
 use std::fmt;
 use std::io;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 
+use super::queue::{End, Queue};
 use crate::threads::discard;
 
 /// An iterator whose next items are made on another thread, in the same order.
@@ -154,7 +154,7 @@ pub struct Refill<'scope, B> {
     current: Option<B>,
     /// Takes used buffers back. Declared, and so dropped, before the worker: otherwise its thread would wait for
     /// buffers for ever while it is joined.
-    used: SyncSender<B>,
+    used: End<B>,
     worker: Worker<'scope, B>,
 }
 
@@ -188,15 +188,15 @@ impl<'scope, B: Send + 'scope> Refill<'scope, B> {
 impl<'scope, B> Refill<'scope, B> {
     fn with(
         buffers: impl IntoIterator<Item = B>,
-        spawn: impl FnOnce(usize, Receiver<B>) -> Worker<'scope, B>,
+        spawn: impl FnOnce(usize, End<B>) -> Worker<'scope, B>,
     ) -> Self {
         let buffers: Vec<B> = buffers.into_iter().collect();
         let count = buffers.len();
         assert!(count >= 2, "two buffers are needed: one is filled while the other is used");
-        // Both channels have room for all buffers, so that sending one never waits, and never allocates.
-        let (used, empty) = sync_channel(count);
-        // The other end is here, so sending succeeds.
-        buffers.into_iter().for_each(|buffer| drop(used.send(buffer)));
+        // Both queues have room for all buffers, so that sending one never waits, and never allocates.
+        let [used, empty] = Queue::ends(count);
+        // The other end is here, so that each gets in.
+        buffers.into_iter().for_each(|buffer| drop(used.put(buffer)));
         Refill { current: None, used, worker: spawn(count, empty) }
     }
 
@@ -206,24 +206,24 @@ impl<'scope, B> Refill<'scope, B> {
     /// With the panic of `fill` if it panicked, after all batches from before it; then the batches have ended.
     pub fn next_batch(&mut self) -> Option<&mut B> {
         // If the thread has ended, nobody takes the buffer, and that is all right.
-        let _ = self.current.take().map(|buffer| self.used.send(buffer));
+        let _ = self.current.take().map(|buffer| self.used.put(buffer));
         self.current = self.worker.next();
         self.current.as_mut()
     }
 }
 
 /// What makes the items of a [`Refill`]: it fills the buffers that come back, until there is no batch.
-fn filled<B>(buffers: Receiver<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnMut() -> Option<B> {
+fn filled<B>(buffers: End<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnMut() -> Option<B> {
     move || {
-        let mut buffer = buffers.recv().ok()?;
+        let mut buffer = buffers.take()?;
         fill(&mut buffer).then_some(buffer)
     }
 }
 
 /// Who makes the items.
 enum Worker<'scope, T> {
-    /// A thread, and what it sends. Both are gone when the items have ended, so that the thread ends at its next one.
-    There { items: Option<Receiver<T>>, thread: Option<Handle<'scope>> },
+    /// A thread, until it is joined, and what it sends, until nobody wants any more of it.
+    There { items: Option<End<T>>, thread: Option<Handle<'scope>> },
     /// This thread, as there was no other to be had; nobody when the items have ended.
     Here(Option<Box<dyn FnMut() -> Option<T> + Send + 'scope>>),
 }
@@ -263,16 +263,15 @@ impl<'scope, T: Send + 'scope> Worker<'scope, T> {
         make: F,
         spawn: impl FnOnce(Box<dyn FnOnce() + Send + 'scope>) -> io::Result<Handle<'scope>>,
     ) -> Self {
-        let (sender, items) = sync_channel(ahead);
+        let [items, of_thread] = Queue::ends(ahead);
         // A spawn that fails drops its closure; what makes the items has to outlive that.
         let place = Arc::new(Mutex::new(Some(make)));
-        let of_thread = Arc::clone(&place);
+        let place_of_thread = Arc::clone(&place);
         let run = Box::new(move || {
-            let make = take(&of_thread);
-            drop(of_thread);
-            let Some(mut make) = make else { return };
+            let items = of_thread;
+            let Some(mut make) = take(&place_of_thread) else { return };
             while let Some(item) = make() {
-                if sender.send(item).is_err() {
+                if items.put(item).is_err() {
                     break;
                 }
             }
@@ -295,7 +294,7 @@ impl<T> Worker<'_, T> {
     fn next(&mut self) -> Option<T> {
         match self {
             Worker::There { items, thread } => {
-                let item = items.as_ref()?.recv().ok();
+                let item = items.as_ref()?.take();
                 if item.is_none() {
                     *items = None;
                     if let Some(Err(panic)) = thread.take().map(Handle::join) {
