@@ -57,7 +57,7 @@ fn life<N: Network>() {
     let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
     let mut adam = Adam::new(0.01).state::<N>();
     let mut sgd = Sgd::new(0.01).momentum(0.9).state::<N>();
-    for batch in [3, 1, 5, 4] {
+    for batch in [2, 1, 3] {
         let x: Vec<common::In<N>> = common::random(batch, 2);
         let mut pass = net.forward_train(&x, &mut workspace);
         pass.output_gradients_mut().copy_from_slice(&common::random(batch, 3));
@@ -163,14 +163,7 @@ impl<T: Element> Layer<T> for Dangerous {
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dangerous {
     const MULTIPLY_ADDS: usize = 1 << 18;
 
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(_: &(), _: &(), x: &[Tensor<In, T>], y: &mut [Tensor<Out, T>], _: &mut [T], _: &Context<T>) {
         for (x, y) in x.iter().zip(y) {
             if x.as_slice()[0] < T::zero() {
                 std::panic::panic_any(Grenade(2));
@@ -211,7 +204,7 @@ fn workers_outlive_panics() {
         let training = catch_unwind(AssertUnwindSafe(training)).map_err(std::mem::forget);
         let fine = signs == [1.0, 1.0];
         assert_eq!((inference.is_ok(), training.is_ok()), (fine, fine));
-        assert!(!fine || y.iter().all(|y| y[0] == 2.0_f32.tanh()));
+        assert!(!fine || y.iter().all(|y| (y[0] - 0.964_027_6).abs() < 1e-5));
     }
 }
 

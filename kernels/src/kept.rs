@@ -162,3 +162,49 @@ pub fn growth() -> usize {
 pub fn make_room() {
     kinds().iter().for_each(|kind| kind.make_room());
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    kept! {
+        static PLACE: [AlignedBuffer<f32>; 2] = [AlignedBuffer::new(), AlignedBuffer::new()];
+    }
+
+    fn use_some(first: usize, second: usize) {
+        let mut buffers = PLACE.take();
+        buffers[0].reserve(first).fill(1.0);
+        buffers[1].reserve(second).fill(1.0);
+        PLACE.set(buffers);
+    }
+
+    /// What a thread has room for once it has made room.
+    fn room() -> [usize; 2] {
+        let room = || {
+            make_room();
+            let buffers = PLACE.take();
+            [buffers.room()[0], buffers.room()[1]]
+        };
+        thread::spawn(room).join().expect("a thread")
+    }
+
+    #[test]
+    fn all_make_room_for_the_largest_part_of_shared_work() {
+        // What a thread does for itself is its own.
+        use_some(1000, 1000);
+        assert_eq!(room(), [0, 0]);
+
+        let before = growth();
+        thread::spawn(|| shared(|| use_some(64, 16))).join().expect("a thread");
+        thread::spawn(|| shared(|| use_some(32, 160))).join().expect("a thread");
+        assert!(growth() >= before + 2);
+        assert_eq!(room(), [64, 160]);
+
+        // Also after a panic.
+        std::panic::catch_unwind(|| shared(|| panic!("a part"))).expect_err("a panic");
+        use_some(2000, 2000);
+        assert_eq!(room(), [64, 160]);
+    }
+}
