@@ -56,6 +56,7 @@ pub mod images;
 pub mod npy;
 mod pixel;
 pub mod prefetch;
+mod queue;
 mod read_error;
 
 pub use pixel::Pixel;
@@ -63,6 +64,7 @@ pub use prefetch::{Prefetch, Refill};
 pub use read_error::{Place, ReadError, ReadErrorKind, ReadErrors};
 
 mod batches;
+mod changing;
 mod gathering;
 mod missing;
 mod one_hot;
@@ -71,6 +73,7 @@ mod scale;
 mod split;
 
 pub use batches::{Batches, gather};
+pub(crate) use changing::Changing;
 pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::one_hot;
