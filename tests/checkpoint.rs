@@ -427,7 +427,7 @@ fn a_state_with_any_counts_can_go_on() {
     state.restore(&StateParts { steps: u64::MAX, missed, memories: vec![&memory] }).unwrap();
     let (mut net, gradient) = (Tiny::zeros(), Tiny::init(&mut shapewright::rng(0)));
     state.step(&mut net, &gradient);
-    assert!(net.fc.weight.iter().all(|x| x.is_finite()));
+    assert!(net.fc.weight.as_flattened().iter().all(|x| x.is_finite()));
 
     let mut average = WeightAverage::<Tiny>::swa();
     average.restore(&net, u64::MAX);
