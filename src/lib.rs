@@ -98,6 +98,7 @@ mod beside;
 pub mod data;
 pub mod init;
 mod layers;
+mod limits;
 mod loss;
 mod memory;
 pub mod metrics;
@@ -114,6 +115,7 @@ mod train;
 pub mod weights;
 
 pub use layers::*;
+pub use limits::Limits;
 pub use loss::{
     Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv,
     Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking, Mse, Nll, OptionalLabels,
