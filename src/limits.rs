@@ -100,14 +100,25 @@ impl Budget {
         (Counted { source, size: budget.size.clone() }, budget)
     }
 
+    /// Whether the size of the file is known from the beginning.
+    pub fn is_known(&self) -> bool {
+        self.size.get() > 0
+    }
+
+    /// The most bytes of memory.
+    pub fn limit(&self) -> u64 {
+        let usual = || Limits::MOST.max(self.size.get().saturating_mul(Limits::TIMES));
+        self.limits.max_bytes.unwrap_or_else(usual)
+    }
+
     /// Whether so many bytes of memory are within the limit.
     pub fn check(&self, need: u64) -> Result<(), TooLarge> {
-        let usual = || Limits::MOST.max(self.size.get().saturating_mul(Limits::TIMES));
-        let limit = self.limits.max_bytes.unwrap_or_else(usual);
+        let limit = self.limit();
         if need <= limit { Ok(()) } else { Err(TooLarge { limit, need }) }
     }
 
     /// The same for memory whose size the program has chosen, so that only a limit of its own counts.
+    #[cfg(feature = "csv")]
     pub fn check_own(&self, need: u64) -> Result<(), TooLarge> {
         match self.limits.max_bytes {
             Some(limit) if need > limit => Err(TooLarge { limit, need }),

@@ -52,6 +52,7 @@ pub mod csv;
 pub mod idx;
 #[cfg(feature = "images")]
 pub mod images;
+mod labels;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod pixel;

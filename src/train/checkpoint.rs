@@ -3,7 +3,6 @@
 //! The file is a mark, the number of its form, its length and a sum over what follows; then the settings, as names and
 //! texts, and the state. A file is read and compared as a whole before anything is changed.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
@@ -13,6 +12,7 @@ use super::history::Epoch;
 use super::run::{Best, Run, Running};
 use super::settings::Trainer;
 use crate::beside::{self, Beside};
+use crate::limits::{self, TooLarge, WholeError};
 use crate::network::Network;
 use crate::optim::{Missed, Optimizer, StateParts};
 use crate::schedule::Pace;
@@ -83,10 +83,13 @@ impl Checkpoints {
         &self,
         run: &mut Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointError> {
-        let bytes = match fs::read(&self.path) {
+        let bytes = match limits::read_whole(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
+            Err(WholeError::TooLarge(TooLarge { limit, need })) => {
+                return Err(self.error(CheckpointErrorKind::TooLarge { limit, need }));
+            }
+            Err(WholeError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(WholeError::Io(error)) => {
                 let (kind, message) = (error.kind(), error.to_string());
                 return Err(self.error(CheckpointErrorKind::Read { kind, message }));
             }

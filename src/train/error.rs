@@ -4,6 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::limits::TooLarge;
 use crate::optim::SettingError;
 
 /// Why a training could not begin or go on. The network is left as the last whole step made it; only running statistics
@@ -74,6 +75,13 @@ pub enum CheckpointErrorKind {
         kind: io::ErrorKind,
         /// The same in words.
         message: String,
+    },
+    /// The file has more bytes than the [`Limits`](crate::Limits) allow.
+    TooLarge {
+        /// The most bytes.
+        limit: u64,
+        /// The file's; those so far if it has no size, as a device.
+        need: u64,
     },
     /// The file can't be written; one that was there before is as it was.
     Write {
@@ -160,6 +168,10 @@ impl fmt::Display for CheckpointError {
         match &self.kind {
             CheckpointErrorKind::Read { message, .. } => {
                 write!(f, "the checkpoint `{path}` can't be read: {message}; {BEGIN_ANEW}")
+            }
+            CheckpointErrorKind::TooLarge { limit, need } => {
+                let advice = TooLarge { limit: *limit, need: *need }.advice();
+                write!(f, "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {advice}")
             }
             CheckpointErrorKind::Write { message, .. } => {
                 write!(

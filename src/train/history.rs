@@ -57,7 +57,7 @@ impl History {
         let mut text = String::from("epoch,steps,loss,validation_loss,seconds,waiting");
         let metrics = self.epochs.first().map_or(&[][..], |epoch| &epoch.metrics);
         for (name, _) in metrics {
-            let quoted = name.contains([',', '"', '\n']);
+            let quoted = name.contains([',', '"', '\n', '\r']);
             let name = if quoted { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() };
             let _ = write!(text, ",{name}");
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::numbers::Dtype;
+use crate::limits::TooLarge;
 use crate::network::Sentence;
 use crate::network::contents::{Axes, TensorLayout};
 
@@ -42,6 +43,13 @@ pub struct LoadError {
 pub enum LoadErrorKind {
     /// The file can't be read.
     Read(io::Error),
+    /// The file has more bytes than the [`Limits`](crate::Limits) allow.
+    TooLarge {
+        /// The most bytes.
+        limit: u64,
+        /// The file's; those so far if it has no size, as a device.
+        need: u64,
+    },
     /// It is no safetensors file, or a damaged one: what is wrong, and at which byte.
     Damaged(String),
     /// The tensors are not those of the network: all differences, sorted by name.
@@ -145,6 +153,10 @@ impl fmt::Display for LoadError {
         let of = Of(self.path.as_deref());
         match &self.kind {
             LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
+            LoadErrorKind::TooLarge { limit, need } => {
+                let error = TooLarge { limit: *limit, need: *need };
+                write!(f, "the weights{of} have {need} bytes, but at most {limit} are read; {}", error.advice())
+            }
             LoadErrorKind::Damaged(what) => {
                 write!(f, "the weights{of} are damaged or no safetensors file: {what}; write them anew")
             }
