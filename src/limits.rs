@@ -75,6 +75,9 @@ pub(crate) struct Budget {
     size: Rc<Cell<u64>>,
 }
 
+/// What to do about a file that is refused for its memory.
+pub(crate) const RAISE: &str = "if you trust the file, read it within `Limits::new().max_bytes(..).within(..)`";
+
 /// More memory than a file may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLarge {
@@ -131,14 +134,6 @@ impl TooLarge {
     /// What a reader's error says was expected.
     pub fn expected(self) -> String {
         format!("at most {} bytes of memory to be needed for a file", self.limit)
-    }
-
-    /// What to do.
-    pub fn advice(self) -> String {
-        format!(
-            "if you trust the file, read it within `Limits::new().max_bytes({}).within(..)`",
-            self.need.checked_next_power_of_two().unwrap_or(u64::MAX)
-        )
     }
 }
 

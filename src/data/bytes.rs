@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::{Place, ReadError, ReadErrorKind};
-use crate::limits::{Budget, TooLarge};
+use crate::limits::{Budget, RAISE, TooLarge};
 #[cfg(feature = "images")]
 use crate::limits::WholeError;
 
@@ -76,7 +76,8 @@ impl<'a, R: Read> Bytes<'a, R> {
         const PIECE: u64 = 1 << 20;
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < len {
-            let piece = PIECE.min(len - bytes.len() as u64);
+            let enough = (self.budget.limit() / self.weight).saturating_add(1);
+            let piece = PIECE.min(enough).min(len - bytes.len() as u64);
             let came = (&mut self.source).take(piece).read_to_end(&mut bytes);
             let came = came.map_err(|error| unread(self.path, error))? as u64;
             self.at += came;
@@ -123,7 +124,7 @@ fn unread(path: &Path, error: io::Error) -> ReadError {
 /// An error about what takes more memory than it may.
 pub(super) fn too_large(path: &Path, place: Place, what: &str, error: TooLarge) -> ReadError {
     let found = format!("{} for {what}", error.need);
-    ReadError::new(path, ReadErrorKind::Limit, place, error.expected(), found, error.advice())
+    ReadError::new(path, ReadErrorKind::Limit, place, error.expected(), found, RAISE)
 }
 
 /// Why a whole file was not read.

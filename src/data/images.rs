@@ -17,7 +17,7 @@ use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use super::{Pixel,bytes, Place, ReadError, ReadErrorKind, ReadErrors};
-use crate::limits::{self, Budget};
+use crate::limits::{self, Budget, RAISE};
 use crate::loss::Label;
 use crate::memory;
 use crate::tensor::{Tensor, Tensor3};
@@ -211,9 +211,8 @@ fn undecoded(path: &Path, error: ImageError) -> ReadError {
     // Their sentences have several lines.
     let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     if matches!(error, ImageError::Limits(_)) {
-        let advice = "if you trust the file, read it within `Limits::new().max_bytes(..).within(..)`";
         let expected = "a picture that can be decoded within the limit of memory";
-        return ReadError::new(path, ReadErrorKind::Limit, Place::File, expected, found, advice);
+        return ReadError::new(path, ReadErrorKind::Limit, Place::File, expected, found, RAISE);
     }
     no_picture(path, found, "save the picture again, or leave it out")
 }

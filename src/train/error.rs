@@ -4,7 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::limits::TooLarge;
+use crate::limits::RAISE;
 use crate::optim::SettingError;
 
 /// Why a training could not begin or go on. The network is left as the last whole step made it; only running statistics
@@ -170,8 +170,7 @@ impl fmt::Display for CheckpointError {
                 write!(f, "the checkpoint `{path}` can't be read: {message}; {BEGIN_ANEW}")
             }
             CheckpointErrorKind::TooLarge { limit, need } => {
-                let advice = TooLarge { limit: *limit, need: *need }.advice();
-                write!(f, "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {advice}")
+                write!(f, "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {RAISE}")
             }
             CheckpointErrorKind::Write { message, .. } => {
                 write!(

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::numbers::Dtype;
-use crate::limits::TooLarge;
+use crate::limits::RAISE;
 use crate::network::Sentence;
 use crate::network::contents::{Axes, TensorLayout};
 
@@ -154,8 +154,7 @@ impl fmt::Display for LoadError {
         match &self.kind {
             LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
             LoadErrorKind::TooLarge { limit, need } => {
-                let error = TooLarge { limit: *limit, need: *need };
-                write!(f, "the weights{of} have {need} bytes, but at most {limit} are read; {}", error.advice())
+                write!(f, "the weights{of} have {need} bytes, but at most {limit} are read; {RAISE}")
             }
             LoadErrorKind::Damaged(what) => {
                 write!(f, "the weights{of} are damaged or no safetensors file: {what}; write them anew")

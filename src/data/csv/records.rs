@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use super::super::read_error::quoted;
 use super::{ReadErrorKind, Row};
-use crate::limits::{Budget, TooLarge};
+use crate::limits::{Budget, RAISE, TooLarge};
 
 const QUOTE: u8 = b'"';
 /// What a field takes beside its text, at most: its place, or the name of a column.
@@ -267,7 +267,7 @@ impl<R: Read> Records<R> {
     }
 
     fn too_large(&self, error: TooLarge, what: &str) -> Wrong {
-        let mut wrong = self.wrong(self.line, error.expected(), what, error.advice());
+        let mut wrong = self.wrong(self.line, error.expected(), what, RAISE);
         if let Wrong::Text(wrong) = &mut wrong {
             (wrong.kind, wrong.last) = (ReadErrorKind::Limit, true);
         }

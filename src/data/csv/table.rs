@@ -9,7 +9,7 @@ use std::path::Path;
 use super::super::read_error::quoted;
 use super::records::{Records, Wrong, WrongText};
 use super::{Csv, Place, ReadError, ReadErrorKind, ReadErrors, number};
-use crate::limits::Budget;
+use crate::limits::{Budget, RAISE};
 use crate::tensor::{Element, Tensor1};
 
 /// A table while it is read.
@@ -206,7 +206,7 @@ impl<'a, R: Read> Table<'a, R> {
         self.taken = self.taken.saturating_add(bytes as u64);
         let Err(error) = self.budget.check_own(self.taken) else { return true };
         let (place, found) = (Place::Line(row.line), format!("{} for the rows so far", error.need));
-        let error = self.error(ReadErrorKind::Limit, place, error.expected(), found, &error.advice());
+        let error = self.error(ReadErrorKind::Limit, place, error.expected(), found, RAISE);
         self.errors.push(error);
         false
     }
