@@ -75,6 +75,14 @@
 //! the same bits at every number of threads, and on AVX2 and AVX-512; without fused multiply-add (the portable
 //! tier) they differ by rounding.
 //!
+//! # Files
+//! A file is written beside its place and moved there at the end, so that it is there whole or not at all. It keeps the
+//! mode of the file that it replaces. A symbolic link stays one, and the file that it leads to is replaced; a pipe, a
+//! device or `/dev/stdout` gets the bytes. What a process leaves beside that is killed, the next one that writes the
+//! same file removes.
+//!
+//! Readers trust no file: what is damaged or takes more memory than its [`Limits`] is an error, not a panic.
+//!
 //! # Features
 //! All are off by default.
 //!

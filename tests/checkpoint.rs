@@ -505,11 +505,26 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
     };
     assert!(!begun.get(), "it is found out before the first step");
 
-    // A folder in the place of the file.
+    // A folder in the place of the file: nothing is trained that could not be kept.
     fs::remove_file(&tried.path).unwrap();
     fs::create_dir(&tried.path).unwrap();
-    let kind = tried.error(tried.trainer::<Tiny, _>(Adam::new(0.1))).kind;
-    assert!(matches!(kind, CheckpointErrorKind::Read { .. }), "{kind:?}");
+    for resume in [false, true] {
+        let trainer = Tiny::trainer(Adam::new(0.1), Mse).on_step(watch).checkpoint(&tried.path).resume(resume);
+        let error = trainer.fit(&mut Tiny::zeros(), x, y).unwrap_err();
+        let text = "can't be written: is a directory; name a file in that folder";
+        assert!(error.to_string().ends_with(text), "{error}");
+        assert!(!begun.get());
+    }
+    // One that the user may not write, though it could be replaced. Some users may write everything.
+    fs::remove_dir(&tried.path).unwrap();
+    fs::write(&tried.path, "").unwrap();
+    let mut permissions = fs::metadata(&tried.path).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&tried.path, permissions).unwrap();
+    if fs::OpenOptions::new().write(true).open(&tried.path).is_err() {
+        let kind = tried.error(tried.trainer::<Tiny, _>(Adam::new(0.1)).resume(false)).kind;
+        assert!(matches!(kind, CheckpointErrorKind::Write { .. }), "{kind:?}");
+    }
 }
 
 #[test]

@@ -172,11 +172,15 @@ impl fmt::Display for CheckpointError {
             CheckpointErrorKind::TooLarge { limit, need } => {
                 write!(f, "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {RAISE}")
             }
-            CheckpointErrorKind::Write { message, .. } => {
-                write!(
-                    f,
-                    "the checkpoint `{path}` can't be written: {message}; choose a file in a folder that is there"
-                )
+            CheckpointErrorKind::Write { kind, message } => {
+                let advice = match kind {
+                    io::ErrorKind::IsADirectory => "name a file in that folder",
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                        "choose a file that this user may write"
+                    }
+                    _ => "choose a file in a folder that is there",
+                };
+                write!(f, "the checkpoint `{path}` can't be written: {message}; {advice}")
             }
             CheckpointErrorKind::Damaged { what } => {
                 write!(f, "the checkpoint `{path}` is damaged or no checkpoint: {what}; {BEGIN_ANEW}")

@@ -103,8 +103,8 @@ impl History {
         format!("[{}]", self.epochs.iter().map(object).collect::<Vec<_>>().join(","))
     }
 
-    /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is written beside
-    /// and renamed, so that it is never half there.
+    /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is there whole
+    /// or not at all; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.

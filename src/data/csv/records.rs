@@ -1,6 +1,6 @@
 //! Records of a table: lines cut into fields, without quotes.
 //!
-//! RFC 4180, and what programs write beside it: any end of lines, blanks around quotes, a mark of UTF-8 at the beginning.
+//! RFC 4180, and what else programs write: any end of lines, blanks around quotes, a mark of UTF-8 at the beginning.
 //! The usual crate for it takes quotes that are not closed, or not where they can be meant, for text, and the lines after
 //! them for a part of it, without an error.
 
@@ -12,7 +12,7 @@ use super::{ReadErrorKind, Row};
 use crate::limits::{Budget, RAISE, TooLarge};
 
 const QUOTE: u8 = b'"';
-/// What a field takes beside its text, at most: its place, or the name of a column.
+/// What a field takes in addition to its text, at most: its place, or the name of a column.
 const FIELD: u64 = 64;
 
 /// Reads the records of a table.

@@ -22,8 +22,8 @@
 //! ```
 //!
 //! Types must be the same: a file of `float64`, NumPy's default, is read into tensors of `f64`. Both orders of bytes
-//! and both orders of axes are read; what is written is little-endian and in C order. Files are written beside their
-//! place and moved there at the end, so that they are there whole or not at all.
+//! and both orders of axes are read; what is written is little-endian and in C order. Files are there whole or
+//! not at all; see [files](crate#files).
 //!
 //! Source: NumPy Enhancement Proposal 1, *A Simple File Format for NumPy Arrays*.
 
