@@ -289,3 +289,126 @@ fn limits_end_with_their_call() {
     assert!(panicked.is_err());
     assert!(read().is_ok(), "a panic leaves no limit behind");
 }
+
+/// Runs on a thread whose stack is smaller than one row of scores.
+fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(run).expect("a thread");
+    thread.join().expect("enough stack");
+}
+
+/// 100 labels of `N` classes, of which every third is predicted wrong.
+fn labels<const N: usize>() -> (Vec<Label<N>>, Vec<Label<N>>) {
+    let label = |class: usize| Label::<N>::new(class % N).expect("a class");
+    let labels: Vec<_> = (0..100).map(|i| label(i % 40 * (N / 41))).collect();
+    let predictions = labels.iter().enumerate().map(|(i, one)| label(one.index() + usize::from(i % 3 == 0)));
+    (predictions.collect(), labels)
+}
+
+/// The metrics of classes, with the value that each has for [`labels`].
+fn measure_labels<const N: usize>() {
+    use shapewright::metrics::{
+        Average, BalancedAccuracy, ConfusionMatrix, F1, MatthewsCorrelation, MeanIou, Precision, Recall,
+    };
+    let (predictions, labels) = labels::<N>();
+    let of = |mut metric: Box<dyn Measures<Label<N>, Label<N>>>| {
+        metric.update(&predictions, &labels);
+        metric.value().expect("samples")
+    };
+    let recalls = (0..40).map(|class| {
+        let of_class = (0..100).filter(|i| i % 40 == class);
+        let right = of_class.clone().filter(|i| i % 3 > 0).count();
+        right as f64 / of_class.count() as f64
+    });
+    let recall = recalls.sum::<f64>() / 40.0;
+    let averages = [Average::Macro, Average::Micro, Average::Weighted, Average::Class(N - 1)];
+    for average in averages {
+        let macro_averaged = average == Average::Macro;
+        for (value, most) in [
+            (of(Box::new(Precision::<N>::new(average))), 1.0),
+            (of(Box::new(Recall::<N>::new(average))), if macro_averaged { recall } else { 1.0 }),
+            (of(Box::new(F1::<N>::new(average))), 1.0),
+        ] {
+            assert!((0.0..=most).contains(&value), "{average:?}: {value}");
+        }
+    }
+    assert!((of(Box::new(BalancedAccuracy::<N>::new())) - recall).abs() < 1e-15);
+    assert_eq!(of(Box::new(Recall::<N>::new(Average::Micro))), 0.66);
+    assert!((0.6..0.7).contains(&of(Box::new(MatthewsCorrelation::<N>::new()))));
+    assert!(of(Box::new(MeanIou::<N>::new())) < recall);
+
+    let mut matrix = ConfusionMatrix::<N>::of_predictions(&predictions, &labels);
+    matrix.merge(&matrix.clone());
+    assert_eq!((matrix.total(), matrix.correct(), matrix.support().len()), (200, 132, N));
+    assert!((matrix.balanced_accuracy().expect("samples") - recall).abs() < 1e-15);
+    assert_eq!(matrix.f1(Average::Macro).expect("samples"), of(Box::new(F1::<N>::new(Average::Macro))));
+    assert_eq!(matrix.nonzero().map(|(.., count)| count).sum::<u64>(), 200);
+    assert_eq!(matrix.count(labels[0], predictions[0]), 2);
+}
+
+#[test]
+fn metrics_take_memory_for_labels_and_classes_and_not_for_their_square() {
+    on_a_small_stack(|| {
+        for (run, classes) in [
+            (measure_labels::<1000> as fn(), 1000),
+            (measure_labels::<1025>, 1025),
+            (measure_labels::<10_000>, 10_000),
+            (measure_labels::<100_000>, 100_000),
+        ] {
+            let (_, most) = most(run);
+            // Two dense matrices of up to 1024 classes.
+            let dense = if classes <= 1024 { 16 * classes * classes } else { 0 };
+            assert!(most < 100 * classes + dense + MIB / 4, "{most} bytes for {classes} classes");
+        }
+    });
+}
+
+#[test]
+fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
+    use shapewright::metrics::{
+        Accuracy, Average, ConfusionMatrix, F1, LogLoss, Outputs, RocAucOneVsRest, TopKAccuracy,
+    };
+    const N: usize = 100_000;
+    on_a_small_stack(|| {
+        let mut scores = Tensor1::<N>::zeros_boxed();
+        scores[N - 1] = 3.0;
+        let (outputs, label) = (std::slice::from_ref(&*scores), [Label::<N>::new(N - 1).expect("a class")]);
+        let ((), most) = most(|| {
+            let mut metrics: [Box<dyn Measures<Tensor1<N>, Label<N>>>; 5] = [
+                Box::new(Accuracy::<N>::new()),
+                Box::new(TopKAccuracy::<N>::new(2)),
+                Box::new(LogLoss::<N>::new(Outputs::Logits)),
+                Box::new(F1::<N>::new(Average::Micro)),
+                Box::new(RocAucOneVsRest::<N>::new(Outputs::Logits)),
+            ];
+            metrics.iter_mut().for_each(|metric| metric.update(outputs, &label));
+            let values: Vec<_> = metrics.iter().map(|metric| metric.value()).collect();
+            let log_loss = (3.0_f64.exp() + (N - 1) as f64).ln() - 3.0;
+            assert_eq!((&values[0], &values[1], &values[3]), (&Ok(1.0), &Ok(1.0), &Ok(1.0)));
+            assert!((values[2].as_ref().expect("a sample") - log_loss).abs() < 1e-9);
+            assert!(values[4].is_err(), "most classes have no sample");
+            assert_eq!(ConfusionMatrix::<N>::of(outputs, &label).accuracy(), Ok(1.0));
+        });
+        assert!(most < 80 * N as isize, "{most} bytes");
+    });
+}
+
+#[test]
+fn large_and_small_matrices_are_the_same() {
+    use shapewright::metrics::{ConfusionMatrix, Normalize};
+    const N: usize = 1025;
+    let (predictions, labels) = labels::<N>();
+    let mut matrix = ConfusionMatrix::<N>::of_predictions(&predictions, &labels);
+    let mut counts = vec![vec![0_u64; N]; N];
+    for (prediction, label) in predictions.iter().zip(&labels) {
+        counts[label.index()][prediction.index()] += 1;
+    }
+    assert!(matrix.counts().iter().zip(&counts).all(|(row, expected)| row == expected.as_slice()));
+    let shares = matrix.normalized(Normalize::All);
+    assert_eq!(shares[labels[0].index()][predictions[0].index()], matrix.count(labels[0], predictions[0]) as f64 / 100.0);
+    // What was laid out follows.
+    matrix.add(labels[1], labels[0]);
+    assert_eq!(matrix.counts()[labels[0].index()][labels[1].index()], counts[labels[0].index()][labels[1].index()] + 1);
+    matrix.reset();
+    assert_eq!(matrix, ConfusionMatrix::new());
+    assert_eq!(matrix.counts().as_flattened().iter().sum::<u64>(), 0);
+}
