@@ -103,9 +103,9 @@ impl Budget {
         (Counted { source, size: budget.size.clone() }, budget)
     }
 
-    /// Whether the size of the file is known from the beginning.
-    pub fn is_known(&self) -> bool {
-        self.size.get() > 0
+    /// The bytes of the file; those that have come so far if it has no size.
+    pub fn size(&self) -> u64 {
+        self.size.get()
     }
 
     /// The most bytes of memory.

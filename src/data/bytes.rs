@@ -73,11 +73,13 @@ impl<'a, R: Read> Bytes<'a, R> {
     }
 
     fn gather(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
-        const PIECE: u64 = 1 << 20;
         let mut bytes = Vec::new();
+        // An error to reserve is one to read, which says so.
+        let _ = bytes.try_reserve_exact(usize::try_from(len.min(self.budget.size())).unwrap_or(0));
         while (bytes.len() as u64) < len {
-            let enough = (self.budget.limit() / self.weight).saturating_add(1);
-            let piece = PIECE.min(enough).min(len - bytes.len() as u64);
+            // One byte more than may be. The limit grows with what comes from a source of unknown size.
+            let most = (self.budget.limit() / self.weight).saturating_add(1);
+            let piece = most.min(len) - bytes.len() as u64;
             let came = (&mut self.source).take(piece).read_to_end(&mut bytes);
             let came = came.map_err(|error| unread(self.path, error))? as u64;
             self.at += came;

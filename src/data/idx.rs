@@ -239,7 +239,7 @@ impl Idx {
         weight: u64,
         wanted: Wanted<'_>,
     ) -> Result<Self, ReadError> {
-        let known = budget.is_known();
+        let known = budget.size() > 0;
         let (source, packed) = unpacked(path, BufReader::new(source))?;
         let mut file = Bytes::new(path, source, budget, weight).packed(packed && known);
         let magic = file.exactly(4, "the magic number")?;

@@ -122,13 +122,11 @@ impl Cells {
         }
     }
 
+    #[inline]
     fn add(&mut self, place: u64, count: u64) {
         match self {
             Cells::All(counts) => counts[place as usize] += count,
-            Cells::Some { counts, all } => {
-                all.take();
-                *counts.entry(place).or_default() += count;
-            }
+            Cells::Some { counts, all } => add_to_some(counts, all, place, count),
         }
     }
 
@@ -170,6 +168,12 @@ impl Cells {
             Cells::Some { counts, .. } => Box::new(counts.iter().map(|(&place, &count)| (place, count))),
         }
     }
+}
+
+fn add_to_some(counts: &mut BTreeMap<u64, u64>, all: &mut OnceLock<Vec<u64>>, place: u64, count: u64) {
+    // What was laid out is no longer right.
+    all.take();
+    *counts.entry(place).or_default() += count;
 }
 
 impl<const N: usize> Default for ConfusionMatrix<N> {

@@ -19,10 +19,12 @@ impl Counts {
         Counts { support: vec![0; classes], predicted: vec![0; classes], correct: vec![0; classes] }
     }
 
+    #[inline]
     pub fn add(&mut self, prediction: usize, label: usize) {
         self.add_many(prediction, label, 1);
     }
 
+    #[inline]
     pub fn add_many(&mut self, prediction: usize, label: usize, count: u64) {
         self.support[label] += count;
         self.predicted[prediction] += count;
