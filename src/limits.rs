@@ -76,7 +76,8 @@ pub(crate) struct Budget {
 }
 
 /// What to do about a file that is refused for its memory.
-pub(crate) const RAISE: &str = "if you trust the file, read it within `Limits::new().max_bytes(..).within(..)`";
+pub(crate) const RAISE: &str =
+    "if you trust the file, read it within `Limits::new().max_bytes(..).within(..)`";
 
 /// More memory than a file may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

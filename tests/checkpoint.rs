@@ -12,8 +12,8 @@ use common::{bits, folder, random, settings};
 use shapewright::metrics::MeanSquaredError;
 use shapewright::prelude::*;
 use shapewright::{
-    CheckpointError, CheckpointErrorKind, History, Missed, OptimizerState, StateParts, Step, StopHandle, TrainError,
-    Trainer,
+    CheckpointError, CheckpointErrorKind, History, Missed, OptimizerState, StateParts, Step, StopHandle,
+    TrainError, Trainer,
 };
 
 network! {
@@ -509,7 +509,8 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
     fs::remove_file(&tried.path).unwrap();
     fs::create_dir(&tried.path).unwrap();
     for resume in [false, true] {
-        let trainer = Tiny::trainer(Adam::new(0.1), Mse).on_step(watch).checkpoint(&tried.path).resume(resume);
+        let trainer =
+            Tiny::trainer(Adam::new(0.1), Mse).on_step(watch).checkpoint(&tried.path).resume(resume);
         let error = trainer.fit(&mut Tiny::zeros(), x, y).unwrap_err();
         let text = "can't be written: is a directory; name a file in that folder";
         assert!(error.to_string().ends_with(text), "{error}");

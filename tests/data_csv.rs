@@ -2,9 +2,9 @@
 #![cfg(feature = "csv")]
 
 use proptest::prelude::*;
+use shapewright::Limits;
 use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
 use shapewright::data::{Place, ReadError, ReadErrorKind, ReadErrors};
-use shapewright::Limits;
 use shapewright::prelude::*;
 
 const FLOWERS: &str = "a,b,kind\n1,2,rose\n3,4.5,lily\n-1e2, 0 ,rose\n";
@@ -413,7 +413,10 @@ fn lines_of_every_kind_are_read() {
     assert_eq!((one.x.len(), one.x[1][0].is_nan()), (3, true));
     // Both columns of one name are features; only by its name one can't be told from the other.
     let table = values(&Csv::new(), "y,a,a\n1,2,3\n").expect("a table");
-    assert_eq!((table.x[0].as_slice(), &table.columns[..]), (&[2.0, 3.0][..], &["a", "a"].map(String::from)[..]));
+    assert_eq!(
+        (table.x[0].as_slice(), &table.columns[..]),
+        (&[2.0, 3.0][..], &["a", "a"].map(String::from)[..])
+    );
     assert!(values(&Csv::new().features(["a", "a"]), "y,a,a\n1,2,3\n").is_err());
 }
 
@@ -476,7 +479,10 @@ fn lines_without_end_are_refused_before_they_fill_the_memory() {
     // A limit of the program's own is for all rows together, too.
     let rows = format!("y,a,b\n{}", "1,2,3\n".repeat(1000));
     let few = Limits::new().max_bytes(5000);
-    assert_eq!(few.within(|| values(&Csv::new(), &rows)).expect_err("too many").errors[0].kind, ReadErrorKind::Limit);
+    assert_eq!(
+        few.within(|| values(&Csv::new(), &rows)).expect_err("too many").errors[0].kind,
+        ReadErrorKind::Limit
+    );
     assert_eq!(limits.within(|| values(&Csv::new(), &rows)).expect("few enough").x.len(), 1000);
 }
 

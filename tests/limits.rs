@@ -135,7 +135,8 @@ fn packed_arrays_are_refused_before_they_fill_the_memory() {
     for (name, shape, descr, zeros) in
         [("x", "(50000000, 4)", "<f4", 1000_u64), ("y", "(4000000,)", "|u1", 4_000_000)]
     {
-        let method = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+        let method =
+            zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
         zip.start_file(format!("{name}.npy"), method.compression_level(Some(1))).expect("an array");
         let head = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}");
         zip.write_all(b"\x93NUMPY\x01\x00").expect("a file");
@@ -242,7 +243,10 @@ fn every_reader_keeps_to_a_limit_of_the_program() {
 
     npy::write_many(&path, &vec![Tensor1::<1000>::ones(); 600]).expect("a file");
     refused(MIB / 4, || few.within(|| npy::read_many::<Rank1<1000>, f32>(&path)));
-    assert_eq!(most_enough.within(|| npy::read_many::<Rank1<1000>, f32>(&path)).expect("an array").len(), 600);
+    assert_eq!(
+        most_enough.within(|| npy::read_many::<Rank1<1000>, f32>(&path)).expect("an array").len(),
+        600
+    );
 
     let text = format!("y,a\n{}", "1,2\n".repeat(1000));
     let read = || -> Result<CsvValues<1, 1>, _> { Csv::new().read_values_from("x", text.as_bytes(), ["y"]) };
@@ -260,7 +264,8 @@ fn every_reader_keeps_to_a_limit_of_the_program() {
     let path = folder.join("run.checkpoint");
     let x = [[0.0, 1.0], [1.0, 0.0]].map(Tensor1::from);
     let y = [[0.0], [1.0]].map(Tensor1::from);
-    let trainer = |epochs| Net::trainer(Sgd::new(0.1), Mse).epochs(epochs).checkpoint(&path).checkpoint_every(99);
+    let trainer =
+        |epochs| Net::trainer(Sgd::new(0.1), Mse).epochs(epochs).checkpoint(&path).checkpoint_every(99);
     trainer(50).fit(&mut Net::zeros(), &x, &y).expect("a training");
     let again = || trainer(51).resume(true).fit(&mut Net::zeros(), &x, &y);
     let Err(TrainError::Checkpoint(error)) = few.within(again) else { panic!("read") };
@@ -275,7 +280,9 @@ fn devices_without_end_are_refused() {
     let few = Limits::new().max_bytes(1 << 20);
     let error = few.within(|| Loader::open(zero)).err().expect("no end");
     assert!(matches!(error.kind, LoadErrorKind::TooLarge { .. }), "{error}");
-    refused(64 * MIB, || few.within(|| cifar::batch_from::<u8>(zero, fs::File::open(zero).expect("a device"))));
+    refused(64 * MIB, || {
+        few.within(|| cifar::batch_from::<u8>(zero, fs::File::open(zero).expect("a device")))
+    });
     let read = || Csv::new().read_values::<1, 1, f32>(zero, ["y"]);
     assert_eq!(few.within(read).expect_err("no end").errors[0].kind, ReadErrorKind::Limit);
 }
@@ -404,10 +411,16 @@ fn large_and_small_matrices_are_the_same() {
     }
     assert!(matrix.counts().iter().zip(&counts).all(|(row, expected)| row == expected.as_slice()));
     let shares = matrix.normalized(Normalize::All);
-    assert_eq!(shares[labels[0].index()][predictions[0].index()], matrix.count(labels[0], predictions[0]) as f64 / 100.0);
+    assert_eq!(
+        shares[labels[0].index()][predictions[0].index()],
+        matrix.count(labels[0], predictions[0]) as f64 / 100.0
+    );
     // What was laid out follows.
     matrix.add(labels[1], labels[0]);
-    assert_eq!(matrix.counts()[labels[0].index()][labels[1].index()], counts[labels[0].index()][labels[1].index()] + 1);
+    assert_eq!(
+        matrix.counts()[labels[0].index()][labels[1].index()],
+        counts[labels[0].index()][labels[1].index()] + 1
+    );
     matrix.reset();
     assert_eq!(matrix, ConfusionMatrix::new());
     assert_eq!(matrix.counts().as_flattened().iter().sum::<u64>(), 0);

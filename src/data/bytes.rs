@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::{Place, ReadError, ReadErrorKind};
-use crate::limits::{Budget, RAISE, TooLarge};
 #[cfg(feature = "images")]
 use crate::limits::WholeError;
+use crate::limits::{Budget, RAISE, TooLarge};
 
 /// The advice for a file that was cut or damaged.
 pub(super) const COPY_AGAIN: &str = "copy or download the file again";

@@ -14,7 +14,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::bytes::{self, Bytes};
-use super::{labels, Pixel, Place, ReadError, ReadErrorKind};
+use super::{Pixel, Place, ReadError, ReadErrorKind, labels};
 use crate::limits::Budget;
 use crate::loss::Label;
 use crate::memory;
@@ -285,10 +285,7 @@ impl Idx {
 }
 
 /// The content of a file that may be gzipped, and whether it is.
-fn unpacked<'a>(
-    path: &Path,
-    mut source: impl BufRead + 'a,
-) -> Result<(Box<dyn Read + 'a>, bool), ReadError> {
+fn unpacked<'a>(path: &Path, mut source: impl BufRead + 'a) -> Result<(Box<dyn Read + 'a>, bool), ReadError> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     let start = Bytes::new(path, &mut source, Budget::of_size(2), 1).up_to(2)?;
     let packed = start == GZIP;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
-use super::{Pixel,bytes, Place, ReadError, ReadErrorKind, ReadErrors};
+use super::{Pixel, Place, ReadError, ReadErrorKind, ReadErrors, bytes};
 use crate::limits::{self, Budget, RAISE};
 use crate::loss::Label;
 use crate::memory;
@@ -178,7 +178,14 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
         let (kind, place) = (ReadErrorKind::Shape, Place::File);
         let expected = format!("a height of {height} and a width of {width}");
         let advice = "bring all pictures to one size, or read them with `Size::Resize`";
-        return Err(ReadError::new(path, kind, place, expected, format!("{} and {}", found.1, found.0), advice));
+        return Err(ReadError::new(
+            path,
+            kind,
+            place,
+            expected,
+            format!("{} and {}", found.1, found.0),
+            advice,
+        ));
     }
     budget.check(need(&decoder, jpeg, height)).map_err(|error| {
         let what = format!("a picture of the height {} and the width {}", found.1, found.0);

@@ -162,9 +162,7 @@ impl Cells {
     /// The counts that are not zero, with their places, row after row.
     fn nonzero(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
         match self {
-            Cells::All(counts) => {
-                Box::new((0..).zip(counts.iter().copied()).filter(|&(_, count)| count > 0))
-            }
+            Cells::All(counts) => Box::new((0..).zip(counts.iter().copied()).filter(|&(_, count)| count > 0)),
             Cells::Some { counts, .. } => Box::new(counts.iter().map(|(&place, &count)| (place, count))),
         }
     }
@@ -283,7 +281,9 @@ impl<const N: usize> ConfusionMatrix<N> {
     pub fn nonzero(&self) -> impl Iterator<Item = (Label<N>, Label<N>, u64)> {
         let label = |class: u64| Label::new(class as usize).expect("a class of the matrix");
         let classes = N as u64;
-        self.cells.nonzero().map(move |(place, count)| (label(place / classes), label(place % classes), count))
+        self.cells
+            .nonzero()
+            .map(move |(place, count)| (label(place / classes), label(place % classes), count))
     }
 
     /// How many samples of the class `label` were taken for the class `prediction`.
