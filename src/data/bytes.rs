@@ -75,7 +75,8 @@ impl<'a, R: Read> Bytes<'a, R> {
     fn gather(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
         // An error to reserve is one to read, which says so.
-        let _ = bytes.try_reserve_exact(usize::try_from(len.min(self.budget.size())).unwrap_or(0));
+        let likely = len.min(self.budget.size()).min(self.budget.limit() / self.weight);
+        let _ = bytes.try_reserve_exact(usize::try_from(likely).unwrap_or(0));
         while (bytes.len() as u64) < len {
             // One byte more than may be. The limit grows with what comes from a source of unknown size.
             let most = (self.budget.limit() / self.weight).saturating_add(1);
