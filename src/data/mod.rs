@@ -10,7 +10,7 @@
 //! | [`prefetch`] | the next batches on another thread | |
 //!
 //! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what was expected, what
-//! came, and what to do.
+//! came, and what to do. No small file takes all memory: [`Limits`](crate::Limits) bound what one may take.
 //!
 //! What needs no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`], [`stratified_k_fold`]),
 //! [`Batches`], features of one size ([`StandardScaler`], [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`].
@@ -52,6 +52,7 @@ pub mod csv;
 pub mod idx;
 #[cfg(feature = "images")]
 pub mod images;
+mod labels;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod pixel;

@@ -152,7 +152,7 @@ where
             batches.shuffle(rng);
         }
         batches.go_to(within);
-        self.model.workspace.go_to((epochs * batches.steps() + within) as u64);
+        self.model.workspace.go_to(epochs as u64 * batches.steps() as u64 + within as u64);
         #[cfg(feature = "progress")]
         {
             let per_epoch = batches.steps().div_ceil(self.settings.accumulate);

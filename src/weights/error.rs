@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::Named;
 use super::numbers::Dtype;
+use crate::limits::RAISE;
 use crate::network::Sentence;
 use crate::network::contents::{Axes, TensorLayout};
 
@@ -43,6 +44,13 @@ pub struct LoadError {
 pub enum LoadErrorKind {
     /// The file can't be read.
     Read(io::Error),
+    /// The file has more bytes than the [`Limits`](crate::Limits) allow.
+    TooLarge {
+        /// The most bytes.
+        limit: u64,
+        /// The file's; those so far if it has no size, as a device.
+        need: u64,
+    },
     /// It is no safetensors file, or a damaged one: what is wrong, and at which byte.
     Damaged(String),
     /// The tensors are not those of the network: all differences, sorted by name.
@@ -178,6 +186,9 @@ impl fmt::Display for LoadError {
         let of = Of(self.path.as_deref());
         match &self.kind {
             LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
+            LoadErrorKind::TooLarge { limit, need } => {
+                write!(f, "the weights{of} have {need} bytes, but at most {limit} are read; {RAISE}")
+            }
             LoadErrorKind::Damaged(what) => {
                 write!(f, "the weights{of} are damaged or no safetensors file: {what}; write them anew")
             }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::{Difference, DifferenceKind, LoadError, LoadErrorKind};
 use super::header::{Damage, Entry, Header, Item, unescape};
 use super::numbers::{Dtype, read};
+use crate::limits::{self, TooLarge, WholeError};
 use crate::memory;
 use crate::network::Parameters;
 use crate::network::contents::{Axes, join};
@@ -68,13 +69,15 @@ impl Loader<'static> {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it can't be read, is damaged or no safetensors file.
+    /// If it can't be read, is damaged or no safetensors file, or is larger than the [`Limits`](crate::Limits) allow.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LoadError> {
-        let path = Some(path.as_ref().to_owned());
-        match std::fs::read(path.as_deref().unwrap_or(Path::new(""))) {
-            Ok(bytes) => Loader::new(bytes.into(), path),
-            Err(error) => Err(LoadError { path, kind: LoadErrorKind::Read(error) }),
-        }
+        let path = path.as_ref();
+        let kind = match limits::read_whole(path) {
+            Ok(bytes) => return Loader::new(bytes.into(), Some(path.to_owned())),
+            Err(WholeError::Io(error)) => LoadErrorKind::Read(error),
+            Err(WholeError::TooLarge(TooLarge { limit, need })) => LoadErrorKind::TooLarge { limit, need },
+        };
+        Err(LoadError { path: Some(path.to_owned()), kind })
     }
 }
 

@@ -119,7 +119,7 @@ impl Saver {
         file
     }
 
-    /// Writes the file beside its place and then moves it there, so that it is never there in part.
+    /// Writes the file, which is there whole or not at all; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.
