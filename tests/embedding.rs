@@ -159,7 +159,7 @@ fn the_trainer_names_the_layer_that_was_given_no_index() {
     let (x, y) = ([Tensor1::from([0.0, 1.0]), Tensor1::from([2.0, 4.0])], [Tensor1::zeros(); 2]);
     let mut net = Net::init(&mut shapewright::rng(0));
     let error = Net::trainer(Sgd::new(0.1), Mse).fit(&mut net, &x, &y).expect_err("a loss of NaN");
-    let cause = NonFinite::Layer { layer: "embed: Embedding<4, 2>" };
+    let cause = NonFinite::Layer { layer: "embed: Embedding<4, 2>", in_place: Some("Flatten") };
     assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 1, cause });
     let sentence = "the loss is not finite: it began in the outputs of `embed: Embedding<4, 2>`; it gives NaN for a \
                     number that is no index of it (make inputs with `Index`) (at step 1, in epoch 1)";

@@ -86,6 +86,9 @@ pub enum NonFinite {
     Layer {
         /// The first such layer.
         layer: &'static str,
+        /// The last of the layers after it that work in place: their outputs have taken the place of its own, so that it
+        /// may be one of them.
+        in_place: Option<&'static str>,
     },
     /// The loss of outputs that are finite.
     Loss,
@@ -223,13 +226,15 @@ impl fmt::Display for NonFinite {
                 "the loss is not finite: the training has made `{name}` as large as {largest:e}, with a learning rate \
                  of {lr}; {SLOWER}"
             ),
-            NonFinite::Layer { layer } if layer.contains("Embedding<") => write!(
+            NonFinite::Layer { layer, .. } if layer.contains("Embedding<") => write!(
                 f,
                 "the loss is not finite: it began in the outputs of `{layer}`; it gives NaN for a number that is no \
                  index of it (make inputs with `Index`)"
             ),
-            NonFinite::Layer { layer } => {
-                write!(f, "the loss is not finite: it began in the outputs of `{layer}`; {SLOWER}")
+            NonFinite::Layer { layer, in_place } => {
+                write!(f, "the loss is not finite: it began in the outputs of `{layer}`")?;
+                in_place.map_or(Ok(()), |later| write!(f, " or up to `{later}` after it"))?;
+                write!(f, "; {SLOWER}")
             }
             NonFinite::Loss => write!(
                 f,

@@ -23,15 +23,21 @@ fn largest<T: Element>(numbers: &[T]) -> f64 {
     numbers.iter().fold(0.0, |most: f64, x| most.max(x.to_f64().unwrap_or(f64::NAN).abs()))
 }
 
-/// The first tensor of a network that is not finite.
-fn first_tensor<N: Network>(network: &N) -> Option<String> {
-    let mut found = None;
+/// The names of the first and the last tensor of a network that is not finite.
+fn tensors<N: Network>(network: &N) -> Option<(String, String)> {
+    let mut found: Option<(String, String)> = None;
     network.for_each_param(|name, _, values| {
-        if found.is_none() && !all(values) {
-            found = Some(name.to_owned());
+        if !all(values) {
+            let first = found.take().map_or_else(|| name.to_owned(), |(first, _)| first);
+            found = Some((first, name.to_owned()));
         }
     });
     found
+}
+
+/// The first tensor of a network that is not finite.
+fn first_tensor<N: Network>(network: &N) -> Option<String> {
+    tensors(network).map(|(first, _)| first)
 }
 
 /// The tensor with the largest number, and that number.
@@ -97,7 +103,8 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
         state.memories().find_map(sick).map(|name| NonFinite::Memory { name })
     };
     if let Some(cause) = cause {
-        let gradient = first_tensor(gradient).map(|name| NonFinite::Gradient { name });
+        // Backward comes from the end.
+        let gradient = tensors(gradient).map(|(_, name)| NonFinite::Gradient { name });
         return Err(error(at, gradient.unwrap_or(cause)));
     }
 
@@ -121,10 +128,10 @@ pub(super) fn of_loss<N: Network>(pass: &Pass<'_, N>, network: &N, inputs: &[Inp
         };
     }
 
-    match pass.layer_outputs().find(|(_, values)| !all(values)) {
-        Some((layer, _)) => NonFinite::Layer { layer: layer.layer },
-        None => NonFinite::Loss,
-    }
+    let mut outputs = pass.layer_outputs();
+    let Some((layer, values)) = outputs.find(|(_, values)| !all(values)) else { return NonFinite::Loss };
+    let later = outputs.take_while(|(_, later)| core::ptr::eq(later.as_ptr(), values.as_ptr()));
+    NonFinite::Layer { layer: layer.layer, in_place: later.last().map(|(layer, _)| layer.layer) }
 }
 
 /// What is known of a loss of validation samples that is not finite.
