@@ -314,8 +314,9 @@ impl<const N: usize> ConfusionMatrix<N> {
         let dot = |a: &[f64; N], b: &[f64; N]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let total = self.total() as f64;
         let covariance = self.correct() as f64 * total - dot(&support, &predicted);
-        let variances =
-            (total * total - dot(&predicted, &predicted)) * (total * total - dot(&support, &support));
+        // Rounding may make one negative, where counts are so large that their squares are not exact.
+        let variance = |counts: &[f64; N]| (total * total - dot(counts, counts)).max(0.0);
+        let variances = variance(&predicted) * variance(&support);
         Ok(if variances == 0.0 { 0.0 } else { covariance / variances.sqrt() })
     }
 

@@ -50,6 +50,11 @@ pub(crate) fn from_zero(settings: &[(&'static str, f64)]) -> Result<(), SettingE
     each(settings, "a number from 0 up", |value| value >= 0.0 && value.is_finite())
 }
 
+/// How much of what was is kept.
+pub(super) fn part(setting: &'static str, value: f64) -> Result<(), SettingError> {
+    each(&[(setting, value)], "from 0 to 1", |value| (0.0..=1.0).contains(&value))
+}
+
 /// A bound of gradients. Infinity bounds nothing, and is a way to learn the norm.
 pub(crate) fn bound(setting: &'static str, value: f64) -> Result<(), SettingError> {
     each(&[(setting, value)], "above 0", |value| value > 0.0)
