@@ -94,6 +94,9 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     }
 
     /// Freezes a part: neither its parameters nor what is remembered of them change, until it is thawed.
+    ///
+    /// A [trainer](crate::Trainer::parts) lets normalizations over the batch that are frozen use their running
+    /// statistics, as in inference. In a loop of your own, [`Workspace::follow`](crate::Workspace::follow) does.
     pub fn freeze(self, part: Part<N>) -> Self {
         self.change(part, |segment| segment.frozen = true)
     }
@@ -155,6 +158,16 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             }
         });
         found
+    }
+
+    /// Where frozen parameters lie that have no others between them.
+    pub(crate) fn frozen(&self) -> impl Iterator<Item = Range<usize>> {
+        self.segments.chunk_by(|a, b| a.frozen == b.frozen).scan(0, |start, run| {
+            let range = *start..run.last()?.end;
+            *start = range.end;
+            Some((run[0].frozen, range))
+        })
+        .filter_map(|(frozen, range)| frozen.then_some(range))
     }
 
     /// Sets the gradient of frozen parts to zero, as if they had none.

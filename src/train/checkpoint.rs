@@ -188,6 +188,10 @@ fn settings<N: Network, O: Optimizer, L, G>(
     network.for_each_param(|name, sizes, _| set(name, format!("{sizes:?}")));
     set("optimizer", format!("{:?}", trainer.state.optimizer));
     set("parts", format!("{:?}", trainer.state.parts()));
+    if !trainer.eval.is_empty() {
+        let eval: Vec<_> = trainer.eval.iter().map(|part| part.range(&network)).collect();
+        set("eval", format!("{eval:?}"));
+    }
     set("training samples", samples.to_string());
     let validation = trainer.validation.map_or(0, |samples| samples.inputs.len());
     set("validation samples", validation.to_string());

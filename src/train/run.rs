@@ -72,7 +72,8 @@ where
     ) -> Result<Self, TrainError> {
         let checkpoints = Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
         let mut model = Model::new(network);
-        model.workspace.train_from_position(settings.state.first_trained());
+        model.workspace.follow(&settings.state);
+        settings.eval.iter().for_each(|part| model.workspace.eval(*part));
         let mut run = Run {
             #[cfg(feature = "progress")]
             bar: super::bar::Bar::new(settings.progress),

@@ -84,6 +84,7 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// ```
 pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) state: OptimizerState<O, N>,
+    pub(super) eval: Vec<Part<N>>,
     pub(super) loss: L,
     pub(super) epochs: usize,
     pub(super) batch_size: usize,
@@ -124,6 +125,7 @@ where
     pub(crate) fn new(optimizer: O, loss: L) -> Self {
         Trainer {
             state: OptimizerState::new(optimizer),
+            eval: Vec::new(),
             loss,
             epochs: 1,
             batch_size: 32,
@@ -222,7 +224,8 @@ where
     }
 
     /// Settings of parts of the network, as [`OptimizerState`] has them: learning rates of their own, frozen layers,
-    /// no weight decay. Backward is not computed below the lowest layer that is trained.
+    /// no weight decay. Backward is not computed below the lowest layer that is trained. Batch normalization that is
+    /// frozen uses its running statistics, as in inference; see [`eval`](Trainer::eval) for dropout.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -241,6 +244,26 @@ where
     /// ```
     pub fn parts(self, parts: impl FnOnce(OptimizerState<O, N>) -> OptimizerState<O, N>) -> Self {
         Trainer { state: parts(self.state), ..self }
+    }
+
+    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: batch normalization uses its
+    /// running statistics and leaves them as they are, which it also does where it is [frozen](Trainer::parts), and
+    /// dropout within the part drops nothing. The parameters of the part are trained unless they are frozen.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Body: [1] -> [8] { fc: Linear<_, 8>, norm: BatchNorm1d<_>, Relu, Dropout } }
+    /// network! { struct Net: [1] -> [1] { body: Body, head: Linear<_, 1> } }
+    /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
+    /// let mut net = Net::init(&mut shapewright::rng(0));
+    /// let trainer = Net::trainer(AdamW::new(0.1), Mse).parts(|state| state.freeze(layer!(Net, body)));
+    /// trainer.eval(layer!(Net, body)).fit(&mut net, &x, &x)?;
+    /// assert_eq!(net.body.norm.num_batches_tracked, 0.0);
+    /// # Ok::<(), shapewright::TrainError>(())
+    /// ```
+    pub fn eval(mut self, part: Part<N>) -> Self {
+        self.eval.push(part);
+        self
     }
 
     /// Averages the parameters: validation, observers of epochs and the trained network have the average. One of
