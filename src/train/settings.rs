@@ -377,6 +377,7 @@ where
         train.check("training")?;
         self.validation.map_or(Ok(()), |validation| validation.check("validation"))?;
         self.state.check().map_err(TrainError::Setting)?;
+        self.loss.check().map_err(TrainError::Setting)?;
         self.check_numbers().map_err(|error| TrainError::Setting(error.of("the trainer")))?;
         self.check_names()?;
         self.check_plateau()?;
