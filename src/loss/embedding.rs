@@ -115,7 +115,9 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
         let (one, margin) = (T::one(), T::from_f64_lossy(self.margin));
         let (outputs, targets) = (flatten(outputs), flatten(targets));
         let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, x, t| {
-            if t == one {
+            if x.is_nan() || t.is_nan() {
+                (T::nan(), T::nan())
+            } else if t == one {
                 (x, one)
             } else if t == -one {
                 let (loss, slope) = above(margin - x);
@@ -189,6 +191,8 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
                 (one - cosine, -one)
             } else if target == -one {
                 above(cosine - margin)
+            } else if target.is_nan() {
+                (target, target)
             } else {
                 (T::zero(), T::zero())
             };
