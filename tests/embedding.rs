@@ -7,7 +7,9 @@ use common::reference::{cases, check_layer, text};
 use common::{In, Out, bits, random, settings};
 use num_traits::Float;
 use shapewright::prelude::*;
-use shapewright::{Element, IndexError, LabelError, LengthError, NonFinite, OptimizerState, TrainError, threads};
+use shapewright::{
+    Element, IndexError, LabelError, LengthError, NonFinite, OptimizerState, TrainError, threads,
+};
 
 /// Checks each case, in both number types and every tier, and that there are no others.
 macro_rules! reference {

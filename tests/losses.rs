@@ -343,26 +343,32 @@ fn check_elements<T: Element>() {
     let sum = Reduction::Sum;
 
     rows::<T, _>("Mse", Mse.reduction(sum), &nan);
-    rows::<T, _>("Mse", Mse.reduction(sum), &[
-        [0.0, 0.0, 0.0, 0.0],
-        [1e4, 0.0, 1e8, 2e4],
-        [-1e4, 0.0, 1e8, -2e4],
-        [INF, 0.0, INF, INF],
-        [-INF, 0.0, INF, -INF],
-        [0.0, INF, INF, -INF],
-        [INF, -INF, INF, INF],
-        [INF, INF, NAN, NAN],
-    ]);
-    let straight = |off: f64| [
-        [0.0, 0.0, 0.0, 0.0],
-        [1e4, 0.0, 1e4 - off, 1.0],
-        [-1e4, 0.0, 1e4 - off, -1.0],
-        [INF, 0.0, INF, 1.0],
-        [-INF, 0.0, INF, -1.0],
-        [0.0, INF, INF, -1.0],
-        [INF, -INF, INF, 1.0],
-        [INF, INF, NAN, NAN],
-    ];
+    rows::<T, _>(
+        "Mse",
+        Mse.reduction(sum),
+        &[
+            [0.0, 0.0, 0.0, 0.0],
+            [1e4, 0.0, 1e8, 2e4],
+            [-1e4, 0.0, 1e8, -2e4],
+            [INF, 0.0, INF, INF],
+            [-INF, 0.0, INF, -INF],
+            [0.0, INF, INF, -INF],
+            [INF, -INF, INF, INF],
+            [INF, INF, NAN, NAN],
+        ],
+    );
+    let straight = |off: f64| {
+        [
+            [0.0, 0.0, 0.0, 0.0],
+            [1e4, 0.0, 1e4 - off, 1.0],
+            [-1e4, 0.0, 1e4 - off, -1.0],
+            [INF, 0.0, INF, 1.0],
+            [-INF, 0.0, INF, -1.0],
+            [0.0, INF, INF, -1.0],
+            [INF, -INF, INF, 1.0],
+            [INF, INF, NAN, NAN],
+        ]
+    };
     rows::<T, _>("Mae", Mae.reduction(sum), &nan);
     rows::<T, _>("Mae", Mae.reduction(sum), &straight(0.0));
     rows::<T, _>("Huber", Huber.reduction(sum), &nan);
@@ -376,120 +382,154 @@ fn check_elements<T: Element>() {
     }
 
     rows::<T, _>("BceWithLogits", BceWithLogits.reduction(sum), &nan);
-    rows::<T, _>("BceWithLogits", BceWithLogits.reduction(sum), &[
-        [0.0, 0.0, LN_2, 0.5],
-        [0.0, 1.0, LN_2, -0.5],
-        [1e4, 0.0, 1e4, 1.0],
-        [1e4, 1.0, 0.0, 0.0],
-        [1e4, 0.25, 7.5e3, 0.75],
-        [-1e4, 0.0, 0.0, 0.0],
-        [-1e4, 1.0, 1e4, -1.0],
-        [INF, 0.0, INF, 1.0],
-        [INF, 0.5, INF, 0.5],
-        [INF, 1.0, 0.0, 0.0],
-        [-INF, 0.0, 0.0, 0.0],
-        [-INF, 0.5, INF, -0.5],
-        [-INF, 1.0, INF, -1.0],
-    ]);
+    rows::<T, _>(
+        "BceWithLogits",
+        BceWithLogits.reduction(sum),
+        &[
+            [0.0, 0.0, LN_2, 0.5],
+            [0.0, 1.0, LN_2, -0.5],
+            [1e4, 0.0, 1e4, 1.0],
+            [1e4, 1.0, 0.0, 0.0],
+            [1e4, 0.25, 7.5e3, 0.75],
+            [-1e4, 0.0, 0.0, 0.0],
+            [-1e4, 1.0, 1e4, -1.0],
+            [INF, 0.0, INF, 1.0],
+            [INF, 0.5, INF, 0.5],
+            [INF, 1.0, 0.0, 0.0],
+            [-INF, 0.0, 0.0, 0.0],
+            [-INF, 0.5, INF, -0.5],
+            [-INF, 1.0, INF, -1.0],
+        ],
+    );
     let weighted = BceWithLogits.pos_weight(3.0).reduction(sum);
     rows::<T, _>("BceWithLogits.pos_weight(3)", weighted, &nan);
-    rows::<T, _>("BceWithLogits.pos_weight(3)", weighted, &[
-        [0.0, 1.0, 3.0 * LN_2, -1.5],
-        [1e4, 0.0, 1e4, 1.0],
-        [-1e4, 1.0, 3e4, -3.0],
-        [INF, 0.0, INF, 1.0],
-        [INF, 1.0, 0.0, 0.0],
-        [-INF, 0.0, 0.0, 0.0],
-        [-INF, 1.0, INF, -3.0],
-    ]);
-    rows::<T, _>("BceWithLogits.pos_weight(0)", BceWithLogits.pos_weight(0.0).reduction(sum), &[
-        [-INF, 1.0, 0.0, 0.0],
-        [-1e4, 1.0, 0.0, 0.0],
-    ]);
+    rows::<T, _>(
+        "BceWithLogits.pos_weight(3)",
+        weighted,
+        &[
+            [0.0, 1.0, 3.0 * LN_2, -1.5],
+            [1e4, 0.0, 1e4, 1.0],
+            [-1e4, 1.0, 3e4, -3.0],
+            [INF, 0.0, INF, 1.0],
+            [INF, 1.0, 0.0, 0.0],
+            [-INF, 0.0, 0.0, 0.0],
+            [-INF, 1.0, INF, -3.0],
+        ],
+    );
+    rows::<T, _>(
+        "BceWithLogits.pos_weight(0)",
+        BceWithLogits.pos_weight(0.0).reduction(sum),
+        &[[-INF, 1.0, 0.0, 0.0], [-1e4, 1.0, 0.0, 0.0]],
+    );
 
     rows::<T, _>("Bce", Bce.reduction(sum), &nan);
-    rows::<T, _>("Bce", Bce.reduction(sum), &[
-        [0.0, 0.0, 0.0, 0.0],
-        [1.0, 1.0, 0.0, 0.0],
-        [0.5, 0.5, LN_2, 0.0],
-        // Its logarithms are at least -100.
-        [0.0, 1.0, 100.0, -1e12],
-        [1.0, 0.0, 100.0, 1e12],
-        // No probabilities.
-        [1e4, 0.0, NAN, NAN],
-        [-1e4, 1.0, NAN, NAN],
-        [INF, 1.0, NAN, NAN],
-        [-INF, 0.0, NAN, NAN],
-    ]);
+    rows::<T, _>(
+        "Bce",
+        Bce.reduction(sum),
+        &[
+            [0.0, 0.0, 0.0, 0.0],
+            [1.0, 1.0, 0.0, 0.0],
+            [0.5, 0.5, LN_2, 0.0],
+            // Its logarithms are at least -100.
+            [0.0, 1.0, 100.0, -1e12],
+            [1.0, 0.0, 100.0, 1e12],
+            // No probabilities.
+            [1e4, 0.0, NAN, NAN],
+            [-1e4, 1.0, NAN, NAN],
+            [INF, 1.0, NAN, NAN],
+            [-INF, 0.0, NAN, NAN],
+        ],
+    );
 
     // The gradient is minus the target, whatever the output is.
-    rows::<T, _>("KlDiv", KlDiv.reduction(sum), &[
-        [0.0, 0.0, 0.0, 0.0],
-        [0.0, 1.0, 0.0, -1.0],
-        [-1e4, 0.0, 0.0, 0.0],
-        [-1e4, 0.5, 5e3 - 0.5 * LN_2, -0.5],
-        [-INF, 0.0, 0.0, 0.0],
-        [-INF, 0.5, INF, -0.5],
-        [NAN, 0.0, NAN, 0.0],
-        [NAN, 1.0, NAN, -1.0],
-        [0.0, NAN, NAN, NAN],
-        [-INF, NAN, NAN, NAN],
-    ]);
-    rows::<T, _>("KlDiv.log_target", KlDiv.log_target(true).reduction(sum), &[
-        [0.0, 0.0, 0.0, -1.0],
-        [-1e4, -1e4, 0.0, 0.0],
-        [-1e4, -INF, 0.0, 0.0],
-        [-INF, -INF, 0.0, 0.0],
-        [-INF, 0.0, INF, -1.0],
-        [0.0, NAN, NAN, NAN],
-    ]);
+    rows::<T, _>(
+        "KlDiv",
+        KlDiv.reduction(sum),
+        &[
+            [0.0, 0.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0, -1.0],
+            [-1e4, 0.0, 0.0, 0.0],
+            [-1e4, 0.5, 5e3 - 0.5 * LN_2, -0.5],
+            [-INF, 0.0, 0.0, 0.0],
+            [-INF, 0.5, INF, -0.5],
+            [NAN, 0.0, NAN, 0.0],
+            [NAN, 1.0, NAN, -1.0],
+            [0.0, NAN, NAN, NAN],
+            [-INF, NAN, NAN, NAN],
+        ],
+    );
+    rows::<T, _>(
+        "KlDiv.log_target",
+        KlDiv.log_target(true).reduction(sum),
+        &[
+            [0.0, 0.0, 0.0, -1.0],
+            [-1e4, -1e4, 0.0, 0.0],
+            [-1e4, -INF, 0.0, 0.0],
+            [-INF, -INF, 0.0, 0.0],
+            [-INF, 0.0, INF, -1.0],
+            [0.0, NAN, NAN, NAN],
+        ],
+    );
 
     rows::<T, _>("PoissonNll", PoissonNll.reduction(sum), &nan);
-    rows::<T, _>("PoissonNll", PoissonNll.reduction(sum), &[
-        [0.0, 0.0, 1.0, 1.0],
-        [0.0, 1.0, 1.0, 0.0],
-        [1e4, 3.0, INF, INF],
-        [-1e4, 0.0, 0.0, 0.0],
-        [-1e4, 2.0, 2e4, -2.0],
-        [INF, 0.0, INF, INF],
-        [INF, 3.0, INF, INF],
-        [-INF, 0.0, 0.0, 0.0],
-        [-INF, 2.0, INF, -2.0],
-    ]);
+    rows::<T, _>(
+        "PoissonNll",
+        PoissonNll.reduction(sum),
+        &[
+            [0.0, 0.0, 1.0, 1.0],
+            [0.0, 1.0, 1.0, 0.0],
+            [1e4, 3.0, INF, INF],
+            [-1e4, 0.0, 0.0, 0.0],
+            [-1e4, 2.0, 2e4, -2.0],
+            [INF, 0.0, INF, INF],
+            [INF, 3.0, INF, INF],
+            [-INF, 0.0, 0.0, 0.0],
+            [-INF, 2.0, INF, -2.0],
+        ],
+    );
     let mean = PoissonNll.log_input(false).reduction(sum);
     rows::<T, _>("PoissonNll of means", mean, &nan);
-    rows::<T, _>("PoissonNll of means", mean, &[
-        [0.0, 0.0, 0.0, 1.0],
-        [1e4, 0.0, 1e4, 1.0],
-        [INF, 0.0, INF, 1.0],
-        [INF, 3.0, INF, 1.0],
-        [-1e4, 0.0, NAN, NAN],
-        [-1e4, 2.0, NAN, NAN],
-        [-INF, 0.0, NAN, NAN],
-    ]);
-    rows::<T, _>("PoissonNll of means without epsilon", mean.epsilon(0.0), &[
-        [0.0, 0.0, 0.0, 1.0],
-        [0.0, 2.0, INF, -INF],
-    ]);
+    rows::<T, _>(
+        "PoissonNll of means",
+        mean,
+        &[
+            [0.0, 0.0, 0.0, 1.0],
+            [1e4, 0.0, 1e4, 1.0],
+            [INF, 0.0, INF, 1.0],
+            [INF, 3.0, INF, 1.0],
+            [-1e4, 0.0, NAN, NAN],
+            [-1e4, 2.0, NAN, NAN],
+            [-INF, 0.0, NAN, NAN],
+        ],
+    );
+    rows::<T, _>(
+        "PoissonNll of means without epsilon",
+        mean.epsilon(0.0),
+        &[[0.0, 0.0, 0.0, 1.0], [0.0, 2.0, INF, -INF]],
+    );
 
     rows::<T, _>("HingeEmbedding", HingeEmbedding.reduction(sum), &nan);
-    rows::<T, _>("HingeEmbedding", HingeEmbedding.reduction(sum), &[
-        [0.0, 1.0, 0.0, 1.0],
-        [1e4, 1.0, 1e4, 1.0],
-        [-1e4, 1.0, -1e4, 1.0],
-        [INF, 1.0, INF, 1.0],
-        [-INF, 1.0, -INF, 1.0],
-        [0.0, -1.0, 1.0, -1.0],
-        [1e4, -1.0, 0.0, 0.0],
-        [-1e4, -1.0, 10_001.0, -1.0],
-        [INF, -1.0, 0.0, 0.0],
-        [-INF, -1.0, INF, -1.0],
-        // A target that is neither counts as both: x, but at least the margin.
-        [1e4, 0.0, 1e4, 1.0],
-        [-1e4, 0.0, 1.0, 0.0],
-        [INF, 0.0, INF, 1.0],
-        [-INF, 0.0, 1.0, 0.0],
-    ]);
+    rows::<T, _>(
+        "HingeEmbedding",
+        HingeEmbedding.reduction(sum),
+        &[
+            [0.0, 1.0, 0.0, 1.0],
+            [1e4, 1.0, 1e4, 1.0],
+            [-1e4, 1.0, -1e4, 1.0],
+            [INF, 1.0, INF, 1.0],
+            [-INF, 1.0, -INF, 1.0],
+            [0.0, -1.0, 1.0, -1.0],
+            [1e4, -1.0, 0.0, 0.0],
+            [-1e4, -1.0, 10_001.0, -1.0],
+            [INF, -1.0, 0.0, 0.0],
+            [-INF, -1.0, INF, -1.0],
+            // A target that is neither counts as both: x, but at least the margin.
+            [1e4, 0.0, 1e4, 1.0],
+            [-1e4, 0.0, 1.0, 0.0],
+            [INF, 0.0, INF, 1.0],
+            [-INF, 0.0, 1.0, 0.0],
+        ],
+    );
 }
 
 /// Losses on two or three numbers or vectors: outputs, target, value and gradients.
@@ -504,39 +544,51 @@ fn check_tuples<T: Element>() {
         }
     }
     let floor = (0.5 * 1e-6_f64.ln(), [0.0, 0.5e6]);
-    rows::<T, _>("GaussianNll", GaussianNll.reduction(sum), &[
-        ([0.0, 1.0], 0.0, 0.0, [0.0, 0.5]),
-        ([1e4, 1.0], 0.0, 5e7, [1e4, 0.5 - 5e7]),
-        ([INF, 1.0], 0.0, INF, [INF, -INF]),
-        ([-INF, 1.0], 0.0, INF, [-INF, -INF]),
-        ([0.0, 1.0], INF, INF, [-INF, -INF]),
-        ([0.0, INF], 0.0, INF, [0.0, 0.0]),
-        ([0.0, 0.0], 0.0, floor.0, floor.1),
-        ([0.0, -1e4], 0.0, floor.0, floor.1),
-        ([0.0, -INF], 0.0, floor.0, floor.1),
-        ([INF, INF], 0.0, NAN, [NAN, NAN]),
-        ([NAN, 1.0], 0.0, NAN, [NAN, NAN]),
-        ([0.0, NAN], 0.0, NAN, [NAN, NAN]),
-        ([0.0, 1.0], NAN, NAN, [NAN, NAN]),
-    ]);
-    rows::<T, _>("GaussianNll without epsilon", GaussianNll.epsilon(0.0).reduction(sum), &[
-        ([0.0, 0.0], 0.0, -INF, [0.0, INF]),
-        ([2.0, 0.0], 0.0, INF, [INF, -INF]),
-        ([-2.0, 0.0], 0.0, INF, [-INF, -INF]),
-    ]);
-    rows::<T, _>("MarginRanking", MarginRanking.reduction(sum), &[
-        ([0.0, 0.0], 1.0, 0.0, [0.0, 0.0]),
-        ([1e4, 0.0], 1.0, 0.0, [0.0, 0.0]),
-        ([0.0, 1e4], 1.0, 1e4, [-1.0, 1.0]),
-        ([INF, 0.0], 1.0, 0.0, [0.0, 0.0]),
-        ([-INF, 0.0], 1.0, INF, [-1.0, 1.0]),
-        ([0.0, INF], 1.0, INF, [-1.0, 1.0]),
-        ([INF, 0.0], -1.0, INF, [1.0, -1.0]),
-        ([INF, 0.0], 0.0, 0.0, [0.0, 0.0]),
-        ([INF, INF], 1.0, NAN, [NAN, NAN]),
-        ([NAN, 0.0], 1.0, NAN, [NAN, NAN]),
-        ([0.0, 0.0], NAN, NAN, [NAN, NAN]),
-    ]);
+    rows::<T, _>(
+        "GaussianNll",
+        GaussianNll.reduction(sum),
+        &[
+            ([0.0, 1.0], 0.0, 0.0, [0.0, 0.5]),
+            ([1e4, 1.0], 0.0, 5e7, [1e4, 0.5 - 5e7]),
+            ([INF, 1.0], 0.0, INF, [INF, -INF]),
+            ([-INF, 1.0], 0.0, INF, [-INF, -INF]),
+            ([0.0, 1.0], INF, INF, [-INF, -INF]),
+            ([0.0, INF], 0.0, INF, [0.0, 0.0]),
+            ([0.0, 0.0], 0.0, floor.0, floor.1),
+            ([0.0, -1e4], 0.0, floor.0, floor.1),
+            ([0.0, -INF], 0.0, floor.0, floor.1),
+            ([INF, INF], 0.0, NAN, [NAN, NAN]),
+            ([NAN, 1.0], 0.0, NAN, [NAN, NAN]),
+            ([0.0, NAN], 0.0, NAN, [NAN, NAN]),
+            ([0.0, 1.0], NAN, NAN, [NAN, NAN]),
+        ],
+    );
+    rows::<T, _>(
+        "GaussianNll without epsilon",
+        GaussianNll.epsilon(0.0).reduction(sum),
+        &[
+            ([0.0, 0.0], 0.0, -INF, [0.0, INF]),
+            ([2.0, 0.0], 0.0, INF, [INF, -INF]),
+            ([-2.0, 0.0], 0.0, INF, [-INF, -INF]),
+        ],
+    );
+    rows::<T, _>(
+        "MarginRanking",
+        MarginRanking.reduction(sum),
+        &[
+            ([0.0, 0.0], 1.0, 0.0, [0.0, 0.0]),
+            ([1e4, 0.0], 1.0, 0.0, [0.0, 0.0]),
+            ([0.0, 1e4], 1.0, 1e4, [-1.0, 1.0]),
+            ([INF, 0.0], 1.0, 0.0, [0.0, 0.0]),
+            ([-INF, 0.0], 1.0, INF, [-1.0, 1.0]),
+            ([0.0, INF], 1.0, INF, [-1.0, 1.0]),
+            ([INF, 0.0], -1.0, INF, [1.0, -1.0]),
+            ([INF, 0.0], 0.0, 0.0, [0.0, 0.0]),
+            ([INF, INF], 1.0, NAN, [NAN, NAN]),
+            ([NAN, 0.0], 1.0, NAN, [NAN, NAN]),
+            ([0.0, 0.0], NAN, NAN, [NAN, NAN]),
+        ],
+    );
 
     let half = 0.5_f64.sqrt();
     for large in [1e4, 1e30, INF] {
@@ -599,7 +651,8 @@ fn check_classes<T: Element>() {
     ];
     rows::<T, _>("CrossEntropy", CrossEntropy.reduction(sum), plain);
     for &(x, class, value, slopes) in plain.iter().filter(|row| !row.2.is_nan()) {
-        let [weighted, doubled] = [CrossEntropy.class_weights([1.0; 3]), CrossEntropy.class_weights([2.0; 3])];
+        let [weighted, doubled] =
+            [CrossEntropy.class_weights([1.0; 3]), CrossEntropy.class_weights([2.0; 3])];
         rows::<T, _>("CrossEntropy.class_weights", weighted.reduction(sum), &[(x, class, value, slopes)]);
         let twice = (x, class, 2.0 * value, slopes.map(|slope| 2.0 * slope));
         rows::<T, _>("CrossEntropy.class_weights", doubled.reduction(sum), &[twice]);
@@ -616,26 +669,36 @@ fn check_classes<T: Element>() {
     let none = CrossEntropy.class_weights([0.0, 1.0, 1.0]).reduction(sum);
     rows::<T, _>("CrossEntropy.class_weights", none, &[([-INF, 0.0, NAN], 0, 0.0, [0.0; 3])]);
 
-    rows::<T, _>("CrossEntropy.label_smoothing", CrossEntropy.label_smoothing(0.3).reduction(sum), &[
-        ([1e4, 0.0, 0.0], 0, 2e3, [0.2, -0.1, -0.1]),
-        ([INF, 0.0, 0.0], 0, INF, [0.2, -0.1, -0.1]),
-        ([INF, 0.0, 0.0], 1, INF, [0.9, -0.8, -0.1]),
-        ([INF, -INF, 0.0], 1, INF, [0.9, -0.8, -0.1]),
-        ([-INF, 0.0, 0.0], 0, INF, [-0.8, 0.4, 0.4]),
-        ([-INF, 0.0, 0.0], 1, INF, [-0.1, -0.3, 0.4]),
-        ([-INF, -INF, 0.0], 0, INF, [-0.8, -0.1, 0.9]),
-        ([NAN, 0.0, 0.0], 1, NAN, [NAN, NAN, NAN]),
-    ]);
-    rows::<T, _>("CrossEntropy with both", none.label_smoothing(0.3), &[
-        ([-INF, 0.0, 0.0], 1, 0.9 * LN_2, [0.0, -0.35, 0.35]),
-    ]);
+    rows::<T, _>(
+        "CrossEntropy.label_smoothing",
+        CrossEntropy.label_smoothing(0.3).reduction(sum),
+        &[
+            ([1e4, 0.0, 0.0], 0, 2e3, [0.2, -0.1, -0.1]),
+            ([INF, 0.0, 0.0], 0, INF, [0.2, -0.1, -0.1]),
+            ([INF, 0.0, 0.0], 1, INF, [0.9, -0.8, -0.1]),
+            ([INF, -INF, 0.0], 1, INF, [0.9, -0.8, -0.1]),
+            ([-INF, 0.0, 0.0], 0, INF, [-0.8, 0.4, 0.4]),
+            ([-INF, 0.0, 0.0], 1, INF, [-0.1, -0.3, 0.4]),
+            ([-INF, -INF, 0.0], 0, INF, [-0.8, -0.1, 0.9]),
+            ([NAN, 0.0, 0.0], 1, NAN, [NAN, NAN, NAN]),
+        ],
+    );
+    rows::<T, _>(
+        "CrossEntropy with both",
+        none.label_smoothing(0.3),
+        &[([-INF, 0.0, 0.0], 1, 0.9 * LN_2, [0.0, -0.35, 0.35])],
+    );
 
-    rows::<T, _>("Nll", Nll.reduction(sum), &[
-        ([-1e4, 0.0, 0.0], 0, 1e4, [-1.0, 0.0, 0.0]),
-        ([-INF, 0.0, 0.0], 0, INF, [-1.0, 0.0, 0.0]),
-        ([-INF, 0.0, NAN], 1, 0.0, [0.0, -1.0, 0.0]),
-        ([NAN, 0.0, 0.0], 0, NAN, [-1.0, 0.0, 0.0]),
-    ]);
+    rows::<T, _>(
+        "Nll",
+        Nll.reduction(sum),
+        &[
+            ([-1e4, 0.0, 0.0], 0, 1e4, [-1.0, 0.0, 0.0]),
+            ([-INF, 0.0, 0.0], 0, INF, [-1.0, 0.0, 0.0]),
+            ([-INF, 0.0, NAN], 1, 0.0, [0.0, -1.0, 0.0]),
+            ([NAN, 0.0, 0.0], 0, NAN, [-1.0, 0.0, 0.0]),
+        ],
+    );
     let none = Nll.class_weights([0.0, 1.0, 1.0]).reduction(sum);
     rows::<T, _>("Nll.class_weights", none, &[([-INF, 0.0, 0.0], 0, 0.0, [0.0; 3])]);
     rows::<T, _>("Nll.class_weights", none, &[([NAN, 0.0, 0.0], 0, 0.0, [0.0; 3])]);
@@ -683,8 +746,14 @@ fn settings_of_losses_have_their_ranges() {
         let loss = CrossEntropy.class_weights(weights);
         refused(|| loss.loss(&x, &label, &mut slopes), "the loss's `class_weights` is");
         refused(|| Nll.class_weights(weights).loss(&x, &label, &mut slopes), "the loss's `class_weights` is");
-        refused(|| BceWithLogits.pos_weight(bad).loss(&x, &target, &mut slopes), "the loss's `pos_weight` is");
-        refused(|| BceWithLogits.pos_weight(weights).loss(&x, &target, &mut slopes), "the loss's `pos_weight` is");
+        refused(
+            || BceWithLogits.pos_weight(bad).loss(&x, &target, &mut slopes),
+            "the loss's `pos_weight` is",
+        );
+        refused(
+            || BceWithLogits.pos_weight(weights).loss(&x, &target, &mut slopes),
+            "the loss's `pos_weight` is",
+        );
 
         network! { struct Two: [1] -> [2] { Linear<_, 2> } }
         let (x, mut net) = ([Tensor1::zeros()], Two::zeros());

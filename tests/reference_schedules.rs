@@ -270,7 +270,10 @@ fn settings_out_of_their_ranges_panic() {
         refused(&|| plateau().min_lr(bad).step(0.1, 1.0), "the min_lr of `ReduceLrOnPlateau`");
         refused(&|| plateau().eps(bad).step(0.1, 1.0), "the eps of `ReduceLrOnPlateau`");
         for threshold in [Threshold::Relative(bad), Threshold::Absolute(bad)] {
-            refused(&|| plateau().threshold(threshold).step(0.1, 1.0), "the threshold of `ReduceLrOnPlateau`");
+            refused(
+                &|| plateau().threshold(threshold).step(0.1, 1.0),
+                "the threshold of `ReduceLrOnPlateau`",
+            );
         }
     }
     refused(&|| ReduceLrOnPlateau::new().factor(1.0).step(0.1, 1.0), "the factor of `ReduceLrOnPlateau`");

@@ -224,14 +224,18 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
     assert_eq!(sick.params(), before, "the step was not made");
 
     let far = Net::trainer(Sgd::new(1e30), Mse).epochs(5).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
-    assert!(matches!(far, TrainError::NotFinite { cause: NonFinite::Diverged { lr: 1e30, .. }, .. }), "{far}");
+    assert!(
+        matches!(far, TrainError::NotFinite { cause: NonFinite::Diverged { lr: 1e30, .. }, .. }),
+        "{far}"
+    );
 
     // The outputs grow by some digits in each step, and their squares are the first to be too large.
     network! { struct Line: [2] -> [1] { Linear<_, 1> } }
     let large = vec![Tensor1::from([10.0, 0.0]); 8];
     let error =
         Line::trainer(Sgd::new(1.0), Mse).epochs(50).fit(&mut Line::zeros(), &large, &y[..8]).unwrap_err();
-    let diverged = matches!(error, TrainError::NotFinite { step: 2.., cause: NonFinite::Diverged { .. }, .. });
+    let diverged =
+        matches!(error, TrainError::NotFinite { step: 2.., cause: NonFinite::Diverged { .. }, .. });
     assert!(diverged, "{error}");
     assert!(error.to_string().contains("a smaller learning rate"), "{error}");
 
@@ -264,7 +268,12 @@ impl<F: Fn(f32, f32) -> (f32, f32)> Loss<Rank1<1>, f32> for Own<F> {
 }
 
 #[track_caller]
-fn assert_cause<T: std::fmt::Debug>(result: Result<T, TrainError>, epoch: usize, step: u64, cause: NonFinite) {
+fn assert_cause<T: std::fmt::Debug>(
+    result: Result<T, TrainError>,
+    epoch: usize,
+    step: u64,
+    cause: NonFinite,
+) {
     assert_eq!(result.map(|_| ()).unwrap_err(), TrainError::NotFinite { epoch, step, cause });
 }
 
@@ -377,9 +386,8 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Root {
 fn the_cause_of_an_infinite_loss_is_what_is_large() {
     network! { struct Deep: [1] -> [1] { fc: Linear<_, 4>, head: Linear<_, 1> } }
     let (y, mut net) = ([Tensor1::from([0.0]); 4], Deep::init(&mut shapewright::rng(0)));
-    let train = |net: &mut Deep, x: f32| {
-        Deep::trainer(Sgd::new(0.1), Mse).fit(net, &[Tensor1::from([x]); 4], &y)
-    };
+    let train =
+        |net: &mut Deep, x: f32| Deep::trainer(Sgd::new(0.1), Mse).fit(net, &[Tensor1::from([x]); 4], &y);
     assert_cause(train(&mut net, 1e30), 1, 1, NonFinite::LargeInputs { largest: 1e30_f32.into() });
     net.head.weight[2] = [3e30];
     let (name, largest) = ("head.weight".to_owned(), 3e30_f32.into());

@@ -13,8 +13,8 @@ use shapewright::data::Batches;
 use shapewright::prelude::*;
 use shapewright::schedule::PlateauMode;
 use shapewright::{
-    Compute, Context, Element, Epoch, Fit, Fits, History, Layer, OptimizerState, Progress, Slab, Step, TrainError,
-    Trainer,
+    Compute, Context, Element, Epoch, Fit, Fits, History, Layer, OptimizerState, Progress, Slab, Step,
+    TrainError, Trainer,
 };
 
 network! {
@@ -310,7 +310,10 @@ fn settings_that_make_no_sense_are_refused() {
     };
     let plain = || trainer(Sgd::new(0.1));
     assert!(reason(plain().schedule(ReduceLrOnPlateau::new())).contains("give them with `validate`"));
-    assert!(reason(plain().validate(&x, &y).early_stopping(0)).contains("`early_stopping` is 0, but must be at least 1"));
+    assert!(
+        reason(plain().validate(&x, &y).early_stopping(0))
+            .contains("`early_stopping` is 0, but must be at least 1")
+    );
     assert!(reason(plain().accumulate(0)).contains("`accumulate` is 0, but must be at least 1"));
     assert!(reason(plain().checkpoint_every(0)).contains("`checkpoint_every` is 0, but must be at least 1"));
     assert!(reason(plain().resume(true)).contains("name it with `checkpoint`"));
@@ -325,7 +328,10 @@ fn each_number_has_its_range() {
     let mut refused = |trainer: On<'_, Sgd>, owner: &str, setting: &str| match trainer.fit(&mut net, &x, &y) {
         Err(TrainError::Setting(error)) => {
             assert_eq!((error.owner, error.setting), (owner, setting));
-            assert!(error.to_string().starts_with(&format!("{owner}'s `{setting}` is {}", error.value)), "{error}");
+            assert!(
+                error.to_string().starts_with(&format!("{owner}'s `{setting}` is {}", error.value)),
+                "{error}"
+            );
         }
         other => panic!("{setting}: {other:?}"),
     };
@@ -467,7 +473,10 @@ fn a_plateau_watches_a_metric() {
 
     let reason = |plateau| rates(plateau).expect_err("no training").to_string();
     let larger = reason(plateau(PlateauMode::Max));
-    assert!(larger.contains("its mode is `Max`; name the metric that it is to watch with `watch`"), "{larger}");
+    assert!(
+        larger.contains("its mode is `Max`; name the metric that it is to watch with `watch`"),
+        "{larger}"
+    );
     let unknown = reason(plateau(PlateauMode::Max).watch("accuracy"));
     assert!(unknown.contains("the metric `accuracy`, which the trainer does not have"), "{unknown}");
 }

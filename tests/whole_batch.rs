@@ -350,7 +350,8 @@ fn each_part_has_a_mode_of_its_own() {
         x.iter()
             .flat_map(|x| {
                 (0..4).map(|i| {
-                    let y: f64 = (0..3).map(|j| x[j] * net.first.weight[j][i]).sum::<f64>() + net.first.bias[i];
+                    let y: f64 =
+                        (0..3).map(|j| x[j] * net.first.weight[j][i]).sum::<f64>() + net.first.bias[i];
                     (y - net.norm.running_mean[i]) / (net.norm.running_var[i] + 1e-5).sqrt()
                 })
             })
@@ -368,7 +369,8 @@ fn each_part_has_a_mode_of_its_own() {
     workspace.follow(&state().freeze(layer!(Deep, norm.running_mean)));
     assert_eq!(normalized(&mut workspace), by_batch);
     // One after the other is as both together.
-    let state_of_both = state().freeze(layer!(Deep, norm.running_mean)).freeze(layer!(Deep, norm.running_var));
+    let state_of_both =
+        state().freeze(layer!(Deep, norm.running_mean)).freeze(layer!(Deep, norm.running_var));
     workspace.follow(&state_of_both.freeze(layer!(Deep, norm.num_batches_tracked)));
     assert!(close(&normalized(&mut workspace), &with_running()));
     workspace.follow(&state().freeze(layer!(Deep, norm)).thaw(layer!(Deep, norm)));

@@ -213,7 +213,8 @@ fn smooth<T: Element>(
         let Some(label) = label else { continue };
         let (mut row, mut all) = (T::zero(), T::zero());
         // The label's own loss is infinite then, and so is the row's without what is added here.
-        let infinite = x[label] == T::neg_infinity() || (x[label] < T::infinity() && x.contains(&T::infinity()));
+        let infinite =
+            x[label] == T::neg_infinity() || (x[label] < T::infinity() && x.contains(&T::infinity()));
         for (class, (&logit, slope)) in x.iter().zip(&mut *gradient).enumerate() {
             let share = T::from_f64_lossy(smoothing / classes as f64 * weight(weights, class));
             if class != label && !infinite {

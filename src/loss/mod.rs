@@ -249,7 +249,9 @@ fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
 
 /// Whether the weights of classes or features are numbers from 0 up.
 fn check_weights(setting: &'static str, weights: &[f64]) -> Result<(), SettingError> {
-    weights.iter().try_for_each(|&weight| from_zero(&[(setting, weight)]).map_err(|error| error.of("the loss")))
+    weights
+        .iter()
+        .try_for_each(|&weight| from_zero(&[(setting, weight)]).map_err(|error| error.of("the loss")))
 }
 
 /// What a term counts for: nothing if its weight is 0, not even infinity. NaN stays.

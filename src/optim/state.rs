@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::{Missed, Optimizer, Part, SettingError, StateError, StateParts, assert_setting, from_zero, share};
+use super::{
+    Missed, Optimizer, Part, SettingError, StateError, StateParts, assert_setting, from_zero, share,
+};
 use crate::network::{Network, Parameters};
 use crate::threads;
 
@@ -162,12 +164,14 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
 
     /// Where frozen parameters lie that have no others between them.
     pub(crate) fn frozen(&self) -> impl Iterator<Item = Range<usize>> {
-        self.segments.chunk_by(|a, b| a.frozen == b.frozen).scan(0, |start, run| {
-            let range = *start..run.last()?.end;
-            *start = range.end;
-            Some((run[0].frozen, range))
-        })
-        .filter_map(|(frozen, range)| frozen.then_some(range))
+        self.segments
+            .chunk_by(|a, b| a.frozen == b.frozen)
+            .scan(0, |start, run| {
+                let range = *start..run.last()?.end;
+                *start = range.end;
+                Some((run[0].frozen, range))
+            })
+            .filter_map(|(frozen, range)| frozen.then_some(range))
     }
 
     /// Sets the gradient of frozen parts to zero, as if they had none.

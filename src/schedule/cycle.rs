@@ -201,7 +201,10 @@ impl OneCycleLr {
     /// Unless they are from 0 to 1.
     #[track_caller]
     pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
-        assert!(is_part(base_momentum) && is_part(max_momentum), "the momenta of `OneCycleLr` are from 0 to 1");
+        assert!(
+            is_part(base_momentum) && is_part(max_momentum),
+            "the momenta of `OneCycleLr` are from 0 to 1"
+        );
         Self { momenta: (base_momentum, max_momentum), ..self }
     }
 

@@ -129,7 +129,10 @@ impl PolynomialLr {
     /// If `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, total_iters: u64) -> Self {
-        assert!(total_iters > 0, "PolynomialLr: a total_iters of 0; it is the number of steps of the whole way");
+        assert!(
+            total_iters > 0,
+            "PolynomialLr: a total_iters of 0; it is the number of steps of the whole way"
+        );
         PolynomialLr { lr: learning_rate(lr), total_iters, power: 1.0 }
     }
 

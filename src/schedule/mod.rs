@@ -92,7 +92,10 @@ pub trait Schedule {
     where
         Self: Sized,
     {
-        assert!(is_part(start_factor), "the start_factor of `warm_up` is {start_factor}; it must be from 0 to 1");
+        assert!(
+            is_part(start_factor),
+            "the start_factor of `warm_up` is {start_factor}; it must be from 0 to 1"
+        );
         WarmUp { schedule: self, steps, start_factor }
     }
 

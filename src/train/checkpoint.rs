@@ -207,7 +207,8 @@ fn settings<N: Network, O: Optimizer, L, G>(
     set("average", format!("{average:?} from epoch {}", trainer.average_from));
     set("clip_grad_value", format!("{:?}", trainer.clip_value));
     set("clip_grad_norm", format!("{:?}", trainer.clip_norm));
-    let penalty = |p: &super::step::Penalty<N>| (p.name.trim_end_matches("_penalty"), p.part.range(&network), p.lambda);
+    let penalty =
+        |p: &super::step::Penalty<N>| (p.name.trim_end_matches("_penalty"), p.part.range(&network), p.lambda);
     set("penalties", format!("{:?}", trainer.penalties.iter().map(penalty).collect::<Vec<_>>()));
     settings
 }

@@ -113,7 +113,12 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
 }
 
 /// What made the loss of a pass NaN or infinite, if all parameters are finite.
-pub(super) fn of_loss<N: Network>(pass: &Pass<'_, N>, network: &N, inputs: &[Input<N>], lr: f64) -> NonFinite {
+pub(super) fn of_loss<N: Network>(
+    pass: &Pass<'_, N>,
+    network: &N,
+    inputs: &[Input<N>],
+    lr: f64,
+) -> NonFinite {
     let inputs = Tensor::flatten(inputs);
     if !all(inputs) {
         return NonFinite::Inputs;

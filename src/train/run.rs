@@ -211,11 +211,12 @@ where
             running.waiting += begin.elapsed();
             let len = batch.samples.inputs.len() as f64;
             let value = model.backward(&settings.loss, batch, len / samples as f64, index > 0, lr);
-            loss += len * value.map_err(|cause| {
-                // The step before may have been what went wrong.
-                let before = check_network(settings, model, at);
-                before.err().unwrap_or_else(|| finite::error(at, cause))
-            })?;
+            loss += len
+                * value.map_err(|cause| {
+                    // The step before may have been what went wrong.
+                    let before = check_network(settings, model, at);
+                    before.err().unwrap_or_else(|| finite::error(at, cause))
+                })?;
             finite::check_measured(&*model.gradient, at)?;
             settings.state.measure(model.network, &mut model.gradient);
         }
@@ -325,7 +326,8 @@ where
             self.ended |= self.best.as_ref().is_some_and(|best| epoch.epoch - best.epoch >= patience);
         }
         if let Some(plateau) = settings.schedule.as_mut().and_then(|schedule| schedule.plateau_mut()) {
-            let metric = |name| epoch.metrics.iter().find(|(other, _)| other == name).map(|&(_, value)| value);
+            let metric =
+                |name| epoch.metrics.iter().find(|(other, _)| other == name).map(|&(_, value)| value);
             let watched = plateau.watched().map_or(validation_loss, metric);
             let lr = settings.state.optimizer.lr_mut();
             *lr = watched.map_or(*lr, |watched| plateau.step(*lr, watched));

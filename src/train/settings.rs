@@ -15,7 +15,8 @@ use crate::loss::{Loss, Takes, TargetOf};
 use crate::metrics::Measures;
 use crate::network::Network;
 use crate::optim::{
-    Optimizer, OptimizerState, Part, SettingError, WeightAverage, bound, from_one, from_zero, l1_penalty, l2_penalty,
+    Optimizer, OptimizerState, Part, SettingError, WeightAverage, bound, from_one, from_zero, l1_penalty,
+    l2_penalty,
 };
 use crate::schedule::Pace;
 

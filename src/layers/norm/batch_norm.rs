@@ -295,7 +295,8 @@ macro_rules! batch_norm {
                     return;
                 }
                 let (rows, kept) = (flatten(x).len() / C, Kept::new(cache, C));
-                let (running, gradient) = (&params.as_slice()[if AFFINE { 2 * C } else { 0 }..], gradient.as_mut_slice());
+                let (running, gradient) =
+                    (&params.as_slice()[if AFFINE { 2 * C } else { 0 }..], gradient.as_mut_slice());
                 let change = kept.add_gradients(AFFINE, gradient);
                 if !cx.keeps(running) {
                     kept.add_changes(config, rows, running, change);

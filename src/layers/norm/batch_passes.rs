@@ -41,7 +41,13 @@ impl<'a, T: Element> Kept<'a, T> {
     }
 
     /// Adds what optimizers take from the running statistics, after a batch with this many rows.
-    pub(super) fn add_changes(&self, config: &BatchNormArguments, rows: usize, running: &[T], change: &mut [T]) {
+    pub(super) fn add_changes(
+        &self,
+        config: &BatchNormArguments,
+        rows: usize,
+        running: &[T],
+        change: &mut [T],
+    ) {
         let (features, momentum) = (self.near.len(), T::from_f64_lossy(config.momentum));
         for i in 0..features {
             let mean = self.near[i] + self.rest_and_inverse[i];
@@ -141,7 +147,10 @@ pub(super) fn forward_frozen<T: Element>(
     kept.near.copy_from_slice(mean);
     let (rest, inverse) = kept.rest_and_inverse.split_at_mut(features);
     rest.fill(T::zero());
-    inverse.iter_mut().zip(variance).for_each(|(inverse, &variance)| *inverse = (variance + eps).sqrt().recip());
+    inverse
+        .iter_mut()
+        .zip(variance)
+        .for_each(|(inverse, &variance)| *inverse = (variance + eps).sqrt().recip());
 
     let norm = RunningNorm { mean, variance, eps, weight, bias };
     each_piece(features, y, &|here, y: &mut [T]| kernels.running_norm(norm, &x[here], y));
