@@ -215,7 +215,8 @@ pub use tensor::{
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
 pub use train::{
-    CheckpointError, CheckpointErrorKind, Epoch, History, Progress, Step, StopHandle, TrainError, Trainer,
+    CheckpointError, CheckpointErrorKind, Epoch, History, NonFinite, Progress, Step, StopHandle, TrainError,
+    Trainer,
 };
 
 pub use rand;

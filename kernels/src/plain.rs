@@ -252,8 +252,16 @@ pub(super) fn cross_entropy<T: Real>(
             continue;
         }
         grad.copy_from_slice(logits);
-        let (sum, max) = exponentials(grad);
-        loss = loss + (sum.ln() - (logits[label] - max)) * weight;
+        let (mut sum, max) = exponentials(grad);
+        let mut term = sum.ln() - (logits[label] - max);
+        if max == T::infinity()
+            && let Some(class) = certain(logits)
+        {
+            grad.fill(T::zero());
+            (grad[class], sum) = (T::one(), T::one());
+            term = if class == label { T::zero() } else { T::infinity() };
+        }
+        loss = loss + term * weight;
         let scale = scale * weight;
         grad.iter_mut().for_each(|x| *x = *x / sum * scale);
         grad[label] = grad[label] - scale;
@@ -261,12 +269,23 @@ pub(super) fn cross_entropy<T: Real>(
     loss
 }
 
+/// The class whose logit alone is plus infinity, so that its probability is 1, if there is one. NaN and two infinities have
+/// no softmax, not even as a limit.
+#[cold]
+pub(super) fn certain<T: Real>(logits: &[T]) -> Option<usize> {
+    let class = logits.iter().position(|&x| x == T::infinity())?;
+    let others = |(i, &x): (usize, &T)| i == class || x < T::infinity();
+    logits.iter().enumerate().all(others).then_some(class)
+}
+
 pub(super) fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("bce_with_logits", logits.len(), targets.len());
     check_same("bce_with_logits", logits.len(), grad.len());
     let mut loss = T::zero();
     for ((&x, &t), grad) in logits.iter().zip(targets).zip(grad) {
-        loss = loss + (relu(x) - x * t + (-x.abs()).exp().ln_1p());
+        // What of the logit is wrong by the target: none of it where the target is right, however large it is.
+        let times = |part: T, x: T| if part == T::zero() { T::zero() } else { part * x };
+        loss = loss + (times(T::one() - t, relu(x)) + times(t, relu(-x)) + (-x.abs()).exp().ln_1p());
         *grad = (sigmoid(x) - t) * scale;
     }
     loss
@@ -286,6 +305,7 @@ pub(super) fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T])
 pub(super) fn smooth_l1<T: Real>(bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("smooth_l1", output.len(), target.len());
     check_same("smooth_l1", output.len(), grad.len());
+    let bend = bend.in_range(f64::MAX);
     let (at, curve, slope) = (T::of(bend.at), T::of(bend.curve), T::of(bend.slope));
     let mut loss = T::zero();
     for ((&o, &t), grad) in output.iter().zip(target).zip(grad) {

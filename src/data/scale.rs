@@ -109,9 +109,10 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// The same scaler to another range.
     ///
     /// # Panics
-    /// If `low` is not less than `high`.
+    /// If `low` is not less than `high`, or one is infinite.
     pub fn range(self, low: T, high: T) -> Self {
         assert!(low < high, "the range from {low} to {high} has no inside; give the lower end first");
+        assert!((high - low).is_finite(), "the range from {low} to {high} is too wide; give finite ends");
         MinMaxScaler { low, high, ..self }
     }
 

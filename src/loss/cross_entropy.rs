@@ -1,9 +1,12 @@
 //! Losses against class labels.
 
 use super::classes::{ClassLabel, ClassWeights, Classes, LabelKind};
-use super::{Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, check_lengths};
+use super::{
+    Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, check_lengths, check_weights, times,
+};
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
+use crate::optim::{SettingError, assert_setting};
 use crate::tensor::{Element, Tensor};
 
 /// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with class
@@ -88,7 +91,8 @@ macro_rules! options {
             }
 
             /// What each class counts for; 1 by default. The mean divides by the sum of the weights of all labels.
-            /// Another number of weights than there are classes is a compile error.
+            /// Another number of weights than there are classes is a compile error. The weights are numbers from 0 up: a
+            /// trainer refuses others, and [`Loss::loss`] panics.
             pub const fn class_weights<const N: usize>(self, weights: [f64; N]) -> $name<Y, [f64; N]> {
                 $name { reduction: self.reduction, $($other: self.$other,)* labels: self.labels, weights }
             }
@@ -145,6 +149,10 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     type Target = Out::Each<Y::Of<Out::Label>>;
     type Takes = Logits;
 
+    fn check(&self) -> Result<(), SettingError> {
+        check_weights("class_weights", self.weights.as_slice())
+    }
+
     fn loss(
         &self,
         outputs: &[Tensor<Out, T>],
@@ -153,6 +161,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
+        assert_setting(check_weights("class_weights", weights));
         let (logits, gradients) = (flatten(outputs), flatten_mut(gradients));
         let classes = Out::Label::CLASSES;
         let scale = self.reduction.share(total_weight::<Y, Out::Label>(labels, weights));
@@ -203,9 +212,14 @@ fn smooth<T: Element>(
     for ((x, gradient), label) in rows.zip(labels) {
         let Some(label) = label else { continue };
         let (mut row, mut all) = (T::zero(), T::zero());
+        // The label's own loss is infinite then, and so is the row's without what is added here.
+        let infinite =
+            x[label] == T::neg_infinity() || (x[label] < T::infinity() && x.contains(&T::infinity()));
         for (class, (&logit, slope)) in x.iter().zip(&mut *gradient).enumerate() {
             let share = T::from_f64_lossy(smoothing / classes as f64 * weight(weights, class));
-            row += share * (x[label] - logit);
+            if class != label && !infinite {
+                row += times(share, x[label] - logit);
+            }
             *slope -= share * scale;
             all += share;
         }
@@ -220,6 +234,10 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     type Target = Out::Each<Y::Of<Out::Label>>;
     type Takes = LogProbabilities;
 
+    fn check(&self) -> Result<(), SettingError> {
+        check_weights("class_weights", self.weights.as_slice())
+    }
+
     fn loss(
         &self,
         outputs: &[Tensor<Out, T>],
@@ -228,6 +246,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
+        assert_setting(check_weights("class_weights", weights));
         let classes = Out::Label::CLASSES;
         let scale = self.reduction.share(total_weight::<Y, Out::Label>(labels, weights));
         let gradients = flatten_mut(gradients);
@@ -237,6 +256,10 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         for ((x, gradient), &label) in rows.zip(labels) {
             if let Some(class) = Y::class(label) {
                 let weight = T::from_f64_lossy(weight(weights, class));
+                if weight.is_zero() {
+                    // Not even NaN and infinities of the row.
+                    continue;
+                }
                 sum -= weight * x[class];
                 gradient[class] = -weight * scale;
             }

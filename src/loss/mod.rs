@@ -17,6 +17,7 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
+use crate::optim::{SettingError, from_zero};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// How the losses of a batch become one number. As in PyTorch, the mean is the default.
@@ -51,6 +52,14 @@ pub trait Loss<Out: Shape, T: Element> {
     /// Which outputs it takes: [`Anything`], [`Logits`] to refuse networks that end in probabilities, or
     /// [`Probabilities`] or [`LogProbabilities`] to refuse those that don't.
     type Takes;
+
+    /// Whether its settings are in their ranges, such as weights that are not negative. A trainer asks before it begins.
+    ///
+    /// # Errors
+    /// If one is not: the first.
+    fn check(&self) -> Result<(), SettingError> {
+        Ok(())
+    }
 
     /// The loss of a batch; sets `gradients` to its gradient with respect to the outputs.
     ///
@@ -236,6 +245,18 @@ fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
         outputs == targets && outputs == gradients,
         "a loss has {outputs} outputs, {targets} targets and {gradients} gradients; give it as many of each"
     );
+}
+
+/// Whether the weights of classes or features are numbers from 0 up.
+fn check_weights(setting: &'static str, weights: &[f64]) -> Result<(), SettingError> {
+    weights
+        .iter()
+        .try_for_each(|&weight| from_zero(&[(setting, weight)]).map_err(|error| error.of("the loss")))
+}
+
+/// What a term counts for: nothing if its weight is 0, not even infinity. NaN stays.
+fn times<T: Element>(weight: T, term: T) -> T {
+    if weight.is_zero() && !term.is_nan() { T::zero() } else { weight * term }
 }
 
 /// The sum of the losses that `f(position, output, target)` gives, each with its gradient, which goes to `gradients`

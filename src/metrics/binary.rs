@@ -30,7 +30,11 @@ pub struct AtThreshold<M> {
 
 impl<M: CountsPredictions<2>> AtThreshold<M> {
     /// The metric, with yes above the threshold: 0 for logits, 0.5 for probabilities.
+    ///
+    /// # Panics
+    /// If the threshold is NaN, which nothing is above.
     pub fn new(threshold: f64, metric: M) -> Self {
+        assert!(!threshold.is_nan(), "a threshold of NaN; take 0 for logits, 0.5 for probabilities");
         AtThreshold { threshold, metric }
     }
 }

@@ -8,6 +8,7 @@ mod fit;
 mod flow;
 mod inference;
 mod layer;
+mod modes;
 #[allow(clippy::module_inception)]
 mod network;
 mod order;
