@@ -29,6 +29,7 @@ mod log_softmax;
 mod loss;
 mod math;
 mod norm;
+mod pairs;
 mod plain;
 mod pool;
 mod prelu;
