@@ -1,10 +1,50 @@
-//! Sums over columns, and softmax with its gradient.
+//! Sums over all elements and over columns, and softmax with its gradient.
 
 use super::args::{check_column_sums, check_same, rows_of};
 use super::elementwise::zip;
 use super::math;
 use super::pairs::{Pairs, TERMS};
 use super::simd::{Op, Simd, adding, each, sum_of};
+
+pub(super) struct SumOp<'a>(pub &'a [f32]);
+
+impl Op for SumOp<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> f32 {
+        let (len, x) = (self.0.len(), self.0.as_ptr());
+        sum_of(
+            s,
+            len,
+            // SAFETY: `sum_of` gives i + n <= the length.
+            #[inline(always)]
+            |i, n| unsafe { s.get(x.add(i), n) },
+        )
+    }
+}
+
+pub(super) struct DotOp<'a> {
+    pub x: &'a [f32],
+    pub y: &'a [f32],
+}
+
+impl Op for DotOp<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> f32 {
+        check_same("dot", self.x.len(), self.y.len());
+        let (len, x, y) = (self.x.len(), self.x.as_ptr(), self.y.as_ptr());
+        sum_of(
+            s,
+            len,
+            // SAFETY: `sum_of` gives i + n <= the length of both.
+            #[inline(always)]
+            |i, n| unsafe { s.mul(s.get(x.add(i), n), s.get(y.add(i), n)) },
+        )
+    }
+}
 
 pub(super) struct ColumnSumsOp<'a> {
     pub rows: usize,

@@ -19,6 +19,8 @@ pub(super) struct Memory {
     pub weight: AlignedBuffer<f32>,
     /// A block of what is multiplied with.
     pub panel: AlignedBuffer<f32>,
+    /// The sums of a run.
+    pub run: AlignedBuffer<f32>,
     pub taps: Vec<usize>,
     pub bands: Vec<Band>,
     /// Taps with the places of their weights.
@@ -41,6 +43,7 @@ impl Memory {
             image: AlignedBuffer::new(),
             weight: AlignedBuffer::new(),
             panel: AlignedBuffer::new(),
+            run: AlignedBuffer::new(),
             taps: Vec::new(),
             bands: Vec::new(),
             filters: Vec::new(),
