@@ -8,7 +8,7 @@
 use std::mem::MaybeUninit;
 
 /// How many terms are added one after the other.
-pub(super) const TERMS: usize = 128;
+pub(super) const TERMS: usize = 64;
 
 /// More levels than there is memory for blocks.
 const LEVELS: usize = 32;

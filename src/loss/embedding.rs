@@ -1,9 +1,10 @@
 //! Losses on similarity and order, most of them on pairs of outputs. Plain loops: they are rare, and their outputs
 //! are small.
 
-use super::{Anything, Loss, Reduction, TINY, check_lengths, elementwise, loss};
+use super::{Anything, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled};
+use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::tensor::{Element, Rank1, Shape, Tensor};
+use crate::tensor::{Element, Rank1, Shape, Tensor, double};
 
 loss! {
     /// Of outputs that are distances: the distance where the target is 1 (similar), and what it lacks to `margin` where
@@ -105,7 +106,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
             let (near, near_slope) = if t == -one { (T::zero(), T::zero()) } else { (x, one) };
             (near + apart, near_slope - apart_slope)
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -122,7 +123,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len() * S::LEN);
         let margin = T::from_f64_lossy(self.margin);
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (first, second) = output.as_slice().split_at(S::LEN);
             let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
@@ -132,7 +133,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
                 (loss, -t * slope)
             });
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -149,11 +150,11 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len());
         let (one, margin) = (T::one(), T::from_f64_lossy(self.margin));
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         for ((output, &target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (a, b) = output.as_slice().split_at(N);
             let (da, db) = gradient.as_mut_slice().split_at_mut(N);
-            let dot = |a: &[T], b: &[T]| a.iter().zip(b).map(|(&a, &b)| a * b).sum::<T>();
+            let dot = |a: &[T], b: &[T]| T::kernels().dot(a, b);
             // As in PyTorch, so that vectors of zeros have an angle.
             let tiny = T::from_f64_lossy(TINY);
             let (square_a, square_b) = (dot(a, a) + tiny, dot(b, b) + tiny);
@@ -167,13 +168,13 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
             } else {
                 (T::zero(), T::zero())
             };
-            sum += loss;
+            sum += double(loss);
             for i in 0..N {
                 da[i] = slope * scale * (b[i] / product - cosine * a[i] / square_a);
                 db[i] = slope * scale * (a[i] / product - cosine * b[i] / square_b);
             }
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -191,9 +192,10 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
         let scale = self.reduction.weight(outputs.len());
         let (margin, epsilon) = (T::from_f64_lossy(self.margin), T::from_f64_lossy(self.epsilon));
         let distance = |a: &[T], b: &[T]| {
-            a.iter().zip(b).map(|(&a, &b)| (a - b + epsilon) * (a - b + epsilon)).sum::<T>().sqrt()
+            let square = |(&a, &b): (&T, &T)| double((a - b + epsilon) * (a - b + epsilon));
+            T::from_f64_lossy(a.iter().zip(b).map(square).sum::<f64>().sqrt())
         };
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         for (output, gradient) in outputs.iter().zip(gradients) {
             let (anchor, others) = output.as_slice().split_at(N);
             let (positive, negative) = others.split_at(N);
@@ -207,7 +209,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
                 (farther, swapped) = (other, T::one() - own);
             }
             let (loss, slope) = above(margin + near - farther);
-            sum += loss;
+            sum += double(loss);
             let slope = slope * scale;
             let unit = |share: T, difference: T, length: T| {
                 if length == T::zero() { T::zero() } else { slope * share * (difference + epsilon) / length }
@@ -221,7 +223,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
                 (da[i], dp[i], dn[i]) = (ap - an, -ap - pn, an + pn);
             }
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }
 

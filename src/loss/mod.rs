@@ -17,7 +17,7 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape, Tensor, double};
 
 /// How the losses of a batch become one number. As in PyTorch, the mean is the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -238,23 +238,28 @@ fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
     );
 }
 
+/// A loss from the sum in `f64` of its parts.
+fn scaled<T: Element>(sum: f64, scale: T) -> T {
+    T::from_f64_lossy(sum * double(scale))
+}
+
 /// The sum of the losses that `f(position, output, target)` gives, each with its gradient, which goes to `gradients`
 /// times `scale`.
 ///
 /// Plain loops, the same in every tier: the losses on it are rarer than those with a kernel, or spend their time in
-/// `exp` and `ln`. Eight partial sums keep long sums accurate.
+/// `exp` and `ln`. The sum is in `f64`, as large ones of `f32` lose their digits.
 fn elementwise<T: Element>(
     outputs: &[T],
     targets: &[T],
     gradients: &mut [T],
     scale: T,
     mut f: impl FnMut(usize, T, T) -> (T, T),
-) -> T {
+) -> f64 {
     check_lengths(outputs.len(), targets.len(), gradients.len());
-    let mut sums = [T::zero(); 8];
+    let mut sums = [0.0; 8];
     for (i, ((&output, &target), gradient)) in outputs.iter().zip(targets).zip(gradients).enumerate() {
         let (loss, slope) = f(i, output, target);
-        sums[i % 8] += loss;
+        sums[i % 8] += double(loss);
         *gradient = slope * scale;
     }
     sums.into_iter().sum()

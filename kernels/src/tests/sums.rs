@@ -13,7 +13,7 @@ const SIZES: &[usize] = if cfg!(miri) { &[300] } else { &[1000, (1 << 17) + 77, 
 
 /// A sum of blocks that are added in pairs.
 fn pairs(terms: usize) -> f64 {
-    128.0 + (terms as f64).log2()
+    64.0 + (terms as f64).log2()
 }
 
 /// A sum of runs of blocks.
