@@ -44,7 +44,7 @@ fn check_loss<S: Shape, L: Loss<S, f32>>(
 ) where
     L::Target: Clone,
 {
-    let outputs = vec![output.clone(); MANY];
+    let outputs = vec![output; MANY];
     let targets = vec![target.clone(); MANY];
     let mut gradients = vec![Tensor::zeros(); MANY];
     let of_one = loss(Reduction::Sum).loss(&[output], &[target], &mut [Tensor::zeros()]);
