@@ -473,7 +473,7 @@ fn convolutions_of_many_channels() {
     let (x, weight) = (vec![0.1; sizes.input_len()], vec![0.1; 2 * channels]);
     let (want, size) = sum_of(std::iter::repeat_n(f64::from(0.1_f32) * f64::from(0.1_f32), channels));
     for kernels in all_tiers() {
-        let mut y = vec![0.0; 4];
+        let mut y = [0.0; 4];
         let bias = Some(&[0.5, 0.5][..]);
         let (sizes, x, y_of) = (&sizes, &x[..], &mut y[..]);
         kernels.conv(Conv { sizes, whole: 1, x, first_row: 0, weight: &weight, bias, y: y_of, relu: false });
