@@ -116,6 +116,7 @@ mod optim;
 pub mod plots;
 pub mod schedule;
 pub mod search;
+mod sum;
 mod tensor;
 pub mod threads;
 mod train;

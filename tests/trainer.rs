@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{
-    Compute, Context, Element, Fit, Fits, Flow, History, Layer, NonFinite, Progress, Rank1, TrainError,
+    Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, History, Layer, NonFinite, Progress, Rank1,
+    TrainError,
 };
 
 network! {
@@ -361,6 +362,7 @@ impl<T: Element> Layer<T> for Root {
     type Params = ();
 }
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Root {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const FLOW: Flow = Flow::InPlace;
 
     fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {

@@ -2,9 +2,10 @@
 
 use super::args::{Bend, check_cross_entropy, check_same};
 use super::math;
+use super::pairs::{Pairs, TERMS};
 use super::plain::certain;
 use super::reduce::{BLOCK, NARROW, TurnRows, Turned, WideRow, WriteRows};
-use super::simd::{Op, Simd, halves, sum_of};
+use super::simd::{Op, Simd, add_partials, halves, sum_of};
 
 pub(super) struct CrossEntropyOp<'a> {
     pub classes: usize,
@@ -25,9 +26,15 @@ impl Op for CrossEntropyOp<'_> {
             return 0.0;
         }
         let (mut losses, mut counts) = ([0.0; BLOCK], [1.0; BLOCK]);
+        let (mut pairs, mut added) = (Pairs::new(), 0);
         let mut turned = Turned::new();
         let blocks = logits.chunks(BLOCK * classes).zip(grad.chunks_mut(BLOCK * classes));
         for ((logits, grad), labels) in blocks.zip(labels.chunks(BLOCK)) {
+            if added == TERMS {
+                pairs.push([losses], add_partials);
+                (losses, added) = ([0.0; BLOCK], 0);
+            }
+            added += 1;
             if classes <= NARROW {
                 s.outline(TurnRows { turned: &mut turned, width: classes, x: logits });
                 s.outline(WriteRows { turned: &mut turned, width: classes, scale, y: grad });
@@ -74,6 +81,7 @@ impl Op for CrossEntropyOp<'_> {
                 }
             }
         }
+        let [losses] = pairs.finish([losses], add_partials);
         halves(losses)
     }
 }

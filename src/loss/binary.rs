@@ -1,7 +1,7 @@
 //! Losses on yes or no, element by element.
 
 use super::classes::{ClassWeights, Classes};
-use super::{Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, times};
+use super::{Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, scaled, times};
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::optim::{SettingError, assert_setting};
@@ -70,7 +70,7 @@ impl<W: Copy> BceWithLogits<W> {
             let (above, below) = if x < T::zero() { (T::zero(), -x) } else { (x, T::zero()) };
             (times(no, above) + times(yes, below) + (no + yes) * e.ln_1p(), no * up - yes * down)
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -172,6 +172,6 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
             // At 0 and 1 the slope is limited, as in PyTorch.
             (loss, (p - t) / (p * (T::one() - p)).max(T::from_f64_lossy(TINY)))
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }

@@ -2,7 +2,7 @@
 
 use core::f64::consts::PI;
 
-use super::{Anything, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, times};
+use super::{Anything, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, scaled, times};
 use crate::memory::{flatten, flatten_mut};
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -102,7 +102,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
             // So is what its logarithm is taken from, where an output is minus infinity.
             (own - times(p, x), -p)
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -132,7 +132,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
             }
             (loss, slope)
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -150,7 +150,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
         let scale = self.reduction.weight(outputs.len() * S::LEN);
         let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
         let constant = T::from_f64_lossy(if self.full { 0.5 * (2.0 * PI).ln() } else { 0.0 });
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (means, variances) = output.as_slice().split_at(S::LEN);
             let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
@@ -170,7 +170,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
                 (half * (variance.ln() + off * slope) + constant, slope)
             });
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Losses on similarity and order, most of them on pairs of outputs. Plain loops: they are rare, and their outputs
 //! are small.
 
-use super::{Anything, Loss, Reduction, TINY, check_lengths, elementwise, loss, times};
+use super::{Anything, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled, times};
 use crate::memory::{flatten, flatten_mut};
-use crate::tensor::{Element, Rank1, Shape, Tensor};
+use crate::tensor::{Element, Rank1, Shape, Tensor, double};
 
 loss! {
     /// Of outputs that are distances: the distance where the target is 1 (similar), and what it lacks to `margin` where
@@ -128,7 +128,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
                 (margin + more, slope)
             }
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -145,7 +145,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len() * S::LEN);
         let margin = T::from_f64_lossy(self.margin);
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (first, second) = output.as_slice().split_at(S::LEN);
             let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
@@ -155,7 +155,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
                 (loss, -t * slope)
             });
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -172,13 +172,14 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len());
         let (one, margin) = (T::one(), T::from_f64_lossy(self.margin));
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         for ((output, &target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (a, b) = output.as_slice().split_at(N);
             let (da, db) = gradient.as_mut_slice().split_at_mut(N);
             let (size_a, size_b) = (size(a.iter().copied()), size(b.iter().copied()));
             let dot = |(a, size_a): (&[T], T), (b, size_b): (&[T], T)| {
-                a.iter().zip(b).map(|(&a, &b)| over(a, size_a) * over(b, size_b)).sum::<T>()
+                let product = |(&a, &b): (&T, &T)| double(over(a, size_a) * over(b, size_b));
+                T::from_f64_lossy(a.iter().zip(b).map(product).sum::<f64>())
             };
             let (of_a, of_b) = ((a, size_a), (b, size_b));
             // As in PyTorch, so that vectors of zeros have an angle.
@@ -196,14 +197,14 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
             } else {
                 (T::zero(), T::zero())
             };
-            sum += loss;
+            sum += double(loss);
             for i in 0..N {
                 let (a, b) = (over(a[i], size_a), over(b[i], size_b));
                 da[i] = slope * scale * (b / product - cosine * a / square_a) / size_a;
                 db[i] = slope * scale * (a / product - cosine * b / square_b) / size_b;
             }
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -224,9 +225,10 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
         let distance = |a: &[T], b: &[T]| {
             let differences = || a.iter().zip(b).map(|(&a, &b)| a - b + epsilon);
             let size = size(differences());
-            (size, differences().map(|off| over(off, size) * over(off, size)).sum::<T>().sqrt())
+            let squares = differences().map(|off| double(over(off, size) * over(off, size)));
+            (size, T::from_f64_lossy(squares.sum::<f64>().sqrt()))
         };
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         for (output, gradient) in outputs.iter().zip(gradients) {
             let (anchor, others) = output.as_slice().split_at(N);
             let (positive, negative) = others.split_at(N);
@@ -242,7 +244,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
                 (farther, swapped) = (other, T::one() - own);
             }
             let (loss, slope) = above(margin + near - farther);
-            sum += loss;
+            sum += double(loss);
             let slope = slope * scale;
             let unit = |share: T, difference: T, (size, root): (T, T)| {
                 // What does not count has no direction.
@@ -261,7 +263,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
                 (da[i], dp[i], dn[i]) = (ap - an, -ap - pn, an + pn);
             }
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }
 

@@ -33,3 +33,4 @@ pub use summary::{LayerSummary, Summary};
 pub use workspace::{Pass, Workspace};
 
 pub use inference::Scratch;
+pub(crate) use inference::with_scratch;
