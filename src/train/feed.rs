@@ -5,7 +5,8 @@ use std::thread;
 
 use super::{Input, Samples};
 use crate::augment::{Augment, MixUp, mix, sample_rng};
-use crate::data::{Gathered, Gathering, Refill};
+use crate::data::{Gathered, Gathering, Refill, Sample};
+use crate::memory;
 use crate::network::Network;
 use crate::tensor::Tensor;
 
@@ -78,7 +79,7 @@ pub(super) enum Feed<'f, 'd, N: Network, G> {
     },
 }
 
-impl<'d, N: Network, G: Clone + Send + Sync> Feed<'_, 'd, N, G> {
+impl<'d, N: Network, G: Sample + Send + Sync> Feed<'_, 'd, N, G> {
     /// Calls with the batches that are left of the epoch, `done` of them being behind.
     pub fn run<R>(
         batches: &mut Gathering<'d, Input<N>, G>,
@@ -114,7 +115,7 @@ impl<'d, N: Network, G: Clone + Send + Sync> Feed<'_, 'd, N, G> {
                 let (inputs, targets) = batches.next_batch()?;
                 let mixed = Changes::<N>::kept(*mixup, *at, *next).map(|kept| {
                     others.clear();
-                    others.extend(targets.iter().rev().cloned());
+                    targets.chunks(1).rev().for_each(|target| memory::append(others, target));
                     (kept, &others[..])
                 });
                 *next += 1;
