@@ -64,7 +64,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
         index: usize,

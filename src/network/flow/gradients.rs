@@ -33,7 +33,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         Gradients { plan, count: x.len(), input, output, cache, output_gradient, cx: *cx }
     }
 
-    #[inline(always)]
+    #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
         index: usize,

@@ -53,7 +53,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
         index: usize,

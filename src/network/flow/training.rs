@@ -42,7 +42,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
         index: usize,
