@@ -1,4 +1,5 @@
-//! Networks and tensors far larger than the stack, in a build without optimization.
+//! Networks, tensors and samples far larger than the stack, and networks of very many layers, in a build without
+//! optimization.
 
 mod common;
 
@@ -561,4 +562,115 @@ fn weights_larger_than_the_stack_go_to_files_and_back() {
         tuned.body.load_from(&loader.part("body")).expect("the body");
         assert!(tuned.body.params() == net.body.params());
     });
+}
+
+macro_rules! layers {
+    ($name:ident { $($layers:tt)* }) => {
+        network! { struct $name: [8] -> [8] { $($layers)* } }
+    };
+}
+
+/// Calls with the layers four times.
+macro_rules! four_times {
+    ($then:ident $name:ident { $($layers:tt)* }) => {
+        $then! { $name { $($layers)* $($layers)* $($layers)* $($layers)* } }
+    };
+    ($then:ident $next:ident $($name:ident)+ { $($layers:tt)* }) => {
+        $then! { $next $($name)+ { $($layers)* $($layers)* $($layers)* $($layers)* } }
+    };
+}
+
+four_times! { four_times four_times layers Deep { Linear<_, 8>, Tanh, LayerNorm<_>, Relu, Dropout(0.1), } }
+
+network! { struct Repeated: [8] -> [8] { Repeat<200> { Linear<_, 8>, Tanh } } }
+
+network! {
+    struct Inner: [8] -> [8] { Repeat<20> { Residual { Linear<_, 8>, Tanh, Linear<_, 8> } } }
+}
+
+network! {
+    struct Nested: [8] -> [8] {
+        Repeat<50> {
+            Concat {
+                a: { Residual { Repeat<10> { Residual { Linear<_, 8>, Relu, Dropout(0.1) } } }, Linear<_, 4> },
+                b: { inner: Inner, Linear<_, 4> },
+            },
+            Residual { Linear<_, 8>, shortcut: { Repeat<3> { Linear<_, 8> } } },
+        },
+    }
+}
+
+/// Everything that a network does, which ends in the steps of a training.
+fn whole_life<N: Network<Element = f32>>() {
+    on_a_small_stack(|| {
+        let mut net = N::init(&mut shapewright::rng(0));
+        let x = Tensor::<N::Input>::zeros_vec(3);
+        let mut y = Tensor::<N::Output>::zeros_vec(3);
+        net.forward_into(&x[0], &mut y[1]);
+        net.forward_batch(&x, &mut y);
+
+        let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+        let mut adam = Adam::new(0.001).state::<N>();
+        let mut pass = net.forward_train(&x, &mut workspace);
+        pass.output_gradients_mut()[0].as_mut_slice().fill(1.0);
+        let dx = pass.backward_with_input(&mut gradient);
+        assert_eq!(dx.len(), 3);
+        adam.step(&mut net, &gradient);
+        assert!(net.params().iter().all(|x| x.is_finite()));
+        assert!(N::summary().to_string().lines().count() > N::LAYERS.len());
+    });
+}
+
+#[test]
+fn networks_of_many_layers() {
+    whole_life::<Deep>();
+}
+
+#[test]
+fn layers_of_many_features_and_channels() {
+    whole_life::<Wide>();
+    whole_life::<WideImages>();
+    whole_life::<WideChannels>();
+    whole_life::<WideSequences>();
+}
+
+#[test]
+fn blocks_that_repeat_their_layers_often() {
+    whole_life::<Repeated>();
+}
+
+#[test]
+fn blocks_within_blocks_within_networks() {
+    whole_life::<Nested>();
+}
+
+network! {
+    struct Wide: [20] -> [20] {
+        Linear<_, 100_000>, BatchNorm1d<_>, LayerNorm<_>, RmsNorm<_>, GroupNorm<4, _>, PRelu<_>, Dropout(0.1),
+        Residual { Tanh, Relu }, Softmax, LogSoftmax, Silu, Linear<_, 20>,
+    }
+}
+
+network! {
+    struct WideImages: [256, 256, 2] -> [10] {
+        Conv2d<_, 4, 3, Pad<1>>, BatchNorm2d<_>, Relu, MaxPool2d<2>, Upsample<2>, Dropout2d(0.1),
+        GroupNorm<2, _>, InstanceNorm2d<_>, ConvTranspose2d<_, 4, 2, Stride<2>>, AvgPool2d<2>,
+        Concat { a: { Conv2d<_, 2, 1>, Glu }, b: { UpsampleBilinear<2>, MaxPool2d<2>, Conv2d<_, 1, 1> } }, ZeroPad2d<1>,
+        AdaptiveAvgPool2d<200>, Residual { Conv2d<_, 5, 3, Pad<1>>, Gelu, shortcut: { Conv2d<_, 5, 1> } },
+        Repeat<2> { Conv2d<_, 5, 3, Pad<1>, Groups<5>>, Tanh }, AdaptiveMaxPool2d<180>, Flatten, Linear<_, 10>,
+    }
+}
+
+network! {
+    struct WideChannels: [2, 2, 50_000] -> [50_000] {
+        BatchNorm2d<_>, InstanceNorm2d<_>, Conv2d<_, 50_000, 1, Groups<50_000>>, PRelu<_>, GroupNorm<5, _>, Dropout2d(0.5),
+        MaxPool2d<2>, Flatten, LayerNorm<_>,
+    }
+}
+
+network! {
+    struct WideSequences: [20_000, 4] -> [8] {
+        Conv1d<_, 8, 3>, MaxPool1d<2>, AvgPool1d<2>, AdaptiveMaxPool1d<2000>, AdaptiveAvgPool1d<1000>,
+        Concat { a: { GlobalAvgPool1d, Linear<_, 4> }, b: { GlobalAvgPool1d, Linear<_, 4> } },
+    }
 }
