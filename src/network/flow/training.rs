@@ -42,6 +42,8 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         }
     }
 
+    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together would take a large part
+    /// of the stack.
     #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
