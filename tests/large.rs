@@ -77,6 +77,34 @@ fn a_network_larger_than_the_stack_lives_its_life() {
 }
 
 #[test]
+fn a_trainer_of_parameters_larger_than_the_stack() {
+    on_a_small_stack(|| {
+        let path = common::folder("large_parameters").join("training.checkpoint");
+        let x = vec![Tensor2::<28, 28>::ones(); 4];
+        let labels = [Label::<10>::new(3).expect("a class"); 4];
+        let mut net = Outer::init(&mut shapewright::rng(0));
+        let before = net.to_boxed();
+        for epochs in [1, 2] {
+            Outer::trainer(AdamW::new(0.001), CrossEntropy)
+                .epochs(epochs)
+                .parts(|state| state.freeze(layer!(Outer, body.fc1)).scale(layer!(Outer, body.fc2), 0.5))
+                .l2_penalty(layer!(Outer, body.fc2), 0.1)
+                .l1_penalty(layer!(Outer, body.fc2), 0.1)
+                .clip_grad_norm(1.0)
+                .clip_grad_value(1.0)
+                .average(WeightAverage::swa())
+                .validate(&x, &labels)
+                .early_stopping(1)
+                .checkpoint(&path)
+                .resume(true)
+                .fit(&mut net, &x, &labels)
+                .expect("an epoch");
+        }
+        assert!(net.body.fc1.bias == before.body.fc1.bias && net.body.fc2.bias != before.body.fc2.bias);
+    });
+}
+
+#[test]
 fn a_large_activation_goes_from_heap_to_heap() {
     network! { struct Image: [256, 256, 3] -> [256, 256, 3] { Tanh, Linear<_, 3>, Sigmoid } }
     on_a_small_stack(|| {
@@ -431,13 +459,16 @@ fn losses_and_metrics_of_large_outputs() {
     on_a_small_stack(|| {
         let (outputs, targets) = (Tensor::<Picture>::zeros_vec(1), Tensor::<Picture>::zeros_vec(1));
         let mut gradients = Tensor::zeros_vec(1);
-        let losses: [&dyn Fn(&mut [Tensor<Picture>]) -> f32; 6] = [
+        let losses: [&dyn Fn(&mut [Tensor<Picture>]) -> f32; 9] = [
             &|to| Mse.loss(&outputs, &targets, to),
             &|to| Mae.loss(&outputs, &targets, to),
             &|to| Huber.loss(&outputs, &targets, to),
             &|to| BceWithLogits.loss(&outputs, &targets, to),
             &|to| KlDiv.loss(&outputs, &targets, to),
             &|to| PoissonNll.loss(&outputs, &targets, to),
+            &|to| Bce.loss(&outputs, &targets, to),
+            &|to| SmoothL1.loss(&outputs, &targets, to),
+            &|to| HingeEmbedding.loss(&outputs, &targets, to),
         ];
         for loss in losses {
             assert!(loss(&mut gradients).is_finite());
