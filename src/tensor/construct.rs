@@ -165,6 +165,8 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     }
 }
 
+// What is derived copies over the stack in `clone_from`.
+#[allow(clippy::non_canonical_clone_impl)]
 impl<S: Shape, T: Scalar> Clone for Tensor<S, T> {
     fn clone(&self) -> Self {
         *self
