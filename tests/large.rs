@@ -459,7 +459,8 @@ fn losses_and_metrics_of_large_outputs() {
     on_a_small_stack(|| {
         let (outputs, targets) = (Tensor::<Picture>::zeros_vec(1), Tensor::<Picture>::zeros_vec(1));
         let mut gradients = Tensor::zeros_vec(1);
-        let losses: [&dyn Fn(&mut [Tensor<Picture>]) -> f32; 9] = [
+        type OnPictures<'a> = &'a dyn Fn(&mut [Tensor<Picture>]) -> f32;
+        let losses: [OnPictures<'_>; 9] = [
             &|to| Mse.loss(&outputs, &targets, to),
             &|to| Mae.loss(&outputs, &targets, to),
             &|to| Huber.loss(&outputs, &targets, to),
