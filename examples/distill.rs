@@ -52,6 +52,8 @@ struct Lesson {
     label: Option<Label<10>>,
 }
 
+impl shapewright::data::Sample for Lesson {}
+
 /// The divergence of the student's probabilities from the teacher's, both made softer by a temperature, and the
 /// cross-entropy where there is a label. The square of the temperature keeps the two gradients of one size.
 struct Distillation {

@@ -106,6 +106,8 @@ struct Rating {
     stars: f32,
 }
 
+impl shapewright::data::Sample for Rating {}
+
 /// The root of the mean squared error of guesses.
 fn error(ratings: &[Rating], guess: impl Fn(&Rating) -> f32) -> f32 {
     (ratings.iter().map(|r| (guess(r) - r.stars).powi(2)).sum::<f32>() / ratings.len() as f32).sqrt()

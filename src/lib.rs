@@ -69,6 +69,10 @@
 //! processors other than x86-64, are left to `matrixmultiply`, which does. The bytes are constants:
 //! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
+//! [Samples](data::Sample) are copied from memory to memory, so that data sets, batches and trainings of large ones need
+//! no more stack than those of small ones, also without optimization. A function that returns a tensor by value places
+//! it on the caller's stack; for large tensors it has a sibling that ends in `_boxed`, `_into` or `_in_place`.
+//!
 //! # Processors and threads
 //! Kernels are compiled for three instruction [tiers](tier) and chosen when the program runs; an ordinary build
 //! has the full speed. Large calls use all processors through workers that stay ([`threads`]). The results are

@@ -4,8 +4,9 @@
 //! `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
 //! `repr(transparent)` over it. `Scalar` is sealed and all bits zero is a value of each `Scalar`.
 
-use core::slice;
+use core::{ptr, slice};
 
+use crate::data::Sample;
 use crate::loss::Label;
 use crate::network::Parameters;
 use crate::tensor::{Element, Scalar, Shape, Tensor};
@@ -89,6 +90,41 @@ pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
 pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S, T>> {
     // SAFETY: all bits zero is a value of every Scalar.
     unsafe { Box::<[Tensor<S, T>]>::new_zeroed_slice(count).assume_init() }.into_vec()
+}
+
+/// Appends copies of values to a vector.
+///
+/// What the standard library offers for it (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may clone a generic type
+/// value by value over the stack, which is too small for a picture.
+pub(crate) fn append<X: Sample>(to: &mut Vec<X>, values: &[X]) {
+    if const { X::CLONING.is_in_place() } {
+        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning` see to.
+        unsafe { append_bytes(to, values) }
+    } else {
+        to.extend_from_slice(values);
+    }
+}
+
+/// Copies of values; see [`append`].
+pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
+    let mut copies = Vec::with_capacity(values.len());
+    // SAFETY: the values are `Copy`.
+    unsafe { append_bytes(&mut copies, values) };
+    copies
+}
+
+/// Appends the bytes of values.
+///
+/// # Safety
+/// The bytes of a value are another value, as those of a type that is `Copy`.
+unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
+    to.reserve(values.len());
+    // SAFETY: there is room behind the vector's values, which the slice can't overlap while the vector is borrowed; the
+    // rest is the caller's promise.
+    unsafe {
+        ptr::copy_nonoverlapping(values.as_ptr(), to.as_mut_ptr().add(to.len()), values.len());
+        to.set_len(to.len() + values.len());
+    }
 }
 
 /// Parameters of zeros on the heap, made without touching the stack.

@@ -343,12 +343,16 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
     let stages = steps.iter().map(|Step { called, shape_in, shape_out, .. }| {
         quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
     });
+    let inference = steps.iter().map(|step| {
+        let Step { called, shape_in, shape_out, index, config, .. } = step;
+        let params = step.params(&quote!(params), &quote!(&));
+        quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params, cx);)
+    });
     let call = |step: &Step, extra: TokenStream| {
         let Step { called, shape_in, shape_out, index, config, .. } = step;
         let params = step.params(&quote!(params), &quote!(&));
         quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
     };
-    let inference = steps.iter().map(|step| call(step, quote!(cx)));
     let training = steps.iter().map(|step| call(step, quote!()));
     let backward = steps.iter().rev().map(|step| call(step, quote!()));
     let gradients = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {

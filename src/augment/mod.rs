@@ -181,11 +181,18 @@ impl<A: Augment<S, T>, S: Shape, T: Element> Augment<S, T> for RandomApply<A> {
 /// assert_eq!(once, again);
 /// assert_ne!(once, next);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Augmenter<A, S: Shape, T: Element = f32> {
     list: A,
     seed: u64,
     scratch: Box<Tensor<S, T>>,
+}
+
+impl<A: Clone, S: Shape, T: Element> Clone for Augmenter<A, S, T> {
+    fn clone(&self) -> Self {
+        // The scratch holds nothing between calls.
+        Augmenter { list: self.list.clone(), seed: self.seed, scratch: Tensor::zeros_boxed() }
+    }
 }
 
 impl<A: Augment<S, T>, S: Shape, T: Element> Augmenter<A, S, T> {

@@ -3,6 +3,9 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
+use super::Sample;
+use crate::memory;
+
 /// Goes through inputs and targets batch after batch, in an order that can be shuffled. The batches are gathered in
 /// buffers that are used again, so that none of them allocates.
 ///
@@ -21,7 +24,7 @@ use rand::seq::SliceRandom;
 /// }
 /// assert_eq!(batches.steps(), 3);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Batches<'a, X, Y> {
     pub(super) inputs: &'a [X],
     pub(super) targets: &'a [Y],
@@ -33,7 +36,25 @@ pub struct Batches<'a, X, Y> {
     batch_targets: Vec<Y>,
 }
 
-impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
+/// The same batches from the same place on; the last one stays with the original.
+impl<X, Y> Clone for Batches<'_, X, Y> {
+    fn clone(&self) -> Self {
+        let Batches { inputs, targets, ref order, next, size, drop_last, .. } = *self;
+        let order = order.clone();
+        Batches {
+            inputs,
+            targets,
+            order,
+            next,
+            size,
+            drop_last,
+            batch_inputs: Vec::new(),
+            batch_targets: Vec::new(),
+        }
+    }
+}
+
+impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
     /// Batches of `size` samples, in the order of the data until it is shuffled; the last may have fewer.
     ///
     /// # Panics
@@ -131,7 +152,7 @@ pub(super) fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] 
 ///
 /// # Panics
 /// If a position is not one of a sample.
-pub fn gather<X: Clone>(samples: &[X], positions: &[usize]) -> Vec<X> {
+pub fn gather<X: Sample>(samples: &[X], positions: &[usize]) -> Vec<X> {
     for &position in positions {
         assert_position(position, samples.len());
     }
@@ -140,18 +161,16 @@ pub fn gather<X: Clone>(samples: &[X], positions: &[usize]) -> Vec<X> {
     gathered
 }
 
-pub(super) fn fill<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
+pub(super) fn fill<X: Sample>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
     buffer.clear();
     buffer.reserve_exact(positions.len());
     extend(buffer, samples, positions);
 }
 
 /// Adds the samples at those of the positions that the buffer does not have yet.
-///
-/// Slices of one, because they are copied from heap to heap without a copy on the stack.
-pub(super) fn extend<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
+pub(super) fn extend<X: Sample>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
     for &position in &positions[buffer.len()..] {
-        buffer.extend_from_slice(&samples[position..=position]);
+        memory::append(buffer, &samples[position..=position]);
     }
 }
 

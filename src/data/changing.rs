@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 
-use super::Refill;
 use super::batches::{Batches, fill, positions};
 use super::queue::{End, Queue};
+use super::{Refill, Sample};
 
 /// The batches of several passes over samples, each gathered and changed on another thread while the one before is used.
 /// After the first pass, nothing is allocated.
@@ -28,8 +28,8 @@ struct Pass {
 
 impl<'scope, X, Y> Changing<'scope, X, Y>
 where
-    X: Clone + Send + Sync + 'scope,
-    Y: Clone + Send + Sync + 'scope,
+    X: Sample + Send + Sync + 'scope,
+    Y: Sample + Send + Sync + 'scope,
 {
     /// Batches of the same samples. `change` gets the number of the pass, that of the batch, the positions of its
     /// samples, and its inputs.
@@ -64,7 +64,7 @@ where
     }
 }
 
-impl<X: Clone, Y: Clone> Changing<'_, X, Y> {
+impl<X: Sample, Y: Sample> Changing<'_, X, Y> {
     /// Begins with the batches that are left of a pass. Those of the pass before are used up.
     pub fn begin(&mut self, number: usize, batches: &Batches<'_, X, Y>) {
         self.left = batches.steps() - batches.next;

@@ -58,8 +58,8 @@ impl<T: Pixel> Cifar10<T> {
         let folder = folder.as_ref();
         let (mut train_images, mut train_labels) = (Vec::new(), Vec::new());
         for number in 1..=5 {
-            let (images, labels) = batch(&folder.join(format!("data_batch_{number}.bin")))?;
-            train_images.extend(images);
+            let (mut images, labels) = batch(&folder.join(format!("data_batch_{number}.bin")))?;
+            train_images.append(&mut images);
             train_labels.extend(labels);
         }
         let (test_images, test_labels) = batch(&folder.join(TEST))?;

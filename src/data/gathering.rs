@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::Sample;
 use super::batches::{Batches, extend};
 use crate::threads::{Aside, Helped, with_aside};
 
@@ -46,7 +47,7 @@ struct Buffers<X, Y> {
     next: usize,
 }
 
-impl<'a, X: Clone + Send + Sync, Y: Clone + Send + Sync> Gathering<'a, X, Y> {
+impl<'a, X: Sample + Send + Sync, Y: Sample + Send + Sync> Gathering<'a, X, Y> {
     pub fn new(batches: Batches<'a, X, Y>) -> Self {
         let buffers = Buffers { filled: VecDeque::new(), filling: None, free: Vec::new(), next: 0 };
         let ring = Ring { batches, buffers: Mutex::new(buffers), asked: AtomicBool::new(false) };
@@ -74,7 +75,7 @@ pub(crate) struct Gathered<'r, 'a, X, Y> {
     helped: &'r Helped,
 }
 
-impl<X: Clone, Y: Clone> Gathered<'_, '_, X, Y> {
+impl<X: Sample, Y: Sample> Gathered<'_, '_, X, Y> {
     /// The next batch; `None` after the last. What nobody has gathered is gathered here, and in the meantime others begin
     /// with the batch after it.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
@@ -97,7 +98,7 @@ impl<X: Clone, Y: Clone> Gathered<'_, '_, X, Y> {
     }
 }
 
-impl<X: Clone, Y: Clone> Ring<'_, X, Y> {
+impl<X: Sample, Y: Sample> Ring<'_, X, Y> {
     /// Begins with the batch that comes next. All memory is allocated here.
     fn begin(&mut self, current: Option<Buffer<X, Y>>) {
         let Ring { batches, buffers, .. } = self;
@@ -122,7 +123,7 @@ impl<X: Clone, Y: Clone> Ring<'_, X, Y> {
     }
 }
 
-impl<X: Clone + Send + Sync, Y: Clone + Send + Sync> Aside for Ring<'_, X, Y> {
+impl<X: Sample + Send + Sync, Y: Sample + Send + Sync> Aside for Ring<'_, X, Y> {
     fn piece(&self) -> bool {
         let samples = (PIECE / (size_of::<X>() + size_of::<Y>()).max(1)).max(1);
         !self.asked.load(Ordering::Relaxed)
@@ -130,7 +131,7 @@ impl<X: Clone + Send + Sync, Y: Clone + Send + Sync> Aside for Ring<'_, X, Y> {
     }
 }
 
-impl<X: Clone, Y: Clone> Buffers<X, Y> {
+impl<X: Sample, Y: Sample> Buffers<X, Y> {
     fn give_back(&mut self, buffer: Option<Buffer<X, Y>>) {
         self.free.extend(buffer.map(|(mut inputs, mut targets)| {
             inputs.clear();
@@ -164,7 +165,7 @@ impl<X: Clone, Y: Clone> Buffers<X, Y> {
 }
 
 /// Copies some samples more of a batch; whether it has all of them now.
-fn fill<X: Clone, Y: Clone>(
+fn fill<X: Sample, Y: Sample>(
     (inputs, targets): &mut Buffer<X, Y>,
     batches: &Batches<'_, X, Y>,
     batch: usize,
@@ -177,7 +178,7 @@ fn fill<X: Clone, Y: Clone>(
     end == positions.len()
 }
 
-fn batch_bytes<X: Clone, Y: Clone>(batches: &Batches<'_, X, Y>) -> usize {
+fn batch_bytes<X: Sample, Y: Sample>(batches: &Batches<'_, X, Y>) -> usize {
     batches.most() * (size_of::<X>() + size_of::<Y>())
 }
 

@@ -120,7 +120,7 @@ fn labels_in<const CLASSES: usize>(
 ///
 /// The images can have another shape of as many elements, and another number type:
 /// `Mnist::<Rank1<784>, u8>::read(..)`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Mnist<S: Shape = Rank3<28, 28, 1>, T: Pixel = f32> {
     /// The images for training; 60,000 in MNIST.
     pub train_images: Vec<Tensor<S, T>>,
@@ -130,6 +130,17 @@ pub struct Mnist<S: Shape = Rank3<28, 28, 1>, T: Pixel = f32> {
     pub test_images: Vec<Tensor<S, T>>,
     /// Their classes.
     pub test_labels: Vec<Label<10>>,
+}
+
+impl<S: Shape, T: Pixel> Clone for Mnist<S, T> {
+    fn clone(&self) -> Self {
+        Mnist {
+            train_images: memory::to_vec(&self.train_images),
+            train_labels: self.train_labels.clone(),
+            test_images: memory::to_vec(&self.test_images),
+            test_labels: self.test_labels.clone(),
+        }
+    }
 }
 
 impl<S: Shape, T: Pixel> Mnist<S, T> {

@@ -32,7 +32,7 @@ const ENDS: [&str; 3] = ["png", "jpg", "jpeg"];
 /// One channel is grey, three are red, green and blue. As `f32` or `f64` they are from 0 to 1, as `u8` bytes: see
 /// [`Pixel`]. Grey is made of colours by the weights of Rec. 709 (0.2126, 0.7152, 0.0722); transparency is left away,
 /// 16 bits are rounded to 8, and the orientation that a camera noted does not count.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Images<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel = f32> {
     /// The pictures, class after class, in the order of their names.
     pub images: Vec<Tensor3<H, W, C, T>>,
@@ -42,6 +42,19 @@ pub struct Images<const H: usize, const W: usize, const C: usize, const N: usize
     pub classes: Vec<String>,
     /// The file of each picture.
     pub paths: Vec<PathBuf>,
+}
+
+impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> Clone
+    for Images<H, W, C, N, T>
+{
+    fn clone(&self) -> Self {
+        Images {
+            images: memory::to_vec(&self.images),
+            labels: self.labels.clone(),
+            classes: self.classes.clone(),
+            paths: self.paths.clone(),
+        }
+    }
 }
 
 /// What to do with pictures of another size.

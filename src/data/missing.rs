@@ -2,6 +2,7 @@
 
 use super::preprocess_error::{PreprocessError, for_each_value};
 use crate::derive::Parameters;
+use crate::memory;
 use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -27,11 +28,20 @@ pub struct Imputer<S: Shape, T: Element = f32> {
 }
 
 impl<S: Shape, T: Element> Imputer<S, T> {
-    /// Fills with the mean of the feature's values.
+    /// Fills with the mean of the feature's values. The result, as large as a sample, lies on the caller's stack: for
+    /// large samples, such as pictures, use [`mean_boxed`](Self::mean_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
     pub fn mean(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        Ok(*Self::mean_boxed(samples)?)
+    }
+
+    /// Like [`mean`](Self::mean), on the heap.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn mean_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let mut sums = vec![(Sum::default(), 0.0); S::LEN];
         for_each_value(samples, |feature, value| {
             let (sum, count) = &mut sums[feature];
@@ -41,11 +51,21 @@ impl<S: Shape, T: Element> Imputer<S, T> {
         Ok(Self::with(|feature| sums[feature].0.value() / sums[feature].1))
     }
 
-    /// Fills with the median of the feature's values: the mean of the two in the middle if their number is even.
+    /// Fills with the median of the feature's values: the mean of the two in the middle if their number is even. The
+    /// result, as large as a sample, lies on the caller's stack: for large samples, such as pictures, use
+    /// [`median_boxed`](Self::median_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
     pub fn median(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        Ok(*Self::median_boxed(samples)?)
+    }
+
+    /// Like [`median`](Self::median), on the heap.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn median_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let mut values = vec![Vec::new(); S::LEN];
         for_each_value(samples, |feature, value| values[feature].push(value))?;
         values.iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
@@ -56,13 +76,22 @@ impl<S: Shape, T: Element> Imputer<S, T> {
         }))
     }
 
-    /// Fills with this number.
+    /// Fills with this number. The result lies on the caller's stack, like that of [`mean`](Self::mean).
     pub fn constant(value: T) -> Self {
-        Imputer { fill: Tensor::full(value) }
+        *Self::constant_boxed(value)
     }
 
-    fn with(value: impl Fn(usize) -> f64) -> Self {
-        Imputer { fill: Tensor::from_position(|feature| T::from_f64_lossy(value(feature))) }
+    /// Like [`constant`](Self::constant), on the heap.
+    pub fn constant_boxed(value: T) -> Box<Self> {
+        let mut imputer: Box<Self> = memory::zeroed_parameters();
+        imputer.fill.fill_with(|_| value);
+        imputer
+    }
+
+    fn with(value: impl Fn(usize) -> f64) -> Box<Self> {
+        let mut imputer: Box<Self> = memory::zeroed_parameters();
+        imputer.fill.fill_with(|feature| T::from_f64_lossy(value(feature)));
+        imputer
     }
 
     /// Fills samples where they are.

@@ -70,6 +70,7 @@ mod gathering;
 mod missing;
 mod one_hot;
 mod preprocess_error;
+mod sample;
 mod scale;
 mod split;
 
@@ -77,7 +78,8 @@ pub use batches::{Batches, gather};
 pub(crate) use changing::Changing;
 pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
-pub use one_hot::one_hot;
+pub use one_hot::{one_hot, one_hot_into};
 pub use preprocess_error::PreprocessError;
+pub use sample::{Cloning, Sample};
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use split::{Fold, SplitError, k_fold, split, stratified_k_fold, stratified_split};

@@ -14,5 +14,12 @@ use crate::tensor::{Element, Tensor1};
 /// # Ok::<(), shapewright::LabelError>(())
 /// ```
 pub fn one_hot<T: Element, const N: usize>(label: Label<N>) -> Tensor1<N, T> {
-    Tensor1::from_position(|class| if class == label.index() { T::one() } else { T::zero() })
+    let mut target = Tensor1::zeros();
+    one_hot_into(label, &mut target);
+    target
+}
+
+/// Like [`one_hot`], into a tensor: for many classes, whose tensor does not fit on the stack.
+pub fn one_hot_into<T: Element, const N: usize>(label: Label<N>, target: &mut Tensor1<N, T>) {
+    target.fill_with(|class| if class == label.index() { T::one() } else { T::zero() });
 }

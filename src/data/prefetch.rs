@@ -75,6 +75,8 @@ use crate::threads::discard;
 /// assert_eq!(squares.collect::<Vec<_>>(), [0, 1, 4, 9, 16]);
 /// ```
 ///
+/// Items are moved from thread to thread over their stacks: put a large one, such as a picture, into a `Box` or a `Vec`.
+///
 /// Dropped before its end, it waits for the item that is being made, and drops the rest. The items of an epoch can be
 /// `Result`s when making them can fail.
 ///
@@ -146,6 +148,8 @@ impl<T> std::iter::FusedIterator for Prefetch<'_, T> {}
 /// assert_eq!(batches.next_batch(), Some(&mut [2; 4]));
 /// assert_eq!(batches.next_batch(), None);
 /// ```
+///
+/// Buffers are moved over the stack: keep what is large in a `Box` or a `Vec`.
 ///
 /// The [module](self) shows it in a training loop. Dropped before its end, it waits for the buffer that is being filled.
 #[must_use = "batches do nothing for training unless they are used"]

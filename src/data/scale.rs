@@ -2,6 +2,7 @@
 
 use super::preprocess_error::{PreprocessError, for_each_value};
 use crate::derive::Parameters;
+use crate::memory;
 use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -33,11 +34,20 @@ pub struct StandardScaler<S: Shape, T: Element = f32> {
 }
 
 impl<S: Shape, T: Element> StandardScaler<S, T> {
-    /// Takes mean and standard deviation of each feature.
+    /// Takes mean and standard deviation of each feature. The result, as large as two samples, lies on the caller's
+    /// stack: for large samples, such as pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
     pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
+        Ok(*Self::fit_boxed(samples)?)
+    }
+
+    /// Like [`fit`](Self::fit), on the heap.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
         let mut off_and_squares = vec![[Sum::default(); 2]; S::LEN];
         for_each_value(samples, |feature, value| {
@@ -46,15 +56,16 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
             sum.add(off);
             squares.add(off * off);
         })?;
-        let std = Tensor::from_position(|feature| {
+        let mut scaler: Box<Self> = memory::zeroed_parameters();
+        scaler.mean.fill_with(|feature| T::from_f64_lossy(ranges.mean(feature)));
+        scaler.std.fill_with(|feature| {
             let [off, square] = off_and_squares[feature].map(|sum| sum.value() / ranges.count[feature]);
             // The distances from the mean have a mean of their own: what the mean lost when it was rounded.
             let variance = (square - off * off).max(0.0);
             let std = T::from_f64_lossy(variance.sqrt());
             if std.is_zero() { T::one() } else { std }
         });
-        let mean = Tensor::from_position(|feature| T::from_f64_lossy(ranges.mean(feature)));
-        Ok(StandardScaler { mean, std })
+        Ok(scaler)
     }
 
     /// Scales samples where they are.
@@ -100,25 +111,46 @@ pub struct MinMaxScaler<S: Shape, T: Element = f32> {
 }
 
 impl<S: Shape, T: Element> MinMaxScaler<S, T> {
-    /// Takes the smallest and the largest value of each feature, to be scaled to 0 and 1.
+    /// Takes the smallest and the largest value of each feature, to be scaled to 0 and 1. The result, as large as two
+    /// samples, lies on the caller's stack: for large samples, such as pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
     pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
-        let ranges = Ranges::of(samples)?;
-        let min = Tensor::from_position(|feature| T::from_f64_lossy(ranges.min[feature]));
-        let max = Tensor::from_position(|feature| T::from_f64_lossy(ranges.max[feature]));
-        Ok(MinMaxScaler { min, max, low: T::zero(), high: T::one() })
+        Ok(*Self::fit_boxed(samples)?)
     }
 
-    /// The same scaler to another range.
+    /// Like [`fit`](Self::fit), on the heap.
+    ///
+    /// # Errors
+    /// If a feature has no value, or one that is infinite.
+    pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
+        let ranges = Ranges::of(samples)?;
+        let mut scaler: Box<Self> = memory::zeroed_parameters();
+        scaler.min.fill_with(|feature| T::from_f64_lossy(ranges.min[feature]));
+        scaler.max.fill_with(|feature| T::from_f64_lossy(ranges.max[feature]));
+        scaler.high = T::one();
+        Ok(scaler)
+    }
+
+    /// The same scaler to another range. It passes the caller's stack; [`set_range`](Self::set_range) does not move it.
     ///
     /// # Panics
     /// If `low` is not less than `high`, or one is infinite.
-    pub fn range(self, low: T, high: T) -> Self {
+    pub fn range(mut self, low: T, high: T) -> Self {
+        self.set_range(low, high);
+        self
+    }
+
+    /// Scales to another range from now on.
+    ///
+    /// # Panics
+    /// If `low` is not less than `high`, or one is infinite.
+    pub fn set_range(&mut self, low: T, high: T) {
         assert!(low < high, "the range from {low} to {high} has no inside; give the lower end first");
         assert!((high - low).is_finite(), "the range from {low} to {high} is too wide; give finite ends");
-        MinMaxScaler { low, high, ..self }
+        self.low = low;
+        self.high = high;
     }
 
     /// Scales samples where they are.

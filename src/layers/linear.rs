@@ -149,25 +149,11 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         whole: usize,
         cx: &Context<T>,
     ) {
-        if I * O <= TINY_WEIGHTS && whole <= TINY_ROWS {
-            for (x, y) in x.as_chunks::<I>().0.iter().zip(y.as_chunks_mut::<O>().0) {
-                // Two sums of each number, as one would wait for each of its additions.
-                let mut sums = [bias.copied().unwrap_or([T::zero(); O]), [T::zero(); O]];
-                for i in (0..I).step_by(2) {
-                    for o in 0..O {
-                        sums[0][o] += x[i] * weight[i][o];
-                    }
-                    if i + 1 < I {
-                        for o in 0..O {
-                            sums[1][o] += x[i + 1] * weight[i + 1][o];
-                        }
-                    }
-                }
-                let sums: [T; O] = std::array::from_fn(|o| sums[0][o] + sums[1][o]);
-                *y = if cx.ends_with_relu() { sums.map(positive) } else { sums };
-            }
-            return;
+        // A constant, so that sums of `O` numbers lie on the stack for small ones alone.
+        if const { I * O <= TINY_WEIGHTS } && whole <= TINY_ROWS {
+            return Self::forward_tiny(weight, bias, x, y, cx);
         }
+
         let (x, weight) = (Matrix::row_major(x, I), weight.as_flattened());
         let start = bias.map_or(Start::Zero, |bias| Start::Bias(bias));
         let (kernels, relu) = (cx.kernels, cx.ends_with_relu());
@@ -181,6 +167,33 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         }
         let (m, b) = (y.len() / O, Matrix::row_major(weight, O));
         kernels.product(Product { m, n: O, k: I, a: x, b, c: y, c_stride: O, start, relu, whole });
+    }
+
+    /// A few rows of few weights, which the compiler turns into registers.
+    #[inline(always)]
+    fn forward_tiny<T: Element>(
+        weight: &[[T; O]; I],
+        bias: Option<&[T; O]>,
+        x: &[T],
+        y: &mut [T],
+        cx: &Context<T>,
+    ) {
+        for (x, y) in x.as_chunks::<I>().0.iter().zip(y.as_chunks_mut::<O>().0) {
+            // Two sums of each number, as one would wait for each of its additions.
+            let mut sums = [bias.copied().unwrap_or([T::zero(); O]), [T::zero(); O]];
+            for i in (0..I).step_by(2) {
+                for o in 0..O {
+                    sums[0][o] += x[i] * weight[i][o];
+                }
+                if i + 1 < I {
+                    for o in 0..O {
+                        sums[1][o] += x[i + 1] * weight[i + 1][o];
+                    }
+                }
+            }
+            let sums: [T; O] = std::array::from_fn(|o| sums[0][o] + sums[1][o]);
+            *y = if cx.ends_with_relu() { sums.map(positive) } else { sums };
+        }
     }
 
     /// One row, cut over the columns.

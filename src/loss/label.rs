@@ -67,7 +67,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     pub fn from_tensors<S: Places, I: Scalar + Into<i128>>(
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
-        Ok(S::group(&Self::from_numbers(flatten(numbers))?).to_vec())
+        Ok(memory::to_vec(S::group(&Self::from_numbers(flatten(numbers))?)))
     }
 
     /// The same where one number says that a place has no label, as PyTorch's `ignore_index` does: -100 there, 255 in
@@ -94,7 +94,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             if class == none { Ok(None) } else { Self::at(position, class.into()).map(Some) }
         };
         let labels: Vec<_> = flatten(numbers).iter().enumerate().map(label).collect::<Result<_, _>>()?;
-        Ok(S::group(&labels).to_vec())
+        Ok(memory::to_vec(S::group(&labels)))
     }
 
     /// The class with the largest score, the first of equals, for each place of each output: what a network takes its
@@ -111,7 +111,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     ) -> Vec<<Out::Places as Places>::Each<Self>> {
         let scores = memory::tensors::<Rank1<CLASSES>, T>(flatten(outputs), outputs.len() * Out::Places::LEN);
         let labels: Vec<_> = scores.iter().map(|scores| Label(scores.argmax() as u32)).collect();
-        Out::Places::group(&labels).to_vec()
+        memory::to_vec(Out::Places::group(&labels))
     }
 
     /// The class's number, counted from 0.

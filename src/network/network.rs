@@ -11,6 +11,7 @@ use super::parameters::Parameters;
 use super::plan::OutputsAt;
 use super::summary::{LayerSummary, Summary};
 use super::workspace::{Pass, Workspace};
+use crate::data::Sample;
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory;
 use crate::optim::Optimizer;
@@ -124,7 +125,8 @@ pub trait Network:
         self.visit_mut("", &mut visitor);
     }
 
-    /// The output for one input. Does not allocate once it has run.
+    /// The output for one input. Does not allocate once it has run. It lies on the caller's stack: for large outputs,
+    /// such as pictures, use [`forward_into`](Network::forward_into).
     #[inline]
     fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
@@ -246,7 +248,7 @@ pub trait Network:
         O: Optimizer + Sync,
         L: Loss<Self::Output, Self::Element>,
         L::Takes: Takes<Self::Ends, L, Self>,
-        G: TargetOf<L::Target, L, Self> + Clone + Send + Sync,
+        G: TargetOf<L::Target, L, Self> + Sample + Send + Sync,
     {
         Trainer::new(optimizer, loss)
     }

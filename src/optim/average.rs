@@ -21,11 +21,16 @@ use crate::threads;
 /// let y = average.network().forward(&Tensor1::from([1.0]));
 /// assert_eq!(y, net.forward(&Tensor1::from([1.0])));
 /// ```
-#[derive(Clone)]
 pub struct WeightAverage<N: Network> {
     kind: Kind,
     network: Box<N>,
     updates: u64,
+}
+
+impl<N: Network> Clone for WeightAverage<N> {
+    fn clone(&self) -> Self {
+        WeightAverage { kind: self.kind, network: self.network.to_boxed(), updates: self.updates }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -28,7 +28,6 @@ use crate::threads;
 /// assert_eq!(net.fc1.weight, before.fc1.weight);
 /// assert_ne!(net.fc2.weight, before.fc2.weight);
 /// ```
-#[derive(Clone)]
 pub struct OptimizerState<O: Optimizer, N: Network> {
     /// The settings; a schedule changes the learning rate here. How much the optimizer remembers must
     /// not change.
@@ -50,6 +49,17 @@ struct Segment {
     statistic: bool,
     /// How many steps were made while it was frozen.
     missed: u64,
+}
+
+impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
+    fn clone(&self) -> Self {
+        OptimizerState {
+            optimizer: self.optimizer.clone(),
+            memories: self.memories.iter().map(|memory| memory.to_boxed()).collect(),
+            steps: self.steps,
+            segments: self.segments.clone(),
+        }
+    }
 }
 
 impl<O: Optimizer, N: Network> OptimizerState<O, N> {

@@ -147,14 +147,24 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// assert_eq!(Tensor1::from([2.0, 2.0]).softmax(), Tensor1::from([0.5, 0.5]));
     /// ```
     pub fn softmax(mut self) -> Self {
-        T::kernels().softmax(Self::last_axis(), self.as_mut_slice());
+        self.softmax_in_place();
         self
+    }
+
+    /// Like [`softmax`](Tensor::softmax), where the tensor lies: for large tensors, which do not fit on the stack.
+    pub fn softmax_in_place(&mut self) {
+        T::kernels().softmax(Self::last_axis(), self.as_mut_slice());
     }
 
     /// The logarithm of [`softmax`](Tensor::softmax), as the layer [`LogSoftmax`](crate::LogSoftmax) computes it.
     pub fn log_softmax(mut self) -> Self {
-        T::kernels().log_softmax(Self::last_axis(), self.as_mut_slice());
+        self.log_softmax_in_place();
         self
+    }
+
+    /// Like [`log_softmax`](Tensor::log_softmax), where the tensor lies.
+    pub fn log_softmax_in_place(&mut self) {
+        T::kernels().log_softmax(Self::last_axis(), self.as_mut_slice());
     }
 
     const fn last_axis() -> usize {

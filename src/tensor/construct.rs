@@ -35,6 +35,8 @@ impl fmt::Display for LengthError {
 
 impl std::error::Error for LengthError {}
 
+/// A function that returns a tensor places it on the caller's stack, which is too small for a large one. Each has a
+/// sibling that ends in `_boxed` and makes its result on the heap, or one that writes to a tensor that is given.
 impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// The sizes of the axes.
     pub const DIMS: Dims = S::DIMS;
@@ -49,6 +51,18 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// All zeros, on the heap.
     pub fn zeros_boxed() -> Box<Self> {
         memory::zeroed_tensor()
+    }
+
+    /// `count` tensors of zeros, made without touching the stack: the beginning of a data set of large samples.
+    ///
+    /// ```
+    /// use shapewright::Tensor3;
+    /// let mut images = Tensor3::<1024, 1024, 3>::zeros_vec(2);
+    /// images[1].fill_with(|position| position as f32);
+    /// assert_eq!(images[1][[0, 1, 2]], 5.0);
+    /// ```
+    pub fn zeros_vec(count: usize) -> Vec<Self> {
+        memory::zeroed_tensors(count)
     }
 
     /// The same value everywhere.
@@ -70,7 +84,8 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// # Errors
     /// If the slice does not have exactly `LEN` elements.
     pub fn from_slice(elements: &[T]) -> Result<Self, LengthError> {
-        Self::over(elements).copied()
+        let tensor = Self::over(elements)?;
+        Ok(*tensor)
     }
 
     /// A copy of the slice's elements, on the heap.
@@ -106,6 +121,13 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         tensor
     }
 
+    /// Element after element, row after row, from a function of the position in that order, on the heap.
+    pub fn from_position_boxed(value: impl FnMut(usize) -> T) -> Box<Self> {
+        let mut tensor = Self::zeros_boxed();
+        tensor.fill_with(value);
+        tensor
+    }
+
     /// Sets each element from a function of its position, row after row.
     pub fn fill_with(&mut self, mut value: impl FnMut(usize) -> T) {
         for (position, element) in self.as_mut_slice().iter_mut().enumerate() {
@@ -127,9 +149,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
 
     /// Independent draws from a distribution, on the heap.
     pub fn random_boxed<D: Distribution<T>, R: Rng + ?Sized>(distribution: D, rng: &mut R) -> Box<Self> {
-        let mut tensor = Self::zeros_boxed();
-        tensor.fill_with(|_| distribution.sample(rng));
-        tensor
+        Self::from_position_boxed(|_| distribution.sample(rng))
     }
 }
 
@@ -137,6 +157,24 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// All ones.
     pub fn ones() -> Self {
         Self::full(<T as One>::one())
+    }
+
+    /// All ones, on the heap.
+    pub fn ones_boxed() -> Box<Self> {
+        Self::full_boxed(<T as One>::one())
+    }
+}
+
+// What is derived copies over the stack in `clone_from`.
+#[allow(clippy::non_canonical_clone_impl)]
+impl<S: Shape, T: Scalar> Clone for Tensor<S, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+
+    /// Copies from memory to memory, also large tensors that would not fit on the stack.
+    fn clone_from(&mut self, source: &Self) {
+        self.as_mut_slice().copy_from_slice(source.as_slice());
     }
 }
 
@@ -171,9 +209,7 @@ macro_rules! from_fn {
 
             /// Each element from a function of its index, on the heap.
             pub fn from_fn_boxed(mut value: impl FnMut([usize; $rank]) -> T) -> Box<Self> {
-                let mut tensor = Self::zeros_boxed();
-                tensor.fill_with(|position| value(index_of(position, &Self::DIMS)));
-                tensor
+                Self::from_position_boxed(|position| value(index_of(position, &Self::DIMS)))
             }
         }
     )* };

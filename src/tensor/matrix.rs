@@ -6,7 +6,8 @@ use crate::memory;
 use crate::threads;
 
 impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
-    /// The matrix product. Inner sizes that differ are a compile error.
+    /// The matrix product. Inner sizes that differ are a compile error. For large products, which do not fit on the
+    /// stack, use [`matmul_into`](Tensor2::matmul_into).
     ///
     /// ```compile_fail
     /// use shapewright::Tensor2;
@@ -41,9 +42,21 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
         });
     }
 
-    /// Rows as columns.
+    /// Rows as columns. For large matrices, which do not fit on the stack, use
+    /// [`transpose_into`](Tensor2::transpose_into).
     pub fn transpose(&self) -> Tensor2<K, M, T> {
-        Tensor2::from_fn(|[row, column]| self[[column, row]])
+        let mut transposed = Tensor2::zeros();
+        self.transpose_into(&mut transposed);
+        transposed
+    }
+
+    /// Rows as columns, written to a tensor that is already there.
+    pub fn transpose_into(&self, transposed: &mut Tensor2<K, M, T>) {
+        for (row, to) in transposed.0.iter_mut().enumerate() {
+            for (column, to) in to.iter_mut().enumerate() {
+                *to = self.0[column][row];
+            }
+        }
     }
 
     /// One row.

@@ -29,7 +29,7 @@ pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 /// assert_eq!(a.matmul(&b), Tensor2::from([[14.0, 32.0], [32.0, 77.0]]));
 /// assert_eq!(Tensor1::from([1.0, 3.0, 2.0]).argmax(), 1);
 /// ```
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Copy, PartialEq)]
 #[repr(transparent)]
 pub struct Tensor<S: Shape, T: Scalar = f32>(pub(crate) S::Array<T>);
 

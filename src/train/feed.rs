@@ -5,7 +5,8 @@ use std::thread::Scope;
 
 use super::{Input, Samples};
 use crate::augment::{Augment, MixUp, mix, sample_rng};
-use crate::data::{Batches, Changing, Gathered, Gathering};
+use crate::data::{Batches, Changing, Gathered, Gathering, Sample};
+use crate::memory;
 use crate::network::Network;
 use crate::tensor::Tensor;
 
@@ -72,7 +73,7 @@ pub(super) struct Changed<'scope, N: Network, G> {
     others: Vec<G>,
 }
 
-impl<'scope, N: Network, G: Clone + Send + Sync> Changed<'scope, N, G> {
+impl<'scope, N: Network, G: Sample + Send + Sync> Changed<'scope, N, G> {
     /// `None` if nothing changes them.
     pub fn new<'d: 'scope>(
         scope: &'scope Scope<'scope, '_>,
@@ -107,7 +108,7 @@ pub(super) enum Feed<'f, 'd, 'scope, N: Network, G> {
     },
 }
 
-impl<'d, 'scope, N: Network, G: Clone + Send + Sync> Feed<'_, 'd, 'scope, N, G> {
+impl<'d, 'scope, N: Network, G: Sample + Send + Sync> Feed<'_, 'd, 'scope, N, G> {
     /// Calls with the batches that are left of the epoch, `done` of them being behind.
     pub fn run<R>(
         batches: &mut Gathering<'d, Input<N>, G>,
@@ -140,7 +141,7 @@ impl<'d, 'scope, N: Network, G: Clone + Send + Sync> Feed<'_, 'd, 'scope, N, G> 
                 let (inputs, targets) = batches.next_batch()?;
                 let mixed = Changes::<N>::kept(*mixup, *at, *next).map(|kept| {
                     others.clear();
-                    others.extend(targets.iter().rev().cloned());
+                    targets.chunks(1).rev().for_each(|target| memory::append(others, target));
                     (kept, &others[..])
                 });
                 *next += 1;

@@ -14,7 +14,7 @@ use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
 use super::{Input, Samples};
-use crate::data::{Batches, Gathering};
+use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, from_zero};
@@ -63,7 +63,7 @@ where
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Takes: Takes<N::Ends, L, N>,
-    G: TargetOf<L::Target, L, N> + Clone + Send + Sync,
+    G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
     /// Begins a training, or goes on with one that has a checkpoint.
     pub fn new(

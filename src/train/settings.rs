@@ -11,6 +11,7 @@ use super::step::{Penalty, Step};
 use super::stop::StopHandle;
 use super::{Input, Output, Samples};
 use crate::augment::{Augment, MixUp};
+use crate::data::Sample;
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::metrics::Measures;
 use crate::network::Network;
@@ -120,7 +121,7 @@ where
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Takes: Takes<N::Ends, L, N>,
-    G: TargetOf<L::Target, L, N> + Clone + Send + Sync,
+    G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
     /// One epoch, batches of 32, seed 0.
     pub(crate) fn new(optimizer: O, loss: L) -> Self {

@@ -110,8 +110,8 @@ fn helpers_fill_what_fits_and_no_more_buffers_are_made() {
 impl<X, Y> Buffers<X, Y> {
     fn is_full(&self, batches: &Batches<'_, X, Y>) -> bool
     where
-        X: Clone,
-        Y: Clone,
+        X: Sample,
+        Y: Sample,
     {
         self.filling.is_none() && (self.free.is_empty() || self.next == batches.steps())
     }
@@ -131,6 +131,8 @@ impl Clone for Fragile {
         Fragile(self.0)
     }
 }
+
+impl Sample for Fragile {}
 
 #[test]
 fn a_panic_of_a_helper_loses_no_sample() {

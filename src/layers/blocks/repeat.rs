@@ -48,17 +48,33 @@ impl<T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize> Layer<T> for
     }
 }
 
-/// What training keeps of each time: what comes out and its gradient, which the last time writes elsewhere, and what
-/// the layers keep.
-fn slots<T: Element, const N: usize>(cache: Slab<'_, T>, out: usize, own: usize) -> [[Slab<'_, T>; 3]; N] {
-    let mut left = Some(cache);
-    core::array::from_fn(|_| {
-        let (outputs, rest) = left.take().expect("there is a rest each time").split(out);
-        let (gradient, rest) = rest.split(out);
-        let (own, rest) = rest.split(own);
-        left = Some(rest);
-        [outputs, gradient, own]
-    })
+/// What training keeps of one time.
+struct Kept<'a, T> {
+    /// What comes out, and its gradient; the last time writes both elsewhere.
+    out: &'a mut [T],
+    gradient: &'a mut [T],
+    /// What the layers keep.
+    own: Slab<'a, T>,
+}
+
+impl<'a, T: Element> Kept<'a, T> {
+    /// Of the first time in the cache; and the cache of the others.
+    ///
+    /// Each time is split off when it comes: a list of all would lie on the stack.
+    fn first<P, B: Branch<P, T>>(cache: Slab<'a, T>) -> (Self, Slab<'a, T>) {
+        let len = <B::To as Shape>::LEN;
+        let (out, rest) = cache.split(len);
+        let (gradient, rest) = rest.split(len);
+        let (own, rest) = rest.split(B::CACHE);
+        (Kept { out: out.into_slice(), gradient: gradient.into_slice(), own }, rest)
+    }
+
+    /// Of the last of `times` in the cache; and the cache of those before.
+    fn last<P, B: Branch<P, T>>(cache: Slab<'a, T>, times: usize) -> (Self, Slab<'a, T>) {
+        let before = cache.len() / times * (times - 1);
+        let (before, last) = cache.split(before);
+        (Self::first::<P, B>(last).0, before)
+    }
 }
 
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize> Compute<In, Out, T>
@@ -102,16 +118,16 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         cx: &Context<T>,
     ) {
         let (count, mut x, y) = (x.len(), flatten(x), flatten_mut(y));
-        for (i, (params, [out, _, own])) in
-            params.iter().zip(slots::<T, N>(cache, Out::LEN, B::CACHE)).enumerate()
-        {
+        let mut rest = cache;
+        for (i, params) in params.iter().enumerate() {
             let (params, from, cx) = (B::params(params), tensors(x, count), &cx.layer(i));
+            let (Kept { out, own, .. }, others) = Kept::first::<P, B>(rest);
             if i + 1 == N {
                 return B::forward_train(&(), params, from, tensors_mut(y, count), own, cx);
             }
-            let out = out.into_slice();
+
             B::forward_train(&(), params, from, tensors_mut(out, count), own, cx);
-            x = out;
+            (x, rest) = (out, others);
         }
     }
 
@@ -126,23 +142,20 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         cx: &Context<T>,
     ) {
         let count = x.len();
-        let mut times = slots::<T, N>(cache, Out::LEN, B::CACHE)
-            .map(|[out, gradient, own]| (&*out.into_slice(), gradient.into_slice(), Some(own)));
-        let (mut y, mut dy, mut dx) = (flatten(y), flatten_mut(dy), dx.map(flatten_mut));
-        for i in (0..N).rev() {
-            let own = times[i].2.take().expect("each time once");
-            let (params, cx) = (B::params(&params[i]), &cx.layer(i));
-            let (to, dto) = (tensors(y, count), tensors_mut(dy, count));
-            if i == 0 {
-                let dx = dx.take().map(|dx| tensors_mut(dx, count));
-                return B::backward_input(&(), params, tensors(flatten(x), count), to, own, dto, dx, cx);
-            }
-            let before = &mut times[i - 1];
-            let (out, gradient) = (before.0, core::mem::take(&mut before.1));
-            let into = Some(tensors_mut(gradient, count));
-            B::backward_input(&(), params, tensors(out, count), to, own, dto, into, cx);
-            (y, dy) = (out, gradient);
+        let (mut y, mut dy) = (flatten(y), flatten_mut(dy));
+        let (Kept { mut own, .. }, mut rest) = Kept::last::<P, B>(cache, N);
+        for i in (1..N).rev() {
+            let (before, others) = Kept::last::<P, B>(rest, i);
+            let out = &*before.out;
+            let (params, to, dto) = (B::params(&params[i]), tensors(y, count), tensors_mut(dy, count));
+            let (from, into) = (tensors(out, count), tensors_mut(before.gradient, count));
+            B::backward_input(&(), params, from, to, own, dto, Some(into), &cx.layer(i));
+            (y, dy, own, rest) = (out, flatten_mut(into), before.own, others);
         }
+
+        let (params, to, dto) = (B::params(&params[0]), tensors(y, count), tensors_mut(dy, count));
+        let (x, dx) = (tensors(flatten(x), count), dx.map(|dx| tensors_mut(flatten_mut(dx), count)));
+        B::backward_input(&(), params, x, to, own, dto, dx, &cx.layer(0));
     }
 
     fn backward_params(
@@ -155,18 +168,15 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         gradient: &mut [P; N],
         cx: &Context<T>,
     ) {
-        let (count, mut x) = (x.len(), flatten(x));
-        let times = slots::<T, N>(cache, Out::LEN, B::CACHE);
-        for (i, [out, out_gradient, own]) in times.into_iter().enumerate() {
-            let (y, dy): (&[T], &[T]) = if i + 1 == N {
-                (flatten(y), flatten(dy))
-            } else {
-                (out.into_slice(), out_gradient.into_slice())
-            };
+        let (count, mut x, mut rest) = (x.len(), flatten(x), cache);
+        for (i, (params, gradient)) in params.iter().zip(gradient).enumerate() {
+            let (kept, others) = Kept::first::<P, B>(rest);
+            let (y, dy): (&[T], &[T]) =
+                if i + 1 == N { (flatten(y), flatten(dy)) } else { (kept.out, kept.gradient) };
             let (from, to, dto) = (tensors(x, count), tensors(y, count), tensors(dy, count));
-            let (params, gradient) = (B::params(&params[i]), B::params_mut(&mut gradient[i]));
-            B::backward_params(&(), params, from, to, own, dto, gradient, &cx.layer(i));
-            x = y;
+            let (params, gradient) = (B::params(params), B::params_mut(gradient));
+            B::backward_params(&(), params, from, to, kept.own, dto, gradient, &cx.layer(i));
+            (x, rest) = (y, others);
         }
     }
 }

@@ -64,7 +64,9 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         }
     }
 
-    #[inline(always)]
+    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together would take a large part
+    /// of the stack.
+    #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
         index: usize,

@@ -33,7 +33,9 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         Gradients { plan, count: x.len(), input, output, cache, output_gradient, cx: *cx }
     }
 
-    #[inline(always)]
+    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together would take a large part
+    /// of the stack.
+    #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
         index: usize,

@@ -53,18 +53,22 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         }
     }
 
-    #[inline(always)]
-    pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
+    /// Runs the layer at an index.
+    ///
+    /// The index is a constant, so that this is called from one place alone: the optimizer inlines it there, which the
+    /// smallest networks need. Inlined in every build, all layers together would take a large part of the stack where
+    /// nothing is optimized.
+    #[inline]
+    pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape, const INDEX: usize>(
         &mut self,
-        index: usize,
         config: &L::Config,
         params: &L::Params,
         cx: &Context<T>,
     ) {
-        if !self.piece.has(index) {
+        if !self.piece.has(INDEX) {
             return;
         }
-        let (piece, step) = (self.piece, self.plan.inference[index]);
+        let (piece, step) = (self.piece, self.plan.inference[INDEX]);
         let count = piece.count;
         if step.absorbed || (step.shares && L::FLOW == Flow::View) {
             return;
@@ -77,7 +81,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             *self.buffer(step.spot) = buffer;
             return;
         }
-        let from = if index == 0 { Spot::Input } else { self.plan.inference[index - 1].spot };
+        let from = if INDEX == 0 { Spot::Input } else { self.plan.inference[INDEX - 1].spot };
         let x = match from {
             Spot::Even => &*self.even,
             Spot::Odd => &*self.odd,

@@ -1,0 +1,150 @@
+//! Values that can be copied into batches.
+
+use core::marker::PhantomData;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::loss::Label;
+use crate::tensor::{Scalar, Shape, Tensor};
+
+/// A sample: an input or a target that can be copied into a batch, as [`gather`](super::gather),
+/// [`Batches`](super::Batches) and the [`Trainer`](crate::Trainer) do.
+///
+/// Implemented for tensors, labels, numbers, strings, references, and for options, arrays, tuples and vectors of what
+/// implements it. A type of your own takes one line:
+///
+/// ```
+/// use shapewright::data::{Sample, gather};
+///
+/// #[derive(Clone)]
+/// struct Row {
+///     name: String,
+///     age: f32,
+/// }
+///
+/// impl Sample for Row {}
+///
+/// let rows = ["Ada", "Bob", "Cy"].map(|name| Row { name: name.to_owned(), age: 42.0 });
+/// assert_eq!(gather(&rows, &[2, 0])[1].name, "Ada");
+/// ```
+///
+/// # Large samples
+/// A `clone` returns its result, so that a large one passes the caller's stack. A large type that is `Copy` sets
+/// [`CLONING`](Sample::CLONING) to [`Cloning::in_place`], as tensors do, and is then copied straight from memory to
+/// memory, in every build. Put large data of a type that is not `Copy` into a `Vec` or a `Box`.
+///
+/// ```
+/// use shapewright::data::{Cloning, Sample};
+/// use shapewright::prelude::*;
+///
+/// #[derive(Clone, Copy)]
+/// struct Scene {
+///     depth: Tensor2<512, 512>,
+///     class: Label<10>,
+/// }
+///
+/// impl Sample for Scene {
+///     const CLONING: Cloning<Self> = Cloning::in_place();
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be copied into batches",
+    label = "not a `Sample`",
+    note = "a type of your own that is `Clone` takes one line: `impl shapewright::data::Sample for {Self} {{}}`"
+)]
+pub trait Sample: Clone {
+    /// How it is cloned into a batch: by [`Clone`], unless it says otherwise.
+    const CLONING: Cloning<Self> = Cloning::by_value();
+}
+
+/// How a [`Sample`] is cloned into a batch.
+pub struct Cloning<X> {
+    /// Only where `X` is `Copy`: the constructors see to that.
+    in_place: bool,
+    of: PhantomData<fn() -> X>,
+}
+
+impl<X: Clone> Cloning<X> {
+    /// By [`Clone::clone`], whose result passes the stack.
+    pub const fn by_value() -> Self {
+        Cloning { in_place: false, of: PhantomData }
+    }
+}
+
+impl<X: Copy> Cloning<X> {
+    /// From memory to memory, whatever the size.
+    pub const fn in_place() -> Self {
+        Cloning { in_place: true, of: PhantomData }
+    }
+}
+
+impl<X> Cloning<X> {
+    /// Whether `X` is copied from memory to memory, and so is `Copy`.
+    pub(crate) const fn is_in_place(&self) -> bool {
+        self.in_place
+    }
+
+    /// That of a type which is `Copy` if all its parts are; `in_place` says whether they are.
+    const fn of_parts(in_place: bool) -> Self {
+        Cloning { in_place, of: PhantomData }
+    }
+}
+
+macro_rules! copied {
+    ($(($($generics:tt)*) $of:ty;)*) => { $(
+        impl<$($generics)*> Sample for $of {
+            const CLONING: Cloning<Self> = Cloning::in_place();
+        }
+    )* };
+}
+copied! {
+    () f32; () f64;
+    () i8; () i16; () i32; () i64; () i128; () isize;
+    () u8; () u16; () u32; () u64; () u128; () usize;
+    () bool; () char; () ();
+    (S: Shape, T: Scalar) Tensor<S, T>;
+    (const CLASSES: usize) Label<CLASSES>;
+    (X: ?Sized) &X;
+}
+
+macro_rules! cloned {
+    ($(($($generics:tt)*) $of:ty;)*) => { $(
+        impl<$($generics)*> Sample for $of {}
+    )* };
+}
+cloned! {
+    () String;
+    () PathBuf;
+    (X: Clone) Vec<X>;
+    (X: Clone) Box<X>;
+    (X: Clone) Box<[X]>;
+    (X: ?Sized) Rc<X>;
+    (X: ?Sized) Arc<X>;
+}
+
+impl<X: Sample> Sample for Option<X> {
+    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.in_place);
+}
+
+impl<X: Sample, const N: usize> Sample for [X; N] {
+    const CLONING: Cloning<Self> = Cloning::of_parts(X::CLONING.in_place);
+}
+
+macro_rules! tuples {
+    ($(($($part:ident),*);)*) => { $(
+        impl<$($part: Sample),*> Sample for ($($part,)*) {
+            const CLONING: Cloning<Self> = Cloning::of_parts($($part::CLONING.in_place)&&*);
+        }
+    )* };
+}
+tuples! {
+    (A);
+    (A, B);
+    (A, B, C);
+    (A, B, C, D);
+    (A, B, C, D, E);
+    (A, B, C, D, E, F);
+    (A, B, C, D, E, F, G);
+    (A, B, C, D, E, F, G, H);
+}
