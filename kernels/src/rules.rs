@@ -1,6 +1,9 @@
 //! The rules of the optimizers, PyTorch's but for Lion's: what one step does to a parameter `p` with the gradient `g`.
-//! What depends on the number of the step alone is worked out before, in the optimizers.
+//! What depends on the number of the step alone is worked out before, in the optimizers. What decays ends at 0 or at the
+//! least square, as [`Thresholds`] says, which the formulas leave out.
 
+#[cfg(doc)]
+use super::denormals::Thresholds;
 use super::update::{Arithmetic, MOST_MEMORIES, Rule};
 
 /// What every rule begins with: `g = -g` if `maximize`; `g += weight_decay * p`; `p *= shrink`.
@@ -29,16 +32,25 @@ impl Begin {
     }
 }
 
-/// `mean + (1 - beta) * (x - mean)`.
+/// `mean + (1 - beta) * (x - mean)`, or 0 if that is tiny.
 #[inline(always)]
 fn toward<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
-    a.fma(a.of(1.0 - beta), a.sub(x, mean), mean)
+    a.flush(a.fma(a.of(1.0 - beta), a.sub(x, mean), mean))
 }
 
-/// `beta * mean + (1 - beta) * x^2`.
+/// `beta * mean + (1 - beta) * x^2`, but not so little that it could become denormal.
 #[inline(always)]
-fn toward_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
-    a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean))
+fn toward_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, hidden: bool) -> A::V {
+    at_least(a, a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean)), x, hidden)
+}
+
+/// `square`, a sum or mean of squares to which `x` was added last, but not below the least one; where that would show
+/// (see [`Thresholds::is_hidden`]), only if `x` is tiny. NaN stays.
+#[inline(always)]
+fn at_least<A: Arithmetic>(a: A, square: A::V, x: A::V, hidden: bool) -> A::V {
+    let least = A::THRESHOLDS.least_root * A::THRESHOLDS.least_root;
+    let visible = if hidden { least } else { 0.0 };
+    a.max(a.select(a.is_tiny(x), a.of(least), a.of(visible)), square)
 }
 
 /// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the
@@ -71,6 +83,7 @@ impl Rule for SgdStep {
         if self.momentum != 0.0 {
             let momentum = a.of(self.momentum);
             v = if self.first { g } else { a.fma(momentum, v, a.mul(a.of(1.0 - self.dampening), g)) };
+            v = a.flush(v);
             g = if self.nesterov { a.fma(momentum, v, g) } else { v };
         }
         (a.fnma(a.of(self.lr), g, p), [v, x, y])
@@ -106,7 +119,8 @@ impl Rule for AdamStep {
         [m, v, mut most]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let hidden = A::THRESHOLDS.is_hidden(self.root, self.epsilon);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
         let mut size = v;
         if self.amsgrad {
             most = a.max(most, v);
@@ -144,7 +158,8 @@ impl Rule for NAdamStep {
         [m, v, x]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let hidden = A::THRESHOLDS.is_hidden(self.root.sqrt(), self.epsilon);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
         let p = a.fnma(a.of(self.gradient_rate), a.div(g, deviation), p);
         (a.fnma(a.of(self.moment_rate), a.div(m, deviation), p), [m, v, x])
@@ -176,7 +191,8 @@ impl Rule for RAdamStep {
         [m, v, x]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
         let step = if self.rectified { a.div(m, a.add(a.sqrt(v), a.of(self.epsilon))) } else { m };
         (a.fnma(a.of(self.rate), step, p), [m, v, x])
     }
@@ -209,6 +225,8 @@ impl Rule for AdamaxStep {
         let (p, g) = self.begin.apply(a, p, g);
         let m = toward(a, self.beta1, m, g);
         let u = a.max(a.mul(a.of(self.beta2), u), a.add(a.abs(g), a.of(self.epsilon)));
+        // It shows only without an epsilon, and there what is not tiny is larger.
+        let u = a.max(a.of(A::THRESHOLDS.tiny), u);
         (a.fnma(a.of(self.rate), a.div(m, u), p), [m, u, x])
     }
 }
@@ -242,7 +260,8 @@ impl Rule for AdagradStep {
             Some(initial) => a.of(initial),
             None => sum,
         };
-        let sum = a.fma(g, g, sum);
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let sum = at_least(a, a.fma(g, g, sum), g, hidden);
         let step = a.div(g, a.add(a.sqrt(sum), a.of(self.epsilon)));
         (a.fnma(a.of(self.rate), step, p), [sum, x, y])
     }
@@ -272,10 +291,18 @@ impl Rule for AdadeltaStep {
         [v, u, x]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (v, epsilon) = (toward_square(a, self.rho, v, g), a.of(self.epsilon));
+        // The epsilon is within the root.
+        let hidden = A::THRESHOLDS.is_hidden(A::THRESHOLDS.least_root, self.epsilon);
+        let (v, epsilon) = (toward_square(a, self.rho, v, g, hidden), a.of(self.epsilon));
         let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
         let step = a.mul(ratio, g);
-        (a.fnma(a.of(self.lr), step, p), [v, toward_square(a, self.rho, u, step), x])
+        let mut next = toward_square(a, self.rho, u, step, hidden);
+        if !hidden {
+            // Without an epsilon, what never moved does not begin to.
+            let first = a.mul(a.mul(a.of(1.0 - self.rho), step), step);
+            next = a.select(a.lt(a.of(0.0), u), next, first);
+        }
+        (a.fnma(a.of(self.lr), step, p), [v, next, x])
     }
 }
 
@@ -308,7 +335,8 @@ impl Rule for RmsPropStep {
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
         let (mut mean, mut b) = if self.centered { (second, third) } else { (third, second) };
-        let v = toward_square(a, self.alpha, v, g);
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let v = toward_square(a, self.alpha, v, g, hidden);
         let mut square = v;
         if self.centered {
             mean = toward(a, self.alpha, mean, g);
@@ -316,7 +344,7 @@ impl Rule for RmsPropStep {
         }
         let mut step = a.div(g, a.add(a.sqrt(square), a.of(self.epsilon)));
         if self.momentum != 0.0 {
-            b = a.fma(a.of(self.momentum), b, step);
+            b = a.flush(a.fma(a.of(self.momentum), b, step));
             step = b;
         }
         let (second, third) = if self.centered { (mean, b) } else { (b, mean) };
@@ -349,6 +377,6 @@ impl Rule for LionStep {
         let (p, g) = self.begin.apply(a, p, g);
         let between = |beta: f64| a.fma(a.of(beta), m, a.mul(a.of(1.0 - beta), g));
         let direction = a.sign(between(self.beta1));
-        (a.fnma(a.of(self.lr), direction, p), [between(self.beta2), x, y])
+        (a.fnma(a.of(self.lr), direction, p), [a.flush(between(self.beta2)), x, y])
     }
 }

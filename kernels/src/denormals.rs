@@ -1,0 +1,82 @@
+//! Numbers that are kept from becoming denormal.
+//!
+//! Below the smallest normal number, 1.2e-38 in `f32` and 2.2e-308 in `f64`, numbers lose their digits one by one, and
+//! arithmetic on them takes up to 100 times as long. They come from what decays (momenta, weights, averages) and from the
+//! tails of exponential functions, and once there they stay: `0.9 * x` rounds to `x` when `x` has one digit left. What
+//! decays is therefore set to 0 a little above, where it is [tiny](Thresholds), and what a function or a gradient gives
+//! where it is [denormal](flush_denormal). Both are comparisons, exact in every tier.
+
+use num_traits::Float;
+
+use super::simd::Simd;
+
+/// Where updates flush.
+///
+/// The lowest powers of two that do for all usual settings, so that as much as possible stays as it is:
+/// - Parameters, gradients and means of gradients below `tiny` are 0. The numbers that are not, from `tiny` on, can be
+///   multiplied by a learning rate, a weight decay or `1 - beta` of 2^-16 (1.5e-5) and are still normal. What is lost is
+///   7.7e-34 in `f32`: a weight of this size changes no sum unless it meets an input of 1e26, and a velocity of this size
+///   no weight above 1e-26, at any learning rate up to 1.
+/// - Means of squares are not set to 0, as steps are divided by their roots, with an `epsilon` of 0 by these alone. They
+///   stay above the square of `least_root` instead. It is 4.3e-19 in `f32`, so that the root and `epsilon`, 1e-8, round to
+///   the same sum with it and without it. If `epsilon` is smaller than that, this holds only while the gradient is tiny:
+///   a mean of the squares of gradients of 1e-20 stays what it is. The square can be multiplied by a beta of 1/16.
+#[derive(Clone, Copy, Debug)]
+pub struct Thresholds {
+    pub tiny: f64,
+    pub least_root: f64,
+    /// Half a unit in the last place of 1: a sum with less than this part of its larger term is the larger term.
+    half_unit: f64,
+}
+
+impl Thresholds {
+    /// The smallest normal number is 2^-126.
+    pub const F32: Self =
+        Thresholds { tiny: power(-110), least_root: power(-61), half_unit: power(-24) };
+    /// The smallest normal number is 2^-1022.
+    pub const F64: Self =
+        Thresholds { tiny: power(-1006), least_root: power(-509), half_unit: power(-53) };
+
+    /// Whether `epsilon + root * sqrt(square)` does not show that the square has been raised to the least.
+    pub fn is_hidden(&self, root: f64, epsilon: f64) -> bool {
+        self.least_root * root <= self.half_unit * epsilon
+    }
+}
+
+/// `2^n` for a normal number.
+const fn power(n: i32) -> f64 {
+    f64::from_bits(((1023 + n) as u64) << 52)
+}
+
+/// Numbers with [`Thresholds`].
+pub trait Flush: Float {
+    /// What is below it in size is [tiny](Thresholds).
+    const TINY: Self;
+
+    /// 0 for what is [tiny](Thresholds), as the updates of optimizers have it. NaN stays.
+    #[inline]
+    #[must_use]
+    fn flush(self) -> Self {
+        if self.abs() < Self::TINY { Self::zero() } else { self }
+    }
+}
+
+impl Flush for f32 {
+    const TINY: f32 = Thresholds::F32.tiny as f32;
+}
+
+impl Flush for f64 {
+    const TINY: f64 = Thresholds::F64.tiny;
+}
+
+/// 0 for denormal numbers. NaN stays.
+#[inline(always)]
+pub(super) fn flush_denormal<S: Simd>(s: S, x: S::V) -> S::V {
+    s.select(s.gt(s.splat(f32::MIN_POSITIVE), s.and_bits(x, 0x7fff_ffff)), s.zero(), x)
+}
+
+/// As [`flush_denormal`].
+#[inline(always)]
+pub(super) fn plain_flush_denormal<T: Float>(x: T) -> T {
+    if x.abs() < T::min_positive_value() { T::zero() } else { x }
+}
