@@ -8,7 +8,7 @@
 
 use num_traits::Float;
 
-use super::simd::Simd;
+use super::simd::{Op, Simd, each};
 
 /// Where updates flush.
 ///
@@ -73,6 +73,25 @@ impl Flush for f64 {
 #[inline(always)]
 pub(super) fn flush_denormal<S: Simd>(s: S, x: S::V) -> S::V {
     s.select(s.gt(s.splat(f32::MIN_POSITIVE), s.and_bits(x, 0x7fff_ffff)), s.zero(), x)
+}
+
+/// [`flush_denormal`] of every number.
+pub(super) struct FlushOp<'a>(pub &'a mut [f32]);
+
+impl Op for FlushOp<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let (len, x) = (self.0.len(), self.0.as_mut_ptr());
+        each(
+            s,
+            len,
+            // SAFETY: `each` gives i + n <= len.
+            #[inline(always)]
+            |i, n| unsafe { s.put(x.add(i), flush_denormal(s, s.get(x.add(i), n)), n) },
+        );
+    }
 }
 
 /// As [`flush_denormal`].

@@ -134,6 +134,8 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// As `mse`, of the absolute differences with a round tip. See [`Bend`].
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
+    /// Sets denormal numbers to 0, as activations and their gradients are already.
+    fn flush_denormals(self, x: &mut [T]);
     /// An image seen through an affine map. See [`Resample`].
     fn resample(self, resample: Resample<'_, T>, to: &mut [T]);
 }

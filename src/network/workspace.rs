@@ -6,9 +6,9 @@ use super::network::Network;
 use super::plan::OutputsAt;
 use super::slab::Slab;
 use super::summary::LayerSummary;
-use crate::kernels::AlignedBuffer;
+use crate::kernels::{AlignedBuffer, Kernels};
 use crate::loss::{Loss, Takes, TargetOf};
-use crate::memory::{flatten, tensors, tensors_mut};
+use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::optim::Part;
 use crate::tensor::{Element, Shape};
 
@@ -185,7 +185,10 @@ impl<'a, N: Network> Pass<'a, N> {
         );
         let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
         let gradients = tensors_mut(&mut self.workspace.output_gradients.as_mut_slice()[..len], batch);
-        loss.loss(outputs, G::expected(targets), gradients)
+        let value = loss.loss(outputs, G::expected(targets), gradients);
+        // Probabilities, squares and scales of all losses can make them denormal: once, for what all layers do with them.
+        self.cx.kernels.flush_denormals(flatten_mut(gradients));
+        value
     }
 
     /// Sets `gradient` to the gradient of the loss with respect to the parameters.
