@@ -16,6 +16,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 
+use crate::denormals::{self, Mode};
+
 /// How long an idle worker spins before it sleeps; about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
 /// More workers than this are never spawned.
@@ -94,6 +96,7 @@ fn processors() -> usize {
 /// the calling thread if there is one part or one thread, if another caller holds the workers, or inside a worker. If a
 /// part panics, its thread skips its other parts, and the panic goes on in the caller once the other threads ended.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
+    let _mode = Mode::of_scope();
     let wanted = threads().min(parts);
     if wanted > 1
         && let Some(team) = Team::claim()
@@ -184,6 +187,8 @@ struct Job {
     first: usize,
     step: usize,
     parts: usize,
+    /// Whether the caller is in a [scope](crate::with_flushed_denormals).
+    flushed: bool,
 }
 
 impl Job {
@@ -193,7 +198,12 @@ impl Job {
     unsafe fn run(&self) -> Result<(), Panic> {
         // SAFETY: the caller's promise.
         let f = unsafe { &*self.f };
-        catch_unwind(AssertUnwindSafe(|| (self.first..self.parts).step_by(self.step).for_each(f)))
+        catch_unwind(AssertUnwindSafe(|| {
+            denormals::marked(self.flushed, || {
+                let _mode = Mode::of_scope();
+                (self.first..self.parts).step_by(self.step).for_each(f);
+            });
+        }))
     }
 }
 
@@ -345,8 +355,9 @@ impl Team {
         // catch_unwind.
         let erased: *const (dyn Fn(usize) + Sync) =
             unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f) };
+        let flushed = denormals::is_marked();
         for (i, worker) in workers.iter().enumerate() {
-            worker.send(Job { f: erased, first: i + 1, step, parts });
+            worker.send(Job { f: erased, first: i + 1, step, parts, flushed });
         }
         let mut result = catch_unwind(AssertUnwindSafe(|| (0..parts).step_by(step).for_each(f)));
         for worker in workers {

@@ -12,11 +12,11 @@ use super::simd::{Op, Simd, each};
 
 /// Where updates flush.
 ///
-/// The lowest powers of two that do for all usual settings, so that as much as possible stays as it is:
-/// - Parameters, gradients and means of gradients below `tiny` are 0. The numbers that are not, from `tiny` on, can be
-///   multiplied by a learning rate, a weight decay or `1 - beta` of 2^-16 (1.5e-5) and are still normal. What is lost is
-///   7.7e-34 in `f32`: a weight of this size changes no sum unless it meets an input of 1e26, and a velocity of this size
-///   no weight above 1e-26, at any learning rate up to 1.
+/// As low as possible, so that no more changes than must:
+/// - Parameters, gradients and means of gradients below `tiny` are 0: the smallest normal number over the unit in the last
+///   place of 1. The others can be multiplied by a learning rate, a weight decay or `1 - beta` of 1.2e-7 and are still
+///   normal. What is lost is below 9.9e-32 in `f32`: a weight of this size changes no sum of which another term is above
+///   1.7e-24 times its input, and a velocity of this size no weight above 1.7e-24 at a learning rate up to 1.
 /// - Means of squares are not set to 0, as steps are divided by their roots, with an `epsilon` of 0 by these alone. They
 ///   stay above the square of `least_root` instead. It is 4.3e-19 in `f32`, so that the root and `epsilon`, 1e-8, round to
 ///   the same sum with it and without it. If `epsilon` is smaller than that, this holds only while the gradient is tiny:
@@ -31,11 +31,9 @@ pub struct Thresholds {
 
 impl Thresholds {
     /// The smallest normal number is 2^-126.
-    pub const F32: Self =
-        Thresholds { tiny: power(-110), least_root: power(-61), half_unit: power(-24) };
+    pub const F32: Self = Thresholds { tiny: power(-103), least_root: power(-61), half_unit: power(-24) };
     /// The smallest normal number is 2^-1022.
-    pub const F64: Self =
-        Thresholds { tiny: power(-1006), least_root: power(-509), half_unit: power(-53) };
+    pub const F64: Self = Thresholds { tiny: power(-970), least_root: power(-509), half_unit: power(-53) };
 
     /// Whether `epsilon + root * sqrt(square)` does not show that the square has been raised to the least.
     pub fn is_hidden(&self, root: f64, epsilon: f64) -> bool {
@@ -48,25 +46,10 @@ const fn power(n: i32) -> f64 {
     f64::from_bits(((1023 + n) as u64) << 52)
 }
 
-/// Numbers with [`Thresholds`].
-pub trait Flush: Float {
-    /// What is below it in size is [tiny](Thresholds).
-    const TINY: Self;
-
-    /// 0 for what is [tiny](Thresholds), as the updates of optimizers have it. NaN stays.
-    #[inline]
-    #[must_use]
-    fn flush(self) -> Self {
-        if self.abs() < Self::TINY { Self::zero() } else { self }
-    }
-}
-
-impl Flush for f32 {
-    const TINY: f32 = Thresholds::F32.tiny as f32;
-}
-
-impl Flush for f64 {
-    const TINY: f64 = Thresholds::F64.tiny;
+/// 0 for what is [tiny](Thresholds), as optimizers have it in what they change. NaN stays.
+#[inline]
+pub fn flush<T: Float>(x: T) -> T {
+    if x.abs() < T::min_positive_value() / T::epsilon() { T::zero() } else { x }
 }
 
 /// 0 for denormal numbers. NaN stays.

@@ -49,7 +49,7 @@ mod vector_product;
 pub use aligned::AlignedBuffer;
 pub use args::{Bend, Matrix, Product, Start};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
-pub use denormals::Flush;
+pub use denormals::flush;
 pub use double::F64Kernels;
 pub use function::Function;
 pub use norm::{BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS};

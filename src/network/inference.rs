@@ -5,6 +5,7 @@ use std::thread::LocalKey;
 
 use super::layer::{Compute, Context};
 use super::network::Network;
+use crate::denormals::Mode;
 use crate::kernels::AlignedBuffer;
 use crate::tensor::{Element, Tensor};
 use crate::threads;
@@ -65,6 +66,7 @@ fn run<N: Network>(
     scratch: &mut [N::Element],
     batch: usize,
 ) {
+    let _mode = Mode::of_scope();
     let cx = Context::new(N::Element::kernels(), 0, batch);
     <N as Compute<N::Input, N::Output, N::Element>>::forward(&(), network, x, y, scratch, &cx);
 }

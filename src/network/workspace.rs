@@ -6,6 +6,7 @@ use super::network::Network;
 use super::plan::OutputsAt;
 use super::slab::Slab;
 use super::summary::LayerSummary;
+use crate::denormals::Mode;
 use crate::kernels::{AlignedBuffer, Kernels};
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
@@ -116,6 +117,7 @@ pub struct Pass<'a, N: Network> {
 
 impl<'a, N: Network> Pass<'a, N> {
     pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'a mut Workspace<N>) -> Self {
+        let _mode = Mode::of_scope();
         let batch = x.len();
         workspace.reserve(batch);
         let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
@@ -185,6 +187,7 @@ impl<'a, N: Network> Pass<'a, N> {
         );
         let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
         let gradients = tensors_mut(&mut self.workspace.output_gradients.as_mut_slice()[..len], batch);
+        let _mode = Mode::of_scope();
         let value = loss.loss(outputs, G::expected(targets), gradients);
         // Probabilities, squares and scales of all losses can make them denormal: once, for what all layers do with them.
         self.cx.kernels.flush_denormals(flatten_mut(gradients));
@@ -232,6 +235,7 @@ impl<'a, N: Network> Pass<'a, N> {
     }
 
     fn run(self, gradient: &mut N, accumulate: bool, with_input: bool) -> &'a mut Workspace<N> {
+        let _mode = Mode::of_scope();
         let Pass { network, x, workspace, cx } = self;
         let batch = x.len();
         let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..batch * N::Output::LEN], batch);

@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::{Missed, Optimizer, Part, StateError, StateParts, share};
+use crate::denormals::Mode;
+use crate::kernels::flush;
 use crate::network::{Network, Parameters};
 use crate::threads;
 
@@ -160,7 +162,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         for (start, segment) in self.segments().filter(|(_, segment)| segment.statistic && !segment.frozen) {
             let gradient = &mut gradient.params_mut()[start..segment.end];
             for (p, g) in network.params_mut()[start..segment.end].iter_mut().zip(gradient) {
-                *p -= std::mem::take(g);
+                *p = flush(*p - std::mem::take(g));
             }
         }
     }
@@ -245,6 +247,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             self.optimizer.memories(),
             self.memories.len()
         );
+        let _mode = Mode::of_scope();
         self.steps += 1;
         let count = self.memories.len();
         let mut memories: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
@@ -266,7 +269,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 continue;
             }
             if segment.statistic {
-                params.iter_mut().zip(gradient).for_each(|(p, &g)| *p -= g);
+                params.iter_mut().zip(gradient).for_each(|(p, &g)| *p = flush(*p - g));
                 continue;
             }
             let mut optimizer = self.optimizer.clone();

@@ -12,6 +12,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
+use crate::denormals::Mode;
+
 use super::{ALONE, Panic, SPINS_BEFORE_PARKING, Team, processors};
 
 /// Work in small pieces.
@@ -121,6 +123,7 @@ fn help_now(better: &dyn Fn() -> bool) -> bool {
     if PLACE.state.compare_exchange(wanted, inside, Ordering::Acquire, Ordering::Relaxed).is_err() {
         return false;
     }
+    let _mode = Mode::of_others();
     let pieces = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: until this thread, which is inside, leaves, the cell is not written, and the work is alive.
         let Some(work) = (unsafe { (*PLACE.work.get()).map(|work| &*work) }) else { return false };
