@@ -5,11 +5,16 @@
 
 use core::cell::Cell;
 use core::marker::PhantomData;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 thread_local! {
     /// Whether calls on this thread set the mode.
     static MARKED: Cell<bool> = const { Cell::new(false) };
 }
+
+/// How many scopes there are in the process: calls look at their thread only if there is one, which takes longer than the
+/// smallest networks.
+static SCOPES: AtomicUsize = AtomicUsize::new(0);
 
 /// Calls `f` with network calls in which denormal numbers count as 0.
 ///
@@ -54,14 +59,29 @@ pub(crate) fn is_marked() -> bool {
     MARKED.get()
 }
 
+/// Calls on a worker as its caller is in a scope or not: no worker is in one of its own.
+#[inline]
+pub(crate) fn follow(is_marked: bool, f: impl FnOnce()) {
+    if !is_marked {
+        return f();
+    }
+    with_flushed_denormals(|| {
+        let _mode = Mode::of_scope();
+        f();
+    });
+}
+
 /// Calls as in a scope, or as outside of all.
 pub(crate) fn marked<R>(mark: bool, f: impl FnOnce() -> R) -> R {
     struct Before(bool);
     impl Drop for Before {
         fn drop(&mut self) {
             MARKED.set(self.0);
+            SCOPES.fetch_sub(1, Ordering::Relaxed);
         }
     }
+    // Only this thread's own scopes matter to its calls, so that no order with other threads is needed.
+    SCOPES.fetch_add(1, Ordering::Relaxed);
     let _before = Before(MARKED.replace(mark));
     f()
 }
@@ -79,7 +99,7 @@ impl Mode {
     /// Flushes denormal numbers if this thread is in a scope.
     #[inline(always)]
     pub(crate) fn of_scope() -> Mode {
-        if MARKED.get() { Mode::change(true) } else { Mode::UNCHANGED }
+        if SCOPES.load(Ordering::Relaxed) == 0 { Mode::UNCHANGED } else { Mode::in_scope() }
     }
 
     /// Computes as outside of a scope: what a thread does for others while it waits depends on chance.
@@ -89,6 +109,10 @@ impl Mode {
 
     #[cold]
     #[inline(never)]
+    fn in_scope() -> Mode {
+        if MARKED.get() { Mode::change(true) } else { Mode::UNCHANGED }
+    }
+
     fn change(flushes: bool) -> Mode {
         let before = processor::word();
         let after = if flushes { before | processor::FLUSH } else { before & !processor::FLUSH };

@@ -199,8 +199,7 @@ impl Job {
         // SAFETY: the caller's promise.
         let f = unsafe { &*self.f };
         catch_unwind(AssertUnwindSafe(|| {
-            denormals::marked(self.flushed, || {
-                let _mode = Mode::of_scope();
+            denormals::follow(self.flushed, || {
                 (self.first..self.parts).step_by(self.step).for_each(f);
             });
         }))

@@ -12,15 +12,17 @@ use super::simd::{Op, Simd, each};
 
 /// Where updates flush.
 ///
-/// As low as possible, so that no more changes than must:
-/// - Parameters, gradients and means of gradients below `tiny` are 0: the smallest normal number over the unit in the last
-///   place of 1. The others can be multiplied by a learning rate, a weight decay or `1 - beta` of 1.2e-7 and are still
+/// As low as possible, so that no more changes than must. Gradients below `tiny` are 0. Where a gradient is 0:
+/// - Parameters and means of gradients below `tiny` are 0: the smallest normal number over the unit in the last place of
+///   1. The others can be multiplied by a learning rate, a weight decay or `1 - beta` of 1.2e-7 and are still
 ///   normal. What is lost is below 9.9e-32 in `f32`: a weight of this size changes no sum of which another term is above
 ///   1.7e-24 times its input, and a velocity of this size no weight above 1.7e-24 at a learning rate up to 1.
 /// - Means of squares are not set to 0, as steps are divided by their roots, with an `epsilon` of 0 by these alone. They
-///   stay above the square of `least_root` instead. It is 4.3e-19 in `f32`, so that the root and `epsilon`, 1e-8, round to
-///   the same sum with it and without it. If `epsilon` is smaller than that, this holds only while the gradient is tiny:
-///   a mean of the squares of gradients of 1e-20 stays what it is. The square can be multiplied by a beta of 1/16.
+///   begin each step with the square of `least_root` at least, which can be multiplied by a beta of 1/64.
+///
+/// The least root is 8.7e-19 in `f32`, so that `epsilon`, 1e-8, and a smaller root add up to `epsilon` with and without
+/// it. Where that is so, means of squares stay above the least one under all gradients: those of gradients of 1e-20 would
+/// be denormal for ever. For a smaller `epsilon` they stay what they are.
 #[derive(Clone, Copy, Debug)]
 pub struct Thresholds {
     pub tiny: f64,
@@ -31,9 +33,14 @@ pub struct Thresholds {
 
 impl Thresholds {
     /// The smallest normal number is 2^-126.
-    pub const F32: Self = Thresholds { tiny: power(-103), least_root: power(-61), half_unit: power(-24) };
+    pub const F32: Self = Thresholds { tiny: power(-103), least_root: power(-60), half_unit: power(-24) };
     /// The smallest normal number is 2^-1022.
-    pub const F64: Self = Thresholds { tiny: power(-970), least_root: power(-509), half_unit: power(-53) };
+    pub const F64: Self = Thresholds { tiny: power(-970), least_root: power(-508), half_unit: power(-53) };
+
+    /// What means of squares begin a step with, if the gradient is 0.
+    pub const fn least_square(&self) -> f64 {
+        self.least_root * self.least_root
+    }
 
     /// Whether `epsilon + root * sqrt(square)` does not show that the square has been raised to the least.
     pub fn is_hidden(&self, root: f64, epsilon: f64) -> bool {

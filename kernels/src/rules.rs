@@ -32,25 +32,22 @@ impl Begin {
     }
 }
 
-/// `mean + (1 - beta) * (x - mean)`, or 0 if that is tiny.
+/// `mean + (1 - beta) * (x - mean)`.
 #[inline(always)]
 fn toward<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
-    a.flush(a.fma(a.of(1.0 - beta), a.sub(x, mean), mean))
+    a.fma(a.of(1.0 - beta), a.sub(x, mean), mean)
 }
 
-/// `beta * mean + (1 - beta) * x^2`, but not so little that it could become denormal.
+/// `beta * mean + (1 - beta) * x^2`, and at least the least square if that is `hidden`.
 #[inline(always)]
 fn toward_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, hidden: bool) -> A::V {
-    at_least(a, a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean)), x, hidden)
+    at_least(a, a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean)), hidden)
 }
 
-/// `square`, a sum or mean of squares to which `x` was added last, but not below the least one; where that would show
-/// (see [`Thresholds::is_hidden`]), only if `x` is tiny. NaN stays.
+/// `square`, but not below the least one where that is hidden: see [`Thresholds::is_hidden`]. NaN stays.
 #[inline(always)]
-fn at_least<A: Arithmetic>(a: A, square: A::V, x: A::V, hidden: bool) -> A::V {
-    let least = A::THRESHOLDS.least_root * A::THRESHOLDS.least_root;
-    let visible = if hidden { least } else { 0.0 };
-    a.max(a.select(a.is_tiny(x), a.of(least), a.of(visible)), square)
+fn at_least<A: Arithmetic>(a: A, square: A::V, hidden: bool) -> A::V {
+    a.max(a.of(if hidden { A::THRESHOLDS.least_square() } else { 0.0 }), square)
 }
 
 /// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the
@@ -72,6 +69,16 @@ impl Rule for SgdStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [v, x, y]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, v), x, y]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -83,7 +90,6 @@ impl Rule for SgdStep {
         if self.momentum != 0.0 {
             let momentum = a.of(self.momentum);
             v = if self.first { g } else { a.fma(momentum, v, a.mul(a.of(1.0 - self.dampening), g)) };
-            v = a.flush(v);
             g = if self.nesterov { a.fma(momentum, v, g) } else { v };
         }
         (a.fnma(a.of(self.lr), g, p), [v, x, y])
@@ -108,6 +114,16 @@ pub struct AdamStep {
 impl Rule for AdamStep {
     fn memories(&self) -> usize {
         2 + usize::from(self.amsgrad)
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, v, most]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, m), a.raise(ended, v), a.raise(ended, most)]
     }
 
     #[inline(always)]
@@ -150,6 +166,16 @@ impl Rule for NAdamStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, v, x]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, m), a.raise(ended, v), x]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -180,6 +206,16 @@ pub struct RAdamStep {
 impl Rule for RAdamStep {
     fn memories(&self) -> usize {
         2
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, v, x]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, m), a.raise(ended, v), x]
     }
 
     #[inline(always)]
@@ -215,6 +251,18 @@ impl Rule for AdamaxStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, u, x]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        // Without an epsilon, what is not tiny is larger.
+        let u = a.select(ended, a.max(a.of(A::THRESHOLDS.tiny), u), u);
+        [a.flush(ended, m), u, x]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -225,8 +273,6 @@ impl Rule for AdamaxStep {
         let (p, g) = self.begin.apply(a, p, g);
         let m = toward(a, self.beta1, m, g);
         let u = a.max(a.mul(a.of(self.beta2), u), a.add(a.abs(g), a.of(self.epsilon)));
-        // It shows only without an epsilon, and there what is not tiny is larger.
-        let u = a.max(a.of(A::THRESHOLDS.tiny), u);
         (a.fnma(a.of(self.rate), a.div(m, u), p), [m, u, x])
     }
 }
@@ -248,6 +294,16 @@ impl Rule for AdagradStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [sum, x, y]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.raise(ended, sum), x, y]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -261,7 +317,7 @@ impl Rule for AdagradStep {
             None => sum,
         };
         let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
-        let sum = at_least(a, a.fma(g, g, sum), g, hidden);
+        let sum = at_least(a, a.fma(g, g, sum), hidden);
         let step = a.div(g, a.add(a.sqrt(sum), a.of(self.epsilon)));
         (a.fnma(a.of(self.rate), step, p), [sum, x, y])
     }
@@ -283,6 +339,18 @@ impl Rule for AdadeltaStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [v, u, x]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        // Without an epsilon, what never moved does not begin to.
+        let u = a.select(a.lt(a.of(0.0), u), a.raise(ended, u), u);
+        [a.raise(ended, v), u, x]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -296,13 +364,7 @@ impl Rule for AdadeltaStep {
         let (v, epsilon) = (toward_square(a, self.rho, v, g, hidden), a.of(self.epsilon));
         let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
         let step = a.mul(ratio, g);
-        let mut next = toward_square(a, self.rho, u, step, hidden);
-        if !hidden {
-            // Without an epsilon, what never moved does not begin to.
-            let first = a.mul(a.mul(a.of(1.0 - self.rho), step), step);
-            next = a.select(a.lt(a.of(0.0), u), next, first);
-        }
-        (a.fnma(a.of(self.lr), step, p), [v, next, x])
+        (a.fnma(a.of(self.lr), step, p), [v, toward_square(a, self.rho, u, step, hidden), x])
     }
 }
 
@@ -326,6 +388,17 @@ impl Rule for RmsPropStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [v, second, third]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        // The mean and the buffer, whichever of them there are.
+        [a.raise(ended, v), a.flush(ended, second), a.flush(ended, third)]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -344,7 +417,7 @@ impl Rule for RmsPropStep {
         }
         let mut step = a.div(g, a.add(a.sqrt(square), a.of(self.epsilon)));
         if self.momentum != 0.0 {
-            b = a.flush(a.fma(a.of(self.momentum), b, step));
+            b = a.fma(a.of(self.momentum), b, step);
             step = b;
         }
         let (second, third) = if self.centered { (mean, b) } else { (b, mean) };
@@ -367,6 +440,16 @@ impl Rule for LionStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, x, y]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, m), x, y]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -377,6 +460,6 @@ impl Rule for LionStep {
         let (p, g) = self.begin.apply(a, p, g);
         let between = |beta: f64| a.fma(a.of(beta), m, a.mul(a.of(1.0 - beta), g));
         let direction = a.sign(between(self.beta1));
-        (a.fnma(a.of(self.lr), direction, p), [a.flush(between(self.beta2)), x, y])
+        (a.fnma(a.of(self.lr), direction, p), [between(self.beta2), x, y])
     }
 }

@@ -33,6 +33,8 @@ pub trait Arithmetic: Copy {
     fn sign(self, a: Self::V) -> Self::V;
     /// `a < b`; false if one of them is NaN.
     fn lt(self, a: Self::V, b: Self::V) -> Self::M;
+    /// Whether it is true of a number.
+    fn any(self, mask: Self::M) -> bool;
     fn select(self, mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
 
     /// Whether it is 0 or [tiny](Thresholds).
@@ -41,10 +43,16 @@ pub trait Arithmetic: Copy {
         self.lt(self.abs(a), self.of(Self::THRESHOLDS.tiny))
     }
 
-    /// 0 for what is [tiny](Thresholds). NaN stays.
+    /// 0 for what is [tiny](Thresholds), among those in `mask`. NaN stays.
     #[inline(always)]
-    fn flush(self, a: Self::V) -> Self::V {
-        self.select(self.is_tiny(a), self.of(0.0), a)
+    fn flush(self, mask: Self::M, a: Self::V) -> Self::V {
+        self.select(self.is_tiny(a), self.select(mask, self.of(0.0), a), a)
+    }
+
+    /// At least the [least square](Thresholds), among those in `mask`. NaN stays.
+    #[inline(always)]
+    fn raise(self, mask: Self::M, a: Self::V) -> Self::V {
+        self.select(mask, self.max(self.of(Self::THRESHOLDS.least_square()), a), a)
     }
 }
 
@@ -53,9 +61,17 @@ pub trait Rule: Copy {
     /// How many numbers per parameter it remembers, at most [`MOST_MEMORIES`].
     fn memories(&self) -> usize;
 
-    /// The new parameter and memories, of the old ones and the gradient, which is not tiny unless it is 0. Memories
-    /// beyond [`Rule::memories`] are 0. What decays is flushed here, parameters by the caller. Implementations are
-    /// `#[inline(always)]`.
+    /// Keeps memories from decaying until they are denormal, before a step in which the gradients in `ended` are 0.
+    /// Implementations are `#[inline(always)]`.
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        memories: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES];
+
+    /// The new parameter and memories, of the old ones and the gradient. Memories beyond [`Rule::memories`] are 0.
+    /// Implementations are `#[inline(always)]`.
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -75,17 +91,23 @@ fn check<T>(rule: &impl Rule, params: &[T], grad: &[T], memories: &[&mut [T]]) {
     );
 }
 
-/// [`Rule::apply`] of a gradient without tiny numbers, for parameters without them.
+/// [`Rule::apply`], with tiny gradients taken for 0. Only where they are do numbers decay, so that the others cost no more
+/// than to look at the gradient.
 #[inline(always)]
 fn step<A: Arithmetic>(
     rule: impl Rule,
     a: A,
-    p: A::V,
-    g: A::V,
-    memories: [A::V; MOST_MEMORIES],
+    mut p: A::V,
+    mut g: A::V,
+    mut memories: [A::V; MOST_MEMORIES],
 ) -> (A::V, [A::V; MOST_MEMORIES]) {
-    let (p, memories) = rule.apply(a, p, a.flush(g), memories);
-    (a.flush(p), memories)
+    let ended = a.is_tiny(g);
+    if a.any(ended) {
+        g = a.select(ended, a.of(0.0), g);
+        p = a.flush(ended, p);
+        memories = rule.settle(a, ended, memories);
+    }
+    rule.apply(a, p, g, memories)
 }
 
 pub(super) struct UpdateOp<'a, 'b, R> {
@@ -208,6 +230,10 @@ impl<S: Simd> Arithmetic for Lanes<S> {
         self.0.gt(b, a)
     }
     #[inline(always)]
+    fn any(self, mask: S::M) -> bool {
+        self.0.any(mask)
+    }
+    #[inline(always)]
     fn select(self, mask: S::M, yes: S::V, no: S::V) -> S::V {
         self.0.select(mask, yes, no)
     }
@@ -263,6 +289,9 @@ impl Arithmetic for Double {
     }
     fn lt(self, a: f64, b: f64) -> bool {
         a < b
+    }
+    fn any(self, mask: bool) -> bool {
+        mask
     }
     fn select(self, mask: bool, yes: f64, no: f64) -> f64 {
         if mask { yes } else { no }

@@ -180,6 +180,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn any(self, mask: M) -> bool {
+        mask != 0
+    }
+
+    #[inline(always)]
     fn select(self, mask: M, yes: V, no: V) -> V {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }
