@@ -12,8 +12,7 @@ thread_local! {
     static MARKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How many scopes there are in the process: calls look at their thread only if there is one, which takes longer than the
-/// smallest networks.
+/// How many scopes there are in the process: calls look at their thread only if there is one.
 static SCOPES: AtomicUsize = AtomicUsize::new(0);
 
 /// Calls `f` with network calls in which denormal numbers count as 0.
@@ -59,6 +58,12 @@ pub(crate) fn is_marked() -> bool {
     MARKED.get()
 }
 
+/// Whether a thread of the process is in a scope.
+#[inline(always)]
+pub(crate) fn is_any_scope() -> bool {
+    SCOPES.load(Ordering::Relaxed) != 0
+}
+
 /// Calls on a worker as its caller is in a scope or not: no worker is in one of its own.
 #[inline]
 pub(crate) fn follow(is_marked: bool, f: impl FnOnce()) {
@@ -99,7 +104,7 @@ impl Mode {
     /// Flushes denormal numbers if this thread is in a scope.
     #[inline(always)]
     pub(crate) fn of_scope() -> Mode {
-        if SCOPES.load(Ordering::Relaxed) == 0 { Mode::UNCHANGED } else { Mode::in_scope() }
+        if is_any_scope() { Mode::in_scope() } else { Mode::UNCHANGED }
     }
 
     /// Computes as outside of a scope: what a thread does for others while it waits depends on chance.

@@ -13,10 +13,10 @@ use super::simd::{Op, Simd, each};
 /// Where updates flush.
 ///
 /// As low as possible, so that no more changes than must. Gradients below `tiny` are 0. Where a gradient is 0:
-/// - Parameters and means of gradients below `tiny` are 0: the smallest normal number over the unit in the last place of
-///   1. The others can be multiplied by a learning rate, a weight decay or `1 - beta` of 1.2e-7 and are still
-///   normal. What is lost is below 9.9e-32 in `f32`: a weight of this size changes no sum of which another term is above
-///   1.7e-24 times its input, and a velocity of this size no weight above 1.7e-24 at a learning rate up to 1.
+/// - Parameters and means of gradients below `tiny`, the smallest normal number times 2^15, are 0. The others can be
+///   multiplied by a momentum, a weight decay or `1 - beta` of 2^-15 (3.1e-5) and are still normal. What is lost is below
+///   3.9e-34 in `f32`: a weight of this size changes no sum of which another term is above 6.5e-27 times its input, and a
+///   velocity of this size no weight above 6.5e-27 at a learning rate up to 1.
 /// - Means of squares are not set to 0, as steps are divided by their roots, with an `epsilon` of 0 by these alone. They
 ///   begin each step with the square of `least_root` at least, which can be multiplied by a beta of 1/64.
 ///
@@ -33,9 +33,9 @@ pub struct Thresholds {
 
 impl Thresholds {
     /// The smallest normal number is 2^-126.
-    pub const F32: Self = Thresholds { tiny: power(-103), least_root: power(-60), half_unit: power(-24) };
+    pub const F32: Self = Thresholds { tiny: power(-111), least_root: power(-60), half_unit: power(-24) };
     /// The smallest normal number is 2^-1022.
-    pub const F64: Self = Thresholds { tiny: power(-970), least_root: power(-508), half_unit: power(-53) };
+    pub const F64: Self = Thresholds { tiny: power(-1007), least_root: power(-508), half_unit: power(-53) };
 
     /// What means of squares begin a step with, if the gradient is 0.
     pub const fn least_square(&self) -> f64 {
@@ -56,7 +56,9 @@ const fn power(n: i32) -> f64 {
 /// 0 for what is [tiny](Thresholds), as optimizers have it in what they change. NaN stays.
 #[inline]
 pub fn flush<T: Float>(x: T) -> T {
-    if x.abs() < T::min_positive_value() / T::epsilon() { T::zero() } else { x }
+    // 2^15 is a number in every float.
+    let tiny = T::from(32_768.0).map_or(T::zero(), |factor| factor * T::min_positive_value());
+    if x.abs() < tiny { T::zero() } else { x }
 }
 
 /// 0 for denormal numbers. NaN stays.

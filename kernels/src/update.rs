@@ -230,6 +230,10 @@ impl<S: Simd> Arithmetic for Lanes<S> {
         self.0.gt(b, a)
     }
     #[inline(always)]
+    fn is_tiny(self, a: S::V) -> S::M {
+        self.0.is_tiny(a)
+    }
+    #[inline(always)]
     fn any(self, mask: S::M) -> bool {
         self.0.any(mask)
     }
