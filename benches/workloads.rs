@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand::distr::StandardUniform;
-use shapewright::{Element, with_flushed_denormals};
 use shapewright::prelude::*;
 use shapewright::tier::Tier;
+use shapewright::{Element, with_flushed_denormals};
 
 /// How long one figure is measured, in samples of [`SAMPLE`].
 const SAMPLES: usize = 101;
