@@ -64,6 +64,12 @@ pub(crate) fn is_any_scope() -> bool {
     SCOPES.load(Ordering::Relaxed) != 0
 }
 
+/// Computes as outside of a scope on this thread from now on: a new thread begins in the mode of the thread that made it,
+/// and workers are made where they are first needed, which may be within a scope.
+pub(crate) fn drop_inherited_mode() {
+    processor::set_word(processor::word() & !processor::FLUSH);
+}
+
 /// Calls on a worker as its caller is in a scope or not: no worker is in one of its own.
 #[inline]
 pub(crate) fn follow(is_marked: bool, f: impl FnOnce()) {

@@ -233,6 +233,7 @@ unsafe impl Sync for Mailbox {}
 impl Mailbox {
     fn work(&self) {
         ALONE.set(true);
+        denormals::drop_inherited_mode();
         let mut last = 0;
         loop {
             last = self.wait_after(last);

@@ -17,6 +17,7 @@ use super::simd::{Op, Simd, each};
 ///   multiplied by a momentum, a weight decay or `1 - beta` of 2^-15 (3.1e-5) and are still normal. What is lost is below
 ///   3.9e-34 in `f32`: a weight of this size changes no sum of which another term is above 6.5e-27 times its input, and a
 ///   velocity of this size no weight above 6.5e-27 at a learning rate up to 1.
+///   (Lion, which looks at signs alone, no longer moves.)
 /// - Means of squares are not set to 0, as steps are divided by their roots, with an `epsilon` of 0 by these alone. They
 ///   begin each step with the square of `least_root` at least, which can be multiplied by a beta of 1/64.
 ///

@@ -81,6 +81,7 @@ fn workers_follow_the_scope() {
         });
         seen.into_inner().unwrap()
     };
+    // The workers are made within the scope if no other test was sooner.
     for _ in 0..3 {
         assert!(with_flushed_denormals(|| seen(16)).iter().all(|&saw| saw == (only(true), true)));
         assert!(seen(16).iter().all(|&saw| saw == (only(false), false)));
