@@ -54,7 +54,7 @@ const fn power(n: i32) -> f64 {
     f64::from_bits(((1023 + n) as u64) << 52)
 }
 
-/// 0 for what is [tiny](Thresholds), as optimizers have it in what they change. NaN stays.
+/// 0 for what is tiny, below the smallest normal number times 2^15, as optimizers have it in what they change. NaN stays.
 #[inline]
 pub fn flush<T: Float>(x: T) -> T {
     // 2^15 is a number in every float.
