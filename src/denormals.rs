@@ -72,14 +72,14 @@ pub(crate) fn drop_inherited_mode() {
 
 /// Calls on a worker as its caller is in a scope or not: no worker is in one of its own.
 #[inline]
-pub(crate) fn follow(is_marked: bool, f: impl FnOnce()) {
+pub(crate) fn follow<R>(is_marked: bool, f: impl FnOnce() -> R) -> R {
     if !is_marked {
         return f();
     }
     with_flushed_denormals(|| {
         let _mode = Mode::of_scope();
-        f();
-    });
+        f()
+    })
 }
 
 /// Calls as in a scope, or as outside of all.

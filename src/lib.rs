@@ -79,6 +79,14 @@
 //! to 0 far above, and activations and gradients where they would be denormal, in the same way on every processor;
 //! for weights and inputs that are denormal to begin with there is [`with_flushed_denormals`].
 //!
+//! # Files
+//! A file is written beside its place and moved there at the end, so that it is there whole or not at all. It keeps the
+//! mode of the file that it replaces. A symbolic link stays one, and the file that it leads to is replaced; a pipe, a
+//! device or `/dev/stdout` gets the bytes. What a process leaves beside that is killed, the next one that writes the
+//! same file removes.
+//!
+//! Readers trust no file: what is damaged or takes more memory than its [`Limits`] is an error, not a panic.
+//!
 //! # Features
 //! All are off by default.
 //!
@@ -103,6 +111,7 @@ pub mod data;
 mod denormals;
 pub mod init;
 mod layers;
+mod limits;
 mod loss;
 mod memory;
 pub mod metrics;
@@ -120,6 +129,7 @@ pub mod weights;
 
 pub use denormals::with_flushed_denormals;
 pub use layers::*;
+pub use limits::Limits;
 pub use loss::{
     Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv,
     Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking, Mse, Nll, OptionalLabels,
@@ -130,8 +140,8 @@ pub use loss::{Takes, TargetOf};
 #[doc(hidden)]
 pub use network::emitted;
 pub use network::{
-    Compute, Configuration, Context, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary, NamesOutput,
-    Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary,
+    NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};

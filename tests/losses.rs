@@ -7,7 +7,7 @@ use common::gradient::{check_loss, check_loss_at};
 use common::random;
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Context, Element, Fit, Fits, Flow, Gives, Layer, Rank0, Rank1, Rank2, Rank3, Rank4,
+    Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Rank0, Rank1, Rank2, Rank3, Rank4,
 };
 
 const REDUCTIONS: [Reduction; 2] = [Reduction::Mean, Reduction::Sum];
@@ -192,6 +192,7 @@ impl<T: Element> Layer<T> for Halves {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Halves {
+    const ORDER: FeatureOrder = FeatureOrder::Depends;
     const FLOW: Flow = Flow::InPlace;
     const GIVES: Gives = Gives::Sigmoid;
 

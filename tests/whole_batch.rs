@@ -2,7 +2,7 @@
 
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
-use shapewright::{Compute, Context, Element, Fit, Fits, Layer, Rank1, Slab};
+use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, Rank1, Slab};
 
 /// Takes the mean of the batch from each feature, and the mean of all batches, more or less, in inference.
 struct Center<const N: usize>;
@@ -20,6 +20,7 @@ impl<const N: usize> Fits<Rank1<N>> for Center<N> {
 }
 
 impl<const N: usize, T: Element> Layer<T> for Center<N> {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     type Config = ();
     type Params = CenterParams<N, T>;
 }

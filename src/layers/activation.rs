@@ -3,7 +3,7 @@
 use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, Layer, Slab, WithRelu};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Slab, WithRelu};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// So few numbers are a plain loop, inlined into the network's body.
@@ -29,6 +29,7 @@ impl<T: Element> Layer<T> for Relu {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Relu {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const FLOW: Flow = Flow::InPlace;
     const READS_OUTPUT: bool = true;
     const WITH_RELU: WithRelu = WithRelu::Is;

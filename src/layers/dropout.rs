@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use crate::memory::flatten_mut;
-use crate::network::{Compute, Configuration, Context, Fit, Fits, Flow, Layer, Sentence};
+use crate::network::{Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Layer, Sentence};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// While training, sets each number to zero with this probability and multiplies the others by
@@ -89,6 +89,7 @@ impl<T: Element> Layer<T> for Dropout {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dropout {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const FLOW: Flow = Flow::InPlace;
 
     #[inline(always)]
@@ -199,6 +200,7 @@ impl<T: Element> Layer<T> for Dropout2d {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dropout2d {
+    const ORDER: FeatureOrder = FeatureOrder::Channels;
     const FLOW: Flow = Flow::InPlace;
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Layers that change the shape alone.
 
-use crate::network::{Compute, Fit, Fits, Flow, INFER, Layer, Sentence};
+use crate::network::{Compute, FeatureOrder, Fit, Fits, Flow, INFER, Layer, Sentence};
 use crate::tensor::{Dims, Element, Shape};
 
 /// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens.
@@ -17,6 +17,9 @@ pub struct Identity;
 
 /// Other axes for the same number of elements: `Reshape<7, 7, 16>`. One size may be `_`: `Reshape<_, 2>`
 /// makes rows of two. In memory nothing happens.
+///
+/// For weight files, `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`: the layer that makes the features of such
+/// an image has its outputs in PyTorch's order there.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -85,6 +88,7 @@ impl<T: Element> Layer<T> for Identity {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Identity {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const FLOW: Flow = Flow::View;
 }
 
@@ -101,6 +105,7 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Flatten {
+    const ORDER: FeatureOrder = FeatureOrder::View;
     const FLOW: Flow = Flow::View;
 }
 
@@ -115,5 +120,6 @@ impl<
     const D: usize,
 > Compute<In, Out, T> for Reshape<RANK, A, B, C, D>
 {
+    const ORDER: FeatureOrder = FeatureOrder::View;
     const FLOW: Flow = Flow::View;
 }

@@ -2,7 +2,7 @@
 
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, Layer, Sentence};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Sentence};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
@@ -45,6 +45,9 @@ macro_rules! over_last_axis {
         }
 
         impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for $name {
+            /// A sum over all features does not ask for their order.
+            const ORDER: FeatureOrder =
+                if In::DIMS.sizes().len() == 1 { FeatureOrder::Keeps } else { FeatureOrder::Depends };
             const FLOW: Flow = Flow::InPlace;
             const READS_OUTPUT: bool = true;
             const GIVES: Gives = $gives;

@@ -3,11 +3,11 @@
 use core::marker::PhantomData;
 
 pub use super::branch::{Branch, Ends};
-pub use super::contents::{Contents, Member};
+pub use super::contents::{Contents, Joint, Member};
 pub use super::fit::{Place, report, report_empty, report_output, report_traits};
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
-pub use super::order::Order;
+pub use super::order::FeatureOrder;
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::{
     Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput, Network,
@@ -48,7 +48,9 @@ impl<T: Element> Layer<T> for Mistaken {
     type Config = ();
     type Params = ();
 }
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Mistaken {}
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Mistaken {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+}
 
 /// Tells whether a type implements a layer's traits: a bound on an inherent constant decides whether it is
 /// found, and the trait [`NotALayer`] has the answer when it is not.
@@ -104,6 +106,13 @@ impl<L> Choose for Nested<false, L> {
 /// The shape that a layer names, or the one with the sizes of a constant.
 pub struct OutputShape<const NAMED: bool, L, Sizes>(PhantomData<(L, Sizes)>);
 
+/// Names the shape that a layer is given as that of its output.
+pub struct SameShape<S>(PhantomData<S>);
+
+impl<S: Shape> super::NamesOutput for SameShape<S> {
+    type Output = S;
+}
+
 impl<L: super::NamesOutput, S> ToShape for OutputShape<true, L, S> {
     type Shape = L::Output;
 }
@@ -118,5 +127,5 @@ pub mod silent {
     pub const fn report(_: &Fit, _: Place, _: Dims) {}
     pub const fn report_empty(_: &str, _: &str, _: Dims) {}
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
-    pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool) {}
+    pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool, _: bool) {}
 }

@@ -200,8 +200,8 @@ pub const fn report_empty(network: &str, what: &str, dims: Dims) {
 /// Stops the compilation if a layer of the user's own lacks one of the traits that make it one.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, computes: bool) {
-    if fits && has && computes {
+pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, named: bool, computes: bool) {
+    if fits && has && named && computes {
         return;
     }
     let sentence =
@@ -213,6 +213,8 @@ pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, co
             .text("it does not implement `Layer<")
             .text(element)
             .text(">`, which says what it learns; a nested network has the number type of the outer one")
+    } else if !named {
+        sentence.text("it gives a tuple, and does not implement `NamesOutput`, which says of what types")
     } else {
         sentence
             .text("it does not implement `Compute` from the shape that it is given to the one that its `Fits` answers")

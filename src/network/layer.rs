@@ -4,6 +4,7 @@
 use rand::Rng;
 
 use super::fit::Fits;
+use super::order::FeatureOrder;
 use super::parameters::Parameters;
 use super::slab::Slab;
 use crate::tensor::{Element, Shape, Tensor};
@@ -184,18 +185,14 @@ impl<T: Element> Context<T> {
 )]
 #[allow(clippy::too_many_arguments)]
 pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
+    /// What becomes of the order of features, which weight files have as PyTorch does.
+    const ORDER: FeatureOrder;
     /// How output and input lie in memory.
     const FLOW: Flow = Flow::Apart;
     /// Whether backward reads `y`, so that later layers must not overwrite it.
     const READS_OUTPUT: bool = false;
     /// What the outputs mean.
     const GIVES: Gives = Gives::Values;
-    /// Whether each output belongs to the input at the same place, as in a normalization. Layers that work in place do.
-    const KEEPS_ORDER: bool = false;
-    /// Whether the last axis of a `[length, channels]` input is the first in PyTorch, as for a convolution: a
-    /// `Flatten` later on then gives the features in another order than PyTorch's. Those of `[height, width,
-    /// channels]` always are.
-    const CHANNELS: bool = false;
     /// Whether training needs the whole batch at once, as batch normalization does: `forward_train` and
     /// `backward_input` are then called once for all samples, and may use threads themselves.
     const WHOLE_BATCH: bool = false;
@@ -322,7 +319,9 @@ impl<In: Shape, L: 'static> Fits<In> for Gate<false, L> {
     const FIT: super::Fit = super::Fit::gives(crate::tensor::Dims::UNKNOWN);
 }
 
-impl<In: Shape, Out: Shape, L: Layer<T>, T: Element> Compute<In, Out, T> for Gate<false, L> {}
+impl<In: Shape, Out: Shape, L: Layer<T>, T: Element> Compute<In, Out, T> for Gate<false, L> {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+}
 
 /// Which layer stands at an index of a network: the types of the network's fields.
 #[doc(hidden)]

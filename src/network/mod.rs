@@ -24,6 +24,7 @@ pub use inference::{InputOf, OutputOf};
 pub(crate) use layer::WithRelu;
 pub use layer::{Compute, Configuration, Context, Flow, Gives, Layer};
 pub use network::Network;
+pub use order::FeatureOrder;
 pub use parameters::{Parameters, Visitor, VisitorMut};
 pub use sentence::{INFER, Sentence};
 pub use slab::Slab;

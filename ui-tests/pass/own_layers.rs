@@ -9,7 +9,7 @@ use shapewright::prelude::*;
 mod layers;
 
 use layers::{Scale, Swish};
-use shapewright::{Compute, Context, Element, Fit, Fits, Flow, Layer};
+use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, Layer};
 
 /// The name is near that of a layer of the crate.
 pub struct Linaer;
@@ -22,6 +22,7 @@ impl<T: Element> Layer<T> for Linaer {
     type Params = ();
 }
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Linaer {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const FLOW: Flow = Flow::InPlace;
     fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
