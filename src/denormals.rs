@@ -77,7 +77,7 @@ pub(crate) fn follow<R>(is_marked: bool, f: impl FnOnce() -> R) -> R {
         return f();
     }
     with_flushed_denormals(|| {
-        let _mode = Mode::of_scope();
+        let _mode = FloatMode::of_scope();
         f()
     })
 }
@@ -99,43 +99,43 @@ pub(crate) fn marked<R>(mark: bool, f: impl FnOnce() -> R) -> R {
 
 /// The processor's mode is changed until this is dropped, on the thread where it was made.
 #[must_use]
-pub(crate) struct Mode {
+pub(crate) struct FloatMode {
     before: Option<processor::Word>,
     here: PhantomData<*const ()>,
 }
 
-impl Mode {
-    const UNCHANGED: Mode = Mode { before: None, here: PhantomData };
+impl FloatMode {
+    const UNCHANGED: FloatMode = FloatMode { before: None, here: PhantomData };
 
     /// Flushes denormal numbers if this thread is in a scope.
     #[inline(always)]
-    pub(crate) fn of_scope() -> Mode {
-        if is_any_scope() { Mode::in_scope() } else { Mode::UNCHANGED }
+    pub(crate) fn of_scope() -> FloatMode {
+        if is_any_scope() { FloatMode::in_scope() } else { FloatMode::UNCHANGED }
     }
 
     /// Computes as outside of a scope: what a thread does for others while it waits depends on chance.
-    pub(crate) fn of_others() -> Mode {
-        if MARKED.get() { Mode::change(false) } else { Mode::UNCHANGED }
+    pub(crate) fn of_others() -> FloatMode {
+        if MARKED.get() { FloatMode::change(false) } else { FloatMode::UNCHANGED }
     }
 
     #[cold]
     #[inline(never)]
-    fn in_scope() -> Mode {
-        if MARKED.get() { Mode::change(true) } else { Mode::UNCHANGED }
+    fn in_scope() -> FloatMode {
+        if MARKED.get() { FloatMode::change(true) } else { FloatMode::UNCHANGED }
     }
 
-    fn change(flushes: bool) -> Mode {
+    fn change(flushes: bool) -> FloatMode {
         let before = processor::word();
         let after = if flushes { before | processor::FLUSH } else { before & !processor::FLUSH };
         if after == before {
-            return Mode::UNCHANGED;
+            return FloatMode::UNCHANGED;
         }
         processor::set_word(after);
-        Mode { before: Some(before), here: PhantomData }
+        FloatMode { before: Some(before), here: PhantomData }
     }
 }
 
-impl Drop for Mode {
+impl Drop for FloatMode {
     #[inline(always)]
     fn drop(&mut self) {
         if let Some(before) = self.before {

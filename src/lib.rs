@@ -121,6 +121,7 @@ mod optim;
 pub mod plots;
 pub mod schedule;
 pub mod search;
+mod sum;
 mod tensor;
 pub mod threads;
 mod train;
@@ -221,7 +222,8 @@ pub use tensor::{
     Tensor1, Tensor2, Tensor3, Tensor4,
 };
 pub use train::{
-    CheckpointError, CheckpointErrorKind, Epoch, History, Progress, Step, StopHandle, TrainError, Trainer,
+    CheckpointError, CheckpointErrorKind, Epoch, History, NonFinite, Progress, Step, StopHandle, TrainError,
+    Trainer,
 };
 
 pub use rand;

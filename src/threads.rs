@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::denormals::{self, Mode};
+use crate::denormals::{self, FloatMode};
 use crate::kernels::kept;
 
 /// How long an idle worker spins before it sleeps; about 20 to 50 us.
@@ -123,7 +123,7 @@ fn processors() -> usize {
 /// several the caller's own, or that of the first worker. The payloads of the others are dropped; if one of these drops
 /// panics, that is the end of it.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
-    let _mode = Mode::of_scope();
+    let _mode = FloatMode::of_scope();
     let wanted = threads().min(parts).min(processors());
     if wanted > 1
         && let Some(team) = Team::claim()

@@ -284,3 +284,26 @@ fn functions_and_nested_lists_are_transforms() {
     assert_eq!(augmented(list, 0, &x), x);
     assert_eq!(augmented(RandomApply::new((negate,), 1.0), 0, &x), x.map(|x| -x));
 }
+
+/// Ranges of transforms are checked where they are made.
+#[test]
+fn settings_out_of_their_ranges_panic() {
+    fn refused<T>(make: impl FnOnce() -> T + std::panic::UnwindSafe, sentence: &str) {
+        let payload = std::panic::catch_unwind(make).err().expect(sentence);
+        let text = *payload.downcast::<&str>().expect("a message");
+        assert!(text.contains(sentence), "{text}");
+    }
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        refused(|| RandomErasing::new(0.5).value(bad), "the value of `RandomErasing`");
+        refused(|| GaussianNoise::new(0.1).mean(bad), "the mean of `GaussianNoise`");
+        refused(|| Normalize::new([bad], [1.0]), "`Normalize`");
+        refused(|| Normalize::new([0.0], [bad]), "`Normalize`");
+        refused(|| RandomRotation::new(10.0).fill(bad), "the fill of a transform");
+        refused(|| RandomAffine::new(10.0).fill(bad), "the fill of a transform");
+        refused(|| MixUp::new(bad), "the alpha of `MixUp`");
+        refused(|| ColorJitter::new().brightness(bad), "`ColorJitter`");
+        refused(|| GaussianNoise::new(bad), "`GaussianNoise`");
+        refused(|| RandomHorizontalFlip::new(bad), "`RandomHorizontalFlip`");
+        refused(|| RandomApply::new((), bad), "`RandomApply`");
+    }
+}

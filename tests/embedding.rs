@@ -7,7 +7,9 @@ use common::reference::{cases, check_layer, text};
 use common::{In, Out, bits, random, settings};
 use num_traits::Float;
 use shapewright::prelude::*;
-use shapewright::{Element, IndexError, LabelError, LengthError, OptimizerState, TrainError, threads};
+use shapewright::{
+    Element, IndexError, LabelError, LengthError, NonFinite, OptimizerState, TrainError, threads,
+};
 
 /// Checks each case, in both number types and every tier, and that there are no others.
 macro_rules! reference {
@@ -159,11 +161,10 @@ fn the_trainer_names_the_layer_that_was_given_no_index() {
     let (x, y) = ([Tensor1::from([0.0, 1.0]), Tensor1::from([2.0, 4.0])], [Tensor1::zeros(); 2]);
     let mut net = Net::init(&mut shapewright::rng(0));
     let error = Net::trainer(Sgd::new(0.1), Mse).fit(&mut net, &x, &y).expect_err("a loss of NaN");
-    let layer = Some("embed: Embedding<4, 2>");
-    assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 1, layer, inputs: false });
-    let sentence = "the loss is not finite at step 1, in epoch 1: it began in the outputs of `embed: Embedding<4, 2>`; \
-                    it gives NaN for a number that is no index of it (make inputs with `Index`), otherwise a smaller \
-                    learning rate or clipping the gradient may help";
+    let cause = NonFinite::Layer { layer: "embed: Embedding<4, 2>", in_place: Some("Flatten") };
+    assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 1, cause });
+    let sentence = "the loss is not finite: it began in the outputs of `embed: Embedding<4, 2>`; it gives NaN for a \
+                    number that is no index of it (make inputs with `Index`) (at step 1, in epoch 1)";
     assert_eq!(error.to_string(), sentence);
 }
 

@@ -4,7 +4,7 @@
 mod common;
 
 use common::gradient::{check_loss, check_loss_at};
-use common::random;
+use common::{random, settings};
 use shapewright::prelude::*;
 use shapewright::{
     Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Rank0, Rank1, Rank2, Rank3, Rank4,
@@ -288,4 +288,478 @@ fn a_delta_of_0_is_refused() {
 fn too_few_targets_are_refused() {
     let mut gradients = [Tensor1::<2>::zeros(); 2];
     CrossEntropy.loss(&[Tensor1::zeros(); 2], &[label::<2>(0)], &mut gradients);
+}
+
+const INF: f64 = f64::INFINITY;
+const NAN: f64 = f64::NAN;
+const LN_2: f64 = core::f64::consts::LN_2;
+
+/// Equal, infinities and NaN included, but for rounding.
+#[track_caller]
+fn assert_is(what: &str, found: f64, wanted: f64) {
+    let same = if wanted.is_finite() {
+        (found - wanted).abs() <= 2e-6 * wanted.abs().max(1e-3)
+    } else {
+        found == wanted || (found.is_nan() && wanted.is_nan())
+    };
+    assert!(same, "{what}: {found}, not {wanted}");
+}
+
+/// Value and gradient of the sum over one sample.
+#[track_caller]
+fn assert_one<S: Shape, T: Element, L: Loss<S, T>>(
+    name: &str,
+    loss: &L,
+    x: &[f64],
+    target: &L::Target,
+    (value, gradient): (f64, &[f64]),
+) {
+    let output = Tensor::<S, T>::from_position(|i| T::from_f64_lossy(x[i]));
+    let mut slopes = [Tensor::full(T::from_f64_lossy(7.0))];
+    let found = loss.loss(&[output], core::slice::from_ref(target), &mut slopes);
+    let what = format!("{name} of {x:?} in {}", T::NAME);
+    let number = |x: T| x.to_f64().expect("a number");
+    assert_is(&format!("{what}, value"), number(found), value);
+    for (i, (&found, &wanted)) in slopes[0].as_slice().iter().zip(gradient).enumerate() {
+        assert_is(&format!("{what}, gradient {i}"), number(found), wanted);
+    }
+}
+
+/// Losses element by element: output, target, value and gradient of each. Vectors of elements have them all at once.
+fn check_elements<T: Element>() {
+    fn rows<T: Element, L>(name: &str, loss: L, rows: &[[f64; 4]])
+    where
+        L: Loss<Rank1<1>, T, Target = Tensor1<1, T>> + Loss<Rank1<37>, T, Target = Tensor1<37, T>>,
+    {
+        for &[x, t, value, slope] in rows {
+            let target = Tensor1::full(T::from_f64_lossy(t));
+            let name = format!("{name} against {t}");
+            assert_one::<Rank1<1>, T, L>(&name, &loss, &[x], &target, (value, &[slope]));
+            let target = Tensor1::full(T::from_f64_lossy(t));
+            let (many, slopes) = ([x; 37], [slope; 37]);
+            assert_one::<Rank1<37>, T, L>(&name, &loss, &many, &target, (37.0 * value, &slopes));
+        }
+    }
+    let nan = [[NAN, 0.0, NAN, NAN], [NAN, 1.0, NAN, NAN], [0.0, NAN, NAN, NAN], [INF, NAN, NAN, NAN]];
+    let sum = Reduction::Sum;
+
+    rows::<T, _>("Mse", Mse.reduction(sum), &nan);
+    rows::<T, _>(
+        "Mse",
+        Mse.reduction(sum),
+        &[
+            [0.0, 0.0, 0.0, 0.0],
+            [1e4, 0.0, 1e8, 2e4],
+            [-1e4, 0.0, 1e8, -2e4],
+            [INF, 0.0, INF, INF],
+            [-INF, 0.0, INF, -INF],
+            [0.0, INF, INF, -INF],
+            [INF, -INF, INF, INF],
+            [INF, INF, NAN, NAN],
+        ],
+    );
+    let straight = |off: f64| {
+        [
+            [0.0, 0.0, 0.0, 0.0],
+            [1e4, 0.0, 1e4 - off, 1.0],
+            [-1e4, 0.0, 1e4 - off, -1.0],
+            [INF, 0.0, INF, 1.0],
+            [-INF, 0.0, INF, -1.0],
+            [0.0, INF, INF, -1.0],
+            [INF, -INF, INF, 1.0],
+            [INF, INF, NAN, NAN],
+        ]
+    };
+    rows::<T, _>("Mae", Mae.reduction(sum), &nan);
+    rows::<T, _>("Mae", Mae.reduction(sum), &straight(0.0));
+    rows::<T, _>("Huber", Huber.reduction(sum), &nan);
+    rows::<T, _>("Huber", Huber.reduction(sum), &straight(0.5));
+    rows::<T, _>("SmoothL1", SmoothL1.reduction(sum), &nan);
+    rows::<T, _>("SmoothL1", SmoothL1.reduction(sum), &straight(0.5));
+    // So small that its curve is infinite, in f32 or in both.
+    for beta in [0.0, 1e-42, 1e-310] {
+        rows::<T, _>("SmoothL1", SmoothL1.beta(beta).reduction(sum), &nan);
+        rows::<T, _>("SmoothL1", SmoothL1.beta(beta).reduction(sum), &straight(0.0));
+    }
+
+    rows::<T, _>("BceWithLogits", BceWithLogits.reduction(sum), &nan);
+    rows::<T, _>(
+        "BceWithLogits",
+        BceWithLogits.reduction(sum),
+        &[
+            [0.0, 0.0, LN_2, 0.5],
+            [0.0, 1.0, LN_2, -0.5],
+            [1e4, 0.0, 1e4, 1.0],
+            [1e4, 1.0, 0.0, 0.0],
+            [1e4, 0.25, 7.5e3, 0.75],
+            [-1e4, 0.0, 0.0, 0.0],
+            [-1e4, 1.0, 1e4, -1.0],
+            [INF, 0.0, INF, 1.0],
+            [INF, 0.5, INF, 0.5],
+            [INF, 1.0, 0.0, 0.0],
+            [-INF, 0.0, 0.0, 0.0],
+            [-INF, 0.5, INF, -0.5],
+            [-INF, 1.0, INF, -1.0],
+        ],
+    );
+    let weighted = BceWithLogits.pos_weight(3.0).reduction(sum);
+    rows::<T, _>("BceWithLogits.pos_weight(3)", weighted, &nan);
+    rows::<T, _>(
+        "BceWithLogits.pos_weight(3)",
+        weighted,
+        &[
+            [0.0, 1.0, 3.0 * LN_2, -1.5],
+            [1e4, 0.0, 1e4, 1.0],
+            [-1e4, 1.0, 3e4, -3.0],
+            [INF, 0.0, INF, 1.0],
+            [INF, 1.0, 0.0, 0.0],
+            [-INF, 0.0, 0.0, 0.0],
+            [-INF, 1.0, INF, -3.0],
+        ],
+    );
+    rows::<T, _>(
+        "BceWithLogits.pos_weight(0)",
+        BceWithLogits.pos_weight(0.0).reduction(sum),
+        &[[-INF, 1.0, 0.0, 0.0], [-1e4, 1.0, 0.0, 0.0]],
+    );
+
+    rows::<T, _>("Bce", Bce.reduction(sum), &nan);
+    rows::<T, _>(
+        "Bce",
+        Bce.reduction(sum),
+        &[
+            [0.0, 0.0, 0.0, 0.0],
+            [1.0, 1.0, 0.0, 0.0],
+            [0.5, 0.5, LN_2, 0.0],
+            // Its logarithms are at least -100.
+            [0.0, 1.0, 100.0, -1e12],
+            [1.0, 0.0, 100.0, 1e12],
+            // No probabilities.
+            [1e4, 0.0, NAN, NAN],
+            [-1e4, 1.0, NAN, NAN],
+            [INF, 1.0, NAN, NAN],
+            [-INF, 0.0, NAN, NAN],
+        ],
+    );
+
+    // The gradient is minus the target, whatever the output is.
+    rows::<T, _>(
+        "KlDiv",
+        KlDiv.reduction(sum),
+        &[
+            [0.0, 0.0, 0.0, 0.0],
+            [0.0, 1.0, 0.0, -1.0],
+            [-1e4, 0.0, 0.0, 0.0],
+            [-1e4, 0.5, 5e3 - 0.5 * LN_2, -0.5],
+            [-INF, 0.0, 0.0, 0.0],
+            [-INF, 0.5, INF, -0.5],
+            [NAN, 0.0, NAN, 0.0],
+            [NAN, 1.0, NAN, -1.0],
+            [0.0, NAN, NAN, NAN],
+            [-INF, NAN, NAN, NAN],
+        ],
+    );
+    rows::<T, _>(
+        "KlDiv.log_target",
+        KlDiv.log_target(true).reduction(sum),
+        &[
+            [0.0, 0.0, 0.0, -1.0],
+            [-1e4, -1e4, 0.0, 0.0],
+            [-1e4, -INF, 0.0, 0.0],
+            [-INF, -INF, 0.0, 0.0],
+            [-INF, 0.0, INF, -1.0],
+            [0.0, NAN, NAN, NAN],
+        ],
+    );
+
+    rows::<T, _>("PoissonNll", PoissonNll.reduction(sum), &nan);
+    rows::<T, _>(
+        "PoissonNll",
+        PoissonNll.reduction(sum),
+        &[
+            [0.0, 0.0, 1.0, 1.0],
+            [0.0, 1.0, 1.0, 0.0],
+            [1e4, 3.0, INF, INF],
+            [-1e4, 0.0, 0.0, 0.0],
+            [-1e4, 2.0, 2e4, -2.0],
+            [INF, 0.0, INF, INF],
+            [INF, 3.0, INF, INF],
+            [-INF, 0.0, 0.0, 0.0],
+            [-INF, 2.0, INF, -2.0],
+        ],
+    );
+    let mean = PoissonNll.log_input(false).reduction(sum);
+    rows::<T, _>("PoissonNll of means", mean, &nan);
+    rows::<T, _>(
+        "PoissonNll of means",
+        mean,
+        &[
+            [0.0, 0.0, 0.0, 1.0],
+            [1e4, 0.0, 1e4, 1.0],
+            [INF, 0.0, INF, 1.0],
+            [INF, 3.0, INF, 1.0],
+            [-1e4, 0.0, NAN, NAN],
+            [-1e4, 2.0, NAN, NAN],
+            [-INF, 0.0, NAN, NAN],
+        ],
+    );
+    rows::<T, _>(
+        "PoissonNll of means without epsilon",
+        mean.epsilon(0.0),
+        &[[0.0, 0.0, 0.0, 1.0], [0.0, 2.0, INF, -INF]],
+    );
+
+    rows::<T, _>("HingeEmbedding", HingeEmbedding.reduction(sum), &nan);
+    rows::<T, _>(
+        "HingeEmbedding",
+        HingeEmbedding.reduction(sum),
+        &[
+            [0.0, 1.0, 0.0, 1.0],
+            [1e4, 1.0, 1e4, 1.0],
+            [-1e4, 1.0, -1e4, 1.0],
+            [INF, 1.0, INF, 1.0],
+            [-INF, 1.0, -INF, 1.0],
+            [0.0, -1.0, 1.0, -1.0],
+            [1e4, -1.0, 0.0, 0.0],
+            [-1e4, -1.0, 10_001.0, -1.0],
+            [INF, -1.0, 0.0, 0.0],
+            [-INF, -1.0, INF, -1.0],
+            // A target that is neither counts as both: x, but at least the margin.
+            [1e4, 0.0, 1e4, 1.0],
+            [-1e4, 0.0, 1.0, 0.0],
+            [INF, 0.0, INF, 1.0],
+            [-INF, 0.0, 1.0, 0.0],
+        ],
+    );
+}
+
+/// Losses on two or three numbers or vectors: outputs, target, value and gradients.
+fn check_tuples<T: Element>() {
+    type Pair = (Rank1<1>, Rank1<1>);
+    type Rows<'a> = &'a [([f64; 2], f64, f64, [f64; 2])];
+    let sum = Reduction::Sum;
+    fn rows<T: Element, L: Loss<Pair, T, Target = Tensor1<1, T>>>(name: &str, loss: L, rows: Rows) {
+        for (x, t, value, slopes) in rows {
+            let target = Tensor1::full(T::from_f64_lossy(*t));
+            assert_one(&format!("{name} against {t}"), &loss, x, &target, (*value, slopes));
+        }
+    }
+    let floor = (0.5 * 1e-6_f64.ln(), [0.0, 0.5e6]);
+    rows::<T, _>(
+        "GaussianNll",
+        GaussianNll.reduction(sum),
+        &[
+            ([0.0, 1.0], 0.0, 0.0, [0.0, 0.5]),
+            ([1e4, 1.0], 0.0, 5e7, [1e4, 0.5 - 5e7]),
+            ([INF, 1.0], 0.0, INF, [INF, -INF]),
+            ([-INF, 1.0], 0.0, INF, [-INF, -INF]),
+            ([0.0, 1.0], INF, INF, [-INF, -INF]),
+            ([0.0, INF], 0.0, INF, [0.0, 0.0]),
+            ([0.0, 0.0], 0.0, floor.0, floor.1),
+            ([0.0, -1e4], 0.0, floor.0, floor.1),
+            ([0.0, -INF], 0.0, floor.0, floor.1),
+            ([INF, INF], 0.0, NAN, [NAN, NAN]),
+            ([NAN, 1.0], 0.0, NAN, [NAN, NAN]),
+            ([0.0, NAN], 0.0, NAN, [NAN, NAN]),
+            ([0.0, 1.0], NAN, NAN, [NAN, NAN]),
+        ],
+    );
+    rows::<T, _>(
+        "GaussianNll without epsilon",
+        GaussianNll.epsilon(0.0).reduction(sum),
+        &[
+            ([0.0, 0.0], 0.0, -INF, [0.0, INF]),
+            ([2.0, 0.0], 0.0, INF, [INF, -INF]),
+            ([-2.0, 0.0], 0.0, INF, [-INF, -INF]),
+        ],
+    );
+    rows::<T, _>(
+        "MarginRanking",
+        MarginRanking.reduction(sum),
+        &[
+            ([0.0, 0.0], 1.0, 0.0, [0.0, 0.0]),
+            ([1e4, 0.0], 1.0, 0.0, [0.0, 0.0]),
+            ([0.0, 1e4], 1.0, 1e4, [-1.0, 1.0]),
+            ([INF, 0.0], 1.0, 0.0, [0.0, 0.0]),
+            ([-INF, 0.0], 1.0, INF, [-1.0, 1.0]),
+            ([0.0, INF], 1.0, INF, [-1.0, 1.0]),
+            ([INF, 0.0], -1.0, INF, [1.0, -1.0]),
+            ([INF, 0.0], 0.0, 0.0, [0.0, 0.0]),
+            ([INF, INF], 1.0, NAN, [NAN, NAN]),
+            ([NAN, 0.0], 1.0, NAN, [NAN, NAN]),
+            ([0.0, 0.0], NAN, NAN, [NAN, NAN]),
+        ],
+    );
+
+    let half = 0.5_f64.sqrt();
+    for large in [1e4, 1e30, INF] {
+        // The length of a vector does not matter, however large it is.
+        let similar = (1.0 - half, [0.0, -half / large, -half / 2.0, half / 2.0]);
+        let one = T::one();
+        let loss = CosineEmbedding.reduction(sum);
+        type Vectors = (Rank1<2>, Rank1<2>);
+        let x = [large, 0.0, 1.0, 1.0];
+        assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &one, (similar.0, &similar.1));
+        assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &-one, (half, &similar.1.map(|x| -x)));
+        let x = [-large, 0.0, 1.0, 1.0];
+        assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &-one, (0.0, &[0.0; 4]));
+        assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &T::nan(), (NAN, &[]));
+        let x = [NAN, 0.0, large, 1.0];
+        assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &one, (NAN, &[NAN; 4]));
+    }
+    for (x, value, slopes) in [
+        ([0.0, 0.0, 5.0], 0.0, [0.0, 0.0, 0.0]),
+        ([0.0, 1e4, 5.0], 9996.0, [0.0, 1.0, -1.0]),
+        // The square is larger than any f32, but not the distance.
+        ([0.0, 1e30, 5.0], 1e30, [0.0, 1.0, -1.0]),
+        ([0.0, INF, 5.0], INF, [0.0, 1.0, -1.0]),
+        ([0.0, -INF, 5.0], INF, [2.0, -1.0, -1.0]),
+        ([0.0, 5.0, INF], 0.0, [0.0, 0.0, 0.0]),
+        ([0.0, INF, INF], NAN, [NAN, NAN, NAN]),
+        ([NAN, 1.0, 5.0], NAN, [NAN, NAN, NAN]),
+    ] {
+        let loss = TripletMargin.reduction(sum);
+        assert_one::<(Rank1<1>, Rank1<1>, Rank1<1>), T, _>("TripletMargin", &loss, &x, &(), (value, &slopes));
+    }
+}
+
+/// Losses on classes: logits, label, value and gradient. With many classes and with few.
+fn check_classes<T: Element>() {
+    let (sum, third) = (Reduction::Sum, 1.0 / 3.0);
+    type Rows<'a> = &'a [([f64; 3], usize, f64, [f64; 3])];
+    fn rows<T: Element, L: Loss<Rank1<3>, T, Target = Label<3>>>(name: &str, loss: L, rows: Rows) {
+        for (x, class, value, slopes) in rows {
+            assert_one(&format!("{name}, {class}"), &loss, x, &label(*class), (*value, slopes));
+        }
+    }
+    let plain: Rows = &[
+        ([0.0, 0.0, 0.0], 0, 3.0_f64.ln(), [-2.0 * third, third, third]),
+        ([1e4, 0.0, 0.0], 0, 0.0, [0.0, 0.0, 0.0]),
+        ([1e4, 0.0, 0.0], 1, 1e4, [1.0, -1.0, 0.0]),
+        ([-1e4, 0.0, 0.0], 0, 1e4 + LN_2, [-1.0, 0.5, 0.5]),
+        ([INF, 0.0, 0.0], 0, 0.0, [0.0, 0.0, 0.0]),
+        ([INF, 0.0, 0.0], 1, INF, [1.0, -1.0, 0.0]),
+        ([INF, -INF, 0.0], 1, INF, [1.0, -1.0, 0.0]),
+        ([0.0, -INF, INF], 2, 0.0, [0.0, 0.0, 0.0]),
+        ([-INF, 0.0, 0.0], 0, INF, [-1.0, 0.5, 0.5]),
+        ([-INF, 0.0, 0.0], 1, LN_2, [0.0, -0.5, 0.5]),
+        ([-INF, -INF, 0.0], 2, 0.0, [0.0, 0.0, 0.0]),
+        ([-INF, -INF, -INF], 0, NAN, [NAN, NAN, NAN]),
+        ([INF, INF, 0.0], 0, NAN, [NAN, NAN, NAN]),
+        ([NAN, 0.0, 0.0], 1, NAN, [NAN, NAN, NAN]),
+        ([NAN, INF, 0.0], 1, NAN, [NAN, NAN, NAN]),
+        ([INF, NAN, 0.0], 0, NAN, [NAN, NAN, NAN]),
+    ];
+    rows::<T, _>("CrossEntropy", CrossEntropy.reduction(sum), plain);
+    for &(x, class, value, slopes) in plain.iter().filter(|row| !row.2.is_nan()) {
+        let [weighted, doubled] =
+            [CrossEntropy.class_weights([1.0; 3]), CrossEntropy.class_weights([2.0; 3])];
+        rows::<T, _>("CrossEntropy.class_weights", weighted.reduction(sum), &[(x, class, value, slopes)]);
+        let twice = (x, class, 2.0 * value, slopes.map(|slope| 2.0 * slope));
+        rows::<T, _>("CrossEntropy.class_weights", doubled.reduction(sum), &[twice]);
+
+        // Classes that cannot be, in addition.
+        let mut many = [-INF; 300];
+        many[..3].copy_from_slice(&x);
+        let mut wanted = [0.0; 300];
+        wanted[..3].copy_from_slice(&slopes);
+        let loss = CrossEntropy.reduction(sum);
+        assert_one::<Rank1<300>, T, _>("CrossEntropy", &loss, &many, &label(class), (value, &wanted));
+    }
+    // A class that counts for nothing.
+    let none = CrossEntropy.class_weights([0.0, 1.0, 1.0]).reduction(sum);
+    rows::<T, _>("CrossEntropy.class_weights", none, &[([-INF, 0.0, NAN], 0, 0.0, [0.0; 3])]);
+
+    rows::<T, _>(
+        "CrossEntropy.label_smoothing",
+        CrossEntropy.label_smoothing(0.3).reduction(sum),
+        &[
+            ([1e4, 0.0, 0.0], 0, 2e3, [0.2, -0.1, -0.1]),
+            ([INF, 0.0, 0.0], 0, INF, [0.2, -0.1, -0.1]),
+            ([INF, 0.0, 0.0], 1, INF, [0.9, -0.8, -0.1]),
+            ([INF, -INF, 0.0], 1, INF, [0.9, -0.8, -0.1]),
+            ([-INF, 0.0, 0.0], 0, INF, [-0.8, 0.4, 0.4]),
+            ([-INF, 0.0, 0.0], 1, INF, [-0.1, -0.3, 0.4]),
+            ([-INF, -INF, 0.0], 0, INF, [-0.8, -0.1, 0.9]),
+            ([NAN, 0.0, 0.0], 1, NAN, [NAN, NAN, NAN]),
+        ],
+    );
+    rows::<T, _>(
+        "CrossEntropy with both",
+        none.label_smoothing(0.3),
+        &[([-INF, 0.0, 0.0], 1, 0.9 * LN_2, [0.0, -0.35, 0.35])],
+    );
+
+    rows::<T, _>(
+        "Nll",
+        Nll.reduction(sum),
+        &[
+            ([-1e4, 0.0, 0.0], 0, 1e4, [-1.0, 0.0, 0.0]),
+            ([-INF, 0.0, 0.0], 0, INF, [-1.0, 0.0, 0.0]),
+            ([-INF, 0.0, NAN], 1, 0.0, [0.0, -1.0, 0.0]),
+            ([NAN, 0.0, 0.0], 0, NAN, [-1.0, 0.0, 0.0]),
+        ],
+    );
+    let none = Nll.class_weights([0.0, 1.0, 1.0]).reduction(sum);
+    rows::<T, _>("Nll.class_weights", none, &[([-INF, 0.0, 0.0], 0, 0.0, [0.0; 3])]);
+    rows::<T, _>("Nll.class_weights", none, &[([NAN, 0.0, 0.0], 0, 0.0, [0.0; 3])]);
+}
+
+/// What mathematics gives as limits at infinities, on every tier and in f64. NaN goes on; so does what has no limit.
+#[test]
+fn losses_at_infinities() {
+    settings().every_tier(|tier| {
+        println!("{tier}");
+        check_elements::<f32>();
+        check_tuples::<f32>();
+        check_classes::<f32>();
+    });
+    check_elements::<f64>();
+    check_tuples::<f64>();
+    check_classes::<f64>();
+}
+
+/// Settings of losses are checked where they are made; weights, which may be of any type, where they are used.
+#[test]
+fn settings_of_losses_have_their_ranges() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    fn refused<T>(make: impl FnOnce() -> T, sentence: &str) {
+        let payload = catch_unwind(AssertUnwindSafe(make)).err().expect(sentence);
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).expect("a message");
+        assert!(text.contains(sentence), "{text}");
+    }
+    for bad in [-1.5, NAN, INF, -INF] {
+        refused(|| Huber.delta(bad), "the delta of `Huber`");
+        refused(|| SmoothL1.beta(bad), "the beta of `SmoothL1`");
+        refused(|| PoissonNll.epsilon(bad), "the epsilon of `PoissonNll`");
+        refused(|| GaussianNll.epsilon(bad), "the epsilon of `GaussianNll`");
+        refused(|| HingeEmbedding.margin(bad), "the margin of `HingeEmbedding`");
+        refused(|| MarginRanking.margin(bad), "the margin of `MarginRanking`");
+        refused(|| CosineEmbedding.margin(bad), "the margin of `CosineEmbedding`");
+        refused(|| TripletMargin.margin(bad), "the margin of `TripletMargin`");
+        refused(|| TripletMargin.epsilon(bad), "the epsilon of `TripletMargin`");
+        refused(|| CrossEntropy.label_smoothing(bad), "the label smoothing of `CrossEntropy`");
+
+        let (x, label, target) = ([Tensor1::<2>::zeros()], [label::<2>(0)], [Tensor1::zeros()]);
+        let mut slopes = [Tensor1::zeros()];
+        let weights = [1.0, bad];
+        let loss = CrossEntropy.class_weights(weights);
+        refused(|| loss.loss(&x, &label, &mut slopes), "the loss's `class_weights` is");
+        refused(|| Nll.class_weights(weights).loss(&x, &label, &mut slopes), "the loss's `class_weights` is");
+        refused(
+            || BceWithLogits.pos_weight(bad).loss(&x, &target, &mut slopes),
+            "the loss's `pos_weight` is",
+        );
+        refused(
+            || BceWithLogits.pos_weight(weights).loss(&x, &target, &mut slopes),
+            "the loss's `pos_weight` is",
+        );
+
+        network! { struct Two: [1] -> [2] { Linear<_, 2> } }
+        let (x, mut net) = ([Tensor1::zeros()], Two::zeros());
+        let error = Two::trainer(Sgd::new(0.1), loss).fit(&mut net, &x, &label).unwrap_err();
+        let shapewright::TrainError::Setting(error) = error else { panic!("{error}") };
+        assert_eq!((error.owner, error.setting), ("the loss", "class_weights"));
+    }
 }

@@ -298,3 +298,9 @@ fn a_trainer_measures_at_the_end_of_each_epoch() {
     assert_eq!(accuracies.last().copied(), last.accuracy().ok());
     assert!(accuracies[14] > 0.9 && accuracies[0] < accuracies[14], "{accuracies:?}");
 }
+
+#[test]
+#[should_panic(expected = "a threshold of NaN")]
+fn a_threshold_of_nan_is_refused() {
+    let _ = AtThreshold::new(f64::NAN, Accuracy::<2>::new());
+}

@@ -25,7 +25,7 @@ fn each_setting_has_its_range() {
             )*};
         }
         from_zero! {
-            Sgd: momentum weight_decay;
+            Sgd: momentum dampening weight_decay;
             Adam: epsilon weight_decay;
             AdamW: epsilon weight_decay;
             NAdam: epsilon weight_decay momentum_decay;
@@ -33,7 +33,7 @@ fn each_setting_has_its_range() {
             Adamax: epsilon weight_decay;
             Adagrad: epsilon weight_decay lr_decay initial_accumulator_value;
             Adadelta: epsilon weight_decay;
-            RmsProp: epsilon weight_decay alpha momentum;
+            RmsProp: epsilon weight_decay momentum;
             Lion: weight_decay;
         }
     }
@@ -48,6 +48,7 @@ fn each_setting_has_its_range() {
     }
     for value in [-0.1, 1.1, f64::NAN] {
         wrong(Adadelta::new(1.0).rho(value), "rho", value, "from 0 to 1");
+        wrong(RmsProp::new(0.1).alpha(value), "alpha", value, "from 0 to 1");
     }
 }
 
@@ -83,7 +84,7 @@ fn the_ends_of_the_ranges_are_in_them() {
 fn a_trainer_refuses_what_is_out_of_range() {
     let (mut net, x) = (Line::zeros(), [Tensor1::from([1.0])]);
     let result = Line::trainer(Adam::new(0.1).betas(0.9, 1.0), Mse).fit(&mut net, &x, &x);
-    let error = TrainError::Optimizer(SettingError::new("second beta", 1.0, BELOW_ONE));
+    let error = TrainError::Setting(SettingError::new("second beta", 1.0, BELOW_ONE));
     assert_eq!(error.to_string(), "the optimizer's `second beta` is 1, but must be from 0 to less than 1");
     assert_eq!(result, Err(error));
 }

@@ -144,6 +144,12 @@ fn a_range_without_inside_is_refused() {
 }
 
 #[test]
+#[should_panic(expected = "the range from 0 to inf is too wide")]
+fn an_infinite_range_is_refused() {
+    let _ = MinMaxScaler::fit(&[Tensor1::from([1.0])]).expect("values").range(0.0, f32::INFINITY);
+}
+
+#[test]
 fn stratified_folds_have_the_counts_of_scikit_learn() {
     for case in cases("preprocessing.json").iter().filter(|case| case["kind"] == "folds") {
         assert_eq!(number(case, "classes"), 4.0);

@@ -5,6 +5,7 @@ mod common;
 
 use common::reference::{array, cases, check_layer, expected, sizes, text, tolerance};
 use common::{In, Out, assert_close, settings, tensors};
+use num_traits::Zero;
 use serde_json::Value;
 use shapewright::Element;
 use shapewright::prelude::*;
@@ -104,7 +105,20 @@ fn check_batch_norm<N: Network>(case: &Value) {
     let one_by_one: Vec<Out<N>> = x.iter().map(|x| net.forward(x)).collect();
     assert_eq!(Tensor::flatten(&one_by_one), Tensor::flatten(&y));
 
+    // As in inference while other layers train.
     let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
+    workspace.eval(layer!(N));
+    let mut pass = net.forward_train(&x, &mut workspace);
+    assert_eq!(Tensor::flatten(pass.outputs()), Tensor::flatten(&y));
+    pass.output_gradients_mut().copy_from_slice(&g);
+    let dx = pass.backward_with_input(&mut gradient);
+    close("input gradient of inference", Tensor::flatten(dx), "grad_x_eval");
+    gradient.for_each_param(|name, _, values| match &*last(name) {
+        name @ ("weight" | "bias") => close(name, values, &format!("grad_{name}_eval")),
+        _ => assert!(values.iter().all(|x| x.is_zero()), "{name} changes"),
+    });
+
+    workspace.train_all();
     let mut pass = net.forward_train(&x, &mut workspace);
     close("training", Tensor::flatten(pass.outputs()), "y");
     pass.output_gradients_mut().copy_from_slice(&g);

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use common::reference::{array, cases, text};
 use serde_json::Value;
 use shapewright::prelude::*;
@@ -163,6 +165,17 @@ fn check(case: &Value) {
             let schedule = constant.then(8, ExponentialLr::new(0.1, 0.9).then(12, StepLr::new(0.1, 4)));
             lr(&|step| schedule.lr(step));
         }
+        // Beyond `t_max` PyTorch's cosine, which follows from the learning rate before, forgets the other factor; the
+        // product goes on.
+        "chain_cosine" => {
+            let schedule = CosineAnnealingLr::new(0.1, 20).times(ExponentialLr::new(1.0, 0.95));
+            let wanted = array(&case["lr"]);
+            for (step, wanted) in wanted.iter().enumerate() {
+                let found = schedule.lr(step as u64);
+                let forgotten = 0.95_f64.powi(if step > 20 { 20 } else { 0 });
+                assert!((found - wanted * forgotten).abs() <= 1e-14, "step {step}: {found}, {wanted}");
+            }
+        }
         "chain" => {
             let constant = ConstantLr::new(0.1).factor(0.5).total_iters(6);
             let schedule = constant.times(ExponentialLr::new(1.0, 0.9));
@@ -190,7 +203,7 @@ fn check(case: &Value) {
 #[test]
 fn schedules_are_those_of_pytorch() {
     let cases = cases("schedules.json");
-    assert_eq!(cases.len(), 36);
+    assert_eq!(cases.len(), 37);
     cases.iter().for_each(check);
 }
 
@@ -198,9 +211,7 @@ fn schedules_are_those_of_pytorch() {
 fn ends_are_well_defined() {
     let one = OneCycleLr::new(0.5, 50);
     assert_eq!(one.lr(49), one.lr(1000));
-    assert!(OneCycleLr::new(0.5, 1).lr(0).is_finite() && OneCycleLr::new(0.5, 0).lr(3).is_finite());
-    assert_eq!(LinearLr::new(0.3, 0).lr(0), 0.3);
-    assert_eq!(PolynomialLr::new(0.3, 0).lr(0), 0.0);
+    assert!(OneCycleLr::new(0.5, 1).lr(0).is_finite());
     assert_eq!(ConstantLr::new(0.3).factor(1.0).warm_up(0, 0.5).lr(0), 0.3);
     let restarts = CosineAnnealingWarmRestarts::new(0.3, 1).t_mult(2);
     assert!((0.0..=0.3).contains(&restarts.lr(u64::MAX)));
@@ -208,6 +219,93 @@ fn ends_are_well_defined() {
     assert!(
         (CyclicLr::new(0.1, 0.5).step_size_up(3).step_size_down(0).lr(2) - 0.1 - 0.8 / 3.0).abs() < 1e-12
     );
+}
+
+/// Settings of schedules are checked where they are made.
+#[test]
+fn settings_out_of_their_ranges_panic() {
+    let refused = |make: &dyn Fn() -> f64, sentence: &str| {
+        let payload = catch_unwind(AssertUnwindSafe(make)).expect_err(sentence);
+        let message = payload.downcast_ref::<String>().cloned();
+        let message = message.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let message = message.expect("a message");
+        assert!(message.contains(sentence), "{message}");
+    };
+    for bad in [-0.1, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let rate = "the learning rate of a schedule is a number from 0 up";
+        refused(&|| StepLr::new(bad, 3).lr(1), rate);
+        refused(&|| MultiStepLr::new(bad, [3]).lr(1), rate);
+        refused(&|| ExponentialLr::new(bad, 0.5).lr(1), rate);
+        refused(&|| PolynomialLr::new(bad, 5).lr(1), rate);
+        refused(&|| LinearLr::new(bad, 5).lr(1), rate);
+        refused(&|| ConstantLr::new(bad).lr(1), rate);
+        refused(&|| CosineAnnealingLr::new(bad, 5).lr(1), rate);
+        refused(&|| CosineAnnealingWarmRestarts::new(bad, 5).lr(1), rate);
+        refused(&|| CyclicLr::new(bad, 0.5).lr(1), rate);
+        refused(&|| CyclicLr::new(0.1, bad).lr(1), rate);
+        refused(&|| OneCycleLr::new(bad, 9).lr(1), rate);
+
+        refused(&|| StepLr::new(0.1, 3).gamma(bad).lr(1), "the gamma of `StepLr`");
+        refused(&|| MultiStepLr::new(0.1, [3]).gamma(bad).lr(1), "the gamma of `MultiStepLr`");
+        refused(&|| ExponentialLr::new(0.1, bad).lr(1), "the gamma of `ExponentialLr`");
+        refused(&|| PolynomialLr::new(0.1, 5).power(bad).lr(1), "the power of `PolynomialLr`");
+        refused(&|| LinearLr::new(0.1, 5).start_factor(bad).lr(1), "the start_factor of `LinearLr`");
+        refused(&|| LinearLr::new(0.1, 5).end_factor(bad).lr(1), "the end_factor of `LinearLr`");
+        refused(&|| ConstantLr::new(0.1).factor(bad).lr(1), "the factor of `ConstantLr`");
+        refused(&|| CosineAnnealingLr::new(0.1, 5).eta_min(bad).lr(1), "the eta_min of `CosineAnnealingLr`");
+        let restarts = || CosineAnnealingWarmRestarts::new(0.1, 5);
+        refused(&|| restarts().eta_min(bad).lr(1), "the eta_min of `CosineAnnealingWarmRestarts`");
+        let cyclic = || CyclicLr::new(0.1, 0.5);
+        refused(&|| cyclic().mode(CyclicMode::ExpRange(bad)).lr(1), "the factor of `CyclicMode::ExpRange`");
+        refused(&|| cyclic().momenta(bad, 0.9).lr(1), "the momenta of `CyclicLr`");
+        let one = || OneCycleLr::new(0.5, 9);
+        refused(&|| one().momenta(0.8, bad).lr(1), "the momenta of `OneCycleLr`");
+        refused(&|| one().pct_start(bad).lr(1), "the pct_start of `OneCycleLr`");
+        refused(&|| one().div_factor(bad).lr(1), "the div_factor of `OneCycleLr`");
+        refused(&|| one().final_div_factor(bad).lr(1), "the final_div_factor of `OneCycleLr`");
+        refused(&|| ConstantLr::new(0.1).warm_up(2, bad).lr(1), "the start_factor of `warm_up`");
+
+        let plateau = ReduceLrOnPlateau::new;
+        refused(&|| plateau().factor(bad).step(0.1, 1.0), "the factor of `ReduceLrOnPlateau`");
+        refused(&|| plateau().min_lr(bad).step(0.1, 1.0), "the min_lr of `ReduceLrOnPlateau`");
+        refused(&|| plateau().eps(bad).step(0.1, 1.0), "the eps of `ReduceLrOnPlateau`");
+        for threshold in [Threshold::Relative(bad), Threshold::Absolute(bad)] {
+            refused(
+                &|| plateau().threshold(threshold).step(0.1, 1.0),
+                "the threshold of `ReduceLrOnPlateau`",
+            );
+        }
+    }
+    refused(&|| ReduceLrOnPlateau::new().factor(1.0).step(0.1, 1.0), "the factor of `ReduceLrOnPlateau`");
+    refused(&|| OneCycleLr::new(0.5, 9).div_factor(0.0).lr(0), "the div_factor of `OneCycleLr`");
+    refused(&|| OneCycleLr::new(0.5, 0).lr(0), "a total_steps of 0");
+    refused(&|| PolynomialLr::new(0.1, 0).lr(0), "a total_iters of 0");
+    refused(&|| LinearLr::new(0.1, 0).lr(0), "a total_iters of 0");
+    // PyTorch's has the factor for ever then.
+    refused(&|| ConstantLr::new(0.1).total_iters(0).lr(0), "a total_iters of 0");
+}
+
+/// A threshold is the same distance above and below zero.
+#[test]
+fn relative_thresholds_are_parts_of_the_size() {
+    // Each counts as one without progress, so that the second is one too many.
+    let plateau = |mode, part| {
+        ReduceLrOnPlateau::new().mode(mode).patience(0).factor(0.5).threshold(Threshold::Relative(part))
+    };
+    for mode in [PlateauMode::Min, PlateauMode::Max] {
+        let mut constant = plateau(mode, 1e-4);
+        assert_eq!([-1.0, -1.0, -1.0].map(|metric| constant.step(1.0, metric)), [1.0, 0.5, 0.5], "{mode:?}");
+        let mut zero = plateau(mode, 0.1);
+        assert_eq!([0.0, 0.0].map(|metric| zero.step(1.0, metric)), [1.0, 0.5], "{mode:?}");
+    }
+    let mut falling = plateau(PlateauMode::Min, 0.1);
+    // 10 % better than -0.9 is -0.99.
+    assert_eq!([-0.9, -0.98, -0.995, -1.0].map(|metric| falling.step(1.0, metric)), [1.0, 0.5, 1.0, 0.5]);
+    let mut rising = plateau(PlateauMode::Max, 0.1);
+    assert_eq!([-0.9, -0.85, -0.80, -0.5].map(|metric| rising.step(1.0, metric)), [1.0, 0.5, 1.0, 1.0]);
+    // Nothing is better than the worst there is.
+    let mut worst = plateau(PlateauMode::Min, 0.1);
+    assert_eq!([f64::INFINITY, 5.0, 4.6].map(|metric| worst.step(1.0, metric)), [0.5, 1.0, 0.5]);
 }
 
 #[test]

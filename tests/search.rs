@@ -496,3 +496,23 @@ fn tables_are_read_with_ease() -> Result<(), Box<dyn Error>> {
     assert_eq!(table(search.run(|(), _| Ok(1.0)))[0], "trial  value  epochs  seconds  params  outcome");
     Ok(())
 }
+
+/// A candidate's field may be called like one of the table's own columns.
+#[test]
+fn columns_have_names_of_their_own() {
+    #[derive(Debug)]
+    #[allow(dead_code)]
+    struct Settings {
+        epochs: usize,
+        value: f64,
+        error: u8,
+    }
+    let candidates = [Settings { epochs: 7, value: 0.5, error: 3 }];
+    let report = Search::new(candidates).run(|_, _| Ok(1.25));
+    let csv = report.to_csv();
+    let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    let header = ["trial", "value", "epochs", "seconds", "params.epochs", "params.value", "params.error"];
+    assert_eq!(lines[0], [&header[..], &["outcome", "error"]].concat());
+    assert_eq!(lines[1][..3], ["0", "1.25", "0"]);
+    assert_eq!(lines[1][4..], ["7", "0.5", "3", "finished", ""]);
+}

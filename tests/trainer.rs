@@ -7,7 +7,10 @@ use std::ops::ControlFlow;
 
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
-use shapewright::{History, Progress, TrainError};
+use shapewright::{
+    Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, History, Layer, NonFinite, Progress, Rank1,
+    TrainError,
+};
 
 network! {
     struct Net: [2] -> [1] {
@@ -198,7 +201,7 @@ fn what_does_not_fit_together_is_refused() {
     let error = Net::trainer(Adam::new(0.01), Mse).early_stopping(2).fit(&mut net, &x, &y).unwrap_err();
     assert!(error.to_string().contains("give them with `validate`"), "{error}");
     let error = Net::trainer(Adam::new(0.01), Mse).batch_size(0).fit(&mut net, &x, &y).unwrap_err();
-    assert!(error.to_string().contains("at least one sample"), "{error}");
+    assert!(error.to_string().contains("`batch_size` is 0, but must be at least 1"), "{error}");
     assert_eq!(net.params(), before.params());
 }
 
@@ -209,28 +212,221 @@ fn a_loss_that_is_not_finite_says_where_it_began() {
     sick.out.weight[3][0] = f32::INFINITY;
     let before = sick.params().to_vec();
     let error = Net::trainer(Sgd::new(0.1), Mse).batch_size(8).fit(&mut sick, &x, &y).unwrap_err();
-    let expected =
-        TrainError::NotFinite { epoch: 1, step: 1, layer: Some("out: Linear<_, 1>"), inputs: false };
-    assert_eq!(error, expected);
+    let cause = NonFinite::Initial { name: "out.weight".to_owned() };
+    assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 0, cause });
     assert_eq!(sick.params(), before, "the step was not made");
 
     let far = Net::trainer(Sgd::new(1e30), Mse).epochs(5).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
-    assert!(matches!(far, TrainError::NotFinite { step: 2.., inputs: false, .. }), "{far}");
+    assert!(
+        matches!(far, TrainError::NotFinite { cause: NonFinite::Diverged { lr: 1e30, .. }, .. }),
+        "{far}"
+    );
 
     // The outputs grow by some digits in each step, and their squares are the first to be too large.
     network! { struct Line: [2] -> [1] { Linear<_, 1> } }
     let large = vec![Tensor1::from([10.0, 0.0]); 8];
     let error =
         Line::trainer(Sgd::new(1.0), Mse).epochs(50).fit(&mut Line::zeros(), &large, &y[..8]).unwrap_err();
-    assert!(matches!(error, TrainError::NotFinite { step: 2.., layer: None, inputs: false, .. }), "{error}");
+    let diverged =
+        matches!(error, TrainError::NotFinite { step: 2.., cause: NonFinite::Diverged { .. }, .. });
+    assert!(diverged, "{error}");
     assert!(error.to_string().contains("a smaller learning rate"), "{error}");
 
     y[0] = Tensor1::from([f32::NAN]);
     let error = Net::trainer(Sgd::new(0.1), Mse).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
-    assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 1, layer: None, inputs: false });
+    assert_eq!(error, TrainError::NotFinite { epoch: 1, step: 1, cause: NonFinite::Loss });
     assert!(error.to_string().contains("look at the targets"), "{error}");
 
     x[7] = Tensor1::from([f32::NAN, 0.0]);
     let error = Net::trainer(Sgd::new(0.1), Mse).batch_size(40).fit(&mut net(), &x, &y).unwrap_err();
-    assert!(matches!(error, TrainError::NotFinite { inputs: true, .. }), "{error}");
+    assert!(matches!(error, TrainError::NotFinite { cause: NonFinite::Inputs, .. }), "{error}");
+}
+
+/// A loss of one's own, whose value and slope are what a function says of the output and the target.
+struct Own<F>(F);
+
+impl<F: Fn(f32, f32) -> (f32, f32)> Loss<Rank1<1>, f32> for Own<F> {
+    type Target = Tensor1<1>;
+    type Takes = shapewright::Anything;
+
+    fn loss(&self, outputs: &[Tensor1<1>], targets: &[Tensor1<1>], gradients: &mut [Tensor1<1>]) -> f32 {
+        let mut sum = 0.0;
+        for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
+            let (value, slope) = (self.0)(output[0], target[0]);
+            gradient[0] = slope;
+            sum += value;
+        }
+        sum
+    }
+}
+
+#[track_caller]
+fn assert_cause<T: std::fmt::Debug>(
+    result: Result<T, TrainError>,
+    epoch: usize,
+    step: u64,
+    cause: NonFinite,
+) {
+    assert_eq!(result.map(|_| ()).unwrap_err(), TrainError::NotFinite { epoch, step, cause });
+}
+
+/// What goes wrong in the last step is found before the training returns and before the checkpoint is written.
+#[test]
+fn the_last_step_is_looked_at_too() {
+    network! { struct Line: [2] -> [1] { fc: Linear<_, 1> } }
+    let name = |name: &str| name.to_owned();
+    let folder = std::env::temp_dir().join(format!("shapewright-not-finite-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("line.checkpoint");
+    let (x, far) = ([Tensor1::from([1.0, 0.5]); 4], [Tensor1::from([1e10]); 4]);
+    let mut net = Line::init(&mut shapewright::rng(0));
+
+    // A setting did it.
+    let huge = Line::trainer(Sgd::new(1e30), Mse).checkpoint(&path);
+    let cause = NonFinite::Parameter { name: name("fc.weight"), lr: 1e30 };
+    assert_cause(huge.fit(&mut net, &x, &far), 1, 1, cause);
+    assert!(!path.exists(), "no checkpoint of what is not finite");
+
+    // Nor is one written if the training is interrupted.
+    let mut net = Line::init(&mut shapewright::rng(0));
+    let interrupted = Line::trainer(Sgd::new(1e30), Mse).batch_size(1).checkpoint(&path);
+    let interrupted = interrupted.on_step(|_, _| std::ops::ControlFlow::Break(()));
+    let cause = NonFinite::Parameter { name: name("fc.weight"), lr: 1e30 };
+    assert_cause(interrupted.fit(&mut net, &x, &far), 1, 1, cause);
+    assert!(!path.exists(), "no checkpoint of what is not finite");
+
+    // That of the epoch before stays as it was.
+    let mut net = Line::init(&mut shapewright::rng(0));
+    let schedule = |step: u64| if step == 1 { 1e38 } else { 1e-3 };
+    let second = Line::trainer(Sgd::new(1.0), Mse).epochs(2).checkpoint(&path).schedule(schedule);
+    let cause = NonFinite::Parameter { name: name("fc.weight"), lr: 1e38 };
+    assert_cause(second.fit(&mut net, &x, &far), 2, 2, cause);
+    let mut net = Line::init(&mut shapewright::rng(0));
+    let again = Line::trainer(Sgd::new(1.0), Mse).checkpoint(&path).resume(true).schedule(schedule);
+    assert_eq!(again.fit(&mut net, &x, &far).expect("it is whole").epochs.len(), 1);
+    std::fs::remove_dir_all(folder).unwrap();
+
+    // The squares of a gradient that is finite itself.
+    let mut net = Line::init(&mut shapewright::rng(0));
+    let squares = Line::trainer(Adam::new(0.1), Own(|y: f32, _: f32| (y, 1e30))).fit(&mut net, &x, &far);
+    assert_cause(squares, 1, 1, NonFinite::Memory { name: name("fc.weight") });
+}
+
+#[test]
+fn gradients_that_are_not_finite_have_a_cause() {
+    network! { struct Deep: [1] -> [1] { fc: Linear<_, 1>, body: Linear<_, 1>, head: Linear<_, 1> } }
+    let (x, y) = ([Tensor1::from([1.0]); 4], [Tensor1::from([0.0]); 4]);
+    let net = || {
+        let mut net = Deep::init(&mut shapewright::rng(0));
+        net.params_mut().fill(1.0);
+        net
+    };
+    // The loss's own: found before the step is made.
+    for slope in [f32::NAN, f32::INFINITY] {
+        let mut net = net();
+        let before = net.params().to_vec();
+        let result = Deep::trainer(Sgd::new(0.1), Own(|y: f32, _: f32| (y, slope))).fit(&mut net, &x, &y);
+        assert_cause(result, 1, 1, NonFinite::LossGradient);
+        assert_eq!(net.params(), before);
+    }
+    // Made so on the way back, for optimizers that hide it in their own ways.
+    fn check<O: Optimizer + Sync>(optimizer: O, mut net: Box<Deep>, x: &[Tensor1<1>], y: &[Tensor1<1>]) {
+        net.body.weight = [[1e-30]];
+        net.head.weight = [[1e30]];
+        let result = Deep::trainer(optimizer, Own(|y: f32, _: f32| (y, 1e20))).fit(&mut net, x, y);
+        let Err(TrainError::NotFinite { cause: NonFinite::Gradient { name }, step: 1, .. }) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(name, "body.bias");
+    }
+    check(Sgd::new(0.1), net(), &x, &y);
+    check(Sgd::new(0.1).momentum(0.9), net(), &x, &y);
+    check(Adam::new(0.1), net(), &x, &y);
+    check(NAdam::new(0.1), net(), &x, &y);
+    check(RAdam::new(0.1), net(), &x, &y);
+    check(Adamax::new(0.1), net(), &x, &y);
+    check(Adagrad::new(0.1), net(), &x, &y);
+    check(Adadelta::new(1.0), net(), &x, &y);
+    check(RmsProp::new(0.1).centered(true), net(), &x, &y);
+    check(Lion::new(0.1), net(), &x, &y);
+}
+
+/// A layer of one's own that is not defined below zero.
+struct Root;
+
+impl<S: Shape> Fits<S> for Root {
+    const FIT: Fit = Fit::gives(S::DIMS);
+}
+impl<T: Element> Layer<T> for Root {
+    type Config = ();
+    type Params = ();
+}
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Root {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const FLOW: Flow = Flow::InPlace;
+
+    fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
+        y.iter_mut().for_each(|y| *y = y.map(|y| y.sqrt()));
+    }
+    fn backward_in_place(_: &(), y: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], _: &Context<T>) {
+        for (dy, y) in dy.iter_mut().zip(y) {
+            dy.iter_mut().zip(y.iter()).for_each(|(dy, &y)| *dy /= y + y);
+        }
+    }
+}
+
+/// Large inputs are told from large parameters.
+#[test]
+fn the_cause_of_an_infinite_loss_is_what_is_large() {
+    network! { struct Deep: [1] -> [1] { fc: Linear<_, 4>, head: Linear<_, 1> } }
+    let (y, mut net) = ([Tensor1::from([0.0]); 4], Deep::init(&mut shapewright::rng(0)));
+    let train =
+        |net: &mut Deep, x: f32| Deep::trainer(Sgd::new(0.1), Mse).fit(net, &[Tensor1::from([x]); 4], &y);
+    assert_cause(train(&mut net, 1e30), 1, 1, NonFinite::LargeInputs { largest: 1e30_f32.into() });
+    net.head.weight[2] = [3e30];
+    let (name, largest) = ("head.weight".to_owned(), 3e30_f32.into());
+    assert_cause(train(&mut net, 1e10), 1, 1, NonFinite::Diverged { name, largest, lr: 0.1 });
+    // A layer of one's own that is not defined there is itself to blame.
+    network! { struct Odd: [1] -> [1] { fc: Linear<_, 4>, odd: Root, head: Linear<_, 1> } }
+    let mut net = Odd::init(&mut shapewright::rng(0));
+    net.fc.bias = [-1.0; 4];
+    let result = Odd::trainer(Sgd::new(0.1), Mse).fit(&mut net, &[Tensor1::zeros(); 4], &y);
+    assert_cause(result, 1, 1, NonFinite::Layer { layer: "fc: Linear<_, 4>", in_place: Some("odd: Root") });
+}
+
+#[test]
+fn a_validation_loss_that_is_not_finite_ends_the_training() {
+    network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+    let (x, y) = ([Tensor1::from([1.0]); 4], [Tensor1::from([0.0]); 4]);
+    let fit = |vx: f32, vy: f32| {
+        let mut net = Line::init(&mut shapewright::rng(0));
+        let (vx, vy) = ([x[0], Tensor1::from([vx])], [y[0], Tensor1::from([vy])]);
+        Line::trainer(Sgd::new(0.1), Mse).epochs(3).early_stopping(2).validate(&vx, &vy).fit(&mut net, &x, &y)
+    };
+    assert_cause(fit(1.0, f32::NAN), 1, 1, NonFinite::ValidationLoss { inputs: false });
+    assert_cause(fit(f32::INFINITY, 1.0), 1, 1, NonFinite::ValidationLoss { inputs: true });
+    assert_eq!(fit(1.0, 1.0).expect("a training").epochs.len(), 3);
+}
+
+/// Statistics of a batch that no f32 holds are not taken in.
+#[test]
+fn statistics_stay_finite() {
+    network! {
+        struct Net: [2, 2, 1] -> [1] { norm: BatchNorm2d<_>, Flatten, fc: Linear<_, 1> }
+    }
+    let mut x = [Tensor3::from([[[1.0], [2.0]], [[3.0], [4.0]]]); 6];
+    let y = [Tensor1::from([0.5]); 6];
+    x[4] = Tensor3::full(1e25);
+    for accumulate in [1, 2] {
+        let mut net = Net::init(&mut shapewright::rng(0));
+        let trainer = Net::trainer(Sgd::new(0.01), Mse).batch_size(2).epochs(2).accumulate(accumulate);
+        let error = trainer.fit(&mut net, &x, &y).unwrap_err();
+        let name = "norm.running_var".to_owned();
+        assert!(
+            matches!(&error, TrainError::NotFinite { epoch: 1, cause, .. } if *cause == NonFinite::Statistic { name }),
+            "{error}"
+        );
+        assert!(error.to_string().contains("scale them to about 1"), "{error}");
+        assert!(net.params().iter().all(|x| x.is_finite()), "{:?}", net.params());
+    }
 }

@@ -4,15 +4,17 @@ mod common;
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{assert_close, bits, random};
 use rand::Rng;
 use shapewright::data::Batches;
 use shapewright::prelude::*;
+use shapewright::schedule::PlateauMode;
 use shapewright::{
-    Compute, Context, Element, Epoch, FeatureOrder, Fit, Fits, Layer, OptimizerState, Progress, Slab, Step,
-    TrainError, Trainer,
+    Compute, Context, Element, Epoch, FeatureOrder, Fit, Fits, History, Layer, OptimizerState, Progress,
+    Slab, Step, TrainError, Trainer,
 };
 
 network! {
@@ -303,16 +305,180 @@ fn settings_that_make_no_sense_are_refused() {
     let ((x, y), mut net) = (samples(37, 1), net());
     let before = net.params().to_vec();
     let mut reason = |trainer: On<'_, Sgd>| match trainer.fit(&mut net, &x, &y) {
-        Err(TrainError::Setting { reason }) => reason,
+        Err(error @ (TrainError::Setting(_) | TrainError::Combination { .. })) => error.to_string(),
         other => panic!("{other:?}"),
     };
     let plain = || trainer(Sgd::new(0.1));
     assert!(reason(plain().schedule(ReduceLrOnPlateau::new())).contains("give them with `validate`"));
-    assert!(reason(plain().validate(&x, &y).early_stopping(0)).contains("give it at least 1"));
-    assert!(reason(plain().accumulate(0)).contains("at least one batch"));
-    assert!(reason(plain().checkpoint_every(0)).contains("every 1 or more"));
+    assert!(
+        reason(plain().validate(&x, &y).early_stopping(0))
+            .contains("`early_stopping` is 0, but must be at least 1")
+    );
+    assert!(reason(plain().accumulate(0)).contains("`accumulate` is 0, but must be at least 1"));
+    assert!(reason(plain().checkpoint_every(0)).contains("`checkpoint_every` is 0, but must be at least 1"));
     assert!(reason(plain().resume(true)).contains("name it with `checkpoint`"));
     assert_eq!(net.params(), before);
+}
+
+/// Every number that a trainer is told has a range, and the error names the setting.
+#[test]
+fn each_number_has_its_range() {
+    let ((x, y), mut net) = (samples(37, 1), net());
+    let before = net.params().to_vec();
+    let mut refused = |trainer: On<'_, Sgd>, owner: &str, setting: &str| match trainer.fit(&mut net, &x, &y) {
+        Err(TrainError::Setting(error)) => {
+            assert_eq!((error.owner, error.setting), (owner, setting));
+            assert!(
+                error.to_string().starts_with(&format!("{owner}'s `{setting}` is {}", error.value)),
+                "{error}"
+            );
+        }
+        other => panic!("{setting}: {other:?}"),
+    };
+    let plain = || trainer(Sgd::new(0.1));
+    let (own, optimizer, schedule) = ("the trainer", "the optimizer", "the schedule");
+    refused(plain().epochs(0), own, "epochs");
+    refused(plain().batch_size(0), own, "batch_size");
+    refused(plain().accumulate(0), own, "accumulate");
+    refused(plain().average_from(0), own, "average_from");
+    refused(plain().checkpoint_every(0), own, "checkpoint_every");
+    refused(plain().validate(&x, &y).early_stopping(0), own, "early_stopping");
+
+    for bad in [-1.0, f64::NAN, f64::NEG_INFINITY] {
+        refused(plain().clip_grad_norm(bad), own, "clip_grad_norm");
+        refused(plain().clip_grad_value(bad), own, "clip_grad_value");
+    }
+    refused(plain().clip_grad_norm(0.0), own, "clip_grad_norm");
+    for bad in [-1.0, f64::NAN, f64::INFINITY] {
+        refused(plain().l1_penalty(layer!(Net), bad), own, "l1_penalty");
+        refused(plain().l2_penalty(layer!(Net, out), bad), own, "l2_penalty");
+        refused(plain().parts(|state| state.scale(layer!(Net, fc1), bad)), optimizer, "scale");
+        refused(trainer(Sgd::new(bad)), optimizer, "lr");
+        // What is only known when the step comes.
+        refused(plain().schedule(move |_| bad), schedule, "lr");
+        refused(plain().adjust(move |sgd, _| sgd.lr = bad), optimizer, "lr");
+        refused(plain().adjust(move |sgd, _| *sgd = sgd.momentum(bad)), optimizer, "momentum");
+    }
+    assert_eq!(net.params(), before);
+}
+
+/// A schedule whose learning rate is wrong at some step ends the training there, with the steps before made.
+#[test]
+fn a_learning_rate_is_checked_at_each_step() {
+    let ((x, y), mut net) = (samples(37, 1), net());
+    let falling = |step: u64| 0.1 - 0.03 * step as f64;
+    let error = trainer(Sgd::new(0.1)).schedule(falling).fit(&mut net, &x, &y).unwrap_err();
+    let TrainError::Setting(error) = error else { panic!("{error}") };
+    assert_eq!((error.owner, error.setting), ("the schedule", "lr"));
+    assert!((error.value + 0.02).abs() < 1e-12, "{error}");
+    assert!(net.params().iter().all(|x| x.is_finite()));
+}
+
+/// Functions without an error to return panic, as an optimizer's step does.
+#[test]
+fn free_functions_refuse_settings_out_of_their_ranges() {
+    fn refused(call: impl FnOnce(&mut Net), setting: &str) {
+        let mut gradient = net();
+        let call = AssertUnwindSafe(|| call(&mut gradient));
+        let message = *catch_unwind(call).expect_err(setting).downcast::<String>().expect("a message");
+        assert!(message.contains(setting), "{message}");
+        assert_eq!(gradient.params(), net().params());
+    }
+    let network = net();
+    for bad in [-1.0, f64::NAN, f64::NEG_INFINITY] {
+        refused(|gradient| _ = clip_grad_norm(gradient, bad), "clip_grad_norm's `max_norm` is");
+        refused(|gradient| clip_grad_value(gradient, bad), "clip_grad_value's `clip_value` is");
+        let part = layer!(Net, out);
+        refused(|gradient| _ = l1_penalty(&*network, part, bad, gradient), "l1_penalty's `lambda` is");
+        refused(|gradient| _ = l2_penalty(&*network, part, bad, gradient), "l2_penalty's `lambda` is");
+        refused(|net| Sgd::new(0.1).state().scale(part, bad).step(net, &network), "optimizer's `scale` is");
+        let step = |net: &mut Net| {
+            let mut state = Sgd::new(0.1).state();
+            state.optimizer.lr = bad;
+            state.step(net, &network);
+        };
+        refused(step, "optimizer's `lr` is");
+    }
+    // Infinity bounds nothing, and gives the norm.
+    let mut gradient = net();
+    let norm = clip_grad_norm(&mut *gradient, f64::INFINITY).expect("a norm");
+    assert!(norm > 0.0 && gradient.params() == network.params());
+}
+
+/// The columns of a history have names of their own.
+#[test]
+fn each_metric_has_a_name_of_its_own() {
+    use shapewright::metrics::{MeanAbsoluteError, Metric, R2Score};
+    let ((x, y), mut net) = (samples(37, 1), net());
+    let plain = || trainer(Sgd::new(0.1)).epochs(1);
+    let twice = plain().metric(R2Score::new()).metric(MeanAbsoluteError::new()).metric(R2Score::new());
+    let error = twice.fit(&mut net, &x, &y).unwrap_err();
+    let sentence = format!(
+        "a metric has the name `{}`, and so has another; give it a name of its own with `named`",
+        R2Score::<shapewright::Rank1<1>>::new().name()
+    );
+    assert_eq!(error, TrainError::Combination { reason: sentence });
+    for column in ["epoch", "steps", "loss", "validation_loss", "seconds", "waiting"] {
+        let error = plain().metric(R2Score::new().named(column)).fit(&mut net, &x, &y).unwrap_err();
+        assert!(error.to_string().contains("the history has a column of that name"), "{error}");
+    }
+    let named = plain().metric(R2Score::new()).metric(R2Score::new().named("again"));
+    let epoch = named.fit(&mut net, &x, &y).expect("a training").epochs.remove(0);
+    assert_eq!(epoch.metrics[1].0, "again");
+    assert_eq!(epoch.metrics[0].1, epoch.metrics[1].1);
+
+    // A history that was made by hand numbers them.
+    let metrics = ["loss", "a", "a", "a 2"].map(|name| (name.to_owned(), 0.5)).to_vec();
+    let history = History { epochs: vec![Epoch { metrics, ..epoch }], ..History::default() };
+    let header = "epoch,steps,loss,validation_loss,seconds,waiting,loss 2,a,a 2,a 2 2";
+    assert_eq!(history.to_csv().lines().next(), Some(header));
+    let keys: Vec<String> = header.split(',').map(|name| format!("\"{name}\":")).collect();
+    assert!(keys.iter().all(|key| history.to_json().matches(key).count() == 1), "{}", history.to_json());
+}
+
+/// What a plateau watches is the validation loss, or a metric that is named.
+#[test]
+fn a_plateau_watches_a_metric() {
+    use shapewright::metrics::{MeanAbsoluteError, Metric, R2Score};
+    let ((x, y), (vx, vy)) = (samples(37, 1), samples(9, 2));
+    let rates = |plateau: ReduceLrOnPlateau| {
+        let lrs = RefCell::new(Vec::new());
+        let watch = |step: &Step, _: &Net| {
+            lrs.borrow_mut().push(step.lr);
+            ControlFlow::Continue(())
+        };
+        trainer(Sgd::new(0.2))
+            .epochs(6)
+            .batch_size(37)
+            .validate(&vx, &vy)
+            .metric(R2Score::new().named("r2"))
+            .metric(MeanAbsoluteError::new().named("mae"))
+            .schedule(plateau)
+            .on_step(watch)
+            .fit(&mut net(), &x, &y)
+            .map(|history| (lrs.take(), history))
+    };
+    let plateau = |mode| ReduceLrOnPlateau::new().mode(mode).patience(0).factor(0.5);
+    for (mode, metric) in [(PlateauMode::Max, "r2"), (PlateauMode::Min, "mae"), (PlateauMode::Max, "mae")] {
+        let (lrs, history) = rates(plateau(mode).watch(metric)).expect("a training");
+        let (mut by_hand, mut lr) = (plateau(mode), 0.2);
+        for (epoch, found) in history.epochs.iter().zip(lrs) {
+            assert_eq!(found, lr, "{metric}");
+            let (_, value) = epoch.metrics.iter().find(|(name, _)| name == metric).expect("the metric");
+            lr = by_hand.step(lr, *value);
+        }
+        // The network gets better, so that only the wrong way round reduces the learning rate.
+        assert_eq!(lr < 0.2, (mode, metric) == (PlateauMode::Max, "mae"), "{metric}");
+    }
+
+    let reason = |plateau| rates(plateau).expect_err("no training").to_string();
+    let larger = reason(plateau(PlateauMode::Max));
+    assert!(
+        larger.contains("its mode is `Max`; name the metric that it is to watch with `watch`"),
+        "{larger}"
+    );
+    let unknown = reason(plateau(PlateauMode::Max).watch("accuracy"));
+    assert!(unknown.contains("the metric `accuracy`, which the trainer does not have"), "{unknown}");
 }
 
 #[test]
@@ -321,7 +487,7 @@ fn norms_that_are_not_finite_end_the_training() {
     // The loss is finite, the square of its gradient is not.
     let y: Vec<Y> = y.iter().map(|_| Tensor::from([1e150])).collect();
     let before = net.params().to_vec();
-    let far = trainer(Sgd::new(0.1)).clip_grad_norm(1.0).l1_penalty(layer!(Net), f64::INFINITY);
+    let far = trainer(Sgd::new(0.1)).clip_grad_norm(1.0).l1_penalty(layer!(Net), 1e300);
     let error = far.fit(&mut net, &x, &y).unwrap_err();
     let TrainError::NonFiniteNorm { epoch: 1, step: 1, norm } = error else { panic!("{error}") };
     assert!(!norm.is_finite() && error.to_string().contains("at step 1, in epoch 1"), "{error}");

@@ -20,7 +20,6 @@ impl<const N: usize> Fits<Rank1<N>> for Center<N> {
 }
 
 impl<const N: usize, T: Element> Layer<T> for Center<N> {
-    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     type Config = ();
     type Params = CenterParams<N, T>;
 }
@@ -31,6 +30,7 @@ fn mean<const N: usize, T: Element>(x: &[Tensor1<N, T>]) -> [T; N] {
 }
 
 impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const WHOLE_BATCH: bool = true;
     const MULTIPLY_ADDS: usize = N;
 
@@ -209,4 +209,195 @@ fn inference_reads_the_statistics() {
     let mut outputs = vec![Tensor1::zeros(); 5];
     net.forward_batch(&[Tensor1::<32, f64>::ones(); 5], &mut outputs);
     assert_eq!(outputs[4], Tensor1::from([0.5f64.tanh(); 32]));
+}
+
+network! { struct Body: [4] -> [4] as f64 { fc: Linear<_, 4>, norm: BatchNorm1d<_>, Tanh, Dropout } }
+network! {
+    struct Deep: [3] -> [2] as f64 {
+        first: Linear<_, 4>,
+        norm: BatchNorm1d<_>,
+        body: Body,
+        blocks: Repeat<2> { Residual { fc: Linear<_, 4>, norm: BatchNorm1d<_, NoAffine>, Dropout(0.3) } },
+        head: Linear<_, 2>,
+    }
+}
+
+/// Statistics that are not those of any batch.
+fn deep() -> Box<Deep> {
+    let mut net = Deep::init(&mut shapewright::rng(1));
+    let mut next = 0.3;
+    net.for_each_param_mut(|name, _, values| {
+        for value in values {
+            next = (next * 7.3 + 0.1) % 1.0;
+            match name.rsplit('.').next() {
+                Some("running_mean") => *value = 2.0 * next - 1.0,
+                Some("running_var") => *value = 0.5 + next,
+                _ => {}
+            }
+        }
+    });
+    net
+}
+
+fn points(count: usize) -> Vec<Tensor1<3, f64>> {
+    let mut rng = shapewright::rng(2);
+    let uniform = rand::distr::Uniform::new(-1.0, 1.0).expect("a range");
+    (0..count).map(|_| Tensor::random(uniform, &mut rng)).collect()
+}
+
+/// A network's outputs in inference.
+fn inferred(net: &Deep, x: &[Tensor1<3, f64>]) -> Vec<Tensor1<2, f64>> {
+    x.iter().map(|x| net.forward(x)).collect()
+}
+
+/// A network that is in inference mode as a whole has the gradients of the function that it is in inference.
+#[test]
+fn inference_mode_is_the_function_of_inference() {
+    let (mut net, x) = (deep(), points(6));
+    let weights: Vec<Tensor1<2, f64>> =
+        (0..6).map(|i| Tensor1::from([0.3 * i as f64 - 0.7, 1.0 - 0.2 * i as f64])).collect();
+    let (mut workspace, mut gradient) = (Deep::workspace(), Deep::zeros());
+    workspace.eval(layer!(Deep));
+    let mut pass = net.forward_train(&x, &mut workspace);
+    for (found, wanted) in pass.outputs().iter().zip(inferred(&net, &x)) {
+        assert!((*found - wanted).iter().all(|off| off.abs() < 1e-12), "{found:?} and {wanted:?}");
+    }
+    pass.output_gradients_mut().copy_from_slice(&weights);
+    let dx = pass.backward_with_input(&mut gradient).to_vec();
+
+    let loss = |net: &Deep, x: &[Tensor1<3, f64>]| -> f64 {
+        inferred(net, x).iter().zip(&weights).map(|(y, w)| y.dot(w)).sum()
+    };
+    let mut statistics = Vec::new();
+    net.for_each_param(|name, _, values| {
+        let statistic = name.contains("running") || name.contains("tracked");
+        statistics.extend(values.iter().map(|_| statistic));
+    });
+    let mut places = Vec::new();
+    let base = net.params().as_ptr().addr();
+    net.for_each_param(|_, _, values| {
+        let first = (values.as_ptr().addr() - base) / size_of::<f64>();
+        places.extend(first..first + values.len());
+    });
+    for (place, statistic) in places.into_iter().zip(statistics) {
+        let middle = net.params()[place];
+        let mut at = |value: f64| {
+            net.params_mut()[place] = value;
+            loss(&net, &x)
+        };
+        let slope = (at(middle + 1e-5) - at(middle - 1e-5)) / 2e-5;
+        at(middle);
+        // What is measured does not change.
+        let wanted = if statistic { 0.0 } else { slope };
+        assert!((gradient.params()[place] - wanted).abs() < 1e-8, "number {place}");
+    }
+    for (sample, dx) in dx.iter().enumerate() {
+        for i in 0..3 {
+            let at = |off: f64| {
+                let mut x = x.clone();
+                x[sample][i] += off;
+                loss(&net, &x)
+            };
+            assert!((dx[i] - (at(1e-5) - at(-1e-5)) / 2e-5).abs() < 1e-8, "input {i} of {sample}");
+        }
+    }
+}
+
+/// What is frozen normalizes with its running statistics; dropout within it goes on unless it is asked to stop.
+#[test]
+fn frozen_normalizations_use_their_running_statistics() {
+    let (mut net, x) = (deep(), points(8));
+    let y: Vec<Tensor1<2, f64>> = x.iter().map(|x| Tensor1::from([x[0] * x[1], x[2]])).collect();
+    let frozen = |state: shapewright::OptimizerState<Sgd, Deep>| {
+        state.freeze(layer!(Deep, norm)).freeze(layer!(Deep, body)).freeze(layer!(Deep, blocks))
+    };
+    let before = net.to_boxed();
+    let trainer = Deep::trainer(Sgd::new(0.05), Mse).batch_size(4).epochs(3).parts(frozen);
+    let trainer = trainer.eval(layer!(Deep, body)).eval(layer!(Deep, blocks));
+    // Before the steps, the loss of training is that of evaluation.
+    let still = trainer.validate(&x, &y).schedule(|_: u64| 0.0).fit(&mut net, &x, &y).expect("a training");
+    for epoch in still.epochs {
+        let validation = epoch.validation_loss.expect("a loss");
+        assert!((epoch.loss - validation).abs() < 1e-12, "{} and {validation}", epoch.loss);
+    }
+    assert_eq!(net.params(), before.params());
+
+    let trainer = Deep::trainer(Sgd::new(0.05), Mse).batch_size(4).epochs(20).parts(frozen);
+    let trainer = trainer.eval(layer!(Deep, body)).eval(layer!(Deep, blocks)).validate(&x, &y);
+    let history = trainer.fit(&mut net, &x, &y).expect("a training");
+    assert!(history.epochs[19].validation_loss < history.epochs[0].validation_loss);
+    assert_eq!(layer!(Deep, norm).of(&net), layer!(Deep, norm).of(&before));
+    assert_eq!(layer!(Deep, body).of(&net), layer!(Deep, body).of(&before));
+    assert_eq!(layer!(Deep, blocks).of(&net), layer!(Deep, blocks).of(&before));
+    assert_ne!(net.head.bias, before.head.bias);
+    assert_ne!(net.first.bias, before.first.bias);
+}
+
+/// Which layers a workspace has in inference mode, one by one.
+#[test]
+fn each_part_has_a_mode_of_its_own() {
+    let (net, x) = (deep(), points(8));
+    let outputs = |workspace: &mut shapewright::Workspace<Deep>, layer: &str| -> Vec<f64> {
+        workspace.reseed(3);
+        let pass = net.forward_train(&x, workspace);
+        let found = pass.layer_outputs().find(|(summary, _)| summary.layer.starts_with(layer));
+        found.expect("the layer").1.to_vec()
+    };
+    let mut plain = Deep::workspace();
+    let state = || Sgd::new(0.1).state::<Deep>();
+    let mut workspace = Deep::workspace();
+    let normalized = |workspace: &mut _| outputs(workspace, "norm");
+    let with_running = || -> Vec<f64> {
+        x.iter()
+            .flat_map(|x| {
+                (0..4).map(|i| {
+                    let y: f64 =
+                        (0..3).map(|j| x[j] * net.first.weight[j][i]).sum::<f64>() + net.first.bias[i];
+                    (y - net.norm.running_mean[i]) / (net.norm.running_var[i] + 1e-5).sqrt()
+                })
+            })
+            .collect()
+    };
+    let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+    let by_batch = normalized(&mut plain);
+    assert!(!close(&by_batch, &with_running()));
+
+    workspace.follow(&state().freeze(layer!(Deep, norm)));
+    assert!(close(&normalized(&mut workspace), &with_running()));
+    // Its statistics are what counts.
+    workspace.follow(&state().freeze(layer!(Deep, norm.weight)));
+    assert_eq!(normalized(&mut workspace), by_batch);
+    workspace.follow(&state().freeze(layer!(Deep, norm.running_mean)));
+    assert_eq!(normalized(&mut workspace), by_batch);
+    // One after the other is as both together.
+    let state_of_both =
+        state().freeze(layer!(Deep, norm.running_mean)).freeze(layer!(Deep, norm.running_var));
+    workspace.follow(&state_of_both.freeze(layer!(Deep, norm.num_batches_tracked)));
+    assert!(close(&normalized(&mut workspace), &with_running()));
+    workspace.follow(&state().freeze(layer!(Deep, norm)).thaw(layer!(Deep, norm)));
+    assert_eq!(normalized(&mut workspace), by_batch);
+    workspace.eval(layer!(Deep, norm));
+    assert!(close(&normalized(&mut workspace), &with_running()));
+    workspace.train_all();
+    assert_eq!(normalized(&mut workspace), by_batch);
+
+    // Below what is trained; a network that is trained from a layer within it is trained as a whole.
+    workspace.train_from(layer!(Deep, body.norm));
+    assert!(close(&normalized(&mut workspace), &with_running()));
+    let mut below = Deep::workspace();
+    below.eval(layer!(Deep, norm));
+    assert_eq!(outputs(&mut workspace, "head"), outputs(&mut below, "head"));
+    workspace.train_from(layer!(Deep, norm));
+    assert_eq!(normalized(&mut workspace), by_batch);
+
+    // One of several blocks: its normalization, and its dropout if that is asked for.
+    workspace.train_all();
+    workspace.follow(&state().freeze(layer!(Deep, blocks[1])));
+    let mut other = Deep::workspace();
+    other.follow(&state().freeze(layer!(Deep, blocks[1].layer_0.norm)));
+    let frozen = outputs(&mut workspace, "head");
+    assert_eq!(frozen, outputs(&mut other, "head"));
+    assert_ne!(frozen, outputs(&mut plain, "head"));
+    workspace.eval(layer!(Deep, blocks[1]));
+    assert_ne!(outputs(&mut workspace, "head"), frozen, "dropout stopped");
 }

@@ -89,6 +89,13 @@ pub struct Bend {
     pub slope: f64,
 }
 
+impl Bend {
+    /// The same for numbers up to `largest`: a bend so near to zero that its curve is larger is at zero.
+    pub(super) fn in_range(self, largest: f64) -> Self {
+        if self.curve.abs() <= largest { self } else { Bend { at: 0.0, curve: 0.0, ..self } }
+    }
+}
+
 /// The number of rows in `len` elements; panics unless it is whole.
 pub(super) fn rows_of(name: &str, len: usize, width: usize) -> usize {
     if len == 0 {

@@ -36,6 +36,14 @@ impl Kernels<f64> for F64Kernels {
         conv::plain::conv_weight_grad(conv);
     }
     #[inline]
+    fn sum(self, x: &[f64]) -> f64 {
+        plain::sum(x)
+    }
+    #[inline]
+    fn dot(self, x: &[f64], y: &[f64]) -> f64 {
+        plain::dot(x, y)
+    }
+    #[inline]
     fn column_sums(self, rows: usize, cols: usize, x: &[f64], sums: &mut [f64], accumulate: bool) {
         plain::column_sums(rows, cols, x, sums, accumulate);
     }

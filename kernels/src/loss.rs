@@ -2,8 +2,10 @@
 
 use super::args::{Bend, check_cross_entropy, check_same};
 use super::math;
+use super::pairs::{Pairs, TERMS};
+use super::plain::certain;
 use super::reduce::{BLOCK, NARROW, TurnRows, Turned, WideRow, WriteRows};
-use super::simd::{Op, Simd, halves, sum_of};
+use super::simd::{Op, Simd, add_partials, halves, sum_of};
 
 pub(super) struct CrossEntropyOp<'a> {
     pub classes: usize,
@@ -24,9 +26,15 @@ impl Op for CrossEntropyOp<'_> {
             return 0.0;
         }
         let (mut losses, mut counts) = ([0.0; BLOCK], [1.0; BLOCK]);
+        let (mut pairs, mut added) = (Pairs::new(), 0);
         let mut turned = Turned::new();
         let blocks = logits.chunks(BLOCK * classes).zip(grad.chunks_mut(BLOCK * classes));
         for ((logits, grad), labels) in blocks.zip(labels.chunks(BLOCK)) {
+            if added == TERMS {
+                pairs.push([losses], add_partials);
+                (losses, added) = ([0.0; BLOCK], 0);
+            }
+            added += 1;
             if classes <= NARROW {
                 s.outline(TurnRows { turned: &mut turned, width: classes, x: logits });
                 s.outline(WriteRows { turned: &mut turned, width: classes, scale, y: grad });
@@ -41,6 +49,14 @@ impl Op for CrossEntropyOp<'_> {
             let rows = logits.chunks_exact(classes).zip(grad.chunks_exact_mut(classes));
             for (r, ((logits, grad), &label)) in rows.zip(labels).enumerate().take(BLOCK) {
                 rest[r] = turned.max[r] - logits[label as usize];
+                if turned.max[r] == f32::INFINITY
+                    && let Some(class) = certain(logits)
+                {
+                    grad.fill(0.0);
+                    grad[class] = scale;
+                    turned.sum[r] = 1.0;
+                    rest[r] = if class == label as usize { 0.0 } else { f32::INFINITY };
+                }
                 grad[label as usize] -= scale;
                 if let Some(&weight) = weights.get(r) {
                     counts[r] = weight;
@@ -65,6 +81,7 @@ impl Op for CrossEntropyOp<'_> {
                 }
             }
         }
+        let [losses] = pairs.finish([losses], add_partials);
         halves(losses)
     }
 }
@@ -93,13 +110,16 @@ impl Op for BceOp<'_> {
             #[inline(always)]
             |i, n| unsafe {
                 let (x, t) = (s.get(x.add(i), n), s.get(t.add(i), n));
-                let positive = s.max(s.zero(), x);
+                // What of the logit is wrong by the target: none of it where the target is right, however large it is.
+                let times = |part: S::V, x: S::V| s.select(s.eq(part, s.zero()), s.zero(), s.mul(part, x));
+                let above = times(s.sub(one, t), s.max(s.zero(), x));
+                let below = times(t, s.max(s.zero(), s.sub(s.zero(), x)));
                 // e = exp(-|x|) serves both: sigmoid(x) is 1 / (1 + e) or e / (1 + e).
                 let e = math::exp(s, s.sub(s.zero(), math::abs(s, x)));
                 let upper = s.select(s.gt(x, s.zero()), one, e);
                 let sigmoid = s.div(upper, s.add(one, e));
                 s.put(grad.add(i), s.mul(s.sub(sigmoid, t), scale), n);
-                s.add(s.fnma(x, t, positive), math::log1p(s, e))
+                s.add(s.add(above, below), math::log1p(s, e))
             },
         )
     }
@@ -153,6 +173,7 @@ impl Op for SmoothL1Op<'_> {
         check_same("smooth_l1", output.len(), target.len());
         check_same("smooth_l1", output.len(), grad.len());
         let (o, t, grad) = (output.as_ptr(), target.as_ptr(), grad.as_mut_ptr());
+        let bend = bend.in_range(f32::MAX.into());
         let (at, half) = (s.splat(bend.at as f32), s.splat((0.5 * bend.at) as f32));
         let (curve, slope) = (s.splat(bend.curve as f32), s.splat(bend.slope as f32));
         let (scale, one_half) = (s.splat(scale), s.splat(0.5));

@@ -4,6 +4,7 @@ use num_traits::Float;
 
 use super::args::{check_column_sums, check_cross_entropy, check_glu, check_prelu, check_same, rows_of};
 use super::denormals::plain_flush_denormal as flush;
+use super::pairs::{Pairs, TERMS};
 use super::{Bend, Matrix, Product, Start};
 
 /// What the loops need beyond [`Float`].
@@ -188,12 +189,8 @@ pub(super) fn glu_grad<T: Real>(half: usize, x: &[T], dy: &[T], dx: &mut [T]) {
 /// `row = exp(row - max)`; the sum and the maximum.
 fn exponentials<T: Real>(row: &mut [T]) -> (T, T) {
     let max = row.iter().copied().fold(T::neg_infinity(), T::max);
-    let mut sum = T::zero();
-    for x in row {
-        *x = flush((*x - max).exp());
-        sum = sum + *x;
-    }
-    (sum, max)
+    row.iter_mut().for_each(|x| *x = flush((*x - max).exp()));
+    (sum(row), max)
 }
 
 pub(super) fn softmax<T: Real>(width: usize, x: &mut [T]) {
@@ -219,7 +216,7 @@ pub(super) fn log_softmax<T: Real>(width: usize, x: &mut [T]) {
     rows_of("log_softmax", x.len(), width);
     for row in x.chunks_exact_mut(width.max(1)) {
         let max = row.iter().copied().fold(T::neg_infinity(), T::max);
-        let log = row.iter().fold(T::zero(), |sum, &x| sum + (x - max).exp()).ln();
+        let log = sum_of(row.len(), |i| (row[i] - max).exp()).ln();
         row.iter_mut().for_each(|x| *x = (*x - max) - log);
     }
 }
@@ -228,7 +225,7 @@ pub(super) fn log_softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     check_same("log_softmax_grad", y.len(), dy.len());
     rows_of("log_softmax_grad", y.len(), width);
     for (y, dy) in y.chunks_exact(width.max(1)).zip(dy.chunks_exact_mut(width.max(1))) {
-        let total = dy.iter().fold(T::zero(), |sum, &dy| sum + dy);
+        let total = sum(dy);
         for (&y, dy) in y.iter().zip(dy) {
             *dy = flush(*dy - y.exp() * total);
         }
@@ -244,53 +241,71 @@ pub(super) fn cross_entropy<T: Real>(
     grad: &mut [T],
 ) -> T {
     check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len());
-    let mut loss = T::zero();
-    let rows = logits.chunks_exact(classes.max(1)).zip(grad.chunks_exact_mut(classes.max(1)));
-    for (r, ((logits, grad), &label)) in rows.zip(labels).enumerate() {
-        let (label, weight) = (label as usize, weights.get(r).copied().unwrap_or(T::one()));
+    let mut rows = logits.chunks_exact(classes.max(1)).zip(grad.chunks_exact_mut(classes.max(1)));
+    sum_of(labels.len(), |r| {
+        let Some((logits, grad)) = rows.next() else { return T::zero() };
+        let (label, weight) = (labels[r] as usize, weights.get(r).copied().unwrap_or(T::one()));
         if weight == T::zero() {
             grad.fill(T::zero());
-            continue;
+            return T::zero();
         }
         grad.copy_from_slice(logits);
-        let (sum, max) = exponentials(grad);
-        loss = loss + (sum.ln() - (logits[label] - max)) * weight;
+        let (mut sum, max) = exponentials(grad);
+        let mut term = sum.ln() - (logits[label] - max);
+        if max == T::infinity()
+            && let Some(class) = certain(logits)
+        {
+            grad.fill(T::zero());
+            (grad[class], sum) = (T::one(), T::one());
+            term = if class == label { T::zero() } else { T::infinity() };
+        }
+
         let scale = scale * weight;
         grad.iter_mut().for_each(|x| *x = *x / sum * scale);
         grad[label] = grad[label] - scale;
-    }
-    loss
+        term * weight
+    })
+}
+
+/// The class whose logit alone is plus infinity, so that its probability is 1, if there is one. NaN and two infinities have
+/// no softmax, not even as a limit.
+#[cold]
+pub(super) fn certain<T: Real>(logits: &[T]) -> Option<usize> {
+    let class = logits.iter().position(|&x| x == T::infinity())?;
+    let others = |(i, &x): (usize, &T)| i == class || x < T::infinity();
+    logits.iter().enumerate().all(others).then_some(class)
 }
 
 pub(super) fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("bce_with_logits", logits.len(), targets.len());
     check_same("bce_with_logits", logits.len(), grad.len());
-    let mut loss = T::zero();
-    for ((&x, &t), grad) in logits.iter().zip(targets).zip(grad) {
-        loss = loss + (relu(x) - x * t + (-x.abs()).exp().ln_1p());
-        *grad = (sigmoid(x) - t) * scale;
-    }
-    loss
+    // What of the logit is wrong by the target: none of it where the target is right, however large it is.
+    let times = |part: T, x: T| if part == T::zero() { T::zero() } else { part * x };
+    sum_of(logits.len(), |i| {
+        let (x, t) = (logits[i], targets[i]);
+        grad[i] = (sigmoid(x) - t) * scale;
+        times(T::one() - t, relu(x)) + times(t, relu(-x)) + (-x.abs()).exp().ln_1p()
+    })
 }
 
 pub(super) fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("mse", output.len(), target.len());
     check_same("mse", output.len(), grad.len());
-    let mut loss = T::zero();
-    for ((&o, &t), grad) in output.iter().zip(target).zip(grad) {
-        loss = loss + (o - t) * (o - t);
-        *grad = (o - t) * (scale + scale);
-    }
-    loss
+    sum_of(output.len(), |i| {
+        let d = output[i] - target[i];
+        grad[i] = d * (scale + scale);
+        d * d
+    })
 }
 
 pub(super) fn smooth_l1<T: Real>(bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("smooth_l1", output.len(), target.len());
     check_same("smooth_l1", output.len(), grad.len());
+    let bend = bend.in_range(f64::MAX);
     let (at, curve, slope) = (T::of(bend.at), T::of(bend.curve), T::of(bend.slope));
-    let mut loss = T::zero();
-    for ((&o, &t), grad) in output.iter().zip(target).zip(grad) {
-        let (d, a) = (o - t, (o - t).abs());
+    sum_of(output.len(), |i| {
+        let d = output[i] - target[i];
+        let a = d.abs();
         let (term, rise) = if a < at {
             (T::of(0.5) * curve * d * d, curve * d)
         } else {
@@ -298,10 +313,9 @@ pub(super) fn smooth_l1<T: Real>(bend: Bend, output: &[T], target: &[T], scale: 
             let rise = if a > T::zero() { slope.copysign(d) } else { d };
             (slope * (a - T::of(0.5) * at), rise)
         };
-        loss = loss + term;
-        *grad = rise * scale;
-    }
-    loss
+        grad[i] = rise * scale;
+        term
+    })
 }
 
 pub(super) fn flush_denormals<T: Real>(x: &mut [T]) {
@@ -315,7 +329,26 @@ fn add<T: Real>(y: &mut [T], x: &[T]) {
     }
 }
 
-fn dot<T: Real>(x: &[T], y: &[T]) -> T {
+/// The sum of the terms, which are asked for in order, by [`Pairs`].
+#[inline]
+fn sum_of<T: Real>(terms: usize, mut term: impl FnMut(usize) -> T) -> T {
+    let (mut pairs, mut first) = (Pairs::new(), 0);
+    loop {
+        let end = terms.min(first + TERMS);
+        let sum = (first..end).fold(T::zero(), |sum, i| sum + term(i));
+        if end == terms {
+            return pairs.finish(sum, |a, b| a + b);
+        }
+        pairs.push(sum, |a, b| a + b);
+        first = end;
+    }
+}
+
+pub(super) fn sum<T: Real>(x: &[T]) -> T {
+    sum_of(x.len(), |i| x[i])
+}
+
+pub(super) fn dot<T: Real>(x: &[T], y: &[T]) -> T {
     check_same("dot", x.len(), y.len());
-    x.iter().zip(y).fold(T::zero(), |sum, (&x, &y)| sum + x * y)
+    sum_of(x.len(), |i| x[i] * y[i])
 }

@@ -2,7 +2,8 @@
 
 use super::args::check_prelu;
 use super::denormals::flush_denormal;
-use super::simd::{Op, Simd, each, sum_of};
+use super::pairs::{Pairs, TERMS};
+use super::simd::{Op, Simd, adding, each, sum_of};
 
 /// `y = f(weight, x, y)` in each row; a single weight stands in all lanes.
 #[inline(always)]
@@ -109,13 +110,23 @@ impl Op for PReluWeightGradOp<'_> {
             width,
             #[inline(always)]
             |j, n| {
+                let mut pairs = Pairs::new();
+                let mut first = 0;
+                let [total] = loop {
+                    let mut sum = s.zero();
+                    let end = rows.min(first + TERMS);
+                    for row in first..end {
+                        sum = s.add(sum, term(row * width + j, n));
+                    }
+                    if end == rows {
+                        break pairs.finish([sum], adding(s));
+                    }
+                    pairs.push([sum], adding(s));
+                    first = end;
+                };
+
                 // SAFETY: `each` gives j + n <= width, the number of sums.
-                let mut sum = unsafe { s.get(sums.add(j), n) };
-                for row in 0..rows {
-                    sum = s.add(sum, term(row * width + j, n));
-                }
-                // SAFETY: as above.
-                unsafe { s.put(sums.add(j), sum, n) };
+                unsafe { s.put(sums.add(j), s.add(s.get(sums.add(j), n), total), n) };
             },
         );
     }

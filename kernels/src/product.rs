@@ -1,15 +1,19 @@
 //! Products of matrices in one tier: blocks, packing, and which kernel for which shape.
 //!
-//! No blocking changes a bit: every element is one chain of multiply-adds in the order of the inner index, which goes
-//! on through C from block to block.
+//! Every element is a sum of blocks, each a chain of multiply-adds in the order of the inner index. The blocks of the
+//! inner index depend on its length alone, so that neither the other blocking nor a cut of the rows changes a bit.
 
 use super::simd::{Op, Simd};
 use super::tile::{Next, Strip, StripOp};
 use super::vector_product::{RowDots, VectorProduct};
-use super::{AlignedBuffer, Matrix, Product, Start, kept};
+use super::{AlignedBuffer, F32Kernels, Kernels, Matrix, Product, Start, kept, plain};
 
 /// Inner indices per block: a packed panel of AVX-512 is then 64 KiB, a sixteenth of the second-level cache.
-const DEPTH: usize = 256;
+pub(super) const DEPTH: usize = 256;
+/// Inner indices per run of blocks: a longer product is a sum of runs. So an element with the inner index `k` is off by
+/// at most `(DEPTH + LONG / DEPTH + k / LONG) * eps / 2`, times the sum of the magnitudes of its terms: `768 * eps / 2`
+/// for `k = 2^24`.
+pub(super) const LONG: usize = 1 << 16;
 /// Rows per block: with DEPTH, 384 KiB of A stay in the second-level cache while B's panels pass.
 const HEIGHT: usize = 384;
 /// Columns of the widest tile: 4 vectors of 16.
@@ -58,6 +62,41 @@ impl Op for ProductOp<'_, '_> {
     }
 }
 
+/// A product whose inner index is longer than [`LONG`]: run after run, each of which is added to C as a whole.
+pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
+    kept! {
+        static RUN: AlignedBuffer<f32> = AlignedBuffer::new();
+    }
+    p.check();
+    let Product { m, n, k, a, b, c, c_stride, start, relu, whole } = p;
+    if m == 0 || n == 0 {
+        return;
+    }
+    let mut memory = RUN.take();
+    let run = memory.reserve(m * n);
+
+    for first in (0..k).step_by(LONG) {
+        let a = Matrix { data: &a.data[first * a.col_stride..], ..a };
+        let b = Matrix { data: &b.data[first * b.row_stride..], ..b };
+        let k = LONG.min(k - first);
+        if first == 0 {
+            let c = &mut *c;
+            kernels.product(Product { m, n, k, a, b, c, c_stride, start, relu: false, whole });
+            continue;
+        }
+        let (c_of_run, start) = (&mut *run, Start::Zero);
+        kernels.product(Product { m, n, k, a, b, c: c_of_run, c_stride: n, start, relu: false, whole });
+        for (i, run) in run.chunks_exact(n).enumerate() {
+            c[i * c_stride..][..n].iter_mut().zip(run).for_each(|(c, run)| *c += run);
+        }
+    }
+
+    if relu {
+        (0..m).for_each(|i| c[i * c_stride..][..n].iter_mut().for_each(|c| *c = plain::relu(*c)));
+    }
+    RUN.set(memory);
+}
+
 /// All blocks; a `panel` that is not empty has room for DEPTH rows of a tile.
 #[inline(always)]
 fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
@@ -78,11 +117,11 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
                 let columns = width.min(n - j0);
                 let vectors = columns.div_ceil(S::LANES);
                 let c = c.wrapping_add(i0 * c_stride + j0);
-                let (start, start_row) = match start {
-                    _ if block > 0 => (Some(c.cast_const()), c_stride),
-                    Start::Zero => (None, 0),
-                    Start::Bias(bias) => (Some(bias[j0..].as_ptr()), 0),
-                    Start::Accumulate => (Some(c.cast_const()), c_stride),
+                let (start, onto) = match start {
+                    _ if block > 0 => (None, true),
+                    Start::Zero => (None, false),
+                    Start::Bias(bias) => (Some(bias[j0..].as_ptr()), false),
+                    Start::Accumulate => (None, true),
                 };
                 let pack = !contiguous
                     || (!panel.is_empty()
@@ -106,7 +145,7 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
                     c,
                     c_row: c_stride,
                     start,
-                    start_row,
+                    onto,
                     last: columns - (vectors - 1) * S::LANES,
                     relu: relu && block + 1 == depths,
                     next: if j0 + columns < n {

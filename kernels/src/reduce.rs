@@ -1,10 +1,51 @@
-//! Sums over columns, and softmax with its gradient.
+//! Sums over all elements and over columns, and softmax with its gradient.
 
 use super::args::{check_column_sums, check_same, rows_of};
 use super::denormals::flush_denormal;
 use super::elementwise::zip;
 use super::math;
-use super::simd::{Op, Simd, each, sum_of};
+use super::pairs::{Pairs, TERMS};
+use super::simd::{Op, Simd, adding, each, sum_of};
+
+pub(super) struct SumOp<'a>(pub &'a [f32]);
+
+impl Op for SumOp<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> f32 {
+        let (len, x) = (self.0.len(), self.0.as_ptr());
+        sum_of(
+            s,
+            len,
+            // SAFETY: `sum_of` gives i + n <= the length.
+            #[inline(always)]
+            |i, n| unsafe { s.get(x.add(i), n) },
+        )
+    }
+}
+
+pub(super) struct DotOp<'a> {
+    pub x: &'a [f32],
+    pub y: &'a [f32],
+}
+
+impl Op for DotOp<'_> {
+    type Out = f32;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) -> f32 {
+        check_same("dot", self.x.len(), self.y.len());
+        let (len, x, y) = (self.x.len(), self.x.as_ptr(), self.y.as_ptr());
+        sum_of(
+            s,
+            len,
+            // SAFETY: `sum_of` gives i + n <= the length of both.
+            #[inline(always)]
+            |i, n| unsafe { s.mul(s.get(x.add(i), n), s.get(y.add(i), n)) },
+        )
+    }
+}
 
 pub(super) struct ColumnSumsOp<'a> {
     pub rows: usize,
@@ -21,7 +62,7 @@ impl Op for ColumnSumsOp<'_> {
     fn call<S: Simd>(self, s: S) {
         let ColumnSumsOp { rows, cols, x, sums, accumulate } = self;
         check_column_sums(rows, cols, x.len(), sums.len());
-        // Four vectors of columns at once, each a chain over the rows.
+        // Four vectors of columns at once.
         let whole = cols - cols % (4 * S::LANES);
         for j in (0..whole).step_by(4 * S::LANES) {
             // SAFETY: columns j to j + 4 * LANES <= cols of all rows of x, which the check has bounded.
@@ -59,20 +100,27 @@ unsafe fn columns<S: Simd, const NR: usize>(
     accumulate: bool,
 ) {
     let count = |v: usize| if v + 1 == NR { last } else { S::LANES };
-    let mut acc = [s.zero(); NR];
+    let mut pairs = Pairs::new();
+    let mut first = 0;
     // SAFETY (all blocks): the caller's promise.
-    for (v, acc) in acc.iter_mut().enumerate() {
-        if accumulate {
-            *acc = unsafe { s.get(sums.as_ptr().add(v * S::LANES), count(v)) };
+    let total = loop {
+        let mut acc = [s.zero(); NR];
+        let end = rows.min(first + TERMS);
+        for i in first..end {
+            for (v, acc) in acc.iter_mut().enumerate() {
+                *acc = s.add(*acc, unsafe { s.get(x.as_ptr().add(i * cols + v * S::LANES), count(v)) });
+            }
         }
-    }
-    for i in 0..rows {
-        for (v, acc) in acc.iter_mut().enumerate() {
-            *acc = s.add(*acc, unsafe { s.get(x.as_ptr().add(i * cols + v * S::LANES), count(v)) });
+        if end == rows {
+            break pairs.finish(acc, adding(s));
         }
-    }
-    for (v, &acc) in acc.iter().enumerate() {
-        unsafe { s.put(sums.as_mut_ptr().add(v * S::LANES), acc, count(v)) };
+        pairs.push(acc, adding(s));
+        first = end;
+    };
+
+    for (v, &total) in total.iter().enumerate() {
+        let to = sums.as_mut_ptr().wrapping_add(v * S::LANES);
+        unsafe { s.put(to, if accumulate { s.add(s.get(to, count(v)), total) } else { total }, count(v)) };
     }
 }
 

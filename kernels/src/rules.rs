@@ -369,7 +369,7 @@ impl Rule for AdadeltaStep {
 }
 
 /// RMSprop: `v = alpha * v + (1 - alpha) * g^2`; `d = sqrt(v) + epsilon`, or, if `centered`,
-/// `mean += (1 - alpha) * (g - mean)` and `d = sqrt(v - mean^2) + epsilon`; if `momentum` is not 0,
+/// `mean += (1 - alpha) * (g - mean)` and `d = sqrt(max(0, v - mean^2)) + epsilon`; if `momentum` is not 0,
 /// `b = momentum * b + g / d` and `p -= lr * b`, else `p -= lr * g / d`. The memories are v, mean, b, without those
 /// that are not used.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -413,7 +413,8 @@ impl Rule for RmsPropStep {
         let mut square = v;
         if self.centered {
             mean = toward(a, self.alpha, mean, g);
-            square = a.fnma(mean, mean, v);
+            // Rounding may make it negative where the gradient hardly changes. NaN stays.
+            square = a.max(a.of(0.0), a.fnma(mean, mean, v));
         }
         let mut step = a.div(g, a.add(a.sqrt(square), a.of(self.epsilon)));
         if self.momentum != 0.0 {

@@ -112,6 +112,9 @@ impl Kernels<f32> for F32Kernels {
         }
     }
     fn product(self, mut product: Product<'_, f32>) {
+        if product.k > product::LONG {
+            return product::long(self, product);
+        }
         #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
         if self.0 == Level::Foreign && crate::plain::is_large(&product) {
             return crate::plain::product(product);
@@ -126,6 +129,12 @@ impl Kernels<f32> for F32Kernels {
     }
     fn conv_weight_grad(self, conv: ConvWeightGrad<'_, f32>) {
         conv::conv_weight_grad(self, conv);
+    }
+    fn sum(self, x: &[f32]) -> f32 {
+        self.run(reduce::SumOp(x))
+    }
+    fn dot(self, x: &[f32], y: &[f32]) -> f32 {
+        self.run(reduce::DotOp { x, y })
     }
     fn column_sums(self, rows: usize, cols: usize, x: &[f32], sums: &mut [f32], accumulate: bool) {
         self.run(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate });

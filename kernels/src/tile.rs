@@ -19,9 +19,10 @@ pub(super) struct Strip {
     pub b_row: usize,
     pub c: *mut f32,
     pub c_row: usize,
-    /// What the chains start from, rows `start_row` apart; 0 if `None`.
+    /// What the chains of each column start from; 0 if `None`.
     pub start: Option<*const f32>,
-    pub start_row: usize,
+    /// Whether the sums are added to what C holds.
+    pub onto: bool,
     /// Columns of the strip that lie in its last vector.
     pub last: usize,
     pub relu: bool,
@@ -97,7 +98,6 @@ impl<const NR: usize> Op for StripOp<NR> {
                 }
                 strip.a = strip.a.wrapping_add(rows * strip.a_row);
                 strip.c = strip.c.wrapping_add(rows * strip.c_row);
-                strip.start = strip.start.map(|p| p.wrapping_add(rows * strip.start_row));
             }
         }
     }
@@ -109,18 +109,21 @@ impl<const NR: usize> Op for StripOp<NR> {
 /// What `StripOp` promises, for these rows.
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
-    let &Strip { k, a, a_row, a_col, b, b_row, c, c_row, start, start_row, last, relu, .. } = strip;
+    let &Strip { k, a, a_row, a_col, b, b_row, c, c_row, start, onto, last, relu, .. } = strip;
     // SAFETY (all blocks): i < MR, j < NR and p < k are elements that the strip's maker promised.
     let mut acc = match start {
         None => [[s.zero(); NR]; MR],
-        Some(start) => unsafe {
-            load(
-                s,
-                last,
-                #[inline(always)]
-                |i| start.wrapping_add(i * start_row),
-            )
-        },
+        Some(start) => {
+            let [row] = unsafe {
+                load::<S, 1, NR>(
+                    s,
+                    last,
+                    #[inline(always)]
+                    |_| start,
+                )
+            };
+            [row; MR]
+        }
     };
     let (mut a, mut b) = (a, b);
     for _ in 0..k {
@@ -142,7 +145,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
             s,
             acc,
             last,
-            relu,
+            (onto, relu),
             #[inline(always)]
             |i| c.wrapping_add(i * c_row),
         )
@@ -210,18 +213,34 @@ pub(super) unsafe fn add_products<S: Simd, const MR: usize, const NR: usize>(
     );
 }
 
-/// Writes the tile whose row `i` lies at `c(i)`, and of whose last vectors so many lanes are columns.
+/// Writes the tile whose row `i` lies at `c(i)`, and of whose last vectors so many lanes are columns; or adds it to what
+/// is there.
 ///
 /// # Safety
-/// The columns can be written.
+/// The columns can be read and written.
 #[inline(always)]
 pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
     s: S,
     mut acc: [[S::V; NR]; MR],
     last: usize,
-    relu: bool,
+    (onto, relu): (bool, bool),
     c: impl Fn(usize) -> *mut f32,
 ) {
+    if onto {
+        // SAFETY: the caller's promise.
+        let before = unsafe {
+            load::<S, MR, NR>(
+                s,
+                last,
+                #[inline(always)]
+                |i| c(i).cast_const(),
+            )
+        };
+        unrolled_tile::<MR, NR>(
+            #[inline(always)]
+            |i, j| acc[i][j] = s.add(before[i][j], acc[i][j]),
+        );
+    }
     if relu {
         unrolled_tile::<MR, NR>(
             #[inline(always)]

@@ -1,6 +1,7 @@
 //! Products of one row: bound by reading B, so all that matters is enough independent chains.
 
-use super::simd::{Op, Simd, halves};
+use super::product::DEPTH;
+use super::simd::{Op, Simd, adding, halves};
 use super::{Product, Start};
 
 /// One row times a B whose rows are contiguous.
@@ -53,21 +54,55 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     last: usize,
 ) {
     let count = if NR == 1 { last } else { S::LANES };
-    let mut acc = [[s.zero(); NR]; KU];
-    let start = match p.start {
-        Start::Zero => None,
-        Start::Bias(bias) => Some(bias.as_ptr()),
-        Start::Accumulate => Some(p.c.as_ptr()),
-    };
-    // SAFETY (all blocks): by the caller's promise and u < KU rows left.
-    if let Some(start) = start {
-        for (v, acc) in acc[0].iter_mut().enumerate() {
-            *acc = unsafe { s.get(start.add(j + v * S::LANES), count) };
+    let mut first = [s.zero(); NR];
+    // SAFETY (all blocks): by the caller's promise.
+    if let Start::Bias(bias) = p.start {
+        for (v, first) in first.iter_mut().enumerate() {
+            *first = unsafe { s.get(bias.as_ptr().add(j + v * S::LANES), count) };
         }
     }
     let mut x = p.a.data.as_ptr();
     let mut b = p.b.data.as_ptr().wrapping_add(j);
-    let mut left = p.k;
+    let (mut sums, mut left) = ([s.zero(); NR], p.k);
+    loop {
+        let rows = DEPTH.min(left);
+        let block = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
+        sums = if left == p.k { block } else { adding(s)(sums, block) };
+        left -= rows;
+        if left == 0 {
+            break;
+        }
+        x = x.wrapping_add(rows * p.a.col_stride);
+        b = b.wrapping_add(rows * p.b.row_stride);
+        first = [s.zero(); NR];
+    }
+
+    for (v, &sum) in sums.iter().enumerate() {
+        let c = p.c.as_mut_ptr().wrapping_add(j + v * S::LANES);
+        unsafe {
+            let y = if let Start::Accumulate = p.start { s.add(s.get(c, count), sum) } else { sum };
+            s.put(c, if p.relu { s.max(s.zero(), y) } else { y }, count);
+        }
+    }
+}
+
+/// A block of the inner index: `rows` products from `x` and `b` on, in `KU` chains, of which one starts from `first`.
+///
+/// # Safety
+/// As of `tile`, and there are so many rows.
+#[inline(always)]
+unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
+    s: S,
+    p: &Product<'_, f32>,
+    (mut x, mut b): (*const f32, *const f32),
+    rows: usize,
+    first: [S::V; NR],
+    count: usize,
+) -> [S::V; NR] {
+    let mut acc = [[s.zero(); NR]; KU];
+    acc[0] = first;
+    let mut left = rows;
+    // SAFETY (all blocks): by the caller's promise and u < KU rows left.
     while left >= KU {
         for acc in &mut acc {
             let xs = s.splat(unsafe { *x });
@@ -89,7 +124,6 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
         x = x.wrapping_add(p.a.col_stride);
         b = b.wrapping_add(p.b.row_stride);
     }
-    let c = p.c.as_mut_ptr().wrapping_add(j);
     // In pairs: one chain of additions would take longer than all the products of a small layer.
     let mut half = KU / 2;
     while half > 0 {
@@ -101,13 +135,10 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
         }
         half /= 2;
     }
-    for (v, &y) in acc[0].iter().enumerate() {
-        let y = if p.relu { s.max(s.zero(), y) } else { y };
-        unsafe { s.put(c.add(v * S::LANES), y, count) };
-    }
+    acc[0]
 }
 
-/// One contiguous row times a B whose columns are contiguous: a dot product per column, each in 16 partial sums.
+/// One contiguous row times a B whose columns are contiguous: a dot product per column, each in 16 partial sums of blocks.
 pub(super) struct RowDots<'p, 'a>(pub &'p mut Product<'a, f32>);
 
 /// Columns at once: with 16 partial sums each, 4 chains of AVX-512, 8 of AVX2.
@@ -146,14 +177,20 @@ impl Op for RowDots<'_, '_> {
 #[inline(always)]
 unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) -> [f32; DOTS] {
     let mut acc = [[s.zero(); DOT_LANES / 4]; DOTS];
+    let mut sums = acc;
     let whole = k - k % DOT_LANES;
     // SAFETY (all blocks): i + S::LANES <= whole <= k, then i + count <= k.
-    for p in (0..whole).step_by(DOT_LANES) {
-        for v in 0..DOT_LANES / S::LANES {
-            let i = p + v * S::LANES;
-            let x = unsafe { s.load(x.add(i)) };
-            for (acc, b) in acc.iter_mut().zip(b) {
-                acc[v] = s.fma(x, unsafe { s.load(b.add(i)) }, acc[v]);
+    for first in (0..whole).step_by(DEPTH * DOT_LANES) {
+        for (sums, acc) in sums.iter_mut().zip(&mut acc) {
+            (*sums, *acc) = (adding(s)(*sums, *acc), [s.zero(); DOT_LANES / 4]);
+        }
+        for p in (first..whole.min(first + DEPTH * DOT_LANES)).step_by(DOT_LANES) {
+            for v in 0..DOT_LANES / S::LANES {
+                let i = p + v * S::LANES;
+                let x = unsafe { s.load(x.add(i)) };
+                for (acc, b) in acc.iter_mut().zip(b) {
+                    acc[v] = s.fma(x, unsafe { s.load(b.add(i)) }, acc[v]);
+                }
             }
         }
     }
@@ -170,10 +207,10 @@ unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) ->
         }
     }
     let mut lanes = [[0.0; DOT_LANES]; DOTS];
-    for (lanes, acc) in lanes.iter_mut().zip(&acc) {
-        for (v, &acc) in acc.iter().enumerate().take(DOT_LANES / S::LANES) {
+    for ((lanes, acc), sums) in lanes.iter_mut().zip(acc).zip(sums) {
+        for (v, sum) in adding(s)(sums, acc).into_iter().enumerate().take(DOT_LANES / S::LANES) {
             // SAFETY: the vectors v fill exactly DOT_LANES elements.
-            unsafe { s.store(lanes.as_mut_ptr().add(v * S::LANES), acc) };
+            unsafe { s.store(lanes.as_mut_ptr().add(v * S::LANES), sum) };
         }
     }
     lanes.map(halves)

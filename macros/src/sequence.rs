@@ -378,7 +378,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 x: #x,
                 y: #y_mut,
                 scratch: &mut [#element],
-                cx: &__sw::Context<#element>,
+                cx: &__sw::Context<'_, #element>,
             ) {
                 __sw::Inference::run(&#plan, x, y, scratch, |run| {
                     #(#inference)*
@@ -392,9 +392,9 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 x: #x,
                 y: #y_mut,
                 cache: __sw::Slab<'_, #element>,
-                cx: &__sw::Context<#element>,
+                cx: &__sw::Context<'_, #element>,
             ) {
-                __sw::Training::run(&#plan, x, y, cache, cx, |run| { #(#training)* });
+                __sw::Training::run(&#plan, x, y, cache, &cx.within(params), |run| { #(#training)* });
                 let _ = params;
             }
 
@@ -406,9 +406,9 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cache: __sw::Slab<'_, #element>,
                 dy: #y_mut,
                 dx: ::core::option::Option<#x_mut>,
-                cx: &__sw::Context<#element>,
+                cx: &__sw::Context<'_, #element>,
             ) {
-                __sw::Backward::run(&#plan, x, y, cache, dy, dx, cx, |run| { #(#backward)* });
+                __sw::Backward::run(&#plan, x, y, cache, dy, dx, &cx.within(params), |run| { #(#backward)* });
                 let _ = params;
             }
 
@@ -420,9 +420,9 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cache: __sw::Slab<'_, #element>,
                 dy: #y,
                 gradient: &mut #params,
-                cx: &__sw::Context<#element>,
+                cx: &__sw::Context<'_, #element>,
             ) {
-                let mut run = __sw::Gradients::new(&#plan, x, y, cache, dy, cx);
+                let mut run = __sw::Gradients::new(&#plan, x, y, cache, dy, &cx.within(params));
                 #(#gradients)*
                 let _ = (params, gradient, &mut run);
             }

@@ -160,7 +160,11 @@ macro_rules! resampled {
 
             /// What lies outside of the image; 0 by default. Near the border, bilinear interpolation goes from the
             /// image to this value; torchvision goes there in another curve.
+            ///
+            /// # Panics
+            /// Unless it is finite.
             pub const fn fill(self, fill: f64) -> Self {
+                assert!(fill.is_finite(), "the fill of a transform is finite");
                 $name { fill, ..self }
             }
         }

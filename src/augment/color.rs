@@ -150,7 +150,11 @@ impl GaussianNoise {
     }
 
     /// The mean of the noise; 0 by default.
+    ///
+    /// # Panics
+    /// Unless it is finite.
     pub const fn mean(self, mean: f64) -> Self {
+        assert!(mean.is_finite(), "the mean of `GaussianNoise` is finite");
         GaussianNoise { mean, ..self }
     }
 
@@ -194,11 +198,15 @@ impl<const C: usize> Normalize<C> {
     /// A mean and a standard deviation for each channel.
     ///
     /// # Panics
-    /// Unless each standard deviation is above 0.
+    /// Unless each standard deviation is above 0, and all numbers are finite.
     pub const fn new(mean: [f64; C], std: [f64; C]) -> Self {
         let mut channel = 0;
         while channel < C {
             assert!(std[channel] > 0.0, "a standard deviation of `Normalize` is above 0");
+            assert!(
+                mean[channel].is_finite() && std[channel].is_finite(),
+                "means and standard deviations of `Normalize` are finite"
+            );
             channel += 1;
         }
         Normalize { mean, std }

@@ -55,7 +55,11 @@ impl RandomErasing {
     }
 
     /// What the rectangle is filled with; 0 by default.
+    ///
+    /// # Panics
+    /// Unless it is finite.
     pub const fn value(self, value: f64) -> Self {
+        assert!(value.is_finite(), "the value of `RandomErasing` is finite");
         RandomErasing { value: Some(value), ..self }
     }
 

@@ -2,6 +2,7 @@
 
 use super::preprocess_error::{PreprocessError, for_each_value};
 use crate::derive::Parameters;
+use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Puts a number in the place of each missing value (NaN); scikit-learn's `SimpleImputer`.
@@ -31,13 +32,13 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     /// # Errors
     /// If a feature has no value, or one that is infinite.
     pub fn mean(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
-        let mut sums = vec![(0.0, 0.0); S::LEN];
+        let mut sums = vec![(Sum::default(), 0.0); S::LEN];
         for_each_value(samples, |feature, value| {
             let (sum, count) = &mut sums[feature];
-            *sum += value;
+            sum.add(value);
             *count += 1.0;
         })?;
-        Ok(Self::with(|feature| sums[feature].0 / sums[feature].1))
+        Ok(Self::with(|feature| sums[feature].0.value() / sums[feature].1))
     }
 
     /// Fills with the median of the feature's values: the mean of the two in the middle if their number is even.

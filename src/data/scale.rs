@@ -2,6 +2,7 @@
 
 use super::preprocess_error::{PreprocessError, for_each_value};
 use crate::derive::Parameters;
+use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Shifts and scales each feature to mean 0 and standard deviation 1; scikit-learn's `StandardScaler`.
@@ -38,13 +39,17 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
     /// If a feature has no value, or one that is infinite.
     pub fn fit(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         let ranges = Ranges::of(samples)?;
-        let mut squares = vec![0.0; S::LEN];
+        let mut off_and_squares = vec![[Sum::default(); 2]; S::LEN];
         for_each_value(samples, |feature, value| {
             let off = value - ranges.mean(feature);
-            squares[feature] += off * off;
+            let [sum, squares] = &mut off_and_squares[feature];
+            sum.add(off);
+            squares.add(off * off);
         })?;
         let std = Tensor::from_position(|feature| {
-            let variance = squares[feature] / ranges.count[feature];
+            let [off, square] = off_and_squares[feature].map(|sum| sum.value() / ranges.count[feature]);
+            // The distances from the mean have a mean of their own: what the mean lost when it was rounded.
+            let variance = (square - off * off).max(0.0);
             let std = T::from_f64_lossy(variance.sqrt());
             if std.is_zero() { T::one() } else { std }
         });
@@ -109,9 +114,10 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// The same scaler to another range.
     ///
     /// # Panics
-    /// If `low` is not less than `high`.
+    /// If `low` is not less than `high`, or one is infinite.
     pub fn range(self, low: T, high: T) -> Self {
         assert!(low < high, "the range from {low} to {high} has no inside; give the lower end first");
+        assert!((high - low).is_finite(), "the range from {low} to {high} is too wide; give finite ends");
         MinMaxScaler { low, high, ..self }
     }
 
@@ -147,7 +153,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
 /// What one look at the samples says of each feature.
 struct Ranges {
     count: Vec<f64>,
-    sum: Vec<f64>,
+    sum: Vec<Sum>,
     min: Vec<f64>,
     max: Vec<f64>,
 }
@@ -155,11 +161,12 @@ struct Ranges {
 impl Ranges {
     fn of<S: Shape, T: Element>(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         let all = |value| vec![value; S::LEN];
+        let sum = vec![Sum::default(); S::LEN];
         let mut ranges =
-            Ranges { count: all(0.0), sum: all(0.0), min: all(f64::INFINITY), max: all(f64::NEG_INFINITY) };
+            Ranges { count: all(0.0), sum, min: all(f64::INFINITY), max: all(f64::NEG_INFINITY) };
         for_each_value(samples, |feature, value| {
             ranges.count[feature] += 1.0;
-            ranges.sum[feature] += value;
+            ranges.sum[feature].add(value);
             ranges.min[feature] = ranges.min[feature].min(value);
             ranges.max[feature] = ranges.max[feature].max(value);
         })?;
@@ -169,7 +176,7 @@ impl Ranges {
     /// The mean; of equal numbers exactly that number, which their sum may not give.
     fn mean(&self, feature: usize) -> f64 {
         let constant = self.min[feature] == self.max[feature];
-        if constant { self.min[feature] } else { self.sum[feature] / self.count[feature] }
+        if constant { self.min[feature] } else { self.sum[feature].value() / self.count[feature] }
     }
 }
 

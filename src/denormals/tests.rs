@@ -23,11 +23,11 @@ fn a_scope_changes_calls_alone() {
     with_flushed_denormals(|| {
         assert_eq!(flushes(), only(false), "the closure itself");
         {
-            let _mode = Mode::of_scope();
+            let _mode = FloatMode::of_scope();
             assert_eq!(flushes(), only(true));
             {
-                let _inner = Mode::of_scope();
-                let _others = Mode::of_others();
+                let _inner = FloatMode::of_scope();
+                let _others = FloatMode::of_others();
                 assert_eq!(flushes(), only(false), "work for others");
             }
             assert_eq!(flushes(), only(true), "after what is nested");
@@ -41,7 +41,7 @@ fn a_scope_changes_calls_alone() {
         });
     });
     assert!(!is_marked());
-    let _mode = Mode::of_scope();
+    let _mode = FloatMode::of_scope();
     assert_eq!(processor::word(), before);
 }
 
@@ -50,7 +50,7 @@ fn a_panic_ends_scope_and_mode() {
     let before = processor::word();
     let panics = || {
         with_flushed_denormals(|| {
-            let _mode = Mode::of_scope();
+            let _mode = FloatMode::of_scope();
             panic!("inside");
         });
     };
@@ -63,7 +63,7 @@ fn a_panic_ends_scope_and_mode() {
 fn a_mode_that_was_set_stays() {
     let before = processor::word();
     processor::set_word(before | processor::FLUSH);
-    with_flushed_denormals(|| drop(Mode::of_scope()));
+    with_flushed_denormals(|| drop(FloatMode::of_scope()));
     let after = flushes();
     processor::set_word(before);
     assert_eq!(after, only(true));

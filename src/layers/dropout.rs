@@ -62,7 +62,7 @@ fn factor<T: Element>(probability: f64) -> T {
 impl Dropout {
     /// Applies the mask of this step: the same in forward and backward.
     fn apply<S: Shape, T: Element>(&self, samples: &mut [Tensor<S, T>], cx: &Context<T>) {
-        if self.probability == 0.0 {
+        if self.probability == 0.0 || cx.is_eval() {
             return;
         }
         let (threshold, factor) = (threshold(self.probability), factor(self.probability));
@@ -156,7 +156,7 @@ const CHANNELS: usize = 64;
 impl Dropout2d {
     /// Applies the mask of this step: the same in forward and backward.
     fn apply<S: Shape, T: Element>(&self, samples: &mut [Tensor<S, T>], cx: &Context<T>) {
-        if self.probability == 0.0 {
+        if self.probability == 0.0 || cx.is_eval() {
             return;
         }
         let (threshold, factor) = (threshold(self.probability), factor(self.probability));

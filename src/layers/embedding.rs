@@ -6,7 +6,7 @@ use super::index::exact;
 use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab, with_scratch};
 use crate::tensor::{Dims, Element, MAX_RANK, Shape, Tensor};
 use crate::threads;
 
@@ -105,6 +105,59 @@ fn row<T: Element, const N: usize>(index: T) -> Option<usize> {
     (row < N && T::from_usize(row) == Some(index)).then_some(row)
 }
 
+/// A row with more terms keeps what its additions round off.
+const FREQUENT: usize = 512;
+
+/// Adds each of the terms, at most `most`, to its row: off by at most `FREQUENT * EPSILON / 2` times the sum of the
+/// magnitudes, however many there are.
+fn add_rows<'a, T: Element, const D: usize>(
+    terms: impl Iterator<Item = (usize, &'a [T; D])> + Clone,
+    most: usize,
+    rows: &mut [[T; D]],
+) {
+    if most <= FREQUENT {
+        return terms.for_each(|(row, term)| add(&mut rows[row], term));
+    }
+    // How many terms each row has, then the place of those that have many, from 1 on.
+    with_scratch(rows.len() + most / FREQUENT * D, |scratch: &mut [T]| {
+        let (places, lost) = scratch.split_at_mut(rows.len());
+        let lost = lost.as_chunks_mut::<D>().0;
+        places.fill(T::zero());
+        terms.clone().for_each(|(row, _)| places[row] += T::one());
+        let (many, mut frequent) = (T::from_f64_lossy(FREQUENT as f64), 0);
+        for place in places.iter_mut() {
+            *place = if *place > many {
+                lost[frequent].fill(T::zero());
+                frequent += 1;
+                T::from_f64_lossy(frequent as f64)
+            } else {
+                T::zero()
+            };
+        }
+
+        for (row, term) in terms {
+            match places[row].to_usize() {
+                Some(place @ 1..) => add_exactly(&mut rows[row], &mut lost[place - 1], term),
+                _ => add(&mut rows[row], term),
+            }
+        }
+    });
+}
+
+fn add<T: Element, const D: usize>(sums: &mut [T; D], term: &[T; D]) {
+    sums.iter_mut().zip(term).for_each(|(sum, &x)| *sum += x);
+}
+
+/// Adds a term, and what the additions before have lost (Kahan 1965).
+fn add_exactly<T: Element, const D: usize>(sums: &mut [T; D], lost: &mut [T; D], term: &[T; D]) {
+    for ((sum, lost), &x) in sums.iter_mut().zip(lost).zip(term) {
+        let x = x - *lost;
+        let after = *sum + x;
+        *lost = (after - *sum) - x;
+        *sum = after;
+    }
+}
+
 impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PADDING: usize>
     Compute<In, Out, T> for Embedding<N, D, PADDING>
 {
@@ -163,12 +216,12 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
             if !accumulate {
                 gradient.as_flattened_mut().fill(T::zero());
             }
-            for (&index, dy) in indices.iter().zip(dy) {
-                let Some(row) = row::<T, N>(index).filter(|&row| row != PADDING) else { continue };
-                if let Some(sums) = row.checked_sub(part * rows).and_then(|row| gradient.get_mut(row)) {
-                    sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
-                }
-            }
+            let (first, count) = (part * rows, gradient.len());
+            let own = indices.iter().zip(dy).filter_map(|(&index, dy)| {
+                let row = row::<T, N>(index).filter(|&row| row != PADDING)?;
+                Some((row.checked_sub(first).filter(|&row| row < count)?, dy))
+            });
+            add_rows(own, indices.len(), gradient);
         });
     }
 }

@@ -1,9 +1,10 @@
 //! Losses on yes or no, element by element.
 
 use super::classes::{ClassWeights, Classes};
-use super::{Logits, Loss, Probabilities, Reduction, TINY, elementwise, loss};
+use super::{Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, scaled, times};
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
+use crate::optim::{SettingError, assert_setting};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Sigmoid and binary cross-entropy in one, on logits, element by element. PyTorch's
@@ -43,8 +44,8 @@ impl<W: Copy> BceWithLogits<W> {
     }
 
     /// What a target of 1 counts for; 1 by default. One number, or an array with one for each feature of the last
-    /// axis; another number of features is a compile error. Where yes is rare, the number of noes for each yes makes up
-    /// for it.
+    /// axis; another number of features is a compile error. For imbalanced data, set it to the ratio of negatives to
+    /// positives. The weights are numbers from 0 up: a trainer refuses others, and [`Loss::loss`] panics.
     pub const fn pos_weight<V: Copy>(self, pos_weight: V) -> BceWithLogits<V> {
         BceWithLogits { reduction: self.reduction, pos_weight }
     }
@@ -57,6 +58,7 @@ impl<W: Copy> BceWithLogits<W> {
         targets: &[Tensor<Out, T>],
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
+        assert_setting(check_weights("pos_weight", weights));
         let scale = self.reduction.weight(outputs.len() * Out::LEN);
         let (logits, targets) = (flatten(outputs), flatten(targets));
         let sum = elementwise(logits, targets, flatten_mut(gradients), scale, |i, x, t| {
@@ -66,9 +68,9 @@ impl<W: Copy> BceWithLogits<W> {
             let (large, small) = (T::one() / (T::one() + e), e / (T::one() + e));
             let (up, down) = if x < T::zero() { (small, large) } else { (large, small) };
             let (above, below) = if x < T::zero() { (T::zero(), -x) } else { (x, T::zero()) };
-            (no * above + yes * below + (no + yes) * e.ln_1p(), no * up - yes * down)
+            (times(no, above) + times(yes, below) + (no + yes) * e.ln_1p(), no * up - yes * down)
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -92,6 +94,10 @@ impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits<f64> {
     type Target = Tensor<Out, T>;
     type Takes = Logits;
 
+    fn check(&self) -> Result<(), SettingError> {
+        check_weights("pos_weight", &[self.pos_weight])
+    }
+
     fn loss(
         &self,
         outputs: &[Tensor<Out, T>],
@@ -109,6 +115,10 @@ where
 {
     type Target = Tensor<Out, T>;
     type Takes = Logits;
+
+    fn check(&self) -> Result<(), SettingError> {
+        check_weights("pos_weight", &self.pos_weight)
+    }
 
     fn loss(
         &self,
@@ -155,10 +165,13 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
         let limited = |log: T| if log < lowest { lowest } else { log };
         let (outputs, targets) = (flatten(outputs), flatten(targets));
         let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, p, t| {
+            if p < T::zero() || p > T::one() {
+                return (T::nan(), T::nan());
+            }
             let loss = (t - T::one()) * limited((-p).ln_1p()) - t * limited(p.ln());
             // At 0 and 1 the slope is limited, as in PyTorch.
             (loss, (p - t) / (p * (T::one() - p)).max(T::from_f64_lossy(TINY)))
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }

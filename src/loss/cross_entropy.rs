@@ -1,10 +1,14 @@
 //! Losses against class labels.
 
 use super::classes::{ClassLabel, ClassWeights, Classes, LabelKind};
-use super::{Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, check_lengths};
+use super::{
+    Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, check_lengths, check_weights, scaled,
+    times,
+};
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::tensor::{Element, Tensor};
+use crate::optim::{SettingError, assert_setting};
+use crate::tensor::{Element, Tensor, double};
 
 /// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with class
 /// indices; the classes are the last axis, and the mean is over all labels.
@@ -88,7 +92,8 @@ macro_rules! options {
             }
 
             /// What each class counts for; 1 by default. The mean divides by the sum of the weights of all labels.
-            /// Another number of weights than there are classes is a compile error.
+            /// Another number of weights than there are classes is a compile error. The weights are numbers from 0 up: a
+            /// trainer refuses others, and [`Loss::loss`] panics.
             pub const fn class_weights<const N: usize>(self, weights: [f64; N]) -> $name<Y, [f64; N]> {
                 $name { reduction: self.reduction, $($other: self.$other,)* labels: self.labels, weights }
             }
@@ -145,6 +150,10 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     type Target = Out::Each<Y::Of<Out::Label>>;
     type Takes = Logits;
 
+    fn check(&self) -> Result<(), SettingError> {
+        check_weights("class_weights", self.weights.as_slice())
+    }
+
     fn loss(
         &self,
         outputs: &[Tensor<Out, T>],
@@ -153,12 +162,13 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
+        assert_setting(check_weights("class_weights", weights));
         let (logits, gradients) = (flatten(outputs), flatten_mut(gradients));
         let classes = Out::Label::CLASSES;
         let scale = self.reduction.share(total_weight::<Y, Out::Label>(labels, weights));
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         if let (Some(labels), []) = (Y::numbers(labels), weights) {
-            sum = T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients);
+            sum = double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients));
         } else {
             // With smoothing, a row's loss is a multiple of that without, and what `smooth` adds.
             let all: f64 = (0..classes).map(|class| weight(weights, class)).sum();
@@ -173,14 +183,14 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
                     }
                 }
                 let (numbers, counts) = (&numbers[..labels.len()], &counts[..labels.len()]);
-                sum += T::kernels().cross_entropy(classes, logits, numbers, counts, scale, gradients);
+                sum += double(T::kernels().cross_entropy(classes, logits, numbers, counts, scale, gradients));
             }
         }
         if self.label_smoothing > 0.0 {
             let labels = labels.iter().map(|&label| Y::class(label));
             sum += smooth(self.label_smoothing, weights, classes, logits, labels, scale, gradients);
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -197,20 +207,24 @@ fn smooth<T: Element>(
     labels: impl Iterator<Item = Option<usize>>,
     scale: T,
     gradients: &mut [T],
-) -> T {
-    let mut sum = T::zero();
+) -> f64 {
+    let mut sum = 0.0;
     let rows = logits.chunks_exact(classes).zip(gradients.chunks_exact_mut(classes));
     for ((x, gradient), label) in rows.zip(labels) {
         let Some(label) = label else { continue };
-        let (mut row, mut all) = (T::zero(), T::zero());
+        // The label's own loss is infinite then, and so is the row's without what is added here.
+        let infinite =
+            x[label] == T::neg_infinity() || (x[label] < T::infinity() && x.contains(&T::infinity()));
+        let mut all = 0.0;
         for (class, (&logit, slope)) in x.iter().zip(&mut *gradient).enumerate() {
-            let share = T::from_f64_lossy(smoothing / classes as f64 * weight(weights, class));
-            row += share * (x[label] - logit);
-            *slope -= share * scale;
+            let share = smoothing / classes as f64 * weight(weights, class);
+            if class != label && !infinite {
+                sum += times(share, double(x[label] - logit));
+            }
+            *slope -= T::from_f64_lossy(share) * scale;
             all += share;
         }
-        gradient[label] += all * scale;
-        sum += row;
+        gradient[label] += T::from_f64_lossy(all) * scale;
     }
     sum
 }
@@ -220,6 +234,10 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     type Target = Out::Each<Y::Of<Out::Label>>;
     type Takes = LogProbabilities;
 
+    fn check(&self) -> Result<(), SettingError> {
+        check_weights("class_weights", self.weights.as_slice())
+    }
+
     fn loss(
         &self,
         outputs: &[Tensor<Out, T>],
@@ -228,19 +246,24 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
+        assert_setting(check_weights("class_weights", weights));
         let classes = Out::Label::CLASSES;
         let scale = self.reduction.share(total_weight::<Y, Out::Label>(labels, weights));
         let gradients = flatten_mut(gradients);
         gradients.fill(T::zero());
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         let rows = flatten(outputs).chunks_exact(classes).zip(gradients.chunks_exact_mut(classes));
         for ((x, gradient), &label) in rows.zip(labels) {
             if let Some(class) = Y::class(label) {
-                let weight = T::from_f64_lossy(weight(weights, class));
-                sum -= weight * x[class];
-                gradient[class] = -weight * scale;
+                let weight = weight(weights, class);
+                if weight == 0.0 {
+                    // Not even NaN and infinities of the row.
+                    continue;
+                }
+                sum -= weight * double(x[class]);
+                gradient[class] = -T::from_f64_lossy(weight) * scale;
             }
         }
-        sum * scale
+        scaled(sum, scale)
     }
 }

@@ -2,7 +2,7 @@
 
 use core::f64::consts::PI;
 
-use super::{Anything, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss};
+use super::{Anything, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, scaled, times};
 use crate::memory::{flatten, flatten_mut};
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -45,7 +45,10 @@ loss! {
         /// above 1; `false` by default.
         full: bool = false;
         /// What is added to a mean before its logarithm; 1e-8 by default.
-        epsilon: f64 = 1e-8;
+        ///
+        /// # Panics
+        /// Unless it is a number from 0 up.
+        epsilon: f64 = 1e-8, if epsilon >= 0.0 && epsilon.is_finite(), "the epsilon of `PoissonNll` is a number from 0 up";
     }
 }
 
@@ -70,7 +73,10 @@ loss! {
         /// Whether the term that does not depend on the outputs is added; `false` by default.
         full: bool = false;
         /// Lower variances count as this one, but have a gradient nevertheless; 1e-6 by default.
-        epsilon: f64 = 1e-6;
+        ///
+        /// # Panics
+        /// Unless it is a number from 0 up.
+        epsilon: f64 = 1e-6, if epsilon >= 0.0 && epsilon.is_finite(), "the epsilon of `GaussianNll` is a number from 0 up";
     }
 }
 
@@ -93,9 +99,10 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
             };
             // p ln p is 0 at 0.
             let own = if p == T::zero() { p } else { p * log };
-            (own - p * x, -p)
+            // So is what its logarithm is taken from, where an output is minus infinity.
+            (own - times(p, x), -p)
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -113,17 +120,19 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
         let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
         let (outputs, targets) = (flatten(outputs), flatten(targets));
         let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, x, t| {
-            let (mut loss, slope) = if self.log_input {
-                (x.exp() - t * x, x.exp() - t)
+            let (mut loss, slope) = if t.is_nan() {
+                (t, t)
+            } else if self.log_input {
+                poisson_log_input(x, t)
             } else {
-                (x - t * (x + epsilon).ln(), T::one() - t / (x + epsilon))
+                poisson(x, t, epsilon)
             };
             if self.full && t > T::one() {
                 loss += t * t.ln() - t + half * (T::from_f64_lossy(2.0 * PI) * t).ln();
             }
             (loss, slope)
         });
-        sum * scale
+        scaled(sum, scale)
     }
 }
 
@@ -141,18 +150,45 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
         let scale = self.reduction.weight(outputs.len() * S::LEN);
         let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
         let constant = T::from_f64_lossy(if self.full { 0.5 * (2.0 * PI).ln() } else { 0.0 });
-        let mut sum = T::zero();
+        let mut sum = 0.0;
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (means, variances) = output.as_slice().split_at(S::LEN);
             let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
             sum += elementwise(means, target.as_slice(), mean_slopes, scale, |i, mean, t| {
                 // `max` would lose NaN.
                 let variance = if variances[i] < epsilon { epsilon } else { variances[i] };
-                let slope = (mean - t) / variance;
+                let off = mean - t;
+                if variance.is_zero() && !off.is_nan() {
+                    // Only with an epsilon of 0. The distance, if there is any, outgrows the logarithm.
+                    let slope = if off.is_zero() { off } else { off * T::infinity() };
+                    let loss = if off.is_zero() { T::neg_infinity() } else { T::infinity() };
+                    variance_slopes[i] = -loss * scale;
+                    return (loss, slope);
+                }
+                let slope = off / variance;
                 variance_slopes[i] = half * (T::one() / variance - slope * slope) * scale;
-                (half * (variance.ln() + (mean - t) * slope) + constant, slope)
+                (half * (variance.ln() + off * slope) + constant, slope)
             });
         }
-        sum * scale
+        scaled(sum, scale)
     }
+}
+
+/// Loss and slope of the logarithm `x` of a mean, for a target that is a number.
+fn poisson_log_input<T: Element>(x: T, target: T) -> (T, T) {
+    let mean = x.exp();
+    // The mean outgrows its logarithm.
+    let loss = if x == T::infinity() { mean } else { mean - times(target, x) };
+    (loss, mean - target)
+}
+
+/// Loss and slope of the mean `x` itself, which has no logarithm below zero.
+fn poisson<T: Element>(x: T, target: T, epsilon: T) -> (T, T) {
+    let mean = x + epsilon;
+    if mean < T::zero() {
+        return (T::nan(), T::nan());
+    }
+    let loss = if x == T::infinity() { x } else { x - times(target, mean.ln()) };
+    let ratio = if target.is_zero() && !mean.is_nan() { T::zero() } else { target / mean };
+    (loss, T::one() - ratio)
 }

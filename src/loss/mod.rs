@@ -17,9 +17,13 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
-use crate::tensor::{Element, Shape, Tensor};
+use crate::optim::{SettingError, from_zero};
+use crate::tensor::{Element, Shape, Tensor, double};
 
 /// How the losses of a batch become one number. As in PyTorch, the mean is the default.
+///
+/// Sum and mean of `n` losses are off by at most `(64 + log2(n)) * EPSILON / 2` times the sum or mean of their magnitudes,
+/// beside the rounding of each loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// The mean: over the labels for losses on classes, over the samples for [`KlDiv`](struct@KlDiv),
@@ -51,6 +55,14 @@ pub trait Loss<Out: Shape, T: Element> {
     /// Which outputs it takes: [`Anything`], [`Logits`] to refuse networks that end in probabilities, or
     /// [`Probabilities`] or [`LogProbabilities`] to refuse those that don't.
     type Takes;
+
+    /// Whether its settings are in their ranges, such as weights that are not negative. A trainer asks before it begins.
+    ///
+    /// # Errors
+    /// If one is not: the first.
+    fn check(&self) -> Result<(), SettingError> {
+        Ok(())
+    }
 
     /// The loss of a batch; sets `gradients` to its gradient with respect to the outputs.
     ///
@@ -238,23 +250,40 @@ fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
     );
 }
 
+/// Whether the weights of classes or features are numbers from 0 up.
+fn check_weights(setting: &'static str, weights: &[f64]) -> Result<(), SettingError> {
+    weights
+        .iter()
+        .try_for_each(|&weight| from_zero(&[(setting, weight)]).map_err(|error| error.of("the loss")))
+}
+
+/// What a term counts for: nothing if its weight is 0, not even infinity. NaN stays.
+fn times<T: Element>(weight: T, term: T) -> T {
+    if weight.is_zero() && !term.is_nan() { T::zero() } else { weight * term }
+}
+
+/// A loss from the sum in `f64` of its parts.
+fn scaled<T: Element>(sum: f64, scale: T) -> T {
+    T::from_f64_lossy(sum * double(scale))
+}
+
 /// The sum of the losses that `f(position, output, target)` gives, each with its gradient, which goes to `gradients`
 /// times `scale`.
 ///
 /// Plain loops, the same in every tier: the losses on it are rarer than those with a kernel, or spend their time in
-/// `exp` and `ln`. Eight partial sums keep long sums accurate.
+/// `exp` and `ln`. The sum is in `f64`, as large ones of `f32` lose their digits.
 fn elementwise<T: Element>(
     outputs: &[T],
     targets: &[T],
     gradients: &mut [T],
     scale: T,
     mut f: impl FnMut(usize, T, T) -> (T, T),
-) -> T {
+) -> f64 {
     check_lengths(outputs.len(), targets.len(), gradients.len());
-    let mut sums = [T::zero(); 8];
+    let mut sums = [0.0; 8];
     for (i, ((&output, &target), gradient)) in outputs.iter().zip(targets).zip(gradients).enumerate() {
         let (loss, slope) = f(i, output, target);
-        sums[i % 8] += loss;
+        sums[i % 8] += double(loss);
         *gradient = slope * scale;
     }
     sums.into_iter().sum()

@@ -47,8 +47,8 @@ loss! {
         /// The difference from which on the loss is straight; 1 by default.
         ///
         /// # Panics
-        /// Unless it is above 0.
-        delta: f64 = 1.0, if delta > 0.0, "the delta of `Huber` must be above 0";
+        /// Unless it is a number above 0.
+        delta: f64 = 1.0, if delta > 0.0 && delta.is_finite(), "the delta of `Huber` must be above 0, and finite";
     }
 }
 
@@ -68,8 +68,8 @@ loss! {
         /// The difference from which on the loss is straight; 1 by default. With 0 this is [`struct@Mae`].
         ///
         /// # Panics
-        /// If it is below 0.
-        beta: f64 = 1.0, if beta >= 0.0, "the beta of `SmoothL1` must not be below 0";
+        /// If it is below 0, NaN or infinite.
+        beta: f64 = 1.0, if beta >= 0.0 && beta.is_finite(), "the beta of `SmoothL1` must not be below 0, and finite";
     }
 }
 

@@ -1,11 +1,10 @@
 //! Metrics of yes or no, decided at a threshold.
 
 use super::class_metrics::CountsPredictions;
-use super::scores::double;
 use super::{Measures, Metric, MetricError, assert_same_length};
 use crate::loss::Label;
 use crate::memory::flatten;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape, Tensor, double};
 
 /// A metric of two classes on scores of any shape, each of which means yes (class 1) above a threshold: for
 /// networks trained with [`BceWithLogits`](struct@crate::BceWithLogits), whose targets are tensors of 0 and 1.
@@ -30,7 +29,11 @@ pub struct AtThreshold<M> {
 
 impl<M: CountsPredictions<2>> AtThreshold<M> {
     /// The metric, with yes above the threshold: 0 for logits, 0.5 for probabilities.
+    ///
+    /// # Panics
+    /// If the threshold is NaN, which nothing is above.
     pub fn new(threshold: f64, metric: M) -> Self {
+        assert!(!threshold.is_nan(), "a threshold of NaN; take 0 for logits, 0.5 for probabilities");
         AtThreshold { threshold, metric }
     }
 }

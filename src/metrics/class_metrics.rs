@@ -1,10 +1,10 @@
 //! Metrics of predicted classes.
 
 use super::counts::Counts;
-use super::scores::{double, rows};
+use super::scores::rows;
 use super::{Average, Measures, Metric, MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label};
-use crate::tensor::{Element, Tensor, Tensor1};
+use crate::tensor::{Element, Tensor, Tensor1, double};
 
 /// A metric that needs nothing but the predicted and the right class of each sample.
 pub trait CountsPredictions<const N: usize>: Metric {

@@ -100,7 +100,10 @@ impl Counts {
         let (support, predicted) = (&self.support[..], &self.predicted[..]);
         let total = self.total() as f64;
         let covariance = self.all_correct() as f64 * total - dot(support, predicted);
-        let variances = (total * total - dot(predicted, predicted)) * (total * total - dot(support, support));
+
+        // Rounding may make one negative, where counts are so large that their squares are not exact.
+        let variance = |counts: &[u64]| (total * total - dot(counts, counts)).max(0.0);
+        let variances = variance(predicted) * variance(support);
         Ok(if variances == 0.0 { 0.0 } else { covariance / variances.sqrt() })
     }
 

@@ -1,9 +1,10 @@
 //! The log loss as a metric.
 
-use super::scores::{Outputs, double, rows};
+use super::scores::{Outputs, rows};
 use super::{Measures, Metric, MetricError};
 use crate::loss::{Classes, Label};
-use crate::tensor::{Element, Tensor, Tensor1};
+use crate::sum::Sum;
+use crate::tensor::{Element, Tensor, Tensor1, double};
 
 /// The mean negative logarithm of the probability of the right class: what
 /// [`CrossEntropy`](struct@crate::CrossEntropy) makes small, in `f64`.
@@ -24,14 +25,14 @@ use crate::tensor::{Element, Tensor, Tensor1};
 #[derive(Clone, Debug)]
 pub struct LogLoss<const N: usize> {
     outputs: Outputs,
-    sum: f64,
+    sum: Sum,
     total: usize,
 }
 
 impl<const N: usize> LogLoss<N> {
     /// The metric before the first sample.
     pub fn new(outputs: Outputs) -> Self {
-        LogLoss { outputs, sum: 0.0, total: 0 }
+        LogLoss { outputs, sum: Sum::default(), total: 0 }
     }
 }
 
@@ -41,7 +42,7 @@ impl<const N: usize> Metric for LogLoss<N> {
     }
     fn value(&self) -> Result<f64, MetricError> {
         MetricError::unless_any(self.total)?;
-        Ok(self.sum / self.total as f64)
+        Ok(self.sum.value() / self.total as f64)
     }
     fn reset(&mut self) {
         *self = Self::new(self.outputs);
@@ -54,13 +55,13 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor
     fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
             let score = double(scores[label.index()]);
-            self.sum += match self.outputs {
+            self.sum.add(match self.outputs {
                 Outputs::Logits => log_sum_exp(scores) - score,
                 Outputs::Probabilities => {
                     let precision = double(T::epsilon());
                     -libm::log(score.clamp(precision, 1.0 - precision))
                 }
-            };
+            });
             self.total += 1;
         }
     }

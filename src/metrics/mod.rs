@@ -1,7 +1,8 @@
 //! Metrics: how good outputs are, in numbers for people.
 //!
 //! A metric is a small value that is fed batches and read at the end, so that evaluation needs no memory for all
-//! outputs. All sums are in `f64`, whatever the type of the outputs.
+//! outputs. All sums are in `f64`, whatever the type of the outputs, and keep what their additions round off: a mean over
+//! any number of elements is right to the last digit but one of an `f64`, and so is [`R2Score`] of targets far from zero.
 //!
 //! ```
 //! use shapewright::metrics::{Accuracy, Average, F1};
@@ -40,6 +41,7 @@ mod confusion;
 mod counts;
 mod evaluate;
 mod log_loss;
+mod named;
 mod ranking;
 mod regression;
 mod scores;
@@ -52,6 +54,7 @@ pub use class_metrics::{
 pub use confusion::{Average, ConfusionMatrix, NamedConfusionMatrix, Normalize};
 pub use evaluate::{CountError, Evaluate};
 pub use log_loss::LogLoss;
+pub use named::Named;
 pub use ranking::{AveragePrecision, RocAuc, RocAucOneVsRest};
 pub use regression::{MeanAbsoluteError, MeanSquaredError, R2Score, RootMeanSquaredError};
 pub use scores::{Outputs, Positive, Score};
@@ -71,6 +74,22 @@ pub trait Metric {
 
     /// Forgets everything seen, for the next epoch.
     fn reset(&mut self);
+
+    /// The same metric under another name. In a [trainer](crate::Trainer::metric) each metric has a name of its own,
+    /// which is the name of its column in the history.
+    ///
+    /// ```
+    /// use shapewright::metrics::{Accuracy, AtThreshold};
+    /// use shapewright::prelude::*;
+    /// let strict = AtThreshold::new(0.9, Accuracy::new()).named("accuracy at 0.9");
+    /// assert_eq!(strict.name(), "accuracy at 0.9");
+    /// ```
+    fn named(self, name: impl Into<String>) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named { name: name.into(), metric: self }
+    }
 }
 
 /// A metric of these outputs and targets. It can be a trait object: a list of metrics is a

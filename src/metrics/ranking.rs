@@ -1,9 +1,10 @@
 //! Metrics of the order that scores bring samples into.
 
-use super::scores::{Outputs, Positive, Score, double, rows};
+use super::scores::{Outputs, Positive, Score, rows};
 use super::{Measures, Metric, MetricError, assert_same_length};
 use crate::loss::{Classes, Label};
-use crate::tensor::{Element, Tensor};
+use crate::sum::Sum;
+use crate::tensor::{Element, Tensor, double};
 
 macro_rules! rankings {
     ($($(#[$doc:meta])* $name:ident named $text:literal, $read:ident;)*) => { $(
@@ -200,14 +201,14 @@ fn roc_auc(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
 }
 
 fn average_precision(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
-    let (mut positives, mut seen, mut sum) = (0_u64, 0_u64, 0.0);
+    let (mut positives, mut seen, mut sum) = (0_u64, 0_u64, Sum::default());
     for_each_score(samples, |positive, negative| {
         positives += positive;
         seen += positive + negative;
-        sum += positive as f64 * (positives as f64 / seen as f64);
+        sum.add(positive as f64 * (positives as f64 / seen as f64));
     })?;
     if positives == 0 {
         return Err(MetricError::MissingClass { class: 1, samples: samples.len() });
     }
-    Ok(sum / positives as f64)
+    Ok(sum.value() / positives as f64)
 }

@@ -3,17 +3,17 @@
 
 use core::marker::PhantomData;
 
-use super::scores::double;
 use super::{Measures, Metric, MetricError, assert_same_length};
 use crate::memory::flatten;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::sum::Sum;
+use crate::tensor::{Element, Shape, Tensor, double};
 
 macro_rules! means {
     ($($(#[$doc:meta])* $name:ident named $text:literal, $of:expr;)*) => { $(
         $(#[$doc])*
         #[derive(Clone, Debug, Default)]
         pub struct $name {
-            sum: f64,
+            sum: Sum,
             elements: usize,
         }
 
@@ -30,7 +30,7 @@ macro_rules! means {
             }
             fn value(&self) -> Result<f64, MetricError> {
                 MetricError::unless_any(self.elements)?;
-                Ok(self.sum / self.elements as f64)
+                Ok(self.sum.value() / self.elements as f64)
             }
             fn reset(&mut self) {
                 *self = Self::default();
@@ -42,7 +42,7 @@ macro_rules! means {
                 assert_same_length(outputs, targets);
                 let of: fn(f64) -> f64 = $of;
                 let pairs = flatten(outputs).iter().zip(flatten(targets));
-                self.sum += pairs.map(|(&output, &target)| of(double(output) - double(target))).sum::<f64>();
+                self.sum.extend(pairs.map(|(&output, &target)| of(double(output) - double(target))));
                 self.elements += outputs.len() * S::LEN;
             }
         }
@@ -85,7 +85,7 @@ means! {
 #[derive(Clone, Debug)]
 pub struct RootMeanSquaredError<S: Shape> {
     samples: usize,
-    squares: Vec<f64>,
+    squares: Vec<Sum>,
     shape: PhantomData<S>,
 }
 
@@ -98,7 +98,7 @@ impl<S: Shape> Default for RootMeanSquaredError<S> {
 impl<S: Shape> RootMeanSquaredError<S> {
     /// The metric before the first sample.
     pub fn new() -> Self {
-        RootMeanSquaredError { samples: 0, squares: vec![0.0; S::LEN], shape: PhantomData }
+        RootMeanSquaredError { samples: 0, squares: vec![Sum::default(); S::LEN], shape: PhantomData }
     }
 }
 
@@ -108,8 +108,8 @@ impl<S: Shape> Metric for RootMeanSquaredError<S> {
     }
     fn value(&self) -> Result<f64, MetricError> {
         MetricError::unless_any(self.samples)?;
-        let roots: f64 = self.squares.iter().map(|square| (square / self.samples as f64).sqrt()).sum();
-        Ok(roots / S::LEN as f64)
+        let roots = self.squares.iter().map(|square| (square.value() / self.samples as f64).sqrt());
+        Ok(roots.collect::<Sum>().value() / S::LEN as f64)
     }
     fn reset(&mut self) {
         *self = Self::new();
@@ -122,7 +122,7 @@ impl<S: Shape, T: Element> Measures<Tensor<S, T>, Tensor<S, T>> for RootMeanSqua
         for (output, target) in outputs.iter().zip(targets) {
             for ((&output, &target), square) in output.iter().zip(target).zip(&mut self.squares) {
                 let difference = double(output) - double(target);
-                *square += difference * difference;
+                square.add(difference * difference);
             }
         }
         self.samples += outputs.len();
@@ -151,12 +151,13 @@ pub struct R2Score<S: Shape> {
 }
 
 /// What one output has left and what its targets vary. Mean and sum of squares are updated together (Welford 1962),
-/// because a sum of squares less a squared mean loses all digits far from zero.
+/// because a sum of squares less a squared mean loses all digits far from zero. The mean is kept with what an `f64` of its
+/// size cannot hold, which is large beside the targets' distances from it.
 #[derive(Clone, Debug, Default)]
 struct Determination {
-    residual: f64,
-    mean: f64,
-    squares: f64,
+    residual: Sum,
+    mean: Sum,
+    squares: Sum,
 }
 
 impl<S: Shape> Default for R2Score<S> {
@@ -174,17 +175,18 @@ impl<S: Shape> R2Score<S> {
 
 impl Determination {
     fn add(&mut self, samples: usize, output: f64, target: f64) {
-        self.residual += (output - target) * (output - target);
-        let off = target - self.mean;
-        self.mean += off / samples as f64;
-        self.squares += off * (target - self.mean);
+        self.residual.add((output - target) * (output - target));
+        let off = self.mean.distance_of(target);
+        self.mean.add(off / samples as f64);
+        self.squares.add(off * self.mean.distance_of(target));
     }
 
     fn value(&self) -> f64 {
-        match (self.squares == 0.0, self.residual) {
+        let squares = self.squares.value();
+        match (squares == 0.0, self.residual.value()) {
             (true, 0.0) => 1.0,
             (true, residual) if !residual.is_nan() => 0.0,
-            (_, residual) => 1.0 - residual / self.squares,
+            (_, residual) => 1.0 - residual / squares,
         }
     }
 }
@@ -197,7 +199,7 @@ impl<S: Shape> Metric for R2Score<S> {
         if self.samples < 2 {
             return Err(MetricError::TooFewSamples { found: self.samples, needed: 2 });
         }
-        Ok(self.outputs.iter().map(Determination::value).sum::<f64>() / S::LEN as f64)
+        Ok(self.outputs.iter().map(Determination::value).collect::<Sum>().value() / S::LEN as f64)
     }
     fn reset(&mut self) {
         *self = Self::new();

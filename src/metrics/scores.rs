@@ -3,7 +3,7 @@
 use super::assert_same_length;
 use crate::loss::{Classes, Label};
 use crate::memory::{self, flatten};
-use crate::tensor::{Element, Rank0, Rank1, Tensor, Tensor1};
+use crate::tensor::{Element, Rank0, Rank1, Tensor, Tensor1, double};
 
 /// What a network's outputs are, for metrics that need probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,9 +102,4 @@ impl<T: Element> Positive for Tensor<Rank1<1>, T> {
     fn is_positive(&self) -> bool {
         double(self[0]) > 0.5
     }
-}
-
-/// The same number in f64.
-pub(super) fn double<T: Element>(x: T) -> f64 {
-    x.to_f64().unwrap_or(f64::NAN)
 }

@@ -83,7 +83,7 @@ fn run<N: Network>(
 
 /// Calls with memory of this thread that is kept for the next call: nothing is allocated once the
 /// largest network has run.
-fn with_scratch<T: Element>(len: usize, f: impl FnOnce(&mut [T])) {
+pub(crate) fn with_scratch<T: Element>(len: usize, f: impl FnOnce(&mut [T])) {
     // Taken out of its place for the time of the call, so that a layer may run another network.
     let mut buffer = T::scratch().take();
     f(buffer.reserve(len));

@@ -4,6 +4,7 @@
 use rand::Rng;
 
 use super::fit::Fits;
+use super::modes::{Mode, Modes};
 use super::order::FeatureOrder;
 use super::parameters::Parameters;
 use super::slab::Slab;
@@ -85,7 +86,7 @@ pub enum WithRelu {
 
 /// What a computation knows of its surroundings.
 #[derive(Clone, Copy)]
-pub struct Context<T: Element> {
+pub struct Context<'a, T: Element> {
     /// The kernels of the instruction tier in force.
     #[doc(hidden)]
     pub kernels: T::Kernels,
@@ -99,11 +100,49 @@ pub struct Context<T: Element> {
     cut: bool,
     /// The layer ends with `Relu`.
     relu: bool,
+    /// The parts of the network in inference mode.
+    modes: Modes<'a>,
+    /// The layer is within one.
+    eval: bool,
 }
 
-impl<T: Element> Context<T> {
+impl<'a, T: Element> Context<'a, T> {
     pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize) -> Self {
-        Context { kernels, seed, first: 0, batch, accumulate: false, lowest: 0, cut: false, relu: false }
+        Context {
+            kernels,
+            seed,
+            first: 0,
+            batch,
+            accumulate: false,
+            lowest: 0,
+            cut: false,
+            relu: false,
+            modes: Modes::NONE,
+            eval: false,
+        }
+    }
+
+    /// The same for a network some of whose parts are in inference mode.
+    pub(super) fn with_modes(self, modes: Modes<'a>) -> Self {
+        Context { modes, ..self }
+    }
+
+    /// Of a list of layers with these parameters: a network, or one of the lists of a block.
+    #[doc(hidden)]
+    pub fn within<P: Parameters<T>>(self, params: &P) -> Self {
+        Context { eval: self.eval || self.modes.eval::<T, P>(params), ..self }
+    }
+
+    /// Whether the layer computes as in inference although the network trains
+    /// ([`Workspace::eval`](crate::Workspace::eval)): layers that draw at random do nothing then.
+    pub fn is_eval(&self) -> bool {
+        self.eval
+    }
+
+    /// Whether these statistics of the layer stay as they are, because it is frozen or in inference mode: it then
+    /// normalizes with them, and not with those of the batch. `statistics` is a part of the `params` that it was given.
+    pub fn keeps(&self, statistics: &[T]) -> bool {
+        self.eval || self.modes.have(statistics, &[Mode::Frozen, Mode::Eval])
     }
 
     /// For a part of the samples that this is the context of, beginning at `first`.

@@ -8,6 +8,7 @@ mod fit;
 mod flow;
 mod inference;
 mod layer;
+mod modes;
 #[allow(clippy::module_inception)]
 mod network;
 mod order;
@@ -32,3 +33,4 @@ pub use summary::{LayerSummary, Summary};
 pub use workspace::{Pass, Workspace};
 
 pub use inference::Scratch;
+pub(crate) use inference::with_scratch;

@@ -1,16 +1,20 @@
 //! A step of training: forward that keeps what backward needs, loss, backward.
 
+use core::ops::Range;
+use std::sync::Arc;
+
 use super::inference::{In, Out};
 use super::layer::{Compute, Context};
+use super::modes::{Mode, Modes};
 use super::network::Network;
 use super::plan::OutputsAt;
 use super::slab::Slab;
 use super::summary::LayerSummary;
-use crate::denormals::Mode;
+use crate::denormals::FloatMode;
 use crate::kernels::{AlignedBuffer, Kernels};
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
-use crate::optim::Part;
+use crate::optim::{Optimizer, OptimizerState, Part};
 use crate::tensor::{Element, Shape};
 
 /// The memory of training passes of one network, used again from step to step.
@@ -26,6 +30,10 @@ pub struct Workspace<N: Network> {
     steps: u64,
     /// Where the first parameters lie that are trained.
     lowest: usize,
+    /// Parts in inference mode, in addition to what is below the lowest layer that is trained.
+    parts: Vec<(Range<usize>, Mode)>,
+    /// All of these parts, shared with passes.
+    modes: Arc<[(Range<usize>, Mode)]>,
 }
 
 impl<N: Network> Workspace<N> {
@@ -38,6 +46,8 @@ impl<N: Network> Workspace<N> {
             seed: 0,
             steps: 0,
             lowest: 0,
+            parts: Vec::new(),
+            modes: Arc::default(),
         }
     }
 
@@ -62,6 +72,9 @@ impl<N: Network> Workspace<N> {
     /// of the inputs is asked for, and leaves the gradients of the layers before as they are. Freeze those layers in
     /// the optimizer as well if it moves parameters without a gradient, by weight decay or momentum.
     ///
+    /// Normalizations over the batch in those layers use their running statistics, which stay as they are: what the
+    /// layers above learn from is what they get in inference. [`eval`](Workspace::eval) does the same for dropout.
+    ///
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Net: [4] -> [3] { body: Linear<_, 8>, Relu, head: Linear<_, 3> } }
@@ -80,13 +93,58 @@ impl<N: Network> Workspace<N> {
     }
 
     /// The same for the layer whose parameters lie at this place.
-    pub(crate) fn train_from_position(&mut self, position: usize) {
+    fn train_from_position(&mut self, position: usize) {
         self.lowest = position;
+        self.set_modes();
     }
 
-    /// Trains all layers again.
+    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: normalizations over the batch
+    /// use their running statistics and leave them as they are, and dropout within the part drops nothing. Its
+    /// parameters are trained nevertheless unless they are frozen.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Body: [4] -> [8] { Linear<_, 8>, norm: BatchNorm1d<_>, Dropout } }
+    /// network! { struct Net: [4] -> [3] { body: Body, head: Linear<_, 3> } }
+    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// workspace.eval(layer!(Net, body));
+    /// let x = [Tensor1::ones()];
+    /// assert_eq!(net.forward_train(&x, &mut workspace).outputs()[0], net.forward(&x[0]));
+    /// ```
+    pub fn eval(&mut self, part: Part<N>) {
+        self.parts.push((part.range(&N::zeros()), Mode::Eval));
+        self.set_modes();
+    }
+
+    /// Treats as frozen what an optimizer's state has frozen: backward is not computed below the lowest layer that is
+    /// trained, and normalizations over the batch whose running statistics are frozen use them, as in inference. What was
+    /// set before stays only where it is [`eval`](Workspace::eval).
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Net: [4] -> [3] { norm: BatchNorm1d<_>, head: Linear<_, 3> } }
+    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// let state = Sgd::new(0.1).state::<Net>().freeze(layer!(Net, norm));
+    /// workspace.follow(&state);
+    /// let x = [Tensor1::ones()];
+    /// assert_eq!(net.forward_train(&x, &mut workspace).outputs()[0], net.forward(&x[0]));
+    /// ```
+    pub fn follow<O: Optimizer>(&mut self, state: &OptimizerState<O, N>) {
+        self.parts.retain(|(_, mode)| *mode == Mode::Eval);
+        self.parts.extend(state.frozen().map(|range| (range, Mode::Frozen)));
+        self.train_from_position(state.first_trained());
+    }
+
+    /// Trains all layers again, none in inference mode.
     pub fn train_all(&mut self) {
-        self.lowest = 0;
+        self.parts.clear();
+        self.train_from_position(0);
+    }
+
+    fn set_modes(&mut self) {
+        let lowest = N::LAYERS.get(self.lowest_layer()).map_or(0, |layer| layer.params_at);
+        let below = (lowest > 0).then_some((0..lowest, Mode::Frozen));
+        self.modes = self.parts.iter().cloned().chain(below).collect();
     }
 
     /// The index of the first layer that is trained.
@@ -107,17 +165,24 @@ impl<N: Network> Workspace<N> {
     const CACHE: usize = <N as Compute<N::Input, N::Output, N::Element>>::CACHE;
 }
 
+/// Which parts of this network have which modes.
+fn modes_of<'a, N: Network>(network: &N, parts: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
+    Modes { base: network.params().as_ptr().addr(), parts }
+}
+
 /// A batch on its way through a network: its outputs, then the loss, then the gradient.
 pub struct Pass<'a, N: Network> {
     network: &'a N,
     x: &'a [In<N>],
     workspace: &'a mut Workspace<N>,
-    cx: Context<N::Element>,
+    /// Without the modes.
+    cx: Context<'static, N::Element>,
+    modes: Arc<[(Range<usize>, Mode)]>,
 }
 
 impl<'a, N: Network> Pass<'a, N> {
     pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'a mut Workspace<N>) -> Self {
-        let _mode = Mode::of_scope();
+        let _mode = FloatMode::of_scope();
         let batch = x.len();
         workspace.reserve(batch);
         let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
@@ -125,9 +190,11 @@ impl<'a, N: Network> Pass<'a, N> {
         let cx = Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer());
         let y = tensors_mut(&mut workspace.outputs.as_mut_slice()[..batch * N::Output::LEN], batch);
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, &cx);
+        let modes = Arc::clone(&workspace.modes);
+        let with_modes = &cx.with_modes(modes_of(network, &modes));
+        <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, with_modes);
         workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN].fill(num_traits::Zero::zero());
-        Pass { network, x, workspace, cx }
+        Pass { network, x, workspace, cx, modes }
     }
 
     /// The outputs, in the order of the batch.
@@ -187,7 +254,7 @@ impl<'a, N: Network> Pass<'a, N> {
         );
         let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
         let gradients = tensors_mut(&mut self.workspace.output_gradients.as_mut_slice()[..len], batch);
-        let _mode = Mode::of_scope();
+        let _mode = FloatMode::of_scope();
         let value = loss.loss(outputs, G::expected(targets), gradients);
         // Probabilities, squares and scales of all losses can make them denormal: once, for what all layers do with them.
         self.cx.kernels.flush_denormals(flatten_mut(gradients));
@@ -235,8 +302,9 @@ impl<'a, N: Network> Pass<'a, N> {
     }
 
     fn run(self, gradient: &mut N, accumulate: bool, with_input: bool) -> &'a mut Workspace<N> {
-        let _mode = Mode::of_scope();
-        let Pass { network, x, workspace, cx } = self;
+        let _mode = FloatMode::of_scope();
+        let Pass { network, x, workspace, cx, modes } = self;
+        let cx = cx.with_modes(modes_of(network, &modes));
         let batch = x.len();
         let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..batch * N::Output::LEN], batch);
         let input_len = if with_input { batch * N::Input::LEN } else { 0 };

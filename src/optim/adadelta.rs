@@ -1,6 +1,6 @@
 //! Adadelta.
 
-use super::setting_error::from_zero;
+use super::setting_error::{from_zero, part};
 use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdadeltaStep, Begin, Update};
 use crate::tensor::Element;
@@ -52,10 +52,7 @@ impl Optimizer for Adadelta {
 
     fn check(&self) -> Result<(), SettingError> {
         from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
-        match self.rho {
-            0.0..=1.0 => Ok(()),
-            rho => Err(SettingError::new("rho", rho, "from 0 to 1")),
-        }
+        part("rho", self.rho)
     }
 
     fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

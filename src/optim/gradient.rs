@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use num_traits::Float;
 
-use super::Part;
+use super::{Part, assert_setting, bound, from_zero};
 use crate::kernels::flush;
 use crate::network::{Network, Parameters};
 use crate::tensor::Element;
@@ -89,7 +89,12 @@ impl std::error::Error for NonFiniteNorm {}
 ///
 /// # Errors
 /// [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is left as it is.
+///
+/// # Panics
+/// Unless `max_norm` is above 0. With infinity, the gradient stays as it is.
+#[track_caller]
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
+    assert_setting(bound("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
     let norm = sum_trained(gradient, 0..gradient.params().len(), |x| x * x).sqrt();
     if !norm.is_finite() {
         return Err(NonFiniteNorm { norm });
@@ -113,7 +118,12 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
 /// clip_grad_value(&mut *gradient, 1.0);
 /// assert_eq!((gradient.fc.weight, gradient.fc.bias), ([[-1.0]], [0.4]));
 /// ```
+///
+/// # Panics
+/// Unless `clip_value` is above 0.
+#[track_caller]
 pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
+    assert_setting(bound("clip_value", clip_value).map_err(|error| error.of("clip_grad_value")));
     let limit = N::Element::from_f64_lossy(clip_value);
     for_each_number(gradient, |g| {
         // Comparisons, and not `max` and `min`, which lose NaN.
@@ -136,7 +146,12 @@ pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
 /// assert_eq!(l1_penalty(&*net, layer!(Line, fc.weight), 0.5, &mut *gradient), 1.5);
 /// assert_eq!((gradient.fc.weight, gradient.fc.bias), ([[-0.5]], [0.0]));
 /// ```
+///
+/// # Panics
+/// Unless `lambda` is a number from 0 up.
+#[track_caller]
 pub fn l1_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient: &mut N) -> N::Element {
+    assert_setting(from_zero(&[("lambda", lambda)]).map_err(|error| error.of("l1_penalty")));
     let slope = N::Element::from_f64_lossy(lambda);
     let zero = num_traits::zero();
     add(network, part, gradient, |p| if p == zero { zero } else { slope * p.signum() });
@@ -154,7 +169,12 @@ pub fn l1_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient:
 /// assert_eq!(l2_penalty(&*net, layer!(Line), 0.5, &mut *gradient), 2.5);
 /// assert_eq!((gradient.fc.weight, gradient.fc.bias), ([[-1.5]], [0.5]));
 /// ```
+///
+/// # Panics
+/// Unless `lambda` is a number from 0 up.
+#[track_caller]
 pub fn l2_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient: &mut N) -> N::Element {
+    assert_setting(from_zero(&[("lambda", lambda)]).map_err(|error| error.of("l2_penalty")));
     let slope = N::Element::from_f64_lossy(lambda);
     add(network, part, gradient, |p| slope * p);
     N::Element::from_f64_lossy(0.5 * lambda * sum_trained(network, part.range(network), |p| p * p))

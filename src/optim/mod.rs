@@ -31,6 +31,7 @@ pub use rmsprop::RmsProp;
 pub use saved::{Missed, StateError, StateParts};
 pub(crate) use setters::setters;
 pub use setting_error::SettingError;
+pub(crate) use setting_error::{assert_setting, bound, from_one, from_zero};
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 
@@ -91,9 +92,7 @@ pub trait Optimizer: Clone + Debug {
     /// ```
     #[track_caller]
     fn state<N: Network>(self) -> OptimizerState<Self, N> {
-        if let Err(error) = self.check() {
-            panic!("{error}");
-        }
+        assert_setting(self.check());
         OptimizerState::new(self)
     }
 }

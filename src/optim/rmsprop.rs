@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::setting_error::from_zero;
+use super::setting_error::{from_zero, part};
 use super::{Optimizer, SettingError, setters};
 use crate::kernels::{Begin, RmsPropStep, Update};
 use crate::tensor::Element;
@@ -68,11 +68,12 @@ impl Optimizer for RmsProp {
     fn check(&self) -> Result<(), SettingError> {
         from_zero(&[
             ("lr", self.lr),
-            ("alpha", self.alpha),
             ("epsilon", self.epsilon),
             ("momentum", self.momentum),
             ("weight_decay", self.weight_decay),
-        ])
+        ])?;
+        // Above 1 the mean of squares would be negative.
+        part("alpha", self.alpha)
     }
 
     fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {

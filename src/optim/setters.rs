@@ -1,7 +1,7 @@
 //! How the options of optimizers and schedules are set.
 
-/// Methods that set one option each: with documentation and a type, or by name alone for the options that many
-/// optimizers have.
+/// Methods that set one option each: with documentation, a type and, for schedules, a check, or by name alone for the
+/// options that many optimizers have, which are checked by [`Optimizer::check`](crate::Optimizer::check).
 macro_rules! setters {
     () => {};
     (betas; $($rest:tt)*) => {
@@ -44,6 +44,18 @@ macro_rules! setters {
         $(#[$doc])+
         pub const fn betas(self, first: f64, second: f64) -> Self {
             Self { betas: (first, second), ..self }
+        }
+        setters! { $($rest)* }
+    };
+    ($(#[$doc:meta])+ $option:ident: $value:ty, if $check:expr, $sentence:literal; $($rest:tt)*) => {
+        $(#[$doc])+
+        ///
+        /// # Panics
+        /// If it is out of this range, NaN or infinite.
+        #[track_caller]
+        pub const fn $option(self, $option: $value) -> Self {
+            assert!($check, $sentence);
+            Self { $option, ..self }
         }
         setters! { $($rest)* }
     };

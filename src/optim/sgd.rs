@@ -55,7 +55,12 @@ impl Optimizer for Sgd {
     }
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[("lr", self.lr), ("momentum", self.momentum), ("weight_decay", self.weight_decay)])?;
+        from_zero(&[
+            ("lr", self.lr),
+            ("momentum", self.momentum),
+            ("dampening", self.dampening),
+            ("weight_decay", self.weight_decay),
+        ])?;
         match (self.nesterov, self.momentum, self.dampening) {
             (true, 0.0, _) => Err(SettingError::new("momentum", 0.0, "above 0 with `nesterov`")),
             (true, _, dampening) if dampening != 0.0 => {

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Missed, Optimizer, Part, StateError, StateParts, share};
-use crate::denormals::Mode;
+use super::{
+    Missed, Optimizer, Part, SettingError, StateError, StateParts, assert_setting, from_zero, share,
+};
+use crate::denormals::FloatMode;
 use crate::kernels::flush;
 use crate::network::{Network, Parameters};
 use crate::threads;
@@ -80,13 +82,25 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         self.steps
     }
 
+    /// Whether the optimizer's settings and the factors of parts are in their ranges.
+    ///
+    /// # Errors
+    /// If one is not: the first.
+    pub fn check(&self) -> Result<(), SettingError> {
+        self.optimizer.check()?;
+        self.segments.iter().try_for_each(|segment| from_zero(&[("scale", segment.scale)]))
+    }
+
     /// Multiplies the learning rate of a part by a factor of its own, from the next step on. The factor replaces the
-    /// one that was set before.
+    /// one that was set before. It must be a number from 0 up, or [`step`](OptimizerState::step) panics.
     pub fn scale(self, part: Part<N>, factor: f64) -> Self {
         self.change(part, |segment| segment.scale = factor)
     }
 
     /// Freezes a part: neither its parameters nor what is remembered of them change, until it is thawed.
+    ///
+    /// A [trainer](crate::Trainer::parts) lets normalizations over the batch that are frozen use their running
+    /// statistics, as in inference. In a loop of your own, [`Workspace::follow`](crate::Workspace::follow) does.
     pub fn freeze(self, part: Part<N>) -> Self {
         self.change(part, |segment| segment.frozen = true)
     }
@@ -148,6 +162,18 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             }
         });
         found
+    }
+
+    /// Where frozen parameters lie that have no others between them.
+    pub(crate) fn frozen(&self) -> impl Iterator<Item = Range<usize>> {
+        self.segments
+            .chunk_by(|a, b| a.frozen == b.frozen)
+            .scan(0, |start, run| {
+                let range = *start..run.last()?.end;
+                *start = range.end;
+                Some((run[0].frozen, range))
+            })
+            .filter_map(|(frozen, range)| frozen.then_some(range))
     }
 
     /// Sets the gradient of frozen parts to zero, as if they had none.
@@ -239,15 +265,18 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
     /// Changes the network's parameters by their gradient. Does not allocate.
     ///
     /// # Panics
-    /// If the settings were changed to remember more or less than before.
+    /// If a setting is out of its range ([`OptimizerState::check`]), as a learning rate that is negative or NaN, or if
+    /// the settings were changed to remember more or less than before.
+    #[track_caller]
     pub fn step(&mut self, network: &mut N, gradient: &N) {
+        assert_setting(self.check());
         assert!(
             self.memories.len() == self.optimizer.memories(),
             "the optimizer remembers {} numbers per parameter, but its state was made for {}; make a new state",
             self.optimizer.memories(),
             self.memories.len()
         );
-        let _mode = Mode::of_scope();
+        let _mode = FloatMode::of_scope();
         // A state can be restored with any counts.
         self.steps = self.steps.saturating_add(1);
         let count = self.memories.len();

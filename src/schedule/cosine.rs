@@ -1,6 +1,6 @@
 //! Schedules along a cosine.
 
-use super::{Schedule, cosine};
+use super::{Schedule, cosine, from_zero, learning_rate};
 use crate::optim::setters;
 
 /// From the learning rate to `eta_min` (0 by default) along half a wave of the cosine, in `t_max` steps, and back up
@@ -22,15 +22,16 @@ impl CosineAnnealingLr {
     /// Begins with this learning rate.
     ///
     /// # Panics
-    /// If `t_max` is 0.
+    /// If `t_max` is 0, or if the learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(lr: f64, t_max: u64) -> Self {
         assert!(t_max > 0, "CosineAnnealingLr: a t_max of 0; it is the number of steps down to eta_min");
-        CosineAnnealingLr { lr, t_max, eta_min: 0.0 }
+        CosineAnnealingLr { lr: learning_rate(lr), t_max, eta_min: 0.0 }
     }
 
     setters! {
         /// The smallest learning rate; 0 by default.
-        eta_min: f64;
+        eta_min: f64, if from_zero(eta_min), "the eta_min of `CosineAnnealingLr` is a number from 0 up";
     }
 }
 
@@ -61,19 +62,21 @@ impl CosineAnnealingWarmRestarts {
     /// Begins with this learning rate.
     ///
     /// # Panics
-    /// If `t_0` is 0.
+    /// If `t_0` is 0, or if the learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(lr: f64, t_0: u64) -> Self {
         assert!(
             t_0 > 0,
             "CosineAnnealingWarmRestarts: a t_0 of 0; it is the number of steps of the first cycle"
         );
-        CosineAnnealingWarmRestarts { lr, t_0, t_mult: 1, eta_min: 0.0 }
+        CosineAnnealingWarmRestarts { lr: learning_rate(lr), t_0, t_mult: 1, eta_min: 0.0 }
     }
 
     /// How many times longer each cycle is than the one before; 1 by default.
     ///
     /// # Panics
     /// If it is 0.
+    #[track_caller]
     pub const fn t_mult(self, t_mult: u64) -> Self {
         assert!(t_mult > 0, "CosineAnnealingWarmRestarts: a t_mult of 0; write 1 for cycles of one length");
         Self { t_mult, ..self }
@@ -81,7 +84,7 @@ impl CosineAnnealingWarmRestarts {
 
     setters! {
         /// The smallest learning rate; 0 by default.
-        eta_min: f64;
+        eta_min: f64, if from_zero(eta_min), "the eta_min of `CosineAnnealingWarmRestarts` is a number from 0 up";
     }
 }
 

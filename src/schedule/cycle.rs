@@ -1,6 +1,6 @@
 //! Schedules that go up and down.
 
-use super::{Schedule, cosine, line};
+use super::{Schedule, cosine, from_zero, is_part, learning_rate, line};
 use crate::optim::setters;
 
 /// How the cycles of a [`CyclicLr`] grow smaller.
@@ -13,6 +13,15 @@ pub enum CyclicMode {
     Triangular2,
     /// Their height is multiplied by this factor, PyTorch's `gamma`, in every step.
     ExpRange(f64),
+}
+
+impl CyclicMode {
+    const fn is_valid(self) -> bool {
+        match self {
+            CyclicMode::ExpRange(gamma) => from_zero(gamma),
+            _ => true,
+        }
+    }
 }
 
 /// Up and down between two learning rates along lines. PyTorch's `CyclicLR`; Smith, 2015.
@@ -37,10 +46,14 @@ pub struct CyclicLr {
 
 impl CyclicLr {
     /// Between these learning rates, in cycles of 2000 steps up and as many down.
+    ///
+    /// # Panics
+    /// If a learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(base_lr: f64, max_lr: f64) -> Self {
         CyclicLr {
-            base_lr,
-            max_lr,
+            base_lr: learning_rate(base_lr),
+            max_lr: learning_rate(max_lr),
             step_size_up: 2000,
             step_size_down: None,
             mode: CyclicMode::Triangular,
@@ -52,6 +65,7 @@ impl CyclicLr {
     ///
     /// # Panics
     /// If it is 0.
+    #[track_caller]
     pub const fn step_size_up(self, step_size_up: u64) -> Self {
         assert!(step_size_up > 0, "CyclicLr: a step_size_up of 0; a cycle needs at least one step up");
         Self { step_size_up, ..self }
@@ -63,13 +77,19 @@ impl CyclicLr {
     }
 
     /// The smallest and the largest momentum; 0.8 and 0.9 by default.
+    ///
+    /// # Panics
+    /// Unless they are from 0 to 1.
+    #[track_caller]
     pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
+        assert!(is_part(base_momentum) && is_part(max_momentum), "the momenta of `CyclicLr` are from 0 to 1");
         Self { momenta: (base_momentum, max_momentum), ..self }
     }
 
     setters! {
-        /// How the cycles grow smaller; they do not by default.
-        mode: CyclicMode;
+        /// How the cycles grow smaller; they do not by default. The factor of [`CyclicMode::ExpRange`] is a number from 0
+        /// up.
+        mode: CyclicMode, if mode.is_valid(), "the factor of `CyclicMode::ExpRange` is a number from 0 up";
     }
 
     /// The momentum of a step: small where the learning rate is large.
@@ -142,10 +162,15 @@ pub struct OneCycleLr {
 }
 
 impl OneCycleLr {
-    /// Up to this learning rate, in a training of so many steps.
+    /// Up to this learning rate, in a training of `total_steps` steps.
+    ///
+    /// # Panics
+    /// If `total_steps` is 0, or if the learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(max_lr: f64, total_steps: u64) -> Self {
+        assert!(total_steps > 0, "OneCycleLr: a total_steps of 0; it is the number of steps of the training");
         OneCycleLr {
-            max_lr,
+            max_lr: learning_rate(max_lr),
             total_steps,
             pct_start: 0.3,
             anneal_strategy: Anneal::Cos,
@@ -158,20 +183,28 @@ impl OneCycleLr {
 
     setters! {
         /// Which part of the steps goes up, from 0 to 1; 0.3 by default.
-        pct_start: f64;
+        pct_start: f64, if is_part(pct_start), "the pct_start of `OneCycleLr` is from 0 to 1";
         /// The way up and down; [`Anneal::Cos`] by default.
         anneal_strategy: Anneal;
         /// How many times smaller than the largest the first learning rate is; 25 by default.
-        div_factor: f64;
+        div_factor: f64, if div_factor > 0.0 && div_factor.is_finite(), "the div_factor of `OneCycleLr` is a number above 0";
         /// How many times smaller than the first the last learning rate is; 10,000 by default.
-        final_div_factor: f64;
+        final_div_factor: f64, if final_div_factor > 0.0 && final_div_factor.is_finite(), "the final_div_factor of `OneCycleLr` is a number above 0";
         /// Whether to go down to the first learning rate in as many steps as up, and only then to the last; false by
         /// default.
         three_phase: bool;
     }
 
     /// The smallest and the largest momentum; 0.85 and 0.95 by default.
+    ///
+    /// # Panics
+    /// Unless they are from 0 to 1.
+    #[track_caller]
     pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
+        assert!(
+            is_part(base_momentum) && is_part(max_momentum),
+            "the momenta of `OneCycleLr` are from 0 to 1"
+        );
         Self { momenta: (base_momentum, max_momentum), ..self }
     }
 

@@ -1,6 +1,6 @@
 //! Schedules that multiply the learning rate by a factor.
 
-use super::{Schedule, line};
+use super::{Schedule, from_zero, is_part, learning_rate, line};
 use crate::optim::setters;
 
 /// Multiplies the learning rate by `gamma` (0.1 by default) every `step_size` steps. PyTorch's `StepLR`.
@@ -21,15 +21,16 @@ impl StepLr {
     /// Begins with this learning rate.
     ///
     /// # Panics
-    /// If `step_size` is 0.
+    /// If `step_size` is 0, or if the learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(lr: f64, step_size: u64) -> Self {
         assert!(step_size > 0, "StepLr: a step_size of 0; write 1 to change the learning rate in every step");
-        StepLr { lr, step_size, gamma: 0.1 }
+        StepLr { lr: learning_rate(lr), step_size, gamma: 0.1 }
     }
 
     setters! {
         /// The factor; 0.1 by default.
-        gamma: f64;
+        gamma: f64, if from_zero(gamma), "the gamma of `StepLr` is a number from 0 up";
     }
 }
 
@@ -55,13 +56,17 @@ pub struct MultiStepLr<const N: usize> {
 
 impl<const N: usize> MultiStepLr<N> {
     /// Begins with this learning rate. The milestones may be in any order; one that is there twice counts twice.
+    ///
+    /// # Panics
+    /// If the learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(lr: f64, milestones: [u64; N]) -> Self {
-        MultiStepLr { lr, milestones, gamma: 0.1 }
+        MultiStepLr { lr: learning_rate(lr), milestones, gamma: 0.1 }
     }
 
     setters! {
         /// The factor; 0.1 by default.
-        gamma: f64;
+        gamma: f64, if from_zero(gamma), "the gamma of `MultiStepLr` is a number from 0 up";
     }
 }
 
@@ -86,8 +91,13 @@ pub struct ExponentialLr {
 
 impl ExponentialLr {
     /// Begins with this learning rate.
+    ///
+    /// # Panics
+    /// If the learning rate or `gamma` is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(lr: f64, gamma: f64) -> Self {
-        ExponentialLr { lr, gamma }
+        assert!(from_zero(gamma), "the gamma of `ExponentialLr` is a number from 0 up");
+        ExponentialLr { lr: learning_rate(lr), gamma }
     }
 }
 
@@ -114,13 +124,21 @@ pub struct PolynomialLr {
 
 impl PolynomialLr {
     /// Begins with this learning rate (PyTorch's default for `total_iters` is 5).
+    ///
+    /// # Panics
+    /// If `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(lr: f64, total_iters: u64) -> Self {
-        PolynomialLr { lr, total_iters, power: 1.0 }
+        assert!(
+            total_iters > 0,
+            "PolynomialLr: a total_iters of 0; it is the number of steps of the whole way"
+        );
+        PolynomialLr { lr: learning_rate(lr), total_iters, power: 1.0 }
     }
 
     setters! {
         /// The power; 1 by default.
-        power: f64;
+        power: f64, if from_zero(power), "the power of `PolynomialLr` is a number from 0 up";
     }
 }
 
@@ -150,15 +168,20 @@ pub struct LinearLr {
 
 impl LinearLr {
     /// Reaches the end factor times this learning rate in `total_iters` steps (PyTorch's default is 5).
+    ///
+    /// # Panics
+    /// If `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(lr: f64, total_iters: u64) -> Self {
-        LinearLr { lr, total_iters, start_factor: 1.0 / 3.0, end_factor: 1.0 }
+        assert!(total_iters > 0, "LinearLr: a total_iters of 0; it is the number of steps of the whole way");
+        LinearLr { lr: learning_rate(lr), total_iters, start_factor: 1.0 / 3.0, end_factor: 1.0 }
     }
 
     setters! {
         /// The factor of the first step; 1/3 by default.
-        start_factor: f64;
+        start_factor: f64, if is_part(start_factor), "the start_factor of `LinearLr` is from 0 to 1";
         /// The factor of the step `total_iters` and all later ones; 1 by default.
-        end_factor: f64;
+        end_factor: f64, if is_part(end_factor), "the end_factor of `LinearLr` is from 0 to 1";
     }
 }
 
@@ -187,15 +210,19 @@ pub struct ConstantLr {
 
 impl ConstantLr {
     /// A third of this learning rate for 5 steps, then the whole.
+    ///
+    /// # Panics
+    /// If the learning rate is negative, NaN or infinite.
+    #[track_caller]
     pub const fn new(lr: f64) -> Self {
-        ConstantLr { lr, factor: 1.0 / 3.0, total_iters: 5 }
+        ConstantLr { lr: learning_rate(lr), factor: 1.0 / 3.0, total_iters: 5 }
     }
 
     setters! {
         /// The factor; 1/3 by default.
-        factor: f64;
-        /// In how many steps; 5 by default.
-        total_iters: u64;
+        factor: f64, if is_part(factor), "the factor of `ConstantLr` is from 0 to 1";
+        /// The number of steps that have the factor, at least 1; 5 by default.
+        total_iters: u64, if total_iters > 0, "ConstantLr: a total_iters of 0; write a factor of 1 for one learning rate";
     }
 }
 

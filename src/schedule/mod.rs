@@ -56,8 +56,13 @@ pub trait Schedule {
         Then { first: self, milestone, next }
     }
 
-    /// The product with another schedule, which should begin with a learning rate of 1. PyTorch's
-    /// `ChainedScheduler`, for schedules that multiply the learning rate.
+    /// The product with another schedule, which should begin with a learning rate of 1.
+    ///
+    /// It is PyTorch's `ChainedScheduler` of schedules that multiply the learning rate by a factor in each step, as
+    /// [`ExponentialLr`], [`StepLr`], [`MultiStepLr`], [`ConstantLr`], [`LinearLr`] and [`PolynomialLr`] do. PyTorch's
+    /// `CosineAnnealingLR` works out each learning rate from the one before: chained with others, it gives this product up
+    /// to `t_max` if `eta_min` is 0, but forgets there how far the others have reduced it, and goes up to its first
+    /// learning rate again. The product goes on with all factors: here [`CosineAnnealingLr`] goes up to less.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -74,15 +79,23 @@ pub trait Schedule {
     /// `steps` steps in which the learning rate grows along a line from `start_factor` times the first one, then
     /// this schedule from its beginning. PyTorch's `SequentialLR` of a `LinearLR` and this schedule.
     ///
+    /// # Panics
+    /// Unless `start_factor` is from 0 to 1.
+    ///
     /// ```
     /// use shapewright::prelude::*;
     /// let schedule = ConstantLr::new(0.1).factor(1.0).warm_up(4, 0.0);
     /// assert_eq!([schedule.lr(0), schedule.lr(2), schedule.lr(4)], [0.0, 0.05, 0.1]);
     /// ```
+    #[track_caller]
     fn warm_up(self, steps: u64, start_factor: f64) -> WarmUp<Self>
     where
         Self: Sized,
     {
+        assert!(
+            is_part(start_factor),
+            "the start_factor of `warm_up` is {start_factor}; it must be from 0 to 1"
+        );
         WarmUp { schedule: self, steps, start_factor }
     }
 
@@ -109,6 +122,26 @@ impl<F: Fn(u64) -> f64> Schedule for F {
     fn lr(&self, step: u64) -> f64 {
         self(step)
     }
+}
+
+/// Whether a number is from 0 up, and neither NaN nor infinite.
+const fn from_zero(number: f64) -> bool {
+    number >= 0.0 && number.is_finite()
+}
+
+/// Whether a number is from 0 to 1.
+const fn is_part(number: f64) -> bool {
+    number >= 0.0 && number <= 1.0
+}
+
+/// A learning rate that a schedule is made of.
+///
+/// # Panics
+/// If it is negative, NaN or infinite.
+#[track_caller]
+const fn learning_rate(lr: f64) -> f64 {
+    assert!(from_zero(lr), "the learning rate of a schedule is a number from 0 up");
+    lr
 }
 
 /// From `start` to `end`: `part` of the way, from 0 to 1.

@@ -1,5 +1,6 @@
 //! A schedule that watches the training.
 
+use super::from_zero;
 use crate::optim::setters;
 
 /// Whether a smaller or a larger metric is better.
@@ -15,13 +16,26 @@ pub enum PlateauMode {
 /// By how much a metric must be better than the best one to count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
-    /// By this part of the best one.
+    /// By this part of the size of the best one. PyTorch's `rel`, where it is above zero; below zero PyTorch's threshold
+    /// lies on the other side of the best one, so that the same metric again counts as better.
     Relative(f64),
     /// By this amount.
     Absolute(f64),
 }
 
+impl Threshold {
+    const fn is_valid(self) -> bool {
+        match self {
+            Threshold::Relative(part) => from_zero(part),
+            Threshold::Absolute(amount) => from_zero(amount),
+        }
+    }
+}
+
 /// Reduces the learning rate when a metric has stopped to get better. PyTorch's `ReduceLROnPlateau`.
+///
+/// In a [trainer](crate::Trainer::schedule) the metric is the validation loss, or the one that
+/// [`watch`](ReduceLrOnPlateau::watch) names; a loop of your own gives its value to [`step`](ReduceLrOnPlateau::step).
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -36,6 +50,7 @@ pub enum Threshold {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReduceLrOnPlateau {
+    watched: Option<&'static str>,
     mode: PlateauMode,
     factor: f64,
     patience: u64,
@@ -58,6 +73,7 @@ impl ReduceLrOnPlateau {
     /// Multiplies by 0.1 once the metric was not smaller than the best one for more than 10 steps.
     pub const fn new() -> Self {
         ReduceLrOnPlateau {
+            watched: None,
             mode: PlateauMode::Min,
             factor: 0.1,
             patience: 10,
@@ -74,18 +90,49 @@ impl ReduceLrOnPlateau {
     setters! {
         /// Whether a smaller or a larger metric is better; a smaller one by default.
         mode: PlateauMode;
-        /// What the learning rate is multiplied by; 0.1 by default.
-        factor: f64;
+        /// What the learning rate is multiplied by, from 0 to less than 1; 0.1 by default.
+        factor: f64, if factor >= 0.0 && factor < 1.0, "the factor of `ReduceLrOnPlateau` is from 0 to less than 1";
         /// How many steps without a better metric are let pass; 10 by default.
         patience: u64;
         /// By how much a metric must be better to count; by a part of 1e-4 by default.
-        threshold: Threshold;
+        threshold: Threshold, if threshold.is_valid(), "the threshold of `ReduceLrOnPlateau` is a number from 0 up";
         /// How many steps after a reduction do not count; 0 by default.
         cooldown: u64;
         /// The smallest learning rate; 0 by default.
-        min_lr: f64;
+        min_lr: f64, if from_zero(min_lr), "the min_lr of `ReduceLrOnPlateau` is a number from 0 up";
         /// A reduction by no more than this is left out; 1e-8 by default.
-        eps: f64;
+        eps: f64, if from_zero(eps), "the eps of `ReduceLrOnPlateau` is a number from 0 up";
+    }
+
+    /// Watches the trainer's [metric](crate::Trainer::metric) of this name, and not the validation loss.
+    ///
+    /// ```
+    /// use shapewright::metrics::Accuracy;
+    /// use shapewright::prelude::*;
+    /// use shapewright::schedule::PlateauMode;
+    /// network! { struct Net: [2] -> [3] { Linear<_, 3> } }
+    /// let (x, y) = ([Tensor1::ones(); 4], [Label::<3>::new(1)?; 4]);
+    /// let plateau = ReduceLrOnPlateau::new().mode(PlateauMode::Max).watch("accuracy");
+    /// let mut net = Net::init(&mut shapewright::rng(0));
+    /// Net::trainer(Sgd::new(0.1), CrossEntropy)
+    ///     .validate(&x, &y)
+    ///     .metric(Accuracy::new())
+    ///     .schedule(plateau)
+    ///     .fit(&mut net, &x, &y)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn watch(self, metric: &'static str) -> Self {
+        ReduceLrOnPlateau { watched: Some(metric), ..self }
+    }
+
+    /// The name of the metric that a trainer gives it; `None` for the validation loss.
+    pub(crate) fn watched(&self) -> Option<&'static str> {
+        self.watched
+    }
+
+    /// Whether a larger metric is better.
+    pub(crate) fn watches_larger(&self) -> bool {
+        self.mode == PlateauMode::Max
     }
 
     /// Looks at the metric of a step (usually an epoch) and gives the learning rate to go on with. A metric of NaN is
@@ -120,17 +167,23 @@ impl ReduceLrOnPlateau {
         (self.best, self.bad, self.cooling) = (best, bad, cooling);
     }
 
+    /// Whether the metric is better than the best one by the threshold: for a relative one, by a part of the best one's
+    /// size, so that it is the same distance above and below zero.
     fn is_better(&self, metric: f64) -> bool {
-        use {PlateauMode::*, Threshold::*};
-        let best = self.best.unwrap_or(match self.mode {
-            Min => f64::INFINITY,
-            Max => f64::NEG_INFINITY,
-        });
-        match (self.mode, self.threshold) {
-            (Min, Relative(part)) => metric < best * (1.0 - part),
-            (Min, Absolute(amount)) => metric < best - amount,
-            (Max, Relative(part)) => metric > best * (1.0 + part),
-            (Max, Absolute(amount)) => metric > best + amount,
+        let Some(best) = self.best else {
+            // The first one is better than the worst there is.
+            return match self.mode {
+                PlateauMode::Min => metric < f64::INFINITY,
+                PlateauMode::Max => metric > f64::NEG_INFINITY,
+            };
+        };
+        let least = match self.threshold {
+            Threshold::Relative(part) => part * best.abs(),
+            Threshold::Absolute(amount) => amount,
+        };
+        match self.mode {
+            PlateauMode::Min => metric < best - least,
+            PlateauMode::Max => metric > best + least,
         }
     }
 }

@@ -9,6 +9,9 @@ use super::pruning::Reported;
 use super::table::{Fields, Table, fields};
 use crate::beside;
 
+/// The columns that are not fields of the candidates, which stand before the last two.
+const COLUMNS: [&str; 7] = ["trial", "value", "epochs", "seconds", "params", "outcome", "error"];
+
 /// What a [`Search`](super::Search) found. Prints as a table, one trial a line, with a column for each field of the
 /// candidates' `Debug`.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,10 +135,14 @@ impl<P: Debug> SearchReport<P> {
             }
         }
         let told_apart = names.is_empty() || params.iter().any(|(name, _)| *name != params[0].0);
-        let mut columns = vec!["trial", "value", "epochs", "seconds"];
-        columns.extend(told_apart.then_some("params"));
-        columns.extend(&names);
-        columns.extend(["outcome", "error"]);
+        // A field that is called like one of the table's own columns says whose it is.
+        let field = |name: &&str| {
+            if COLUMNS.contains(name) { format!("params.{name}") } else { (*name).to_owned() }
+        };
+        let mut columns: Vec<String> = COLUMNS[..4].iter().map(|name| (*name).to_owned()).collect();
+        columns.extend(told_apart.then(|| COLUMNS[4].to_owned()));
+        columns.extend(names.iter().map(field));
+        columns.extend(COLUMNS[5..].iter().map(|name| (*name).to_owned()));
         let row = |trial: &TrialReport<P>, (name, fields): &Fields<'_>| {
             let value = trial.value().map(|value| value.to_string()).unwrap_or_default();
             let seconds = format!("{:.3}", trial.seconds);
@@ -150,11 +157,12 @@ impl<P: Debug> SearchReport<P> {
             row
         };
         let rows = self.trials.iter().zip(&params).map(|(trial, params)| row(trial, params)).collect();
-        Table { columns: columns.into_iter().map(str::to_owned).collect(), rows }
+        Table { columns, rows }
     }
 
     /// The table as CSV: a line per trial, in the order of the report, with a header. The columns are `trial`, `value`,
-    /// `epochs`, `seconds`, one for each field of the candidates, `outcome` and `error`.
+    /// `epochs`, `seconds`, one for each field of the candidates, `outcome` and `error`. A field with one of these names
+    /// has `params.` before it.
     ///
     /// ```
     /// use shapewright::search::Search;

@@ -46,6 +46,11 @@ pub trait Element:
     fn from_f64_lossy(value: f64) -> Self;
 }
 
+/// The same number in `f64`.
+pub(crate) fn double<T: Element>(x: T) -> f64 {
+    x.to_f64().unwrap_or(f64::NAN)
+}
+
 impl Element for f32 {
     type Kernels = F32Kernels;
     fn kernels() -> F32Kernels {

@@ -10,6 +10,7 @@ mod matrix;
 pub(crate) mod shape;
 
 pub use construct::LengthError;
+pub(crate) use element::double;
 pub use element::{Element, Scalar};
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 

@@ -221,6 +221,10 @@ fn settings<N: Network, O: Optimizer, L, G>(
     network.for_each_param(|name, sizes, _| set(name, format!("{sizes:?}")));
     set("optimizer", format!("{:?}", trainer.state.optimizer));
     set("parts", format!("{:?}", trainer.state.parts()));
+    if !trainer.eval.is_empty() {
+        let eval: Vec<_> = trainer.eval.iter().map(|part| part.range(&network)).collect();
+        set("eval", format!("{eval:?}"));
+    }
     set("training samples", samples.to_string());
     let validation = trainer.validation.map_or(0, |samples| samples.inputs.len());
     set("validation samples", validation.to_string());
@@ -236,7 +240,8 @@ fn settings<N: Network, O: Optimizer, L, G>(
     set("average", format!("{average:?} from epoch {}", trainer.average_from));
     set("clip_grad_value", format!("{:?}", trainer.clip_value));
     set("clip_grad_norm", format!("{:?}", trainer.clip_norm));
-    let penalty = |p: &super::step::Penalty<N>| (p.name, p.part.range(&network), p.lambda);
+    let penalty =
+        |p: &super::step::Penalty<N>| (p.name.trim_end_matches("_penalty"), p.part.range(&network), p.lambda);
     set("penalties", format!("{:?}", trainer.penalties.iter().map(penalty).collect::<Vec<_>>()));
     settings
 }

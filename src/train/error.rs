@@ -9,6 +9,8 @@ use crate::optim::SettingError;
 
 /// Why a training could not begin or go on. The network is left as the last whole step made it; only running statistics
 /// may have taken in batches of the step that was not made.
+///
+/// After [`NotFinite`](TrainError::NotFinite) no checkpoint was written: that of an earlier epoch is as it was.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrainError {
     /// There is nothing to train or to validate with.
@@ -25,23 +27,23 @@ pub enum TrainError {
         /// How many targets there are.
         targets: usize,
     },
-    /// A setting makes no sense.
-    Setting {
+    /// A setting is out of its range: of the trainer, the optimizer, or a learning rate that a schedule or
+    /// [`adjust`](crate::Trainer::adjust) gave.
+    Setting(SettingError),
+    /// Settings do not go together.
+    Combination {
         /// What is wrong and what to do.
-        reason: &'static str,
+        reason: String,
     },
-    /// A setting of the optimizer is out of its range.
-    Optimizer(SettingError),
-    /// The loss became NaN or infinite.
+    /// A number became NaN or infinite. It is found in the step that makes it so if it is the loss, its gradient or a
+    /// running statistic, and in the next step or at the end of the epoch otherwise.
     NotFinite {
         /// The epoch, from 1.
         epoch: usize,
-        /// The step within the whole training, from 1.
+        /// The step within the whole training, from 1, in or after which it was found.
         step: u64,
-        /// The first layer whose outputs were not finite; `None` if the outputs were finite and the loss was not.
-        layer: Option<&'static str>,
-        /// Whether that layer's inputs already came so with the samples.
-        inputs: bool,
+        /// What it is, and what made it so.
+        cause: NonFinite,
     },
     /// The norm of a gradient that was to be clipped is NaN or infinite.
     NonFiniteNorm {
@@ -54,6 +56,77 @@ pub enum TrainError {
     },
     /// A checkpoint can't be read or written.
     Checkpoint(CheckpointError),
+}
+
+/// What is NaN or infinite in a training, and why.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum NonFinite {
+    /// A parameter already was so before the first step.
+    Initial {
+        /// Its name: `fc1.weight`.
+        name: String,
+    },
+    /// The inputs of a batch.
+    Inputs,
+    /// The loss, because inputs are so large.
+    LargeInputs {
+        /// The largest.
+        largest: f64,
+    },
+    /// The loss, because the steps have made parameters so large.
+    Diverged {
+        /// The name of the tensor with the largest parameter.
+        name: String,
+        /// That parameter's size.
+        largest: f64,
+        /// The learning rate.
+        lr: f64,
+    },
+    /// The outputs of a layer, of inputs and parameters that are neither so nor large.
+    Layer {
+        /// The first such layer.
+        layer: &'static str,
+        /// The last of the layers after it that work in place: their outputs have taken the place of its own, so that it
+        /// may be one of them.
+        in_place: Option<&'static str>,
+    },
+    /// The loss of outputs that are finite.
+    Loss,
+    /// The gradient of a loss that is finite itself, with respect to the outputs.
+    LossGradient,
+    /// A running statistic, of which a batch measured such a value. It was not taken in.
+    Statistic {
+        /// Its name: `norm.running_var`.
+        name: String,
+    },
+    /// The gradient of a parameter.
+    Gradient {
+        /// The parameter's name.
+        name: String,
+    },
+    /// A parameter, after a step by a gradient that is finite.
+    Parameter {
+        /// Its name.
+        name: String,
+        /// The learning rate.
+        lr: f64,
+    },
+    /// What the optimizer remembers of a parameter.
+    Memory {
+        /// The parameter's name.
+        name: String,
+    },
+    /// The average of a parameter.
+    Average {
+        /// The parameter's name.
+        name: String,
+    },
+    /// The loss of the validation samples.
+    ValidationLoss {
+        /// Whether inputs of these samples already were so.
+        inputs: bool,
+    },
 }
 
 /// A checkpoint was not read or written. If it was to be read, the network is as it was.
@@ -123,31 +196,10 @@ impl fmt::Display for TrainError {
                 f,
                 "the {samples} samples have {inputs} inputs but {targets} targets; give one target for each input"
             ),
-            TrainError::Setting { reason } => f.write_str(reason),
-            TrainError::Optimizer(error) => error.fmt(f),
-            TrainError::NotFinite { epoch, step, layer, inputs } => {
-                write!(f, "the loss is not finite at step {step}, in epoch {epoch}")?;
-                match (layer, inputs) {
-                    (_, true) => f.write_str(
-                        ": the inputs of that batch are not finite; clean the samples before training",
-                    ),
-                    (Some(layer), _) if layer.contains("Embedding<") => write!(
-                        f,
-                        ": it began in the outputs of `{layer}`; it gives NaN for a number that is no index of it \
-                         (make inputs with `Index`), otherwise a smaller learning rate or clipping the gradient may \
-                         help"
-                    ),
-                    (Some(layer), _) => write!(
-                        f,
-                        ": it began in the outputs of `{layer}`; a smaller learning rate or clipping the gradient \
-                         may help"
-                    ),
-                    (None, _) => f.write_str(
-                        ": the network's outputs are finite, the loss of them is not; if the loss grew before, a \
-                         smaller learning rate or clipping the gradient may help; otherwise look at the targets: \
-                         some may not be finite, or no sample of the batch has a label",
-                    ),
-                }
+            TrainError::Setting(error) => error.fmt(f),
+            TrainError::Combination { reason } => f.write_str(reason),
+            TrainError::NotFinite { epoch, step, cause } => {
+                write!(f, "{cause} (at step {step}, in epoch {epoch})")
             }
             TrainError::NonFiniteNorm { epoch, step, norm } => write!(
                 f,
@@ -160,6 +212,83 @@ impl fmt::Display for TrainError {
 }
 
 impl std::error::Error for TrainError {}
+
+impl fmt::Display for NonFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SLOWER: &str = "a smaller learning rate or clipping the gradient may help";
+        match self {
+            NonFinite::Initial { name } => write!(
+                f,
+                "the parameter `{name}` is not finite before the training begins; initialize or load the network anew"
+            ),
+            NonFinite::Inputs => f.write_str(
+                "the loss is not finite: the inputs of the batch are not finite; clean the samples before training",
+            ),
+            NonFinite::LargeInputs { largest } => write!(
+                f,
+                "the loss is not finite: inputs of the batch are as large as {largest:e}; clean the samples, or scale \
+                 them to about 1"
+            ),
+            NonFinite::Diverged { name, largest, lr } => write!(
+                f,
+                "the loss is not finite: the training has made `{name}` as large as {largest:e}, with a learning rate \
+                 of {lr}; {SLOWER}"
+            ),
+            NonFinite::Layer { layer, .. } if layer.contains("Embedding<") => write!(
+                f,
+                "the loss is not finite: it began in the outputs of `{layer}`; it gives NaN for a number that is no \
+                 index of it (make inputs with `Index`)"
+            ),
+            NonFinite::Layer { layer, in_place } => {
+                write!(f, "the loss is not finite: it began in the outputs of `{layer}`")?;
+                in_place.map_or(Ok(()), |later| write!(f, " or up to `{later}` after it"))?;
+                write!(f, "; {SLOWER}")
+            }
+            NonFinite::Loss => write!(
+                f,
+                "the loss is not finite, though the network's outputs are; look at the targets: some may not be finite \
+                 or too large, or no sample of the batch has a label; if the loss grew before, {SLOWER}"
+            ),
+            NonFinite::LossGradient => f.write_str(
+                "the loss is finite, but not its gradient with respect to the outputs; look at the loss, where it \
+                 divides or takes a root",
+            ),
+            NonFinite::Statistic { name } => write!(
+                f,
+                "the statistic `{name}` would not be finite any more: values of the batch are too large for it; clean \
+                 the samples, or scale them to about 1"
+            ),
+            NonFinite::Gradient { name } => write!(
+                f,
+                "the gradient of `{name}` is not finite, though the loss is; a smaller learning rate or \
+                 `clip_grad_value` may help, or samples that are scaled to about 1"
+            ),
+            NonFinite::Parameter { name, lr } => write!(
+                f,
+                "the optimizer's steps have made the parameter `{name}` infinite or NaN, with a learning rate of {lr}; \
+                 {SLOWER}"
+            ),
+            NonFinite::Memory { name } => write!(
+                f,
+                "what the optimizer remembers of the gradient of `{name}` is not finite any more: the gradient is too \
+                 large to be squared; {SLOWER}"
+            ),
+            NonFinite::Average { name } => write!(
+                f,
+                "the average of the parameter `{name}` is not finite: the parameter is too large; {SLOWER}"
+            ),
+            NonFinite::ValidationLoss { inputs: true } => f.write_str(
+                "the loss of the validation samples is not finite: their inputs are not finite; clean them before \
+                 training",
+            ),
+            NonFinite::ValidationLoss { inputs: false } => write!(
+                f,
+                "the loss of the validation samples is not finite; look at their targets: some may not be finite, or no \
+                 sample of a batch has a label; {SLOWER}"
+            ),
+        }
+    }
+}
 
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

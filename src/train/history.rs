@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::beside;
 
+/// The columns of tables that are not metrics.
+pub(super) const COLUMNS: [&str; 6] = ["epoch", "steps", "loss", "validation_loss", "seconds", "waiting"];
+
 /// One epoch of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Epoch {
@@ -54,11 +57,11 @@ impl History {
     /// assert_eq!(history.to_csv(), "epoch,steps,loss,validation_loss,seconds,waiting,accuracy\n1,4,0.5,,0.25,0.01,0.9\n");
     /// ```
     pub fn to_csv(&self) -> String {
-        let mut text = String::from("epoch,steps,loss,validation_loss,seconds,waiting");
+        let mut text = COLUMNS.join(",");
         let metrics = self.epochs.first().map_or(&[][..], |epoch| &epoch.metrics);
-        for (name, _) in metrics {
+        for name in columns(metrics) {
             let quoted = name.contains([',', '"', '\n', '\r']);
-            let name = if quoted { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() };
+            let name = if quoted { format!("\"{}\"", name.replace('"', "\"\"")) } else { name };
             let _ = write!(text, ",{name}");
         }
         text.push('\n');
@@ -94,7 +97,7 @@ impl History {
                 number(*seconds),
                 number(*waiting)
             );
-            for (name, value) in metrics {
+            for (name, (_, value)) in columns(metrics).iter().zip(metrics) {
                 let _ = write!(text, ",{}:{}", quoted(name), number(*value));
             }
             text.push('}');
@@ -114,6 +117,18 @@ impl History {
         let text = if json { self.to_json() } else { self.to_csv() };
         beside::write(path, text.as_bytes()).map_err(|error| beside::named(path, error))
     }
+}
+
+/// The columns of metrics. A name that is taken is numbered: a trainer refuses it, but a history can be made by hand.
+fn columns(metrics: &[(String, f64)]) -> Vec<String> {
+    let mut columns: Vec<String> = Vec::with_capacity(metrics.len());
+    for (name, _) in metrics {
+        let numbered = (2..).map(|number| format!("{name} {number}"));
+        let mut names = core::iter::once(name.clone()).chain(numbered);
+        let free = names.find(|name| !COLUMNS.contains(&&**name) && !columns.contains(name));
+        columns.extend(free);
+    }
+    columns
 }
 
 /// A string as JSON.

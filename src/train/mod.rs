@@ -6,13 +6,14 @@ mod bytes;
 mod checkpoint;
 mod error;
 mod feed;
+mod finite;
 mod history;
 mod run;
 mod settings;
 mod step;
 mod stop;
 
-pub use error::{CheckpointError, CheckpointErrorKind, TrainError};
+pub use error::{CheckpointError, CheckpointErrorKind, NonFinite, TrainError};
 pub use history::{Epoch, History};
 pub use settings::{Progress, Trainer};
 pub use step::Step;

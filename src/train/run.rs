@@ -9,6 +9,7 @@ use rand::Rng;
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
 use super::feed::{At, Changed, Changes, Feed};
+use super::finite;
 use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
@@ -16,7 +17,7 @@ use super::{Input, Samples};
 use crate::data::{Batches, Gathering};
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::network::Network;
-use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value};
+use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, from_zero};
 
 /// A training under way. What is not a setting or a buffer is in checkpoints; parts of `settings` have state, too.
 pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
@@ -72,7 +73,8 @@ where
     ) -> Result<Self, TrainError> {
         let checkpoints = Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
         let mut model = Model::new(network);
-        model.workspace.train_from_position(settings.state.first_trained());
+        model.workspace.follow(&settings.state);
+        settings.eval.iter().for_each(|part| model.workspace.eval(*part));
         let mut run = Run {
             #[cfg(feature = "progress")]
             bar: super::bar::Bar::new(settings.progress),
@@ -90,6 +92,7 @@ where
         {
             checkpoints.read(&mut run).map_err(TrainError::Checkpoint)?;
         }
+        finite::check_initial(&*run.model.network, run.here())?;
         run.checkpoints = checkpoints;
         Ok(run)
     }
@@ -122,13 +125,14 @@ where
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
             let flow = self.steps(&mut batches, &mut changed, &mut rng)?;
+            self.check_finite()?;
             if flow.is_break() {
                 self.history.interrupted = true;
                 self.epoch.time += begin.elapsed();
                 self.write_checkpoint()?;
                 break;
             }
-            self.end_epoch(begin);
+            self.end_epoch(begin)?;
             let epochs = self.history.epochs.len();
             let last = self.ended || epochs == self.settings.epochs;
             if last || epochs.is_multiple_of(self.settings.checkpoint_every) {
@@ -207,10 +211,12 @@ where
 
         let optimizer = &mut settings.state.optimizer;
         if let Some(lr) = settings.schedule.as_ref().and_then(|schedule| schedule.lr(step, epoch as u64)) {
+            from_zero(&[("lr", lr)]).map_err(|error| TrainError::Setting(error.of("the schedule")))?;
             *optimizer.lr_mut() = lr;
         }
         if let Some(adjust) = &mut settings.adjust {
             adjust(optimizer, at);
+            optimizer.check().map_err(TrainError::Setting)?;
         }
         let lr = *optimizer.lr_mut();
 
@@ -220,7 +226,14 @@ where
             let Some(batch) = feed.next_batch() else { break };
             running.waiting += begin.elapsed();
             let len = batch.samples.inputs.len() as f64;
-            loss += model.backward(&settings.loss, batch, len / samples as f64, index > 0, at)? * len;
+            let value = model.backward(&settings.loss, batch, len / samples as f64, index > 0, lr);
+            loss += len
+                * value.map_err(|cause| {
+                    // The step before may have been what went wrong.
+                    let before = check_network(settings, model, at);
+                    before.err().unwrap_or_else(|| finite::error(at, cause))
+                })?;
+            finite::check_measured(&*model.gradient, at)?;
             settings.state.measure(model.network, &mut model.gradient);
         }
         let (network, gradient) = (&mut *model.network, &mut *model.gradient);
@@ -253,8 +266,29 @@ where
         Ok(flow)
     }
 
+    /// Looks at all that the steps have changed, before it is used, written or returned.
+    fn check_finite(&self) -> Result<(), TrainError> {
+        check_network(&self.settings, &self.model, self.here())
+    }
+
+    /// After the last step that was made.
+    fn here(&self) -> Progress {
+        let (per_epoch, done) = (self.steps_per_epoch(), self.history.epochs.len());
+        let within = self.epoch.batches.div_ceil(self.settings.accumulate);
+        Progress {
+            epoch: done + 1,
+            step: (done * per_epoch + within) as u64,
+            steps: self.settings.epochs.saturating_mul(per_epoch) as u64,
+        }
+    }
+
+    fn steps_per_epoch(&self) -> usize {
+        self.train.inputs.len().div_ceil(self.settings.batch_size).div_ceil(self.settings.accumulate)
+    }
+
     /// What comes after the last step of an epoch.
-    fn end_epoch(&mut self, begin: Instant) {
+    fn end_epoch(&mut self, begin: Instant) -> Result<(), TrainError> {
+        let steps = ((self.history.epochs.len() + 1) * self.steps_per_epoch()) as u64;
         let Run { settings, model, epoch: running, history, train, .. } = self;
         let done = history.epochs.len();
         average(settings, model.network, done, true);
@@ -266,12 +300,17 @@ where
             let loss = model.evaluate(average, loss, samples, settings.batch_size, metrics);
             validation_loss = settings.validation.map(|_| loss);
         }
+        if let (Some(samples), Some(loss)) = (settings.validation, validation_loss)
+            && !loss.is_finite()
+        {
+            let cause = finite::of_validation(samples);
+            return Err(TrainError::NotFinite { epoch: done + 1, step: steps, cause });
+        }
         let network: &N = average.unwrap_or(model.network);
         let metrics = settings.metrics.iter();
-        let per_epoch = train.inputs.len().div_ceil(settings.batch_size).div_ceil(settings.accumulate);
         let epoch = Epoch {
             epoch: done + 1,
-            steps: ((done + 1) * per_epoch) as u64,
+            steps,
             loss: running.loss / train.inputs.len() as f64,
             validation_loss,
             metrics: metrics.map(|metric| (metric.name(), metric.value().unwrap_or(f64::NAN))).collect(),
@@ -302,14 +341,16 @@ where
             }
             self.ended |= self.best.as_ref().is_some_and(|best| epoch.epoch - best.epoch >= patience);
         }
-        if let (Some(plateau), Some(loss)) =
-            (settings.schedule.as_mut().and_then(|schedule| schedule.plateau_mut()), validation_loss)
-        {
+        if let Some(plateau) = settings.schedule.as_mut().and_then(|schedule| schedule.plateau_mut()) {
+            let metric =
+                |name| epoch.metrics.iter().find(|(other, _)| other == name).map(|&(_, value)| value);
+            let watched = plateau.watched().map_or(validation_loss, metric);
             let lr = settings.state.optimizer.lr_mut();
-            *lr = plateau.step(*lr, loss);
+            *lr = watched.map_or(*lr, |watched| plateau.step(*lr, watched));
         }
         history.epochs.push(epoch);
         *running = Running::default();
+        Ok(())
     }
 
     fn write_checkpoint(&self) -> Result<(), TrainError> {
@@ -324,7 +365,8 @@ where
         }
         let reason = "something else in this program handles Ctrl-C already; let that call `StopHandle::stop`, and give \
                       the trainer the handle with `stop_handle`";
-        super::stop::OnCtrlC::stops(&self.settings.stop).map(Some).ok_or(TrainError::Setting { reason })
+        let listening = super::stop::OnCtrlC::stops(&self.settings.stop);
+        listening.map(Some).ok_or(TrainError::Combination { reason: reason.to_owned() })
     }
 }
 
@@ -341,6 +383,16 @@ fn average<N: Network, O: Optimizer, L, G>(
     {
         average.update(network);
     }
+}
+
+/// Looks at the parameters after a step, and at all that follows them.
+fn check_network<N: Network, O: Optimizer, L, G>(
+    settings: &Trainer<'_, N, O, L, G>,
+    model: &Model<'_, N>,
+    at: Progress,
+) -> Result<(), TrainError> {
+    let average = averaged(&settings.average);
+    finite::check_network(&*model.network, &*model.gradient, &settings.state, average, at)
 }
 
 /// The average, once there is one.

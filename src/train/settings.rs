@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::error::TrainError;
 use super::feed::Changes;
-use super::history::{Epoch, History};
+use super::history::{self, Epoch, History};
 use super::run::Run;
 use super::step::{Penalty, Step};
 use super::stop::StopHandle;
@@ -14,7 +14,10 @@ use crate::augment::{Augment, MixUp};
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::metrics::Measures;
 use crate::network::Network;
-use crate::optim::{Optimizer, OptimizerState, Part, WeightAverage, l1_penalty, l2_penalty};
+use crate::optim::{
+    Optimizer, OptimizerState, Part, SettingError, WeightAverage, bound, from_one, from_zero, l1_penalty,
+    l2_penalty,
+};
 use crate::schedule::Pace;
 
 /// Where a training is, for what changes with time.
@@ -82,6 +85,7 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// ```
 pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) state: OptimizerState<O, N>,
+    pub(super) eval: Vec<Part<N>>,
     pub(super) loss: L,
     pub(super) epochs: usize,
     pub(super) batch_size: usize,
@@ -122,6 +126,7 @@ where
     pub(crate) fn new(optimizer: O, loss: L) -> Self {
         Trainer {
             state: OptimizerState::new(optimizer),
+            eval: Vec::new(),
             loss,
             epochs: 1,
             batch_size: 32,
@@ -204,7 +209,8 @@ where
     }
 
     /// A metric to take at the end of each epoch, of the validation samples, or of the training samples if there
-    /// are none. Where it is not defined, the history has NaN.
+    /// are none. Where it is not defined, the history has NaN. Each has a name of its own: see
+    /// [`Metric::named`](crate::metrics::Metric::named).
     pub fn metric(mut self, metric: impl Measures<Output<N>, G> + 'a) -> Self {
         self.metrics.push(Box::new(metric));
         self
@@ -212,13 +218,15 @@ where
 
     /// Sets the learning rate by any of [`schedule`](crate::schedule), in place of the optimizer's own: with each step,
     /// with each epoch ([`by_epoch`](crate::schedule::Schedule::by_epoch)), or, by a
-    /// [`ReduceLrOnPlateau`](crate::schedule::ReduceLrOnPlateau), when the validation loss does not fall any more.
+    /// [`ReduceLrOnPlateau`](crate::schedule::ReduceLrOnPlateau), when the validation loss does not fall any more, or a
+    /// [metric](crate::schedule::ReduceLrOnPlateau::watch) does not get better.
     pub fn schedule(self, schedule: impl Into<Pace<'a>>) -> Self {
         Trainer { schedule: Some(schedule.into()), ..self }
     }
 
     /// Settings of parts of the network, as [`OptimizerState`] has them: learning rates of their own, frozen layers,
-    /// no weight decay. Backward is not computed below the lowest layer that is trained.
+    /// no weight decay. Backward is not computed below the lowest layer that is trained. Batch normalization that is
+    /// frozen uses its running statistics, as in inference; see [`eval`](Trainer::eval) for dropout.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -237,6 +245,26 @@ where
     /// ```
     pub fn parts(self, parts: impl FnOnce(OptimizerState<O, N>) -> OptimizerState<O, N>) -> Self {
         Trainer { state: parts(self.state), ..self }
+    }
+
+    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: batch normalization uses its
+    /// running statistics and leaves them as they are, which it also does where it is [frozen](Trainer::parts), and
+    /// dropout within the part drops nothing. The parameters of the part are trained unless they are frozen.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Body: [1] -> [8] { fc: Linear<_, 8>, norm: BatchNorm1d<_>, Relu, Dropout } }
+    /// network! { struct Net: [1] -> [1] { body: Body, head: Linear<_, 1> } }
+    /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
+    /// let mut net = Net::init(&mut shapewright::rng(0));
+    /// let trainer = Net::trainer(AdamW::new(0.1), Mse).parts(|state| state.freeze(layer!(Net, body)));
+    /// trainer.eval(layer!(Net, body)).fit(&mut net, &x, &x)?;
+    /// assert_eq!(net.body.norm.num_batches_tracked, 0.0);
+    /// # Ok::<(), shapewright::TrainError>(())
+    /// ```
+    pub fn eval(mut self, part: Part<N>) -> Self {
+        self.eval.push(part);
+        self
     }
 
     /// Averages the parameters: validation, observers of epochs and the trained network have the average. One of
@@ -264,14 +292,14 @@ where
     /// Adds the gradient of `lambda * sum |p|` over a part of the network to that of each step, by [`l1_penalty`]. The
     /// losses in the history do not contain it.
     pub fn l1_penalty(mut self, part: Part<N>, lambda: f64) -> Self {
-        self.penalties.push(Penalty { name: "l1", add: l1_penalty, part, lambda });
+        self.penalties.push(Penalty { name: "l1_penalty", add: l1_penalty, part, lambda });
         self
     }
 
     /// Adds the gradient of `lambda / 2 * sum p^2` over a part of the network to that of each step, by [`l2_penalty`].
     /// The losses in the history do not contain it.
     pub fn l2_penalty(mut self, part: Part<N>, lambda: f64) -> Self {
-        self.penalties.push(Penalty { name: "l2", add: l2_penalty, part, lambda });
+        self.penalties.push(Penalty { name: "l2_penalty", add: l2_penalty, part, lambda });
         self
     }
 
@@ -338,8 +366,9 @@ where
     /// Trains the network.
     ///
     /// # Errors
-    /// If the samples are empty or do not fit together, if a setting makes no sense, if the loss becomes NaN or
-    /// infinite, or if a checkpoint can't be read or written; see [`TrainError`].
+    /// If the samples are empty or do not fit together, if a setting makes no sense, if the loss, its gradient, a
+    /// parameter or a statistic becomes NaN or infinite, or if a checkpoint can't be read or written; see
+    /// [`TrainError`].
     pub fn fit(self, network: &mut N, inputs: &[Input<N>], targets: &[G]) -> Result<History, TrainError> {
         let train = Samples { inputs, targets };
         self.check(train)?;
@@ -349,32 +378,81 @@ where
     fn check(&self, train: Samples<'_, N, G>) -> Result<(), TrainError> {
         train.check("training")?;
         self.validation.map_or(Ok(()), |validation| validation.check("validation"))?;
-        let plateau = self.schedule.as_ref().and_then(Pace::plateau);
+        self.state.check().map_err(TrainError::Setting)?;
+        self.loss.check().map_err(TrainError::Setting)?;
+        self.check_numbers().map_err(|error| TrainError::Setting(error.of("the trainer")))?;
+        self.check_names()?;
+        self.check_plateau()?;
+
         let wrong = [
             (
                 self.patience.is_some() && self.validation.is_none(),
                 "early stopping needs validation samples; give them with `validate`",
             ),
             (
-                self.patience == Some(0),
-                "early stopping after 0 epochs ends every training with its first; give it at least 1",
-            ),
-            (
-                plateau.is_some() && self.validation.is_none(),
-                "`ReduceLrOnPlateau` needs validation samples; give them with `validate`",
-            ),
-            (self.batch_size == 0, "a batch has at least one sample; the batch size is 0"),
-            (self.accumulate == 0, "a step has at least one batch; `accumulate` is 0"),
-            (self.checkpoint_every == 0, "a checkpoint is written every 0 epochs; write it every 1 or more"),
-            (
                 self.resume && self.checkpoint.is_none(),
                 "`resume` needs a file to go on from; name it with `checkpoint`",
             ),
         ];
-        self.state.optimizer.check().map_err(TrainError::Optimizer)?;
-        match wrong.into_iter().find(|(wrong, _)| *wrong) {
-            Some((_, reason)) => Err(TrainError::Setting { reason }),
-            None => Ok(()),
-        }
+        let found = wrong.into_iter().find(|(wrong, _)| *wrong);
+        found.map_or(Ok(()), |(_, reason)| Err(combination(reason.to_owned())))
     }
+
+    /// Whether each number is in its range.
+    fn check_numbers(&self) -> Result<(), SettingError> {
+        from_one(&[
+            ("epochs", self.epochs),
+            ("batch_size", self.batch_size),
+            ("accumulate", self.accumulate),
+            ("early_stopping", self.patience.unwrap_or(1)),
+            ("average_from", self.average_from),
+            ("checkpoint_every", self.checkpoint_every),
+        ])?;
+        self.clip_value.map_or(Ok(()), |value| bound("clip_grad_value", value))?;
+        self.clip_norm.map_or(Ok(()), |norm| bound("clip_grad_norm", norm))?;
+        self.penalties.iter().try_for_each(|penalty| from_zero(&[(penalty.name, penalty.lambda)]))
+    }
+
+    /// Whether each metric has a name of its own, for the columns of the history.
+    fn check_names(&self) -> Result<(), TrainError> {
+        let names: Vec<String> = self.metrics.iter().map(|metric| metric.name()).collect();
+        for (index, name) in names.iter().enumerate() {
+            let other = if history::COLUMNS.contains(&&**name) {
+                "the history has a column of that name"
+            } else if names[..index].contains(name) {
+                "so has another"
+            } else {
+                continue;
+            };
+            return Err(combination(format!(
+                "a metric has the name `{name}`, and {other}; give it a name of its own with `named`"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether a [`ReduceLrOnPlateau`](crate::ReduceLrOnPlateau) has something to watch that can get better.
+    fn check_plateau(&self) -> Result<(), TrainError> {
+        let Some(plateau) = self.schedule.as_ref().and_then(Pace::plateau) else { return Ok(()) };
+        let reason = match plateau.watched() {
+            Some(name) if self.metrics.iter().all(|metric| metric.name() != name) => format!(
+                "`ReduceLrOnPlateau` watches the metric `{name}`, which the trainer does not have; give it with `metric`"
+            ),
+            Some(_) => return Ok(()),
+            None if self.validation.is_none() => {
+                "`ReduceLrOnPlateau` needs validation samples; give them with `validate`".to_owned()
+            }
+            None if plateau.watches_larger() => "`ReduceLrOnPlateau` watches the validation loss, which is better if it \
+                                                 is smaller, but its mode is `Max`; name the metric that it is to watch \
+                                                 with `watch`"
+                .to_owned(),
+            None => return Ok(()),
+        };
+        Err(combination(reason))
+    }
+}
+
+/// Settings that do not go together.
+fn combination(reason: String) -> TrainError {
+    TrainError::Combination { reason }
 }

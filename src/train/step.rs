@@ -2,17 +2,17 @@
 
 use num_traits::{Float, ToPrimitive};
 
-use super::error::TrainError;
+use super::error::NonFinite;
 use super::feed::Batch;
-use super::settings::Progress;
-use super::{Input, Output, Samples};
+use super::finite;
+use super::{Output, Samples};
 use crate::kernels::AlignedBuffer;
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory::{flatten_mut, tensors_mut};
 use crate::metrics::Measures;
-use crate::network::{Network, Pass, Workspace};
+use crate::network::{Network, Workspace};
 use crate::optim::Part;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// One step of a training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,15 +59,15 @@ impl<'n, N: Network> Model<'n, N> {
     }
 
     /// Sets the gradient to that of a batch, or adds it to that of the batches before. Its loss; `share` is the part of
-    /// the step's samples that it has.
+    /// the step's samples that it has, and the learning rate `lr` is for the error.
     pub fn backward<L, G>(
         &mut self,
         loss: &L,
         batch: Batch<'_, N, G>,
         share: f64,
         add: bool,
-        at: Progress,
-    ) -> Result<f64, TrainError>
+        lr: f64,
+    ) -> Result<f64, NonFinite>
     where
         L: Loss<N::Output, N::Element>,
         L::Takes: Takes<N::Ends, L, N>,
@@ -87,7 +87,10 @@ impl<'n, N: Network> Model<'n, N> {
             }
         }
         if !value.is_finite() {
-            return Err(not_finite(&pass, inputs, at));
+            return Err(finite::of_loss(&pass, self.network, inputs, lr));
+        }
+        if !finite::all(flatten_mut(pass.output_gradients_mut())) {
+            return Err(NonFinite::LossGradient);
         }
         if share < 1.0 {
             let share = N::Element::from_f64_lossy(share);
@@ -129,12 +132,4 @@ impl<'n, N: Network> Model<'n, N> {
         }
         sum / samples.inputs.len() as f64
     }
-}
-
-/// Finds where a loss that is not finite began.
-fn not_finite<N: Network>(pass: &Pass<'_, N>, inputs: &[Input<N>], at: Progress) -> TrainError {
-    let finite = |values: &[N::Element]| values.iter().all(|x| x.is_finite());
-    let layer = pass.layer_outputs().find(|(_, values)| !finite(values)).map(|(layer, _)| layer.layer);
-    let inputs = !finite(Tensor::flatten(inputs));
-    TrainError::NotFinite { epoch: at.epoch, step: at.step, layer, inputs }
 }

@@ -19,7 +19,8 @@ channels first. So are weights of three axes, [H, W, C] for PyTorch's
 
 The cases of batch normalization have more: running_mean and running_var
 before the step and, with "new_" before their names, after it; y is that of
-training, y_eval that of inference with the statistics before.
+training, y_eval that of inference with the statistics before, and the
+gradients with _eval after their names are those of inference, too.
 
 norms.safetensors has the state_dict of a model of normalizations, with
 num_batches_tracked in I64; norms_files.json its input "x" and output "y" of
@@ -87,7 +88,12 @@ def case(seed, layer, inner, shape, axis=1, mean=0.0):
         statistics = {k: getattr(inner, k).clone() for k in ["running_mean", "running_var"]}
         out |= {k: inputs(v.float()) for k, v in statistics.items()}
         module.eval()
-        out |= {"y_eval_f64": results(module(x.double()))}
+        x64 = x.double().requires_grad_(True)
+        y = module(x64)
+        y.backward(g.double())
+        out |= {"y_eval_f64": results(y), "grad_x_eval_f64": results(x64.grad)}
+        out |= {f"grad_{k}_eval_f64": results(ours(v.grad)) for k, v in inner.named_parameters()}
+        module.zero_grad()
         module.train()
     # Where nothing depends on the mean, without it: PyTorch's f64 loses five digits to it in groups.
     shift = 0 if isinstance(inner, (nn.BatchNorm1d, nn.BatchNorm2d, nn.RMSNorm)) else mean

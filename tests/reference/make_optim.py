@@ -260,6 +260,7 @@ def schedules():
     warm_up = lambda o: lr_scheduler.LinearLR(o, start_factor=0.01, total_iters=9)
     cosine = lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=20)
     exponential = lambda o: lr_scheduler.ExponentialLR(o, gamma=0.9)
+    slow = lambda o: lr_scheduler.ExponentialLR(o, gamma=0.95)
     constant = lambda o: lr_scheduler.ConstantLR(o, factor=0.5, total_iters=6)
     step = lambda o: lr_scheduler.StepLR(o, step_size=4)
     for name, make in [
@@ -269,6 +270,7 @@ def schedules():
             lambda o: lr_scheduler.SequentialLR(o, [constant(o), exponential(o), step(o)], milestones=[8, 20]),
         ),
         ("chain", lambda o: lr_scheduler.ChainedScheduler([constant(o), exponential(o)], optimizer=o)),
+        ("chain_cosine", lambda o: lr_scheduler.ChainedScheduler([cosine(o), slow(o)], optimizer=o)),
     ]:
         cases.append({"name": name, "kind": name, "options": {}, "lr": follow(make)[0]})
 

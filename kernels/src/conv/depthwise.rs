@@ -1,7 +1,7 @@
 //! Convolutions in which each channel has a filter of its own: element by element along the channels.
 
-use super::gather::{Band, From};
-use crate::simd::{Op, Simd, unrolled};
+use super::gather::{Band, DEPTH, From};
+use crate::simd::{Op, Simd, adding, unrolled};
 
 /// Rows of the largest tile: as many chains as multiply-adds are under way.
 const ROWS: usize = 8;
@@ -18,7 +18,7 @@ pub(super) struct Forward<'a> {
 }
 
 /// `c = start + sum(a * dy)`: for each row the sum over `span` rows of `dy` from each tap on, which are `a_step` apart in
-/// A. The start is zero, or what C holds.
+/// A. The start is zero, or what C holds. Sums are added up in blocks of [`DEPTH`].
 pub(super) struct WeightGrad<'a> {
     pub bands: &'a [Band],
     pub taps: &'a [usize],
@@ -117,33 +117,44 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);
-        let mut acc = [s.zero(); MR];
-        // SAFETY (all blocks): as in `forward`.
-        if let From::Accumulate = start {
-            unrolled::<MR>(
-                #[inline(always)]
-                |i| acc[i] = unsafe { s.get(c.wrapping_add(places[i][1] + j), n) },
-            );
-        }
+        let (mut acc, mut sums, mut added) = ([s.zero(); MR], [s.zero(); MR], 0);
         let mut at = dy.wrapping_add(j);
         for &tap in taps {
-            let mut p = tap + j;
-            for _ in 0..span {
-                let dy = unsafe { get(s, at, n) };
-                unrolled::<MR>(
-                    #[inline(always)]
-                    |i| {
-                        let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
-                        acc[i] = s.fma(x, dy, acc[i]);
-                    },
-                );
-                p += a_step;
-                at = at.wrapping_add(channels);
+            let (mut p, mut left) = (tap + j, span);
+            while left > 0 {
+                if added == DEPTH {
+                    sums = adding(s)(sums, acc);
+                    (acc, added) = ([s.zero(); MR], 0);
+                }
+                let count = left.min(DEPTH - added);
+                (left, added) = (left - count, added + count);
+                for _ in 0..count {
+                    // SAFETY (both): as in `forward`.
+                    let dy = unsafe { get(s, at, n) };
+                    unrolled::<MR>(
+                        #[inline(always)]
+                        |i| {
+                            let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
+                            acc[i] = s.fma(x, dy, acc[i]);
+                        },
+                    );
+                    p += a_step;
+                    at = at.wrapping_add(channels);
+                }
             }
         }
+        sums = adding(s)(sums, acc);
         unrolled::<MR>(
             #[inline(always)]
-            |i| unsafe { s.put(c.wrapping_add(places[i][1] + j), acc[i], n) },
+            |i| {
+                let c = c.wrapping_add(places[i][1] + j);
+                // SAFETY: as in `forward`.
+                unsafe {
+                    let sum =
+                        if let From::Accumulate = start { s.add(s.get(c, n), sums[i]) } else { sums[i] };
+                    s.put(c, sum, n);
+                }
+            },
         );
         j += n;
     }

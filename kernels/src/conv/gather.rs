@@ -48,7 +48,7 @@ pub(super) enum From {
     Zero,
     /// One number for each column.
     Bias(*const f32),
-    /// What C holds.
+    /// Zero, and the sums are added to what C holds.
     Accumulate,
 }
 
@@ -125,7 +125,8 @@ impl Gather<'_> {
     }
 }
 
-/// Computes all of it, with some memory. No cut changes a bit: each chain goes on through C from block to block.
+/// Computes all of it, with some memory. Each element is a sum of blocks of the inner index, each a chain: where they end
+/// depends on the taps and the span alone, so that no cut of the rows changes a bit.
 pub(super) struct GatherOp<'a, 'p>(pub Gather<'a>, pub &'p mut AlignedBuffer<f32>);
 
 impl Op for GatherOp<'_, '_> {
@@ -138,33 +139,34 @@ impl Op for GatherOp<'_, '_> {
         let rows: usize = gather.bands.iter().map(|band| band.rows.count).sum();
         let pack = gather.n > width && rows >= ROWS_WORTH_PACKING;
         let (taps, per_block) = (gather.taps.len(), (DEPTH / gather.span.max(1)).max(1));
-        // One empty block if there are no taps, as C still has to be started.
-        for first in (0..taps.max(1)).step_by(per_block) {
+        for (first, part) in blocks(taps, gather.span, per_block) {
             let block = first..(first + per_block).min(taps);
+            let (span, within) = (part.len(), part.start);
             for j in (0..gather.n).step_by(width) {
                 let columns = width.min(gather.n - j);
-                let mut b = gather.b.wrapping_add(first * gather.span * gather.b_row + j);
+                let mut b = gather.b.wrapping_add((first * gather.span + within) * gather.b_row + j);
                 let mut b_row = gather.b_row;
                 if pack {
-                    let rows = block.len() * gather.span;
+                    let rows = block.len() * span;
                     let to = panel.reserve(rows * width);
                     s.outline(Pack { b, b_row, columns, to: to.as_mut_ptr(), to_row: width, rows });
                     (b, b_row) = (to.as_ptr(), width);
                 }
                 for band in gather.bands {
                     let (begin, end) = (band.taps.start.max(block.start), band.taps.end.min(block.end));
-                    let nothing = band.taps.is_empty() && first == 0;
+                    let nothing = band.taps.is_empty() && first == 0 && within == 0;
                     if begin >= end && !nothing {
                         continue;
                     }
-                    let begins = nothing || band.taps.start >= block.start;
+                    let begins = nothing || band.taps.start >= block.start && within == 0;
+                    let ends = nothing || band.taps.end <= block.end && part.end == gather.span;
                     let strip = Strip {
                         rows: band.rows,
                         taps: if nothing { &[] } else { &gather.taps[begin..end] },
-                        span: gather.span,
+                        span,
                         a_step: gather.a_step,
-                        a: band.a.wrapping_add(gather.first[0]),
-                        b: b.wrapping_add(if nothing { 0 } else { (begin - first) * gather.span * b_row }),
+                        a: band.a.wrapping_add(gather.first[0] + within * gather.a_step),
+                        b: b.wrapping_add(if nothing { 0 } else { (begin - first) * span * b_row }),
                         b_row,
                         c: band.c.wrapping_add(gather.first[1] + j),
                         start: match gather.start {
@@ -173,13 +175,22 @@ impl Op for GatherOp<'_, '_> {
                             start => start,
                         },
                         last: columns - (columns.div_ceil(S::LANES) - 1) * S::LANES,
-                        relu: gather.relu && (nothing || band.taps.end <= block.end),
+                        relu: gather.relu && ends,
                     };
                     strip.run(s, columns.div_ceil(S::LANES));
                 }
             }
         }
     }
+}
+
+/// The blocks of the inner index: the first of some taps, and which part of their span. A span that is longer than a
+/// block is cut. There is one block even if there are no taps, as C still has to be started.
+fn blocks(taps: usize, span: usize, per_block: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let first = (0..taps.max(1)).step_by(per_block);
+    first.flat_map(move |first| {
+        (0..span.max(1)).step_by(DEPTH).map(move |begin| (first, begin.min(span)..span.min(begin + DEPTH)))
+    })
 }
 
 /// Some rows, taps and columns of a product: as many columns as a tile is wide, or fewer.
@@ -327,7 +338,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     );
     // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the maker promised.
     let mut acc = match start {
-        From::Zero => [[s.zero(); NR]; MR],
+        From::Zero | From::Accumulate => [[s.zero(); NR]; MR],
         From::Bias(bias) => {
             let [row] = unsafe {
                 load::<S, 1, NR>(
@@ -339,14 +350,6 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
             };
             [row; MR]
         }
-        From::Accumulate => unsafe {
-            load(
-                s,
-                last,
-                #[inline(always)]
-                |i| c_rows[i].cast_const(),
-            )
-        },
     };
     let mut b = b;
     for &tap in taps {
@@ -370,7 +373,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
             s,
             acc,
             last,
-            relu,
+            (matches!(start, From::Accumulate), relu),
             #[inline(always)]
             |i| c_rows[i],
         )

@@ -18,6 +18,8 @@ pub(super) struct Memory {
     pub weight: AlignedBuffer<f32>,
     /// A block of what is multiplied with.
     pub panel: AlignedBuffer<f32>,
+    /// The sums of a run.
+    pub run: AlignedBuffer<f32>,
     pub taps: Vec<usize>,
     pub bands: Vec<Band>,
     /// Taps with the places of their weights.
@@ -40,6 +42,7 @@ impl Memory {
             image: AlignedBuffer::new(),
             weight: AlignedBuffer::new(),
             panel: AlignedBuffer::new(),
+            run: AlignedBuffer::new(),
             taps: Vec::new(),
             bands: Vec::new(),
             filters: Vec::new(),
@@ -48,12 +51,12 @@ impl Memory {
 }
 
 impl Keep for Memory {
-    const BUFFERS: usize = 6;
+    const BUFFERS: usize = 7;
 
     fn room(&self) -> [usize; 8] {
-        let Memory { image, weight, panel, taps, bands, filters } = self;
-        let [image, weight, panel] = [image, weight, panel].map(|buffer| buffer.as_slice().len());
-        [image, weight, panel, taps.capacity(), bands.capacity(), filters.capacity(), 0, 0]
+        let Memory { image, weight, panel, run, taps, bands, filters } = self;
+        let [image, weight, panel, run] = [image, weight, panel, run].map(|buffer| buffer.as_slice().len());
+        [image, weight, panel, taps.capacity(), bands.capacity(), filters.capacity(), run, 0]
     }
 
     fn make_room(&mut self, room: [usize; 8]) {
@@ -66,6 +69,7 @@ impl Keep for Memory {
         grow(&mut self.taps, room[3]);
         grow(&mut self.bands, room[4]);
         grow(&mut self.filters, room[5]);
+        self.run.reserve(room[6]);
     }
 }
 

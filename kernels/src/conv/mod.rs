@@ -7,9 +7,10 @@
 //! runs over the pixels). Padding is copied around the image beforehand ([`halo`]), a few percent of the work, so that
 //! no inner loop knows of it.
 //!
-//! Every element is one chain of multiply-adds: forward over (ky, kx, ci), zeros of the padding included; the input
-//! gradient over the output pixels in their order; the weight gradient over the samples and their output pixels. Where
-//! Winograd's filtering takes fewer multiplications ([`winograd`]), the elements are sums of a few such chains.
+//! Every element is a sum of blocks of at most 512 multiply-adds, each a chain: forward over (ky, kx, ci), zeros of the
+//! padding included; the input gradient over the output pixels in their order; the weight gradient over the samples and
+//! their output pixels. Where Winograd's filtering takes fewer multiplications ([`winograd`]), the elements are sums of a
+//! few such sums.
 
 mod depthwise;
 mod forward;

@@ -6,8 +6,8 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::super::pairs::{Pairs, TERMS};
 use super::super::simd::{Simd, each, unrolled};
-use super::rows::BLOCK_ROWS;
 
 /// The most columns of a strip.
 pub(super) const STRIP: usize = 64;
@@ -124,14 +124,18 @@ impl Strip {
         term: impl Fn(usize, usize, usize) -> [S::V; N],
     ) -> [Columns; N] {
         self.check(len);
-        let mut sums = [Columns::ZERO; N];
+        let (mut sums, mut pairs) = ([Columns::ZERO; N], Pairs::new());
         let (width, whole) = (self.fold * self.width(), self.rows / self.fold);
         let step = self.fold * self.columns;
         let mut row = 0;
         // The last row may be shorter.
         let tail = self.width() * (self.rows % self.fold);
         while row < whole || row == whole && tail > 0 {
-            let (rows, width) = if row < whole { (BLOCK_ROWS.min(whole - row), width) } else { (1, tail) };
+            let (rows, width) = if row < whole { (TERMS.min(whole - row), width) } else { (1, tail) };
+            if row > 0 {
+                pairs.push(sums, add_columns);
+                sums = [Columns::ZERO; N];
+            }
             let start = self.first + row * step;
             let mut j = 0;
             while j + 4 * S::LANES <= width {
@@ -145,6 +149,7 @@ impl Strip {
             }
             row += rows;
         }
+        sums = pairs.finish(sums, add_columns);
         for sums in &mut sums {
             for again in (self.width()..width).step_by(self.width()) {
                 (0..self.width()).for_each(|i| sums[i] += sums[again + i]);
@@ -168,6 +173,15 @@ impl Strip {
             );
         }
     }
+}
+
+/// Adds sums one by one.
+#[inline(always)]
+pub(super) fn add_columns<const N: usize>(mut a: [Columns; N], b: [Columns; N]) -> [Columns; N] {
+    for (a, b) in a.iter_mut().zip(&b) {
+        a.iter_mut().zip(&**b).for_each(|(a, &b)| *a += b);
+    }
+    a
 }
 
 /// Adds the terms of `rows` rows, `step` apart, to `sums`, for `NR` vectors of columns of `n` lanes, from the `j`-th on.

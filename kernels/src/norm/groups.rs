@@ -2,7 +2,8 @@
 
 use super::super::F32Kernels;
 use super::super::args::check_same;
-use super::columns::{Bundle, Columns, STRIP, Strip};
+use super::super::pairs::Pairs;
+use super::columns::{Bundle, Columns, STRIP, Strip, add_columns};
 use super::passes::{Distances, Grad, GradSums, Scaled, Sums};
 use super::{STATISTICS, Statistics, bias_at, check_optional, weight_at};
 
@@ -44,15 +45,27 @@ impl<T> GroupNorm<'_, T> {
     }
 }
 
-/// Adds what the columns of a strip have to their groups, each times its weight.
-fn gather(strip: &Strip, columns: &Columns, weight: &[f32], groups: &mut Columns) {
-    let mut column = strip.first;
-    for (part, sum) in columns.chunks_exact(strip.part).zip(&mut **groups).take(strip.groups) {
+/// The sums over the columns of a strip, each times its weight, for each group.
+fn gather(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
+    let (mut groups, mut column) = (Columns::ZERO, strip.first);
+    for (part, sum) in columns.chunks_exact(strip.part).zip(&mut *groups).take(strip.groups) {
         for of_column in part {
             *sum += of_column * weight_at(weight, column);
             column += 1;
         }
     }
+    groups
+}
+
+/// Sums over all columns of each group, from those over each strip's.
+fn over_strips<const N: usize>(bundle: Bundle, mut of: impl FnMut(Strip) -> [Columns; N]) -> [Columns; N] {
+    let (mut pairs, mut last) = (Pairs::new(), None);
+    for strip in bundle.strips() {
+        if let Some(before) = last.replace(of(strip)) {
+            pairs.push(before, add_columns);
+        }
+    }
+    pairs.finish(last.unwrap_or([Columns::ZERO; N]), add_columns)
 }
 
 pub(super) fn group_norm(
@@ -92,18 +105,12 @@ fn of_groups(
     x: &[f32],
 ) -> [Statistics<f32>; STRIP] {
     let count = (norm.rows * norm.size) as f32;
-    let mut near = Columns::ZERO;
-    for strip in bundle.strips() {
-        gather(&strip, &kernels.run(Sums { strip, x }), &[], &mut near);
-    }
+    let [mut near] = over_strips(bundle, |strip| [gather(&strip, &kernels.run(Sums { strip, x }), &[])]);
     near.iter_mut().for_each(|near| *near /= count);
-    let (mut distances, mut squares) = (Columns::ZERO, Columns::ZERO);
-    for strip in bundle.strips() {
+    let [distances, squares] = over_strips(bundle, |strip| {
         let shift = strip.each(|group, _| near[group]);
-        let [by_column, squares_by_column] = kernels.run(Distances { strip, shift: &shift, x });
-        gather(&strip, &by_column, &[], &mut distances);
-        gather(&strip, &squares_by_column, &[], &mut squares);
-    }
+        kernels.run(Distances { strip, shift: &shift, x }).map(|columns| gather(&strip, &columns, &[]))
+    });
     let mut groups = [Statistics::default(); STRIP];
     for (group, statistics) in groups.iter_mut().enumerate().take(bundle.groups) {
         *statistics = Statistics::new(near[group], distances[group], squares[group], count, norm.eps);
@@ -171,8 +178,7 @@ fn means(
     dy: &[f32],
     mut keep: impl FnMut(Strip, &Columns, &Columns),
 ) -> [Columns; 2] {
-    let mut means = [Columns::ZERO; 2];
-    for strip in bundle.strips() {
+    let mut means = over_strips(bundle, |strip| {
         let shift = strip.each(|group, _| groups[group].near);
         let [raw, totals] = kernels.run(GradSums { strip, shift: &shift, x, dy });
         let products = strip.each(|group, column| {
@@ -180,9 +186,8 @@ fn means(
             (raw[i] - groups[group].rest * totals[i]) * groups[group].inverse
         });
         keep(strip, &products, &totals);
-        gather(&strip, &products, norm.weight, &mut means[0]);
-        gather(&strip, &totals, norm.weight, &mut means[1]);
-    }
+        [products, totals].map(|columns| gather(&strip, &columns, norm.weight))
+    });
     let count = (norm.rows * norm.size) as f32;
     means.iter_mut().flat_map(|means| means.iter_mut()).for_each(|mean| *mean /= count);
     means

@@ -1,7 +1,8 @@
 //! Normalization of rows, with a weight and a bias for each of their elements.
 
 use super::super::args::{check_same, rows_of};
-use super::super::simd::{Op, Simd, each, sums_of};
+use super::super::pairs::{Pairs, TERMS};
+use super::super::simd::{Op, Simd, adding, each, sums_of};
 use super::{STATISTICS, Statistics, check_optional};
 
 /// `y = normalized(x) * weight + bias` in each row, where `normalized` has mean 0 and variance 1 over the row, or, if not
@@ -215,10 +216,6 @@ impl Op for RowNormGradOp<'_> {
     }
 }
 
-/// Rows whose terms are summed on their own before they are added to the others: rounding then grows with the square
-/// root of this and of the number of blocks, not with that of all rows.
-pub(super) const BLOCK_ROWS: usize = 128;
-
 pub(super) struct RowNormSumsOp<'a>(pub RowNormSums<'a, f32>);
 
 impl Op for RowNormSumsOp<'_> {
@@ -233,35 +230,78 @@ impl Op for RowNormSumsOp<'_> {
             sums.bias.fill(0.0);
         }
         let count = sums.weight.len();
-        for begin in (0..rows).step_by(BLOCK_ROWS) {
-            let end = rows.min(begin + BLOCK_ROWS);
-            let mut j = 0;
-            // SAFETY (both): j plus the columns of the tile is at most `count`, so they lie in all rows.
-            while j + 4 * S::LANES <= count {
-                unsafe { tile::<S, 4>(s, &mut sums, begin, end, j, S::LANES) };
-                j += 4 * S::LANES;
-            }
-            while j < count {
-                let n = S::LANES.min(count - j);
-                unsafe { tile::<S, 1>(s, &mut sums, begin, end, j, n) };
-                j += n;
-            }
+        let mut j = 0;
+        // SAFETY (both): j plus the columns of the tile is at most `count`, so they lie in all rows.
+        while j + 4 * S::LANES <= count {
+            unsafe { tile::<S, 4>(s, &mut sums, rows, j, S::LANES) };
+            j += 4 * S::LANES;
+        }
+        while j < count {
+            let n = S::LANES.min(count - j);
+            unsafe { tile::<S, 1>(s, &mut sums, rows, j, n) };
+            j += n;
         }
     }
 }
 
-/// Adds the terms of some rows to `NR` vectors of sums, of `n` lanes each, from the `j`-th on.
+/// Adds the terms of all rows to `NR` vectors of sums, of `n` lanes each, from the `j`-th on.
 /// # Safety
 /// The sums are there, and so are the rows.
 #[inline(always)]
 unsafe fn tile<S: Simd, const NR: usize>(
     s: S,
     sums: &mut RowNormSums<'_, f32>,
+    rows: usize,
+    j: usize,
+    n: usize,
+) {
+    let add = {
+        #[inline(always)]
+        |a: [[S::V; NR]; 2], b: [[S::V; NR]; 2]| [adding(s)(a[0], b[0]), adding(s)(a[1], b[1])]
+    };
+    let mut pairs = Pairs::new();
+    let mut begin = 0;
+    let [weight, bias] = loop {
+        let end = rows.min(begin + TERMS);
+        // SAFETY: the caller's promise.
+        let block = unsafe { block::<S, NR>(s, sums, begin, end, j, n) };
+        if end == rows {
+            break pairs.finish(block, add);
+        }
+        pairs.push(block, add);
+        begin = end;
+    };
+
+    let put = {
+        #[inline(always)]
+        |to: &mut [f32], totals: [S::V; NR]| {
+            for (v, total) in totals.into_iter().enumerate() {
+                // SAFETY: the caller's promise.
+                unsafe {
+                    let p = to.as_mut_ptr().add(j + v * S::LANES);
+                    s.put(p, s.add(s.get(p, n), total), n);
+                }
+            }
+        }
+    };
+    put(sums.weight, weight);
+    if !sums.bias.is_empty() {
+        put(sums.bias, bias);
+    }
+}
+
+/// The sums of the terms of some rows, those for the weights and for the biases.
+/// # Safety
+/// As of `tile`.
+#[inline(always)]
+unsafe fn block<S: Simd, const NR: usize>(
+    s: S,
+    sums: &RowNormSums<'_, f32>,
     begin: usize,
     end: usize,
     j: usize,
     n: usize,
-) {
+) -> [[S::V; NR]; 2] {
     let mut weight = [s.zero(); NR];
     let mut bias = [s.zero(); NR];
     for index in begin..end {
@@ -277,20 +317,5 @@ unsafe fn tile<S: Simd, const NR: usize>(
             bias[v] = s.add(bias[v], dy);
         }
     }
-    let add = {
-        #[inline(always)]
-        |to: &mut [f32], block: [S::V; NR]| {
-            for (v, block) in block.into_iter().enumerate() {
-                // SAFETY: the caller's promise.
-                unsafe {
-                    let p = to.as_mut_ptr().add(j + v * S::LANES);
-                    s.put(p, s.add(s.get(p, n), block), n);
-                }
-            }
-        }
-    };
-    add(sums.weight, weight);
-    if !sums.bias.is_empty() {
-        add(sums.bias, bias);
-    }
+    [weight, bias]
 }

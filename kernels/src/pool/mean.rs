@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use super::super::simd::{Op, Simd, each};
+use super::super::pairs::{Pairs, TERMS};
+use super::super::simd::{Op, Simd, adding, each};
 use super::{Axis, Divisor, Plane, Reach};
 use crate::{AlignedBuffer, kept};
 
@@ -315,6 +316,10 @@ impl Place {
         finish: impl Fn(S::V) -> S::V + Copy,
     ) {
         let Place { x, rows, cols, down, across, y, .. } = self;
+        if rows * cols > TERMS {
+            // SAFETY: the caller's promise.
+            return unsafe { self.long_block::<S, NV>(s, i, n, term, finish) };
+        }
         let mut sums = [s.zero(); NV];
         // SAFETY (all): the caller's promise.
         for r in 0..rows {
@@ -326,6 +331,48 @@ impl Place {
             }
         }
         for (v, &sum) in sums.iter().enumerate() {
+            unsafe { s.put(y.add(i + v * S::LANES), finish(sum), n) };
+        }
+    }
+
+    /// As `block`, of a window with more places than are added one after the other.
+    ///
+    /// # Safety
+    /// As of `block`.
+    #[inline(always)]
+    unsafe fn long_block<S: Simd, const NV: usize>(
+        self,
+        s: S,
+        i: usize,
+        n: usize,
+        term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
+        finish: impl Fn(S::V) -> S::V + Copy,
+    ) {
+        let Place { x, rows, cols, down, across, y, .. } = self;
+        let (mut pairs, mut sums, mut added) = (Pairs::new(), [s.zero(); NV], 0);
+        for r in 0..rows {
+            let mut c = 0;
+            while c < cols {
+                if added == TERMS {
+                    pairs.push(sums, adding(s));
+                    (sums, added) = ([s.zero(); NV], 0);
+                }
+                let end = cols.min(c + (TERMS - added));
+                added += end - c;
+                while c < end {
+                    // SAFETY: the caller's promise.
+                    let p = unsafe { x.add(r * down + c * across + i) };
+                    for (v, sum) in sums.iter_mut().enumerate() {
+                        // SAFETY: likewise.
+                        *sum = term(*sum, unsafe { s.get(p.add(v * S::LANES), n) }, r, c);
+                    }
+                    c += 1;
+                }
+            }
+        }
+
+        for (v, sum) in pairs.finish(sums, adding(s)).into_iter().enumerate() {
+            // SAFETY: likewise.
             unsafe { s.put(y.add(i + v * S::LANES), finish(sum), n) };
         }
     }

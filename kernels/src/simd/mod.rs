@@ -29,6 +29,7 @@ pub(super) use portable::Portable as Baseline;
 pub(super) use sse2::Sse2 as Baseline;
 
 use super::denormals::Thresholds;
+use super::pairs::{Pairs, TERMS};
 
 /// A kernel with its arguments.
 pub(super) trait Op {
@@ -240,7 +241,8 @@ pub(super) fn unrolled_tile<const MR: usize, const NR: usize>(mut f: impl FnMut(
 /// How many partial sums a sum has, in every tier: enough independent additions, and the same bits.
 const PARTIALS: usize = 32;
 
-/// The sum of the vectors that `term(start, count)` gives for `len` elements; lanes from `count` on do not matter.
+/// The sum of the vectors that `term(start, count)` gives for `len` elements; lanes from `count` on do not matter. Each
+/// partial sum is one of [`Pairs`].
 #[inline(always)]
 pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usize) -> S::V) -> f32 {
     let [sum] = sums_of(
@@ -259,16 +261,26 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
     len: usize,
     mut term: impl FnMut(usize, usize) -> [S::V; N],
 ) -> [f32; N] {
-    let mut sums = [[s.zero(); PARTIALS / 4]; N];
+    let mut pairs = Pairs::new();
     let mut start = 0;
-    while start + PARTIALS <= len {
-        for j in 0..PARTIALS / S::LANES {
-            let terms = term(start + j * S::LANES, S::LANES);
-            for (sums, term) in sums.iter_mut().zip(terms) {
-                sums[j] = s.add(sums[j], term);
+    let mut sums;
+    loop {
+        sums = [[s.zero(); PARTIALS / 4]; N];
+        let left = len - start;
+        let block = start + if left > TERMS * PARTIALS { TERMS * PARTIALS } else { left - left % PARTIALS };
+        while start < block {
+            for j in 0..PARTIALS / S::LANES {
+                let terms = term(start + j * S::LANES, S::LANES);
+                for (sums, term) in sums.iter_mut().zip(terms) {
+                    sums[j] = s.add(sums[j], term);
+                }
             }
+            start += PARTIALS;
         }
-        start += PARTIALS;
+        if left <= TERMS * PARTIALS {
+            break;
+        }
+        pairs.push(partials(s, sums), add_partials);
     }
     for j in 0..PARTIALS / S::LANES {
         let i = start + j * S::LANES;
@@ -285,16 +297,45 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
             }
         }
     }
-    let mut totals = [0.0; N];
-    for (total, sums) in totals.iter_mut().zip(sums) {
-        let mut lanes = [0.0; PARTIALS];
+    pairs.finish(partials(s, sums), add_partials).map(halves)
+}
+
+/// The partial sums that lie in vectors.
+#[inline(always)]
+fn partials<S: Simd, const N: usize>(s: S, sums: [[S::V; PARTIALS / 4]; N]) -> [[f32; PARTIALS]; N] {
+    let mut all = [[0.0; PARTIALS]; N];
+    for (lanes, sums) in all.iter_mut().zip(sums) {
         for (j, &sum) in sums.iter().enumerate().take(PARTIALS / S::LANES) {
             // SAFETY: the vectors j fill exactly PARTIALS elements.
             unsafe { s.store(lanes.as_mut_ptr().add(j * S::LANES), sum) };
         }
-        *total = halves(lanes);
     }
-    totals
+    all
+}
+
+/// Adds partial sums one by one.
+#[inline(always)]
+pub(super) fn add_partials<const M: usize, const N: usize>(
+    a: [[f32; M]; N],
+    b: [[f32; M]; N],
+) -> [[f32; M]; N] {
+    let mut sums = a;
+    for (sums, b) in sums.as_flattened_mut().iter_mut().zip(b.as_flattened()) {
+        *sums += b;
+    }
+    sums
+}
+
+/// The function that adds vectors one by one.
+#[inline(always)]
+pub(super) fn adding<S: Simd, const N: usize>(s: S) -> impl Fn([S::V; N], [S::V; N]) -> [S::V; N] + Copy {
+    #[inline(always)]
+    move |mut a, b| {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = s.add(*a, b);
+        }
+        a
+    }
 }
 
 /// Sums by adding the upper half to the lower one until one is left.

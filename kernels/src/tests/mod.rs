@@ -37,6 +37,7 @@ mod norms;
 mod pools;
 mod products;
 mod resample;
+mod sums;
 mod updates;
 
 use std::ops::{Deref, DerefMut};

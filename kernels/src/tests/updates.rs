@@ -259,6 +259,39 @@ fn rules_are_pytorchs() {
     assert!((m[0] - 0.05).abs() < 1e-15 && (v[0] - 0.00025).abs() < 1e-15);
 }
 
+/// Of a gradient that hardly changes, the mean of the squares and the square of the mean differ by rounding alone: their
+/// difference has a root nevertheless. NaN is passed on.
+#[test]
+fn centered_rmsprop_takes_no_root_of_a_negative_number() {
+    // The first one became NaN at step 137.
+    let gradient = [1.0 / 3.0, 0.1, -0.7, 1e-3, 12345.678, -3e-5, 1.1, 0.3, 2.0 / 7.0];
+    let widened = gradient.map(f64::from);
+    for alpha in [0.5, 0.9, 0.99] {
+        for momentum in [0.0, 0.9] {
+            let rule =
+                RmsPropStep { begin: PLAIN, lr: 1e-12, alpha, epsilon: 1e-8, momentum, centered: true };
+            let count = Rule::memories(&rule);
+            for kernels in all_tiers() {
+                let (mut p, mut m) = ([0.0_f32; 9], vec![[0.0_f32; 9]; count]);
+                for step in 0..600 {
+                    let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
+                    kernels.update(&rule, &mut p, &gradient, &mut slices);
+                    assert!(p.iter().all(|p| p.is_finite()), "step {step} with {alpha}: {p:?}");
+                }
+                let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
+                kernels.update(&rule, &mut p, &[f32::NAN; 9], &mut slices);
+                assert!(p.iter().all(|p| p.is_nan()), "{p:?}");
+            }
+            let (mut p, mut m) = ([0.0_f64; 9], vec![[0.0_f64; 9]; count]);
+            for step in 0..2000 {
+                let mut slices: Vec<&mut [f64]> = m.iter_mut().map(|m| &mut m[..]).collect();
+                F64Kernels.update(&rule, &mut p, &widened, &mut slices);
+                assert!(p.iter().all(|p| p.is_finite()), "step {step} with {alpha}: {p:?}");
+            }
+        }
+    }
+}
+
 /// The sign of nothing is 0, and NaN is passed on.
 #[test]
 fn lion_keeps_zero_and_nan() {

@@ -207,7 +207,7 @@ struct Forward<'a, P, T: Element> {
     rows: Rows,
     count: usize,
     scratch: &'a mut [T],
-    cx: &'a Context<T>,
+    cx: &'a Context<'a, T>,
 }
 
 impl<P, T: Element> Visitor<P, T> for Forward<'_, P, T> {
@@ -238,7 +238,7 @@ struct Train<'a, P, T: Element> {
     count: usize,
     index: usize,
     cache: Option<Slab<'a, T>>,
-    cx: &'a Context<T>,
+    cx: &'a Context<'a, T>,
 }
 
 impl<P, T: Element> Visitor<P, T> for Train<'_, P, T> {
@@ -263,7 +263,7 @@ struct Backward<'a, P, T: Element> {
     count: usize,
     index: usize,
     cache: Option<Slab<'a, T>>,
-    cx: &'a Context<T>,
+    cx: &'a Context<'a, T>,
 }
 
 impl<P, T: Element> Visitor<P, T> for Backward<'_, P, T> {
@@ -296,7 +296,7 @@ struct Gradients<'a, P, T: Element> {
     count: usize,
     index: usize,
     cache: Option<Slab<'a, T>>,
-    cx: &'a Context<T>,
+    cx: &'a Context<'a, T>,
 }
 
 impl<P, T: Element> Visitor<P, T> for Gradients<'_, P, T> {

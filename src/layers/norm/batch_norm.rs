@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use rand::Rng;
 
-use super::batch_passes::{KEPT, Kept, backward_input, backward_params, forward_train};
+use super::batch_passes::{KEPT, Kept, backward_input, forward_frozen, forward_train};
 use super::{EPS, channels, initialize, size_of_zero, weight_and_bias, with_channels};
 use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
@@ -29,7 +29,9 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 ///   divided by the number of values without one then, as an estimate for all data, but by their number where it
 ///   normalizes. They are fields of the parameters, and are saved and loaded, but not trained: `backward` puts their change
 ///   where the gradient of a parameter is, negative, and an optimizer's step takes it away. Accumulated gradients
-///   accumulate changes; layers that are frozen, or below what is trained, keep their running statistics.
+///   accumulate changes.
+/// - **Frozen layers**, and those below what is trained or within [`Workspace::eval`](crate::Workspace::eval), keep their
+///   running statistics and normalize with them while training as well, as PyTorch's do after `eval()`.
 /// - **`num_batches_tracked`** counts those steps, as in PyTorch, whose files have it as a whole number.
 /// - **One value per feature**, a batch of a single `[features]`, has no variance. PyTorch raises an error in training;
 ///   here the output is the bias, the gradient 0, and the running variance stays.
@@ -252,9 +254,14 @@ macro_rules! batch_norm {
                 cache: Slab<'_, T>,
                 cx: &Context<T>,
             ) {
-                if !x.is_empty() {
-                    let trained = weight_and_bias(&params.as_slice()[..if AFFINE { 2 * C } else { 0 }], C);
-                    let kept = Kept::new(cache, C);
+                if x.is_empty() {
+                    return;
+                }
+                let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
+                let (trained, kept) = (weight_and_bias(trained, C), Kept::new(cache, C));
+                if cx.keeps(running) {
+                    forward_frozen(config, trained, running, flatten(x), flatten_mut(y), kept, cx);
+                } else {
                     forward_train(config, trained, x.len(), flatten(x), flatten_mut(y), kept, cx);
                 }
             }
@@ -270,9 +277,10 @@ macro_rules! batch_norm {
                 cx: &Context<T>,
             ) {
                 if !x.is_empty() {
-                    let trained = weight_and_bias(&params.as_slice()[..if AFFINE { 2 * C } else { 0 }], C);
-                    let (kept, dx) = (Kept::new(cache, C), dx.map(flatten_mut));
-                    backward_input(trained, x.len(), flatten(x), flatten(dy), dx, kept, cx);
+                    let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
+                    let (trained, dx) = (weight_and_bias(trained, C), dx.map(flatten_mut));
+                    let (kept, frozen) = (Kept::new(cache, C), cx.keeps(running));
+                    backward_input(trained, x.len(), flatten(x), flatten(dy), dx, kept, frozen, cx);
                 }
             }
 
@@ -284,11 +292,17 @@ macro_rules! batch_norm {
                 cache: Slab<'_, T>,
                 _: &[Tensor<Out, T>],
                 gradient: &mut Self::Params,
-                _: &Context<T>,
+                cx: &Context<T>,
             ) {
-                if !x.is_empty() {
-                    let (rows, kept) = (flatten(x).len() / C, Kept::new(cache, C));
-                    backward_params(config, rows, AFFINE, params.as_slice(), gradient.as_mut_slice(), &kept);
+                if x.is_empty() {
+                    return;
+                }
+                let (rows, kept) = (flatten(x).len() / C, Kept::new(cache, C));
+                let (running, gradient) =
+                    (&params.as_slice()[if AFFINE { 2 * C } else { 0 }..], gradient.as_mut_slice());
+                let change = kept.add_gradients(AFFINE, gradient);
+                if !cx.keeps(running) {
+                    kept.add_changes(config, rows, running, change);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use super::BatchNormArguments;
-use crate::kernels::{BatchNorm, Kernels, Normalize};
+use crate::kernels::{BatchNorm, Kernels, Normalize, RunningNorm};
 use crate::network::{Context, Slab};
 use crate::tensor::Element;
 use crate::threads;
@@ -31,6 +31,32 @@ impl<'a, T: Element> Kept<'a, T> {
         let (variance, all) = all.split_at_mut(features);
         let (gradients, room) = all.split_at_mut(2 * features);
         Kept { near, rest_and_inverse, variance, gradients, room }
+    }
+
+    /// Adds the gradients of weight and bias, if there are any. Gives the place for the changes of running statistics.
+    pub(super) fn add_gradients<'b>(&self, affine: bool, gradient: &'b mut [T]) -> &'b mut [T] {
+        let (trained, change) = gradient.split_at_mut(if affine { self.gradients.len() } else { 0 });
+        trained.iter_mut().zip(&*self.gradients).for_each(|(to, &from)| *to += from);
+        change
+    }
+
+    /// Adds what optimizers take from the running statistics, after a batch with this many rows.
+    pub(super) fn add_changes(
+        &self,
+        config: &BatchNormArguments,
+        rows: usize,
+        running: &[T],
+        change: &mut [T],
+    ) {
+        let (features, momentum) = (self.near.len(), T::from_f64_lossy(config.momentum));
+        for i in 0..features {
+            let mean = self.near[i] + self.rest_and_inverse[i];
+            change[i] += momentum * (running[i] - mean);
+            if rows > 1 {
+                change[features + i] += momentum * (running[features + i] - self.variance[i]);
+            }
+        }
+        change[2 * features] -= T::one();
     }
 
     /// How the batch is normalized, with these weights and biases.
@@ -105,6 +131,34 @@ pub(super) fn forward_train<T: Element>(
     each_piece(features, y, &|here, y: &mut [T]| kernels.batch_norm(norm, &x[here], y));
 }
 
+/// Normalizes as in inference, with the running statistics, and keeps them as if they were those of the batch.
+pub(super) fn forward_frozen<T: Element>(
+    config: &BatchNormArguments,
+    (weight, bias): (&[T], &[T]),
+    running: &[T],
+    x: &[T],
+    y: &mut [T],
+    kept: Kept<'_, T>,
+    cx: &Context<T>,
+) {
+    let (features, kernels) = (kept.near.len(), cx.kernels);
+    let (mean, variance) = (&running[..features], &running[features..2 * features]);
+    let eps = T::from_f64_lossy(config.eps);
+    kept.near.copy_from_slice(mean);
+    let (rest, inverse) = kept.rest_and_inverse.split_at_mut(features);
+    rest.fill(T::zero());
+    inverse
+        .iter_mut()
+        .zip(variance)
+        .for_each(|(inverse, &variance)| *inverse = (variance + eps).sqrt().recip());
+
+    let norm = RunningNorm { mean, variance, eps, weight, bias };
+    each_piece(features, y, &|here, y: &mut [T]| kernels.running_norm(norm, &x[here], y));
+}
+
+/// The gradients of weight and bias, which are kept, and of the input. A `frozen` layer's mean and variance do not depend
+/// on the input.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn backward_input<T: Element>(
     (weight, bias): (&[T], &[T]),
     samples: usize,
@@ -112,6 +166,7 @@ pub(super) fn backward_input<T: Element>(
     dy: &[T],
     dx: Option<&mut [T]>,
     mut kept: Kept<'_, T>,
+    frozen: bool,
     cx: &Context<T>,
 ) {
     let (features, kernels) = (kept.near.len(), cx.kernels);
@@ -124,35 +179,15 @@ pub(super) fn backward_input<T: Element>(
     let (rest, inverse) = rest_and_inverse.split_at(features);
     kernels.batch_products(rest, inverse, products, totals);
     let Some(dx) = dx else { return };
+    if frozen {
+        // Nobody reads the variances of the batch then: zeros in place of the sums.
+        kept.variance.fill(T::zero());
+    }
     let norm = kept.norm(weight, bias);
-    let (products, totals) = kept.gradients.split_at(features);
+    let (products, totals) =
+        if frozen { (&*kept.variance, &*kept.variance) } else { kept.gradients.split_at(features) };
     let rows = x.len() / features;
     each_piece(features, dx, &|here, dx: &mut [T]| {
         kernels.batch_norm_grad(norm, rows, products, totals, &x[here.clone()], &dy[here], dx);
     });
-}
-
-/// Adds to the gradient: of weight and bias, if there are any, and what optimizers take from the running statistics.
-pub(super) fn backward_params<T: Element>(
-    config: &BatchNormArguments,
-    rows: usize,
-    affine: bool,
-    params: &[T],
-    gradient: &mut [T],
-    kept: &Kept<'_, T>,
-) {
-    let features = kept.near.len();
-    let trained = if affine { 2 * features } else { 0 };
-    let add = |to: &mut [T], from: &[T]| to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
-    add(&mut gradient[..trained], kept.gradients);
-    let momentum = T::from_f64_lossy(config.momentum);
-    let (running, change) = (&params[trained..], &mut gradient[trained..]);
-    for i in 0..features {
-        let mean = kept.near[i] + kept.rest_and_inverse[i];
-        change[i] += momentum * (running[i] - mean);
-        if rows > 1 {
-            change[features + i] += momentum * (running[features + i] - kept.variance[i]);
-        }
-    }
-    change[2 * features] -= T::one();
 }

@@ -12,7 +12,7 @@ use crate::tensor::{Element, Shape, Tensor};
 pub struct Backward<'a, T: Element, const N: usize> {
     plan: &'a Plan<N>,
     piece: Piece,
-    cx: Context<T>,
+    cx: Context<'a, T>,
     input: &'a [T],
     output: &'a [T],
     cache: Slab<'a, T>,

@@ -16,7 +16,7 @@ pub struct Gradients<'a, T: Element, const N: usize> {
     output: &'a [T],
     cache: Slab<'a, T>,
     output_gradient: &'a [T],
-    cx: Context<T>,
+    cx: Context<'a, T>,
 }
 
 impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
@@ -27,7 +27,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         y: &'a [Tensor<Out, T>],
         cache: Slab<'a, T>,
         dy: &'a [Tensor<Out, T>],
-        cx: &Context<T>,
+        cx: &Context<'a, T>,
     ) -> Self {
         let (input, output, output_gradient) = (flatten(x), flatten(y), flatten(dy));
         Gradients { plan, count: x.len(), input, output, cache, output_gradient, cx: *cx }

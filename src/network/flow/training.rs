@@ -11,7 +11,7 @@ use crate::tensor::{Element, Shape, Tensor};
 pub struct Training<'a, T: Element, const N: usize> {
     plan: &'a Plan<N>,
     piece: Piece,
-    cx: Context<T>,
+    cx: Context<'a, T>,
     input: &'a [T],
     output: &'a mut [T],
     cache: Slab<'a, T>,

@@ -10,7 +10,7 @@
 //!
 //! With channels and many tiles, each of the 16 products is one of matrices. The factors are 0, 1, -1 and 1/2, so that
 //! the rounding is about that of the sum itself. Every element depends on its own sample alone, in an order that no cut
-//! changes; that of the weight is one chain over all tiles in their order.
+//! changes; that of the weight is a sum of blocks of tiles in their order.
 
 mod filter;
 mod passes;

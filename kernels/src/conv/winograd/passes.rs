@@ -21,6 +21,11 @@ const TOGETHER: usize = 1 << 16;
 /// But the filters, or the sums for their gradient, are worth reading only for so many tiles or more.
 const FEWEST_TILES: usize = 64;
 
+/// Tiles per run of sums for a gradient, about: more are summed run after run, each of which is added to the others as a
+/// whole. A sum over tiles is off by at most `(block + LONG_TILES / block + tiles / LONG_TILES) * eps / 2`, times the sum of
+/// the magnitudes, where a block is 64 to 128 tiles.
+const LONG_TILES: usize = 1 << 14;
+
 /// How many tiles are worked on together, if each has this many channels on both sides.
 const fn tiles_together(channels: usize, kinds: usize) -> usize {
     let fit = TOGETHER / (kinds * channels);
@@ -251,7 +256,14 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
     SUMS.set(memory);
 }
 
+/// `sums += run`.
+fn add(run: &[f32], sums: &mut [f32]) {
+    sums.iter_mut().zip(run).for_each(|(sum, run)| *sum += run);
+}
+
 /// The sums over all tiles of the products of some of the numbers, `[kind][CI][CO]`.
+///
+/// They are made block by block, and where there are many, run by run: see [`LONG_TILES`].
 struct SumsOp<'a> {
     sizes: &'a ConvSizes,
     x: &'a [f32],
@@ -272,11 +284,16 @@ impl Op for SumsOp<'_> {
         assert_eq!(sums.len(), kinds.len() * ci * co);
         let [rows, columns] = sizes.tiles();
         let count = samples * rows * columns;
-        if count == 0 {
+        // Of whole blocks: these may not depend on how many kinds there are, which the threads decide.
+        let block = tiles_together(ci + co, NUMBERS);
+        let together = tiles_together(ci + co, kinds.len()) / block * block;
+        let run_len = LONG_TILES / block * block;
+        let long = count > run_len;
+        if count == 0 || long {
             sums.fill(0.0);
         }
-        let together = tiles_together(ci + co, kinds.len());
         Memory::with(|memory| {
+            let run = memory.run.reserve(if long { sums.len() } else { 0 });
             let (patches, no_pixel) = room(&mut memory.image, together, ci, kinds.len());
             let (tiles, no_output) = room(&mut memory.weight, together, co, kinds.len());
             for first in (0..count).step_by(together) {
@@ -309,26 +326,41 @@ impl Op for SumsOp<'_> {
                         #[inline(always)]
                         |next| next.prefetch(s, k, kinds.len()),
                     );
-                    let band = Band {
-                        rows: line(ci, 1, co),
-                        taps: 0..1,
-                        a: patches.wrapping_add(k * step),
-                        c: sums.as_mut_ptr(),
-                    };
-                    Gather {
-                        bands: &[band],
-                        first: [0, 0],
-                        taps: &[0],
-                        span: count,
-                        a_step: ci,
-                        b: tiles.wrapping_add(k * tile_step),
-                        b_row: co,
-                        n: co,
-                        start: if first == 0 { From::Zero } else { From::Accumulate },
-                        relu: false,
+                    for begin in (0..count).step_by(block) {
+                        let mut c = &mut *sums;
+                        let mut begins = first + begin == 0;
+                        if long {
+                            let run = &mut run[k * ci * co..][..ci * co];
+                            begins = (first + begin).is_multiple_of(run_len);
+                            if begins && first + begin > 0 {
+                                add(run, sums);
+                            }
+                            c = run;
+                        }
+                        let band = Band {
+                            rows: line(ci, 1, co),
+                            taps: 0..1,
+                            a: patches.wrapping_add(k * step + begin * ci),
+                            c: c.as_mut_ptr(),
+                        };
+                        Gather {
+                            bands: &[band],
+                            first: [0, 0],
+                            taps: &[0],
+                            span: block.min(count - begin),
+                            a_step: ci,
+                            b: tiles.wrapping_add(k * tile_step + begin * co),
+                            b_row: co,
+                            n: co,
+                            start: if begins { From::Zero } else { From::Accumulate },
+                            relu: false,
+                        }
+                        .run(s, &mut memory.panel);
                     }
-                    .run(s, &mut memory.panel);
                 }
+            }
+            if long {
+                add(run, sums);
             }
         });
     }

@@ -1,0 +1,63 @@
+//! Sums in `f64` that lose nothing.
+
+/// A sum that keeps what its additions round off (Neumaier 1974): it is off by one rounding, and by at most
+/// `n^2 * 2^-106` times the sum of the terms' magnitudes, which is nothing for all numbers that fit in memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sum {
+    sum: f64,
+    lost: f64,
+}
+
+impl Sum {
+    pub(crate) fn add(&mut self, x: f64) {
+        let sum = self.sum + x;
+        // Knuth's exact difference between the sum and what it is rounded to.
+        let added = sum - self.sum;
+        self.lost += (self.sum - (sum - added)) + (x - added);
+        self.sum = sum;
+    }
+
+    /// The sum; of infinities and NaN what their sum is.
+    pub(crate) fn value(self) -> f64 {
+        if self.sum.is_finite() { self.sum + self.lost } else { self.sum }
+    }
+
+    /// How far `x` lies above the sum, to the last digit where they are near each other.
+    pub(crate) fn distance_of(self, x: f64) -> f64 {
+        (x - self.sum) - self.lost
+    }
+}
+
+impl FromIterator<f64> for Sum {
+    fn from_iter<I: IntoIterator<Item = f64>>(terms: I) -> Self {
+        let mut sum = Sum::default();
+        sum.extend(terms);
+        sum
+    }
+}
+
+impl Extend<f64> for Sum {
+    fn extend<I: IntoIterator<Item = f64>>(&mut self, terms: I) {
+        terms.into_iter().for_each(|x| self.add(x));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sum;
+
+    #[test]
+    fn nothing_is_lost() {
+        assert_eq!([1e16, 1.0, -1e16, 1.0].into_iter().collect::<Sum>().value(), 2.0);
+        assert_eq!([1.0, 1e100, 1.0, -1e100].into_iter().collect::<Sum>().value(), 2.0);
+    }
+
+    #[test]
+    fn infinities_stay() {
+        let of = |terms: [f64; 3]| terms.into_iter().collect::<Sum>().value();
+        assert_eq!(of([1.0, f64::INFINITY, 1.0]), f64::INFINITY);
+        assert_eq!(of([f64::MAX, f64::MAX, 1.0]), f64::INFINITY);
+        assert!(of([f64::INFINITY, f64::NEG_INFINITY, 1.0]).is_nan());
+        assert!(of([f64::NAN, 1.0, 1.0]).is_nan());
+    }
+}
