@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand::distr::StandardUniform;
-use shapewright::Element;
 use shapewright::prelude::*;
 use shapewright::tier::Tier;
+use shapewright::{Element, with_flushed_denormals};
 
 /// How long one figure is measured, in samples of [`SAMPLE`].
 const SAMPLES: usize = 101;
@@ -84,6 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bench = Bench { options };
     bench.run("iris", || bench.iris());
     bench.run("mlp", || bench.mlp());
+    bench.run("mlp_dead_units", || bench.mlp_dead_units());
     bench.run("cnn", || bench.network::<Cnn, 10, _>("cnn", 64, Adam::new(1e-3)));
     bench.run("lenet", || bench.network::<LeNet, 10, _>("lenet", 128, Adam::new(1e-3)));
     bench.run("gemm", || bench.gemm());
@@ -98,7 +99,7 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 7] = ["iris", "mlp", "cnn", "lenet", "gemm", "adam", "conv"];
+const WORKLOADS: [&str; 8] = ["iris", "mlp", "mlp_dead_units", "cnn", "lenet", "gemm", "adam", "conv"];
 
 impl Options {
     fn parse() -> Result<Self, Box<dyn Error>> {
@@ -147,6 +148,47 @@ impl Bench {
 
     fn mlp(&self) {
         self.network::<Mlp, 10, _>("mlp", 64, Sgd::new(0.01).momentum(0.9));
+    }
+
+    /// Steps of optimizers with gradients, and 5000 steps after all units died; then inference with denormal weights and
+    /// with denormal inputs, also within a scope that flushes them. On Intel's processors, arithmetic on denormal
+    /// numbers takes some 100 times as long.
+    fn mlp_dead_units(&self) {
+        self.dead_steps("sgd", Sgd::new(0.01).momentum(0.9));
+        self.dead_steps("adam", Adam::new(1e-3).betas(0.9, 0.95));
+        self.dead_steps("rmsprop", RmsProp::new(1e-3).alpha(0.95).momentum(0.9));
+
+        let mut rng = shapewright::rng(1);
+        let mut net = Mlp::init(&mut rng);
+        let mut x: Vec<Tensor<_>> = (0..64).map(|_| Tensor::random(StandardUniform, &mut rng)).collect();
+        let mut y = vec![Tensor::zeros(); 64];
+        let mut infer = |figure: &str, net: &Mlp, x: &[Tensor1<784>]| {
+            let ns = median_ns(|| {
+                net.forward_batch(black_box(x), &mut y);
+                black_box(&y);
+            });
+            self.print("mlp_dead_units", figure, ns / 1e3);
+        };
+        infer("infer_b64_us", &net, &x);
+        net.params_mut().iter_mut().for_each(|p| *p *= 1e-38);
+        infer("infer_b64_denormal_weights_us", &net, &x);
+        with_flushed_denormals(|| infer("infer_b64_denormal_weights_flushed_us", &net, &x));
+        let net = Mlp::init(&mut rng);
+        x.iter_mut().flat_map(|x| x.as_mut_slice()).for_each(|x| *x *= 1e-39);
+        infer("infer_b64_denormal_inputs_us", &net, &x);
+        with_flushed_denormals(|| infer("infer_b64_denormal_inputs_flushed_us", &net, &x));
+    }
+
+    fn dead_steps(&self, name: &str, optimizer: impl Optimizer + Sync) {
+        let mut rng = shapewright::rng(1);
+        let (mut net, mut gradient) = (Mlp::init(&mut rng), Mlp::init(&mut rng));
+        let mut state = optimizer.state::<Mlp>();
+        let alive = median_ns(|| state.step(&mut net, black_box(&gradient)));
+        self.print("mlp_dead_units", &format!("{name}_us_per_step"), alive / 1e3);
+        gradient.params_mut().fill(0.0);
+        (0..5000).for_each(|_| state.step(&mut net, &gradient));
+        let dead = median_ns(|| state.step(&mut net, black_box(&gradient)));
+        self.print("mlp_dead_units", &format!("{name}_dead_us_per_step"), dead / 1e3);
     }
 
     /// A training step, and inference of one sample and of 64.

@@ -19,6 +19,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+use crate::denormals::{self, FloatMode};
 use crate::kernels::kept;
 
 /// How long an idle worker spins before it sleeps; about 20 to 50 us.
@@ -122,6 +123,7 @@ fn processors() -> usize {
 /// several the caller's own, or that of the first worker. The payloads of the others are dropped; if one of these drops
 /// panics, that is the end of it.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
+    let _mode = FloatMode::of_scope();
     let wanted = threads().min(parts).min(processors());
     if wanted > 1
         && let Some(team) = Team::claim()
@@ -212,6 +214,8 @@ struct Job {
     first: usize,
     step: usize,
     parts: usize,
+    /// Whether the caller is in a [scope](crate::with_flushed_denormals).
+    flushed: bool,
 }
 
 // SAFETY: the closure is Sync, so that any thread may call it; that it is alive is the promise of `run`'s callers.
@@ -224,7 +228,7 @@ impl Job {
     unsafe fn run(&self) -> Result<(), Panic> {
         // SAFETY: the caller's promise.
         let f = unsafe { &*self.f };
-        run_parts(self.first, self.step, self.parts, f)
+        denormals::follow(self.flushed, || run_parts(self.first, self.step, self.parts, f))
     }
 }
 
@@ -282,6 +286,7 @@ impl Mailbox {
         // Nothing below unwinds. If it did, the holder would wait for ever for a worker that is no more.
         let _never_ends = AbortOnDrop;
         ALONE.set(true);
+        denormals::drop_inherited_mode();
         let mut last = 0;
         loop {
             last = self.wait_after(last);
@@ -455,9 +460,10 @@ impl Team {
         let erased: *const (dyn Fn(usize) + Sync) =
             unsafe { mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f) };
 
+        let flushed = denormals::is_marked();
         let handed = Handed(workers);
         for (i, worker) in workers.iter().enumerate() {
-            worker.send(Job { f: erased, first: i + 1, step, parts });
+            worker.send(Job { f: erased, first: i + 1, step, parts, flushed });
         }
         let own = run_parts(0, step, parts, f);
         drop(handed);
@@ -487,7 +493,7 @@ fn make_room(workers: &[Worker]) {
 
     kept::make_room();
     for worker in workers {
-        worker.send(Job { f: &|_| kept::make_room(), first: 0, step: 1, parts: 1 });
+        worker.send(Job { f: &|_| kept::make_room(), first: 0, step: 1, parts: 1, flushed: false });
     }
     for worker in workers {
         worker.wait();

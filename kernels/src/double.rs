@@ -128,6 +128,10 @@ impl Kernels<f64> for F64Kernels {
         plain::smooth_l1(bend, output, target, scale, grad)
     }
     #[inline]
+    fn flush_denormals(self, x: &mut [f64]) {
+        plain::flush_denormals(x);
+    }
+    #[inline]
     fn resample(self, resample: Resample<'_, f64>, to: &mut [f64]) {
         resample::resample(resample, to);
     }

@@ -1,6 +1,7 @@
 //! The gated linear unit, with its gradient.
 
 use super::args::{check_glu, check_same};
+use super::denormals::flush_denormal;
 use super::math;
 use super::simd::{Op, Simd, each};
 
@@ -27,7 +28,7 @@ impl Op for GluOp<'_> {
                     // SAFETY: `each` gives i + n <= half; a row of x has twice as many.
                     unsafe {
                         let gate = math::sigmoid(s, s.get(a.add(half + i), n));
-                        s.put(y.add(i), s.mul(s.get(a.add(i), n), gate), n);
+                        s.put(y.add(i), flush_denormal(s, s.mul(s.get(a.add(i), n), gate)), n);
                     }
                 },
             );
@@ -63,8 +64,8 @@ impl Op for GluGradOp<'_> {
                         let gate = math::sigmoid(s, s.get(x.add(half + i), n));
                         let da = s.mul(s.get(dy.add(i), n), gate);
                         let change = s.mul(s.get(x.add(i), n), s.sub(s.splat(1.0), gate));
-                        s.put(dx.add(i), da, n);
-                        s.put(dx.add(half + i), s.mul(da, change), n);
+                        s.put(dx.add(i), flush_denormal(s, da), n);
+                        s.put(dx.add(half + i), flush_denormal(s, s.mul(da, change)), n);
                     }
                 },
             );

@@ -30,6 +30,7 @@
 mod aligned;
 mod args;
 mod conv;
+mod denormals;
 mod double;
 mod elementwise;
 pub mod function;
@@ -59,6 +60,7 @@ mod vector_product;
 pub use aligned::AlignedBuffer;
 pub use args::{Bend, Matrix, Product, Start};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
+pub use denormals::flush;
 pub use double::F64Kernels;
 pub use function::Function;
 pub use kept::Kept;
@@ -148,6 +150,8 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
     /// As `mse`, of the absolute differences with a round tip. See [`Bend`].
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
+    /// Sets denormal numbers to 0, as activations and their gradients are already.
+    fn flush_denormals(self, x: &mut [T]);
     /// An image seen through an affine map. See [`Resample`].
     fn resample(self, resample: Resample<'_, T>, to: &mut [T]);
 }

@@ -1,6 +1,7 @@
 //! The logarithm of the softmax, with its gradient.
 
 use super::args::{check_same, rows_of};
+use super::denormals::flush_denormal;
 use super::elementwise::zip;
 use super::math;
 use super::reduce::{BLOCK, NARROW, TurnRows, Turned, maximum};
@@ -103,7 +104,7 @@ impl Op for LogSoftmaxGradOp<'_> {
                 y,
                 dy,
                 #[inline(always)]
-                |y, dy| s.fnma(math::exp(s, y), total, dy),
+                |y, dy| flush_denormal(s, s.fnma(math::exp(s, y), total, dy)),
             );
         }
     }

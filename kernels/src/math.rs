@@ -16,12 +16,15 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, p: [f32; N]) -> S::V {
     y
 }
 
-/// `(q, n)` with `e^(x + low) = 2^n (1 + q)` for a small `low`, if there is one: `q` from -0.3 to 0.42, `x` taken as -104
-/// below it and as 88.8 above.
+/// Where `exp` ends: a little further down, its values are denormal.
+const LEAST_EXPONENT: f32 = -87.3;
+
+/// `(q, n)` with `e^(x + low) = 2^n (1 + q)` for a small `low`, if there is one: `q` from -0.3 to 0.42, `x` taken as
+/// `least` below it and as 88.8 above.
 #[inline(always)]
-fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>) -> (S::V, S::V) {
+fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S::V) {
     // The constants come first: `max` and `min` keep a NaN of their second argument.
-    let x = s.min(s.splat(88.8), s.max(s.splat(-104.0), x));
+    let x = s.min(s.splat(88.8), s.max(s.splat(least), x));
     let n = s.round(s.mul(x, s.splat(std::f32::consts::LOG2_E)));
     // ln 2 in two parts, the first of 9 bits so that its product with n is exact.
     let r = s.fnma(n, s.splat(0.693_359_4), x);
@@ -31,11 +34,12 @@ fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>) -> (S::V, S::V) {
     (s.fma(polynomial(s, r, q), s.mul(r, r), r), n)
 }
 
-/// `e^(x + low)` for a small `low`, if there is one; 0 below -104, infinity above 88.73.
+/// `e^(x + low)` for a small `low`, if there is one; 0 for `x` below -87.3, infinity above 88.73.
 #[inline(always)]
 fn exp_sum<S: Simd>(s: S, x: S::V, low: Option<S::V>) -> S::V {
-    let (q, n) = exp_parts(s, x, low);
-    s.ldexp(s.add(q, s.splat(1.0)), n)
+    let (q, n) = exp_parts(s, x, low, LEAST_EXPONENT);
+    let e = s.ldexp(s.add(q, s.splat(1.0)), n);
+    s.select(s.gt(s.splat(LEAST_EXPONENT), x), s.zero(), e)
 }
 
 /// `e^x`.
@@ -64,12 +68,13 @@ fn exp2<S: Simd>(s: S, x: S::V) -> S::V {
 /// `e^x - 1` for `x` up to 88.
 #[inline(always)]
 pub(super) fn expm1<S: Simd>(s: S, x: S::V) -> S::V {
-    let (q, n) = exp_parts(s, x, None);
+    // It is -1 from -18 on; much further down, 2^n q would be denormal on the way.
+    let (q, n) = exp_parts(s, x, None, -80.0);
     let one = s.splat(1.0);
     s.add(s.ldexp(q, n), s.sub(s.ldexp(one, n), one))
 }
 
-/// `1 / (1 + e^-x)`; 0 below -88.73.
+/// `1 / (1 + e^-x)`; denormal from -87.34 down, 0 below -88.73.
 #[inline(always)]
 pub(super) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
     let one = s.splat(1.0);

@@ -3,6 +3,7 @@
 use num_traits::Float;
 
 use super::args::{check_column_sums, check_cross_entropy, check_glu, check_prelu, check_same, rows_of};
+use super::denormals::plain_flush_denormal as flush;
 use super::pairs::{Pairs, TERMS};
 use super::{Bend, Matrix, Product, Start};
 
@@ -137,14 +138,14 @@ pub(super) fn normal<T: Real>(x: T) -> T {
 pub(super) fn prelu<T: Real>(weight: &[T], x: &[T], y: &mut [T]) {
     check_prelu(weight.len(), x.len(), y.len());
     for ((&x, y), &w) in x.iter().zip(y).zip(weight.iter().cycle()) {
-        *y = if x > T::zero() { x } else { w * x };
+        *y = flush(if x > T::zero() { x } else { w * x });
     }
 }
 
 pub(super) fn prelu_grad<T: Real>(weight: &[T], x: &[T], dy: &mut [T]) {
     check_prelu(weight.len(), x.len(), dy.len());
     for ((&x, dy), &w) in x.iter().zip(dy).zip(weight.iter().cycle()) {
-        *dy = if x > T::zero() { *dy } else { w * *dy };
+        *dy = flush(if x > T::zero() { *dy } else { w * *dy });
     }
 }
 
@@ -167,7 +168,7 @@ pub(super) fn glu<T: Real>(half: usize, x: &[T], y: &mut [T]) {
     for (x, y) in x.chunks_exact(2 * half.max(1)).zip(y.chunks_exact_mut(half.max(1))) {
         let (a, b) = x.split_at(half);
         for ((&a, &b), y) in a.iter().zip(b).zip(y) {
-            *y = a * sigmoid(b);
+            *y = flush(a * sigmoid(b));
         }
     }
 }
@@ -179,8 +180,8 @@ pub(super) fn glu_grad<T: Real>(half: usize, x: &[T], dy: &[T], dx: &mut [T]) {
     for ((x, dx), dy) in rows.zip(dy.chunks_exact(half.max(1))) {
         for i in 0..half {
             let gate = sigmoid(x[half + i]);
-            dx[i] = dy[i] * gate;
-            dx[half + i] = dx[i] * x[i] * (T::one() - gate);
+            dx[i] = flush(dy[i] * gate);
+            dx[half + i] = flush(dx[i] * x[i] * (T::one() - gate));
         }
     }
 }
@@ -188,7 +189,7 @@ pub(super) fn glu_grad<T: Real>(half: usize, x: &[T], dy: &[T], dx: &mut [T]) {
 /// `row = exp(row - max)`; the sum and the maximum.
 fn exponentials<T: Real>(row: &mut [T]) -> (T, T) {
     let max = row.iter().copied().fold(T::neg_infinity(), T::max);
-    row.iter_mut().for_each(|x| *x = (*x - max).exp());
+    row.iter_mut().for_each(|x| *x = flush((*x - max).exp()));
     (sum(row), max)
 }
 
@@ -196,7 +197,7 @@ pub(super) fn softmax<T: Real>(width: usize, x: &mut [T]) {
     rows_of("softmax", x.len(), width);
     for row in x.chunks_exact_mut(width.max(1)) {
         let (sum, _) = exponentials(row);
-        row.iter_mut().for_each(|x| *x = *x / sum);
+        row.iter_mut().for_each(|x| *x = flush(*x / sum));
     }
 }
 
@@ -206,7 +207,7 @@ pub(super) fn softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     for (y, dy) in y.chunks_exact(width.max(1)).zip(dy.chunks_exact_mut(width.max(1))) {
         let mean = dot(y, dy);
         for (&y, dy) in y.iter().zip(dy) {
-            *dy = y * (*dy - mean);
+            *dy = flush(y * (*dy - mean));
         }
     }
 }
@@ -226,7 +227,7 @@ pub(super) fn log_softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     for (y, dy) in y.chunks_exact(width.max(1)).zip(dy.chunks_exact_mut(width.max(1))) {
         let total = sum(dy);
         for (&y, dy) in y.iter().zip(dy) {
-            *dy = *dy - y.exp() * total;
+            *dy = flush(*dy - y.exp() * total);
         }
     }
 }
@@ -315,6 +316,10 @@ pub(super) fn smooth_l1<T: Real>(bend: Bend, output: &[T], target: &[T], scale: 
         grad[i] = rise * scale;
         term
     })
+}
+
+pub(super) fn flush_denormals<T: Real>(x: &mut [T]) {
+    x.iter_mut().for_each(|x| *x = flush(*x));
 }
 
 fn add<T: Real>(y: &mut [T], x: &[T]) {

@@ -1,6 +1,7 @@
 //! The rectifier with a learned slope, for all or for each element of a row, with its gradients.
 
 use super::args::check_prelu;
+use super::denormals::flush_denormal;
 use super::pairs::{Pairs, TERMS};
 use super::simd::{Op, Simd, adding, each, sum_of};
 
@@ -43,7 +44,7 @@ impl Op for PReluOp<'_> {
             self.x,
             self.y,
             #[inline(always)]
-            |w, x, _| s.select(s.gt(x, s.zero()), x, s.mul(w, x)),
+            |w, x, _| flush_denormal(s, s.select(s.gt(x, s.zero()), x, s.mul(w, x))),
         );
     }
 }
@@ -65,7 +66,7 @@ impl Op for PReluGradOp<'_> {
             self.x,
             self.dy,
             #[inline(always)]
-            |w, x, dy| s.select(s.gt(x, s.zero()), dy, s.mul(w, dy)),
+            |w, x, dy| flush_denormal(s, s.select(s.gt(x, s.zero()), dy, s.mul(w, dy))),
         );
     }
 }

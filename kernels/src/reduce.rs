@@ -1,6 +1,7 @@
 //! Sums over all elements and over columns, and softmax with its gradient.
 
 use super::args::{check_column_sums, check_same, rows_of};
+use super::denormals::flush_denormal;
 use super::elementwise::zip;
 use super::math;
 use super::pairs::{Pairs, TERMS};
@@ -210,7 +211,7 @@ impl Op for WriteRows<'_> {
                 let factor = s.div(s.splat(scale), s.load(turned.sum.as_ptr().add(v)));
                 for c in 0..width {
                     let p = turned.lanes.as_mut_ptr().add(c * BLOCK + v);
-                    s.store(p, s.mul(s.load(p), factor));
+                    s.store(p, flush_denormal(s, s.mul(s.load(p), factor)));
                 }
             }
         }
@@ -286,7 +287,10 @@ impl Op for WideRow<'_> {
             s,
             len,
             #[inline(always)]
-            |i, n| unsafe { s.put(x.add(i), s.mul(s.get(x.add(i), n), factor), n) },
+            |i, n| unsafe {
+                let y = s.mul(s.get(x.add(i), n), factor);
+                s.put(x.add(i), flush_denormal(s, y), n);
+            },
         );
         (max, sum)
     }
@@ -355,7 +359,7 @@ impl Op for SoftmaxGradOp<'_> {
                 y,
                 dy,
                 #[inline(always)]
-                |y, dy| s.mul(y, s.sub(dy, mean)),
+                |y, dy| flush_denormal(s, s.mul(y, s.sub(dy, mean))),
             );
         }
     }

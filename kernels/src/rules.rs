@@ -1,6 +1,9 @@
 //! The rules of the optimizers, PyTorch's but for Lion's: what one step does to a parameter `p` with the gradient `g`.
-//! What depends on the number of the step alone is worked out before, in the optimizers.
+//! What depends on the number of the step alone is worked out before, in the optimizers. What decays ends at 0 or at the
+//! least square, as [`Thresholds`] says, which the formulas leave out.
 
+#[cfg(doc)]
+use super::denormals::Thresholds;
 use super::update::{Arithmetic, MOST_MEMORIES, Rule};
 
 /// What every rule begins with: `g = -g` if `maximize`; `g += weight_decay * p`; `p *= shrink`.
@@ -35,10 +38,16 @@ fn toward<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
     a.fma(a.of(1.0 - beta), a.sub(x, mean), mean)
 }
 
-/// `beta * mean + (1 - beta) * x^2`.
+/// `beta * mean + (1 - beta) * x^2`, and at least the least square if that is `hidden`.
 #[inline(always)]
-fn toward_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
-    a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean))
+fn toward_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, hidden: bool) -> A::V {
+    at_least(a, a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean)), hidden)
+}
+
+/// `square`, but not below the least one where that is hidden: see [`Thresholds::is_hidden`]. NaN stays.
+#[inline(always)]
+fn at_least<A: Arithmetic>(a: A, square: A::V, hidden: bool) -> A::V {
+    a.max(a.of(if hidden { A::THRESHOLDS.least_square() } else { 0.0 }), square)
 }
 
 /// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the
@@ -57,6 +66,16 @@ pub struct SgdStep {
 impl Rule for SgdStep {
     fn memories(&self) -> usize {
         usize::from(self.momentum != 0.0)
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [v, x, y]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, v), x, y]
     }
 
     #[inline(always)]
@@ -98,6 +117,16 @@ impl Rule for AdamStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, v, most]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, m), a.raise(ended, v), a.raise(ended, most)]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -106,7 +135,8 @@ impl Rule for AdamStep {
         [m, v, mut most]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let hidden = A::THRESHOLDS.is_hidden(self.root, self.epsilon);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
         let mut size = v;
         if self.amsgrad {
             most = a.max(most, v);
@@ -136,6 +166,16 @@ impl Rule for NAdamStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, v, x]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, m), a.raise(ended, v), x]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -144,7 +184,8 @@ impl Rule for NAdamStep {
         [m, v, x]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let hidden = A::THRESHOLDS.is_hidden(self.root.sqrt(), self.epsilon);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
         let p = a.fnma(a.of(self.gradient_rate), a.div(g, deviation), p);
         (a.fnma(a.of(self.moment_rate), a.div(m, deviation), p), [m, v, x])
@@ -168,6 +209,16 @@ impl Rule for RAdamStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, v, x]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, m), a.raise(ended, v), x]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -176,7 +227,8 @@ impl Rule for RAdamStep {
         [m, v, x]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g));
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
         let step = if self.rectified { a.div(m, a.add(a.sqrt(v), a.of(self.epsilon))) } else { m };
         (a.fnma(a.of(self.rate), step, p), [m, v, x])
     }
@@ -196,6 +248,18 @@ pub struct AdamaxStep {
 impl Rule for AdamaxStep {
     fn memories(&self) -> usize {
         2
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, u, x]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        // Without an epsilon, what is not tiny is larger.
+        let u = a.select(ended, a.max(a.of(A::THRESHOLDS.tiny), u), u);
+        [a.flush(ended, m), u, x]
     }
 
     #[inline(always)]
@@ -230,6 +294,16 @@ impl Rule for AdagradStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [sum, x, y]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.raise(ended, sum), x, y]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -242,7 +316,8 @@ impl Rule for AdagradStep {
             Some(initial) => a.of(initial),
             None => sum,
         };
-        let sum = a.fma(g, g, sum);
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let sum = at_least(a, a.fma(g, g, sum), hidden);
         let step = a.div(g, a.add(a.sqrt(sum), a.of(self.epsilon)));
         (a.fnma(a.of(self.rate), step, p), [sum, x, y])
     }
@@ -264,6 +339,18 @@ impl Rule for AdadeltaStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [v, u, x]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        // Without an epsilon, what never moved does not begin to.
+        let u = a.select(a.lt(a.of(0.0), u), a.raise(ended, u), u);
+        [a.raise(ended, v), u, x]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -272,10 +359,12 @@ impl Rule for AdadeltaStep {
         [v, u, x]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (v, epsilon) = (toward_square(a, self.rho, v, g), a.of(self.epsilon));
+        // The epsilon is within the root.
+        let hidden = A::THRESHOLDS.is_hidden(A::THRESHOLDS.least_root, self.epsilon);
+        let (v, epsilon) = (toward_square(a, self.rho, v, g, hidden), a.of(self.epsilon));
         let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
         let step = a.mul(ratio, g);
-        (a.fnma(a.of(self.lr), step, p), [v, toward_square(a, self.rho, u, step), x])
+        (a.fnma(a.of(self.lr), step, p), [v, toward_square(a, self.rho, u, step, hidden), x])
     }
 }
 
@@ -299,6 +388,17 @@ impl Rule for RmsPropStep {
     }
 
     #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [v, second, third]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        // The mean and the buffer, whichever of them there are.
+        [a.raise(ended, v), a.flush(ended, second), a.flush(ended, third)]
+    }
+
+    #[inline(always)]
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -308,7 +408,8 @@ impl Rule for RmsPropStep {
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
         let (mut mean, mut b) = if self.centered { (second, third) } else { (third, second) };
-        let v = toward_square(a, self.alpha, v, g);
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let v = toward_square(a, self.alpha, v, g, hidden);
         let mut square = v;
         if self.centered {
             mean = toward(a, self.alpha, mean, g);
@@ -337,6 +438,16 @@ pub struct LionStep {
 impl Rule for LionStep {
     fn memories(&self) -> usize {
         1
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        [m, x, y]: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES] {
+        [a.flush(ended, m), x, y]
     }
 
     #[inline(always)]

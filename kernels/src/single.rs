@@ -7,7 +7,7 @@ use crate::pool::{self, Divisor, Plane};
 use crate::resample::{self, Resample};
 use crate::simd::{self, Op, Simd};
 use crate::tier::{self, Tier};
-use crate::{Kernels, glu, log_softmax, loss, prelu, product, reduce};
+use crate::{Kernels, denormals, glu, log_softmax, loss, prelu, product, reduce};
 
 /// The kernels for `f32` in a tier that the processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +205,9 @@ impl Kernels<f32> for F32Kernels {
     }
     fn smooth_l1(self, bend: Bend, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
         self.run(loss::SmoothL1Op { bend, output, target, scale, grad })
+    }
+    fn flush_denormals(self, x: &mut [f32]) {
+        self.run(denormals::FlushOp(x));
     }
     fn resample(self, resample: Resample<'_, f32>, to: &mut [f32]) {
         self.run(resample::ResampleOp { resample, to });

@@ -1,6 +1,7 @@
 //! Optimizer steps: one pass over flat slices, bound by memory. Each rule is written once, over [`Arithmetic`], and
 //! runs on vectors of `f32` in every tier and on single `f64`.
 
+use super::denormals::Thresholds;
 use super::math;
 use super::simd::{Op, Simd, each};
 
@@ -10,6 +11,11 @@ pub(super) const MOST_MEMORIES: usize = 3;
 /// What a rule computes with: a vector of numbers, or a single one.
 pub trait Arithmetic: Copy {
     type V: Copy;
+    /// One truth value per number.
+    type M: Copy;
+    /// [`Thresholds`] of the number type.
+    const THRESHOLDS: Thresholds;
+
     fn of(self, x: f64) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
@@ -25,12 +31,44 @@ pub trait Arithmetic: Copy {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// 1, 0 or -1; NaN of NaN.
     fn sign(self, a: Self::V) -> Self::V;
+    /// `a < b`; false if one of them is NaN.
+    fn lt(self, a: Self::V, b: Self::V) -> Self::M;
+    /// Whether it is true of a number.
+    fn any(self, mask: Self::M) -> bool;
+    fn select(self, mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
+
+    /// Whether it is 0 or [tiny](Thresholds).
+    #[inline(always)]
+    fn is_tiny(self, a: Self::V) -> Self::M {
+        self.lt(self.abs(a), self.of(Self::THRESHOLDS.tiny))
+    }
+
+    /// 0 for what is [tiny](Thresholds), among those in `mask`. NaN stays.
+    #[inline(always)]
+    fn flush(self, mask: Self::M, a: Self::V) -> Self::V {
+        self.select(self.is_tiny(a), self.select(mask, self.of(0.0), a), a)
+    }
+
+    /// At least the [least square](Thresholds), among those in `mask`. NaN stays.
+    #[inline(always)]
+    fn raise(self, mask: Self::M, a: Self::V) -> Self::V {
+        self.select(mask, self.max(self.of(Self::THRESHOLDS.least_square()), a), a)
+    }
 }
 
 /// An update rule, with the numbers of one step.
 pub trait Rule: Copy {
     /// How many numbers per parameter it remembers, at most [`MOST_MEMORIES`].
     fn memories(&self) -> usize;
+
+    /// Keeps memories from decaying until they are denormal, before a step in which the gradients in `ended` are 0.
+    /// Implementations are `#[inline(always)]`.
+    fn settle<A: Arithmetic>(
+        self,
+        a: A,
+        ended: A::M,
+        memories: [A::V; MOST_MEMORIES],
+    ) -> [A::V; MOST_MEMORIES];
 
     /// The new parameter and memories, of the old ones and the gradient. Memories beyond [`Rule::memories`] are 0.
     /// Implementations are `#[inline(always)]`.
@@ -51,6 +89,25 @@ fn check<T>(rule: &impl Rule, params: &[T], grad: &[T], memories: &[&mut [T]]) {
         memories.iter().all(|memory| memory.len() == params.len()),
         "update: as many numbers in a memory as parameters"
     );
+}
+
+/// [`Rule::apply`], with tiny gradients taken for 0. Only where they are do numbers decay, so that the others cost no more
+/// than to look at the gradient.
+#[inline(always)]
+fn step<A: Arithmetic>(
+    rule: impl Rule,
+    a: A,
+    mut p: A::V,
+    mut g: A::V,
+    mut memories: [A::V; MOST_MEMORIES],
+) -> (A::V, [A::V; MOST_MEMORIES]) {
+    let ended = a.is_tiny(g);
+    if a.any(ended) {
+        g = a.select(ended, a.of(0.0), g);
+        p = a.flush(ended, p);
+        memories = rule.settle(a, ended, memories);
+    }
+    rule.apply(a, p, g, memories)
 }
 
 pub(super) struct UpdateOp<'a, 'b, R> {
@@ -85,7 +142,7 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
                         old[j] = s.get(m[j].add(i), n);
                     }
                 }
-                let (param, new) = rule.apply(Lanes(s), s.get(p.add(i), n), s.get(g.add(i), n), old);
+                let (param, new) = step(rule, Lanes(s), s.get(p.add(i), n), s.get(g.add(i), n), old);
                 for j in 0..MOST_MEMORIES {
                     if j < used {
                         s.put(m[j].add(i), new[j], n);
@@ -105,7 +162,7 @@ pub(super) fn update(rule: &impl Rule, params: &mut [f64], grad: &[f64], memorie
         for (old, memory) in old.iter_mut().zip(&*memories) {
             *old = memory[i];
         }
-        let (param, new) = rule.apply(Double, *p, g, old);
+        let (param, new) = step(*rule, Double, *p, g, old);
         for (memory, new) in memories.iter_mut().zip(new) {
             memory[i] = new;
         }
@@ -119,6 +176,8 @@ struct Lanes<S>(S);
 
 impl<S: Simd> Arithmetic for Lanes<S> {
     type V = S::V;
+    type M = S::M;
+    const THRESHOLDS: Thresholds = Thresholds::F32;
 
     #[inline(always)]
     fn of(self, x: f64) -> S::V {
@@ -166,6 +225,22 @@ impl<S: Simd> Arithmetic for Lanes<S> {
         let below = s.select(s.gt(s.zero(), a), s.splat(-1.0), a);
         s.select(s.gt(a, s.zero()), s.splat(1.0), below)
     }
+    #[inline(always)]
+    fn lt(self, a: S::V, b: S::V) -> S::M {
+        self.0.gt(b, a)
+    }
+    #[inline(always)]
+    fn is_tiny(self, a: S::V) -> S::M {
+        self.0.is_tiny(a)
+    }
+    #[inline(always)]
+    fn any(self, mask: S::M) -> bool {
+        self.0.any(mask)
+    }
+    #[inline(always)]
+    fn select(self, mask: S::M, yes: S::V, no: S::V) -> S::V {
+        self.0.select(mask, yes, no)
+    }
 }
 
 /// Single numbers.
@@ -174,6 +249,8 @@ struct Double;
 
 impl Arithmetic for Double {
     type V = f64;
+    type M = bool;
+    const THRESHOLDS: Thresholds = Thresholds::F64;
 
     fn of(self, x: f64) -> f64 {
         x
@@ -213,5 +290,14 @@ impl Arithmetic for Double {
         } else {
             a
         }
+    }
+    fn lt(self, a: f64, b: f64) -> bool {
+        a < b
+    }
+    fn any(self, mask: bool) -> bool {
+        mask
+    }
+    fn select(self, mask: bool, yes: f64, no: f64) -> f64 {
+        if mask { yes } else { no }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::layer::{Compute, Context};
 use super::network::Network;
+use crate::denormals;
 use crate::kernels::{AlignedBuffer, Kept, kept};
 use crate::tensor::{Element, Tensor};
 use crate::threads;
@@ -22,6 +23,9 @@ pub(super) fn one<N: Network>(
     x: &Tensor<N::Input, N::Element>,
     y: &mut Tensor<N::Output, N::Element>,
 ) {
+    if denormals::is_any_scope() {
+        return one_of_batch(network, x, y);
+    }
     let zero = <N::Element as num_traits::Zero>::zero();
     let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
     if len <= 32 {
@@ -33,6 +37,17 @@ pub(super) fn one<N: Network>(
             run(network, std::slice::from_ref(x), std::slice::from_mut(y), scratch, 1);
         });
     }
+}
+
+/// The same bits, computed as a batch, which looks for a scope itself: the smallest networks have no time for that.
+#[cold]
+#[inline(never)]
+fn one_of_batch<N: Network>(
+    network: &N,
+    x: &Tensor<N::Input, N::Element>,
+    y: &mut Tensor<N::Output, N::Element>,
+) {
+    batch(network, std::slice::from_ref(x), std::slice::from_mut(y));
 }
 
 /// A batch, cut over the threads and there into pieces.

@@ -10,9 +10,10 @@ use super::network::Network;
 use super::plan::OutputsAt;
 use super::slab::Slab;
 use super::summary::LayerSummary;
-use crate::kernels::AlignedBuffer;
+use crate::denormals::FloatMode;
+use crate::kernels::{AlignedBuffer, Kernels};
 use crate::loss::{Loss, Takes, TargetOf};
-use crate::memory::{flatten, tensors, tensors_mut};
+use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::optim::{Optimizer, OptimizerState, Part};
 use crate::tensor::{Element, Shape};
 
@@ -181,6 +182,7 @@ pub struct Pass<'a, N: Network> {
 
 impl<'a, N: Network> Pass<'a, N> {
     pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'a mut Workspace<N>) -> Self {
+        let _mode = FloatMode::of_scope();
         let batch = x.len();
         workspace.reserve(batch);
         let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
@@ -252,7 +254,11 @@ impl<'a, N: Network> Pass<'a, N> {
         );
         let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
         let gradients = tensors_mut(&mut self.workspace.output_gradients.as_mut_slice()[..len], batch);
-        loss.loss(outputs, G::expected(targets), gradients)
+        let _mode = FloatMode::of_scope();
+        let value = loss.loss(outputs, G::expected(targets), gradients);
+        // Probabilities, squares and scales of all losses can make them denormal: once, for what all layers do with them.
+        self.cx.kernels.flush_denormals(flatten_mut(gradients));
+        value
     }
 
     /// Sets `gradient` to the gradient of the loss with respect to the parameters.
@@ -296,6 +302,7 @@ impl<'a, N: Network> Pass<'a, N> {
     }
 
     fn run(self, gradient: &mut N, accumulate: bool, with_input: bool) -> &'a mut Workspace<N> {
+        let _mode = FloatMode::of_scope();
         let Pass { network, x, workspace, cx, modes } = self;
         let cx = cx.with_modes(modes_of(network, &modes));
         let batch = x.len();

@@ -1,6 +1,7 @@
 //! Averages of the parameters over the steps.
 
 use super::share;
+use crate::kernels::flush;
 use crate::network::Network;
 use crate::tensor::Element;
 use crate::threads;
@@ -94,7 +95,7 @@ impl<N: Network> WeightAverage<N> {
         threads::split_mut(average, per_part, &|part, average: &mut [N::Element]| {
             for (average, &new) in average.iter_mut().zip(&network.params()[part * per_part..]) {
                 let way = new - *average;
-                *average = if near { *average + weight * way } else { new - rest * way };
+                *average = flush(if near { *average + weight * way } else { new - rest * way });
             }
         });
     }

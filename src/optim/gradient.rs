@@ -6,6 +6,7 @@ use std::ops::Range;
 use num_traits::Float;
 
 use super::{Part, assert_setting, bound, from_zero};
+use crate::kernels::flush;
 use crate::network::{Network, Parameters};
 use crate::tensor::Element;
 
@@ -102,7 +103,7 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
     let factor = max_norm / (norm + 1e-6);
     if factor < 1.0 {
         let factor = N::Element::from_f64_lossy(factor);
-        for_each_number(gradient, |g| *g *= factor);
+        for_each_number(gradient, |g| *g = flush(*g * factor));
     }
     Ok(norm)
 }

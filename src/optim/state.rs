@@ -5,6 +5,8 @@ use std::ops::Range;
 use super::{
     Missed, Optimizer, Part, SettingError, StateError, StateParts, assert_setting, from_zero, share,
 };
+use crate::denormals::FloatMode;
+use crate::kernels::flush;
 use crate::network::{Network, Parameters};
 use crate::threads;
 
@@ -196,7 +198,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         for (start, segment) in self.segments().filter(|(_, segment)| segment.statistic && !segment.frozen) {
             let gradient = &mut gradient.params_mut()[start..segment.end];
             for (p, g) in network.params_mut()[start..segment.end].iter_mut().zip(gradient) {
-                *p -= std::mem::take(g);
+                *p = flush(*p - std::mem::take(g));
             }
         }
     }
@@ -284,6 +286,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             self.optimizer.memories(),
             self.memories.len()
         );
+        let _mode = FloatMode::of_scope();
         // A state can be restored with any counts.
         self.steps = self.steps.saturating_add(1);
         let count = self.memories.len();
@@ -306,7 +309,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 continue;
             }
             if segment.statistic {
-                params.iter_mut().zip(gradient).for_each(|(p, &g)| *p -= g);
+                params.iter_mut().zip(gradient).for_each(|(p, &g)| *p = flush(*p - g));
                 continue;
             }
             let mut optimizer = self.optimizer.clone();

@@ -62,7 +62,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::threads;
+use crate::{denormals, threads};
 
 /// Candidates to be tried, and how; see the [module](self).
 pub struct Search<P> {
@@ -156,10 +156,12 @@ impl<P: Send + Sync> Search<P> {
         if threads <= 1 {
             work();
         } else {
+            let flushed = denormals::is_marked();
+            let work_beside = || denormals::marked(flushed, || threads::alone(work));
             thread::scope(|scope| {
                 for _ in 1..threads {
                     // If the system gives no more threads, there are fewer.
-                    if thread::Builder::new().spawn_scoped(scope, || threads::alone(work)).is_err() {
+                    if thread::Builder::new().spawn_scoped(scope, work_beside).is_err() {
                         break;
                     }
                 }

@@ -9,6 +9,8 @@ use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::denormals::FloatMode;
+
 use super::{ALONE, Panic, Team, discard, pause, processors};
 
 /// Work in small pieces.
@@ -126,6 +128,7 @@ fn help_now(better: &dyn Fn() -> bool) -> bool {
     if PLACE.state.compare_exchange(wanted, inside, Ordering::Acquire, Ordering::Relaxed).is_err() {
         return false;
     }
+    let _mode = FloatMode::of_others();
     let pieces = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: until this thread, which is inside, leaves, the cell is not written, and the work is alive.
         let Some(work) = (unsafe { (*PLACE.work.get()).map(|work| &*work) }) else { return false };

@@ -11,6 +11,7 @@ pub use from_output::{Clamp, Elu, HardSigmoid, Leaky, LogSigmoid, Relu, Sigmoid,
 
 use super::F32Kernels;
 use super::args::check_same;
+use super::denormals::{flush_denormal, plain_flush_denormal};
 use super::elementwise::zip;
 use super::plain::Real;
 use super::simd::{Op, Simd, each};
@@ -30,7 +31,7 @@ pub trait Function: Copy {
     fn double_grad(self, at: &[f64], dy: &mut [f64]);
 }
 
-/// What a function computes.
+/// What a function computes. Of what comes out, the kernels make 0 if it is denormal.
 pub(super) trait Formula: Copy {
     fn value<S: Simd>(self, s: S, x: S::V) -> S::V;
     /// `dy` times the derivative.
@@ -91,7 +92,7 @@ impl<F: Formula> Op for ValueOp<'_, F> {
             #[inline(always)]
             |i, n| {
                 // SAFETY: `each` gives i + n <= len, the length of both.
-                unsafe { s.put(y.add(i), f.value(s, s.get(x.add(i), n)), n) }
+                unsafe { s.put(y.add(i), flush_denormal(s, f.value(s, s.get(x.add(i), n))), n) }
             },
         );
     }
@@ -115,7 +116,7 @@ impl<F: Formula> Op for SlopeOp<'_, F> {
             at,
             dy,
             #[inline(always)]
-            |at, dy| f.slope(s, at, dy),
+            |at, dy| flush_denormal(s, f.slope(s, at, dy)),
         );
     }
 }
@@ -125,12 +126,12 @@ fn plain_values<F: Formula, T: Real>(f: F, x: Option<&[T]>, y: &mut [T]) {
         check_same("function", x.len(), y.len());
         y.copy_from_slice(x);
     }
-    y.iter_mut().for_each(|y| *y = f.plain_value(*y));
+    y.iter_mut().for_each(|y| *y = plain_flush_denormal(f.plain_value(*y)));
 }
 
 fn plain_slopes<F: Formula, T: Real>(f: F, at: &[T], dy: &mut [T]) {
     check_same("function_grad", at.len(), dy.len());
     for (&at, dy) in at.iter().zip(dy) {
-        *dy = f.plain_slope(at, *dy);
+        *dy = plain_flush_denormal(f.plain_slope(at, *dy));
     }
 }

@@ -214,6 +214,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn any(self, mask: M) -> bool {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { _mm256_movemask_ps(mask) != 0 }
+    }
+
+    #[inline(always)]
     fn select(self, mask: M, yes: V, no: V) -> V {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { _mm256_blendv_ps(no, yes, mask) }

@@ -180,6 +180,17 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn is_tiny(self, a: V) -> M {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { _mm512_testn_epi32_mask(_mm512_castps_si512(a), _mm512_set1_epi32(0x7800_0000)) }
+    }
+
+    #[inline(always)]
+    fn any(self, mask: M) -> bool {
+        mask != 0
+    }
+
+    #[inline(always)]
     fn select(self, mask: M, yes: V, no: V) -> V {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }

@@ -28,6 +28,7 @@ pub(super) use portable::Portable as Baseline;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 pub(super) use sse2::Sse2 as Baseline;
 
+use super::denormals::Thresholds;
 use super::pairs::{Pairs, TERMS};
 
 /// A kernel with its arguments.
@@ -129,6 +130,13 @@ pub(super) trait Simd: Copy + 'static {
     fn gt(self, a: Self::V, b: Self::V) -> Self::M;
     fn le(self, a: Self::V, b: Self::V) -> Self::M;
     fn eq(self, a: Self::V, b: Self::V) -> Self::M;
+    /// Whether `|a|` is below [`Thresholds::F32`]'s `tiny`: its exponent field below 16.
+    #[inline(always)]
+    fn is_tiny(self, a: Self::V) -> Self::M {
+        self.gt(self.splat(Thresholds::F32.tiny as f32), self.and_bits(a, 0x7fff_ffff))
+    }
+    /// Whether it is true of a lane.
+    fn any(self, mask: Self::M) -> bool;
     fn select(self, mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
 
     /// Transposes a block of `LANES` by `LANES`: `dst[i * dst_stride + j] = src[j * src_stride + i]`.

@@ -155,6 +155,11 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn any(self, mask: [bool; LANES]) -> bool {
+        mask.into_iter().fold(false, |any, lane| any | lane)
+    }
+
+    #[inline(always)]
     fn select(self, mask: [bool; LANES], yes: V, no: V) -> V {
         from_fn(|i| if mask[i] { yes[i] } else { no[i] })
     }

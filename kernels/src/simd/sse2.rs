@@ -208,6 +208,12 @@ impl Simd for Sse2 {
     }
 
     #[inline(always)]
+    fn any(self, mask: V) -> bool {
+        // SAFETY: every x86-64 processor has SSE2.
+        unsafe { _mm_movemask_ps(mask) != 0 }
+    }
+
+    #[inline(always)]
     fn select(self, mask: V, yes: V, no: V) -> V {
         // SAFETY: every x86-64 processor has SSE2.
         unsafe { _mm_or_ps(_mm_and_ps(mask, yes), _mm_andnot_ps(mask, no)) }

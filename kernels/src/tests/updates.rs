@@ -107,6 +107,138 @@ fn all_tiers_are_those_of_f64() {
     each_rule(&mut InAllTiers);
 }
 
+/// Steps from these parameters and memories; calls `see` with both after each.
+fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
+    kernels: K,
+    rule: &impl Fn(u64) -> R,
+    (p, memory): (T, T),
+    gradients: impl Iterator<Item = T>,
+    mut see: impl FnMut(&[T]),
+) {
+    // More than a vector, and not whole vectors.
+    const LEN: usize = 19;
+    let (mut p, mut m) = (vec![p; LEN], vec![vec![memory; LEN]; rule(1).memories()]);
+    for (step, g) in (2..).zip(gradients) {
+        let mut slices: Vec<&mut [T]> = m.iter_mut().map(|m| &mut m[..]).collect();
+        kernels.update(&rule(step), &mut p, &[g; LEN], &mut slices);
+        m.iter().chain([&p]).for_each(|numbers| see(numbers));
+    }
+}
+
+/// Nothing becomes denormal, whether gradients end or go on so small that their squares are, and nothing NaN.
+struct NeverDenormal;
+
+impl Each for NeverDenormal {
+    fn call<R: Rule>(&mut self, name: &str, rule: impl Fn(u64) -> R)
+    where
+        F32Kernels: Update<f32, R>,
+        F64Kernels: Update<f64, R>,
+    {
+        let steps = if cfg!(miri) { 20 } else { 5000 };
+        let gradients = |small: [f64; 3]| std::iter::repeat_n(0.0, steps).chain(small.repeat(10));
+        // 0.99^5000 is 1.5e-22.
+        for kernels in all_tiers() {
+            let tier = super::super::Kernels::tier(kernels);
+            let gradients = gradients([1e-20, -1e-36, 1e-40]).map(|g| g as f32);
+            run(kernels, &rule, (1e-30, 1e-30), gradients, |numbers| {
+                let bad = numbers.iter().find(|x| !x.is_finite() || x.is_subnormal());
+                assert_eq!(bad, None, "{name}, {tier}");
+            });
+        }
+        run(F64Kernels, &rule, (1e-288, 1e-288), gradients([1e-160, -1e-300, 1e-310]), |numbers| {
+            let bad = numbers.iter().find(|x| !x.is_finite() || x.is_subnormal());
+            assert_eq!(bad, None, "{name}, f64");
+        });
+    }
+}
+
+#[test]
+fn nothing_becomes_denormal() {
+    each_rule(&mut NeverDenormal);
+}
+
+/// The rules that have an epsilon, without it.
+fn each_rule_without_epsilon(each: &mut impl Each) {
+    let begin = PLAIN;
+    let (beta1, beta2, epsilon, lr) = (0.9, 0.999, 0.0, 0.1);
+    each.call("adam", |step| AdamStep { epsilon, ..adam(step) });
+    each.call("amsgrad", |step| AdamStep { epsilon, amsgrad: true, ..adam(step) });
+    each.call("nadam", |_| NAdamStep {
+        begin,
+        gradient_rate: 0.1,
+        moment_rate: 0.2,
+        root: 3.0,
+        beta1,
+        beta2,
+        epsilon,
+    });
+    each.call("radam", |_| RAdamStep { begin, rate: 0.1, rectified: true, beta1, beta2, epsilon });
+    each.call("adamax", |_| AdamaxStep { begin, rate: 0.1, beta1, beta2, epsilon });
+    each.call("adagrad", |_| AdagradStep { begin, rate: 0.1, epsilon, initial: None });
+    each.call("adadelta", |_| AdadeltaStep { begin, lr, rho: 0.9, epsilon });
+    each.call("rmsprop", |_| RmsPropStep { begin, lr, alpha: 0.9, epsilon, momentum: 0.9, centered: false });
+}
+
+struct WithoutEpsilon;
+
+impl Each for WithoutEpsilon {
+    fn call<R: Rule>(&mut self, name: &str, rule: impl Fn(u64) -> R)
+    where
+        F32Kernels: Update<f32, R>,
+        F64Kernels: Update<f64, R>,
+    {
+        // The squares are denormal in f32, with five digits left, and normal in f64.
+        let small = 1e-18_f32;
+        let mut want = Vec::new();
+        run(F64Kernels, &rule, (0.0, 0.0), std::iter::repeat_n(f64::from(small), 5), |x| {
+            want.extend_from_slice(x);
+        });
+        for kernels in all_tiers() {
+            let tier = super::super::Kernels::tier(kernels);
+            let mut got = Vec::new();
+            run(kernels, &rule, (0.0, 0.0), std::iter::repeat_n(small, 5), |x| got.extend_from_slice(x));
+            for (got, want) in got.iter().zip(&want) {
+                let error = (f64::from(*got) - want).abs();
+                assert!(error <= 1e-4 * want.abs(), "{name}, {tier}: {got}, should be {want}");
+            }
+
+            // No division of nothing by nothing, nor of something.
+            let gradients = std::iter::repeat_n(1e-3, 3).chain(std::iter::repeat_n(0.0, 20_000));
+            run(kernels, &rule, (0.0, 0.0), gradients, |x| {
+                assert!(x.iter().all(|x| x.is_finite() && !x.is_subnormal()), "{name}, {tier}: {x:?}");
+            });
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "takes long")]
+fn without_epsilon_small_gradients_count() {
+    each_rule_without_epsilon(&mut WithoutEpsilon);
+}
+
+/// What is flushed to 0 and what is not, of the parameter itself.
+#[test]
+fn flushing_begins_where_it_says() {
+    for kernels in all_tiers() {
+        let tiny = 2.0_f32.powi(-111);
+        let below = tiny.next_down();
+        let mut p = [tiny, below, -tiny, -below, 1e-40, f32::NAN, 0.0, -1e-45];
+        kernels.update(&SGD, &mut p, &[0.0; 8], &mut []);
+        assert_eq!(p[..5], [tiny, 0.0, -tiny, 0.0, 0.0]);
+        assert!(p[5].is_nan() && p[6..] == [0.0, 0.0]);
+        // A gradient that is not tiny counts.
+        let mut p = [0.0; 4];
+        kernels.update(&SgdStep { lr: 1.0, ..SGD }, &mut p, &[-tiny, -below, f32::NAN, 1.0], &mut []);
+        assert!(p[..2] == [tiny, 0.0] && p[2].is_nan() && p[3] == -1.0, "{p:?}");
+    }
+    let tiny = 2.0_f64.powi(-1007);
+    let mut p = [tiny, tiny.next_down(), -1e-310];
+    F64Kernels.update(&SGD, &mut p, &[0.0; 3], &mut []);
+    assert_eq!(p, [tiny, 0.0, 0.0]);
+    assert_eq!([tiny, tiny.next_down(), -1e-310].map(crate::flush), p);
+}
+
 /// The rules by hand: p = 1, g = 0.5, two steps.
 #[test]
 fn rules_are_pytorchs() {
