@@ -107,6 +107,7 @@ mod optim;
 pub mod plots;
 pub mod schedule;
 pub mod search;
+mod sizes;
 mod tensor;
 pub mod threads;
 mod train;
@@ -121,6 +122,7 @@ pub use loss::{
 };
 #[doc(hidden)]
 pub use loss::{Takes, TargetOf};
+pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
 pub use network::{

@@ -270,3 +270,81 @@ fn dropouts_of_one_network_differ() {
     assert!((2500 - 174..2500 + 174).contains(&kept::<Quarter>()));
     assert!((2500 - 174..2500 + 174).contains(&kept::<Nested>()));
 }
+
+/// Networks whose activations are larger than any memory: their batches need 2^66, 2^63 and 2^58 bytes.
+mod beyond_memory {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use shapewright::prelude::*;
+    use shapewright::{OutOfMemory, TrainError};
+
+    network! { struct Large: [1, 1, 1] -> [1] { Upsample<(2097152, 4194304)>, GlobalAvgPool2d } }
+    network! { struct Inside: [1, 1, 1] -> [1] {
+        Residual { Upsample<(2097152, 2097152)>, AvgPool2d<(2097152, 2097152)> }, Flatten
+    } }
+    network! { struct Outputs: [1, 1, 1] -> [2097152, 134217728, 1] { Upsample<(2097152, 134217728)> } }
+
+    fn panic_of<R>(f: impl FnOnce() -> R) -> String {
+        let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else { panic!("there is no such memory") };
+        payload.downcast_ref::<String>().expect("a sentence").clone()
+    }
+
+    fn sentence(what: &str, each: u128, count: u128, reason: &str) -> String {
+        let bytes = each * count;
+        format!(
+            "{what} needs {bytes} bytes of memory, {each} for each, {reason}; take fewer samples at a time"
+        )
+    }
+
+    const ADDRESS: &str = "more than a program can address";
+    const SYSTEM: &str = "which the system does not give";
+
+    #[test]
+    fn training_passes_say_how_much_they_need() {
+        // 2^43 numbers and their gradients for each of 2^20 samples: 2^64 numbers.
+        let x = vec![Tensor3::ones(); 1 << 20];
+        let found = panic_of(|| {
+            Large::zeros().forward_train(&x, &mut Large::workspace());
+        });
+        let what = "a training pass of `Large` on a batch of 1048576";
+        assert_eq!(found, sentence(what, 1 << 46, 1 << 20, ADDRESS));
+        assert_eq!(panic_of(|| Large::workspace().reserve(1 << 20)), found);
+
+        // Two of them are within what a program could address.
+        let error: OutOfMemory = Large::workspace().try_reserve(1 << 12).expect_err("2^58 bytes");
+        let what = "a training pass of `Large` on a batch of 4096";
+        assert_eq!(error.to_string(), sentence(what, 1 << 46, 1 << 12, SYSTEM));
+        assert_eq!(error.bytes(), 1 << 58);
+
+        let mut workspace = Inside::workspace();
+        assert!(workspace.try_reserve(usize::MAX).is_err());
+        assert!(workspace.try_reserve(1 << 19).is_err());
+        assert!(workspace.try_reserve(0).is_ok());
+    }
+
+    #[test]
+    fn inference_says_how_much_it_needs() {
+        let x = vec![Tensor3::ones(); 1 << 17];
+        let found = panic_of(|| Large::zeros().forward_batch(&x, &mut vec![Tensor1::zeros(); 1 << 17]));
+        let pieces = sentence("inference of `Large` on a batch of 64", 1 << 45, 64, SYSTEM);
+        assert_eq!(found, pieces);
+        let found = panic_of(|| Inside::zeros().forward(&x[0]));
+        assert!(found.starts_with("inference of `Inside` on a batch of 1 needs "), "{found}");
+    }
+
+    #[test]
+    fn trainers_give_an_error() {
+        let x = vec![Tensor3::ones(); 1 << 20];
+        let targets = vec![Tensor1::zeros(); 1 << 20];
+        let trainer = Large::trainer(Sgd::new(0.1), Mse).batch_size(usize::MAX);
+        let error = trainer.fit(&mut Large::zeros(), &x, &targets).expect_err("2^66 bytes");
+        let TrainError::Memory(error) = &error else { panic!("{error}") };
+        let what = "a training pass of `Large` on a batch of 1048576";
+        assert_eq!(error.to_string(), sentence(what, 1 << 46, 1 << 20, ADDRESS));
+
+        // Gradients of the outputs alone: 2^48 numbers for each of 2^13 samples.
+        let error = Outputs::workspace().try_reserve(1 << 13).expect_err("2^63 bytes");
+        let what = "a training pass of `Outputs` on a batch of 8192";
+        assert_eq!(error.to_string(), sentence(what, 1 << 50, 1 << 13, ADDRESS));
+    }
+}

@@ -59,9 +59,12 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 
+/// Room for the items that wait is allocated before the first one is made.
+const MOST_AHEAD: usize = 1 << 16;
+
 /// An iterator whose next items are made on another thread, in the same order.
 ///
-/// Up to `ahead` items wait to be taken while one more is made. With `ahead` 0, the next item is made while the one
+/// Up to `ahead` items, at most 65536, wait to be taken while one more is made. With `ahead` 0, the next item is made while the one
 /// before is used, and handed over when it is asked for. Two are enough unless the time per item varies a lot.
 ///
 /// ```
@@ -86,7 +89,7 @@ impl<T: Send + 'static> Prefetch<'static, T> {
         I: IntoIterator<Item = T>,
         I::IntoIter: Send + 'static,
     {
-        Prefetch(Worker::spawn(ahead, each(source.into_iter())))
+        Prefetch(Worker::spawn(ahead.min(MOST_AHEAD), each(source.into_iter())))
     }
 }
 
@@ -106,7 +109,7 @@ impl<'scope, T: Send + 'scope> Prefetch<'scope, T> {
         I: IntoIterator<Item = T>,
         I::IntoIter: Send + 'scope,
     {
-        Prefetch(Worker::spawn_scoped(scope, ahead, each(source.into_iter())))
+        Prefetch(Worker::spawn_scoped(scope, ahead.min(MOST_AHEAD), each(source.into_iter())))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::init;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Sentence, Slab};
 use crate::tensor::{Dims, Element, MAX_RANK, Shape, Tensor};
-use crate::threads;
+use crate::{sizes, threads};
 
 /// Each index becomes the row of the weight with that number: `[..]` of at most three axes becomes
 /// `[.., embedding_dim]`.
@@ -156,7 +156,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         let (indices, dy, accumulate) = (flatten(x), flatten(dy).as_chunks::<D>().0, cx.accumulate());
         // Cut over the rows of the weight, each part looking for its own among all indices: so a row is summed in the
         // order of the batch, whatever the number of threads.
-        let rows = N.div_ceil(threads::parts((indices.len() + N) * D)).max(1);
+        let rows = N.div_ceil(threads::parts(sizes::product(&[sizes::sum(&[indices.len(), N]), D]))).max(1);
         threads::split_mut(&mut gradient.weight, rows, &|part, gradient: &mut [[T; D]]| {
             if !accumulate {
                 gradient.as_flattened_mut().fill(T::zero());

@@ -14,6 +14,7 @@ use super::step::{Model, Step};
 use super::{Input, Samples};
 use crate::data::{Batches, Gathering};
 use crate::loss::{Loss, Takes, TargetOf};
+use crate::memory;
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value};
 
@@ -70,7 +71,8 @@ where
         train: Samples<'n, N, G>,
     ) -> Result<Self, TrainError> {
         let checkpoints = Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
-        let mut model = Model::new(network);
+        let batch_size = settings.batch_size.min(train.inputs.len());
+        let mut model = Model::new(network, batch_size).map_err(TrainError::Memory)?;
         model.workspace.train_from_position(settings.state.first_trained());
         let mut run = Run {
             #[cfg(feature = "progress")]
@@ -112,7 +114,7 @@ where
                 self.write_checkpoint()?;
                 break;
             }
-            self.end_epoch(begin);
+            self.end_epoch(begin)?;
             let epochs = self.history.epochs.len();
             let last = self.ended || epochs == self.settings.epochs;
             if last || epochs.is_multiple_of(self.settings.checkpoint_every) {
@@ -183,7 +185,8 @@ where
         let Run { settings, model, epoch: running, train, .. } = self;
         let (first, per_epoch) = (running.batches, batches.div_ceil(settings.accumulate));
         let count = settings.accumulate.min(batches - first);
-        let samples = (count * settings.batch_size).min(train.inputs.len() - first * settings.batch_size);
+        let begin = first * settings.batch_size;
+        let samples = count.saturating_mul(settings.batch_size).min(train.inputs.len() - begin);
         let (epoch, within) = (self.history.epochs.len(), first / settings.accumulate);
         let step = (epoch * per_epoch + within) as u64;
         let steps = settings.epochs.saturating_mul(per_epoch) as u64;
@@ -238,7 +241,7 @@ where
     }
 
     /// What comes after the last step of an epoch.
-    fn end_epoch(&mut self, begin: Instant) {
+    fn end_epoch(&mut self, begin: Instant) -> Result<(), TrainError> {
         let Run { settings, model, epoch: running, history, train, .. } = self;
         let done = history.epochs.len();
         average(settings, model.network, done, true);
@@ -247,7 +250,7 @@ where
         if settings.validation.is_some() || !settings.metrics.is_empty() {
             let samples = settings.validation.unwrap_or(*train);
             let (loss, metrics) = (&settings.loss, &mut settings.metrics);
-            let loss = model.evaluate(average, loss, samples, settings.batch_size, metrics);
+            let loss = model.evaluate(average, loss, samples, settings.batch_size, metrics)?;
             validation_loss = settings.validation.map(|_| loss);
         }
         let network: &N = average.unwrap_or(model.network);
@@ -282,7 +285,7 @@ where
                     (best.loss, best.epoch) = (loss, epoch.epoch);
                     best.network.params_mut().copy_from_slice(network.params());
                 }
-                None => self.best = Some(Best { loss, epoch: epoch.epoch, network: network.to_boxed() }),
+                None => self.best = Some(Best { loss, epoch: epoch.epoch, network: copy(network)? }),
             }
             self.ended |= self.best.as_ref().is_some_and(|best| epoch.epoch - best.epoch >= patience);
         }
@@ -294,6 +297,7 @@ where
         }
         history.epochs.push(epoch);
         *running = Running::default();
+        Ok(())
     }
 
     fn write_checkpoint(&self) -> Result<(), TrainError> {
@@ -310,6 +314,13 @@ where
                       the trainer the handle with `stop_handle`";
         super::stop::OnCtrlC::stops(&self.settings.stop).map(Some).ok_or(TrainError::Setting { reason })
     }
+}
+
+/// A copy of a network.
+fn copy<N: Network>(network: &N) -> Result<Box<N>, TrainError> {
+    let mut copy: Box<N> = memory::try_zeroed_parameters().map_err(TrainError::Memory)?;
+    copy.params_mut().copy_from_slice(network.params());
+    Ok(copy)
 }
 
 /// Takes the parameters into the average, at the end of an epoch or after a step.

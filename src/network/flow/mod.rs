@@ -18,7 +18,7 @@ use super::slab::Slab;
 use crate::layers::Relu;
 use crate::memory::tensors_mut;
 use crate::tensor::{Element, Shape};
-use crate::threads;
+use crate::{sizes, threads};
 
 /// The layers that a call is about, and the samples, of those that the network was given.
 #[derive(Clone, Copy)]
@@ -53,7 +53,11 @@ fn for_pieces<T: Element>(
     cx: &Context<T>,
     f: &(impl Fn(Piece) + Sync),
 ) {
-    let parts = if segment.whole_batch || cx.is_cut() { 1 } else { threads::parts(count * multiply_adds) };
+    let parts = if segment.whole_batch || cx.is_cut() {
+        1
+    } else {
+        threads::parts(sizes::product(&[count, multiply_adds]))
+    };
     let per_part = count.div_ceil(parts).max(1);
     let cut = cx.is_cut() || (parts > 1 && !segment.whole_batch);
     threads::parallel(count.div_ceil(per_part), &|part| {
