@@ -126,7 +126,7 @@ pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
 pub use network::{
-    Compute, Configuration, Context, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary, NamesOutput,
+    Compute, Configuration, Context, Fit, Fits, Gives, INFER, InPlace, Layer, LayerSummary, NamesOutput,
     Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
 };
 #[doc(hidden)]

@@ -158,7 +158,18 @@ impl<'a> Step<'a> {
                 quote!(__sw::report_traits),
                 quote!(#text, #element, #fits, #layer, #computes || !#fit.is_fine()),
             );
-            report_traits = quote!(const _: () = #report;);
+            let report_shape = self.layer.extent.call(
+                quote!(__sw::report_shape),
+                quote!(#text, #dims_in, #dims_out, <#shape_out as __sw::Shape>::DIMS),
+            );
+            report_traits = quote! {
+                const _: () = {
+                    #report;
+                    if #fits && #fit.is_fine() {
+                        #report_shape;
+                    }
+                };
+            };
             asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
             own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
         }

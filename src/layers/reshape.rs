@@ -1,7 +1,8 @@
 //! Layers that change the shape alone.
 
-use crate::network::{Compute, Fit, Fits, Flow, INFER, Layer, Sentence};
-use crate::tensor::{Dims, Element, Shape};
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{Compute, Context, Fit, Fits, Flow, INFER, Layer, Sentence, Slab};
+use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens.
 ///
@@ -84,10 +85,6 @@ impl<T: Element> Layer<T> for Identity {
     type Params = ();
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Identity {
-    const FLOW: Flow = Flow::View;
-}
-
 impl<T: Element> Layer<T> for Flatten {
     type Config = ();
     type Params = ();
@@ -100,20 +97,40 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
     type Params = ();
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Flatten {
-    const FLOW: Flow = Flow::View;
-}
+/// The output is the input under another shape, which is as long.
+macro_rules! view {
+    ([$(const $size:ident: usize),*] $layer:ty) => {
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T> for $layer {
+            const FLOW: Flow = Flow::View;
 
-impl<
-    In: Shape,
-    Out: Shape,
-    T: Element,
-    const RANK: usize,
-    const A: usize,
-    const B: usize,
-    const C: usize,
-    const D: usize,
-> Compute<In, Out, T> for Reshape<RANK, A, B, C, D>
-{
-    const FLOW: Flow = Flow::View;
+            fn forward(
+                _: &(),
+                _: &(),
+                x: &[Tensor<In, T>],
+                y: &mut [Tensor<Out, T>],
+                _: &mut [T],
+                _: &Context<T>,
+            ) {
+                flatten_mut(y).copy_from_slice(flatten(x));
+            }
+
+            fn backward_input(
+                _: &(),
+                _: &(),
+                _: &[Tensor<In, T>],
+                _: &[Tensor<Out, T>],
+                _: Slab<'_, T>,
+                dy: &mut [Tensor<Out, T>],
+                dx: Option<&mut [Tensor<In, T>]>,
+                _: &Context<T>,
+            ) {
+                if let Some(dx) = dx {
+                    flatten_mut(dx).copy_from_slice(flatten(dy));
+                }
+            }
+        }
+    };
 }
+view!([] Flatten);
+view!([] Identity);
+view!([const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize] Reshape<RANK, A, B, C, D>);

@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 pub use super::branch::{Branch, Ends};
 pub use super::contents::{Contents, Member};
-pub use super::fit::{Place, report, report_empty, report_output, report_traits};
+pub use super::fit::{Place, report, report_empty, report_output, report_shape, report_traits};
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
 pub use super::order::Order;
@@ -48,7 +48,7 @@ impl<T: Element> Layer<T> for Mistaken {
     type Config = ();
     type Params = ();
 }
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Mistaken {}
+super::layer::no_computation!([] Mistaken);
 
 /// Tells whether a type implements a layer's traits: a bound on an inherent constant decides whether it is
 /// found, and the trait [`NotALayer`] has the answer when it is not.
@@ -118,5 +118,6 @@ pub mod silent {
     pub const fn report(_: &Fit, _: Place, _: Dims) {}
     pub const fn report_empty(_: &str, _: &str, _: Dims) {}
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
+    pub const fn report_shape(_: &str, _: Dims, _: Dims, _: Dims) {}
     pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool) {}
 }

@@ -197,6 +197,33 @@ pub const fn report_empty(network: &str, what: &str, dims: Dims) {
     }
 }
 
+/// Stops the compilation if a layer of the user's own takes an input, but does not say which shape comes out, or says
+/// another one than the type of its output has.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
+    if input.is_unknown() || (said.same(&typed) && !said.is_unknown()) {
+        return;
+    }
+    let sentence = Sentence::new("`").text(layer).text("` takes ").dims(input);
+    let sentence = if said.is_unknown() {
+        sentence.text(", but its `Fits` does not say what comes out; give `Fit::gives` the sizes")
+    } else if typed.is_unknown() {
+        sentence
+            .text(" and gives ")
+            .dims(said)
+            .text(", a tuple, whose type a constant can't name; implement `NamesOutput`, too")
+    } else {
+        sentence
+            .text("; its `Fits` says that it gives ")
+            .dims(said)
+            .text(", but its `NamesOutput` says ")
+            .dims(typed)
+            .text("; make the two equal")
+    };
+    panic!("{}", sentence.as_str())
+}
+
 /// Stops the compilation if a layer of the user's own lacks one of the traits that make it one.
 #[doc(hidden)]
 #[track_caller]
@@ -207,15 +234,16 @@ pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, co
     let sentence =
         Sentence::new("`").text(layer).text("` is not a layer of `").text(element).text("` networks: ");
     let sentence = if !fits {
-        sentence.text("it does not implement `Fits`, which says which shapes it takes; a layer has `Fits`, `Layer` and `Compute`")
+        sentence.text("it does not implement `Fits`, which says which shapes it takes; a layer has `Fits`, `Layer` and `Compute`, or `Fits` and `InPlace`")
     } else if !has {
         sentence
             .text("it does not implement `Layer<")
             .text(element)
-            .text(">`, which says what it learns; a nested network has the number type of the outer one")
+            .text(">`, which says what it learns, nor `InPlace`; a nested network has the number type of the outer one")
     } else {
         sentence
             .text("it does not implement `Compute` from the shape that it is given to the one that its `Fits` answers")
+            .text(", nor `InPlace`, where both are the same")
     };
     panic!("{}", sentence.as_str())
 }

@@ -32,7 +32,7 @@ pub(super) fn one<N: Network>(
     } else if len <= 1024 {
         run(network, std::slice::from_ref(x), std::slice::from_mut(y), &mut [zero; 1024][..len], 1);
     } else {
-        with_scratch::<N>(1, |scratch| {
+        with_scratch_of::<N>(1, |scratch| {
             run(network, std::slice::from_ref(x), std::slice::from_mut(y), scratch, 1);
         });
     }
@@ -48,7 +48,7 @@ pub(super) fn batch<N: Network>(
     let per_part = batch.div_ceil(parts(batch, N::MACS)).max(1);
     threads::split_mut(y, per_part, &|part, y: &mut [_]| {
         let x = &x[part * per_part..][..y.len()];
-        with_scratch::<N>(x.len().min(PIECE), |scratch| {
+        with_scratch_of::<N>(x.len().min(PIECE), |scratch| {
             for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
                 run(network, x, y, scratch, batch);
             }
@@ -68,22 +68,34 @@ fn run<N: Network>(
     <N as Compute<N::Input, N::Output, N::Element>>::forward(&(), network, x, y, scratch, &cx);
 }
 
-/// Calls with memory of this thread for some samples that is kept for the next call: nothing is allocated once the
-/// largest network has run.
+/// Calls with the scratch memory that a network needs for some samples.
+fn with_scratch_of<N: Network>(samples: usize, f: impl FnOnce(&mut [N::Element])) {
+    let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
+    with_scratch(samples, len, || format!("inference of `{}` on a batch of {samples}", N::NAME), f);
+}
+
+/// Calls with memory of this thread, `len` numbers for each of some samples, that is kept for the next call: nothing is
+/// allocated once the largest network has run.
 ///
 /// # Panics
 /// If there is no memory for it.
-fn with_scratch<N: Network>(samples: usize, f: impl FnOnce(&mut [N::Element])) {
+#[inline(always)]
+pub(super) fn with_scratch<T: Element>(
+    samples: usize,
+    len: usize,
+    what: impl Fn() -> String,
+    f: impl FnOnce(&mut [T]),
+) {
+    if len == 0 {
+        return f(&mut []);
+    }
     // Taken out of its place for the time of the call, so that a layer may run another network.
-    let mut buffer = N::Element::scratch().take();
-
-    let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
-    let what = || format!("inference of `{}` on a batch of {samples}", N::NAME);
+    let mut buffer = T::scratch().take();
     match memory::reserve(&mut buffer, samples, len, what) {
         Ok(scratch) => f(scratch),
         Err(error) => panic!("{error}"),
     }
-    N::Element::scratch().set(buffer);
+    T::scratch().set(buffer);
 }
 
 /// Where an element type keeps each thread's scratch.

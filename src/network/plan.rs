@@ -31,6 +31,13 @@ pub struct Stage {
 
 impl Stage {
     pub const fn of<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
+        let params = <L::Params as Parameters<T>>::LEN;
+        // What `InPlace` and the built-in layers promise, and slots that are shared rest on.
+        let shares = In::LEN == Out::LEN && params == 0 && L::CACHE == 0 && L::SCRATCH == 0;
+        assert!(
+            shares || matches!(L::FLOW, Flow::Apart),
+            "a layer that works in place gives what it is given"
+        );
         Stage {
             flow: L::FLOW,
             reads_output: L::READS_OUTPUT,
@@ -40,7 +47,7 @@ impl Stage {
             relu: false,
             in_len: In::LEN,
             out_len: Out::LEN,
-            params: <L::Params as Parameters<T>>::LEN,
+            params,
             multiply_adds: L::MULTIPLY_ADDS,
             cache: L::CACHE,
             scratch: L::SCRATCH,

@@ -11,7 +11,7 @@ pub use gradients::Gradients;
 pub use inference::Inference;
 pub use training::Training;
 
-use super::layer::{Compute, Context, WithRelu};
+use super::layer::{Compute, Context, InPlace, WithRelu};
 use super::plan::{Plan, Spot, Step};
 use super::segments::Segment;
 use super::slab::Slab;
@@ -99,7 +99,7 @@ fn relu_after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
     cx: &Context<T>,
 ) {
     if step.relu && L::WITH_RELU != WithRelu::Ends {
-        <Relu as Compute<Out, Out, T>>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
+        <Relu as InPlace>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
     }
 }
 
