@@ -107,7 +107,6 @@ mod optim;
 pub mod plots;
 pub mod schedule;
 pub mod search;
-mod sizes;
 mod tensor;
 pub mod threads;
 mod train;
@@ -213,6 +212,7 @@ pub use train::{
 pub use rand;
 
 use shapewright_kernels as kernels;
+use shapewright_kernels::sizes;
 #[doc(inline)]
 pub use shapewright_kernels::tier;
 

@@ -10,7 +10,6 @@ use std::alloc::{Layout, alloc_zeroed};
 use crate::kernels::AlignedBuffer;
 use crate::loss::Label;
 use crate::network::Parameters;
-use crate::sizes::MOST_BYTES;
 use crate::tensor::{Element, Scalar, Shape, Tensor};
 
 /// A tensor's elements, row after row.
@@ -206,7 +205,7 @@ impl fmt::Display for OutOfMemory {
         if self.count != 1 {
             write!(f, ", {} for each", self.each)?;
         }
-        let reason = if self.bytes() > MOST_BYTES as u128 {
+        let reason = if self.bytes() > isize::MAX as u128 {
             "more than a program can address"
         } else {
             "which the system does not give"

@@ -69,6 +69,8 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<Self>());
                 len
             };
+            const NUMBERS: usize =
+                ::shapewright::emitted::sum(&[#(<#types as ::shapewright::Parameters<#element>>::NUMBERS),*]);
             const COUNT: usize = 0 #(+ <#trained as ::shapewright::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0
                 #(+ <#trained as ::shapewright::Parameters<#element>>::STATISTICS)*

@@ -180,6 +180,7 @@ pub fn block_of_numbers(
     }
     let (fields, keys): (Vec<_>, Vec<_>) = members.iter().map(|member| (&member.field, &member.key)).unzip();
     let types: Vec<_> = members.iter().map(|member| &member.params).collect();
+    let room = 16 * (members.len() + 1);
     let pixels = members.iter().map(|member| match &member.order {
         None => quote!(1),
         Some(order) => quote!(#order.pixels()),
@@ -196,6 +197,11 @@ pub fn block_of_numbers(
                 assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<#name>());
                 len
             };
+            const NUMBERS: usize = __sw::sum(&[
+                #(<#types as __sw::Parameters<#element>>::NUMBERS,)*
+                // What may stand between the fields.
+                #room,
+            ]);
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
             const CONTENTS: __sw::Contents = __sw::Contents::Fields(&[#(__sw::Member {

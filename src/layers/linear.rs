@@ -302,7 +302,7 @@ macro_rules! linear {
         {
             const WITH_RELU: WithRelu = WithRelu::Ends;
             const OVERWRITES: bool = true;
-            const MULTIPLY_ADDS: usize = In::LEN * O;
+            const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);
 
             #[inline(always)]
             fn forward(

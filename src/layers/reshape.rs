@@ -2,6 +2,7 @@
 
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, Flow, INFER, Layer, Sentence, Slab};
+use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens.
@@ -46,7 +47,7 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
             if sizes[axis] == INFER {
                 (unknowns, unknown) = (unknowns + 1, axis);
             } else {
-                known *= sizes[axis];
+                known = product(&[known, sizes[axis]]);
             }
             axis += 1;
         }

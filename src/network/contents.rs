@@ -3,6 +3,7 @@
 
 use core::ops::Range;
 
+use crate::sizes;
 use crate::tensor::Dims;
 
 /// The most axes of one tensor of parameters.
@@ -236,11 +237,11 @@ impl Contents {
     pub const fn count(&self) -> usize {
         match self {
             Contents::Tensor(_) => 1,
-            Contents::Items { count, item, .. } => *count * item.count(),
+            Contents::Items { count, item, .. } => sizes::product(&[*count, item.count()]),
             Contents::Fields(fields) => {
                 let (mut sum, mut field) = (0, 0);
                 while field < fields.len() {
-                    sum += fields[field].contents.count();
+                    sum = sizes::sum(&[sum, fields[field].contents.count()]);
                     field += 1;
                 }
                 sum

@@ -10,6 +10,7 @@ use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Configuration, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance of each feature over the whole batch while
@@ -223,7 +224,7 @@ macro_rules! batch_norm {
             const KEEPS_ORDER: bool = true;
             const CHANNELS: bool = true;
             const WHOLE_BATCH: bool = true;
-            const CACHE: usize = KEPT * C;
+            const CACHE: usize = sizes::product(&[KEPT, C]);
 
             #[inline(always)]
             fn forward(

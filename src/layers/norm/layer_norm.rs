@@ -9,6 +9,7 @@ use super::{
 use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
 
@@ -194,7 +195,7 @@ macro_rules! over_last_axes {
         {
             const KEEPS_ORDER: bool = true;
             const OVERWRITES: bool = true;
-            const CACHE: usize = STATISTICS * (In::LEN / (A * B * C));
+            const CACHE: usize = sizes::product(&[STATISTICS, In::LEN / (A * B * C)]);
 
             #[inline(always)]
             fn forward(
