@@ -180,6 +180,7 @@ pub fn block_of_numbers(
     }
     let (fields, keys): (Vec<_>, Vec<_>) = members.iter().map(|member| (&member.field, &member.key)).unzip();
     let types: Vec<_> = members.iter().map(|member| &member.params).collect();
+    let title = name.to_string();
     let room = 16 * (members.len() + 1);
     let pixels = members.iter().map(|member| match &member.order {
         None => quote!(1),
@@ -194,7 +195,7 @@ pub fn block_of_numbers(
         unsafe impl __sw::Parameters<#element> for #name {
             const LEN: usize = {
                 let len = #all + #padding;
-                assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<#name>());
+                __sw::report_layout::<Self, #element>(#title, len);
                 len
             };
             const NUMBERS: usize = __sw::sum(&[

@@ -42,6 +42,21 @@ pub const fn gap<P, T>(len: usize) -> usize {
     if line == 0 { 0 } else { (line - len % line) % line }
 }
 
+/// Stops the compilation unless a struct is `len` numbers without gaps, which a reference to numbers can point to.
+#[track_caller]
+pub const fn report_layout<P, T>(name: &str, len: usize) {
+    let gaps = sizes::product(&[len, size_of::<T>()]) != size_of::<P>();
+    let unaligned = !align_of::<P>().is_multiple_of(align_of::<T>());
+    if gaps || unaligned {
+        let sentence = super::Sentence::new("`")
+            .text(name)
+            .text("` is not its numbers side by side, as parameters must be: ")
+            .text(if unaligned { "it is packed" } else { "there are gaps between or behind its fields" })
+            .text("; give it `#[repr(C)]` alone");
+        panic!("{}", sentence.as_str())
+    }
+}
+
 /// The sum of sizes, which does not wrap.
 pub const fn sum(terms: &[usize]) -> usize {
     sizes::sum(terms)
