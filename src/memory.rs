@@ -220,12 +220,12 @@ impl std::error::Error for OutOfMemory {}
 ///
 /// All memory of passes is reserved here: where this succeeds, no product of a count of these samples and a length
 /// within `len` can wrap.
-pub(crate) fn reserve<'a, T: Element>(
-    buffer: &'a mut AlignedBuffer<T>,
+pub(crate) fn reserve<T: Element>(
+    buffer: &mut AlignedBuffer<T>,
     count: usize,
     len: usize,
     what: impl Fn() -> String,
-) -> Result<&'a mut [T], OutOfMemory> {
+) -> Result<&mut [T], OutOfMemory> {
     let numbers = count.checked_mul(len).and_then(|numbers| buffer.try_reserve(numbers));
     numbers.ok_or_else(|| OutOfMemory::new::<T>(what(), len, count, "take fewer samples at a time"))
 }
