@@ -5,7 +5,9 @@
 //! ```
 
 use shapewright::prelude::*;
-use shapewright::{Anything, Compute, Context, Dims, Element, Fit, Fits, INFER, Layer, Rank1, Slab};
+use shapewright::{
+    Anything, Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, INFER, Layer, Rank1, Slab,
+};
 
 /// A layer that multiplies each of `N` features by a learned factor: `y[i] = factor[i] * x[i]`.
 ///
@@ -16,6 +18,8 @@ pub struct Scale<const N: usize>;
 #[derive(Clone, Copy, Debug, Parameters)]
 #[repr(C)]
 pub struct ScaleParams<const N: usize, T: Element> {
+    // One for each feature: weight files of PyTorch's may have them in another order.
+    #[features]
     pub factor: [T; N],
 }
 
@@ -37,8 +41,9 @@ impl<T: Element, const N: usize> Layer<T> for Scale<N> {
     }
 }
 
-// What it computes.
+// What it computes. Each output belongs to the input at its place.
 impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const MULTIPLY_ADDS: usize = N;
 
     fn forward(

@@ -75,6 +75,14 @@
 //! the same bits at every number of threads, and on AVX2 and AVX-512; without fused multiply-add (the portable
 //! tier) they differ by rounding.
 //!
+//! # Files
+//! A file is written beside its place and moved there at the end, so that it is there whole or not at all. It keeps the
+//! mode of the file that it replaces. A symbolic link stays one, and the file that it leads to is replaced; a pipe, a
+//! device or `/dev/stdout` gets the bytes. What a process leaves beside that is killed, the next one that writes the
+//! same file removes.
+//!
+//! Readers trust no file: what is damaged or takes more memory than its [`Limits`] is an error, not a panic.
+//!
 //! # Features
 //! All are off by default.
 //!
@@ -98,6 +106,7 @@ mod beside;
 pub mod data;
 pub mod init;
 mod layers;
+mod limits;
 mod loss;
 mod memory;
 pub mod metrics;
@@ -114,6 +123,7 @@ mod train;
 pub mod weights;
 
 pub use layers::*;
+pub use limits::Limits;
 pub use loss::{
     Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv,
     Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking, Mse, Nll, OptionalLabels,
@@ -125,8 +135,8 @@ pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
 pub use network::{
-    Compute, Configuration, Context, Fit, Fits, Gives, INFER, InPlace, Layer, LayerSummary, NamesOutput,
-    Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Gives, INFER, InPlace, Layer, LayerSummary,
+    NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};

@@ -11,15 +11,26 @@ pub(crate) use aside::{Aside, Helped, with_aside};
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::OnceLock;
+use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use crate::kernels::kept;
 
 /// How long an idle worker spins before it sleeps; about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
-/// More workers than this are never spawned.
+/// After this many spins, a thread that waits lets others have its processor: the one that it waits for may need it.
+const SPINS_BEFORE_YIELDING: u32 = if cfg!(miri) { 2 } else { 512 };
+/// The largest number of threads that can be set.
 const MOST_THREADS: usize = 1024;
+/// Work is cut into no more parts for each processor than this, however many threads are set.
+const MOST_PARTS_PER_PROCESSOR: usize = 4;
+/// When the system refuses to spawn a worker, it is not asked again for this long.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The number of threads set by [`set_threads`]; 0 means the default.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -50,6 +61,9 @@ pub(crate) fn alone<R>(f: impl FnOnce() -> R) -> R {
 
 /// Sets how many threads network calls may use from now on; 0 restores the default.
 ///
+/// Calls use no more threads than there are processors available to the process, as the others would only wait for
+/// a processor; nor more than the system lets be spawned. Neither changes a bit of any result.
+///
 /// On one thread, a [`Trainer`](crate::Trainer) still lets another one gather its next batches, if there is a processor
 /// for it; one thread more makes the next batches if they are [augmented](crate::Trainer::augment) or mixed.
 pub fn set_threads(n: usize) {
@@ -62,7 +76,18 @@ const WORTH_SHARING: usize = 1 << 18;
 
 /// How many parts work of so many multiply-adds is worth: one, or one for each thread.
 pub(crate) fn parts(multiply_adds: usize) -> usize {
-    if multiply_adds < WORTH_SHARING { 1 } else { threads() }
+    if multiply_adds < WORTH_SHARING { 1 } else { most_parts() }
+}
+
+/// How many parts large work is cut into: one for each thread. If there are more threads than processors, as many for
+/// each processor.
+pub(crate) fn most_parts() -> usize {
+    let threads = threads();
+    let processors = processors();
+    if threads <= processors {
+        return threads;
+    }
+    processors * (threads / processors).min(MOST_PARTS_PER_PROCESSOR)
 }
 
 fn default_threads() -> usize {
@@ -91,10 +116,13 @@ fn processors() -> usize {
 ///
 /// Of `T` threads, thread `t` takes the parts `t`, `t + T` and so on; the caller is thread 0, and when it has done its
 /// own parts it takes those of every thread that has not begun, so that a busy machine costs little. Everything runs on
-/// the calling thread if there is one part or one thread, if another caller holds the workers, or inside a worker. If a
-/// part panics, its thread skips its other parts, and the panic goes on in the caller once the other threads ended.
+/// the calling thread if there is one part or one thread, if another caller holds the workers, or inside a worker.
+///
+/// If a part panics, its thread skips its other parts. When all threads have ended, the panic goes on in the caller: of
+/// several the caller's own, or that of the first worker. The payloads of the others are dropped; if one of these drops
+/// panics, that is the end of it.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
-    let wanted = threads().min(parts);
+    let wanted = threads().min(parts).min(processors());
     if wanted > 1
         && let Some(team) = Team::claim()
     {
@@ -186,6 +214,9 @@ struct Job {
     parts: usize,
 }
 
+// SAFETY: the closure is Sync, so that any thread may call it; that it is alive is the promise of `run`'s callers.
+unsafe impl Send for Job {}
+
 impl Job {
     /// Runs the job's parts; the panic if one of them panics.
     /// # Safety
@@ -193,11 +224,25 @@ impl Job {
     unsafe fn run(&self) -> Result<(), Panic> {
         // SAFETY: the caller's promise.
         let f = unsafe { &*self.f };
-        catch_unwind(AssertUnwindSafe(|| (self.first..self.parts).step_by(self.step).for_each(f)))
+        run_parts(self.first, self.step, self.parts, f)
     }
 }
 
+/// Runs the parts of one thread: those that any other might have run.
+fn run_parts(first: usize, step: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) -> Result<(), Panic> {
+    let run = || kept::shared(|| (first..parts).step_by(step).for_each(f));
+    catch_unwind(AssertUnwindSafe(run))
+}
+
 type Panic = Box<dyn Any + Send>;
+
+/// Drops what nobody gets, such as the payload of a second panic, and never unwinds: if the drop panics, what it throws is
+/// leaked, as dropping that may panic again.
+pub(crate) fn discard<T>(value: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+        mem::forget(panic);
+    }
+}
 
 /// One worker's mailbox, on cache lines of its own (two, as processors fetch them in pairs).
 #[repr(align(128))]
@@ -213,7 +258,7 @@ struct Mailbox {
     /// The job numbered `sent`. The worker may touch it from the moment it took the job until it stores `done`, the
     /// holder otherwise.
     job: UnsafeCell<Option<Job>>,
-    /// A panic of the job numbered `done`; same rule.
+    /// The panic of that job, until the holder takes it; same rule.
     panic: UnsafeCell<Option<Panic>>,
 }
 
@@ -222,24 +267,45 @@ struct Mailbox {
 unsafe impl Sync for Mailbox {}
 
 impl Mailbox {
+    fn new() -> Self {
+        Mailbox {
+            sent: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            sleeping: AtomicBool::new(false),
+            job: UnsafeCell::new(None),
+            panic: UnsafeCell::new(None),
+        }
+    }
+
     fn work(&self) {
+        // Nothing below unwinds. If it did, the holder would wait for ever for a worker that is no more.
+        let _never_ends = AbortOnDrop;
         ALONE.set(true);
         let mut last = 0;
         loop {
             last = self.wait_after(last);
-            if !self.take(last) {
-                continue;
+            if self.take(last) {
+                // SAFETY: the job was taken, so the cells are this worker's until `done` is stored below, and the
+                // holder keeps the closure alive until it sees `done`.
+                unsafe { self.run_job() };
+                self.done.store(last, Ordering::Release);
             }
-            // SAFETY: the job was taken, so the cells are this worker's until `done` is stored below, and the holder
-            // keeps the closure alive until it sees `done`.
-            unsafe {
-                if let Some(job) = *self.job.get()
-                    && let Err(panic) = job.run()
-                {
-                    *self.panic.get() = Some(panic);
-                }
-            }
-            self.done.store(last, Ordering::Release);
+        }
+    }
+
+    /// Runs the job and keeps its panic.
+    ///
+    /// # Safety
+    /// The cells are the caller's, and the job's closure is alive.
+    unsafe fn run_job(&self) {
+        // SAFETY: the caller's promise.
+        let job = unsafe { *self.job.get() };
+        // SAFETY: the caller's promise.
+        if let Some(Err(panic)) = job.map(|job| unsafe { job.run() }) {
+            // Written, not assigned: there is no panic from before, and no drop that could unwind.
+            // SAFETY: the caller's promise.
+            unsafe { self.panic.get().write(Some(panic)) };
         }
     }
 
@@ -253,13 +319,13 @@ impl Mailbox {
     fn wait_after(&self, last: usize) -> usize {
         let mut spins = SPINS_BEFORE_PARKING;
         loop {
-            for _ in 0..spins {
+            for spin in 1..=spins {
                 let sent = self.sent.load(Ordering::Acquire);
                 if sent != last {
                     return sent;
                 }
                 if !aside::help(|| self.sent.load(Ordering::Relaxed) != last) {
-                    spin_loop();
+                    pause(spin);
                 }
             }
             // What wakes it without a job is side work, which is done at once.
@@ -274,21 +340,77 @@ impl Mailbox {
     }
 }
 
+/// Ends the process rather than leave others waiting.
+struct AbortOnDrop;
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        process::abort();
+    }
+}
+
+/// Waits for a moment, the `spin`-th time in a row, counted from 1.
+///
+/// What is waited for may need this processor: so others get it now and then, and each time once that takes long.
+fn pause(spin: u32) {
+    if spin >= SPINS_BEFORE_PARKING || spin.is_multiple_of(SPINS_BEFORE_YIELDING) {
+        thread::yield_now();
+    } else {
+        spin_loop();
+    }
+}
+
 struct Worker {
-    mailbox: &'static Mailbox,
+    mailbox: Arc<Mailbox>,
     thread: Thread,
+    /// What [`kept::growth`] was when it made room.
+    growth: Cell<usize>,
 }
 
 /// All workers of the process.
 struct Pool {
     busy: AtomicBool,
-    workers: UnsafeCell<Vec<Worker>>,
+    crew: UnsafeCell<Crew>,
 }
 
-// SAFETY: `workers` is touched only by the one thread that set `busy`.
+// SAFETY: `crew` is touched only by the one thread that set `busy`.
 unsafe impl Sync for Pool {}
 
-static POOL: Pool = Pool { busy: AtomicBool::new(false), workers: UnsafeCell::new(Vec::new()) };
+static POOL: Pool =
+    Pool { busy: AtomicBool::new(false), crew: UnsafeCell::new(Crew { workers: Vec::new(), refused: None }) };
+
+struct Crew {
+    workers: Vec<Worker>,
+    /// When the system refused to spawn one more.
+    refused: Option<Instant>,
+}
+
+impl Crew {
+    /// Spawns workers until there are `wanted`, or the system refuses.
+    #[cold]
+    fn grow(&mut self, wanted: usize) {
+        if self.refused.is_some_and(|at| at.elapsed() < PATIENCE) {
+            return;
+        }
+
+        self.refused = None;
+        while self.workers.len() < wanted {
+            let mailbox = Arc::new(Mailbox::new());
+            let of_worker = Arc::clone(&mailbox);
+            let builder = thread::Builder::new().name(format!("shapewright-{}", self.workers.len() + 1));
+            match builder.spawn(move || of_worker.work()) {
+                Ok(handle) => {
+                    let thread = handle.thread().clone();
+                    self.workers.push(Worker { mailbox, thread, growth: Cell::new(0) });
+                }
+                Err(_) => {
+                    self.refused = Some(Instant::now());
+                    break;
+                }
+            }
+        }
+    }
+}
 
 /// The right to use the pool; given back on drop.
 struct Team(());
@@ -308,24 +430,12 @@ impl Team {
 
     /// At least `wanted` workers if the system lets them be spawned, else as many as there are.
     fn workers(&self, wanted: usize) -> &[Worker] {
-        // SAFETY: a Team exists once at a time, so nobody else refers to the vector.
-        let workers = unsafe { &mut *POOL.workers.get() };
-        while workers.len() < wanted {
-            let mailbox: &'static Mailbox = Box::leak(Box::new(Mailbox {
-                sent: AtomicUsize::new(0),
-                taken: AtomicUsize::new(0),
-                done: AtomicUsize::new(0),
-                sleeping: AtomicBool::new(false),
-                job: UnsafeCell::new(None),
-                panic: UnsafeCell::new(None),
-            }));
-            let builder = thread::Builder::new().name(format!("shapewright-{}", workers.len() + 1));
-            match builder.spawn(|| mailbox.work()) {
-                Ok(handle) => workers.push(Worker { mailbox, thread: handle.thread().clone() }),
-                Err(_) => break,
-            }
+        // SAFETY: a Team exists once at a time, so nobody else refers to the crew.
+        let crew = unsafe { &mut *POOL.crew.get() };
+        if crew.workers.len() < wanted {
+            crew.grow(wanted);
         }
-        &workers[..wanted.min(workers.len())]
+        &crew.workers[..wanted.min(crew.workers.len())]
     }
 
     /// Wakes the first worker if it sleeps.
@@ -340,28 +450,65 @@ impl Team {
     fn run(self, wanted: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let workers = self.workers(wanted - 1);
         let step = workers.len() + 1;
-        // SAFETY: only the lifetime is erased. This function returns or unwinds only after every job that got the pointer
-        // has ended, here or with its worker, and nothing before that can unwind: the caller's own parts run under
-        // catch_unwind.
+        // SAFETY: only the lifetime is erased. Whoever gets the pointer has ended before `handed` is gone, and that is
+        // dropped before this function returns or unwinds.
         let erased: *const (dyn Fn(usize) + Sync) =
-            unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f) };
+            unsafe { mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f) };
+
+        let handed = Handed(workers);
         for (i, worker) in workers.iter().enumerate() {
             worker.send(Job { f: erased, first: i + 1, step, parts });
         }
-        let mut result = catch_unwind(AssertUnwindSafe(|| (0..parts).step_by(step).for_each(f)));
-        for worker in workers {
-            result = result.and(worker.finish());
+        let own = run_parts(0, step, parts, f);
+        drop(handed);
+
+        let mut first = own.err();
+        for panic in workers.iter().filter_map(Worker::panic) {
+            match &first {
+                None => first = Some(panic),
+                Some(_) => discard(panic),
+            }
         }
+        make_room(workers);
         drop(self);
-        if let Err(panic) = result {
+        if let Some(panic) = first {
             resume_unwind(panic);
         }
     }
 }
 
+/// Lets workers allocate what any thread has needed for such parts, so that they need not when a later call gives them
+/// other ones. These have no job, and it is theirs alone to do.
+fn make_room(workers: &[Worker]) {
+    let growth = kept::growth();
+    if workers.iter().all(|worker| worker.growth.get() == growth) {
+        return;
+    }
+
+    kept::make_room();
+    for worker in workers {
+        worker.send(Job { f: &|_| kept::make_room(), first: 0, step: 1, parts: 1 });
+    }
+    for worker in workers {
+        worker.wait();
+        // Without memory, there is none until it is needed.
+        discard(worker.panic());
+        worker.growth.set(growth);
+    }
+}
+
+/// Workers with jobs. They have ended, here or there, when this is gone.
+struct Handed<'t>(&'t [Worker]);
+
+impl Drop for Handed<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Worker::finish);
+    }
+}
+
 impl Worker {
     fn send(&self, job: Job) {
-        let mailbox = self.mailbox;
+        let mailbox = &*self.mailbox;
         let next = mailbox.sent.load(Ordering::Relaxed).wrapping_add(1);
         // SAFETY: the last job has ended, so the cell is the holder's.
         unsafe { *mailbox.job.get() = Some(job) };
@@ -371,28 +518,34 @@ impl Worker {
         }
     }
 
-    /// Runs the job sent last if the worker has not begun it, waits for it otherwise; its panic, if it had one.
-    fn finish(&self) -> Result<(), Panic> {
-        let mailbox = self.mailbox;
+    /// Runs the job sent last if the worker has not begun it, waits for it otherwise. Never unwinds.
+    fn finish(&self) {
+        let mailbox = &*self.mailbox;
         let sent = mailbox.sent.load(Ordering::Relaxed);
         if mailbox.take(sent) {
-            // SAFETY: the job was taken here, so the cell is the holder's; the closure is alive until the team ends.
-            return unsafe { (*mailbox.job.get()).map_or(Ok(()), |job| job.run()) };
+            // SAFETY: the job was taken here, so the cells are the holder's; the closure is alive until all have ended.
+            return unsafe { mailbox.run_job() };
         }
+        self.wait();
+    }
+
+    /// Waits for the job sent last, which the worker takes or has taken. Never unwinds.
+    fn wait(&self) {
+        let mailbox = &*self.mailbox;
+        let sent = mailbox.sent.load(Ordering::Relaxed);
         let mut spins = 0_u32;
         while mailbox.done.load(Ordering::Acquire) != sent {
-            spins += 1;
-            if spins < SPINS_BEFORE_PARKING {
-                if !aside::help(|| mailbox.done.load(Ordering::Relaxed) == sent) {
-                    spin_loop();
-                }
-            } else {
-                // The worker's processor may be busy with something else, perhaps it is this one.
-                thread::yield_now();
+            spins = spins.saturating_add(1);
+            if !aside::help(|| mailbox.done.load(Ordering::Relaxed) == sent) {
+                pause(spins);
             }
         }
-        // SAFETY: `done == sent`: the cell is the holder's.
-        unsafe { (*mailbox.panic.get()).take() }.map_or(Ok(()), Err)
+    }
+
+    /// Takes the panic of the last job, which has ended.
+    fn panic(&self) -> Option<Panic> {
+        // SAFETY: the job has ended, so the cell is the holder's.
+        unsafe { (*self.mailbox.panic.get()).take() }
     }
 }
 

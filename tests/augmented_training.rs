@@ -63,6 +63,24 @@ fn the_same_bits_at_every_number_of_threads() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn without_threads_it_is_the_same_training() {
+    let threads = std::fs::read_dir("/proc/self/task").expect("the threads").count();
+    let text = |run: (Vec<f32>, Vec<f64>)| format!("{run:?}");
+    let file =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("without_threads_it_is_the_same_training");
+    let augmented = || text(run(trainer().augment(list()).mixup(MixUp::new(0.4))));
+    if common::without_threads("without_threads_it_is_the_same_training") {
+        let _settings = settings();
+        shapewright::threads::set_threads(2);
+        std::fs::write(file, augmented()).expect("a file");
+        assert_eq!(std::fs::read_dir("/proc/self/task").expect("the threads").count(), threads);
+        return;
+    }
+    assert_eq!(std::fs::read_to_string(file).expect("the other's run"), augmented());
+}
+
+#[test]
 fn nothing_to_change_is_a_training_without_augmentation() {
     assert_eq!(run(trainer().augment(())), run(trainer()));
     assert_eq!(run(trainer().augment(()).accumulate(3)), run(trainer().accumulate(3)));

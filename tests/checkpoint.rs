@@ -12,7 +12,8 @@ use common::{bits, folder, random, settings};
 use shapewright::metrics::MeanSquaredError;
 use shapewright::prelude::*;
 use shapewright::{
-    CheckpointError, CheckpointErrorKind, History, OptimizerState, Step, StopHandle, TrainError, Trainer,
+    CheckpointError, CheckpointErrorKind, History, Missed, OptimizerState, StateParts, Step, StopHandle,
+    TrainError, Trainer,
 };
 
 network! {
@@ -247,6 +248,7 @@ struct Try {
 }
 
 network! { struct Tiny: [3] -> [1] { fc: Linear<_, 1> } }
+network! { struct Nothing: [3] -> [3] { Tanh } }
 network! { struct Named: [3] -> [1] { head: Linear<_, 1> } }
 network! { struct Larger: [3] -> [1] { fc: Linear<_, 2>, Linear<_, 1> } }
 network! { struct Tiny64: [3] -> [1] as f64 { fc: Linear<_, 1> } }
@@ -341,6 +343,104 @@ fn a_damaged_file_is_refused_whatever_byte_it_is() {
     tried.trainer::<Tiny, _>(Adam::new(0.1)).fit(&mut Tiny::zeros(), x, y).unwrap();
 }
 
+/// A file that has been changed, with the sum over it that makes it pass for whole.
+fn with_right_sum(mut file: Vec<u8>) -> Vec<u8> {
+    const HEAD: usize = 48;
+    let len = file.len() as u64;
+    let words = file[HEAD..].as_chunks().0;
+    let sum = words.iter().fold(0x9e37_79b9_7f4a_7c15, |sum: u64, word| {
+        (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0xd134_2543_de82_ef95).rotate_left(29)
+    });
+    file[32..40].copy_from_slice(&len.to_le_bytes());
+    file[40..HEAD].copy_from_slice(&sum.to_le_bytes());
+    file
+}
+
+/// Where the settings end, which are a number of pairs of texts, each with its length.
+fn settings_end(file: &[u8]) -> usize {
+    let word = |at: usize| u64::from_le_bytes(*file[at..].first_chunk().unwrap()) as usize;
+    (0..2 * word(48)).fold(56, |at, _| at + 8 + word(at).next_multiple_of(8))
+}
+
+/// Changes every word of the state of one training, one by one, and goes on from what comes out.
+fn change_every_word<N, O>(name: &str, optimizer: O, setup: impl for<'s> Fn(On<'s, N, O>) -> On<'s, N, O>)
+where
+    N: Network<Ends = shapewright::emitted::Values>,
+    O: Optimizer + Sync,
+{
+    let path = folder(&format!("checkpoint-words-{name}")).join("run.checkpoint");
+    let ((x, y), valid) = (samples::<N>(7, 1), samples::<N>(3, 2));
+    let trainer = || {
+        let trainer = N::trainer(optimizer.clone(), Mse).epochs(3).batch_size(2).accumulate(2);
+        setup(trainer.validate(&valid.0, &valid.1).checkpoint(&path))
+    };
+
+    let in_the_third_epoch = |step: &Step, _: &N| match step.step {
+        5 => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    };
+    trainer().on_step(in_the_third_epoch).fit(&mut N::init(&mut shapewright::rng(0)), &x, &y).unwrap();
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(with_right_sum(whole.clone()), whole, "the sum is the one that is written");
+
+    let words = [0, 1, 3, 1 << 32, i64::MAX as u64, u64::MAX];
+    let floats = [1e19, f64::NAN].map(f64::to_bits);
+    let mut refused = 0;
+    for at in (settings_end(&whole)..whole.len()).step_by(8) {
+        for word in words.iter().chain(&floats) {
+            let mut changed = whole.clone();
+            changed[at..][..8].copy_from_slice(&word.to_le_bytes());
+            fs::write(&path, with_right_sum(changed)).unwrap();
+            let mut net = N::zeros();
+            refused += usize::from(trainer().resume(true).fit(&mut net, &x, &y).is_err());
+        }
+    }
+    assert!(refused > 40, "{refused} of {} bytes", whole.len());
+}
+
+#[test]
+fn crafted_checkpoints_with_a_right_sum_go_on_or_are_refused() {
+    change_every_word::<Tiny, _>("adagrad", Adagrad::new(0.1), |trainer| {
+        let parts = |state: OptimizerState<_, Tiny>| state.freeze(layer!(Tiny, fc.bias));
+        trainer.parts(parts).early_stopping(1).schedule(ReduceLrOnPlateau::new())
+    });
+    change_every_word::<Tiny, _>("nadam", NAdam::new(0.1), |trainer| {
+        trainer.average(WeightAverage::ema_corrected(0.9)).metric(MeanSquaredError::new())
+    });
+    change_every_word::<Nothing, _>("nothing", Adam::new(0.1), |trainer| {
+        trainer.average(WeightAverage::swa()).early_stopping(2)
+    });
+}
+
+#[test]
+fn counters_that_no_training_reaches_are_refused() {
+    let tried = Try::new("checkpoint-counters");
+    let whole = fs::read(&tried.path).unwrap();
+    // Behind the settings and the network of 4 numbers: the learning rate, then the optimizer's steps.
+    let rate = whole.windows(8).rposition(|word| word == 0.1_f64.to_le_bytes()).unwrap();
+    let mut changed = whole.clone();
+    changed[rate + 8..][..8].copy_from_slice(&0_u64.to_le_bytes());
+    fs::write(&tried.path, with_right_sum(changed)).unwrap();
+    let kind = tried.error(tried.trainer::<Tiny, _>(Adam::new(0.1))).kind;
+    assert!(matches!(kind, CheckpointErrorKind::Damaged { .. }), "{kind:?}");
+}
+
+#[test]
+fn a_state_with_any_counts_can_go_on() {
+    let mut state = Adagrad::new(0.1).state::<Tiny>();
+    let memory = vec![0.0; Tiny::zeros().params().len()];
+    let missed = vec![Missed { end: memory.len(), steps: u64::MAX }];
+    state.restore(&StateParts { steps: u64::MAX, missed, memories: vec![&memory] }).unwrap();
+    let (mut net, gradient) = (Tiny::zeros(), Tiny::init(&mut shapewright::rng(0)));
+    state.step(&mut net, &gradient);
+    assert!(net.fc.weight.as_flattened().iter().all(|x| x.is_finite()));
+
+    let mut average = WeightAverage::<Tiny>::swa();
+    average.restore(&net, u64::MAX);
+    average.update(&net);
+    assert_eq!(average.updates(), u64::MAX);
+}
+
 #[test]
 fn the_checkpoint_of_another_training_is_refused() {
     let tried = Try::new("checkpoint-other");
@@ -405,11 +505,27 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
     };
     assert!(!begun.get(), "it is found out before the first step");
 
-    // A folder in the place of the file.
+    // A folder in the place of the file: nothing is trained that could not be kept.
     fs::remove_file(&tried.path).unwrap();
     fs::create_dir(&tried.path).unwrap();
-    let kind = tried.error(tried.trainer::<Tiny, _>(Adam::new(0.1))).kind;
-    assert!(matches!(kind, CheckpointErrorKind::Read { .. }), "{kind:?}");
+    for resume in [false, true] {
+        let trainer =
+            Tiny::trainer(Adam::new(0.1), Mse).on_step(watch).checkpoint(&tried.path).resume(resume);
+        let error = trainer.fit(&mut Tiny::zeros(), x, y).unwrap_err();
+        let text = "can't be written: is a directory; name a file in that folder";
+        assert!(error.to_string().ends_with(text), "{error}");
+        assert!(!begun.get());
+    }
+    // One that the user may not write, though it could be replaced. Some users may write everything.
+    fs::remove_dir(&tried.path).unwrap();
+    fs::write(&tried.path, "").unwrap();
+    let mut permissions = fs::metadata(&tried.path).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&tried.path, permissions).unwrap();
+    if fs::OpenOptions::new().write(true).open(&tried.path).is_err() {
+        let kind = tried.error(tried.trainer::<Tiny, _>(Adam::new(0.1)).resume(false)).kind;
+        assert!(matches!(kind, CheckpointErrorKind::Write { .. }), "{kind:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![cfg(feature = "csv")]
 
 use proptest::prelude::*;
+use shapewright::Limits;
 use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
 use shapewright::data::{Place, ReadError, ReadErrorKind, ReadErrors};
 use shapewright::prelude::*;
@@ -316,6 +317,186 @@ fn other_encodings_are_reported() {
 }
 
 #[test]
+fn quotes_that_are_not_closed_are_reported_where_they_open() {
+    let advice = "close it, write it twice if it is text, or read the file with `quotes(false)`";
+    let open = |line| {
+        format!(
+            "t.csv: line {line}: expected a quote that closes the one that opens a field in this line, but found the \
+             end of the file; {advice}"
+        )
+    };
+    let csv = Csv::new().features(["a", "b"]);
+    says(values(&csv, "y,a,b,comment\n1,2,3,ok\n2,3,4,\"oops\n3,4,5,fine\n"), &[&open(3)]);
+    says(values(&csv, "y,a,b,comment\n1,2,3,\"ok\n"), &[&open(2)]);
+    says(values(&csv, "y,a,b,comment\n1,2,3,\"ok"), &[&open(2)]);
+    says(values(&csv, "y,a,b,\"comment\n1,2,3,ok\n"), &[&open(1)]);
+    says(values(&csv, "y,a,b,c\n1,2,3,\"\n\n\"\"\n"), &[&open(2)]);
+    // A later quote closes it, before text that can't be there; what follows is read again.
+    let text = "y,a,b,comment\n1,2,3,\"oops\n1,2,3,\"fine\"\n1,x,3,ok\n";
+    let stray = "write a quote that is text twice, close one that was left open, or read the file with `quotes(false)` \
+                 if quotes are text in it";
+    says(
+        values(&csv, text),
+        &[
+            &format!(
+                "t.csv: line 2: expected the end of the field after its closing quote, but found `fine\"` in line 3; {stray}"
+            ),
+            "t.csv: line 4, column `a`: expected a number, but found `x`; correct it, or declare it with `missing` or `one_hot`",
+        ],
+    );
+}
+
+#[test]
+fn quotes_that_can_not_be_meant_so_are_reported() {
+    let stray = "write a quote that is text twice, close one that was left open, or read the file with `quotes(false)` \
+                 if quotes are text in it";
+    let after = |line, found| {
+        format!(
+            "t.csv: line {line}: expected the end of the field after its closing quote, but found `{found}`; {stray}"
+        )
+    };
+    let within = |line, found| {
+        format!(
+            "t.csv: line {line}: expected no quote within a field that does not begin with one, but found `{found}`; put \
+             the field into quotes and write the quote twice, or read the file with `quotes(false)` if quotes are text \
+             in it"
+        )
+    };
+    let text = "y,a,b\n1,\"2\"3,4\n1,2\",3\n1,2,3\n1,2,5\" pipe\n1,\"2\" \"3\",4\n";
+    says(
+        values(&Csv::new(), text),
+        &[&after(2, "3,4"), &within(3, "2\""), &within(5, "5\" pipe"), &after(6, "\"3\",4")],
+    );
+
+    // Where quotes are text, they are.
+    let csv = Csv::new().quotes(false);
+    let table: CsvClasses<1, 2> =
+        csv.read_classes_from("t.csv", &b"a,kind\n1,5\" pipe\n2,\"x\n"[..], "kind").expect("a table");
+    assert_eq!(table.classes, ["\"x", "5\" pipe"]);
+}
+
+#[test]
+fn blanks_around_quotes_do_not_count() {
+    let text = "a, \"b\" ,kind\n1, \"2\", \"ro\"\"se, red\"\n3,\t\" 4 \" ,\"lily\n of the valley\" \n";
+    for end in ["\n", "\r\n"] {
+        let table = classes(&Csv::new(), &text.replace('\n', end)).expect("a table");
+        assert_eq!(table.x, [[1.0, 2.0], [3.0, 4.0]].map(Tensor1::from));
+        assert_eq!(table.classes, [format!("lily{end} of the valley"), "ro\"se, red".into()]);
+        assert_eq!(table.columns, ["a", "b"]);
+    }
+    // The delimiter is no blank.
+    let csv = Csv::new().delimiter(b'\t');
+    let table = values(&csv, "y\ta\tb\n1\t \"2\" \t\n\t\t\n").expect_err("a target that is missing");
+    assert_eq!(table.errors[0].place, Place::Cell { line: 3, column: "y".into() });
+}
+
+#[test]
+fn lines_of_every_kind_are_read() {
+    let numbers = |text: &str| {
+        let table = values(&Csv::new(), text).expect(text);
+        table.x.iter().zip(&table.targets).map(|(x, y)| [y[0], x[0], x[1]]).collect::<Vec<_>>()
+    };
+    let expected = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+    for text in [
+        "y,a,b\n1,2,3\n4,5,6",
+        "\n\ny,a,b\r\n1,2,3\r\n\r\n4,5,6\r\n",
+        "y,a,b\r1,2,3\r\r4,5,6\r",
+        "y,a,b\n  \n1,2,3\n\t\n4,5,6\n \n",
+        "\u{feff}y,a,b\n1,2,3\r4,5,6\r\n",
+        "\u{feff}\"y\",\"a\",\"b\"\n\"1\",\"2\",\"3\"\n\"4\",\"5\",\"6\"",
+    ] {
+        assert_eq!(numbers(text), expected, "{text:?}");
+    }
+    // An empty field in quotes is a row of a table with one column; an empty line is none.
+    let one: CsvValues<1, 0> =
+        Csv::new().read_values_from("", &b"a\n1\n\n\"\"\n2\n"[..], []).expect("a table");
+    assert_eq!((one.x.len(), one.x[1][0].is_nan()), (3, true));
+    // Both columns of one name are features; only by its name one can't be told from the other.
+    let table = values(&Csv::new(), "y,a,a\n1,2,3\n").expect("a table");
+    assert_eq!(
+        (table.x[0].as_slice(), &table.columns[..]),
+        (&[2.0, 3.0][..], &["a", "a"].map(String::from)[..])
+    );
+    assert!(values(&Csv::new().features(["a", "a"]), "y,a,a\n1,2,3\n").is_err());
+}
+
+#[test]
+fn what_is_no_text_is_reported() {
+    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    says(
+        values(&Csv::new(), utf_16("\u{feff}y,a,b\n1,2,3\n")),
+        &["t.csv: line 1: expected text in UTF-8, but found text in UTF-16; save the file as UTF-8"],
+    );
+    let zero = "expected text, but found a byte of 0; save the file as UTF-8; in UTF-16, many bytes are 0";
+    says(values(&Csv::new(), utf_16("y,a,b\n1,2,3\n")), &[&format!("t.csv: line 1: {zero}")]);
+    says(values(&Csv::new(), "y,a,b\n1,2,3\n1,\0,3\n"), &[&format!("t.csv: line 3: {zero}")]);
+    for delimiter in [b'"', b'\n', b'\r', 0, 0xe9] {
+        let error = values(&Csv::new().delimiter(delimiter), "y,a,b\n1,2,3\n").expect_err("no delimiter");
+        assert_eq!(error.errors[0].kind, ReadErrorKind::Value, "{error}");
+    }
+}
+
+/// Text that is made while it is read.
+struct Repeated {
+    start: &'static [u8],
+    byte: u8,
+    left: usize,
+}
+
+impl std::io::Read for Repeated {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if !self.start.is_empty() {
+            return self.start.read(buffer);
+        }
+        let count = buffer.len().min(self.left);
+        buffer[..count].fill(self.byte);
+        self.left -= count;
+        Ok(count)
+    }
+}
+
+#[test]
+fn lines_without_end_are_refused_before_they_fill_the_memory() {
+    let limits = Limits::new().max_bytes(1 << 20);
+    let of = |start: &'static str, byte, left| {
+        let source = Repeated { start: start.as_bytes(), byte, left };
+        let read = || Csv::new().read_values_from::<2, 1, f32>("t.csv", source, ["y"]);
+        let error = limits.within(read).expect_err("a line without end");
+        let error = error.errors.into_iter().next().expect("an error");
+        assert_eq!(error.kind, ReadErrorKind::Limit, "{error}");
+        error
+    };
+    // More bytes than a machine has: the end is never looked for.
+    assert_eq!(of("", b',', usize::MAX).place, Place::Line(1));
+    assert_eq!(of("y,a,b\n1,2,", b'3', usize::MAX).place, Place::Line(2));
+    of("y,a,b\n1,2,\"", b'3', usize::MAX);
+    of("y,a,b\n1,2,\"", b'\n', usize::MAX);
+    // A line of few bytes with many fields.
+    let text = of("", b',', 20_000).to_string();
+    let expected = "t.csv: line 1: expected at most 1048576 bytes of memory to be needed for a file, but found a line of \
+                    20000 fields; if you trust the file, read it within `Limits::new().max_bytes(..).within(..)`";
+    assert_eq!(text, expected);
+    // A limit of the program's own is for all rows together, too.
+    let rows = format!("y,a,b\n{}", "1,2,3\n".repeat(1000));
+    let few = Limits::new().max_bytes(5000);
+    assert_eq!(
+        few.within(|| values(&Csv::new(), &rows)).expect_err("too many").errors[0].kind,
+        ReadErrorKind::Limit
+    );
+    assert_eq!(limits.within(|| values(&Csv::new(), &rows)).expect("few enough").x.len(), 1000);
+}
+
+#[test]
+fn tables_of_very_many_columns_are_read() {
+    let names: Vec<String> = (0..100_000).map(|column| format!("c{column}")).collect();
+    let row: Vec<String> = (0..100_000).map(|column| column.to_string()).collect();
+    let text = format!("{}\n{}\n", names.join(","), row.join(","));
+    let csv = Csv::new().features(["c99999", "c5"]);
+    let table: CsvValues<2, 1> = csv.read_values_from("", text.as_bytes(), ["c7"]).expect("a table");
+    assert_eq!((table.x[0].as_slice(), table.targets[0][0]), (&[99_999.0, 5.0][..], 7.0));
+}
+
+#[test]
 fn errors_stop_at_the_bound() {
     let text = format!("y,a,b\n{}", "1,x,x\n".repeat(50));
     let error = values(&Csv::new(), &text).expect_err("malformed");
@@ -344,6 +525,32 @@ fn files_that_are_not_there_are_reported() {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fields_are_those_of_the_usual_reader(
+        rows in prop::collection::vec(prop::collection::vec("[a-c \",\r\n;é]{0,5}", 3), 1..5),
+        end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+        always in any::<bool>(),
+    ) {
+        let quote = |field: &String| {
+            let plain = !always && !field.contains(['"', ',', '\r', '\n']);
+            if plain { field.clone() } else { format!("\"{}\"", field.replace('"', "\"\"")) }
+        };
+        let line = |row: &Vec<String>| row.iter().map(quote).collect::<Vec<_>>().join(",") + end;
+        let text = format!("0,kind,0{end}{}", rows.iter().map(line).collect::<String>());
+        let csv = Csv::new().features(Vec::<String>::new()).missing(Vec::<String>::new());
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+        let usual: Vec<String> =
+            reader.records().map(|record| record.expect("three fields")[1].to_owned()).collect();
+        let mut names: Vec<String> = usual.clone();
+        names.sort();
+        names.dedup();
+        names.extend((names.len()..9).map(|i| format!("not there {i}")));
+        let read = csv.classes(names).read_classes_from::<0, 9, f32>("", text.as_bytes(), "kind");
+        let table = read.expect("a table");
+        let found: Vec<_> = table.labels.iter().map(|label| table.classes[label.index()].clone()).collect();
+        prop_assert_eq!(found, usual);
+    }
 
     #[test]
     fn any_bytes_are_read_or_refused(

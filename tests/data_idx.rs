@@ -53,12 +53,41 @@ fn labels_are_checked() {
     let read = idx::labels_from::<3>("", &file(&[4], &[2, 0, 1, 2])[..]).expect("labels");
     assert_eq!(read, Label::from_numbers(&[2u8, 0, 1, 2]).expect("labels"));
     let text = "l.idx: byte 10: expected labels of 3 classes, from 0, but found label 3 at position 2; \
-                choose the number of classes that the file has";
+                the file's labels are 0 to 9: choose 10 classes";
     let read = idx::labels_from::<3>("l.idx", &file(&[4], &[2, 0, 3, 9])[..]);
     is(read, ReadErrorKind::Value, Place::Byte(10), text);
     let text = "l.idx: byte 4: expected labels, which have the sizes [count], but found the sizes [1, 1]; \
                 read images with `idx::images`";
     is(idx::labels_from::<3>("l.idx", &file(&[1, 1], &[0])[..]), ReadErrorKind::Shape, Place::Byte(4), text);
+}
+
+#[test]
+fn labels_are_counted_from_any_number() {
+    let path = folder("idx-counted").join("letters-idx1-ubyte");
+    let letters: Vec<u8> = (1..=26).rev().collect();
+    fs::write(&path, file(&[26], &letters)).expect("a file");
+    let name = path.display();
+    // 27 classes would be read, the first of which no sample is of.
+    let text = format!(
+        "{name}: byte 8: expected labels of 26 classes, from 0, but found label 26 at position 0; the file's labels are 1 \
+         to 26: if the first class is 1, read them with `labels_counted_from(.., 1)`"
+    );
+    is(idx::labels::<26>(&path), ReadErrorKind::Value, Place::Byte(8), &text);
+    let read = idx::labels_counted_from::<26>(&path, 1).expect("labels");
+    assert_eq!(read.iter().map(|label| label.index()).collect::<Vec<_>>(), (0..26).rev().collect::<Vec<_>>());
+
+    let text = format!(
+        "{name}: byte 8: expected labels of 20 classes, from 0, but found label 26 at position 0; the file's labels are 1 \
+         to 26: choose 27 classes, or, if the first class is 1, 26 of them with `labels_counted_from(.., 1)`"
+    );
+    is(idx::labels::<20>(&path), ReadErrorKind::Value, Place::Byte(8), &text);
+    let text = format!(
+        "{name}: byte 33: expected labels of 26 classes, from 2, but found label 1 at position 25; the file's labels are 1 \
+         to 26: count them from 1"
+    );
+    is(idx::labels_counted_from::<26>(&path, 2), ReadErrorKind::Value, Place::Byte(33), &text);
+    // Counted from 0, without a sample of the first class: nothing says that 27 is wrong.
+    assert!(idx::labels::<27>(&path).is_ok());
 }
 
 #[test]

@@ -74,6 +74,21 @@ fn labels_are_read_from_every_integer_type() {
     npy::write(folder.join("negative.npy"), &Tensor1::from([0i8, -1])).expect("a file");
     let error = npy::read_labels::<3>(folder.join("negative.npy")).expect_err("-1");
     assert_eq!(&*error.found, "label -1 at position 1");
+    assert!(error.advice.starts_with("the file's labels are -1 to 0: leave out samples"), "{error}");
+
+    npy::write(folder.join("letters.npy"), &Tensor1::from([26i64, 1, 3])).expect("a file");
+    let error = npy::read_labels::<26>(folder.join("letters.npy")).expect_err("26");
+    let advice = "the file's labels are 1 to 26: if the first class is 1, read them with `read_labels_counted_from(.., 1)`";
+    assert_eq!(&*error.advice, advice);
+    let labels = npy::read_labels_counted_from::<26>(folder.join("letters.npy"), 1).expect("labels");
+    assert_eq!(labels, Label::from_numbers(&[25u8, 0, 2]).expect("labels"));
+    npy::write(folder.join("far.npy"), &Tensor1::from([i64::MIN, i64::MAX])).expect("a file");
+    assert!(npy::read_labels_counted_from::<26>(folder.join("far.npy"), i64::MIN).is_err());
+    let mut writer = NpzWriter::create(folder.join("letters.npz")).expect("a file");
+    writer.add("y", &Tensor1::from([26i64, 1, 3])).expect("an array");
+    writer.finish().expect("a file");
+    let mut npz = Npz::open(folder.join("letters.npz")).expect("an archive");
+    assert_eq!(npz.read_labels_counted_from::<26>("y", 1).expect("labels"), labels);
 }
 
 #[test]

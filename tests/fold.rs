@@ -100,7 +100,7 @@ struct First;
 
 mod own_layer {
     use super::First;
-    use shapewright::{Compute, Context, Dims, Element, Fit, Fits, Layer, Shape, Slab, Tensor};
+    use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Shape, Slab, Tensor};
 
     impl<In: Shape> Fits<In> for First {
         const FIT: Fit = Fit::gives(Dims::new(&[3]));
@@ -110,6 +110,7 @@ mod own_layer {
         type Params = [T; 1];
     }
     impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for First {
+        const ORDER: FeatureOrder = FeatureOrder::Depends;
         fn forward(
             _: &(),
             params: &[T; 1],

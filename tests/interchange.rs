@@ -135,6 +135,22 @@ fn pytorch_reads_our_weights_and_we_read_its() {
     });
 }
 
+network! {
+    struct Gated: [2, 2, 3] -> [1] { Flatten, Glu, fc: Linear<_, 1> }
+}
+
+#[test]
+fn pytorch_refuses_what_it_computes_otherwise() {
+    with_python("gated", |python, folder| {
+        Gated::init(&mut shapewright::rng(1)).save(folder.join("ours.safetensors")).expect("a file");
+        let path = format!("{}/tests/reference/interchange_gated.py", env!("CARGO_MANIFEST_DIR"));
+        let output = Command::new(python).arg(path).arg(folder).output().expect("Python runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let error = Gated::zeros().load(folder.join("theirs.safetensors")).unwrap_err().to_string();
+        assert!(error.contains("the result of `Glu` depends on the order of its inputs"), "{error}");
+    });
+}
+
 #[test]
 fn a_residual_network_takes_its_running_statistics_along() {
     with_python("resnet", |python, folder| {

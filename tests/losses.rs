@@ -6,7 +6,9 @@ mod common;
 use common::gradient::{check_loss, check_loss_at};
 use common::random;
 use shapewright::prelude::*;
-use shapewright::{Context, Element, Fit, Fits, Gives, InPlace, Rank0, Rank1, Rank2, Rank3, Rank4};
+use shapewright::{
+    Context, Element, FeatureOrder, Fit, Fits, Gives, InPlace, Rank0, Rank1, Rank2, Rank3, Rank4,
+};
 
 const REDUCTIONS: [Reduction; 2] = [Reduction::Mean, Reduction::Sum];
 
@@ -186,6 +188,7 @@ impl<In: Shape> Fits<In> for Halves {
 
 impl InPlace for Halves {
     type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Depends;
     const GIVES: Gives = Gives::Sigmoid;
 
     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {

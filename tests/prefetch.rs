@@ -1,5 +1,7 @@
 //! Batches made on another thread: order, ends, panics, and threads that end.
 
+mod common;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -157,4 +159,64 @@ fn buffers_are_used_again_in_turn() {
 #[should_panic = "two buffers are needed"]
 fn one_buffer_is_too_few() {
     let _ = Refill::new([()], |()| true);
+}
+
+/// A panic's payload whose drop panics.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        panic!("a payload was dropped");
+    }
+}
+
+#[test]
+fn a_payload_that_panics_when_it_is_dropped_is_nobodys() {
+    let (about_to, seen) = channel();
+    let items = Prefetch::new(
+        1,
+        std::iter::repeat_with(move || -> i32 {
+            about_to.send(()).expect("the test listens");
+            std::panic::panic_any(Grenade);
+        }),
+    );
+    expect(&seen);
+    drop(items);
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn where_no_thread_can_be_spawned_items_are_made_here() {
+    if !common::without_threads("where_no_thread_can_be_spawned_items_are_made_here") {
+        return;
+    }
+    let here = thread::current().id();
+    let items = Prefetch::new(2, (0..10).map(|i| (i, thread::current().id())));
+    assert_eq!(items.collect::<Vec<_>>(), (0..10).map(|i| (i, here)).collect::<Vec<_>>());
+
+    let source = |i| if i == 3 { panic!("item three") } else { i };
+    let mut items = Prefetch::new(8, (0..10).map(source));
+    assert_eq!(items.by_ref().take(3).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(panic_of(|| items.next()), "item three");
+    assert_eq!(items.next(), None);
+
+    let count = Arc::new(AtomicUsize::new(0));
+    let buffers: Vec<_> = (0..3).map(|_| (0, Counted::new(&count))).collect();
+    let mut numbers = 1..8;
+    thread::scope(|scope| {
+        let mut batches = Refill::scoped(scope, buffers, |batch| {
+            let Some(number) = numbers.next() else { return false };
+            // The buffers come back in turn.
+            assert_eq!(batch.0, if number > 3 { number - 3 } else { 0 });
+            batch.0 = number;
+            true
+        });
+        let mut all = Vec::new();
+        while let Some(batch) = batches.next_batch() {
+            all.push(batch.0);
+        }
+        assert_eq!(all, [1, 2, 3, 4, 5, 6, 7]);
+        assert!(batches.next_batch().is_none());
+    });
+    assert_eq!(count.load(Ordering::SeqCst), 0);
 }

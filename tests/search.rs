@@ -120,6 +120,36 @@ network! {
     }
 }
 
+#[test]
+fn what_panics_when_it_is_dropped_or_written_fails_its_own_trial() {
+    struct Grenade;
+    impl Drop for Grenade {
+        fn drop(&mut self) {
+            panic!("a payload was dropped");
+        }
+    }
+    #[derive(Debug)]
+    struct Speechless;
+    impl std::fmt::Display for Speechless {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("an error was written");
+        }
+    }
+    impl Error for Speechless {}
+
+    for count in [1, 3] {
+        let report = Search::new(0..6).threads(count).run(|&i, _| match i {
+            1 => std::panic::panic_any(Grenade),
+            4 => Err(Speechless.into()),
+            _ => Ok(f64::from(i)),
+        });
+        let outcomes: Vec<_> = report.trials.iter().map(|trial| trial.outcome.clone()).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Finished(_))).count(), 4);
+        let failed = |text: &str| outcomes.contains(&Outcome::Failed(format!("it panicked: {text}")));
+        assert!(failed("it does not say why") && failed("an error was written"), "{outcomes:?}");
+    }
+}
+
 /// A search over a training, on so many threads.
 fn training(count: usize) -> SearchReport<(f64, usize)> {
     let x = common::random::<_, f32>(48, 1);

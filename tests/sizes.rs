@@ -3,8 +3,9 @@
 
 use shapewright::prelude::*;
 use shapewright::{
-    AdaptiveMaxPool1d, AvgPool1d, Compute, Context, Dims, Element, Embedding, Fit, Fits, Flatten, Layer,
-    MaxPool1d, Parameters, Rank1, Rank2, Rank3, Reshape, Slab, Upsample, UpsampleBilinear, ZeroPad2d,
+    AdaptiveMaxPool1d, AvgPool1d, Compute, Context, Dims, Element, Embedding, FeatureOrder, Fit, Fits,
+    Flatten, Layer, MaxPool1d, Parameters, Rank1, Rank2, Rank3, Reshape, Slab, Upsample, UpsampleBilinear,
+    ZeroPad2d,
 };
 
 /// Past it, a product of two is past the largest number.
@@ -108,6 +109,7 @@ impl<T: Element> Layer<T> for Scratch {
 }
 
 impl<S: Shape, T: Element> Compute<S, S, T> for Scratch {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const SCRATCH: usize = S::LEN;
 
     fn forward(

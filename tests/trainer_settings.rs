@@ -11,8 +11,8 @@ use rand::Rng;
 use shapewright::data::Batches;
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Context, Element, Epoch, Fit, Fits, Layer, OptimizerState, Progress, Slab, Step, TrainError,
-    Trainer,
+    Compute, Context, Element, Epoch, FeatureOrder, Fit, Fits, Layer, OptimizerState, Progress, Slab, Step,
+    TrainError, Trainer,
 };
 
 network! {
@@ -380,6 +380,7 @@ impl<T: Element> Layer<T> for Watch {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const WHOLE_BATCH: bool = true;
 
     fn forward(

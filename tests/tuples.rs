@@ -1,7 +1,11 @@
 //! Inputs and outputs that are tuples of tensors, through layers made with the public traits.
 
+mod common;
+
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, Fit, Fits, Layer, NamesOutput, Rank1, Slab};
+use shapewright::{
+    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, Layer, NamesOutput, Rank1, Slab,
+};
 
 /// Adds two vectors of one size.
 struct AddBoth;
@@ -23,6 +27,7 @@ impl<T: Element> Layer<T> for AddBoth {
 }
 
 impl<T: Element, const N: usize> Compute<(Rank1<N>, Rank1<N>), Rank1<N>, T> for AddBoth {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     fn forward(
         _: &(),
         _: &(),
@@ -70,6 +75,7 @@ impl<T: Element> Layer<T> for Twins {
 }
 
 impl<T: Element> Compute<Rank1<3>, (Rank1<3>, Rank1<3>), T> for Twins {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     fn forward(
         _: &(),
         _: &(),
@@ -151,4 +157,179 @@ fn gradients_pass_through_tuples() {
         assert!((dx[i] - slope).abs() < 1e-5, "{} {slope}", dx[i]);
     }
     assert_eq!(gradient.sum.head.bias, [1.0, 0.0]);
+}
+
+/// Layers that work number by number, on a tuple and on the same numbers as one vector.
+mod number_by_number {
+    use super::*;
+
+    /// Whether a network of a tuple gives what one of features gives, and has its gradients.
+    fn check<Tuple, Flat>(layer: &str)
+    where
+        Tuple: Network<Element = f64, Output = Rank1<7>>,
+        Flat: Network<Element = f64, Input = Rank1<7>, Output = Rank1<7>>,
+    {
+        let x: Vec<Tensor<Rank1<7>, f64>> = common::random(3, 4);
+        let parts: Vec<Tensor<Tuple::Input, f64>> =
+            x.iter().map(|x| Tensor::from_slice(x.as_slice()).expect("seven numbers")).collect();
+        let (tuple, flat) = (Tuple::init(&mut shapewright::rng(0)), Flat::init(&mut shapewright::rng(0)));
+        assert_eq!(tuple.params(), flat.params(), "{layer}");
+
+        let mut wanted = vec![Tensor::zeros(); 3];
+        flat.forward_batch(&x, &mut wanted);
+        let mut found = vec![Tensor::zeros(); 3];
+        tuple.forward_batch(&parts, &mut found);
+        assert_eq!(found, wanted, "{layer}");
+        let single: Vec<_> = parts.iter().map(|x| tuple.forward(x)).collect();
+        assert_eq!(single, wanted, "{layer}");
+
+        let (mut one, mut other) = (Tuple::workspace(), Flat::workspace());
+        let trained = tuple.forward_train(&parts, &mut one);
+        assert_eq!(trained.outputs(), flat.forward_train(&x, &mut other).outputs(), "{layer}");
+        common::gradient::check_network::<Tuple>(3);
+    }
+
+    macro_rules! layers {
+        ($($test:ident: $layer:ident $(<$size:tt>)? $(($($argument:expr),*))?;)*) => { $(
+            #[test]
+            fn $test() {
+                network! {
+                    struct OfTuple: ([2, 1, 2], [3]) -> [7] as f64 {
+                        $layer $(<$size>)? $(($($argument),*))?,
+                        Flatten,
+                    }
+                }
+                network! {
+                    struct OfFeatures: [7] -> [7] as f64 {
+                        $layer $(<$size>)? $(($($argument),*))?,
+                        Flatten,
+                    }
+                }
+                check::<OfTuple, OfFeatures>(stringify!($layer));
+            }
+        )* };
+    }
+    layers! {
+        relu: Relu;
+        relu6: Relu6;
+        leaky_relu: LeakyRelu(0.2);
+        prelu: PRelu;
+        elu: Elu(0.5);
+        selu: Selu;
+        celu: Celu(0.5);
+        gelu: Gelu;
+        gelu_tanh: GeluTanh;
+        silu: Silu;
+        mish: Mish;
+        softplus: Softplus;
+        softsign: Softsign;
+        tanh: Tanh;
+        hard_tanh: HardTanh(-0.5, 0.75);
+        sigmoid: Sigmoid;
+        log_sigmoid: LogSigmoid;
+        hard_sigmoid: HardSigmoid;
+        hard_swish: HardSwish;
+        dropout: Dropout(0.3);
+        reshape: Reshape<7>;
+    }
+
+    /// An activation of one's own, for whatever comes in.
+    struct Twice;
+
+    impl<In: Shape> Fits<In> for Twice {
+        const FIT: Fit = Fit::gives(In::DIMS);
+    }
+    impl InPlace for Twice {
+        type Config = ();
+        const ORDER: FeatureOrder = FeatureOrder::Keeps;
+        fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+            y.iter_mut().for_each(|y| *y *= T::one() + T::one());
+        }
+        fn backward_in_place<S: Shape, T: Element>(
+            _: &(),
+            _: &[Tensor<S, T>],
+            dy: &mut [Tensor<S, T>],
+            _: &Context<T>,
+        ) {
+            dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
+        }
+    }
+    layers! { ones_own: Twice; }
+}
+
+network! {
+    struct AfterSplit: [2] -> [4] { Split { {}, {} }, Tanh, Flatten }
+}
+
+#[test]
+fn activations_work_on_every_part_of_a_tuple() {
+    let x = Tensor1::from([0.5, -1.0]);
+    let wanted = [0.5_f32.tanh(), (-1.0_f32).tanh(), 0.5_f32.tanh(), (-1.0_f32).tanh()];
+    let close = |y: &Tensor1<4>| y.iter().zip(wanted).all(|(y, wanted)| (y - wanted).abs() < 1e-6);
+    let net = AfterSplit::zeros();
+    assert!(close(&net.forward(&x)), "{:?}", net.forward(&x));
+    assert!(close(&net.forward_train(&[x], &mut AfterSplit::workspace()).outputs()[0]));
+}
+
+/// Blocks behind a `Split`, beside the same layers without tuples.
+mod blocks_behind_a_split {
+    use super::*;
+
+    network! {
+        struct Parts: ([3], [2]) -> ([3], [2]) as f64 { Mish, slope: PRelu }
+    }
+    network! {
+        struct OfTuples: [4] -> [30] as f64 {
+            Split { a: { a: Linear<_, 3> }, b: { b: Linear<_, 2>, Tanh } },
+            Residual { Tanh },
+            Repeat<2> { Residual { Gelu, slope: PRelu }, Sigmoid },
+            Residual { Silu, shortcut: { Mish } },
+            parts: Parts,
+            Split { {}, { Tanh } },
+            Split { { Flatten }, { Relu }, {} },
+            Flatten,
+        }
+    }
+    network! {
+        struct OfFeatures: [4] -> [30] as f64 {
+            Concat { a: { a: Linear<_, 3> }, b: { b: Linear<_, 2>, Tanh } },
+            Residual { Tanh },
+            Repeat<2> { Residual { Gelu, slope: PRelu }, Sigmoid },
+            Residual { Silu, shortcut: { Mish } },
+            parts: Vector,
+            Concat { {}, { Tanh } },
+            Concat { {}, { Relu }, {} },
+        }
+    }
+    network! {
+        struct Vector: [5] -> [5] as f64 { Mish, slope: PRelu }
+    }
+    network! {
+        struct Joined: ([2, 2], [3]) -> [10] as f64 {
+            Tanh,
+            Concat { Flatten, { Relu, Flatten, Linear<_, 3> } },
+        }
+    }
+
+    #[test]
+    fn they_give_what_they_give_on_features() {
+        let tuples = OfTuples::init(&mut shapewright::rng(3));
+        let mut features = OfFeatures::zeros();
+        features.params_mut().copy_from_slice(tuples.params());
+        let x: Vec<Tensor<Rank1<4>, f64>> = common::random(5, 6);
+        let (mut found, mut wanted) = (vec![Tensor::zeros(); 5], vec![Tensor::zeros(); 5]);
+        tuples.forward_batch(&x, &mut found);
+        features.forward_batch(&x, &mut wanted);
+        assert_eq!(found, wanted);
+        let (mut one, mut other) = (OfTuples::workspace(), OfFeatures::workspace());
+        let trained = tuples.forward_train(&x, &mut one);
+        assert_eq!(trained.outputs(), features.forward_train(&x, &mut other).outputs());
+    }
+
+    #[test]
+    fn their_gradients_are_right() {
+        common::gradient::check_network::<OfTuples>(3);
+        common::gradient::check_network::<Joined>(3);
+        common::gradient::check_network::<Parts>(3);
+    }
 }

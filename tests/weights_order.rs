@@ -1,6 +1,8 @@
 //! The order of features in weight files: images have their channels last here and first in PyTorch.
 #![cfg(feature = "safetensors")]
 
+mod common;
+
 use std::collections::BTreeMap;
 
 use shapewright::prelude::*;
@@ -103,7 +105,7 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
 }
 
 #[test]
-fn the_order_goes_into_blocks_and_not_into_nested_networks() {
+fn the_order_goes_into_blocks_and_nested_networks() {
     network! { struct Inner: [8] -> [8] { fc: Linear<_, 8> } }
     network! {
         struct Net: [2, 2, 2] -> [16] {
@@ -122,7 +124,9 @@ fn the_order_goes_into_blocks_and_not_into_nested_networks() {
     assert_eq!(file["block.fc.weight"].1[there], net.block.fc.weight[here][0]);
     assert_eq!(file["block.out.weight"].1[1], net.block.out.weight[1][0]);
     assert_eq!(file["both.outer.fc.weight"].1[there], net.both.outer.fc.weight[here][0]);
-    assert_eq!(file["both.inner.fc.weight"].1[1], net.both.inner.fc.weight[1][0]);
+    assert_eq!(file["both.inner.fc.weight"].1[there], net.both.inner.fc.weight[here][0]);
+    // What is added to features is in their order.
+    assert_eq!(file["block.out.bias"].1[there], net.block.out.bias[here]);
     let mut loaded = Net::zeros();
     loaded.load_from(&Loader::from_bytes(&bytes).unwrap()).unwrap();
     assert_eq!(loaded.params(), net.params());
@@ -144,4 +148,278 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
     let (first, second) = (read(&heard.to_safetensors(&[])), read(&read_.to_safetensors(&[])));
     assert_eq!(first["fc.weight"].1[1], heard.fc.weight[2][0]);
     assert_eq!(second["fc.weight"].1[1], read_.fc.weight[1][0]);
+}
+
+/// Networks with one layer or block each behind a `Flatten`, and random ones, beside PyTorch.
+mod pytorch {
+    use shapewright::emitted::{count, included};
+    use shapewright::prelude::*;
+    use shapewright::weights::Loader;
+
+    use super::common;
+    use super::common::reference::{array, cases};
+
+    include!("reference/order.rs");
+
+    /// The numbers that make_order.py has for a tensor.
+    fn numbers(count: usize, seed: usize, low: f32) -> impl Iterator<Item = f32> {
+        (0..count).map(move |place| ((place * 7919 + seed * 104_729 + 17) % 2003) as f32 / 2003.0 + low)
+    }
+
+    /// PyTorch's file of a case.
+    fn file(case: &serde_json::Value) -> Vec<u8> {
+        let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+        let tensors = case["tensors"].as_object().unwrap();
+        for (seed, (name, shape)) in tensors.iter().enumerate() {
+            let count =
+                shape.as_array().unwrap().iter().map(|size| size.as_u64().unwrap() as usize).product();
+            let low = if name.ends_with("running_var") { 0.5 } else { -0.5 };
+            let begin = data.len();
+            for number in numbers(count, seed, low) {
+                let number = if name.ends_with("num_batches_tracked") { 0.0 } else { number };
+                data.extend(number.to_le_bytes());
+            }
+            let offsets = [begin, data.len()];
+            let entry = serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
+            header.insert(name.clone(), entry);
+        }
+        let header = serde_json::to_vec(&header).unwrap();
+        [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
+    }
+
+    /// PyTorch's weights give its outputs, and are saved as they were.
+    fn check<N: Network<Element = f32>, const COUNT: usize>(all: &[serde_json::Value], name: &str) {
+        let case = all.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no case {name}"));
+        let file = file(case);
+        let mut net = N::zeros();
+        let loaded = net.load_from(&Loader::from_bytes(&file).unwrap());
+        loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
+
+        let x: Vec<f32> = match case["whole"].as_u64() {
+            Some(whole) => (0..2 * N::Input::LEN).map(|i| (i as u64 % whole) as f32).collect(),
+            None => numbers(2 * N::Input::LEN, 999, -0.5).map(|x| 4.0 * x).collect(),
+        };
+        let x: Vec<_> = x.chunks(N::Input::LEN).map(|x| Tensor::from_slice(x).unwrap()).collect();
+        let mut y = vec![Tensor::zeros(); 2];
+        net.forward_batch(&x, &mut y);
+        common::assert_close(name, Tensor::flatten(&y), &array(&case["y"]), 1e-5);
+
+        let saved = net.to_safetensors(&[]);
+        assert_eq!(super::read(&saved), super::read(&file), "{name}");
+        assert_eq!(included::<N, COUNT>(name, &file).params(), net.params(), "{name}");
+    }
+
+    #[test]
+    fn weights_of_pytorch_give_its_outputs() {
+        let all = cases("order.json");
+        let mut checked = 0;
+        macro_rules! check {
+            ($network:ty, $name:literal) => {
+                check::<$network, { count::<$network>() }>(&all, $name);
+                checked += 1;
+            };
+        }
+        every_network!(check);
+        assert_eq!(checked, all.len());
+    }
+}
+
+/// Layers of which PyTorch's result depends on the order of features.
+mod refused {
+    use shapewright::emitted::{count, included};
+    use shapewright::prelude::*;
+    use shapewright::weights::{DifferenceKind, LoadErrorKind, Loader};
+    use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, Slab};
+
+    /// The marks in the file of a network, which it loads again and does not load without them.
+    fn marks<N: Network<Element = f32>, const COUNT: usize>() -> Vec<String> {
+        let net = N::init(&mut shapewright::rng(4));
+        let file = net.to_safetensors(&[]);
+        let loader = || Loader::from_bytes(&file).expect("a file");
+        let mut same = N::zeros();
+        same.load_from(&loader()).expect("one's own file");
+        assert_eq!(same.params(), net.params());
+        assert_eq!(included::<N, COUNT>("own", &file).params(), net.params());
+
+        let is_mark = |name: &str| name.ends_with(".channels_last");
+        let mut marks: Vec<_> = super::read(&file).into_iter().filter(|(name, _)| is_mark(name)).collect();
+        assert!(marks.iter().all(|(_, (shape, numbers))| *shape == [0] && numbers.is_empty()));
+        let marks: Vec<String> = marks.drain(..).map(|(name, _)| name).collect();
+
+        // PyTorch's files have the same tensors without the marks.
+        let pytorchs = loader().rename(|name| (!is_mark(name)).then(|| name.to_owned()));
+        match same.load_from(&pytorchs).map_err(|error| error.kind) {
+            Ok(()) => assert!(marks.is_empty()),
+            Err(LoadErrorKind::Differs(differences)) => {
+                assert!(
+                    differences
+                        .iter()
+                        .all(|difference| matches!(difference.kind, DifferenceKind::Order { .. }))
+                );
+                let names: Vec<_> = differences.into_iter().map(|difference| difference.name).collect();
+                assert_eq!(names, marks);
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+        // Who knows that a file without marks is this crate's can say so.
+        same.load_from(&pytorchs.only(|name| !is_mark(name))).expect("all but the marks");
+        marks
+    }
+
+    macro_rules! check {
+        ($($input:tt -> $output:tt $layers:tt: $marks:expr;)*) => { $( {
+            network! { struct Net: $input -> $output $layers }
+            assert_eq!(marks::<Net, { count::<Net>() }>(), $marks as [&str; _], "{}", stringify!($layers));
+        } )* };
+    }
+
+    network! { struct Gated: [12] -> [6] { Tanh, gate: Glu } }
+
+    #[test]
+    fn what_depends_on_the_order_of_features_is_marked() {
+        check! {
+            [2, 2, 3] -> [1] { Flatten, Glu, head: Linear<_, 1> }: ["1.channels_last"];
+            [2, 2, 3] -> [1] { Flatten, Gelu, norm: GroupNorm<2, _>, head: Linear<_, 1> }: ["norm.channels_last"];
+            [2, 2, 3] -> [12, 2] { Flatten, embed: Embedding<3, 2> }: ["embed.channels_last"];
+            // Several in blocks and nested networks.
+            [2, 2, 3] -> [7] { Flatten, both: Concat { gated: Gated, fc: { Linear<_, 2>, Glu } } }:
+                ["both.gated.gate.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, Repeat<2> { n: GroupNorm<3, _> } }: ["1.0.n.channels_last"];
+            // What makes features behind it or before it makes them in one's own order.
+            [2, 2, 3] -> [6] { Flatten, Linear<_, 12>, Gated }: [];
+            [12] -> [1] { Gated, Linear<_, 1> }: [];
+            // One pixel, and one channel.
+            [1, 1, 12] -> [1] { Flatten, Gated, Linear<_, 1> }: [];
+            [3, 4, 1] -> [1] { Flatten, Gated, Linear<_, 1> }: [];
+            // Groups of one and of all do not ask for the order.
+            [2, 2, 3] -> [12] { Flatten, GroupNorm<1, _>, GroupNorm<12, _> }: [];
+        }
+    }
+
+    #[test]
+    fn features_in_different_orders_are_not_added_or_made_images_of() {
+        check! {
+            [2, 1, 3] -> [6] { sum: Residual { Flatten, shortcut: { Conv2d<_, 6, 1>, GlobalAvgPool2d } } }:
+                ["sum.channels_last"];
+            [2, 1, 3] -> [6] { sum: Residual { Flatten, shortcut: { Conv2d<_, 6, 1>, GlobalAvgPool2d, Linear<_, 6> } } }:
+                [];
+            [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Reshape<2, 1, 3>, conv: Conv2d<_, 2, 1> }: ["conv.channels_last"];
+            [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Linear<_, 6>, Reshape<2, 1, 3>, conv: Conv2d<_, 2, 1> }: [];
+            // Two images of the same features.
+            [12] -> [12] {
+                Concat { a: { Reshape<2, 2, 3>, conv: Conv2d<_, 1, 1>, Flatten }, b: { Reshape<2, 3, 2>, conv: Conv2d<_, 1, 1>, Flatten }, c: { Linear<_, 2> } },
+            }: ["0.b.conv.channels_last"];
+        }
+    }
+
+    #[test]
+    fn an_axis_has_at_most_sixteen_images() {
+        check! {
+            [2, 1, 2] -> [1] { Flatten, Concat { {}, {}, {}, {} }, Concat { {}, {}, {}, {} }, Linear<_, 1> }: [];
+            [2, 1, 2] -> [1] { Flatten, Concat { {}, {}, {}, {}, {} }, many: Concat { {}, {}, {}, {} }, Linear<_, 1> }:
+                ["many.channels_last"];
+        }
+    }
+
+    #[test]
+    fn the_sentence_says_what_to_do() {
+        network! { struct Net: [2, 2, 3] -> [1] { Flatten, Glu, head: Linear<_, 1> } }
+        let file = Net::zeros().to_safetensors(&[]);
+        let loader = Loader::from_bytes(&file)
+            .expect("a file")
+            .rename(|name| (name != "1.channels_last").then(|| name.to_owned()));
+        assert_eq!(
+            Net::zeros().load_from(&loader).unwrap_err().to_string(),
+            "the weights do not fit the network, which stays as it was; in the shapes of files, which are PyTorch's:\n\
+             - `1.channels_last` is missing, which is in files of this crate alone: the result of `Glu` depends on the \
+             order of its inputs, which is another one in PyTorch, where images have their channels first; put it before \
+             `Flatten`, or a `Linear` before it\n\
+             Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`."
+        );
+    }
+
+    /// A layer of one's own, of 12 features, that says what becomes of them, and its parameters.
+    macro_rules! own {
+        ($name:ident, $order:ident, { $($field:tt)* }) => {
+            struct $name;
+
+            const _: () = {
+                #[derive(Clone, Copy, Parameters)]
+                #[repr(C)]
+                pub struct Own<T: Element> {
+                    $($field)*
+                }
+
+                impl<In: Shape> Fits<In> for $name {
+                    const FIT: Fit = Fit::gives(In::DIMS);
+                }
+                impl<T: Element> Layer<T> for $name {
+                    type Config = ();
+                    type Params = Own<T>;
+                }
+                impl<S: Shape, T: Element> Compute<S, S, T> for $name {
+                    const ORDER: FeatureOrder = FeatureOrder::$order;
+                    fn forward(_: &(), _: &Own<T>, x: &[Tensor<S, T>], y: &mut [Tensor<S, T>], _: &mut [T], _: &Context<T>) {
+                        y.copy_from_slice(x);
+                    }
+                    fn backward_input(
+                        _: &(),
+                        _: &Own<T>,
+                        _: &[Tensor<S, T>],
+                        _: &[Tensor<S, T>],
+                        _: Slab<'_, T>,
+                        _: &mut [Tensor<S, T>],
+                        _: Option<&mut [Tensor<S, T>]>,
+                        _: &Context<T>,
+                    ) {
+                    }
+                }
+            };
+        };
+    }
+    own!(Scaled, Keeps, { #[features] pub factor: [T; 12], });
+    own!(Forgotten, Keeps, { pub factor: [T; 12], });
+    own!(ForgottenChannels, Channels, { pub factor: [T; 12], });
+    own!(One, Keeps, { pub factor: T, });
+    own!(Dense, Makes, { #[features] #[outputs] #[file_axes(1, 0)] pub weight: [[T; 12]; 12], #[outputs] pub bias: [T; 12], });
+    own!(Fixed, Makes, { #[features] #[file_axes(1, 0)] pub weight: [[T; 12]; 12], });
+    own!(Blind, Makes, { #[file_axes(1, 0)] pub weight: [[T; 12]; 12], });
+    own!(Sorted, Depends, { pub factor: T, });
+    own!(Summed, Mixes, { pub factor: T, });
+
+    #[test]
+    fn layers_of_ones_own_say_what_becomes_of_the_order() {
+        check! {
+            [2, 2, 3] -> [12] { Flatten, own: Scaled }: [];
+            [2, 2, 3] -> [12] { Flatten, own: One }: [];
+            [2, 2, 3] -> [12] { Flatten, own: Forgotten }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: ForgottenChannels }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Dense }: [];
+            [2, 2, 3] -> [12] { Flatten, sum: Residual { own: Dense } }: [];
+            [2, 2, 3] -> [12] { Flatten, own: Fixed }: [];
+            // Its outputs can't be put into the order of what they are added to.
+            [2, 2, 3] -> [12] { Flatten, sum: Residual { own: Fixed } }: ["sum.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Blind }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Sorted }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Summed }: [];
+            [2, 2, 3] -> [6, 2] { Flatten, Reshape<6, 2>, own: Summed }: ["own.channels_last"];
+            [12] -> [12] { Forgotten, Blind, Sorted }: [];
+        }
+    }
+}
+
+network! { struct Encoder: [2, 1, 2] -> [8] { Flatten, fc: Linear<_, 8>, Tanh } }
+network! { struct WithEncoder: [2, 1, 2] -> [3] { encoder: Encoder, Relu, Linear<_, 3, NoBias> } }
+static IN_THE_PROGRAM: &WithEncoder =
+    shapewright::include_weights!("reference/weights.safetensors" as WithEncoder);
+
+#[test]
+fn weights_in_the_program_have_the_same_order() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/weights.safetensors");
+    let mut loaded = WithEncoder::zeros();
+    loaded.load(path).unwrap();
+    assert_eq!(IN_THE_PROGRAM.params(), loaded.params());
+    let file = read(&std::fs::read(path).unwrap());
+    // The file's second feature is the first channel's second pixel, and the third one here.
+    assert_eq!(loaded.encoder.fc.weight[2][0], file["encoder.fc.weight"].1[1]);
 }

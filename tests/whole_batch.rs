@@ -2,7 +2,7 @@
 
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
-use shapewright::{Compute, Context, Element, Fit, Fits, Layer, Rank1, Slab};
+use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, Rank1, Slab};
 
 /// Takes the mean of the batch from each feature, and the mean of all batches, more or less, in inference.
 struct Center<const N: usize>;
@@ -30,6 +30,7 @@ fn mean<const N: usize, T: Element>(x: &[Tensor1<N, T>]) -> [T; N] {
 }
 
 impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const WHOLE_BATCH: bool = true;
     const MULTIPLY_ADDS: usize = N;
 

@@ -3,12 +3,10 @@
 //! No blocking changes a bit: every element is one chain of multiply-adds in the order of the inner index, which goes
 //! on through C from block to block.
 
-use std::cell::Cell;
-
 use super::simd::{Op, Simd};
 use super::tile::{Next, Strip, StripOp};
 use super::vector_product::{RowDots, VectorProduct};
-use super::{Matrix, Product, Start};
+use super::{AlignedBuffer, Matrix, Product, Start, kept};
 
 /// Inner indices per block: a packed panel of AVX-512 is then 64 KiB, a sixteenth of the second-level cache.
 const DEPTH: usize = 256;
@@ -20,15 +18,10 @@ const WIDTH: usize = 64;
 /// power-of-two stride or a split cache line hurts (Intel), and nothing elsewhere (Zen 4).
 const ROWS_WORTH_PACKING: usize = 192;
 
-/// A cache line, so that a panel is aligned.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
-
-thread_local! {
+kept! {
     /// A packed block of B: whole tile rows one after the other, filled up with zeros. Allocated once per thread, as
     /// it is too large for the stacks of small threads.
-    static PANEL: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+    static PANEL: AlignedBuffer<f32> = AlignedBuffer::new();
 }
 
 /// By reference, as its parts are: to copy so many arguments just written takes longer than a small product.
@@ -53,18 +46,14 @@ impl Op for ProductOp<'_, '_> {
         // A matrix of one column may have any column stride; so may the packing be spared.
         let contiguous = p.b.col_stride == 1 || p.n == 1;
         let ragged = !S::MASKED_LOADS && !p.n.is_multiple_of(S::LANES);
-        let mut lines = Vec::new();
+        let mut panel = AlignedBuffer::new();
         if !contiguous || ragged || p.m >= ROWS_WORTH_PACKING {
-            lines = PANEL.take();
-            if lines.is_empty() {
-                lines = vec![Line([0.0; 16]); DEPTH * WIDTH / 16];
-            }
+            panel = PANEL.take();
+            panel.reserve(DEPTH * WIDTH);
         }
-        // SAFETY: a Line is 16 floats without padding.
-        let panel = unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), 16 * lines.len()) };
-        blocks(s, p, contiguous, panel);
-        if !lines.is_empty() {
-            PANEL.set(lines);
+        blocks(s, p, contiguous, panel.as_mut_slice());
+        if !panel.as_slice().is_empty() {
+            PANEL.set(panel);
         }
     }
 }

@@ -44,16 +44,16 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
         let file_axes = attr.map(|attr| file_axes(attr, ty)).transpose()?;
         let has = |name: &str| field.attrs.iter().any(|attr| attr.path().is_ident(name));
         let features = has("features").then(|| quote!(.features()));
+        let outputs = has("outputs").then(|| quote!(.outputs()));
         let is_statistic = has("statistic");
         let statistic = is_statistic.then(|| quote!(.statistic()));
         if is_statistic { &mut measured } else { &mut trained }.push(ty);
         members.push(quote! {
-            ::shapewright::emitted::Member {
-                name: #key,
-                first: ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-                contents: <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes #statistic #features,
-                pixels: 1,
-            }
+            ::shapewright::emitted::Member::field(
+                #key,
+                ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
+                <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes #statistic #features #outputs,
+            )
         });
     }
     Ok(quote! {

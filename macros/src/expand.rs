@@ -158,7 +158,6 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         type __Input = #input;
         type __Output = #output;
         type __Shape0 = <__sw::Within<{ #within }, __Input> as __sw::ToShape>::Shape;
-        const __ORDER0: __sw::Order = __sw::Order::START;
         const __DIMS0: __sw::Dims = <__Shape0 as __sw::Shape>::DIMS;
         const _: () = #check_input;
         const _: () = {
@@ -191,7 +190,8 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
     let members = sequence::members(steps);
     let indices = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| step.index);
     let types = members.iter().map(|member| &member.params);
-    let block = sequence::block_of_numbers(&quote!(#name), "", element, &members);
+    let contents = sequence::contents(steps, &quote!(#name));
+    let block = sequence::block_of_numbers(&quote!(#name), "", element, &members, &contents);
     let gaps =
         steps.iter().filter(|step| step.layer.field.is_some()).zip(&block.gaps).filter_map(|(step, gap)| {
             let ((position, _), gap) = (gap_of(network, step.index)?, gap.as_ref()?);

@@ -40,7 +40,7 @@ pub fn network(input: TokenStream) -> TokenStream {
 }
 
 /// See `shapewright::Parameters`.
-#[proc_macro_derive(Parameters, attributes(features, file_axes, statistic))]
+#[proc_macro_derive(Parameters, attributes(features, file_axes, outputs, statistic))]
 pub fn derive_parameters(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     derive::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()

@@ -5,6 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Ident};
 
+use crate::blocks::Kind;
 use crate::spans::ours;
 use crate::step::{Sequence, Step};
 
@@ -29,13 +30,10 @@ pub struct Owner {
 pub struct Member<'a> {
     attrs: &'a [Attribute],
     field: Ident,
-    key: String,
     pub params: TokenStream,
     doc: String,
     /// It may begin at a multiple of 64 bytes.
     aligned: bool,
-    /// Of a layer: the order of what it is given.
-    order: Option<Ident>,
 }
 
 /// The constants and types of all layers, and of those inside of blocks.
@@ -53,8 +51,9 @@ pub fn shapes(steps: &[Step], style: Style) -> TokenStream {
 /// What is inside of a block: its lists of layers as types, and the structs of their parameters.
 fn inside(step: &Step, style: Style) -> TokenStream {
     let Some(block) = &step.layer.block else { return TokenStream::new() };
-    let Step { element, shape_in, dims_in, order_in, block_params, .. } = step;
+    let Step { element, shape_in, dims_in, block_params, .. } = step;
     let mut code = TokenStream::new();
+    let mut lists = Vec::new();
     let sequences = step.sequences();
     let steps_of: Vec<Vec<Step>> = sequences.iter().map(Sequence::steps).collect();
     let mut fields = Vec::new();
@@ -63,24 +62,29 @@ fn inside(step: &Step, style: Style) -> TokenStream {
     {
         let (Some(first), Some(last)) = (steps.first(), steps.last()) else { continue };
         let (from, to, dims, label) = (&first.shape_in, &last.shape_out, &first.dims_in, &branch.label);
-        let order = &first.order_in;
         let shapes = shapes(steps, style);
         let (params, structure, place) = match &branch.field {
             None => {
                 fields.extend(members(steps));
+                let (inner, list) =
+                    (format_ident!("__CONTENTS{}", sequence.tag), contents(steps, &quote!(#block_params)));
+                code.extend(quote!(const #inner: __sw::Contents = #list;));
+                lists.push((String::new(), quote!(0), quote!(#inner)));
                 (block_params.clone(), TokenStream::new(), quote!(block))
             }
             Some((field, key)) => {
                 let params = format_ident!("__Params{}", sequence.tag);
-                let structure = structure(&params, &sequence.tag, element, &members(steps), label, style);
+                let inner = contents(steps, &quote!(#params));
+                let structure =
+                    structure(&params, &sequence.tag, element, &members(steps), &inner, label, style);
+                let inner = quote!(<#params as __sw::Parameters<#element>>::CONTENTS);
+                lists.push((key.clone(), place_of(&quote!(#block_params), field, element), inner));
                 fields.push(Member {
                     attrs: &branch.attrs,
                     field: field.clone(),
-                    key: key.clone(),
                     params: quote!(#params),
                     doc: format!("The parameters of `{label}`."),
                     aligned: true,
-                    order: None,
                 });
                 (params, structure, quote!(block.#field))
             }
@@ -99,7 +103,6 @@ fn inside(step: &Step, style: Style) -> TokenStream {
         code.extend(quote! {
             type #from = #shape_in;
             const #dims: __sw::Dims = #dims_in;
-            const #order: __sw::Order = #order_in;
             #shapes
             #structure
             struct #layer;
@@ -130,9 +133,40 @@ fn inside(step: &Step, style: Style) -> TokenStream {
             #compute
         });
     }
-    let structure =
-        structure(block_params, &format!("{}_", step.tag), element, &fields, &step.layer.text, style);
+    let contents = block_contents(&block.kind, &lists);
+    let (tag, text) = (format!("{}_", step.tag), &step.layer.text);
+    let structure = structure(block_params, &tag, element, &fields, &contents, text, style);
     quote!(#code #structure)
+}
+
+/// What the parameters of a block are made of: its lists of layers, each with its name, where its parameters begin
+/// and what they are made of.
+fn block_contents(kind: &Kind, lists: &[(String, TokenStream, TokenStream)]) -> TokenStream {
+    let joint = match (kind, lists) {
+        (Kind::Repeat(_), [(_, _, contents)]) => return contents.clone(),
+        (Kind::Residual, _) => quote!(Sum),
+        _ => quote!(SideBySide),
+    };
+    let branches =
+        lists.iter().map(|(key, first, contents)| quote!(__sw::Member::field(#key, #first, #contents)));
+    quote!(__sw::Contents::Block(__sw::Joint::#joint, &[#(#branches),*]))
+}
+
+/// How many numbers lie before a field.
+fn place_of(structure: &TokenStream, field: &Ident, element: &Ident) -> TokenStream {
+    quote!(::core::mem::offset_of!(#structure, #field) / ::core::mem::size_of::<#element>())
+}
+
+/// What the parameters of a list of layers are made of: the layers, also those without parameters, as the order of
+/// features depends on all of them.
+pub fn contents(steps: &[Step], structure: &TokenStream) -> TokenStream {
+    let layers = steps.iter().map(|step| {
+        let Step { called, shape_in, shape_out, element, layer, .. } = step;
+        let (key, text) = (&layer.key, &layer.text);
+        let first = layer.field.as_ref().map_or(quote!(0), |field| place_of(structure, field, element));
+        quote!(__sw::Member::layer::<#called, #shape_in, #shape_out, #element>(#key, #text, #first))
+    });
+    quote!(__sw::Contents::Layers(&[#(#layers),*]))
 }
 
 /// The fields of the layers that have one.
@@ -142,11 +176,9 @@ pub fn members<'a>(steps: &[Step<'a>]) -> Vec<Member<'a>> {
         Some(Member {
             attrs: &layer.attrs,
             field: layer.field.clone()?,
-            key: layer.key.clone(),
             params: step.params_type(),
             doc: format!("The parameters of `{}`.", layer.text),
             aligned: layer.may_be_network(),
-            order: Some(step.order_in.clone()),
         })
     };
     steps.iter().filter_map(member).collect()
@@ -166,6 +198,7 @@ pub fn block_of_numbers(
     tag: &str,
     element: &Ident,
     members: &[Member],
+    contents: &TokenStream,
 ) -> BlockOfNumbers {
     let (padding, all) = (format_ident!("__PADDING{tag}"), format_ident!("__LEN{tag}"));
     let (mut code, mut len, mut gaps) = (TokenStream::new(), quote!(0), Vec::new());
@@ -178,14 +211,9 @@ pub fn block_of_numbers(
         len.extend(quote!(+ <#params as __sw::Parameters<#element>>::LEN));
         gaps.push(gap);
     }
-    let (fields, keys): (Vec<_>, Vec<_>) = members.iter().map(|member| (&member.field, &member.key)).unzip();
     let types: Vec<_> = members.iter().map(|member| &member.params).collect();
     let title = name.to_string();
     let room = 16 * (members.len() + 1);
-    let pixels = members.iter().map(|member| match &member.order {
-        None => quote!(1),
-        Some(order) => quote!(#order.pixels()),
-    });
     code.extend(quote! {
         const #all: usize = #len;
         const #padding: usize = __sw::padding::<#element>(#all);
@@ -205,12 +233,7 @@ pub fn block_of_numbers(
             ]);
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
-            const CONTENTS: __sw::Contents = __sw::Contents::Fields(&[#(__sw::Member {
-                name: #keys,
-                first: ::core::mem::offset_of!(#name, #fields) / ::core::mem::size_of::<#element>(),
-                contents: <#types as __sw::Parameters<#element>>::CONTENTS,
-                pixels: #pixels,
-            }),*]);
+            const CONTENTS: __sw::Contents = #contents;
         }
     });
     BlockOfNumbers { code, gaps, padding }
@@ -222,10 +245,12 @@ fn structure(
     tag: &str,
     element: &Ident,
     members: &[Member],
+    contents: &TokenStream,
     title: &str,
     style: Style,
 ) -> TokenStream {
-    let BlockOfNumbers { code, gaps, padding } = block_of_numbers(&quote!(#name), tag, element, members);
+    let BlockOfNumbers { code, gaps, padding } =
+        block_of_numbers(&quote!(#name), tag, element, members, contents);
     let fields = members.iter().zip(&gaps).enumerate().map(|(index, (member, gap))| {
         let Member { attrs, field, params, doc, .. } = member;
         let filler = format_ident!("_padding_{index}");
@@ -344,9 +369,9 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
         const #plan: __sw::Plan<#count> = __sw::Plan::new([#(#stages),*]);
 
         impl __sw::Compute<#input, #output, #element> for #layer {
+            const ORDER: __sw::FeatureOrder = __sw::FeatureOrder::Layers;
             const READS_OUTPUT: bool = #plan.reads_output;
             const GIVES: __sw::Gives = #plan.gives;
-            const CHANNELS: bool = #plan.channels;
             const WHOLE_BATCH: bool = #plan.whole_batch;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = #plan.multiply_adds;

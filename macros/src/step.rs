@@ -41,9 +41,6 @@ pub struct Step<'a> {
     pub fit: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
-    /// The order of the features in weight files.
-    pub order_in: Ident,
-    order_out: Ident,
     /// How many parameters the layers have up to this one, and before it, if there are any.
     total: Ident,
     total_before: Option<Ident>,
@@ -76,8 +73,6 @@ impl<'a> Step<'a> {
             fit: format_ident!("__FIT{tag}"),
             dims_in: format_ident!("__DIMS{tag}"),
             dims_out: format_ident!("__DIMS{after}"),
-            order_in: format_ident!("__ORDER{tag}"),
-            order_out: format_ident!("__ORDER{after}"),
             total: format_ident!("__TOTAL{tag}"),
             total_before: total_before.map(|before| format_ident!("__TOTAL{}{before}", sequence.tag)),
             shape_in: format_ident!("__Shape{tag}"),
@@ -130,8 +125,6 @@ impl<'a> Step<'a> {
             fit,
             dims_in,
             dims_out,
-            order_in,
-            order_out,
             shape_in,
             shape_out,
             own,
@@ -151,6 +144,9 @@ impl<'a> Step<'a> {
                 { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
             >
         };
+        // Types can't be built from the sizes of a tuple.
+        let kept = quote!(#dims_out.is_tuple() && #dims_out.same(&#dims_in));
+        sizes = quote!(__sw::OutputShape<{ #kept }, __sw::SameShape<#shape_in>, #sizes>);
         if !self.layer.builtin {
             // A type that lacks one of the traits is replaced, and what it lacks is reported once.
             let fits = quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::FITS);
@@ -160,9 +156,12 @@ impl<'a> Step<'a> {
                 quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT);
             sizes = quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
             let (text, element) = (&self.layer.text, element.to_string());
+            let shaped =
+                quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
             let report = self.layer.extent.call(
                 quote!(__sw::report_traits),
-                quote!(#text, #element, #fits, #layer, #computes || !#fit.is_fine()),
+                // Without its shape, of which `report_shape` tells, it is not known what it would have to compute.
+                quote!(#text, #element, #fits, #layer, #computes || !(#fit.is_fine() && #shaped)),
             );
             let report_shape = self.layer.extent.call(
                 quote!(__sw::report_shape),
@@ -180,8 +179,8 @@ impl<'a> Step<'a> {
             own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
         }
         let own_type = self.held(own_type);
-        if let Some(Block { kind: Kind::Split, .. }) = self.layer.block {
-            sizes = quote!(__sw::OutputShape<{ !#dims_out.is_unknown() }, #asked, #sizes>);
+        if let Some(Block { kind: Kind::Split | Kind::Residual | Kind::Repeat(_), .. }) = self.layer.block {
+            sizes = quote!(__sw::OutputShape<{ #dims_out.is_tuple() && #fit.is_fine() }, #asked, #sizes>);
         }
         let text = LitStr::new(&self.layer.text, Span::call_site());
         let place = quote!(__sw::Place { layer: #text, source: #source });
@@ -200,7 +199,6 @@ impl<'a> Step<'a> {
             #own_type
             #report_traits
             type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
-            const #order_out: __sw::Order = #order_in.after::<#called, #shape_in, #shape_out, #element>();
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
     }

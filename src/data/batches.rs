@@ -1,11 +1,7 @@
 //! Batches of inputs and targets.
 
-use std::thread::Scope;
-
 use rand::Rng;
 use rand::seq::SliceRandom;
-
-use super::Refill;
 
 /// Goes through inputs and targets batch after batch, in an order that can be shuffled. The batches are gathered in
 /// buffers that are used again, so that none of them allocates.
@@ -29,9 +25,9 @@ use super::Refill;
 pub struct Batches<'a, X, Y> {
     pub(super) inputs: &'a [X],
     pub(super) targets: &'a [Y],
-    order: Vec<usize>,
+    pub(super) order: Vec<usize>,
     pub(super) next: usize,
-    size: usize,
+    pub(super) size: usize,
     drop_last: bool,
     batch_inputs: Vec<X>,
     batch_targets: Vec<Y>,
@@ -118,33 +114,10 @@ impl<'a, X: Clone, Y: Clone> Batches<'a, X, Y> {
         fill(&mut self.batch_targets, self.targets, positions);
         Some((&self.batch_inputs, &self.batch_targets))
     }
-
-    /// The batches that are left, each gathered on another thread while the one before is used. There, `change` gets the
-    /// number of each batch, the positions of its samples, and its inputs.
-    pub(crate) fn ahead<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        mut change: impl FnMut(usize, &[usize], &mut [X]) + Send + 'scope,
-    ) -> Refill<'scope, (Vec<X>, Vec<Y>)>
-    where
-        X: Send + Sync,
-        Y: Send + Sync,
-    {
-        let mut left = self.next..self.steps();
-        Refill::scoped(scope, [(); 2].map(|()| Default::default()), move |batch: &mut (Vec<X>, Vec<Y>)| {
-            let (inputs, targets) = batch;
-            let Some(next) = left.next() else { return false };
-            let positions = positions(&self.order, self.size, next);
-            fill(inputs, self.inputs, positions);
-            fill(targets, self.targets, positions);
-            change(next, positions, inputs);
-            true
-        })
-    }
 }
 
 /// Those of a batch.
-fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] {
+pub(super) fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] {
     let begin = batch * size;
     &order[begin..order.len().min(begin + size)]
 }
@@ -167,7 +140,7 @@ pub fn gather<X: Clone>(samples: &[X], positions: &[usize]) -> Vec<X> {
     gathered
 }
 
-fn fill<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
+pub(super) fn fill<X: Clone>(buffer: &mut Vec<X>, samples: &[X], positions: &[usize]) {
     buffer.clear();
     buffer.reserve_exact(positions.len());
     extend(buffer, samples, positions);

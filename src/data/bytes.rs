@@ -1,9 +1,13 @@
 //! Reading bytes that a file's head announces: what is missing or too much is an error with its place.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::{Place, ReadError, ReadErrorKind};
+#[cfg(feature = "images")]
+use crate::limits::WholeError;
+use crate::limits::{Budget, RAISE, TooLarge};
 
 /// The advice for a file that was cut or damaged.
 pub(super) const COPY_AGAIN: &str = "copy or download the file again";
@@ -14,16 +18,36 @@ pub(super) struct Bytes<'a, R> {
     source: R,
     /// The position of the next byte.
     pub at: u64,
+    budget: Budget,
+    /// The bytes of memory that each byte becomes.
+    weight: u64,
+    /// Whether there may be many more bytes than in the file, whose size is known.
+    packed: bool,
 }
 
 impl<'a, R: Read> Bytes<'a, R> {
-    pub fn new(path: &'a Path, source: R) -> Self {
-        Bytes { path, source, at: 0 }
+    /// A file each of whose bytes becomes `weight` bytes of memory: its own, and those of the numbers made of it.
+    pub fn new(path: &'a Path, source: R, budget: Budget, weight: u64) -> Self {
+        Bytes { path, source, at: 0, budget, weight, packed: false }
+    }
+
+    /// Refuses what a head announces if it is beyond the limit, before anything is unpacked.
+    pub fn packed(self, packed: bool) -> Self {
+        Bytes { packed, ..self }
+    }
+
+    /// Sets what each of the bytes to come becomes.
+    #[cfg(feature = "npy")]
+    pub fn set_weight(&mut self, weight: u64) {
+        self.weight = weight;
     }
 
     /// The next `len` bytes. Memory grows with what is there, not with what the file says.
     pub fn exactly(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
-        let bytes = self.up_to(len)?;
+        if self.packed {
+            self.check(len, len, what)?;
+        }
+        let bytes = self.gather(len, what)?;
         if bytes.len() as u64 == len {
             return Ok(bytes);
         }
@@ -45,19 +69,37 @@ impl<'a, R: Read> Bytes<'a, R> {
 
     /// The next `len` bytes, or fewer at the end of the file.
     pub fn up_to(&mut self, len: u64) -> Result<Vec<u8>, ReadError> {
+        self.gather(len, "the bytes so far")
+    }
+
+    fn gather(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
-        match (&mut self.source).take(len).read_to_end(&mut bytes) {
-            Ok(count) => self.at += count as u64,
-            Err(error) if is_damage(&error) => {
-                let (kind, place, found) = (ReadErrorKind::Format, Place::File, error.to_string());
-                let expected = "packed data without damage";
-                return Err(
-                    ReadError::new(self.path, kind, place, expected, found, COPY_AGAIN).with_source(error)
-                );
+        // An error to reserve is one to read, which says so.
+        let likely = len.min(self.budget.size()).min(self.budget.limit() / self.weight);
+        let _ = bytes.try_reserve_exact(usize::try_from(likely).unwrap_or(0));
+        while (bytes.len() as u64) < len {
+            // One byte more than may be. The limit grows with what comes from a source of unknown size.
+            let most = (self.budget.limit() / self.weight).saturating_add(1);
+            let piece = most.min(len) - bytes.len() as u64;
+            let came = (&mut self.source).take(piece).read_to_end(&mut bytes);
+            let came = came.map_err(|error| unread(self.path, error))? as u64;
+            self.at += came;
+            if came < piece {
+                break;
             }
-            Err(error) => return Err(ReadError::io(self.path, error)),
+            self.check(bytes.len() as u64, len, what)?;
         }
         Ok(bytes)
+    }
+
+    /// Whether so many bytes of those that are wanted are within the limit.
+    fn check(&self, bytes: u64, wanted: u64, what: &str) -> Result<(), ReadError> {
+        self.budget.check(bytes.saturating_mul(self.weight)).map_err(|mut error| {
+            if wanted < u64::MAX {
+                error.need = wanted.saturating_mul(self.weight);
+            }
+            too_large(self.path, Place::Byte(self.at), what, error)
+        })
     }
 
     pub fn error(
@@ -70,6 +112,41 @@ impl<'a, R: Read> Bytes<'a, R> {
     ) -> ReadError {
         ReadError::new(self.path, kind, Place::Byte(at), expected, found, advice)
     }
+}
+
+/// Why bytes did not come.
+fn unread(path: &Path, error: io::Error) -> ReadError {
+    if !is_damage(&error) {
+        return ReadError::io(path, error);
+    }
+    let (kind, place, found) = (ReadErrorKind::Format, Place::File, error.to_string());
+    let expected = "packed data without damage";
+    ReadError::new(path, kind, place, expected, found, COPY_AGAIN).with_source(error)
+}
+
+/// An error about what takes more memory than it may.
+pub(super) fn too_large(path: &Path, place: Place, what: &str, error: TooLarge) -> ReadError {
+    let found = format!("{} for {what}", error.need);
+    ReadError::new(path, ReadErrorKind::Limit, place, error.expected(), found, RAISE)
+}
+
+/// Why a whole file was not read.
+#[cfg(feature = "images")]
+pub(super) fn unread_whole(path: &Path, error: WholeError) -> ReadError {
+    match error {
+        WholeError::Io(error) => ReadError::io(path, error),
+        WholeError::TooLarge(error) => too_large(path, Place::File, "its bytes", error),
+    }
+}
+
+/// Opens a file, with the memory that it may take.
+pub(super) fn open(path: &Path) -> Result<(File, Budget), ReadError> {
+    let open = || -> io::Result<(File, Budget)> {
+        let file = File::open(path)?;
+        let budget = Budget::of_file(&file)?;
+        Ok((file, budget))
+    };
+    open().map_err(|error| ReadError::io(path, error))
 }
 
 /// Whether unpacking failed, rather than reading.

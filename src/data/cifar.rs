@@ -10,12 +10,12 @@
 //! Source: A. Krizhevsky, *The CIFAR-10 dataset*, section "Binary version". The files have the red, the green and the blue
 //! plane of an image one after the other; the tensors have the three values of a pixel together, `[32, 32, 3]`.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use super::bytes::{Bytes, COPY_AGAIN};
+use super::bytes::{self, Bytes, COPY_AGAIN};
 use super::{Pixel, Place, ReadError, ReadErrorKind};
+use crate::limits::Budget;
 use crate::loss::Label;
 use crate::memory;
 use crate::tensor::Tensor3;
@@ -69,7 +69,8 @@ impl<T: Pixel> Cifar10<T> {
 
 /// A file of the folder, which has at least one image.
 fn batch<T: Pixel>(path: &Path) -> Result<Batch<T>, ReadError> {
-    let batch = batch_from(path, File::open(path).map_err(|error| ReadError::io(path, error))?)?;
+    let (file, budget) = bytes::open(path)?;
+    let batch = batch_in(path, file, budget)?;
     if batch.1.is_empty() {
         let kind = ReadErrorKind::Length;
         return Err(ReadError::new(path, kind, Place::File, "images", "an empty file", COPY_AGAIN));
@@ -80,10 +81,16 @@ fn batch<T: Pixel>(path: &Path) -> Result<Batch<T>, ReadError> {
 /// The images and labels of one of the files, from anything that can be read; the path is for the error.
 ///
 /// # Errors
-/// If it cannot be read, ends within a record, or holds a label that is no class.
+/// If it cannot be read, ends within a record, holds a label that is no class, or takes more memory than the
+/// [`Limits`](crate::Limits) let it.
 pub fn batch_from<T: Pixel>(path: impl AsRef<Path>, source: impl Read) -> Result<Batch<T>, ReadError> {
-    let path = path.as_ref();
-    let bytes = Bytes::new(path, BufReader::new(source)).up_to(u64::MAX)?;
+    let (source, budget) = Budget::counting(source);
+    batch_in(path.as_ref(), source, budget)
+}
+
+fn batch_in<T: Pixel>(path: &Path, source: impl Read, budget: Budget) -> Result<Batch<T>, ReadError> {
+    let weight = 1 + size_of::<T>() as u64;
+    let bytes = Bytes::new(path, BufReader::new(source), budget, weight).up_to(u64::MAX)?;
     let records = bytes.chunks_exact(RECORD);
     if !records.remainder().is_empty() {
         let begin = bytes.len() - records.remainder().len();

@@ -10,12 +10,12 @@
 //! Source: Y. LeCun, C. Cortes, C. Burges, *The MNIST database of handwritten digits*, section "File formats".
 //! Gzipped files are read with the feature `gzip`; which they are is seen by their first bytes, not by their names.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::bytes::Bytes;
-use super::{Pixel, Place, ReadError, ReadErrorKind};
+use super::bytes::{self, Bytes};
+use super::{Pixel, Place, ReadError, ReadErrorKind, labels};
+use crate::limits::Budget;
 use crate::loss::Label;
 use crate::memory;
 use crate::tensor::{Rank3, Shape, Tensor};
@@ -30,11 +30,12 @@ const UNSIGNED_BYTES: u8 = 8;
 /// (`Tensor1<784>`). Numbers are 0 to 1 as `f32` or `f64`, bytes as `u8`: see [`Pixel`].
 ///
 /// # Errors
-/// If the file cannot be read, is no IDX file of bytes, has other sizes than the tensors, or is longer or shorter than
-/// its sizes say.
+/// If the file cannot be read, is no IDX file of bytes, has other sizes than the tensors, is longer or shorter than its
+/// sizes say, or takes more memory than the [`Limits`](crate::Limits) let it.
 pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
     let path = path.as_ref();
-    images_from(path, open(path)?)
+    let (file, budget) = bytes::open(path)?;
+    images_in(path, file, budget)
 }
 
 /// As [`images`], from anything that can be read; the path is for the error.
@@ -45,7 +46,17 @@ pub fn images_from<S: Shape, T: Pixel>(
     path: impl AsRef<Path>,
     source: impl Read,
 ) -> Result<Vec<Tensor<S, T>>, ReadError> {
-    let file = Idx::read(path.as_ref(), source, &|sizes| image_sizes::<S>(sizes))?;
+    let (source, budget) = Budget::counting(source);
+    images_in(path.as_ref(), source, budget)
+}
+
+fn images_in<S: Shape, T: Pixel>(
+    path: &Path,
+    source: impl Read,
+    budget: Budget,
+) -> Result<Vec<Tensor<S, T>>, ReadError> {
+    let weight = 1 + size_of::<T>() as u64;
+    let file = Idx::read(path, source, budget, weight, &|sizes| image_sizes::<S>(sizes))?;
     let mut images = memory::zeroed_tensors(file.sizes[0]);
     for (pixel, &byte) in memory::flatten_mut(&mut images).iter_mut().zip(&file.bytes) {
         *pixel = T::from_byte(byte);
@@ -59,8 +70,7 @@ pub fn images_from<S: Shape, T: Pixel>(
 /// If the file cannot be read, is no IDX file of bytes, has another number of axes, is longer or shorter than its size
 /// says, or holds a label that is no class.
 pub fn labels<const CLASSES: usize>(path: impl AsRef<Path>) -> Result<Vec<Label<CLASSES>>, ReadError> {
-    let path = path.as_ref();
-    labels_from(path, open(path)?)
+    labels_counted_from(path, 0)
 }
 
 /// As [`labels`], from anything that can be read; the path is for the error.
@@ -71,19 +81,39 @@ pub fn labels_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     source: impl Read,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
+    let (source, budget) = Budget::counting(source);
+    labels_in(path.as_ref(), source, budget, 0)
+}
+
+/// As [`labels`], of a file that counts its classes from another number than 0: from 1 in EMNIST's letters, whose 26
+/// classes are 1 to 26.
+///
+/// # Errors
+/// As [`labels`]; a label below `first` is no class.
+pub fn labels_counted_from<const CLASSES: usize>(
+    path: impl AsRef<Path>,
+    first: u8,
+) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let path = path.as_ref();
+    let (file, budget) = bytes::open(path)?;
+    labels_in(path, file, budget, first)
+}
+
+fn labels_in<const CLASSES: usize>(
+    path: &Path,
+    source: impl Read,
+    budget: Budget,
+    first: u8,
+) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let wanted = |sizes: &[usize]| match sizes {
         [_] => None,
         _ => Some(("labels, which have the sizes [count]".into(), "read images with `idx::images`")),
     };
-    let file = Idx::read(path, source, &wanted)?;
-    Label::from_numbers(&file.bytes).map_err(|error| {
-        let at = file.start + error.position.unwrap_or(0) as u64;
-        let expected = format!("labels of {CLASSES} classes, from 0");
-        let found = format!("label {} at position {}", error.class, error.position.unwrap_or(0));
-        let advice = "choose the number of classes that the file has";
-        ReadError::new(path, ReadErrorKind::Value, Place::Byte(at), expected, found, advice)
-    })
+    let weight = 1 + size_of::<Label<CLASSES>>() as u64;
+    let file = Idx::read(path, source, budget, weight, &wanted)?;
+    let numbers = file.bytes.iter().map(|&byte| i128::from(byte));
+    let at = |position| file.start + position as u64;
+    labels::labels(path, numbers, first.into(), "labels_counted_from", at)
 }
 
 /// MNIST, or a set with the same files such as Fashion-MNIST: ten classes of grey images of 28 by 28 pixels.
@@ -202,8 +232,16 @@ fn image_sizes<S: Shape>(sizes: &[usize]) -> Option<(String, &'static str)> {
 
 impl Idx {
     /// Reads the whole file; sizes that are not wanted are an error before the elements are read.
-    fn read(path: &Path, source: impl Read, wanted: Wanted<'_>) -> Result<Self, ReadError> {
-        let mut file = Bytes::new(path, unpacked(path, BufReader::new(source))?);
+    fn read(
+        path: &Path,
+        source: impl Read,
+        budget: Budget,
+        weight: u64,
+        wanted: Wanted<'_>,
+    ) -> Result<Self, ReadError> {
+        let known = budget.size() > 0;
+        let (source, packed) = unpacked(path, BufReader::new(source))?;
+        let mut file = Bytes::new(path, source, budget, weight).packed(packed && known);
         let magic = file.exactly(4, "the magic number")?;
         let axes = match magic[..] {
             [0, 0, UNSIGNED_BYTES, axes] if axes > 0 => axes,
@@ -246,21 +284,17 @@ impl Idx {
     }
 }
 
-fn open(path: &Path) -> Result<File, ReadError> {
-    File::open(path).map_err(|error| ReadError::io(path, error))
-}
-
-/// The content of a file that may be gzipped.
-fn unpacked<'a>(path: &Path, mut source: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>, ReadError> {
+/// The content of a file that may be gzipped, and whether it is.
+fn unpacked<'a>(path: &Path, mut source: impl BufRead + 'a) -> Result<(Box<dyn Read + 'a>, bool), ReadError> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
-    let start = Bytes::new(path, &mut source).up_to(2)?;
+    let start = Bytes::new(path, &mut source, Budget::of_size(2), 1).up_to(2)?;
     let packed = start == GZIP;
     let source = io::Cursor::new(start).chain(source);
     if !packed {
-        return Ok(Box::new(source));
+        return Ok((Box::new(source), false));
     }
     #[cfg(feature = "gzip")]
-    return Ok(Box::new(flate2::bufread::MultiGzDecoder::new(source)));
+    return Ok((Box::new(flate2::bufread::MultiGzDecoder::new(source)), true));
     #[cfg(not(feature = "gzip"))]
     Err(ReadError::new(
         path,

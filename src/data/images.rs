@@ -14,9 +14,10 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
-use super::{Pixel, Place, ReadError, ReadErrorKind, ReadErrors};
+use super::{Pixel, Place, ReadError, ReadErrorKind, ReadErrors, bytes};
+use crate::limits::{self, Budget, RAISE};
 use crate::loss::Label;
 use crate::memory;
 use crate::tensor::{Tensor, Tensor3};
@@ -57,8 +58,9 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> I
     /// begins with a dot, do not count.
     ///
     /// # Errors
-    /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, was cut off, or has
-    /// another size without [`Size::Resize`]; reading stops after 20 of them.
+    /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, was cut off, has another
+    /// size without [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits) let it; reading stops after
+    /// 20 of them.
     pub fn read(folder: impl AsRef<Path>, size: Size) -> Result<Self, ReadErrors> {
         let folder = folder.as_ref();
         let (folders, classes) = class_folders(folder, N)?;
@@ -87,7 +89,8 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> I
 /// Reads one picture; see [`Images`] for its numbers.
 ///
 /// # Errors
-/// If the file cannot be read, is no PNG or JPEG, was cut off, or has another size without [`Size::Resize`].
+/// If the file cannot be read, is no PNG or JPEG, was cut off, has another size without [`Size::Resize`], or takes more
+/// memory than the [`Limits`](crate::Limits) let it.
 pub fn read<const H: usize, const W: usize, const C: usize, T: Pixel>(
     path: impl AsRef<Path>,
     size: Size,
@@ -135,18 +138,10 @@ fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
 ) -> Result<(), ReadError> {
     const { assert!(C == 1 || C == 3, "pictures have 1 channel (grey) or 3 (red, green, blue)") };
     const { assert!(H > 0 && W > 0, "pictures have a height and a width") };
-    let image = decode(path)?;
-    let image = match (size, (image.height() as usize, image.width() as usize)) {
-        (_, found) if found == (H, W) => image,
-        (Size::Resize, _) => image.resize_exact(W as u32, H as u32, FilterType::Triangle),
-        (Size::Exact, (height, width)) => {
-            let (kind, place) = (ReadErrorKind::Shape, Place::File);
-            let (expected, found) =
-                (format!("a height of {H} and a width of {W}"), format!("{height} and {width}"));
-            let advice = "bring all pictures to one size, or read them with `Size::Resize`";
-            return Err(ReadError::new(path, kind, place, expected, found, advice));
-        }
-    };
+    let mut image = decode(path, size, H, W)?;
+    if (image.height() as usize, image.width() as usize) != (H, W) {
+        image = image.resize_exact(W as u32, H as u32, FilterType::Triangle);
+    }
     let bytes = if C == 1 { image.into_luma8().into_raw() } else { image.into_rgb8().into_raw() };
     for (pixel, &byte) in to.iter_mut().zip(&bytes) {
         *pixel = T::from_byte(byte);
@@ -154,35 +149,79 @@ fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
     Ok(())
 }
 
-/// A picture as its file has it.
-fn decode(path: &Path) -> Result<DynamicImage, ReadError> {
+/// A picture as its file has it, if it is to become one of this height and width.
+fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<DynamicImage, ReadError> {
     let end = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let picture = |found: String, advice: &str| {
-        let (kind, place) = (ReadErrorKind::Format, Place::File);
-        ReadError::new(path, kind, place, "a PNG or JPEG file", found, advice)
-    };
     if path.is_dir() || !ENDS.contains(&&*end) {
         let found = if path.is_dir() { "a folder".into() } else { format!("a name that ends in {end:?}") };
-        return Err(picture(found, "move it to another place, or convert it"));
+        return Err(no_picture(path, found, "move it to another place, or convert it"));
     }
-    let bytes = fs::read(path).map_err(|error| ReadError::io(path, error))?;
+    let bytes = limits::read_whole(path).map_err(|error| bytes::unread_whole(path, error))?;
+    let budget = Budget::of_size(bytes.len() as u64);
+
     // The format is seen by the content; names are often wrong.
     let mut reader = ImageReader::new(Cursor::new(&bytes[..]));
     if let Ok(format) = ImageFormat::from_path(path) {
         reader.set_format(format);
     }
-    let reader = reader.with_guessed_format().map_err(|error| ReadError::io(path, error))?;
-    let cut = reader.format() == Some(ImageFormat::Jpeg) && !has_end(&bytes);
-    let image = reader.decode().map_err(|error| {
-        // The decoders' sentences have several lines.
-        let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        picture(found, "save the picture again, or leave it out")
+    let mut reader = reader.with_guessed_format().map_err(|error| ReadError::io(path, error))?;
+    let mut decoders = image::Limits::no_limits();
+    decoders.max_alloc = Some(budget.limit());
+    reader.limits(decoders);
+    let jpeg = reader.format() == Some(ImageFormat::Jpeg);
+    let cut = jpeg && !has_end(&bytes);
+
+    // Until here, only the head has been read.
+    let decoder = reader.into_decoder().map_err(|error| undecoded(path, error))?;
+    let found = decoder.dimensions();
+    if size == Size::Exact && (found.1 as usize, found.0 as usize) != (height, width) {
+        let (kind, place) = (ReadErrorKind::Shape, Place::File);
+        let expected = format!("a height of {height} and a width of {width}");
+        let advice = "bring all pictures to one size, or read them with `Size::Resize`";
+        return Err(ReadError::new(
+            path,
+            kind,
+            place,
+            expected,
+            format!("{} and {}", found.1, found.0),
+            advice,
+        ));
+    }
+    budget.check(need(&decoder, jpeg, height)).map_err(|error| {
+        let what = format!("a picture of the height {} and the width {}", found.1, found.0);
+        bytes::too_large(path, Place::File, &what, error)
     })?;
+
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| undecoded(path, error))?;
     if cut {
         let advice = "copy or download the file again, or leave it out";
-        return Err(picture("a JPEG that ends before its end-of-image marker".into(), advice));
+        return Err(no_picture(path, "a JPEG that ends before its end-of-image marker".into(), advice));
     }
     Ok(image)
+}
+
+/// The bytes of memory that decoding takes, and stretching to a height.
+fn need(decoder: &impl ImageDecoder, jpeg: bool, height: usize) -> u64 {
+    // Numbers of two bytes from which a progressive JPEG's pixels are made, beside the pixels.
+    let decoded = decoder.total_bytes().saturating_mul(if jpeg { 3 } else { 1 });
+    // As wide as the file's and as high as the tensor's, in four `f32`.
+    let between = u64::from(decoder.dimensions().0).saturating_mul(16 * height as u64);
+    decoded.saturating_add(between)
+}
+
+fn no_picture(path: &Path, found: String, advice: &str) -> ReadError {
+    ReadError::new(path, ReadErrorKind::Format, Place::File, "a PNG or JPEG file", found, advice)
+}
+
+/// What the decoders say.
+fn undecoded(path: &Path, error: ImageError) -> ReadError {
+    // Their sentences have several lines.
+    let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    if matches!(error, ImageError::Limits(_)) {
+        let expected = "a picture that can be decoded within the limit of memory";
+        return ReadError::new(path, ReadErrorKind::Limit, Place::File, expected, found, RAISE);
+    }
+    no_picture(path, found, "save the picture again, or leave it out")
 }
 
 /// Whether a JPEG goes on to its marker of the end: the decoder makes grey what a file that was cut lacks.

@@ -10,7 +10,7 @@
 //! | [`prefetch`] | the next batches on another thread | |
 //!
 //! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what was expected, what
-//! came, and what to do.
+//! came, and what to do. No small file takes all memory: [`Limits`](crate::Limits) bound what one may take.
 //!
 //! What needs no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`], [`stratified_k_fold`]),
 //! [`Batches`], features of one size ([`StandardScaler`], [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`].
@@ -52,10 +52,12 @@ pub mod csv;
 pub mod idx;
 #[cfg(feature = "images")]
 pub mod images;
+mod labels;
 #[cfg(feature = "npy")]
 pub mod npy;
 mod pixel;
 pub mod prefetch;
+mod queue;
 mod read_error;
 
 pub use pixel::Pixel;
@@ -63,6 +65,7 @@ pub use prefetch::{Prefetch, Refill};
 pub use read_error::{Place, ReadError, ReadErrorKind, ReadErrors};
 
 mod batches;
+mod changing;
 mod gathering;
 mod missing;
 mod one_hot;
@@ -71,6 +74,7 @@ mod scale;
 mod split;
 
 pub use batches::{Batches, gather};
+pub(crate) use changing::Changing;
 pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::one_hot;

@@ -2,7 +2,8 @@
 //!
 //! [`Prefetch`] takes any iterator of batches to a thread of its own. [`Refill`] goes without allocation: it fills
 //! buffers that come back when they are used. Both keep the order, end when their source ends, and end their thread
-//! when they are dropped; a panic of the source goes on in the thread that asks for the batch. Waiting sleeps.
+//! when they are dropped; a panic of the source goes on in the thread that asks for the batch. Waiting sleeps. Where the
+//! system spawns no more threads, each batch is made when it is asked for, on the thread that asks.
 //!
 //! They pay where making a batch takes time: files, pictures, random changes. To gather samples from memory takes about
 //! as long as to hand a batch over; [`Batches`](super::Batches) does that without a thread, and a
@@ -55,16 +56,17 @@
 //! ```
 
 use std::fmt;
+use std::io;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, Scope, ScopedJoinHandle};
 
-/// Room for the items that wait is allocated before the first one is made.
-const MOST_AHEAD: usize = 1 << 16;
+use super::queue::{End, Queue};
+use crate::threads::discard;
 
 /// An iterator whose next items are made on another thread, in the same order.
 ///
-/// Up to `ahead` items, at most 65536, wait to be taken while one more is made. With `ahead` 0, the next item is made while the one
+/// Up to `ahead` items wait to be taken while one more is made. With `ahead` 0, the next item is made while the one
 /// before is used, and handed over when it is asked for. Two are enough unless the time per item varies a lot.
 ///
 /// ```
@@ -89,7 +91,8 @@ impl<T: Send + 'static> Prefetch<'static, T> {
         I: IntoIterator<Item = T>,
         I::IntoIter: Send + 'static,
     {
-        Prefetch(Worker::spawn(ahead.min(MOST_AHEAD), each(source.into_iter())))
+        let mut source = source.into_iter();
+        Prefetch(Worker::spawn(ahead, move || source.next()))
     }
 }
 
@@ -109,7 +112,8 @@ impl<'scope, T: Send + 'scope> Prefetch<'scope, T> {
         I: IntoIterator<Item = T>,
         I::IntoIter: Send + 'scope,
     {
-        Prefetch(Worker::spawn_scoped(scope, ahead.min(MOST_AHEAD), each(source.into_iter())))
+        let mut source = source.into_iter();
+        Prefetch(Worker::spawn_scoped(scope, ahead, move || source.next()))
     }
 }
 
@@ -121,17 +125,6 @@ impl<T> Iterator for Prefetch<'_, T> {
 }
 
 impl<T> std::iter::FusedIterator for Prefetch<'_, T> {}
-
-/// What the thread of a [`Prefetch`] does: items until the source or the receiver ends.
-fn each<I: Iterator>(source: I) -> impl FnOnce(SyncSender<I::Item>) {
-    move |items| {
-        for item in source {
-            if items.send(item).is_err() {
-                break;
-            }
-        }
-    }
-}
 
 /// Batches in buffers that another thread fills while the one before is used; nothing is allocated on the way.
 ///
@@ -161,7 +154,7 @@ pub struct Refill<'scope, B> {
     current: Option<B>,
     /// Takes used buffers back. Declared, and so dropped, before the worker: otherwise its thread would wait for
     /// buffers for ever while it is joined.
-    used: SyncSender<B>,
+    used: End<B>,
     worker: Worker<'scope, B>,
 }
 
@@ -195,15 +188,15 @@ impl<'scope, B: Send + 'scope> Refill<'scope, B> {
 impl<'scope, B> Refill<'scope, B> {
     fn with(
         buffers: impl IntoIterator<Item = B>,
-        spawn: impl FnOnce(usize, Receiver<B>) -> Worker<'scope, B>,
+        spawn: impl FnOnce(usize, End<B>) -> Worker<'scope, B>,
     ) -> Self {
         let buffers: Vec<B> = buffers.into_iter().collect();
         let count = buffers.len();
         assert!(count >= 2, "two buffers are needed: one is filled while the other is used");
-        // Both channels have room for all buffers, so that sending one never waits, and never allocates.
-        let (used, empty) = sync_channel(count);
-        // The other end is here, so sending succeeds.
-        buffers.into_iter().for_each(|buffer| drop(used.send(buffer)));
+        // Both queues have room for all buffers, so that sending one never waits, and never allocates.
+        let [used, empty] = Queue::ends(count);
+        // The other end is here, so that each gets in.
+        buffers.into_iter().for_each(|buffer| drop(used.put(buffer)));
         Refill { current: None, used, worker: spawn(count, empty) }
     }
 
@@ -213,28 +206,26 @@ impl<'scope, B> Refill<'scope, B> {
     /// With the panic of `fill` if it panicked, after all batches from before it; then the batches have ended.
     pub fn next_batch(&mut self) -> Option<&mut B> {
         // If the thread has ended, nobody takes the buffer, and that is all right.
-        let _ = self.current.take().map(|buffer| self.used.send(buffer));
+        let _ = self.current.take().map(|buffer| self.used.put(buffer));
         self.current = self.worker.next();
         self.current.as_mut()
     }
 }
 
-/// What the thread of a [`Refill`] does: buffers that come back, filled, until the batches or the receiver end.
-fn filled<B>(buffers: Receiver<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnOnce(SyncSender<B>) {
-    move |batches| {
-        for mut buffer in buffers {
-            if !fill(&mut buffer) || batches.send(buffer).is_err() {
-                break;
-            }
-        }
+/// What makes the items of a [`Refill`]: it fills the buffers that come back, until there is no batch.
+fn filled<B>(buffers: End<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnMut() -> Option<B> {
+    move || {
+        let mut buffer = buffers.take()?;
+        fill(&mut buffer).then_some(buffer)
     }
 }
 
-/// A thread and what it sends.
-struct Worker<'scope, T> {
-    /// Gone when the items have ended, so that the thread ends at its next one.
-    items: Option<Receiver<T>>,
-    thread: Option<Handle<'scope>>,
+/// Who makes the items.
+enum Worker<'scope, T> {
+    /// A thread, until it is joined, and what it sends, until nobody wants any more of it.
+    There { items: Option<End<T>>, thread: Option<Handle<'scope>> },
+    /// This thread, as there was no other to be had; nobody when the items have ended.
+    Here(Option<Box<dyn FnMut() -> Option<T> + Send + 'scope>>),
 }
 
 enum Handle<'scope> {
@@ -252,10 +243,8 @@ impl Handle<'_> {
 }
 
 impl<T: Send + 'static> Worker<'static, T> {
-    fn spawn(ahead: usize, run: impl FnOnce(SyncSender<T>) + Send + 'static) -> Self {
-        let (sender, items) = sync_channel(ahead);
-        let thread = thread::spawn(move || run(sender));
-        Worker { items: Some(items), thread: Some(Handle::Own(thread)) }
+    fn spawn(ahead: usize, make: impl FnMut() -> Option<T> + Send + 'static) -> Self {
+        Self::start(ahead, make, |run| thread::Builder::new().spawn(run).map(Handle::Own))
     }
 }
 
@@ -263,33 +252,75 @@ impl<'scope, T: Send + 'scope> Worker<'scope, T> {
     fn spawn_scoped<'env>(
         scope: &'scope Scope<'scope, 'env>,
         ahead: usize,
-        run: impl FnOnce(SyncSender<T>) + Send + 'scope,
+        make: impl FnMut() -> Option<T> + Send + 'scope,
     ) -> Self {
-        let (sender, items) = sync_channel(ahead);
-        let thread = scope.spawn(move || run(sender));
-        Worker { items: Some(items), thread: Some(Handle::Scoped(thread)) }
+        Self::start(ahead, make, |run| thread::Builder::new().spawn_scoped(scope, run).map(Handle::Scoped))
+    }
+
+    /// Makes the items on the thread that `spawn` gives, or else here.
+    fn start<F: FnMut() -> Option<T> + Send + 'scope>(
+        ahead: usize,
+        make: F,
+        spawn: impl FnOnce(Box<dyn FnOnce() + Send + 'scope>) -> io::Result<Handle<'scope>>,
+    ) -> Self {
+        let [items, of_thread] = Queue::ends(ahead);
+        // A spawn that fails drops its closure; what makes the items has to outlive that.
+        let place = Arc::new(Mutex::new(Some(make)));
+        let place_of_thread = Arc::clone(&place);
+        let run = Box::new(move || {
+            let items = of_thread;
+            let Some(mut make) = take(&place_of_thread) else { return };
+            while let Some(item) = make() {
+                if items.put(item).is_err() {
+                    break;
+                }
+            }
+        });
+
+        match spawn(run) {
+            Ok(thread) => Worker::There { items: Some(items), thread: Some(thread) },
+            Err(_) => Worker::Here(take(&place).map(|make| Box::new(make) as _)),
+        }
     }
 }
 
+/// Takes what is there. The lock is never held where something could panic.
+fn take<F>(place: &Mutex<Option<F>>) -> Option<F> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 impl<T> Worker<'_, T> {
-    /// The next item. When the thread sends no more it has ended, by itself or by a panic, which goes on here.
+    /// The next item. When there is none the items have ended, by themselves or by a panic, which goes on here.
     fn next(&mut self) -> Option<T> {
-        let item = self.items.as_ref()?.recv().ok();
-        if item.is_none() {
-            self.items = None;
-            if let Some(Err(panic)) = self.thread.take().map(Handle::join) {
-                resume_unwind(panic);
+        match self {
+            Worker::There { items, thread } => {
+                let item = items.as_ref()?.take();
+                if item.is_none() {
+                    *items = None;
+                    if let Some(Err(panic)) = thread.take().map(Handle::join) {
+                        resume_unwind(panic);
+                    }
+                }
+                item
+            }
+            Worker::Here(place) => {
+                // After a panic it is gone.
+                let mut make = place.take()?;
+                let item = make()?;
+                *place = Some(make);
+                Some(item)
             }
         }
-        item
     }
 }
 
 impl<T> Drop for Worker<'_, T> {
     fn drop(&mut self) {
-        self.items = None;
-        // A panic that nobody came to is not raised while dropping: another one may be on its way.
-        let _ = self.thread.take().map(Handle::join);
+        if let Worker::There { items, thread } = self {
+            *items = None;
+            // A panic that nobody came to is not raised while dropping: another one may be on its way.
+            discard(thread.take().map(Handle::join));
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub enum ReadErrorKind {
     Value,
     /// It can be read with a feature of this crate that is not switched on.
     Feature,
+    /// It takes more memory than the [`Limits`](crate::Limits) let it.
+    Limit,
 }
 
 /// A place in a file.

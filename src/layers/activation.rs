@@ -3,7 +3,9 @@
 use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Flow, Gives, InPlace, Layer, Slab, WithRelu};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Flow, Gives, InPlace, Layer, Slab, WithRelu,
+};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// So few numbers are a plain loop, inlined into the network's body.
@@ -25,6 +27,7 @@ impl<In: Shape> Fits<In> for Relu {
 
 impl InPlace for Relu {
     type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = true;
     const WITH_RELU: WithRelu = WithRelu::Is;
 

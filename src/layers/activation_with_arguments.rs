@@ -3,7 +3,7 @@
 use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Configuration, Context, Fit, Fits, Flow, Gives, Layer, Slab};
+use crate::network::{Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Slab};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `x`, or `negative_slope * x` where `x` is not above 0. `LeakyRelu` alone is `LeakyRelu(0.01)`. PyTorch's

@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use crate::memory::flatten_mut;
-use crate::network::{Configuration, Context, Fit, Fits, InPlace, Sentence};
+use crate::network::{Configuration, Context, FeatureOrder, Fit, Fits, InPlace, Sentence};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// While training, sets each number to zero with this probability and multiplies the others by
@@ -85,6 +85,8 @@ impl<In: Shape> Fits<In> for Dropout {
 
 impl InPlace for Dropout {
     type Config = Dropout;
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(_: &Dropout, _: &mut [Tensor<S, T>], _: &Context<T>) {}
 
@@ -198,6 +200,8 @@ impl<In: Shape> Fits<In> for Dropout2d {
 
 impl InPlace for Dropout2d {
     type Config = Dropout2d;
+    const ORDER: FeatureOrder = FeatureOrder::Channels;
+
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(_: &Dropout2d, _: &mut [Tensor<S, T>], _: &Context<T>) {}
 

@@ -6,7 +6,7 @@ use super::index::exact;
 use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Sentence, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab};
 use crate::tensor::{Dims, Element, MAX_RANK, Shape, Tensor};
 use crate::{sizes, threads};
 
@@ -108,6 +108,8 @@ fn row<T: Element, const N: usize>(index: T) -> Option<usize> {
 impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PADDING: usize>
     Compute<In, Out, T> for Embedding<N, D, PADDING>
 {
+    /// Which row belongs to which index.
+    const ORDER: FeatureOrder = FeatureOrder::Depends;
     const OVERWRITES: bool = true;
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Layer, Sentence, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Sentence, Slab};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the second: `[.., 2 n]` becomes `[.., n]`. A last
@@ -42,6 +42,9 @@ impl<T: Element> Layer<T> for Glu {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
+    /// Which features are the first half depends on it.
+    const ORDER: FeatureOrder = FeatureOrder::Depends;
+
     #[inline(always)]
     fn forward(_: &(), _: &(), x: &[Tensor<In, T>], y: &mut [Tensor<Out, T>], _: &mut [T], cx: &Context<T>) {
         cx.kernels.glu(half::<Out>(), flatten(x), flatten_mut(y));

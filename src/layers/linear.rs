@@ -6,7 +6,9 @@ use crate::derive::Parameters;
 use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab, WithRelu};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab, WithRelu,
+};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::{sizes, threads};
 
@@ -45,9 +47,11 @@ pub struct Linear<const I: usize, const O: usize, const BIAS: bool = true>;
 pub struct LinearParams<const I: usize, const O: usize, T: Element> {
     /// `[in_features][out_features]`
     #[features]
+    #[outputs]
     #[file_axes(1, 0)]
     pub weight: [[T; O]; I],
     /// `[out_features]`
+    #[outputs]
     pub bias: [T; O],
 }
 
@@ -57,6 +61,7 @@ pub struct LinearParams<const I: usize, const O: usize, T: Element> {
 pub struct LinearNoBiasParams<const I: usize, const O: usize, T: Element> {
     /// `[in_features][out_features]`
     #[features]
+    #[outputs]
     #[file_axes(1, 0)]
     pub weight: [[T; O]; I],
 }
@@ -300,6 +305,7 @@ macro_rules! linear {
         impl<In: Shape, Out: Shape, T: Element, const I: usize, const O: usize> Compute<In, Out, T>
             for Linear<I, O, $bias>
         {
+            const ORDER: FeatureOrder = FeatureOrder::Makes;
             const WITH_RELU: WithRelu = WithRelu::Ends;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);

@@ -3,7 +3,7 @@
 use super::window::{Windows, even, fit_sizes, fit_windows, plane, size_of_zero, windows_over};
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Layer, Sentence, Slab, WithRelu};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Sentence, Slab, WithRelu};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -120,7 +120,7 @@ macro_rules! max_pool {
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T>
             for $name<$($size),*>
         {
-            const CHANNELS: bool = true;
+            const ORDER: FeatureOrder = FeatureOrder::Channels;
             const WITH_RELU: WithRelu = WithRelu::Maxima;
             /// Which element of its window each output is.
             const CACHE: usize = Out::LEN;

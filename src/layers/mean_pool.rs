@@ -36,7 +36,8 @@ macro_rules! mean_pool {
         }
 
         impl<In: Shape, Out: Shape, T: Element, $($generics)*> Compute<In, Out, T> for $name {
-            const CHANNELS: bool = true;
+            const ORDER: FeatureOrder = FeatureOrder::Channels;
+
             #[inline(always)]
             fn forward(
                 _: &(),

@@ -5,7 +5,7 @@ use rand::Rng;
 use crate::derive::Parameters;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Sentence, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `x`, or `weight * x` where `x` is not above 0; the weight is learned and begins at 0.25.
@@ -51,9 +51,12 @@ impl<In: Shape, const N: usize> Fits<In> for PRelu<N> {
         } else if N == 1 || fits {
             Fit::gives(In::DIMS)
         } else {
-            let way_out =
-                Sentence::new("; write `PRelu<_>` for a weight per feature, `PRelu` for one in all");
-            Fit::mismatch(Sentence::new("[.., ").number(N).text("]"), way_out, In::DIMS)
+            let way_out = if last.is_none() {
+                "; it has a weight for each feature of the last axis, and there is none: `PRelu` has one in all"
+            } else {
+                "; write `PRelu<_>` for a weight per feature, `PRelu` for one in all"
+            };
+            Fit::mismatch(Sentence::new("[.., ").number(N).text("]"), Sentence::new(way_out), In::DIMS)
         };
         fit.infers(inferred)
     };
@@ -69,7 +72,7 @@ impl<T: Element, const N: usize> Layer<T> for PRelu<N> {
 }
 
 impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for PRelu<N> {
-    const KEEPS_ORDER: bool = true;
+    const ORDER: FeatureOrder = if N == 1 { FeatureOrder::Keeps } else { FeatureOrder::Channels };
     const OVERWRITES: bool = true;
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Layers that change the shape alone.
 
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Flow, INFER, Layer, Sentence, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Flow, INFER, Layer, Sentence, Slab};
 use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -19,6 +19,9 @@ pub struct Identity;
 
 /// Other axes for the same number of elements: `Reshape<7, 7, 16>`. One size may be `_`: `Reshape<_, 2>`
 /// makes rows of two. In memory nothing happens.
+///
+/// For weight files, `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`: the layer that makes the features of such
+/// an image has its outputs in PyTorch's order there.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -100,8 +103,9 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
 
 /// The output is the input under another shape, which is as long.
 macro_rules! view {
-    ([$(const $size:ident: usize),*] $layer:ty) => {
+    ([$(const $size:ident: usize),*] $layer:ty, $order:ident) => {
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T> for $layer {
+            const ORDER: FeatureOrder = FeatureOrder::$order;
             const FLOW: Flow = Flow::View;
 
             fn forward(
@@ -132,6 +136,6 @@ macro_rules! view {
         }
     };
 }
-view!([] Flatten);
-view!([] Identity);
-view!([const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize] Reshape<RANK, A, B, C, D>);
+view!([] Flatten, View);
+view!([] Identity, Keeps);
+view!([const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize] Reshape<RANK, A, B, C, D>, View);

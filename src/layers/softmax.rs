@@ -2,7 +2,7 @@
 
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Context, Fit, Fits, Gives, InPlace, Sentence};
+use crate::network::{Context, FeatureOrder, Fit, Fits, Gives, InPlace, Sentence};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
@@ -41,6 +41,7 @@ macro_rules! over_last_axis {
 
         impl InPlace for $name {
             type Config = ();
+            const ORDER: FeatureOrder = FeatureOrder::Mixes;
             const READS_OUTPUT: bool = true;
             const GIVES: Gives = $gives;
 

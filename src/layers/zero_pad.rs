@@ -2,7 +2,7 @@
 
 use super::window::{fit_sizes, refuse};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, Layer, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -67,6 +67,8 @@ impl<
     const BOTTOM: usize,
 > Compute<In, Out, T> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
+    const ORDER: FeatureOrder = FeatureOrder::Channels;
+
     fn forward(_: &(), _: &(), x: &[Tensor<In, T>], y: &mut [Tensor<Out, T>], _: &mut [T], _: &Context<T>) {
         let samples = x.len();
         let (x, y) = (flatten(x), flatten_mut(y));

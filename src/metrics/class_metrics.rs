@@ -1,7 +1,8 @@
 //! Metrics of predicted classes.
 
+use super::counts::Counts;
 use super::scores::{double, rows};
-use super::{Average, ConfusionMatrix, Measures, Metric, MetricError, assert_same_length, ratio};
+use super::{Average, Measures, Metric, MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label};
 use crate::tensor::{Element, Tensor, Tensor1};
 
@@ -154,10 +155,19 @@ fn rank<T: Element, const N: usize>(scores: &Tensor1<N, T>, label: Label<N>) -> 
 macro_rules! confusion_metrics {
     ($($(#[$doc:meta])* $name:ident($($average:ident: Average)?) named $text:literal, $read:ident;)*) => { $(
         $(#[$doc])*
-        #[derive(Clone, Debug, Default)]
+        ///
+        /// It keeps three counts of each class.
+        #[derive(Clone, Debug)]
         pub struct $name<const N: usize> {
-            confusion: ConfusionMatrix<N>,
+            counts: Counts,
             $($average: Average,)?
+        }
+
+        impl<const N: usize> Default for $name<N> {
+            fn default() -> Self {
+                $(let $average = Average::default();)?
+                Self::new($($average)?)
+            }
         }
 
         impl<const N: usize> $name<N> {
@@ -169,13 +179,13 @@ macro_rules! confusion_metrics {
             )?
             pub fn new($($average: Average)?) -> Self {
                 $($average.assert_class(N);)?
-                $name { confusion: ConfusionMatrix::new(), $($average)? }
+                $name { counts: Counts::new(N), $($average)? }
             }
         }
 
         impl<const N: usize> CountsPredictions<N> for $name<N> {
             fn add(&mut self, prediction: Label<N>, label: Label<N>) {
-                self.confusion.add(prediction, label);
+                self.counts.add(prediction.index(), label.index());
             }
         }
 
@@ -186,10 +196,10 @@ macro_rules! confusion_metrics {
                 text.to_owned()
             }
             fn value(&self) -> Result<f64, MetricError> {
-                self.confusion.$read($(self.$average)?)
+                self.counts.$read($(self.$average)?)
             }
             fn reset(&mut self) {
-                self.confusion.reset();
+                self.counts.reset();
             }
         }
 
@@ -198,21 +208,21 @@ macro_rules! confusion_metrics {
 }
 
 confusion_metrics! {
-    /// The part of a class's predictions that is right: [`ConfusionMatrix::precision`].
+    /// The part of a class's predictions that is right: [`ConfusionMatrix::precision`](super::ConfusionMatrix::precision).
     Precision(average: Average) named "precision", precision;
 
-    /// The part of a class's samples that is predicted right: [`ConfusionMatrix::recall`].
+    /// The part of a class's samples that is predicted right: [`ConfusionMatrix::recall`](super::ConfusionMatrix::recall).
     Recall(average: Average) named "recall", recall;
 
-    /// The harmonic mean of precision and recall: [`ConfusionMatrix::f1`].
+    /// The harmonic mean of precision and recall: [`ConfusionMatrix::f1`](super::ConfusionMatrix::f1).
     F1(average: Average) named "F1", f1;
 
-    /// The mean recall of the classes that have samples: [`ConfusionMatrix::balanced_accuracy`].
+    /// The mean recall of the classes that have samples: [`ConfusionMatrix::balanced_accuracy`](super::ConfusionMatrix::balanced_accuracy).
     BalancedAccuracy() named "balanced accuracy", balanced_accuracy;
 
-    /// The mean intersection over union: [`ConfusionMatrix::mean_iou`].
+    /// The mean intersection over union: [`ConfusionMatrix::mean_iou`](super::ConfusionMatrix::mean_iou).
     MeanIou() named "mean IoU", mean_iou;
 
-    /// The correlation of predictions and labels: [`ConfusionMatrix::matthews_correlation`].
+    /// The correlation of predictions and labels: [`ConfusionMatrix::matthews_correlation`](super::ConfusionMatrix::matthews_correlation).
     MatthewsCorrelation() named "Matthews correlation", matthews_correlation;
 }

@@ -1,7 +1,10 @@
 //! The confusion matrix, and what can be read from it.
 
 use core::fmt;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
+use super::counts::Counts;
 use super::scores::rows;
 use super::{MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label, MaybeLabel};
@@ -78,9 +81,97 @@ pub enum Normalize {
 ///
 /// It is fed batch after batch with [`update`](ConfusionMatrix::update). The prediction is the class with the
 /// largest score, the first of equals; NaN counts as larger than every number (see [`Tensor::argmax`]).
+///
+/// Of more than 1024 classes only the counts that are not zero are kept, so that the matrix is no larger than the number
+/// of samples and classes; [`counts`](ConfusionMatrix::counts) has all of them, [`nonzero`](ConfusionMatrix::nonzero)
+/// those that are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix<const N: usize> {
-    counts: Vec<[u64; N]>,
+    cells: Cells,
+}
+
+/// The counts of pairs of classes.
+#[derive(Clone, Debug)]
+enum Cells {
+    /// All of them, row after row.
+    All(Vec<u64>),
+    /// Those that are not zero, by their place among all of them; and all of them, once somebody asks.
+    Some { counts: BTreeMap<u64, u64>, all: OnceLock<Vec<u64>> },
+}
+
+/// Up to so many classes a matrix has all its counts in memory, in 8 megabytes at most.
+const MOST_DENSE: usize = 1024;
+
+impl PartialEq for Cells {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Cells::All(a), Cells::All(b)) => a == b,
+            (Cells::Some { counts: a, .. }, Cells::Some { counts: b, .. }) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Cells {}
+
+impl Cells {
+    fn new(classes: usize) -> Self {
+        match classes {
+            ..=MOST_DENSE => Cells::All(vec![0; classes * classes]),
+            _ => Cells::Some { counts: BTreeMap::new(), all: OnceLock::new() },
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, place: u64, count: u64) {
+        match self {
+            Cells::All(counts) => counts[place as usize] += count,
+            Cells::Some { counts, all } => add_to_some(counts, all, place, count),
+        }
+    }
+
+    fn reset(&mut self) {
+        match self {
+            Cells::All(counts) => counts.fill(0),
+            Cells::Some { counts, all } => {
+                all.take();
+                counts.clear();
+            }
+        }
+    }
+
+    fn at(&self, place: u64) -> u64 {
+        match self {
+            Cells::All(counts) => counts[place as usize],
+            Cells::Some { counts, .. } => counts.get(&place).copied().unwrap_or(0),
+        }
+    }
+
+    /// All counts, row after row.
+    fn all(&self, classes: usize) -> &[u64] {
+        match self {
+            Cells::All(counts) => counts,
+            Cells::Some { counts, all } => all.get_or_init(|| {
+                let mut all = vec![0; classes * classes];
+                counts.iter().for_each(|(&place, &count)| all[place as usize] = count);
+                all
+            }),
+        }
+    }
+
+    /// The counts that are not zero, with their places, row after row.
+    fn nonzero(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
+        match self {
+            Cells::All(counts) => Box::new((0..).zip(counts.iter().copied()).filter(|&(_, count)| count > 0)),
+            Cells::Some { counts, .. } => Box::new(counts.iter().map(|(&place, &count)| (place, count))),
+        }
+    }
+}
+
+fn add_to_some(counts: &mut BTreeMap<u64, u64>, all: &mut OnceLock<Vec<u64>>, place: u64, count: u64) {
+    // What was laid out is no longer right.
+    all.take();
+    *counts.entry(place).or_default() += count;
 }
 
 impl<const N: usize> Default for ConfusionMatrix<N> {
@@ -92,7 +183,7 @@ impl<const N: usize> Default for ConfusionMatrix<N> {
 impl<const N: usize> ConfusionMatrix<N> {
     /// A matrix of zeros.
     pub fn new() -> Self {
-        ConfusionMatrix { counts: vec![[0; N]; N] }
+        ConfusionMatrix { cells: Cells::new(N) }
     }
 
     /// The matrix of these outputs, logits or probabilities, and their labels. Of labels of `Option<Label<N>>`, a `None`
@@ -131,93 +222,129 @@ impl<const N: usize> ConfusionMatrix<N> {
     ) {
         for (scores, label) in rows(outputs, labels) {
             if let Some(label) = label.label() {
-                self.counts[label.index()][scores.argmax()] += 1;
+                self.count_one(scores.argmax(), label.index());
             }
         }
     }
 
     /// Counts one sample.
     pub fn add(&mut self, prediction: Label<N>, label: Label<N>) {
-        self.counts[label.index()][prediction.index()] += 1;
+        self.count_one(prediction.index(), label.index());
     }
 
-    /// Adds the counts of another matrix.
-    pub fn merge(&mut self, other: &Self) {
-        let others = other.counts.as_flattened();
-        self.counts.as_flattened_mut().iter_mut().zip(others).for_each(|(count, other)| *count += other);
+    fn count_one(&mut self, prediction: usize, label: usize) {
+        self.cells.add(Self::place(prediction, label), 1);
     }
 
-    /// Sets all counts to zero.
-    pub fn reset(&mut self) {
-        self.counts.as_flattened_mut().fill(0);
-    }
-
-    /// The counts: a row for each class that samples are of, a column for each class that is predicted.
-    pub fn counts(&self) -> &[[u64; N]] {
-        &self.counts
-    }
-
-    /// How many samples of the class `label` were taken for the class `prediction`.
-    pub fn count(&self, label: Label<N>, prediction: Label<N>) -> u64 {
-        self.counts[label.index()][prediction.index()]
-    }
-
-    /// The number of samples.
-    pub fn total(&self) -> u64 {
-        self.counts.as_flattened().iter().sum()
-    }
-
-    /// The number of samples that were predicted right.
-    pub fn correct(&self) -> u64 {
-        self.counts.iter().enumerate().map(|(class, row)| row[class]).sum()
-    }
-
-    /// The number of samples of each class.
-    pub fn support(&self) -> [u64; N] {
-        core::array::from_fn(|class| self.counts[class].iter().sum())
-    }
-
-    /// The number of predictions of each class.
-    pub fn predicted(&self) -> [u64; N] {
-        let mut sums = [0; N];
-        for row in &self.counts {
-            sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
+    /// Sums over the rows and columns.
+    fn sums(&self) -> Counts {
+        let mut sums = Counts::new(N);
+        for (place, count) in self.cells.nonzero() {
+            sums.add_many((place % N as u64) as usize, (place / N as u64) as usize, count);
         }
         sums
     }
 
+    /// The place of a count among all of them, row after row.
+    fn place(prediction: usize, label: usize) -> u64 {
+        label as u64 * N as u64 + prediction as u64
+    }
+
+    /// Adds the counts of another matrix.
+    pub fn merge(&mut self, other: &Self) {
+        other.cells.nonzero().for_each(|(place, count)| self.cells.add(place, count));
+    }
+
+    /// Sets all counts to zero.
+    pub fn reset(&mut self) {
+        self.cells.reset();
+    }
+
+    /// The counts: a row for each class that samples are of, a column for each class that is predicted. Of more than
+    /// 1024 classes they are laid out in memory when they are asked for: `8 * N * N` bytes.
+    pub fn counts(&self) -> &[[u64; N]] {
+        self.cells.all(N).as_chunks().0
+    }
+
+    /// The counts that are not zero, as label, prediction and count, in the order of [`counts`](ConfusionMatrix::counts).
+    ///
+    /// ```
+    /// use shapewright::metrics::ConfusionMatrix;
+    /// use shapewright::prelude::*;
+    /// let labels = Label::<50_000>::from_numbers(&[7_u16, 7, 40_000])?;
+    /// let predictions = Label::from_numbers(&[7_u16, 8, 40_000])?;
+    /// let matrix = ConfusionMatrix::of_predictions(&predictions, &labels);
+    /// let wrong = matrix.nonzero().find(|(label, prediction, _)| label != prediction);
+    /// assert_eq!(wrong.map(|(label, prediction, count)| (label.index(), prediction.index(), count)), Some((7, 8, 1)));
+    /// # Ok::<(), shapewright::LabelError>(())
+    /// ```
+    pub fn nonzero(&self) -> impl Iterator<Item = (Label<N>, Label<N>, u64)> {
+        let label = |class: u64| Label::new(class as usize).expect("a class of the matrix");
+        let classes = N as u64;
+        self.cells
+            .nonzero()
+            .map(move |(place, count)| (label(place / classes), label(place % classes), count))
+    }
+
+    /// How many samples of the class `label` were taken for the class `prediction`.
+    pub fn count(&self, label: Label<N>, prediction: Label<N>) -> u64 {
+        self.cells.at(Self::place(prediction.index(), label.index()))
+    }
+
+    /// The number of samples.
+    pub fn total(&self) -> u64 {
+        self.cells.nonzero().map(|(_, count)| count).sum()
+    }
+
+    /// The number of samples that were predicted right.
+    pub fn correct(&self) -> u64 {
+        self.sums().all_correct()
+    }
+
+    /// The number of samples of each class.
+    pub fn support(&self) -> Vec<u64> {
+        self.sums().support
+    }
+
+    /// The number of predictions of each class.
+    pub fn predicted(&self) -> Vec<u64> {
+        self.sums().predicted
+    }
+
     /// The counts as parts of their row, column or sum.
     pub fn normalized(&self, by: Normalize) -> Vec<[f64; N]> {
-        let (support, predicted, total) = (self.support(), self.predicted(), self.total());
-        let row = |(label, row): (usize, &[u64; N])| {
-            core::array::from_fn(|prediction| {
+        let counts = self.sums();
+        let total = counts.total();
+        let mut shares = vec![[0.0; N]; N];
+        for (label, (shares, row)) in shares.iter_mut().zip(self.counts()).enumerate() {
+            for (prediction, (share, &count)) in shares.iter_mut().zip(row).enumerate() {
                 let whole = match by {
-                    Normalize::Labels => support[label],
-                    Normalize::Predictions => predicted[prediction],
+                    Normalize::Labels => counts.support[label],
+                    Normalize::Predictions => counts.predicted[prediction],
                     Normalize::All => total,
                 };
-                ratio(row[prediction], whole)
-            })
-        };
-        self.counts.iter().enumerate().map(row).collect()
+                *share = ratio(count, whole);
+            }
+        }
+        shares
     }
 
     /// Of each class's predictions, the part that is right; 0 without predictions.
-    pub fn precisions(&self) -> [f64; N] {
-        let predicted = self.predicted();
-        core::array::from_fn(|class| ratio(self.counts[class][class], predicted[class]))
+    pub fn precisions(&self) -> Vec<f64> {
+        let counts = self.sums();
+        (0..N).map(|class| counts.precision_of(class)).collect()
     }
 
     /// Of each class's samples, the part that is predicted right; 0 without samples.
-    pub fn recalls(&self) -> [f64; N] {
-        let support = self.support();
-        core::array::from_fn(|class| ratio(self.counts[class][class], support[class]))
+    pub fn recalls(&self) -> Vec<f64> {
+        let counts = self.sums();
+        (0..N).map(|class| counts.recall_of(class)).collect()
     }
 
     /// The harmonic mean of each class's precision and recall; 0 if both are.
-    pub fn f1_scores(&self) -> [f64; N] {
-        let (support, predicted) = (self.support(), self.predicted());
-        core::array::from_fn(|class| ratio(2 * self.counts[class][class], support[class] + predicted[class]))
+    pub fn f1_scores(&self) -> Vec<f64> {
+        let counts = self.sums();
+        (0..N).map(|class| counts.f1_of(class)).collect()
     }
 
     /// The intersection over union of each class: of all samples that are of the class or taken for it, the part that is
@@ -234,12 +361,9 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// assert_eq!(confusion.iou(), [1.0 / 2.0, 2.0 / 3.0]);
     /// # Ok::<(), shapewright::LabelError>(())
     /// ```
-    pub fn iou(&self) -> [f64; N] {
-        let (support, predicted) = (self.support(), self.predicted());
-        core::array::from_fn(|class| {
-            let both = self.counts[class][class];
-            ratio(both, support[class] + predicted[class] - both)
-        })
+    pub fn iou(&self) -> Vec<f64> {
+        let counts = self.sums();
+        (0..N).map(|class| counts.iou_of(class)).collect()
     }
 
     /// The mean of [`iou`](ConfusionMatrix::iou) over the classes that occur among the labels or the predictions;
@@ -248,7 +372,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Errors
     /// Without samples.
     pub fn mean_iou(&self) -> Result<f64, MetricError> {
-        self.averaged(Average::Macro, &self.iou())
+        self.sums().mean_iou()
     }
 
     /// The part of the samples that is predicted right; of the pixels, if they are the samples.
@@ -256,8 +380,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Errors
     /// Without samples.
     pub fn accuracy(&self) -> Result<f64, MetricError> {
-        self.unless_empty()?;
-        Ok(ratio(self.correct(), self.total()))
+        self.sums().accuracy()
     }
 
     /// The mean recall of the classes that have samples.
@@ -265,9 +388,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Errors
     /// Without samples.
     pub fn balanced_accuracy(&self) -> Result<f64, MetricError> {
-        self.unless_empty()?;
-        let present = self.support().iter().filter(|&&support| support > 0).count();
-        Ok(self.recalls().iter().sum::<f64>() / present as f64)
+        self.sums().balanced_accuracy()
     }
 
     /// The precision.
@@ -278,7 +399,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Panics
     /// If there is no class with the number in [`Average::Class`].
     pub fn precision(&self, average: Average) -> Result<f64, MetricError> {
-        self.averaged(average, &self.precisions())
+        self.sums().precision(average)
     }
 
     /// The recall.
@@ -289,7 +410,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Panics
     /// If there is no class with the number in [`Average::Class`].
     pub fn recall(&self, average: Average) -> Result<f64, MetricError> {
-        self.averaged(average, &self.recalls())
+        self.sums().recall(average)
     }
 
     /// The F1 score.
@@ -300,7 +421,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Panics
     /// If there is no class with the number in [`Average::Class`].
     pub fn f1(&self, average: Average) -> Result<f64, MetricError> {
-        self.averaged(average, &self.f1_scores())
+        self.sums().f1(average)
     }
 
     /// The correlation of predictions and labels, from -1 to 1 (Matthews 1975; for many classes Gorodkin 2004);
@@ -309,39 +430,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Errors
     /// Without samples.
     pub fn matthews_correlation(&self) -> Result<f64, MetricError> {
-        self.unless_empty()?;
-        let (support, predicted) = (self.support().map(|n| n as f64), self.predicted().map(|n| n as f64));
-        let dot = |a: &[f64; N], b: &[f64; N]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let total = self.total() as f64;
-        let covariance = self.correct() as f64 * total - dot(&support, &predicted);
-        let variances =
-            (total * total - dot(&predicted, &predicted)) * (total * total - dot(&support, &support));
-        Ok(if variances == 0.0 { 0.0 } else { covariance / variances.sqrt() })
-    }
-
-    #[track_caller]
-    fn averaged(&self, average: Average, values: &[f64; N]) -> Result<f64, MetricError> {
-        self.unless_empty()?;
-        let (support, predicted) = (self.support(), self.predicted());
-        Ok(match average {
-            Average::Micro => ratio(self.correct(), self.total()),
-            Average::Macro => {
-                let classes = support.iter().zip(predicted).filter(|&(&support, n)| support + n > 0).count();
-                values.iter().sum::<f64>() / classes as f64
-            }
-            Average::Weighted => {
-                let sum: f64 = values.iter().zip(support).map(|(value, n)| value * n as f64).sum();
-                sum / self.total() as f64
-            }
-            Average::Class(class) => {
-                average.assert_class(N);
-                values[class]
-            }
-        })
-    }
-
-    fn unless_empty(&self) -> Result<(), MetricError> {
-        MetricError::unless_any(self.total() as usize)
+        self.sums().matthews_correlation()
     }
 
     /// The matrix with the classes' names, to be printed.
@@ -359,14 +448,14 @@ pub struct NamedConfusionMatrix<'a, const N: usize> {
 
 impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table(f, &self.matrix.counts, |class| self.names[class].to_owned())
+        table(f, self.matrix.counts(), |class| self.names[class].to_owned())
     }
 }
 
 /// A table: a row for each class that samples are of, a column for each class that is predicted.
 impl<const N: usize> fmt::Display for ConfusionMatrix<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table(f, &self.counts, |class| class.to_string())
+        table(f, self.counts(), |class| class.to_string())
     }
 }
 

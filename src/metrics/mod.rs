@@ -37,6 +37,7 @@
 mod binary;
 mod class_metrics;
 mod confusion;
+mod counts;
 mod evaluate;
 mod log_loss;
 mod ranking;

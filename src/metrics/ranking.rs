@@ -92,7 +92,8 @@ rankings! {
 pub struct RocAucOneVsRest<const N: usize> {
     outputs: Outputs,
     weighted: bool,
-    probabilities: Vec<[f64; N]>,
+    /// One row of `N` for each sample.
+    probabilities: Vec<f64>,
     labels: Vec<usize>,
 }
 
@@ -119,7 +120,7 @@ impl<const N: usize> Metric for RocAucOneVsRest<N> {
         let mut samples = Vec::with_capacity(self.labels.len());
         for class in 0..N {
             samples.clear();
-            let pairs = self.probabilities.iter().zip(&self.labels);
+            let pairs = self.probabilities.chunks_exact(N).zip(&self.labels);
             samples.extend(pairs.map(|(probabilities, &label)| (probabilities[class], label == class)));
             let positive = samples.iter().filter(|(_, positive)| *positive).count();
             if positive == 0 && !samples.is_empty() {
@@ -142,11 +143,11 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor
 {
     fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
-            let scores = core::array::from_fn(|class| double(scores[class]));
-            self.probabilities.push(match self.outputs {
-                Outputs::Logits => softmax(scores),
-                Outputs::Probabilities => scores,
-            });
+            let begin = self.probabilities.len();
+            self.probabilities.extend(scores.iter().map(|&score| double(score)));
+            if let Outputs::Logits = self.outputs {
+                softmax(&mut self.probabilities[begin..]);
+            }
             self.labels.push(label.index());
         }
     }
@@ -154,11 +155,11 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor
 
 /// Logits as probabilities. Logits that differ by the same number in every class give the same probabilities to the
 /// last bit, so that rounding does not put samples in an order that have none.
-fn softmax<const N: usize>(logits: [f64; N]) -> [f64; N] {
+fn softmax(logits: &mut [f64]) {
     let max = logits.iter().fold(f64::NEG_INFINITY, |max, &logit| max.max(logit));
-    let powers = logits.map(|logit| libm::exp(logit - max));
-    let sum: f64 = powers.iter().sum();
-    powers.map(|power| power / sum)
+    logits.iter_mut().for_each(|logit| *logit = libm::exp(*logit - max));
+    let sum: f64 = logits.iter().sum();
+    logits.iter_mut().for_each(|power| *power /= sum);
 }
 
 /// Sorts by falling score.

@@ -3,8 +3,10 @@
 
 use core::ops::Range;
 
-use crate::sizes;
-use crate::tensor::Dims;
+use super::layer::Compute;
+use super::order::FeatureOrder;
+use super::parameters::Parameters;
+use crate::tensor::{Dims, Element, Shape};
 
 /// The most axes of one tensor of parameters.
 pub const MAX_AXES: usize = 8;
@@ -19,6 +21,10 @@ pub struct Axes {
 impl Axes {
     /// No axes: one number.
     pub(crate) const NONE: Axes = Axes { sizes: [1; MAX_AXES], count: 0 };
+
+    /// One axis without elements.
+    #[cfg_attr(not(feature = "safetensors"), allow(dead_code))]
+    pub(crate) const EMPTY: Axes = Axes { sizes: [0, 1, 1, 1, 1, 1, 1, 1], count: 1 };
 
     /// The same with one more axis at the end; `None` if there are eight already.
     pub(crate) const fn and(mut self, size: usize) -> Option<Self> {
@@ -64,9 +70,9 @@ pub struct TensorLayout {
     /// Not trained but measured, as the running mean of a batch normalization.
     pub(crate) statistic: bool,
     /// The first axis here has an entry for each feature that the layer is given.
-    features: bool,
-    /// That axis is made of so many pixels with some channels each here, and of channels with so many pixels in files.
-    pub(crate) pixels: usize,
+    pub(crate) features: bool,
+    /// The last axis here has an entry for each feature that the layer gives.
+    pub(crate) outputs: bool,
 }
 
 impl TensorLayout {
@@ -76,7 +82,7 @@ impl TensorLayout {
         in_file: [0, 1, 2, 3, 4, 5, 6, 7],
         statistic: false,
         features: false,
-        pixels: 1,
+        outputs: false,
     };
 
     /// A tensor with these sizes, or with one axis if it has several parts.
@@ -102,15 +108,7 @@ impl TensorLayout {
             axis -= 1;
         }
         sizes.sizes[0] = count;
-        TensorLayout { sizes, in_file, statistic: self.statistic, features: false, pixels: 1 }
-    }
-
-    /// The same for a layer that is given flattened images of so many pixels.
-    pub(crate) const fn of_pixels(mut self, pixels: usize) -> Self {
-        if self.features && self.sizes.count > 0 && self.sizes.sizes[0].is_multiple_of(pixels) {
-            self.pixels = pixels;
-        }
-        self
+        TensorLayout { sizes, in_file, statistic: self.statistic, features: false, outputs: false }
     }
 
     /// The sizes here.
@@ -134,6 +132,10 @@ pub enum Contents {
     Tensor(TensorLayout),
     /// The fields of a struct, in the order in which they lie.
     Fields(&'static [Member]),
+    /// A list of layers, one after another, with those that have no parameters.
+    Layers(&'static [Member]),
+    /// The branches of a block, each of them a list of layers.
+    Block(Joint, &'static [Member]),
     /// The items of an array, named by their index.
     Items {
         /// How many there are.
@@ -145,27 +147,53 @@ pub enum Contents {
     },
 }
 
-/// A field.
+/// How the outputs of a block's branches come together.
+#[derive(Clone, Copy, Debug)]
+pub enum Joint {
+    /// They are added, to the input if there is one branch alone.
+    Sum,
+    /// They are joined along the last axis, or are the parts of a tuple.
+    SideBySide,
+}
+
+/// A field, a layer or a branch.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
-    /// Its name.
+    /// Its name; empty if what it is made of has names of its own.
     pub name: &'static str,
     /// How many numbers lie before it.
     pub first: usize,
-    /// How many pixels the images have whose flattened features the layer is given, if it is one; 1 otherwise.
-    pub pixels: usize,
     /// What it is made of.
     pub contents: Contents,
+    /// Of a layer: what it does.
+    pub layer: Option<LayerInfo>,
+}
+
+/// What is known of a layer where the order of features is followed.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerInfo {
+    /// The layer as it is written, without what is inside of it.
+    pub text: &'static str,
+    /// What it does on this input: never [`FeatureOrder::Mixes`].
+    pub order: FeatureOrder,
+    pub input: Dims,
+    pub output: Dims,
 }
 
 impl Member {
-    /// The pixels of images whose features the member is given: a layer hands them on to its tensors, and a network
-    /// nested in another begins with an order of its own.
-    pub(crate) const fn pixels_below(&self, pixels: usize) -> usize {
-        match self.contents {
-            Contents::Tensor(_) if self.pixels == 1 => pixels,
-            _ => self.pixels,
-        }
+    /// A field of a struct.
+    pub const fn field(name: &'static str, first: usize, contents: Contents) -> Self {
+        Member { name, first, contents, layer: None }
+    }
+
+    /// A layer of a list.
+    pub const fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+        name: &'static str,
+        text: &'static str,
+        first: usize,
+    ) -> Self {
+        let layer = LayerInfo { text, order: L::ORDER.on(In::DIMS), input: In::DIMS, output: Out::DIMS };
+        Member { name, first, contents: <L::Params as Parameters<T>>::CONTENTS, layer: Some(layer) }
     }
 }
 
@@ -208,6 +236,18 @@ impl Contents {
         Contents::Tensor(tensor)
     }
 
+    /// The same tensor, whose last axis here has an entry for each feature that the layer gives.
+    ///
+    /// # Panics
+    /// In a constant, if this is not one tensor.
+    pub const fn outputs(self) -> Contents {
+        let Contents::Tensor(mut tensor) = self else {
+            panic!("`outputs` belongs to a nested array of numbers, which is one tensor");
+        };
+        tensor.outputs = true;
+        Contents::Tensor(tensor)
+    }
+
     /// The same tensor as one that is not trained but measured.
     ///
     /// # Panics
@@ -220,59 +260,45 @@ impl Contents {
         Contents::Tensor(tensor)
     }
 
+    /// The fields of a struct, the layers of a list or the branches of a block.
+    pub(crate) const fn members(&self) -> &'static [Member] {
+        match self {
+            Contents::Fields(members) | Contents::Layers(members) | Contents::Block(_, members) => members,
+            Contents::Tensor(_) | Contents::Items { .. } => &[],
+        }
+    }
+
     /// Calls with the place of each tensor, in order, and whether it is a statistic. Does not allocate.
     pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
         match self {
             Contents::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
-            Contents::Fields(fields) => {
-                fields.iter().for_each(|field| field.contents.for_each_place(first + field.first, visitor));
-            }
             Contents::Items { count, len, item } => {
                 (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
             }
-        }
-    }
-
-    /// How many tensors there are.
-    pub const fn count(&self) -> usize {
-        match self {
-            Contents::Tensor(_) => 1,
-            Contents::Items { count, item, .. } => sizes::product(&[*count, item.count()]),
-            Contents::Fields(fields) => {
-                let (mut sum, mut field) = (0, 0);
-                while field < fields.len() {
-                    sum = sizes::sum(&[sum, fields[field].contents.count()]);
-                    field += 1;
-                }
-                sum
+            _ => {
+                let members = self.members().iter();
+                members.for_each(|member| member.contents.for_each_place(first + member.first, visitor));
             }
         }
     }
 
     /// Calls with each tensor in order: its name, where it begins, and how it lies.
-    pub(crate) fn for_each(&self, name: &str, visitor: &mut dyn FnMut(&str, usize, &TensorLayout)) {
-        self.for_each_below(name, 0, 1, visitor);
-    }
-
-    fn for_each_below(
+    pub(crate) fn for_each(
         &self,
         name: &str,
         first: usize,
-        pixels: usize,
         visitor: &mut dyn FnMut(&str, usize, &TensorLayout),
     ) {
         match self {
-            Contents::Tensor(tensor) => visitor(name, first, &tensor.of_pixels(pixels)),
-            Contents::Fields(fields) => {
-                for member in *fields {
-                    let (name, first) = (join(name, member.name), first + member.first);
-                    let pixels = member.pixels_below(pixels);
-                    member.contents.for_each_below(&name, first, pixels, visitor);
-                }
-            }
+            Contents::Tensor(tensor) => visitor(name, first, tensor),
             Contents::Items { count, len, item } => {
                 for i in 0..*count {
-                    item.for_each_below(&join(name, &i.to_string()), first + i * len, 1, visitor);
+                    item.for_each(&join(name, &i.to_string()), first + i * len, visitor);
+                }
+            }
+            _ => {
+                for member in self.members() {
+                    member.contents.for_each(&join(name, member.name), first + member.first, visitor);
                 }
             }
         }
@@ -280,6 +306,6 @@ impl Contents {
 }
 
 /// The name of a part: "fc1" and "weight" become "fc1.weight".
-fn join(name: &str, part: &str) -> String {
-    if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") }
+pub(crate) fn join(name: &str, part: &str) -> String {
+    if name.is_empty() || part.is_empty() { format!("{name}{part}") } else { format!("{name}.{part}") }
 }

@@ -3,14 +3,14 @@
 use core::marker::PhantomData;
 
 pub use super::branch::{Branch, Ends};
-pub use super::contents::{Contents, Member};
+pub use super::contents::{Contents, Joint, Member};
 pub use super::fit::{
     Place, is_within_memory, report, report_output, report_parameters, report_shape, report_size,
     report_traits, report_workspace,
 };
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
-pub use super::order::Order;
+pub use super::order::FeatureOrder;
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::{
     Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput, Network,
@@ -160,6 +160,13 @@ impl<L> Choose for Nested<false, L> {
 
 /// The shape that a layer names, or the one with the sizes of a constant.
 pub struct OutputShape<const NAMED: bool, L, Sizes>(PhantomData<(L, Sizes)>);
+
+/// Names the shape that a layer is given as that of its output.
+pub struct SameShape<S>(PhantomData<S>);
+
+impl<S: Shape> super::NamesOutput for SameShape<S> {
+    type Output = S;
+}
 
 impl<L: super::NamesOutput, S> ToShape for OutputShape<true, L, S> {
     type Shape = L::Output;

@@ -1,11 +1,8 @@
 //! Forward passes for inference: one sample on the caller's stack, batches over the worker threads.
 
-use std::cell::RefCell;
-use std::thread::LocalKey;
-
 use super::layer::{Compute, Context};
 use super::network::Network;
-use crate::kernels::AlignedBuffer;
+use crate::kernels::{AlignedBuffer, Kept, kept};
 use crate::tensor::{Element, Tensor};
 use crate::{memory, sizes, threads};
 
@@ -102,15 +99,15 @@ pub(super) fn with_scratch<T: Element>(
 #[doc(hidden)]
 pub trait Scratch: Sized + 'static {
     #[doc(hidden)]
-    fn scratch() -> &'static LocalKey<RefCell<AlignedBuffer<Self>>>;
+    fn scratch() -> &'static Kept<AlignedBuffer<Self>>;
 }
 
 macro_rules! scratch {
     ($($t:ty),*) => { $(
         impl Scratch for $t {
-            fn scratch() -> &'static LocalKey<RefCell<AlignedBuffer<$t>>> {
-                thread_local! {
-                    static SCRATCH: RefCell<AlignedBuffer<$t>> = const { RefCell::new(AlignedBuffer::new()) };
+            fn scratch() -> &'static Kept<AlignedBuffer<$t>> {
+                kept! {
+                    static SCRATCH: AlignedBuffer<$t> = AlignedBuffer::new();
                 }
                 &SCRATCH
             }

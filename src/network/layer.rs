@@ -5,6 +5,7 @@ use rand::Rng;
 
 use super::fit::Fits;
 use super::inference::with_scratch;
+use super::order::FeatureOrder;
 use super::parameters::Parameters;
 use super::slab::Slab;
 use crate::memory::{flatten, flatten_mut};
@@ -186,6 +187,8 @@ impl<T: Element> Context<T> {
 )]
 #[allow(clippy::too_many_arguments)]
 pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
+    /// What becomes of the order of features, which weight files have as PyTorch does.
+    const ORDER: FeatureOrder;
     /// How output and input lie in memory.
     #[doc(hidden)]
     const FLOW: Flow = Flow::Apart;
@@ -193,12 +196,6 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     const READS_OUTPUT: bool = false;
     /// What the outputs mean.
     const GIVES: Gives = Gives::Values;
-    /// Whether each output belongs to the input at the same place, as in a normalization. Layers that work in place do.
-    const KEEPS_ORDER: bool = false;
-    /// Whether the last axis of a `[length, channels]` input is the first in PyTorch, as for a convolution: a
-    /// `Flatten` later on then gives the features in another order than PyTorch's. Those of `[height, width,
-    /// channels]` always are.
-    const CHANNELS: bool = false;
     /// Whether training needs the whole batch at once, as batch normalization does: `forward_train` and
     /// `backward_input` are then called once for all samples, and may use threads themselves.
     const WHOLE_BATCH: bool = false;
@@ -298,7 +295,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
 ///
 /// ```
 /// use shapewright::prelude::*;
-/// use shapewright::{Context, Element, Fit, Fits, InPlace};
+/// use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace};
 /// /// Twice what comes.
 /// struct Double;
 /// impl<In: Shape> Fits<In> for Double {
@@ -306,6 +303,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
 /// }
 /// impl InPlace for Double {
 ///     type Config = ();
+///     const ORDER: FeatureOrder = FeatureOrder::Keeps;
 ///     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
 ///         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
 ///     }
@@ -325,6 +323,8 @@ pub trait InPlace: 'static {
     /// The constructor arguments; `()` if there are none.
     type Config: Configuration;
 
+    /// What becomes of the order of features, which weight files have as PyTorch does.
+    const ORDER: FeatureOrder;
     /// Whether backward reads `y`, so that later layers must not overwrite it.
     const READS_OUTPUT: bool = false;
     /// What the outputs mean.
@@ -363,6 +363,7 @@ impl<T: Element, L: InPlace> Layer<T> for L {
 }
 
 impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
+    const ORDER: FeatureOrder = L::ORDER;
     const FLOW: Flow = Flow::InPlace;
     const READS_OUTPUT: bool = L::READS_OUTPUT;
     const GIVES: Gives = L::GIVES;
@@ -429,6 +430,8 @@ impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
 macro_rules! no_computation {
     ([$($generics:tt)*] $layer:ty) => {
         impl<In: Shape, Out: Shape, $($generics)* T: Element> Compute<In, Out, T> for $layer {
+            const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
             fn forward(
                 _: &Self::Config,
                 _: &Self::Params,

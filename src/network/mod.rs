@@ -24,6 +24,7 @@ pub use inference::{InputOf, OutputOf};
 pub use layer::{Compute, Configuration, Context, Gives, InPlace, Layer};
 pub(crate) use layer::{Flow, WithRelu};
 pub use network::Network;
+pub use order::FeatureOrder;
 pub use parameters::{Parameters, Visitor, VisitorMut};
 pub use sentence::{INFER, Sentence};
 pub use slab::Slab;

@@ -205,8 +205,8 @@ pub trait Network:
     }
 
     /// Writes the parameters to a safetensors file, in the form of PyTorch's `state_dict`; see
-    /// [`weights`](crate::weights). The file is written beside and then put in its place, so that it is never there
-    /// in part; what was there before is replaced.
+    /// [`weights`](crate::weights). The file is there whole or not at all, and replaces what was there before; see
+    /// [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.

@@ -1,50 +1,64 @@
-//! The order of features in weight files.
-//!
-//! Images have their channels last here and first in PyTorch. Flattened, their features are in another order, and so
-//! are the parameters of the layer behind, of which there is one for each feature.
+//! What layers do to the order of features, which weight files have as PyTorch does.
 
-use super::layer::{Compute, Flow};
-use crate::tensor::{Element, Shape};
+use crate::tensor::Dims;
 
-/// In which order a tensor of the network would be in PyTorch.
-#[doc(hidden)]
-#[derive(Clone, Copy)]
-pub struct Order {
-    /// A layer before worked on channels, so that sequences have theirs first as well.
-    channels: bool,
-    /// How many pixels a flattened image has; 1 if the order is the same.
-    pixels: usize,
+/// What a layer does to the order of features, as [`Compute::ORDER`](super::Compute::ORDER) says.
+///
+/// Images have their channels last here and first in PyTorch. Behind a `Flatten`, their features are therefore in
+/// another order there, and so are the parameters that have an entry for each of them. Weight files have PyTorch's
+/// order: [`Loader`](crate::weights::Loader) and [`Network::save`](crate::Network::save) follow the features through
+/// all layers, blocks and nested networks, and need to know of each layer what becomes of their order.
+///
+/// Sequences, `[length, channels]`, are `[channels, length]` in PyTorch once a layer takes their last axis for channels,
+/// and as they are here otherwise.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// use shapewright::weights::Loader;
+/// network! { struct Net: [2, 1, 3] -> [1] { Flatten, Tanh, fc: Linear<_, 1, NoBias> } }
+/// let mut net = Net::zeros();
+/// net.fc.weight = [[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]];
+/// let bytes = net.to_safetensors(&[]);
+/// // Two pixels with three channels each; PyTorch has three channels with two pixels each.
+/// let file: Vec<f32> = bytes[bytes.len() - 24..].as_chunks().0.iter().map(|&x| f32::from_le_bytes(x)).collect();
+/// assert_eq!(file, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FeatureOrder {
+    /// Each output belongs to the input at its place, whatever the axes are, as in activations. Parameters that have an
+    /// entry for each feature are marked with `#[features]`.
+    ///
+    /// From a tuple of tensors of one shape to one of them, or back, each output belongs to the inputs at its place.
+    Keeps,
+    /// The last axis are channels, which are the first axis of an image or a sequence in PyTorch, as for a convolution or
+    /// a batch normalization. On an input with a single axis it is as [`FeatureOrder::Keeps`].
+    Channels,
+    /// The outputs are new features, as those of a dense layer: one axis of a parameter, marked with `#[features]`, has
+    /// an entry for each feature that comes in. Where `#[outputs]` marks the axis of those that come out, they can be
+    /// put into another order, as an image made of them by a `Reshape` needs.
+    Makes,
+    /// The outputs depend on the order of the inputs along the last axis, as those of `Glu`, which halves it. Behind a
+    /// `Flatten` of images PyTorch computes something else: files have a tensor without elements then,
+    /// `<layer>.channels_last`, so that PyTorch refuses them and this crate refuses PyTorch's.
+    Depends,
+    /// Each output depends on all inputs along the last axis, whatever their order, and belongs to the one at its place,
+    /// as those of `Softmax`. On an input with a single axis it is as [`FeatureOrder::Keeps`], on others as
+    /// [`FeatureOrder::Depends`].
+    Mixes,
+    /// Every number stays where it is in memory, under another shape.
+    View,
+    /// That of the layers inside: a network or a block.
+    #[doc(hidden)]
+    Layers,
 }
 
-impl Order {
-    /// That of what a network is given.
-    pub const START: Order = Order { channels: false, pixels: 1 };
-
-    /// How many pixels each channel has, of an image that was flattened; 1 for others.
-    pub const fn pixels(self) -> usize {
-        self.pixels
-    }
-
-    /// The order of what a layer gives, from that of what it is given.
-    pub const fn after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(self) -> Order {
-        let channels = self.channels || L::CHANNELS;
-        let (from, to) = (In::DIMS.sizes().len(), Out::DIMS.sizes().len());
-        let keeps = matches!(L::FLOW, Flow::InPlace)
-            || L::KEEPS_ORDER
-            || (matches!(L::FLOW, Flow::View) && from == 1);
-        let is_image = from == 3 || (from == 2 && channels);
-        let pixels = if to != 1 {
-            1
-        } else if keeps {
-            self.pixels
-        } else if matches!(L::FLOW, Flow::View) && is_image && In::LEN > 0 {
-            match In::DIMS.last() {
-                Some(last) => In::LEN / last,
-                None => 1,
-            }
-        } else {
-            1
-        };
-        Order { channels, pixels }
+impl FeatureOrder {
+    /// What a layer that says this does on an input with these axes.
+    pub(super) const fn on(self, input: Dims) -> Self {
+        match self {
+            FeatureOrder::Mixes if input.sizes().len() == 1 => FeatureOrder::Keeps,
+            FeatureOrder::Mixes => FeatureOrder::Depends,
+            order => order,
+        }
     }
 }

@@ -34,7 +34,9 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// the transpose, and `#[file_axes(3, 2, 0, 1)]` names for each axis in the file the one that it is here.
 ///
 /// Where the first axis of a field has an entry for each feature that the layer is given, `#[features]` lets files have
-/// them in PyTorch's order behind a `Flatten` of images, which have their channels last here and first there.
+/// them in PyTorch's order behind a `Flatten` of images, which have their channels last here and first there. Where the
+/// last axis has an entry for each feature that the layer gives, `#[outputs]` lets files have those in the order that
+/// a layer behind it needs: an image that a `Reshape` makes of them, or features that they are added to.
 ///
 /// What a layer measures while it is trained, as the running mean of a batch normalization, is a field with
 /// `#[statistic]`: it is saved and loaded like the others, but optimizers only subtract its "gradient", in which the
@@ -70,7 +72,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// Calls the visitor with each tensor: its name below `name`, its sizes and its elements.
     fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
         let numbers = self.as_slice();
-        Self::CONTENTS.for_each(name, &mut |name, first, tensor| {
+        Self::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
             visitor(name, tensor.sizes(), &numbers[first..][..tensor.len()]);
         });
     }
@@ -78,7 +80,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// Calls the visitor with each tensor, to be changed.
     fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
         let (mut rest, mut gone) = (self.as_mut_slice(), 0);
-        Self::CONTENTS.for_each(name, &mut |name, first, tensor| {
+        Self::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
             let (_, from_first) = core::mem::take(&mut rest).split_at_mut(first - gone);
             let (numbers, after) = from_first.split_at_mut(tensor.len());
             (rest, gone) = (after, first + tensor.len());

@@ -25,7 +25,6 @@ pub struct Stage {
     pub(super) cache: usize,
     scratch: usize,
     pub(super) whole_batch: bool,
-    channels: bool,
     /// Bytes of one number.
     pub(super) size: usize,
 }
@@ -53,7 +52,6 @@ impl Stage {
             cache: L::CACHE,
             scratch: L::SCRATCH,
             whole_batch: L::WHOLE_BATCH,
-            channels: L::CHANNELS,
             size: size_of::<T>(),
         }
     }
@@ -130,8 +128,6 @@ pub struct Plan<const N: usize> {
     pub gives: Gives,
     /// Whether a layer looks at the whole batch.
     pub whole_batch: bool,
-    /// Whether a layer works on channels.
-    pub channels: bool,
 }
 
 const START: Step = Step { spot: Spot::Input, shares: false, absorbed: false, relu: false, cache: 0 };
@@ -170,7 +166,6 @@ impl<const N: usize> Plan<N> {
             odd_end: 0,
             inner: 0,
             whole_batch: false,
-            channels: false,
             cache: 0,
             reads_output: false,
             multiply_adds: 0,
@@ -179,7 +174,6 @@ impl<const N: usize> Plan<N> {
         let mut i = 0;
         while i < N {
             plan.multiply_adds = sizes::sum(&[plan.multiply_adds, stages[i].multiply_adds]);
-            plan.channels = plan.channels || stages[i].channels;
             plan.whole_batch = plan.whole_batch || stages[i].whole_batch;
             if !matches!(stages[i].flow, Flow::View) {
                 plan.gives = stages[i].gives;

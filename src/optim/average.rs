@@ -71,7 +71,7 @@ impl<N: Network> WeightAverage<N> {
 
     /// Takes the network's parameters into the average. Does not allocate.
     pub fn update(&mut self, network: &N) {
-        self.updates += 1;
+        self.updates = self.updates.saturating_add(1);
         let updates = self.updates as f64;
         // What the new parameters count for. The corrected average is one as well, with a weight that falls to
         // 1 - decay.

@@ -46,7 +46,7 @@ const PARALLEL_PARAMETERS: usize = 1 << 15;
 /// How many of `len` parameters each part of a step has: all, or a share for each thread. Whole cache lines, so that
 /// threads do not share one.
 fn share(len: usize) -> usize {
-    let parts = if len < PARALLEL_PARAMETERS { 1 } else { threads::threads() };
+    let parts = if len < PARALLEL_PARAMETERS { 1 } else { threads::most_parts() };
     len.div_ceil(parts).next_multiple_of(16)
 }
 

@@ -245,7 +245,8 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             self.optimizer.memories(),
             self.memories.len()
         );
-        self.steps += 1;
+        // A state can be restored with any counts.
+        self.steps = self.steps.saturating_add(1);
         let count = self.memories.len();
         let mut memories: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
         for (memory, slice) in self.memories.iter_mut().zip(&mut memories) {
@@ -262,7 +263,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             let params = params.split_off_mut(..len).expect("segments end within the network");
             let gradient = gradient.split_off(..len).expect("segments end within the network");
             if segment.frozen {
-                segment.missed += 1;
+                segment.missed = segment.missed.saturating_add(1);
                 continue;
             }
             if segment.statistic {
@@ -276,7 +277,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             {
                 *decay = 0.0;
             }
-            let step = self.steps - segment.missed;
+            let step = (self.steps - segment.missed).max(1);
             let per_part = share(len);
             threads::split_together(params, &mut pieces[..count], per_part, &|part, params, memories| {
                 let gradient = &gradient[part * per_part..][..params.len()];

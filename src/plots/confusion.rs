@@ -56,7 +56,7 @@ impl<const N: usize> NamedConfusionMatrix<'_, N> {
     /// # Errors
     /// As [`ConfusionMatrix::draw`].
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
-        draw(self.matrix, self.names.map(str::to_owned).to_vec(), path.as_ref())
+        draw(self.matrix, self.names.iter().map(|&name| name.to_owned()).collect(), path.as_ref())
     }
 }
 

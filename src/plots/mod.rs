@@ -25,8 +25,7 @@
 //! | [`ConfusionMatrix::draw`](crate::metrics::ConfusionMatrix::draw) | which class was taken for which | PNG, SVG |
 //! | [`ImageGrid`] | images side by side, with captions, pixel for pixel | PNG |
 //!
-//! The end of the file's name says the format. Files are written beside their place and moved there at the end, so
-//! that they are there whole or not at all. PNGs need no font of the system: the letters of the Latin, Greek and
+//! The end of the file's name says the format. Files are there whole or not at all; see [files](crate#files). PNGs need no font of the system: the letters of the Latin, Greek and
 //! Cyrillic scripts come with the crate (Roboto, Apache License 2.0), others are boxes; SVGs leave letters to the
 //! viewer.
 

@@ -169,7 +169,7 @@ impl<P: Debug> SearchReport<P> {
         self.table().to_csv()
     }
 
-    /// Writes the table as CSV. The file is written beside and renamed, so that it is never half there.
+    /// Writes the table as CSV. The file is there whole or not at all; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.

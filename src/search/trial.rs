@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::lock;
 use super::pruning::{Pruning, Reported};
 use super::report::{Ended, Outcome};
+use crate::threads::discard;
 
 /// A trial of a [`Search`](super::Search) under way: what the function reports to.
 pub struct Trial<'a> {
@@ -69,10 +70,17 @@ impl<'a> Trial<'a> {
     ) -> Ended {
         let begin = Instant::now();
         // A panic leaves nothing half done that anybody sees: the function borrows what it shares, and this trial ends.
-        let result = catch_unwind(AssertUnwindSafe(|| objective(params, &mut self)));
+        // An error may panic, too, when it is written or dropped.
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            objective(params, &mut self).map_err(|error| error.to_string())
+        }));
         let outcome = match result {
-            Err(panic) => Outcome::Failed(format!("it panicked: {}", sentence(&*panic))),
-            Ok(Err(error)) => Outcome::Failed(error.to_string()),
+            Err(panic) => {
+                let outcome = Outcome::Failed(format!("it panicked: {}", sentence(&*panic)));
+                discard(panic);
+                outcome
+            }
+            Ok(Err(error)) => Outcome::Failed(error),
             Ok(Ok(value)) => match self.stopped {
                 Some(value) => Outcome::Pruned(value * self.sign),
                 None if value.is_nan() => Outcome::Failed("its value is NaN".to_owned()),

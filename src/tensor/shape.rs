@@ -76,6 +76,12 @@ impl Dims {
         self.parts
     }
 
+    /// Whether these are several shapes side by side.
+    #[doc(hidden)]
+    pub const fn is_tuple(&self) -> bool {
+        matches!(self.kind, Kind::Tuple)
+    }
+
     /// The sizes, one per axis; empty for a tuple or an unknown shape.
     pub const fn sizes(&self) -> &[usize] {
         match self.kind {

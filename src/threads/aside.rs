@@ -6,13 +6,10 @@
 //! in the process: whoever comes while the place is taken does the work itself.
 
 use std::cell::UnsafeCell;
-use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 
-use super::{ALONE, Panic, SPINS_BEFORE_PARKING, Team, processors};
+use super::{ALONE, Panic, Team, discard, pause, processors};
 
 /// Work in small pieces.
 pub(crate) trait Aside: Sync {
@@ -35,22 +32,22 @@ struct Place {
     state: AtomicU32,
     /// Written while the place is taken and not open; read by the thread inside.
     work: UnsafeCell<Option<*const dyn Aside>>,
-    /// If a piece panicked.
-    panic: Mutex<Option<Panic>>,
+    /// If a piece panicked. The thread's inside, the owner's once it is closed and nobody is inside.
+    panic: UnsafeCell<Option<Panic>>,
 }
 
-// SAFETY: the cell is handed to and fro by `state`, as said there. What the pointer refers to is Sync and outlives its
+// SAFETY: the cells are handed to and fro by `state`, as said there. What the pointer refers to is Sync and outlives its
 // being here: see `with_aside`.
 unsafe impl Sync for Place {}
 
 static PLACE: Place =
-    Place { state: AtomicU32::new(0), work: UnsafeCell::new(None), panic: Mutex::new(None) };
+    Place { state: AtomicU32::new(0), work: UnsafeCell::new(None), panic: UnsafeCell::new(None) };
 
 /// Calls with side work that is done in the meantime where a thread would only spin.
 ///
 /// It is not if somebody else has the place, inside a trial or a worker, and where there is one processor. When this
 /// returns or unwinds, nobody is inside of the work. If a piece panics, none is done any more, and at the end the panic
-/// goes on here.
+/// goes on here, unless `f` panics as well.
 pub(crate) fn with_aside<R>(work: &dyn Aside, f: impl FnOnce(&Helped) -> R) -> R {
     let free = !ALONE.get()
         && processors() > 1
@@ -65,22 +62,30 @@ pub(crate) fn with_aside<R>(work: &dyn Aside, f: impl FnOnce(&Helped) -> R) -> R
     unsafe { *PLACE.work.get() = Some(erased) };
     PLACE.state.store(TAKEN | OPEN | WANTED, Ordering::Release);
     let result = catch_unwind(AssertUnwindSafe(|| f(&Helped(true))));
-    let panic = close();
-    match (result, panic) {
+    match (result, close()) {
         (Ok(result), None) => result,
-        (Err(panic), _) | (Ok(_), Some(panic)) => resume_unwind(panic),
+        // Only one panic can go on, and it must not meet another one on its way.
+        (Ok(result), Some(panic)) => {
+            discard(result);
+            resume_unwind(panic)
+        }
+        (Err(panic), of_piece) => {
+            discard(of_piece);
+            resume_unwind(panic)
+        }
     }
 }
 
-/// Ends the work that this thread has here; the panic if a piece panicked.
+/// Ends the work that this thread has here; the panic if a piece panicked. Never unwinds.
 fn close() -> Option<Panic> {
     PLACE.state.fetch_and(!OPEN, Ordering::Relaxed);
     let mut spins = 0_u32;
     while PLACE.state.load(Ordering::Acquire) & INSIDE != 0 {
-        spins += 1;
-        if spins < SPINS_BEFORE_PARKING { spin_loop() } else { thread::yield_now() }
+        spins = spins.saturating_add(1);
+        pause(spins);
     }
-    let panic = PLACE.panic.lock().ok().and_then(|mut panic| panic.take());
+    // SAFETY: it is closed and nobody is inside, so the cell is the owner's.
+    let panic = unsafe { (*PLACE.panic.get()).take() };
     PLACE.state.store(0, Ordering::Release);
     panic
 }
@@ -142,9 +147,9 @@ fn help_now(better: &dyn Fn() -> bool) -> bool {
         }
         Ok(false) => drop(PLACE.state.fetch_and(!INSIDE, Ordering::Release)),
         Err(panic) => {
-            if let Ok(mut place) = PLACE.panic.lock() {
-                *place = Some(panic);
-            }
+            // Written, not assigned: nobody goes inside after a panic, so there is none, and no drop that could unwind.
+            // SAFETY: this thread is inside.
+            unsafe { PLACE.panic.get().write(Some(panic)) };
             PLACE.state.fetch_and(!(OPEN | INSIDE), Ordering::Release);
         }
     }

@@ -1,6 +1,10 @@
 //! The workers under odd numbers of parts, nesting, panics.
 
 use super::*;
+use std::collections::HashSet;
+use std::mem;
+use std::panic::panic_any;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
@@ -28,6 +32,25 @@ fn a_team_larger_than_the_machine_works_and_parks() {
         assert_eq!(sum.into_inner(), 66);
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn no_more_threads_than_processors_work() {
+    set_threads(1000);
+    let asked = threads();
+    let parts = parts(usize::MAX);
+    let workers = Mutex::new(HashSet::new());
+    let ran = AtomicUsize::new(0);
+    parallel(1000, &|_| {
+        workers.lock().unwrap().insert(thread::current().id());
+        ran.fetch_add(1, Ordering::Relaxed);
+    });
+    set_threads(0);
+
+    assert_eq!((asked, ran.into_inner()), (1000, 1000));
+    assert!(workers.into_inner().unwrap().len() <= processors());
+    // Each has the same number of parts.
+    assert!(parts.is_multiple_of(processors()) && parts <= MOST_PARTS_PER_PROCESSOR * processors());
 }
 
 /// Other tests use the pool too.
@@ -87,6 +110,61 @@ fn a_panic_reaches_the_caller_after_the_others_ended() {
         assert_eq!(result.unwrap_err().downcast_ref::<String>(), Some(&format!("part {bad}")));
         assert_eq!(ended.into_inner(), 3);
     }
+}
+
+/// A panic's payload whose drop panics, with such a payload again.
+struct Grenade(u32);
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            panic_any(Grenade(self.0 - 1));
+        }
+    }
+}
+
+#[test]
+fn payloads_that_panic_when_they_are_dropped_wait_for_the_others() {
+    for healthy in 0..4 {
+        let Some(team) = claim_patiently() else { return };
+        let ended = AtomicBool::new(false);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            team.run(4, 4, &|part| {
+                if part != healthy {
+                    panic_any(Grenade(2));
+                }
+                thread::sleep(Duration::from_millis(20));
+                ended.store(true, Ordering::Release);
+            });
+        }));
+        let payload = mem::ManuallyDrop::new(result.unwrap_err());
+        assert!(ended.into_inner(), "the caller goes on while part {healthy} runs");
+        assert!(payload.is::<Grenade>());
+
+        // The workers go on.
+        let Some(team) = claim_patiently() else { return };
+        let sum = AtomicUsize::new(0);
+        team.run(4, 11, &|part| {
+            sum.fetch_add(part, Ordering::Relaxed);
+        });
+        assert_eq!(sum.into_inner(), 55);
+    }
+}
+
+#[test]
+fn a_payload_that_nobody_gets_is_dropped() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    struct Counted;
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let Some(team) = claim_patiently() else { return };
+    let result = catch_unwind(AssertUnwindSafe(|| team.run(3, 3, &|_| panic_any(Counted))));
+    assert_eq!(DROPPED.load(Ordering::Relaxed), 2);
+    drop(result);
+    assert_eq!(DROPPED.load(Ordering::Relaxed), 3);
 }
 
 #[test]
@@ -223,6 +301,21 @@ fn a_panic_of_side_work_reaches_its_owner_at_the_end() {
         assert_eq!((went_on.into_inner(), work.left.into_inner()), (true, 9));
     }
     // The workers and the place go on.
+    side_work_is_done_while_jobs_run_as_ever();
+}
+
+#[test]
+fn side_work_and_its_owner_may_both_panic() {
+    let work = Pieces::new(10, || panic_any(Grenade(2)));
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        aside_patiently(&work, |helped| {
+            wake_until(helped, || work.left.load(Ordering::Relaxed) < 10);
+            panic!("the owner's");
+        })
+    }));
+    if processors() > 1 {
+        assert_eq!(result.unwrap_err().downcast_ref(), Some(&"the owner's"));
+    }
     side_work_is_done_while_jobs_run_as_ever();
 }
 

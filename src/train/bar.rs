@@ -33,6 +33,9 @@ impl Bar {
     }
 
     pub(super) fn epoch(&self, epoch: &Epoch, epochs: usize) {
+        if self.0.is_hidden() {
+            return;
+        }
         let validation =
             epoch.validation_loss.map(|loss| format!(", validation {loss:.4}")).unwrap_or_default();
         self.0.set_message(format!("epoch {}/{epochs}: loss {:.4}{validation}", epoch.epoch, epoch.loss));

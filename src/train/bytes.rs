@@ -1,5 +1,7 @@
 //! Numbers and texts as the bytes of a checkpoint, in words of eight.
 
+use std::time::Duration;
+
 use crate::memory;
 use crate::network::Network;
 
@@ -56,8 +58,25 @@ impl<'a> Reader<'a> {
         self.number().map(f64::from_bits)
     }
 
+    /// Yes or no; other numbers than 1 and 0 are neither.
+    pub fn flag(&mut self) -> Option<bool> {
+        match self.number()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
     pub fn maybe(&mut self) -> Option<Option<f64>> {
-        Some((self.number()? > 0).then_some(self.float()?))
+        let there = self.flag()?;
+        let float = self.float()?;
+        Some(there.then_some(float))
+    }
+
+    /// A time that a training can have taken, far from where sums of times overflow.
+    pub fn seconds(&mut self) -> Option<Duration> {
+        const MOST: Duration = Duration::from_secs(1 << 40);
+        Duration::try_from_secs_f64(self.float()?).ok().filter(|time| *time <= MOST)
     }
 
     pub fn text(&mut self) -> Option<&'a str> {

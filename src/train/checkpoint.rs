@@ -3,10 +3,8 @@
 //! The file is a mark, the number of its form, its length and a sum over what follows; then the settings, as names and
 //! texts, and the state. A file is read and compared as a whole before anything is changed.
 
-use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use super::bytes::{Reader, Writer, sum};
 use super::error::{CheckpointError, CheckpointErrorKind};
@@ -14,6 +12,7 @@ use super::history::Epoch;
 use super::run::{Best, Run, Running};
 use super::settings::Trainer;
 use crate::beside::{self, Beside};
+use crate::limits::{self, TooLarge, WholeError};
 use crate::network::Network;
 use crate::optim::{Missed, Optimizer, StateParts};
 use crate::schedule::Pace;
@@ -28,6 +27,8 @@ const HEAD: usize = MARK.len() + 3 * 8;
 /// A file of checkpoints, and the settings that one must have to be gone on with.
 pub(super) struct Checkpoints {
     path: PathBuf,
+    /// The number of training samples.
+    samples: usize,
     settings: Vec<(String, String)>,
 }
 
@@ -54,7 +55,7 @@ impl Checkpoints {
         samples: usize,
     ) -> Result<Option<Self>, CheckpointError> {
         let Some(path) = trainer.checkpoint.clone() else { return Ok(None) };
-        let checkpoints = Checkpoints { path, settings: settings(trainer, samples) };
+        let checkpoints = Checkpoints { path, samples, settings: settings(trainer, samples) };
         Beside::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
         Ok(Some(checkpoints))
     }
@@ -82,10 +83,13 @@ impl Checkpoints {
         &self,
         run: &mut Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointError> {
-        let bytes = match fs::read(&self.path) {
+        let bytes = match limits::read_whole(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
+            Err(WholeError::TooLarge(TooLarge { limit, need })) => {
+                return Err(self.error(CheckpointErrorKind::TooLarge { limit, need }));
+            }
+            Err(WholeError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(WholeError::Io(error)) => {
                 let (kind, message) = (error.kind(), error.to_string());
                 return Err(self.error(CheckpointErrorKind::Read { kind, message }));
             }
@@ -103,12 +107,14 @@ impl Checkpoints {
         let mut reader = Reader(content);
         let found = read_settings(&mut reader).ok_or_else(unfit)?;
         self.compare(&found)?;
-        let saved: Saved<'_, N> = read_state(reader).ok_or_else(unfit)?;
-        let memories = saved.memories.iter().map(|memory| memory.params()).collect();
-        let parts = StateParts { steps: saved.steps, missed: saved.missed, memories };
-        if !saved.rest.0.is_empty() || saved.average.is_some() != run.settings.average.is_some() {
+        let saved: Saved<'_, N> =
+            read_state(reader, run.settings.state.memories().count()).ok_or_else(unfit)?;
+        if !saved.follows(&run.settings, self.samples) {
             return Err(unfit());
         }
+
+        let memories = saved.memories.iter().map(|memory| memory.params()).collect();
+        let parts = StateParts { steps: saved.steps, missed: saved.missed, memories };
         run.settings.state.restore(&parts).map_err(|_| unfit())?;
         *run.settings.state.optimizer.lr_mut() = saved.lr;
         if let Some(plateau) = run.settings.schedule.as_mut().and_then(Pace::plateau_mut) {
@@ -145,6 +151,33 @@ impl Checkpoints {
 
     fn unwritten(&self, error: &io::Error) -> CheckpointError {
         self.error(CheckpointErrorKind::Write { kind: error.kind(), message: error.to_string() })
+    }
+}
+
+impl<N: Network> Saved<'_, N> {
+    /// Whether this training can have come here. A sum over the bytes is soon made, so that the counters are not
+    /// believed: all arithmetic that goes on from them relies on what is checked here.
+    fn follows<O: Optimizer, L, G>(&self, trainer: &Trainer<'_, N, O, L, G>, samples: usize) -> bool {
+        let batches = samples.div_ceil(trainer.batch_size);
+        let per_epoch = batches.div_ceil(trainer.accumulate) as u64;
+        let within = self.epoch.batches;
+        let at_step = within == batches || within < batches && within.is_multiple_of(trainer.accumulate);
+
+        let steps_after = |epochs: usize| (epochs as u64).checked_mul(per_epoch);
+        let ends_right = |(epoch, number): (&Epoch, usize)| {
+            epoch.epoch == number && Some(epoch.steps) == steps_after(number)
+        };
+        let epochs = self.epochs.len();
+        let begun = within.div_ceil(trainer.accumulate) as u64;
+        let made = steps_after(epochs).and_then(|steps| steps.checked_add(begun));
+
+        self.rest.0.is_empty()
+            && at_step
+            && self.epochs.iter().zip(1..).all(ends_right)
+            && made.is_some_and(|made| made <= self.steps)
+            && self.average.is_some() == trainer.average.is_some()
+            && self.best.is_some() == (trainer.patience.is_some() && epochs > 0)
+            && self.best.as_ref().is_none_or(|best| (1..=epochs).contains(&best.epoch))
     }
 }
 
@@ -265,26 +298,35 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
     }
 }
 
-fn read_state<N: Network>(mut file: Reader<'_>) -> Option<Saved<'_, N>> {
+fn read_state<N: Network>(mut file: Reader<'_>, memories: usize) -> Option<Saved<'_, N>> {
     let network = file.network()?;
     let lr = file.float()?;
     let steps = file.number()?;
     let missed = (0..file.count()?).map(|_| Some(Missed { end: file.count()?, steps: file.number()? }));
     let missed = missed.collect::<Option<_>>()?;
-    let memories = (0..file.count()?).map(|_| file.network()).collect::<Option<_>>()?;
+    // A network without parameters takes no bytes: any number of them would be there.
+    if file.count()? != memories {
+        return None;
+    }
+    let memories = (0..memories).map(|_| file.network()).collect::<Option<_>>()?;
+
     let plateau = (file.maybe()?, [file.number()?, file.number()?]);
-    let average = match file.number()? {
-        0 => None,
-        _ => Some((file.number()?, file.network()?)),
+    let average = match file.flag()? {
+        false => None,
+        true => Some((file.number()?, file.network()?)),
     };
-    let best = match file.number()? {
-        0 => None,
-        _ => Some(Best { loss: file.float()?, epoch: file.count()?, network: file.network()? }),
+    let best = match file.flag()? {
+        false => None,
+        true => Some(Best { loss: file.float()?, epoch: file.count()?, network: file.network()? }),
     };
-    let ended = file.number()? > 0;
-    let seconds = |file: &mut Reader<'_>| Duration::try_from_secs_f64(file.float()?).ok();
-    let (batches, loss) = (file.count()?, file.float()?);
-    let epoch = Running { batches, loss, time: seconds(&mut file)?, waiting: seconds(&mut file)? };
+
+    let ended = file.flag()?;
+    let epoch = Running {
+        batches: file.count()?,
+        loss: file.float()?,
+        time: file.seconds()?,
+        waiting: file.seconds()?,
+    };
     let mut epochs = Vec::new();
     for _ in 0..file.count()? {
         epochs.push(Epoch {

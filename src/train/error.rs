@@ -4,6 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::limits::RAISE;
 use crate::memory::OutOfMemory;
 use crate::optim::SettingError;
 
@@ -77,6 +78,13 @@ pub enum CheckpointErrorKind {
         kind: io::ErrorKind,
         /// The same in words.
         message: String,
+    },
+    /// The file has more bytes than the [`Limits`](crate::Limits) allow.
+    TooLarge {
+        /// The most bytes.
+        limit: u64,
+        /// The file's; those so far if it has no size, as a device.
+        need: u64,
     },
     /// The file can't be written; one that was there before is as it was.
     Write {
@@ -165,11 +173,18 @@ impl fmt::Display for CheckpointError {
             CheckpointErrorKind::Read { message, .. } => {
                 write!(f, "the checkpoint `{path}` can't be read: {message}; {BEGIN_ANEW}")
             }
-            CheckpointErrorKind::Write { message, .. } => {
-                write!(
-                    f,
-                    "the checkpoint `{path}` can't be written: {message}; choose a file in a folder that is there"
-                )
+            CheckpointErrorKind::TooLarge { limit, need } => {
+                write!(f, "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {RAISE}")
+            }
+            CheckpointErrorKind::Write { kind, message } => {
+                let advice = match kind {
+                    io::ErrorKind::IsADirectory => "name a file in that folder",
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                        "choose a file that this user may write"
+                    }
+                    _ => "choose a file in a folder that is there",
+                };
+                write!(f, "the checkpoint `{path}` can't be written: {message}; {advice}")
             }
             CheckpointErrorKind::Damaged { what } => {
                 write!(f, "the checkpoint `{path}` is damaged or no checkpoint: {what}; {BEGIN_ANEW}")

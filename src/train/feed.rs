@@ -1,11 +1,11 @@
 //! Where the batches of an epoch come from: gathered by workers that wait for their next job, or, where they are
 //! changed, made on another thread.
 
-use std::thread;
+use std::thread::Scope;
 
 use super::{Input, Samples};
 use crate::augment::{Augment, MixUp, mix, sample_rng};
-use crate::data::{Gathered, Gathering, Refill};
+use crate::data::{Batches, Changing, Gathered, Gathering};
 use crate::network::Network;
 use crate::tensor::Tensor;
 
@@ -64,40 +64,65 @@ pub(super) struct Batch<'b, N: Network, G> {
     pub mixed: Option<(f64, &'b [G])>,
 }
 
+/// The batches of a training, changed on a thread that lives as long.
+pub(super) struct Changed<'scope, N: Network, G> {
+    batches: Changing<'scope, Input<N>, G>,
+    mixup: Option<MixUp>,
+    /// The targets in reverse: those of the other samples, where they are mixed.
+    others: Vec<G>,
+}
+
+impl<'scope, N: Network, G: Clone + Send + Sync> Changed<'scope, N, G> {
+    /// `None` if nothing changes them.
+    pub fn new<'d: 'scope>(
+        scope: &'scope Scope<'scope, '_>,
+        batches: &Batches<'d, Input<N>, G>,
+        changes: Changes<'scope, N>,
+        seed: u64,
+    ) -> Option<Self>
+    where
+        N: 'scope,
+        G: 'scope,
+    {
+        if changes.is_none() {
+            return None;
+        }
+        let mixup = changes.mixup;
+        let mut scratch = Tensor::zeros_boxed();
+        let change = move |epoch: usize, batch: usize, positions: &[usize], inputs: &mut [Input<N>]| {
+            changes.apply(At { seed, epoch }, batch, positions, inputs, &mut scratch);
+        };
+        Some(Changed { batches: Changing::new(scope, batches, change), mixup, others: Vec::new() })
+    }
+}
+
 /// The batches of one epoch.
-pub(super) enum Feed<'f, 'd, N: Network, G> {
+pub(super) enum Feed<'f, 'd, 'scope, N: Network, G> {
     Gathered(Gathered<'f, 'd, Input<N>, G>),
     Changed {
-        batches: Refill<'f, (Vec<Input<N>>, Vec<G>)>,
-        mixup: Option<MixUp>,
+        changed: &'f mut Changed<'scope, N, G>,
         at: At,
         /// The batch that comes next.
         next: usize,
-        /// The targets in reverse: those of the other samples, where they are mixed.
-        others: Vec<G>,
     },
 }
 
-impl<'d, N: Network, G: Clone + Send + Sync> Feed<'_, 'd, N, G> {
+impl<'d, 'scope, N: Network, G: Clone + Send + Sync> Feed<'_, 'd, 'scope, N, G> {
     /// Calls with the batches that are left of the epoch, `done` of them being behind.
     pub fn run<R>(
         batches: &mut Gathering<'d, Input<N>, G>,
-        changes: &mut Changes<'_, N>,
+        changed: &mut Option<Changed<'scope, N, G>>,
         at: At,
         done: usize,
-        f: impl FnOnce(&mut Feed<'_, 'd, N, G>) -> R,
+        f: impl FnOnce(&mut Feed<'_, 'd, 'scope, N, G>) -> R,
     ) -> R {
-        if changes.is_none() {
-            return batches.run(|batches| f(&mut Feed::Gathered(batches)));
+        match changed {
+            None => batches.run(|batches| f(&mut Feed::Gathered(batches))),
+            Some(changed) => {
+                changed.batches.begin(at.epoch, batches.batches_mut());
+                f(&mut Feed::Changed { changed, at, next: done })
+            }
         }
-        let (mixup, mut scratch) = (changes.mixup, Tensor::zeros_boxed());
-        let change = move |batch: usize, positions: &[usize], inputs: &mut [Input<N>]| {
-            changes.apply(at, batch, positions, inputs, &mut scratch);
-        };
-        thread::scope(|scope| {
-            let batches = batches.batches_mut().ahead(scope, change);
-            f(&mut Feed::Changed { batches, mixup, at, next: done, others: Vec::new() })
-        })
     }
 
     /// The next batch; `None` after the last.
@@ -110,7 +135,8 @@ impl<'d, N: Network, G: Clone + Send + Sync> Feed<'_, 'd, N, G> {
                 let (inputs, targets) = batches.next_batch()?;
                 Some(Batch { samples: Samples { inputs, targets }, mixed: None })
             }
-            Feed::Changed { batches, mixup, at, next, others } => {
+            Feed::Changed { changed, at, next } => {
+                let Changed { batches, mixup, others } = &mut **changed;
                 let (inputs, targets) = batches.next_batch()?;
                 let mixed = Changes::<N>::kept(*mixup, *at, *next).map(|kept| {
                     others.clear();

@@ -57,7 +57,7 @@ impl History {
         let mut text = String::from("epoch,steps,loss,validation_loss,seconds,waiting");
         let metrics = self.epochs.first().map_or(&[][..], |epoch| &epoch.metrics);
         for (name, _) in metrics {
-            let quoted = name.contains([',', '"', '\n']);
+            let quoted = name.contains([',', '"', '\n', '\r']);
             let name = if quoted { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() };
             let _ = write!(text, ",{name}");
         }
@@ -103,8 +103,8 @@ impl History {
         format!("[{}]", self.epochs.iter().map(object).collect::<Vec<_>>().join(","))
     }
 
-    /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is written beside
-    /// and renamed, so that it is never half there.
+    /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is there whole
+    /// or not at all; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.

@@ -1,13 +1,14 @@
 //! A training under way: what to do in which order.
 
 use core::ops::ControlFlow;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use rand::Rng;
 
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
-use super::feed::{At, Changes, Feed};
+use super::feed::{At, Changed, Changes, Feed};
 use super::history::{Epoch, History};
 use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
@@ -96,7 +97,18 @@ where
     }
 
     /// Trains to the end.
-    pub fn run(mut self) -> Result<History, TrainError> {
+    pub fn run(self) -> Result<History, TrainError> {
+        // For the thread that changes the batches, if they are changed.
+        thread::scope(|scope| self.run_in(scope))
+    }
+
+    fn run_in<'scope>(mut self, scope: &'scope Scope<'scope, '_>) -> Result<History, TrainError>
+    where
+        's: 'scope,
+        'n: 'scope,
+        N: 'scope,
+        G: 'scope,
+    {
         #[cfg(feature = "ctrlc")]
         let _listening = self.listen()?;
         let mut rng = crate::rng(self.settings.seed);
@@ -104,10 +116,14 @@ where
         let batches = Batches::new(self.train.inputs, self.train.targets, self.settings.batch_size);
         let mut batches = Gathering::new(batches);
         self.go_to(batches.batches_mut(), &mut rng);
-        let mut changes = std::mem::replace(&mut self.settings.changes, Changes::NONE);
+        let changes = std::mem::replace(&mut self.settings.changes, Changes::NONE);
+        let mut changed = Changed::new(scope, batches.batches_mut(), changes, self.settings.seed);
+        /// Room for more epochs is made when they come.
+        const MOST: usize = 1000;
+        self.history.epochs.reserve(self.settings.epochs.min(MOST));
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
-            let flow = self.steps(&mut batches, &mut changes, &mut rng)?;
+            let flow = self.steps(&mut batches, &mut changed, &mut rng)?;
             if flow.is_break() {
                 self.history.interrupted = true;
                 self.epoch.time += begin.elapsed();
@@ -138,7 +154,7 @@ where
             batches.shuffle(rng);
         }
         batches.go_to(within);
-        self.model.workspace.go_to((epochs * batches.steps() + within) as u64);
+        self.model.workspace.go_to(epochs as u64 * batches.steps() as u64 + within as u64);
         #[cfg(feature = "progress")]
         {
             let per_epoch = batches.steps().div_ceil(self.settings.accumulate);
@@ -151,7 +167,7 @@ where
     fn steps(
         &mut self,
         batches: &mut Gathering<'_, Input<N>, G>,
-        changes: &mut Changes<'_, N>,
+        changed: &mut Option<Changed<'_, N, G>>,
         rng: &mut impl Rng,
     ) -> Result<Flow, TrainError> {
         if self.settings.stop.is_stopped() {
@@ -164,7 +180,7 @@ where
         }
         let count = batches.batches_mut().steps();
         let at = At { seed: self.settings.seed, epoch: self.history.epochs.len() + 1 };
-        Feed::run(batches, changes, at, self.epoch.batches, |feed| {
+        Feed::run(batches, changed, at, self.epoch.batches, |feed| {
             while self.epoch.batches < count {
                 let mut flow = self.step(feed, count)?;
                 #[cfg(feature = "progress")]
@@ -181,7 +197,7 @@ where
     }
 
     /// One step, on one batch or on several of the epoch's.
-    fn step(&mut self, feed: &mut Feed<'_, '_, N, G>, batches: usize) -> Result<Flow, TrainError> {
+    fn step(&mut self, feed: &mut Feed<'_, '_, '_, N, G>, batches: usize) -> Result<Flow, TrainError> {
         let Run { settings, model, epoch: running, train, .. } = self;
         let (first, per_epoch) = (running.batches, batches.div_ceil(settings.accumulate));
         let count = settings.accumulate.min(batches - first);

@@ -295,7 +295,8 @@ where
     }
 
     /// Writes all that the training needs to go on to this file, at the end of each epoch and when it is interrupted.
-    /// The file is written beside and renamed, so that it is never half there.
+    /// The file is there whole or not at all; see [files](crate#files). A place that can't be written is an error of
+    /// [`fit`](Trainer::fit) before the first step.
     pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
         Trainer { checkpoint: Some(path.into()), ..self }
     }

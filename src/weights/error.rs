@@ -4,7 +4,9 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::layout::Named;
 use super::numbers::Dtype;
+use crate::limits::RAISE;
 use crate::network::Sentence;
 use crate::network::contents::{Axes, TensorLayout};
 
@@ -42,6 +44,13 @@ pub struct LoadError {
 pub enum LoadErrorKind {
     /// The file can't be read.
     Read(io::Error),
+    /// The file has more bytes than the [`Limits`](crate::Limits) allow.
+    TooLarge {
+        /// The most bytes.
+        limit: u64,
+        /// The file's; those so far if it has no size, as a device.
+        need: u64,
+    },
     /// It is no safetensors file, or a damaged one: what is wrong, and at which byte.
     Damaged(String),
     /// The tensors are not those of the network: all differences, sorted by name.
@@ -87,6 +96,31 @@ pub enum DifferenceKind {
     },
     /// Several tensors of the file have this name.
     Twice,
+    /// The file lacks the mark of a layer that computes something else in PyTorch, so that its weights may be
+    /// PyTorch's.
+    Order {
+        /// The layer, as it is written.
+        layer: &'static str,
+    },
+}
+
+impl Named {
+    /// The file does not have it.
+    pub(super) const fn missing(&self) -> DifferenceKind {
+        match self.differs {
+            Some(layer) => DifferenceKind::Order { layer },
+            None => DifferenceKind::Missing { expected: self.tensor.file_sizes() },
+        }
+    }
+
+    /// What is wrong if the file has it, with this shape and type.
+    pub(super) const fn differs_from(&self, found: Axes, dtype: Dtype) -> Option<DifferenceKind> {
+        if self.differs.is_none() {
+            return DifferenceKind::between(&self.tensor.layout, found, dtype);
+        }
+        let expected = Axes::EMPTY;
+        if expected.same(&found) { None } else { Some(DifferenceKind::Shape { expected, found }) }
+    }
 }
 
 impl DifferenceKind {
@@ -127,6 +161,13 @@ impl DifferenceKind {
             DifferenceKind::Type { found } => {
                 sentence.text("` is of ").text(found).text("; convert it to F32, F64, F16 or BF16")
             }
+            DifferenceKind::Order { layer } => sentence
+                .text("` is missing, which is in files of this crate alone: the result of `")
+                .text(layer)
+                .text(
+                    "` depends on the order of its inputs, which is another one in PyTorch, where images have their \
+                     channels first; put it before `Flatten`, or a `Linear` before it",
+                ),
             DifferenceKind::Twice => {
                 sentence.text("` is there more than once; give each tensor its own name")
             }
@@ -145,6 +186,9 @@ impl fmt::Display for LoadError {
         let of = Of(self.path.as_deref());
         match &self.kind {
             LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
+            LoadErrorKind::TooLarge { limit, need } => {
+                write!(f, "the weights{of} have {need} bytes, but at most {limit} are read; {RAISE}")
+            }
             LoadErrorKind::Damaged(what) => {
                 write!(f, "the weights{of} are damaged or no safetensors file: {what}; write them anew")
             }

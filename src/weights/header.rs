@@ -177,12 +177,13 @@ impl<'a> Header<'a> {
         if end > self.data.len() {
             return self.damage("the file ends before the data of a tensor; is it cut off?");
         }
-        let len = match sizes.len() {
-            Some(len) => len.checked_mul(dtype.bits()),
+        // Of a tensor that fits into 32 bits of memory, the bits do not.
+        let bits = match sizes.len() {
+            Some(len) => (len as u64).checked_mul(dtype.bits() as u64),
             None => None,
         };
         // Of an unknown type the file knows the length alone.
-        if dtype.bits() > 0 && !matches!(len, Some(len) if len.div_ceil(8) == end - begin) {
+        if dtype.bits() > 0 && !matches!(bits, Some(bits) if bits.div_ceil(8) == (end - begin) as u64) {
             return self.damage("`data_offsets` are not as far apart as type and shape of the tensor say");
         }
         match self.taken.checked_add(end - begin) {

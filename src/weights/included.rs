@@ -4,14 +4,14 @@ use super::error::DifferenceKind;
 use super::header::{Damage, Entry, Header, Item, equal};
 use super::layout::Named;
 use super::numbers::read;
+use super::order::LayerOrder;
 use crate::memory;
-use crate::network::contents::TensorLayout;
 use crate::network::{Network, Parameters, Sentence};
 
-/// How many tensors a network has.
+/// How many tensors and marks of layers a file of a network can have.
 #[doc(hidden)]
 pub const fn count<N: Network>() -> usize {
-    <N as Parameters<N::Element>>::CONTENTS.count()
+    <N as Parameters<N::Element>>::CONTENTS.most()
 }
 
 /// A network with the weights of a file: `COUNT` is [`count`] of it.
@@ -25,12 +25,9 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
         Ok(header) => header,
         Err(damage) => stop(path, &damage),
     };
-    let mut named = [Named { name: Sentence::new(""), first: 0, tensor: TensorLayout::NUMBER }; COUNT];
-    let mut i = 0;
-    while i < COUNT {
-        named[i] = <N as Parameters<N::Element>>::CONTENTS.nth(i);
-        i += 1;
-    }
+    let mut named = [Named::NONE; COUNT];
+    let count = <N as Parameters<N::Element>>::CONTENTS.list(&mut [LayerOrder::NONE; COUNT], &mut named);
+    let mut i;
     let mut found: [Option<Entry<'_>>; COUNT] = [None; COUNT];
     let begin = Sentence::new("`").text(path).text("` does not fit `").text(N::NAME).text("`: ");
     let mut differences = Differences { text: begin, count: 0, left: 0 };
@@ -42,26 +39,25 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
             Err(damage) => stop(path, &damage),
         };
         i = 0;
-        while i < COUNT && !equal(named[i].name.as_str(), entry.name) {
+        while i < count && !equal(named[i].name.as_str(), entry.name) {
             i += 1;
         }
-        let difference = if i == COUNT {
+        let difference = if i == count {
             Some(DifferenceKind::Unknown { found: entry.sizes })
         } else if found[i].is_some() {
             Some(DifferenceKind::Twice)
         } else {
             found[i] = Some(entry);
-            DifferenceKind::between(&named[i].tensor, entry.sizes, entry.dtype)
+            named[i].differs_from(entry.sizes, entry.dtype)
         };
         if let Some(difference) = difference {
             differences.tell(&difference, entry.name);
         }
     }
     i = 0;
-    while i < COUNT {
+    while i < count {
         if found[i].is_none() {
-            let missing = DifferenceKind::Missing { expected: named[i].tensor.file_sizes() };
-            differences.tell(&missing, named[i].name.as_str());
+            differences.tell(&named[i].missing(), named[i].name.as_str());
         }
         i += 1;
     }
@@ -69,10 +65,10 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
     let mut network: N = memory::zeroed_parameters_by_value();
     let numbers = memory::parameters_as_mut_slice::<N, N::Element>(&mut network);
     i = 0;
-    while i < COUNT {
-        if let Some(Entry { dtype, begin, end, .. }) = &found[i] {
-            let Named { first, tensor, .. } = &named[i];
-            let numbers = numbers.split_at_mut(*first).1.split_at_mut(tensor.len()).0;
+    while i < count {
+        let Named { first, tensor, differs, .. } = &named[i];
+        if let (Some(Entry { dtype, begin, end, .. }), None) = (&found[i], differs) {
+            let numbers = numbers.split_at_mut(*first).1.split_at_mut(tensor.layout.len()).0;
             read(numbers, tensor, *dtype, bytes.split_at(*end).0.split_at(*begin).1);
         }
         i += 1;

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use super::error::{Difference, DifferenceKind, LoadError, LoadErrorKind};
 use super::header::{Damage, Entry, Header, Item, unescape};
 use super::numbers::{Dtype, read};
+use crate::limits::{self, TooLarge, WholeError};
 use crate::memory;
 use crate::network::Parameters;
-use crate::network::contents::Axes;
+use crate::network::contents::{Axes, join};
 use crate::tensor::Element;
 
 /// A safetensors file on its way into networks. [`Network::load`](crate::Network::load) is enough if the file has what
@@ -68,13 +69,15 @@ impl Loader<'static> {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it can't be read, is damaged or no safetensors file.
+    /// If it can't be read, is damaged or no safetensors file, or is larger than the [`Limits`](crate::Limits) allow.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LoadError> {
-        let path = Some(path.as_ref().to_owned());
-        match std::fs::read(path.as_deref().unwrap_or(Path::new(""))) {
-            Ok(bytes) => Loader::new(bytes.into(), path),
-            Err(error) => Err(LoadError { path, kind: LoadErrorKind::Read(error) }),
-        }
+        let path = path.as_ref();
+        let kind = match limits::read_whole(path) {
+            Ok(bytes) => return Loader::new(bytes.into(), Some(path.to_owned())),
+            Err(WholeError::Io(error)) => LoadErrorKind::Read(error),
+            Err(WholeError::TooLarge(TooLarge { limit, need })) => LoadErrorKind::TooLarge { limit, need },
+        };
+        Err(LoadError { path: Some(path.to_owned()), kind })
     }
 }
 
@@ -163,20 +166,21 @@ impl<'a> Loader<'a> {
         let mut left: BTreeMap<&str, &Stored> = self.tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
         left.retain(|name, _| takes(name));
         let (mut places, mut differences) = (Vec::new(), Vec::new());
-        P::CONTENTS.for_each(&self.part, &mut |name, first, tensor| {
-            if !takes(name) {
-                return;
+        let expected = P::CONTENTS.listed();
+        for named in &expected {
+            let name = join(&self.part, named.name.as_str());
+            if !takes(&name) {
+                continue;
             }
-            let expected = tensor.file_sizes();
-            let kind = match left.remove(name) {
-                None => Some(DifferenceKind::Missing { expected }),
+            let kind = match left.remove(name.as_str()) {
+                None => Some(named.missing()),
                 Some(stored) => {
-                    places.push((first, *tensor, stored));
-                    DifferenceKind::between(tensor, stored.sizes, stored.dtype)
+                    places.push((named, stored));
+                    named.differs_from(stored.sizes, stored.dtype)
                 }
             };
-            differences.extend(kind.map(|kind| Difference { name: name.to_owned(), kind }));
-        });
+            differences.extend(kind.map(|kind| Difference { name, kind }));
+        }
         differences.extend(left.iter().map(|(name, stored)| Difference {
             name: (*name).to_owned(),
             kind: DifferenceKind::Unknown { found: stored.sizes },
@@ -190,9 +194,9 @@ impl<'a> Loader<'a> {
             LoadErrorKind::Nothing
         } else {
             let numbers = params.as_mut_slice();
-            for (first, tensor, stored) in places {
-                let numbers = &mut numbers[first..][..tensor.len()];
-                read(numbers, &tensor, stored.dtype, &self.bytes[stored.bytes.clone()]);
+            for (named, stored) in places.into_iter().filter(|(named, _)| named.differs.is_none()) {
+                let numbers = &mut numbers[named.first..][..named.len()];
+                read(numbers, &named.tensor, stored.dtype, &self.bytes[stored.bytes.clone()]);
             }
             return Ok(());
         };

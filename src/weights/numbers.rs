@@ -1,7 +1,7 @@
 //! The numbers of a file: their types, and moving them between a file's order and ours.
 
+use super::layout::FileTensor;
 use crate::memory;
-use crate::network::contents::TensorLayout;
 use crate::tensor::Element;
 
 /// The type of a file's numbers: an index into [`KNOWN`], or beyond it.
@@ -74,7 +74,7 @@ impl Dtype {
 }
 
 /// Sets a tensor's numbers from those of a file.
-pub(super) const fn read<T: Element>(numbers: &mut [T], tensor: &TensorLayout, dtype: Dtype, bytes: &[u8]) {
+pub(super) const fn read<T: Element>(numbers: &mut [T], tensor: &FileTensor, dtype: Dtype, bytes: &[u8]) {
     let copied = dtype.is(Dtype::of::<T>()) && cfg!(target_endian = "little");
     let numbers = memory::bytes_mut(numbers);
     if size_of::<T>() == 4 {
@@ -89,7 +89,7 @@ pub(super) const fn read<T: Element>(numbers: &mut [T], tensor: &TensorLayout, d
 /// The compiler runs this, too, and takes half a microsecond for each step: the loops call as little as they can.
 const fn read_as<const N: usize>(
     numbers: &mut [[u8; N]],
-    tensor: &TensorLayout,
+    tensor: &FileTensor,
     dtype: Dtype,
     bytes: &[u8],
     copied: bool,
@@ -165,7 +165,7 @@ const fn half(bits: u16) -> f64 {
 }
 
 /// Appends a tensor's numbers in the order and the bytes of a file.
-pub(super) fn write<T: Element>(numbers: &[T], tensor: &TensorLayout, file: &mut Vec<u8>) {
+pub(super) fn write<T: Element>(numbers: &[T], tensor: &FileTensor, file: &mut Vec<u8>) {
     let (size, mut rows) = (size_of::<T>(), tensor.rows());
     while let Some(first) = rows.next() {
         for i in 0..rows.width {

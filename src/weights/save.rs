@@ -5,9 +5,11 @@ use std::path::Path;
 
 use super::error::SaveError;
 use super::header::escape;
+use super::layout::Named;
 use super::numbers::{Dtype, write};
 use crate::beside;
 use crate::network::Parameters;
+use crate::network::contents::{Axes, join};
 use crate::tensor::Element;
 
 /// Several things on their way into one safetensors file: a network, and the scaler that its inputs go through.
@@ -66,7 +68,8 @@ impl Saver {
             "two parts of one file are called `{name}`; give each a name of its own"
         );
         self.parts.push(name.to_owned());
-        P::CONTENTS.for_each(name, &mut |name, first, tensor| {
+        for Named { name: own, first, tensor, differs } in P::CONTENTS.listed() {
+            let name = &join(name, own.as_str());
             // No reader would take the file.
             assert!(
                 self.names.insert(name.to_owned()),
@@ -75,11 +78,16 @@ impl Saver {
             comma(&mut self.tensors);
             escape(name, &mut self.tensors);
             let at = self.data.len();
-            write(&part.as_slice()[first..][..tensor.len()], tensor, &mut self.data);
-            let (dtype, sizes, end) = (Dtype::of::<T>().name(), tensor.file_sizes(), self.data.len());
+            let sizes = if differs.is_some() {
+                Axes::EMPTY
+            } else {
+                write(&part.as_slice()[first..][..tensor.layout.len()], &tensor, &mut self.data);
+                tensor.file_sizes()
+            };
+            let (dtype, end) = (Dtype::of::<T>().name(), self.data.len());
             let entry = format!(r#":{{"dtype":"{dtype}","shape":{sizes},"data_offsets":[{at},{end}]}}"#);
             self.tensors.push_str(&entry);
-        });
+        }
         self
     }
 
@@ -111,7 +119,7 @@ impl Saver {
         file
     }
 
-    /// Writes the file beside its place and then moves it there, so that it is never there in part.
+    /// Writes the file, which is there whole or not at all; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.

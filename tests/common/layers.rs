@@ -1,7 +1,9 @@
 //! Layers as a user would write them: with parameters, constructor arguments, scratch and a cache.
 
 use shapewright::prelude::*;
-use shapewright::{Compute, Configuration, Context, Dims, Element, Fit, Fits, INFER, Layer, Slab};
+use shapewright::{
+    Compute, Configuration, Context, Dims, Element, FeatureOrder, Fit, Fits, INFER, Layer, Slab,
+};
 
 /// Multiplies each of N features of a vector by a factor of its own. Adds to its gradient.
 pub struct Scale<const N: usize>;
@@ -31,6 +33,7 @@ impl<T: Element, const N: usize> Layer<T> for Scale<N> {
 }
 
 impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for Scale<N> {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const MULTIPLY_ADDS: usize = N;
 
     fn forward(
@@ -110,6 +113,7 @@ impl Swish {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const CACHE: usize = 2 * In::LEN;
     const SCRATCH: usize = In::LEN;
 

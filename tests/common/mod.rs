@@ -52,6 +52,26 @@ impl Drop for Settings {
     }
 }
 
+/// Runs the test of this name once more, in a process that can spawn no threads; true in that process.
+///
+/// Threads are asked for with stacks that no system has the memory for.
+pub fn without_threads(test: &str) -> bool {
+    const STACK: &str = "RUST_MIN_STACK";
+    const TOO_MUCH: &str = "1152921504606846976";
+    if std::env::var(STACK).is_ok_and(|stack| stack == TOO_MUCH) {
+        std::thread::Builder::new().spawn(|| ()).expect_err("no thread");
+        return true;
+    }
+
+    let program = std::env::current_exe().expect("this program");
+    let mut command = std::process::Command::new(program);
+    command.args(["--exact", test, "--test-threads", "1", "--nocapture"]).env(STACK, TOO_MUCH);
+    let output = command.output().expect("this program again");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    false
+}
+
 /// Tensors from -1 to 1.
 pub fn random<S: Shape, T: Element>(count: usize, seed: u64) -> Vec<Tensor<S, T>> {
     let uniform = rand::distr::Uniform::new_inclusive(-T::one(), T::one()).expect("a range");

@@ -9,7 +9,7 @@ use shapewright::prelude::*;
 mod layers;
 
 use layers::{Scale, Swish};
-use shapewright::{Context, Element, Fit, Fits, InPlace};
+use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace};
 
 /// The name is near that of a layer of the crate.
 pub struct Linaer;
@@ -19,6 +19,7 @@ impl<In: Shape> Fits<In> for Linaer {
 }
 impl InPlace for Linaer {
     type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }

@@ -1,9 +1,8 @@
 //! Images with what lies around them, and the memory for that.
 
-use std::cell::Cell;
-
 use super::gather::Band;
-use crate::AlignedBuffer;
+use crate::kept::Keep;
+use crate::{AlignedBuffer, kept};
 
 /// How many numbers of images, padded, and outputs are worked on together: 256 KiB, so that they stay in the
 /// second-level cache while the weight passes.
@@ -28,8 +27,8 @@ pub(super) struct Memory {
 impl Memory {
     /// Calls with this thread's memory.
     pub fn with(f: impl FnOnce(&mut Memory)) {
-        thread_local! {
-            static MEMORY: Cell<Memory> = const { Cell::new(Memory::new()) };
+        kept! {
+            static MEMORY: Memory = Memory::new();
         }
         let mut memory = MEMORY.take();
         f(&mut memory);
@@ -45,6 +44,28 @@ impl Memory {
             bands: Vec::new(),
             filters: Vec::new(),
         }
+    }
+}
+
+impl Keep for Memory {
+    const BUFFERS: usize = 6;
+
+    fn room(&self) -> [usize; 8] {
+        let Memory { image, weight, panel, taps, bands, filters } = self;
+        let [image, weight, panel] = [image, weight, panel].map(|buffer| buffer.as_slice().len());
+        [image, weight, panel, taps.capacity(), bands.capacity(), filters.capacity(), 0, 0]
+    }
+
+    fn make_room(&mut self, room: [usize; 8]) {
+        fn grow<T>(list: &mut Vec<T>, room: usize) {
+            list.reserve_exact(room.saturating_sub(list.len()));
+        }
+        self.image.reserve(room[0]);
+        self.weight.reserve(room[1]);
+        self.panel.reserve(room[2]);
+        grow(&mut self.taps, room[3]);
+        grow(&mut self.bands, room[4]);
+        grow(&mut self.filters, room[5]);
     }
 }
 

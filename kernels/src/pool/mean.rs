@@ -2,12 +2,11 @@
 //!
 //! Places are written as in `max.rs`.
 
-use std::cell::Cell;
 use std::ops::Range;
 
 use super::super::simd::{Op, Simd, each};
 use super::{Axis, Divisor, Plane, Reach};
-use crate::AlignedBuffer;
+use crate::{AlignedBuffer, kept};
 
 /// `y` is the sum over each window and channel, divided by what `divide` says. With `transposed`, `x` is the gradient
 /// with respect to such a sum and `y` that with respect to what it is of.
@@ -90,9 +89,9 @@ impl Side {
     }
 }
 
-thread_local! {
+kept! {
     /// For the weights of rows and of columns.
-    static WEIGHTS: Cell<[AlignedBuffer<f32>; 2]> = const { Cell::new([AlignedBuffer::new(), AlignedBuffer::new()]) };
+    static WEIGHTS: [AlignedBuffer<f32>; 2] = [AlignedBuffer::new(), AlignedBuffer::new()];
 }
 
 impl Op for MeanPoolOp<'_> {

@@ -32,7 +32,7 @@
 //!
 //! Rows of other kinds are read with the `csv` crate itself and a struct that derives serde's `Deserialize`.
 
-mod lines;
+mod records;
 mod table;
 
 use std::collections::HashMap;
@@ -49,7 +49,13 @@ use table::{Row, Table, list};
 /// How to read a table.
 ///
 /// If nothing else is said, the first line has the columns' names, fields are separated by commas, all columns but the
-/// targets are features, and empty fields, `NA` and `?` are missing values. Space around fields does not count.
+/// targets are features, and empty fields, `NA` and `?` are missing values. Space around fields does not count, within
+/// quotes and around them; lines that have nothing else are skipped. Lines end with LF, CR LF or CR. The text is UTF-8.
+///
+/// A quote that is not closed is an error that names the line where it was opened, not a field with the rest of the
+/// file; so is text between a closing quote and the next delimiter, and a quote within a field that does not begin with
+/// one ([`Csv::quotes`]). A line of a table takes at most 256 MiB, of which each field takes 64 bytes and its text;
+/// [`Limits`](crate::Limits) raise that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Csv {
     features: Option<Vec<String>>,
@@ -58,6 +64,7 @@ pub struct Csv {
     classes: Option<Vec<String>>,
     missing: Vec<String>,
     delimiter: u8,
+    quotes: bool,
     most_errors: usize,
 }
 
@@ -94,6 +101,7 @@ impl Default for Csv {
             classes: None,
             missing: owned(["", "NA", "?"]),
             delimiter: b',',
+            quotes: true,
             most_errors: 20,
         }
     }
@@ -152,9 +160,15 @@ impl Csv {
         Csv { missing: owned(texts), ..self }
     }
 
-    /// What separates fields; `b','` if it is not set.
+    /// What separates fields, a character of ASCII; `b','` if it is not set.
     pub fn delimiter(self, delimiter: u8) -> Self {
         Csv { delimiter, ..self }
+    }
+
+    /// Whether a field may stand in double quotes, within which delimiters and ends of lines are text and a quote is
+    /// written twice; `true` if it is not set. Otherwise a quote is text, as in files of words that measure in inches.
+    pub fn quotes(self, quotes: bool) -> Self {
+        Csv { quotes, ..self }
     }
 
     /// After how many errors reading stops; 20 if it is not set, at least 1.
@@ -197,6 +211,9 @@ impl Csv {
         let mut numbers: HashMap<String, usize> = classes.iter().cloned().zip(0..).collect();
         let (mut x, mut found, mut row) = (Vec::new(), Vec::new(), Row::default());
         while table.read(&mut row) {
+            if !table.has_room(&row, size_of::<Tensor1<F, T>>() + size_of::<Label<N>>()) {
+                break;
+            }
             x.push(table.features(&row));
             let class = table.target(&row, 0);
             match numbers.get(class) {
@@ -258,6 +275,9 @@ impl Csv {
         let mut table = Table::open(self, path.as_ref(), source, F, &targets)?;
         let (mut x, mut values, mut row) = (Vec::new(), Vec::new(), Row::default());
         while table.read(&mut row) {
+            if !table.has_room(&row, size_of::<Tensor1<F, T>>() + size_of::<Tensor1<M, T>>()) {
+                break;
+            }
             x.push(table.features(&row));
             let mut value = Tensor1::zeros();
             for target in 0..M {

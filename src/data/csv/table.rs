@@ -1,28 +1,31 @@
 //! Lines of a table, with the errors found on the way.
 
-use std::collections::HashSet;
+use core::ops::Range;
+use core::str::FromStr;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
-
-use ::csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord, Trim};
 
 use super::super::read_error::quoted;
-use super::lines::Lines;
+use super::records::{Records, Wrong, WrongText};
 use super::{Csv, Place, ReadError, ReadErrorKind, ReadErrors, number};
+use crate::limits::{Budget, RAISE};
 use crate::tensor::{Element, Tensor1};
 
 /// A table while it is read.
 pub(super) struct Table<'a, R> {
     csv: &'a Csv,
     path: &'a Path,
-    reader: Reader<Lines<R>>,
+    records: Records<R>,
     /// The names of all columns.
     columns: Vec<String>,
     /// Where the features come from, and which columns are targets.
     features: Vec<Feature<'a>>,
     targets: Vec<usize>,
     errors: Vec<ReadError>,
+    /// What the rows take, and what they may.
+    taken: u64,
+    budget: Budget,
 }
 
 /// A number of a tensor.
@@ -36,8 +39,17 @@ struct Feature<'a> {
 /// A line, used again for the next one.
 #[derive(Default)]
 pub(super) struct Row {
-    line: u64,
-    fields: StringRecord,
+    pub line: u64,
+    pub text: String,
+    /// Where the fields stand in the text, with the space around them.
+    pub fields: Vec<Range<usize>>,
+}
+
+impl Row {
+    /// A field without the space around it.
+    fn field(&self, column: usize) -> &str {
+        self.text[self.fields[column].clone()].trim()
+    }
 }
 
 impl<'a, R: Read> Table<'a, R> {
@@ -49,15 +61,24 @@ impl<'a, R: Read> Table<'a, R> {
         features: usize,
         targets: &[&str],
     ) -> Result<Self, ReadErrors> {
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .trim(Trim::All)
-            .delimiter(csv.delimiter)
-            .from_reader(Lines::new(source));
-        let (columns, errors) = (Vec::new(), Vec::new());
-        let mut table =
-            Table { csv, path, reader, columns, features: Vec::new(), targets: Vec::new(), errors };
+        let mut table = Table {
+            csv,
+            path,
+            records: Records::new(source, csv.delimiter, csv.quotes),
+            columns: Vec::new(),
+            features: Vec::new(),
+            targets: Vec::new(),
+            errors: Vec::new(),
+            taken: 0,
+            budget: Budget::of_size(0),
+        };
+        if !csv.delimiter.is_ascii() || matches!(csv.delimiter, b'"' | b'\n' | b'\r' | 0) {
+            let expected = "a delimiter that is a character of ASCII, no quote and no end of a line";
+            let found = format!("the delimiter {:?}", char::from(csv.delimiter));
+            let advice = "set the `delimiter` that the file has";
+            return Err(table.error(ReadErrorKind::Value, Place::File, expected, found, advice).into());
+        }
+
         table.columns = match &csv.columns {
             Some(columns) => columns.clone(),
             None => table.names()?,
@@ -83,22 +104,29 @@ impl<'a, R: Read> Table<'a, R> {
         let mut row = Row::default();
         // A line that cannot be read is an error, not a reason to take the names from the next one.
         if self.read(&mut row) && self.errors.is_empty() {
-            return Ok(row.fields.iter().map(str::to_owned).collect());
+            return Ok((0..row.fields.len()).map(|column| row.field(column).to_owned()).collect());
         }
         let (kind, place) = (ReadErrorKind::Length, Place::Line(1));
         let advice = "check that this is the right file";
         let empty = self.error(kind, place, "the names of the columns", "an empty file", advice);
-        Err(self.errors.pop().unwrap_or(empty).into())
+        Err(self.errors.drain(..).next().unwrap_or(empty).into())
     }
 
     /// The positions of the columns with these names.
     fn find(&self, names: &[impl AsRef<str>]) -> Result<Vec<usize>, ReadErrors> {
+        // `None` for a name that several columns have.
+        let mut known: HashMap<&str, Option<usize>> = HashMap::new();
+        if !names.is_empty() {
+            for (column, name) in self.columns.iter().enumerate() {
+                known.entry(name).and_modify(|known| *known = None).or_insert(Some(column));
+            }
+        }
+
         let find = |name: &str| {
-            let mut found = (0..self.columns.len()).filter(|&column| self.columns[column] == name);
-            let (expected, advice) = match (found.next(), found.next()) {
-                (Some(column), None) => return Ok(column),
-                (None, _) => ("a column", "correct the name, or set the `delimiter`"),
-                (Some(_), Some(_)) => ("one column", "give each column a name of its own"),
+            let (expected, advice) = match known.get(name) {
+                Some(Some(column)) => return Ok(*column),
+                None => ("a column", "correct the name, or set the `delimiter`"),
+                Some(None) => ("one column", "give each column a name of its own"),
             };
             let expected = format!("{expected} with the name {}", quoted(name));
             let found = format!("the columns {}", list(&self.columns));
@@ -151,17 +179,16 @@ impl<'a, R: Read> Table<'a, R> {
     /// The next line that has all fields; false at the end, or when there are too many errors.
     pub fn read(&mut self, row: &mut Row) -> bool {
         while self.errors.len() < self.csv.most_errors {
-            match self.reader.read_record(&mut row.fields) {
+            match self.records.read(row) {
                 Ok(false) => return false,
                 Ok(true) => {}
-                Err(error) => {
-                    if !self.unreadable(error) {
+                Err(wrong) => {
+                    if !self.unreadable(wrong) {
                         return false;
                     }
                     continue;
                 }
             }
-            row.line = self.line(row.fields.position());
             // The first line has the names: as many as there are.
             if self.columns.is_empty() || row.fields.len() == self.columns.len() {
                 return true;
@@ -174,29 +201,27 @@ impl<'a, R: Read> Table<'a, R> {
         false
     }
 
-    /// The number of the line at a position.
-    fn line(&mut self, position: Option<&Position>) -> u64 {
-        self.reader.get_mut().at(position.map_or(0, Position::byte))
+    /// Whether a row of this many bytes is within the program's own limit.
+    pub fn has_room(&mut self, row: &Row, bytes: usize) -> bool {
+        self.taken = self.taken.saturating_add(bytes as u64);
+        let Err(error) = self.budget.check_own(self.taken) else { return true };
+        let (place, found) = (Place::Line(row.line), format!("{} for the rows so far", error.need));
+        let error = self.error(ReadErrorKind::Limit, place, error.expected(), found, RAISE);
+        self.errors.push(error);
+        false
     }
 
-    /// Notes what the reader of lines says; whether it can go on.
-    fn unreadable(&mut self, error: ::csv::Error) -> bool {
-        let line = self.line(error.position());
-        let (error, go_on) = match error.into_kind() {
-            ErrorKind::Utf8 { err, .. } => {
-                let place = match self.columns.get(err.field()) {
+    /// Notes what the reader of records says; whether it can go on.
+    fn unreadable(&mut self, wrong: Wrong) -> bool {
+        let (error, go_on) = match wrong {
+            Wrong::Io(error) => (ReadError::io(self.path, error), false),
+            Wrong::Text(wrong) => {
+                let WrongText { kind, line, field, expected, found, advice, last } = *wrong;
+                let place = match field.and_then(|field| self.columns.get(field)) {
                     Some(column) => Place::Cell { line, column: column.as_str().into() },
                     None => Place::Line(line),
                 };
-                let found = format!("other bytes from byte {} of the field", err.valid_up_to());
-                let advice = "save the file as UTF-8";
-                (self.error(ReadErrorKind::Format, place, "text in UTF-8", found, advice), true)
-            }
-            ErrorKind::Io(error) => (ReadError::io(self.path, error), false),
-            other => {
-                let found = format!("{other:?}");
-                let advice = "check that this is the right file";
-                (self.error(ReadErrorKind::Format, Place::Line(line), "a table", found, advice), false)
+                (self.error(kind, place, expected, found, &advice), !last)
             }
         };
         self.errors.push(error);
@@ -207,7 +232,7 @@ impl<'a, R: Read> Table<'a, R> {
     pub fn features<const F: usize, T: Element + FromStr>(&mut self, row: &Row) -> Tensor1<F, T> {
         Tensor1::from_position(|i| {
             let Feature { column, category } = self.features[i];
-            let field = &row.fields[column];
+            let field = row.field(column);
             let declared = || category.is_some_and(|(all, _)| all.iter().any(|category| category == field));
             if (self.csv.is_missing(field) || field.eq_ignore_ascii_case("nan")) && !declared() {
                 return T::nan();
@@ -228,13 +253,13 @@ impl<'a, R: Read> Table<'a, R> {
                 let expected = format!("one of the categories {}", list(categories));
                 self.wrong(row, column, &expected, "correct it, or declare it with `one_hot`");
             }
-            if categories[own] == *field { T::one() } else { T::zero() }
+            if categories[own] == field { T::one() } else { T::zero() }
         })
     }
 
     /// The field of the target with this position.
     pub fn target<'r>(&self, row: &'r Row, target: usize) -> &'r str {
-        &row.fields[self.targets[target]]
+        row.field(self.targets[target])
     }
 
     /// Notes that the field of a target is wrong.
@@ -245,7 +270,7 @@ impl<'a, R: Read> Table<'a, R> {
     fn wrong(&mut self, row: &Row, column: usize, expected: &str, advice: &str) {
         if self.errors.len() < self.csv.most_errors {
             let place = Place::Cell { line: row.line, column: self.columns[column].as_str().into() };
-            let found = quoted(&row.fields[column]);
+            let found = quoted(row.field(column));
             self.errors.push(self.error(ReadErrorKind::Value, place, expected, found, advice));
         }
     }

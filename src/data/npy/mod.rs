@@ -22,8 +22,8 @@
 //! ```
 //!
 //! Types must be the same: a file of `float64`, NumPy's default, is read into tensors of `f64`. Both orders of bytes
-//! and both orders of axes are read; what is written is little-endian and in C order. Files are written beside their
-//! place and moved there at the end, so that they are there whole or not at all.
+//! and both orders of axes are read; what is written is little-endian and in C order. Files are there whole or
+//! not at all; see [files](crate#files).
 //!
 //! Source: NumPy Enhancement Proposal 1, *A Simple File Format for NumPy Arrays*.
 
@@ -35,9 +35,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use super::bytes::Bytes;
-use super::{Place, ReadError, ReadErrorKind};
+use super::bytes::{self, Bytes};
+use super::{Place, ReadError, ReadErrorKind, labels};
 use crate::beside::{Beside, named};
+use crate::limits::Budget;
 use crate::loss::Label;
 use crate::memory;
 use crate::tensor::{Dims, Shape, Tensor};
@@ -48,9 +49,10 @@ pub use number::NpyNumber;
 /// Reads an array of the tensor's shape.
 ///
 /// # Errors
-/// If the file cannot be read, is not in the format, is cut or too long, or has another shape or type.
+/// If the file cannot be read, is not in the format, is cut or too long, has another shape or type, or takes more memory
+/// than the [`Limits`](crate::Limits) let it.
 pub fn read<S: Shape, T: NpyNumber>(path: impl AsRef<Path>) -> Result<Box<Tensor<S, T>>, ReadError> {
-    read_from(path.as_ref(), open(path.as_ref())?)
+    read_in(path.as_ref(), open(path.as_ref())?)
 }
 
 /// As [`read`], from anything that can be read; the path is for the error.
@@ -61,7 +63,14 @@ pub fn read_from<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     source: impl Read,
 ) -> Result<Box<Tensor<S, T>>, ReadError> {
-    let array = Array::read(path.as_ref(), source, &Wanted::One(axes::<S>()), &[T::DESCR])?;
+    read_in(path.as_ref(), Source::stream(source))
+}
+
+pub(super) fn read_in<S: Shape, T: NpyNumber>(
+    path: &Path,
+    source: Source<impl Read>,
+) -> Result<Box<Tensor<S, T>>, ReadError> {
+    let array = Array::read(path, source, &Wanted::One(axes::<S>()), &[T::DESCR], size_of::<T>())?;
     let mut tensor = Tensor::zeros_boxed();
     array.copy_to(tensor.as_mut_slice());
     Ok(tensor)
@@ -72,7 +81,7 @@ pub fn read_from<S: Shape, T: NpyNumber>(
 /// # Errors
 /// As [`read`].
 pub fn read_many<S: Shape, T: NpyNumber>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
-    read_many_from(path.as_ref(), open(path.as_ref())?)
+    read_many_in(path.as_ref(), open(path.as_ref())?)
 }
 
 /// As [`read_many`], from anything that can be read; the path is for the error.
@@ -83,7 +92,14 @@ pub fn read_many_from<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     source: impl Read,
 ) -> Result<Vec<Tensor<S, T>>, ReadError> {
-    let array = Array::read(path.as_ref(), source, &Wanted::Many(axes::<S>()), &[T::DESCR])?;
+    read_many_in(path.as_ref(), Source::stream(source))
+}
+
+pub(super) fn read_many_in<S: Shape, T: NpyNumber>(
+    path: &Path,
+    source: Source<impl Read>,
+) -> Result<Vec<Tensor<S, T>>, ReadError> {
+    let array = Array::read(path, source, &Wanted::Many(axes::<S>()), &[T::DESCR], size_of::<T>())?;
     let mut tensors = memory::zeroed_tensors(array.shape[0]);
     array.copy_to(memory::flatten_mut(&mut tensors));
     Ok(tensors)
@@ -94,7 +110,7 @@ pub fn read_many_from<S: Shape, T: NpyNumber>(
 /// # Errors
 /// As [`read`], and if a number is no class.
 pub fn read_labels<const CLASSES: usize>(path: impl AsRef<Path>) -> Result<Vec<Label<CLASSES>>, ReadError> {
-    read_labels_from(path.as_ref(), open(path.as_ref())?)
+    read_labels_counted_from(path, 0)
 }
 
 /// As [`read_labels`], from anything that can be read; the path is for the error.
@@ -105,17 +121,30 @@ pub fn read_labels_from<const CLASSES: usize>(
     path: impl AsRef<Path>,
     source: impl Read,
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
-    let path = path.as_ref();
+    read_labels_in(path.as_ref(), Source::stream(source), 0)
+}
+
+/// As [`read_labels`], of a file that counts its classes from another number than 0.
+///
+/// # Errors
+/// As [`read_labels`]; a label below `first` is no class.
+pub fn read_labels_counted_from<const CLASSES: usize>(
+    path: impl AsRef<Path>,
+    first: i64,
+) -> Result<Vec<Label<CLASSES>>, ReadError> {
+    read_labels_in(path.as_ref(), open(path.as_ref())?, first)
+}
+
+pub(super) fn read_labels_in<const CLASSES: usize>(
+    path: &Path,
+    source: Source<impl Read>,
+    first: i64,
+) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let integers = ["i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"];
-    let array = Array::read(path, source, &Wanted::Many(Dims::new(&[])), &integers)?;
-    Label::from_numbers(&array.integers()).map_err(|error| {
-        let position = error.position.unwrap_or(0);
-        let place = Place::Byte(array.start + (position * array.size) as u64);
-        let expected = format!("labels of {CLASSES} classes, from 0");
-        let found = format!("label {} at position {position}", error.class);
-        let advice = "choose the number of classes that the file has";
-        ReadError::new(path, ReadErrorKind::Value, place, expected, found, advice)
-    })
+    let label = size_of::<Label<CLASSES>>();
+    let array = Array::read(path, source, &Wanted::Many(Dims::new(&[])), &integers, label)?;
+    let at = |position: usize| array.start + (position * array.size) as u64;
+    labels::labels(path, array.integers(), first.into(), "read_labels_counted_from", at)
 }
 
 /// Writes an array of the tensor's shape.
@@ -168,8 +197,24 @@ const fn axes<S: Shape>() -> Dims {
     S::DIMS
 }
 
-fn open(path: &Path) -> Result<BufReader<File>, ReadError> {
-    File::open(path).map(BufReader::new).map_err(|error| ReadError::io(path, error))
+/// Bytes of an array, and the memory that they may take.
+pub(super) struct Source<R> {
+    bytes: R,
+    budget: Budget,
+    /// Whether more bytes may come out of a file than it has.
+    packed: bool,
+}
+
+impl<R: Read> Source<R> {
+    fn stream(source: R) -> Source<impl Read> {
+        let (bytes, budget) = Budget::counting(source);
+        Source { bytes, budget, packed: false }
+    }
+}
+
+fn open(path: &Path) -> Result<Source<BufReader<File>>, ReadError> {
+    let (file, budget) = bytes::open(path)?;
+    Ok(Source { bytes: BufReader::new(file), budget, packed: false })
 }
 
 /// The shape that an array should have.
@@ -212,9 +257,16 @@ struct Array {
 }
 
 impl Array {
-    /// Reads the whole file; what is not wanted is an error before the numbers are read.
-    fn read(path: &Path, source: impl Read, wanted: &Wanted, types: &[&str]) -> Result<Self, ReadError> {
-        let mut file = Bytes::new(path, source);
+    /// Reads the whole file; what is not wanted is an error before the numbers are read. Each number becomes
+    /// `becomes` bytes in the end.
+    fn read(
+        path: &Path,
+        source: Source<impl Read>,
+        wanted: &Wanted,
+        types: &[&str],
+        becomes: usize,
+    ) -> Result<Self, ReadError> {
+        let mut file = Bytes::new(path, source.bytes, source.budget, 1).packed(source.packed);
         let Header { descr, fortran, shape, descr_at, shape_at } = Header::read(&mut file)?;
         let (big, descr_only) = match descr.split_at_checked(1) {
             Some((order @ ("<" | ">" | "|" | "="), rest)) => (order == ">", rest),
@@ -237,6 +289,7 @@ impl Array {
         // A product that does not fit is more than any file has.
         let len = shape.iter().fold(size as u64, |product, &size| product.saturating_mul(size as u64));
         let start = file.at;
+        file.set_weight(1 + becomes.div_ceil(size) as u64);
         let what = format!("the numbers of the shape {shape:?}");
         let mut bytes = file.exactly(len, &what)?;
         file.end(&what)?;
@@ -269,17 +322,17 @@ impl Array {
     }
 
     /// The numbers of an array of any integer type.
-    fn integers(&self) -> Vec<i128> {
-        let numbers = self.bytes.chunks_exact(self.size);
-        match &*self.descr {
-            "i1" => numbers.map(|bytes| i8::from_bytes(bytes).into()).collect(),
-            "i2" => numbers.map(|bytes| i16::from_bytes(bytes).into()).collect(),
-            "i4" => numbers.map(|bytes| i32::from_bytes(bytes).into()).collect(),
-            "i8" => numbers.map(|bytes| i64::from_bytes(bytes).into()).collect(),
-            "u1" => numbers.map(|bytes| u8::from_bytes(bytes).into()).collect(),
-            "u2" => numbers.map(|bytes| u16::from_bytes(bytes).into()).collect(),
-            "u4" => numbers.map(|bytes| u32::from_bytes(bytes).into()).collect(),
-            _ => numbers.map(|bytes| u64::from_bytes(bytes).into()).collect(),
-        }
+    fn integers(&self) -> impl Iterator<Item = i128> + Clone {
+        let number: fn(&[u8]) -> i128 = match &*self.descr {
+            "i1" => |bytes| i8::from_bytes(bytes).into(),
+            "i2" => |bytes| i16::from_bytes(bytes).into(),
+            "i4" => |bytes| i32::from_bytes(bytes).into(),
+            "i8" => |bytes| i64::from_bytes(bytes).into(),
+            "u1" => |bytes| u8::from_bytes(bytes).into(),
+            "u2" => |bytes| u16::from_bytes(bytes).into(),
+            "u4" => |bytes| u32::from_bytes(bytes).into(),
+            _ => |bytes| u64::from_bytes(bytes).into(),
+        };
+        self.bytes.chunks_exact(self.size).map(number)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use zip::result::ZipError;
@@ -11,7 +11,10 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::super::bytes::COPY_AGAIN;
 use super::super::read_error::quoted;
-use super::{Beside, Label, NpyNumber, Place, ReadError, ReadErrorKind, Shape, Tensor, axes, batch, named};
+use super::{
+    Beside, Label, NpyNumber, Place, ReadError, ReadErrorKind, Shape, Source, Tensor, axes, batch, named,
+};
+use crate::limits::Budget;
 
 /// An `.npz` file, as `numpy.savez` and `numpy.savez_compressed` write it.
 ///
@@ -19,6 +22,8 @@ use super::{Beside, Label, NpyNumber, Place, ReadError, ReadErrorKind, Shape, Te
 pub struct Npz<R = BufReader<File>> {
     path: PathBuf,
     archive: ZipArchive<R>,
+    /// The bytes of the whole file.
+    size: u64,
 }
 
 impl Npz {
@@ -27,7 +32,7 @@ impl Npz {
     /// # Errors
     /// If the file cannot be read or is no ZIP archive.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ReadError> {
-        Npz::from_reader(path.as_ref(), super::open(path.as_ref())?)
+        Npz::from_reader(path.as_ref(), super::open(path.as_ref())?.bytes)
     }
 }
 
@@ -36,10 +41,11 @@ impl<R: Read + Seek> Npz<R> {
     ///
     /// # Errors
     /// As [`Npz::open`].
-    pub fn from_reader(path: impl AsRef<Path>, source: R) -> Result<Self, ReadError> {
+    pub fn from_reader(path: impl AsRef<Path>, mut source: R) -> Result<Self, ReadError> {
         let path = path.as_ref().to_owned();
+        let size = source.seek(SeekFrom::End(0)).map_err(|error| ReadError::io(&path, error))?;
         let archive = ZipArchive::new(source).map_err(|error| damaged(&path, error))?;
-        Ok(Npz { path, archive })
+        Ok(Npz { path, archive, size })
     }
 
     /// The names of the arrays, without `.npy`, in the order of the file.
@@ -53,7 +59,7 @@ impl<R: Read + Seek> Npz<R> {
     /// # Errors
     /// If there is no array of this name, and as [`read`](super::read).
     pub fn read<S: Shape, T: NpyNumber>(&mut self, name: &str) -> Result<Box<Tensor<S, T>>, ReadError> {
-        self.array(name, |path, source| super::read_from(path, source))
+        self.array(name, |path, source| super::read_in(path, source))
     }
 
     /// Reads an array of the shape `[count, ..]`, where what follows is the tensors' shape.
@@ -61,7 +67,7 @@ impl<R: Read + Seek> Npz<R> {
     /// # Errors
     /// As [`Npz::read`].
     pub fn read_many<S: Shape, T: NpyNumber>(&mut self, name: &str) -> Result<Vec<Tensor<S, T>>, ReadError> {
-        self.array(name, |path, source| super::read_many_from(path, source))
+        self.array(name, |path, source| super::read_many_in(path, source))
     }
 
     /// Reads labels: an array of the shape `[count]` of any integer type.
@@ -72,13 +78,25 @@ impl<R: Read + Seek> Npz<R> {
         &mut self,
         name: &str,
     ) -> Result<Vec<Label<CLASSES>>, ReadError> {
-        self.array(name, |path, source| super::read_labels_from(path, source))
+        self.read_labels_counted_from(name, 0)
+    }
+
+    /// As [`Npz::read_labels`], of an array that counts its classes from another number than 0.
+    ///
+    /// # Errors
+    /// As [`Npz::read_labels`]; a label below `first` is no class.
+    pub fn read_labels_counted_from<const CLASSES: usize>(
+        &mut self,
+        name: &str,
+        first: i64,
+    ) -> Result<Vec<Label<CLASSES>>, ReadError> {
+        self.array(name, |path, source| super::read_labels_in(path, source, first))
     }
 
     fn array<A>(
         &mut self,
         name: &str,
-        read: impl FnOnce(&Path, &mut dyn Read) -> Result<A, ReadError>,
+        read: impl FnOnce(&Path, Source<&mut dyn Read>) -> Result<A, ReadError>,
     ) -> Result<A, ReadError> {
         let file = format!("{name}.npy");
         if self.archive.index_for_name(&file).is_none() {
@@ -90,7 +108,9 @@ impl<R: Read + Seek> Npz<R> {
         }
         let path = self.path.join(&file);
         let mut source = self.archive.by_name(&file).map_err(|error| damaged(&path, error))?;
-        read(&path, &mut source)
+        // What an archive says of an array may be a lie, but no more can come of it than the file has.
+        let budget = Budget::of_size(source.compressed_size().min(self.size));
+        read(&path, Source { bytes: &mut source, budget, packed: true })
     }
 }
 

@@ -7,7 +7,9 @@ use rand::Rng;
 use super::add;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends};
-use crate::network::{Compute, Context, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
+};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -26,7 +28,6 @@ pub trait Names: 'static {
 /// The branches of a block with the parameters `P`.
 #[doc(hidden)]
 pub trait Branches<P, T: Element>: Names {
-    const CHANNELS: bool;
     const WHOLE_BATCH: bool;
     const MULTIPLY_ADDS: usize;
     /// What training keeps: outputs, their gradients, and what the layers keep.
@@ -52,7 +53,6 @@ macro_rules! branches {
             const NAMES: &'static [&'static str] = &[$($name::NAME),*];
         }
         impl<P, T: Element, $($name: Branch<P, T>),*> Branches<P, T> for ($($name,)*) {
-            const CHANNELS: bool = false $(|| $name::CHANNELS)*;
             const WHOLE_BATCH: bool = false $(|| $name::WHOLE_BATCH)*;
             const MULTIPLY_ADDS: usize = sizes::sum(&[$($name::MULTIPLY_ADDS),*]);
             const CACHE: usize =
@@ -317,7 +317,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branches<P, T>, con
 where
     Self: Fits<In>,
 {
-    const CHANNELS: bool = B::CHANNELS;
+    const ORDER: FeatureOrder = FeatureOrder::Layers;
     const WHOLE_BATCH: bool = B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = B::MULTIPLY_ADDS;

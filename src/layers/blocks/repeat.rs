@@ -6,7 +6,9 @@ use rand::Rng;
 
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends};
-use crate::network::{Compute, Context, Fit, Fits, Layer, Parameters, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
+};
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -34,6 +36,10 @@ impl<In: Shape, P, B: Ends, const N: usize> Fits<In> for Repeat<P, B, N> {
     };
 }
 
+impl<P: 'static, B: Ends, const N: usize> NamesOutput for Repeat<P, B, N> {
+    type Output = B::To;
+}
+
 impl<T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize> Layer<T> for Repeat<P, B, N> {
     type Config = ();
     type Params = [P; N];
@@ -59,8 +65,8 @@ fn slots<T: Element, const N: usize>(cache: Slab<'_, T>, out: usize, own: usize)
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize> Compute<In, Out, T>
     for Repeat<P, B, N>
 {
+    const ORDER: FeatureOrder = FeatureOrder::Layers;
     const READS_OUTPUT: bool = B::READS_OUTPUT;
-    const CHANNELS: bool = B::CHANNELS;
     const WHOLE_BATCH: bool = B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = sizes::product(&[N, B::MULTIPLY_ADDS]);

@@ -7,7 +7,9 @@ use rand::Rng;
 use super::add;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends};
-use crate::network::{Compute, Context, Fit, Fits, Layer, Parameters, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
+};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -71,6 +73,14 @@ impl<In: Shape, P, A: Ends, B: Ends> Fits<In> for ResidualWith<P, A, B> {
     );
 }
 
+impl<P: 'static, A: Ends> NamesOutput for Residual<P, A> {
+    type Output = A::To;
+}
+
+impl<P: 'static, A: Ends, B: Ends> NamesOutput for ResidualWith<P, A, B> {
+    type Output = A::To;
+}
+
 impl<T: Element, P: Parameters<T>, A: Branch<P, T>> Layer<T> for Residual<P, A> {
     type Config = ();
     type Params = P;
@@ -124,7 +134,7 @@ fn outputs<'a, P, T: Element, A: Branch<P, T>>(kept: Slab<'a, T>, other: &'a [T]
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compute<In, Out, T>
     for Residual<P, A>
 {
-    const CHANNELS: bool = A::CHANNELS;
+    const ORDER: FeatureOrder = FeatureOrder::Layers;
     const WHOLE_BATCH: bool = A::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = A::MULTIPLY_ADDS;
@@ -208,7 +218,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Branch<P, T>>
     Compute<In, Out, T> for ResidualWith<P, A, B>
 {
-    const CHANNELS: bool = A::CHANNELS || B::CHANNELS;
+    const ORDER: FeatureOrder = FeatureOrder::Layers;
     const WHOLE_BATCH: bool = A::WHOLE_BATCH || B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = sizes::sum(&[A::MULTIPLY_ADDS, B::MULTIPLY_ADDS]);

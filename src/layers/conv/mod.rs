@@ -51,7 +51,7 @@ macro_rules! convolution {
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const EACH: usize> Compute<In, Out, T>
             for $layer<$($size,)* $bias, EACH>
         {
-            const CHANNELS: bool = true;
+            const ORDER: FeatureOrder = FeatureOrder::Channels;
             const WITH_RELU: crate::network::WithRelu = crate::network::WithRelu::Ends;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = Self::SPEC.sizes(In::DIMS, Out::DIMS).multiply_adds();

@@ -159,6 +159,7 @@ impl Spec {
     const fn way_to_rank(&self, input: Dims) -> Sentence {
         let way_out = Sentence::new("; ");
         match (self.axes, input.sizes()) {
+            (_, []) if !input.parts().is_empty() => way_out.text("it takes one tensor"),
             (1, [length]) => way_out
                 .text("for one channel declare [")
                 .number(*length)

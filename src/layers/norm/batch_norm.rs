@@ -9,7 +9,9 @@ use super::{EPS, channels, initialize, size_of_zero, weight_and_bias, with_chann
 use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Configuration, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::network::{
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab,
+};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -168,7 +170,9 @@ const fn fit(name: &str, input: Dims, features: usize, axes: Range<usize>) -> Fi
     } else if input.is_unknown() {
         Fit::gives(Dims::UNKNOWN)
     } else if input.sizes().len() < axes.start || input.sizes().len() > axes.end {
-        let way_out = if images {
+        let way_out = if input.rank().is_none() {
+            "; it takes one tensor"
+        } else if images {
             "; it takes images, [height, width, channels]; `BatchNorm1d` takes the others"
         } else {
             "; `BatchNorm2d` takes images"
@@ -221,8 +225,7 @@ macro_rules! batch_norm {
         where
             Self: Layer<T, Config = BatchNormArguments>,
         {
-            const KEEPS_ORDER: bool = true;
-            const CHANNELS: bool = true;
+            const ORDER: FeatureOrder = FeatureOrder::Channels;
             const WHOLE_BATCH: bool = true;
             const CACHE: usize = sizes::product(&[KEPT, C]);
 

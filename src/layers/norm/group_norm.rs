@@ -8,7 +8,7 @@ use super::{
 };
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -165,6 +165,12 @@ macro_rules! over_groups {
         where
             Self: Layer<T, Config = NormEps>,
         {
+            /// Of flattened features, it tells which are in one group.
+            const ORDER: FeatureOrder = if In::DIMS.sizes().len() > 1 || $groups == 1 || $groups == C {
+                FeatureOrder::Channels
+            } else {
+                FeatureOrder::Depends
+            };
             const OVERWRITES: bool = true;
             const CACHE: usize =
                 sizes::sum(&[sizes::product(&[STATISTICS, $groups]), if AFFINE { sizes::sum(&[C, C]) } else { 0 }]);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
@@ -193,7 +193,12 @@ macro_rules! over_last_axes {
         where
             Self: Layer<T, Config = NormEps>,
         {
-            const KEEPS_ORDER: bool = true;
+            /// Weights of all axes are `[channels, ..]` in files.
+            const ORDER: FeatureOrder = if RANK == In::DIMS.sizes().len() {
+                FeatureOrder::Channels
+            } else {
+                FeatureOrder::Depends
+            };
             const OVERWRITES: bool = true;
             const CACHE: usize = sizes::product(&[STATISTICS, In::LEN / (A * B * C)]);
 

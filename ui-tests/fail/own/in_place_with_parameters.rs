@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Context, Element, Fit, Fits, InPlace, Layer};
+use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer};
 
 /// Works in place, and has something to learn.
 pub struct Bias;
@@ -15,6 +15,7 @@ impl Layer<f32> for Bias {
 
 impl InPlace for Bias {
     type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
 
     fn forward_in_place<S: Shape, T: Element>(_: &(), _: &mut [Tensor<S, T>], _: &Context<T>) {}
     fn backward_in_place<S: Shape, T: Element>(

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, Fit, Fits, Layer, NamesOutput, Rank1, Slab};
+use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, NamesOutput, Rank1, Slab};
 
 /// Says one shape and names another.
 pub struct Vague;
@@ -18,6 +18,7 @@ impl NamesOutput for Vague {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     fn forward(
         _: &(),
         _: &(),

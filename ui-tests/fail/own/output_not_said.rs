@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, Fit, Fits, Layer, Slab};
+use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Slab};
 
 /// Does not say what comes out.
 pub struct Vague;
@@ -14,6 +14,7 @@ impl<T: Element> Layer<T> for Vague {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     fn forward(
         _: &(),
         _: &(),

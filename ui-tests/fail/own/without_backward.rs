@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Element, Fit, Fits, Layer};
+use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer};
 
 /// Has no way back.
 pub struct Lazy;
@@ -14,6 +14,7 @@ impl<T: Element> Layer<T> for Lazy {
 }
 
 impl<S: Shape, T: Element> Compute<S, S, T> for Lazy {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
     fn forward(
         _: &(),
         _: &(),

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Element, Fit, Fits, Layer};
+use shapewright::{Compute, Element, FeatureOrder, Fit, Fits, Layer};
 
 /// Computes nothing.
 pub struct Lazy;
@@ -13,7 +13,9 @@ impl<T: Element> Layer<T> for Lazy {
     type Params = ();
 }
 
-impl<S: Shape, T: Element> Compute<S, S, T> for Lazy {}
+impl<S: Shape, T: Element> Compute<S, S, T> for Lazy {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+}
 
 network! {
     pub struct Net: [4] -> [3] {

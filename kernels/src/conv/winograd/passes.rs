@@ -1,12 +1,10 @@
 //! The three products of a layer.
 
-use std::cell::Cell;
 use std::ops::Range;
 
 use super::NUMBERS;
 use super::filter::{FilterGrad, Filters, Panels};
 use super::tiles::{Back, Forth, Numbers, Squares};
-use crate::AlignedBuffer;
 use crate::F32Kernels;
 use crate::conv::gather::{Band, From, Gather, Rows};
 use crate::conv::halo::Memory;
@@ -16,6 +14,7 @@ use crate::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::reduce::ColumnSumsOp;
 use crate::simd::{Op, Simd};
 use crate::tile::Next;
+use crate::{AlignedBuffer, kept};
 
 /// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level cache.
 const TOGETHER: usize = 1 << 16;
@@ -231,8 +230,8 @@ impl Op for ConvInputGradOp<'_> {
 
 /// The gradient of the weight: the sums over all tiles, of which each part takes some of the numbers, turned back.
 pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
-    thread_local! {
-        static SUMS: Cell<AlignedBuffer<f32>> = const { Cell::new(AlignedBuffer::new()) };
+    kept! {
+        static SUMS: AlignedBuffer<f32> = AlignedBuffer::new();
     }
     let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share, .. } = conv;
     let (channels, out_channels) = (sizes.channels, sizes.out_channels);

@@ -1,0 +1,550 @@
+#!/usr/bin/env python3
+"""Networks whose flattened features lie in another order in PyTorch, and what
+PyTorch computes with them, for tests/weights_order.rs.
+
+Run, from the root of the repository:
+
+    pip install torch
+    python3 tests/reference/make_order.py
+
+With two numbers it makes other random networks: a seed, and how many. It writes order.rs, the networks, and order.json, for each of them the shapes of
+its tensors and its outputs; both next to itself. The networks that are written
+out below have one layer or block each behind a Flatten, the others are random.
+
+Numbers of weights and inputs are not in the file: both sides make them, see
+numbers(). Inputs and outputs that are images or sequences have their channels
+last in the file.
+"""
+
+import json
+import random
+import sys
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import nn
+
+HERE = Path(__file__).parent
+
+
+def numbers(count, seed, low=-0.5):
+    """The same numbers as in the test: f32 numbers from low to low + 1."""
+    place = torch.arange(count, dtype=torch.int64)
+    return ((place * 7919 + seed * 104729 + 17) % 2003).to(torch.float32) / 2003 + low
+
+
+# Modules. Images are [batch, channels, height, width], sequences
+# [batch, channels, length], or [batch, length, features] where no layer works
+# on their channels.
+
+
+class Function(nn.Module):
+    def __init__(self, f):
+        super().__init__()
+        self.f = f
+
+    def forward(self, x):
+        return self.f(x)
+
+
+class OnChannels(nn.Module):
+    """A module for the last axis on what has its channels first."""
+
+    def __new__(cls, module):
+        class Moved(type(module)):
+            def forward(self, x):
+                return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+        module.__class__ = Moved
+        return module
+
+
+class Residual(nn.Sequential):
+    def __init__(self, layers, shortcut=None):
+        super().__init__(layers)
+        self.count = len(layers)
+        if shortcut is not None:
+            self.add_module(shortcut[0], shortcut[1])
+
+    def forward(self, x):
+        modules = list(self.children())
+        y = x
+        for module in modules[: self.count]:
+            y = module(y)
+        return y + (modules[self.count](x) if len(modules) > self.count else x)
+
+
+class Concat(nn.Module):
+    def __init__(self, branches):
+        super().__init__()
+        for name, branch in branches.items():
+            self.add_module(name, branch)
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.children()], dim=1)
+
+
+class Split(Concat):
+    def forward(self, x):
+        return tuple(branch(x) for branch in self.children())
+
+
+def each(module):
+    return Function(lambda parts: tuple(module(part) for part in parts))
+
+
+# What is written in Rust, and the module.
+
+
+class L:
+    """A layer: its name or None, as it is written in Rust, and its module."""
+
+    def __init__(self, rust, module, name=None):
+        self.rust, self.module, self.name = rust, module, name
+
+    def key(self, index):
+        return self.name or str(index)
+
+    def text(self):
+        return f"{self.name}: {self.rust}" if self.name else self.rust
+
+
+def layers_of(items):
+    return OrderedDict((item.key(index), item.module) for index, item in enumerate(items))
+
+
+def text_of(items):
+    return ", ".join(item.text() for item in items)
+
+
+def residual(*items, shortcut=None, name=None):
+    text, own = text_of(items), None
+    if shortcut is not None:
+        text += ", shortcut: { " + text_of(shortcut) + " }"
+        own = ("shortcut", nn.Sequential(layers_of(shortcut)))
+    return L(f"Residual {{ {text} }}", Residual(layers_of(items), own), name)
+
+
+def branches(**lists):
+    text = ", ".join(f"{name}: {{ {text_of(items)} }}" for name, items in lists.items())
+    return text, OrderedDict((name, nn.Sequential(layers_of(items))) for name, items in lists.items())
+
+
+def concat(name=None, **lists):
+    text, modules = branches(**lists)
+    return L(f"Concat {{ {text} }}", Concat(modules), name)
+
+
+def split(name=None, **lists):
+    text, modules = branches(**lists)
+    return L(f"Split {{ {text} }}", Split(modules), name)
+
+
+def repeat(count, make, name=None):
+    lists = [make() for _ in range(count)]
+    module = nn.Sequential(*[nn.Sequential(layers_of(items)) for items in lists])
+    return L(f"Repeat<{count}> {{ {text_of(lists[0])} }}", module, name)
+
+
+STRUCTS = []
+
+
+def nested(name, input, output, *items, field=None):
+    STRUCTS.append(f"network! {{ struct {name}: {list(input)} -> {list(output)} {{ {text_of(items)} }} }}")
+    return L(name, nn.Sequential(layers_of(items)), field)
+
+
+def linear(i, o, name="fc"):
+    return L(f"Linear<_, {o}>", nn.Linear(i, o), name)
+
+
+def conv(i=4, o=6):
+    return L(f"Conv2d<_, {o}, 1>", nn.Conv2d(i, o, 1), "conv")
+
+
+def flatten():
+    return L("Flatten", nn.Flatten())
+
+
+def reshape(h, w, c):
+    return L(f"Reshape<{h}, {w}, {c}>", nn.Unflatten(1, (c, h, w)))
+
+
+def tanh():
+    return L("Tanh", nn.Tanh())
+
+
+def keeps(features):
+    """Layers that keep features in their places."""
+    n = features
+    return {
+        "Relu": nn.ReLU(),
+        "Relu6": nn.ReLU6(),
+        "LeakyRelu(0.2)": nn.LeakyReLU(0.2),
+        "PRelu": nn.PReLU(),
+        "PRelu<_>": nn.PReLU(n),
+        "Elu": nn.ELU(),
+        "Selu": nn.SELU(),
+        "Celu(0.5)": nn.CELU(0.5),
+        "Gelu": nn.GELU(),
+        "GeluTanh": nn.GELU("tanh"),
+        "Silu": nn.SiLU(),
+        "Mish": nn.Mish(),
+        "Softplus": nn.Softplus(),
+        "Softsign": nn.Softsign(),
+        "Tanh": nn.Tanh(),
+        "HardTanh": nn.Hardtanh(),
+        "Sigmoid": nn.Sigmoid(),
+        "LogSigmoid": nn.LogSigmoid(),
+        "HardSigmoid": nn.Hardsigmoid(),
+        "HardSwish": nn.Hardswish(),
+        "Softmax": nn.Softmax(-1),
+        "LogSoftmax": nn.LogSoftmax(-1),
+        "Dropout": nn.Dropout(),
+        "LayerNorm": nn.LayerNorm(n),
+        "LayerNorm<_, NoBias>": nn.LayerNorm(n, bias=False),
+        "RmsNorm(1e-5)": nn.RMSNorm(n, eps=1e-5),
+        "GroupNorm<1, _>": nn.GroupNorm(1, n),
+        "BatchNorm1d<_>": nn.BatchNorm1d(n),
+        "BatchNorm1d<_, NoAffine>": nn.BatchNorm1d(n, affine=False),
+    }
+
+
+class Cases:
+    def __init__(self):
+        self.cases, self.rust, self.names = [], [], []
+
+    def add(self, name, input, output, *items, state="image", whole=None):
+        """`state`: "image", "channels" or "features", how PyTorch has the input; `whole` are whole numbers below it."""
+        struct = "".join(word.capitalize() for word in name.split("_"))
+        module = nn.Sequential(layers_of(items)).eval()
+        tensors = OrderedDict(sorted(module.state_dict().items()))
+        for seed, (key, tensor) in enumerate(tensors.items()):
+            low = 0.5 if key.endswith("running_var") else -0.5
+            tensor.copy_(numbers(tensor.numel(), seed, low).reshape(tensor.shape))
+            if key.endswith("num_batches_tracked"):
+                tensor.zero_()
+        count = 2
+        for size in input:
+            count *= size
+        x = numbers(count, 999).reshape(2, *input) * 4
+        if whole is not None:
+            x = (torch.arange(count) % whole).reshape(2, *input)
+        x = x if state == "features" else x.movedim(-1, 1)
+        with torch.no_grad():
+            y = module(x)
+        y = y.movedim(1, -1) if len(output) == 3 or (len(output) == 2 and state == "channels") else y
+        assert list(y.shape) == [2, *output], (name, y.shape)
+        assert torch.isfinite(y).all() and y.abs().max() < 1e4, name
+        shapes = {key: list(tensor.shape) for key, tensor in tensors.items()}
+        case = {"name": name, "tensors": shapes, "y": [float(f"{v:.8g}") for v in y.flatten().tolist()]}
+        if whole is not None:
+            case["whole"] = whole
+        self.cases.append(case)
+        self.rust.append(
+            f"network! {{ struct {struct}: {list(input)} -> {list(output)} {{ {text_of(items)} }} }}"
+        )
+        self.names.append((struct, name))
+
+    def write(self):
+        cases = ",\n".join(json.dumps(case) for case in self.cases)
+        text = f'{{"torch": "{torch.__version__}", "cases": [\n{cases}\n]}}\n'
+        (HERE / "order.json").write_text(text)
+        lines = ["// Written by make_order.py: networks whose features lie in another order in PyTorch.", ""]
+        lines += STRUCTS + self.rust + ["", "/// Calls with each network and its name in order.json."]
+        lines += ["macro_rules! every_network {", "    ($check:ident) => {"]
+        lines += [f'        $check!({struct}, "{name}");' for struct, name in self.names]
+        lines += ["    };", "}", ""]
+        (HERE / "order.rs").write_text("\n".join(lines))
+
+
+def behind_flatten(cases):
+    """One layer or block behind a convolution and a Flatten: 2 by 3 pixels of 6 channels."""
+    image, head = [2, 3, 4], lambda n=36: linear(n, 3, "head")
+    begin = lambda: (conv(), flatten())
+    cases.add("repeat", image, [3], *begin(), repeat(2, lambda: [linear(36, 36), tanh()]), head())
+    cases.add("residual", image, [3], *begin(), residual(linear(36, 36), tanh()), head())
+    cases.add("concat", image, [3], *begin(), concat(skip=[], fc=[linear(36, 4, None)]), head(40))
+    cases.add("concat_behind", image, [3], *begin(), concat(fc=[linear(36, 4, None)], skip=[tanh()]), head(40))
+    cases.add(
+        "concat_single", image, [3], *begin(),
+        L("Concat { fc: Linear<_, 4>, Tanh }", Concat(OrderedDict([("fc", nn.Linear(36, 4)), ("1", nn.Tanh())])), "both"),
+        head(40),
+    )
+    cases.add("nested", image, [3], *begin(), nested("Dense", [36], [36], linear(36, 36), tanh(), field="inner"), head())
+    cases.add(
+        "nested_keeps", image, [3], *begin(),
+        nested("Slopes", [36], [36], tanh(), L("PRelu<_>", nn.PReLU(36), "slopes"), field="inner"), head(),
+    )
+    cases.add("nested_flatten", image, [3], conv(), nested("Flat", [2, 3, 6], [36], tanh(), flatten()), head())
+    cases.add(
+        "nested_twice", image, [3], conv(),
+        nested("Outer", [2, 3, 6], [36], nested("Within", [2, 3, 6], [36], flatten(), tanh(), field="inner"),
+               residual(linear(36, 36)), field="outer"),
+        head(),
+    )
+    cases.add(
+        "branch_flatten", image, [3], conv(),
+        concat(a=[flatten()], b=[flatten(), linear(36, 4)], c=[L("GlobalAvgPool2d", Function(lambda x: x.mean((2, 3))))]),
+        head(46),
+    )
+    cases.add("projected", image, [3], *begin(), residual(linear(36, 36), tanh(), shortcut=[]), head())
+    cases.add("both_made", image, [3], *begin(), residual(linear(36, 5), shortcut=[linear(36, 5)]), head(5))
+    cases.add(
+        "one_kept", image, [3], *begin(),
+        residual(linear(36, 36), tanh(), shortcut=[L("PRelu<_>", nn.PReLU(36))]), head(),
+    )
+    cases.add("residual_of_two", image, [3], *begin(), residual(linear(36, 7, "a"), tanh(), linear(7, 36, "b")), head())
+    cases.add("repeat_residual", image, [3], *begin(), repeat(3, lambda: [residual(linear(36, 36), tanh(), name="r")]), head())
+    cases.add("repeat_keeps", image, [3], *begin(), repeat(2, lambda: [L("PRelu<_>", nn.PReLU(36)), tanh()]), head())
+    cases.add(
+        "split", image, [3], *begin(), split(a=[], b=[linear(36, 4)]), L("Tanh", each(nn.Tanh())),
+        L("Flatten", Function(lambda parts: torch.cat([part.flatten(1) for part in parts], 1))), head(40),
+    )
+    cases.add(
+        "split_images", image, [3], conv(), split(a=[], b=[L("MaxPool2d<2>", nn.MaxPool2d(2))]), L("Gelu", each(nn.GELU())),
+        L("Flatten", Function(lambda parts: torch.cat([part.flatten(1) for part in parts], 1))), head(42),
+    )
+    for index, (rust, module) in enumerate(keeps(12).items()):
+        cases.add(f"kept_{index}", [2, 2, 3], [1], flatten(), L(rust, module), linear(12, 1, "head"))
+
+
+def made_images(cases):
+    """Images and sequences that a Reshape makes of features: what makes those has its outputs in PyTorch's order."""
+    end = lambda: L("Conv2d<_, 2, 1>", nn.Conv2d(6, 2, 1), "conv")
+    cases.add("decoder", [5], [2, 3, 2], linear(5, 36), tanh(), reshape(2, 3, 6), end(), state="features")
+    cases.add("decoder_alone", [5], [2, 3, 6], linear(5, 36), reshape(2, 3, 6), state="features")
+    cases.add(
+        "decoder_norm", [5], [2, 3, 2], linear(5, 36), L("BatchNorm1d<_>", nn.BatchNorm1d(36)),
+        L("PRelu<_>", nn.PReLU(36)), reshape(2, 3, 6), end(), state="features",
+    )
+    cases.add(
+        "decoder_residual", [5], [2, 3, 2], linear(5, 36), residual(linear(36, 36), tanh()), reshape(2, 3, 6), end(),
+        state="features",
+    )
+    cases.add(
+        "decoder_repeat", [36], [2, 3, 2], repeat(2, lambda: [linear(36, 36), tanh()]), reshape(2, 3, 6), end(),
+        state="features",
+    )
+    cases.add(
+        "decoder_nested", [5], [2, 3, 2], nested("Makes", [5], [36], linear(5, 36), tanh()),
+        nested("Image", [36], [2, 3, 2], reshape(2, 3, 6), end()), state="features",
+    )
+    cases.add(
+        "decoder_sum", [5], [2, 3, 2], residual(linear(5, 36), tanh(), shortcut=[linear(5, 36)]), reshape(2, 3, 6), end(),
+        state="features",
+    )
+    cases.add(
+        "decoder_parts", [5], [2, 3, 2], linear(5, 8),
+        concat(a=[linear(8, 12), reshape(2, 3, 2)], b=[linear(8, 24), tanh(), reshape(2, 3, 4)]), end(),
+        state="features",
+    )
+    cases.add(
+        "autoencoder", [2, 3, 4], [2, 3, 2], conv(), flatten(), linear(36, 5, "encode"), tanh(), linear(5, 36, "decode"),
+        reshape(2, 3, 6), L("Conv2d<_, 2, 1>", nn.Conv2d(6, 2, 1), "last"),
+    )
+    cases.add(
+        "back_to_images", [2, 3, 4], [2, 3, 2], conv(), flatten(), tanh(), reshape(2, 3, 6),
+        L("Conv2d<_, 2, 1>", nn.Conv2d(6, 2, 1), "last"),
+    )
+    cases.add(
+        "made_sequence", [5], [3], linear(5, 20), L("Reshape<5, 4>", nn.Unflatten(1, (4, 5))),
+        L("Conv1d<_, 2, 2>", nn.Conv1d(4, 2, 2), "conv"), flatten(), linear(8, 3, "head"), state="features",
+    )
+    cases.add(
+        "made_rows", [5], [3], linear(5, 20), L("Reshape<5, 4>", nn.Unflatten(1, (5, 4))), linear(4, 2, "each"),
+        flatten(), linear(10, 3, "head"), state="features",
+    )
+    squeeze = lambda: [
+        L("GlobalAvgPool2d", Function(lambda x: x.mean((2, 3)))), L("Reshape<1, 1, 6>", nn.Unflatten(1, (6, 1, 1))),
+        L("Conv2d<_, 6, 1>", nn.Conv2d(6, 6, 1), "squeeze"), L("Upsample<(2, 3)>", nn.Upsample(scale_factor=(2, 3))),
+    ]
+    cases.add("squeezed", [2, 3, 4], [3], conv(), residual(*squeeze()), flatten(), linear(36, 3, "head"))
+
+
+def with_axes(cases):
+    """Layers of images and sequences before a Flatten."""
+    images = {
+        "MaxPool2d<2, Stride<1>>": nn.MaxPool2d(2, 1),
+        "AvgPool2d<2, Stride<1>>": nn.AvgPool2d(2, 1),
+        "AdaptiveMaxPool2d<2>": nn.AdaptiveMaxPool2d(2),
+        "AdaptiveAvgPool2d<(2, 2)>": nn.AdaptiveAvgPool2d(2),
+        "ZeroPad2d<(1, 0, 0, 1)>": nn.ZeroPad2d((1, 0, 0, 1)),
+        "Upsample<2>": nn.Upsample(scale_factor=2),
+        "UpsampleBilinear<2>": nn.Upsample(scale_factor=2, mode="bilinear"),
+        "InstanceNorm2d<_, Affine>": nn.InstanceNorm2d(4, affine=True),
+        "GroupNorm<2, _>": nn.GroupNorm(2, 4),
+        "BatchNorm2d<_>": nn.BatchNorm2d(4),
+        "Dropout2d": nn.Dropout2d(),
+        "PRelu<_>": nn.PReLU(4),
+        "LayerNorm<_, _, _>": nn.LayerNorm([4, 2, 3]),
+        "RmsNorm<_, _, _>(1e-5)": nn.RMSNorm([4, 2, 3], eps=1e-5),
+        "LayerNorm": OnChannels(nn.LayerNorm(4)),
+        "Softmax": nn.Softmax(1),
+        "Glu": nn.GLU(1),
+        "Linear<_, 2>": OnChannels(nn.Linear(4, 2)),
+        "ConvTranspose2d<_, 3, 2>": nn.ConvTranspose2d(4, 3, 2),
+    }
+    for index, (rust, module) in enumerate(images.items()):
+        features = module.eval()(torch.zeros(1, 4, 2, 3)).numel()
+        cases.add(f"image_{index}", [2, 3, 4], [2], L(rust, module), flatten(), linear(features, 2, "head"))
+    channels = {
+        "GroupNorm<2, _>": nn.GroupNorm(2, 4),
+        "PRelu<_>": nn.PReLU(4),
+        "BatchNorm1d<_>": nn.BatchNorm1d(4),
+        "LayerNorm<_, _>": nn.LayerNorm([4, 5]),
+        "RmsNorm<_, _>(1e-5)": nn.RMSNorm([4, 5], eps=1e-5),
+        "Conv1d<_, 3, 2>": nn.Conv1d(4, 3, 2),
+        "MaxPool1d<2>": nn.MaxPool1d(2),
+        "AvgPool1d<2>": nn.AvgPool1d(2),
+        "AdaptiveMaxPool1d<3>": nn.AdaptiveMaxPool1d(3),
+        "AdaptiveAvgPool1d<3>": nn.AdaptiveAvgPool1d(3),
+    }
+    for index, (rust, module) in enumerate(channels.items()):
+        features = module.eval()(torch.zeros(1, 4, 5)).numel()
+        items = L(rust, module), tanh(), flatten(), linear(features, 2, "head")
+        cases.add(f"channels_{index}", [5, 4], [2], *items, state="channels")
+    rows = {
+        "Tanh": nn.Tanh(), "LayerNorm": nn.LayerNorm(4), "Softmax": nn.Softmax(-1), "Glu": nn.GLU(-1),
+        "Linear<_, 3>": nn.Linear(4, 3), "PRelu": nn.PReLU(),
+    }
+    for index, (rust, module) in enumerate(rows.items()):
+        features = module.eval()(torch.zeros(1, 5, 4)).numel()
+        items = L(rust, module), flatten(), linear(features, 2, "head")
+        cases.add(f"rows_{index}", [5, 4], [2], *items, state="features")
+    cases.add(
+        "beside_channels", [5, 4], [2],
+        concat(a=[flatten()], b=[L("Conv1d<_, 2, 2>", nn.Conv1d(4, 2, 2), "conv"), flatten()]), linear(28, 2, "head"),
+        state="channels",
+    )
+    embedding = lambda: L("Embedding<7, 4>", nn.Embedding(7, 4), "embed")
+    cases.add("embedded", [3], [2], embedding(), flatten(), linear(12, 2, "head"), state="features", whole=7)
+    cases.add("embedded_rows", [2, 3], [2], embedding(), flatten(), linear(24, 2, "head"), state="features", whole=7)
+
+
+class Random:
+    """Random networks, from layers that PyTorch computes alike."""
+
+    def __init__(self, seed):
+        self.r, self.nets = random.Random(seed), 0
+
+    def simple(self, n):
+        rust, module = self.r.choice(list(keeps(n).items()))
+        return [L(rust, module)]
+
+    def on_features(self, n, depth, fixed=False):
+        """Layers for n features; gives them and how many features come out, n if `fixed`."""
+        kind = self.r.choice(["keeps", "keeps", "linear", "residual", "concat", "repeat", "nested"])
+        if depth == 0 and kind not in ("keeps", "linear"):
+            kind = "keeps"
+        if kind == "linear":
+            o = n if fixed else self.r.choice([4, 6, 12])
+            return [linear(n, o, None)], o
+        if kind == "residual":
+            items, _ = self.features(n, depth - 1, fixed=True)
+            projected = self.r.random() < 0.4
+            return [residual(*items, shortcut=self.features(n, 0, fixed=True)[0] if projected else None)], n
+        if kind == "concat" and not fixed:
+            a, na = self.features(n, depth - 1)
+            b, nb = self.features(n, 0)
+            return [concat(a=a, b=b)], na + nb
+        if kind == "repeat":
+            seed = self.r.random()
+
+            def make():
+                self.r.seed(seed)
+                return self.features(n, depth - 1, fixed=True)[0]
+
+            # A nested network would be declared twice.
+            before = len(STRUCTS)
+            layer = repeat(2, make)
+            if len(STRUCTS) == before:
+                return [layer], n
+            del STRUCTS[before:]
+        if kind == "nested":
+            items, o = self.features(n, depth - 1, fixed)
+            self.nets += 1
+            return [nested(f"Nested{self.nets}", [n], [o], *items)], o
+        return self.simple(n), n
+
+    def features(self, n, depth, fixed=False):
+        items = []
+        for _ in range(self.r.choice([1, 1, 2])):
+            more, o = self.on_features(n, depth, fixed)
+            items, n = items + more, o
+        return items, n
+
+    def images(self, h, w, c, depth, fixed=False):
+        """Layers for images; gives them and the sizes of what comes out."""
+        kind = self.r.choice(["conv", "pool", "norm", "residual", "concat", "nested", "features"])
+        if depth == 0 and kind not in ("conv", "norm"):
+            kind = "norm"
+        if kind == "conv":
+            o = c if fixed else self.r.choice([2, 3, 4])
+            return [L(f"Conv2d<_, {o}, 1>", nn.Conv2d(c, o, 1))], (h, w, o)
+        if kind == "pool" and not fixed and w > 1:
+            return [L("MaxPool2d<(1, 2), Stride<1>>", nn.MaxPool2d((1, 2), 1))], (h, w - 1, c)
+        if kind == "residual":
+            items, _ = self.images(h, w, c, depth - 1, fixed=True)
+            return [residual(*items)], (h, w, c)
+        if kind == "concat" and not fixed:
+            a, (_, _, ca) = self.images(h, w, c, 0)
+            b, (_, _, cb) = self.images(h, w, c, 0)
+            return [concat(a=a, b=b)], (h, w, ca + cb)
+        if kind == "nested":
+            items, (oh, ow, oc) = self.images(h, w, c, depth - 1, fixed)
+            self.nets += 1
+            return [nested(f"Nested{self.nets}", [h, w, c], [oh, ow, oc], *items)], (oh, ow, oc)
+        if kind == "features":
+            # To features and back.
+            items, n = self.features(h * w * c, 1)
+            items = [flatten(), *items, linear(n, h * w * c, None), *self.simple(h * w * c)]
+            return items + [reshape(h, w, c)], (h, w, c)
+        module = self.r.choice([("PRelu<_>", nn.PReLU(c)), ("BatchNorm2d<_>", nn.BatchNorm2d(c)), ("Gelu", nn.GELU())])
+        return [L(*module)], (h, w, c)
+
+    def add(self, cases, index):
+        items, sizes = [], (2, 3, 2)
+        for _ in range(2):
+            more, sizes = self.images(*sizes, 2)
+            items += more
+        n = sizes[0] * sizes[1] * sizes[2]
+        branched = self.r.random()
+        if branched < 0.2:
+            items += [concat(a=[flatten()], b=[flatten(), *self.simple(n)])]
+            n *= 2
+        elif branched < 0.4:
+            self.nets += 1
+            items += [nested(f"Nested{self.nets}", list(sizes), [n], flatten(), *self.simple(n))]
+        elif branched < 0.6:
+            items += [
+                split(a=[flatten()], b=[L("Gelu", nn.GELU())]), L("Tanh", each(nn.Tanh())),
+                L("Flatten", Function(lambda parts: torch.cat([part.flatten(1) for part in parts], 1))),
+            ]
+            n *= 2
+        else:
+            items += [flatten()]
+        for _ in range(3):
+            more, n = self.on_features(n, 2)
+            items += more
+        items.append(linear(n, 2, "head"))
+        cases.add(f"random_{index}", [2, 3, 2], [2], *items)
+
+
+def main():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    cases = Cases()
+    behind_flatten(cases)
+    made_images(cases)
+    with_axes(cases)
+    seed, count = map(int, sys.argv[1:] or (5, 40))
+    random_networks = Random(seed)
+    for index in range(count):
+        random_networks.add(cases, index)
+    cases.write()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,324 @@
+// Written by make_order.py: networks whose features lie in another order in PyTorch.
+
+network! { struct Dense: [36] -> [36] { fc: Linear<_, 36>, Tanh } }
+network! { struct Slopes: [36] -> [36] { Tanh, slopes: PRelu<_> } }
+network! { struct Flat: [2, 3, 6] -> [36] { Tanh, Flatten } }
+network! { struct Within: [2, 3, 6] -> [36] { Flatten, Tanh } }
+network! { struct Outer: [2, 3, 6] -> [36] { inner: Within, Residual { fc: Linear<_, 36> } } }
+network! { struct Makes: [5] -> [36] { fc: Linear<_, 36>, Tanh } }
+network! { struct Image: [36] -> [2, 3, 2] { Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct Nested1: [48] -> [48] { Sigmoid } }
+network! { struct Nested2: [2, 2, 2] -> [8] { Flatten, HardSigmoid } }
+network! { struct Nested3: [2, 3, 8] -> [48] { Flatten, Elu } }
+network! { struct Nested4: [48] -> [48] { Selu, Residual { LeakyRelu(0.2) } } }
+network! { struct Nested7: [2, 3, 4] -> [2, 2, 4] { MaxPool2d<(1, 2), Stride<1>> } }
+network! { struct Nested8: [24] -> [24] { HardTanh } }
+network! { struct Nested9: [2, 3, 2] -> [2, 3, 2] { Gelu } }
+network! { struct Nested10: [2, 3, 4] -> [24] { Flatten, PRelu } }
+network! { struct Nested11: [2, 3, 2] -> [2, 2, 2] { MaxPool2d<(1, 2), Stride<1>> } }
+network! { struct Nested12: [32] -> [32] { BatchNorm1d<_, NoAffine> } }
+network! { struct Nested13: [24] -> [24] { HardSwish } }
+network! { struct Nested14: [24] -> [24] { Silu, PRelu<_> } }
+network! { struct Nested15: [2, 2, 4] -> [16] { Flatten, Relu6 } }
+network! { struct Nested16: [16] -> [16] { Celu(0.5) } }
+network! { struct Nested17: [2, 3, 8] -> [48] { Flatten, LayerNorm } }
+network! { struct Nested18: [24] -> [24] { Repeat<2> { Mish } } }
+network! { struct Nested21: [18] -> [18] { Repeat<2> { Tanh } } }
+network! { struct Nested24: [2, 2, 4] -> [16] { Flatten, LayerNorm<_, NoBias> } }
+network! { struct Nested25: [24] -> [6] { Linear<_, 6> } }
+network! { struct Nested26: [2, 3, 4] -> [24] { Flatten, PRelu<_> } }
+network! { struct Nested27: [2, 2, 4] -> [16] { Flatten, Tanh } }
+network! { struct Nested30: [2, 3, 2] -> [2, 3, 2] { Residual { PRelu<_> } } }
+network! { struct Nested31: [24] -> [24] { Repeat<2> { Selu }, Softmax } }
+network! { struct Nested32: [2, 3, 2] -> [12] { Flatten, Celu(0.5) } }
+network! { struct Nested33: [12] -> [24] { Concat { a: { Softmax }, b: { HardTanh } } } }
+network! { struct Nested34: [2, 3, 2] -> [2, 3, 4] { Concat { a: { BatchNorm2d<_> }, b: { Gelu } } } }
+network! { struct Nested35: [24] -> [24] { Gelu } }
+network! { struct Nested38: [36] -> [36] { HardSigmoid, Linear<_, 36> } }
+network! { struct Nested39: [2, 3, 2] -> [2, 2, 2] { MaxPool2d<(1, 2), Stride<1>> } }
+network! { struct Nested40: [6] -> [18] { Concat { a: { LayerNorm<_, NoBias>, Relu }, b: { Linear<_, 12> } }, Repeat<2> { Softplus } } }
+network! { struct Nested41: [2, 3, 2] -> [2, 3, 4] { Concat { a: { BatchNorm2d<_> }, b: { PRelu<_> } } } }
+network! { struct Nested42: [2, 3, 4] -> [24] { Flatten, Softplus } }
+network! { struct Nested43: [6] -> [6] { Linear<_, 6> } }
+network! { struct Repeat: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Repeat<2> { fc: Linear<_, 36>, Tanh }, head: Linear<_, 3> } }
+network! { struct Residual: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Residual { fc: Linear<_, 36>, Tanh }, head: Linear<_, 3> } }
+network! { struct Concat: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Concat { skip: {  }, fc: { Linear<_, 4> } }, head: Linear<_, 3> } }
+network! { struct ConcatBehind: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Concat { fc: { Linear<_, 4> }, skip: { Tanh } }, head: Linear<_, 3> } }
+network! { struct ConcatSingle: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, both: Concat { fc: Linear<_, 4>, Tanh }, head: Linear<_, 3> } }
+network! { struct Nested: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, inner: Dense, head: Linear<_, 3> } }
+network! { struct NestedKeeps: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, inner: Slopes, head: Linear<_, 3> } }
+network! { struct NestedFlatten: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flat, head: Linear<_, 3> } }
+network! { struct NestedTwice: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, outer: Outer, head: Linear<_, 3> } }
+network! { struct BranchFlatten: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Concat { a: { Flatten }, b: { Flatten, fc: Linear<_, 4> }, c: { GlobalAvgPool2d } }, head: Linear<_, 3> } }
+network! { struct Projected: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Residual { fc: Linear<_, 36>, Tanh, shortcut: {  } }, head: Linear<_, 3> } }
+network! { struct BothMade: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Residual { fc: Linear<_, 5>, shortcut: { fc: Linear<_, 5> } }, head: Linear<_, 3> } }
+network! { struct OneKept: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Residual { fc: Linear<_, 36>, Tanh, shortcut: { PRelu<_> } }, head: Linear<_, 3> } }
+network! { struct ResidualOfTwo: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Residual { a: Linear<_, 7>, Tanh, b: Linear<_, 36> }, head: Linear<_, 3> } }
+network! { struct RepeatResidual: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Repeat<3> { r: Residual { fc: Linear<_, 36>, Tanh } }, head: Linear<_, 3> } }
+network! { struct RepeatKeeps: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Repeat<2> { PRelu<_>, Tanh }, head: Linear<_, 3> } }
+network! { struct Split: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Split { a: {  }, b: { fc: Linear<_, 4> } }, Tanh, Flatten, head: Linear<_, 3> } }
+network! { struct SplitImages: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Split { a: {  }, b: { MaxPool2d<2> } }, Gelu, Flatten, head: Linear<_, 3> } }
+network! { struct Kept0: [2, 2, 3] -> [1] { Flatten, Relu, head: Linear<_, 1> } }
+network! { struct Kept1: [2, 2, 3] -> [1] { Flatten, Relu6, head: Linear<_, 1> } }
+network! { struct Kept2: [2, 2, 3] -> [1] { Flatten, LeakyRelu(0.2), head: Linear<_, 1> } }
+network! { struct Kept3: [2, 2, 3] -> [1] { Flatten, PRelu, head: Linear<_, 1> } }
+network! { struct Kept4: [2, 2, 3] -> [1] { Flatten, PRelu<_>, head: Linear<_, 1> } }
+network! { struct Kept5: [2, 2, 3] -> [1] { Flatten, Elu, head: Linear<_, 1> } }
+network! { struct Kept6: [2, 2, 3] -> [1] { Flatten, Selu, head: Linear<_, 1> } }
+network! { struct Kept7: [2, 2, 3] -> [1] { Flatten, Celu(0.5), head: Linear<_, 1> } }
+network! { struct Kept8: [2, 2, 3] -> [1] { Flatten, Gelu, head: Linear<_, 1> } }
+network! { struct Kept9: [2, 2, 3] -> [1] { Flatten, GeluTanh, head: Linear<_, 1> } }
+network! { struct Kept10: [2, 2, 3] -> [1] { Flatten, Silu, head: Linear<_, 1> } }
+network! { struct Kept11: [2, 2, 3] -> [1] { Flatten, Mish, head: Linear<_, 1> } }
+network! { struct Kept12: [2, 2, 3] -> [1] { Flatten, Softplus, head: Linear<_, 1> } }
+network! { struct Kept13: [2, 2, 3] -> [1] { Flatten, Softsign, head: Linear<_, 1> } }
+network! { struct Kept14: [2, 2, 3] -> [1] { Flatten, Tanh, head: Linear<_, 1> } }
+network! { struct Kept15: [2, 2, 3] -> [1] { Flatten, HardTanh, head: Linear<_, 1> } }
+network! { struct Kept16: [2, 2, 3] -> [1] { Flatten, Sigmoid, head: Linear<_, 1> } }
+network! { struct Kept17: [2, 2, 3] -> [1] { Flatten, LogSigmoid, head: Linear<_, 1> } }
+network! { struct Kept18: [2, 2, 3] -> [1] { Flatten, HardSigmoid, head: Linear<_, 1> } }
+network! { struct Kept19: [2, 2, 3] -> [1] { Flatten, HardSwish, head: Linear<_, 1> } }
+network! { struct Kept20: [2, 2, 3] -> [1] { Flatten, Softmax, head: Linear<_, 1> } }
+network! { struct Kept21: [2, 2, 3] -> [1] { Flatten, LogSoftmax, head: Linear<_, 1> } }
+network! { struct Kept22: [2, 2, 3] -> [1] { Flatten, Dropout, head: Linear<_, 1> } }
+network! { struct Kept23: [2, 2, 3] -> [1] { Flatten, LayerNorm, head: Linear<_, 1> } }
+network! { struct Kept24: [2, 2, 3] -> [1] { Flatten, LayerNorm<_, NoBias>, head: Linear<_, 1> } }
+network! { struct Kept25: [2, 2, 3] -> [1] { Flatten, RmsNorm(1e-5), head: Linear<_, 1> } }
+network! { struct Kept26: [2, 2, 3] -> [1] { Flatten, GroupNorm<1, _>, head: Linear<_, 1> } }
+network! { struct Kept27: [2, 2, 3] -> [1] { Flatten, BatchNorm1d<_>, head: Linear<_, 1> } }
+network! { struct Kept28: [2, 2, 3] -> [1] { Flatten, BatchNorm1d<_, NoAffine>, head: Linear<_, 1> } }
+network! { struct Decoder: [5] -> [2, 3, 2] { fc: Linear<_, 36>, Tanh, Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct DecoderAlone: [5] -> [2, 3, 6] { fc: Linear<_, 36>, Reshape<2, 3, 6> } }
+network! { struct DecoderNorm: [5] -> [2, 3, 2] { fc: Linear<_, 36>, BatchNorm1d<_>, PRelu<_>, Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct DecoderResidual: [5] -> [2, 3, 2] { fc: Linear<_, 36>, Residual { fc: Linear<_, 36>, Tanh }, Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct DecoderRepeat: [36] -> [2, 3, 2] { Repeat<2> { fc: Linear<_, 36>, Tanh }, Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct DecoderNested: [5] -> [2, 3, 2] { Makes, Image } }
+network! { struct DecoderSum: [5] -> [2, 3, 2] { Residual { fc: Linear<_, 36>, Tanh, shortcut: { fc: Linear<_, 36> } }, Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
+network! { struct DecoderParts: [5] -> [2, 3, 2] { fc: Linear<_, 8>, Concat { a: { fc: Linear<_, 12>, Reshape<2, 3, 2> }, b: { fc: Linear<_, 24>, Tanh, Reshape<2, 3, 4> } }, conv: Conv2d<_, 2, 1> } }
+network! { struct Autoencoder: [2, 3, 4] -> [2, 3, 2] { conv: Conv2d<_, 6, 1>, Flatten, encode: Linear<_, 5>, Tanh, decode: Linear<_, 36>, Reshape<2, 3, 6>, last: Conv2d<_, 2, 1> } }
+network! { struct BackToImages: [2, 3, 4] -> [2, 3, 2] { conv: Conv2d<_, 6, 1>, Flatten, Tanh, Reshape<2, 3, 6>, last: Conv2d<_, 2, 1> } }
+network! { struct MadeSequence: [5] -> [3] { fc: Linear<_, 20>, Reshape<5, 4>, conv: Conv1d<_, 2, 2>, Flatten, head: Linear<_, 3> } }
+network! { struct MadeRows: [5] -> [3] { fc: Linear<_, 20>, Reshape<5, 4>, each: Linear<_, 2>, Flatten, head: Linear<_, 3> } }
+network! { struct Squeezed: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Residual { GlobalAvgPool2d, Reshape<1, 1, 6>, squeeze: Conv2d<_, 6, 1>, Upsample<(2, 3)> }, Flatten, head: Linear<_, 3> } }
+network! { struct Image0: [2, 3, 4] -> [2] { MaxPool2d<2, Stride<1>>, Flatten, head: Linear<_, 2> } }
+network! { struct Image1: [2, 3, 4] -> [2] { AvgPool2d<2, Stride<1>>, Flatten, head: Linear<_, 2> } }
+network! { struct Image2: [2, 3, 4] -> [2] { AdaptiveMaxPool2d<2>, Flatten, head: Linear<_, 2> } }
+network! { struct Image3: [2, 3, 4] -> [2] { AdaptiveAvgPool2d<(2, 2)>, Flatten, head: Linear<_, 2> } }
+network! { struct Image4: [2, 3, 4] -> [2] { ZeroPad2d<(1, 0, 0, 1)>, Flatten, head: Linear<_, 2> } }
+network! { struct Image5: [2, 3, 4] -> [2] { Upsample<2>, Flatten, head: Linear<_, 2> } }
+network! { struct Image6: [2, 3, 4] -> [2] { UpsampleBilinear<2>, Flatten, head: Linear<_, 2> } }
+network! { struct Image7: [2, 3, 4] -> [2] { InstanceNorm2d<_, Affine>, Flatten, head: Linear<_, 2> } }
+network! { struct Image8: [2, 3, 4] -> [2] { GroupNorm<2, _>, Flatten, head: Linear<_, 2> } }
+network! { struct Image9: [2, 3, 4] -> [2] { BatchNorm2d<_>, Flatten, head: Linear<_, 2> } }
+network! { struct Image10: [2, 3, 4] -> [2] { Dropout2d, Flatten, head: Linear<_, 2> } }
+network! { struct Image11: [2, 3, 4] -> [2] { PRelu<_>, Flatten, head: Linear<_, 2> } }
+network! { struct Image12: [2, 3, 4] -> [2] { LayerNorm<_, _, _>, Flatten, head: Linear<_, 2> } }
+network! { struct Image13: [2, 3, 4] -> [2] { RmsNorm<_, _, _>(1e-5), Flatten, head: Linear<_, 2> } }
+network! { struct Image14: [2, 3, 4] -> [2] { LayerNorm, Flatten, head: Linear<_, 2> } }
+network! { struct Image15: [2, 3, 4] -> [2] { Softmax, Flatten, head: Linear<_, 2> } }
+network! { struct Image16: [2, 3, 4] -> [2] { Glu, Flatten, head: Linear<_, 2> } }
+network! { struct Image17: [2, 3, 4] -> [2] { Linear<_, 2>, Flatten, head: Linear<_, 2> } }
+network! { struct Image18: [2, 3, 4] -> [2] { ConvTranspose2d<_, 3, 2>, Flatten, head: Linear<_, 2> } }
+network! { struct Channels0: [5, 4] -> [2] { GroupNorm<2, _>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels1: [5, 4] -> [2] { PRelu<_>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels2: [5, 4] -> [2] { BatchNorm1d<_>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels3: [5, 4] -> [2] { LayerNorm<_, _>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels4: [5, 4] -> [2] { RmsNorm<_, _>(1e-5), Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels5: [5, 4] -> [2] { Conv1d<_, 3, 2>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels6: [5, 4] -> [2] { MaxPool1d<2>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels7: [5, 4] -> [2] { AvgPool1d<2>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels8: [5, 4] -> [2] { AdaptiveMaxPool1d<3>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Channels9: [5, 4] -> [2] { AdaptiveAvgPool1d<3>, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Rows0: [5, 4] -> [2] { Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Rows1: [5, 4] -> [2] { LayerNorm, Flatten, head: Linear<_, 2> } }
+network! { struct Rows2: [5, 4] -> [2] { Softmax, Flatten, head: Linear<_, 2> } }
+network! { struct Rows3: [5, 4] -> [2] { Glu, Flatten, head: Linear<_, 2> } }
+network! { struct Rows4: [5, 4] -> [2] { Linear<_, 3>, Flatten, head: Linear<_, 2> } }
+network! { struct Rows5: [5, 4] -> [2] { PRelu, Flatten, head: Linear<_, 2> } }
+network! { struct BesideChannels: [5, 4] -> [2] { Concat { a: { Flatten }, b: { conv: Conv1d<_, 2, 2>, Flatten } }, head: Linear<_, 2> } }
+network! { struct Embedded: [3] -> [2] { embed: Embedding<7, 4>, Flatten, head: Linear<_, 2> } }
+network! { struct EmbeddedRows: [2, 3] -> [2] { embed: Embedding<7, 4>, Flatten, head: Linear<_, 2> } }
+network! { struct Random0: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { Gelu } }, Flatten, Repeat<2> { Softplus }, Repeat<2> { Gelu, LogSoftmax }, Linear<_, 24>, PRelu<_>, Reshape<2, 3, 4>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Softsign, Concat { a: { Nested1 }, b: { LogSigmoid } }, Residual { LayerNorm, Residual { LayerNorm, shortcut: { LogSoftmax } } }, head: Linear<_, 2> } }
+network! { struct Random1: [2, 3, 2] -> [2] { Concat { a: { PRelu<_> }, b: { BatchNorm2d<_> } }, Conv2d<_, 2, 1>, Flatten, Concat { a: { Linear<_, 4> }, b: { Mish, Tanh } }, HardSigmoid, HardSigmoid, head: Linear<_, 2> } }
+network! { struct Random2: [2, 3, 2] -> [2] { Residual { PRelu<_> }, MaxPool2d<(1, 2), Stride<1>>, Nested2, Celu(0.5), Concat { a: { Linear<_, 6> }, b: { LogSoftmax } }, Repeat<2> { Repeat<2> { Softmax } }, head: Linear<_, 2> } }
+network! { struct Random3: [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, Concat { a: { PRelu<_> }, b: { BatchNorm2d<_> } }, Nested3, Nested4, Concat { a: { Residual { Celu(0.5) } }, b: { Selu } }, Concat { a: { Elu }, b: { Mish } }, head: Linear<_, 2> } }
+network! { struct Random4: [2, 3, 2] -> [2] { Conv2d<_, 3, 1>, Residual { BatchNorm2d<_> }, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Tanh, BatchNorm1d<_, NoAffine>, Repeat<2> { PRelu<_> }, head: Linear<_, 2> } }
+network! { struct Random5: [2, 3, 2] -> [2] { Concat { a: { BatchNorm2d<_> }, b: { BatchNorm2d<_> } }, Nested7, Flatten, Linear<_, 12>, Residual { Residual { Linear<_, 12>, Sigmoid } }, Concat { a: { Linear<_, 6> }, b: { PRelu<_> } }, head: Linear<_, 2> } }
+network! { struct Random6: [2, 3, 2] -> [2] { Flatten, Residual { GeluTanh }, Linear<_, 12>, PRelu<_>, Reshape<2, 3, 2>, Residual { PRelu<_> }, Concat { a: { Flatten }, b: { Flatten, Tanh } }, Nested8, Repeat<2> { RmsNorm(1e-5), Residual { Relu6, shortcut: { Linear<_, 24>, Softsign } } }, LayerNorm<_, NoBias>, head: Linear<_, 2> } }
+network! { struct Random7: [2, 3, 2] -> [2] { PRelu<_>, Flatten, BatchNorm1d<_, NoAffine>, Repeat<2> { BatchNorm1d<_> }, Linear<_, 12>, Sigmoid, Reshape<2, 3, 2>, Flatten, Linear<_, 6>, LayerNorm<_, NoBias>, Concat { a: { PRelu, Repeat<2> { BatchNorm1d<_> } }, b: { Linear<_, 12> } }, head: Linear<_, 2> } }
+network! { struct Random8: [2, 3, 2] -> [2] { Residual { Nested9 }, MaxPool2d<(1, 2), Stride<1>>, Flatten, Repeat<2> { LeakyRelu(0.2) }, Linear<_, 12>, Residual { Repeat<2> { Mish, Relu }, shortcut: { Silu, BatchNorm1d<_, NoAffine> } }, head: Linear<_, 2> } }
+network! { struct Random9: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { PRelu<_> } }, MaxPool2d<(1, 2), Stride<1>>, Concat { a: { Flatten }, b: { Flatten, PRelu<_> } }, Linear<_, 12>, Gelu, Repeat<2> { Elu, Linear<_, 12> }, head: Linear<_, 2> } }
+network! { struct Random10: [2, 3, 2] -> [2] { Concat { a: { Conv2d<_, 2, 1> }, b: { BatchNorm2d<_> } }, BatchNorm2d<_>, Nested10, Concat { a: { Residual { PRelu<_> }, Elu }, b: { Mish, BatchNorm1d<_, NoAffine> } }, LayerNorm<_, NoBias>, Repeat<2> { Residual { HardTanh } }, head: Linear<_, 2> } }
+network! { struct Random11: [2, 3, 2] -> [2] { Residual { Residual { Conv2d<_, 2, 1> } }, Nested11, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Concat { a: { Residual { Linear<_, 16>, shortcut: { Elu } } }, b: { PRelu<_>, Sigmoid } }, Residual { GroupNorm<1, _> }, Concat { a: { Nested12, Gelu }, b: { Softsign, Linear<_, 12> } }, head: Linear<_, 2> } }
+network! { struct Random12: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, BatchNorm2d<_>, Concat { a: { Flatten }, b: { Flatten, GeluTanh } }, Residual { Residual { Celu(0.5), shortcut: { Selu } }, Mish }, Tanh, PRelu, head: Linear<_, 2> } }
+network! { struct Random13: [2, 3, 2] -> [2] { Flatten, PRelu, Linear<_, 12>, GeluTanh, Reshape<2, 3, 2>, Residual { BatchNorm2d<_> }, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Residual { Repeat<2> { BatchNorm1d<_>, Linear<_, 24> }, Tanh }, Concat { a: { Nested13, Nested14 }, b: { LogSoftmax, Silu } }, LayerNorm<_, NoBias>, head: Linear<_, 2> } }
+network! { struct Random14: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Concat { a: { BatchNorm2d<_> }, b: { BatchNorm2d<_> } }, Nested15, Residual { Selu, shortcut: { Celu(0.5) } }, Repeat<2> { Relu, Sigmoid }, Residual { GeluTanh, Nested16 }, head: Linear<_, 2> } }
+network! { struct Random15: [2, 3, 2] -> [2] { Flatten, Linear<_, 12>, HardSwish, Linear<_, 12>, Silu, Reshape<2, 3, 2>, Flatten, Repeat<2> { Linear<_, 12>, HardSwish }, Linear<_, 12>, PRelu, Reshape<2, 3, 2>, Flatten, Residual { Linear<_, 12>, Linear<_, 12>, shortcut: { Linear<_, 12>, LogSigmoid } }, Linear<_, 12>, Linear<_, 6>, head: Linear<_, 2> } }
+network! { struct Random16: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { BatchNorm2d<_> } }, Concat { a: { Gelu }, b: { BatchNorm2d<_> } }, Nested17, GroupNorm<1, _>, Sigmoid, Concat { a: { LayerNorm }, b: { Tanh } }, head: Linear<_, 2> } }
+network! { struct Random17: [2, 3, 2] -> [2] { BatchNorm2d<_>, Flatten, Relu6, Residual { Sigmoid, shortcut: { Linear<_, 12> } }, Linear<_, 12>, Relu, Reshape<2, 3, 2>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, BatchNorm1d<_, NoAffine>, Nested18, Linear<_, 12>, head: Linear<_, 2> } }
+network! { struct Random18: [2, 3, 2] -> [2] { Residual { PRelu<_> }, Conv2d<_, 3, 1>, Flatten, GeluTanh, Repeat<2> { PRelu<_> }, Nested21, head: Linear<_, 2> } }
+network! { struct Random19: [2, 3, 2] -> [2] { Flatten, Repeat<2> { Relu6 }, Concat { a: { HardTanh }, b: { Gelu } }, Linear<_, 12>, Softmax, Reshape<2, 3, 2>, Concat { a: { PRelu<_> }, b: { Gelu } }, Flatten, Residual { Softplus, shortcut: { Linear<_, 24> } }, Softmax, LogSoftmax, head: Linear<_, 2> } }
+network! { struct Random20: [2, 3, 2] -> [2] { Flatten, Repeat<2> { Softsign }, Linear<_, 12>, GroupNorm<1, _>, Reshape<2, 3, 2>, MaxPool2d<(1, 2), Stride<1>>, Concat { a: { Flatten }, b: { Flatten, GeluTanh } }, Concat { a: { Repeat<2> { LogSigmoid, Relu6 } }, b: { Selu, BatchNorm1d<_> } }, Linear<_, 6>, Residual { Linear<_, 6>, shortcut: { GeluTanh } }, head: Linear<_, 2> } }
+network! { struct Random21: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Concat { a: { BatchNorm2d<_> }, b: { Gelu } }, Flatten, Elu, Relu6, Concat { a: { LayerNorm<_, NoBias>, Residual { HardSwish } }, b: { Silu } }, head: Linear<_, 2> } }
+network! { struct Random22: [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, MaxPool2d<(1, 2), Stride<1>>, Nested24, Repeat<2> { RmsNorm(1e-5) }, Concat { a: { Concat { a: { BatchNorm1d<_> }, b: { Selu } } }, b: { GeluTanh } }, Concat { a: { Residual { LayerNorm }, Concat { a: { LogSoftmax }, b: { Mish, Gelu } } }, b: { Softsign, RmsNorm(1e-5) } }, head: Linear<_, 2> } }
+network! { struct Random23: [2, 3, 2] -> [2] { Residual { Conv2d<_, 2, 1> }, Concat { a: { PRelu<_> }, b: { PRelu<_> } }, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Residual { Residual { LogSigmoid }, shortcut: { GeluTanh } }, Silu, Residual { Residual { RmsNorm(1e-5), shortcut: { BatchNorm1d<_, NoAffine> } } }, head: Linear<_, 2> } }
+network! { struct Random24: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { Gelu } }, Flatten, Residual { Gelu, shortcut: { Linear<_, 24> } }, Linear<_, 24>, BatchNorm1d<_, NoAffine>, Reshape<2, 3, 4>, Flatten, Concat { a: { Residual { Selu, LogSoftmax } }, b: { PRelu } }, Concat { a: { Sigmoid, GeluTanh }, b: { Relu, Tanh } }, HardTanh, head: Linear<_, 2> } }
+network! { struct Random25: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, BatchNorm2d<_>, Flatten, Linear<_, 12>, Concat { a: { Softmax }, b: { Elu, Celu(0.5) } }, Nested25, head: Linear<_, 2> } }
+network! { struct Random26: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, MaxPool2d<(1, 2), Stride<1>>, Flatten, Linear<_, 6>, Residual { Softsign, shortcut: { HardTanh } }, Repeat<2> { Residual { PRelu, shortcut: { LeakyRelu(0.2), Linear<_, 6> } } }, head: Linear<_, 2> } }
+network! { struct Random27: [2, 3, 2] -> [2] { Residual { BatchNorm2d<_> }, Conv2d<_, 4, 1>, Nested26, Residual { Elu, shortcut: { Softplus } }, Linear<_, 12>, Relu, head: Linear<_, 2> } }
+network! { struct Random28: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Concat { a: { Gelu }, b: { Gelu } }, Nested27, PRelu, Repeat<2> { Linear<_, 16>, Linear<_, 16> }, LayerNorm<_, NoBias>, head: Linear<_, 2> } }
+network! { struct Random29: [2, 3, 2] -> [2] { Residual { Conv2d<_, 2, 1> }, Nested30, Flatten, RmsNorm(1e-5), Residual { Linear<_, 12> }, Gelu, head: Linear<_, 2> } }
+network! { struct Random30: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Conv2d<_, 4, 1>, Flatten, Concat { a: { Repeat<2> { HardTanh } }, b: { BatchNorm1d<_, NoAffine> } }, Relu, Celu(0.5), head: Linear<_, 2> } }
+network! { struct Random31: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { BatchNorm2d<_> } }, Residual { PRelu<_> }, Flatten, Repeat<2> { HardSwish }, Selu, Nested31, head: Linear<_, 2> } }
+network! { struct Random32: [2, 3, 2] -> [2] { Residual { Conv2d<_, 2, 1> }, Flatten, Concat { a: { Linear<_, 6>, HardSwish }, b: { Softplus } }, Linear<_, 12>, Softmax, Reshape<2, 3, 2>, Nested32, Nested33, Linear<_, 6>, HardTanh, head: Linear<_, 2> } }
+network! { struct Random33: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Concat { a: { PRelu<_> }, b: { BatchNorm2d<_> } }, Flatten, Repeat<2> { Residual { Linear<_, 16> } }, Repeat<2> { Residual { Softplus } }, Linear<_, 6>, head: Linear<_, 2> } }
+network! { struct Random34: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Conv2d<_, 4, 1>, Concat { a: { Flatten }, b: { Flatten, LogSigmoid } }, Mish, Residual { Residual { Linear<_, 32>, Tanh, shortcut: { HardTanh, Sigmoid } }, Repeat<2> { Dropout } }, Residual { Softplus }, head: Linear<_, 2> } }
+network! { struct Random35: [2, 3, 2] -> [2] { Nested34, BatchNorm2d<_>, Flatten, Repeat<2> { LeakyRelu(0.2) }, Concat { a: { Nested35, Gelu }, b: { HardSwish, GroupNorm<1, _> } }, Silu, head: Linear<_, 2> } }
+network! { struct Random36: [2, 3, 2] -> [2] { Flatten, Linear<_, 12>, Linear<_, 12>, HardTanh, Reshape<2, 3, 2>, Residual { Conv2d<_, 2, 1> }, Flatten, Residual { LogSigmoid, shortcut: { Linear<_, 12> } }, Linear<_, 4>, BatchNorm1d<_, NoAffine>, head: Linear<_, 2> } }
+network! { struct Random37: [2, 3, 2] -> [2] { Concat { a: { BatchNorm2d<_> }, b: { Conv2d<_, 3, 1> } }, Conv2d<_, 3, 1>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, RmsNorm(1e-5), LogSoftmax, Residual { Nested38 }, head: Linear<_, 2> } }
+network! { struct Random38: [2, 3, 2] -> [2] { Flatten, Linear<_, 12>, Linear<_, 12>, BatchNorm1d<_>, Reshape<2, 3, 2>, Nested39, Flatten, Linear<_, 6>, Nested40, Residual { Residual { LeakyRelu(0.2), shortcut: { PRelu } }, Residual { GeluTanh, shortcut: { Softplus, Linear<_, 18> } } }, head: Linear<_, 2> } }
+network! { struct Random39: [2, 3, 2] -> [2] { Nested41, BatchNorm2d<_>, Nested42, Linear<_, 6>, Residual { Residual { LogSigmoid, LogSigmoid, shortcut: { HardSwish } } }, Residual { Nested43, shortcut: { Gelu } }, head: Linear<_, 2> } }
+
+/// Calls with each network and its name in order.json.
+macro_rules! every_network {
+    ($check:ident) => {
+        $check!(Repeat, "repeat");
+        $check!(Residual, "residual");
+        $check!(Concat, "concat");
+        $check!(ConcatBehind, "concat_behind");
+        $check!(ConcatSingle, "concat_single");
+        $check!(Nested, "nested");
+        $check!(NestedKeeps, "nested_keeps");
+        $check!(NestedFlatten, "nested_flatten");
+        $check!(NestedTwice, "nested_twice");
+        $check!(BranchFlatten, "branch_flatten");
+        $check!(Projected, "projected");
+        $check!(BothMade, "both_made");
+        $check!(OneKept, "one_kept");
+        $check!(ResidualOfTwo, "residual_of_two");
+        $check!(RepeatResidual, "repeat_residual");
+        $check!(RepeatKeeps, "repeat_keeps");
+        $check!(Split, "split");
+        $check!(SplitImages, "split_images");
+        $check!(Kept0, "kept_0");
+        $check!(Kept1, "kept_1");
+        $check!(Kept2, "kept_2");
+        $check!(Kept3, "kept_3");
+        $check!(Kept4, "kept_4");
+        $check!(Kept5, "kept_5");
+        $check!(Kept6, "kept_6");
+        $check!(Kept7, "kept_7");
+        $check!(Kept8, "kept_8");
+        $check!(Kept9, "kept_9");
+        $check!(Kept10, "kept_10");
+        $check!(Kept11, "kept_11");
+        $check!(Kept12, "kept_12");
+        $check!(Kept13, "kept_13");
+        $check!(Kept14, "kept_14");
+        $check!(Kept15, "kept_15");
+        $check!(Kept16, "kept_16");
+        $check!(Kept17, "kept_17");
+        $check!(Kept18, "kept_18");
+        $check!(Kept19, "kept_19");
+        $check!(Kept20, "kept_20");
+        $check!(Kept21, "kept_21");
+        $check!(Kept22, "kept_22");
+        $check!(Kept23, "kept_23");
+        $check!(Kept24, "kept_24");
+        $check!(Kept25, "kept_25");
+        $check!(Kept26, "kept_26");
+        $check!(Kept27, "kept_27");
+        $check!(Kept28, "kept_28");
+        $check!(Decoder, "decoder");
+        $check!(DecoderAlone, "decoder_alone");
+        $check!(DecoderNorm, "decoder_norm");
+        $check!(DecoderResidual, "decoder_residual");
+        $check!(DecoderRepeat, "decoder_repeat");
+        $check!(DecoderNested, "decoder_nested");
+        $check!(DecoderSum, "decoder_sum");
+        $check!(DecoderParts, "decoder_parts");
+        $check!(Autoencoder, "autoencoder");
+        $check!(BackToImages, "back_to_images");
+        $check!(MadeSequence, "made_sequence");
+        $check!(MadeRows, "made_rows");
+        $check!(Squeezed, "squeezed");
+        $check!(Image0, "image_0");
+        $check!(Image1, "image_1");
+        $check!(Image2, "image_2");
+        $check!(Image3, "image_3");
+        $check!(Image4, "image_4");
+        $check!(Image5, "image_5");
+        $check!(Image6, "image_6");
+        $check!(Image7, "image_7");
+        $check!(Image8, "image_8");
+        $check!(Image9, "image_9");
+        $check!(Image10, "image_10");
+        $check!(Image11, "image_11");
+        $check!(Image12, "image_12");
+        $check!(Image13, "image_13");
+        $check!(Image14, "image_14");
+        $check!(Image15, "image_15");
+        $check!(Image16, "image_16");
+        $check!(Image17, "image_17");
+        $check!(Image18, "image_18");
+        $check!(Channels0, "channels_0");
+        $check!(Channels1, "channels_1");
+        $check!(Channels2, "channels_2");
+        $check!(Channels3, "channels_3");
+        $check!(Channels4, "channels_4");
+        $check!(Channels5, "channels_5");
+        $check!(Channels6, "channels_6");
+        $check!(Channels7, "channels_7");
+        $check!(Channels8, "channels_8");
+        $check!(Channels9, "channels_9");
+        $check!(Rows0, "rows_0");
+        $check!(Rows1, "rows_1");
+        $check!(Rows2, "rows_2");
+        $check!(Rows3, "rows_3");
+        $check!(Rows4, "rows_4");
+        $check!(Rows5, "rows_5");
+        $check!(BesideChannels, "beside_channels");
+        $check!(Embedded, "embedded");
+        $check!(EmbeddedRows, "embedded_rows");
+        $check!(Random0, "random_0");
+        $check!(Random1, "random_1");
+        $check!(Random2, "random_2");
+        $check!(Random3, "random_3");
+        $check!(Random4, "random_4");
+        $check!(Random5, "random_5");
+        $check!(Random6, "random_6");
+        $check!(Random7, "random_7");
+        $check!(Random8, "random_8");
+        $check!(Random9, "random_9");
+        $check!(Random10, "random_10");
+        $check!(Random11, "random_11");
+        $check!(Random12, "random_12");
+        $check!(Random13, "random_13");
+        $check!(Random14, "random_14");
+        $check!(Random15, "random_15");
+        $check!(Random16, "random_16");
+        $check!(Random17, "random_17");
+        $check!(Random18, "random_18");
+        $check!(Random19, "random_19");
+        $check!(Random20, "random_20");
+        $check!(Random21, "random_21");
+        $check!(Random22, "random_22");
+        $check!(Random23, "random_23");
+        $check!(Random24, "random_24");
+        $check!(Random25, "random_25");
+        $check!(Random26, "random_26");
+        $check!(Random27, "random_27");
+        $check!(Random28, "random_28");
+        $check!(Random29, "random_29");
+        $check!(Random30, "random_30");
+        $check!(Random31, "random_31");
+        $check!(Random32, "random_32");
+        $check!(Random33, "random_33");
+        $check!(Random34, "random_34");
+        $check!(Random35, "random_35");
+        $check!(Random36, "random_36");
+        $check!(Random37, "random_37");
+        $check!(Random38, "random_38");
+        $check!(Random39, "random_39");
+    };
+}

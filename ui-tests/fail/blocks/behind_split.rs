@@ -1,0 +1,23 @@
+use shapewright::prelude::*;
+
+network! { struct Dense: [3] -> [2] { Split { {}, {} }, Linear<_, 2> } }
+network! { struct Conv: [3, 3, 2] -> [2] { Split { {}, {} }, Conv2d<_, 4, 3>, GlobalAvgPool2d } }
+network! { struct Pool: [3, 3, 2] -> [2] { Split { {}, {} }, MaxPool2d<2> } }
+network! { struct Mean: [3, 3, 2] -> [2] { Split { {}, {} }, GlobalAvgPool2d } }
+network! { struct Larger: [3, 3, 2] -> [2] { Split { {}, {} }, Upsample<2> } }
+network! { struct Padded: [3, 3, 2] -> [2] { Split { {}, {} }, ZeroPad2d<1> } }
+network! { struct Dropped: [3, 3, 2] -> [36] { Split { {}, {} }, Dropout2d, Flatten } }
+network! { struct Gated: [4] -> [2] { Split { {}, {} }, Glu } }
+network! { struct Slopes: [4] -> [8] { Split { {}, {} }, PRelu<_>, Flatten } }
+network! { struct Words: [4] -> [8] { Split { {}, {} }, Embedding<5, 2>, Flatten } }
+network! { struct Probabilities: [4] -> [8] { Split { {}, {} }, Softmax, Flatten } }
+network! { struct Layers: [4] -> [8] { Split { {}, {} }, LayerNorm, Flatten } }
+network! { struct Rms: [4] -> [8] { Split { {}, {} }, RmsNorm, Flatten } }
+network! { struct Groups: [4] -> [8] { Split { {}, {} }, GroupNorm<2, _>, Flatten } }
+network! { struct Batches: [4] -> [8] { Split { {}, {} }, BatchNorm1d<_>, Flatten } }
+network! { struct Instances: [3, 3, 2] -> [36] { Split { {}, {} }, InstanceNorm2d<_>, Flatten } }
+network! { struct Joined: [4] -> [8] { Split { {}, {} }, Concat { {}, {} } } }
+network! { struct Added: [4] -> [8] { Split { {}, {} }, Residual { Flatten }, Flatten } }
+network! { struct Repeated: [4] -> [8] { Split { {}, {} }, Repeat<2> { Flatten }, Flatten } }
+
+fn main() {}
