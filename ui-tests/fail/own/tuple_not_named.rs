@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Slab};
+use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Rank1, Slab};
 
 /// Gives a tuple, of which the type is not known.
 pub struct Vague;
@@ -38,10 +38,53 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
     }
 }
 
+/// The same, to the type of the tuple alone.
+pub struct Narrow;
+
+impl<In: Shape> Fits<In> for Narrow {
+    const FIT: Fit = Fit::gives(Dims::tuple(&[Dims::new(&[2]), Dims::new(&[3])]));
+}
+
+impl<T: Element> Layer<T> for Narrow {
+    type Config = ();
+    type Params = ();
+}
+
+impl<In: Shape, T: Element> Compute<In, (Rank1<2>, Rank1<3>), T> for Narrow {
+    const ORDER: FeatureOrder = FeatureOrder::Depends;
+    fn forward(
+        _: &(),
+        _: &(),
+        _: &[Tensor<In, T>],
+        _: &mut [Tensor<(Rank1<2>, Rank1<3>), T>],
+        _: &mut [T],
+        _: &Context<T>,
+    ) {
+    }
+
+    fn backward_input(
+        _: &(),
+        _: &(),
+        _: &[Tensor<In, T>],
+        _: &[Tensor<(Rank1<2>, Rank1<3>), T>],
+        _: Slab<'_, T>,
+        _: &mut [Tensor<(Rank1<2>, Rank1<3>), T>],
+        _: Option<&mut [Tensor<In, T>]>,
+        _: &Context<T>,
+    ) {
+    }
+}
+
 network! {
     pub struct Net: [4] -> ([2], [3]) {
         fc: Linear<_, 4>,
         Vague,
+    }
+}
+
+network! {
+    pub struct Second: [4] -> ([2], [3]) {
+        Narrow,
     }
 }
 
