@@ -175,7 +175,7 @@ pub(crate) fn label_numbers<const CLASSES: usize>(labels: &[Label<CLASSES>]) -> 
 /// let error = Large::workspace().try_reserve(1 << 20).unwrap_err();
 /// assert_eq!(
 ///     error.to_string(),
-///     "a training pass of `Large` on a batch of 1048576 needs 73786976294846595072 bytes of memory, 70368744177664 for each, \
+///     "a training pass of `Large` on a batch of 1048576 needs 73786976294838206464 bytes of memory, 70368744177664 for each, \
 ///      more than a program can address; take fewer samples at a time"
 /// );
 /// ```
