@@ -142,10 +142,11 @@ pub use loss::{
 };
 #[doc(hidden)]
 pub use loss::{Takes, TargetOf};
+pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
 pub use network::{
-    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Gives, INFER, Layer, LayerSummary,
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Gives, INFER, InPlace, Layer, LayerSummary,
     NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
 };
 #[doc(hidden)]
@@ -233,6 +234,7 @@ pub use train::{
 pub use rand;
 
 use shapewright_kernels as kernels;
+use shapewright_kernels::sizes;
 #[doc(inline)]
 pub use shapewright_kernels::tier;
 

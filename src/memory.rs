@@ -4,9 +4,11 @@
 //! `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
 //! `repr(transparent)` over it. `Scalar` is sealed and all bits zero is a value of each `Scalar`.
 
-use core::{ptr, slice};
+use core::{fmt, ptr, slice};
+use std::alloc::{Layout, alloc_zeroed};
 
 use crate::data::Sample;
+use crate::kernels::AlignedBuffer;
 use crate::loss::Label;
 use crate::network::Parameters;
 use crate::tensor::{Element, Scalar, Shape, Tensor};
@@ -45,7 +47,7 @@ pub(crate) fn flatten_mut<S: Shape, T: Scalar>(tensors: &mut [Tensor<S, T>]) -> 
 /// If the slice has another length.
 #[inline(always)]
 pub(crate) fn tensors<S: Shape, T: Scalar>(elements: &[T], count: usize) -> &[Tensor<S, T>] {
-    assert!(elements.len() == count * S::LEN);
+    assert!(count.checked_mul(S::LEN) == Some(elements.len()));
     // SAFETY: the length was checked; the alignment of a tensor is that of T.
     unsafe { slice::from_raw_parts(elements.as_ptr().cast(), count) }
 }
@@ -56,7 +58,7 @@ pub(crate) fn tensors<S: Shape, T: Scalar>(elements: &[T], count: usize) -> &[Te
 /// If the slice has another length.
 #[inline(always)]
 pub(crate) fn tensors_mut<S: Shape, T: Scalar>(elements: &mut [T], count: usize) -> &mut [Tensor<S, T>] {
-    assert!(elements.len() == count * S::LEN);
+    assert!(count.checked_mul(S::LEN) == Some(elements.len()));
     // SAFETY: as above.
     unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), count) }
 }
@@ -83,7 +85,8 @@ pub(crate) fn zeroed_tensor_by_value<S: Shape, T: Scalar>() -> Tensor<S, T> {
 /// A tensor of zeros on the heap, made without touching the stack.
 pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
     // SAFETY: all bits zero is a value of every Scalar.
-    unsafe { Box::<Tensor<S, T>>::new_zeroed().assume_init() }
+    let tensor = unsafe { zeroed_box() };
+    tensor.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Many tensors of zeros, made without touching the stack.
@@ -129,8 +132,34 @@ unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
 
 /// Parameters of zeros on the heap, made without touching the stack.
 pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
+    try_zeroed_parameters().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The same; an error if there is no memory for them.
+pub(crate) fn try_zeroed_parameters<P: Parameters<T>, T: Element>() -> Result<Box<P>, OutOfMemory> {
     // SAFETY: `Parameters` promises that P is made of T alone, and zero is a value of T.
-    unsafe { Box::<P>::new_zeroed().assume_init() }
+    unsafe { zeroed_box() }
+}
+
+/// A value of zeros on the heap, made without touching the stack.
+///
+/// # Safety
+/// All bits zero is a value of the type.
+unsafe fn zeroed_box<V>() -> Result<Box<V>, OutOfMemory> {
+    let layout = Layout::new::<V>();
+    if layout.size() == 0 {
+        // SAFETY: nothing is allocated, and the caller promises that zero is a value.
+        return Ok(unsafe { Box::<V>::new_zeroed().assume_init() });
+    }
+
+    // SAFETY: the size is not 0.
+    let memory = unsafe { alloc_zeroed(layout) }.cast::<V>();
+    if memory.is_null() {
+        let what = format!("one `{}`", core::any::type_name::<V>());
+        return Err(OutOfMemory::new::<u8>(what, layout.size(), 1, "make it smaller"));
+    }
+    // SAFETY: allocated by the global allocator for this type, and the caller promises that zero is a value.
+    Ok(unsafe { Box::from_raw(memory) })
 }
 
 /// Parameters of zeros by value: in constants, where there is no stack to spare.
@@ -170,4 +199,69 @@ pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
 pub(crate) fn label_numbers<const CLASSES: usize>(labels: &[Label<CLASSES>]) -> &[u32] {
     // SAFETY: `Label` is `repr(transparent)` over u32.
     unsafe { slice::from_raw_parts(labels.as_ptr().cast(), labels.len()) }
+}
+
+/// Memory that the system does not give, or that is more than a program can address.
+///
+/// Calls that return no `Result` panic with the same sentence.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Large: [1, 1, 1] -> [1] { Upsample<(2097152, 4194304)>, GlobalAvgPool2d } }
+/// let error = Large::workspace().try_reserve(1 << 20).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "a training pass of `Large` on a batch of 1048576 needs 73786976294838206464 bytes of memory, 70368744177664 for each, \
+///      more than a program can address; take fewer samples at a time"
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfMemory {
+    what: String,
+    each: u128,
+    count: usize,
+    way_out: &'static str,
+}
+
+impl OutOfMemory {
+    /// There is no memory for `count` times `len` numbers; `what` needs them.
+    pub(crate) fn new<T>(what: String, len: usize, count: usize, way_out: &'static str) -> Self {
+        OutOfMemory { what, each: len as u128 * size_of::<T>() as u128, count, way_out }
+    }
+
+    /// How many bytes were needed.
+    pub fn bytes(&self) -> u128 {
+        self.each.saturating_mul(self.count as u128)
+    }
+}
+
+impl fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} needs {} bytes of memory", self.what, self.bytes())?;
+        if self.count != 1 {
+            write!(f, ", {} for each", self.each)?;
+        }
+        let reason = if self.bytes() > isize::MAX as u128 {
+            "more than a program can address"
+        } else {
+            "which the system does not give"
+        };
+        write!(f, ", {reason}; {}", self.way_out)
+    }
+}
+
+impl std::error::Error for OutOfMemory {}
+
+/// Makes room for `len` numbers of each of `count` samples; `what` needs them.
+///
+/// All memory of passes is reserved here: where this succeeds, no product of a count of these samples and a length
+/// within `len` can wrap.
+pub(crate) fn reserve<T: Element>(
+    buffer: &mut AlignedBuffer<T>,
+    count: usize,
+    len: usize,
+    what: impl Fn() -> String,
+) -> Result<&mut [T], OutOfMemory> {
+    let numbers = count.checked_mul(len).and_then(|numbers| buffer.try_reserve(numbers));
+    numbers.ok_or_else(|| OutOfMemory::new::<T>(what(), len, count, "take fewer samples at a time"))
 }

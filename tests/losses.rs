@@ -7,7 +7,7 @@ use common::gradient::{check_loss, check_loss_at};
 use common::{random, settings};
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Rank0, Rank1, Rank2, Rank3, Rank4,
+    Context, Element, FeatureOrder, Fit, Fits, Gives, InPlace, Rank0, Rank1, Rank2, Rank3, Rank4,
 };
 
 const REDUCTIONS: [Reduction; 2] = [Reduction::Mean, Reduction::Sum];
@@ -186,20 +186,20 @@ impl<In: Shape> Fits<In> for Halves {
     const FIT: Fit = Fit::gives(In::DIMS);
 }
 
-impl<T: Element> Layer<T> for Halves {
+impl InPlace for Halves {
     type Config = ();
-    type Params = ();
-}
-
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Halves {
     const ORDER: FeatureOrder = FeatureOrder::Depends;
-    const FLOW: Flow = Flow::InPlace;
     const GIVES: Gives = Gives::Sigmoid;
 
-    fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.fill(Tensor::full(T::from_f64_lossy(0.5)));
     }
-    fn backward_in_place(_: &(), _: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], _: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        _: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
+        _: &Context<T>,
+    ) {
         dy.fill(Tensor::zeros());
     }
 }

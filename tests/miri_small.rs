@@ -12,7 +12,7 @@ use shapewright::augment::{GaussianNoise, MixUp};
 use shapewright::prelude::*;
 use shapewright::tier::Tier;
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, Layer, Rank1, Rank2, Slab, tier,
+    Compute, Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer, Rank1, Rank2, Slab, tier,
 };
 
 /// Claims to be so much work that every batch is cut over the threads.
@@ -21,18 +21,19 @@ struct Heavy;
 impl<In: Shape> Fits<In> for Heavy {
     const FIT: Fit = Fit::gives(In::DIMS);
 }
-impl<T: Element> Layer<T> for Heavy {
+impl InPlace for Heavy {
     type Config = ();
-    type Params = ();
-}
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Heavy {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const FLOW: Flow = Flow::InPlace;
     const MULTIPLY_ADDS: usize = 1 << 18;
-    fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
-    fn backward_in_place(_: &(), _: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], _: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        _: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
+        _: &Context<T>,
+    ) {
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }

@@ -34,7 +34,7 @@ fn panic_of<T>(f: impl FnOnce() -> T) -> String {
 
 #[test]
 fn items_come_in_order_whatever_the_room() {
-    for ahead in [0, 1, 2, 1000] {
+    for ahead in [0, 1, 2, 1000, usize::MAX] {
         let items: Vec<usize> = Prefetch::new(ahead, 0..500).collect();
         assert_eq!(items, (0..500).collect::<Vec<_>>());
     }

@@ -8,8 +8,7 @@ use std::ops::ControlFlow;
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, History, Layer, NonFinite, Progress, Rank1,
-    TrainError,
+    Context, Element, FeatureOrder, Fit, Fits, History, InPlace, NonFinite, Progress, Rank1, TrainError,
 };
 
 network! {
@@ -357,18 +356,20 @@ struct Root;
 impl<S: Shape> Fits<S> for Root {
     const FIT: Fit = Fit::gives(S::DIMS);
 }
-impl<T: Element> Layer<T> for Root {
+impl InPlace for Root {
     type Config = ();
-    type Params = ();
-}
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Root {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const FLOW: Flow = Flow::InPlace;
+    const READS_OUTPUT: bool = true;
 
-    fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y = y.map(|y| y.sqrt()));
     }
-    fn backward_in_place(_: &(), y: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], _: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        y: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
+        _: &Context<T>,
+    ) {
         for (dy, y) in dy.iter_mut().zip(y) {
             dy.iter_mut().zip(y.iter()).for_each(|(dy, &y)| *dy /= y + y);
         }

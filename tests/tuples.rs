@@ -4,7 +4,7 @@ mod common;
 
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, NamesOutput, Rank1, Slab,
+    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, Layer, NamesOutput, Rank1, Slab,
 };
 
 /// Adds two vectors of one size.
@@ -239,17 +239,18 @@ mod number_by_number {
     impl<In: Shape> Fits<In> for Twice {
         const FIT: Fit = Fit::gives(In::DIMS);
     }
-    impl<T: Element> Layer<T> for Twice {
+    impl InPlace for Twice {
         type Config = ();
-        type Params = ();
-    }
-    impl<S: Shape, T: Element> Compute<S, S, T> for Twice {
         const ORDER: FeatureOrder = FeatureOrder::Keeps;
-        const FLOW: shapewright::Flow = shapewright::Flow::InPlace;
-        fn forward_in_place(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+        fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
             y.iter_mut().for_each(|y| *y *= T::one() + T::one());
         }
-        fn backward_in_place(_: &(), _: &[Tensor<S, T>], dy: &mut [Tensor<S, T>], _: &Context<T>) {
+        fn backward_in_place<S: Shape, T: Element>(
+            _: &(),
+            _: &[Tensor<S, T>],
+            dy: &mut [Tensor<S, T>],
+            _: &Context<T>,
+        ) {
             dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
         }
     }

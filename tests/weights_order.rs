@@ -385,6 +385,7 @@ mod refused {
     own!(Fixed, Makes, { #[features] #[file_axes(1, 0)] pub weight: [[T; 12]; 12], });
     own!(Blind, Makes, { #[file_axes(1, 0)] pub weight: [[T; 12]; 12], });
     own!(Sorted, Depends, { pub factor: T, });
+    own!(Summed, Mixes, { pub factor: T, });
 
     #[test]
     fn layers_of_ones_own_say_what_becomes_of_the_order() {
@@ -400,6 +401,8 @@ mod refused {
             [2, 2, 3] -> [12] { Flatten, sum: Residual { own: Fixed } }: ["sum.channels_last"];
             [2, 2, 3] -> [12] { Flatten, own: Blind }: ["own.channels_last"];
             [2, 2, 3] -> [12] { Flatten, own: Sorted }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Summed }: [];
+            [2, 2, 3] -> [6, 2] { Flatten, Reshape<6, 2>, own: Summed }: ["own.channels_last"];
             [12] -> [12] { Forgotten, Blind, Sorted }: [];
         }
     }

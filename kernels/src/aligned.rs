@@ -20,12 +20,32 @@ impl<T: Copy + Default> AlignedBuffer<T> {
     }
 
     /// At least `len` elements; new ones are zero. Allocates only when `len` was never reached before.
+    ///
+    /// # Panics
+    /// If there is no memory for them.
     pub fn reserve(&mut self, len: usize) -> &mut [T] {
-        let lines = len.div_ceil(16);
-        if lines > self.lines.len() {
-            self.lines.resize(lines, Line([T::default(); 16]));
+        if len > self.as_slice().len() && self.grow(len).is_none() {
+            no_memory::<T>(len);
         }
         &mut self.as_mut_slice()[..len]
+    }
+
+    /// The same; `None` if there is no memory for so many elements.
+    pub fn try_reserve(&mut self, len: usize) -> Option<&mut [T]> {
+        if len > self.as_slice().len() {
+            self.grow(len)?;
+        }
+        Some(&mut self.as_mut_slice()[..len])
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) -> Option<()> {
+        let lines = len.div_ceil(16);
+        let more = lines - self.lines.len();
+        // With room to grow further; without, if memory is short.
+        self.lines.try_reserve(more).or_else(|_| self.lines.try_reserve_exact(more)).ok()?;
+        self.lines.resize(lines, Line([T::default(); 16]));
+        Some(())
     }
 
     /// All elements.
@@ -40,5 +60,34 @@ impl<T: Copy + Default> AlignedBuffer<T> {
         const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
         // SAFETY: as above.
         unsafe { slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * 16) }
+    }
+}
+
+#[cold]
+fn no_memory<T>(len: usize) -> ! {
+    let bytes = len as u128 * size_of::<T>() as u128;
+    panic!("the kernels need {bytes} bytes of memory, which the system does not give")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AlignedBuffer;
+
+    #[test]
+    fn memory_that_is_not_there_leaves_the_buffer_as_it_was() {
+        let mut buffer = AlignedBuffer::<f32>::new();
+        buffer.reserve(3).fill(5.0);
+        for len in [usize::MAX, usize::MAX / 4, isize::MAX as usize / 4, 1 << 55] {
+            assert!(buffer.try_reserve(len).is_none());
+        }
+        assert_eq!(buffer.as_slice()[..4], [5.0, 5.0, 5.0, 0.0]);
+        assert_eq!(buffer.try_reserve(20).map(|numbers| numbers.len()), Some(20));
+        assert_eq!(buffer.reserve(3), [5.0; 3]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the kernels need 144115188075855872 bytes of memory")]
+    fn a_panic_names_the_bytes() {
+        AlignedBuffer::<f32>::new().reserve(1 << 55);
     }
 }

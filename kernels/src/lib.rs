@@ -50,6 +50,7 @@ mod resample;
 mod rules;
 mod simd;
 mod single;
+pub mod sizes;
 #[cfg(test)]
 mod tests;
 pub mod tier;

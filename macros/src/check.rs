@@ -6,7 +6,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Path, Token, Visibility};
+use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Visibility};
 
 use crate::blocks::{self, Block};
 use crate::builtin;
@@ -97,7 +97,7 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
 fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, bool) {
     let (mut clone, mut debug) = (false, false);
     for attr in attrs.iter_mut() {
-        if attr.path().is_ident("repr") {
+        if sets_layout(attr) {
             errors.push(Error::new(
                 attr.span(),
                 "the memory layout of a network is fixed; remove this attribute",
@@ -121,8 +121,25 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, b
         }
         *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
     }
-    attrs.retain(|attr| !attr.path().is_ident("repr"));
+    attrs.retain(|attr| !sets_layout(attr));
     (clone, debug)
+}
+
+/// Whether it is `repr`, or may become it.
+fn sets_layout(attr: &Attribute) -> bool {
+    let has_repr = || match &attr.meta {
+        Meta::List(list) => has_ident(list.tokens.clone(), "repr"),
+        _ => false,
+    };
+    attr.path().is_ident("repr") || attr.path().is_ident("cfg_attr") && has_repr()
+}
+
+fn has_ident(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => has_ident(group.stream(), name),
+        _ => false,
+    })
 }
 
 pub fn check_layer(

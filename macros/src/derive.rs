@@ -5,21 +5,14 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Error, Fields, GenericParam, LitInt, Result, Token, Type};
+use syn::{Attribute, Data, DeriveInput, Error, Fields, GenericParam, LitInt, Meta, Result, Token, Type};
 
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let Data::Struct(data) = &input.data else {
         return Err(Error::new(name.span(), "parameters are a struct"));
     };
-    let repr_c = input.attrs.iter().any(|attr| {
-        attr.path().is_ident("repr") && attr.parse_args::<syn::Ident>().is_ok_and(|repr| repr == "C")
-    });
-    if !repr_c {
-        let message =
-            format!("`{name}` needs `#[repr(C)]`, so that its fields lie in their order without gaps");
-        return Err(Error::new(name.span(), message));
-    }
+    check_layout(input)?;
     let Fields::Named(fields) = &data.fields else {
         return Err(Error::new(
             name.span(),
@@ -34,6 +27,13 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let element = element.map_or_else(|| quote!(f32), |element| quote!(#element));
     let (types, idents): (Vec<_>, Vec<_>) =
         fields.named.iter().map(|field| (&field.ty, &field.ident)).unzip();
+    let title = name.to_string();
+    // With generics, the constants of each type are looked at when it is used.
+    let checked = input
+        .generics
+        .params
+        .is_empty()
+        .then(|| quote!(const _: usize = <#name as ::shapewright::Parameters<#element>>::LEN;));
     let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
     let wheres = where_clause.map(|clause| &clause.predicates);
     let mut members = Vec::new();
@@ -65,17 +65,49 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             #wheres
         {
             const LEN: usize = {
-                let len = 0 #(+ <#types as ::shapewright::Parameters<#element>>::LEN)*;
-                assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<Self>());
+                let len = ::shapewright::emitted::sum(&[
+                    #(<#types as ::shapewright::Parameters<#element>>::LEN),*
+                ]);
+                ::shapewright::emitted::report_layout::<Self, #element>(#title, len);
                 len
             };
+            const NUMBERS: usize =
+                ::shapewright::emitted::sum(&[#(<#types as ::shapewright::Parameters<#element>>::NUMBERS),*]);
             const COUNT: usize = 0 #(+ <#trained as ::shapewright::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0
                 #(+ <#trained as ::shapewright::Parameters<#element>>::STATISTICS)*
                 #(+ <#measured as ::shapewright::Parameters<#element>>::LEN)*;
             const CONTENTS: ::shapewright::emitted::Contents = ::shapewright::emitted::Contents::Fields(&[#(#members),*]);
         }
+
+        #checked
     })
+}
+
+/// The struct must be `repr(C)`, and not packed: its numbers are borrowed, and references are aligned.
+///
+/// An attribute macro may still add to what is seen here, so the constants assert the same.
+fn check_layout(input: &DeriveInput) -> Result<()> {
+    let name = &input.ident;
+    let mut repr_c = false;
+    for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("repr")) {
+        for repr in attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)? {
+            repr_c |= repr.path().is_ident("C");
+            if repr.path().is_ident("packed") {
+                let message = format!(
+                    "`{name}` is packed, and its numbers, which are borrowed as a slice, would not be aligned; \
+                     `#[repr(C)]` alone leaves no gaps between numbers of one type"
+                );
+                return Err(Error::new(repr.span(), message));
+            }
+        }
+    }
+    if !repr_c {
+        let message =
+            format!("`{name}` needs `#[repr(C)]`, so that its fields lie in their order without gaps");
+        return Err(Error::new(name.span(), message));
+    }
+    Ok(())
 }
 
 /// The order of a tensor's axes in files: each of them once.

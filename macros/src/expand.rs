@@ -42,6 +42,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     };
     let compute = sequence::compute(&owner, &sequence, &steps);
     let trait_impl = trait_impl(network, &steps);
+    let check_memory = check_memory(network);
     quote! {
         #structure
 
@@ -56,6 +57,23 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
             #layer
             #compute
             #trait_impl
+            #check_memory
+        };
+    }
+}
+
+/// The check that what a sample needs fits into memory.
+fn check_memory(network: &Network) -> TokenStream {
+    let Network { name, element, .. } = network;
+    let title = name.to_string();
+    let output = quote!(<__Output as __sw::Shape>::LEN);
+    let training = quote!(__sw::sum(&[__PLAN.cache, #output, #output]));
+    let bytes = quote!(::core::mem::size_of::<#element>());
+    let arguments = quote!(#title, #training, __PLAN.scratch(), #bytes);
+    let workspace = Extent::of(name).call(quote!(__sw::report_workspace), arguments);
+    quote! {
+        const _: () = if __sw::is_within_memory(<__Output as __sw::Shape>::DIMS) {
+            #workspace
         };
     }
 }
@@ -128,22 +146,24 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     let (input_extent, output_extent) =
         (Extent::of(&network.input.tokens), Extent::of(&network.output.tokens));
     let check_input =
-        input_extent.call(quote!(__sw::report_empty), quote!(#name, "input", <__Input as __sw::Shape>::DIMS));
+        input_extent.call(quote!(__sw::report_size), quote!(#name, "input", <__Input as __sw::Shape>::DIMS));
     let declared = quote!(<__Output as __sw::Shape>::DIMS);
-    let check_output_empty =
-        output_extent.call(quote!(__sw::report_empty), quote!(#name, "output", #declared));
+    let check_output_size = output_extent.call(quote!(__sw::report_size), quote!(#name, "output", #declared));
     let last = &steps[steps.len() - 1];
     let (given, text) = (&last.dims_out, &last.layer.text);
     let check_output = output_extent
         .call(quote!(__sw::report_output), quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given));
+    let within = quote!(__sw::is_within_memory(<__Input as __sw::Shape>::DIMS));
     quote! {
         type __Input = #input;
         type __Output = #output;
-        type __Shape0 = __Input;
-        const __DIMS0: __sw::Dims = <__Input as __sw::Shape>::DIMS;
+        type __Shape0 = <__sw::Within<{ #within }, __Input> as __sw::ToShape>::Shape;
+        const __DIMS0: __sw::Dims = <__Shape0 as __sw::Shape>::DIMS;
         const _: () = #check_input;
-        const _: () = #check_output_empty;
-        const _: () = #check_output;
+        const _: () = {
+            #check_output_size;
+            #check_output
+        };
     }
 }
 

@@ -212,6 +212,8 @@ pub fn block_of_numbers(
         gaps.push(gap);
     }
     let types: Vec<_> = members.iter().map(|member| &member.params).collect();
+    let title = name.to_string();
+    let room = 16 * (members.len() + 1);
     code.extend(quote! {
         const #all: usize = #len;
         const #padding: usize = __sw::padding::<#element>(#all);
@@ -221,9 +223,14 @@ pub fn block_of_numbers(
         unsafe impl __sw::Parameters<#element> for #name {
             const LEN: usize = {
                 let len = #all + #padding;
-                assert!(len * ::core::mem::size_of::<#element>() == ::core::mem::size_of::<#name>());
+                __sw::report_layout::<Self, #element>(#title, len);
                 len
             };
+            const NUMBERS: usize = __sw::sum(&[
+                #(<#types as __sw::Parameters<#element>>::NUMBERS,)*
+                // What may stand between the fields.
+                #room,
+            ]);
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
             const CONTENTS: __sw::Contents = #contents;

@@ -41,6 +41,9 @@ pub struct Step<'a> {
     pub fit: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
+    /// How many parameters the layers have up to this one, and before it, if there are any.
+    total: Ident,
+    total_before: Option<Ident>,
     pub shape_in: Ident,
     pub shape_out: Ident,
     /// The layer's type, and the type that is called: a stand-in after a mistake.
@@ -60,6 +63,7 @@ impl<'a> Step<'a> {
         };
         let (tag, layer) = (format!("{}{index}", sequence.tag), &sequence.layers[index]);
         let after = format!("{}{}", sequence.tag, index + 1);
+        let total_before = sequence.layers[..index].iter().rposition(|layer| layer.field.is_some());
         let branches = layer.block.as_ref().map_or(0, |block| block.branches.len());
         Step {
             layer,
@@ -69,6 +73,8 @@ impl<'a> Step<'a> {
             fit: format_ident!("__FIT{tag}"),
             dims_in: format_ident!("__DIMS{tag}"),
             dims_out: format_ident!("__DIMS{after}"),
+            total: format_ident!("__TOTAL{tag}"),
+            total_before: total_before.map(|before| format_ident!("__TOTAL{}{before}", sequence.tag)),
             shape_in: format_ident!("__Shape{tag}"),
             shape_out: format_ident!("__Shape{after}"),
             own: format_ident!("__Layer{tag}"),
@@ -150,15 +156,29 @@ impl<'a> Step<'a> {
                 quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT);
             sizes = quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
             let (text, element) = (&self.layer.text, element.to_string());
-            let named = quote!(!#dims_out.is_tuple() || <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
+            let shaped =
+                quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
             let report = self.layer.extent.call(
                 quote!(__sw::report_traits),
-                quote!(#text, #element, #fits, #layer, #named, #computes || !#fit.is_fine()),
+                // Without its shape, of which `report_shape` tells, it is not known what it would have to compute.
+                quote!(#text, #element, #fits, #layer, #computes || !(#fit.is_fine() && #shaped)),
             );
-            report_traits = quote!(const _: () = #report;);
+            let report_shape = self.layer.extent.call(
+                quote!(__sw::report_shape),
+                quote!(#text, #dims_in, #dims_out, <#shape_out as __sw::Shape>::DIMS),
+            );
+            report_traits = quote! {
+                const _: () = {
+                    #report;
+                    if #fits && #fit.is_fine() {
+                        #report_shape;
+                    }
+                };
+            };
             asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
             own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
         }
+        let own_type = self.held(own_type);
         if let Some(Block { kind: Kind::Split | Kind::Residual | Kind::Repeat(_), .. }) = self.layer.block {
             sizes = quote!(__sw::OutputShape<{ #dims_out.is_tuple() && #fit.is_fine() }, #asked, #sizes>);
         }
@@ -171,14 +191,45 @@ impl<'a> Step<'a> {
         };
         quote_spanned! {first=>
             type #asked = #asked_type;
-            const #fit: __sw::Fit = <#asked as __sw::Fits<#shape_in>>::FIT;
+            const #fit: __sw::Fit =
+                <#asked as __sw::Fits<#shape_in>>::FIT.within_memory();
             const _: () = #report;
             const #dims_out: __sw::Dims = #fit.output();
             type #shape_out = <#sizes as __sw::ToShape>::Shape;
-            type #own = #own_type;
+            #own_type
             #report_traits
             type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
+        }
+    }
+
+    /// The type of the layer, or of what stands in for one with more parameters than memory holds, which is reported.
+    fn held(&self, layer: TokenStream) -> TokenStream {
+        let Step { tag, own, element, fit, total, .. } = self;
+        if self.layer.field.is_none() {
+            return quote!(type #own = #layer;);
+        }
+        let written = format_ident!("__Written{tag}");
+        let holds = format_ident!("__HOLDS{tag}");
+        let text = &self.layer.text;
+        let params = quote!(<#written as __sw::Layer<#element>>::Params);
+        let numbers = quote!(<#params as __sw::Parameters<#element>>::NUMBERS);
+        let before = match &self.total_before {
+            Some(total) => quote!(#total),
+            None => quote!(0),
+        };
+        let report = self.layer.extent.call(
+            quote!(__sw::report_parameters),
+            quote!(#text, #numbers, #before, ::core::mem::size_of::<#element>()),
+        );
+        quote! {
+            type #written = #layer;
+            const #holds: bool = __sw::hold::<#params, #element>(#before);
+            const #total: usize = __sw::total(#before, #numbers, #holds);
+            const _: () = if #fit.is_fine() {
+                #report
+            };
+            type #own = <__sw::Held<#holds, #written> as __sw::Choose>::Layer;
         }
     }
 

@@ -41,6 +41,10 @@ impl PaddingMode {
     }
 }
 
+/// Places in a padded image, which may be before its first pixel, fit into an `isize`: images have at most `isize::MAX`
+/// bytes, so three times this and a size do.
+const MOST_PAD: usize = isize::MAX as usize / 8;
+
 /// Pads an image by `PAD` pixels on each side and cuts out a part at a random place; torchvision's `RandomCrop`.
 ///
 /// In a list, the part is as large as the image was: it is shifted by up to `PAD` pixels each way.
@@ -113,6 +117,10 @@ impl<const PAD: usize> RandomCrop<PAD> {
         rng: &mut SampleRng,
     ) {
         const {
+            assert!(
+                PAD <= MOST_PAD,
+                "`RandomCrop` pads by more pixels than an image can have; make `PAD` smaller"
+            );
             assert!(
                 TO_H <= H + 2 * PAD && TO_W <= W + 2 * PAD,
                 "`RandomCrop` cuts out a part larger than the padded image; make `PAD` larger or the part smaller"

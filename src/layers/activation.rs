@@ -3,7 +3,9 @@
 use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Slab, WithRelu};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Flow, Gives, InPlace, Layer, Slab, WithRelu,
+};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// So few numbers are a plain loop, inlined into the network's body.
@@ -23,19 +25,14 @@ impl<In: Shape> Fits<In> for Relu {
     const FIT: Fit = Fit::gives(In::DIMS);
 }
 
-impl<T: Element> Layer<T> for Relu {
+impl InPlace for Relu {
     type Config = ();
-    type Params = ();
-}
-
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Relu {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const FLOW: Flow = Flow::InPlace;
     const READS_OUTPUT: bool = true;
     const WITH_RELU: WithRelu = WithRelu::Is;
 
     #[inline(always)]
-    fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], cx: &Context<T>) {
         let y = flatten_mut(y);
         if y.len() <= TINY {
             // Not `max`: NaN stays NaN.
@@ -46,7 +43,12 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Relu {
     }
 
     #[inline(always)]
-    fn backward_in_place(_: &(), y: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], cx: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        y: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
+        cx: &Context<T>,
+    ) {
         cx.kernels.function_grad(function::Relu, flatten(y), flatten_mut(dy));
     }
 }

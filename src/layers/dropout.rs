@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use crate::memory::flatten_mut;
-use crate::network::{Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Layer, Sentence};
+use crate::network::{Configuration, Context, FeatureOrder, Fit, Fits, InPlace, Sentence};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// While training, sets each number to zero with this probability and multiplies the others by
@@ -83,23 +83,27 @@ impl<In: Shape> Fits<In> for Dropout {
     const FIT: Fit = Fit::gives(In::DIMS);
 }
 
-impl<T: Element> Layer<T> for Dropout {
+impl InPlace for Dropout {
     type Config = Dropout;
-    type Params = ();
-}
-
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dropout {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const FLOW: Flow = Flow::InPlace;
 
     #[inline(always)]
-    fn forward_in_place(_: &Dropout, _: &mut [Tensor<Out, T>], _: &Context<T>) {}
+    fn forward_in_place<S: Shape, T: Element>(_: &Dropout, _: &mut [Tensor<S, T>], _: &Context<T>) {}
 
-    fn forward_train_in_place(config: &Dropout, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+    fn forward_train_in_place<S: Shape, T: Element>(
+        config: &Dropout,
+        y: &mut [Tensor<S, T>],
+        cx: &Context<T>,
+    ) {
         config.apply(y, cx);
     }
 
-    fn backward_in_place(config: &Dropout, _: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], cx: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(
+        config: &Dropout,
+        _: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
+        cx: &Context<T>,
+    ) {
         config.apply(dy, cx);
     }
 }
@@ -194,26 +198,25 @@ impl<In: Shape> Fits<In> for Dropout2d {
     };
 }
 
-impl<T: Element> Layer<T> for Dropout2d {
+impl InPlace for Dropout2d {
     type Config = Dropout2d;
-    type Params = ();
-}
-
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dropout2d {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
-    const FLOW: Flow = Flow::InPlace;
 
     #[inline(always)]
-    fn forward_in_place(_: &Dropout2d, _: &mut [Tensor<Out, T>], _: &Context<T>) {}
+    fn forward_in_place<S: Shape, T: Element>(_: &Dropout2d, _: &mut [Tensor<S, T>], _: &Context<T>) {}
 
-    fn forward_train_in_place(config: &Dropout2d, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+    fn forward_train_in_place<S: Shape, T: Element>(
+        config: &Dropout2d,
+        y: &mut [Tensor<S, T>],
+        cx: &Context<T>,
+    ) {
         config.apply(y, cx);
     }
 
-    fn backward_in_place(
+    fn backward_in_place<S: Shape, T: Element>(
         config: &Dropout2d,
-        _: &[Tensor<Out, T>],
-        dy: &mut [Tensor<Out, T>],
+        _: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
         cx: &Context<T>,
     ) {
         config.apply(dy, cx);

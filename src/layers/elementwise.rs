@@ -48,12 +48,12 @@ macro_rules! elementwise {
             }
 
             #[inline(always)]
-            fn forward_in_place($arguments: &$config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+            fn infer_in_place($arguments: &$config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
                 cx.kernels.function($make, None, flatten_mut(y));
             }
 
             #[inline(always)]
-            fn backward_in_place(
+            fn return_in_place(
                 $arguments: &$config,
                 y: &[Tensor<Out, T>],
                 dy: &mut [Tensor<Out, T>],

@@ -8,7 +8,7 @@ use crate::init;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab, with_scratch};
 use crate::tensor::{Dims, Element, MAX_RANK, Shape, Tensor};
-use crate::threads;
+use crate::{sizes, threads};
 
 /// Each index becomes the row of the weight with that number: `[..]` of at most three axes becomes
 /// `[.., embedding_dim]`.
@@ -119,29 +119,35 @@ fn add_rows<'a, T: Element, const D: usize>(
         return terms.for_each(|(row, term)| add(&mut rows[row], term));
     }
     // How many terms each row has, then the place of those that have many, from 1 on.
-    with_scratch(rows.len() + most / FREQUENT * D, |scratch: &mut [T]| {
-        let (places, lost) = scratch.split_at_mut(rows.len());
-        let lost = lost.as_chunks_mut::<D>().0;
-        places.fill(T::zero());
-        terms.clone().for_each(|(row, _)| places[row] += T::one());
-        let (many, mut frequent) = (T::from_f64_lossy(FREQUENT as f64), 0);
-        for place in places.iter_mut() {
-            *place = if *place > many {
-                lost[frequent].fill(T::zero());
-                frequent += 1;
-                T::from_f64_lossy(frequent as f64)
-            } else {
-                T::zero()
-            };
-        }
-
-        for (row, term) in terms {
-            match places[row].to_usize() {
-                Some(place @ 1..) => add_exactly(&mut rows[row], &mut lost[place - 1], term),
-                _ => add(&mut rows[row], term),
+    let len = rows.len() + most / FREQUENT * D;
+    with_scratch(
+        len,
+        1,
+        || "the gradient of an embedding".to_owned(),
+        |scratch: &mut [T]| {
+            let (places, lost) = scratch.split_at_mut(rows.len());
+            let lost = lost.as_chunks_mut::<D>().0;
+            places.fill(T::zero());
+            terms.clone().for_each(|(row, _)| places[row] += T::one());
+            let (many, mut frequent) = (T::from_f64_lossy(FREQUENT as f64), 0);
+            for place in places.iter_mut() {
+                *place = if *place > many {
+                    lost[frequent].fill(T::zero());
+                    frequent += 1;
+                    T::from_f64_lossy(frequent as f64)
+                } else {
+                    T::zero()
+                };
             }
-        }
-    });
+
+            for (row, term) in terms {
+                match places[row].to_usize() {
+                    Some(place @ 1..) => add_exactly(&mut rows[row], &mut lost[place - 1], term),
+                    _ => add(&mut rows[row], term),
+                }
+            }
+        },
+    );
 }
 
 fn add<T: Element, const D: usize>(sums: &mut [T; D], term: &[T; D]) {
@@ -211,7 +217,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         let (indices, dy, accumulate) = (flatten(x), flatten(dy).as_chunks::<D>().0, cx.accumulate());
         // Cut over the rows of the weight, each part looking for its own among all indices: so a row is summed in the
         // order of the batch, whatever the number of threads.
-        let rows = N.div_ceil(threads::parts((indices.len() + N) * D)).max(1);
+        let rows = N.div_ceil(threads::parts(sizes::product(&[sizes::sum(&[indices.len(), N]), D]))).max(1);
         threads::split_mut(&mut gradient.weight, rows, &|part, gradient: &mut [[T; D]]| {
             if !accumulate {
                 gradient.as_flattened_mut().fill(T::zero());

@@ -10,7 +10,7 @@ use crate::network::{
     Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab, WithRelu,
 };
 use crate::tensor::{Dims, Element, Shape, Tensor};
-use crate::threads;
+use crate::{sizes, threads};
 
 /// Layers with so few weights, on so few rows in the whole batch, are plain loops over constant sizes, inlined into the
 /// network's body: no kernel call, and the sums stay in registers. 4-10-3 takes about 15 ns so, and 26 ns
@@ -285,7 +285,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
     #[inline(always)]
     fn backward_weight<T: Element>(x: &[T], dy: &[T], gradient: &mut [[T; O]; I], cx: &Context<T>) {
         let (rows, accumulate, kernels) = (x.len() / I, cx.accumulate(), cx.kernels);
-        let parts = threads::parts(rows * I * O);
+        let parts = threads::parts(sizes::product(&[rows, I, O]));
         let features = I.div_ceil(parts).max(1);
         threads::split_mut(gradient.as_flattened_mut(), features * O, &|part, gradient: &mut [T]| {
             kernels.product(Product {
@@ -321,7 +321,7 @@ macro_rules! linear {
             const ORDER: FeatureOrder = FeatureOrder::Makes;
             const WITH_RELU: WithRelu = WithRelu::Ends;
             const OVERWRITES: bool = true;
-            const MULTIPLY_ADDS: usize = In::LEN * O;
+            const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);
 
             #[inline(always)]
             fn forward(

@@ -4,6 +4,7 @@ use super::window::{Windows, even, fit_sizes, fit_windows, plane, size_of_zero, 
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Sentence, Slab, WithRelu};
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// The largest element of each window and channel: `[height, width, channels]` becomes
@@ -80,7 +81,7 @@ const MOST_TAPS: usize = 1 << 24;
 
 /// `fit`, if the taps of the windows can be counted.
 const fn countable(fit: Fit, plane: &Plane) -> Fit {
-    if plane.rows.widest().saturating_mul(plane.cols.widest()) <= MOST_TAPS {
+    if !fit.is_fine() || sizes::product(&[plane.rows.widest(), plane.cols.widest()]) <= MOST_TAPS {
         return fit;
     }
     Fit::wrong(
@@ -96,7 +97,12 @@ macro_rules! max_pool {
             const FIT: Fit = {
                 let $dims = In::DIMS;
                 let fit = $fit;
-                if !fit.is_fine() || $dims.is_unknown() { fit } else { countable(fit, &$plane) }
+                if !fit.is_fine() || $dims.is_unknown() {
+                    fit
+                } else {
+                    let plane = $plane;
+                    countable(fit.if_countable(plane.is_countable()), &plane)
+                }
             };
         }
 

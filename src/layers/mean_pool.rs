@@ -14,7 +14,13 @@ macro_rules! mean_pool {
         impl<In: Shape, $($generics)*> Fits<In> for $name {
             const FIT: Fit = {
                 let $dims = In::DIMS;
-                $fit
+                let fit = $fit;
+                if !fit.is_fine() || $dims.is_unknown() {
+                    fit
+                } else {
+                    let plane = $plane;
+                    fit.if_countable(plane.is_countable())
+                }
             };
         }
 

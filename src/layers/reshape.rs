@@ -1,7 +1,9 @@
 //! Layers that change the shape alone.
 
-use crate::network::{Compute, FeatureOrder, Fit, Fits, Flow, INFER, Layer, Sentence};
-use crate::tensor::{Dims, Element, Shape};
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Flow, INFER, Layer, Sentence, Slab};
+use crate::sizes::product;
+use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens.
 ///
@@ -48,7 +50,7 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
             if sizes[axis] == INFER {
                 (unknowns, unknown) = (unknowns + 1, axis);
             } else {
-                known *= sizes[axis];
+                known = product(&[known, sizes[axis]]);
             }
             axis += 1;
         }
@@ -87,11 +89,6 @@ impl<T: Element> Layer<T> for Identity {
     type Params = ();
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Identity {
-    const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const FLOW: Flow = Flow::View;
-}
-
 impl<T: Element> Layer<T> for Flatten {
     type Config = ();
     type Params = ();
@@ -104,22 +101,41 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
     type Params = ();
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Flatten {
-    const ORDER: FeatureOrder = FeatureOrder::View;
-    const FLOW: Flow = Flow::View;
-}
+/// The output is the input under another shape, which is as long.
+macro_rules! view {
+    ([$(const $size:ident: usize),*] $layer:ty, $order:ident) => {
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T> for $layer {
+            const ORDER: FeatureOrder = FeatureOrder::$order;
+            const FLOW: Flow = Flow::View;
 
-impl<
-    In: Shape,
-    Out: Shape,
-    T: Element,
-    const RANK: usize,
-    const A: usize,
-    const B: usize,
-    const C: usize,
-    const D: usize,
-> Compute<In, Out, T> for Reshape<RANK, A, B, C, D>
-{
-    const ORDER: FeatureOrder = FeatureOrder::View;
-    const FLOW: Flow = Flow::View;
+            fn forward(
+                _: &(),
+                _: &(),
+                x: &[Tensor<In, T>],
+                y: &mut [Tensor<Out, T>],
+                _: &mut [T],
+                _: &Context<T>,
+            ) {
+                flatten_mut(y).copy_from_slice(flatten(x));
+            }
+
+            fn backward_input(
+                _: &(),
+                _: &(),
+                _: &[Tensor<In, T>],
+                _: &[Tensor<Out, T>],
+                _: Slab<'_, T>,
+                dy: &mut [Tensor<Out, T>],
+                dx: Option<&mut [Tensor<In, T>]>,
+                _: &Context<T>,
+            ) {
+                if let Some(dx) = dx {
+                    flatten_mut(dx).copy_from_slice(flatten(dy));
+                }
+            }
+        }
+    };
 }
+view!([] Flatten, View);
+view!([] Identity, Keeps);
+view!([const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize] Reshape<RANK, A, B, C, D>, View);

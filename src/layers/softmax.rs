@@ -2,7 +2,7 @@
 
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Sentence};
+use crate::network::{Context, FeatureOrder, Fit, Fits, Gives, InPlace, Sentence};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
@@ -39,27 +39,25 @@ macro_rules! over_last_axis {
             };
         }
 
-        impl<T: Element> Layer<T> for $name {
+        impl InPlace for $name {
             type Config = ();
-            type Params = ();
-        }
-
-        impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for $name {
-            /// A sum over all features does not ask for their order.
-            const ORDER: FeatureOrder =
-                if In::DIMS.sizes().len() == 1 { FeatureOrder::Keeps } else { FeatureOrder::Depends };
-            const FLOW: Flow = Flow::InPlace;
+            const ORDER: FeatureOrder = FeatureOrder::Mixes;
             const READS_OUTPUT: bool = true;
             const GIVES: Gives = $gives;
 
             #[inline(always)]
-            fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], cx: &Context<T>) {
-                cx.kernels.$forward(width::<Out>(), flatten_mut(y));
+            fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], cx: &Context<T>) {
+                cx.kernels.$forward(width::<S>(), flatten_mut(y));
             }
 
             #[inline(always)]
-            fn backward_in_place(_: &(), y: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], cx: &Context<T>) {
-                cx.kernels.$backward(width::<Out>(), flatten(y), flatten_mut(dy));
+            fn backward_in_place<S: Shape, T: Element>(
+                _: &(),
+                y: &[Tensor<S, T>],
+                dy: &mut [Tensor<S, T>],
+                cx: &Context<T>,
+            ) {
+                cx.kernels.$backward(width::<S>(), flatten(y), flatten_mut(dy));
             }
         }
     };

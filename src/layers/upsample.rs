@@ -5,6 +5,7 @@ use super::window::{fit_sizes, plane, size_of_zero, tiles};
 use crate::kernels::{Axis, Divisor, Kernels, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// Repeats each row and each column: `[height, width, channels]` becomes `[FH height, FW width, channels]`.
@@ -57,9 +58,9 @@ const fn fit<const FH: usize, const FW: usize>(dims: Dims) -> Fit {
     if FH == 0 || FW == 0 {
         return size_of_zero("scale_factor");
     }
-    fit_sizes(dims, [FH * dims.size(0), FW * dims.size(1)])
+    fit_sizes(dims, [sizes::product(&[FH, dims.size(0)]), sizes::product(&[FW, dims.size(1)])])
 }
 
 const fn linear(factor: usize, input: usize) -> Axis {
-    Axis { input, output: factor * input, reach: Reach::Linear { factor } }
+    Axis { input, output: sizes::product(&[factor, input]), reach: Reach::Linear { factor } }
 }

@@ -2,6 +2,7 @@
 
 use crate::kernels::{Axis, Plane, Reach};
 use crate::network::{Fit, Sentence};
+use crate::sizes;
 use crate::tensor::Dims;
 
 /// The windows of a pooling layer along one axis, as they are written.
@@ -16,13 +17,13 @@ pub(super) struct Windows {
 impl Windows {
     /// The places from the first to the last one of a window.
     const fn span(self) -> usize {
-        (self.kernel - 1) * self.dilation + 1
+        sizes::sum(&[sizes::product(&[self.kernel - 1, self.dilation]), 1])
     }
 
     /// The axis with `input` places, as many as a window needs.
     pub const fn axis(self, input: usize) -> Axis {
         let Windows { kernel, stride, pad, dilation } = self;
-        let output = (input + 2 * pad - self.span()) / stride + 1;
+        let output = (sizes::sum(&[input, pad, pad]) - self.span()) / stride + 1;
         Axis { input, output, reach: Reach::Windows { kernel, stride, pad, dilation } }
     }
 }
@@ -30,7 +31,7 @@ impl Windows {
 /// Windows of `size` places side by side that cover all `size * output` places.
 pub(super) const fn tiles(size: usize, output: usize) -> Axis {
     let reach = Reach::Windows { kernel: size, stride: size, pad: 0, dilation: 1 };
-    Axis { input: size * output, output, reach }
+    Axis { input: sizes::product(&[size, output]), output, reach }
 }
 
 /// As many windows as there are to be outputs, as equal as possible.
@@ -99,8 +100,13 @@ pub(super) const fn fit_windows<const AXES: usize>(dims: Dims, windows: [Windows
     }
     axis = 0;
     while axis < AXES {
-        let least = windows[axis].span().saturating_sub(2 * windows[axis].pad);
-        if dims.size(axis) < least {
+        let Windows { pad, .. } = windows[axis];
+        let span = windows[axis].span();
+        if !sizes::countable(span) {
+            return Fit::wrong(Fit::TOO_FAR, Dims::UNKNOWN);
+        }
+        if sizes::sum(&[dims.size(axis), pad, pad]) < span {
+            let least = span.saturating_sub(sizes::sum(&[pad, pad]));
             let wanted =
                 Sentence::new("a ").text(name_of_axis(AXES, axis)).text(" of at least ").number(least);
             let way_out =

@@ -3,6 +3,7 @@
 use super::window::{fit_sizes, refuse};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
+use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Zeros around an image: `[height, width, channels]` becomes `[TOP + height + BOTTOM, LEFT + width + RIGHT, channels]`.
@@ -23,7 +24,10 @@ impl<In: Shape, const LEFT: usize, const RIGHT: usize, const TOP: usize, const B
 {
     const FIT: Fit = match refuse(In::DIMS, 2) {
         Some(fit) => fit,
-        None => fit_sizes(In::DIMS, [TOP + In::DIMS.size(0) + BOTTOM, LEFT + In::DIMS.size(1) + RIGHT]),
+        None => {
+            let height = sizes::sum(&[TOP, In::DIMS.size(0), BOTTOM]);
+            fit_sizes(In::DIMS, [height, sizes::sum(&[LEFT, In::DIMS.size(1), RIGHT])])
+        }
     };
 }
 

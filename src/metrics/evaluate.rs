@@ -100,7 +100,10 @@ fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
         (MOST_ELEMENTS / N::Output::LEN.max(1)).clamp(threads::threads(), PIECE.max(threads::threads()));
     let mut buffer = AlignedBuffer::new();
     for (inputs, targets) in inputs.chunks(piece).zip(targets.chunks(piece)) {
-        let outputs = memory::tensors_mut(buffer.reserve(inputs.len() * N::Output::LEN), inputs.len());
+        let what = || format!("the outputs of `{}` for a batch of {}", N::NAME, inputs.len());
+        let outputs = memory::reserve(&mut buffer, inputs.len(), N::Output::LEN, what);
+        let outputs = outputs.unwrap_or_else(|error| panic!("{error}"));
+        let outputs = memory::tensors_mut(outputs, inputs.len());
         network.forward_batch(inputs, outputs);
         f(outputs, targets);
     }

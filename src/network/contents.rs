@@ -174,6 +174,7 @@ pub struct Member {
 pub struct LayerInfo {
     /// The layer as it is written, without what is inside of it.
     pub text: &'static str,
+    /// What it does on this input: never [`FeatureOrder::Mixes`].
     pub order: FeatureOrder,
     pub input: Dims,
     pub output: Dims,
@@ -191,7 +192,7 @@ impl Member {
         text: &'static str,
         first: usize,
     ) -> Self {
-        let layer = LayerInfo { text, order: L::ORDER, input: In::DIMS, output: Out::DIMS };
+        let layer = LayerInfo { text, order: L::ORDER.on(In::DIMS), input: In::DIMS, output: Out::DIMS };
         Member { name, first, contents: <L::Params as Parameters<T>>::CONTENTS, layer: Some(layer) }
     }
 }

@@ -4,7 +4,10 @@ use core::marker::PhantomData;
 
 pub use super::branch::{Branch, Ends};
 pub use super::contents::{Contents, Joint, Member};
-pub use super::fit::{Place, report, report_empty, report_output, report_traits};
+pub use super::fit::{
+    Place, is_within_memory, report, report_output, report_parameters, report_shape, report_size,
+    report_traits, report_workspace,
+};
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
 pub use super::order::FeatureOrder;
@@ -23,20 +26,67 @@ pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 pub use crate::weights::{count, included};
 pub use rand::Rng;
 
+use crate::sizes;
 use crate::tensor::Element;
 
 /// How many numbers fill a network of `len` numbers up to a multiple of 64 bytes.
 pub const fn padding<T>(len: usize) -> usize {
     let line = 64 / size_of::<T>();
-    len.next_multiple_of(line) - len
+    (line - len % line) % line
 }
 
 /// How many numbers stand between `len` numbers and a field of the type `P`: some if `P` is a network, which begins
 /// at a multiple of 64 bytes.
 pub const fn gap<P, T>(len: usize) -> usize {
-    let bytes = len * size_of::<T>();
-    (bytes.next_multiple_of(align_of::<P>()) - bytes) / size_of::<T>()
+    let line = align_of::<P>() / size_of::<T>();
+    if line == 0 { 0 } else { (line - len % line) % line }
 }
+
+/// Stops the compilation unless a struct is `len` numbers without gaps, which a reference to numbers can point to.
+#[track_caller]
+pub const fn report_layout<P, T>(name: &str, len: usize) {
+    let gaps = sizes::product(&[len, size_of::<T>()]) != size_of::<P>();
+    let unaligned = !align_of::<P>().is_multiple_of(align_of::<T>());
+    if gaps || unaligned {
+        let sentence = super::Sentence::new("`")
+            .text(name)
+            .text("` is not its numbers side by side, as parameters must be: ")
+            .text(if unaligned { "it is packed" } else { "there are gaps between or behind its fields" })
+            .text("; give it `#[repr(C)]` alone");
+        panic!("{}", sentence.as_str())
+    }
+}
+
+/// The sum of sizes, which does not wrap.
+pub const fn sum(terms: &[usize]) -> usize {
+    sizes::sum(terms)
+}
+
+/// Whether parameters fit into memory, beside `before` others.
+pub const fn hold<P: Parameters<T>, T: Element>(before: usize) -> bool {
+    sizes::product(&[sizes::sum(&[P::NUMBERS, before]), size_of::<T>()]) <= sizes::MOST_BYTES
+}
+
+/// The parameters of the layers up to one, from those before it; more than memory holds from the first one on with which
+/// they are.
+pub const fn total(before: usize, numbers: usize, holds: bool) -> usize {
+    if holds { sizes::sum(&[before, numbers]) } else { sizes::TOO_LARGE }
+}
+
+/// A layer, or what stands in for one with more parameters than memory holds: it has none.
+pub struct Held<const HOLDS: bool, L>(PhantomData<L>);
+
+/// See [`Held`].
+pub struct Oversized<L>(PhantomData<L>);
+
+impl<In: Shape, L: Fits<In>> Fits<In> for Oversized<L> {
+    const FIT: Fit = L::FIT;
+}
+impl<L: Layer<T>, T: Element> Layer<T> for Oversized<L> {
+    type Config = L::Config;
+    type Params = ();
+}
+super::layer::no_computation!([L: Layer<T> + Fits<In>,] Oversized<L>);
 
 /// What stands in for a layer that can't be understood: it takes everything and gives an unknown shape.
 pub struct Mistaken;
@@ -48,9 +98,7 @@ impl<T: Element> Layer<T> for Mistaken {
     type Config = ();
     type Params = ();
 }
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Mistaken {
-    const ORDER: FeatureOrder = FeatureOrder::Keeps;
-}
+super::layer::no_computation!([] Mistaken);
 
 /// Tells whether a type implements a layer's traits: a bound on an inherent constant decides whether it is
 /// found, and the trait [`NotALayer`] has the answer when it is not.
@@ -96,6 +144,13 @@ impl<L> Choose for Known<false, L> {
     type Layer = Mistaken;
 }
 
+impl<L> Choose for Held<true, L> {
+    type Layer = L;
+}
+impl<L> Choose for Held<false, L> {
+    type Layer = Oversized<L>;
+}
+
 impl<L: Foldable> Choose for Nested<true, L> {
     type Layer = L::Folded;
 }
@@ -120,12 +175,25 @@ impl<L, S: ToShape> ToShape for OutputShape<false, L, S> {
     type Shape = S::Shape;
 }
 
+/// A shape, or the unknown one if it does not fit into memory.
+pub struct Within<const FITS: bool, S>(PhantomData<S>);
+
+impl<S: Shape> ToShape for Within<true, S> {
+    type Shape = S;
+}
+impl<S> ToShape for Within<false, S> {
+    type Shape = UnknownShape;
+}
+
 /// The same for a second network that is made of a definition: what is wrong with it has been reported for the first.
 pub mod silent {
     pub use super::*;
 
     pub const fn report(_: &Fit, _: Place, _: Dims) {}
-    pub const fn report_empty(_: &str, _: &str, _: Dims) {}
+    pub const fn report_size(_: &str, _: &str, _: Dims) {}
+    pub const fn report_parameters(_: &str, _: usize, _: usize, _: usize) {}
+    pub const fn report_workspace(_: &str, _: usize, _: usize, _: usize) {}
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
-    pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool, _: bool) {}
+    pub const fn report_shape(_: &str, _: Dims, _: Dims, _: Dims) {}
+    pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool) {}
 }

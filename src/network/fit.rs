@@ -1,6 +1,7 @@
 //! Which shapes a layer takes and what comes out: constants, so that `network!` can compute with them.
 
 use super::sentence::Sentence;
+use crate::sizes::{self, MOST_BYTES, MOST_NUMBERS, TOO_LARGE};
 use crate::tensor::{Dims, Shape};
 
 /// How many `_` one layer can have.
@@ -69,6 +70,39 @@ impl Fit {
         fit
     }
 
+    /// The same if what comes out can be a tensor; a mistake otherwise.
+    ///
+    /// Sizes that stopped at the largest number on the way end here: the arithmetic of layers on sizes does not wrap,
+    /// and what comes after works with sizes of tensors.
+    #[doc(hidden)]
+    pub const fn within_memory(self) -> Self {
+        if !self.is_fine() || is_within_memory(self.output) {
+            return self;
+        }
+        self.or_wrong(too_large("gives ", self.output))
+    }
+
+    /// The same if `countable`; otherwise the layer is wrong, as its windows reach over more places than a tensor has.
+    pub(crate) const fn if_countable(self, countable: bool) -> Self {
+        // What comes out is the better sentence if it is too large itself.
+        if countable || !self.is_fine() || self.output.is_unknown() || !is_within_memory(self.output) {
+            return self;
+        }
+        self.or_wrong(Fit::TOO_FAR)
+    }
+
+    /// Windows over more places than can be counted.
+    pub(crate) const TOO_FAR: Sentence = Sentence::new("reaches over more than the ")
+        .number(MOST_NUMBERS)
+        .text(" places that a tensor can have; make its kernel_size, stride, padding or dilation smaller");
+
+    /// A mistake of the layer itself.
+    const fn or_wrong(mut self, sentence: Sentence) -> Self {
+        self.output = Dims::UNKNOWN;
+        self.mistake = Some(Mistake { what: sentence, way_out: None });
+        self
+    }
+
     /// What the next `_` of the layer stands for.
     pub const fn infers(mut self, size: usize) -> Self {
         assert!(self.inferred_len < MAX_INFERRED, "a layer can have at most 8 `_`");
@@ -91,6 +125,38 @@ impl Fit {
     pub const fn inferred(&self, position: usize) -> usize {
         if position < self.inferred_len { self.inferred[position] } else { 1 }
     }
+}
+
+/// Whether a tensor can have these sizes.
+#[doc(hidden)]
+pub const fn is_within_memory(dims: Dims) -> bool {
+    sizes::countable(dims.len())
+}
+
+/// "gives [4294967296, 4294967296], more than .. make its first size smaller".
+const fn too_large(verb: &str, dims: Dims) -> Sentence {
+    let largest = match dims.sizes() {
+        [] => "sizes",
+        [_] => "size",
+        sizes => {
+            let mut largest = 0;
+            let mut axis = 1;
+            while axis < sizes.len() {
+                if sizes[axis] > sizes[largest] {
+                    largest = axis;
+                }
+                axis += 1;
+            }
+            ["first size", "second size", "third size", "last size"][largest]
+        }
+    };
+    Sentence::new(verb)
+        .dims(dims)
+        .text(", more than the ")
+        .number(MOST_NUMBERS)
+        .text(" numbers that a tensor can have; make its ")
+        .text(largest)
+        .text(" smaller")
 }
 
 /// Which shapes a layer takes: for each input shape, what comes out or what was wanted instead.
@@ -181,10 +247,15 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if the input or output of a network has an axis without elements.
+/// Stops the compilation if the input or output of a network has an axis without elements, or more elements than a tensor
+/// can have.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report_empty(network: &str, what: &str, dims: Dims) {
+pub const fn report_size(network: &str, what: &str, dims: Dims) {
+    if !is_within_memory(dims) {
+        let sentence = Sentence::new("the ").text(what).text(" of `").text(network).text("` ");
+        panic!("{}", sentence.sentence(&too_large("is ", dims)).as_str())
+    }
     if dims.len() == 0 {
         let sentence = Sentence::new("the ")
             .text(what)
@@ -197,27 +268,91 @@ pub const fn report_empty(network: &str, what: &str, dims: Dims) {
     }
 }
 
+/// Stops the compilation if a layer has more parameters, with the `before` of the layers before it, than memory holds.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
+    let all = sizes::sum(&[parameters, before]);
+    // Where the layers before have too many, that has been reported.
+    if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
+        return;
+    }
+    let mut sentence = Sentence::new("`").text(layer).text("` has ").number(parameters).text(" parameters");
+    if before > 0 {
+        sentence = sentence.text(", ").number(all).text(" with those of the layers before it");
+    }
+    sentence = sentence
+        .text(", more than the ")
+        .number(MOST_BYTES)
+        .text(" bytes that memory can hold; make its sizes smaller");
+    panic!("{}", sentence.as_str())
+}
+
+/// Stops the compilation if one sample needs more memory than there can be.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_workspace(network: &str, training: usize, inference: usize, bytes: usize) {
+    let numbers = if training > inference { training } else { inference };
+    let most = isize::MAX as usize;
+    if sizes::product(&[numbers, bytes]) > most {
+        let sentence = Sentence::new("`")
+            .text(network)
+            .text("` keeps ")
+            .number(numbers)
+            .text(" numbers for each sample, more than the ")
+            .number(most)
+            .text(" bytes that memory can hold; make what its layers give smaller");
+        panic!("{}", sentence.as_str())
+    }
+}
+
+/// Stops the compilation if a layer of the user's own takes an input, but does not say which shape comes out, or says
+/// another one than the type of its output has.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
+    if input.is_unknown() || (said.same(&typed) && !said.is_unknown()) {
+        return;
+    }
+    let sentence = Sentence::new("`").text(layer).text("` takes ").dims(input);
+    let sentence = if said.is_unknown() {
+        sentence.text(", but its `Fits` does not say what comes out; give `Fit::gives` the sizes")
+    } else if typed.is_unknown() {
+        sentence
+            .text(" and gives ")
+            .dims(said)
+            .text(", a tuple, whose type a constant can't name; implement `NamesOutput`, too")
+    } else {
+        sentence
+            .text("; its `Fits` says that it gives ")
+            .dims(said)
+            .text(", but its `NamesOutput` says ")
+            .dims(typed)
+            .text("; make the two equal")
+    };
+    panic!("{}", sentence.as_str())
+}
+
 /// Stops the compilation if a layer of the user's own lacks one of the traits that make it one.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, named: bool, computes: bool) {
-    if fits && has && named && computes {
+pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, computes: bool) {
+    if fits && has && computes {
         return;
     }
     let sentence =
         Sentence::new("`").text(layer).text("` is not a layer of `").text(element).text("` networks: ");
     let sentence = if !fits {
-        sentence.text("it does not implement `Fits`, which says which shapes it takes; a layer has `Fits`, `Layer` and `Compute`")
+        sentence.text("it does not implement `Fits`, which says which shapes it takes; a layer has `Fits`, `Layer` and `Compute`, or `Fits` and `InPlace`")
     } else if !has {
         sentence
             .text("it does not implement `Layer<")
             .text(element)
-            .text(">`, which says what it learns; a nested network has the number type of the outer one")
-    } else if !named {
-        sentence.text("it gives a tuple, and does not implement `NamesOutput`, which says of what types")
+            .text(">`, which says what it learns, nor `InPlace`; a nested network has the number type of the outer one")
     } else {
         sentence
             .text("it does not implement `Compute` from the shape that it is given to the one that its `Fits` answers")
+            .text(", nor `InPlace`, where both are the same")
     };
     panic!("{}", sentence.as_str())
 }

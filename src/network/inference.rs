@@ -5,7 +5,7 @@ use super::network::Network;
 use crate::denormals;
 use crate::kernels::{AlignedBuffer, Kept, kept};
 use crate::tensor::{Element, Tensor};
-use crate::threads;
+use crate::{memory, sizes, threads};
 
 /// A batch is run in pieces of at most this many samples, so that a piece's activations stay in cache
 /// while large weights are still read for many samples at once.
@@ -13,7 +13,7 @@ const PIECE: usize = 64;
 
 /// How many parts a batch is worth.
 pub(super) fn parts(samples: usize, multiply_adds: usize) -> usize {
-    threads::parts(samples * multiply_adds).min(samples).max(1)
+    threads::parts(sizes::product(&[samples, multiply_adds])).min(samples).max(1)
 }
 
 /// One sample. A small scratch is on the stack, where the optimizer turns it into registers.
@@ -33,7 +33,7 @@ pub(super) fn one<N: Network>(
     } else if len <= 1024 {
         run(network, std::slice::from_ref(x), std::slice::from_mut(y), &mut [zero; 1024][..len], 1);
     } else {
-        with_scratch(len, |scratch| {
+        with_scratch_of::<N>(1, |scratch| {
             run(network, std::slice::from_ref(x), std::slice::from_mut(y), scratch, 1);
         });
     }
@@ -60,8 +60,7 @@ pub(super) fn batch<N: Network>(
     let per_part = batch.div_ceil(parts(batch, N::MACS)).max(1);
     threads::split_mut(y, per_part, &|part, y: &mut [_]| {
         let x = &x[part * per_part..][..y.len()];
-        let scratch = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
-        with_scratch(scratch * x.len().min(PIECE), |scratch| {
+        with_scratch_of::<N>(x.len().min(PIECE), |scratch| {
             for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
                 run(network, x, y, scratch, batch);
             }
@@ -81,12 +80,33 @@ fn run<N: Network>(
     <N as Compute<N::Input, N::Output, N::Element>>::forward(&(), network, x, y, scratch, &cx);
 }
 
-/// Calls with memory of this thread that is kept for the next call: nothing is allocated once the
-/// largest network has run.
-pub(crate) fn with_scratch<T: Element>(len: usize, f: impl FnOnce(&mut [T])) {
+/// Calls with the scratch memory that a network needs for some samples.
+fn with_scratch_of<N: Network>(samples: usize, f: impl FnOnce(&mut [N::Element])) {
+    let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
+    with_scratch(samples, len, || format!("inference of `{}` on a batch of {samples}", N::NAME), f);
+}
+
+/// Calls with memory of this thread, `len` numbers for each of some samples, that is kept for the next call: nothing is
+/// allocated once the largest network has run.
+///
+/// # Panics
+/// If there is no memory for it.
+#[inline(always)]
+pub(crate) fn with_scratch<T: Element>(
+    samples: usize,
+    len: usize,
+    what: impl Fn() -> String,
+    f: impl FnOnce(&mut [T]),
+) {
+    if len == 0 {
+        return f(&mut []);
+    }
     // Taken out of its place for the time of the call, so that a layer may run another network.
     let mut buffer = T::scratch().take();
-    f(buffer.reserve(len));
+    match memory::reserve(&mut buffer, samples, len, what) {
+        Ok(scratch) => f(scratch),
+        Err(error) => panic!("{error}"),
+    }
     T::scratch().set(buffer);
 }
 

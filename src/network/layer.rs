@@ -4,10 +4,13 @@
 use rand::Rng;
 
 use super::fit::Fits;
+use super::inference::with_scratch;
 use super::modes::{Mode, Modes};
 use super::order::FeatureOrder;
 use super::parameters::Parameters;
 use super::slab::Slab;
+use crate::memory::{flatten, flatten_mut};
+use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// A layer's constructor arguments: what is neither a size nor learned, as the 0.5 of `Dropout(0.5)`.
@@ -45,13 +48,13 @@ pub trait Layer<T: Element>: 'static {
     }
 }
 
-/// How a layer's output relates to its input in memory.
+/// How a layer's output relates to its input in memory. No one outside of this crate can name it: a user's layer is
+/// `Apart` if it implements [`Compute`], and in place if it implements [`InPlace`], where both shapes are one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flow {
-    /// The output is a buffer of its own: implement `forward` and `backward_input`.
+    /// The output is a buffer of its own.
     Apart,
-    /// The output overwrites the input, as activations do: implement `forward_in_place` and
-    /// `backward_in_place`. The layer must have no parameters.
+    /// The output overwrites the input, which is as long. The layer has no parameters and keeps nothing.
     InPlace,
     /// The output is the input under another shape: nothing to compute.
     View,
@@ -211,11 +214,10 @@ impl<'a, T: Element> Context<'a, T> {
 
 /// What a layer computes, from the shape `In` to the shape `Out`.
 ///
-/// All functions work on a batch or on a part of one, given as slices of tensors of equal length; which layers call
-/// which functions is said at [`Flow`]. `Fits` has already checked the shapes. A function must not depend on
-/// what `y`, `dx`, `scratch` or the cache held before.
+/// All functions work on a batch or on a part of one, given as slices of tensors of equal length. `Fits` has already
+/// checked the shapes. A function must not depend on what `y`, `dx`, `scratch` or the cache held before.
 ///
-/// The example `custom_layer` has a complete layer with its gradient check.
+/// Layers that turn inputs into outputs where they are, as activations do, implement [`InPlace`] instead. The example `custom_layer` has a complete layer with its gradient check.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't compute from `{In}` to `{Out}` with numbers of `{T}`: it does not implement \
                `Compute`",
@@ -227,6 +229,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     /// What becomes of the order of features, which weight files have as PyTorch does.
     const ORDER: FeatureOrder;
     /// How output and input lie in memory.
+    #[doc(hidden)]
     const FLOW: Flow = Flow::Apart;
     /// Whether backward reads `y`, so that later layers must not overwrite it.
     const READS_OUTPUT: bool = false;
@@ -256,13 +259,10 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         y: &mut [Tensor<Out, T>],
         scratch: &mut [T],
         cx: &Context<T>,
-    ) {
-        let _ = (config, params, x, y, scratch, cx);
-        unreachable!("a layer that computes `Flow::Apart` implements `forward`")
-    }
+    );
 
     /// Computes `y` from `x` for training and keeps in `cache` what backward needs. The default is
-    /// `forward`, for layers that need no cache and no scratch.
+    /// `forward`, for layers that need no cache.
     fn forward_train(
         config: &Self::Config,
         params: &Self::Params,
@@ -272,7 +272,8 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         cx: &Context<T>,
     ) {
         let _ = cache;
-        Self::forward(config, params, x, y, &mut [], cx);
+        let forward = |scratch: &mut [T]| Self::forward(config, params, x, y, scratch, cx);
+        with_scratch(x.len(), Self::SCRATCH, || "the scratch memory of a layer".to_owned(), forward);
     }
 
     /// From `dy`, the gradient of the loss with respect to `y`, computes `dx`, that with respect to `x`,
@@ -286,10 +287,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
-    ) {
-        let _ = (config, params, x, y, cache, dy, dx, cx);
-        unreachable!("a layer that computes `Flow::Apart` implements `backward_input`")
-    }
+    );
 
     /// Adds to `gradient` the gradient of the loss with respect to the parameters. Called once for the
     /// whole batch, after `backward_input` has been called for all parts of it.
@@ -306,29 +304,198 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         let _ = (config, params, x, y, cache, dy, gradient, cx);
     }
 
-    /// Turns inputs into outputs where they are, for inference.
-    fn forward_in_place(config: &Self::Config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+    /// [`InPlace::forward_in_place`], of layers with `Flow::InPlace`.
+    #[doc(hidden)]
+    fn infer_in_place(config: &Self::Config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
         let _ = (config, y, cx);
-        unreachable!("a layer that computes `Flow::InPlace` implements `forward_in_place`")
     }
 
-    /// Turns inputs into outputs where they are, for training. The default is `forward_in_place`.
-    fn forward_train_in_place(config: &Self::Config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
-        Self::forward_in_place(config, y, cx);
+    /// [`InPlace::forward_train_in_place`], of layers with `Flow::InPlace`.
+    #[doc(hidden)]
+    fn train_in_place(config: &Self::Config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
+        Self::infer_in_place(config, y, cx);
     }
 
-    /// Turns the gradient with respect to the outputs `y` into that with respect to the inputs, where it
-    /// is.
-    fn backward_in_place(
+    /// [`InPlace::backward_in_place`], of layers with `Flow::InPlace`.
+    #[doc(hidden)]
+    fn return_in_place(
         config: &Self::Config,
         y: &[Tensor<Out, T>],
         dy: &mut [Tensor<Out, T>],
         cx: &Context<T>,
     ) {
         let _ = (config, y, dy, cx);
-        unreachable!("a layer that computes `Flow::InPlace` implements `backward_in_place`")
     }
 }
+
+/// A layer that turns inputs into outputs where they are, as activations do: the output overwrites the input and has
+/// its shape. It learns nothing, keeps nothing for backward, and works on all shapes that its [`Fits`] accepts; it is a
+/// [`Layer`] without parameters, and a [`Compute`] from each shape to the same.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace};
+/// /// Twice what comes.
+/// struct Double;
+/// impl<In: Shape> Fits<In> for Double {
+///     const FIT: Fit = Fit::gives(In::DIMS);
+/// }
+/// impl InPlace for Double {
+///     type Config = ();
+///     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+///     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+///         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
+///     }
+///     fn backward_in_place<S: Shape, T: Element>(
+///         _: &(),
+///         _: &[Tensor<S, T>],
+///         dy: &mut [Tensor<S, T>],
+///         _: &Context<T>,
+///     ) {
+///         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
+///     }
+/// }
+/// network! { struct Net: [2] -> [2] { Double, Double } }
+/// assert_eq!(Net::zeros().forward(&Tensor1::from([1.0, 3.0])), Tensor1::from([4.0, 12.0]));
+/// ```
+pub trait InPlace: 'static {
+    /// The constructor arguments; `()` if there are none.
+    type Config: Configuration;
+
+    /// What becomes of the order of features, which weight files have as PyTorch does.
+    const ORDER: FeatureOrder;
+    /// Whether backward reads `y`, so that later layers must not overwrite it.
+    const READS_OUTPUT: bool = false;
+    /// What the outputs mean.
+    const GIVES: Gives = Gives::Values;
+    /// How it takes part in running `Relu` together with its neighbours.
+    #[doc(hidden)]
+    const WITH_RELU: WithRelu = WithRelu::Apart;
+    /// Multiply-adds for each number in a forward pass.
+    const MULTIPLY_ADDS: usize = 0;
+
+    /// Turns inputs into outputs where they are, for inference.
+    fn forward_in_place<S: Shape, T: Element>(config: &Self::Config, y: &mut [Tensor<S, T>], cx: &Context<T>);
+
+    /// Turns inputs into outputs where they are, for training. The default is `forward_in_place`.
+    fn forward_train_in_place<S: Shape, T: Element>(
+        config: &Self::Config,
+        y: &mut [Tensor<S, T>],
+        cx: &Context<T>,
+    ) {
+        Self::forward_in_place(config, y, cx);
+    }
+
+    /// Turns the gradient with respect to the outputs `y` into that with respect to the inputs, where it
+    /// is.
+    fn backward_in_place<S: Shape, T: Element>(
+        config: &Self::Config,
+        y: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
+        cx: &Context<T>,
+    );
+}
+
+impl<T: Element, L: InPlace> Layer<T> for L {
+    type Config = L::Config;
+    type Params = ();
+}
+
+impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
+    const ORDER: FeatureOrder = L::ORDER;
+    const FLOW: Flow = Flow::InPlace;
+    const READS_OUTPUT: bool = L::READS_OUTPUT;
+    const GIVES: Gives = L::GIVES;
+    const WITH_RELU: WithRelu = L::WITH_RELU;
+    const MULTIPLY_ADDS: usize = sizes::product(&[S::LEN, L::MULTIPLY_ADDS]);
+
+    fn forward(
+        config: &L::Config,
+        _: &(),
+        x: &[Tensor<S, T>],
+        y: &mut [Tensor<S, T>],
+        _: &mut [T],
+        cx: &Context<T>,
+    ) {
+        flatten_mut(y).copy_from_slice(flatten(x));
+        L::forward_in_place(config, y, cx);
+    }
+
+    fn forward_train(
+        config: &L::Config,
+        _: &(),
+        x: &[Tensor<S, T>],
+        y: &mut [Tensor<S, T>],
+        _: Slab<'_, T>,
+        cx: &Context<T>,
+    ) {
+        flatten_mut(y).copy_from_slice(flatten(x));
+        L::forward_train_in_place(config, y, cx);
+    }
+
+    fn backward_input(
+        config: &L::Config,
+        _: &(),
+        _: &[Tensor<S, T>],
+        y: &[Tensor<S, T>],
+        _: Slab<'_, T>,
+        dy: &mut [Tensor<S, T>],
+        dx: Option<&mut [Tensor<S, T>]>,
+        cx: &Context<T>,
+    ) {
+        L::backward_in_place(config, y, dy, cx);
+        if let Some(dx) = dx {
+            flatten_mut(dx).copy_from_slice(flatten(dy));
+        }
+    }
+
+    #[inline(always)]
+    fn infer_in_place(config: &L::Config, y: &mut [Tensor<S, T>], cx: &Context<T>) {
+        L::forward_in_place(config, y, cx);
+    }
+
+    #[inline(always)]
+    fn train_in_place(config: &L::Config, y: &mut [Tensor<S, T>], cx: &Context<T>) {
+        L::forward_train_in_place(config, y, cx);
+    }
+
+    #[inline(always)]
+    fn return_in_place(config: &L::Config, y: &[Tensor<S, T>], dy: &mut [Tensor<S, T>], cx: &Context<T>) {
+        L::backward_in_place(config, y, dy, cx);
+    }
+}
+
+/// What stands in for a layer after a mistake, and never runs.
+macro_rules! no_computation {
+    ([$($generics:tt)*] $layer:ty) => {
+        impl<In: Shape, Out: Shape, $($generics)* T: Element> Compute<In, Out, T> for $layer {
+            const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+            fn forward(
+                _: &Self::Config,
+                _: &Self::Params,
+                _: &[Tensor<In, T>],
+                _: &mut [Tensor<Out, T>],
+                _: &mut [T],
+                _: &Context<T>,
+            ) {
+            }
+
+            fn backward_input(
+                _: &Self::Config,
+                _: &Self::Params,
+                _: &[Tensor<In, T>],
+                _: &[Tensor<Out, T>],
+                _: Slab<'_, T>,
+                _: &mut [Tensor<Out, T>],
+                _: Option<&mut [Tensor<In, T>]>,
+                _: &Context<T>,
+            ) {
+            }
+        }
+    };
+}
+pub(super) use no_computation;
 
 /// A layer whose input fits, or one that stands after a mistake: the second has the same parameters and
 /// computes nothing, so that the rest of the program is checked as if there were no mistake.
@@ -358,9 +525,7 @@ impl<In: Shape, L: 'static> Fits<In> for Gate<false, L> {
     const FIT: super::Fit = super::Fit::gives(crate::tensor::Dims::UNKNOWN);
 }
 
-impl<In: Shape, Out: Shape, L: Layer<T>, T: Element> Compute<In, Out, T> for Gate<false, L> {
-    const ORDER: FeatureOrder = FeatureOrder::Keeps;
-}
+no_computation!([L: Layer<T>,] Gate<false, L>);
 
 /// Which layer stands at an index of a network: the types of the network's fields.
 #[doc(hidden)]

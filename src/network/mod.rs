@@ -22,8 +22,8 @@ mod workspace;
 
 pub use fit::{Fit, Fits, NamesOutput};
 pub use inference::{InputOf, OutputOf};
-pub(crate) use layer::WithRelu;
-pub use layer::{Compute, Configuration, Context, Flow, Gives, Layer};
+pub use layer::{Compute, Configuration, Context, Gives, InPlace, Layer};
+pub(crate) use layer::{Flow, WithRelu};
 pub use network::Network;
 pub use order::FeatureOrder;
 pub use parameters::{Parameters, Visitor, VisitorMut};

@@ -15,6 +15,7 @@ use crate::data::Sample;
 use crate::loss::{Loss, Takes, TargetOf};
 use crate::memory;
 use crate::optim::Optimizer;
+use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 use crate::train::Trainer;
 #[cfg(feature = "safetensors")]
@@ -66,13 +67,20 @@ pub trait Network:
     /// Multiply-adds of one forward pass of one sample.
     const MACS: usize = <Self as Compute<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
     /// Bytes of memory that one sample needs during inference, beside input and output.
-    const WORKSPACE_BYTES: usize =
-        <Self as Compute<Self::Input, Self::Output, Self::Element>>::SCRATCH * size_of::<Self::Element>();
+    const WORKSPACE_BYTES: usize = sizes::product(&[
+        <Self as Compute<Self::Input, Self::Output, Self::Element>>::SCRATCH,
+        size_of::<Self::Element>(),
+    ]);
     /// Bytes of memory that one sample needs during training, beside the input: activations, their
     /// gradients, the output and its gradient.
-    const TRAIN_WORKSPACE_BYTES: usize = (<Self as Compute<Self::Input, Self::Output, Self::Element>>::CACHE
-        + 2 * Self::Output::LEN)
-        * size_of::<Self::Element>();
+    const TRAIN_WORKSPACE_BYTES: usize = sizes::product(&[
+        sizes::sum(&[
+            <Self as Compute<Self::Input, Self::Output, Self::Element>>::CACHE,
+            Self::Output::LEN,
+            Self::Output::LEN,
+        ]),
+        size_of::<Self::Element>(),
+    ]);
     /// The layers, in order.
     #[doc(hidden)]
     const LAYERS: &'static [LayerSummary];

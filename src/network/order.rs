@@ -1,5 +1,7 @@
 //! What layers do to the order of features, which weight files have as PyTorch does.
 
+use crate::tensor::Dims;
+
 /// What a layer does to the order of features, as [`Compute::ORDER`](super::Compute::ORDER) says.
 ///
 /// Images have their channels last here and first in PyTorch. Behind a `Flatten`, their features are therefore in
@@ -39,9 +41,24 @@ pub enum FeatureOrder {
     /// `Flatten` of images PyTorch computes something else: files have a tensor without elements then,
     /// `<layer>.channels_last`, so that PyTorch refuses them and this crate refuses PyTorch's.
     Depends,
+    /// Each output depends on all inputs along the last axis, whatever their order, and belongs to the one at its place,
+    /// as those of `Softmax`. On an input with a single axis it is as [`FeatureOrder::Keeps`], on others as
+    /// [`FeatureOrder::Depends`].
+    Mixes,
     /// Every number stays where it is in memory, under another shape.
     View,
     /// That of the layers inside: a network or a block.
     #[doc(hidden)]
     Layers,
+}
+
+impl FeatureOrder {
+    /// What a layer that says this does on an input with these axes.
+    pub(super) const fn on(self, input: Dims) -> Self {
+        match self {
+            FeatureOrder::Mixes if input.sizes().len() == 1 => FeatureOrder::Keeps,
+            FeatureOrder::Mixes => FeatureOrder::Depends,
+            order => order,
+        }
+    }
 }

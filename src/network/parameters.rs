@@ -2,6 +2,7 @@
 
 use super::contents::{Contents, TensorLayout};
 use crate::memory;
+use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Is told each tensor of parameters: its name, its sizes and its elements.
@@ -53,6 +54,9 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// How many `T`s the type takes in memory.
     const LEN: usize;
+    /// How many `T`s the fields have, without a look at the type, which may be too large for any memory. Does not wrap.
+    #[doc(hidden)]
+    const NUMBERS: usize = Self::LEN;
     /// How many of them are trained; the others are statistics, or padding that stays zero.
     const COUNT: usize = Self::LEN;
     /// How many of them are statistics.
@@ -122,8 +126,9 @@ unsafe impl<S: Shape, T: Element> Parameters<T> for Tensor<S, T> {
 
 // SAFETY: an array is its items side by side.
 unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; N] {
-    const LEN: usize = N * P::LEN;
-    const COUNT: usize = N * P::COUNT;
-    const STATISTICS: usize = N * P::STATISTICS;
+    const LEN: usize = sizes::product(&[N, P::LEN]);
+    const NUMBERS: usize = sizes::product(&[N, P::NUMBERS]);
+    const COUNT: usize = sizes::product(&[N, P::COUNT]);
+    const STATISTICS: usize = sizes::product(&[N, P::STATISTICS]);
     const CONTENTS: Contents = Contents::array(P::CONTENTS_REF, N, P::LEN);
 }

@@ -3,6 +3,7 @@
 use super::layer::{Compute, Flow, Gives, WithRelu};
 use super::parameters::Parameters;
 use super::segments::Segments;
+use crate::sizes;
 use crate::tensor::{Element, Shape};
 
 /// What the plan needs to know of one layer.
@@ -30,6 +31,13 @@ pub struct Stage {
 
 impl Stage {
     pub const fn of<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
+        let params = <L::Params as Parameters<T>>::LEN;
+        // What `InPlace` and the built-in layers promise, and slots that are shared rest on.
+        let shares = In::LEN == Out::LEN && params == 0 && L::CACHE == 0 && L::SCRATCH == 0;
+        assert!(
+            shares || matches!(L::FLOW, Flow::Apart),
+            "a layer that works in place gives what it is given"
+        );
         Stage {
             flow: L::FLOW,
             reads_output: L::READS_OUTPUT,
@@ -39,7 +47,7 @@ impl Stage {
             relu: false,
             in_len: In::LEN,
             out_len: Out::LEN,
-            params: <L::Params as Parameters<T>>::LEN,
+            params,
             multiply_adds: L::MULTIPLY_ADDS,
             cache: L::CACHE,
             scratch: L::SCRATCH,
@@ -127,7 +135,7 @@ const START: Step = Step { spot: Spot::Input, shares: false, absorbed: false, re
 impl<const N: usize> Plan<N> {
     /// Numbers per sample that inference needs for the time of the call.
     pub const fn scratch(&self) -> usize {
-        self.even + self.odd + self.even_end + self.odd_end + self.inner
+        sizes::sum(&[self.even, self.odd, self.even_end, self.odd_end, self.inner])
     }
 
     /// Where each layer's outputs lie after forward for training.
@@ -165,7 +173,7 @@ impl<const N: usize> Plan<N> {
         };
         let mut i = 0;
         while i < N {
-            plan.multiply_adds += stages[i].multiply_adds;
+            plan.multiply_adds = sizes::sum(&[plan.multiply_adds, stages[i].multiply_adds]);
             plan.whole_batch = plan.whole_batch || stages[i].whole_batch;
             if !matches!(stages[i].flow, Flow::View) {
                 plan.gives = stages[i].gives;
@@ -223,13 +231,14 @@ impl<const N: usize> Plan<N> {
                 if i == last {
                     spot = Spot::Output;
                 } else {
-                    spot = Spot::Slot { outputs: self.cache, gradient: self.cache + len };
-                    self.cache += 2 * len;
+                    let gradient = sizes::sum(&[self.cache, len]);
+                    spot = Spot::Slot { outputs: self.cache, gradient };
+                    self.cache = sizes::sum(&[gradient, len]);
                 }
             }
             self.training[i].spot = spot;
             self.training[i].cache = self.cache;
-            self.cache += stages[i].cache;
+            self.cache = sizes::sum(&[self.cache, stages[i].cache]);
             if matches!(spot, Spot::Output) && stages[i].reads_output {
                 self.reads_output = true;
             }

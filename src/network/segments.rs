@@ -6,6 +6,7 @@
 
 use super::layer::Flow;
 use super::plan::{Stage, Step};
+use crate::sizes;
 
 /// What the outputs of one piece of a batch may take in the cache, in bytes; their gradients take as much again.
 const PIECE_BYTES: usize = 512 * 1024;
@@ -73,17 +74,17 @@ impl<const N: usize> Segments<N> {
             }
             let segment = &mut segments.list[segments.count - 1];
             segment.last = i;
-            numbers += stage.cache;
+            numbers = sizes::sum(&[numbers, stage.cache]);
             if !shares {
                 segment.last_output = i;
-                numbers += stage.out_len;
+                numbers = sizes::sum(&[numbers, stage.out_len]);
                 kind = own;
             }
             if matches!(kind, Kind::WholeBatch) {
                 segment.whole_batch = true;
             }
             if matches!(kind, Kind::Few) {
-                let piece = PIECE_BYTES / (numbers * stage.size);
+                let piece = PIECE_BYTES / sizes::product(&[numbers, stage.size]);
                 segment.piece = if piece == 0 { 1 } else { piece };
             }
             i += 1;
@@ -93,10 +94,11 @@ impl<const N: usize> Segments<N> {
 }
 
 const fn kind_of(stage: &Stage, training: bool) -> Kind {
-    let numbers = stage.in_len + stage.out_len + stage.cache;
+    let numbers = sizes::sum(&[stage.in_len, stage.out_len, stage.cache]);
+    let bytes = sizes::product(&[numbers, stage.size, MANY_SAMPLES]);
     if training && stage.whole_batch {
         Kind::WholeBatch
-    } else if numbers * stage.size * MANY_SAMPLES <= PIECE_BYTES || stage.params > MANY_WEIGHTS * numbers {
+    } else if bytes <= PIECE_BYTES || stage.params / MANY_WEIGHTS > numbers {
         Kind::All
     } else {
         Kind::Few

@@ -1,5 +1,6 @@
 //! Sentences put together in constants: what a compile error will say.
 
+use crate::sizes::TOO_LARGE;
 use crate::tensor::Dims;
 
 /// `_` where a size belongs: the layer's input fixes it.
@@ -43,10 +44,13 @@ impl Sentence {
         self.text(other.as_str())
     }
 
-    /// Goes on with a number; [`INFER`] is written `_`.
+    /// Goes on with a number; [`INFER`] is written `_`, and where arithmetic on sizes stopped, `2^64 or more`.
     pub const fn number(self, number: usize) -> Self {
         if number == INFER {
             return self.text("_");
+        }
+        if number == TOO_LARGE {
+            return self.text("2^").number(usize::BITS as usize).text(" or more");
         }
         let mut digits = [0u8; 20];
         let mut first = digits.len();

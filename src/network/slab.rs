@@ -30,7 +30,8 @@ impl<'a, T: Element> Slab<'a, T> {
     /// # Panics
     /// If the memory does not hold `len` numbers for each of `batch` samples.
     pub(crate) fn new(memory: &'a mut [T], batch: usize, len: usize) -> Self {
-        assert!(memory.len() >= batch * len);
+        // Nothing below can wrap: a place in a slab is within `batch * len`.
+        assert!(batch.checked_mul(len).is_some_and(|numbers| numbers <= memory.len()));
         Slab { base: memory.as_mut_ptr(), batch, first: 0, count: batch, len, memory: PhantomData }
     }
 
@@ -69,7 +70,7 @@ impl<'a, T: Element> Slab<'a, T> {
     /// No two slots that live at the same time overlap, unless both are only read.
     #[inline(always)]
     pub(super) unsafe fn slot(&self, offset: usize, len: usize) -> Slab<'a, T> {
-        assert!(offset + len <= self.len);
+        assert!(len <= self.len && offset <= self.len - len);
         let Slab { batch, first, count, memory, .. } = *self;
         // SAFETY: the slot lies inside the slab, as was just checked.
         let base = unsafe { self.base.add(offset * batch) };
@@ -112,7 +113,7 @@ impl<'a, T: Element> Parts<'a, T> {
     /// # Safety
     /// No two parts that live at the same time overlap.
     pub(crate) unsafe fn part(&self, first: usize, count: usize) -> Slab<'a, T> {
-        assert!(first + count <= self.slab.count);
+        assert!(count <= self.slab.count && first <= self.slab.count - count);
         let Slab { base, batch, len, memory, .. } = self.slab;
         Slab { base, batch, first: self.slab.first + first, count, len, memory }
     }

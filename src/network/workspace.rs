@@ -13,7 +13,7 @@ use super::summary::LayerSummary;
 use crate::denormals::FloatMode;
 use crate::kernels::{AlignedBuffer, Kernels};
 use crate::loss::{Loss, Takes, TargetOf};
-use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use crate::memory::{self, OutOfMemory, flatten, flatten_mut, tensors, tensors_mut};
 use crate::optim::{Optimizer, OptimizerState, Part};
 use crate::tensor::{Element, Shape};
 
@@ -62,10 +62,23 @@ impl<N: Network> Workspace<N> {
     }
 
     /// Makes room for a batch, so that the first step does not allocate either.
+    ///
+    /// # Panics
+    /// If there is no memory for it; [`Workspace::try_reserve`] gives an error instead.
     pub fn reserve(&mut self, batch: usize) {
-        self.outputs.reserve(batch * N::Output::LEN);
-        self.output_gradients.reserve(batch * N::Output::LEN);
-        self.cache.reserve(batch * Self::CACHE);
+        self.try_reserve(batch).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// Makes room for a batch.
+    ///
+    /// # Errors
+    /// If there is no memory for it: a pass on a batch of this length would panic.
+    pub fn try_reserve(&mut self, batch: usize) -> Result<(), OutOfMemory> {
+        let what = || format!("a training pass of `{}` on a batch of {batch}", N::NAME);
+        memory::reserve(&mut self.cache, batch, Self::CACHE, what)?;
+        memory::reserve(&mut self.outputs, batch, N::Output::LEN, what)?;
+        memory::reserve(&mut self.output_gradients, batch, N::Output::LEN, what)?;
+        Ok(())
     }
 
     /// Trains no layer before the one with these parameters: backward computes nothing below it, unless the gradient
@@ -307,9 +320,13 @@ impl<'a, N: Network> Pass<'a, N> {
         let cx = cx.with_modes(modes_of(network, &modes));
         let batch = x.len();
         let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..batch * N::Output::LEN], batch);
-        let input_len = if with_input { batch * N::Input::LEN } else { 0 };
-        let dx = &mut workspace.input_gradients.reserve(input_len)[..input_len];
+
+        let what = || format!("the gradient of the inputs of `{}`, of which there are {batch},", N::NAME);
+        let input_len = if with_input { N::Input::LEN } else { 0 };
+        let dx = memory::reserve(&mut workspace.input_gradients, batch, input_len, what);
+        let dx = dx.unwrap_or_else(|error| panic!("{error}"));
         let dx = with_input.then(|| tensors_mut(dx, batch));
+
         let dy = &mut workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN];
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         N::backward_input(&(), network, x, y, cache, tensors_mut(dy, batch), dx, &cx);

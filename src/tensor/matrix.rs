@@ -2,8 +2,7 @@
 
 use super::{Element, Tensor1, Tensor2};
 use crate::kernels::{Kernels, Matrix, Product, Start};
-use crate::memory;
-use crate::threads;
+use crate::{memory, sizes, threads};
 
 impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
     /// The matrix product. Inner sizes that differ are a compile error. For large products, which do not fit on the
@@ -23,7 +22,7 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
     pub fn matmul_into<const N: usize>(&self, other: &Tensor2<K, N, T>, product: &mut Tensor2<M, N, T>) {
         let kernels = T::kernels();
         let (a, b) = (self.as_slice(), other.as_slice());
-        let parts = threads::parts(M * K * N).min(M).max(1);
+        let parts = threads::parts(sizes::product(&[M, K, N])).min(M).max(1);
         let rows = M.div_ceil(parts).max(1);
         threads::split_mut(product.as_mut_slice(), (rows * N).max(1), &|part, c: &mut [T]| {
             let first = part * rows;

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use super::element::Scalar;
+use crate::sizes;
 
 /// The largest number of axes of a tensor.
 pub const MAX_RANK: usize = 4;
@@ -110,18 +111,35 @@ impl Dims {
         self
     }
 
-    /// The number of elements; 0 if the shape is unknown.
+    /// The number of elements; 0 if the shape is unknown. Never wraps: what is larger than `usize::MAX - 1` is
+    /// `usize::MAX - 1`, which no memory holds. [`Dims::checked_len`] tells them apart.
+    ///
+    /// ```
+    /// use shapewright::Dims;
+    /// assert_eq!(Dims::new(&[3, 4]).len(), 12);
+    /// assert_eq!(Dims::new(&[usize::MAX / 2, 3]).len(), usize::MAX - 1);
+    /// assert_eq!(Dims::new(&[usize::MAX / 2, 3]).checked_len(), None);
+    /// ```
     #[allow(clippy::len_without_is_empty)]
     pub const fn len(&self) -> usize {
         if !matches!(self.kind, Kind::Tuple) {
-            return self.sizes[0] * self.sizes[1] * self.sizes[2] * self.sizes[3];
+            return sizes::product(&self.sizes);
         }
-        let (mut sum, mut part) = (0, 0);
+        let mut len = 0;
+        let mut part = 0;
         while part < self.parts.len() {
-            sum += self.parts[part].len();
+            len = sizes::sum(&[len, self.parts[part].len()]);
             part += 1;
         }
-        sum
+        len
+    }
+
+    /// The number of elements; `None` if it is larger than `usize::MAX - 2`.
+    pub const fn checked_len(&self) -> Option<usize> {
+        match self.len() {
+            sizes::TOO_LARGE => None,
+            len => Some(len),
+        }
     }
 
     /// Whether both are the same; `==` for constants.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::limits::RAISE;
+use crate::memory::OutOfMemory;
 use crate::optim::SettingError;
 
 /// Why a training could not begin or go on. The network is left as the last whole step made it; only running statistics
@@ -54,6 +55,8 @@ pub enum TrainError {
         /// NaN or infinity.
         norm: f64,
     },
+    /// There is no memory for the gradient or for a batch.
+    Memory(OutOfMemory),
     /// A checkpoint can't be read or written.
     Checkpoint(CheckpointError),
 }
@@ -206,6 +209,7 @@ impl fmt::Display for TrainError {
                 "the norm of the gradient is {norm} at step {step}, in epoch {epoch}; a smaller learning rate or \
                  `clip_grad_value` may help"
             ),
+            TrainError::Memory(error) => error.fmt(f),
             TrainError::Checkpoint(error) => error.fmt(f),
         }
     }

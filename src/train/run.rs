@@ -16,6 +16,7 @@ use super::step::{Model, Step};
 use super::{Input, Samples};
 use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Loss, Takes, TargetOf};
+use crate::memory;
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, from_zero};
 
@@ -72,7 +73,8 @@ where
         train: Samples<'n, N, G>,
     ) -> Result<Self, TrainError> {
         let checkpoints = Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
-        let mut model = Model::new(network);
+        let batch_size = settings.batch_size.min(train.inputs.len());
+        let mut model = Model::new(network, batch_size).map_err(TrainError::Memory)?;
         model.workspace.follow(&settings.state);
         settings.eval.iter().for_each(|part| model.workspace.eval(*part));
         let mut run = Run {
@@ -203,7 +205,8 @@ where
         let Run { settings, model, epoch: running, train, .. } = self;
         let (first, per_epoch) = (running.batches, batches.div_ceil(settings.accumulate));
         let count = settings.accumulate.min(batches - first);
-        let samples = (count * settings.batch_size).min(train.inputs.len() - first * settings.batch_size);
+        let begin = first * settings.batch_size;
+        let samples = count.saturating_mul(settings.batch_size).min(train.inputs.len() - begin);
         let (epoch, within) = (self.history.epochs.len(), first / settings.accumulate);
         let step = (epoch * per_epoch + within) as u64;
         let steps = settings.epochs.saturating_mul(per_epoch) as u64;
@@ -298,6 +301,7 @@ where
             let samples = settings.validation.unwrap_or(*train);
             let (loss, metrics) = (&settings.loss, &mut settings.metrics);
             let loss = model.evaluate(average, loss, samples, settings.batch_size, metrics);
+            let loss = loss.map_err(TrainError::Memory)?;
             validation_loss = settings.validation.map(|_| loss);
         }
         if let (Some(samples), Some(loss)) = (settings.validation, validation_loss)
@@ -337,7 +341,7 @@ where
                     (best.loss, best.epoch) = (loss, epoch.epoch);
                     best.network.params_mut().copy_from_slice(network.params());
                 }
-                None => self.best = Some(Best { loss, epoch: epoch.epoch, network: network.to_boxed() }),
+                None => self.best = Some(Best { loss, epoch: epoch.epoch, network: copy(network)? }),
             }
             self.ended |= self.best.as_ref().is_some_and(|best| epoch.epoch - best.epoch >= patience);
         }
@@ -368,6 +372,13 @@ where
         let listening = super::stop::OnCtrlC::stops(&self.settings.stop);
         listening.map(Some).ok_or(TrainError::Combination { reason: reason.to_owned() })
     }
+}
+
+/// A copy of a network.
+fn copy<N: Network>(network: &N) -> Result<Box<N>, TrainError> {
+    let mut copy: Box<N> = memory::try_zeroed_parameters().map_err(TrainError::Memory)?;
+    copy.params_mut().copy_from_slice(network.params());
+    Ok(copy)
 }
 
 /// Takes the parameters into the average, at the end of an epoch or after a step.

@@ -8,7 +8,7 @@ use super::finite;
 use super::{Output, Samples};
 use crate::kernels::AlignedBuffer;
 use crate::loss::{Loss, Takes, TargetOf};
-use crate::memory::{flatten_mut, tensors_mut};
+use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
 use crate::metrics::Measures;
 use crate::network::{Network, Workspace};
 use crate::optim::Part;
@@ -48,14 +48,19 @@ pub(super) struct Model<'n, N: Network> {
 }
 
 impl<'n, N: Network> Model<'n, N> {
-    pub fn new(network: &'n mut N) -> Self {
-        Model {
+    /// With memory for batches of this length.
+    pub fn new(network: &'n mut N, batch_size: usize) -> Result<Self, OutOfMemory> {
+        let mut model = Model {
             network,
-            gradient: N::zeros(),
+            gradient: memory::try_zeroed_parameters()?,
             workspace: N::workspace(),
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),
-        }
+        };
+        model.workspace.try_reserve(batch_size)?;
+        // For batches that are mixed, and for validation.
+        reserve::<N>(&mut model.output_gradients, batch_size)?;
+        Ok(model)
     }
 
     /// Sets the gradient to that of a batch, or adds it to that of the batches before. Its loss; `share` is the part of
@@ -113,7 +118,7 @@ impl<'n, N: Network> Model<'n, N> {
         samples: Samples<'_, N, G>,
         batch_size: usize,
         metrics: &mut [Box<dyn Measures<Output<N>, G> + '_>],
-    ) -> f64
+    ) -> Result<f64, OutOfMemory>
     where
         L: Loss<N::Output, N::Element>,
         G: TargetOf<L::Target, L, N>,
@@ -122,14 +127,24 @@ impl<'n, N: Network> Model<'n, N> {
         metrics.iter_mut().for_each(|metric| metric.reset());
         let mut sum = 0.0;
         for (inputs, targets) in samples.inputs.chunks(batch_size).zip(samples.targets.chunks(batch_size)) {
-            let (count, len) = (inputs.len(), inputs.len() * N::Output::LEN);
-            let outputs: &mut [Output<N>] = tensors_mut(self.outputs.reserve(len), count);
-            let gradients: &mut [Output<N>] = tensors_mut(self.output_gradients.reserve(len), count);
+            let count = inputs.len();
+            let outputs: &mut [Output<N>] = tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
+            let gradients: &mut [Output<N>] =
+                tensors_mut(reserve::<N>(&mut self.output_gradients, count)?, count);
             network.forward_batch(inputs, outputs);
             let value = loss.loss(outputs, G::expected(targets), gradients);
             sum += value.to_f64().unwrap_or(f64::NAN) * inputs.len() as f64;
             metrics.iter_mut().for_each(|metric| metric.update(outputs, targets));
         }
-        sum / samples.inputs.len() as f64
+        Ok(sum / samples.inputs.len() as f64)
     }
+}
+
+/// Room for the outputs of a batch, or for their gradient.
+fn reserve<N: Network>(
+    buffer: &mut AlignedBuffer<N::Element>,
+    batch: usize,
+) -> Result<&mut [N::Element], OutOfMemory> {
+    let what = || format!("the outputs of `{}` for a batch of {batch}", N::NAME);
+    memory::reserve(buffer, batch, N::Output::LEN, what)
 }

@@ -4,6 +4,7 @@ use super::order::LayerOrder;
 use super::pieces::Pieces;
 use crate::network::Sentence;
 use crate::network::contents::{Axes, Contents, MAX_AXES, TensorLayout};
+use crate::sizes;
 
 impl Axes {
     /// `==` for constants.
@@ -277,17 +278,17 @@ impl List<'_> {
 impl Contents {
     /// How many tensors and marks there can be.
     pub(super) const fn most(&self) -> usize {
-        self.tensors() + self.layers()
+        sizes::sum(&[self.tensors(), self.layers()])
     }
 
     const fn tensors(&self) -> usize {
         match self {
             Contents::Tensor(_) => 1,
-            Contents::Items { count, item, .. } => *count * item.tensors(),
+            Contents::Items { count, item, .. } => sizes::product(&[*count, item.tensors()]),
             _ => {
                 let (members, mut sum, mut i) = (self.members(), 0, 0);
                 while i < members.len() {
-                    sum += members[i].contents.tensors();
+                    sum = sizes::sum(&[sum, members[i].contents.tensors()]);
                     i += 1;
                 }
                 sum

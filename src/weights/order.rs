@@ -9,6 +9,7 @@ use super::pieces::Pieces;
 use super::wanted::{take_channels, wanted_by, wanted_in, wanted_of_branch};
 use crate::network::FeatureOrder;
 use crate::network::contents::{Contents, Joint, LayerInfo, Member};
+use crate::sizes;
 use crate::tensor::Dims;
 
 /// The order of a tensor's elements in PyTorch.
@@ -59,14 +60,12 @@ impl Contents {
     /// How many layers and blocks there are, each repetition counted.
     pub(super) const fn layers(&self) -> usize {
         if let Contents::Items { count, item, .. } = self {
-            return *count * item.layers();
+            return sizes::product(&[*count, item.layers()]);
         }
         let (members, mut sum, mut i) = (self.members(), 0, 0);
         while i < members.len() {
-            sum += members[i].contents.layers();
-            if members[i].layer.is_some() {
-                sum += 1;
-            }
+            let own = if members[i].layer.is_some() { 1 } else { 0 };
+            sum = sizes::sum(&[sum, members[i].contents.layers(), own]);
             i += 1;
         }
         sum
@@ -240,7 +239,9 @@ const fn through(
             }
             _ => Passed { differs: true, ..fresh },
         },
-        FeatureOrder::Makes | FeatureOrder::Depends | FeatureOrder::Layers if axes > 1 => {
+        FeatureOrder::Makes | FeatureOrder::Depends | FeatureOrder::Mixes | FeatureOrder::Layers
+            if axes > 1 =>
+        {
             match by_axes(order, input) {
                 Some(order) if output.sizes().len() == axes => Passed { order, ..fresh },
                 Some(_) => fresh,
@@ -257,7 +258,9 @@ const fn through(
                 _ => Passed { free, differs, ..fresh },
             }
         }
-        FeatureOrder::Depends | FeatureOrder::Layers => Passed { differs: !came.is_same(), ..fresh },
+        FeatureOrder::Depends | FeatureOrder::Mixes | FeatureOrder::Layers => {
+            Passed { differs: !came.is_same(), ..fresh }
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) const fn wanted_by(layers: &[Member], mut i: usize, behind: Option<Pi
             FeatureOrder::Keeps => input.same(output),
             FeatureOrder::Channels if axes > 1 => return Some(channels_last(*input)),
             FeatureOrder::Channels => input.same(output),
-            FeatureOrder::Makes | FeatureOrder::Depends => false,
+            FeatureOrder::Makes | FeatureOrder::Depends | FeatureOrder::Mixes => false,
             FeatureOrder::Layers => {
                 return wanted_in(&layers[i].contents, *output, wanted_by(layers, i + 1, behind));
             }

@@ -9,7 +9,7 @@ use shapewright::prelude::*;
 mod layers;
 
 use layers::{Scale, Swish};
-use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Flow, Layer};
+use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace};
 
 /// The name is near that of a layer of the crate.
 pub struct Linaer;
@@ -17,17 +17,13 @@ pub struct Linaer;
 impl<In: Shape> Fits<In> for Linaer {
     const FIT: Fit = Fit::gives(In::DIMS);
 }
-impl<T: Element> Layer<T> for Linaer {
+impl InPlace for Linaer {
     type Config = ();
-    type Params = ();
-}
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Linaer {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const FLOW: Flow = Flow::InPlace;
-    fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
-    fn backward_in_place(_: &(), _: &[Tensor<Out, T>], dy: &mut [Tensor<Out, T>], _: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(_: &(), _: &[Tensor<S, T>], dy: &mut [Tensor<S, T>], _: &Context<T>) {
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }

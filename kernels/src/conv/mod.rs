@@ -21,7 +21,7 @@ pub(super) mod plain;
 mod weight_grad;
 mod winograd;
 
-use super::F32Kernels;
+use super::{F32Kernels, sizes};
 
 /// The sizes of a convolution; pairs are vertical and horizontal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,22 +140,41 @@ pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32
 impl ConvSizes {
     /// How many numbers an image has.
     pub const fn input_len(&self) -> usize {
-        self.size[0] * self.size[1] * self.channels
+        sizes::product(&[self.size[0], self.size[1], self.channels])
     }
 
     /// How many numbers an output has.
     pub const fn output_len(&self) -> usize {
-        self.out[0] * self.out[1] * self.out_channels
+        sizes::product(&[self.out[0], self.out[1], self.out_channels])
     }
 
     /// How many rows the weight has, one for each number under the window that an output channel sees.
     pub const fn weight_rows(&self) -> usize {
-        self.kernel[0] * self.kernel[1] * (self.channels / self.groups)
+        sizes::product(&[self.kernel[0], self.kernel[1], self.channels / self.groups])
     }
 
     /// Multiply-adds for one sample.
     pub const fn multiply_adds(&self) -> usize {
-        self.weight_rows() * self.output_len()
+        sizes::product(&[self.weight_rows(), self.output_len()])
+    }
+
+    /// How many places an axis of the image has with its padding.
+    pub const fn padded(&self, axis: usize) -> usize {
+        sizes::sum(&[self.size[axis], self.pad[axis], self.pad[axis]])
+    }
+
+    /// Whether positions in the padded image can be counted: no arithmetic on these sizes wraps if so.
+    pub const fn are_countable(&self) -> bool {
+        let [height, width] = [self.padded(0), self.padded(1)];
+        let steps = [self.stride[0], self.stride[1], self.dilation[0], self.dilation[1]];
+        let mut countable = sizes::countable(sizes::product(&[height, width, self.channels]))
+            && sizes::countable(sizes::product(&[height, width, self.out_channels]));
+        let mut i = 0;
+        while i < steps.len() {
+            countable = countable && sizes::countable(steps[i]);
+            i += 1;
+        }
+        countable
     }
 
     /// Whether each channel has a filter of its own.
@@ -165,7 +184,8 @@ impl ConvSizes {
 
     /// How far the windows of all output pixels reach along an axis.
     const fn reach(&self, axis: usize) -> usize {
-        (self.out[axis] - 1) * self.stride[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1
+        let first = sizes::product(&[self.kernel[axis] - 1, self.dilation[axis]]);
+        sizes::sum(&[sizes::product(&[self.out[axis] - 1, self.stride[axis]]), first, 1])
     }
 
     /// Panics unless the sizes make sense together and fit the lengths; the number of samples.
@@ -177,13 +197,16 @@ impl ConvSizes {
             self.channels.is_multiple_of(self.groups) && self.out_channels.is_multiple_of(self.groups),
             "conv: channels that are not whole groups: {self:?}"
         );
+        assert!(self.are_countable(), "conv: more places than memory has: {self:?}");
         for axis in 0..2 {
-            let padded = self.size[axis] + 2 * self.pad[axis];
-            assert!(self.reach(axis) <= padded, "conv: the windows leave the padded image: {self:?}");
+            assert!(
+                self.reach(axis) <= self.padded(axis),
+                "conv: the windows leave the padded image: {self:?}"
+            );
         }
         let samples = x / self.input_len();
         assert_eq!(x, samples * self.input_len(), "conv: the images are not whole");
-        assert_eq!(y, samples * self.output_len(), "conv: as many outputs as images");
+        assert_eq!(Some(y), samples.checked_mul(self.output_len()), "conv: as many outputs as images");
         samples
     }
 
@@ -205,7 +228,7 @@ impl ConvSizes {
 
     /// Panics unless the weight has as many numbers as the sizes say.
     fn check_weight(&self, weight: usize, bias: Option<usize>, channels: usize) {
-        assert_eq!(weight, self.weight_rows() * self.out_channels, "conv: the weight");
+        assert_eq!(weight, sizes::product(&[self.weight_rows(), self.out_channels]), "conv: the weight");
         assert!(bias.is_none_or(|bias| bias == channels), "conv: one bias per channel");
     }
 

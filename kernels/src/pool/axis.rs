@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::sizes;
+
 /// One axis of an image before and after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
@@ -46,8 +48,27 @@ impl Axis {
             }
             Reach::Even => {}
             Reach::Linear { factor } => {
-                assert!(factor > 0 && self.output == self.input * factor, "{name}: {factor} places for each");
+                let whole = self.output == sizes::product(&[self.input, factor]);
+                assert!(factor > 0 && whole, "{name}: {factor} places for each");
             }
+        }
+        assert!(self.is_countable(), "{name}: more places than memory has: {self:?}");
+    }
+
+    /// Whether all windows lie on the padded axis and its places can be counted: no arithmetic on them wraps if so.
+    pub const fn is_countable(&self) -> bool {
+        match self.reach {
+            Reach::Windows { kernel, stride, pad, dilation } => {
+                let padded = sizes::sum(&[self.input, pad, pad]);
+                let last = sizes::product(&[self.output.saturating_sub(1), stride]);
+                let within = sizes::product(&[kernel.saturating_sub(1), dilation]);
+                sizes::countable(padded)
+                    && sizes::countable(stride)
+                    && sizes::countable(dilation)
+                    && (self.output == 0 || sizes::sum(&[last, within]) < padded)
+            }
+            Reach::Even => sizes::countable(sizes::product(&[self.input, self.output])),
+            Reach::Linear { .. } => sizes::countable(self.output),
         }
     }
 

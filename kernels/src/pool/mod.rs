@@ -1,6 +1,8 @@
 //! Maxima, averages and interpolation over the places of images, channels-last: windows along two axes, all channels of
 //! a place side by side. A sequence is an image of one row.
 
+use crate::sizes;
+
 mod axis;
 mod max;
 mod mean;
@@ -34,7 +36,17 @@ impl Plane {
     /// How many numbers a sample's input and output have.
     pub(super) const fn lens(&self) -> (usize, usize) {
         let Plane { rows, cols, channels } = *self;
-        (rows.input * cols.input * channels, rows.output * cols.output * channels)
+        (
+            sizes::product(&[rows.input, cols.input, channels]),
+            sizes::product(&[rows.output, cols.output, channels]),
+        )
+    }
+
+    /// Whether the places of both axes can be counted, and the numbers at them.
+    pub const fn is_countable(&self) -> bool {
+        let (input, output) = self.lens();
+        let numbers = sizes::countable(input) && sizes::countable(output);
+        numbers && self.rows.is_countable() && self.cols.is_countable()
     }
 
     /// The number of samples. Panics unless the lengths fit, and every place that a window reads is within the axis.
@@ -48,7 +60,7 @@ impl Plane {
         }
         let samples = outputs / output;
         assert!(
-            inputs == samples * input && outputs == samples * output,
+            Some(inputs) == samples.checked_mul(input) && outputs == samples * output,
             "{name}: {inputs} inputs and {outputs} outputs are not samples of {input} and {output}"
         );
         samples

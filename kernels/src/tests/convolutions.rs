@@ -401,3 +401,33 @@ fn windows_beyond_the_image_are_refused() {
         });
     });
 }
+
+/// A padded row of 2^62 + 1 places with 4 channels: as a wrapped number, it would be 4.
+#[test]
+#[should_panic(expected = "more places than memory has")]
+fn rows_that_wrap_are_refused() {
+    let far = 1 << (usize::BITS - 2);
+    let sizes = ConvSizes {
+        size: [1, 1],
+        channels: 4,
+        out: [1, 2],
+        out_channels: 1,
+        kernel: [1, 1],
+        stride: [1, far],
+        pad: [0, far / 2],
+        dilation: [1, 1],
+        groups: 1,
+    };
+    let (x, weight, mut y) = ([0.0; 4], [0.0; 4], [0.0; 2]);
+    let conv = Conv {
+        sizes: &sizes,
+        whole: 1,
+        x: &x,
+        first_row: 0,
+        weight: &weight,
+        bias: None,
+        y: &mut y,
+        relu: false,
+    };
+    F64Kernels.conv(conv);
+}

@@ -208,6 +208,16 @@ fn lengths_are_checked() {
     F64Kernels.max_pool(&Plane { rows: axis, cols: axis, channels: 1 }, &[0.0; 7], &mut [0.0; 2], None);
 }
 
+/// As a wrapped number, 2^20 samples of 2^44 inputs would be none.
+#[test]
+#[should_panic(expected = "are not samples of 17592186044416 and 1")]
+fn lengths_that_wrap_are_refused() {
+    let reach = Reach::Windows { kernel: 1 << 22, stride: 1 << 22, pad: 0, dilation: 1 };
+    let axis = Axis { input: 1 << 22, output: 1, reach };
+    let outputs = &mut vec![0.0; 1 << 20];
+    F64Kernels.max_pool(&Plane { rows: axis, cols: axis, channels: 1 }, &[], outputs, None);
+}
+
 /// The results of all kernels, for `agreement`.
 pub(super) fn everything(kernels: F32Kernels, channels: usize) -> Vec<f32> {
     let tiles = Reach::Windows { kernel: 2, stride: 2, pad: 0, dilation: 1 };

@@ -10,6 +10,7 @@ use crate::network::branch::{Branch, Ends};
 use crate::network::{
     Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
 };
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `Concat { .. }` and `Split { .. }`: the layers of all branches `B`, a tuple, on the same input. With `TUPLE` the
@@ -53,12 +54,13 @@ macro_rules! branches {
         }
         impl<P, T: Element, $($name: Branch<P, T>),*> Branches<P, T> for ($($name,)*) {
             const WHOLE_BATCH: bool = false $(|| $name::WHOLE_BATCH)*;
-            const MULTIPLY_ADDS: usize = 0 $(+ $name::MULTIPLY_ADDS)*;
-            const CACHE: usize = 0 $(+ 2 * <$name::To as Shape>::LEN + $name::CACHE)*;
+            const MULTIPLY_ADDS: usize = sizes::sum(&[$($name::MULTIPLY_ADDS),*]);
+            const CACHE: usize =
+                sizes::sum(&[$(<$name::To as Shape>::LEN, <$name::To as Shape>::LEN, $name::CACHE),*]);
             const SCRATCH: usize = {
                 let mut most = 0;
                 $(
-                    let needed = <$name::To as Shape>::LEN + $name::SCRATCH;
+                    let needed = sizes::sum(&[<$name::To as Shape>::LEN, $name::SCRATCH]);
                     most = if needed > most { needed } else { most };
                 )*
                 most
@@ -107,10 +109,9 @@ impl<In: Shape, P, B: Names> Fits<In> for Join<P, B, false> {
                 if mistake.is_none() && !(alike && output.last().is_some()) {
                     mistake = Some(i);
                 }
-                channels += match output.last() {
-                    Some(last) => last,
-                    None => 0,
-                };
+                if let Some(last) = output.last() {
+                    channels = sizes::sum(&[channels, last]);
+                }
             }
             i += 1;
         }
@@ -320,7 +321,7 @@ where
     const WHOLE_BATCH: bool = B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = B::MULTIPLY_ADDS;
-    const CACHE: usize = B::CACHE + In::LEN;
+    const CACHE: usize = sizes::sum(&[B::CACHE, In::LEN]);
     const SCRATCH: usize = B::SCRATCH;
 
     fn forward(

@@ -9,6 +9,7 @@ use crate::network::branch::{Branch, Ends};
 use crate::network::{
     Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
 };
+use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `Repeat<N> { .. }`: the layers `B`, whose parameters are `P`, `N` times one after another.
@@ -84,10 +85,11 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
     const READS_OUTPUT: bool = B::READS_OUTPUT;
     const WHOLE_BATCH: bool = B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
-    const MULTIPLY_ADDS: usize = N * B::MULTIPLY_ADDS;
-    const CACHE: usize = N * (2 * Out::LEN + B::CACHE);
+    const MULTIPLY_ADDS: usize = sizes::product(&[N, B::MULTIPLY_ADDS]);
+    const CACHE: usize = sizes::product(&[N, sizes::sum(&[Out::LEN, Out::LEN, B::CACHE])]);
     /// Two buffers in turn.
-    const SCRATCH: usize = (if N > 1 { 2 * Out::LEN } else { 0 }) + B::SCRATCH;
+    const SCRATCH: usize =
+        sizes::sum(&[if N > 1 { sizes::sum(&[Out::LEN, Out::LEN]) } else { 0 }, B::SCRATCH]);
 
     fn forward(
         _: &(),

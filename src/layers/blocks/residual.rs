@@ -10,6 +10,7 @@ use crate::network::branch::{Branch, Ends};
 use crate::network::{
     Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
 };
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `y = f(x) + x`, where `f` is a list of layers that keeps the shape (He et al., 2015, "Deep Residual Learning for
@@ -137,7 +138,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
     const WHOLE_BATCH: bool = A::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = A::MULTIPLY_ADDS;
-    const CACHE: usize = kept::<P, T, A>() + Out::LEN + A::CACHE;
+    const CACHE: usize = sizes::sum(&[kept::<P, T, A>(), Out::LEN, A::CACHE]);
     const SCRATCH: usize = A::SCRATCH;
 
     fn forward(
@@ -220,11 +221,11 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
     const ORDER: FeatureOrder = FeatureOrder::Layers;
     const WHOLE_BATCH: bool = A::WHOLE_BATCH || B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
-    const MULTIPLY_ADDS: usize = A::MULTIPLY_ADDS + B::MULTIPLY_ADDS;
+    const MULTIPLY_ADDS: usize = sizes::sum(&[A::MULTIPLY_ADDS, B::MULTIPLY_ADDS]);
     // What both keep, the second's outputs, the first's gradient, and the second's part of the inputs' gradient.
-    const CACHE: usize = kept::<P, T, A>() + A::CACHE + Out::LEN + B::CACHE + Out::LEN + In::LEN;
+    const CACHE: usize = sizes::sum(&[kept::<P, T, A>(), A::CACHE, Out::LEN, B::CACHE, Out::LEN, In::LEN]);
     const SCRATCH: usize = {
-        let second = Out::LEN + B::SCRATCH;
+        let second = sizes::sum(&[Out::LEN, B::SCRATCH]);
         if A::SCRATCH > second { A::SCRATCH } else { second }
     };
 

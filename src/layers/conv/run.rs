@@ -93,7 +93,7 @@ pub(super) fn weight_grad<T: Element>(
 ) {
     let (accumulate, kernels) = (cx.accumulate(), cx.kernels);
     let samples = x.len() / sizes.input_len();
-    let parts = threads::parts(samples * sizes.multiply_adds());
+    let parts = threads::parts(samples.saturating_mul(sizes.multiply_adds()));
     if !is_product(sizes) {
         let (whole, share) = (cx.batch(), threads::split_mut);
         return kernels.conv_weight_grad(ConvWeightGrad {

@@ -2,6 +2,7 @@
 
 use crate::kernels::ConvSizes;
 use crate::network::{Fit, INFER, Sentence};
+use crate::sizes::{self, TOO_LARGE};
 use crate::tensor::Dims;
 
 /// A convolution as it is written; pairs are vertical and horizontal, and one of one axis has that as its second.
@@ -133,6 +134,9 @@ impl Spec {
             let way_out = Sentence::new("; choose groups that divide ").number(channels);
             return Fit::mismatch(wanted, way_out, self.output(input));
         }
+        if !sizes::countable(self.reach(0)) || !sizes::countable(self.reach(1)) {
+            return Fit::wrong(Fit::TOO_FAR, Dims::UNKNOWN);
+        }
         let output = self.output(input);
         if output.is_unknown() {
             let (vertical, horizontal) = (self.least(0), self.least(1));
@@ -148,7 +152,7 @@ impl Spec {
             };
             return Fit::mismatch(wanted, Sentence::new(way_out), Dims::UNKNOWN);
         }
-        Fit::gives(output)
+        Fit::gives(output).if_countable(self.sizes(input, output).are_countable())
     }
 
     /// What to do about an input that has other axes.
@@ -197,23 +201,35 @@ impl Spec {
 
     /// How much comes out along an axis; 0 if the window does not fit.
     const fn along(&self, axis: usize, size: usize) -> usize {
-        let reach = (self.kernel[axis] - 1).saturating_mul(self.dilation[axis]);
-        let pad = self.pad[axis].saturating_mul(2);
+        let reach = self.reach(axis);
+        let pad = sizes::sum(&[self.pad[axis], self.pad[axis]]);
         if let Some(output_pad) = self.output_pad {
-            let full = size.saturating_sub(1).saturating_mul(self.stride[axis]).saturating_add(reach);
-            return full.saturating_add(output_pad[axis] + 1).saturating_sub(pad);
+            let steps = sizes::product(&[size.saturating_sub(1), self.stride[axis]]);
+            let full = sizes::sum(&[steps, reach, output_pad[axis], 1]);
+            return if full == TOO_LARGE { TOO_LARGE } else { full.saturating_sub(pad) };
         }
-        let padded = size.saturating_add(pad);
+        let padded = sizes::sum(&[size, pad]);
         if padded <= reach { 0 } else { (padded - reach - 1) / self.stride[axis] + 1 }
+    }
+
+    /// How far a window reaches beyond its first place.
+    const fn reach(&self, axis: usize) -> usize {
+        sizes::product(&[self.kernel[axis] - 1, self.dilation[axis]])
     }
 
     /// The smallest size along an axis of which something comes out.
     const fn least(&self, axis: usize) -> usize {
-        let mut size = 1;
-        while self.along(axis, size) == 0 && size < 1 << 16 {
-            size += 1;
-        }
-        size
+        let reach = self.reach(axis);
+        let pad = sizes::sum(&[self.pad[axis], self.pad[axis]]);
+        let least = match self.output_pad {
+            // `(size - 1) * stride + reach + output_pad` must not be below `pad`.
+            Some(output_pad) => {
+                let missing = pad.saturating_sub(sizes::sum(&[reach, output_pad[axis]]));
+                sizes::sum(&[missing.div_ceil(self.stride[axis]), 1])
+            }
+            None => sizes::sum(&[reach, 1]).saturating_sub(pad),
+        };
+        if least == 0 { 1 } else { least }
     }
 
     /// For the kernels; a transposed convolution is one from its output to its input.

@@ -12,6 +12,7 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     Compute, Configuration, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab,
 };
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance of each feature over the whole batch while
@@ -228,7 +229,7 @@ macro_rules! batch_norm {
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const WHOLE_BATCH: bool = true;
-            const CACHE: usize = KEPT * C;
+            const CACHE: usize = sizes::product(&[KEPT, C]);
 
             #[inline(always)]
             fn forward(

@@ -100,7 +100,7 @@ fn sum<T: Element>(
 /// Calls with pieces of whole rows of `y`, and where they begin.
 fn each_piece<T: Element>(features: usize, y: &mut [T], f: &(dyn Fn(Range<usize>, &mut [T]) + Sync)) {
     let rows = y.len() / features;
-    let chunk = rows.div_ceil(threads::parts(y.len() * PASS)) * features;
+    let chunk = rows.div_ceil(threads::parts(y.len().saturating_mul(PASS))) * features;
     threads::split_mut(y, chunk, &|piece, y: &mut [T]| f(piece * chunk..piece * chunk + y.len(), y));
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance over each of several equal groups of
@@ -82,6 +83,9 @@ pub const fn InstanceNorm2d(eps: f64) -> NormEps {
     NormEps::new(eps)
 }
 
+/// The largest number of groups that is looked for to say what would do.
+const MOST_SOUGHT: usize = 1 << 12;
+
 impl<In: Shape, const GROUPS: usize, const C: usize, const AFFINE: bool> Fits<In>
     for GroupNorm<GROUPS, C, AFFINE>
 {
@@ -101,7 +105,9 @@ impl<In: Shape, const GROUPS: usize, const C: usize, const AFFINE: bool> Fits<In
                 Sentence::new("; write `GroupNorm<").number(GROUPS).text(", _>` to take what comes");
             Fit::mismatch(with_channels("[.., ", C), way_out, input)
         } else if !come.is_multiple_of(GROUPS) {
-            let mut fewer = if GROUPS < come { GROUPS } else { come };
+            // Of more groups a divisor may be far away, and the compiler would look for it for minutes.
+            let most = if GROUPS < MOST_SOUGHT { GROUPS } else { MOST_SOUGHT };
+            let mut fewer = if most < come { most } else { come };
             while !come.is_multiple_of(fewer) {
                 fewer -= 1;
             }
@@ -128,7 +134,7 @@ impl<In: Shape, const C: usize, const AFFINE: bool> Fits<In> for InstanceNorm2d<
         } else if C != INFER && C != come {
             let way_out = Sentence::new("; write `InstanceNorm2d<_>` to take what comes");
             Fit::mismatch(with_channels("[_, _, ", C), way_out, input)
-        } else if input.size(0) * input.size(1) == 1 {
+        } else if input.size(0) == 1 && input.size(1) == 1 {
             let way_out = Sentence::new("; over a single pixel all would become 0: remove it");
             Fit::mismatch(Sentence::new("images of several pixels"), way_out, input)
         } else {
@@ -166,7 +172,8 @@ macro_rules! over_groups {
                 FeatureOrder::Depends
             };
             const OVERWRITES: bool = true;
-            const CACHE: usize = STATISTICS * $groups + if AFFINE { 2 * C } else { 0 };
+            const CACHE: usize =
+                sizes::sum(&[sizes::product(&[STATISTICS, $groups]), if AFFINE { sizes::sum(&[C, C]) } else { 0 }]);
 
             #[inline(always)]
             fn forward(

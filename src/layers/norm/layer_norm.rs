@@ -9,6 +9,7 @@ use super::{
 use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
 
@@ -199,7 +200,7 @@ macro_rules! over_last_axes {
                 FeatureOrder::Depends
             };
             const OVERWRITES: bool = true;
-            const CACHE: usize = STATISTICS * (In::LEN / (A * B * C));
+            const CACHE: usize = sizes::product(&[STATISTICS, In::LEN / (A * B * C)]);
 
             #[inline(always)]
             fn forward(

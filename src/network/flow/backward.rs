@@ -3,7 +3,7 @@
 use super::{Piece, before, for_pieces};
 use crate::layers::Relu;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
-use crate::network::layer::{Compute, Context, Flow};
+use crate::network::layer::{Compute, Context, Flow, InPlace};
 use crate::network::plan::{Plan, Spot};
 use crate::network::slab::Slab;
 use crate::tensor::{Element, Shape, Tensor};
@@ -94,7 +94,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             return;
         }
         if step.relu {
-            <Relu as Compute<Out, Out, T>>::backward_in_place(
+            <Relu as InPlace>::backward_in_place(
                 &(),
                 tensors::<Out, T>(y, count),
                 tensors_mut(dy, count),
@@ -103,7 +103,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         }
         if step.shares {
             if L::FLOW == Flow::InPlace {
-                L::backward_in_place(config, tensors(y, count), tensors_mut(dy, count), cx);
+                L::return_in_place(config, tensors(y, count), tensors_mut(dy, count), cx);
             }
             return;
         }
@@ -125,7 +125,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             }
             Flow::InPlace | Flow::View => {
                 if L::FLOW == Flow::InPlace {
-                    L::backward_in_place(config, tensors(y, count), tensors_mut(dy, count), cx);
+                    L::return_in_place(config, tensors(y, count), tensors_mut(dy, count), cx);
                 }
                 if let Some(dx) = dx {
                     dx.copy_from_slice(dy);

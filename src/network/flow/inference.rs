@@ -77,7 +77,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         let buffer = core::mem::take(self.buffer(step.spot));
         let y = &mut buffer[range(step.spot, piece, Out::LEN)];
         if step.shares {
-            L::forward_in_place(config, tensors_mut(y, count), cx);
+            L::infer_in_place(config, tensors_mut(y, count), cx);
             *self.buffer(step.spot) = buffer;
             return;
         }
@@ -100,7 +100,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             }
             Flow::InPlace => {
                 y.copy_from_slice(x);
-                L::forward_in_place(config, tensors_mut(y, count), cx);
+                L::infer_in_place(config, tensors_mut(y, count), cx);
             }
             Flow::View => y.copy_from_slice(x),
         }

@@ -11,14 +11,14 @@ pub use gradients::Gradients;
 pub use inference::Inference;
 pub use training::Training;
 
-use super::layer::{Compute, Context, WithRelu};
+use super::layer::{Compute, Context, InPlace, WithRelu};
 use super::plan::{Plan, Spot, Step};
 use super::segments::Segment;
 use super::slab::Slab;
 use crate::layers::Relu;
 use crate::memory::tensors_mut;
 use crate::tensor::{Element, Shape};
-use crate::threads;
+use crate::{sizes, threads};
 
 /// The layers that a call is about, and the samples, of those that the network was given.
 #[derive(Clone, Copy)]
@@ -53,7 +53,11 @@ fn for_pieces<T: Element>(
     cx: &Context<T>,
     f: &(impl Fn(Piece) + Sync),
 ) {
-    let parts = if segment.whole_batch || cx.is_cut() { 1 } else { threads::parts(count * multiply_adds) };
+    let parts = if segment.whole_batch || cx.is_cut() {
+        1
+    } else {
+        threads::parts(sizes::product(&[count, multiply_adds]))
+    };
     let per_part = count.div_ceil(parts).max(1);
     let cut = cx.is_cut() || (parts > 1 && !segment.whole_batch);
     threads::parallel(count.div_ceil(per_part), &|part| {
@@ -95,7 +99,7 @@ fn relu_after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
     cx: &Context<T>,
 ) {
     if step.relu && L::WITH_RELU != WithRelu::Ends {
-        <Relu as Compute<Out, Out, T>>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
+        <Relu as InPlace>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
     }
 }
 

@@ -77,10 +77,10 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
                 L::forward_train(config, params, tensors(x(), count), tensors_mut(y, count), cache, layer);
                 relu_after::<L, In, Out, T>(step, y, count, cx);
             }
-            (Flow::InPlace, true) => L::forward_train_in_place(config, tensors_mut(y, count), cx),
+            (Flow::InPlace, true) => L::train_in_place(config, tensors_mut(y, count), cx),
             (Flow::InPlace, false) => {
                 y.copy_from_slice(x());
-                L::forward_train_in_place(config, tensors_mut(y, count), cx);
+                L::train_in_place(config, tensors_mut(y, count), cx);
             }
             (Flow::View, true) => {}
             (Flow::View, false) => y.copy_from_slice(x()),

@@ -1,23 +1,52 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Element, Fit, Fits, Flow, Layer};
+use shapewright::{Compute, Context, Element, Fit, Fits, InPlace, Layer, Slab};
 
 struct Twice;
 
 impl<In: Shape> Fits<In> for Twice {
     const FIT: Fit = Fit::gives(In::DIMS);
 }
-impl<T: Element> Layer<T> for Twice {
-    type Config = ();
-    type Params = ();
-}
 // What becomes of the order of features is not said.
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Twice {
-    const FLOW: Flow = Flow::InPlace;
-    fn forward_in_place(_: &(), y: &mut [Tensor<Out, T>], _: &Context<T>) {
+impl InPlace for Twice {
+    type Config = ();
+    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
+    }
+    fn backward_in_place<S: Shape, T: Element>(_: &(), _: &[Tensor<S, T>], dy: &mut [Tensor<S, T>], _: &Context<T>) {
+        dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }
 
-network! { struct Net: [3] -> [3] { Twice } }
+struct Copied;
+
+impl<In: Shape> Fits<In> for Copied {
+    const FIT: Fit = Fit::gives(In::DIMS);
+}
+impl<T: Element> Layer<T> for Copied {
+    type Config = ();
+    type Params = ();
+}
+// Nor here.
+impl<S: Shape, T: Element> Compute<S, S, T> for Copied {
+    fn forward(_: &(), _: &(), x: &[Tensor<S, T>], y: &mut [Tensor<S, T>], _: &mut [T], _: &Context<T>) {
+        y.copy_from_slice(x);
+    }
+    fn backward_input(
+        _: &(),
+        _: &(),
+        _: &[Tensor<S, T>],
+        _: &[Tensor<S, T>],
+        _: Slab<'_, T>,
+        dy: &mut [Tensor<S, T>],
+        dx: Option<&mut [Tensor<S, T>]>,
+        _: &Context<T>,
+    ) {
+        if let Some(dx) = dx {
+            dx.copy_from_slice(dy);
+        }
+    }
+}
+
+network! { struct Net: [3] -> [3] { Twice, Copied } }
 
 fn main() {}

@@ -1,0 +1,36 @@
+use shapewright::prelude::*;
+use shapewright::{Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace};
+
+/// Works in place, and gives twice as many numbers as it is given.
+pub struct Longer;
+
+impl<In: Shape> Fits<In> for Longer {
+    const FIT: Fit = Fit::gives(Dims::new(&[2 * In::LEN]));
+}
+
+impl InPlace for Longer {
+    type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward_in_place<S: Shape, T: Element>(_: &(), _: &mut [Tensor<S, T>], _: &Context<T>) {}
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        _: &[Tensor<S, T>],
+        _: &mut [Tensor<S, T>],
+        _: &Context<T>,
+    ) {
+    }
+}
+
+network! {
+    pub struct Net: [4] -> [3] {
+        fc: Linear<_, 4>,
+        Longer,
+        head: Linear<_, 3>,
+    }
+}
+
+fn main() {
+    let net = Net::init(&mut shapewright::rng(0));
+    println!("{}", net.forward(&Tensor1::zeros()));
+}

@@ -1,0 +1,36 @@
+use shapewright::prelude::*;
+use shapewright::{Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace};
+
+/// Works in place, and gives as many numbers as it is given along other axes.
+pub struct Column;
+
+impl<In: Shape> Fits<In> for Column {
+    const FIT: Fit = Fit::gives(Dims::new(&[In::LEN, 1]));
+}
+
+impl InPlace for Column {
+    type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward_in_place<S: Shape, T: Element>(_: &(), _: &mut [Tensor<S, T>], _: &Context<T>) {}
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        _: &[Tensor<S, T>],
+        _: &mut [Tensor<S, T>],
+        _: &Context<T>,
+    ) {
+    }
+}
+
+network! {
+    pub struct Net: [4] -> [4, 3] {
+        fc: Linear<_, 4>,
+        Column,
+        head: Linear<_, 3>,
+    }
+}
+
+fn main() {
+    let net = Net::init(&mut shapewright::rng(0));
+    println!("{}", net.forward(&Tensor1::zeros()));
+}

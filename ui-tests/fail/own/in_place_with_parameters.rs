@@ -1,0 +1,41 @@
+use shapewright::prelude::*;
+use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer};
+
+/// Works in place, and has something to learn.
+pub struct Bias;
+
+impl<In: Shape> Fits<In> for Bias {
+    const FIT: Fit = Fit::gives(In::DIMS);
+}
+
+impl Layer<f32> for Bias {
+    type Config = ();
+    type Params = [f32; 4];
+}
+
+impl InPlace for Bias {
+    type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward_in_place<S: Shape, T: Element>(_: &(), _: &mut [Tensor<S, T>], _: &Context<T>) {}
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        _: &[Tensor<S, T>],
+        _: &mut [Tensor<S, T>],
+        _: &Context<T>,
+    ) {
+    }
+}
+
+network! {
+    pub struct Net: [4] -> [3] {
+        fc: Linear<_, 4>,
+        Bias,
+        head: Linear<_, 3>,
+    }
+}
+
+fn main() {
+    let net = Net::init(&mut shapewright::rng(0));
+    println!("{}", net.forward(&Tensor1::zeros()));
+}

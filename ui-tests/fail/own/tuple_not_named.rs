@@ -1,0 +1,94 @@
+use shapewright::prelude::*;
+use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Rank1, Slab};
+
+/// Gives a tuple, of which the type is not known.
+pub struct Vague;
+
+impl<In: Shape> Fits<In> for Vague {
+    const FIT: Fit = Fit::gives(Dims::tuple(&[Dims::new(&[2]), Dims::new(&[3])]));
+}
+
+impl<T: Element> Layer<T> for Vague {
+    type Config = ();
+    type Params = ();
+}
+
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    fn forward(
+        _: &(),
+        _: &(),
+        _: &[Tensor<In, T>],
+        _: &mut [Tensor<Out, T>],
+        _: &mut [T],
+        _: &Context<T>,
+    ) {
+    }
+
+    fn backward_input(
+        _: &(),
+        _: &(),
+        _: &[Tensor<In, T>],
+        _: &[Tensor<Out, T>],
+        _: Slab<'_, T>,
+        _: &mut [Tensor<Out, T>],
+        _: Option<&mut [Tensor<In, T>]>,
+        _: &Context<T>,
+    ) {
+    }
+}
+
+/// The same, to the type of the tuple alone.
+pub struct Narrow;
+
+impl<In: Shape> Fits<In> for Narrow {
+    const FIT: Fit = Fit::gives(Dims::tuple(&[Dims::new(&[2]), Dims::new(&[3])]));
+}
+
+impl<T: Element> Layer<T> for Narrow {
+    type Config = ();
+    type Params = ();
+}
+
+impl<In: Shape, T: Element> Compute<In, (Rank1<2>, Rank1<3>), T> for Narrow {
+    const ORDER: FeatureOrder = FeatureOrder::Depends;
+    fn forward(
+        _: &(),
+        _: &(),
+        _: &[Tensor<In, T>],
+        _: &mut [Tensor<(Rank1<2>, Rank1<3>), T>],
+        _: &mut [T],
+        _: &Context<T>,
+    ) {
+    }
+
+    fn backward_input(
+        _: &(),
+        _: &(),
+        _: &[Tensor<In, T>],
+        _: &[Tensor<(Rank1<2>, Rank1<3>), T>],
+        _: Slab<'_, T>,
+        _: &mut [Tensor<(Rank1<2>, Rank1<3>), T>],
+        _: Option<&mut [Tensor<In, T>]>,
+        _: &Context<T>,
+    ) {
+    }
+}
+
+network! {
+    pub struct Net: [4] -> ([2], [3]) {
+        fc: Linear<_, 4>,
+        Vague,
+    }
+}
+
+network! {
+    pub struct Second: [4] -> ([2], [3]) {
+        Narrow,
+    }
+}
+
+fn main() {
+    let net = Net::init(&mut shapewright::rng(0));
+    println!("{:?}", net.forward(&Tensor1::zeros()));
+}
