@@ -27,7 +27,8 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     let structure = structure(network);
     let Network { name, element, layers, .. } = network;
     let source = "the network's input is".to_owned();
-    let sequence = Sequence { tag: String::new(), layers, element, source };
+    let tuple = matches!(network.input.kind, SizesKind::Tuple(_));
+    let sequence = Sequence { tag: String::new(), layers, element, source, tuple };
     let steps = sequence.steps();
     let style = Style { clone: network.clone, debug: network.debug, attrs: &network.attrs };
     let shapes = sequence::shapes(&steps, style);

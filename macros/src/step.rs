@@ -16,6 +16,8 @@ pub struct Sequence<'a> {
     pub element: &'a Ident,
     /// What comes before its first layer: "the network's input is".
     pub source: String,
+    /// Whether what its first layer is given may be a tuple.
+    pub tuple: bool,
 }
 
 impl Sequence<'_> {
@@ -38,6 +40,8 @@ pub struct Step<'a> {
     pub tag: String,
     /// What comes before: "`Relu` before it gives".
     pub source: String,
+    /// Whether what the layer is given may be a tuple.
+    tuple: bool,
     pub fit: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
@@ -55,6 +59,17 @@ pub struct Step<'a> {
     pub branches: Vec<Ident>,
 }
 
+/// Whether layers may give a tuple: those that make one, and whatever comes after them or after a tuple. A network
+/// within this one and a layer of the user's own may make one.
+fn may_give_tuple(layers: &[Layer], given: bool) -> bool {
+    layers.iter().fold(given, |given, layer| match &layer.block {
+        Some(Block { kind: Kind::Split, .. }) => true,
+        Some(Block { kind: Kind::Concat, .. }) => false,
+        Some(block) => block.branches.iter().any(|branch| may_give_tuple(&branch.layers, given)),
+        None => given || !layer.builtin,
+    })
+}
+
 impl<'a> Step<'a> {
     fn new(sequence: &'a Sequence, index: usize) -> Self {
         let source = match index.checked_sub(1) {
@@ -70,6 +85,7 @@ impl<'a> Step<'a> {
             index,
             element: sequence.element,
             source,
+            tuple: may_give_tuple(&sequence.layers[..index], sequence.tuple),
             fit: format_ident!("__FIT{tag}"),
             dims_in: format_ident!("__DIMS{tag}"),
             dims_out: format_ident!("__DIMS{after}"),
@@ -95,6 +111,7 @@ impl<'a> Step<'a> {
                 layers: &inner.layers,
                 element: self.element,
                 source: self.source.clone(),
+                tuple: self.tuple,
             })
             .collect()
     }
@@ -144,9 +161,12 @@ impl<'a> Step<'a> {
                 { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
             >
         };
-        // Types can't be built from the sizes of a tuple.
-        let kept = quote!(#dims_out.is_tuple() && #dims_out.same(&#dims_in));
-        sizes = quote!(__sw::OutputShape<{ #kept }, __sw::SameShape<#shape_in>, #sizes>);
+        if self.tuple {
+            // Types can't be built from the sizes of a tuple. Elsewhere no shape names the one before: in a chain of
+            // shapes, the compiler goes through the whole chain for each layer.
+            let kept = quote!(#dims_out.is_tuple() && #dims_out.same(&#dims_in));
+            sizes = quote!(__sw::OutputShape<{ #kept }, __sw::SameShape<#shape_in>, #sizes>);
+        }
         if !self.layer.builtin {
             // A type that lacks one of the traits is replaced, and what it lacks is reported once.
             let fits = quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::FITS);

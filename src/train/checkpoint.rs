@@ -305,7 +305,7 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
 
 fn read_state<N: Network>(mut file: Reader<'_>, memories: usize) -> Option<Saved<'_, N>> {
     let network = file.network()?;
-    let lr = file.float()?;
+    let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;
     let missed = (0..file.count()?).map(|_| Some(Missed { end: file.count()?, steps: file.number()? }));
     let missed = missed.collect::<Option<_>>()?;
