@@ -50,7 +50,7 @@ impl<T: Copy + Default + 'static> Keep for [AlignedBuffer<T>; 2] {
     }
 }
 
-/// A place for the memory of each thread; declared with [`kept!`](crate::kept).
+/// A place for the memory of each thread; declared with [`kept!`](crate::kept!).
 pub struct Kept<B: 'static> {
     place: &'static LocalKey<Cell<B>>,
     /// The largest room that a part of shared work has needed.

@@ -63,14 +63,14 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
         &memory::tensors(self.0[row].as_slice(), 1)[0]
     }
 
-    /// The sum of each column, as exact as [`sum`](Tensor::sum).
+    /// The sum of each column, as exact as [`sum`](crate::Tensor::sum).
     pub fn sum_rows(&self) -> Tensor1<K, T> {
         let mut sums = Tensor1::zeros();
         T::kernels().column_sums(M, K, self.as_slice(), sums.as_mut_slice(), false);
         sums
     }
 
-    /// The sum of each row, as exact as [`sum`](Tensor::sum).
+    /// The sum of each row, as exact as [`sum`](crate::Tensor::sum).
     pub fn sum_columns(&self) -> Tensor1<M, T> {
         Tensor1::from_position(|row| self.row(row).sum())
     }
