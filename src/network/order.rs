@@ -6,7 +6,7 @@ use crate::tensor::Dims;
 ///
 /// Images have their channels last here and first in PyTorch. Behind a `Flatten`, their features are therefore in
 /// another order there, and so are the parameters that have an entry for each of them. Weight files have PyTorch's
-/// order: [`Loader`](crate::weights::Loader) and [`Network::save`](crate::Network::save) follow the features through
+/// order: `weights::Loader` and `Network::save` follow the features through
 /// all layers, blocks and nested networks, and need to know of each layer what becomes of their order.
 ///
 /// Sequences, `[length, channels]`, are `[channels, length]` in PyTorch once a layer takes their last axis for channels,
