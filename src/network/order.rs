@@ -13,8 +13,9 @@ use crate::tensor::Dims;
 /// and as they are here otherwise.
 ///
 /// ```
+/// # #[cfg(feature = "safetensors")]
+/// # {
 /// use shapewright::prelude::*;
-/// use shapewright::weights::Loader;
 /// network! { struct Net: [2, 1, 3] -> [1] { Flatten, Tanh, fc: Linear<_, 1, NoBias> } }
 /// let mut net = Net::zeros();
 /// net.fc.weight = [[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]];
@@ -22,6 +23,7 @@ use crate::tensor::Dims;
 /// // Two pixels with three channels each; PyTorch has three channels with two pixels each.
 /// let file: Vec<f32> = bytes[bytes.len() - 24..].as_chunks().0.iter().map(|&x| f32::from_le_bytes(x)).collect();
 /// assert_eq!(file, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+/// # }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FeatureOrder {
