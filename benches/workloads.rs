@@ -1,11 +1,12 @@
-//! Times the workloads that the peers in `benches/peers` are timed with, and prints one JSON line a figure:
+//! Times the workloads that the peers in `benches/peers` are timed with, and prints one JSON line a
+//! figure:
 //!
 //! ```sh
 //! cargo bench --bench workloads -- --workload mlp,iris --threads 1
 //! ```
 //!
-//! Medians after a warm-up. Machines drift, so run what is to be compared side by side; the peers' lines
-//! have the same form. `SHAPEWRIGHT_TIER=avx2` or `portable` times another instruction tier.
+//! Medians after a warm-up. Machines drift, so run what is to be compared side by side; the peers'
+//! lines have the same form. `SHAPEWRIGHT_TIER=avx2` or `portable` times another instruction tier.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -85,8 +86,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("iris", || bench.iris());
     bench.run("mlp", || bench.mlp());
     bench.run("mlp_dead_units", || bench.mlp_dead_units());
-    bench.run("cnn", || bench.network::<Cnn, 10, _>("cnn", 64, Adam::new(1e-3)));
-    bench.run("lenet", || bench.network::<LeNet, 10, _>("lenet", 128, Adam::new(1e-3)));
+    bench.run("cnn", || {
+        bench.network::<Cnn, 10, _>("cnn", 64, Adam::new(1e-3))
+    });
+    bench.run("lenet", || {
+        bench.network::<LeNet, 10, _>("lenet", 128, Adam::new(1e-3))
+    });
     bench.run("gemm", || bench.gemm());
     bench.run("adam", || bench.adam());
     bench.run("conv", || bench.convolutions());
@@ -99,24 +104,46 @@ struct Options {
     threads: usize,
 }
 
-const WORKLOADS: [&str; 8] = ["iris", "mlp", "mlp_dead_units", "cnn", "lenet", "gemm", "adam", "conv"];
+const WORKLOADS: [&str; 8] = [
+    "iris",
+    "mlp",
+    "mlp_dead_units",
+    "cnn",
+    "lenet",
+    "gemm",
+    "adam",
+    "conv",
+];
 
 impl Options {
     fn parse() -> Result<Self, Box<dyn Error>> {
-        let mut options = Options { workloads: Vec::new(), threads: 1 };
+        let mut options = Options {
+            workloads: Vec::new(),
+            threads: 1,
+        };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
             match argument.as_str() {
-                "--workload" => options.workloads = value()?.split(',').map(str::to_owned).collect(),
+                "--workload" => {
+                    options.workloads = value()?.split(',').map(str::to_owned).collect()
+                }
                 "--threads" => options.threads = value()?.parse()?,
                 // Cargo passes it to every bench.
                 "--bench" => {}
-                other => return Err(format!("{other}: expected --workload a,b or --threads n").into()),
+                other => {
+                    return Err(format!("{other}: expected --workload a,b or --threads n").into());
+                }
             }
         }
-        if let Some(unknown) = options.workloads.iter().find(|name| !WORKLOADS.contains(&name.as_str())) {
-            return Err(format!("no workload {unknown}; there are {}", WORKLOADS.join(", ")).into());
+        if let Some(unknown) = options
+            .workloads
+            .iter()
+            .find(|name| !WORKLOADS.contains(&name.as_str()))
+        {
+            return Err(
+                format!("no workload {unknown}; there are {}", WORKLOADS.join(", ")).into(),
+            );
         }
         Ok(options)
     }
@@ -128,7 +155,9 @@ struct Bench {
 
 impl Bench {
     fn run(&self, workload: &str, f: impl FnOnce()) {
-        if self.options.workloads.is_empty() || self.options.workloads.iter().any(|name| name == workload) {
+        if self.options.workloads.is_empty()
+            || self.options.workloads.iter().any(|name| name == workload)
+        {
             f();
         }
     }
@@ -150,9 +179,9 @@ impl Bench {
         self.network::<Mlp, 10, _>("mlp", 64, Sgd::new(0.01).momentum(0.9));
     }
 
-    /// Steps of optimizers with gradients, and 5000 steps after all units died; then inference with denormal weights and
-    /// with denormal inputs, also within a scope that flushes them. On Intel's processors, arithmetic on denormal
-    /// numbers takes some 100 times as long.
+    /// Steps of optimizers with gradients, and 5000 steps after all units died; then inference with
+    /// denormal weights and with denormal inputs, also within a scope that flushes them. On
+    /// Intel's processors, arithmetic on denormal numbers takes some 100 times as long.
     fn mlp_dead_units(&self) {
         self.dead_steps("sgd", Sgd::new(0.01).momentum(0.9));
         self.dead_steps("adam", Adam::new(1e-3).betas(0.9, 0.95));
@@ -160,7 +189,9 @@ impl Bench {
 
         let mut rng = shapewright::rng(1);
         let mut net = Mlp::init(&mut rng);
-        let mut x: Vec<Tensor<_>> = (0..64).map(|_| Tensor::random(StandardUniform, &mut rng)).collect();
+        let mut x: Vec<Tensor<_>> = (0..64)
+            .map(|_| Tensor::random(StandardUniform, &mut rng))
+            .collect();
         let mut y = vec![Tensor::zeros(); 64];
         let mut infer = |figure: &str, net: &Mlp, x: &[Tensor1<784>]| {
             let ns = median_ns(|| {
@@ -174,7 +205,9 @@ impl Bench {
         infer("infer_b64_denormal_weights_us", &net, &x);
         with_flushed_denormals(|| infer("infer_b64_denormal_weights_flushed_us", &net, &x));
         let net = Mlp::init(&mut rng);
-        x.iter_mut().flat_map(|x| x.as_mut_slice()).for_each(|x| *x *= 1e-39);
+        x.iter_mut()
+            .flat_map(|x| x.as_mut_slice())
+            .for_each(|x| *x *= 1e-39);
         infer("infer_b64_denormal_inputs_us", &net, &x);
         with_flushed_denormals(|| infer("infer_b64_denormal_inputs_flushed_us", &net, &x));
     }
@@ -184,29 +217,46 @@ impl Bench {
         let (mut net, mut gradient) = (Mlp::init(&mut rng), Mlp::init(&mut rng));
         let mut state = optimizer.state::<Mlp>();
         let alive = median_ns(|| state.step(&mut net, black_box(&gradient)));
-        self.print("mlp_dead_units", &format!("{name}_us_per_step"), alive / 1e3);
+        self.print(
+            "mlp_dead_units",
+            &format!("{name}_us_per_step"),
+            alive / 1e3,
+        );
         gradient.params_mut().fill(0.0);
         (0..5000).for_each(|_| state.step(&mut net, &gradient));
         let dead = median_ns(|| state.step(&mut net, black_box(&gradient)));
-        self.print("mlp_dead_units", &format!("{name}_dead_us_per_step"), dead / 1e3);
+        self.print(
+            "mlp_dead_units",
+            &format!("{name}_dead_us_per_step"),
+            dead / 1e3,
+        );
     }
 
     /// A training step, and inference of one sample and of 64.
     fn network<N, const CLASSES: usize, O>(&self, workload: &str, batch: usize, optimizer: O)
     where
-        N: Network<Element = f32, Output = shapewright::Rank1<CLASSES>, Ends = shapewright::emitted::Values>,
+        N: Network<
+                Element = f32,
+                Output = shapewright::Rank1<CLASSES>,
+                Ends = shapewright::emitted::Values,
+            >,
         O: Optimizer + Sync,
     {
         let mut rng = shapewright::rng(1);
         let mut net = N::init(&mut rng);
-        let x: Vec<Tensor<N::Input>> =
-            (0..64.max(batch)).map(|_| Tensor::random(StandardUniform, &mut rng)).collect();
+        let x: Vec<Tensor<N::Input>> = (0..64.max(batch))
+            .map(|_| Tensor::random(StandardUniform, &mut rng))
+            .collect();
         let labels: Vec<Label<CLASSES>> = x
             .iter()
-            .map(|_| Label::new(rng.random_range(0..CLASSES)).expect("a class out of the range of classes"))
+            .map(|_| {
+                Label::new(rng.random_range(0..CLASSES))
+                    .expect("a class out of the range of classes")
+            })
             .collect();
 
-        let (mut gradient, mut workspace, mut state) = (N::zeros(), N::workspace(), optimizer.state::<N>());
+        let (mut gradient, mut workspace, mut state) =
+            (N::zeros(), N::workspace(), optimizer.state::<N>());
         let step = median_ns(|| {
             let mut pass = net.forward_train(black_box(&x[..batch]), &mut workspace);
             black_box(pass.loss(&CrossEntropy, &labels[..batch]));
@@ -238,23 +288,34 @@ impl Bench {
         self.convolution::<Depthwise>("depthwise");
     }
 
-    /// One convolution on a batch of 16, in billions of useful floating-point operations a second: forward; with the
-    /// gradient of the parameters; and with that of the input.
+    /// One convolution on a batch of 16, in billions of useful floating-point operations a second:
+    /// forward; with the gradient of the parameters; and with that of the input.
     fn convolution<N: Network<Element = f32>>(&self, layer: &str) {
         let mut rng = shapewright::rng(1);
         let net = N::init(&mut rng);
-        let x: Vec<Tensor<N::Input>> = (0..16).map(|_| Tensor::random(StandardUniform, &mut rng)).collect();
-        let (mut y, mut gradient, mut workspace) = (vec![Tensor::zeros(); 16], N::zeros(), N::workspace());
+        let x: Vec<Tensor<N::Input>> = (0..16)
+            .map(|_| Tensor::random(StandardUniform, &mut rng))
+            .collect();
+        let (mut y, mut gradient, mut workspace) =
+            (vec![Tensor::zeros(); 16], N::zeros(), N::workspace());
         let flops = (2 * N::MACS * x.len()) as f64;
         let forward = median_ns(|| {
             net.forward_batch(black_box(&x), &mut y);
             black_box(&y);
         });
         self.print("conv", &format!("{layer}_forward_gflops"), flops / forward);
-        let params = median_ns(|| net.forward_train(black_box(&x), &mut workspace).backward(&mut gradient));
-        self.print("conv", &format!("{layer}_params_gflops"), 2.0 * flops / params);
+        let params = median_ns(|| {
+            net.forward_train(black_box(&x), &mut workspace)
+                .backward(&mut gradient)
+        });
+        self.print(
+            "conv",
+            &format!("{layer}_params_gflops"),
+            2.0 * flops / params,
+        );
         let all = median_ns(|| {
-            net.forward_train(black_box(&x), &mut workspace).backward_with_input(&mut gradient);
+            net.forward_train(black_box(&x), &mut workspace)
+                .backward_with_input(&mut gradient);
         });
         self.print("conv", &format!("{layer}_all_gflops"), 3.0 * flops / all);
     }
@@ -275,8 +336,8 @@ impl Bench {
         }
     }
 
-    /// A step of Adam over 1,048,576 parameters, and over the memory that it moves; in turn, as the bandwidth changes
-    /// from second to second. The ratio is the median of those of neighbours.
+    /// A step of Adam over 1,048,576 parameters, and over the memory that it moves; in turn, as the
+    /// bandwidth changes from second to second. The ratio is the median of those of neighbours.
     fn adam(&self) {
         network! { struct Square: [1024] -> [1024] { Linear<_, 1024, NoBias> } }
         let mut net = Square::init(&mut shapewright::rng(1));
@@ -291,7 +352,10 @@ impl Bench {
         let mut samples: Vec<[f64; 2]> = (0..10 * SAMPLES)
             .map(|_| {
                 let step = time(&mut || adam.step(&mut net, black_box(&gradient)));
-                [step, time(&mut || streams.step(&mut net, black_box(&gradient)))]
+                [
+                    step,
+                    time(&mut || streams.step(&mut net, black_box(&gradient))),
+                ]
             })
             .collect();
         let mut median = |f: &dyn Fn(&[f64; 2]) -> f64| {
@@ -300,12 +364,16 @@ impl Bench {
         };
         self.print("adam", "adam_us_per_step", median(&|[step, _]| *step));
         self.print("adam", "memory_us_per_step", median(&|[_, memory]| *memory));
-        self.print("adam", "adam_to_memory", median(&|[step, memory]| step / memory));
+        self.print(
+            "adam",
+            "adam_to_memory",
+            median(&|[step, memory]| step / memory),
+        );
     }
 }
 
-/// What a step of Adam can't be faster than: an optimizer that reads the same four streams and writes the same three,
-/// with one addition each.
+/// What a step of Adam can't be faster than: an optimizer that reads the same four streams and
+/// writes the same three, with one addition each.
 #[derive(Clone, Debug)]
 struct Streams {
     lr: f64,
@@ -320,8 +388,16 @@ impl Optimizer for Streams {
         &mut self.lr
     }
 
-    fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
-        let [first, second] = memories else { unreachable!("two memories") };
+    fn update<T: Element>(
+        &self,
+        _: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
+        let [first, second] = memories else {
+            unreachable!("two memories")
+        };
         match shapewright::tier::tier() {
             // SAFETY (both): a tier is in force only on a processor that has it.
             #[cfg(target_arch = "x86_64")]
@@ -352,8 +428,8 @@ fn add_avx2<T: Element>(params: &mut [T], gradient: &[T], first: &mut [T], secon
     add(params, gradient, first, second);
 }
 
-/// What one core can do at most in the tier in force: fused multiply-adds on registers alone, as many side by side
-/// as their latency takes.
+/// What one core can do at most in the tier in force: fused multiply-adds on registers alone, as
+/// many side by side as their latency takes.
 #[cfg(target_arch = "x86_64")]
 fn peak_gflops() -> Option<f64> {
     const STEPS: usize = 1000;
@@ -381,7 +457,9 @@ fn peak_gflops() -> Option<f64> {
 
     match shapewright::tier::tier() {
         // SAFETY (both): a tier is in force only on a processor that has it.
-        Tier::Avx512 => Some(unsafe { avx512() } / median_ns(|| _ = black_box(unsafe { avx512() }))),
+        Tier::Avx512 => {
+            Some(unsafe { avx512() } / median_ns(|| _ = black_box(unsafe { avx512() })))
+        }
         Tier::Avx2 => Some(unsafe { avx2() } / median_ns(|| _ = black_box(unsafe { avx2() }))),
         Tier::Portable => None,
     }
@@ -403,8 +481,10 @@ fn median_ns(mut f: impl FnMut()) -> f64 {
     let mut calls = 1;
     let mut elapsed = time(calls, &mut f);
     while elapsed < SAMPLE {
-        calls = (calls * 2)
-            .max((calls as f64 * SAMPLE.div_duration_f64(elapsed.max(Duration::from_nanos(1)))) as u32 / 2);
+        calls = (calls * 2).max(
+            (calls as f64 * SAMPLE.div_duration_f64(elapsed.max(Duration::from_nanos(1)))) as u32
+                / 2,
+        );
         elapsed = time(calls, &mut f);
     }
     calls = ((calls as f64 * SAMPLE.div_duration_f64(elapsed)) as u32).max(1);

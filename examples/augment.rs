@@ -1,18 +1,19 @@
-//! Draws what random changes make of handwritten digits: a sheet of pictures as PNG, one row for each kind of change,
-//! the first picture as it was.
+//! Draws what random changes make of handwritten digits: a sheet of pictures as PNG, one row for
+//! each kind of change, the first picture as it was.
 //!
 //! ```sh
 //! cargo run --release --features gzip,plots --example augment -- [path/to/mnist] [sheet.png]
 //! ```
 //!
-//! Without a folder of MNIST's files it takes the digits of 8 by 8 pixels from `examples/data`, enlarged.
+//! Without a folder of MNIST's files it takes the digits of 8 by 8 pixels from `examples/data`,
+//! enlarged.
 
 use std::error::Error;
 use std::path::Path;
 
 use shapewright::augment::{
-    Augment, Augmenter, ColorJitter, GaussianNoise, Interpolation, RandomAffine, RandomCrop, RandomErasing,
-    RandomHorizontalFlip, RandomRotation, RandomVerticalFlip, mix,
+    Augment, Augmenter, ColorJitter, GaussianNoise, Interpolation, RandomAffine, RandomCrop,
+    RandomErasing, RandomHorizontalFlip, RandomRotation, RandomVerticalFlip, mix,
 };
 use shapewright::data::idx::Mnist;
 use shapewright::plots::{Caption, ImageGrid};
@@ -26,13 +27,15 @@ mod digits;
 const COLUMNS: usize = 12;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sheets, rest): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|argument| argument.ends_with(".png"));
+    let (sheets, rest): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|argument| argument.ends_with(".png"));
     let path = sheets.first().map_or("augment.png", String::as_str);
     match rest.first() {
-        Some(folder) => {
-            sheet(&Mnist::<Rank3<28, 28, 1>>::read(folder)?.train_images[..COLUMNS], path.as_ref())?
-        }
+        Some(folder) => sheet(
+            &Mnist::<Rank3<28, 28, 1>>::read(folder)?.train_images[..COLUMNS],
+            path.as_ref(),
+        )?,
         None => sheet(&enlarged()?, path.as_ref())?,
     }
     println!("written to {path}");
@@ -42,7 +45,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The first digits of the file, each pixel as a square of 4 by 4.
 fn enlarged() -> Result<Vec<Tensor3<32, 32, 1>>, Box<dyn Error>> {
     let (images, _) = digits::read::<Rank2<8, 8>>()?;
-    let enlarge = |pixels: &Tensor2<8, 8>| Tensor3::from_fn(|[row, column, _]| pixels[[row / 4, column / 4]]);
+    let enlarge =
+        |pixels: &Tensor2<8, 8>| Tensor3::from_fn(|[row, column, _]| pixels[[row / 4, column / 4]]);
     Ok(images.iter().take(COLUMNS).map(enlarge).collect())
 }
 
@@ -51,7 +55,10 @@ fn sheet<const H: usize, const W: usize>(
     path: &Path,
 ) -> Result<(), Box<dyn Error>> {
     let shift = RandomAffine::new(0.0).translate(0.2, 0.2);
-    let affine = RandomAffine::new(15.0).translate(0.1, 0.1).scale(0.8, 1.2).shear(10.0);
+    let affine = RandomAffine::new(15.0)
+        .translate(0.1, 0.1)
+        .scale(0.8, 1.2)
+        .shear(10.0);
     let affine = affine.interpolation(Interpolation::Bilinear);
     let color = ColorJitter::new().brightness(0.5).contrast(0.5);
     let mut rows = Vec::new();
@@ -62,17 +69,52 @@ fn sheet<const H: usize, const W: usize>(
         (RandomHorizontalFlip::new(0.5), RandomVerticalFlip::new(0.5)),
     );
     row(&mut rows, digits, "shifted: RandomAffine::translate", shift);
-    row(&mut rows, digits, "cut out of a padded image: RandomCrop", RandomCrop::<4>::new());
-    row(&mut rows, digits, "rotated, nearest pixel: RandomRotation", RandomRotation::new(30.0));
-    row(&mut rows, digits, "rotated, shifted, scaled and sheared, bilinear: RandomAffine", affine);
-    row(&mut rows, digits, "brightness and contrast: ColorJitter", color);
-    row(&mut rows, digits, "noise: GaussianNoise", GaussianNoise::new(0.2));
-    row(&mut rows, digits, "a rectangle erased: RandomErasing", RandomErasing::new(1.0).value(0.5));
+    row(
+        &mut rows,
+        digits,
+        "cut out of a padded image: RandomCrop",
+        RandomCrop::<4>::new(),
+    );
+    row(
+        &mut rows,
+        digits,
+        "rotated, nearest pixel: RandomRotation",
+        RandomRotation::new(30.0),
+    );
+    row(
+        &mut rows,
+        digits,
+        "rotated, shifted, scaled and sheared, bilinear: RandomAffine",
+        affine,
+    );
+    row(
+        &mut rows,
+        digits,
+        "brightness and contrast: ColorJitter",
+        color,
+    );
+    row(
+        &mut rows,
+        digits,
+        "noise: GaussianNoise",
+        GaussianNoise::new(0.2),
+    );
+    row(
+        &mut rows,
+        digits,
+        "a rectangle erased: RandomErasing",
+        RandomErasing::new(1.0).value(0.5),
+    );
     row(
         &mut rows,
         digits,
         "several: RandomAffine, ColorJitter, GaussianNoise, RandomErasing",
-        (affine, color, GaussianNoise::new(0.05), RandomErasing::new(0.5)),
+        (
+            affine,
+            color,
+            GaussianNoise::new(0.05),
+            RandomErasing::new(0.5),
+        ),
     );
     let mut mixed = digits.to_vec();
     // `MixUp` draws this part for each batch.

@@ -1,12 +1,14 @@
-//! Trains an autoencoder that takes the noise out of handwritten digits of 8 by 8 pixels: it has to describe a noisy
-//! image with 24 numbers, and to draw the clean one from them. Prints how far its drawings are from the clean images
-//! that it was not trained on, and draws some as PNG: clean, noisy and reconstructed, one below the other.
+//! Trains an autoencoder that takes the noise out of handwritten digits of 8 by 8 pixels: it has to
+//! describe a noisy image with 24 numbers, and to draw the clean one from them. Prints how far its
+//! drawings are from the clean images that it was not trained on, and draws some as PNG: clean,
+//! noisy and reconstructed, one below the other.
 //!
 //! ```sh
 //! cargo run --release --features plots,progress --example autoencoder
 //! ```
 //!
-//! The picture is `target/autoencoder.png`, or the file that is given as an argument. It takes some seconds.
+//! The picture is `target/autoencoder.png`, or the file that is given as an argument. It takes some
+//! seconds.
 
 use std::error::Error;
 
@@ -57,10 +59,13 @@ const NOISE: f64 = 0.3;
 const DRAWN: usize = 12;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = std::env::args().nth(1).unwrap_or("target/autoencoder.png".into());
+    let path = std::env::args()
+        .nth(1)
+        .unwrap_or("target/autoencoder.png".into());
     let (images, labels) = digits::read()?;
     let mut rng = shapewright::rng(0);
-    let [train, clean] = stratified_split(&labels, [0.8, 0.2], &mut rng)?.map(|part| gather(&images, &part));
+    let [train, clean] =
+        stratified_split(&labels, [0.8, 0.2], &mut rng)?.map(|part| gather(&images, &part));
     println!("{}\n", Autoencoder::summary());
 
     let mut net = Autoencoder::init(&mut rng);
@@ -81,15 +86,26 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let (mut noisy, mut drawn) = (clean.clone(), clean.clone());
     let mut augmenter = Augmenter::new(GaussianNoise::new(NOISE), 1);
-    noisy.iter_mut().enumerate().for_each(|(i, image)| augmenter.augment(0, i, image));
+    noisy
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, image)| augmenter.augment(0, i, image));
     net.forward_batch(&noisy, &mut drawn);
     let off = |images| RootMeanSquaredError::new().of(images, &clean);
     let (before, after) = (off(&noisy)?, off(&drawn)?);
-    println!("test images: pixels are off by {before:.3} with the noise, and by {after:.3} reconstructed");
+    println!(
+        "test images: pixels are off by {before:.3} with the noise, and by {after:.3} reconstructed"
+    );
     println!("(root of the mean square, where black is 0 and white is 1)");
 
-    let mut grid = ImageGrid::new().columns(DRAWN).scale(6).title("clean, noisy, reconstructed");
-    for image in [&clean, &noisy, &drawn].into_iter().flat_map(|images| &images[..DRAWN]) {
+    let mut grid = ImageGrid::new()
+        .columns(DRAWN)
+        .scale(6)
+        .title("clean, noisy, reconstructed");
+    for image in [&clean, &noisy, &drawn]
+        .into_iter()
+        .flat_map(|images| &images[..DRAWN])
+    {
         grid.add(image, "");
     }
     grid.save(&path)?;

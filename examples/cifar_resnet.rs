@@ -4,8 +4,8 @@
 //! cargo run --release --features progress --example cifar_resnet -- path/to/cifar-10-batches-bin
 //! ```
 //!
-//! The folder holds the six `.bin` files of the data set's binary version. No accuracy is claimed: the program has not been
-//! run on the whole set.
+//! The folder holds the six `.bin` files of the data set's binary version. No accuracy is claimed:
+//! the program has not been run on the whole set.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -65,27 +65,36 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let folder =
-        std::env::args().nth(1).ok_or("give the folder with CIFAR-10's files as the first argument")?;
+    let folder = std::env::args()
+        .nth(1)
+        .ok_or("give the folder with CIFAR-10's files as the first argument")?;
     let cifar: Cifar10 = Cifar10::read(folder)?;
 
     println!("{}\n", ResNet::summary());
     let mut net = ResNet::init(&mut shapewright::rng(0));
     let steps = EPOCHS * cifar.train_images.len().div_ceil(BATCH);
-    let trainer =
-        ResNet::trainer(Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(5e-4), CrossEntropy)
-            .epochs(EPOCHS)
-            .batch_size(BATCH)
-            .schedule(OneCycleLr::new(0.1, steps as u64))
-            .augment((
-                RandomHorizontalFlip::new(0.5),
-                RandomCrop::<4>::new().padding_mode(PaddingMode::Reflect),
-            ));
+    let trainer = ResNet::trainer(
+        Sgd::new(0.1)
+            .momentum(0.9)
+            .nesterov(true)
+            .weight_decay(5e-4),
+        CrossEntropy,
+    )
+    .epochs(EPOCHS)
+    .batch_size(BATCH)
+    .schedule(OneCycleLr::new(0.1, steps as u64))
+    .augment((
+        RandomHorizontalFlip::new(0.5),
+        RandomCrop::<4>::new().padding_mode(PaddingMode::Reflect),
+    ));
     #[cfg(feature = "progress")]
     let trainer = trainer.progress(true);
     let history = trainer.fit(&mut net, &cifar.train_images, &cifar.train_labels)?;
     for epoch in &history.epochs {
-        println!("epoch {:>2}: loss {:.4}, {:.1} s", epoch.epoch, epoch.loss, epoch.seconds);
+        println!(
+            "epoch {:>2}: loss {:.4}, {:.1} s",
+            epoch.epoch, epoch.loss, epoch.seconds
+        );
     }
 
     let confusion = net.evaluate(&cifar.test_images, &cifar.test_labels)?;

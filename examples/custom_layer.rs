@@ -96,8 +96,8 @@ impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
     }
 }
 
-/// A loss: the mean of `ln cosh(output - target)`, which is the squared error where it is small and the
-/// absolute error where it is large.
+/// A loss: the mean of `ln cosh(output - target)`, which is the squared error where it is small and
+/// the absolute error where it is large.
 #[derive(Clone, Copy)]
 pub struct LogCosh;
 
@@ -137,14 +137,21 @@ network! {
 
 fn main() {
     let mut rng = shapewright::rng(3);
-    let x: Vec<Tensor1<3, f64>> =
-        (0..64).map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng)).collect();
+    let x: Vec<Tensor1<3, f64>> = (0..64)
+        .map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng))
+        .collect();
     // To be learned: the product of the first two features, and the third one's sine.
-    let targets: Vec<Tensor1<2, f64>> = x.iter().map(|x| Tensor1::from([x[0] * x[1], x[2].sin()])).collect();
+    let targets: Vec<Tensor1<2, f64>> = x
+        .iter()
+        .map(|x| Tensor1::from([x[0] * x[1], x[2].sin()]))
+        .collect();
 
     let mut net = Net::init(&mut rng);
     let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
-    println!("largest error of the gradient: {:.1e}", check_gradient(&net, &x, &targets));
+    println!(
+        "largest error of the gradient: {:.1e}",
+        check_gradient(&net, &x, &targets)
+    );
 
     let mut adam = Adam::new(0.02).state::<Net>();
     let mut loss = f64::INFINITY;
@@ -161,8 +168,8 @@ fn main() {
     assert!(loss < 1e-3, "the network has not learned the targets");
 }
 
-/// The largest difference between the gradient that backward gives and central differences of the loss,
-/// relative to the gradient's largest element.
+/// The largest difference between the gradient that backward gives and central differences of the
+/// loss, relative to the gradient's largest element.
 fn check_gradient(net: &Net, x: &[Tensor1<3, f64>], targets: &[Tensor1<2, f64>]) -> f64 {
     const STEP: f64 = 1e-5;
     let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
@@ -181,8 +188,14 @@ fn check_gradient(net: &Net, x: &[Tensor1<3, f64>], targets: &[Tensor1<2, f64>])
     let mut pass = net.forward_train(x, &mut workspace);
     pass.loss(&LogCosh, targets);
     pass.backward(&mut gradient);
-    let largest = differences.iter().fold(0.0, |largest: f64, d| largest.max(d.abs()));
-    let errors = gradient.params().iter().zip(&differences).map(|(g, d)| (g - d).abs() / largest);
+    let largest = differences
+        .iter()
+        .fold(0.0, |largest: f64, d| largest.max(d.abs()));
+    let errors = gradient
+        .params()
+        .iter()
+        .zip(&differences)
+        .map(|(g, d)| (g - d).abs() / largest);
     let error = errors.fold(0.0, f64::max);
     assert!(error < 1e-6, "the gradient is wrong by {error}");
     error

@@ -1,14 +1,15 @@
-//! Trains a dense network on 1,797 handwritten digits of 8 by 8 pixels, five times from different seeds, and prints
-//! how well it reads those that it was not trained on: validation accuracy per epoch, F1, the confusion matrix, and the
-//! mean accuracy.
+//! Trains a dense network on 1,797 handwritten digits of 8 by 8 pixels, five times from different
+//! seeds, and prints how well it reads those that it was not trained on: validation accuracy per
+//! epoch, F1, the confusion matrix, and the mean accuracy.
 //!
 //! ```sh
 //! cargo run --release --features plots,progress,safetensors --example digits
 //! ```
 //!
-//! It writes into `target/digits`, or the folder that is given as an argument: the learning curve of the first seed
-//! (`curve.png`), the confusion matrix of all seeds (`confusion.png`), digits with what the first network takes them for
-//! (`digits.png`), and its weights (`digits.safetensors`). It takes a few seconds.
+//! It writes into `target/digits`, or the folder that is given as an argument: the learning curve
+//! of the first seed (`curve.png`), the confusion matrix of all seeds (`confusion.png`), digits
+//! with what the first network takes them for (`digits.png`), and its weights
+//! (`digits.safetensors`). It takes a few seconds.
 
 use std::error::Error;
 use std::fs;
@@ -61,7 +62,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("\nseed {seed}");
         let (net, history) = fit(&train, &valid, seed)?;
         let own = net.evaluate(&test.images, &test.labels)?;
-        println!("test: F1 {:.4}, accuracy {:.2} %", own.f1(Average::Macro)?, 100.0 * own.accuracy()?);
+        println!(
+            "test: F1 {:.4}, accuracy {:.2} %",
+            own.f1(Average::Macro)?,
+            100.0 * own.accuracy()?
+        );
         confusion.merge(&own);
         if seed == 0 {
             history.draw(folder.join("curve.png"))?;
@@ -77,10 +82,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Trains a network; gives the one with the lowest validation loss.
-fn fit(train: &Samples, valid: &Samples, seed: u64) -> Result<(Box<Digits>, History), Box<dyn Error>> {
+fn fit(
+    train: &Samples,
+    valid: &Samples,
+    seed: u64,
+) -> Result<(Box<Digits>, History), Box<dyn Error>> {
     let mut net = Digits::init(&mut shapewright::rng(seed));
-    // On so few samples, a network that is kept from being too sure of them reads others better: without the
-    // smoothing, the mean accuracy is more than a point lower.
+    // On so few samples, a network that is kept from being too sure of them reads others better:
+    // without the smoothing, the mean accuracy is more than a point lower.
     let history = Digits::trainer(Adam::new(1e-3), CrossEntropy.label_smoothing(0.1))
         .epochs(EPOCHS)
         .batch_size(32)
@@ -107,8 +116,11 @@ fn draw_digits(net: &Digits, test: &Samples, path: &Path) -> Result<(), Box<dyn 
     let mut grid = ImageGrid::new().columns(10).scale(8);
     for &i in order.iter().take(40) {
         let (read, label) = (read[i], test.labels[i].index());
-        let caption =
-            if read == label { Caption::right(read) } else { Caption::wrong(format!("{read}, not {label}")) };
+        let caption = if read == label {
+            Caption::right(read)
+        } else {
+            Caption::wrong(format!("{read}, not {label}"))
+        };
         grid.add(test.images[i].reshape::<Rank3<8, 8, 1>>(), caption);
     }
     Ok(grid.save(path)?)
@@ -120,15 +132,25 @@ fn save(net: &Digits, test: &Samples, path: &Path) -> Result<(), Box<dyn Error>>
     let mut loaded = Digits::zeros();
     loaded.load(path)?;
     for image in &test.images {
-        assert_eq!(loaded.forward(image), net.forward(image), "the loaded network is another");
+        assert_eq!(
+            loaded.forward(image),
+            net.forward(image),
+            "the loaded network is another"
+        );
     }
-    println!("{} holds the weights; loaded again, they give the same outputs", path.display());
+    println!(
+        "{} holds the weights; loaded again, they give the same outputs",
+        path.display()
+    );
     Ok(())
 }
 
 impl Samples {
     /// The samples at these positions.
     fn part(&self, positions: &[usize]) -> Samples {
-        Samples { images: gather(&self.images, positions), labels: gather(&self.labels, positions) }
+        Samples {
+            images: gather(&self.images, positions),
+            labels: gather(&self.labels, positions),
+        }
     }
 }

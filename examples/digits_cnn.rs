@@ -1,5 +1,6 @@
-//! Trains a convolutional network on 1,797 handwritten digits of 8 by 8 pixels, five times from different seeds, and
-//! prints the mean accuracy on those that it was not trained on. It takes seconds.
+//! Trains a convolutional network on 1,797 handwritten digits of 8 by 8 pixels, five times from
+//! different seeds, and prints the mean accuracy on those that it was not trained on. It takes
+//! seconds.
 //!
 //! ```sh
 //! cargo run --release --features progress --example digits_cnn
@@ -40,11 +41,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         let [train, test] = stratified_split(&labels, [0.8, 0.2], &mut rng)?
             .map(|part| (gather(&images, &part), gather(&labels, &part)));
         let mut net = Cnn::init(&mut rng);
-        let trainer = Cnn::trainer(Adam::new(1e-3), CrossEntropy).epochs(EPOCHS).batch_size(32).seed(seed);
+        let trainer = Cnn::trainer(Adam::new(1e-3), CrossEntropy)
+            .epochs(EPOCHS)
+            .batch_size(32)
+            .seed(seed);
         #[cfg(feature = "progress")]
         let trainer = trainer.progress(true);
         let history = trainer.fit(&mut net, &train.0, &train.1)?;
-        seconds += history.epochs.iter().map(|epoch| epoch.seconds).sum::<f64>();
+        seconds += history
+            .epochs
+            .iter()
+            .map(|epoch| epoch.seconds)
+            .sum::<f64>();
 
         let accuracy = net.evaluate(&test.0, &test.1)?.accuracy()?;
         println!("seed {seed}: {:.2} %", 100.0 * accuracy);

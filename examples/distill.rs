@@ -1,10 +1,11 @@
-//! A small network learns from a large one: where labels are few, the large network's opinions of images without
-//! labels teach the small one what it could not learn from the labels alone. Prints how well the large one reads, the
-//! small one alone, the small one with its teacher, and the small one if it had all labels.
+//! A small network learns from a large one: where labels are few, the large network's opinions of
+//! images without labels teach the small one what it could not learn from the labels alone. Prints
+//! how well the large one reads, the small one alone, the small one with its teacher, and the small
+//! one if it had all labels.
 //!
-//! The teacher has seen the labels of half of the digits, which then are not there any more, as is common; the student
-//! has a few labels, and the other images without. G. Hinton, O. Vinyals and J. Dean, 2015, "Distilling the Knowledge
-//! in a Neural Network".
+//! The teacher has seen the labels of half of the digits, which then are not there any more, as is
+//! common; the student has a few labels, and the other images without. G. Hinton, O. Vinyals and J.
+//! Dean, 2015, "Distilling the Knowledge in a Neural Network".
 //!
 //! ```sh
 //! cargo run --release --example distill
@@ -54,8 +55,9 @@ struct Lesson {
 
 impl shapewright::data::Sample for Lesson {}
 
-/// The divergence of the student's probabilities from the teacher's, both made softer by a temperature, and the
-/// cross-entropy where there is a label. The square of the temperature keeps the two gradients of one size.
+/// The divergence of the student's probabilities from the teacher's, both made softer by a
+/// temperature, and the cross-entropy where there is a label. The square of the temperature keeps
+/// the two gradients of one size.
 struct Distillation {
     temperature: f32,
 }
@@ -64,13 +66,21 @@ impl Loss<Rank1<10>, f32> for Distillation {
     type Target = Lesson;
     type Takes = Logits;
 
-    fn loss(&self, outputs: &[Tensor1<10>], lessons: &[Lesson], gradients: &mut [Tensor1<10>]) -> f32 {
+    fn loss(
+        &self,
+        outputs: &[Tensor1<10>],
+        lessons: &[Lesson],
+        gradients: &mut [Tensor1<10>],
+    ) -> f32 {
         let (t, weight) = (self.temperature, 1.0 / outputs.len() as f32);
         let labels: Vec<_> = lessons.iter().map(|lesson| lesson.label).collect();
         let on_labels = CrossEntropy.optional_labels().reduction(Reduction::Sum);
         let mut sum = on_labels.loss(outputs, &labels, gradients);
         for ((output, lesson), gradient) in outputs.iter().zip(lessons).zip(gradients) {
-            let (ours, theirs) = ((output / t).log_softmax(), (lesson.teacher / t).log_softmax());
+            let (ours, theirs) = (
+                (output / t).log_softmax(),
+                (lesson.teacher / t).log_softmax(),
+            );
             let (p, q) = (ours.map(f32::exp), theirs.map(f32::exp));
             sum += t * t * q.dot(&(theirs - ours));
             *gradient = (*gradient + (p - q) * t) * weight;
@@ -87,13 +97,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let [first, second, test] = stratified_split(&labels, [0.5, 0.3, 0.2], &mut rng)?
             .map(|part| (gather(&images, &part), gather(&labels, &part)));
         let mut teacher = Teacher::init(&mut rng);
-        Teacher::trainer(Adam::new(1e-3), CrossEntropy).epochs(60).seed(seed).fit(
-            &mut teacher,
-            &first.0,
-            &first.1,
-        )?;
+        Teacher::trainer(Adam::new(1e-3), CrossEntropy)
+            .epochs(60)
+            .seed(seed)
+            .fit(&mut teacher, &first.0, &first.1)?;
 
-        // The student's images, the labelled ones first. The order of a part says nothing of the digits.
+        // The student's images, the labelled ones first. The order of a part says nothing of the
+        // digits.
         let (images, labels) = second;
         let untaught = Student::init(&mut rng);
         let alone = |labelled: usize| -> Result<Box<Student>, TrainError> {
@@ -108,7 +118,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         let mut opinions = vec![Tensor1::zeros(); images.len()];
         teacher.forward_batch(&images, &mut opinions);
-        let lesson = |(i, &teacher)| Lesson { teacher, label: (i < LABELLED).then_some(labels[i]) };
+        let lesson = |(i, &teacher)| Lesson {
+            teacher,
+            label: (i < LABELLED).then_some(labels[i]),
+        };
         let lessons: Vec<_> = opinions.iter().enumerate().map(lesson).collect();
         let mut taught = untaught.to_boxed();
         Student::trainer(Adam::new(1e-3), Distillation { temperature: 4.0 })
@@ -133,7 +146,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("student, all labels", small),
     ];
     for ((name, params), right) in rows.into_iter().zip(right) {
-        println!("  {name:<32} {params:>6} parameters  {:.2} %", 100.0 * right / SEEDS as f64);
+        println!(
+            "  {name:<32} {params:>6} parameters  {:.2} %",
+            100.0 * right / SEEDS as f64
+        );
     }
     Ok(())
 }

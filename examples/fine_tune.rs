@@ -1,10 +1,11 @@
-//! Takes over what a network has learned: one is trained on the digits 0 to 4 and saved; its body is loaded into a
-//! network with a new head, and frozen, and the head learns 5 to 9 from a few images of each. Compared with a network
-//! that learns them from nothing, from the same images in as many steps.
+//! Takes over what a network has learned: one is trained on the digits 0 to 4 and saved; its body
+//! is loaded into a network with a new head, and frozen, and the head learns 5 to 9 from a few
+//! images of each. Compared with a network that learns them from nothing, from the same images in
+//! as many steps.
 //!
-//! The digits lie anywhere in a frame that is larger than they are. That this does not matter is what a few images
-//! can't teach, and what the body has learned from many. (Of digits that all lie in the middle, a few images teach more
-//! than the body of another task: there, nothing is gained.)
+//! The digits lie anywhere in a frame that is larger than they are. That this does not matter is
+//! what a few images can't teach, and what the body has learned from many. (Of digits that all lie
+//! in the middle, a few images teach more than the body of another task: there, nothing is gained.)
 //!
 //! ```sh
 //! cargo run --release --features safetensors --example fine_tune
@@ -57,33 +58,47 @@ const STEPS: usize = 100;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (digits, labels) = digits::read()?;
-    let places: Vec<_> =
-        (0..=FRAME - 8).flat_map(|row| (0..=FRAME - 8).map(move |column| (row, column))).collect();
+    let places: Vec<_> = (0..=FRAME - 8)
+        .flat_map(|row| (0..=FRAME - 8).map(move |column| (row, column)))
+        .collect();
     // 0 to 4 at all places; 5 to 9, as five classes of their own, at one place each.
     let (mut low, mut high, mut rng) = (Digits::default(), Digits::default(), shapewright::rng(0));
     for (digit, label) in digits.iter().zip(&labels) {
         let (part, class, places) = match label.index() {
             class @ 0..5 => (&mut low, class, &places[..]),
-            class => (&mut high, class - 5, places.choose(&mut rng).map_or(&[][..], std::slice::from_ref)),
+            class => (
+                &mut high,
+                class - 5,
+                places
+                    .choose(&mut rng)
+                    .map_or(&[][..], std::slice::from_ref),
+            ),
         };
         for &place in places {
             part.x.push(in_frame(digit, place));
             part.y.push(Label::new(class)?);
         }
     }
-    let path = std::env::temp_dir().join(format!("shapewright-digits-{}.safetensors", std::process::id()));
+    let path = std::env::temp_dir().join(format!(
+        "shapewright-digits-{}.safetensors",
+        std::process::id()
+    ));
     let mut right = [[0.0; 3]; SHOTS.len()];
     for seed in 0..SEEDS {
         let mut rng = shapewright::rng(seed);
         let mut net = Low::init(&mut rng);
-        Low::trainer(Adam::new(1e-3), CrossEntropy).epochs(2).seed(seed).fit(&mut net, &low.x, &low.y)?;
+        Low::trainer(Adam::new(1e-3), CrossEntropy)
+            .epochs(2)
+            .seed(seed)
+            .fit(&mut net, &low.x, &low.y)?;
         net.save(&path)?;
 
         for (shots, right) in SHOTS.into_iter().zip(&mut right) {
             let (train, test) = high.few(shots, &mut rng);
             let nothing = High::init(&mut rng);
             let mut loaded = nothing.to_boxed();
-            // What else is in the file, the old head, is left out; the new head stays as it was made.
+            // What else is in the file, the old head, is left out; the new head stays as it was
+            // made.
             loaded.load_from(&Loader::open(&path)?.only(|name| name.starts_with("body.")))?;
             let nets = [(nothing, false), (loaded.to_boxed(), true), (loaded, false)];
             for ((mut net, frozen), right) in nets.into_iter().zip(right) {
@@ -93,8 +108,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     std::fs::remove_file(path)?;
-    println!("accuracy on 5 to 9, of those not trained on; mean of {SEEDS} seeds, {STEPS} steps each");
-    println!("images of each digit   from nothing   body loaded and frozen   body loaded and trained");
+    println!(
+        "accuracy on 5 to 9, of those not trained on; mean of {SEEDS} seeds, {STEPS} steps each"
+    );
+    println!(
+        "images of each digit   from nothing   body loaded and frozen   body loaded and trained"
+    );
     for (shots, right) in SHOTS.iter().zip(right) {
         let [nothing, frozen, trained] = right.map(|right| 100.0 * right);
         println!("{shots:>20} {nothing:>12.2} % {frozen:>22.2} % {trained:>23.2} %");
@@ -144,7 +163,11 @@ impl Digits {
         for i in rand::seq::index::sample(rng, self.x.len(), self.x.len()) {
             let taken = &mut taken[self.y[i].index()];
             *taken += 1;
-            let part = if *taken > shots { &mut others } else { &mut few };
+            let part = if *taken > shots {
+                &mut others
+            } else {
+                &mut few
+            };
             part.x.push(self.x[i]);
             part.y.push(self.y[i]);
         }

@@ -1,5 +1,6 @@
-//! Trains a small residual network with batch normalizations on handwritten digits, folds them into the convolutions
-//! for inference, and prints what that saves: both read the same digits right, the folded one in less time.
+//! Trains a small residual network with batch normalizations on handwritten digits, folds them into
+//! the convolutions for inference, and prints what that saves: both read the same digits right, the
+//! folded one in less time.
 //!
 //! ```sh
 //! cargo run --release --example fold
@@ -44,7 +45,8 @@ network! {
     }
 }
 
-/// How long one image takes, in microseconds: the least of 50 means over 100 runs, as other programs only add to it.
+/// How long one image takes, in microseconds: the least of 50 means over 100 runs, as other
+/// programs only add to it.
 fn microseconds<N: Network>(net: &N, image: &Tensor<N::Input, N::Element>) -> f64 {
     const TIMES: u32 = 100;
     let run = || {
@@ -61,20 +63,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (images, labels) = data::read()?;
     let [train, test] = stratified_split(&labels, [0.8, 0.2], &mut shapewright::rng(0))?;
     let mut net = Digits::init(&mut shapewright::rng(0));
-    Digits::trainer(Adam::new(3e-3), CrossEntropy).epochs(8).batch_size(32).fit(
-        &mut net,
-        &gather(&images, &train),
-        &gather(&labels, &train),
-    )?;
+    Digits::trainer(Adam::new(3e-3), CrossEntropy)
+        .epochs(8)
+        .batch_size(32)
+        .fit(&mut net, &gather(&images, &train), &gather(&labels, &train))?;
 
     let folded = net.folded();
     let (images, labels) = (gather(&images, &test), gather(&labels, &test));
     println!("{}", DigitsFolded::summary());
     let before = net.evaluate(&images, &labels)?.accuracy()?;
     let after = folded.evaluate(&images, &labels)?.accuracy()?;
-    println!("accuracy: {:.2} %, folded {:.2} %", 100.0 * before, 100.0 * after);
-    println!("parameters: {}, folded {}", Digits::PARAMS, DigitsFolded::PARAMS);
-    let (before, after) = (microseconds(&*net, &images[0]), microseconds(&*folded, &images[0]));
-    println!("one image: {before:.1} us, folded {after:.1} us, {:.2} of the time", after / before);
+    println!(
+        "accuracy: {:.2} %, folded {:.2} %",
+        100.0 * before,
+        100.0 * after
+    );
+    println!(
+        "parameters: {}, folded {}",
+        Digits::PARAMS,
+        DigitsFolded::PARAMS
+    );
+    let (before, after) = (
+        microseconds(&*net, &images[0]),
+        microseconds(&*folded, &images[0]),
+    );
+    println!(
+        "one image: {before:.1} us, folded {after:.1} us, {:.2} of the time",
+        after / before
+    );
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Trains a small dense network to tell three species of iris apart by four measurements, five times from
-//! different seeds, and prints the accuracy on flowers that it was not trained on:
+//! Trains a small dense network to tell three species of iris apart by four measurements, five
+//! times from different seeds, and prints the accuracy on flowers that it was not trained on:
 //!
 //! ```sh
 //! cargo run --release --example iris
@@ -46,7 +46,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         scaler.transform(&mut test.x);
         let (net, loss) = fit(&train, &mut rng);
         let accuracy = net.evaluate(&test.x, &test.species)?.accuracy()?;
-        println!("seed {seed}: training loss {loss:.4}, accuracy {:.2} %", 100.0 * accuracy);
+        println!(
+            "seed {seed}: training loss {loss:.4}, accuracy {:.2} %",
+            100.0 * accuracy
+        );
         sum += accuracy;
     }
     println!("test accuracy: {:.2} %", 100.0 * sum / SEEDS as f64);
@@ -90,6 +93,9 @@ impl Flowers {
 
     /// The flowers at these positions.
     fn part(&self, positions: &[usize]) -> Flowers {
-        Flowers { x: gather(&self.x, positions), species: gather(&self.species, positions) }
+        Flowers {
+            x: gather(&self.x, positions),
+            species: gather(&self.species, positions),
+        }
     }
 }

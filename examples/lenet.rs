@@ -1,14 +1,15 @@
 //! Trains LeNet-5 on MNIST's handwritten digits and prints its accuracy on the test images.
 //!
-//! It is the network of Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, 1998, "Gradient-Based Learning Applied to
-//! Document Recognition", as it is built today: with ReLU, maxima and cross-entropy.
+//! It is the network of Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, 1998, "Gradient-Based
+//! Learning Applied to Document Recognition", as it is built today: with ReLU, maxima and
+//! cross-entropy.
 //!
 //! ```sh
 //! cargo run --release --features gzip,progress --example lenet -- path/to/mnist
 //! ```
 //!
-//! The folder holds the four files of the data set, plain or gzipped; if some are missing, the program says
-//! which. Ten epochs take about half a minute on two cores.
+//! The folder holds the four files of the data set, plain or gzipped; if some are missing, the
+//! program says which. Ten epochs take about half a minute on two cores.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -61,7 +62,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     let trainer = trainer.progress(true);
     let history = trainer.fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
     for epoch in &history.epochs {
-        println!("epoch {:>2}: loss {:.4}, {:.1} s", epoch.epoch, epoch.loss, epoch.seconds);
+        println!(
+            "epoch {:>2}: loss {:.4}, {:.1} s",
+            epoch.epoch, epoch.loss, epoch.seconds
+        );
     }
     let seconds: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
     println!("trained in {seconds:.1} s");

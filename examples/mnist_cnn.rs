@@ -1,11 +1,12 @@
-//! Trains a convolutional network on MNIST's handwritten digits and prints its accuracy on the test images.
+//! Trains a convolutional network on MNIST's handwritten digits and prints its accuracy on the test
+//! images.
 //!
 //! ```sh
 //! cargo run --release --features gzip,progress --example mnist_cnn -- path/to/mnist
 //! ```
 //!
-//! The folder holds the four files of the data set, plain or gzipped; if some are missing, the program says
-//! which. Five epochs take about a minute on two cores.
+//! The folder holds the four files of the data set, plain or gzipped; if some are missing, the
+//! program says which. Five epochs take about a minute on two cores.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -55,7 +56,10 @@ fn run() -> Result<(), Box<dyn Error>> {
     let trainer = trainer.progress(true);
     let history = trainer.fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
     for epoch in &history.epochs {
-        println!("epoch {:>2}: loss {:.4}, {:.1} s", epoch.epoch, epoch.loss, epoch.seconds);
+        println!(
+            "epoch {:>2}: loss {:.4}, {:.1} s",
+            epoch.epoch, epoch.loss, epoch.seconds
+        );
     }
     let seconds: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
     println!("trained in {seconds:.1} s");

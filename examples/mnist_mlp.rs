@@ -4,8 +4,8 @@
 //! cargo run --release --features gzip,progress --example mnist_mlp -- path/to/mnist
 //! ```
 //!
-//! The folder holds the four files of the data set, plain or gzipped; if some are missing, the program says
-//! which. Ten epochs take about three seconds on two cores.
+//! The folder holds the four files of the data set, plain or gzipped; if some are missing, the
+//! program says which. Ten epochs take about three seconds on two cores.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -44,13 +44,18 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     println!("{}\n", Mlp::summary());
     let mut net = Mlp::init(&mut shapewright::rng(0));
-    let trainer = Mlp::trainer(Sgd::new(0.01).momentum(0.9), CrossEntropy).epochs(10).batch_size(64);
+    let trainer = Mlp::trainer(Sgd::new(0.01).momentum(0.9), CrossEntropy)
+        .epochs(10)
+        .batch_size(64);
     #[cfg(feature = "progress")]
     let trainer = trainer.progress(true);
     let history = trainer.fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
 
     for epoch in &history.epochs {
-        println!("epoch {:>2}: loss {:.4}, {:.2} s", epoch.epoch, epoch.loss, epoch.seconds);
+        println!(
+            "epoch {:>2}: loss {:.4}, {:.2} s",
+            epoch.epoch, epoch.loss, epoch.seconds
+        );
     }
     let all: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
     let waiting: f64 = history.epochs.iter().map(|epoch| epoch.waiting).sum();
@@ -63,8 +68,13 @@ fn run() -> Result<(), Box<dyn Error>> {
 
     let mut scores = vec![Tensor1::zeros(); mnist.test_images.len()];
     net.forward_batch(&mnist.test_images, &mut scores);
-    let right =
-        scores.iter().zip(&mnist.test_labels).filter(|(scores, label)| scores.argmax() == label.index());
-    println!("test accuracy: {:.2} %", 100.0 * right.count() as f64 / scores.len() as f64);
+    let right = scores
+        .iter()
+        .zip(&mnist.test_labels)
+        .filter(|(scores, label)| scores.argmax() == label.index());
+    println!(
+        "test accuracy: {:.2} %",
+        100.0 * right.count() as f64 / scores.len() as f64
+    );
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! Tells three species of penguins apart by measurements of which some are missing: fills the gaps, one-hot encodes
-//! island and sex, standardizes, and cross-validates, each step fitted to the training part of each fold alone. Then
-//! trains on all penguins, saves the network with what its inputs go through, and loads it again.
+//! Tells three species of penguins apart by measurements of which some are missing: fills the gaps,
+//! one-hot encodes island and sex, standardizes, and cross-validates, each step fitted to the
+//! training part of each fold alone. Then trains on all penguins, saves the network with what its
+//! inputs go through, and loads it again.
 //!
 //! ```sh
 //! cargo run --release --features csv,safetensors --example penguins
@@ -42,14 +43,21 @@ impl Model {
     /// Fits everything to these samples.
     fn fit(x: &[Tensor1<FEATURES>], species: &[Label<SPECIES>]) -> Result<Self, Box<dyn Error>> {
         let mut x = x.to_vec();
-        // A missing measurement becomes the mean; where island or sex are missing, each has its share.
+        // A missing measurement becomes the mean; where island or sex are missing, each has its
+        // share.
         let imputer = Imputer::mean(&x)?;
         imputer.transform(&mut x);
         let scaler = StandardScaler::fit(&x)?;
         scaler.transform(&mut x);
         let mut net = Net::init(&mut shapewright::rng(0));
-        Net::trainer(AdamW::new(0.01), CrossEntropy).epochs(EPOCHS).fit(&mut net, &x, species)?;
-        Ok(Model { imputer, scaler, net })
+        Net::trainer(AdamW::new(0.01), CrossEntropy)
+            .epochs(EPOCHS)
+            .fit(&mut net, &x, species)?;
+        Ok(Model {
+            imputer,
+            scaler,
+            net,
+        })
     }
 
     /// What the network gets to see of these samples.
@@ -62,7 +70,10 @@ impl Model {
 
     fn save(&self, path: &str) -> Result<(), Box<dyn Error>> {
         let parts = Saver::new().part("net", &*self.net);
-        Ok(parts.part("imputer", &self.imputer).part("scaler", &self.scaler).save(path)?)
+        Ok(parts
+            .part("imputer", &self.imputer)
+            .part("scaler", &self.scaler)
+            .save(path)?)
     }
 
     fn load(path: &str) -> Result<Self, Box<dyn Error>> {
@@ -78,19 +89,32 @@ impl Model {
 fn main() -> Result<(), Box<dyn Error>> {
     let file = include_bytes!("data/penguins.csv");
     let penguins: CsvClasses<FEATURES, SPECIES> = Csv::new()
-        .features(["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "island", "sex"])
+        .features([
+            "bill_length_mm",
+            "bill_depth_mm",
+            "flipper_length_mm",
+            "body_mass_g",
+            "island",
+            "sex",
+        ])
         .one_hot("island", ["Biscoe", "Dream", "Torgersen"])
         .one_hot("sex", ["female", "male"])
         .read_classes_from("penguins.csv", &file[..], "species")?;
     let (x, species) = (&penguins.x, &penguins.labels);
     let gaps = x.iter().filter(|x| x.iter().any(|x| x.is_nan())).count();
-    println!("{} penguins, {gaps} of them with missing values; {}", x.len(), penguins.classes.join(", "));
+    println!(
+        "{} penguins, {gaps} of them with missing values; {}",
+        x.len(),
+        penguins.classes.join(", ")
+    );
 
     let (mut accuracies, mut f1s) = (Vec::new(), Vec::new());
     for fold in stratified_k_fold(species, FOLDS, &mut shapewright::rng(0))? {
         let model = Model::fit(&gather(x, &fold.train), &gather(species, &fold.train))?;
         let unseen = model.prepared(&gather(x, &fold.validation));
-        let confusion = model.net.evaluate(&unseen, &gather(species, &fold.validation))?;
+        let confusion = model
+            .net
+            .evaluate(&unseen, &gather(species, &fold.validation))?;
         accuracies.push(100.0 * confusion.accuracy()?);
         f1s.push(confusion.f1(Average::Macro)?);
     }
@@ -106,7 +130,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     model.save(path)?;
     let again = Model::load(path)?;
     // The first penguin without a single measurement, straight from the table.
-    let unknown = x.iter().position(|x| x[0].is_nan()).ok_or("no penguin without measurements")?;
+    let unknown = x
+        .iter()
+        .position(|x| x[0].is_nan())
+        .ok_or("no penguin without measurements")?;
     let scores = |model: &Model| model.net.forward(&model.prepared(&x[unknown..=unknown])[0]);
     assert_eq!(scores(&model), scores(&again));
     let guess = &penguins.classes[scores(&again).argmax()];

@@ -1,5 +1,5 @@
-//! Looks into a trained convolutional network: draws the test images that it misreads, the filters of its first layer,
-//! and which pixels it looks at.
+//! Looks into a trained convolutional network: draws the test images that it misreads, the filters
+//! of its first layer, and which pixels it looks at.
 //!
 //! ```sh
 //! cargo run --release --features gzip,plots,progress --example pictures -- [path/to/mnist]
@@ -7,12 +7,14 @@
 //!
 //! It writes into `target/pictures`:
 //! - `wrong.png`: what images were taken for, and what they are;
-//! - `filters.png`: the weights of the first layer, from the lowest (black) to the highest (white) of each filter;
-//! - `saliency.png`: images, and below each the gradient of the winning class's score with respect to its pixels: the
-//!   brighter, the more a change of this pixel changes the score (K. Simonyan, A. Vedaldi and A. Zisserman, 2013, "Deep
-//!   Inside Convolutional Networks").
+//! - `filters.png`: the weights of the first layer, from the lowest (black) to the highest (white)
+//!   of each filter;
+//! - `saliency.png`: images, and below each the gradient of the winning class's score with respect
+//!   to its pixels: the brighter, the more a change of this pixel changes the score (K. Simonyan,
+//!   A. Vedaldi and A. Zisserman, 2013, "Deep Inside Convolutional Networks").
 //!
-//! With MNIST's folder the images are of 28 by 28 pixels; without, the digits of 8 by 8 pixels in `examples/data`.
+//! With MNIST's folder the images are of 28 by 28 pixels; without, the digits of 8 by 8 pixels in
+//! `examples/data`.
 
 use std::error::Error;
 use std::path::Path;
@@ -72,12 +74,18 @@ fn run() -> Result<(), Box<dyn Error>> {
     if std::env::args_os().len() > 1 {
         let mnist = mnist::read()?;
         let mut net = OfMnist::init(&mut rng);
-        OfMnist::trainer(Adam::new(1e-3), CrossEntropy).epochs(2).batch_size(64).progress(true).fit(
-            &mut net,
-            &mnist.train_images,
-            &mnist.train_labels,
-        )?;
-        draw(&*net, &filters(&net.conv1.weight), &mnist.test_images, &mnist.test_labels, 4)
+        OfMnist::trainer(Adam::new(1e-3), CrossEntropy)
+            .epochs(2)
+            .batch_size(64)
+            .progress(true)
+            .fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
+        draw(
+            &*net,
+            &filters(&net.conv1.weight),
+            &mnist.test_images,
+            &mnist.test_labels,
+            4,
+        )
     } else {
         let (images, labels) = digits::read()?;
         let [train, test] = stratified_split(&labels, [0.5, 0.5], &mut rng)?
@@ -92,8 +100,12 @@ fn run() -> Result<(), Box<dyn Error>> {
 }
 
 /// The filters of a layer as images: the filter is the last axis of its weight.
-fn filters<const K: usize, const CO: usize>(weight: &[[[[f32; CO]; 1]; K]; K]) -> Vec<Tensor3<K, K, 1>> {
-    (0..CO).map(|filter| Tensor3::from_fn(|[y, x, channel]| weight[y][x][channel][filter])).collect()
+fn filters<const K: usize, const CO: usize>(
+    weight: &[[[[f32; CO]; 1]; K]; K],
+) -> Vec<Tensor3<K, K, 1>> {
+    (0..CO)
+        .map(|filter| Tensor3::from_fn(|[y, x, channel]| weight[y][x][channel][filter]))
+        .collect()
 }
 
 /// Draws all pictures, each pixel `scale` pixels wide.
@@ -115,12 +127,18 @@ where
     let is_wrong = |&i: &usize| read[i] != labels[i].index();
     let wrong: Vec<usize> = (0..images.len()).filter(is_wrong).collect();
     let right = images.len() - wrong.len();
-    println!("test accuracy: {:.2} %", 100.0 * right as f64 / images.len() as f64);
+    println!(
+        "test accuracy: {:.2} %",
+        100.0 * right as f64 / images.len() as f64
+    );
 
     let grid = || ImageGrid::new().columns(10).scale(scale).range_of_each();
     let mut misread = grid();
     for &i in wrong.iter().take(40) {
-        misread.add(&images[i], Caption::wrong(format!("{}, not {}", read[i], labels[i].index())));
+        misread.add(
+            &images[i],
+            Caption::wrong(format!("{}, not {}", read[i], labels[i].index())),
+        );
     }
     if misread.is_empty() {
         println!("it misreads no image, so that there is no wrong.png");
@@ -154,9 +172,16 @@ where
 {
     let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
     let mut pass = net.forward_train(images, &mut workspace);
-    let winners: Vec<usize> = pass.outputs().iter().map(|scores| scores.argmax()).collect();
+    let winners: Vec<usize> = pass
+        .outputs()
+        .iter()
+        .map(|scores| scores.argmax())
+        .collect();
     for (gradient, winner) in pass.output_gradients_mut().iter_mut().zip(winners) {
         gradient[winner] = 1.0;
     }
-    pass.backward_with_input(&mut gradient).iter().map(|of_image| of_image.map(f32::abs)).collect()
+    pass.backward_with_input(&mut gradient)
+        .iter()
+        .map(|of_image| of_image.map(f32::abs))
+        .collect()
 }

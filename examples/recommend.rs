@@ -1,9 +1,9 @@
-//! Recommends films: embeddings of users and films, and a small network that turns a user and a film into a rating,
-//! compared with the means of user and film on ratings that neither has seen.
+//! Recommends films: embeddings of users and films, and a small network that turns a user and a
+//! film into a rating, compared with the means of user and film on ratings that neither has seen.
 //!
-//! The ratings are made up, as the well-known collections of real ones may not be passed on: films are mixtures of
-//! four genres, users like each more or less, and who finds a film worth 3.4 stars gives 3 or 4 by chance. So the best
-//! that anything could reach is known, and is printed beside.
+//! The ratings are made up, as the well-known collections of real ones may not be passed on: films
+//! are mixtures of four genres, users like each more or less, and who finds a film worth 3.4 stars
+//! gives 3 or 4 by chance. So the best that anything could reach is known, and is printed beside.
 //!
 //! ```sh
 //! cargo run --release --example recommend
@@ -41,7 +41,9 @@ network! {
 
 /// A film in the network's table: films come after users.
 fn input(user: usize, film: usize) -> Result<Tensor1<2>, Box<dyn Error>> {
-    Ok(Tensor1::from([Index::<ROWS>::new(user)?, Index::new(USERS + film)?].map(Index::to_element)))
+    Ok(Tensor1::from(
+        [Index::<ROWS>::new(user)?, Index::new(USERS + film)?].map(Index::to_element),
+    ))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -49,14 +51,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rng = shapewright::rng(0);
     let world = World::random(&mut rng);
     let ratings = world.ratings(&mut rng);
-    println!("{} made-up ratings of {FILMS} films by {USERS} users", ratings.len());
+    println!(
+        "{} made-up ratings of {FILMS} films by {USERS} users",
+        ratings.len()
+    );
     let parts = split(ratings.len(), [0.8, 0.1, 0.1], &mut rng)?;
     let [train, validation, test] = parts.map(|part| gather(&ratings, &part));
     let means = Means::of(&train);
 
     let samples = |ratings: &[Rating]| -> Result<(Vec<_>, Vec<_>), Box<dyn Error>> {
-        let inputs = ratings.iter().map(|r| input(r.user, r.film)).collect::<Result<_, _>>()?;
-        Ok((inputs, ratings.iter().map(|r| Tensor1::from([r.stars - means.all])).collect()))
+        let inputs = ratings
+            .iter()
+            .map(|r| input(r.user, r.film))
+            .collect::<Result<_, _>>()?;
+        Ok((
+            inputs,
+            ratings
+                .iter()
+                .map(|r| Tensor1::from([r.stars - means.all]))
+                .collect(),
+        ))
     };
     let ((x, y), (validation_x, validation_y)) = (samples(&train)?, samples(&validation)?);
     let mut net = Ratings::init(&mut rng);
@@ -68,32 +82,61 @@ fn main() -> Result<(), Box<dyn Error>> {
         .early_stopping(5)
         .fit(&mut net, &x, &y)?;
     let seconds: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
-    println!("trained for {} epochs in {seconds:.1} s\n", history.epochs.len());
+    println!(
+        "trained for {} epochs in {seconds:.1} s\n",
+        history.epochs.len()
+    );
 
     let (test_x, test_y) = samples(&test)?;
     let mut rmse = RootMeanSquaredError::new();
     net.measure(&test_x, &test_y, &mut [&mut rmse])?;
-    println!("error in stars (root of the mean square) on {} other ratings", test.len());
-    println!("  the mean of all ratings    {:.3}", error(&test, |_| means.all));
-    println!("  means of user and film     {:.3}", error(&test, |r| means.guess(r.user, r.film)));
+    println!(
+        "error in stars (root of the mean square) on {} other ratings",
+        test.len()
+    );
+    println!(
+        "  the mean of all ratings    {:.3}",
+        error(&test, |_| means.all)
+    );
+    println!(
+        "  means of user and film     {:.3}",
+        error(&test, |r| means.guess(r.user, r.film))
+    );
     println!("  the network                {:.3}", rmse.value()?);
-    println!("  the best that is possible  {:.3}", error(&test, |r| world.expected(r.user, r.film)));
+    println!(
+        "  the best that is possible  {:.3}",
+        error(&test, |r| world.expected(r.user, r.film))
+    );
 
     let user = 7;
     println!(
         "\nuser {user} likes {}; films to see, with stars by the network and without noise:",
         world.likes(user)
     );
-    let seen: HashSet<usize> = ratings.iter().filter(|r| r.user == user).map(|r| r.film).collect();
+    let seen: HashSet<usize> = ratings
+        .iter()
+        .filter(|r| r.user == user)
+        .map(|r| r.film)
+        .collect();
     let films: Vec<usize> = (0..FILMS).filter(|film| !seen.contains(film)).collect();
-    let inputs = films.iter().map(|&film| input(user, film)).collect::<Result<Vec<_>, _>>()?;
+    let inputs = films
+        .iter()
+        .map(|&film| input(user, film))
+        .collect::<Result<Vec<_>, _>>()?;
     let mut outputs = vec![Tensor1::zeros(); films.len()];
     net.forward_batch(&inputs, &mut outputs);
-    let mut best: Vec<(f32, usize)> =
-        outputs.iter().zip(films).map(|(y, film)| (y[0] + means.all, film)).collect();
+    let mut best: Vec<(f32, usize)> = outputs
+        .iter()
+        .zip(films)
+        .map(|(y, film)| (y[0] + means.all, film))
+        .collect();
     best.sort_by(|a, b| b.0.total_cmp(&a.0));
     for (stars, film) in &best[..5] {
-        println!("  film {film:>3}  {stars:.1}  {:.1}  {}", world.expected(user, *film), world.genre(*film));
+        println!(
+            "  film {film:>3}  {stars:.1}  {:.1}  {}",
+            world.expected(user, *film),
+            world.genre(*film)
+        );
     }
     Ok(())
 }
@@ -110,7 +153,12 @@ impl shapewright::data::Sample for Rating {}
 
 /// The root of the mean squared error of guesses.
 fn error(ratings: &[Rating], guess: impl Fn(&Rating) -> f32) -> f32 {
-    (ratings.iter().map(|r| (guess(r) - r.stars).powi(2)).sum::<f32>() / ratings.len() as f32).sqrt()
+    (ratings
+        .iter()
+        .map(|r| (guess(r) - r.stars).powi(2))
+        .sum::<f32>()
+        / ratings.len() as f32)
+        .sqrt()
 }
 
 /// The baseline: the mean of all ratings, with how far a user's and a film's ratings lie above it.
@@ -129,7 +177,9 @@ impl Means {
                 let (sum, ratings) = &mut sums[key(rating)];
                 (*sum, *ratings) = (*sum + rest(rating), *ratings + 1.0);
             }
-            sums.iter().map(|(sum, ratings)| sum / f32::max(*ratings, 1.0)).collect::<Vec<f32>>()
+            sums.iter()
+                .map(|(sum, ratings)| sum / f32::max(*ratings, 1.0))
+                .collect::<Vec<f32>>()
         };
         let users = above(USERS, |r| r.user, &|r| r.stars - all);
         let films = above(FILMS, |r| r.film, &|r| r.stars - all - users[r.user]);
@@ -154,7 +204,12 @@ struct World {
 impl World {
     fn random(rng: &mut impl rand::Rng) -> Self {
         let (tastes, films) = ([[0.0; GENRES.len()]; USERS], [[0.0; GENRES.len()]; FILMS]);
-        let mut world = World { tastes, films, generosity: [0.0; USERS], quality: [0.0; FILMS] };
+        let mut world = World {
+            tastes,
+            films,
+            generosity: [0.0; USERS],
+            quality: [0.0; FILMS],
+        };
         init::normal(&mut world.tastes, 0.0, 0.5, rng);
         init::normal(&mut world.films, 0.0, 1.0, rng);
         init::normal(&mut world.generosity, 0.0, 0.3, rng);
@@ -164,7 +219,11 @@ impl World {
 
     /// The stars that a user gives a film on average.
     fn expected(&self, user: usize, film: usize) -> f32 {
-        let taste: f32 = self.tastes[user].iter().zip(&self.films[film]).map(|(a, b)| a * b).sum();
+        let taste: f32 = self.tastes[user]
+            .iter()
+            .zip(&self.films[film])
+            .map(|(a, b)| a * b)
+            .sum();
         (3.2 + self.generosity[user] + self.quality[film] + taste).clamp(1.0, 5.0)
     }
 
@@ -173,7 +232,9 @@ impl World {
         let mut ratings = Vec::new();
         for user in 0..USERS {
             for film in rand::seq::index::sample(rng, FILMS, RATINGS_PER_USER) {
-                let stars = (self.expected(user, film) + rng.random::<f32>()).floor().min(5.0);
+                let stars = (self.expected(user, film) + rng.random::<f32>())
+                    .floor()
+                    .min(5.0);
                 ratings.push(Rating { user, film, stars });
             }
         }
@@ -191,11 +252,17 @@ impl World {
 
 /// The genres that are well above zero, the strongest first.
 fn strongest(weights: &[f32; GENRES.len()]) -> String {
-    let mut order: Vec<usize> = (0..GENRES.len()).filter(|&genre| weights[genre] > 0.3).collect();
+    let mut order: Vec<usize> = (0..GENRES.len())
+        .filter(|&genre| weights[genre] > 0.3)
+        .collect();
     order.sort_by(|&a, &b| weights[b].total_cmp(&weights[a]));
     if order.is_empty() {
         "nothing much".to_owned()
     } else {
-        order.iter().map(|&g| GENRES[g]).collect::<Vec<_>>().join(", ")
+        order
+            .iter()
+            .map(|&g| GENRES[g])
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }

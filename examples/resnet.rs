@@ -1,14 +1,16 @@
-//! Trains a small residual network on MNIST's handwritten digits and prints its accuracy on the test images.
+//! Trains a small residual network on MNIST's handwritten digits and prints its accuracy on the
+//! test images.
 //!
 //! ```sh
 //! cargo run --release --features gzip,progress --example resnet -- path/to/mnist
 //! ```
 //!
-//! The folder holds the four files of the data set, plain or gzipped; if some are missing, the program says which.
-//! Seven epochs take about three minutes on two cores.
+//! The folder holds the four files of the data set, plain or gzipped; if some are missing, the
+//! program says which. Seven epochs take about three minutes on two cores.
 //!
-//! He, Zhang, Ren, Sun, 2015, "Deep Residual Learning for Image Recognition"; the layers' names are torchvision's, without
-//! the numbers of blocks, since each stage has one. The images are not standardized: the first normalization does that.
+//! He, Zhang, Ren, Sun, 2015, "Deep Residual Learning for Image Recognition"; the layers' names are
+//! torchvision's, without the numbers of blocks, since each stage has one. The images are not
+//! standardized: the first normalization does that.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -69,24 +71,35 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let folder = std::env::args().nth(1).ok_or("give the folder with MNIST's files as the first argument")?;
+    let folder = std::env::args()
+        .nth(1)
+        .ok_or("give the folder with MNIST's files as the first argument")?;
     let mnist: Mnist = Mnist::read(folder)?;
 
     println!("{}\n", ResNet::summary());
     let mut net = ResNet::init(&mut shapewright::rng(0));
     let steps = EPOCHS * mnist.train_images.len().div_ceil(BATCH);
     let trainer = ResNet::trainer(
-        Sgd::new(0.1).momentum(0.9).nesterov(true).weight_decay(5e-4),
+        Sgd::new(0.1)
+            .momentum(0.9)
+            .nesterov(true)
+            .weight_decay(5e-4),
         CrossEntropy.label_smoothing(0.1),
     )
     .epochs(EPOCHS)
     .batch_size(BATCH)
     .schedule(OneCycleLr::new(0.1, steps as u64))
     .augment(
-        RandomAffine::new(10.0).translate(0.08, 0.08).scale(0.9, 1.1).interpolation(Interpolation::Bilinear),
+        RandomAffine::new(10.0)
+            .translate(0.08, 0.08)
+            .scale(0.9, 1.1)
+            .interpolation(Interpolation::Bilinear),
     )
     .on_epoch(|epoch, _| {
-        println!("epoch {}: loss {:.4}, {:.1} s", epoch.epoch, epoch.loss, epoch.seconds);
+        println!(
+            "epoch {}: loss {:.4}, {:.1} s",
+            epoch.epoch, epoch.loss, epoch.seconds
+        );
         ControlFlow::Continue(())
     });
     #[cfg(feature = "progress")]

@@ -1,5 +1,6 @@
-//! Searches for the hyperparameters of a network that reads 1,797 handwritten digits: learning rate, batch size,
-//! optimizer and dropout. Prints the table of all trials, and how well the best does on digits that no trial has seen.
+//! Searches for the hyperparameters of a network that reads 1,797 handwritten digits: learning
+//! rate, batch size, optimizer and dropout. Prints the table of all trials, and how well the best
+//! does on digits that no trial has seen.
 //!
 //! ```sh
 //! cargo run --release --example search
@@ -51,7 +52,8 @@ struct Scores {
 /// The parts for training, validation and test.
 type Parts = [Part; 3];
 
-/// What a layer is belongs to the network's type, the probability of dropout included: one network for each.
+/// What a layer is belongs to the network's type, the probability of dropout included: one network
+/// for each.
 macro_rules! digits {
     ($($name:ident with $dropout:literal;)*) => { $(
         network! {
@@ -95,7 +97,11 @@ digits! {
 }
 
 /// Trains the network of these settings.
-fn scores(settings: &Settings, parts: &Parts, trial: &mut Trial<'_>) -> Result<Scores, Box<dyn Error>> {
+fn scores(
+    settings: &Settings,
+    parts: &Parts,
+    trial: &mut Trial<'_>,
+) -> Result<Scores, Box<dyn Error>> {
     fn with<O: Optimizer + Sync>(
         optimizer: O,
         settings: &Settings,
@@ -110,7 +116,12 @@ fn scores(settings: &Settings, parts: &Parts, trial: &mut Trial<'_>) -> Result<S
         }
     }
     match settings.optimizer {
-        Kind::Sgd => with(Sgd::new(settings.rate).momentum(0.9), settings, parts, trial),
+        Kind::Sgd => with(
+            Sgd::new(settings.rate).momentum(0.9),
+            settings,
+            parts,
+            trial,
+        ),
         Kind::Adam => with(Adam::new(settings.rate), settings, parts, trial),
         Kind::AdamW => with(AdamW::new(settings.rate), settings, parts, trial),
     }
@@ -118,8 +129,13 @@ fn scores(settings: &Settings, parts: &Parts, trial: &mut Trial<'_>) -> Result<S
 
 fn main() -> Result<(), Box<dyn Error>> {
     let all = read(include_str!("data/digits.csv"))?;
-    let parts = stratified_split(&all.labels, [0.6, 0.2, 0.2], &mut shapewright::rng(SEED))?
-        .map(|part| Part { images: gather(&all.images, &part), labels: gather(&all.labels, &part) });
+    let parts =
+        stratified_split(&all.labels, [0.6, 0.2, 0.2], &mut shapewright::rng(SEED))?.map(|part| {
+            Part {
+                images: gather(&all.images, &part),
+                labels: gather(&all.labels, &part),
+            }
+        });
 
     let begin = Instant::now();
     let search = Search::random(TRIALS, SEED, |draw| Settings {
@@ -129,16 +145,22 @@ fn main() -> Result<(), Box<dyn Error>> {
         dropout: draw.choice(&[0, 25, 50]),
     });
     let report = search
-        .pruning(Median { warmup_epochs: 3, min_trials: 5 })
+        .pruning(Median {
+            warmup_epochs: 3,
+            min_trials: 5,
+        })
         .run(|settings, trial| Ok(scores(settings, &parts, trial)?.loss));
     println!("{report}");
     println!("{TRIALS} trials in {:.1} s", begin.elapsed().as_secs_f64());
 
     // The best once more, now with a look at the test part.
     let best = report.best().ok_or("no trial finished")?;
-    let again =
-        Search::new([&best.params]).run(|settings, trial| Ok(scores(settings, &parts, trial)?.accuracy));
-    let accuracy = again.best().and_then(|trial| trial.value()).ok_or("the best trial failed")?;
+    let again = Search::new([&best.params])
+        .run(|settings, trial| Ok(scores(settings, &parts, trial)?.accuracy));
+    let accuracy = again
+        .best()
+        .and_then(|trial| trial.value())
+        .ok_or("the best trial failed")?;
     println!("test accuracy of the best: {:.2} %", 100.0 * accuracy);
     Ok(())
 }
@@ -146,10 +168,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Pixels from 0 to 1, and the digits; an error says which line is wrong.
 fn read(csv: &str) -> Result<Part, Box<dyn Error>> {
     let mut part = Part::default();
-    for row in csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes()).deserialize() {
+    for row in csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(csv.as_bytes())
+        .deserialize()
+    {
         let numbers: Vec<u8> = row?;
         let (label, pixels) = numbers.split_last().ok_or("an empty line")?;
-        part.images.push(Tensor1::from_slice(pixels)?.map(|ink| f32::from(ink) / 16.0));
+        part.images
+            .push(Tensor1::from_slice(pixels)?.map(|ink| f32::from(ink) / 16.0));
         part.labels.push(Label::new(usize::from(*label))?);
     }
     Ok(part)

@@ -1,14 +1,16 @@
-//! Finds circles, squares and triangles in noise, pixel by pixel: a small U-Net (Ronneberger, Fischer and Brox, 2015,
-//! "U-Net: Convolutional Networks for Biomedical Image Segmentation") on pictures that the program draws itself. It prints
-//! the loss per pixel and the mean intersection over union (IoU) of each epoch, and of pictures that the network has not
-//! seen the IoU of each class.
+//! Finds circles, squares and triangles in noise, pixel by pixel: a small U-Net (Ronneberger,
+//! Fischer and Brox, 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation") on
+//! pictures that the program draws itself. It prints the loss per pixel and the mean intersection
+//! over union (IoU) of each epoch, and of pictures that the network has not seen the IoU of each
+//! class.
 //!
 //! ```sh
 //! cargo run --release --features plots --example segmentation
 //! ```
 //!
-//! It writes into `target/segmentation`, or the folder that is given as an argument: pictures, what is in them, and what
-//! the network takes them for (`masks.png`), and the learning curve (`curve.png`).
+//! It writes into `target/segmentation`, or the folder that is given as an argument: pictures, what
+//! is in them, and what the network takes them for (`masks.png`), and the learning curve
+//! (`curve.png`).
 
 use std::error::Error;
 use std::f32::consts::{PI, TAU};
@@ -93,7 +95,11 @@ struct Samples {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or("target/segmentation".into()));
+    let folder = PathBuf::from(
+        std::env::args_os()
+            .nth(1)
+            .unwrap_or("target/segmentation".into()),
+    );
     fs::create_dir_all(&folder)?;
     let rng = &mut shapewright::rng(0);
     let (train, validation, test) = (draw(TRAIN, rng)?, draw(VALIDATION, rng)?, draw(TEST, rng)?);
@@ -120,7 +126,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("trained in {:.1} s", start.elapsed().as_secs_f64());
 
     let confusion = net.evaluate(&test.pictures, &test.masks)?;
-    println!("\non {TEST} other pictures:\npixel accuracy {:.4}", confusion.accuracy()?);
+    println!(
+        "\non {TEST} other pictures:\npixel accuracy {:.4}",
+        confusion.accuracy()?
+    );
     let background = confusion.support()[0] as f64 / confusion.total() as f64;
     println!("({background:.4} if all were background)");
     println!("mean IoU {:.4}", confusion.mean_iou()?);
@@ -133,10 +142,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Draws pictures with one to three shapes each, of any size, brightness and rotation, one over the other, in noise.
+/// Draws pictures with one to three shapes each, of any size, brightness and rotation, one over the
+/// other, in noise.
 fn draw(count: usize, rng: &mut impl Rng) -> Result<Samples, Box<dyn Error>> {
     let noise = Uniform::new_inclusive(-0.3, 0.3)?;
-    let mut samples = Samples { pictures: Vec::new(), masks: Vec::new() };
+    let mut samples = Samples {
+        pictures: Vec::new(),
+        masks: Vec::new(),
+    };
     let mut masks = Vec::new();
     for _ in 0..count {
         let mut picture = Picture::full(0.3);
@@ -147,13 +160,20 @@ fn draw(count: usize, rng: &mut impl Rng) -> Result<Samples, Box<dyn Error>> {
             let (radius, turned) = (rng.random_range(6.0..12.0), rng.random_range(0.0..TAU));
             let brightness = rng.random_range(0.55..0.9);
             for (y, x) in (0..SIZE).flat_map(|y| (0..SIZE).map(move |x| (y, x))) {
-                if inside(class, [y as f32 - middle[0], x as f32 - middle[1]], radius, turned) {
+                if inside(
+                    class,
+                    [y as f32 - middle[0], x as f32 - middle[1]],
+                    radius,
+                    turned,
+                ) {
                     picture[[y, x, 0]] = brightness;
                     mask[[y, x]] = class;
                 }
             }
         }
-        samples.pictures.push(picture.map(|x| x + noise.sample(rng)));
+        samples
+            .pictures
+            .push(picture.map(|x| x + noise.sample(rng)));
         masks.push(mask);
     }
     samples.masks = Label::from_tensors(&masks)?;
@@ -180,13 +200,20 @@ fn draw_masks(net: &UNet, test: &Samples, path: &Path) -> Result<(), Box<dyn Err
     let found = Label::from_scores(&outputs);
     let mut grid = ImageGrid::new().columns(6).scale(3);
     for ((picture, truth), found) in pictures.iter().zip(&test.masks).zip(&found) {
-        grid.add(picture, "picture").add(&coloured(truth), "truth").add(&coloured(found), "found");
+        grid.add(picture, "picture")
+            .add(&coloured(truth), "truth")
+            .add(&coloured(found), "found");
     }
     Ok(grid.save(path)?)
 }
 
 /// Circles blue, squares orange, triangles green: colours that most people tell apart.
 fn coloured(mask: &Mask) -> Tensor3<SIZE, SIZE, 3> {
-    const COLOURS: [[f32; 3]; 4] = [[0.95; 3], [0.0, 0.45, 0.7], [0.9, 0.6, 0.0], [0.0, 0.6, 0.5]];
+    const COLOURS: [[f32; 3]; 4] = [
+        [0.95; 3],
+        [0.0, 0.45, 0.7],
+        [0.9, 0.6, 0.0],
+        [0.0, 0.6, 0.5],
+    ];
     Tensor3::from_fn(|[y, x, channel]| COLOURS[mask[y][x].index()][channel])
 }

@@ -37,6 +37,9 @@ fn main() {
         let logit = net.forward(input)[0];
         let answer = if logit > 0.0 { 1.0 } else { 0.0 };
         println!("{} xor {} = {answer}", input[0], input[1]);
-        assert_eq!(answer, target[0], "the network has not learned exclusive or");
+        assert_eq!(
+            answer, target[0],
+            "the network has not learned exclusive or"
+        );
     }
 }

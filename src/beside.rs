@@ -1,8 +1,10 @@
-//! Files that are there whole or not at all. The errors do not name the file; callers do, each in a sentence of its own.
+//! Files that are there whole or not at all. The errors do not name the file; callers do, each in a
+//! sentence of its own.
 //!
-//! A file is written beside its place, in the same folder, and moved there at the end. The name beside is always the
-//! same, so that what a process leaves that is killed is found by the next one that writes this file: a lock, which ends
-//! with its process, tells what is left from what is still being written.
+//! A file is written beside its place, in the same folder, and moved there at the end. The name
+//! beside is always the same, so that what a process leaves that is killed is found by the next one
+//! that writes this file: a lock, which ends with its process, tells what is left from what is
+//! still being written.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
@@ -15,7 +17,8 @@ const MOST_WRITERS: usize = 64;
 /// Of so many of them, what they left is removed.
 const MOST_LEFT: usize = 8;
 
-/// A file that is written beside its place and moved there at the end. Until then, what was there stays.
+/// A file that is written beside its place and moved there at the end. Until then, what was there
+/// stays.
 pub(crate) struct Beside {
     place: PathBuf,
     to: To,
@@ -23,22 +26,41 @@ pub(crate) struct Beside {
 
 enum To {
     /// A regular file. It is closed before it is moved or removed where systems want it so.
-    File { beside: PathBuf, file: Option<BufWriter<File>>, moved: bool },
-    /// A pipe, a device or another open file, which can't be replaced: it gets all bytes at the end.
+    File {
+        beside: PathBuf,
+        file: Option<BufWriter<File>>,
+        moved: bool,
+    },
+    /// A pipe, a device or another open file, which can't be replaced: it gets all bytes at the
+    /// end.
     Through(Cursor<Vec<u8>>),
 }
 
 impl Beside {
     /// Begins a file beside its place. A symbolic link stays one: its place is where it leads to.
     pub fn create(place: &Path) -> io::Result<Self> {
-        let Target { place, old, through } = Target::of(place)?;
+        let Target {
+            place,
+            old,
+            through,
+        } = Target::of(place)?;
         if through {
-            return Ok(Beside { place, to: To::Through(Cursor::default()) });
+            return Ok(Beside {
+                place,
+                to: To::Through(Cursor::default()),
+            });
         }
 
         let (beside, file) = temporary(&place, old.is_some())?;
         let kept = old.map_or(Ok(()), |old| keep_mode(&file, &old));
-        let made = Beside { place, to: To::File { beside, file: Some(BufWriter::new(file)), moved: false } };
+        let made = Beside {
+            place,
+            to: To::File {
+                beside,
+                file: Some(BufWriter::new(file)),
+                moved: false,
+            },
+        };
         kept.map(|()| made)
     }
 
@@ -50,9 +72,15 @@ impl Beside {
                 file.write_all(bytes.get_ref())?;
                 file.flush()
             }
-            To::File { beside, file, moved } => {
+            To::File {
+                beside,
+                file,
+                moved,
+            } => {
                 let written = file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-                written.flush().and_then(|()| written.get_ref().sync_all())?;
+                written
+                    .flush()
+                    .and_then(|()| written.get_ref().sync_all())?;
                 // Elsewhere the lock is kept until nobody can take the file for one that was left.
                 if cfg!(windows) {
                     *file = None;
@@ -74,7 +102,10 @@ pub(crate) fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// The same error with the file's name.
 pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display()))
+    io::Error::new(
+        error.kind(),
+        format!("{} cannot be written: {error}", path.display()),
+    )
 }
 
 impl Write for Beside {
@@ -104,7 +135,12 @@ impl Seek for Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        if let To::File { beside, file, moved: false } = &mut self.to {
+        if let To::File {
+            beside,
+            file,
+            moved: false,
+        } = &mut self.to
+        {
             // What is in the buffer is not to be written any more.
             let held = file.take().map(|file| file.into_parts().0);
             if cfg!(windows) {
@@ -130,7 +166,8 @@ struct Target {
 }
 
 impl Target {
-    /// Finds out what can be known before anything is written: that the place is a folder, or may not be written.
+    /// Finds out what can be known before anything is written: that the place is a folder, or may
+    /// not be written.
     fn of(place: &Path) -> io::Result<Self> {
         let ends = place.as_os_str().as_encoded_bytes().last();
         if ends.is_some_and(|&end| std::path::is_separator(char::from(end))) {
@@ -143,7 +180,11 @@ impl Target {
             Err(error) => return Err(error),
         };
 
-        let mut target = Target { place: place.to_owned(), through: false, old };
+        let mut target = Target {
+            place: place.to_owned(),
+            through: false,
+            old,
+        };
         if target.old.as_ref().is_some_and(|old| !old.is_file()) {
             target.through = true;
             return Ok(target);
@@ -170,14 +211,15 @@ impl Target {
 /// How many links are followed; as many as Linux does.
 const MOST_LINKS: usize = 40;
 
-/// Whether the links in a folder stand for the open files of a process: `/dev/stdout` leads to `/proc/self/fd/1`. What
-/// is open goes on being written to, so that it can't be replaced.
+/// Whether the links in a folder stand for the open files of a process: `/dev/stdout` leads to
+/// `/proc/self/fd/1`. What is open goes on being written to, so that it can't be replaced.
 fn is_of_open_files(folder: &Path) -> bool {
     let folder = fs::canonicalize(folder).unwrap_or_default();
     cfg!(unix) && (folder.starts_with("/proc") || folder.starts_with("/dev/fd"))
 }
 
-/// Makes the file beside a place and takes its lock. Where only its owner may read what is there, so it is beside.
+/// Makes the file beside a place and takes its lock. Where only its owner may read what is there,
+/// so it is beside.
 fn temporary(place: &Path, private: bool) -> io::Result<(PathBuf, File)> {
     /// Others that remove what was left may be in the way for a moment.
     const TRIES: usize = 100;
@@ -207,7 +249,9 @@ fn temporary(place: &Path, private: bool) -> io::Result<(PathBuf, File)> {
             }
         }
     }
-    Err(io::Error::other("too many processes or threads write this file at the same time"))
+    Err(io::Error::other(
+        "too many processes or threads write this file at the same time",
+    ))
 }
 
 /// The name beside a place.
@@ -228,7 +272,8 @@ fn beside(place: &Path, writer: usize) -> io::Result<PathBuf> {
     Ok(place.with_file_name(beside))
 }
 
-/// Takes the lock of a file that was made just now. Between the two, it may have been taken for one that was left.
+/// Takes the lock of a file that was made just now. Between the two, it may have been taken for one
+/// that was left.
 fn is_held(file: &File, path: &Path) -> bool {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => false,
@@ -244,14 +289,18 @@ fn remove_left(path: &Path) -> bool {
         Ok(_) => return false,
         Err(error) => return error.kind() == io::ErrorKind::NotFound,
     }
-    let Ok(file) = OpenOptions::new().write(true).open(path) else { return false };
+    let Ok(file) = OpenOptions::new().write(true).open(path) else {
+        return false;
+    };
     // Who writes it has the lock, or sees that it is gone before writing.
     file.try_lock().is_ok() && is_at(&file, path) && fs::remove_file(path).is_ok()
 }
 
 /// Whether the file with this name is this one.
 fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(own), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
+    let (Ok(own), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else {
+        return false;
+    };
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
@@ -263,7 +312,8 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Gives a file the mode of the one that it replaces, and its owner and group as far as that is allowed.
+/// Gives a file the mode of the one that it replaces, and its owner and group as far as that is
+/// allowed.
 #[cfg(unix)]
 fn keep_mode(file: &File, old: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};

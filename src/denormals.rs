@@ -1,7 +1,8 @@
 //! A scope in which network calls flush denormal numbers, by a mode of the processor.
 //!
-//! The scope marks its thread. Calls of the library on a marked thread, and the parts of them that workers run, set the
-//! mode around their arithmetic and then put back what was there. What the program does between them runs as ever.
+//! The scope marks its thread. Calls of the library on a marked thread, and the parts of them that
+//! workers run, set the mode around their arithmetic and then put back what was there. What the
+//! program does between them runs as ever.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -17,11 +18,12 @@ static SCOPES: AtomicUsize = AtomicUsize::new(0);
 
 /// Calls `f` with network calls in which denormal numbers count as 0.
 ///
-/// Denormal numbers are those between 0 and the smallest normal one, 1.2e-38 in `f32` and 2.2e-308 in `f64`. Arithmetic on
-/// them takes up to 100 times as long. Optimizers, activations and the gradients of losses make none of what is normal.
-/// But weights can be denormal in a file, and inputs in a recording: after a note has ended, filters and recurrent layers
-/// outside of this crate ring on with ever smaller numbers, as every audio programmer knows. A real-time callback calls
-/// its network like this:
+/// Denormal numbers are those between 0 and the smallest normal one, 1.2e-38 in `f32` and 2.2e-308
+/// in `f64`. Arithmetic on them takes up to 100 times as long. Optimizers, activations and the
+/// gradients of losses make none of what is normal. But weights can be denormal in a file, and
+/// inputs in a recording: after a note has ended, filters and recurrent layers outside of this
+/// crate ring on with ever smaller numbers, as every audio programmer knows. A real-time callback
+/// calls its network like this:
 ///
 /// ```
 /// use shapewright::{prelude::*, with_flushed_denormals};
@@ -34,20 +36,23 @@ static SCOPES: AtomicUsize = AtomicUsize::new(0);
 /// ```
 ///
 /// # What it does
-/// - Forward passes, training passes with their losses, optimizer steps, weight averages and products of matrices on this
-///   thread run with the processor's modes flush-to-zero and denormals-are-zero (`MXCSR` on x86, `FPCR` on AArch64): a
-///   denormal operand counts as 0, and a denormal result becomes 0. Layers and losses of your own run in it as well.
-///   On other processors, and under Miri, it does nothing but call `f`.
-/// - Workers follow: the results are the same bits at every number of threads. So do the trials of a
-///   [search](crate::search) that is run within `f`.
-/// - Each call puts the mode back that it found, also if it panics. All else in `f`, and every other thread of the
-///   program, runs in the mode that it had. A thread that is started in `f` is not in the scope. Scopes can be nested.
+/// - Forward passes, training passes with their losses, optimizer steps, weight averages and
+///   products of matrices on this thread run with the processor's modes flush-to-zero and
+///   denormals-are-zero (`MXCSR` on x86, `FPCR` on AArch64): a denormal operand counts as 0, and a
+///   denormal result becomes 0. Layers and losses of your own run in it as well. On other
+///   processors, and under Miri, it does nothing but call `f`.
+/// - Workers follow: the results are the same bits at every number of threads. So do the trials of
+///   a [search](crate::search) that is run within `f`.
+/// - Each call puts the mode back that it found, also if it panics. All else in `f`, and every
+///   other thread of the program, runs in the mode that it had. A thread that is started in `f` is
+///   not in the scope. Scopes can be nested.
 ///
 /// # What is not promised
-/// Rust assumes that the mode is never changed. Within the calls named above, the compiler may thus compute a number when
-/// it compiles, or in another way than written, and keep it denormal: that denormal numbers are flushed is promised for
-/// speed, not for each of them, and none of the library's memory accesses depends on it. Results that are normal, and of
-/// operands that are, are the same as outside. A layer or a loss of your own whose `unsafe` code depends on whether a
+/// Rust assumes that the mode is never changed. Within the calls named above, the compiler may thus
+/// compute a number when it compiles, or in another way than written, and keep it denormal: that
+/// denormal numbers are flushed is promised for speed, not for each of them, and none of the
+/// library's memory accesses depends on it. Results that are normal, and of operands that are, are
+/// the same as outside. A layer or a loss of your own whose `unsafe` code depends on whether a
 /// denormal number equals 0 must not be called within.
 pub fn with_flushed_denormals<R>(f: impl FnOnce() -> R) -> R {
     marked(true, f)
@@ -64,8 +69,9 @@ pub(crate) fn is_any_scope() -> bool {
     SCOPES.load(Ordering::Relaxed) != 0
 }
 
-/// Computes as outside of a scope on this thread from now on: a new thread begins in the mode of the thread that made it,
-/// and workers are made where they are first needed, which may be within a scope.
+/// Computes as outside of a scope on this thread from now on: a new thread begins in the mode of
+/// the thread that made it, and workers are made where they are first needed, which may be within a
+/// scope.
 pub(crate) fn drop_inherited_mode() {
     processor::set_word(processor::word() & !processor::FLUSH);
 }
@@ -91,7 +97,8 @@ pub(crate) fn marked<R>(mark: bool, f: impl FnOnce() -> R) -> R {
             SCOPES.fetch_sub(1, Ordering::Relaxed);
         }
     }
-    // Only this thread's own scopes matter to its calls, so that no order with other threads is needed.
+    // Only this thread's own scopes matter to its calls, so that no order with other threads is
+    // needed.
     SCOPES.fetch_add(1, Ordering::Relaxed);
     let _before = Before(MARKED.replace(mark));
     f()
@@ -105,33 +112,56 @@ pub(crate) struct FloatMode {
 }
 
 impl FloatMode {
-    const UNCHANGED: FloatMode = FloatMode { before: None, here: PhantomData };
+    const UNCHANGED: FloatMode = FloatMode {
+        before: None,
+        here: PhantomData,
+    };
 
     /// Flushes denormal numbers if this thread is in a scope.
     #[inline(always)]
     pub(crate) fn of_scope() -> FloatMode {
-        if is_any_scope() { FloatMode::in_scope() } else { FloatMode::UNCHANGED }
+        if is_any_scope() {
+            FloatMode::in_scope()
+        } else {
+            FloatMode::UNCHANGED
+        }
     }
 
-    /// Computes as outside of a scope: what a thread does for others while it waits depends on chance.
+    /// Computes as outside of a scope: what a thread does for others while it waits depends on
+    /// chance.
     pub(crate) fn of_others() -> FloatMode {
-        if MARKED.get() { FloatMode::change(false) } else { FloatMode::UNCHANGED }
+        if MARKED.get() {
+            FloatMode::change(false)
+        } else {
+            FloatMode::UNCHANGED
+        }
     }
 
     #[cold]
     #[inline(never)]
     fn in_scope() -> FloatMode {
-        if MARKED.get() { FloatMode::change(true) } else { FloatMode::UNCHANGED }
+        if MARKED.get() {
+            FloatMode::change(true)
+        } else {
+            FloatMode::UNCHANGED
+        }
     }
 
     fn change(flushes: bool) -> FloatMode {
         let before = processor::word();
-        let after = if flushes { before | processor::FLUSH } else { before & !processor::FLUSH };
+        let after = if flushes {
+            before | processor::FLUSH
+        } else {
+            before & !processor::FLUSH
+        };
         if after == before {
             return FloatMode::UNCHANGED;
         }
         processor::set_word(after);
-        FloatMode { before: Some(before), here: PhantomData }
+        FloatMode {
+            before: Some(before),
+            here: PhantomData,
+        }
     }
 }
 
@@ -146,8 +176,8 @@ impl Drop for FloatMode {
 
 /// The control word of floating-point arithmetic.
 ///
-/// Neither function is inlined, and the compiler takes both for changing any memory: loads and stores, and with them the
-/// arithmetic on what was loaded, stay on their side.
+/// Neither function is inlined, and the compiler takes both for changing any memory: loads and
+/// stores, and with them the arithmetic on what was loaded, stay on their side.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod processor {
     use core::arch::asm;
@@ -167,9 +197,10 @@ mod processor {
 
     #[inline(never)]
     pub(super) fn set_word(word: Word) {
-        // SAFETY: it reads four bytes at the pointer. The word is one that the processor gave, but for the two bits, so
-        // that no exception is unmasked and no rounding changed. The code that runs until it is set back takes
-        // denormal numbers for 0, and no memory access of it depends on one.
+        // SAFETY: it reads four bytes at the pointer. The word is one that the processor gave, but
+        // for the two bits, so that no exception is unmasked and no rounding changed. The
+        // code that runs until it is set back takes denormal numbers for 0, and no memory
+        // access of it depends on one.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &word, options(nostack)) };
     }
 }

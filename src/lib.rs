@@ -35,28 +35,32 @@
 //! # }
 //! ```
 //!
-//! [`network!`] makes one plain struct of a list of layers. What its shapes are and whether they fit is worked
-//! out by the compiler; a mistake is a sentence at the layer's own line, under `cargo check`. The struct holds
-//! the parameters and nothing else; [`Network`] says what it can do.
+//! [`network!`] makes one plain struct of a list of layers. What its shapes are and whether they
+//! fit is worked out by the compiler; a mistake is a sentence at the layer's own line, under `cargo
+//! check`. The struct holds the parameters and nothing else; [`Network`] says what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`], [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`],
-//!   [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`],
-//!   [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Flatten`], [`Reshape`], [`struct@Dropout`],
-//!   [`struct@Dropout2d`], normalizations ([`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`],
-//!   [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`]), activations ([`Relu`],
-//!   [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`],
-//!   [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`],
-//!   [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]),
-//!   [`Embedding`] of [indices](Index), other
-//!   networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
-//! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no [`struct@BceWithLogits`],
-//!   [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`]; on distributions
-//!   [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order [`struct@HingeEmbedding`],
-//!   [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`]; and your own through [`Loss`].
-//! - **Optimizers**: [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`], [`Adadelta`],
-//!   [`RmsProp`], [`Lion`], and your own through [`Optimizer`]; their learning rates by [schedules](schedule).
-//! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the program: `weights`,
-//!   with the feature `safetensors`.
+//! - **Layers**: [`Linear`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`], [`MaxPool1d`],
+//!   [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`],
+//!   [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`],
+//!   [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Flatten`], [`Reshape`],
+//!   [`struct@Dropout`], [`struct@Dropout2d`], normalizations ([`struct@LayerNorm`],
+//!   [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`],
+//!   [`struct@BatchNorm2d`]), activations ([`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`],
+//!   [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`],
+//!   [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`],
+//!   [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), [`Embedding`] of
+//!   [indices](Index), other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
+//! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no
+//!   [`struct@BceWithLogits`], [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`],
+//!   [`struct@Huber`], [`struct@SmoothL1`]; on distributions [`struct@KlDiv`],
+//!   [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order
+//!   [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`],
+//!   [`struct@TripletMargin`]; and your own through [`Loss`].
+//! - **Optimizers**: [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`],
+//!   [`Adadelta`], [`RmsProp`], [`Lion`], and your own through [`Optimizer`]; their learning rates
+//!   by [schedules](schedule).
+//! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the
+//!   program: `weights`, with the feature `safetensors`.
 //! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
 //! - **Hyperparameters**: grid and random search on all processors, with pruning: [`search`].
 //! - **Initial values**: those of the layers, and others in [`init`](mod@init).
@@ -64,32 +68,35 @@
 //! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
 //!
 //! # Memory
-//! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what training
-//! needs and is used again; after the first step nothing allocates, except that large products in `f64`, and on
-//! processors other than x86-64, are left to `matrixmultiply`, which does. The bytes are constants:
-//! [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
+//! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what
+//! training needs and is used again; after the first step nothing allocates, except that large
+//! products in `f64`, and on processors other than x86-64, are left to `matrixmultiply`, which
+//! does. The bytes are constants: [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
-//! [Samples](data::Sample) are copied from memory to memory, so that data sets, batches and trainings of large ones need
-//! no more stack than those of small ones, also without optimization. A function that returns a tensor by value places
-//! it on the caller's stack; for large tensors it has a sibling that ends in `_boxed`, `_into` or `_in_place`.
+//! [Samples](data::Sample) are copied from memory to memory, so that data sets, batches and
+//! trainings of large ones need no more stack than those of small ones, also without optimization.
+//! A function that returns a tensor by value places it on the caller's stack; for large tensors it
+//! has a sibling that ends in `_boxed`, `_into` or `_in_place`.
 //!
 //! # Processors and threads
-//! Kernels are compiled for three instruction [tiers](tier) and chosen when the program runs; an ordinary build
-//! has the full speed. Large calls use all processors through workers that stay ([`threads`]). The results are
-//! the same bits at every number of threads, and on AVX2 and AVX-512; without fused multiply-add (the portable
-//! tier) they differ by rounding.
+//! Kernels are compiled for three instruction [tiers](tier) and chosen when the program runs; an
+//! ordinary build has the full speed. Large calls use all processors through workers that stay
+//! ([`threads`]). The results are the same bits at every number of threads, and on AVX2 and
+//! AVX-512; without fused multiply-add (the portable tier) they differ by rounding.
 //!
-//! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long. What training lets decay is set
-//! to 0 far above, and activations and gradients where they would be denormal, in the same way on every processor;
-//! for weights and inputs that are denormal to begin with there is [`with_flushed_denormals`].
+//! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long. What
+//! training lets decay is set to 0 far above, and activations and gradients where they would be
+//! denormal, in the same way on every processor; for weights and inputs that are denormal to begin
+//! with there is [`with_flushed_denormals`].
 //!
 //! # Files
-//! A file is written beside its place and moved there at the end, so that it is there whole or not at all. It keeps the
-//! mode of the file that it replaces. A symbolic link stays one, and the file that it leads to is replaced; a pipe, a
-//! device or `/dev/stdout` gets the bytes. What a process leaves beside that is killed, the next one that writes the
-//! same file removes.
+//! A file is written beside its place and moved there at the end, so that it is there whole or not
+//! at all. It keeps the mode of the file that it replaces. A symbolic link stays one, and the file
+//! that it leads to is replaced; a pipe, a device or `/dev/stdout` gets the bytes. What a process
+//! leaves beside that is killed, the next one that writes the same file removes.
 //!
-//! Readers trust no file: what is damaged or takes more memory than its [`Limits`] is an error, not a panic.
+//! Readers trust no file: what is damaged or takes more memory than its [`Limits`] is an error, not
+//! a panic.
 //!
 //! # Features
 //! All are off by default.
@@ -136,9 +143,9 @@ pub use denormals::with_flushed_denormals;
 pub use layers::*;
 pub use limits::Limits;
 pub use loss::{
-    Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv,
-    Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking, Mse, Nll, OptionalLabels,
-    PoissonNll, Probabilities, Reduction, SmoothL1, TripletMargin,
+    Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding,
+    Huber, KlDiv, Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking,
+    Mse, Nll, OptionalLabels, PoissonNll, Probabilities, Reduction, SmoothL1, TripletMargin,
 };
 #[doc(hidden)]
 pub use loss::{Takes, TargetOf};
@@ -146,18 +153,20 @@ pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
 pub use network::{
-    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Gives, INFER, InPlace, Layer, LayerSummary,
-    NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary, Visitor, VisitorMut, Workspace,
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Gives, INFER, InPlace, Layer,
+    LayerSummary, NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary, Visitor,
+    VisitorMut, Workspace,
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
 pub use optim::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Missed, NAdam, NonFiniteNorm, Optimizer, OptimizerState,
-    Part, RAdam, RmsProp, SettingError, Sgd, StateError, StateParts, WeightAverage, clip_grad_norm,
-    clip_grad_value, l1_penalty, l2_penalty,
+    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Missed, NAdam, NonFiniteNorm, Optimizer,
+    OptimizerState, Part, RAdam, RmsProp, SettingError, Sgd, StateError, StateParts, WeightAverage,
+    clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
 };
-/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The struct's last type
-/// parameter, if it has one, is the number type; a struct without one is of `f32`.
+/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The
+/// struct's last type parameter, if it has one, is the number type; a struct without one is of
+/// `f32`.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.
 ///
@@ -200,35 +209,41 @@ pub use shapewright_macros::Parameters;
 /// assert_eq!(deep.head.weight.len(), 8 + 4 + 16);
 /// ```
 ///
-/// - **Shapes.** `[28, 28, 1] -> [10]` declares input and output, `-> [10] as f64` also the number type, which
-///   is `f32` otherwise. Sizes are literals, constants or expressions of them.
-/// - **Layers.** `Layer<sizes and options>(arguments)`, or `name: Layer..`. Without a name, the prefix of its
-///   parameters' names is the layer's index, as in PyTorch's `nn.Sequential`, and its field is `layer_0`.
-///   `_` stands for a size that the input fixes; a size that is written is checked.
+/// - **Shapes.** `[28, 28, 1] -> [10]` declares input and output, `-> [10] as f64` also the
+///   number type, which is `f32` otherwise. Sizes are literals, constants or expressions of
+///   them.
+/// - **Layers.** `Layer<sizes and options>(arguments)`, or `name: Layer..`. Without a name,
+///   the prefix of its parameters' names is the layer's index, as in PyTorch's
+///   `nn.Sequential`, and its field is `layer_0`. `_` stands for a size that the input fixes;
+///   a size that is written is checked.
 /// - **Blocks.** Layers with layers inside, which nest:
-///   - `Residual { .. }` adds what it is given to what its layers give (He et al., 2015, "Deep Residual Learning for
-///     Image Recognition"). If they change the shape, a list in braces of its own after them is the projection:
-///     `Residual { Linear<_, 8>, Relu, shortcut: { Linear<_, 8, NoBias> } }`.
-///   - `Concat { a: { .. }, b: Linear<_, 4> }` runs 2 to 6 branches, each a layer or a list of them, on the same input
-///     and joins what they give along the last axis, the channels of images. An empty list, `skip: {}`, passes on what
-///     it is given.
-///   - `Split { mean: Linear<_, 20>, log_variance: Linear<_, 20> }` gives what its 2 to 4 branches give as a tuple.
-///   - `Repeat<6> { .. }` has its layers so many times, each time with parameters of their own: an array.
-/// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it copies from heap to
-///   heap. `Default` is refused: it would make the network on the stack.
-/// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference, without the batch
-///   normalizations that can be part of the layers before them: [`Foldable`].
+///   - `Residual { .. }` adds what it is given to what its layers give (He et al., 2015, "Deep
+///     Residual Learning for Image Recognition"). If they change the shape, a list in braces
+///     of its own after them is the projection: `Residual { Linear<_, 8>, Relu, shortcut: {
+///     Linear<_, 8, NoBias> } }`.
+///   - `Concat { a: { .. }, b: Linear<_, 4> }` runs 2 to 6 branches, each a layer or a list of
+///     them, on the same input and joins what they give along the last axis, the channels of
+///     images. An empty list, `skip: {}`, passes on what it is given.
+///   - `Split { mean: Linear<_, 20>, log_variance: Linear<_, 20> }` gives what its 2 to 4
+///     branches give as a tuple.
+///   - `Repeat<6> { .. }` has its layers so many times, each time with parameters of their
+///     own: an array.
+/// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it
+///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
+/// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
+///   without the batch normalizations that can be part of the layers before them:
+///   [`Foldable`].
 ///
-/// The struct implements [`Network`], with constants for the number of parameters, the multiply-adds and the
-/// bytes of memory, and can be a layer of another network.
+/// The struct implements [`Network`], with constants for the number of parameters, the
+/// multiply-adds and the bytes of memory, and can be a layer of another network.
 pub use shapewright_macros::network;
 pub use tensor::{
-    Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor, Tensor0,
-    Tensor1, Tensor2, Tensor3, Tensor4,
+    Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor,
+    Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
 };
 pub use train::{
-    CheckpointError, CheckpointErrorKind, Epoch, History, NonFinite, Progress, Step, StopHandle, TrainError,
-    Trainer,
+    CheckpointError, CheckpointErrorKind, Epoch, History, NonFinite, Progress, Step, StopHandle,
+    TrainError, Trainer,
 };
 
 pub use rand;
@@ -243,7 +258,8 @@ mod derive {
     pub(crate) use shapewright_macros::Parameters;
 }
 
-/// A random generator from a seed: the same numbers on every machine and in every later version of this crate.
+/// A random generator from a seed: the same numbers on every machine and in every later version of
+/// this crate.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -259,30 +275,32 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 pub mod prelude {
     pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::schedule::{
-        ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, LinearLr,
-        MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
+        ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr,
+        LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten, Gelu,
-        Identity, Label, Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters, RAdam, Reduction,
-        Relu, Reshape, RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor, Tensor0, Tensor1, Tensor2,
-        Tensor3, Tensor4, WeightAverage, Workspace, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
-        layer, network,
+        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten,
+        Gelu, Identity, Label, Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters,
+        RAdam, Reduction, Relu, Reshape, RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor,
+        Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, WeightAverage, Workspace, clip_grad_norm,
+        clip_grad_value, l1_penalty, l2_penalty, layer, network,
     };
     pub use crate::{
-        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d, AvgPool2d,
-        GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample, UpsampleBilinear, ZeroPad2d,
+        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
+        AvgPool2d, GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample,
+        UpsampleBilinear, ZeroPad2d,
     };
     pub use crate::{
-        BatchNorm1d, BatchNorm2d, Dropout2d, Foldable, GroupNorm, InstanceNorm2d, LayerNorm, RmsNorm,
+        BatchNorm1d, BatchNorm2d, Dropout2d, Foldable, GroupNorm, InstanceNorm2d, LayerNorm,
+        RmsNorm,
     };
     pub use crate::{
-        Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll, PoissonNll,
-        SmoothL1, TripletMargin,
+        Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll,
+        PoissonNll, SmoothL1, TripletMargin,
     };
     pub use crate::{
-        Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
-        PRelu, Relu6, Selu, Silu, Softplus, Softsign,
+        Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid,
+        LogSoftmax, Mish, PRelu, Relu6, Selu, Silu, Softplus, Softsign,
     };
     pub use crate::{Conv1d, Conv2d, ConvTranspose2d};
     pub use crate::{Embedding, Index};

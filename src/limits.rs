@@ -6,17 +6,19 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-/// A bound on the memory that readers take for one file, so that a small file cannot claim all there is.
+/// A bound on the memory that readers take for one file, so that a small file cannot claim all
+/// there is.
 ///
-/// Readers of images, IDX files, NumPy's files, CIFAR-10, tables, weights and checkpoints compare what a file announces
-/// with the bound before they decode it, and stop where more comes out of it than it announced. Without a bound of its
-/// own, a program lets each file take 256 MiB, or 64 times the file's size if that is more; that is enough for every
-/// file that is not packed, and for most that are. The error names the limit and what the file needs.
+/// Readers of images, IDX files, NumPy's files, CIFAR-10, tables, weights and checkpoints compare
+/// what a file announces with the bound before they decode it, and stop where more comes out of it
+/// than it announced. Without a bound of its own, a program lets each file take 256 MiB, or 64
+/// times the file's size if that is more; that is enough for every file that is not packed, and for
+/// most that are. The error names the limit and what the file needs.
 ///
 /// ```
+/// use shapewright::Limits;
 /// use shapewright::data::{ReadErrorKind, idx};
 /// use shapewright::prelude::*;
-/// use shapewright::Limits;
 /// let file = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9];
 /// let read = || idx::images_from::<shapewright::Rank2<1, 2>, u8>("tiny.idx", &file[..]);
 /// let error = Limits::new().max_bytes(20).within(read).unwrap_err();
@@ -45,13 +47,16 @@ impl Limits {
         Limits { max_bytes: None }
     }
 
-    /// The most bytes of memory that one file may take, whatever its size: its content and the tensors made of it; of a
-    /// table, also those of one line.
+    /// The most bytes of memory that one file may take, whatever its size: its content and the
+    /// tensors made of it; of a table, also those of one line.
     pub const fn max_bytes(self, max_bytes: u64) -> Self {
-        Limits { max_bytes: Some(max_bytes) }
+        Limits {
+            max_bytes: Some(max_bytes),
+        }
     }
 
-    /// Runs a function in which all readers keep to these bounds, on this thread and until it returns.
+    /// Runs a function in which all readers keep to these bounds, on this thread and until it
+    /// returns.
     pub fn within<R>(self, read: impl FnOnce() -> R) -> R {
         /// Puts back what was there before, also after a panic.
         struct Before(Limits);
@@ -89,19 +94,32 @@ pub(crate) struct TooLarge {
 impl Budget {
     /// That of a file of this many bytes.
     pub fn of_size(size: u64) -> Self {
-        Budget { limits: CURRENT.get(), size: Rc::new(Cell::new(size)) }
+        Budget {
+            limits: CURRENT.get(),
+            size: Rc::new(Cell::new(size)),
+        }
     }
 
     /// That of a file on disk. What is no regular file has no size.
     pub fn of_file(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self::of_size(if metadata.is_file() { metadata.len() } else { 0 }))
+        Ok(Self::of_size(if metadata.is_file() {
+            metadata.len()
+        } else {
+            0
+        }))
     }
 
     /// That of a source whose size shows while it is read.
     pub fn counting<R: Read>(source: R) -> (Counted<R>, Self) {
         let budget = Self::of_size(0);
-        (Counted { source, size: budget.size.clone() }, budget)
+        (
+            Counted {
+                source,
+                size: budget.size.clone(),
+            },
+            budget,
+        )
     }
 
     /// The bytes of the file; those that have come so far if it has no size.
@@ -118,10 +136,15 @@ impl Budget {
     /// Whether so many bytes of memory are within the limit.
     pub fn check(&self, need: u64) -> Result<(), TooLarge> {
         let limit = self.limit();
-        if need <= limit { Ok(()) } else { Err(TooLarge { limit, need }) }
+        if need <= limit {
+            Ok(())
+        } else {
+            Err(TooLarge { limit, need })
+        }
     }
 
-    /// The same for memory whose size the program has chosen, so that only a limit of its own counts.
+    /// The same for memory whose size the program has chosen, so that only a limit of its own
+    /// counts.
     #[cfg(feature = "csv")]
     pub fn check_own(&self, need: u64) -> Result<(), TooLarge> {
         match self.limits.max_bytes {
@@ -134,7 +157,10 @@ impl Budget {
 impl TooLarge {
     /// What a reader's error says was expected.
     pub fn expected(self) -> String {
-        format!("at most {} bytes of memory to be needed for a file", self.limit)
+        format!(
+            "at most {} bytes of memory to be needed for a file",
+            self.limit
+        )
     }
 }
 

@@ -57,7 +57,10 @@ pub(crate) fn tensors<S: Shape, T: Scalar>(elements: &[T], count: usize) -> &[Te
 /// # Panics
 /// If the slice has another length.
 #[inline(always)]
-pub(crate) fn tensors_mut<S: Shape, T: Scalar>(elements: &mut [T], count: usize) -> &mut [Tensor<S, T>] {
+pub(crate) fn tensors_mut<S: Shape, T: Scalar>(
+    elements: &mut [T],
+    count: usize,
+) -> &mut [Tensor<S, T>] {
     assert!(count.checked_mul(S::LEN) == Some(elements.len()));
     // SAFETY: as above.
     unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), count) }
@@ -65,12 +68,22 @@ pub(crate) fn tensors_mut<S: Shape, T: Scalar>(elements: &mut [T], count: usize)
 
 /// One tensor over `LEN` elements; `None` if the slice has another length.
 pub(crate) fn tensor_over<S: Shape, T: Scalar>(elements: &[T]) -> Option<&Tensor<S, T>> {
-    if elements.len() == S::LEN { tensors(elements, 1).first() } else { None }
+    if elements.len() == S::LEN {
+        tensors(elements, 1).first()
+    } else {
+        None
+    }
 }
 
-/// A tensor's memory seen as another shape of the same length (checked by the caller at compile time).
+/// A tensor's memory seen as another shape of the same length (checked by the caller at compile
+/// time).
 pub(crate) fn reshape<S: Shape, R: Shape, T: Scalar>(tensor: &Tensor<S, T>) -> &Tensor<R, T> {
-    const { assert!(S::LEN == R::LEN, "reshape keeps the number of elements: these two shapes differ in it") };
+    const {
+        assert!(
+            S::LEN == R::LEN,
+            "reshape keeps the number of elements: these two shapes differ in it"
+        )
+    };
     // SAFETY: both are exactly LEN elements of T, as the assertion says.
     unsafe { &*(tensor as *const Tensor<S, T>).cast() }
 }
@@ -97,11 +110,12 @@ pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S,
 
 /// Appends copies of values to a vector.
 ///
-/// What the standard library offers for it (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may clone a generic type
-/// value by value over the stack, which is too small for a picture.
+/// What the standard library offers for it (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may
+/// clone a generic type value by value over the stack, which is too small for a picture.
 pub(crate) fn append<X: Sample>(to: &mut Vec<X>, values: &[X]) {
     if const { X::CLONING.is_in_place() } {
-        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning` see to.
+        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning` see
+        // to.
         unsafe { append_bytes(to, values) }
     } else {
         to.extend_from_slice(values);
@@ -122,8 +136,8 @@ pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
 /// The bytes of a value are another value, as those of a type that is `Copy`.
 unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
     to.reserve(values.len());
-    // SAFETY: there is room behind the vector's values, which the slice can't overlap while the vector is borrowed; the
-    // rest is the caller's promise.
+    // SAFETY: there is room behind the vector's values, which the slice can't overlap while the
+    // vector is borrowed; the rest is the caller's promise.
     unsafe {
         ptr::copy_nonoverlapping(values.as_ptr(), to.as_mut_ptr().add(to.len()), values.len());
         to.set_len(to.len() + values.len());
@@ -156,9 +170,15 @@ unsafe fn zeroed_box<V>() -> Result<Box<V>, OutOfMemory> {
     let memory = unsafe { alloc_zeroed(layout) }.cast::<V>();
     if memory.is_null() {
         let what = format!("one `{}`", core::any::type_name::<V>());
-        return Err(OutOfMemory::new::<u8>(what, layout.size(), 1, "make it smaller"));
+        return Err(OutOfMemory::new::<u8>(
+            what,
+            layout.size(),
+            1,
+            "make it smaller",
+        ));
     }
-    // SAFETY: allocated by the global allocator for this type, and the caller promises that zero is a value.
+    // SAFETY: allocated by the global allocator for this type, and the caller promises that zero is
+    // a value.
     Ok(unsafe { Box::from_raw(memory) })
 }
 
@@ -178,7 +198,9 @@ pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) 
 
 /// Parameters as one flat slice, to be changed.
 #[inline(always)]
-pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(parameters: &mut P) -> &mut [T] {
+pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
+    parameters: &mut P,
+) -> &mut [T] {
     // SAFETY: as above.
     unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
 }
@@ -226,7 +248,12 @@ pub struct OutOfMemory {
 impl OutOfMemory {
     /// There is no memory for `count` times `len` numbers; `what` needs them.
     pub(crate) fn new<T>(what: String, len: usize, count: usize, way_out: &'static str) -> Self {
-        OutOfMemory { what, each: len as u128 * size_of::<T>() as u128, count, way_out }
+        OutOfMemory {
+            what,
+            each: len as u128 * size_of::<T>() as u128,
+            count,
+            way_out,
+        }
     }
 
     /// How many bytes were needed.
@@ -254,14 +281,16 @@ impl std::error::Error for OutOfMemory {}
 
 /// Makes room for `len` numbers of each of `count` samples; `what` needs them.
 ///
-/// All memory of passes is reserved here: where this succeeds, no product of a count of these samples and a length
-/// within `len` can wrap.
+/// All memory of passes is reserved here: where this succeeds, no product of a count of these
+/// samples and a length within `len` can wrap.
 pub(crate) fn reserve<T: Element>(
     buffer: &mut AlignedBuffer<T>,
     count: usize,
     len: usize,
     what: impl Fn() -> String,
 ) -> Result<&mut [T], OutOfMemory> {
-    let numbers = count.checked_mul(len).and_then(|numbers| buffer.try_reserve(numbers));
+    let numbers = count
+        .checked_mul(len)
+        .and_then(|numbers| buffer.try_reserve(numbers));
     numbers.ok_or_else(|| OutOfMemory::new::<T>(what(), len, count, "take fewer samples at a time"))
 }

@@ -1,7 +1,8 @@
 //! Sums in `f64` that lose nothing.
 
-/// A sum that keeps what its additions round off (Neumaier 1974): it is off by one rounding, and by at most
-/// `n^2 * 2^-106` times the sum of the terms' magnitudes, which is nothing for all numbers that fit in memory.
+/// A sum that keeps what its additions round off (Neumaier 1974): it is off by one rounding, and by
+/// at most `n^2 * 2^-106` times the sum of the terms' magnitudes, which is nothing for all numbers
+/// that fit in memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     sum: f64,
@@ -19,7 +20,11 @@ impl Sum {
 
     /// The sum; of infinities and NaN what their sum is.
     pub(crate) fn value(self) -> f64 {
-        if self.sum.is_finite() { self.sum + self.lost } else { self.sum }
+        if self.sum.is_finite() {
+            self.sum + self.lost
+        } else {
+            self.sum
+        }
     }
 
     /// How far `x` lies above the sum, to the last digit where they are near each other.
@@ -48,8 +53,17 @@ mod tests {
 
     #[test]
     fn nothing_is_lost() {
-        assert_eq!([1e16, 1.0, -1e16, 1.0].into_iter().collect::<Sum>().value(), 2.0);
-        assert_eq!([1.0, 1e100, 1.0, -1e100].into_iter().collect::<Sum>().value(), 2.0);
+        assert_eq!(
+            [1e16, 1.0, -1e16, 1.0].into_iter().collect::<Sum>().value(),
+            2.0
+        );
+        assert_eq!(
+            [1.0, 1e100, 1.0, -1e100]
+                .into_iter()
+                .collect::<Sum>()
+                .value(),
+            2.0
+        );
     }
 
     #[test]

@@ -28,7 +28,12 @@ fn log_softmax_before_cross_entropy_does_no_harm() {
     let other = pass.loss(&CrossEntropy, &labels);
     pass.backward(&mut h);
     assert!((one - other).abs() < 1e-6);
-    assert!(g.params().iter().zip(h.params()).all(|(g, h)| (g - h).abs() < 1e-6));
+    assert!(
+        g.params()
+            .iter()
+            .zip(h.params())
+            .all(|(g, h)| (g - h).abs() < 1e-6)
+    );
 }
 
 network! { struct Defaults: [8] -> [8] { LeakyRelu, Elu, Celu, Softplus, HardTanh } }
@@ -76,7 +81,15 @@ fn prelu_has_a_weight_or_one_per_feature() {
     assert!(net.each.weight.iter().all(|&w| w == 0.25));
     let mut names = Vec::new();
     net.for_each_param(|name, sizes, _| names.push(format!("{name} {sizes:?}")));
-    assert_eq!(names, ["one.weight [1]", "each.weight [5]", "checked.weight [5]", "3.weight [1]"]);
+    assert_eq!(
+        names,
+        [
+            "one.weight [1]",
+            "each.weight [5]",
+            "checked.weight [5]",
+            "3.weight [1]"
+        ]
+    );
     let y = net.forward(&Tensor2::full(-256.0));
     assert!(y.iter().all(|&y| y == -1.0));
 }

@@ -77,7 +77,12 @@ fn names_are_those_of_the_fields() {
     });
     assert_eq!(
         found,
-        ["blocks.1.1.out.bias", "heads.wide.last.bias", "heads.narrow.bias", "down.shortcut.0.weight"]
+        [
+            "blocks.1.1.out.bias",
+            "heads.wide.last.bias",
+            "heads.narrow.bias",
+            "down.shortcut.0.weight"
+        ]
     );
     for name in [
         "blocks.0.fc1.weight [32, 48]",
@@ -85,7 +90,10 @@ fn names_are_those_of_the_fields() {
         "heads.wide.0.weight [32, 24]",
         "down.0.weight [10, 10]",
     ] {
-        assert!(names.iter().any(|other| other == name), "{name} in {names:?}");
+        assert!(
+            names.iter().any(|other| other == name),
+            "{name} in {names:?}"
+        );
     }
     let text = format!("{net:?}");
     assert!(text.contains("wide") && text.contains("shortcut") && !text.contains("padding"));
@@ -110,8 +118,14 @@ fn tables_have_the_layers_inside() {
     assert!(row("shortcut.Linear<_, 10, NoBias>").contains("100"));
     let inner = Deep::LAYERS[3].inner;
     let net = Deep::init(&mut shapewright::rng(0));
-    assert_eq!(net.params()[inner[2].params_at], net.heads.wide.last.weight[0][0]);
-    assert_eq!(inner.iter().map(|layer| layer.params).sum::<usize>(), Deep::LAYERS[3].params);
+    assert_eq!(
+        net.params()[inner[2].params_at],
+        net.heads.wide.last.weight[0][0]
+    );
+    assert_eq!(
+        inner.iter().map(|layer| layer.params).sum::<usize>(),
+        Deep::LAYERS[3].params
+    );
 }
 
 #[test]
@@ -156,8 +170,10 @@ fn bits_do_not_depend_on_threads_and_inference_agrees_with_training() {
 fn a_block_trains_and_parts_have_names() {
     let mut net = Deep::init(&mut shapewright::rng(3));
     let (x, targets): (Vec<Tensor1<16>>, Vec<Tensor1<10>>) = (random(32, 1), random(32, 2));
-    let mut adam =
-        Adam::new(3e-3).state::<Deep>().freeze(layer!(Deep, blocks)).freeze(layer!(Deep, heads.wide.last));
+    let mut adam = Adam::new(3e-3)
+        .state::<Deep>()
+        .freeze(layer!(Deep, blocks))
+        .freeze(layer!(Deep, heads.wide.last));
     let before = net.clone();
     let (mut gradient, mut workspace) = (Deep::zeros(), Deep::workspace());
     let mut losses = Vec::new();

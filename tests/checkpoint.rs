@@ -12,8 +12,8 @@ use common::{bits, folder, random, settings};
 use shapewright::metrics::MeanSquaredError;
 use shapewright::prelude::*;
 use shapewright::{
-    CheckpointError, CheckpointErrorKind, History, Missed, OptimizerState, StateParts, Step, StopHandle,
-    TrainError, Trainer,
+    CheckpointError, CheckpointErrorKind, History, Missed, OptimizerState, StateParts, Step,
+    StopHandle, TrainError, Trainer,
 };
 
 network! {
@@ -40,7 +40,10 @@ network! { struct Wide: [3] -> [1] { Linear<_, 180>, Tanh, Dropout(0.3), Linear<
 // Its batches are gathered ahead, on another thread.
 network! { struct Broad: [4000] -> [1] { Linear<_, 4>, Tanh, Dropout(0.3), Linear<_, 1> } }
 
-type Sample<N> = (Vec<Tensor<<N as Network>::Input, Of<N>>>, Vec<Tensor<<N as Network>::Output, Of<N>>>);
+type Sample<N> = (
+    Vec<Tensor<<N as Network>::Input, Of<N>>>,
+    Vec<Tensor<<N as Network>::Output, Of<N>>>,
+);
 type Of<N> = <N as Network>::Element;
 
 const EPOCHS: usize = 4;
@@ -49,11 +52,15 @@ const STEPS: u64 = 4;
 
 fn samples<N: Network>(count: usize, seed: u64) -> Sample<N> {
     let x = random::<N::Input, Of<N>>(count, seed);
-    let y = x.iter().map(|x| Tensor::full(x.as_slice()[0] * x.as_slice()[1])).collect();
+    let y = x
+        .iter()
+        .map(|x| Tensor::full(x.as_slice()[0] * x.as_slice()[1]))
+        .collect();
     (x, y)
 }
 
-/// All that a checkpoint has: Adam with a schedule, an average, early stopping, accumulated gradients.
+/// All that a checkpoint has: Adam with a schedule, an average, early stopping, accumulated
+/// gradients.
 fn trainer<'a, N, O>(optimizer: O, valid: &'a Sample<N>) -> On<'a, N, O>
 where
     N: Network<Ends = shapewright::emitted::Values>,
@@ -82,7 +89,10 @@ struct Outcome {
 
 fn outcome<N: Network>(net: &N, mut history: History) -> Outcome {
     for epoch in &mut history.epochs {
-        assert!(epoch.waiting > 0.0 && epoch.waiting < epoch.seconds, "{epoch:?}");
+        assert!(
+            epoch.waiting > 0.0 && epoch.waiting < epoch.seconds,
+            "{epoch:?}"
+        );
         (epoch.seconds, epoch.waiting) = (0.0, 0.0);
     }
     Outcome {
@@ -92,9 +102,14 @@ fn outcome<N: Network>(net: &N, mut history: History) -> Outcome {
     }
 }
 
-/// Interrupts at each of the steps, and goes on from the file; goes on from what was there when the power failed, too.
-fn check<N, O>(name: &str, optimizer: O, at: &[u64], setup: impl for<'s> Fn(On<'s, N, O>) -> On<'s, N, O>)
-where
+/// Interrupts at each of the steps, and goes on from the file; goes on from what was there when the
+/// power failed, too.
+fn check<N, O>(
+    name: &str,
+    optimizer: O,
+    at: &[u64],
+    setup: impl for<'s> Fn(On<'s, N, O>) -> On<'s, N, O>,
+) where
     N: Network<Ends = shapewright::emitted::Values>,
     O: Optimizer + Sync,
 {
@@ -111,7 +126,11 @@ where
     let resume = |path: &Path, rounds: &[u64]| {
         for &stop in rounds {
             let stop_at = |step: &Step, _: &N| {
-                if step.step == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                if step.step == stop {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             };
             let history = trainer()
                 .checkpoint(path)
@@ -124,9 +143,17 @@ where
         }
         // What the network has does not matter.
         let mut net = N::init(&mut shapewright::rng(99));
-        let history = trainer().checkpoint(path).resume(true).fit(&mut net, &x, &y).expect("the rest");
+        let history = trainer()
+            .checkpoint(path)
+            .resume(true)
+            .fit(&mut net, &x, &y)
+            .expect("the rest");
         assert!(!history.interrupted);
-        assert_eq!(outcome(&*net, history), whole, "{name}, interrupted at {rounds:?}");
+        assert_eq!(
+            outcome(&*net, history),
+            whole,
+            "{name}, interrupted at {rounds:?}"
+        );
     };
     for &stop in at {
         let _ = fs::remove_file(&path);
@@ -146,7 +173,11 @@ where
         ControlFlow::Continue(())
     };
     fs::remove_file(&path).expect("a checkpoint");
-    trainer().checkpoint(&path).on_step(copy).fit(&mut fresh(), &x, &y).expect("a training");
+    trainer()
+        .checkpoint(&path)
+        .on_step(copy)
+        .fit(&mut fresh(), &x, &y)
+        .expect("a training");
     for epoch in 1..whole.history.matches("Epoch {").count() as u64 {
         resume(&kept(epoch), &[]);
     }
@@ -159,15 +190,39 @@ const ALL: [u64; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
 fn a_resumed_training_is_the_whole_one_in_every_bit() {
     let schedule = || CosineAnnealingLr::new(0.05, 16).warm_up(3, 0.1);
     settings().every_threads(&[1, 2], |threads| {
-        check::<Small, _>(&format!("f32-{threads}"), Adam::new(0.05), &ALL, |trainer| {
-            trainer.schedule(schedule()).average(WeightAverage::ema(0.8)).early_stopping(9)
-        });
-        check::<Double, _>(&format!("f64-{threads}"), Adam::new(0.05), &ALL, |trainer| {
-            trainer.schedule(schedule()).average(WeightAverage::ema(0.8)).early_stopping(9)
-        });
-        check::<Wide, _>(&format!("wide-{threads}"), Adam::new(0.01), &[6], |trainer| {
-            trainer.schedule(schedule()).average(WeightAverage::ema(0.8)).early_stopping(9)
-        });
+        check::<Small, _>(
+            &format!("f32-{threads}"),
+            Adam::new(0.05),
+            &ALL,
+            |trainer| {
+                trainer
+                    .schedule(schedule())
+                    .average(WeightAverage::ema(0.8))
+                    .early_stopping(9)
+            },
+        );
+        check::<Double, _>(
+            &format!("f64-{threads}"),
+            Adam::new(0.05),
+            &ALL,
+            |trainer| {
+                trainer
+                    .schedule(schedule())
+                    .average(WeightAverage::ema(0.8))
+                    .early_stopping(9)
+            },
+        );
+        check::<Wide, _>(
+            &format!("wide-{threads}"),
+            Adam::new(0.01),
+            &[6],
+            |trainer| {
+                trainer
+                    .schedule(schedule())
+                    .average(WeightAverage::ema(0.8))
+                    .early_stopping(9)
+            },
+        );
     });
 }
 
@@ -175,12 +230,17 @@ fn a_resumed_training_is_the_whole_one_in_every_bit() {
 fn other_settings_resume_in_every_bit() {
     check::<Small, _>("plain", Sgd::new(0.05), &[6], |trainer| trainer);
     check::<Broad, _>("broad", Sgd::new(0.05), &[6, 8], |trainer| trainer);
-    check::<Small, _>("plateau", Sgd::new(0.5).momentum(0.9), &[4, 9, 13], |trainer| {
-        trainer.schedule(ReduceLrOnPlateau::new().patience(0).factor(0.5).threshold(
-            // Always worse than the best but for a large step: reduces again and again.
-            shapewright::schedule::Threshold::Relative(0.5),
-        ))
-    });
+    check::<Small, _>(
+        "plateau",
+        Sgd::new(0.5).momentum(0.9),
+        &[4, 9, 13],
+        |trainer| {
+            trainer.schedule(ReduceLrOnPlateau::new().patience(0).factor(0.5).threshold(
+                // Always worse than the best but for a large step: reduces again and again.
+                shapewright::schedule::Threshold::Relative(0.5),
+            ))
+        },
+    );
     check::<Small, _>("swa", AdamW::new(0.05), &[4, 9, 13], |trainer| {
         trainer
             .average(WeightAverage::swa())
@@ -189,18 +249,25 @@ fn other_settings_resume_in_every_bit() {
     });
     check::<Small, _>("parts", NAdam::new(0.05), &[5], |trainer| {
         trainer.parts(|state: OptimizerState<_, Small>| {
-            state.freeze(layer!(Small, hidden.bias)).scale(layer!(Small, out), 0.3)
+            state
+                .freeze(layer!(Small, hidden.bias))
+                .scale(layer!(Small, out), 0.3)
         })
     });
     // The learning rate that a closure changes is kept.
-    check::<Small, _>("adjust", Lion::new(0.05), &[5], |trainer| trainer.adjust(|lion, _| lion.lr *= 0.9));
+    check::<Small, _>("adjust", Lion::new(0.05), &[5], |trainer| {
+        trainer.adjust(|lion, _| lion.lr *= 0.9)
+    });
 }
 
 #[test]
 fn early_stopping_resumes_with_its_best() {
-    // It is spoilt from the second epoch on: the best is the first, and the training ends after the third.
+    // It is spoilt from the second epoch on: the best is the first, and the training ends after the
+    // third.
     check::<Small, _>("stopping", Sgd::new(0.05), &[3, 4, 5, 9, 11], |trainer| {
-        trainer.early_stopping(2).adjust(|sgd, at| sgd.lr = if at.epoch == 1 { 0.05 } else { 20.0 })
+        trainer
+            .early_stopping(2)
+            .adjust(|sgd, at| sgd.lr = if at.epoch == 1 { 0.05 } else { 20.0 })
     });
 }
 
@@ -213,11 +280,18 @@ fn a_training_goes_on_for_more_epochs() {
     let (mut whole, mut parts) = (net(), net());
     let expected = trainer().epochs(9).fit(&mut whole, &x, &y).unwrap();
     for epochs in [2, 3, 9] {
-        let history =
-            trainer().epochs(epochs).checkpoint(&path).resume(true).fit(&mut parts, &x, &y).unwrap();
+        let history = trainer()
+            .epochs(epochs)
+            .checkpoint(&path)
+            .resume(true)
+            .fit(&mut parts, &x, &y)
+            .unwrap();
         assert_eq!(history.epochs.len(), epochs);
         if epochs == 9 {
-            assert_eq!(outcome(&*parts, history), outcome(&*whole, expected.clone()));
+            assert_eq!(
+                outcome(&*parts, history),
+                outcome(&*whole, expected.clone())
+            );
         }
     }
 }
@@ -231,14 +305,23 @@ fn checkpoints_come_as_often_as_asked_for_and_at_the_end() {
         seen.borrow_mut().push(fs::read(&path).ok());
         ControlFlow::Continue(())
     };
-    let trainer =
-        trainer::<Small, _>(Adam::new(0.02), &valid).epochs(5).checkpoint_every(2).checkpoint(&path);
-    trainer.on_epoch(look).fit(&mut Small::zeros(), &x, &y).unwrap();
+    let trainer = trainer::<Small, _>(Adam::new(0.02), &valid)
+        .epochs(5)
+        .checkpoint_every(2)
+        .checkpoint(&path);
+    trainer
+        .on_epoch(look)
+        .fit(&mut Small::zeros(), &x, &y)
+        .unwrap();
     let seen = seen.into_inner();
     // Each is seen in the next epoch.
     assert!(seen[0].is_none() && seen[1].is_none() && seen[2].is_some());
     assert!(seen[2] == seen[3] && seen[3] != seen[4] && seen[4] != fs::read(&path).ok());
-    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left beside the file");
+    assert_eq!(
+        fs::read_dir(path.parent().unwrap()).unwrap().count(),
+        1,
+        "nothing is left beside the file"
+    );
 }
 
 /// A small checkpoint, and what wants to go on from it.
@@ -259,7 +342,9 @@ impl Try {
         let data = samples::<Tiny>(4, 1);
         let made = Try { path, data };
         let mut net = Tiny::init(&mut shapewright::rng(0));
-        made.trainer::<Tiny, _>(Adam::new(0.1)).fit(&mut net, &made.data.0, &made.data.1).unwrap();
+        made.trainer::<Tiny, _>(Adam::new(0.1))
+            .fit(&mut net, &made.data.0, &made.data.1)
+            .unwrap();
         made
     }
 
@@ -268,7 +353,9 @@ impl Try {
         N: Network<Ends = shapewright::emitted::Values>,
         O: Optimizer + Sync,
     {
-        N::trainer(optimizer, Mse).checkpoint(&self.path).resume(true)
+        N::trainer(optimizer, Mse)
+            .checkpoint(&self.path)
+            .resume(true)
     }
 
     /// The error of a training that can't go on, which leaves the network and the file as they are.
@@ -281,10 +368,15 @@ impl Try {
         let (x, y) = samples::<N>(4, 1);
         let mut net = N::init(&mut shapewright::rng(5));
         let (before, file) = (bits(net.params()), fs::read(&self.path).ok());
-        let error = trainer.epochs(3).fit(&mut net, &x, &y).expect_err("it should not go on");
+        let error = trainer
+            .epochs(3)
+            .fit(&mut net, &x, &y)
+            .expect_err("it should not go on");
         assert_eq!(bits(net.params()), before);
         assert_eq!(fs::read(&self.path).ok(), file);
-        let TrainError::Checkpoint(checkpoint) = error else { panic!("{error}") };
+        let TrainError::Checkpoint(checkpoint) = error else {
+            panic!("{error}")
+        };
         assert_eq!(checkpoint.path, self.path);
         checkpoint
     }
@@ -298,7 +390,15 @@ impl Try {
         let error = self.error(trainer);
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let (what, expected, found) = (what.to_owned(), text(here), text(there));
-        assert_eq!(error.kind, CheckpointErrorKind::Differs { what, expected, found }, "{error}");
+        assert_eq!(
+            error.kind,
+            CheckpointErrorKind::Differs {
+                what,
+                expected,
+                found
+            },
+            "{error}"
+        );
     }
 }
 
@@ -310,8 +410,10 @@ fn a_damaged_file_is_refused_whatever_byte_it_is() {
     let refused = |bytes: &[u8]| {
         fs::write(&tried.path, bytes).unwrap();
         let error = tried.error(tried.trainer::<Tiny, _>(Adam::new(0.1)));
-        let damaged =
-            matches!(error.kind, CheckpointErrorKind::Damaged { .. } | CheckpointErrorKind::Version { .. });
+        let damaged = matches!(
+            error.kind,
+            CheckpointErrorKind::Damaged { .. } | CheckpointErrorKind::Version { .. }
+        );
         assert!(damaged, "{error}");
         error.to_string()
     };
@@ -329,7 +431,10 @@ fn a_damaged_file_is_refused_whatever_byte_it_is() {
         whole.len() + 8,
         whole.len()
     )));
-    assert!(more.ends_with("take a whole copy of it, or begin anew without `resume`"), "{more}");
+    assert!(
+        more.ends_with("take a whole copy of it, or begin anew without `resume`"),
+        "{more}"
+    );
     // Words in another order have another sum.
     let mut swapped = whole.clone();
     let middle = whole.len() / 16 * 8;
@@ -339,8 +444,15 @@ fn a_damaged_file_is_refused_whatever_byte_it_is() {
 
     // Without `resume` it is only a file to write to.
     let (x, y) = &tried.data;
-    tried.trainer::<Tiny, _>(Adam::new(0.1)).resume(false).fit(&mut Tiny::zeros(), x, y).unwrap();
-    tried.trainer::<Tiny, _>(Adam::new(0.1)).fit(&mut Tiny::zeros(), x, y).unwrap();
+    tried
+        .trainer::<Tiny, _>(Adam::new(0.1))
+        .resume(false)
+        .fit(&mut Tiny::zeros(), x, y)
+        .unwrap();
+    tried
+        .trainer::<Tiny, _>(Adam::new(0.1))
+        .fit(&mut Tiny::zeros(), x, y)
+        .unwrap();
 }
 
 /// A file that has been changed, with the sum over it that makes it pass for whole.
@@ -349,7 +461,9 @@ fn with_right_sum(mut file: Vec<u8>) -> Vec<u8> {
     let len = file.len() as u64;
     let words = file[HEAD..].as_chunks().0;
     let sum = words.iter().fold(0x9e37_79b9_7f4a_7c15, |sum: u64, word| {
-        (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0xd134_2543_de82_ef95).rotate_left(29)
+        (sum ^ u64::from_le_bytes(*word))
+            .wrapping_mul(0xd134_2543_de82_ef95)
+            .rotate_left(29)
     });
     file[32..40].copy_from_slice(&len.to_le_bytes());
     file[40..HEAD].copy_from_slice(&sum.to_le_bytes());
@@ -363,15 +477,21 @@ fn settings_end(file: &[u8]) -> usize {
 }
 
 /// Changes every word of the state of one training, one by one, and goes on from what comes out.
-fn change_every_word<N, O>(name: &str, optimizer: O, setup: impl for<'s> Fn(On<'s, N, O>) -> On<'s, N, O>)
-where
+fn change_every_word<N, O>(
+    name: &str,
+    optimizer: O,
+    setup: impl for<'s> Fn(On<'s, N, O>) -> On<'s, N, O>,
+) where
     N: Network<Ends = shapewright::emitted::Values>,
     O: Optimizer + Sync,
 {
     let path = folder(&format!("checkpoint-words-{name}")).join("run.checkpoint");
     let ((x, y), valid) = (samples::<N>(7, 1), samples::<N>(3, 2));
     let trainer = || {
-        let trainer = N::trainer(optimizer.clone(), Mse).epochs(3).batch_size(2).accumulate(2);
+        let trainer = N::trainer(optimizer.clone(), Mse)
+            .epochs(3)
+            .batch_size(2)
+            .accumulate(2);
         setup(trainer.validate(&valid.0, &valid.1).checkpoint(&path))
     };
 
@@ -379,9 +499,16 @@ where
         5 => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     };
-    trainer().on_step(in_the_third_epoch).fit(&mut N::init(&mut shapewright::rng(0)), &x, &y).unwrap();
+    trainer()
+        .on_step(in_the_third_epoch)
+        .fit(&mut N::init(&mut shapewright::rng(0)), &x, &y)
+        .unwrap();
     let whole = fs::read(&path).unwrap();
-    assert_eq!(with_right_sum(whole.clone()), whole, "the sum is the one that is written");
+    assert_eq!(
+        with_right_sum(whole.clone()),
+        whole,
+        "the sum is the one that is written"
+    );
 
     let words = [0, 1, 3, 1 << 32, i64::MAX as u64, u64::MAX];
     let floats = [1e19, f64::NAN].map(f64::to_bits);
@@ -402,10 +529,15 @@ where
 fn crafted_checkpoints_with_a_right_sum_go_on_or_are_refused() {
     change_every_word::<Tiny, _>("adagrad", Adagrad::new(0.1), |trainer| {
         let parts = |state: OptimizerState<_, Tiny>| state.freeze(layer!(Tiny, fc.bias));
-        trainer.parts(parts).early_stopping(1).schedule(ReduceLrOnPlateau::new())
+        trainer
+            .parts(parts)
+            .early_stopping(1)
+            .schedule(ReduceLrOnPlateau::new())
     });
     change_every_word::<Tiny, _>("nadam", NAdam::new(0.1), |trainer| {
-        trainer.average(WeightAverage::ema_corrected(0.9)).metric(MeanSquaredError::new())
+        trainer
+            .average(WeightAverage::ema_corrected(0.9))
+            .metric(MeanSquaredError::new())
     });
     change_every_word::<Nothing, _>("nothing", Adam::new(0.1), |trainer| {
         trainer.average(WeightAverage::swa()).early_stopping(2)
@@ -416,21 +548,37 @@ fn crafted_checkpoints_with_a_right_sum_go_on_or_are_refused() {
 fn counters_that_no_training_reaches_are_refused() {
     let tried = Try::new("checkpoint-counters");
     let whole = fs::read(&tried.path).unwrap();
-    // Behind the settings and the network of 4 numbers: the learning rate, then the optimizer's steps.
-    let rate = whole.windows(8).rposition(|word| word == 0.1_f64.to_le_bytes()).unwrap();
+    // Behind the settings and the network of 4 numbers: the learning rate, then the optimizer's
+    // steps.
+    let rate = whole
+        .windows(8)
+        .rposition(|word| word == 0.1_f64.to_le_bytes())
+        .unwrap();
     let mut changed = whole.clone();
     changed[rate + 8..][..8].copy_from_slice(&0_u64.to_le_bytes());
     fs::write(&tried.path, with_right_sum(changed)).unwrap();
     let kind = tried.error(tried.trainer::<Tiny, _>(Adam::new(0.1))).kind;
-    assert!(matches!(kind, CheckpointErrorKind::Damaged { .. }), "{kind:?}");
+    assert!(
+        matches!(kind, CheckpointErrorKind::Damaged { .. }),
+        "{kind:?}"
+    );
 }
 
 #[test]
 fn a_state_with_any_counts_can_go_on() {
     let mut state = Adagrad::new(0.1).state::<Tiny>();
     let memory = vec![0.0; Tiny::zeros().params().len()];
-    let missed = vec![Missed { end: memory.len(), steps: u64::MAX }];
-    state.restore(&StateParts { steps: u64::MAX, missed, memories: vec![&memory] }).unwrap();
+    let missed = vec![Missed {
+        end: memory.len(),
+        steps: u64::MAX,
+    }];
+    state
+        .restore(&StateParts {
+            steps: u64::MAX,
+            missed,
+            memories: vec![&memory],
+        })
+        .unwrap();
     let (mut net, gradient) = (Tiny::zeros(), Tiny::init(&mut shapewright::rng(0)));
     state.step(&mut net, &gradient);
     assert!(net.fc.weight.as_flattened().iter().all(|x| x.is_finite()));
@@ -445,15 +593,40 @@ fn a_state_with_any_counts_can_go_on() {
 fn the_checkpoint_of_another_training_is_refused() {
     let tried = Try::new("checkpoint-other");
     let adam = Adam::new(0.1);
-    tried.differs(tried.trainer::<Larger, _>(adam), "layer 0", "fc: Linear<_, 2>", "fc: Linear<_, 1>");
-    tried.differs(tried.trainer::<Named, _>(adam), "layer 0", "head: Linear<_, 1>", "fc: Linear<_, 1>");
-    tried.differs(tried.trainer::<Tiny64, _>(adam), "number type", "f64", "f32");
+    tried.differs(
+        tried.trainer::<Larger, _>(adam),
+        "layer 0",
+        "fc: Linear<_, 2>",
+        "fc: Linear<_, 1>",
+    );
+    tried.differs(
+        tried.trainer::<Named, _>(adam),
+        "layer 0",
+        "head: Linear<_, 1>",
+        "fc: Linear<_, 1>",
+    );
+    tried.differs(
+        tried.trainer::<Tiny64, _>(adam),
+        "number type",
+        "f64",
+        "f32",
+    );
     let text = |optimizer: &dyn Debug| format!("{optimizer:?}");
     for other in [Adam::new(0.2), adam.betas(0.9, 0.99), adam.amsgrad(true)] {
-        tried.differs(tried.trainer::<Tiny, _>(other), "optimizer", &text(&other), &text(&adam));
+        tried.differs(
+            tried.trainer::<Tiny, _>(other),
+            "optimizer",
+            &text(&other),
+            &text(&adam),
+        );
     }
     let sgd = Sgd::new(0.1);
-    tried.differs(tried.trainer::<Tiny, _>(sgd), "optimizer", &text(&sgd), &text(&adam));
+    tried.differs(
+        tried.trainer::<Tiny, _>(sgd),
+        "optimizer",
+        &text(&sgd),
+        &text(&adam),
+    );
 
     let tiny = || tried.trainer::<Tiny, _>(adam);
     tried.differs(tiny().batch_size(2), "batch size", "2", "32");
@@ -461,8 +634,18 @@ fn the_checkpoint_of_another_training_is_refused() {
     tried.differs(tiny().accumulate(3), "accumulate", "3", "1");
     let (x, y) = samples::<Tiny>(2, 2);
     tried.differs(tiny().validate(&x, &y), "validation samples", "2", "0");
-    tried.differs(tiny().clip_grad_value(1.0), "clip_grad_value", "Some(1.0)", "None");
-    tried.differs(tiny().clip_grad_norm(1.0), "clip_grad_norm", "Some(1.0)", "None");
+    tried.differs(
+        tiny().clip_grad_value(1.0),
+        "clip_grad_value",
+        "Some(1.0)",
+        "None",
+    );
+    tried.differs(
+        tiny().clip_grad_norm(1.0),
+        "clip_grad_norm",
+        "Some(1.0)",
+        "None",
+    );
     for other in [
         tiny().average(WeightAverage::ema(0.9)),
         tiny().schedule(StepLr::new(0.1, 2)),
@@ -472,7 +655,10 @@ fn the_checkpoint_of_another_training_is_refused() {
         tiny().validate(&x, &y).early_stopping(3),
     ] {
         let kind = tried.error(other).kind;
-        assert!(matches!(kind, CheckpointErrorKind::Differs { .. }), "{kind:?}");
+        assert!(
+            matches!(kind, CheckpointErrorKind::Differs { .. }),
+            "{kind:?}"
+        );
     }
     let error = tried.error(tiny().seed(1)).to_string();
     assert!(
@@ -482,24 +668,45 @@ fn the_checkpoint_of_another_training_is_refused() {
 
     // More samples, which `error` does not give.
     let (x, y) = samples::<Tiny>(5, 1);
-    let error = tiny().fit(&mut Tiny::zeros(), &x, &y).unwrap_err().to_string();
-    assert!(error.contains("`training samples` is 4 in it, but 5 here"), "{error}");
+    let error = tiny()
+        .fit(&mut Tiny::zeros(), &x, &y)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`training samples` is 4 in it, but 5 here"),
+        "{error}"
+    );
 }
 
 #[test]
 fn places_that_cannot_be_written_or_read_are_errors_at_once() {
     let tried = Try::new("checkpoint-places");
     let (x, y) = &tried.data;
-    let nowhere = tried.path.with_file_name("no-folder").join("run.checkpoint");
+    let nowhere = tried
+        .path
+        .with_file_name("no-folder")
+        .join("run.checkpoint");
     let begun = Cell::new(false);
     let watch = |_: &Step, _: &Tiny| {
         begun.set(true);
         ControlFlow::Continue(())
     };
-    let trainer = Tiny::trainer(Adam::new(0.1), Mse).on_step(watch).checkpoint(&nowhere);
+    let trainer = Tiny::trainer(Adam::new(0.1), Mse)
+        .on_step(watch)
+        .checkpoint(&nowhere);
     let error = trainer.fit(&mut Tiny::zeros(), x, y).unwrap_err();
-    assert_eq!(error.to_string().matches(&*nowhere.display().to_string()).count(), 1, "{error}");
-    let TrainError::Checkpoint(CheckpointError { kind: CheckpointErrorKind::Write { .. }, .. }) = error
+    assert_eq!(
+        error
+            .to_string()
+            .matches(&*nowhere.display().to_string())
+            .count(),
+        1,
+        "{error}"
+    );
+    let TrainError::Checkpoint(CheckpointError {
+        kind: CheckpointErrorKind::Write { .. },
+        ..
+    }) = error
     else {
         panic!("{error}")
     };
@@ -509,22 +716,34 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
     fs::remove_file(&tried.path).unwrap();
     fs::create_dir(&tried.path).unwrap();
     for resume in [false, true] {
-        let trainer =
-            Tiny::trainer(Adam::new(0.1), Mse).on_step(watch).checkpoint(&tried.path).resume(resume);
+        let trainer = Tiny::trainer(Adam::new(0.1), Mse)
+            .on_step(watch)
+            .checkpoint(&tried.path)
+            .resume(resume);
         let error = trainer.fit(&mut Tiny::zeros(), x, y).unwrap_err();
         let text = "can't be written: is a directory; name a file in that folder";
         assert!(error.to_string().ends_with(text), "{error}");
         assert!(!begun.get());
     }
-    // One that the user may not write, though it could be replaced. Some users may write everything.
+    // One that the user may not write, though it could be replaced. Some users may write
+    // everything.
     fs::remove_dir(&tried.path).unwrap();
     fs::write(&tried.path, "").unwrap();
     let mut permissions = fs::metadata(&tried.path).unwrap().permissions();
     permissions.set_readonly(true);
     fs::set_permissions(&tried.path, permissions).unwrap();
-    if fs::OpenOptions::new().write(true).open(&tried.path).is_err() {
-        let kind = tried.error(tried.trainer::<Tiny, _>(Adam::new(0.1)).resume(false)).kind;
-        assert!(matches!(kind, CheckpointErrorKind::Write { .. }), "{kind:?}");
+    if fs::OpenOptions::new()
+        .write(true)
+        .open(&tried.path)
+        .is_err()
+    {
+        let kind = tried
+            .error(tried.trainer::<Tiny, _>(Adam::new(0.1)).resume(false))
+            .kind;
+        assert!(
+            matches!(kind, CheckpointErrorKind::Write { .. }),
+            "{kind:?}"
+        );
     }
 }
 
@@ -547,11 +766,23 @@ fn a_handle_stops_after_the_step_that_runs() {
         .on_step(on_step)
         .fit(&mut net, &x, &y)
         .unwrap();
-    assert_eq!((history.interrupted, history.epochs.len(), steps.get()), (true, 1, 6));
+    assert_eq!(
+        (history.interrupted, history.epochs.len(), steps.get()),
+        (true, 1, 6)
+    );
     assert_ne!(bits(net.params()), before);
     // It stays so.
     let mut net = Small::init(&mut shapewright::rng(4));
-    let history =
-        trainer::<Small, _>(Adam::new(0.1), &valid).stop_handle(&stop).fit(&mut net, &x, &y).unwrap();
-    assert_eq!((history.interrupted, history.epochs.len(), bits(net.params())), (true, 0, before));
+    let history = trainer::<Small, _>(Adam::new(0.1), &valid)
+        .stop_handle(&stop)
+        .fit(&mut net, &x, &y)
+        .unwrap();
+    assert_eq!(
+        (
+            history.interrupted,
+            history.epochs.len(),
+            bits(net.params())
+        ),
+        (true, 0, before)
+    );
 }

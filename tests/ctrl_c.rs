@@ -21,7 +21,8 @@ const CHILD: &str = "SHAPEWRIGHT_TEST_CHECKPOINT";
 /// In the middle of the second epoch.
 const PRESSED_AT: u64 = 6;
 
-/// Trains, resuming from the checkpoint if it is there. If it waits, then in one step, until it is told to stop.
+/// Trains, resuming from the checkpoint if it is there. If it waits, then in one step, until it is
+/// told to stop.
 fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
     let x: Vec<Tensor1<3>> = random(16, 1);
     let y: Vec<_> = x.iter().map(|x| Tensor1::from([x[0] * x[1]])).collect();
@@ -41,9 +42,15 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
         ControlFlow::Continue(())
     };
     let mut net = Net::init(&mut shapewright::rng(4));
-    let trainer =
-        Net::trainer(Adam::new(0.05), Mse).epochs(3).batch_size(4).checkpoint(checkpoint).resume(true);
-    let trainer = trainer.stop_on_ctrl_c(true).stop_handle(&stop).on_step(wait);
+    let trainer = Net::trainer(Adam::new(0.05), Mse)
+        .epochs(3)
+        .batch_size(4)
+        .checkpoint(checkpoint)
+        .resume(true);
+    let trainer = trainer
+        .stop_on_ctrl_c(true)
+        .stop_handle(&stop)
+        .on_step(wait);
     let history = trainer.fit(&mut net, &x, &y).expect("a training");
     (bits(net.params()), history)
 }
@@ -51,13 +58,16 @@ fn train(checkpoint: &Path, waits: bool) -> (Vec<u64>, History) {
 /// Whether the child does not end by itself.
 const STUCK: &str = "SHAPEWRIGHT_TEST_STUCK";
 
-/// Whether the child was started as shells start a script's programs in the background: without Ctrl-C.
+/// Whether the child was started as shells start a script's programs in the background: without
+/// Ctrl-C.
 const IN_BACKGROUND: &str = "SHAPEWRIGHT_TEST_BACKGROUND";
 
 /// Not a test by itself: what the child runs.
 #[test]
 fn child() {
-    let Some(path) = std::env::var_os(CHILD) else { return };
+    let Some(path) = std::env::var_os(CHILD) else {
+        return;
+    };
     if std::env::var_os(IN_BACKGROUND).is_some() {
         let interrupted = train(Path::new(&path), false).1.interrupted;
         return println!("trained: {}", !interrupted);
@@ -66,7 +76,11 @@ fn child() {
     let first = PathBuf::from(&path).with_file_name("first.checkpoint");
     assert!(!train(&first, false).1.interrupted);
     let history = train(Path::new(&path), true).1;
-    println!("interrupted {} after {} epochs", history.interrupted, history.epochs.len());
+    println!(
+        "interrupted {} after {} epochs",
+        history.interrupted,
+        history.epochs.len()
+    );
     if std::env::var_os("SHAPEWRIGHT_TEST_IDLE").is_some() {
         println!("idle");
         std::thread::sleep(Duration::from_secs(600));
@@ -93,7 +107,11 @@ impl Running {
             .env(CHILD, checkpoint)
             .env(variable, "1")
             .stdout(Stdio::piped());
-        let ctrl_c = if variable == IN_BACKGROUND { libc::SIG_IGN } else { libc::SIG_DFL };
+        let ctrl_c = if variable == IN_BACKGROUND {
+            libc::SIG_IGN
+        } else {
+            libc::SIG_DFL
+        };
         // SAFETY: `signal` may be called between fork and exec.
         unsafe {
             command.pre_exec(move || {
@@ -109,11 +127,15 @@ impl Running {
     /// Reads until a line ends so; the line.
     fn until(&mut self, text: &str) -> String {
         let mut lines = self.lines.by_ref().map(|line| line.expect("a line"));
-        lines.find(|line| line.contains(text)).unwrap_or_else(|| panic!("the child never said {text:?}"))
+        lines
+            .find(|line| line.contains(text))
+            .unwrap_or_else(|| panic!("the child never said {text:?}"))
     }
 
     fn press(&self) {
-        let killed = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        let killed = Command::new("kill")
+            .args(["-INT", &self.child.id().to_string()])
+            .status();
         assert!(killed.expect("the program `kill`").success());
     }
 
@@ -122,7 +144,9 @@ impl Running {
         loop {
             match self.child.try_wait().expect("a status") {
                 Some(status) => return status,
-                None if begin.elapsed() > Duration::from_secs(60) => panic!("the child does not end"),
+                None if begin.elapsed() > Duration::from_secs(60) => {
+                    panic!("the child does not end")
+                }
                 None => std::thread::sleep(Duration::from_millis(2)),
             }
         }
@@ -138,7 +162,11 @@ fn it_leaves_a_checkpoint_that_is_gone_on_from_in_every_bit() {
     let mut child = Running::start(&path, "SHAPEWRIGHT_TEST_IDLE");
     child.until("ready");
     child.press();
-    assert!(child.until("interrupted").ends_with("interrupted true after 1 epochs"));
+    assert!(
+        child
+            .until("interrupted")
+            .ends_with("interrupted true after 1 epochs")
+    );
     // When nothing is trained, it ends the program as usual.
     child.until("idle");
     child.press();

@@ -31,11 +31,17 @@ fn indices<const N: usize>(labels: &[Label<N>]) -> Vec<usize> {
 #[test]
 fn features_and_classes_are_read() {
     let table = classes(&Csv::new(), FLOWERS).expect("a table");
-    assert_eq!(table.x, [[1.0, 2.0], [3.0, 4.5], [-100.0, 0.0]].map(Tensor1::from));
+    assert_eq!(
+        table.x,
+        [[1.0, 2.0], [3.0, 4.5], [-100.0, 0.0]].map(Tensor1::from)
+    );
     assert_eq!(indices(&table.labels), [1, 0, 1]);
     assert_eq!(
         (table.classes, table.columns),
-        (vec!["lily".to_owned(), "rose".into()], vec!["a".into(), "b".into()])
+        (
+            vec!["lily".to_owned(), "rose".into()],
+            vec!["a".into(), "b".into()]
+        )
     );
     let declared = classes(&Csv::new().classes(["rose", "lily"]), FLOWERS).expect("a table");
     assert_eq!(indices(&declared.labels), [0, 1, 0]);
@@ -46,7 +52,9 @@ fn features_and_classes_are_read() {
 fn what_is_declared_is_declared_once() {
     says(
         classes(&Csv::new().classes(["rose", "lily", "rose"]), FLOWERS),
-        &["t.csv: expected the classes to be declared once each, but found `rose` twice; declare it once"],
+        &[
+            "t.csv: expected the classes to be declared once each, but found `rose` twice; declare it once",
+        ],
     );
     let csv = Csv::new().one_hot("b", ["1", "2", "2"]);
     says(
@@ -67,7 +75,9 @@ fn what_is_declared_is_declared_once() {
 #[test]
 fn classes_that_are_numbers_are_sorted_as_numbers() {
     let text = "kind,a,b\n9,0,0\n10,0,0\n-1,0,0\n";
-    let table: CsvClasses<2, 3> = Csv::new().read_classes_from("", text.as_bytes(), "kind").expect("a table");
+    let table: CsvClasses<2, 3> = Csv::new()
+        .read_classes_from("", text.as_bytes(), "kind")
+        .expect("a table");
     assert_eq!(
         (&table.classes[..], indices(&table.labels)),
         (&["-1", "9", "10"].map(String::from)[..], vec![1, 2, 0])
@@ -79,12 +89,19 @@ fn columns_are_chosen_by_name_and_in_order() {
     let text = "y;c;b;a\n1;2;3;4\n";
     let csv = Csv::new().delimiter(b';').features(["a", "c"]);
     let table = values(&csv, text).expect("a table");
-    assert_eq!((table.x[0].as_slice(), table.targets[0][0]), (&[4.0, 2.0][..], 1.0));
+    assert_eq!(
+        (table.x[0].as_slice(), table.targets[0][0]),
+        (&[4.0, 2.0][..], 1.0)
+    );
     assert_eq!(table.columns, ["a", "c"]);
-    let table: CsvValues<2, 2, f64> = csv.read_values_from("", text.as_bytes(), ["b", "y"]).expect("a table");
+    let table: CsvValues<2, 2, f64> = csv
+        .read_values_from("", text.as_bytes(), ["b", "y"])
+        .expect("a table");
     assert_eq!(table.targets[0].as_slice(), [3.0, 1.0]);
-    let table: CsvValues<4, 0> =
-        Csv::new().delimiter(b';').read_values_from("", text.as_bytes(), []).expect("a table");
+    let table: CsvValues<4, 0> = Csv::new()
+        .delimiter(b';')
+        .read_values_from("", text.as_bytes(), [])
+        .expect("a table");
     assert_eq!(table.x[0].as_slice(), [1.0, 2.0, 3.0, 4.0]);
 }
 
@@ -118,11 +135,18 @@ fn missing_values_are_nan() {
 
 #[test]
 fn categories_become_features() {
-    let csv = Csv::new().one_hot("b", ["low", "high"]).features(["b", "a"]);
-    let table: CsvValues<3, 1> =
-        csv.read_values_from("t.csv", &b"y,a,b\n1,2,high\n1,3, low \n1,4,?\n"[..], ["y"]).expect("a table");
+    let csv = Csv::new()
+        .one_hot("b", ["low", "high"])
+        .features(["b", "a"]);
+    let table: CsvValues<3, 1> = csv
+        .read_values_from("t.csv", &b"y,a,b\n1,2,high\n1,3, low \n1,4,?\n"[..], ["y"])
+        .expect("a table");
     assert_eq!(table.columns, ["b=low", "b=high", "a"]);
-    let bits = |x: &Tensor1<3>| x.iter().map(|x| if x.is_nan() { -1.0 } else { *x }).collect::<Vec<_>>();
+    let bits = |x: &Tensor1<3>| {
+        x.iter()
+            .map(|x| if x.is_nan() { -1.0 } else { *x })
+            .collect::<Vec<_>>()
+    };
     let rows: Vec<_> = table.x.iter().map(bits).collect();
     assert_eq!(rows, [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [-1.0, -1.0, 4.0]]);
     // What is declared is no missing value: `NA` may be North America.
@@ -144,15 +168,29 @@ fn categories_become_features() {
             "t.csv: line 3, column `a`: expected a number, but found `x`; correct it, or declare it with `missing` or `one_hot`",
         ],
     );
-    let error = read(&csv.clone().one_hot("c", ["x"]), "y,a,b\n1,2,low\n").expect_err("no column `c`");
-    assert!(error.to_string().contains("expected a column with the name `c`"), "{error}");
+    let error =
+        read(&csv.clone().one_hot("c", ["x"]), "y,a,b\n1,2,low\n").expect_err("no column `c`");
+    assert!(
+        error
+            .to_string()
+            .contains("expected a column with the name `c`"),
+        "{error}"
+    );
     // The size of the tensor counts all of them, in the order of the file as well.
     let csv = Csv::new().one_hot("b", ["low", "high"]);
-    assert_eq!(read(&csv, "b,y,a\nhigh,1,2\n").expect("a table").x[0].as_slice(), [0.0, 1.0, 2.0]);
+    assert_eq!(
+        read(&csv, "b,y,a\nhigh,1,2\n").expect("a table").x[0].as_slice(),
+        [0.0, 1.0, 2.0]
+    );
     let error = read(&csv, "y,a\n1,2\n").expect_err("no column `b`");
     assert_eq!(error.errors[0].kind, ReadErrorKind::Format);
     let error = values(&csv, "y,a,b\n1,2,low\n").expect_err("three features");
-    assert!(error.to_string().contains("found 3: `a`, `b=low`, `b=high`"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("found 3: `a`, `b=low`, `b=high`"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -160,7 +198,9 @@ fn malformed_features_are_all_reported() {
     let text = "y,a,b\n1,two,3\n1,1e99,inf\n\n1,2,3\n1,\"x\ny\",4\n1,5,6 7\n";
     let advice = "correct it, or declare it with `missing` or `one_hot`";
     let line = |line, column, found| {
-        format!("t.csv: line {line}, column `{column}`: expected a number, but found `{found}`; {advice}")
+        format!(
+            "t.csv: line {line}, column `{column}`: expected a number, but found `{found}`; {advice}"
+        )
     };
     let lines = [
         line(2, "a", "two"),
@@ -169,11 +209,21 @@ fn malformed_features_are_all_reported() {
         line(6, "a", "x\\ny"),
         line(8, "b", "6 7"),
     ];
-    says(values(&Csv::new(), text), &lines.each_ref().map(String::as_str));
+    says(
+        values(&Csv::new(), text),
+        &lines.each_ref().map(String::as_str),
+    );
     let error = values(&Csv::new(), text).expect_err("malformed");
     assert_eq!(error.errors[0].kind, ReadErrorKind::Value);
-    assert_eq!(error.errors[0].place, Place::Cell { line: 2, column: "a".into() });
-    let long = values(&Csv::new(), format!("y,a,b\n1,2,{}\n", "ü".repeat(1000))).expect_err("malformed");
+    assert_eq!(
+        error.errors[0].place,
+        Place::Cell {
+            line: 2,
+            column: "a".into()
+        }
+    );
+    let long =
+        values(&Csv::new(), format!("y,a,b\n1,2,{}\n", "ü".repeat(1000))).expect_err("malformed");
     assert_eq!(&*long.errors[0].found, format!("`{}..`", "ü".repeat(40)));
 }
 
@@ -188,16 +238,32 @@ fn lines_are_counted_as_editors_do() {
                 Place::Cell { line, .. } => line,
                 _ => panic!("{error}"),
             };
-            assert_eq!(error.errors.iter().map(line).collect::<Vec<_>>(), [4, 6, 6, 10], "{end:?} {start:?}");
+            assert_eq!(
+                error.errors.iter().map(line).collect::<Vec<_>>(),
+                [4, 6, 6, 10],
+                "{end:?} {start:?}"
+            );
         }
     }
     // More than one buffer of the reader.
     let text = format!("y,a,b\r\n{}1,x,3\r\n", "1,2,3\r\n".repeat(5000));
     let error = values(&Csv::new(), text).expect_err("malformed");
-    assert_eq!(error.errors[0].place, Place::Cell { line: 5002, column: "a".into() });
+    assert_eq!(
+        error.errors[0].place,
+        Place::Cell {
+            line: 5002,
+            column: "a".into()
+        }
+    );
     let csv = Csv::new().columns(["y", "a", "b"]);
     let error = values(&csv, "\u{feff}1,x,3\n").expect_err("malformed");
-    assert_eq!(error.errors[0].place, Place::Cell { line: 1, column: "a".into() });
+    assert_eq!(
+        error.errors[0].place,
+        Place::Cell {
+            line: 1,
+            column: "a".into()
+        }
+    );
 }
 
 #[test]
@@ -218,8 +284,10 @@ fn malformed_targets_are_reported() {
     );
     says(
         classes(&Csv::new().classes(["rose", "tulip"]), FLOWERS),
-        &["t.csv: line 3, column `kind`: expected one of the classes `rose`, `tulip`, but found `lily`; \
-           correct it, or declare it with `classes`"],
+        &[
+            "t.csv: line 3, column `kind`: expected one of the classes `rose`, `tulip`, but found `lily`; \
+           correct it, or declare it with `classes`",
+        ],
     );
 }
 
@@ -238,7 +306,8 @@ fn a_number_that_means_missing_is_no_target() {
 
 #[test]
 fn another_number_of_classes_is_refused() {
-    let advice = "change the number of classes of the labels, or declare all of them with `classes`";
+    let advice =
+        "change the number of classes of the labels, or declare all of them with `classes`";
     says(
         classes(&Csv::new(), &format!("{FLOWERS}1,2,iris\n")),
         &[&format!(
@@ -247,9 +316,17 @@ fn another_number_of_classes_is_refused() {
     );
     says(
         classes(&Csv::new(), "a,b,kind\n"),
-        &[&format!("t.csv: expected 2 classes in the column `kind`, but found 0: none; {advice}")],
+        &[&format!(
+            "t.csv: expected 2 classes in the column `kind`, but found 0: none; {advice}"
+        )],
     );
-    assert_eq!(classes(&Csv::new().classes(["x", "y"]), "a,b,kind\n").expect("no rows").x.len(), 0);
+    assert_eq!(
+        classes(&Csv::new().classes(["x", "y"]), "a,b,kind\n")
+            .expect("no rows")
+            .x
+            .len(),
+        0
+    );
 }
 
 #[test]
@@ -258,8 +335,12 @@ fn lines_with_other_numbers_of_fields_are_reported() {
     says(
         values(&Csv::new(), "y,a,b\n1,2\n1,2,3\n1,2,3,4\n"),
         &[
-            &format!("t.csv: line 2: expected 3 fields, as many as there are columns, but found 2; {advice}"),
-            &format!("t.csv: line 4: expected 3 fields, as many as there are columns, but found 4; {advice}"),
+            &format!(
+                "t.csv: line 2: expected 3 fields, as many as there are columns, but found 2; {advice}"
+            ),
+            &format!(
+                "t.csv: line 4: expected 3 fields, as many as there are columns, but found 4; {advice}"
+            ),
         ],
     );
 }
@@ -268,23 +349,31 @@ fn lines_with_other_numbers_of_fields_are_reported() {
 fn columns_that_are_not_there_are_reported() {
     says(
         values(&Csv::new(), "x,a,b\n1,2,3\n"),
-        &["t.csv: line 1: expected a column with the name `y`, but found the columns `x`, `a`, `b`; \
-           correct the name, or set the `delimiter`"],
+        &[
+            "t.csv: line 1: expected a column with the name `y`, but found the columns `x`, `a`, `b`; \
+           correct the name, or set the `delimiter`",
+        ],
     );
     says(
         values(&Csv::new().features(["a", "a b"]), "y,a,b\n1,2,3\n"),
-        &["t.csv: line 1: expected a column with the name `a b`, but found the columns `y`, `a`, `b`; \
-           correct the name, or set the `delimiter`"],
+        &[
+            "t.csv: line 1: expected a column with the name `a b`, but found the columns `y`, `a`, `b`; \
+           correct the name, or set the `delimiter`",
+        ],
     );
     says(
         values(&Csv::new(), "y,y,b\n1,2,3\n"),
-        &["t.csv: line 1: expected one column with the name `y`, but found the columns `y`, `y`, `b`; \
-           give each column a name of its own"],
+        &[
+            "t.csv: line 1: expected one column with the name `y`, but found the columns `y`, `y`, `b`; \
+           give each column a name of its own",
+        ],
     );
     says(
         values(&Csv::new(), "y,a,b,c\n1,2,3,4\n"),
-        &["t.csv: expected 2 columns of features, but found 3: `a`, `b`, `c`; \
-           change the size of the tensors, or choose columns with `features`"],
+        &[
+            "t.csv: expected 2 columns of features, but found 3: `a`, `b`, `c`; \
+           change the size of the tensors, or choose columns with `features`",
+        ],
     );
     says(
         values(&Csv::new(), ""),
@@ -326,7 +415,10 @@ fn quotes_that_are_not_closed_are_reported_where_they_open() {
         )
     };
     let csv = Csv::new().features(["a", "b"]);
-    says(values(&csv, "y,a,b,comment\n1,2,3,ok\n2,3,4,\"oops\n3,4,5,fine\n"), &[&open(3)]);
+    says(
+        values(&csv, "y,a,b,comment\n1,2,3,ok\n2,3,4,\"oops\n3,4,5,fine\n"),
+        &[&open(3)],
+    );
     says(values(&csv, "y,a,b,comment\n1,2,3,\"ok\n"), &[&open(2)]);
     says(values(&csv, "y,a,b,comment\n1,2,3,\"ok"), &[&open(2)]);
     says(values(&csv, "y,a,b,\"comment\n1,2,3,ok\n"), &[&open(1)]);
@@ -365,36 +457,58 @@ fn quotes_that_can_not_be_meant_so_are_reported() {
     let text = "y,a,b\n1,\"2\"3,4\n1,2\",3\n1,2,3\n1,2,5\" pipe\n1,\"2\" \"3\",4\n";
     says(
         values(&Csv::new(), text),
-        &[&after(2, "3,4"), &within(3, "2\""), &within(5, "5\" pipe"), &after(6, "\"3\",4")],
+        &[
+            &after(2, "3,4"),
+            &within(3, "2\""),
+            &within(5, "5\" pipe"),
+            &after(6, "\"3\",4"),
+        ],
     );
 
     // Where quotes are text, they are.
     let csv = Csv::new().quotes(false);
-    let table: CsvClasses<1, 2> =
-        csv.read_classes_from("t.csv", &b"a,kind\n1,5\" pipe\n2,\"x\n"[..], "kind").expect("a table");
+    let table: CsvClasses<1, 2> = csv
+        .read_classes_from("t.csv", &b"a,kind\n1,5\" pipe\n2,\"x\n"[..], "kind")
+        .expect("a table");
     assert_eq!(table.classes, ["\"x", "5\" pipe"]);
 }
 
 #[test]
 fn blanks_around_quotes_do_not_count() {
-    let text = "a, \"b\" ,kind\n1, \"2\", \"ro\"\"se, red\"\n3,\t\" 4 \" ,\"lily\n of the valley\" \n";
+    let text =
+        "a, \"b\" ,kind\n1, \"2\", \"ro\"\"se, red\"\n3,\t\" 4 \" ,\"lily\n of the valley\" \n";
     for end in ["\n", "\r\n"] {
         let table = classes(&Csv::new(), &text.replace('\n', end)).expect("a table");
         assert_eq!(table.x, [[1.0, 2.0], [3.0, 4.0]].map(Tensor1::from));
-        assert_eq!(table.classes, [format!("lily{end} of the valley"), "ro\"se, red".into()]);
+        assert_eq!(
+            table.classes,
+            [format!("lily{end} of the valley"), "ro\"se, red".into()]
+        );
         assert_eq!(table.columns, ["a", "b"]);
     }
     // The delimiter is no blank.
     let csv = Csv::new().delimiter(b'\t');
-    let table = values(&csv, "y\ta\tb\n1\t \"2\" \t\n\t\t\n").expect_err("a target that is missing");
-    assert_eq!(table.errors[0].place, Place::Cell { line: 3, column: "y".into() });
+    let table =
+        values(&csv, "y\ta\tb\n1\t \"2\" \t\n\t\t\n").expect_err("a target that is missing");
+    assert_eq!(
+        table.errors[0].place,
+        Place::Cell {
+            line: 3,
+            column: "y".into()
+        }
+    );
 }
 
 #[test]
 fn lines_of_every_kind_are_read() {
     let numbers = |text: &str| {
         let table = values(&Csv::new(), text).expect(text);
-        table.x.iter().zip(&table.targets).map(|(x, y)| [y[0], x[0], x[1]]).collect::<Vec<_>>()
+        table
+            .x
+            .iter()
+            .zip(&table.targets)
+            .map(|(x, y)| [y[0], x[0], x[1]])
+            .collect::<Vec<_>>()
     };
     let expected = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
     for text in [
@@ -408,8 +522,9 @@ fn lines_of_every_kind_are_read() {
         assert_eq!(numbers(text), expected, "{text:?}");
     }
     // An empty field in quotes is a row of a table with one column; an empty line is none.
-    let one: CsvValues<1, 0> =
-        Csv::new().read_values_from("", &b"a\n1\n\n\"\"\n2\n"[..], []).expect("a table");
+    let one: CsvValues<1, 0> = Csv::new()
+        .read_values_from("", &b"a\n1\n\n\"\"\n2\n"[..], [])
+        .expect("a table");
     assert_eq!((one.x.len(), one.x[1][0].is_nan()), (3, true));
     // Both columns of one name are features; only by its name one can't be told from the other.
     let table = values(&Csv::new(), "y,a,a\n1,2,3\n").expect("a table");
@@ -422,16 +537,30 @@ fn lines_of_every_kind_are_read() {
 
 #[test]
 fn what_is_no_text_is_reported() {
-    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let utf_16 = |text: &str| {
+        text.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<_>>()
+    };
     says(
         values(&Csv::new(), utf_16("\u{feff}y,a,b\n1,2,3\n")),
-        &["t.csv: line 1: expected text in UTF-8, but found text in UTF-16; save the file as UTF-8"],
+        &[
+            "t.csv: line 1: expected text in UTF-8, but found text in UTF-16; save the file as UTF-8",
+        ],
     );
-    let zero = "expected text, but found a byte of 0; save the file as UTF-8; in UTF-16, many bytes are 0";
-    says(values(&Csv::new(), utf_16("y,a,b\n1,2,3\n")), &[&format!("t.csv: line 1: {zero}")]);
-    says(values(&Csv::new(), "y,a,b\n1,2,3\n1,\0,3\n"), &[&format!("t.csv: line 3: {zero}")]);
+    let zero =
+        "expected text, but found a byte of 0; save the file as UTF-8; in UTF-16, many bytes are 0";
+    says(
+        values(&Csv::new(), utf_16("y,a,b\n1,2,3\n")),
+        &[&format!("t.csv: line 1: {zero}")],
+    );
+    says(
+        values(&Csv::new(), "y,a,b\n1,2,3\n1,\0,3\n"),
+        &[&format!("t.csv: line 3: {zero}")],
+    );
     for delimiter in [b'"', b'\n', b'\r', 0, 0xe9] {
-        let error = values(&Csv::new().delimiter(delimiter), "y,a,b\n1,2,3\n").expect_err("no delimiter");
+        let error =
+            values(&Csv::new().delimiter(delimiter), "y,a,b\n1,2,3\n").expect_err("no delimiter");
         assert_eq!(error.errors[0].kind, ReadErrorKind::Value, "{error}");
     }
 }
@@ -459,7 +588,11 @@ impl std::io::Read for Repeated {
 fn lines_without_end_are_refused_before_they_fill_the_memory() {
     let limits = Limits::new().max_bytes(1 << 20);
     let of = |start: &'static str, byte, left| {
-        let source = Repeated { start: start.as_bytes(), byte, left };
+        let source = Repeated {
+            start: start.as_bytes(),
+            byte,
+            left,
+        };
         let read = || Csv::new().read_values_from::<2, 1, f32>("t.csv", source, ["y"]);
         let error = limits.within(read).expect_err("a line without end");
         let error = error.errors.into_iter().next().expect("an error");
@@ -480,10 +613,20 @@ fn lines_without_end_are_refused_before_they_fill_the_memory() {
     let rows = format!("y,a,b\n{}", "1,2,3\n".repeat(1000));
     let few = Limits::new().max_bytes(5000);
     assert_eq!(
-        few.within(|| values(&Csv::new(), &rows)).expect_err("too many").errors[0].kind,
+        few.within(|| values(&Csv::new(), &rows))
+            .expect_err("too many")
+            .errors[0]
+            .kind,
         ReadErrorKind::Limit
     );
-    assert_eq!(limits.within(|| values(&Csv::new(), &rows)).expect("few enough").x.len(), 1000);
+    assert_eq!(
+        limits
+            .within(|| values(&Csv::new(), &rows))
+            .expect("few enough")
+            .x
+            .len(),
+        1000
+    );
 }
 
 #[test]
@@ -492,8 +635,13 @@ fn tables_of_very_many_columns_are_read() {
     let row: Vec<String> = (0..100_000).map(|column| column.to_string()).collect();
     let text = format!("{}\n{}\n", names.join(","), row.join(","));
     let csv = Csv::new().features(["c99999", "c5"]);
-    let table: CsvValues<2, 1> = csv.read_values_from("", text.as_bytes(), ["c7"]).expect("a table");
-    assert_eq!((table.x[0].as_slice(), table.targets[0][0]), (&[99_999.0, 5.0][..], 7.0));
+    let table: CsvValues<2, 1> = csv
+        .read_values_from("", text.as_bytes(), ["c7"])
+        .expect("a table");
+    assert_eq!(
+        (table.x[0].as_slice(), table.targets[0][0]),
+        (&[99_999.0, 5.0][..], 7.0)
+    );
 }
 
 #[test]
@@ -501,7 +649,11 @@ fn errors_stop_at_the_bound() {
     let text = format!("y,a,b\n{}", "1,x,x\n".repeat(50));
     let error = values(&Csv::new(), &text).expect_err("malformed");
     assert_eq!((error.errors.len(), error.more), (20, true));
-    assert!(error.to_string().ends_with("\nreading stopped here; there may be more mistakes"));
+    assert!(
+        error
+            .to_string()
+            .ends_with("\nreading stopped here; there may be more mistakes")
+    );
     let error = values(&Csv::new().most_errors(3), &text).expect_err("malformed");
     assert_eq!((error.errors.len(), error.more), (3, true));
     let error = values(&Csv::new().most_errors(0), &text).expect_err("malformed");
@@ -515,12 +667,20 @@ fn files_that_are_not_there_are_reported() {
     let read: Result<CsvValues<2, 1>, _> = Csv::new().read_values("no-such.csv", ["y"]);
     assert_eq!(read.expect_err("no file").errors[0].kind, ReadErrorKind::Io);
     let iris = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/iris.csv");
-    let read: CsvClasses<4, 3> = Csv::new().read_classes(iris, "species").expect("the flowers");
+    let read: CsvClasses<4, 3> = Csv::new()
+        .read_classes(iris, "species")
+        .expect("the flowers");
     assert_eq!(
         (read.x.len(), &read.classes[..]),
-        (150, &["setosa", "versicolor", "virginica"].map(String::from)[..])
+        (
+            150,
+            &["setosa", "versicolor", "virginica"].map(String::from)[..]
+        )
     );
-    assert_eq!((indices(&read.labels)[149], read.x[149].as_slice()), (2, &[5.9, 3.0, 5.1, 1.8][..]));
+    assert_eq!(
+        (indices(&read.labels)[149], read.x[149].as_slice()),
+        (2, &[5.9, 3.0, 5.1, 1.8][..])
+    );
 }
 
 proptest! {

@@ -20,10 +20,18 @@ fn colours() -> RgbImage {
 
 /// Two classes: a picture in colours, and two grey ones.
 fn write_two_classes(folder: &Path) {
-    fs::create_dir(folder.join("b class")).and_then(|()| fs::create_dir(folder.join("a"))).expect("folders");
-    colours().save(folder.join("b class/x.png")).expect("a picture");
-    GrayImage::from_pixel(2, 3, image::Luma([51])).save(folder.join("a/2.PNG")).expect("a picture");
-    GrayImage::from_pixel(2, 3, image::Luma([102])).save(folder.join("a/10.png")).expect("a picture");
+    fs::create_dir(folder.join("b class"))
+        .and_then(|()| fs::create_dir(folder.join("a")))
+        .expect("folders");
+    colours()
+        .save(folder.join("b class/x.png"))
+        .expect("a picture");
+    GrayImage::from_pixel(2, 3, image::Luma([51]))
+        .save(folder.join("a/2.PNG"))
+        .expect("a picture");
+    GrayImage::from_pixel(2, 3, image::Luma([102]))
+        .save(folder.join("a/10.png"))
+        .expect("a picture");
 }
 
 fn two_classes(folder: &Path, size: Size) -> Result<Images<3, 2, 3, 2>, ReadErrors> {
@@ -40,10 +48,23 @@ fn folders_are_classes_in_the_order_of_their_names() {
     fs::create_dir(folder.join(".git")).expect("a folder");
     let read = two_classes(&folder, Size::Exact).expect("pictures");
     assert_eq!(read.classes, ["a", "b class"]);
-    assert_eq!(read.labels.iter().map(|label| label.index()).collect::<Vec<_>>(), [0, 0, 1]);
-    assert_eq!(read.paths, ["a/10.png", "a/2.PNG", "b class/x.png"].map(|path| folder.join(path)));
-    assert_eq!((read.images[0], read.images[1]), (Tensor::full(0.4), Tensor::full(0.2)));
-    let expected = Tensor3::from_fn(|[row, column, channel]| [60 * row, column, 7][channel] as f32 / 255.0);
+    assert_eq!(
+        read.labels
+            .iter()
+            .map(|label| label.index())
+            .collect::<Vec<_>>(),
+        [0, 0, 1]
+    );
+    assert_eq!(
+        read.paths,
+        ["a/10.png", "a/2.PNG", "b class/x.png"].map(|path| folder.join(path))
+    );
+    assert_eq!(
+        (read.images[0], read.images[1]),
+        (Tensor::full(0.4), Tensor::full(0.2))
+    );
+    let expected =
+        Tensor3::from_fn(|[row, column, channel]| [60 * row, column, 7][channel] as f32 / 255.0);
     assert_eq!(read.images[2], expected);
 }
 
@@ -54,7 +75,9 @@ fn channels_and_number_types_are_those_of_the_tensor() {
     colours().save(&path).expect("a picture");
     let bytes: Box<Tensor3<3, 2, 3, u8>> = images::read(&path, Size::Exact).expect("a picture");
     assert_eq!(bytes.as_slice(), colours().as_raw().as_slice());
-    RgbaImage::from_pixel(1, 1, Rgba([255, 0, 0, 3])).save(&path).expect("a picture");
+    RgbaImage::from_pixel(1, 1, Rgba([255, 0, 0, 3]))
+        .save(&path)
+        .expect("a picture");
     let grey: Box<Tensor3<1, 1, 1, u8>> = images::read(&path, Size::Exact).expect("a picture");
     assert_eq!(grey[[0, 0, 0]], (0.2126f64 * 255.0) as u8);
     let colours: Box<Tensor3<1, 1, 3, f64>> = images::read(&path, Size::Exact).expect("a picture");
@@ -66,9 +89,14 @@ fn other_sizes_are_stretched_or_refused() {
     let folder = folder("images-sizes");
     write_two_classes(&folder);
     let path = folder.join("a/wide.jpg");
-    RgbImage::from_fn(8, 3, |x, _| Rgb([if x < 4 { 0 } else { 200 }; 3])).save(&path).expect("a picture");
+    RgbImage::from_fn(8, 3, |x, _| Rgb([if x < 4 { 0 } else { 200 }; 3]))
+        .save(&path)
+        .expect("a picture");
     let error = two_classes(&folder, Size::Exact).expect_err("one is wide");
-    assert_eq!((error.errors.len(), error.errors[0].kind), (1, ReadErrorKind::Shape));
+    assert_eq!(
+        (error.errors.len(), error.errors[0].kind),
+        (1, ReadErrorKind::Shape)
+    );
     let text = format!(
         "{}: expected a height of 3 and a width of 2, but found 3 and 8; bring all pictures to one size, or read them \
          with `Size::Resize`",
@@ -89,10 +117,29 @@ fn files_that_are_no_pictures_are_all_named() {
     fs::write(folder.join("a/notes.txt"), "notes").expect("a file");
     fs::create_dir(folder.join("b class/more.png")).expect("a folder");
     let error = two_classes(&folder, Size::Resize).expect_err("broken ones");
-    let names: Vec<_> =
-        error.errors.iter().map(|error| error.path.strip_prefix(&folder).expect("inside")).collect();
-    assert_eq!(names, ["a/cut.png", "a/empty.jpeg", "a/notes.txt", "b class/more.png"].map(Path::new));
-    assert!(error.errors.iter().all(|error| error.kind == ReadErrorKind::Format) && !error.more, "{error}");
+    let names: Vec<_> = error
+        .errors
+        .iter()
+        .map(|error| error.path.strip_prefix(&folder).expect("inside"))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "a/cut.png",
+            "a/empty.jpeg",
+            "a/notes.txt",
+            "b class/more.png"
+        ]
+        .map(Path::new)
+    );
+    assert!(
+        error
+            .errors
+            .iter()
+            .all(|error| error.kind == ReadErrorKind::Format)
+            && !error.more,
+        "{error}"
+    );
     let text = format!(
         "{}: expected a PNG or JPEG file, but found a name that ends in \"txt\"; move it to another place, or convert it",
         folder.join("a/notes.txt").display()
@@ -119,33 +166,42 @@ fn another_number_of_classes_is_refused() {
     assert_eq!(&*error.errors[0].found, "none");
     let error = two_classes(&folder.join("none"), Size::Exact).expect_err("no folder");
     assert_eq!(error.errors[0].kind, ReadErrorKind::Io);
-    let error = images::read::<1, 1, 1, f32>(folder.join("none.png"), Size::Exact).expect_err("no file");
+    let error =
+        images::read::<1, 1, 1, f32>(folder.join("none.png"), Size::Exact).expect_err("no file");
     assert_eq!(error.kind, ReadErrorKind::Io);
 }
 
 #[test]
 fn a_wrong_end_of_the_name_does_no_harm() {
     let path = folder("images-ends").join("really-a-png.jpg");
-    colours().save_with_format(&path, ImageFormat::Png).expect("a picture");
+    colours()
+        .save_with_format(&path, ImageFormat::Png)
+        .expect("a picture");
     assert!(images::read::<3, 2, 3, u8>(&path, Size::Exact).is_ok());
 }
 
 #[test]
 fn a_jpeg_that_was_cut_is_refused() {
     let path = folder("images-cut").join("x.jpg");
-    let picture = RgbImage::from_fn(40, 30, |x, y| Rgb([6 * x as u8, 8 * y as u8, (x * y) as u8]));
+    let picture = RgbImage::from_fn(40, 30, |x, y| {
+        Rgb([6 * x as u8, 8 * y as u8, (x * y) as u8])
+    });
     picture.save(&path).expect("a picture");
     let whole = fs::read(&path).expect("a picture");
     let read = |bytes: &[u8]| {
         fs::write(&path, bytes).expect("a file");
         images::read::<30, 40, 3, u8>(&path, Size::Exact)
     };
-    // A preview is a whole JPEG in a segment of its own; it does not make up for the end of the file.
+    // A preview is a whole JPEG in a segment of its own; it does not make up for the end of the
+    // file.
     let length = (2 + whole.len() as u16).to_be_bytes();
     let preview = [&whole[..2], &[0xff, 0xe1], &length, &whole, &whole[2..]].concat();
     for whole in [&whole, &preview] {
         let image = read(whole).expect("a picture");
-        assert_eq!(read(&[whole, &b"more"[..]].concat()).expect("what follows does not count"), image);
+        assert_eq!(
+            read(&[whole, &b"more"[..]].concat()).expect("what follows does not count"),
+            image
+        );
         for cut in [1, 2, 10, 100, 300] {
             let error = read(&whole[..whole.len() - cut]).expect_err("a cut picture");
             let text = "expected a PNG or JPEG file, but found a JPEG that ends before its end-of-image marker; copy or download \

@@ -16,7 +16,11 @@ network! { struct Double: [18] -> [1] as f64 { Linear<_, 1> } }
 #[track_caller]
 fn assert_normal<T: Element>(what: &str, numbers: &[T]) {
     for &x in numbers {
-        assert!(x == T::zero() || x.is_normal(), "{what}: {x:e}", x = x.to_f64().unwrap());
+        assert!(
+            x == T::zero() || x.is_normal(),
+            "{what}: {x:e}",
+            x = x.to_f64().unwrap()
+        );
     }
 }
 
@@ -35,13 +39,16 @@ fn decays<N: Network>(name: &str, optimizer: impl Optimizer + Sync, size: f64, s
         state.step(&mut net, &gradient);
         // Also those in between, but not all of them: it takes long.
         if step % 50 == 0 || step + 1 == steps {
-            state.memories().for_each(|memory| assert_normal(name, memory.params()));
+            state
+                .memories()
+                .for_each(|memory| assert_normal(name, memory.params()));
             assert_normal(name, net.params());
         }
     }
 }
 
-/// All optimizers, with settings under which all that decays becomes denormal in these steps, but for Adagrad's sum.
+/// All optimizers, with settings under which all that decays becomes denormal in these steps, but
+/// for Adagrad's sum.
 fn every_optimizer_decays<N: Network>(size: f64, steps: usize) {
     macro_rules! all {
         ($($optimizer:expr),* $(,)?) => { $( decays::<N>(stringify!($optimizer), $optimizer, size, steps); )* };
@@ -121,17 +128,24 @@ fn running_statistics_do_not_become_denormal() {
     let mut state = Sgd::new(0.1).state::<Norm>();
     let silence = [Tensor1::zeros(); 4];
     for _ in 0..1200 {
-        net.forward_train(&silence, &mut workspace).backward(&mut gradient);
+        net.forward_train(&silence, &mut workspace)
+            .backward(&mut gradient);
         state.step(&mut net, &gradient);
         assert_normal("running_mean", &net.norm.running_mean);
         assert_normal("running_var", &net.norm.running_var);
     }
-    assert_eq!((net.norm.running_mean, net.norm.running_var), ([0.0; 2], [0.0; 2]));
+    assert_eq!(
+        (net.norm.running_mean, net.norm.running_var),
+        ([0.0; 2], [0.0; 2])
+    );
 }
 
 #[test]
 fn averages_of_weights_do_not_become_denormal() {
-    for mut average in [WeightAverage::<Single>::ema(0.5), WeightAverage::ema_corrected(0.5)] {
+    for mut average in [
+        WeightAverage::<Single>::ema(0.5),
+        WeightAverage::ema_corrected(0.5),
+    ] {
         let mut net = Single::init(&mut shapewright::rng(0));
         for _ in 0..200 {
             average.update(&net);
@@ -213,7 +227,11 @@ fn bits_of_step(x: &[Tensor1<64>]) -> Vec<u32> {
     pass.loss(&CrossEntropy, &labels);
     pass.backward(&mut gradient);
     state.step(&mut net, &gradient);
-    let numbers = gradient.params().iter().chain(net.params()).chain(y.iter().flat_map(|y| y.iter()));
+    let numbers = gradient
+        .params()
+        .iter()
+        .chain(net.params())
+        .chain(y.iter().flat_map(|y| y.iter()));
     numbers.map(|x| x.to_bits()).collect()
 }
 
@@ -249,7 +267,9 @@ impl<Out: Shape> Loss<Out, f32> for Probe {
     fn loss(&self, _: &[Tensor<Out>], targets: &[bool], gradients: &mut [Tensor<Out>]) -> f32 {
         assert_eq!(flushes(), targets[0]);
         assert!(!self.0, "asked to panic");
-        gradients.iter_mut().for_each(|gradient| *gradient = Tensor::zeros());
+        gradients
+            .iter_mut()
+            .for_each(|gradient| *gradient = Tensor::zeros());
         0.0
     }
 }
@@ -259,13 +279,21 @@ impl<Out: Shape> Loss<Out, f32> for Probe {
 fn a_scope_ends_with_a_panic_in_a_call() {
     let (net, x) = (faded(), random::<_, f32>(2, 1));
     let mut workspace = Deep::workspace();
-    with_flushed_denormals(|| net.forward_train(&x, &mut workspace).loss(&Probe(false), &[true; 2]));
-    net.forward_train(&x, &mut workspace).loss(&Probe(false), &[false; 2]);
+    with_flushed_denormals(|| {
+        net.forward_train(&x, &mut workspace)
+            .loss(&Probe(false), &[true; 2])
+    });
+    net.forward_train(&x, &mut workspace)
+        .loss(&Probe(false), &[false; 2]);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        with_flushed_denormals(|| net.forward_train(&x, &mut workspace).loss(&Probe(true), &[true; 2]));
+        with_flushed_denormals(|| {
+            net.forward_train(&x, &mut workspace)
+                .loss(&Probe(true), &[true; 2])
+        });
     }));
     assert!(result.is_err() && !flushes());
-    net.forward_train(&x, &mut workspace).loss(&Probe(false), &[false; 2]);
+    net.forward_train(&x, &mut workspace)
+        .loss(&Probe(false), &[false; 2]);
 }
 
 #[test]
@@ -277,7 +305,11 @@ fn a_scope_gives_the_same_bits_at_every_number_of_threads() {
         for count in [1, 2, 3, 7] {
             threads::set_threads(count);
             let got = with_flushed_denormals(|| bits_of_step(&x));
-            assert_eq!(want.get_or_insert_with(|| got.clone()), &got, "{tier}, {count} threads");
+            assert_eq!(
+                want.get_or_insert_with(|| got.clone()),
+                &got,
+                "{tier}, {count} threads"
+            );
         }
         // Workers that were made within the scope do not stay in it.
         let outside = bits_of_step(&x);
@@ -300,9 +332,17 @@ fn trials_follow_the_scope() {
     let report = with_flushed_denormals(|| {
         Search::new(0..6).threads(3).run(|_, _| {
             let mut workspace = Deep::workspace();
-            let loss = net.forward_train(&x, &mut workspace).loss(&Probe(false), &[true]);
+            let loss = net
+                .forward_train(&x, &mut workspace)
+                .loss(&Probe(false), &[true]);
             Ok(f64::from(loss))
         })
     });
-    assert!(report.trials.iter().all(|trial| matches!(trial.outcome, Outcome::Finished(_))), "{report}");
+    assert!(
+        report
+            .trials
+            .iter()
+            .all(|trial| matches!(trial.outcome, Outcome::Finished(_))),
+        "{report}"
+    );
 }

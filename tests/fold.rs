@@ -100,7 +100,9 @@ struct First;
 
 mod own_layer {
     use super::First;
-    use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Shape, Slab, Tensor};
+    use shapewright::{
+        Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Shape, Slab, Tensor,
+    };
 
     impl<In: Shape> Fits<In> for First {
         const FIT: Fit = Fit::gives(Dims::new(&[3]));
@@ -163,18 +165,31 @@ fn difference<N: Foldable>(net: &N) -> f64 {
     net.forward_batch(&x, &mut y);
     net.folded().forward_batch(&x, &mut same);
     let wide = |y: &N::Element| num_traits::ToPrimitive::to_f64(y).expect("a number");
-    let (y, same) = (Tensor::flatten(&y).iter().map(wide), Tensor::flatten(&same).iter().map(wide));
+    let (y, same) = (
+        Tensor::flatten(&y).iter().map(wide),
+        Tensor::flatten(&same).iter().map(wide),
+    );
     let largest = y.clone().fold(0.0, |largest: f64, y| largest.max(y.abs()));
     assert!(largest > 1e-3, "outputs that say something");
-    y.zip(same).map(|(y, same)| (y - same).abs()).fold(0.0, f64::max) / largest
+    y.zip(same)
+        .map(|(y, same)| (y - same).abs())
+        .fold(0.0, f64::max)
+        / largest
 }
 
 #[test]
 fn outputs_are_the_same() {
     fn check<N: Foldable, D: Foldable>() {
         for seed in [1, 100, 1000] {
-            let (single, double) = (difference(&*trained::<N>(seed)), difference(&*trained::<D>(seed)));
-            assert!(single < 1e-5 && double < 1e-12, "{} differs by {single:e}, {double:e}", N::NAME);
+            let (single, double) = (
+                difference(&*trained::<N>(seed)),
+                difference(&*trained::<D>(seed)),
+            );
+            assert!(
+                single < 1e-5 && double < 1e-12,
+                "{} differs by {single:e}, {double:e}",
+                N::NAME
+            );
         }
     }
     check::<Plain, Plain64>();
@@ -185,7 +200,9 @@ fn outputs_are_the_same() {
 
 /// The layers with those inside of blocks.
 fn layers(all: &[LayerSummary]) -> Vec<&str> {
-    all.iter().flat_map(|layer| [vec![layer.layer], layers(layer.inner)].concat()).collect()
+    all.iter()
+        .flat_map(|layer| [vec![layer.layer], layers(layer.inner)].concat())
+        .collect()
 }
 
 #[test]
@@ -203,8 +220,12 @@ fn what_is_folded_is_gone() {
             "Softplus",
         ]
     );
-    // Weight and bias of each normalization that has them are gone, and each layer without a bias has one now.
-    assert_eq!(PlainFolded::PARAMS, Plain::PARAMS - 2 * (6 + 12 + 8 + 5) + 12 + 12 + 8 + 5);
+    // Weight and bias of each normalization that has them are gone, and each layer without a bias
+    // has one now.
+    assert_eq!(
+        PlainFolded::PARAMS,
+        Plain::PARAMS - 2 * (6 + 12 + 8 + 5) + 12 + 12 + 8 + 5
+    );
     assert!(!BlocksFolded::summary().to_string().contains("Norm"));
     assert!(!BlocksFolded::summary().to_string().contains("Dropout"));
     assert_eq!(
@@ -225,7 +246,10 @@ fn fields_keep_their_names() {
     assert_eq!(names[..10].join(" "), expected);
     let net = trained::<Blocks>(5);
     let folded = net.folded();
-    assert_eq!(folded.layer_2.wide, net.layer_2.wide, "what is not folded is copied");
+    assert_eq!(
+        folded.layer_2.wide, net.layer_2.wide,
+        "what is not folded is copied"
+    );
     assert_eq!(folded.layer_5.a, net.layer_5.a);
     assert_eq!(folded.first_of_both, net.first_of_both);
     assert_eq!(folded.all[2].layer_1[1].layer_0.bias.len(), 32);
@@ -270,7 +294,9 @@ fn nested_networks_are_folded_if_they_can_be() {
     assert_eq!(folded.layer_1.inner, *net.layer_1.inner.folded());
     assert_eq!(folded.other, net.other);
     assert_eq!(folded, folded.clone());
-    assert!(format!("{folded:?}").starts_with("OuterFolded { layer_0: InnerFolded { fc: LinearParams"));
+    assert!(
+        format!("{folded:?}").starts_with("OuterFolded { layer_0: InnerFolded { fc: LinearParams")
+    );
 }
 
 #[test]

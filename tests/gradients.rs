@@ -183,7 +183,10 @@ fn mse() {
 fn bce_with_logits() {
     for reduction in [Reduction::Mean, Reduction::Sum] {
         let loss = BceWithLogits.reduction(reduction);
-        let targets: Vec<Tensor1<7, f64>> = random(4, 5).iter().map(|t: &Tensor1<7, f64>| t * t).collect();
+        let targets: Vec<Tensor1<7, f64>> = random(4, 5)
+            .iter()
+            .map(|t: &Tensor1<7, f64>| t * t)
+            .collect();
         check_loss::<Rank1<7>, _>(&loss, &targets);
         let hard: Vec<Tensor2<2, 3, f64>> = random(3, 6)
             .iter()
@@ -202,9 +205,13 @@ fn cross_entropy() {
         check_loss::<Rank1<1>, _>(&loss, &[Label::default()]);
         check_loss::<Rank2<3, 4>, _>(
             &loss,
-            &[[label(0), label(2), label(2)], [label(1), label(3), label(0)]],
+            &[
+                [label(0), label(2), label(2)],
+                [label(1), label(3), label(0)],
+            ],
         );
-        let image = |first: usize| [0, 1, 2].map(|row| [label(first + row), label(first + 3 * row)]);
+        let image =
+            |first: usize| [0, 1, 2].map(|row| [label(first + row), label(first + 3 * row)]);
         check_loss::<Rank3<3, 2, 4>, _>(&loss, &[image(0), image(1)]);
     }
 }
@@ -214,11 +221,14 @@ fn cross_entropy() {
 fn cross_entropy_of_a_sequence_is_that_of_its_positions() {
     let labels = [0, 2, 1, 1, 0, 2].map(|i| Label::<3>::new(i).expect("a class"));
     let rows: Vec<Tensor1<3, f64>> = random(6, 8);
-    let sequences: Vec<Tensor2<3, 3, f64>> =
-        rows.chunks(3).map(|rows| Tensor2::from([0, 1, 2].map(|i| *rows[i].as_array()))).collect();
+    let sequences: Vec<Tensor2<3, 3, f64>> = rows
+        .chunks(3)
+        .map(|rows| Tensor2::from([0, 1, 2].map(|i| *rows[i].as_array())))
+        .collect();
     for reduction in [Reduction::Mean, Reduction::Sum] {
         let loss = CrossEntropy.reduction(reduction);
-        let (mut by_rows, mut by_sequences) = (vec![Tensor1::zeros(); 6], vec![Tensor2::zeros(); 2]);
+        let (mut by_rows, mut by_sequences) =
+            (vec![Tensor1::zeros(); 6], vec![Tensor2::zeros(); 2]);
         let one = loss.loss(&rows, &labels, &mut by_rows);
         let other = loss.loss(&sequences, labels.as_chunks::<3>().0, &mut by_sequences);
         assert_eq!(one, other);

@@ -10,12 +10,20 @@ use shapewright::{Element, Parameters};
 
 /// Mean, standard deviation, smallest and largest.
 fn statistics<T: Element>(numbers: &[T]) -> [f64; 4] {
-    let numbers: Vec<f64> = numbers.iter().map(|x| x.to_f64().expect("a number")).collect();
+    let numbers: Vec<f64> = numbers
+        .iter()
+        .map(|x| x.to_f64().expect("a number"))
+        .collect();
     let count = numbers.len() as f64;
     let mean = numbers.iter().sum::<f64>() / count;
     let variance = numbers.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count;
     let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
-    [mean, variance.sqrt(), low, numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max)]
+    [
+        mean,
+        variance.sqrt(),
+        low,
+        numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+    ]
 }
 
 /// The numbers, on the heap.
@@ -34,15 +42,22 @@ fn uniform_numbers_fill_their_range() {
     assert_eq!(statistics(x.as_flattened()), [2.0, 0.0, 2.0, 2.0]);
 }
 
-/// The parts of the numbers that lie within 1, 2 and 3 standard deviations, and the third and fourth moments.
+/// The parts of the numbers that lie within 1, 2 and 3 standard deviations, and the third and
+/// fourth moments.
 #[test]
 fn normal_numbers_are_normal() {
     let mut x = many();
     init::normal(&mut *x, 2.0, 0.5, &mut shapewright::rng(2));
     let x = x.as_flattened();
     let [mean, std, low, high] = statistics(x);
-    assert!((mean - 2.0).abs() < 0.005 && (std - 0.5).abs() < 0.003, "{mean} {std}");
-    assert!((-0.5..0.0).contains(&low) && (4.0..4.5).contains(&high), "{low} {high}");
+    assert!(
+        (mean - 2.0).abs() < 0.005 && (std - 0.5).abs() < 0.003,
+        "{mean} {std}"
+    );
+    assert!(
+        (-0.5..0.0).contains(&low) && (4.0..4.5).contains(&high),
+        "{low} {high}"
+    );
     let z: Vec<f64> = x.iter().map(|x| (x - 2.0) / 0.5).collect();
     for (most, part) in [(1.0, 0.682_689), (2.0, 0.954_5), (3.0, 0.997_3)] {
         let inside = z.iter().filter(|z| z.abs() <= most).count() as f64 / z.len() as f64;
@@ -67,8 +82,14 @@ fn truncated_normal_numbers_stay_in_their_window() {
     ] {
         init::truncated_normal(&mut *x, mean, std, a, b, &mut shapewright::rng(3));
         let [found_mean, found_std, low, high] = statistics(x.as_flattened());
-        assert!((found_mean - wanted_mean).abs() < 0.003, "mean {found_mean} from {a} to {b}");
-        assert!((found_std - wanted_std).abs() < 0.003, "std {found_std} from {a} to {b}");
+        assert!(
+            (found_mean - wanted_mean).abs() < 0.003,
+            "mean {found_mean} from {a} to {b}"
+        );
+        assert!(
+            (found_std - wanted_std).abs() < 0.003,
+            "std {found_std} from {a} to {b}"
+        );
         assert!(a <= low && high <= b, "{low} to {high}");
     }
     init::truncated_normal(&mut *x, 3.0, 0.0, -1.0, 1.0, &mut shapewright::rng(3));
@@ -87,17 +108,30 @@ fn nonlinearity(case: &Value) -> Nonlinearity {
     }
 }
 
-/// Draws until there are enough numbers; the seed is fixed, so whether they are close enough is no matter of luck.
+/// Draws until there are enough numbers; the seed is fixed, so whether they are close enough is no
+/// matter of luck.
 fn check_weight<W: Weight<f64> + Copy>(zeros: W, case: &Value) {
-    let (rng, std, function) = (&mut shapewright::rng(5), number(case, "std"), text(case, "function"));
+    let (rng, std, function) = (
+        &mut shapewright::rng(5),
+        number(case, "std"),
+        text(case, "function"),
+    );
     let mut numbers = Vec::new();
     while numbers.len() < 20_000 {
         let mut weight = zeros;
-        let mode = || if text(case, "mode") == "fan_in" { Mode::FanIn } else { Mode::FanOut };
+        let mode = || {
+            if text(case, "mode") == "fan_in" {
+                Mode::FanIn
+            } else {
+                Mode::FanOut
+            }
+        };
         match function {
             "xavier_uniform" => init::xavier_uniform(&mut weight, number(case, "gain"), rng),
             "xavier_normal" => init::xavier_normal(&mut weight, number(case, "gain"), rng),
-            "kaiming_uniform" => init::kaiming_uniform(&mut weight, mode(), nonlinearity(case), rng),
+            "kaiming_uniform" => {
+                init::kaiming_uniform(&mut weight, mode(), nonlinearity(case), rng)
+            }
             "kaiming_normal" => init::kaiming_normal(&mut weight, mode(), nonlinearity(case), rng),
             other => panic!("function {other}"),
         }
@@ -112,17 +146,29 @@ fn check_weight<W: Weight<f64> + Copy>(zeros: W, case: &Value) {
     let bound = 3.0_f64.sqrt() * std;
     if function.ends_with("uniform") {
         let fits = |end: f64| end <= bound * (1.0 + 1e-12) && end > bound * 0.999;
-        assert!(fits(-low) && fits(high), "{}: {low} to {high}", case["name"]);
+        assert!(
+            fits(-low) && fits(high),
+            "{}: {low} to {high}",
+            case["name"]
+        );
     } else {
-        assert!(-low > 1.5 * bound && high > 1.5 * bound, "{}: {low} to {high}", case["name"]);
+        assert!(
+            -low > 1.5 * bound && high > 1.5 * bound,
+            "{}: {low} to {high}",
+            case["name"]
+        );
     }
 }
 
 #[test]
 fn weights_have_the_size_of_pytorchs() {
     for case in cases("init.json") {
-        let shape: Vec<u64> =
-            case["shape"].as_array().expect("sizes").iter().flat_map(Value::as_u64).collect();
+        let shape: Vec<u64> = case["shape"]
+            .as_array()
+            .expect("sizes")
+            .iter()
+            .flat_map(Value::as_u64)
+            .collect();
         // PyTorch's [out, in, kernel ..] is [kernel ..][in][out] here.
         match shape[..] {
             [3, 4] => check_weight([[0.0; 3]; 4], &case),
@@ -146,7 +192,10 @@ fn gains_are_pytorchs() {
         (Nonlinearity::LeakyRelu(0.5), 1.264_911_064_067_351_8),
         (Nonlinearity::Selu, 0.75),
     ] {
-        assert!((nonlinearity.gain() - gain).abs() < 1e-15, "{nonlinearity:?}");
+        assert!(
+            (nonlinearity.gain() - gain).abs() < 1e-15,
+            "{nonlinearity:?}"
+        );
     }
 }
 
@@ -156,14 +205,21 @@ fn check_orthogonal<T: Element, W: Weight<T>>(weight: &W, gain: f64, tolerance: 
     let (rows, cols) = (W::LEN / W::OUT, W::OUT);
     let numbers = weight.as_slice();
     let at = |vector: usize, i: usize| {
-        let place = if rows >= cols { i * cols + vector } else { vector * cols + i };
+        let place = if rows >= cols {
+            i * cols + vector
+        } else {
+            vector * cols + i
+        };
         numbers[place].to_f64().expect("a number")
     };
     for a in 0..rows.min(cols) {
         for b in 0..=a {
             let dot: f64 = (0..rows.max(cols)).map(|i| at(a, i) * at(b, i)).sum();
             let wanted = if a == b { gain * gain } else { 0.0 };
-            assert!((dot - wanted).abs() < tolerance, "{a} and {b}: {dot}, not {wanted}");
+            assert!(
+                (dot - wanted).abs() < tolerance,
+                "{a} and {b}: {dot}, not {wanted}"
+            );
         }
     }
 }
@@ -188,8 +244,8 @@ fn orthogonal_weights_are_orthogonal() {
     check_orthogonal(&sequence, 1.0, 1e-6);
 }
 
-/// All orthogonal matrices are equally likely: each element has the mean 0 and the variance 1 / n, of either sign of
-/// the determinant.
+/// All orthogonal matrices are equally likely: each element has the mean 0 and the variance 1 / n,
+/// of either sign of the determinant.
 #[test]
 fn orthogonal_weights_have_no_direction() {
     let (rng, count) = (&mut shapewright::rng(6), 4000);
@@ -205,8 +261,17 @@ fn orthogonal_weights_have_no_direction() {
         }
         turned += i32::from(w[0][0] * w[1][1] - w[0][1] * w[1][0] < 0.0);
     }
-    assert!(sums.as_flattened().iter().all(|sum| sum.abs() < 0.05), "{sums:?}");
-    assert!(squares.as_flattened().iter().all(|square| (square - 0.5).abs() < 0.03), "{squares:?}");
+    assert!(
+        sums.as_flattened().iter().all(|sum| sum.abs() < 0.05),
+        "{sums:?}"
+    );
+    assert!(
+        squares
+            .as_flattened()
+            .iter()
+            .all(|square| (square - 0.5).abs() < 0.03),
+        "{squares:?}"
+    );
     assert!((1800..2200).contains(&turned), "{turned}");
 }
 
@@ -218,8 +283,17 @@ fn the_default_of_linear_is_a_kaiming_one() {
     let mut net = Net::init(&mut shapewright::rng(7));
     let default = net.fc1.weight;
     let slope = Nonlinearity::LeakyRelu(5.0_f64.sqrt());
-    init::kaiming_uniform(&mut net.fc1.weight, Mode::FanIn, slope, &mut shapewright::rng(7));
-    for (a, b) in default.as_flattened().iter().zip(net.fc1.weight.as_flattened()) {
+    init::kaiming_uniform(
+        &mut net.fc1.weight,
+        Mode::FanIn,
+        slope,
+        &mut shapewright::rng(7),
+    );
+    for (a, b) in default
+        .as_flattened()
+        .iter()
+        .zip(net.fc1.weight.as_flattened())
+    {
         assert!((a - b).abs() <= 1e-7, "{a} and {b}");
     }
 }
@@ -230,7 +304,10 @@ fn a_whole_network_can_be_set() {
     let mut net = Net::init(&mut shapewright::rng(8));
     init::normal(&mut *net, 5.0, 0.1, &mut shapewright::rng(9));
     assert!(net.fc2.bias.iter().all(|x| (4.0..6.0).contains(x)));
-    assert_eq!(net.as_slice().iter().filter(|&&x| x != 0.0).count(), Net::PARAMS);
+    assert_eq!(
+        net.as_slice().iter().filter(|&&x| x != 0.0).count(),
+        Net::PARAMS
+    );
     init::constant(&mut net.fc2, 1.0);
     assert_eq!((net.fc2.weight, net.fc2.bias), ([[1.0; 3]; 5], [1.0; 3]));
     assert_ne!(net.fc1.bias, [1.0; 5]);
@@ -251,9 +328,18 @@ fn the_numbers_of_a_seed_are_fixed() {
     init::orthogonal(&mut w, 1.0, rng);
     assert_eq!(w, [[0.301_465_7, -0.953_477], [-0.953_477, -0.301_465_7]]);
     init::xavier_normal(&mut w, 1.0, rng);
-    assert_eq!(w, [[-0.563_357_83, -1.160_840_5], [0.136_681_87, -0.058_788_978]]);
+    assert_eq!(
+        w,
+        [
+            [-0.563_357_83, -1.160_840_5],
+            [0.136_681_87, -0.058_788_978]
+        ]
+    );
     init::kaiming_uniform(&mut w, Mode::FanOut, Nonlinearity::Relu, rng);
-    assert_eq!(w, [[-1.171_893_5, 1.256_453_6], [0.528_468_7, 0.088_320_97]]);
+    assert_eq!(
+        w,
+        [[-1.171_893_5, 1.256_453_6], [0.528_468_7, 0.088_320_97]]
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Networks, tensors and samples far larger than the stack, and networks of very many layers, in a build without
-//! optimization.
+//! Networks, tensors and samples far larger than the stack, and networks of very many layers, in a
+//! build without optimization.
 
 mod common;
 
@@ -11,8 +11,8 @@ use shapewright::augment::{
     RandomVerticalFlip, SampleRng, center_crop, mix,
 };
 use shapewright::data::{
-    Batches, Cloning, Imputer, MinMaxScaler, Prefetch, Refill, Sample, StandardScaler, gather, k_fold,
-    one_hot_into, split,
+    Batches, Cloning, Imputer, MinMaxScaler, Prefetch, Refill, Sample, StandardScaler, gather,
+    k_fold, one_hot_into, split,
 };
 use shapewright::metrics::{
     Accuracy, Average, F1, LogLoss, MeanAbsoluteError, MeanIou, MeanSquaredError, Outputs, R2Score,
@@ -28,7 +28,10 @@ fn on_a_small_stack(f: impl FnOnce() + Send + 'static) {
 }
 
 fn on_a_stack_of(size: usize, f: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(size).spawn(f).expect("a thread");
+    let thread = std::thread::Builder::new()
+        .stack_size(size)
+        .spawn(f)
+        .expect("a thread");
     thread.join().expect("no panic on a small stack");
 }
 
@@ -54,7 +57,10 @@ fn life<N: Network + Clone>() {
     pass.output_gradients_mut()[0].as_mut_slice()[0] = num_traits::one();
     pass.backward(&mut gradient);
     adam.step(&mut net, &gradient);
-    assert!(net.params() != before.params(), "the step changes parameters");
+    assert!(
+        net.params() != before.params(),
+        "the step changes parameters"
+    );
     let state = adam.clone();
     assert_eq!(state.steps(), 1);
     let mut average = WeightAverage::<N>::ema(0.9);
@@ -62,11 +68,15 @@ fn life<N: Network + Clone>() {
     assert!(average.clone().network().params() == net.params());
 
     let (old, new) = (before.forward(&x[0]), net.forward(&x[0]));
-    assert!(new.as_slice()[0] < old.as_slice()[0], "a step down the gradient of the first output lowers it");
+    assert!(
+        new.as_slice()[0] < old.as_slice()[0],
+        "a step down the gradient of the first output lowers it"
+    );
     let mut y = vec![Tensor::zeros(); 2];
     net.forward_batch(&x, &mut y);
-    let close =
-        |a: &N::Element, b: &N::Element| num_traits::Float::abs(*a - *b) < N::Element::from_f64_lossy(1e-4);
+    let close = |a: &N::Element, b: &N::Element| {
+        num_traits::Float::abs(*a - *b) < N::Element::from_f64_lossy(1e-4)
+    };
     assert!(y[1].iter().zip(&new).all(|(a, b)| close(a, b)));
 }
 
@@ -87,7 +97,11 @@ fn a_trainer_of_parameters_larger_than_the_stack() {
         for epochs in [1, 2] {
             Outer::trainer(AdamW::new(0.001), CrossEntropy)
                 .epochs(epochs)
-                .parts(|state| state.freeze(layer!(Outer, body.fc1)).scale(layer!(Outer, body.fc2), 0.5))
+                .parts(|state| {
+                    state
+                        .freeze(layer!(Outer, body.fc1))
+                        .scale(layer!(Outer, body.fc2), 0.5)
+                })
                 .l2_penalty(layer!(Outer, body.fc2), 0.1)
                 .l1_penalty(layer!(Outer, body.fc2), 0.1)
                 .clip_grad_norm(1.0)
@@ -100,7 +114,9 @@ fn a_trainer_of_parameters_larger_than_the_stack() {
                 .fit(&mut net, &x, &labels)
                 .expect("an epoch");
         }
-        assert!(net.body.fc1.bias == before.body.fc1.bias && net.body.fc2.bias != before.body.fc2.bias);
+        assert!(
+            net.body.fc1.bias == before.body.fc1.bias && net.body.fc2.bias != before.body.fc2.bias
+        );
     });
 }
 
@@ -176,8 +192,10 @@ fn a_trainer_learns_large_targets_from_large_inputs() {
         trainer(1).fit(&mut net, &x, &x).expect("an epoch");
         let history = trainer(2).fit(&mut net, &x, &x).expect("another epoch");
         assert!(history.epochs[1].loss < history.epochs[0].loss);
-        let untrained =
-            Denoise::trainer(Sgd::new(0.1), Mse).accumulate(2).batch_size(1).fit(&mut net, &x, &x);
+        let untrained = Denoise::trainer(Sgd::new(0.1), Mse)
+            .accumulate(2)
+            .batch_size(1)
+            .fit(&mut net, &x, &x);
         assert!(untrained.is_ok());
     });
 }
@@ -223,9 +241,19 @@ impl Loss<Picture, f32> for OfScene {
     type Target = Scene;
     type Takes = Anything;
 
-    fn loss(&self, _: &[Tensor<Picture>], targets: &[Scene], gradients: &mut [Tensor<Picture>]) -> f32 {
-        gradients.iter_mut().for_each(|gradient| gradient.as_mut_slice().fill(0.0));
-        targets.iter().map(|target| target.picture[[1023, 1023, 2]] + target.class.index() as f32).sum()
+    fn loss(
+        &self,
+        _: &[Tensor<Picture>],
+        targets: &[Scene],
+        gradients: &mut [Tensor<Picture>],
+    ) -> f32 {
+        gradients
+            .iter_mut()
+            .for_each(|gradient| gradient.as_mut_slice().fill(0.0));
+        targets
+            .iter()
+            .map(|target| target.picture[[1023, 1023, 2]] + target.class.index() as f32)
+            .sum()
     }
 }
 
@@ -235,7 +263,9 @@ fn targets_of_any_type_are_gathered_from_memory_to_memory() {
         let scenes = gather(std::slice::from_ref(&*Scene::boxed(0.25)), &[0, 0, 0]);
         let x = pictures(3);
         let mut net = Denoise::init(&mut shapewright::rng(0));
-        let plain = Denoise::trainer(Sgd::new(0.1), OfScene).fit(&mut net, &x, &scenes).expect("an epoch");
+        let plain = Denoise::trainer(Sgd::new(0.1), OfScene)
+            .fit(&mut net, &x, &scenes)
+            .expect("an epoch");
         let changed = Denoise::trainer(Sgd::new(0.1), OfScene)
             .augment(RandomVerticalFlip::new(0.5))
             .mixup(MixUp::new(1.0))
@@ -246,19 +276,28 @@ fn targets_of_any_type_are_gathered_from_memory_to_memory() {
 }
 
 /// A tuple of an image, optional labels of its pixels, and more.
-type Several = (Tensor<Picture>, [[Option<Label<2>>; 512]; 512], (u8, &'static str));
+type Several = (
+    Tensor<Picture>,
+    [[Option<Label<2>>; 512]; 512],
+    (u8, &'static str),
+);
 
 #[test]
 fn tuples_and_arrays_are_samples_of_their_parts() {
     on_a_small_stack(|| {
-        // SAFETY: all bits zero is a picture, no labels (or those of class 0), a number; the text is written.
+        // SAFETY: all bits zero is a picture, no labels (or those of class 0), a number; the text
+        // is written.
         let several = unsafe {
             let mut several = Box::<Several>::new_zeroed();
             (*several.as_mut_ptr()).2.1 = "text";
             several.assume_init()
         };
         let gathered = gather(std::slice::from_ref(&*several), &[0, 0]);
-        assert!(gathered[1].0 == several.0 && gathered[1].1 == several.1 && gathered[1].2 == (0, "text"));
+        assert!(
+            gathered[1].0 == several.0
+                && gathered[1].1 == several.1
+                && gathered[1].2 == (0, "text")
+        );
     });
 }
 
@@ -283,7 +322,9 @@ fn batches_and_parts_of_large_samples() {
         assert_eq!(sums.map(|x| x.len()).sum::<usize>(), 3);
         let mut left = 0..3;
         let mut filled = Refill::new([pictures(1), pictures(1)], move |batch: &mut Pictures| {
-            left.next().map(|i| batch[0].as_mut_slice().fill(i as f32)).is_some()
+            left.next()
+                .map(|i| batch[0].as_mut_slice().fill(i as f32))
+                .is_some()
         });
         let mut sum = 0.0;
         while let Some(batch) = filled.next_batch() {
@@ -303,14 +344,20 @@ fn every_transform_of_large_images() {
     }
     on_a_small_stack(|| {
         check((RandomHorizontalFlip::new(1.0), RandomVerticalFlip::new(1.0)));
-        check((RandomErasing::new(1.0).random_value(), Normalize::new([0.5; 3], [0.5; 3])));
+        check((
+            RandomErasing::new(1.0).random_value(),
+            Normalize::new([0.5; 3], [0.5; 3]),
+        ));
         check(RandomCrop::<8>::new().padding_mode(PaddingMode::Reflect));
     });
     on_a_small_stack(|| {
         check(RandomAffine::new(9.0).shear(3.0));
         check(RandomRotation::new(30.0).interpolation(Interpolation::Bilinear));
         check(RandomApply::new(
-            (ColorJitter::new().brightness(0.2).contrast(0.2), GaussianNoise::new(0.1)),
+            (
+                ColorJitter::new().brightness(0.2).contrast(0.2),
+                GaussianNoise::new(0.1),
+            ),
             1.0,
         ));
     });
@@ -345,14 +392,19 @@ fn scalers_and_imputers_of_large_samples() {
     on_a_small_stack(|| {
         let mut x = pictures(2);
         x[0].as_mut_slice()[9] = f32::NAN;
-        Imputer::mean_boxed(&x).expect("finite values").transform(&mut x);
+        Imputer::mean_boxed(&x)
+            .expect("finite values")
+            .transform(&mut x);
         assert_eq!(x[0].as_slice()[9], 0.5);
         x[0].as_mut_slice()[9] = f32::NAN;
         Imputer::constant_boxed(3.0).transform(&mut x);
         assert_eq!(x[0].as_slice()[9], 3.0);
         // A list of values for each feature: a smaller sample, of a megabyte.
         let x = Tensor::<Rank2<512, 512>>::zeros_vec(3);
-        assert_eq!(Imputer::median_boxed(&x).expect("finite values").fill[[5, 5]], 0.0);
+        assert_eq!(
+            Imputer::median_boxed(&x).expect("finite values").fill[[5, 5]],
+            0.0
+        );
     });
 }
 
@@ -361,8 +413,8 @@ fn readers_of_large_samples() {
     on_a_small_stack(|| {
         let mut idx = vec![0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 0, 3];
         idx.resize(idx.len() + Picture::LEN, 255);
-        let images =
-            shapewright::data::idx::images_from::<Picture, f32>("pictures", &idx[..]).expect("a picture");
+        let images = shapewright::data::idx::images_from::<Picture, f32>("pictures", &idx[..])
+            .expect("a picture");
         assert_eq!(images[0][[1023, 1023, 2]], 1.0);
         let (x, one) =
             shapewright::data::cifar::batch_from::<f32>("batch", &[1; 3073][..]).expect("an image");
@@ -408,8 +460,9 @@ fn grids_and_files_of_large_images() {
             .expect("a file");
         let image = read::<1024, 1024, 3, f32>(&path, Size::Resize).expect("a picture");
         assert!((image[[512, 512, 1]] - 0.5).abs() < 0.01);
-        let images =
-            Images::<1024, 1024, 3, 1>::read(&folder, Size::Resize).expect("a folder of pictures").clone();
+        let images = Images::<1024, 1024, 3, 1>::read(&folder, Size::Resize)
+            .expect("a folder of pictures")
+            .clone();
         assert!(images.images[0] == *image);
     });
 }
@@ -438,15 +491,22 @@ fn labels_of_every_pixel() {
         let labels = Label::<2>::from_tensors(&numbers).expect("classes");
         let optional = Label::<2>::from_tensors_without(255, &numbers).expect("classes");
         let net = Segment::init(&mut shapewright::rng(0));
-        let [mut outputs, mut gradients] = [(); 2].map(|()| Tensor::<Rank3<1024, 1024, 2>>::zeros_vec(1));
+        let [mut outputs, mut gradients] =
+            [(); 2].map(|()| Tensor::<Rank3<1024, 1024, 2>>::zeros_vec(1));
         net.forward_batch(&x, &mut outputs);
         let loss: f32 = CrossEntropy.loss(&outputs, &labels, &mut gradients);
-        let same: f32 = CrossEntropy.optional_labels().loss(&outputs, &optional, &mut gradients);
+        let same: f32 = CrossEntropy
+            .optional_labels()
+            .loss(&outputs, &optional, &mut gradients);
         assert!((loss - same).abs() < 1e-3);
         let found = Label::from_scores(&outputs);
-        let (mut accuracy, mut log_loss) = (Accuracy::<2>::new(), LogLoss::<2>::new(Outputs::Probabilities));
+        let (mut accuracy, mut log_loss) = (
+            Accuracy::<2>::new(),
+            LogLoss::<2>::new(Outputs::Probabilities),
+        );
         let mut f1 = F1::<2>::new(Average::Macro);
-        net.measure(&x, &labels, &mut [&mut accuracy, &mut f1]).expect("as many labels");
+        net.measure(&x, &labels, &mut [&mut accuracy, &mut f1])
+            .expect("as many labels");
         outputs[0].softmax_in_place();
         log_loss.update(&outputs, &labels);
         assert!((log_loss.value().expect("a value") - f64::from(loss)).abs() < 1e-2);
@@ -457,7 +517,10 @@ fn labels_of_every_pixel() {
 #[test]
 fn losses_and_metrics_of_large_outputs() {
     on_a_small_stack(|| {
-        let (outputs, targets) = (Tensor::<Picture>::zeros_vec(1), Tensor::<Picture>::zeros_vec(1));
+        let (outputs, targets) = (
+            Tensor::<Picture>::zeros_vec(1),
+            Tensor::<Picture>::zeros_vec(1),
+        );
         let mut gradients = Tensor::zeros_vec(1);
         type OnPictures<'a> = &'a dyn Fn(&mut [Tensor<Picture>]) -> f32;
         let losses: [OnPictures<'_>; 9] = [
@@ -504,7 +567,10 @@ fn passes_of_large_inputs_and_outputs() {
         let net = Denoise::init(&mut shapewright::rng(0));
         let (mut gradient, mut workspace) = (Denoise::zeros(), Denoise::workspace());
         let mut pass = net.forward_train(&x, &mut workspace);
-        assert!(pass.layer_outputs().all(|(_, values)| values.len() == 2 * Picture::LEN));
+        assert!(
+            pass.layer_outputs()
+                .all(|(_, values)| values.len() == 2 * Picture::LEN)
+        );
         pass.loss(&Mse, &x);
         let dx = pass.backward_with_input(&mut gradient);
         assert!(dx[1].iter().any(|&dx| dx != 0.0));
@@ -582,16 +648,25 @@ fn weights_larger_than_the_stack_go_to_files_and_back() {
         let net = Outer::init(&mut shapewright::rng(0));
         net.save(folder.join("net.safetensors")).expect("a file");
         let mut other = Outer::zeros();
-        other.load(folder.join("net.safetensors")).expect("the same network");
+        other
+            .load(folder.join("net.safetensors"))
+            .expect("the same network");
         assert!(other.params() == net.params());
         let scaler = StandardScaler::fit_boxed(&pictures(2)).expect("finite values");
         let path = folder.join("both.safetensors");
-        Saver::new().part("body", &net.body).part("scaler", &*scaler).save(&path).expect("a file");
+        Saver::new()
+            .part("body", &net.body)
+            .part("scaler", &*scaler)
+            .save(&path)
+            .expect("a file");
         let loader = Loader::open(&path).expect("a file");
         let back: Box<StandardScaler<Picture>> = loader.part("scaler").load().expect("the scaler");
         assert!(*back == *scaler);
         let mut tuned = Outer::zeros();
-        tuned.body.load_from(&loader.part("body")).expect("the body");
+        tuned
+            .body
+            .load_from(&loader.part("body"))
+            .expect("the body");
         assert!(tuned.body.params() == net.body.params());
     });
 }

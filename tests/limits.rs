@@ -1,5 +1,12 @@
-//! How much memory readers of files and metrics take: no more than what is there, or than the limits let them.
-#![cfg(all(feature = "csv", feature = "gzip", feature = "images", feature = "npy", feature = "safetensors"))]
+//! How much memory readers of files and metrics take: no more than what is there, or than the
+//! limits let them.
+#![cfg(all(
+    feature = "csv",
+    feature = "gzip",
+    feature = "images",
+    feature = "npy",
+    feature = "safetensors"
+))]
 
 mod common;
 
@@ -76,7 +83,9 @@ const MIB: isize = 1 << 20;
 #[track_caller]
 fn refused<T>(within: isize, read: impl FnOnce() -> Result<T, ReadError>) -> ReadError {
     let (result, most) = most(read);
-    let Err(error) = result else { panic!("read with {most} bytes") };
+    let Err(error) = result else {
+        panic!("read with {most} bytes")
+    };
     assert_eq!(error.kind, ReadErrorKind::Limit, "{error}");
     assert!(most <= within, "{most} bytes until {error}");
     error
@@ -93,7 +102,14 @@ fn packed_zeros(start: &[u8], zeros: usize) -> Vec<u8> {
 #[test]
 fn packed_files_are_refused_before_they_fill_the_memory() {
     let folder = folder("limits-packed");
-    let head = |count: u32| [&[0, 0, 8, 3][..], &count.to_be_bytes(), &[0, 0, 0, 28, 0, 0, 0, 28]].concat();
+    let head = |count: u32| {
+        [
+            &[0, 0, 8, 3][..],
+            &count.to_be_bytes(),
+            &[0, 0, 0, 28, 0, 0, 0, 28],
+        ]
+        .concat()
+    };
     let path = folder.join("zeros.gz");
     // From a file, the head is enough: what follows is not looked at.
     fs::write(&path, packed_zeros(&head(400_000), 784)).expect("a file");
@@ -109,7 +125,9 @@ fn packed_files_are_refused_before_they_fill_the_memory() {
     let bytes = packed_zeros(&head(10_000), 7_840_000);
     assert!(bytes.len() < 50_000, "{} bytes", bytes.len());
     let limits = Limits::new().max_bytes(10 << 20);
-    refused(20 * MIB, || limits.within(|| idx::images_from::<Rank2<28, 28>, f32>("x", &bytes[..])));
+    refused(20 * MIB, || {
+        limits.within(|| idx::images_from::<Rank2<28, 28>, f32>("x", &bytes[..]))
+    });
     // What is announced may be a lie: more comes, or less.
     let small = packed_zeros(&head(400_000), 784);
     let error = idx::images_from::<Rank2<28, 28>, f32>("x", &small[..]).expect_err("cut");
@@ -119,7 +137,14 @@ fn packed_files_are_refused_before_they_fill_the_memory() {
     fs::write(&path, &bytes).expect("a file");
     let read = || idx::images::<Rank2<28, 28>, u8>(&path);
     refused(MIB, || limits.within(read));
-    assert_eq!(Limits::new().max_bytes(16 << 20).within(read).expect("images").len(), 10_000);
+    assert_eq!(
+        Limits::new()
+            .max_bytes(16 << 20)
+            .within(read)
+            .expect("images")
+            .len(),
+        10_000
+    );
     assert_eq!(read().expect("images").len(), 10_000);
     // Labels, of which four bytes are made for each.
     let head = [&[0, 0, 8, 1][..], &(100_000_000_u32).to_be_bytes()].concat();
@@ -132,15 +157,18 @@ fn packed_arrays_are_refused_before_they_fill_the_memory() {
     let folder = folder("limits-npz");
     let path = folder.join("zeros.npz");
     let mut zip = zip::ZipWriter::new(fs::File::create(&path).expect("a file"));
-    for (name, shape, descr, zeros) in
-        [("x", "(50000000, 4)", "<f4", 1000_u64), ("y", "(4000000,)", "|u1", 4_000_000)]
-    {
-        let method =
-            zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
-        zip.start_file(format!("{name}.npy"), method.compression_level(Some(1))).expect("an array");
+    for (name, shape, descr, zeros) in [
+        ("x", "(50000000, 4)", "<f4", 1000_u64),
+        ("y", "(4000000,)", "|u1", 4_000_000),
+    ] {
+        let method = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated);
+        zip.start_file(format!("{name}.npy"), method.compression_level(Some(1)))
+            .expect("an array");
         let head = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}}}");
         zip.write_all(b"\x93NUMPY\x01\x00").expect("a file");
-        zip.write_all(&(head.len() as u16).to_le_bytes()).expect("a file");
+        zip.write_all(&(head.len() as u16).to_le_bytes())
+            .expect("a file");
         zip.write_all(head.as_bytes()).expect("a file");
         std::io::copy(&mut std::io::repeat(0).take(zeros), &mut zip).expect("a file");
     }
@@ -149,7 +177,12 @@ fn packed_arrays_are_refused_before_they_fill_the_memory() {
 
     let mut npz = Npz::open(&path).expect("an archive");
     let error = refused(MIB, || npz.read_many::<Rank1<4>, f32>("x"));
-    assert!(error.to_string().contains("1600000000 for the numbers of the shape [50000000, 4]"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("1600000000 for the numbers of the shape [50000000, 4]"),
+        "{error}"
+    );
     // Each byte becomes a label.
     let few = Limits::new().max_bytes(10_000_000);
     refused(MIB, || few.within(|| npz.read_labels::<10>("y")));
@@ -161,23 +194,45 @@ fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(kind);
     crc.update(content);
-    [&(content.len() as u32).to_be_bytes()[..], kind, content, &crc.sum().to_be_bytes()].concat()
+    [
+        &(content.len() as u32).to_be_bytes()[..],
+        kind,
+        content,
+        &crc.sum().to_be_bytes(),
+    ]
+    .concat()
 }
 
 /// A PNG that says that it is large.
 fn png(width: u32, height: u32) -> Vec<u8> {
-    let head = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    let head = [
+        &width.to_be_bytes()[..],
+        &height.to_be_bytes(),
+        &[8, 2, 0, 0, 0],
+    ]
+    .concat();
     let pixels = [0x78, 0x9c, 0x63, 0x60, 0x60, 0x60, 0, 0, 0, 4, 0, 1];
     let (start, end) = (b"\x89PNG\r\n\x1a\n", chunk(b"IEND", &[]));
-    [&start[..], &chunk(b"IHDR", &head), &chunk(b"IDAT", &pixels), &end].concat()
+    [
+        &start[..],
+        &chunk(b"IHDR", &head),
+        &chunk(b"IDAT", &pixels),
+        &end,
+    ]
+    .concat()
 }
 
 /// A JPEG that says that it is large.
 fn jpeg(width: u16, height: u16) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
-    image::RgbImage::new(8, 8).write_to(&mut bytes, image::ImageFormat::Jpeg).expect("a picture");
+    image::RgbImage::new(8, 8)
+        .write_to(&mut bytes, image::ImageFormat::Jpeg)
+        .expect("a picture");
     let mut bytes = bytes.into_inner();
-    let at = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).expect("the start of a frame");
+    let at = bytes
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xc0])
+        .expect("the start of a frame");
     bytes[at + 5..at + 7].copy_from_slice(&height.to_be_bytes());
     bytes[at + 7..at + 9].copy_from_slice(&width.to_be_bytes());
     bytes
@@ -203,7 +258,10 @@ fn small_files_of_large_pictures_are_refused_by_their_head() {
             let error = read.expect_err("a large picture");
             assert!(most < small, "{most} bytes, {size:?}: {error}");
             let shape = size == Size::Exact && error.kind == ReadErrorKind::Shape;
-            assert!(shape || matches!(error.kind, ReadErrorKind::Limit | ReadErrorKind::Format), "{error}");
+            assert!(
+                shape || matches!(error.kind, ReadErrorKind::Limit | ReadErrorKind::Format),
+                "{error}"
+            );
         }
         let read = Images::<8, 8, 3, 1>::read(&folder, Size::Resize).expect_err("a large picture");
         assert_eq!(read.errors.len(), 1);
@@ -218,7 +276,9 @@ fn small_files_of_large_pictures_are_refused_by_their_head() {
                 `Limits::new().max_bytes(..).within(..)`";
     assert_eq!(error.to_string(), format!("{}: {text}", path.display()));
     // A picture that is small, but wide and made high on the way.
-    image::GrayImage::new(1000, 1).save(&path).expect("a picture");
+    image::GrayImage::new(1000, 1)
+        .save(&path)
+        .expect("a picture");
     let read = || images::read::<100, 1, 1, u8>(&path, Size::Resize);
     refused(MIB / 4, || Limits::new().max_bytes(1 << 20).within(read));
     assert!(read().is_ok());
@@ -234,43 +294,96 @@ fn every_reader_keeps_to_a_limit_of_the_program() {
     let most_enough = Limits::new().max_bytes(1 << 24);
 
     let records = [0; 3073].repeat(400);
-    refused(MIB / 4, || few.within(|| cifar::batch_from::<f32>("x", &records[..])));
-    for name in (1..=5).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".into()]) {
+    refused(MIB / 4, || {
+        few.within(|| cifar::batch_from::<f32>("x", &records[..]))
+    });
+    for name in (1..=5)
+        .map(|i| format!("data_batch_{i}.bin"))
+        .chain(["test_batch.bin".into()])
+    {
         fs::write(folder.join(name), &records).expect("a file");
     }
     refused(MIB / 4, || few.within(|| Cifar10::<f32>::read(&folder)));
-    assert_eq!(most_enough.within(|| Cifar10::<f32>::read(&folder)).expect("images").test_images.len(), 400);
+    assert_eq!(
+        most_enough
+            .within(|| Cifar10::<f32>::read(&folder))
+            .expect("images")
+            .test_images
+            .len(),
+        400
+    );
 
     npy::write_many(&path, &vec![Tensor1::<1000>::ones(); 600]).expect("a file");
-    refused(MIB / 4, || few.within(|| npy::read_many::<Rank1<1000>, f32>(&path)));
+    refused(MIB / 4, || {
+        few.within(|| npy::read_many::<Rank1<1000>, f32>(&path))
+    });
     assert_eq!(
-        most_enough.within(|| npy::read_many::<Rank1<1000>, f32>(&path)).expect("an array").len(),
+        most_enough
+            .within(|| npy::read_many::<Rank1<1000>, f32>(&path))
+            .expect("an array")
+            .len(),
         600
     );
 
     let text = format!("y,a\n{}", "1,2\n".repeat(1000));
-    let read = || -> Result<CsvValues<1, 1>, _> { Csv::new().read_values_from("x", text.as_bytes(), ["y"]) };
-    assert_eq!(few.within(read).expect_err("too many").errors[0].kind, ReadErrorKind::Limit);
+    let read = || -> Result<CsvValues<1, 1>, _> {
+        Csv::new().read_values_from("x", text.as_bytes(), ["y"])
+    };
+    assert_eq!(
+        few.within(read).expect_err("too many").errors[0].kind,
+        ReadErrorKind::Limit
+    );
     assert_eq!(most_enough.within(read).expect("rows").x.len(), 1000);
 
     let net = Net::init(&mut shapewright::rng(0));
     fs::write(&path, net.to_safetensors(&[("text", &"x".repeat(2000))])).expect("a file");
     let error = few.within(|| Loader::open(&path)).err().expect("too large");
-    assert!(matches!(error.kind, LoadErrorKind::TooLarge { limit: 1000, need: 2000.. }), "{error}");
-    assert!(error.to_string().contains("bytes, but at most 1000 are read; if you trust the file"), "{error}");
+    assert!(
+        matches!(
+            error.kind,
+            LoadErrorKind::TooLarge {
+                limit: 1000,
+                need: 2000..
+            }
+        ),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("bytes, but at most 1000 are read; if you trust the file"),
+        "{error}"
+    );
     assert!(most_enough.within(|| Loader::open(&path)).is_ok());
 
     // A training that has seen much.
     let path = folder.join("run.checkpoint");
     let x = [[0.0, 1.0], [1.0, 0.0]].map(Tensor1::from);
     let y = [[0.0], [1.0]].map(Tensor1::from);
-    let trainer =
-        |epochs| Net::trainer(Sgd::new(0.1), Mse).epochs(epochs).checkpoint(&path).checkpoint_every(99);
-    trainer(50).fit(&mut Net::zeros(), &x, &y).expect("a training");
+    let trainer = |epochs| {
+        Net::trainer(Sgd::new(0.1), Mse)
+            .epochs(epochs)
+            .checkpoint(&path)
+            .checkpoint_every(99)
+    };
+    trainer(50)
+        .fit(&mut Net::zeros(), &x, &y)
+        .expect("a training");
     let again = || trainer(51).resume(true).fit(&mut Net::zeros(), &x, &y);
-    let Err(TrainError::Checkpoint(error)) = few.within(again) else { panic!("read") };
-    assert!(matches!(error.kind, CheckpointErrorKind::TooLarge { limit: 1000, .. }), "{error}");
-    assert_eq!(most_enough.within(again).expect("a training").epochs.len(), 51);
+    let Err(TrainError::Checkpoint(error)) = few.within(again) else {
+        panic!("read")
+    };
+    assert!(
+        matches!(
+            error.kind,
+            CheckpointErrorKind::TooLarge { limit: 1000, .. }
+        ),
+        "{error}"
+    );
+    assert_eq!(
+        most_enough.within(again).expect("a training").epochs.len(),
+        51
+    );
 }
 
 #[cfg(unix)]
@@ -279,19 +392,28 @@ fn devices_without_end_are_refused() {
     let zero = Path::new("/dev/zero");
     let few = Limits::new().max_bytes(1 << 20);
     let error = few.within(|| Loader::open(zero)).err().expect("no end");
-    assert!(matches!(error.kind, LoadErrorKind::TooLarge { .. }), "{error}");
+    assert!(
+        matches!(error.kind, LoadErrorKind::TooLarge { .. }),
+        "{error}"
+    );
     refused(64 * MIB, || {
         few.within(|| cifar::batch_from::<u8>(zero, fs::File::open(zero).expect("a device")))
     });
     let read = || Csv::new().read_values::<1, 1, f32>(zero, ["y"]);
-    assert_eq!(few.within(read).expect_err("no end").errors[0].kind, ReadErrorKind::Limit);
+    assert_eq!(
+        few.within(read).expect_err("no end").errors[0].kind,
+        ReadErrorKind::Limit
+    );
 }
 
 #[test]
 fn limits_end_with_their_call() {
     let read = || cifar::batch_from::<u8>("x", &[0; 3073][..]);
     let few = Limits::new().max_bytes(10);
-    assert!(few.within(|| Limits::new().max_bytes(10_000).within(read)).is_ok());
+    assert!(
+        few.within(|| Limits::new().max_bytes(10_000).within(read))
+            .is_ok()
+    );
     let panicked = std::panic::catch_unwind(|| few.within(|| panic!("on the way")));
     assert!(panicked.is_err());
     assert!(read().is_ok(), "a panic leaves no limit behind");
@@ -299,7 +421,10 @@ fn limits_end_with_their_call() {
 
 /// Runs on a thread whose stack is smaller than one row of scores.
 fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(run).expect("a thread");
+    let thread = std::thread::Builder::new()
+        .stack_size(256 << 10)
+        .spawn(run)
+        .expect("a thread");
     thread.join().expect("enough stack");
 }
 
@@ -307,14 +432,18 @@ fn on_a_small_stack(run: impl FnOnce() + Send + 'static) {
 fn labels<const N: usize>() -> (Vec<Label<N>>, Vec<Label<N>>) {
     let label = |class: usize| Label::<N>::new(class % N).expect("a class");
     let labels: Vec<_> = (0..100).map(|i| label(i % 40 * (N / 41))).collect();
-    let predictions = labels.iter().enumerate().map(|(i, one)| label(one.index() + usize::from(i % 3 == 0)));
+    let predictions = labels
+        .iter()
+        .enumerate()
+        .map(|(i, one)| label(one.index() + usize::from(i % 3 == 0)));
     (predictions.collect(), labels)
 }
 
 /// The metrics of classes, with the value that each has for [`labels`].
 fn measure_labels<const N: usize>() {
     use shapewright::metrics::{
-        Average, BalancedAccuracy, ConfusionMatrix, F1, MatthewsCorrelation, MeanIou, Precision, Recall,
+        Average, BalancedAccuracy, ConfusionMatrix, F1, MatthewsCorrelation, MeanIou, Precision,
+        Recall,
     };
     let (predictions, labels) = labels::<N>();
     let of = |mut metric: Box<dyn Measures<Label<N>, Label<N>>>| {
@@ -327,12 +456,20 @@ fn measure_labels<const N: usize>() {
         right as f64 / of_class.count() as f64
     });
     let recall = recalls.sum::<f64>() / 40.0;
-    let averages = [Average::Macro, Average::Micro, Average::Weighted, Average::Class(N - 1)];
+    let averages = [
+        Average::Macro,
+        Average::Micro,
+        Average::Weighted,
+        Average::Class(N - 1),
+    ];
     for average in averages {
         let macro_averaged = average == Average::Macro;
         for (value, most) in [
             (of(Box::new(Precision::<N>::new(average))), 1.0),
-            (of(Box::new(Recall::<N>::new(average))), if macro_averaged { recall } else { 1.0 }),
+            (
+                of(Box::new(Recall::<N>::new(average))),
+                if macro_averaged { recall } else { 1.0 },
+            ),
             (of(Box::new(F1::<N>::new(average))), 1.0),
         ] {
             assert!((0.0..=most).contains(&value), "{average:?}: {value}");
@@ -345,9 +482,15 @@ fn measure_labels<const N: usize>() {
 
     let mut matrix = ConfusionMatrix::<N>::of_predictions(&predictions, &labels);
     matrix.merge(&matrix.clone());
-    assert_eq!((matrix.total(), matrix.correct(), matrix.support().len()), (200, 132, N));
+    assert_eq!(
+        (matrix.total(), matrix.correct(), matrix.support().len()),
+        (200, 132, N)
+    );
     assert!((matrix.balanced_accuracy().expect("samples") - recall).abs() < 1e-15);
-    assert_eq!(matrix.f1(Average::Macro).expect("samples"), of(Box::new(F1::<N>::new(Average::Macro))));
+    assert_eq!(
+        matrix.f1(Average::Macro).expect("samples"),
+        of(Box::new(F1::<N>::new(Average::Macro)))
+    );
     assert_eq!(matrix.nonzero().map(|(.., count)| count).sum::<u64>(), 200);
     assert_eq!(matrix.count(labels[0], predictions[0]), 2);
 }
@@ -363,8 +506,15 @@ fn metrics_take_memory_for_labels_and_classes_and_not_for_their_square() {
         ] {
             let (_, most) = most(run);
             // Two dense matrices of up to 1024 classes.
-            let dense = if classes <= 1024 { 16 * classes * classes } else { 0 };
-            assert!(most < 100 * classes + dense + MIB / 4, "{most} bytes for {classes} classes");
+            let dense = if classes <= 1024 {
+                16 * classes * classes
+            } else {
+                0
+            };
+            assert!(
+                most < 100 * classes + dense + MIB / 4,
+                "{most} bytes for {classes} classes"
+            );
         }
     });
 }
@@ -378,7 +528,10 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
     on_a_small_stack(|| {
         let mut scores = Tensor1::<N>::zeros_boxed();
         scores[N - 1] = 3.0;
-        let (outputs, label) = (std::slice::from_ref(&*scores), [Label::<N>::new(N - 1).expect("a class")]);
+        let (outputs, label) = (
+            std::slice::from_ref(&*scores),
+            [Label::<N>::new(N - 1).expect("a class")],
+        );
         let ((), most) = most(|| {
             let mut metrics: [Box<dyn Measures<Tensor1<N>, Label<N>>>; 5] = [
                 Box::new(Accuracy::<N>::new()),
@@ -387,13 +540,21 @@ fn metrics_of_scores_take_no_row_of_them_on_the_stack() {
                 Box::new(F1::<N>::new(Average::Micro)),
                 Box::new(RocAucOneVsRest::<N>::new(Outputs::Logits)),
             ];
-            metrics.iter_mut().for_each(|metric| metric.update(outputs, &label));
+            metrics
+                .iter_mut()
+                .for_each(|metric| metric.update(outputs, &label));
             let values: Vec<_> = metrics.iter().map(|metric| metric.value()).collect();
             let log_loss = (3.0_f64.exp() + (N - 1) as f64).ln() - 3.0;
-            assert_eq!((&values[0], &values[1], &values[3]), (&Ok(1.0), &Ok(1.0), &Ok(1.0)));
+            assert_eq!(
+                (&values[0], &values[1], &values[3]),
+                (&Ok(1.0), &Ok(1.0), &Ok(1.0))
+            );
             assert!((values[2].as_ref().expect("a sample") - log_loss).abs() < 1e-9);
             assert!(values[4].is_err(), "most classes have no sample");
-            assert_eq!(ConfusionMatrix::<N>::of(outputs, &label).accuracy(), Ok(1.0));
+            assert_eq!(
+                ConfusionMatrix::<N>::of(outputs, &label).accuracy(),
+                Ok(1.0)
+            );
         });
         assert!(most < 80 * N as isize, "{most} bytes");
     });
@@ -409,7 +570,13 @@ fn large_and_small_matrices_are_the_same() {
     for (prediction, label) in predictions.iter().zip(&labels) {
         counts[label.index()][prediction.index()] += 1;
     }
-    assert!(matrix.counts().iter().zip(&counts).all(|(row, expected)| row == expected.as_slice()));
+    assert!(
+        matrix
+            .counts()
+            .iter()
+            .zip(&counts)
+            .all(|(row, expected)| row == expected.as_slice())
+    );
     let shares = matrix.normalized(Normalize::All);
     assert_eq!(
         shares[labels[0].index()][predictions[0].index()],

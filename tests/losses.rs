@@ -1,5 +1,5 @@
-//! Losses beyond what PyTorch's values show: gradients against central differences, NaN, targets that are missing, and
-//! losses on networks.
+//! Losses beyond what PyTorch's values show: gradients against central differences, NaN, targets
+//! that are missing, and losses on networks.
 
 mod common;
 
@@ -18,11 +18,17 @@ fn label<const N: usize>(class: usize) -> Label<N> {
 
 /// From 0.02 to 0.98.
 fn probabilities<S: Shape>(count: usize, seed: u64) -> Vec<Tensor<S, f64>> {
-    random(count, seed).iter().map(|t: &Tensor<S, f64>| t.map(|x| 0.5 + 0.48 * x)).collect()
+    random(count, seed)
+        .iter()
+        .map(|t: &Tensor<S, f64>| t.map(|x| 0.5 + 0.48 * x))
+        .collect()
 }
 
 fn signs<S: Shape>(count: usize, seed: u64) -> Vec<Tensor<S, f64>> {
-    random(count, seed).iter().map(|t: &Tensor<S, f64>| t.map(f64::signum)).collect()
+    random(count, seed)
+        .iter()
+        .map(|t: &Tensor<S, f64>| t.map(f64::signum))
+        .collect()
 }
 
 #[test]
@@ -51,12 +57,17 @@ fn classes() {
             let labels: Vec<_> = (0..4).map(|i| [some(i), some(i + 2)]).collect();
             check_loss::<Rank2<2, 4>, _>(&loss.optional_labels(), &labels);
             check_loss::<Rank2<2, 4>, _>(&weighted.optional_labels(), &labels);
-            let labels: Vec<_> = (0..2).map(|i| [[some(i)], [some(i + 1)], [some(i + 2)]]).collect();
+            let labels: Vec<_> = (0..2)
+                .map(|i| [[some(i)], [some(i + 1)], [some(i + 2)]])
+                .collect();
             check_loss::<Rank3<3, 1, 4>, _>(&weighted.optional_labels(), &labels);
             let labels = [[[[label(3), label(1)]], [[label(0), label(2)]]]];
             check_loss::<Rank4<2, 1, 2, 4>, _>(&loss, &labels);
         }
-        let loss = Nll.reduction(reduction).class_weights([0.5, 2.0, 1.0, 3.0]).optional_labels();
+        let loss = Nll
+            .reduction(reduction)
+            .class_weights([0.5, 2.0, 1.0, 3.0])
+            .optional_labels();
         check_loss::<Rank1<4>, _>(&loss, &[some(0), some(1), some(2), some(3)]);
         check_loss::<Rank3<2, 2, 4>, _>(&loss, &[[[some(0), some(1)], [some(2), some(3)]]]);
     }
@@ -79,11 +90,19 @@ fn distributions() {
         check_loss::<Rank2<2, 3>, _>(&KlDiv.reduction(reduction), &probabilities(4, 5));
         check_loss::<Rank2<2, 3>, _>(&KlDiv.log_target(true).reduction(reduction), &random(4, 5));
         let poisson = PoissonNll.reduction(reduction).full(true);
-        let counts: Vec<Tensor1<5, f64>> =
-            random(4, 5).iter().map(|t: &Tensor1<5, f64>| t * 4.0 + 4.0).collect();
+        let counts: Vec<Tensor1<5, f64>> = random(4, 5)
+            .iter()
+            .map(|t: &Tensor1<5, f64>| t * 4.0 + 4.0)
+            .collect();
         check_loss::<Rank1<5>, _>(&poisson, &counts);
-        check_loss_at::<Rank1<5>, _>(&poisson.log_input(false).epsilon(0.1), probabilities(4, 6), &counts);
-        let outputs = core::iter::zip(random(4, 6), probabilities(4, 7)).map(Tensor::from).collect();
+        check_loss_at::<Rank1<5>, _>(
+            &poisson.log_input(false).epsilon(0.1),
+            probabilities(4, 6),
+            &counts,
+        );
+        let outputs = core::iter::zip(random(4, 6), probabilities(4, 7))
+            .map(Tensor::from)
+            .collect();
         let gaussian = GaussianNll.reduction(reduction).full(true);
         check_loss_at::<(Rank2<2, 3>, Rank2<2, 3>), _>(&gaussian, outputs, &random(4, 8));
     }
@@ -93,7 +112,10 @@ fn distributions() {
 fn similarity_and_order() {
     for reduction in REDUCTIONS {
         for margin in [0.0, 0.4] {
-            check_loss::<Rank2<2, 3>, _>(&HingeEmbedding.margin(margin).reduction(reduction), &signs(4, 5));
+            check_loss::<Rank2<2, 3>, _>(
+                &HingeEmbedding.margin(margin).reduction(reduction),
+                &signs(4, 5),
+            );
             check_loss::<(Rank2<2, 3>, Rank2<2, 3>), _>(
                 &MarginRanking.margin(margin).reduction(reduction),
                 &signs(4, 5),
@@ -102,7 +124,11 @@ fn similarity_and_order() {
             let loss = CosineEmbedding.margin(margin).reduction(reduction);
             check_loss::<(Rank1<3>, Rank1<3>), _>(&loss, &targets);
         }
-        for loss in [TripletMargin, TripletMargin.swap(true), TripletMargin.margin(4.0).epsilon(0.1)] {
+        for loss in [
+            TripletMargin,
+            TripletMargin.swap(true),
+            TripletMargin.margin(4.0).epsilon(0.1),
+        ] {
             check_loss::<(Rank1<3>, Rank1<3>, Rank1<3>), _>(&loss.reduction(reduction), &[(); 6]);
         }
     }
@@ -118,25 +144,43 @@ fn without_a_label_the_mean_is_nan_and_the_gradient_zero() {
         assert!(loss.loss(&outputs, &targets, &mut gradients).is_nan());
         assert_eq!(gradients, [Tensor1::zeros(); 70]);
         gradients.fill(Tensor1::full(f32::NAN));
-        assert_eq!(loss.reduction(Reduction::Sum).loss(&outputs, &targets, &mut gradients), 0.0);
+        assert_eq!(
+            loss.reduction(Reduction::Sum)
+                .loss(&outputs, &targets, &mut gradients),
+            0.0
+        );
         assert_eq!(gradients, [Tensor1::zeros(); 70]);
     }
     gradients.fill(Tensor1::full(f32::NAN));
-    assert!(Nll.optional_labels().loss(&outputs, &targets, &mut gradients).is_nan());
+    assert!(
+        Nll.optional_labels()
+            .loss(&outputs, &targets, &mut gradients)
+            .is_nan()
+    );
     assert_eq!(gradients, [Tensor1::zeros(); 70]);
 }
 
 /// A sample without a label is as if it were not there, whatever its outputs.
 #[test]
 fn missing_labels_do_not_count() {
-    let with: [Tensor1<3, f64>; 3] =
-        [Tensor1::from([1.0, 2.0, -1.0]), Tensor1::full(f64::NAN), Tensor1::from([0.0, -2.0, 0.5])];
+    let with: [Tensor1<3, f64>; 3] = [
+        Tensor1::from([1.0, 2.0, -1.0]),
+        Tensor1::full(f64::NAN),
+        Tensor1::from([0.0, -2.0, 0.5]),
+    ];
     let (without, labels) = ([with[0], with[2]], [label::<3>(1), label(2)]);
-    let loss = CrossEntropy.class_weights([1.0, 0.5, 3.0]).label_smoothing(0.1);
+    let loss = CrossEntropy
+        .class_weights([1.0, 0.5, 3.0])
+        .label_smoothing(0.1);
     let (mut some, mut all) = ([Tensor1::zeros(); 3], [Tensor1::zeros(); 2]);
     let expected = loss.loss(&without, &labels, &mut all);
-    let found = loss.optional_labels().loss(&with, &[Some(labels[0]), None, Some(labels[1])], &mut some);
-    assert_eq!((found, some), (expected, [all[0], Tensor1::zeros(), all[1]]));
+    let found =
+        loss.optional_labels()
+            .loss(&with, &[Some(labels[0]), None, Some(labels[1])], &mut some);
+    assert_eq!(
+        (found, some),
+        (expected, [all[0], Tensor1::zeros(), all[1]])
+    );
 }
 
 #[test]
@@ -145,8 +189,16 @@ fn nan_goes_into_every_loss() {
         for position in 0..S::LEN {
             let mut output = Tensor::full(T::from_f64_lossy(0.25));
             output.as_mut_slice()[position] = T::nan();
-            let value = loss.loss(&[output], core::slice::from_ref(&target), &mut [Tensor::zeros()]);
-            assert!(value.is_nan(), "{what} of {}: {value} with NaN at {position}", T::NAME);
+            let value = loss.loss(
+                &[output],
+                core::slice::from_ref(&target),
+                &mut [Tensor::zeros()],
+            );
+            assert!(
+                value.is_nan(),
+                "{what} of {}: {value} with NaN at {position}",
+                T::NAME
+            );
         }
     }
     fn every<T: Element>() {
@@ -164,8 +216,16 @@ fn nan_goes_into_every_loss() {
         check("MarginRanking", MarginRanking, minus);
         check::<(Rank1<2>, Rank1<2>), T, _>("CosineEmbedding", CosineEmbedding, -T::one());
         check::<(Rank1<2>, Rank1<2>, Rank1<2>), T, _>("TripletMargin", TripletMargin, ());
-        check::<Rank1<2>, T, _>("CrossEntropy", CrossEntropy.class_weights([1.0, 2.0]), label::<2>(0));
-        check::<Rank1<2>, T, _>("CrossEntropy", CrossEntropy.label_smoothing(0.1), label::<2>(0));
+        check::<Rank1<2>, T, _>(
+            "CrossEntropy",
+            CrossEntropy.class_weights([1.0, 2.0]),
+            label::<2>(0),
+        );
+        check::<Rank1<2>, T, _>(
+            "CrossEntropy",
+            CrossEntropy.label_smoothing(0.1),
+            label::<2>(0),
+        );
     }
     every::<f32>();
     every::<f64>();
@@ -174,7 +234,11 @@ fn nan_goes_into_every_loss() {
 #[test]
 fn outputs_that_are_not_probabilities_make_bce_nan() {
     for bad in [-0.01, 1.01] {
-        let loss: f64 = Bce.loss(&[Tensor1::from([bad])], &[Tensor1::from([0.5])], &mut [Tensor1::zeros()]);
+        let loss: f64 = Bce.loss(
+            &[Tensor1::from([bad])],
+            &[Tensor1::from([0.5])],
+            &mut [Tensor1::zeros()],
+        );
         assert!(loss.is_nan(), "{bad}: {loss}");
     }
 }
@@ -241,19 +305,37 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
     let (mut likely_gradient, mut logits_gradient) = (Likely::zeros(), Logits3::zeros());
     let (mut likely_workspace, mut logits_workspace) = (Likely::workspace(), Logits3::workspace());
     let mut pass = likely.forward_train(&x, &mut likely_workspace);
-    let one = pass.loss(&Nll.optional_labels().class_weights([1.0, 2.0, 0.5]), &targets);
+    let one = pass.loss(
+        &Nll.optional_labels().class_weights([1.0, 2.0, 0.5]),
+        &targets,
+    );
     pass.backward(&mut likely_gradient);
     let mut pass = logits.forward_train(&x, &mut logits_workspace);
-    let other = pass.loss(&CrossEntropy.optional_labels().class_weights([1.0, 2.0, 0.5]), &targets);
+    let other = pass.loss(
+        &CrossEntropy
+            .optional_labels()
+            .class_weights([1.0, 2.0, 0.5]),
+        &targets,
+    );
     pass.backward(&mut logits_gradient);
     assert!((one - other).abs() < 1e-12);
-    for (one, other) in likely_gradient.params().iter().zip(logits_gradient.params()) {
+    for (one, other) in likely_gradient
+        .params()
+        .iter()
+        .zip(logits_gradient.params())
+    {
         assert!((one - other).abs() < 1e-12, "{one} {other}");
     }
     // It does nothing to what it gives.
-    let loss = likely.forward_train(&x, &mut likely_workspace).loss(&CrossEntropy, &[label(1); 5]);
+    let loss = likely
+        .forward_train(&x, &mut likely_workspace)
+        .loss(&CrossEntropy, &[label(1); 5]);
     assert!(
-        (loss - logits.forward_train(&x, &mut logits_workspace).loss(&CrossEntropy, &[label(1); 5])).abs()
+        (loss
+            - logits
+                .forward_train(&x, &mut logits_workspace)
+                .loss(&CrossEntropy, &[label(1); 5]))
+        .abs()
             < 1e-12
     );
 }
@@ -267,7 +349,9 @@ fn networks_take_the_losses_that_fit_their_end() {
     let loss = pass.loss(&CrossEntropy.optional_labels(), &[None, Some(label(2))]);
     assert!((loss - third).abs() < 1e-15);
     let (net, mut workspace) = (Guess::zeros(), Guess::workspace());
-    let loss = net.forward_train(&x, &mut workspace).loss(&Bce, &[Tensor1::zeros(); 2]);
+    let loss = net
+        .forward_train(&x, &mut workspace)
+        .loss(&Bce, &[Tensor1::zeros(); 2]);
     assert!((loss - 2.0_f64.ln()).abs() < 1e-15);
 }
 
@@ -325,7 +409,8 @@ fn assert_one<S: Shape, T: Element, L: Loss<S, T>>(
     }
 }
 
-/// Losses element by element: output, target, value and gradient of each. Vectors of elements have them all at once.
+/// Losses element by element: output, target, value and gradient of each. Vectors of elements have
+/// them all at once.
 fn check_elements<T: Element>() {
     fn rows<T: Element, L>(name: &str, loss: L, rows: &[[f64; 4]])
     where
@@ -340,7 +425,12 @@ fn check_elements<T: Element>() {
             assert_one::<Rank1<37>, T, L>(&name, &loss, &many, &target, (37.0 * value, &slopes));
         }
     }
-    let nan = [[NAN, 0.0, NAN, NAN], [NAN, 1.0, NAN, NAN], [0.0, NAN, NAN, NAN], [INF, NAN, NAN, NAN]];
+    let nan = [
+        [NAN, 0.0, NAN, NAN],
+        [NAN, 1.0, NAN, NAN],
+        [0.0, NAN, NAN, NAN],
+        [INF, NAN, NAN, NAN],
+    ];
     let sum = Reduction::Sum;
 
     rows::<T, _>("Mse", Mse.reduction(sum), &nan);
@@ -379,7 +469,11 @@ fn check_elements<T: Element>() {
     // So small that its curve is infinite, in f32 or in both.
     for beta in [0.0, 1e-42, 1e-310] {
         rows::<T, _>("SmoothL1", SmoothL1.beta(beta).reduction(sum), &nan);
-        rows::<T, _>("SmoothL1", SmoothL1.beta(beta).reduction(sum), &straight(0.0));
+        rows::<T, _>(
+            "SmoothL1",
+            SmoothL1.beta(beta).reduction(sum),
+            &straight(0.0),
+        );
     }
 
     rows::<T, _>("BceWithLogits", BceWithLogits.reduction(sum), &nan);
@@ -541,7 +635,13 @@ fn check_tuples<T: Element>() {
     fn rows<T: Element, L: Loss<Pair, T, Target = Tensor1<1, T>>>(name: &str, loss: L, rows: Rows) {
         for (x, t, value, slopes) in rows {
             let target = Tensor1::full(T::from_f64_lossy(*t));
-            assert_one(&format!("{name} against {t}"), &loss, x, &target, (*value, slopes));
+            assert_one(
+                &format!("{name} against {t}"),
+                &loss,
+                x,
+                &target,
+                (*value, slopes),
+            );
         }
     }
     let floor = (0.5 * 1e-6_f64.ln(), [0.0, 0.5e6]);
@@ -600,7 +700,13 @@ fn check_tuples<T: Element>() {
         type Vectors = (Rank1<2>, Rank1<2>);
         let x = [large, 0.0, 1.0, 1.0];
         assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &one, (similar.0, &similar.1));
-        assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &-one, (half, &similar.1.map(|x| -x)));
+        assert_one::<Vectors, T, _>(
+            "CosineEmbedding",
+            &loss,
+            &x,
+            &-one,
+            (half, &similar.1.map(|x| -x)),
+        );
         let x = [-large, 0.0, 1.0, 1.0];
         assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &-one, (0.0, &[0.0; 4]));
         assert_one::<Vectors, T, _>("CosineEmbedding", &loss, &x, &T::nan(), (NAN, &[]));
@@ -619,7 +725,13 @@ fn check_tuples<T: Element>() {
         ([NAN, 1.0, 5.0], NAN, [NAN, NAN, NAN]),
     ] {
         let loss = TripletMargin.reduction(sum);
-        assert_one::<(Rank1<1>, Rank1<1>, Rank1<1>), T, _>("TripletMargin", &loss, &x, &(), (value, &slopes));
+        assert_one::<(Rank1<1>, Rank1<1>, Rank1<1>), T, _>(
+            "TripletMargin",
+            &loss,
+            &x,
+            &(),
+            (value, &slopes),
+        );
     }
 }
 
@@ -629,11 +741,22 @@ fn check_classes<T: Element>() {
     type Rows<'a> = &'a [([f64; 3], usize, f64, [f64; 3])];
     fn rows<T: Element, L: Loss<Rank1<3>, T, Target = Label<3>>>(name: &str, loss: L, rows: Rows) {
         for (x, class, value, slopes) in rows {
-            assert_one(&format!("{name}, {class}"), &loss, x, &label(*class), (*value, slopes));
+            assert_one(
+                &format!("{name}, {class}"),
+                &loss,
+                x,
+                &label(*class),
+                (*value, slopes),
+            );
         }
     }
     let plain: Rows = &[
-        ([0.0, 0.0, 0.0], 0, 3.0_f64.ln(), [-2.0 * third, third, third]),
+        (
+            [0.0, 0.0, 0.0],
+            0,
+            3.0_f64.ln(),
+            [-2.0 * third, third, third],
+        ),
         ([1e4, 0.0, 0.0], 0, 0.0, [0.0, 0.0, 0.0]),
         ([1e4, 0.0, 0.0], 1, 1e4, [1.0, -1.0, 0.0]),
         ([-1e4, 0.0, 0.0], 0, 1e4 + LN_2, [-1.0, 0.5, 0.5]),
@@ -652,11 +775,21 @@ fn check_classes<T: Element>() {
     ];
     rows::<T, _>("CrossEntropy", CrossEntropy.reduction(sum), plain);
     for &(x, class, value, slopes) in plain.iter().filter(|row| !row.2.is_nan()) {
-        let [weighted, doubled] =
-            [CrossEntropy.class_weights([1.0; 3]), CrossEntropy.class_weights([2.0; 3])];
-        rows::<T, _>("CrossEntropy.class_weights", weighted.reduction(sum), &[(x, class, value, slopes)]);
+        let [weighted, doubled] = [
+            CrossEntropy.class_weights([1.0; 3]),
+            CrossEntropy.class_weights([2.0; 3]),
+        ];
+        rows::<T, _>(
+            "CrossEntropy.class_weights",
+            weighted.reduction(sum),
+            &[(x, class, value, slopes)],
+        );
         let twice = (x, class, 2.0 * value, slopes.map(|slope| 2.0 * slope));
-        rows::<T, _>("CrossEntropy.class_weights", doubled.reduction(sum), &[twice]);
+        rows::<T, _>(
+            "CrossEntropy.class_weights",
+            doubled.reduction(sum),
+            &[twice],
+        );
 
         // Classes that cannot be, in addition.
         let mut many = [-INF; 300];
@@ -664,11 +797,21 @@ fn check_classes<T: Element>() {
         let mut wanted = [0.0; 300];
         wanted[..3].copy_from_slice(&slopes);
         let loss = CrossEntropy.reduction(sum);
-        assert_one::<Rank1<300>, T, _>("CrossEntropy", &loss, &many, &label(class), (value, &wanted));
+        assert_one::<Rank1<300>, T, _>(
+            "CrossEntropy",
+            &loss,
+            &many,
+            &label(class),
+            (value, &wanted),
+        );
     }
     // A class that counts for nothing.
     let none = CrossEntropy.class_weights([0.0, 1.0, 1.0]).reduction(sum);
-    rows::<T, _>("CrossEntropy.class_weights", none, &[([-INF, 0.0, NAN], 0, 0.0, [0.0; 3])]);
+    rows::<T, _>(
+        "CrossEntropy.class_weights",
+        none,
+        &[([-INF, 0.0, NAN], 0, 0.0, [0.0; 3])],
+    );
 
     rows::<T, _>(
         "CrossEntropy.label_smoothing",
@@ -701,11 +844,20 @@ fn check_classes<T: Element>() {
         ],
     );
     let none = Nll.class_weights([0.0, 1.0, 1.0]).reduction(sum);
-    rows::<T, _>("Nll.class_weights", none, &[([-INF, 0.0, 0.0], 0, 0.0, [0.0; 3])]);
-    rows::<T, _>("Nll.class_weights", none, &[([NAN, 0.0, 0.0], 0, 0.0, [0.0; 3])]);
+    rows::<T, _>(
+        "Nll.class_weights",
+        none,
+        &[([-INF, 0.0, 0.0], 0, 0.0, [0.0; 3])],
+    );
+    rows::<T, _>(
+        "Nll.class_weights",
+        none,
+        &[([NAN, 0.0, 0.0], 0, 0.0, [0.0; 3])],
+    );
 }
 
-/// What mathematics gives as limits at infinities, on every tier and in f64. NaN goes on; so does what has no limit.
+/// What mathematics gives as limits at infinities, on every tier and in f64. NaN goes on; so does
+/// what has no limit.
 #[test]
 fn losses_at_infinities() {
     settings().every_tier(|tier| {
@@ -719,14 +871,19 @@ fn losses_at_infinities() {
     check_classes::<f64>();
 }
 
-/// Settings of losses are checked where they are made; weights, which may be of any type, where they are used.
+/// Settings of losses are checked where they are made; weights, which may be of any type, where
+/// they are used.
 #[test]
 fn settings_of_losses_have_their_ranges() {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     fn refused<T>(make: impl FnOnce() -> T, sentence: &str) {
         let payload = catch_unwind(AssertUnwindSafe(make)).err().expect(sentence);
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).expect("a message");
+        let text = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned());
+        let text = text
+            .or_else(|| payload.downcast_ref::<String>().cloned())
+            .expect("a message");
         assert!(text.contains(sentence), "{text}");
     }
     for bad in [-1.5, NAN, INF, -INF] {
@@ -734,32 +891,64 @@ fn settings_of_losses_have_their_ranges() {
         refused(|| SmoothL1.beta(bad), "the beta of `SmoothL1`");
         refused(|| PoissonNll.epsilon(bad), "the epsilon of `PoissonNll`");
         refused(|| GaussianNll.epsilon(bad), "the epsilon of `GaussianNll`");
-        refused(|| HingeEmbedding.margin(bad), "the margin of `HingeEmbedding`");
-        refused(|| MarginRanking.margin(bad), "the margin of `MarginRanking`");
-        refused(|| CosineEmbedding.margin(bad), "the margin of `CosineEmbedding`");
-        refused(|| TripletMargin.margin(bad), "the margin of `TripletMargin`");
-        refused(|| TripletMargin.epsilon(bad), "the epsilon of `TripletMargin`");
-        refused(|| CrossEntropy.label_smoothing(bad), "the label smoothing of `CrossEntropy`");
+        refused(
+            || HingeEmbedding.margin(bad),
+            "the margin of `HingeEmbedding`",
+        );
+        refused(
+            || MarginRanking.margin(bad),
+            "the margin of `MarginRanking`",
+        );
+        refused(
+            || CosineEmbedding.margin(bad),
+            "the margin of `CosineEmbedding`",
+        );
+        refused(
+            || TripletMargin.margin(bad),
+            "the margin of `TripletMargin`",
+        );
+        refused(
+            || TripletMargin.epsilon(bad),
+            "the epsilon of `TripletMargin`",
+        );
+        refused(
+            || CrossEntropy.label_smoothing(bad),
+            "the label smoothing of `CrossEntropy`",
+        );
 
         let (x, label, target) = ([Tensor1::<2>::zeros()], [label::<2>(0)], [Tensor1::zeros()]);
         let mut slopes = [Tensor1::zeros()];
         let weights = [1.0, bad];
         let loss = CrossEntropy.class_weights(weights);
-        refused(|| loss.loss(&x, &label, &mut slopes), "the loss's `class_weights` is");
-        refused(|| Nll.class_weights(weights).loss(&x, &label, &mut slopes), "the loss's `class_weights` is");
+        refused(
+            || loss.loss(&x, &label, &mut slopes),
+            "the loss's `class_weights` is",
+        );
+        refused(
+            || Nll.class_weights(weights).loss(&x, &label, &mut slopes),
+            "the loss's `class_weights` is",
+        );
         refused(
             || BceWithLogits.pos_weight(bad).loss(&x, &target, &mut slopes),
             "the loss's `pos_weight` is",
         );
         refused(
-            || BceWithLogits.pos_weight(weights).loss(&x, &target, &mut slopes),
+            || {
+                BceWithLogits
+                    .pos_weight(weights)
+                    .loss(&x, &target, &mut slopes)
+            },
             "the loss's `pos_weight` is",
         );
 
         network! { struct Two: [1] -> [2] { Linear<_, 2> } }
         let (x, mut net) = ([Tensor1::zeros()], Two::zeros());
-        let error = Two::trainer(Sgd::new(0.1), loss).fit(&mut net, &x, &label).unwrap_err();
-        let shapewright::TrainError::Setting(error) = error else { panic!("{error}") };
+        let error = Two::trainer(Sgd::new(0.1), loss)
+            .fit(&mut net, &x, &label)
+            .unwrap_err();
+        let shapewright::TrainError::Setting(error) = error else {
+            panic!("{error}")
+        };
         assert_eq!((error.owner, error.setting), ("the loss", "class_weights"));
     }
 }

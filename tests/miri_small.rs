@@ -1,4 +1,5 @@
-//! A small tour through the unsafe code, for Miri: `.ci/sanitize miri` has the command and its flags.
+//! A small tour through the unsafe code, for Miri: `.ci/sanitize miri` has the command and its
+//! flags.
 
 mod common;
 
@@ -64,18 +65,24 @@ fn life<N: Network>() {
     for batch in [2, 1, 3] {
         let x: Vec<common::In<N>> = common::random(batch, 2);
         let mut pass = net.forward_train(&x, &mut workspace);
-        pass.output_gradients_mut().copy_from_slice(&common::random(batch, 3));
+        pass.output_gradients_mut()
+            .copy_from_slice(&common::random(batch, 3));
         let dx = pass.backward_with_input(&mut gradient);
         assert!(dx.len() == batch && dx.iter().all(|dx| dx.sum().is_finite()));
         adam.step(&mut net, &gradient);
-        net.forward_train(&x, &mut workspace).backward_accumulate(&mut gradient);
+        net.forward_train(&x, &mut workspace)
+            .backward_accumulate(&mut gradient);
         sgd.step(&mut net, &gradient);
 
         let mut y: Vec<common::Out<N>> = vec![Tensor::zeros(); batch];
         net.forward_batch(&x, &mut y);
         let alone = net.forward(&x[batch - 1]);
         let tolerance = N::Element::from_f64_lossy(1e-4);
-        assert!((alone - y[batch - 1]).iter().all(|&off| off < tolerance && -off < tolerance));
+        assert!(
+            (alone - y[batch - 1])
+                .iter()
+                .all(|&off| off < tolerance && -off < tolerance)
+        );
     }
     let mut names = 0;
     net.for_each_param(|_, _, values| names += usize::from(!values.is_empty()));
@@ -154,7 +161,8 @@ impl Drop for Grenade {
     }
 }
 
-/// Doubles, or panics where the first number is negative; enough work for every sample to be a part.
+/// Doubles, or panics where the first number is negative; enough work for every sample to be a
+/// part.
 struct Dangerous;
 
 impl<In: Shape> Fits<In> for Dangerous {
@@ -168,7 +176,14 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dangerous {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const MULTIPLY_ADDS: usize = 1 << 18;
 
-    fn forward(_: &(), _: &(), x: &[Tensor<In, T>], y: &mut [Tensor<Out, T>], _: &mut [T], _: &Context<T>) {
+    fn forward(
+        _: &(),
+        _: &(),
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        _: &mut [T],
+        _: &Context<T>,
+    ) {
         for (x, y) in x.iter().zip(y) {
             if x.as_slice()[0] < T::zero() {
                 std::panic::panic_any(Grenade(2));
@@ -200,7 +215,13 @@ fn workers_outlive_panics() {
     let _settings = two_portable_threads();
     let net = Danger::init(&mut shapewright::rng(1));
     let mut workspace = Danger::workspace();
-    for signs in [[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0], [1.0, 1.0]] {
+    for signs in [
+        [1.0, 1.0],
+        [-1.0, 1.0],
+        [1.0, -1.0],
+        [-1.0, -1.0],
+        [1.0, 1.0],
+    ] {
         let x = signs.map(|sign| Tensor1::from([sign, 1.0]));
         let mut y = vec![Tensor1::zeros(); 2];
         let inference = || net.forward_batch(&x, &mut y);
@@ -217,9 +238,21 @@ fn workers_outlive_panics() {
 fn trainers_gather_and_change_batches_on_other_threads() {
     let _settings = two_portable_threads();
     network! { struct Small: [3] -> [2] { Linear<_, 2>, Heavy } }
-    let (x, labels) = (common::random::<Rank1<3>, f32>(7, 1), vec![Label::<2>::new(1).expect("a class"); 7]);
-    let trainer = || Small::trainer(Sgd::new(0.1), CrossEntropy).epochs(2).batch_size(3);
-    for trainer in [trainer(), trainer().augment(GaussianNoise::new(0.1)).mixup(MixUp::new(0.2))] {
+    let (x, labels) = (
+        common::random::<Rank1<3>, f32>(7, 1),
+        vec![Label::<2>::new(1).expect("a class"); 7],
+    );
+    let trainer = || {
+        Small::trainer(Sgd::new(0.1), CrossEntropy)
+            .epochs(2)
+            .batch_size(3)
+    };
+    for trainer in [
+        trainer(),
+        trainer()
+            .augment(GaussianNoise::new(0.1))
+            .mixup(MixUp::new(0.2)),
+    ] {
         let mut net = Small::init(&mut shapewright::rng(1));
         let history = trainer.fit(&mut net, &x, &labels).expect("a training");
         assert_eq!(history.epochs.len(), 2);
@@ -241,12 +274,20 @@ fn parameters_of_ones_own_are_numbers() {
             one: T::one(),
             rows: [[T::one(); 2]; 2],
             none: [],
-            inner: common::layers::ScaleParams { factor: [T::one(); 3] },
+            inner: common::layers::ScaleParams {
+                factor: [T::one(); 3],
+            },
         };
         let numbers = <Own<2, T> as Parameters<T>>::LEN;
         assert_eq!((numbers, size_of::<Own<2, T>>()), (8, 8 * size_of::<T>()));
-        own.as_mut_slice().iter_mut().enumerate().for_each(|(i, x)| *x = T::from_f64_lossy(i as f64));
-        assert_eq!([own.one, own.rows[1][1], own.inner.factor[2]], [0.0, 4.0, 7.0].map(T::from_f64_lossy));
+        own.as_mut_slice()
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, x)| *x = T::from_f64_lossy(i as f64));
+        assert_eq!(
+            [own.one, own.rows[1][1], own.inner.factor[2]],
+            [0.0, 4.0, 7.0].map(T::from_f64_lossy)
+        );
         let copy = own.clone();
         assert!(copy.as_slice() == own.as_slice() && own.none.is_empty());
     }
@@ -258,10 +299,15 @@ fn parameters_of_ones_own_are_numbers() {
 #[test]
 fn weights_are_read_and_written() {
     use shapewright::weights::{Loader, Saver};
-    let (net, exact) = (Net::init(&mut shapewright::rng(1)), Exact::init(&mut shapewright::rng(2)));
+    let (net, exact) = (
+        Net::init(&mut shapewright::rng(1)),
+        Exact::init(&mut shapewright::rng(2)),
+    );
     let bytes = net.to_safetensors(&[("note", "small")]);
     let mut again = Net::zeros();
-    again.load_from(&Loader::from_bytes(&bytes).expect("a file")).expect("the weights");
+    again
+        .load_from(&Loader::from_bytes(&bytes).expect("a file"))
+        .expect("the weights");
     assert!(again.params() == net.params());
 
     // Of another type, and at any address.
@@ -270,7 +316,9 @@ fn weights_are_read_and_written() {
     let loader = Loader::from_bytes(&bytes[1..]).expect("a file");
     let mut narrow: Box<Exact> = loader.part("a").load().expect("the weights");
     assert!(narrow.params() == exact.params());
-    narrow.load_from(&Loader::from_bytes(&net.to_safetensors(&[])).expect("a file")).expect_err("others");
+    narrow
+        .load_from(&Loader::from_bytes(&net.to_safetensors(&[])).expect("a file"))
+        .expect_err("others");
     for len in [0, 7, 8, 30, bytes.len() - 2] {
         assert!(Loader::from_bytes(&bytes[1..][..len]).is_err());
     }
@@ -296,14 +344,25 @@ fn tensors_become_slices_arrays_and_other_shapes() {
     assert_eq!(Tensor::flatten(&[t, t])[11], 7.0);
     assert_eq!(t.reshape::<Rank1<6>>()[5], 7.0);
     assert_eq!(t.row(1).as_slice(), [4.0, 5.0, 7.0]);
-    assert_eq!(Tensor2::<3, 2>::over(t.as_slice()).expect("the length").as_slice(), t.as_slice());
+    assert_eq!(
+        Tensor2::<3, 2>::over(t.as_slice())
+            .expect("the length")
+            .as_slice(),
+        t.as_slice()
+    );
     assert_eq!(t.transpose().matmul(&t)[[2, 2]], 58.0);
     let generic: GenericArray<bool, U2> = Tensor1::from([true, false]).into();
-    assert_eq!(Tensor1::<2, bool>::from(generic), Tensor1::from([true, false]));
+    assert_eq!(
+        Tensor1::<2, bool>::from(generic),
+        Tensor1::from([true, false])
+    );
     let mut boxed = Tensor3::<2, 2, 2, u8>::full_boxed(3);
     boxed[[1, 1, 1]] = 4;
     assert_eq!(
-        (boxed.iter().map(|&x| u32::from(x)).sum::<u32>(), Tensor1::<0>::zeros_boxed().sum()),
+        (
+            boxed.iter().map(|&x| u32::from(x)).sum::<u32>(),
+            Tensor1::<0>::zeros_boxed().sum()
+        ),
         (25, 0.0)
     );
     let mut both = Tensor::from((t, Tensor1::from([8.0])));

@@ -39,26 +39,44 @@ fn keys<N: Network>(net: &N) -> Vec<String> {
 fn constants_are_those_worked_out_by_hand() {
     // fc1: 4 * 10 + 10; the last one: 10 * 3.
     assert_eq!((Small::PARAMS, Small::MACS), (50 + 30, 40 + 30));
-    // Between the layers ten numbers; while training also their gradients, the output and its gradient.
-    assert_eq!((Small::WORKSPACE_BYTES, Small::TRAIN_WORKSPACE_BYTES), (4 * 10, 4 * (2 * 10 + 2 * 3)));
+    // Between the layers ten numbers; while training also their gradients, the output and its
+    // gradient.
+    assert_eq!(
+        (Small::WORKSPACE_BYTES, Small::TRAIN_WORKSPACE_BYTES),
+        (4 * 10, 4 * (2 * 10 + 2 * 3))
+    );
     assert_eq!(size_of::<Small>(), 4 * 80);
     assert_eq!((align_of::<Small>(), align_of::<Outer>()), (64, 64));
 
     // Linear on the last axis, twelve rows of it, in f64.
     network! { struct Rows: [3, 4, 2] -> [12] as f64 { Linear<_, 7>, Relu, Gelu, Linear<_, 1>, Flatten } }
-    assert_eq!((Rows::PARAMS, Rows::MACS), (2 * 7 + 7 + 7 + 1, 12 * 2 * 7 + 12 * 7));
+    assert_eq!(
+        (Rows::PARAMS, Rows::MACS),
+        (2 * 7 + 7 + 7 + 1, 12 * 2 * 7 + 12 * 7)
+    );
     // Two buffers in turn for inference; two activations and two gradients of 84 for training.
-    assert_eq!((Rows::WORKSPACE_BYTES, Rows::TRAIN_WORKSPACE_BYTES), (8 * 2 * 84, 8 * (4 * 84 + 2 * 12)));
+    assert_eq!(
+        (Rows::WORKSPACE_BYTES, Rows::TRAIN_WORKSPACE_BYTES),
+        (8 * 2 * 84, 8 * (4 * 84 + 2 * 12))
+    );
     assert_eq!(size_of::<Rows>(), 8 * 32);
 
-    // A nested network's own memory comes on top. Encoder: nothing between its layers, as Flatten is a view and
-    // Tanh works in place. Small2: 3 numbers, for training also what Dropout changes in place.
-    assert_eq!((Encoder::WORKSPACE_BYTES, Small2::WORKSPACE_BYTES), (0, 4 * 3));
+    // A nested network's own memory comes on top. Encoder: nothing between its layers, as Flatten
+    // is a view and Tanh works in place. Small2: 3 numbers, for training also what Dropout
+    // changes in place.
+    assert_eq!(
+        (Encoder::WORKSPACE_BYTES, Small2::WORKSPACE_BYTES),
+        (0, 4 * 3)
+    );
     assert_eq!(Outer::PARAMS, 35 + (18 + 12) + 8);
     assert_eq!(Outer::MACS, 30 + 15 + 9 + 6);
     assert_eq!(Outer::WORKSPACE_BYTES, 4 * (5 + 5 + 3));
-    // Slots of 5 (Encoder), 5 (Gelu) and 3 (Small2) with gradients, Small2's own 2 * 3, the output of 2.
-    assert_eq!(Outer::TRAIN_WORKSPACE_BYTES, 4 * (2 * (5 + 5 + 3) + 2 * 3 + 2 * 2));
+    // Slots of 5 (Encoder), 5 (Gelu) and 3 (Small2) with gradients, Small2's own 2 * 3, the output
+    // of 2.
+    assert_eq!(
+        Outer::TRAIN_WORKSPACE_BYTES,
+        4 * (2 * (5 + 5 + 3) + 2 * 3 + 2 * 2)
+    );
 
     // Views alone, and an activation alone.
     network! { struct View: [6] -> [2, 3] { Reshape<2, _> } }
@@ -69,7 +87,10 @@ fn constants_are_those_worked_out_by_hand() {
 
 #[test]
 fn parameters_have_the_names_of_their_layers() {
-    assert_eq!(keys(&*Small::zeros()), ["fc1.weight [4, 10]", "fc1.bias [10]", "2.weight [10, 3]"]);
+    assert_eq!(
+        keys(&*Small::zeros()),
+        ["fc1.weight [4, 10]", "fc1.bias [10]", "2.weight [10, 3]"]
+    );
     let nested = [
         "encoder.fc.weight [6, 5]",
         "encoder.fc.bias [5]",
@@ -89,7 +110,11 @@ fn parameters_have_the_names_of_their_layers() {
     });
     assert_eq!(names, nested);
     assert_eq!(
-        (net.encoder.fc.bias, net.decoder.layer_2.weight[2], net.head.bias),
+        (
+            net.encoder.fc.bias,
+            net.decoder.layer_2.weight[2],
+            net.head.bias
+        ),
         ([2.0; 5], [5.0; 3], [8.0; 2])
     );
 }
@@ -99,7 +124,8 @@ fn padding<N: Network>(net: &N) -> Vec<usize> {
     let begin = net.params().as_ptr();
     let mut used = vec![false; net.params().len()];
     net.for_each_param(|name, _, values| {
-        // SAFETY: the visitor is given parts of the flat slice; if not, an index below is out of range.
+        // SAFETY: the visitor is given parts of the flat slice; if not, an index below is out of
+        // range.
         let first = unsafe { values.as_ptr().offset_from(begin) } as usize;
         for used in &mut used[first..first + values.len()] {
             assert!(!std::mem::replace(used, true), "{name} overlaps another");
@@ -114,11 +140,25 @@ fn flat_parameters_are_contiguous() {
     assert_eq!(padding(&*Small::zeros()), [0; 0]);
     let mut small = Small::zeros();
     assert_eq!(small.params().as_ptr().cast(), &raw const *small);
-    small.params_mut().iter_mut().enumerate().for_each(|(i, x)| *x = i as f32);
-    assert_eq!((small.fc1.weight[1][2], small.fc1.bias[9], small.layer_2.weight[9][2]), (12.0, 49.0, 79.0));
+    small
+        .params_mut()
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, x)| *x = i as f32);
+    assert_eq!(
+        (
+            small.fc1.weight[1][2],
+            small.fc1.bias[9],
+            small.layer_2.weight[9][2]
+        ),
+        (12.0, 49.0, 79.0)
+    );
     // Encoder has 35 of 48 numbers, Small2 30 of 32, the head the first 8 of the last 16.
     let wanted: Vec<usize> = (35..48).chain(78..80).chain(88..96).collect();
-    assert_eq!((padding(&*Outer::zeros()), Outer::zeros().params().len()), (wanted, 96));
+    assert_eq!(
+        (padding(&*Outer::zeros()), Outer::zeros().params().len()),
+        (wanted, 96)
+    );
     // A nested network that does not come first begins at a multiple of 64 bytes.
     network! { struct Late: [4] -> [5] { Linear<_, 6>, Reshape<2, 3>, encoder: Encoder } }
     let wanted: Vec<usize> = (30..32).chain(67..80).collect();
@@ -132,7 +172,10 @@ fn padding_stays_zero_and_is_no_parameter() {
     fn train<O: Optimizer + Sync>(optimizer: O) {
         let mut net = Late::init(&mut shapewright::rng(2));
         let padding = padding(&*net);
-        assert_eq!(net.params().iter().filter(|&&x| x == 0.0).count(), padding.len());
+        assert_eq!(
+            net.params().iter().filter(|&&x| x == 0.0).count(),
+            padding.len()
+        );
         let (mut gradient, mut workspace) = (Late::zeros(), Late::workspace());
         let mut state = optimizer.state::<Late>();
         let x: Vec<Tensor1<4>> = common::random(6, 1);
@@ -171,11 +214,23 @@ Outer: [2, 3] -> [2], f32
 bytes: 292 of parameters; per sample 52 for inference, 144 for training";
     assert_eq!(Outer::summary().to_string(), wanted);
     let summary = Small::summary();
-    assert_eq!((summary.name, summary.element, summary.params, summary.macs), ("Small", "f32", 80, 70));
-    assert_eq!((summary.input, summary.output), (Dims::new(&[4]), Dims::new(&[3])));
+    assert_eq!(
+        (summary.name, summary.element, summary.params, summary.macs),
+        ("Small", "f32", 80, 70)
+    );
+    assert_eq!(
+        (summary.input, summary.output),
+        (Dims::new(&[4]), Dims::new(&[3]))
+    );
     assert_eq!(summary.layers[0].layer, "fc1: Linear<_, 10>");
     network! { struct Big: [1000] -> [1234] as f64 { Linear<_, 1234> } }
-    assert!(Big::summary().to_string().contains(" 1,235,234      1,234,000\n"), "{}", Big::summary());
+    assert!(
+        Big::summary()
+            .to_string()
+            .contains(" 1,235,234      1,234,000\n"),
+        "{}",
+        Big::summary()
+    );
 }
 
 #[test]
@@ -185,7 +240,10 @@ fn derived_traits_and_clone_are_kept() {
     assert_eq!(copy, net);
     copy.head.bias[1] += 1.0;
     assert_ne!(copy, net);
-    assert!(format!("{:?}", Small::zeros()).starts_with("Small { fc1: LinearParams { weight: [[0.0, 0.0,"));
+    assert!(
+        format!("{:?}", Small::zeros())
+            .starts_with("Small { fc1: LinearParams { weight: [[0.0, 0.0,")
+    );
     fn is_copy<T: Copy + Send + Sync + 'static>() {}
     is_copy::<Outer>();
 }
@@ -235,13 +293,28 @@ fn the_same_seed_gives_the_same_parameters() {
     network! { struct PinnedDouble: [3] -> [2] as f64 { Linear<_, 2> } }
     let net = Pinned::init(&mut shapewright::rng(42));
     assert_eq!(net, Pinned::init(&mut shapewright::rng(42)));
-    assert_ne!(net.params(), Pinned::init(&mut shapewright::rng(43)).params());
-    // Other numbers here mean that weights made by an earlier version can't be made again from their seed.
+    assert_ne!(
+        net.params(),
+        Pinned::init(&mut shapewright::rng(43)).params()
+    );
+    // Other numbers here mean that weights made by an earlier version can't be made again from
+    // their seed.
     let bits: Vec<u32> = net.params()[..6].iter().map(|x| x.to_bits()).collect();
-    assert_eq!(bits, [1052365246, 3193322110, 1057950318, 1047384908, 1051559320, 1037063792]);
+    assert_eq!(
+        bits,
+        [
+            1052365246, 3193322110, 1057950318, 1047384908, 1051559320, 1037063792
+        ]
+    );
     const DOUBLE: [u64; 2] = [4600209555309965150, 13820077549629019258];
     let double = PinnedDouble::init(&mut shapewright::rng(42));
-    assert_eq!(double.params()[..2].iter().map(|x| x.to_bits()).collect::<Vec<_>>(), DOUBLE);
+    assert_eq!(
+        double.params()[..2]
+            .iter()
+            .map(|x| x.to_bits())
+            .collect::<Vec<_>>(),
+        DOUBLE
+    );
     // One generator after the other: the second network differs.
     let mut rng = shapewright::rng(42);
     assert_eq!(Pinned::init(&mut rng), net);
@@ -254,16 +327,29 @@ fn initial_values_are_uniform_as_in_pytorch() {
         let net = N::init(&mut shapewright::rng(9));
         let bound = 1.0 / (fan_in as f64).sqrt();
         net.for_each_param(|name, _, values| {
-            let values: Vec<f64> =
-                values.iter().map(|x| num_traits::ToPrimitive::to_f64(x).expect("a number")).collect();
+            let values: Vec<f64> = values
+                .iter()
+                .map(|x| num_traits::ToPrimitive::to_f64(x).expect("a number"))
+                .collect();
             let n = values.len() as f64;
-            assert!(values.iter().all(|x| x.abs() <= bound * (1.0 + 1e-6)), "{name} leaves its bounds");
-            let (mean, square) =
-                (values.iter().sum::<f64>() / n, values.iter().map(|x| x * x).sum::<f64>() / n);
+            assert!(
+                values.iter().all(|x| x.abs() <= bound * (1.0 + 1e-6)),
+                "{name} leaves its bounds"
+            );
+            let (mean, square) = (
+                values.iter().sum::<f64>() / n,
+                values.iter().map(|x| x * x).sum::<f64>() / n,
+            );
             // Five standard deviations of the mean, and of the mean square, of n uniform numbers.
-            assert!(mean.abs() < 5.0 * bound / (3.0 * n).sqrt(), "{name} has the mean {mean}");
+            assert!(
+                mean.abs() < 5.0 * bound / (3.0 * n).sqrt(),
+                "{name} has the mean {mean}"
+            );
             let off = square - bound * bound / 3.0;
-            assert!(off.abs() < 5.0 * bound * bound * (4.0 / 45.0 / n).sqrt(), "{name}: variance {square}");
+            assert!(
+                off.abs() < 5.0 * bound * bound * (4.0 / 45.0 / n).sqrt(),
+                "{name}: variance {square}"
+            );
         });
     }
     network! { struct Single: [100] -> [200] { Linear<_, 200> } }
@@ -271,7 +357,10 @@ fn initial_values_are_uniform_as_in_pytorch() {
     check::<Single>(100);
     check::<Double>(64);
     fn zeros<N: Network>() -> bool {
-        N::zeros().params().iter().all(|&x| x == N::Element::from_f64_lossy(0.0))
+        N::zeros()
+            .params()
+            .iter()
+            .all(|&x| x == N::Element::from_f64_lossy(0.0))
     }
     assert!(zeros::<Single>() && zeros::<Double>());
 }

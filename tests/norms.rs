@@ -32,7 +32,8 @@ fn step(net: &Images, x: &[Tensor3<16, 16, 24>]) -> Vec<u64> {
     workspace.fill_with(f32::NAN);
     let mut pass = net.forward_train(x, &mut workspace);
     let outputs = bits(Tensor::flatten(pass.outputs()));
-    pass.output_gradients_mut().copy_from_slice(&random(x.len(), 7));
+    pass.output_gradients_mut()
+        .copy_from_slice(&random(x.len(), 7));
     let dx = bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
     let all = [outputs, dx, bits(gradient.params())].concat();
     assert!(all.iter().all(|&bits| f64::from_bits(bits).is_finite()));
@@ -48,7 +49,10 @@ fn no_bit_depends_on_the_number_of_threads() {
         let x = random(batch, 2);
         let mut results = Vec::new();
         settings.every_threads(&[1, 2, 3, 8], |_| results.push(step(&net, &x)));
-        assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "a batch of {batch}");
+        assert!(
+            results.windows(2).all(|pair| pair[0] == pair[1]),
+            "a batch of {batch}"
+        );
     }
 }
 
@@ -66,13 +70,17 @@ large!(Double as f64);
 fn results<N: Network>(batch: usize) -> [Vec<f64>; 3] {
     let net = N::init(&mut shapewright::rng(0));
     let number = |i: usize| (i * 7919 % 1009) as f64 / 256.0 + 100.0 * (i % 5) as f64;
-    let input =
-        |sample: usize| Tensor::from_position(|i| N::Element::from_f64_lossy(number(720 * sample + i)));
+    let input = |sample: usize| {
+        Tensor::from_position(|i| N::Element::from_f64_lossy(number(720 * sample + i)))
+    };
     let x: Vec<Tensor<N::Input, N::Element>> = (0..batch).map(input).collect();
     let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
     let mut pass = net.forward_train(&x, &mut workspace);
-    let wide =
-        |x: &[N::Element]| x.iter().map(|x| num_traits::ToPrimitive::to_f64(x).expect("a number")).collect();
+    let wide = |x: &[N::Element]| {
+        x.iter()
+            .map(|x| num_traits::ToPrimitive::to_f64(x).expect("a number"))
+            .collect()
+    };
     let y: Vec<f64> = wide(Tensor::flatten(pass.outputs()));
     for (i, g) in pass.output_gradients_mut().iter_mut().enumerate() {
         *g = Tensor::from_position(|j| {
@@ -87,9 +95,15 @@ fn results<N: Network>(batch: usize) -> [Vec<f64>; 3] {
 #[test]
 fn large_batches_are_as_exact_as_small_ones() {
     for batch in [2, 50, 70] {
-        for (single, double) in results::<Single>(batch).iter().zip(results::<Double>(batch)) {
+        for (single, double) in results::<Single>(batch)
+            .iter()
+            .zip(results::<Double>(batch))
+        {
             let scale = double.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-            let off = single.iter().zip(&double).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+            let off = single
+                .iter()
+                .zip(&double)
+                .fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
             assert!(off <= 2e-5 * scale, "{off:e} off, of {scale:e}");
         }
     }
@@ -110,10 +124,16 @@ fn a_single_value_has_no_variance() {
     pass.output_gradients_mut()[0] = Tensor1::ones();
     let dx = pass.backward_with_input(&mut gradient);
     assert!(dx[0].iter().all(|dx| dx.abs() < 1e-4), "{dx:?}");
-    assert_eq!((gradient.norm.weight, gradient.norm.bias), ([0.0; 3], [1.0; 3]));
+    assert_eq!(
+        (gradient.norm.weight, gradient.norm.bias),
+        ([0.0; 3], [1.0; 3])
+    );
     Sgd::new(0.0).state::<Features>().step(&mut net, &gradient);
     assert_eq!(net.norm.running_var, [3.0; 3]);
-    assert_eq!((net.norm.running_mean, net.norm.num_batches_tracked), ([0.4, -0.2, 100.0], 1.0));
+    assert_eq!(
+        (net.norm.running_mean, net.norm.num_batches_tracked),
+        ([0.4, -0.2, 100.0], 1.0)
+    );
 }
 
 #[test]
@@ -134,7 +154,10 @@ fn empty_batches_change_nothing() {
 fn inference_becomes_what_training_was() {
     let mut net = Features::init(&mut shapewright::rng(0));
     let (mut gradient, mut workspace) = (Features::zeros(), Features::workspace());
-    let x: Vec<Tensor1<3>> = random::<_, f32>(500, 3).into_iter().map(|x| x * 4.0 + 7.0).collect();
+    let x: Vec<Tensor1<3>> = random::<_, f32>(500, 3)
+        .into_iter()
+        .map(|x| x * 4.0 + 7.0)
+        .collect();
     let mut state = Adam::new(0.0).state::<Features>();
     let mut trained = Vec::new();
     for _ in 0..200 {
@@ -144,7 +167,11 @@ fn inference_becomes_what_training_was() {
         state.step(&mut net, &gradient);
     }
     for (x, trained) in x.iter().zip(trained) {
-        assert!((net.forward(x) - trained).iter().all(|off| off.abs() < 0.01));
+        assert!(
+            (net.forward(x) - trained)
+                .iter()
+                .all(|off| off.abs() < 0.01)
+        );
     }
     assert_eq!(net.norm.num_batches_tracked, 200.0);
 }
@@ -155,7 +182,11 @@ fn names_sizes_and_initial_values() {
     let mut names = Vec::new();
     net.for_each_param(|name, sizes, values| {
         if !name.starts_with("head") {
-            let initial = if name.ends_with("weight") || name.ends_with("var") { 1.0 } else { 0.0 };
+            let initial = if name.ends_with("weight") || name.ends_with("var") {
+                1.0
+            } else {
+                0.0
+            };
             assert!(values.iter().all(|&value| value == initial), "{name}");
         }
         names.push(format!("{name} {sizes:?}"));
@@ -183,7 +214,11 @@ fn names_sizes_and_initial_values() {
     ];
     assert_eq!(names, wanted);
     let trained = 2 * 24 + 2 * 6144 + 2 * 24 + 2 * 24 + 3 * 24 + 4 * 6144 + 4;
-    assert_eq!(Images::PARAMS, trained, "running statistics are not trained");
+    assert_eq!(
+        Images::PARAMS,
+        trained,
+        "running statistics are not trained"
+    );
 }
 
 network! { struct Defaults: [4, 4, 6] -> [4, 4, 6] { LayerNorm, RmsNorm, Dropout2d, BatchNorm2d<_> } }
@@ -195,11 +230,17 @@ network! {
 
 #[test]
 fn a_bare_name_means_the_defaults() {
-    let (defaults, written) =
-        (Defaults::init(&mut shapewright::rng(0)), Written::init(&mut shapewright::rng(0)));
+    let (defaults, written) = (
+        Defaults::init(&mut shapewright::rng(0)),
+        Written::init(&mut shapewright::rng(0)),
+    );
     for x in random::<_, f32>(5, 4) {
-        let (small, mut defaults, mut written) = (x * 1e-3, defaults.to_boxed(), written.to_boxed());
-        assert_eq!(bits(defaults.forward(&small).as_slice()), bits(written.forward(&small).as_slice()));
+        let (small, mut defaults, mut written) =
+            (x * 1e-3, defaults.to_boxed(), written.to_boxed());
+        assert_eq!(
+            bits(defaults.forward(&small).as_slice()),
+            bits(written.forward(&small).as_slice())
+        );
         let run = [small];
         let (mut v, mut w) = (Defaults::workspace(), Written::workspace());
         let (mut g, mut h) = (Defaults::zeros(), Written::zeros());
@@ -222,12 +263,22 @@ fn whole_channels_are_dropped() {
     for y in &outputs {
         let pixels = y.as_slice().as_chunks::<130>().0;
         assert!(pixels.iter().all(|pixel| pixel == &pixels[0]));
-        assert!(pixels[0].iter().all(|&y| y == 0.0 || (y - 2.0 / 0.7).abs() < 1e-6));
+        assert!(
+            pixels[0]
+                .iter()
+                .all(|&y| y == 0.0 || (y - 2.0 / 0.7).abs() < 1e-6)
+        );
         kept += pixels[0].iter().filter(|&&y| y != 0.0).count();
     }
     // 18,200 expected; the deviation is 74.
-    assert!((kept as i64 - 18_200).abs() < 300, "{kept} of 26000 channels are kept");
-    assert!(outputs.windows(2).any(|pair| pair[0] != pair[1]), "samples drop their own channels");
+    assert!(
+        (kept as i64 - 18_200).abs() < 300,
+        "{kept} of 26000 channels are kept"
+    );
+    assert!(
+        outputs.windows(2).any(|pair| pair[0] != pair[1]),
+        "samples drop their own channels"
+    );
     let next = net.forward_train(&x, &mut workspace);
     assert!(next.outputs() != outputs, "every step draws anew");
 }

@@ -33,7 +33,10 @@ fn assert_parts(net: &Net, parts: &[Part<Net>], inside: &Net, outside: &Net) {
     for part in parts {
         let at = (part.of(net).as_ptr().addr() - start) / size_of::<f32>();
         let part = part.of(inside);
-        assert!(!part.is_empty() && part != &outside.params()[at..][..part.len()], "nothing to tell apart");
+        assert!(
+            !part.is_empty() && part != &outside.params()[at..][..part.len()],
+            "nothing to tell apart"
+        );
         expected.params_mut()[at..][..part.len()].copy_from_slice(part);
     }
     assert_eq!(bits(net.params()), bits(expected.params()));
@@ -43,12 +46,24 @@ fn assert_parts(net: &Net, parts: &[Part<Net>], inside: &Net, outside: &Net) {
 fn parts_have_their_own_learning_rate() {
     let plain = |lr: f64| after(Adam::new(lr).state());
     let parts = [layer!(Net, fc1), layer!(Net, body.out.bias)];
-    let state = Adam::new(0.1).state::<Net>().scale(parts[0], 0.5).scale(parts[1], 0.5);
+    let state = Adam::new(0.1)
+        .state::<Net>()
+        .scale(parts[0], 0.5)
+        .scale(parts[1], 0.5);
     assert_parts(&after(state), &parts, &plain(0.05), &plain(0.1));
     // The last factor counts, also for a part of a part and for what contains it.
-    let state = Adam::new(0.1).state::<Net>().scale(layer!(Net, body.fc.weight), 7.0);
-    let state = state.scale(layer!(Net, body), 0.5).scale(layer!(Net, body.out), 1.0);
-    assert_parts(&after(state), &[layer!(Net, body.fc)], &plain(0.05), &plain(0.1));
+    let state = Adam::new(0.1)
+        .state::<Net>()
+        .scale(layer!(Net, body.fc.weight), 7.0);
+    let state = state
+        .scale(layer!(Net, body), 0.5)
+        .scale(layer!(Net, body.out), 1.0);
+    assert_parts(
+        &after(state),
+        &[layer!(Net, body.fc)],
+        &plain(0.05),
+        &plain(0.1),
+    );
     let state = Adam::new(0.1).state::<Net>().scale(layer!(Net), 0.5);
     assert_eq!(bits(after(state).params()), bits(plain(0.05).params()));
 }
@@ -58,16 +73,29 @@ fn parts_can_be_left_out_of_the_weight_decay() {
     let part = layer!(Net, layer_3.bias);
     fn check<O: Optimizer + Sync>(part: Part<Net>, with: O, without: O) {
         let state = with.clone().state::<Net>().no_decay(part);
-        assert_parts(&after(state), &[part], &after(without.state()), &after(with.state()));
+        assert_parts(
+            &after(state),
+            &[part],
+            &after(without.state()),
+            &after(with.state()),
+        );
     }
-    check(part, AdamW::new(0.1).weight_decay(0.5), AdamW::new(0.1).weight_decay(0.0));
+    check(
+        part,
+        AdamW::new(0.1).weight_decay(0.5),
+        AdamW::new(0.1).weight_decay(0.0),
+    );
     check(part, Sgd::new(0.1).weight_decay(0.5), Sgd::new(0.1));
     check(part, Adam::new(0.1).weight_decay(0.5), Adam::new(0.1));
     check(part, NAdam::new(0.1).weight_decay(0.5), NAdam::new(0.1));
     check(part, RAdam::new(0.1).weight_decay(0.5), RAdam::new(0.1));
     check(part, Adamax::new(0.1).weight_decay(0.5), Adamax::new(0.1));
     check(part, Adagrad::new(0.1).weight_decay(0.5), Adagrad::new(0.1));
-    check(part, Adadelta::new(1.0).weight_decay(0.5), Adadelta::new(1.0));
+    check(
+        part,
+        Adadelta::new(1.0).weight_decay(0.5),
+        Adadelta::new(1.0),
+    );
     check(part, RmsProp::new(0.1).weight_decay(0.5), RmsProp::new(0.1));
     check(part, Lion::new(0.1).weight_decay(0.5), Lion::new(0.1));
 }
@@ -78,7 +106,12 @@ fn every_learning_rate_is_scaled() {
     fn check<O: Optimizer + Sync>(small: O, large: O) {
         let part = layer!(Net, body.fc.weight);
         let state = large.clone().state::<Net>().scale(part, 0.25);
-        assert_parts(&after(state), &[part], &after(small.state()), &after(large.state()));
+        assert_parts(
+            &after(state),
+            &[part],
+            &after(small.state()),
+            &after(large.state()),
+        );
     }
     check(Sgd::new(0.025), Sgd::new(0.1));
     check(AdamW::new(0.025), AdamW::new(0.1));
@@ -105,8 +138,8 @@ fn frozen_parts_do_not_change() {
     assert!(net.params().iter().all(|x| x.is_finite()));
 }
 
-/// A part that was frozen from the beginning begins as if no step had been made: moments and their corrections.
-/// Layers of a `Repeat` by their index, also where backward ends within it.
+/// A part that was frozen from the beginning begins as if no step had been made: moments and their
+/// corrections. Layers of a `Repeat` by their index, also where backward ends within it.
 #[test]
 fn repeated_layers_can_be_frozen_one_by_one() {
     network! {
@@ -115,7 +148,10 @@ fn repeated_layers_can_be_frozen_one_by_one() {
             head: Linear<_, 2>,
         }
     }
-    let (x, y) = (common::random::<shapewright::Rank1<3>, f32>(20, 1), common::random(20, 2));
+    let (x, y) = (
+        common::random::<shapewright::Rank1<3>, f32>(20, 1),
+        common::random(20, 2),
+    );
     let first = Deep::init(&mut shapewright::rng(3));
     let train = |parts: fn(OptimizerState<Sgd, Deep>) -> OptimizerState<Sgd, Deep>| {
         let mut net = first.to_boxed();
@@ -127,13 +163,25 @@ fn repeated_layers_can_be_frozen_one_by_one() {
         net
     };
     let (all, none) = (train(|state| state), &first);
-    let some =
-        train(|state| state.freeze(layer!(Deep, blocks[0])).freeze(layer!(Deep, blocks[1].layer_0.out.bias)));
+    let some = train(|state| {
+        state
+            .freeze(layer!(Deep, blocks[0]))
+            .freeze(layer!(Deep, blocks[1].layer_0.out.bias))
+    });
     assert_eq!(some.blocks[0].layer_0.fc, none.blocks[0].layer_0.fc);
-    assert_eq!(some.blocks[1].layer_0.out.bias, none.blocks[1].layer_0.out.bias);
-    assert_ne!(all.blocks[1].layer_0.out.bias, none.blocks[1].layer_0.out.bias);
+    assert_eq!(
+        some.blocks[1].layer_0.out.bias,
+        none.blocks[1].layer_0.out.bias
+    );
+    assert_ne!(
+        all.blocks[1].layer_0.out.bias,
+        none.blocks[1].layer_0.out.bias
+    );
     assert_eq!(some.blocks[1].layer_0.fc, all.blocks[1].layer_0.fc);
-    assert_eq!(some.blocks[1].layer_0.out.weight, all.blocks[1].layer_0.out.weight);
+    assert_eq!(
+        some.blocks[1].layer_0.out.weight,
+        all.blocks[1].layer_0.out.weight
+    );
     let last = |net: &Deep| bits(layer!(Deep, blocks[2]).of(net));
     assert_eq!(last(&some), last(&all));
     assert_eq!(some.head, all.head);
@@ -149,13 +197,20 @@ fn thawed_parts_begin_anew() {
             state.step(&mut net, &Net::init(&mut shapewright::rng(step)));
         }
         train(state.thaw(part), &mut net);
-        assert_eq!(bits(part.of(&net)), bits(part.of(&after(optimizer.state()))));
+        assert_eq!(
+            bits(part.of(&net)),
+            bits(part.of(&after(optimizer.state())))
+        );
     }
     check(Adam::new(0.1));
     check(NAdam::new(0.1));
     check(RAdam::new(0.1).betas(0.9, 0.9));
     check(Sgd::new(0.1).momentum(0.9).dampening(0.5));
-    check(Adagrad::new(0.1).initial_accumulator_value(0.5).lr_decay(0.1));
+    check(
+        Adagrad::new(0.1)
+            .initial_accumulator_value(0.5)
+            .lr_decay(0.1),
+    );
 }
 
 #[test]
@@ -181,7 +236,11 @@ fn norms_that_are_not_finite_are_errors() {
         let before = bits(gradient.params());
         let error = clip_grad_norm(&mut *gradient, 1.0).unwrap_err();
         assert!(error.norm.is_nan() == bad.is_nan() && !error.norm.is_finite());
-        assert!(error.to_string().starts_with(&format!("the norm of the gradient is {}", error.norm)));
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("the norm of the gradient is {}", error.norm))
+        );
         assert_eq!(bits(gradient.params()), before);
     }
     // Squares that no f32 holds, and a gradient of nothing.
@@ -221,7 +280,10 @@ fn penalties_are_added_with_their_slopes() {
                 let slope = (at(middle + 1e-4) - at(middle - 1e-4)) / 2e-4;
                 at(middle);
                 let found = gradient.params()[i] - begin.params()[i];
-                assert!((found - slope).abs() < 1e-9, "number {i}: {found} and {slope}");
+                assert!(
+                    (found - slope).abs() < 1e-9,
+                    "number {i}: {found} and {slope}"
+                );
             }
         }
     }

@@ -12,7 +12,10 @@ const BELOW_ONE: &str = "from 0 to less than 1";
 fn wrong(optimizer: impl Optimizer, setting: &'static str, value: f64, expected: &'static str) {
     let error = optimizer.check().expect_err("a wrong setting");
     // As texts, because NaN is not equal to itself.
-    assert_eq!(format!("{error:?}"), format!("{:?}", SettingError::new(setting, value, expected)));
+    assert_eq!(
+        format!("{error:?}"),
+        format!("{:?}", SettingError::new(setting, value, expected))
+    );
 }
 
 #[test]
@@ -48,7 +51,12 @@ fn each_setting_has_its_range() {
     }
     for value in [-0.1, 1.1, f64::NAN] {
         wrong(Adadelta::new(1.0).rho(value), "rho", value, "from 0 to 1");
-        wrong(RmsProp::new(0.1).alpha(value), "alpha", value, "from 0 to 1");
+        wrong(
+            RmsProp::new(0.1).alpha(value),
+            "alpha",
+            value,
+            "from 0 to 1",
+        );
     }
 }
 
@@ -56,7 +64,12 @@ fn each_setting_has_its_range() {
 fn nesterov_needs_momentum_alone() {
     let sgd = Sgd::new(0.1).nesterov(true);
     wrong(sgd, "momentum", 0.0, "above 0 with `nesterov`");
-    wrong(sgd.momentum(0.9).dampening(0.5), "dampening", 0.5, "0 with `nesterov`");
+    wrong(
+        sgd.momentum(0.9).dampening(0.5),
+        "dampening",
+        0.5,
+        "0 with `nesterov`",
+    );
     assert_eq!(sgd.momentum(0.9).check(), Ok(()));
     assert_eq!(Sgd::new(0.1).dampening(0.5).check(), Ok(()));
 }
@@ -67,11 +80,18 @@ fn the_ends_of_the_ranges_are_in_them() {
         Sgd::new(0.0).momentum(0.0).weight_decay(0.0).check(),
         Sgd::new(1e3).momentum(1.5).check(),
         Adam::new(0.0).betas(0.0, 0.0).epsilon(0.0).check(),
-        AdamW::new(0.0).betas(0.0, 0.0).epsilon(0.0).weight_decay(0.0).check(),
+        AdamW::new(0.0)
+            .betas(0.0, 0.0)
+            .epsilon(0.0)
+            .weight_decay(0.0)
+            .check(),
         NAdam::new(0.0).betas(0.0, 0.0).momentum_decay(0.0).check(),
         RAdam::new(0.0).betas(0.0, 0.0).check(),
         Adamax::new(0.0).betas(0.0, 0.0).check(),
-        Adagrad::new(0.0).lr_decay(0.0).initial_accumulator_value(0.0).check(),
+        Adagrad::new(0.0)
+            .lr_decay(0.0)
+            .initial_accumulator_value(0.0)
+            .check(),
         Adadelta::new(0.0).rho(0.0).check(),
         Adadelta::new(1.0).rho(1.0).check(),
         RmsProp::new(0.0).alpha(0.0).momentum(0.0).check(),
@@ -85,7 +105,10 @@ fn a_trainer_refuses_what_is_out_of_range() {
     let (mut net, x) = (Line::zeros(), [Tensor1::from([1.0])]);
     let result = Line::trainer(Adam::new(0.1).betas(0.9, 1.0), Mse).fit(&mut net, &x, &x);
     let error = TrainError::Setting(SettingError::new("second beta", 1.0, BELOW_ONE));
-    assert_eq!(error.to_string(), "the optimizer's `second beta` is 1, but must be from 0 to less than 1");
+    assert_eq!(
+        error.to_string(),
+        "the optimizer's `second beta` is 1, but must be from 0 to less than 1"
+    );
     assert_eq!(result, Err(error));
 }
 

@@ -22,16 +22,33 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
     let mut state = settings(optimizer.clone().state()).freeze(layer!(Net, fc1));
     let mut net = Net::init(&mut shapewright::rng(1));
     go(&mut state, &mut net, 3);
-    state = state.thaw(layer!(Net, fc1)).freeze(layer!(Net, layer_4.bias));
+    state = state
+        .thaw(layer!(Net, fc1))
+        .freeze(layer!(Net, layer_4.bias));
     go(&mut state, &mut net, 2);
     state = state.thaw(layer!(Net));
 
     let parts = state.state_parts();
-    assert_eq!((parts.steps, parts.memories.len()), (5, optimizer.memories()));
-    assert!(state.memories().map(|memory| memory.params()).eq(parts.memories.iter().copied()));
+    assert_eq!(
+        (parts.steps, parts.memories.len()),
+        (5, optimizer.memories())
+    );
+    assert!(
+        state
+            .memories()
+            .map(|memory| memory.params())
+            .eq(parts.memories.iter().copied())
+    );
     // Written down, and read in another place, where something went on before.
-    let memories: Vec<Vec<f32>> = parts.memories.iter().map(|memory| memory.to_vec()).collect();
-    let read = StateParts { memories: memories.iter().map(|m| &m[..]).collect(), ..parts.clone() };
+    let memories: Vec<Vec<f32>> = parts
+        .memories
+        .iter()
+        .map(|memory| memory.to_vec())
+        .collect();
+    let read = StateParts {
+        memories: memories.iter().map(|m| &m[..]).collect(),
+        ..parts.clone()
+    };
     let mut other = settings(optimizer.state()).freeze(layer!(Net, fc1.bias));
     let mut copy = net.to_boxed();
     go(&mut other, &mut net.to_boxed(), 2);
@@ -59,7 +76,11 @@ fn a_restored_state_goes_on_in_every_bit() {
     check(NAdam::new(0.1));
     check(RAdam::new(0.1).betas(0.9, 0.9));
     check(Adamax::new(0.1));
-    check(Adagrad::new(0.1).initial_accumulator_value(0.5).lr_decay(0.1));
+    check(
+        Adagrad::new(0.1)
+            .initial_accumulator_value(0.5)
+            .lr_decay(0.1),
+    );
     check(Adadelta::new(1.0));
     check(RmsProp::new(0.1).centered(true).momentum(0.9));
     check(Lion::new(0.1));
@@ -74,15 +95,44 @@ fn what_does_not_fit_is_refused() {
     let numbers = [0.0; LEN + 1];
     let parts = |memories: &[usize], missed: &[(usize, u64)]| StateParts {
         steps: 7,
-        missed: missed.iter().map(|&(end, steps)| Missed { end, steps }).collect(),
+        missed: missed
+            .iter()
+            .map(|&(end, steps)| Missed { end, steps })
+            .collect(),
         memories: memories.iter().map(|&len| &numbers[..len]).collect(),
     };
     let missed = Err(StateError::Missed { len: LEN });
     for (parts, wanted) in [
-        (parts(&[LEN], &[]), Err(StateError::Memories { expected: 2, found: 1 })),
-        (parts(&[LEN; 3], &[]), Err(StateError::Memories { expected: 2, found: 3 })),
-        (parts(&[LEN, LEN - 1], &[]), Err(StateError::Length { memory: 1, expected: LEN, found: LEN - 1 })),
-        (parts(&[LEN + 1, LEN], &[]), Err(StateError::Length { memory: 0, expected: LEN, found: LEN + 1 })),
+        (
+            parts(&[LEN], &[]),
+            Err(StateError::Memories {
+                expected: 2,
+                found: 1,
+            }),
+        ),
+        (
+            parts(&[LEN; 3], &[]),
+            Err(StateError::Memories {
+                expected: 2,
+                found: 3,
+            }),
+        ),
+        (
+            parts(&[LEN, LEN - 1], &[]),
+            Err(StateError::Length {
+                memory: 1,
+                expected: LEN,
+                found: LEN - 1,
+            }),
+        ),
+        (
+            parts(&[LEN + 1, LEN], &[]),
+            Err(StateError::Length {
+                memory: 0,
+                expected: LEN,
+                found: LEN + 1,
+            }),
+        ),
         (parts(&[LEN; 2], &[(LEN - 1, 0)]), missed),
         (parts(&[LEN; 2], &[(LEN + 1, 0)]), missed),
         (parts(&[LEN; 2], &[(9, 0), (9, 1), (LEN, 0)]), missed),
@@ -92,10 +142,21 @@ fn what_does_not_fit_is_refused() {
         assert_eq!(state.restore(&parts), wanted);
         assert_eq!(state.state_parts(), before.state_parts());
     }
-    let error = StateError::Length { memory: 1, expected: LEN, found: 3 };
-    assert!(error.to_string().starts_with("the network has 64 numbers, but memory 1 of the state has 3"));
+    let error = StateError::Length {
+        memory: 1,
+        expected: LEN,
+        found: 3,
+    };
+    assert!(
+        error
+            .to_string()
+            .starts_with("the network has 64 numbers, but memory 1 of the state has 3")
+    );
     assert_eq!(state.restore(&parts(&[LEN; 2], &[])), Ok(()));
-    assert_eq!(state.restore(&parts(&[LEN; 2], &[(9, 7), (LEN, 0)])), Ok(()));
+    assert_eq!(
+        state.restore(&parts(&[LEN; 2], &[(9, 7), (LEN, 0)])),
+        Ok(())
+    );
     assert_eq!(state.steps(), 7);
 }
 
@@ -113,24 +174,49 @@ impl Optimizer for Remembering {
     fn lr_mut(&mut self) -> &mut f64 {
         &mut self.lr
     }
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         memories[step as usize % self.gradients].copy_from_slice(gradient);
-        params.iter_mut().zip(gradient).for_each(|(p, &g)| *p -= T::from_f64_lossy(self.lr) * g);
+        params
+            .iter_mut()
+            .zip(gradient)
+            .for_each(|(p, &g)| *p -= T::from_f64_lossy(self.lr) * g);
     }
 }
 
 #[test]
 fn an_optimizer_of_ones_own_remembers_up_to_four_numbers() {
     let (mut net, gradient) = (Net::zeros(), Net::init(&mut shapewright::rng(1)));
-    let mut state = Remembering { lr: 0.5, gradients: 4 }.state::<Net>();
+    let mut state = Remembering {
+        lr: 0.5,
+        gradients: 4,
+    }
+    .state::<Net>();
     state.step(&mut net, &gradient);
-    let remembered: Vec<_> = state.memories().map(|memory| memory.params() == gradient.params()).collect();
+    let remembered: Vec<_> = state
+        .memories()
+        .map(|memory| memory.params() == gradient.params())
+        .collect();
     assert_eq!(remembered, [false, true, false, false]);
-    assert!(net.params().iter().zip(gradient.params()).all(|(p, g)| *p == -0.5 * g));
+    assert!(
+        net.params()
+            .iter()
+            .zip(gradient.params())
+            .all(|(p, g)| *p == -0.5 * g)
+    );
 }
 
 #[test]
 #[should_panic(expected = "remembers 5 numbers per parameter, but at most 4 are possible")]
 fn more_than_four_are_refused() {
-    Remembering { lr: 0.5, gradients: 5 }.state::<Net>();
+    Remembering {
+        lr: 0.5,
+        gradients: 5,
+    }
+    .state::<Net>();
 }

@@ -1,4 +1,5 @@
-//! Pictures: that they are files of their format and size, and that what they show is where it should be.
+//! Pictures: that they are files of their format and size, and that what they show is where it
+//! should be.
 #![cfg(feature = "plots")]
 
 mod common;
@@ -36,11 +37,17 @@ impl Picture {
         );
         let mut bytes = vec![0; reader.output_buffer_size().expect("a size")];
         let info = reader.next_frame(&mut bytes).expect("pixels");
-        Picture { width: info.width as usize, height: info.height as usize, bytes }
+        Picture {
+            width: info.width as usize,
+            height: info.height as usize,
+            bytes,
+        }
     }
 
     fn pixel(&self, x: usize, y: usize) -> [u8; 3] {
-        self.bytes[3 * (y * self.width + x)..][..3].try_into().expect("three bytes")
+        self.bytes[3 * (y * self.width + x)..][..3]
+            .try_into()
+            .expect("three bytes")
     }
 
     /// The rows of a column, from one row to before another, that have a colour.
@@ -51,7 +58,9 @@ impl Picture {
     /// Columns and rows of all pixels of a colour.
     fn all(&self, colour: [u8; 3]) -> Vec<(usize, usize)> {
         let places = (0..self.height).flat_map(|y| (0..self.width).map(move |x| (x, y)));
-        places.filter(|&(x, y)| self.pixel(x, y) == colour).collect()
+        places
+            .filter(|&(x, y)| self.pixel(x, y) == colour)
+            .collect()
     }
 }
 
@@ -66,7 +75,10 @@ fn history(losses: &[f64]) -> History {
         seconds: 1.0,
         waiting: 0.0,
     };
-    History { epochs: losses.iter().enumerate().map(epoch).collect(), ..History::default() }
+    History {
+        epochs: losses.iter().enumerate().map(epoch).collect(),
+        ..History::default()
+    }
 }
 
 // Where the plot of the first panel lies.
@@ -94,7 +106,10 @@ fn a_falling_loss_falls() {
         let expected = BOTTOM as f64 - (BOTTOM - TOP) as f64 * loss / 1.05;
         let rows = picture.rows(column(i + 1, 11), TOP..BOTTOM, BLUE);
         assert!((2..=8).contains(&rows.len()), "epoch {}: {rows:?}", i + 1);
-        assert!(rows.iter().all(|&row| (row as f64 - expected).abs() < 5.0), "{rows:?}, not {expected}");
+        assert!(
+            rows.iter().all(|&row| (row as f64 - expected).abs() < 5.0),
+            "{rows:?}, not {expected}"
+        );
         assert!(rows[0] > last);
         last = rows[0];
     }
@@ -102,9 +117,14 @@ fn a_falling_loss_falls() {
     // The numbers at the axes and the names of the axes.
     let ink = picture.all(INK);
     assert!(
-        ink.iter().any(|&(x, y)| x < LEFT - 60 && y < BOTTOM) && ink.iter().any(|&(_, y)| y > BOTTOM + 40)
+        ink.iter().any(|&(x, y)| x < LEFT - 60 && y < BOTTOM)
+            && ink.iter().any(|&(_, y)| y > BOTTOM + 40)
     );
-    assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 1, "nothing is left beside the file");
+    assert_eq!(
+        fs::read_dir(&folder).expect("a folder").count(),
+        1,
+        "nothing is left beside the file"
+    );
 }
 
 #[test]
@@ -124,11 +144,17 @@ fn validation_metrics_and_the_restored_epoch_are_drawn() {
     let row = |value: f64| BOTTOM as f64 - (BOTTOM - TOP) as f64 * (value - 0.95) / 1.1;
     for (colour, value) in [(BLUE, 1.0), (VERMILLION, 2.0)] {
         let rows = picture.rows(at, TOP..BOTTOM, colour);
-        assert!(!rows.is_empty() && rows.iter().all(|&y| (y as f64 - row(value)).abs() < 4.0), "{rows:?}");
+        assert!(
+            !rows.is_empty() && rows.iter().all(|&y| (y as f64 - row(value)).abs() < 4.0),
+            "{rows:?}"
+        );
     }
     let second = 600 + TOP..600 + BOTTOM;
     let rows = [3, 6, 9].map(|epoch| picture.rows(column(epoch, 11), second.clone(), GREEN)[0]);
-    assert!(rows[0] > rows[1] && rows[1] > rows[2], "accuracy rises: {rows:?}");
+    assert!(
+        rows[0] > rows[1] && rows[1] > rows[2],
+        "accuracy rises: {rows:?}"
+    );
     for panel in [TOP..BOTTOM, second] {
         let dashes = picture.rows(column(4, 11), panel.clone(), INK).len();
         assert!((200..400).contains(&dashes), "{dashes}");
@@ -149,9 +175,18 @@ fn what_is_not_finite_is_a_gap() {
         let drawn = (at - 3..=at + 3).any(|x| !picture.rows(x, TOP..BOTTOM, BLUE).is_empty());
         assert_eq!(drawn, loss.is_finite(), "epoch {}", i + 1);
     }
-    // The fifth has no neighbours, so it is a dot; between the second and the third there is a line.
-    assert!(picture.rows((column(5, 11) + column(6, 11)) / 2, TOP..BOTTOM, BLUE).is_empty());
-    assert!(!picture.rows((column(2, 11) + column(3, 11)) / 2, TOP..BOTTOM, BLUE).is_empty());
+    // The fifth has no neighbours, so it is a dot; between the second and the third there is a
+    // line.
+    assert!(
+        picture
+            .rows((column(5, 11) + column(6, 11)) / 2, TOP..BOTTOM, BLUE)
+            .is_empty()
+    );
+    assert!(
+        !picture
+            .rows((column(2, 11) + column(3, 11)) / 2, TOP..BOTTOM, BLUE)
+            .is_empty()
+    );
 }
 
 #[test]
@@ -161,9 +196,16 @@ fn an_svg_has_names_as_text() {
     history.epochs[1].metrics = vec![("a<b & \"c\"\n".to_owned(), 0.5)];
     history.draw(&path).expect("a picture");
     let text = fs::read_to_string(&path).expect("text");
-    assert!(text.starts_with("<svg width=\"1600\" height=\"1200\""), "{}", &text[..100]);
+    assert!(
+        text.starts_with("<svg width=\"1600\" height=\"1200\""),
+        "{}",
+        &text[..100]
+    );
     assert!(text.trim_end().ends_with("</svg>"));
-    assert!(text.contains("a&lt;b &amp; &quot;c&quot; \n") && text.contains(">\ntraining\n"), "{text}");
+    assert!(
+        text.contains("a&lt;b &amp; &quot;c&quot; \n") && text.contains(">\ntraining\n"),
+        "{text}"
+    );
     assert!(!text.contains("restored"));
     let count = |part| text.matches(part).count();
     assert_eq!(count("<text"), count("</text>"));
@@ -177,7 +219,12 @@ fn what_cannot_be_drawn_is_an_error_and_leaves_nothing() {
     for name in ["curve.pdf", "curve", "png", "curve.png.gz"] {
         let error = good.draw(folder.join(name)).expect_err("no format");
         assert!(matches!(error, PlotError::Ending { .. }), "{error}");
-        assert!(error.to_string().ends_with("let its name end in .png or .svg"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("let its name end in .png or .svg"),
+            "{error}"
+        );
     }
     let old = folder.join("old.png");
     fs::write(&old, "old").expect("a file");
@@ -192,17 +239,24 @@ fn what_cannot_be_drawn_is_an_error_and_leaves_nothing() {
     assert!(matches!(error, PlotError::Empty { .. }), "{error}");
     assert_eq!(fs::read(&old).expect("a file"), b"old");
 
-    let error = good.draw(folder.join("missing/curve.svg")).expect_err("no folder");
+    let error = good
+        .draw(folder.join("missing/curve.svg"))
+        .expect_err("no folder");
     assert!(
-        matches!(error, PlotError::Write { .. }) && error.to_string().matches("curve.svg").count() == 1,
+        matches!(error, PlotError::Write { .. })
+            && error.to_string().matches("curve.svg").count() == 1,
         "{error}"
     );
     // A folder with something in it stands where the file should be.
     fs::create_dir_all(folder.join("taken.png/full")).expect("a folder");
-    let error = good.draw(folder.join("taken.png")).expect_err("a folder is there");
+    let error = good
+        .draw(folder.join("taken.png"))
+        .expect_err("a folder is there");
     assert!(matches!(error, PlotError::Write { .. }), "{error}");
-    let names: Vec<_> =
-        fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("one").file_name()).collect();
+    let names: Vec<_> = fs::read_dir(&folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("one").file_name())
+        .collect();
     assert_eq!(names.len(), 2, "only what was there is left: {names:?}");
 }
 
@@ -213,7 +267,11 @@ fn one_epoch_and_strange_numbers_of_epochs_are_drawn() {
     one.draw(&path).expect("a picture");
     // A dot in the middle.
     let middle = (LEFT + RIGHT) / 2;
-    assert!(!Picture::read(&path).rows(middle, TOP..BOTTOM, BLUE).is_empty());
+    assert!(
+        !Picture::read(&path)
+            .rows(middle, TOP..BOTTOM, BLUE)
+            .is_empty()
+    );
     for epoch in [0, 1 << 31, usize::MAX] {
         one.epochs[0].epoch = epoch;
         one.restored = Some(epoch);
@@ -272,31 +330,59 @@ fn a_confusion_matrix_shows_shares_of_rows() {
     matrix.draw(&path).expect("a picture");
     let picture = Picture::read(&path);
     let &(x, y) = picture.all(BLUE).first().expect("the first cell is full");
-    let mix = |share: f64| [0, 1, 2].map(|i| (255.0 + share * (f64::from(BLUE[i]) - 255.0)).round() as u8);
-    for (row, shares) in [[1.0, 0.0, 0.0], [0.0, 0.75, 0.25], [0.0; 3]].iter().enumerate() {
+    let mix = |share: f64| {
+        [0, 1, 2].map(|i| (255.0 + share * (f64::from(BLUE[i]) - 255.0)).round() as u8)
+    };
+    for (row, shares) in [[1.0, 0.0, 0.0], [0.0, 0.75, 0.25], [0.0; 3]]
+        .iter()
+        .enumerate()
+    {
         for (column, &share) in shares.iter().enumerate() {
             let (x, y) = (x + 96 * column, y + 96 * row);
             for at in [(x, y), (x + 95, y), (x, y + 95), (x + 95, y + 95)] {
-                assert_eq!(picture.pixel(at.0, at.1), mix(share), "row {row}, column {column}");
+                assert_eq!(
+                    picture.pixel(at.0, at.1),
+                    mix(share),
+                    "row {row}, column {column}"
+                );
             }
             // A number in the middle, dark on white and white on dark.
             let letters = if share > 0.5 { WHITE } else { INK };
             let middle = (x + 20..x + 76).flat_map(|x| (y + 20..y + 76).map(move |y| (x, y)));
-            assert!(middle.filter(|&(x, y)| picture.pixel(x, y) == letters).count() > 10);
+            assert!(
+                middle
+                    .filter(|&(x, y)| picture.pixel(x, y) == letters)
+                    .count()
+                    > 10
+            );
         }
     }
-    assert_eq!((picture.width, picture.height), (x + 3 * 96 + 24, y + 3 * 96 + 24));
+    assert_eq!(
+        (picture.width, picture.height),
+        (x + 3 * 96 + 24, y + 3 * 96 + 24)
+    );
 
     // Long names take room, and stand upright over the columns.
-    matrix.named(["a", "a name that is long", "c"]).draw(&path).expect("a picture");
+    matrix
+        .named(["a", "a name that is long", "c"])
+        .draw(&path)
+        .expect("a picture");
     let named = Picture::read(&path);
     assert!(named.width > picture.width + 100 && named.height > picture.height + 100);
-    matrix.named(["a", "<b>", "c"]).draw(folder.join("x.svg")).expect("a picture");
+    matrix
+        .named(["a", "<b>", "c"])
+        .draw(folder.join("x.svg"))
+        .expect("a picture");
     let text = fs::read_to_string(folder.join("x.svg")).expect("text");
     assert!(
-        ["14 samples, accuracy 92.86 %", "&lt;b&gt;", "predicted", "\n10\n"]
-            .iter()
-            .all(|part| text.contains(part))
+        [
+            "14 samples, accuracy 92.86 %",
+            "&lt;b&gt;",
+            "predicted",
+            "\n10\n"
+        ]
+        .iter()
+        .all(|part| text.contains(part))
     );
 }
 
@@ -323,16 +409,25 @@ fn a_grid_has_every_pixel() {
         [row as f64 / 11.0, column as f64 / 15.0, 0.5][channel]
     });
     let mut grid = ImageGrid::new().columns(2).scale(SCALE);
-    grid.add(&grey, Caption::right("7777")).add(&colours, Caption::wrong("8888")).add(&grey, "");
+    grid.add(&grey, Caption::right("7777"))
+        .add(&colours, Caption::wrong("8888"))
+        .add(&grey, "");
     assert_eq!(grid.len(), 3);
     grid.save(&path).expect("a picture");
     let picture = Picture::read(&path);
     let (width, height) = (16 * SCALE, 12 * SCALE);
     let line = 4 + 19;
-    assert_eq!((picture.width, picture.height), (8 + 2 * (width + 8), 8 + 2 * (height + line + 8)));
+    assert_eq!(
+        (picture.width, picture.height),
+        (8 + 2 * (width + 8), 8 + 2 * (height + line + 8))
+    );
     let byte = |x: f64| (x * 255.0).round() as u8;
     let mut painted = 0;
-    for (left, top, colour) in [(8, 8, false), (8 + width + 8, 8, true), (8, 8 + height + line + 8, false)] {
+    for (left, top, colour) in [
+        (8, 8, false),
+        (8 + width + 8, 8, true),
+        (8, 8 + height + line + 8, false),
+    ] {
         for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
             let (row, column) = (y / SCALE, x / SCALE);
             let expected = if colour {
@@ -340,12 +435,17 @@ fn a_grid_has_every_pixel() {
             } else {
                 [byte(f64::from(grey[[row, column, 0]])); 3]
             };
-            assert_eq!(picture.pixel(left + x, top + y), expected, "{row}, {column}");
+            assert_eq!(
+                picture.pixel(left + x, top + y),
+                expected,
+                "{row}, {column}"
+            );
             painted += 1;
         }
     }
     assert_eq!(painted, 3 * width * height);
-    // Captions: green under the first, red under the second, centred; nothing under the third, nothing elsewhere.
+    // Captions: green under the first, red under the second, centred; nothing under the third,
+    // nothing elsewhere.
     for (colour, left) in [(GREEN, 8), (VERMILLION, 8 + width + 8)] {
         let places = picture.all(colour);
         assert!(!places.is_empty());
@@ -354,8 +454,8 @@ fn a_grid_has_every_pixel() {
         };
         assert!(places.iter().all(inside), "{places:?}");
     }
-    let rest =
-        (8 + width + 8..picture.width).flat_map(|x| (8 + height + line..picture.height).map(move |y| (x, y)));
+    let rest = (8 + width + 8..picture.width)
+        .flat_map(|x| (8 + height + line..picture.height).map(move |y| (x, y)));
     assert!(rest.into_iter().all(|(x, y)| picture.pixel(x, y) == WHITE));
 }
 
@@ -369,15 +469,24 @@ fn ranges_of_a_grid() {
         grid.add_slice(&[0.5; 6], [1, 2, 3], "").expect("an image");
         grid.save(&path).expect("a picture");
         let picture = Picture::read(&path);
-        ([0, 1, 2, 3, 4, 5].map(|x| picture.pixel(8 + x, 8)), picture.pixel(8 + 6 + 8, 8))
+        (
+            [0, 1, 2, 3, 4, 5].map(|x| picture.pixel(8 + x, 8)),
+            picture.pixel(8 + 6 + 8, 8),
+        )
     };
     let grey = |byte| [byte; 3];
     let nan = [255, 0, 255];
     let (first, second) = draw(ImageGrid::new().range(-2.0, 2.0));
-    assert_eq!(first, [grey(0), grey(128), grey(255), grey(255), nan, grey(255)]);
+    assert_eq!(
+        first,
+        [grey(0), grey(128), grey(255), grey(255), nan, grey(255)]
+    );
     assert_eq!(second, grey(159));
     let (first, second) = draw(ImageGrid::new().range_of_each());
-    assert_eq!(first, [grey(0), grey(64), grey(128), grey(255), nan, grey(255)]);
+    assert_eq!(
+        first,
+        [grey(0), grey(64), grey(128), grey(255), nan, grey(255)]
+    );
     assert_eq!(second, grey(0), "an image of one value is black");
     let (first, _) = draw(ImageGrid::new());
     assert_eq!(first[..4], [grey(0), grey(0), grey(255), grey(255)]);
@@ -409,22 +518,52 @@ fn titles_and_captions_have_room() {
 fn what_is_no_image_is_refused() {
     let path = folder("plots-refused").join("grid.png");
     let mut grid = ImageGrid::new();
-    for (count, sizes) in [(5, [2, 3, 1]), (0, [0, 3, 1]), (12, [2, 3, 2]), (0, [usize::MAX, usize::MAX, 3])]
-    {
-        let error = grid.add_slice(&vec![0.0; count], sizes, "").map(|_| ()).expect_err("no image");
+    for (count, sizes) in [
+        (5, [2, 3, 1]),
+        (0, [0, 3, 1]),
+        (12, [2, 3, 2]),
+        (0, [usize::MAX, usize::MAX, 3]),
+    ] {
+        let error = grid
+            .add_slice(&vec![0.0; count], sizes, "")
+            .map(|_| ())
+            .expect_err("no image");
         assert!(matches!(error, PlotError::Pixels { .. }), "{error}");
     }
     assert!(grid.is_empty());
     grid.add(&Tensor3::<2, 2, 1>::zeros(), "x");
-    for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f32::NAN, 1.0), (0.0, f32::INFINITY)] {
-        let error = grid.clone().range(low, high).save(&path).expect_err("no range");
+    for (low, high) in [
+        (1.0, 1.0),
+        (2.0, 1.0),
+        (f32::NAN, 1.0),
+        (0.0, f32::INFINITY),
+    ] {
+        let error = grid
+            .clone()
+            .range(low, high)
+            .save(&path)
+            .expect_err("no range");
         assert!(matches!(error, PlotError::Range { .. }), "{error}");
     }
     for scale in [20_000, usize::MAX] {
-        let error = grid.clone().scale(scale).save(&path).expect_err("too large");
+        let error = grid
+            .clone()
+            .scale(scale)
+            .save(&path)
+            .expect_err("too large");
         assert!(matches!(error, PlotError::TooLarge { .. }), "{error}");
     }
-    let error = grid.save(path.with_extension("svg")).expect_err("pixels are no vectors");
-    assert!(error.to_string().ends_with("let its name end in .png"), "{error}");
-    assert_eq!(fs::read_dir(path.parent().expect("a folder")).expect("a folder").count(), 0);
+    let error = grid
+        .save(path.with_extension("svg"))
+        .expect_err("pixels are no vectors");
+    assert!(
+        error.to_string().ends_with("let its name end in .png"),
+        "{error}"
+    );
+    assert_eq!(
+        fs::read_dir(path.parent().expect("a folder"))
+            .expect("a folder")
+            .count(),
+        0
+    );
 }

@@ -29,7 +29,10 @@ impl Drop for Counted {
 /// The text of a panic.
 fn panic_of<T>(f: impl FnOnce() -> T) -> String {
     let panic = catch_unwind(AssertUnwindSafe(f)).err().expect("a panic");
-    panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).unwrap_or_default()
+    panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -49,7 +52,9 @@ fn the_end_is_the_end() {
 
 /// Takes a message, or fails after a time that is far longer than it can take.
 fn expect<T>(messages: &Receiver<T>) -> T {
-    messages.recv_timeout(std::time::Duration::from_secs(60)).expect("a message of the other thread")
+    messages
+        .recv_timeout(std::time::Duration::from_secs(60))
+        .expect("a message of the other thread")
 }
 
 #[test]
@@ -60,7 +65,10 @@ fn items_are_made_ahead_while_one_is_used_and_no_more_than_the_room() {
     // Nothing was asked for yet: two wait, and one more is in the maker's hands.
     assert_eq!([expect(&seen), expect(&seen), expect(&seen)], [0, 1, 2]);
     thread::sleep(std::time::Duration::from_millis(20));
-    assert!(seen.try_recv().is_err(), "more was made than there is room for");
+    assert!(
+        seen.try_recv().is_err(),
+        "more was made than there is room for"
+    );
     assert_eq!(items.next(), Some(0));
     assert_eq!(expect(&seen), 3);
 }
@@ -92,9 +100,16 @@ fn panics_come_after_the_items_before_them() {
 
     let mut batches = Refill::new([0, 0], |batch| {
         *batch += 1;
-        if *batch == 2 { panic!("second round") } else { true }
+        if *batch == 2 {
+            panic!("second round")
+        } else {
+            true
+        }
     });
-    assert_eq!((batches.next_batch().copied(), batches.next_batch().copied()), (Some(1), Some(1)));
+    assert_eq!(
+        (batches.next_batch().copied(), batches.next_batch().copied()),
+        (Some(1), Some(1))
+    );
     assert_eq!(panic_of(|| batches.next_batch().copied()), "second round");
     assert_eq!(batches.next_batch(), None);
 }
@@ -115,7 +130,10 @@ fn dropping_early_ends_the_thread_and_drops_everything() {
         let mut batches = Refill::new(buffers, move |_| kept.load(Ordering::SeqCst) == 3);
         (0..taken).for_each(|_| assert!(batches.next_batch().is_some()));
         drop(batches);
-        assert_eq!((count.load(Ordering::SeqCst), Arc::strong_count(&count)), (0, 1));
+        assert_eq!(
+            (count.load(Ordering::SeqCst), Arc::strong_count(&count)),
+            (0, 1)
+        );
     }
     // A panic of an item that nobody asked for is nobody's.
     let (about_to, seen) = channel();
@@ -135,10 +153,18 @@ fn buffers_are_used_again_in_turn() {
     let data: Vec<usize> = (0..100).collect();
     let mut chunks = data.chunks(7);
     thread::scope(|scope| {
-        let buffers = [Vec::with_capacity(7), Vec::with_capacity(7), Vec::with_capacity(7)];
-        let places = buffers.each_ref().map(|buffer: &Vec<usize>| buffer.as_ptr());
+        let buffers = [
+            Vec::with_capacity(7),
+            Vec::with_capacity(7),
+            Vec::with_capacity(7),
+        ];
+        let places = buffers
+            .each_ref()
+            .map(|buffer: &Vec<usize>| buffer.as_ptr());
         let mut batches = Refill::scoped(scope, buffers, |batch| {
-            let Some(chunk) = chunks.next() else { return false };
+            let Some(chunk) = chunks.next() else {
+                return false;
+            };
             batch.clear();
             batch.extend(chunk);
             true
@@ -192,7 +218,10 @@ fn where_no_thread_can_be_spawned_items_are_made_here() {
     }
     let here = thread::current().id();
     let items = Prefetch::new(2, (0..10).map(|i| (i, thread::current().id())));
-    assert_eq!(items.collect::<Vec<_>>(), (0..10).map(|i| (i, here)).collect::<Vec<_>>());
+    assert_eq!(
+        items.collect::<Vec<_>>(),
+        (0..10).map(|i| (i, here)).collect::<Vec<_>>()
+    );
 
     let source = |i| if i == 3 { panic!("item three") } else { i };
     let mut items = Prefetch::new(8, (0..10).map(source));
@@ -205,7 +234,9 @@ fn where_no_thread_can_be_spawned_items_are_made_here() {
     let mut numbers = 1..8;
     thread::scope(|scope| {
         let mut batches = Refill::scoped(scope, buffers, |batch| {
-            let Some(number) = numbers.next() else { return false };
+            let Some(number) = numbers.next() else {
+                return false;
+            };
             // The buffers come back in turn.
             assert_eq!(batch.0, if number > 3 { number - 3 } else { 0 });
             batch.0 = number;

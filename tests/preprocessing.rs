@@ -12,7 +12,16 @@ use shapewright::{Element, Rank1};
 /// Numbers of which some are missing.
 fn with_missing(value: &Value) -> Vec<f64> {
     let numbers = value.as_array().expect("an array");
-    numbers.iter().map(|x| if x.is_null() { f64::NAN } else { x.as_f64().expect("a number") }).collect()
+    numbers
+        .iter()
+        .map(|x| {
+            if x.is_null() {
+                f64::NAN
+            } else {
+                x.as_f64().expect("a number")
+            }
+        })
+        .collect()
 }
 
 /// Whether the same are missing and the others close.
@@ -21,10 +30,22 @@ fn check<S: Shape, T: Element>(case: &Value, key: &str, found: &[Tensor<S, T>], 
     let (found, expected) = (Tensor::flatten(found), with_missing(&case[key]));
     let what = format!("{key} of {}, {}", text(case, "name"), T::NAME);
     let missing: Vec<bool> = found.iter().map(|x| x.is_nan()).collect();
-    assert_eq!(missing, expected.iter().map(|x| x.is_nan()).collect::<Vec<_>>(), "{what}");
+    assert_eq!(
+        missing,
+        expected.iter().map(|x| x.is_nan()).collect::<Vec<_>>(),
+        "{what}"
+    );
     let filled = |x: f64| if x.is_nan() { 0.0 } else { x };
-    let found: Vec<T> = found.iter().map(|&x| if x.is_nan() { T::zero() } else { x }).collect();
-    assert_close(&what, &found, &expected.into_iter().map(filled).collect::<Vec<_>>(), tolerance);
+    let found: Vec<T> = found
+        .iter()
+        .map(|&x| if x.is_nan() { T::zero() } else { x })
+        .collect();
+    assert_close(
+        &what,
+        &found,
+        &expected.into_iter().map(filled).collect::<Vec<_>>(),
+        tolerance,
+    );
 }
 
 fn check_scale<T: Element>(case: &Value) {
@@ -57,7 +78,10 @@ fn check_scale<T: Element>(case: &Value) {
 
     let imputer = Imputer::mean(&train).expect("values");
     check("fill_mean", &[imputer.fill]);
-    check("fill_median", &[Imputer::median(&train).expect("values").fill]);
+    check(
+        "fill_median",
+        &[Imputer::median(&train).expect("values").fill],
+    );
     let mut x = other;
     imputer.transform(&mut x);
     check("filled", &x);
@@ -65,7 +89,10 @@ fn check_scale<T: Element>(case: &Value) {
 
 #[test]
 fn scaling_and_filling_are_those_of_scikit_learn() {
-    for case in cases("preprocessing.json").iter().filter(|case| case["kind"] == "scale") {
+    for case in cases("preprocessing.json")
+        .iter()
+        .filter(|case| case["kind"] == "scale")
+    {
         check_scale::<f32>(case);
         check_scale::<f64>(case);
     }
@@ -75,12 +102,16 @@ fn scaling_and_filling_are_those_of_scikit_learn() {
 fn the_largest_value_becomes_the_upper_end_to_the_last_bit() {
     let mut rng = shapewright::rng(0);
     for _ in 0..200 {
-        let mut x: Vec<Tensor1<5, f64>> =
-            (0..3).map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng)).collect();
+        let mut x: Vec<Tensor1<5, f64>> = (0..3)
+            .map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng))
+            .collect();
         MinMaxScaler::fit(&x).expect("values").transform(&mut x);
         for feature in 0..5 {
             let values = || x.iter().map(|x| x[feature]);
-            assert_eq!((values().fold(1.0, f64::min), values().fold(0.0, f64::max)), (0.0, 1.0));
+            assert_eq!(
+                (values().fold(1.0, f64::min), values().fold(0.0, f64::max)),
+                (0.0, 1.0)
+            );
         }
     }
 }
@@ -118,7 +149,13 @@ fn what_has_no_value_is_named() {
         ]
     };
     for error in errors(&none) {
-        assert_eq!(error, PreprocessError::NoValues { feature: 0, samples: 0 });
+        assert_eq!(
+            error,
+            PreprocessError::NoValues {
+                feature: 0,
+                samples: 0
+            }
+        );
     }
     for error in errors(&missing) {
         assert_eq!(
@@ -140,18 +177,25 @@ fn what_has_no_value_is_named() {
 #[test]
 #[should_panic(expected = "the range from 1 to 1 has no inside")]
 fn a_range_without_inside_is_refused() {
-    let _ = MinMaxScaler::fit(&[Tensor1::from([1.0])]).expect("values").range(1.0, 1.0);
+    let _ = MinMaxScaler::fit(&[Tensor1::from([1.0])])
+        .expect("values")
+        .range(1.0, 1.0);
 }
 
 #[test]
 #[should_panic(expected = "the range from 0 to inf is too wide")]
 fn an_infinite_range_is_refused() {
-    let _ = MinMaxScaler::fit(&[Tensor1::from([1.0])]).expect("values").range(0.0, f32::INFINITY);
+    let _ = MinMaxScaler::fit(&[Tensor1::from([1.0])])
+        .expect("values")
+        .range(0.0, f32::INFINITY);
 }
 
 #[test]
 fn stratified_folds_have_the_counts_of_scikit_learn() {
-    for case in cases("preprocessing.json").iter().filter(|case| case["kind"] == "folds") {
+    for case in cases("preprocessing.json")
+        .iter()
+        .filter(|case| case["kind"] == "folds")
+    {
         assert_eq!(number(case, "classes"), 4.0);
         let labels: Vec<Label<4>> = array(&case["labels"])
             .iter()
@@ -161,9 +205,16 @@ fn stratified_folds_have_the_counts_of_scikit_learn() {
         let folds = stratified_k_fold(&labels, folds, &mut shapewright::rng(0)).expect("folds");
         let mut counts = vec![[0.0; 4]; folds.len()];
         for (fold, counts) in folds.iter().zip(&mut counts) {
-            fold.validation.iter().for_each(|&i| counts[labels[i].index()] += 1.0);
+            fold.validation
+                .iter()
+                .for_each(|&i| counts[labels[i].index()] += 1.0);
         }
-        assert_eq!(counts.as_flattened(), array(&case["counts"]), "{}", text(case, "name"));
+        assert_eq!(
+            counts.as_flattened(),
+            array(&case["counts"]),
+            "{}",
+            text(case, "name")
+        );
         check_folds(&folds, labels.len());
     }
 }
@@ -188,7 +239,11 @@ fn folds_are_random_and_of_equal_length() {
         assert_eq!(cut.len(), folds);
         check_folds(&cut, samples);
         let lengths: Vec<usize> = cut.iter().map(|fold| fold.validation.len()).collect();
-        assert!(lengths.iter().all(|&length| length == samples / folds || length == samples.div_ceil(folds)));
+        assert!(
+            lengths
+                .iter()
+                .all(|&length| length == samples / folds || length == samples.div_ceil(folds))
+        );
         assert!(lengths.is_sorted_by(|a, b| a >= b), "{lengths:?}");
     }
     let cut = |seed| k_fold(40, 4, &mut shapewright::rng(seed)).expect("folds");
@@ -206,7 +261,11 @@ fn check_parts(parts: &[Vec<usize>], samples: usize) -> usize {
     assert!(parts.iter().all(|part| part.is_sorted()));
     all.sort_unstable();
     all.dedup();
-    assert_eq!(all.len(), parts.iter().map(Vec::len).sum::<usize>(), "a sample is in two parts");
+    assert_eq!(
+        all.len(),
+        parts.iter().map(Vec::len).sum::<usize>(),
+        "a sample is in two parts"
+    );
     assert!(all.iter().all(|&i| i < samples));
     samples - all.len()
 }
@@ -239,7 +298,12 @@ fn stratified_splits_share_each_class_out() {
             labels.extend(vec![Label::new(class).expect("a class"); count]);
         }
         rand::seq::SliceRandom::shuffle(&mut labels[..], &mut rng);
-        for fractions in [[0.8, 0.1, 0.1], [0.6, 0.2, 0.2], [0.25, 0.25, 0.5], [0.3, 0.3, 0.1]] {
+        for fractions in [
+            [0.8, 0.1, 0.1],
+            [0.6, 0.2, 0.2],
+            [0.25, 0.25, 0.5],
+            [0.3, 0.3, 0.1],
+        ] {
             let parts = stratified_split(&labels, fractions, &mut rng).expect("parts");
             let rest = check_parts(&parts, labels.len());
             let used: f64 = fractions.iter().sum();
@@ -249,17 +313,24 @@ fn stratified_splits_share_each_class_out() {
             );
             for (part, fraction) in parts.iter().zip(fractions) {
                 let off = part.len() as f64 - fraction * labels.len() as f64;
-                assert!(off.abs() < 1.0, "{classes:?} {fractions:?}: a part is {off} off");
+                assert!(
+                    off.abs() < 1.0,
+                    "{classes:?} {fractions:?}: a part is {off} off"
+                );
                 for (class, &count) in classes.iter().enumerate() {
                     let found = part.iter().filter(|&&i| labels[i].index() == class).count();
                     let off = found as f64 - fraction * count as f64;
-                    assert!(off.abs() < 2.0, "{classes:?} {fractions:?}: class {class} is {off} off");
+                    assert!(
+                        off.abs() < 2.0,
+                        "{classes:?} {fractions:?}: class {class} is {off} off"
+                    );
                 }
             }
         }
     }
     let labels = vec![Label::<2>::default(); 40];
-    let draw = |seed| stratified_split(&labels, [0.5, 0.5], &mut shapewright::rng(seed)).expect("parts");
+    let draw =
+        |seed| stratified_split(&labels, [0.5, 0.5], &mut shapewright::rng(seed)).expect("parts");
     assert_eq!(draw(1), draw(1));
     assert_ne!(draw(1), draw(2));
 }
@@ -268,19 +339,39 @@ fn stratified_splits_share_each_class_out() {
 fn impossible_splits_are_refused() {
     let mut rng = shapewright::rng(0);
     let labels = vec![Label::<2>::default(); 4];
-    for fractions in [[0.8, 0.3], [0.0, 1.0], [-0.5, 1.0], [f64::NAN, 0.5], [f64::INFINITY, 0.5]] {
-        let errors = [split(4, fractions, &mut rng), stratified_split(&labels, fractions, &mut rng)];
+    for fractions in [
+        [0.8, 0.3],
+        [0.0, 1.0],
+        [-0.5, 1.0],
+        [f64::NAN, 0.5],
+        [f64::INFINITY, 0.5],
+    ] {
+        let errors = [
+            split(4, fractions, &mut rng),
+            stratified_split(&labels, fractions, &mut rng),
+        ];
         for error in errors {
-            assert!(matches!(error, Err(SplitError::Fractions { .. })), "{fractions:?}");
+            assert!(
+                matches!(error, Err(SplitError::Fractions { .. })),
+                "{fractions:?}"
+            );
         }
     }
     assert_eq!(
-        split(4, [0.8, 0.3], &mut rng).expect_err("too much").to_string(),
+        split(4, [0.8, 0.3], &mut rng)
+            .expect_err("too much")
+            .to_string(),
         "the fractions [0.8, 0.3] are not parts of a whole; each must be above 0, and their sum at most 1"
     );
-    let empty = SplitError::EmptyPart { part: 1, samples: 4 };
+    let empty = SplitError::EmptyPart {
+        part: 1,
+        samples: 4,
+    };
     assert_eq!(split(4, [0.95, 0.05], &mut rng), Err(empty.clone()));
-    assert_eq!(stratified_split(&labels, [0.95, 0.05], &mut rng), Err(empty));
+    assert_eq!(
+        stratified_split(&labels, [0.95, 0.05], &mut rng),
+        Err(empty)
+    );
 }
 
 #[test]
@@ -300,7 +391,10 @@ fn batches_go_through_every_sample_once() {
     };
     let first = pass(&mut batches);
     assert_eq!(first.concat(), targets);
-    assert_eq!(first.iter().map(Vec::len).collect::<Vec<_>>(), [5, 5, 5, 5, 3]);
+    assert_eq!(
+        first.iter().map(Vec::len).collect::<Vec<_>>(),
+        [5, 5, 5, 5, 3]
+    );
     batches.restart();
     assert_eq!(pass(&mut batches), first);
 
@@ -315,10 +409,16 @@ fn batches_go_through_every_sample_once() {
     assert_eq!(all, targets);
 
     let mut whole = Batches::new(&x, &targets, 5).drop_last();
-    assert_eq!((whole.steps(), pass(&mut whole).concat()), (4, targets[..20].to_vec()));
+    assert_eq!(
+        (whole.steps(), pass(&mut whole).concat()),
+        (4, targets[..20].to_vec())
+    );
     let mut some = Batches::of(&x, &targets, &[4, 2, 9], 2);
     assert_eq!(pass(&mut some), [vec![4, 2], vec![9]]);
-    assert_eq!(pass(&mut Batches::of(&x, &targets, &[], 2)), Vec::<Vec<u32>>::new());
+    assert_eq!(
+        pass(&mut Batches::of(&x, &targets, &[], 2)),
+        Vec::<Vec<u32>>::new()
+    );
     assert_eq!(gather(&targets, &[3, 3, 0]), [3, 3, 0]);
 }
 

@@ -1,4 +1,5 @@
-//! Activations against PyTorch: outputs and all gradients, in f32 and f64 and on every instruction tier.
+//! Activations against PyTorch: outputs and all gradients, in f32 and f64 and on every instruction
+//! tier.
 
 mod common;
 

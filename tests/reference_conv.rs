@@ -1,5 +1,5 @@
-//! Convolutions against PyTorch: outputs and all gradients, in f32 and f64 and on every instruction tier; and its
-//! weight files.
+//! Convolutions against PyTorch: outputs and all gradients, in f32 and f64 and on every instruction
+//! tier; and its weight files.
 
 mod common;
 
@@ -85,35 +85,54 @@ network! {
     }
 }
 
-/// The axes of the weights, and the features of the flattened sequence, are turned on the way in and back on the way out.
+/// The axes of the weights, and the features of the flattened sequence, are turned on the way in
+/// and back on the way out.
 #[cfg(feature = "safetensors")]
 #[test]
 fn pytorchs_files_give_its_outputs() {
     let case = &cases("conv_net.json")[0];
-    let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/conv.safetensors"))
-        .expect("the file of PyTorch");
+    let bytes = std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/reference/conv.safetensors"
+    ))
+    .expect("the file of PyTorch");
     let mut net = Net::zeros();
     let folder = common::folder("conv");
-    net.load(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/conv.safetensors"))
-        .expect("PyTorch's weights");
+    net.load(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/reference/conv.safetensors"
+    ))
+    .expect("PyTorch's weights");
     let x = common::tensors(&common::reference::expected(case, "x"));
     let mut y = vec![Tensor::zeros(); x.len()];
     net.forward_batch(&x, &mut y);
-    common::assert_close("y", Tensor::flatten(&y), &common::reference::expected(case, "y"), 1e-5);
+    common::assert_close(
+        "y",
+        Tensor::flatten(&y),
+        &common::reference::expected(case, "y"),
+        1e-5,
+    );
 
     let path = folder.join("conv.safetensors");
     net.save(&path).expect("a saved file");
     let saved = std::fs::read(&path).expect("the saved file");
     let numbers = |file: &[u8]| -> serde_json::Value {
         let len = u64::from_le_bytes(file[..8].try_into().expect("eight bytes")) as usize;
-        let header: serde_json::Value = serde_json::from_slice(&file[8..8 + len]).expect("a header");
-        let tensors =
-            header.as_object().expect("an object").iter().filter(|(name, _)| *name != "__metadata__");
+        let header: serde_json::Value =
+            serde_json::from_slice(&file[8..8 + len]).expect("a header");
+        let tensors = header
+            .as_object()
+            .expect("an object")
+            .iter()
+            .filter(|(name, _)| *name != "__metadata__");
         tensors
             .map(|(name, tensor)| {
                 let [begin, end] =
                     [0, 1].map(|i| tensor["data_offsets"][i].as_u64().expect("an offset") as usize);
-                (name.clone(), serde_json::json!([tensor["shape"], file[8 + len + begin..8 + len + end]]))
+                (
+                    name.clone(),
+                    serde_json::json!([tensor["shape"], file[8 + len + begin..8 + len + end]]),
+                )
             })
             .collect()
     };
@@ -127,7 +146,10 @@ fn summaries_count_multiply_adds() {
     println!("{text}");
     let macs = 4 * 3 * 4 * 18 + 2 * 6 * 18 + 2 * 6 * 5 * 9 + 21 * 2 * 20 + 42 * 3;
     assert_eq!(Net::MACS, macs);
-    assert_eq!(Net::PARAMS, 4 * 18 + 4 + 6 * 18 + 6 * 5 * 9 + 5 + 2 * 20 + 2 + 43 * 3);
+    assert_eq!(
+        Net::PARAMS,
+        4 * 18 + 4 + 6 * 18 + 6 * 5 * 9 + 5 + 2 * 20 + 2 + 43 * 3
+    );
 }
 
 /// The most that the initial values can be is the inverse root of what one output sees.
@@ -141,10 +163,17 @@ fn initial_values_are_pytorchs() {
     }
     let net = Wide::init(&mut shapewright::rng(3));
     net.for_each_param(|name, _, values| {
-        let fan_in = if name.starts_with("conv") { 2 * 9 } else { 32 * 4 };
+        let fan_in = if name.starts_with("conv") {
+            2 * 9
+        } else {
+            32 * 4
+        };
         let bound = 1.0 / (fan_in as f32).sqrt();
         let most = values.iter().fold(0.0_f32, |most, x| most.max(x.abs()));
-        assert!(most <= bound && most > 0.9 * bound, "{name}: {most} of {bound}");
+        assert!(
+            most <= bound && most > 0.9 * bound,
+            "{name}: {most} of {bound}"
+        );
     });
 }
 
@@ -183,11 +212,19 @@ fn threads_change_no_bit() {
     settings.every_threads(&[1, 2, 3, 7], |threads| {
         let (mut workspace, mut gradient) = (Wide::workspace(), Wide::zeros());
         let mut pass = net.forward_train(&x, &mut workspace);
-        pass.output_gradients_mut().copy_from_slice(&common::random(20, 3));
+        pass.output_gradients_mut()
+            .copy_from_slice(&common::random(20, 3));
         let dx = common::bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
         let mut y = vec![Tensor::zeros(); x.len()];
         net.forward_batch(&x, &mut y);
-        let all = (common::bits(Tensor::flatten(&y)), dx, common::bits(gradient.params()));
-        assert!(*first.get_or_insert_with(|| all.clone()) == all, "{threads} threads");
+        let all = (
+            common::bits(Tensor::flatten(&y)),
+            dx,
+            common::bits(gradient.params()),
+        );
+        assert!(
+            *first.get_or_insert_with(|| all.clone()) == all,
+            "{threads} threads"
+        );
     });
 }

@@ -13,7 +13,12 @@ use shapewright::prelude::*;
 fn key(case: &Value) -> String {
     let no_bias = case["kind"] == "Linear" && case["bias"].is_null();
     let option = if no_bias { "NoBias" } else { "" };
-    format!("{}{option} {:?} -> {:?}", text(case, "kind"), sizes(case, "x", 1), sizes(case, "y", 1))
+    format!(
+        "{}{option} {:?} -> {:?}",
+        text(case, "kind"),
+        sizes(case, "x", 1),
+        sizes(case, "y", 1)
+    )
 }
 
 type Check = fn(&Value);
@@ -87,8 +92,9 @@ fn layers_compute_what_pytorch_computes() {
     for file in ["layers.json", "layers_large.json", "activations.json"] {
         for case in cases(file) {
             let key = key(&case);
-            let checks =
-                networks.get(&key).unwrap_or_else(|| panic!("no network `{key}` for a case of {file}"));
+            let checks = networks
+                .get(&key)
+                .unwrap_or_else(|| panic!("no network `{key}` for a case of {file}"));
             settings.every_tier(|tier| {
                 println!("{} on {tier}", case["name"]);
                 checks.iter().for_each(|check| check(&case));

@@ -1,5 +1,5 @@
-//! The losses of `losses_more.json` against PyTorch, in f32 and f64 and on every instruction tier; and what JSON can't
-//! hold.
+//! The losses of `losses_more.json` against PyTorch, in f32 and f64 and on every instruction tier;
+//! and what JSON can't hold.
 
 mod common;
 
@@ -23,9 +23,19 @@ fn check<S: Shape, T: Element, L: Loss<S, T>>(case: &Value, loss: &L, targets: &
     let x: Vec<Tensor<S, T>> = tensors(&array(&case["x"]));
     let mut gradients = vec![Tensor::full(T::nan()); x.len()];
     let value = loss.loss(&x, targets, &mut gradients);
-    assert_close(&what("value"), &[value], &expected(case, "value"), tolerance::<T>(case));
+    assert_close(
+        &what("value"),
+        &[value],
+        &expected(case, "value"),
+        tolerance::<T>(case),
+    );
     let wanted = expected(case, "grad_x");
-    assert_close(&what("gradient"), Tensor::flatten(&gradients), &wanted, tolerance::<T>(case));
+    assert_close(
+        &what("gradient"),
+        Tensor::flatten(&gradients),
+        &wanted,
+        tolerance::<T>(case),
+    );
 }
 
 /// A loss with the reduction and the options of the case: `set!(case, Huber, delta)`.
@@ -60,7 +70,11 @@ fn check_elementwise<S: Shape, T: Element>(case: &Value) {
         "BCELoss" => check(case, &set!(case, Bce), &targets),
         "KLDivLoss" => check(case, &set!(case, KlDiv, log_target), &targets),
         "PoissonNLLLoss" => {
-            check(case, &set!(case, PoissonNll, log_input, full, epsilon), &targets);
+            check(
+                case,
+                &set!(case, PoissonNll, log_input, full, epsilon),
+                &targets,
+            );
         }
         "HingeEmbeddingLoss" => check(case, &set!(case, HingeEmbedding, margin), &targets),
         other => panic!("no loss {other}"),
@@ -72,7 +86,10 @@ where
     shapewright::BceWithLogits<[f64; 4]>: Loss<S, T, Target = Tensor<S, T>>,
 {
     let targets: Vec<Tensor<S, T>> = tensors(&array(&case["target"]));
-    let (loss, weights) = (BceWithLogits.reduction(reduction(case)), array(&case["options"]["pos_weight"]));
+    let (loss, weights) = (
+        BceWithLogits.reduction(reduction(case)),
+        array(&case["options"]["pos_weight"]),
+    );
     match *weights.as_slice() {
         [weight] => check(case, &loss.pos_weight(weight), &targets),
         [a, b, c, d] => check(case, &loss.pos_weight([a, b, c, d]), &targets),
@@ -88,11 +105,19 @@ fn check_pairs<T: Element>(case: &Value) {
             check::<(Rank1<4>, Rank1<4>), T, _>(case, &loss, &tensors(&numbers));
         }
         "MarginRankingLoss" => {
-            check::<(Rank1<4>, Rank1<4>), T, _>(case, &set!(case, MarginRanking, margin), &tensors(&numbers));
+            check::<(Rank1<4>, Rank1<4>), T, _>(
+                case,
+                &set!(case, MarginRanking, margin),
+                &tensors(&numbers),
+            );
         }
         "CosineEmbeddingLoss" => {
             let targets: Vec<T> = numbers.iter().map(|&t| T::from_f64_lossy(t)).collect();
-            check::<(Rank1<4>, Rank1<4>), T, _>(case, &set!(case, CosineEmbedding, margin), &targets);
+            check::<(Rank1<4>, Rank1<4>), T, _>(
+                case,
+                &set!(case, CosineEmbedding, margin),
+                &targets,
+            );
         }
         other => panic!("no loss {other}"),
     }
@@ -104,8 +129,8 @@ fn check_triplets<T: Element>(case: &Value) {
     check::<(Rank1<4>, Rank1<4>, Rank1<4>), T, _>(case, &loss, &targets);
 }
 
-/// A loss on classes, with and without weights, on labels and on optional labels. `$sample` makes the targets of one
-/// sample from an iterator of labels.
+/// A loss on classes, with and without weights, on labels and on optional labels. `$sample` makes
+/// the targets of one sample from an iterator of labels.
 macro_rules! check_classes {
     ($case:expr, $loss:expr, $shape:ty, $element:ty, $n:literal, $label:ident => $sample:expr) => {{
         let numbers = array(&$case["target"]);
@@ -123,7 +148,9 @@ macro_rules! check_classes {
         let with = $loss.optional_labels();
         match weights {
             None => check::<$shape, $element, _>($case, &with, &optional),
-            Some(weights) => check::<$shape, $element, _>($case, &with.class_weights(weights), &optional),
+            Some(weights) => {
+                check::<$shape, $element, _>($case, &with.class_weights(weights), &optional)
+            }
         }
         if labels.iter().all(Option::is_some) {
             let mut rest = labels.iter().copied();
@@ -131,7 +158,9 @@ macro_rules! check_classes {
             let all: Vec<_> = (0..batch).map(|_| $sample).collect();
             match weights {
                 None => check::<$shape, $element, _>($case, &$loss, &all),
-                Some(weights) => check::<$shape, $element, _>($case, &$loss.class_weights(weights), &all),
+                Some(weights) => {
+                    check::<$shape, $element, _>($case, &$loss.class_weights(weights), &all)
+                }
             }
         }
     }};
@@ -151,10 +180,16 @@ macro_rules! check_class_shapes {
 }
 
 fn check_any<T: Element>(case: &Value) {
-    match (text(case, "kind"), number(case, "parts") as usize, sizes(case, "x", 1).as_slice()) {
+    match (
+        text(case, "kind"),
+        number(case, "parts") as usize,
+        sizes(case, "x", 1).as_slice(),
+    ) {
         ("CrossEntropyLoss", ..) => {
             let smoothing = case["options"]["label_smoothing"].as_f64();
-            let loss = CrossEntropy.reduction(reduction(case)).label_smoothing(smoothing.unwrap_or(0.0));
+            let loss = CrossEntropy
+                .reduction(reduction(case))
+                .label_smoothing(smoothing.unwrap_or(0.0));
             check_class_shapes!(case, loss, T);
         }
         ("NLLLoss", ..) => {

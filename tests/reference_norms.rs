@@ -1,5 +1,5 @@
-//! Normalizations against PyTorch: outputs, all gradients and running statistics, in f32 and f64 and on every
-//! instruction tier.
+//! Normalizations against PyTorch: outputs, all gradients and running statistics, in f32 and f64
+//! and on every instruction tier.
 
 mod common;
 
@@ -88,16 +88,33 @@ norms! { batches_are_normalized_as_by_pytorch, check_batch_norm, true, 9:
 /// Inference with the statistics before, and a step of training.
 fn check_batch_norm<N: Network>(case: &Value) {
     let close = |what: &str, found: &[N::Element], key: &str| {
-        let what = format!("{} in {}, {what}", case["name"], std::any::type_name::<N::Element>());
-        assert_close(&what, found, &expected(case, key), tolerance::<N::Element>(case));
+        let what = format!(
+            "{} in {}, {what}",
+            case["name"],
+            std::any::type_name::<N::Element>()
+        );
+        assert_close(
+            &what,
+            found,
+            &expected(case, key),
+            tolerance::<N::Element>(case),
+        );
     };
     let last = |name: &str| name.rsplit('.').next().expect("a name").to_owned();
-    let (x, g): (Vec<In<N>>, Vec<Out<N>>) = (tensors(&array(&case["x"])), tensors(&array(&case["g"])));
+    let (x, g): (Vec<In<N>>, Vec<Out<N>>) =
+        (tensors(&array(&case["x"])), tensors(&array(&case["g"])));
     let mut net = N::zeros();
     net.for_each_param_mut(|name, _, values| {
         let name = last(name);
-        let numbers = if name == "num_batches_tracked" { vec![6.0] } else { array(&case[name]) };
-        values.iter_mut().zip(numbers).for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
+        let numbers = if name == "num_batches_tracked" {
+            vec![6.0]
+        } else {
+            array(&case[name])
+        };
+        values
+            .iter_mut()
+            .zip(numbers)
+            .for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
     });
     let mut y = vec![Out::<N>::zeros(); x.len()];
     net.forward_batch(&x, &mut y);
@@ -112,7 +129,11 @@ fn check_batch_norm<N: Network>(case: &Value) {
     assert_eq!(Tensor::flatten(pass.outputs()), Tensor::flatten(&y));
     pass.output_gradients_mut().copy_from_slice(&g);
     let dx = pass.backward_with_input(&mut gradient);
-    close("input gradient of inference", Tensor::flatten(dx), "grad_x_eval");
+    close(
+        "input gradient of inference",
+        Tensor::flatten(dx),
+        "grad_x_eval",
+    );
     gradient.for_each_param(|name, _, values| match &*last(name) {
         name @ ("weight" | "bias") => close(name, values, &format!("grad_{name}_eval")),
         _ => assert!(values.iter().all(|x| x.is_zero()), "{name} changes"),
@@ -131,7 +152,10 @@ fn check_batch_norm<N: Network>(case: &Value) {
         }
     });
     let before = net.to_boxed();
-    Sgd::new(0.0).weight_decay(0.5).state::<N>().step(&mut net, &gradient);
+    Sgd::new(0.0)
+        .weight_decay(0.5)
+        .state::<N>()
+        .step(&mut net, &gradient);
     let mut old = Vec::new();
     before.for_each_param(|_, _, values| old.push(values.to_vec()));
     let mut place = 0;
@@ -145,7 +169,8 @@ fn check_batch_norm<N: Network>(case: &Value) {
     });
 }
 
-/// The state_dict of a model of normalizations, with a count in I64, in the orders of axes of images.
+/// The state_dict of a model of normalizations, with a count in I64, in the orders of axes of
+/// images.
 #[cfg(feature = "safetensors")]
 mod files {
     use super::*;
@@ -174,25 +199,48 @@ mod files {
         let x: Vec<In<N>> = tensors(&array(&case["x"]));
         let mut y = vec![Out::<N>::zeros(); x.len()];
         net.forward_batch(&x, &mut y);
-        assert_close("y", Tensor::flatten(&y), &expected(case, "y"), tolerance::<N::Element>(case));
+        assert_close(
+            "y",
+            Tensor::flatten(&y),
+            &expected(case, "y"),
+            tolerance::<N::Element>(case),
+        );
     }
 
     #[test]
     fn pytorchs_files_give_its_outputs() {
-        let path = format!("{}/tests/reference/norms.safetensors", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/tests/reference/norms.safetensors",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let (mut single, mut double) = (Single::zeros(), Double::zeros());
         single.load(&path).expect("PyTorch's weights");
         double.load(&path).expect("PyTorch's weights");
         check(&*single);
         check(&*double);
         check(INCLUDED);
-        assert_eq!((single.batch.num_batches_tracked, double.batch.num_batches_tracked), (3.0, 3.0));
+        assert_eq!(
+            (
+                single.batch.num_batches_tracked,
+                double.batch.num_batches_tracked
+            ),
+            (3.0, 3.0)
+        );
 
         let bytes = double.to_safetensors(&[]);
         let loader = Loader::from_bytes(&bytes).expect("our own file");
-        let shapes: Vec<_> = loader.tensors().map(|(name, _, sizes)| format!("{name} {sizes:?}")).collect();
-        assert_eq!(shapes[0..2], ["batch.bias [4]", "batch.num_batches_tracked []"]);
-        assert!(shapes.contains(&"layer.weight [4, 2, 3]".to_owned()), "{shapes:?}");
+        let shapes: Vec<_> = loader
+            .tensors()
+            .map(|(name, _, sizes)| format!("{name} {sizes:?}"))
+            .collect();
+        assert_eq!(
+            shapes[0..2],
+            ["batch.bias [4]", "batch.num_batches_tracked []"]
+        );
+        assert!(
+            shapes.contains(&"layer.weight [4, 2, 3]".to_owned()),
+            "{shapes:?}"
+        );
         let mut again = Double::zeros();
         again.load_from(&loader).expect("our own weights");
         assert_eq!(again.params(), double.params());

@@ -14,7 +14,8 @@ network! { struct Double: [18] -> [1] as f64 { Linear<_, 1> } }
 
 fn reference() -> Value {
     let path = format!("{}/tests/reference/optim.json", env!("CARGO_MANIFEST_DIR"));
-    serde_json::from_str(&std::fs::read_to_string(path).expect("the reference values")).expect("JSON")
+    serde_json::from_str(&std::fs::read_to_string(path).expect("the reference values"))
+        .expect("JSON")
 }
 
 fn set<N: Network>(net: &mut N, numbers: &[f64]) {
@@ -37,9 +38,24 @@ fn run<N: Network>(file: &Value, case: &Value, optimizer: impl Optimizer + Sync)
     for (numbers, after) in gradients.chunks(N::PARAMS).zip(after.chunks(N::PARAMS)) {
         set(&mut *gradient, numbers);
         state.step(&mut net, &gradient);
-        let what = format!("{} in {}, step {}", text(case, "name"), N::Element::NAME, state.steps());
-        assert_close(&what, &net.params()[..N::PARAMS], after, tolerance::<N::Element>());
-        assert!(net.params()[N::PARAMS..].iter().all(|&x| x == num_traits::zero()), "{what}: the padding");
+        let what = format!(
+            "{} in {}, step {}",
+            text(case, "name"),
+            N::Element::NAME,
+            state.steps()
+        );
+        assert_close(
+            &what,
+            &net.params()[..N::PARAMS],
+            after,
+            tolerance::<N::Element>(),
+        );
+        assert!(
+            net.params()[N::PARAMS..]
+                .iter()
+                .all(|&x| x == num_traits::zero()),
+            "{what}: the padding"
+        );
     }
 }
 
@@ -79,8 +95,10 @@ fn check<N: Network>(file: &Value, case: &Value) {
         "Adam" => run!(Adam, "betas" => betas pair, "amsgrad" => amsgrad switch,
             "weight_decay" => weight_decay number, "maximize" => maximize switch,
             "decoupled_weight_decay" => decoupled_weight_decay switch),
-        "AdamW" => run!(AdamW, "betas" => betas pair, "eps" => epsilon number, "amsgrad" => amsgrad switch,
-            "weight_decay" => weight_decay number, "maximize" => maximize switch),
+        "AdamW" => {
+            run!(AdamW, "betas" => betas pair, "eps" => epsilon number, "amsgrad" => amsgrad switch,
+            "weight_decay" => weight_decay number, "maximize" => maximize switch)
+        }
         "NAdam" => run!(NAdam, "betas" => betas pair, "eps" => epsilon number,
             "weight_decay" => weight_decay number, "maximize" => maximize switch,
             "decoupled_weight_decay" => decoupled_weight_decay switch,
@@ -116,7 +134,11 @@ fn every_option_is_that_of_pytorch() {
 }
 
 fn check_clip<N: Network>(file: &Value, case: &Value) {
-    let (gradients, after, norms) = (array(&file["grads"]), array(&case["after"]), array(&case["norms"]));
+    let (gradients, after, norms) = (
+        array(&file["grads"]),
+        array(&case["after"]),
+        array(&case["norms"]),
+    );
     let (limit, mut gradient) = (number(case, "limit"), N::zeros());
     assert_eq!((norms.len(), after.len()), (10, 10 * N::PARAMS));
     let rows = gradients.chunks(N::PARAMS).zip(after.chunks(N::PARAMS));
@@ -130,7 +152,12 @@ fn check_clip<N: Network>(file: &Value, case: &Value) {
             _ => clip_grad_value(&mut *gradient, limit),
         }
         let what = format!("clipped by {} to {limit}", case["kind"]);
-        assert_close(&what, &gradient.params()[..N::PARAMS], after, tolerance::<N::Element>());
+        assert_close(
+            &what,
+            &gradient.params()[..N::PARAMS],
+            after,
+            tolerance::<N::Element>(),
+        );
     }
 }
 
@@ -158,7 +185,12 @@ fn check_average<N: Network>(file: &Value, case: &Value) {
         set(&mut *net, numbers);
         average.update(&net);
         let what = format!("{}, update {}", text(case, "name"), average.updates());
-        assert_close(&what, &average.network().params()[..N::PARAMS], after, tolerance::<N::Element>());
+        assert_close(
+            &what,
+            &average.network().params()[..N::PARAMS],
+            after,
+            tolerance::<N::Element>(),
+        );
         if average.updates() == 1 {
             assert_eq!(average.network().params(), net.params());
         }
@@ -194,17 +226,26 @@ fn the_momenta_of_nadam_may_be_cut_off() {
         let (mut net, mut gradient) = (Double::zeros(), Double::zeros());
         gradient.params_mut().fill(1.0);
         // All gradients are 1, and so is the deviation with a beta2 of 0; m is 1 - beta1^step.
-        let nadam = NAdam::new(1.0).betas(beta1, 0.0).epsilon(0.0).momentum_decay(decay);
+        let nadam = NAdam::new(1.0)
+            .betas(beta1, 0.0)
+            .epsilon(0.0)
+            .momentum_decay(decay);
         let mut state = nadam.state::<Double>();
         for step in 1..6000 {
             let mu = |step: i32| beta1 * (1.0 - 0.5 * 0.96_f64.powf(f64::from(step) * decay));
             product *= mu(step);
-            let (gradient_rate, moment_rate) =
-                ((1.0 - mu(step)) / (1.0 - product), mu(step + 1) / (1.0 - product * mu(step + 1)));
+            let (gradient_rate, moment_rate) = (
+                (1.0 - mu(step)) / (1.0 - product),
+                mu(step + 1) / (1.0 - product * mu(step + 1)),
+            );
             let wanted = -gradient_rate - moment_rate * (1.0 - beta1.powi(step));
             net.params_mut()[0] = 0.0;
             state.step(&mut net, &gradient);
-            assert!((net.params()[0] - wanted).abs() < 1e-12, "step {step}: {}", net.params()[0]);
+            assert!(
+                (net.params()[0] - wanted).abs() < 1e-12,
+                "step {step}: {}",
+                net.params()[0]
+            );
         }
     }
 }
@@ -242,5 +283,8 @@ fn threads_do_not_change_a_bit() {
         ]);
     });
     assert!(all.iter().all(|bits| *bits == all[0]));
-    assert!(all[0].windows(2).all(|pair| pair[0] != pair[1]), "optimizers do the same");
+    assert!(
+        all[0].windows(2).all(|pair| pair[0] != pair[1]),
+        "optimizers do the same"
+    );
 }

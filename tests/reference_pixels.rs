@@ -1,5 +1,5 @@
-//! Labels of each pixel and of each position, `pixels.json`: losses against PyTorch, in f32 on every instruction tier and
-//! in f64, and intersections over unions against scikit-learn.
+//! Labels of each pixel and of each position, `pixels.json`: losses against PyTorch, in f32 on
+//! every instruction tier and in f64, and intersections over unions against scikit-learn.
 
 mod common;
 
@@ -16,9 +16,19 @@ fn check_loss<S: Shape, T: Element, L: Loss<S, T>>(case: &Value, loss: &L, targe
     let x: Vec<Tensor<S, T>> = tensors(&array(&case["x"]));
     let mut gradients = vec![Tensor::full(T::nan()); x.len()];
     let value = loss.loss(&x, targets, &mut gradients);
-    assert_close(&what("value"), &[value], &expected(case, "value"), tolerance::<T>(case));
+    assert_close(
+        &what("value"),
+        &[value],
+        &expected(case, "value"),
+        tolerance::<T>(case),
+    );
     let wanted = expected(case, "grad_x");
-    assert_close(&what("gradient"), Tensor::flatten(&gradients), &wanted, tolerance::<T>(case));
+    assert_close(
+        &what("gradient"),
+        Tensor::flatten(&gradients),
+        &wanted,
+        tolerance::<T>(case),
+    );
 }
 
 /// With and without `optional_labels`, if there is a label everywhere.
@@ -48,7 +58,10 @@ macro_rules! check_losses {
 
 macro_rules! check {
     ($case:ident, $element:ty, $places:ty, $out:ty, $n:literal) => {{
-        let numbers: Vec<i32> = array(&$case["target"]).iter().map(|&class| class as i32).collect();
+        let numbers: Vec<i32> = array(&$case["target"])
+            .iter()
+            .map(|&class| class as i32)
+            .collect();
         let numbers: Vec<Tensor<$places, i32>> = numbers
             .chunks(<$places as Shape>::LEN)
             .map(|numbers| Tensor::from_slice(numbers).expect("a label for each place"))
@@ -72,11 +85,23 @@ macro_rules! check {
         let confusion = ConfusionMatrix::<$n>::of(&outputs, &optional);
         let name = text($case, "name");
         assert_close(name, &confusion.iou(), &array(&$case["iou"]), 1e-15);
-        for (found, key) in [(confusion.mean_iou(), "mean_iou"), (confusion.accuracy(), "accuracy")] {
-            assert_close(name, &[found.expect("samples")], &[number($case, key)], 1e-15);
+        for (found, key) in [
+            (confusion.mean_iou(), "mean_iou"),
+            (confusion.accuracy(), "accuracy"),
+        ] {
+            assert_close(
+                name,
+                &[found.expect("samples")],
+                &[number($case, key)],
+                1e-15,
+            );
         }
         if let Ok(labels) = &labels {
-            assert_eq!(MeanIou::new().of(&outputs, labels), confusion.mean_iou(), "{name}");
+            assert_eq!(
+                MeanIou::new().of(&outputs, labels),
+                confusion.mean_iou(),
+                "{name}"
+            );
             assert_eq!(ConfusionMatrix::of(&outputs, labels), confusion, "{name}");
             let right = ConfusionMatrix::<$n>::of(&outputs, &Label::from_scores(&outputs));
             assert_eq!(right.accuracy(), Ok(1.0), "{name}");
@@ -104,20 +129,36 @@ fn losses_and_intersections_of_pixels_are_those_of_pytorch_and_scikit_learn() {
 
 #[test]
 fn labels_lie_as_the_numbers_do() {
-    let numbers = [Tensor2::from([[0_u8, 1, 2], [3, 4, 5]]), Tensor2::from([[6, 7, 8], [9, 0, 255]])];
+    let numbers = [
+        Tensor2::from([[0_u8, 1, 2], [3, 4, 5]]),
+        Tensor2::from([[6, 7, 8], [9, 0, 255]]),
+    ];
     let labels = Label::<10>::from_tensors_without(255, &numbers).expect("classes");
-    let found = labels.iter().map(|rows| rows.map(|row| row.map(|label| label.map(Label::index))));
+    let found = labels
+        .iter()
+        .map(|rows| rows.map(|row| row.map(|label| label.map(Label::index))));
     let expected = [
         [[0, 1, 2], [3, 4, 5]].map(|row| row.map(Some)),
         [[Some(6), Some(7), Some(8)], [Some(9), Some(0), None]],
     ];
     assert!(found.eq(expected));
 
-    let error = LabelError { class: 255, classes: 10, position: Some(11) };
+    let error = LabelError {
+        class: 255,
+        classes: 10,
+        position: Some(11),
+    };
     assert_eq!(Label::<10>::from_tensors(&numbers), Err(error));
-    let error = LabelError { class: 9, classes: 9, position: Some(9) };
+    let error = LabelError {
+        class: 9,
+        classes: 9,
+        position: Some(9),
+    };
     assert_eq!(Label::<9>::from_tensors_without(255, &numbers), Err(error));
-    assert_eq!(Label::<2>::from_tensors(&[] as &[Tensor2<2, 3, i64>]), Ok(vec![]));
+    assert_eq!(
+        Label::<2>::from_tensors(&[] as &[Tensor2<2, 3, i64>]),
+        Ok(vec![])
+    );
 
     let volume = [Tensor3::from([[[0_i64], [1]], [[2], [3]], [[4], [0]]])];
     let labels: Vec<[[[Label<5>; 1]; 2]; 3]> = Label::from_tensors(&volume).expect("classes");
@@ -128,9 +169,15 @@ fn labels_lie_as_the_numbers_do() {
 
 #[test]
 fn the_class_of_a_pixel_is_its_largest_score() {
-    let scores = [[[0.5_f32, 0.5, 0.0], [0.0, f32::NAN, 2.0]], [[-1.0, -2.0, -0.5], [9.0, 8.0, 7.0]]];
+    let scores = [
+        [[0.5_f32, 0.5, 0.0], [0.0, f32::NAN, 2.0]],
+        [[-1.0, -2.0, -0.5], [9.0, 8.0, 7.0]],
+    ];
     let classes = Label::from_scores(&[Tensor3::from(scores), Tensor3::zeros()]);
-    let classes: Vec<_> = classes.into_iter().map(|rows| rows.map(|row| row.map(Label::index))).collect();
+    let classes: Vec<_> = classes
+        .into_iter()
+        .map(|rows| rows.map(|row| row.map(Label::index)))
+        .collect();
     assert_eq!(classes, [[[0, 1], [2, 0]], [[0, 0], [0, 0]]]);
 }
 
@@ -141,10 +188,13 @@ network! { struct Pixels: [4, 3, 2] -> [4, 3, 5] { Linear<_, 5> } }
 fn pixels_without_a_label_do_not_count_in_an_evaluation() {
     let net = Pixels::init(&mut shapewright::rng(0));
     let inputs: Vec<Tensor3<4, 3, 2>> = common::random(9, 1);
-    let numbers: Vec<Tensor2<4, 3, u8>> =
-        (0..9).map(|n| Tensor::from_position(|i| ((n + i) % 6) as u8)).collect();
+    let numbers: Vec<Tensor2<4, 3, u8>> = (0..9)
+        .map(|n| Tensor::from_position(|i| ((n + i) % 6) as u8))
+        .collect();
     let labels = Label::<5>::from_tensors_without(5, &numbers).expect("classes");
-    let confusion = net.evaluate(&inputs, &labels).expect("labels for each input");
+    let confusion = net
+        .evaluate(&inputs, &labels)
+        .expect("labels for each input");
     assert_eq!(confusion.total(), 9 * 12 - 9 * 2);
 
     let mut expected = ConfusionMatrix::<5>::new();

@@ -1,4 +1,5 @@
-//! Pooling, padding and upsampling against PyTorch: outputs and gradients, in f32 and f64 and on every instruction tier.
+//! Pooling, padding and upsampling against PyTorch: outputs and gradients, in f32 and f64 and on
+//! every instruction tier.
 
 mod common;
 
@@ -86,7 +87,8 @@ pools! {
 
 network! { struct Four: [12, 1] -> [3, 1] { MaxPool1d<4> } }
 
-/// What `nn.MaxPool1d(4)` gives: NaN wins, the last of several; the first of equals, also of minus infinities.
+/// What `nn.MaxPool1d(4)` gives: NaN wins, the last of several; the first of equals, also of minus
+/// infinities.
 #[test]
 fn ties_and_nan_go_where_pytorch_sends_them() {
     let (nan, low) = (f32::NAN, f32::NEG_INFINITY);
@@ -102,7 +104,13 @@ fn ties_and_nan_go_where_pytorch_sends_them() {
         assert_eq!(bits(&[y[1], y[2], y[3]]), bits(&[2.0_f32, 5.0, low]));
         pass.output_gradients_mut().fill(Tensor2::ones());
         let dx = pass.backward_with_input(&mut gradient);
-        assert_eq!(Tensor::flatten(&dx[..1]), [0., 0., 0., 1., 1., 0., 0., 0., 0., 0., 1., 0.]);
-        assert_eq!(Tensor::flatten(&dx[1..]), [1., 0., 0., 0., 0., 0., 0., 1., 1., 0., 0., 0.]);
+        assert_eq!(
+            Tensor::flatten(&dx[..1]),
+            [0., 0., 0., 1., 1., 0., 0., 0., 0., 0., 1., 0.]
+        );
+        assert_eq!(
+            Tensor::flatten(&dx[1..]),
+            [1., 0., 0., 0., 0., 0., 0., 1., 1., 0., 0., 0.]
+        );
     });
 }

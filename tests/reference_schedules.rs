@@ -34,20 +34,27 @@ impl Options<'_> {
         Some(value)
     }
     fn number(&self, key: &str, default: f64) -> f64 {
-        self.get(key).map_or(default, |value| value.as_f64().expect("a number"))
+        self.get(key)
+            .map_or(default, |value| value.as_f64().expect("a number"))
     }
     fn count(&self, key: &str, default: u64) -> u64 {
-        self.get(key).map_or(default, |value| value.as_u64().expect("a whole number"))
+        self.get(key)
+            .map_or(default, |value| value.as_u64().expect("a whole number"))
     }
     fn text(&self, key: &str, default: &'static str) -> &str {
-        self.get(key).map_or(default, |value| value.as_str().expect("a text"))
+        self.get(key)
+            .map_or(default, |value| value.as_str().expect("a text"))
     }
 }
 
 fn plateau(options: &Options) -> ReduceLrOnPlateau {
     let threshold = options.number("threshold", 1e-4);
     ReduceLrOnPlateau::new()
-        .mode(if options.text("mode", "min") == "max" { PlateauMode::Max } else { PlateauMode::Min })
+        .mode(if options.text("mode", "min") == "max" {
+            PlateauMode::Max
+        } else {
+            PlateauMode::Min
+        })
         .factor(options.number("factor", 0.1))
         .patience(options.count("patience", 10))
         .threshold(match options.text("threshold_mode", "rel") {
@@ -60,14 +67,20 @@ fn plateau(options: &Options) -> ReduceLrOnPlateau {
 }
 
 fn cyclic(options: &Options) -> CyclicLr {
-    let schedule = CyclicLr::new(options.number("base_lr", 0.0), options.number("max_lr", 0.0))
-        .step_size_up(options.count("step_size_up", 2000))
-        .mode(match options.text("mode", "triangular") {
-            "triangular2" => CyclicMode::Triangular2,
-            "exp_range" => CyclicMode::ExpRange(options.number("gamma", 1.0)),
-            _ => CyclicMode::Triangular,
-        })
-        .momenta(options.number("base_momentum", 0.8), options.number("max_momentum", 0.9));
+    let schedule = CyclicLr::new(
+        options.number("base_lr", 0.0),
+        options.number("max_lr", 0.0),
+    )
+    .step_size_up(options.count("step_size_up", 2000))
+    .mode(match options.text("mode", "triangular") {
+        "triangular2" => CyclicMode::Triangular2,
+        "exp_range" => CyclicMode::ExpRange(options.number("gamma", 1.0)),
+        _ => CyclicMode::Triangular,
+    })
+    .momenta(
+        options.number("base_momentum", 0.8),
+        options.number("max_momentum", 0.9),
+    );
     match options.get("step_size_down") {
         Some(down) => schedule.step_size_down(down.as_u64().expect("a whole number")),
         None => schedule,
@@ -75,20 +88,29 @@ fn cyclic(options: &Options) -> CyclicLr {
 }
 
 fn one_cycle(options: &Options) -> OneCycleLr {
-    OneCycleLr::new(options.number("max_lr", 0.0), options.count("total_steps", 0))
-        .pct_start(options.number("pct_start", 0.3))
-        .anneal_strategy(match options.text("anneal_strategy", "cos") {
-            "linear" => Anneal::Linear,
-            _ => Anneal::Cos,
-        })
-        .div_factor(options.number("div_factor", 25.0))
-        .final_div_factor(options.number("final_div_factor", 1e4))
-        .three_phase(options.get("three_phase").is_some())
-        .momenta(options.number("base_momentum", 0.85), options.number("max_momentum", 0.95))
+    OneCycleLr::new(
+        options.number("max_lr", 0.0),
+        options.count("total_steps", 0),
+    )
+    .pct_start(options.number("pct_start", 0.3))
+    .anneal_strategy(match options.text("anneal_strategy", "cos") {
+        "linear" => Anneal::Linear,
+        _ => Anneal::Cos,
+    })
+    .div_factor(options.number("div_factor", 25.0))
+    .final_div_factor(options.number("final_div_factor", 1e4))
+    .three_phase(options.get("three_phase").is_some())
+    .momenta(
+        options.number("base_momentum", 0.85),
+        options.number("max_momentum", 0.95),
+    )
 }
 
 fn check(case: &Value) {
-    let options = Options { options: &case["options"], asked: 0.into() };
+    let options = Options {
+        options: &case["options"],
+        asked: 0.into(),
+    };
     let lr = |schedule: &dyn Fn(u64) -> f64| check_close(case, "lr", schedule);
     match text(case, "kind") {
         "StepLR" => {
@@ -105,7 +127,8 @@ fn check(case: &Value) {
                     lr(&|step| schedule.lr(step));
                 }
                 [a, b, c, d] => {
-                    let schedule = MultiStepLr::new(0.1, [d, c, b, a].map(|x| x as u64)).gamma(gamma);
+                    let schedule =
+                        MultiStepLr::new(0.1, [d, c, b, a].map(|x| x as u64)).gamma(gamma);
                     lr(&|step| schedule.lr(step));
                 }
                 _ => panic!("{milestones:?}"),
@@ -116,8 +139,8 @@ fn check(case: &Value) {
             lr(&|step| schedule.lr(step));
         }
         "PolynomialLR" => {
-            let schedule =
-                PolynomialLr::new(0.1, options.count("total_iters", 0)).power(options.number("power", 1.0));
+            let schedule = PolynomialLr::new(0.1, options.count("total_iters", 0))
+                .power(options.number("power", 1.0));
             lr(&|step| schedule.lr(step));
         }
         "LinearLR" => {
@@ -162,18 +185,24 @@ fn check(case: &Value) {
         }
         "sequence" => {
             let constant = ConstantLr::new(0.1).factor(0.5).total_iters(6);
-            let schedule = constant.then(8, ExponentialLr::new(0.1, 0.9).then(12, StepLr::new(0.1, 4)));
+            let schedule = constant.then(
+                8,
+                ExponentialLr::new(0.1, 0.9).then(12, StepLr::new(0.1, 4)),
+            );
             lr(&|step| schedule.lr(step));
         }
-        // Beyond `t_max` PyTorch's cosine, which follows from the learning rate before, forgets the other factor; the
-        // product goes on.
+        // Beyond `t_max` PyTorch's cosine, which follows from the learning rate before, forgets the
+        // other factor; the product goes on.
         "chain_cosine" => {
             let schedule = CosineAnnealingLr::new(0.1, 20).times(ExponentialLr::new(1.0, 0.95));
             let wanted = array(&case["lr"]);
             for (step, wanted) in wanted.iter().enumerate() {
                 let found = schedule.lr(step as u64);
                 let forgotten = 0.95_f64.powi(if step > 20 { 20 } else { 0 });
-                assert!((found - wanted * forgotten).abs() <= 1e-14, "step {step}: {found}, {wanted}");
+                assert!(
+                    (found - wanted * forgotten).abs() <= 1e-14,
+                    "step {step}: {found}, {wanted}"
+                );
             }
         }
         "chain" => {
@@ -187,7 +216,11 @@ fn check(case: &Value) {
             assert!(!metrics.is_empty() && metrics.len() == wanted.len());
             for (step, (metric, wanted)) in metrics.into_iter().zip(wanted).enumerate() {
                 lr = plateau.step(lr, metric);
-                assert!((lr - wanted).abs() <= 1e-14, "{}, step {step}: {lr}", text(case, "name"));
+                assert!(
+                    (lr - wanted).abs() <= 1e-14,
+                    "{}, step {step}: {lr}",
+                    text(case, "name")
+                );
             }
         }
         other => panic!("no schedule {other}"),
@@ -217,7 +250,14 @@ fn ends_are_well_defined() {
     assert!((0.0..=0.3).contains(&restarts.lr(u64::MAX)));
     assert!(CosineAnnealingWarmRestarts::new(0.3, 1).lr(u64::MAX) == 0.3);
     assert!(
-        (CyclicLr::new(0.1, 0.5).step_size_up(3).step_size_down(0).lr(2) - 0.1 - 0.8 / 3.0).abs() < 1e-12
+        (CyclicLr::new(0.1, 0.5)
+            .step_size_up(3)
+            .step_size_down(0)
+            .lr(2)
+            - 0.1
+            - 0.8 / 3.0)
+            .abs()
+            < 1e-12
     );
 }
 
@@ -227,7 +267,11 @@ fn settings_out_of_their_ranges_panic() {
     let refused = |make: &dyn Fn() -> f64, sentence: &str| {
         let payload = catch_unwind(AssertUnwindSafe(make)).expect_err(sentence);
         let message = payload.downcast_ref::<String>().cloned();
-        let message = message.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        let message = message.or_else(|| {
+            payload
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+        });
         let message = message.expect("a message");
         assert!(message.contains(sentence), "{message}");
     };
@@ -245,30 +289,87 @@ fn settings_out_of_their_ranges_panic() {
         refused(&|| CyclicLr::new(0.1, bad).lr(1), rate);
         refused(&|| OneCycleLr::new(bad, 9).lr(1), rate);
 
-        refused(&|| StepLr::new(0.1, 3).gamma(bad).lr(1), "the gamma of `StepLr`");
-        refused(&|| MultiStepLr::new(0.1, [3]).gamma(bad).lr(1), "the gamma of `MultiStepLr`");
-        refused(&|| ExponentialLr::new(0.1, bad).lr(1), "the gamma of `ExponentialLr`");
-        refused(&|| PolynomialLr::new(0.1, 5).power(bad).lr(1), "the power of `PolynomialLr`");
-        refused(&|| LinearLr::new(0.1, 5).start_factor(bad).lr(1), "the start_factor of `LinearLr`");
-        refused(&|| LinearLr::new(0.1, 5).end_factor(bad).lr(1), "the end_factor of `LinearLr`");
-        refused(&|| ConstantLr::new(0.1).factor(bad).lr(1), "the factor of `ConstantLr`");
-        refused(&|| CosineAnnealingLr::new(0.1, 5).eta_min(bad).lr(1), "the eta_min of `CosineAnnealingLr`");
+        refused(
+            &|| StepLr::new(0.1, 3).gamma(bad).lr(1),
+            "the gamma of `StepLr`",
+        );
+        refused(
+            &|| MultiStepLr::new(0.1, [3]).gamma(bad).lr(1),
+            "the gamma of `MultiStepLr`",
+        );
+        refused(
+            &|| ExponentialLr::new(0.1, bad).lr(1),
+            "the gamma of `ExponentialLr`",
+        );
+        refused(
+            &|| PolynomialLr::new(0.1, 5).power(bad).lr(1),
+            "the power of `PolynomialLr`",
+        );
+        refused(
+            &|| LinearLr::new(0.1, 5).start_factor(bad).lr(1),
+            "the start_factor of `LinearLr`",
+        );
+        refused(
+            &|| LinearLr::new(0.1, 5).end_factor(bad).lr(1),
+            "the end_factor of `LinearLr`",
+        );
+        refused(
+            &|| ConstantLr::new(0.1).factor(bad).lr(1),
+            "the factor of `ConstantLr`",
+        );
+        refused(
+            &|| CosineAnnealingLr::new(0.1, 5).eta_min(bad).lr(1),
+            "the eta_min of `CosineAnnealingLr`",
+        );
         let restarts = || CosineAnnealingWarmRestarts::new(0.1, 5);
-        refused(&|| restarts().eta_min(bad).lr(1), "the eta_min of `CosineAnnealingWarmRestarts`");
+        refused(
+            &|| restarts().eta_min(bad).lr(1),
+            "the eta_min of `CosineAnnealingWarmRestarts`",
+        );
         let cyclic = || CyclicLr::new(0.1, 0.5);
-        refused(&|| cyclic().mode(CyclicMode::ExpRange(bad)).lr(1), "the factor of `CyclicMode::ExpRange`");
-        refused(&|| cyclic().momenta(bad, 0.9).lr(1), "the momenta of `CyclicLr`");
+        refused(
+            &|| cyclic().mode(CyclicMode::ExpRange(bad)).lr(1),
+            "the factor of `CyclicMode::ExpRange`",
+        );
+        refused(
+            &|| cyclic().momenta(bad, 0.9).lr(1),
+            "the momenta of `CyclicLr`",
+        );
         let one = || OneCycleLr::new(0.5, 9);
-        refused(&|| one().momenta(0.8, bad).lr(1), "the momenta of `OneCycleLr`");
-        refused(&|| one().pct_start(bad).lr(1), "the pct_start of `OneCycleLr`");
-        refused(&|| one().div_factor(bad).lr(1), "the div_factor of `OneCycleLr`");
-        refused(&|| one().final_div_factor(bad).lr(1), "the final_div_factor of `OneCycleLr`");
-        refused(&|| ConstantLr::new(0.1).warm_up(2, bad).lr(1), "the start_factor of `warm_up`");
+        refused(
+            &|| one().momenta(0.8, bad).lr(1),
+            "the momenta of `OneCycleLr`",
+        );
+        refused(
+            &|| one().pct_start(bad).lr(1),
+            "the pct_start of `OneCycleLr`",
+        );
+        refused(
+            &|| one().div_factor(bad).lr(1),
+            "the div_factor of `OneCycleLr`",
+        );
+        refused(
+            &|| one().final_div_factor(bad).lr(1),
+            "the final_div_factor of `OneCycleLr`",
+        );
+        refused(
+            &|| ConstantLr::new(0.1).warm_up(2, bad).lr(1),
+            "the start_factor of `warm_up`",
+        );
 
         let plateau = ReduceLrOnPlateau::new;
-        refused(&|| plateau().factor(bad).step(0.1, 1.0), "the factor of `ReduceLrOnPlateau`");
-        refused(&|| plateau().min_lr(bad).step(0.1, 1.0), "the min_lr of `ReduceLrOnPlateau`");
-        refused(&|| plateau().eps(bad).step(0.1, 1.0), "the eps of `ReduceLrOnPlateau`");
+        refused(
+            &|| plateau().factor(bad).step(0.1, 1.0),
+            "the factor of `ReduceLrOnPlateau`",
+        );
+        refused(
+            &|| plateau().min_lr(bad).step(0.1, 1.0),
+            "the min_lr of `ReduceLrOnPlateau`",
+        );
+        refused(
+            &|| plateau().eps(bad).step(0.1, 1.0),
+            "the eps of `ReduceLrOnPlateau`",
+        );
         for threshold in [Threshold::Relative(bad), Threshold::Absolute(bad)] {
             refused(
                 &|| plateau().threshold(threshold).step(0.1, 1.0),
@@ -276,13 +377,22 @@ fn settings_out_of_their_ranges_panic() {
             );
         }
     }
-    refused(&|| ReduceLrOnPlateau::new().factor(1.0).step(0.1, 1.0), "the factor of `ReduceLrOnPlateau`");
-    refused(&|| OneCycleLr::new(0.5, 9).div_factor(0.0).lr(0), "the div_factor of `OneCycleLr`");
+    refused(
+        &|| ReduceLrOnPlateau::new().factor(1.0).step(0.1, 1.0),
+        "the factor of `ReduceLrOnPlateau`",
+    );
+    refused(
+        &|| OneCycleLr::new(0.5, 9).div_factor(0.0).lr(0),
+        "the div_factor of `OneCycleLr`",
+    );
     refused(&|| OneCycleLr::new(0.5, 0).lr(0), "a total_steps of 0");
     refused(&|| PolynomialLr::new(0.1, 0).lr(0), "a total_iters of 0");
     refused(&|| LinearLr::new(0.1, 0).lr(0), "a total_iters of 0");
     // PyTorch's has the factor for ever then.
-    refused(&|| ConstantLr::new(0.1).total_iters(0).lr(0), "a total_iters of 0");
+    refused(
+        &|| ConstantLr::new(0.1).total_iters(0).lr(0),
+        "a total_iters of 0",
+    );
 }
 
 /// A threshold is the same distance above and below zero.
@@ -290,22 +400,43 @@ fn settings_out_of_their_ranges_panic() {
 fn relative_thresholds_are_parts_of_the_size() {
     // Each counts as one without progress, so that the second is one too many.
     let plateau = |mode, part| {
-        ReduceLrOnPlateau::new().mode(mode).patience(0).factor(0.5).threshold(Threshold::Relative(part))
+        ReduceLrOnPlateau::new()
+            .mode(mode)
+            .patience(0)
+            .factor(0.5)
+            .threshold(Threshold::Relative(part))
     };
     for mode in [PlateauMode::Min, PlateauMode::Max] {
         let mut constant = plateau(mode, 1e-4);
-        assert_eq!([-1.0, -1.0, -1.0].map(|metric| constant.step(1.0, metric)), [1.0, 0.5, 0.5], "{mode:?}");
+        assert_eq!(
+            [-1.0, -1.0, -1.0].map(|metric| constant.step(1.0, metric)),
+            [1.0, 0.5, 0.5],
+            "{mode:?}"
+        );
         let mut zero = plateau(mode, 0.1);
-        assert_eq!([0.0, 0.0].map(|metric| zero.step(1.0, metric)), [1.0, 0.5], "{mode:?}");
+        assert_eq!(
+            [0.0, 0.0].map(|metric| zero.step(1.0, metric)),
+            [1.0, 0.5],
+            "{mode:?}"
+        );
     }
     let mut falling = plateau(PlateauMode::Min, 0.1);
     // 10 % better than -0.9 is -0.99.
-    assert_eq!([-0.9, -0.98, -0.995, -1.0].map(|metric| falling.step(1.0, metric)), [1.0, 0.5, 1.0, 0.5]);
+    assert_eq!(
+        [-0.9, -0.98, -0.995, -1.0].map(|metric| falling.step(1.0, metric)),
+        [1.0, 0.5, 1.0, 0.5]
+    );
     let mut rising = plateau(PlateauMode::Max, 0.1);
-    assert_eq!([-0.9, -0.85, -0.80, -0.5].map(|metric| rising.step(1.0, metric)), [1.0, 0.5, 1.0, 1.0]);
+    assert_eq!(
+        [-0.9, -0.85, -0.80, -0.5].map(|metric| rising.step(1.0, metric)),
+        [1.0, 0.5, 1.0, 1.0]
+    );
     // Nothing is better than the worst there is.
     let mut worst = plateau(PlateauMode::Min, 0.1);
-    assert_eq!([f64::INFINITY, 5.0, 4.6].map(|metric| worst.step(1.0, metric)), [0.5, 1.0, 0.5]);
+    assert_eq!(
+        [f64::INFINITY, 5.0, 4.6].map(|metric| worst.step(1.0, metric)),
+        [0.5, 1.0, 0.5]
+    );
 }
 
 #[test]

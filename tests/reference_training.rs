@@ -1,4 +1,5 @@
-//! Losses, optimizers and whole trainings against PyTorch, in f32 and f64 and on every instruction tier.
+//! Losses, optimizers and whole trainings against PyTorch, in f32 and f64 and on every instruction
+//! tier.
 
 mod common;
 
@@ -21,7 +22,10 @@ fn reduction(case: &Value) -> Reduction {
 }
 
 fn labels<const N: usize>(numbers: &[f64]) -> Vec<Label<N>> {
-    numbers.iter().map(|&class| Label::new(class as usize).expect("a class")).collect()
+    numbers
+        .iter()
+        .map(|&class| Label::new(class as usize).expect("a class"))
+        .collect()
 }
 
 /// Value and gradient of a loss; the gradient begins as NaN, because it must be overwritten.
@@ -29,9 +33,19 @@ fn check_loss<S: Shape, T: Element, L: Loss<S, T>>(case: &Value, loss: &L, targe
     let x: Vec<Tensor<S, T>> = tensors(&array(&case["x"]));
     let mut gradients = vec![Tensor::full(T::nan()); x.len()];
     let value = loss.loss(&x, targets, &mut gradients);
-    assert_close(&what::<T>(case, "value"), &[value], &expected(case, "value"), tolerance::<T>(case));
+    assert_close(
+        &what::<T>(case, "value"),
+        &[value],
+        &expected(case, "value"),
+        tolerance::<T>(case),
+    );
     let wanted = expected(case, "grad_x");
-    assert_close(&what::<T>(case, "gradient"), Tensor::flatten(&gradients), &wanted, tolerance::<T>(case));
+    assert_close(
+        &what::<T>(case, "gradient"),
+        Tensor::flatten(&gradients),
+        &wanted,
+        tolerance::<T>(case),
+    );
 }
 
 fn check_elementwise<S: Shape, T: Element>(case: &Value) {
@@ -104,14 +118,27 @@ fn check_optimizer<N: Network, O: Optimizer + Sync>(case: &Value, optimizer: O) 
     set(&mut net, &array(&case["params"]));
     let mut state: OptimizerState<O, N> = optimizer.state();
     let (gradients, after) = (array(&case["grads"]), expected(case, "after"));
-    let steps = gradients.chunks(N::PARAMS).zip(after.chunks(N::PARAMS)).enumerate();
+    let steps = gradients
+        .chunks(N::PARAMS)
+        .zip(after.chunks(N::PARAMS))
+        .enumerate();
     assert_eq!(steps.len() as f64, number(case, "steps"));
     for (step, (numbers, after)) in steps {
         set(&mut gradient, numbers);
         state.step(&mut net, &gradient);
         let what = what::<N::Element>(case, &format!("step {step}"));
-        assert_close(&what, &net.params()[..N::PARAMS], after, tolerance::<N::Element>(case));
-        assert!(net.params()[N::PARAMS..].iter().all(|&x| x == num_traits::zero()), "{what}: the padding");
+        assert_close(
+            &what,
+            &net.params()[..N::PARAMS],
+            after,
+            tolerance::<N::Element>(case),
+        );
+        assert!(
+            net.params()[N::PARAMS..]
+                .iter()
+                .all(|&x| x == num_traits::zero()),
+            "{what}: the padding"
+        );
     }
 }
 
@@ -143,26 +170,43 @@ fn check_training<N: Network, O: Optimizer + Sync>(
     let (mut net, mut gradient, mut workspace) = (N::zeros(), N::zeros(), N::workspace());
     net.for_each_param_mut(|name, sizes, values| {
         let numbers = parameter(name, sizes, array(&case["initial"][name]));
-        values.iter_mut().zip(numbers).for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
+        values
+            .iter_mut()
+            .zip(numbers)
+            .for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
     });
     let mut state = optimizer.state::<N>();
     let (x, target): (Vec<In<N>>, _) = (tensors(&array(&case["x"])), array(&case["target"]));
     let batch = number(case, "batch") as usize;
     let mut losses = Vec::new();
-    for (x, target) in x.chunks(batch).zip(target.chunks(target.len() * batch / x.len())) {
+    for (x, target) in x
+        .chunks(batch)
+        .zip(target.chunks(target.len() * batch / x.len()))
+    {
         losses.push(step(&net, x, target, &mut workspace, &mut gradient));
         state.step(&mut net, &gradient);
     }
     assert_eq!(losses.len() as f64, number(case, "steps"));
     let tolerance = tolerance::<N::Element>(case);
-    assert_close(&what::<N::Element>(case, "losses"), &losses, &expected(case, "losses"), tolerance);
+    assert_close(
+        &what::<N::Element>(case, "losses"),
+        &losses,
+        &expected(case, "losses"),
+        tolerance,
+    );
     let mut parameters = 0;
     net.for_each_param(|name, sizes, values| {
         let wanted = parameter(name, sizes, array(&case["final_f64"][name]));
         assert_close(&what::<N::Element>(case, name), values, &wanted, tolerance);
         parameters += 1;
     });
-    assert_eq!(parameters, case["initial"].as_object().expect("the initial parameters").len());
+    assert_eq!(
+        parameters,
+        case["initial"]
+            .as_object()
+            .expect("the initial parameters")
+            .len()
+    );
 }
 
 /// One step with a loss, which is taken by value because it is one of the unit-like constants.

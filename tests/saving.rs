@@ -1,5 +1,5 @@
-//! Files that are saved: through links and pipes, with the mode that they had, and without traces of processes that
-//! were killed.
+//! Files that are saved: through links and pipes, with the mode that they had, and without traces
+//! of processes that were killed.
 #![cfg(feature = "npy")]
 
 mod common;
@@ -15,8 +15,12 @@ use shapewright::prelude::*;
 use shapewright::{History, Rank1};
 
 fn names(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
-    let mut names: Vec<_> = names.map(|name| name.into_string().expect("a name")).collect();
+    let names = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<_> = names
+        .map(|name| name.into_string().expect("a name"))
+        .collect();
     names.sort();
     names
 }
@@ -27,7 +31,10 @@ fn save(path: &Path, number: f32) {
 
 #[track_caller]
 fn has(path: &Path, number: f32) {
-    assert_eq!(npy::read::<Rank1<1>, f32>(path).expect("a file").as_slice(), [number]);
+    assert_eq!(
+        npy::read::<Rank1<1>, f32>(path).expect("a file").as_slice(),
+        [number]
+    );
 }
 
 #[cfg(unix)]
@@ -36,20 +43,34 @@ fn links_stay_links() {
     use std::os::unix::fs::symlink;
     let folder = folder("saving-links");
     let (here, there) = (folder.join("here"), folder.join("there"));
-    fs::create_dir(&here).and_then(|()| fs::create_dir(&there)).expect("folders");
+    fs::create_dir(&here)
+        .and_then(|()| fs::create_dir(&there))
+        .expect("folders");
     save(&there.join("real.npy"), 1.0);
     symlink("../there/real.npy", here.join("one.npy")).expect("a link");
     symlink("one.npy", here.join("two.npy")).expect("a link");
     symlink("../there/new.npy", here.join("dangling.npy")).expect("a link");
     symlink(&here, folder.join("folder")).expect("a link");
 
-    for (link, real) in [("here/one.npy", "real"), ("folder/two.npy", "real"), ("here/dangling.npy", "new")] {
+    for (link, real) in [
+        ("here/one.npy", "real"),
+        ("folder/two.npy", "real"),
+        ("here/dangling.npy", "new"),
+    ] {
         save(&folder.join(link), 2.0);
-        assert!(fs::symlink_metadata(folder.join(link)).expect("a link").is_symlink(), "{link}");
+        assert!(
+            fs::symlink_metadata(folder.join(link))
+                .expect("a link")
+                .is_symlink(),
+            "{link}"
+        );
         has(&there.join(format!("{real}.npy")), 2.0);
         save(&there.join("real.npy"), 1.0);
     }
-    assert_eq!((names(&here).len(), names(&there)), (3, vec!["new.npy".into(), "real.npy".into()]));
+    assert_eq!(
+        (names(&here).len(), names(&there)),
+        (3, vec!["new.npy".into(), "real.npy".into()])
+    );
 
     symlink("loop.npy", here.join("loop.npy")).expect("a link");
     assert!(npy::write(here.join("loop.npy"), &Tensor1::from([1.0f32])).is_err());
@@ -65,7 +86,11 @@ fn pipes_get_the_bytes() {
     use std::os::unix::fs::FileTypeExt;
     let folder = folder("saving-pipes");
     let pipe = folder.join("pipe");
-    if !Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+    if !Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .is_ok_and(|status| status.success())
+    {
         println!("skipped: there is no `mkfifo`");
         return;
     }
@@ -78,11 +103,16 @@ fn pipes_get_the_bytes() {
     let reading = read();
     save(&pipe, 3.0);
     save(&file, 3.0);
-    assert_eq!(reading.join().expect("a thread"), fs::read(&file).expect("a file"));
+    assert_eq!(
+        reading.join().expect("a thread"),
+        fs::read(&file).expect("a file")
+    );
     // An archive, which is written back and forth.
     let archive = |path: &Path| {
         let mut writer = NpzWriter::create(path).expect("a file");
-        writer.add("x", &Tensor1::from([1.5f32, 2.5])).expect("an array");
+        writer
+            .add("x", &Tensor1::from([1.5f32, 2.5]))
+            .expect("an array");
         writer.finish().expect("a file");
     };
     let reading = read();
@@ -91,7 +121,10 @@ fn pipes_get_the_bytes() {
     let bytes = reading.join().expect("a thread");
     assert_eq!(bytes.len(), fs::read(&file).expect("a file").len());
     let mut npz = npy::Npz::from_reader("pipe", std::io::Cursor::new(bytes)).expect("an archive");
-    assert_eq!(npz.read::<Rank1<2>, f32>("x").expect("an array").as_slice(), [1.5, 2.5]);
+    assert_eq!(
+        npz.read::<Rank1<2>, f32>("x").expect("an array").as_slice(),
+        [1.5, 2.5]
+    );
 
     assert!(fs::metadata(&pipe).expect("a pipe").file_type().is_fifo());
     assert_eq!(names(&folder), ["file", "pipe"]);
@@ -108,9 +141,14 @@ fn open_files_are_written_to() {
     open.write_all(b"before\n").expect("a file");
     let inode = open.metadata().expect("a file").ino();
     let history = History::default();
-    history.save(format!("/proc/self/fd/{}", open.as_raw_fd())).expect("an open file");
+    history
+        .save(format!("/proc/self/fd/{}", open.as_raw_fd()))
+        .expect("an open file");
     assert_eq!(fs::metadata(&path).expect("a file").ino(), inode);
-    assert_eq!(fs::read_to_string(&path).expect("a file"), format!("before\n{}", history.to_csv()));
+    assert_eq!(
+        fs::read_to_string(&path).expect("a file"),
+        format!("before\n{}", history.to_csv())
+    );
     assert_eq!(names(&folder).len(), 1);
 }
 
@@ -125,8 +163,15 @@ fn modes_are_kept() {
         save(&path, 1.0);
         fs::set_permissions(&path, fs::Permissions::from_mode(kept)).expect("a file");
         let mut writer = NpzWriter::create(&path).expect("a file");
-        let beside = names(&folder).into_iter().find(|name| name != "x.npy").expect("a file beside");
-        assert_eq!(mode(&folder.join(beside)), kept, "{kept:o}, while it is written");
+        let beside = names(&folder)
+            .into_iter()
+            .find(|name| name != "x.npy")
+            .expect("a file beside");
+        assert_eq!(
+            mode(&folder.join(beside)),
+            kept,
+            "{kept:o}, while it is written"
+        );
         writer.add("x", &Tensor1::from([1.5f32])).expect("an array");
         writer.finish().expect("a file");
         assert_eq!(mode(&path), kept, "{kept:o}");
@@ -155,7 +200,10 @@ fn places_that_can_not_be_written_are_found_at_once() {
 fn names_can_be_as_long_as_systems_let_them() {
     let folder = folder("saving-names");
     let long = "ä".repeat(125);
-    let (one, two) = (folder.join(format!("{long}1.npy")), folder.join(format!("{long}2.npy")));
+    let (one, two) = (
+        folder.join(format!("{long}1.npy")),
+        folder.join(format!("{long}2.npy")),
+    );
     let writer = NpzWriter::create(&one).expect("a file");
     save(&two, 2.0);
     drop(writer);
@@ -191,11 +239,21 @@ impl Writer {
 
     fn start(place: &Path) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "what_killed_processes_left_is_removed", "--nocapture", "--test-threads=1"]);
-        command.env(Self::PLACE, place).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args([
+            "--exact",
+            "what_killed_processes_left_is_removed",
+            "--nocapture",
+            "--test-threads=1",
+        ]);
+        command
+            .env(Self::PLACE, place)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = command.spawn().expect("a process");
         let lines = BufReader::new(child.stdout.as_mut().expect("its output")).lines();
-        let begun = lines.map(|line| line.expect("a line")).any(|line| line.ends_with("begun"));
+        let begun = lines
+            .map(|line| line.expect("a line"))
+            .any(|line| line.ends_with("begun"));
         assert!(begun, "the process has begun its file");
         Writer(child)
     }
@@ -203,18 +261,28 @@ impl Writer {
     /// What the process does.
     fn run(place: PathBuf) {
         let mut writer = NpzWriter::create(place).expect("a file");
-        writer.add("x", &Tensor1::<50_000>::ones()).expect("an array");
+        writer
+            .add("x", &Tensor1::<50_000>::ones())
+            .expect("an array");
         println!("begun");
         std::io::stdin().read_exact(&mut [0]).expect("a byte");
         writer.finish().expect("a file");
     }
 
     fn kill(mut self) {
-        self.0.kill().and_then(|()| self.0.wait()).expect("a process");
+        self.0
+            .kill()
+            .and_then(|()| self.0.wait())
+            .expect("a process");
     }
 
     fn finish(mut self) {
-        self.0.stdin.take().expect("its input").write_all(b"!").expect("a byte");
+        self.0
+            .stdin
+            .take()
+            .expect("its input")
+            .write_all(b"!")
+            .expect("a byte");
         assert!(self.0.wait().expect("a process").success());
     }
 }
@@ -233,7 +301,12 @@ fn what_killed_processes_left_is_removed() {
     save(&path, 1.0);
     assert_eq!(names(&folder).len(), 3);
     writer.finish();
-    assert_eq!(npy::Npz::open(&path).expect("the archive of the other process").names(), ["x"]);
+    assert_eq!(
+        npy::Npz::open(&path)
+            .expect("the archive of the other process")
+            .names(),
+        ["x"]
+    );
     assert_eq!(names(&folder), ["other.npy", "x.npy"]);
 
     // One after the other, and several at a time.
@@ -245,7 +318,11 @@ fn what_killed_processes_left_is_removed() {
     assert_eq!(names(&folder).len(), 4);
     both.into_iter().for_each(Writer::kill);
     save(&folder.join("other.npy"), 2.0);
-    assert_eq!(names(&folder).len(), 4, "the next one of the same file removes them");
+    assert_eq!(
+        names(&folder).len(),
+        4,
+        "the next one of the same file removes them"
+    );
     save(&path, 3.0);
     has(&path, 3.0);
     assert_eq!(names(&folder), ["other.npy", "x.npy"]);

@@ -1,11 +1,11 @@
-//! Sizes that do not fit into memory, or into a number: the same with and without overflow checks, so these tests run in
-//! debug and release builds.
+//! Sizes that do not fit into memory, or into a number: the same with and without overflow checks,
+//! so these tests run in debug and release builds.
 
 use shapewright::prelude::*;
 use shapewright::{
-    AdaptiveMaxPool1d, AvgPool1d, Compute, Context, Dims, Element, Embedding, FeatureOrder, Fit, Fits,
-    Flatten, Layer, MaxPool1d, Parameters, Rank1, Rank2, Rank3, Reshape, Slab, Upsample, UpsampleBilinear,
-    ZeroPad2d,
+    AdaptiveMaxPool1d, AvgPool1d, Compute, Context, Dims, Element, Embedding, FeatureOrder, Fit,
+    Fits, Flatten, Layer, MaxPool1d, Parameters, Rank1, Rank2, Rank3, Reshape, Slab, Upsample,
+    UpsampleBilinear, ZeroPad2d,
 };
 
 /// Past it, a product of two is past the largest number.
@@ -28,8 +28,14 @@ fn lengths_do_not_wrap() {
 
 #[test]
 fn lengths_of_parameters_do_not_wrap() {
-    assert_eq!(<[[f32; HALF]; HALF] as Parameters<f32>>::LEN, usize::MAX - 1);
-    assert_eq!(<[[f32; HALF]; HALF] as Parameters<f32>>::COUNT, usize::MAX - 1);
+    assert_eq!(
+        <[[f32; HALF]; HALF] as Parameters<f32>>::LEN,
+        usize::MAX - 1
+    );
+    assert_eq!(
+        <[[f32; HALF]; HALF] as Parameters<f32>>::COUNT,
+        usize::MAX - 1
+    );
     assert_eq!(<[[f64; TOP]; 0] as Parameters<f64>>::LEN, 0);
 }
 
@@ -43,17 +49,38 @@ fn answer<L: Fits<In>, In: Shape>() -> Option<usize> {
 fn layers_refuse_what_does_not_fit() {
     // The dilation, one too large, would be 1.
     assert_eq!(answer::<MaxPool1d<3, 1, 0, 1>, Rank2<9, 2>>(), Some(14));
-    assert_eq!(answer::<MaxPool1d<3, 1, 0, { TOP + 1 }>, Rank2<9, 2>>(), None);
-    assert_eq!(answer::<MaxPool1d<{ usize::MAX - 1 }, 1, TOP, 1>, Rank2<9, 2>>(), None);
+    assert_eq!(
+        answer::<MaxPool1d<3, 1, 0, { TOP + 1 }>, Rank2<9, 2>>(),
+        None
+    );
+    assert_eq!(
+        answer::<MaxPool1d<{ usize::MAX - 1 }, 1, TOP, 1>, Rank2<9, 2>>(),
+        None
+    );
     assert_eq!(answer::<MaxPool1d<1, TOP, 0, 1>, Rank2<9, 2>>(), None);
-    assert_eq!(answer::<AvgPool1d<TOP, 1, { TOP / 2 }>, Rank2<9, 2>>(), None);
-    assert_eq!(answer::<AdaptiveMaxPool1d<{ HALF / 2 - 1 }>, Rank2<{ HALF / 2 }, 1>>(), None);
+    assert_eq!(
+        answer::<AvgPool1d<TOP, 1, { TOP / 2 }>, Rank2<9, 2>>(),
+        None
+    );
+    assert_eq!(
+        answer::<AdaptiveMaxPool1d<{ HALF / 2 - 1 }>, Rank2<{ HALF / 2 }, 1>>(),
+        None
+    );
 
     assert_eq!(answer::<Upsample<2, 1>, Rank3<2, 1, 1>>(), Some(4));
     assert_eq!(answer::<Upsample<{ TOP + 1 }, 1>, Rank3<2, 1, 1>>(), None);
-    assert_eq!(answer::<UpsampleBilinear<HALF, HALF>, Rank3<1, 1, 1>>(), None);
-    assert_eq!(answer::<ZeroPad2d<TOP, { TOP + 1 }, 0, 0>, Rank3<1, 1, 1>>(), None);
-    assert_eq!(answer::<ZeroPad2d<HALF, 0, HALF, 0>, Rank3<1, 1, 1>>(), None);
+    assert_eq!(
+        answer::<UpsampleBilinear<HALF, HALF>, Rank3<1, 1, 1>>(),
+        None
+    );
+    assert_eq!(
+        answer::<ZeroPad2d<TOP, { TOP + 1 }, 0, 0>, Rank3<1, 1, 1>>(),
+        None
+    );
+    assert_eq!(
+        answer::<ZeroPad2d<HALF, 0, HALF, 0>, Rank3<1, 1, 1>>(),
+        None
+    );
 
     assert_eq!(answer::<Reshape<3, HALF, HALF, 3>, Rank1<3>>(), None);
     assert_eq!(answer::<Reshape<2, { TOP + 1 }, 2>, Rank1<2>>(), None);
@@ -72,14 +99,20 @@ fn convolutions_refuse_what_does_not_fit() {
     assert_eq!(answer::<One<3, 1, 0, { TOP + 1 }>, Rank2<9, 1>>(), None);
     assert_eq!(answer::<One<1, TOP, { TOP / 2 }, 1>, Rank2<9, 1>>(), None);
     assert_eq!(answer::<One<1, TOP, 0, 1>, Rank2<9, 1>>(), None);
-    assert_eq!(answer::<One<{ usize::MAX - 1 }, 1, TOP, 1>, Rank2<9, 1>>(), None);
+    assert_eq!(
+        answer::<One<{ usize::MAX - 1 }, 1, TOP, 1>, Rank2<9, 1>>(),
+        None
+    );
     assert_eq!(answer::<One<1, 1, { TOP - 4 }, 1>, Rank2<9, 1>>(), None);
 
     // Windows of 2^32 by 2^32 places: a frame around the image would have no numbers at all.
     type Two<const S: usize, const P: usize, const D: usize> =
         Conv2d<1, 1, 2, 2, S, S, P, P, D, D, 1, false, 1>;
     assert_eq!(answer::<Two<1, 1, 1>, Rank3<2, 2, 1>>(), Some(9));
-    assert_eq!(answer::<Two<{ HALF / 2 }, { HALF / 2 }, { HALF / 2 - 1 }>, Rank3<1, 1, 1>>(), None);
+    assert_eq!(
+        answer::<Two<{ HALF / 2 }, { HALF / 2 }, { HALF / 2 - 1 }>, Rank3<1, 1, 1>>(),
+        None
+    );
 
     type Up<const S: usize, const P: usize> =
         ConvTranspose2d<1, 1, 1, 1, S, S, P, P, 0, 0, 1, 1, 1, false, 1>;
@@ -93,7 +126,11 @@ fn convolutions_refuse_what_does_not_fit() {
 fn multiply_adds_stop_at_the_largest_number() {
     network! { struct Wide: [268435456, 268435456] -> [1] { Linear<_, 268435456>, Tanh, Flatten, Linear<_, 1> } }
     assert_eq!(Wide::MACS, usize::MAX - 1);
-    assert!(Wide::summary().to_string().contains("18,446,744,073,709,551,614"));
+    assert!(
+        Wide::summary()
+            .to_string()
+            .contains("18,446,744,073,709,551,614")
+    );
 }
 
 /// A layer that needs scratch memory, and does not say how it trains.
@@ -152,7 +189,8 @@ fn training_has_the_scratch_memory_of_inference() {
     assert_eq!(net.forward(&x[1]), x[1]);
 }
 
-/// Networks whose activations are larger than any memory: their batches need 2^66, 2^63 and 2^58 bytes.
+/// Networks whose activations are larger than any memory: their batches need 2^66, 2^63 and 2^58
+/// bytes.
 mod beyond_memory {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -166,8 +204,13 @@ mod beyond_memory {
     network! { struct Outputs: [1, 1, 1] -> [2097152, 134217728, 1] { Upsample<(2097152, 134217728)> } }
 
     fn panic_of<R>(f: impl FnOnce() -> R) -> String {
-        let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else { panic!("there is no such memory") };
-        payload.downcast_ref::<String>().expect("a sentence").clone()
+        let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else {
+            panic!("there is no such memory")
+        };
+        payload
+            .downcast_ref::<String>()
+            .expect("a sentence")
+            .clone()
     }
 
     fn sentence(what: &str, each: u128, count: u128, reason: &str) -> String {
@@ -192,7 +235,9 @@ mod beyond_memory {
         assert_eq!(panic_of(|| Large::workspace().reserve(1 << 20)), found);
 
         // Two of them are within what a program could address.
-        let error: OutOfMemory = Large::workspace().try_reserve(1 << 12).expect_err("2^58 bytes");
+        let error: OutOfMemory = Large::workspace()
+            .try_reserve(1 << 12)
+            .expect_err("2^58 bytes");
         let what = "a training pass of `Large` on a batch of 4096";
         assert_eq!(error.to_string(), sentence(what, 1 << 46, 1 << 12, SYSTEM));
         assert_eq!(error.bytes(), 1 << 58);
@@ -206,11 +251,15 @@ mod beyond_memory {
     #[test]
     fn inference_says_how_much_it_needs() {
         let x = vec![Tensor3::ones(); 1 << 17];
-        let found = panic_of(|| Large::zeros().forward_batch(&x, &mut vec![Tensor1::zeros(); 1 << 17]));
+        let found =
+            panic_of(|| Large::zeros().forward_batch(&x, &mut vec![Tensor1::zeros(); 1 << 17]));
         let pieces = sentence("inference of `Large` on a batch of 64", 1 << 45, 64, SYSTEM);
         assert_eq!(found, pieces);
         let found = panic_of(|| Inside::zeros().forward(&x[0]));
-        assert!(found.starts_with("inference of `Inside` on a batch of 1 needs "), "{found}");
+        assert!(
+            found.starts_with("inference of `Inside` on a batch of 1 needs "),
+            "{found}"
+        );
     }
 
     #[test]
@@ -218,13 +267,19 @@ mod beyond_memory {
         let x = vec![Tensor3::ones(); 1 << 20];
         let targets = vec![Tensor1::zeros(); 1 << 20];
         let trainer = Large::trainer(Sgd::new(0.1), Mse).batch_size(usize::MAX);
-        let error = trainer.fit(&mut Large::zeros(), &x, &targets).expect_err("2^66 bytes");
-        let TrainError::Memory(error) = &error else { panic!("{error}") };
+        let error = trainer
+            .fit(&mut Large::zeros(), &x, &targets)
+            .expect_err("2^66 bytes");
+        let TrainError::Memory(error) = &error else {
+            panic!("{error}")
+        };
         let what = "a training pass of `Large` on a batch of 1048576";
         assert_eq!(error.to_string(), sentence(what, 1 << 46, 1 << 20, ADDRESS));
 
         // Gradients of the outputs alone: 2^48 numbers for each of 2^13 samples.
-        let error = Outputs::workspace().try_reserve(1 << 13).expect_err("2^63 bytes");
+        let error = Outputs::workspace()
+            .try_reserve(1 << 13)
+            .expect_err("2^63 bytes");
         let what = "a training pass of `Outputs` on a batch of 8192";
         assert_eq!(error.to_string(), sentence(what, 1 << 50, 1 << 13, ADDRESS));
     }

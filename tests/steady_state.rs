@@ -68,7 +68,12 @@ fn assert_steady(what: &str, mut call: impl FnMut()) {
     std::thread::sleep(Duration::from_millis(2));
     call();
     for _ in 0..4 {
-        assert_eq!(allocations(&mut call), 0, "{what} allocates, on {} threads", threads::threads());
+        assert_eq!(
+            allocations(&mut call),
+            0,
+            "{what} allocates, on {} threads",
+            threads::threads()
+        );
     }
 }
 
@@ -99,9 +104,15 @@ fn inference<N: Network>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
     let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
     let mut y = vec![Tensor::<N::Output, N::Element>::zeros(); batch];
-    assert_steady(&format!("forward of {}", N::NAME), || y[0] = net.forward(&x[0]));
-    assert_steady(&format!("forward_into of {}", N::NAME), || net.forward_into(&x[0], &mut y[0]));
-    assert_steady(&format!("forward_batch of {}", N::NAME), || net.forward_batch(&x, &mut y));
+    assert_steady(&format!("forward of {}", N::NAME), || {
+        y[0] = net.forward(&x[0])
+    });
+    assert_steady(&format!("forward_into of {}", N::NAME), || {
+        net.forward_into(&x[0], &mut y[0])
+    });
+    assert_steady(&format!("forward_batch of {}", N::NAME), || {
+        net.forward_batch(&x, &mut y)
+    });
 }
 
 fn training<N: Network, O: Optimizer + Sync>(batch: usize, optimizer: O) {
@@ -112,7 +123,9 @@ fn training<N: Network, O: Optimizer + Sync>(batch: usize, optimizer: O) {
     let mut average = WeightAverage::<N>::ema(0.9);
     assert_steady(&format!("training of {}", N::NAME), || {
         let mut pass = net.forward_train(&x, &mut workspace);
-        pass.output_gradients_mut()[0].as_mut_slice().fill(N::Element::from_f64_lossy(0.1));
+        pass.output_gradients_mut()[0]
+            .as_mut_slice()
+            .fill(N::Element::from_f64_lossy(0.1));
         pass.backward(&mut gradient);
         let pass = net.forward_train(&x[..batch / 2], &mut workspace);
         pass.backward_accumulate(&mut gradient);
@@ -142,7 +155,10 @@ fn losses() {
 
 fn batches_and_metrics() {
     let mut rng = shapewright::rng(0);
-    let (x, labels) = (vec![Tensor1::<4>::ones(); 50], vec![Label::<3>::default(); 50]);
+    let (x, labels) = (
+        vec![Tensor1::<4>::ones(); 50],
+        vec![Label::<3>::default(); 50],
+    );
     let mut batches = Batches::new(&x, &labels, 16);
     assert_steady("a pass over batches", || {
         batches.shuffle(&mut rng);
@@ -158,7 +174,8 @@ fn batches_and_metrics() {
     });
 }
 
-/// The steps of a training whose batches are gathered by others, and of one where they are changed on another thread.
+/// The steps of a training whose batches are gathered by others, and of one where they are changed
+/// on another thread.
 fn trainers() {
     network! { struct Image: [16, 16, 3] -> [5] { Flatten, Linear<_, 5> } }
     let (x, labels) = (vec![Tensor3::ones(); 200], vec![Label::<5>::default(); 200]);
@@ -169,7 +186,11 @@ fn trainers() {
         ColorJitter::new().brightness(0.2).contrast(0.2),
         RandomApply::new((GaussianNoise::new(0.1), RandomErasing::new(0.5)), 0.5),
     );
-    let trainer = || Image::trainer(Sgd::new(0.01), CrossEntropy).epochs(6).batch_size(4);
+    let trainer = || {
+        Image::trainer(Sgd::new(0.01), CrossEntropy)
+            .epochs(6)
+            .batch_size(4)
+    };
     for trainer in [trainer(), trainer().augment(list).mixup(MixUp::new(0.2))] {
         let mut counts = Vec::with_capacity(1000);
         trainer
@@ -180,8 +201,13 @@ fn trainers() {
             .fit(&mut Image::init(&mut shapewright::rng(0)), &x, &labels)
             .expect("a training");
         assert_eq!(counts.len(), 6 * 50);
-        let allocating: Vec<_> = (51..counts.len()).filter(|&step| counts[step] > counts[step - 1]).collect();
-        assert!(allocating.is_empty(), "after the first 50, the steps {allocating:?} allocate");
+        let allocating: Vec<_> = (51..counts.len())
+            .filter(|&step| counts[step] > counts[step - 1])
+            .collect();
+        assert!(
+            allocating.is_empty(),
+            "after the first 50, the steps {allocating:?} allocate"
+        );
     }
 }
 
@@ -192,7 +218,10 @@ fn reserved() {
     let mut first_step = || {
         let mut workspace = Whole::workspace();
         workspace.reserve(x.len());
-        allocations(|| net.forward_train(&x, &mut workspace).backward(&mut gradient))
+        allocations(|| {
+            net.forward_train(&x, &mut workspace)
+                .backward(&mut gradient)
+        })
     };
     assert_eq!([(); 3].map(|()| first_step()), [0; 3]);
 }
@@ -203,7 +232,9 @@ fn nothing_is_allocated_after_the_first_call() {
     OF_HARNESS.set(false);
     BEGUN.store(true, Ordering::Relaxed);
     if !cfg!(target_arch = "x86_64") {
-        println!("skipped: on this processor large products are left to matrixmultiply, which allocates");
+        println!(
+            "skipped: on this processor large products are left to matrixmultiply, which allocates"
+        );
         return;
     }
     for count in [1, 2] {

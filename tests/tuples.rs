@@ -4,7 +4,8 @@ mod common;
 
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, Layer, NamesOutput, Rank1, Slab,
+    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, Layer, NamesOutput, Rank1,
+    Slab,
 };
 
 /// Adds two vectors of one size.
@@ -62,7 +63,11 @@ impl<T: Element, const N: usize> Compute<(Rank1<N>, Rank1<N>), Rank1<N>, T> for 
 struct Twins;
 
 impl<In: Shape> Fits<In> for Twins {
-    const FIT: Fit = Fit::takes(Dims::new(&[3]), In::DIMS, <(Rank1<3>, Rank1<3>) as Shape>::DIMS);
+    const FIT: Fit = Fit::takes(
+        Dims::new(&[3]),
+        In::DIMS,
+        <(Rank1<3>, Rank1<3>) as Shape>::DIMS,
+    );
 }
 
 impl NamesOutput for Twins {
@@ -140,7 +145,11 @@ fn tuples_pass_through_networks() {
     let sum = net.sum.forward(&both);
     assert_eq!(sum, net.forward(&x));
     assert_eq!(Whole::PARAMS, 4 * 3 + 3 + 3 * 2 + 2);
-    assert!(Whole::summary().to_string().contains("([3], [3])"), "{}", Whole::summary());
+    assert!(
+        Whole::summary().to_string().contains("([3], [3])"),
+        "{}",
+        Whole::summary()
+    );
 }
 
 #[test]
@@ -153,7 +162,9 @@ fn gradients_pass_through_tuples() {
     let dx = pass.backward_with_input(&mut gradient)[0];
     // y0 is linear in x, with three times the first layer's output going in.
     for i in 0..4 {
-        let slope: f32 = (0..3).map(|h| 3.0 * net.split.fc.weight[i][h] * net.sum.head.weight[h][0]).sum();
+        let slope: f32 = (0..3)
+            .map(|h| 3.0 * net.split.fc.weight[i][h] * net.sum.head.weight[h][0])
+            .sum();
         assert!((dx[i] - slope).abs() < 1e-5, "{} {slope}", dx[i]);
     }
     assert_eq!(gradient.sum.head.bias, [1.0, 0.0]);
@@ -170,9 +181,14 @@ mod number_by_number {
         Flat: Network<Element = f64, Input = Rank1<7>, Output = Rank1<7>>,
     {
         let x: Vec<Tensor<Rank1<7>, f64>> = common::random(3, 4);
-        let parts: Vec<Tensor<Tuple::Input, f64>> =
-            x.iter().map(|x| Tensor::from_slice(x.as_slice()).expect("seven numbers")).collect();
-        let (tuple, flat) = (Tuple::init(&mut shapewright::rng(0)), Flat::init(&mut shapewright::rng(0)));
+        let parts: Vec<Tensor<Tuple::Input, f64>> = x
+            .iter()
+            .map(|x| Tensor::from_slice(x.as_slice()).expect("seven numbers"))
+            .collect();
+        let (tuple, flat) = (
+            Tuple::init(&mut shapewright::rng(0)),
+            Flat::init(&mut shapewright::rng(0)),
+        );
         assert_eq!(tuple.params(), flat.params(), "{layer}");
 
         let mut wanted = vec![Tensor::zeros(); 3];
@@ -185,7 +201,11 @@ mod number_by_number {
 
         let (mut one, mut other) = (Tuple::workspace(), Flat::workspace());
         let trained = tuple.forward_train(&parts, &mut one);
-        assert_eq!(trained.outputs(), flat.forward_train(&x, &mut other).outputs(), "{layer}");
+        assert_eq!(
+            trained.outputs(),
+            flat.forward_train(&x, &mut other).outputs(),
+            "{layer}"
+        );
         common::gradient::check_network::<Tuple>(3);
     }
 
@@ -264,11 +284,23 @@ network! {
 #[test]
 fn activations_work_on_every_part_of_a_tuple() {
     let x = Tensor1::from([0.5, -1.0]);
-    let wanted = [0.5_f32.tanh(), (-1.0_f32).tanh(), 0.5_f32.tanh(), (-1.0_f32).tanh()];
-    let close = |y: &Tensor1<4>| y.iter().zip(wanted).all(|(y, wanted)| (y - wanted).abs() < 1e-6);
+    let wanted = [
+        0.5_f32.tanh(),
+        (-1.0_f32).tanh(),
+        0.5_f32.tanh(),
+        (-1.0_f32).tanh(),
+    ];
+    let close = |y: &Tensor1<4>| {
+        y.iter()
+            .zip(wanted)
+            .all(|(y, wanted)| (y - wanted).abs() < 1e-6)
+    };
     let net = AfterSplit::zeros();
     assert!(close(&net.forward(&x)), "{:?}", net.forward(&x));
-    assert!(close(&net.forward_train(&[x], &mut AfterSplit::workspace()).outputs()[0]));
+    assert!(close(
+        &net.forward_train(&[x], &mut AfterSplit::workspace())
+            .outputs()[0]
+    ));
 }
 
 /// Blocks behind a `Split`, beside the same layers without tuples.
@@ -323,7 +355,10 @@ mod blocks_behind_a_split {
         assert_eq!(found, wanted);
         let (mut one, mut other) = (OfTuples::workspace(), OfFeatures::workspace());
         let trained = tuples.forward_train(&x, &mut one);
-        assert_eq!(trained.outputs(), features.forward_train(&x, &mut other).outputs());
+        assert_eq!(
+            trained.outputs(),
+            features.forward_train(&x, &mut other).outputs()
+        );
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::process::Command;
 /// The compiler that wrote the `.stderr` files: others word and underline some things otherwise.
 const COMPILER: &str = "rustc 1.95.";
 
-/// Each file has its errors beside it, in a `.stderr`. They are checked as `cargo check` prints them.
+/// Each file has its errors beside it, in a `.stderr`. They are checked as `cargo check` prints
+/// them.
 #[test]
 fn mistakes_are_reported_in_prose() {
     mistakes("ui-tests/fail/*/*.rs");
@@ -20,12 +21,18 @@ fn weights_that_do_not_fit_are_reported_in_prose() {
 
 fn mistakes(files: &str) {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = Command::new(rustc).arg("--version").output().expect("rustc says its version");
+    let version = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .expect("rustc says its version");
     let version = String::from_utf8_lossy(&version.stdout).into_owned();
     if version.starts_with(COMPILER) {
         trybuild::TestCases::new().compile_fail(files);
     } else {
-        println!("skipped: the messages are those of {COMPILER}*, and this is {}", version.trim());
+        println!(
+            "skipped: the messages are those of {COMPILER}*, and this is {}",
+            version.trim()
+        );
     }
 }
 

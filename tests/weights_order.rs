@@ -1,4 +1,5 @@
-//! The order of features in weight files: images have their channels last here and first in PyTorch.
+//! The order of features in weight files: images have their channels last here and first in
+//! PyTorch.
 #![cfg(feature = "safetensors")]
 
 mod common;
@@ -49,13 +50,27 @@ fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
     let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
     let data = &bytes[8 + header_len..];
-    let tensors = header.as_object().unwrap().iter().filter(|(name, _)| *name != "__metadata__");
+    let tensors = header
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| *name != "__metadata__");
     let number = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
     tensors
         .map(|(name, entry)| {
-            let sizes = entry["shape"].as_array().unwrap().iter().map(number).collect();
-            let (begin, end) = (number(&entry["data_offsets"][0]), number(&entry["data_offsets"][1]));
-            let numbers = data[begin..end].chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+            let sizes = entry["shape"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(number)
+                .collect();
+            let (begin, end) = (
+                number(&entry["data_offsets"][0]),
+                number(&entry["data_offsets"][1]),
+            );
+            let numbers = data[begin..end]
+                .chunks(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
             (name.clone(), (sizes, numbers.collect()))
         })
         .collect()
@@ -71,8 +86,8 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
     let bytes = slopes.to_safetensors(&[]);
     let file = read(&bytes);
     assert_eq!(file["fc.weight"].0, [FEATURES, FEATURES]);
-    for (c, y, x) in
-        (0..CHANNELS).flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (c, y, x))))
+    for (c, y, x) in (0..CHANNELS)
+        .flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (c, y, x))))
     {
         // Channels first there, last here.
         let (there, here) = ((c * HEIGHT + y) * WIDTH + x, (y * WIDTH + x) * CHANNELS + c);
@@ -80,7 +95,10 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
             assert_eq!(file[name].1[there], here as f32, "{name}");
         }
         for o in 0..FEATURES {
-            assert_eq!(file["fc.weight"].1[o * FEATURES + there], net.fc.weight[here][o]);
+            assert_eq!(
+                file["fc.weight"].1[o * FEATURES + there],
+                net.fc.weight[here][o]
+            );
             // Behind a dense layer the order is one's own.
             assert_eq!(file["own.weight"].1[o], net.own.weight[o]);
         }
@@ -88,13 +106,16 @@ fn features_of_images_are_in_pytorchs_order_in_files() {
     assert_eq!(file["head.weight"].1[FEATURES], net.head.weight[0][1]);
 
     let mut loaded = OfImages::zeros();
-    loaded.load_from(&Loader::from_bytes(&bytes).unwrap()).unwrap();
+    loaded
+        .load_from(&Loader::from_bytes(&bytes).unwrap())
+        .unwrap();
     assert_eq!(loaded.params(), slopes.params());
     const COUNT: usize = shapewright::emitted::count::<OfImages>();
     let constant = shapewright::emitted::included::<OfImages, COUNT>("net", &bytes);
     assert_eq!(constant.params(), slopes.params());
 
-    // The same numbers in memory for what was flat from the beginning: the file is the plain transpose.
+    // The same numbers in memory for what was flat from the beginning: the file is the plain
+    // transpose.
     let mut flat = OfFeatures::zeros();
     flat.params_mut().copy_from_slice(slopes.params());
     let file = read(&flat.to_safetensors(&[]));
@@ -121,14 +142,25 @@ fn the_order_goes_into_blocks_and_nested_networks() {
     let file = read(&bytes);
     // The second number there is the second pixel's first channel, the third number here.
     let (there, here) = (1, 2);
-    assert_eq!(file["block.fc.weight"].1[there], net.block.fc.weight[here][0]);
+    assert_eq!(
+        file["block.fc.weight"].1[there],
+        net.block.fc.weight[here][0]
+    );
     assert_eq!(file["block.out.weight"].1[1], net.block.out.weight[1][0]);
-    assert_eq!(file["both.outer.fc.weight"].1[there], net.both.outer.fc.weight[here][0]);
-    assert_eq!(file["both.inner.fc.weight"].1[there], net.both.inner.fc.weight[here][0]);
+    assert_eq!(
+        file["both.outer.fc.weight"].1[there],
+        net.both.outer.fc.weight[here][0]
+    );
+    assert_eq!(
+        file["both.inner.fc.weight"].1[there],
+        net.both.inner.fc.weight[here][0]
+    );
     // What is added to features is in their order.
     assert_eq!(file["block.out.bias"].1[there], net.block.out.bias[here]);
     let mut loaded = Net::zeros();
-    loaded.load_from(&Loader::from_bytes(&bytes).unwrap()).unwrap();
+    loaded
+        .load_from(&Loader::from_bytes(&bytes).unwrap())
+        .unwrap();
     assert_eq!(loaded.params(), net.params());
 }
 
@@ -144,8 +176,14 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
     }
     // A dense layer on the last axis is the same in PyTorch: nothing is exchanged.
     network! { struct Read: [3, 2] -> [3] { Linear<_, 2>, Flatten, fc: Linear<_, 3> } }
-    let (heard, read_) = (Heard::init(&mut shapewright::rng(0)), Read::init(&mut shapewright::rng(0)));
-    let (first, second) = (read(&heard.to_safetensors(&[])), read(&read_.to_safetensors(&[])));
+    let (heard, read_) = (
+        Heard::init(&mut shapewright::rng(0)),
+        Read::init(&mut shapewright::rng(0)),
+    );
+    let (first, second) = (
+        read(&heard.to_safetensors(&[])),
+        read(&read_.to_safetensors(&[])),
+    );
     assert_eq!(first["fc.weight"].1[1], heard.fc.weight[2][0]);
     assert_eq!(second["fc.weight"].1[1], read_.fc.weight[1][0]);
 }
@@ -163,7 +201,8 @@ mod pytorch {
 
     /// The numbers that make_order.py has for a tensor.
     fn numbers(count: usize, seed: usize, low: f32) -> impl Iterator<Item = f32> {
-        (0..count).map(move |place| ((place * 7919 + seed * 104_729 + 17) % 2003) as f32 / 2003.0 + low)
+        (0..count)
+            .map(move |place| ((place * 7919 + seed * 104_729 + 17) % 2003) as f32 / 2003.0 + low)
     }
 
     /// PyTorch's file of a case.
@@ -171,16 +210,29 @@ mod pytorch {
         let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
         let tensors = case["tensors"].as_object().unwrap();
         for (seed, (name, shape)) in tensors.iter().enumerate() {
-            let count =
-                shape.as_array().unwrap().iter().map(|size| size.as_u64().unwrap() as usize).product();
-            let low = if name.ends_with("running_var") { 0.5 } else { -0.5 };
+            let count = shape
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|size| size.as_u64().unwrap() as usize)
+                .product();
+            let low = if name.ends_with("running_var") {
+                0.5
+            } else {
+                -0.5
+            };
             let begin = data.len();
             for number in numbers(count, seed, low) {
-                let number = if name.ends_with("num_batches_tracked") { 0.0 } else { number };
+                let number = if name.ends_with("num_batches_tracked") {
+                    0.0
+                } else {
+                    number
+                };
                 data.extend(number.to_le_bytes());
             }
             let offsets = [begin, data.len()];
-            let entry = serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
+            let entry =
+                serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
             header.insert(name.clone(), entry);
         }
         let header = serde_json::to_vec(&header).unwrap();
@@ -189,24 +241,38 @@ mod pytorch {
 
     /// PyTorch's weights give its outputs, and are saved as they were.
     fn check<N: Network<Element = f32>, const COUNT: usize>(all: &[serde_json::Value], name: &str) {
-        let case = all.iter().find(|case| case["name"] == name).unwrap_or_else(|| panic!("no case {name}"));
+        let case = all
+            .iter()
+            .find(|case| case["name"] == name)
+            .unwrap_or_else(|| panic!("no case {name}"));
         let file = file(case);
         let mut net = N::zeros();
         let loaded = net.load_from(&Loader::from_bytes(&file).unwrap());
         loaded.unwrap_or_else(|error| panic!("{name}: {error}"));
 
         let x: Vec<f32> = match case["whole"].as_u64() {
-            Some(whole) => (0..2 * N::Input::LEN).map(|i| (i as u64 % whole) as f32).collect(),
-            None => numbers(2 * N::Input::LEN, 999, -0.5).map(|x| 4.0 * x).collect(),
+            Some(whole) => (0..2 * N::Input::LEN)
+                .map(|i| (i as u64 % whole) as f32)
+                .collect(),
+            None => numbers(2 * N::Input::LEN, 999, -0.5)
+                .map(|x| 4.0 * x)
+                .collect(),
         };
-        let x: Vec<_> = x.chunks(N::Input::LEN).map(|x| Tensor::from_slice(x).unwrap()).collect();
+        let x: Vec<_> = x
+            .chunks(N::Input::LEN)
+            .map(|x| Tensor::from_slice(x).unwrap())
+            .collect();
         let mut y = vec![Tensor::zeros(); 2];
         net.forward_batch(&x, &mut y);
         common::assert_close(name, Tensor::flatten(&y), &array(&case["y"]), 1e-5);
 
         let saved = net.to_safetensors(&[]);
         assert_eq!(super::read(&saved), super::read(&file), "{name}");
-        assert_eq!(included::<N, COUNT>(name, &file).params(), net.params(), "{name}");
+        assert_eq!(
+            included::<N, COUNT>(name, &file).params(),
+            net.params(),
+            "{name}"
+        );
     }
 
     #[test]
@@ -242,8 +308,15 @@ mod refused {
         assert_eq!(included::<N, COUNT>("own", &file).params(), net.params());
 
         let is_mark = |name: &str| name.ends_with(".channels_last");
-        let mut marks: Vec<_> = super::read(&file).into_iter().filter(|(name, _)| is_mark(name)).collect();
-        assert!(marks.iter().all(|(_, (shape, numbers))| *shape == [0] && numbers.is_empty()));
+        let mut marks: Vec<_> = super::read(&file)
+            .into_iter()
+            .filter(|(name, _)| is_mark(name))
+            .collect();
+        assert!(
+            marks
+                .iter()
+                .all(|(_, (shape, numbers))| *shape == [0] && numbers.is_empty())
+        );
         let marks: Vec<String> = marks.drain(..).map(|(name, _)| name).collect();
 
         // PyTorch's files have the same tensors without the marks.
@@ -256,13 +329,17 @@ mod refused {
                         .iter()
                         .all(|difference| matches!(difference.kind, DifferenceKind::Order { .. }))
                 );
-                let names: Vec<_> = differences.into_iter().map(|difference| difference.name).collect();
+                let names: Vec<_> = differences
+                    .into_iter()
+                    .map(|difference| difference.name)
+                    .collect();
                 assert_eq!(names, marks);
             }
             Err(other) => panic!("{other:?}"),
         }
         // Who knows that a file without marks is this crate's can say so.
-        same.load_from(&pytorchs.only(|name| !is_mark(name))).expect("all but the marks");
+        same.load_from(&pytorchs.only(|name| !is_mark(name)))
+            .expect("all but the marks");
         marks
     }
 
@@ -415,11 +492,17 @@ static IN_THE_PROGRAM: &WithEncoder =
 
 #[test]
 fn weights_in_the_program_have_the_same_order() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/weights.safetensors");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/reference/weights.safetensors"
+    );
     let mut loaded = WithEncoder::zeros();
     loaded.load(path).unwrap();
     assert_eq!(IN_THE_PROGRAM.params(), loaded.params());
     let file = read(&std::fs::read(path).unwrap());
     // The file's second feature is the first channel's second pixel, and the third one here.
-    assert_eq!(loaded.encoder.fc.weight[2][0], file["encoder.fc.weight"].1[1]);
+    assert_eq!(
+        loaded.encoder.fc.weight[2][0],
+        file["encoder.fc.weight"].1[1]
+    );
 }

@@ -4,7 +4,8 @@ use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, Rank1, Slab};
 
-/// Takes the mean of the batch from each feature, and the mean of all batches, more or less, in inference.
+/// Takes the mean of the batch from each feature, and the mean of all batches, more or less, in
+/// inference.
 struct Center<const N: usize>;
 
 #[derive(Clone, Copy, Debug, Parameters)]
@@ -118,8 +119,15 @@ const BATCH: usize = 300;
 fn batch() -> (Vec<Tensor1<16, f64>>, Vec<Tensor1<4, f64>>) {
     let mut rng = shapewright::rng(3);
     let mut number = || rand::RngExt::random_range(&mut rng, -1.0..1.0);
-    let inputs = (0..BATCH).map(|_| Tensor1::from(std::array::from_fn(|_| number()))).collect();
-    (inputs, (0..BATCH).map(|_| Tensor1::from(std::array::from_fn(|_| number()))).collect())
+    let inputs = (0..BATCH)
+        .map(|_| Tensor1::from(std::array::from_fn(|_| number())))
+        .collect();
+    (
+        inputs,
+        (0..BATCH)
+            .map(|_| Tensor1::from(std::array::from_fn(|_| number())))
+            .collect(),
+    )
 }
 
 fn loss_and_gradient(net: &Net) -> (f64, Box<Net>) {
@@ -164,14 +172,21 @@ fn the_whole_batch_is_seen_at_every_number_of_threads() {
             loss_and_gradient(&net).0
         };
         let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
-        assert!((difference - slope).abs() < 1e-7, "{index}: {slope} and {difference}");
+        assert!(
+            (difference - slope).abs() < 1e-7,
+            "{index}: {slope} and {difference}"
+        );
     }
 }
 
 #[test]
 fn optimizers_move_statistics_by_what_the_layer_says_and_nothing_else() {
     let mut net = Net::init(&mut shapewright::rng(0));
-    assert_eq!(Net::PARAMS, 16 * 32 + 32 + 32 * 32 + 32 + 32 + 32 + 32 * 4 + 4, "statistics are not trained");
+    assert_eq!(
+        Net::PARAMS,
+        16 * 32 + 32 + 32 * 32 + 32 + 32 + 32 + 32 * 4 + 4,
+        "statistics are not trained"
+    );
     net.center.running_mean = [2.0; 32];
     let (_, mut gradient) = loss_and_gradient(&net);
     let change = gradient.center.running_mean;
@@ -189,7 +204,10 @@ fn optimizers_move_statistics_by_what_the_layer_says_and_nothing_else() {
     clip_grad_value(&mut *gradient, 1e-5);
     let all = l2_penalty(&*net, layer!(Net), 0.5, &mut *gradient);
     assert!((all - 0.25 * squares(&net).powi(2)).abs() < 1e-9);
-    assert_eq!(gradient.center.running_mean, change, "neither clipped nor decayed");
+    assert_eq!(
+        gradient.center.running_mean, change,
+        "neither clipped nor decayed"
+    );
 
     let mut adam = AdamW::new(0.1).weight_decay(0.5).state::<Net>();
     adam.step(&mut net, &gradient);
@@ -242,7 +260,9 @@ fn deep() -> Box<Deep> {
 fn points(count: usize) -> Vec<Tensor1<3, f64>> {
     let mut rng = shapewright::rng(2);
     let uniform = rand::distr::Uniform::new(-1.0, 1.0).expect("a range");
-    (0..count).map(|_| Tensor::random(uniform, &mut rng)).collect()
+    (0..count)
+        .map(|_| Tensor::random(uniform, &mut rng))
+        .collect()
 }
 
 /// A network's outputs in inference.
@@ -250,23 +270,32 @@ fn inferred(net: &Deep, x: &[Tensor1<3, f64>]) -> Vec<Tensor1<2, f64>> {
     x.iter().map(|x| net.forward(x)).collect()
 }
 
-/// A network that is in inference mode as a whole has the gradients of the function that it is in inference.
+/// A network that is in inference mode as a whole has the gradients of the function that it is in
+/// inference.
 #[test]
 fn inference_mode_is_the_function_of_inference() {
     let (mut net, x) = (deep(), points(6));
-    let weights: Vec<Tensor1<2, f64>> =
-        (0..6).map(|i| Tensor1::from([0.3 * i as f64 - 0.7, 1.0 - 0.2 * i as f64])).collect();
+    let weights: Vec<Tensor1<2, f64>> = (0..6)
+        .map(|i| Tensor1::from([0.3 * i as f64 - 0.7, 1.0 - 0.2 * i as f64]))
+        .collect();
     let (mut workspace, mut gradient) = (Deep::workspace(), Deep::zeros());
     workspace.eval(layer!(Deep));
     let mut pass = net.forward_train(&x, &mut workspace);
     for (found, wanted) in pass.outputs().iter().zip(inferred(&net, &x)) {
-        assert!((*found - wanted).iter().all(|off| off.abs() < 1e-12), "{found:?} and {wanted:?}");
+        assert!(
+            (*found - wanted).iter().all(|off| off.abs() < 1e-12),
+            "{found:?} and {wanted:?}"
+        );
     }
     pass.output_gradients_mut().copy_from_slice(&weights);
     let dx = pass.backward_with_input(&mut gradient).to_vec();
 
     let loss = |net: &Deep, x: &[Tensor1<3, f64>]| -> f64 {
-        inferred(net, x).iter().zip(&weights).map(|(y, w)| y.dot(w)).sum()
+        inferred(net, x)
+            .iter()
+            .zip(&weights)
+            .map(|(y, w)| y.dot(w))
+            .sum()
     };
     let mut statistics = Vec::new();
     net.for_each_param(|name, _, values| {
@@ -289,7 +318,10 @@ fn inference_mode_is_the_function_of_inference() {
         at(middle);
         // What is measured does not change.
         let wanted = if statistic { 0.0 } else { slope };
-        assert!((gradient.params()[place] - wanted).abs() < 1e-8, "number {place}");
+        assert!(
+            (gradient.params()[place] - wanted).abs() < 1e-8,
+            "number {place}"
+        );
     }
     for (sample, dx) in dx.iter().enumerate() {
         for i in 0..3 {
@@ -298,37 +330,67 @@ fn inference_mode_is_the_function_of_inference() {
                 x[sample][i] += off;
                 loss(&net, &x)
             };
-            assert!((dx[i] - (at(1e-5) - at(-1e-5)) / 2e-5).abs() < 1e-8, "input {i} of {sample}");
+            assert!(
+                (dx[i] - (at(1e-5) - at(-1e-5)) / 2e-5).abs() < 1e-8,
+                "input {i} of {sample}"
+            );
         }
     }
 }
 
-/// What is frozen normalizes with its running statistics; dropout within it goes on unless it is asked to stop.
+/// What is frozen normalizes with its running statistics; dropout within it goes on unless it is
+/// asked to stop.
 #[test]
 fn frozen_normalizations_use_their_running_statistics() {
     let (mut net, x) = (deep(), points(8));
-    let y: Vec<Tensor1<2, f64>> = x.iter().map(|x| Tensor1::from([x[0] * x[1], x[2]])).collect();
+    let y: Vec<Tensor1<2, f64>> = x
+        .iter()
+        .map(|x| Tensor1::from([x[0] * x[1], x[2]]))
+        .collect();
     let frozen = |state: shapewright::OptimizerState<Sgd, Deep>| {
-        state.freeze(layer!(Deep, norm)).freeze(layer!(Deep, body)).freeze(layer!(Deep, blocks))
+        state
+            .freeze(layer!(Deep, norm))
+            .freeze(layer!(Deep, body))
+            .freeze(layer!(Deep, blocks))
     };
     let before = net.to_boxed();
-    let trainer = Deep::trainer(Sgd::new(0.05), Mse).batch_size(4).epochs(3).parts(frozen);
+    let trainer = Deep::trainer(Sgd::new(0.05), Mse)
+        .batch_size(4)
+        .epochs(3)
+        .parts(frozen);
     let trainer = trainer.eval(layer!(Deep, body)).eval(layer!(Deep, blocks));
     // Before the steps, the loss of training is that of evaluation.
-    let still = trainer.validate(&x, &y).schedule(|_: u64| 0.0).fit(&mut net, &x, &y).expect("a training");
+    let still = trainer
+        .validate(&x, &y)
+        .schedule(|_: u64| 0.0)
+        .fit(&mut net, &x, &y)
+        .expect("a training");
     for epoch in still.epochs {
         let validation = epoch.validation_loss.expect("a loss");
-        assert!((epoch.loss - validation).abs() < 1e-12, "{} and {validation}", epoch.loss);
+        assert!(
+            (epoch.loss - validation).abs() < 1e-12,
+            "{} and {validation}",
+            epoch.loss
+        );
     }
     assert_eq!(net.params(), before.params());
 
-    let trainer = Deep::trainer(Sgd::new(0.05), Mse).batch_size(4).epochs(20).parts(frozen);
-    let trainer = trainer.eval(layer!(Deep, body)).eval(layer!(Deep, blocks)).validate(&x, &y);
+    let trainer = Deep::trainer(Sgd::new(0.05), Mse)
+        .batch_size(4)
+        .epochs(20)
+        .parts(frozen);
+    let trainer = trainer
+        .eval(layer!(Deep, body))
+        .eval(layer!(Deep, blocks))
+        .validate(&x, &y);
     let history = trainer.fit(&mut net, &x, &y).expect("a training");
     assert!(history.epochs[19].validation_loss < history.epochs[0].validation_loss);
     assert_eq!(layer!(Deep, norm).of(&net), layer!(Deep, norm).of(&before));
     assert_eq!(layer!(Deep, body).of(&net), layer!(Deep, body).of(&before));
-    assert_eq!(layer!(Deep, blocks).of(&net), layer!(Deep, blocks).of(&before));
+    assert_eq!(
+        layer!(Deep, blocks).of(&net),
+        layer!(Deep, blocks).of(&before)
+    );
     assert_ne!(net.head.bias, before.head.bias);
     assert_ne!(net.first.bias, before.first.bias);
 }
@@ -340,7 +402,9 @@ fn each_part_has_a_mode_of_its_own() {
     let outputs = |workspace: &mut shapewright::Workspace<Deep>, layer: &str| -> Vec<f64> {
         workspace.reseed(3);
         let pass = net.forward_train(&x, workspace);
-        let found = pass.layer_outputs().find(|(summary, _)| summary.layer.starts_with(layer));
+        let found = pass
+            .layer_outputs()
+            .find(|(summary, _)| summary.layer.starts_with(layer));
         found.expect("the layer").1.to_vec()
     };
     let mut plain = Deep::workspace();
@@ -351,8 +415,8 @@ fn each_part_has_a_mode_of_its_own() {
         x.iter()
             .flat_map(|x| {
                 (0..4).map(|i| {
-                    let y: f64 =
-                        (0..3).map(|j| x[j] * net.first.weight[j][i]).sum::<f64>() + net.first.bias[i];
+                    let y: f64 = (0..3).map(|j| x[j] * net.first.weight[j][i]).sum::<f64>()
+                        + net.first.bias[i];
                     (y - net.norm.running_mean[i]) / (net.norm.running_var[i] + 1e-5).sqrt()
                 })
             })
@@ -370,8 +434,9 @@ fn each_part_has_a_mode_of_its_own() {
     workspace.follow(&state().freeze(layer!(Deep, norm.running_mean)));
     assert_eq!(normalized(&mut workspace), by_batch);
     // One after the other is as both together.
-    let state_of_both =
-        state().freeze(layer!(Deep, norm.running_mean)).freeze(layer!(Deep, norm.running_var));
+    let state_of_both = state()
+        .freeze(layer!(Deep, norm.running_mean))
+        .freeze(layer!(Deep, norm.running_var));
     workspace.follow(&state_of_both.freeze(layer!(Deep, norm.num_batches_tracked)));
     assert!(close(&normalized(&mut workspace), &with_running()));
     workspace.follow(&state().freeze(layer!(Deep, norm)).thaw(layer!(Deep, norm)));
@@ -381,7 +446,8 @@ fn each_part_has_a_mode_of_its_own() {
     workspace.train_all();
     assert_eq!(normalized(&mut workspace), by_batch);
 
-    // Below what is trained; a network that is trained from a layer within it is trained as a whole.
+    // Below what is trained; a network that is trained from a layer within it is trained as a
+    // whole.
     workspace.train_from(layer!(Deep, body.norm));
     assert!(close(&normalized(&mut workspace), &with_running()));
     let mut below = Deep::workspace();

@@ -37,7 +37,9 @@ fn train<N: Network>(
         let mut pass = net.forward_train(&x, workspace);
         results.extend(bits(Tensor::flatten(pass.outputs())));
         pass.output_gradients_mut().copy_from_slice(&g);
-        results.extend(bits(Tensor::flatten(pass.backward_with_input(&mut gradient))));
+        results.extend(bits(Tensor::flatten(
+            pass.backward_with_input(&mut gradient),
+        )));
         adam.step(&mut net, &gradient);
     }
     results.extend(bits(net.params()));
@@ -50,11 +52,20 @@ fn infer<N: Network>(net: &N, x: &[In<N>]) -> Vec<u64> {
     bits(Tensor::flatten(&y))
 }
 
-/// What is left in the memory of a pass: bytes of zero, bytes of 0xff (a NaN), a NaN, a large number.
+/// What is left in the memory of a pass: bytes of zero, bytes of 0xff (a NaN), a NaN, a large
+/// number.
 fn dirt<T: Element>() -> [T; 4] {
-    let all_ones =
-        if size_of::<T>() == 4 { f64::from(f32::from_bits(u32::MAX)) } else { f64::from_bits(u64::MAX) };
-    [T::zero(), T::from_f64_lossy(all_ones), T::nan(), T::max_value()]
+    let all_ones = if size_of::<T>() == 4 {
+        f64::from(f32::from_bits(u32::MAX))
+    } else {
+        f64::from_bits(u64::MAX)
+    };
+    [
+        T::zero(),
+        T::from_f64_lossy(all_ones),
+        T::nan(),
+        T::max_value(),
+    ]
 }
 
 fn old_memory_does_not_matter<N: Network>() {
@@ -62,8 +73,14 @@ fn old_memory_does_not_matter<N: Network>() {
     let batches = [65, 1, 6];
     let clean = train(&mut workspace, &batches, |_| {});
     for value in dirt::<N::Element>() {
-        let dirty = train(&mut workspace, &batches, |workspace| workspace.fill_with(value));
-        assert!(clean == dirty, "{} depends on {value} in its workspace", N::NAME);
+        let dirty = train(&mut workspace, &batches, |workspace| {
+            workspace.fill_with(value)
+        });
+        assert!(
+            clean == dirty,
+            "{} depends on {value} in its workspace",
+            N::NAME
+        );
     }
 }
 
@@ -79,14 +96,18 @@ fn what_the_scratch_of_inference_held_before_does_not_matter() {
         let net = Net::init(&mut shapewright::rng(3));
         // In a thread of its own the scratch is new.
         for (batch, x) in [1, 65].map(|batch| (batch, random(batch, 0))) {
-            let clean =
-                std::thread::scope(|scope| scope.spawn(|| infer(&*net, &x)).join().expect("inference"));
+            let clean = std::thread::scope(|scope| {
+                scope.spawn(|| infer(&*net, &x)).join().expect("inference")
+            });
             for value in dirt() {
                 // Leaves the value in all of the scratch that the next call uses.
                 let mut dirty = Net::zeros();
                 dirty.params_mut()[..Net::PARAMS].fill(value);
                 infer(&*dirty, &vec![Tensor1::full(value); batch]);
-                assert!(infer(&*net, &x) == clean, "a batch of {batch} depends on {value} in the scratch");
+                assert!(
+                    infer(&*net, &x) == clean,
+                    "a batch of {batch} depends on {value} in the scratch"
+                );
             }
         }
     });
@@ -107,10 +128,16 @@ fn a_batch_is_the_same_after_others() {
     };
     let _settings = settings();
     for batch in [3, 67, 1, 64, 5, 67, 2] {
-        assert!(run(&mut workspace, batch) == run(&mut Net::workspace(), batch), "a batch of {batch}");
+        assert!(
+            run(&mut workspace, batch) == run(&mut Net::workspace(), batch),
+            "a batch of {batch}"
+        );
     }
     let empty = run(&mut workspace, 0);
-    assert!(empty.1.is_empty() && empty.2.iter().all(|&bits| bits == 0), "an empty batch has no gradient");
+    assert!(
+        empty.1.is_empty() && empty.2.iter().all(|&bits| bits == 0),
+        "an empty batch has no gradient"
+    );
 }
 
 #[test]
@@ -128,21 +155,42 @@ fn output_gradients_are_zero_until_they_are_set() {
 }
 
 fn threads_do_not_matter<N: Network>() {
-    assert!(N::MACS * BATCHES[1] >= 1 << 18, "{} is not cut over threads", N::NAME);
+    assert!(
+        N::MACS * BATCHES[1] >= 1 << 18,
+        "{} is not cut over threads",
+        N::NAME
+    );
     let net = N::init(&mut shapewright::rng(3));
     let x: Vec<In<N>> = random(130, 1);
     let run = |count| {
         threads::set_threads(count);
-        let steps = train(&mut N::workspace(), &[5, 65, 6, 7, 8, 9, 10, 11, 12, 13], |_| {});
+        let steps = train(
+            &mut N::workspace(),
+            &[5, 65, 6, 7, 8, 9, 10, 11, 12, 13],
+            |_| {},
+        );
         let batches = BATCHES.into_iter().chain([129, 130]);
-        (steps, batches.map(|batch| infer(&*net, &x[..batch])).collect::<Vec<_>>())
+        (
+            steps,
+            batches
+                .map(|batch| infer(&*net, &x[..batch]))
+                .collect::<Vec<_>>(),
+        )
     };
     let one = run(1);
     for count in [2, 3] {
         let (steps, outputs) = run(count);
         assert!(steps == one.0, "training {} with {count} threads", N::NAME);
-        for (batch, (found, wanted)) in BATCHES.iter().chain(&[129, 130]).zip(outputs.iter().zip(&one.1)) {
-            assert!(found == wanted, "forward_batch of {batch} by {} with {count} threads", N::NAME);
+        for (batch, (found, wanted)) in BATCHES
+            .iter()
+            .chain(&[129, 130])
+            .zip(outputs.iter().zip(&one.1))
+        {
+            assert!(
+                found == wanted,
+                "forward_batch of {batch} by {} with {count} threads",
+                N::NAME
+            );
         }
     }
 }
@@ -168,7 +216,10 @@ fn threads_do_not_matter_to_large_layers() {
     settings.every_tier(|tier| {
         let run = |count| {
             threads::set_threads(count);
-            (train(&mut Wide::workspace(), &[3, 1, 7], |_| {}), train(&mut Few::workspace(), &[200], |_| {}))
+            (
+                train(&mut Wide::workspace(), &[3, 1, 7], |_| {}),
+                train(&mut Few::workspace(), &[200], |_| {}),
+            )
         };
         let one = run(1);
         for count in [2, 3] {
@@ -184,18 +235,26 @@ fn threads_do_not_matter_to_products_of_matrices() {
     // 33 rows are cut into 17 and 16, 11 each; 3 into 2 and 1.
     fn product<const M: usize, const K: usize, const N: usize, T: Element>() -> Vec<u64> {
         let mut c = Tensor2::<M, N, T>::zeros_boxed();
-        let number = |[i, j]: [usize; 2]| T::from_f64_lossy(((7 * i + 13 * j) % 41) as f64 * 0.37 - 7.0);
-        Tensor2::<M, K, T>::from_fn_boxed(number).matmul_into(&*Tensor2::from_fn_boxed(number), &mut c);
+        let number =
+            |[i, j]: [usize; 2]| T::from_f64_lossy(((7 * i + 13 * j) % 41) as f64 * 0.37 - 7.0);
+        Tensor2::<M, K, T>::from_fn_boxed(number)
+            .matmul_into(&*Tensor2::from_fn_boxed(number), &mut c);
         bits(c.as_slice())
     }
     let settings = settings();
     settings.every_tier(|tier| {
         let run = |count| {
             threads::set_threads(count);
-            [product::<33, 200, 170, f32>(), product::<3, 700, 510, f32>(), product::<3, 700, 510, f64>()]
+            [
+                product::<33, 200, 170, f32>(),
+                product::<3, 700, 510, f32>(),
+                product::<3, 700, 510, f64>(),
+            ]
         };
         let one = run(1);
-        [2, 3].iter().for_each(|&count| assert!(run(count) == one, "{count} threads on {tier}"));
+        [2, 3]
+            .iter()
+            .for_each(|&count| assert!(run(count) == one, "{count} threads on {tier}"));
     });
 }
 
@@ -205,8 +264,11 @@ fn two_halves_accumulate_to_the_whole() {
     network! { struct Inner30: [30] -> [9] { Linear<_, 9>, Relu } }
     let net = Plain::init(&mut shapewright::rng(3));
     let x: Vec<Tensor1<24>> = random(20, 1);
-    let targets: Vec<Label<3>> = (0..20).map(|i| Label::new(i % 3).expect("a class")).collect();
-    let (mut workspace, mut whole, mut halves) = (Plain::workspace(), Plain::zeros(), Plain::zeros());
+    let targets: Vec<Label<3>> = (0..20)
+        .map(|i| Label::new(i % 3).expect("a class"))
+        .collect();
+    let (mut workspace, mut whole, mut halves) =
+        (Plain::workspace(), Plain::zeros(), Plain::zeros());
     let loss = CrossEntropy.reduction(Reduction::Sum);
     let _settings = settings();
     let mut part = |range: std::ops::Range<usize>, gradient: &mut Plain, accumulate: bool| {
@@ -244,10 +306,14 @@ fn dropout_depends_on_seed_and_step_alone() {
     assert_ne!(first, second);
     assert_ne!(step(Some(5)), first);
     assert_eq!((step(Some(4)), step(None)), (first.clone(), second));
-    // Samples differ, 10000 draws hit the probability to 4 standard deviations, and the mean is kept.
+    // Samples differ, 10000 draws hit the probability to 4 standard deviations, and the mean is
+    // kept.
     assert_ne!(first[..200], first[200..400]);
     let dropped = first.iter().filter(|&&y| y == 0.0).count();
-    assert!((2500 - 174..2500 + 174).contains(&dropped), "{dropped} dropped");
+    assert!(
+        (2500 - 174..2500 + 174).contains(&dropped),
+        "{dropped} dropped"
+    );
     assert!(first.iter().all(|&y| y == 0.0 || y == 1.0 / 0.75));
     // Inference drops nothing.
     assert_eq!(net.forward(&x[0]), x[0]);
@@ -263,7 +329,10 @@ fn dropouts_of_one_network_differ() {
         let (net, mut workspace) = (N::zeros(), N::workspace());
         let x = vec![Tensor::<N::Input, N::Element>::ones(); 10];
         let pass = net.forward_train(&x, &mut workspace);
-        Tensor::flatten(pass.outputs()).iter().filter(|&&y| y != num_traits::zero()).count()
+        Tensor::flatten(pass.outputs())
+            .iter()
+            .filter(|&&y| y != num_traits::zero())
+            .count()
     }
     // Four standard deviations of 10000 draws.
     assert!((5000 - 200..5000 + 200).contains(&kept::<Half>()));

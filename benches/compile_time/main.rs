@@ -1,6 +1,6 @@
-//! A network as deep as users have them: a ResNet-18 (He et al., 2015, "Deep Residual Learning for Image Recognition")
-//! on small images, trained by one step. Each of its 20 convolutions has a shape of its own, so that the compiler can't
-//! use one twice.
+//! A network as deep as users have them: a ResNet-18 (He et al., 2015, "Deep Residual Learning for
+//! Image Recognition") on small images, trained by one step. Each of its 20 convolutions has a
+//! shape of its own, so that the compiler can't use one twice.
 
 use shapewright::prelude::*;
 
@@ -60,8 +60,9 @@ network! {
 fn main() {
     let mut rng = shapewright::rng(1);
     let mut net = ResNet::init(&mut rng);
-    let x: Vec<Tensor3<32, 32, 3>> =
-        (0..8).map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng)).collect();
+    let x: Vec<Tensor3<32, 32, 3>> = (0..8)
+        .map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng))
+        .collect();
     let labels: Vec<Label<10>> = (0..8).map(|i| Label::new(i).unwrap()).collect();
     let (mut gradient, mut workspace) = (ResNet::zeros(), ResNet::workspace());
     let mut sgd = Sgd::new(0.01).momentum(0.9).state::<ResNet>();

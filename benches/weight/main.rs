@@ -15,8 +15,9 @@ network! {
 fn main() {
     let mut rng = shapewright::rng(1);
     let mut net = Mlp::init(&mut rng);
-    let x: Vec<Tensor1<784>> =
-        (0..64).map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng)).collect();
+    let x: Vec<Tensor1<784>> = (0..64)
+        .map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng))
+        .collect();
     let labels: Vec<Label<10>> = (0..64).map(|i| Label::new(i % 10).unwrap()).collect();
     let (mut gradient, mut workspace) = (Mlp::zeros(), Mlp::workspace());
     let mut sgd = Sgd::new(0.01).momentum(0.9).state::<Mlp>();

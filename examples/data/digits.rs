@@ -10,7 +10,11 @@ type Samples<S> = (Vec<Tensor<S>>, Vec<Label<10>>);
 pub fn read<S: Shape>() -> Result<Samples<S>, Box<dyn Error>> {
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     let csv = include_str!("digits.csv");
-    for row in csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes()).deserialize() {
+    for row in csv::ReaderBuilder::new()
+        .has_headers(false)
+        .from_reader(csv.as_bytes())
+        .deserialize()
+    {
         let numbers: Vec<u8> = row?;
         let (label, pixels) = numbers.split_last().ok_or("an empty line")?;
         images.push(Tensor::from_slice(pixels)?.map(|ink| f32::from(ink) / 16.0));

@@ -5,8 +5,8 @@ use std::error::Error;
 use shapewright::data::idx::Mnist;
 use shapewright::prelude::*;
 
-/// The images and labels of the folder that is the program's first argument. Their pixels are shifted and scaled to
-/// mean 0 and standard deviation 1 in the training images.
+/// The images and labels of the folder that is the program's first argument. Their pixels are
+/// shifted and scaled to mean 0 and standard deviation 1 in the training images.
 pub fn read<S: Shape>() -> Result<Mnist<S>, Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).ok_or(
         "give the folder with MNIST's files as the first argument; it holds `train-images-idx3-ubyte`, \

@@ -24,7 +24,9 @@ fn says<T, E: Display>(result: Result<T, E>) {
 
 // The first byte says which reader.
 fuzz_target!(|bytes: &[u8]| {
-    let Some((reader, bytes)) = bytes.split_first() else { return };
+    let Some((reader, bytes)) = bytes.split_first() else {
+        return;
+    };
     match reader % 9 {
         0 => says(idx::images_from::<Rank2<3, 2>, f32>("x", bytes)),
         1 => says(idx::labels_from::<5>("x", bytes)),
@@ -41,12 +43,14 @@ fuzz_target!(|bytes: &[u8]| {
         },
         6 => says(cifar::batch_from::<f32>("x", bytes)),
         7 => {
-            let classes: Result<CsvClasses<2, 3>, _> = Csv::new().read_classes_from("x", bytes, "c");
+            let classes: Result<CsvClasses<2, 3>, _> =
+                Csv::new().read_classes_from("x", bytes, "c");
             says(classes);
         }
         _ => {
-            let values: Result<CsvValues<2, 1>, _> =
-                Csv::new().columns(["a", "b", "c"]).read_values_from("x", bytes, ["b"]);
+            let values: Result<CsvValues<2, 1>, _> = Csv::new()
+                .columns(["a", "b", "c"])
+                .read_values_from("x", bytes, ["b"]);
             says(values);
         }
     }

@@ -19,7 +19,8 @@ impl<T: Copy + Default> AlignedBuffer<T> {
         AlignedBuffer { lines: Vec::new() }
     }
 
-    /// At least `len` elements; new ones are zero. Allocates only when `len` was never reached before.
+    /// At least `len` elements; new ones are zero. Allocates only when `len` was never reached
+    /// before.
     ///
     /// # Panics
     /// If there is no memory for them.
@@ -43,7 +44,10 @@ impl<T: Copy + Default> AlignedBuffer<T> {
         let lines = len.div_ceil(16);
         let more = lines - self.lines.len();
         // With room to grow further; without, if memory is short.
-        self.lines.try_reserve(more).or_else(|_| self.lines.try_reserve_exact(more)).ok()?;
+        self.lines
+            .try_reserve(more)
+            .or_else(|_| self.lines.try_reserve_exact(more))
+            .ok()?;
         self.lines.resize(lines, Line([T::default(); 16]));
         Some(())
     }
@@ -51,7 +55,8 @@ impl<T: Copy + Default> AlignedBuffer<T> {
     /// All elements.
     pub fn as_slice(&self) -> &[T] {
         const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
-        // SAFETY: a line is sixteen elements of T without padding (asserted), and lines lie side by side.
+        // SAFETY: a line is sixteen elements of T without padding (asserted), and lines lie side by
+        // side.
         unsafe { slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * 16) }
     }
 
@@ -81,7 +86,10 @@ mod tests {
             assert!(buffer.try_reserve(len).is_none());
         }
         assert_eq!(buffer.as_slice()[..4], [5.0, 5.0, 5.0, 0.0]);
-        assert_eq!(buffer.try_reserve(20).map(|numbers| numbers.len()), Some(20));
+        assert_eq!(
+            buffer.try_reserve(20).map(|numbers| numbers.len()),
+            Some(20)
+        );
         assert_eq!(buffer.reserve(3), [5.0; 3]);
     }
 

@@ -1,6 +1,7 @@
 //! What the kernels are told: matrices, products; and the checks of their lengths.
 
-/// A matrix as a slice and two strides: element `(i, j)` is `data[i * row_stride + j * col_stride]`.
+/// A matrix as a slice and two strides: element `(i, j)` is `data[i * row_stride + j *
+/// col_stride]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T> {
     pub data: &'a [T],
@@ -11,12 +12,20 @@ pub struct Matrix<'a, T> {
 impl<'a, T> Matrix<'a, T> {
     /// A matrix whose rows of `cols` elements follow each other.
     pub const fn row_major(data: &'a [T], cols: usize) -> Self {
-        Matrix { data, row_stride: cols, col_stride: 1 }
+        Matrix {
+            data,
+            row_stride: cols,
+            col_stride: 1,
+        }
     }
 
     /// The same elements with rows and columns exchanged.
     pub const fn transposed(self) -> Self {
-        Matrix { data: self.data, row_stride: self.col_stride, col_stride: self.row_stride }
+        Matrix {
+            data: self.data,
+            row_stride: self.col_stride,
+            col_stride: self.row_stride,
+        }
     }
 
     /// Panics unless a matrix of `rows` by `cols` lies within the slice.
@@ -49,8 +58,8 @@ pub enum Start<'a, T> {
     Accumulate,
 }
 
-/// `C = start + A * B`, then `C = max(0, C)` if `relu`; A is `m` by `k`, B `k` by `n`, and the rows of C begin
-/// `c_stride` apart. Elements of `c` between the rows stay as they are.
+/// `C = start + A * B`, then `C = max(0, C)` if `relu`; A is `m` by `k`, B `k` by `n`, and the rows
+/// of C begin `c_stride` apart. Elements of `c` between the rows stay as they are.
 #[derive(Debug)]
 pub struct Product<'a, T> {
     pub m: usize,
@@ -62,26 +71,38 @@ pub struct Product<'a, T> {
     pub c_stride: usize,
     pub start: Start<'a, T>,
     pub relu: bool,
-    /// The rows of the product of which this is a part, `m` if it is whole. The order of the sums depends on this and
-    /// not on `m`, so that no bit depends on how a product is cut.
+    /// The rows of the product of which this is a part, `m` if it is whole. The order of the sums
+    /// depends on this and not on `m`, so that no bit depends on how a product is cut.
     pub whole: usize,
 }
 
 impl<T> Product<'_, T> {
-    /// Panics unless every element that the product touches lies within its slice and the rows of C are disjoint.
+    /// Panics unless every element that the product touches lies within its slice and the rows of C
+    /// are disjoint.
     pub(super) fn check(&self) {
-        let &Product { m, n, k, c_stride, .. } = self;
+        let &Product {
+            m, n, k, c_stride, ..
+        } = self;
         self.a.check("A", m, k);
         self.b.check("B", k, n);
-        Matrix { data: &*self.c, row_stride: c_stride, col_stride: 1 }.check("C", m, n);
-        assert!(m <= 1 || c_stride >= n, "product: rows of {n} elements, {c_stride} apart, overlap");
+        Matrix {
+            data: &*self.c,
+            row_stride: c_stride,
+            col_stride: 1,
+        }
+        .check("C", m, n);
+        assert!(
+            m <= 1 || c_stride >= n,
+            "product: rows of {n} elements, {c_stride} apart, overlap"
+        );
         if let Start::Bias(bias) = self.start {
             assert_eq!(bias.len(), n, "product: one bias per column");
         }
     }
 }
 
-/// How the absolute difference `a` is rounded off: `curve * a^2 / 2` below `at`, `slope * (a - at / 2)` from there on.
+/// How the absolute difference `a` is rounded off: `curve * a^2 / 2` below `at`, `slope * (a - at /
+/// 2)` from there on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bend {
     pub at: f64,
@@ -90,9 +111,18 @@ pub struct Bend {
 }
 
 impl Bend {
-    /// The same for numbers up to `largest`: a bend so near to zero that its curve is larger is at zero.
+    /// The same for numbers up to `largest`: a bend so near to zero that its curve is larger is at
+    /// zero.
     pub(super) fn in_range(self, largest: f64) -> Self {
-        if self.curve.abs() <= largest { self } else { Bend { at: 0.0, curve: 0.0, ..self } }
+        if self.curve.abs() <= largest {
+            self
+        } else {
+            Bend {
+                at: 0.0,
+                curve: 0.0,
+                ..self
+            }
+        }
     }
 }
 
@@ -101,7 +131,10 @@ pub(super) fn rows_of(name: &str, len: usize, width: usize) -> usize {
     if len == 0 {
         return 0;
     }
-    assert!(width > 0 && len.is_multiple_of(width), "{name}: {len} elements are not whole rows of {width}");
+    assert!(
+        width > 0 && len.is_multiple_of(width),
+        "{name}: {len} elements are not whole rows of {width}"
+    );
     len / width
 }
 
@@ -110,8 +143,8 @@ pub(super) fn check_same(name: &str, a: usize, b: usize) {
     assert_eq!(a, b, "{name}: slices of different lengths");
 }
 
-/// Panics unless the arguments of a parametric ReLU fit; the width of the rows, each of which meets all weights. A single
-/// weight meets everything in one row.
+/// Panics unless the arguments of a parametric ReLU fit; the width of the rows, each of which meets
+/// all weights. A single weight meets everything in one row.
 pub(super) fn check_prelu(weights: usize, x: usize, y: usize) -> usize {
     check_same("prelu", x, y);
     let width = if weights == 1 { x } else { weights };
@@ -122,7 +155,11 @@ pub(super) fn check_prelu(weights: usize, x: usize, y: usize) -> usize {
 /// Panics unless the arguments of a gated linear unit fit.
 pub(super) fn check_glu(half: usize, x: usize, y: usize) {
     rows_of("glu", y, half);
-    assert_eq!(y.checked_mul(2), Some(x), "glu: twice as many inputs as outputs");
+    assert_eq!(
+        y.checked_mul(2),
+        Some(x),
+        "glu: twice as many inputs as outputs"
+    );
 }
 
 /// Panics unless the arguments of a cross-entropy fit; the number of rows.
@@ -135,16 +172,26 @@ pub(super) fn check_cross_entropy(
 ) -> usize {
     let rows = rows_of("cross_entropy", logits, classes);
     assert_eq!(rows, labels.len(), "cross_entropy: one label per row");
-    assert!(weights == 0 || weights == rows, "cross_entropy: one weight per row, or none");
+    assert!(
+        weights == 0 || weights == rows,
+        "cross_entropy: one weight per row, or none"
+    );
     check_same("cross_entropy", logits, grad);
     for &label in labels {
-        assert!((label as usize) < classes, "cross_entropy: label {label} of {classes} classes");
+        assert!(
+            (label as usize) < classes,
+            "cross_entropy: label {label} of {classes} classes"
+        );
     }
     rows
 }
 
 /// Panics unless the arguments of a column sum fit.
 pub(super) fn check_column_sums(rows: usize, cols: usize, x: usize, sums: usize) {
-    assert_eq!(rows.checked_mul(cols), Some(x), "column_sums: {rows} rows of {cols}");
+    assert_eq!(
+        rows.checked_mul(cols),
+        Some(x),
+        "column_sums: {rows} rows of {cols}"
+    );
     assert_eq!(cols, sums, "column_sums: one sum per column");
 }

@@ -1,9 +1,10 @@
 //! Numbers that are kept from becoming denormal.
 //!
-//! Below the smallest normal number, 1.2e-38 in `f32` and 2.2e-308 in `f64`, numbers lose their digits one by one, and
-//! arithmetic on them takes up to 100 times as long. They come from what decays (momenta, weights, averages) and from the
-//! tails of exponential functions, and once there they stay: `0.9 * x` rounds to `x` when `x` has one digit left. What
-//! decays is therefore set to 0 a little above, where it is [tiny](Thresholds), and what a function or a gradient gives
+//! Below the smallest normal number, 1.2e-38 in `f32` and 2.2e-308 in `f64`, numbers lose their
+//! digits one by one, and arithmetic on them takes up to 100 times as long. They come from what
+//! decays (momenta, weights, averages) and from the tails of exponential functions, and once there
+//! they stay: `0.9 * x` rounds to `x` when `x` has one digit left. What decays is therefore set to
+//! 0 a little above, where it is [tiny](Thresholds), and what a function or a gradient gives
 //! where it is [denormal](flush_denormal). Both are comparisons, exact in every tier.
 
 use num_traits::Float;
@@ -12,38 +13,51 @@ use super::simd::{Op, Simd, each};
 
 /// Where updates flush.
 ///
-/// As low as possible, so that no more changes than must. Gradients below `tiny` are 0. Where a gradient is 0:
-/// - Parameters and means of gradients below `tiny`, the smallest normal number times 2^15, are 0. The others can be
-///   multiplied by a momentum, a weight decay or `1 - beta` of 2^-15 (3.1e-5) and are still normal. What is lost is below
-///   3.9e-34 in `f32`: a weight of this size changes no sum of which another term is above 6.5e-27 times its input, and a
-///   velocity of this size no weight above 6.5e-27 at a learning rate up to 1.
-///   (Lion, which looks at signs alone, no longer moves.)
-/// - Means of squares are not set to 0, as steps are divided by their roots, with an `epsilon` of 0 by these alone. They
-///   begin each step with the square of `least_root` at least, which can be multiplied by a beta of 1/64.
+/// As low as possible, so that no more changes than must. Gradients below `tiny` are 0. Where a
+/// gradient is 0:
+/// - Parameters and means of gradients below `tiny`, the smallest normal number times 2^15, are 0.
+///   The others can be multiplied by a momentum, a weight decay or `1 - beta` of 2^-15 (3.1e-5) and
+///   are still normal. What is lost is below 3.9e-34 in `f32`: a weight of this size changes no sum
+///   of which another term is above 6.5e-27 times its input, and a velocity of this size no weight
+///   above 6.5e-27 at a learning rate up to 1. (Lion, which looks at signs alone, no longer moves.)
+/// - Means of squares are not set to 0, as steps are divided by their roots, with an `epsilon` of 0
+///   by these alone. They begin each step with the square of `least_root` at least, which can be
+///   multiplied by a beta of 1/64.
 ///
-/// The least root is 8.7e-19 in `f32`, so that `epsilon`, 1e-8, and a smaller root add up to `epsilon` with and without
-/// it. Where that is so, means of squares stay above the least one under all gradients: those of gradients of 1e-20 would
-/// be denormal for ever. For a smaller `epsilon` they stay what they are.
+/// The least root is 8.7e-19 in `f32`, so that `epsilon`, 1e-8, and a smaller root add up to
+/// `epsilon` with and without it. Where that is so, means of squares stay above the least one under
+/// all gradients: those of gradients of 1e-20 would be denormal for ever. For a smaller `epsilon`
+/// they stay what they are.
 #[derive(Clone, Copy, Debug)]
 pub struct Thresholds {
     pub tiny: f64,
     pub least_root: f64,
-    /// Half a unit in the last place of 1: a sum with less than this part of its larger term is the larger term.
+    /// Half a unit in the last place of 1: a sum with less than this part of its larger term is
+    /// the larger term.
     half_unit: f64,
 }
 
 impl Thresholds {
     /// The smallest normal number is 2^-126.
-    pub const F32: Self = Thresholds { tiny: power(-111), least_root: power(-60), half_unit: power(-24) };
+    pub const F32: Self = Thresholds {
+        tiny: power(-111),
+        least_root: power(-60),
+        half_unit: power(-24),
+    };
     /// The smallest normal number is 2^-1022.
-    pub const F64: Self = Thresholds { tiny: power(-1007), least_root: power(-508), half_unit: power(-53) };
+    pub const F64: Self = Thresholds {
+        tiny: power(-1007),
+        least_root: power(-508),
+        half_unit: power(-53),
+    };
 
     /// What means of squares begin a step with, if the gradient is 0.
     pub const fn least_square(&self) -> f64 {
         self.least_root * self.least_root
     }
 
-    /// Whether `epsilon + root * sqrt(square)` does not show that the square has been raised to the least.
+    /// Whether `epsilon + root * sqrt(square)` does not show that the square has been raised to the
+    /// least.
     pub fn is_hidden(&self, root: f64, epsilon: f64) -> bool {
         self.least_root * root <= self.half_unit * epsilon
     }
@@ -54,7 +68,8 @@ const fn power(n: i32) -> f64 {
     f64::from_bits(((1023 + n) as u64) << 52)
 }
 
-/// 0 for what is tiny, below the smallest normal number times 2^15, as optimizers have it in what they change. NaN stays.
+/// 0 for what is tiny, below the smallest normal number times 2^15, as optimizers have it in what
+/// they change. NaN stays.
 #[inline]
 pub fn flush<T: Float>(x: T) -> T {
     // 2^15 is a number in every float.
@@ -65,7 +80,11 @@ pub fn flush<T: Float>(x: T) -> T {
 /// 0 for denormal numbers. NaN stays.
 #[inline(always)]
 pub(super) fn flush_denormal<S: Simd>(s: S, x: S::V) -> S::V {
-    s.select(s.gt(s.splat(f32::MIN_POSITIVE), s.and_bits(x, 0x7fff_ffff)), s.zero(), x)
+    s.select(
+        s.gt(s.splat(f32::MIN_POSITIVE), s.and_bits(x, 0x7fff_ffff)),
+        s.zero(),
+        x,
+    )
 }
 
 /// [`flush_denormal`] of every number.
@@ -90,5 +109,9 @@ impl Op for FlushOp<'_> {
 /// As [`flush_denormal`].
 #[inline(always)]
 pub(super) fn plain_flush_denormal<T: Float>(x: T) -> T {
-    if x.abs() < T::min_positive_value() { T::zero() } else { x }
+    if x.abs() < T::min_positive_value() {
+        T::zero()
+    } else {
+        x
+    }
 }

@@ -8,9 +8,10 @@ use crate::resample::{self, Resample};
 use crate::tier::Tier;
 use crate::{Kernels, plain};
 
-/// The kernels for `f64`: plain loops, and `matrixmultiply` (which allocates its packing buffers in every call) for
-/// products of more than a few thousand multiplications. They are the same in every tier. All are `#[inline]`: the
-/// program that uses one compiles it, and the others, who are many, need not.
+/// The kernels for `f64`: plain loops, and `matrixmultiply` (which allocates its packing buffers in
+/// every call) for products of more than a few thousand multiplications. They are the same in every
+/// tier. All are `#[inline]`: the program that uses one compiles it, and the others, who are many,
+/// need not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct F64Kernels;
 
@@ -124,7 +125,14 @@ impl Kernels<f64> for F64Kernels {
         plain::mse(output, target, scale, grad)
     }
     #[inline]
-    fn smooth_l1(self, bend: Bend, output: &[f64], target: &[f64], scale: f64, grad: &mut [f64]) -> f64 {
+    fn smooth_l1(
+        self,
+        bend: Bend,
+        output: &[f64],
+        target: &[f64],
+        scale: f64,
+        grad: &mut [f64],
+    ) -> f64 {
         plain::smooth_l1(bend, output, target, scale, grad)
     }
     #[inline]

@@ -18,7 +18,10 @@ impl Op for GluOp<'_> {
     fn call<S: Simd>(self, s: S) {
         let GluOp { half, x, y } = self;
         check_glu(half, x.len(), y.len());
-        for (x, y) in x.chunks_exact(2 * half.max(1)).zip(y.chunks_exact_mut(half.max(1))) {
+        for (x, y) in x
+            .chunks_exact(2 * half.max(1))
+            .zip(y.chunks_exact_mut(half.max(1)))
+        {
             let (a, y) = (x.as_ptr(), y.as_mut_ptr());
             each(
                 s,
@@ -28,7 +31,11 @@ impl Op for GluOp<'_> {
                     // SAFETY: `each` gives i + n <= half; a row of x has twice as many.
                     unsafe {
                         let gate = math::sigmoid(s, s.get(a.add(half + i), n));
-                        s.put(y.add(i), flush_denormal(s, s.mul(s.get(a.add(i), n), gate)), n);
+                        s.put(
+                            y.add(i),
+                            flush_denormal(s, s.mul(s.get(a.add(i), n), gate)),
+                            n,
+                        );
                     }
                 },
             );
@@ -51,7 +58,9 @@ impl Op for GluGradOp<'_> {
         let GluGradOp { half, x, dy, dx } = self;
         check_glu(half, x.len(), dy.len());
         check_same("glu_grad", x.len(), dx.len());
-        let rows = x.chunks_exact(2 * half.max(1)).zip(dx.chunks_exact_mut(2 * half.max(1)));
+        let rows = x
+            .chunks_exact(2 * half.max(1))
+            .zip(dx.chunks_exact_mut(2 * half.max(1)));
         for ((x, dx), dy) in rows.zip(dy.chunks_exact(half.max(1))) {
             let (x, dx, dy) = (x.as_ptr(), dx.as_mut_ptr(), dy.as_ptr());
             each(

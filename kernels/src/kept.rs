@@ -1,7 +1,8 @@
-//! Memory that each thread keeps from call to call, and how much of it the parts of shared work have needed.
+//! Memory that each thread keeps from call to call, and how much of it the parts of shared work
+//! have needed.
 //!
-//! Whoever shares work among threads does not know which thread takes which part. So that no thread allocates later than
-//! in the first call, all make room for the largest part, whoever took it.
+//! Whoever shares work among threads does not know which thread takes which part. So that no thread
+//! allocates later than in the first call, all make room for the largest part, whoever took it.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +42,16 @@ impl<T: Copy + Default + 'static> Keep for [AlignedBuffer<T>; 2] {
     const BUFFERS: usize = 2;
 
     fn room(&self) -> [usize; MOST] {
-        [self[0].as_slice().len(), self[1].as_slice().len(), 0, 0, 0, 0, 0, 0]
+        [
+            self[0].as_slice().len(),
+            self[1].as_slice().len(),
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ]
     }
 
     fn make_room(&mut self, room: [usize; MOST]) {
@@ -75,7 +85,10 @@ impl<B: Keep> Kept<B> {
     #[doc(hidden)]
     pub const fn new(place: &'static LocalKey<Cell<B>>) -> Self {
         const { assert!(B::BUFFERS <= MOST) };
-        Kept { place, most: [const { AtomicUsize::new(0) }; MOST] }
+        Kept {
+            place,
+            most: [const { AtomicUsize::new(0) }; MOST],
+        }
     }
 
     /// Takes this thread's memory; nothing is left until it comes back.
@@ -119,7 +132,11 @@ trait Kind: Sync {
 impl<B: Keep> Kind for Kept<B> {
     fn make_room(&self) {
         let mut buffers = self.place.take();
-        buffers.make_room(self.most.each_ref().map(|most| most.load(Ordering::Relaxed)));
+        buffers.make_room(
+            self.most
+                .each_ref()
+                .map(|most| most.load(Ordering::Relaxed)),
+        );
         self.place.set(buffers);
     }
 }
@@ -197,8 +214,12 @@ mod tests {
         assert_eq!(room(), [0, 0]);
 
         let before = growth();
-        thread::spawn(|| shared(|| use_some(64, 16))).join().expect("a thread");
-        thread::spawn(|| shared(|| use_some(32, 160))).join().expect("a thread");
+        thread::spawn(|| shared(|| use_some(64, 16)))
+            .join()
+            .expect("a thread");
+        thread::spawn(|| shared(|| use_some(32, 160)))
+            .join()
+            .expect("a thread");
         assert!(growth() >= before + 2);
         assert_eq!(room(), [64, 160]);
 

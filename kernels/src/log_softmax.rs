@@ -24,7 +24,11 @@ impl Op for LogSoftmaxOp<'_> {
         if width <= NARROW {
             let mut turned = Turned::new();
             for rows in x.chunks_mut(BLOCK * width) {
-                s.outline(TurnRows { turned: &mut turned, width, x: rows });
+                s.outline(TurnRows {
+                    turned: &mut turned,
+                    width,
+                    x: rows,
+                });
                 for v in (0..BLOCK).step_by(S::LANES) {
                     // SAFETY: lanes v to v + LANES <= BLOCK.
                     unsafe {

@@ -21,14 +21,23 @@ impl Op for CrossEntropyOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
-        let CrossEntropyOp { classes, logits, labels, mut weights, scale, grad } = self;
+        let CrossEntropyOp {
+            classes,
+            logits,
+            labels,
+            mut weights,
+            scale,
+            grad,
+        } = self;
         if check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len()) == 0 {
             return 0.0;
         }
         let (mut losses, mut counts) = ([0.0; BLOCK], [1.0; BLOCK]);
         let (mut pairs, mut added) = (Pairs::new(), 0);
         let mut turned = Turned::new();
-        let blocks = logits.chunks(BLOCK * classes).zip(grad.chunks_mut(BLOCK * classes));
+        let blocks = logits
+            .chunks(BLOCK * classes)
+            .zip(grad.chunks_mut(BLOCK * classes));
         for ((logits, grad), labels) in blocks.zip(labels.chunks(BLOCK)) {
             if added == TERMS {
                 pairs.push([losses], add_partials);
@@ -36,8 +45,17 @@ impl Op for CrossEntropyOp<'_> {
             }
             added += 1;
             if classes <= NARROW {
-                s.outline(TurnRows { turned: &mut turned, width: classes, x: logits });
-                s.outline(WriteRows { turned: &mut turned, width: classes, scale, y: grad });
+                s.outline(TurnRows {
+                    turned: &mut turned,
+                    width: classes,
+                    x: logits,
+                });
+                s.outline(WriteRows {
+                    turned: &mut turned,
+                    width: classes,
+                    scale,
+                    y: grad,
+                });
             } else {
                 grad.copy_from_slice(logits);
                 for (r, row) in grad.chunks_exact_mut(classes).enumerate().take(BLOCK) {
@@ -46,7 +64,9 @@ impl Op for CrossEntropyOp<'_> {
             }
             // ln(sum) + max - logit of the label, a lane per row; a missing row has ln(1) + 0.
             let mut rest = [0.0; BLOCK];
-            let rows = logits.chunks_exact(classes).zip(grad.chunks_exact_mut(classes));
+            let rows = logits
+                .chunks_exact(classes)
+                .zip(grad.chunks_exact_mut(classes));
             for (r, ((logits, grad), &label)) in rows.zip(labels).enumerate().take(BLOCK) {
                 rest[r] = turned.max[r] - logits[label as usize];
                 if turned.max[r] == f32::INFINITY
@@ -55,7 +75,11 @@ impl Op for CrossEntropyOp<'_> {
                     grad.fill(0.0);
                     grad[class] = scale;
                     turned.sum[r] = 1.0;
-                    rest[r] = if class == label as usize { 0.0 } else { f32::INFINITY };
+                    rest[r] = if class == label as usize {
+                        0.0
+                    } else {
+                        f32::INFINITY
+                    };
                 }
                 grad[label as usize] -= scale;
                 if let Some(&weight) = weights.get(r) {
@@ -98,7 +122,12 @@ impl Op for BceOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
-        let BceOp { logits, targets, scale, grad } = self;
+        let BceOp {
+            logits,
+            targets,
+            scale,
+            grad,
+        } = self;
         check_same("bce_with_logits", logits.len(), targets.len());
         check_same("bce_with_logits", logits.len(), grad.len());
         let (x, t, grad) = (logits.as_ptr(), targets.as_ptr(), grad.as_mut_ptr());
@@ -110,8 +139,10 @@ impl Op for BceOp<'_> {
             #[inline(always)]
             |i, n| unsafe {
                 let (x, t) = (s.get(x.add(i), n), s.get(t.add(i), n));
-                // What of the logit is wrong by the target: none of it where the target is right, however large it is.
-                let times = |part: S::V, x: S::V| s.select(s.eq(part, s.zero()), s.zero(), s.mul(part, x));
+                // What of the logit is wrong by the target: none of it where the target is right,
+                // however large it is.
+                let times =
+                    |part: S::V, x: S::V| s.select(s.eq(part, s.zero()), s.zero(), s.mul(part, x));
                 let above = times(s.sub(one, t), s.max(s.zero(), x));
                 let below = times(t, s.max(s.zero(), s.sub(s.zero(), x)));
                 // e = exp(-|x|) serves both: sigmoid(x) is 1 / (1 + e) or e / (1 + e).
@@ -137,7 +168,12 @@ impl Op for MseOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
-        let MseOp { output, target, scale, grad } = self;
+        let MseOp {
+            output,
+            target,
+            scale,
+            grad,
+        } = self;
         check_same("mse", output.len(), target.len());
         check_same("mse", output.len(), grad.len());
         let (o, t, grad) = (output.as_ptr(), target.as_ptr(), grad.as_mut_ptr());
@@ -169,7 +205,13 @@ impl Op for SmoothL1Op<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
-        let SmoothL1Op { bend, output, target, scale, grad } = self;
+        let SmoothL1Op {
+            bend,
+            output,
+            target,
+            scale,
+            grad,
+        } = self;
         check_same("smooth_l1", output.len(), target.len());
         check_same("smooth_l1", output.len(), grad.len());
         let (o, t, grad) = (output.as_ptr(), target.as_ptr(), grad.as_mut_ptr());
@@ -189,8 +231,16 @@ impl Op for SmoothL1Op<'_> {
                 // A difference of zero has the gradient zero, and NaN stays.
                 let straight = s.or(slope, s.and_bits(d, 0x8000_0000));
                 let straight = s.select(s.gt(a, s.zero()), straight, d);
-                s.put(grad.add(i), s.mul(s.select(bent, round, straight), scale), n);
-                s.select(bent, s.mul(s.mul(d, one_half), round), s.mul(slope, s.sub(a, half)))
+                s.put(
+                    grad.add(i),
+                    s.mul(s.select(bent, round, straight), scale),
+                    n,
+                );
+                s.select(
+                    bent,
+                    s.mul(s.mul(d, one_half), round),
+                    s.mul(slope, s.sub(a, half)),
+                )
             },
         )
     }

@@ -1,8 +1,8 @@
 //! Elementary functions on vectors. NaN goes through; infinities give the limits.
 //!
-//! The tests hold `exp` to 1.5 ulp, `tanh`, `expm1`, `ln` and `log1p` to 2, `sigmoid` to 3. With AVX-512 `sigmoid` takes 0.3 ns
-//! per element and `tanh` 0.45, where library functions take several. Cheaper rational forms lose all accuracy in the
-//! tails.
+//! The tests hold `exp` to 1.5 ulp, `tanh`, `expm1`, `ln` and `log1p` to 2, `sigmoid` to 3. With
+//! AVX-512 `sigmoid` takes 0.3 ns per element and `tanh` 0.45, where library functions take
+//! several. Cheaper rational forms lose all accuracy in the tails.
 
 use super::simd::Simd;
 
@@ -19,8 +19,8 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, p: [f32; N]) -> S::V {
 /// Where `exp` ends: a little further down, its values are denormal.
 const LEAST_EXPONENT: f32 = -87.3;
 
-/// `(q, n)` with `e^(x + low) = 2^n (1 + q)` for a small `low`, if there is one: `q` from -0.3 to 0.42, `x` taken as
-/// `least` below it and as 88.8 above.
+/// `(q, n)` with `e^(x + low) = 2^n (1 + q)` for a small `low`, if there is one: `q` from -0.3 to
+/// 0.42, `x` taken as `least` below it and as 88.8 above.
 #[inline(always)]
 fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S::V) {
     // The constants come first: `max` and `min` keep a NaN of their second argument.
@@ -29,8 +29,19 @@ fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S:
     // ln 2 in two parts, the first of 9 bits so that its product with n is exact.
     let r = s.fnma(n, s.splat(0.693_359_4), x);
     let r = s.fma(n, s.splat(2.121_944_4e-4), r);
-    let r = if let Some(low) = low { s.add(r, low) } else { r };
-    let q = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
+    let r = if let Some(low) = low {
+        s.add(r, low)
+    } else {
+        r
+    };
+    let q = [
+        1.987_569_1e-4,
+        1.398_199_9e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        1.666_666_5e-1,
+        0.5,
+    ];
     (s.fma(polynomial(s, r, q), s.mul(r, r), r), n)
 }
 
@@ -48,19 +59,24 @@ pub(super) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
     exp_sum(s, x, None)
 }
 
-/// `2^x` for `x` from 0 to 126. It takes less time than `exp`, but what `x` lost when it was rounded is off in the result:
-/// about `x / 2` ulp.
+/// `2^x` for `x` from 0 to 126. It takes less time than `exp`, but what `x` lost when it was
+/// rounded is off in the result: about `x / 2` ulp.
 #[inline(always)]
 fn exp2<S: Simd>(s: S, x: S::V) -> S::V {
     let n = s.round(x);
     let r = s.sub(x, n);
-    // (2^r - 1) / r for r from -0.5 to 0.5, relative error of 2^r 2e-9; in pairs, as a lone vector waits for each step.
+    // (2^r - 1) / r for r from -0.5 to 0.5, relative error of 2^r 2e-9; in pairs, as a lone vector
+    // waits for each step.
     let pair = {
         #[inline(always)]
         |a, b| s.fma(r, s.splat(a), s.splat(b))
     };
     let square = s.mul(r, r);
-    let q = s.fma(pair(1.535_336_2e-4, 1.339_887_5e-3), square, pair(9.618_437e-3, 5.550_332_4e-2));
+    let q = s.fma(
+        pair(1.535_336_2e-4, 1.339_887_5e-3),
+        square,
+        pair(9.618_437e-3, 5.550_332_4e-2),
+    );
     let q = s.fma(q, square, pair(0.240_226_48, std::f32::consts::LN_2));
     s.ldexp(s.fma(q, r, s.splat(1.0)), n)
 }
@@ -85,10 +101,22 @@ pub(super) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
 pub(super) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     let size = abs(s, x);
     let square = s.mul(x, x);
-    let p = [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1];
+    let p = [
+        -5.704_988_7e-3,
+        2.063_909e-2,
+        -5.373_971_6e-2,
+        1.333_144_2e-1,
+        -3.333_328e-1,
+    ];
     let small = s.fma(s.mul(polynomial(s, square, p), square), x, x);
     // Beyond 10 it is 1. The limit comes first, as `min` keeps a NaN of its second argument.
-    let e = exp2(s, s.min(s.splat(30.0), s.mul(size, s.splat(2.0 * std::f32::consts::LOG2_E))));
+    let e = exp2(
+        s,
+        s.min(
+            s.splat(30.0),
+            s.mul(size, s.splat(2.0 * std::f32::consts::LOG2_E)),
+        ),
+    );
     let large = s.sub(s.splat(1.0), s.div(s.splat(2.0), s.add(e, s.splat(1.0))));
     let large = s.or(large, s.and_bits(x, 0x8000_0000));
     s.select(s.gt(size, s.splat(0.625)), large, small)
@@ -110,7 +138,8 @@ fn artanh_tail<S: Simd, const N: usize>(s: S, t: S::V, series: [f32; N]) -> S::V
 #[inline(always)]
 pub(super) fn ln<S: Simd>(s: S, x: S::V) -> S::V {
     let (m, e) = s.frexp(x);
-    // m = 1 + f, ln m = 2 artanh(f / (2 + f)) = f - t * (f - tail): no error of the division in the leading term.
+    // m = 1 + f, ln m = 2 artanh(f / (2 + f)) = f - t * (f - tail): no error of the division in the
+    // leading term.
     let f = s.sub(m, s.splat(1.0));
     let t = s.div(f, s.add(f, s.splat(2.0)));
     let tail = artanh_tail(s, t, [2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0]);
@@ -123,26 +152,39 @@ pub(super) fn ln<S: Simd>(s: S, x: S::V) -> S::V {
 #[inline(always)]
 pub(super) fn log1p<S: Simd>(s: S, u: S::V) -> S::V {
     let t = s.div(u, s.add(u, s.splat(2.0)));
-    let series = [2.0 / 15.0, 2.0 / 13.0, 2.0 / 11.0, 2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0];
+    let series = [
+        2.0 / 15.0,
+        2.0 / 13.0,
+        2.0 / 11.0,
+        2.0 / 9.0,
+        2.0 / 7.0,
+        2.0 / 5.0,
+        2.0 / 3.0,
+    ];
     let tail = artanh_tail(s, t, series);
     s.fnma(t, s.sub(u, tail), u)
 }
 
-/// `(P, e)`: the normal distribution up to `x`, and `e^(-x^2 / 2)`. Relative accuracy on both sides.
+/// `(P, e)`: the normal distribution up to `x`, and `e^(-x^2 / 2)`. Relative accuracy on both
+/// sides.
 #[inline(always)]
 pub(super) fn normal<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
     // Beyond 15 both are 0 or 1; the limit keeps infinities out. A NaN stays: see `exp_sum`.
     let size = s.min(s.splat(15.0), abs(s, x));
-    // x^2 in two parts, the square of the upper half of the bits being exact: the rounding of x^2 alone would cost
-    // 50 ulp at x = 10.
+    // x^2 in two parts, the square of the upper half of the bits being exact: the rounding of x^2
+    // alone would cost 50 ulp at x = 10.
     let high = s.and_bits(size, 0xffff_f000);
     let half = s.splat(-0.5);
     let square = s.mul(s.mul(high, high), half);
     let rest = s.mul(s.mul(s.sub(size, high), s.add(size, high)), half);
     let e = exp_sum(s, square, Some(rest));
-    // erfc(z) = t * Q(t - 1) * e^(-z^2) with t = 1 / (1 + z / 2): Q by interpolation at Chebyshev nodes for z from 0 to
-    // 11, both ends among them, relative error 6e-8; around t = 1 it is exact.
-    let t = s.div(s.splat(1.0), s.fma(size, s.splat(0.353_553_38), s.splat(1.0)));
+    // erfc(z) = t * Q(t - 1) * e^(-z^2) with t = 1 / (1 + z / 2): Q by interpolation at Chebyshev
+    // nodes for z from 0 to 11, both ends among them, relative error 6e-8; around t = 1 it is
+    // exact.
+    let t = s.div(
+        s.splat(1.0),
+        s.fma(size, s.splat(0.353_553_38), s.splat(1.0)),
+    );
     let q = [
         0.034_114_085,
         0.157_870_7,
@@ -156,6 +198,15 @@ pub(super) fn normal<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
         1.256_758_6,
         1.0,
     ];
-    let tail = s.mul(s.mul(s.mul(polynomial(s, s.sub(t, s.splat(1.0)), q), t), s.splat(0.5)), e);
-    (s.select(s.gt(x, s.zero()), s.sub(s.splat(1.0), tail), tail), e)
+    let tail = s.mul(
+        s.mul(
+            s.mul(polynomial(s, s.sub(t, s.splat(1.0)), q), t),
+            s.splat(0.5),
+        ),
+        e,
+    );
+    (
+        s.select(s.gt(x, s.zero()), s.sub(s.splat(1.0), tail), tail),
+        e,
+    )
 }

@@ -1,9 +1,10 @@
 //! Long sums whose rounding hardly grows with their length.
 //!
-//! Terms are added one after the other only within blocks of a fixed length. The sums of the blocks are added in pairs,
-//! those of the pairs in pairs, and so on: Higham, "The accuracy of floating point summation" (1993). A sum of `n` terms
-//! in blocks of `b` is off by at most `(b + log2(n)) * eps / 2` times the sum of the terms' magnitudes, where `eps` is
-//! `f32::EPSILON`. Neither the tier nor the number of threads has a part in where blocks end.
+//! Terms are added one after the other only within blocks of a fixed length. The sums of the blocks
+//! are added in pairs, those of the pairs in pairs, and so on: Higham, "The accuracy of floating
+//! point summation" (1993). A sum of `n` terms in blocks of `b` is off by at most `(b + log2(n)) *
+//! eps / 2` times the sum of the terms' magnitudes, where `eps` is `f32::EPSILON`. Neither the tier
+//! nor the number of threads has a part in where blocks end.
 
 use std::mem::MaybeUninit;
 
@@ -13,8 +14,8 @@ pub(super) const TERMS: usize = 64;
 /// More levels than there is memory for blocks.
 const LEVELS: usize = 32;
 
-/// The sums of the blocks so far, as the digits of a binary counter: level `l` holds the sum of `2^l` blocks if bit `l`
-/// of their number is set.
+/// The sums of the blocks so far, as the digits of a binary counter: level `l` holds the sum of
+/// `2^l` blocks if bit `l` of their number is set.
 pub(super) struct Pairs<B> {
     sums: [MaybeUninit<B>; LEVELS],
     blocks: usize,
@@ -23,7 +24,10 @@ pub(super) struct Pairs<B> {
 impl<B: Copy> Pairs<B> {
     #[inline(always)]
     pub(super) fn new() -> Self {
-        Pairs { sums: [const { MaybeUninit::uninit() }; LEVELS], blocks: 0 }
+        Pairs {
+            sums: [const { MaybeUninit::uninit() }; LEVELS],
+            blocks: 0,
+        }
     }
 
     /// Takes the sum of the next block.

@@ -2,7 +2,9 @@
 
 use num_traits::Float;
 
-use super::args::{check_column_sums, check_cross_entropy, check_glu, check_prelu, check_same, rows_of};
+use super::args::{
+    check_column_sums, check_cross_entropy, check_glu, check_prelu, check_same, rows_of,
+};
 use super::denormals::plain_flush_denormal as flush;
 use super::pairs::{Pairs, TERMS};
 use super::{Bend, Matrix, Product, Start};
@@ -31,9 +33,10 @@ macro_rules! real {
 
             fn large_product(p: &mut Product<'_, Self>) {
                 let stride = |stride: usize| isize::try_from(stride).expect("strides fit in isize");
-                // SAFETY: `Product::check` has shown that all elements lie within the slices and that the rows of C
-                // do not overlap; C is borrowed mutably, so it overlaps neither A nor B. A stride that does not fit
-                // in isize, which only a single row or column can have, panics.
+                // SAFETY: `Product::check` has shown that all elements lie within the slices and
+                // that the rows of C do not overlap; C is borrowed mutably, so it overlaps
+                // neither A nor B. A stride that does not fit in isize, which only a single
+                // row or column can have, panics.
                 unsafe {
                     $gemm(
                         p.m,
@@ -66,7 +69,10 @@ pub(super) fn relu<T: Real>(x: T) -> T {
 
 /// Whether `product` leaves it to `matrixmultiply`.
 pub(super) fn is_large<T>(p: &Product<'_, T>) -> bool {
-    !cfg!(miri) && p.whole > 1 && p.n > 1 && p.whole.saturating_mul(p.n).saturating_mul(p.k) > LARGE_PRODUCT
+    !cfg!(miri)
+        && p.whole > 1
+        && p.n > 1
+        && p.whole.saturating_mul(p.n).saturating_mul(p.k) > LARGE_PRODUCT
 }
 
 /// `C = start + A * B`.
@@ -91,14 +97,20 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
     }
     if p.relu {
         for i in 0..m {
-            p.c[i * p.c_stride..][..n].iter_mut().for_each(|x| *x = relu(*x));
+            p.c[i * p.c_stride..][..n]
+                .iter_mut()
+                .for_each(|x| *x = relu(*x));
         }
     }
 }
 
 /// `C += A * B`, row by row.
 fn small_product<T: Real>(p: &mut Product<'_, T>) {
-    let Matrix { data: b, row_stride, col_stride } = p.b;
+    let Matrix {
+        data: b,
+        row_stride,
+        col_stride,
+    } = p.b;
     for i in 0..p.m {
         let row = &mut p.c[i * p.c_stride..][..p.n];
         for q in 0..p.k {
@@ -116,7 +128,13 @@ fn small_product<T: Real>(p: &mut Product<'_, T>) {
     }
 }
 
-pub(super) fn column_sums<T: Real>(rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool) {
+pub(super) fn column_sums<T: Real>(
+    rows: usize,
+    cols: usize,
+    x: &[T],
+    sums: &mut [T],
+    accumulate: bool,
+) {
     check_column_sums(rows, cols, x.len(), sums.len());
     if !accumulate {
         sums.fill(T::zero());
@@ -155,7 +173,10 @@ pub(super) fn prelu_weight_grad<T: Real>(x: &[T], dy: &[T], sums: &mut [T], accu
         sums.fill(T::zero());
     }
     let weights = sums.len();
-    for (x, dy) in x.chunks_exact(width.max(1)).zip(dy.chunks_exact(width.max(1))) {
+    for (x, dy) in x
+        .chunks_exact(width.max(1))
+        .zip(dy.chunks_exact(width.max(1)))
+    {
         for (j, (&x, &dy)) in x.iter().zip(dy).enumerate() {
             let term = if x > T::zero() { T::zero() } else { x * dy };
             sums[j % weights] = sums[j % weights] + term;
@@ -165,7 +186,10 @@ pub(super) fn prelu_weight_grad<T: Real>(x: &[T], dy: &[T], sums: &mut [T], accu
 
 pub(super) fn glu<T: Real>(half: usize, x: &[T], y: &mut [T]) {
     check_glu(half, x.len(), y.len());
-    for (x, y) in x.chunks_exact(2 * half.max(1)).zip(y.chunks_exact_mut(half.max(1))) {
+    for (x, y) in x
+        .chunks_exact(2 * half.max(1))
+        .zip(y.chunks_exact_mut(half.max(1)))
+    {
         let (a, b) = x.split_at(half);
         for ((&a, &b), y) in a.iter().zip(b).zip(y) {
             *y = flush(a * sigmoid(b));
@@ -176,7 +200,9 @@ pub(super) fn glu<T: Real>(half: usize, x: &[T], y: &mut [T]) {
 pub(super) fn glu_grad<T: Real>(half: usize, x: &[T], dy: &[T], dx: &mut [T]) {
     check_glu(half, x.len(), dy.len());
     check_same("glu_grad", x.len(), dx.len());
-    let rows = x.chunks_exact(2 * half.max(1)).zip(dx.chunks_exact_mut(2 * half.max(1)));
+    let rows = x
+        .chunks_exact(2 * half.max(1))
+        .zip(dx.chunks_exact_mut(2 * half.max(1)));
     for ((x, dx), dy) in rows.zip(dy.chunks_exact(half.max(1))) {
         for i in 0..half {
             let gate = sigmoid(x[half + i]);
@@ -204,7 +230,10 @@ pub(super) fn softmax<T: Real>(width: usize, x: &mut [T]) {
 pub(super) fn softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     check_same("softmax_grad", y.len(), dy.len());
     rows_of("softmax_grad", y.len(), width);
-    for (y, dy) in y.chunks_exact(width.max(1)).zip(dy.chunks_exact_mut(width.max(1))) {
+    for (y, dy) in y
+        .chunks_exact(width.max(1))
+        .zip(dy.chunks_exact_mut(width.max(1)))
+    {
         let mean = dot(y, dy);
         for (&y, dy) in y.iter().zip(dy) {
             *dy = flush(y * (*dy - mean));
@@ -224,7 +253,10 @@ pub(super) fn log_softmax<T: Real>(width: usize, x: &mut [T]) {
 pub(super) fn log_softmax_grad<T: Real>(width: usize, y: &[T], dy: &mut [T]) {
     check_same("log_softmax_grad", y.len(), dy.len());
     rows_of("log_softmax_grad", y.len(), width);
-    for (y, dy) in y.chunks_exact(width.max(1)).zip(dy.chunks_exact_mut(width.max(1))) {
+    for (y, dy) in y
+        .chunks_exact(width.max(1))
+        .zip(dy.chunks_exact_mut(width.max(1)))
+    {
         let total = sum(dy);
         for (&y, dy) in y.iter().zip(dy) {
             *dy = flush(*dy - y.exp() * total);
@@ -241,10 +273,17 @@ pub(super) fn cross_entropy<T: Real>(
     grad: &mut [T],
 ) -> T {
     check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len());
-    let mut rows = logits.chunks_exact(classes.max(1)).zip(grad.chunks_exact_mut(classes.max(1)));
+    let mut rows = logits
+        .chunks_exact(classes.max(1))
+        .zip(grad.chunks_exact_mut(classes.max(1)));
     sum_of(labels.len(), |r| {
-        let Some((logits, grad)) = rows.next() else { return T::zero() };
-        let (label, weight) = (labels[r] as usize, weights.get(r).copied().unwrap_or(T::one()));
+        let Some((logits, grad)) = rows.next() else {
+            return T::zero();
+        };
+        let (label, weight) = (
+            labels[r] as usize,
+            weights.get(r).copied().unwrap_or(T::one()),
+        );
         if weight == T::zero() {
             grad.fill(T::zero());
             return T::zero();
@@ -257,7 +296,11 @@ pub(super) fn cross_entropy<T: Real>(
         {
             grad.fill(T::zero());
             (grad[class], sum) = (T::one(), T::one());
-            term = if class == label { T::zero() } else { T::infinity() };
+            term = if class == label {
+                T::zero()
+            } else {
+                T::infinity()
+            };
         }
 
         let scale = scale * weight;
@@ -267,8 +310,8 @@ pub(super) fn cross_entropy<T: Real>(
     })
 }
 
-/// The class whose logit alone is plus infinity, so that its probability is 1, if there is one. NaN and two infinities have
-/// no softmax, not even as a limit.
+/// The class whose logit alone is plus infinity, so that its probability is 1, if there is one. NaN
+/// and two infinities have no softmax, not even as a limit.
 #[cold]
 pub(super) fn certain<T: Real>(logits: &[T]) -> Option<usize> {
     let class = logits.iter().position(|&x| x == T::infinity())?;
@@ -279,8 +322,15 @@ pub(super) fn certain<T: Real>(logits: &[T]) -> Option<usize> {
 pub(super) fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("bce_with_logits", logits.len(), targets.len());
     check_same("bce_with_logits", logits.len(), grad.len());
-    // What of the logit is wrong by the target: none of it where the target is right, however large it is.
-    let times = |part: T, x: T| if part == T::zero() { T::zero() } else { part * x };
+    // What of the logit is wrong by the target: none of it where the target is right, however large
+    // it is.
+    let times = |part: T, x: T| {
+        if part == T::zero() {
+            T::zero()
+        } else {
+            part * x
+        }
+    };
     sum_of(logits.len(), |i| {
         let (x, t) = (logits[i], targets[i]);
         grad[i] = (sigmoid(x) - t) * scale;
@@ -298,7 +348,13 @@ pub(super) fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T])
     })
 }
 
-pub(super) fn smooth_l1<T: Real>(bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
+pub(super) fn smooth_l1<T: Real>(
+    bend: Bend,
+    output: &[T],
+    target: &[T],
+    scale: T,
+    grad: &mut [T],
+) -> T {
     check_same("smooth_l1", output.len(), target.len());
     check_same("smooth_l1", output.len(), grad.len());
     let bend = bend.in_range(f64::MAX);

@@ -7,7 +7,13 @@ use super::simd::{Op, Simd, adding, each, sum_of};
 
 /// `y = f(weight, x, y)` in each row; a single weight stands in all lanes.
 #[inline(always)]
-fn weighted<S: Simd>(s: S, weight: &[f32], x: &[f32], y: &mut [f32], f: impl Fn(S::V, S::V, S::V) -> S::V) {
+fn weighted<S: Simd>(
+    s: S,
+    weight: &[f32],
+    x: &[f32],
+    y: &mut [f32],
+    f: impl Fn(S::V, S::V, S::V) -> S::V,
+) {
     let width = check_prelu(weight.len(), x.len(), y.len()).max(1);
     let w = weight.as_ptr();
     for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
@@ -17,9 +23,14 @@ fn weighted<S: Simd>(s: S, weight: &[f32], x: &[f32], y: &mut [f32], f: impl Fn(
             width,
             #[inline(always)]
             |i, n| {
-                // SAFETY: `each` gives i + n <= width, the length of both rows and, unless it is 1, of `weight`.
+                // SAFETY: `each` gives i + n <= width, the length of both rows and, unless it is 1,
+                // of `weight`.
                 unsafe {
-                    let w = if weight.len() == 1 { s.splat(*w) } else { s.get(w.add(i), n) };
+                    let w = if weight.len() == 1 {
+                        s.splat(*w)
+                    } else {
+                        s.get(w.add(i), n)
+                    };
                     s.put(y.add(i), f(w, s.get(x.add(i), n), s.get(y.add(i), n)), n);
                 }
             },
@@ -83,7 +94,12 @@ impl Op for PReluWeightGradOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let PReluWeightGradOp { x, dy, sums, accumulate } = self;
+        let PReluWeightGradOp {
+            x,
+            dy,
+            sums,
+            accumulate,
+        } = self;
         let width = check_prelu(sums.len(), x.len(), dy.len());
         if !accumulate {
             sums.fill(0.0);

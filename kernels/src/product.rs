@@ -1,25 +1,28 @@
 //! Products of matrices in one tier: blocks, packing, and which kernel for which shape.
 //!
-//! Every element is a sum of blocks, each a chain of multiply-adds in the order of the inner index. The blocks of the
-//! inner index depend on its length alone, so that neither the other blocking nor a cut of the rows changes a bit.
+//! Every element is a sum of blocks, each a chain of multiply-adds in the order of the inner index.
+//! The blocks of the inner index depend on its length alone, so that neither the other blocking nor
+//! a cut of the rows changes a bit.
 
 use super::simd::{Op, Simd};
 use super::tile::{Next, Strip, StripOp};
 use super::vector_product::{RowDots, VectorProduct};
 use super::{AlignedBuffer, F32Kernels, Kernels, Matrix, Product, Start, kept, plain};
 
-/// Inner indices per block: a packed panel of AVX-512 is then 64 KiB, a sixteenth of the second-level cache.
+/// Inner indices per block: a packed panel of AVX-512 is then 64 KiB, a sixteenth of the
+/// second-level cache.
 pub(super) const DEPTH: usize = 256;
-/// Inner indices per run of blocks: a longer product is a sum of runs. So an element with the inner index `k` is off by
-/// at most `(DEPTH + LONG / DEPTH + k / LONG) * eps / 2`, times the sum of the magnitudes of its terms: `768 * eps / 2`
-/// for `k = 2^24`.
+/// Inner indices per run of blocks: a longer product is a sum of runs. So an element with the inner
+/// index `k` is off by at most `(DEPTH + LONG / DEPTH + k / LONG) * eps / 2`, times the sum of the
+/// magnitudes of its terms: `768 * eps / 2` for `k = 2^24`.
 pub(super) const LONG: usize = 1 << 16;
 /// Rows per block: with DEPTH, 384 KiB of A stay in the second-level cache while B's panels pass.
 const HEIGHT: usize = 384;
 /// Columns of the widest tile: 4 vectors of 16.
 const WIDTH: usize = 64;
-/// From this many rows on, B is packed: at 64 rows it costs 6 %; at 512 x 512 x 512 it is worth 8 to 18 % where a
-/// power-of-two stride or a split cache line hurts (Intel), and nothing elsewhere (Zen 4).
+/// From this many rows on, B is packed: at 64 rows it costs 6 %; at 512 x 512 x 512 it is worth 8
+/// to 18 % where a power-of-two stride or a split cache line hurts (Intel), and nothing elsewhere
+/// (Zen 4).
 const ROWS_WORTH_PACKING: usize = 192;
 
 kept! {
@@ -28,7 +31,8 @@ kept! {
     static PANEL: AlignedBuffer<f32> = AlignedBuffer::new();
 }
 
-/// By reference, as its parts are: to copy so many arguments just written takes longer than a small product.
+/// By reference, as its parts are: to copy so many arguments just written takes longer than a small
+/// product.
 pub(super) struct ProductOp<'p, 'a>(pub &'p mut Product<'a, f32>);
 
 impl Op for ProductOp<'_, '_> {
@@ -62,13 +66,25 @@ impl Op for ProductOp<'_, '_> {
     }
 }
 
-/// A product whose inner index is longer than [`LONG`]: run after run, each of which is added to C as a whole.
+/// A product whose inner index is longer than [`LONG`]: run after run, each of which is added to C
+/// as a whole.
 pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
     kept! {
         static RUN: AlignedBuffer<f32> = AlignedBuffer::new();
     }
     p.check();
-    let Product { m, n, k, a, b, c, c_stride, start, relu, whole } = p;
+    let Product {
+        m,
+        n,
+        k,
+        a,
+        b,
+        c,
+        c_stride,
+        start,
+        relu,
+        whole,
+    } = p;
     if m == 0 || n == 0 {
         return;
     }
@@ -76,23 +92,58 @@ pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
     let run = memory.reserve(m * n);
 
     for first in (0..k).step_by(LONG) {
-        let a = Matrix { data: &a.data[first * a.col_stride..], ..a };
-        let b = Matrix { data: &b.data[first * b.row_stride..], ..b };
+        let a = Matrix {
+            data: &a.data[first * a.col_stride..],
+            ..a
+        };
+        let b = Matrix {
+            data: &b.data[first * b.row_stride..],
+            ..b
+        };
         let k = LONG.min(k - first);
         if first == 0 {
             let c = &mut *c;
-            kernels.product(Product { m, n, k, a, b, c, c_stride, start, relu: false, whole });
+            kernels.product(Product {
+                m,
+                n,
+                k,
+                a,
+                b,
+                c,
+                c_stride,
+                start,
+                relu: false,
+                whole,
+            });
             continue;
         }
         let (c_of_run, start) = (&mut *run, Start::Zero);
-        kernels.product(Product { m, n, k, a, b, c: c_of_run, c_stride: n, start, relu: false, whole });
+        kernels.product(Product {
+            m,
+            n,
+            k,
+            a,
+            b,
+            c: c_of_run,
+            c_stride: n,
+            start,
+            relu: false,
+            whole,
+        });
         for (i, run) in run.chunks_exact(n).enumerate() {
-            c[i * c_stride..][..n].iter_mut().zip(run).for_each(|(c, run)| *c += run);
+            c[i * c_stride..][..n]
+                .iter_mut()
+                .zip(run)
+                .for_each(|(c, run)| *c += run);
         }
     }
 
     if relu {
-        (0..m).for_each(|i| c[i * c_stride..][..n].iter_mut().for_each(|c| *c = plain::relu(*c)));
+        (0..m).for_each(|i| {
+            c[i * c_stride..][..n]
+                .iter_mut()
+                .for_each(|c| *c = plain::relu(*c))
+        });
     }
     RUN.set(memory);
 }
@@ -100,7 +151,18 @@ pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
 /// All blocks; a `panel` that is not empty has room for DEPTH rows of a tile.
 #[inline(always)]
 fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
-    let &mut Product { m, n, k, a, b, ref mut c, c_stride, start, relu, whole: _ } = p;
+    let &mut Product {
+        m,
+        n,
+        k,
+        a,
+        b,
+        ref mut c,
+        c_stride,
+        start,
+        relu,
+        whole: _,
+    } = p;
     let (c, b_whole) = (c.as_mut_ptr(), b);
     let width = S::TILE * S::LANES;
     // Blocks as equal as possible; one empty block if k is 0, as C still has to be started.
@@ -129,15 +191,28 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
                             || (!S::MASKED_LOADS && !columns.is_multiple_of(S::LANES))));
                 let (b, b_row) = if pack {
                     let row = vectors * S::LANES;
-                    s.outline(Pack { k: k_block, n: columns, b, p0, j0, row, panel });
+                    s.outline(Pack {
+                        k: k_block,
+                        n: columns,
+                        b,
+                        p0,
+                        j0,
+                        row,
+                        panel,
+                    });
                     (panel.as_ptr(), row)
                 } else {
-                    (b.data.as_ptr().wrapping_add(p0 * b.row_stride + j0), b.row_stride)
+                    (
+                        b.data.as_ptr().wrapping_add(p0 * b.row_stride + j0),
+                        b.row_stride,
+                    )
                 };
                 let strip = Strip {
                     m: m_block,
                     k: k_block,
-                    a: a.data.as_ptr().wrapping_add(i0 * a.row_stride + p0 * a.col_stride),
+                    a: a.data
+                        .as_ptr()
+                        .wrapping_add(i0 * a.row_stride + p0 * a.col_stride),
                     a_row: a.row_stride,
                     a_col: a.col_stride,
                     b,
@@ -151,7 +226,14 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
                     next: if j0 + columns < n {
                         next(&b_whole, n, p0, k_block, j0 + columns, width)
                     } else {
-                        next(&b_whole, n, p0 + k_block, depth.min(k - p0 - k_block), 0, width)
+                        next(
+                            &b_whole,
+                            n,
+                            p0 + k_block,
+                            depth.min(k - p0 - k_block),
+                            0,
+                            width,
+                        )
                     },
                 };
                 run_strip(s, vectors, strip);
@@ -166,12 +248,29 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
 #[inline(always)]
 fn next(b: &Matrix<'_, f32>, n: usize, p0: usize, k: usize, j: usize, width: usize) -> Next {
     let columns = width.min(n - j);
-    let at = b.data.as_ptr().wrapping_add(p0 * b.row_stride + j * b.col_stride);
+    let at = b
+        .data
+        .as_ptr()
+        .wrapping_add(p0 * b.row_stride + j * b.col_stride);
     if b.row_stride == 1 {
-        return Next { at, rows: columns, apart: b.col_stride, len: k };
+        return Next {
+            at,
+            rows: columns,
+            apart: b.col_stride,
+            len: k,
+        };
     }
-    let rows = if b.col_stride == 1 && columns > 0 { k } else { 0 };
-    Next { at, rows, apart: b.row_stride, len: columns }
+    let rows = if b.col_stride == 1 && columns > 0 {
+        k
+    } else {
+        0
+    };
+    Next {
+        at,
+        rows,
+        apart: b.row_stride,
+        len: columns,
+    }
 }
 
 /// Only the widths that the tier has are compiled.
@@ -193,7 +292,8 @@ fn run_strip<S: Simd>(s: S, vectors: usize, strip: Strip) {
     }
 }
 
-/// Copies `k` rows and `n` columns of B from `(p0, j0)` into the panel, in rows of `row` filled up with zeros.
+/// Copies `k` rows and `n` columns of B from `(p0, j0)` into the panel, in rows of `row` filled up
+/// with zeros.
 struct Pack<'a> {
     k: usize,
     n: usize,
@@ -209,7 +309,15 @@ impl Op for Pack<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Pack { k, n, b, p0, j0, row, panel } = self;
+        let Pack {
+            k,
+            n,
+            b,
+            p0,
+            j0,
+            row,
+            panel,
+        } = self;
         assert!(n <= row && k * row <= panel.len());
         if k == 0 {
             return;
@@ -218,8 +326,8 @@ impl Op for Pack<'_> {
         let last = from + (k - 1) * b.row_stride + (n - 1) * b.col_stride;
         assert!(last < b.data.len());
         let (src, dst) = (b.data.as_ptr().wrapping_add(from), panel.as_mut_ptr());
-        // SAFETY (all blocks): element (p, j) of B is read for p < k and j < n only, which `last` bounds; of the panel,
-        // rows below k are written in columns below `row`.
+        // SAFETY (all blocks): element (p, j) of B is read for p < k and j < n only, which `last`
+        // bounds; of the panel, rows below k are written in columns below `row`.
         if b.col_stride == 1 || n == 1 {
             for p in 0..k {
                 for j in (0..row).step_by(S::LANES) {
@@ -252,7 +360,11 @@ impl Op for Pack<'_> {
         for j in done..row {
             for p in 0..k {
                 unsafe {
-                    let x = if j < n { *src.add(p * b.row_stride + j * b.col_stride) } else { 0.0 };
+                    let x = if j < n {
+                        *src.add(p * b.row_stride + j * b.col_stride)
+                    } else {
+                        0.0
+                    };
                     *dst.add(p * row + j) = x;
                 }
             }

@@ -60,14 +60,29 @@ impl Op for ColumnSumsOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ColumnSumsOp { rows, cols, x, sums, accumulate } = self;
+        let ColumnSumsOp {
+            rows,
+            cols,
+            x,
+            sums,
+            accumulate,
+        } = self;
         check_column_sums(rows, cols, x.len(), sums.len());
         // Four vectors of columns at once.
         let whole = cols - cols % (4 * S::LANES);
         for j in (0..whole).step_by(4 * S::LANES) {
-            // SAFETY: columns j to j + 4 * LANES <= cols of all rows of x, which the check has bounded.
+            // SAFETY: columns j to j + 4 * LANES <= cols of all rows of x, which the check has
+            // bounded.
             unsafe {
-                columns::<S, 4>(s, rows, cols, &x[j.min(x.len())..], &mut sums[j..], S::LANES, accumulate)
+                columns::<S, 4>(
+                    s,
+                    rows,
+                    cols,
+                    &x[j.min(x.len())..],
+                    &mut sums[j..],
+                    S::LANES,
+                    accumulate,
+                )
             };
         }
         if whole < cols {
@@ -88,7 +103,8 @@ impl Op for ColumnSumsOp<'_> {
 }
 
 /// # Safety
-/// `sums` and every one of the `rows` rows of `x`, `cols` apart, have `NR` vectors, the last of `last` lanes.
+/// `sums` and every one of the `rows` rows of `x`, `cols` apart, have `NR` vectors, the last of
+/// `last` lanes.
 #[inline(always)]
 unsafe fn columns<S: Simd, const NR: usize>(
     s: S,
@@ -108,7 +124,9 @@ unsafe fn columns<S: Simd, const NR: usize>(
         let end = rows.min(first + TERMS);
         for i in first..end {
             for (v, acc) in acc.iter_mut().enumerate() {
-                *acc = s.add(*acc, unsafe { s.get(x.as_ptr().add(i * cols + v * S::LANES), count(v)) });
+                *acc = s.add(*acc, unsafe {
+                    s.get(x.as_ptr().add(i * cols + v * S::LANES), count(v))
+                });
             }
         }
         if end == rows {
@@ -120,12 +138,22 @@ unsafe fn columns<S: Simd, const NR: usize>(
 
     for (v, &total) in total.iter().enumerate() {
         let to = sums.as_mut_ptr().wrapping_add(v * S::LANES);
-        unsafe { s.put(to, if accumulate { s.add(s.get(to, count(v)), total) } else { total }, count(v)) };
+        unsafe {
+            s.put(
+                to,
+                if accumulate {
+                    s.add(s.get(to, count(v)), total)
+                } else {
+                    total
+                },
+                count(v),
+            )
+        };
     }
 }
 
-/// Rows of at most this many elements are taken [`BLOCK`] at a time, a lane for each: whole rows would leave most
-/// lanes of a vector empty and spend their time adding up lanes.
+/// Rows of at most this many elements are taken [`BLOCK`] at a time, a lane for each: whole rows
+/// would leave most lanes of a vector empty and spend their time adding up lanes.
 pub(super) const NARROW: usize = 32;
 /// Narrow rows per block.
 pub(super) const BLOCK: usize = 16;
@@ -140,12 +168,17 @@ pub(super) struct Turned {
 impl Turned {
     #[inline(always)]
     pub(super) fn new() -> Turned {
-        Turned { lanes: [0.0; NARROW * BLOCK], max: [0.0; BLOCK], sum: [1.0; BLOCK] }
+        Turned {
+            lanes: [0.0; NARROW * BLOCK],
+            max: [0.0; BLOCK],
+            sum: [1.0; BLOCK],
+        }
     }
 }
 
-/// Takes the rows in `x` and sets `lanes` to `exp(x - max)` by rows, `sum` to their sums. Rows that are missing keep
-/// whatever values were there. An [`Op`], as is [`WriteRows`], so that softmax and the loss share one copy.
+/// Takes the rows in `x` and sets `lanes` to `exp(x - max)` by rows, `sum` to their sums. Rows that
+/// are missing keep whatever values were there. An [`Op`], as is [`WriteRows`], so that softmax and
+/// the loss share one copy.
 pub(super) struct TurnRows<'a> {
     pub turned: &'a mut Turned,
     pub width: usize,
@@ -159,12 +192,15 @@ impl Op for TurnRows<'_> {
     fn call<S: Simd>(self, s: S) {
         let TurnRows { turned, width, x } = self;
         assert!(width <= NARROW && x.len() <= BLOCK * width);
-        // One by one: transposing blocks in registers was slower, as it needs copies with room behind the rows.
+        // One by one: transposing blocks in registers was slower, as it needs copies with room
+        // behind the rows.
         let rows = x.len() / width;
         for c in 0..width {
             for r in 0..rows {
                 // SAFETY: r < rows <= BLOCK and c < width <= NARROW.
-                unsafe { *turned.lanes.get_unchecked_mut(c * BLOCK + r) = *x.get_unchecked(r * width + c) };
+                unsafe {
+                    *turned.lanes.get_unchecked_mut(c * BLOCK + r) = *x.get_unchecked(r * width + c)
+                };
             }
         }
         for v in (0..BLOCK).step_by(S::LANES) {
@@ -203,7 +239,12 @@ impl Op for WriteRows<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let WriteRows { turned, width, scale, y } = self;
+        let WriteRows {
+            turned,
+            width,
+            scale,
+            y,
+        } = self;
         assert!(width <= NARROW && y.len() <= BLOCK * width);
         for v in (0..BLOCK).step_by(S::LANES) {
             // SAFETY: as in `TurnRows`.
@@ -219,7 +260,9 @@ impl Op for WriteRows<'_> {
         for r in 0..rows {
             for c in 0..width {
                 // SAFETY: r < rows <= BLOCK and c < width <= NARROW.
-                unsafe { *y.get_unchecked_mut(r * width + c) = *turned.lanes.get_unchecked(c * BLOCK + r) };
+                unsafe {
+                    *y.get_unchecked_mut(r * width + c) = *turned.lanes.get_unchecked(c * BLOCK + r)
+                };
             }
         }
     }
@@ -252,7 +295,9 @@ pub(super) fn maximum<S: Simd>(s: S, row: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; 16];
     // SAFETY: 16 is at least LANES.
     unsafe { s.store(lanes.as_mut_ptr(), max) };
-    lanes.iter().fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
+    lanes
+        .iter()
+        .fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
 }
 
 /// `row = scale * softmax(row)`; the maximum and the sum of the exponentials.
@@ -313,8 +358,17 @@ impl Op for SoftmaxOp<'_> {
         if width <= NARROW {
             let mut turned = Turned::new();
             for rows in x.chunks_mut(BLOCK * width) {
-                s.outline(TurnRows { turned: &mut turned, width, x: rows });
-                s.outline(WriteRows { turned: &mut turned, width, scale: 1.0, y: rows });
+                s.outline(TurnRows {
+                    turned: &mut turned,
+                    width,
+                    x: rows,
+                });
+                s.outline(WriteRows {
+                    turned: &mut turned,
+                    width,
+                    scale: 1.0,
+                    y: rows,
+                });
             }
         } else {
             for row in x.chunks_exact_mut(width) {

@@ -11,7 +11,8 @@ pub struct Resample<'a, T> {
     pub height: usize,
     pub width: usize,
     pub channels: usize,
-    /// Two rows of `(column, row, 1)`: the column and the row of `from` that the pixel at `(column, row)` shows.
+    /// Two rows of `(column, row, 1)`: the column and the row of `from` that the pixel at
+    /// `(column, row)` shows.
     pub map: [[f64; 3]; 2],
     /// Between four pixels, or the nearest one.
     pub bilinear: bool,
@@ -36,25 +37,53 @@ impl Op for ResampleOp<'_> {
 /// The same operations on each pixel in every tier, so that the bits agree.
 #[inline(always)]
 pub(super) fn resample<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
-    let Resample { height, width, channels, .. } = resample;
+    let Resample {
+        height,
+        width,
+        channels,
+        ..
+    } = resample;
     let len = height * width * channels;
     assert!(
         resample.from.len() == len && to.len() == len,
         "resample: slices of other lengths than the image"
     );
-    assert!(height.max(width) < i32::MAX as usize, "resample: too large an image");
+    assert!(
+        height.max(width) < i32::MAX as usize,
+        "resample: too large an image"
+    );
     // With a constant number of channels the loop over them goes away.
     match channels {
         0 => {}
-        1 => with_channels(Resample { channels: 1, ..resample }, to),
-        3 => with_channels(Resample { channels: 3, ..resample }, to),
+        1 => with_channels(
+            Resample {
+                channels: 1,
+                ..resample
+            },
+            to,
+        ),
+        3 => with_channels(
+            Resample {
+                channels: 3,
+                ..resample
+            },
+            to,
+        ),
         _ => with_channels(resample, to),
     }
 }
 
 #[inline(always)]
 fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
-    let Resample { from, height, width, channels, map, bilinear, fill } = resample;
+    let Resample {
+        from,
+        height,
+        width,
+        channels,
+        map,
+        bilinear,
+        fill,
+    } = resample;
     let [[xx, xy, x1], [yx, yy, y1]] = map;
     // Places count from one pixel before the image, so that cutting off the fraction rounds down.
     let shift = if bilinear { 1.0 } else { 1.5 };
@@ -71,7 +100,10 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
             }
             // Above and to the left of the place; before the image it wraps to far behind.
             let (whole_x, whole_y) = (x as i32, y as i32);
-            let (left, top) = ((whole_x as usize).wrapping_sub(1), (whole_y as usize).wrapping_sub(1));
+            let (left, top) = (
+                (whole_x as usize).wrapping_sub(1),
+                (whole_y as usize).wrapping_sub(1),
+            );
             if !bilinear {
                 if left < width && top < height {
                     to.copy_from_slice(&from[at(top, left)..][..channels]);
@@ -94,16 +126,28 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
             let (right, bottom) = (left.wrapping_add(1), top.wrapping_add(1));
             for (c, to) in to.iter_mut().enumerate() {
                 let pixel = |row: usize, column: usize| {
-                    if row < height && column < width { from[at(row, column) + c] } else { fill }
+                    if row < height && column < width {
+                        from[at(row, column) + c]
+                    } else {
+                        fill
+                    }
                 };
                 let (a, b) = (pixel(top, left), pixel(top, right));
-                *to = between(a, b, pixel(bottom, left), pixel(bottom, right), across, down);
+                *to = between(
+                    a,
+                    b,
+                    pixel(bottom, left),
+                    pixel(bottom, right),
+                    across,
+                    down,
+                );
             }
         }
     }
 }
 
-/// Between four pixels. Of equal pixels it is exactly that, and at a pixel's middle exactly that pixel.
+/// Between four pixels. Of equal pixels it is exactly that, and at a pixel's middle exactly that
+/// pixel.
 #[inline(always)]
 fn between<T: Float>(a: T, b: T, c: T, d: T, across: T, down: T) -> T {
     let (above, below) = (a + across * (b - a), c + across * (d - c));

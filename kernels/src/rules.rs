@@ -1,6 +1,7 @@
-//! The rules of the optimizers, PyTorch's but for Lion's: what one step does to a parameter `p` with the gradient `g`.
-//! What depends on the number of the step alone is worked out before, in the optimizers. What decays ends at 0 or at the
-//! least square, as [`Thresholds`] says, which the formulas leave out.
+//! The rules of the optimizers, PyTorch's but for Lion's: what one step does to a parameter `p`
+//! with the gradient `g`. What depends on the number of the step alone is worked out before, in the
+//! optimizers. What decays ends at 0 or at the least square, as [`Thresholds`] says, which the
+//! formulas leave out.
 
 #[cfg(doc)]
 use super::denormals::Thresholds;
@@ -15,12 +16,21 @@ pub struct Begin {
 }
 
 impl Begin {
-    /// With a weight decay that is added to the gradient or, `decoupled`, takes its part of the parameter itself.
+    /// With a weight decay that is added to the gradient or, `decoupled`, takes its part of the
+    /// parameter itself.
     pub fn new(lr: f64, maximize: bool, weight_decay: f64, decoupled: bool) -> Begin {
         if decoupled {
-            Begin { maximize, weight_decay: 0.0, shrink: 1.0 - lr * weight_decay }
+            Begin {
+                maximize,
+                weight_decay: 0.0,
+                shrink: 1.0 - lr * weight_decay,
+            }
         } else {
-            Begin { maximize, weight_decay, shrink: 1.0 }
+            Begin {
+                maximize,
+                weight_decay,
+                shrink: 1.0,
+            }
         }
     }
 
@@ -41,17 +51,30 @@ fn toward<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
 /// `beta * mean + (1 - beta) * x^2`, and at least the least square if that is `hidden`.
 #[inline(always)]
 fn toward_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, hidden: bool) -> A::V {
-    at_least(a, a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean)), hidden)
+    at_least(
+        a,
+        a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean)),
+        hidden,
+    )
 }
 
-/// `square`, but not below the least one where that is hidden: see [`Thresholds::is_hidden`]. NaN stays.
+/// `square`, but not below the least one where that is hidden: see [`Thresholds::is_hidden`]. NaN
+/// stays.
 #[inline(always)]
 fn at_least<A: Arithmetic>(a: A, square: A::V, hidden: bool) -> A::V {
-    a.max(a.of(if hidden { A::THRESHOLDS.least_square() } else { 0.0 }), square)
+    a.max(
+        a.of(if hidden {
+            A::THRESHOLDS.least_square()
+        } else {
+            0.0
+        }),
+        square,
+    )
 }
 
-/// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g` (`v = g` in the
-/// first step) and then `g = v`, or `g += momentum * v` if `nesterov`; `p -= lr * g`.
+/// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g`
+/// (`v = g` in the first step) and then `g = v`, or `g += momentum * v` if `nesterov`; `p -= lr *
+/// g`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SgdStep {
     pub begin: Begin,
@@ -89,15 +112,23 @@ impl Rule for SgdStep {
         let (p, mut g) = self.begin.apply(a, p, g);
         if self.momentum != 0.0 {
             let momentum = a.of(self.momentum);
-            v = if self.first { g } else { a.fma(momentum, v, a.mul(a.of(1.0 - self.dampening), g)) };
-            g = if self.nesterov { a.fma(momentum, v, g) } else { v };
+            v = if self.first {
+                g
+            } else {
+                a.fma(momentum, v, a.mul(a.of(1.0 - self.dampening), g))
+            };
+            g = if self.nesterov {
+                a.fma(momentum, v, g)
+            } else {
+                v
+            };
         }
         (a.fnma(a.of(self.lr), g, p), [v, x, y])
     }
 }
 
-/// Adam: `m += (1 - beta1) * (g - m)`; `v = beta2 * v + (1 - beta2) * g^2`; `most = max(most, v)` and `v = most` for
-/// what follows if `amsgrad`; `p -= rate * m / (sqrt(v) * root + epsilon)`.
+/// Adam: `m += (1 - beta1) * (g - m)`; `v = beta2 * v + (1 - beta2) * g^2`; `most = max(most, v)`
+/// and `v = most` for what follows if `amsgrad`; `p -= rate * m / (sqrt(v) * root + epsilon)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
     pub begin: Begin,
@@ -136,18 +167,25 @@ impl Rule for AdamStep {
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(self.root, self.epsilon);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
+        let (m, v) = (
+            toward(a, self.beta1, m, g),
+            toward_square(a, self.beta2, v, g, hidden),
+        );
         let mut size = v;
         if self.amsgrad {
             most = a.max(most, v);
             size = most;
         }
         let deviation = a.fma(a.sqrt(size), a.of(self.root), a.of(self.epsilon));
-        (a.fnma(a.of(self.rate), a.div(m, deviation), p), [m, v, most])
+        (
+            a.fnma(a.of(self.rate), a.div(m, deviation), p),
+            [m, v, most],
+        )
     }
 }
 
-/// NAdam: Adam's moments; `d = sqrt(v * root) + epsilon`; `p -= gradient_rate * g / d + moment_rate * m / d`.
+/// NAdam: Adam's moments; `d = sqrt(v * root) + epsilon`; `p -= gradient_rate * g / d + moment_rate
+/// * m / d`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NAdamStep {
     pub begin: Begin,
@@ -185,14 +223,21 @@ impl Rule for NAdamStep {
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(self.root.sqrt(), self.epsilon);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
+        let (m, v) = (
+            toward(a, self.beta1, m, g),
+            toward_square(a, self.beta2, v, g, hidden),
+        );
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
         let p = a.fnma(a.of(self.gradient_rate), a.div(g, deviation), p);
-        (a.fnma(a.of(self.moment_rate), a.div(m, deviation), p), [m, v, x])
+        (
+            a.fnma(a.of(self.moment_rate), a.div(m, deviation), p),
+            [m, v, x],
+        )
     }
 }
 
-/// RAdam: Adam's moments; `p -= rate * m / (sqrt(v) + epsilon)` if `rectified`, else `p -= rate * m`.
+/// RAdam: Adam's moments; `p -= rate * m / (sqrt(v) + epsilon)` if `rectified`, else `p -= rate *
+/// m`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RAdamStep {
     pub begin: Begin,
@@ -228,8 +273,15 @@ impl Rule for RAdamStep {
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
-        let (m, v) = (toward(a, self.beta1, m, g), toward_square(a, self.beta2, v, g, hidden));
-        let step = if self.rectified { a.div(m, a.add(a.sqrt(v), a.of(self.epsilon))) } else { m };
+        let (m, v) = (
+            toward(a, self.beta1, m, g),
+            toward_square(a, self.beta2, v, g, hidden),
+        );
+        let step = if self.rectified {
+            a.div(m, a.add(a.sqrt(v), a.of(self.epsilon)))
+        } else {
+            m
+        };
         (a.fnma(a.of(self.rate), step, p), [m, v, x])
     }
 }
@@ -272,12 +324,16 @@ impl Rule for AdamaxStep {
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
         let m = toward(a, self.beta1, m, g);
-        let u = a.max(a.mul(a.of(self.beta2), u), a.add(a.abs(g), a.of(self.epsilon)));
+        let u = a.max(
+            a.mul(a.of(self.beta2), u),
+            a.add(a.abs(g), a.of(self.epsilon)),
+        );
         (a.fnma(a.of(self.rate), a.div(m, u), p), [m, u, x])
     }
 }
 
-/// Adagrad: `sum += g^2`, from `initial` in the first step; `p -= rate * g / (sqrt(sum) + epsilon)`.
+/// Adagrad: `sum += g^2`, from `initial` in the first step; `p -= rate * g / (sqrt(sum) +
+/// epsilon)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdagradStep {
     pub begin: Begin,
@@ -364,14 +420,17 @@ impl Rule for AdadeltaStep {
         let (v, epsilon) = (toward_square(a, self.rho, v, g, hidden), a.of(self.epsilon));
         let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
         let step = a.mul(ratio, g);
-        (a.fnma(a.of(self.lr), step, p), [v, toward_square(a, self.rho, u, step, hidden), x])
+        (
+            a.fnma(a.of(self.lr), step, p),
+            [v, toward_square(a, self.rho, u, step, hidden), x],
+        )
     }
 }
 
 /// RMSprop: `v = alpha * v + (1 - alpha) * g^2`; `d = sqrt(v) + epsilon`, or, if `centered`,
-/// `mean += (1 - alpha) * (g - mean)` and `d = sqrt(max(0, v - mean^2)) + epsilon`; if `momentum` is not 0,
-/// `b = momentum * b + g / d` and `p -= lr * b`, else `p -= lr * g / d`. The memories are v, mean, b, without those
-/// that are not used.
+/// `mean += (1 - alpha) * (g - mean)` and `d = sqrt(max(0, v - mean^2)) + epsilon`; if `momentum`
+/// is not 0, `b = momentum * b + g / d` and `p -= lr * b`, else `p -= lr * g / d`. The memories are
+/// v, mean, b, without those that are not used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsPropStep {
     pub begin: Begin,
@@ -395,7 +454,11 @@ impl Rule for RmsPropStep {
         [v, second, third]: [A::V; MOST_MEMORIES],
     ) -> [A::V; MOST_MEMORIES] {
         // The mean and the buffer, whichever of them there are.
-        [a.raise(ended, v), a.flush(ended, second), a.flush(ended, third)]
+        [
+            a.raise(ended, v),
+            a.flush(ended, second),
+            a.flush(ended, third),
+        ]
     }
 
     #[inline(always)]
@@ -407,7 +470,11 @@ impl Rule for RmsPropStep {
         [v, second, third]: [A::V; MOST_MEMORIES],
     ) -> (A::V, [A::V; MOST_MEMORIES]) {
         let (p, g) = self.begin.apply(a, p, g);
-        let (mut mean, mut b) = if self.centered { (second, third) } else { (third, second) };
+        let (mut mean, mut b) = if self.centered {
+            (second, third)
+        } else {
+            (third, second)
+        };
         let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
         let v = toward_square(a, self.alpha, v, g, hidden);
         let mut square = v;
@@ -461,6 +528,9 @@ impl Rule for LionStep {
         let (p, g) = self.begin.apply(a, p, g);
         let between = |beta: f64| a.fma(a.of(beta), m, a.mul(a.of(1.0 - beta), g));
         let direction = a.sign(between(self.beta1));
-        (a.fnma(a.of(self.lr), direction, p), [between(self.beta2), x, y])
+        (
+            a.fnma(a.of(self.lr), direction, p),
+            [between(self.beta2), x, y],
+        )
     }
 }

@@ -22,8 +22,9 @@ pub(crate) enum Level {
     Avx2,
     #[cfg(any(target_arch = "x86_64", miri))]
     Baseline,
-    /// Arrays for processors that no tier is written for, with `matrixmultiply`, which knows some of them, for large
-    /// products. Its elements are sums of a chain per block, and it allocates.
+    /// Arrays for processors that no tier is written for, with `matrixmultiply`, which knows some
+    /// of them, for large products. Its elements are sums of a chain per block, and it
+    /// allocates.
     #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
     Foreign,
     /// Arrays alone, for the tests.
@@ -60,8 +61,8 @@ impl F32Kernels {
         })
     }
 
-    /// The tier for so few numbers side by side: for 8 and less, half of AVX-512's lanes would be idle. The bits are the
-    /// same.
+    /// The tier for so few numbers side by side: for 8 and less, half of AVX-512's lanes would be
+    /// idle. The bits are the same.
     #[inline(always)]
     pub(crate) fn for_width(self, width: usize) -> Self {
         match self.0 {
@@ -74,7 +75,11 @@ impl F32Kernels {
 
     /// The tier for a convolution that gives so many channels.
     pub(crate) fn for_conv(self, sizes: &ConvSizes, channels: usize) -> Self {
-        if sizes.is_depthwise() { self } else { self.for_width(channels / sizes.groups) }
+        if sizes.is_depthwise() {
+            self
+        } else {
+            self.for_width(channels / sizes.groups)
+        }
     }
 
     /// How many numbers a vector has.
@@ -85,7 +90,8 @@ impl F32Kernels {
     /// Runs a kernel in this tier.
     #[inline(always)]
     pub(crate) fn run<O: Op>(self, op: O) -> O::Out {
-        // SAFETY (all): a value with this level is made only after the processor was found to have the tier.
+        // SAFETY (all): a value with this level is made only after the processor was found to have
+        // the tier.
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => unsafe { simd::Avx512::run(op) },
@@ -137,7 +143,13 @@ impl Kernels<f32> for F32Kernels {
         self.run(reduce::DotOp { x, y })
     }
     fn column_sums(self, rows: usize, cols: usize, x: &[f32], sums: &mut [f32], accumulate: bool) {
-        self.run(reduce::ColumnSumsOp { rows, cols, x, sums, accumulate });
+        self.run(reduce::ColumnSumsOp {
+            rows,
+            cols,
+            x,
+            sums,
+            accumulate,
+        });
     }
     #[inline]
     fn function<F: Function>(self, f: F, x: Option<&[f32]>, y: &mut [f32]) {
@@ -154,7 +166,12 @@ impl Kernels<f32> for F32Kernels {
         self.run(prelu::PReluGradOp { weight, x, dy });
     }
     fn prelu_weight_grad(self, x: &[f32], dy: &[f32], sums: &mut [f32], accumulate: bool) {
-        self.run(prelu::PReluWeightGradOp { x, dy, sums, accumulate });
+        self.run(prelu::PReluWeightGradOp {
+            x,
+            dy,
+            sums,
+            accumulate,
+        });
     }
     fn glu(self, half: usize, x: &[f32], y: &mut [f32]) {
         self.run(glu::GluOp { half, x, y });
@@ -164,15 +181,38 @@ impl Kernels<f32> for F32Kernels {
     }
     fn max_pool(self, &plane: &Plane, x: &[f32], y: &mut [f32], codes: Option<&mut [f32]>) {
         match codes {
-            None => self.run(pool::MaxPoolOp::<false> { plane, x, y, codes: &mut [] }),
+            None => self.run(pool::MaxPoolOp::<false> {
+                plane,
+                x,
+                y,
+                codes: &mut [],
+            }),
             Some(codes) => self.run(pool::MaxPoolOp::<true> { plane, x, y, codes }),
         }
     }
     fn max_pool_grad(self, &plane: &Plane, codes: &[f32], dy: &[f32], dx: &mut [f32]) {
-        self.run(pool::MaxPoolGradOp { plane, codes, dy, dx });
+        self.run(pool::MaxPoolGradOp {
+            plane,
+            codes,
+            dy,
+            dx,
+        });
     }
-    fn mean_pool(self, &plane: &Plane, divide: Divisor, transposed: bool, x: &[f32], y: &mut [f32]) {
-        self.run(pool::MeanPoolOp { plane, divide, transposed, x, y });
+    fn mean_pool(
+        self,
+        &plane: &Plane,
+        divide: Divisor,
+        transposed: bool,
+        x: &[f32],
+        y: &mut [f32],
+    ) {
+        self.run(pool::MeanPoolOp {
+            plane,
+            divide,
+            transposed,
+            x,
+            y,
+        });
     }
     fn softmax(self, width: usize, x: &mut [f32]) {
         self.run(reduce::SoftmaxOp { width, x });
@@ -195,16 +235,46 @@ impl Kernels<f32> for F32Kernels {
         scale: f32,
         grad: &mut [f32],
     ) -> f32 {
-        self.run(loss::CrossEntropyOp { classes, logits, labels, weights, scale, grad })
+        self.run(loss::CrossEntropyOp {
+            classes,
+            logits,
+            labels,
+            weights,
+            scale,
+            grad,
+        })
     }
     fn bce_with_logits(self, logits: &[f32], targets: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
-        self.run(loss::BceOp { logits, targets, scale, grad })
+        self.run(loss::BceOp {
+            logits,
+            targets,
+            scale,
+            grad,
+        })
     }
     fn mse(self, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
-        self.run(loss::MseOp { output, target, scale, grad })
+        self.run(loss::MseOp {
+            output,
+            target,
+            scale,
+            grad,
+        })
     }
-    fn smooth_l1(self, bend: Bend, output: &[f32], target: &[f32], scale: f32, grad: &mut [f32]) -> f32 {
-        self.run(loss::SmoothL1Op { bend, output, target, scale, grad })
+    fn smooth_l1(
+        self,
+        bend: Bend,
+        output: &[f32],
+        target: &[f32],
+        scale: f32,
+        grad: &mut [f32],
+    ) -> f32 {
+        self.run(loss::SmoothL1Op {
+            bend,
+            output,
+            target,
+            scale,
+            grad,
+        })
     }
     fn flush_denormals(self, x: &mut [f32]) {
         self.run(denormals::FlushOp(x));

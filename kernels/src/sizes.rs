@@ -1,12 +1,16 @@
-//! Arithmetic on sizes that does not wrap, in constants and when the program runs: it stops at [`TOO_LARGE`].
+//! Arithmetic on sizes that does not wrap, in constants and when the program runs: it stops at
+//! [`TOO_LARGE`].
 //!
-//! A size that stopped there is more than memory holds. Neither a layer with it compiles nor can memory of it be
-//! reserved, so that one check at the end is enough, and debug and release builds say the same.
+//! A size that stopped there is more than memory holds. Neither a layer with it compiles nor can
+//! memory of it be reserved, so that one check at the end is enough, and debug and release builds
+//! say the same.
 
-/// The most bytes that a value can have: less than the compiler's own limit, and far more than there is memory.
+/// The most bytes that a value can have: less than the compiler's own limit, and far more than
+/// there is memory.
 pub const MOST_BYTES: usize = isize::MAX as usize / if usize::BITS < 64 { 1 } else { 8 };
 
-/// The most numbers that a tensor can have: bytes of them, and sums of a few positions among them, do not wrap.
+/// The most numbers that a tensor can have: bytes of them, and sums of a few positions among them,
+/// do not wrap.
 pub const MOST_NUMBERS: usize = isize::MAX as usize / 32;
 
 /// This many or more. One below the largest number, which stands for a size that is not written.

@@ -1,8 +1,9 @@
 //! Instruction tiers: which family of kernels runs on this processor.
 //!
-//! An ordinary build targets the oldest processor of its architecture; the kernels are compiled once per tier and
-//! chosen when the program runs. The environment variable `SHAPEWRIGHT_TIER` (`portable`, `avx2` or `avx512`) and
-//! [`force_tier`] choose a lower one, which tests and comparisons need.
+//! An ordinary build targets the oldest processor of its architecture; the kernels are compiled
+//! once per tier and chosen when the program runs. The environment variable `SHAPEWRIGHT_TIER`
+//! (`portable`, `avx2` or `avx512`) and [`force_tier`] choose a lower one, which tests and
+//! comparisons need.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +11,8 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A family of processor instructions that kernels are compiled for, from the smallest to the largest.
+/// A family of processor instructions that kernels are compiled for, from the smallest to the
+/// largest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Tier {
@@ -56,7 +58,11 @@ pub struct UnknownTier {
 
 impl fmt::Display for UnknownTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no instruction tier is called `{}`; the names are portable, avx2 and avx512", self.name)
+        write!(
+            f,
+            "no instruction tier is called `{}`; the names are portable, avx2 and avx512",
+            self.name
+        )
     }
 }
 
@@ -69,7 +75,9 @@ impl FromStr for Tier {
         [Tier::Portable, Tier::Avx2, Tier::Avx512]
             .into_iter()
             .find(|tier| tier.name() == name)
-            .ok_or_else(|| UnknownTier { name: name.to_owned() })
+            .ok_or_else(|| UnknownTier {
+                name: name.to_owned(),
+            })
     }
 }
 
@@ -92,7 +100,11 @@ impl UnsupportedTier {
 
 impl fmt::Display for UnsupportedTier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the instruction tier {} was asked for, but this processor has only ", self.asked)?;
+        write!(
+            f,
+            "the instruction tier {} was asked for, but this processor has only ",
+            self.asked
+        )?;
         for (i, tier) in supported_tiers().iter().enumerate() {
             write!(f, "{}{tier}", if i == 0 { "" } else { ", " })?;
         }
@@ -102,7 +114,8 @@ impl fmt::Display for UnsupportedTier {
 
 impl Error for UnsupportedTier {}
 
-/// The tiers that this processor has, from the smallest to the largest; [`Tier::Portable`] is always among them.
+/// The tiers that this processor has, from the smallest to the largest; [`Tier::Portable`] is
+/// always among them.
 pub fn supported_tiers() -> &'static [Tier] {
     static DETECTED: OnceLock<Tier> = OnceLock::new();
     const ALL: [Tier; 3] = [Tier::Portable, Tier::Avx2, Tier::Avx512];
@@ -135,7 +148,8 @@ static CHOSEN: AtomicU8 = AtomicU8::new(UNSET);
 
 /// The tier whose kernels run now.
 ///
-/// The first call detects what the processor has and reads `SHAPEWRIGHT_TIER`; later ones read one atomic.
+/// The first call detects what the processor has and reads `SHAPEWRIGHT_TIER`; later ones read one
+/// atomic.
 #[inline]
 pub fn tier() -> Tier {
     match Tier::from_u8(CHOSEN.load(Ordering::Relaxed)) {
@@ -154,12 +168,15 @@ fn choose() -> Tier {
     }
 }
 
-/// What the environment asks for if the processor has it, else the largest tier; complains only once.
+/// What the environment asks for if the processor has it, else the largest tier; complains only
+/// once.
 fn default_tier() -> Tier {
     static DEFAULT: OnceLock<Tier> = OnceLock::new();
     *DEFAULT.get_or_init(|| {
         let largest = supported_tiers()[supported_tiers().len() - 1];
-        let Some(value) = std::env::var_os("SHAPEWRIGHT_TIER") else { return largest };
+        let Some(value) = std::env::var_os("SHAPEWRIGHT_TIER") else {
+            return largest;
+        };
         match from_environment(&value.to_string_lossy()) {
             Ok(tier) => tier,
             Err(reason) => {
@@ -178,7 +195,11 @@ fn from_environment(value: &str) -> Result<Tier, Box<dyn Error>> {
 
 /// `Ok` if this processor has `asked`.
 pub(crate) fn check(asked: Tier) -> Result<(), UnsupportedTier> {
-    if supported_tiers().contains(&asked) { Ok(()) } else { Err(UnsupportedTier::new(asked)) }
+    if supported_tiers().contains(&asked) {
+        Ok(())
+    } else {
+        Err(UnsupportedTier::new(asked))
+    }
 }
 
 /// Makes every later network call of the process use the kernels of `tier`.
@@ -202,7 +223,13 @@ mod tests {
         for tier in [Tier::Portable, Tier::Avx2, Tier::Avx512] {
             assert_eq!(tier.to_string().parse::<Tier>(), Ok(tier));
         }
-        assert!("sse9".parse::<Tier>().unwrap_err().to_string().contains("`sse9`"));
+        assert!(
+            "sse9"
+                .parse::<Tier>()
+                .unwrap_err()
+                .to_string()
+                .contains("`sse9`")
+        );
         assert_eq!(format!("{:>9}|", Tier::Avx2), "     avx2|");
     }
 
@@ -216,7 +243,10 @@ mod tests {
     #[test]
     fn an_unsupported_tier_says_what_there_is() {
         let text = UnsupportedTier::new(Tier::Avx512).to_string();
-        assert!(text.contains("avx512 was asked for") && text.contains("only portable"), "{text}");
+        assert!(
+            text.contains("avx512 was asked for") && text.contains("only portable"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use super::simd::{Op, Simd, unrolled, unrolled_tile};
 
-/// Rows of the largest tile. With `Simd::TILE` vectors it leaves registers for a row of B and a broadcast element;
-/// 6 x 4 vectors of AVX-512 beat 8 x 3 and 14 x 2 by 2 to 10 %, 6 x 2 of AVX2 beat 4 x 3 by 19 to 40 %.
+/// Rows of the largest tile. With `Simd::TILE` vectors it leaves registers for a row of B and a
+/// broadcast element; 6 x 4 vectors of AVX-512 beat 8 x 3 and 14 x 2 by 2 to 10 %, 6 x 2 of AVX2
+/// beat 4 x 3 by 19 to 40 %.
 const ROWS: usize = 6;
 
-/// A column strip of a product: `m` rows, and as many columns as a tile is wide. Raw, as tiles run over parts of
-/// matrices that no slice describes; [`super::product`] makes them from checked arguments.
+/// A column strip of a product: `m` rows, and as many columns as a tile is wide. Raw, as tiles run
+/// over parts of matrices that no slice describes; [`super::product`] makes them from checked
+/// arguments.
 #[derive(Clone, Copy)]
 pub(super) struct Strip {
     pub m: usize,
@@ -42,7 +44,12 @@ pub(super) struct Next {
 impl Next {
     /// Numbers that lie side by side.
     pub fn line(numbers: &[f32]) -> Next {
-        Next { at: numbers.as_ptr(), rows: numbers.len().div_ceil(LINE), apart: LINE, len: 1 }
+        Next {
+            at: numbers.as_ptr(),
+            rows: numbers.len().div_ceil(LINE),
+            apart: LINE,
+            len: 1,
+        }
     }
 
     /// Asks for the `part`-th of so many parts.
@@ -63,8 +70,9 @@ const DEEP: usize = 32;
 
 /// Computes a strip that is `NR` vectors wide.
 ///
-/// Its maker promises: A can be read at `m` x `k` elements, B at `k` rows of all columns (of whole vectors unless
-/// the tier has `MASKED_LOADS`), `start` and C at `m` rows of all columns; and nobody else writes to them.
+/// Its maker promises: A can be read at `m` x `k` elements, B at `k` rows of all columns (of whole
+/// vectors unless the tier has `MASKED_LOADS`), `start` and C at `m` rows of all columns; and
+/// nobody else writes to them.
 pub(super) struct StripOp<const NR: usize>(pub Strip);
 
 impl<const NR: usize> Op for StripOp<NR> {
@@ -84,7 +92,13 @@ impl<const NR: usize> Op for StripOp<NR> {
             strip.next.prefetch(s, t, tiles);
             if strip.start.is_none() && strip.k >= DEEP {
                 let (at, len) = (strip.c.cast_const(), NR * S::LANES);
-                Next { at, rows, apart: strip.c_row, len }.prefetch(s, 0, 1);
+                Next {
+                    at,
+                    rows,
+                    apart: strip.c_row,
+                    len,
+                }
+                .prefetch(s, 0, 1);
             }
             // SAFETY: the heights add up to m, so each tile lies within the strip.
             unsafe {
@@ -109,7 +123,21 @@ impl<const NR: usize> Op for StripOp<NR> {
 /// What `StripOp` promises, for these rows.
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
-    let &Strip { k, a, a_row, a_col, b, b_row, c, c_row, start, onto, last, relu, .. } = strip;
+    let &Strip {
+        k,
+        a,
+        a_row,
+        a_col,
+        b,
+        b_row,
+        c,
+        c_row,
+        start,
+        onto,
+        last,
+        relu,
+        ..
+    } = strip;
     // SAFETY (all blocks): i < MR, j < NR and p < k are elements that the strip's maker promised.
     let mut acc = match start {
         None => [[s.zero(); NR]; MR],
@@ -174,8 +202,8 @@ pub(super) unsafe fn load<S: Simd, const MR: usize, const NR: usize>(
     acc
 }
 
-/// Adds the products of a column of A, whose element in row `i` lies at `a(i)`, and a row of B, `NR` vectors; of the last
-/// one so many lanes, if that is said.
+/// Adds the products of a column of A, whose element in row `i` lies at `a(i)`, and a row of B,
+/// `NR` vectors; of the last one so many lanes, if that is said.
 ///
 /// # Safety
 /// The elements can be read.
@@ -213,8 +241,8 @@ pub(super) unsafe fn add_products<S: Simd, const MR: usize, const NR: usize>(
     );
 }
 
-/// Writes the tile whose row `i` lies at `c(i)`, and of whose last vectors so many lanes are columns; or adds it to what
-/// is there.
+/// Writes the tile whose row `i` lies at `c(i)`, and of whose last vectors so many lanes are
+/// columns; or adds it to what is there.
 ///
 /// # Safety
 /// The columns can be read and written.
@@ -261,5 +289,9 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
         }
     };
     // One question for all rows.
-    if last == S::LANES { store(S::LANES) } else { store(last) }
+    if last == S::LANES {
+        store(S::LANES)
+    } else {
+        store(last)
+    }
 }

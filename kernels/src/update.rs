@@ -1,5 +1,5 @@
-//! Optimizer steps: one pass over flat slices, bound by memory. Each rule is written once, over [`Arithmetic`], and
-//! runs on vectors of `f32` in every tier and on single `f64`.
+//! Optimizer steps: one pass over flat slices, bound by memory. Each rule is written once, over
+//! [`Arithmetic`], and runs on vectors of `f32` in every tier and on single `f64`.
 
 use super::denormals::Thresholds;
 use super::math;
@@ -52,7 +52,11 @@ pub trait Arithmetic: Copy {
     /// At least the [least square](Thresholds), among those in `mask`. NaN stays.
     #[inline(always)]
     fn raise(self, mask: Self::M, a: Self::V) -> Self::V {
-        self.select(mask, self.max(self.of(Self::THRESHOLDS.least_square()), a), a)
+        self.select(
+            mask,
+            self.max(self.of(Self::THRESHOLDS.least_square()), a),
+            a,
+        )
     }
 }
 
@@ -61,8 +65,8 @@ pub trait Rule: Copy {
     /// How many numbers per parameter it remembers, at most [`MOST_MEMORIES`].
     fn memories(&self) -> usize;
 
-    /// Keeps memories from decaying until they are denormal, before a step in which the gradients in `ended` are 0.
-    /// Implementations are `#[inline(always)]`.
+    /// Keeps memories from decaying until they are denormal, before a step in which the gradients
+    /// in `ended` are 0. Implementations are `#[inline(always)]`.
     fn settle<A: Arithmetic>(
         self,
         a: A,
@@ -70,8 +74,8 @@ pub trait Rule: Copy {
         memories: [A::V; MOST_MEMORIES],
     ) -> [A::V; MOST_MEMORIES];
 
-    /// The new parameter and memories, of the old ones and the gradient. Memories beyond [`Rule::memories`] are 0.
-    /// Implementations are `#[inline(always)]`.
+    /// The new parameter and memories, of the old ones and the gradient. Memories beyond
+    /// [`Rule::memories`] are 0. Implementations are `#[inline(always)]`.
     fn apply<A: Arithmetic>(
         self,
         a: A,
@@ -83,16 +87,24 @@ pub trait Rule: Copy {
 
 /// Panics unless the lengths fit.
 fn check<T>(rule: &impl Rule, params: &[T], grad: &[T], memories: &[&mut [T]]) {
-    assert_eq!(params.len(), grad.len(), "update: as many gradients as parameters");
-    assert_eq!(memories.len(), rule.memories(), "update: as many memories as the rule has");
+    assert_eq!(
+        params.len(),
+        grad.len(),
+        "update: as many gradients as parameters"
+    );
+    assert_eq!(
+        memories.len(),
+        rule.memories(),
+        "update: as many memories as the rule has"
+    );
     assert!(
         memories.iter().all(|memory| memory.len() == params.len()),
         "update: as many numbers in a memory as parameters"
     );
 }
 
-/// [`Rule::apply`], with tiny gradients taken for 0. Only where they are do numbers decay, so that the others cost no more
-/// than to look at the gradient.
+/// [`Rule::apply`], with tiny gradients taken for 0. Only where they are do numbers decay, so that
+/// the others cost no more than to look at the gradient.
 #[inline(always)]
 fn step<A: Arithmetic>(
     rule: impl Rule,
@@ -122,7 +134,12 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let UpdateOp { rule, params, grad, memories } = self;
+        let UpdateOp {
+            rule,
+            params,
+            grad,
+            memories,
+        } = self;
         check(&rule, params, grad, memories);
         let used = rule.memories();
         let mut m = [std::ptr::null_mut::<f32>(); MOST_MEMORIES];
@@ -133,7 +150,8 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
         each(
             s,
             len,
-            // SAFETY: `each` gives i + n <= len, the length of all slices; the first `used` pointers are slices.
+            // SAFETY: `each` gives i + n <= len, the length of all slices; the first `used`
+            // pointers are slices.
             #[inline(always)]
             |i, n| unsafe {
                 let mut old = [s.zero(); MOST_MEMORIES];
@@ -142,7 +160,8 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
                         old[j] = s.get(m[j].add(i), n);
                     }
                 }
-                let (param, new) = step(rule, Lanes(s), s.get(p.add(i), n), s.get(g.add(i), n), old);
+                let (param, new) =
+                    step(rule, Lanes(s), s.get(p.add(i), n), s.get(g.add(i), n), old);
                 for j in 0..MOST_MEMORIES {
                     if j < used {
                         s.put(m[j].add(i), new[j], n);
@@ -155,7 +174,12 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
 }
 
 /// One step in `f64`.
-pub(super) fn update(rule: &impl Rule, params: &mut [f64], grad: &[f64], memories: &mut [&mut [f64]]) {
+pub(super) fn update(
+    rule: &impl Rule,
+    params: &mut [f64],
+    grad: &[f64],
+    memories: &mut [&mut [f64]],
+) {
     check(rule, params, grad, memories);
     for (i, (p, &g)) in params.iter_mut().zip(grad).enumerate() {
         let mut old = [0.0; MOST_MEMORIES];

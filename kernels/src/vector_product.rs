@@ -6,9 +6,10 @@ use super::{Product, Start};
 
 /// One row times a B whose rows are contiguous.
 ///
-/// The number of chains per element depends on the columns alone, so that AVX2 and AVX-512 agree in bits: blocks of
-/// 128 columns have 1, of 64 columns 2, of 32 columns 4, the rest 8. In every tier that makes at least 8 independent
-/// chains, as many as two multiply-adds per cycle of four cycles' latency keep busy.
+/// The number of chains per element depends on the columns alone, so that AVX2 and AVX-512 agree in
+/// bits: blocks of 128 columns have 1, of 64 columns 2, of 32 columns 4, the rest 8. In every tier
+/// that makes at least 8 independent chains, as many as two multiply-adds per cycle of four cycles'
+/// latency keep busy.
 pub(super) struct VectorProduct<'p, 'a>(pub &'p mut Product<'a, f32>);
 
 impl Op for VectorProduct<'_, '_> {
@@ -36,8 +37,9 @@ fn columns<S: Simd, const NR: usize, const KU: usize>(
 ) -> usize {
     while j < end {
         let columns = (NR * S::LANES).min(end - j);
-        // SAFETY: `Product::check` has bounded all elements of the columns j to j + columns <= n. Only tiles of one
-        // vector can be narrower than NR vectors: the others' ends are multiples of their width away.
+        // SAFETY: `Product::check` has bounded all elements of the columns j to j + columns <= n.
+        // Only tiles of one vector can be narrower than NR vectors: the others' ends are
+        // multiples of their width away.
         unsafe { tile::<S, NR, KU>(s, p, j, columns) };
         j += columns;
     }
@@ -45,7 +47,8 @@ fn columns<S: Simd, const NR: usize, const KU: usize>(
 }
 
 /// # Safety
-/// `p` is checked, and the columns from `j` on, `NR` vectors or, if `NR` is 1, `last` lanes, are below `n`.
+/// `p` is checked, and the columns from `j` on, `NR` vectors or, if `NR` is 1, `last` lanes, are
+/// below `n`.
 #[inline(always)]
 unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     s: S,
@@ -67,7 +70,11 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     loop {
         let rows = DEPTH.min(left);
         let block = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
-        sums = if left == p.k { block } else { adding(s)(sums, block) };
+        sums = if left == p.k {
+            block
+        } else {
+            adding(s)(sums, block)
+        };
         left -= rows;
         if left == 0 {
             break;
@@ -80,13 +87,18 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     for (v, &sum) in sums.iter().enumerate() {
         let c = p.c.as_mut_ptr().wrapping_add(j + v * S::LANES);
         unsafe {
-            let y = if let Start::Accumulate = p.start { s.add(s.get(c, count), sum) } else { sum };
+            let y = if let Start::Accumulate = p.start {
+                s.add(s.get(c, count), sum)
+            } else {
+                sum
+            };
             s.put(c, if p.relu { s.max(s.zero(), y) } else { y }, count);
         }
     }
 }
 
-/// A block of the inner index: `rows` products from `x` and `b` on, in `KU` chains, of which one starts from `first`.
+/// A block of the inner index: `rows` products from `x` and `b` on, in `KU` chains, of which one
+/// starts from `first`.
 ///
 /// # Safety
 /// As of `tile`, and there are so many rows.
@@ -138,7 +150,8 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
     acc[0]
 }
 
-/// One contiguous row times a B whose columns are contiguous: a dot product per column, each in 16 partial sums of blocks.
+/// One contiguous row times a B whose columns are contiguous: a dot product per column, each in 16
+/// partial sums of blocks.
 pub(super) struct RowDots<'p, 'a>(pub &'p mut Product<'a, f32>);
 
 /// Columns at once: with 16 partial sums each, 4 chains of AVX-512, 8 of AVX2.
@@ -155,7 +168,9 @@ impl Op for RowDots<'_, '_> {
             let columns = DOTS.min(p.n - j);
             // The last columns are repeated where fewer than DOTS are left.
             let b = std::array::from_fn(|i| {
-                p.b.data.as_ptr().wrapping_add((j + i.min(columns - 1)) * p.b.col_stride)
+                p.b.data
+                    .as_ptr()
+                    .wrapping_add((j + i.min(columns - 1)) * p.b.col_stride)
             });
             // SAFETY: `Product::check` has bounded k elements from x and from each column on.
             let sums = unsafe { dots(s, p.k, p.a.data.as_ptr(), b) };
@@ -208,7 +223,11 @@ unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) ->
     }
     let mut lanes = [[0.0; DOT_LANES]; DOTS];
     for ((lanes, acc), sums) in lanes.iter_mut().zip(acc).zip(sums) {
-        for (v, sum) in adding(s)(sums, acc).into_iter().enumerate().take(DOT_LANES / S::LANES) {
+        for (v, sum) in adding(s)(sums, acc)
+            .into_iter()
+            .enumerate()
+            .take(DOT_LANES / S::LANES)
+        {
             // SAFETY: the vectors v fill exactly DOT_LANES elements.
             unsafe { s.store(lanes.as_mut_ptr().add(v * S::LANES), sum) };
         }

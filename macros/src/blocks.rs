@@ -30,8 +30,8 @@ pub enum Kind {
 /// A list of layers inside a block.
 pub struct Branch {
     pub attrs: Vec<Attribute>,
-    /// The field of the block that holds the list's parameters, and its key; none if the layers' own fields are the
-    /// block's.
+    /// The field of the block that holds the list's parameters, and its key; none if the layers'
+    /// own fields are the block's.
     pub field: Option<(Ident, String)>,
     /// How to call it.
     pub label: String,
@@ -54,7 +54,9 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
     let found = written(&layer.path.to_token_stream());
     let span = layer.layer_tokens.span();
     if !is_block(&found) {
-        let near = NAMES.iter().find(|name| builtin::distance(name, &found) <= 2);
+        let near = NAMES
+            .iter()
+            .find(|name| builtin::distance(name, &found) <= 2);
         let message = match near {
             Some(name) => format!("there is no block `{found}`; did you mean `{name}`?"),
             None => format!(
@@ -65,19 +67,26 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
         return None;
     }
     if found != "Repeat" && !layer.generics.is_empty() {
-        errors.push(Error::new(span, format!("`{found}` takes nothing between `<` and `>`")));
+        errors.push(Error::new(
+            span,
+            format!("`{found}` takes nothing between `<` and `>`"),
+        ));
         return None;
     }
     let (kind, branches) = match found.as_str() {
         "Residual" => (Kind::Residual, residual(items, span, errors)?),
         "Repeat" => {
             let [Generic::Other(count)] = &layer.generics[..] else {
-                let message = "`Repeat` takes how often its layers are repeated: write `Repeat<6> { .. }`";
+                let message =
+                    "`Repeat` takes how often its layers are repeated: write `Repeat<6> { .. }`";
                 errors.push(Error::new(span, message));
                 return None;
             };
             whole_number(count, errors);
-            (Kind::Repeat(quote_spanned!(count.span()=> { #count })), vec![body(items, span, errors)?])
+            (
+                Kind::Repeat(quote_spanned!(count.span()=> { #count })),
+                vec![body(items, span, errors)?],
+            )
         }
         _ => {
             let tuple = found == "Split";
@@ -92,7 +101,10 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
                 errors.push(Error::new(span, message));
                 return None;
             }
-            (if tuple { Kind::Split } else { Kind::Concat }, branches(items, errors))
+            (
+                if tuple { Kind::Split } else { Kind::Concat },
+                branches(items, errors),
+            )
         }
     };
     Some(Block { kind, branches })
@@ -115,23 +127,40 @@ fn body(items: Vec<Item>, span: proc_macro2::Span, errors: &mut Vec<Error>) -> O
         }
     }
     if layers.is_empty() {
-        errors.push(Error::new(span, "a block without layers; write at least one between the braces"));
+        errors.push(Error::new(
+            span,
+            "a block without layers; write at least one between the braces",
+        ));
         return None;
     }
-    Some(Branch { attrs: Vec::new(), field: None, label: "its layers".to_owned(), layers })
+    Some(Branch {
+        attrs: Vec::new(),
+        field: None,
+        label: "its layers".to_owned(),
+        layers,
+    })
 }
 
 /// The layers, and the projection if there is one.
-fn residual(items: Vec<Item>, span: proc_macro2::Span, errors: &mut Vec<Error>) -> Option<Vec<Branch>> {
-    let (lists, layers): (Vec<Item>, Vec<Item>) =
-        items.into_iter().partition(|item| matches!(item, Item::List(_)));
+fn residual(
+    items: Vec<Item>,
+    span: proc_macro2::Span,
+    errors: &mut Vec<Error>,
+) -> Option<Vec<Branch>> {
+    let (lists, layers): (Vec<Item>, Vec<Item>) = items
+        .into_iter()
+        .partition(|item| matches!(item, Item::List(_)));
     let mut branches = vec![body(layers, span, errors)?];
-    let mut names: Names =
-        branches[0].layers.iter().filter_map(|layer| Some((layer.field.as_ref()?.to_string(), ()))).collect();
+    let mut names: Names = branches[0]
+        .layers
+        .iter()
+        .filter_map(|layer| Some((layer.field.as_ref()?.to_string(), ())))
+        .collect();
     for item in lists {
         let Item::List(list) = item else { continue };
         if branches.len() == 2 {
-            let message = "a second projection; `Residual` adds one list to its layers, or what it is given";
+            let message =
+                "a second projection; `Residual` adds one list to its layers, or what it is given";
             errors.push(Error::new(list.tokens.span(), message));
             continue;
         }
@@ -146,8 +175,17 @@ fn branches(items: Vec<Item>, errors: &mut Vec<Error>) -> Vec<Branch> {
         Item::List(list) => own(index, list, &mut names, errors),
         Item::Layer(layer) => {
             let layer = check_layer(index, *layer, &mut names, errors);
-            let label = if layer.text.is_empty() { index.to_string() } else { layer.brief.clone() };
-            Branch { attrs: Vec::new(), field: None, label, layers: vec![layer] }
+            let label = if layer.text.is_empty() {
+                index.to_string()
+            } else {
+                layer.brief.clone()
+            };
+            Branch {
+                attrs: Vec::new(),
+                field: None,
+                label,
+                layers: vec![layer],
+            }
         }
     };
     items.into_iter().enumerate().map(branch).collect()
@@ -155,8 +193,15 @@ fn branches(items: Vec<Item>, errors: &mut Vec<Error>) -> Vec<Branch> {
 
 /// A list with a field of its own.
 fn own(index: usize, list: List, names: &mut Names, errors: &mut Vec<Error>) -> Branch {
-    let List { attrs, name, layers, tokens } = list;
-    let key = name.as_ref().map_or_else(|| index.to_string(), |name| name.unraw().to_string());
+    let List {
+        attrs,
+        name,
+        layers,
+        tokens,
+    } = list;
+    let key = name
+        .as_ref()
+        .map_or_else(|| index.to_string(), |name| name.unraw().to_string());
     let mut field = name.unwrap_or_else(|| format_ident!("branch_{index}"));
     if names.insert(field.to_string(), ()).is_some() {
         let message = format!(
@@ -175,7 +220,12 @@ fn own(index: usize, list: List, names: &mut Names, errors: &mut Vec<Error>) -> 
         layers.push(Layer::identity(Extent::of(&tokens)));
     }
     let label = key.clone();
-    Branch { attrs, field: Some((field, key)), label, layers }
+    Branch {
+        attrs,
+        field: Some((field, key)),
+        label,
+        layers,
+    }
 }
 
 /// The block's type: `params` are its parameters, `branches` the types of its lists.

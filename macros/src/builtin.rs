@@ -1,12 +1,14 @@
-//! What the macro knows of the built-in layers: their names and how they are written. What they compute and
-//! which shapes they take is const code in the library.
+//! What the macro knows of the built-in layers: their names and how they are written. What they
+//! compute and which shapes they take is const code in the library.
 
-/// How a built-in layer is written. Its generic arguments are its sizes and then its options, in the order of the table.
+/// How a built-in layer is written. Its generic arguments are its sizes and then its options, in
+/// the order of the table.
 pub struct Builtin {
     pub name: &'static str,
     pub sizes: Sizes,
     pub options: &'static [Choice],
-    /// How many numbers its `Fit` works out beside those written `_`, and after them: generic arguments after all others.
+    /// How many numbers its `Fit` works out beside those written `_`, and after them: generic
+    /// arguments after all others.
     pub derived: usize,
     /// How many constructor arguments there are, if any are written.
     pub arguments: usize,
@@ -21,8 +23,8 @@ pub enum Sizes {
     Optional(&'static [Size]),
     /// One for each axis.
     Axes,
-    /// One for each of the last axes, 1 to 3 of them; `_` for the last alone if there are none. The generic arguments
-    /// are how many there are, and always three sizes.
+    /// One for each of the last axes, 1 to 3 of them; `_` for the last alone if there are none. The
+    /// generic arguments are how many there are, and always three sizes.
     LastAxes,
 }
 
@@ -40,7 +42,8 @@ pub enum Form {
     Inferred,
     /// A number for both axes, or a pair in parentheses; two generic arguments.
     Pair,
-    /// A number for all sides, or left, right, top and bottom in parentheses; four generic arguments.
+    /// A number for all sides, or left, right, top and bottom in parentheses; four generic
+    /// arguments.
     Sides,
 }
 
@@ -51,7 +54,8 @@ pub struct Choice {
 }
 
 pub enum Value {
-    /// The name alone: sets its generic argument to this, and leaving it away to the other value of a `bool`.
+    /// The name alone: sets its generic argument to this, and leaving it away to the other value of
+    /// a `bool`.
     Switch(bool),
     /// `Name<2>`: one generic argument.
     Number(Default),
@@ -70,46 +74,109 @@ pub enum Default {
 }
 
 const fn plain(name: &'static str) -> Builtin {
-    Builtin { name, sizes: Sizes::Named(&[]), options: &[], derived: 0, arguments: 0, has_params: false }
+    Builtin {
+        name,
+        sizes: Sizes::Named(&[]),
+        options: &[],
+        derived: 0,
+        arguments: 0,
+        has_params: false,
+    }
 }
 
 const fn switch(name: &'static str, value: bool) -> Choice {
-    Choice { name, value: Value::Switch(value) }
+    Choice {
+        name,
+        value: Value::Switch(value),
+    }
 }
 
 const fn number(name: &'static str, default: usize) -> Choice {
-    Choice { name, value: Value::Number(Default::Is(default)) }
+    Choice {
+        name,
+        value: Value::Number(Default::Is(default)),
+    }
 }
 
 const fn pair(name: &'static str, default: usize) -> Choice {
-    Choice { name, value: Value::Pair(Default::Is(default)) }
+    Choice {
+        name,
+        value: Value::Pair(Default::Is(default)),
+    }
 }
 
 /// The windows of pooling are as far apart as they are large.
-const STRIDE: Choice = Choice { name: "Stride", value: Value::Number(Default::Size(0)) };
-const STRIDES: Choice = Choice { name: "Stride", value: Value::Pair(Default::Size(0)) };
+const STRIDE: Choice = Choice {
+    name: "Stride",
+    value: Value::Number(Default::Size(0)),
+};
+const STRIDES: Choice = Choice {
+    name: "Stride",
+    value: Value::Pair(Default::Size(0)),
+};
 
 /// A layer with one size.
-const fn sized(name: &'static str, size: &'static [Size; 1], options: &'static [Choice]) -> Builtin {
-    Builtin { sizes: Sizes::Named(size), options, ..plain(name) }
+const fn sized(
+    name: &'static str,
+    size: &'static [Size; 1],
+    options: &'static [Choice],
+) -> Builtin {
+    Builtin {
+        sizes: Sizes::Named(size),
+        options,
+        ..plain(name)
+    }
 }
 
-const KERNEL: &[Size; 1] = &[Size { name: "kernel_size", form: Form::Number }];
-const KERNELS: &[Size; 1] = &[Size { name: "kernel_size", form: Form::Pair }];
-const OUTPUT: &[Size; 1] = &[Size { name: "output_size", form: Form::Number }];
-const OUTPUTS: &[Size; 1] = &[Size { name: "output_size", form: Form::Pair }];
-const SCALE: &[Size; 1] = &[Size { name: "scale_factor", form: Form::Pair }];
-const SIDES: &[Size; 1] = &[Size { name: "padding", form: Form::Sides }];
+const KERNEL: &[Size; 1] = &[Size {
+    name: "kernel_size",
+    form: Form::Number,
+}];
+const KERNELS: &[Size; 1] = &[Size {
+    name: "kernel_size",
+    form: Form::Pair,
+}];
+const OUTPUT: &[Size; 1] = &[Size {
+    name: "output_size",
+    form: Form::Number,
+}];
+const OUTPUTS: &[Size; 1] = &[Size {
+    name: "output_size",
+    form: Form::Pair,
+}];
+const SCALE: &[Size; 1] = &[Size {
+    name: "scale_factor",
+    form: Form::Pair,
+}];
+const SIDES: &[Size; 1] = &[Size {
+    name: "padding",
+    form: Form::Sides,
+}];
 
-const IN_CHANNELS: Size = Size { name: "in_channels", form: Form::Inferred };
-const NUM_FEATURES: Sizes = Sizes::Named(&[Size { name: "num_features", form: Form::Inferred }]);
-const OUT_CHANNELS: Size = Size { name: "out_channels", form: Form::Number };
+const IN_CHANNELS: Size = Size {
+    name: "in_channels",
+    form: Form::Inferred,
+};
+const NUM_FEATURES: Sizes = Sizes::Named(&[Size {
+    name: "num_features",
+    form: Form::Inferred,
+}]);
+const OUT_CHANNELS: Size = Size {
+    name: "out_channels",
+    form: Form::Number,
+};
 
 pub const BUILTINS: &[Builtin] = &[
     Builtin {
         sizes: Sizes::Named(&[
-            Size { name: "in_features", form: Form::Inferred },
-            Size { name: "out_features", form: Form::Number },
+            Size {
+                name: "in_features",
+                form: Form::Inferred,
+            },
+            Size {
+                name: "out_features",
+                form: Form::Number,
+            },
         ]),
         options: &[switch("NoBias", false)],
         has_params: true,
@@ -117,15 +184,31 @@ pub const BUILTINS: &[Builtin] = &[
     },
     Builtin {
         sizes: Sizes::Named(&[
-            Size { name: "num_embeddings", form: Form::Number },
-            Size { name: "embedding_dim", form: Form::Number },
+            Size {
+                name: "num_embeddings",
+                form: Form::Number,
+            },
+            Size {
+                name: "embedding_dim",
+                form: Form::Number,
+            },
         ]),
-        options: &[Choice { name: "PaddingIdx", value: Value::Number(Default::None) }],
+        options: &[Choice {
+            name: "PaddingIdx",
+            value: Value::Number(Default::None),
+        }],
         has_params: true,
         ..plain("Embedding")
     },
     Builtin {
-        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Number }]),
+        sizes: Sizes::Named(&[
+            IN_CHANNELS,
+            OUT_CHANNELS,
+            Size {
+                name: "kernel_size",
+                form: Form::Number,
+            },
+        ]),
         options: &[
             number("Stride", 1),
             number("Pad", 0),
@@ -138,7 +221,14 @@ pub const BUILTINS: &[Builtin] = &[
         ..plain("Conv1d")
     },
     Builtin {
-        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Pair }]),
+        sizes: Sizes::Named(&[
+            IN_CHANNELS,
+            OUT_CHANNELS,
+            Size {
+                name: "kernel_size",
+                form: Form::Pair,
+            },
+        ]),
         options: &[
             pair("Stride", 1),
             pair("Pad", 0),
@@ -151,7 +241,14 @@ pub const BUILTINS: &[Builtin] = &[
         ..plain("Conv2d")
     },
     Builtin {
-        sizes: Sizes::Named(&[IN_CHANNELS, OUT_CHANNELS, Size { name: "kernel_size", form: Form::Pair }]),
+        sizes: Sizes::Named(&[
+            IN_CHANNELS,
+            OUT_CHANNELS,
+            Size {
+                name: "kernel_size",
+                form: Form::Pair,
+            },
+        ]),
         options: &[
             pair("Stride", 1),
             pair("Pad", 0),
@@ -164,10 +261,26 @@ pub const BUILTINS: &[Builtin] = &[
         has_params: true,
         ..plain("ConvTranspose2d")
     },
-    sized("MaxPool1d", KERNEL, &[STRIDE, number("Pad", 0), number("Dilation", 1)]),
-    sized("MaxPool2d", KERNELS, &[STRIDES, pair("Pad", 0), pair("Dilation", 1)]),
-    sized("AvgPool1d", KERNEL, &[STRIDE, number("Pad", 0), switch("ExcludePad", false)]),
-    sized("AvgPool2d", KERNELS, &[STRIDES, pair("Pad", 0), switch("ExcludePad", false)]),
+    sized(
+        "MaxPool1d",
+        KERNEL,
+        &[STRIDE, number("Pad", 0), number("Dilation", 1)],
+    ),
+    sized(
+        "MaxPool2d",
+        KERNELS,
+        &[STRIDES, pair("Pad", 0), pair("Dilation", 1)],
+    ),
+    sized(
+        "AvgPool1d",
+        KERNEL,
+        &[STRIDE, number("Pad", 0), switch("ExcludePad", false)],
+    ),
+    sized(
+        "AvgPool2d",
+        KERNELS,
+        &[STRIDES, pair("Pad", 0), switch("ExcludePad", false)],
+    ),
     sized("AdaptiveMaxPool1d", OUTPUT, &[]),
     sized("AdaptiveMaxPool2d", OUTPUTS, &[]),
     sized("AdaptiveAvgPool1d", OUTPUT, &[]),
@@ -178,28 +291,55 @@ pub const BUILTINS: &[Builtin] = &[
     sized("Upsample", SCALE, &[]),
     sized("UpsampleBilinear", SCALE, &[]),
     plain("Flatten"),
-    Builtin { sizes: Sizes::Axes, ..plain("Reshape") },
-    Builtin { arguments: 1, ..plain("Dropout") },
-    Builtin { arguments: 1, ..plain("Dropout2d") },
+    Builtin {
+        sizes: Sizes::Axes,
+        ..plain("Reshape")
+    },
+    Builtin {
+        arguments: 1,
+        ..plain("Dropout")
+    },
+    Builtin {
+        arguments: 1,
+        ..plain("Dropout2d")
+    },
     plain("Relu"),
     plain("Relu6"),
-    Builtin { arguments: 1, ..plain("LeakyRelu") },
     Builtin {
-        sizes: Sizes::Optional(&[Size { name: "num_parameters", form: Form::Inferred }]),
+        arguments: 1,
+        ..plain("LeakyRelu")
+    },
+    Builtin {
+        sizes: Sizes::Optional(&[Size {
+            name: "num_parameters",
+            form: Form::Inferred,
+        }]),
         has_params: true,
         ..plain("PRelu")
     },
-    Builtin { arguments: 1, ..plain("Elu") },
+    Builtin {
+        arguments: 1,
+        ..plain("Elu")
+    },
     plain("Selu"),
-    Builtin { arguments: 1, ..plain("Celu") },
+    Builtin {
+        arguments: 1,
+        ..plain("Celu")
+    },
     plain("Gelu"),
     plain("GeluTanh"),
     plain("Silu"),
     plain("Mish"),
-    Builtin { arguments: 2, ..plain("Softplus") },
+    Builtin {
+        arguments: 2,
+        ..plain("Softplus")
+    },
     plain("Softsign"),
     plain("Tanh"),
-    Builtin { arguments: 2, ..plain("HardTanh") },
+    Builtin {
+        arguments: 2,
+        ..plain("HardTanh")
+    },
     plain("Sigmoid"),
     plain("LogSigmoid"),
     plain("HardSigmoid"),
@@ -223,8 +363,14 @@ pub const BUILTINS: &[Builtin] = &[
     },
     Builtin {
         sizes: Sizes::Named(&[
-            Size { name: "num_groups", form: Form::Number },
-            Size { name: "num_channels", form: Form::Inferred },
+            Size {
+                name: "num_groups",
+                form: Form::Number,
+            },
+            Size {
+                name: "num_channels",
+                form: Form::Inferred,
+            },
         ]),
         options: &[switch("NoAffine", false)],
         arguments: 1,
@@ -260,21 +406,32 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
 
 /// The built-in layer that a name is probably meant to be.
 ///
-/// A name that goes on where a built-in one ends (`Linear2`), or has another number there (`Relu2`), is taken for a
-/// layer of the user's own; so is one of three letters unless they are all the same, as too many are near each other.
+/// A name that goes on where a built-in one ends (`Linear2`), or has another number there
+/// (`Relu2`), is taken for a layer of the user's own; so is one of three letters unless they are
+/// all the same, as too many are near each other.
 pub fn nearest(name: &str) -> Option<&'static Builtin> {
     let allowed = match name.len() {
         0..4 => 0,
         4..7 => 1,
         _ => 2,
     };
-    let letters = |name: &str| name.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    let letters = |name: &str| {
+        name.trim_end_matches(|c: char| c.is_ascii_digit())
+            .to_owned()
+    };
     BUILTINS
         .iter()
         .filter(|builtin| !name.starts_with(builtin.name) && letters(name) != letters(builtin.name))
         .map(|builtin| {
             let same_letters = builtin.name.eq_ignore_ascii_case(name);
-            (if same_letters { 0 } else { distance(builtin.name, name) }, builtin)
+            (
+                if same_letters {
+                    0
+                } else {
+                    distance(builtin.name, name)
+                },
+                builtin,
+            )
         })
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
@@ -291,7 +448,9 @@ pub fn distance(a: &str, b: &str) -> usize {
                 i + j
             } else {
                 let change = usize::from(a[i - 1] != b[j - 1]);
-                let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + change);
+                let mut best = (rows[i - 1][j] + 1)
+                    .min(rows[i][j - 1] + 1)
+                    .min(rows[i - 1][j - 1] + change);
                 if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                     best = best.min(rows[i - 2][j - 2] + 1);
                 }
@@ -345,7 +504,13 @@ mod tests {
     fn no_name_is_taken_for_another() {
         for builtin in BUILTINS {
             assert_eq!(find(builtin.name).map(|b| b.name), Some(builtin.name));
-            assert_eq!(BUILTINS.iter().filter(|b| b.name.eq_ignore_ascii_case(builtin.name)).count(), 1);
+            assert_eq!(
+                BUILTINS
+                    .iter()
+                    .filter(|b| b.name.eq_ignore_ascii_case(builtin.name))
+                    .count(),
+                1
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Checks what the macro can know of a definition, and makes of each layer what the expansion needs.
+//! Checks what the macro can know of a definition, and makes of each layer what the expansion
+//! needs.
 
 use std::collections::HashMap;
 
@@ -17,7 +18,8 @@ use crate::spans::Extent;
 /// A definition whose layers are understood.
 pub struct Network {
     pub attrs: Vec<Attribute>,
-    /// `Clone` was derived. The expansion derives it with `Copy`, so that cloning a box does not pass the stack.
+    /// `Clone` was derived. The expansion derives it with `Copy`, so that cloning a box does not
+    /// pass the stack.
     pub clone: bool,
     /// `Debug` was derived. It is written by the expansion, which leaves the padding away.
     pub debug: bool,
@@ -57,7 +59,16 @@ pub enum Argument {
 }
 
 pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
-    let Definition { mut attrs, vis, name, input, output, element, layers, errors: _ } = definition;
+    let Definition {
+        mut attrs,
+        vis,
+        name,
+        input,
+        output,
+        element,
+        layers,
+        errors: _,
+    } = definition;
     check_shape(&input, errors);
     check_shape(&output, errors);
     let (clone, debug) = take_derives(&mut attrs, errors);
@@ -70,7 +81,17 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     if checked.is_empty() {
         checked.push(Layer::unknown());
     }
-    Network { attrs, clone, debug, vis, name, input, output, element, layers: checked }
+    Network {
+        attrs,
+        clone,
+        debug,
+        vis,
+        name,
+        input,
+        output,
+        element,
+        layers: checked,
+    }
 }
 
 fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
@@ -92,8 +113,8 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
     }
 }
 
-/// Takes `Clone`, `Copy` and `Debug` out of the derived traits, and says whether a network is to be cloned and to be
-/// printed; reports those that a network can't have.
+/// Takes `Clone`, `Copy` and `Debug` out of the derived traits, and says whether a network is to be
+/// cloned and to be printed; reports those that a network can't have.
 fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, bool) {
     let (mut clone, mut debug) = (false, false);
     for attr in attrs.iter_mut() {
@@ -107,7 +128,8 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, b
             continue;
         }
         let mut kept = Vec::new();
-        let parsed = attr.parse_args_with(syn::punctuated::Punctuated::<Path, Token![,]>::parse_terminated);
+        let parsed =
+            attr.parse_args_with(syn::punctuated::Punctuated::<Path, Token![,]>::parse_terminated);
         for path in parsed.into_iter().flatten() {
             match path.segments.last().map(|segment| segment.ident.to_string()).as_deref() {
                 Some("Clone" | "Copy") => clone = true,
@@ -153,8 +175,10 @@ pub fn check_layer(
     let extent = Extent::of(&layer.tokens);
     for attr in &layer.attrs {
         if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
-            errors
-                .push(Error::new(attr.span(), "a layer can't be switched off: define two networks instead"));
+            errors.push(Error::new(
+                attr.span(),
+                "a layer can't be switched off: define two networks instead",
+            ));
         }
     }
     let (is_block, before) = (layer.block.is_some(), errors.len());
@@ -166,7 +190,11 @@ pub fn check_layer(
         );
         errors.push(Error::new(layer.layer_tokens.span(), message));
     }
-    let mut known = layer.path.get_ident().map(Ident::to_string).and_then(|name| builtin::find(&name));
+    let mut known = layer
+        .path
+        .get_ident()
+        .map(Ident::to_string)
+        .and_then(|name| builtin::find(&name));
     let mut path = layer.path.to_token_stream();
     if known.is_none()
         && block.is_none()
@@ -187,8 +215,14 @@ pub fn check_layer(
         Some(builtin) => generics::of_builtin(builtin, &layer, errors),
         None => own_generics(&layer, errors),
     };
-    let count = layer.arguments.as_ref().map_or(0, |(_, arguments)| arguments.len());
-    let mut config = layer.arguments.as_ref().map(|(parentheses, _)| quote!(#path #parentheses));
+    let count = layer
+        .arguments
+        .as_ref()
+        .map_or(0, |(_, arguments)| arguments.len());
+    let mut config = layer
+        .arguments
+        .as_ref()
+        .map(|(parentheses, _)| quote!(#path #parentheses));
     if let Some(builtin) = known
         && layer.arguments.is_some()
         && count != builtin.arguments
@@ -196,7 +230,10 @@ pub fn check_layer(
         let takes = match builtin.arguments {
             0 => "takes no arguments in parentheses".to_owned(),
             all => {
-                format!("takes {all} argument{} in parentheses, or none", if all == 1 { "" } else { "s" })
+                format!(
+                    "takes {all} argument{} in parentheses, or none",
+                    if all == 1 { "" } else { "s" }
+                )
             }
         };
         let are = if count == 1 { "is" } else { "are" };
@@ -205,7 +242,12 @@ pub fn check_layer(
         config = None;
     }
     let needs_field = layer.name.is_some() || known.is_none_or(|builtin| builtin.has_params);
-    let field = needs_field.then(|| layer.name.clone().unwrap_or_else(|| format_ident!("layer_{index}")));
+    let field = needs_field.then(|| {
+        layer
+            .name
+            .clone()
+            .unwrap_or_else(|| format_ident!("layer_{index}"))
+    });
     if let Some(field) = &field
         && names.insert(field.to_string(), ()).is_some()
     {
@@ -213,16 +255,27 @@ pub fn check_layer(
             "two layers are called `{field}`; a layer's name is its field and its key in weight files: choose another"
         );
         errors.push(Error::new(field.span(), message));
-        return Layer { field: None, ..Layer::unknown() };
+        return Layer {
+            field: None,
+            ..Layer::unknown()
+        };
     }
     let broken = block.is_none() && (is_block || blocks::is_block(&written_path));
     let Some(generics) = generics.filter(|_| !broken) else {
-        return Layer { attrs: layer.attrs, field, text, ..Layer::unknown() };
+        return Layer {
+            attrs: layer.attrs,
+            field,
+            text,
+            ..Layer::unknown()
+        };
     };
     Layer {
         attrs: layer.attrs,
         field,
-        key: layer.name.as_ref().map_or_else(|| index.to_string(), |name| name.unraw().to_string()),
+        key: layer
+            .name
+            .as_ref()
+            .map_or_else(|| index.to_string(), |name| name.unraw().to_string()),
         text,
         brief: layer.name.as_ref().map_or(plain, Ident::to_string),
         extent,
@@ -259,7 +312,11 @@ impl Layer {
 
     /// What stands in an empty list.
     pub fn identity(extent: Extent) -> Self {
-        Layer { extent, path: quote!(::shapewright::emitted::Identity), ..Layer::unknown() }
+        Layer {
+            extent,
+            path: quote!(::shapewright::emitted::Identity),
+            ..Layer::unknown()
+        }
     }
 }
 
@@ -289,7 +346,9 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
 
 /// Reports a literal that can't be a size.
 pub fn whole_number(tokens: &TokenStream, errors: &mut Vec<Error>) {
-    let Ok(Expr::Lit(ExprLit { lit, .. })) = syn::parse2(tokens.clone()) else { return };
+    let Ok(Expr::Lit(ExprLit { lit, .. })) = syn::parse2(tokens.clone()) else {
+        return;
+    };
     let what = match lit {
         Lit::Int(_) | Lit::Bool(_) | Lit::Char(_) => return,
         Lit::Float(_) => "a float",

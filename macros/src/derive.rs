@@ -5,7 +5,9 @@ use quote::quote;
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Error, Fields, GenericParam, LitInt, Meta, Result, Token, Type};
+use syn::{
+    Attribute, Data, DeriveInput, Error, Fields, GenericParam, LitInt, Meta, Result, Token, Type,
+};
 
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
@@ -20,13 +22,21 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
         ));
     };
     // The element is the last type parameter; a struct without one is of f32.
-    let element = input.generics.params.iter().rev().find_map(|param| match param {
-        GenericParam::Type(param) => Some(&param.ident),
-        _ => None,
-    });
+    let element = input
+        .generics
+        .params
+        .iter()
+        .rev()
+        .find_map(|param| match param {
+            GenericParam::Type(param) => Some(&param.ident),
+            _ => None,
+        });
     let element = element.map_or_else(|| quote!(f32), |element| quote!(#element));
-    let (types, idents): (Vec<_>, Vec<_>) =
-        fields.named.iter().map(|field| (&field.ty, &field.ident)).unzip();
+    let (types, idents): (Vec<_>, Vec<_>) = fields
+        .named
+        .iter()
+        .map(|field| (&field.ty, &field.ident))
+        .unzip();
     let title = name.to_string();
     // With generics, the constants of each type are looked at when it is used.
     let checked = input
@@ -40,14 +50,22 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (mut trained, mut measured) = (Vec::new(), Vec::new());
     for ((field, ty), ident) in fields.named.iter().zip(&types).zip(&idents) {
         let key = ident.as_ref().map(|ident| ident.unraw().to_string());
-        let attr = field.attrs.iter().find(|attr| attr.path().is_ident("file_axes"));
+        let attr = field
+            .attrs
+            .iter()
+            .find(|attr| attr.path().is_ident("file_axes"));
         let file_axes = attr.map(|attr| file_axes(attr, ty)).transpose()?;
         let has = |name: &str| field.attrs.iter().any(|attr| attr.path().is_ident(name));
         let features = has("features").then(|| quote!(.features()));
         let outputs = has("outputs").then(|| quote!(.outputs()));
         let is_statistic = has("statistic");
         let statistic = is_statistic.then(|| quote!(.statistic()));
-        if is_statistic { &mut measured } else { &mut trained }.push(ty);
+        if is_statistic {
+            &mut measured
+        } else {
+            &mut trained
+        }
+        .push(ty);
         members.push(quote! {
             ::shapewright::emitted::Member::field(
                 #key,
@@ -84,13 +102,18 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// The struct must be `repr(C)`, and not packed: its numbers are borrowed, and references are aligned.
+/// The struct must be `repr(C)`, and not packed: its numbers are borrowed, and references are
+/// aligned.
 ///
 /// An attribute macro may still add to what is seen here, so the constants assert the same.
 fn check_layout(input: &DeriveInput) -> Result<()> {
     let name = &input.ident;
     let mut repr_c = false;
-    for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("repr")) {
+    for attr in input
+        .attrs
+        .iter()
+        .filter(|attr| attr.path().is_ident("repr"))
+    {
         for repr in attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)? {
             repr_c |= repr.path().is_ident("C");
             if repr.path().is_ident("packed") {
@@ -103,8 +126,9 @@ fn check_layout(input: &DeriveInput) -> Result<()> {
         }
     }
     if !repr_c {
-        let message =
-            format!("`{name}` needs `#[repr(C)]`, so that its fields lie in their order without gaps");
+        let message = format!(
+            "`{name}` needs `#[repr(C)]`, so that its fields lie in their order without gaps"
+        );
         return Err(Error::new(name.span(), message));
     }
     Ok(())
@@ -113,7 +137,10 @@ fn check_layout(input: &DeriveInput) -> Result<()> {
 /// The order of a tensor's axes in files: each of them once.
 fn file_axes(attr: &Attribute, ty: &Type) -> Result<TokenStream> {
     let axes = attr.parse_args_with(Punctuated::<LitInt, Token![,]>::parse_terminated)?;
-    let mut sorted = axes.iter().map(LitInt::base10_parse::<usize>).collect::<Result<Vec<_>>>()?;
+    let mut sorted = axes
+        .iter()
+        .map(LitInt::base10_parse::<usize>)
+        .collect::<Result<Vec<_>>>()?;
     sorted.sort_unstable();
     let (mut nested, mut count) = (ty, 0);
     while let Type::Array(array) = nested {
@@ -121,7 +148,11 @@ fn file_axes(attr: &Attribute, ty: &Type) -> Result<TokenStream> {
     }
     // How many axes an alias has the library says.
     if sorted != (0..sorted.len()).collect::<Vec<_>>() || (count > 0 && count != sorted.len()) {
-        let example = (0..count).rev().map(|axis| axis.to_string()).collect::<Vec<_>>().join(", ");
+        let example = (0..count)
+            .rev()
+            .map(|axis| axis.to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
         let message = format!(
             "`file_axes` names each axis of the tensor once, the outermost is 0: `#[file_axes({example})]` is the \
              transpose"

@@ -1,5 +1,5 @@
-//! Writes a checked network: the struct, and in a `const _` the constants that carry its shapes and the
-//! implementations of the library's traits.
+//! Writes a checked network: the struct, and in a `const _` the constants that carry its shapes and
+//! the implementations of the library's traits.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -14,8 +14,8 @@ use crate::step::{Sequence, Step};
 /// The index of the padding at the end as a field.
 const PADDING: usize = usize::MAX;
 
-/// The index and the name of the padding before a layer that may be a nested network: those begin at a multiple of
-/// 64 bytes.
+/// The index and the name of the padding before a layer that may be a nested network: those begin
+/// at a multiple of 64 bytes.
 fn gap_of(network: &Network, index: usize) -> Option<(usize, Ident)> {
     let (before, layer) = (&network.layers[..index], &network.layers[index]);
     (layer.may_be_network() && before.iter().any(|layer| layer.field.is_some()))
@@ -25,12 +25,27 @@ fn gap_of(network: &Network, index: usize) -> Option<(usize, Ident)> {
 /// `emitted` is the module that the code refers to.
 pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     let structure = structure(network);
-    let Network { name, element, layers, .. } = network;
+    let Network {
+        name,
+        element,
+        layers,
+        ..
+    } = network;
     let source = "the network's input is".to_owned();
     let tuple = matches!(network.input.kind, SizesKind::Tuple(_));
-    let sequence = Sequence { tag: String::new(), layers, element, source, tuple };
+    let sequence = Sequence {
+        tag: String::new(),
+        layers,
+        element,
+        source,
+        tuple,
+    };
     let steps = sequence.steps();
-    let style = Style { clone: network.clone, debug: network.debug, attrs: &network.attrs };
+    let style = Style {
+        clone: network.clone,
+        debug: network.debug,
+        attrs: &network.attrs,
+    };
     let shapes = sequence::shapes(&steps, style);
     let ends = ends(network, &steps);
     let parameters = parameters(network, &steps);
@@ -79,15 +94,25 @@ fn check_memory(network: &Network) -> TokenStream {
     }
 }
 
-/// The type that carries the types of the fields. It is private, so that a public network may have layers that are
-/// less visible than itself.
+/// The type that carries the types of the fields. It is private, so that a public network may have
+/// layers that are less visible than itself.
 fn fields_of(network: &Network) -> Ident {
     format_ident!("__{}Fields", network.name, span = Span::mixed_site())
 }
 
 /// The struct that the user sees.
 fn structure(network: &Network) -> TokenStream {
-    let Network { attrs, vis, name, input, output, element, layers, clone, debug } = network;
+    let Network {
+        attrs,
+        vis,
+        name,
+        input,
+        output,
+        element,
+        layers,
+        clone,
+        debug,
+    } = network;
     let fields_of = fields_of(network);
     let mut doc = format!(
         "\n\n# Layers\nFrom `{}` to `{}`, numbers of `{element}`. `{name}::summary()` prints the table with the shapes \
@@ -96,8 +121,15 @@ fn structure(network: &Network) -> TokenStream {
         written(&output.tokens)
     );
     for (index, layer) in layers.iter().enumerate() {
-        let field = layer.field.as_ref().map(|field| format!("`{field}`")).unwrap_or_default();
-        let written = layer.text.split_once(": ").map_or(layer.text.as_str(), |(_, layer)| layer);
+        let field = layer
+            .field
+            .as_ref()
+            .map(|field| format!("`{field}`"))
+            .unwrap_or_default();
+        let written = layer
+            .text
+            .split_once(": ")
+            .map_or(layer.text.as_str(), |(_, layer)| layer);
         doc.push_str(&format!("| {index} | {field} | `{written}` |\n"));
     }
     let fields = layers.iter().enumerate().filter_map(|(index, layer)| {
@@ -117,9 +149,13 @@ fn structure(network: &Network) -> TokenStream {
             pub #field: <#fields_of as ::shapewright::emitted::Field<#index>>::Params
         })
     });
-    // Both derived, without generics: then cloning a `Box` copies from heap to heap and does not pass the stack.
+    // Both derived, without generics: then cloning a `Box` copies from heap to heap and does not
+    // pass the stack.
     let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
-    let shown: Vec<_> = layers.iter().filter_map(|layer| layer.field.as_ref()).collect();
+    let shown: Vec<_> = layers
+        .iter()
+        .filter_map(|layer| layer.field.as_ref())
+        .collect();
     let debug = debug.then(|| sequence::debug_impl(name, &name.to_string(), &shown));
     quote! {
         #[doc(hidden)]
@@ -144,16 +180,25 @@ fn structure(network: &Network) -> TokenStream {
 fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     let name = network.name.to_string();
     let (input, output) = (shape(&network.input), shape(&network.output));
-    let (input_extent, output_extent) =
-        (Extent::of(&network.input.tokens), Extent::of(&network.output.tokens));
-    let check_input =
-        input_extent.call(quote!(__sw::report_size), quote!(#name, "input", <__Input as __sw::Shape>::DIMS));
+    let (input_extent, output_extent) = (
+        Extent::of(&network.input.tokens),
+        Extent::of(&network.output.tokens),
+    );
+    let check_input = input_extent.call(
+        quote!(__sw::report_size),
+        quote!(#name, "input", <__Input as __sw::Shape>::DIMS),
+    );
     let declared = quote!(<__Output as __sw::Shape>::DIMS);
-    let check_output_size = output_extent.call(quote!(__sw::report_size), quote!(#name, "output", #declared));
+    let check_output_size = output_extent.call(
+        quote!(__sw::report_size),
+        quote!(#name, "output", #declared),
+    );
     let last = &steps[steps.len() - 1];
     let (given, text) = (&last.dims_out, &last.layer.text);
-    let check_output = output_extent
-        .call(quote!(__sw::report_output), quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given));
+    let check_output = output_extent.call(
+        quote!(__sw::report_output),
+        quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given),
+    );
     let within = quote!(__sw::is_within_memory(<__Input as __sw::Shape>::DIMS));
     quote! {
         type __Input = #input;
@@ -189,12 +234,18 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
     let fields_of = fields_of(network);
     let Network { name, element, .. } = network;
     let members = sequence::members(steps);
-    let indices = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| step.index);
+    let indices = steps
+        .iter()
+        .filter(|step| step.layer.field.is_some())
+        .map(|step| step.index);
     let types = members.iter().map(|member| &member.params);
     let contents = sequence::contents(steps, &quote!(#name));
     let block = sequence::block_of_numbers(&quote!(#name), "", element, &members, &contents);
-    let gaps =
-        steps.iter().filter(|step| step.layer.field.is_some()).zip(&block.gaps).filter_map(|(step, gap)| {
+    let gaps = steps
+        .iter()
+        .filter(|step| step.layer.field.is_some())
+        .zip(&block.gaps)
+        .filter_map(|(step, gap)| {
             let ((position, _), gap) = (gap_of(network, step.index)?, gap.as_ref()?);
             Some(quote! {
                 impl __sw::Field<#position> for #fields_of {

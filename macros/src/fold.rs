@@ -1,5 +1,5 @@
-//! Folds batch normalizations into the layers before them: `#[folded(CnnFolded)]` makes a second network of a checked
-//! one, and the code that computes its parameters.
+//! Folds batch normalizations into the layers before them: `#[folded(CnnFolded)]` makes a second
+//! network of a checked one, and the code that computes its parameters.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -33,7 +33,10 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
     let mut found = found.into_iter();
     let attr = found.next()?;
     for another in found {
-        errors.push(Error::new_spanned(another, "one folded network is enough; remove this attribute"));
+        errors.push(Error::new_spanned(
+            another,
+            "one folded network is enough; remove this attribute",
+        ));
     }
     match attr.parse_args::<Ident>() {
         Ok(name) if name != *own => Some(Folded { name, attr }),
@@ -45,7 +48,8 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
             None
         }
         Err(_) => {
-            let message = format!("expected the name of the folded network: `#[folded({own}Folded)]`");
+            let message =
+                format!("expected the name of the folded network: `#[folded({own}Folded)]`");
             errors.push(Error::new_spanned(attr, message));
             None
         }
@@ -56,7 +60,10 @@ impl Folded {
     /// The second network, and `Foldable` for the first.
     pub fn expand(self, mut network: Network, errors: &mut Vec<Error>) -> TokenStream {
         let (name, original) = (self.name, network.name);
-        let mut lists = Lists { element: &network.element, worthwhile: false };
+        let mut lists = Lists {
+            element: &network.element,
+            worthwhile: false,
+        };
         let code = lists.fold(&mut network.layers, &quote!(self), &quote!(folded));
         if !lists.worthwhile && errors.is_empty() {
             let message = format!(
@@ -104,13 +111,21 @@ struct Lists<'a> {
 }
 
 impl Lists<'_> {
-    /// Folds a list; gives the code that sets the parameters `to` of what comes out to those of the list, `from`.
-    fn fold(&mut self, layers: &mut Vec<Layer>, from: &TokenStream, to: &TokenStream) -> TokenStream {
+    /// Folds a list; gives the code that sets the parameters `to` of what comes out to those of the
+    /// list, `from`.
+    fn fold(
+        &mut self,
+        layers: &mut Vec<Layer>,
+        from: &TokenStream,
+        to: &TokenStream,
+    ) -> TokenStream {
         let extent = layers.first().map(|layer| layer.extent);
         let mut kept: Vec<(Layer, Option<Layer>)> = Vec::new();
         for layer in layers.drain(..).filter(|layer| !is(layer, IDLE)) {
             match kept.last_mut() {
-                Some((before, norm @ None)) if is(&layer, NORMS) && is(before, INTO) => *norm = Some(layer),
+                Some((before, norm @ None)) if is(&layer, NORMS) && is(before, INTO) => {
+                    *norm = Some(layer)
+                }
                 _ => kept.push((layer, None)),
             }
         }
@@ -129,16 +144,23 @@ impl Lists<'_> {
     }
 
     /// A layer with the normalization behind it.
-    fn pair(&mut self, layer: &mut Layer, norm: &Layer, from: &TokenStream, to: &TokenStream) -> TokenStream {
-        let (Some(field), Some(norm_field)) = (&layer.field, &norm.field) else { return TokenStream::new() };
+    fn pair(
+        &mut self,
+        layer: &mut Layer,
+        norm: &Layer,
+        from: &TokenStream,
+        to: &TokenStream,
+    ) -> TokenStream {
+        let (Some(field), Some(norm_field)) = (&layer.field, &norm.field) else {
+            return TokenStream::new();
+        };
         self.worthwhile = true;
         let element = self.element;
         let config = norm
             .config
             .clone()
             .unwrap_or_else(|| quote!(<__sw::BatchNormArguments as __sw::Configuration>::DEFAULT));
-        let code =
-            quote!(__sw::fold::<#element, _>(&#from.#field, &#from.#norm_field, #config, &mut #to.#field););
+        let code = quote!(__sw::fold::<#element, _>(&#from.#field, &#from.#norm_field, #config, &mut #to.#field););
         let derived = builtin::find(&layer.path.to_string()).map_or(0, |builtin| builtin.derived);
         let bias = layer.generics.len() - 1 - derived;
         layer.generics[bias] = Argument::Given(quote!(true));
@@ -150,14 +172,17 @@ impl Lists<'_> {
 
     /// A layer that stays, with what is inside of it.
     fn single(&mut self, layer: &mut Layer, from: &TokenStream, to: &TokenStream) -> TokenStream {
-        let (Some(field), element) = (&layer.field, self.element) else { return TokenStream::new() };
+        let (Some(field), element) = (&layer.field, self.element) else {
+            return TokenStream::new();
+        };
         let (from, to) = (quote!(#from.#field), quote!(#to.#field));
         match &mut layer.block {
             // It may be a network, and those have a folded one or not.
             None if !layer.builtin && layer.generics.is_empty() && layer.config.is_none() => {
                 self.worthwhile = true;
                 let path = &layer.path;
-                let nested = quote!(__sw::Nested<{ <__sw::Probe<#path, (), (), #element>>::FOLDS }, #path>);
+                let nested =
+                    quote!(__sw::Nested<{ <__sw::Probe<#path, (), (), #element>>::FOLDS }, #path>);
                 layer.path = quote!(<#nested as __sw::Choose>::Layer);
                 quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to);)
             }
@@ -173,7 +198,11 @@ impl Lists<'_> {
     fn branches(&mut self, block: &mut Block, from: &TokenStream, to: &TokenStream) -> TokenStream {
         let branches = block.branches.iter_mut().map(|branch| match &branch.field {
             None => self.fold(&mut branch.layers, from, to),
-            Some((field, _)) => self.fold(&mut branch.layers, &quote!(#from.#field), &quote!(#to.#field)),
+            Some((field, _)) => self.fold(
+                &mut branch.layers,
+                &quote!(#from.#field),
+                &quote!(#to.#field),
+            ),
         });
         branches.collect()
     }

@@ -11,20 +11,29 @@ use crate::options::{self, is_option, meant_as_option};
 use crate::parse::{Generic, Layer};
 
 /// `None` if the layer's shape can't be known.
-pub fn of_builtin(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> Option<Vec<Argument>> {
+pub fn of_builtin(
+    builtin: &Builtin,
+    layer: &Layer,
+    errors: &mut Vec<Error>,
+) -> Option<Vec<Argument>> {
     if let Sizes::Optional(_) = builtin.sizes
         && layer.generics.is_empty()
     {
         return Some(Vec::new());
     }
-    // Of each size its numbers: options may have them as their defaults. After them come the options.
+    // Of each size its numbers: options may have them as their defaults. After them come the
+    // options.
     let (mut given, rest) = match &builtin.sizes {
         Sizes::Axes => return axes(builtin, layer, errors),
         Sizes::LastAxes => last_axes(builtin, layer, errors)?,
         Sizes::Named(sizes) | Sizes::Optional(sizes) => named(builtin, sizes, layer, errors)?,
     };
     given.extend(options::of_builtin(builtin, rest, &given, errors)?);
-    let inferred = given.iter().flatten().filter(|size| matches!(size, Argument::Inferred(_))).count();
+    let inferred = given
+        .iter()
+        .flatten()
+        .filter(|size| matches!(size, Argument::Inferred(_)))
+        .count();
     let derived = (0..builtin.derived).map(|i| Argument::Inferred(inferred + i));
     Some(given.into_iter().flatten().chain(derived).collect())
 }
@@ -40,11 +49,22 @@ fn named<'a>(
     errors: &mut Vec<Error>,
 ) -> Option<SizesAndRest<'a>> {
     let (before, name) = (errors.len(), builtin.name);
-    let written =
-        layer.generics.iter().take(sizes.len()).take_while(|generic| !is_option(builtin, generic)).count();
+    let written = layer
+        .generics
+        .iter()
+        .take(sizes.len())
+        .take_while(|generic| !is_option(builtin, generic))
+        .count();
     if written < sizes.len() {
-        let names = sizes.iter().map(|size| size.name).collect::<Vec<_>>().join(", ");
-        let message = format!("`{name}` is missing its {}: write `{name}<{names}>`", sizes[written].name);
+        let names = sizes
+            .iter()
+            .map(|size| size.name)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let message = format!(
+            "`{name}` is missing its {}: write `{name}<{names}>`",
+            sizes[written].name
+        );
         errors.push(Error::new(layer.layer_tokens.span(), message));
         return None;
     }
@@ -60,8 +80,10 @@ fn named<'a>(
 fn axes(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> Option<Vec<Argument>> {
     let (before, axes) = (errors.len(), layer.generics.len());
     if axes == 0 || axes > 4 {
-        let message =
-            format!("`{}` takes 1 to 4 sizes, one for each axis, but {axes} are written", builtin.name);
+        let message = format!(
+            "`{}` takes 1 to 4 sizes, one for each axis, but {axes} are written",
+            builtin.name
+        );
         errors.push(Error::new(layer.layer_tokens.span(), message));
         return None;
     }
@@ -71,10 +93,18 @@ fn axes(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> Option<Vec
 }
 
 /// How many axes there are, and a size for each of three.
-fn last_axes<'a>(builtin: &Builtin, layer: &'a Layer, errors: &mut Vec<Error>) -> Option<SizesAndRest<'a>> {
+fn last_axes<'a>(
+    builtin: &Builtin,
+    layer: &'a Layer,
+    errors: &mut Vec<Error>,
+) -> Option<SizesAndRest<'a>> {
     const MOST: usize = 3;
     let before = errors.len();
-    let axes = layer.generics.iter().take_while(|generic| !meant_as_option(builtin, generic)).count();
+    let axes = layer
+        .generics
+        .iter()
+        .take_while(|generic| !meant_as_option(builtin, generic))
+        .count();
     if axes > MOST {
         let message = format!(
             "`{}` takes up to {MOST} sizes, one for each of the last axes, but {axes} are written",
@@ -86,7 +116,11 @@ fn last_axes<'a>(builtin: &Builtin, layer: &'a Layer, errors: &mut Vec<Error>) -
     let (sizes, options) = layer.generics.split_at(axes);
     let rank = axes.max(1);
     let mut given = vec![Argument::Given(quote!({ #rank }))];
-    given.extend(if axes == 0 { vec![Argument::Inferred(0)] } else { free_sizes(sizes, errors) });
+    given.extend(if axes == 0 {
+        vec![Argument::Inferred(0)]
+    } else {
+        free_sizes(sizes, errors)
+    });
     given.resize(1 + MOST, Argument::Given(quote!(1)));
     (errors.len() == before).then_some((vec![given], options))
 }
@@ -124,9 +158,15 @@ fn numbers_of_size(
             return vec![Argument::Inferred(*inferred - 1)];
         }
         Generic::Infer(underscore) => {
-            let verb = if size.name.ends_with('s') { "are" } else { "is" };
-            let message =
-                format!("the {} of `{name}` {verb} not fixed by its input: write a number", size.name);
+            let verb = if size.name.ends_with('s') {
+                "are"
+            } else {
+                "is"
+            };
+            let message = format!(
+                "the {} of `{name}` {verb} not fixed by its input: write a number",
+                size.name
+            );
             errors.push(Error::new(underscore.span(), message));
             return Vec::new();
         }
@@ -139,10 +179,15 @@ fn numbers_of_size(
         Form::Sides => (4, "a number, or `(left, right, top, bottom)`"),
     };
     match parts {
-        Some(parts) if parts.len() == count => parts.into_iter().map(|part| number(part, errors)).collect(),
+        Some(parts) if parts.len() == count => {
+            parts.into_iter().map(|part| number(part, errors)).collect()
+        }
         Some(parts) if parts.len() != 1 => {
-            let message =
-                format!("the {} of `{name}` is {what}, but `{}` is written", size.name, written(tokens));
+            let message = format!(
+                "the {} of `{name}` is {what}, but `{}` is written",
+                size.name,
+                written(tokens)
+            );
             errors.push(Error::new(tokens.span(), message));
             Vec::new()
         }
@@ -154,7 +199,9 @@ fn numbers_of_size(
 fn parenthesized(tokens: &TokenStream) -> Option<Group> {
     let mut tokens = tokens.clone().into_iter();
     match (tokens.next(), tokens.next()) {
-        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Parenthesis => Some(group),
+        (Some(TokenTree::Group(group)), None) if group.delimiter() == Delimiter::Parenthesis => {
+            Some(group)
+        }
         _ => None,
     }
 }
@@ -192,32 +239,55 @@ mod tests {
     /// The generic arguments, or the errors.
     fn resolve(text: &str) -> String {
         let layer: Layer = syn::parse_str(text).expect("a layer");
-        let builtin = builtin::find(&layer.path.get_ident().expect("a name").to_string()).expect("a layer");
+        let builtin =
+            builtin::find(&layer.path.get_ident().expect("a name").to_string()).expect("a layer");
         let mut errors = Vec::new();
         let generics = of_builtin(builtin, &layer, &mut errors);
         if !errors.is_empty() {
-            return errors.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ");
+            return errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" | ");
         }
         let text = |argument: Argument| match argument {
             Argument::Inferred(position) => format!("_{position}"),
             Argument::Given(tokens) => {
                 let text = tokens.to_string();
-                let inner = text.strip_prefix("{ ").and_then(|text| text.strip_suffix(" }"));
+                let inner = text
+                    .strip_prefix("{ ")
+                    .and_then(|text| text.strip_suffix(" }"));
                 inner.unwrap_or(&text).trim_end_matches("usize").to_owned()
             }
         };
-        generics.expect("no error").into_iter().map(text).collect::<Vec<_>>().join(" ")
+        generics
+            .expect("no error")
+            .into_iter()
+            .map(text)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
     fn options_come_in_the_order_of_the_table() {
-        assert_eq!(resolve("Conv2d<_, 32, 3>"), "_0 32 3 3 1 1 0 0 1 1 1 true _1");
         assert_eq!(
-            resolve("Conv2d<_, 32, (3, 5), NoBias, Groups<4>, Dilation<2, 3>, Pad<1, 2>, Stride<2>>"),
+            resolve("Conv2d<_, 32, 3>"),
+            "_0 32 3 3 1 1 0 0 1 1 1 true _1"
+        );
+        assert_eq!(
+            resolve(
+                "Conv2d<_, 32, (3, 5), NoBias, Groups<4>, Dilation<2, 3>, Pad<1, 2>, Stride<2>>"
+            ),
             "_0 32 3 5 2 2 1 2 2 3 4 false _1"
         );
-        assert_eq!(resolve("Conv2d<C, O, K, Stride<S>,>"), "C O K K S S 0 0 1 1 1 true _0");
-        assert_eq!(resolve("Conv2d<3, 4, (1), Pad<N / 2>>"), "3 4 (1) (1) 1 1 N / 2 N / 2 1 1 1 true _0");
+        assert_eq!(
+            resolve("Conv2d<C, O, K, Stride<S>,>"),
+            "C O K K S S 0 0 1 1 1 true _0"
+        );
+        assert_eq!(
+            resolve("Conv2d<3, 4, (1), Pad<N / 2>>"),
+            "3 4 (1) (1) 1 1 N / 2 N / 2 1 1 1 true _0"
+        );
         assert_eq!(
             resolve("Conv2d<3, 4, (f(1, 2), 2), Pad<{ N }>>"),
             "3 4 f (1 , 2) 2 1 1 { N } { N } 1 1 1 true _0"
@@ -226,7 +296,10 @@ mod tests {
         assert_eq!(resolve("Linear<_, 8, NoBias>"), "_0 8 false");
         assert_eq!(resolve("LayerNorm"), "1 _0 1 1 true true");
         assert_eq!(resolve("LayerNorm<NoBias>"), "1 _0 1 1 false true");
-        assert_eq!(resolve("LayerNorm<_, N, _, NoAffine>"), "3 _0 N _1 true false");
+        assert_eq!(
+            resolve("LayerNorm<_, N, _, NoAffine>"),
+            "3 _0 N _1 true false"
+        );
         assert_eq!(resolve("RmsNorm<8, C>"), "2 8 C 1 true");
         assert_eq!(resolve("InstanceNorm2d<_, Affine>"), "_0 true");
         assert_eq!(resolve("Embedding<5, 3, PaddingIdx<0>>"), "5 3 0");
@@ -237,7 +310,10 @@ mod tests {
     fn strides_of_pooling_are_the_kernel_size() {
         assert_eq!(resolve("MaxPool2d<2>"), "2 2 2 2 0 0 1 1");
         assert_eq!(resolve("MaxPool2d<(2, 3), Pad<1>>"), "2 3 2 3 1 1 1 1");
-        assert_eq!(resolve("MaxPool2d<3, Dilation<1, 2>, Stride<2>>"), "3 3 2 2 0 0 1 2");
+        assert_eq!(
+            resolve("MaxPool2d<3, Dilation<1, 2>, Stride<2>>"),
+            "3 3 2 2 0 0 1 2"
+        );
         assert_eq!(resolve("MaxPool1d<3>"), "3 3 0 1");
         assert_eq!(resolve("AvgPool2d<3, Stride<2, 1>>"), "3 3 2 1 0 0 true");
         assert_eq!(resolve("AvgPool1d<4, ExcludePad, Pad<1>>"), "4 4 1 false");
@@ -255,9 +331,18 @@ mod tests {
     #[test]
     fn mistakes_in_options_name_what_is_meant() {
         for (text, says) in [
-            ("Conv2d<_, 8, 3, Padding<1>>", "`Conv2d` has no option `Padding`; did you mean `Pad`?"),
-            ("Conv2d<_, 8, 3, Strid<1>>", "`Conv2d` has no option `Strid`; did you mean `Stride`?"),
-            ("Conv2d<_, 8, 3, stride<1>>", "`Conv2d` has no option `stride`; did you mean `Stride`?"),
+            (
+                "Conv2d<_, 8, 3, Padding<1>>",
+                "`Conv2d` has no option `Padding`; did you mean `Pad`?",
+            ),
+            (
+                "Conv2d<_, 8, 3, Strid<1>>",
+                "`Conv2d` has no option `Strid`; did you mean `Stride`?",
+            ),
+            (
+                "Conv2d<_, 8, 3, stride<1>>",
+                "`Conv2d` has no option `stride`; did you mean `Stride`?",
+            ),
             (
                 "Conv2d<_, 8, 3, 2>",
                 "`Conv2d` has no option `2`; its options are `Stride<..>`, `Pad<..>`, `Dilation<..>`, `Groups<..>`, `NoBias`",
@@ -266,7 +351,10 @@ mod tests {
                 "Conv2d<_, 8, 3, Foo>",
                 "`Conv2d` has no option `Foo`; its options are `Stride<..>`, `Pad<..>`, `Dilation<..>`, `Groups<..>`, `NoBias`",
             ),
-            ("Conv2d<_, 8, 3, Pad<1>, Pad<2>>", "the option `Pad` of `Conv2d` is given twice"),
+            (
+                "Conv2d<_, 8, 3, Pad<1>, Pad<2>>",
+                "the option `Pad` of `Conv2d` is given twice",
+            ),
             (
                 "Conv2d<_, 8, 3, Pad>",
                 "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not `Pad`",
@@ -287,17 +375,26 @@ mod tests {
                 "Conv2d<_, 8, 3, Stride<_>>",
                 "the option `Stride` of `Conv2d` is not fixed by its input: write a number",
             ),
-            ("Conv2d<_, 8, 3, Stride<1.5>>", "a size is a whole number, but `1.5` is a float"),
+            (
+                "Conv2d<_, 8, 3, Stride<1.5>>",
+                "a size is a whole number, but `1.5` is a float",
+            ),
             (
                 "Conv2d<_, 8, Stride<2>>",
                 "`Conv2d` is missing its kernel_size: write `Conv2d<in_channels, out_channels, kernel_size>`",
             ),
-            ("Conv2d<_, 8, _>", "the kernel_size of `Conv2d` is not fixed by its input: write a number"),
+            (
+                "Conv2d<_, 8, _>",
+                "the kernel_size of `Conv2d` is not fixed by its input: write a number",
+            ),
             (
                 "Conv2d<_, 8, (3, 3, 3)>",
                 "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but `(3, 3, 3)` is written",
             ),
-            ("LayerNorm<_, NoBais>", "`LayerNorm` has no option `NoBais`; did you mean `NoBias`?"),
+            (
+                "LayerNorm<_, NoBais>",
+                "`LayerNorm` has no option `NoBais`; did you mean `NoBias`?",
+            ),
             (
                 "LayerNorm<_, NoBias, 3>",
                 "`LayerNorm` has no option `3`; its options are `NoBias`, `NoAffine`",
@@ -306,8 +403,14 @@ mod tests {
                 "LayerNorm<1, 2, 3, 4>",
                 "`LayerNorm` takes up to 3 sizes, one for each of the last axes, but 4 are written",
             ),
-            ("GroupNorm<_, 8>", "the num_groups of `GroupNorm` are not fixed by its input: write a number"),
-            ("Conv1d<_, 8, (3, 3)>", "the kernel_size of `Conv1d` is one number, but `(3, 3)` is written"),
+            (
+                "GroupNorm<_, 8>",
+                "the num_groups of `GroupNorm` are not fixed by its input: write a number",
+            ),
+            (
+                "Conv1d<_, 8, (3, 3)>",
+                "the kernel_size of `Conv1d` is one number, but `(3, 3)` is written",
+            ),
         ] {
             assert_eq!(resolve(text), says, "{text}");
         }

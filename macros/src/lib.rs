@@ -1,9 +1,11 @@
-//! The macros of the `shapewright` crate: `network!` and `#[derive(Parameters)]`. Use them through it.
+//! The macros of the `shapewright` crate: `network!` and `#[derive(Parameters)]`. Use them through
+//! it.
 //!
-//! `network!` is parsed (`parse`), its layers are checked against what is known of the built-in ones
-//! (`check`, `builtin`, `generics`), and the struct with its trait implementations is written (`expand`). The macro
-//! knows no layer's shape arithmetic: that is const code in the library. What it can find itself it reports
-//! all at once; after an error it still emits the struct, so that the rest of the program gives no second one.
+//! `network!` is parsed (`parse`), its layers are checked against what is known of the built-in
+//! ones (`check`, `builtin`, `generics`), and the struct with its trait implementations is written
+//! (`expand`). The macro knows no layer's shape arithmetic: that is const code in the library. What
+//! it can find itself it reports all at once; after an error it still emits the struct, so that the
+//! rest of the program gives no second one.
 
 mod blocks;
 mod builtin;
@@ -43,5 +45,7 @@ pub fn network(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Parameters, attributes(features, file_axes, outputs, statistic))]
 pub fn derive_parameters(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
-    derive::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+    derive::expand(&input)
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }

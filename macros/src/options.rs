@@ -10,8 +10,8 @@ use crate::check::{Argument, written};
 use crate::generics::{number, split};
 use crate::parse::Generic;
 
-/// The generic arguments of each option, in the order of the layer's table; `None` if they can't be known. `sizes` are
-/// those of each size, which some options have as their defaults.
+/// The generic arguments of each option, in the order of the layer's table; `None` if they can't be
+/// known. `sizes` are those of each size, which some options have as their defaults.
 pub fn of_builtin(
     builtin: &Builtin,
     options: &[Generic],
@@ -28,30 +28,41 @@ pub fn of_builtin(
         match find(builtin, &tokens) {
             None => errors.push(Error::new(tokens.span(), unknown_option(builtin, &tokens))),
             Some(index) if values[index].is_some() => {
-                let message =
-                    format!("the option `{}` of `{name}` is given twice", builtin.options[index].name);
+                let message = format!(
+                    "the option `{}` of `{name}` is given twice",
+                    builtin.options[index].name
+                );
                 errors.push(Error::new(tokens.span(), message));
             }
             Some(index) => values[index] = Some(numbers_of_option(builtin, index, tokens, errors)),
         }
     }
-    if errors.len() > before && builtin.options.iter().any(|option| !matches!(option.value, Value::Switch(_)))
+    if errors.len() > before
+        && builtin
+            .options
+            .iter()
+            .any(|option| !matches!(option.value, Value::Switch(_)))
     {
         return None;
     }
-    let written_or_default = values.into_iter().zip(builtin.options).map(|(value, option)| {
-        value.unwrap_or_else(|| match option.value {
-            Value::Switch(on) => {
-                let off = !on;
-                vec![Argument::Given(quote!(#off))]
-            }
-            Value::Number(Default::Size(size)) | Value::Pair(Default::Size(size)) => sizes[size].clone(),
-            Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
-            Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
-            Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
-            Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
-        })
-    });
+    let written_or_default = values
+        .into_iter()
+        .zip(builtin.options)
+        .map(|(value, option)| {
+            value.unwrap_or_else(|| match option.value {
+                Value::Switch(on) => {
+                    let off = !on;
+                    vec![Argument::Given(quote!(#off))]
+                }
+                Value::Number(Default::Size(size)) | Value::Pair(Default::Size(size)) => {
+                    sizes[size].clone()
+                }
+                Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
+                Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
+                Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
+                Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
+            })
+        });
     Some(written_or_default.collect())
 }
 
@@ -62,15 +73,24 @@ pub fn is_option(builtin: &Builtin, generic: &Generic) -> bool {
 
 /// The same where the number of sizes does not tell: also a misspelt one. A constant may be a size.
 pub fn meant_as_option(builtin: &Builtin, generic: &Generic) -> bool {
-    let Generic::Other(tokens) = generic else { return false };
-    let Some((name, _)) = option(tokens) else { return false };
-    builtin.options.iter().any(|option| builtin::distance(option.name, &name.to_string()) <= 2)
+    let Generic::Other(tokens) = generic else {
+        return false;
+    };
+    let Some((name, _)) = option(tokens) else {
+        return false;
+    };
+    builtin
+        .options
+        .iter()
+        .any(|option| builtin::distance(option.name, &name.to_string()) <= 2)
 }
 
 /// An option's name, and what is between its angle brackets if it has any.
 fn option(tokens: &TokenStream) -> Option<(Ident, Option<TokenStream>)> {
     let mut tokens = tokens.clone().into_iter();
-    let Some(TokenTree::Ident(name)) = tokens.next() else { return None };
+    let Some(TokenTree::Ident(name)) = tokens.next() else {
+        return None;
+    };
     let mut rest: Vec<TokenTree> = tokens.collect();
     let is = |token: Option<&TokenTree>, c| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == c);
     if rest.is_empty() {
@@ -86,7 +106,10 @@ fn option(tokens: &TokenStream) -> Option<(Ident, Option<TokenStream>)> {
 /// Which option of a layer this is.
 fn find(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
     let (name, _) = option(tokens)?;
-    builtin.options.iter().position(|option| name == option.name)
+    builtin
+        .options
+        .iter()
+        .position(|option| name == option.name)
 }
 
 /// The generic arguments of an option that is written.
@@ -150,12 +173,24 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
             Sizes::Named([]) => {
                 format!("`{name}` takes nothing between `<` and `>`, but `{found}` is written")
             }
-            Sizes::Named([Size { form: Form::Pair, .. }]) => {
+            Sizes::Named(
+                [
+                    Size {
+                        form: Form::Pair, ..
+                    },
+                ],
+            ) => {
                 format!(
                     "`{name}` takes one size, but `{found}` is written after it; two are a pair: `{name}<(2, 3)>`"
                 )
             }
-            Sizes::Named([Size { form: Form::Sides, .. }]) => {
+            Sizes::Named(
+                [
+                    Size {
+                        form: Form::Sides, ..
+                    },
+                ],
+            ) => {
                 format!(
                     "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, 1, 2, 2)>`"
                 )
@@ -166,7 +201,10 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
     if let Some((ident, _)) = option(tokens)
         && let Some(nearest) = nearest(builtin, &ident.to_string())
     {
-        return format!("`{name}` has no option `{ident}`; did you mean `{}`?", nearest.name);
+        return format!(
+            "`{name}` has no option `{ident}`; did you mean `{}`?",
+            nearest.name
+        );
     }
     let all = builtin.options.iter().map(|option| match option.value {
         Value::Switch(_) => format!("`{}`", option.name),
@@ -176,16 +214,20 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
     format!("`{name}` has no option `{found}`; its options are {all}")
 }
 
-/// The option that a name is probably meant to be: nearly the same letters, or one is the beginning of the other.
+/// The option that a name is probably meant to be: nearly the same letters, or one is the beginning
+/// of the other.
 fn nearest<'a>(builtin: &'a Builtin, found: &str) -> Option<&'a Choice> {
-    let begins = |option: &&Choice| found.starts_with(option.name) || option.name.starts_with(found);
+    let begins =
+        |option: &&Choice| found.starts_with(option.name) || option.name.starts_with(found);
     let near = |option: &&Choice| {
         let distance = builtin::distance(option.name, found);
         distance <= 3 && 2 * distance <= found.len().max(option.name.len())
     };
     let options = builtin.options;
-    options
-        .iter()
-        .find(begins)
-        .or_else(|| options.iter().filter(near).min_by_key(|option| builtin::distance(option.name, found)))
+    options.iter().find(begins).or_else(|| {
+        options
+            .iter()
+            .filter(near)
+            .min_by_key(|option| builtin::distance(option.name, found))
+    })
 }

@@ -4,7 +4,9 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Error, Ident, Path, Result, Token, Visibility, braced, bracketed, parenthesized};
+use syn::{
+    Attribute, Error, Ident, Path, Result, Token, Visibility, braced, bracketed, parenthesized,
+};
 
 /// `pub struct Net: [4] -> [3] as f64 { .. }`
 pub struct Definition {
@@ -41,7 +43,8 @@ pub struct Layer {
     pub arguments: Option<(TokenTree, Vec<TokenStream>)>,
     /// What is between the braces of a block.
     pub block: Option<Vec<Item>>,
-    /// The layer without its attributes, as the user wrote it; of a block what is before the braces.
+    /// The layer without its attributes, as the user wrote it; of a block what is before the
+    /// braces.
     pub tokens: TokenStream,
     /// The layer's type and arguments, without its name.
     pub layer_tokens: TokenStream,
@@ -93,7 +96,8 @@ impl Parse for Definition {
         let element = if input.parse::<Option<Token![as]>>()?.is_some() {
             let element: Ident = input.parse()?;
             if element != "f32" && element != "f64" {
-                let message = format!("`{element}` is no number type of networks; write `f32` or `f64`");
+                let message =
+                    format!("`{element}` is no number type of networks; write `f32` or `f64`");
                 return Err(Error::new(element.span(), message));
             }
             element
@@ -113,18 +117,30 @@ impl Parse for Definition {
             }
         };
         if layers.is_empty() && errors.is_empty() {
-            let message =
-                format!("`{name}` has no layers; a network has at least one, such as `Linear<_, 10>`");
+            let message = format!(
+                "`{name}` has no layers; a network has at least one, such as `Linear<_, 10>`"
+            );
             errors.push(Error::new(braces.span.join(), message));
         }
-        Ok(Definition { attrs, vis, name, input: input_sizes, output, element, layers, errors })
+        Ok(Definition {
+            attrs,
+            vis,
+            name,
+            input: input_sizes,
+            output,
+            element,
+            layers,
+            errors,
+        })
     }
 }
 
 impl Parse for Sizes {
     fn parse(input: ParseStream) -> Result<Self> {
         if !input.peek(syn::token::Bracket) && !input.peek(syn::token::Paren) {
-            return Err(input.error("expected a shape in brackets, such as `[784]` or `[28, 28, 1]`"));
+            return Err(
+                input.error("expected a shape in brackets, such as `[784]` or `[28, 28, 1]`")
+            );
         }
         let tokens = input.fork().parse::<TokenTree>()?.to_token_stream();
         let content;
@@ -133,7 +149,12 @@ impl Parse for Sizes {
             SizesKind::Axes(expressions(&content)?)
         } else {
             parenthesized!(content in input);
-            SizesKind::Tuple(content.parse_terminated(Sizes::parse, Token![,])?.into_iter().collect())
+            SizesKind::Tuple(
+                content
+                    .parse_terminated(Sizes::parse, Token![,])?
+                    .into_iter()
+                    .collect(),
+            )
         };
         Ok(Sizes { tokens, kind })
     }
@@ -165,7 +186,11 @@ impl Parse for Layer {
         }
         let layer_begin = input.fork();
         let path = Path::parse_mod_style(input)?;
-        let generics = if input.peek(Token![<]) { generics(input)? } else { Vec::new() };
+        let generics = if input.peek(Token![<]) {
+            generics(input)?
+        } else {
+            Vec::new()
+        };
         let arguments = if input.peek(syn::token::Paren) {
             let parentheses = input.fork().parse()?;
             let content;
@@ -187,7 +212,16 @@ impl Parse for Layer {
         if !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error("expected `,` between two layers"));
         }
-        Ok(Layer { attrs, name, path, generics, arguments, block, tokens, layer_tokens })
+        Ok(Layer {
+            attrs,
+            name,
+            path,
+            generics,
+            arguments,
+            block,
+            tokens,
+            layer_tokens,
+        })
     }
 }
 
@@ -209,7 +243,12 @@ impl Parse for Item {
         if !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error("expected `,` after the list"));
         }
-        Ok(Item::List(List { attrs, name, layers, tokens: between(&begin, input) }))
+        Ok(Item::List(List {
+            attrs,
+            name,
+            layers,
+            tokens: between(&begin, input),
+        }))
     }
 }
 
@@ -248,8 +287,8 @@ fn generic(input: ParseStream) -> Result<Generic> {
     Ok(Generic::Other(tokens))
 }
 
-/// Expressions with commas between them, as tokens. The compiler reads them where they end up, so that the macro does
-/// without syn's parser of expressions, which takes long to build.
+/// Expressions with commas between them, as tokens. The compiler reads them where they end up, so
+/// that the macro does without syn's parser of expressions, which takes long to build.
 fn expressions(input: ParseStream) -> Result<Vec<TokenStream>> {
     let mut expressions = Vec::new();
     while !input.is_empty() {
@@ -300,7 +339,9 @@ fn between(begin: ParseStream, end: ParseStream) -> TokenStream {
     let (mut cursor, end) = (begin.cursor(), end.cursor());
     let mut tokens = TokenStream::new();
     while cursor < end {
-        let Some((token, next)) = cursor.token_tree() else { break };
+        let Some((token, next)) = cursor.token_tree() else {
+            break;
+        };
         tokens.extend([token]);
         cursor = next;
     }

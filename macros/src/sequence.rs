@@ -1,5 +1,5 @@
-//! Writes a list of layers: their shapes, the lists inside of blocks, the struct of their parameters, forward and
-//! backward.
+//! Writes a list of layers: their shapes, the lists inside of blocks, the struct of their
+//! parameters, forward and backward.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
@@ -50,24 +50,44 @@ pub fn shapes(steps: &[Step], style: Style) -> TokenStream {
 
 /// What is inside of a block: its lists of layers as types, and the structs of their parameters.
 fn inside(step: &Step, style: Style) -> TokenStream {
-    let Some(block) = &step.layer.block else { return TokenStream::new() };
-    let Step { element, shape_in, dims_in, block_params, .. } = step;
+    let Some(block) = &step.layer.block else {
+        return TokenStream::new();
+    };
+    let Step {
+        element,
+        shape_in,
+        dims_in,
+        block_params,
+        ..
+    } = step;
     let mut code = TokenStream::new();
     let mut lists = Vec::new();
     let sequences = step.sequences();
     let steps_of: Vec<Vec<Step>> = sequences.iter().map(Sequence::steps).collect();
     let mut fields = Vec::new();
-    for (((sequence, steps), branch), layer) in
-        sequences.iter().zip(&steps_of).zip(&block.branches).zip(&step.branches)
+    for (((sequence, steps), branch), layer) in sequences
+        .iter()
+        .zip(&steps_of)
+        .zip(&block.branches)
+        .zip(&step.branches)
     {
-        let (Some(first), Some(last)) = (steps.first(), steps.last()) else { continue };
-        let (from, to, dims, label) = (&first.shape_in, &last.shape_out, &first.dims_in, &branch.label);
+        let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
+            continue;
+        };
+        let (from, to, dims, label) = (
+            &first.shape_in,
+            &last.shape_out,
+            &first.dims_in,
+            &branch.label,
+        );
         let shapes = shapes(steps, style);
         let (params, structure, place) = match &branch.field {
             None => {
                 fields.extend(members(steps));
-                let (inner, list) =
-                    (format_ident!("__CONTENTS{}", sequence.tag), contents(steps, &quote!(#block_params)));
+                let (inner, list) = (
+                    format_ident!("__CONTENTS{}", sequence.tag),
+                    contents(steps, &quote!(#block_params)),
+                );
                 code.extend(quote!(const #inner: __sw::Contents = #list;));
                 lists.push((String::new(), quote!(0), quote!(#inner)));
                 (block_params.clone(), TokenStream::new(), quote!(block))
@@ -75,10 +95,21 @@ fn inside(step: &Step, style: Style) -> TokenStream {
             Some((field, key)) => {
                 let params = format_ident!("__Params{}", sequence.tag);
                 let inner = contents(steps, &quote!(#params));
-                let structure =
-                    structure(&params, &sequence.tag, element, &members(steps), &inner, label, style);
+                let structure = structure(
+                    &params,
+                    &sequence.tag,
+                    element,
+                    &members(steps),
+                    &inner,
+                    label,
+                    style,
+                );
                 let inner = quote!(<#params as __sw::Parameters<#element>>::CONTENTS);
-                lists.push((key.clone(), place_of(&quote!(#block_params), field, element), inner));
+                lists.push((
+                    key.clone(),
+                    place_of(&quote!(#block_params), field, element),
+                    inner,
+                ));
                 fields.push(Member {
                     attrs: &branch.attrs,
                     field: field.clone(),
@@ -90,8 +121,16 @@ fn inside(step: &Step, style: Style) -> TokenStream {
             }
         };
         let reference = branch.field.is_some();
-        let shared = if reference { quote!(&#place) } else { place.clone() };
-        let exclusive = if reference { quote!(&mut #place) } else { place };
+        let shared = if reference {
+            quote!(&#place)
+        } else {
+            place.clone()
+        };
+        let exclusive = if reference {
+            quote!(&mut #place)
+        } else {
+            place
+        };
         let initialize = initialize(steps, element);
         let owner = Owner {
             layer: quote!(#layer),
@@ -139,16 +178,17 @@ fn inside(step: &Step, style: Style) -> TokenStream {
     quote!(#code #structure)
 }
 
-/// What the parameters of a block are made of: its lists of layers, each with its name, where its parameters begin
-/// and what they are made of.
+/// What the parameters of a block are made of: its lists of layers, each with its name, where its
+/// parameters begin and what they are made of.
 fn block_contents(kind: &Kind, lists: &[(String, TokenStream, TokenStream)]) -> TokenStream {
     let joint = match (kind, lists) {
         (Kind::Repeat(_), [(_, _, contents)]) => return contents.clone(),
         (Kind::Residual, _) => quote!(Sum),
         _ => quote!(SideBySide),
     };
-    let branches =
-        lists.iter().map(|(key, first, contents)| quote!(__sw::Member::field(#key, #first, #contents)));
+    let branches = lists
+        .iter()
+        .map(|(key, first, contents)| quote!(__sw::Member::field(#key, #first, #contents)));
     quote!(__sw::Contents::Block(__sw::Joint::#joint, &[#(#branches),*]))
 }
 
@@ -157,13 +197,23 @@ fn place_of(structure: &TokenStream, field: &Ident, element: &Ident) -> TokenStr
     quote!(::core::mem::offset_of!(#structure, #field) / ::core::mem::size_of::<#element>())
 }
 
-/// What the parameters of a list of layers are made of: the layers, also those without parameters, as the order of
-/// features depends on all of them.
+/// What the parameters of a list of layers are made of: the layers, also those without parameters,
+/// as the order of features depends on all of them.
 pub fn contents(steps: &[Step], structure: &TokenStream) -> TokenStream {
     let layers = steps.iter().map(|step| {
-        let Step { called, shape_in, shape_out, element, layer, .. } = step;
+        let Step {
+            called,
+            shape_in,
+            shape_out,
+            element,
+            layer,
+            ..
+        } = step;
         let (key, text) = (&layer.key, &layer.text);
-        let first = layer.field.as_ref().map_or(quote!(0), |field| place_of(structure, field, element));
+        let first = layer
+            .field
+            .as_ref()
+            .map_or(quote!(0), |field| place_of(structure, field, element));
         quote!(__sw::Member::layer::<#called, #shape_in, #shape_out, #element>(#key, #text, #first))
     });
     quote!(__sw::Contents::Layers(&[#(#layers),*]))
@@ -187,7 +237,8 @@ pub fn members<'a>(steps: &[Step<'a>]) -> Vec<Member<'a>> {
 /// A struct of parameters as one block of numbers.
 pub struct BlockOfNumbers {
     pub code: TokenStream,
-    /// For each field the constant that says how many numbers lie before it to fill 64 bytes, if there may be some.
+    /// For each field the constant that says how many numbers lie before it to fill 64 bytes, if
+    /// there may be some.
     pub gaps: Vec<Option<Ident>>,
     /// The constant that says how many fill the last 64 bytes.
     pub padding: Ident,
@@ -202,7 +253,13 @@ pub fn block_of_numbers(
 ) -> BlockOfNumbers {
     let (padding, all) = (format_ident!("__PADDING{tag}"), format_ident!("__LEN{tag}"));
     let (mut code, mut len, mut gaps) = (TokenStream::new(), quote!(0), Vec::new());
-    for (index, Member { params, aligned, .. }) in members.iter().enumerate() {
+    for (
+        index,
+        Member {
+            params, aligned, ..
+        },
+    ) in members.iter().enumerate()
+    {
         let gap = (*aligned && index > 0).then(|| format_ident!("__GAP{tag}{index}"));
         if let Some(gap) = &gap {
             code.extend(quote!(const #gap: usize = __sw::gap::<#params, #element>(#len);));
@@ -236,7 +293,11 @@ pub fn block_of_numbers(
             const CONTENTS: __sw::Contents = #contents;
         }
     });
-    BlockOfNumbers { code, gaps, padding }
+    BlockOfNumbers {
+        code,
+        gaps,
+        padding,
+    }
 }
 
 /// The struct of the parameters inside of a block.
@@ -249,18 +310,35 @@ fn structure(
     title: &str,
     style: Style,
 ) -> TokenStream {
-    let BlockOfNumbers { code, gaps, padding } =
-        block_of_numbers(&quote!(#name), tag, element, members, contents);
-    let fields = members.iter().zip(&gaps).enumerate().map(|(index, (member, gap))| {
-        let Member { attrs, field, params, doc, .. } = member;
-        let filler = format_ident!("_padding_{index}");
-        let gap = gap.as_ref().map(|gap| quote!(#filler: [#element; #gap],));
-        let documented = attrs.iter().any(|attr| attr.path().is_ident("doc"));
-        let doc = (!documented).then(|| quote!(#[doc = #doc]));
-        let span = ours(field.span());
-        quote_spanned!(span=> #gap #(#attrs)* #doc pub #field: #params)
-    });
-    let Style { clone, debug, attrs } = style;
+    let BlockOfNumbers {
+        code,
+        gaps,
+        padding,
+    } = block_of_numbers(&quote!(#name), tag, element, members, contents);
+    let fields = members
+        .iter()
+        .zip(&gaps)
+        .enumerate()
+        .map(|(index, (member, gap))| {
+            let Member {
+                attrs,
+                field,
+                params,
+                doc,
+                ..
+            } = member;
+            let filler = format_ident!("_padding_{index}");
+            let gap = gap.as_ref().map(|gap| quote!(#filler: [#element; #gap],));
+            let documented = attrs.iter().any(|attr| attr.path().is_ident("doc"));
+            let doc = (!documented).then(|| quote!(#[doc = #doc]));
+            let span = ours(field.span());
+            quote_spanned!(span=> #gap #(#attrs)* #doc pub #field: #params)
+        });
+    let Style {
+        clone,
+        debug,
+        attrs,
+    } = style;
     let derives = attrs.iter().filter(|attr| attr.path().is_ident("derive"));
     let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
     let shown: Vec<_> = members.iter().map(|member| &member.field).collect();
@@ -295,19 +373,27 @@ pub fn debug_impl(name: &Ident, title: &str, fields: &[&Ident]) -> TokenStream {
 
 /// Initial values for all layers with fields.
 pub fn initialize(steps: &[Step], element: &Ident) -> TokenStream {
-    let layers = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
-        let (own, config, field) = (&step.own, &step.config, &step.layer.field);
-        quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut params.#field, rng);)
-    });
+    let layers = steps
+        .iter()
+        .filter(|step| step.layer.field.is_some())
+        .map(|step| {
+            let (own, config, field) = (&step.own, &step.config, &step.layer.field);
+            quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut params.#field, rng);)
+        });
     quote! {
         #(#layers)*
         let _ = (params, rng);
     }
 }
 
-/// The rows of the table of layers: `base` numbers lie before the struct of their parameters, `before` stands before
-/// their names.
-pub fn summaries(steps: &[Step], structure: &TokenStream, base: &TokenStream, before: &str) -> TokenStream {
+/// The rows of the table of layers: `base` numbers lie before the struct of their parameters,
+/// `before` stands before their names.
+pub fn summaries(
+    steps: &[Step],
+    structure: &TokenStream,
+    base: &TokenStream,
+    before: &str,
+) -> TokenStream {
     let rows = steps.iter().map(|step| {
         let Step { called, shape_in, shape_out, dims_out, element, block_params, .. } = step;
         let (text, params) = (format!("{before}{}", step.layer.text), step.params_type());
@@ -345,30 +431,62 @@ pub fn summaries(steps: &[Step], structure: &TokenStream, base: &TokenStream, be
 
 /// Forward and backward: the layers in a straight line.
 pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStream {
-    let Owner { layer, params, input, output } = owner;
+    let Owner {
+        layer,
+        params,
+        input,
+        output,
+    } = owner;
     let (element, plan, count) = (sequence.element, sequence.plan(), steps.len());
-    let stages = steps.iter().map(|Step { called, shape_in, shape_out, .. }| {
-        quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
-    });
+    let stages = steps.iter().map(
+        |Step {
+             called,
+             shape_in,
+             shape_out,
+             ..
+         }| { quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>()) },
+    );
     let inference = steps.iter().map(|step| {
-        let Step { called, shape_in, shape_out, index, config, .. } = step;
+        let Step {
+            called,
+            shape_in,
+            shape_out,
+            index,
+            config,
+            ..
+        } = step;
         let params = step.params(&quote!(params), &quote!(&));
         quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params, cx);)
     });
     let call = |step: &Step, extra: TokenStream| {
-        let Step { called, shape_in, shape_out, index, config, .. } = step;
+        let Step {
+            called,
+            shape_in,
+            shape_out,
+            index,
+            config,
+            ..
+        } = step;
         let params = step.params(&quote!(params), &quote!(&));
         quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
     };
     let training = steps.iter().map(|step| call(step, quote!()));
     let backward = steps.iter().rev().map(|step| call(step, quote!()));
-    let gradients = steps.iter().filter(|step| step.layer.field.is_some()).map(|step| {
-        let gradient = step.params(&quote!(gradient), &quote!(&mut));
-        call(step, quote!(#gradient))
-    });
-    let (x, y) = (quote!(&[__sw::Tensor<#input, #element>]), quote!(&[__sw::Tensor<#output, #element>]));
-    let (x_mut, y_mut) =
-        (quote!(&mut [__sw::Tensor<#input, #element>]), quote!(&mut [__sw::Tensor<#output, #element>]));
+    let gradients = steps
+        .iter()
+        .filter(|step| step.layer.field.is_some())
+        .map(|step| {
+            let gradient = step.params(&quote!(gradient), &quote!(&mut));
+            call(step, quote!(#gradient))
+        });
+    let (x, y) = (
+        quote!(&[__sw::Tensor<#input, #element>]),
+        quote!(&[__sw::Tensor<#output, #element>]),
+    );
+    let (x_mut, y_mut) = (
+        quote!(&mut [__sw::Tensor<#input, #element>]),
+        quote!(&mut [__sw::Tensor<#output, #element>]),
+    );
     quote! {
         const #plan: __sw::Plan<#count> = __sw::Plan::new([#(#stages),*]);
 

@@ -13,7 +13,9 @@ pub struct Extent {
 impl Extent {
     pub fn of(tokens: &impl ToTokens) -> Self {
         let mut tokens = tokens.to_token_stream().into_iter();
-        let first = tokens.next().map_or_else(Span::call_site, |token| token.span());
+        let first = tokens
+            .next()
+            .map_or_else(Span::call_site, |token| token.span());
         let last = tokens.last().map_or(first, |token| token.span());
         Extent { first, last }
     }

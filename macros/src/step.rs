@@ -22,7 +22,9 @@ pub struct Sequence<'a> {
 
 impl Sequence<'_> {
     pub fn steps(&self) -> Vec<Step<'_>> {
-        (0..self.layers.len()).map(|index| Step::new(self, index)).collect()
+        (0..self.layers.len())
+            .map(|index| Step::new(self, index))
+            .collect()
     }
 
     /// Where the layers run.
@@ -59,15 +61,24 @@ pub struct Step<'a> {
     pub branches: Vec<Ident>,
 }
 
-/// Whether layers may give a tuple: those that make one, and whatever comes after them or after a tuple. A network
-/// within this one and a layer of the user's own may make one.
+/// Whether layers may give a tuple: those that make one, and whatever comes after them or after a
+/// tuple. A network within this one and a layer of the user's own may make one.
 fn may_give_tuple(layers: &[Layer], given: bool) -> bool {
-    layers.iter().fold(given, |given, layer| match &layer.block {
-        Some(Block { kind: Kind::Split, .. }) => true,
-        Some(Block { kind: Kind::Concat, .. }) => false,
-        Some(block) => block.branches.iter().any(|branch| may_give_tuple(&branch.layers, given)),
-        None => given || !layer.builtin,
-    })
+    layers
+        .iter()
+        .fold(given, |given, layer| match &layer.block {
+            Some(Block {
+                kind: Kind::Split, ..
+            }) => true,
+            Some(Block {
+                kind: Kind::Concat, ..
+            }) => false,
+            Some(block) => block
+                .branches
+                .iter()
+                .any(|branch| may_give_tuple(&branch.layers, given)),
+            None => given || !layer.builtin,
+        })
 }
 
 impl<'a> Step<'a> {
@@ -78,7 +89,9 @@ impl<'a> Step<'a> {
         };
         let (tag, layer) = (format!("{}{index}", sequence.tag), &sequence.layers[index]);
         let after = format!("{}{}", sequence.tag, index + 1);
-        let total_before = sequence.layers[..index].iter().rposition(|layer| layer.field.is_some());
+        let total_before = sequence.layers[..index]
+            .iter()
+            .rposition(|layer| layer.field.is_some());
         let branches = layer.block.as_ref().map_or(0, |block| block.branches.len());
         Step {
             layer,
@@ -90,21 +103,29 @@ impl<'a> Step<'a> {
             dims_in: format_ident!("__DIMS{tag}"),
             dims_out: format_ident!("__DIMS{after}"),
             total: format_ident!("__TOTAL{tag}"),
-            total_before: total_before.map(|before| format_ident!("__TOTAL{}{before}", sequence.tag)),
+            total_before: total_before
+                .map(|before| format_ident!("__TOTAL{}{before}", sequence.tag)),
             shape_in: format_ident!("__Shape{tag}"),
             shape_out: format_ident!("__Shape{after}"),
             own: format_ident!("__Layer{tag}"),
             called: format_ident!("__Called{tag}"),
             config: format_ident!("__CONFIG{tag}"),
             block_params: format_ident!("__Params{tag}"),
-            branches: (0..branches).map(|branch| format_ident!("__Branch{tag}_{branch}")).collect(),
+            branches: (0..branches)
+                .map(|branch| format_ident!("__Branch{tag}_{branch}"))
+                .collect(),
             tag,
         }
     }
 
     /// The lists of a block.
     pub fn sequences(&self) -> Vec<Sequence<'a>> {
-        let branches = self.layer.block.iter().flat_map(|block| &block.branches).enumerate();
+        let branches = self
+            .layer
+            .block
+            .iter()
+            .flat_map(|block| &block.branches)
+            .enumerate();
         branches
             .map(|(branch, inner)| Sequence {
                 tag: format!("{}_{branch}_", self.tag),
@@ -118,7 +139,12 @@ impl<'a> Step<'a> {
 
     /// The layer's type, with what each `_` becomes.
     fn with(&self, inferred: impl Fn(usize) -> TokenStream) -> TokenStream {
-        let Layer { path, generics, block, .. } = self.layer;
+        let Layer {
+            path,
+            generics,
+            block,
+            ..
+        } = self.layer;
         if let Some(block) = block {
             return block_type(block, &self.block_params, &self.branches);
         }
@@ -162,8 +188,9 @@ impl<'a> Step<'a> {
             >
         };
         if self.tuple {
-            // Types can't be built from the sizes of a tuple. Elsewhere no shape names the one before: in a chain of
-            // shapes, the compiler goes through the whole chain for each layer.
+            // Types can't be built from the sizes of a tuple. Elsewhere no shape names the one
+            // before: in a chain of shapes, the compiler goes through the whole chain
+            // for each layer.
             let kept = quote!(#dims_out.is_tuple() && #dims_out.same(&#dims_in));
             sizes = quote!(__sw::OutputShape<{ #kept }, __sw::SameShape<#shape_in>, #sizes>);
         }
@@ -174,13 +201,14 @@ impl<'a> Step<'a> {
             computes = quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES);
             let names_output =
                 quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT);
-            sizes = quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
+            sizes =
+                quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
             let (text, element) = (&self.layer.text, element.to_string());
-            let shaped =
-                quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
+            let shaped = quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
             let report = self.layer.extent.call(
                 quote!(__sw::report_traits),
-                // Without its shape, of which `report_shape` tells, it is not known what it would have to compute.
+                // Without its shape, of which `report_shape` tells, it is not known what it would
+                // have to compute.
                 quote!(#text, #element, #fits, #layer, #computes || !(#fit.is_fine() && #shaped)),
             );
             let report_shape = self.layer.extent.call(
@@ -199,15 +227,24 @@ impl<'a> Step<'a> {
             own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
         }
         let own_type = self.held(own_type);
-        if let Some(Block { kind: Kind::Split | Kind::Residual | Kind::Repeat(_), .. }) = self.layer.block {
+        if let Some(Block {
+            kind: Kind::Split | Kind::Residual | Kind::Repeat(_),
+            ..
+        }) = self.layer.block
+        {
             sizes = quote!(__sw::OutputShape<{ #dims_out.is_tuple() && #fit.is_fine() }, #asked, #sizes>);
         }
         let text = LitStr::new(&self.layer.text, Span::call_site());
         let place = quote!(__sw::Place { layer: #text, source: #source });
-        let report = self.layer.extent.call(quote!(__sw::report), quote!(&#fit, #place, #dims_in));
+        let report = self
+            .layer
+            .extent
+            .call(quote!(__sw::report), quote!(&#fit, #place, #dims_in));
         let config_value = match &self.layer.config {
             Some(value) => value.clone(),
-            None => quote!(<<#own as __sw::Layer<#element>>::Config as __sw::Configuration>::DEFAULT),
+            None => {
+                quote!(<<#own as __sw::Layer<#element>>::Config as __sw::Configuration>::DEFAULT)
+            }
         };
         quote_spanned! {first=>
             type #asked = #asked_type;
@@ -223,9 +260,17 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The type of the layer, or of what stands in for one with more parameters than memory holds, which is reported.
+    /// The type of the layer, or of what stands in for one with more parameters than memory holds,
+    /// which is reported.
     fn held(&self, layer: TokenStream) -> TokenStream {
-        let Step { tag, own, element, fit, total, .. } = self;
+        let Step {
+            tag,
+            own,
+            element,
+            fit,
+            total,
+            ..
+        } = self;
         if self.layer.field.is_none() {
             return quote!(type #own = #layer;);
         }

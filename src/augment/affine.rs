@@ -18,8 +18,8 @@ pub enum Interpolation {
 /// Rotates an image about its middle by a random angle; torchvision's `RandomRotation`.
 ///
 /// ```
-/// use shapewright::augment::{Augmenter, RandomRotation};
 /// use shapewright::Tensor3;
+/// use shapewright::augment::{Augmenter, RandomRotation};
 /// let mut image = Tensor3::from([[[1.0], [2.0]], [[3.0], [4.0]]]);
 /// Augmenter::new(RandomRotation::between(90.0, 90.0), 0).augment(1, 0, &mut image);
 /// assert_eq!(image, Tensor3::from([[[2.0], [4.0]], [[1.0], [3.0]]]));
@@ -49,17 +49,22 @@ impl RandomRotation {
     }
 
     const fn by(degrees: Range) -> Self {
-        RandomRotation { degrees, interpolation: Interpolation::Nearest, fill: 0.0 }
+        RandomRotation {
+            degrees,
+            interpolation: Interpolation::Nearest,
+            fill: 0.0,
+        }
     }
 }
 
-/// Rotates, shifts, scales and shears an image about its middle, in one go; torchvision's `RandomAffine`.
+/// Rotates, shifts, scales and shears an image about its middle, in one go; torchvision's
+/// `RandomAffine`.
 ///
 /// A shift alone is by whole pixels and moves them as they are.
 ///
 /// ```
-/// use shapewright::augment::{Augmenter, Interpolation, RandomAffine};
 /// use shapewright::Tensor3;
+/// use shapewright::augment::{Augmenter, Interpolation, RandomAffine};
 /// const ANYHOW: RandomAffine = RandomAffine::new(15.0)
 ///     .translate(0.1, 0.1)
 ///     .scale(0.8, 1.2)
@@ -108,7 +113,8 @@ impl RandomAffine {
         }
     }
 
-    /// Shifts by up to these parts of the image's width and height, either way, rounded to whole pixels.
+    /// Shifts by up to these parts of the image's width and height, either way, rounded to whole
+    /// pixels.
     ///
     /// # Panics
     /// Unless both are from 0 to 1.
@@ -117,7 +123,10 @@ impl RandomAffine {
             0.0 <= width && width <= 1.0 && 0.0 <= height && height <= 1.0,
             "`RandomAffine` shifts by parts of the image's width and height, which lie between 0 and 1"
         );
-        RandomAffine { translate: [width, height], ..self }
+        RandomAffine {
+            translate: [width, height],
+            ..self
+        }
     }
 
     /// Scales by a factor from `min` to `max`: more than 1 makes what is on the image larger.
@@ -126,7 +135,10 @@ impl RandomAffine {
     /// Unless both are above 0 and finite, and `min` is up to `max`.
     pub const fn scale(self, min: f64, max: f64) -> Self {
         assert!(min > 0.0, "`RandomAffine` scales by factors above 0");
-        RandomAffine { scale: Range::new(min, max), ..self }
+        RandomAffine {
+            scale: Range::new(min, max),
+            ..self
+        }
     }
 
     /// Shears along the rows by an angle from `-degrees` to `degrees`.
@@ -137,7 +149,8 @@ impl RandomAffine {
         self.shear_both(degrees, 0.0)
     }
 
-    /// Shears along the rows and along the columns by angles from `-x` to `x` and `-y` to `y` degrees.
+    /// Shears along the rows and along the columns by angles from `-x` to `x` and `-y` to `y`
+    /// degrees.
     ///
     /// # Panics
     /// Unless both are from 0 up to, but without, 90.
@@ -146,7 +159,10 @@ impl RandomAffine {
             0.0 <= x && x < 90.0 && 0.0 <= y && y < 90.0,
             "`RandomAffine` shears by angles from 0 up to, but without, 90 degrees"
         );
-        RandomAffine { shear: [Range::around_zero(x), Range::around_zero(y)], ..self }
+        RandomAffine {
+            shear: [Range::around_zero(x), Range::around_zero(y)],
+            ..self
+        }
     }
 }
 
@@ -193,8 +209,9 @@ fn sin_cos(degrees: f64) -> (f64, f64) {
 }
 
 impl Change {
-    /// For each pixel of the result as `(column, row, 1)`, the place in the image that it shows: the inverse of the
-    /// rotation after the scale after the shears, about the middle, then the shift, as torchvision documents it.
+    /// For each pixel of the result as `(column, row, 1)`, the place in the image that it shows:
+    /// the inverse of the rotation after the scale after the shears, about the middle, then the
+    /// shift, as torchvision documents it.
     fn inverse(&self, width: usize, height: usize) -> [[f64; 3]; 2] {
         let tan_x = libm::tan(self.shear[0].to_radians());
         let (sin_y, cos_y) = sin_cos(self.shear[1]);
@@ -203,10 +220,19 @@ impl Change {
         let tan_y = sin_y / cos_y;
         let (a, c) = (cos + sin * tan_y, sin - cos * tan_y);
         let (b, d) = (-a * tan_x - sin, -c * tan_x + cos);
-        let rows = [[d / self.scale, -b / self.scale], [-c / self.scale, a / self.scale]];
+        let rows = [
+            [d / self.scale, -b / self.scale],
+            [-c / self.scale, a / self.scale],
+        ];
         let middle = [width as f64 / 2.0 - 0.5, height as f64 / 2.0 - 0.5];
         let [x, y] = [0, 1].map(|axis| middle[axis] + self.translate[axis]);
-        [0, 1].map(|i| [rows[i][0], rows[i][1], middle[i] - (rows[i][0] * x + rows[i][1] * y)])
+        [0, 1].map(|i| {
+            [
+                rows[i][0],
+                rows[i][1],
+                middle[i] - (rows[i][0] * x + rows[i][1] * y),
+            ]
+        })
     }
 
     pub fn apply<const H: usize, const W: usize, const C: usize, T: Element>(
@@ -244,12 +270,19 @@ impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H
         rng: &mut SampleRng,
     ) {
         let degrees = -uniform(self.degrees, rng);
-        let change = Change { degrees, translate: [0.0; 2], scale: 1.0, shear: [0.0; 2] };
+        let change = Change {
+            degrees,
+            translate: [0.0; 2],
+            scale: 1.0,
+            shear: [0.0; 2],
+        };
         change.apply(image, scratch, self.interpolation, self.fill);
     }
 }
 
-impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H, W, C>, T> for RandomAffine {
+impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H, W, C>, T>
+    for RandomAffine
+{
     fn augment(
         &self,
         image: &mut Tensor3<H, W, C, T>,
@@ -258,11 +291,24 @@ impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H
     ) {
         let degrees = uniform(self.degrees, rng);
         let [width, height] = self.translate;
-        let translate = [width * W as f64, height * H as f64]
-            .map(|most| libm::rint(uniform(Range { min: -most, max: most }, rng)));
+        let translate = [width * W as f64, height * H as f64].map(|most| {
+            libm::rint(uniform(
+                Range {
+                    min: -most,
+                    max: most,
+                },
+                rng,
+            ))
+        });
         let scale = uniform(self.scale, rng);
         let shear = self.shear.map(|range| uniform(range, rng));
-        Change { degrees, translate, scale, shear }.apply(image, scratch, self.interpolation, self.fill);
+        Change {
+            degrees,
+            translate,
+            scale,
+            shear,
+        }
+        .apply(image, scratch, self.interpolation, self.fill);
     }
 }
 
@@ -274,12 +320,18 @@ mod tests {
     fn quarter_turns_are_exact_and_angles_go_round() {
         let turns = [(0.0, 1.0), (1.0, 0.0), (0.0, -1.0), (-1.0, 0.0)];
         for quarter in -8_i32..=8 {
-            assert_eq!(sin_cos(90.0 * f64::from(quarter)), turns[quarter.rem_euclid(4) as usize]);
+            assert_eq!(
+                sin_cos(90.0 * f64::from(quarter)),
+                turns[quarter.rem_euclid(4) as usize]
+            );
         }
         for degrees in [-1234.5, -200.0, -44.0, 44.0, 46.0, 100.0, 181.0, 359.0] {
             let (sin, cos) = sin_cos(degrees);
             let (expected_sin, expected_cos) = degrees.to_radians().sin_cos();
-            assert!((sin - expected_sin).abs() < 1e-13 && (cos - expected_cos).abs() < 1e-13, "{degrees}");
+            assert!(
+                (sin - expected_sin).abs() < 1e-13 && (cos - expected_cos).abs() < 1e-13,
+                "{degrees}"
+            );
         }
     }
 }

@@ -41,17 +41,18 @@ impl PaddingMode {
     }
 }
 
-/// Places in a padded image, which may be before its first pixel, fit into an `isize`: images have at most `isize::MAX`
-/// bytes, so three times this and a size do.
+/// Places in a padded image, which may be before its first pixel, fit into an `isize`: images have
+/// at most `isize::MAX` bytes, so three times this and a size do.
 const MOST_PAD: usize = isize::MAX as usize / 8;
 
-/// Pads an image by `PAD` pixels on each side and cuts out a part at a random place; torchvision's `RandomCrop`.
+/// Pads an image by `PAD` pixels on each side and cuts out a part at a random place; torchvision's
+/// `RandomCrop`.
 ///
 /// In a list, the part is as large as the image was: it is shifted by up to `PAD` pixels each way.
 ///
 /// ```
-/// use shapewright::augment::{Augmenter, PaddingMode, RandomCrop};
 /// use shapewright::Tensor3;
+/// use shapewright::augment::{Augmenter, PaddingMode, RandomCrop};
 /// let mut image = Tensor3::<32, 32, 3>::full(0.5);
 /// let crop = RandomCrop::<4>::new().padding_mode(PaddingMode::Reflect);
 /// Augmenter::new(crop, 0).augment(1, 0, &mut image);
@@ -68,7 +69,10 @@ pub struct RandomCrop<const PAD: usize> {
 impl<const PAD: usize> RandomCrop<PAD> {
     /// With zeros around the image.
     pub const fn new() -> Self {
-        RandomCrop { mode: PaddingMode::Constant, fill: 0.0 }
+        RandomCrop {
+            mode: PaddingMode::Constant,
+            fill: 0.0,
+        }
     }
 
     /// What the padding shows; the fill value by default.
@@ -88,8 +92,8 @@ impl<const PAD: usize> RandomCrop<PAD> {
     /// Cuts out a part as large as `to`.
     ///
     /// ```
-    /// use shapewright::augment::RandomCrop;
     /// use shapewright::Tensor3;
+    /// use shapewright::augment::RandomCrop;
     /// let (photo, mut part) = (Tensor3::<32, 32, 3>::ones(), Tensor3::<28, 28, 3>::zeros());
     /// RandomCrop::<0>::new().crop(&photo, &mut part, &mut shapewright::rng(0));
     /// assert_eq!(part, Tensor3::ones());
@@ -132,8 +136,8 @@ impl<const PAD: usize> RandomCrop<PAD> {
     }
 }
 
-impl<const PAD: usize, const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H, W, C>, T>
-    for RandomCrop<PAD>
+impl<const PAD: usize, const H: usize, const W: usize, const C: usize, T: Element>
+    Augment<Rank3<H, W, C>, T> for RandomCrop<PAD>
 {
     fn augment(
         &self,
@@ -146,13 +150,13 @@ impl<const PAD: usize, const H: usize, const W: usize, const C: usize, T: Elemen
     }
 }
 
-/// Cuts out the middle of an image, as validation wants it where training has a [`RandomCrop`]; torchvision's
-/// `CenterCrop`. If an odd number of rows or columns goes, one more of them goes at the bottom or on the right. A part
-/// larger than the image is a compile error.
+/// Cuts out the middle of an image, as validation wants it where training has a [`RandomCrop`];
+/// torchvision's `CenterCrop`. If an odd number of rows or columns goes, one more of them goes at
+/// the bottom or on the right. A part larger than the image is a compile error.
 ///
 /// ```
-/// use shapewright::augment::center_crop;
 /// use shapewright::Tensor3;
+/// use shapewright::augment::center_crop;
 /// let image = Tensor3::from([[[1.0], [2.0], [3.0], [4.0]], [[5.0], [6.0], [7.0], [8.0]]]);
 /// let mut part = Tensor3::<1, 2, 1>::zeros();
 /// center_crop(&image, &mut part);
@@ -169,13 +173,32 @@ pub fn center_crop<
     from: &Tensor3<H, W, C, T>,
     to: &mut Tensor3<TO_H, TO_W, C, T>,
 ) {
-    const { assert!(TO_H <= H && TO_W <= W, "`center_crop` cuts out a part larger than the image") };
+    const {
+        assert!(
+            TO_H <= H && TO_W <= W,
+            "`center_crop` cuts out a part larger than the image"
+        )
+    };
     let (top, left) = ((H - TO_H) / 2, (W - TO_W) / 2);
-    cut(from, to, top as isize, left as isize, PaddingMode::Constant, T::default());
+    cut(
+        from,
+        to,
+        top as isize,
+        left as isize,
+        PaddingMode::Constant,
+        T::default(),
+    );
 }
 
 /// What lies at this row and column, which may be before, in or behind the image.
-fn cut<const H: usize, const W: usize, const C: usize, const TO_H: usize, const TO_W: usize, T: Scalar>(
+fn cut<
+    const H: usize,
+    const W: usize,
+    const C: usize,
+    const TO_H: usize,
+    const TO_W: usize,
+    T: Scalar,
+>(
     from: &Tensor3<H, W, C, T>,
     to: &mut Tensor3<TO_H, TO_W, C, T>,
     top: isize,
@@ -190,7 +213,9 @@ fn cut<const H: usize, const W: usize, const C: usize, const TO_H: usize, const 
         };
         let from = &from.as_array()[row];
         for (column, to) in to.iter_mut().enumerate() {
-            *to = mode.position(column as isize + left, W).map_or([fill; C], |column| from[column]);
+            *to = mode
+                .position(column as isize + left, W)
+                .map_or([fill; C], |column| from[column]);
         }
     }
 }

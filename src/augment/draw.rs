@@ -44,7 +44,10 @@ pub(super) struct Range {
 impl Range {
     /// One number.
     pub const fn only(value: f64) -> Self {
-        Range { min: value, max: value }
+        Range {
+            min: value,
+            max: value,
+        }
     }
 
     /// From `-most` to `most`.
@@ -53,7 +56,10 @@ impl Range {
             0.0 <= most && most < f64::INFINITY,
             "a number that stands for a range from -x to x is not below 0"
         );
-        Range { min: -most, max: most }
+        Range {
+            min: -most,
+            max: most,
+        }
     }
 
     pub const fn new(min: f64, max: f64) -> Self {
@@ -70,15 +76,16 @@ impl Range {
     }
 }
 
-/// A number of the beta distribution with both parameters `alpha`: a gamma number over the sum of two.
+/// A number of the beta distribution with both parameters `alpha`: a gamma number over the sum of
+/// two.
 pub(super) fn beta(alpha: f64, rng: &mut SampleRng) -> f64 {
     let (a, b) = (log_gamma(alpha, rng), log_gamma(alpha, rng));
     // With a small `alpha` the numbers themselves would round to zero.
     1.0 / (1.0 + libm::exp(b - a))
 }
 
-/// The logarithm of a number of the gamma distribution: Marsaglia and Tsang, 2000, with a parameter that is larger by
-/// one, and a power of a uniform number that takes it back.
+/// The logarithm of a number of the gamma distribution: Marsaglia and Tsang, 2000, with a parameter
+/// that is larger by one, and a power of a uniform number that takes it back.
 fn log_gamma(alpha: f64, rng: &mut SampleRng) -> f64 {
     let d = alpha + 1.0 - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
@@ -106,10 +113,14 @@ mod tests {
             let draws: Vec<f64> = (0..20_000).map(|_| beta(alpha, &mut rng)).collect();
             assert!(draws.iter().all(|x| (0.0..=1.0).contains(x)));
             let mean = draws.iter().sum::<f64>() / draws.len() as f64;
-            let variance = draws.iter().map(|x| (x - 0.5) * (x - 0.5)).sum::<f64>() / draws.len() as f64;
+            let variance =
+                draws.iter().map(|x| (x - 0.5) * (x - 0.5)).sum::<f64>() / draws.len() as f64;
             let expected = 1.0 / (4.0 * (2.0 * alpha + 1.0));
             assert!((mean - 0.5).abs() < 0.015, "{alpha}: {mean}");
-            assert!((variance / expected - 1.0).abs() < 0.04, "{alpha}: {variance}, {expected}");
+            assert!(
+                (variance / expected - 1.0).abs() < 0.04,
+                "{alpha}: {variance}, {expected}"
+            );
         }
     }
 
@@ -117,14 +128,23 @@ mod tests {
     fn generators_and_whole_numbers_differ() {
         use rand::Rng;
         let first = |seed, epoch, index| rng(seed, epoch, index).next_u64();
-        let draws =
-            [first(0, 1, 0), first(0, 0, 1), first(1, 0, 0), first(0, 0, 0), first(1, 1, 0), first(0, 1, 1)];
+        let draws = [
+            first(0, 1, 0),
+            first(0, 0, 1),
+            first(1, 0, 0),
+            first(0, 0, 0),
+            first(1, 1, 0),
+            first(0, 1, 1),
+        ];
         for (i, a) in draws.iter().enumerate() {
             assert!(draws[..i].iter().all(|b| a != b), "{draws:?}");
         }
         let mut rng = rng(0, 0, 0);
         let mut counts = [0; 3];
         (0..3000).for_each(|_| counts[below(3, &mut rng)] += 1);
-        assert!(counts.iter().all(|&count| (900..1100).contains(&count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|&count| (900..1100).contains(&count)),
+            "{counts:?}"
+        );
     }
 }

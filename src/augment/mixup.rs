@@ -3,10 +3,12 @@
 use super::{SampleRng, draw};
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Mixes each sample of a batch with another, and their targets likewise; Zhang et al., 2017, torchvision's `MixUp`.
+/// Mixes each sample of a batch with another, and their targets likewise; Zhang et al., 2017,
+/// torchvision's `MixUp`.
 ///
-/// For each batch a part is drawn that all samples keep of their own; sample `i` of `n` takes the rest from sample
-/// `n - 1 - i`. [`Trainer::mixup`](crate::Trainer::mixup) does it to the batches of a training. By hand:
+/// For each batch a part is drawn that all samples keep of their own; sample `i` of `n` takes the
+/// rest from sample `n - 1 - i`. [`Trainer::mixup`](crate::Trainer::mixup) does it to the batches
+/// of a training. By hand:
 ///
 /// ```
 /// use shapewright::augment::{MixUp, mix};
@@ -14,13 +16,21 @@ use crate::tensor::{Element, Shape, Tensor};
 /// use shapewright::prelude::*;
 /// network! { struct Net: [2] -> [3] { Linear<_, 3>, LogSoftmax } }
 ///
-/// let (net, mut gradient, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::zeros(), Net::workspace());
+/// let (net, mut gradient, mut workspace) = (
+///     Net::init(&mut shapewright::rng(0)),
+///     Net::zeros(),
+///     Net::workspace(),
+/// );
 /// let mut x = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]].map(Tensor1::from);
 /// let mut targets = [Label::new(0)?, Label::new(2)?, Label::new(1)?].map(one_hot);
 /// let lambda = MixUp::new(0.2).draw(&mut shapewright::rng(1));
 /// mix(&mut x, lambda);
 /// mix(&mut targets, lambda);
-/// assert!(targets.iter().all(|target| (target.iter().sum::<f32>() - 1.0).abs() < 1e-6));
+/// assert!(
+///     targets
+///         .iter()
+///         .all(|target| (target.iter().sum::<f32>() - 1.0).abs() < 1e-6)
+/// );
 ///
 /// let mut pass = net.forward_train(&x, &mut workspace);
 /// pass.loss(&KlDiv, &targets);
@@ -35,13 +45,17 @@ pub struct MixUp {
 }
 
 impl MixUp {
-    /// The part is drawn from the beta distribution with both parameters `alpha`: the smaller it is, the closer are
-    /// parts to 0 or 1, that is to samples as they were. With 1, torchvision's default, all parts are as likely.
+    /// The part is drawn from the beta distribution with both parameters `alpha`: the smaller it
+    /// is, the closer are parts to 0 or 1, that is to samples as they were. With 1,
+    /// torchvision's default, all parts are as likely.
     ///
     /// # Panics
     /// Unless `alpha` is above 0 and finite.
     pub const fn new(alpha: f64) -> Self {
-        assert!(0.0 < alpha && alpha < f64::INFINITY, "the alpha of `MixUp` is above 0");
+        assert!(
+            0.0 < alpha && alpha < f64::INFINITY,
+            "the alpha of `MixUp` is above 0"
+        );
         MixUp { alpha }
     }
 
@@ -51,7 +65,8 @@ impl MixUp {
     }
 }
 
-/// Of each sample `i` of `n`, and of sample `n - 1 - i`, so much: `lambda * x[i] + (1 - lambda) * x[n - 1 - i]`.
+/// Of each sample `i` of `n`, and of sample `n - 1 - i`, so much: `lambda * x[i] + (1 - lambda) *
+/// x[n - 1 - i]`.
 pub fn mix<S: Shape, T: Element>(samples: &mut [Tensor<S, T>], lambda: f64) {
     let (own, other) = (T::from_f64_lossy(lambda), T::from_f64_lossy(1.0 - lambda));
     let (first, second) = samples.split_at_mut(samples.len() / 2);

@@ -13,13 +13,15 @@
 //! | [`RandomApply`] | a list with a probability |
 //! | [`MixUp`] | mixes the samples of a batch, and their targets |
 //!
-//! Names, parameters and defaults are those of `torchvision.transforms.v2`, where its documentation says otherwise
-//! nothing is said here. Images are `[height, width, channels]` with values from 0 to 1, as the readers of
-//! [`data`](crate::data) give them: put what changes their range, such as [`Normalize`], last. A parameter without
-//! sense panics when the transform is made; in a `const` that is a compile error.
+//! Names, parameters and defaults are those of `torchvision.transforms.v2`, where its documentation
+//! says otherwise nothing is said here. Images are `[height, width, channels]` with values from 0
+//! to 1, as the readers of [`data`](crate::data) give them: put what changes their range, such as
+//! [`Normalize`], last. A parameter without sense panics when the transform is made; in a `const`
+//! that is a compile error.
 //!
-//! A tuple of transforms is a list of them, applied in order; tuples nest. [`Trainer::augment`](crate::Trainer::augment)
-//! applies it to the next batches on another thread while a step runs:
+//! A tuple of transforms is a list of them, applied in order; tuples nest.
+//! [`Trainer::augment`](crate::Trainer::augment) applies it to the next batches on another thread
+//! while a step runs:
 //!
 //! ```
 //! use shapewright::augment::{Interpolation, RandomAffine, RandomErasing, SampleRng};
@@ -39,8 +41,9 @@
 //! # Ok::<(), shapewright::TrainError>(())
 //! ```
 //!
-//! By hand there is [`Augmenter`]. What becomes of a sample depends on the seed, the epoch and the sample's index, and
-//! on nothing else: not on the order of the samples, the batch, or the number of threads.
+//! By hand there is [`Augmenter`]. What becomes of a sample depends on the seed, the epoch and the
+//! sample's index, and on nothing else: not on the order of the samples, the batch, or the number
+//! of threads.
 
 mod affine;
 mod color;
@@ -65,8 +68,8 @@ pub type SampleRng = rand_xoshiro::Xoshiro256PlusPlus;
 
 /// Changes samples of the shape `S` at random.
 ///
-/// Implemented by the transforms of this [module](self), by tuples of up to eight of what implements it, and by
-/// functions of a tensor and a [`SampleRng`]. A transform of your own:
+/// Implemented by the transforms of this [module](self), by tuples of up to eight of what
+/// implements it, and by functions of a tensor and a [`SampleRng`]. A transform of your own:
 ///
 /// ```
 /// use rand::Rng;
@@ -77,7 +80,12 @@ pub type SampleRng = rand_xoshiro::Xoshiro256PlusPlus;
 /// struct RandomSign;
 ///
 /// impl<S: Shape, T: Element> Augment<S, T> for RandomSign {
-///     fn augment(&self, sample: &mut Tensor<S, T>, _scratch: &mut Tensor<S, T>, rng: &mut SampleRng) {
+///     fn augment(
+///         &self,
+///         sample: &mut Tensor<S, T>,
+///         _scratch: &mut Tensor<S, T>,
+///         rng: &mut SampleRng,
+///     ) {
 ///         if rng.next_u64() % 2 == 0 {
 ///             sample.iter_mut().for_each(|x| *x = -*x);
 ///         }
@@ -96,8 +104,8 @@ pub type SampleRng = rand_xoshiro::Xoshiro256PlusPlus;
     note = "a function takes `&mut Tensor<{S}, {T}>` and `&mut SampleRng`, both with their types written"
 )]
 pub trait Augment<S: Shape, T: Element> {
-    /// Changes one sample, with draws from its own generator. `scratch` is memory to work with, and may hold
-    /// anything before and after. It must not allocate if training is not to.
+    /// Changes one sample, with draws from its own generator. `scratch` is memory to work with, and
+    /// may hold anything before and after. It must not allocate if training is not to.
     fn augment(&self, sample: &mut Tensor<S, T>, scratch: &mut Tensor<S, T>, rng: &mut SampleRng);
 }
 
@@ -135,8 +143,8 @@ lists! {
 /// A transform or a list of them with a probability; torchvision's `RandomApply`.
 ///
 /// ```
-/// use shapewright::augment::{Augmenter, GaussianNoise, RandomApply};
 /// use shapewright::Tensor1;
+/// use shapewright::augment::{Augmenter, GaussianNoise, RandomApply};
 /// let mut x = Tensor1::<3>::zeros();
 /// Augmenter::new(RandomApply::new(GaussianNoise::new(0.1), 0.0), 0).augment(1, 0, &mut x);
 /// assert_eq!(x, Tensor1::zeros());
@@ -153,7 +161,10 @@ impl<A> RandomApply<A> {
     /// # Panics
     /// Unless `p` is from 0 to 1.
     pub const fn new(list: A, p: f64) -> Self {
-        assert!(0.0 <= p && p <= 1.0, "the probability of `RandomApply` lies between 0 and 1");
+        assert!(
+            0.0 <= p && p <= 1.0,
+            "the probability of `RandomApply` lies between 0 and 1"
+        );
         RandomApply { list, p }
     }
 }
@@ -166,14 +177,18 @@ impl<A: Augment<S, T>, S: Shape, T: Element> Augment<S, T> for RandomApply<A> {
     }
 }
 
-/// A list of transforms with a seed, and the memory that they need, for a training loop of your own. Where making
-/// batches takes time, call it in what [`Refill`](crate::data::Refill) does on another thread.
+/// A list of transforms with a seed, and the memory that they need, for a training loop of your
+/// own. Where making batches takes time, call it in what [`Refill`](crate::data::Refill) does on
+/// another thread.
 ///
 /// ```
 /// use shapewright::augment::{Augmenter, GaussianNoise, RandomHorizontalFlip};
 /// use shapewright::prelude::*;
 /// let image = Tensor3::<2, 2, 1>::from([[[0.1], [0.2]], [[0.3], [0.4]]]);
-/// let mut augmenter = Augmenter::new((RandomHorizontalFlip::new(0.5), GaussianNoise::new(0.01)), 42);
+/// let mut augmenter = Augmenter::new(
+///     (RandomHorizontalFlip::new(0.5), GaussianNoise::new(0.01)),
+///     42,
+/// );
 /// let [mut once, mut again, mut next] = [image; 3];
 /// augmenter.augment(1, 7, &mut once);
 /// augmenter.augment(2, 7, &mut next);
@@ -191,18 +206,27 @@ pub struct Augmenter<A, S: Shape, T: Element = f32> {
 impl<A: Clone, S: Shape, T: Element> Clone for Augmenter<A, S, T> {
     fn clone(&self) -> Self {
         // The scratch holds nothing between calls.
-        Augmenter { list: self.list.clone(), seed: self.seed, scratch: Tensor::zeros_boxed() }
+        Augmenter {
+            list: self.list.clone(),
+            seed: self.seed,
+            scratch: Tensor::zeros_boxed(),
+        }
     }
 }
 
 impl<A: Augment<S, T>, S: Shape, T: Element> Augmenter<A, S, T> {
     /// The list with a seed that all draws depend on.
     pub fn new(list: A, seed: u64) -> Self {
-        Augmenter { list, seed, scratch: Tensor::zeros_boxed() }
+        Augmenter {
+            list,
+            seed,
+            scratch: Tensor::zeros_boxed(),
+        }
     }
 
-    /// Changes a sample as its index among all samples and the epoch say. [`Trainer::augment`](crate::Trainer::augment)
-    /// makes of the sample the same with the same seed; it counts epochs from 1 and samples from 0.
+    /// Changes a sample as its index among all samples and the epoch say.
+    /// [`Trainer::augment`](crate::Trainer::augment) makes of the sample the same with the same
+    /// seed; it counts epochs from 1 and samples from 0.
     pub fn augment(&mut self, epoch: usize, index: usize, sample: &mut Tensor<S, T>) {
         let mut rng = draw::rng(self.seed, epoch, index);
         self.list.augment(sample, &mut self.scratch, &mut rng);

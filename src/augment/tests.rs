@@ -9,7 +9,12 @@ use crate::prelude::*;
 use crate::tensor::Element;
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().expect("an array").iter().map(|x| x.as_f64().expect("a number")).collect()
+    value
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|x| x.as_f64().expect("a number"))
+        .collect()
 }
 
 fn pair(value: &Value) -> [f64; 2] {
@@ -46,7 +51,10 @@ fn check<const H: usize, const W: usize, const C: usize, T: Element>(case: &Valu
     }
     for (i, (found, expected)) in image.iter().zip(&y).enumerate() {
         let found = found.to_f64().expect("a number");
-        assert!((found - expected).abs() <= bound, "{found} is not {expected} at {i} of {case}");
+        assert!(
+            (found - expected).abs() <= bound,
+            "{found} is not {expected} at {i} of {case}"
+        );
     }
 }
 
@@ -76,16 +84,31 @@ fn pytorch_computes_the_same() {
 #[test]
 fn padding_is_that_of_numpy() {
     let padded = |mode: PaddingMode, size: usize, pad: isize| -> Vec<usize> {
-        (-pad..size as isize + pad).map(|at| mode.position(at, size).expect("a position")).collect()
+        (-pad..size as isize + pad)
+            .map(|at| mode.position(at, size).expect("a position"))
+            .collect()
     };
-    assert_eq!(padded(PaddingMode::Edge, 3, 8), [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2]);
-    assert_eq!(padded(PaddingMode::Reflect, 3, 8), [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]);
+    assert_eq!(
+        padded(PaddingMode::Edge, 3, 8),
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2]
+    );
+    assert_eq!(
+        padded(PaddingMode::Reflect, 3, 8),
+        [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]
+    );
     assert_eq!(
         padded(PaddingMode::Symmetric, 3, 8),
         [1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1]
     );
-    for mode in [PaddingMode::Edge, PaddingMode::Reflect, PaddingMode::Symmetric] {
+    for mode in [
+        PaddingMode::Edge,
+        PaddingMode::Reflect,
+        PaddingMode::Symmetric,
+    ] {
         assert_eq!(padded(mode, 1, 2), [0; 5]);
     }
-    assert_eq!([-1, 0, 2, 3].map(|at| PaddingMode::Constant.position(at, 3)), [None, Some(0), Some(2), None]);
+    assert_eq!(
+        [-1, 0, 2, 3].map(|at| PaddingMode::Constant.position(at, 3)),
+        [None, Some(0), Some(2), None]
+    );
 }

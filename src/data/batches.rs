@@ -6,8 +6,8 @@ use rand::seq::SliceRandom;
 use super::Sample;
 use crate::memory;
 
-/// Goes through inputs and targets batch after batch, in an order that can be shuffled. The batches are gathered in
-/// buffers that are used again, so that none of them allocates.
+/// Goes through inputs and targets batch after batch, in an order that can be shuffled. The batches
+/// are gathered in buffers that are used again, so that none of them allocates.
 ///
 /// ```
 /// use shapewright::data::Batches;
@@ -39,7 +39,15 @@ pub struct Batches<'a, X, Y> {
 /// The same batches from the same place on; the last one stays with the original.
 impl<X, Y> Clone for Batches<'_, X, Y> {
     fn clone(&self) -> Self {
-        let Batches { inputs, targets, ref order, next, size, drop_last, .. } = *self;
+        let Batches {
+            inputs,
+            targets,
+            ref order,
+            next,
+            size,
+            drop_last,
+            ..
+        } = *self;
         let order = order.clone();
         Batches {
             inputs,
@@ -55,7 +63,8 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
 }
 
 impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
-    /// Batches of `size` samples, in the order of the data until it is shuffled; the last may have fewer.
+    /// Batches of `size` samples, in the order of the data until it is shuffled; the last may have
+    /// fewer.
     ///
     /// # Panics
     /// If there are not as many targets as inputs, or if `size` is 0.
@@ -63,10 +72,12 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         Self::over(inputs, targets, (0..inputs.len()).collect(), size)
     }
 
-    /// Batches of some of the samples, such as those of a part or a fold, in the order of the positions.
+    /// Batches of some of the samples, such as those of a part or a fold, in the order of the
+    /// positions.
     ///
     /// # Panics
-    /// If there are not as many targets as inputs, if `size` is 0, or if a position is not one of a sample.
+    /// If there are not as many targets as inputs, if `size` is 0, or if a position is not one of a
+    /// sample.
     pub fn of(inputs: &'a [X], targets: &'a [Y], positions: &[usize], size: usize) -> Self {
         Self::over(inputs, targets, positions.to_vec(), size)
     }
@@ -84,18 +95,34 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
             assert_position(position, inputs.len());
         }
         let (batch_inputs, batch_targets) = (Vec::new(), Vec::new());
-        Batches { inputs, targets, order, next: 0, size, drop_last: false, batch_inputs, batch_targets }
+        Batches {
+            inputs,
+            targets,
+            order,
+            next: 0,
+            size,
+            drop_last: false,
+            batch_inputs,
+            batch_targets,
+        }
     }
 
     /// The same batches without a last one that has fewer samples.
     pub fn drop_last(self) -> Self {
-        Batches { drop_last: true, ..self }
+        Batches {
+            drop_last: true,
+            ..self
+        }
     }
 
     /// How many batches one pass has.
     pub fn steps(&self) -> usize {
         let samples = self.order.len();
-        if self.drop_last { samples / self.size } else { samples.div_ceil(self.size) }
+        if self.drop_last {
+            samples / self.size
+        } else {
+            samples.div_ceil(self.size)
+        }
     }
 
     /// How many samples the largest batch has.
@@ -108,7 +135,8 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         positions(&self.order, self.size, batch)
     }
 
-    /// Begins again, in another order. From the start, the same generator gives the same orders everywhere.
+    /// Begins again, in another order. From the start, the same generator gives the same orders
+    /// everywhere.
     pub fn shuffle<R: Rng + ?Sized>(&mut self, rng: &mut R) {
         self.order.shuffle(rng);
         self.restart();

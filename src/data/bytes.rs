@@ -1,4 +1,5 @@
-//! Reading bytes that a file's head announces: what is missing or too much is an error with its place.
+//! Reading bytes that a file's head announces: what is missing or too much is an error with its
+//! place.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,9 +27,17 @@ pub(super) struct Bytes<'a, R> {
 }
 
 impl<'a, R: Read> Bytes<'a, R> {
-    /// A file each of whose bytes becomes `weight` bytes of memory: its own, and those of the numbers made of it.
+    /// A file each of whose bytes becomes `weight` bytes of memory: its own, and those of the
+    /// numbers made of it.
     pub fn new(path: &'a Path, source: R, budget: Budget, weight: u64) -> Self {
-        Bytes { path, source, at: 0, budget, weight, packed: false }
+        Bytes {
+            path,
+            source,
+            at: 0,
+            budget,
+            weight,
+            packed: false,
+        }
     }
 
     /// Refuses what a head announces if it is beyond the limit, before anything is unpacked.
@@ -64,7 +73,13 @@ impl<'a, R: Read> Bytes<'a, R> {
             return Ok(());
         }
         let expected = format!("the end of the file after {after}");
-        Err(self.error(ReadErrorKind::Length, at, expected, "more bytes".into(), COPY_AGAIN))
+        Err(self.error(
+            ReadErrorKind::Length,
+            at,
+            expected,
+            "more bytes".into(),
+            COPY_AGAIN,
+        ))
     }
 
     /// The next `len` bytes, or fewer at the end of the file.
@@ -75,10 +90,13 @@ impl<'a, R: Read> Bytes<'a, R> {
     fn gather(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
         let mut bytes = Vec::new();
         // An error to reserve is one to read, which says so.
-        let likely = len.min(self.budget.size()).min(self.budget.limit() / self.weight);
+        let likely = len
+            .min(self.budget.size())
+            .min(self.budget.limit() / self.weight);
         let _ = bytes.try_reserve_exact(usize::try_from(likely).unwrap_or(0));
         while (bytes.len() as u64) < len {
-            // One byte more than may be. The limit grows with what comes from a source of unknown size.
+            // One byte more than may be. The limit grows with what comes from a source of unknown
+            // size.
             let most = (self.budget.limit() / self.weight).saturating_add(1);
             let piece = most.min(len) - bytes.len() as u64;
             let came = (&mut self.source).take(piece).read_to_end(&mut bytes);
@@ -94,12 +112,14 @@ impl<'a, R: Read> Bytes<'a, R> {
 
     /// Whether so many bytes of those that are wanted are within the limit.
     fn check(&self, bytes: u64, wanted: u64, what: &str) -> Result<(), ReadError> {
-        self.budget.check(bytes.saturating_mul(self.weight)).map_err(|mut error| {
-            if wanted < u64::MAX {
-                error.need = wanted.saturating_mul(self.weight);
-            }
-            too_large(self.path, Place::Byte(self.at), what, error)
-        })
+        self.budget
+            .check(bytes.saturating_mul(self.weight))
+            .map_err(|mut error| {
+                if wanted < u64::MAX {
+                    error.need = wanted.saturating_mul(self.weight);
+                }
+                too_large(self.path, Place::Byte(self.at), what, error)
+            })
     }
 
     pub fn error(
@@ -127,7 +147,14 @@ fn unread(path: &Path, error: io::Error) -> ReadError {
 /// An error about what takes more memory than it may.
 pub(super) fn too_large(path: &Path, place: Place, what: &str, error: TooLarge) -> ReadError {
     let found = format!("{} for {what}", error.need);
-    ReadError::new(path, ReadErrorKind::Limit, place, error.expected(), found, RAISE)
+    ReadError::new(
+        path,
+        ReadErrorKind::Limit,
+        place,
+        error.expected(),
+        found,
+        RAISE,
+    )
 }
 
 /// Why a whole file was not read.

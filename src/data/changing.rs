@@ -8,10 +8,11 @@ use super::batches::{Batches, fill, positions};
 use super::queue::{End, Queue};
 use super::{Refill, Sample};
 
-/// The batches of several passes over samples, each gathered and changed on another thread while the one before is used.
-/// After the first pass, nothing is allocated.
+/// The batches of several passes over samples, each gathered and changed on another thread while
+/// the one before is used. After the first pass, nothing is allocated.
 pub(crate) struct Changing<'scope, X, Y> {
-    /// Tells the thread which batches come next. Dropped before it is joined, so that it does not wait for them.
+    /// Tells the thread which batches come next. Dropped before it is joined, so that it does not
+    /// wait for them.
     passes: End<Pass>,
     batches: Refill<'scope, (Vec<X>, Vec<Y>)>,
     /// The order of the samples in this pass.
@@ -31,25 +32,35 @@ where
     X: Sample + Send + Sync + 'scope,
     Y: Sample + Send + Sync + 'scope,
 {
-    /// Batches of the same samples. `change` gets the number of the pass, that of the batch, the positions of its
-    /// samples, and its inputs.
+    /// Batches of the same samples. `change` gets the number of the pass, that of the batch, the
+    /// positions of its samples, and its inputs.
     pub fn new<'a: 'scope>(
         scope: &'scope Scope<'scope, '_>,
         batches: &Batches<'a, X, Y>,
         mut change: impl FnMut(usize, usize, &[usize], &mut [X]) + Send + 'scope,
     ) -> Self {
-        let Batches { inputs: all_inputs, targets: all_targets, size, .. } = *batches;
+        let Batches {
+            inputs: all_inputs,
+            targets: all_targets,
+            size,
+            ..
+        } = *batches;
         let [passes, next_passes] = Queue::ends(1);
         let order = Arc::new(Mutex::new(Vec::new()));
         let order_here = Arc::clone(&order);
-        let mut pass = Pass { number: 0, batches: 0..0 };
+        let mut pass = Pass {
+            number: 0,
+            batches: 0..0,
+        };
 
         let fill_next = move |(inputs, targets): &mut (Vec<X>, Vec<Y>)| {
             let batch = loop {
                 if let Some(batch) = pass.batches.next() {
                     break batch;
                 }
-                let Some(next) = next_passes.take() else { return false };
+                let Some(next) = next_passes.take() else {
+                    return false;
+                };
                 pass = next;
             };
             let order = lock(&order_here);
@@ -60,7 +71,12 @@ where
             true
         };
         let buffers = [(); 2].map(|()| Default::default());
-        Changing { passes, batches: Refill::scoped(scope, buffers, fill_next), order, left: 0 }
+        Changing {
+            passes,
+            batches: Refill::scoped(scope, buffers, fill_next),
+            order,
+            left: 0,
+        }
     }
 }
 
@@ -76,7 +92,10 @@ impl<X: Sample, Y: Sample> Changing<'_, X, Y> {
         order.extend_from_slice(&batches.order);
         drop(order);
         // If a panic has ended the thread, asking for the next batch raises it.
-        let _ = self.passes.put(Pass { number, batches: batches.next..batches.steps() });
+        let _ = self.passes.put(Pass {
+            number,
+            batches: batches.next..batches.steps(),
+        });
     }
 
     /// The next batch; `None` after the last of the pass.

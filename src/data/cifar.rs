@@ -3,12 +3,16 @@
 //! ```no_run
 //! use shapewright::data::cifar::{CLASSES, Cifar10};
 //! let data: Cifar10 = Cifar10::read("data/cifar-10-batches-bin")?;
-//! println!("the first image is a {}", CLASSES[data.train_labels[0].index()]);
+//! println!(
+//!     "the first image is a {}",
+//!     CLASSES[data.train_labels[0].index()]
+//! );
 //! # Ok::<(), shapewright::data::ReadError>(())
 //! ```
 //!
-//! Source: A. Krizhevsky, *The CIFAR-10 dataset*, section "Binary version". The files have the red, the green and the blue
-//! plane of an image one after the other; the tensors have the three values of a pixel together, `[32, 32, 3]`.
+//! Source: A. Krizhevsky, *The CIFAR-10 dataset*, section "Binary version". The files have the red,
+//! the green and the blue plane of an image one after the other; the tensors have the three values
+//! of a pixel together, `[32, 32, 3]`.
 
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -21,8 +25,18 @@ use crate::memory;
 use crate::tensor::Tensor3;
 
 /// What the ten classes are.
-pub const CLASSES: [&str; 10] =
-    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+pub const CLASSES: [&str; 10] = [
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+];
 
 /// The file of images to test on.
 const TEST: &str = "test_batch.bin";
@@ -50,7 +64,8 @@ pub struct Cifar10<T: Pixel = f32> {
 }
 
 impl<T: Pixel> Cifar10<T> {
-    /// Reads the six files of a folder: `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`.
+    /// Reads the six files of a folder: `data_batch_1.bin` to `data_batch_5.bin` and
+    /// `test_batch.bin`.
     ///
     /// # Errors
     /// If a file is missing, empty or cannot be read ([`batch_from`]).
@@ -63,7 +78,12 @@ impl<T: Pixel> Cifar10<T> {
             train_labels.extend(labels);
         }
         let (test_images, test_labels) = batch(&folder.join(TEST))?;
-        Ok(Cifar10 { train_images, train_labels, test_images, test_labels })
+        Ok(Cifar10 {
+            train_images,
+            train_labels,
+            test_images,
+            test_labels,
+        })
     }
 }
 
@@ -73,22 +93,37 @@ fn batch<T: Pixel>(path: &Path) -> Result<Batch<T>, ReadError> {
     let batch = batch_in(path, file, budget)?;
     if batch.1.is_empty() {
         let kind = ReadErrorKind::Length;
-        return Err(ReadError::new(path, kind, Place::File, "images", "an empty file", COPY_AGAIN));
+        return Err(ReadError::new(
+            path,
+            kind,
+            Place::File,
+            "images",
+            "an empty file",
+            COPY_AGAIN,
+        ));
     }
     Ok(batch)
 }
 
-/// The images and labels of one of the files, from anything that can be read; the path is for the error.
+/// The images and labels of one of the files, from anything that can be read; the path is for the
+/// error.
 ///
 /// # Errors
-/// If it cannot be read, ends within a record, holds a label that is no class, or takes more memory than the
-/// [`Limits`](crate::Limits) let it.
-pub fn batch_from<T: Pixel>(path: impl AsRef<Path>, source: impl Read) -> Result<Batch<T>, ReadError> {
+/// If it cannot be read, ends within a record, holds a label that is no class, or takes more memory
+/// than the [`Limits`](crate::Limits) let it.
+pub fn batch_from<T: Pixel>(
+    path: impl AsRef<Path>,
+    source: impl Read,
+) -> Result<Batch<T>, ReadError> {
     let (source, budget) = Budget::counting(source);
     batch_in(path.as_ref(), source, budget)
 }
 
-fn batch_in<T: Pixel>(path: &Path, source: impl Read, budget: Budget) -> Result<Batch<T>, ReadError> {
+fn batch_in<T: Pixel>(
+    path: &Path,
+    source: impl Read,
+    budget: Budget,
+) -> Result<Batch<T>, ReadError> {
     let weight = 1 + size_of::<T>() as u64;
     let bytes = Bytes::new(path, BufReader::new(source), budget, weight).up_to(u64::MAX)?;
     let records = bytes.chunks_exact(RECORD);
@@ -99,7 +134,10 @@ fn batch_in<T: Pixel>(path: &Path, source: impl Read, budget: Budget) -> Result<
             ReadErrorKind::Length,
             Place::Byte(bytes.len() as u64),
             format!("records of {RECORD} bytes, a label and an image"),
-            format!("the end of the file after {} bytes of one", bytes.len() - begin),
+            format!(
+                "the end of the file after {} bytes of one",
+                bytes.len() - begin
+            ),
             "take CIFAR-10's binary version, and copy or download the file again",
         ));
     }

@@ -1,4 +1,5 @@
-//! Batches that are gathered while those before are used, by workers who would only wait for their next job.
+//! Batches that are gathered while those before are used, by workers who would only wait for their
+//! next job.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,15 +9,16 @@ use super::Sample;
 use super::batches::{Batches, extend};
 use crate::threads::{Aside, Helped, with_aside};
 
-/// How many bytes of batches there are at a time, unless two are larger: they stay in the outer caches.
+/// How many bytes of batches there are at a time, unless two are larger: they stay in the outer
+/// caches.
 const BYTES: usize = 2 << 20;
 /// There are no more batches than this at a time.
 const MOST: usize = 8;
-/// So many bytes are copied in a piece, or one sample: about a microsecond. A job of the network waits for it, so that
-/// larger pieces cost more than they save.
+/// So many bytes are copied in a piece, or one sample: about a microsecond. A job of the network
+/// waits for it, so that larger pieces cost more than they save.
 const PIECE: usize = 4 << 10;
-/// To copy so many bytes takes several times what waking a worker does. One is woken when most of the batches are used
-/// up, so that it is once for several.
+/// To copy so many bytes takes several times what waking a worker does. One is woken when most of
+/// the batches are used up, so that it is once for several.
 const WORTH_WAKING: usize = 128 << 10;
 
 /// [`Batches`], each gathered before it is needed, in a ring of buffers.
@@ -32,7 +34,8 @@ type Buffer<X, Y> = (Vec<X>, Vec<Y>);
 struct Ring<'a, X, Y> {
     batches: Batches<'a, X, Y>,
     buffers: Mutex<Buffers<X, Y>>,
-    /// The training thread wants the lock. Without this, a helper would have it again at once, piece after piece.
+    /// The training thread wants the lock. Without this, a helper would have it again at once,
+    /// piece after piece.
     asked: AtomicBool,
 }
 
@@ -49,9 +52,21 @@ struct Buffers<X, Y> {
 
 impl<'a, X: Sample + Send + Sync, Y: Sample + Send + Sync> Gathering<'a, X, Y> {
     pub fn new(batches: Batches<'a, X, Y>) -> Self {
-        let buffers = Buffers { filled: VecDeque::new(), filling: None, free: Vec::new(), next: 0 };
-        let ring = Ring { batches, buffers: Mutex::new(buffers), asked: AtomicBool::new(false) };
-        Gathering { ring, current: None }
+        let buffers = Buffers {
+            filled: VecDeque::new(),
+            filling: None,
+            free: Vec::new(),
+            next: 0,
+        };
+        let ring = Ring {
+            batches,
+            buffers: Mutex::new(buffers),
+            asked: AtomicBool::new(false),
+        };
+        Gathering {
+            ring,
+            current: None,
+        }
     }
 
     /// The batches that are gathered.
@@ -59,12 +74,18 @@ impl<'a, X: Sample + Send + Sync, Y: Sample + Send + Sync> Gathering<'a, X, Y> {
         &mut self.ring.batches
     }
 
-    /// Calls with the batches that are left, which others help to gather in the meantime. All memory is allocated before.
-    /// The place in `batches_mut` stays where it is.
+    /// Calls with the batches that are left, which others help to gather in the meantime. All
+    /// memory is allocated before. The place in `batches_mut` stays where it is.
     pub fn run<R>(&mut self, f: impl FnOnce(Gathered<'_, 'a, X, Y>) -> R) -> R {
         let Gathering { ring, current } = self;
         ring.begin(current.take());
-        with_aside(&*ring, |helped| f(Gathered { ring, current, helped }))
+        with_aside(&*ring, |helped| {
+            f(Gathered {
+                ring,
+                current,
+                helped,
+            })
+        })
     }
 }
 
@@ -76,8 +97,8 @@ pub(crate) struct Gathered<'r, 'a, X, Y> {
 }
 
 impl<X: Sample, Y: Sample> Gathered<'_, '_, X, Y> {
-    /// The next batch; `None` after the last. What nobody has gathered is gathered here, and in the meantime others begin
-    /// with the batch after it.
+    /// The next batch; `None` after the last. What nobody has gathered is gathered here, and in the
+    /// meantime others begin with the batch after it.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         let batches = &self.ring.batches;
         let mut buffers = self.ring.lock();
@@ -101,15 +122,23 @@ impl<X: Sample, Y: Sample> Gathered<'_, '_, X, Y> {
 impl<X: Sample, Y: Sample> Ring<'_, X, Y> {
     /// Begins with the batch that comes next. All memory is allocated here.
     fn begin(&mut self, current: Option<Buffer<X, Y>>) {
-        let Ring { batches, buffers, .. } = self;
+        let Ring {
+            batches, buffers, ..
+        } = self;
         let buffers = buffers.get_mut().unwrap_or_else(PoisonError::into_inner);
-        while let Some(old) = buffers.filled.pop_front().or_else(|| buffers.filling.take()) {
+        while let Some(old) = buffers
+            .filled
+            .pop_front()
+            .or_else(|| buffers.filling.take())
+        {
             buffers.give_back(Some(old));
         }
         buffers.give_back(current);
         let fitting = BYTES / batch_bytes(batches).max(1);
         let (count, len) = (fitting.clamp(2, MOST).min(batches.steps()), batches.most());
-        buffers.free.resize_with(count, || (Vec::with_capacity(len), Vec::with_capacity(len)));
+        buffers
+            .free
+            .resize_with(count, || (Vec::with_capacity(len), Vec::with_capacity(len)));
         buffers.filled.reserve(count);
         buffers.next = batches.next;
     }
@@ -127,7 +156,10 @@ impl<X: Sample + Send + Sync, Y: Sample + Send + Sync> Aside for Ring<'_, X, Y> 
     fn piece(&self) -> bool {
         let samples = (PIECE / (size_of::<X>() + size_of::<Y>()).max(1)).max(1);
         !self.asked.load(Ordering::Relaxed)
-            && self.buffers.try_lock().is_ok_and(|mut buffers| buffers.fill_some(&self.batches, samples))
+            && self
+                .buffers
+                .try_lock()
+                .is_ok_and(|mut buffers| buffers.fill_some(&self.batches, samples))
     }
 }
 
@@ -150,12 +182,15 @@ impl<X: Sample, Y: Sample> Buffers<X, Y> {
         Some(buffer)
     }
 
-    /// Copies some samples of the batch after the filled ones; false if there is no batch or no buffer left.
+    /// Copies some samples of the batch after the filled ones; false if there is no batch or no
+    /// buffer left.
     fn fill_some(&mut self, batches: &Batches<'_, X, Y>, samples: usize) -> bool {
         if self.filling.is_none() && self.next < batches.steps() {
             self.filling = self.free.pop();
         }
-        let Some(buffer) = &mut self.filling else { return false };
+        let Some(buffer) = &mut self.filling else {
+            return false;
+        };
         if fill(buffer, batches, self.next, samples) {
             self.filled.extend(self.filling.take());
             self.next += 1;

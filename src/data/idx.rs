@@ -3,12 +3,17 @@
 //! ```no_run
 //! use shapewright::data::idx::Mnist;
 //! let data: Mnist = Mnist::read("data/mnist")?;
-//! println!("{} images to train on, {} to test on", data.train_images.len(), data.test_images.len());
+//! println!(
+//!     "{} images to train on, {} to test on",
+//!     data.train_images.len(),
+//!     data.test_images.len()
+//! );
 //! # Ok::<(), shapewright::data::ReadError>(())
 //! ```
 //!
-//! Source: Y. LeCun, C. Cortes, C. Burges, *The MNIST database of handwritten digits*, section "File formats".
-//! Gzipped files are read with the feature `gzip`; which they are is seen by their first bytes, not by their names.
+//! Source: Y. LeCun, C. Cortes, C. Burges, *The MNIST database of handwritten digits*, section
+//! "File formats". Gzipped files are read with the feature `gzip`; which they are is seen by their
+//! first bytes, not by their names.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -25,13 +30,13 @@ const UNSIGNED_BYTES: u8 = 8;
 
 /// The images of an IDX file of bytes, one tensor each.
 ///
-/// The file's sizes are `[count, height, width]` or have further axes. The tensors have the same axes
-/// (`Tensor2<28, 28>`), the same with one channel (`Tensor3<28, 28, 1>`), or all elements on one axis
-/// (`Tensor1<784>`). Numbers are 0 to 1 as `f32` or `f64`, bytes as `u8`: see [`Pixel`].
+/// The file's sizes are `[count, height, width]` or have further axes. The tensors have the same
+/// axes (`Tensor2<28, 28>`), the same with one channel (`Tensor3<28, 28, 1>`), or all elements on
+/// one axis (`Tensor1<784>`). Numbers are 0 to 1 as `f32` or `f64`, bytes as `u8`: see [`Pixel`].
 ///
 /// # Errors
-/// If the file cannot be read, is no IDX file of bytes, has other sizes than the tensors, is longer or shorter than its
-/// sizes say, or takes more memory than the [`Limits`](crate::Limits) let it.
+/// If the file cannot be read, is no IDX file of bytes, has other sizes than the tensors, is longer
+/// or shorter than its sizes say, or takes more memory than the [`Limits`](crate::Limits) let it.
 pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
     let path = path.as_ref();
     let (file, budget) = bytes::open(path)?;
@@ -56,7 +61,9 @@ fn images_in<S: Shape, T: Pixel>(
     budget: Budget,
 ) -> Result<Vec<Tensor<S, T>>, ReadError> {
     let weight = 1 + size_of::<T>() as u64;
-    let file = Idx::read(path, source, budget, weight, &|sizes| image_sizes::<S>(sizes))?;
+    let file = Idx::read(path, source, budget, weight, &|sizes| {
+        image_sizes::<S>(sizes)
+    })?;
     let mut images = memory::zeroed_tensors(file.sizes[0]);
     for (pixel, &byte) in memory::flatten_mut(&mut images).iter_mut().zip(&file.bytes) {
         *pixel = T::from_byte(byte);
@@ -67,9 +74,11 @@ fn images_in<S: Shape, T: Pixel>(
 /// The labels of an IDX file of bytes with the sizes `[count]`.
 ///
 /// # Errors
-/// If the file cannot be read, is no IDX file of bytes, has another number of axes, is longer or shorter than its size
-/// says, or holds a label that is no class.
-pub fn labels<const CLASSES: usize>(path: impl AsRef<Path>) -> Result<Vec<Label<CLASSES>>, ReadError> {
+/// If the file cannot be read, is no IDX file of bytes, has another number of axes, is longer or
+/// shorter than its size says, or holds a label that is no class.
+pub fn labels<const CLASSES: usize>(
+    path: impl AsRef<Path>,
+) -> Result<Vec<Label<CLASSES>>, ReadError> {
     labels_counted_from(path, 0)
 }
 
@@ -85,8 +94,8 @@ pub fn labels_from<const CLASSES: usize>(
     labels_in(path.as_ref(), source, budget, 0)
 }
 
-/// As [`labels`], of a file that counts its classes from another number than 0: from 1 in EMNIST's letters, whose 26
-/// classes are 1 to 26.
+/// As [`labels`], of a file that counts its classes from another number than 0: from 1 in EMNIST's
+/// letters, whose 26 classes are 1 to 26.
 ///
 /// # Errors
 /// As [`labels`]; a label below `first` is no class.
@@ -107,7 +116,10 @@ fn labels_in<const CLASSES: usize>(
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let wanted = |sizes: &[usize]| match sizes {
         [_] => None,
-        _ => Some(("labels, which have the sizes [count]".into(), "read images with `idx::images`")),
+        _ => Some((
+            "labels, which have the sizes [count]".into(),
+            "read images with `idx::images`",
+        )),
     };
     let weight = 1 + size_of::<Label<CLASSES>>() as u64;
     let file = Idx::read(path, source, budget, weight, &wanted)?;
@@ -116,7 +128,8 @@ fn labels_in<const CLASSES: usize>(
     labels::labels(path, numbers, first.into(), "labels_counted_from", at)
 }
 
-/// MNIST, or a set with the same files such as Fashion-MNIST: ten classes of grey images of 28 by 28 pixels.
+/// MNIST, or a set with the same files such as Fashion-MNIST: ten classes of grey images of 28 by
+/// 28 pixels.
 ///
 /// The images can have another shape of as many elements, and another number type:
 /// `Mnist::<Rank1<784>, u8>::read(..)`.
@@ -145,57 +158,107 @@ impl<S: Shape, T: Pixel> Clone for Mnist<S, T> {
 
 impl<S: Shape, T: Pixel> Mnist<S, T> {
     /// Reads the four files of a folder: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-    /// `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, also written with a dot (`train-images.idx3-ubyte`),
-    /// each plain or, with the feature `gzip`, with `.gz` at the end.
+    /// `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, also written with a dot
+    /// (`train-images.idx3-ubyte`), each plain or, with the feature `gzip`, with `.gz` at the
+    /// end.
     ///
     /// # Errors
-    /// If files are missing (the error names all of them), cannot be read ([`images`], [`labels`]), or do not have as
-    /// many labels as images.
+    /// If files are missing (the error names all of them), cannot be read ([`images`], [`labels`]),
+    /// or do not have as many labels as images.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
         let folder = folder.as_ref();
-        let names = [("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-labels", 1)];
+        let names = [
+            ("train-images", 3),
+            ("train-labels", 1),
+            ("t10k-images", 3),
+            ("t10k-labels", 1),
+        ];
         let found = names.map(|(name, axes)| usual_file(folder, name, axes));
-        let [Some(train_images), Some(train_labels), Some(test_images), Some(test_labels)] = &found else {
+        let [
+            Some(train_images),
+            Some(train_labels),
+            Some(test_images),
+            Some(test_labels),
+        ] = &found
+        else {
             return Err(missing_files(folder, &names, &found));
         };
         let (train_images, train_labels) = pair(train_images, train_labels)?;
         let (test_images, test_labels) = pair(test_images, test_labels)?;
-        Ok(Mnist { train_images, train_labels, test_images, test_labels })
+        Ok(Mnist {
+            train_images,
+            train_labels,
+            test_images,
+            test_labels,
+        })
     }
 }
 
 /// A file with one of its usual names.
 fn usual_file(folder: &Path, name: &str, axes: u8) -> Option<PathBuf> {
-    let names =
-        ["", ".gz"].iter().flat_map(|end| ["-", "."].map(|dot| format!("{name}{dot}idx{axes}-ubyte{end}")));
-    names.map(|name| folder.join(name)).find(|path| path.is_file())
+    let names = ["", ".gz"]
+        .iter()
+        .flat_map(|end| ["-", "."].map(|dot| format!("{name}{dot}idx{axes}-ubyte{end}")));
+    names
+        .map(|name| folder.join(name))
+        .find(|path| path.is_file())
 }
 
-fn missing_files(folder: &Path, names: &[(&str, u8); 4], found: &[Option<PathBuf>; 4]) -> ReadError {
+fn missing_files(
+    folder: &Path,
+    names: &[(&str, u8); 4],
+    found: &[Option<PathBuf>; 4],
+) -> ReadError {
     let missing = names.iter().zip(found).filter(|(_, found)| found.is_none());
-    let missing: Vec<_> = missing.map(|((name, axes), _)| format!("`{name}-idx{axes}-ubyte`")).collect();
+    let missing: Vec<_> = missing
+        .map(|((name, axes), _)| format!("`{name}-idx{axes}-ubyte`"))
+        .collect();
     let missing = missing.join(", ");
-    let gz = if cfg!(feature = "gzip") { ", plain or with `.gz` at the end" } else { ", unpacked" };
-    let put = format!("put {missing} into {}{gz} (`.idx` for `-idx` is fine)", folder.display());
+    let gz = if cfg!(feature = "gzip") {
+        ", plain or with `.gz` at the end"
+    } else {
+        ", unpacked"
+    };
+    let put = format!(
+        "put {missing} into {}{gz} (`.idx` for `-idx` is fine)",
+        folder.display()
+    );
     let (found, advice) = if folder.is_dir() {
         (format!("a folder without {missing}"), put)
     } else if folder.exists() {
-        ("a file".to_owned(), format!("give the folder that has {missing}{gz}"))
+        (
+            "a file".to_owned(),
+            format!("give the folder that has {missing}{gz}"),
+        )
     } else {
         ("nothing there".to_owned(), put)
     };
     let expected = "a folder with the four files of MNIST";
-    ReadError::new(folder, ReadErrorKind::Io, Place::File, expected, found, advice)
+    ReadError::new(
+        folder,
+        ReadErrorKind::Io,
+        Place::File,
+        expected,
+        found,
+        advice,
+    )
 }
 
 /// Images with their labels.
 type Pair<S, T> = (Vec<Tensor<S, T>>, Vec<Label<10>>);
 
 /// Reads both files; they must have as many labels as images.
-fn pair<S: Shape, T: Pixel>(images_path: &Path, labels_path: &Path) -> Result<Pair<S, T>, ReadError> {
+fn pair<S: Shape, T: Pixel>(
+    images_path: &Path,
+    labels_path: &Path,
+) -> Result<Pair<S, T>, ReadError> {
     let (images, labels) = (images(images_path)?, labels(labels_path)?);
     if images.len() != labels.len() {
-        let expected = format!("{} labels, one for each image of {}", images.len(), images_path.display());
+        let expected = format!(
+            "{} labels, one for each image of {}",
+            images.len(),
+            images_path.display()
+        );
         let advice = "take both files from the same set";
         let found = format!("{} labels", labels.len());
         return Err(ReadError::new(
@@ -227,8 +290,12 @@ type Wanted<'a> = &'a dyn Fn(&[usize]) -> Option<(String, &'static str)>;
 fn image_sizes<S: Shape>(sizes: &[usize]) -> Option<(String, &'static str)> {
     let shape = S::DIMS.sizes();
     let same = |image: &[usize]| {
-        let flat =
-            || Some(S::LEN) == image.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
+        let flat = || {
+            Some(S::LEN)
+                == image
+                    .iter()
+                    .try_fold(1usize, |product, &size| product.checked_mul(size))
+        };
         shape == image || shape.split_last() == Some((&1, image)) || (shape.len() == 1 && flat())
     };
     match sizes {
@@ -270,12 +337,19 @@ impl Idx {
             _ => {
                 let expected = "the magic number 00 00 08 and a number of axes".into();
                 let advice = "check that this is an IDX file";
-                return Err(file.error(ReadErrorKind::Format, 0, expected, format!("{magic:02x?}"), advice));
+                return Err(file.error(
+                    ReadErrorKind::Format,
+                    0,
+                    expected,
+                    format!("{magic:02x?}"),
+                    advice,
+                ));
             }
         };
         let sizes = file.exactly(4 * u64::from(axes), "the sizes of the axes")?;
-        let sizes =
-            sizes.chunks_exact(4).map(|size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]));
+        let sizes = sizes
+            .chunks_exact(4)
+            .map(|size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]));
         let sizes: Vec<usize> = sizes.map(|size| size as usize).collect();
         if let Some((expected, advice)) = wanted(&sizes) {
             return Err(file.error(
@@ -287,16 +361,25 @@ impl Idx {
             ));
         }
         // A product that does not fit is more than any file has.
-        let len = sizes.iter().fold(1u64, |product, &size| product.saturating_mul(size as u64));
+        let len = sizes
+            .iter()
+            .fold(1u64, |product, &size| product.saturating_mul(size as u64));
         let start = file.at;
         let bytes = file.exactly(len, &format!("the elements of the sizes {sizes:?}"))?;
         file.end(&format!("the elements of the sizes {sizes:?}"))?;
-        Ok(Idx { sizes, bytes, start })
+        Ok(Idx {
+            sizes,
+            bytes,
+            start,
+        })
     }
 }
 
 /// The content of a file that may be gzipped, and whether it is.
-fn unpacked<'a>(path: &Path, mut source: impl BufRead + 'a) -> Result<(Box<dyn Read + 'a>, bool), ReadError> {
+fn unpacked<'a>(
+    path: &Path,
+    mut source: impl BufRead + 'a,
+) -> Result<(Box<dyn Read + 'a>, bool), ReadError> {
     const GZIP: [u8; 2] = [0x1f, 0x8b];
     let start = Bytes::new(path, &mut source, Budget::of_size(2), 1).up_to(2)?;
     let packed = start == GZIP;

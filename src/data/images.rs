@@ -5,7 +5,11 @@
 //! // pets/cat/1.png, pets/cat/2.jpg, .. pets/dog/1.png, ..
 //! let pets: Images<64, 64, 3, 2> = Images::read("pets", Size::Resize)?;
 //! assert_eq!(pets.classes, ["cat", "dog"]);
-//! println!("{} pictures, the first is a {}", pets.images.len(), pets.classes[pets.labels[0].index()]);
+//! println!(
+//!     "{} pictures, the first is a {}",
+//!     pets.images.len(),
+//!     pets.classes[pets.labels[0].index()]
+//! );
 //! # Ok::<(), shapewright::data::ReadErrors>(())
 //! ```
 
@@ -29,9 +33,10 @@ const ENDS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// Pictures of height `H` and width `W` with `C` channels, and which of `N` classes they show.
 ///
-/// One channel is grey, three are red, green and blue. As `f32` or `f64` they are from 0 to 1, as `u8` bytes: see
-/// [`Pixel`]. Grey is made of colours by the weights of Rec. 709 (0.2126, 0.7152, 0.0722); transparency is left away,
-/// 16 bits are rounded to 8, and the orientation that a camera noted does not count.
+/// One channel is grey, three are red, green and blue. As `f32` or `f64` they are from 0 to 1, as
+/// `u8` bytes: see [`Pixel`]. Grey is made of colours by the weights of Rec. 709 (0.2126, 0.7152,
+/// 0.0722); transparency is left away, 16 bits are rounded to 8, and the orientation that a camera
+/// noted does not count.
 #[derive(Debug, PartialEq)]
 pub struct Images<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel = f32> {
     /// The pictures, class after class, in the order of their names.
@@ -62,25 +67,32 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> C
 pub enum Size {
     /// They are an error.
     Exact,
-    /// They are stretched to the size, with bilinear weights that cover all pixels when it is smaller.
+    /// They are stretched to the size, with bilinear weights that cover all pixels when it is
+    /// smaller.
     Resize,
 }
 
-impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> Images<H, W, C, N, T> {
-    /// Reads the pictures in the folders of a folder. Files beside these folders, and what has a name that
-    /// begins with a dot, do not count.
+impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
+    Images<H, W, C, N, T>
+{
+    /// Reads the pictures in the folders of a folder. Files beside these folders, and what has a
+    /// name that begins with a dot, do not count.
     ///
     /// # Errors
-    /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, was cut off, has another
-    /// size without [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits) let it; reading stops after
-    /// 20 of them.
+    /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, was
+    /// cut off, has another size without [`Size::Resize`], or takes more memory than the
+    /// [`Limits`](crate::Limits) let it; reading stops after 20 of them.
     pub fn read(folder: impl AsRef<Path>, size: Size) -> Result<Self, ReadErrors> {
         let folder = folder.as_ref();
         let (folders, classes) = class_folders(folder, N)?;
         let (mut paths, mut labels) = (Vec::new(), Vec::new());
         for (class, folder) in folders.iter().enumerate() {
             let files = entries(folder)?;
-            labels.extend(files.iter().map(|_| Label::new(class).expect("there are N classes")));
+            labels.extend(
+                files
+                    .iter()
+                    .map(|_| Label::new(class).expect("there are N classes")),
+            );
             paths.extend(files);
         }
 
@@ -93,17 +105,25 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> I
             }
         }
         if errors.is_empty() {
-            return Ok(Images { images, labels, classes, paths });
+            return Ok(Images {
+                images,
+                labels,
+                classes,
+                paths,
+            });
         }
-        Err(ReadErrors { errors, more: false })
+        Err(ReadErrors {
+            errors,
+            more: false,
+        })
     }
 }
 
 /// Reads one picture; see [`Images`] for its numbers.
 ///
 /// # Errors
-/// If the file cannot be read, is no PNG or JPEG, was cut off, has another size without [`Size::Resize`], or takes more
-/// memory than the [`Limits`](crate::Limits) let it.
+/// If the file cannot be read, is no PNG or JPEG, was cut off, has another size without
+/// [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits) let it.
 pub fn read<const H: usize, const W: usize, const C: usize, T: Pixel>(
     path: impl AsRef<Path>,
     size: Size,
@@ -118,27 +138,46 @@ fn class_folders(folder: &Path, wanted: usize) -> Result<(Vec<PathBuf>, Vec<Stri
     let mut folders = entries(folder)?;
     folders.retain(|path| path.is_dir());
     let name = |path: &PathBuf| {
-        path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+        path.file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     };
     let names: Vec<String> = folders.iter().map(name).collect();
     if names.len() == wanted {
         return Ok((folders, names));
     }
-    let some = names.iter().take(10).map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+    let some = names
+        .iter()
+        .take(10)
+        .map(|name| format!("{name:?}"))
+        .collect::<Vec<_>>()
+        .join(", ");
     let found = match names.len() {
         0 => "none".into(),
         count => format!("{count}: {some}{}", if count > 10 { ", .." } else { "" }),
     };
     let (kind, place) = (ReadErrorKind::Shape, Place::File);
-    let advice = "put the pictures of each class into a folder of its own, or change the number of classes";
-    Err(ReadError::new(folder, kind, place, format!("{wanted} folders, one for each class"), found, advice))
+    let advice =
+        "put the pictures of each class into a folder of its own, or change the number of classes";
+    Err(ReadError::new(
+        folder,
+        kind,
+        place,
+        format!("{wanted} folders, one for each class"),
+        found,
+        advice,
+    ))
 }
 
 /// What a folder has, sorted by name.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let paths = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let paths =
+        fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
     let mut paths: Vec<PathBuf> = paths.map_err(|error| ReadError::io(folder, error))?;
-    paths.retain(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")));
+    paths.retain(|path| {
+        !path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    });
     paths.sort();
     Ok(paths)
 }
@@ -149,13 +188,22 @@ fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
     size: Size,
     to: &mut Tensor3<H, W, C, T>,
 ) -> Result<(), ReadError> {
-    const { assert!(C == 1 || C == 3, "pictures have 1 channel (grey) or 3 (red, green, blue)") };
+    const {
+        assert!(
+            C == 1 || C == 3,
+            "pictures have 1 channel (grey) or 3 (red, green, blue)"
+        )
+    };
     const { assert!(H > 0 && W > 0, "pictures have a height and a width") };
     let mut image = decode(path, size, H, W)?;
     if (image.height() as usize, image.width() as usize) != (H, W) {
         image = image.resize_exact(W as u32, H as u32, FilterType::Triangle);
     }
-    let bytes = if C == 1 { image.into_luma8().into_raw() } else { image.into_rgb8().into_raw() };
+    let bytes = if C == 1 {
+        image.into_luma8().into_raw()
+    } else {
+        image.into_rgb8().into_raw()
+    };
     for (pixel, &byte) in to.iter_mut().zip(&bytes) {
         *pixel = T::from_byte(byte);
     }
@@ -164,10 +212,21 @@ fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
 
 /// A picture as its file has it, if it is to become one of this height and width.
 fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<DynamicImage, ReadError> {
-    let end = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let end = path
+        .extension()
+        .map(|end| end.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
     if path.is_dir() || !ENDS.contains(&&*end) {
-        let found = if path.is_dir() { "a folder".into() } else { format!("a name that ends in {end:?}") };
-        return Err(no_picture(path, found, "move it to another place, or convert it"));
+        let found = if path.is_dir() {
+            "a folder".into()
+        } else {
+            format!("a name that ends in {end:?}")
+        };
+        return Err(no_picture(
+            path,
+            found,
+            "move it to another place, or convert it",
+        ));
     }
     let bytes = limits::read_whole(path).map_err(|error| bytes::unread_whole(path, error))?;
     let budget = Budget::of_size(bytes.len() as u64);
@@ -177,7 +236,9 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     if let Ok(format) = ImageFormat::from_path(path) {
         reader.set_format(format);
     }
-    let mut reader = reader.with_guessed_format().map_err(|error| ReadError::io(path, error))?;
+    let mut reader = reader
+        .with_guessed_format()
+        .map_err(|error| ReadError::io(path, error))?;
     let mut decoders = image::Limits::no_limits();
     decoders.max_alloc = Some(budget.limit());
     reader.limits(decoders);
@@ -185,7 +246,9 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     let cut = jpeg && !has_end(&bytes);
 
     // Until here, only the head has been read.
-    let decoder = reader.into_decoder().map_err(|error| undecoded(path, error))?;
+    let decoder = reader
+        .into_decoder()
+        .map_err(|error| undecoded(path, error))?;
     let found = decoder.dimensions();
     if size == Size::Exact && (found.1 as usize, found.0 as usize) != (height, width) {
         let (kind, place) = (ReadErrorKind::Shape, Place::File);
@@ -200,15 +263,24 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
             advice,
         ));
     }
-    budget.check(need(&decoder, jpeg, height)).map_err(|error| {
-        let what = format!("a picture of the height {} and the width {}", found.1, found.0);
-        bytes::too_large(path, Place::File, &what, error)
-    })?;
+    budget
+        .check(need(&decoder, jpeg, height))
+        .map_err(|error| {
+            let what = format!(
+                "a picture of the height {} and the width {}",
+                found.1, found.0
+            );
+            bytes::too_large(path, Place::File, &what, error)
+        })?;
 
     let image = DynamicImage::from_decoder(decoder).map_err(|error| undecoded(path, error))?;
     if cut {
         let advice = "copy or download the file again, or leave it out";
-        return Err(no_picture(path, "a JPEG that ends before its end-of-image marker".into(), advice));
+        return Err(no_picture(
+            path,
+            "a JPEG that ends before its end-of-image marker".into(),
+            advice,
+        ));
     }
     Ok(image)
 }
@@ -216,28 +288,49 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
 /// The bytes of memory that decoding takes, and stretching to a height.
 fn need(decoder: &impl ImageDecoder, jpeg: bool, height: usize) -> u64 {
     // Numbers of two bytes from which a progressive JPEG's pixels are made, beside the pixels.
-    let decoded = decoder.total_bytes().saturating_mul(if jpeg { 3 } else { 1 });
+    let decoded = decoder
+        .total_bytes()
+        .saturating_mul(if jpeg { 3 } else { 1 });
     // As wide as the file's and as high as the tensor's, in four `f32`.
     let between = u64::from(decoder.dimensions().0).saturating_mul(16 * height as u64);
     decoded.saturating_add(between)
 }
 
 fn no_picture(path: &Path, found: String, advice: &str) -> ReadError {
-    ReadError::new(path, ReadErrorKind::Format, Place::File, "a PNG or JPEG file", found, advice)
+    ReadError::new(
+        path,
+        ReadErrorKind::Format,
+        Place::File,
+        "a PNG or JPEG file",
+        found,
+        advice,
+    )
 }
 
 /// What the decoders say.
 fn undecoded(path: &Path, error: ImageError) -> ReadError {
     // Their sentences have several lines.
-    let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    let found = error
+        .to_string()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     if matches!(error, ImageError::Limits(_)) {
         let expected = "a picture that can be decoded within the limit of memory";
-        return ReadError::new(path, ReadErrorKind::Limit, Place::File, expected, found, RAISE);
+        return ReadError::new(
+            path,
+            ReadErrorKind::Limit,
+            Place::File,
+            expected,
+            found,
+            RAISE,
+        );
     }
     no_picture(path, found, "save the picture again, or leave it out")
 }
 
-/// Whether a JPEG goes on to its marker of the end: the decoder makes grey what a file that was cut lacks.
+/// Whether a JPEG goes on to its marker of the end: the decoder makes grey what a file that was cut
+/// lacks.
 fn has_end(jpeg: &[u8]) -> bool {
     const START: u8 = 0xd8;
     const END: u8 = 0xd9;
@@ -251,7 +344,11 @@ fn has_end(jpeg: &[u8]) -> bool {
             _ if marker == END => return true,
             _ if marker == START => {}
             // A segment, which may have a whole JPEG in it: a small preview.
-            Some(&length) => rest = rest.get(usize::from(u16::from_be_bytes(length))..).unwrap_or_default(),
+            Some(&length) => {
+                rest = rest
+                    .get(usize::from(u16::from_be_bytes(length))..)
+                    .unwrap_or_default()
+            }
             None => return false,
         }
     }

@@ -20,14 +20,24 @@ pub(super) fn labels<const CLASSES: usize>(
         return Ok(labels);
     }
 
-    let wrong = numbers.clone().enumerate().find(|(_, number)| class(*number).is_none());
+    let wrong = numbers
+        .clone()
+        .enumerate()
+        .find(|(_, number)| class(*number).is_none());
     let (position, number) = wrong.unwrap_or_default();
     let smallest = numbers.clone().min().unwrap_or_default();
     let largest = numbers.max().unwrap_or_default();
     let expected = format!("labels of {CLASSES} classes, from {first}");
     let found = format!("label {number} at position {position}");
     let advice = advice(CLASSES, first, function, smallest, largest);
-    Err(ReadError::new(path, ReadErrorKind::Value, Place::Byte(at(position)), expected, found, advice))
+    Err(ReadError::new(
+        path,
+        ReadErrorKind::Value,
+        Place::Byte(at(position)),
+        expected,
+        found,
+        advice,
+    ))
 }
 
 /// What to do about labels of which some are no classes.
@@ -37,7 +47,9 @@ fn advice(classes: usize, first: i128, function: &str, smallest: i128, largest: 
     if smallest < first {
         return match smallest {
             0.. => format!("{all}: count them from {smallest}"),
-            _ => format!("{all}: leave out samples without a label, which numbers below 0 usually mark"),
+            _ => format!(
+                "{all}: leave out samples without a label, which numbers below 0 usually mark"
+            ),
         };
     }
 

@@ -8,8 +8,9 @@ use crate::tensor::{Element, Shape, Tensor};
 
 /// Puts a number in the place of each missing value (NaN); scikit-learn's `SimpleImputer`.
 ///
-/// Fit it to the training part alone and use it for all parts. Every element of a tensor is a feature of its own. With
-/// the feature `safetensors`, `weights::Saver` puts it into one file with the network.
+/// Fit it to the training part alone and use it for all parts. Every element of a tensor is a
+/// feature of its own. With the feature `safetensors`, `weights::Saver` puts it into one file with
+/// the network.
 ///
 /// ```
 /// use shapewright::data::Imputer;
@@ -28,8 +29,9 @@ pub struct Imputer<S: Shape, T: Element = f32> {
 }
 
 impl<S: Shape, T: Element> Imputer<S, T> {
-    /// Fills with the mean of the feature's values. The result, as large as a sample, lies on the caller's stack: for
-    /// large samples, such as pictures, use [`mean_boxed`](Self::mean_boxed).
+    /// Fills with the mean of the feature's values. The result, as large as a sample, lies on the
+    /// caller's stack: for large samples, such as pictures, use
+    /// [`mean_boxed`](Self::mean_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -48,12 +50,14 @@ impl<S: Shape, T: Element> Imputer<S, T> {
             sum.add(value);
             *count += 1.0;
         })?;
-        Ok(Self::with(|feature| sums[feature].0.value() / sums[feature].1))
+        Ok(Self::with(|feature| {
+            sums[feature].0.value() / sums[feature].1
+        }))
     }
 
-    /// Fills with the median of the feature's values: the mean of the two in the middle if their number is even. The
-    /// result, as large as a sample, lies on the caller's stack: for large samples, such as pictures, use
-    /// [`median_boxed`](Self::median_boxed).
+    /// Fills with the median of the feature's values: the mean of the two in the middle if their
+    /// number is even. The result, as large as a sample, lies on the caller's stack: for large
+    /// samples, such as pictures, use [`median_boxed`](Self::median_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -68,15 +72,22 @@ impl<S: Shape, T: Element> Imputer<S, T> {
     pub fn median_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let mut values = vec![Vec::new(); S::LEN];
         for_each_value(samples, |feature, value| values[feature].push(value))?;
-        values.iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
+        values
+            .iter_mut()
+            .for_each(|values| values.sort_unstable_by(f64::total_cmp));
         Ok(Self::with(|feature| {
             let values = &values[feature];
             let middle = values.len() / 2;
-            if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+            if values.len() % 2 == 1 {
+                values[middle]
+            } else {
+                (values[middle - 1] + values[middle]) / 2.0
+            }
         }))
     }
 
-    /// Fills with this number. The result lies on the caller's stack, like that of [`mean`](Self::mean).
+    /// Fills with this number. The result lies on the caller's stack, like that of
+    /// [`mean`](Self::mean).
     pub fn constant(value: T) -> Self {
         *Self::constant_boxed(value)
     }
@@ -90,7 +101,9 @@ impl<S: Shape, T: Element> Imputer<S, T> {
 
     fn with(value: impl Fn(usize) -> f64) -> Box<Self> {
         let mut imputer: Box<Self> = memory::zeroed_parameters();
-        imputer.fill.fill_with(|feature| T::from_f64_lossy(value(feature)));
+        imputer
+            .fill
+            .fill_with(|feature| T::from_f64_lossy(value(feature)));
         imputer
     }
 

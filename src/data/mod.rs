@@ -1,4 +1,5 @@
-//! Data for training: files become tensors and labels, and batches are prepared while the network trains.
+//! Data for training: files become tensors and labels, and batches are prepared while the network
+//! trains.
 //!
 //! | | | feature |
 //! |---|---|---|
@@ -9,11 +10,13 @@
 //! | `npy` | NumPy's `.npy` and `.npz`, read and written | `npy` |
 //! | [`prefetch`] | the next batches on another thread | |
 //!
-//! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what was expected, what
-//! came, and what to do. No small file takes all memory: [`Limits`](crate::Limits) bound what one may take.
+//! No reader panics on what a file says: a [`ReadError`] names the file and the place in it, what
+//! was expected, what came, and what to do. No small file takes all memory:
+//! [`Limits`](crate::Limits) bound what one may take.
 //!
-//! What needs no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`], [`stratified_k_fold`]),
-//! [`Batches`], features of one size ([`StandardScaler`], [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`].
+//! What needs no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`],
+//! [`stratified_k_fold`]), [`Batches`], features of one size ([`StandardScaler`],
+//! [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`].
 //!
 //! ```
 //! use shapewright::data::{Batches, StandardScaler, gather, stratified_split};
@@ -22,7 +25,9 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let mut rng = shapewright::rng(0);
 //! let x: Vec<_> = (0..60).map(|i| Tensor1::from([i as f32, 1000.0])).collect();
-//! let labels: Vec<_> = (0..60).map(|i| Label::<2>::new(i % 2)).collect::<Result<_, _>>()?;
+//! let labels: Vec<_> = (0..60)
+//!     .map(|i| Label::<2>::new(i % 2))
+//!     .collect::<Result<_, _>>()?;
 //!
 //! let [train, test] = stratified_split(&labels, [0.8, 0.2], &mut rng)?;
 //! let (mut train_x, mut test_x) = (gather(&x, &train), gather(&x, &test));

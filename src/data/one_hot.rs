@@ -21,5 +21,11 @@ pub fn one_hot<T: Element, const N: usize>(label: Label<N>) -> Tensor1<N, T> {
 
 /// Like [`one_hot`], into a tensor: for many classes, whose tensor does not fit on the stack.
 pub fn one_hot_into<T: Element, const N: usize>(label: Label<N>, target: &mut Tensor1<N, T>) {
-    target.fill_with(|class| if class == label.index() { T::one() } else { T::zero() });
+    target.fill_with(|class| {
+        if class == label.index() {
+            T::one()
+        } else {
+            T::zero()
+        }
+    });
 }

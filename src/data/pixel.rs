@@ -8,7 +8,10 @@ pub trait Pixel: Scalar {
     ///
     /// ```
     /// use shapewright::data::Pixel;
-    /// assert_eq!((f32::from_byte(255), f64::from_byte(51), u8::from_byte(7)), (1.0, 0.2, 7));
+    /// assert_eq!(
+    ///     (f32::from_byte(255), f64::from_byte(51), u8::from_byte(7)),
+    ///     (1.0, 0.2, 7)
+    /// );
     /// ```
     fn from_byte(byte: u8) -> Self;
 }

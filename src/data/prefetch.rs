@@ -1,13 +1,15 @@
 //! The next batches on another thread, so that training never waits for them.
 //!
-//! [`Prefetch`] takes any iterator of batches to a thread of its own. [`Refill`] goes without allocation: it fills
-//! buffers that come back when they are used. Both keep the order, end when their source ends, and end their thread
-//! when they are dropped; a panic of the source goes on in the thread that asks for the batch. Waiting sleeps. Where the
-//! system spawns no more threads, each batch is made when it is asked for, on the thread that asks.
+//! [`Prefetch`] takes any iterator of batches to a thread of its own. [`Refill`] goes without
+//! allocation: it fills buffers that come back when they are used. Both keep the order, end when
+//! their source ends, and end their thread when they are dropped; a panic of the source goes on in
+//! the thread that asks for the batch. Waiting sleeps. Where the system spawns no more threads,
+//! each batch is made when it is asked for, on the thread that asks.
 //!
-//! They pay where making a batch takes time: files, pictures, random changes. To gather samples from memory takes about
-//! as long as to hand a batch over; [`Batches`](super::Batches) does that without a thread, and a
-//! [`Trainer`](crate::Trainer) while its threads would only wait for each other.
+//! They pay where making a batch takes time: files, pictures, random changes. To gather samples
+//! from memory takes about as long as to hand a batch over; [`Batches`](super::Batches) does that
+//! without a thread, and a [`Trainer`](crate::Trainer) while its threads would only wait for each
+//! other.
 //!
 //! ```
 //! use shapewright::data::Refill;
@@ -25,7 +27,10 @@
 //! }
 //!
 //! # fn main() -> Result<(), shapewright::LabelError> {
-//! let (images, labels) = (vec![Tensor1::<4>::ones(); 100], vec![Label::<3>::new(2)?; 100]);
+//! let (images, labels) = (
+//!     vec![Tensor1::<4>::ones(); 100],
+//!     vec![Label::<3>::new(2)?; 100],
+//! );
 //! let order: Vec<usize> = (0..100).rev().collect();
 //!
 //! let mut net = Net::init(&mut shapewright::rng(0));
@@ -35,7 +40,9 @@
 //! std::thread::scope(|scope| {
 //!     let buffers: [Batch; 2] = Default::default();
 //!     let mut batches = Refill::scoped(scope, buffers, |batch: &mut Batch| {
-//!         let Some(chunk) = chunks.next() else { return false };
+//!         let Some(chunk) = chunks.next() else {
+//!             return false;
+//!         };
 //!         batch.x.clear();
 //!         batch.x.extend(chunk.iter().map(|&i| images[i]));
 //!         batch.t.clear();
@@ -66,8 +73,9 @@ use crate::threads::discard;
 
 /// An iterator whose next items are made on another thread, in the same order.
 ///
-/// Up to `ahead` items wait to be taken while one more is made. With `ahead` 0, the next item is made while the one
-/// before is used, and handed over when it is asked for. Two are enough unless the time per item varies a lot.
+/// Up to `ahead` items wait to be taken while one more is made. With `ahead` 0, the next item is
+/// made while the one before is used, and handed over when it is asked for. Two are enough unless
+/// the time per item varies a lot.
 ///
 /// ```
 /// use shapewright::data::Prefetch;
@@ -75,14 +83,15 @@ use crate::threads::discard;
 /// assert_eq!(squares.collect::<Vec<_>>(), [0, 1, 4, 9, 16]);
 /// ```
 ///
-/// Items are moved from thread to thread over their stacks: put a large one, such as a picture, into a `Box` or a `Vec`.
+/// Items are moved from thread to thread over their stacks: put a large one, such as a picture,
+/// into a `Box` or a `Vec`.
 ///
-/// Dropped before its end, it waits for the item that is being made, and drops the rest. The items of an epoch can be
-/// `Result`s when making them can fail.
+/// Dropped before its end, it waits for the item that is being made, and drops the rest. The items
+/// of an epoch can be `Result`s when making them can fail.
 ///
 /// # Panics
-/// `next` panics with the source's panic if the source panicked, after all items from before it; then the iterator has
-/// ended.
+/// `next` panics with the source's panic if the source panicked, after all items from before it;
+/// then the iterator has ended.
 #[must_use = "an iterator does nothing for training unless its items are used"]
 pub struct Prefetch<'scope, T>(Worker<'scope, T>);
 
@@ -128,10 +137,12 @@ impl<T> Iterator for Prefetch<'_, T> {
 
 impl<T> std::iter::FusedIterator for Prefetch<'_, T> {}
 
-/// Batches in buffers that another thread fills while the one before is used; nothing is allocated on the way.
+/// Batches in buffers that another thread fills while the one before is used; nothing is allocated
+/// on the way.
 ///
-/// `fill` makes the next batch in a buffer that it is given, whatever was in there, and says whether there was one.
-/// The buffers are used in turn. With two, one is filled while the other is used.
+/// `fill` makes the next batch in a buffer that it is given, whatever was in there, and says
+/// whether there was one. The buffers are used in turn. With two, one is filled while the other is
+/// used.
 ///
 /// ```
 /// use shapewright::data::Refill;
@@ -151,13 +162,14 @@ impl<T> std::iter::FusedIterator for Prefetch<'_, T> {}
 ///
 /// Buffers are moved over the stack: keep what is large in a `Box` or a `Vec`.
 ///
-/// The [module](self) shows it in a training loop. Dropped before its end, it waits for the buffer that is being filled.
+/// The [module](self) shows it in a training loop. Dropped before its end, it waits for the buffer
+/// that is being filled.
 #[must_use = "batches do nothing for training unless they are used"]
 pub struct Refill<'scope, B> {
     /// The buffer in use.
     current: Option<B>,
-    /// Takes used buffers back. Declared, and so dropped, before the worker: otherwise its thread would wait for
-    /// buffers for ever while it is joined.
+    /// Takes used buffers back. Declared, and so dropped, before the worker: otherwise its thread
+    /// would wait for buffers for ever while it is joined.
     used: End<B>,
     worker: Worker<'scope, B>,
 }
@@ -171,7 +183,9 @@ impl<B: Send + 'static> Refill<'static, B> {
         buffers: impl IntoIterator<Item = B>,
         fill: impl FnMut(&mut B) -> bool + Send + 'static,
     ) -> Self {
-        Self::with(buffers, |ahead, buffers| Worker::spawn(ahead, filled(buffers, fill)))
+        Self::with(buffers, |ahead, buffers| {
+            Worker::spawn(ahead, filled(buffers, fill))
+        })
     }
 }
 
@@ -185,7 +199,9 @@ impl<'scope, B: Send + 'scope> Refill<'scope, B> {
         buffers: impl IntoIterator<Item = B>,
         fill: impl FnMut(&mut B) -> bool + Send + 'scope,
     ) -> Self {
-        Self::with(buffers, |ahead, buffers| Worker::spawn_scoped(scope, ahead, filled(buffers, fill)))
+        Self::with(buffers, |ahead, buffers| {
+            Worker::spawn_scoped(scope, ahead, filled(buffers, fill))
+        })
     }
 }
 
@@ -196,18 +212,29 @@ impl<'scope, B> Refill<'scope, B> {
     ) -> Self {
         let buffers: Vec<B> = buffers.into_iter().collect();
         let count = buffers.len();
-        assert!(count >= 2, "two buffers are needed: one is filled while the other is used");
-        // Both queues have room for all buffers, so that sending one never waits, and never allocates.
+        assert!(
+            count >= 2,
+            "two buffers are needed: one is filled while the other is used"
+        );
+        // Both queues have room for all buffers, so that sending one never waits, and never
+        // allocates.
         let [used, empty] = Queue::ends(count);
         // The other end is here, so that each gets in.
-        buffers.into_iter().for_each(|buffer| drop(used.put(buffer)));
-        Refill { current: None, used, worker: spawn(count, empty) }
+        buffers
+            .into_iter()
+            .for_each(|buffer| drop(used.put(buffer)));
+        Refill {
+            current: None,
+            used,
+            worker: spawn(count, empty),
+        }
     }
 
     /// The next batch, when it is ready; the one before goes back to be filled again.
     ///
     /// # Panics
-    /// With the panic of `fill` if it panicked, after all batches from before it; then the batches have ended.
+    /// With the panic of `fill` if it panicked, after all batches from before it; then the batches
+    /// have ended.
     pub fn next_batch(&mut self) -> Option<&mut B> {
         // If the thread has ended, nobody takes the buffer, and that is all right.
         let _ = self.current.take().map(|buffer| self.used.put(buffer));
@@ -216,7 +243,8 @@ impl<'scope, B> Refill<'scope, B> {
     }
 }
 
-/// What makes the items of a [`Refill`]: it fills the buffers that come back, until there is no batch.
+/// What makes the items of a [`Refill`]: it fills the buffers that come back, until there is no
+/// batch.
 fn filled<B>(buffers: End<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnMut() -> Option<B> {
     move || {
         let mut buffer = buffers.take()?;
@@ -227,7 +255,10 @@ fn filled<B>(buffers: End<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnMu
 /// Who makes the items.
 enum Worker<'scope, T> {
     /// A thread, until it is joined, and what it sends, until nobody wants any more of it.
-    There { items: Option<End<T>>, thread: Option<Handle<'scope>> },
+    There {
+        items: Option<End<T>>,
+        thread: Option<Handle<'scope>>,
+    },
     /// This thread, as there was no other to be had; nobody when the items have ended.
     Here(Option<Box<dyn FnMut() -> Option<T> + Send + 'scope>>),
 }
@@ -248,7 +279,9 @@ impl Handle<'_> {
 
 impl<T: Send + 'static> Worker<'static, T> {
     fn spawn(ahead: usize, make: impl FnMut() -> Option<T> + Send + 'static) -> Self {
-        Self::start(ahead, make, |run| thread::Builder::new().spawn(run).map(Handle::Own))
+        Self::start(ahead, make, |run| {
+            thread::Builder::new().spawn(run).map(Handle::Own)
+        })
     }
 }
 
@@ -258,7 +291,11 @@ impl<'scope, T: Send + 'scope> Worker<'scope, T> {
         ahead: usize,
         make: impl FnMut() -> Option<T> + Send + 'scope,
     ) -> Self {
-        Self::start(ahead, make, |run| thread::Builder::new().spawn_scoped(scope, run).map(Handle::Scoped))
+        Self::start(ahead, make, |run| {
+            thread::Builder::new()
+                .spawn_scoped(scope, run)
+                .map(Handle::Scoped)
+        })
     }
 
     /// Makes the items on the thread that `spawn` gives, or else here.
@@ -273,7 +310,9 @@ impl<'scope, T: Send + 'scope> Worker<'scope, T> {
         let place_of_thread = Arc::clone(&place);
         let run = Box::new(move || {
             let items = of_thread;
-            let Some(mut make) = take(&place_of_thread) else { return };
+            let Some(mut make) = take(&place_of_thread) else {
+                return;
+            };
             while let Some(item) = make() {
                 if items.put(item).is_err() {
                     break;
@@ -282,7 +321,10 @@ impl<'scope, T: Send + 'scope> Worker<'scope, T> {
         });
 
         match spawn(run) {
-            Ok(thread) => Worker::There { items: Some(items), thread: Some(thread) },
+            Ok(thread) => Worker::There {
+                items: Some(items),
+                thread: Some(thread),
+            },
             Err(_) => Worker::Here(take(&place).map(|make| Box::new(make) as _)),
         }
     }
@@ -294,7 +336,8 @@ fn take<F>(place: &Mutex<Option<F>>) -> Option<F> {
 }
 
 impl<T> Worker<'_, T> {
-    /// The next item. When there is none the items have ended, by themselves or by a panic, which goes on here.
+    /// The next item. When there is none the items have ended, by themselves or by a panic, which
+    /// goes on here.
     fn next(&mut self) -> Option<T> {
         match self {
             Worker::There { items, thread } => {
@@ -322,7 +365,8 @@ impl<T> Drop for Worker<'_, T> {
     fn drop(&mut self) {
         if let Worker::There { items, thread } = self {
             *items = None;
-            // A panic that nobody came to is not raised while dropping: another one may be on its way.
+            // A panic that nobody came to is not raised while dropping: another one may be on its
+            // way.
             discard(thread.take().map(Handle::join));
         }
     }
@@ -336,6 +380,8 @@ impl<T> fmt::Debug for Prefetch<'_, T> {
 
 impl<B: fmt::Debug> fmt::Debug for Refill<'_, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refill").field("current", &self.current).finish_non_exhaustive()
+        f.debug_struct("Refill")
+            .field("current", &self.current)
+            .finish_non_exhaustive()
     }
 }

@@ -41,7 +41,8 @@ impl fmt::Display for PreprocessError {
 
 impl std::error::Error for PreprocessError {}
 
-/// Calls with the position and value of each feature of each sample, but for those that are missing (NaN).
+/// Calls with the position and value of each feature of each sample, but for those that are missing
+/// (NaN).
 ///
 /// # Errors
 /// If a feature has no value, or one that is infinite.
@@ -62,7 +63,10 @@ pub(super) fn for_each_value<S: Shape, T: Element>(
         }
     }
     match found.iter().position(|found| !found) {
-        Some(feature) => Err(PreprocessError::NoValues { feature, samples: samples.len() }),
+        Some(feature) => Err(PreprocessError::NoValues {
+            feature,
+            samples: samples.len(),
+        }),
         None => Ok(()),
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Items on their way from one thread to another one. Unlike the channels of the standard library, it allocates nothing
-/// when a thread waits for the first time.
+/// Items on their way from one thread to another one. Unlike the channels of the standard library,
+/// it allocates nothing when a thread waits for the first time.
 pub(super) struct Queue<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
@@ -30,14 +30,22 @@ impl<T> Drop for End<T> {
 }
 
 impl<T> Queue<T> {
-    /// Both ends of a queue in which up to `ahead` items wait to be taken. With 0, an item is handed over when it is
-    /// asked for.
+    /// Both ends of a queue in which up to `ahead` items wait to be taken. With 0, an item is
+    /// handed over when it is asked for.
     pub(super) fn ends(ahead: usize) -> [End<T>; 2] {
         /// Room for more items is made when they come.
         const MOST: usize = 64;
         let items = VecDeque::with_capacity(ahead.clamp(1, MOST));
-        let state = Mutex::new(State { items, asked: false, closed: false });
-        let queue = Arc::new(Queue { state, changed: Condvar::new(), ahead });
+        let state = Mutex::new(State {
+            items,
+            asked: false,
+            closed: false,
+        });
+        let queue = Arc::new(Queue {
+            state,
+            changed: Condvar::new(),
+            ahead,
+        });
         [End(Arc::clone(&queue)), End(queue)]
     }
 
@@ -52,9 +60,14 @@ impl<T> End<T> {
     pub(super) fn put(&self, item: T) -> Result<(), T> {
         let queue = &*self.0;
         let full = |state: &mut State<T>| {
-            !state.closed && state.items.len() >= queue.ahead && !(state.asked && state.items.is_empty())
+            !state.closed
+                && state.items.len() >= queue.ahead
+                && !(state.asked && state.items.is_empty())
         };
-        let mut state = queue.changed.wait_while(queue.lock(), full).unwrap_or_else(PoisonError::into_inner);
+        let mut state = queue
+            .changed
+            .wait_while(queue.lock(), full)
+            .unwrap_or_else(PoisonError::into_inner);
         if state.closed {
             drop(state);
             return Err(item);
@@ -73,7 +86,10 @@ impl<T> End<T> {
             state.asked = true;
             queue.changed.notify_all();
             let none = |state: &mut State<T>| state.items.is_empty() && !state.closed;
-            state = queue.changed.wait_while(state, none).unwrap_or_else(PoisonError::into_inner);
+            state = queue
+                .changed
+                .wait_while(state, none)
+                .unwrap_or_else(PoisonError::into_inner);
             state.asked = false;
         }
         let item = state.items.pop_front();

@@ -11,7 +11,12 @@ use std::path::{Path, PathBuf};
 /// use shapewright::data::{ReadErrorKind, idx};
 /// let error = idx::labels::<10>("no-such-file").unwrap_err();
 /// assert_eq!(error.kind, ReadErrorKind::Io);
-/// assert!(error.to_string().starts_with("no-such-file: expected a file that can be read, but found "), "{error}");
+/// assert!(
+///     error
+///         .to_string()
+///         .starts_with("no-such-file: expected a file that can be read, but found "),
+///     "{error}"
+/// );
 /// ```
 #[derive(Debug)]
 pub struct ReadError {
@@ -95,12 +100,21 @@ impl ReadError {
     /// A file that the operating system does not give.
     pub(crate) fn io(path: &Path, error: io::Error) -> Self {
         let advice = match error.kind() {
-            io::ErrorKind::NotFound => "check the path; a relative one begins at the current folder",
+            io::ErrorKind::NotFound => {
+                "check the path; a relative one begins at the current folder"
+            }
             io::ErrorKind::PermissionDenied => "allow this user to read it",
             _ => "check the file and its disk",
         };
-        Self::new(path, ReadErrorKind::Io, Place::File, "a file that can be read", error.to_string(), advice)
-            .with_source(error)
+        Self::new(
+            path,
+            ReadErrorKind::Io,
+            Place::File,
+            "a file that can be read",
+            error.to_string(),
+            advice,
+        )
+        .with_source(error)
     }
 
     pub(crate) fn with_source(mut self, source: io::Error) -> Self {
@@ -126,7 +140,11 @@ impl fmt::Display for ReadError {
         if self.place != Place::File {
             write!(f, "{}: ", self.place)?;
         }
-        write!(f, "expected {}, but found {}; {}", self.expected, self.found, self.advice)
+        write!(
+            f,
+            "expected {}, but found {}; {}",
+            self.expected, self.found, self.advice
+        )
     }
 }
 
@@ -136,7 +154,8 @@ impl std::error::Error for ReadError {
     }
 }
 
-/// The mistakes in one table or one folder, in their order, up to the bound that the reader was given.
+/// The mistakes in one table or one folder, in their order, up to the bound that the reader was
+/// given.
 #[derive(Debug)]
 pub struct ReadErrors {
     /// The mistakes; at least one.
@@ -150,7 +169,11 @@ impl fmt::Display for ReadErrors {
         for (i, error) in self.errors.iter().enumerate() {
             write!(f, "{}{error}", if i == 0 { "" } else { "\n" })?;
         }
-        if self.more { f.write_str("\nreading stopped here; there may be more mistakes") } else { Ok(()) }
+        if self.more {
+            f.write_str("\nreading stopped here; there may be more mistakes")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -162,7 +185,10 @@ impl std::error::Error for ReadErrors {
 
 impl From<ReadError> for ReadErrors {
     fn from(error: ReadError) -> Self {
-        ReadErrors { errors: vec![error], more: false }
+        ReadErrors {
+            errors: vec![error],
+            more: false,
+        }
     }
 }
 
@@ -172,7 +198,16 @@ pub(super) fn quoted(text: &str) -> String {
     const MOST: usize = 40;
     let mut quoted = String::from("`");
     for c in text.chars().take(MOST) {
-        if c.is_control() { quoted.extend(c.escape_debug()) } else { quoted.push(c) }
+        if c.is_control() {
+            quoted.extend(c.escape_debug())
+        } else {
+            quoted.push(c)
+        }
     }
-    quoted + if text.chars().nth(MOST).is_some() { "..`" } else { "`" }
+    quoted
+        + if text.chars().nth(MOST).is_some() {
+            "..`"
+        } else {
+            "`"
+        }
 }

@@ -11,8 +11,8 @@ use crate::tensor::{Scalar, Shape, Tensor};
 /// A sample: an input or a target that can be copied into a batch, as [`gather`](super::gather),
 /// [`Batches`](super::Batches) and the [`Trainer`](crate::Trainer) do.
 ///
-/// Implemented for tensors, labels, numbers, strings, references, and for options, arrays, tuples and vectors of what
-/// implements it. A type of your own takes one line:
+/// Implemented for tensors, labels, numbers, strings, references, and for options, arrays, tuples
+/// and vectors of what implements it. A type of your own takes one line:
 ///
 /// ```
 /// use shapewright::data::{Sample, gather};
@@ -25,14 +25,18 @@ use crate::tensor::{Scalar, Shape, Tensor};
 ///
 /// impl Sample for Row {}
 ///
-/// let rows = ["Ada", "Bob", "Cy"].map(|name| Row { name: name.to_owned(), age: 42.0 });
+/// let rows = ["Ada", "Bob", "Cy"].map(|name| Row {
+///     name: name.to_owned(),
+///     age: 42.0,
+/// });
 /// assert_eq!(gather(&rows, &[2, 0])[1].name, "Ada");
 /// ```
 ///
 /// # Large samples
-/// A `clone` returns its result, so that a large one passes the caller's stack. A large type that is `Copy` sets
-/// [`CLONING`](Sample::CLONING) to [`Cloning::in_place`], as tensors do, and is then copied straight from memory to
-/// memory, in every build. Put large data of a type that is not `Copy` into a `Vec` or a `Box`.
+/// A `clone` returns its result, so that a large one passes the caller's stack. A large type that
+/// is `Copy` sets [`CLONING`](Sample::CLONING) to [`Cloning::in_place`], as tensors do, and is then
+/// copied straight from memory to memory, in every build. Put large data of a type that is not
+/// `Copy` into a `Vec` or a `Box`.
 ///
 /// ```
 /// use shapewright::data::{Cloning, Sample};
@@ -68,14 +72,20 @@ pub struct Cloning<X> {
 impl<X: Clone> Cloning<X> {
     /// By [`Clone::clone`], whose result passes the stack.
     pub const fn by_value() -> Self {
-        Cloning { in_place: false, of: PhantomData }
+        Cloning {
+            in_place: false,
+            of: PhantomData,
+        }
     }
 }
 
 impl<X: Copy> Cloning<X> {
     /// From memory to memory, whatever the size.
     pub const fn in_place() -> Self {
-        Cloning { in_place: true, of: PhantomData }
+        Cloning {
+            in_place: true,
+            of: PhantomData,
+        }
     }
 }
 
@@ -87,7 +97,10 @@ impl<X> Cloning<X> {
 
     /// That of a type which is `Copy` if all its parts are; `in_place` says whether they are.
     const fn of_parts(in_place: bool) -> Self {
-        Cloning { in_place, of: PhantomData }
+        Cloning {
+            in_place,
+            of: PhantomData,
+        }
     }
 }
 

@@ -6,36 +6,43 @@ use crate::memory;
 use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Shifts and scales each feature to mean 0 and standard deviation 1; scikit-learn's `StandardScaler`.
+/// Shifts and scales each feature to mean 0 and standard deviation 1; scikit-learn's
+/// `StandardScaler`.
 ///
-/// Fit it to the training part alone and use it for all parts. Every element of a tensor is a feature of its own.
-/// Missing values (NaN) are left out when it is fitted, and stay. A constant feature becomes 0.
+/// Fit it to the training part alone and use it for all parts. Every element of a tensor is a
+/// feature of its own. Missing values (NaN) are left out when it is fitted, and stay. A constant
+/// feature becomes 0.
 ///
 /// ```
 /// use shapewright::data::StandardScaler;
 /// use shapewright::prelude::*;
 /// let mut x = [[1.0, 7.0], [3.0, 7.0]].map(Tensor1::from);
 /// let scaler = StandardScaler::fit(&x)?;
-/// assert_eq!((scaler.mean, scaler.std), (Tensor1::from([2.0, 7.0]), Tensor1::from([1.0, 1.0])));
+/// assert_eq!(
+///     (scaler.mean, scaler.std),
+///     (Tensor1::from([2.0, 7.0]), Tensor1::from([1.0, 1.0]))
+/// );
 /// scaler.transform(&mut x);
 /// assert_eq!(x, [[-1.0, 0.0], [1.0, 0.0]].map(Tensor1::from));
 /// # Ok::<(), shapewright::data::PreprocessError>(())
 /// ```
 ///
-/// Numbers are computed in `f64`. With the feature `safetensors`, `weights::Saver` puts it into one file with the network.
+/// Numbers are computed in `f64`. With the feature `safetensors`, `weights::Saver` puts it into one
+/// file with the network.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct StandardScaler<S: Shape, T: Element = f32> {
     /// What is subtracted.
     pub mean: Tensor<S, T>,
-    /// What is divided by then: the standard deviation (of the samples themselves, over their number), 1 for constant
-    /// features.
+    /// What is divided by then: the standard deviation (of the samples themselves, over their
+    /// number), 1 for constant features.
     pub std: Tensor<S, T>,
 }
 
 impl<S: Shape, T: Element> StandardScaler<S, T> {
-    /// Takes mean and standard deviation of each feature. The result, as large as two samples, lies on the caller's
-    /// stack: for large samples, such as pictures, use [`fit_boxed`](Self::fit_boxed).
+    /// Takes mean and standard deviation of each feature. The result, as large as two samples, lies
+    /// on the caller's stack: for large samples, such as pictures, use
+    /// [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -57,10 +64,14 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
             squares.add(off * off);
         })?;
         let mut scaler: Box<Self> = memory::zeroed_parameters();
-        scaler.mean.fill_with(|feature| T::from_f64_lossy(ranges.mean(feature)));
+        scaler
+            .mean
+            .fill_with(|feature| T::from_f64_lossy(ranges.mean(feature)));
         scaler.std.fill_with(|feature| {
-            let [off, square] = off_and_squares[feature].map(|sum| sum.value() / ranges.count[feature]);
-            // The distances from the mean have a mean of their own: what the mean lost when it was rounded.
+            let [off, square] =
+                off_and_squares[feature].map(|sum| sum.value() / ranges.count[feature]);
+            // The distances from the mean have a mean of their own: what the mean lost when it was
+            // rounded.
             let variance = (square - off * off).max(0.0);
             let std = T::from_f64_lossy(variance.sqrt());
             if std.is_zero() { T::one() } else { std }
@@ -77,26 +88,34 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
 
     /// Turns scaled samples back, where they are.
     pub fn inverse_transform(&self, samples: &mut [Tensor<S, T>]) {
-        for_each(samples, |feature, value| value * double(&self.std, feature) + double(&self.mean, feature));
+        for_each(samples, |feature, value| {
+            value * double(&self.std, feature) + double(&self.mean, feature)
+        });
     }
 }
 
-/// Shifts and scales each feature to a range, 0 to 1 unless another is asked for; scikit-learn's `MinMaxScaler`.
+/// Shifts and scales each feature to a range, 0 to 1 unless another is asked for; scikit-learn's
+/// `MinMaxScaler`.
 ///
-/// Fit it to the training part alone and use it for all parts; values that lie outside of the training part's lie
-/// outside of the range. Every element of a tensor is a feature of its own. Missing values (NaN) are left out when it
-/// is fitted, and stay. A constant feature becomes the lower end.
+/// Fit it to the training part alone and use it for all parts; values that lie outside of the
+/// training part's lie outside of the range. Every element of a tensor is a feature of its own.
+/// Missing values (NaN) are left out when it is fitted, and stay. A constant feature becomes the
+/// lower end.
 ///
 /// ```
 /// use shapewright::data::MinMaxScaler;
 /// use shapewright::prelude::*;
 /// let mut x = [[1.0, 7.0], [2.0, 7.0], [3.0, 7.0]].map(Tensor1::from);
 /// MinMaxScaler::fit(&x)?.range(-1.0, 1.0).transform(&mut x);
-/// assert_eq!(x, [[-1.0, -1.0], [0.0, -1.0], [1.0, -1.0]].map(Tensor1::from));
+/// assert_eq!(
+///     x,
+///     [[-1.0, -1.0], [0.0, -1.0], [1.0, -1.0]].map(Tensor1::from)
+/// );
 /// # Ok::<(), shapewright::data::PreprocessError>(())
 /// ```
 ///
-/// Numbers are computed in `f64`. With the feature `safetensors`, `weights::Saver` puts it into one file with the network.
+/// Numbers are computed in `f64`. With the feature `safetensors`, `weights::Saver` puts it into one
+/// file with the network.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct MinMaxScaler<S: Shape, T: Element = f32> {
@@ -111,8 +130,9 @@ pub struct MinMaxScaler<S: Shape, T: Element = f32> {
 }
 
 impl<S: Shape, T: Element> MinMaxScaler<S, T> {
-    /// Takes the smallest and the largest value of each feature, to be scaled to 0 and 1. The result, as large as two
-    /// samples, lies on the caller's stack: for large samples, such as pictures, use [`fit_boxed`](Self::fit_boxed).
+    /// Takes the smallest and the largest value of each feature, to be scaled to 0 and 1. The
+    /// result, as large as two samples, lies on the caller's stack: for large samples, such as
+    /// pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -127,13 +147,18 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     pub fn fit_boxed(samples: &[Tensor<S, T>]) -> Result<Box<Self>, PreprocessError> {
         let ranges = Ranges::of(samples)?;
         let mut scaler: Box<Self> = memory::zeroed_parameters();
-        scaler.min.fill_with(|feature| T::from_f64_lossy(ranges.min[feature]));
-        scaler.max.fill_with(|feature| T::from_f64_lossy(ranges.max[feature]));
+        scaler
+            .min
+            .fill_with(|feature| T::from_f64_lossy(ranges.min[feature]));
+        scaler
+            .max
+            .fill_with(|feature| T::from_f64_lossy(ranges.max[feature]));
         scaler.high = T::one();
         Ok(scaler)
     }
 
-    /// The same scaler to another range. It passes the caller's stack; [`set_range`](Self::set_range) does not move it.
+    /// The same scaler to another range. It passes the caller's stack;
+    /// [`set_range`](Self::set_range) does not move it.
     ///
     /// # Panics
     /// If `low` is not less than `high`, or one is infinite.
@@ -147,8 +172,14 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
     /// # Panics
     /// If `low` is not less than `high`, or one is infinite.
     pub fn set_range(&mut self, low: T, high: T) {
-        assert!(low < high, "the range from {low} to {high} has no inside; give the lower end first");
-        assert!((high - low).is_finite(), "the range from {low} to {high} is too wide; give finite ends");
+        assert!(
+            low < high,
+            "the range from {low} to {high} has no inside; give the lower end first"
+        );
+        assert!(
+            (high - low).is_finite(),
+            "the range from {low} to {high} is too wide; give finite ends"
+        );
         self.low = low;
         self.high = high;
     }
@@ -194,8 +225,12 @@ impl Ranges {
     fn of<S: Shape, T: Element>(samples: &[Tensor<S, T>]) -> Result<Self, PreprocessError> {
         let all = |value| vec![value; S::LEN];
         let sum = vec![Sum::default(); S::LEN];
-        let mut ranges =
-            Ranges { count: all(0.0), sum, min: all(f64::INFINITY), max: all(f64::NEG_INFINITY) };
+        let mut ranges = Ranges {
+            count: all(0.0),
+            sum,
+            min: all(f64::INFINITY),
+            max: all(f64::NEG_INFINITY),
+        };
         for_each_value(samples, |feature, value| {
             ranges.count[feature] += 1.0;
             ranges.sum[feature].add(value);
@@ -208,7 +243,11 @@ impl Ranges {
     /// The mean; of equal numbers exactly that number, which their sum may not give.
     fn mean(&self, feature: usize) -> f64 {
         let constant = self.min[feature] == self.max[feature];
-        if constant { self.min[feature] } else { self.sum[feature].value() / self.count[feature] }
+        if constant {
+            self.min[feature]
+        } else {
+            self.sum[feature].value() / self.count[feature]
+        }
     }
 }
 

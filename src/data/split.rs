@@ -10,8 +10,8 @@ use crate::loss::Label;
 /// How far the sum of the fractions may be from 1 and still mean 1.
 const ROUNDING: f64 = 1e-9;
 
-/// Samples at random in parts of these fractions: the positions of each part, in rising order. What the fractions
-/// leave of 1 is in no part.
+/// Samples at random in parts of these fractions: the positions of each part, in rising order. What
+/// the fractions leave of 1 is in no part.
 ///
 /// ```
 /// use shapewright::data::split;
@@ -43,13 +43,16 @@ pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     none_empty(parts, samples)
 }
 
-/// Like [`split`], with the same share of each class in every part, as far as whole samples can have it: of two parts,
-/// each has at most one sample of a class more or less than its share; of many parts, about two.
+/// Like [`split`], with the same share of each class in every part, as far as whole samples can
+/// have it: of two parts, each has at most one sample of a class more or less than its share; of
+/// many parts, about two.
 ///
 /// ```
 /// use shapewright::data::stratified_split;
 /// use shapewright::prelude::*;
-/// let labels: Vec<_> = (0..100).map(|i| Label::<2>::new(usize::from(i < 10))).collect::<Result<_, _>>()?;
+/// let labels: Vec<_> = (0..100)
+///     .map(|i| Label::<2>::new(usize::from(i < 10)))
+///     .collect::<Result<_, _>>()?;
 /// let [train, test] = stratified_split(&labels, [0.8, 0.2], &mut shapewright::rng(0))?;
 /// assert_eq!(test.iter().filter(|&&i| labels[i].index() == 1).count(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -64,11 +67,16 @@ pub fn stratified_split<R: Rng + ?Sized, const PARTS: usize, const N: usize>(
 ) -> Result<[Vec<usize>; PARTS], SplitError> {
     check(&fractions)?;
     let rest = 1.0 - fractions.iter().sum::<f64>();
-    let shares = || fractions.iter().copied().chain((rest > ROUNDING).then_some(rest));
+    let shares = || {
+        fractions
+            .iter()
+            .copied()
+            .chain((rest > ROUNDING).then_some(rest))
+    };
     let mut given = vec![0_usize; shares().count()];
     let mut parts = [const { Vec::new() }; PARTS];
-    // Each sample goes to the part that lacks most, class after class: so every stretch of samples is shared out, and
-    // the parts have the right length at the end.
+    // Each sample goes to the part that lacks most, class after class: so every stretch of samples
+    // is shared out, and the parts have the right length at the end.
     for (before, position) in by_class(labels, rng).into_iter().flatten().enumerate() {
         let lacks = |part: usize, share: f64| share * (before + 1) as f64 - given[part] as f64;
         let mut most = (0, f64::NEG_INFINITY);
@@ -96,34 +104,50 @@ pub struct Fold {
     pub validation: Vec<usize>,
 }
 
-/// Cuts samples at random into parts of equal length (the first may have one more) and gives each part once for
-/// validation, with all others for training.
+/// Cuts samples at random into parts of equal length (the first may have one more) and gives each
+/// part once for validation, with all others for training.
 ///
 /// ```
 /// use shapewright::data::k_fold;
 /// let folds = k_fold(10, 3, &mut shapewright::rng(0))?;
-/// assert_eq!(folds.iter().map(|fold| fold.validation.len()).collect::<Vec<_>>(), [4, 3, 3]);
+/// assert_eq!(
+///     folds
+///         .iter()
+///         .map(|fold| fold.validation.len())
+///         .collect::<Vec<_>>(),
+///     [4, 3, 3]
+/// );
 /// # Ok::<(), shapewright::data::SplitError>(())
 /// ```
 ///
 /// # Errors
 /// If there are fewer than two folds, or fewer samples than folds.
-pub fn k_fold<R: Rng + ?Sized>(samples: usize, folds: usize, rng: &mut R) -> Result<Vec<Fold>, SplitError> {
+pub fn k_fold<R: Rng + ?Sized>(
+    samples: usize,
+    folds: usize,
+    rng: &mut R,
+) -> Result<Vec<Fold>, SplitError> {
     let mut order: Vec<usize> = (0..samples).collect();
     order.shuffle(rng);
     deal(order, folds)
 }
 
-/// Like [`k_fold`], with the same share of each class in every fold, as far as whole samples can have it. The numbers
-/// of each class are those of scikit-learn's `StratifiedKFold`. A class with fewer samples than there are folds is
-/// missing in some of them.
+/// Like [`k_fold`], with the same share of each class in every fold, as far as whole samples can
+/// have it. The numbers of each class are those of scikit-learn's `StratifiedKFold`. A class with
+/// fewer samples than there are folds is missing in some of them.
 ///
 /// ```
 /// use shapewright::data::stratified_k_fold;
 /// use shapewright::prelude::*;
 /// let labels = Label::<2>::from_numbers(&[0_u8, 0, 0, 1, 1, 1])?;
 /// for fold in stratified_k_fold(&labels, 3, &mut shapewright::rng(0))? {
-///     assert_eq!(fold.validation.iter().map(|&i| labels[i].index()).sum::<usize>(), 1);
+///     assert_eq!(
+///         fold.validation
+///             .iter()
+///             .map(|&i| labels[i].index())
+///             .sum::<usize>(),
+///         1
+///     );
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -155,7 +179,8 @@ fn deal(order: Vec<usize>, folds: usize) -> Result<Vec<Fold>, SplitError> {
     Ok((0..folds).map(fold).collect())
 }
 
-/// The positions of the samples of each class, shuffled, in the order in which the classes appear first.
+/// The positions of the samples of each class, shuffled, in the order in which the classes appear
+/// first.
 fn by_class<R: Rng + ?Sized, const N: usize>(labels: &[Label<N>], rng: &mut R) -> Vec<Vec<usize>> {
     let mut classes = vec![Vec::new(); N];
     for (position, label) in labels.iter().enumerate() {
@@ -172,7 +197,9 @@ fn check(fractions: &[f64]) -> Result<(), SplitError> {
     if positive && fractions.iter().sum::<f64>() < 1.0 + ROUNDING {
         Ok(())
     } else {
-        Err(SplitError::Fractions { fractions: fractions.to_vec() })
+        Err(SplitError::Fractions {
+            fractions: fractions.to_vec(),
+        })
     }
 }
 

@@ -83,13 +83,20 @@ fn workers_follow_the_scope() {
     };
     // The workers are made within the scope if no other test was sooner.
     for _ in 0..3 {
-        assert!(with_flushed_denormals(|| seen(16)).iter().all(|&saw| saw == (only(true), true)));
+        assert!(
+            with_flushed_denormals(|| seen(16))
+                .iter()
+                .all(|&saw| saw == (only(true), true))
+        );
         assert!(seen(16).iter().all(|&saw| saw == (only(false), false)));
         let result = catch_unwind(AssertUnwindSafe(|| {
             with_flushed_denormals(|| threads::parallel(16, &|_| panic!("in a part")));
         }));
         assert!(result.is_err());
-        assert!(seen(16).iter().all(|&saw| saw == (only(false), false)), "after a panic");
+        assert!(
+            seen(16).iter().all(|&saw| saw == (only(false), false)),
+            "after a panic"
+        );
     }
     assert_eq!(flushes(), only(false));
 }

@@ -9,14 +9,19 @@
 //! }
 //! let mut rng = shapewright::rng(0);
 //! let mut net = Net::init(&mut rng);
-//! init::kaiming_normal(&mut net.fc1.weight, Mode::FanIn, Nonlinearity::Relu, &mut rng);
+//! init::kaiming_normal(
+//!     &mut net.fc1.weight,
+//!     Mode::FanIn,
+//!     Nonlinearity::Relu,
+//!     &mut rng,
+//! );
 //! init::xavier_uniform(&mut net.fc2.weight, 1.0, &mut rng);
 //! init::constant(&mut net.fc2.bias, 0.1);
 //! ```
 //!
-//! Definitions are those of `torch.nn.init`. All functions take parameters of a layer, and those that do not depend on
-//! the number of inputs and outputs also a whole layer or network. The same generator gives the same numbers on every
-//! machine.
+//! Definitions are those of `torch.nn.init`. All functions take parameters of a layer, and those
+//! that do not depend on the number of inputs and outputs also a whole layer or network. The same
+//! generator gives the same numbers on every machine.
 
 mod normal;
 mod orthogonal;
@@ -34,15 +39,16 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A weight with inputs and outputs: `[in][out]`, or with one or two axes of a kernel before them, as
-/// `[kernel height][kernel width][in][out]`.
+/// A weight with inputs and outputs: `[in][out]`, or with one or two axes of a kernel before them,
+/// as `[kernel height][kernel width][in][out]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no inputs and outputs to count",
     label = "not a weight of two to four axes",
     note = "for a bias, use `init::constant`, `init::uniform` or `init::normal`"
 )]
 pub trait Weight<T: Element>: Parameters<T> + sealed::Sealed {
-    /// How many numbers of the input meet in each number of the output: the size of the kernel times `in`.
+    /// How many numbers of the input meet in each number of the output: the size of the kernel
+    /// times `in`.
     const FAN_IN: usize;
     /// The size of the kernel times `out`.
     const FAN_OUT: usize;
@@ -95,8 +101,9 @@ pub enum Nonlinearity {
 }
 
 impl Nonlinearity {
-    /// By what the standard deviation is multiplied: `torch.nn.init.calculate_gain`. 1 for a sigmoid, 5/3 for tanh,
-    /// `sqrt(2)` for a rectifier, `sqrt(2 / (1 + slope^2))` for a leaky one, 3/4 for SELU.
+    /// By what the standard deviation is multiplied: `torch.nn.init.calculate_gain`. 1 for a
+    /// sigmoid, 5/3 for tanh, `sqrt(2)` for a rectifier, `sqrt(2 / (1 + slope^2))` for a leaky
+    /// one, 3/4 for SELU.
     pub fn gain(self) -> f64 {
         match self {
             Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
@@ -111,7 +118,9 @@ impl Nonlinearity {
 /// Sets every number with `draw`.
 fn fill<T: Element, P: Parameters<T>>(params: &mut P, mut draw: impl FnMut() -> T) {
     // Through the visitor, as what is between the layers of a network must stay zero.
-    params.visit_mut("", &mut |_, _, values| values.iter_mut().for_each(|value| *value = draw()));
+    params.visit_mut("", &mut |_, _, values| {
+        values.iter_mut().for_each(|value| *value = draw())
+    });
 }
 
 /// All numbers the same.
@@ -144,11 +153,18 @@ where
     fill(params, || uniform.sample(rng));
 }
 
-/// Uniform between plus and minus `1 / sqrt(fan_in)`: what `Linear` and the convolutions begin with, weight and bias.
-pub(crate) fn fan_in_uniform<T: Element, R: Rng + ?Sized>(params: &mut [T], fan_in: usize, rng: &mut R) {
+/// Uniform between plus and minus `1 / sqrt(fan_in)`: what `Linear` and the convolutions begin
+/// with, weight and bias.
+pub(crate) fn fan_in_uniform<T: Element, R: Rng + ?Sized>(
+    params: &mut [T],
+    fan_in: usize,
+    rng: &mut R,
+) {
     let bound = T::from_f64_lossy(1.0 / (fan_in as f64).sqrt());
     let uniform = Uniform::new_inclusive(-bound, bound).expect("a finite bound");
-    params.iter_mut().for_each(|param| *param = uniform.sample(rng));
+    params
+        .iter_mut()
+        .for_each(|param| *param = uniform.sample(rng));
 }
 
 /// Normal with this mean and standard deviation.
@@ -162,11 +178,14 @@ where
     R: Rng + ?Sized,
 {
     check_normal("normal", mean, std);
-    fill(params, || T::from_f64_lossy(mean + std * normal::standard_normal(rng)));
+    fill(params, || {
+        T::from_f64_lossy(mean + std * normal::standard_normal(rng))
+    });
 }
 
-/// Normal with this mean and standard deviation, but only numbers from `a` to `b`: `torch.nn.init.trunc_normal_`, whose
-/// defaults are 0, 1, -2 and 2. As there, `a` and `b` are not in units of `std`.
+/// Normal with this mean and standard deviation, but only numbers from `a` to `b`:
+/// `torch.nn.init.trunc_normal_`, whose defaults are 0, 1, -2 and 2. As there, `a` and `b` are not
+/// in units of `std`.
 ///
 /// # Panics
 /// Unless mean and standard deviation are finite, `std` is not negative and `a < b`.
@@ -177,17 +196,22 @@ where
     R: Rng + ?Sized,
 {
     check_normal("truncated_normal", mean, std);
-    assert!(a < b, "init::truncated_normal from {a} to {b}: give it bounds in order");
+    assert!(
+        a < b,
+        "init::truncated_normal from {a} to {b}: give it bounds in order"
+    );
     if std == 0.0 {
         return constant(params, T::from_f64_lossy(mean.clamp(a, b)));
     }
     let (low, high) = ((a - mean) / std, (b - mean) / std);
-    fill(params, || T::from_f64_lossy((mean + std * normal::truncated(low, high, rng)).clamp(a, b)));
+    fill(params, || {
+        T::from_f64_lossy((mean + std * normal::truncated(low, high, rng)).clamp(a, b))
+    });
 }
 
-/// Uniform with the standard deviation `gain * sqrt(2 / (fan_in + fan_out))`: keeps the size of numbers forward and of
-/// gradients backward through layers that are nearly linear. Glorot and Bengio, 2010. PyTorch's default gain is 1; see
-/// [`Nonlinearity::gain`].
+/// Uniform with the standard deviation `gain * sqrt(2 / (fan_in + fan_out))`: keeps the size of
+/// numbers forward and of gradients backward through layers that are nearly linear. Glorot and
+/// Bengio, 2010. PyTorch's default gain is 1; see [`Nonlinearity::gain`].
 ///
 /// # Panics
 /// Unless the gain is finite and not negative.
@@ -214,10 +238,12 @@ where
     normal(weight, 0.0, xavier_std::<T, W>(gain), rng);
 }
 
-/// Uniform with the standard deviation `gain / sqrt(fan)`, the gain being that of the activation that follows: keeps the
-/// size of numbers (`FanIn`) or gradients (`FanOut`) through rectifiers. He et al., 2015.
+/// Uniform with the standard deviation `gain / sqrt(fan)`, the gain being that of the activation
+/// that follows: keeps the size of numbers (`FanIn`) or gradients (`FanOut`) through rectifiers. He
+/// et al., 2015.
 ///
-/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` is what [`Linear`](crate::Linear) begins with.
+/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` is what [`Linear`](crate::Linear)
+/// begins with.
 ///
 /// # Panics
 /// If the slope of a leaky rectifier is not finite.
@@ -255,12 +281,18 @@ fn kaiming_std<T: Element, W: Weight<T>>(mode: Mode, nonlinearity: Nonlinearity)
         Mode::FanOut => W::FAN_OUT,
     };
     let gain = nonlinearity.gain();
-    assert!(gain > 0.0, "init::kaiming: the slope of {nonlinearity:?} is not finite");
+    assert!(
+        gain > 0.0,
+        "init::kaiming: the slope of {nonlinearity:?} is not finite"
+    );
     gain / (fan as f64).sqrt()
 }
 
 fn check_gain(gain: f64) {
-    assert!(gain >= 0.0 && gain.is_finite(), "init: the gain is {gain}; it is finite and not negative");
+    assert!(
+        gain >= 0.0 && gain.is_finite(),
+        "init: the gain is {gain}; it is finite and not negative"
+    );
 }
 
 fn check_normal(name: &str, mean: f64, std: f64) {

@@ -1,5 +1,5 @@
-//! Normal numbers, each from one uniform number through the inverse of the normal distribution: the same on every
-//! machine, and truncated ones without trying again.
+//! Normal numbers, each from one uniform number through the inverse of the normal distribution: the
+//! same on every machine, and truncated ones without trying again.
 
 use rand::Rng;
 
@@ -22,7 +22,11 @@ pub(super) fn truncated<R: Rng + ?Sized>(low: f64, high: f64, rng: &mut R) -> f6
     let (below_low, below_high) = (distribution(low), distribution(high));
     let p = below_low + open_unit(rng) * (below_high - below_low);
     // So far out that the distribution is 0, nearly everything lies at the end towards the middle.
-    if p > 0.0 { quantile(p).clamp(low, high) } else { high }
+    if p > 0.0 {
+        quantile(p).clamp(low, high)
+    } else {
+        high
+    }
 }
 
 /// The probability of a number up to `x`.
@@ -30,7 +34,8 @@ fn distribution(x: f64) -> f64 {
     0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
 }
 
-/// The number up to which the probability is `p`, between 0 and 1; to about 1e-16 by Wichura, 1988, algorithm AS 241.
+/// The number up to which the probability is `p`, between 0 and 1; to about 1e-16 by Wichura, 1988,
+/// algorithm AS 241.
 fn quantile(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
@@ -122,8 +127,14 @@ mod tests {
             let x = f64::from(i) / 10.0;
             // Above 0 the probability has fewer digits than its inverse would need.
             let p = distribution(-x.abs());
-            assert!((quantile(p) + x.abs()).abs() < 1e-13 * x.abs().max(1.0), "{x}");
-            assert!((quantile(1.0 - p) - x.abs()).abs() < 1e-15 / (p + 1e-17) + 1e-13, "{x}");
+            assert!(
+                (quantile(p) + x.abs()).abs() < 1e-13 * x.abs().max(1.0),
+                "{x}"
+            );
+            assert!(
+                (quantile(1.0 - p) - x.abs()).abs() < 1e-15 / (p + 1e-17) + 1e-13,
+                "{x}"
+            );
         }
         assert_eq!(quantile(0.5), 0.0);
         // torch.special.ndtri
@@ -134,11 +145,20 @@ mod tests {
     #[test]
     fn far_windows_are_hit() {
         let mut rng = crate::rng(1);
-        for (low, high) in [(5.0, 6.0), (-31.0, -30.0), (37.0, 39.0), (100.0, 101.0), (-200.0, -100.0)] {
+        for (low, high) in [
+            (5.0, 6.0),
+            (-31.0, -30.0),
+            (37.0, 39.0),
+            (100.0, 101.0),
+            (-200.0, -100.0),
+        ] {
             for _ in 0..100 {
                 let x = truncated(low, high, &mut rng);
                 assert!(low <= x && x <= high, "{x} in {low} to {high}");
-                assert!(x.abs() < low.abs().min(high.abs()) + 2.0, "{x} in {low} to {high}");
+                assert!(
+                    x.abs() < low.abs().min(high.abs()) + 2.0,
+                    "{x} in {low} to {high}"
+                );
             }
         }
     }

@@ -5,9 +5,9 @@ use rand::Rng;
 use super::{Weight, check_gain, normal};
 use crate::tensor::Element;
 
-/// A random matrix with orthogonal columns of the length `gain`, or such rows if there are fewer of them: keeps the
-/// length of what goes through, forward and backward. A kernel's axes count with the inputs, as in
-/// `torch.nn.init.orthogonal_`. Saxe et al., 2013. PyTorch's default gain is 1.
+/// A random matrix with orthogonal columns of the length `gain`, or such rows if there are fewer of
+/// them: keeps the length of what goes through, forward and backward. A kernel's axes count with
+/// the inputs, as in `torch.nn.init.orthogonal_`. Saxe et al., 2013. PyTorch's default gain is 1.
 ///
 /// ```
 /// let mut weight = [[0.0_f64; 2]; 3];
@@ -16,8 +16,9 @@ use crate::tensor::Element;
 /// assert!((dot(0, 0) - 1.0).abs() < 1e-12 && dot(0, 1).abs() < 1e-12);
 /// ```
 ///
-/// All matrices of that kind are equally likely: the vectors are normal ones, each made orthogonal to those before it
-/// (Gram-Schmidt, twice, in `f64`), which is the QR decomposition with a positive diagonal.
+/// All matrices of that kind are equally likely: the vectors are normal ones, each made orthogonal
+/// to those before it (Gram-Schmidt, twice, in `f64`), which is the QR decomposition with a
+/// positive diagonal.
 ///
 /// # Panics
 /// Unless the gain is finite and not negative.
@@ -37,7 +38,11 @@ where
     let weight = weight.as_mut_slice();
     for (v, vector) in vectors.chunks_exact(len).enumerate() {
         for (i, &x) in vector.iter().enumerate() {
-            let place = if rows >= cols { i * cols + v } else { v * cols + i };
+            let place = if rows >= cols {
+                i * cols + v
+            } else {
+                v * cols + i
+            };
             weight[place] = T::from_f64_lossy(gain * x);
         }
     }
@@ -55,7 +60,10 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
             for _ in 0..2 {
                 for other in before.chunks_exact(len) {
                     let along = dot(other, vector);
-                    vector.iter_mut().zip(other).for_each(|(x, o)| *x -= along * o);
+                    vector
+                        .iter_mut()
+                        .zip(other)
+                        .for_each(|(x, o)| *x -= along * o);
                 }
             }
             let norm = dot(vector, vector).sqrt();

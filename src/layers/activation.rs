@@ -36,7 +36,8 @@ impl InPlace for Relu {
         let y = flatten_mut(y);
         if y.len() <= TINY {
             // Not `max`: NaN stays NaN.
-            y.iter_mut().for_each(|y| *y = if *y < T::zero() { T::zero() } else { *y });
+            y.iter_mut()
+                .for_each(|y| *y = if *y < T::zero() { T::zero() } else { *y });
         } else {
             cx.kernels.function(function::Relu, None, y);
         }
@@ -49,14 +50,19 @@ impl InPlace for Relu {
         dy: &mut [Tensor<S, T>],
         cx: &Context<T>,
     ) {
-        cx.kernels.function_grad(function::Relu, flatten(y), flatten_mut(dy));
+        cx.kernels
+            .function_grad(function::Relu, flatten(y), flatten_mut(dy));
     }
 }
 
 /// The constants of PyTorch, to the digits that the paper's authors give: 1.67326.. and 1.05070..
 const SELU: function::Elu = {
     let (alpha, scale) = (1.673_263_242_354_377_2, 1.050_700_987_355_480_5);
-    function::Elu { above: scale, below: scale * alpha, rate: 1.0 }
+    function::Elu {
+        above: scale,
+        below: scale * alpha,
+        rate: 1.0,
+    }
 };
 
 macro_rules! activations {

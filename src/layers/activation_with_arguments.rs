@@ -3,20 +3,26 @@
 use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Slab};
+use crate::network::{
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Slab,
+};
 use crate::tensor::{Element, Shape, Tensor};
 
-/// `x`, or `negative_slope * x` where `x` is not above 0. `LeakyRelu` alone is `LeakyRelu(0.01)`. PyTorch's
-/// `nn.LeakyReLU`.
+/// `x`, or `negative_slope * x` where `x` is not above 0. `LeakyRelu` alone is `LeakyRelu(0.01)`.
+/// PyTorch's `nn.LeakyReLU`.
 ///
-/// The slope is finite and not negative, as for PyTorch's `inplace=True`: the layer works in place, and its derivative is
-/// found from its output.
+/// The slope is finite and not negative, as for PyTorch's `inplace=True`: the layer works in place,
+/// and its derivative is found from its output.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Net: [2] -> [2] { LeakyRelu(0.2) } }
 /// let y = Net::zeros().forward(&Tensor1::from([-1.0, 2.0]));
-/// assert!((y - Tensor1::from([-0.2, 2.0])).iter().all(|off| off.abs() < 1e-6));
+/// assert!(
+///     (y - Tensor1::from([-0.2, 2.0]))
+///         .iter()
+///         .all(|off| off.abs() < 1e-6)
+/// );
 /// ```
 ///
 /// A negative slope below 0 is a compile error:
@@ -52,18 +58,24 @@ elementwise!(
     LeakyRelu,
     LeakyRelu,
     function::Leaky,
-    |config| function::Leaky { slope: config.negative_slope },
+    |config| function::Leaky {
+        slope: config.negative_slope
+    },
     Gives::Values
 );
 
-/// The exponential linear unit: `x`, or `alpha * (exp(x) - 1)` where `x` is not above 0. `Elu` alone is `Elu(1.0)`.
-/// PyTorch's `nn.ELU`; Clevert et al., 2015.
+/// The exponential linear unit: `x`, or `alpha * (exp(x) - 1)` where `x` is not above 0. `Elu`
+/// alone is `Elu(1.0)`. PyTorch's `nn.ELU`; Clevert et al., 2015.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Net: [2] -> [2] { Elu(0.5) } }
 /// let y = Net::zeros().forward(&Tensor1::from([-1.0, 2.0]));
-/// assert!((y - Tensor1::from([-0.316_06, 2.0])).iter().all(|off| off.abs() < 1e-6));
+/// assert!(
+///     (y - Tensor1::from([-0.316_06, 2.0]))
+///         .iter()
+///         .all(|off| off.abs() < 1e-6)
+/// );
 /// ```
 ///
 /// A negative or infinite `alpha` is a compile error:
@@ -84,7 +96,10 @@ pub struct Elu {
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Elu(alpha: f64) -> Elu {
-    assert!(alpha >= 0.0 && alpha.is_finite(), "the alpha of `Elu` is a finite number, 0 or more");
+    assert!(
+        alpha >= 0.0 && alpha.is_finite(),
+        "the alpha of `Elu` is a finite number, 0 or more"
+    );
     Elu { alpha }
 }
 
@@ -96,18 +111,26 @@ elementwise!(
     Elu,
     Elu,
     function::Elu,
-    |config| function::Elu { above: 1.0, below: config.alpha, rate: 1.0 },
+    |config| function::Elu {
+        above: 1.0,
+        below: config.alpha,
+        rate: 1.0
+    },
     Gives::Values
 );
 
-/// The continuously differentiable exponential linear unit: `x`, or `alpha * (exp(x / alpha) - 1)` where `x` is not
-/// above 0. `Celu` alone is `Celu(1.0)`. PyTorch's `nn.CELU`; Barron, 2017.
+/// The continuously differentiable exponential linear unit: `x`, or `alpha * (exp(x / alpha) - 1)`
+/// where `x` is not above 0. `Celu` alone is `Celu(1.0)`. PyTorch's `nn.CELU`; Barron, 2017.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Net: [2] -> [2] { Celu(0.5) } }
 /// let y = Net::zeros().forward(&Tensor1::from([-1.0, 2.0]));
-/// assert!((y - Tensor1::from([-0.432_332, 2.0])).iter().all(|off| off.abs() < 1e-6));
+/// assert!(
+///     (y - Tensor1::from([-0.432_332, 2.0]))
+///         .iter()
+///         .all(|off| off.abs() < 1e-6)
+/// );
 /// ```
 ///
 /// An `alpha` that is not above 0 is a compile error:
@@ -128,7 +151,10 @@ pub struct Celu {
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Celu(alpha: f64) -> Celu {
-    assert!(alpha > 0.0 && alpha.is_finite(), "the alpha of `Celu` is a finite number above 0");
+    assert!(
+        alpha > 0.0 && alpha.is_finite(),
+        "the alpha of `Celu` is a finite number above 0"
+    );
     Celu { alpha }
 }
 
@@ -140,18 +166,26 @@ elementwise!(
     Celu,
     Celu,
     function::Elu,
-    |config| function::Elu { above: 1.0, below: config.alpha, rate: 1.0 / config.alpha },
+    |config| function::Elu {
+        above: 1.0,
+        below: config.alpha,
+        rate: 1.0 / config.alpha
+    },
     Gives::Values
 );
 
-/// `ln(1 + exp(beta * x)) / beta`, or `x` where `beta * x` is above the threshold. `Softplus` alone is
-/// `Softplus(1.0, 20.0)`. PyTorch's `nn.Softplus`.
+/// `ln(1 + exp(beta * x)) / beta`, or `x` where `beta * x` is above the threshold. `Softplus` alone
+/// is `Softplus(1.0, 20.0)`. PyTorch's `nn.Softplus`.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Net: [2] -> [2] { Softplus(2.0, 20.0) } }
 /// let y = Net::zeros().forward(&Tensor1::from([-1.0, 2.0]));
-/// assert!((y - Tensor1::from([0.063_464, 2.009_075])).iter().all(|off| off.abs() < 1e-6));
+/// assert!(
+///     (y - Tensor1::from([0.063_464, 2.009_075]))
+///         .iter()
+///         .all(|off| off.abs() < 1e-6)
+/// );
 /// ```
 ///
 /// A `beta` that is not above 0, or a negative threshold, is a compile error:
@@ -188,17 +222,25 @@ elementwise!(
     Softplus,
     Softplus,
     function::Softplus,
-    |config| function::Softplus { beta: config.beta, threshold: config.threshold },
+    |config| function::Softplus {
+        beta: config.beta,
+        threshold: config.threshold
+    },
     Gives::Values
 );
 
-/// `x`, but at least `min` and at most `max`. `HardTanh` alone is `HardTanh(-1.0, 1.0)`. PyTorch's `nn.Hardtanh`.
+/// `x`, but at least `min` and at most `max`. `HardTanh` alone is `HardTanh(-1.0, 1.0)`. PyTorch's
+/// `nn.Hardtanh`.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Net: [2] -> [2] { HardTanh(-2.0, 0.5) } }
 /// let y = Net::zeros().forward(&Tensor1::from([-1.0, 2.0]));
-/// assert!((y - Tensor1::from([-1.0, 0.5])).iter().all(|off| off.abs() < 1e-6));
+/// assert!(
+///     (y - Tensor1::from([-1.0, 0.5]))
+///         .iter()
+///         .all(|off| off.abs() < 1e-6)
+/// );
 /// ```
 ///
 /// A `min` that is not below `max` is a compile error:
@@ -232,6 +274,9 @@ elementwise!(
     HardTanh,
     HardTanh,
     function::Clamp,
-    |config| function::Clamp { min: config.min, max: config.max },
+    |config| function::Clamp {
+        min: config.min,
+        max: config.max
+    },
     Gives::Values
 );

@@ -12,10 +12,10 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// The average of each window and channel: `[height, width, channels]` becomes
 /// `[(height + 2 padding - kernel_size) / stride + 1, .., channels]`, rounded down.
 ///
-/// In a network: `AvgPool2d<kernel_size>`, with the options `Stride` (the kernel size if it is left away), `Pad` (with
-/// zeros; at most half of the kernel size) and `ExcludePad`: zeros of the padding do not count in the average, which is
-/// PyTorch's `count_include_pad=False`. What differs between height and width is a pair:
-/// `AvgPool2d<(2, 3), Stride<2, 1>>`.
+/// In a network: `AvgPool2d<kernel_size>`, with the options `Stride` (the kernel size if it is left
+/// away), `Pad` (with zeros; at most half of the kernel size) and `ExcludePad`: zeros of the
+/// padding do not count in the average, which is PyTorch's `count_include_pad=False`. What differs
+/// between height and width is a pair: `AvgPool2d<(2, 3), Stride<2, 1>>`.
 ///
 /// PyTorch's `nn.AvgPool2d`.
 ///
@@ -38,7 +38,8 @@ pub struct AvgPool2d<
 /// The average of each window and channel: `[length, channels]` becomes
 /// `[(length + 2 padding - kernel_size) / stride + 1, channels]`, rounded down.
 ///
-/// In a network: `AvgPool1d<kernel_size>`, with the options of [`AvgPool2d`]. PyTorch's `nn.AvgPool1d`.
+/// In a network: `AvgPool1d<kernel_size>`, with the options of [`AvgPool2d`]. PyTorch's
+/// `nn.AvgPool1d`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -48,11 +49,12 @@ pub struct AvgPool2d<
 /// ```
 pub struct AvgPool1d<const K: usize, const S: usize, const P: usize, const COUNT_PAD: bool = true>;
 
-/// The averages of `H` by `W` windows that cover the image, as equal as possible: `[height, width, channels]` becomes
-/// `[H, W, channels]`. Window `i` of `H` reaches from row `i height / H`, rounded down, to `(i + 1) height / H`, rounded
-/// up.
+/// The averages of `H` by `W` windows that cover the image, as equal as possible: `[height, width,
+/// channels]` becomes `[H, W, channels]`. Window `i` of `H` reaches from row `i height / H`,
+/// rounded down, to `(i + 1) height / H`, rounded up.
 ///
-/// In a network: `AdaptiveAvgPool2d<output_size>`, a number or a pair `(H, W)`. PyTorch's `nn.AdaptiveAvgPool2d`.
+/// In a network: `AdaptiveAvgPool2d<output_size>`, a number or a pair `(H, W)`. PyTorch's
+/// `nn.AdaptiveAvgPool2d`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -62,11 +64,11 @@ pub struct AvgPool1d<const K: usize, const S: usize, const P: usize, const COUNT
 /// ```
 pub struct AdaptiveAvgPool2d<const H: usize, const W: usize>;
 
-/// The averages of `L` windows that cover the sequence, as equal as possible: `[length, channels]` becomes
-/// `[L, channels]`.
+/// The averages of `L` windows that cover the sequence, as equal as possible: `[length, channels]`
+/// becomes `[L, channels]`.
 ///
-/// In a network: `AdaptiveAvgPool1d<output_size>`. PyTorch's `nn.AdaptiveAvgPool1d`; the windows are those of
-/// [`AdaptiveAvgPool2d`].
+/// In a network: `AdaptiveAvgPool1d<output_size>`. PyTorch's `nn.AdaptiveAvgPool1d`; the windows
+/// are those of [`AdaptiveAvgPool2d`].
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -120,8 +122,18 @@ impl<
 > AvgPool2d<KH, KW, SH, SW, PH, PW, COUNT_PAD>
 {
     const WINDOWS: [Windows; 2] = [
-        Windows { kernel: KH, stride: SH, pad: PH, dilation: 1 },
-        Windows { kernel: KW, stride: SW, pad: PW, dilation: 1 },
+        Windows {
+            kernel: KH,
+            stride: SH,
+            pad: PH,
+            dilation: 1,
+        },
+        Windows {
+            kernel: KW,
+            stride: SW,
+            pad: PW,
+            dilation: 1,
+        },
     ];
 }
 
@@ -135,7 +147,11 @@ mean_pool! {
 }
 
 const fn divide(count_pad: bool) -> Divisor {
-    if count_pad { Divisor::Kernel } else { Divisor::Count }
+    if count_pad {
+        Divisor::Kernel
+    } else {
+        Divisor::Count
+    }
 }
 
 mean_pool! {

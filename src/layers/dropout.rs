@@ -9,8 +9,8 @@ use crate::tensor::{Element, Shape, Tensor};
 /// While training, sets each number to zero with this probability and multiplies the others by
 /// `1 / (1 - p)`; during inference it does nothing. `Dropout` alone is `Dropout(0.5)`.
 ///
-/// PyTorch's `nn.Dropout`; Srivastava et al., 2014. What is dropped depends on the workspace's seed and the
-/// step, not on the number of threads.
+/// PyTorch's `nn.Dropout`; Srivastava et al., 2014. What is dropped depends on the workspace's seed
+/// and the step, not on the number of threads.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -41,7 +41,10 @@ pub struct Dropout {
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Dropout(probability: f64) -> Dropout {
-    assert!(probability >= 0.0 && probability <= 1.0, "the probability of `Dropout` lies between 0 and 1");
+    assert!(
+        probability >= 0.0 && probability <= 1.0,
+        "the probability of `Dropout` lies between 0 and 1"
+    );
     Dropout { probability }
 }
 
@@ -71,7 +74,11 @@ impl Dropout {
             for pair in flatten_mut(core::slice::from_mut(sample)).chunks_mut(2) {
                 let mut draws = rng.next_u64();
                 for x in pair {
-                    *x = if (draws & 0xffff_ffff) < threshold { T::zero() } else { *x * factor };
+                    *x = if (draws & 0xffff_ffff) < threshold {
+                        T::zero()
+                    } else {
+                        *x * factor
+                    };
                     draws >>= 32;
                 }
             }
@@ -88,7 +95,8 @@ impl InPlace for Dropout {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
 
     #[inline(always)]
-    fn forward_in_place<S: Shape, T: Element>(_: &Dropout, _: &mut [Tensor<S, T>], _: &Context<T>) {}
+    fn forward_in_place<S: Shape, T: Element>(_: &Dropout, _: &mut [Tensor<S, T>], _: &Context<T>) {
+    }
 
     fn forward_train_in_place<S: Shape, T: Element>(
         config: &Dropout,
@@ -109,12 +117,12 @@ impl InPlace for Dropout {
 }
 
 /// [`struct@Dropout`] of whole channels: while training, sets all pixels of a channel of an image,
-/// `[height, width, channels]`, to zero with this probability, and multiplies the others by `1 / (1 - p)`. Neighbouring
-/// pixels of convolutions say nearly the same, so that dropping single ones drops little. `Dropout2d` alone is
-/// `Dropout2d(0.5)`.
+/// `[height, width, channels]`, to zero with this probability, and multiplies the others by `1 / (1
+/// - p)`. Neighbouring pixels of convolutions say nearly the same, so that dropping single ones
+/// drops little. `Dropout2d` alone is `Dropout2d(0.5)`.
 ///
-/// PyTorch's `nn.Dropout2d`; Tompson et al., 2015. What is dropped depends on the workspace's seed and the step, not on
-/// the number of threads.
+/// PyTorch's `nn.Dropout2d`; Tompson et al., 2015. What is dropped depends on the workspace's seed
+/// and the step, not on the number of threads.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -146,7 +154,10 @@ pub struct Dropout2d {
 #[allow(non_snake_case)]
 #[track_caller]
 pub const fn Dropout2d(probability: f64) -> Dropout2d {
-    assert!(probability >= 0.0 && probability <= 1.0, "the probability of `Dropout2d` lies between 0 and 1");
+    assert!(
+        probability >= 0.0 && probability <= 1.0,
+        "the probability of `Dropout2d` lies between 0 and 1"
+    );
     Dropout2d { probability }
 }
 
@@ -192,8 +203,9 @@ impl<In: Shape> Fits<In> for Dropout2d {
     const FIT: Fit = if In::DIMS.is_unknown() || In::DIMS.sizes().len() == 3 {
         Fit::gives(In::DIMS)
     } else {
-        let way_out =
-            Sentence::new("; it takes images, [height, width, channels]; `Dropout` takes all shapes");
+        let way_out = Sentence::new(
+            "; it takes images, [height, width, channels]; `Dropout` takes all shapes",
+        );
         Fit::mismatch(Sentence::new("[_, _, _]"), way_out, In::DIMS)
     };
 }
@@ -203,7 +215,12 @@ impl InPlace for Dropout2d {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
 
     #[inline(always)]
-    fn forward_in_place<S: Shape, T: Element>(_: &Dropout2d, _: &mut [Tensor<S, T>], _: &Context<T>) {}
+    fn forward_in_place<S: Shape, T: Element>(
+        _: &Dropout2d,
+        _: &mut [Tensor<S, T>],
+        _: &Context<T>,
+    ) {
+    }
 
     fn forward_train_in_place<S: Shape, T: Element>(
         config: &Dropout2d,

@@ -14,7 +14,11 @@ macro_rules! elementwise {
 
         impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for $name {
             const ORDER: FeatureOrder = FeatureOrder::Keeps;
-            const FLOW: Flow = if <$function>::FROM_OUTPUT { Flow::InPlace } else { Flow::Apart };
+            const FLOW: Flow = if <$function>::FROM_OUTPUT {
+                Flow::InPlace
+            } else {
+                Flow::Apart
+            };
             const READS_OUTPUT: bool = <$function>::FROM_OUTPUT;
             const GIVES: Gives = $gives;
 

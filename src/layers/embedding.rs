@@ -6,24 +6,27 @@ use super::index::exact;
 use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab, with_scratch};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab, with_scratch,
+};
 use crate::tensor::{Dims, Element, MAX_RANK, Shape, Tensor};
 use crate::{sizes, threads};
 
 /// Each index becomes the row of the weight with that number: `[..]` of at most three axes becomes
 /// `[.., embedding_dim]`.
 ///
-/// In a network: `Embedding<num_embeddings, embedding_dim>`. With the option `PaddingIdx<index>`, the row of that index
-/// begins at zero and has no gradient: it stands for what is not there, as after the end of a short sentence. An
-/// optimizer that moves parameters without a gradient, such as by weight decay, leaves zeros as they are.
+/// In a network: `Embedding<num_embeddings, embedding_dim>`. With the option `PaddingIdx<index>`,
+/// the row of that index begins at zero and has no gradient: it stands for what is not there, as
+/// after the end of a short sentence. An optimizer that moves parameters without a gradient, such
+/// as by weight decay, leaves zeros as they are.
 ///
-/// Indices come as whole numbers; make them with [`Index`](crate::Index), which checks them once. For any other number,
-/// the output is NaN: then the loss is NaN as well, and a [`Trainer`](crate::Trainer) names this layer. The gradient
-/// with respect to indices is zero.
+/// Indices come as whole numbers; make them with [`Index`](crate::Index), which checks them once.
+/// For any other number, the output is NaN: then the loss is NaN as well, and a
+/// [`Trainer`](crate::Trainer) names this layer. The gradient with respect to indices is zero.
 ///
-/// Definition and initial values (normal, with mean 0 and standard deviation 1) are those of PyTorch's `nn.Embedding`;
-/// weight files have the weight as it lies here. As there, the gradient has all rows, those of indices that a batch
-/// does not have are zero.
+/// Definition and initial values (normal, with mean 0 and standard deviation 1) are those of
+/// PyTorch's `nn.Embedding`; weight files have the weight as it lies here. As there, the gradient
+/// has all rows, those of indices that a batch does not have are zero.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -31,7 +34,10 @@ use crate::{sizes, threads};
 /// let mut net = Words::zeros();
 /// net.embed.weight[2] = [0.5, -1.0];
 /// let x = Tensor1::from_indices(&Index::<4>::from_numbers(&[2u8, 0, 2])?)?;
-/// assert_eq!(net.forward(&x), Tensor2::from([[0.5, -1.0], [0.0, 0.0], [0.5, -1.0]]));
+/// assert_eq!(
+///     net.forward(&x),
+///     Tensor2::from([[0.5, -1.0], [0.0, 0.0], [0.5, -1.0]])
+/// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Embedding<
@@ -48,7 +54,9 @@ pub struct EmbeddingParams<const NUM_EMBEDDINGS: usize, const EMBEDDING_DIM: usi
     pub weight: [[T; EMBEDDING_DIM]; NUM_EMBEDDINGS],
 }
 
-impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> Fits<In> for Embedding<N, D, PADDING> {
+impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> Fits<In>
+    for Embedding<N, D, PADDING>
+{
     const FIT: Fit = {
         let input = In::DIMS;
         let rank = input.sizes().len();
@@ -59,10 +67,20 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> Fits<In> f
             axis += 1;
         }
         let has_room = rank < MAX_RANK && input.parts().is_empty() && !input.is_unknown();
-        let output = if has_room { Dims::new(sizes.split_at(rank + 1).0) } else { Dims::UNKNOWN };
+        let output = if has_room {
+            Dims::new(sizes.split_at(rank + 1).0)
+        } else {
+            Dims::UNKNOWN
+        };
         if N == 0 || D == 0 {
-            let what = if N == 0 { "num_embeddings" } else { "embedding_dim" };
-            let sentence = Sentence::new("has ").text(what).text(" 0; every size must be at least 1");
+            let what = if N == 0 {
+                "num_embeddings"
+            } else {
+                "embedding_dim"
+            };
+            let sentence = Sentence::new("has ")
+                .text(what)
+                .text(" 0; every size must be at least 1");
             Fit::wrong(sentence, if D == 0 { Dims::UNKNOWN } else { output })
         } else if PADDING != INFER && PADDING >= N {
             let sentence = Sentence::new("has PaddingIdx<")
@@ -78,14 +96,19 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> Fits<In> f
             let way_out = Sentence::new("; it takes one tensor of indices: join them before it");
             Fit::mismatch(Sentence::new("at most 3 axes"), way_out, Dims::UNKNOWN)
         } else {
-            let way_out =
-                "; it adds an axis, and a tensor has at most 4: put `Flatten` or a `Reshape` before it";
-            Fit::mismatch(Sentence::new("at most 3 axes"), Sentence::new(way_out), Dims::UNKNOWN)
+            let way_out = "; it adds an axis, and a tensor has at most 4: put `Flatten` or a `Reshape` before it";
+            Fit::mismatch(
+                Sentence::new("at most 3 axes"),
+                Sentence::new(way_out),
+                Dims::UNKNOWN,
+            )
         }
     };
 }
 
-impl<T: Element, const N: usize, const D: usize, const PADDING: usize> Layer<T> for Embedding<N, D, PADDING> {
+impl<T: Element, const N: usize, const D: usize, const PADDING: usize> Layer<T>
+    for Embedding<N, D, PADDING>
+{
     type Config = ();
     type Params = EmbeddingParams<N, D, T>;
 
@@ -100,7 +123,12 @@ impl<T: Element, const N: usize, const D: usize, const PADDING: usize> Layer<T> 
 /// The row that a number stands for; `None` if it is not a whole number from 0 to `N - 1`.
 #[inline(always)]
 fn row<T: Element, const N: usize>(index: T) -> Option<usize> {
-    const { assert!(exact::<T>(N), "an `f32` tells 2^24 indices apart: make the network `as f64`") };
+    const {
+        assert!(
+            exact::<T>(N),
+            "an `f32` tells 2^24 indices apart: make the network `as f64`"
+        )
+    };
     let row = index.to_usize()?;
     (row < N && T::from_usize(row) == Some(index)).then_some(row)
 }
@@ -108,8 +136,8 @@ fn row<T: Element, const N: usize>(index: T) -> Option<usize> {
 /// A row with more terms keeps what its additions round off.
 const FREQUENT: usize = 512;
 
-/// Adds each of the terms, at most `most`, to its row: off by at most `FREQUENT * EPSILON / 2` times the sum of the
-/// magnitudes, however many there are.
+/// Adds each of the terms, at most `most`, to its row: off by at most `FREQUENT * EPSILON / 2`
+/// times the sum of the magnitudes, however many there are.
 fn add_rows<'a, T: Element, const D: usize>(
     terms: impl Iterator<Item = (usize, &'a [T; D])> + Clone,
     most: usize,
@@ -214,20 +242,30 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         gradient: &mut Self::Params,
         cx: &Context<T>,
     ) {
-        let (indices, dy, accumulate) = (flatten(x), flatten(dy).as_chunks::<D>().0, cx.accumulate());
-        // Cut over the rows of the weight, each part looking for its own among all indices: so a row is summed in the
-        // order of the batch, whatever the number of threads.
-        let rows = N.div_ceil(threads::parts(sizes::product(&[sizes::sum(&[indices.len(), N]), D]))).max(1);
-        threads::split_mut(&mut gradient.weight, rows, &|part, gradient: &mut [[T; D]]| {
-            if !accumulate {
-                gradient.as_flattened_mut().fill(T::zero());
-            }
-            let (first, count) = (part * rows, gradient.len());
-            let own = indices.iter().zip(dy).filter_map(|(&index, dy)| {
-                let row = row::<T, N>(index).filter(|&row| row != PADDING)?;
-                Some((row.checked_sub(first).filter(|&row| row < count)?, dy))
-            });
-            add_rows(own, indices.len(), gradient);
-        });
+        let (indices, dy, accumulate) =
+            (flatten(x), flatten(dy).as_chunks::<D>().0, cx.accumulate());
+        // Cut over the rows of the weight, each part looking for its own among all indices: so a
+        // row is summed in the order of the batch, whatever the number of threads.
+        let rows = N
+            .div_ceil(threads::parts(sizes::product(&[
+                sizes::sum(&[indices.len(), N]),
+                D,
+            ])))
+            .max(1);
+        threads::split_mut(
+            &mut gradient.weight,
+            rows,
+            &|part, gradient: &mut [[T; D]]| {
+                if !accumulate {
+                    gradient.as_flattened_mut().fill(T::zero());
+                }
+                let (first, count) = (part * rows, gradient.len());
+                let own = indices.iter().zip(dy).filter_map(|(&index, dy)| {
+                    let row = row::<T, N>(index).filter(|&row| row != PADDING)?;
+                    Some((row.checked_sub(first).filter(|&row| row < count)?, dy))
+                });
+                add_rows(own, indices.len(), gradient);
+            },
+        );
     }
 }

@@ -9,14 +9,15 @@ use super::{
 use crate::network::{Network, Parameters};
 use crate::tensor::Element;
 
-/// A network with `#[folded(..)]` on its definition: for inference there is another one, smaller and faster, that gives
-/// the same.
+/// A network with `#[folded(..)]` on its definition: for inference there is another one, smaller
+/// and faster, that gives the same.
 ///
-/// In inference a batch normalization multiplies each feature by a number and adds another. Directly behind a `Linear`,
-/// `Conv1d`, `Conv2d` or `ConvTranspose2d` it can be left away if that layer's weight is multiplied and its bias moved
-/// instead: `weight * g` and `(bias - running_mean) * g + beta`, where `g` is
-/// `gamma / sqrt(running_var + eps)` (as PyTorch's `torch.nn.utils.fuse_conv_bn_eval`). The two are worked out in `f64`, so
-/// that outputs differ by rounding alone.
+/// In inference a batch normalization multiplies each feature by a number and adds another.
+/// Directly behind a `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d` it can be left away if that
+/// layer's weight is multiplied and its bias moved instead: `weight * g` and `(bias - running_mean)
+/// * g + beta`, where `g` is `gamma / sqrt(running_var + eps)` (as PyTorch's
+/// `torch.nn.utils.fuse_conv_bn_eval`). The two are worked out in `f64`, so that outputs differ by
+/// rounding alone.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -39,19 +40,26 @@ use crate::tensor::Element;
 ///
 /// let x = Tensor::from_position(|i| i as f32 / 64.0);
 /// let (y, same) = (net.forward(&x), folded.forward(&x));
-/// assert!(y.iter().zip(same.iter()).all(|(y, same)| (y - same).abs() < 1e-5));
+/// assert!(
+///     y.iter()
+///         .zip(same.iter())
+///         .all(|(y, same)| (y - same).abs() < 1e-5)
+/// );
 /// assert_eq!(folded.conv.bias.len(), 16);
 /// assert!(CnnFolded::PARAMS < Cnn::PARAMS);
 /// ```
 ///
-/// The folded network is a network like any other: it has files and a `summary()` of its own, and can be kept in the
-/// program with `include_weights!`. Its visibility, documentation and derives are those of the first.
+/// The folded network is a network like any other: it has files and a `summary()` of its own, and
+/// can be kept in the program with `include_weights!`. Its visibility, documentation and derives
+/// are those of the first.
 ///
-/// - **What is folded**: each `BatchNorm1d` or `BatchNorm2d` directly behind one of those layers in the same list, also in
-///   lists inside of blocks. The layer then has a bias, also if `NoBias` was written. A batch normalization that stands
-///   anywhere else, as behind `Relu` or behind a block, stays.
+/// - **What is folded**: each `BatchNorm1d` or `BatchNorm2d` directly behind one of those layers in
+///   the same list, also in lists inside of blocks. The layer then has a bias, also if `NoBias` was
+///   written. A batch normalization that stands anywhere else, as behind `Relu` or behind a block,
+///   stays.
 /// - **`Dropout` and `Dropout2d`** are left away, as they do nothing in inference.
-/// - **Everything else** is copied, and fields keep their names: those without one the index that they had.
+/// - **Everything else** is copied, and fields keep their names: those without one the index that
+///   they had.
 /// - **Networks nested in it** with `#[folded(..)]` are folded as well; others stay as they are.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no folded network",
@@ -87,18 +95,25 @@ impl<T: Element, const K: usize, const CI: usize, const CO: usize> WeightAndBias
     const OUTPUTS: usize = CO;
 }
 
-impl<T: Element, const KH: usize, const KW: usize, const CI: usize, const CO: usize> WeightAndBias<T>
-    for Conv2dParams<KH, KW, CI, CO, T>
+impl<T: Element, const KH: usize, const KW: usize, const CI: usize, const CO: usize>
+    WeightAndBias<T> for Conv2dParams<KH, KW, CI, CO, T>
 {
     const OUTPUTS: usize = CO;
 }
 
-impl<T: Element, const KH: usize, const KW: usize, const EACH: usize, const CI: usize, const CO: usize>
-    WeightAndBias<T> for ConvTranspose2dParams<KH, KW, EACH, CI, CO, T>
+impl<
+    T: Element,
+    const KH: usize,
+    const KW: usize,
+    const EACH: usize,
+    const CI: usize,
+    const CO: usize,
+> WeightAndBias<T> for ConvTranspose2dParams<KH, KW, EACH, CI, CO, T>
 {
     const OUTPUTS: usize = CO;
 
-    /// The weight is `[..][EACH][CI]`, and each group has `EACH` outputs and as large a part of the inputs.
+    /// The weight is `[..][EACH][CI]`, and each group has `EACH` outputs and as large a part of the
+    /// inputs.
     fn output_of(place: usize) -> usize {
         let (input, output, groups) = (place % CI, place / CI % EACH, CO / EACH);
         input / (CI / groups) * EACH + output
@@ -139,7 +154,11 @@ impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormNoAffineParams<C, T> {
     fn line(&self, channel: usize, eps: f64) -> Line {
         let deviation = (wide(self.running_var[channel]) + eps).sqrt();
-        Line { mean: wide(self.running_mean[channel]), factor: 1.0 / deviation, shift: 0.0 }
+        Line {
+            mean: wide(self.running_mean[channel]),
+            factor: 1.0 / deviation,
+            shift: 0.0,
+        }
     }
 }
 
@@ -153,7 +172,9 @@ pub fn fold<T: Element, P: WeightAndBias<T>>(
 ) {
     let (weight, bias) = folded.as_mut_slice().split_at_mut(P::LEN - P::OUTPUTS);
     let (own_weight, own_bias) = layer.as_slice().split_at(weight.len());
-    let lines: Vec<Line> = (0..P::OUTPUTS).map(|output| norm.line(output, config.eps())).collect();
+    let lines: Vec<Line> = (0..P::OUTPUTS)
+        .map(|output| norm.line(output, config.eps()))
+        .collect();
     for (place, (weight, &own)) in weight.iter_mut().zip(own_weight).enumerate() {
         *weight = T::from_f64_lossy(wide(own) * lines[P::output_of(place)].factor);
     }
@@ -169,7 +190,8 @@ pub fn copy<T: Element>(layer: &impl Parameters<T>, folded: &mut impl Parameters
     folded.as_mut_slice().copy_from_slice(layer.as_slice());
 }
 
-/// A layer that is not built in, in a folded network: what it folds to if it `FOLDS`, otherwise itself.
+/// A layer that is not built in, in a folded network: what it folds to if it `FOLDS`, otherwise
+/// itself.
 #[doc(hidden)]
 pub struct Nested<const FOLDS: bool, L>(PhantomData<L>);
 

@@ -5,8 +5,8 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Sentence, Slab};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the second: `[.., 2 n]` becomes `[.., n]`. A last
-/// axis of odd size is a compile error.
+/// `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the second: `[.., 2 n]`
+/// becomes `[.., n]`. A last axis of odd size is a compile error.
 ///
 /// PyTorch's `nn.GLU(dim=-1)`; Dauphin et al., 2016.
 ///
@@ -22,7 +22,8 @@ impl<In: Shape> Fits<In> for Glu {
     const FIT: Fit = match In::DIMS.last() {
         _ if In::DIMS.is_unknown() => Fit::gives(Dims::UNKNOWN),
         None => {
-            let way_out = Sentence::new("; it halves the last axis of one tensor, and there is none");
+            let way_out =
+                Sentence::new("; it halves the last axis of one tensor, and there is none");
             Fit::mismatch(Sentence::new("[.., _]"), way_out, Dims::UNKNOWN)
         }
         Some(last) if last % 2 == 1 => {
@@ -46,7 +47,14 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
     const ORDER: FeatureOrder = FeatureOrder::Depends;
 
     #[inline(always)]
-    fn forward(_: &(), _: &(), x: &[Tensor<In, T>], y: &mut [Tensor<Out, T>], _: &mut [T], cx: &Context<T>) {
+    fn forward(
+        _: &(),
+        _: &(),
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        _: &mut [T],
+        cx: &Context<T>,
+    ) {
         cx.kernels.glu(half::<Out>(), flatten(x), flatten_mut(y));
     }
 
@@ -62,7 +70,8 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
         cx: &Context<T>,
     ) {
         if let Some(dx) = dx {
-            cx.kernels.glu_grad(half::<Out>(), flatten(x), flatten(dy), flatten_mut(dx));
+            cx.kernels
+                .glu_grad(half::<Out>(), flatten(x), flatten(dy), flatten_mut(dx));
         }
     }
 }

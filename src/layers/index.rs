@@ -5,10 +5,11 @@ use core::fmt;
 use crate::loss::{Label, LabelError};
 use crate::tensor::{Element, LengthError, Shape, Tensor};
 
-/// One of the `N` rows of an [`Embedding`](crate::Embedding): a word, a user, a category; checked once when it is made.
+/// One of the `N` rows of an [`Embedding`](crate::Embedding): a word, a user, a category; checked
+/// once when it is made.
 ///
-/// A network takes numbers of one type, so its indices travel as whole numbers of that type: [`Index::to_element`] and
-/// [`Tensor::from_indices`] make them so.
+/// A network takes numbers of one type, so its indices travel as whole numbers of that type:
+/// [`Index::to_element`] and [`Tensor::from_indices`] make them so.
 ///
 /// ```
 /// use shapewright::Index;
@@ -22,12 +23,15 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// assert_eq!(pair, Tensor1::from([1.0, 0.0]));
 ///
 /// let error = Index::<5>::from_numbers(&[0u8, 7]).unwrap_err();
-/// assert_eq!(error.to_string(), "index 7 at position 1 is not one of 5 embeddings, which are 0 to 4");
+/// assert_eq!(
+///     error.to_string(),
+///     "index 7 at position 1 is not one of 5 embeddings, which are 0 to 4"
+/// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Where the same things are put in and predicted, as the words of a text, [`Label`] and `Index` are made of one
-/// another with `From`.
+/// Where the same things are put in and predicted, as the words of a text, [`Label`] and `Index`
+/// are made of one another with `From`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Index<const N: usize>(Label<N>);
@@ -40,7 +44,11 @@ impl<const N: usize> Index<N> {
     pub const fn new(index: usize) -> Result<Self, IndexError> {
         match Label::new(index) {
             Ok(label) => Ok(Index(label)),
-            Err(_) => Err(IndexError { index: index as i128, count: N, position: None }),
+            Err(_) => Err(IndexError {
+                index: index as i128,
+                count: N,
+                position: None,
+            }),
         }
     }
 
@@ -51,9 +59,15 @@ impl<const N: usize> Index<N> {
     pub fn from_numbers<I: Copy + Into<i128>>(indices: &[I]) -> Result<Vec<Self>, IndexError> {
         match Label::from_numbers(indices) {
             Ok(labels) => Ok(labels.into_iter().map(Index).collect()),
-            Err(LabelError { class, classes, position }) => {
-                Err(IndexError { index: class, count: classes, position })
-            }
+            Err(LabelError {
+                class,
+                classes,
+                position,
+            }) => Err(IndexError {
+                index: class,
+                count: classes,
+                position,
+            }),
         }
     }
 
@@ -62,10 +76,15 @@ impl<const N: usize> Index<N> {
         self.0.index()
     }
 
-    /// The index as networks take it: the same whole number as an `f32` or `f64`. More indices than an `f32` has whole
-    /// numbers, 2^24, are a compile error in `f32`.
+    /// The index as networks take it: the same whole number as an `f32` or `f64`. More indices than
+    /// an `f32` has whole numbers, 2^24, are a compile error in `f32`.
     pub fn to_element<T: Element>(self) -> T {
-        const { assert!(exact::<T>(N), "an `f32` tells 2^24 indices apart: make the network `as f64`") };
+        const {
+            assert!(
+                exact::<T>(N),
+                "an `f32` tells 2^24 indices apart: make the network `as f64`"
+            )
+        };
         T::from_f64_lossy(self.index() as f64)
     }
 }
@@ -76,16 +95,21 @@ pub(super) const fn exact<T>(count: usize) -> bool {
 }
 
 impl<S: Shape, T: Element> Tensor<S, T> {
-    /// Indices as a network that begins with an [`Embedding`](crate::Embedding) takes them, row after row; see
-    /// [`Index`].
+    /// Indices as a network that begins with an [`Embedding`](crate::Embedding) takes them, row
+    /// after row; see [`Index`].
     ///
     /// # Errors
     /// If the slice does not have exactly `LEN` indices.
     pub fn from_indices<const N: usize>(indices: &[Index<N>]) -> Result<Self, LengthError> {
         if indices.len() != S::LEN {
-            return Err(LengthError { dims: S::DIMS, found: indices.len() });
+            return Err(LengthError {
+                dims: S::DIMS,
+                found: indices.len(),
+            });
         }
-        Ok(Tensor::from_position(|position| indices[position].to_element()))
+        Ok(Tensor::from_position(|position| {
+            indices[position].to_element()
+        }))
     }
 }
 

@@ -12,21 +12,22 @@ use crate::network::{
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::{sizes, threads};
 
-/// Layers with so few weights, on so few rows in the whole batch, are plain loops over constant sizes, inlined into the
-/// network's body: no kernel call, and the sums stay in registers. 4-10-3 takes about 15 ns so, and 26 ns
-/// through kernels; beyond some 256 weights the vector kernels win.
+/// Layers with so few weights, on so few rows in the whole batch, are plain loops over constant
+/// sizes, inlined into the network's body: no kernel call, and the sums stay in registers. 4-10-3
+/// takes about 15 ns so, and 26 ns through kernels; beyond some 256 weights the vector kernels win.
 const TINY_WEIGHTS: usize = 256;
 const TINY_ROWS: usize = 2;
 
 /// `y = x W + b`, on the last axis of an input of any rank.
 ///
-/// In a network: `Linear<in_features, out_features>`, with `_` for `in_features` to take what comes, and the
-/// option `NoBias` to leave `b` away: `Linear<_, 10, NoBias>`.
+/// In a network: `Linear<in_features, out_features>`, with `_` for `in_features` to take what
+/// comes, and the option `NoBias` to leave `b` away: `Linear<_, 10, NoBias>`.
 ///
-/// Definition and initial values (uniform between plus and minus `1 / sqrt(in_features)`, weight and bias) are
-/// those of PyTorch's `nn.Linear`. The weight lies here as `[in_features][out_features]`, the transpose of
-/// PyTorch's: one product kernel then serves forward and weight gradient. Behind a `Flatten` of images, files have the
-/// features in PyTorch's order, channels first.
+/// Definition and initial values (uniform between plus and minus `1 / sqrt(in_features)`, weight
+/// and bias) are those of PyTorch's `nn.Linear`. The weight lies here as
+/// `[in_features][out_features]`, the transpose of PyTorch's: one product kernel then serves
+/// forward and weight gradient. Behind a `Flatten` of images, files have the features in PyTorch's
+/// order, channels first.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -72,14 +73,22 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> Fits<In> for L
         let (last, output) = (last_size(input), input.with_last(O));
         let features = if I == INFER { last } else { I };
         if O == 0 || I == 0 {
-            let what = if O == 0 { "out_features" } else { "in_features" };
+            let what = if O == 0 {
+                "out_features"
+            } else {
+                "in_features"
+            };
             Fit::wrong(
-                Sentence::new("has ").text(what).text(" 0; every size must be at least 1"),
+                Sentence::new("has ")
+                    .text(what)
+                    .text(" 0; every size must be at least 1"),
                 output.with_last(1),
             )
         } else if O == INFER {
             Fit::wrong(
-                Sentence::new("does not say its out_features, which nothing before it fixes; write a number"),
+                Sentence::new(
+                    "does not say its out_features, which nothing before it fixes; write a number",
+                ),
                 Dims::UNKNOWN,
             )
         } else if input.is_unknown() {
@@ -90,7 +99,11 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> Fits<In> for L
             } else {
                 "; it takes one tensor: join them before it"
             };
-            Fit::mismatch(Sentence::new("[.., ").number(I).text("]"), Sentence::new(way_out), Dims::UNKNOWN)
+            Fit::mismatch(
+                Sentence::new("[.., ").number(I).text("]"),
+                Sentence::new(way_out),
+                Dims::UNKNOWN,
+            )
         } else if features != last {
             let flat = input.sizes().len() > 1 && input.len() == I;
             let way_out = if flat {
@@ -128,15 +141,15 @@ const fn last_size(dims: Dims) -> usize {
 
 /// From this many weights on, which take 5 us to read, threads share one row.
 const LARGE_WEIGHTS: usize = 1 << 18;
-/// If it gives so few numbers, the features are cut, into so many parts whatever the number of threads, as the sums of
-/// the parts differ from one sum in their bits.
+/// If it gives so few numbers, the features are cut, into so many parts whatever the number of
+/// threads, as the sums of the parts differ from one sum in their bits.
 const FEW_COLUMNS: usize = 1024;
 const PARTS: usize = 4;
 /// Otherwise its columns are, into blocks of this many, which are computed alike wherever they lie.
 const COLUMN_BLOCK: usize = 128;
 
-/// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers; `whole` is how many the
-/// whole batch has.
+/// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers;
+/// `whole` is how many the whole batch has.
 struct Rows<const I: usize, const O: usize>;
 
 impl<const I: usize, const O: usize> Rows<I, O> {
@@ -166,7 +179,18 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             }
         }
         let (m, b) = (y.len() / O, Matrix::row_major(weight, O));
-        kernels.product(Product { m, n: O, k: I, a: x, b, c: y, c_stride: O, start, relu, whole });
+        kernels.product(Product {
+            m,
+            n: O,
+            k: I,
+            a: x,
+            b,
+            c: y,
+            c_stride: O,
+            start,
+            relu,
+            whole,
+        });
     }
 
     /// A few rows of few weights, which the compiler turns into registers.
@@ -192,7 +216,11 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                 }
             }
             let sums: [T; O] = std::array::from_fn(|o| sums[0][o] + sums[1][o]);
-            *y = if cx.ends_with_relu() { sums.map(positive) } else { sums };
+            *y = if cx.ends_with_relu() {
+                sums.map(positive)
+            } else {
+                sums
+            };
         }
     }
 
@@ -205,7 +233,9 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         cx: &Context<T>,
     ) {
         let (kernels, relu) = (cx.kernels, cx.ends_with_relu());
-        let columns = O.div_ceil(threads::parts(I * O)).next_multiple_of(COLUMN_BLOCK);
+        let columns = O
+            .div_ceil(threads::parts(I * O))
+            .next_multiple_of(COLUMN_BLOCK);
         threads::split_mut(y, columns, &|part, y: &mut [T]| {
             let (first, n) = (part * columns, y.len());
             kernels.product(Product {
@@ -213,7 +243,11 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                 n,
                 k: I,
                 a: x,
-                b: Matrix { data: &weight[first..], row_stride: O, col_stride: 1 },
+                b: Matrix {
+                    data: &weight[first..],
+                    row_stride: O,
+                    col_stride: 1,
+                },
                 c: y,
                 c_stride: O,
                 start: bias.map_or(Start::Zero, |bias| Start::Bias(&bias[first..first + n])),
@@ -240,7 +274,10 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                 m: 1,
                 n: O,
                 k: count,
-                a: Matrix { data: &x.data[first..], ..x },
+                a: Matrix {
+                    data: &x.data[first..],
+                    ..x
+                },
                 b: Matrix::row_major(&weight[first * O..], O),
                 c: sums,
                 c_stride: O,
@@ -252,11 +289,17 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         if cx.is_alone() {
             threads::split_mut(sums.as_flattened_mut(), O, &compute);
         } else {
-            sums.iter_mut().enumerate().for_each(|(part, sums)| compute(part, sums));
+            sums.iter_mut()
+                .enumerate()
+                .for_each(|(part, sums)| compute(part, sums));
         }
         for (o, y) in y.iter_mut().enumerate() {
             let sum = sums.iter().fold(T::zero(), |sum, part| sum + part[o]);
-            *y = if cx.ends_with_relu() { positive(sum) } else { sum };
+            *y = if cx.ends_with_relu() {
+                positive(sum)
+            } else {
+                sum
+            };
         }
     }
 
@@ -287,20 +330,32 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         let (rows, accumulate, kernels) = (x.len() / I, cx.accumulate(), cx.kernels);
         let parts = threads::parts(sizes::product(&[rows, I, O]));
         let features = I.div_ceil(parts).max(1);
-        threads::split_mut(gradient.as_flattened_mut(), features * O, &|part, gradient: &mut [T]| {
-            kernels.product(Product {
-                m: gradient.len() / O,
-                n: O,
-                k: rows,
-                a: Matrix { data: &x[part * features..], row_stride: 1, col_stride: I },
-                b: Matrix::row_major(dy, O),
-                c: gradient,
-                c_stride: O,
-                start: if accumulate { Start::Accumulate } else { Start::Zero },
-                relu: false,
-                whole: I,
-            });
-        });
+        threads::split_mut(
+            gradient.as_flattened_mut(),
+            features * O,
+            &|part, gradient: &mut [T]| {
+                kernels.product(Product {
+                    m: gradient.len() / O,
+                    n: O,
+                    k: rows,
+                    a: Matrix {
+                        data: &x[part * features..],
+                        row_stride: 1,
+                        col_stride: I,
+                    },
+                    b: Matrix::row_major(dy, O),
+                    c: gradient,
+                    c_stride: O,
+                    start: if accumulate {
+                        Start::Accumulate
+                    } else {
+                        Start::Zero
+                    },
+                    relu: false,
+                    whole: I,
+                });
+            },
+        );
     }
 }
 

@@ -8,13 +8,15 @@ use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// The largest element of each window and channel: `[height, width, channels]` becomes
-/// `[(height + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1, .., channels]`, rounded down.
+/// `[(height + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1, .., channels]`, rounded
+/// down.
 ///
-/// In a network: `MaxPool2d<kernel_size>`, with the options `Stride` (the kernel size if it is left away), `Pad` (with
-/// minus infinity; at most half of the kernel size) and `Dilation`. What differs between height and width is a pair:
-/// `MaxPool2d<(2, 3), Stride<2, 1>>`.
+/// In a network: `MaxPool2d<kernel_size>`, with the options `Stride` (the kernel size if it is left
+/// away), `Pad` (with minus infinity; at most half of the kernel size) and `Dilation`. What differs
+/// between height and width is a pair: `MaxPool2d<(2, 3), Stride<2, 1>>`.
 ///
-/// PyTorch's `nn.MaxPool2d`. As there, the first of equal elements gets the gradient, and a window with a NaN gives it.
+/// PyTorch's `nn.MaxPool2d`. As there, the first of equal elements gets the gradient, and a window
+/// with a NaN gives it.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -38,7 +40,8 @@ pub struct MaxPool2d<
 /// The largest element of each window and channel: `[length, channels]` becomes
 /// `[(length + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1, channels]`, rounded down.
 ///
-/// In a network: `MaxPool1d<kernel_size>`, with the options of [`MaxPool2d`]. PyTorch's `nn.MaxPool1d`.
+/// In a network: `MaxPool1d<kernel_size>`, with the options of [`MaxPool2d`]. PyTorch's
+/// `nn.MaxPool1d`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -48,11 +51,12 @@ pub struct MaxPool2d<
 /// ```
 pub struct MaxPool1d<const K: usize, const S: usize, const P: usize, const D: usize>;
 
-/// The largest elements of `H` by `W` windows that cover the image, as equal as possible: `[height, width, channels]`
-/// becomes `[H, W, channels]`. Window `i` of `H` reaches from row `i height / H`, rounded down, to
-/// `(i + 1) height / H`, rounded up.
+/// The largest elements of `H` by `W` windows that cover the image, as equal as possible: `[height,
+/// width, channels]` becomes `[H, W, channels]`. Window `i` of `H` reaches from row `i height / H`,
+/// rounded down, to `(i + 1) height / H`, rounded up.
 ///
-/// In a network: `AdaptiveMaxPool2d<output_size>`, a number or a pair `(H, W)`. PyTorch's `nn.AdaptiveMaxPool2d`.
+/// In a network: `AdaptiveMaxPool2d<output_size>`, a number or a pair `(H, W)`. PyTorch's
+/// `nn.AdaptiveMaxPool2d`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -62,11 +66,11 @@ pub struct MaxPool1d<const K: usize, const S: usize, const P: usize, const D: us
 /// ```
 pub struct AdaptiveMaxPool2d<const H: usize, const W: usize>;
 
-/// The largest elements of `L` windows that cover the sequence, as equal as possible: `[length, channels]` becomes
-/// `[L, channels]`.
+/// The largest elements of `L` windows that cover the sequence, as equal as possible: `[length,
+/// channels]` becomes `[L, channels]`.
 ///
-/// In a network: `AdaptiveMaxPool1d<output_size>`. PyTorch's `nn.AdaptiveMaxPool1d`; the windows are those of
-/// [`AdaptiveMaxPool2d`].
+/// In a network: `AdaptiveMaxPool1d<output_size>`. PyTorch's `nn.AdaptiveMaxPool1d`; the windows
+/// are those of [`AdaptiveMaxPool2d`].
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -85,7 +89,9 @@ const fn countable(fit: Fit, plane: &Plane) -> Fit {
         return fit;
     }
     Fit::wrong(
-        Sentence::new("has windows of more than ").number(MOST_TAPS).text(" places; pool in two steps"),
+        Sentence::new("has windows of more than ")
+            .number(MOST_TAPS)
+            .text(" places; pool in two steps"),
         fit.output(),
     )
 }
@@ -188,8 +194,18 @@ impl<
 > MaxPool2d<KH, KW, SH, SW, PH, PW, DH, DW>
 {
     const WINDOWS: [Windows; 2] = [
-        Windows { kernel: KH, stride: SH, pad: PH, dilation: DH },
-        Windows { kernel: KW, stride: SW, pad: PW, dilation: DW },
+        Windows {
+            kernel: KH,
+            stride: SH,
+            pad: PH,
+            dilation: DH,
+        },
+        Windows {
+            kernel: KW,
+            stride: SW,
+            pad: PW,
+            dilation: DW,
+        },
     ];
 }
 

@@ -1,7 +1,7 @@
 //! What all layers have in common that sum over windows, or spread what they get over windows.
 
-/// Makes a layer of its generic arguments, what it says to an input, its axes over one that fits, what sums are divided
-/// by, and whether it spreads.
+/// Makes a layer of its generic arguments, what it says to an input, its axes over one that fits,
+/// what sums are divided by, and whether it spreads.
 macro_rules! mean_pool {
     (
         [$($generics:tt)*]

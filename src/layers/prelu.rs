@@ -10,10 +10,11 @@ use crate::tensor::{Element, Shape, Tensor};
 
 /// `x`, or `weight * x` where `x` is not above 0; the weight is learned and begins at 0.25.
 ///
-/// In a network: `PRelu` has one weight for all numbers, `PRelu<num_parameters>` one for each feature of the last axis,
-/// with `_` to take what comes.
+/// In a network: `PRelu` has one weight for all numbers, `PRelu<num_parameters>` one for each
+/// feature of the last axis, with `_` to take what comes.
 ///
-/// PyTorch's `nn.PReLU`; He et al., 2015. PyTorch's features are its second axis; images are channels-last here.
+/// PyTorch's `nn.PReLU`; He et al., 2015. PyTorch's features are its second axis; images are
+/// channels-last here.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -47,7 +48,10 @@ impl<In: Shape, const N: usize> Fits<In> for PRelu<N> {
             None => In::DIMS.is_unknown(),
         };
         let fit = if N == 0 {
-            Fit::wrong(Sentence::new("has num_parameters 0; every size must be at least 1"), In::DIMS)
+            Fit::wrong(
+                Sentence::new("has num_parameters 0; every size must be at least 1"),
+                In::DIMS,
+            )
         } else if N == 1 || fits {
             Fit::gives(In::DIMS)
         } else {
@@ -56,7 +60,11 @@ impl<In: Shape, const N: usize> Fits<In> for PRelu<N> {
             } else {
                 "; write `PRelu<_>` for a weight per feature, `PRelu` for one in all"
             };
-            Fit::mismatch(Sentence::new("[.., ").number(N).text("]"), Sentence::new(way_out), In::DIMS)
+            Fit::mismatch(
+                Sentence::new("[.., ").number(N).text("]"),
+                Sentence::new(way_out),
+                In::DIMS,
+            )
         };
         fit.infers(inferred)
     };
@@ -72,7 +80,11 @@ impl<T: Element, const N: usize> Layer<T> for PRelu<N> {
 }
 
 impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for PRelu<N> {
-    const ORDER: FeatureOrder = if N == 1 { FeatureOrder::Keeps } else { FeatureOrder::Channels };
+    const ORDER: FeatureOrder = if N == 1 {
+        FeatureOrder::Keeps
+    } else {
+        FeatureOrder::Channels
+    };
     const OVERWRITES: bool = true;
 
     #[inline(always)]
@@ -115,6 +127,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
         gradient: &mut Self::Params,
         cx: &Context<T>,
     ) {
-        cx.kernels.prelu_weight_grad(flatten(x), flatten(dy), &mut gradient.weight, cx.accumulate());
+        cx.kernels.prelu_weight_grad(
+            flatten(x),
+            flatten(dy),
+            &mut gradient.weight,
+            cx.accumulate(),
+        );
     }
 }

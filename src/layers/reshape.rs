@@ -1,7 +1,9 @@
 //! Layers that change the shape alone.
 
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Flow, INFER, Layer, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Flow, INFER, Layer, Sentence, Slab,
+};
 use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -17,11 +19,11 @@ pub struct Flatten;
 /// What comes in, as it is: for a branch of a block that does nothing.
 pub struct Identity;
 
-/// Other axes for the same number of elements: `Reshape<7, 7, 16>`. One size may be `_`: `Reshape<_, 2>`
-/// makes rows of two. In memory nothing happens.
+/// Other axes for the same number of elements: `Reshape<7, 7, 16>`. One size may be `_`:
+/// `Reshape<_, 2>` makes rows of two. In memory nothing happens.
 ///
-/// For weight files, `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`: the layer that makes the features of such
-/// an image has its outputs in PyTorch's order there.
+/// For weight files, `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`: the layer that
+/// makes the features of such an image has its outputs in PyTorch's order there.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -37,11 +39,15 @@ pub struct Reshape<
 >;
 
 impl<In: Shape> Fits<In> for Flatten {
-    const FIT: Fit = Fit::gives(if In::DIMS.is_unknown() { Dims::UNKNOWN } else { Dims::new(&[In::LEN]) });
+    const FIT: Fit = Fit::gives(if In::DIMS.is_unknown() {
+        Dims::UNKNOWN
+    } else {
+        Dims::new(&[In::LEN])
+    });
 }
 
-impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize> Fits<In>
-    for Reshape<RANK, A, B, C, D>
+impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize>
+    Fits<In> for Reshape<RANK, A, B, C, D>
 {
     const FIT: Fit = {
         let mut sizes = [A, B, C, D];
@@ -56,13 +62,27 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
         }
         let wanted = Dims::new(sizes.split_at(RANK).0);
         if known == 0 {
-            Fit::wrong(Sentence::new("has a size of 0; every size must be at least 1"), Dims::UNKNOWN)
+            Fit::wrong(
+                Sentence::new("has a size of 0; every size must be at least 1"),
+                Dims::UNKNOWN,
+            )
         } else if unknowns > 1 {
-            Fit::wrong(Sentence::new("leaves two sizes open; at most one can be `_`"), Dims::UNKNOWN)
+            Fit::wrong(
+                Sentence::new("leaves two sizes open; at most one can be `_`"),
+                Dims::UNKNOWN,
+            )
         } else if In::DIMS.is_unknown() {
             Fit::gives(if unknowns == 0 { wanted } else { Dims::UNKNOWN })
-        } else if if unknowns == 0 { In::LEN != known } else { In::LEN % known != 0 } {
-            let elements = if unknowns == 0 { " elements, " } else { " elements or a multiple, " };
+        } else if if unknowns == 0 {
+            In::LEN != known
+        } else {
+            In::LEN % known != 0
+        } {
+            let elements = if unknowns == 0 {
+                " elements, "
+            } else {
+                " elements or a multiple, "
+            };
             Fit::mismatch(
                 Sentence::new("").number(known).text(elements).dims(wanted),
                 Sentence::new(", ")
@@ -94,8 +114,8 @@ impl<T: Element> Layer<T> for Flatten {
     type Params = ();
 }
 
-impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize> Layer<T>
-    for Reshape<RANK, A, B, C, D>
+impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize>
+    Layer<T> for Reshape<RANK, A, B, C, D>
 {
     type Config = ();
     type Params = ();

@@ -16,9 +16,9 @@ use crate::tensor::{Element, Shape, Tensor};
 /// ```
 pub struct Softmax;
 
-/// The logarithm of [`Softmax`], `x - ln(sum of exp(x))` along the last axis. PyTorch's `nn.LogSoftmax(dim=-1)`. For
-/// [`Nll`](struct@crate::Nll) and [`KlDiv`](struct@crate::KlDiv). A loss that applies it itself takes it without harm: it
-/// does nothing to what it gives.
+/// The logarithm of [`Softmax`], `x - ln(sum of exp(x))` along the last axis. PyTorch's
+/// `nn.LogSoftmax(dim=-1)`. For [`Nll`](struct@crate::Nll) and [`KlDiv`](struct@crate::KlDiv). A
+/// loss that applies it itself takes it without harm: it does nothing to what it gives.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -34,7 +34,8 @@ macro_rules! over_last_axis {
             const FIT: Fit = if In::DIMS.last().is_some() || In::DIMS.is_unknown() {
                 Fit::gives(In::DIMS)
             } else {
-                let way_out = Sentence::new("; it sums over the last axis of one tensor, and there is none");
+                let way_out =
+                    Sentence::new("; it sums over the last axis of one tensor, and there is none");
                 Fit::mismatch(Sentence::new("[.., _]"), way_out, In::DIMS)
             };
         }
@@ -46,7 +47,11 @@ macro_rules! over_last_axis {
             const GIVES: Gives = $gives;
 
             #[inline(always)]
-            fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], cx: &Context<T>) {
+            fn forward_in_place<S: Shape, T: Element>(
+                _: &(),
+                y: &mut [Tensor<S, T>],
+                cx: &Context<T>,
+            ) {
                 cx.kernels.$forward(width::<S>(), flatten_mut(y));
             }
 
@@ -57,7 +62,8 @@ macro_rules! over_last_axis {
                 dy: &mut [Tensor<S, T>],
                 cx: &Context<T>,
             ) {
-                cx.kernels.$backward(width::<S>(), flatten(y), flatten_mut(dy));
+                cx.kernels
+                    .$backward(width::<S>(), flatten(y), flatten_mut(dy));
             }
         }
     };

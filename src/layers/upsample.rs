@@ -8,10 +8,11 @@ use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// Repeats each row and each column: `[height, width, channels]` becomes `[FH height, FW width, channels]`.
+/// Repeats each row and each column: `[height, width, channels]` becomes `[FH height, FW width,
+/// channels]`.
 ///
-/// In a network: `Upsample<scale_factor>`, a number or a pair `(FH, FW)`. PyTorch's `nn.Upsample` with
-/// `mode="nearest"`, its default.
+/// In a network: `Upsample<scale_factor>`, a number or a pair `(FH, FW)`. PyTorch's `nn.Upsample`
+/// with `mode="nearest"`, its default.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -24,8 +25,9 @@ pub struct Upsample<const FH: usize, const FW: usize>;
 /// Interpolates between the centres of the pixels: `[height, width, channels]` becomes
 /// `[FH height, FW width, channels]`. Pixels beyond the outermost centres are those of the border.
 ///
-/// In a network: `UpsampleBilinear<scale_factor>`, a number or a pair `(FH, FW)`. PyTorch's `nn.Upsample` with
-/// `mode="bilinear"` and its default `align_corners=False` (which `nn.UpsamplingBilinear2d` sets to true).
+/// In a network: `UpsampleBilinear<scale_factor>`, a number or a pair `(FH, FW)`. PyTorch's
+/// `nn.Upsample` with `mode="bilinear"` and its default `align_corners=False` (which
+/// `nn.UpsamplingBilinear2d` sets to true).
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -58,9 +60,19 @@ const fn fit<const FH: usize, const FW: usize>(dims: Dims) -> Fit {
     if FH == 0 || FW == 0 {
         return size_of_zero("scale_factor");
     }
-    fit_sizes(dims, [sizes::product(&[FH, dims.size(0)]), sizes::product(&[FW, dims.size(1)])])
+    fit_sizes(
+        dims,
+        [
+            sizes::product(&[FH, dims.size(0)]),
+            sizes::product(&[FW, dims.size(1)]),
+        ],
+    )
 }
 
 const fn linear(factor: usize, input: usize) -> Axis {
-    Axis { input, output: sizes::product(&[factor, input]), reach: Reach::Linear { factor } }
+    Axis {
+        input,
+        output: sizes::product(&[factor, input]),
+        reach: Reach::Linear { factor },
+    }
 }

@@ -1,4 +1,5 @@
-//! What layers that move a window over an image or a sequence have in common: which inputs they take, and their axes.
+//! What layers that move a window over an image or a sequence have in common: which inputs they
+//! take, and their axes.
 
 use crate::kernels::{Axis, Plane, Reach};
 use crate::network::{Fit, Sentence};
@@ -22,16 +23,39 @@ impl Windows {
 
     /// The axis with `input` places, as many as a window needs.
     pub const fn axis(self, input: usize) -> Axis {
-        let Windows { kernel, stride, pad, dilation } = self;
+        let Windows {
+            kernel,
+            stride,
+            pad,
+            dilation,
+        } = self;
         let output = (sizes::sum(&[input, pad, pad]) - self.span()) / stride + 1;
-        Axis { input, output, reach: Reach::Windows { kernel, stride, pad, dilation } }
+        Axis {
+            input,
+            output,
+            reach: Reach::Windows {
+                kernel,
+                stride,
+                pad,
+                dilation,
+            },
+        }
     }
 }
 
 /// Windows of `size` places side by side that cover all `size * output` places.
 pub(super) const fn tiles(size: usize, output: usize) -> Axis {
-    let reach = Reach::Windows { kernel: size, stride: size, pad: 0, dilation: 1 };
-    Axis { input: sizes::product(&[size, output]), output, reach }
+    let reach = Reach::Windows {
+        kernel: size,
+        stride: size,
+        pad: 0,
+        dilation: 1,
+    };
+    Axis {
+        input: sizes::product(&[size, output]),
+        output,
+        reach,
+    }
 }
 
 /// As many windows as there are to be outputs, as equal as possible.
@@ -39,13 +63,21 @@ pub(super) const fn even(input: usize, output: usize) -> Axis {
     if input.is_multiple_of(output) {
         return tiles(input / output, output);
     }
-    Axis { input, output, reach: Reach::Even }
+    Axis {
+        input,
+        output,
+        reach: Reach::Even,
+    }
 }
 
 /// The axes of an image, or of a sequence as an image of one row, with the channels of `dims`.
 pub(super) const fn plane<const AXES: usize>(dims: Dims, axes: [Axis; AXES]) -> Plane {
     let rows = if AXES == 1 { Axis::ONE } else { axes[0] };
-    Plane { rows, cols: axes[AXES - 1], channels: dims.size(AXES) }
+    Plane {
+        rows,
+        cols: axes[AXES - 1],
+        channels: dims.size(AXES),
+    }
 }
 
 /// The axes of pooling windows over an image or a sequence.
@@ -59,7 +91,8 @@ pub(super) const fn windows_over<const AXES: usize>(dims: Dims, windows: [Window
     plane(dims, axes)
 }
 
-/// What a layer says that takes an image, or with one axis a sequence, and gives one with these sizes.
+/// What a layer says that takes an image, or with one axis a sequence, and gives one with these
+/// sizes.
 pub(super) const fn fit_sizes<const AXES: usize>(dims: Dims, sizes: [usize; AXES]) -> Fit {
     match refuse(dims, AXES) {
         Some(fit) => fit,
@@ -73,7 +106,12 @@ pub(super) const fn fit_windows<const AXES: usize>(dims: Dims, windows: [Windows
     let mut sizes = [1; AXES];
     let mut axis = 0;
     while axis < AXES {
-        let Windows { kernel, stride, pad, dilation } = windows[axis];
+        let Windows {
+            kernel,
+            stride,
+            pad,
+            dilation,
+        } = windows[axis];
         let zero = match (kernel, stride, dilation) {
             (0, _, _) => Some("kernel_size"),
             (_, 0, _) => Some("stride"),
@@ -107,10 +145,13 @@ pub(super) const fn fit_windows<const AXES: usize>(dims: Dims, windows: [Windows
         }
         if sizes::sum(&[dims.size(axis), pad, pad]) < span {
             let least = span.saturating_sub(sizes::sum(&[pad, pad]));
-            let wanted =
-                Sentence::new("a ").text(name_of_axis(AXES, axis)).text(" of at least ").number(least);
-            let way_out =
-                Sentence::new("; a window must not be larger than the input: make its kernel smaller");
+            let wanted = Sentence::new("a ")
+                .text(name_of_axis(AXES, axis))
+                .text(" of at least ")
+                .number(least);
+            let way_out = Sentence::new(
+                "; a window must not be larger than the input: make its kernel smaller",
+            );
             return Fit::mismatch(wanted, way_out, Dims::UNKNOWN);
         }
         sizes[axis] = windows[axis].axis(dims.size(axis)).output;
@@ -121,7 +162,9 @@ pub(super) const fn fit_windows<const AXES: usize>(dims: Dims, windows: [Windows
 
 /// The layer has a size of 0.
 pub(super) const fn size_of_zero(name: &str) -> Fit {
-    let sentence = Sentence::new("has ").text(name).text(" 0; every size must be at least 1");
+    let sentence = Sentence::new("has ")
+        .text(name)
+        .text(" 0; every size must be at least 1");
     Fit::wrong(sentence, Dims::UNKNOWN)
 }
 
@@ -143,7 +186,11 @@ pub(super) const fn refuse(dims: Dims, axes: usize) -> Option<Fit> {
         Some(rank) => rank,
         None => 0,
     };
-    let wanted = if axes == 1 { "[length, channels]" } else { "[height, width, channels]" };
+    let wanted = if axes == 1 {
+        "[length, channels]"
+    } else {
+        "[height, width, channels]"
+    };
     let way_out = if dims.rank().is_none() {
         Sentence::new("; it takes one tensor")
     } else if rank == axes {

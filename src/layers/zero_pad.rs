@@ -6,33 +6,40 @@ use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Zeros around an image: `[height, width, channels]` becomes `[TOP + height + BOTTOM, LEFT + width + RIGHT, channels]`.
+/// Zeros around an image: `[height, width, channels]` becomes `[TOP + height + BOTTOM, LEFT + width
+/// + RIGHT, channels]`.
 ///
-/// In a network: `ZeroPad2d<padding>`, a number for all sides or `(left, right, top, bottom)`. PyTorch's
-/// `nn.ZeroPad2d`.
+/// In a network: `ZeroPad2d<padding>`, a number for all sides or `(left, right, top, bottom)`.
+/// PyTorch's `nn.ZeroPad2d`.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Pad: [1, 1, 1] -> [2, 3, 1] { ZeroPad2d<(2, 0, 1, 0)> } }
 /// let y = Pad::zeros().forward(&Tensor3::from([[[7.0]]]));
-/// assert_eq!(y, Tensor3::from([[[0.0], [0.0], [0.0]], [[0.0], [0.0], [7.0]]]));
+/// assert_eq!(
+///     y,
+///     Tensor3::from([[[0.0], [0.0], [0.0]], [[0.0], [0.0], [7.0]]])
+/// );
 /// ```
 pub struct ZeroPad2d<const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>;
 
-impl<In: Shape, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize> Fits<In>
-    for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
+impl<In: Shape, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>
+    Fits<In> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
     const FIT: Fit = match refuse(In::DIMS, 2) {
         Some(fit) => fit,
         None => {
             let height = sizes::sum(&[TOP, In::DIMS.size(0), BOTTOM]);
-            fit_sizes(In::DIMS, [height, sizes::sum(&[LEFT, In::DIMS.size(1), RIGHT])])
+            fit_sizes(
+                In::DIMS,
+                [height, sizes::sum(&[LEFT, In::DIMS.size(1), RIGHT])],
+            )
         }
     };
 }
 
-impl<T: Element, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize> Layer<T>
-    for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
+impl<T: Element, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>
+    Layer<T> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
     type Config = ();
     type Params = ();
@@ -69,7 +76,14 @@ impl<
 {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
 
-    fn forward(_: &(), _: &(), x: &[Tensor<In, T>], y: &mut [Tensor<Out, T>], _: &mut [T], _: &Context<T>) {
+    fn forward(
+        _: &(),
+        _: &(),
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        _: &mut [T],
+        _: &Context<T>,
+    ) {
         let samples = x.len();
         let (x, y) = (flatten(x), flatten_mut(y));
         let mut end = 0;

@@ -1,14 +1,17 @@
 //! Losses on yes or no, element by element.
 
 use super::classes::{ClassWeights, Classes};
-use super::{Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, scaled, times};
+use super::{
+    Logits, Loss, Probabilities, Reduction, TINY, check_weights, elementwise, loss, scaled, times,
+};
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::optim::{SettingError, assert_setting};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Sigmoid and binary cross-entropy in one, on logits, element by element. PyTorch's
-/// `nn.BCEWithLogitsLoss`. Targets are tensors of numbers from 0 to 1; the mean is over all elements.
+/// `nn.BCEWithLogitsLoss`. Targets are tensors of numbers from 0 to 1; the mean is over all
+/// elements.
 ///
 /// A network that ends in `Sigmoid` is a compile error: the loss applies it itself.
 ///
@@ -18,7 +21,9 @@ use crate::tensor::{Element, Shape, Tensor};
 /// let mut gradients = [Tensor1::zeros()];
 /// let loss: f32 = BceWithLogits.loss(&logits, &targets, &mut gradients);
 /// assert!((loss - 0.370_867).abs() < 1e-6);
-/// let loss: f32 = BceWithLogits.pos_weight([3.0, 1.0]).loss(&logits, &targets, &mut gradients);
+/// let loss: f32 = BceWithLogits
+///     .pos_weight([3.0, 1.0])
+///     .loss(&logits, &targets, &mut gradients);
 /// assert!((loss - 1.064_014).abs() < 1e-6);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +34,10 @@ pub struct BceWithLogits<W = ()> {
 
 /// The loss with its defaults.
 #[allow(non_upper_case_globals)]
-pub const BceWithLogits: BceWithLogits = BceWithLogits { reduction: Reduction::Mean, pos_weight: () };
+pub const BceWithLogits: BceWithLogits = BceWithLogits {
+    reduction: Reduction::Mean,
+    pos_weight: (),
+};
 
 impl Default for BceWithLogits {
     fn default() -> Self {
@@ -43,11 +51,15 @@ impl<W: Copy> BceWithLogits<W> {
         BceWithLogits { reduction, ..self }
     }
 
-    /// What a target of 1 counts for; 1 by default. One number, or an array with one for each feature of the last
-    /// axis; another number of features is a compile error. For imbalanced data, set it to the ratio of negatives to
-    /// positives. The weights are numbers from 0 up: a trainer refuses others, and [`Loss::loss`] panics.
+    /// What a target of 1 counts for; 1 by default. One number, or an array with one for each
+    /// feature of the last axis; another number of features is a compile error. For imbalanced
+    /// data, set it to the ratio of negatives to positives. The weights are numbers from 0 up:
+    /// a trainer refuses others, and [`Loss::loss`] panics.
     pub const fn pos_weight<V: Copy>(self, pos_weight: V) -> BceWithLogits<V> {
-        BceWithLogits { reduction: self.reduction, pos_weight }
+        BceWithLogits {
+            reduction: self.reduction,
+            pos_weight,
+        }
     }
 
     /// `weights` has a number for each of the features, which come again and again, or one for all.
@@ -62,13 +74,27 @@ impl<W: Copy> BceWithLogits<W> {
         let scale = self.reduction.weight(outputs.len() * Out::LEN);
         let (logits, targets) = (flatten(outputs), flatten(targets));
         let sum = elementwise(logits, targets, flatten_mut(gradients), scale, |i, x, t| {
-            let (yes, no) = (T::from_f64_lossy(weights[i % weights.len()]) * t, T::one() - t);
+            let (yes, no) = (
+                T::from_f64_lossy(weights[i % weights.len()]) * t,
+                T::one() - t,
+            );
             // e = exp(-|x|) serves both: sigmoid(x) is 1 / (1 + e) or e / (1 + e).
             let e = (-x.abs()).exp();
             let (large, small) = (T::one() / (T::one() + e), e / (T::one() + e));
-            let (up, down) = if x < T::zero() { (small, large) } else { (large, small) };
-            let (above, below) = if x < T::zero() { (T::zero(), -x) } else { (x, T::zero()) };
-            (times(no, above) + times(yes, below) + (no + yes) * e.ln_1p(), no * up - yes * down)
+            let (up, down) = if x < T::zero() {
+                (small, large)
+            } else {
+                (large, small)
+            };
+            let (above, below) = if x < T::zero() {
+                (T::zero(), -x)
+            } else {
+                (x, T::zero())
+            };
+            (
+                times(no, above) + times(yes, below) + (no + yes) * e.ln_1p(),
+                no * up - yes * down,
+            )
         });
         scaled(sum, scale)
     }
@@ -164,14 +190,23 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
         // `max` would lose NaN.
         let limited = |log: T| if log < lowest { lowest } else { log };
         let (outputs, targets) = (flatten(outputs), flatten(targets));
-        let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, p, t| {
-            if p < T::zero() || p > T::one() {
-                return (T::nan(), T::nan());
-            }
-            let loss = (t - T::one()) * limited((-p).ln_1p()) - t * limited(p.ln());
-            // At 0 and 1 the slope is limited, as in PyTorch.
-            (loss, (p - t) / (p * (T::one() - p)).max(T::from_f64_lossy(TINY)))
-        });
+        let sum = elementwise(
+            outputs,
+            targets,
+            flatten_mut(gradients),
+            scale,
+            |_, p, t| {
+                if p < T::zero() || p > T::one() {
+                    return (T::nan(), T::nan());
+                }
+                let loss = (t - T::one()) * limited((-p).ln_1p()) - t * limited(p.ln());
+                // At 0 and 1 the slope is limited, as in PyTorch.
+                (
+                    loss,
+                    (p - t) / (p * (T::one() - p)).max(T::from_f64_lossy(TINY)),
+                )
+            },
+        );
         scaled(sum, scale)
     }
 }

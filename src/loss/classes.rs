@@ -9,7 +9,8 @@ use crate::tensor::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Labels;
 
-/// Outputs may be without a label: the targets are of `Option<Label<N>>`, and a `None` does not count.
+/// Outputs may be without a label: the targets are of `Option<Label<N>>`, and a `None` does not
+/// count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OptionalLabels;
 
@@ -97,8 +98,8 @@ pub trait Classes: Shape {
     type Label: ClassLabel;
     /// The axes before it.
     type Places: Places;
-    /// What one sample has if each place before the axis of classes has an `L`: a sequence one for each position, an
-    /// image one for each pixel.
+    /// What one sample has if each place before the axis of classes has an `L`: a sequence one for
+    /// each position, an image one for each pixel.
     type Each<L: Copy>;
 
     fn flatten<L: Copy>(targets: &[Self::Each<L>]) -> &[L];

@@ -2,20 +2,20 @@
 
 use super::classes::{ClassLabel, ClassWeights, Classes, LabelKind};
 use super::{
-    Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, check_lengths, check_weights, scaled,
-    times,
+    Labels, LogProbabilities, Logits, Loss, OptionalLabels, Reduction, check_lengths,
+    check_weights, scaled, times,
 };
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::optim::{SettingError, assert_setting};
 use crate::tensor::{Element, Tensor, double};
 
-/// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with class
-/// indices; the classes are the last axis, and the mean is over all labels.
+/// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with
+/// class indices; the classes are the last axis, and the mean is over all labels.
 ///
-/// Outputs `[classes]` take a [`Label<N>`](crate::Label), `[length, classes]` one for each position, `[Label<N>; LENGTH]`,
-/// and `[height, width, classes]` one for each pixel, `[[Label<N>; WIDTH]; HEIGHT]`:
-/// [`Label::from_tensors`](crate::Label::from_tensors) makes them.
+/// Outputs `[classes]` take a [`Label<N>`](crate::Label), `[length, classes]` one for each
+/// position, `[Label<N>; LENGTH]`, and `[height, width, classes]` one for each pixel, `[[Label<N>;
+/// WIDTH]; HEIGHT]`: [`Label::from_tensors`](crate::Label::from_tensors) makes them.
 ///
 /// A network that ends in `Softmax` is a compile error: the loss applies it itself.
 ///
@@ -28,12 +28,15 @@ use crate::tensor::{Element, Tensor, double};
 /// # Ok::<(), shapewright::LabelError>(())
 /// ```
 ///
-/// With options: the second class counts three times, a tenth of the certainty is spread over all classes, and a
-/// sample without a label does not count.
+/// With options: the second class counts three times, a tenth of the certainty is spread over all
+/// classes, and a sample without a label does not count.
 ///
 /// ```
 /// use shapewright::prelude::*;
-/// let loss = CrossEntropy.class_weights([1.0, 3.0]).label_smoothing(0.1).optional_labels();
+/// let loss = CrossEntropy
+///     .class_weights([1.0, 3.0])
+///     .label_smoothing(0.1)
+///     .optional_labels();
 /// let logits = [Tensor1::from([2.0, 0.0]), Tensor1::from([0.0, 1.0])];
 /// let mut gradients = [Tensor1::full(f32::NAN); 2];
 /// loss.loss(&logits, &[None, Some(Label::<2>::new(1)?)], &mut gradients);
@@ -50,13 +53,18 @@ pub struct CrossEntropy<Y = Labels, W = ()> {
 
 /// The loss with its defaults.
 #[allow(non_upper_case_globals)]
-pub const CrossEntropy: CrossEntropy =
-    CrossEntropy { reduction: Reduction::Mean, label_smoothing: 0.0, labels: Labels, weights: () };
+pub const CrossEntropy: CrossEntropy = CrossEntropy {
+    reduction: Reduction::Mean,
+    label_smoothing: 0.0,
+    labels: Labels,
+    weights: (),
+};
 
-/// The negative log-likelihood: the log-probability of the label's class, times -1. PyTorch's `nn.NLLLoss`; the
-/// classes are the last axis, and the mean is over all labels.
+/// The negative log-likelihood: the log-probability of the label's class, times -1. PyTorch's
+/// `nn.NLLLoss`; the classes are the last axis, and the mean is over all labels.
 ///
-/// For logits there is [`struct@CrossEntropy`]; a network that does not end in `LogSoftmax` is a compile error.
+/// For logits there is [`struct@CrossEntropy`]; a network that does not end in `LogSoftmax` is a
+/// compile error.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -75,7 +83,11 @@ pub struct Nll<Y = Labels, W = ()> {
 
 /// The loss with its defaults.
 #[allow(non_upper_case_globals)]
-pub const Nll: Nll = Nll { reduction: Reduction::Mean, labels: Labels, weights: () };
+pub const Nll: Nll = Nll {
+    reduction: Reduction::Mean,
+    labels: Labels,
+    weights: (),
+};
 
 macro_rules! options {
     ($($name:ident { $($other:ident),* })*) => { $(
@@ -114,8 +126,8 @@ options! {
 }
 
 impl<Y: Copy, W: Copy> CrossEntropy<Y, W> {
-    /// How much of the target is spread over all classes, the label's own among them; 0 by default. Szegedy et al.,
-    /// 2016.
+    /// How much of the target is spread over all classes, the label's own among them; 0 by default.
+    /// Szegedy et al., 2016.
     ///
     /// # Panics
     /// Unless it is from 0 to 1.
@@ -124,7 +136,10 @@ impl<Y: Copy, W: Copy> CrossEntropy<Y, W> {
             0.0 <= label_smoothing && label_smoothing <= 1.0,
             "the label smoothing of `CrossEntropy` must be from 0 to 1"
         );
-        CrossEntropy { label_smoothing, ..self }
+        CrossEntropy {
+            label_smoothing,
+            ..self
+        }
     }
 }
 
@@ -135,7 +150,11 @@ const ROWS: usize = 64;
 fn total_weight<Y: LabelKind, L: ClassLabel>(labels: &[Y::Of<L>], weights: &[f64]) -> f64 {
     match (Y::numbers(labels), weights) {
         (Some(labels), []) => labels.len() as f64,
-        _ => labels.iter().filter_map(|&label| Y::class(label)).map(|class| weight(weights, class)).sum(),
+        _ => labels
+            .iter()
+            .filter_map(|&label| Y::class(label))
+            .map(|class| weight(weights, class))
+            .sum(),
     }
 }
 
@@ -165,15 +184,20 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         assert_setting(check_weights("class_weights", weights));
         let (logits, gradients) = (flatten(outputs), flatten_mut(gradients));
         let classes = Out::Label::CLASSES;
-        let scale = self.reduction.share(total_weight::<Y, Out::Label>(labels, weights));
+        let scale = self
+            .reduction
+            .share(total_weight::<Y, Out::Label>(labels, weights));
         let mut sum = 0.0;
         if let (Some(labels), []) = (Y::numbers(labels), weights) {
-            sum = double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients));
+            sum =
+                double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients));
         } else {
             // With smoothing, a row's loss is a multiple of that without, and what `smooth` adds.
             let all: f64 = (0..classes).map(|class| weight(weights, class)).sum();
             let spread = self.label_smoothing * all / classes as f64;
-            let blocks = logits.chunks(ROWS * classes).zip(gradients.chunks_mut(ROWS * classes));
+            let blocks = logits
+                .chunks(ROWS * classes)
+                .zip(gradients.chunks_mut(ROWS * classes));
             for ((logits, gradients), labels) in blocks.zip(labels.chunks(ROWS)) {
                 let (mut numbers, mut counts) = ([0; ROWS], [T::zero(); ROWS]);
                 for ((&label, number), count) in labels.iter().zip(&mut numbers).zip(&mut counts) {
@@ -183,12 +207,22 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
                     }
                 }
                 let (numbers, counts) = (&numbers[..labels.len()], &counts[..labels.len()]);
-                sum += double(T::kernels().cross_entropy(classes, logits, numbers, counts, scale, gradients));
+                sum += double(
+                    T::kernels().cross_entropy(classes, logits, numbers, counts, scale, gradients),
+                );
             }
         }
         if self.label_smoothing > 0.0 {
             let labels = labels.iter().map(|&label| Y::class(label));
-            sum += smooth(self.label_smoothing, weights, classes, logits, labels, scale, gradients);
+            sum += smooth(
+                self.label_smoothing,
+                weights,
+                classes,
+                logits,
+                labels,
+                scale,
+                gradients,
+            );
         }
         scaled(sum, scale)
     }
@@ -196,8 +230,8 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
 
 /// What smoothing adds to the loss and its gradient, beside more or less of the loss without.
 ///
-/// With `n` classes, weights `w` of the sum `W`, logits `x` and the label's class `y`, a row's loss is
-/// `(1 - s) w_y l(y) + s/n sum(w_c l(c))`, where `l(c) = l(y) + x_y - x_c`:
+/// With `n` classes, weights `w` of the sum `W`, logits `x` and the label's class `y`, a row's loss
+/// is `(1 - s) w_y l(y) + s/n sum(w_c l(c))`, where `l(c) = l(y) + x_y - x_c`:
 /// so it is `((1 - s) w_y + s/n W) l(y) + s/n sum(w_c (x_y - x_c))`.
 fn smooth<T: Element>(
     smoothing: f64,
@@ -209,12 +243,14 @@ fn smooth<T: Element>(
     gradients: &mut [T],
 ) -> f64 {
     let mut sum = 0.0;
-    let rows = logits.chunks_exact(classes).zip(gradients.chunks_exact_mut(classes));
+    let rows = logits
+        .chunks_exact(classes)
+        .zip(gradients.chunks_exact_mut(classes));
     for ((x, gradient), label) in rows.zip(labels) {
         let Some(label) = label else { continue };
         // The label's own loss is infinite then, and so is the row's without what is added here.
-        let infinite =
-            x[label] == T::neg_infinity() || (x[label] < T::infinity() && x.contains(&T::infinity()));
+        let infinite = x[label] == T::neg_infinity()
+            || (x[label] < T::infinity() && x.contains(&T::infinity()));
         let mut all = 0.0;
         for (class, (&logit, slope)) in x.iter().zip(&mut *gradient).enumerate() {
             let share = smoothing / classes as f64 * weight(weights, class);
@@ -230,7 +266,9 @@ fn smooth<T: Element>(
 }
 
 #[diagnostic::do_not_recommend]
-impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<Out, T> for Nll<Y, W> {
+impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<Out, T>
+    for Nll<Y, W>
+{
     type Target = Out::Each<Y::Of<Out::Label>>;
     type Takes = LogProbabilities;
 
@@ -248,11 +286,15 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
         assert_setting(check_weights("class_weights", weights));
         let classes = Out::Label::CLASSES;
-        let scale = self.reduction.share(total_weight::<Y, Out::Label>(labels, weights));
+        let scale = self
+            .reduction
+            .share(total_weight::<Y, Out::Label>(labels, weights));
         let gradients = flatten_mut(gradients);
         gradients.fill(T::zero());
         let mut sum = 0.0;
-        let rows = flatten(outputs).chunks_exact(classes).zip(gradients.chunks_exact_mut(classes));
+        let rows = flatten(outputs)
+            .chunks_exact(classes)
+            .zip(gradients.chunks_exact_mut(classes));
         for ((x, gradient), &label) in rows.zip(labels) {
             if let Some(class) = Y::class(label) {
                 let weight = weight(weights, class);

@@ -2,7 +2,9 @@
 
 use core::f64::consts::PI;
 
-use super::{Anything, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, scaled, times};
+use super::{
+    Anything, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, scaled, times,
+};
 use crate::memory::{flatten, flatten_mut};
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -92,16 +94,22 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
     ) -> T {
         let scale = self.reduction.weight(outputs.len());
         let (outputs, targets) = (flatten(outputs), flatten(targets));
-        let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, x, t| {
-            let (p, log) = match self.log_target {
-                true => (t.exp(), t),
-                false => (t, if t == T::zero() { t } else { t.ln() }),
-            };
-            // p ln p is 0 at 0.
-            let own = if p == T::zero() { p } else { p * log };
-            // So is what its logarithm is taken from, where an output is minus infinity.
-            (own - times(p, x), -p)
-        });
+        let sum = elementwise(
+            outputs,
+            targets,
+            flatten_mut(gradients),
+            scale,
+            |_, x, t| {
+                let (p, log) = match self.log_target {
+                    true => (t.exp(), t),
+                    false => (t, if t == T::zero() { t } else { t.ln() }),
+                };
+                // p ln p is 0 at 0.
+                let own = if p == T::zero() { p } else { p * log };
+                // So is what its logarithm is taken from, where an output is minus infinity.
+                (own - times(p, x), -p)
+            },
+        );
         scaled(sum, scale)
     }
 }
@@ -119,19 +127,25 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
         let scale = self.reduction.weight(outputs.len() * Out::LEN);
         let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
         let (outputs, targets) = (flatten(outputs), flatten(targets));
-        let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, x, t| {
-            let (mut loss, slope) = if t.is_nan() {
-                (t, t)
-            } else if self.log_input {
-                poisson_log_input(x, t)
-            } else {
-                poisson(x, t, epsilon)
-            };
-            if self.full && t > T::one() {
-                loss += t * t.ln() - t + half * (T::from_f64_lossy(2.0 * PI) * t).ln();
-            }
-            (loss, slope)
-        });
+        let sum = elementwise(
+            outputs,
+            targets,
+            flatten_mut(gradients),
+            scale,
+            |_, x, t| {
+                let (mut loss, slope) = if t.is_nan() {
+                    (t, t)
+                } else if self.log_input {
+                    poisson_log_input(x, t)
+                } else {
+                    poisson(x, t, epsilon)
+                };
+                if self.full && t > T::one() {
+                    loss += t * t.ln() - t + half * (T::from_f64_lossy(2.0 * PI) * t).ln();
+                }
+                (loss, slope)
+            },
+        );
         scaled(sum, scale)
     }
 }
@@ -149,26 +163,49 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len() * S::LEN);
         let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
-        let constant = T::from_f64_lossy(if self.full { 0.5 * (2.0 * PI).ln() } else { 0.0 });
+        let constant = T::from_f64_lossy(if self.full {
+            0.5 * (2.0 * PI).ln()
+        } else {
+            0.0
+        });
         let mut sum = 0.0;
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (means, variances) = output.as_slice().split_at(S::LEN);
             let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
-            sum += elementwise(means, target.as_slice(), mean_slopes, scale, |i, mean, t| {
-                // `max` would lose NaN.
-                let variance = if variances[i] < epsilon { epsilon } else { variances[i] };
-                let off = mean - t;
-                if variance.is_zero() && !off.is_nan() {
-                    // Only with an epsilon of 0. The distance, if there is any, outgrows the logarithm.
-                    let slope = if off.is_zero() { off } else { off * T::infinity() };
-                    let loss = if off.is_zero() { T::neg_infinity() } else { T::infinity() };
-                    variance_slopes[i] = -loss * scale;
-                    return (loss, slope);
-                }
-                let slope = off / variance;
-                variance_slopes[i] = half * (T::one() / variance - slope * slope) * scale;
-                (half * (variance.ln() + off * slope) + constant, slope)
-            });
+            sum += elementwise(
+                means,
+                target.as_slice(),
+                mean_slopes,
+                scale,
+                |i, mean, t| {
+                    // `max` would lose NaN.
+                    let variance = if variances[i] < epsilon {
+                        epsilon
+                    } else {
+                        variances[i]
+                    };
+                    let off = mean - t;
+                    if variance.is_zero() && !off.is_nan() {
+                        // Only with an epsilon of 0. The distance, if there is any, outgrows the
+                        // logarithm.
+                        let slope = if off.is_zero() {
+                            off
+                        } else {
+                            off * T::infinity()
+                        };
+                        let loss = if off.is_zero() {
+                            T::neg_infinity()
+                        } else {
+                            T::infinity()
+                        };
+                        variance_slopes[i] = -loss * scale;
+                        return (loss, slope);
+                    }
+                    let slope = off / variance;
+                    variance_slopes[i] = half * (T::one() / variance - slope * slope) * scale;
+                    (half * (variance.ln() + off * slope) + constant, slope)
+                },
+            );
         }
         scaled(sum, scale)
     }
@@ -178,7 +215,11 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
 fn poisson_log_input<T: Element>(x: T, target: T) -> (T, T) {
     let mean = x.exp();
     // The mean outgrows its logarithm.
-    let loss = if x == T::infinity() { mean } else { mean - times(target, x) };
+    let loss = if x == T::infinity() {
+        mean
+    } else {
+        mean - times(target, x)
+    };
     (loss, mean - target)
 }
 
@@ -188,7 +229,15 @@ fn poisson<T: Element>(x: T, target: T, epsilon: T) -> (T, T) {
     if mean < T::zero() {
         return (T::nan(), T::nan());
     }
-    let loss = if x == T::infinity() { x } else { x - times(target, mean.ln()) };
-    let ratio = if target.is_zero() && !mean.is_nan() { T::zero() } else { target / mean };
+    let loss = if x == T::infinity() {
+        x
+    } else {
+        x - times(target, mean.ln())
+    };
+    let ratio = if target.is_zero() && !mean.is_nan() {
+        T::zero()
+    } else {
+        target / mean
+    };
     (loss, T::one() - ratio)
 }

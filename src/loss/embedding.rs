@@ -1,5 +1,5 @@
-//! Losses on similarity and order, most of them on pairs of outputs. Plain loops: they are rare, and their outputs
-//! are small.
+//! Losses on similarity and order, most of them on pairs of outputs. Plain loops: they are rare,
+//! and their outputs are small.
 
 use super::{Anything, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled, times};
 use crate::memory::{flatten, flatten_mut};
@@ -114,20 +114,26 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
         let scale = self.reduction.weight(outputs.len() * Out::LEN);
         let (one, margin) = (T::one(), T::from_f64_lossy(self.margin));
         let (outputs, targets) = (flatten(outputs), flatten(targets));
-        let sum = elementwise(outputs, targets, flatten_mut(gradients), scale, |_, x, t| {
-            if x.is_nan() || t.is_nan() {
-                (T::nan(), T::nan())
-            } else if t == one {
-                (x, one)
-            } else if t == -one {
-                let (loss, slope) = above(margin - x);
-                (loss, -slope)
-            } else {
-                // As PyTorch, a target that is neither counts as both.
-                let (more, slope) = above(x - margin);
-                (margin + more, slope)
-            }
-        });
+        let sum = elementwise(
+            outputs,
+            targets,
+            flatten_mut(gradients),
+            scale,
+            |_, x, t| {
+                if x.is_nan() || t.is_nan() {
+                    (T::nan(), T::nan())
+                } else if t == one {
+                    (x, one)
+                } else if t == -one {
+                    let (loss, slope) = above(margin - x);
+                    (loss, -slope)
+                } else {
+                    // As PyTorch, a target that is neither counts as both.
+                    let (more, slope) = above(x - margin);
+                    (margin + more, slope)
+                }
+            },
+        );
         scaled(sum, scale)
     }
 }
@@ -149,11 +155,17 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (first, second) = output.as_slice().split_at(S::LEN);
             let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
-            sum += elementwise(first, target.as_slice(), first_slopes, scale, |i, first, t| {
-                let (loss, slope) = above(margin - times(t, first - second[i]));
-                second_slopes[i] = t * slope * scale;
-                (loss, -t * slope)
-            });
+            sum += elementwise(
+                first,
+                target.as_slice(),
+                first_slopes,
+                scale,
+                |i, first, t| {
+                    let (loss, slope) = above(margin - times(t, first - second[i]));
+                    second_slopes[i] = t * slope * scale;
+                    (loss, -t * slope)
+                },
+            );
         }
         scaled(sum, scale)
     }
@@ -220,7 +232,10 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len());
-        let (margin, epsilon) = (T::from_f64_lossy(self.margin), T::from_f64_lossy(self.epsilon));
+        let (margin, epsilon) = (
+            T::from_f64_lossy(self.margin),
+            T::from_f64_lossy(self.epsilon),
+        );
         // A distance is a size times a root.
         let distance = |a: &[T], b: &[T]| {
             let differences = || a.iter().zip(b).map(|(&a, &b)| a - b + epsilon);
@@ -258,7 +273,10 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
             let (dp, dn) = others.split_at_mut(N);
             for i in 0..N {
                 let (a, p, n) = (anchor[i], positive[i], negative[i]);
-                let (ap, an) = (unit(T::one(), a - p, near_parts), unit(own, a - n, far_parts));
+                let (ap, an) = (
+                    unit(T::one(), a - p, near_parts),
+                    unit(own, a - n, far_parts),
+                );
                 let pn = unit(swapped, p - n, other_parts);
                 (da[i], dp[i], dn[i]) = (ap - an, -ap - pn, an + pn);
             }
@@ -267,18 +285,28 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
     }
 }
 
-/// Vectors with larger numbers are made smaller before they are squared, so that no length is infinite that an `f32` has.
+/// Vectors with larger numbers are made smaller before they are squared, so that no length is
+/// infinite that an `f32` has.
 const LARGE: f64 = 1e15;
 
 /// What a vector is divided by before it is squared: 1 if its numbers are not large.
 fn size<T: Element>(vector: impl Iterator<Item = T>) -> T {
     let largest = vector.fold(T::zero(), |most: T, x| most.max(x.abs()));
-    if largest < T::from_f64_lossy(LARGE) { T::one() } else { largest }
+    if largest < T::from_f64_lossy(LARGE) {
+        T::one()
+    } else {
+        largest
+    }
 }
 
-/// `x / size`; over an infinite size, the limit of a vector whose infinite numbers grow alike: they alone count.
+/// `x / size`; over an infinite size, the limit of a vector whose infinite numbers grow alike: they
+/// alone count.
 fn over<T: Element>(x: T, size: T) -> T {
-    if x.is_infinite() && size.is_infinite() { x.signum() } else { x / size }
+    if x.is_infinite() && size.is_infinite() {
+        x.signum()
+    } else {
+        x / size
+    }
 }
 
 /// `x` above 0, and its slope, which is 0 at 0 as in PyTorch. NaN stays, and has no slope.

@@ -13,7 +13,10 @@ use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
 /// let labels = Label::<3>::from_numbers(&[0u8, 2, 1])?;
 /// assert_eq!(labels[1].index(), 2);
 /// let error = Label::<3>::from_numbers(&[0u8, 3]).unwrap_err();
-/// assert_eq!(error.to_string(), "label 3 at position 1 is not one of 3 classes, which are 0 to 2");
+/// assert_eq!(
+///     error.to_string(),
+///     "label 3 at position 1 is not one of 3 classes, which are 0 to 2"
+/// );
 /// # Ok::<(), shapewright::LabelError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +32,11 @@ impl<const CLASSES: usize> Label<CLASSES> {
         if class < CLASSES && class <= u32::MAX as usize {
             Ok(Label(class as u32))
         } else {
-            Err(LabelError { class: class as i128, classes: CLASSES, position: None })
+            Err(LabelError {
+                class: class as i128,
+                classes: CLASSES,
+                position: None,
+            })
         }
     }
 
@@ -38,17 +45,29 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// # Errors
     /// At the first number that is not a class.
     pub fn from_numbers<I: Copy + Into<i128>>(classes: &[I]) -> Result<Vec<Self>, LabelError> {
-        classes.iter().enumerate().map(|(position, &class)| Self::at(position, class.into())).collect()
+        classes
+            .iter()
+            .enumerate()
+            .map(|(position, &class)| Self::at(position, class.into()))
+            .collect()
     }
 
     /// The class with this number, which stood at this position.
     fn at(position: usize, class: i128) -> Result<Self, LabelError> {
-        let error = LabelError { class, classes: CLASSES, position: Some(position) };
-        usize::try_from(class).ok().and_then(|class| Self::new(class).ok()).ok_or(error)
+        let error = LabelError {
+            class,
+            classes: CLASSES,
+            position: Some(position),
+        };
+        usize::try_from(class)
+            .ok()
+            .and_then(|class| Self::new(class).ok())
+            .ok_or(error)
     }
 
-    /// The classes of each place of images or sequences, as losses and metrics take them: an array of rows for each
-    /// image. The numbers are of any integer type, and their shape is that of the outputs without the axis of classes.
+    /// The classes of each place of images or sequences, as losses and metrics take them: an array
+    /// of rows for each image. The numbers are of any integer type, and their shape is that of
+    /// the outputs without the axis of classes.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -67,11 +86,13 @@ impl<const CLASSES: usize> Label<CLASSES> {
     pub fn from_tensors<S: Places, I: Scalar + Into<i128>>(
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
-        Ok(memory::to_vec(S::group(&Self::from_numbers(flatten(numbers))?)))
+        Ok(memory::to_vec(S::group(&Self::from_numbers(flatten(
+            numbers,
+        ))?)))
     }
 
-    /// The same where one number says that a place has no label, as PyTorch's `ignore_index` does: -100 there, 255 in
-    /// many files of masks.
+    /// The same where one number says that a place has no label, as PyTorch's `ignore_index` does:
+    /// -100 there, 255 in many files of masks.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -79,7 +100,9 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// let labels: Vec<[[Option<Label<3>>; 2]; 2]> = Label::from_tensors_without(255, &masks)?;
     /// assert_eq!(labels[0][1], [None, Some(Label::new(0)?)]);
     /// let (logits, mut gradients) = ([Tensor3::<2, 2, 3>::zeros()], [Tensor3::zeros()]);
-    /// let loss: f32 = CrossEntropy.optional_labels().loss(&logits, &labels, &mut gradients);
+    /// let loss: f32 = CrossEntropy
+    ///     .optional_labels()
+    ///     .loss(&logits, &labels, &mut gradients);
     /// # assert!((loss - 3.0_f32.ln()).abs() < 1e-6);
     /// # Ok::<(), shapewright::LabelError>(())
     /// ```
@@ -91,14 +114,22 @@ impl<const CLASSES: usize> Label<CLASSES> {
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Option<Self>>>, LabelError> {
         let label = |(position, &class): (usize, &I)| {
-            if class == none { Ok(None) } else { Self::at(position, class.into()).map(Some) }
+            if class == none {
+                Ok(None)
+            } else {
+                Self::at(position, class.into()).map(Some)
+            }
         };
-        let labels: Vec<_> = flatten(numbers).iter().enumerate().map(label).collect::<Result<_, _>>()?;
+        let labels: Vec<_> = flatten(numbers)
+            .iter()
+            .enumerate()
+            .map(label)
+            .collect::<Result<_, _>>()?;
         Ok(memory::to_vec(S::group(&labels)))
     }
 
-    /// The class with the largest score, the first of equals, for each place of each output: what a network takes its
-    /// inputs for. NaN counts as larger than every number.
+    /// The class with the largest score, the first of equals, for each place of each output: what a
+    /// network takes its inputs for. NaN counts as larger than every number.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -109,8 +140,14 @@ impl<const CLASSES: usize> Label<CLASSES> {
     pub fn from_scores<Out: Classes<Label = Self>, T: Element>(
         outputs: &[Tensor<Out, T>],
     ) -> Vec<<Out::Places as Places>::Each<Self>> {
-        let scores = memory::tensors::<Rank1<CLASSES>, T>(flatten(outputs), outputs.len() * Out::Places::LEN);
-        let labels: Vec<_> = scores.iter().map(|scores| Label(scores.argmax() as u32)).collect();
+        let scores = memory::tensors::<Rank1<CLASSES>, T>(
+            flatten(outputs),
+            outputs.len() * Out::Places::LEN,
+        );
+        let labels: Vec<_> = scores
+            .iter()
+            .map(|scores| Label(scores.argmax() as u32))
+            .collect();
         memory::to_vec(Out::Places::group(&labels))
     }
 

@@ -22,24 +22,24 @@ use crate::tensor::{Element, Shape, Tensor, double};
 
 /// How the losses of a batch become one number. As in PyTorch, the mean is the default.
 ///
-/// Sum and mean of `n` losses are off by at most `(64 + log2(n)) * EPSILON / 2` times the sum or mean of their magnitudes,
-/// beside the rounding of each loss.
+/// Sum and mean of `n` losses are off by at most `(64 + log2(n)) * EPSILON / 2` times the sum or
+/// mean of their magnitudes, beside the rounding of each loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
-    /// The mean: over the labels for losses on classes, over the samples for [`KlDiv`](struct@KlDiv),
-    /// [`CosineEmbedding`](struct@CosineEmbedding) and [`TripletMargin`](struct@TripletMargin), over all elements
-    /// otherwise.
+    /// The mean: over the labels for losses on classes, over the samples for
+    /// [`KlDiv`](struct@KlDiv), [`CosineEmbedding`](struct@CosineEmbedding) and
+    /// [`TripletMargin`](struct@TripletMargin), over all elements otherwise.
     #[default]
     Mean,
-    /// The sum. A [trainer](crate::Trainer) takes all losses for means: accumulated batches, and the batches of an epoch in
-    /// its history, are each counted by their samples, not added up.
+    /// The sum. A [trainer](crate::Trainer) takes all losses for means: accumulated batches, and
+    /// the batches of an epoch in its history, are each counted by their samples, not added up.
     Sum,
 }
 
 /// A loss on outputs of the shape `Out`.
 ///
-/// A loss of your own is a type with this trait; the example `custom_layer` has one with its gradient
-/// check.
+/// A loss of your own is a type with this trait; the example `custom_layer` has one with its
+/// gradient check.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a loss for outputs of `{Out}` with numbers of `{T}`",
     label = "no loss for these outputs",
@@ -52,11 +52,12 @@ pub enum Reduction {
 pub trait Loss<Out: Shape, T: Element> {
     /// The target of one sample.
     type Target;
-    /// Which outputs it takes: [`Anything`], [`Logits`] to refuse networks that end in probabilities, or
-    /// [`Probabilities`] or [`LogProbabilities`] to refuse those that don't.
+    /// Which outputs it takes: [`Anything`], [`Logits`] to refuse networks that end in
+    /// probabilities, or [`Probabilities`] or [`LogProbabilities`] to refuse those that don't.
     type Takes;
 
-    /// Whether its settings are in their ranges, such as weights that are not negative. A trainer asks before it begins.
+    /// Whether its settings are in their ranges, such as weights that are not negative. A trainer
+    /// asks before it begins.
     ///
     /// # Errors
     /// If one is not: the first.
@@ -84,12 +85,12 @@ pub struct Anything;
 /// For [`Loss::Takes`]: outputs that are not probabilities yet, because the loss makes them so.
 pub struct Logits;
 
-/// For [`Loss::Takes`]: probabilities, as `Sigmoid` and `Softmax` give. A layer of your own that gives them says so
-/// with its [`GIVES`](crate::Compute::GIVES).
+/// For [`Loss::Takes`]: probabilities, as `Sigmoid` and `Softmax` give. A layer of your own that
+/// gives them says so with its [`GIVES`](crate::Compute::GIVES).
 pub struct Probabilities;
 
-/// For [`Loss::Takes`]: logarithms of probabilities, as `LogSoftmax` gives. A layer of your own that gives them says so
-/// with its [`GIVES`](crate::Compute::GIVES).
+/// For [`Loss::Takes`]: logarithms of probabilities, as `LogSoftmax` gives. A layer of your own
+/// that gives them says so with its [`GIVES`](crate::Compute::GIVES).
 pub struct LogProbabilities;
 
 /// What a network without a final `Softmax`, `LogSoftmax` or `Sigmoid` ends in.
@@ -116,7 +117,8 @@ impl End for EndsIn<{ crate::network::Gives::LogSoftmax as usize }> {
     type Ends = crate::layers::LogSoftmax;
 }
 
-/// Whether a loss takes what a network ends in. Each answer is a trait of its own, which says so in a sentence.
+/// Whether a loss takes what a network ends in. Each answer is a trait of its own, which says so in
+/// a sentence.
 pub trait Takes<Ends, L, N> {}
 #[diagnostic::do_not_recommend]
 impl<Ends, L, N> Takes<Ends, L, N> for Anything {}
@@ -163,7 +165,8 @@ pub trait LogProbable<L, N> {}
 #[diagnostic::do_not_recommend]
 impl<L, N> LogProbable<L, N> for crate::layers::LogSoftmax {}
 
-/// Whether values are targets of a loss on a network's outputs; says so in a sentence if they are not.
+/// Whether values are targets of a loss on a network's outputs; says so in a sentence if they are
+/// not.
 #[diagnostic::on_unimplemented(
     message = "`{L}` on the outputs of `{N}` takes targets of `{Expected}`, but these are `{Self}`",
     label = "not targets for `{N}`",
@@ -252,14 +255,18 @@ fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
 
 /// Whether the weights of classes or features are numbers from 0 up.
 fn check_weights(setting: &'static str, weights: &[f64]) -> Result<(), SettingError> {
-    weights
-        .iter()
-        .try_for_each(|&weight| from_zero(&[(setting, weight)]).map_err(|error| error.of("the loss")))
+    weights.iter().try_for_each(|&weight| {
+        from_zero(&[(setting, weight)]).map_err(|error| error.of("the loss"))
+    })
 }
 
 /// What a term counts for: nothing if its weight is 0, not even infinity. NaN stays.
 fn times<T: Element>(weight: T, term: T) -> T {
-    if weight.is_zero() && !term.is_nan() { T::zero() } else { weight * term }
+    if weight.is_zero() && !term.is_nan() {
+        T::zero()
+    } else {
+        weight * term
+    }
 }
 
 /// A loss from the sum in `f64` of its parts.
@@ -267,11 +274,12 @@ fn scaled<T: Element>(sum: f64, scale: T) -> T {
     T::from_f64_lossy(sum * double(scale))
 }
 
-/// The sum of the losses that `f(position, output, target)` gives, each with its gradient, which goes to `gradients`
-/// times `scale`.
+/// The sum of the losses that `f(position, output, target)` gives, each with its gradient, which
+/// goes to `gradients` times `scale`.
 ///
-/// Plain loops, the same in every tier: the losses on it are rarer than those with a kernel, or spend their time in
-/// `exp` and `ln`. The sum is in `f64`, as large ones of `f32` lose their digits.
+/// Plain loops, the same in every tier: the losses on it are rarer than those with a kernel, or
+/// spend their time in `exp` and `ln`. The sum is in `f64`, as large ones of `f32` lose their
+/// digits.
 fn elementwise<T: Element>(
     outputs: &[T],
     targets: &[T],
@@ -281,7 +289,9 @@ fn elementwise<T: Element>(
 ) -> f64 {
     check_lengths(outputs.len(), targets.len(), gradients.len());
     let mut sums = [0.0; 8];
-    for (i, ((&output, &target), gradient)) in outputs.iter().zip(targets).zip(gradients).enumerate() {
+    for (i, ((&output, &target), gradient)) in
+        outputs.iter().zip(targets).zip(gradients).enumerate()
+    {
         let (loss, slope) = f(i, output, target);
         sums[i % 8] += double(loss);
         *gradient = slope * scale;

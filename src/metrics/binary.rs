@@ -6,8 +6,9 @@ use crate::loss::Label;
 use crate::memory::flatten;
 use crate::tensor::{Element, Shape, Tensor, double};
 
-/// A metric of two classes on scores of any shape, each of which means yes (class 1) above a threshold: for
-/// networks trained with [`BceWithLogits`](struct@crate::BceWithLogits), whose targets are tensors of 0 and 1.
+/// A metric of two classes on scores of any shape, each of which means yes (class 1) above a
+/// threshold: for networks trained with [`BceWithLogits`](struct@crate::BceWithLogits), whose
+/// targets are tensors of 0 and 1.
 ///
 /// Every element is a decision of its own. A target means yes above 0.5. A score of NaN means no.
 ///
@@ -33,7 +34,10 @@ impl<M: CountsPredictions<2>> AtThreshold<M> {
     /// # Panics
     /// If the threshold is NaN, which nothing is above.
     pub fn new(threshold: f64, metric: M) -> Self {
-        assert!(!threshold.is_nan(), "a threshold of NaN; take 0 for logits, 0.5 for probabilities");
+        assert!(
+            !threshold.is_nan(),
+            "a threshold of NaN; take 0 for logits, 0.5 for probabilities"
+        );
         AtThreshold { threshold, metric }
     }
 }
@@ -50,12 +54,17 @@ impl<M: Metric> Metric for AtThreshold<M> {
     }
 }
 
-impl<S: Shape, T: Element, M: CountsPredictions<2>> Measures<Tensor<S, T>, Tensor<S, T>> for AtThreshold<M> {
+impl<S: Shape, T: Element, M: CountsPredictions<2>> Measures<Tensor<S, T>, Tensor<S, T>>
+    for AtThreshold<M>
+{
     fn update(&mut self, outputs: &[Tensor<S, T>], targets: &[Tensor<S, T>]) {
         assert_same_length(outputs, targets);
         let class = |yes: bool| Label::new(usize::from(yes)).expect("one of two classes");
         for (&score, &target) in flatten(outputs).iter().zip(flatten(targets)) {
-            self.metric.add(class(double(score) > self.threshold), class(double(target) > 0.5));
+            self.metric.add(
+                class(double(score) > self.threshold),
+                class(double(target) > 0.5),
+            );
         }
     }
 }

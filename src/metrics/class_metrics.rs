@@ -33,14 +33,17 @@ macro_rules! measures_classes {
         impl<const N: usize> Measures<Label<N>, Label<N>> for $name<N> {
             fn update(&mut self, outputs: &[Label<N>], targets: &[Label<N>]) {
                 assert_same_length(outputs, targets);
-                outputs.iter().zip(targets).for_each(|(&output, &target)| self.add(output, target));
+                outputs
+                    .iter()
+                    .zip(targets)
+                    .for_each(|(&output, &target)| self.add(output, target));
             }
         }
     };
 }
 
-/// The part of the samples whose class has the largest score (the first of equals; NaN counts as larger than every
-/// number).
+/// The part of the samples whose class has the largest score (the first of equals; NaN counts as
+/// larger than every number).
 ///
 /// ```
 /// use shapewright::metrics::Accuracy;
@@ -87,9 +90,9 @@ measures_classes!(Accuracy);
 
 /// The part of the samples whose class is among the `k` largest scores.
 ///
-/// Of equal scores, the class with the smaller number comes first, so that the top-1 accuracy is [`Accuracy`]
-/// (scikit-learn lets the larger number come first); NaN counts as larger than every number. With `k` of all
-/// classes the value is 1.
+/// Of equal scores, the class with the smaller number comes first, so that the top-1 accuracy is
+/// [`Accuracy`] (scikit-learn lets the larger number come first); NaN counts as larger than every
+/// number. With `k` of all classes the value is 1.
 ///
 /// ```
 /// use shapewright::metrics::TopKAccuracy;
@@ -112,8 +115,15 @@ impl<const N: usize> TopKAccuracy<N> {
     /// # Panics
     /// If `k` is 0.
     pub fn new(k: usize) -> Self {
-        assert!(k > 0, "the top-0 accuracy is always 0; ask for the top 1 or more");
-        TopKAccuracy { k, correct: 0, total: 0 }
+        assert!(
+            k > 0,
+            "the top-0 accuracy is always 0; ask for the top 1 or more"
+        );
+        TopKAccuracy {
+            k,
+            correct: 0,
+            total: 0,
+        }
     }
 }
 
@@ -130,8 +140,8 @@ impl<const N: usize> Metric for TopKAccuracy<N> {
     }
 }
 
-impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Each<Label<N>>>
-    for TopKAccuracy<N>
+impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
+    Measures<Tensor<Out, T>, Out::Each<Label<N>>> for TopKAccuracy<N>
 {
     fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {

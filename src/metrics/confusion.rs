@@ -10,8 +10,8 @@ use super::{MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label, MaybeLabel};
 use crate::tensor::{Element, Tensor};
 
-/// How the values of the classes become one. As in scikit-learn, a class without predictions has the precision 0,
-/// and one without samples the recall 0.
+/// How the values of the classes become one. As in scikit-learn, a class without predictions has
+/// the precision 0, and one without samples the recall 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Average {
     /// The mean over the classes that occur among the labels or the predictions.
@@ -21,7 +21,8 @@ pub enum Average {
     Micro,
     /// The mean over the classes, each weighted by its number of samples.
     Weighted,
-    /// No mean: the value of this class, counted from 0. For two classes, scikit-learn's default is class 1.
+    /// No mean: the value of this class, counted from 0. For two classes, scikit-learn's default is
+    /// class 1.
     Class(usize),
 }
 
@@ -79,12 +80,13 @@ pub enum Normalize {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// It is fed batch after batch with [`update`](ConfusionMatrix::update). The prediction is the class with the
-/// largest score, the first of equals; NaN counts as larger than every number (see [`Tensor::argmax`]).
+/// It is fed batch after batch with [`update`](ConfusionMatrix::update). The prediction is the
+/// class with the largest score, the first of equals; NaN counts as larger than every number (see
+/// [`Tensor::argmax`]).
 ///
-/// Of more than 1024 classes only the counts that are not zero are kept, so that the matrix is no larger than the number
-/// of samples and classes; [`counts`](ConfusionMatrix::counts) has all of them, [`nonzero`](ConfusionMatrix::nonzero)
-/// those that are kept.
+/// Of more than 1024 classes only the counts that are not zero are kept, so that the matrix is no
+/// larger than the number of samples and classes; [`counts`](ConfusionMatrix::counts) has all of
+/// them, [`nonzero`](ConfusionMatrix::nonzero) those that are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix<const N: usize> {
     cells: Cells,
@@ -95,8 +97,12 @@ pub struct ConfusionMatrix<const N: usize> {
 enum Cells {
     /// All of them, row after row.
     All(Vec<u64>),
-    /// Those that are not zero, by their place among all of them; and all of them, once somebody asks.
-    Some { counts: BTreeMap<u64, u64>, all: OnceLock<Vec<u64>> },
+    /// Those that are not zero, by their place among all of them; and all of them, once somebody
+    /// asks.
+    Some {
+        counts: BTreeMap<u64, u64>,
+        all: OnceLock<Vec<u64>>,
+    },
 }
 
 /// Up to so many classes a matrix has all its counts in memory, in 8 megabytes at most.
@@ -118,7 +124,10 @@ impl Cells {
     fn new(classes: usize) -> Self {
         match classes {
             ..=MOST_DENSE => Cells::All(vec![0; classes * classes]),
-            _ => Cells::Some { counts: BTreeMap::new(), all: OnceLock::new() },
+            _ => Cells::Some {
+                counts: BTreeMap::new(),
+                all: OnceLock::new(),
+            },
         }
     }
 
@@ -153,7 +162,9 @@ impl Cells {
             Cells::All(counts) => counts,
             Cells::Some { counts, all } => all.get_or_init(|| {
                 let mut all = vec![0; classes * classes];
-                counts.iter().for_each(|(&place, &count)| all[place as usize] = count);
+                counts
+                    .iter()
+                    .for_each(|(&place, &count)| all[place as usize] = count);
                 all
             }),
         }
@@ -162,13 +173,24 @@ impl Cells {
     /// The counts that are not zero, with their places, row after row.
     fn nonzero(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
         match self {
-            Cells::All(counts) => Box::new((0..).zip(counts.iter().copied()).filter(|&(_, count)| count > 0)),
-            Cells::Some { counts, .. } => Box::new(counts.iter().map(|(&place, &count)| (place, count))),
+            Cells::All(counts) => Box::new(
+                (0..)
+                    .zip(counts.iter().copied())
+                    .filter(|&(_, count)| count > 0),
+            ),
+            Cells::Some { counts, .. } => {
+                Box::new(counts.iter().map(|(&place, &count)| (place, count)))
+            }
         }
     }
 }
 
-fn add_to_some(counts: &mut BTreeMap<u64, u64>, all: &mut OnceLock<Vec<u64>>, place: u64, count: u64) {
+fn add_to_some(
+    counts: &mut BTreeMap<u64, u64>,
+    all: &mut OnceLock<Vec<u64>>,
+    place: u64,
+    count: u64,
+) {
     // What was laid out is no longer right.
     all.take();
     *counts.entry(place).or_default() += count;
@@ -183,11 +205,13 @@ impl<const N: usize> Default for ConfusionMatrix<N> {
 impl<const N: usize> ConfusionMatrix<N> {
     /// A matrix of zeros.
     pub fn new() -> Self {
-        ConfusionMatrix { cells: Cells::new(N) }
+        ConfusionMatrix {
+            cells: Cells::new(N),
+        }
     }
 
-    /// The matrix of these outputs, logits or probabilities, and their labels. Of labels of `Option<Label<N>>`, a `None`
-    /// does not count.
+    /// The matrix of these outputs, logits or probabilities, and their labels. Of labels of
+    /// `Option<Label<N>>`, a `None` does not count.
     ///
     /// # Panics
     /// If there are not as many labels as outputs.
@@ -207,7 +231,10 @@ impl<const N: usize> ConfusionMatrix<N> {
     pub fn of_predictions(predictions: &[Label<N>], labels: &[Label<N>]) -> Self {
         assert_same_length(predictions, labels);
         let mut matrix = Self::new();
-        predictions.iter().zip(labels).for_each(|(&prediction, &label)| matrix.add(prediction, label));
+        predictions
+            .iter()
+            .zip(labels)
+            .for_each(|(&prediction, &label)| matrix.add(prediction, label));
         matrix
     }
 
@@ -240,7 +267,11 @@ impl<const N: usize> ConfusionMatrix<N> {
     fn sums(&self) -> Counts {
         let mut sums = Counts::new(N);
         for (place, count) in self.cells.nonzero() {
-            sums.add_many((place % N as u64) as usize, (place / N as u64) as usize, count);
+            sums.add_many(
+                (place % N as u64) as usize,
+                (place / N as u64) as usize,
+                count,
+            );
         }
         sums
     }
@@ -252,7 +283,10 @@ impl<const N: usize> ConfusionMatrix<N> {
 
     /// Adds the counts of another matrix.
     pub fn merge(&mut self, other: &Self) {
-        other.cells.nonzero().for_each(|(place, count)| self.cells.add(place, count));
+        other
+            .cells
+            .nonzero()
+            .for_each(|(place, count)| self.cells.add(place, count));
     }
 
     /// Sets all counts to zero.
@@ -260,13 +294,15 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.cells.reset();
     }
 
-    /// The counts: a row for each class that samples are of, a column for each class that is predicted. Of more than
-    /// 1024 classes they are laid out in memory when they are asked for: `8 * N * N` bytes.
+    /// The counts: a row for each class that samples are of, a column for each class that is
+    /// predicted. Of more than 1024 classes they are laid out in memory when they are asked
+    /// for: `8 * N * N` bytes.
     pub fn counts(&self) -> &[[u64; N]] {
         self.cells.all(N).as_chunks().0
     }
 
-    /// The counts that are not zero, as label, prediction and count, in the order of [`counts`](ConfusionMatrix::counts).
+    /// The counts that are not zero, as label, prediction and count, in the order of
+    /// [`counts`](ConfusionMatrix::counts).
     ///
     /// ```
     /// use shapewright::metrics::ConfusionMatrix;
@@ -274,8 +310,13 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// let labels = Label::<50_000>::from_numbers(&[7_u16, 7, 40_000])?;
     /// let predictions = Label::from_numbers(&[7_u16, 8, 40_000])?;
     /// let matrix = ConfusionMatrix::of_predictions(&predictions, &labels);
-    /// let wrong = matrix.nonzero().find(|(label, prediction, _)| label != prediction);
-    /// assert_eq!(wrong.map(|(label, prediction, count)| (label.index(), prediction.index(), count)), Some((7, 8, 1)));
+    /// let wrong = matrix
+    ///     .nonzero()
+    ///     .find(|(label, prediction, _)| label != prediction);
+    /// assert_eq!(
+    ///     wrong.map(|(label, prediction, count)| (label.index(), prediction.index(), count)),
+    ///     Some((7, 8, 1))
+    /// );
     /// # Ok::<(), shapewright::LabelError>(())
     /// ```
     pub fn nonzero(&self) -> impl Iterator<Item = (Label<N>, Label<N>, u64)> {
@@ -288,7 +329,8 @@ impl<const N: usize> ConfusionMatrix<N> {
 
     /// How many samples of the class `label` were taken for the class `prediction`.
     pub fn count(&self, label: Label<N>, prediction: Label<N>) -> u64 {
-        self.cells.at(Self::place(prediction.index(), label.index()))
+        self.cells
+            .at(Self::place(prediction.index(), label.index()))
     }
 
     /// The number of samples.
@@ -347,15 +389,19 @@ impl<const N: usize> ConfusionMatrix<N> {
         (0..N).map(|class| counts.f1_of(class)).collect()
     }
 
-    /// The intersection over union of each class: of all samples that are of the class or taken for it, the part that is
-    /// both; 0 if there are none. Jaccard, 1912; where the samples are the pixels of images, the measure of
-    /// segmentations (Everingham et al., 2015, "The Pascal Visual Object Classes Challenge: A Retrospective").
+    /// The intersection over union of each class: of all samples that are of the class or taken for
+    /// it, the part that is both; 0 if there are none. Jaccard, 1912; where the samples are the
+    /// pixels of images, the measure of segmentations (Everingham et al., 2015, "The Pascal
+    /// Visual Object Classes Challenge: A Retrospective").
     ///
     /// ```
     /// use shapewright::metrics::ConfusionMatrix;
     /// use shapewright::prelude::*;
     /// // Two pixels of each class; one of class 0 is taken for class 1.
-    /// let outputs = [Tensor3::from([[[0.9, 0.1], [0.2, 0.8]], [[0.3, 0.7], [0.4, 0.6]]])];
+    /// let outputs = [Tensor3::from([
+    ///     [[0.9, 0.1], [0.2, 0.8]],
+    ///     [[0.3, 0.7], [0.4, 0.6]],
+    /// ])];
     /// let labels = Label::from_tensors(&[Tensor2::from([[0_u8, 0], [1, 1]])])?;
     /// let confusion = ConfusionMatrix::<2>::of(&outputs, &labels);
     /// assert_eq!(confusion.iou(), [1.0 / 2.0, 2.0 / 3.0]);
@@ -366,8 +412,8 @@ impl<const N: usize> ConfusionMatrix<N> {
         (0..N).map(|class| counts.iou_of(class)).collect()
     }
 
-    /// The mean of [`iou`](ConfusionMatrix::iou) over the classes that occur among the labels or the predictions;
-    /// scikit-learn's `jaccard_score` with `average="macro"`.
+    /// The mean of [`iou`](ConfusionMatrix::iou) over the classes that occur among the labels or
+    /// the predictions; scikit-learn's `jaccard_score` with `average="macro"`.
     ///
     /// # Errors
     /// Without samples.
@@ -424,8 +470,8 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().f1(average)
     }
 
-    /// The correlation of predictions and labels, from -1 to 1 (Matthews 1975; for many classes Gorodkin 2004);
-    /// 0 if all samples are of one class or all predictions are.
+    /// The correlation of predictions and labels, from -1 to 1 (Matthews 1975; for many classes
+    /// Gorodkin 2004); 0 if all samples are of one class or all predictions are.
     ///
     /// # Errors
     /// Without samples.
@@ -435,7 +481,10 @@ impl<const N: usize> ConfusionMatrix<N> {
 
     /// The matrix with the classes' names, to be printed.
     pub fn named<'a>(&'a self, names: [&'a str; N]) -> NamedConfusionMatrix<'a, N> {
-        NamedConfusionMatrix { matrix: self, names }
+        NamedConfusionMatrix {
+            matrix: self,
+            names,
+        }
     }
 }
 
@@ -448,7 +497,9 @@ pub struct NamedConfusionMatrix<'a, const N: usize> {
 
 impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table(f, self.matrix.counts(), |class| self.names[class].to_owned())
+        table(f, self.matrix.counts(), |class| {
+            self.names[class].to_owned()
+        })
     }
 }
 
@@ -467,9 +518,14 @@ fn table<const N: usize>(
     const CORNER: &str = "label \\ predicted";
     let names: Vec<String> = (0..N).map(name).collect();
     let length = |text: &str| text.chars().count();
-    let first = names.iter().map(|name| length(name)).fold(CORNER.len(), usize::max);
+    let first = names
+        .iter()
+        .map(|name| length(name))
+        .fold(CORNER.len(), usize::max);
     let width = |class: usize| {
-        let digits = counts.iter().map(|row| row[class].max(1).ilog10() as usize + 1);
+        let digits = counts
+            .iter()
+            .map(|row| row[class].max(1).ilog10() as usize + 1);
         digits.fold(length(&names[class]), usize::max)
     };
     write!(f, "{CORNER:first$}")?;

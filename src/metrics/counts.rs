@@ -1,5 +1,6 @@
-//! Of each class, how many samples, predictions and right predictions there are: all that most metrics of classes need.
-//! They take as much memory as there are classes, where a confusion matrix takes its square.
+//! Of each class, how many samples, predictions and right predictions there are: all that most
+//! metrics of classes need. They take as much memory as there are classes, where a confusion matrix
+//! takes its square.
 
 use super::{Average, MetricError, ratio};
 
@@ -16,7 +17,11 @@ pub(super) struct Counts {
 
 impl Counts {
     pub fn new(classes: usize) -> Self {
-        Counts { support: vec![0; classes], predicted: vec![0; classes], correct: vec![0; classes] }
+        Counts {
+            support: vec![0; classes],
+            predicted: vec![0; classes],
+            correct: vec![0; classes],
+        }
     }
 
     #[inline]
@@ -56,7 +61,10 @@ impl Counts {
     }
 
     pub fn f1_of(&self, class: usize) -> f64 {
-        ratio(2 * self.correct[class], self.support[class] + self.predicted[class])
+        ratio(
+            2 * self.correct[class],
+            self.support[class] + self.predicted[class],
+        )
     }
 
     pub fn iou_of(&self, class: usize) -> f64 {
@@ -91,20 +99,34 @@ impl Counts {
     pub fn balanced_accuracy(&self) -> Result<f64, MetricError> {
         self.unless_empty()?;
         let present = self.support.iter().filter(|&&support| support > 0).count();
-        Ok(self.classes().map(|class| self.recall_of(class)).sum::<f64>() / present as f64)
+        Ok(self
+            .classes()
+            .map(|class| self.recall_of(class))
+            .sum::<f64>()
+            / present as f64)
     }
 
     pub fn matthews_correlation(&self) -> Result<f64, MetricError> {
         self.unless_empty()?;
-        let dot = |a: &[u64], b: &[u64]| a.iter().zip(b).map(|(&a, &b)| a as f64 * b as f64).sum::<f64>();
+        let dot = |a: &[u64], b: &[u64]| {
+            a.iter()
+                .zip(b)
+                .map(|(&a, &b)| a as f64 * b as f64)
+                .sum::<f64>()
+        };
         let (support, predicted) = (&self.support[..], &self.predicted[..]);
         let total = self.total() as f64;
         let covariance = self.all_correct() as f64 * total - dot(support, predicted);
 
-        // Rounding may make one negative, where counts are so large that their squares are not exact.
+        // Rounding may make one negative, where counts are so large that their squares are not
+        // exact.
         let variance = |counts: &[u64]| (total * total - dot(counts, counts)).max(0.0);
         let variances = variance(predicted) * variance(support);
-        Ok(if variances == 0.0 { 0.0 } else { covariance / variances.sqrt() })
+        Ok(if variances == 0.0 {
+            0.0
+        } else {
+            covariance / variances.sqrt()
+        })
     }
 
     #[track_caller]
@@ -118,7 +140,9 @@ impl Counts {
                 self.classes().map(value).sum::<f64>() / classes as f64
             }
             Average::Weighted => {
-                let weighted = self.classes().map(|class| value(class) * self.support[class] as f64);
+                let weighted = self
+                    .classes()
+                    .map(|class| value(class) * self.support[class] as f64);
                 weighted.sum::<f64>() / self.total() as f64
             }
             Average::Class(class) => {

@@ -10,16 +10,17 @@ use crate::network::{InputOf, Network};
 use crate::tensor::{Shape, Tensor};
 use crate::threads;
 
-/// Data sets are run in pieces of so many samples, unless their outputs have more elements than `MOST_ELEMENTS`.
+/// Data sets are run in pieces of so many samples, unless their outputs have more elements than
+/// `MOST_ELEMENTS`.
 const PIECE: usize = 1024;
 /// A megabyte of f32, whatever the data set.
 const MOST_ELEMENTS: usize = 1 << 18;
 
 /// What every network can do with data whose targets are known.
 pub trait Evaluate: Network {
-    /// Runs the network over all inputs and counts which class each is taken for; of images or sequences of labels, which
-    /// class each pixel or position. A label that is `None` does not count. Memory for the outputs of a piece
-    /// is all it needs, however long the data.
+    /// Runs the network over all inputs and counts which class each is taken for; of images or
+    /// sequences of labels, which class each pixel or position. A label that is `None` does not
+    /// count. Memory for the outputs of a piece is all it needs, however long the data.
     ///
     /// # Errors
     /// If there are not as many labels as inputs.
@@ -46,7 +47,9 @@ pub trait Evaluate: Network {
         Self::Output: Classes<Label = Label<N>>,
     {
         let mut confusion = ConfusionMatrix::new();
-        in_pieces(self, inputs, labels, |outputs, labels| confusion.update(outputs, labels))?;
+        in_pieces(self, inputs, labels, |outputs, labels| {
+            confusion.update(outputs, labels)
+        })?;
         Ok(confusion)
     }
 
@@ -93,14 +96,23 @@ fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
     mut f: impl FnMut(&[Tensor<N::Output, N::Element>], &[G]),
 ) -> Result<(), CountError> {
     if inputs.len() != targets.len() {
-        return Err(CountError { inputs: inputs.len(), targets: targets.len() });
+        return Err(CountError {
+            inputs: inputs.len(),
+            targets: targets.len(),
+        });
     }
     // At least one sample for each thread.
-    let piece =
-        (MOST_ELEMENTS / N::Output::LEN.max(1)).clamp(threads::threads(), PIECE.max(threads::threads()));
+    let piece = (MOST_ELEMENTS / N::Output::LEN.max(1))
+        .clamp(threads::threads(), PIECE.max(threads::threads()));
     let mut buffer = AlignedBuffer::new();
     for (inputs, targets) in inputs.chunks(piece).zip(targets.chunks(piece)) {
-        let what = || format!("the outputs of `{}` for a batch of {}", N::NAME, inputs.len());
+        let what = || {
+            format!(
+                "the outputs of `{}` for a batch of {}",
+                N::NAME,
+                inputs.len()
+            )
+        };
         let outputs = memory::reserve(&mut buffer, inputs.len(), N::Output::LEN, what);
         let outputs = outputs.unwrap_or_else(|error| panic!("{error}"));
         let outputs = memory::tensors_mut(outputs, inputs.len());
@@ -122,7 +134,10 @@ pub struct CountError {
 impl fmt::Display for CountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CountError { inputs, targets } = self;
-        write!(f, "there are {inputs} inputs but {targets} targets; give one target for each input")
+        write!(
+            f,
+            "there are {inputs} inputs but {targets} targets; give one target for each input"
+        )
     }
 }
 

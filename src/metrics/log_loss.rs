@@ -9,9 +9,9 @@ use crate::tensor::{Element, Tensor, Tensor1, double};
 /// The mean negative logarithm of the probability of the right class: what
 /// [`CrossEntropy`](struct@crate::CrossEntropy) makes small, in `f64`.
 ///
-/// Probabilities are kept one machine precision of their type away from 0 and 1, as in scikit-learn, so that a
-/// certain mistake costs much and not infinitely much; logits need no such care. NaN and logits of
-/// plus infinity give NaN.
+/// Probabilities are kept one machine precision of their type away from 0 and 1, as in
+/// scikit-learn, so that a certain mistake costs much and not infinitely much; logits need no such
+/// care. NaN and logits of plus infinity give NaN.
 ///
 /// ```
 /// use shapewright::metrics::{LogLoss, Outputs};
@@ -32,7 +32,11 @@ pub struct LogLoss<const N: usize> {
 impl<const N: usize> LogLoss<N> {
     /// The metric before the first sample.
     pub fn new(outputs: Outputs) -> Self {
-        LogLoss { outputs, sum: Sum::default(), total: 0 }
+        LogLoss {
+            outputs,
+            sum: Sum::default(),
+            total: 0,
+        }
     }
 }
 
@@ -49,8 +53,8 @@ impl<const N: usize> Metric for LogLoss<N> {
     }
 }
 
-impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Each<Label<N>>>
-    for LogLoss<N>
+impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
+    Measures<Tensor<Out, T>, Out::Each<Label<N>>> for LogLoss<N>
 {
     fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
@@ -67,9 +71,14 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor
     }
 }
 
-/// The logarithm of the sum of the exponentials, without overflow: `logit - log_sum_exp` is the logarithm of the
-/// probability.
+/// The logarithm of the sum of the exponentials, without overflow: `logit - log_sum_exp` is the
+/// logarithm of the probability.
 fn log_sum_exp<T: Element, const N: usize>(logits: &Tensor1<N, T>) -> f64 {
     let max = double(logits.max());
-    max + libm::log(logits.iter().map(|&logit| libm::exp(double(logit) - max)).sum())
+    max + libm::log(
+        logits
+            .iter()
+            .map(|&logit| libm::exp(double(logit) - max))
+            .sum(),
+    )
 }

@@ -1,8 +1,9 @@
 //! Metrics: how good outputs are, in numbers for people.
 //!
-//! A metric is a small value that is fed batches and read at the end, so that evaluation needs no memory for all
-//! outputs. All sums are in `f64`, whatever the type of the outputs, and keep what their additions round off: a mean over
-//! any number of elements is right to the last digit but one of an `f64`, and so is [`R2Score`] of targets far from zero.
+//! A metric is a small value that is fed batches and read at the end, so that evaluation needs no
+//! memory for all outputs. All sums are in `f64`, whatever the type of the outputs, and keep what
+//! their additions round off: a mean over any number of elements is right to the last digit but one
+//! of an `f64`, and so is [`R2Score`] of targets far from zero.
 //!
 //! ```
 //! use shapewright::metrics::{Accuracy, Average, F1};
@@ -16,8 +17,14 @@
 //!     accuracy.update(outputs, labels);
 //!     f1.update(outputs, labels);
 //! }
-//! assert_eq!(format!("{}: {:.3}", accuracy.name(), accuracy.value()?), "accuracy: 0.667");
-//! assert_eq!(format!("{}: {:.3}", f1.name(), f1.value()?), "macro F1: 0.556");
+//! assert_eq!(
+//!     format!("{}: {:.3}", accuracy.name(), accuracy.value()?),
+//!     "accuracy: 0.667"
+//! );
+//! assert_eq!(
+//!     format!("{}: {:.3}", f1.name(), f1.value()?),
+//!     "macro F1: 0.556"
+//! );
 //!
 //! // The same in one go:
 //! assert_eq!(F1::new(Average::Macro).of(&outputs, &labels)?, f1.value()?);
@@ -31,9 +38,9 @@
 //! | tensors of scores | tensors of 0 and 1 | those of the first row up to `MatthewsCorrelation`, but for `TopKAccuracy`, through [`AtThreshold`] |
 //! | tensors | tensors of the same shape | [`MeanSquaredError`], [`RootMeanSquaredError`], [`MeanAbsoluteError`], [`R2Score`] |
 //!
-//! Definitions and edge cases are scikit-learn's, but for those that are documented otherwise; where scikit-learn
-//! warns that a value is not defined, [`Metric::value`] is an error. A metric of your own implements [`Metric`] and
-//! [`Measures`].
+//! Definitions and edge cases are scikit-learn's, but for those that are documented otherwise;
+//! where scikit-learn warns that a value is not defined, [`Metric::value`] is an error. A metric of
+//! your own implements [`Metric`] and [`Measures`].
 
 mod binary;
 mod class_metrics;
@@ -48,8 +55,8 @@ mod scores;
 
 pub use binary::AtThreshold;
 pub use class_metrics::{
-    Accuracy, BalancedAccuracy, CountsPredictions, F1, MatthewsCorrelation, MeanIou, Precision, Recall,
-    TopKAccuracy,
+    Accuracy, BalancedAccuracy, CountsPredictions, F1, MatthewsCorrelation, MeanIou, Precision,
+    Recall, TopKAccuracy,
 };
 pub use confusion::{Average, ConfusionMatrix, NamedConfusionMatrix, Normalize};
 pub use evaluate::{CountError, Evaluate};
@@ -75,8 +82,8 @@ pub trait Metric {
     /// Forgets everything seen, for the next epoch.
     fn reset(&mut self);
 
-    /// The same metric under another name. In a [trainer](crate::Trainer::metric) each metric has a name of its own,
-    /// which is the name of its column in the history.
+    /// The same metric under another name. In a [trainer](crate::Trainer::metric) each metric has a
+    /// name of its own, which is the name of its column in the history.
     ///
     /// ```
     /// use shapewright::metrics::{Accuracy, AtThreshold};
@@ -88,7 +95,10 @@ pub trait Metric {
     where
         Self: Sized,
     {
-        Named { name: name.into(), metric: self }
+        Named {
+            name: name.into(),
+            metric: self,
+        }
     }
 }
 
@@ -150,7 +160,11 @@ pub enum MetricError {
 impl MetricError {
     /// An error if there are no samples.
     fn unless_any(found: usize) -> Result<(), Self> {
-        if found == 0 { Err(MetricError::TooFewSamples { found, needed: 1 }) } else { Ok(()) }
+        if found == 0 {
+            Err(MetricError::TooFewSamples { found, needed: 1 })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -192,5 +206,9 @@ fn assert_same_length<O, G>(outputs: &[O], targets: &[G]) {
 
 /// A ratio, and 0 where it would be 0 / 0.
 fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }

@@ -75,16 +75,23 @@ rankings! {
     AveragePrecision named "average precision", average_precision;
 }
 
-/// The mean, over all classes, of the [`RocAuc`] of that class's probability against all other classes.
+/// The mean, over all classes, of the [`RocAuc`] of that class's probability against all other
+/// classes.
 ///
-/// It keeps the probabilities of every sample until it is reset. Its value is an error if a class has no samples or
-/// a score is NaN.
+/// It keeps the probabilities of every sample until it is reset. Its value is an error if a class
+/// has no samples or a score is NaN.
 ///
 /// ```
 /// use shapewright::metrics::{Outputs, RocAucOneVsRest};
 /// use shapewright::prelude::*;
 /// let labels = Label::<3>::from_numbers(&[0_u8, 1, 2, 1])?;
-/// let outputs = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.4, 0.4, 0.2]].map(Tensor1::from);
+/// let outputs = [
+///     [0.7, 0.2, 0.1],
+///     [0.1, 0.8, 0.1],
+///     [0.2, 0.5, 0.3],
+///     [0.4, 0.4, 0.2],
+/// ]
+/// .map(Tensor1::from);
 /// let auc = RocAucOneVsRest::new(Outputs::Probabilities).of(&outputs, &labels)?;
 /// assert!((auc - 11.0 / 12.0).abs() < 1e-12);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -101,12 +108,20 @@ pub struct RocAucOneVsRest<const N: usize> {
 impl<const N: usize> RocAucOneVsRest<N> {
     /// The metric before the first sample; every class counts the same.
     pub fn new(outputs: Outputs) -> Self {
-        RocAucOneVsRest { outputs, weighted: false, probabilities: Vec::new(), labels: Vec::new() }
+        RocAucOneVsRest {
+            outputs,
+            weighted: false,
+            probabilities: Vec::new(),
+            labels: Vec::new(),
+        }
     }
 
     /// The same metric with each class weighted by its number of samples.
     pub fn weighted(self) -> Self {
-        RocAucOneVsRest { weighted: true, ..self }
+        RocAucOneVsRest {
+            weighted: true,
+            ..self
+        }
     }
 }
 
@@ -122,12 +137,21 @@ impl<const N: usize> Metric for RocAucOneVsRest<N> {
         for class in 0..N {
             samples.clear();
             let pairs = self.probabilities.chunks_exact(N).zip(&self.labels);
-            samples.extend(pairs.map(|(probabilities, &label)| (probabilities[class], label == class)));
+            samples.extend(
+                pairs.map(|(probabilities, &label)| (probabilities[class], label == class)),
+            );
             let positive = samples.iter().filter(|(_, positive)| *positive).count();
             if positive == 0 && !samples.is_empty() {
-                return Err(MetricError::MissingClass { class, samples: samples.len() });
+                return Err(MetricError::MissingClass {
+                    class,
+                    samples: samples.len(),
+                });
             }
-            let weight = if self.weighted { positive as f64 / samples.len() as f64 } else { 1.0 / N as f64 };
+            let weight = if self.weighted {
+                positive as f64 / samples.len() as f64
+            } else {
+                1.0 / N as f64
+            };
             sum += weight * roc_auc(&mut samples)?;
         }
         Ok(sum)
@@ -139,13 +163,14 @@ impl<const N: usize> Metric for RocAucOneVsRest<N> {
     }
 }
 
-impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor<Out, T>, Out::Each<Label<N>>>
-    for RocAucOneVsRest<N>
+impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
+    Measures<Tensor<Out, T>, Out::Each<Label<N>>> for RocAucOneVsRest<N>
 {
     fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
         for (scores, label) in rows(outputs, targets) {
             let begin = self.probabilities.len();
-            self.probabilities.extend(scores.iter().map(|&score| double(score)));
+            self.probabilities
+                .extend(scores.iter().map(|&score| double(score)));
             if let Outputs::Logits = self.outputs {
                 softmax(&mut self.probabilities[begin..]);
             }
@@ -154,11 +179,15 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize> Measures<Tensor
     }
 }
 
-/// Logits as probabilities. Logits that differ by the same number in every class give the same probabilities to the
-/// last bit, so that rounding does not put samples in an order that have none.
+/// Logits as probabilities. Logits that differ by the same number in every class give the same
+/// probabilities to the last bit, so that rounding does not put samples in an order that have none.
 fn softmax(logits: &mut [f64]) {
-    let max = logits.iter().fold(f64::NEG_INFINITY, |max, &logit| max.max(logit));
-    logits.iter_mut().for_each(|logit| *logit = libm::exp(*logit - max));
+    let max = logits
+        .iter()
+        .fold(f64::NEG_INFINITY, |max, &logit| max.max(logit));
+    logits
+        .iter_mut()
+        .for_each(|logit| *logit = libm::exp(*logit - max));
     let sum: f64 = logits.iter().sum();
     logits.iter_mut().for_each(|power| *power /= sum);
 }
@@ -174,8 +203,12 @@ fn sort(samples: &mut [(f64, bool)]) -> Result<(), MetricError> {
     Ok(())
 }
 
-/// Sorts by falling score and calls with the number of positive and of negative samples of each score.
-fn for_each_score(samples: &mut [(f64, bool)], mut f: impl FnMut(u64, u64)) -> Result<(), MetricError> {
+/// Sorts by falling score and calls with the number of positive and of negative samples of each
+/// score.
+fn for_each_score(
+    samples: &mut [(f64, bool)],
+    mut f: impl FnMut(u64, u64),
+) -> Result<(), MetricError> {
     sort(samples)?;
     for group in samples.chunk_by(|(a, _), (b, _)| a == b) {
         let positive = group.iter().filter(|(_, positive)| *positive).count();
@@ -185,7 +218,8 @@ fn for_each_score(samples: &mut [(f64, bool)], mut f: impl FnMut(u64, u64)) -> R
 }
 
 fn roc_auc(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
-    // Twice the number of pairs of a positive sample before a negative one: whole numbers, so nothing is rounded.
+    // Twice the number of pairs of a positive sample before a negative one: whole numbers, so
+    // nothing is rounded.
     let (mut positives, mut negatives, mut twice_ordered) = (0_u64, 0_u64, 0_u128);
     for_each_score(samples, |positive, negative| {
         twice_ordered += u128::from(negative) * u128::from(2 * positives + positive);
@@ -194,7 +228,10 @@ fn roc_auc(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
     })?;
     for (class, count) in [(0, negatives), (1, positives)] {
         if count == 0 {
-            return Err(MetricError::MissingClass { class, samples: samples.len() });
+            return Err(MetricError::MissingClass {
+                class,
+                samples: samples.len(),
+            });
         }
     }
     Ok(twice_ordered as f64 / (2.0 * positives as f64 * negatives as f64))
@@ -208,7 +245,10 @@ fn average_precision(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
         sum.add(positive as f64 * (positives as f64 / seen as f64));
     })?;
     if positives == 0 {
-        return Err(MetricError::MissingClass { class: 1, samples: samples.len() });
+        return Err(MetricError::MissingClass {
+            class: 1,
+            samples: samples.len(),
+        });
     }
     Ok(sum.value() / positives as f64)
 }

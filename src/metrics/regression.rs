@@ -1,5 +1,6 @@
-//! Metrics of numbers. Every element of a tensor is an output of its own; where a mean over the outputs differs
-//! from one over all elements, it is scikit-learn's `multioutput="uniform_average"`.
+//! Metrics of numbers. Every element of a tensor is an output of its own; where a mean over the
+//! outputs differs from one over all elements, it is scikit-learn's
+//! `multioutput="uniform_average"`.
 
 use core::marker::PhantomData;
 
@@ -73,7 +74,8 @@ means! {
     MeanAbsoluteError named "MAE", f64::abs;
 }
 
-/// The square root of the mean squared difference of each output, averaged over the outputs. NaN gives NaN.
+/// The square root of the mean squared difference of each output, averaged over the outputs. NaN
+/// gives NaN.
 ///
 /// ```
 /// use shapewright::metrics::RootMeanSquaredError;
@@ -98,7 +100,11 @@ impl<S: Shape> Default for RootMeanSquaredError<S> {
 impl<S: Shape> RootMeanSquaredError<S> {
     /// The metric before the first sample.
     pub fn new() -> Self {
-        RootMeanSquaredError { samples: 0, squares: vec![Sum::default(); S::LEN], shape: PhantomData }
+        RootMeanSquaredError {
+            samples: 0,
+            squares: vec![Sum::default(); S::LEN],
+            shape: PhantomData,
+        }
     }
 }
 
@@ -108,7 +114,10 @@ impl<S: Shape> Metric for RootMeanSquaredError<S> {
     }
     fn value(&self) -> Result<f64, MetricError> {
         MetricError::unless_any(self.samples)?;
-        let roots = self.squares.iter().map(|square| (square.value() / self.samples as f64).sqrt());
+        let roots = self
+            .squares
+            .iter()
+            .map(|square| (square.value() / self.samples as f64).sqrt());
         Ok(roots.collect::<Sum>().value() / S::LEN as f64)
     }
     fn reset(&mut self) {
@@ -129,11 +138,11 @@ impl<S: Shape, T: Element> Measures<Tensor<S, T>, Tensor<S, T>> for RootMeanSqua
     }
 }
 
-/// The coefficient of determination of each output, averaged over the outputs: 1 for outputs that are right, 0 for
-/// the mean of the targets, negative for worse. NaN gives NaN.
+/// The coefficient of determination of each output, averaged over the outputs: 1 for outputs that
+/// are right, 0 for the mean of the targets, negative for worse. NaN gives NaN.
 ///
-/// As in scikit-learn, an output whose targets are all equal counts 1 if it is right and 0 if not. The value is an
-/// error for fewer than two samples (where scikit-learn warns and gives NaN).
+/// As in scikit-learn, an output whose targets are all equal counts 1 if it is right and 0 if not.
+/// The value is an error for fewer than two samples (where scikit-learn warns and gives NaN).
 ///
 /// ```
 /// use shapewright::metrics::R2Score;
@@ -150,9 +159,10 @@ pub struct R2Score<S: Shape> {
     shape: PhantomData<S>,
 }
 
-/// What one output has left and what its targets vary. Mean and sum of squares are updated together (Welford 1962),
-/// because a sum of squares less a squared mean loses all digits far from zero. The mean is kept with what an `f64` of its
-/// size cannot hold, which is large beside the targets' distances from it.
+/// What one output has left and what its targets vary. Mean and sum of squares are updated together
+/// (Welford 1962), because a sum of squares less a squared mean loses all digits far from zero. The
+/// mean is kept with what an `f64` of its size cannot hold, which is large beside the targets'
+/// distances from it.
 #[derive(Clone, Debug, Default)]
 struct Determination {
     residual: Sum,
@@ -169,7 +179,11 @@ impl<S: Shape> Default for R2Score<S> {
 impl<S: Shape> R2Score<S> {
     /// The metric before the first sample.
     pub fn new() -> Self {
-        R2Score { samples: 0, outputs: vec![Determination::default(); S::LEN], shape: PhantomData }
+        R2Score {
+            samples: 0,
+            outputs: vec![Determination::default(); S::LEN],
+            shape: PhantomData,
+        }
     }
 }
 
@@ -197,9 +211,18 @@ impl<S: Shape> Metric for R2Score<S> {
     }
     fn value(&self) -> Result<f64, MetricError> {
         if self.samples < 2 {
-            return Err(MetricError::TooFewSamples { found: self.samples, needed: 2 });
+            return Err(MetricError::TooFewSamples {
+                found: self.samples,
+                needed: 2,
+            });
         }
-        Ok(self.outputs.iter().map(Determination::value).collect::<Sum>().value() / S::LEN as f64)
+        Ok(self
+            .outputs
+            .iter()
+            .map(Determination::value)
+            .collect::<Sum>()
+            .value()
+            / S::LEN as f64)
     }
     fn reset(&mut self) {
         *self = Self::new();
@@ -211,7 +234,9 @@ impl<S: Shape, T: Element> Measures<Tensor<S, T>, Tensor<S, T>> for R2Score<S> {
         assert_same_length(outputs, targets);
         for (output, target) in outputs.iter().zip(targets) {
             self.samples += 1;
-            for ((&output, &target), determination) in output.iter().zip(target).zip(&mut self.outputs) {
+            for ((&output, &target), determination) in
+                output.iter().zip(target).zip(&mut self.outputs)
+            {
                 determination.add(self.samples, double(output), double(target));
             }
         }

@@ -8,8 +8,8 @@ use crate::tensor::{Element, Rank0, Rank1, Tensor, Tensor1, double};
 /// What a network's outputs are, for metrics that need probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outputs {
-    /// Any numbers, as networks give that are trained with [`CrossEntropy`](struct@crate::CrossEntropy): the
-    /// metric applies softmax.
+    /// Any numbers, as networks give that are trained with
+    /// [`CrossEntropy`](struct@crate::CrossEntropy): the metric applies softmax.
     #[default]
     Logits,
     /// Numbers from 0 to 1 that sum to 1.
@@ -24,13 +24,16 @@ pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, L: Copy + 'a,
 ) -> impl Iterator<Item = (&'a Tensor1<N, T>, L)> {
     assert_same_length(outputs, targets);
     let labels = Out::flatten(targets);
-    memory::tensors::<Rank1<N>, T>(flatten(outputs), labels.len()).iter().zip(labels.iter().copied())
+    memory::tensors::<Rank1<N>, T>(flatten(outputs), labels.len())
+        .iter()
+        .zip(labels.iter().copied())
 }
 
-/// How strongly a sample is taken for positive: a logit, a probability or any other number. The larger, the more.
+/// How strongly a sample is taken for positive: a logit, a probability or any other number. The
+/// larger, the more.
 ///
-/// Two scores of a network with the classes 0 and 1 count by their difference, which orders the samples as the
-/// probabilities do, whether the scores are logits or probabilities.
+/// Two scores of a network with the classes 0 and 1 count by their difference, which orders the
+/// samples as the probabilities do, whether the scores are logits or probabilities.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not one score",
     note = "a score is a number, a tensor of one number, or a `Tensor1<2>` with the scores of two classes"

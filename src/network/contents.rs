@@ -1,5 +1,6 @@
-//! What parameters are made of, as a constant: the tensors, their names, where they lie, and how weight files have
-//! them. [`Parameters::visit`](super::Parameters::visit), files and `include_weights!` all read it.
+//! What parameters are made of, as a constant: the tensors, their names, where they lie, and how
+//! weight files have them. [`Parameters::visit`](super::Parameters::visit), files and
+//! `include_weights!` all read it.
 
 use core::ops::Range;
 
@@ -20,11 +21,17 @@ pub struct Axes {
 
 impl Axes {
     /// No axes: one number.
-    pub(crate) const NONE: Axes = Axes { sizes: [1; MAX_AXES], count: 0 };
+    pub(crate) const NONE: Axes = Axes {
+        sizes: [1; MAX_AXES],
+        count: 0,
+    };
 
     /// One axis without elements.
     #[cfg_attr(not(feature = "safetensors"), allow(dead_code))]
-    pub(crate) const EMPTY: Axes = Axes { sizes: [0, 1, 1, 1, 1, 1, 1, 1], count: 1 };
+    pub(crate) const EMPTY: Axes = Axes {
+        sizes: [0, 1, 1, 1, 1, 1, 1, 1],
+        count: 1,
+    };
 
     /// The same with one more axis at the end; `None` if there are eight already.
     pub(crate) const fn and(mut self, size: usize) -> Option<Self> {
@@ -88,7 +95,11 @@ impl TensorLayout {
     /// A tensor with these sizes, or with one axis if it has several parts.
     pub(crate) const fn of(dims: Dims) -> Self {
         let mut tensor = TensorLayout::NUMBER;
-        let sizes = if dims.rank().is_some() { dims.sizes() } else { &[dims.len()] };
+        let sizes = if dims.rank().is_some() {
+            dims.sizes()
+        } else {
+            &[dims.len()]
+        };
         while tensor.sizes.count < sizes.len() {
             tensor.sizes.sizes[tensor.sizes.count] = sizes[tensor.sizes.count];
             tensor.sizes.count += 1;
@@ -108,7 +119,13 @@ impl TensorLayout {
             axis -= 1;
         }
         sizes.sizes[0] = count;
-        TensorLayout { sizes, in_file, statistic: self.statistic, features: false, outputs: false }
+        TensorLayout {
+            sizes,
+            in_file,
+            statistic: self.statistic,
+            features: false,
+            outputs: false,
+        }
     }
 
     /// The sizes here.
@@ -183,7 +200,12 @@ pub struct LayerInfo {
 impl Member {
     /// A field of a struct.
     pub const fn field(name: &'static str, first: usize, contents: Contents) -> Self {
-        Member { name, first, contents, layer: None }
+        Member {
+            name,
+            first,
+            contents,
+            layer: None,
+        }
     }
 
     /// A layer of a list.
@@ -192,8 +214,18 @@ impl Member {
         text: &'static str,
         first: usize,
     ) -> Self {
-        let layer = LayerInfo { text, order: L::ORDER.on(In::DIMS), input: In::DIMS, output: Out::DIMS };
-        Member { name, first, contents: <L::Params as Parameters<T>>::CONTENTS, layer: Some(layer) }
+        let layer = LayerInfo {
+            text,
+            order: L::ORDER.on(In::DIMS),
+            input: In::DIMS,
+            output: Out::DIMS,
+        };
+        Member {
+            name,
+            first,
+            contents: <L::Params as Parameters<T>>::CONTENTS,
+            layer: Some(layer),
+        }
     }
 }
 
@@ -206,7 +238,8 @@ impl Contents {
         }
     }
 
-    /// The same tensor, with another order of axes in files: for each axis of the file the one that it is here.
+    /// The same tensor, with another order of axes in files: for each axis of the file the one that
+    /// it is here.
     ///
     /// # Panics
     /// In a constant, if this is not one tensor or has another number of axes.
@@ -215,7 +248,10 @@ impl Contents {
             panic!("`file_axes` belongs to a nested array of numbers, which is one tensor");
         };
         // That they are different the macro has checked.
-        assert!(order.len() == tensor.sizes.count, "`file_axes` names each axis of the tensor once");
+        assert!(
+            order.len() == tensor.sizes.count,
+            "`file_axes` names each axis of the tensor once"
+        );
         let mut axis = 0;
         while axis < order.len() {
             tensor.in_file[axis] = order[axis];
@@ -224,7 +260,8 @@ impl Contents {
         Contents::Tensor(tensor)
     }
 
-    /// The same tensor, whose first axis here has an entry for each feature that the layer is given.
+    /// The same tensor, whose first axis here has an entry for each feature that the layer is
+    /// given.
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
@@ -254,7 +291,9 @@ impl Contents {
     /// In a constant, if this is not one tensor.
     pub const fn statistic(self) -> Contents {
         let Contents::Tensor(mut tensor) = self else {
-            panic!("`statistic` belongs to a number or a nested array of numbers, which is one tensor");
+            panic!(
+                "`statistic` belongs to a number or a nested array of numbers, which is one tensor"
+            );
         };
         tensor.statistic = true;
         Contents::Tensor(tensor)
@@ -263,12 +302,15 @@ impl Contents {
     /// The fields of a struct, the layers of a list or the branches of a block.
     pub(crate) const fn members(&self) -> &'static [Member] {
         match self {
-            Contents::Fields(members) | Contents::Layers(members) | Contents::Block(_, members) => members,
+            Contents::Fields(members) | Contents::Layers(members) | Contents::Block(_, members) => {
+                members
+            }
             Contents::Tensor(_) | Contents::Items { .. } => &[],
         }
     }
 
-    /// Calls with the place of each tensor, in order, and whether it is a statistic. Does not allocate.
+    /// Calls with the place of each tensor, in order, and whether it is a statistic. Does not
+    /// allocate.
     pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
         match self {
             Contents::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
@@ -277,7 +319,11 @@ impl Contents {
             }
             _ => {
                 let members = self.members().iter();
-                members.for_each(|member| member.contents.for_each_place(first + member.first, visitor));
+                members.for_each(|member| {
+                    member
+                        .contents
+                        .for_each_place(first + member.first, visitor)
+                });
             }
         }
     }
@@ -298,7 +344,11 @@ impl Contents {
             }
             _ => {
                 for member in self.members() {
-                    member.contents.for_each(&join(name, member.name), first + member.first, visitor);
+                    member.contents.for_each(
+                        &join(name, member.name),
+                        first + member.first,
+                        visitor,
+                    );
                 }
             }
         }
@@ -307,5 +357,9 @@ impl Contents {
 
 /// The name of a part: "fc1" and "weight" become "fc1.weight".
 pub(crate) fn join(name: &str, part: &str) -> String {
-    if name.is_empty() || part.is_empty() { format!("{name}{part}") } else { format!("{name}.{part}") }
+    if name.is_empty() || part.is_empty() {
+        format!("{name}{part}")
+    } else {
+        format!("{name}.{part}")
+    }
 }

@@ -13,8 +13,8 @@ pub use super::layer::{Field, Gate, Gated};
 pub use super::order::FeatureOrder;
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::{
-    Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput, Network,
-    Parameters, Slab,
+    Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput,
+    Network, Parameters, Slab,
 };
 pub use crate::layers::blocks::{Join, Repeat, Residual, ResidualWith};
 pub use crate::layers::fold::{FoldInto, Nested, copy, fold};
@@ -35,14 +35,19 @@ pub const fn padding<T>(len: usize) -> usize {
     (line - len % line) % line
 }
 
-/// How many numbers stand between `len` numbers and a field of the type `P`: some if `P` is a network, which begins
-/// at a multiple of 64 bytes.
+/// How many numbers stand between `len` numbers and a field of the type `P`: some if `P` is a
+/// network, which begins at a multiple of 64 bytes.
 pub const fn gap<P, T>(len: usize) -> usize {
     let line = align_of::<P>() / size_of::<T>();
-    if line == 0 { 0 } else { (line - len % line) % line }
+    if line == 0 {
+        0
+    } else {
+        (line - len % line) % line
+    }
 }
 
-/// Stops the compilation unless a struct is `len` numbers without gaps, which a reference to numbers can point to.
+/// Stops the compilation unless a struct is `len` numbers without gaps, which a reference to
+/// numbers can point to.
 #[track_caller]
 pub const fn report_layout<P, T>(name: &str, len: usize) {
     let gaps = sizes::product(&[len, size_of::<T>()]) != size_of::<P>();
@@ -51,7 +56,11 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
         let sentence = super::Sentence::new("`")
             .text(name)
             .text("` is not its numbers side by side, as parameters must be: ")
-            .text(if unaligned { "it is packed" } else { "there are gaps between or behind its fields" })
+            .text(if unaligned {
+                "it is packed"
+            } else {
+                "there are gaps between or behind its fields"
+            })
             .text("; give it `#[repr(C)]` alone");
         panic!("{}", sentence.as_str())
     }
@@ -67,10 +76,14 @@ pub const fn hold<P: Parameters<T>, T: Element>(before: usize) -> bool {
     sizes::product(&[sizes::sum(&[P::NUMBERS, before]), size_of::<T>()]) <= sizes::MOST_BYTES
 }
 
-/// The parameters of the layers up to one, from those before it; more than memory holds from the first one on with which
-/// they are.
+/// The parameters of the layers up to one, from those before it; more than memory holds from the
+/// first one on with which they are.
 pub const fn total(before: usize, numbers: usize, holds: bool) -> usize {
-    if holds { sizes::sum(&[before, numbers]) } else { sizes::TOO_LARGE }
+    if holds {
+        sizes::sum(&[before, numbers])
+    } else {
+        sizes::TOO_LARGE
+    }
 }
 
 /// A layer, or what stands in for one with more parameters than memory holds: it has none.
@@ -88,7 +101,8 @@ impl<L: Layer<T>, T: Element> Layer<T> for Oversized<L> {
 }
 super::layer::no_computation!([L: Layer<T> + Fits<In>,] Oversized<L>);
 
-/// What stands in for a layer that can't be understood: it takes everything and gives an unknown shape.
+/// What stands in for a layer that can't be understood: it takes everything and gives an unknown
+/// shape.
 pub struct Mistaken;
 
 impl<In: Shape> Fits<In> for Mistaken {
@@ -100,8 +114,8 @@ impl<T: Element> Layer<T> for Mistaken {
 }
 super::layer::no_computation!([] Mistaken);
 
-/// Tells whether a type implements a layer's traits: a bound on an inherent constant decides whether it is
-/// found, and the trait [`NotALayer`] has the answer when it is not.
+/// Tells whether a type implements a layer's traits: a bound on an inherent constant decides
+/// whether it is found, and the trait [`NotALayer`] has the answer when it is not.
 pub struct Probe<L, In, Out, T>(PhantomData<(L, In, Out, T)>);
 
 impl<L: Fits<In>, In: Shape, Out, T> Probe<L, In, Out, T> {
@@ -185,7 +199,8 @@ impl<S> ToShape for Within<false, S> {
     type Shape = UnknownShape;
 }
 
-/// The same for a second network that is made of a definition: what is wrong with it has been reported for the first.
+/// The same for a second network that is made of a definition: what is wrong with it has been
+/// reported for the first.
 pub mod silent {
     pub use super::*;
 

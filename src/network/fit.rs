@@ -1,4 +1,5 @@
-//! Which shapes a layer takes and what comes out: constants, so that `network!` can compute with them.
+//! Which shapes a layer takes and what comes out: constants, so that `network!` can compute with
+//! them.
 
 use super::sentence::Sentence;
 use crate::sizes::{self, MOST_BYTES, MOST_NUMBERS, TOO_LARGE};
@@ -25,9 +26,11 @@ pub struct Fit {
 
 #[derive(Clone, Copy)]
 struct Mistake {
-    /// "[.., 64]", the shape that the layer takes; or, if the layer is wrong in itself, what is wrong.
+    /// "[.., 64]", the shape that the layer takes; or, if the layer is wrong in itself, what is
+    /// wrong.
     what: Sentence,
-    /// "; write ..". None if the layer is wrong in itself: then it does not matter what comes before.
+    /// "; write ..". None if the layer is wrong in itself: then it does not matter what comes
+    /// before.
     way_out: Option<Sentence>,
 }
 
@@ -36,7 +39,12 @@ impl Fit {
     ///
     /// Give [`Dims::UNKNOWN`] for an unknown input, unless the output does not depend on it.
     pub const fn gives(output: Dims) -> Self {
-        Fit { output, inferred: [1; MAX_INFERRED], inferred_len: 0, mistake: None }
+        Fit {
+            output,
+            inferred: [1; MAX_INFERRED],
+            inferred_len: 0,
+            mistake: None,
+        }
     }
 
     /// The layer takes `wanted` exactly and gives `output`; checks it against the input.
@@ -59,21 +67,27 @@ impl Fit {
     /// ([`Dims::UNKNOWN`] if that can't be told): later layers are checked against it.
     pub const fn mismatch(wanted: Sentence, way_out: Sentence, output: Dims) -> Self {
         let mut fit = Fit::gives(output);
-        fit.mistake = Some(Mistake { what: wanted, way_out: Some(way_out) });
+        fit.mistake = Some(Mistake {
+            what: wanted,
+            way_out: Some(way_out),
+        });
         fit
     }
 
     /// The layer is wrong in itself, whatever the input. The error reads: "`layer` `sentence`".
     pub const fn wrong(sentence: Sentence, output: Dims) -> Self {
         let mut fit = Fit::gives(output);
-        fit.mistake = Some(Mistake { what: sentence, way_out: None });
+        fit.mistake = Some(Mistake {
+            what: sentence,
+            way_out: None,
+        });
         fit
     }
 
     /// The same if what comes out can be a tensor; a mistake otherwise.
     ///
-    /// Sizes that stopped at the largest number on the way end here: the arithmetic of layers on sizes does not wrap,
-    /// and what comes after works with sizes of tensors.
+    /// Sizes that stopped at the largest number on the way end here: the arithmetic of layers on
+    /// sizes does not wrap, and what comes after works with sizes of tensors.
     #[doc(hidden)]
     pub const fn within_memory(self) -> Self {
         if !self.is_fine() || is_within_memory(self.output) {
@@ -82,10 +96,15 @@ impl Fit {
         self.or_wrong(too_large("gives ", self.output))
     }
 
-    /// The same if `countable`; otherwise the layer is wrong, as its windows reach over more places than a tensor has.
+    /// The same if `countable`; otherwise the layer is wrong, as its windows reach over more places
+    /// than a tensor has.
     pub(crate) const fn if_countable(self, countable: bool) -> Self {
         // What comes out is the better sentence if it is too large itself.
-        if countable || !self.is_fine() || self.output.is_unknown() || !is_within_memory(self.output) {
+        if countable
+            || !self.is_fine()
+            || self.output.is_unknown()
+            || !is_within_memory(self.output)
+        {
             return self;
         }
         self.or_wrong(Fit::TOO_FAR)
@@ -99,13 +118,19 @@ impl Fit {
     /// A mistake of the layer itself.
     const fn or_wrong(mut self, sentence: Sentence) -> Self {
         self.output = Dims::UNKNOWN;
-        self.mistake = Some(Mistake { what: sentence, way_out: None });
+        self.mistake = Some(Mistake {
+            what: sentence,
+            way_out: None,
+        });
         self
     }
 
     /// What the next `_` of the layer stands for.
     pub const fn infers(mut self, size: usize) -> Self {
-        assert!(self.inferred_len < MAX_INFERRED, "a layer can have at most 8 `_`");
+        assert!(
+            self.inferred_len < MAX_INFERRED,
+            "a layer can have at most 8 `_`"
+        );
         self.inferred[self.inferred_len] = size;
         self.inferred_len += 1;
         self
@@ -123,7 +148,11 @@ impl Fit {
 
     /// What the `_` at a position stands for; 1 where that is not known.
     pub const fn inferred(&self, position: usize) -> usize {
-        if position < self.inferred_len { self.inferred[position] } else { 1 }
+        if position < self.inferred_len {
+            self.inferred[position]
+        } else {
+            1
+        }
     }
 }
 
@@ -161,8 +190,9 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
 
 /// Which shapes a layer takes: for each input shape, what comes out or what was wanted instead.
 ///
-/// Implement it for every input shape (`impl<In: Shape> Fits<In> for MyLayer`), so that a shape that
-/// does not fit is reported in a sentence. Sizes written `_` arrive as [`INFER`](super::INFER).
+/// Implement it for every input shape (`impl<In: Shape> Fits<In> for MyLayer`), so that a shape
+/// that does not fit is reported in a sentence. Sizes written `_` arrive as
+/// [`INFER`](super::INFER).
 ///
 /// ```
 /// use shapewright::{Dims, Fit, Fits, INFER, Shape};
@@ -187,8 +217,9 @@ pub trait Fits<In: Shape> {
     const FIT: Fit;
 }
 
-/// Names the output of a layer that gives a tuple of tensors: its `Fits` says the sizes, but a tuple type
-/// can't be built from a constant. All networks have it, with the output that they declare.
+/// Names the output of a layer that gives a tuple of tensors: its `Fits` says the sizes, but a
+/// tuple type can't be built from a constant. All networks have it, with the output that they
+/// declare.
 pub trait NamesOutput {
     /// The shape of the output, whatever the input.
     type Output: Shape;
@@ -208,7 +239,9 @@ pub struct Place {
 #[doc(hidden)]
 #[track_caller]
 pub const fn report(fit: &Fit, place: Place, input: Dims) {
-    let Some(Mistake { what, way_out }) = &fit.mistake else { return };
+    let Some(Mistake { what, way_out }) = &fit.mistake else {
+        return;
+    };
     let mut sentence = Sentence::new("`").text(place.layer);
     sentence = match way_out {
         None => sentence.text("` ").sentence(what),
@@ -242,18 +275,25 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
     sentence = if declared.sizes().len() == 1 && given.sizes().len() > 1 {
         sentence.text("; `Linear` works on the last axis alone: put `Flatten` before the first one")
     } else {
-        sentence.text("; declare `-> ").dims(given).text("` or change the layer")
+        sentence
+            .text("; declare `-> ")
+            .dims(given)
+            .text("` or change the layer")
     };
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if the input or output of a network has an axis without elements, or more elements than a tensor
-/// can have.
+/// Stops the compilation if the input or output of a network has an axis without elements, or more
+/// elements than a tensor can have.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_size(network: &str, what: &str, dims: Dims) {
     if !is_within_memory(dims) {
-        let sentence = Sentence::new("the ").text(what).text(" of `").text(network).text("` ");
+        let sentence = Sentence::new("the ")
+            .text(what)
+            .text(" of `")
+            .text(network)
+            .text("` ");
         panic!("{}", sentence.sentence(&too_large("is ", dims)).as_str())
     }
     if dims.len() == 0 {
@@ -268,7 +308,8 @@ pub const fn report_size(network: &str, what: &str, dims: Dims) {
     }
 }
 
-/// Stops the compilation if a layer has more parameters, with the `before` of the layers before it, than memory holds.
+/// Stops the compilation if a layer has more parameters, with the `before` of the layers before it,
+/// than memory holds.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
@@ -277,9 +318,16 @@ pub const fn report_parameters(layer: &str, parameters: usize, before: usize, by
     if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
         return;
     }
-    let mut sentence = Sentence::new("`").text(layer).text("` has ").number(parameters).text(" parameters");
+    let mut sentence = Sentence::new("`")
+        .text(layer)
+        .text("` has ")
+        .number(parameters)
+        .text(" parameters");
     if before > 0 {
-        sentence = sentence.text(", ").number(all).text(" with those of the layers before it");
+        sentence = sentence
+            .text(", ")
+            .number(all)
+            .text(" with those of the layers before it");
     }
     sentence = sentence
         .text(", more than the ")
@@ -292,7 +340,11 @@ pub const fn report_parameters(layer: &str, parameters: usize, before: usize, by
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_workspace(network: &str, training: usize, inference: usize, bytes: usize) {
-    let numbers = if training > inference { training } else { inference };
+    let numbers = if training > inference {
+        training
+    } else {
+        inference
+    };
     let most = isize::MAX as usize;
     if sizes::product(&[numbers, bytes]) > most {
         let sentence = Sentence::new("`")
@@ -306,8 +358,8 @@ pub const fn report_workspace(network: &str, training: usize, inference: usize, 
     }
 }
 
-/// Stops the compilation if a layer of the user's own takes an input, but does not say which shape comes out, or says
-/// another one than the type of its output has.
+/// Stops the compilation if a layer of the user's own takes an input, but does not say which shape
+/// comes out, or says another one than the type of its output has.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
@@ -340,8 +392,11 @@ pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, co
     if fits && has && computes {
         return;
     }
-    let sentence =
-        Sentence::new("`").text(layer).text("` is not a layer of `").text(element).text("` networks: ");
+    let sentence = Sentence::new("`")
+        .text(layer)
+        .text("` is not a layer of `")
+        .text(element)
+        .text("` networks: ");
     let sentence = if !fits {
         sentence.text("it does not implement `Fits`, which says which shapes it takes; a layer has `Fits`, `Layer` and `Compute`, or `Fits` and `InPlace`")
     } else if !has {

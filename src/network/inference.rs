@@ -7,13 +7,15 @@ use crate::kernels::{AlignedBuffer, Kept, kept};
 use crate::tensor::{Element, Tensor};
 use crate::{memory, sizes, threads};
 
-/// A batch is run in pieces of at most this many samples, so that a piece's activations stay in cache
-/// while large weights are still read for many samples at once.
+/// A batch is run in pieces of at most this many samples, so that a piece's activations stay in
+/// cache while large weights are still read for many samples at once.
 const PIECE: usize = 64;
 
 /// How many parts a batch is worth.
 pub(super) fn parts(samples: usize, multiply_adds: usize) -> usize {
-    threads::parts(sizes::product(&[samples, multiply_adds])).min(samples).max(1)
+    threads::parts(sizes::product(&[samples, multiply_adds]))
+        .min(samples)
+        .max(1)
 }
 
 /// One sample. A small scratch is on the stack, where the optimizer turns it into registers.
@@ -29,17 +31,36 @@ pub(super) fn one<N: Network>(
     let zero = <N::Element as num_traits::Zero>::zero();
     let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
     if len <= 32 {
-        run(network, std::slice::from_ref(x), std::slice::from_mut(y), &mut [zero; 32][..len], 1);
+        run(
+            network,
+            std::slice::from_ref(x),
+            std::slice::from_mut(y),
+            &mut [zero; 32][..len],
+            1,
+        );
     } else if len <= 1024 {
-        run(network, std::slice::from_ref(x), std::slice::from_mut(y), &mut [zero; 1024][..len], 1);
+        run(
+            network,
+            std::slice::from_ref(x),
+            std::slice::from_mut(y),
+            &mut [zero; 1024][..len],
+            1,
+        );
     } else {
         with_scratch_of::<N>(1, |scratch| {
-            run(network, std::slice::from_ref(x), std::slice::from_mut(y), scratch, 1);
+            run(
+                network,
+                std::slice::from_ref(x),
+                std::slice::from_mut(y),
+                scratch,
+                1,
+            );
         });
     }
 }
 
-/// The same bits, computed as a batch, which looks for a scope itself: the smallest networks have no time for that.
+/// The same bits, computed as a batch, which looks for a scope itself: the smallest networks have
+/// no time for that.
 #[cold]
 #[inline(never)]
 fn one_of_batch<N: Network>(
@@ -83,11 +104,16 @@ fn run<N: Network>(
 /// Calls with the scratch memory that a network needs for some samples.
 fn with_scratch_of<N: Network>(samples: usize, f: impl FnOnce(&mut [N::Element])) {
     let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
-    with_scratch(samples, len, || format!("inference of `{}` on a batch of {samples}", N::NAME), f);
+    with_scratch(
+        samples,
+        len,
+        || format!("inference of `{}` on a batch of {samples}", N::NAME),
+        f,
+    );
 }
 
-/// Calls with memory of this thread, `len` numbers for each of some samples, that is kept for the next call: nothing is
-/// allocated once the largest network has run.
+/// Calls with memory of this thread, `len` numbers for each of some samples, that is kept for the
+/// next call: nothing is allocated once the largest network has run.
 ///
 /// # Panics
 /// If there is no memory for it.

@@ -1,5 +1,5 @@
-//! What a layer is made of and what it computes: the traits behind `network!`, for built-in layers and
-//! for a user's own.
+//! What a layer is made of and what it computes: the traits behind `network!`, for built-in layers
+//! and for a user's own.
 
 use rand::Rng;
 
@@ -13,10 +13,11 @@ use crate::memory::{flatten, flatten_mut};
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// A layer's constructor arguments: what is neither a size nor learned, as the 0.5 of `Dropout(0.5)`.
+/// A layer's constructor arguments: what is neither a size nor learned, as the 0.5 of
+/// `Dropout(0.5)`.
 ///
-/// A layer without arguments uses `()`. One with arguments is a struct of them, and its `DEFAULT` is
-/// what the layer's bare name stands for.
+/// A layer without arguments uses `()`. One with arguments is a struct of them, and its `DEFAULT`
+/// is what the layer's bare name stands for.
 pub trait Configuration: Copy + Send + Sync + 'static {
     /// The arguments when none are written.
     const DEFAULT: Self;
@@ -48,13 +49,15 @@ pub trait Layer<T: Element>: 'static {
     }
 }
 
-/// How a layer's output relates to its input in memory. No one outside of this crate can name it: a user's layer is
-/// `Apart` if it implements [`Compute`], and in place if it implements [`InPlace`], where both shapes are one.
+/// How a layer's output relates to its input in memory. No one outside of this crate can name it: a
+/// user's layer is `Apart` if it implements [`Compute`], and in place if it implements [`InPlace`],
+/// where both shapes are one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flow {
     /// The output is a buffer of its own.
     Apart,
-    /// The output overwrites the input, which is as long. The layer has no parameters and keeps nothing.
+    /// The output overwrites the input, which is as long. The layer has no parameters and keeps
+    /// nothing.
     InPlace,
     /// The output is the input under another shape: nothing to compute.
     View,
@@ -83,7 +86,8 @@ pub enum WithRelu {
     Is,
     /// It can end with one, if [`Context::ends_with_relu`] says so.
     Ends,
-    /// It takes maxima: `Relu` before it or after it is the same, and after it there are fewer numbers.
+    /// It takes maxima: `Relu` before it or after it is the same, and after it there are fewer
+    /// numbers.
     Maxima,
 }
 
@@ -133,7 +137,10 @@ impl<'a, T: Element> Context<'a, T> {
     /// Of a list of layers with these parameters: a network, or one of the lists of a block.
     #[doc(hidden)]
     pub fn within<P: Parameters<T>>(self, params: &P) -> Self {
-        Context { eval: self.eval || self.modes.eval::<T, P>(params), ..self }
+        Context {
+            eval: self.eval || self.modes.eval::<T, P>(params),
+            ..self
+        }
     }
 
     /// Whether the layer computes as in inference although the network trains
@@ -142,15 +149,20 @@ impl<'a, T: Element> Context<'a, T> {
         self.eval
     }
 
-    /// Whether these statistics of the layer stay as they are, because it is frozen or in inference mode: it then
-    /// normalizes with them, and not with those of the batch. `statistics` is a part of the `params` that it was given.
+    /// Whether these statistics of the layer stay as they are, because it is frozen or in inference
+    /// mode: it then normalizes with them, and not with those of the batch. `statistics` is a
+    /// part of the `params` that it was given.
     pub fn keeps(&self, statistics: &[T]) -> bool {
         self.eval || self.modes.have(statistics, &[Mode::Frozen, Mode::Eval])
     }
 
     /// For a part of the samples that this is the context of, beginning at `first`.
     pub(super) fn of_part(self, first: usize, cut: bool) -> Self {
-        Context { first: self.first + first, cut, ..self }
+        Context {
+            first: self.first + first,
+            cut,
+            ..self
+        }
     }
 
     /// Whether forward is to end with `max(0, y)`; only ever for layers with `WithRelu::Ends`.
@@ -188,25 +200,36 @@ impl<'a, T: Element> Context<'a, T> {
         self.lowest
     }
 
-    /// The context of the layer at an index: the same but for the seed, and wholly trained if it is a network.
+    /// The context of the layer at an index: the same but for the seed, and wholly trained if it is
+    /// a network.
     #[doc(hidden)]
     pub fn layer(self, index: usize) -> Self {
         // The multiplier of Knuth's MMIX generator spreads neighbouring indices over all bits.
-        let seed = (self.seed ^ (index as u64 + 1)).wrapping_mul(6_364_136_223_846_793_005).rotate_left(29);
-        Context { seed, lowest: 0, relu: false, ..self }
+        let seed = (self.seed ^ (index as u64 + 1))
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .rotate_left(29);
+        Context {
+            seed,
+            lowest: 0,
+            relu: false,
+            ..self
+        }
     }
 
-    /// A random generator for one sample of the batch, counted from 0 in the slice that the layer was
-    /// given. It is the same in forward and backward of one step, another in the next, and does not
-    /// depend on the number of threads.
+    /// A random generator for one sample of the batch, counted from 0 in the slice that the layer
+    /// was given. It is the same in forward and backward of one step, another in the next, and
+    /// does not depend on the number of threads.
     pub fn rng(&self, sample: usize) -> rand_xoshiro::Xoshiro256PlusPlus {
         use rand::SeedableRng;
         let sample = (self.first + sample) as u64;
-        SeedableRng::seed_from_u64(self.seed.wrapping_add(sample.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        SeedableRng::seed_from_u64(
+            self.seed
+                .wrapping_add(sample.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        )
     }
 
-    /// Whether the gradient that is there is added to. Only layers with `OVERWRITES` need to ask: for
-    /// others the gradient is zero before the call unless it is to be added to.
+    /// Whether the gradient that is there is added to. Only layers with `OVERWRITES` need to ask:
+    /// for others the gradient is zero before the call unless it is to be added to.
     pub fn accumulate(&self) -> bool {
         self.accumulate
     }
@@ -214,10 +237,12 @@ impl<'a, T: Element> Context<'a, T> {
 
 /// What a layer computes, from the shape `In` to the shape `Out`.
 ///
-/// All functions work on a batch or on a part of one, given as slices of tensors of equal length. `Fits` has already
-/// checked the shapes. A function must not depend on what `y`, `dx`, `scratch` or the cache held before.
+/// All functions work on a batch or on a part of one, given as slices of tensors of equal length.
+/// `Fits` has already checked the shapes. A function must not depend on what `y`, `dx`, `scratch`
+/// or the cache held before.
 ///
-/// Layers that turn inputs into outputs where they are, as activations do, implement [`InPlace`] instead. The example `custom_layer` has a complete layer with its gradient check.
+/// Layers that turn inputs into outputs where they are, as activations do, implement [`InPlace`]
+/// instead. The example `custom_layer` has a complete layer with its gradient check.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't compute from `{In}` to `{Out}` with numbers of `{T}`: it does not implement \
                `Compute`",
@@ -235,14 +260,15 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     const READS_OUTPUT: bool = false;
     /// What the outputs mean.
     const GIVES: Gives = Gives::Values;
-    /// Whether training needs the whole batch at once, as batch normalization does: `forward_train` and
-    /// `backward_input` are then called once for all samples, and may use threads themselves.
+    /// Whether training needs the whole batch at once, as batch normalization does: `forward_train`
+    /// and `backward_input` are then called once for all samples, and may use threads
+    /// themselves.
     const WHOLE_BATCH: bool = false;
     /// How it takes part in running `Relu` together with its neighbours.
     #[doc(hidden)]
     const WITH_RELU: WithRelu = WithRelu::Apart;
-    /// Whether `backward_params` overwrites the gradient, or adds to it if [`Context::accumulate`] says
-    /// so. Others always add, to zeros if need be.
+    /// Whether `backward_params` overwrites the gradient, or adds to it if [`Context::accumulate`]
+    /// says so. Others always add, to zeros if need be.
     const OVERWRITES: bool = false;
     /// Multiply-adds of one forward pass of one sample.
     const MULTIPLY_ADDS: usize = 0;
@@ -273,11 +299,16 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     ) {
         let _ = cache;
         let forward = |scratch: &mut [T]| Self::forward(config, params, x, y, scratch, cx);
-        with_scratch(x.len(), Self::SCRATCH, || "the scratch memory of a layer".to_owned(), forward);
+        with_scratch(
+            x.len(),
+            Self::SCRATCH,
+            || "the scratch memory of a layer".to_owned(),
+            forward,
+        );
     }
 
-    /// From `dy`, the gradient of the loss with respect to `y`, computes `dx`, that with respect to `x`,
-    /// unless nobody needs it. May change `dy` into what `backward_params` will read.
+    /// From `dy`, the gradient of the loss with respect to `y`, computes `dx`, that with respect to
+    /// `x`, unless nobody needs it. May change `dy` into what `backward_params` will read.
     fn backward_input(
         config: &Self::Config,
         params: &Self::Params,
@@ -289,8 +320,8 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         cx: &Context<T>,
     );
 
-    /// Adds to `gradient` the gradient of the loss with respect to the parameters. Called once for the
-    /// whole batch, after `backward_input` has been called for all parts of it.
+    /// Adds to `gradient` the gradient of the loss with respect to the parameters. Called once for
+    /// the whole batch, after `backward_input` has been called for all parts of it.
     fn backward_params(
         config: &Self::Config,
         params: &Self::Params,
@@ -328,9 +359,10 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     }
 }
 
-/// A layer that turns inputs into outputs where they are, as activations do: the output overwrites the input and has
-/// its shape. It learns nothing, keeps nothing for backward, and works on all shapes that its [`Fits`] accepts; it is a
-/// [`Layer`] without parameters, and a [`Compute`] from each shape to the same.
+/// A layer that turns inputs into outputs where they are, as activations do: the output overwrites
+/// the input and has its shape. It learns nothing, keeps nothing for backward, and works on all
+/// shapes that its [`Fits`] accepts; it is a [`Layer`] without parameters, and a [`Compute`] from
+/// each shape to the same.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -356,7 +388,10 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
 ///     }
 /// }
 /// network! { struct Net: [2] -> [2] { Double, Double } }
-/// assert_eq!(Net::zeros().forward(&Tensor1::from([1.0, 3.0])), Tensor1::from([4.0, 12.0]));
+/// assert_eq!(
+///     Net::zeros().forward(&Tensor1::from([1.0, 3.0])),
+///     Tensor1::from([4.0, 12.0])
+/// );
 /// ```
 pub trait InPlace: 'static {
     /// The constructor arguments; `()` if there are none.
@@ -375,7 +410,11 @@ pub trait InPlace: 'static {
     const MULTIPLY_ADDS: usize = 0;
 
     /// Turns inputs into outputs where they are, for inference.
-    fn forward_in_place<S: Shape, T: Element>(config: &Self::Config, y: &mut [Tensor<S, T>], cx: &Context<T>);
+    fn forward_in_place<S: Shape, T: Element>(
+        config: &Self::Config,
+        y: &mut [Tensor<S, T>],
+        cx: &Context<T>,
+    );
 
     /// Turns inputs into outputs where they are, for training. The default is `forward_in_place`.
     fn forward_train_in_place<S: Shape, T: Element>(
@@ -386,8 +425,8 @@ pub trait InPlace: 'static {
         Self::forward_in_place(config, y, cx);
     }
 
-    /// Turns the gradient with respect to the outputs `y` into that with respect to the inputs, where it
-    /// is.
+    /// Turns the gradient with respect to the outputs `y` into that with respect to the inputs,
+    /// where it is.
     fn backward_in_place<S: Shape, T: Element>(
         config: &Self::Config,
         y: &[Tensor<S, T>],
@@ -460,7 +499,12 @@ impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
     }
 
     #[inline(always)]
-    fn return_in_place(config: &L::Config, y: &[Tensor<S, T>], dy: &mut [Tensor<S, T>], cx: &Context<T>) {
+    fn return_in_place(
+        config: &L::Config,
+        y: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
+        cx: &Context<T>,
+    ) {
         L::backward_in_place(config, y, dy, cx);
     }
 }
@@ -497,8 +541,8 @@ macro_rules! no_computation {
 }
 pub(super) use no_computation;
 
-/// A layer whose input fits, or one that stands after a mistake: the second has the same parameters and
-/// computes nothing, so that the rest of the program is checked as if there were no mistake.
+/// A layer whose input fits, or one that stands after a mistake: the second has the same parameters
+/// and computes nothing, so that the rest of the program is checked as if there were no mistake.
 #[doc(hidden)]
 pub struct Gate<const FINE: bool, L>(core::marker::PhantomData<L>);
 

@@ -17,23 +17,30 @@ pub(crate) enum Mode {
 /// Parts of a network, as places among its parameters, each with its mode.
 #[derive(Clone, Copy)]
 pub(super) struct Modes<'a> {
-    /// The address of the network's parameters: where a layer's own lie tells which layer it is, however deep.
+    /// The address of the network's parameters: where a layer's own lie tells which layer it is,
+    /// however deep.
     pub base: usize,
     pub parts: &'a [(Range<usize>, Mode)],
 }
 
 impl Modes<'_> {
     /// All layers train.
-    pub const NONE: Self = Modes { base: 0, parts: &[] };
+    pub const NONE: Self = Modes {
+        base: 0,
+        parts: &[],
+    };
 
-    /// Whether these parameters, of which there is at least one, lie within a part of one of the modes.
+    /// Whether these parameters, of which there is at least one, lie within a part of one of the
+    /// modes.
     pub fn have<T: Element>(&self, params: &[T], modes: &[Mode]) -> bool {
         if self.parts.is_empty() || params.is_empty() {
             return false;
         }
         let first = params.as_ptr().addr().wrapping_sub(self.base) / size_of::<T>();
         let inside = |part: &Range<usize>| part.start <= first && first + params.len() <= part.end;
-        self.parts.iter().any(|(part, mode)| modes.contains(mode) && inside(part))
+        self.parts
+            .iter()
+            .any(|(part, mode)| modes.contains(mode) && inside(part))
     }
 
     /// Whether a list of layers with these parameters computes as in inference.

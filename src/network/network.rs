@@ -21,8 +21,8 @@ use crate::train::Trainer;
 #[cfg(feature = "safetensors")]
 use crate::weights::{self, LoadError, Loader, SaveError};
 
-/// A network defined with [`network!`](crate::network!): one struct that holds its parameters and nothing
-/// else.
+/// A network defined with [`network!`](crate::network!): one struct that holds its parameters and
+/// nothing else.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -88,16 +88,16 @@ pub trait Network:
     #[doc(hidden)]
     const OUTPUTS: &'static [OutputsAt];
 
-    /// A network with fresh parameters, as PyTorch initializes each layer, on the heap. The same generator
-    /// in the same state gives the same parameters on every machine.
+    /// A network with fresh parameters, as PyTorch initializes each layer, on the heap. The same
+    /// generator in the same state gives the same parameters on every machine.
     fn init<R: Rng + ?Sized>(rng: &mut R) -> Box<Self> {
         let mut network = Self::zeros();
         <Self as Layer<Self::Element>>::initialize(&(), &mut network, rng);
         network
     }
 
-    /// A network whose parameters are all zero, on the heap: what gradients and the state of optimizers
-    /// begin with.
+    /// A network whose parameters are all zero, on the heap: what gradients and the state of
+    /// optimizers begin with.
     fn zeros() -> Box<Self> {
         memory::zeroed_parameters()
     }
@@ -109,8 +109,8 @@ pub trait Network:
         copy
     }
 
-    /// All parameters as one slice, layer after layer. A few elements of padding, which stay zero, may
-    /// stand before and after a nested network and at the end.
+    /// All parameters as one slice, layer after layer. A few elements of padding, which stay zero,
+    /// may stand before and after a nested network and at the end.
     fn params(&self) -> &[Self::Element] {
         self.as_slice()
     }
@@ -120,7 +120,8 @@ pub trait Network:
         self.as_mut_slice()
     }
 
-    /// Calls the visitor with each tensor of parameters: its name (`fc1.weight`), sizes and elements.
+    /// Calls the visitor with each tensor of parameters: its name (`fc1.weight`), sizes and
+    /// elements.
     fn for_each_param<'a>(&'a self, mut visitor: impl FnMut(&str, &[usize], &'a [Self::Element])) {
         self.visit("", &mut visitor);
     }
@@ -133,8 +134,8 @@ pub trait Network:
         self.visit_mut("", &mut visitor);
     }
 
-    /// The output for one input. Does not allocate once it has run. It lies on the caller's stack: for large outputs,
-    /// such as pictures, use [`forward_into`](Network::forward_into).
+    /// The output for one input. Does not allocate once it has run. It lies on the caller's stack:
+    /// for large outputs, such as pictures, use [`forward_into`](Network::forward_into).
     #[inline]
     fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
@@ -149,11 +150,15 @@ pub trait Network:
         X: InputOf<In<Self>, Self>,
         Y: OutputOf<Out<Self>, Self>,
     {
-        inference::one(self, x.expected(), &mut Y::expected_mut(std::slice::from_mut(y))[0]);
+        inference::one(
+            self,
+            x.expected(),
+            &mut Y::expected_mut(std::slice::from_mut(y))[0],
+        );
     }
 
-    /// The outputs for a batch of any length, on all threads if that pays. Does not allocate once it has
-    /// run.
+    /// The outputs for a batch of any length, on all threads if that pays. Does not allocate once
+    /// it has run.
     ///
     /// # Panics
     /// If there are not as many outputs as inputs.
@@ -176,8 +181,8 @@ pub trait Network:
         Workspace::new()
     }
 
-    /// Forward for training: keeps what backward needs. The pass that comes back takes a loss and then
-    /// gives the gradient.
+    /// Forward for training: keeps what backward needs. The pass that comes back takes a loss and
+    /// then gives the gradient.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -207,8 +212,8 @@ pub trait Network:
     }
 
     /// Writes the parameters to a safetensors file, in the form of PyTorch's `state_dict`; see
-    /// [`weights`](crate::weights). The file is there whole or not at all, and replaces what was there before; see
-    /// [files](crate#files).
+    /// [`weights`](crate::weights). The file is there whole or not at all, and replaces what was
+    /// there before; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.
@@ -217,12 +222,17 @@ pub trait Network:
         self.save_with(path, &[])
     }
 
-    /// Writes the parameters to a safetensors file, and texts beside them: keys, each once, and values.
+    /// Writes the parameters to a safetensors file, and texts beside them: keys, each once, and
+    /// values.
     ///
     /// # Errors
     /// If the file can't be written.
     #[cfg(feature = "safetensors")]
-    fn save_with(&self, path: impl AsRef<Path>, metadata: &[(&str, &str)]) -> Result<(), SaveError> {
+    fn save_with(
+        &self,
+        path: impl AsRef<Path>,
+        metadata: &[(&str, &str)],
+    ) -> Result<(), SaveError> {
         weights::save(path.as_ref(), &self.to_safetensors(metadata))
     }
 
@@ -235,7 +245,8 @@ pub trait Network:
     /// Sets the parameters from a safetensors file that has them all and nothing else.
     ///
     /// # Errors
-    /// If the file can't be read, is damaged, or does not fit, with all that differs. The network is then as it was.
+    /// If the file can't be read, is damaged, or does not fit, with all that differs. The network
+    /// is then as it was.
     #[cfg(feature = "safetensors")]
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
         self.load_from(&Loader::open(path)?)

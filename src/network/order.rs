@@ -4,13 +4,14 @@ use crate::tensor::Dims;
 
 /// What a layer does to the order of features, as [`Compute::ORDER`](super::Compute::ORDER) says.
 ///
-/// Images have their channels last here and first in PyTorch. Behind a `Flatten`, their features are therefore in
-/// another order there, and so are the parameters that have an entry for each of them. Weight files have PyTorch's
-/// order: `weights::Loader` and `Network::save` follow the features through
-/// all layers, blocks and nested networks, and need to know of each layer what becomes of their order.
+/// Images have their channels last here and first in PyTorch. Behind a `Flatten`, their features
+/// are therefore in another order there, and so are the parameters that have an entry for each of
+/// them. Weight files have PyTorch's order: `weights::Loader` and `Network::save` follow the
+/// features through all layers, blocks and nested networks, and need to know of each layer what
+/// becomes of their order.
 ///
-/// Sequences, `[length, channels]`, are `[channels, length]` in PyTorch once a layer takes their last axis for channels,
-/// and as they are here otherwise.
+/// Sequences, `[length, channels]`, are `[channels, length]` in PyTorch once a layer takes their
+/// last axis for channels, and as they are here otherwise.
 ///
 /// ```
 /// # #[cfg(feature = "safetensors")]
@@ -21,31 +22,40 @@ use crate::tensor::Dims;
 /// net.fc.weight = [[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]];
 /// let bytes = net.to_safetensors(&[]);
 /// // Two pixels with three channels each; PyTorch has three channels with two pixels each.
-/// let file: Vec<f32> = bytes[bytes.len() - 24..].as_chunks().0.iter().map(|&x| f32::from_le_bytes(x)).collect();
+/// let file: Vec<f32> = bytes[bytes.len() - 24..]
+///     .as_chunks()
+///     .0
+///     .iter()
+///     .map(|&x| f32::from_le_bytes(x))
+///     .collect();
 /// assert_eq!(file, [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
 /// # }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FeatureOrder {
-    /// Each output belongs to the input at its place, whatever the axes are, as in activations. Parameters that have an
-    /// entry for each feature are marked with `#[features]`.
+    /// Each output belongs to the input at its place, whatever the axes are, as in activations.
+    /// Parameters that have an entry for each feature are marked with `#[features]`.
     ///
-    /// From a tuple of tensors of one shape to one of them, or back, each output belongs to the inputs at its place.
+    /// From a tuple of tensors of one shape to one of them, or back, each output belongs to the
+    /// inputs at its place.
     Keeps,
-    /// The last axis are channels, which are the first axis of an image or a sequence in PyTorch, as for a convolution or
-    /// a batch normalization. On an input with a single axis it is as [`FeatureOrder::Keeps`].
+    /// The last axis are channels, which are the first axis of an image or a sequence in PyTorch,
+    /// as for a convolution or a batch normalization. On an input with a single axis it is as
+    /// [`FeatureOrder::Keeps`].
     Channels,
-    /// The outputs are new features, as those of a dense layer: one axis of a parameter, marked with `#[features]`, has
-    /// an entry for each feature that comes in. Where `#[outputs]` marks the axis of those that come out, they can be
-    /// put into another order, as an image made of them by a `Reshape` needs.
+    /// The outputs are new features, as those of a dense layer: one axis of a parameter, marked
+    /// with `#[features]`, has an entry for each feature that comes in. Where `#[outputs]`
+    /// marks the axis of those that come out, they can be put into another order, as an image
+    /// made of them by a `Reshape` needs.
     Makes,
-    /// The outputs depend on the order of the inputs along the last axis, as those of `Glu`, which halves it. Behind a
-    /// `Flatten` of images PyTorch computes something else: files have a tensor without elements then,
-    /// `<layer>.channels_last`, so that PyTorch refuses them and this crate refuses PyTorch's.
+    /// The outputs depend on the order of the inputs along the last axis, as those of `Glu`, which
+    /// halves it. Behind a `Flatten` of images PyTorch computes something else: files have a
+    /// tensor without elements then, `<layer>.channels_last`, so that PyTorch refuses them and
+    /// this crate refuses PyTorch's.
     Depends,
-    /// Each output depends on all inputs along the last axis, whatever their order, and belongs to the one at its place,
-    /// as those of `Softmax`. On an input with a single axis it is as [`FeatureOrder::Keeps`], on others as
-    /// [`FeatureOrder::Depends`].
+    /// Each output depends on all inputs along the last axis, whatever their order, and belongs to
+    /// the one at its place, as those of `Softmax`. On an input with a single axis it is as
+    /// [`FeatureOrder::Keeps`], on others as [`FeatureOrder::Depends`].
     Mixes,
     /// Every number stays where it is in memory, under another shape.
     View,

@@ -22,30 +22,36 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// struct ScaleParams<const N: usize, T: Element> {
 ///     factor: [T; N],
 /// }
-/// let mut params = ScaleParams { factor: [1.0, 2.0, 3.0] };
+/// let mut params = ScaleParams {
+///     factor: [1.0, 2.0, 3.0],
+/// };
 /// params.as_mut_slice()[1] = 5.0;
 /// assert_eq!(params.factor, [1.0, 5.0, 3.0]);
 /// let mut names = Vec::new();
-/// params.visit("scale", &mut |name, sizes, _| names.push(format!("{name} {sizes:?}")));
+/// params.visit("scale", &mut |name, sizes, _| {
+///     names.push(format!("{name} {sizes:?}"))
+/// });
 /// assert_eq!(names, ["scale.factor [3]"]);
 /// ```
 ///
-/// In weight files a tensor has its axes in the same order, unless the field says otherwise: `#[file_axes(1, 0)]` is
-/// the transpose, and `#[file_axes(3, 2, 0, 1)]` names for each axis in the file the one that it is here.
+/// In weight files a tensor has its axes in the same order, unless the field says otherwise:
+/// `#[file_axes(1, 0)]` is the transpose, and `#[file_axes(3, 2, 0, 1)]` names for each axis in the
+/// file the one that it is here.
 ///
-/// Where the first axis of a field has an entry for each feature that the layer is given, `#[features]` lets files have
-/// them in PyTorch's order behind a `Flatten` of images, which have their channels last here and first there. Where the
-/// last axis has an entry for each feature that the layer gives, `#[outputs]` lets files have those in the order that
-/// a layer behind it needs: an image that a `Reshape` makes of them, or features that they are added to.
+/// Where the first axis of a field has an entry for each feature that the layer is given,
+/// `#[features]` lets files have them in PyTorch's order behind a `Flatten` of images, which have
+/// their channels last here and first there. Where the last axis has an entry for each feature that
+/// the layer gives, `#[outputs]` lets files have those in the order that a layer behind it needs:
+/// an image that a `Reshape` makes of them, or features that they are added to.
 ///
-/// What a layer measures while it is trained, as the running mean of a batch normalization, is a field with
-/// `#[statistic]`: it is saved and loaded like the others, but optimizers only subtract its "gradient", in which the
-/// layer's `backward_params` puts the change.
+/// What a layer measures while it is trained, as the running mean of a batch normalization, is a
+/// field with `#[statistic]`: it is saved and loaded like the others, but optimizers only subtract
+/// its "gradient", in which the layer's `backward_params` puts the change.
 ///
 /// # Safety
-/// The type consists of exactly `LEN` values of `T`, side by side and without padding (`repr(C)` structs
-/// of `Parameters`), and every combination of values of `T` is a value of the type. Derive it: the derive checks the
-/// first and knows the second of the fields.
+/// The type consists of exactly `LEN` values of `T`, side by side and without padding (`repr(C)`
+/// structs of `Parameters`), and every combination of values of `T` is a value of the type. Derive
+/// it: the derive checks the first and knows the second of the fields.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be parameters of `{T}`",
     note = "parameters are `f32`, `f64`, tensors and arrays of them, and `#[repr(C)]` structs of those with \
@@ -54,7 +60,8 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// How many `T`s the type takes in memory.
     const LEN: usize;
-    /// How many `T`s the fields have, without a look at the type, which may be too large for any memory. Does not wrap.
+    /// How many `T`s the fields have, without a look at the type, which may be too large for any
+    /// memory. Does not wrap.
     #[doc(hidden)]
     const NUMBERS: usize = Self::LEN;
     /// How many of them are trained; the others are statistics, or padding that stays zero.

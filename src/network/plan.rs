@@ -1,4 +1,5 @@
-//! Where each layer's output lies: worked out in constants, once for inference and once for training.
+//! Where each layer's output lies: worked out in constants, once for inference and once for
+//! training.
 
 use super::layer::{Compute, Flow, Gives, WithRelu};
 use super::parameters::Parameters;
@@ -68,8 +69,8 @@ pub(super) enum Spot {
     /// During inference: one of two buffers, used in turn, for what one segment leaves to the next.
     EvenEnd,
     OddEnd,
-    /// During training: a slot of the cache that begins so many numbers per sample from its start, and
-    /// the slot for the gradient.
+    /// During training: a slot of the cache that begins so many numbers per sample from its start,
+    /// and the slot for the gradient.
     Slot {
         outputs: usize,
         gradient: usize,
@@ -130,7 +131,13 @@ pub struct Plan<const N: usize> {
     pub whole_batch: bool,
 }
 
-const START: Step = Step { spot: Spot::Input, shares: false, absorbed: false, relu: false, cache: 0 };
+const START: Step = Step {
+    spot: Spot::Input,
+    shares: false,
+    absorbed: false,
+    relu: false,
+    cache: 0,
+};
 
 impl<const N: usize> Plan<N> {
     /// Numbers per sample that inference needs for the time of the call.
@@ -232,7 +239,10 @@ impl<const N: usize> Plan<N> {
                     spot = Spot::Output;
                 } else {
                     let gradient = sizes::sum(&[self.cache, len]);
-                    spot = Spot::Slot { outputs: self.cache, gradient };
+                    spot = Spot::Slot {
+                        outputs: self.cache,
+                        gradient,
+                    };
                     self.cache = sizes::sum(&[gradient, len]);
                 }
             }
@@ -247,8 +257,8 @@ impl<const N: usize> Plan<N> {
     }
 }
 
-/// Lets each `Relu` run as part of a layer beside it: after the maxima behind it, of which there are fewer, or at the end
-/// of the layer before. It becomes a view.
+/// Lets each `Relu` run as part of a layer beside it: after the maxima behind it, of which there
+/// are fewer, or at the end of the layer before. It becomes a view.
 const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
     let mut i = 0;
     while i < N {
@@ -256,14 +266,18 @@ const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
             let maxima = i + 1 < N && matches!(stages[i + 1].with_relu, WithRelu::Maxima);
             let by = if maxima {
                 i + 1
-            } else if i > 0 && matches!(stages[i - 1].flow, Flow::Apart) && !stages[i - 1].whole_batch {
+            } else if i > 0
+                && matches!(stages[i - 1].flow, Flow::Apart)
+                && !stages[i - 1].whole_batch
+            {
                 i - 1
             } else {
                 i
             };
             if by != i && !stages[by].relu {
                 (stages[by].relu, stages[by].reads_output) = (true, true);
-                (stages[i].absorbed, stages[i].flow, stages[i].reads_output) = (true, Flow::View, false);
+                (stages[i].absorbed, stages[i].flow, stages[i].reads_output) =
+                    (true, Flow::View, false);
             }
         }
         i += 1;
@@ -271,11 +285,16 @@ const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
     stages
 }
 
-/// Decides which layers work where the layer before left its output; returns the last that does not.
+/// Decides which layers work where the layer before left its output; returns the last that does
+/// not.
 ///
-/// The network's input is never written to. While training, a layer must not overwrite what the backward
-/// pass of a layer before reads.
-const fn mark_shares<const N: usize>(stages: &[Stage; N], steps: &mut [Step; N], training: bool) -> usize {
+/// The network's input is never written to. While training, a layer must not overwrite what the
+/// backward pass of a layer before reads.
+const fn mark_shares<const N: usize>(
+    stages: &[Stage; N],
+    steps: &mut [Step; N],
+    training: bool,
+) -> usize {
     let (mut i, mut last, mut given, mut read) = (0, N, true, false);
     while i < N {
         let shares = match stages[i].flow {

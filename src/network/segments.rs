@@ -1,18 +1,20 @@
 //! Which layers run one after another over the same few samples before the next layers run.
 //!
-//! Large activations are to stay in the second-level cache from the layer that writes them to the layer that reads
-//! them, so the layers of images run over few samples at a time; large weights are to be read once for many samples,
-//! so dense layers run over all.
+//! Large activations are to stay in the second-level cache from the layer that writes them to the
+//! layer that reads them, so the layers of images run over few samples at a time; large weights are
+//! to be read once for many samples, so dense layers run over all.
 
 use super::layer::Flow;
 use super::plan::{Stage, Step};
 use crate::sizes;
 
-/// What the outputs of one piece of a batch may take in the cache, in bytes; their gradients take as much again.
+/// What the outputs of one piece of a batch may take in the cache, in bytes; their gradients take
+/// as much again.
 const PIECE_BYTES: usize = 512 * 1024;
 /// Pieces of at least so many samples are as good as the whole.
 const MANY_SAMPLES: usize = 64;
-/// A layer with so many times more weights than inputs and outputs of one sample runs over all samples at once.
+/// A layer with so many times more weights than inputs and outputs of one sample runs over all
+/// samples at once.
 const MANY_WEIGHTS: usize = 8;
 
 /// The layers from `first` to `last`.
@@ -47,7 +49,13 @@ enum Kind {
 
 impl<const N: usize> Segments<N> {
     pub(super) const NONE: Self = Segments {
-        list: [Segment { first: 0, last: 0, last_output: 0, piece: 0, whole_batch: false }; N],
+        list: [Segment {
+            first: 0,
+            last: 0,
+            last_output: 0,
+            piece: 0,
+            whole_batch: false,
+        }; N],
         count: 0,
     };
 
@@ -56,7 +64,11 @@ impl<const N: usize> Segments<N> {
         let mut i = 0;
         while i < N {
             let (stage, shares) = (&stages[i], steps[i].shares);
-            let own = if shares { Kind::Undecided } else { kind_of(stage, training) };
+            let own = if shares {
+                Kind::Undecided
+            } else {
+                kind_of(stage, training)
+            };
             let after_whole = matches!(kind, Kind::WholeBatch) && !matches!(stage.flow, Flow::View);
             let differs = !matches!(own, Kind::Undecided)
                 && !matches!(kind, Kind::Undecided)
@@ -114,8 +126,15 @@ mod tests {
     /// First layer, last layer, samples at a time.
     fn list<const N: usize>(stages: [Stage; N], training: bool) -> Vec<(usize, usize, usize)> {
         let plan = Plan::new(stages);
-        let segments = if training { plan.training_segments } else { plan.inference_segments };
-        segments.list[..segments.count].iter().map(|s| (s.first, s.last, s.piece)).collect()
+        let segments = if training {
+            plan.training_segments
+        } else {
+            plan.inference_segments
+        };
+        segments.list[..segments.count]
+            .iter()
+            .map(|s| (s.first, s.last, s.piece))
+            .collect()
     }
 
     #[test]

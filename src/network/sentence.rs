@@ -12,7 +12,10 @@ const CAPACITY: usize = 1024;
 ///
 /// ```
 /// use shapewright::{Dims, Sentence};
-/// const TEXT: Sentence = Sentence::new("takes ").dims(Dims::new(&[3, 4])).text(", not ").number(7);
+/// const TEXT: Sentence = Sentence::new("takes ")
+///     .dims(Dims::new(&[3, 4]))
+///     .text(", not ")
+///     .number(7);
 /// assert_eq!(TEXT.as_str(), "takes [3, 4], not 7");
 /// ```
 #[derive(Clone, Copy)]
@@ -24,7 +27,11 @@ pub struct Sentence {
 impl Sentence {
     /// A sentence that begins so.
     pub const fn new(text: &str) -> Self {
-        Sentence { bytes: [0; CAPACITY], len: 0 }.text(text)
+        Sentence {
+            bytes: [0; CAPACITY],
+            len: 0,
+        }
+        .text(text)
     }
 
     /// Goes on with text.
@@ -44,13 +51,17 @@ impl Sentence {
         self.text(other.as_str())
     }
 
-    /// Goes on with a number; [`INFER`] is written `_`, and where arithmetic on sizes stopped, `2^64 or more`.
+    /// Goes on with a number; [`INFER`] is written `_`, and where arithmetic on sizes stopped,
+    /// `2^64 or more`.
     pub const fn number(self, number: usize) -> Self {
         if number == INFER {
             return self.text("_");
         }
         if number == TOO_LARGE {
-            return self.text("2^").number(usize::BITS as usize).text(" or more");
+            return self
+                .text("2^")
+                .number(usize::BITS as usize)
+                .text(" or more");
         }
         let mut digits = [0u8; 20];
         let mut first = digits.len();

@@ -7,9 +7,9 @@ use crate::tensor::{Element, Shape, Tensor};
 
 /// For some samples of a batch, some numbers each.
 ///
-/// Slot by slot: what one slot holds lies side by side for the whole batch, so that a weight gradient
-/// reads one matrix; a part of the batch has a contiguous piece of each slot. [`Slab::split`] takes
-/// slots off the front, [`Slab::tensors`] turns what is left into tensors.
+/// Slot by slot: what one slot holds lies side by side for the whole batch, so that a weight
+/// gradient reads one matrix; a part of the batch has a contiguous piece of each slot.
+/// [`Slab::split`] takes slots off the front, [`Slab::tensors`] turns what is left into tensors.
 pub struct Slab<'a, T> {
     base: *mut T,
     /// Samples in the whole batch, the first of this part, and how many it has.
@@ -31,8 +31,19 @@ impl<'a, T: Element> Slab<'a, T> {
     /// If the memory does not hold `len` numbers for each of `batch` samples.
     pub(crate) fn new(memory: &'a mut [T], batch: usize, len: usize) -> Self {
         // Nothing below can wrap: a place in a slab is within `batch * len`.
-        assert!(batch.checked_mul(len).is_some_and(|numbers| numbers <= memory.len()));
-        Slab { base: memory.as_mut_ptr(), batch, first: 0, count: batch, len, memory: PhantomData }
+        assert!(
+            batch
+                .checked_mul(len)
+                .is_some_and(|numbers| numbers <= memory.len())
+        );
+        Slab {
+            base: memory.as_mut_ptr(),
+            batch,
+            first: 0,
+            count: batch,
+            len,
+            memory: PhantomData,
+        }
     }
 
     /// How many samples there are.
@@ -56,12 +67,35 @@ impl<'a, T: Element> Slab<'a, T> {
     /// If there are fewer numbers.
     pub fn split(self, len: usize) -> (Slab<'a, T>, Slab<'a, T>) {
         assert!(len <= self.len);
-        // SAFETY: a slot of `len` numbers takes `len * batch` elements, and `len <= self.len`, so the
-        // rest begins inside the memory of this slab or at its end.
+        // SAFETY: a slot of `len` numbers takes `len * batch` elements, and `len <= self.len`, so
+        // the rest begins inside the memory of this slab or at its end.
         let base = unsafe { self.base.add(len * self.batch) };
-        let Slab { batch, first, count, memory, .. } = self;
-        let rest = Slab { base, batch, first, count, len: self.len - len, memory };
-        (Slab { base: self.base, batch, first, count, len, memory }, rest)
+        let Slab {
+            batch,
+            first,
+            count,
+            memory,
+            ..
+        } = self;
+        let rest = Slab {
+            base,
+            batch,
+            first,
+            count,
+            len: self.len - len,
+            memory,
+        };
+        (
+            Slab {
+                base: self.base,
+                batch,
+                first,
+                count,
+                len,
+                memory,
+            },
+            rest,
+        )
     }
 
     /// `len` numbers of each sample, beginning at the `first`-th.
@@ -71,10 +105,23 @@ impl<'a, T: Element> Slab<'a, T> {
     #[inline(always)]
     pub(super) unsafe fn slot(&self, offset: usize, len: usize) -> Slab<'a, T> {
         assert!(len <= self.len && offset <= self.len - len);
-        let Slab { batch, first, count, memory, .. } = *self;
+        let Slab {
+            batch,
+            first,
+            count,
+            memory,
+            ..
+        } = *self;
         // SAFETY: the slot lies inside the slab, as was just checked.
         let base = unsafe { self.base.add(offset * batch) };
-        Slab { base, batch, first, count, len, memory }
+        Slab {
+            base,
+            batch,
+            first,
+            count,
+            len,
+            memory,
+        }
     }
 
     /// The numbers as one tensor per sample: as many numbers as the shape has.
@@ -88,9 +135,11 @@ impl<'a, T: Element> Slab<'a, T> {
 
     /// The numbers as one slice, sample by sample.
     pub(crate) fn into_slice(self) -> &'a mut [T] {
-        // SAFETY: as one slot, this part of the batch is contiguous; `self` is consumed, and `split` and
-        // `parts` hand out disjoint memory, so nobody else has access.
-        unsafe { slice::from_raw_parts_mut(self.base.add(self.first * self.len), self.count * self.len) }
+        // SAFETY: as one slot, this part of the batch is contiguous; `self` is consumed, and
+        // `split` and `parts` hand out disjoint memory, so nobody else has access.
+        unsafe {
+            slice::from_raw_parts_mut(self.base.add(self.first * self.len), self.count * self.len)
+        }
     }
 
     /// Cuts the batch into parts.
@@ -114,7 +163,20 @@ impl<'a, T: Element> Parts<'a, T> {
     /// No two parts that live at the same time overlap.
     pub(crate) unsafe fn part(&self, first: usize, count: usize) -> Slab<'a, T> {
         assert!(count <= self.slab.count && first <= self.slab.count - count);
-        let Slab { base, batch, len, memory, .. } = self.slab;
-        Slab { base, batch, first: self.slab.first + first, count, len, memory }
+        let Slab {
+            base,
+            batch,
+            len,
+            memory,
+            ..
+        } = self.slab;
+        Slab {
+            base,
+            batch,
+            first: self.slab.first + first,
+            count,
+            len,
+            memory,
+        }
     }
 }

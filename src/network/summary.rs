@@ -79,8 +79,18 @@ impl fmt::Display for Summary {
         let head = ["layer", "output", "parameters", "multiply-adds"].map(str::to_owned);
         let mut rows = vec![head];
         add_rows(self.layers, "", &mut rows);
-        rows.push(["total".to_owned(), String::new(), grouped(self.params), grouped(self.macs)]);
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        rows.push([
+            "total".to_owned(),
+            String::new(),
+            grouped(self.params),
+            grouped(self.macs),
+        ]);
+        let width = |column: usize| {
+            rows.iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let [a, b, c, d] = [width(0), width(1), width(2), width(3)];
         for [layer, output, params, macs] in &rows {
             writeln!(f, "  {layer:<a$}  {output:<b$}  {params:>c$}  {macs:>d$}")?;

@@ -19,8 +19,8 @@ use crate::tensor::{Element, Shape};
 
 /// The memory of training passes of one network, used again from step to step.
 ///
-/// It also counts the steps, because random layers like `Dropout` draw anew in each. The same seed and
-/// the same steps give the same run, whatever the number of threads.
+/// It also counts the steps, because random layers like `Dropout` draw anew in each. The same seed
+/// and the same steps give the same run, whatever the number of threads.
 pub struct Workspace<N: Network> {
     outputs: AlignedBuffer<N::Element>,
     output_gradients: AlignedBuffer<N::Element>,
@@ -66,7 +66,8 @@ impl<N: Network> Workspace<N> {
     /// # Panics
     /// If there is no memory for it; [`Workspace::try_reserve`] gives an error instead.
     pub fn reserve(&mut self, batch: usize) {
-        self.try_reserve(batch).unwrap_or_else(|error| panic!("{error}"));
+        self.try_reserve(batch)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Makes room for a batch.
@@ -81,17 +82,23 @@ impl<N: Network> Workspace<N> {
         Ok(())
     }
 
-    /// Trains no layer before the one with these parameters: backward computes nothing below it, unless the gradient
-    /// of the inputs is asked for, and leaves the gradients of the layers before as they are. Freeze those layers in
-    /// the optimizer as well if it moves parameters without a gradient, by weight decay or momentum.
+    /// Trains no layer before the one with these parameters: backward computes nothing below it,
+    /// unless the gradient of the inputs is asked for, and leaves the gradients of the layers
+    /// before as they are. Freeze those layers in the optimizer as well if it moves parameters
+    /// without a gradient, by weight decay or momentum.
     ///
-    /// Normalizations over the batch in those layers use their running statistics, which stay as they are: what the
-    /// layers above learn from is what they get in inference. [`eval`](Workspace::eval) does the same for dropout.
+    /// Normalizations over the batch in those layers use their running statistics, which stay as
+    /// they are: what the layers above learn from is what they get in inference.
+    /// [`eval`](Workspace::eval) does the same for dropout.
     ///
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Net: [4] -> [3] { body: Linear<_, 8>, Relu, head: Linear<_, 3> } }
-    /// let (net, mut gradient, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::zeros(), Net::workspace());
+    /// let (net, mut gradient, mut workspace) = (
+    ///     Net::init(&mut shapewright::rng(0)),
+    ///     Net::zeros(),
+    ///     Net::workspace(),
+    /// );
     /// workspace.train_from(layer!(Net, head));
     /// let (x, labels) = ([Tensor1::ones()], [Label::new(2)?]);
     /// let mut pass = net.forward_train(&x, &mut workspace);
@@ -111,9 +118,10 @@ impl<N: Network> Workspace<N> {
         self.set_modes();
     }
 
-    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: normalizations over the batch
-    /// use their running statistics and leave them as they are, and dropout within the part drops nothing. Its
-    /// parameters are trained nevertheless unless they are frozen.
+    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`:
+    /// normalizations over the batch use their running statistics and leave them as they are,
+    /// and dropout within the part drops nothing. Its parameters are trained nevertheless
+    /// unless they are frozen.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -122,16 +130,20 @@ impl<N: Network> Workspace<N> {
     /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
     /// workspace.eval(layer!(Net, body));
     /// let x = [Tensor1::ones()];
-    /// assert_eq!(net.forward_train(&x, &mut workspace).outputs()[0], net.forward(&x[0]));
+    /// assert_eq!(
+    ///     net.forward_train(&x, &mut workspace).outputs()[0],
+    ///     net.forward(&x[0])
+    /// );
     /// ```
     pub fn eval(&mut self, part: Part<N>) {
         self.parts.push((part.range(&N::zeros()), Mode::Eval));
         self.set_modes();
     }
 
-    /// Treats as frozen what an optimizer's state has frozen: backward is not computed below the lowest layer that is
-    /// trained, and normalizations over the batch whose running statistics are frozen use them, as in inference. What was
-    /// set before stays only where it is [`eval`](Workspace::eval).
+    /// Treats as frozen what an optimizer's state has frozen: backward is not computed below the
+    /// lowest layer that is trained, and normalizations over the batch whose running statistics
+    /// are frozen use them, as in inference. What was set before stays only where it is
+    /// [`eval`](Workspace::eval).
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -140,11 +152,15 @@ impl<N: Network> Workspace<N> {
     /// let state = Sgd::new(0.1).state::<Net>().freeze(layer!(Net, norm));
     /// workspace.follow(&state);
     /// let x = [Tensor1::ones()];
-    /// assert_eq!(net.forward_train(&x, &mut workspace).outputs()[0], net.forward(&x[0]));
+    /// assert_eq!(
+    ///     net.forward_train(&x, &mut workspace).outputs()[0],
+    ///     net.forward(&x[0])
+    /// );
     /// ```
     pub fn follow<O: Optimizer>(&mut self, state: &OptimizerState<O, N>) {
         self.parts.retain(|(_, mode)| *mode == Mode::Eval);
-        self.parts.extend(state.frozen().map(|range| (range, Mode::Frozen)));
+        self.parts
+            .extend(state.frozen().map(|range| (range, Mode::Frozen)));
         self.train_from_position(state.first_trained());
     }
 
@@ -155,21 +171,32 @@ impl<N: Network> Workspace<N> {
     }
 
     fn set_modes(&mut self) {
-        let lowest = N::LAYERS.get(self.lowest_layer()).map_or(0, |layer| layer.params_at);
+        let lowest = N::LAYERS
+            .get(self.lowest_layer())
+            .map_or(0, |layer| layer.params_at);
         let below = (lowest > 0).then_some((0..lowest, Mode::Frozen));
         self.modes = self.parts.iter().cloned().chain(below).collect();
     }
 
     /// The index of the first layer that is trained.
     fn lowest_layer(&self) -> usize {
-        N::LAYERS.iter().rposition(|layer| layer.params > 0 && layer.params_at <= self.lowest).unwrap_or(0)
+        N::LAYERS
+            .iter()
+            .rposition(|layer| layer.params > 0 && layer.params_at <= self.lowest)
+            .unwrap_or(0)
     }
 
-    /// Overwrites all memory that is not a result. Nothing that a pass computes depends on it; tests
-    /// prove that with this.
+    /// Overwrites all memory that is not a result. Nothing that a pass computes depends on it;
+    /// tests prove that with this.
     #[doc(hidden)]
     pub fn fill_with(&mut self, value: N::Element) {
-        let Workspace { outputs, output_gradients, input_gradients, cache, .. } = self;
+        let Workspace {
+            outputs,
+            output_gradients,
+            input_gradients,
+            cache,
+            ..
+        } = self;
         for buffer in [outputs, output_gradients, input_gradients, cache] {
             buffer.as_mut_slice().fill(value);
         }
@@ -180,7 +207,10 @@ impl<N: Network> Workspace<N> {
 
 /// Which parts of this network have which modes.
 fn modes_of<'a, N: Network>(network: &N, parts: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
-    Modes { base: network.params().as_ptr().addr(), parts }
+    Modes {
+        base: network.params().as_ptr().addr(),
+        parts,
+    }
 }
 
 /// A batch on its way through a network: its outputs, then the loss, then the gradient.
@@ -198,16 +228,29 @@ impl<'a, N: Network> Pass<'a, N> {
         let _mode = FloatMode::of_scope();
         let batch = x.len();
         workspace.reserve(batch);
-        let seed = workspace.seed.wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
+        let seed = workspace
+            .seed
+            .wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
         workspace.steps += 1;
-        let cx = Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer());
-        let y = tensors_mut(&mut workspace.outputs.as_mut_slice()[..batch * N::Output::LEN], batch);
+        let cx =
+            Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer());
+        let y = tensors_mut(
+            &mut workspace.outputs.as_mut_slice()[..batch * N::Output::LEN],
+            batch,
+        );
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         let modes = Arc::clone(&workspace.modes);
         let with_modes = &cx.with_modes(modes_of(network, &modes));
         <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, with_modes);
-        workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN].fill(num_traits::Zero::zero());
-        Pass { network, x, workspace, cx, modes }
+        workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN]
+            .fill(num_traits::Zero::zero());
+        Pass {
+            network,
+            x,
+            workspace,
+            cx,
+            modes,
+        }
     }
 
     /// The outputs, in the order of the batch.
@@ -216,9 +259,9 @@ impl<'a, N: Network> Pass<'a, N> {
         tensors(&self.workspace.outputs.as_slice()[..len], self.x.len())
     }
 
-    /// What each layer gave for the whole batch, sample after sample, in the order of the layers: to find where a
-    /// number went wrong, or to draw what a network sees. A layer that works in place shows its own outputs for the
-    /// layer before as well.
+    /// What each layer gave for the whole batch, sample after sample, in the order of the layers:
+    /// to find where a number went wrong, or to draw what a network sees. A layer that works in
+    /// place shows its own outputs for the layer before as well.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -226,8 +269,18 @@ impl<'a, N: Network> Pass<'a, N> {
     /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
     /// let x = [Tensor1::from([1.0, 2.0]); 5];
     /// let pass = net.forward_train(&x, &mut workspace);
-    /// let lengths: Vec<_> = pass.layer_outputs().map(|(layer, values)| (layer.layer, values.len())).collect();
-    /// assert_eq!(lengths, [("fc: Linear<_, 3>", 15), ("Relu", 15), ("head: Linear<_, 1>", 5)]);
+    /// let lengths: Vec<_> = pass
+    ///     .layer_outputs()
+    ///     .map(|(layer, values)| (layer.layer, values.len()))
+    ///     .collect();
+    /// assert_eq!(
+    ///     lengths,
+    ///     [
+    ///         ("fc: Linear<_, 3>", 15),
+    ///         ("Relu", 15),
+    ///         ("head: Linear<_, 1>", 5)
+    ///     ]
+    /// );
     /// ```
     pub fn layer_outputs(&self) -> impl Iterator<Item = (&'static LayerSummary, &[N::Element])> {
         let batch = self.x.len();
@@ -235,18 +288,23 @@ impl<'a, N: Network> Pass<'a, N> {
             let len = batch * layer.output.len();
             let values = match at {
                 OutputsAt::Input => flatten(self.x),
-                OutputsAt::Cache(offset) => &self.workspace.cache.as_slice()[offset * batch..][..len],
+                OutputsAt::Cache(offset) => {
+                    &self.workspace.cache.as_slice()[offset * batch..][..len]
+                }
                 OutputsAt::Output => flatten(self.outputs()),
             };
             (layer, values)
         })
     }
 
-    /// The gradient of the loss with respect to the outputs: what [`Pass::loss`] sets, zero before. Set it
-    /// by hand to train with something that is not a [`Loss`].
+    /// The gradient of the loss with respect to the outputs: what [`Pass::loss`] sets, zero before.
+    /// Set it by hand to train with something that is not a [`Loss`].
     pub fn output_gradients_mut(&mut self) -> &mut [Out<N>] {
         let len = self.x.len() * N::Output::LEN;
-        tensors_mut(&mut self.workspace.output_gradients.as_mut_slice()[..len], self.x.len())
+        tensors_mut(
+            &mut self.workspace.output_gradients.as_mut_slice()[..len],
+            self.x.len(),
+        )
     }
 
     /// The loss of the outputs against the targets; sets the output gradients.
@@ -266,10 +324,14 @@ impl<'a, N: Network> Pass<'a, N> {
             targets.len()
         );
         let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
-        let gradients = tensors_mut(&mut self.workspace.output_gradients.as_mut_slice()[..len], batch);
+        let gradients = tensors_mut(
+            &mut self.workspace.output_gradients.as_mut_slice()[..len],
+            batch,
+        );
         let _mode = FloatMode::of_scope();
         let value = loss.loss(outputs, G::expected(targets), gradients);
-        // Probabilities, squares and scales of all losses can make them denormal: once, for what all layers do with them.
+        // Probabilities, squares and scales of all losses can make them denormal: once, for what
+        // all layers do with them.
         self.cx.kernels.flush_denormals(flatten_mut(gradients));
         value
     }
@@ -279,9 +341,9 @@ impl<'a, N: Network> Pass<'a, N> {
         self.run(gradient, false, false);
     }
 
-    /// Adds the gradient of the loss with respect to the parameters to `gradient`: a batch that is too large for the
-    /// memory can be taken in parts. With a sum as the loss, the sum of the parts is the whole; means of `n` parts of
-    /// one length are to be divided by `n`.
+    /// Adds the gradient of the loss with respect to the parameters to `gradient`: a batch that is
+    /// too large for the memory can be taken in parts. With a sum as the loss, the sum of the
+    /// parts is the whole; means of `n` parts of one length are to be divided by `n`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -311,17 +373,34 @@ impl<'a, N: Network> Pass<'a, N> {
     pub fn backward_with_input(self, gradient: &mut N) -> &'a [In<N>] {
         let batch = self.x.len();
         let workspace = self.run(gradient, false, true);
-        tensors(&workspace.input_gradients.as_slice()[..batch * N::Input::LEN], batch)
+        tensors(
+            &workspace.input_gradients.as_slice()[..batch * N::Input::LEN],
+            batch,
+        )
     }
 
     fn run(self, gradient: &mut N, accumulate: bool, with_input: bool) -> &'a mut Workspace<N> {
         let _mode = FloatMode::of_scope();
-        let Pass { network, x, workspace, cx, modes } = self;
+        let Pass {
+            network,
+            x,
+            workspace,
+            cx,
+            modes,
+        } = self;
         let cx = cx.with_modes(modes_of(network, &modes));
         let batch = x.len();
-        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..batch * N::Output::LEN], batch);
+        let y: &[Out<N>] = tensors(
+            &workspace.outputs.as_slice()[..batch * N::Output::LEN],
+            batch,
+        );
 
-        let what = || format!("the gradient of the inputs of `{}`, of which there are {batch},", N::NAME);
+        let what = || {
+            format!(
+                "the gradient of the inputs of `{}`, of which there are {batch},",
+                N::NAME
+            )
+        };
         let input_len = if with_input { N::Input::LEN } else { 0 };
         let dx = memory::reserve(&mut workspace.input_gradients, batch, input_len, what);
         let dx = dx.unwrap_or_else(|error| panic!("{error}"));
@@ -330,9 +409,21 @@ impl<'a, N: Network> Pass<'a, N> {
         let dy = &mut workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN];
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         N::backward_input(&(), network, x, y, cache, tensors_mut(dy, batch), dx, &cx);
-        let dy: &[Out<N>] = tensors(&workspace.output_gradients.as_slice()[..batch * N::Output::LEN], batch);
+        let dy: &[Out<N>] = tensors(
+            &workspace.output_gradients.as_slice()[..batch * N::Output::LEN],
+            batch,
+        );
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        N::backward_params(&(), network, x, y, cache, dy, gradient, &cx.accumulating(accumulate));
+        N::backward_params(
+            &(),
+            network,
+            x,
+            y,
+            cache,
+            dy,
+            gradient,
+            &cx.accumulating(accumulate),
+        );
         workspace
     }
 }

@@ -5,7 +5,8 @@ use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdadeltaStep, Begin, Update};
 use crate::tensor::Element;
 
-/// Adadelta: steps in proportion to the size of recent steps. PyTorch's `optim.Adadelta`; Zeiler, 2012.
+/// Adadelta: steps in proportion to the size of recent steps. PyTorch's `optim.Adadelta`; Zeiler,
+/// 2012.
 ///
 /// ```
 /// use shapewright::Adadelta;
@@ -25,7 +26,13 @@ pub struct Adadelta {
 impl Adadelta {
     /// Adadelta with this learning rate (PyTorch's default is 1), rho of 0.9 and epsilon of 1e-6.
     pub const fn new(lr: f64) -> Self {
-        Adadelta { lr, rho: 0.9, epsilon: 1e-6, weight_decay: 0.0, maximize: false }
+        Adadelta {
+            lr,
+            rho: 0.9,
+            epsilon: 1e-6,
+            weight_decay: 0.0,
+            maximize: false,
+        }
     }
 
     setters! {
@@ -51,11 +58,21 @@ impl Optimizer for Adadelta {
     }
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
+        from_zero(&[
+            ("lr", self.lr),
+            ("epsilon", self.epsilon),
+            ("weight_decay", self.weight_decay),
+        ])?;
         part("rho", self.rho)
     }
 
-    fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        _: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let rule = AdadeltaStep {
             begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
             lr: self.lr,

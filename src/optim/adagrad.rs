@@ -5,8 +5,8 @@ use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdagradStep, Begin, Update};
 use crate::tensor::Element;
 
-/// Adagrad: steps divided by the root of the sum of all squared gradients. PyTorch's `optim.Adagrad`; Duchi, Hazan
-/// and Singer, 2011.
+/// Adagrad: steps divided by the root of the sum of all squared gradients. PyTorch's
+/// `optim.Adagrad`; Duchi, Hazan and Singer, 2011.
 ///
 /// ```
 /// use shapewright::Adagrad;
@@ -71,7 +71,13 @@ impl Optimizer for Adagrad {
         ])
     }
 
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let rule = AdagradStep {
             begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
             rate: self.lr / (1.0 + (step - 1) as f64 * self.lr_decay),

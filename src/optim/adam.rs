@@ -5,8 +5,8 @@ use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdamStep, Begin, Update};
 use crate::tensor::Element;
 
-/// Adam: steps scaled by running means of the gradient and of its square. PyTorch's `optim.Adam`; Kingma
-/// and Ba, 2014.
+/// Adam: steps scaled by running means of the gradient and of its square. PyTorch's `optim.Adam`;
+/// Kingma and Ba, 2014.
 ///
 /// ```
 /// use shapewright::Adam;
@@ -26,7 +26,8 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Adam with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon of 1e-8.
+    /// Adam with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon of
+    /// 1e-8.
     pub const fn new(lr: f64) -> Self {
         Adam {
             lr,
@@ -65,14 +66,29 @@ impl Optimizer for Adam {
     }
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
+        from_zero(&[
+            ("lr", self.lr),
+            ("epsilon", self.epsilon),
+            ("weight_decay", self.weight_decay),
+        ])?;
         betas(self.betas)
     }
 
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let power = |beta: f64| beta.powf(step as f64);
         let rule = AdamStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, self.decoupled_weight_decay),
+            begin: Begin::new(
+                self.lr,
+                self.maximize,
+                self.weight_decay,
+                self.decoupled_weight_decay,
+            ),
             rate: self.lr / (1.0 - power(self.betas.0)),
             root: 1.0 / (1.0 - power(self.betas.1)).sqrt(),
             beta1: self.betas.0,
@@ -84,8 +100,8 @@ impl Optimizer for Adam {
     }
 }
 
-/// Adam with a weight decay that does not pass through the running means: it takes `lr * weight_decay` of each
-/// parameter. PyTorch's `optim.AdamW`; Loshchilov and Hutter, 2017.
+/// Adam with a weight decay that does not pass through the running means: it takes `lr *
+/// weight_decay` of each parameter. PyTorch's `optim.AdamW`; Loshchilov and Hutter, 2017.
 ///
 /// ```
 /// use shapewright::AdamW;
@@ -104,11 +120,18 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// AdamW with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon of 1e-8 and a
-    /// weight decay of 1e-2.
+    /// AdamW with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon
+    /// of 1e-8 and a weight decay of 1e-2.
     pub const fn new(lr: f64) -> Self {
         let (betas, epsilon, weight_decay) = ((0.9, 0.999), 1e-8, 1e-2);
-        AdamW { lr, betas, epsilon, weight_decay, amsgrad: false, maximize: false }
+        AdamW {
+            lr,
+            betas,
+            epsilon,
+            weight_decay,
+            amsgrad: false,
+            maximize: false,
+        }
     }
 
     setters! {
@@ -122,8 +145,23 @@ impl AdamW {
     }
 
     const fn adam(&self) -> Adam {
-        let AdamW { lr, betas, epsilon, weight_decay, amsgrad, maximize } = *self;
-        Adam { lr, betas, epsilon, weight_decay, decoupled_weight_decay: true, amsgrad, maximize }
+        let AdamW {
+            lr,
+            betas,
+            epsilon,
+            weight_decay,
+            amsgrad,
+            maximize,
+        } = *self;
+        Adam {
+            lr,
+            betas,
+            epsilon,
+            weight_decay,
+            decoupled_weight_decay: true,
+            amsgrad,
+            maximize,
+        }
     }
 }
 
@@ -144,7 +182,13 @@ impl Optimizer for AdamW {
         self.adam().check()
     }
 
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         self.adam().update(step, params, gradient, memories);
     }
 }

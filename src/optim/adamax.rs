@@ -5,8 +5,8 @@ use super::{Optimizer, SettingError, setters};
 use crate::kernels::{AdamaxStep, Begin, Update};
 use crate::tensor::Element;
 
-/// Adamax: Adam with the largest recent gradient in place of the deviation. PyTorch's `optim.Adamax`; Kingma and
-/// Ba, 2014.
+/// Adamax: Adam with the largest recent gradient in place of the deviation. PyTorch's
+/// `optim.Adamax`; Kingma and Ba, 2014.
 ///
 /// ```
 /// use shapewright::Adamax;
@@ -24,9 +24,16 @@ pub struct Adamax {
 }
 
 impl Adamax {
-    /// Adamax with this learning rate (PyTorch's default is 2e-3), betas of 0.9 and 0.999, epsilon of 1e-8.
+    /// Adamax with this learning rate (PyTorch's default is 2e-3), betas of 0.9 and 0.999, epsilon
+    /// of 1e-8.
     pub const fn new(lr: f64) -> Self {
-        Adamax { lr, betas: (0.9, 0.999), epsilon: 1e-8, weight_decay: 0.0, maximize: false }
+        Adamax {
+            lr,
+            betas: (0.9, 0.999),
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            maximize: false,
+        }
     }
 
     setters! {
@@ -52,11 +59,21 @@ impl Optimizer for Adamax {
     }
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
+        from_zero(&[
+            ("lr", self.lr),
+            ("epsilon", self.epsilon),
+            ("weight_decay", self.weight_decay),
+        ])?;
         betas(self.betas)
     }
 
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let rule = AdamaxStep {
             begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
             rate: self.lr / (1.0 - self.betas.0.powf(step as f64)),

@@ -6,9 +6,10 @@ use crate::network::Network;
 use crate::tensor::Element;
 use crate::threads;
 
-/// An average of a network's parameters over the steps of its training, which often does better than the last ones.
-/// PyTorch's `optim.swa_utils.AveragedModel` with `use_buffers=True`: the running statistics of batch normalizations are
-/// averaged as well. It is a network of the same type.
+/// An average of a network's parameters over the steps of its training, which often does better
+/// than the last ones. PyTorch's `optim.swa_utils.AveragedModel` with `use_buffers=True`: the
+/// running statistics of batch normalizations are averaged as well. It is a network of the same
+/// type.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -30,7 +31,11 @@ pub struct WeightAverage<N: Network> {
 
 impl<N: Network> Clone for WeightAverage<N> {
     fn clone(&self) -> Self {
-        WeightAverage { kind: self.kind, network: self.network.to_boxed(), updates: self.updates }
+        WeightAverage {
+            kind: self.kind,
+            network: self.network.to_boxed(),
+            updates: self.updates,
+        }
     }
 }
 
@@ -42,18 +47,22 @@ enum Kind {
 }
 
 impl<N: Network> WeightAverage<N> {
-    /// The exponential moving average: `decay * average + (1 - decay) * parameters`, from the parameters of the first
-    /// update on. PyTorch's `get_ema_multi_avg_fn`, where the decay is 0.999 by default.
+    /// The exponential moving average: `decay * average + (1 - decay) * parameters`, from the
+    /// parameters of the first update on. PyTorch's `get_ema_multi_avg_fn`, where the decay is
+    /// 0.999 by default.
     ///
     /// # Panics
     /// If the decay is not between 0 and 1.
     pub fn ema(decay: f64) -> Self {
-        assert!((0.0..=1.0).contains(&decay), "an average with a decay of {decay}; it must be from 0 to 1");
+        assert!(
+            (0.0..=1.0).contains(&decay),
+            "an average with a decay of {decay}; it must be from 0 to 1"
+        );
         Self::new(Kind::Ema(decay))
     }
 
-    /// The exponential moving average that begins with zeros, divided by `1 - decay^updates`: the first parameters
-    /// count no more than their age lets them, as in Adam's moments.
+    /// The exponential moving average that begins with zeros, divided by `1 - decay^updates`: the
+    /// first parameters count no more than their age lets them, as in Adam's moments.
     ///
     /// # Panics
     /// If the decay is not at least 0 and less than 1.
@@ -65,29 +74,36 @@ impl<N: Network> WeightAverage<N> {
         Self::new(Kind::EmaCorrected(decay))
     }
 
-    /// The mean of the parameters of all updates, for stochastic weight averaging (Izmailov et al., 2018): update it
-    /// once per epoch, when most of the training is over.
+    /// The mean of the parameters of all updates, for stochastic weight averaging (Izmailov et al.,
+    /// 2018): update it once per epoch, when most of the training is over.
     pub fn swa() -> Self {
         Self::new(Kind::Swa)
     }
 
     fn new(kind: Kind) -> Self {
-        WeightAverage { kind, network: N::zeros(), updates: 0 }
+        WeightAverage {
+            kind,
+            network: N::zeros(),
+            updates: 0,
+        }
     }
 
     /// Takes the network's parameters into the average. Does not allocate.
     pub fn update(&mut self, network: &N) {
         self.updates = self.updates.saturating_add(1);
         let updates = self.updates as f64;
-        // What the new parameters count for. The corrected average is one as well, with a weight that falls to
-        // 1 - decay.
+        // What the new parameters count for. The corrected average is one as well, with a weight
+        // that falls to 1 - decay.
         let weight = match self.kind {
             Kind::Ema(_) if self.updates == 1 => 1.0,
             Kind::Ema(decay) => 1.0 - decay,
             Kind::EmaCorrected(decay) => (1.0 - decay) / (1.0 - decay.powf(updates)),
             Kind::Swa => 1.0 / updates,
         };
-        let (rest, weight) = (N::Element::from_f64_lossy(1.0 - weight), N::Element::from_f64_lossy(weight));
+        let (rest, weight) = (
+            N::Element::from_f64_lossy(1.0 - weight),
+            N::Element::from_f64_lossy(weight),
+        );
         // From the nearer one, as PyTorch's `lerp`: a weight of 1 copies.
         let near = weight < N::Element::from_f64_lossy(0.5);
         let average = self.network.params_mut();
@@ -95,7 +111,11 @@ impl<N: Network> WeightAverage<N> {
         threads::split_mut(average, per_part, &|part, average: &mut [N::Element]| {
             for (average, &new) in average.iter_mut().zip(&network.params()[part * per_part..]) {
                 let way = new - *average;
-                *average = flush(if near { *average + weight * way } else { new - rest * way });
+                *average = flush(if near {
+                    *average + weight * way
+                } else {
+                    new - rest * way
+                });
             }
         });
     }
@@ -120,7 +140,8 @@ impl<N: Network> WeightAverage<N> {
         self.kind
     }
 
-    /// Goes on with an average that was taken out by [`WeightAverage::network`] after so many updates.
+    /// Goes on with an average that was taken out by [`WeightAverage::network`] after so many
+    /// updates.
     pub fn restore(&mut self, network: &N, updates: u64) {
         self.network.params_mut().copy_from_slice(network.params());
         self.updates = updates;

@@ -26,7 +26,8 @@ fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> f64 {
     sums.iter().sum::<f64>() + rest.iter().map(|&x| term(wide(x))).sum::<f64>()
 }
 
-/// Calls with the places of all that is trained within a range, in order: without statistics, which have no gradient.
+/// Calls with the places of all that is trained within a range, in order: without statistics, which
+/// have no gradient.
 fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usize>)) {
     if <N as Parameters<N::Element>>::STATISTICS == 0 {
         return f(range);
@@ -42,7 +43,9 @@ fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usi
 /// The sum of `term` over all that is trained in a range of a network.
 fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
     let mut total = 0.0;
-    for_each_trained::<N>(range, &mut |place| total += sum(&network.params()[place], &term));
+    for_each_trained::<N>(range, &mut |place| {
+        total += sum(&network.params()[place], &term)
+    });
     total
 }
 
@@ -73,9 +76,10 @@ impl Display for NonFiniteNorm {
 
 impl std::error::Error for NonFiniteNorm {}
 
-/// Makes a gradient shorter if its norm, the root of the sum of all squares, is larger than `max_norm`; the norm that
-/// it had. PyTorch's `clip_grad_norm_` with its `error_if_nonfinite`. Sums in `f64`; does not allocate. Frozen parts
-/// count as all others: to leave them out, fill their gradient with zeros before.
+/// Makes a gradient shorter if its norm, the root of the sum of all squares, is larger than
+/// `max_norm`; the norm that it had. PyTorch's `clip_grad_norm_` with its `error_if_nonfinite`.
+/// Sums in `f64`; does not allocate. Frozen parts count as all others: to leave them out, fill
+/// their gradient with zeros before.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -108,7 +112,8 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
     Ok(norm)
 }
 
-/// Brings every number of a gradient to at most `clip_value` in size; NaN stays. PyTorch's `clip_grad_value_`.
+/// Brings every number of a gradient to at most `clip_value` in size; NaN stays. PyTorch's
+/// `clip_grad_value_`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -135,31 +140,42 @@ pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
     });
 }
 
-/// Adds the gradient of an L1 penalty, `lambda * sum |p|` over a part of the network, and gives its value, to be added
-/// to the loss. At 0 the gradient is 0.
+/// Adds the gradient of an L1 penalty, `lambda * sum |p|` over a part of the network, and gives its
+/// value, to be added to the loss. At 0 the gradient is 0.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Line: [1] -> [1] { fc: Linear<1, 1> } }
 /// let (mut net, mut gradient) = (Line::zeros(), Line::zeros());
 /// (net.fc.weight, net.fc.bias) = ([[-3.0]], [7.0]);
-/// assert_eq!(l1_penalty(&*net, layer!(Line, fc.weight), 0.5, &mut *gradient), 1.5);
+/// assert_eq!(
+///     l1_penalty(&*net, layer!(Line, fc.weight), 0.5, &mut *gradient),
+///     1.5
+/// );
 /// assert_eq!((gradient.fc.weight, gradient.fc.bias), ([[-0.5]], [0.0]));
 /// ```
 ///
 /// # Panics
 /// Unless `lambda` is a number from 0 up.
 #[track_caller]
-pub fn l1_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient: &mut N) -> N::Element {
+pub fn l1_penalty<N: Network>(
+    network: &N,
+    part: Part<N>,
+    lambda: f64,
+    gradient: &mut N,
+) -> N::Element {
     assert_setting(from_zero(&[("lambda", lambda)]).map_err(|error| error.of("l1_penalty")));
     let slope = N::Element::from_f64_lossy(lambda);
     let zero = num_traits::zero();
-    add(network, part, gradient, |p| if p == zero { zero } else { slope * p.signum() });
+    add(network, part, gradient, |p| {
+        if p == zero { zero } else { slope * p.signum() }
+    });
     N::Element::from_f64_lossy(lambda * sum_trained(network, part.range(network), f64::abs))
 }
 
-/// Adds the gradient of an L2 penalty, `lambda / 2 * sum p^2` over a part of the network, and gives its value, to be
-/// added to the loss. The gradient is `lambda * p`, as that of an optimizer's `weight_decay`.
+/// Adds the gradient of an L2 penalty, `lambda / 2 * sum p^2` over a part of the network, and gives
+/// its value, to be added to the loss. The gradient is `lambda * p`, as that of an optimizer's
+/// `weight_decay`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -173,7 +189,12 @@ pub fn l1_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient:
 /// # Panics
 /// Unless `lambda` is a number from 0 up.
 #[track_caller]
-pub fn l2_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient: &mut N) -> N::Element {
+pub fn l2_penalty<N: Network>(
+    network: &N,
+    part: Part<N>,
+    lambda: f64,
+    gradient: &mut N,
+) -> N::Element {
     assert_setting(from_zero(&[("lambda", lambda)]).map_err(|error| error.of("l2_penalty")));
     let slope = N::Element::from_f64_lossy(lambda);
     add(network, part, gradient, |p| slope * p);
@@ -181,7 +202,12 @@ pub fn l2_penalty<N: Network>(network: &N, part: Part<N>, lambda: f64, gradient:
 }
 
 /// Adds `slope` of each parameter to its gradient.
-fn add<N: Network>(network: &N, part: Part<N>, gradient: &mut N, slope: impl Fn(N::Element) -> N::Element) {
+fn add<N: Network>(
+    network: &N,
+    part: Part<N>,
+    gradient: &mut N,
+    slope: impl Fn(N::Element) -> N::Element,
+) {
     for_each_trained::<N>(part.range(network), &mut |place| {
         let gradient = &mut gradient.params_mut()[place.clone()];
         for (g, &p) in gradient.iter_mut().zip(&network.params()[place]) {

@@ -5,10 +5,11 @@ use super::{Optimizer, SettingError, setters};
 use crate::kernels::{Begin, LionStep, Update};
 use crate::tensor::Element;
 
-/// Lion: steps of one size in the direction of the sign of a running mean. Chen et al., 2023, "Symbolic Discovery of
-/// Optimization Algorithms", algorithm 2.
+/// Lion: steps of one size in the direction of the sign of a running mean. Chen et al., 2023,
+/// "Symbolic Discovery of Optimization Algorithms", algorithm 2.
 ///
-/// Its learning rate should be 3 to 10 times smaller than AdamW's, and its weight decay as much larger.
+/// Its learning rate should be 3 to 10 times smaller than AdamW's, and its weight decay as much
+/// larger.
 ///
 /// ```
 /// use shapewright::Lion;
@@ -25,9 +26,15 @@ pub struct Lion {
 }
 
 impl Lion {
-    /// Lion with this learning rate (the paper's authors begin with 1e-4), betas of 0.9 and 0.99, without weight decay.
+    /// Lion with this learning rate (the paper's authors begin with 1e-4), betas of 0.9 and 0.99,
+    /// without weight decay.
     pub const fn new(lr: f64) -> Self {
-        Lion { lr, betas: (0.9, 0.99), weight_decay: 0.0, maximize: false }
+        Lion {
+            lr,
+            betas: (0.9, 0.99),
+            weight_decay: 0.0,
+            maximize: false,
+        }
     }
 
     setters! {
@@ -57,7 +64,13 @@ impl Optimizer for Lion {
         betas(self.betas)
     }
 
-    fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        _: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let rule = LionStep {
             begin: Begin::new(self.lr, self.maximize, self.weight_decay, true),
             lr: self.lr,

@@ -44,15 +44,19 @@ use crate::threads;
 /// From this many parameters on, a step is cut over the worker threads.
 const PARALLEL_PARAMETERS: usize = 1 << 15;
 
-/// How many of `len` parameters each part of a step has: all, or a share for each thread. Whole cache lines, so that
-/// threads do not share one.
+/// How many of `len` parameters each part of a step has: all, or a share for each thread. Whole
+/// cache lines, so that threads do not share one.
 fn share(len: usize) -> usize {
-    let parts = if len < PARALLEL_PARAMETERS { 1 } else { threads::most_parts() };
+    let parts = if len < PARALLEL_PARAMETERS {
+        1
+    } else {
+        threads::most_parts()
+    };
     len.div_ceil(parts).next_multiple_of(16)
 }
 
-/// An update rule: settings alone. What it remembers between steps is an [`OptimizerState`]. Its `Debug` text shows all
-/// settings: a training goes on from a checkpoint only if it is the same.
+/// An update rule: settings alone. What it remembers between steps is an [`OptimizerState`]. Its
+/// `Debug` text shows all settings: a training goes on from a checkpoint only if it is the same.
 pub trait Optimizer: Clone + Debug {
     /// How many numbers per parameter it remembers between steps, at most 4.
     fn memories(&self) -> usize;
@@ -74,14 +78,21 @@ pub trait Optimizer: Clone + Debug {
     }
 
     /// Changes some of the parameters by their gradient. `memories` holds one slice for each of
-    /// [`Optimizer::memories`], zero before the first step. `step` counts from 1. Elements do not depend on
-    /// each other, so that a step can be cut over threads.
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]);
+    /// [`Optimizer::memories`], zero before the first step. `step` counts from 1. Elements do not
+    /// depend on each other, so that a step can be cut over threads.
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    );
 
     /// The state that this optimizer begins a network's training with.
     ///
     /// # Panics
-    /// If a setting is out of its range ([`Optimizer::check`]), or if it remembers more than 4 numbers per parameter.
+    /// If a setting is out of its range ([`Optimizer::check`]), or if it remembers more than 4
+    /// numbers per parameter.
     ///
     /// ```
     /// use shapewright::prelude::*;

@@ -25,8 +25,8 @@ pub struct NAdam {
 }
 
 impl NAdam {
-    /// NAdam with this learning rate (PyTorch's default is 2e-3), betas of 0.9 and 0.999, epsilon of 1e-8 and a
-    /// momentum decay of 4e-3.
+    /// NAdam with this learning rate (PyTorch's default is 2e-3), betas of 0.9 and 0.999, epsilon
+    /// of 1e-8 and a momentum decay of 4e-3.
     pub const fn new(lr: f64) -> Self {
         NAdam {
             lr,
@@ -73,11 +73,22 @@ impl Optimizer for NAdam {
         betas(self.betas)
     }
 
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let (beta1, beta2) = self.betas;
         let (product, mu, next) = self.momenta(step);
         let rule = NAdamStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, self.decoupled_weight_decay),
+            begin: Begin::new(
+                self.lr,
+                self.maximize,
+                self.weight_decay,
+                self.decoupled_weight_decay,
+            ),
             gradient_rate: self.lr * (1.0 - mu) / (1.0 - product),
             moment_rate: self.lr * next / (1.0 - product * next),
             root: 1.0 / (1.0 - beta2.powf(step as f64)),
@@ -90,7 +101,8 @@ impl Optimizer for NAdam {
 }
 
 impl NAdam {
-    /// The product of the momenta of all steps up to this one, the momentum of this step and that of the next.
+    /// The product of the momenta of all steps up to this one, the momentum of this step and that
+    /// of the next.
     fn momenta(&self, step: u64) -> (f64, f64, f64) {
         let beta1 = self.betas.0;
         let momentum = |power: f64| beta1 * (1.0 - 0.5 * power);
@@ -99,12 +111,17 @@ impl NAdam {
         for _ in 0..step {
             power *= factor;
             product *= momentum(power);
-            // It is only used as 1 - product. This is reached after a few hundred steps, if beta1 is as usual.
+            // It is only used as 1 - product. This is reached after a few hundred steps, if beta1
+            // is as usual.
             if product < 1e-20 {
                 break;
             }
         }
         let power = |step: f64| 0.96_f64.powf(step * self.momentum_decay);
-        (product, momentum(power(step as f64)), momentum(power(step as f64 + 1.0)))
+        (
+            product,
+            momentum(power(step as f64)),
+            momentum(power(step as f64 + 1.0)),
+        )
     }
 }

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use crate::network::Network;
 
-/// Some of a network's parameters that lie side by side: a layer, one of its tensors, or all. Made with
-/// [`layer!`](crate::layer!).
+/// Some of a network's parameters that lie side by side: a layer, one of its tensors, or all. Made
+/// with [`layer!`](crate::layer!).
 pub struct Part<N: Network> {
     of: fn(&N) -> &[N::Element],
 }
@@ -20,7 +20,9 @@ impl<N: Network> Part<N> {
 
     /// All parameters.
     pub const fn whole() -> Self {
-        Part { of: |network| network.params() }
+        Part {
+            of: |network| network.params(),
+        }
     }
 
     /// The parameters of this part of a network.
@@ -57,16 +59,20 @@ impl<N: Network> Debug for Part<N> {
     }
 }
 
-/// A part of a network, by the names of fields: `layer!(Mlp, fc1)` is a layer, `layer!(Mlp, fc1.bias)` one of its
-/// tensors, `layer!(Mlp, encoder.fc)` a layer of a nested network, `layer!(Mlp, blocks[2].fc)` a layer in the third of a
-/// `Repeat`, `layer!(Mlp)` all parameters. A wrong name is an error of the compiler. A layer without a name has the field
-/// `layer_0`, by its place; indices are constants, and one beyond the last panics when the part is used.
+/// A part of a network, by the names of fields: `layer!(Mlp, fc1)` is a layer, `layer!(Mlp,
+/// fc1.bias)` one of its tensors, `layer!(Mlp, encoder.fc)` a layer of a nested network,
+/// `layer!(Mlp, blocks[2].fc)` a layer in the third of a `Repeat`, `layer!(Mlp)` all parameters. A
+/// wrong name is an error of the compiler. A layer without a name has the field `layer_0`, by its
+/// place; indices are constants, and one beyond the last panics when the part is used.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Mlp: [4] -> [3] { fc1: Linear<_, 8>, Relu, head: Linear<_, 3> } }
 /// const FIRST: shapewright::Part<Mlp> = layer!(Mlp, fc1);
-/// let adam = Adam::new(1e-3).state::<Mlp>().scale(FIRST, 0.1).freeze(layer!(Mlp, head.bias));
+/// let adam = Adam::new(1e-3)
+///     .state::<Mlp>()
+///     .scale(FIRST, 0.1)
+///     .freeze(layer!(Mlp, head.bias));
 /// ```
 #[macro_export]
 macro_rules! layer {

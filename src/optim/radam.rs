@@ -5,8 +5,8 @@ use super::{Optimizer, SettingError, setters};
 use crate::kernels::{Begin, RAdamStep, Update};
 use crate::tensor::Element;
 
-/// RAdam: Adam without the division by the deviation for as long as too few gradients were seen to know it.
-/// PyTorch's `optim.RAdam`; Liu et al., 2019.
+/// RAdam: Adam without the division by the deviation for as long as too few gradients were seen to
+/// know it. PyTorch's `optim.RAdam`; Liu et al., 2019.
 ///
 /// ```
 /// use shapewright::RAdam;
@@ -25,7 +25,8 @@ pub struct RAdam {
 }
 
 impl RAdam {
-    /// RAdam with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon of 1e-8.
+    /// RAdam with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon
+    /// of 1e-8.
     pub const fn new(lr: f64) -> Self {
         RAdam {
             lr,
@@ -60,11 +61,21 @@ impl Optimizer for RAdam {
     }
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[("lr", self.lr), ("epsilon", self.epsilon), ("weight_decay", self.weight_decay)])?;
+        from_zero(&[
+            ("lr", self.lr),
+            ("epsilon", self.epsilon),
+            ("weight_decay", self.weight_decay),
+        ])?;
         betas(self.betas)
     }
 
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let (beta1, beta2) = self.betas;
         let step = step as f64;
         let corrections = (1.0 - beta1.powf(step), 1.0 - beta2.powf(step));
@@ -74,11 +85,17 @@ impl Optimizer for RAdam {
         let rectified = length > 5.0;
         let mut rate = self.lr / corrections.0;
         if rectified {
-            let ratio = (length - 4.0) * (length - 2.0) * last / ((last - 4.0) * (last - 2.0) * length);
+            let ratio =
+                (length - 4.0) * (length - 2.0) * last / ((last - 4.0) * (last - 2.0) * length);
             rate *= ratio.sqrt() * corrections.1.sqrt();
         }
         let rule = RAdamStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, self.decoupled_weight_decay),
+            begin: Begin::new(
+                self.lr,
+                self.maximize,
+                self.weight_decay,
+                self.decoupled_weight_decay,
+            ),
             rate,
             rectified,
             beta1,

@@ -5,8 +5,8 @@ use super::{Optimizer, SettingError, setters};
 use crate::kernels::{Begin, RmsPropStep, Update};
 use crate::tensor::Element;
 
-/// RMSprop: steps divided by the root of a running mean of the squared gradient. PyTorch's `optim.RMSprop`; Hinton,
-/// 2012; `centered` is of Graves, 2013.
+/// RMSprop: steps divided by the root of a running mean of the squared gradient. PyTorch's
+/// `optim.RMSprop`; Hinton, 2012; `centered` is of Graves, 2013.
 ///
 /// ```
 /// use shapewright::RmsProp;
@@ -26,7 +26,8 @@ pub struct RmsProp {
 }
 
 impl RmsProp {
-    /// RMSprop with this learning rate (PyTorch's default is 1e-2), alpha of 0.99 and epsilon of 1e-8.
+    /// RMSprop with this learning rate (PyTorch's default is 1e-2), alpha of 0.99 and epsilon of
+    /// 1e-8.
     pub const fn new(lr: f64) -> Self {
         RmsProp {
             lr,
@@ -76,7 +77,13 @@ impl Optimizer for RmsProp {
         part("alpha", self.alpha)
     }
 
-    fn update<T: Element>(&self, _: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        _: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let rule = RmsPropStep {
             begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
             lr: self.lr,

@@ -7,10 +7,11 @@ use std::fmt::{Display, Formatter};
 pub struct StateParts<'a, T> {
     /// How many steps have been made.
     pub steps: u64,
-    /// How many of them each parameter missed because it was frozen: runs of parameters, in order, up to the last.
-    /// May be empty if none was frozen.
+    /// How many of them each parameter missed because it was frozen: runs of parameters, in order,
+    /// up to the last. May be empty if none was frozen.
     pub missed: Vec<Missed>,
-    /// What the optimizer remembers: slices laid out as [`Network::params`](crate::Network::params), as many as
+    /// What the optimizer remembers: slices laid out as
+    /// [`Network::params`](crate::Network::params), as many as
     /// [`Optimizer::memories`](crate::Optimizer::memories).
     pub memories: Vec<&'a [T]>,
 }
@@ -28,19 +29,33 @@ impl<T> StateParts<'_, T> {
     /// Whether they are those of an optimizer that remembers `memories` times `len` numbers.
     pub(super) fn check(&self, memories: usize, len: usize) -> Result<(), StateError> {
         if self.memories.len() != memories {
-            return Err(StateError::Memories { expected: memories, found: self.memories.len() });
+            return Err(StateError::Memories {
+                expected: memories,
+                found: self.memories.len(),
+            });
         }
         for (memory, numbers) in self.memories.iter().enumerate() {
             if numbers.len() != len {
-                return Err(StateError::Length { memory, expected: len, found: numbers.len() });
+                return Err(StateError::Length {
+                    memory,
+                    expected: len,
+                    found: numbers.len(),
+                });
             }
         }
         let ascending = self.missed.windows(2).all(|pair| pair[0].end < pair[1].end);
         let whole = self.missed.last().is_none_or(|last| last.end == len);
         // A run that ends at 0 has no parameters; it is right for a network that has none.
-        let begins = self.missed.first().is_none_or(|first| first.end > 0 || len == 0);
+        let begins = self
+            .missed
+            .first()
+            .is_none_or(|first| first.end > 0 || len == 0);
         let made = self.missed.iter().all(|missed| missed.steps <= self.steps);
-        if ascending && whole && begins && made { Ok(()) } else { Err(StateError::Missed { len }) }
+        if ascending && whole && begins && made {
+            Ok(())
+        } else {
+            Err(StateError::Missed { len })
+        }
     }
 }
 
@@ -63,8 +78,8 @@ pub enum StateError {
         /// How many there are.
         found: usize,
     },
-    /// The runs of parameters that missed steps are not in order, do not end with the network, or missed more steps
-    /// than were made.
+    /// The runs of parameters that missed steps are not in order, do not end with the network, or
+    /// missed more steps than were made.
     Missed {
         /// How many numbers the network has.
         len: usize,
@@ -79,7 +94,11 @@ impl Display for StateError {
                 "the optimizer remembers {expected} numbers per parameter, but the state has {found}; restore it to an \
                  optimizer of the same kind with the same options"
             ),
-            StateError::Length { memory, expected, found } => write!(
+            StateError::Length {
+                memory,
+                expected,
+                found,
+            } => write!(
                 f,
                 "the network has {expected} numbers, but memory {memory} of the state has {found}; restore it to an \
                  optimizer of the same network"

@@ -1,7 +1,8 @@
 //! How the options of optimizers and schedules are set.
 
-/// Methods that set one option each: with documentation, a type and, for schedules, a check, or by name alone for the
-/// options that many optimizers have, which are checked by [`Optimizer::check`](crate::Optimizer::check).
+/// Methods that set one option each: with documentation, a type and, for schedules, a check, or by
+/// name alone for the options that many optimizers have, which are checked by
+/// [`Optimizer::check`](crate::Optimizer::check).
 macro_rules! setters {
     () => {};
     (betas; $($rest:tt)*) => {

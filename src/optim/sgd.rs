@@ -26,7 +26,14 @@ pub struct Sgd {
 impl Sgd {
     /// Plain gradient descent with this learning rate.
     pub const fn new(lr: f64) -> Self {
-        Sgd { lr, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0, maximize: false }
+        Sgd {
+            lr,
+            momentum: 0.0,
+            dampening: 0.0,
+            nesterov: false,
+            weight_decay: 0.0,
+            maximize: false,
+        }
     }
 
     setters! {
@@ -62,15 +69,27 @@ impl Optimizer for Sgd {
             ("weight_decay", self.weight_decay),
         ])?;
         match (self.nesterov, self.momentum, self.dampening) {
-            (true, 0.0, _) => Err(SettingError::new("momentum", 0.0, "above 0 with `nesterov`")),
-            (true, _, dampening) if dampening != 0.0 => {
-                Err(SettingError::new("dampening", dampening, "0 with `nesterov`"))
-            }
+            (true, 0.0, _) => Err(SettingError::new(
+                "momentum",
+                0.0,
+                "above 0 with `nesterov`",
+            )),
+            (true, _, dampening) if dampening != 0.0 => Err(SettingError::new(
+                "dampening",
+                dampening,
+                "0 with `nesterov`",
+            )),
             _ => Ok(()),
         }
     }
 
-    fn update<T: Element>(&self, step: u64, params: &mut [T], gradient: &[T], memories: &mut [&mut [T]]) {
+    fn update<T: Element>(
+        &self,
+        step: u64,
+        params: &mut [T],
+        gradient: &[T],
+        memories: &mut [&mut [T]],
+    ) {
         let rule = SgdStep {
             begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
             lr: self.lr,

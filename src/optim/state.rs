@@ -10,10 +10,11 @@ use crate::kernels::flush;
 use crate::network::{Network, Parameters};
 use crate::threads;
 
-/// An optimizer at work on one network: its settings, which may change from step to step, and what it
-/// remembers, in values of the network's own type.
+/// An optimizer at work on one network: its settings, which may change from step to step, and what
+/// it remembers, in values of the network's own type.
 ///
-/// Parts of the network may have settings of their own; see [`layer!`](crate::layer!) for their names.
+/// Parts of the network may have settings of their own; see [`layer!`](crate::layer!) for their
+/// names.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -31,8 +32,8 @@ use crate::threads;
 /// assert_ne!(net.fc2.weight, before.fc2.weight);
 /// ```
 pub struct OptimizerState<O: Optimizer, N: Network> {
-    /// The settings; a schedule changes the learning rate here. How much the optimizer remembers must
-    /// not change.
+    /// The settings; a schedule changes the learning rate here. How much the optimizer remembers
+    /// must not change.
     pub optimizer: O,
     memories: Vec<Box<N>>,
     steps: u64,
@@ -57,7 +58,11 @@ impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
     fn clone(&self) -> Self {
         OptimizerState {
             optimizer: self.optimizer.clone(),
-            memories: self.memories.iter().map(|memory| memory.to_boxed()).collect(),
+            memories: self
+                .memories
+                .iter()
+                .map(|memory| memory.to_boxed())
+                .collect(),
             steps: self.steps,
             segments: self.segments.clone(),
         }
@@ -74,9 +79,20 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             threads::MOST_TOGETHER
         );
         let memories = (0..count).map(|_| N::zeros()).collect();
-        let whole =
-            Segment { end: len::<N>(), scale: 1.0, decay: true, frozen: false, statistic: false, missed: 0 };
-        let mut state = OptimizerState { optimizer, memories, steps: 0, segments: vec![whole] };
+        let whole = Segment {
+            end: len::<N>(),
+            scale: 1.0,
+            decay: true,
+            frozen: false,
+            statistic: false,
+            missed: 0,
+        };
+        let mut state = OptimizerState {
+            optimizer,
+            memories,
+            steps: 0,
+            segments: vec![whole],
+        };
         if <N as Parameters<N::Element>>::STATISTICS > 0 {
             N::CONTENTS.for_each_place(0, &mut |range, statistic| {
                 if statistic {
@@ -98,25 +114,30 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// If one is not: the first.
     pub fn check(&self) -> Result<(), SettingError> {
         self.optimizer.check()?;
-        self.segments.iter().try_for_each(|segment| from_zero(&[("scale", segment.scale)]))
+        self.segments
+            .iter()
+            .try_for_each(|segment| from_zero(&[("scale", segment.scale)]))
     }
 
-    /// Multiplies the learning rate of a part by a factor of its own, from the next step on. The factor replaces the
-    /// one that was set before. It must be a number from 0 up, or [`step`](OptimizerState::step) panics.
+    /// Multiplies the learning rate of a part by a factor of its own, from the next step on. The
+    /// factor replaces the one that was set before. It must be a number from 0 up, or
+    /// [`step`](OptimizerState::step) panics.
     pub fn scale(self, part: Part<N>, factor: f64) -> Self {
         self.change(part, |segment| segment.scale = factor)
     }
 
-    /// Freezes a part: neither its parameters nor what is remembered of them change, until it is thawed.
+    /// Freezes a part: neither its parameters nor what is remembered of them change, until it is
+    /// thawed.
     ///
-    /// A [trainer](crate::Trainer::parts) lets normalizations over the batch that are frozen use their running
-    /// statistics, as in inference. In a loop of your own, [`Workspace::follow`](crate::Workspace::follow) does.
+    /// A [trainer](crate::Trainer::parts) lets normalizations over the batch that are frozen use
+    /// their running statistics, as in inference. In a loop of your own,
+    /// [`Workspace::follow`](crate::Workspace::follow) does.
     pub fn freeze(self, part: Part<N>) -> Self {
         self.change(part, |segment| segment.frozen = true)
     }
 
-    /// Ends [`OptimizerState::freeze`]. The steps of a part are counted without those that it missed: one that was
-    /// frozen from the beginning now begins with its first step.
+    /// Ends [`OptimizerState::freeze`]. The steps of a part are counted without those that it
+    /// missed: one that was frozen from the beginning now begins with its first step.
     pub fn thaw(self, part: Part<N>) -> Self {
         self.change(part, |segment| segment.frozen = false)
     }
@@ -145,11 +166,19 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
 
     /// Lets a segment end here.
     fn cut(&mut self, end: usize) {
-        let found = self.segments.binary_search_by_key(&end, |segment| segment.end);
+        let found = self
+            .segments
+            .binary_search_by_key(&end, |segment| segment.end);
         if let Err(index) = found
             && end > 0
         {
-            self.segments.insert(index, Segment { end, ..self.segments[index] });
+            self.segments.insert(
+                index,
+                Segment {
+                    end,
+                    ..self.segments[index]
+                },
+            );
         }
     }
 
@@ -159,8 +188,8 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         starts.zip(&self.segments)
     }
 
-    /// Where the first tensor begins that is not frozen, or not in all of its parts; the number of parameters if there
-    /// is none.
+    /// Where the first tensor begins that is not frozen, or not in all of its parts; the number of
+    /// parameters if there is none.
     pub(crate) fn first_trained(&self) -> usize {
         let mut found = len::<N>();
         N::CONTENTS.for_each_place(0, &mut |place, _| {
@@ -193,11 +222,18 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         }
     }
 
-    /// Changes the network's statistics by what a batch measured, when it is one of several that make a step.
+    /// Changes the network's statistics by what a batch measured, when it is one of several that
+    /// make a step.
     pub(crate) fn measure(&self, network: &mut N, gradient: &mut N) {
-        for (start, segment) in self.segments().filter(|(_, segment)| segment.statistic && !segment.frozen) {
+        for (start, segment) in self
+            .segments()
+            .filter(|(_, segment)| segment.statistic && !segment.frozen)
+        {
             let gradient = &mut gradient.params_mut()[start..segment.end];
-            for (p, g) in network.params_mut()[start..segment.end].iter_mut().zip(gradient) {
+            for (p, g) in network.params_mut()[start..segment.end]
+                .iter_mut()
+                .zip(gradient)
+            {
                 *p = flush(*p - std::mem::take(g));
             }
         }
@@ -207,11 +243,20 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     pub(crate) fn parts(&self) -> Vec<impl std::fmt::Debug> {
         self.segments
             .iter()
-            .map(|&Segment { end, scale, decay, frozen, .. }| (end, scale, decay, frozen))
+            .map(
+                |&Segment {
+                     end,
+                     scale,
+                     decay,
+                     frozen,
+                     ..
+                 }| (end, scale, decay, frozen),
+            )
             .collect()
     }
 
-    /// All that the state is beside its settings, to be written down: what [`OptimizerState::restore`] takes.
+    /// All that the state is beside its settings, to be written down: what
+    /// [`OptimizerState::restore`] takes.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -229,7 +274,10 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// # Ok::<(), shapewright::StateError>(())
     /// ```
     pub fn state_parts(&self) -> StateParts<'_, N::Element> {
-        let missed = self.segments.iter().map(|segment| Missed { end: segment.end, steps: segment.missed });
+        let missed = self.segments.iter().map(|segment| Missed {
+            end: segment.end,
+            steps: segment.missed,
+        });
         StateParts {
             steps: self.steps,
             missed: missed.collect(),
@@ -242,8 +290,8 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         self.memories.iter().map(|memory| &**memory)
     }
 
-    /// Goes on as the state that the parts were taken from, bit for bit, with the same settings: those of the
-    /// optimizer and of parts of the network are not among what is restored.
+    /// Goes on as the state that the parts were taken from, bit for bit, with the same settings:
+    /// those of the optimizer and of parts of the network are not among what is restored.
     ///
     /// # Errors
     /// [`StateError`] if the parts are of another optimizer or network; the state is left as it is.
@@ -275,8 +323,8 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
     /// Changes the network's parameters by their gradient. Does not allocate.
     ///
     /// # Panics
-    /// If a setting is out of its range ([`OptimizerState::check`]), as a learning rate that is negative or NaN, or if
-    /// the settings were changed to remember more or less than before.
+    /// If a setting is out of its range ([`OptimizerState::check`]), as a learning rate that is
+    /// negative or NaN, or if the settings were changed to remember more or less than before.
     #[track_caller]
     pub fn step(&mut self, network: &mut N, gradient: &N) {
         assert_setting(self.check());
@@ -300,16 +348,25 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             start = segment.end;
             let mut pieces: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
             for (piece, memory) in pieces.iter_mut().zip(&mut memories[..count]) {
-                *piece = memory.split_off_mut(..len).expect("a memory is as long as the network");
+                *piece = memory
+                    .split_off_mut(..len)
+                    .expect("a memory is as long as the network");
             }
-            let params = params.split_off_mut(..len).expect("segments end within the network");
-            let gradient = gradient.split_off(..len).expect("segments end within the network");
+            let params = params
+                .split_off_mut(..len)
+                .expect("segments end within the network");
+            let gradient = gradient
+                .split_off(..len)
+                .expect("segments end within the network");
             if segment.frozen {
                 segment.missed = segment.missed.saturating_add(1);
                 continue;
             }
             if segment.statistic {
-                params.iter_mut().zip(gradient).for_each(|(p, &g)| *p = flush(*p - g));
+                params
+                    .iter_mut()
+                    .zip(gradient)
+                    .for_each(|(p, &g)| *p = flush(*p - g));
                 continue;
             }
             let mut optimizer = self.optimizer.clone();
@@ -321,10 +378,15 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             }
             let step = (self.steps - segment.missed).max(1);
             let per_part = share(len);
-            threads::split_together(params, &mut pieces[..count], per_part, &|part, params, memories| {
-                let gradient = &gradient[part * per_part..][..params.len()];
-                optimizer.update(step, params, gradient, memories);
-            });
+            threads::split_together(
+                params,
+                &mut pieces[..count],
+                per_part,
+                &|part, params, memories| {
+                    let gradient = &gradient[part * per_part..][..params.len()];
+                    optimizer.update(step, params, gradient, memories);
+                },
+            );
         }
     }
 }

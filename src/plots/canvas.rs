@@ -27,9 +27,17 @@ impl Canvas {
         let pixels = u64::from(width) * u64::from(height);
         if pixels > MOST_PIXELS {
             let (width, height) = (u64::from(width), u64::from(height));
-            return Err(PlotError::TooLarge { path: path.to_owned(), width, height });
+            return Err(PlotError::TooLarge {
+                path: path.to_owned(),
+                width,
+                height,
+            });
         }
-        Ok(Canvas { width, height, bytes: vec![255; 3 * pixels as usize] })
+        Ok(Canvas {
+            width,
+            height,
+            bytes: vec![255; 3 * pixels as usize],
+        })
     }
 
     /// The bytes of a PNG file.
@@ -41,7 +49,9 @@ impl Canvas {
             writer.write_image_data(&self.bytes)?;
             writer.finish()
         });
-        written.map_err(|error| PlotError::Drawing { reason: error.to_string() })?;
+        written.map_err(|error| PlotError::Drawing {
+            reason: error.to_string(),
+        })?;
         Ok(file)
     }
 
@@ -49,12 +59,23 @@ impl Canvas {
     pub fn pixel(&mut self, (x, y): (i32, i32)) -> Option<&mut [u8; 3]> {
         let (x, y) = (u32::try_from(x).ok()?, u32::try_from(y).ok()?);
         let at = 3 * (u64::from(y) * u64::from(self.width) + u64::from(x)) as usize;
-        if x < self.width { self.bytes.get_mut(at..)?.first_chunk_mut() } else { None }
+        if x < self.width {
+            self.bytes.get_mut(at..)?.first_chunk_mut()
+        } else {
+            None
+        }
     }
 
     /// Writes letters of so many pixels.
     pub fn text(&mut self, text: &str, em: f32, colour: RGBColor, anchor: Pos, at: (i32, i32)) {
-        self.letters(text, em, (colour.0, colour.1, colour.2), anchor, &FontTransform::None, at);
+        self.letters(
+            text,
+            em,
+            (colour.0, colour.1, colour.2),
+            anchor,
+            &FontTransform::None,
+            at,
+        );
     }
 
     fn letters(
@@ -67,7 +88,13 @@ impl Canvas {
         at: (i32, i32),
     ) {
         text::cover(text, em, anchor, transform, |x, y, part| {
-            self.mix((at.0 + x, at.1 + y), BackendColor { alpha: f64::from(part), rgb });
+            self.mix(
+                (at.0 + x, at.1 + y),
+                BackendColor {
+                    alpha: f64::from(part),
+                    rgb,
+                },
+            );
         });
     }
 
@@ -99,11 +126,18 @@ impl DrawingBackend for &mut Canvas {
         self.mix(at, colour);
         Ok(())
     }
-    // Letters are this crate's own in every build: `plotters`' would be the system's where another crate switches its
-    // feature `ttf` on.
+    // Letters are this crate's own in every build: `plotters`' would be the system's where another
+    // crate switches its feature `ttf` on.
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, at: (i32, i32)) -> Drawn {
         let BackendColor { rgb, .. } = style.color();
-        self.letters(text, text::em(style.size()), rgb, style.anchor(), &style.transform(), at);
+        self.letters(
+            text,
+            text::em(style.size()),
+            rgb,
+            style.anchor(),
+            &style.transform(),
+            at,
+        );
         Ok(())
     }
     fn estimate_text_size<S: BackendTextStyle>(

@@ -23,9 +23,10 @@ const LONGEST: f32 = 400.0;
 const MARGIN: i32 = 24;
 
 impl<const N: usize> ConfusionMatrix<N> {
-    /// Draws the matrix: a row for each class that samples are of, a column for each class that is predicted, each cell
-    /// with its count and, by its colour, its share of the row. The file's name ends in `.png` or `.svg`. With many
-    /// classes the cells become smaller, and the numbers go first.
+    /// Draws the matrix: a row for each class that samples are of, a column for each class that is
+    /// predicted, each cell with its count and, by its colour, its share of the row. The file's
+    /// name ends in `.png` or `.svg`. With many classes the cells become smaller, and the
+    /// numbers go first.
     ///
     /// [`named`](ConfusionMatrix::named) gives the classes names.
     ///
@@ -46,7 +47,11 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Errors
     /// If the file's name has another end, without samples, or if the file can't be written.
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
-        draw(self, (0..N).map(|class| class.to_string()).collect(), path.as_ref())
+        draw(
+            self,
+            (0..N).map(|class| class.to_string()).collect(),
+            path.as_ref(),
+        )
     }
 }
 
@@ -56,7 +61,11 @@ impl<const N: usize> NamedConfusionMatrix<'_, N> {
     /// # Errors
     /// As [`ConfusionMatrix::draw`].
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
-        draw(self.matrix, self.names.iter().map(|&name| name.to_owned()).collect(), path.as_ref())
+        draw(
+            self.matrix,
+            self.names.iter().map(|&name| name.to_owned()).collect(),
+            path.as_ref(),
+        )
     }
 }
 
@@ -70,9 +79,21 @@ fn draw<const N: usize>(
             reason: "the confusion matrix has no samples, so there is nothing to draw; update it first",
         });
     };
-    let title = format!("{} samples, accuracy {:.2} %", matrix.total(), 100.0 * accuracy);
+    let title = format!(
+        "{} samples, accuracy {:.2} %",
+        matrix.total(),
+        100.0 * accuracy
+    );
     let shares = matrix.normalized(Normalize::Labels);
-    write(path, &Table::new(title, names, matrix.counts().as_flattened(), shares.as_flattened()))
+    write(
+        path,
+        &Table::new(
+            title,
+            names,
+            matrix.counts().as_flattened(),
+            shares.as_flattened(),
+        ),
+    )
 }
 
 /// A matrix laid out.
@@ -100,15 +121,27 @@ impl<'a> Table<'a> {
         let cell = (CELLS / names.len()).clamp(SMALLEST, LARGEST);
         let name_em = EM.min(0.8 * cell as f32).max(LEAST_EM);
         let every = (1.2 * name_em / cell as f32).ceil() as usize;
-        let names: Vec<String> = names.iter().map(|name| text::shortened(name, name_em, LONGEST)).collect();
-        let longest = names.iter().map(|name| text::width(name, name_em)).fold(0.0, f32::max);
+        let names: Vec<String> = names
+            .iter()
+            .map(|name| text::shortened(name, name_em, LONGEST))
+            .collect();
+        let longest = names
+            .iter()
+            .map(|name| text::width(name, name_em))
+            .fold(0.0, f32::max);
         let upright = longest > 0.9 * (cell * every) as f32;
         let above = if upright { longest } else { name_em };
-        let widest = counts.iter().map(|count| text::width(&count.to_string(), EM)).fold(0.0, f32::max);
+        let widest = counts
+            .iter()
+            .map(|count| text::width(&count.to_string(), EM))
+            .fold(0.0, f32::max);
         let number_em = (EM * (0.85 * cell as f32 / widest).min(1.0)).min(0.8 * cell as f32);
         let line = 2 * EM as i32;
         Table {
-            corner: (MARGIN + line + longest as i32 + 16, MARGIN + 2 * line + above as i32 + 16),
+            corner: (
+                MARGIN + line + longest as i32 + 16,
+                MARGIN + 2 * line + above as i32 + 16,
+            ),
             title,
             names,
             counts,
@@ -132,8 +165,8 @@ fn anchored(style: TextStyle<'static>, h: HPos, v: VPos) -> TextStyle<'static> {
 
 impl Picture for Table<'_> {
     fn size(&self) -> (u32, u32) {
-        let width =
-            (self.corner.0 + self.side() + MARGIN).max(text::width(&self.title, EM) as i32 + 2 * MARGIN);
+        let width = (self.corner.0 + self.side() + MARGIN)
+            .max(text::width(&self.title, EM) as i32 + 2 * MARGIN);
         (width as u32, (self.corner.1 + self.side() + MARGIN) as u32)
     }
 
@@ -143,7 +176,11 @@ impl Picture for Table<'_> {
         let title = anchored(large.clone(), HPos::Left, VPos::Top);
         area.draw(&Text::new(&*self.title, (MARGIN, MARGIN), title))?;
         let predicted = anchored(large.clone(), HPos::Center, VPos::Top);
-        area.draw(&Text::new("predicted", (left + side / 2, MARGIN + 2 * EM as i32), predicted))?;
+        area.draw(&Text::new(
+            "predicted",
+            (left + side / 2, MARGIN + 2 * EM as i32),
+            predicted,
+        ))?;
         let label = anchored(large, HPos::Center, VPos::Top).transform(FontTransform::Rotate270);
         area.draw(&Text::new("label", (MARGIN, top + side / 2), label))?;
 
@@ -153,7 +190,8 @@ impl Picture for Table<'_> {
             let row = anchored(small.clone(), HPos::Right, VPos::Center);
             area.draw(&Text::new(&**name, (left - 12, top + middle), row))?;
             let column = if self.upright {
-                anchored(small.clone(), HPos::Left, VPos::Center).transform(FontTransform::Rotate270)
+                anchored(small.clone(), HPos::Left, VPos::Center)
+                    .transform(FontTransform::Rotate270)
             } else {
                 anchored(small.clone(), HPos::Center, VPos::Bottom)
             };
@@ -161,22 +199,43 @@ impl Picture for Table<'_> {
         }
 
         for (i, (count, &share)) in self.counts.iter().zip(self.shares).enumerate() {
-            let (x, y) =
-                ((i % self.names.len()) as i32 * cell + left, (i / self.names.len()) as i32 * cell + top);
-            area.draw(&Rectangle::new([(x, y), (x + cell - 1, y + cell - 1)], shade(share).filled()))?;
+            let (x, y) = (
+                (i % self.names.len()) as i32 * cell + left,
+                (i / self.names.len()) as i32 * cell + top,
+            );
+            area.draw(&Rectangle::new(
+                [(x, y), (x + cell - 1, y + cell - 1)],
+                shade(share).filled(),
+            ))?;
             if let Some(em) = self.number_em {
                 let colour = if share > 0.5 { WHITE } else { INK };
-                let style = anchored(text::style(f64::from(em), colour), HPos::Center, VPos::Center);
-                area.draw(&Text::new(count.to_string(), (x + cell / 2, y + cell / 2), style))?;
+                let style = anchored(
+                    text::style(f64::from(em), colour),
+                    HPos::Center,
+                    VPos::Center,
+                );
+                area.draw(&Text::new(
+                    count.to_string(),
+                    (x + cell / 2, y + cell / 2),
+                    style,
+                ))?;
             }
         }
-        area.draw(&Rectangle::new([(left - 1, top - 1), (left + side, top + side)], PALE))
+        area.draw(&Rectangle::new(
+            [(left - 1, top - 1), (left + side, top + side)],
+            PALE,
+        ))
     }
 }
 
 /// White for 0, blue for 1.
 fn shade(share: f64) -> RGBColor {
-    let mix =
-        |white: u8, blue: u8| (f64::from(white) + share * (f64::from(blue) - f64::from(white))).round() as u8;
-    RGBColor(mix(WHITE.0, BLUE.0), mix(WHITE.1, BLUE.1), mix(WHITE.2, BLUE.2))
+    let mix = |white: u8, blue: u8| {
+        (f64::from(white) + share * (f64::from(blue) - f64::from(white))).round() as u8
+    };
+    RGBColor(
+        mix(WHITE.0, BLUE.0),
+        mix(WHITE.1, BLUE.1),
+        mix(WHITE.2, BLUE.2),
+    )
 }

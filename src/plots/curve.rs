@@ -12,7 +12,8 @@ use plotters::style::ShapeStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{
-    BLUE, DrawError, GREEN, GREY, INK, ORANGE, PALE, PURPLE, Picture, PlotError, SKY, VERMILLION, WHITE,
+    BLUE, DrawError, GREEN, GREY, INK, ORANGE, PALE, PURPLE, Picture, PlotError, SKY, VERMILLION,
+    WHITE,
 };
 use super::{text, write};
 use crate::train::{Epoch, History};
@@ -25,16 +26,18 @@ const EM: f64 = 26.0;
 /// Pixels of a dash, and of a line in the legend.
 const DASH: i32 = 12;
 const SAMPLE: i32 = 48;
-/// What is larger is drawn as little as what is infinite, so that the axis can be worked out in `f64`.
+/// What is larger is drawn as little as what is infinite, so that the axis can be worked out in
+/// `f64`.
 const MOST: f64 = 1e100;
 
 impl History {
-    /// Draws the losses over the epochs and, where there are metrics, a second panel with them below. The epoch that
-    /// early stopping went back to is marked. The file's name ends in `.png` or `.svg`.
+    /// Draws the losses over the epochs and, where there are metrics, a second panel with them
+    /// below. The epoch that early stopping went back to is marked. The file's name ends in
+    /// `.png` or `.svg`.
     ///
-    /// Where a value is missing or not finite, or its amount is above 1e100, its curve has a gap. The epochs are taken
-    /// to follow each other from the first one's number. The picture is 1600 pixels wide and 600 high, 1200 with
-    /// metrics.
+    /// Where a value is missing or not finite, or its amount is above 1e100, its curve has a gap.
+    /// The epochs are taken to follow each other from the first one's number. The picture is
+    /// 1600 pixels wide and 600 high, 1200 with metrics.
     ///
     /// ```
     /// use shapewright::{Epoch, History};
@@ -56,7 +59,8 @@ impl History {
     /// ```
     ///
     /// # Errors
-    /// If the file's name has another end, if there is no epoch or no finite loss, or if the file can't be written.
+    /// If the file's name has another end, if there is no epoch or no finite loss, or if the file
+    /// can't be written.
     pub fn draw(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         write(path.as_ref(), &Curves::of(self)?)
     }
@@ -70,18 +74,43 @@ struct Curve {
 }
 
 impl Curve {
-    fn new(name: &str, colour: RGBColor, history: &History, value: impl Fn(&Epoch) -> Option<f64>) -> Self {
+    fn new(
+        name: &str,
+        colour: RGBColor,
+        history: &History,
+        value: impl Fn(&Epoch) -> Option<f64>,
+    ) -> Self {
         let drawable = |value: &f64| value.abs() <= MOST;
-        let values = history.epochs.iter().map(|epoch| value(epoch).filter(drawable)).collect();
-        Curve { name: name.to_owned(), colour, values }
+        let values = history
+            .epochs
+            .iter()
+            .map(|epoch| value(epoch).filter(drawable))
+            .collect();
+        Curve {
+            name: name.to_owned(),
+            colour,
+            values,
+        }
     }
 
     /// The runs of epochs that have values.
     fn pieces(&self, first: u32, scale: f64) -> Vec<Vec<(u32, f64)>> {
-        let points: Vec<_> =
-            (first..).zip(self.values.iter().map(|value| value.map(|value| value / scale))).collect();
-        let runs = points.split(|(_, value)| value.is_none()).filter(|run| !run.is_empty());
-        runs.map(|run| run.iter().filter_map(|&(epoch, value)| Some((epoch, value?))).collect()).collect()
+        let points: Vec<_> = (first..)
+            .zip(
+                self.values
+                    .iter()
+                    .map(|value| value.map(|value| value / scale)),
+            )
+            .collect();
+        let runs = points
+            .split(|(_, value)| value.is_none())
+            .filter(|run| !run.is_empty());
+        runs.map(|run| {
+            run.iter()
+                .filter_map(|&(epoch, value)| Some((epoch, value?)))
+                .collect()
+        })
+        .collect()
     }
 }
 
@@ -109,27 +138,52 @@ impl Curves {
         };
         let mut losses = vec![
             Curve::new("training", BLUE, history, |epoch| Some(epoch.loss)),
-            Curve::new("validation", VERMILLION, history, |epoch| epoch.validation_loss),
+            Curve::new("validation", VERMILLION, history, |epoch| {
+                epoch.validation_loss
+            }),
         ];
-        if history.epochs.iter().all(|epoch| epoch.validation_loss.is_none()) {
+        if history
+            .epochs
+            .iter()
+            .all(|epoch| epoch.validation_loss.is_none())
+        {
             losses.pop();
         }
-        if losses.iter().flat_map(|curve| &curve.values).all(Option::is_none) {
+        if losses
+            .iter()
+            .flat_map(|curve| &curve.values)
+            .all(Option::is_none)
+        {
             return Err(PlotError::Empty {
                 reason: "no loss in the history is finite, so there is nothing to draw; look at where it became so",
             });
         }
-        let mut panels = vec![Panel { name: "loss", curves: losses, legend: VPos::Top }];
+        let mut panels = vec![Panel {
+            name: "loss",
+            curves: losses,
+            legend: VPos::Top,
+        }];
         let metrics = metrics(history);
         if !metrics.is_empty() {
-            panels.push(Panel { name: "metrics", curves: metrics, legend: VPos::Bottom });
+            panels.push(Panel {
+                name: "metrics",
+                curves: metrics,
+                legend: VPos::Bottom,
+            });
         }
         // Far from where the numbers of epochs would overflow.
         let begin = first.epoch.min(1 << 30) as u32;
         let number = |position: usize| begin + position.min(1 << 30) as u32;
-        let restored = history.epochs.iter().position(|epoch| Some(epoch.epoch) == history.restored);
+        let restored = history
+            .epochs
+            .iter()
+            .position(|epoch| Some(epoch.epoch) == history.restored);
         let epochs = (begin, number(history.epochs.len() - 1));
-        Ok(Curves { panels, epochs, restored: restored.map(number) })
+        Ok(Curves {
+            panels,
+            epochs,
+            restored: restored.map(number),
+        })
     }
 }
 
@@ -144,10 +198,18 @@ fn metrics(history: &History) -> Vec<Curve> {
     }
     let curve = |(name, colour): (&&str, &RGBColor)| {
         Curve::new(name, *colour, history, |epoch| {
-            epoch.metrics.iter().find(|(own, _)| own == name).map(|&(_, value)| value)
+            epoch
+                .metrics
+                .iter()
+                .find(|(own, _)| own == name)
+                .map(|&(_, value)| value)
         })
     };
-    names.iter().zip(COLOURS.iter().cycle()).map(curve).collect()
+    names
+        .iter()
+        .zip(COLOURS.iter().cycle())
+        .map(curve)
+        .collect()
 }
 
 impl Picture for Curves {
@@ -156,7 +218,11 @@ impl Picture for Curves {
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<(), DrawError<B>> {
-        for (panel, area) in self.panels.iter().zip(area.split_evenly((self.panels.len(), 1))) {
+        for (panel, area) in self
+            .panels
+            .iter()
+            .zip(area.split_evenly((self.panels.len(), 1)))
+        {
             self.draw_panel(panel, &area)?;
         }
         Ok(())
@@ -169,10 +235,19 @@ impl Curves {
         panel: &Panel,
         area: &DrawingArea<B, Shift>,
     ) -> Result<(), DrawError<B>> {
-        let axis = Axis::of(panel.curves.iter().flat_map(|curve| curve.values.iter().flatten().copied()));
+        let axis = Axis::of(
+            panel
+                .curves
+                .iter()
+                .flat_map(|curve| curve.values.iter().flatten().copied()),
+        );
         let (first, last) = self.epochs;
         // A single epoch is in the middle.
-        let epochs = if first == last { first.saturating_sub(1)..last + 1 } else { first..last };
+        let epochs = if first == last {
+            first.saturating_sub(1)..last + 1
+        } else {
+            first..last
+        };
         let mut chart = ChartBuilder::on(area)
             .margin(20)
             .margin_right(50)
@@ -198,10 +273,23 @@ impl Curves {
         for curve in &panel.curves {
             let style = curve.colour.stroke_width(4);
             let pieces = curve.pieces(first, axis.scale);
-            let (points, lines): (Vec<_>, Vec<_>) = pieces.into_iter().partition(|piece| piece.len() == 1);
-            chart.draw_series(points.iter().map(|piece| Circle::new(piece[0], 6, curve.colour.filled())))?;
-            chart.draw_series(lines.into_iter().map(|piece| PathElement::new(piece, style)))?;
-            legend.push((text::shortened(&curve.name, EM as f32, 600.0), style, SAMPLE));
+            let (points, lines): (Vec<_>, Vec<_>) =
+                pieces.into_iter().partition(|piece| piece.len() == 1);
+            chart.draw_series(
+                points
+                    .iter()
+                    .map(|piece| Circle::new(piece[0], 6, curve.colour.filled())),
+            )?;
+            chart.draw_series(
+                lines
+                    .into_iter()
+                    .map(|piece| PathElement::new(piece, style)),
+            )?;
+            legend.push((
+                text::shortened(&curve.name, EM as f32, 600.0),
+                style,
+                SAMPLE,
+            ));
         }
         if let Some(epoch) = self.restored {
             let style = INK.stroke_width(3);
@@ -209,7 +297,11 @@ impl Curves {
             chart.draw_series([DashedPathElement::new(ends, DASH, DASH, style)])?;
             legend.push((format!("restored: epoch {epoch}"), style, DASH));
         }
-        draw_legend(&chart.plotting_area().strip_coord_spec(), &legend, panel.legend)
+        draw_legend(
+            &chart.plotting_area().strip_coord_spec(),
+            &legend,
+            panel.legend,
+        )
     }
 }
 
@@ -221,20 +313,34 @@ fn draw_legend<B: DrawingBackend>(
 ) -> Result<(), DrawError<B>> {
     const LINE: i32 = 40;
     const ROOM: i32 = 16;
-    let widest = entries.iter().map(|(name, _, _)| text::width(name, EM as f32)).fold(0.0, f32::max);
+    let widest = entries
+        .iter()
+        .map(|(name, _, _)| text::width(name, EM as f32))
+        .fold(0.0, f32::max);
     // A viewer's own letters may be wider than these.
-    let (width, height) =
-        ((1.1 * widest).ceil() as i32 + SAMPLE + 3 * ROOM, LINE * entries.len() as i32 + ROOM);
+    let (width, height) = (
+        (1.1 * widest).ceil() as i32 + SAMPLE + 3 * ROOM,
+        LINE * entries.len() as i32 + ROOM,
+    );
     let (right, bottom) = area.dim_in_pixel();
     let left = right as i32 - width - ROOM;
-    let top = if matches!(corner, VPos::Top) { ROOM } else { bottom as i32 - height - ROOM };
+    let top = if matches!(corner, VPos::Top) {
+        ROOM
+    } else {
+        bottom as i32 - height - ROOM
+    };
     let frame = [(left, top), (left + width, top + height)];
     area.draw(&Rectangle::new(frame, WHITE.mix(0.85).filled()))?;
     area.draw(&Rectangle::new(frame, PALE))?;
     let middles = (top + (LINE + ROOM) / 2..).step_by(LINE as usize);
     for ((name, style, dash), y) in entries.iter().zip(middles) {
         let from = left + ROOM;
-        area.draw(&DashedPathElement::new([(from, y), (from + SAMPLE, y)], *dash, DASH / 2, *style))?;
+        area.draw(&DashedPathElement::new(
+            [(from, y), (from + SAMPLE, y)],
+            *dash,
+            DASH / 2,
+            *style,
+        ))?;
         let beside = text::ink(EM).pos(Pos::new(HPos::Left, VPos::Center));
         area.draw(&Text::new(&**name, (from + SAMPLE + ROOM, y), beside))?;
     }
@@ -249,13 +355,18 @@ struct Axis {
 }
 
 impl Axis {
-    /// An axis with a little room above and below the values. Very large and very small values are divided by a power of
-    /// ten, so that the numbers at the axis stay short.
+    /// An axis with a little room above and below the values. Very large and very small values are
+    /// divided by a power of ten, so that the numbers at the axis stay short.
     fn of(values: impl Iterator<Item = f64>) -> Axis {
-        let (low, high) =
-            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
+            (low.min(x), high.max(x))
+        });
         if low > high {
-            return Axis { scale: 1.0, low: 0.0, high: 1.0 };
+            return Axis {
+                scale: 1.0,
+                low: 0.0,
+                high: 1.0,
+            };
         }
         let most = low.abs().max(high.abs());
         let scale = if most < 1.0 / MOST || (1e-2..1e4).contains(&most) {
@@ -267,8 +378,16 @@ impl Axis {
         let room = (0.05 * (high - low)).max(5e-3 * most);
         let room = if room < 1.0 / MOST { 0.5 } else { room };
         // Losses and scores that are not negative have no room below 0.
-        let bottom = if low >= 0.0 && high > low { (low - room).max(0.0) } else { low - room };
-        Axis { scale, low: bottom, high: high + room }
+        let bottom = if low >= 0.0 && high > low {
+            (low - room).max(0.0)
+        } else {
+            low - room
+        };
+        Axis {
+            scale,
+            low: bottom,
+            high: high + room,
+        }
     }
 
     /// How many digits after the point tell the numbers at the axis apart.
@@ -279,6 +398,10 @@ impl Axis {
     }
 
     fn unit(&self) -> String {
-        if self.scale == 1.0 { String::new() } else { format!(", in {:e}", self.scale) }
+        if self.scale == 1.0 {
+            String::new()
+        } else {
+            format!(", in {:e}", self.scale)
+        }
     }
 }

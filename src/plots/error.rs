@@ -70,14 +70,20 @@ impl fmt::Display for PlotError {
                 )
             }
             PlotError::Empty { reason } => f.write_str(reason),
-            PlotError::Pixels { sizes: [height, width, channels], .. } if !matches!(channels, 1 | 3) => {
+            PlotError::Pixels {
+                sizes: [height, width, channels],
+                ..
+            } if !matches!(channels, 1 | 3) => {
                 write!(
                     f,
                     "an image of {height} by {width} pixels has {channels} channels; 1 (grey) and 3 (red, green, blue) can \
                  be drawn"
                 )
             }
-            PlotError::Pixels { sizes: [height, width, channels], found } => write!(
+            PlotError::Pixels {
+                sizes: [height, width, channels],
+                found,
+            } => write!(
                 f,
                 "an image of the height {height}, the width {width} and {channels} channels has more than 0 and \
                  {height} x {width} x {channels} numbers, but there are {found}"
@@ -88,14 +94,22 @@ impl fmt::Display for PlotError {
                     "the values of an image from {low} to {high} are no range; give a low and a higher number"
                 )
             }
-            PlotError::TooLarge { path, width, height } => write!(
+            PlotError::TooLarge {
+                path,
+                width,
+                height,
+            } => write!(
                 f,
                 "`{}` would have {width} by {height} pixels, which is too large; draw less, or smaller",
                 path.display()
             ),
             PlotError::Drawing { reason } => write!(f, "the picture can't be drawn: {reason}"),
             PlotError::Write { path, error } => {
-                write!(f, "the picture can't be written to `{}`: {error}", path.display())
+                write!(
+                    f,
+                    "the picture can't be written to `{}`: {error}",
+                    path.display()
+                )
             }
         }
     }

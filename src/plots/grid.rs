@@ -28,7 +28,10 @@ pub struct Caption {
 impl Caption {
     /// A text in a colour: red, green and blue, from 0 to 255.
     pub fn coloured(text: impl fmt::Display, colour: [u8; 3]) -> Self {
-        Caption { text: text.to_string(), colour: Some(colour) }
+        Caption {
+            text: text.to_string(),
+            colour: Some(colour),
+        }
     }
 
     /// A green text, for what is right.
@@ -44,7 +47,10 @@ impl Caption {
 
 impl From<&str> for Caption {
     fn from(text: &str) -> Self {
-        Caption { text: text.to_owned(), colour: None }
+        Caption {
+            text: text.to_owned(),
+            colour: None,
+        }
     }
 }
 
@@ -72,9 +78,9 @@ struct Cell {
 
 /// Images side by side, row after row, each with a caption under it, as a PNG file.
 ///
-/// Each number of an image becomes a square of exactly [`scale`](ImageGrid::scale) by `scale` pixels of one colour.
-/// Images may differ in size; each lies at the top left of its cell, and all cells are as large as the largest image.
-/// NaN is magenta.
+/// Each number of an image becomes a square of exactly [`scale`](ImageGrid::scale) by `scale`
+/// pixels of one colour. Images may differ in size; each lies at the top left of its cell, and all
+/// cells are as large as the largest image. NaN is magenta.
 ///
 /// ```
 /// use shapewright::plots::{Caption, ImageGrid};
@@ -119,31 +125,47 @@ impl ImageGrid {
 
     /// How many images make a row; at least 1.
     pub fn columns(self, columns: usize) -> Self {
-        ImageGrid { columns: columns.max(1), ..self }
+        ImageGrid {
+            columns: columns.max(1),
+            ..self
+        }
     }
 
     /// How many pixels wide and high each number is; at least 1.
     pub fn scale(self, scale: usize) -> Self {
-        ImageGrid { scale: scale.max(1), ..self }
+        ImageGrid {
+            scale: scale.max(1),
+            ..self
+        }
     }
 
-    /// Which value is black, or without a colour, and which white, or the full colour. What is outside is cut.
+    /// Which value is black, or without a colour, and which white, or the full colour. What is
+    /// outside is cut.
     pub fn range(self, low: f32, high: f32) -> Self {
-        ImageGrid { range: Range::Given(low, high), ..self }
+        ImageGrid {
+            range: Range::Given(low, high),
+            ..self
+        }
     }
 
     /// Takes the least finite value of each image for black and its largest for white.
     pub fn range_of_each(self) -> Self {
-        ImageGrid { range: Range::Each, ..self }
+        ImageGrid {
+            range: Range::Each,
+            ..self
+        }
     }
 
     /// A line above the images.
     pub fn title(self, title: impl Into<String>) -> Self {
-        ImageGrid { title: title.into(), ..self }
+        ImageGrid {
+            title: title.into(),
+            ..self
+        }
     }
 
-    /// Adds an image: height, width and channels, 1 (grey) or 3 (red, green, blue). Another number of channels is a
-    /// compile error.
+    /// Adds an image: height, width and channels, 1 (grey) or 3 (red, green, blue). Another number
+    /// of channels is a compile error.
     ///
     /// ```compile_fail
     /// use shapewright::{Tensor3, plots::ImageGrid};
@@ -154,17 +176,30 @@ impl ImageGrid {
         image: &Tensor3<H, W, C, T>,
         caption: impl Into<Caption>,
     ) -> &mut Self {
-        const { assert!(C == 1 || C == 3, "images have 1 channel (grey) or 3 (red, green, blue)") };
+        const {
+            assert!(
+                C == 1 || C == 3,
+                "images have 1 channel (grey) or 3 (red, green, blue)"
+            )
+        };
         const { assert!(H > 0 && W > 0, "images have a height and a width") };
-        let values = image.iter().map(|x| x.to_f32().unwrap_or(f32::NAN)).collect();
-        self.cells.push(Cell { sizes: [H, W, C], values, caption: caption.into() });
+        let values = image
+            .iter()
+            .map(|x| x.to_f32().unwrap_or(f32::NAN))
+            .collect();
+        self.cells.push(Cell {
+            sizes: [H, W, C],
+            values,
+            caption: caption.into(),
+        });
         self
     }
 
     /// Adds an image whose numbers lie row after row, the channels of a pixel side by side.
     ///
     /// # Errors
-    /// If there are not `height * width * channels` numbers, or none, or if the channels are neither 1 nor 3.
+    /// If there are not `height * width * channels` numbers, or none, or if the channels are
+    /// neither 1 nor 3.
     pub fn add_slice(
         &mut self,
         values: &[f32],
@@ -172,11 +207,20 @@ impl ImageGrid {
         caption: impl Into<Caption>,
     ) -> Result<&mut Self, PlotError> {
         let sizes = [height, width, channels];
-        let expected = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels));
+        let expected = height
+            .checked_mul(width)
+            .and_then(|pixels| pixels.checked_mul(channels));
         if !matches!(channels, 1 | 3) || values.is_empty() || expected != Some(values.len()) {
-            return Err(PlotError::Pixels { sizes, found: values.len() });
+            return Err(PlotError::Pixels {
+                sizes,
+                found: values.len(),
+            });
         }
-        self.cells.push(Cell { sizes, values: values.to_vec(), caption: caption.into() });
+        self.cells.push(Cell {
+            sizes,
+            values: values.to_vec(),
+            caption: caption.into(),
+        });
         Ok(self)
     }
 
@@ -193,12 +237,15 @@ impl ImageGrid {
     /// Writes the picture to a file whose name ends in `.png`.
     ///
     /// # Errors
-    /// If the name has another end, without images, if the range is none, if the picture would be too large, or if the
-    /// file can't be written.
+    /// If the name has another end, without images, if the range is none, if the picture would be
+    /// too large, or if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         let path = path.as_ref();
         if ending(path) != "png" {
-            return Err(PlotError::Ending { path: path.to_owned(), possible: &["png"] });
+            return Err(PlotError::Ending {
+                path: path.to_owned(),
+                possible: &["png"],
+            });
         }
         if self.is_empty() {
             return Err(PlotError::Empty {
@@ -212,16 +259,31 @@ impl ImageGrid {
         }
         let layout = Layout::of(self);
         let mut canvas = Canvas::new(path, layout.size(self, path)?)?;
-        canvas.text(&self.title, TITLE, INK, Pos::new(HPos::Left, VPos::Top), (GAP as i32, GAP as i32));
+        canvas.text(
+            &self.title,
+            TITLE,
+            INK,
+            Pos::new(HPos::Left, VPos::Top),
+            (GAP as i32, GAP as i32),
+        );
         for (i, cell) in self.cells.iter().enumerate() {
             let x = GAP + i % self.columns * (layout.cell.0 + GAP);
             let y = layout.top + i / self.columns * (layout.cell.1 + GAP);
             self.paint(cell, (x, y), &mut canvas);
-            let colour = cell.caption.colour.map_or(INK, |[red, green, blue]| RGBColor(red, green, blue));
+            let colour = cell
+                .caption
+                .colour
+                .map_or(INK, |[red, green, blue]| RGBColor(red, green, blue));
             let below = y + layout.image.1 + GAP / 2;
             let anchor = Pos::new(HPos::Center, VPos::Top);
             let middle = x + layout.cell.0 / 2;
-            canvas.text(&cell.caption.text, CAPTION, colour, anchor, (middle as i32, below as i32));
+            canvas.text(
+                &cell.caption.text,
+                CAPTION,
+                colour,
+                anchor,
+                (middle as i32, below as i32),
+            );
         }
         save(path, &canvas.to_png()?)
     }
@@ -232,7 +294,9 @@ impl ImageGrid {
             Range::Given(low, high) => (low, high),
             Range::Each => {
                 let finite = cell.values.iter().copied().filter(|x| x.is_finite());
-                finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
+                finite.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| {
+                    (low.min(x), high.max(x))
+                })
             }
         };
         let [_, width, channels] = cell.sizes;
@@ -243,7 +307,8 @@ impl ImageGrid {
                 core::array::from_fn(|channel| byte(pixel[channel.min(channels - 1)], low, high))
             };
             let (x, y) = (left + i % width * self.scale, top + i / width * self.scale);
-            for at in (0..self.scale * self.scale).map(|i| (x + i % self.scale, y + i / self.scale)) {
+            for at in (0..self.scale * self.scale).map(|i| (x + i % self.scale, y + i / self.scale))
+            {
                 if let Some(pixel) = canvas.pixel((at.0 as i32, at.1 as i32)) {
                     *pixel = colour;
                 }
@@ -254,7 +319,8 @@ impl ImageGrid {
 
 /// Where a value is from low to high, from 0 to 255; of an image of one value, black.
 fn byte(x: f32, low: f32, high: f32) -> u8 {
-    // In f64, so that no range of f32 overflows. The cast cuts what is outside, and makes 0 / 0 black.
+    // In f64, so that no range of f32 overflows. The cast cuts what is outside, and makes 0 / 0
+    // black.
     let (x, low, high) = (f64::from(x), f64::from(low), f64::from(high));
     ((x - low) / (high - low) * 255.0).round() as u8
 }
@@ -269,13 +335,34 @@ struct Layout {
 
 impl Layout {
     fn of(grid: &ImageGrid) -> Self {
-        let largest = |axis: usize| grid.cells.iter().map(|cell| cell.sizes[axis]).max().unwrap_or(0);
-        let image = (largest(1).saturating_mul(grid.scale), largest(0).saturating_mul(grid.scale));
-        let captions = grid.cells.iter().map(|cell| text::width(&cell.caption.text, CAPTION).ceil() as usize);
+        let largest = |axis: usize| {
+            grid.cells
+                .iter()
+                .map(|cell| cell.sizes[axis])
+                .max()
+                .unwrap_or(0)
+        };
+        let image = (
+            largest(1).saturating_mul(grid.scale),
+            largest(0).saturating_mul(grid.scale),
+        );
+        let captions = grid
+            .cells
+            .iter()
+            .map(|cell| text::width(&cell.caption.text, CAPTION).ceil() as usize);
         let widest = captions.max().unwrap_or(0);
-        let line = if widest == 0 { 0 } else { GAP / 2 + (1.2 * CAPTION) as usize };
+        let line = if widest == 0 {
+            0
+        } else {
+            GAP / 2 + (1.2 * CAPTION) as usize
+        };
         let cell = (image.0.max(widest), image.1.saturating_add(line));
-        let top = GAP + if grid.title.is_empty() { 0 } else { (1.5 * TITLE) as usize };
+        let top = GAP
+            + if grid.title.is_empty() {
+                0
+            } else {
+                (1.5 * TITLE) as usize
+            };
         Layout { image, cell, top }
     }
 
@@ -283,14 +370,23 @@ impl Layout {
     fn size(&self, grid: &ImageGrid, path: &Path) -> Result<(u32, u32), PlotError> {
         let columns = grid.columns.min(grid.cells.len());
         let rows = grid.cells.len().div_ceil(grid.columns);
-        let along =
-            |count: usize, size: usize| (size as u64).saturating_add(GAP as u64).saturating_mul(count as u64);
+        let along = |count: usize, size: usize| {
+            (size as u64)
+                .saturating_add(GAP as u64)
+                .saturating_mul(count as u64)
+        };
         let title = text::width(&grid.title, TITLE).ceil() as u64 + GAP as u64;
-        let width = along(columns, self.cell.0).max(title).saturating_add(GAP as u64);
+        let width = along(columns, self.cell.0)
+            .max(title)
+            .saturating_add(GAP as u64);
         let height = along(rows, self.cell.1).saturating_add(self.top as u64);
         match (u32::try_from(width), u32::try_from(height)) {
             (Ok(width), Ok(height)) => Ok((width, height)),
-            _ => Err(PlotError::TooLarge { path: path.to_owned(), width, height }),
+            _ => Err(PlotError::TooLarge {
+                path: path.to_owned(),
+                width,
+                height,
+            }),
         }
     }
 }

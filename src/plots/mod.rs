@@ -25,9 +25,10 @@
 //! | [`ConfusionMatrix::draw`](crate::metrics::ConfusionMatrix::draw) | which class was taken for which | PNG, SVG |
 //! | [`ImageGrid`] | images side by side, with captions, pixel for pixel | PNG |
 //!
-//! The end of the file's name says the format. Files are there whole or not at all; see [files](crate#files). PNGs need no font of the system: the letters of the Latin, Greek and
-//! Cyrillic scripts come with the crate (Roboto, Apache License 2.0), others are boxes; SVGs leave letters to the
-//! viewer.
+//! The end of the file's name says the format. Files are there whole or not at all; see
+//! [files](crate#files). PNGs need no font of the system: the letters of the Latin, Greek and
+//! Cyrillic scripts come with the crate (Roboto, Apache License 2.0), others are boxes; SVGs leave
+//! letters to the viewer.
 
 mod canvas;
 mod confusion;
@@ -76,7 +77,9 @@ trait Picture {
 
 /// The end of a file's name, in small letters.
 fn ending(path: &Path) -> String {
-    path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default()
+    path.extension()
+        .map(|end| end.to_string_lossy().to_lowercase())
+        .unwrap_or_default()
 }
 
 /// Draws a picture into a file, in the format that its name says.
@@ -94,18 +97,31 @@ fn write(path: &Path, picture: &impl Picture) -> Result<(), PlotError> {
             draw(Svg::new(&mut text, size), picture)?;
             text.into_bytes()
         }
-        _ => return Err(PlotError::Ending { path: path.to_owned(), possible: POSSIBLE }),
+        _ => {
+            return Err(PlotError::Ending {
+                path: path.to_owned(),
+                possible: POSSIBLE,
+            });
+        }
     };
     save(path, &bytes)
 }
 
 fn draw<B: DrawingBackend>(backend: B, picture: &impl Picture) -> Result<(), PlotError> {
     let area = backend.into_drawing_area();
-    let drawn = area.fill(&WHITE).and_then(|()| picture.draw(&area)).and_then(|()| area.present());
-    drawn.map_err(|error| PlotError::Drawing { reason: error.to_string() })
+    let drawn = area
+        .fill(&WHITE)
+        .and_then(|()| picture.draw(&area))
+        .and_then(|()| area.present());
+    drawn.map_err(|error| PlotError::Drawing {
+        reason: error.to_string(),
+    })
 }
 
 /// Writes a file that is there whole or not at all.
 fn save(path: &Path, bytes: &[u8]) -> Result<(), PlotError> {
-    beside::write(path, bytes).map_err(|error| PlotError::Write { path: path.to_owned(), error })
+    beside::write(path, bytes).map_err(|error| PlotError::Write {
+        path: path.to_owned(),
+        error,
+    })
 }

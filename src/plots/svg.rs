@@ -7,7 +7,8 @@ use plotters_backend::{BackendColor, BackendStyle, BackendTextStyle, DrawingErro
 
 use super::text;
 
-/// `plotters`' vector graphics with this crate's font in its place, so that texts are measured the same everywhere.
+/// `plotters`' vector graphics with this crate's font in its place, so that texts are measured the
+/// same everywhere.
 pub(super) struct Svg<'a>(SVGBackend<'a>);
 
 impl<'a> Svg<'a> {
@@ -37,16 +38,36 @@ impl DrawingBackend for Svg<'_> {
     fn draw_line<S: BackendStyle>(&mut self, from: Point, to: Point, style: &S) -> Drawn {
         self.0.draw_line(from, to, style)
     }
-    fn draw_rect<S: BackendStyle>(&mut self, from: Point, to: Point, style: &S, fill: bool) -> Drawn {
+    fn draw_rect<S: BackendStyle>(
+        &mut self,
+        from: Point,
+        to: Point,
+        style: &S,
+        fill: bool,
+    ) -> Drawn {
         self.0.draw_rect(from, to, style, fill)
     }
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = Point>>(&mut self, path: I, style: &S) -> Drawn {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = Point>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Drawn {
         self.0.draw_path(path, style)
     }
-    fn draw_circle<S: BackendStyle>(&mut self, centre: Point, radius: u32, style: &S, fill: bool) -> Drawn {
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        centre: Point,
+        radius: u32,
+        style: &S,
+        fill: bool,
+    ) -> Drawn {
         self.0.draw_circle(centre, radius, style, fill)
     }
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = Point>>(&mut self, path: I, style: &S) -> Drawn {
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = Point>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Drawn {
         self.0.fill_polygon(path, style)
     }
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, at: Point) -> Drawn {

@@ -39,7 +39,9 @@ pub(super) fn em(size: f64) -> f32 {
 
 /// A text without what is no letter: line breaks and other control characters become spaces.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 fn scale(em: f32) -> PxScale {
@@ -50,7 +52,10 @@ fn scale(em: f32) -> PxScale {
 /// How many pixels a text is wide.
 pub(super) fn width(text: &str, em: f32) -> f32 {
     let font = font().as_scaled(scale(em));
-    printable(text).chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
+    printable(text)
+        .chars()
+        .map(|c| font.h_advance(font.glyph_id(c)))
+        .sum()
 }
 
 /// Width and height of a text in a style.
@@ -70,7 +75,8 @@ pub(super) fn shortened(text: &str, em: f32, most: f32) -> String {
     text
 }
 
-/// Calls with the pixels that a text covers and how much of them, from 0 to 1, when the anchor is at (0, 0).
+/// Calls with the pixels that a text covers and how much of them, from 0 to 1, when the anchor is
+/// at (0, 0).
 pub(super) fn cover(
     text: &str,
     em: f32,
@@ -93,10 +99,13 @@ pub(super) fn cover(
     };
     for c in printable(text).chars() {
         let glyph = font.glyph_id(c);
-        if let Some(outline) = font.outline_glyph(glyph.with_scale_and_position(scale, point(x, y.round()))) {
+        if let Some(outline) =
+            font.outline_glyph(glyph.with_scale_and_position(scale, point(x, y.round())))
+        {
             let corner = outline.px_bounds().min;
             outline.draw(|dx, dy, part| {
-                let (x, y) = transform.transform(corner.x as i32 + dx as i32, corner.y as i32 + dy as i32);
+                let (x, y) =
+                    transform.transform(corner.x as i32 + dx as i32, corner.y as i32 + dy as i32);
                 pixel(x, y, part);
             });
         }

@@ -3,8 +3,9 @@
 use super::{Schedule, cosine, from_zero, learning_rate};
 use crate::optim::setters;
 
-/// From the learning rate to `eta_min` (0 by default) along half a wave of the cosine, in `t_max` steps, and back up
-/// in as many. PyTorch's `CosineAnnealingLR`; Loshchilov and Hutter, 2016, without the restarts.
+/// From the learning rate to `eta_min` (0 by default) along half a wave of the cosine, in `t_max`
+/// steps, and back up in as many. PyTorch's `CosineAnnealingLR`; Loshchilov and Hutter, 2016,
+/// without the restarts.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -25,8 +26,15 @@ impl CosineAnnealingLr {
     /// If `t_max` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, t_max: u64) -> Self {
-        assert!(t_max > 0, "CosineAnnealingLr: a t_max of 0; it is the number of steps down to eta_min");
-        CosineAnnealingLr { lr: learning_rate(lr), t_max, eta_min: 0.0 }
+        assert!(
+            t_max > 0,
+            "CosineAnnealingLr: a t_max of 0; it is the number of steps down to eta_min"
+        );
+        CosineAnnealingLr {
+            lr: learning_rate(lr),
+            t_max,
+            eta_min: 0.0,
+        }
     }
 
     setters! {
@@ -41,9 +49,9 @@ impl Schedule for CosineAnnealingLr {
     }
 }
 
-/// From the learning rate to `eta_min` (0 by default) along half a wave of the cosine, again and again: in `t_0`
-/// steps, then in `t_mult` (1 by default) times as many each time. PyTorch's `CosineAnnealingWarmRestarts`; Loshchilov
-/// and Hutter, 2016.
+/// From the learning rate to `eta_min` (0 by default) along half a wave of the cosine, again and
+/// again: in `t_0` steps, then in `t_mult` (1 by default) times as many each time. PyTorch's
+/// `CosineAnnealingWarmRestarts`; Loshchilov and Hutter, 2016.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -69,7 +77,12 @@ impl CosineAnnealingWarmRestarts {
             t_0 > 0,
             "CosineAnnealingWarmRestarts: a t_0 of 0; it is the number of steps of the first cycle"
         );
-        CosineAnnealingWarmRestarts { lr: learning_rate(lr), t_0, t_mult: 1, eta_min: 0.0 }
+        CosineAnnealingWarmRestarts {
+            lr: learning_rate(lr),
+            t_0,
+            t_mult: 1,
+            eta_min: 0.0,
+        }
     }
 
     /// How many times longer each cycle is than the one before; 1 by default.
@@ -78,7 +91,10 @@ impl CosineAnnealingWarmRestarts {
     /// If it is 0.
     #[track_caller]
     pub const fn t_mult(self, t_mult: u64) -> Self {
-        assert!(t_mult > 0, "CosineAnnealingWarmRestarts: a t_mult of 0; write 1 for cycles of one length");
+        assert!(
+            t_mult > 0,
+            "CosineAnnealingWarmRestarts: a t_mult of 0; write 1 for cycles of one length"
+        );
         Self { t_mult, ..self }
     }
 

@@ -29,7 +29,9 @@ impl CyclicMode {
 /// ```
 /// use shapewright::prelude::*;
 /// use shapewright::schedule::CyclicMode;
-/// let schedule = CyclicLr::new(0.1, 0.5).step_size_up(4).mode(CyclicMode::Triangular2);
+/// let schedule = CyclicLr::new(0.1, 0.5)
+///     .step_size_up(4)
+///     .mode(CyclicMode::Triangular2);
 /// assert!((schedule.lr(4) - 0.5).abs() < 1e-15 && (schedule.lr(12) - 0.3).abs() < 1e-15);
 /// let mut sgd = Sgd::new(0.1).momentum(0.9);
 /// sgd = sgd.momentum(schedule.momentum(4));
@@ -67,13 +69,22 @@ impl CyclicLr {
     /// If it is 0.
     #[track_caller]
     pub const fn step_size_up(self, step_size_up: u64) -> Self {
-        assert!(step_size_up > 0, "CyclicLr: a step_size_up of 0; a cycle needs at least one step up");
-        Self { step_size_up, ..self }
+        assert!(
+            step_size_up > 0,
+            "CyclicLr: a step_size_up of 0; a cycle needs at least one step up"
+        );
+        Self {
+            step_size_up,
+            ..self
+        }
     }
 
     /// The steps down; as many as up by default.
     pub const fn step_size_down(self, step_size_down: u64) -> Self {
-        Self { step_size_down: Some(step_size_down), ..self }
+        Self {
+            step_size_down: Some(step_size_down),
+            ..self
+        }
     }
 
     /// The smallest and the largest momentum; 0.8 and 0.9 by default.
@@ -82,8 +93,14 @@ impl CyclicLr {
     /// Unless they are from 0 to 1.
     #[track_caller]
     pub const fn momenta(self, base_momentum: f64, max_momentum: f64) -> Self {
-        assert!(is_part(base_momentum) && is_part(max_momentum), "the momenta of `CyclicLr` are from 0 to 1");
-        Self { momenta: (base_momentum, max_momentum), ..self }
+        assert!(
+            is_part(base_momentum) && is_part(max_momentum),
+            "the momenta of `CyclicLr` are from 0 to 1"
+        );
+        Self {
+            momenta: (base_momentum, max_momentum),
+            ..self
+        }
     }
 
     setters! {
@@ -140,8 +157,8 @@ impl Anneal {
     }
 }
 
-/// Up to the largest learning rate, then down to far below the first, in all steps of a training. PyTorch's
-/// `OneCycleLR`; Smith and Topin, 2017. Steps beyond the last have its learning rate.
+/// Up to the largest learning rate, then down to far below the first, in all steps of a training.
+/// PyTorch's `OneCycleLR`; Smith and Topin, 2017. Steps beyond the last have its learning rate.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -168,7 +185,10 @@ impl OneCycleLr {
     /// If `total_steps` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(max_lr: f64, total_steps: u64) -> Self {
-        assert!(total_steps > 0, "OneCycleLr: a total_steps of 0; it is the number of steps of the training");
+        assert!(
+            total_steps > 0,
+            "OneCycleLr: a total_steps of 0; it is the number of steps of the training"
+        );
         OneCycleLr {
             max_lr: learning_rate(max_lr),
             total_steps,
@@ -205,7 +225,10 @@ impl OneCycleLr {
             is_part(base_momentum) && is_part(max_momentum),
             "the momenta of `OneCycleLr` are from 0 to 1"
         );
-        Self { momenta: (base_momentum, max_momentum), ..self }
+        Self {
+            momenta: (base_momentum, max_momentum),
+            ..self
+        }
     }
 
     /// The momentum of a step: small where the learning rate is large.
@@ -214,8 +237,8 @@ impl OneCycleLr {
         self.at(step, [max, base, max, max])
     }
 
-    /// The value of a step on the way through a first value, the one at the top, the one after it in three phases, and
-    /// the last.
+    /// The value of a step on the way through a first value, the one at the top, the one after it
+    /// in three phases, and the last.
     fn at(&self, step: u64, [first, top, middle, last]: [f64; 4]) -> f64 {
         let final_step = self.total_steps.saturating_sub(1);
         let step = step.min(final_step) as f64;
@@ -231,7 +254,11 @@ impl OneCycleLr {
         } else {
             (up_end, final_step as f64, top, last)
         };
-        let part = if end > start { (step - start) / (end - start) } else { 1.0 };
+        let part = if end > start {
+            (step - start) / (end - start)
+        } else {
+            1.0
+        };
         self.anneal_strategy.between(from, to, part)
     }
 }
@@ -239,6 +266,9 @@ impl OneCycleLr {
 impl Schedule for OneCycleLr {
     fn lr(&self, step: u64) -> f64 {
         let first = self.max_lr / self.div_factor;
-        self.at(step, [first, self.max_lr, first, first / self.final_div_factor])
+        self.at(
+            step,
+            [first, self.max_lr, first, first / self.final_div_factor],
+        )
     }
 }

@@ -3,7 +3,8 @@
 use super::{Schedule, from_zero, is_part, learning_rate, line};
 use crate::optim::setters;
 
-/// Multiplies the learning rate by `gamma` (0.1 by default) every `step_size` steps. PyTorch's `StepLR`.
+/// Multiplies the learning rate by `gamma` (0.1 by default) every `step_size` steps. PyTorch's
+/// `StepLR`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -24,8 +25,15 @@ impl StepLr {
     /// If `step_size` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, step_size: u64) -> Self {
-        assert!(step_size > 0, "StepLr: a step_size of 0; write 1 to change the learning rate in every step");
-        StepLr { lr: learning_rate(lr), step_size, gamma: 0.1 }
+        assert!(
+            step_size > 0,
+            "StepLr: a step_size of 0; write 1 to change the learning rate in every step"
+        );
+        StepLr {
+            lr: learning_rate(lr),
+            step_size,
+            gamma: 0.1,
+        }
     }
 
     setters! {
@@ -40,12 +48,16 @@ impl Schedule for StepLr {
     }
 }
 
-/// Multiplies the learning rate by `gamma` (0.1 by default) at each milestone. PyTorch's `MultiStepLR`.
+/// Multiplies the learning rate by `gamma` (0.1 by default) at each milestone. PyTorch's
+/// `MultiStepLR`.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// let schedule = MultiStepLr::new(0.4, [30, 80]).gamma(0.5);
-/// assert_eq!([schedule.lr(29), schedule.lr(30), schedule.lr(80)], [0.4, 0.2, 0.1]);
+/// assert_eq!(
+///     [schedule.lr(29), schedule.lr(30), schedule.lr(80)],
+///     [0.4, 0.2, 0.1]
+/// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MultiStepLr<const N: usize> {
@@ -55,13 +67,18 @@ pub struct MultiStepLr<const N: usize> {
 }
 
 impl<const N: usize> MultiStepLr<N> {
-    /// Begins with this learning rate. The milestones may be in any order; one that is there twice counts twice.
+    /// Begins with this learning rate. The milestones may be in any order; one that is there twice
+    /// counts twice.
     ///
     /// # Panics
     /// If the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, milestones: [u64; N]) -> Self {
-        MultiStepLr { lr: learning_rate(lr), milestones, gamma: 0.1 }
+        MultiStepLr {
+            lr: learning_rate(lr),
+            milestones,
+            gamma: 0.1,
+        }
     }
 
     setters! {
@@ -72,7 +89,11 @@ impl<const N: usize> MultiStepLr<N> {
 
 impl<const N: usize> Schedule for MultiStepLr<N> {
     fn lr(&self, step: u64) -> f64 {
-        let passed = self.milestones.iter().filter(|&&milestone| milestone <= step).count();
+        let passed = self
+            .milestones
+            .iter()
+            .filter(|&&milestone| milestone <= step)
+            .count();
         self.lr * self.gamma.powf(passed as f64)
     }
 }
@@ -96,8 +117,14 @@ impl ExponentialLr {
     /// If the learning rate or `gamma` is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, gamma: f64) -> Self {
-        assert!(from_zero(gamma), "the gamma of `ExponentialLr` is a number from 0 up");
-        ExponentialLr { lr: learning_rate(lr), gamma }
+        assert!(
+            from_zero(gamma),
+            "the gamma of `ExponentialLr` is a number from 0 up"
+        );
+        ExponentialLr {
+            lr: learning_rate(lr),
+            gamma,
+        }
     }
 }
 
@@ -107,13 +134,21 @@ impl Schedule for ExponentialLr {
     }
 }
 
-/// Takes the learning rate to 0 in `total_iters` steps, along a power of what is left of them. PyTorch's
-/// `PolynomialLR`.
+/// Takes the learning rate to 0 in `total_iters` steps, along a power of what is left of them.
+/// PyTorch's `PolynomialLR`.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// let schedule = PolynomialLr::new(0.4, 4).power(2.0);
-/// assert_eq!([schedule.lr(0), schedule.lr(2), schedule.lr(4), schedule.lr(9)], [0.4, 0.1, 0.0, 0.0]);
+/// assert_eq!(
+///     [
+///         schedule.lr(0),
+///         schedule.lr(2),
+///         schedule.lr(4),
+///         schedule.lr(9)
+///     ],
+///     [0.4, 0.1, 0.0, 0.0]
+/// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PolynomialLr {
@@ -133,7 +168,11 @@ impl PolynomialLr {
             total_iters > 0,
             "PolynomialLr: a total_iters of 0; it is the number of steps of the whole way"
         );
-        PolynomialLr { lr: learning_rate(lr), total_iters, power: 1.0 }
+        PolynomialLr {
+            lr: learning_rate(lr),
+            total_iters,
+            power: 1.0,
+        }
     }
 
     setters! {
@@ -151,12 +190,16 @@ impl Schedule for PolynomialLr {
     }
 }
 
-/// The learning rate times a factor that goes along a line, by default from 1/3 to 1. PyTorch's `LinearLR`.
+/// The learning rate times a factor that goes along a line, by default from 1/3 to 1. PyTorch's
+/// `LinearLR`.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// let schedule = LinearLr::new(0.4, 4).start_factor(0.5);
-/// assert_eq!([schedule.lr(0), schedule.lr(4), schedule.lr(9)], [0.2, 0.4, 0.4]);
+/// assert_eq!(
+///     [schedule.lr(0), schedule.lr(4), schedule.lr(9)],
+///     [0.2, 0.4, 0.4]
+/// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearLr {
@@ -167,14 +210,23 @@ pub struct LinearLr {
 }
 
 impl LinearLr {
-    /// Reaches the end factor times this learning rate in `total_iters` steps (PyTorch's default is 5).
+    /// Reaches the end factor times this learning rate in `total_iters` steps (PyTorch's default is
+    /// 5).
     ///
     /// # Panics
     /// If `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64, total_iters: u64) -> Self {
-        assert!(total_iters > 0, "LinearLr: a total_iters of 0; it is the number of steps of the whole way");
-        LinearLr { lr: learning_rate(lr), total_iters, start_factor: 1.0 / 3.0, end_factor: 1.0 }
+        assert!(
+            total_iters > 0,
+            "LinearLr: a total_iters of 0; it is the number of steps of the whole way"
+        );
+        LinearLr {
+            lr: learning_rate(lr),
+            total_iters,
+            start_factor: 1.0 / 3.0,
+            end_factor: 1.0,
+        }
     }
 
     setters! {
@@ -190,11 +242,17 @@ impl Schedule for LinearLr {
         if step >= self.total_iters {
             return self.lr * self.end_factor;
         }
-        self.lr * line(self.start_factor, self.end_factor, step as f64 / self.total_iters as f64)
+        self.lr
+            * line(
+                self.start_factor,
+                self.end_factor,
+                step as f64 / self.total_iters as f64,
+            )
     }
 }
 
-/// The learning rate times a factor in the first steps, then the learning rate itself. PyTorch's `ConstantLR`.
+/// The learning rate times a factor in the first steps, then the learning rate itself. PyTorch's
+/// `ConstantLR`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -215,7 +273,11 @@ impl ConstantLr {
     /// If the learning rate is negative, NaN or infinite.
     #[track_caller]
     pub const fn new(lr: f64) -> Self {
-        ConstantLr { lr: learning_rate(lr), factor: 1.0 / 3.0, total_iters: 5 }
+        ConstantLr {
+            lr: learning_rate(lr),
+            factor: 1.0 / 3.0,
+            total_iters: 5,
+        }
     }
 
     setters! {
@@ -228,6 +290,10 @@ impl ConstantLr {
 
 impl Schedule for ConstantLr {
     fn lr(&self, step: u64) -> f64 {
-        if step < self.total_iters { self.lr * self.factor } else { self.lr }
+        if step < self.total_iters {
+            self.lr * self.factor
+        } else {
+            self.lr
+        }
     }
 }

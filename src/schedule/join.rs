@@ -40,7 +40,9 @@ pub struct WarmUp<S> {
 impl<S: Schedule> Schedule for WarmUp<S> {
     fn lr(&self, step: u64) -> f64 {
         match step.checked_sub(self.steps) {
-            None => self.schedule.lr(0) * line(self.start_factor, 1.0, step as f64 / self.steps as f64),
+            None => {
+                self.schedule.lr(0) * line(self.start_factor, 1.0, step as f64 / self.steps as f64)
+            }
             Some(step) => self.schedule.lr(step),
         }
     }

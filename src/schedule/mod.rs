@@ -1,8 +1,8 @@
 //! Schedules: the learning rate of each step.
 //!
-//! A schedule is a small value that gives the learning rate of any step, counted from 0; PyTorch's are in
-//! `torch.optim.lr_scheduler`, by the same names, and give the same values. What a step is (a batch, an epoch) is the
-//! caller's choice. [`ReduceLrOnPlateau`] alone remembers something.
+//! A schedule is a small value that gives the learning rate of any step, counted from 0; PyTorch's
+//! are in `torch.optim.lr_scheduler`, by the same names, and give the same values. What a step is
+//! (a batch, an epoch) is the caller's choice. [`ReduceLrOnPlateau`] alone remembers something.
 //!
 //! ```
 //! use shapewright::prelude::*;
@@ -30,7 +30,8 @@ pub use join::{Then, Times, WarmUp};
 pub use pace::Pace;
 pub use plateau::{PlateauMode, ReduceLrOnPlateau, Threshold};
 
-/// The learning rate of each step. A function of the step is a schedule too, as PyTorch's `LambdaLR`.
+/// The learning rate of each step. A function of the step is a schedule too, as PyTorch's
+/// `LambdaLR`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -41,8 +42,8 @@ pub trait Schedule {
     /// The learning rate of a step, counted from 0.
     fn lr(&self, step: u64) -> f64;
 
-    /// This schedule for the steps before `milestone`, then the next one from its own step 0. PyTorch's
-    /// `SequentialLR`.
+    /// This schedule for the steps before `milestone`, then the next one from its own step 0.
+    /// PyTorch's `SequentialLR`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -53,16 +54,22 @@ pub trait Schedule {
     where
         Self: Sized,
     {
-        Then { first: self, milestone, next }
+        Then {
+            first: self,
+            milestone,
+            next,
+        }
     }
 
     /// The product with another schedule, which should begin with a learning rate of 1.
     ///
-    /// It is PyTorch's `ChainedScheduler` of schedules that multiply the learning rate by a factor in each step, as
-    /// [`ExponentialLr`], [`StepLr`], [`MultiStepLr`], [`ConstantLr`], [`LinearLr`] and [`PolynomialLr`] do. PyTorch's
-    /// `CosineAnnealingLR` works out each learning rate from the one before: chained with others, it gives this product up
-    /// to `t_max` if `eta_min` is 0, but forgets there how far the others have reduced it, and goes up to its first
-    /// learning rate again. The product goes on with all factors: here [`CosineAnnealingLr`] goes up to less.
+    /// It is PyTorch's `ChainedScheduler` of schedules that multiply the learning rate by a factor
+    /// in each step, as [`ExponentialLr`], [`StepLr`], [`MultiStepLr`], [`ConstantLr`],
+    /// [`LinearLr`] and [`PolynomialLr`] do. PyTorch's `CosineAnnealingLR` works out each
+    /// learning rate from the one before: chained with others, it gives this product up
+    /// to `t_max` if `eta_min` is 0, but forgets there how far the others have reduced it, and goes
+    /// up to its first learning rate again. The product goes on with all factors: here
+    /// [`CosineAnnealingLr`] goes up to less.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -76,8 +83,9 @@ pub trait Schedule {
         Times(self, other)
     }
 
-    /// `steps` steps in which the learning rate grows along a line from `start_factor` times the first one, then
-    /// this schedule from its beginning. PyTorch's `SequentialLR` of a `LinearLR` and this schedule.
+    /// `steps` steps in which the learning rate grows along a line from `start_factor` times the
+    /// first one, then this schedule from its beginning. PyTorch's `SequentialLR` of a
+    /// `LinearLR` and this schedule.
     ///
     /// # Panics
     /// Unless `start_factor` is from 0 to 1.
@@ -85,7 +93,10 @@ pub trait Schedule {
     /// ```
     /// use shapewright::prelude::*;
     /// let schedule = ConstantLr::new(0.1).factor(1.0).warm_up(4, 0.0);
-    /// assert_eq!([schedule.lr(0), schedule.lr(2), schedule.lr(4)], [0.0, 0.05, 0.1]);
+    /// assert_eq!(
+    ///     [schedule.lr(0), schedule.lr(2), schedule.lr(4)],
+    ///     [0.0, 0.05, 0.1]
+    /// );
     /// ```
     #[track_caller]
     fn warm_up(self, steps: u64, start_factor: f64) -> WarmUp<Self>
@@ -96,10 +107,15 @@ pub trait Schedule {
             is_part(start_factor),
             "the start_factor of `warm_up` is {start_factor}; it must be from 0 to 1"
         );
-        WarmUp { schedule: self, steps, start_factor }
+        WarmUp {
+            schedule: self,
+            steps,
+            start_factor,
+        }
     }
 
-    /// For a [trainer](crate::Trainer::schedule): one step of the schedule is one epoch, and not one step of training.
+    /// For a [trainer](crate::Trainer::schedule): one step of the schedule is one epoch, and not
+    /// one step of training.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -140,7 +156,10 @@ const fn is_part(number: f64) -> bool {
 /// If it is negative, NaN or infinite.
 #[track_caller]
 const fn learning_rate(lr: f64) -> f64 {
-    assert!(from_zero(lr), "the learning rate of a schedule is a number from 0 up");
+    assert!(
+        from_zero(lr),
+        "the learning rate of a schedule is a number from 0 up"
+    );
     lr
 }
 

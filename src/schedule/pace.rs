@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::{ReduceLrOnPlateau, Schedule};
 
-/// A schedule and when it goes on: what [`Trainer::schedule`](crate::Trainer::schedule) takes. A [`Schedule`] goes on
-/// with each step, [`by_epoch`](Schedule::by_epoch) with each epoch, a [`ReduceLrOnPlateau`] looks at the validation
-/// loss of each epoch.
+/// A schedule and when it goes on: what [`Trainer::schedule`](crate::Trainer::schedule) takes. A
+/// [`Schedule`] goes on with each step, [`by_epoch`](Schedule::by_epoch) with each epoch, a
+/// [`ReduceLrOnPlateau`] looks at the validation loss of each epoch.
 pub struct Pace<'a>(Kind<'a>);
 
 enum Kind<'a> {

@@ -16,8 +16,9 @@ pub enum PlateauMode {
 /// By how much a metric must be better than the best one to count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
-    /// By this part of the size of the best one. PyTorch's `rel`, where it is above zero; below zero PyTorch's threshold
-    /// lies on the other side of the best one, so that the same metric again counts as better.
+    /// By this part of the size of the best one. PyTorch's `rel`, where it is above zero; below
+    /// zero PyTorch's threshold lies on the other side of the best one, so that the same metric
+    /// again counts as better.
     Relative(f64),
     /// By this amount.
     Absolute(f64),
@@ -32,10 +33,12 @@ impl Threshold {
     }
 }
 
-/// Reduces the learning rate when a metric has stopped to get better. PyTorch's `ReduceLROnPlateau`.
+/// Reduces the learning rate when a metric has stopped to get better. PyTorch's
+/// `ReduceLROnPlateau`.
 ///
 /// In a [trainer](crate::Trainer::schedule) the metric is the validation loss, or the one that
-/// [`watch`](ReduceLrOnPlateau::watch) names; a loop of your own gives its value to [`step`](ReduceLrOnPlateau::step).
+/// [`watch`](ReduceLrOnPlateau::watch) names; a loop of your own gives its value to
+/// [`step`](ReduceLrOnPlateau::step).
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -104,7 +107,8 @@ impl ReduceLrOnPlateau {
         eps: f64, if from_zero(eps), "the eps of `ReduceLrOnPlateau` is a number from 0 up";
     }
 
-    /// Watches the trainer's [metric](crate::Trainer::metric) of this name, and not the validation loss.
+    /// Watches the trainer's [metric](crate::Trainer::metric) of this name, and not the validation
+    /// loss.
     ///
     /// ```
     /// use shapewright::metrics::Accuracy;
@@ -112,7 +116,9 @@ impl ReduceLrOnPlateau {
     /// use shapewright::schedule::PlateauMode;
     /// network! { struct Net: [2] -> [3] { Linear<_, 3> } }
     /// let (x, y) = ([Tensor1::ones(); 4], [Label::<3>::new(1)?; 4]);
-    /// let plateau = ReduceLrOnPlateau::new().mode(PlateauMode::Max).watch("accuracy");
+    /// let plateau = ReduceLrOnPlateau::new()
+    ///     .mode(PlateauMode::Max)
+    ///     .watch("accuracy");
     /// let mut net = Net::init(&mut shapewright::rng(0));
     /// Net::trainer(Sgd::new(0.1), CrossEntropy)
     ///     .validate(&x, &y)
@@ -122,7 +128,10 @@ impl ReduceLrOnPlateau {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn watch(self, metric: &'static str) -> Self {
-        ReduceLrOnPlateau { watched: Some(metric), ..self }
+        ReduceLrOnPlateau {
+            watched: Some(metric),
+            ..self
+        }
     }
 
     /// The name of the metric that a trainer gives it; `None` for the validation loss.
@@ -135,8 +144,8 @@ impl ReduceLrOnPlateau {
         self.mode == PlateauMode::Max
     }
 
-    /// Looks at the metric of a step (usually an epoch) and gives the learning rate to go on with. A metric of NaN is
-    /// not better.
+    /// Looks at the metric of a step (usually an epoch) and gives the learning rate to go on with.
+    /// A metric of NaN is not better.
     pub fn step(&mut self, lr: f64, metric: f64) -> f64 {
         if self.is_better(metric) {
             self.best = Some(metric);
@@ -167,8 +176,8 @@ impl ReduceLrOnPlateau {
         (self.best, self.bad, self.cooling) = (best, bad, cooling);
     }
 
-    /// Whether the metric is better than the best one by the threshold: for a relative one, by a part of the best one's
-    /// size, so that it is the same distance above and below zero.
+    /// Whether the metric is better than the best one by the threshold: for a relative one, by a
+    /// part of the best one's size, so that it is the same distance above and below zero.
     fn is_better(&self, metric: f64) -> bool {
         let Some(best) = self.best else {
             // The first one is better than the worst there is.

@@ -23,7 +23,9 @@ pub struct Draw {
 impl Draw {
     /// A source of numbers from a seed: the same ones on every machine.
     pub fn new(seed: u64) -> Self {
-        Draw { rng: crate::rng(seed) }
+        Draw {
+            rng: crate::rng(seed),
+        }
     }
 
     /// A number from `low` to `high`, each as likely as the other.
@@ -40,13 +42,16 @@ impl Draw {
         (low * (1.0 - part) + high * part).clamp(low, high)
     }
 
-    /// A number from `low` to `high` whose logarithm is uniform: 0.001 to 0.01 is as likely as 0.01 to 0.1. For learning
-    /// rates and other numbers whose order of magnitude is unknown.
+    /// A number from `low` to `high` whose logarithm is uniform: 0.001 to 0.01 is as likely as 0.01
+    /// to 0.1. For learning rates and other numbers whose order of magnitude is unknown.
     ///
     /// # Panics
     /// If `low` is not above 0, or above `high`, or one of them is not finite.
     pub fn log_uniform(&mut self, low: f64, high: f64) -> f64 {
-        assert!(low > 0.0, "there is no logarithm of {low}; give a lower end above 0");
+        assert!(
+            low > 0.0,
+            "there is no logarithm of {low}; give a lower end above 0"
+        );
         // `libm`, so that every machine draws the same bits.
         libm::exp(self.uniform(libm::log(low), libm::log(high))).clamp(low, high)
     }
@@ -56,7 +61,10 @@ impl Draw {
     /// # Panics
     /// If `low` is above `high`.
     pub fn integer(&mut self, low: usize, high: usize) -> usize {
-        assert!(low <= high, "there are no whole numbers from {low} to {high}; give the lower end first");
+        assert!(
+            low <= high,
+            "there are no whole numbers from {low} to {high}; give the lower end first"
+        );
         self.rng.random_range(low..=high)
     }
 
@@ -65,7 +73,10 @@ impl Draw {
     /// # Panics
     /// If there are none.
     pub fn choice<T: Clone>(&mut self, values: &[T]) -> T {
-        values.choose(&mut self.rng).expect("a choice has at least one value; give some").clone()
+        values
+            .choose(&mut self.rng)
+            .expect("a choice has at least one value; give some")
+            .clone()
     }
 
     /// The generator, for other distributions.

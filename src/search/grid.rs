@@ -1,6 +1,7 @@
 //! All combinations.
 
-/// Values of several hyperparameters: a tuple of arrays, vectors or other collections, one to eight of them.
+/// Values of several hyperparameters: a tuple of arrays, vectors or other collections, one to eight
+/// of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` are not the axes of a grid",
     note = "the axes are a tuple of one to eight collections: `([1e-3, 1e-2], [16, 32])`; for one axis, `([16, 32],)`"

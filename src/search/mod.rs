@@ -1,8 +1,9 @@
 //! Search for hyperparameters: learning rates, batch sizes, optimizers.
 //!
-//! A [`Search`] has candidates, which are values of any type of your own: all combinations ([`Search::grid`]), random
-//! ones ([`Search::random`]), or a list ([`Search::new`]). It tries each, several at the same time, may stop those that
-//! are behind ([`Median`], [`SuccessiveHalving`]), and gives a table.
+//! A [`Search`] has candidates, which are values of any type of your own: all combinations
+//! ([`Search::grid`]), random ones ([`Search::random`]), or a list ([`Search::new`]). It tries
+//! each, several at the same time, may stop those that are behind ([`Median`],
+//! [`SuccessiveHalving`]), and gives a table.
 //!
 //! ```
 //! use shapewright::prelude::*;
@@ -16,13 +17,21 @@
 //!     batch_size: usize,
 //! }
 //!
-//! let x: Vec<_> = (0..60).map(|i| Tensor1::from([i as f32 / 30.0 - 1.0])).collect();
-//! let y: Vec<_> = x.iter().map(|x| Tensor1::from([2.0 * x[0] + 1.0])).collect();
+//! let x: Vec<_> = (0..60)
+//!     .map(|i| Tensor1::from([i as f32 / 30.0 - 1.0]))
+//!     .collect();
+//! let y: Vec<_> = x
+//!     .iter()
+//!     .map(|x| Tensor1::from([2.0 * x[0] + 1.0]))
+//!     .collect();
 //! let report = Search::random(8, 0, |draw| Settings {
 //!     rate: draw.log_uniform(1e-4, 1e-1),
 //!     batch_size: draw.choice(&[8, 16, 32]),
 //! })
-//! .pruning(Median { warmup_epochs: 2, min_trials: 3 })
+//! .pruning(Median {
+//!     warmup_epochs: 2,
+//!     min_trials: 3,
+//! })
 //! .run(|settings, trial| {
 //!     let mut net = Line::init(&mut shapewright::rng(0));
 //!     let history = Line::trainer(Adam::new(settings.rate), Mse)
@@ -37,12 +46,14 @@
 //! assert!(best.params.rate > 1e-2);
 //! ```
 //!
-//! Look at the best on data that no trial has seen: of many trials, one is best on the validation samples also by luck.
+//! Look at the best on data that no trial has seen: of many trials, one is best on the validation
+//! samples also by luck.
 //!
 //! # The same at every number of threads
-//! Candidates are drawn before the first trial, and a trial gets nothing from others; so the values of a search without
-//! pruning are the same bits at every number of threads, as long as the function draws from generators with fixed seeds.
-//! With pruning on several threads they depend on which trial is first.
+//! Candidates are drawn before the first trial, and a trial gets nothing from others; so the values
+//! of a search without pruning are the same bits at every number of threads, as long as the
+//! function draws from generators with fixed seeds. With pruning on several threads they depend on
+//! which trial is first.
 
 mod draw;
 mod grid;
@@ -75,16 +86,26 @@ pub struct Search<P> {
 impl<P> Search<P> {
     /// Tries these candidates, in this order.
     pub fn new(candidates: impl IntoIterator<Item = P>) -> Self {
-        Search { candidates: candidates.into_iter().collect(), threads: 0, pruning: None, maximize: false }
+        Search {
+            candidates: candidates.into_iter().collect(),
+            threads: 0,
+            pruning: None,
+            maximize: false,
+        }
     }
 
-    /// Tries every combination of one value from each axis, the last axis changing fastest. The function makes a
-    /// candidate of a combination.
+    /// Tries every combination of one value from each axis, the last axis changing fastest. The
+    /// function makes a candidate of a combination.
     ///
     /// ```
     /// use shapewright::search::Search;
-    /// let search = Search::grid(([1e-3, 1e-2], ["sgd", "adam"]), |(rate, optimizer)| (rate, optimizer));
-    /// assert_eq!(search.candidates(), [(1e-3, "sgd"), (1e-3, "adam"), (1e-2, "sgd"), (1e-2, "adam")]);
+    /// let search = Search::grid(([1e-3, 1e-2], ["sgd", "adam"]), |(rate, optimizer)| {
+    ///     (rate, optimizer)
+    /// });
+    /// assert_eq!(
+    ///     search.candidates(),
+    ///     [(1e-3, "sgd"), (1e-3, "adam"), (1e-2, "sgd"), (1e-2, "adam")]
+    /// );
     /// ```
     pub fn grid<A: Axes>(axes: A, candidate: impl FnMut(A::Point) -> P) -> Self {
         Self::new(axes.points().into_iter().map(candidate))
@@ -92,13 +113,21 @@ impl<P> Search<P> {
 
     /// Tries so many candidates at random. The same seed gives the same ones on every machine.
     ///
-    /// With more than two or three hyperparameters this finds better ones than a grid of as many trials, as most of them
-    /// matter little (Bergstra and Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 13, 2012).
+    /// With more than two or three hyperparameters this finds better ones than a grid of as many
+    /// trials, as most of them matter little (Bergstra and Bengio, "Random Search for
+    /// Hyper-Parameter Optimization", JMLR 13, 2012).
     ///
     /// ```
     /// use shapewright::search::Search;
-    /// let search = Search::random(20, 0, |draw| (draw.log_uniform(1e-4, 1e-1), draw.integer(1, 4)));
-    /// assert!(search.candidates().iter().all(|&(rate, layers)| rate >= 1e-4 && layers <= 4));
+    /// let search = Search::random(20, 0, |draw| {
+    ///     (draw.log_uniform(1e-4, 1e-1), draw.integer(1, 4))
+    /// });
+    /// assert!(
+    ///     search
+    ///         .candidates()
+    ///         .iter()
+    ///         .all(|&(rate, layers)| rate >= 1e-4 && layers <= 4)
+    /// );
     /// ```
     pub fn random(trials: usize, seed: u64, mut candidate: impl FnMut(&mut Draw) -> P) -> Self {
         let mut draw = Draw::new(seed);
@@ -110,43 +139,59 @@ impl<P> Search<P> {
         &self.candidates
     }
 
-    /// How many trials run at the same time; as many as [`threads::threads`] if it is not set, or 0.
+    /// How many trials run at the same time; as many as [`threads::threads`] if it is not set, or
+    /// 0.
     ///
-    /// Of several trials each computes on its own thread alone; a single one may use all processors.
+    /// Of several trials each computes on its own thread alone; a single one may use all
+    /// processors.
     pub fn threads(self, threads: usize) -> Self {
         Search { threads, ..self }
     }
 
     /// Stops trials early that are behind others.
     pub fn pruning(self, pruning: impl Pruning + 'static) -> Self {
-        Search { pruning: Some(Box::new(pruning)), ..self }
+        Search {
+            pruning: Some(Box::new(pruning)),
+            ..self
+        }
     }
 
-    /// Takes the largest value as the best, such as an accuracy, instead of the smallest, such as a loss.
+    /// Takes the largest value as the best, such as an accuracy, instead of the smallest, such as a
+    /// loss.
     pub fn maximize(self) -> Self {
-        Search { maximize: true, ..self }
+        Search {
+            maximize: true,
+            ..self
+        }
     }
 }
 
 impl<P: Send + Sync> Search<P> {
-    /// Tries every candidate: calls with each of them and its [`Trial`]. What the function gives is the candidate's
-    /// value.
+    /// Tries every candidate: calls with each of them and its [`Trial`]. What the function gives is
+    /// the candidate's value.
     ///
-    /// A function that gives an error, panics or gives NaN makes its own trial [`Failed`](Outcome::Failed); the others
-    /// go on.
+    /// A function that gives an error, panics or gives NaN makes its own trial
+    /// [`Failed`](Outcome::Failed); the others go on.
     pub fn run<F>(self, objective: F) -> SearchReport<P>
     where
         F: Fn(&P, &mut Trial<'_>) -> Result<f64, Box<dyn Error>> + Sync,
     {
         let count = self.candidates.len();
-        let threads = if self.threads == 0 { threads::threads() } else { self.threads }.min(count);
+        let threads = if self.threads == 0 {
+            threads::threads()
+        } else {
+            self.threads
+        }
+        .min(count);
         let next = AtomicUsize::new(0);
         let reported = Mutex::new(vec![Reported::default(); count]);
         let ended = Mutex::new(Vec::with_capacity(count));
         let work = || {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(params) = self.candidates.get(number) else { break };
+                let Some(params) = self.candidates.get(number) else {
+                    break;
+                };
                 let trial = Trial::new(number, &reported, self.pruning.as_deref(), self.maximize);
                 // First the trial, then the lock.
                 let end = trial.run(params, &objective);
@@ -161,14 +206,22 @@ impl<P: Send + Sync> Search<P> {
             thread::scope(|scope| {
                 for _ in 1..threads {
                     // If the system gives no more threads, there are fewer.
-                    if thread::Builder::new().spawn_scoped(scope, work_beside).is_err() {
+                    if thread::Builder::new()
+                        .spawn_scoped(scope, work_beside)
+                        .is_err()
+                    {
                         break;
                     }
                 }
                 threads::alone(work);
             });
         }
-        SearchReport::new(self.candidates, into_inner(ended), into_inner(reported), self.maximize)
+        SearchReport::new(
+            self.candidates,
+            into_inner(ended),
+            into_inner(reported),
+            self.maximize,
+        )
     }
 }
 

@@ -4,7 +4,8 @@
 pub trait Pruning: Send + Sync {
     /// Whether to stop the trial with this number, which just reported its last value.
     ///
-    /// Less is better, also in a search that [maximizes](super::Search::maximize): values then come with the other sign.
+    /// Less is better, also in a search that [maximizes](super::Search::maximize): values then come
+    /// with the other sign.
     fn stops(&self, number: usize, trials: &[Reported]) -> bool;
 }
 
@@ -20,7 +21,10 @@ pub struct Reported {
 impl Reported {
     /// The first value at this epoch or later.
     pub fn from(&self, epoch: usize) -> Option<f64> {
-        self.values.iter().find(|(at, _)| *at >= epoch).map(|(_, value)| *value)
+        self.values
+            .iter()
+            .find(|(at, _)| *at >= epoch)
+            .map(|(_, value)| *value)
     }
 }
 
@@ -29,28 +33,36 @@ pub(super) fn is_better(value: f64, other: f64) -> bool {
     value < other || (other.is_nan() && !value.is_nan())
 }
 
-/// Stops a trial whose best value so far is worse than the median of what the finished trials had at the same epoch.
+/// Stops a trial whose best value so far is worse than the median of what the finished trials had
+/// at the same epoch.
 ///
-/// The rule is the median stopping rule of Golovin et al., "Google Vizier: A Service for Black-Box Optimization" (KDD
-/// 2017), with values instead of their running means, as Optuna's `MedianPruner` has it.
+/// The rule is the median stopping rule of Golovin et al., "Google Vizier: A Service for Black-Box
+/// Optimization" (KDD 2017), with values instead of their running means, as Optuna's `MedianPruner`
+/// has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Median {
     /// No trial is stopped in its first so many epochs; 0 by default.
     pub warmup_epochs: usize,
-    /// No trial is stopped before so many others have finished and reported at the same epoch; 5 by default.
+    /// No trial is stopped before so many others have finished and reported at the same epoch; 5
+    /// by default.
     pub min_trials: usize,
 }
 
 impl Default for Median {
     fn default() -> Self {
-        Median { warmup_epochs: 0, min_trials: 5 }
+        Median {
+            warmup_epochs: 0,
+            min_trials: 5,
+        }
     }
 }
 
 impl Pruning for Median {
     fn stops(&self, number: usize, trials: &[Reported]) -> bool {
         let values = &trials[number].values;
-        let Some(&(epoch, mut best)) = values.last() else { return false };
+        let Some(&(epoch, mut best)) = values.last() else {
+            return false;
+        };
         for &(_, value) in values {
             if is_better(value, best) {
                 best = value;
@@ -61,7 +73,10 @@ impl Pruning for Median {
         if epoch <= self.warmup_epochs || others.len() < self.min_trials.max(1) {
             return false;
         }
-        others.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = f64::INFINITY);
+        others
+            .iter_mut()
+            .filter(|value| value.is_nan())
+            .for_each(|value| *value = f64::INFINITY);
         others.sort_unstable_by(f64::total_cmp);
         let middle = others.len() / 2;
         let median = if others.len() % 2 == 1 {
@@ -75,40 +90,50 @@ impl Pruning for Median {
     }
 }
 
-/// Lets the best of the trials go on at each rung: of those that got to `min_epochs`, `min_epochs * factor`,
-/// `min_epochs * factor^2` and so on, the best 1 / `factor`.
+/// Lets the best of the trials go on at each rung: of those that got to `min_epochs`, `min_epochs *
+/// factor`, `min_epochs * factor^2` and so on, the best 1 / `factor`.
 ///
-/// This is the stopping form of asynchronous successive halving (ASHA: Li et al., "A System for Massively Parallel
-/// Hyperparameter Tuning", MLSys 2020), which Ray Tune and Optuna have: a trial is compared with those that came to the
-/// rung before it, so that none waits, and goes on for good if it is among the best then. While fewer than `factor`
-/// trials came to a rung, the best goes on.
+/// This is the stopping form of asynchronous successive halving (ASHA: Li et al., "A System for
+/// Massively Parallel Hyperparameter Tuning", MLSys 2020), which Ray Tune and Optuna have: a trial
+/// is compared with those that came to the rung before it, so that none waits, and goes on for good
+/// if it is among the best then. While fewer than `factor` trials came to a rung, the best goes on.
 ///
-/// For `factor = 4` and `min_epochs = 5`, most trials end after 5 epochs, few after 20 and fewer after 80.
+/// For `factor = 4` and `min_epochs = 5`, most trials end after 5 epochs, few after 20 and fewer
+/// after 80.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SuccessiveHalving {
     /// The epoch of the first rung; 1 by default. 0 counts as 1.
     pub min_epochs: usize,
-    /// By how much the rungs are apart, and how many trials end at each; 4 by default. Less than 2 counts as 2.
+    /// By how much the rungs are apart, and how many trials end at each; 4 by default. Less than 2
+    /// counts as 2.
     pub factor: usize,
 }
 
 impl Default for SuccessiveHalving {
     fn default() -> Self {
-        SuccessiveHalving { min_epochs: 1, factor: 4 }
+        SuccessiveHalving {
+            min_epochs: 1,
+            factor: 4,
+        }
     }
 }
 
 impl Pruning for SuccessiveHalving {
     fn stops(&self, number: usize, trials: &[Reported]) -> bool {
-        let Some((&(epoch, value), before)) = trials[number].values.split_last() else { return false };
+        let Some((&(epoch, value), before)) = trials[number].values.split_last() else {
+            return false;
+        };
         let factor = self.factor.max(2);
         let before = before.last().map_or(0, |&(epoch, _)| epoch);
         let mut rung = self.min_epochs.max(1);
-        // Of the rungs that this report passes, the last: there may be several if not every epoch reports.
+        // Of the rungs that this report passes, the last: there may be several if not every epoch
+        // reports.
         let mut passed = None;
         while rung <= epoch {
             passed = (rung > before).then_some(rung);
-            let Some(next) = rung.checked_mul(factor) else { break };
+            let Some(next) = rung.checked_mul(factor) else {
+                break;
+            };
             rung = next;
         }
         let Some(rung) = passed else { return false };

@@ -10,14 +10,16 @@ use super::table::{Fields, Table, fields};
 use crate::beside;
 
 /// The columns that are not fields of the candidates, which stand before the last two.
-const COLUMNS: [&str; 7] = ["trial", "value", "epochs", "seconds", "params", "outcome", "error"];
+const COLUMNS: [&str; 7] = [
+    "trial", "value", "epochs", "seconds", "params", "outcome", "error",
+];
 
-/// What a [`Search`](super::Search) found. Prints as a table, one trial a line, with a column for each field of the
-/// candidates' `Debug`.
+/// What a [`Search`](super::Search) found. Prints as a table, one trial a line, with a column for
+/// each field of the candidates' `Debug`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchReport<P> {
-    /// All trials: those that finished, the best first; then those that were pruned, the latest first; then those that
-    /// failed.
+    /// All trials: those that finished, the best first; then those that were pruned, the latest
+    /// first; then those that failed.
     pub trials: Vec<TrialReport<P>>,
 }
 
@@ -63,11 +65,36 @@ impl<P> SearchReport<P> {
     ) -> Self {
         ended.sort_unstable_by_key(|ended| ended.number);
         let sign = if maximize { -1.0 } else { 1.0 };
-        let trial = |((params, Ended { number, outcome, seconds }), reported): ((P, Ended), Reported)| {
-            let reported = reported.values.into_iter().map(|(epoch, value)| (epoch, value * sign)).collect();
-            TrialReport { number, params, outcome, reported, seconds }
+        let trial = |(
+            (
+                params,
+                Ended {
+                    number,
+                    outcome,
+                    seconds,
+                },
+            ),
+            reported,
+        ): ((P, Ended), Reported)| {
+            let reported = reported
+                .values
+                .into_iter()
+                .map(|(epoch, value)| (epoch, value * sign))
+                .collect();
+            TrialReport {
+                number,
+                params,
+                outcome,
+                reported,
+                seconds,
+            }
         };
-        let mut trials: Vec<_> = candidates.into_iter().zip(ended).zip(reported).map(trial).collect();
+        let mut trials: Vec<_> = candidates
+            .into_iter()
+            .zip(ended)
+            .zip(reported)
+            .map(trial)
+            .collect();
         // Stable, so that of equal values the first candidate comes first.
         trials.sort_by(|a, b| order(a, b, sign));
         SearchReport { trials }
@@ -75,16 +102,19 @@ impl<P> SearchReport<P> {
 
     /// The best trial that finished; of equal ones the first. `None` if none finished.
     pub fn best(&self) -> Option<&TrialReport<P>> {
-        self.trials.first().filter(|trial| matches!(trial.outcome, Outcome::Finished(_)))
+        self.trials
+            .first()
+            .filter(|trial| matches!(trial.outcome, Outcome::Finished(_)))
     }
 }
 
 fn order<P>(a: &TrialReport<P>, b: &TrialReport<P>, sign: f64) -> Ordering {
     match (&a.outcome, &b.outcome) {
         (Outcome::Finished(a), Outcome::Finished(b)) => (sign * a).total_cmp(&(sign * b)),
-        (Outcome::Pruned(x), Outcome::Pruned(y)) => {
-            b.epochs().cmp(&a.epochs()).then_with(|| (sign * x).total_cmp(&(sign * y)))
-        }
+        (Outcome::Pruned(x), Outcome::Pruned(y)) => b
+            .epochs()
+            .cmp(&a.epochs())
+            .then_with(|| (sign * x).total_cmp(&(sign * y))),
         (a, b) => a.rank().cmp(&b.rank()),
     }
 }
@@ -125,7 +155,11 @@ impl Outcome {
 impl<P: Debug> SearchReport<P> {
     /// One line per trial, in the order of the report.
     fn table(&self) -> Table {
-        let debug: Vec<String> = self.trials.iter().map(|trial| format!("{:?}", trial.params)).collect();
+        let debug: Vec<String> = self
+            .trials
+            .iter()
+            .map(|trial| format!("{:?}", trial.params))
+            .collect();
         let params: Vec<_> = debug.iter().map(|debug| fields(debug)).collect();
         // The columns of all candidates: variants of an enum have different ones.
         let mut names: Vec<&str> = Vec::new();
@@ -137,41 +171,80 @@ impl<P: Debug> SearchReport<P> {
         let told_apart = names.is_empty() || params.iter().any(|(name, _)| *name != params[0].0);
         // A field that is called like one of the table's own columns says whose it is.
         let field = |name: &&str| {
-            if COLUMNS.contains(name) { format!("params.{name}") } else { (*name).to_owned() }
+            if COLUMNS.contains(name) {
+                format!("params.{name}")
+            } else {
+                (*name).to_owned()
+            }
         };
         let mut columns: Vec<String> = COLUMNS[..4].iter().map(|name| (*name).to_owned()).collect();
         columns.extend(told_apart.then(|| COLUMNS[4].to_owned()));
         columns.extend(names.iter().map(field));
         columns.extend(COLUMNS[5..].iter().map(|name| (*name).to_owned()));
         let row = |trial: &TrialReport<P>, (name, fields): &Fields<'_>| {
-            let value = trial.value().map(|value| value.to_string()).unwrap_or_default();
+            let value = trial
+                .value()
+                .map(|value| value.to_string())
+                .unwrap_or_default();
             let seconds = format!("{:.3}", trial.seconds);
-            let mut row = vec![trial.number.to_string(), value, trial.epochs().to_string(), seconds];
+            let mut row = vec![
+                trial.number.to_string(),
+                value,
+                trial.epochs().to_string(),
+                seconds,
+            ];
             row.extend(told_apart.then(|| (*name).to_owned()));
             row.extend(names.iter().map(|column| {
                 let field = fields.iter().find(|(name, _)| name == column);
-                field.map(|(_, value)| (*value).to_owned()).unwrap_or_default()
+                field
+                    .map(|(_, value)| (*value).to_owned())
+                    .unwrap_or_default()
             }));
-            let error = if let Outcome::Failed(error) = &trial.outcome { error } else { "" };
+            let error = if let Outcome::Failed(error) = &trial.outcome {
+                error
+            } else {
+                ""
+            };
             row.extend([trial.outcome.name(), error].map(str::to_owned));
             row
         };
-        let rows = self.trials.iter().zip(&params).map(|(trial, params)| row(trial, params)).collect();
+        let rows = self
+            .trials
+            .iter()
+            .zip(&params)
+            .map(|(trial, params)| row(trial, params))
+            .collect();
         Table { columns, rows }
     }
 
-    /// The table as CSV: a line per trial, in the order of the report, with a header. The columns are `trial`, `value`,
-    /// `epochs`, `seconds`, one for each field of the candidates, `outcome` and `error`. A field with one of these names
-    /// has `params.` before it.
+    /// The table as CSV: a line per trial, in the order of the report, with a header. The columns
+    /// are `trial`, `value`, `epochs`, `seconds`, one for each field of the candidates,
+    /// `outcome` and `error`. A field with one of these names has `params.` before it.
     ///
     /// ```
     /// use shapewright::search::Search;
     /// #[derive(Debug)]
-    /// struct Settings { rate: f64, layers: usize }
-    /// let report = Search::grid(([0.1, 0.2], [1]), |(rate, layers)| Settings { rate, layers })
-    ///     .run(|settings, _| Ok(1.0 - settings.rate));
-    /// assert_eq!(report.to_csv().lines().next(), Some("trial,value,epochs,seconds,rate,layers,outcome,error"));
-    /// assert!(report.to_csv().lines().nth(1).unwrap().starts_with("1,0.8,0,"));
+    /// struct Settings {
+    ///     rate: f64,
+    ///     layers: usize,
+    /// }
+    /// let report = Search::grid(([0.1, 0.2], [1]), |(rate, layers)| Settings {
+    ///     rate,
+    ///     layers,
+    /// })
+    /// .run(|settings, _| Ok(1.0 - settings.rate));
+    /// assert_eq!(
+    ///     report.to_csv().lines().next(),
+    ///     Some("trial,value,epochs,seconds,rate,layers,outcome,error")
+    /// );
+    /// assert!(
+    ///     report
+    ///         .to_csv()
+    ///         .lines()
+    ///         .nth(1)
+    ///         .unwrap()
+    ///         .starts_with("1,0.8,0,")
+    /// );
     /// ```
     pub fn to_csv(&self) -> String {
         self.table().to_csv()

@@ -41,12 +41,21 @@ impl fmt::Display for Table {
             if cells[1..].iter().all(String::is_empty) {
                 continue;
             }
-            let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
-            let numbers = cells[1..].iter().all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok());
+            let width = cells
+                .iter()
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0);
+            let numbers = cells[1..]
+                .iter()
+                .all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok());
             for (line, cell) in lines.iter_mut().zip(&cells) {
                 let gap = if line.is_empty() { "" } else { "  " };
-                *line +=
-                    &if numbers { format!("{gap}{cell:>width$}") } else { format!("{gap}{cell:<width$}") };
+                *line += &if numbers {
+                    format!("{gap}{cell:>width$}")
+                } else {
+                    format!("{gap}{cell:<width$}")
+                };
             }
         }
         let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
@@ -74,12 +83,13 @@ fn short(cell: &str) -> String {
 pub(super) type Fields<'a> = (&'a str, Vec<(String, &'a str)>);
 
 /// What `Debug` prints of a struct or a tuple, in parts.
-/// `Settings { rate: 0.1, layers: 2 }` has the name `Settings` and the fields `rate` and `layers`; the fields of a tuple
-/// are called `0`, `1`, and so on. Anything else is a name without fields.
+/// `Settings { rate: 0.1, layers: 2 }` has the name `Settings` and the fields `rate` and `layers`;
+/// the fields of a tuple are called `0`, `1`, and so on. Anything else is a name without fields.
 pub(super) fn fields(debug: &str) -> Fields<'_> {
     let parts = |open, close| {
         let (name, fields) = debug.split_once(open)?;
-        // The name of a variant or a struct: what begins otherwise is a text or a list that has brackets in it.
+        // The name of a variant or a struct: what begins otherwise is a text or a list that has
+        // brackets in it.
         let plain = name.chars().all(|c| c.is_alphanumeric() || c == '_');
         let fields = fields.strip_suffix(close)?;
         (plain && !fields.is_empty()).then(|| (name, split(fields)))
@@ -89,12 +99,17 @@ pub(super) fn fields(debug: &str) -> Fields<'_> {
         let fields = fields.into_iter().map(|field| field.split_once(": "));
         Some((
             name,
-            fields.map(|field| field.map(|(name, value)| (name.to_owned(), value))).collect::<Option<_>>()?,
+            fields
+                .map(|field| field.map(|(name, value)| (name.to_owned(), value)))
+                .collect::<Option<_>>()?,
         ))
     };
     let tuple = || {
         let (name, fields) = parts("(", ")")?;
-        Some((name, (0..).map(|i: usize| i.to_string()).zip(fields).collect()))
+        Some((
+            name,
+            (0..).map(|i: usize| i.to_string()).zip(fields).collect(),
+        ))
     };
     named().or_else(tuple).unwrap_or((debug, Vec::new()))
 }

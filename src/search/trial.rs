@@ -30,19 +30,27 @@ impl<'a> Trial<'a> {
         pruning: Option<&'a dyn Pruning>,
         maximize: bool,
     ) -> Self {
-        Trial { number, reported, pruning, sign: if maximize { -1.0 } else { 1.0 }, stopped: None }
+        Trial {
+            number,
+            reported,
+            pruning,
+            sign: if maximize { -1.0 } else { 1.0 },
+            stopped: None,
+        }
     }
 
-    /// The candidate's position, from 0: also a seed that does not depend on which thread runs the trial.
+    /// The candidate's position, from 0: also a seed that does not depend on which thread runs the
+    /// trial.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Reports the value at the end of an epoch, and says whether to go on. Without pruning it always does.
+    /// Reports the value at the end of an epoch, and says whether to go on. Without pruning it
+    /// always does.
     ///
     /// This is what [`Trainer::on_epoch`](crate::Trainer::on_epoch) wants to know:
-    /// `.on_epoch(|epoch, _| trial.report(epoch.epoch, epoch.loss))`. A trial that was told to stop counts as
-    /// [pruned](Outcome::Pruned), whatever the function gives then.
+    /// `.on_epoch(|epoch, _| trial.report(epoch.epoch, epoch.loss))`. A trial that was told to stop
+    /// counts as [pruned](Outcome::Pruned), whatever the function gives then.
     ///
     /// # Panics
     /// If the epoch is not above the one before; the trial fails.
@@ -53,13 +61,23 @@ impl<'a> Trial<'a> {
         let last = own.last().map_or(0, |&(epoch, _)| epoch);
         if epoch <= last {
             drop(trials);
-            panic!("epoch {epoch} was reported after epoch {last}; report each once, from 1, in their order");
+            panic!(
+                "epoch {epoch} was reported after epoch {last}; report each once, from 1, in their order"
+            );
         }
         own.push((epoch, value));
-        if self.pruning.is_some_and(|pruning| pruning.stops(self.number, &trials)) || self.stopped.is_some() {
+        if self
+            .pruning
+            .is_some_and(|pruning| pruning.stops(self.number, &trials))
+            || self.stopped.is_some()
+        {
             self.stopped = Some(value);
         }
-        if self.stopped.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.stopped.is_some() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 
     /// Calls the function and notes how it ended.
@@ -69,8 +87,8 @@ impl<'a> Trial<'a> {
         objective: &impl Fn(&P, &mut Trial<'_>) -> Result<f64, Box<dyn Error>>,
     ) -> Ended {
         let begin = Instant::now();
-        // A panic leaves nothing half done that anybody sees: the function borrows what it shares, and this trial ends.
-        // An error may panic, too, when it is written or dropped.
+        // A panic leaves nothing half done that anybody sees: the function borrows what it shares,
+        // and this trial ends. An error may panic, too, when it is written or dropped.
         let result = catch_unwind(AssertUnwindSafe(|| {
             objective(params, &mut self).map_err(|error| error.to_string())
         }));
@@ -88,12 +106,17 @@ impl<'a> Trial<'a> {
             },
         };
         lock(self.reported)[self.number].finished = matches!(outcome, Outcome::Finished(_));
-        Ended { number: self.number, outcome, seconds: begin.elapsed().as_secs_f64() }
+        Ended {
+            number: self.number,
+            outcome,
+            seconds: begin.elapsed().as_secs_f64(),
+        }
     }
 }
 
 /// What a panic says.
 fn sentence(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why")
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it does not say why")
 }

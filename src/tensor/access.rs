@@ -80,7 +80,8 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Tensor::from_position_boxed(|i| f(self.as_slice()[i], other.as_slice()[i]))
     }
 
-    /// The same elements in the same order with other axes. Another number of elements is a compile error.
+    /// The same elements in the same order with other axes. Another number of elements is a compile
+    /// error.
     ///
     /// ```
     /// use shapewright::{Rank1, Tensor2};

@@ -74,11 +74,11 @@ impl<S: Shape, T: Element> Neg for Tensor<S, T> {
     }
 }
 
-/// Reductions over all elements. NaN counts as larger and as smaller than every number, so that it is
-/// never lost: if an element is NaN, so are the minimum and the maximum.
+/// Reductions over all elements. NaN counts as larger and as smaller than every number, so that it
+/// is never lost: if an element is NaN, so are the minimum and the maximum.
 impl<S: Shape, T: Element> Tensor<S, T> {
-    /// The sum; 0 if there are no elements. Of `n` elements, it is off by at most `(64 + log2(n)) * EPSILON / 2` times the
-    /// sum of their magnitudes.
+    /// The sum; 0 if there are no elements. Of `n` elements, it is off by at most `(64 + log2(n)) *
+    /// EPSILON / 2` times the sum of their magnitudes.
     pub fn sum(&self) -> T {
         T::kernels().sum(self.as_slice())
     }
@@ -95,12 +95,14 @@ impl<S: Shape, T: Element> Tensor<S, T> {
 
     /// The largest element; minus infinity if there are none.
     pub fn max(&self) -> T {
-        self.first_that(|x, best| x > best).map_or(T::neg_infinity(), |i| self.as_slice()[i])
+        self.first_that(|x, best| x > best)
+            .map_or(T::neg_infinity(), |i| self.as_slice()[i])
     }
 
     /// The smallest element; infinity if there are none.
     pub fn min(&self) -> T {
-        self.first_that(|x, best| x < best).map_or(T::infinity(), |i| self.as_slice()[i])
+        self.first_that(|x, best| x < best)
+            .map_or(T::infinity(), |i| self.as_slice()[i])
     }
 
     /// The position of the largest element in row order, the first of equals; for a vector of class
@@ -109,7 +111,8 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// # Panics
     /// If there are no elements.
     pub fn argmax(&self) -> usize {
-        self.first_that(|x, best| x > best).expect("argmax of a tensor without elements")
+        self.first_that(|x, best| x > best)
+            .expect("argmax of a tensor without elements")
     }
 
     /// The position of the smallest element in row order, the first of equals.
@@ -117,10 +120,12 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     /// # Panics
     /// If there are no elements.
     pub fn argmin(&self) -> usize {
-        self.first_that(|x, best| x < best).expect("argmin of a tensor without elements")
+        self.first_that(|x, best| x < best)
+            .expect("argmin of a tensor without elements")
     }
 
-    /// The position of the first element that is better than all others, or NaN; none if there are no elements.
+    /// The position of the first element that is better than all others, or NaN; none if there are
+    /// no elements.
     fn first_that(&self, better: impl Fn(T, T) -> bool) -> Option<usize> {
         let mut best: Option<(usize, T)> = None;
         for (i, &x) in self.iter().enumerate() {
@@ -139,24 +144,29 @@ impl<S: Shape, T: Element> Tensor<S, T> {
 
 /// Over the last axis; a tensor without axes, or a tuple of tensors, is a compile error.
 impl<S: Shape, T: Element> Tensor<S, T> {
-    /// Probabilities from the outputs of a network that is trained with logits: `exp(x)` over its sum along the last
-    /// axis, as the layer [`Softmax`](crate::Softmax) computes it.
+    /// Probabilities from the outputs of a network that is trained with logits: `exp(x)` over its
+    /// sum along the last axis, as the layer [`Softmax`](crate::Softmax) computes it.
     ///
     /// ```
     /// use shapewright::Tensor1;
-    /// assert_eq!(Tensor1::from([2.0, 2.0]).softmax(), Tensor1::from([0.5, 0.5]));
+    /// assert_eq!(
+    ///     Tensor1::from([2.0, 2.0]).softmax(),
+    ///     Tensor1::from([0.5, 0.5])
+    /// );
     /// ```
     pub fn softmax(mut self) -> Self {
         self.softmax_in_place();
         self
     }
 
-    /// Like [`softmax`](Tensor::softmax), where the tensor lies: for large tensors, which do not fit on the stack.
+    /// Like [`softmax`](Tensor::softmax), where the tensor lies: for large tensors, which do not
+    /// fit on the stack.
     pub fn softmax_in_place(&mut self) {
         T::kernels().softmax(Self::last_axis(), self.as_mut_slice());
     }
 
-    /// The logarithm of [`softmax`](Tensor::softmax), as the layer [`LogSoftmax`](crate::LogSoftmax) computes it.
+    /// The logarithm of [`softmax`](Tensor::softmax), as the layer
+    /// [`LogSoftmax`](crate::LogSoftmax) computes it.
     pub fn log_softmax(mut self) -> Self {
         self.log_softmax_in_place();
         self
@@ -168,7 +178,12 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     }
 
     const fn last_axis() -> usize {
-        const { assert!(S::DIMS.last().is_some(), "softmax is over the last axis, and there is none") };
+        const {
+            assert!(
+                S::DIMS.last().is_some(),
+                "softmax is over the last axis, and there is none"
+            )
+        };
         match S::DIMS.last() {
             Some(last) => last,
             None => 1,

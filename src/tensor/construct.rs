@@ -16,7 +16,10 @@ use crate::memory;
 /// ```
 /// use shapewright::Tensor2;
 /// let error = Tensor2::<2, 3>::from_slice(&[1.0, 2.0]).unwrap_err();
-/// assert_eq!(error.to_string(), "a tensor of shape [2, 3] takes 6 elements, but the slice has 2");
+/// assert_eq!(
+///     error.to_string(),
+///     "a tensor of shape [2, 3] takes 6 elements, but the slice has 2"
+/// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LengthError {
@@ -29,14 +32,18 @@ pub struct LengthError {
 impl fmt::Display for LengthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (dims, wanted, found) = (self.dims, self.dims.len(), self.found);
-        write!(f, "a tensor of shape {dims} takes {wanted} elements, but the slice has {found}")
+        write!(
+            f,
+            "a tensor of shape {dims} takes {wanted} elements, but the slice has {found}"
+        )
     }
 }
 
 impl std::error::Error for LengthError {}
 
-/// A function that returns a tensor places it on the caller's stack, which is too small for a large one. Each has a
-/// sibling that ends in `_boxed` and makes its result on the heap, or one that writes to a tensor that is given.
+/// A function that returns a tensor places it on the caller's stack, which is too small for a large
+/// one. Each has a sibling that ends in `_boxed` and makes its result on the heap, or one that
+/// writes to a tensor that is given.
 impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// The sizes of the axes.
     pub const DIMS: Dims = S::DIMS;
@@ -53,7 +60,8 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         memory::zeroed_tensor()
     }
 
-    /// `count` tensors of zeros, made without touching the stack: the beginning of a data set of large samples.
+    /// `count` tensors of zeros, made without touching the stack: the beginning of a data set of
+    /// large samples.
     ///
     /// ```
     /// use shapewright::Tensor3;
@@ -111,7 +119,10 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// # Errors
     /// If the slice does not have exactly `LEN` elements.
     pub fn over(elements: &[T]) -> Result<&Self, LengthError> {
-        memory::tensor_over(elements).ok_or(LengthError { dims: S::DIMS, found: elements.len() })
+        memory::tensor_over(elements).ok_or(LengthError {
+            dims: S::DIMS,
+            found: elements.len(),
+        })
     }
 
     /// Element after element, row after row, from a function of the position in that order.
@@ -121,7 +132,8 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         tensor
     }
 
-    /// Element after element, row after row, from a function of the position in that order, on the heap.
+    /// Element after element, row after row, from a function of the position in that order, on the
+    /// heap.
     pub fn from_position_boxed(value: impl FnMut(usize) -> T) -> Box<Self> {
         let mut tensor = Self::zeros_boxed();
         tensor.fill_with(value);
@@ -148,7 +160,10 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     }
 
     /// Independent draws from a distribution, on the heap.
-    pub fn random_boxed<D: Distribution<T>, R: Rng + ?Sized>(distribution: D, rng: &mut R) -> Box<Self> {
+    pub fn random_boxed<D: Distribution<T>, R: Rng + ?Sized>(
+        distribution: D,
+        rng: &mut R,
+    ) -> Box<Self> {
         Self::from_position_boxed(|_| distribution.sample(rng))
     }
 }

@@ -1,4 +1,5 @@
-//! What tensors hold: [`Scalar`] is anything that can be stored, [`Element`] what networks compute with.
+//! What tensors hold: [`Scalar`] is anything that can be stored, [`Element`] what networks compute
+//! with.
 
 use core::fmt::{Debug, Display};
 use core::iter::Sum;

@@ -54,7 +54,9 @@ fn axis<T: Scalar>(
     elide: bool,
 ) -> fmt::Result {
     let Some((&size, inner)) = sizes.split_first() else {
-        return elements.iter().try_for_each(|element| fmt::Display::fmt(element, f));
+        return elements
+            .iter()
+            .try_for_each(|element| fmt::Display::fmt(element, f));
     };
     let step = inner.iter().product::<usize>();
     f.write_str("[")?;
@@ -73,7 +75,13 @@ fn axis<T: Scalar>(
             i = size - EDGE;
             continue;
         }
-        axis(f, &elements[i * step..(i + 1) * step], inner, depth + 1, elide)?;
+        axis(
+            f,
+            &elements[i * step..(i + 1) * step],
+            inner,
+            depth + 1,
+            elide,
+        )?;
         i += 1;
     }
     f.write_str("]")

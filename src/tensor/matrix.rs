@@ -5,8 +5,8 @@ use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::{memory, sizes, threads};
 
 impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
-    /// The matrix product. Inner sizes that differ are a compile error. For large products, which do not fit on the
-    /// stack, use [`matmul_into`](Tensor2::matmul_into).
+    /// The matrix product. Inner sizes that differ are a compile error. For large products, which
+    /// do not fit on the stack, use [`matmul_into`](Tensor2::matmul_into).
     ///
     /// ```compile_fail
     /// use shapewright::Tensor2;
@@ -19,26 +19,42 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
     }
 
     /// The matrix product, written to a tensor that is already there.
-    pub fn matmul_into<const N: usize>(&self, other: &Tensor2<K, N, T>, product: &mut Tensor2<M, N, T>) {
+    pub fn matmul_into<const N: usize>(
+        &self,
+        other: &Tensor2<K, N, T>,
+        product: &mut Tensor2<M, N, T>,
+    ) {
         let kernels = T::kernels();
         let (a, b) = (self.as_slice(), other.as_slice());
         let parts = threads::parts(sizes::product(&[M, K, N])).min(M).max(1);
         let rows = M.div_ceil(parts).max(1);
-        threads::split_mut(product.as_mut_slice(), (rows * N).max(1), &|part, c: &mut [T]| {
-            let first = part * rows;
-            kernels.product(Product {
-                m: c.len() / N.max(1),
-                n: N,
-                k: K,
-                a: Matrix { data: &a[first * K..], row_stride: K, col_stride: 1 },
-                b: Matrix { data: b, row_stride: N, col_stride: 1 },
-                c,
-                c_stride: N,
-                start: Start::Zero,
-                relu: false,
-                whole: M,
-            });
-        });
+        threads::split_mut(
+            product.as_mut_slice(),
+            (rows * N).max(1),
+            &|part, c: &mut [T]| {
+                let first = part * rows;
+                kernels.product(Product {
+                    m: c.len() / N.max(1),
+                    n: N,
+                    k: K,
+                    a: Matrix {
+                        data: &a[first * K..],
+                        row_stride: K,
+                        col_stride: 1,
+                    },
+                    b: Matrix {
+                        data: b,
+                        row_stride: N,
+                        col_stride: 1,
+                    },
+                    c,
+                    c_stride: N,
+                    start: Start::Zero,
+                    relu: false,
+                    whole: M,
+                });
+            },
+        );
     }
 
     /// Rows as columns. For large matrices, which do not fit on the stack, use

@@ -16,8 +16,8 @@ pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 
 /// Numbers in a shape that the compiler knows.
 ///
-/// The memory is a nested array and nothing else, the last axis contiguous: `Tensor<Rank2<3, 4>>` holds
-/// `[[f32; 4]; 3]`. Images are channels-last, `[height, width, channels]`.
+/// The memory is a nested array and nothing else, the last axis contiguous: `Tensor<Rank2<3, 4>>`
+/// holds `[[f32; 4]; 3]`. Images are channels-last, `[height, width, channels]`.
 ///
 /// A tensor lies where it is put: a local variable is on the stack. Make large ones with the
 /// constructors that end in `_boxed`, which never touch the stack.
@@ -40,7 +40,8 @@ pub type Tensor1<const A: usize, T = f32> = Tensor<Rank1<A>, T>;
 /// A matrix: rows, columns.
 pub type Tensor2<const A: usize, const B: usize, T = f32> = Tensor<Rank2<A, B>, T>;
 /// An image: height, width, channels.
-pub type Tensor3<const A: usize, const B: usize, const C: usize, T = f32> = Tensor<Rank3<A, B, C>, T>;
+pub type Tensor3<const A: usize, const B: usize, const C: usize, T = f32> =
+    Tensor<Rank3<A, B, C>, T>;
 /// A tensor with four axes.
 pub type Tensor4<const A: usize, const B: usize, const C: usize, const D: usize, T = f32> =
     Tensor<Rank4<A, B, C, D>, T>;

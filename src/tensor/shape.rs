@@ -36,7 +36,11 @@ enum Kind {
 impl Dims {
     /// What comes out of a layer whose input is a mistake: every later layer accepts it silently,
     /// so that one mistake gives one error.
-    pub const UNKNOWN: Dims = Dims { kind: Kind::Unknown, sizes: [0; MAX_RANK], parts: &[] };
+    pub const UNKNOWN: Dims = Dims {
+        kind: Kind::Unknown,
+        sizes: [0; MAX_RANK],
+        parts: &[],
+    };
 
     /// The dims with these sizes.
     ///
@@ -44,7 +48,11 @@ impl Dims {
     /// With more than [`MAX_RANK`] sizes.
     pub const fn new(sizes: &[usize]) -> Self {
         assert!(sizes.len() <= MAX_RANK, "a tensor has at most 4 axes");
-        let mut dims = Dims { kind: Kind::Axes(sizes.len()), sizes: [1; MAX_RANK], parts: &[] };
+        let mut dims = Dims {
+            kind: Kind::Axes(sizes.len()),
+            sizes: [1; MAX_RANK],
+            parts: &[],
+        };
         let mut axis = 0;
         while axis < sizes.len() {
             dims.sizes[axis] = sizes[axis];
@@ -55,7 +63,11 @@ impl Dims {
 
     /// Several shapes side by side.
     pub const fn tuple(parts: &'static [Dims]) -> Self {
-        Dims { kind: Kind::Tuple, sizes: [0; MAX_RANK], parts }
+        Dims {
+            kind: Kind::Tuple,
+            sizes: [0; MAX_RANK],
+            parts,
+        }
     }
 
     /// The number of axes; `None` for a tuple or an unknown shape.
@@ -111,8 +123,9 @@ impl Dims {
         self
     }
 
-    /// The number of elements; 0 if the shape is unknown. Never wraps: what is larger than `usize::MAX - 1` is
-    /// `usize::MAX - 1`, which no memory holds. [`Dims::checked_len`] tells them apart.
+    /// The number of elements; 0 if the shape is unknown. Never wraps: what is larger than
+    /// `usize::MAX - 1` is `usize::MAX - 1`, which no memory holds. [`Dims::checked_len`] tells
+    /// them apart.
     ///
     /// ```
     /// use shapewright::Dims;
@@ -193,8 +206,9 @@ pub(crate) mod sealed {
 
 /// A shape: the sizes of a tensor's axes, known to the compiler.
 ///
-/// Implemented by [`Rank0`] to [`Rank4`] and tuples of shapes, and by nothing outside this crate: the conversions between
-/// tensors and slices rely on `Array<T>` being exactly `LEN` elements, row after row.
+/// Implemented by [`Rank0`] to [`Rank4`] and tuples of shapes, and by nothing outside this crate:
+/// the conversions between tensors and slices rely on `Array<T>` being exactly `LEN` elements, row
+/// after row.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a shape",
     note = "shapes are `Rank0` to `Rank4`; `Tensor1<N>` to `Tensor4<..>` are tensors of those shapes"
@@ -266,7 +280,8 @@ impl Shape for UnknownShape {
     type Array<T: Scalar> = [T; 0];
 }
 
-/// Sizes on the way from a constant to a shape: `<Sizes<{rank}, {a}, {b}, {c}, {d}> as ToShape>::Shape`.
+/// Sizes on the way from a constant to a shape: `<Sizes<{rank}, {a}, {b}, {c}, {d}> as
+/// ToShape>::Shape`.
 #[doc(hidden)]
 pub struct Sizes<const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize>;
 

@@ -1,9 +1,10 @@
 //! Side work: what threads do while they would only spin.
 //!
-//! Between the parts of network calls a worker waits for microseconds, and so does the caller for the last worker: too
-//! short to sleep, long enough to copy a few samples. They do one small piece after the other and look after each whether
-//! they are needed, so that a job waits for one piece at most. One thread at a time does that, for one owner of side work
-//! in the process: whoever comes while the place is taken does the work itself.
+//! Between the parts of network calls a worker waits for microseconds, and so does the caller for
+//! the last worker: too short to sleep, long enough to copy a few samples. They do one small piece
+//! after the other and look after each whether they are needed, so that a job waits for one piece
+//! at most. One thread at a time does that, for one owner of side work in the process: whoever
+//! comes while the place is taken does the work itself.
 
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -34,32 +35,40 @@ struct Place {
     state: AtomicU32,
     /// Written while the place is taken and not open; read by the thread inside.
     work: UnsafeCell<Option<*const dyn Aside>>,
-    /// If a piece panicked. The thread's inside, the owner's once it is closed and nobody is inside.
+    /// If a piece panicked. The thread's inside, the owner's once it is closed and nobody is
+    /// inside.
     panic: UnsafeCell<Option<Panic>>,
 }
 
-// SAFETY: the cells are handed to and fro by `state`, as said there. What the pointer refers to is Sync and outlives its
-// being here: see `with_aside`.
+// SAFETY: the cells are handed to and fro by `state`, as said there. What the pointer refers to is
+// Sync and outlives its being here: see `with_aside`.
 unsafe impl Sync for Place {}
 
-static PLACE: Place =
-    Place { state: AtomicU32::new(0), work: UnsafeCell::new(None), panic: UnsafeCell::new(None) };
+static PLACE: Place = Place {
+    state: AtomicU32::new(0),
+    work: UnsafeCell::new(None),
+    panic: UnsafeCell::new(None),
+};
 
 /// Calls with side work that is done in the meantime where a thread would only spin.
 ///
-/// It is not if somebody else has the place, inside a trial or a worker, and where there is one processor. When this
-/// returns or unwinds, nobody is inside of the work. If a piece panics, none is done any more, and at the end the panic
-/// goes on here, unless `f` panics as well.
+/// It is not if somebody else has the place, inside a trial or a worker, and where there is one
+/// processor. When this returns or unwinds, nobody is inside of the work. If a piece panics, none
+/// is done any more, and at the end the panic goes on here, unless `f` panics as well.
 pub(crate) fn with_aside<R>(work: &dyn Aside, f: impl FnOnce(&Helped) -> R) -> R {
     let free = !ALONE.get()
         && processors() > 1
-        && PLACE.state.compare_exchange(0, TAKEN, Ordering::Acquire, Ordering::Relaxed).is_ok();
+        && PLACE
+            .state
+            .compare_exchange(0, TAKEN, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok();
     if !free {
         return f(&Helped(false));
     }
-    // SAFETY: only the lifetime is erased. Threads use the pointer while they are inside; `close` waits until none is,
-    // and nothing before it can unwind.
-    let erased: *const dyn Aside = unsafe { std::mem::transmute::<&dyn Aside, &'static dyn Aside>(work) };
+    // SAFETY: only the lifetime is erased. Threads use the pointer while they are inside; `close`
+    // waits until none is, and nothing before it can unwind.
+    let erased: *const dyn Aside =
+        unsafe { std::mem::transmute::<&dyn Aside, &'static dyn Aside>(work) };
     // SAFETY: the place is taken here and not open.
     unsafe { *PLACE.work.get() = Some(erased) };
     PLACE.state.store(TAKEN | OPEN | WANTED, Ordering::Release);
@@ -99,8 +108,8 @@ impl Helped {
     #[cfg(test)]
     pub const NOT: Self = Helped(false);
 
-    /// Says that there is something to do again. If `wake`, a worker is woken if it sleeps, which takes as long as ten
-    /// pieces.
+    /// Says that there is something to do again. If `wake`, a worker is woken if it sleeps, which
+    /// takes as long as ten pieces.
     pub fn more(&self, wake: bool) {
         if !self.0 {
             return;
@@ -115,7 +124,8 @@ impl Helped {
     }
 }
 
-/// Does side work until there is nothing to do or this thread has something better to do; whether there was anything.
+/// Does side work until there is nothing to do or this thread has something better to do; whether
+/// there was anything.
 #[inline(always)]
 pub(super) fn help(better: impl Fn() -> bool) -> bool {
     PLACE.state.load(Ordering::Relaxed) == TAKEN | OPEN | WANTED && help_now(&better)
@@ -125,13 +135,20 @@ pub(super) fn help(better: impl Fn() -> bool) -> bool {
 #[inline(never)]
 fn help_now(better: &dyn Fn() -> bool) -> bool {
     let (wanted, inside) = (TAKEN | OPEN | WANTED, TAKEN | OPEN | INSIDE);
-    if PLACE.state.compare_exchange(wanted, inside, Ordering::Acquire, Ordering::Relaxed).is_err() {
+    if PLACE
+        .state
+        .compare_exchange(wanted, inside, Ordering::Acquire, Ordering::Relaxed)
+        .is_err()
+    {
         return false;
     }
     let _mode = FloatMode::of_others();
     let pieces = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: until this thread, which is inside, leaves, the cell is not written, and the work is alive.
-        let Some(work) = (unsafe { (*PLACE.work.get()).map(|work| &*work) }) else { return false };
+        // SAFETY: until this thread, which is inside, leaves, the cell is not written, and the work
+        // is alive.
+        let Some(work) = (unsafe { (*PLACE.work.get()).map(|work| &*work) }) else {
+            return false;
+        };
         while work.piece() {
             if better() {
                 return true;
@@ -150,8 +167,8 @@ fn help_now(better: &dyn Fn() -> bool) -> bool {
         }
         Ok(false) => drop(PLACE.state.fetch_and(!INSIDE, Ordering::Release)),
         Err(panic) => {
-            // Written, not assigned: nobody goes inside after a panic, so there is none, and no drop that could unwind.
-            // SAFETY: this thread is inside.
+            // Written, not assigned: nobody goes inside after a panic, so there is none, and no
+            // drop that could unwind. SAFETY: this thread is inside.
             unsafe { PLACE.panic.get().write(Some(panic)) };
             PLACE.state.fetch_and(!(OPEN | INSIDE), Ordering::Release);
         }

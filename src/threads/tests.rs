@@ -16,7 +16,11 @@ fn every_part_runs_once() {
             parallel(parts, &|part| {
                 counts[part].fetch_add(1, Ordering::Relaxed);
             });
-            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == round));
+            assert!(
+                counts
+                    .iter()
+                    .all(|count| count.load(Ordering::Relaxed) == round)
+            );
         }
     }
 }
@@ -24,7 +28,9 @@ fn every_part_runs_once() {
 #[test]
 fn a_team_larger_than_the_machine_works_and_parks() {
     for _ in 0..3 {
-        let Some(team) = claim_patiently() else { return };
+        let Some(team) = claim_patiently() else {
+            return;
+        };
         let sum = AtomicUsize::new(0);
         team.run(4, 11, &|part| {
             sum.fetch_add(part + 1, Ordering::Relaxed);
@@ -96,7 +102,9 @@ fn alone_means_one_thread_until_it_ends() {
 #[test]
 fn a_panic_reaches_the_caller_after_the_others_ended() {
     for bad in 0..4 {
-        let Some(team) = claim_patiently() else { return };
+        let Some(team) = claim_patiently() else {
+            return;
+        };
         let ended = AtomicUsize::new(0);
         let result = catch_unwind(AssertUnwindSafe(|| {
             team.run(4, 4, &|part| {
@@ -107,7 +115,10 @@ fn a_panic_reaches_the_caller_after_the_others_ended() {
                 ended.fetch_add(1, Ordering::Relaxed);
             });
         }));
-        assert_eq!(result.unwrap_err().downcast_ref::<String>(), Some(&format!("part {bad}")));
+        assert_eq!(
+            result.unwrap_err().downcast_ref::<String>(),
+            Some(&format!("part {bad}"))
+        );
         assert_eq!(ended.into_inner(), 3);
     }
 }
@@ -126,7 +137,9 @@ impl Drop for Grenade {
 #[test]
 fn payloads_that_panic_when_they_are_dropped_wait_for_the_others() {
     for healthy in 0..4 {
-        let Some(team) = claim_patiently() else { return };
+        let Some(team) = claim_patiently() else {
+            return;
+        };
         let ended = AtomicBool::new(false);
         let result = catch_unwind(AssertUnwindSafe(|| {
             team.run(4, 4, &|part| {
@@ -138,11 +151,16 @@ fn payloads_that_panic_when_they_are_dropped_wait_for_the_others() {
             });
         }));
         let payload = mem::ManuallyDrop::new(result.unwrap_err());
-        assert!(ended.into_inner(), "the caller goes on while part {healthy} runs");
+        assert!(
+            ended.into_inner(),
+            "the caller goes on while part {healthy} runs"
+        );
         assert!(payload.is::<Grenade>());
 
         // The workers go on.
-        let Some(team) = claim_patiently() else { return };
+        let Some(team) = claim_patiently() else {
+            return;
+        };
         let sum = AtomicUsize::new(0);
         team.run(4, 11, &|part| {
             sum.fetch_add(part, Ordering::Relaxed);
@@ -160,7 +178,9 @@ fn a_payload_that_nobody_gets_is_dropped() {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
     }
-    let Some(team) = claim_patiently() else { return };
+    let Some(team) = claim_patiently() else {
+        return;
+    };
     let result = catch_unwind(AssertUnwindSafe(|| team.run(3, 3, &|_| panic_any(Counted))));
     assert_eq!(DROPPED.load(Ordering::Relaxed), 2);
     drop(result);
@@ -208,7 +228,11 @@ impl Pieces {
 
 impl Aside for Pieces {
     fn piece(&self) -> bool {
-        let took = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        let took = self
+            .left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(1)
+            });
         if took.is_ok() {
             self.inside.store(true, Ordering::Relaxed);
             (self.each)();
@@ -236,7 +260,10 @@ fn aside_patiently<R>(work: &dyn Aside, f: impl Fn(&Helped) -> R) -> Option<R> {
 fn wake_until(helped: &Helped, enough: impl Fn() -> bool) {
     let begin = Instant::now();
     while !enough() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "nobody does the side work");
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "nobody does the side work"
+        );
         helped.more(true);
         thread::yield_now();
     }
@@ -256,7 +283,8 @@ fn side_work_is_done_while_jobs_run_as_ever() {
                 sum.fetch_add(part, Ordering::Relaxed);
             });
             assert_eq!(sum.into_inner(), 10);
-            rounds.fetch_add(1, Ordering::Relaxed) >= 100 && work.done.load(Ordering::Acquire) == 800
+            rounds.fetch_add(1, Ordering::Relaxed) >= 100
+                && work.done.load(Ordering::Acquire) == 800
         });
     });
 }

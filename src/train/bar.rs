@@ -12,7 +12,11 @@ pub(super) struct Bar(ProgressBar);
 impl Bar {
     pub(super) fn new(visible: bool) -> Self {
         // Standard error draws nothing where it is not a terminal.
-        Self::on(if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() })
+        Self::on(if visible {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        })
     }
 
     fn on(target: ProgressDrawTarget) -> Self {
@@ -36,9 +40,14 @@ impl Bar {
         if self.0.is_hidden() {
             return;
         }
-        let validation =
-            epoch.validation_loss.map(|loss| format!(", validation {loss:.4}")).unwrap_or_default();
-        self.0.set_message(format!("epoch {}/{epochs}: loss {:.4}{validation}", epoch.epoch, epoch.loss));
+        let validation = epoch
+            .validation_loss
+            .map(|loss| format!(", validation {loss:.4}"))
+            .unwrap_or_default();
+        self.0.set_message(format!(
+            "epoch {}/{epochs}: loss {:.4}{validation}",
+            epoch.epoch, epoch.loss
+        ));
     }
 
     /// Calls without the bar on the screen, so that what is printed has lines of its own.

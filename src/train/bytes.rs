@@ -76,7 +76,9 @@ impl<'a> Reader<'a> {
     /// A time that a training can have taken, far from where sums of times overflow.
     pub fn seconds(&mut self) -> Option<Duration> {
         const MOST: Duration = Duration::from_secs(1 << 40);
-        Duration::try_from_secs_f64(self.float()?).ok().filter(|time| *time <= MOST)
+        Duration::try_from_secs_f64(self.float()?)
+            .ok()
+            .filter(|time| *time <= MOST)
     }
 
     pub fn text(&mut self) -> Option<&'a str> {
@@ -98,11 +100,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A sum over the bytes, of whole words. Each step is one to one in the word and in the sum before, so that a change
-/// within one word always shows.
+/// A sum over the bytes, of whole words. Each step is one to one in the word and in the sum before,
+/// so that a change within one word always shows.
 pub(super) fn sum(bytes: &[u8]) -> u64 {
     let words = bytes.as_chunks().0;
     words.iter().fold(0x9e37_79b9_7f4a_7c15, |sum: u64, word| {
-        (sum ^ u64::from_le_bytes(*word)).wrapping_mul(0xd134_2543_de82_ef95).rotate_left(29)
+        (sum ^ u64::from_le_bytes(*word))
+            .wrapping_mul(0xd134_2543_de82_ef95)
+            .rotate_left(29)
     })
 }

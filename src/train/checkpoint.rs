@@ -1,7 +1,8 @@
 //! Checkpoints: all that a training needs to go on, in one file.
 //!
-//! The file is a mark, the number of its form, its length and a sum over what follows; then the settings, as names and
-//! texts, and the state. A file is read and compared as a whole before anything is changed.
+//! The file is a mark, the number of its form, its length and a sum over what follows; then the
+//! settings, as names and texts, and the state. A file is read and compared as a whole before
+//! anything is changed.
 
 use std::io;
 use std::path::PathBuf;
@@ -54,8 +55,14 @@ impl Checkpoints {
         trainer: &Trainer<'_, N, O, L, G>,
         samples: usize,
     ) -> Result<Option<Self>, CheckpointError> {
-        let Some(path) = trainer.checkpoint.clone() else { return Ok(None) };
-        let checkpoints = Checkpoints { path, samples, settings: settings(trainer, samples) };
+        let Some(path) = trainer.checkpoint.clone() else {
+            return Ok(None);
+        };
+        let checkpoints = Checkpoints {
+            path,
+            samples,
+            settings: settings(trainer, samples),
+        };
         Beside::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
         Ok(Some(checkpoints))
     }
@@ -103,7 +110,9 @@ impl Checkpoints {
         content: &[u8],
         run: &mut Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointErrorKind> {
-        let unfit = || CheckpointErrorKind::Damaged { what: "its parts do not fit together".to_owned() };
+        let unfit = || CheckpointErrorKind::Damaged {
+            what: "its parts do not fit together".to_owned(),
+        };
         let mut reader = Reader(content);
         let found = read_settings(&mut reader).ok_or_else(unfit)?;
         self.compare(&found)?;
@@ -113,17 +122,30 @@ impl Checkpoints {
             return Err(unfit());
         }
 
-        let memories = saved.memories.iter().map(|memory| memory.params()).collect();
-        let parts = StateParts { steps: saved.steps, missed: saved.missed, memories };
+        let memories = saved
+            .memories
+            .iter()
+            .map(|memory| memory.params())
+            .collect();
+        let parts = StateParts {
+            steps: saved.steps,
+            missed: saved.missed,
+            memories,
+        };
         run.settings.state.restore(&parts).map_err(|_| unfit())?;
         *run.settings.state.optimizer.lr_mut() = saved.lr;
         if let Some(plateau) = run.settings.schedule.as_mut().and_then(Pace::plateau_mut) {
             plateau.recall(saved.plateau);
         }
-        if let (Some(average), Some((updates, network))) = (&mut run.settings.average, &saved.average) {
+        if let (Some(average), Some((updates, network))) =
+            (&mut run.settings.average, &saved.average)
+        {
             average.restore(network, *updates);
         }
-        run.model.network.params_mut().copy_from_slice(saved.network.params());
+        run.model
+            .network
+            .params_mut()
+            .copy_from_slice(saved.network.params());
         (run.best, run.ended, run.epoch) = (saved.best, saved.ended, saved.epoch);
         run.history.epochs = saved.epochs;
         Ok(())
@@ -131,37 +153,59 @@ impl Checkpoints {
 
     /// Finds the first setting that is not the same.
     fn compare(&self, found: &[(&str, &str)]) -> Result<(), CheckpointErrorKind> {
-        let here = self.settings.iter().map(|(name, value)| (&**name, &**value));
+        let here = self
+            .settings
+            .iter()
+            .map(|(name, value)| (&**name, &**value));
         let value = |settings: &[(&str, &str)], name| {
-            settings.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+            settings
+                .iter()
+                .find(|(other, _)| *other == name)
+                .map(|(_, value)| (*value).to_owned())
         };
         let here: Vec<_> = here.collect();
         for &(name, _) in here.iter().chain(found) {
             let (expected, found) = (value(&here, name), value(found, name));
             if expected != found {
-                return Err(CheckpointErrorKind::Differs { what: name.to_owned(), expected, found });
+                return Err(CheckpointErrorKind::Differs {
+                    what: name.to_owned(),
+                    expected,
+                    found,
+                });
             }
         }
         Ok(())
     }
 
     fn error(&self, kind: CheckpointErrorKind) -> CheckpointError {
-        CheckpointError { path: self.path.clone(), kind }
+        CheckpointError {
+            path: self.path.clone(),
+            kind,
+        }
     }
 
     fn unwritten(&self, error: &io::Error) -> CheckpointError {
-        self.error(CheckpointErrorKind::Write { kind: error.kind(), message: error.to_string() })
+        self.error(CheckpointErrorKind::Write {
+            kind: error.kind(),
+            message: error.to_string(),
+        })
     }
 }
 
 impl<N: Network> Saved<'_, N> {
-    /// Whether this training can have come here. A sum over the bytes is soon made, so that the counters are not
-    /// believed: all arithmetic that goes on from them relies on what is checked here.
-    fn follows<O: Optimizer, L, G>(&self, trainer: &Trainer<'_, N, O, L, G>, samples: usize) -> bool {
+    /// Whether this training can have come here. A sum over the bytes is soon made, so that the
+    /// counters are not believed: all arithmetic that goes on from them relies on what is
+    /// checked here.
+    fn follows<O: Optimizer, L, G>(
+        &self,
+        trainer: &Trainer<'_, N, O, L, G>,
+        samples: usize,
+    ) -> bool {
         let batches = samples.div_ceil(trainer.batch_size);
         let per_epoch = batches.div_ceil(trainer.accumulate) as u64;
         let within = self.epoch.batches;
-        let at_step = within == batches || within < batches && within.is_multiple_of(trainer.accumulate);
+        let at_step =
+            within == batches || within < batches && within.is_multiple_of(trainer.accumulate);
 
         let steps_after = |epochs: usize| (epochs as u64).checked_mul(per_epoch);
         let ends_right = |(epoch, number): (&Epoch, usize)| {
@@ -177,25 +221,39 @@ impl<N: Network> Saved<'_, N> {
             && made.is_some_and(|made| made <= self.steps)
             && self.average.is_some() == trainer.average.is_some()
             && self.best.is_some() == (trainer.patience.is_some() && epochs > 0)
-            && self.best.as_ref().is_none_or(|best| (1..=epochs).contains(&best.epoch))
+            && self
+                .best
+                .as_ref()
+                .is_none_or(|best| (1..=epochs).contains(&best.epoch))
     }
 }
 
 /// What follows the head of a whole file.
 fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
-    let damaged = |what: &str| Err(CheckpointErrorKind::Damaged { what: what.to_owned() });
+    let damaged = |what: &str| {
+        Err(CheckpointErrorKind::Damaged {
+            what: what.to_owned(),
+        })
+    };
     let Some(after) = bytes.strip_prefix(MARK) else {
         return damaged("it does not begin as a checkpoint does");
     };
     let mut head = Reader(after);
-    let (Some(version), Some(len), Some(expected)) = (head.number(), head.number(), head.number()) else {
+    let (Some(version), Some(len), Some(expected)) = (head.number(), head.number(), head.number())
+    else {
         return damaged("it is cut off in its head");
     };
     if version != VERSION {
-        return Err(CheckpointErrorKind::Version { expected: VERSION, found: version });
+        return Err(CheckpointErrorKind::Version {
+            expected: VERSION,
+            found: version,
+        });
     }
     if len != bytes.len() as u64 {
-        return damaged(&format!("it has {} bytes, but was written with {len}", bytes.len()));
+        return damaged(&format!(
+            "it has {} bytes, but was written with {len}",
+            bytes.len()
+        ));
     }
     if expected != sum(head.0) {
         return damaged("its bytes are not those that were written");
@@ -211,7 +269,15 @@ fn settings<N: Network, O: Optimizer, L, G>(
     let mut settings = Vec::new();
     let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
     let summary = N::summary();
-    set("byte order", if cfg!(target_endian = "little") { "little" } else { "big" }.to_owned());
+    set(
+        "byte order",
+        if cfg!(target_endian = "little") {
+            "little"
+        } else {
+            "big"
+        }
+        .to_owned(),
+    );
     set("number type", summary.element.to_owned());
     set("input", format!("{}", summary.input));
     for (index, layer) in summary.layers.iter().enumerate() {
@@ -222,7 +288,11 @@ fn settings<N: Network, O: Optimizer, L, G>(
     set("optimizer", format!("{:?}", trainer.state.optimizer));
     set("parts", format!("{:?}", trainer.state.parts()));
     if !trainer.eval.is_empty() {
-        let eval: Vec<_> = trainer.eval.iter().map(|part| part.range(&network)).collect();
+        let eval: Vec<_> = trainer
+            .eval
+            .iter()
+            .map(|part| part.range(&network))
+            .collect();
         set("eval", format!("{eval:?}"));
     }
     set("training samples", samples.to_string());
@@ -231,27 +301,64 @@ fn settings<N: Network, O: Optimizer, L, G>(
     set("batch size", trainer.batch_size.to_string());
     set("accumulate", trainer.accumulate.to_string());
     set("seed", trainer.seed.to_string());
-    set("augmentation", trainer.changes.augment.is_some().to_string());
+    set(
+        "augmentation",
+        trainer.changes.augment.is_some().to_string(),
+    );
     set("mixup", format!("{:?}", trainer.changes.mixup));
     set("early stopping", format!("{:?}", trainer.patience));
-    set("metrics", format!("{:?}", trainer.metrics.iter().map(|metric| metric.name()).collect::<Vec<_>>()));
+    set(
+        "metrics",
+        format!(
+            "{:?}",
+            trainer
+                .metrics
+                .iter()
+                .map(|metric| metric.name())
+                .collect::<Vec<_>>()
+        ),
+    );
     set("schedule", format!("{:?}", trainer.schedule));
     let average = trainer.average.as_ref().map(|average| average.kind());
-    set("average", format!("{average:?} from epoch {}", trainer.average_from));
+    set(
+        "average",
+        format!("{average:?} from epoch {}", trainer.average_from),
+    );
     set("clip_grad_value", format!("{:?}", trainer.clip_value));
     set("clip_grad_norm", format!("{:?}", trainer.clip_norm));
-    let penalty =
-        |p: &super::step::Penalty<N>| (p.name.trim_end_matches("_penalty"), p.part.range(&network), p.lambda);
-    set("penalties", format!("{:?}", trainer.penalties.iter().map(penalty).collect::<Vec<_>>()));
+    let penalty = |p: &super::step::Penalty<N>| {
+        (
+            p.name.trim_end_matches("_penalty"),
+            p.part.range(&network),
+            p.lambda,
+        )
+    };
+    set(
+        "penalties",
+        format!(
+            "{:?}",
+            trainer.penalties.iter().map(penalty).collect::<Vec<_>>()
+        ),
+    );
     settings
 }
 
 fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {
-    (0..file.count()?).map(|_| Some((file.text()?, file.text()?))).collect()
+    (0..file.count()?)
+        .map(|_| Some((file.text()?, file.text()?)))
+        .collect()
 }
 
 fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
-    let Run { settings, model, epoch, best, history, ended, .. } = run;
+    let Run {
+        settings,
+        model,
+        epoch,
+        best,
+        history,
+        ended,
+        ..
+    } = run;
     file.network(model.network);
     file.float(*settings.state.optimizer.clone().lr_mut());
     let parts = settings.state.state_parts();
@@ -262,7 +369,10 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         file.number(*steps);
     }
     file.number(parts.memories.len() as u64);
-    settings.state.memories().for_each(|memory| file.network(memory));
+    settings
+        .state
+        .memories()
+        .for_each(|memory| file.network(memory));
 
     let plateau = settings.schedule.as_ref().and_then(Pace::plateau);
     let (lowest, counts) = plateau.map(|plateau| plateau.memory()).unwrap_or_default();
@@ -275,20 +385,39 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         file.network(average.network());
     }
     file.number(best.is_some().into());
-    if let Some(Best { loss, epoch, network }) = best {
+    if let Some(Best {
+        loss,
+        epoch,
+        network,
+    }) = best
+    {
         file.float(*loss);
         file.number(*epoch as u64);
         file.network(&**network);
     }
 
     file.number((*ended).into());
-    let Running { batches, loss, time, waiting } = *epoch;
+    let Running {
+        batches,
+        loss,
+        time,
+        waiting,
+    } = *epoch;
     file.number(batches as u64);
     file.float(loss);
     file.float(time.as_secs_f64());
     file.float(waiting.as_secs_f64());
     file.number(history.epochs.len() as u64);
-    for Epoch { epoch, steps, loss, validation_loss, metrics, seconds, waiting } in &history.epochs {
+    for Epoch {
+        epoch,
+        steps,
+        loss,
+        validation_loss,
+        metrics,
+        seconds,
+        waiting,
+    } in &history.epochs
+    {
         file.number(*epoch as u64);
         file.number(*steps);
         file.float(*loss);
@@ -307,13 +436,20 @@ fn read_state<N: Network>(mut file: Reader<'_>, memories: usize) -> Option<Saved
     let network = file.network()?;
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;
-    let missed = (0..file.count()?).map(|_| Some(Missed { end: file.count()?, steps: file.number()? }));
+    let missed = (0..file.count()?).map(|_| {
+        Some(Missed {
+            end: file.count()?,
+            steps: file.number()?,
+        })
+    });
     let missed = missed.collect::<Option<_>>()?;
     // A network without parameters takes no bytes: any number of them would be there.
     if file.count()? != memories {
         return None;
     }
-    let memories = (0..memories).map(|_| file.network()).collect::<Option<_>>()?;
+    let memories = (0..memories)
+        .map(|_| file.network())
+        .collect::<Option<_>>()?;
 
     let plateau = (file.maybe()?, [file.number()?, file.number()?]);
     let average = match file.flag()? {
@@ -322,7 +458,11 @@ fn read_state<N: Network>(mut file: Reader<'_>, memories: usize) -> Option<Saved
     };
     let best = match file.flag()? {
         false => None,
-        true => Some(Best { loss: file.float()?, epoch: file.count()?, network: file.network()? }),
+        true => Some(Best {
+            loss: file.float()?,
+            epoch: file.count()?,
+            network: file.network()?,
+        }),
     };
 
     let ended = file.flag()?;

@@ -8,10 +8,11 @@ use crate::limits::RAISE;
 use crate::memory::OutOfMemory;
 use crate::optim::SettingError;
 
-/// Why a training could not begin or go on. The network is left as the last whole step made it; only running statistics
-/// may have taken in batches of the step that was not made.
+/// Why a training could not begin or go on. The network is left as the last whole step made it;
+/// only running statistics may have taken in batches of the step that was not made.
 ///
-/// After [`NotFinite`](TrainError::NotFinite) no checkpoint was written: that of an earlier epoch is as it was.
+/// After [`NotFinite`](TrainError::NotFinite) no checkpoint was written: that of an earlier epoch
+/// is as it was.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrainError {
     /// There is nothing to train or to validate with.
@@ -28,16 +29,17 @@ pub enum TrainError {
         /// How many targets there are.
         targets: usize,
     },
-    /// A setting is out of its range: of the trainer, the optimizer, or a learning rate that a schedule or
-    /// [`adjust`](crate::Trainer::adjust) gave.
+    /// A setting is out of its range: of the trainer, the optimizer, or a learning rate that a
+    /// schedule or [`adjust`](crate::Trainer::adjust) gave.
     Setting(SettingError),
     /// Settings do not go together.
     Combination {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// A number became NaN or infinite. It is found in the step that makes it so if it is the loss, its gradient or a
-    /// running statistic, and in the next step or at the end of the epoch otherwise.
+    /// A number became NaN or infinite. It is found in the step that makes it so if it is the loss,
+    /// its gradient or a running statistic, and in the next step or at the end of the epoch
+    /// otherwise.
     NotFinite {
         /// The epoch, from 1.
         epoch: usize,
@@ -90,8 +92,8 @@ pub enum NonFinite {
     Layer {
         /// The first such layer.
         layer: &'static str,
-        /// The last of the layers after it that work in place: their outputs have taken the place of its own, so that it
-        /// may be one of them.
+        /// The last of the layers after it that work in place: their outputs have taken the place
+        /// of its own, so that it may be one of them.
         in_place: Option<&'static str>,
     },
     /// The loss of outputs that are finite.
@@ -195,7 +197,11 @@ impl fmt::Display for TrainError {
             TrainError::Empty { samples } => {
                 write!(f, "there are no {samples} samples; give at least one")
             }
-            TrainError::Lengths { samples, inputs, targets } => write!(
+            TrainError::Lengths {
+                samples,
+                inputs,
+                targets,
+            } => write!(
                 f,
                 "the {samples} samples have {inputs} inputs but {targets} targets; give one target for each input"
             ),
@@ -300,10 +306,16 @@ impl fmt::Display for CheckpointError {
         let path = self.path.display();
         match &self.kind {
             CheckpointErrorKind::Read { message, .. } => {
-                write!(f, "the checkpoint `{path}` can't be read: {message}; {BEGIN_ANEW}")
+                write!(
+                    f,
+                    "the checkpoint `{path}` can't be read: {message}; {BEGIN_ANEW}"
+                )
             }
             CheckpointErrorKind::TooLarge { limit, need } => {
-                write!(f, "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {RAISE}")
+                write!(
+                    f,
+                    "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {RAISE}"
+                )
             }
             CheckpointErrorKind::Write { kind, message } => {
                 let advice = match kind {
@@ -313,18 +325,30 @@ impl fmt::Display for CheckpointError {
                     }
                     _ => "choose a file in a folder that is there",
                 };
-                write!(f, "the checkpoint `{path}` can't be written: {message}; {advice}")
+                write!(
+                    f,
+                    "the checkpoint `{path}` can't be written: {message}; {advice}"
+                )
             }
             CheckpointErrorKind::Damaged { what } => {
-                write!(f, "the checkpoint `{path}` is damaged or no checkpoint: {what}; {BEGIN_ANEW}")
+                write!(
+                    f,
+                    "the checkpoint `{path}` is damaged or no checkpoint: {what}; {BEGIN_ANEW}"
+                )
             }
             CheckpointErrorKind::Version { expected, found } => write!(
                 f,
                 "the checkpoint `{path}` has the form {found}, and this version of shapewright reads the form \
                  {expected}; end that training with the version that began it, or begin anew without `resume`"
             ),
-            CheckpointErrorKind::Differs { what, expected, found } => {
-                let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "not there".to_owned());
+            CheckpointErrorKind::Differs {
+                what,
+                expected,
+                found,
+            } => {
+                let text = |value: &Option<String>| {
+                    value.clone().unwrap_or_else(|| "not there".to_owned())
+                };
                 let (expected, found) = (text(expected), text(found));
                 write!(
                     f,

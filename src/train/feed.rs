@@ -1,5 +1,5 @@
-//! Where the batches of an epoch come from: gathered by workers that wait for their next job, or, where they are
-//! changed, made on another thread.
+//! Where the batches of an epoch come from: gathered by workers that wait for their next job, or,
+//! where they are changed, made on another thread.
 
 use std::thread::Scope;
 
@@ -19,7 +19,10 @@ pub(super) struct Changes<'a, N: Network> {
 type AnyAugment<'a, S, T> = Box<dyn Augment<S, T> + Send + 'a>;
 
 impl<N: Network> Changes<'_, N> {
-    pub const NONE: Self = Changes { augment: None, mixup: None };
+    pub const NONE: Self = Changes {
+        augment: None,
+        mixup: None,
+    };
 
     fn is_none(&self) -> bool {
         self.augment.is_none() && self.mixup.is_none()
@@ -90,10 +93,15 @@ impl<'scope, N: Network, G: Sample + Send + Sync> Changed<'scope, N, G> {
         }
         let mixup = changes.mixup;
         let mut scratch = Tensor::zeros_boxed();
-        let change = move |epoch: usize, batch: usize, positions: &[usize], inputs: &mut [Input<N>]| {
-            changes.apply(At { seed, epoch }, batch, positions, inputs, &mut scratch);
-        };
-        Some(Changed { batches: Changing::new(scope, batches, change), mixup, others: Vec::new() })
+        let change =
+            move |epoch: usize, batch: usize, positions: &[usize], inputs: &mut [Input<N>]| {
+                changes.apply(At { seed, epoch }, batch, positions, inputs, &mut scratch);
+            };
+        Some(Changed {
+            batches: Changing::new(scope, batches, change),
+            mixup,
+            others: Vec::new(),
+        })
     }
 }
 
@@ -121,7 +129,11 @@ impl<'d, 'scope, N: Network, G: Sample + Send + Sync> Feed<'_, 'd, 'scope, N, G>
             None => batches.run(|batches| f(&mut Feed::Gathered(batches))),
             Some(changed) => {
                 changed.batches.begin(at.epoch, batches.batches_mut());
-                f(&mut Feed::Changed { changed, at, next: done })
+                f(&mut Feed::Changed {
+                    changed,
+                    at,
+                    next: done,
+                })
             }
         }
     }
@@ -134,18 +146,31 @@ impl<'d, 'scope, N: Network, G: Sample + Send + Sync> Feed<'_, 'd, 'scope, N, G>
         match self {
             Feed::Gathered(batches) => {
                 let (inputs, targets) = batches.next_batch()?;
-                Some(Batch { samples: Samples { inputs, targets }, mixed: None })
+                Some(Batch {
+                    samples: Samples { inputs, targets },
+                    mixed: None,
+                })
             }
             Feed::Changed { changed, at, next } => {
-                let Changed { batches, mixup, others } = &mut **changed;
+                let Changed {
+                    batches,
+                    mixup,
+                    others,
+                } = &mut **changed;
                 let (inputs, targets) = batches.next_batch()?;
                 let mixed = Changes::<N>::kept(*mixup, *at, *next).map(|kept| {
                     others.clear();
-                    targets.chunks(1).rev().for_each(|target| memory::append(others, target));
+                    targets
+                        .chunks(1)
+                        .rev()
+                        .for_each(|target| memory::append(others, target));
                     (kept, &others[..])
                 });
                 *next += 1;
-                Some(Batch { samples: Samples { inputs, targets }, mixed })
+                Some(Batch {
+                    samples: Samples { inputs, targets },
+                    mixed,
+                })
             }
         }
     }

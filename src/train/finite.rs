@@ -7,7 +7,8 @@ use crate::network::{Network, Parameters, Pass};
 use crate::optim::{Optimizer, OptimizerState};
 use crate::tensor::{Element, Tensor};
 
-/// Inputs and parameters from this size on are the reason if a layer's outputs are too large for their type.
+/// Inputs and parameters from this size on are the reason if a layer's outputs are too large for
+/// their type.
 const HUGE: f64 = 1e9;
 
 /// How many numbers are looked at before the search may end: enough for vectors.
@@ -15,12 +16,16 @@ const CHUNK: usize = 64;
 
 /// Whether all numbers are finite.
 pub(super) fn all<T: Element>(numbers: &[T]) -> bool {
-    numbers.chunks(CHUNK).all(|chunk| chunk.iter().fold(true, |finite, x| finite & x.is_finite()))
+    numbers
+        .chunks(CHUNK)
+        .all(|chunk| chunk.iter().fold(true, |finite, x| finite & x.is_finite()))
 }
 
 /// The largest size of a number.
 fn largest<T: Element>(numbers: &[T]) -> f64 {
-    numbers.iter().fold(0.0, |most: f64, x| most.max(x.to_f64().unwrap_or(f64::NAN).abs()))
+    numbers.iter().fold(0.0, |most: f64, x| {
+        most.max(x.to_f64().unwrap_or(f64::NAN).abs())
+    })
 }
 
 /// The names of the first and the last tensor of a network that is not finite.
@@ -28,7 +33,9 @@ fn tensors<N: Network>(network: &N) -> Option<(String, String)> {
     let mut found: Option<(String, String)> = None;
     network.for_each_param(|name, _, values| {
         if !all(values) {
-            let first = found.take().map_or_else(|| name.to_owned(), |(first, _)| first);
+            let first = found
+                .take()
+                .map_or_else(|| name.to_owned(), |(first, _)| first);
             found = Some((first, name.to_owned()));
         }
     });
@@ -54,7 +61,11 @@ fn largest_tensor<N: Network>(network: &N) -> (String, f64) {
 
 /// An error about numbers that were found at this step.
 pub(super) fn error(at: Progress, cause: NonFinite) -> TrainError {
-    TrainError::NotFinite { epoch: at.epoch, step: at.step, cause }
+    TrainError::NotFinite {
+        epoch: at.epoch,
+        step: at.step,
+        cause,
+    }
 }
 
 /// Looks at what a batch measured, before a network's running statistics take it in.
@@ -72,21 +83,33 @@ pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(
 
     let mut found = None;
     N::CONTENTS.for_each("", 0, &mut |name, first, tensor| {
-        if found.is_none() && tensor.statistic && !all(&gradient.params()[first..first + tensor.len()]) {
+        if found.is_none()
+            && tensor.statistic
+            && !all(&gradient.params()[first..first + tensor.len()])
+        {
             found = Some(name.to_owned());
         }
     });
-    Err(error(at, NonFinite::Statistic { name: found.unwrap_or_default() }))
+    Err(error(
+        at,
+        NonFinite::Statistic {
+            name: found.unwrap_or_default(),
+        },
+    ))
 }
 
 /// Looks at the parameters that a training begins with.
 pub(super) fn check_initial<N: Network>(network: &N, at: Progress) -> Result<(), TrainError> {
-    let name = if all(network.params()) { None } else { first_tensor(network) };
+    let name = if all(network.params()) {
+        None
+    } else {
+        first_tensor(network)
+    };
     name.map_or(Ok(()), |name| Err(error(at, NonFinite::Initial { name })))
 }
 
-/// Looks at the parameters after a step, at what the optimizer remembers, and at their average. `gradient` is that of
-/// the step.
+/// Looks at the parameters after a step, at what the optimizer remembers, and at their average.
+/// `gradient` is that of the step.
 pub(super) fn check_network<N: Network, O: Optimizer>(
     network: &N,
     gradient: &N,
@@ -94,13 +117,22 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
     average: Option<&N>,
     at: Progress,
 ) -> Result<(), TrainError> {
-    let sick = |network: &N| if all(network.params()) { None } else { first_tensor(network) };
+    let sick = |network: &N| {
+        if all(network.params()) {
+            None
+        } else {
+            first_tensor(network)
+        }
+    };
 
     let cause = if let Some(name) = sick(network) {
         let lr = *state.optimizer.clone().lr_mut();
         Some(NonFinite::Parameter { name, lr })
     } else {
-        state.memories().find_map(sick).map(|name| NonFinite::Memory { name })
+        state
+            .memories()
+            .find_map(sick)
+            .map(|name| NonFinite::Memory { name })
     };
     if let Some(cause) = cause {
         // Backward comes from the end.
@@ -127,19 +159,30 @@ pub(super) fn of_loss<N: Network>(
     let (name, parameter) = largest_tensor(network);
     if parameter.max(input) >= HUGE {
         return if parameter >= input {
-            NonFinite::Diverged { name, largest: parameter, lr }
+            NonFinite::Diverged {
+                name,
+                largest: parameter,
+                lr,
+            }
         } else {
             NonFinite::LargeInputs { largest: input }
         };
     }
 
     let mut outputs = pass.layer_outputs();
-    let Some((layer, values)) = outputs.find(|(_, values)| !all(values)) else { return NonFinite::Loss };
+    let Some((layer, values)) = outputs.find(|(_, values)| !all(values)) else {
+        return NonFinite::Loss;
+    };
     let later = outputs.take_while(|(_, later)| core::ptr::eq(later.as_ptr(), values.as_ptr()));
-    NonFinite::Layer { layer: layer.layer, in_place: later.last().map(|(layer, _)| layer.layer) }
+    NonFinite::Layer {
+        layer: layer.layer,
+        in_place: later.last().map(|(layer, _)| layer.layer),
+    }
 }
 
 /// What is known of a loss of validation samples that is not finite.
 pub(super) fn of_validation<N: Network, G>(samples: Samples<'_, N, G>) -> NonFinite {
-    NonFinite::ValidationLoss { inputs: !all(Tensor::flatten(samples.inputs)) }
+    NonFinite::ValidationLoss {
+        inputs: !all(Tensor::flatten(samples.inputs)),
+    }
 }

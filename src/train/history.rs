@@ -7,7 +7,14 @@ use std::path::Path;
 use crate::beside;
 
 /// The columns of tables that are not metrics.
-pub(super) const COLUMNS: [&str; 6] = ["epoch", "steps", "loss", "validation_loss", "seconds", "waiting"];
+pub(super) const COLUMNS: [&str; 6] = [
+    "epoch",
+    "steps",
+    "loss",
+    "validation_loss",
+    "seconds",
+    "waiting",
+];
 
 /// One epoch of a training.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,9 +31,9 @@ pub struct Epoch {
     pub metrics: Vec<(String, f64)>,
     /// How long the epoch took, validation included.
     pub seconds: f64,
-    /// For how much of that the training waited for data: shuffling, and what was left to gather of each batch when it
-    /// was needed. Most is gathered by threads that wait for the next part of a network call, or, if there is one, by
-    /// another processor.
+    /// For how much of that the training waited for data: shuffling, and what was left to gather
+    /// of each batch when it was needed. Most is gathered by threads that wait for the next
+    /// part of a network call, or, if there is one, by another processor.
     pub waiting: f64,
 }
 
@@ -52,22 +59,54 @@ impl History {
     /// ```
     /// use shapewright::{Epoch, History};
     /// let metrics = vec![("accuracy".to_owned(), 0.9)];
-    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25, waiting: 0.01 };
-    /// let history = History { epochs: vec![epoch], ..History::default() };
-    /// assert_eq!(history.to_csv(), "epoch,steps,loss,validation_loss,seconds,waiting,accuracy\n1,4,0.5,,0.25,0.01,0.9\n");
+    /// let epoch = Epoch {
+    ///     epoch: 1,
+    ///     steps: 4,
+    ///     loss: 0.5,
+    ///     validation_loss: None,
+    ///     metrics,
+    ///     seconds: 0.25,
+    ///     waiting: 0.01,
+    /// };
+    /// let history = History {
+    ///     epochs: vec![epoch],
+    ///     ..History::default()
+    /// };
+    /// assert_eq!(
+    ///     history.to_csv(),
+    ///     "epoch,steps,loss,validation_loss,seconds,waiting,accuracy\n1,4,0.5,,0.25,0.01,0.9\n"
+    /// );
     /// ```
     pub fn to_csv(&self) -> String {
         let mut text = COLUMNS.join(",");
         let metrics = self.epochs.first().map_or(&[][..], |epoch| &epoch.metrics);
         for name in columns(metrics) {
             let quoted = name.contains([',', '"', '\n', '\r']);
-            let name = if quoted { format!("\"{}\"", name.replace('"', "\"\"")) } else { name };
+            let name = if quoted {
+                format!("\"{}\"", name.replace('"', "\"\""))
+            } else {
+                name
+            };
             let _ = write!(text, ",{name}");
         }
         text.push('\n');
-        for Epoch { epoch, steps, loss, validation_loss, metrics, seconds, waiting } in &self.epochs {
-            let validation = validation_loss.map(|loss| loss.to_string()).unwrap_or_default();
-            let _ = write!(text, "{epoch},{steps},{loss},{validation},{seconds},{waiting}");
+        for Epoch {
+            epoch,
+            steps,
+            loss,
+            validation_loss,
+            metrics,
+            seconds,
+            waiting,
+        } in &self.epochs
+        {
+            let validation = validation_loss
+                .map(|loss| loss.to_string())
+                .unwrap_or_default();
+            let _ = write!(
+                text,
+                "{epoch},{steps},{loss},{validation},{seconds},{waiting}"
+            );
             for (_, value) in metrics {
                 let _ = write!(text, ",{value}");
             }
@@ -87,9 +126,23 @@ impl History {
     /// assert_eq!(history.to_json(), json);
     /// ```
     pub fn to_json(&self) -> String {
-        let number = |x: f64| if x.is_finite() { x.to_string() } else { "null".to_owned() };
+        let number = |x: f64| {
+            if x.is_finite() {
+                x.to_string()
+            } else {
+                "null".to_owned()
+            }
+        };
         let object = |epoch: &Epoch| {
-            let Epoch { epoch, steps, loss, validation_loss, metrics, seconds, waiting } = epoch;
+            let Epoch {
+                epoch,
+                steps,
+                loss,
+                validation_loss,
+                metrics,
+                seconds,
+                waiting,
+            } = epoch;
             let mut text = format!(
                 r#"{{"epoch":{epoch},"steps":{steps},"loss":{},"validation_loss":{},"seconds":{},"waiting":{}"#,
                 number(*loss),
@@ -103,23 +156,29 @@ impl History {
             text.push('}');
             text
         };
-        format!("[{}]", self.epochs.iter().map(object).collect::<Vec<_>>().join(","))
+        format!(
+            "[{}]",
+            self.epochs.iter().map(object).collect::<Vec<_>>().join(",")
+        )
     }
 
-    /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is there whole
-    /// or not at all; see [files](crate#files).
+    /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is
+    /// there whole or not at all; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
-        let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let json = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let text = if json { self.to_json() } else { self.to_csv() };
         beside::write(path, text.as_bytes()).map_err(|error| beside::named(path, error))
     }
 }
 
-/// The columns of metrics. A name that is taken is numbered: a trainer refuses it, but a history can be made by hand.
+/// The columns of metrics. A name that is taken is numbered: a trainer refuses it, but a history
+/// can be made by hand.
 fn columns(metrics: &[(String, f64)]) -> Vec<String> {
     let mut columns: Vec<String> = Vec::with_capacity(metrics.len());
     for (name, _) in metrics {

@@ -43,7 +43,11 @@ impl<N: Network, G> Samples<'_, N, G> {
         let (inputs, targets) = (self.inputs.len(), self.targets.len());
         match (inputs, targets) {
             (0, 0) => Err(TrainError::Empty { samples }),
-            _ if inputs != targets => Err(TrainError::Lengths { samples, inputs, targets }),
+            _ if inputs != targets => Err(TrainError::Lengths {
+                samples,
+                inputs,
+                targets,
+            }),
             _ => Ok(()),
         }
     }

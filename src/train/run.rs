@@ -20,7 +20,8 @@ use crate::memory;
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, from_zero};
 
-/// A training under way. What is not a setting or a buffer is in checkpoints; parts of `settings` have state, too.
+/// A training under way. What is not a setting or a buffer is in checkpoints; parts of `settings`
+/// have state, too.
 pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     pub settings: Trainer<'s, N, O, L, G>,
     pub model: Model<'n, N>,
@@ -72,11 +73,15 @@ where
         network: &'n mut N,
         train: Samples<'n, N, G>,
     ) -> Result<Self, TrainError> {
-        let checkpoints = Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
+        let checkpoints =
+            Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
         let batch_size = settings.batch_size.min(train.inputs.len());
         let mut model = Model::new(network, batch_size).map_err(TrainError::Memory)?;
         model.workspace.follow(&settings.state);
-        settings.eval.iter().for_each(|part| model.workspace.eval(*part));
+        settings
+            .eval
+            .iter()
+            .for_each(|part| model.workspace.eval(*part));
         let mut run = Run {
             #[cfg(feature = "progress")]
             bar: super::bar::Bar::new(settings.progress),
@@ -116,7 +121,11 @@ where
         let _listening = self.listen()?;
         let mut rng = crate::rng(self.settings.seed);
         self.model.workspace.reseed(rng.next_u64());
-        let batches = Batches::new(self.train.inputs, self.train.targets, self.settings.batch_size);
+        let batches = Batches::new(
+            self.train.inputs,
+            self.train.targets,
+            self.settings.batch_size,
+        );
         let mut batches = Gathering::new(batches);
         self.go_to(batches.batches_mut(), &mut rng);
         let changes = std::mem::replace(&mut self.settings.changes, Changes::NONE);
@@ -142,28 +151,39 @@ where
             }
         }
         if let Some(best) = &self.best {
-            self.model.network.params_mut().copy_from_slice(best.network.params());
+            self.model
+                .network
+                .params_mut()
+                .copy_from_slice(best.network.params());
             self.history.restored = Some(best.epoch);
         } else if let Some(average) = averaged(&self.settings.average) {
-            self.model.network.params_mut().copy_from_slice(average.params());
+            self.model
+                .network
+                .params_mut()
+                .copy_from_slice(average.params());
         }
         Ok(self.history)
     }
 
-    /// Brings the order of the samples and what random layers draw to where a checkpoint was written. Each order follows
-    /// from the one before, so all are drawn again.
+    /// Brings the order of the samples and what random layers draw to where a checkpoint was
+    /// written. Each order follows from the one before, so all are drawn again.
     fn go_to(&mut self, batches: &mut Batches<'_, Input<N>, G>, rng: &mut impl Rng) {
         let (epochs, within) = (self.history.epochs.len(), self.epoch.batches);
         for _ in 0..epochs + usize::from(within > 0) {
             batches.shuffle(rng);
         }
         batches.go_to(within);
-        self.model.workspace.go_to(epochs as u64 * batches.steps() as u64 + within as u64);
+        self.model
+            .workspace
+            .go_to(epochs as u64 * batches.steps() as u64 + within as u64);
         #[cfg(feature = "progress")]
         {
             let per_epoch = batches.steps().div_ceil(self.settings.accumulate);
             let done = epochs * per_epoch + within.div_ceil(self.settings.accumulate);
-            self.bar.begin(done as u64, self.settings.epochs.saturating_mul(per_epoch) as u64);
+            self.bar.begin(
+                done as u64,
+                self.settings.epochs.saturating_mul(per_epoch) as u64,
+            );
         }
     }
 
@@ -183,7 +203,10 @@ where
             self.epoch.waiting += begin.elapsed();
         }
         let count = batches.batches_mut().steps();
-        let at = At { seed: self.settings.seed, epoch: self.history.epochs.len() + 1 };
+        let at = At {
+            seed: self.settings.seed,
+            epoch: self.history.epochs.len() + 1,
+        };
         Feed::run(batches, changed, at, self.epoch.batches, |feed| {
             while self.epoch.batches < count {
                 let mut flow = self.step(feed, count)?;
@@ -201,20 +224,41 @@ where
     }
 
     /// One step, on one batch or on several of the epoch's.
-    fn step(&mut self, feed: &mut Feed<'_, '_, '_, N, G>, batches: usize) -> Result<Flow, TrainError> {
-        let Run { settings, model, epoch: running, train, .. } = self;
+    fn step(
+        &mut self,
+        feed: &mut Feed<'_, '_, '_, N, G>,
+        batches: usize,
+    ) -> Result<Flow, TrainError> {
+        let Run {
+            settings,
+            model,
+            epoch: running,
+            train,
+            ..
+        } = self;
         let (first, per_epoch) = (running.batches, batches.div_ceil(settings.accumulate));
         let count = settings.accumulate.min(batches - first);
         let begin = first * settings.batch_size;
-        let samples = count.saturating_mul(settings.batch_size).min(train.inputs.len() - begin);
+        let samples = count
+            .saturating_mul(settings.batch_size)
+            .min(train.inputs.len() - begin);
         let (epoch, within) = (self.history.epochs.len(), first / settings.accumulate);
         let step = (epoch * per_epoch + within) as u64;
         let steps = settings.epochs.saturating_mul(per_epoch) as u64;
-        let at = Progress { epoch: epoch + 1, step: step + 1, steps };
+        let at = Progress {
+            epoch: epoch + 1,
+            step: step + 1,
+            steps,
+        };
 
         let optimizer = &mut settings.state.optimizer;
-        if let Some(lr) = settings.schedule.as_ref().and_then(|schedule| schedule.lr(step, epoch as u64)) {
-            from_zero(&[("lr", lr)]).map_err(|error| TrainError::Setting(error.of("the schedule")))?;
+        if let Some(lr) = settings
+            .schedule
+            .as_ref()
+            .and_then(|schedule| schedule.lr(step, epoch as u64))
+        {
+            from_zero(&[("lr", lr)])
+                .map_err(|error| TrainError::Setting(error.of("the schedule")))?;
             *optimizer.lr_mut() = lr;
         }
         if let Some(adjust) = &mut settings.adjust {
@@ -226,7 +270,9 @@ where
         let mut loss = 0.0;
         for index in 0..count {
             let begin = Instant::now();
-            let Some(batch) = feed.next_batch() else { break };
+            let Some(batch) = feed.next_batch() else {
+                break;
+            };
             running.waiting += begin.elapsed();
             let len = batch.samples.inputs.len() as f64;
             let value = model.backward(&settings.loss, batch, len / samples as f64, index > 0, lr);
@@ -247,7 +293,10 @@ where
         if let Some(value) = settings.clip_value {
             clip_grad_value(gradient, value);
         }
-        let gradient_norm = settings.clip_norm.map(|norm| clip_grad_norm(gradient, norm)).transpose();
+        let gradient_norm = settings
+            .clip_norm
+            .map(|norm| clip_grad_norm(gradient, norm))
+            .transpose();
         let gradient_norm = gradient_norm.map_err(|error| TrainError::NonFiniteNorm {
             epoch: at.epoch,
             step: at.step,
@@ -259,7 +308,13 @@ where
         running.loss += loss;
 
         let loss = loss / samples as f64;
-        let step = Step { epoch: at.epoch, step: at.step, loss, lr, gradient_norm };
+        let step = Step {
+            epoch: at.epoch,
+            step: at.step,
+            loss,
+            lr,
+            gradient_norm,
+        };
         let mut flow = Flow::Continue(());
         for observer in &mut settings.on_step {
             if observer(&step, network).is_break() {
@@ -286,13 +341,24 @@ where
     }
 
     fn steps_per_epoch(&self) -> usize {
-        self.train.inputs.len().div_ceil(self.settings.batch_size).div_ceil(self.settings.accumulate)
+        self.train
+            .inputs
+            .len()
+            .div_ceil(self.settings.batch_size)
+            .div_ceil(self.settings.accumulate)
     }
 
     /// What comes after the last step of an epoch.
     fn end_epoch(&mut self, begin: Instant) -> Result<(), TrainError> {
         let steps = ((self.history.epochs.len() + 1) * self.steps_per_epoch()) as u64;
-        let Run { settings, model, epoch: running, history, train, .. } = self;
+        let Run {
+            settings,
+            model,
+            epoch: running,
+            history,
+            train,
+            ..
+        } = self;
         let done = history.epochs.len();
         average(settings, model.network, done, true);
         let mut validation_loss = None;
@@ -308,7 +374,11 @@ where
             && !loss.is_finite()
         {
             let cause = finite::of_validation(samples);
-            return Err(TrainError::NotFinite { epoch: done + 1, step: steps, cause });
+            return Err(TrainError::NotFinite {
+                epoch: done + 1,
+                step: steps,
+                cause,
+            });
         }
         let network: &N = average.unwrap_or(model.network);
         let metrics = settings.metrics.iter();
@@ -317,7 +387,9 @@ where
             steps,
             loss: running.loss / train.inputs.len() as f64,
             validation_loss,
-            metrics: metrics.map(|metric| (metric.name(), metric.value().unwrap_or(f64::NAN))).collect(),
+            metrics: metrics
+                .map(|metric| (metric.name(), metric.value().unwrap_or(f64::NAN)))
+                .collect(),
             seconds: (running.time + begin.elapsed()).as_secs_f64(),
             waiting: running.waiting.as_secs_f64(),
         };
@@ -341,13 +413,31 @@ where
                     (best.loss, best.epoch) = (loss, epoch.epoch);
                     best.network.params_mut().copy_from_slice(network.params());
                 }
-                None => self.best = Some(Best { loss, epoch: epoch.epoch, network: copy(network)? }),
+                None => {
+                    self.best = Some(Best {
+                        loss,
+                        epoch: epoch.epoch,
+                        network: copy(network)?,
+                    })
+                }
             }
-            self.ended |= self.best.as_ref().is_some_and(|best| epoch.epoch - best.epoch >= patience);
+            self.ended |= self
+                .best
+                .as_ref()
+                .is_some_and(|best| epoch.epoch - best.epoch >= patience);
         }
-        if let Some(plateau) = settings.schedule.as_mut().and_then(|schedule| schedule.plateau_mut()) {
-            let metric =
-                |name| epoch.metrics.iter().find(|(other, _)| other == name).map(|&(_, value)| value);
+        if let Some(plateau) = settings
+            .schedule
+            .as_mut()
+            .and_then(|schedule| schedule.plateau_mut())
+        {
+            let metric = |name| {
+                epoch
+                    .metrics
+                    .iter()
+                    .find(|(other, _)| other == name)
+                    .map(|&(_, value)| value)
+            };
             let watched = plateau.watched().map_or(validation_loss, metric);
             let lr = settings.state.optimizer.lr_mut();
             *lr = watched.map_or(*lr, |watched| plateau.step(*lr, watched));
@@ -358,7 +448,10 @@ where
     }
 
     fn write_checkpoint(&self) -> Result<(), TrainError> {
-        let written = self.checkpoints.as_ref().map(|checkpoints| checkpoints.write(self));
+        let written = self
+            .checkpoints
+            .as_ref()
+            .map(|checkpoints| checkpoints.write(self));
         written.unwrap_or(Ok(())).map_err(TrainError::Checkpoint)
     }
 
@@ -370,7 +463,9 @@ where
         let reason = "something else in this program handles Ctrl-C already; let that call `StopHandle::stop`, and give \
                       the trainer the handle with `stop_handle`";
         let listening = super::stop::OnCtrlC::stops(&self.settings.stop);
-        listening.map(Some).ok_or(TrainError::Combination { reason: reason.to_owned() })
+        listening.map(Some).ok_or(TrainError::Combination {
+            reason: reason.to_owned(),
+        })
     }
 }
 
@@ -403,10 +498,19 @@ fn check_network<N: Network, O: Optimizer, L, G>(
     at: Progress,
 ) -> Result<(), TrainError> {
     let average = averaged(&settings.average);
-    finite::check_network(&*model.network, &*model.gradient, &settings.state, average, at)
+    finite::check_network(
+        &*model.network,
+        &*model.gradient,
+        &settings.state,
+        average,
+        at,
+    )
 }
 
 /// The average, once there is one.
 fn averaged<N: Network>(average: &Option<WeightAverage<N>>) -> Option<&N> {
-    average.as_ref().filter(|average| average.updates() > 0).map(WeightAverage::network)
+    average
+        .as_ref()
+        .filter(|average| average.updates() > 0)
+        .map(WeightAverage::network)
 }

@@ -16,8 +16,8 @@ use crate::loss::{Loss, Takes, TargetOf};
 use crate::metrics::Measures;
 use crate::network::Network;
 use crate::optim::{
-    Optimizer, OptimizerState, Part, SettingError, WeightAverage, bound, from_one, from_zero, l1_penalty,
-    l2_penalty,
+    Optimizer, OptimizerState, Part, SettingError, WeightAverage, bound, from_one, from_zero,
+    l1_penalty, l2_penalty,
 };
 use crate::schedule::Pace;
 
@@ -44,8 +44,13 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
 ///
 /// // y = 2 x + 1
-/// let x: Vec<_> = (0..100).map(|i| Tensor1::from([i as f32 / 50.0 - 1.0])).collect();
-/// let y: Vec<_> = x.iter().map(|x| Tensor1::from([2.0 * x[0] + 1.0])).collect();
+/// let x: Vec<_> = (0..100)
+///     .map(|i| Tensor1::from([i as f32 / 50.0 - 1.0]))
+///     .collect();
+/// let y: Vec<_> = x
+///     .iter()
+///     .map(|x| Tensor1::from([2.0 * x[0] + 1.0]))
+///     .collect();
 /// let mut net = Line::init(&mut shapewright::rng(0));
 /// let history = Line::trainer(Adam::new(0.05), Mse)
 ///     .epochs(200)
@@ -59,9 +64,10 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// ```
 ///
 /// # Checkpoints
-/// With [`checkpoint`](Trainer::checkpoint) and [`resume`](Trainer::resume) a training that was cut off, by
-/// [Ctrl-C](Trainer::stop_handle) or by a power failure, goes on when the program is started again, and ends with the
-/// same bits as if it had not been cut off, at any number of threads:
+/// With [`checkpoint`](Trainer::checkpoint) and [`resume`](Trainer::resume) a training that was cut
+/// off, by [Ctrl-C](Trainer::stop_handle) or by a power failure, goes on when the program is
+/// started again, and ends with the same bits as if it had not been cut off, at any number of
+/// threads:
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -167,10 +173,14 @@ where
         Trainer { batch_size, ..self }
     }
 
-    /// How many batches make a step: as one large batch, in the memory of a small one. The gradient of the step is the
-    /// mean of theirs, each counted by its samples; the last step of an epoch may have fewer.
+    /// How many batches make a step: as one large batch, in the memory of a small one. The gradient
+    /// of the step is the mean of theirs, each counted by its samples; the last step of an
+    /// epoch may have fewer.
     pub fn accumulate(self, batches: usize) -> Self {
-        Trainer { accumulate: batches, ..self }
+        Trainer {
+            accumulate: batches,
+            ..self
+        }
     }
 
     /// What the order of the samples and random layers draw from.
@@ -178,21 +188,25 @@ where
         Trainer { seed, ..self }
     }
 
-    /// Changes the inputs at random, anew in each epoch: a transform or a tuple of them; see [`augment`](crate::augment).
-    /// The next batch is changed on another thread while a step is made. Validation and metrics see samples as they are.
+    /// Changes the inputs at random, anew in each epoch: a transform or a tuple of them; see
+    /// [`augment`](crate::augment). The next batch is changed on another thread while a step is
+    /// made. Validation and metrics see samples as they are.
     ///
-    /// What becomes of a sample depends on the seed, the epoch and the sample's position alone; the order is that of a
-    /// training without it. If a transform panics, so does [`fit`](Trainer::fit).
+    /// What becomes of a sample depends on the seed, the epoch and the sample's position alone; the
+    /// order is that of a training without it. If a transform panics, so does
+    /// [`fit`](Trainer::fit).
     pub fn augment(mut self, augment: impl Augment<N::Input, N::Element> + Send + 'a) -> Self {
         self.changes.augment = Some(Box::new(augment));
         self
     }
 
-    /// Mixes the samples of each batch in pairs; after [`augment`](Trainer::augment), and on the same thread.
+    /// Mixes the samples of each batch in pairs; after [`augment`](Trainer::augment), and on the
+    /// same thread.
     ///
-    /// The loss is that of both targets, each counted by its sample's part: for losses that are linear in the target, as
-    /// [`CrossEntropy`](struct@crate::CrossEntropy) without class weights is, the loss of the mixed target, and for
-    /// [`Mse`](struct@crate::Mse) one with the same gradient.
+    /// The loss is that of both targets, each counted by its sample's part: for losses that are
+    /// linear in the target, as [`CrossEntropy`](struct@crate::CrossEntropy) without class
+    /// weights is, the loss of the mixed target, and for [`Mse`](struct@crate::Mse) one with
+    /// the same gradient.
     pub fn mixup(mut self, mixup: MixUp) -> Self {
         self.changes.mixup = Some(mixup);
         self
@@ -200,34 +214,46 @@ where
 
     /// Samples that are not trained on: their loss is taken at the end of each epoch.
     pub fn validate(self, inputs: &'a [Input<N>], targets: &'a [G]) -> Self {
-        Trainer { validation: Some(Samples { inputs, targets }), ..self }
+        Trainer {
+            validation: Some(Samples { inputs, targets }),
+            ..self
+        }
     }
 
-    /// Stops when the validation loss has not fallen for so many epochs, and goes back to the parameters with
-    /// which it was lowest. At least 1.
+    /// Stops when the validation loss has not fallen for so many epochs, and goes back to the
+    /// parameters with which it was lowest. At least 1.
     pub fn early_stopping(self, epochs: usize) -> Self {
-        Trainer { patience: Some(epochs), ..self }
+        Trainer {
+            patience: Some(epochs),
+            ..self
+        }
     }
 
-    /// A metric to take at the end of each epoch, of the validation samples, or of the training samples if there
-    /// are none. Where it is not defined, the history has NaN. Each has a name of its own: see
-    /// [`Metric::named`](crate::metrics::Metric::named).
+    /// A metric to take at the end of each epoch, of the validation samples, or of the training
+    /// samples if there are none. Where it is not defined, the history has NaN. Each has a name
+    /// of its own: see [`Metric::named`](crate::metrics::Metric::named).
     pub fn metric(mut self, metric: impl Measures<Output<N>, G> + 'a) -> Self {
         self.metrics.push(Box::new(metric));
         self
     }
 
-    /// Sets the learning rate by any of [`schedule`](crate::schedule), in place of the optimizer's own: with each step,
-    /// with each epoch ([`by_epoch`](crate::schedule::Schedule::by_epoch)), or, by a
-    /// [`ReduceLrOnPlateau`](crate::schedule::ReduceLrOnPlateau), when the validation loss does not fall any more, or a
-    /// [metric](crate::schedule::ReduceLrOnPlateau::watch) does not get better.
+    /// Sets the learning rate by any of [`schedule`](crate::schedule), in place of the optimizer's
+    /// own: with each step, with each epoch
+    /// ([`by_epoch`](crate::schedule::Schedule::by_epoch)), or, by a
+    /// [`ReduceLrOnPlateau`](crate::schedule::ReduceLrOnPlateau), when the validation loss does not
+    /// fall any more, or a [metric](crate::schedule::ReduceLrOnPlateau::watch) does not get
+    /// better.
     pub fn schedule(self, schedule: impl Into<Pace<'a>>) -> Self {
-        Trainer { schedule: Some(schedule.into()), ..self }
+        Trainer {
+            schedule: Some(schedule.into()),
+            ..self
+        }
     }
 
-    /// Settings of parts of the network, as [`OptimizerState`] has them: learning rates of their own, frozen layers,
-    /// no weight decay. Backward is not computed below the lowest layer that is trained. Batch normalization that is
-    /// frozen uses its running statistics, as in inference; see [`eval`](Trainer::eval) for dropout.
+    /// Settings of parts of the network, as [`OptimizerState`] has them: learning rates of their
+    /// own, frozen layers, no weight decay. Backward is not computed below the lowest layer
+    /// that is trained. Batch normalization that is frozen uses its running statistics, as in
+    /// inference; see [`eval`](Trainer::eval) for dropout.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -237,7 +263,10 @@ where
     /// let before = net.to_boxed();
     /// let trainer = Mlp::trainer(AdamW::new(0.1), Mse);
     /// let parts = |state: shapewright::OptimizerState<_, _>| {
-    ///     state.freeze(layer!(Mlp, body)).scale(layer!(Mlp, head.weight), 0.1).no_decay(layer!(Mlp, head.bias))
+    ///     state
+    ///         .freeze(layer!(Mlp, body))
+    ///         .scale(layer!(Mlp, head.weight), 0.1)
+    ///         .no_decay(layer!(Mlp, head.bias))
     /// };
     /// trainer.parts(parts).fit(&mut net, &x, &x)?;
     /// assert_eq!(net.body.weight, before.body.weight);
@@ -245,12 +274,16 @@ where
     /// # Ok::<(), shapewright::TrainError>(())
     /// ```
     pub fn parts(self, parts: impl FnOnce(OptimizerState<O, N>) -> OptimizerState<O, N>) -> Self {
-        Trainer { state: parts(self.state), ..self }
+        Trainer {
+            state: parts(self.state),
+            ..self
+        }
     }
 
-    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: batch normalization uses its
-    /// running statistics and leaves them as they are, which it also does where it is [frozen](Trainer::parts), and
-    /// dropout within the part drops nothing. The parameters of the part are trained unless they are frozen.
+    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: batch
+    /// normalization uses its running statistics and leaves them as they are, which it also
+    /// does where it is [frozen](Trainer::parts), and dropout within the part drops nothing.
+    /// The parameters of the part are trained unless they are frozen.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -268,50 +301,78 @@ where
         self
     }
 
-    /// Averages the parameters: validation, observers of epochs and the trained network have the average. One of
-    /// [`swa`](WeightAverage::swa) takes in the parameters at the end of each epoch, others after each step.
+    /// Averages the parameters: validation, observers of epochs and the trained network have the
+    /// average. One of [`swa`](WeightAverage::swa) takes in the parameters at the end of each
+    /// epoch, others after each step.
     pub fn average(self, average: WeightAverage<N>) -> Self {
-        Trainer { average: Some(average), ..self }
+        Trainer {
+            average: Some(average),
+            ..self
+        }
     }
 
     /// The first epoch, from 1, whose parameters are averaged; all are by default.
     pub fn average_from(self, epoch: usize) -> Self {
-        Trainer { average_from: epoch, ..self }
+        Trainer {
+            average_from: epoch,
+            ..self
+        }
     }
 
     /// Brings every number of each gradient to at most this size, by
     /// [`clip_grad_value`](crate::clip_grad_value), before its norm is clipped.
     pub fn clip_grad_value(self, clip_value: f64) -> Self {
-        Trainer { clip_value: Some(clip_value), ..self }
+        Trainer {
+            clip_value: Some(clip_value),
+            ..self
+        }
     }
 
-    /// Makes each gradient at most this long, by [`clip_grad_norm`](crate::clip_grad_norm). Frozen parts do not count.
+    /// Makes each gradient at most this long, by [`clip_grad_norm`](crate::clip_grad_norm). Frozen
+    /// parts do not count.
     pub fn clip_grad_norm(self, max_norm: f64) -> Self {
-        Trainer { clip_norm: Some(max_norm), ..self }
+        Trainer {
+            clip_norm: Some(max_norm),
+            ..self
+        }
     }
 
-    /// Adds the gradient of `lambda * sum |p|` over a part of the network to that of each step, by [`l1_penalty`]. The
-    /// losses in the history do not contain it.
+    /// Adds the gradient of `lambda * sum |p|` over a part of the network to that of each step, by
+    /// [`l1_penalty`]. The losses in the history do not contain it.
     pub fn l1_penalty(mut self, part: Part<N>, lambda: f64) -> Self {
-        self.penalties.push(Penalty { name: "l1_penalty", add: l1_penalty, part, lambda });
+        self.penalties.push(Penalty {
+            name: "l1_penalty",
+            add: l1_penalty,
+            part,
+            lambda,
+        });
         self
     }
 
-    /// Adds the gradient of `lambda / 2 * sum p^2` over a part of the network to that of each step, by [`l2_penalty`].
-    /// The losses in the history do not contain it.
+    /// Adds the gradient of `lambda / 2 * sum p^2` over a part of the network to that of each step,
+    /// by [`l2_penalty`]. The losses in the history do not contain it.
     pub fn l2_penalty(mut self, part: Part<N>, lambda: f64) -> Self {
-        self.penalties.push(Penalty { name: "l2_penalty", add: l2_penalty, part, lambda });
+        self.penalties.push(Penalty {
+            name: "l2_penalty",
+            add: l2_penalty,
+            part,
+            lambda,
+        });
         self
     }
 
-    /// Changes the optimizer's settings before each step, after the [schedule](Trainer::schedule). A training that is to
-    /// [resume](Trainer::resume) must change them by the [`Progress`] alone; only the learning rate is in checkpoints.
+    /// Changes the optimizer's settings before each step, after the [schedule](Trainer::schedule).
+    /// A training that is to [resume](Trainer::resume) must change them by the [`Progress`]
+    /// alone; only the learning rate is in checkpoints.
     pub fn adjust(self, adjust: impl FnMut(&mut O, Progress) + 'a) -> Self {
-        Trainer { adjust: Some(Box::new(adjust)), ..self }
+        Trainer {
+            adjust: Some(Box::new(adjust)),
+            ..self
+        }
     }
 
-    /// Is told each step when it is made, and may interrupt the training with [`ControlFlow::Break`], as a
-    /// [`StopHandle`] does.
+    /// Is told each step when it is made, and may interrupt the training with
+    /// [`ControlFlow::Break`], as a [`StopHandle`] does.
     pub fn on_step(mut self, observer: impl FnMut(&Step, &N) -> ControlFlow<()> + 'a) -> Self {
         self.on_step.push(Box::new(observer));
         self
@@ -323,42 +384,57 @@ where
         self
     }
 
-    /// Writes all that the training needs to go on to this file, at the end of each epoch and when it is interrupted.
-    /// The file is there whole or not at all; see [files](crate#files). A place that can't be written is an error of
-    /// [`fit`](Trainer::fit) before the first step.
+    /// Writes all that the training needs to go on to this file, at the end of each epoch and when
+    /// it is interrupted. The file is there whole or not at all; see [files](crate#files). A
+    /// place that can't be written is an error of [`fit`](Trainer::fit) before the first step.
     pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
-        Trainer { checkpoint: Some(path.into()), ..self }
+        Trainer {
+            checkpoint: Some(path.into()),
+            ..self
+        }
     }
 
     /// Writes the [checkpoint](Trainer::checkpoint) after every so many epochs, and after the last.
     pub fn checkpoint_every(self, epochs: usize) -> Self {
-        Trainer { checkpoint_every: epochs, ..self }
+        Trainer {
+            checkpoint_every: epochs,
+            ..self
+        }
     }
 
-    /// Whether to go on from the [checkpoint](Trainer::checkpoint) if the file is there. Its parameters take the place
-    /// of the network's, and the training becomes, bit for bit, what it would have been without an interruption.
+    /// Whether to go on from the [checkpoint](Trainer::checkpoint) if the file is there. Its
+    /// parameters take the place of the network's, and the training becomes, bit for bit, what
+    /// it would have been without an interruption.
     ///
-    /// The network, the optimizer and the other settings must be those of the training that wrote it; only the number of
-    /// epochs may be another. The loss, the schedule, the samples, the transforms and what closures do must be the same,
-    /// too, but are not compared. What early stopping or an observer of epochs has ended stays ended.
+    /// The network, the optimizer and the other settings must be those of the training that wrote
+    /// it; only the number of epochs may be another. The loss, the schedule, the samples, the
+    /// transforms and what closures do must be the same, too, but are not compared. What early
+    /// stopping or an observer of epochs has ended stays ended.
     pub fn resume(self, resume: bool) -> Self {
         Trainer { resume, ..self }
     }
 
     /// What stops the training from another thread; see [`StopHandle`].
     pub fn stop_handle(self, stop: &StopHandle) -> Self {
-        Trainer { stop: stop.clone(), ..self }
+        Trainer {
+            stop: stop.clone(),
+            ..self
+        }
     }
 
-    /// Whether Ctrl-C stops the training as its [`StopHandle`] does. Pressed again, it ends the program as usual.
-    /// Where Ctrl-C is ignored, as it is for what a script runs in the background, it stays so.
+    /// Whether Ctrl-C stops the training as its [`StopHandle`] does. Pressed again, it ends the
+    /// program as usual. Where Ctrl-C is ignored, as it is for what a script runs in the
+    /// background, it stays so.
     #[cfg(feature = "ctrlc")]
     pub fn stop_on_ctrl_c(self, stop_on_ctrl_c: bool) -> Self {
-        Trainer { stop_on_ctrl_c, ..self }
+        Trainer {
+            stop_on_ctrl_c,
+            ..self
+        }
     }
 
-    /// Whether to draw a bar with the losses and the time that is left; nothing is drawn where standard error is
-    /// not a terminal. What observers of epochs print stands above it.
+    /// Whether to draw a bar with the losses and the time that is left; nothing is drawn where
+    /// standard error is not a terminal. What observers of epochs print stands above it.
     #[cfg(feature = "progress")]
     pub fn progress(self, progress: bool) -> Self {
         Trainer { progress, ..self }
@@ -367,10 +443,15 @@ where
     /// Trains the network.
     ///
     /// # Errors
-    /// If the samples are empty or do not fit together, if a setting makes no sense, if the loss, its gradient, a
-    /// parameter or a statistic becomes NaN or infinite, or if a checkpoint can't be read or written; see
-    /// [`TrainError`].
-    pub fn fit(self, network: &mut N, inputs: &[Input<N>], targets: &[G]) -> Result<History, TrainError> {
+    /// If the samples are empty or do not fit together, if a setting makes no sense, if the loss,
+    /// its gradient, a parameter or a statistic becomes NaN or infinite, or if a checkpoint
+    /// can't be read or written; see [`TrainError`].
+    pub fn fit(
+        self,
+        network: &mut N,
+        inputs: &[Input<N>],
+        targets: &[G],
+    ) -> Result<History, TrainError> {
         let train = Samples { inputs, targets };
         self.check(train)?;
         Run::new(self, network, train)?.run()
@@ -378,10 +459,12 @@ where
 
     fn check(&self, train: Samples<'_, N, G>) -> Result<(), TrainError> {
         train.check("training")?;
-        self.validation.map_or(Ok(()), |validation| validation.check("validation"))?;
+        self.validation
+            .map_or(Ok(()), |validation| validation.check("validation"))?;
         self.state.check().map_err(TrainError::Setting)?;
         self.loss.check().map_err(TrainError::Setting)?;
-        self.check_numbers().map_err(|error| TrainError::Setting(error.of("the trainer")))?;
+        self.check_numbers()
+            .map_err(|error| TrainError::Setting(error.of("the trainer")))?;
         self.check_names()?;
         self.check_plateau()?;
 
@@ -409,9 +492,13 @@ where
             ("average_from", self.average_from),
             ("checkpoint_every", self.checkpoint_every),
         ])?;
-        self.clip_value.map_or(Ok(()), |value| bound("clip_grad_value", value))?;
-        self.clip_norm.map_or(Ok(()), |norm| bound("clip_grad_norm", norm))?;
-        self.penalties.iter().try_for_each(|penalty| from_zero(&[(penalty.name, penalty.lambda)]))
+        self.clip_value
+            .map_or(Ok(()), |value| bound("clip_grad_value", value))?;
+        self.clip_norm
+            .map_or(Ok(()), |norm| bound("clip_grad_norm", norm))?;
+        self.penalties
+            .iter()
+            .try_for_each(|penalty| from_zero(&[(penalty.name, penalty.lambda)]))
     }
 
     /// Whether each metric has a name of its own, for the columns of the history.
@@ -432,9 +519,12 @@ where
         Ok(())
     }
 
-    /// Whether a [`ReduceLrOnPlateau`](crate::ReduceLrOnPlateau) has something to watch that can get better.
+    /// Whether a [`ReduceLrOnPlateau`](crate::ReduceLrOnPlateau) has something to watch that can
+    /// get better.
     fn check_plateau(&self) -> Result<(), TrainError> {
-        let Some(plateau) = self.schedule.as_ref().and_then(Pace::plateau) else { return Ok(()) };
+        let Some(plateau) = self.schedule.as_ref().and_then(Pace::plateau) else {
+            return Ok(());
+        };
         let reason = match plateau.watched() {
             Some(name) if self.metrics.iter().all(|metric| metric.name() != name) => format!(
                 "`ReduceLrOnPlateau` watches the metric `{name}`, which the trainer does not have; give it with `metric`"

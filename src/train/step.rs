@@ -25,8 +25,8 @@ pub struct Step {
     pub loss: f64,
     /// The learning rate.
     pub lr: f64,
-    /// The norm of the gradient before it was clipped, if [`clip_grad_norm`](crate::Trainer::clip_grad_norm) was asked
-    /// for.
+    /// The norm of the gradient before it was clipped, if
+    /// [`clip_grad_norm`](crate::Trainer::clip_grad_norm) was asked for.
     pub gradient_norm: Option<f64>,
 }
 
@@ -63,8 +63,9 @@ impl<'n, N: Network> Model<'n, N> {
         Ok(model)
     }
 
-    /// Sets the gradient to that of a batch, or adds it to that of the batches before. Its loss; `share` is the part of
-    /// the step's samples that it has, and the learning rate `lr` is for the error.
+    /// Sets the gradient to that of a batch, or adds it to that of the batches before. Its loss;
+    /// `share` is the part of the step's samples that it has, and the learning rate `lr` is for
+    /// the error.
     pub fn backward<L, G>(
         &mut self,
         loss: &L,
@@ -78,16 +79,23 @@ impl<'n, N: Network> Model<'n, N> {
         L::Takes: Takes<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N>,
     {
-        let Batch { samples: Samples { inputs, targets }, mixed } = batch;
+        let Batch {
+            samples: Samples { inputs, targets },
+            mixed,
+        } = batch;
         let mut pass = self.network.forward_train(inputs, &mut self.workspace);
         let mut value = pass.loss(loss, targets);
         if let Some((kept, others)) = mixed {
-            // A loss that is linear in its target, as cross-entropy is, has this as its value for mixed targets.
+            // A loss that is linear in its target, as cross-entropy is, has this as its value for
+            // mixed targets.
             let own = self.output_gradients.reserve(inputs.len() * N::Output::LEN);
             own.copy_from_slice(flatten_mut(pass.output_gradients_mut()));
             let [kept, rest] = [kept, 1.0 - kept].map(N::Element::from_f64_lossy);
             value = kept * value + rest * pass.loss(loss, others);
-            for (gradient, &own) in flatten_mut(pass.output_gradients_mut()).iter_mut().zip(&*own) {
+            for (gradient, &own) in flatten_mut(pass.output_gradients_mut())
+                .iter_mut()
+                .zip(&*own)
+            {
                 *gradient = kept * own + rest * *gradient;
             }
         }
@@ -99,7 +107,9 @@ impl<'n, N: Network> Model<'n, N> {
         }
         if share < 1.0 {
             let share = N::Element::from_f64_lossy(share);
-            flatten_mut(pass.output_gradients_mut()).iter_mut().for_each(|gradient| *gradient *= share);
+            flatten_mut(pass.output_gradients_mut())
+                .iter_mut()
+                .for_each(|gradient| *gradient *= share);
         }
         if add {
             pass.backward_accumulate(&mut self.gradient);
@@ -109,8 +119,8 @@ impl<'n, N: Network> Model<'n, N> {
         Ok(value.to_f64().unwrap_or(f64::NAN))
     }
 
-    /// Runs samples that are not trained on through the network or its average: feeds the metrics, and gives the mean
-    /// loss.
+    /// Runs samples that are not trained on through the network or its average: feeds the metrics,
+    /// and gives the mean loss.
     pub fn evaluate<L, G>(
         &mut self,
         average: Option<&N>,
@@ -126,15 +136,22 @@ impl<'n, N: Network> Model<'n, N> {
         let network: &N = average.unwrap_or(self.network);
         metrics.iter_mut().for_each(|metric| metric.reset());
         let mut sum = 0.0;
-        for (inputs, targets) in samples.inputs.chunks(batch_size).zip(samples.targets.chunks(batch_size)) {
+        for (inputs, targets) in samples
+            .inputs
+            .chunks(batch_size)
+            .zip(samples.targets.chunks(batch_size))
+        {
             let count = inputs.len();
-            let outputs: &mut [Output<N>] = tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
+            let outputs: &mut [Output<N>] =
+                tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
             let gradients: &mut [Output<N>] =
                 tensors_mut(reserve::<N>(&mut self.output_gradients, count)?, count);
             network.forward_batch(inputs, outputs);
             let value = loss.loss(outputs, G::expected(targets), gradients);
             sum += value.to_f64().unwrap_or(f64::NAN) * inputs.len() as f64;
-            metrics.iter_mut().for_each(|metric| metric.update(outputs, targets));
+            metrics
+                .iter_mut()
+                .for_each(|metric| metric.update(outputs, targets));
         }
         Ok(sum / samples.inputs.len() as f64)
     }

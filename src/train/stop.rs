@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Stops trainings from any thread: a button, a time limit, a signal. Its clones are one handle.
 ///
 /// The training ends the step that it is at, writes a checkpoint if it was asked for one, and
-/// [`fit`](crate::Trainer::fit) returns its history with [`interrupted`](crate::History::interrupted) set.
+/// [`fit`](crate::Trainer::fit) returns its history with
+/// [`interrupted`](crate::History::interrupted) set.
 ///
 /// ```
 /// use shapewright::StopHandle;
@@ -20,7 +21,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///     move || stop.stop()
 /// });
 /// let mut net = Line::init(&mut shapewright::rng(0));
-/// let trainer = Line::trainer(Sgd::new(0.001), Mse).epochs(usize::MAX >> 1).stop_handle(&stop);
+/// let trainer = Line::trainer(Sgd::new(0.001), Mse)
+///     .epochs(usize::MAX >> 1)
+///     .stop_handle(&stop);
 /// assert!(trainer.fit(&mut net, &x, &x)?.interrupted);
 /// # timer.join().unwrap();
 /// # Ok::<(), shapewright::TrainError>(())
@@ -34,7 +37,8 @@ impl StopHandle {
         Self::default()
     }
 
-    /// Stops the trainings that were given this handle. It stays so: make a new one for the next training.
+    /// Stops the trainings that were given this handle. It stays so: make a new one for the next
+    /// training.
     pub fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -65,7 +69,10 @@ mod ctrl_c {
         trainings: Vec<StopHandle>,
     }
 
-    static STOPS: Mutex<Stops> = Mutex::new(Stops { handled: false, trainings: Vec::new() });
+    static STOPS: Mutex<Stops> = Mutex::new(Stops {
+        handled: false,
+        trainings: Vec::new(),
+    });
 
     fn stops() -> MutexGuard<'static, Stops> {
         STOPS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -76,18 +83,22 @@ mod ctrl_c {
         let stops = stops();
         // The second time, and when nothing is trained, the program ends as it would without this.
         if stops.trainings.iter().all(StopHandle::is_stopped) {
-            process::exit(if cfg!(windows) { 0xc000_013a_u32.cast_signed() } else { 130 });
+            process::exit(if cfg!(windows) {
+                0xc000_013a_u32.cast_signed()
+            } else {
+                130
+            });
         }
         stops.trainings.iter().for_each(StopHandle::stop);
     }
 
-    /// Whether Ctrl-C does not reach this program: so shells start what a script runs in the background, and so it is to
-    /// stay.
+    /// Whether Ctrl-C does not reach this program: so shells start what a script runs in the
+    /// background, and so it is to stay.
     #[cfg(unix)]
     fn is_ignored() -> bool {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: without a new action, the call only writes the present one, for which there is room; all bits zero is
-        // one, too.
+        // SAFETY: without a new action, the call only writes the present one, for which there is
+        // room; all bits zero is one, too.
         unsafe {
             libc::sigaction(libc::SIGINT, ptr::null(), action.as_mut_ptr());
             action.assume_init().sa_sigaction == libc::SIG_IGN
@@ -116,7 +127,10 @@ mod ctrl_c {
     impl Drop for OnCtrlC {
         fn drop(&mut self) {
             let mut stops = stops();
-            let found = stops.trainings.iter().position(|stop| Arc::ptr_eq(&stop.0, &self.0.0));
+            let found = stops
+                .trainings
+                .iter()
+                .position(|stop| Arc::ptr_eq(&stop.0, &self.0.0));
             found.map(|index| stops.trainings.swap_remove(index));
         }
     }

@@ -96,8 +96,8 @@ pub enum DifferenceKind {
     },
     /// Several tensors of the file have this name.
     Twice,
-    /// The file lacks the mark of a layer that computes something else in PyTorch, so that its weights may be
-    /// PyTorch's.
+    /// The file lacks the mark of a layer that computes something else in PyTorch, so that its
+    /// weights may be PyTorch's.
     Order {
         /// The layer, as it is written.
         layer: &'static str,
@@ -109,7 +109,9 @@ impl Named {
     pub(super) const fn missing(&self) -> DifferenceKind {
         match self.differs {
             Some(layer) => DifferenceKind::Order { layer },
-            None => DifferenceKind::Missing { expected: self.tensor.file_sizes() },
+            None => DifferenceKind::Missing {
+                expected: self.tensor.file_sizes(),
+            },
         }
     }
 
@@ -119,7 +121,11 @@ impl Named {
             return DifferenceKind::between(&self.tensor.layout, found, dtype);
         }
         let expected = Axes::EMPTY;
-        if expected.same(&found) { None } else { Some(DifferenceKind::Shape { expected, found }) }
+        if expected.same(&found) {
+            None
+        } else {
+            Some(DifferenceKind::Shape { expected, found })
+        }
     }
 }
 
@@ -130,7 +136,9 @@ impl DifferenceKind {
         if !expected.same(&found) {
             Some(DifferenceKind::Shape { expected, found })
         } else if !dtype.is_read(tensor.statistic) {
-            Some(DifferenceKind::Type { found: dtype.name() })
+            Some(DifferenceKind::Type {
+                found: dtype.name(),
+            })
         } else {
             None
         }
@@ -187,10 +195,16 @@ impl fmt::Display for LoadError {
         match &self.kind {
             LoadErrorKind::Read(error) => write!(f, "the weights{of} can't be read: {error}"),
             LoadErrorKind::TooLarge { limit, need } => {
-                write!(f, "the weights{of} have {need} bytes, but at most {limit} are read; {RAISE}")
+                write!(
+                    f,
+                    "the weights{of} have {need} bytes, but at most {limit} are read; {RAISE}"
+                )
             }
             LoadErrorKind::Damaged(what) => {
-                write!(f, "the weights{of} are damaged or no safetensors file: {what}; write them anew")
+                write!(
+                    f,
+                    "the weights{of} are damaged or no safetensors file: {what}; write them anew"
+                )
             }
             LoadErrorKind::Nothing => {
                 write!(
@@ -220,7 +234,8 @@ struct Of<'a>(Option<&'a Path>);
 
 impl fmt::Display for Of<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |path| write!(f, " of `{}`", path.display()))
+        self.0
+            .map_or(Ok(()), |path| write!(f, " of `{}`", path.display()))
     }
 }
 
@@ -244,7 +259,12 @@ pub struct SaveError {
 
 impl fmt::Display for SaveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the weights can't be written to `{}`: {}", self.path.display(), self.error)
+        write!(
+            f,
+            "the weights can't be written to `{}`: {}",
+            self.path.display(),
+            self.error
+        )
     }
 }
 

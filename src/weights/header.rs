@@ -1,6 +1,7 @@
-//! Reads the header of a safetensors file: 8 bytes with its length, then JSON that says of each tensor its type, shape
-//! and place among the bytes after it. All of it is const code, so that `include_weights!` reads at compile time with
-//! the same lines that [`Loader`](super::Loader) runs.
+//! Reads the header of a safetensors file: 8 bytes with its length, then JSON that says of each
+//! tensor its type, shape and place among the bytes after it. All of it is const code, so that
+//! `include_weights!` reads at compile time with the same lines that [`Loader`](super::Loader)
+//! runs.
 
 use core::fmt;
 
@@ -83,7 +84,14 @@ impl<'a> Header<'a> {
             Ok(text) => text,
             Err(error) => return damage("the header is not UTF-8", LENGTH + error.valid_up_to()),
         };
-        let mut header = Header { text, data, at: 0, in_metadata: false, first: true, taken: 0 };
+        let mut header = Header {
+            text,
+            data,
+            at: 0,
+            in_metadata: false,
+            first: true,
+            taken: 0,
+        };
         if header.peek() != b'{' {
             return header.damage("the header does not begin with `{`");
         }
@@ -131,7 +139,8 @@ impl<'a> Header<'a> {
             return self.damage("something follows the end of the header");
         }
         if self.taken != self.data.len() {
-            return self.damage("the tensors do not take up the bytes after the header exactly once");
+            return self
+                .damage("the tensors do not take up the bytes after the header exactly once");
         }
         Ok(Item::End)
     }
@@ -161,8 +170,9 @@ impl<'a> Header<'a> {
             } else if equal(key, "data_offsets") && offsets.is_none() {
                 offsets = Some(pass!(self.numbers()));
             } else {
-                return self
-                    .damage("a tensor has `dtype`, `shape` and `data_offsets`, each once, and nothing else");
+                return self.damage(
+                    "a tensor has `dtype`, `shape` and `data_offsets`, each once, and nothing else",
+                );
             }
         }
         let (Some(dtype), Some(sizes), Some(offsets)) = (dtype, shape, offsets) else {
@@ -183,15 +193,25 @@ impl<'a> Header<'a> {
             None => None,
         };
         // Of an unknown type the file knows the length alone.
-        if dtype.bits() > 0 && !matches!(bits, Some(bits) if bits.div_ceil(8) == (end - begin) as u64) {
-            return self.damage("`data_offsets` are not as far apart as type and shape of the tensor say");
+        if dtype.bits() > 0
+            && !matches!(bits, Some(bits) if bits.div_ceil(8) == (end - begin) as u64)
+        {
+            return self
+                .damage("`data_offsets` are not as far apart as type and shape of the tensor say");
         }
         match self.taken.checked_add(end - begin) {
             Some(taken) => self.taken = taken,
             None => return self.damage("tensors overlap"),
         }
         let data = LENGTH + self.text.len();
-        Ok(Entry { name, dtype, sizes, begin: data + begin, end: data + end, at })
+        Ok(Entry {
+            name,
+            dtype,
+            sizes,
+            begin: data + begin,
+            end: data + end,
+            at,
+        })
     }
 
     /// `[2, 3]`
@@ -212,7 +232,9 @@ impl<'a> Header<'a> {
             match numbers.and(pass!(self.number())) {
                 Some(more) => numbers = more,
                 None => {
-                    return self.damage("a tensor has more than 8 axes; this reader knows no such tensors");
+                    return self.damage(
+                        "a tensor has more than 8 axes; this reader knows no such tensors",
+                    );
                 }
             }
         }
@@ -269,7 +291,11 @@ impl<'a> Header<'a> {
 
     /// The next byte; zero, which no header has, at the end.
     const fn peek(&self) -> u8 {
-        if self.at < self.text.len() { self.text.as_bytes()[self.at] } else { 0 }
+        if self.at < self.text.len() {
+            self.text.as_bytes()[self.at]
+        } else {
+            0
+        }
     }
 
     const fn damage<T>(&self, what: &'static str) -> Result<T, Damage> {
@@ -325,7 +351,10 @@ pub(super) fn unescape(json: &str) -> Option<String> {
 fn unit(rest: &mut &str) -> Option<u16> {
     let (digits, after) = rest.split_at_checked(4)?;
     *rest = after;
-    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
+    digits
+        .bytes()
+        .all(|digit| digit.is_ascii_hexdigit())
+        .then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
 /// A text as it stands in JSON.

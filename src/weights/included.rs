@@ -26,11 +26,20 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
         Err(damage) => stop(path, &damage),
     };
     let mut named = [Named::NONE; COUNT];
-    let count = <N as Parameters<N::Element>>::CONTENTS.list(&mut [LayerOrder::NONE; COUNT], &mut named);
+    let count =
+        <N as Parameters<N::Element>>::CONTENTS.list(&mut [LayerOrder::NONE; COUNT], &mut named);
     let mut i;
     let mut found: [Option<Entry<'_>>; COUNT] = [None; COUNT];
-    let begin = Sentence::new("`").text(path).text("` does not fit `").text(N::NAME).text("`: ");
-    let mut differences = Differences { text: begin, count: 0, left: 0 };
+    let begin = Sentence::new("`")
+        .text(path)
+        .text("` does not fit `")
+        .text(N::NAME)
+        .text("`: ");
+    let mut differences = Differences {
+        text: begin,
+        count: 0,
+        left: 0,
+    };
     loop {
         let entry = match header.next() {
             Ok(Item::Tensor(entry)) => entry,
@@ -66,10 +75,30 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
     let numbers = memory::parameters_as_mut_slice::<N, N::Element>(&mut network);
     i = 0;
     while i < count {
-        let Named { first, tensor, differs, .. } = &named[i];
-        if let (Some(Entry { dtype, begin, end, .. }), None) = (&found[i], differs) {
-            let numbers = numbers.split_at_mut(*first).1.split_at_mut(tensor.layout.len()).0;
-            read(numbers, tensor, *dtype, bytes.split_at(*end).0.split_at(*begin).1);
+        let Named {
+            first,
+            tensor,
+            differs,
+            ..
+        } = &named[i];
+        if let (
+            Some(Entry {
+                dtype, begin, end, ..
+            }),
+            None,
+        ) = (&found[i], differs)
+        {
+            let numbers = numbers
+                .split_at_mut(*first)
+                .1
+                .split_at_mut(tensor.layout.len())
+                .0;
+            read(
+                numbers,
+                tensor,
+                *dtype,
+                bytes.split_at(*end).0.split_at(*begin).1,
+            );
         }
         i += 1;
     }
@@ -89,7 +118,11 @@ impl Differences {
     const MOST: usize = 960;
 
     const fn tell(&mut self, difference: &DifferenceKind, name: &str) {
-        let text = if self.count == 0 { self.text } else { self.text.text("; ") };
+        let text = if self.count == 0 {
+            self.text
+        } else {
+            self.text.text("; ")
+        };
         let text = difference.tell(text, name);
         if self.count == 0 || (self.left == 0 && text.as_str().len() <= Self::MOST) {
             self.text = text;
@@ -102,7 +135,14 @@ impl Differences {
     #[track_caller]
     const fn stop_if_any(self) {
         if self.left > 0 {
-            panic!("{}", self.text.text("; and ").number(self.left).text(" more differences").as_str());
+            panic!(
+                "{}",
+                self.text
+                    .text("; and ")
+                    .number(self.left)
+                    .text(" more differences")
+                    .as_str()
+            );
         }
         if self.count > 0 {
             panic!("{}", self.text.as_str());
@@ -112,18 +152,28 @@ impl Differences {
 
 #[track_caller]
 const fn stop(path: &str, damage: &Damage) -> ! {
-    let sentence =
-        Sentence::new("`").text(path).text("` is damaged or no safetensors file: ").text(damage.what);
-    panic!("{}", sentence.text(" (byte ").number(damage.at).text(")").as_str())
+    let sentence = Sentence::new("`")
+        .text(path)
+        .text("` is damaged or no safetensors file: ")
+        .text(damage.what);
+    panic!(
+        "{}",
+        sentence
+            .text(" (byte ")
+            .number(damage.at)
+            .text(")")
+            .as_str()
+    )
 }
 
-/// A network with the weights of a safetensors file, as part of the program: `&'static`, in read-only memory, ready
-/// when the program starts.
+/// A network with the weights of a safetensors file, as part of the program: `&'static`, in
+/// read-only memory, ready when the program starts.
 ///
-/// The file is checked against the network at compile time: a damaged file, and missing, unknown or wrongly shaped
-/// tensors are a compile error that names them. The path is relative to the source file, as in `include_bytes!`, and
-/// may also be `concat!(..)`. Cargo compiles anew when the file changes; that takes the compiler about 0.7 seconds for
-/// each 100,000 weights, and six if it has to convert them to another type.
+/// The file is checked against the network at compile time: a damaged file, and missing, unknown or
+/// wrongly shaped tensors are a compile error that names them. The path is relative to the source
+/// file, as in `include_bytes!`, and may also be `concat!(..)`. Cargo compiles anew when the file
+/// changes; that takes the compiler about 0.7 seconds for each 100,000 weights, and six if it has
+/// to convert them to another type.
 ///
 /// ```
 /// use shapewright::prelude::*;

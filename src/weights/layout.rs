@@ -51,11 +51,19 @@ pub(super) struct FileTensor {
 
 impl FileTensor {
     /// One number.
-    pub const NUMBER: FileTensor = FileTensor { layout: TensorLayout::NUMBER, input: None, output: None };
+    pub const NUMBER: FileTensor = FileTensor {
+        layout: TensorLayout::NUMBER,
+        input: None,
+        output: None,
+    };
 
     /// A tensor of a layer with these features.
     pub const fn new(layout: TensorLayout, order: &LayerOrder) -> Self {
-        let mut tensor = FileTensor { layout, input: None, output: None };
+        let mut tensor = FileTensor {
+            layout,
+            input: None,
+            output: None,
+        };
         if let [first, .., _] | [first] = layout.sizes()
             && layout.features
             && !order.input.is_same()
@@ -185,7 +193,11 @@ impl Rows {
         while axis > 0 {
             axis -= 1;
             let index = self.index[axis];
-            let next = if index + 1 < self.sizes.sizes[axis] { index + 1 } else { 0 };
+            let next = if index + 1 < self.sizes.sizes[axis] {
+                index + 1
+            } else {
+                0
+            };
             let (from, to) = match &self.orders[axis] {
                 None => (index, next),
                 Some(order) => (order.place(index), order.place(next)),
@@ -199,7 +211,8 @@ impl Rows {
     }
 }
 
-/// What a file has of a network: a tensor, or the mark of a layer that computes something else in PyTorch.
+/// What a file has of a network: a tensor, or the mark of a layer that computes something else in
+/// PyTorch.
 #[derive(Clone, Copy)]
 pub(super) struct Named {
     pub name: Sentence,
@@ -210,17 +223,25 @@ pub(super) struct Named {
     pub differs: Option<&'static str>,
 }
 
-/// What the mark of a layer is called in files, behind the layer's name and a point: an empty tensor, which PyTorch does
-/// not know.
+/// What the mark of a layer is called in files, behind the layer's name and a point: an empty
+/// tensor, which PyTorch does not know.
 const MARK: &str = "channels_last";
 
 impl Named {
-    pub const NONE: Named =
-        Named { name: Sentence::new(""), first: 0, tensor: FileTensor::NUMBER, differs: None };
+    pub const NONE: Named = Named {
+        name: Sentence::new(""),
+        first: 0,
+        tensor: FileTensor::NUMBER,
+        differs: None,
+    };
 
     /// How many numbers it has.
     pub const fn len(&self) -> usize {
-        if self.differs.is_some() { 0 } else { self.tensor.layout.len() }
+        if self.differs.is_some() {
+            0
+        } else {
+            self.tensor.layout.len()
+        }
     }
 }
 
@@ -242,12 +263,22 @@ impl List<'_> {
     const fn add(&mut self, contents: &Contents, name: Sentence, first: usize, order: &LayerOrder) {
         match contents {
             Contents::Tensor(tensor) => {
-                self.push(Named { name, first, tensor: FileTensor::new(*tensor, order), differs: None });
+                self.push(Named {
+                    name,
+                    first,
+                    tensor: FileTensor::new(*tensor, order),
+                    differs: None,
+                });
             }
             Contents::Items { count, len, item } => {
                 let mut i = 0;
                 while i < *count {
-                    self.add(item, dotted(name).number(i), first + i * *len, &LayerOrder::NONE);
+                    self.add(
+                        item,
+                        dotted(name).number(i),
+                        first + i * *len,
+                        &LayerOrder::NONE,
+                    );
                     i += 1;
                 }
             }
@@ -256,7 +287,11 @@ impl List<'_> {
                 while i < members.len() {
                     let member = &members[i];
                     let first = first + member.first;
-                    let name = if member.name.is_empty() { name } else { dotted(name).text(member.name) };
+                    let name = if member.name.is_empty() {
+                        name
+                    } else {
+                        dotted(name).text(member.name)
+                    };
                     let mut own = *order;
                     if let Some(layer) = &member.layer {
                         own = self.orders[self.layers];
@@ -264,7 +299,12 @@ impl List<'_> {
                         if own.differs {
                             let name = dotted(name).text(MARK);
                             let differs = Some(layer.text);
-                            self.push(Named { name, first, tensor: FileTensor::NUMBER, differs });
+                            self.push(Named {
+                                name,
+                                first,
+                                tensor: FileTensor::NUMBER,
+                                differs,
+                            });
                         }
                     }
                     self.add(&member.contents, name, first, &own);
@@ -296,17 +336,26 @@ impl Contents {
         }
     }
 
-    /// Sets what a file has of these parameters, and gives how much that is. Both slices have [`Contents::most`] entries.
+    /// Sets what a file has of these parameters, and gives how much that is. Both slices have
+    /// [`Contents::most`] entries.
     pub(super) const fn list(&self, orders: &mut [LayerOrder], named: &mut [Named]) -> usize {
         self.follow(orders);
-        let mut list = List { orders, named, layers: 0, count: 0 };
+        let mut list = List {
+            orders,
+            named,
+            layers: 0,
+            count: 0,
+        };
         list.add(self, Sentence::new(""), 0, &LayerOrder::NONE);
         list.count
     }
 
     /// The same when the program runs.
     pub(super) fn listed(&self) -> Vec<Named> {
-        let (mut orders, mut named) = (vec![LayerOrder::NONE; self.most()], vec![Named::NONE; self.most()]);
+        let (mut orders, mut named) = (
+            vec![LayerOrder::NONE; self.most()],
+            vec![Named::NONE; self.most()],
+        );
         let count = self.list(&mut orders, &mut named);
         named.truncate(count);
         named
@@ -315,5 +364,9 @@ impl Contents {
 
 /// "fc1" becomes "fc1.", so that a name can go on.
 const fn dotted(name: Sentence) -> Sentence {
-    if name.as_str().is_empty() { name } else { name.text(".") }
+    if name.as_str().is_empty() {
+        name
+    } else {
+        name.text(".")
+    }
 }

@@ -14,8 +14,8 @@ use crate::network::Parameters;
 use crate::network::contents::{Axes, join};
 use crate::tensor::Element;
 
-/// A safetensors file on its way into networks. [`Network::load`](crate::Network::load) is enough if the file has what
-/// the network has, no more and no less; this takes parts, under other names.
+/// A safetensors file on its way into networks. [`Network::load`](crate::Network::load) is enough
+/// if the file has what the network has, no more and no less; this takes parts, under other names.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,7 +37,8 @@ use crate::tensor::Element;
 /// assert_eq!(new.encoder.params(), old.body.params());
 ///
 /// // The same into the nested network, which is a network itself. `None` leaves a tensor out.
-/// let loader = Loader::from_bytes(&file)?.rename(|name| name.strip_prefix("body.").map(str::to_owned));
+/// let loader =
+///     Loader::from_bytes(&file)?.rename(|name| name.strip_prefix("body.").map(str::to_owned));
 /// new.encoder.load_from(&loader)?;
 /// # Ok(())
 /// # }
@@ -69,15 +70,21 @@ impl Loader<'static> {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it can't be read, is damaged or no safetensors file, or is larger than the [`Limits`](crate::Limits) allow.
+    /// If it can't be read, is damaged or no safetensors file, or is larger than the
+    /// [`Limits`](crate::Limits) allow.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LoadError> {
         let path = path.as_ref();
         let kind = match limits::read_whole(path) {
             Ok(bytes) => return Loader::new(bytes.into(), Some(path.to_owned())),
             Err(WholeError::Io(error)) => LoadErrorKind::Read(error),
-            Err(WholeError::TooLarge(TooLarge { limit, need })) => LoadErrorKind::TooLarge { limit, need },
+            Err(WholeError::TooLarge(TooLarge { limit, need })) => {
+                LoadErrorKind::TooLarge { limit, need }
+            }
         };
-        Err(LoadError { path: Some(path.to_owned()), kind })
+        Err(LoadError {
+            path: Some(path.to_owned()),
+            kind,
+        })
     }
 }
 
@@ -101,7 +108,10 @@ impl<'a> Loader<'a> {
                 only: None,
                 part: String::new(),
             }),
-            Err(damage) => Err(LoadError { path, kind: LoadErrorKind::Damaged(damage.to_string()) }),
+            Err(damage) => Err(LoadError {
+                path,
+                kind: LoadErrorKind::Damaged(damage.to_string()),
+            }),
         }
     }
 
@@ -112,7 +122,9 @@ impl<'a> Loader<'a> {
 
     /// The tensors, sorted by name: name, type of the numbers, and shape, as they are in the file.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &'static str, &[usize])> {
-        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor.dtype.name(), tensor.sizes.sizes()))
+        self.tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.dtype.name(), tensor.sizes.sizes()))
     }
 
     /// Gives each tensor of the file the name that it has in the network; `None` leaves it out.
@@ -127,30 +139,49 @@ impl<'a> Loader<'a> {
         self
     }
 
-    /// Takes the tensors with these names alone, of the file and of the network: others stay as they are in the
-    /// network. The names are the network's.
+    /// Takes the tensors with these names alone, of the file and of the network: others stay as
+    /// they are in the network. The names are the network's.
     pub fn only(mut self, takes: impl Fn(&str) -> bool + 'a) -> Self {
         self.only = Some(Box::new(takes));
         self
     }
 
-    /// What [`Saver::part`](super::Saver::part) added under this name: the tensors whose names begin with it and a point.
+    /// What [`Saver::part`](super::Saver::part) added under this name: the tensors whose names
+    /// begin with it and a point.
     pub fn part(&self, name: &str) -> Loader<'_> {
-        let part = if self.part.is_empty() { name.to_owned() } else { format!("{}.{name}", self.part) };
-        let inside = |name: &str| name.strip_prefix(&part).is_some_and(|rest| rest.starts_with('.'));
+        let part = if self.part.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.part)
+        };
+        let inside = |name: &str| {
+            name.strip_prefix(&part)
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
         let tensors = self.tensors.iter().filter(|(name, _)| inside(name));
         Loader {
             bytes: Cow::Borrowed(&self.bytes),
             path: self.path.clone(),
             metadata: self.metadata.clone(),
-            tensors: tensors.map(|(name, tensor)| (name.clone(), tensor.clone())).collect(),
-            twice: self.twice.iter().filter(|name| inside(name)).cloned().collect(),
-            only: self.only.as_ref().map(|only| Box::new(move |name: &str| only(name)) as Only<'_>),
+            tensors: tensors
+                .map(|(name, tensor)| (name.clone(), tensor.clone()))
+                .collect(),
+            twice: self
+                .twice
+                .iter()
+                .filter(|name| inside(name))
+                .cloned()
+                .collect(),
+            only: self
+                .only
+                .as_ref()
+                .map(|only| Box::new(move |name: &str| only(name)) as Only<'_>),
             part,
         }
     }
 
-    /// A new network, scaler or other [`Parameters`], with the file's numbers; what [`Loader::only`] leaves out is zero.
+    /// A new network, scaler or other [`Parameters`], with the file's numbers; what
+    /// [`Loader::only`] leaves out is zero.
     ///
     /// # Errors
     /// If the file does not fit, with all that differs.
@@ -161,9 +192,13 @@ impl<'a> Loader<'a> {
     }
 
     /// Checks everything, then sets the parameters.
-    pub(crate) fn load_into<T: Element, P: Parameters<T>>(&self, params: &mut P) -> Result<(), LoadError> {
+    pub(crate) fn load_into<T: Element, P: Parameters<T>>(
+        &self,
+        params: &mut P,
+    ) -> Result<(), LoadError> {
         let takes = |name: &str| self.only.as_ref().is_none_or(|only| only(name));
-        let mut left: BTreeMap<&str, &Stored> = self.tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
+        let mut left: BTreeMap<&str, &Stored> =
+            self.tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
         left.retain(|name, _| takes(name));
         let (mut places, mut differences) = (Vec::new(), Vec::new());
         let expected = P::CONTENTS.listed();
@@ -183,10 +218,15 @@ impl<'a> Loader<'a> {
         }
         differences.extend(left.iter().map(|(name, stored)| Difference {
             name: (*name).to_owned(),
-            kind: DifferenceKind::Unknown { found: stored.sizes },
+            kind: DifferenceKind::Unknown {
+                found: stored.sizes,
+            },
         }));
         let twice = self.twice.iter().filter(|name| takes(name));
-        differences.extend(twice.map(|name| Difference { name: name.clone(), kind: DifferenceKind::Twice }));
+        differences.extend(twice.map(|name| Difference {
+            name: name.clone(),
+            kind: DifferenceKind::Twice,
+        }));
         differences.sort_by(|a, b| a.name.cmp(&b.name));
         let kind = if !differences.is_empty() {
             LoadErrorKind::Differs(differences)
@@ -194,39 +234,76 @@ impl<'a> Loader<'a> {
             LoadErrorKind::Nothing
         } else {
             let numbers = params.as_mut_slice();
-            for (named, stored) in places.into_iter().filter(|(named, _)| named.differs.is_none()) {
+            for (named, stored) in places
+                .into_iter()
+                .filter(|(named, _)| named.differs.is_none())
+            {
                 let numbers = &mut numbers[named.first..][..named.len()];
-                read(numbers, &named.tensor, stored.dtype, &self.bytes[stored.bytes.clone()]);
+                read(
+                    numbers,
+                    &named.tensor,
+                    stored.dtype,
+                    &self.bytes[stored.bytes.clone()],
+                );
             }
             return Ok(());
         };
-        Err(LoadError { path: self.path.clone(), kind })
+        Err(LoadError {
+            path: self.path.clone(),
+            kind,
+        })
     }
 }
 
 type Tensors = BTreeMap<String, Stored>;
 
-/// The header, checked also for what constants leave out: names without escapes, none of them twice, and no two
-/// tensors over the same bytes.
+/// The header, checked also for what constants leave out: names without escapes, none of them
+/// twice, and no two tensors over the same bytes.
 fn contents(bytes: &[u8]) -> Result<(Tensors, BTreeMap<String, String>), Damage> {
-    let (mut header, mut tensors, mut metadata) = (Header::new(bytes)?, Tensors::new(), BTreeMap::new());
+    let (mut header, mut tensors, mut metadata) =
+        (Header::new(bytes)?, Tensors::new(), BTreeMap::new());
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
-    let plain = |json, at| unescape(json).ok_or(Damage { what: "a text with a wrong escape", at });
+    let plain = |json, at| {
+        unescape(json).ok_or(Damage {
+            what: "a text with a wrong escape",
+            at,
+        })
+    };
     loop {
         match header.next()? {
             Item::End => break,
             Item::Metadata(key, value) => {
                 metadata.insert(plain(key, at)?, plain(value, at)?);
             }
-            Item::Tensor(Entry { name, dtype, sizes, begin, end, at: here }) => {
+            Item::Tensor(Entry {
+                name,
+                dtype,
+                sizes,
+                begin,
+                end,
+                at: here,
+            }) => {
                 let range = begin..end;
                 at = here;
                 if !range.is_empty() {
                     ranges.push(range.clone());
                 }
-                if tensors.insert(plain(name, at)?, Stored { dtype, sizes, bytes: range }).is_some() {
-                    return Err(Damage { what: "two tensors have the same name", at });
+                if tensors
+                    .insert(
+                        plain(name, at)?,
+                        Stored {
+                            dtype,
+                            sizes,
+                            bytes: range,
+                        },
+                    )
+                    .is_some()
+                {
+                    return Err(Damage {
+                        what: "two tensors have the same name",
+                        at,
+                    });
                 }
             }
         }
@@ -234,7 +311,10 @@ fn contents(bytes: &[u8]) -> Result<(Tensors, BTreeMap<String, String>), Damage>
     // Together they are as long as the data: without overlap there are no holes.
     ranges.sort_by_key(|range| range.start);
     if ranges.windows(2).any(|pair| pair[0].end != pair[1].start) {
-        return Err(Damage { what: "two tensors overlap", at });
+        return Err(Damage {
+            what: "two tensors overlap",
+            at,
+        });
     }
     Ok((tensors, metadata))
 }

@@ -1,8 +1,9 @@
-//! Weight files: safetensors, with the names, shapes and order of numbers of PyTorch's `state_dict`. With the feature
-//! `safetensors`.
+//! Weight files: safetensors, with the names, shapes and order of numbers of PyTorch's
+//! `state_dict`. With the feature `safetensors`.
 //!
-//! [`Network::save`](crate::Network::save) and [`Network::load`](crate::Network::load) are for a network and its file,
-//! [`Saver`] and [`Loader`] for parts and other names, [`include_weights!`](crate::include_weights) for weights inside the program.
+//! [`Network::save`](crate::Network::save) and [`Network::load`](crate::Network::load) are for a
+//! network and its file, [`Saver`] and [`Loader`] for parts and other names,
+//! [`include_weights!`](crate::include_weights) for weights inside the program.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,32 +23,36 @@
 //! ```
 //!
 //! # The format
-//! A tensor has the name that [`Network::for_each_param`](crate::Network::for_each_param) gives it, `fc1.weight`; a layer
-//! without a name has its index, as in `nn.Sequential`. The weight of a `Linear` is `[out_features, in_features]` in the
-//! file and its transpose here; tensors of your own layers have their axes in one order, unless `#[file_axes(..)]` on the
-//! field says otherwise.
+//! A tensor has the name that [`Network::for_each_param`](crate::Network::for_each_param) gives it,
+//! `fc1.weight`; a layer without a name has its index, as in `nn.Sequential`. The weight of a
+//! `Linear` is `[out_features, in_features]` in the file and its transpose here; tensors of your
+//! own layers have their axes in one order, unless `#[file_axes(..)]` on the field says otherwise.
 //!
 //! # The order of features
-//! Images, `[height, width, channels]`, are `[channels, height, width]` in PyTorch; sequences, `[length, channels]`, are
-//! `[channels, length]` there if a layer works on their channels, as `Conv1d`, `BatchNorm1d` or `GroupNorm` does. Behind a
-//! [`Flatten`](crate::Flatten) of them, features are in another order there, and files have PyTorch's. The order is
-//! followed through all layers, blocks and nested networks: a [`Linear`](crate::Linear) has the axis of its input in it,
-//! normalizations and [`PRelu`](crate::PRelu) their weights, and what makes features that are added to such features, or
-//! that a [`Reshape`](crate::Reshape) makes an image of, has its outputs in it. That `Reshape<H, W, C>` is PyTorch's
-//! `nn.Unflatten(1, (C, H, W))`.
+//! Images, `[height, width, channels]`, are `[channels, height, width]` in PyTorch; sequences,
+//! `[length, channels]`, are `[channels, length]` there if a layer works on their channels, as
+//! `Conv1d`, `BatchNorm1d` or `GroupNorm` does. Behind a [`Flatten`](crate::Flatten) of them,
+//! features are in another order there, and files have PyTorch's. The order is followed through all
+//! layers, blocks and nested networks: a [`Linear`](crate::Linear) has the axis of its input in it,
+//! normalizations and [`PRelu`](crate::PRelu) their weights, and what makes features that are added
+//! to such features, or that a [`Reshape`](crate::Reshape) makes an image of, has its outputs in
+//! it. That `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`.
 //!
-//! Some results depend on the order itself: which features of a flattened image are the first half for
-//! [`Glu`](crate::Glu), and which are one group for [`GroupNorm`](struct@crate::GroupNorm), differs in PyTorch. The file of
-//! such a network has an empty tensor with the name of the layer and `.channels_last`, which PyTorch refuses, and files
-//! without it are refused here. If you know that one is this crate's, from before it had such marks, leave them out:
-//! `loader.only(|name| !name.ends_with(".channels_last"))`.
+//! Some results depend on the order itself: which features of a flattened image are the first half
+//! for [`Glu`](crate::Glu), and which are one group for [`GroupNorm`](struct@crate::GroupNorm),
+//! differs in PyTorch. The file of such a network has an empty tensor with the name of the layer
+//! and `.channels_last`, which PyTorch refuses, and files without it are refused here. If you know
+//! that one is this crate's, from before it had such marks, leave them out: `loader.only(|name|
+//! !name.ends_with(".channels_last"))`.
 //!
-//! A network that is loaded or saved alone has features of its own: to load one into another network in which it stands
-//! behind a `Flatten`, load the outer one, with [`Loader::rename`] and [`Loader::only`].
+//! A network that is loaded or saved alone has features of its own: to load one into another
+//! network in which it stands behind a `Flatten`, load the outer one, with [`Loader::rename`] and
+//! [`Loader::only`].
 //!
 //! # The numbers
-//! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into both, rounded to the
-//! nearest; so is `I64` where it is not trained, as PyTorch's `num_batches_tracked`. In Python, `safetensors.torch` reads and writes them:
+//! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into
+//! both, rounded to the nearest; so is `I64` where it is not trained, as PyTorch's
+//! `num_batches_tracked`. In Python, `safetensors.torch` reads and writes them:
 //!
 //! ```python
 //! model.load_state_dict(safetensors.torch.load_file("mlp.safetensors"))
@@ -55,8 +60,9 @@
 //! ```
 
 //! # Why a reader of its own
-//! The format is eight bytes of length and a flat JSON object. The usual crate for it brings eleven more, says the first
-//! difference alone, and can't read in constants, which is what lets the compiler check a file against a network.
+//! The format is eight bytes of length and a flat JSON object. The usual crate for it brings eleven
+//! more, says the first difference alone, and can't read in constants, which is what lets the
+//! compiler check a file against a network.
 
 mod error;
 mod header;

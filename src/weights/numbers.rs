@@ -50,16 +50,28 @@ impl Dtype {
 
     /// The type of a network's numbers.
     pub const fn of<T: Element>() -> Self {
-        if size_of::<T>() == 4 { Dtype::F32 } else { Dtype::F64 }
+        if size_of::<T>() == 4 {
+            Dtype::F32
+        } else {
+            Dtype::F64
+        }
     }
 
     pub const fn name(self) -> &'static str {
-        if self.0 < KNOWN.len() { KNOWN[self.0].0 } else { "an unknown type" }
+        if self.0 < KNOWN.len() {
+            KNOWN[self.0].0
+        } else {
+            "an unknown type"
+        }
     }
 
     /// 0 if the type is not known.
     pub const fn bits(self) -> usize {
-        if self.0 < KNOWN.len() { KNOWN[self.0].1 } else { 0 }
+        if self.0 < KNOWN.len() {
+            KNOWN[self.0].1
+        } else {
+            0
+        }
     }
 
     /// Whether networks can read it; what is measured may be a count.
@@ -74,7 +86,12 @@ impl Dtype {
 }
 
 /// Sets a tensor's numbers from those of a file.
-pub(super) const fn read<T: Element>(numbers: &mut [T], tensor: &FileTensor, dtype: Dtype, bytes: &[u8]) {
+pub(super) const fn read<T: Element>(
+    numbers: &mut [T],
+    tensor: &FileTensor,
+    dtype: Dtype,
+    bytes: &[u8],
+) {
     let copied = dtype.is(Dtype::of::<T>()) && cfg!(target_endian = "little");
     let numbers = memory::bytes_mut(numbers);
     if size_of::<T>() == 4 {
@@ -86,7 +103,8 @@ pub(super) const fn read<T: Element>(numbers: &mut [T], tensor: &FileTensor, dty
 
 /// The same for numbers of `N` bytes, which are those of the file if they are `copied`.
 ///
-/// The compiler runs this, too, and takes half a microsecond for each step: the loops call as little as they can.
+/// The compiler runs this, too, and takes half a microsecond for each step: the loops call as
+/// little as they can.
 const fn read_as<const N: usize>(
     numbers: &mut [[u8; N]],
     tensor: &FileTensor,
@@ -106,7 +124,12 @@ const fn read_as<const N: usize>(
                 row = rest;
             }
         } else if rows.stride == 1 {
-            numbers.split_at_mut(first).1.split_at_mut(rows.width).0.copy_from_slice(row.as_chunks().0);
+            numbers
+                .split_at_mut(first)
+                .1
+                .split_at_mut(rows.width)
+                .0
+                .copy_from_slice(row.as_chunks().0);
         } else {
             let (row, mut i) = (row.as_chunks().0, 0);
             while i < row.len() {
@@ -118,14 +141,16 @@ const fn read_as<const N: usize>(
     }
 }
 
-/// The first number, and the bytes after it. Every number of the other types is one of f64, too, but for whole numbers
-/// beyond 2^53, which are rounded.
+/// The first number, and the bytes after it. Every number of the other types is one of f64, too,
+/// but for whole numbers beyond 2^53, which are rounded.
 const fn take(dtype: Dtype, bytes: &[u8]) -> Option<(f64, &[u8])> {
     Some(match (dtype, bytes) {
         (Dtype::F64, &[a, b, c, d, e, f, g, h, ref rest @ ..]) => {
             (f64::from_le_bytes([a, b, c, d, e, f, g, h]), rest)
         }
-        (Dtype::F32, &[a, b, c, d, ref rest @ ..]) => (f32::from_le_bytes([a, b, c, d]) as f64, rest),
+        (Dtype::F32, &[a, b, c, d, ref rest @ ..]) => {
+            (f32::from_le_bytes([a, b, c, d]) as f64, rest)
+        }
         (Dtype::F16, &[a, b, ref rest @ ..]) => (half(u16::from_le_bytes([a, b])), rest),
         // The upper half of an f32.
         (Dtype::BF16, &[a, b, ref rest @ ..]) => (f32::from_le_bytes([0, 0, a, b]) as f64, rest),
@@ -161,7 +186,11 @@ const fn half(bits: u16) -> f64 {
         0x7c00 => f32::INFINITY,
         _ => f32::NAN,
     };
-    (if bits >> 15 == 1 { -magnitude } else { magnitude }) as f64
+    (if bits >> 15 == 1 {
+        -magnitude
+    } else {
+        magnitude
+    }) as f64
 }
 
 /// Appends a tensor's numbers in the order and the bytes of a file.
@@ -185,8 +214,16 @@ mod tests {
 
     #[test]
     fn counts_are_read_as_statistics_alone() {
-        let read = |name| (Dtype::named(name).is_read(false), Dtype::named(name).is_read(true));
-        assert_eq!(["BF16", "I64", "I32"].map(read), [(true, true), (false, true), (false, false)]);
+        let read = |name| {
+            (
+                Dtype::named(name).is_read(false),
+                Dtype::named(name).is_read(true),
+            )
+        };
+        assert_eq!(
+            ["BF16", "I64", "I32"].map(read),
+            [(true, true), (false, true), (false, false)]
+        );
     }
 
     #[test]

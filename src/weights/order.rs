@@ -1,9 +1,10 @@
-//! Follows the order of features through the layers of a network. All of it is const code, so that the compiler, the
-//! loader and the saver agree.
+//! Follows the order of features through the layers of a network. All of it is const code, so that
+//! the compiler, the loader and the saver agree.
 //!
-//! A tensor here and the same tensor in PyTorch have their elements in an order each. A `Flatten` or a `Reshape` changes
-//! neither; most layers keep them; a dense layer makes new features, in whatever order is wanted behind it. So the order
-//! is followed from the input on, and where features are made, what is wanted of them is looked for ahead.
+//! A tensor here and the same tensor in PyTorch have their elements in an order each. A `Flatten`
+//! or a `Reshape` changes neither; most layers keep them; a dense layer makes new features, in
+//! whatever order is wanted behind it. So the order is followed from the input on, and where
+//! features are made, what is wanted of them is looked for ahead.
 
 use super::pieces::Pieces;
 use super::wanted::{take_channels, wanted_by, wanted_in, wanted_of_branch};
@@ -37,8 +38,11 @@ pub(super) struct LayerOrder {
 }
 
 impl LayerOrder {
-    pub const NONE: LayerOrder =
-        LayerOrder { input: Pieces::same(0), output: Pieces::same(0), differs: false };
+    pub const NONE: LayerOrder = LayerOrder {
+        input: Pieces::same(0),
+        output: Pieces::same(0),
+        differs: false,
+    };
 }
 
 /// What comes out of a layer.
@@ -50,7 +54,8 @@ struct Passed {
     differs: bool,
 }
 
-/// Where the orders go: one entry for each layer and block, outer ones first. It may have room for none.
+/// Where the orders go: one entry for each layer and block, outer ones first. It may have room for
+/// none.
 struct Sink<'a> {
     orders: &'a mut [LayerOrder],
     next: usize,
@@ -91,7 +96,11 @@ const fn networks(contents: &Contents, sink: &mut Sink) {
         Contents::Layers(layers) => {
             let (input, output) = (input_of(layers), output_of(layers));
             // An image that comes out is one of PyTorch's.
-            let wanted = if output.sizes().len() == 3 { Some(channels_last(output)) } else { None };
+            let wanted = if output.sizes().len() == 3 {
+                Some(channels_last(output))
+            } else {
+                None
+            };
             let order = begin(input, wanted_by(layers, 0, wanted));
             list(layers, order, wanted, sink);
         }
@@ -105,7 +114,8 @@ const fn networks(contents: &Contents, sink: &mut Sink) {
     }
 }
 
-/// The order of what a network is given: images have their channels first in PyTorch, features are as they are wanted.
+/// The order of what a network is given: images have their channels first in PyTorch, features are
+/// as they are wanted.
 const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
     match (dims.sizes().len(), wanted) {
         (3, _) => Order::ChannelsFirst,
@@ -126,14 +136,24 @@ const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
 
 const fn input_of(layers: &[Member]) -> Dims {
     match layers {
-        [Member { layer: Some(first), .. }, ..] => first.input,
+        [
+            Member {
+                layer: Some(first), ..
+            },
+            ..,
+        ] => first.input,
         _ => Dims::UNKNOWN,
     }
 }
 
 pub(super) const fn output_of(layers: &[Member]) -> Dims {
     match layers {
-        [.., Member { layer: Some(last), .. }] => last.output,
+        [
+            ..,
+            Member {
+                layer: Some(last), ..
+            },
+        ] => last.output,
         _ => Dims::UNKNOWN,
     }
 }
@@ -164,10 +184,15 @@ const fn flat(order: Order, dims: Dims) -> Pieces {
 
 /// The order of features along a single axis; nothing for other tensors.
 const fn along_axis(order: Order, dims: Dims) -> Pieces {
-    if dims.sizes().len() == 1 { flat(order, dims) } else { Pieces::same(0) }
+    if dims.sizes().len() == 1 {
+        flat(order, dims)
+    } else {
+        Pieces::same(0)
+    }
 }
 
-/// The same with the axes as they are here, or with the last one first, if the elements are in such an order.
+/// The same with the axes as they are here, or with the last one first, if the elements are in such
+/// an order.
 const fn by_axes(order: Order, dims: Dims) -> Option<Order> {
     match order {
         Order::Flat(pieces) if pieces.is_same() => Some(Order::Open),
@@ -178,7 +203,12 @@ const fn by_axes(order: Order, dims: Dims) -> Option<Order> {
 }
 
 /// Follows a list of layers that is given features in this order; `wanted` is what comes behind it.
-const fn list(layers: &[Member], mut order: Order, wanted: Option<Pieces>, sink: &mut Sink) -> Passed {
+const fn list(
+    layers: &[Member],
+    mut order: Order,
+    wanted: Option<Pieces>,
+    sink: &mut Sink,
+) -> Passed {
     let (mut free, mut i) = (false, 0);
     while i < layers.len() {
         if let Some(layer) = &layers[i].layer {
@@ -190,7 +220,11 @@ const fn list(layers: &[Member], mut order: Order, wanted: Option<Pieces>, sink:
             } else {
                 networks(&layers[i].contents, sink);
                 let makes = matches!(layer.order, FeatureOrder::Makes);
-                let wanted = if makes { wanted_by(layers, i + 1, wanted) } else { None };
+                let wanted = if makes {
+                    wanted_by(layers, i + 1, wanted)
+                } else {
+                    None
+                };
                 through(&layers[i].contents, layer, order, free, wanted)
             };
             if slot < sink.orders.len() {
@@ -204,7 +238,11 @@ const fn list(layers: &[Member], mut order: Order, wanted: Option<Pieces>, sink:
         }
         i += 1;
     }
-    Passed { order, free, differs: false }
+    Passed {
+        order,
+        free,
+        differs: false,
+    }
 }
 
 /// What comes out of a layer without layers inside.
@@ -218,70 +256,123 @@ const fn through(
     let (input, output) = (layer.input, layer.output);
     let (axes, came) = (input.sizes().len(), flat(order, input));
     // What each case does not say.
-    let fresh = Passed { order: begin_at(output), free: false, differs: false };
+    let fresh = Passed {
+        order: begin_at(output),
+        free: false,
+        differs: false,
+    };
     match layer.order {
         FeatureOrder::View => {
             let kept = matches!((input.last(), output.last()), (Some(a), Some(b)) if a == b);
-            let order = if axes > 1 && output.sizes().len() > 1 && kept { order } else { Order::Flat(came) };
-            Passed { order, free, differs: false }
+            let order = if axes > 1 && output.sizes().len() > 1 && kept {
+                order
+            } else {
+                Order::Flat(came)
+            };
+            Passed {
+                order,
+                free,
+                differs: false,
+            }
         }
         FeatureOrder::Channels if axes > 1 => {
             let fits = match order {
                 Order::Flat(pieces) => pieces.equals(&channels_last(input)),
                 _ => true,
             };
-            let order = if output.sizes().len() > 1 { Order::ChannelsFirst } else { fresh.order };
-            Passed { order, free: false, differs: !fits }
+            let order = if output.sizes().len() > 1 {
+                Order::ChannelsFirst
+            } else {
+                fresh.order
+            };
+            Passed {
+                order,
+                free: false,
+                differs: !fits,
+            }
         }
         FeatureOrder::Keeps | FeatureOrder::Channels => match kept(order, input, output) {
-            Some(order) if came.is_same() || axes != 1 || !has(contents, Marked::Neither, input) => {
-                Passed { order, free, differs: false }
+            Some(order)
+                if came.is_same() || axes != 1 || !has(contents, Marked::Neither, input) =>
+            {
+                Passed {
+                    order,
+                    free,
+                    differs: false,
+                }
             }
-            _ => Passed { differs: true, ..fresh },
+            _ => Passed {
+                differs: true,
+                ..fresh
+            },
         },
-        FeatureOrder::Makes | FeatureOrder::Depends | FeatureOrder::Mixes | FeatureOrder::Layers
+        FeatureOrder::Makes
+        | FeatureOrder::Depends
+        | FeatureOrder::Mixes
+        | FeatureOrder::Layers
             if axes > 1 =>
         {
             match by_axes(order, input) {
                 Some(order) if output.sizes().len() == axes => Passed { order, ..fresh },
                 Some(_) => fresh,
-                None => Passed { differs: true, ..fresh },
+                None => Passed {
+                    differs: true,
+                    ..fresh
+                },
             }
         }
         FeatureOrder::Makes => {
             let differs = !(came.is_same() || axes == 1 && has(contents, Marked::Features, input));
             let free = output.sizes().len() == 1 && has(contents, Marked::Outputs, output);
             match wanted {
-                Some(wanted) if free && wanted.len() == output.len() => {
-                    Passed { order: Order::Flat(wanted), free, differs }
-                }
-                _ => Passed { free, differs, ..fresh },
+                Some(wanted) if free && wanted.len() == output.len() => Passed {
+                    order: Order::Flat(wanted),
+                    free,
+                    differs,
+                },
+                _ => Passed {
+                    free,
+                    differs,
+                    ..fresh
+                },
             }
         }
-        FeatureOrder::Depends | FeatureOrder::Mixes | FeatureOrder::Layers => {
-            Passed { differs: !came.is_same(), ..fresh }
-        }
+        FeatureOrder::Depends | FeatureOrder::Mixes | FeatureOrder::Layers => Passed {
+            differs: !came.is_same(),
+            ..fresh
+        },
     }
 }
 
 /// The order of new features.
 const fn begin_at(dims: Dims) -> Order {
-    if dims.sizes().len() > 1 { Order::Open } else { Order::Flat(Pieces::same(dims.len())) }
+    if dims.sizes().len() > 1 {
+        Order::Open
+    } else {
+        Order::Flat(Pieces::same(dims.len()))
+    }
 }
 
-/// The order of what comes out if each element belongs to the one at its place, or to those at its place in all parts of
-/// a tuple; `None` if those differ.
+/// The order of what comes out if each element belongs to the one at its place, or to those at its
+/// place in all parts of a tuple; `None` if those differ.
 const fn kept(order: Order, input: Dims, output: Dims) -> Option<Order> {
     if input.same(&output) {
         return Some(order);
     }
     let pieces = flat(order, input);
-    let (parts, whole) =
-        if input.parts().is_empty() { (output.parts(), input) } else { (input.parts(), output) };
+    let (parts, whole) = if input.parts().is_empty() {
+        (output.parts(), input)
+    } else {
+        (input.parts(), output)
+    };
     let mut i = 0;
     while i < parts.len() {
         if !parts[i].same(&whole) {
-            return if pieces.is_same() { Some(begin_at(output)) } else { None };
+            return if pieces.is_same() {
+                Some(begin_at(output))
+            } else {
+                None
+            };
         }
         i += 1;
     }
@@ -300,7 +391,9 @@ const fn kept(order: Order, input: Dims, output: Dims) -> Option<Order> {
             None => None,
         };
     }
-    let Some(first) = pieces.part(0, whole.len()) else { return None };
+    let Some(first) = pieces.part(0, whole.len()) else {
+        return None;
+    };
     i = 1;
     while i < parts.len() {
         match pieces.part(i * whole.len(), whole.len()) {
@@ -326,7 +419,9 @@ const fn has(contents: &Contents, marked: Marked, features: Dims) -> bool {
         Contents::Tensor(tensor) => match (tensor.sizes(), marked) {
             ([first, ..], Marked::Features) => tensor.features && *first == features.len(),
             ([.., last], Marked::Outputs) => tensor.outputs && *last == features.len(),
-            ([first, ..], Marked::Neither) => !tensor.features && !tensor.outputs && *first == features.len(),
+            ([first, ..], Marked::Neither) => {
+                !tensor.features && !tensor.outputs && *first == features.len()
+            }
             ([], _) => false,
         },
         Contents::Fields(fields) => {
@@ -355,11 +450,25 @@ const fn block(
     match contents {
         Contents::Layers(layers) => list(layers, order, wanted, sink),
         Contents::Items { count, item, .. } => {
-            let (mut passed, mut i) = (Passed { order, free, differs: false }, 0);
+            let (mut passed, mut i) = (
+                Passed {
+                    order,
+                    free,
+                    differs: false,
+                },
+                0,
+            );
             while i < *count {
-                let behind = if i + 1 == *count { wanted } else { wanted_in(item, layer.output, wanted) };
+                let behind = if i + 1 == *count {
+                    wanted
+                } else {
+                    wanted_in(item, layer.output, wanted)
+                };
                 let next = block(item, layer, passed.order, passed.free, behind, sink);
-                passed = Passed { differs: passed.differs || next.differs, ..next };
+                passed = Passed {
+                    differs: passed.differs || next.differs,
+                    ..next
+                };
                 i += 1;
             }
             passed
@@ -384,11 +493,16 @@ const fn block(
 const fn branch(member: &Member, order: Order, wanted: Option<Pieces>, sink: &mut Sink) -> Passed {
     match &member.contents {
         Contents::Layers(layers) => list(layers, order, wanted, sink),
-        _ => Passed { order, free: false, differs: true },
+        _ => Passed {
+            order,
+            free: false,
+            differs: true,
+        },
     }
 }
 
-/// Adds a branch to the input, or two to each other: both must have one order, so what can be in any takes the other's.
+/// Adds a branch to the input, or two to each other: both must have one order, so what can be in
+/// any takes the other's.
 const fn sum(
     branches: &[Member],
     layer: &LayerInfo,
@@ -398,21 +512,44 @@ const fn sum(
     sink: &mut Sink,
 ) -> Passed {
     let output = layer.output;
-    let other = Passed { order, free, differs: false };
+    let other = Passed {
+        order,
+        free,
+        differs: false,
+    };
     let [first, second] = match branches {
         [only] => {
             let passed = branch(only, order, Some(flat(order, output)), sink);
             [passed, other]
         }
         [first, second, ..] => {
-            let mut dry = Sink { orders: &mut [], next: 0 };
-            let tried = [branch(first, order, None, &mut dry), branch(second, order, None, &mut dry)];
+            let mut dry = Sink {
+                orders: &mut [],
+                next: 0,
+            };
+            let tried = [
+                branch(first, order, None, &mut dry),
+                branch(second, order, None, &mut dry),
+            ];
             let target = match tried {
-                [Passed { free: false, order, .. }, _] => Some(flat(order, output)),
-                [_, Passed { free: false, order, .. }] => Some(flat(order, output)),
+                [
+                    Passed {
+                        free: false, order, ..
+                    },
+                    _,
+                ] => Some(flat(order, output)),
+                [
+                    _,
+                    Passed {
+                        free: false, order, ..
+                    },
+                ] => Some(flat(order, output)),
                 _ => wanted,
             };
-            [branch(first, order, target, sink), branch(second, order, target, sink)]
+            [
+                branch(first, order, target, sink),
+                branch(second, order, target, sink),
+            ]
         }
         [] => [other, other],
     };
@@ -424,20 +561,27 @@ const fn sum(
         None
     };
     match summed {
-        Some(order) => Passed { order, free: first.free && second.free, differs: false },
-        None => Passed { order: begin_at(output), free: false, differs: true },
+        Some(order) => Passed {
+            order,
+            free: first.free && second.free,
+            differs: false,
+        },
+        None => Passed {
+            order: begin_at(output),
+            free: false,
+            differs: true,
+        },
     }
 }
 
-/// The order of the sum of two tensors, or of two side by side along their last axis, of these sizes; `None` if they
-/// differ.
+/// The order of the sum of two tensors, or of two side by side along their last axis, of these
+/// sizes; `None` if they differ.
 const fn together(first: (Order, Dims), second: (Order, Dims), sum: Dims) -> Option<Order> {
     match (settled(first.0, first.1), settled(second.0, second.1)) {
         (Order::Open, Order::Open) => Some(Order::Open),
         // A tensor with its axes as they are here is exchanged where channels are added to it.
-        (Order::ChannelsFirst, Order::ChannelsFirst | Order::Open) | (Order::Open, Order::ChannelsFirst) => {
-            Some(Order::ChannelsFirst)
-        }
+        (Order::ChannelsFirst, Order::ChannelsFirst | Order::Open)
+        | (Order::Open, Order::ChannelsFirst) => Some(Order::ChannelsFirst),
         (Order::Flat(a), Order::Flat(b)) if a.is_same() && b.is_same() => {
             Some(Order::Flat(Pieces::same(sum.len())))
         }
@@ -448,7 +592,8 @@ const fn together(first: (Order, Dims), second: (Order, Dims), sum: Dims) -> Opt
     }
 }
 
-/// An order of elements as one of axes, where it is one; as they are here is one where it is that of channels, too.
+/// An order of elements as one of axes, where it is one; as they are here is one where it is that
+/// of channels, too.
 const fn settled(order: Order, dims: Dims) -> Order {
     match order {
         Order::Flat(pieces) if pieces.equals(&channels_last(dims)) => {
@@ -503,5 +648,9 @@ const fn side_by_side(
     } else {
         Order::Flat(joined)
     };
-    Passed { order, free, differs }
+    Passed {
+        order,
+        free,
+        differs,
+    }
 }

@@ -29,10 +29,14 @@ pub(super) struct Run {
 impl Pieces {
     /// The same order here and in files.
     pub const fn same(len: usize) -> Self {
-        Pieces { list: [Piece { len, pixels: 1 }; MOST], count: 1 }
+        Pieces {
+            list: [Piece { len, pixels: 1 }; MOST],
+            count: 1,
+        }
     }
 
-    /// `len` elements that are `channels` for each pixel here, and the pixels for each channel in files.
+    /// `len` elements that are `channels` for each pixel here, and the pixels for each channel in
+    /// files.
     pub const fn channels_last(len: usize, channels: usize) -> Self {
         let mut pieces = Pieces::same(len);
         if channels > 1 && channels < len {
@@ -60,7 +64,8 @@ impl Pieces {
     pub const fn equals(&self, other: &Pieces) -> bool {
         let mut i = 0;
         while i < self.count && i < other.count {
-            if self.list[i].len != other.list[i].len || self.list[i].pixels != other.list[i].pixels {
+            if self.list[i].len != other.list[i].len || self.list[i].pixels != other.list[i].pixels
+            {
                 return false;
             }
             i += 1;
@@ -90,7 +95,8 @@ impl Pieces {
         Some(self)
     }
 
-    /// `len` of the elements, from `first` on; `None` if they have no order of their own, as a part of an image.
+    /// `len` of the elements, from `first` on; `None` if they have no order of their own, as a part
+    /// of an image.
     pub const fn part(&self, first: usize, len: usize) -> Option<Self> {
         let (mut part, mut begin, mut i) = (Pieces::same(0), 0, 0);
         while i < self.count {
@@ -102,7 +108,13 @@ impl Pieces {
                 if pixels > 1 && (from > begin || to < end) {
                     return None;
                 }
-                let piece = Pieces { list: [Piece { len: to - from, pixels }; MOST], count: 1 };
+                let piece = Pieces {
+                    list: [Piece {
+                        len: to - from,
+                        pixels,
+                    }; MOST],
+                    count: 1,
+                };
                 match part.and(&piece) {
                     Some(longer) => part = longer,
                     None => return None,
@@ -122,10 +134,18 @@ impl Pieces {
         }
         let (Piece { len, pixels }, at) = (self.list[i], first - begin);
         if pixels == 1 {
-            return Run { first, len: len - at, step: 1 };
+            return Run {
+                first,
+                len: len - at,
+                step: 1,
+            };
         }
         let (channels, pixel) = (len / pixels, at % pixels);
-        Run { first: begin + pixel * channels + at / pixels, len: pixels - pixel, step: channels }
+        Run {
+            first: begin + pixel * channels + at / pixels,
+            len: pixels - pixel,
+            step: channels,
+        }
     }
 
     /// Where an element of a file's axis is here.
@@ -160,12 +180,24 @@ mod tests {
     #[test]
     fn pieces_lie_one_after_another() {
         let pieces = Pieces::same(2).and(&Pieces::channels_last(4, 2)).unwrap();
-        let pieces = pieces.and(&Pieces::same(1)).unwrap().and(&Pieces::same(1)).unwrap();
+        let pieces = pieces
+            .and(&Pieces::same(1))
+            .unwrap()
+            .and(&Pieces::same(1))
+            .unwrap();
         assert_eq!(places(&pieces), [0, 1, 2, 4, 3, 5, 6, 7]);
-        assert!(pieces.part(2, 4).unwrap().equals(&Pieces::channels_last(4, 2)));
+        assert!(
+            pieces
+                .part(2, 4)
+                .unwrap()
+                .equals(&Pieces::channels_last(4, 2))
+        );
         assert!(pieces.part(6, 2).unwrap().equals(&Pieces::same(2)));
         assert_eq!(places(&pieces.part(1, 5).unwrap()), [0, 1, 3, 2, 4]);
-        assert!(pieces.part(3, 2).is_none(), "half an image has no order of its own");
+        assert!(
+            pieces.part(3, 2).is_none(),
+            "half an image has no order of its own"
+        );
         assert!(!pieces.equals(&Pieces::same(8)));
     }
 

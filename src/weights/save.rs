@@ -12,7 +12,8 @@ use crate::network::Parameters;
 use crate::network::contents::{Axes, join};
 use crate::tensor::Element;
 
-/// Several things on their way into one safetensors file: a network, and the scaler that its inputs go through.
+/// Several things on their way into one safetensors file: a network, and the scaler that its inputs
+/// go through.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,11 +27,17 @@ use crate::tensor::Element;
 /// scaler.transform(&mut x);
 /// let net = Net::init(&mut shapewright::rng(0)); // and trained
 ///
-/// let file = Saver::new().part("net", &*net).part("scaler", &scaler).to_bytes();
+/// let file = Saver::new()
+///     .part("net", &*net)
+///     .part("scaler", &scaler)
+///     .to_bytes();
 ///
 /// let loader = Loader::from_bytes(&file)?;
 /// let names: Vec<&str> = loader.tensors().map(|(name, ..)| name).collect();
-/// assert_eq!(names, ["net.fc.bias", "net.fc.weight", "scaler.mean", "scaler.std"]);
+/// assert_eq!(
+///     names,
+///     ["net.fc.bias", "net.fc.weight", "scaler.mean", "scaler.std"]
+/// );
 /// let same: Box<Net> = loader.part("net").load()?;
 /// let same_scaler: Box<StandardScaler<_>> = loader.part("scaler").load()?;
 /// assert_eq!((same.params(), *same_scaler), (net.params(), scaler));
@@ -56,19 +63,25 @@ impl Saver {
         Self::default()
     }
 
-    /// Adds a network, a scaler or other [`Parameters`]: its tensors get the names that they have alone, behind this
-    /// name and a point; with an empty name, those alone.
+    /// Adds a network, a scaler or other [`Parameters`]: its tensors get the names that they have
+    /// alone, behind this name and a point; with an empty name, those alone.
     ///
     /// # Panics
-    /// If there is a part of this name already, or a tensor of one of its names: beside a network without a name that
-    /// has a layer `a`, no part can have the name `a` and the same tensors.
+    /// If there is a part of this name already, or a tensor of one of its names: beside a network
+    /// without a name that has a layer `a`, no part can have the name `a` and the same tensors.
     pub fn part<T: Element, P: Parameters<T>>(mut self, name: &str, part: &P) -> Self {
         assert!(
             !self.parts.iter().any(|known| known == name),
             "two parts of one file are called `{name}`; give each a name of its own"
         );
         self.parts.push(name.to_owned());
-        for Named { name: own, first, tensor, differs } in P::CONTENTS.listed() {
+        for Named {
+            name: own,
+            first,
+            tensor,
+            differs,
+        } in P::CONTENTS.listed()
+        {
             let name = &join(name, own.as_str());
             // No reader would take the file.
             assert!(
@@ -81,11 +94,16 @@ impl Saver {
             let sizes = if differs.is_some() {
                 Axes::EMPTY
             } else {
-                write(&part.as_slice()[first..][..tensor.layout.len()], &tensor, &mut self.data);
+                write(
+                    &part.as_slice()[first..][..tensor.layout.len()],
+                    &tensor,
+                    &mut self.data,
+                );
                 tensor.file_sizes()
             };
             let (dtype, end) = (Dtype::of::<T>().name(), self.data.len());
-            let entry = format!(r#":{{"dtype":"{dtype}","shape":{sizes},"data_offsets":[{at},{end}]}}"#);
+            let entry =
+                format!(r#":{{"dtype":"{dtype}","shape":{sizes},"data_offsets":[{at},{end}]}}"#);
             self.tensors.push_str(&entry);
         }
         self
@@ -135,12 +153,21 @@ fn comma(json: &mut String) {
 }
 
 /// The bytes of a safetensors file.
-pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(params: &P, metadata: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(
+    params: &P,
+    metadata: &[(&str, &str)],
+) -> Vec<u8> {
     let saver = Saver::new().part("", params);
-    metadata.iter().fold(saver, |saver, (key, value)| saver.metadata(key, value)).to_bytes()
+    metadata
+        .iter()
+        .fold(saver, |saver, (key, value)| saver.metadata(key, value))
+        .to_bytes()
 }
 
 /// Writes a file that is there whole or not at all.
 pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), SaveError> {
-    beside::write(path, bytes).map_err(|error| SaveError { path: path.to_owned(), error })
+    beside::write(path, bytes).map_err(|error| SaveError {
+        path: path.to_owned(),
+        error,
+    })
 }

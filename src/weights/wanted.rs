@@ -6,11 +6,24 @@ use crate::network::FeatureOrder;
 use crate::network::contents::{Contents, Joint, LayerInfo, Member};
 use crate::tensor::Dims;
 
-/// The order that the layers from `i` on want features in that are made before them; `behind` is what is wanted of
-/// those that come out. An image that a `Reshape` makes of features has its channels first in PyTorch.
-pub(super) const fn wanted_by(layers: &[Member], mut i: usize, behind: Option<Pieces>) -> Option<Pieces> {
+/// The order that the layers from `i` on want features in that are made before them; `behind` is
+/// what is wanted of those that come out. An image that a `Reshape` makes of features has its
+/// channels first in PyTorch.
+pub(super) const fn wanted_by(
+    layers: &[Member],
+    mut i: usize,
+    behind: Option<Pieces>,
+) -> Option<Pieces> {
     while i < layers.len() {
-        let Some(LayerInfo { order, input, output, .. }) = &layers[i].layer else { return None };
+        let Some(LayerInfo {
+            order,
+            input,
+            output,
+            ..
+        }) = &layers[i].layer
+        else {
+            return None;
+        };
         let axes = input.sizes().len();
         let goes_on = match order {
             FeatureOrder::View => true,
@@ -19,11 +32,19 @@ pub(super) const fn wanted_by(layers: &[Member], mut i: usize, behind: Option<Pi
             FeatureOrder::Channels => input.same(output),
             FeatureOrder::Makes | FeatureOrder::Depends | FeatureOrder::Mixes => false,
             FeatureOrder::Layers => {
-                return wanted_in(&layers[i].contents, *output, wanted_by(layers, i + 1, behind));
+                return wanted_in(
+                    &layers[i].contents,
+                    *output,
+                    wanted_by(layers, i + 1, behind),
+                );
             }
         };
         if !goes_on {
-            return if axes == 3 { Some(channels_last(*input)) } else { None };
+            return if axes == 3 {
+                Some(channels_last(*input))
+            } else {
+                None
+            };
         }
         i += 1;
     }
@@ -31,7 +52,11 @@ pub(super) const fn wanted_by(layers: &[Member], mut i: usize, behind: Option<Pi
 }
 
 /// The same of a network or a block.
-pub(super) const fn wanted_in(contents: &Contents, output: Dims, behind: Option<Pieces>) -> Option<Pieces> {
+pub(super) const fn wanted_in(
+    contents: &Contents,
+    output: Dims,
+    behind: Option<Pieces>,
+) -> Option<Pieces> {
     match contents {
         Contents::Layers(layers) => wanted_by(layers, 0, behind),
         Contents::Items { item, .. } => wanted_in(item, output, behind),
@@ -78,18 +103,29 @@ const fn takes_channels(contents: &Contents) -> bool {
     let mut i = 0;
     while i < layers.len() {
         match &layers[i].layer {
-            Some(LayerInfo { order: FeatureOrder::Channels, input, .. }) => return input.sizes().len() > 1,
-            Some(LayerInfo { order: FeatureOrder::Layers, .. }) => {
+            Some(LayerInfo {
+                order: FeatureOrder::Channels,
+                input,
+                ..
+            }) => return input.sizes().len() > 1,
+            Some(LayerInfo {
+                order: FeatureOrder::Layers,
+                ..
+            }) => {
                 return takes_channels(&layers[i].contents);
             }
-            Some(LayerInfo { order: FeatureOrder::Keeps, .. }) => i += 1,
+            Some(LayerInfo {
+                order: FeatureOrder::Keeps,
+                ..
+            }) => i += 1,
             _ => return false,
         }
     }
     false
 }
 
-/// What is wanted of a branch, of what is wanted of all side by side; `first` elements are those of branches before.
+/// What is wanted of a branch, of what is wanted of all side by side; `first` elements are those of
+/// branches before.
 pub(super) const fn wanted_of_branch(
     wanted: Option<Pieces>,
     first: usize,

@@ -5,8 +5,8 @@ use shapewright::prelude::*;
 
 use super::{In, Out, random};
 
-/// Half the width of a difference: its own error is about 1e-11 of the numbers that are compared, and so is
-/// the rounding error that it divides by.
+/// Half the width of a difference: its own error is about 1e-11 of the numbers that are compared,
+/// and so is the rounding error that it divides by.
 const STEP: f64 = 1e-5;
 /// Of larger tensors, only every so many-th number is varied.
 const MOST_VARIED: usize = 150;
@@ -14,7 +14,8 @@ const MOST_VARIED: usize = 150;
 const TOLERANCE: f64 = 1e-6;
 const SEED: u64 = 7;
 
-/// The derivatives of `f` with respect to some of the numbers that `at` gives access to, with their positions.
+/// The derivatives of `f` with respect to some of the numbers that `at` gives access to, with their
+/// positions.
 fn differences<X: ?Sized>(
     x: &mut X,
     len: usize,
@@ -39,11 +40,19 @@ fn differences<X: ?Sized>(
 fn compare(what: &str, found: &[f64], wanted: &[(usize, f64)]) {
     let norm = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|x| x * x).sum::<f64>().sqrt();
     let size = norm(&mut wanted.iter().map(|&(_, slope)| slope));
-    let error = norm(&mut wanted.iter().map(|&(position, slope)| found[position] - slope));
-    assert!(error.is_finite() && error <= TOLERANCE * size, "{what}: {error:e} off, of a norm of {size:e}");
+    let error = norm(
+        &mut wanted
+            .iter()
+            .map(|&(position, slope)| found[position] - slope),
+    );
+    assert!(
+        error.is_finite() && error <= TOLERANCE * size,
+        "{what}: {error:e} off, of a norm of {size:e}"
+    );
 }
 
-/// Checks all three ways backward for a network, on a batch and from a loss that weights the outputs at random.
+/// Checks all three ways backward for a network, on a batch and from a loss that weights the
+/// outputs at random.
 #[track_caller]
 pub fn check_network<N: Network<Element = f64>>(batch: usize) {
     check::<N>(random(batch, 2), false);
@@ -74,21 +83,43 @@ fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
     step(&mut |pass, gradient| pass.backward(gradient), &mut gradient);
     let mut dx = vec![In::<N>::zeros(); batch];
     let mut with_input = N::zeros();
-    step(&mut |pass, gradient| dx.copy_from_slice(pass.backward_with_input(gradient)), &mut with_input);
-    assert_eq!(gradient.params(), with_input.params(), "backward and backward_with_input");
+    step(
+        &mut |pass, gradient| dx.copy_from_slice(pass.backward_with_input(gradient)),
+        &mut with_input,
+    );
+    assert_eq!(
+        gradient.params(),
+        with_input.params(),
+        "backward and backward_with_input"
+    );
 
     let mut accumulated = N::zeros();
     accumulated.for_each_param_mut(|_, _, values| values.fill(0.5));
     let begin = accumulated.to_boxed();
-    step(&mut |pass, gradient| pass.backward_accumulate(gradient), &mut accumulated);
-    for ((sum, begin), term) in accumulated.params().iter().zip(begin.params()).zip(gradient.params()) {
-        assert!((sum - (begin + term)).abs() <= 1e-12 * (1.0 + term.abs()), "{sum} is not {begin} + {term}");
+    step(
+        &mut |pass, gradient| pass.backward_accumulate(gradient),
+        &mut accumulated,
+    );
+    for ((sum, begin), term) in accumulated
+        .params()
+        .iter()
+        .zip(begin.params())
+        .zip(gradient.params())
+    {
+        assert!(
+            (sum - (begin + term)).abs() <= 1e-12 * (1.0 + term.abs()),
+            "{sum} is not {begin} + {term}"
+        );
     }
 
     let mut loss = |net: &N, x: &[In<N>]| -> f64 {
         workspace.reseed(SEED);
         let pass = net.forward_train(x, &mut workspace);
-        pass.outputs().iter().zip(&weights).map(|(y, w)| y.dot(w)).sum()
+        pass.outputs()
+            .iter()
+            .zip(&weights)
+            .map(|(y, w)| y.dot(w))
+            .sum()
     };
     let len = batch * N::Input::LEN;
     if indices {
@@ -104,10 +135,19 @@ fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
     }
     let len = net.params().len();
     if N::PARAMS > 0 {
-        let mut wanted = differences(&mut *net, len, |net, i| &mut net.params_mut()[i], |net| loss(net, &x));
+        let mut wanted = differences(
+            &mut *net,
+            len,
+            |net, i| &mut net.params_mut()[i],
+            |net| loss(net, &x),
+        );
         // What is measured has no gradient, and training does not read it.
         let measured = measured(&*net);
-        assert!(wanted.iter().all(|(position, slope)| !measured[*position] || *slope == 0.0));
+        assert!(
+            wanted
+                .iter()
+                .all(|(position, slope)| !measured[*position] || *slope == 0.0)
+        );
         wanted.retain(|(position, _)| !measured[*position]);
         compare("parameters", gradient.params(), &wanted);
     }

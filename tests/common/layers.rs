@@ -127,7 +127,10 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
     ) {
         assert_eq!(scratch.len(), x.len() * In::LEN);
         for ((x, y), gates) in x.iter().zip(y).zip(scratch.chunks_exact_mut(In::LEN)) {
-            gates.iter_mut().zip(x).for_each(|(gate, &x)| *gate = config.sigmoid(x));
+            gates
+                .iter_mut()
+                .zip(x)
+                .for_each(|(gate, &x)| *gate = config.sigmoid(x));
             y.fill_with(|i| x.as_slice()[i] * gates[i]);
         }
     }
@@ -167,7 +170,9 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
         let (gates, slopes) = cache.split(In::LEN);
         let (gates, slopes) = (gates.tensors::<In>(), slopes.tensors::<In>());
         for (sample, (dx, dy)) in dx.into_iter().flatten().zip(dy).enumerate() {
-            dx.fill_with(|i| dy.as_slice()[i] * gates[sample].as_slice()[i] * slopes[sample].as_slice()[i]);
+            dx.fill_with(|i| {
+                dy.as_slice()[i] * gates[sample].as_slice()[i] * slopes[sample].as_slice()[i]
+            });
         }
     }
 }

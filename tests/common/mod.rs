@@ -16,7 +16,8 @@ pub type In<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 /// One output of a network.
 pub type Out<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
 
-/// Holds the settings of the process: tier and threads. Gives them back at the end, also after a panic.
+/// Holds the settings of the process: tier and threads. Gives them back at the end, also after a
+/// panic.
 pub struct Settings(#[allow(dead_code)] MutexGuard<'static, ()>);
 
 /// Waits until no other test of this binary changes the settings.
@@ -52,23 +53,31 @@ impl Drop for Settings {
     }
 }
 
-/// Runs the test of this name once more, in a process that can spawn no threads; true in that process.
+/// Runs the test of this name once more, in a process that can spawn no threads; true in that
+/// process.
 ///
 /// Threads are asked for with stacks that no system has the memory for.
 pub fn without_threads(test: &str) -> bool {
     const STACK: &str = "RUST_MIN_STACK";
     const TOO_MUCH: &str = "1152921504606846976";
     if std::env::var(STACK).is_ok_and(|stack| stack == TOO_MUCH) {
-        std::thread::Builder::new().spawn(|| ()).expect_err("no thread");
+        std::thread::Builder::new()
+            .spawn(|| ())
+            .expect_err("no thread");
         return true;
     }
 
     let program = std::env::current_exe().expect("this program");
     let mut command = std::process::Command::new(program);
-    command.args(["--exact", test, "--test-threads", "1", "--nocapture"]).env(STACK, TOO_MUCH);
+    command
+        .args(["--exact", test, "--test-threads", "1", "--nocapture"])
+        .env(STACK, TOO_MUCH);
     let output = command.output().expect("this program again");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
     false
 }
 
@@ -76,12 +85,20 @@ pub fn without_threads(test: &str) -> bool {
 pub fn random<S: Shape, T: Element>(count: usize, seed: u64) -> Vec<Tensor<S, T>> {
     let uniform = rand::distr::Uniform::new_inclusive(-T::one(), T::one()).expect("a range");
     let mut rng = shapewright::rng(seed);
-    (0..count).map(|_| Tensor::random(&uniform, &mut rng)).collect()
+    (0..count)
+        .map(|_| Tensor::random(&uniform, &mut rng))
+        .collect()
 }
 
 /// Tensors of these numbers, one after the other.
 pub fn tensors<S: Shape, T: Element>(numbers: &[f64]) -> Vec<Tensor<S, T>> {
-    assert_eq!(numbers.len() % S::LEN, 0, "{} numbers for tensors of {}", numbers.len(), S::LEN);
+    assert_eq!(
+        numbers.len() % S::LEN,
+        0,
+        "{} numbers for tensors of {}",
+        numbers.len(),
+        S::LEN
+    );
     let tensor = |numbers: &[f64]| {
         Tensor::from_position(|i| T::from_f64(numbers[i]).expect("a number of the element"))
     };
@@ -100,7 +117,10 @@ pub fn folder(name: &str) -> std::path::PathBuf {
 
 /// The bits of numbers, so that NaN and the sign of zero count.
 pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
-    numbers.iter().map(|x| x.to_f64().expect("a number").to_bits()).collect()
+    numbers
+        .iter()
+        .map(|x| x.to_f64().expect("a number").to_bits())
+        .collect()
 }
 
 /// Asserts that numbers are within `tolerance` times the largest expected one.

@@ -1,4 +1,5 @@
-//! Reads the values that PyTorch computed; the format is described in `tests/reference/make_reference.py`.
+//! Reads the values that PyTorch computed; the format is described in
+//! `tests/reference/make_reference.py`.
 
 use num_traits::Float;
 use serde_json::Value;
@@ -12,41 +13,62 @@ pub fn cases(file: &str) -> Vec<Value> {
     let path = format!("{}/tests/reference/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).expect("the reference values");
     let mut json: Value = serde_json::from_str(&text).expect("JSON");
-    let cases = json["cases"].as_array_mut().map(std::mem::take).expect("cases");
+    let cases = json["cases"]
+        .as_array_mut()
+        .map(std::mem::take)
+        .expect("cases");
     assert!(!cases.is_empty(), "{file} has no cases");
     cases
 }
 
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_else(|| panic!("`{key}` is a text in {}", value["name"]))
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("`{key}` is a text in {}", value["name"]))
 }
 
 pub fn number(value: &Value, key: &str) -> f64 {
-    value[key].as_f64().unwrap_or_else(|| panic!("`{key}` is a number in {}", value["name"]))
+    value[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("`{key}` is a number in {}", value["name"]))
 }
 
 /// The sizes of an array, without those of the first `skip` axes.
 pub fn sizes(case: &Value, array: &str, skip: usize) -> Vec<usize> {
-    let sizes = case["shapes"][array].as_array().unwrap_or_else(|| panic!("the shape of `{array}`"));
-    sizes[skip..].iter().map(|size| size.as_u64().expect("a size") as usize).collect()
+    let sizes = case["shapes"][array]
+        .as_array()
+        .unwrap_or_else(|| panic!("the shape of `{array}`"));
+    sizes[skip..]
+        .iter()
+        .map(|size| size.as_u64().expect("a size") as usize)
+        .collect()
 }
 
 pub fn array(value: &Value) -> Vec<f64> {
-    let numbers = value.as_array().unwrap_or_else(|| panic!("{value} is an array"));
-    numbers.iter().map(|x| x.as_f64().expect("a number")).collect()
+    let numbers = value
+        .as_array()
+        .unwrap_or_else(|| panic!("{value} is an array"));
+    numbers
+        .iter()
+        .map(|x| x.as_f64().expect("a number"))
+        .collect()
 }
 
 /// What a result should be: the one that was computed in f64, if there are two.
 pub fn expected(case: &Value, key: &str) -> Vec<f64> {
     let double = &case[&format!("{key}_f64")];
     let value = if double.is_null() { &case[key] } else { double };
-    if value.is_number() { vec![value.as_f64().expect("a number")] } else { array(value) }
+    if value.is_number() {
+        vec![value.as_f64().expect("a number")]
+    } else {
+        array(value)
+    }
 }
 
 /// How far a result may be from the reference, as a part of its largest number.
 ///
-/// In f64 the reference has 13 digits, and sums of a few hundred products in another order differ in the last
-/// bits: 1e-12 leaves room for both. Zero where all sums are exact in any order.
+/// In f64 the reference has 13 digits, and sums of a few hundred products in another order differ
+/// in the last bits: 1e-12 leaves room for both. Zero where all sums are exact in any order.
 pub fn tolerance<T: Element>(case: &Value) -> f64 {
     match (case["exact"] == true, size_of::<T>()) {
         (true, _) => 0.0,
@@ -59,32 +81,57 @@ pub fn tolerance<T: Element>(case: &Value) -> f64 {
 pub fn transposed(weight: &[f64], outs: usize) -> Vec<f64> {
     let ins = weight.len() / outs;
     assert_eq!(weight.len(), ins * outs);
-    (0..weight.len()).map(|i| weight[i % outs * ins + i / outs]).collect()
+    (0..weight.len())
+        .map(|i| weight[i % outs * ins + i / outs])
+        .collect()
 }
 
-/// A parameter of PyTorch's in our order: matrices are transposed, vectors are as they are; `sizes` are ours.
+/// A parameter of PyTorch's in our order: matrices are transposed, vectors are as they are; `sizes`
+/// are ours.
 pub fn parameter(name: &str, sizes: &[usize], numbers: Vec<f64>) -> Vec<f64> {
-    assert_eq!(numbers.len(), sizes.iter().product::<usize>(), "{name} {sizes:?}");
-    if let [_, outs] = *sizes { transposed(&numbers, outs) } else { numbers }
+    assert_eq!(
+        numbers.len(),
+        sizes.iter().product::<usize>(),
+        "{name} {sizes:?}"
+    );
+    if let [_, outs] = *sizes {
+        transposed(&numbers, outs)
+    } else {
+        numbers
+    }
 }
 
 /// Runs a case in every way that a layer can be called.
 pub fn check_layer<N: Network>(case: &Value) {
-    let what = |of: &str| format!("{} in {}, {of}", text(case, "name"), std::any::type_name::<N::Element>());
+    let what = |of: &str| {
+        format!(
+            "{} in {}, {of}",
+            text(case, "name"),
+            std::any::type_name::<N::Element>()
+        )
+    };
     let tolerance = tolerance::<N::Element>(case);
     let close = |of: &str, key: &str, found: &[N::Element]| {
         assert_close(&what(of), found, &expected(case, key), tolerance);
     };
-    let (x, g): (Vec<In<N>>, Vec<Out<N>>) = (tensors(&array(&case["x"])), tensors(&array(&case["g"])));
+    let (x, g): (Vec<In<N>>, Vec<Out<N>>) =
+        (tensors(&array(&case["x"])), tensors(&array(&case["g"])));
     // The only weight with two axes that lies here as it does there.
     let parameter = |name: &str, sizes: &[usize], numbers: Vec<f64>| {
-        if case["kind"] == "Embedding" { numbers } else { parameter(name, sizes, numbers) }
+        if case["kind"] == "Embedding" {
+            numbers
+        } else {
+            parameter(name, sizes, numbers)
+        }
     };
     let mut net = N::zeros();
     net.for_each_param_mut(|name, sizes, values| {
         let name = name.rsplit('.').next().expect("a name");
         let numbers = parameter(name, sizes, array(&case[name]));
-        values.iter_mut().zip(numbers).for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
+        values
+            .iter_mut()
+            .zip(numbers)
+            .for_each(|(value, x)| *value = N::Element::from_f64_lossy(x));
     });
 
     let one_by_one: Vec<Out<N>> = x.iter().map(|x| net.forward(x)).collect();
@@ -106,5 +153,11 @@ pub fn check_layer<N: Network>(case: &Value) {
         assert_close(&what(name), values, &wanted, tolerance);
         parameters += 1;
     });
-    assert_eq!(parameters, ["weight", "bias"].iter().filter(|name| !case[name].is_null()).count());
+    assert_eq!(
+        parameters,
+        ["weight", "bias"]
+            .iter()
+            .filter(|name| !case[name].is_null())
+            .count()
+    );
 }

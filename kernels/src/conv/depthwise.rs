@@ -1,4 +1,5 @@
-//! Convolutions in which each channel has a filter of its own: element by element along the channels.
+//! Convolutions in which each channel has a filter of its own: element by element along the
+//! channels.
 
 use super::gather::{Band, DEPTH, From};
 use crate::simd::{Op, Simd, adding, unrolled};
@@ -6,8 +7,9 @@ use crate::simd::{Op, Simd, adding, unrolled};
 /// Rows of the largest tile: as many chains as multiply-adds are under way.
 const ROWS: usize = 8;
 
-/// `c = bias + sum(a * weight)` for rows of `channels` numbers, as in [`Gather`](super::gather::Gather): each of `taps`
-/// says how far from the row of A, and where in the weight, the factors lie.
+/// `c = bias + sum(a * weight)` for rows of `channels` numbers, as in
+/// [`Gather`](super::gather::Gather): each of `taps` says how far from the row of A, and where in
+/// the weight, the factors lie.
 pub(super) struct Forward<'a> {
     pub bands: &'a [Band],
     pub taps: &'a [[usize; 2]],
@@ -17,8 +19,9 @@ pub(super) struct Forward<'a> {
     pub relu: bool,
 }
 
-/// `c = start + sum(a * dy)`: for each row the sum over `span` rows of `dy` from each tap on, which are `a_step` apart in
-/// A. The start is zero, or what C holds. Sums are added up in blocks of [`DEPTH`].
+/// `c = start + sum(a * dy)`: for each row the sum over `span` rows of `dy` from each tap on, which
+/// are `a_step` apart in A. The start is zero, or what C holds. Sums are added up in blocks of
+/// [`DEPTH`].
 pub(super) struct WeightGrad<'a> {
     pub bands: &'a [Band],
     pub taps: &'a [usize],
@@ -29,7 +32,8 @@ pub(super) struct WeightGrad<'a> {
     pub start: From,
 }
 
-/// Calls `$tile::<S, height>` for all rows. Heights are powers of two: half of the code, and hardly more tiles.
+/// Calls `$tile::<S, height>` for all rows. Heights are powers of two: half of the code, and hardly
+/// more tiles.
 macro_rules! tiles {
     ($s:ident, $op:ident, $tile:ident) => {
         for band in $op.bands {
@@ -37,7 +41,8 @@ macro_rules! tiles {
             let mut places = band.rows.places();
             while left > 0 {
                 let height = (1 << left.ilog2()).min(ROWS);
-                // SAFETY: the heights add up to the number of rows, of which the maker promised that they are there.
+                // SAFETY: the heights add up to the number of rows, of which the maker promised
+                // that they are there.
                 unsafe {
                     match height {
                         1 => $tile::<S, 1>($s, &$op, band, places.next()),
@@ -71,10 +76,23 @@ impl Op for WeightGrad<'_> {
 }
 
 /// # Safety
-/// All elements that the rows, the taps and the channels name lie in memory, and nobody else writes to C.
+/// All elements that the rows, the taps and the channels name lie in memory, and nobody else writes
+/// to C.
 #[inline(always)]
-unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band, places: [[usize; 2]; MR]) {
-    let &Forward { taps, channels, weight, bias, relu, .. } = op;
+unsafe fn forward<S: Simd, const MR: usize>(
+    s: S,
+    op: &Forward<'_>,
+    band: &Band,
+    places: [[usize; 2]; MR],
+) {
+    let &Forward {
+        taps,
+        channels,
+        weight,
+        bias,
+        relu,
+        ..
+    } = op;
     let (taps, a, c) = (&taps[band.taps.clone()], band.a, band.c);
     let mut j = 0;
     while j < channels {
@@ -87,7 +105,8 @@ unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band,
             unrolled::<MR>(
                 #[inline(always)]
                 |i| {
-                    let x = unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
+                    let x =
+                        unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
                     acc[i] = s.fma(x, w, acc[i]);
                 },
             );
@@ -95,7 +114,11 @@ unsafe fn forward<S: Simd, const MR: usize>(s: S, op: &Forward<'_>, band: &Band,
         unrolled::<MR>(
             #[inline(always)]
             |i| {
-                let y = if relu { s.max(s.zero(), acc[i]) } else { acc[i] };
+                let y = if relu {
+                    s.max(s.zero(), acc[i])
+                } else {
+                    acc[i]
+                };
                 unsafe { s.put(c.wrapping_add(places[i][1] + j), y, n) };
             },
         );
@@ -112,7 +135,15 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
     band: &Band,
     places: [[usize; 2]; MR],
 ) {
-    let &WeightGrad { taps, span, a_step, channels, dy, start, .. } = op;
+    let &WeightGrad {
+        taps,
+        span,
+        a_step,
+        channels,
+        dy,
+        start,
+        ..
+    } = op;
     let (a, c) = (band.a, band.c);
     let mut j = 0;
     while j < channels {
@@ -150,8 +181,11 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
                 let c = c.wrapping_add(places[i][1] + j);
                 // SAFETY: as in `forward`.
                 unsafe {
-                    let sum =
-                        if let From::Accumulate = start { s.add(s.get(c, n), sums[i]) } else { sums[i] };
+                    let sum = if let From::Accumulate = start {
+                        s.add(s.get(c, n), sums[i])
+                    } else {
+                        sums[i]
+                    };
                     s.put(c, sum, n);
                 }
             },
@@ -167,5 +201,11 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
 #[inline(always)]
 unsafe fn get<S: Simd>(s: S, p: *const f32, n: usize) -> S::V {
     // SAFETY: the caller's promise.
-    unsafe { if S::MASKED_LOADS { s.load_n(p, n) } else { s.get(p, n) } }
+    unsafe {
+        if S::MASKED_LOADS {
+            s.load_n(p, n)
+        } else {
+            s.get(p, n)
+        }
+    }
 }

@@ -7,12 +7,22 @@ use crate::F32Kernels;
 
 pub(super) struct ConvOp<'a>(pub Conv<'a, f32>);
 
-/// A tap for each row of the window takes its columns in one go; beyond this many numbers each column has its own.
+/// A tap for each row of the window takes its columns in one go; beyond this many numbers each
+/// column has its own.
 const LONGEST_SPAN: usize = 512;
 
 impl ConvOp<'_> {
     pub fn run(self, kernels: F32Kernels) {
-        let ConvOp(Conv { sizes, whole: _, x, first_row, weight, bias, y, relu }) = self;
+        let ConvOp(Conv {
+            sizes,
+            whole: _,
+            x,
+            first_row,
+            weight,
+            bias,
+            y,
+            relu,
+        }) = self;
         let [samples, height] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
         if samples == 0 {
@@ -29,7 +39,9 @@ impl ConvOp<'_> {
         let [stride_y, stride_x] = sizes.stride;
         let group = frame.group(height * width, len);
         Memory::with(|memory| {
-            let pieces = x.chunks(group * sizes.input_len()).zip(y.chunks_mut(group * len));
+            let pieces = x
+                .chunks(group * sizes.input_len())
+                .zip(y.chunks_mut(group * len));
             for (x, y) in pieces {
                 let view = frame.view(x, &mut memory.image);
                 let span = taps(sizes, view.row, &mut memory.taps);
@@ -40,11 +52,21 @@ impl ConvOp<'_> {
                 let depthwise = sizes.is_depthwise();
                 if depthwise {
                     memory.filters.clear();
-                    memory.filters.extend(memory.taps.iter().enumerate().map(|(k, &tap)| [tap, k * co]));
+                    memory.filters.extend(
+                        memory
+                            .taps
+                            .iter()
+                            .enumerate()
+                            .map(|(k, &tap)| [tap, k * co]),
+                    );
                 }
                 let samples = y.len() / len;
-                // The taps are counted from the first row of the window, which may lie above the image.
-                let a = view.data.wrapping_add(first * view.row).wrapping_sub(sizes.pad[0] * view.row);
+                // The taps are counted from the first row of the window, which may lie above the
+                // image.
+                let a = view
+                    .data
+                    .wrapping_add(first * view.row)
+                    .wrapping_sub(sizes.pad[0] * view.row);
                 let c = y.as_mut_ptr();
                 memory.bands.clear();
                 bands(height, stride_y, offsets, sizes.size[0], |band, window| {
@@ -62,7 +84,13 @@ impl ConvOp<'_> {
                         c: c.wrapping_add(band.start * width * co),
                     });
                 });
-                let Memory { bands, panel, taps, filters, .. } = &mut *memory;
+                let Memory {
+                    bands,
+                    panel,
+                    taps,
+                    filters,
+                    ..
+                } = &mut *memory;
                 if depthwise {
                     let (weight, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
                     kernels.run(depthwise::Forward {
@@ -104,7 +132,13 @@ fn taps(sizes: &super::ConvSizes, row: usize, taps: &mut Vec<usize>) -> usize {
     taps.clear();
     for ky in 0..kh {
         let columns = if side_by_side { 1 } else { kw };
-        taps.extend((0..columns).map(|kx| ky * dilation_y * row + kx * dilation_x * sizes.channels));
+        taps.extend(
+            (0..columns).map(|kx| ky * dilation_y * row + kx * dilation_x * sizes.channels),
+        );
     }
-    if side_by_side { kw * sizes.channels } else { sizes.channels / sizes.groups }
+    if side_by_side {
+        kw * sizes.channels
+    } else {
+        sizes.channels / sizes.groups
+    }
 }

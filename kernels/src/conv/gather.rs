@@ -6,14 +6,16 @@ use crate::AlignedBuffer;
 use crate::simd::{Op, Simd, unrolled};
 use crate::tile::{add_products, finish, load};
 
-/// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and stays in the
-/// second-level cache while all rows pass.
+/// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and
+/// stays in the second-level cache while all rows pass.
 pub(super) const DEPTH: usize = 512;
-/// From this many rows on, a block of a wider B is copied together first: its rows, often a power of two apart, would
-/// fall on few sets of the cache. Copying takes about 5 % of the time of so many rows.
+/// From this many rows on, a block of a wider B is copied together first: its rows, often a power
+/// of two apart, would fall on few sets of the cache. Copying takes about 5 % of the time of so
+/// many rows.
 const ROWS_WORTH_PACKING: usize = 32;
 
-/// `C = start + A * B`, then `max(0, C)` if asked, for matrices `A` whose element `(i, p)` lies at `row(i) + inner(p)`.
+/// `C = start + A * B`, then `max(0, C)` if asked, for matrices `A` whose element `(i, p)` lies at
+/// `row(i) + inner(p)`.
 ///
 /// The maker promises that all elements lie in memory and that nobody else writes to them.
 #[derive(Clone, Copy)]
@@ -21,7 +23,8 @@ pub(super) struct Gather<'a> {
     pub bands: &'a [Band],
     /// How far into the rows of A and of C the first element lies.
     pub first: [usize; 2],
-    /// The inner index runs through `span` elements of A, `a_step` apart, from each of these on (beside the row).
+    /// The inner index runs through `span` elements of A, `a_step` apart, from each of these on
+    /// (beside the row).
     pub taps: &'a [usize],
     pub span: usize,
     pub a_step: usize,
@@ -77,14 +80,24 @@ impl Rows {
     #[inline(always)]
     pub fn places(&self) -> Places {
         let [height, width] = self.axes;
-        let (z, y, x) = (self.first / (height * width), self.first / width % height, self.first % width);
+        let (z, y, x) = (
+            self.first / (height * width),
+            self.first / width % height,
+            self.first % width,
+        );
         let along = |steps: [usize; 3]| z * steps[0] + y * steps[1] + x * steps[2];
-        Places { rows: *self, at: [y, x], a: along(self.a), c: along(self.c) }
+        Places {
+            rows: *self,
+            at: [y, x],
+            a: along(self.a),
+            c: along(self.c),
+        }
     }
 }
 
 impl Places {
-    /// Where the next rows lie in A and in C. Inlined, as a tile of few taps takes hardly longer than this.
+    /// Where the next rows lie in A and in C. Inlined, as a tile of few taps takes hardly longer
+    /// than this.
     #[inline(always)]
     pub fn next<const MR: usize>(&mut self) -> [[usize; 2]; MR] {
         let mut places = [[0; 2]; MR];
@@ -97,7 +110,12 @@ impl Places {
 
     #[inline(always)]
     fn step(&mut self) -> [usize; 2] {
-        let Rows { axes: [height, width], a, c, .. } = self.rows;
+        let Rows {
+            axes: [height, width],
+            a,
+            c,
+            ..
+        } = self.rows;
         let place = [self.a, self.c];
         self.a = self.a.wrapping_add(a[2]);
         self.c = self.c.wrapping_add(c[2]);
@@ -125,8 +143,9 @@ impl Gather<'_> {
     }
 }
 
-/// Computes all of it, with some memory. Each element is a sum of blocks of the inner index, each a chain: where they end
-/// depends on the taps and the span alone, so that no cut of the rows changes a bit.
+/// Computes all of it, with some memory. Each element is a sum of blocks of the inner index, each a
+/// chain: where they end depends on the taps and the span alone, so that no cut of the rows changes
+/// a bit.
 pub(super) struct GatherOp<'a, 'p>(pub Gather<'a>, pub &'p mut AlignedBuffer<f32>);
 
 impl Op for GatherOp<'_, '_> {
@@ -144,16 +163,28 @@ impl Op for GatherOp<'_, '_> {
             let (span, within) = (part.len(), part.start);
             for j in (0..gather.n).step_by(width) {
                 let columns = width.min(gather.n - j);
-                let mut b = gather.b.wrapping_add((first * gather.span + within) * gather.b_row + j);
+                let mut b = gather
+                    .b
+                    .wrapping_add((first * gather.span + within) * gather.b_row + j);
                 let mut b_row = gather.b_row;
                 if pack {
                     let rows = block.len() * span;
                     let to = panel.reserve(rows * width);
-                    s.outline(Pack { b, b_row, columns, to: to.as_mut_ptr(), to_row: width, rows });
+                    s.outline(Pack {
+                        b,
+                        b_row,
+                        columns,
+                        to: to.as_mut_ptr(),
+                        to_row: width,
+                        rows,
+                    });
                     (b, b_row) = (to.as_ptr(), width);
                 }
                 for band in gather.bands {
-                    let (begin, end) = (band.taps.start.max(block.start), band.taps.end.min(block.end));
+                    let (begin, end) = (
+                        band.taps.start.max(block.start),
+                        band.taps.end.min(block.end),
+                    );
                     let nothing = band.taps.is_empty() && first == 0 && within == 0;
                     if begin >= end && !nothing {
                         continue;
@@ -162,11 +193,21 @@ impl Op for GatherOp<'_, '_> {
                     let ends = nothing || band.taps.end <= block.end && part.end == gather.span;
                     let strip = Strip {
                         rows: band.rows,
-                        taps: if nothing { &[] } else { &gather.taps[begin..end] },
+                        taps: if nothing {
+                            &[]
+                        } else {
+                            &gather.taps[begin..end]
+                        },
                         span,
                         a_step: gather.a_step,
-                        a: band.a.wrapping_add(gather.first[0] + within * gather.a_step),
-                        b: b.wrapping_add(if nothing { 0 } else { (begin - first) * span * b_row }),
+                        a: band
+                            .a
+                            .wrapping_add(gather.first[0] + within * gather.a_step),
+                        b: b.wrapping_add(if nothing {
+                            0
+                        } else {
+                            (begin - first) * span * b_row
+                        }),
                         b_row,
                         c: band.c.wrapping_add(gather.first[1] + j),
                         start: match gather.start {
@@ -184,12 +225,19 @@ impl Op for GatherOp<'_, '_> {
     }
 }
 
-/// The blocks of the inner index: the first of some taps, and which part of their span. A span that is longer than a
-/// block is cut. There is one block even if there are no taps, as C still has to be started.
-fn blocks(taps: usize, span: usize, per_block: usize) -> impl Iterator<Item = (usize, Range<usize>)> {
+/// The blocks of the inner index: the first of some taps, and which part of their span. A span that
+/// is longer than a block is cut. There is one block even if there are no taps, as C still has to
+/// be started.
+fn blocks(
+    taps: usize,
+    span: usize,
+    per_block: usize,
+) -> impl Iterator<Item = (usize, Range<usize>)> {
     let first = (0..taps.max(1)).step_by(per_block);
     first.flat_map(move |first| {
-        (0..span.max(1)).step_by(DEPTH).map(move |begin| (first, begin.min(span)..span.min(begin + DEPTH)))
+        (0..span.max(1))
+            .step_by(DEPTH)
+            .map(move |begin| (first, begin.min(span)..span.min(begin + DEPTH)))
     })
 }
 
@@ -249,7 +297,14 @@ impl Op for Pack {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Pack { b, b_row, columns, to, to_row, rows } = self;
+        let Pack {
+            b,
+            b_row,
+            columns,
+            to,
+            to_row,
+            rows,
+        } = self;
         for row in 0..rows {
             let (from, to) = (b.wrapping_add(row * b_row), to.wrapping_add(row * to_row));
             let mut j = 0;
@@ -286,7 +341,8 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
         let mut places = strip.rows.places();
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
-            // SAFETY: the heights add up to the number of rows, so each tile lies within the product.
+            // SAFETY: the heights add up to the number of rows, so each tile lies within the
+            // product.
             unsafe {
                 match rows {
                     1 => tile::<S, 1, NR, WHOLE>(s, &strip, places.next()),
@@ -303,8 +359,9 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
     }
 }
 
-/// Rows of the tallest tile. Each takes a register for its address, of which there are 16; 8 rows of one vector are as
-/// many chains as multiply-adds are under way. The tier of four lanes, which runs on few processors, has less code.
+/// Rows of the tallest tile. Each takes a register for its address, of which there are 16; 8 rows
+/// of one vector are as many chains as multiply-adds are under way. The tier of four lanes, which
+/// runs on few processors, has less code.
 const fn tallest<S: Simd>(vectors: usize) -> usize {
     match vectors {
         _ if S::LANES == 4 => 4,
@@ -326,7 +383,19 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     if const { MR > tallest::<S>(NR) } {
         return;
     }
-    let &Strip { taps, span, a_step, a, b, b_row, last, c, start, relu, .. } = strip;
+    let &Strip {
+        taps,
+        span,
+        a_step,
+        a,
+        b,
+        b_row,
+        last,
+        c,
+        start,
+        relu,
+        ..
+    } = strip;
     let last = if WHOLE { S::LANES } else { last };
     let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);
     unrolled::<MR>(
@@ -336,7 +405,8 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
             c_rows[i] = c.wrapping_add(places[i][1]);
         },
     );
-    // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the maker promised.
+    // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the maker
+    // promised.
     let mut acc = match start {
         From::Zero | From::Accumulate => [[s.zero(); NR]; MR],
         From::Bias(bias) => {
@@ -380,8 +450,9 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     };
 }
 
-/// Calls with each band of rows that the same taps reach inside the image: the rows and the taps. Tap `i` of row `r`
-/// reads the image's row `r * step + offsets[i]`, of which there are `height`; the offsets grow.
+/// Calls with each band of rows that the same taps reach inside the image: the rows and the taps.
+/// Tap `i` of row `r` reads the image's row `r * step + offsets[i]`, of which there are `height`;
+/// the offsets grow.
 pub(super) fn bands(
     rows: usize,
     step: usize,
@@ -392,7 +463,10 @@ pub(super) fn bands(
     let reached = |row: usize| {
         let at = (row * step) as isize;
         let before = offsets.clone().take_while(|offset| at + offset < 0).count();
-        let end = offsets.clone().take_while(|offset| at + offset < height as isize).count();
+        let end = offsets
+            .clone()
+            .take_while(|offset| at + offset < height as isize)
+            .count();
         before..end.max(before)
     };
     let mut first = 0;

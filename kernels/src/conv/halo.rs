@@ -4,14 +4,15 @@ use super::gather::Band;
 use crate::kept::Keep;
 use crate::{AlignedBuffer, kept};
 
-/// How many numbers of images, padded, and outputs are worked on together: 256 KiB, so that they stay in the
-/// second-level cache while the weight passes.
+/// How many numbers of images, padded, and outputs are worked on together: 256 KiB, so that they
+/// stay in the second-level cache while the weight passes.
 const GROUP: usize = 1 << 16;
 
 /// But a weight is worth reading only for so many pixels or more.
 const FEWEST_PIXELS: usize = 512;
 
-/// What a thread keeps from call to call, so that nothing is allocated once the largest layer has run.
+/// What a thread keeps from call to call, so that nothing is allocated once the largest layer has
+/// run.
 #[derive(Default)]
 pub(super) struct Memory {
     pub image: AlignedBuffer<f32>,
@@ -54,9 +55,27 @@ impl Keep for Memory {
     const BUFFERS: usize = 7;
 
     fn room(&self) -> [usize; 8] {
-        let Memory { image, weight, panel, run, taps, bands, filters } = self;
-        let [image, weight, panel, run] = [image, weight, panel, run].map(|buffer| buffer.as_slice().len());
-        [image, weight, panel, taps.capacity(), bands.capacity(), filters.capacity(), run, 0]
+        let Memory {
+            image,
+            weight,
+            panel,
+            run,
+            taps,
+            bands,
+            filters,
+        } = self;
+        let [image, weight, panel, run] =
+            [image, weight, panel, run].map(|buffer| buffer.as_slice().len());
+        [
+            image,
+            weight,
+            panel,
+            taps.capacity(),
+            bands.capacity(),
+            filters.capacity(),
+            run,
+            0,
+        ]
     }
 
     fn make_room(&mut self, room: [usize; 8]) {
@@ -99,7 +118,8 @@ impl Frame {
         })
     }
 
-    /// How many samples are worked on together, if each has so many pixels and numbers on the other side.
+    /// How many samples are worked on together, if each has so many pixels and numbers on the other
+    /// side.
     pub fn group(&self, pixels: usize, numbers: usize) -> usize {
         let fit = GROUP / (self.extent[0] * self.extent[1] * self.channels + numbers);
         fit.max(FEWEST_PIXELS.div_ceil(pixels))
@@ -107,11 +127,20 @@ impl Frame {
 
     /// The frames of some images, which are copied only if they reach beyond them.
     pub fn view(&self, images: &[f32], memory: &mut AlignedBuffer<f32>) -> View {
-        let Frame { size: [height, width], channels, first, extent } = *self;
+        let Frame {
+            size: [height, width],
+            channels,
+            first,
+            extent,
+        } = *self;
         let (len, line) = (height * width * channels, width * channels);
         if self.is_inside() {
             let start = first[0] as usize * line + first[1] as usize * channels;
-            return View { data: images[start..].as_ptr(), row: line, sample: len };
+            return View {
+                data: images[start..].as_ptr(),
+                row: line,
+                sample: len,
+            };
         }
         let row = extent[1] * channels;
         let sample = extent[0] * row;
@@ -119,7 +148,10 @@ impl Frame {
         let left = (first[1].min(0).unsigned_abs() * channels).min(row);
         let skipped = first[1].max(0) as usize * channels;
         let copied = line.saturating_sub(skipped).min(row - left);
-        for (image, frame) in images.chunks_exact(len).zip(frames.chunks_exact_mut(sample)) {
+        for (image, frame) in images
+            .chunks_exact(len)
+            .zip(frames.chunks_exact_mut(sample))
+        {
             for (y, to) in frame.chunks_exact_mut(row).enumerate() {
                 let y = first[0] + y as isize;
                 if y < 0 || y >= height as isize || copied == 0 {
@@ -127,10 +159,15 @@ impl Frame {
                     continue;
                 }
                 to[..left].fill(0.0);
-                to[left..left + copied].copy_from_slice(&image[y as usize * line + skipped..][..copied]);
+                to[left..left + copied]
+                    .copy_from_slice(&image[y as usize * line + skipped..][..copied]);
                 to[left + copied..].fill(0.0);
             }
         }
-        View { data: frames.as_ptr(), row, sample }
+        View {
+            data: frames.as_ptr(),
+            row,
+            sample,
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! The input gradient: the rows are the pixels of the image.
 //!
-//! With a stride, neighbouring pixels are reached by different parts of the window. Pixels that leave the same
-//! remainder when divided by the stride are reached by the same part, and make a convolution of their own, without a
-//! stride: a phase.
+//! With a stride, neighbouring pixels are reached by different parts of the window. Pixels that
+//! leave the same remainder when divided by the stride are reached by the same part, and make a
+//! convolution of their own, without a stride: a phase.
 
 use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
 use super::halo::{Frame, Memory};
@@ -40,10 +40,17 @@ impl Phase {
         self.size.saturating_sub(self.phase).div_ceil(self.stride)
     }
 
-    /// The positions in the window that reach the pixels, the last first, and the outputs from which they reach the
-    /// first pixel: those grow.
+    /// The positions in the window that reach the pixels, the last first, and the outputs from
+    /// which they reach the first pixel: those grow.
     fn taps(self) -> impl Iterator<Item = (usize, isize)> + Clone {
-        let Phase { kernel, stride, pad, dilation, phase, .. } = self;
+        let Phase {
+            kernel,
+            stride,
+            pad,
+            dilation,
+            phase,
+            ..
+        } = self;
         let stride = stride as isize;
         (0..kernel).rev().filter_map(move |k| {
             let from = (phase + pad) as isize - (k * dilation) as isize;
@@ -53,7 +60,8 @@ impl Phase {
 
     /// The first output of an axis that is read in any phase, and the end; `None` if none is.
     fn reach(sizes: &ConvSizes, axis: usize) -> Option<(isize, isize)> {
-        let phases = (0..sizes.stride[axis].min(sizes.size[axis])).map(|phase| Phase::of(sizes, axis, phase));
+        let phases = (0..sizes.stride[axis].min(sizes.size[axis]))
+            .map(|phase| Phase::of(sizes, axis, phase));
         let ranges = phases.flat_map(|phase| {
             let count = phase.count() as isize;
             phase.taps().map(move |(_, from)| (from, from + count))
@@ -73,7 +81,15 @@ fn each_phase(sizes: &ConvSizes, mut f: impl FnMut(Phase, Phase)) {
 
 impl ConvInputGradOp<'_> {
     pub fn run(self, kernels: F32Kernels) {
-        let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
+        let ConvInputGradOp(ConvInputGrad {
+            sizes,
+            whole: _,
+            weight,
+            dy,
+            bias,
+            dx,
+            relu,
+        }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
         if samples == 0 {
@@ -94,10 +110,19 @@ impl ConvInputGradOp<'_> {
         Memory::with(|memory| {
             let depthwise = sizes.is_depthwise();
             if !depthwise {
-                let turned = memory.weight.reserve(sizes.kernel[0] * sizes.kernel[1] * co * row);
-                kernels.run(Turn { sizes, weight, row, turned });
+                let turned = memory
+                    .weight
+                    .reserve(sizes.kernel[0] * sizes.kernel[1] * co * row);
+                kernels.run(Turn {
+                    sizes,
+                    weight,
+                    row,
+                    turned,
+                });
             }
-            let pieces = dx.chunks_mut(group * sizes.input_len()).zip(dy.chunks(group * sizes.output_len()));
+            let pieces = dx
+                .chunks_mut(group * sizes.input_len())
+                .zip(dy.chunks(group * sizes.output_len()));
             for (dx, dy) in pieces {
                 let view = frame.view(dy, &mut memory.image);
                 let mut turned = memory.weight.as_slice();
@@ -111,7 +136,8 @@ impl ConvInputGradOp<'_> {
                     let columns = horizontal.taps();
                     // Columns whose outputs lie side by side are one tap.
                     let neighbours = columns.clone().zip(columns.clone().skip(1));
-                    let side_by_side = groups == 1 && neighbours.clone().all(|(a, b)| b.1 == a.1 + 1);
+                    let side_by_side =
+                        groups == 1 && neighbours.clone().all(|(a, b)| b.1 == a.1 + 1);
                     let across = columns.clone().count();
                     let taken = if side_by_side { across.min(1) } else { across };
                     taps.clear();
@@ -127,9 +153,14 @@ impl ConvInputGradOp<'_> {
                     }
                     let (height, width) = (vertical.count(), horizontal.count());
                     let offsets = vertical.taps().map(|(_, oy)| oy);
-                    let span = if side_by_side { across * co_group } else { co_group };
+                    let span = if side_by_side {
+                        across * co_group
+                    } else {
+                        co_group
+                    };
                     let samples = dx.len() / sizes.input_len();
-                    let (step_y, step_x) = (sizes.stride[0] * sizes.size[1] * all, sizes.stride[1] * all);
+                    let (step_y, step_x) =
+                        (sizes.stride[0] * sizes.size[1] * all, sizes.stride[1] * all);
                     let phase = (vertical.phase * sizes.size[1] + horizontal.phase) * all;
                     let c = dx[phase..].as_mut_ptr();
                     memory.bands.clear();
@@ -152,7 +183,14 @@ impl ConvInputGradOp<'_> {
                     if depthwise {
                         let (weight, bias, taps) =
                             (weight.as_ptr(), bias.map(<[f32]>::as_ptr), &memory.filters);
-                        kernels.run(depthwise::Forward { bands, taps, channels: all, weight, bias, relu });
+                        kernels.run(depthwise::Forward {
+                            bands,
+                            taps,
+                            channels: all,
+                            weight,
+                            bias,
+                            relu,
+                        });
                         return;
                     }
                     for g in 0..groups {
@@ -165,7 +203,8 @@ impl ConvInputGradOp<'_> {
                             b: turned.as_ptr(),
                             b_row: row,
                             n: ci,
-                            start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
+                            start: bias
+                                .map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
                             relu,
                         };
                         kernels.run(GatherOp(gather, panel));
@@ -177,8 +216,8 @@ impl ConvInputGradOp<'_> {
     }
 }
 
-/// Transposes the weight of each position in the window, in the order in which the phases need them: `CO / groups` rows
-/// of `CI / groups` numbers, filled up to whole vectors.
+/// Transposes the weight of each position in the window, in the order in which the phases need
+/// them: `CO / groups` rows of `CI / groups` numbers, filled up to whole vectors.
 pub(super) struct Turn<'a> {
     pub sizes: &'a ConvSizes,
     pub weight: &'a [f32],
@@ -191,7 +230,12 @@ impl Op for Turn<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Turn { sizes, weight, row, turned } = self;
+        let Turn {
+            sizes,
+            weight,
+            row,
+            turned,
+        } = self;
         let (all_co, groups) = (sizes.out_channels, sizes.groups);
         let (ci, co) = (sizes.channels / groups, all_co / groups);
         let block = co * row;
@@ -213,7 +257,8 @@ impl Op for Turn<'_> {
     }
 }
 
-/// `to[j][i] = from[i][j]` for `rows` of `columns` numbers, `stride` apart; those of `to` are filled up with zeros.
+/// `to[j][i] = from[i][j]` for `rows` of `columns` numbers, `stride` apart; those of `to` are
+/// filled up with zeros.
 #[inline(always)]
 fn transpose<S: Simd>(
     s: S,
@@ -225,14 +270,19 @@ fn transpose<S: Simd>(
     to_stride: usize,
 ) {
     assert!(
-        (rows - 1) * stride + columns <= from.len() && columns * to_stride <= to.len() && rows <= to_stride
+        (rows - 1) * stride + columns <= from.len()
+            && columns * to_stride <= to.len()
+            && rows <= to_stride
     );
     let (whole_rows, whole_columns) = (rows - rows % S::LANES, columns - columns % S::LANES);
     for i in (0..whole_rows).step_by(S::LANES) {
         for j in (0..whole_columns).step_by(S::LANES) {
             // SAFETY: a block of LANES rows and columns within both, as was asserted.
             unsafe {
-                let (from, to) = (from.as_ptr().add(i * stride + j), to.as_mut_ptr().add(j * to_stride + i));
+                let (from, to) = (
+                    from.as_ptr().add(i * stride + j),
+                    to.as_mut_ptr().add(j * to_stride + i),
+                );
                 s.transpose(from, stride, to, to_stride);
             }
         }

@@ -1,16 +1,17 @@
 //! Convolutions of channels-last images, as products without a matrix of windows.
 //!
-//! A convolution multiplies, for each output pixel, the numbers under the window with the weight `[KH][KW][CI][CO]`.
-//! The rows of that product are pixels of the image: they need not be copied out, only found. One kernel,
-//! [`gather`], does so for all three products of a layer: forward (rows are output pixels), input gradient (rows are
-//! input pixels, the weight is transposed and turned around) and weight gradient (rows are weights, the inner index
-//! runs over the pixels). Padding is copied around the image beforehand ([`halo`]), a few percent of the work, so that
+//! A convolution multiplies, for each output pixel, the numbers under the window with the weight
+//! `[KH][KW][CI][CO]`. The rows of that product are pixels of the image: they need not be copied
+//! out, only found. One kernel, [`gather`], does so for all three products of a layer: forward
+//! (rows are output pixels), input gradient (rows are input pixels, the weight is transposed and
+//! turned around) and weight gradient (rows are weights, the inner index runs over the pixels).
+//! Padding is copied around the image beforehand ([`halo`]), a few percent of the work, so that
 //! no inner loop knows of it.
 //!
-//! Every element is a sum of blocks of at most 512 multiply-adds, each a chain: forward over (ky, kx, ci), zeros of the
-//! padding included; the input gradient over the output pixels in their order; the weight gradient over the samples and
-//! their output pixels. Where Winograd's filtering takes fewer multiplications ([`winograd`]), the elements are sums of a
-//! few such sums.
+//! Every element is a sum of blocks of at most 512 multiply-adds, each a chain: forward over (ky,
+//! kx, ci), zeros of the padding included; the input gradient over the output pixels in their
+//! order; the weight gradient over the samples and their output pixels. Where Winograd's filtering
+//! takes fewer multiplications ([`winograd`]), the elements are sums of a few such sums.
 
 mod depthwise;
 mod forward;
@@ -47,7 +48,8 @@ pub struct Conv<'a, T> {
     /// How many samples the whole batch has, of which these are some.
     pub whole: usize,
     pub x: &'a [T],
-    /// If `x` is one image, `y` can be some rows of its output, from this one on, which is even; 0 otherwise.
+    /// If `x` is one image, `y` can be some rows of its output, from this one on, which is even; 0
+    /// otherwise.
     pub first_row: usize,
     /// `[KH][KW][CI / groups][CO]`
     pub weight: &'a [T],
@@ -57,8 +59,8 @@ pub struct Conv<'a, T> {
     pub relu: bool,
 }
 
-/// The gradient of a [`Conv`] with respect to `x`, which is also the transposed convolution of `dy`; that one may have
-/// a bias, one for each channel of `dx`.
+/// The gradient of a [`Conv`] with respect to `x`, which is also the transposed convolution of
+/// `dy`; that one may have a bias, one for each channel of `dx`.
 #[derive(Debug)]
 pub struct ConvInputGrad<'a, T> {
     pub sizes: &'a ConvSizes,
@@ -71,7 +73,8 @@ pub struct ConvInputGrad<'a, T> {
     pub relu: bool,
 }
 
-/// The gradient of a [`Conv`] with respect to the weight, and to the bias after it if `gradient` has one more row.
+/// The gradient of a [`Conv`] with respect to the weight, and to the bias after it if `gradient`
+/// has one more row.
 #[derive(Debug)]
 pub struct ConvWeightGrad<'a, T> {
     pub sizes: &'a ConvSizes,
@@ -88,11 +91,12 @@ pub struct ConvWeightGrad<'a, T> {
     pub share: Share<T>,
 }
 
-/// Cuts a slice into pieces of some length (the last may be shorter) and has someone compute each: by its number.
+/// Cuts a slice into pieces of some length (the last may be shorter) and has someone compute each:
+/// by its number.
 pub type Share<T> = fn(&mut [T], usize, &(dyn Fn(usize, &mut [T]) + Sync));
 
-/// Those rows of the gradient that `gradient` is, `CO` numbers each, beginning with `first_row`. After the rows of the
-/// weight comes that of the bias.
+/// Those rows of the gradient that `gradient` is, `CO` numbers each, beginning with `first_row`.
+/// After the rows of the weight comes that of the bias.
 struct WeightRows<'a, T> {
     sizes: &'a ConvSizes,
     x: &'a [T],
@@ -105,10 +109,28 @@ struct WeightRows<'a, T> {
 impl<T: Sync> ConvWeightGrad<'_, T> {
     /// Calls with the rows that each part has.
     fn each_part(self, f: impl Fn(WeightRows<'_, T>) + Sync) {
-        let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share, .. } = self;
-        let rows = (gradient.len() / sizes.out_channels).div_ceil(parts.max(1)).max(1);
+        let ConvWeightGrad {
+            sizes,
+            x,
+            dy,
+            gradient,
+            accumulate,
+            parts,
+            share,
+            ..
+        } = self;
+        let rows = (gradient.len() / sizes.out_channels)
+            .div_ceil(parts.max(1))
+            .max(1);
         share(gradient, rows * sizes.out_channels, &|part, gradient| {
-            f(WeightRows { sizes, x, dy, first_row: part * rows, gradient, accumulate });
+            f(WeightRows {
+                sizes,
+                x,
+                dy,
+                first_row: part * rows,
+                gradient,
+                accumulate,
+            });
         });
     }
 }
@@ -148,7 +170,8 @@ impl ConvSizes {
         sizes::product(&[self.out[0], self.out[1], self.out_channels])
     }
 
-    /// How many rows the weight has, one for each number under the window that an output channel sees.
+    /// How many rows the weight has, one for each number under the window that an output channel
+    /// sees.
     pub const fn weight_rows(&self) -> usize {
         sizes::product(&[self.kernel[0], self.kernel[1], self.channels / self.groups])
     }
@@ -163,10 +186,16 @@ impl ConvSizes {
         sizes::sum(&[self.size[axis], self.pad[axis], self.pad[axis]])
     }
 
-    /// Whether positions in the padded image can be counted: no arithmetic on these sizes wraps if so.
+    /// Whether positions in the padded image can be counted: no arithmetic on these sizes wraps if
+    /// so.
     pub const fn are_countable(&self) -> bool {
         let [height, width] = [self.padded(0), self.padded(1)];
-        let steps = [self.stride[0], self.stride[1], self.dilation[0], self.dilation[1]];
+        let steps = [
+            self.stride[0],
+            self.stride[1],
+            self.dilation[0],
+            self.dilation[1],
+        ];
         let mut countable = sizes::countable(sizes::product(&[height, width, self.channels]))
             && sizes::countable(sizes::product(&[height, width, self.out_channels]));
         let mut i = 0;
@@ -185,19 +214,33 @@ impl ConvSizes {
     /// How far the windows of all output pixels reach along an axis.
     const fn reach(&self, axis: usize) -> usize {
         let first = sizes::product(&[self.kernel[axis] - 1, self.dilation[axis]]);
-        sizes::sum(&[sizes::product(&[self.out[axis] - 1, self.stride[axis]]), first, 1])
+        sizes::sum(&[
+            sizes::product(&[self.out[axis] - 1, self.stride[axis]]),
+            first,
+            1,
+        ])
     }
 
     /// Panics unless the sizes make sense together and fit the lengths; the number of samples.
     fn check(&self, x: usize, y: usize) -> usize {
         let all = [self.size, self.out, self.kernel, self.stride, self.dilation];
-        assert!(all.as_flattened().iter().all(|&size| size > 0), "conv: a size is 0: {self:?}");
-        assert!(self.channels > 0 && self.out_channels > 0 && self.groups > 0, "conv: a size is 0: {self:?}");
         assert!(
-            self.channels.is_multiple_of(self.groups) && self.out_channels.is_multiple_of(self.groups),
+            all.as_flattened().iter().all(|&size| size > 0),
+            "conv: a size is 0: {self:?}"
+        );
+        assert!(
+            self.channels > 0 && self.out_channels > 0 && self.groups > 0,
+            "conv: a size is 0: {self:?}"
+        );
+        assert!(
+            self.channels.is_multiple_of(self.groups)
+                && self.out_channels.is_multiple_of(self.groups),
             "conv: channels that are not whole groups: {self:?}"
         );
-        assert!(self.are_countable(), "conv: more places than memory has: {self:?}");
+        assert!(
+            self.are_countable(),
+            "conv: more places than memory has: {self:?}"
+        );
         for axis in 0..2 {
             assert!(
                 self.reach(axis) <= self.padded(axis),
@@ -205,8 +248,16 @@ impl ConvSizes {
             );
         }
         let samples = x / self.input_len();
-        assert_eq!(x, samples * self.input_len(), "conv: the images are not whole");
-        assert_eq!(Some(y), samples.checked_mul(self.output_len()), "conv: as many outputs as images");
+        assert_eq!(
+            x,
+            samples * self.input_len(),
+            "conv: the images are not whole"
+        );
+        assert_eq!(
+            Some(y),
+            samples.checked_mul(self.output_len()),
+            "conv: as many outputs as images"
+        );
         samples
     }
 
@@ -228,17 +279,35 @@ impl ConvSizes {
 
     /// Panics unless the weight has as many numbers as the sizes say.
     fn check_weight(&self, weight: usize, bias: Option<usize>, channels: usize) {
-        assert_eq!(weight, sizes::product(&[self.weight_rows(), self.out_channels]), "conv: the weight");
-        assert!(bias.is_none_or(|bias| bias == channels), "conv: one bias per channel");
+        assert_eq!(
+            weight,
+            sizes::product(&[self.weight_rows(), self.out_channels]),
+            "conv: the weight"
+        );
+        assert!(
+            bias.is_none_or(|bias| bias == channels),
+            "conv: one bias per channel"
+        );
     }
 
     /// Those of some rows that are the weight's, and the bias, if it is among them.
     ///
     /// Panics if there are others.
-    fn split_bias<'g, T>(&self, first: usize, gradient: &'g mut [T]) -> (&'g mut [T], Option<&'g mut [T]>) {
+    fn split_bias<'g, T>(
+        &self,
+        first: usize,
+        gradient: &'g mut [T],
+    ) -> (&'g mut [T], Option<&'g mut [T]>) {
         let rows = gradient.len() / self.out_channels;
-        assert_eq!(gradient.len(), rows * self.out_channels, "conv: the rows of the gradient are not whole");
-        assert!(first + rows <= self.weight_rows() + 1, "conv: more rows than the weight and the bias have");
+        assert_eq!(
+            gradient.len(),
+            rows * self.out_channels,
+            "conv: the rows of the gradient are not whole"
+        );
+        assert!(
+            first + rows <= self.weight_rows() + 1,
+            "conv: more rows than the weight and the bias have"
+        );
         let (weight, bias) =
             gradient.split_at_mut((self.weight_rows() - first).min(rows) * self.out_channels);
         (weight, Some(bias).filter(|bias| !bias.is_empty()))

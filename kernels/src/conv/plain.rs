@@ -5,12 +5,13 @@ use std::ops::Range;
 use super::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, WeightRows};
 use crate::plain::{Real, relu};
 
-/// Calls with each output pixel of some rows and each number that its window has in the image: the output pixel, the row of
-/// the weight's first channel and the pixel of the image.
+/// Calls with each output pixel of some rows and each number that its window has in the image: the
+/// output pixel, the row of the weight's first channel and the pixel of the image.
 fn each_tap(sizes: &ConvSizes, rows: Range<usize>, mut f: impl FnMut(usize, usize, usize)) {
     let inside = |axis: usize, out: usize, k: usize| {
         let at = out * sizes.stride[axis] + k * sizes.dilation[axis];
-        at.checked_sub(sizes.pad[axis]).filter(|&at| at < sizes.size[axis])
+        at.checked_sub(sizes.pad[axis])
+            .filter(|&at| at < sizes.size[axis])
     };
     let ci = sizes.channels / sizes.groups;
     for oy in rows {
@@ -45,14 +46,26 @@ pub(super) fn end<T: Real>(relu_wanted: bool, y: &mut [T]) {
 }
 
 pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
-    let Conv { sizes, whole: _, x, first_row, weight, bias, y, relu } = conv;
+    let Conv {
+        sizes,
+        whole: _,
+        x,
+        first_row,
+        weight,
+        bias,
+        y,
+        relu,
+    } = conv;
     let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.out_channels);
     let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
     let (ci, co) = (channels / groups, all / groups);
     begin(all, bias, y);
     let len = (y.len() / samples.max(1)).max(1);
-    for (x, y) in x.chunks_exact(sizes.input_len()).zip(y.chunks_exact_mut(len)) {
+    for (x, y) in x
+        .chunks_exact(sizes.input_len())
+        .zip(y.chunks_exact_mut(len))
+    {
         each_tap(sizes, first_row..first_row + rows, |out, row, at| {
             let out = out - first_row * sizes.out[1];
             for g in 0..groups {
@@ -69,19 +82,33 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
 }
 
 pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
-    let ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu } = conv;
+    let ConvInputGrad {
+        sizes,
+        whole: _,
+        weight,
+        dy,
+        bias,
+        dx,
+        relu,
+    } = conv;
     sizes.check(dx.len(), dy.len());
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.channels);
     let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
     let (ci, co) = (channels / groups, all / groups);
     begin(channels, bias, dx);
-    for (dx, dy) in dx.chunks_exact_mut(sizes.input_len()).zip(dy.chunks_exact(sizes.output_len())) {
+    for (dx, dy) in dx
+        .chunks_exact_mut(sizes.input_len())
+        .zip(dy.chunks_exact(sizes.output_len()))
+    {
         each_tap(sizes, 0..sizes.out[0], |out, row, at| {
             for g in 0..groups {
                 let dy = &dy[out * all + g * co..][..co];
                 for (i, dx) in dx[at * channels + g * ci..][..ci].iter_mut().enumerate() {
                     let weight = &weight[(row + i) * all + g * co..][..co];
-                    *dx = dy.iter().zip(weight).fold(*dx, |sum, (&dy, &w)| sum + dy * w);
+                    *dx = dy
+                        .iter()
+                        .zip(weight)
+                        .fold(*dx, |sum, (&dy, &w)| sum + dy * w);
                 }
             }
         });
@@ -94,7 +121,14 @@ pub(crate) fn conv_weight_grad<T: Real + Sync>(conv: ConvWeightGrad<'_, T>) {
 }
 
 fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
-    let WeightRows { sizes, x, dy, first_row, gradient, accumulate } = rows;
+    let WeightRows {
+        sizes,
+        x,
+        dy,
+        first_row,
+        gradient,
+        accumulate,
+    } = rows;
     sizes.check(x.len(), dy.len());
     if !accumulate {
         gradient.fill(T::zero());
@@ -104,13 +138,20 @@ fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
     let (ci, co, count) = (channels / groups, all / groups, gradient.len() / all);
     if let Some(bias) = bias {
         for pixel in dy.chunks_exact(all) {
-            bias.iter_mut().zip(pixel).for_each(|(sum, &dy)| *sum = *sum + dy);
+            bias.iter_mut()
+                .zip(pixel)
+                .for_each(|(sum, &dy)| *sum = *sum + dy);
         }
     }
-    for (x, dy) in x.chunks_exact(sizes.input_len()).zip(dy.chunks_exact(sizes.output_len())) {
+    for (x, dy) in x
+        .chunks_exact(sizes.input_len())
+        .zip(dy.chunks_exact(sizes.output_len()))
+    {
         each_tap(sizes, 0..sizes.out[0], |out, row, at| {
             for i in 0..ci {
-                let Some(row) = (row + i).checked_sub(first_row).filter(|&row| row < count) else { continue };
+                let Some(row) = (row + i).checked_sub(first_row).filter(|&row| row < count) else {
+                    continue;
+                };
                 for g in 0..groups {
                     let x = x[at * channels + g * ci + i];
                     let sums = &mut gradient[row * all + g * co..][..co];

@@ -1,4 +1,5 @@
-//! The weight gradient: the rows are those of the weight, the inner index runs over the output pixels.
+//! The weight gradient: the rows are those of the weight, the inner index runs over the output
+//! pixels.
 
 use super::gather::{Band, From, Gather, GatherOp, Rows};
 use super::halo::{Frame, Memory, View};
@@ -8,14 +9,21 @@ use crate::{AlignedBuffer, F32Kernels};
 
 pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
 
-/// Places of outputs per run: more than these are summed run after run, each of which is added to the gradient as a whole.
-/// So a weight is off by at most `(DEPTH + LONG / 256 + places / LONG) * eps / 2`, times the sum of the magnitudes of its
-/// terms.
+/// Places of outputs per run: more than these are summed run after run, each of which is added to
+/// the gradient as a whole. So a weight is off by at most `(DEPTH + LONG / 256 + places / LONG) *
+/// eps / 2`, times the sum of the magnitudes of its terms.
 const LONG: usize = 1 << 16;
 
 impl WeightRowsOp<'_> {
     pub fn run(self, kernels: F32Kernels) {
-        let WeightRowsOp(WeightRows { sizes, x, dy, first_row, gradient, accumulate }) = self;
+        let WeightRowsOp(WeightRows {
+            sizes,
+            x,
+            dy,
+            first_row,
+            gradient,
+            accumulate,
+        }) = self;
         let samples = sizes.check(x.len(), dy.len());
         if samples == 0 && !accumulate {
             gradient.fill(0.0);
@@ -32,12 +40,26 @@ impl WeightRowsOp<'_> {
         let [height, width] = sizes.out;
         let group = frame.group(height * width, sizes.output_len());
         Memory::with(|memory| {
-            let Memory { image, taps, bands, panel, run, .. } = memory;
+            let Memory {
+                image,
+                taps,
+                bands,
+                panel,
+                run,
+                ..
+            } = memory;
             let long = samples * height * width > LONG;
             let run = run.reserve(if long { gradient.len() } else { 0 });
-            let mut sums = Sums { gradient, run, accumulate, places: 0 };
+            let mut sums = Sums {
+                gradient,
+                run,
+                accumulate,
+                places: 0,
+            };
 
-            let pieces = x.chunks(group * sizes.input_len()).zip(dy.chunks(group * sizes.output_len()));
+            let pieces = x
+                .chunks(group * sizes.input_len())
+                .zip(dy.chunks(group * sizes.output_len()));
             for (x, dy) in pieces {
                 let view = frame.view(x, image);
                 taps.clear();
@@ -53,7 +75,14 @@ impl WeightRowsOp<'_> {
                         let columns = columns.min(width - begin);
                         let first = (index * rows * width + begin) * sizes.out_channels;
                         let dy = &dy[first..][..taps.len() * columns * sizes.out_channels];
-                        let part = Part { sizes, view, taps, begin, columns, dy };
+                        let part = Part {
+                            sizes,
+                            view,
+                            taps,
+                            begin,
+                            columns,
+                            dy,
+                        };
                         let (to, accumulate) = sums.next(taps.len() * columns);
                         part.sum(kernels, first_row, to, accumulate, bands, panel);
                     }
@@ -78,7 +107,10 @@ impl Sums<'_> {
     /// Where the sums over so many places go, and whether they are added to what is there.
     fn next(&mut self, places: usize) -> (&mut [f32], bool) {
         if self.run.is_empty() {
-            return (&mut *self.gradient, std::mem::replace(&mut self.accumulate, true));
+            return (
+                &mut *self.gradient,
+                std::mem::replace(&mut self.accumulate, true),
+            );
         }
         if self.places + places > LONG {
             self.end_run();
@@ -93,7 +125,10 @@ impl Sums<'_> {
             return;
         }
         if self.accumulate {
-            self.gradient.iter_mut().zip(&*self.run).for_each(|(sum, run)| *sum += run);
+            self.gradient
+                .iter_mut()
+                .zip(&*self.run)
+                .for_each(|(sum, run)| *sum += run);
         } else {
             self.gradient.copy_from_slice(self.run);
         }
@@ -122,11 +157,28 @@ impl Part<'_> {
         bands: &mut Vec<Band>,
         panel: &mut AlignedBuffer<f32>,
     ) {
-        let Part { sizes, view, taps, begin, columns, dy } = self;
-        let (ci, co, groups) = (sizes.channels / sizes.groups, sizes.out_channels, sizes.groups);
+        let Part {
+            sizes,
+            view,
+            taps,
+            begin,
+            columns,
+            dy,
+        } = self;
+        let (ci, co, groups) = (
+            sizes.channels / sizes.groups,
+            sizes.out_channels,
+            sizes.groups,
+        );
         let (gradient, bias) = sizes.split_bias(first_row, gradient);
         if let Some(sums) = bias {
-            kernels.run(ColumnSumsOp { rows: dy.len() / co, cols: co, x: dy, sums, accumulate });
+            kernels.run(ColumnSumsOp {
+                rows: dy.len() / co,
+                cols: co,
+                x: dy,
+                sums,
+                accumulate,
+            });
         }
 
         let [dilation_y, dilation_x] = sizes.dilation;
@@ -141,12 +193,29 @@ impl Part<'_> {
         // Rows before the first are counted, but not there.
         let c = gradient.as_mut_ptr().wrapping_sub(first_row * co);
         bands.clear();
-        bands.push(Band { rows, taps: 0..taps.len(), a: view.data.wrapping_add(begin * a_step), c });
-        let start = if accumulate { From::Accumulate } else { From::Zero };
+        bands.push(Band {
+            rows,
+            taps: 0..taps.len(),
+            a: view.data.wrapping_add(begin * a_step),
+            c,
+        });
+        let start = if accumulate {
+            From::Accumulate
+        } else {
+            From::Zero
+        };
 
         if sizes.is_depthwise() {
             let (dy, channels) = (dy.as_ptr(), co);
-            kernels.run(depthwise::WeightGrad { bands, taps, span: columns, a_step, channels, dy, start });
+            kernels.run(depthwise::WeightGrad {
+                bands,
+                taps,
+                span: columns,
+                a_step,
+                channels,
+                dy,
+                start,
+            });
             return;
         }
         let n = co / groups;

@@ -1,12 +1,13 @@
-//! Functions whose derivative is known from their argument alone: most of them fall and rise, so that two arguments
-//! have the same value.
+//! Functions whose derivative is known from their argument alone: most of them fall and rise, so
+//! that two arguments have the same value.
 
 use super::super::math;
 use super::super::plain::{Real, normal, relu, sigmoid};
 use super::super::simd::Simd;
 use super::{Clamp, Formula};
 
-/// Beyond this all derivatives here have reached their limits; it keeps infinity times 0 out of them. A NaN stays.
+/// Beyond this all derivatives here have reached their limits; it keeps infinity times 0 out of
+/// them. A NaN stays.
 const FAR: f64 = 100.0;
 
 #[inline(always)]
@@ -15,7 +16,11 @@ fn near<S: Simd>(s: S, x: S::V) -> S::V {
 }
 
 fn plain_near<T: Real>(x: T) -> T {
-    Clamp { min: -FAR, max: FAR }.plain_value(x)
+    Clamp {
+        min: -FAR,
+        max: FAR,
+    }
+    .plain_value(x)
 }
 
 /// `x` times the normal distribution up to `x`.
@@ -67,8 +72,8 @@ impl Formula for Silu {
     }
 }
 
-/// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`, as `x` times a sigmoid of twice that argument, which keeps its
-/// digits where `1 + tanh` has none left.
+/// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`, as `x` times a sigmoid of twice that
+/// argument, which keeps its digits where `1 + tanh` has none left.
 #[derive(Clone, Copy, Debug)]
 pub struct GeluTanh;
 
@@ -102,7 +107,8 @@ impl Formula for GeluTanh {
     }
 }
 
-/// `x tanh(ln(1 + e^x))`. The factor is `n / (n + 2)` with `n = e^2x + 2 e^x`, which is 1 from `x = 20` on.
+/// `x tanh(ln(1 + e^x))`. The factor is `n / (n + 2)` with `n = e^2x + 2 e^x`, which is 1 from `x =
+/// 20` on.
 #[derive(Clone, Copy, Debug)]
 pub struct Mish;
 
@@ -166,7 +172,11 @@ impl Formula for Softplus {
     }
     fn plain_slope<T: Real>(self, x: T, dy: T) -> T {
         let t = T::of(self.beta) * x;
-        if t > T::of(self.threshold) { dy } else { dy * sigmoid(t) }
+        if t > T::of(self.threshold) {
+            dy
+        } else {
+            dy * sigmoid(t)
+        }
     }
 }
 
@@ -178,7 +188,10 @@ impl Formula for HardSwish {
     #[inline(always)]
     fn value<S: Simd>(self, s: S, x: S::V) -> S::V {
         let six = s.splat(6.0);
-        s.mul(x, s.div(s.min(six, s.max(s.zero(), s.add(x, s.splat(3.0)))), six))
+        s.mul(
+            x,
+            s.div(s.min(six, s.max(s.zero(), s.add(x, s.splat(3.0)))), six),
+        )
     }
     #[inline(always)]
     fn slope<S: Simd>(self, s: S, x: S::V, dy: S::V) -> S::V {

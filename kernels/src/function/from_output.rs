@@ -98,12 +98,16 @@ impl Formula for Clamp {
         }
     }
     fn plain_slope<T: Real>(self, y: T, dy: T) -> T {
-        if y <= T::of(self.min) || y >= T::of(self.max) { T::zero() } else { dy }
+        if y <= T::of(self.min) || y >= T::of(self.max) {
+            T::zero()
+        } else {
+            dy
+        }
     }
 }
 
-/// `x`, or `slope * x` where `x` is not above 0. The derivative is known from the output if the slope is not negative,
-/// and from the input always.
+/// `x`, or `slope * x` where `x` is not above 0. The derivative is known from the output if the
+/// slope is not negative, and from the input always.
 #[derive(Clone, Copy, Debug)]
 pub struct Leaky {
     pub slope: f64,
@@ -119,15 +123,23 @@ impl Formula for Leaky {
         s.select(s.gt(y, s.zero()), dy, s.mul(s.splat(self.slope as f32), dy))
     }
     fn plain_value<T: Real>(self, x: T) -> T {
-        if x > T::zero() { x } else { T::of(self.slope) * x }
+        if x > T::zero() {
+            x
+        } else {
+            T::of(self.slope) * x
+        }
     }
     fn plain_slope<T: Real>(self, y: T, dy: T) -> T {
-        if y > T::zero() { dy } else { T::of(self.slope) * dy }
+        if y > T::zero() {
+            dy
+        } else {
+            T::of(self.slope) * dy
+        }
     }
 }
 
-/// `above * x`, or `below * (e^(rate * x) - 1)` where `x` is not above 0; `above` and `rate` are positive and `below` is
-/// not negative. ELU, SELU and CELU are cases of it.
+/// `above * x`, or `below * (e^(rate * x) - 1)` where `x` is not above 0; `above` and `rate` are
+/// positive and `below` is not negative. ELU, SELU and CELU are cases of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Elu {
     pub above: f64,
@@ -138,13 +150,26 @@ pub struct Elu {
 impl Formula for Elu {
     #[inline(always)]
     fn value<S: Simd>(self, s: S, x: S::V) -> S::V {
-        let below = s.mul(s.splat(self.below as f32), math::expm1(s, s.mul(s.splat(self.rate as f32), x)));
-        s.select(s.gt(x, s.zero()), s.mul(s.splat(self.above as f32), x), below)
+        let below = s.mul(
+            s.splat(self.below as f32),
+            math::expm1(s, s.mul(s.splat(self.rate as f32), x)),
+        );
+        s.select(
+            s.gt(x, s.zero()),
+            s.mul(s.splat(self.above as f32), x),
+            below,
+        )
     }
     #[inline(always)]
     fn slope<S: Simd>(self, s: S, y: S::V, dy: S::V) -> S::V {
-        let below = s.mul(s.splat(self.rate as f32), s.add(y, s.splat(self.below as f32)));
-        s.mul(dy, s.select(s.gt(y, s.zero()), s.splat(self.above as f32), below))
+        let below = s.mul(
+            s.splat(self.rate as f32),
+            s.add(y, s.splat(self.below as f32)),
+        );
+        s.mul(
+            dy,
+            s.select(s.gt(y, s.zero()), s.splat(self.above as f32), below),
+        )
     }
     fn plain_value<T: Real>(self, x: T) -> T {
         if x > T::zero() {
@@ -154,7 +179,11 @@ impl Formula for Elu {
         }
     }
     fn plain_slope<T: Real>(self, y: T, dy: T) -> T {
-        dy * if y > T::zero() { T::of(self.above) } else { T::of(self.rate) * (y + T::of(self.below)) }
+        dy * if y > T::zero() {
+            T::of(self.above)
+        } else {
+            T::of(self.rate) * (y + T::of(self.below))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Functions of single numbers with their derivatives: the activations.
 //!
-//! Each is a struct of its constants with two formulas, for vectors and for plain floats. Its kernels are functions of
-//! their own, so that a program contains those of its activations only.
+//! Each is a struct of its constants with two formulas, for vectors and for plain floats. Its
+//! kernels are functions of their own, so that a program contains those of its activations only.
 
 mod from_input;
 mod from_output;
@@ -16,8 +16,8 @@ use super::elementwise::zip;
 use super::plain::Real;
 use super::simd::{Op, Simd, each};
 
-/// The kernels of a function. `f32` and `f64` are two methods rather than two implementations, so that a layer needs no
-/// more than this one bound for both.
+/// The kernels of a function. `f32` and `f64` are two methods rather than two implementations, so
+/// that a layer needs no more than this one bound for both.
 pub trait Function: Copy {
     /// Whether the derivative is known from the output. From the input otherwise.
     const FROM_OUTPUT: bool;
@@ -92,7 +92,13 @@ impl<F: Formula> Op for ValueOp<'_, F> {
             #[inline(always)]
             |i, n| {
                 // SAFETY: `each` gives i + n <= len, the length of both.
-                unsafe { s.put(y.add(i), flush_denormal(s, f.value(s, s.get(x.add(i), n))), n) }
+                unsafe {
+                    s.put(
+                        y.add(i),
+                        flush_denormal(s, f.value(s, s.get(x.add(i), n))),
+                        n,
+                    )
+                }
             },
         );
     }
@@ -126,7 +132,8 @@ fn plain_values<F: Formula, T: Real>(f: F, x: Option<&[T]>, y: &mut [T]) {
         check_same("function", x.len(), y.len());
         y.copy_from_slice(x);
     }
-    y.iter_mut().for_each(|y| *y = plain_flush_denormal(f.plain_value(*y)));
+    y.iter_mut()
+        .for_each(|y| *y = plain_flush_denormal(f.plain_value(*y)));
 }
 
 fn plain_slopes<F: Formula, T: Real>(f: F, at: &[T], dy: &mut [T]) {

@@ -1,5 +1,6 @@
-//! Normalization of columns over all rows of a batch. Every step takes any of the rows, so that callers can cut them:
-//! the sums of some rows are added up by whoever cut them, in an order of their own choice.
+//! Normalization of columns over all rows of a batch. Every step takes any of the rows, so that
+//! callers can cut them: the sums of some rows are added up by whoever cut them, in an order of
+//! their own choice.
 
 use super::super::F32Kernels;
 use super::super::args::{check_same, rows_of};
@@ -9,7 +10,8 @@ use super::groups::{offset, slope};
 use super::passes::{Distances, Grad, GradSums, Scaled};
 use super::{Statistics, bias_at, check_optional, variance, weight_at};
 
-/// `y = ((x - near) - rest) * inverse * weight + bias` in each column; as many columns as there are numbers.
+/// `y = ((x - near) - rest) * inverse * weight + bias` in each column; as many columns as there are
+/// numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm<'a, T> {
     pub near: &'a [T],
@@ -35,7 +37,11 @@ impl<T: Copy> BatchNorm<'_, T> {
 
     #[inline(always)]
     pub(super) fn of(&self, column: usize) -> Statistics<T> {
-        Statistics { near: self.near[column], rest: self.rest[column], inverse: self.inverse[column] }
+        Statistics {
+            near: self.near[column],
+            rest: self.rest[column],
+            inverse: self.inverse[column],
+        }
     }
 }
 
@@ -100,8 +106,9 @@ pub(super) fn batch_sums(
     });
 }
 
-/// Turns the sums of all `count` rows, `distances` and `squares`, into `rest` and `inverse`, and sets the variances as
-/// they are estimated from a sample: times `count / (count - 1)`. Of one row nothing can be estimated: they are NaN.
+/// Turns the sums of all `count` rows, `distances` and `squares`, into `rest` and `inverse`, and
+/// sets the variances as they are estimated from a sample: times `count / (count - 1)`. Of one row
+/// nothing can be estimated: they are NaN.
 pub(super) fn batch_statistics<T: Real>(
     count: usize,
     eps: T,
@@ -129,16 +136,35 @@ pub(super) fn batch_norm(kernels: F32Kernels, norm: BatchNorm<'_, f32>, x: &[f32
             let scale = norm.inverse[column] * weight_at(norm.weight, column);
             bias_at(norm.bias, column) - norm.rest[column] * scale
         });
-        kernels.run(Scaled { strip, shift, scale: &scale, offset: &offset, x, y });
+        kernels.run(Scaled {
+            strip,
+            shift,
+            scale: &scale,
+            offset: &offset,
+            x,
+            y,
+        });
     });
 }
 
-pub(super) fn running_norm(kernels: F32Kernels, norm: RunningNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
+pub(super) fn running_norm(
+    kernels: F32Kernels,
+    norm: RunningNorm<'_, f32>,
+    x: &[f32],
+    y: &mut [f32],
+) {
     norm.check(x.len(), y.len());
     with_shift(x.len(), norm.mean, |strip, shift| {
         let scale = strip.each(|_, column| running_scale(&norm, column));
         let offset = strip.each(|_, column| bias_at(norm.bias, column));
-        kernels.run(Scaled { strip, shift, scale: &scale, offset: &offset, x, y });
+        kernels.run(Scaled {
+            strip,
+            shift,
+            scale: &scale,
+            offset: &offset,
+            x,
+            y,
+        });
     });
 }
 
@@ -155,13 +181,19 @@ pub(super) fn batch_grad_sums(
     check_same("batch_grad_sums", products.len(), near.len());
     check_same("batch_grad_sums", totals.len(), near.len());
     with_shift(x.len(), near, |strip, shift| {
-        let [by_column, totals_by_column] = kernels.run(GradSums { strip, shift, x, dy });
+        let [by_column, totals_by_column] = kernels.run(GradSums {
+            strip,
+            shift,
+            x,
+            dy,
+        });
         put(products, &strip, &by_column);
         put(totals, &strip, &totals_by_column);
     });
 }
 
-/// Turns `sum(dy * (x - near))` over all rows into `sum(dy * normalized(x))`, the gradient of the weight.
+/// Turns `sum(dy * (x - near))` over all rows into `sum(dy * normalized(x))`, the gradient of the
+/// weight.
 pub(super) fn batch_products<T: Real>(rest: &[T], inverse: &[T], products: &mut [T], totals: &[T]) {
     check_same("batch_products", rest.len(), products.len());
     check_same("batch_products", inverse.len(), products.len());
@@ -188,12 +220,27 @@ pub(super) fn batch_norm_grad(
     check_same("batch_norm_grad", totals.len(), norm.near.len());
     let count = count as f32;
     with_shift(x.len(), norm.near, |strip, shift| {
-        let mean = |sums: &[f32], column: usize| sums[column] * weight_at(norm.weight, column) / count;
+        let mean =
+            |sums: &[f32], column: usize| sums[column] * weight_at(norm.weight, column) / count;
         let scale = strip.each(|_, column| norm.inverse[column] * weight_at(norm.weight, column));
         let slope = strip.each(|_, column| slope(norm.of(column), mean(products, column)));
-        let offset =
-            strip.each(|_, column| offset(norm.of(column), mean(products, column), mean(totals, column)));
+        let offset = strip.each(|_, column| {
+            offset(
+                norm.of(column),
+                mean(products, column),
+                mean(totals, column),
+            )
+        });
         let (scale, slope, offset) = (&scale, &slope, &offset);
-        kernels.run(Grad { strip, shift, scale, slope, offset, x, dy, dx });
+        kernels.run(Grad {
+            strip,
+            shift,
+            scale,
+            slope,
+            offset,
+            x,
+            dy,
+            dx,
+        });
     });
 }

@@ -1,8 +1,9 @@
 //! Sums over the columns of a matrix, and passes over it with numbers that belong to its columns.
 //!
-//! Columns are taken a strip at a time, so that what belongs to them lies on the stack. Narrow matrices are folded:
-//! several of their rows count as one, and the sums of columns that are the same one are added up in the end. Otherwise
-//! three channels would leave most lanes of a vector empty.
+//! Columns are taken a strip at a time, so that what belongs to them lies on the stack. Narrow
+//! matrices are folded: several of their rows count as one, and the sums of columns that are the
+//! same one are added up in the end. Otherwise three channels would leave most lanes of a vector
+//! empty.
 
 use std::ops::{Deref, DerefMut};
 
@@ -37,7 +38,8 @@ impl DerefMut for Columns {
     }
 }
 
-/// Neighbouring groups of neighbouring columns, in all rows: no more than a strip together, or a single one.
+/// Neighbouring groups of neighbouring columns, in all rows: no more than a strip together, or a
+/// single one.
 #[derive(Clone, Copy)]
 pub(super) struct Bundle {
     /// Rows of the matrix, and columns.
@@ -56,19 +58,38 @@ impl Bundle {
         let groups = (STRIP / size).max(1);
         (0..columns).step_by(groups * size).map(move |first| {
             let groups = groups.min((columns - first) / size);
-            Bundle { rows, columns, first, groups, size }
+            Bundle {
+                rows,
+                columns,
+                first,
+                groups,
+                size,
+            }
         })
     }
 
     pub(super) fn strips(self) -> impl Iterator<Item = Strip> {
-        let Bundle { rows, columns, first, groups, size } = self;
+        let Bundle {
+            rows,
+            columns,
+            first,
+            groups,
+            size,
+        } = self;
         let most = size.min(STRIP);
         (0..size).step_by(most).map(move |offset| {
             let (first, part) = (first + offset, most.min(size - offset));
             let width = groups * part;
             // A strip of whole rows can be folded.
             let fold = if width == columns { STRIP / columns } else { 1 };
-            Strip { rows, columns, first, groups, part, fold }
+            Strip {
+                rows,
+                columns,
+                first,
+                groups,
+                part,
+                fold,
+            }
         })
     }
 }
@@ -95,7 +116,11 @@ impl Strip {
     fn check(&self, len: usize) {
         assert_eq!(self.rows * self.columns, len);
         let inside = self.fold > 0 && (self.fold == 1 || self.width() == self.columns);
-        assert!(inside && self.first + self.width() <= self.columns && self.fold * self.width() <= STRIP);
+        assert!(
+            inside
+                && self.first + self.width() <= self.columns
+                && self.fold * self.width() <= STRIP
+        );
     }
 
     /// `f` of each column's group and position, also of those that are there several times.
@@ -114,8 +139,8 @@ impl Strip {
         columns
     }
 
-    /// Sums `term(offset, column, n)` over the rows: `N` terms of each column, which a call gives for `n` of them.
-    /// `len` elements, in which all offsets lie, is what the matrix has.
+    /// Sums `term(offset, column, n)` over the rows: `N` terms of each column, which a call gives
+    /// for `n` of them. `len` elements, in which all offsets lie, is what the matrix has.
     #[inline(always)]
     pub(super) fn sum<S: Simd, const N: usize>(
         self,
@@ -131,7 +156,11 @@ impl Strip {
         // The last row may be shorter.
         let tail = self.width() * (self.rows % self.fold);
         while row < whole || row == whole && tail > 0 {
-            let (rows, width) = if row < whole { (TERMS.min(whole - row), width) } else { (1, tail) };
+            let (rows, width) = if row < whole {
+                (TERMS.min(whole - row), width)
+            } else {
+                (1, tail)
+            };
             if row > 0 {
                 pairs.push(sums, add_columns);
                 sums = [Columns::ZERO; N];
@@ -160,7 +189,12 @@ impl Strip {
 
     /// Calls `f(offset, column, n)` for all elements, `n` at a time.
     #[inline(always)]
-    pub(super) fn for_each<S: Simd>(self, s: S, len: usize, mut f: impl FnMut(usize, usize, usize)) {
+    pub(super) fn for_each<S: Simd>(
+        self,
+        s: S,
+        len: usize,
+        mut f: impl FnMut(usize, usize, usize),
+    ) {
         self.check(len);
         for row in (0..self.rows).step_by(self.fold) {
             let start = self.first + row * self.columns;
@@ -184,7 +218,8 @@ pub(super) fn add_columns<const N: usize>(mut a: [Columns; N], b: [Columns; N]) 
     a
 }
 
-/// Adds the terms of `rows` rows, `step` apart, to `sums`, for `NR` vectors of columns of `n` lanes, from the `j`-th on.
+/// Adds the terms of `rows` rows, `step` apart, to `sums`, for `NR` vectors of columns of `n`
+/// lanes, from the `j`-th on.
 #[allow(clippy::too_many_arguments)]
 #[inline(always)]
 fn tile<S: Simd, const N: usize, const NR: usize>(
@@ -219,7 +254,13 @@ fn tile<S: Simd, const N: usize, const NR: usize>(
                 |i| {
                     let sums = &mut sums[i][j + v * S::LANES..][..n];
                     // SAFETY: `n` sums.
-                    unsafe { s.put(sums.as_mut_ptr(), s.add(s.get(sums.as_ptr(), n), block[v][i]), n) };
+                    unsafe {
+                        s.put(
+                            sums.as_mut_ptr(),
+                            s.add(s.get(sums.as_ptr(), n), block[v][i]),
+                            n,
+                        )
+                    };
                 },
             );
         },

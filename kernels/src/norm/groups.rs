@@ -7,8 +7,8 @@ use super::columns::{Bundle, Columns, STRIP, Strip, add_columns};
 use super::passes::{Distances, Grad, GradSums, Scaled, Sums};
 use super::{STATISTICS, Statistics, bias_at, check_optional, weight_at};
 
-/// `y = normalized(x) * weight + bias`, where `normalized` has mean 0 and variance 1 over each group of each sample. A
-/// sample is `rows` rows of `groups` groups of `size` columns.
+/// `y = normalized(x) * weight + bias`, where `normalized` has mean 0 and variance 1 over each
+/// group of each sample. A sample is `rows` rows of `groups` groups of `size` columns.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupNorm<'a, T> {
     pub rows: usize,
@@ -27,14 +27,26 @@ impl<T> GroupNorm<'_, T> {
         (self.groups * self.size, self.rows * self.groups * self.size)
     }
 
-    /// Panics unless the lengths fit; the number of samples. The statistics may be left away if `optional`.
+    /// Panics unless the lengths fit; the number of samples. The statistics may be left away if
+    /// `optional`.
     pub(super) fn check(&self, x: usize, y: usize, kept: usize, optional: bool) -> usize {
-        let columns = self.groups.checked_mul(self.size).filter(|&columns| columns > 0);
-        let sample = columns.and_then(|columns| columns.checked_mul(self.rows)).filter(|&sample| sample > 0);
+        let columns = self
+            .groups
+            .checked_mul(self.size)
+            .filter(|&columns| columns > 0);
+        let sample = columns
+            .and_then(|columns| columns.checked_mul(self.rows))
+            .filter(|&sample| sample > 0);
         let (Some(columns), Some(sample)) = (columns, sample) else {
-            panic!("group_norm: {} rows of {} groups of {}", self.rows, self.groups, self.size);
+            panic!(
+                "group_norm: {} rows of {} groups of {}",
+                self.rows, self.groups, self.size
+            );
         };
-        assert!(x.is_multiple_of(sample), "group_norm: {x} elements are not whole samples of {sample}");
+        assert!(
+            x.is_multiple_of(sample),
+            "group_norm: {x} elements are not whole samples of {sample}"
+        );
         check_same("group_norm", x, y);
         check_optional("group_norm", "weights", self.weight.len(), columns);
         check_optional("group_norm", "biases", self.bias.len(), columns);
@@ -48,7 +60,11 @@ impl<T> GroupNorm<'_, T> {
 /// The sums over the columns of a strip, each times its weight, for each group.
 fn gather(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
     let (mut groups, mut column) = (Columns::ZERO, strip.first);
-    for (part, sum) in columns.chunks_exact(strip.part).zip(&mut *groups).take(strip.groups) {
+    for (part, sum) in columns
+        .chunks_exact(strip.part)
+        .zip(&mut *groups)
+        .take(strip.groups)
+    {
         for of_column in part {
             *sum += of_column * weight_at(weight, column);
             column += 1;
@@ -58,7 +74,10 @@ fn gather(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
 }
 
 /// Sums over all columns of each group, from those over each strip's.
-fn over_strips<const N: usize>(bundle: Bundle, mut of: impl FnMut(Strip) -> [Columns; N]) -> [Columns; N] {
+fn over_strips<const N: usize>(
+    bundle: Bundle,
+    mut of: impl FnMut(Strip) -> [Columns; N],
+) -> [Columns; N] {
     let (mut pairs, mut last) = (Pairs::new(), None);
     for strip in bundle.strips() {
         if let Some(before) = last.replace(of(strip)) {
@@ -77,21 +96,35 @@ pub(super) fn group_norm(
 ) {
     norm.check(x.len(), y.len(), statistics.len(), true);
     let (columns, sample) = norm.sizes();
-    for (index, (x, y)) in x.chunks_exact(sample).zip(y.chunks_exact_mut(sample)).enumerate() {
+    for (index, (x, y)) in x
+        .chunks_exact(sample)
+        .zip(y.chunks_exact_mut(sample))
+        .enumerate()
+    {
         for bundle in Bundle::all(norm.rows, columns, norm.size) {
             let groups = of_groups(kernels, &norm, bundle, x);
             for (group, groups) in groups.iter().enumerate().take(bundle.groups) {
-                groups.write(statistics, index * norm.groups + bundle.first / norm.size + group);
+                groups.write(
+                    statistics,
+                    index * norm.groups + bundle.first / norm.size + group,
+                );
             }
             for strip in bundle.strips() {
                 let shift = strip.each(|group, _| groups[group].near);
-                let scale =
-                    strip.each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
+                let scale = strip
+                    .each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
                 let offset = strip.each(|group, column| {
                     let Statistics { rest, inverse, .. } = groups[group];
                     bias_at(norm.bias, column) - rest * inverse * weight_at(norm.weight, column)
                 });
-                kernels.run(Scaled { strip, shift: &shift, scale: &scale, offset: &offset, x, y });
+                kernels.run(Scaled {
+                    strip,
+                    shift: &shift,
+                    scale: &scale,
+                    offset: &offset,
+                    x,
+                    y,
+                });
             }
         }
     }
@@ -105,23 +138,47 @@ fn of_groups(
     x: &[f32],
 ) -> [Statistics<f32>; STRIP] {
     let count = (norm.rows * norm.size) as f32;
-    let [mut near] = over_strips(bundle, |strip| [gather(&strip, &kernels.run(Sums { strip, x }), &[])]);
+    let [mut near] = over_strips(bundle, |strip| {
+        [gather(&strip, &kernels.run(Sums { strip, x }), &[])]
+    });
     near.iter_mut().for_each(|near| *near /= count);
     let [distances, squares] = over_strips(bundle, |strip| {
         let shift = strip.each(|group, _| near[group]);
-        kernels.run(Distances { strip, shift: &shift, x }).map(|columns| gather(&strip, &columns, &[]))
+        kernels
+            .run(Distances {
+                strip,
+                shift: &shift,
+                x,
+            })
+            .map(|columns| gather(&strip, &columns, &[]))
     });
     let mut groups = [Statistics::default(); STRIP];
     for (group, statistics) in groups.iter_mut().enumerate().take(bundle.groups) {
-        *statistics = Statistics::new(near[group], distances[group], squares[group], count, norm.eps);
+        *statistics = Statistics::new(
+            near[group],
+            distances[group],
+            squares[group],
+            count,
+            norm.eps,
+        );
     }
     groups
 }
 
 /// Panics unless the sums of the gradients fit: one for each column of each sample, or none.
 pub(super) fn check_sums(samples: usize, columns: usize, weight_sums: usize, bias_sums: usize) {
-    check_optional("group_norm_grad", "sums for the weights", weight_sums, samples * columns);
-    check_optional("group_norm_grad", "sums for the biases", bias_sums, samples * columns);
+    check_optional(
+        "group_norm_grad",
+        "sums for the weights",
+        weight_sums,
+        samples * columns,
+    );
+    check_optional(
+        "group_norm_grad",
+        "sums for the biases",
+        bias_sums,
+        samples * columns,
+    );
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -161,14 +218,23 @@ pub(super) fn group_norm_grad(
             };
             let means = means(kernels, &norm, bundle, &groups, x, dy, keep);
             if let Some(dx) = dx.as_deref_mut() {
-                write_grad(kernels, &norm, bundle, &groups, means, x, dy, &mut dx[here.clone()]);
+                write_grad(
+                    kernels,
+                    &norm,
+                    bundle,
+                    &groups,
+                    means,
+                    x,
+                    dy,
+                    &mut dx[here.clone()],
+                );
             }
         }
     }
 }
 
-/// The means over each group of `dy * weight * normalized(x)` and of `dy * weight`; and `keep` is told, of each strip, the
-/// sums by columns of `dy * normalized(x)` and of `dy`.
+/// The means over each group of `dy * weight * normalized(x)` and of `dy * weight`; and `keep` is
+/// told, of each strip, the sums by columns of `dy * normalized(x)` and of `dy`.
 fn means(
     kernels: F32Kernels,
     norm: &GroupNorm<'_, f32>,
@@ -180,7 +246,12 @@ fn means(
 ) -> [Columns; 2] {
     let mut means = over_strips(bundle, |strip| {
         let shift = strip.each(|group, _| groups[group].near);
-        let [raw, totals] = kernels.run(GradSums { strip, shift: &shift, x, dy });
+        let [raw, totals] = kernels.run(GradSums {
+            strip,
+            shift: &shift,
+            x,
+            dy,
+        });
         let products = strip.each(|group, column| {
             let i = column - strip.first;
             (raw[i] - groups[group].rest * totals[i]) * groups[group].inverse
@@ -189,7 +260,10 @@ fn means(
         [products, totals].map(|columns| gather(&strip, &columns, norm.weight))
     });
     let count = (norm.rows * norm.size) as f32;
-    means.iter_mut().flat_map(|means| means.iter_mut()).for_each(|mean| *mean /= count);
+    means
+        .iter_mut()
+        .flat_map(|means| means.iter_mut())
+        .for_each(|mean| *mean /= count);
     means
 }
 
@@ -207,15 +281,26 @@ fn write_grad(
 ) {
     for strip in bundle.strips() {
         let shift = strip.each(|group, _| groups[group].near);
-        let scale = strip.each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
+        let scale =
+            strip.each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
         let slope = strip.each(|group, _| slope(groups[group], products[group]));
         let offset = strip.each(|group, _| offset(groups[group], products[group], totals[group]));
         let (shift, scale, slope, offset) = (&shift, &scale, &slope, &offset);
-        kernels.run(Grad { strip, shift, scale, slope, offset, x, dy, dx });
+        kernels.run(Grad {
+            strip,
+            shift,
+            scale,
+            slope,
+            offset,
+            x,
+            dy,
+            dx,
+        });
     }
 }
 
-/// How much of an element's distance from `near` its gradient has, given the mean of `dy * weight * normalized(x)`.
+/// How much of an element's distance from `near` its gradient has, given the mean of `dy * weight *
+/// normalized(x)`.
 pub(super) fn slope(of: Statistics<f32>, product: f32) -> f32 {
     -of.inverse * of.inverse * product
 }

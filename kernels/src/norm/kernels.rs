@@ -6,17 +6,19 @@ use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, batch, grou
 
 /// The normalizations of an element type in one instruction tier.
 pub trait Normalize<T> {
-    /// Normalizes rows, and keeps [`crate::STATISTICS`] of each unless there is no room for any. See [`RowNorm`].
+    /// Normalizes rows, and keeps [`crate::STATISTICS`] of each unless there is no room for any.
+    /// See [`RowNorm`].
     fn row_norm(self, norm: RowNorm<'_, T>, x: &[T], y: &mut [T], statistics: &mut [T]);
     /// `dx` from `dy`, for `row_norm`.
     fn row_norm_grad(self, norm: RowNorm<'_, T>, x: &[T], statistics: &[T], dy: &[T], dx: &mut [T]);
     /// The gradients of weights and biases, for `row_norm`.
     fn row_norm_sums(self, sums: RowNormSums<'_, T>);
-    /// Normalizes groups of columns of each sample, and keeps [`crate::STATISTICS`] of each unless there is no room for
-    /// any. See [`GroupNorm`].
+    /// Normalizes groups of columns of each sample, and keeps [`crate::STATISTICS`] of each unless
+    /// there is no room for any. See [`GroupNorm`].
     fn group_norm(self, norm: GroupNorm<'_, T>, x: &[T], y: &mut [T], statistics: &mut [T]);
-    /// `dx` from `dy`, for `group_norm`; and, where there is room for them, what each sample has to the gradients of
-    /// weights and biases: `sum(dy * normalized(x))` and `sum(dy)` of each column.
+    /// `dx` from `dy`, for `group_norm`; and, where there is room for them, what each sample has to
+    /// the gradients of weights and biases: `sum(dy * normalized(x))` and `sum(dy)` of each
+    /// column.
     #[allow(clippy::too_many_arguments)]
     fn group_norm_grad(
         self,
@@ -30,8 +32,9 @@ pub trait Normalize<T> {
     );
     /// `distances = sum(x - near)` and `squares = sum((x - near)^2)` of each column.
     fn batch_sums(self, near: &[T], x: &[T], distances: &mut [T], squares: &mut [T]);
-    /// Turns the sums over all `count` rows of a batch into `rest` and `inverse` of [`BatchNorm`], and sets the variances
-    /// as they are estimated from a sample, with `count - 1` for `count`; NaN for a single row.
+    /// Turns the sums over all `count` rows of a batch into `rest` and `inverse` of [`BatchNorm`],
+    /// and sets the variances as they are estimated from a sample, with `count - 1` for
+    /// `count`; NaN for a single row.
     fn batch_statistics(
         self,
         count: usize,
@@ -47,9 +50,11 @@ pub trait Normalize<T> {
     fn running_norm(self, norm: RunningNorm<'_, T>, x: &[T], y: &mut [T]);
     /// `products = sum(dy * (x - near))` and `totals = sum(dy)` of each column.
     fn batch_grad_sums(self, near: &[T], x: &[T], dy: &[T], products: &mut [T], totals: &mut [T]);
-    /// Turns the `products` of all rows of a batch into the gradient of the weight, `sum(dy * normalized(x))`.
+    /// Turns the `products` of all rows of a batch into the gradient of the weight, `sum(dy *
+    /// normalized(x))`.
     fn batch_products(self, rest: &[T], inverse: &[T], products: &mut [T], totals: &[T]);
-    /// `dx` from `dy`, for `batch_norm`, with the gradients of weight and bias over all `count` rows.
+    /// `dx` from `dy`, for `batch_norm`, with the gradients of weight and bias over all `count`
+    /// rows.
     #[allow(clippy::too_many_arguments)]
     fn batch_norm_grad(
         self,
@@ -65,7 +70,12 @@ pub trait Normalize<T> {
 
 impl Normalize<f32> for F32Kernels {
     fn row_norm(self, norm: RowNorm<'_, f32>, x: &[f32], y: &mut [f32], statistics: &mut [f32]) {
-        self.run(RowNormOp { norm, x, y, statistics });
+        self.run(RowNormOp {
+            norm,
+            x,
+            y,
+            statistics,
+        });
     }
     fn row_norm_grad(
         self,
@@ -75,12 +85,24 @@ impl Normalize<f32> for F32Kernels {
         dy: &[f32],
         dx: &mut [f32],
     ) {
-        self.run(RowNormGradOp { norm, x, statistics, dy, dx });
+        self.run(RowNormGradOp {
+            norm,
+            x,
+            statistics,
+            dy,
+            dx,
+        });
     }
     fn row_norm_sums(self, sums: RowNormSums<'_, f32>) {
         self.run(RowNormSumsOp(sums));
     }
-    fn group_norm(self, norm: GroupNorm<'_, f32>, x: &[f32], y: &mut [f32], statistics: &mut [f32]) {
+    fn group_norm(
+        self,
+        norm: GroupNorm<'_, f32>,
+        x: &[f32],
+        y: &mut [f32],
+        statistics: &mut [f32],
+    ) {
         groups::group_norm(self, norm, x, y, statistics);
     }
     fn group_norm_grad(
@@ -115,7 +137,14 @@ impl Normalize<f32> for F32Kernels {
     fn running_norm(self, norm: RunningNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
         batch::running_norm(self, norm, x, y);
     }
-    fn batch_grad_sums(self, near: &[f32], x: &[f32], dy: &[f32], products: &mut [f32], totals: &mut [f32]) {
+    fn batch_grad_sums(
+        self,
+        near: &[f32],
+        x: &[f32],
+        dy: &[f32],
+        products: &mut [f32],
+        totals: &mut [f32],
+    ) {
         batch::batch_grad_sums(self, near, x, dy, products, totals);
     }
     fn batch_products(self, rest: &[f32], inverse: &[f32], products: &mut [f32], totals: &[f32]) {
@@ -156,7 +185,13 @@ impl Normalize<f64> for F64Kernels {
         plain::row_norm_sums(sums);
     }
     #[inline]
-    fn group_norm(self, norm: GroupNorm<'_, f64>, x: &[f64], y: &mut [f64], statistics: &mut [f64]) {
+    fn group_norm(
+        self,
+        norm: GroupNorm<'_, f64>,
+        x: &[f64],
+        y: &mut [f64],
+        statistics: &mut [f64],
+    ) {
         plain::group_norm(norm, x, y, statistics);
     }
     #[inline]
@@ -197,7 +232,14 @@ impl Normalize<f64> for F64Kernels {
         plain::running_norm(norm, x, y);
     }
     #[inline]
-    fn batch_grad_sums(self, near: &[f64], x: &[f64], dy: &[f64], products: &mut [f64], totals: &mut [f64]) {
+    fn batch_grad_sums(
+        self,
+        near: &[f64],
+        x: &[f64],
+        dy: &[f64],
+        products: &mut [f64],
+        totals: &mut [f64],
+    ) {
         plain::batch_grad_sums(near, x, dy, products, totals);
     }
     #[inline]

@@ -1,10 +1,11 @@
-//! Normalizations: mean 0 and variance 1 over rows, over groups of columns, and over columns of a whole batch.
+//! Normalizations: mean 0 and variance 1 over rows, over groups of columns, and over columns of a
+//! whole batch.
 //!
 //! # Precision
-//! The variance is the mean of squared distances, in two passes. Where the mean is large against the deviation, its own
-//! rounding would spoil the results: of a mean of 1000, the nearest `f32` may be 3e-5 away. So it is kept in two parts:
-//! `near`, a number near the mean, whose distance from each element is all but exact, and `rest`, the mean of those
-//! distances.
+//! The variance is the mean of squared distances, in two passes. Where the mean is large against
+//! the deviation, its own rounding would spoil the results: of a mean of 1000, the nearest `f32`
+//! may be 3e-5 away. So it is kept in two parts: `near`, a number near the mean, whose distance
+//! from each element is all but exact, and `rest`, the mean of those distances.
 
 mod batch;
 mod columns;
@@ -38,14 +39,22 @@ impl<T: Real> Statistics<T> {
     fn new(near: T, distances: T, squares: T, count: T, eps: T) -> Self {
         let rest = distances / count;
         let inverse = T::one() / (variance(rest, squares, count) + eps).sqrt();
-        Statistics { near, rest, inverse }
+        Statistics {
+            near,
+            rest,
+            inverse,
+        }
     }
 
     /// Those of some row or group, from where `write` put them.
     #[inline(always)]
     fn read(kept: &[T], index: usize) -> Self {
         let [near, rest, inverse] = kept.as_chunks().0[index];
-        Statistics { near, rest, inverse }
+        Statistics {
+            near,
+            rest,
+            inverse,
+        }
     }
 
     /// Keeps them, if there is somewhere to.
@@ -66,7 +75,11 @@ impl<T: Real> Statistics<T> {
 #[inline(always)]
 fn variance<T: Real>(rest: T, squares: T, count: T) -> T {
     let variance = squares / count - rest * rest;
-    if variance < T::zero() { T::zero() } else { variance }
+    if variance < T::zero() {
+        T::zero()
+    } else {
+        variance
+    }
 }
 
 /// One of the weights; 1 if there are none.
@@ -83,5 +96,8 @@ fn bias_at<T: Real>(bias: &[T], index: usize) -> T {
 
 /// Panics unless there is one for each of `count`, or none.
 fn check_optional(name: &str, what: &str, len: usize, count: usize) {
-    assert!(len == 0 || len == count, "{name}: {len} {what}, not {count} or none");
+    assert!(
+        len == 0 || len == count,
+        "{name}: {len} {what}, not {count} or none"
+    );
 }

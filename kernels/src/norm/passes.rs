@@ -1,5 +1,6 @@
-//! The passes over a strip of columns: all that the normalizations of columns and of their groups do with vectors. What
-//! lies between the passes is a few numbers per column, and not compiled for each tier.
+//! The passes over a strip of columns: all that the normalizations of columns and of their groups
+//! do with vectors. What lies between the passes is a few numbers per column, and not compiled for
+//! each tier.
 
 use super::super::args::check_same;
 use super::super::simd::{Op, Simd};
@@ -70,7 +71,14 @@ impl Op for Scaled<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Scaled { strip, shift, scale, offset, x, y } = self;
+        let Scaled {
+            strip,
+            shift,
+            scale,
+            offset,
+            x,
+            y,
+        } = self;
         check_same("scaled", x.len(), y.len());
         let (len, x, y) = (x.len(), x.as_ptr(), y.as_mut_ptr());
         strip.for_each(
@@ -81,7 +89,11 @@ impl Op for Scaled<'_> {
                 // SAFETY: `for_each` gives i + n <= the length and j + n <= STRIP.
                 unsafe {
                     let distance = s.sub(s.get(x.add(i), n), at(s, shift, j, n));
-                    s.put(y.add(i), s.fma(distance, at(s, scale, j, n), at(s, offset, j, n)), n);
+                    s.put(
+                        y.add(i),
+                        s.fma(distance, at(s, scale, j, n), at(s, offset, j, n)),
+                        n,
+                    );
                 }
             },
         );
@@ -101,7 +113,12 @@ impl Op for GradSums<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> [Columns; 2] {
-        let GradSums { strip, shift, x, dy } = self;
+        let GradSums {
+            strip,
+            shift,
+            x,
+            dy,
+        } = self;
         check_same("grad_sums", x.len(), dy.len());
         let (len, x, dy) = (x.len(), x.as_ptr(), dy.as_ptr());
         strip.sum(
@@ -136,7 +153,16 @@ impl Op for Grad<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Grad { strip, shift, scale, slope, offset, x, dy, dx } = self;
+        let Grad {
+            strip,
+            shift,
+            scale,
+            slope,
+            offset,
+            x,
+            dy,
+            dx,
+        } = self;
         check_same("norm_grad", x.len(), dy.len());
         check_same("norm_grad", x.len(), dx.len());
         let (len, x, dy, dx) = (x.len(), x.as_ptr(), dy.as_ptr(), dx.as_mut_ptr());
@@ -149,7 +175,11 @@ impl Op for Grad<'_> {
                 unsafe {
                     let distance = s.sub(s.get(x.add(i), n), at(s, shift, j, n));
                     let rest = s.fma(distance, at(s, slope, j, n), at(s, offset, j, n));
-                    s.put(dx.add(i), s.fma(s.get(dy.add(i), n), at(s, scale, j, n), rest), n);
+                    s.put(
+                        dx.add(i),
+                        s.fma(s.get(dy.add(i), n), at(s, scale, j, n), rest),
+                        n,
+                    );
                 }
             },
         );

@@ -4,7 +4,9 @@ use super::super::args::{check_same, rows_of};
 use super::super::plain::Real;
 use super::batch::running_scale;
 use super::groups::check_sums;
-use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, Statistics, bias_at, weight_at};
+use super::{
+    BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, Statistics, bias_at, weight_at,
+};
 
 /// The statistics of the elements at `indices`.
 fn statistics<T: Real>(
@@ -23,13 +25,23 @@ fn statistics<T: Real>(
         let distance = x[i] - near;
         (distances, squares) = (distances + distance, squares + distance * distance);
     }
-    Statistics::new(near, if centered { distances } else { T::zero() }, squares, count, eps)
+    Statistics::new(
+        near,
+        if centered { distances } else { T::zero() },
+        squares,
+        count,
+        eps,
+    )
 }
 
 pub(super) fn row_norm<T: Real>(norm: RowNorm<'_, T>, x: &[T], y: &mut [T], kept: &mut [T]) {
     norm.check(x.len(), y.len(), kept.len(), true);
     let width = norm.width.max(1);
-    for (index, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
+    for (index, (x, y)) in x
+        .chunks_exact(width)
+        .zip(y.chunks_exact_mut(width))
+        .enumerate()
+    {
         let row = statistics(x, 0..width, norm.centered, norm.eps);
         row.write(kept, index);
         for (i, (&x, y)) in x.iter().zip(y).enumerate() {
@@ -38,12 +50,21 @@ pub(super) fn row_norm<T: Real>(norm: RowNorm<'_, T>, x: &[T], y: &mut [T], kept
     }
 }
 
-pub(super) fn row_norm_grad<T: Real>(norm: RowNorm<'_, T>, x: &[T], kept: &[T], dy: &[T], dx: &mut [T]) {
+pub(super) fn row_norm_grad<T: Real>(
+    norm: RowNorm<'_, T>,
+    x: &[T],
+    kept: &[T],
+    dy: &[T],
+    dx: &mut [T],
+) {
     norm.check(x.len(), dx.len(), kept.len(), false);
     check_same("row_norm_grad", x.len(), dy.len());
     let width = norm.width.max(1);
     let count = T::of(width as f64);
-    let rows = x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(width));
+    let rows = x
+        .chunks_exact(width)
+        .zip(dy.chunks_exact(width))
+        .zip(dx.chunks_exact_mut(width));
     for (index, ((x, dy), dx)) in rows.enumerate() {
         let row = Statistics::read(kept, index);
         let (mut sum, mut product) = (T::zero(), T::zero());
@@ -51,7 +72,11 @@ pub(super) fn row_norm_grad<T: Real>(norm: RowNorm<'_, T>, x: &[T], kept: &[T], 
             let gradient = dy[i] * weight_at(norm.weight, i);
             (sum, product) = (sum + gradient, product + gradient * row.normalize(x[i]));
         }
-        let mean = if norm.centered { sum / count } else { T::zero() };
+        let mean = if norm.centered {
+            sum / count
+        } else {
+            T::zero()
+        };
         for i in 0..width {
             let gradient = dy[i] * weight_at(norm.weight, i);
             dx[i] = (gradient - mean - row.normalize(x[i]) * (product / count)) * row.inverse;
@@ -78,7 +103,11 @@ pub(super) fn row_norm_sums<T: Real>(sums: RowNormSums<'_, T>) {
 }
 
 /// Where the elements of a group of a sample are.
-fn members<T>(norm: &GroupNorm<'_, T>, sample: usize, group: usize) -> impl Iterator<Item = usize> + Clone {
+fn members<T>(
+    norm: &GroupNorm<'_, T>,
+    sample: usize,
+    group: usize,
+) -> impl Iterator<Item = usize> + Clone {
     let (columns, elements) = norm.sizes();
     let (first, size) = (sample * elements + group * norm.size, norm.size);
     (0..norm.rows).flat_map(move |row| (0..size).map(move |i| first + row * columns + i))
@@ -93,7 +122,8 @@ pub(super) fn group_norm<T: Real>(norm: GroupNorm<'_, T>, x: &[T], y: &mut [T], 
             of.write(kept, sample * norm.groups + group);
             for i in members(&norm, sample, group) {
                 let column = i % columns;
-                y[i] = of.normalize(x[i]) * weight_at(norm.weight, column) + bias_at(norm.bias, column);
+                y[i] = of.normalize(x[i]) * weight_at(norm.weight, column)
+                    + bias_at(norm.bias, column);
             }
         }
     }
@@ -133,10 +163,13 @@ pub(super) fn group_norm_grad<T: Real>(
                 let gradient = dy[i] * weight_at(norm.weight, column);
                 (sum, product) = (sum + gradient, product + gradient * of.normalize(x[i]));
             }
-            let Some(dx) = dx.as_deref_mut() else { continue };
+            let Some(dx) = dx.as_deref_mut() else {
+                continue;
+            };
             for i in members(&norm, sample, group) {
                 let gradient = dy[i] * weight_at(norm.weight, i % columns);
-                dx[i] = (gradient - sum / count - of.normalize(x[i]) * (product / count)) * of.inverse;
+                dx[i] =
+                    (gradient - sum / count - of.normalize(x[i]) * (product / count)) * of.inverse;
             }
         }
     }
@@ -161,7 +194,8 @@ pub(super) fn batch_norm<T: Real>(norm: BatchNorm<'_, T>, x: &[T], y: &mut [T]) 
     norm.check(x.len(), y.len());
     for (i, (&x, y)) in x.iter().zip(y).enumerate() {
         let column = i % norm.near.len();
-        *y = norm.of(column).normalize(x) * weight_at(norm.weight, column) + bias_at(norm.bias, column);
+        *y = norm.of(column).normalize(x) * weight_at(norm.weight, column)
+            + bias_at(norm.bias, column);
     }
 }
 
@@ -173,7 +207,13 @@ pub(super) fn running_norm<T: Real>(norm: RunningNorm<'_, T>, x: &[T], y: &mut [
     }
 }
 
-pub(super) fn batch_grad_sums<T: Real>(near: &[T], x: &[T], dy: &[T], products: &mut [T], totals: &mut [T]) {
+pub(super) fn batch_grad_sums<T: Real>(
+    near: &[T],
+    x: &[T],
+    dy: &[T],
+    products: &mut [T],
+    totals: &mut [T],
+) {
     rows_of("batch_grad_sums", x.len(), near.len());
     check_same("batch_grad_sums", x.len(), dy.len());
     check_same("batch_grad_sums", products.len(), near.len());

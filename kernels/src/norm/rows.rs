@@ -5,8 +5,8 @@ use super::super::pairs::{Pairs, TERMS};
 use super::super::simd::{Op, Simd, adding, each, sums_of};
 use super::{STATISTICS, Statistics, check_optional};
 
-/// `y = normalized(x) * weight + bias` in each row, where `normalized` has mean 0 and variance 1 over the row, or, if not
-/// `centered`, mean square 1.
+/// `y = normalized(x) * weight + bias` in each row, where `normalized` has mean 0 and variance 1
+/// over the row, or, if not `centered`, mean square 1.
 #[derive(Clone, Copy, Debug)]
 pub struct RowNorm<'a, T> {
     pub width: usize,
@@ -19,7 +19,8 @@ pub struct RowNorm<'a, T> {
 }
 
 impl<T> RowNorm<'_, T> {
-    /// Panics unless the lengths fit; `kept` are the statistics, which may be left away if `optional`.
+    /// Panics unless the lengths fit; `kept` are the statistics, which may be left away if
+    /// `optional`.
     pub(super) fn check(&self, x: usize, y: usize, kept: usize, optional: bool) {
         let rows = rows_of("row_norm", x, self.width);
         check_same("row_norm", x, y);
@@ -51,10 +52,22 @@ impl<T> RowNormSums<'_, T> {
     pub(super) fn check(&self) -> usize {
         let rows = rows_of("row_norm_sums", self.x.len(), self.width);
         check_same("row_norm_sums", self.x.len(), self.dy.len());
-        check_optional("row_norm_sums", "biases", self.bias.len(), self.weight.len());
-        assert_eq!(self.statistics.len(), rows * STATISTICS, "row_norm_sums: statistics of {rows} rows");
+        check_optional(
+            "row_norm_sums",
+            "biases",
+            self.bias.len(),
+            self.weight.len(),
+        );
+        assert_eq!(
+            self.statistics.len(),
+            rows * STATISTICS,
+            "row_norm_sums: statistics of {rows} rows"
+        );
         let end = self.first.checked_add(self.weight.len());
-        assert!(end.is_some_and(|end| end <= self.width), "row_norm_sums: more sums than elements in a row");
+        assert!(
+            end.is_some_and(|end| end <= self.width),
+            "row_norm_sums: more sums than elements in a row"
+        );
         rows
     }
 }
@@ -63,7 +76,13 @@ impl<T> RowNormSums<'_, T> {
 /// # Safety
 /// There are none, or `first + count` of them.
 #[inline(always)]
-unsafe fn some_of<S: Simd>(s: S, weight: &[f32], first: usize, count: usize, otherwise: f32) -> S::V {
+unsafe fn some_of<S: Simd>(
+    s: S,
+    weight: &[f32],
+    first: usize,
+    count: usize,
+    otherwise: f32,
+) -> S::V {
     if weight.is_empty() {
         s.splat(otherwise)
     } else {
@@ -82,7 +101,11 @@ struct Lanes<V> {
 impl<V: Copy> Lanes<V> {
     #[inline(always)]
     fn of<S: Simd<V = V>>(s: S, row: Statistics<f32>) -> Self {
-        Lanes { near: s.splat(row.near), rest: s.splat(row.rest), inverse: s.splat(row.inverse) }
+        Lanes {
+            near: s.splat(row.near),
+            rest: s.splat(row.rest),
+            inverse: s.splat(row.inverse),
+        }
     }
 
     #[inline(always)]
@@ -103,10 +126,19 @@ impl Op for RowNormOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let RowNormOp { norm, x, y, statistics } = self;
+        let RowNormOp {
+            norm,
+            x,
+            y,
+            statistics,
+        } = self;
         norm.check(x.len(), y.len(), statistics.len(), true);
         let width = norm.width.max(1);
-        for (index, (x, y)) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).enumerate() {
+        for (index, (x, y)) in x
+            .chunks_exact(width)
+            .zip(y.chunks_exact_mut(width))
+            .enumerate()
+        {
             let row = of_row(s, &norm, x);
             row.write(statistics, index);
             let row = Lanes::of(s, row);
@@ -116,11 +148,18 @@ impl Op for RowNormOp<'_> {
                 width,
                 #[inline(always)]
                 |i, n| {
-                    // SAFETY: `each` gives i + n <= width, the length of both rows and of the weights and biases.
+                    // SAFETY: `each` gives i + n <= width, the length of both rows and of the
+                    // weights and biases.
                     unsafe {
-                        let (weight, bias) =
-                            (some_of(s, norm.weight, i, n, 1.0), some_of(s, norm.bias, i, n, 0.0));
-                        s.put(y.add(i), s.fma(row.normalize(s, s.get(x.add(i), n)), weight, bias), n);
+                        let (weight, bias) = (
+                            some_of(s, norm.weight, i, n, 1.0),
+                            some_of(s, norm.bias, i, n, 0.0),
+                        );
+                        s.put(
+                            y.add(i),
+                            s.fma(row.normalize(s, s.get(x.add(i), n)), weight, bias),
+                            n,
+                        );
                     }
                 },
             );
@@ -154,7 +193,13 @@ fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> 
             [distance, s.mul(distance, distance)]
         },
     );
-    Statistics::new(near, if norm.centered { distances } else { 0.0 }, squares, count, norm.eps)
+    Statistics::new(
+        near,
+        if norm.centered { distances } else { 0.0 },
+        squares,
+        count,
+        norm.eps,
+    )
 }
 
 pub(super) struct RowNormGradOp<'a> {
@@ -170,18 +215,28 @@ impl Op for RowNormGradOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let RowNormGradOp { norm, x, statistics, dy, dx } = self;
+        let RowNormGradOp {
+            norm,
+            x,
+            statistics,
+            dy,
+            dx,
+        } = self;
         norm.check(x.len(), dx.len(), statistics.len(), false);
         check_same("row_norm_grad", x.len(), dy.len());
         let width = norm.width.max(1);
-        let rows = x.chunks_exact(width).zip(dy.chunks_exact(width)).zip(dx.chunks_exact_mut(width));
+        let rows = x
+            .chunks_exact(width)
+            .zip(dy.chunks_exact(width))
+            .zip(dx.chunks_exact_mut(width));
         for (index, ((x, dy), dx)) in rows.enumerate() {
             let row = Lanes::of(s, Statistics::read(statistics, index));
             let (x, dy, dx) = (x.as_ptr(), dy.as_ptr(), dx.as_mut_ptr());
             let gradient = {
                 #[inline(always)]
                 |i: usize, n: usize| {
-                    // SAFETY: `each` and `sums_of` give i + n <= width, the length of the rows and of the weights.
+                    // SAFETY: `each` and `sums_of` give i + n <= width, the length of the rows and
+                    // of the weights.
                     unsafe { s.mul(s.get(dy.add(i), n), some_of(s, norm.weight, i, n, 1.0)) }
                 }
             };
@@ -231,7 +286,8 @@ impl Op for RowNormSumsOp<'_> {
         }
         let count = sums.weight.len();
         let mut j = 0;
-        // SAFETY (both): j plus the columns of the tile is at most `count`, so they lie in all rows.
+        // SAFETY (both): j plus the columns of the tile is at most `count`, so they lie in all
+        // rows.
         while j + 4 * S::LANES <= count {
             unsafe { tile::<S, 4>(s, &mut sums, rows, j, S::LANES) };
             j += 4 * S::LANES;
@@ -311,7 +367,10 @@ unsafe fn block<S: Simd, const NR: usize>(
             // SAFETY: the caller's promise.
             let (x, dy) = unsafe {
                 let at = at + v * S::LANES;
-                (s.get(sums.x.as_ptr().add(at), n), s.get(sums.dy.as_ptr().add(at), n))
+                (
+                    s.get(sums.x.as_ptr().add(at), n),
+                    s.get(sums.dy.as_ptr().add(at), n),
+                )
             };
             weight[v] = s.fma(dy, row.normalize(s, x), weight[v]);
             bias[v] = s.add(bias[v], dy);

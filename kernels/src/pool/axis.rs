@@ -17,18 +17,23 @@ pub struct Axis {
 /// What a place of the output reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// `kernel` places, `dilation` apart; the first window begins `pad` places before the axis, the next one `stride`
-    /// places later. Places beyond the axis do not exist.
-    Windows { kernel: usize, stride: usize, pad: usize, dilation: usize },
+    /// `kernel` places, `dilation` apart; the first window begins `pad` places before the axis, the
+    /// next one `stride` places later. Places beyond the axis do not exist.
+    Windows {
+        kernel: usize,
+        stride: usize,
+        pad: usize,
+        dilation: usize,
+    },
     /// From `o * input / output`, rounded down, to `(o + 1) * input / output`, rounded up.
     Even,
-    /// The two places around `(o + 1/2) / factor - 1/2`, or the one at the border, with weights that fall with the
-    /// distance. The output has `factor` places for each of the input.
+    /// The two places around `(o + 1/2) / factor - 1/2`, or the one at the border, with weights
+    /// that fall with the distance. The output has `factor` places for each of the input.
     Linear { factor: usize },
 }
 
-/// The places that a window reads: `first`, `first + step`, .., `count` of them. They are its taps from the number
-/// `tap` on: those before it lie in the padding.
+/// The places that a window reads: `first`, `first + step`, .., `count` of them. They are its taps
+/// from the number `tap` on: those before it lie in the padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     pub first: usize,
@@ -38,13 +43,29 @@ pub(super) struct Window {
 
 impl Axis {
     /// One place that reads itself: the rows of a sequence.
-    pub const ONE: Axis =
-        Axis { input: 1, output: 1, reach: Reach::Windows { kernel: 1, stride: 1, pad: 0, dilation: 1 } };
+    pub const ONE: Axis = Axis {
+        input: 1,
+        output: 1,
+        reach: Reach::Windows {
+            kernel: 1,
+            stride: 1,
+            pad: 0,
+            dilation: 1,
+        },
+    };
 
     pub(super) fn check(&self, name: &str) {
         match self.reach {
-            Reach::Windows { kernel, stride, dilation, .. } => {
-                assert!(kernel > 0 && stride > 0 && dilation > 0, "{name}: a window of 0 places");
+            Reach::Windows {
+                kernel,
+                stride,
+                dilation,
+                ..
+            } => {
+                assert!(
+                    kernel > 0 && stride > 0 && dilation > 0,
+                    "{name}: a window of 0 places"
+                );
             }
             Reach::Even => {}
             Reach::Linear { factor } => {
@@ -52,13 +73,22 @@ impl Axis {
                 assert!(factor > 0 && whole, "{name}: {factor} places for each");
             }
         }
-        assert!(self.is_countable(), "{name}: more places than memory has: {self:?}");
+        assert!(
+            self.is_countable(),
+            "{name}: more places than memory has: {self:?}"
+        );
     }
 
-    /// Whether all windows lie on the padded axis and its places can be counted: no arithmetic on them wraps if so.
+    /// Whether all windows lie on the padded axis and its places can be counted: no arithmetic on
+    /// them wraps if so.
     pub const fn is_countable(&self) -> bool {
         match self.reach {
-            Reach::Windows { kernel, stride, pad, dilation } => {
+            Reach::Windows {
+                kernel,
+                stride,
+                pad,
+                dilation,
+            } => {
                 let padded = sizes::sum(&[self.input, pad, pad]);
                 let last = sizes::product(&[self.output.saturating_sub(1), stride]);
                 let within = sizes::product(&[kernel.saturating_sub(1), dilation]);
@@ -76,50 +106,94 @@ impl Axis {
     #[inline(always)]
     pub(super) fn window(&self, o: usize) -> Window {
         match self.reach {
-            Reach::Windows { kernel, stride, pad, dilation } => {
+            Reach::Windows {
+                kernel,
+                stride,
+                pad,
+                dilation,
+            } => {
                 let begin = o * stride;
-                let tap = if begin >= pad { 0 } else { over(pad - begin, dilation) };
+                let tap = if begin >= pad {
+                    0
+                } else {
+                    over(pad - begin, dilation)
+                };
                 let first = begin + tap * dilation - pad;
                 let room = over(self.input.saturating_sub(first), dilation);
                 let count = room.min(kernel.saturating_sub(tap));
-                Window { first: first.min(self.input), count, tap }
+                Window {
+                    first: first.min(self.input),
+                    count,
+                    tap,
+                }
             }
             Reach::Even => {
                 let first = o * self.input / self.output;
                 let end = ((o + 1) * self.input).div_ceil(self.output);
-                Window { first, count: end - first, tap: 0 }
+                Window {
+                    first,
+                    count: end - first,
+                    tap: 0,
+                }
             }
             Reach::Linear { factor } => {
                 let first = (2 * o + 1).saturating_sub(factor) / (2 * factor);
-                Window { first, count: if first + 1 < self.input { 2 } else { 1 }, tap: 0 }
+                Window {
+                    first,
+                    count: if first + 1 < self.input { 2 } else { 1 },
+                    tap: 0,
+                }
             }
         }
     }
 
-    /// The places from the first to the last one whose window reaches over `i`. With a dilation, some of them do not
-    /// read it.
+    /// The places from the first to the last one whose window reaches over `i`. With a dilation,
+    /// some of them do not read it.
     #[inline(always)]
     pub(super) fn readers(&self, i: usize) -> Range<usize> {
         match self.reach {
-            Reach::Windows { kernel, stride, pad, dilation } => {
+            Reach::Windows {
+                kernel,
+                stride,
+                pad,
+                dilation,
+            } => {
                 let before = (i + pad).saturating_sub((kernel - 1) * dilation);
                 before.div_ceil(stride)..((i + pad) / stride + 1).min(self.output)
             }
             Reach::Even => {
-                i * self.output / self.input..((i + 1) * self.output).div_ceil(self.input).min(self.output)
+                i * self.output / self.input
+                    ..((i + 1) * self.output)
+                        .div_ceil(self.input)
+                        .min(self.output)
             }
             Reach::Linear { factor } => {
                 // The first place whose left neighbour is `i` or a later one.
-                let from = |i: usize| if i == 0 { 0 } else { (2 * factor * i + factor - 1).div_ceil(2) };
+                let from = |i: usize| {
+                    if i == 0 {
+                        0
+                    } else {
+                        (2 * factor * i + factor - 1).div_ceil(2)
+                    }
+                };
                 from(i.saturating_sub(1))..from(i + 1).min(self.output)
             }
         }
     }
 
-    /// The readers of `i` from those of the place before it, or from none: without a division where windows are alike.
+    /// The readers of `i` from those of the place before it, or from none: without a division where
+    /// windows are alike.
     #[inline(always)]
     pub(super) fn next_readers(&self, before: Range<usize>, i: usize) -> Range<usize> {
-        let Reach::Windows { kernel, stride, pad, dilation } = self.reach else { return self.readers(i) };
+        let Reach::Windows {
+            kernel,
+            stride,
+            pad,
+            dilation,
+        } = self.reach
+        else {
+            return self.readers(i);
+        };
         let Range { mut start, mut end } = before;
         while end < self.output && end * stride <= i + pad {
             end += 1;
@@ -134,12 +208,19 @@ impl Axis {
     #[inline(always)]
     pub(super) fn tap(&self, o: usize, i: usize) -> Option<usize> {
         match self.reach {
-            Reach::Windows { stride, pad, dilation, .. } => {
+            Reach::Windows {
+                stride,
+                pad,
+                dilation,
+                ..
+            } => {
                 let distance = i + pad - o * stride;
                 if dilation == 1 {
                     Some(distance)
                 } else {
-                    distance.is_multiple_of(dilation).then(|| distance / dilation)
+                    distance
+                        .is_multiple_of(dilation)
+                        .then(|| distance / dilation)
                 }
             }
             _ => Some(i - self.window(o).first),
@@ -149,9 +230,13 @@ impl Axis {
     /// The weight of place `i` in the interpolation at `o`, which reads it, in parts of `unit`.
     #[inline(always)]
     pub(super) fn weight(&self, o: usize, i: usize) -> usize {
-        let Reach::Linear { factor } = self.reach else { return 1 };
+        let Reach::Linear { factor } = self.reach else {
+            return 1;
+        };
         let unit = self.unit();
-        let place = (2 * o + 1).saturating_sub(factor).min(unit * (self.input - 1));
+        let place = (2 * o + 1)
+            .saturating_sub(factor)
+            .min(unit * (self.input - 1));
         unit - place.abs_diff(unit * i)
     }
 
@@ -186,7 +271,12 @@ impl Axis {
     #[inline(always)]
     pub(super) fn tiles(&self) -> Option<usize> {
         match self.reach {
-            Reach::Windows { kernel, stride, pad: 0, dilation: 1 } if kernel == stride => Some(kernel),
+            Reach::Windows {
+                kernel,
+                stride,
+                pad: 0,
+                dilation: 1,
+            } if kernel == stride => Some(kernel),
             _ => None,
         }
     }
@@ -208,25 +298,40 @@ mod tests {
         for i in 0..axis.input {
             let readers = axis.readers(i);
             next = axis.next_readers(next, i);
-            assert!(next == readers || next.is_empty() && readers.is_empty(), "{axis:?} at {i}");
+            assert!(
+                next == readers || next.is_empty() && readers.is_empty(),
+                "{axis:?} at {i}"
+            );
             for o in 0..axis.output {
                 let window = axis.window(o);
-                let mut taps = (0..window.count).map(|t| (window.first + t * axis.step(), window.tap + t));
+                let mut taps =
+                    (0..window.count).map(|t| (window.first + t * axis.step(), window.tap + t));
                 let found = taps.find(|&(place, _)| place == i).map(|(_, tap)| tap);
-                let tap = if readers.contains(&o) { axis.tap(o, i) } else { None };
+                let tap = if readers.contains(&o) {
+                    axis.tap(o, i)
+                } else {
+                    None
+                };
                 assert_eq!(found, tap, "{axis:?}, {o} reads {i}");
             }
         }
         if let Reach::Linear { .. } = axis.reach {
             for o in 0..axis.output {
                 let Window { first, count, .. } = axis.window(o);
-                assert_eq!((first..first + count).map(|i| axis.weight(o, i)).sum::<usize>(), axis.unit());
+                assert_eq!(
+                    (first..first + count)
+                        .map(|i| axis.weight(o, i))
+                        .sum::<usize>(),
+                    axis.unit()
+                );
             }
         }
         for o in 0..axis.output {
             let window = axis.window(o);
             assert!(window.count <= axis.widest() && window.first <= axis.input);
-            assert!(window.count == 0 || window.first + (window.count - 1) * axis.step() < axis.input);
+            assert!(
+                window.count == 0 || window.first + (window.count - 1) * axis.step() < axis.input
+            );
         }
     }
 
@@ -244,29 +349,71 @@ mod tests {
                     (4, 1, 2),
                     (kernel, 0, 1),
                 ] {
-                    let reach = Reach::Windows { kernel, stride, pad: pad.min(kernel / 2), dilation };
+                    let reach = Reach::Windows {
+                        kernel,
+                        stride,
+                        pad: pad.min(kernel / 2),
+                        dilation,
+                    };
                     let whole = input + 2 * pad.min(kernel / 2);
-                    let Some(room) = whole.checked_sub((kernel - 1) * dilation + 1) else { continue };
-                    agrees(Axis { input, output: room / stride + 1, reach });
+                    let Some(room) = whole.checked_sub((kernel - 1) * dilation + 1) else {
+                        continue;
+                    };
+                    agrees(Axis {
+                        input,
+                        output: room / stride + 1,
+                        reach,
+                    });
                 }
             }
             for output in 1..15 {
-                agrees(Axis { input, output, reach: Reach::Even });
+                agrees(Axis {
+                    input,
+                    output,
+                    reach: Reach::Even,
+                });
             }
             for factor in 1..5 {
-                agrees(Axis { input, output: input * factor, reach: Reach::Linear { factor } });
+                agrees(Axis {
+                    input,
+                    output: input * factor,
+                    reach: Reach::Linear { factor },
+                });
             }
         }
     }
 
     #[test]
     fn windows_are_pytorchs() {
-        let axis = Axis { input: 5, output: 3, reach: Reach::Even };
-        assert_eq!([0, 1, 2].map(|o| (axis.window(o).first, axis.window(o).count)), [(0, 2), (1, 3), (3, 2)]);
-        let reach = Reach::Windows { kernel: 3, stride: 2, pad: 1, dilation: 2 };
-        let axis = Axis { input: 6, output: 2, reach };
-        assert_eq!([0, 1].map(|o| (axis.window(o).first, axis.window(o).count)), [(1, 2), (1, 3)]);
-        let axis = Axis { input: 2, output: 4, reach: Reach::Linear { factor: 2 } };
+        let axis = Axis {
+            input: 5,
+            output: 3,
+            reach: Reach::Even,
+        };
+        assert_eq!(
+            [0, 1, 2].map(|o| (axis.window(o).first, axis.window(o).count)),
+            [(0, 2), (1, 3), (3, 2)]
+        );
+        let reach = Reach::Windows {
+            kernel: 3,
+            stride: 2,
+            pad: 1,
+            dilation: 2,
+        };
+        let axis = Axis {
+            input: 6,
+            output: 2,
+            reach,
+        };
+        assert_eq!(
+            [0, 1].map(|o| (axis.window(o).first, axis.window(o).count)),
+            [(1, 2), (1, 3)]
+        );
+        let axis = Axis {
+            input: 2,
+            output: 4,
+            reach: Reach::Linear { factor: 2 },
+        };
         assert_eq!([0, 1, 2, 3].map(|o| axis.weight(o, 1)), [0, 1, 3, 4]);
     }
 }

@@ -1,15 +1,16 @@
 //! The largest element of each window and channel, with its gradient.
 //!
-//! Places are written in ascending order, with whole vectors wherever the slices have room for them: what a vector
-//! writes beyond the channels of its place, the next place overwrites. Masked stores are slow on some processors.
+//! Places are written in ascending order, with whole vectors wherever the slices have room for
+//! them: what a vector writes beyond the channels of its place, the next place overwrites. Masked
+//! stores are slow on some processors.
 
 use super::super::args::check_same;
 use super::super::simd::{Op, Simd, each};
 use super::Plane;
 
-/// `y` is the largest element of each window and channel: the first of equals, or the last NaN; minus infinity if the
-/// window has padding alone. With `CODES`, `codes` says which tap it was: its row times the width of the widest window,
-/// plus its column.
+/// `y` is the largest element of each window and channel: the first of equals, or the last NaN;
+/// minus infinity if the window has padding alone. With `CODES`, `codes` says which tap it was: its
+/// row times the width of the widest window, plus its column.
 pub(in super::super) struct MaxPoolOp<'a, const CODES: bool> {
     pub plane: Plane,
     pub x: &'a [f32],
@@ -36,7 +37,11 @@ impl<const CODES: bool> Op for MaxPoolOp<'_, CODES> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let MaxPoolOp { plane, x, y, codes } = self;
-        let Plane { rows, cols, channels } = plane;
+        let Plane {
+            rows,
+            cols,
+            channels,
+        } = plane;
         let samples = plane.samples("max_pool", x.len(), y.len());
         if CODES {
             check_same("max_pool", y.len(), codes.len());
@@ -53,13 +58,23 @@ impl<const CODES: bool> Op for MaxPoolOp<'_, CODES> {
             for col in 0..cols.output {
                 let wide = cols.window(col);
                 let code = tall.tap * width + wide.tap;
-                let taps = Taps { rows: tall.count, cols: wide.count, down, across, code, width };
+                let taps = Taps {
+                    rows: tall.count,
+                    cols: wide.count,
+                    down,
+                    across,
+                    code,
+                    width,
+                };
                 let from = (first_row * cols.input + wide.first) * channels;
-                let last = from + taps.rows.saturating_sub(1) * down + taps.cols.saturating_sub(1) * across;
+                let last = from
+                    + taps.rows.saturating_sub(1) * down
+                    + taps.cols.saturating_sub(1) * across;
                 let room = last + vectors <= inputs && to + vectors <= outputs;
                 let len = if room { vectors } else { channels };
-                // SAFETY: `Axis::window` gives places within the sample; beyond its channels a place is read and
-                // written only if there is room in all of x, and in all of y and, as long as y, the codes.
+                // SAFETY: `Axis::window` gives places within the sample; beyond its channels a
+                // place is read and written only if there is room in all of x, and
+                // in all of y and, as long as y, the codes.
                 unsafe {
                     largest::<S, CODES>(
                         s,
@@ -92,7 +107,14 @@ unsafe fn largest<S: Simd, const CODES: bool>(
     let vectors = {
         #[inline(always)]
         |taps: Taps| {
-            let Taps { rows, cols, down, across, code, width } = taps;
+            let Taps {
+                rows,
+                cols,
+                down,
+                across,
+                code,
+                width,
+            } = taps;
             each(
                 s,
                 len,
@@ -123,10 +145,19 @@ unsafe fn largest<S: Simd, const CODES: bool>(
         }
     };
     // The same with constant bounds, for the most common window.
-    if (taps.rows, taps.cols) == (2, 2) { vectors(Taps { rows: 2, cols: 2, ..taps }) } else { vectors(taps) }
+    if (taps.rows, taps.cols) == (2, 2) {
+        vectors(Taps {
+            rows: 2,
+            cols: 2,
+            ..taps
+        })
+    } else {
+        vectors(taps)
+    }
 }
 
-/// From `dy` and the codes of `MaxPoolOp`, the gradient with respect to `x`: each number is written once.
+/// From `dy` and the codes of `MaxPoolOp`, the gradient with respect to `x`: each number is written
+/// once.
 pub(in super::super) struct MaxPoolGradOp<'a> {
     pub plane: Plane,
     pub codes: &'a [f32],
@@ -139,16 +170,32 @@ impl Op for MaxPoolGradOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let MaxPoolGradOp { plane, codes, dy, dx } = self;
+        let MaxPoolGradOp {
+            plane,
+            codes,
+            dy,
+            dx,
+        } = self;
         let samples = plane.samples("max_pool_grad", dx.len(), dy.len());
         check_same("max_pool_grad", dy.len(), codes.len());
-        let Plane { rows, cols, channels } = plane;
-        let back = Back { plane, codes, dy, vectors: channels.next_multiple_of(S::LANES) };
+        let Plane {
+            rows,
+            cols,
+            channels,
+        } = plane;
+        let back = Back {
+            plane,
+            codes,
+            dy,
+            vectors: channels.next_multiple_of(S::LANES),
+        };
         for row in 0..samples * rows.input {
             let (sample, row) = (row / rows.input, row % rows.input);
             let begin = (sample * rows.input + row) * cols.input * channels;
             match (rows.tiles(), cols.tiles()) {
-                (Some(tall), Some(wide)) => back.row_of_tiles(s, sample, row, (tall, wide), &mut dx[begin..]),
+                (Some(tall), Some(wide)) => {
+                    back.row_of_tiles(s, sample, row, (tall, wide), &mut dx[begin..])
+                }
                 _ => back.row(s, sample, row, &mut dx[begin..]),
             }
         }
@@ -165,12 +212,16 @@ struct Back<'a> {
 }
 
 impl Back<'_> {
-    /// How many numbers to write at a place that reads `dy` up to the place at `last`: beyond its channels if there is
-    /// room.
+    /// How many numbers to write at a place that reads `dy` up to the place at `last`: beyond its
+    /// channels if there is room.
     #[inline(always)]
     fn len(&self, last: usize, to: &[f32]) -> usize {
         let room = last + self.vectors <= self.dy.len() && self.vectors <= to.len();
-        if room { self.vectors } else { self.plane.channels }
+        if room {
+            self.vectors
+        } else {
+            self.plane.channels
+        }
     }
 
     /// Where windows lie side by side, each place has one reader or, at the end, none.
@@ -183,7 +234,11 @@ impl Back<'_> {
         (tall, wide): (usize, usize),
         dx: &mut [f32],
     ) {
-        let Plane { rows, cols, channels } = self.plane;
+        let Plane {
+            rows,
+            cols,
+            channels,
+        } = self.plane;
         let window = row / tall;
         if window >= rows.output {
             return dx[..cols.input * channels].fill(0.0);
@@ -194,15 +249,18 @@ impl Back<'_> {
                 let here = s.splat((row % tall * wide + c) as f32);
                 let dx = &mut dx[to..];
                 let len = self.len(from, dx);
-                let (codes, dy, dx) =
-                    (self.codes[from..].as_ptr(), self.dy[from..].as_ptr(), dx.as_mut_ptr());
+                let (codes, dy, dx) = (
+                    self.codes[from..].as_ptr(),
+                    self.dy[from..].as_ptr(),
+                    dx.as_mut_ptr(),
+                );
                 each(
                     s,
                     len,
                     #[inline(always)]
                     |i, n| {
-                        // SAFETY: `each` gives i + n <= len, for which there is room in `dy`, as long as `codes`, and
-                        // in `dx`.
+                        // SAFETY: `each` gives i + n <= len, for which there is room in `dy`, as
+                        // long as `codes`, and in `dx`.
                         unsafe {
                             let won = s.eq(s.get(codes.add(i), n), here);
                             s.put(dx.add(i), s.select(won, s.get(dy.add(i), n), s.zero()), n);
@@ -219,7 +277,11 @@ impl Back<'_> {
     /// Each place sums over the windows that reach over it, in ascending order.
     #[inline(always)]
     fn row<S: Simd>(&self, s: S, sample: usize, row: usize, dx: &mut [f32]) {
-        let Plane { rows, cols, channels } = self.plane;
+        let Plane {
+            rows,
+            cols,
+            channels,
+        } = self.plane;
         let width = cols.widest();
         let (tall, mut wide) = (rows.readers(row), 0..0);
         for col in 0..cols.input {
@@ -236,13 +298,18 @@ impl Back<'_> {
                 |i, n| {
                     let mut sum = s.zero();
                     for r in tall.clone() {
-                        let Some(tap_row) = rows.tap(r, row) else { continue };
+                        let Some(tap_row) = rows.tap(r, row) else {
+                            continue;
+                        };
                         for c in wide.clone() {
-                            let Some(tap_col) = cols.tap(c, col) else { continue };
+                            let Some(tap_col) = cols.tap(c, col) else {
+                                continue;
+                            };
                             let here = s.splat((tap_row * width + tap_col) as f32);
                             let from = at(r, c) + i;
-                            // SAFETY: `Axis::readers` gives places within the sample; `each` gives i + n <= len, for
-                            // which there is room behind the last of them in `dy`, as long as `codes`.
+                            // SAFETY: `Axis::readers` gives places within the sample; `each` gives
+                            // i + n <= len, for which there is room
+                            // behind the last of them in `dy`, as long as `codes`.
                             unsafe {
                                 let won = s.eq(s.get(codes.add(from), n), here);
                                 sum = s.add(sum, s.select(won, s.get(dy.add(from), n), s.zero()));

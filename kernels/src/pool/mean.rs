@@ -1,4 +1,5 @@
-//! Sums, averages and interpolations over windows, and their gradients, which are sums over the readers of a place.
+//! Sums, averages and interpolations over windows, and their gradients, which are sums over the
+//! readers of a place.
 //!
 //! Places are written as in `max.rs`.
 
@@ -9,8 +10,8 @@ use super::super::simd::{Op, Simd, adding, each};
 use super::{Axis, Divisor, Plane, Reach};
 use crate::{AlignedBuffer, kept};
 
-/// `y` is the sum over each window and channel, divided by what `divide` says. With `transposed`, `x` is the gradient
-/// with respect to such a sum and `y` that with respect to what it is of.
+/// `y` is the sum over each window and channel, divided by what `divide` says. With `transposed`,
+/// `x` is the gradient with respect to such a sum and `y` that with respect to what it is of.
 pub(in super::super) struct MeanPoolOp<'a> {
     pub plane: Plane,
     pub divide: Divisor,
@@ -33,7 +34,11 @@ impl Side {
     /// How many places are read, and written.
     fn places(&self) -> (usize, usize) {
         let Axis { input, output, .. } = self.axis;
-        if self.transposed { (output, input) } else { (input, output) }
+        if self.transposed {
+            (output, input)
+        } else {
+            (input, output)
+        }
     }
 
     /// The places that a place reads, from those that the place before it reads, or from none.
@@ -46,7 +51,8 @@ impl Side {
         window.first..window.first + window.count
     }
 
-    /// Whether the places that a place reads may have different weights: then `weight` has all that there is to divide by.
+    /// Whether the places that a place reads may have different weights: then `weight` has all that
+    /// there is to divide by.
     #[inline(always)]
     fn weighted(&self) -> bool {
         let linear = matches!(self.axis.reach, Reach::Linear { .. });
@@ -59,7 +65,10 @@ impl Side {
         match self.divide {
             Divisor::One => 1,
             Divisor::Kernel => self.axis.widest(),
-            Divisor::Count => self.axis.tiles().unwrap_or_else(|| self.axis.window(to).count),
+            Divisor::Count => self
+                .axis
+                .tiles()
+                .unwrap_or_else(|| self.axis.window(to).count),
         }
     }
 
@@ -75,14 +84,23 @@ impl Side {
     /// The weights of all that the places read, one place after the other.
     fn weights<'m>(&self, memory: &'m mut AlignedBuffer<f32>) -> &'m [f32] {
         let weights = memory.reserve(self.all_reads().map(|(_, reads)| reads.len()).sum());
-        let all = self.all_reads().flat_map(|(to, reads)| reads.map(move |from| (to, from)));
-        weights.iter_mut().zip(all).for_each(|(weight, (to, from))| *weight = self.weight(to, from));
+        let all = self
+            .all_reads()
+            .flat_map(|(to, reads)| reads.map(move |from| (to, from)));
+        weights
+            .iter_mut()
+            .zip(all)
+            .for_each(|(weight, (to, from))| *weight = self.weight(to, from));
         weights
     }
 
     /// The weight of place `from` in the sum at place `to`.
     fn weight(&self, to: usize, from: usize) -> f32 {
-        let (o, i) = if self.transposed { (from, to) } else { (to, from) };
+        let (o, i) = if self.transposed {
+            (from, to)
+        } else {
+            (to, from)
+        };
         match self.axis.reach {
             Reach::Linear { .. } => self.axis.weight(o, i) as f32 * self.inverse,
             _ => 1.0 / self.divisor(o) as f32,
@@ -100,8 +118,18 @@ impl Op for MeanPoolOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let MeanPoolOp { plane, divide, transposed, x, y } = self;
-        let lens = if transposed { (y.len(), x.len()) } else { (x.len(), y.len()) };
+        let MeanPoolOp {
+            plane,
+            divide,
+            transposed,
+            x,
+            y,
+        } = self;
+        let lens = if transposed {
+            (y.len(), x.len())
+        } else {
+            (x.len(), y.len())
+        };
         let samples = plane.samples("mean_pool", lens.0, lens.1);
         let channels = plane.channels;
         let [rows, cols] = [plane.rows, plane.cols].map(|axis| Side {
@@ -110,16 +138,26 @@ impl Op for MeanPoolOp<'_> {
             transposed,
             inverse: 1.0 / axis.unit() as f32,
         });
-        assert!(rows.axis.step() == 1 && cols.axis.step() == 1, "mean_pool: windows with a dilation");
+        assert!(
+            rows.axis.step() == 1 && cols.axis.step() == 1,
+            "mean_pool: windows with a dilation"
+        );
         if transposed && let (Some(tall), Some(wide)) = (rows.axis.tiles(), cols.axis.tiles()) {
             let divisor = rows.divisor(0) * cols.divisor(0);
             return spread(s, &plane, samples, (tall, wide), divisor, x, y);
         }
         let weighted = rows.weighted() || cols.weighted();
-        let mut memory = if weighted { WEIGHTS.take() } else { Default::default() };
+        let mut memory = if weighted {
+            WEIGHTS.take()
+        } else {
+            Default::default()
+        };
         let [of_rows, of_cols] = &mut memory;
-        let (of_rows, of_cols) =
-            if weighted { (rows.weights(of_rows), cols.weights(of_cols)) } else { (&[][..], &[][..]) };
+        let (of_rows, of_cols) = if weighted {
+            (rows.weights(of_rows), cols.weights(of_cols))
+        } else {
+            (&[][..], &[][..])
+        };
         let ((high, high_to), (wide, wide_to)) = (rows.places(), cols.places());
         let vectors = channels.next_multiple_of(S::LANES);
         let (inputs, outputs) = (x.len(), y.len());
@@ -148,8 +186,9 @@ impl Op for MeanPoolOp<'_> {
                     y: y[to..].as_mut_ptr(),
                     len,
                 };
-                // SAFETY: the places that are read are within the sample, as `Axis` says; beyond their channels they
-                // are read and written only if there is room in all of x and y.
+                // SAFETY: the places that are read are within the sample, as `Axis` says; beyond
+                // their channels they are read and written only if there is room in
+                // all of x and y.
                 unsafe {
                     if weighted {
                         place.weighted(s, &of_rows[next_row..], &of_cols[next_col..]);
@@ -179,7 +218,11 @@ fn spread<S: Simd>(
     x: &[f32],
     y: &mut [f32],
 ) {
-    let &Plane { rows, cols, channels } = plane;
+    let &Plane {
+        rows,
+        cols,
+        channels,
+    } = plane;
     let vectors = channels.next_multiple_of(S::LANES);
     let quotient = by(s, divisor);
     let mut to = 0;
@@ -218,9 +261,19 @@ fn spread<S: Simd>(
 fn by<S: Simd>(s: S, divisor: usize) -> impl Fn(S::V) -> S::V + Copy {
     // A product with the inverse of a power of two is exact, and so the quotient.
     let power = divisor.is_power_of_two();
-    let number = s.splat(if power { 1.0 / divisor as f32 } else { divisor as f32 });
+    let number = s.splat(if power {
+        1.0 / divisor as f32
+    } else {
+        divisor as f32
+    });
     #[inline(always)]
-    move |sum| if power { s.mul(sum, number) } else { s.div(sum, number) }
+    move |sum| {
+        if power {
+            s.mul(sum, number)
+        } else {
+            s.div(sum, number)
+        }
+    }
 }
 
 /// One place of the output, and the first of `rows` times `cols` places that it reads.
@@ -239,7 +292,8 @@ struct Place {
 
 impl Place {
     /// # Safety
-    /// `len` numbers can be read at all places, and written at `y`; each row and column has a weight.
+    /// `len` numbers can be read at all places, and written at `y`; each row and column has a
+    /// weight.
     #[inline(always)]
     unsafe fn weighted<S: Simd>(self, s: S, of_rows: &[f32], of_cols: &[f32]) {
         let (of_rows, of_cols) = (of_rows.as_ptr(), of_cols.as_ptr());
@@ -272,7 +326,12 @@ impl Place {
         unsafe {
             // The same with constant bounds, for the most common window.
             if (self.rows, self.cols) == (2, 2) {
-                Place { rows: 2, cols: 2, ..self }.each(s, term, finish);
+                Place {
+                    rows: 2,
+                    cols: 2,
+                    ..self
+                }
+                .each(s, term, finish);
             } else {
                 self.each(s, term, finish);
             }
@@ -315,7 +374,15 @@ impl Place {
         term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
         finish: impl Fn(S::V) -> S::V + Copy,
     ) {
-        let Place { x, rows, cols, down, across, y, .. } = self;
+        let Place {
+            x,
+            rows,
+            cols,
+            down,
+            across,
+            y,
+            ..
+        } = self;
         if rows * cols > TERMS {
             // SAFETY: the caller's promise.
             return unsafe { self.long_block::<S, NV>(s, i, n, term, finish) };
@@ -348,7 +415,15 @@ impl Place {
         term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
         finish: impl Fn(S::V) -> S::V + Copy,
     ) {
-        let Place { x, rows, cols, down, across, y, .. } = self;
+        let Place {
+            x,
+            rows,
+            cols,
+            down,
+            across,
+            y,
+            ..
+        } = self;
         let (mut pairs, mut sums, mut added) = (Pairs::new(), [s.zero(); NV], 0);
         for r in 0..rows {
             let mut c = 0;

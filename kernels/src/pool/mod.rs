@@ -1,5 +1,5 @@
-//! Maxima, averages and interpolation over the places of images, channels-last: windows along two axes, all channels of
-//! a place side by side. A sequence is an image of one row.
+//! Maxima, averages and interpolation over the places of images, channels-last: windows along two
+//! axes, all channels of a place side by side. A sequence is an image of one row.
 
 use crate::sizes;
 
@@ -12,8 +12,8 @@ pub use axis::{Axis, Reach};
 pub(super) use max::{MaxPoolGradOp, MaxPoolOp};
 pub(super) use mean::MeanPoolOp;
 
-/// The two axes, and how many channels each place has. The input of each sample is `[rows][cols][channels]` with the
-/// inputs of the axes, the output likewise.
+/// The two axes, and how many channels each place has. The input of each sample is
+/// `[rows][cols][channels]` with the inputs of the axes, the output likewise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plane {
     pub rows: Axis,
@@ -35,7 +35,11 @@ pub enum Divisor {
 impl Plane {
     /// How many numbers a sample's input and output have.
     pub(super) const fn lens(&self) -> (usize, usize) {
-        let Plane { rows, cols, channels } = *self;
+        let Plane {
+            rows,
+            cols,
+            channels,
+        } = *self;
         (
             sizes::product(&[rows.input, cols.input, channels]),
             sizes::product(&[rows.output, cols.output, channels]),
@@ -49,13 +53,17 @@ impl Plane {
         numbers && self.rows.is_countable() && self.cols.is_countable()
     }
 
-    /// The number of samples. Panics unless the lengths fit, and every place that a window reads is within the axis.
+    /// The number of samples. Panics unless the lengths fit, and every place that a window reads is
+    /// within the axis.
     pub(super) fn samples(&self, name: &str, inputs: usize, outputs: usize) -> usize {
         let (input, output) = self.lens();
         self.rows.check(name);
         self.cols.check(name);
         if input == 0 || output == 0 {
-            assert!(inputs == 0 && outputs == 0, "{name}: places without elements");
+            assert!(
+                inputs == 0 && outputs == 0,
+                "{name}: places without elements"
+            );
             return 0;
         }
         let samples = outputs / output;

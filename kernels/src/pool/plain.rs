@@ -1,16 +1,25 @@
-//! Plain loops in any float, which spread gradients from the outputs: all kernels of `f64`, and the reference for those
-//! of `f32`.
+//! Plain loops in any float, which spread gradients from the outputs: all kernels of `f64`, and the
+//! reference for those of `f32`.
 
 use super::super::args::check_same;
 use super::super::plain::Real;
 use super::{Axis, Divisor, Plane, Reach};
 
 impl Plane {
-    /// Calls with each place of the output, each tap of its window that is not padding and the place that it reads:
-    /// row and column of the output, index of the first channel of the output's place, tap, row and column of the
-    /// input, and index of the first channel of the input's place.
-    fn each_tap(&self, samples: usize, mut f: impl FnMut([usize; 2], usize, usize, [usize; 2], usize)) {
-        let Plane { rows, cols, channels } = *self;
+    /// Calls with each place of the output, each tap of its window that is not padding and the
+    /// place that it reads: row and column of the output, index of the first channel of the
+    /// output's place, tap, row and column of the input, and index of the first channel of the
+    /// input's place.
+    fn each_tap(
+        &self,
+        samples: usize,
+        mut f: impl FnMut([usize; 2], usize, usize, [usize; 2], usize),
+    ) {
+        let Plane {
+            rows,
+            cols,
+            channels,
+        } = *self;
         for row in 0..samples * rows.output {
             let (sample, r) = (row / rows.output, row % rows.output);
             let down = rows.window(r);
@@ -32,7 +41,12 @@ impl Plane {
 }
 
 /// `y` is the largest element of each window and channel, and `codes`, if there are any, its tap.
-pub(in super::super) fn max_pool<T: Real>(plane: &Plane, x: &[T], y: &mut [T], codes: Option<&mut [T]>) {
+pub(in super::super) fn max_pool<T: Real>(
+    plane: &Plane,
+    x: &[T],
+    y: &mut [T],
+    codes: Option<&mut [T]>,
+) {
     let samples = plane.samples("max_pool", x.len(), y.len());
     y.fill(T::neg_infinity());
     let codes = codes.unwrap_or_default();
@@ -79,7 +93,11 @@ pub(in super::super) fn mean_pool<T: Real>(
     x: &[T],
     y: &mut [T],
 ) {
-    let lens = if transposed { (y.len(), x.len()) } else { (x.len(), y.len()) };
+    let lens = if transposed {
+        (y.len(), x.len())
+    } else {
+        (x.len(), y.len())
+    };
     let samples = plane.samples("mean_pool", lens.0, lens.1);
     y.fill(T::zero());
     let weight = |axis: &Axis, o: usize, i: usize| {

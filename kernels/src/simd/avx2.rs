@@ -25,8 +25,8 @@ unsafe fn mask(n: usize) -> __m256i {
     unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - n).cast()) }
 }
 
-/// The trampoline: the only function of this tier that has its instructions enabled, so everything else is inlined
-/// into it.
+/// The trampoline: the only function of this tier that has its instructions enabled, so everything
+/// else is inlined into it.
 ///
 /// # Safety
 /// The processor has the features, which [`crate::tier`] detects.
@@ -75,8 +75,8 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
-        // Not by a mask: on processors by AMD, that store takes longer than all others of a tile together.
-        // SAFETY: the caller's promise; each piece lies below `n`.
+        // Not by a mask: on processors by AMD, that store takes longer than all others of a tile
+        // together. SAFETY: the caller's promise; each piece lies below `n`.
         unsafe {
             if n >= 8 {
                 return _mm256_storeu_ps(p, v);
@@ -226,7 +226,13 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(self, src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+    unsafe fn transpose(
+        self,
+        src: *const f32,
+        src_stride: usize,
+        dst: *mut f32,
+        dst_stride: usize,
+    ) {
         // SAFETY: the caller's promise; rows r below 8.
         unsafe {
             let mut v = [_mm256_setzero_ps(); 8];

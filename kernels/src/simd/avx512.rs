@@ -17,8 +17,8 @@ fn mask(n: usize) -> M {
     ((1_u32 << n) - 1) as M
 }
 
-/// The trampoline: the only function of this tier that has its instructions enabled, so everything else is inlined
-/// into it.
+/// The trampoline: the only function of this tier that has its instructions enabled, so everything
+/// else is inlined into it.
 ///
 /// # Safety
 /// The processor has the features, which [`crate::tier`] detects.
@@ -197,7 +197,13 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(self, src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+    unsafe fn transpose(
+        self,
+        src: *const f32,
+        src_stride: usize,
+        dst: *mut f32,
+        dst_stride: usize,
+    ) {
         // SAFETY: the caller's promise; rows r below 16.
         unsafe {
             let mut v = [_mm512_setzero_ps(); 16];

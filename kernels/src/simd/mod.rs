@@ -1,9 +1,10 @@
 //! Vectors of `f32`: one trait, one implementation per instruction tier.
 //!
-//! A kernel is an [`Op`]: a struct of arguments whose `call` is generic over the tier and `#[inline(always)]`, as is
-//! everything it uses. [`Simd::run`] calls it in a function that has the tier's instructions enabled. Nothing may
-//! stand between: a generic function that is not inlined would be compiled for the baseline, with every vector
-//! passed through memory. [`Simd::outline`] is the way to a kernel part that is a function of its own.
+//! A kernel is an [`Op`]: a struct of arguments whose `call` is generic over the tier and
+//! `#[inline(always)]`, as is everything it uses. [`Simd::run`] calls it in a function that has the
+//! tier's instructions enabled. Nothing may stand between: a generic function that is not inlined
+//! would be compiled for the baseline, with every vector passed through memory. [`Simd::outline`]
+//! is the way to a kernel part that is a function of its own.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -50,7 +51,8 @@ impl Op for Lanes {
     }
 }
 
-/// The instructions of one tier. A value proves that the processor has them, which makes the arithmetic safe.
+/// The instructions of one tier. A value proves that the processor has them, which makes the
+/// arithmetic safe.
 pub(super) trait Simd: Copy + 'static {
     /// A vector of `LANES` floats.
     type V: Copy;
@@ -59,7 +61,8 @@ pub(super) trait Simd: Copy + 'static {
     const LANES: usize;
     /// Whether `load_n` costs no more than `load`.
     const MASKED_LOADS: bool;
-    /// Width of the register tile of a product, in vectors: with 6 rows, 24 of 32 or 12 of 16 registers.
+    /// Width of the register tile of a product, in vectors: with 6 rows, 24 of 32 or 12 of 16
+    /// registers.
     const TILE: usize;
 
     /// Runs `op` in a function of its own that is compiled for this tier.
@@ -122,7 +125,8 @@ pub(super) trait Simd: Copy + 'static {
     fn round(self, a: Self::V) -> Self::V;
     /// `a * 2^n` with one rounding, for a whole `n` from -252 to 254; NaN if `a` is.
     fn ldexp(self, a: Self::V, n: Self::V) -> Self::V;
-    /// `(m, e)` with `m * 2^e = a` and `m` from `sqrt(1/2)` to `sqrt(2)`, for a positive normal `a`.
+    /// `(m, e)` with `m * 2^e = a` and `m` from `sqrt(1/2)` to `sqrt(2)`, for a positive normal
+    /// `a`.
     fn frexp(self, a: Self::V) -> (Self::V, Self::V);
     /// The bits of `a` that are set in `bits`.
     fn and_bits(self, a: Self::V, bits: u32) -> Self::V;
@@ -133,17 +137,26 @@ pub(super) trait Simd: Copy + 'static {
     /// Whether `|a|` is below [`Thresholds::F32`]'s `tiny`: its exponent field below 16.
     #[inline(always)]
     fn is_tiny(self, a: Self::V) -> Self::M {
-        self.gt(self.splat(Thresholds::F32.tiny as f32), self.and_bits(a, 0x7fff_ffff))
+        self.gt(
+            self.splat(Thresholds::F32.tiny as f32),
+            self.and_bits(a, 0x7fff_ffff),
+        )
     }
     /// Whether it is true of a lane.
     fn any(self, mask: Self::M) -> bool;
     fn select(self, mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
 
-    /// Transposes a block of `LANES` by `LANES`: `dst[i * dst_stride + j] = src[j * src_stride + i]`.
-    /// # Safety
+    /// Transposes a block of `LANES` by `LANES`: `dst[i * dst_stride + j] = src[j * src_stride +
+    /// i]`. # Safety
     /// The rows of the block can be read at `src` and written at `dst`.
     #[inline(always)]
-    unsafe fn transpose(self, src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+    unsafe fn transpose(
+        self,
+        src: *const f32,
+        src_stride: usize,
+        dst: *mut f32,
+        dst_stride: usize,
+    ) {
         for j in 0..Self::LANES {
             for i in 0..Self::LANES {
                 // SAFETY: i and j are below LANES: within the block.
@@ -158,7 +171,13 @@ pub(super) trait Simd: Copy + 'static {
     #[inline(always)]
     unsafe fn get(self, p: *const f32, n: usize) -> Self::V {
         // SAFETY: the caller's promise.
-        unsafe { if n == Self::LANES { self.load(p) } else { self.load_n(p, n) } }
+        unsafe {
+            if n == Self::LANES {
+                self.load(p)
+            } else {
+                self.load_n(p, n)
+            }
+        }
     }
 
     /// `store` or, if `n < LANES`, `store_n`.
@@ -167,7 +186,13 @@ pub(super) trait Simd: Copy + 'static {
     #[inline(always)]
     unsafe fn put(self, p: *mut f32, v: Self::V, n: usize) {
         // SAFETY: the caller's promise.
-        unsafe { if n == Self::LANES { self.store(p, v) } else { self.store_n(p, v, n) } }
+        unsafe {
+            if n == Self::LANES {
+                self.store(p, v)
+            } else {
+                self.store_n(p, v, n)
+            }
+        }
     }
 
     #[inline(always)]
@@ -176,7 +201,8 @@ pub(super) trait Simd: Copy + 'static {
     }
 }
 
-/// Calls `f(start, count)` for each vector of `len` elements: `count` is `LANES` but for the last one.
+/// Calls `f(start, count)` for each vector of `len` elements: `count` is `LANES` but for the last
+/// one.
 #[inline(always)]
 pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
     let mut i = 0;
@@ -189,12 +215,13 @@ pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
     }
 }
 
-/// Calls `f` with 0 to `N - 1`, at most 8 numbers, written out: the compiler is done with calls one after the other far
-/// sooner than with a loop that it has to unroll.
+/// Calls `f` with 0 to `N - 1`, at most 8 numbers, written out: the compiler is done with calls one
+/// after the other far sooner than with a loop that it has to unroll.
 #[inline(always)]
 pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
     const { assert!(N <= 8) };
-    // Without optimization, each call would have all its vectors on the stack: those of a tile do not fit there.
+    // Without optimization, each call would have all its vectors on the stack: those of a tile do
+    // not fit there.
     if cfg!(debug_assertions) {
         return (0..N).for_each(f);
     }
@@ -241,8 +268,8 @@ pub(super) fn unrolled_tile<const MR: usize, const NR: usize>(mut f: impl FnMut(
 /// How many partial sums a sum has, in every tier: enough independent additions, and the same bits.
 const PARTIALS: usize = 32;
 
-/// The sum of the vectors that `term(start, count)` gives for `len` elements; lanes from `count` on do not matter. Each
-/// partial sum is one of [`Pairs`].
+/// The sum of the vectors that `term(start, count)` gives for `len` elements; lanes from `count` on
+/// do not matter. Each partial sum is one of [`Pairs`].
 #[inline(always)]
 pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usize) -> S::V) -> f32 {
     let [sum] = sums_of(
@@ -267,7 +294,12 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
     loop {
         sums = [[s.zero(); PARTIALS / 4]; N];
         let left = len - start;
-        let block = start + if left > TERMS * PARTIALS { TERMS * PARTIALS } else { left - left % PARTIALS };
+        let block = start
+            + if left > TERMS * PARTIALS {
+                TERMS * PARTIALS
+            } else {
+                left - left % PARTIALS
+            };
         while start < block {
             for j in 0..PARTIALS / S::LANES {
                 let terms = term(start + j * S::LANES, S::LANES);
@@ -302,7 +334,10 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
 
 /// The partial sums that lie in vectors.
 #[inline(always)]
-fn partials<S: Simd, const N: usize>(s: S, sums: [[S::V; PARTIALS / 4]; N]) -> [[f32; PARTIALS]; N] {
+fn partials<S: Simd, const N: usize>(
+    s: S,
+    sums: [[S::V; PARTIALS / 4]; N],
+) -> [[f32; PARTIALS]; N] {
     let mut all = [[0.0; PARTIALS]; N];
     for (lanes, sums) in all.iter_mut().zip(sums) {
         for (j, &sum) in sums.iter().enumerate().take(PARTIALS / S::LANES) {
@@ -328,7 +363,9 @@ pub(super) fn add_partials<const M: usize, const N: usize>(
 
 /// The function that adds vectors one by one.
 #[inline(always)]
-pub(super) fn adding<S: Simd, const N: usize>(s: S) -> impl Fn([S::V; N], [S::V; N]) -> [S::V; N] + Copy {
+pub(super) fn adding<S: Simd, const N: usize>(
+    s: S,
+) -> impl Fn([S::V; N], [S::V; N]) -> [S::V; N] + Copy {
     #[inline(always)]
     move |mut a, b| {
         for (a, b) in a.iter_mut().zip(b) {

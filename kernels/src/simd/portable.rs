@@ -1,5 +1,6 @@
-//! Four lanes in plain Rust: the portable tier of processors other than x86-64, and under Miri. Kept to operations
-//! that LLVM turns into vector instructions: no library calls such as `mul_add` and `round`.
+//! Four lanes in plain Rust: the portable tier of processors other than x86-64, and under Miri.
+//! Kept to operations that LLVM turns into vector instructions: no library calls such as `mul_add`
+//! and `round`.
 
 use std::array::from_fn;
 
@@ -12,7 +13,8 @@ pub(crate) struct Portable;
 const LANES: usize = 4;
 type V = [f32; LANES];
 
-/// Adding it pushes the fraction out of a float, rounding to even, and leaves the whole number in the low bits.
+/// Adding it pushes the fraction out of a float, rounding to even, and leaves the whole number in
+/// the low bits.
 const ROUND: f32 = 12_582_912.0;
 
 impl Simd for Portable {
@@ -22,7 +24,8 @@ impl Simd for Portable {
     const MASKED_LOADS: bool = false;
     const TILE: usize = 2;
 
-    // Without `never`, every kernel would be inlined into every caller: nothing else stops the inliner.
+    // Without `never`, every kernel would be inlined into every caller: nothing else stops the
+    // inliner.
     #[inline(never)]
     unsafe fn run<O: Op>(op: O) -> O::Out {
         op.call(Portable)
@@ -125,7 +128,9 @@ impl Simd for Portable {
     fn frexp(self, a: V) -> (V, V) {
         let half = std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32;
         let exponent = a.map(|x| (x.to_bits() as i32).wrapping_sub(half) >> 23);
-        let m = from_fn(|i| f32::from_bits((a[i].to_bits() as i32).wrapping_sub(exponent[i] << 23) as u32));
+        let m = from_fn(|i| {
+            f32::from_bits((a[i].to_bits() as i32).wrapping_sub(exponent[i] << 23) as u32)
+        });
         (m, exponent.map(|e| e as f32))
     }
 

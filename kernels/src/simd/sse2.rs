@@ -1,7 +1,7 @@
 //! The portable tier on x86-64: four lanes of SSE2, which every such processor has.
 //!
-//! The arrays of `portable.rs` would do, but LLVM's loop vectorizer takes their loops apart once more: code a third
-//! larger, products 1.3 times and an Adam step 2.2 times slower.
+//! The arrays of `portable.rs` would do, but LLVM's loop vectorizer takes their loops apart once
+//! more: code a third larger, products 1.3 times and an Adam step 2.2 times slower.
 
 use std::arch::x86_64::*;
 
@@ -13,7 +13,8 @@ pub(crate) struct Sse2;
 
 type V = __m128;
 
-/// [`Simd::store_n`]. A function of its own: its branches, in every tile of every kernel, take long to compile.
+/// [`Simd::store_n`]. A function of its own: its branches, in every tile of every kernel, take long
+/// to compile.
 ///
 /// # Safety
 /// `n` floats can be written at `p`.
@@ -42,7 +43,8 @@ impl Simd for Sse2 {
     const MASKED_LOADS: bool = false;
     const TILE: usize = 2;
 
-    // Without `never`, every kernel would be inlined into every caller: nothing else stops the inliner.
+    // Without `never`, every kernel would be inlined into every caller: nothing else stops the
+    // inliner.
     #[inline(never)]
     unsafe fn run<O: Op>(op: O) -> O::Out {
         op.call(Sse2)
@@ -220,7 +222,13 @@ impl Simd for Sse2 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(self, src: *const f32, src_stride: usize, dst: *mut f32, dst_stride: usize) {
+    unsafe fn transpose(
+        self,
+        src: *const f32,
+        src_stride: usize,
+        dst: *mut f32,
+        dst_stride: usize,
+    ) {
         // SAFETY: the caller's promise.
         unsafe {
             let row = |r: usize| _mm_loadu_ps(src.add(r * src_stride));

@@ -4,7 +4,12 @@ use super::super::{F32Kernels, F64Kernels, Function, Kernels, function};
 use super::{Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
 fn spread(seed: u32, len: usize) -> Guarded {
-    Guarded::new(&numbers(seed, len).iter().map(|x| 4.0 * x).collect::<Vec<_>>())
+    Guarded::new(
+        &numbers(seed, len)
+            .iter()
+            .map(|x| 4.0 * x)
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn matches_the_reference<F: Function + std::fmt::Debug>(f: F) {
@@ -32,7 +37,16 @@ fn functions_match_the_reference() {
     every_function!(|f| matches_the_reference(f));
 }
 
-const SPECIAL: [f32; 8] = [f32::NEG_INFINITY, f32::INFINITY, f32::NAN, -1e30, 1e30, 0.0, -3.0, 3.0];
+const SPECIAL: [f32; 8] = [
+    f32::NEG_INFINITY,
+    f32::INFINITY,
+    f32::NAN,
+    -1e30,
+    1e30,
+    0.0,
+    -3.0,
+    3.0,
+];
 
 /// Values and derivatives at the special numbers in every tier and in `f64`. NaN stands for itself.
 fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [f32; 8]) {
@@ -42,8 +56,18 @@ fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [
     };
     let check = |what: &str, y: &[f32], dy: &[f32]| {
         for i in 0..8 {
-            assert!(same(y[i], values[i]), "{what}: {f:?} of {} is {}", SPECIAL[i], y[i]);
-            assert!(same(dy[i], slopes[i]), "{what}: {f:?}' at {} is {}", SPECIAL[i], dy[i]);
+            assert!(
+                same(y[i], values[i]),
+                "{what}: {f:?} of {} is {}",
+                SPECIAL[i],
+                y[i]
+            );
+            assert!(
+                same(dy[i], slopes[i]),
+                "{what}: {f:?}' at {} is {}",
+                SPECIAL[i],
+                dy[i]
+            );
         }
     };
     for kernels in all_tiers() {
@@ -59,8 +83,8 @@ fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [
     check("f64", &y.map(|y| y as f32), &dy.map(|y| y as f32));
 }
 
-/// Values are PyTorch's. Its derivatives at NaN differ between the first and the last elements of a tensor, and where
-/// infinity meets 0 they are NaN; here they are the limits.
+/// Values are PyTorch's. Its derivatives at NaN differ between the first and the last elements of a
+/// tensor, and where infinity meets 0 they are NaN; here they are the limits.
 #[test]
 fn limits() {
     use function::*;
@@ -68,7 +92,9 @@ fn limits() {
     const NAN: f32 = f32::NAN;
     let unit = [0.0, 1.0, NAN, 0.0, 1.0];
     let with = |first: [f32; 5], rest: [f32; 3]| {
-        [first[0], first[1], first[2], first[3], first[4], rest[0], rest[1], rest[2]]
+        [
+            first[0], first[1], first[2], first[3], first[4], rest[0], rest[1], rest[2],
+        ]
     };
     check_limits(
         Relu,
@@ -81,7 +107,10 @@ fn limits() {
         with([0.0, 0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0]),
     );
     check_limits(
-        Clamp { min: -3.0, max: 3.0 },
+        Clamp {
+            min: -3.0,
+            max: 3.0,
+        },
         with([-3.0, 3.0, NAN, -3.0, 3.0], [0.0, -3.0, 3.0]),
         with([0.0, 0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0]),
     );
@@ -92,15 +121,25 @@ fn limits() {
     );
     let elu = |x: f32| x.exp_m1();
     check_limits(
-        Elu { above: 2.0, below: 0.5, rate: 1.0 },
+        Elu {
+            above: 2.0,
+            below: 0.5,
+            rate: 1.0,
+        },
         with([-0.5, INF, NAN, -0.5, 2e30], [0.0, 0.5 * elu(-3.0), 6.0]),
-        with([0.0, 2.0, NAN, 0.0, 2.0], [0.5, 0.5 * (-3.0_f32).exp(), 2.0]),
+        with(
+            [0.0, 2.0, NAN, 0.0, 2.0],
+            [0.5, 0.5 * (-3.0_f32).exp(), 2.0],
+        ),
     );
     let tanh = 3.0_f32.tanh();
     check_limits(
         Tanh,
         with([-1.0, 1.0, NAN, -1.0, 1.0], [0.0, -tanh, tanh]),
-        with([0.0, 0.0, NAN, 0.0, 0.0], [1.0, 1.0 - tanh * tanh, 1.0 - tanh * tanh]),
+        with(
+            [0.0, 0.0, NAN, 0.0, 0.0],
+            [1.0, 1.0 - tanh * tanh, 1.0 - tanh * tanh],
+        ),
     );
     let low = 1.0 / (1.0 + 3.0_f32.exp());
     let (slope, log) = (low * (1.0 - low), low.ln());
@@ -127,18 +166,33 @@ fn limits() {
     // PyTorch's gelu(-inf) is NaN too: minus infinity times 0.
     check_limits(
         Gelu,
-        with([NAN, INF, NAN, 0.0, 1e30], [0.0, -0.004_049_694, 2.995_950_3]),
-        with([0.0, 1.0, NAN, 0.0, 1.0], [0.5, -0.011_945_659, 1.011_945_7]),
+        with(
+            [NAN, INF, NAN, 0.0, 1e30],
+            [0.0, -0.004_049_694, 2.995_950_3],
+        ),
+        with(
+            [0.0, 1.0, NAN, 0.0, 1.0],
+            [0.5, -0.011_945_659, 1.011_945_7],
+        ),
     );
     check_limits(
         GeluTanh,
-        with([NAN, INF, NAN, 0.0, 1e30], [0.0, -0.003_637_392, 2.996_362_6]),
+        with(
+            [NAN, INF, NAN, 0.0, 1e30],
+            [0.0, -0.003_637_392, 2.996_362_6],
+        ),
         with([0.0, 1.0, NAN, 0.0, 1.0], [0.5, -0.011_584_14, 1.011_584_2]),
     );
     check_limits(
         Silu,
-        with([NAN, INF, NAN, 0.0, 1e30], [0.0, -3.0 * low, 3.0 - 3.0 * low]),
-        with([0.0, 1.0, NAN, 0.0, 1.0], [0.5, low - 3.0 * slope, 1.0 - low + 3.0 * slope]),
+        with(
+            [NAN, INF, NAN, 0.0, 1e30],
+            [0.0, -3.0 * low, 3.0 - 3.0 * low],
+        ),
+        with(
+            [0.0, 1.0, NAN, 0.0, 1.0],
+            [0.5, low - 3.0 * slope, 1.0 - low + 3.0 * slope],
+        ),
     );
     check_limits(
         Mish,
@@ -146,8 +200,14 @@ fn limits() {
         with([0.0, 1.0, NAN, 0.0, 1.0], [0.6, -0.093_392_49, 1.021_106_6]),
     );
     check_limits(
-        Softplus { beta: 1.0, threshold: 20.0 },
-        with([0.0, INF, NAN, 0.0, 1e30], [2.0_f32.ln(), -(1.0 - low).ln(), 3.0 - (1.0 - low).ln()]),
+        Softplus {
+            beta: 1.0,
+            threshold: 20.0,
+        },
+        with(
+            [0.0, INF, NAN, 0.0, 1e30],
+            [2.0_f32.ln(), -(1.0 - low).ln(), 3.0 - (1.0 - low).ln()],
+        ),
         with([0.0, 1.0, NAN, 0.0, 1.0], [0.5, low, 1.0 - low]),
     );
     check_limits(
@@ -160,14 +220,23 @@ fn limits() {
 /// Above the threshold softplus is the identity, at it not yet.
 #[test]
 fn softplus_has_a_threshold() {
-    let f = function::Softplus { beta: 2.0, threshold: 1.0 };
+    let f = function::Softplus {
+        beta: 2.0,
+        threshold: 1.0,
+    };
     for kernels in all_tiers() {
         let x = [0.5, 0.500_001, 3.0];
         let (mut y, mut dy) = (x, [1.0; 3]);
         kernels.function(f, None, &mut y);
         kernels.function_grad(f, &x, &mut dy);
-        assert!((y[0] - 0.656_630_9).abs() < 1e-6 && y[1..] == x[1..], "{y:?}");
-        assert!((dy[0] - 0.731_058_6).abs() < 1e-6 && dy[1..] == [1.0, 1.0], "{dy:?}");
+        assert!(
+            (y[0] - 0.656_630_9).abs() < 1e-6 && y[1..] == x[1..],
+            "{y:?}"
+        );
+        assert!(
+            (dy[0] - 0.731_058_6).abs() < 1e-6 && dy[1..] == [1.0, 1.0],
+            "{dy:?}"
+        );
     }
 }
 
@@ -186,7 +255,14 @@ fn relu_grad_is_pytorchs() {
 fn saturated_functions_stop_infinite_gradients() {
     for kernels in all_tiers() {
         let mut dy = [f32::INFINITY; 3];
-        kernels.function_grad(function::Clamp { min: -1.0, max: 1.0 }, &[-1.0, 1.0, 0.5], &mut dy);
+        kernels.function_grad(
+            function::Clamp {
+                min: -1.0,
+                max: 1.0,
+            },
+            &[-1.0, 1.0, 0.5],
+            &mut dy,
+        );
         assert_eq!(dy, [0.0, 0.0, f32::INFINITY]);
         let mut dy = [f32::INFINITY; 2];
         kernels.function_grad(function::HardSigmoid, &[0.0, 1.0], &mut dy);
@@ -201,10 +277,22 @@ fn saturated_functions_stop_infinite_gradients() {
 fn prelu_matches_the_reference() {
     for kernels in all_tiers() {
         let close = |got: &[f32], want: &[f64]| assert_close(kernels.tier(), got, want, 1e-5);
-        for (weights, rows) in [(1, 0), (1, 1), (1, 77), (2, 33), (3, 5), (16, 3), (17, 4), (50, 2)] {
+        for (weights, rows) in [
+            (1, 0),
+            (1, 1),
+            (1, 77),
+            (2, 33),
+            (3, 5),
+            (16, 3),
+            (17, 4),
+            (50, 2),
+        ] {
             let len = weights * rows;
-            let (w, x, dy) =
-                (Guarded::new(&numbers(3, weights)), spread(1, len), Guarded::new(&numbers(2, len)));
+            let (w, x, dy) = (
+                Guarded::new(&numbers(3, weights)),
+                spread(1, len),
+                Guarded::new(&numbers(2, len)),
+            );
             let (mut y, mut want) = (Guarded::empty(len), vec![0.0; len]);
             kernels.prelu(&w, &x, &mut y);
             F64Kernels.prelu(&widen(&w), &widen(&x), &mut want);
@@ -221,7 +309,11 @@ fn prelu_matches_the_reference() {
             }
         }
         let mut y = [0.0; 4];
-        kernels.prelu(&[0.25], &[f32::NAN, f32::NEG_INFINITY, f32::INFINITY, -1.0], &mut y);
+        kernels.prelu(
+            &[0.25],
+            &[f32::NAN, f32::NEG_INFINITY, f32::INFINITY, -1.0],
+            &mut y,
+        );
         assert!(y[0].is_nan() && y[1..] == [f32::NEG_INFINITY, f32::INFINITY, -0.25]);
     }
 }
@@ -264,9 +356,17 @@ fn glu_takes_pairs() {
 fn log_softmax_matches_the_reference() {
     for kernels in all_tiers() {
         let close = |got: &[f32], want: &[f64]| assert_close(kernels.tier(), got, want, 2e-6);
-        for (width, rows) in
-            [(1, 3), (2, 1), (3, 20), (10, 16), (10, 33), (32, 5), (33, 5), (100, 2), (1000, 1)]
-        {
+        for (width, rows) in [
+            (1, 3),
+            (2, 1),
+            (3, 20),
+            (10, 16),
+            (10, 33),
+            (32, 5),
+            (33, 5),
+            (100, 2),
+            (1000, 1),
+        ] {
             let len = width * rows;
             let x = Guarded::new(&spread(1, len).iter().map(|x| 5.0 * x).collect::<Vec<_>>());
             let dy = Guarded::new(&numbers(2, len));
@@ -294,9 +394,16 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
     let y = run(&[-2000.0, 1000.0, 0.0]);
     assert_eq!(y[..3], [-3000.0, 0.0, -1000.0]);
     let y = run(&[f32::NEG_INFINITY, 1.0, 0.0]);
-    assert!(y[0] == f32::NEG_INFINITY && (y[1] + 0.313_261_7).abs() < 1e-6, "{y:?}");
+    assert!(
+        y[0] == f32::NEG_INFINITY && (y[1] + 0.313_261_7).abs() < 1e-6,
+        "{y:?}"
+    );
     // As in PyTorch, infinity and NaN spoil their row; so does a row of minus infinities.
-    for first in [[f32::INFINITY, 0.0], [0.0, f32::NAN], [f32::NEG_INFINITY; 2]] {
+    for first in [
+        [f32::INFINITY, 0.0],
+        [0.0, f32::NAN],
+        [f32::NEG_INFINITY; 2],
+    ] {
         assert!(run(&first).iter().any(|y| y.is_nan()));
     }
     let y = run(&[0.0, f32::NAN]);

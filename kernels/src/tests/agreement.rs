@@ -1,7 +1,9 @@
 //! AVX2 and AVX-512 give the same bits in every kernel.
 
 use super::super::update::Rule;
-use super::super::{Bend, F32Kernels, F64Kernels, Function, Kernels, Matrix, Product, Start, Update};
+use super::super::{
+    Bend, F32Kernels, F64Kernels, Function, Kernels, Matrix, Product, Start, Update,
+};
 use super::updates::{Each, each_rule};
 use super::{LENGTHS, all_tiers, norms, numbers};
 use crate::tier::Tier;
@@ -30,8 +32,13 @@ impl Each for Updated<'_> {
         let rule = rule(5);
         let mut p = self.x.to_vec();
         // No memory of a variance is smaller than the square of its mean.
-        let mut memories =
-            vec![self.t.iter().map(|t| 0.9 * t * t + 0.1).collect::<Vec<f32>>(); rule.memories()];
+        let mut memories = vec![
+            self.t
+                .iter()
+                .map(|t| 0.9 * t * t + 0.1)
+                .collect::<Vec<f32>>();
+            rule.memories()
+        ];
         let mut slices: Vec<&mut [f32]> = memories.iter_mut().map(|m| &mut m[..]).collect();
         self.kernels.update(&rule, &mut p, self.t, &mut slices);
         self.out.extend(p);
@@ -54,7 +61,17 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     out.extend(&y);
     out.push(kernels.mse(&x, &t, 0.7, &mut y));
     out.extend(&y);
-    out.push(kernels.smooth_l1(Bend { at: 0.7, curve: 1.3, slope: 0.9 }, &x, &t, 0.7, &mut y));
+    out.push(kernels.smooth_l1(
+        Bend {
+            at: 0.7,
+            curve: 1.3,
+            slope: 0.9,
+        },
+        &x,
+        &t,
+        0.7,
+        &mut y,
+    ));
     out.extend(&y);
     for width in [1, 3, 10, 50] {
         let rows = len.min(37);
@@ -86,12 +103,21 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         out.extend(sums);
     }
     out.extend(super::pools::everything(kernels, len.min(50)));
-    each_rule(&mut Updated { kernels, x: &x, t: &t, out: &mut out });
+    each_rule(&mut Updated {
+        kernels,
+        x: &x,
+        t: &t,
+        out: &mut out,
+    });
     for m in [1, 3] {
         for transposed in [false, true] {
             let (k, n) = (len, len.min(50));
             let (a, b, mut c) = (numbers(7, m * k), numbers(8, k * n), vec![0.0; m * n]);
-            let b = if transposed { Matrix::row_major(&b, k).transposed() } else { Matrix::row_major(&b, n) };
+            let b = if transposed {
+                Matrix::row_major(&b, k).transposed()
+            } else {
+                Matrix::row_major(&b, n)
+            };
             let a = Matrix::row_major(&a, k);
             kernels.product(Product {
                 m,
@@ -115,9 +141,19 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
 fn fma_tiers_agree_in_bits() {
     for &len in LENGTHS {
         let mut tiers = all_tiers().filter(|kernels| kernels.tier() != Tier::Portable);
-        let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else { return };
-        for (i, (a, b)) in everything(avx2, len).into_iter().zip(everything(avx512, len)).enumerate() {
-            assert_eq!(a.to_bits(), b.to_bits(), "length {len}, result {i}: {a} and {b}");
+        let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else {
+            return;
+        };
+        for (i, (a, b)) in everything(avx2, len)
+            .into_iter()
+            .zip(everything(avx512, len))
+            .enumerate()
+        {
+            assert_eq!(
+                a.to_bits(),
+                b.to_bits(),
+                "length {len}, result {i}: {a} and {b}"
+            );
         }
     }
 }
@@ -125,10 +161,15 @@ fn fma_tiers_agree_in_bits() {
 #[test]
 fn the_portable_tier_is_close() {
     for &len in LENGTHS {
-        let results: Vec<_> = all_tiers().map(|kernels| everything(kernels, len)).collect();
+        let results: Vec<_> = all_tiers()
+            .map(|kernels| everything(kernels, len))
+            .collect();
         for result in &results {
             for (i, (a, b)) in results[0].iter().zip(result).enumerate() {
-                assert!((a - b).abs() <= 1e-4 * a.abs().max(1.0), "length {len}, result {i}: {a} and {b}");
+                assert!(
+                    (a - b).abs() <= 1e-4 * a.abs().max(1.0),
+                    "length {len}, result {i}: {a} and {b}"
+                );
             }
         }
     }
@@ -136,12 +177,16 @@ fn the_portable_tier_is_close() {
 
 #[test]
 fn fma_tiers_normalize_alike() {
-    let mut tiers = all_tiers().filter(|kernels| kernels.tier() != Tier::Portable).map(|kernels| {
-        let mut results = Vec::new();
-        norms::everything(kernels, &mut results);
-        results
-    });
-    let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else { return };
+    let mut tiers = all_tiers()
+        .filter(|kernels| kernels.tier() != Tier::Portable)
+        .map(|kernels| {
+            let mut results = Vec::new();
+            norms::everything(kernels, &mut results);
+            results
+        });
+    let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else {
+        return;
+    };
     for (i, (a, b)) in avx2.into_iter().zip(avx512).enumerate() {
         assert_eq!(a.to_bits(), b.to_bits(), "result {i}: {a} and {b}");
     }

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::super::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, F32Kernels, F64Kernels, Kernels};
+use super::super::{
+    Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, F32Kernels, F64Kernels, Kernels,
+};
 use super::{CASES, Guarded, all_tiers, bits, numbers, widen};
 use crate::tier::Tier;
 
@@ -19,8 +21,17 @@ struct Case {
 /// One axis: size, kernel, stride, padding, dilation, and how many outputs are left away.
 fn axis() -> impl Strategy<Value = [usize; 6]> {
     let most = if cfg!(miri) { 3_usize } else { 7 };
-    (1..=most, 1_usize..=4, 1_usize..=3, 0_usize..=4, 1_usize..=3, 0_usize..=1)
-        .prop_map(|(size, kernel, stride, pad, dilation, less)| [size, kernel, stride, pad, dilation, less])
+    (
+        1..=most,
+        1_usize..=4,
+        1_usize..=3,
+        0_usize..=4,
+        1_usize..=3,
+        0_usize..=1,
+    )
+        .prop_map(|(size, kernel, stride, pad, dilation, less)| {
+            [size, kernel, stride, pad, dilation, less]
+        })
         .prop_filter("the kernel fits", |[size, kernel, _, pad, dilation, _]| {
             (kernel - 1) * dilation < size + 2 * pad
         })
@@ -55,7 +66,14 @@ fn case() -> impl Strategy<Value = Case> {
                 dilation: [v[4], h[4]],
                 groups,
             };
-            Case { sizes, samples, bias, relu, accumulate, seed }
+            Case {
+                sizes,
+                samples,
+                bias,
+                relu,
+                accumulate,
+                seed,
+            }
         },
     )
 }
@@ -78,7 +96,14 @@ fn tiled() -> impl Strategy<Value = Case> {
                 dilation: [1, 1],
                 groups: 1,
             };
-            Case { sizes, samples, bias, relu, accumulate, seed }
+            Case {
+                sizes,
+                samples,
+                bias,
+                relu,
+                accumulate,
+                seed,
+            }
         },
     )
 }
@@ -89,12 +114,18 @@ fn any_case() -> impl Strategy<Value = Case> {
 
 /// Has the pieces computed one after the other.
 fn share<T>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
-    data.chunks_mut(len).enumerate().for_each(|(part, piece)| f(part, piece));
+    data.chunks_mut(len)
+        .enumerate()
+        .for_each(|(part, piece)| f(part, piece));
 }
 
-/// Calls with all that is multiplied: the positions in the image, the weight and the output. By the definition.
+/// Calls with all that is multiplied: the positions in the image, the weight and the output. By the
+/// definition.
 fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, usize)) {
-    let (ci, co) = (sizes.channels / sizes.groups, sizes.out_channels / sizes.groups);
+    let (ci, co) = (
+        sizes.channels / sizes.groups,
+        sizes.out_channels / sizes.groups,
+    );
     for n in 0..samples {
         for oy in 0..sizes.out[0] {
             for ox in 0..sizes.out[1] {
@@ -105,15 +136,22 @@ fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, 
                                 - sizes.pad[0] as isize;
                             let x = (ox * sizes.stride[1] + kx * sizes.dilation[1]) as isize
                                 - sizes.pad[1] as isize;
-                            if y < 0 || x < 0 || y >= sizes.size[0] as isize || x >= sizes.size[1] as isize {
+                            if y < 0
+                                || x < 0
+                                || y >= sizes.size[0] as isize
+                                || x >= sizes.size[1] as isize
+                            {
                                 continue;
                             }
-                            let pixel = (n * sizes.size[0] + y as usize) * sizes.size[1] + x as usize;
+                            let pixel =
+                                (n * sizes.size[0] + y as usize) * sizes.size[1] + x as usize;
                             for i in 0..ci {
                                 let image = pixel * sizes.channels + o / co * ci + i;
-                                let weight = ((ky * sizes.kernel[1] + kx) * ci + i) * sizes.out_channels + o;
-                                let out =
-                                    ((n * sizes.out[0] + oy) * sizes.out[1] + ox) * sizes.out_channels + o;
+                                let weight =
+                                    ((ky * sizes.kernel[1] + kx) * ci + i) * sizes.out_channels + o;
+                                let out = ((n * sizes.out[0] + oy) * sizes.out[1] + ox)
+                                    * sizes.out_channels
+                                    + o;
                                 f(image, weight, out);
                             }
                         }
@@ -124,7 +162,8 @@ fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, 
     }
 }
 
-/// All results, and for each the sum of the magnitudes and the number of terms, which bound the rounding.
+/// All results, and for each the sum of the magnitudes and the number of terms, which bound the
+/// rounding.
 struct Results<T> {
     y: Vec<T>,
     dx: Vec<T>,
@@ -136,7 +175,10 @@ impl Case {
         numbers(self.seed, self.samples * self.sizes.input_len())
     }
     fn weight(&self) -> Vec<f32> {
-        numbers(self.seed ^ 1, self.sizes.weight_rows() * self.sizes.out_channels)
+        numbers(
+            self.seed ^ 1,
+            self.sizes.weight_rows() * self.sizes.out_channels,
+        )
     }
     fn dy(&self) -> Vec<f32> {
         numbers(self.seed ^ 2, self.samples * self.sizes.output_len())
@@ -146,24 +188,41 @@ impl Case {
     }
     /// What is in the gradient of the weight and, if there is one, of the bias.
     fn before(&self) -> Vec<f32> {
-        numbers(self.seed ^ 4, (self.sizes.weight_rows() + usize::from(self.bias)) * self.sizes.out_channels)
+        numbers(
+            self.seed ^ 4,
+            (self.sizes.weight_rows() + usize::from(self.bias)) * self.sizes.out_channels,
+        )
     }
 
     /// Runs all kernels, in pieces of so many samples and so many parts of the weight.
     fn run(&self, kernels: F32Kernels, samples: usize, parts: usize) -> Results<f32> {
         let sizes = &self.sizes;
-        let (x, weight, dy) =
-            (Guarded::new(&self.x()), Guarded::new(&self.weight()), Guarded::new(&self.dy()));
+        let (x, weight, dy) = (
+            Guarded::new(&self.x()),
+            Guarded::new(&self.weight()),
+            Guarded::new(&self.dy()),
+        );
         let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
         let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
         let before = self.before();
-        let mut dw = if self.accumulate { Guarded::new(&before) } else { Guarded::empty(before.len()) };
+        let mut dw = if self.accumulate {
+            Guarded::new(&before)
+        } else {
+            Guarded::empty(before.len())
+        };
         let (ins, outs) = (samples * sizes.input_len(), samples * sizes.output_len());
         for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
             let (bias, relu) = (bias.as_deref(), self.relu);
             // One image alone in pieces of rows.
-            let rows = if parts > 1 && samples == 1 { parts.next_multiple_of(2) } else { sizes.out[0] };
-            for (part, y) in y.chunks_mut(rows * sizes.out[1] * sizes.out_channels * samples).enumerate() {
+            let rows = if parts > 1 && samples == 1 {
+                parts.next_multiple_of(2)
+            } else {
+                sizes.out[0]
+            };
+            for (part, y) in y
+                .chunks_mut(rows * sizes.out[1] * sizes.out_channels * samples)
+                .enumerate()
+            {
                 kernels.conv(Conv {
                     sizes,
                     whole: self.samples,
@@ -199,7 +258,11 @@ impl Case {
             parts,
             share,
         });
-        Results { y: y.to_vec(), dx: dx.to_vec(), dw: dw.to_vec() }
+        Results {
+            y: y.to_vec(),
+            dx: dx.to_vec(),
+            dw: dw.to_vec(),
+        }
     }
 
     fn run_double(&self) -> Results<f64> {
@@ -207,8 +270,11 @@ impl Case {
         let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
         let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
         let (bias, dx_bias) = (bias.map(|b| widen(&b)), dx_bias.map(|b| widen(&b)));
-        let (mut y, mut dx, mut dw) =
-            (vec![f64::NAN; dy.len()], vec![f64::NAN; x.len()], widen(&self.before()));
+        let (mut y, mut dx, mut dw) = (
+            vec![f64::NAN; dy.len()],
+            vec![f64::NAN; x.len()],
+            widen(&self.before()),
+        );
         let (bias, relu) = (bias.as_deref(), self.relu);
         if self.samples == 1 {
             let (rows, len) = (2, 2 * sizes.out[1] * sizes.out_channels);
@@ -264,7 +330,10 @@ impl Case {
         let sizes = &self.sizes;
         let start = |bias: Option<Vec<f32>>, channels: usize, len: usize| -> Vec<(f64, f64)> {
             (0..len)
-                .map(|i| bias.as_ref().map_or(0.0, |bias| f64::from(bias[i % channels])))
+                .map(|i| {
+                    bias.as_ref()
+                        .map_or(0.0, |bias| f64::from(bias[i % channels]))
+                })
                 .map(|b| (b, b.abs()))
                 .collect()
         };
@@ -301,13 +370,25 @@ fn close<T: Copy + Into<f64>>(
     want: &Results<(f64, f64)>,
     epsilon: f64,
 ) -> Result<(), TestCaseError> {
-    for (what, got, want) in [("y", &got.y, &want.y), ("dx", &got.dx, &want.dx), ("dw", &got.dw, &want.dw)] {
+    for (what, got, want) in [
+        ("y", &got.y, &want.y),
+        ("dx", &got.dx, &want.dx),
+        ("dw", &got.dw, &want.dw),
+    ] {
         prop_assert_eq!(got.len(), want.len());
         for (i, (&got, &(want, size))) in got.iter().zip(want).enumerate() {
             // Chains are shorter than this, and rounding is mostly not all in one direction.
             let bound = 1000.0 * epsilon * size;
             let off = (got.into() - want).abs();
-            prop_assert!(off <= bound, "{}: {}[{}] is {}, not {}", tier, what, i, got.into(), want);
+            prop_assert!(
+                off <= bound,
+                "{}: {}[{}] is {}, not {}",
+                tier,
+                what,
+                i,
+                got.into(),
+                want
+            );
         }
     }
     Ok(())
@@ -358,17 +439,36 @@ fn large_sizes_are_right() {
         dilation: [1, 1],
         groups: 1,
     };
-    let wide = ConvSizes { size: [40, 41], channels: 2, out: [40, 41], out_channels: 20, ..sizes };
+    let wide = ConvSizes {
+        size: [40, 41],
+        channels: 2,
+        out: [40, 41],
+        out_channels: 20,
+        ..sizes
+    };
     for sizes in [sizes, wide] {
         let samples = if cfg!(miri) { 1 } else { 7 };
-        let case = Case { sizes, samples, bias: true, relu: false, accumulate: false, seed: 3 };
+        let case = Case {
+            sizes,
+            samples,
+            bias: true,
+            relu: false,
+            accumulate: false,
+            seed: 3,
+        };
         if cfg!(miri) {
             continue;
         }
         let want = case.expected();
         for kernels in all_tiers() {
             let got = case.run(kernels, case.samples, 1);
-            close(&kernels.tier().to_string(), &got, &want, f64::from(f32::EPSILON) / 64.0).unwrap();
+            close(
+                &kernels.tier().to_string(),
+                &got,
+                &want,
+                f64::from(f32::EPSILON) / 64.0,
+            )
+            .unwrap();
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The `f64` kernels, which are the reference for the others: against definitions and finite differences.
+//! The `f64` kernels, which are the reference for the others: against definitions and finite
+//! differences.
 
 use super::super::{F64Kernels, Function, Kernels, Matrix, Product, Start};
 use super::{numbers, widen};
@@ -14,14 +15,24 @@ fn slope(f: impl Fn(f64) -> f64, x: f64) -> f64 {
 
 #[test]
 fn products_small_and_large() {
-    for (m, n, k) in [(1, 5, 3), (3, 1, 4), (5, 7, 0), (2, 3, 4), (30, 31, 32), (64, 5, 40)] {
+    for (m, n, k) in [
+        (1, 5, 3),
+        (3, 1, 4),
+        (5, 7, 0),
+        (2, 3, 4),
+        (30, 31, 32),
+        (64, 5, 40),
+    ] {
         if cfg!(miri) && m > 5 {
             continue;
         }
         let (a, b, bias) = (doubles(1, m * k), doubles(2, k * n), doubles(3, n));
         for transposed in [false, true] {
-            let b_matrix =
-                if transposed { Matrix::row_major(&b, k).transposed() } else { Matrix::row_major(&b, n) };
+            let b_matrix = if transposed {
+                Matrix::row_major(&b, k).transposed()
+            } else {
+                Matrix::row_major(&b, n)
+            };
             let mut c = vec![0.0; m * n];
             F64Kernels.product(Product {
                 m,
@@ -37,8 +48,16 @@ fn products_small_and_large() {
             });
             for i in 0..m {
                 for j in 0..n {
-                    let at = |p| if transposed { b[j * k + p] } else { b[p * n + j] };
-                    let want = (0..k).fold(bias[j], |sum, p| sum + a[i * k + p] * at(p)).max(0.0);
+                    let at = |p| {
+                        if transposed {
+                            b[j * k + p]
+                        } else {
+                            b[p * n + j]
+                        }
+                    };
+                    let want = (0..k)
+                        .fold(bias[j], |sum, p| sum + a[i * k + p] * at(p))
+                        .max(0.0);
                     assert!((c[i * n + j] - want).abs() < 1e-12);
                 }
             }
@@ -54,12 +73,18 @@ fn check_slope<F: Function + std::fmt::Debug>(f: F, x: f64) {
     };
     let mut dy = [2.0];
     F64Kernels.function_grad(f, &[if F::FROM_OUTPUT { value(x) } else { x }], &mut dy);
-    assert!((dy[0] - 2.0 * slope(value, x)).abs() < 1e-8, "{f:?} at {x}: {}", dy[0]);
+    assert!(
+        (dy[0] - 2.0 * slope(value, x)).abs() < 1e-8,
+        "{f:?} at {x}: {}",
+        dy[0]
+    );
 }
 
 #[test]
 fn elementwise_gradients_are_slopes() {
-    for x in [-30.0, -3.5, -2.9, -0.7, -0.1, 0.2, 0.7, 1.55, 2.9, 3.1, 5.0, 7.0, 30.0] {
+    for x in [
+        -30.0, -3.5, -2.9, -0.7, -0.1, 0.2, 0.7, 1.55, 2.9, 3.1, 5.0, 7.0, 30.0,
+    ] {
         every_function!(|f| check_slope(f, x));
     }
     let mut y = [0.0];
@@ -164,7 +189,11 @@ fn softmax_gradients_are_slopes() {
             let along = |xi: f64| {
                 let mut x = x.clone();
                 x[i] = xi;
-                value(logarithm, &x).iter().zip(&weights).map(|(y, w)| y * w).sum()
+                value(logarithm, &x)
+                    .iter()
+                    .zip(&weights)
+                    .map(|(y, w)| y * w)
+                    .sum()
             };
             assert!((dx[i] - slope(along, x[i])).abs() < 1e-8);
         }

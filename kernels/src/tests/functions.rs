@@ -44,7 +44,9 @@ fn run_math(tier: Tier, function: Function, x: &mut [f32]) {
 /// Points from `low` to `high`, evenly spaced; a multiple of 16.
 fn grid(low: f64, high: f64) -> Vec<f32> {
     let n = if cfg!(miri) { 64 } else { 16_000 };
-    (0..n).map(|i| (low + (high - low) * i as f64 / (n - 1) as f64) as f32).collect()
+    (0..n)
+        .map(|i| (low + (high - low) * i as f64 / (n - 1) as f64) as f32)
+        .collect()
 }
 
 /// The distance in units of the last place that `f32` has at `want`.
@@ -60,7 +62,11 @@ fn ulps(got: f32, want: f64) -> f64 {
 fn assert_ulps(tier: Tier, x: &[f32], got: &[f32], want: impl Fn(f64) -> f64, most: f64) {
     for (&x, &got) in x.iter().zip(got) {
         let error = ulps(got, want(f64::from(x)));
-        assert!(error <= most, "{tier}: f({x}) = {got}, {error} ulp from {}", want(f64::from(x)));
+        assert!(
+            error <= most,
+            "{tier}: f({x}) = {got}, {error} ulp from {}",
+            want(f64::from(x))
+        );
     }
 }
 
@@ -98,7 +104,10 @@ fn exp_expm1_ln_and_log1p_are_accurate() {
         let mut x = [0.0; 16];
         x[..5].copy_from_slice(&[f32::NEG_INFINITY, f32::INFINITY, f32::NAN, -1e30, 1e30]);
         run_math(tier, Function::Exp, &mut x);
-        assert_eq!((x[0], x[1], x[3], x[4], x[5]), (0.0, f32::INFINITY, 0.0, f32::INFINITY, 1.0));
+        assert_eq!(
+            (x[0], x[1], x[3], x[4], x[5]),
+            (0.0, f32::INFINITY, 0.0, f32::INFINITY, 1.0)
+        );
         assert!(x[2].is_nan());
         x[..3].copy_from_slice(&[f32::NEG_INFINITY, f32::NAN, -1e30]);
         run_math(tier, Function::Expm1, &mut x);
@@ -142,29 +151,67 @@ fn gelu_is_accurate_in_the_tail() {
 #[test]
 fn activations_are_accurate() {
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-    let check =
-        |low: f64, high: f64, most: f64, run: &dyn Fn(F32Kernels, &mut [f32]), f: &dyn Fn(f64) -> f64| {
-            for kernels in all_tiers() {
-                let x = grid(low, high);
-                let mut y = x.clone();
-                run(kernels, &mut y);
-                assert_ulps(kernels.tier(), &x, &y, f, most);
-            }
-        };
+    let check = |low: f64,
+                 high: f64,
+                 most: f64,
+                 run: &dyn Fn(F32Kernels, &mut [f32]),
+                 f: &dyn Fn(f64) -> f64| {
+        for kernels in all_tiers() {
+            let x = grid(low, high);
+            let mut y = x.clone();
+            run(kernels, &mut y);
+            assert_ulps(kernels.tier(), &x, &y, f, most);
+        }
+    };
     for (low, high) in [(-80.0, 80.0), (-1.0, 1.0), (-1e-3, 1e-3)] {
-        check(low, high, 4.0, &|k, y| k.function(function::Silu, None, y), &|x| x * sigmoid(x));
-        check(low, high, 3.0, &|k, y| k.function(function::LogSigmoid, None, y), &|x| {
-            x.min(0.0) - (-x.abs()).exp().ln_1p()
-        });
-        let softplus = function::Softplus { beta: 1.0, threshold: 20.0 };
-        check(low, high, 3.0, &|k, y| k.function(softplus, None, y), &|x| {
-            x.max(0.0) + (-x.abs()).exp().ln_1p()
-        });
+        check(
+            low,
+            high,
+            4.0,
+            &|k, y| k.function(function::Silu, None, y),
+            &|x| x * sigmoid(x),
+        );
+        check(
+            low,
+            high,
+            3.0,
+            &|k, y| k.function(function::LogSigmoid, None, y),
+            &|x| x.min(0.0) - (-x.abs()).exp().ln_1p(),
+        );
+        let softplus = function::Softplus {
+            beta: 1.0,
+            threshold: 20.0,
+        };
+        check(
+            low,
+            high,
+            3.0,
+            &|k, y| k.function(softplus, None, y),
+            &|x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        );
         let mish = |x: f64| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh();
-        check(low, high, 5.0, &|k, y| k.function(function::Mish, None, y), &mish);
-        let elu = function::Elu { above: 1.0, below: 1.0, rate: 1.0 };
-        check(low, high, 2.0, &|k, y| k.function(elu, None, y), &|x| if x > 0.0 { x } else { x.exp_m1() });
-        check(low, high, 2.0, &|k, y| k.function(function::Softsign, None, y), &|x| x / (1.0 + x.abs()));
+        check(
+            low,
+            high,
+            5.0,
+            &|k, y| k.function(function::Mish, None, y),
+            &mish,
+        );
+        let elu = function::Elu {
+            above: 1.0,
+            below: 1.0,
+            rate: 1.0,
+        };
+        check(low, high, 2.0, &|k, y| k.function(elu, None, y), &|x| {
+            if x > 0.0 { x } else { x.exp_m1() }
+        });
+        check(
+            low,
+            high,
+            2.0,
+            &|k, y| k.function(function::Softsign, None, y),
+            &|x| x / (1.0 + x.abs()),
+        );
     }
 }
 
@@ -219,14 +266,24 @@ fn functions_give_nothing_denormal() {
     let n = if cfg!(miri) { 64 } else { 4000 };
     // Whatever order: each meets a gradient of each size.
     let x = |i: usize, most: f64| (i as f64 / n as f64 - 0.5) * 2.0 * most;
-    for (gradient, small) in [(1.0, 1e-38), (-1e-30, -3e-38), (1.2e-38, 5e-38), (0.0, 1e-37)] {
+    for (gradient, small) in [
+        (1.0, 1e-38),
+        (-1e-30, -3e-38),
+        (1.2e-38, 5e-38),
+        (0.0, 1e-37),
+    ] {
         let mut single: Vec<f32> = (0..n).map(|i| x(i, 112.0) as f32).collect();
         single[n / 2..][..8].fill(small as f32 * 1.2);
         for kernels in all_tiers() {
             let dy = vec![gradient as f32; n];
             each_result(kernels, [0.0, 0.01], &single, &dy, &|name, numbers| {
                 let bad = numbers.iter().find(|x| x.is_subnormal());
-                assert_eq!(bad, None, "{name}, {}, gradients of {gradient}", kernels.tier());
+                assert_eq!(
+                    bad,
+                    None,
+                    "{name}, {}, gradients of {gradient}",
+                    kernels.tier()
+                );
             });
         }
         let mut double: Vec<f64> = (0..n).map(|i| x(i, 750.0)).collect();

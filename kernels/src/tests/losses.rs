@@ -3,16 +3,26 @@
 use proptest::prelude::*;
 
 use super::super::{Bend, F64Kernels, Kernels};
-use super::{CASES, Guarded, LENGTHS, all_tiers, assert_close, assert_rounded, magnitudes, numbers, widen};
+use super::{
+    CASES, Guarded, LENGTHS, all_tiers, assert_close, assert_rounded, magnitudes, numbers, widen,
+};
 
 /// Rows and widths: narrow ones, wide ones, and rows beyond a block of 16.
 fn shape() -> impl Strategy<Value = (usize, usize)> {
     let rows = if cfg!(miri) { 0..3_usize } else { 0..40 };
-    (rows, prop_oneof![Just(1_usize), Just(3), Just(10), 1_usize..40, Just(70)])
+    (
+        rows,
+        prop_oneof![Just(1_usize), Just(3), Just(10), 1_usize..40, Just(70)],
+    )
 }
 
 fn logits(seed: u32, len: usize) -> Guarded {
-    Guarded::new(&numbers(seed, len).iter().map(|x| 8.0 * x).collect::<Vec<_>>())
+    Guarded::new(
+        &numbers(seed, len)
+            .iter()
+            .map(|x| 8.0 * x)
+            .collect::<Vec<_>>(),
+    )
 }
 
 proptest! {
@@ -102,7 +112,11 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
                 let mut x = vec![0.5; 2 * classes];
                 x[bad] = f32::NAN;
                 let mut grad = vec![0.0; 2 * classes];
-                assert!(kernels.cross_entropy(classes, &x, &[0, 1], &[], 1.0, &mut grad).is_nan());
+                assert!(
+                    kernels
+                        .cross_entropy(classes, &x, &[0, 1], &[], 1.0, &mut grad)
+                        .is_nan()
+                );
                 assert!(grad[..classes].iter().all(|x| x.is_nan()));
                 assert!(grad[classes..].iter().all(|x| x.is_finite()));
                 kernels.softmax(classes, &mut x);
@@ -111,11 +125,27 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
             }
         }
         let mut grad = [0.0; 2];
-        assert!(kernels.bce_with_logits(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad).is_nan());
+        assert!(
+            kernels
+                .bce_with_logits(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad)
+                .is_nan()
+        );
         assert!(grad[0].is_nan() && grad[1] == -0.5);
-        assert!(kernels.mse(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad).is_nan());
-        let bend = Bend { at: 1.0, curve: 1.0, slope: 1.0 };
-        assert!(kernels.smooth_l1(bend, &[f32::NAN, 0.0], &[0.0, 0.0], 1.0, &mut grad).is_nan());
+        assert!(
+            kernels
+                .mse(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad)
+                .is_nan()
+        );
+        let bend = Bend {
+            at: 1.0,
+            curve: 1.0,
+            slope: 1.0,
+        };
+        assert!(
+            kernels
+                .smooth_l1(bend, &[f32::NAN, 0.0], &[0.0, 0.0], 1.0, &mut grad)
+                .is_nan()
+        );
         assert!(grad[0].is_nan() && grad[1] == 0.0);
     }
 }
@@ -139,10 +169,15 @@ fn a_row_that_counts_0_times_is_not_looked_at() {
 fn extreme_logits_stay_finite() {
     for kernels in all_tiers() {
         let mut grad = [0.0; 4];
-        let loss = kernels.cross_entropy(2, &[1e30, -1e30, -3e38, 0.0], &[0, 1], &[], 1.0, &mut grad);
-        assert_eq!((loss, grad), (0.0, [0.0; 4]), "{}", kernels.tier());
         let loss =
-            kernels.bce_with_logits(&[1e30, -1e30, 200.0, -200.0], &[1.0, 0.0, 1.0, 0.0], 1.0, &mut grad);
+            kernels.cross_entropy(2, &[1e30, -1e30, -3e38, 0.0], &[0, 1], &[], 1.0, &mut grad);
+        assert_eq!((loss, grad), (0.0, [0.0; 4]), "{}", kernels.tier());
+        let loss = kernels.bce_with_logits(
+            &[1e30, -1e30, 200.0, -200.0],
+            &[1.0, 0.0, 1.0, 0.0],
+            1.0,
+            &mut grad,
+        );
         assert_eq!((loss, grad), (0.0, [0.0; 4]), "{}", kernels.tier());
     }
 }

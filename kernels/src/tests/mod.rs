@@ -1,7 +1,7 @@
 //! Properties of the kernels in every tier that this processor has, against plain loops in `f64`.
 //!
-//! Buffers lie between guard cells of one particular NaN: written over, they are noticed, and read, they spoil the
-//! result.
+//! Buffers lie between guard cells of one particular NaN: written over, they are noticed, and read,
+//! they spoil the result.
 
 /// Evaluates an expression for each elementwise function, with the arguments of its layers.
 macro_rules! every_function {
@@ -57,7 +57,9 @@ const MARGIN: usize = 24;
 pub(super) const LENGTHS: &[usize] = if cfg!(miri) {
     &[0, 1, 5, 33]
 } else {
-    &[0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 129]
+    &[
+        0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 129,
+    ]
 };
 
 /// A slice between guard cells; dropping it checks them.
@@ -93,8 +95,13 @@ impl DerefMut for Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let margins = self.0[..MARGIN].iter().chain(&self.0[self.0.len() - MARGIN..]);
-            assert!(margins.into_iter().all(|&x| is_guard(x)), "a kernel wrote beyond its slice");
+            let margins = self.0[..MARGIN]
+                .iter()
+                .chain(&self.0[self.0.len() - MARGIN..]);
+            assert!(
+                margins.into_iter().all(|&x| is_guard(x)),
+                "a kernel wrote beyond its slice"
+            );
         }
     }
 }
@@ -103,9 +110,12 @@ pub(super) fn is_guard(x: f32) -> bool {
     x.to_bits() == GUARD
 }
 
-/// The kernels of all tiers that this processor has, and the arrays that stand for the portable one elsewhere.
+/// The kernels of all tiers that this processor has, and the arrays that stand for the portable one
+/// elsewhere.
 pub(super) fn all_tiers() -> impl Iterator<Item = F32Kernels> {
-    let tiers = tier::supported_tiers().iter().map(|&tier| F32Kernels::of(tier).unwrap());
+    let tiers = tier::supported_tiers()
+        .iter()
+        .map(|&tier| F32Kernels::of(tier).unwrap());
     // Products of the foreign level promise less about bits, and have a test of their own.
     let tiers = tiers.filter(|kernels| kernels.0 != Level::Foreign);
     std::iter::once(F32Kernels(Level::Arrays)).chain(tiers)
@@ -136,7 +146,10 @@ pub(super) fn assert_close(tier: Tier, got: &[f32], want: &[f64], tolerance: f64
     assert_eq!(got.len(), want.len());
     for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
         let error = (f64::from(got) - want).abs();
-        assert!(error <= tolerance * want.abs().max(1.0), "{tier}: element {i} is {got}, should be {want}");
+        assert!(
+            error <= tolerance * want.abs().max(1.0),
+            "{tier}: element {i} is {got}, should be {want}"
+        );
     }
 }
 
@@ -144,15 +157,25 @@ pub(super) fn magnitudes(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x).abs()).collect()
 }
 
-/// Panics unless each sum is as near to `want` as so many roundings allow, of half a unit of the last place each: what
-/// they lose depends on the sizes of what is added, not on the sum, which may be small beside them.
+/// Panics unless each sum is as near to `want` as so many roundings allow, of half a unit of the
+/// last place each: what they lose depends on the sizes of what is added, not on the sum, which may
+/// be small beside them.
 #[track_caller]
-pub(super) fn assert_rounded(tier: Tier, got: &[f32], want: &[f64], sizes: &[f64], roundings: usize) {
+pub(super) fn assert_rounded(
+    tier: Tier,
+    got: &[f32],
+    want: &[f64],
+    sizes: &[f64],
+    roundings: usize,
+) {
     assert!(got.len() == want.len() && got.len() == sizes.len());
     let part = roundings as f64 * f64::from(f32::EPSILON) / 2.0;
     for (i, (&got, &want)) in got.iter().zip(want).enumerate() {
         let error = (f64::from(got) - want).abs();
-        assert!(error <= part * sizes[i], "{tier}: element {i} is {got}, should be {want}");
+        assert!(
+            error <= part * sizes[i],
+            "{tier}: element {i} is {got}, should be {want}"
+        );
     }
 }
 
@@ -162,7 +185,10 @@ fn kernels_name_their_tier() {
         assert_eq!(F32Kernels::of(tier).unwrap().tier(), tier);
     }
     for tier in [Tier::Portable, Tier::Avx2, Tier::Avx512] {
-        assert_eq!(F32Kernels::of(tier).is_ok(), tier::supported_tiers().contains(&tier));
+        assert_eq!(
+            F32Kernels::of(tier).is_ok(),
+            tier::supported_tiers().contains(&tier)
+        );
     }
 }
 

@@ -1,6 +1,8 @@
 //! Normalizations in every tier: against `f64`, where the mean is large, and cut in pieces.
 
-use super::super::norm::{BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS};
+use super::super::norm::{
+    BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS,
+};
 use super::super::{F32Kernels, F64Kernels, Kernels};
 use super::{Guarded, all_tiers, assert_close, bits, numbers, widen};
 
@@ -8,7 +10,12 @@ const EPS: f32 = 1e-5;
 
 /// Numbers around a mean, from the one by `deviation` at most.
 fn around(mean: f32, deviation: f32, seed: u32, len: usize) -> Guarded {
-    Guarded::new(&numbers(seed, len).iter().map(|x| mean + deviation * x).collect::<Vec<_>>())
+    Guarded::new(
+        &numbers(seed, len)
+            .iter()
+            .map(|x| mean + deviation * x)
+            .collect::<Vec<_>>(),
+    )
 }
 
 /// Means and deviations: small and large ones, and means of a thousand deviations.
@@ -32,15 +39,33 @@ fn rows_match_the_reference() {
     let sizes: &[(usize, usize)] = if cfg!(miri) {
         &[(3, 2), (37, 2)]
     } else {
-        &[(1, 0), (1, 3), (2, 5), (3, 1), (10, 4), (16, 2), (31, 3), (33, 3), (64, 2), (130, 150), (1000, 2)]
+        &[
+            (1, 0),
+            (1, 3),
+            (2, 5),
+            (3, 1),
+            (10, 4),
+            (16, 2),
+            (31, 3),
+            (33, 3),
+            (64, 2),
+            (130, 150),
+            (1000, 2),
+        ]
     };
     for kernels in all_tiers() {
         for (case, &(width, rows)) in sizes.iter().enumerate() {
             for (mean, deviation) in SPREADS {
                 for centered in [false, true] {
                     let len = width * rows;
-                    let (x, dy) = (around(mean, deviation, 1, len), Guarded::new(&numbers(2, len)));
-                    let (weight, bias) = (weights(case % 2 == 0, 3, width), weights(case % 3 == 0, 4, width));
+                    let (x, dy) = (
+                        around(mean, deviation, 1, len),
+                        Guarded::new(&numbers(2, len)),
+                    );
+                    let (weight, bias) = (
+                        weights(case % 2 == 0, 3, width),
+                        weights(case % 3 == 0, 4, width),
+                    );
                     check_rows(kernels, [&x, &dy, &weight, &bias], centered, width);
                 }
             }
@@ -48,14 +73,34 @@ fn rows_match_the_reference() {
     }
 }
 
-fn check_rows(kernels: F32Kernels, [x, dy, weight, bias]: [&Guarded; 4], centered: bool, width: usize) {
+fn check_rows(
+    kernels: F32Kernels,
+    [x, dy, weight, bias]: [&Guarded; 4],
+    centered: bool,
+    width: usize,
+) {
     let (rows, len) = (x.len() / width, x.len());
-    let norm = RowNorm { width, centered, eps: EPS, weight, bias };
+    let norm = RowNorm {
+        width,
+        centered,
+        eps: EPS,
+        weight,
+        bias,
+    };
     let (weight64, bias64) = (widen(weight), widen(bias));
-    let norm64 = RowNorm { width, centered, eps: f64::from(EPS), weight: &weight64[..], bias: &bias64[..] };
+    let norm64 = RowNorm {
+        width,
+        centered,
+        eps: f64::from(EPS),
+        weight: &weight64[..],
+        bias: &bias64[..],
+    };
     let (x64, dy64) = (widen(x), widen(dy));
-    let (mut y, mut again, mut kept) =
-        (Guarded::empty(len), vec![0.0; len], Guarded::empty(STATISTICS * rows));
+    let (mut y, mut again, mut kept) = (
+        Guarded::empty(len),
+        vec![0.0; len],
+        Guarded::empty(STATISTICS * rows),
+    );
     let (mut y64, mut kept64) = (vec![0.0; len], vec![0.0; STATISTICS * rows]);
     kernels.row_norm(norm, x, &mut y, &mut kept);
     kernels.row_norm(norm, x, &mut again, &mut []);
@@ -66,21 +111,37 @@ fn check_rows(kernels: F32Kernels, [x, dy, weight, bias]: [&Guarded; 4], centere
     kernels.row_norm_grad(norm, x, &kept, dy, &mut dx);
     F64Kernels.row_norm_grad(norm64, &x64, &kept64, &dy64, &mut dx64);
     // What is left of a gradient after its mean and slope were taken out is small against both.
-    let most = kept64.chunks(STATISTICS).fold(0.0, |most: f64, kept| most.max(kept[2]));
+    let most = kept64
+        .chunks(STATISTICS)
+        .fold(0.0, |most: f64, kept| most.max(kept[2]));
     let relative = |dx: f64| dx / most;
     assert_close(
         kernels.tier(),
-        &dx.iter().map(|&dx| relative(f64::from(dx)) as f32).collect::<Vec<_>>(),
+        &dx.iter()
+            .map(|&dx| relative(f64::from(dx)) as f32)
+            .collect::<Vec<_>>(),
         &dx64.iter().map(|&dx| relative(dx)).collect::<Vec<_>>(),
         1e-5,
     );
     for (accumulate, with_bias) in [(false, true), (true, false)] {
-        let (mut sums, mut totals) = (Guarded::new(&numbers(5, width)), weights(with_bias, 6, width));
+        let (mut sums, mut totals) = (
+            Guarded::new(&numbers(5, width)),
+            weights(with_bias, 6, width),
+        );
         let (mut sums64, mut totals64) = (widen(&sums), widen(&totals));
         let mut cut = sums.to_vec();
         let sum = |first, weight, bias| {
             let (x, dy, statistics) = (&x[..], &dy[..], &kept[..]);
-            kernels.row_norm_sums(RowNormSums { width, first, x, statistics, dy, weight, bias, accumulate });
+            kernels.row_norm_sums(RowNormSums {
+                width,
+                first,
+                x,
+                statistics,
+                dy,
+                weight,
+                bias,
+                accumulate,
+            });
         };
         sum(0, &mut sums, &mut totals);
         let (left, right) = cut.split_at_mut(width / 3);
@@ -135,8 +196,14 @@ fn groups_match_the_reference() {
             for (mean, deviation) in SPREADS {
                 let columns = sizes.1 * sizes.2;
                 let len = [0, 1, 3][case % 3] * sizes.0 * columns;
-                let (x, dy) = (around(mean, deviation, 1, len), Guarded::new(&numbers(2, len)));
-                let (weight, bias) = (weights(case % 2 == 0, 3, columns), weights(case % 4 < 2, 4, columns));
+                let (x, dy) = (
+                    around(mean, deviation, 1, len),
+                    Guarded::new(&numbers(2, len)),
+                );
+                let (weight, bias) = (
+                    weights(case % 2 == 0, 3, columns),
+                    weights(case % 4 < 2, 4, columns),
+                );
                 check_groups(kernels, sizes, [&x, &dy, &weight, &bias]);
             }
         }
@@ -150,10 +217,24 @@ fn check_groups(
 ) {
     let (len, columns) = (x.len(), groups * size);
     let samples = len / (rows * columns);
-    let norm = GroupNorm { rows, groups, size, eps: EPS, weight, bias };
+    let norm = GroupNorm {
+        rows,
+        groups,
+        size,
+        eps: EPS,
+        weight,
+        bias,
+    };
     let (weight64, bias64) = (widen(weight), widen(bias));
     let eps = f64::from(EPS);
-    let norm64 = GroupNorm { rows, groups, size, eps, weight: &weight64[..], bias: &bias64[..] };
+    let norm64 = GroupNorm {
+        rows,
+        groups,
+        size,
+        eps,
+        weight: &weight64[..],
+        bias: &bias64[..],
+    };
     let (x64, dy64) = (widen(x), widen(dy));
     let many = STATISTICS * samples * groups;
     let (mut y, mut again, mut kept) = (Guarded::empty(len), vec![0.0; len], Guarded::empty(many));
@@ -164,10 +245,22 @@ fn check_groups(
     F64Kernels.group_norm(norm64, &x64, &mut y64, &mut kept64);
     close(kernels, &y, &y64);
     let sums = samples * columns;
-    let (mut dx, mut weight_sums, mut bias_sums) =
-        (Guarded::empty(len), Guarded::empty(sums), Guarded::empty(sums));
-    let (mut dx64, mut weight_sums64, mut bias_sums64) = (vec![0.0; len], vec![0.0; sums], vec![0.0; sums]);
-    kernels.group_norm_grad(norm, x, &kept, dy, Some(&mut dx), &mut weight_sums, &mut bias_sums);
+    let (mut dx, mut weight_sums, mut bias_sums) = (
+        Guarded::empty(len),
+        Guarded::empty(sums),
+        Guarded::empty(sums),
+    );
+    let (mut dx64, mut weight_sums64, mut bias_sums64) =
+        (vec![0.0; len], vec![0.0; sums], vec![0.0; sums]);
+    kernels.group_norm_grad(
+        norm,
+        x,
+        &kept,
+        dy,
+        Some(&mut dx),
+        &mut weight_sums,
+        &mut bias_sums,
+    );
     F64Kernels.group_norm_grad(
         norm64,
         &x64,
@@ -178,7 +271,9 @@ fn check_groups(
         &mut bias_sums64,
     );
     let inverses = |dx: &[f64]| -> Vec<f64> {
-        let most = kept64.chunks(STATISTICS).fold(0.0, |most: f64, kept| most.max(kept[2]));
+        let most = kept64
+            .chunks(STATISTICS)
+            .fold(0.0, |most: f64, kept| most.max(kept[2]));
         dx.iter().map(|dx| dx / most).collect()
     };
     let narrow: Vec<f32> = inverses(&widen(&dx)).iter().map(|&dx| dx as f32).collect();
@@ -217,18 +312,34 @@ macro_rules! batch {
             let (columns, len) = (weight.len(), x.len());
             let (rows, at) = (len / columns, cut * columns);
             let zeros = || vec![0.0; columns];
-            let (mut near, mut rest, mut inverse, mut part) = (zeros(), zeros(), zeros(), [zeros(), zeros()]);
+            let (mut near, mut rest, mut inverse, mut part) =
+                (zeros(), zeros(), zeros(), [zeros(), zeros()]);
             kernels.column_sums(rows, columns, x, &mut near, false);
             near.iter_mut().for_each(|near| *near /= rows as $t);
             kernels.batch_sums(&near, &x[..at], &mut rest, &mut inverse);
             let [distances, squares] = &mut part;
             kernels.batch_sums(&near, &x[at..], distances, squares);
-            let add = |to: &mut [$t], part: &[$t]| to.iter_mut().zip(part).for_each(|(to, part)| *to += part);
+            let add = |to: &mut [$t], part: &[$t]| {
+                to.iter_mut().zip(part).for_each(|(to, part)| *to += part)
+            };
             add(&mut rest, distances);
             add(&mut inverse, squares);
             let mut variances = zeros();
-            kernels.batch_statistics(rows, EPS.into(), &near, &mut rest, &mut inverse, &mut variances);
-            let norm = BatchNorm { near: &near, rest: &rest, inverse: &inverse, weight, bias };
+            kernels.batch_statistics(
+                rows,
+                EPS.into(),
+                &near,
+                &mut rest,
+                &mut inverse,
+                &mut variances,
+            );
+            let norm = BatchNorm {
+                near: &near,
+                rest: &rest,
+                inverse: &inverse,
+                weight,
+                bias,
+            };
             let (mut y, mut dx) = (vec![<$t>::NAN; len], vec![<$t>::NAN; len]);
             kernels.batch_norm(norm, &x[..at], &mut y[..at]);
             kernels.batch_norm(norm, &x[at..], &mut y[at..]);
@@ -242,7 +353,13 @@ macro_rules! batch {
                 let (x, dy, dx) = (&x[here.clone()], &dy[here.clone()], &mut dx[here]);
                 kernels.batch_norm_grad(norm, rows, &products, &totals, x, dy, dx);
             }
-            Batch { y, dx, products, totals, variances }
+            Batch {
+                y,
+                dx,
+                products,
+                totals,
+                variances,
+            }
         }
     };
 }
@@ -254,14 +371,35 @@ fn batches_match_the_reference() {
     let sizes: &[(usize, usize)] = if cfg!(miri) {
         &[(3, 5), (67, 2)]
     } else {
-        &[(1, 1), (1, 7), (3, 2), (3, 700), (16, 9), (33, 5), (40, 300), (64, 4), (65, 3), (130, 6)]
+        &[
+            (1, 1),
+            (1, 7),
+            (3, 2),
+            (3, 700),
+            (16, 9),
+            (33, 5),
+            (40, 300),
+            (64, 4),
+            (65, 3),
+            (130, 6),
+        ]
     };
     for kernels in all_tiers() {
         for &(columns, rows) in sizes {
             for (mean, deviation) in SPREADS {
-                let (x, dy) = (around(mean, deviation, 1, columns * rows), numbers(2, columns * rows));
+                let (x, dy) = (
+                    around(mean, deviation, 1, columns * rows),
+                    numbers(2, columns * rows),
+                );
                 let (weight, bias) = (numbers(3, columns), numbers(4, columns));
-                let want = batch64(F64Kernels, &widen(&x), &widen(&dy), &widen(&weight), &widen(&bias), 0);
+                let want = batch64(
+                    F64Kernels,
+                    &widen(&x),
+                    &widen(&dy),
+                    &widen(&weight),
+                    &widen(&bias),
+                    0,
+                );
                 for cut in [0, rows / 3, rows] {
                     let got = batch(kernels, &x, &dy, &weight, &bias, cut);
                     close(kernels, &got.y, &want.y);
@@ -272,8 +410,12 @@ fn batches_match_the_reference() {
                     }
                     // Relative to what a gradient of 1 becomes.
                     let steepest = f64::from(1.0 / deviation).clamp(1.0, 300.0);
-                    let relative = |dx: &[f64]| dx.iter().map(|dx| dx / steepest).collect::<Vec<_>>();
-                    let narrow: Vec<f32> = relative(&widen(&got.dx)).iter().map(|&dx| dx as f32).collect();
+                    let relative =
+                        |dx: &[f64]| dx.iter().map(|dx| dx / steepest).collect::<Vec<_>>();
+                    let narrow: Vec<f32> = relative(&widen(&got.dx))
+                        .iter()
+                        .map(|&dx| dx as f32)
+                        .collect();
                     assert_close(kernels.tier(), &narrow, &relative(&want.dx), 1e-5);
                 }
             }
@@ -284,8 +426,13 @@ fn batches_match_the_reference() {
 /// One chain over all rows would be off by much more.
 #[test]
 fn sums_over_many_rows_are_exact() {
-    let (columns, rows) = (if cfg!(miri) { 1 } else { 64 }, if cfg!(miri) { 300 } else { 30_000 });
-    let x: Vec<f32> = (0..columns * rows).map(|i| 0.1 + (i % 7) as f32 / 1024.0).collect();
+    let (columns, rows) = (
+        if cfg!(miri) { 1 } else { 64 },
+        if cfg!(miri) { 300 } else { 30_000 },
+    );
+    let x: Vec<f32> = (0..columns * rows)
+        .map(|i| 0.1 + (i % 7) as f32 / 1024.0)
+        .collect();
     let want: f64 = widen(&x).iter().step_by(columns).map(|x| x * x).sum();
     for kernels in all_tiers() {
         let (mut distances, mut squares) = (vec![0.0; columns], vec![0.0; columns]);
@@ -315,14 +462,27 @@ fn variances_are_those_of_samples() {
 fn running_norm_matches_the_reference() {
     for kernels in all_tiers() {
         for (columns, rows) in [(1, 0), (1, 5), (3, 50), (16, 2), (33, 3), (64, 1), (100, 3)] {
-            let (x, mut y) = (around(2.0, 3.0, 1, columns * rows), Guarded::empty(columns * rows));
-            let (mean, mut variance) =
-                (Guarded::new(&numbers(5, columns)), Guarded::new(&numbers(6, columns)));
-            variance.iter_mut().for_each(|variance| *variance = *variance * *variance + 0.1);
+            let (x, mut y) = (
+                around(2.0, 3.0, 1, columns * rows),
+                Guarded::empty(columns * rows),
+            );
+            let (mean, mut variance) = (
+                Guarded::new(&numbers(5, columns)),
+                Guarded::new(&numbers(6, columns)),
+            );
+            variance
+                .iter_mut()
+                .for_each(|variance| *variance = *variance * *variance + 0.1);
             for with in [false, true] {
                 let (weight, bias) = (weights(with, 3, columns), weights(with, 4, columns));
                 kernels.running_norm(
-                    RunningNorm { mean: &mean, variance: &variance, eps: EPS, weight: &weight, bias: &bias },
+                    RunningNorm {
+                        mean: &mean,
+                        variance: &variance,
+                        eps: EPS,
+                        weight: &weight,
+                        bias: &bias,
+                    },
                     &x,
                     &mut y,
                 );
@@ -351,12 +511,33 @@ fn nan_stays_where_it_is() {
         let mut x = numbers(1, 80);
         x[45] = f32::NAN;
         let mut y = vec![0.0; 80];
-        let norm = RowNorm { width: 20, centered: true, eps: EPS, weight: &[], bias: &[] };
+        let norm = RowNorm {
+            width: 20,
+            centered: true,
+            eps: EPS,
+            weight: &[],
+            bias: &[],
+        };
         kernels.row_norm(norm, &x, &mut y, &mut []);
-        assert!(y.iter().enumerate().all(|(i, y)| y.is_nan() == (i / 20 == 2)));
-        let norm = GroupNorm { rows: 20, groups: 2, size: 1, eps: EPS, weight: &[], bias: &[] };
+        assert!(
+            y.iter()
+                .enumerate()
+                .all(|(i, y)| y.is_nan() == (i / 20 == 2))
+        );
+        let norm = GroupNorm {
+            rows: 20,
+            groups: 2,
+            size: 1,
+            eps: EPS,
+            weight: &[],
+            bias: &[],
+        };
         kernels.group_norm(norm, &x, &mut y, &mut []);
-        assert!(y.iter().enumerate().all(|(i, y)| y.is_nan() == (i >= 40 && i % 2 == 1)));
+        assert!(
+            y.iter()
+                .enumerate()
+                .all(|(i, y)| y.is_nan() == (i >= 40 && i % 2 == 1))
+        );
     }
 }
 
@@ -370,12 +551,25 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
         let mut y = vec![0.0; len];
         let (mut dx, mut sums, mut totals) = (y.clone(), vec![0.0; columns], vec![0.0; columns]);
         let mut kept = vec![0.0; STATISTICS * groups];
-        let norm = GroupNorm { rows, groups, size, eps: EPS, weight: &weight, bias: &bias };
+        let norm = GroupNorm {
+            rows,
+            groups,
+            size,
+            eps: EPS,
+            weight: &weight,
+            bias: &bias,
+        };
         kernels.group_norm(norm, &x, &mut y, &mut kept);
         kernels.group_norm_grad(norm, &x, &kept, &dy, Some(&mut dx), &mut sums, &mut totals);
         out.extend([&y[..], &kept, &dx, &sums, &totals].concat());
         for centered in [false, true] {
-            let norm = RowNorm { width: columns, centered, eps: EPS, weight: &weight, bias: &bias };
+            let norm = RowNorm {
+                width: columns,
+                centered,
+                eps: EPS,
+                weight: &weight,
+                bias: &bias,
+            };
             let mut kept = vec![0.0; STATISTICS * rows];
             kernels.row_norm(norm, &x, &mut y, &mut kept);
             kernels.row_norm_grad(norm, &x, &kept, &dy, &mut dx);
@@ -391,11 +585,23 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             });
             out.extend([&y[..], &kept, &dx, &sums, &totals].concat());
         }
-        let Batch { y, dx, products, totals, variances } = batch(kernels, &x, &dy, &weight, &bias, rows / 2);
+        let Batch {
+            y,
+            dx,
+            products,
+            totals,
+            variances,
+        } = batch(kernels, &x, &dy, &weight, &bias, rows / 2);
         out.extend([y, dx, products, totals, variances].concat());
         let mut y = vec![0.0; len];
         let variance: Vec<f32> = bias.iter().map(|x| x * x + 0.1).collect();
-        let norm = RunningNorm { mean: &weight, variance: &variance, eps: EPS, weight: &weight, bias: &bias };
+        let norm = RunningNorm {
+            mean: &weight,
+            variance: &variance,
+            eps: EPS,
+            weight: &weight,
+            bias: &bias,
+        };
         kernels.running_norm(norm, &x, &mut y);
         out.extend(y);
     }
@@ -404,13 +610,26 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
 #[test]
 #[should_panic(expected = "group_norm: 10 elements are not whole samples of 12")]
 fn groups_take_whole_samples() {
-    let norm = GroupNorm { rows: 2, groups: 2, size: 3, eps: EPS, weight: &[], bias: &[] };
+    let norm = GroupNorm {
+        rows: 2,
+        groups: 2,
+        size: 3,
+        eps: EPS,
+        weight: &[],
+        bias: &[],
+    };
     F32Kernels::now().group_norm(norm, &[0.0; 10], &mut [0.0; 10], &mut []);
 }
 
 #[test]
 #[should_panic(expected = "row_norm: 4 weights, not 3 or none")]
 fn rows_take_a_weight_for_each_element() {
-    let norm = RowNorm { width: 3, centered: true, eps: EPS, weight: &[1.0; 4], bias: &[] };
+    let norm = RowNorm {
+        width: 3,
+        centered: true,
+        eps: EPS,
+        weight: &[1.0; 4],
+        bias: &[],
+    };
     F32Kernels::now().row_norm(norm, &[0.0; 6], &mut [0.0; 6], &mut []);
 }

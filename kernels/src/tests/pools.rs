@@ -7,26 +7,54 @@ use super::{CASES, Guarded, all_tiers, assert_rounded, bits, magnitudes, numbers
 
 /// An axis of windows that fits, of a few places.
 fn windows(most_dilation: usize) -> impl Strategy<Value = Axis> {
-    (1_usize..8, 1_usize..5, 1_usize..4, 0_usize..3, 1..=most_dilation, any::<bool>()).prop_map(
-        |(input, kernel, stride, pad, dilation, tiles)| {
+    (
+        1_usize..8,
+        1_usize..5,
+        1_usize..4,
+        0_usize..3,
+        1..=most_dilation,
+        any::<bool>(),
+    )
+        .prop_map(|(input, kernel, stride, pad, dilation, tiles)| {
             let kernel = kernel.min(input);
             if tiles {
                 return Axis {
                     input,
                     output: input / kernel,
-                    reach: Reach::Windows { kernel, stride: kernel, pad: 0, dilation: 1 },
+                    reach: Reach::Windows {
+                        kernel,
+                        stride: kernel,
+                        pad: 0,
+                        dilation: 1,
+                    },
                 };
             }
             let pad = pad.min(kernel / 2);
-            let dilation = if (kernel - 1) * dilation < input + 2 * pad { dilation } else { 1 };
+            let dilation = if (kernel - 1) * dilation < input + 2 * pad {
+                dilation
+            } else {
+                1
+            };
             let output = (input + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
-            Axis { input, output, reach: Reach::Windows { kernel, stride, pad, dilation } }
-        },
-    )
+            Axis {
+                input,
+                output,
+                reach: Reach::Windows {
+                    kernel,
+                    stride,
+                    pad,
+                    dilation,
+                },
+            }
+        })
 }
 
 fn even() -> impl Strategy<Value = Axis> {
-    (1_usize..10, 1_usize..7).prop_map(|(input, output)| Axis { input, output, reach: Reach::Even })
+    (1_usize..10, 1_usize..7).prop_map(|(input, output)| Axis {
+        input,
+        output,
+        reach: Reach::Even,
+    })
 }
 
 fn linear() -> impl Strategy<Value = Axis> {
@@ -42,7 +70,11 @@ fn channels() -> impl Strategy<Value = usize> {
 }
 
 fn plane(axis: impl Strategy<Value = Axis> + Clone) -> impl Strategy<Value = Plane> {
-    (axis.clone(), axis, channels()).prop_map(|(rows, cols, channels)| Plane { rows, cols, channels })
+    (axis.clone(), axis, channels()).prop_map(|(rows, cols, channels)| Plane {
+        rows,
+        cols,
+        channels,
+    })
 }
 
 /// The numbers of `samples` inputs and outputs.
@@ -53,14 +85,23 @@ fn lens(plane: &Plane, samples: usize) -> (usize, usize) {
 
 /// Numbers of which many are equal; some are NaN.
 fn equal_numbers(seed: u32, len: usize, nan: bool) -> Guarded {
-    let number = |x: &f32| if nan && *x > 0.8 { f32::NAN } else { (4.0 * x).round() / 4.0 };
+    let number = |x: &f32| {
+        if nan && *x > 0.8 {
+            f32::NAN
+        } else {
+            (4.0 * x).round() / 4.0
+        }
+    };
     Guarded::new(&numbers(seed, len).iter().map(number).collect::<Vec<_>>())
 }
 
 /// `y`, codes and `dx`.
 fn max_pool(kernels: F32Kernels, plane: &Plane, x: &[f32], dy: &[f32]) -> [Guarded; 3] {
-    let (mut y, mut codes, mut dx) =
-        (Guarded::empty(dy.len()), Guarded::empty(dy.len()), Guarded::empty(x.len()));
+    let (mut y, mut codes, mut dx) = (
+        Guarded::empty(dy.len()),
+        Guarded::empty(dy.len()),
+        Guarded::empty(x.len()),
+    );
     kernels.max_pool(plane, x, &mut y, Some(&mut codes));
     let mut inferred = Guarded::empty(dy.len());
     kernels.max_pool(plane, x, &mut inferred, None);
@@ -69,7 +110,13 @@ fn max_pool(kernels: F32Kernels, plane: &Plane, x: &[f32], dy: &[f32]) -> [Guard
     [y, codes, dx]
 }
 
-fn mean_pool(kernels: F32Kernels, plane: &Plane, divide: Divisor, x: &[f32], dy: &[f32]) -> [Guarded; 2] {
+fn mean_pool(
+    kernels: F32Kernels,
+    plane: &Plane,
+    divide: Divisor,
+    x: &[f32],
+    dy: &[f32],
+) -> [Guarded; 2] {
     let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
     kernels.mean_pool(plane, divide, false, x, &mut y);
     kernels.mean_pool(plane, divide, true, dy, &mut dx);
@@ -85,13 +132,27 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
     F64Kernels.max_pool(&plane, &widen(&x), &mut y, Some(&mut codes));
     F64Kernels.max_pool_grad(&plane, &codes, &widen(&dy), &mut dx);
     // A window that reads nothing has the code of a tap that is not there.
-    codes.iter_mut().zip(&y).filter(|(_, y)| **y == f64::NEG_INFINITY).for_each(|(code, _)| *code = f64::NAN);
+    codes
+        .iter_mut()
+        .zip(&y)
+        .filter(|(_, y)| **y == f64::NEG_INFINITY)
+        .for_each(|(code, _)| *code = f64::NAN);
     for kernels in all_tiers() {
         let [y32, codes32, dx32] = max_pool(kernels, &plane, &x, &dy);
         for i in 0..output {
             let same = f64::from(y32[i]) == y[i] || y32[i].is_nan() && y[i].is_nan();
-            assert!(same, "{}: {plane:?}, output {i} is {}, not {}", kernels.tier(), y32[i], y[i]);
-            assert!(f64::from(codes32[i]) == codes[i] || codes[i].is_nan(), "{}: {plane:?}", kernels.tier());
+            assert!(
+                same,
+                "{}: {plane:?}, output {i} is {}, not {}",
+                kernels.tier(),
+                y32[i],
+                y[i]
+            );
+            assert!(
+                f64::from(codes32[i]) == codes[i] || codes[i].is_nan(),
+                "{}: {plane:?}",
+                kernels.tier()
+            );
         }
         assert_eq!(widen(&dx32), dx, "{}: {plane:?}", kernels.tier());
     }
@@ -99,7 +160,10 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
 
 fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
     let (input, output) = lens(&plane, samples);
-    let (x, dy) = (Guarded::new(&numbers(1, input)), Guarded::new(&numbers(2, output)));
+    let (x, dy) = (
+        Guarded::new(&numbers(1, input)),
+        Guarded::new(&numbers(2, output)),
+    );
     let in_double = |x: &[f64], dy: &[f64]| {
         let (mut y, mut dx) = (vec![0.0; output], vec![0.0; input]);
         F64Kernels.mean_pool(&plane, divide, false, x, &mut y);
@@ -109,8 +173,11 @@ fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
     let (y, dx) = in_double(&widen(&x), &widen(&dy));
     let (y_sizes, dx_sizes) = in_double(&magnitudes(&x), &magnitudes(&dy));
     // At most one for each element of the plane, some for its weight, and one for the divisor.
-    let roundings =
-        [plane.rows, plane.cols].iter().map(|axis| axis.input.max(axis.output)).product::<usize>() + 6;
+    let roundings = [plane.rows, plane.cols]
+        .iter()
+        .map(|axis| axis.input.max(axis.output))
+        .product::<usize>()
+        + 6;
     for kernels in all_tiers() {
         let [y32, dx32] = mean_pool(kernels, &plane, divide, &x, &dy);
         assert_rounded(kernels.tier(), &y32, &y, &y_sizes, roundings);
@@ -167,9 +234,18 @@ fn common_shapes_match_the_reference() {
         let axis = Axis {
             input: places,
             output: places / 2,
-            reach: Reach::Windows { kernel: 2, stride: 2, pad: 0, dilation: 1 },
+            reach: Reach::Windows {
+                kernel: 2,
+                stride: 2,
+                pad: 0,
+                dilation: 1,
+            },
         };
-        let plane = Plane { rows: axis, cols: axis, channels };
+        let plane = Plane {
+            rows: axis,
+            cols: axis,
+            channels,
+        };
         check_max(plane, if cfg!(miri) { 1 } else { 2 }, false);
         check_mean(plane, Divisor::Kernel, 1);
     }
@@ -179,11 +255,30 @@ fn common_shapes_match_the_reference() {
 #[test]
 fn averages_of_equal_numbers_are_exact() {
     for count in 1..60 {
-        let reach = Reach::Windows { kernel: count, stride: count, pad: 0, dilation: 1 };
-        let plane = Plane { rows: Axis::ONE, cols: Axis { input: count, output: 1, reach }, channels: 3 };
+        let reach = Reach::Windows {
+            kernel: count,
+            stride: count,
+            pad: 0,
+            dilation: 1,
+        };
+        let plane = Plane {
+            rows: Axis::ONE,
+            cols: Axis {
+                input: count,
+                output: 1,
+                reach,
+            },
+            channels: 3,
+        };
         for kernels in all_tiers() {
             let mut y = [0.0; 3];
-            kernels.mean_pool(&plane, Divisor::Kernel, false, &vec![1.0; 3 * count], &mut y);
+            kernels.mean_pool(
+                &plane,
+                Divisor::Kernel,
+                false,
+                &vec![1.0; 3 * count],
+                &mut y,
+            );
             assert_eq!(y, [1.0; 3]);
         }
     }
@@ -192,48 +287,125 @@ fn averages_of_equal_numbers_are_exact() {
 /// A dilation larger than the input can leave a window with padding alone.
 #[test]
 fn a_window_of_padding_alone_is_minus_infinity() {
-    let reach = Reach::Windows { kernel: 2, stride: 1, pad: 1, dilation: 2 };
-    let plane = Plane { rows: Axis::ONE, cols: Axis { input: 1, output: 1, reach }, channels: 2 };
+    let reach = Reach::Windows {
+        kernel: 2,
+        stride: 1,
+        pad: 1,
+        dilation: 2,
+    };
+    let plane = Plane {
+        rows: Axis::ONE,
+        cols: Axis {
+            input: 1,
+            output: 1,
+            reach,
+        },
+        channels: 2,
+    };
     for kernels in all_tiers() {
         let [y, _, dx] = max_pool(kernels, &plane, &[5.0, 6.0], &[1.0, 1.0]);
-        assert_eq!((&y[..], &dx[..]), (&[f32::NEG_INFINITY; 2][..], &[0.0; 2][..]));
+        assert_eq!(
+            (&y[..], &dx[..]),
+            (&[f32::NEG_INFINITY; 2][..], &[0.0; 2][..])
+        );
     }
 }
 
 #[test]
 #[should_panic(expected = "max_pool: 7 inputs and 2 outputs are not samples of 4 and 1")]
 fn lengths_are_checked() {
-    let reach = Reach::Windows { kernel: 2, stride: 2, pad: 0, dilation: 1 };
-    let axis = Axis { input: 2, output: 1, reach };
-    F64Kernels.max_pool(&Plane { rows: axis, cols: axis, channels: 1 }, &[0.0; 7], &mut [0.0; 2], None);
+    let reach = Reach::Windows {
+        kernel: 2,
+        stride: 2,
+        pad: 0,
+        dilation: 1,
+    };
+    let axis = Axis {
+        input: 2,
+        output: 1,
+        reach,
+    };
+    F64Kernels.max_pool(
+        &Plane {
+            rows: axis,
+            cols: axis,
+            channels: 1,
+        },
+        &[0.0; 7],
+        &mut [0.0; 2],
+        None,
+    );
 }
 
 /// As a wrapped number, 2^20 samples of 2^44 inputs would be none.
 #[test]
 #[should_panic(expected = "are not samples of 17592186044416 and 1")]
 fn lengths_that_wrap_are_refused() {
-    let reach = Reach::Windows { kernel: 1 << 22, stride: 1 << 22, pad: 0, dilation: 1 };
-    let axis = Axis { input: 1 << 22, output: 1, reach };
+    let reach = Reach::Windows {
+        kernel: 1 << 22,
+        stride: 1 << 22,
+        pad: 0,
+        dilation: 1,
+    };
+    let axis = Axis {
+        input: 1 << 22,
+        output: 1,
+        reach,
+    };
     let outputs = &mut vec![0.0; 1 << 20];
-    F64Kernels.max_pool(&Plane { rows: axis, cols: axis, channels: 1 }, &[], outputs, None);
+    F64Kernels.max_pool(
+        &Plane {
+            rows: axis,
+            cols: axis,
+            channels: 1,
+        },
+        &[],
+        outputs,
+        None,
+    );
 }
 
 /// The results of all kernels, for `agreement`.
 pub(super) fn everything(kernels: F32Kernels, channels: usize) -> Vec<f32> {
-    let tiles = Reach::Windows { kernel: 2, stride: 2, pad: 0, dilation: 1 };
-    let windows = Reach::Windows { kernel: 3, stride: 2, pad: 1, dilation: 1 };
+    let tiles = Reach::Windows {
+        kernel: 2,
+        stride: 2,
+        pad: 0,
+        dilation: 1,
+    };
+    let windows = Reach::Windows {
+        kernel: 3,
+        stride: 2,
+        pad: 1,
+        dilation: 1,
+    };
     let mut out = Vec::new();
-    for (input, output, reach) in
-        [(5, 2, tiles), (7, 4, windows), (7, 3, Reach::Even), (3, 9, Reach::Linear { factor: 3 })]
-    {
-        let axis = Axis { input, output, reach };
-        let plane = Plane { rows: axis, cols: axis, channels };
+    for (input, output, reach) in [
+        (5, 2, tiles),
+        (7, 4, windows),
+        (7, 3, Reach::Even),
+        (3, 9, Reach::Linear { factor: 3 }),
+    ] {
+        let axis = Axis {
+            input,
+            output,
+            reach,
+        };
+        let plane = Plane {
+            rows: axis,
+            cols: axis,
+            channels,
+        };
         let (x, dy) = (numbers(1, plane.lens().0), numbers(2, plane.lens().1));
         if !matches!(reach, Reach::Linear { .. }) {
-            max_pool(kernels, &plane, &x, &dy).iter().for_each(|part| out.extend(&part[..]));
+            max_pool(kernels, &plane, &x, &dy)
+                .iter()
+                .for_each(|part| out.extend(&part[..]));
         }
         for divide in [Divisor::One, Divisor::Count, Divisor::Kernel] {
-            mean_pool(kernels, &plane, divide, &x, &dy).iter().for_each(|part| out.extend(&part[..]));
+            mean_pool(kernels, &plane, divide, &x, &dy)
+                .iter()
+                .for_each(|part| out.extend(&part[..]));
         }
     }
     out

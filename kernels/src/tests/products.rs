@@ -38,8 +38,16 @@ impl Laid {
             Layout::Columns { gap } => (1, rows + gap),
             Layout::Sparse => (2 * cols + 1, 2),
         };
-        let len = if rows * cols == 0 { 0 } else { (rows - 1) * row_stride + (cols - 1) * col_stride + 1 };
-        let mut laid = Laid { data: Guarded::empty(len), row_stride, col_stride };
+        let len = if rows * cols == 0 {
+            0
+        } else {
+            (rows - 1) * row_stride + (cols - 1) * col_stride + 1
+        };
+        let mut laid = Laid {
+            data: Guarded::empty(len),
+            row_stride,
+            col_stride,
+        };
         for (i, x) in numbers(seed, rows * cols).into_iter().enumerate() {
             laid.data[i / cols * row_stride + i % cols * col_stride] = x;
         }
@@ -47,7 +55,11 @@ impl Laid {
     }
 
     fn matrix(&self) -> Matrix<'_, f32> {
-        Matrix { data: &self.data, row_stride: self.row_stride, col_stride: self.col_stride }
+        Matrix {
+            data: &self.data,
+            row_stride: self.row_stride,
+            col_stride: self.col_stride,
+        }
     }
 
     fn at(&self, i: usize, j: usize) -> f32 {
@@ -69,7 +81,8 @@ struct Case {
     seed: u32,
 }
 
-/// Mostly small; some beyond the sizes of blocks (k), of the packing threshold (m) and of the panels (n).
+/// Mostly small; some beyond the sizes of blocks (k), of the packing threshold (m) and of the
+/// panels (n).
 fn case() -> impl Strategy<Value = Case> {
     let small = if cfg!(miri) { 8_usize } else { 36 };
     let large = if cfg!(miri) { 10_usize } else { 600 };
@@ -80,9 +93,26 @@ fn case() -> impl Strategy<Value = Case> {
         1 => (0..large, 1_usize..20, 1_usize..5),
         1 => (1_usize..9, 0..large / 2, 1_usize..7),
     ];
-    (sizes, layout(), layout(), 0_usize..3, 0_u8..3, any::<bool>(), any::<u32>()).prop_map(
-        |((m, n, k), a, b, c_gap, start, relu, seed)| Case { m, n, k, a, b, c_gap, start, relu, seed },
+    (
+        sizes,
+        layout(),
+        layout(),
+        0_usize..3,
+        0_u8..3,
+        any::<bool>(),
+        any::<u32>(),
     )
+        .prop_map(|((m, n, k), a, b, c_gap, start, relu, seed)| Case {
+            m,
+            n,
+            k,
+            a,
+            b,
+            c_gap,
+            start,
+            relu,
+            seed,
+        })
 }
 
 impl Case {
@@ -154,7 +184,9 @@ impl Case {
         }
         let (m, n) = (self.m, self.n);
         let spread = (0..6).map(|s| ((s * 7 + 3) % m, (s * 11 + 5) % n));
-        spread.chain([(0, 0), (0, n - 1), (m - 1, 0), (m - 1, n - 1)]).collect()
+        spread
+            .chain([(0, 0), (0, n - 1), (m - 1, 0), (m - 1, n - 1)])
+            .collect()
     }
 }
 

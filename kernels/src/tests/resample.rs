@@ -5,7 +5,15 @@ use super::{Guarded, all_tiers, numbers, widen};
 
 /// The definition: the weights of all pixels, each from its distance.
 fn naive(resample: Resample<'_, f64>) -> Vec<f64> {
-    let Resample { from, height, width, channels, map, bilinear, fill } = resample;
+    let Resample {
+        from,
+        height,
+        width,
+        channels,
+        map,
+        bilinear,
+        fill,
+    } = resample;
     let mut to = Vec::new();
     for row in 0..height {
         for column in 0..width {
@@ -37,11 +45,26 @@ fn resampling_matches_its_definition_in_every_tier() {
         [[3.0, 0.5, -2.26], [0.25, -2.0, 3.31]],
         [[1.0, 0.0, 1e300], [0.0, 1.0, f64::NAN]],
     ];
-    for (height, width, channels) in [(5, 5, 1), (1, 1, 3), (3, 8, 2), (9, 2, 3), (0, 4, 1), (2, 3, 0)] {
+    for (height, width, channels) in [
+        (5, 5, 1),
+        (1, 1, 3),
+        (3, 8, 2),
+        (9, 2, 3),
+        (0, 4, 1),
+        (2, 3, 0),
+    ] {
         for (map, bilinear) in maps.iter().flat_map(|&map| [(map, true), (map, false)]) {
             let from = Guarded::new(&numbers(3, height * width * channels));
             let wide = widen(&from);
-            let resample = Resample { from: &wide[..], height, width, channels, map, bilinear, fill: 0.25 };
+            let resample = Resample {
+                from: &wide[..],
+                height,
+                width,
+                channels,
+                map,
+                bilinear,
+                fill: 0.25,
+            };
             let want = match map[1][2].is_nan() {
                 true => vec![0.25; wide.len()],
                 false => naive(resample),
@@ -49,19 +72,40 @@ fn resampling_matches_its_definition_in_every_tier() {
             let mut double = vec![0.0; wide.len()];
             F64Kernels.resample(resample, &mut double);
             let close = |got: f64, want: f64, bound: f64| {
-                assert!((got - want).abs() < bound, "{got} is not {want}, {map:?} {bilinear}");
+                assert!(
+                    (got - want).abs() < bound,
+                    "{got} is not {want}, {map:?} {bilinear}"
+                );
             };
-            double.iter().zip(&want).for_each(|(&got, &want)| close(got, want, 1e-14));
+            double
+                .iter()
+                .zip(&want)
+                .for_each(|(&got, &want)| close(got, want, 1e-14));
             let mut first: Option<Vec<u32>> = None;
             for kernels in all_tiers() {
                 let mut to = Guarded::empty(from.len());
                 kernels.resample(
-                    Resample { from: &from, height, width, channels, map, bilinear, fill: 0.25 },
+                    Resample {
+                        from: &from,
+                        height,
+                        width,
+                        channels,
+                        map,
+                        bilinear,
+                        fill: 0.25,
+                    },
                     &mut to,
                 );
-                to.iter().zip(&want).for_each(|(&got, &want)| close(f64::from(got), want, 1e-6));
+                to.iter()
+                    .zip(&want)
+                    .for_each(|(&got, &want)| close(f64::from(got), want, 1e-6));
                 let bits: Vec<u32> = to.iter().map(|x| x.to_bits()).collect();
-                assert_eq!(*first.get_or_insert(bits.clone()), bits, "{}", kernels.tier());
+                assert_eq!(
+                    *first.get_or_insert(bits.clone()),
+                    bits,
+                    "{}",
+                    kernels.tier()
+                );
             }
         }
     }

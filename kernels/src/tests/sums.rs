@@ -1,15 +1,20 @@
-//! Every sum of the kernels over many terms, in every tier: what rounding may cost is written in the crate's
-//! documentation.
+//! Every sum of the kernels over many terms, in every tier: what rounding may cost is written in
+//! the crate's documentation.
 
 use super::super::{
-    Axis, Bend, Conv, ConvSizes, ConvWeightGrad, Divisor, F32Kernels, GroupNorm, Kernels, Matrix, Normalize,
-    Plane, Product, Reach, RowNorm, RowNormSums, Start,
+    Axis, Bend, Conv, ConvSizes, ConvWeightGrad, Divisor, F32Kernels, GroupNorm, Kernels, Matrix,
+    Normalize, Plane, Product, Reach, RowNorm, RowNormSums, Start,
 };
 use super::{all_tiers, bits, numbers};
 use crate::tier::Tier;
 
-/// How many terms the sums have. Miri has time for the shortest of those that are longer than a block.
-const SIZES: &[usize] = if cfg!(miri) { &[300] } else { &[1000, (1 << 17) + 77, 1 << 24] };
+/// How many terms the sums have. Miri has time for the shortest of those that are longer than a
+/// block.
+const SIZES: &[usize] = if cfg!(miri) {
+    &[300]
+} else {
+    &[1000, (1 << 17) + 77, 1 << 24]
+};
 
 /// A sum of blocks that are added in pairs.
 fn pairs(terms: usize) -> f64 {
@@ -21,15 +26,29 @@ fn runs(terms: usize) -> f64 {
     768.0 + terms as f64 / 65536.0
 }
 
-/// Panics unless a sum is as near to `want` as so many roundings, and `own` ones of each term, allow.
+/// Panics unless a sum is as near to `want` as so many roundings, and `own` ones of each term,
+/// allow.
 #[track_caller]
-fn check(what: &str, kernels: F32Kernels, got: f32, want: f64, size: f64, roundings: f64, own: f64) {
+fn check(
+    what: &str,
+    kernels: F32Kernels,
+    got: f32,
+    want: f64,
+    size: f64,
+    roundings: f64,
+    own: f64,
+) {
     let bound = (roundings + own) * f64::from(f32::EPSILON) / 2.0 * size;
     let error = (f64::from(got) - want).abs();
-    assert!(error <= bound, "{what}, {}: {got}, should be {want} by {bound}", kernels.tier());
+    assert!(
+        error <= bound,
+        "{what}, {}: {got}, should be {want} by {bound}",
+        kernels.tier()
+    );
 }
 
-/// Calls with the numbers of each kind of terms: equal ones, whose roundings do not cancel, and, if that is quick, others.
+/// Calls with the numbers of each kind of terms: equal ones, whose roundings do not cancel, and, if
+/// that is quick, others.
 fn each_kind(len: usize, mut f: impl FnMut(&[f32])) {
     f(&vec![0.1; len]);
     if len < 1 << 20 {
@@ -38,7 +57,9 @@ fn each_kind(len: usize, mut f: impl FnMut(&[f32])) {
 }
 
 fn sum_of(terms: impl Iterator<Item = f64>) -> (f64, f64) {
-    terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()))
+    terms.fold((0.0, 0.0), |(sum, size), term| {
+        (sum + term, size + term.abs())
+    })
 }
 
 fn wide(x: &[f32]) -> impl Iterator<Item = f64> {
@@ -53,7 +74,15 @@ fn sums_and_dot_products() {
             let (square, _) = sum_of(wide(x).map(|x| x * x));
             for kernels in all_tiers() {
                 check("sum", kernels, kernels.sum(x), want, size, pairs(len), 0.0);
-                check("dot", kernels, kernels.dot(x, x), square, square, pairs(len), 1.0);
+                check(
+                    "dot",
+                    kernels,
+                    kernels.dot(x, x),
+                    square,
+                    square,
+                    pairs(len),
+                    1.0,
+                );
             }
         });
     }
@@ -64,7 +93,10 @@ fn twenty_million_ones() {
     let len = if cfg!(miri) { 5000 } else { 20_000_000 };
     let ones = vec![1.0; len];
     for kernels in all_tiers() {
-        assert_eq!((kernels.sum(&ones), kernels.dot(&ones, &ones)), (len as f32, len as f32));
+        assert_eq!(
+            (kernels.sum(&ones), kernels.dot(&ones, &ones)),
+            (len as f32, len as f32)
+        );
     }
 }
 
@@ -80,7 +112,15 @@ fn column_sums() {
                     kernels.column_sums(rows, cols, x, &mut sums, true);
                     for j in [0, cols - 1] {
                         let (want, size) = sum_of(wide(&x[j..]).step_by(cols));
-                        check("column", kernels, sums[j], want + 0.5, size + 0.5, pairs(rows), 1.0);
+                        check(
+                            "column",
+                            kernels,
+                            sums[j],
+                            want + 0.5,
+                            size + 0.5,
+                            pairs(rows),
+                            1.0,
+                        );
                     }
                 }
             }
@@ -91,12 +131,17 @@ fn column_sums() {
 /// The losses' own roundings are those of `exp` and `ln`, and of differences.
 #[test]
 fn losses() {
-    let bend = Bend { at: 0.5, curve: 2.0, slope: 1.0 };
+    let bend = Bend {
+        at: 0.5,
+        curve: 2.0,
+        slope: 1.0,
+    };
     for &len in SIZES {
         each_kind(len, |x| {
             let (zeros, mut grad) = (vec![0.0; len], vec![0.0; len]);
             let squares = sum_of(wide(x).map(|x| x * x)).0;
-            let smooth = sum_of(wide(x).map(|x| if x.abs() < 0.5 { x * x } else { x.abs() - 0.25 })).0;
+            let smooth =
+                sum_of(wide(x).map(|x| if x.abs() < 0.5 { x * x } else { x.abs() - 0.25 })).0;
             let bce = sum_of(wide(x).map(|x| x.max(0.0) + (-x.abs()).exp().ln_1p())).0;
             for kernels in all_tiers() {
                 let got = kernels.mse(x, &zeros, 1.0, &mut grad);
@@ -126,7 +171,8 @@ fn cross_entropies() {
                 let mut grad = vec![0.0; x.len()];
                 for kernels in all_tiers() {
                     for weights in [&[][..], &vec![1.0; rows]] {
-                        let got = kernels.cross_entropy(classes, x, &labels, weights, 1.0, &mut grad);
+                        let got =
+                            kernels.cross_entropy(classes, x, &labels, weights, 1.0, &mut grad);
                         check("cross entropy", kernels, got, want, size, pairs(rows), 12.0);
                     }
                 }
@@ -135,7 +181,8 @@ fn cross_entropies() {
     }
 }
 
-/// Rows as long as they are; the sum of the exponentials is what the largest probability is the inverse of.
+/// Rows as long as they are; the sum of the exponentials is what the largest probability is the
+/// inverse of.
 #[test]
 fn denominators_of_softmax() {
     for &len in SIZES {
@@ -150,16 +197,40 @@ fn denominators_of_softmax() {
                 let mut dy = x.to_vec();
                 kernels.softmax_grad(len, &y, &mut dy);
                 let slope = want * (f64::from(x[1]) - weighted);
-                check("softmax_grad", kernels, dy[1], slope, want * (size + 1.0), 2.0 * pairs(len), 20.0);
+                check(
+                    "softmax_grad",
+                    kernels,
+                    dy[1],
+                    slope,
+                    want * (size + 1.0),
+                    2.0 * pairs(len),
+                    20.0,
+                );
 
                 y.copy_from_slice(x);
                 kernels.log_softmax(len, &mut y);
-                check("log_softmax", kernels, y[1], want.ln(), want.ln().abs() + 1.0, pairs(len), 10.0);
+                check(
+                    "log_softmax",
+                    kernels,
+                    y[1],
+                    want.ln(),
+                    want.ln().abs() + 1.0,
+                    pairs(len),
+                    10.0,
+                );
                 let mut dy = x.to_vec();
                 kernels.log_softmax_grad(len, &y, &mut dy);
                 let (total, size) = sum_of(wide(x));
                 let slope = f64::from(x[1]) - want * total;
-                check("log_softmax_grad", kernels, dy[1], slope, 1.0 + want * size, 2.0 * pairs(len), 30.0);
+                check(
+                    "log_softmax_grad",
+                    kernels,
+                    dy[1],
+                    slope,
+                    1.0 + want * size,
+                    2.0 * pairs(len),
+                    30.0,
+                );
             }
         });
     }
@@ -177,12 +248,22 @@ fn statistics_of_norms() {
             let (mut y, mut kept) = (vec![0.0; len], [0.0; 3]);
             let compare = |what: &str, [near, rest, inverse]: [f32; 3]| {
                 let error = (f64::from(near) + f64::from(rest) - mean).abs();
-                assert!(error < 2e-5, "{what}, {}: the mean is off by {error}", kernels.tier());
+                assert!(
+                    error < 2e-5,
+                    "{what}, {}: the mean is off by {error}",
+                    kernels.tier()
+                );
                 let want = 1.0 / variance.sqrt();
                 check(what, kernels, inverse, want, want, pairs(len), 10.0);
             };
             kernels.row_norm(
-                RowNorm { width: len, centered: true, eps: 0.0, weight, bias },
+                RowNorm {
+                    width: len,
+                    centered: true,
+                    eps: 0.0,
+                    weight,
+                    bias,
+                },
                 &x,
                 &mut y,
                 &mut kept,
@@ -190,7 +271,14 @@ fn statistics_of_norms() {
             compare("row_norm", kept);
             for (rows, size) in [(len, 1), (1, len), (len / 4, 4)] {
                 if rows * size == len {
-                    let norm = GroupNorm { rows, groups: 1, size, eps: 0.0, weight, bias };
+                    let norm = GroupNorm {
+                        rows,
+                        groups: 1,
+                        size,
+                        eps: 0.0,
+                        weight,
+                        bias,
+                    };
                     kernels.group_norm(norm, &x, &mut y, &mut kept);
                     compare("group_norm", kept);
                 }
@@ -198,7 +286,14 @@ fn statistics_of_norms() {
             let near = [3.0];
             let (mut distances, mut squares, mut variances) = ([0.0], [0.0], [0.0]);
             kernels.batch_sums(&near, &x, &mut distances, &mut squares);
-            kernels.batch_statistics(len, 0.0, &near, &mut distances, &mut squares, &mut variances);
+            kernels.batch_statistics(
+                len,
+                0.0,
+                &near,
+                &mut distances,
+                &mut squares,
+                &mut variances,
+            );
             compare("batch_norm", [near[0], distances[0], squares[0]]);
         }
     }
@@ -214,7 +309,15 @@ fn gradients_of_norms() {
             let (totals, _) = sum_of(wide(&dy));
             for kernels in all_tiers() {
                 let compare = |what: &str, product: f32, total: f32| {
-                    check(what, kernels, product, products, product_size, pairs(len), 4.0);
+                    check(
+                        what,
+                        kernels,
+                        product,
+                        products,
+                        product_size,
+                        pairs(len),
+                        4.0,
+                    );
                     check(what, kernels, total, totals, totals, pairs(len), 1.0);
                 };
                 let statistics = [0.0, 0.0, 1.0];
@@ -231,23 +334,52 @@ fn gradients_of_norms() {
                 });
                 compare("row_norm_sums", weight[0], bias[0]);
 
-                let norm = GroupNorm { rows: len, groups: 1, size: 1, eps: 0.0, weight: &[], bias: &[] };
+                let norm = GroupNorm {
+                    rows: len,
+                    groups: 1,
+                    size: 1,
+                    eps: 0.0,
+                    weight: &[],
+                    bias: &[],
+                };
                 kernels.group_norm_grad(norm, x, &statistics, &dy, None, &mut weight, &mut bias);
                 compare("group_norm_grad", weight[0], bias[0]);
 
                 kernels.batch_grad_sums(&[0.0], x, &dy, &mut weight, &mut bias);
                 compare("batch_grad_sums", weight[0], bias[0]);
 
-                // With the mean of `dy` for a single row, of `dy * x` for another: a gradient has both.
+                // With the mean of `dy` for a single row, of `dy * x` for another: a gradient has
+                // both.
                 let mut dx = vec![0.0; len];
-                let norm = RowNorm { width: len, centered: true, eps: 0.0, weight: &[], bias: &[] };
+                let norm = RowNorm {
+                    width: len,
+                    centered: true,
+                    eps: 0.0,
+                    weight: &[],
+                    bias: &[],
+                };
                 kernels.row_norm_grad(norm, x, &statistics, &dy, &mut dx);
                 let (mean, product) = (totals / len as f64, products / len as f64);
                 let want = f64::from(0.1_f32) - mean - f64::from(x[1]) * product;
                 check("row_norm_grad", kernels, dx[1], want, 0.3, pairs(len), 8.0);
-                let norm = GroupNorm { rows: 1, groups: 1, size: len, eps: 0.0, weight: &[], bias: &[] };
+                let norm = GroupNorm {
+                    rows: 1,
+                    groups: 1,
+                    size: len,
+                    eps: 0.0,
+                    weight: &[],
+                    bias: &[],
+                };
                 kernels.group_norm_grad(norm, x, &statistics, &dy, Some(&mut dx), &mut [], &mut []);
-                check("group_norm_grad", kernels, dx[1], want, 0.3, pairs(len), 8.0);
+                check(
+                    "group_norm_grad",
+                    kernels,
+                    dx[1],
+                    want,
+                    0.3,
+                    pairs(len),
+                    8.0,
+                );
             }
         });
     }
@@ -265,7 +397,15 @@ fn gradients_of_slopes() {
                     kernels.prelu_weight_grad(&x[..len], &dy[..len], &mut sums, false);
                     let terms = wide(&dy[..len]).map(|dy| -1.5 * dy).step_by(weights);
                     let (want, size) = sum_of(terms);
-                    check("prelu", kernels, sums[0], want, size, pairs(len / weights), 2.0);
+                    check(
+                        "prelu",
+                        kernels,
+                        sums[0],
+                        want,
+                        size,
+                        pairs(len / weights),
+                        2.0,
+                    );
                 }
             }
         });
@@ -273,21 +413,54 @@ fn gradients_of_slopes() {
 }
 
 fn windows(input: usize, kernel: usize) -> Axis {
-    let reach = Reach::Windows { kernel, stride: kernel, pad: 0, dilation: 1 };
-    Axis { input, output: input / kernel, reach }
+    let reach = Reach::Windows {
+        kernel,
+        stride: kernel,
+        pad: 0,
+        dilation: 1,
+    };
+    Axis {
+        input,
+        output: input / kernel,
+        reach,
+    }
 }
 
 #[test]
 fn averages() {
     for &len in SIZES {
         let side = len.isqrt();
-        let even = Axis { input: len, output: 1, reach: Reach::Even };
+        let even = Axis {
+            input: len,
+            output: 1,
+            reach: Reach::Even,
+        };
         let planes = [
-            Plane { rows: Axis::ONE, cols: windows(len, len), channels: 1 },
-            Plane { rows: windows(len / 2, len / 2), cols: windows(2, 2), channels: 1 },
-            Plane { rows: windows(side, side), cols: windows(side, side), channels: 1 },
-            Plane { rows: windows(len / 5, len / 5), cols: Axis::ONE, channels: 5 },
-            Plane { rows: even, cols: Axis::ONE, channels: 1 },
+            Plane {
+                rows: Axis::ONE,
+                cols: windows(len, len),
+                channels: 1,
+            },
+            Plane {
+                rows: windows(len / 2, len / 2),
+                cols: windows(2, 2),
+                channels: 1,
+            },
+            Plane {
+                rows: windows(side, side),
+                cols: windows(side, side),
+                channels: 1,
+            },
+            Plane {
+                rows: windows(len / 5, len / 5),
+                cols: Axis::ONE,
+                channels: 5,
+            },
+            Plane {
+                rows: even,
+                cols: Axis::ONE,
+                channels: 1,
+            },
         ];
         each_kind(len, |x| {
             for plane in planes {
@@ -302,7 +475,15 @@ fn averages() {
                             continue;
                         }
                         kernels.mean_pool(&plane, divide, false, x, &mut y);
-                        check("mean_pool", kernels, y[0], sum / by, size / by, pairs(places), 1.0);
+                        check(
+                            "mean_pool",
+                            kernels,
+                            y[0],
+                            sum / by,
+                            size / by,
+                            pairs(places),
+                            1.0,
+                        );
                     }
                 }
             }
@@ -315,7 +496,11 @@ fn averages() {
 fn gradients_of_averages() {
     for &len in SIZES {
         let planes = [Reach::Even, Reach::Linear { factor: len }].map(|reach| Plane {
-            rows: Axis { input: 1, output: len, reach },
+            rows: Axis {
+                input: 1,
+                output: len,
+                reach,
+            },
             cols: Axis::ONE,
             channels: 1,
         });
@@ -325,7 +510,15 @@ fn gradients_of_averages() {
                 for plane in planes {
                     let mut dx = [0.0];
                     kernels.mean_pool(&plane, Divisor::One, true, dy, &mut dx);
-                    check("mean_pool transposed", kernels, dx[0], want, size, pairs(len), 3.0);
+                    check(
+                        "mean_pool transposed",
+                        kernels,
+                        dx[0],
+                        want,
+                        size,
+                        pairs(len),
+                        3.0,
+                    );
                 }
             }
         });
@@ -346,15 +539,40 @@ fn products() {
                     let a = Matrix::row_major(&a, k);
                     let (b, start) = (Matrix::row_major(b, 4), Start::Accumulate);
                     let (n, c_stride, relu, whole) = (4, 4, false, m);
-                    kernels.product(Product { m, n, k, a, b, c: &mut c, c_stride, start, relu, whole });
+                    kernels.product(Product {
+                        m,
+                        n,
+                        k,
+                        a,
+                        b,
+                        c: &mut c,
+                        c_stride,
+                        start,
+                        relu,
+                        whole,
+                    });
                     for i in 0..m {
-                        check("product", kernels, c[4 * i], want + 0.5, size + 0.5, runs(k), 2.0);
+                        check(
+                            "product",
+                            kernels,
+                            c[4 * i],
+                            want + 0.5,
+                            size + 0.5,
+                            runs(k),
+                            2.0,
+                        );
                     }
                 }
                 let mut c = [0.0];
                 let b: Vec<f32> = b.iter().copied().step_by(4).take(k).collect();
-                let (a, b) =
-                    (Matrix::row_major(&a[..k], k), Matrix { data: &b, row_stride: 1, col_stride: k });
+                let (a, b) = (
+                    Matrix::row_major(&a[..k], k),
+                    Matrix {
+                        data: &b,
+                        row_stride: 1,
+                        col_stride: k,
+                    },
+                );
                 let (start, relu) = (Start::Bias(&[-0.5]), true);
                 kernels.product(Product {
                     m: 1,
@@ -368,13 +586,22 @@ fn products() {
                     relu,
                     whole: 1,
                 });
-                check("dots", kernels, c[0], (want - 0.5).max(0.0), size + 0.5, runs(k), 2.0);
+                check(
+                    "dots",
+                    kernels,
+                    c[0],
+                    (want - 0.5).max(0.0),
+                    size + 0.5,
+                    runs(k),
+                    2.0,
+                );
             }
         });
     }
 }
 
-/// Neither the cut of the rows nor the tier of fused multiply-adds changes a bit of a product that has runs.
+/// Neither the cut of the rows nor the tier of fused multiply-adds changes a bit of a product that
+/// has runs.
 #[test]
 fn long_products_have_the_same_bits() {
     let (k, n) = (if cfg!(miri) { 300 } else { 200_000 }, 5);
@@ -383,36 +610,71 @@ fn long_products_have_the_same_bits() {
         let mut c = vec![0.0; 4 * n];
         for rows in [0..cut, cut..4] {
             let (m, c) = (rows.len(), &mut c[rows.start * n..]);
-            let a = Matrix { data: &a[rows.start..], row_stride: 1, col_stride: 4 };
+            let a = Matrix {
+                data: &a[rows.start..],
+                row_stride: 1,
+                col_stride: 4,
+            };
             let (b, start) = (Matrix::row_major(&b, n), Start::Zero);
-            kernels.product(Product { m, n, k, a, b, c, c_stride: n, start, relu: false, whole: 4 });
+            kernels.product(Product {
+                m,
+                n,
+                k,
+                a,
+                b,
+                c,
+                c_stride: n,
+                start,
+                relu: false,
+                whole: 4,
+            });
         }
         bits(&c)
     };
     for kernels in all_tiers() {
         assert_eq!(of(kernels, 0), of(kernels, 1), "{}", kernels.tier());
     }
-    let mut fused =
-        all_tiers().filter(|kernels| kernels.tier() != Tier::Portable).map(|kernels| of(kernels, 0));
+    let mut fused = all_tiers()
+        .filter(|kernels| kernels.tier() != Tier::Portable)
+        .map(|kernels| of(kernels, 0));
     if let Some(first) = fused.next() {
         assert!(fused.all(|bits| bits == first));
     }
 }
 
-fn sizes(size: [usize; 2], channels: usize, out_channels: usize, kernel: usize, groups: usize) -> ConvSizes {
+fn sizes(
+    size: [usize; 2],
+    channels: usize,
+    out_channels: usize,
+    kernel: usize,
+    groups: usize,
+) -> ConvSizes {
     let pad = [kernel / 2; 2].map(|pad| if size[0] == 1 { 0 } else { pad });
     let kernel = [if size[0] == 1 { 1 } else { kernel }, kernel];
     let out = [0, 1].map(|axis| size[axis] + 2 * pad[axis] + 1 - kernel[axis]);
     let (stride, dilation) = ([1, 1], [1, 1]);
-    ConvSizes { size, channels, out, out_channels, kernel, stride, pad, dilation, groups }
+    ConvSizes {
+        size,
+        channels,
+        out,
+        out_channels,
+        kernel,
+        stride,
+        pad,
+        dilation,
+        groups,
+    }
 }
 
 fn cut(gradient: &mut [f32], len: usize, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
-    gradient.chunks_mut(len).enumerate().for_each(|(part, gradient)| f(part, gradient));
+    gradient
+        .chunks_mut(len)
+        .enumerate()
+        .for_each(|(part, gradient)| f(part, gradient));
 }
 
-/// Images of equal numbers: the gradient of the weight in the middle of the window is a sum over all places, as is that of
-/// the bias.
+/// Images of equal numbers: the gradient of the weight in the middle of the window is a sum over
+/// all places, as is that of the bias.
 #[test]
 fn gradients_of_convolutions() {
     let most = if cfg!(miri) { 600 } else { 1 << 22 };
@@ -426,7 +688,10 @@ fn gradients_of_convolutions() {
     ];
     for (sizes, samples) in layers {
         let samples = samples.max(1);
-        let (x, dy) = (vec![0.1; samples * sizes.input_len()], vec![0.1; samples * sizes.output_len()]);
+        let (x, dy) = (
+            vec![0.1; samples * sizes.input_len()],
+            vec![0.1; samples * sizes.output_len()],
+        );
         let places = samples * sizes.out[0] * sizes.out[1];
         let (row, co) = (sizes.weight_rows() / 2, sizes.out_channels);
         for kernels in all_tiers() {
@@ -446,11 +711,25 @@ fn gradients_of_convolutions() {
                 gradient
             });
             let gradient = std::mem::take(&mut of_parts[0]);
-            assert_eq!(bits(&gradient), bits(&of_parts[1]), "{}: the parts change bits", kernels.tier());
+            assert_eq!(
+                bits(&gradient),
+                bits(&of_parts[1]),
+                "{}: the parts change bits",
+                kernels.tier()
+            );
             let step = f64::from(0.1_f32);
-            // The sums that Winograd's filtering adds up are up to four times as large as the terms.
+            // The sums that Winograd's filtering adds up are up to four times as large as the
+            // terms.
             let want = step * step * places as f64;
-            check("weight", kernels, gradient[row * co], want + 0.5, 4.0 * want + 0.5, runs(places), 8.0);
+            check(
+                "weight",
+                kernels,
+                gradient[row * co],
+                want + 0.5,
+                4.0 * want + 0.5,
+                runs(places),
+                8.0,
+            );
             let bias = step * places as f64;
             check(
                 "bias",
@@ -471,14 +750,34 @@ fn convolutions_of_many_channels() {
     let channels = if cfg!(miri) { 600 } else { 1 << 20 };
     let sizes = sizes([1, 2], channels, 2, 1, 1);
     let (x, weight) = (vec![0.1; sizes.input_len()], vec![0.1; 2 * channels]);
-    let (want, size) = sum_of(std::iter::repeat_n(f64::from(0.1_f32) * f64::from(0.1_f32), channels));
+    let (want, size) = sum_of(std::iter::repeat_n(
+        f64::from(0.1_f32) * f64::from(0.1_f32),
+        channels,
+    ));
     for kernels in all_tiers() {
         let mut y = [0.0; 4];
         let bias = Some(&[0.5, 0.5][..]);
         let (sizes, x, y_of) = (&sizes, &x[..], &mut y[..]);
-        kernels.conv(Conv { sizes, whole: 1, x, first_row: 0, weight: &weight, bias, y: y_of, relu: false });
+        kernels.conv(Conv {
+            sizes,
+            whole: 1,
+            x,
+            first_row: 0,
+            weight: &weight,
+            bias,
+            y: y_of,
+            relu: false,
+        });
         // Blocks of 512, and all of them in one chain.
         let roundings = 512.0 + channels as f64 / 512.0;
-        check("conv", kernels, y[0], want + 0.5, size + 0.5, roundings, 2.0);
+        check(
+            "conv",
+            kernels,
+            y[0],
+            want + 0.5,
+            size + 0.5,
+            roundings,
+            2.0,
+        );
     }
 }

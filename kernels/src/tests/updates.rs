@@ -1,10 +1,10 @@
-//! Optimizer steps: every tier against `f64`, and the rules by hand. The rules as such are held to PyTorch's by
-//! `tests/reference_optimizers.rs`.
+//! Optimizer steps: every tier against `f64`, and the rules by hand. The rules as such are held to
+//! PyTorch's by `tests/reference_optimizers.rs`.
 
 use super::super::update::Rule;
 use super::super::{
-    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, F32Kernels, F64Kernels, LionStep, NAdamStep,
-    RAdamStep, RmsPropStep, SgdStep, Update,
+    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, F32Kernels, F64Kernels, LionStep,
+    NAdamStep, RAdamStep, RmsPropStep, SgdStep, Update,
 };
 use super::{Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
@@ -17,11 +17,28 @@ pub(super) trait Each {
         F64Kernels: Update<f64, R>;
 }
 
-const PLAIN: Begin = Begin { maximize: false, weight_decay: 0.0, shrink: 1.0 };
-const SGD: SgdStep =
-    SgdStep { begin: PLAIN, lr: 0.1, momentum: 0.0, dampening: 0.0, nesterov: false, first: true };
-const ADAM: AdamStep =
-    AdamStep { begin: PLAIN, rate: 0.0, root: 0.0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, amsgrad: false };
+const PLAIN: Begin = Begin {
+    maximize: false,
+    weight_decay: 0.0,
+    shrink: 1.0,
+};
+const SGD: SgdStep = SgdStep {
+    begin: PLAIN,
+    lr: 0.1,
+    momentum: 0.0,
+    dampening: 0.0,
+    nesterov: false,
+    first: true,
+};
+const ADAM: AdamStep = AdamStep {
+    begin: PLAIN,
+    rate: 0.0,
+    root: 0.0,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    amsgrad: false,
+};
 
 fn adam(step: u64) -> AdamStep {
     let step = step as i32;
@@ -33,16 +50,35 @@ fn adam(step: u64) -> AdamStep {
 }
 
 pub(super) fn each_rule(each: &mut impl Each) {
-    let begin = Begin { maximize: true, weight_decay: 0.1, shrink: 0.99 };
+    let begin = Begin {
+        maximize: true,
+        weight_decay: 0.1,
+        shrink: 0.99,
+    };
     let (beta1, beta2, epsilon) = (0.9, 0.99, 1e-3);
     each.call("sgd", |_| SGD);
     each.call("sgd, beginning", |_| SgdStep { begin, ..SGD });
-    let momentum = |step| SgdStep { momentum: 0.9, first: step == 1, ..SGD };
+    let momentum = |step| SgdStep {
+        momentum: 0.9,
+        first: step == 1,
+        ..SGD
+    };
     each.call("sgd with momentum", momentum);
-    each.call("sgd with dampening", |step| SgdStep { dampening: 0.3, begin, ..momentum(step) });
-    each.call("nesterov", |step| SgdStep { nesterov: true, ..momentum(step) });
+    each.call("sgd with dampening", |step| SgdStep {
+        dampening: 0.3,
+        begin,
+        ..momentum(step)
+    });
+    each.call("nesterov", |step| SgdStep {
+        nesterov: true,
+        ..momentum(step)
+    });
     each.call("adam", adam);
-    each.call("amsgrad", |step| AdamStep { begin, amsgrad: true, ..adam(step) });
+    each.call("amsgrad", |step| AdamStep {
+        begin,
+        amsgrad: true,
+        ..adam(step)
+    });
     each.call("nadam", |_| NAdamStep {
         begin,
         gradient_rate: 0.1,
@@ -52,22 +88,52 @@ pub(super) fn each_rule(each: &mut impl Each) {
         beta2,
         epsilon,
     });
-    each.call("radam", |step| RAdamStep { begin, rate: 0.1, rectified: step > 2, beta1, beta2, epsilon });
-    each.call("adamax", |_| AdamaxStep { begin, rate: 0.1, beta1, beta2, epsilon });
+    each.call("radam", |step| RAdamStep {
+        begin,
+        rate: 0.1,
+        rectified: step > 2,
+        beta1,
+        beta2,
+        epsilon,
+    });
+    each.call("adamax", |_| AdamaxStep {
+        begin,
+        rate: 0.1,
+        beta1,
+        beta2,
+        epsilon,
+    });
     each.call("adagrad", |step| AdagradStep {
         begin,
         rate: 0.1,
         epsilon,
         initial: (step == 1).then_some(0.5),
     });
-    each.call("adadelta", |_| AdadeltaStep { begin, lr: 1.0, rho: 0.9, epsilon });
+    each.call("adadelta", |_| AdadeltaStep {
+        begin,
+        lr: 1.0,
+        rho: 0.9,
+        epsilon,
+    });
     for (momentum, centered) in [(0.0, false), (0.9, false), (0.0, true), (0.9, true)] {
         // A mean square beside a mean loses digits where the two are equal.
         let epsilon = 0.1;
-        let rule = RmsPropStep { begin, lr: 0.1, alpha: 0.8, epsilon, momentum, centered };
+        let rule = RmsPropStep {
+            begin,
+            lr: 0.1,
+            alpha: 0.8,
+            epsilon,
+            momentum,
+            centered,
+        };
         each.call("rmsprop", |_| rule);
     }
-    each.call("lion", |_| LionStep { begin, lr: 0.1, beta1, beta2 });
+    each.call("lion", |_| LionStep {
+        begin,
+        lr: 0.1,
+        beta1,
+        beta2,
+    });
 }
 
 /// Three steps in all tiers and in `f64`.
@@ -82,7 +148,10 @@ impl Each for InAllTiers {
         println!("{name}");
         let count = rule(1).memories();
         for &len in LENGTHS {
-            let (p, g) = (Guarded::new(&numbers(1, len)), Guarded::new(&numbers(2, len)));
+            let (p, g) = (
+                Guarded::new(&numbers(1, len)),
+                Guarded::new(&numbers(2, len)),
+            );
             let (mut want, mut want_m) = (widen(&p), vec![vec![0.0; len]; count]);
             for step in 1..=3 {
                 let mut slices: Vec<&mut [f64]> = want_m.iter_mut().map(|m| &mut m[..]).collect();
@@ -96,7 +165,9 @@ impl Each for InAllTiers {
                 }
                 let tier = super::super::Kernels::tier(kernels);
                 assert_close(tier, &p, &want, 2e-6);
-                m.iter().zip(&want_m).for_each(|(m, want)| assert_close(tier, m, want, 2e-6));
+                m.iter()
+                    .zip(&want_m)
+                    .for_each(|(m, want)| assert_close(tier, m, want, 2e-6));
             }
         }
     }
@@ -125,7 +196,8 @@ fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
     }
 }
 
-/// Nothing becomes denormal, whether gradients end or go on so small that their squares are, and nothing NaN.
+/// Nothing becomes denormal, whether gradients end or go on so small that their squares are, and
+/// nothing NaN.
 struct NeverDenormal;
 
 impl Each for NeverDenormal {
@@ -145,10 +217,16 @@ impl Each for NeverDenormal {
                 assert_eq!(bad, None, "{name}, {tier}");
             });
         }
-        run(F64Kernels, &rule, (1e-288, 1e-288), gradients([1e-160, -1e-300, 1e-310]), |numbers| {
-            let bad = numbers.iter().find(|x| !x.is_finite() || x.is_subnormal());
-            assert_eq!(bad, None, "{name}, f64");
-        });
+        run(
+            F64Kernels,
+            &rule,
+            (1e-288, 1e-288),
+            gradients([1e-160, -1e-300, 1e-310]),
+            |numbers| {
+                let bad = numbers.iter().find(|x| !x.is_finite() || x.is_subnormal());
+                assert_eq!(bad, None, "{name}, f64");
+            },
+        );
     }
 }
 
@@ -161,8 +239,15 @@ fn nothing_becomes_denormal() {
 fn each_rule_without_epsilon(each: &mut impl Each) {
     let begin = PLAIN;
     let (beta1, beta2, epsilon, lr) = (0.9, 0.999, 0.0, 0.1);
-    each.call("adam", |step| AdamStep { epsilon, ..adam(step) });
-    each.call("amsgrad", |step| AdamStep { epsilon, amsgrad: true, ..adam(step) });
+    each.call("adam", |step| AdamStep {
+        epsilon,
+        ..adam(step)
+    });
+    each.call("amsgrad", |step| AdamStep {
+        epsilon,
+        amsgrad: true,
+        ..adam(step)
+    });
     each.call("nadam", |_| NAdamStep {
         begin,
         gradient_rate: 0.1,
@@ -172,11 +257,41 @@ fn each_rule_without_epsilon(each: &mut impl Each) {
         beta2,
         epsilon,
     });
-    each.call("radam", |_| RAdamStep { begin, rate: 0.1, rectified: true, beta1, beta2, epsilon });
-    each.call("adamax", |_| AdamaxStep { begin, rate: 0.1, beta1, beta2, epsilon });
-    each.call("adagrad", |_| AdagradStep { begin, rate: 0.1, epsilon, initial: None });
-    each.call("adadelta", |_| AdadeltaStep { begin, lr, rho: 0.9, epsilon });
-    each.call("rmsprop", |_| RmsPropStep { begin, lr, alpha: 0.9, epsilon, momentum: 0.9, centered: false });
+    each.call("radam", |_| RAdamStep {
+        begin,
+        rate: 0.1,
+        rectified: true,
+        beta1,
+        beta2,
+        epsilon,
+    });
+    each.call("adamax", |_| AdamaxStep {
+        begin,
+        rate: 0.1,
+        beta1,
+        beta2,
+        epsilon,
+    });
+    each.call("adagrad", |_| AdagradStep {
+        begin,
+        rate: 0.1,
+        epsilon,
+        initial: None,
+    });
+    each.call("adadelta", |_| AdadeltaStep {
+        begin,
+        lr,
+        rho: 0.9,
+        epsilon,
+    });
+    each.call("rmsprop", |_| RmsPropStep {
+        begin,
+        lr,
+        alpha: 0.9,
+        epsilon,
+        momentum: 0.9,
+        centered: false,
+    });
 }
 
 struct WithoutEpsilon;
@@ -190,22 +305,40 @@ impl Each for WithoutEpsilon {
         // The squares are denormal in f32, with five digits left, and normal in f64.
         let small = 1e-18_f32;
         let mut want = Vec::new();
-        run(F64Kernels, &rule, (0.0, 0.0), std::iter::repeat_n(f64::from(small), 5), |x| {
-            want.extend_from_slice(x);
-        });
+        run(
+            F64Kernels,
+            &rule,
+            (0.0, 0.0),
+            std::iter::repeat_n(f64::from(small), 5),
+            |x| {
+                want.extend_from_slice(x);
+            },
+        );
         for kernels in all_tiers() {
             let tier = super::super::Kernels::tier(kernels);
             let mut got = Vec::new();
-            run(kernels, &rule, (0.0, 0.0), std::iter::repeat_n(small, 5), |x| got.extend_from_slice(x));
+            run(
+                kernels,
+                &rule,
+                (0.0, 0.0),
+                std::iter::repeat_n(small, 5),
+                |x| got.extend_from_slice(x),
+            );
             for (got, want) in got.iter().zip(&want) {
                 let error = (f64::from(*got) - want).abs();
-                assert!(error <= 1e-4 * want.abs(), "{name}, {tier}: {got}, should be {want}");
+                assert!(
+                    error <= 1e-4 * want.abs(),
+                    "{name}, {tier}: {got}, should be {want}"
+                );
             }
 
             // No division of nothing by nothing, nor of something.
             let gradients = std::iter::repeat_n(1e-3, 3).chain(std::iter::repeat_n(0.0, 20_000));
             run(kernels, &rule, (0.0, 0.0), gradients, |x| {
-                assert!(x.iter().all(|x| x.is_finite() && !x.is_subnormal()), "{name}, {tier}: {x:?}");
+                assert!(
+                    x.iter().all(|x| x.is_finite() && !x.is_subnormal()),
+                    "{name}, {tier}: {x:?}"
+                );
             });
         }
     }
@@ -229,8 +362,16 @@ fn flushing_begins_where_it_says() {
         assert!(p[5].is_nan() && p[6..] == [0.0, 0.0]);
         // A gradient that is not tiny counts.
         let mut p = [0.0; 4];
-        kernels.update(&SgdStep { lr: 1.0, ..SGD }, &mut p, &[-tiny, -below, f32::NAN, 1.0], &mut []);
-        assert!(p[..2] == [tiny, 0.0] && p[2].is_nan() && p[3] == -1.0, "{p:?}");
+        kernels.update(
+            &SgdStep { lr: 1.0, ..SGD },
+            &mut p,
+            &[-tiny, -below, f32::NAN, 1.0],
+            &mut [],
+        );
+        assert!(
+            p[..2] == [tiny, 0.0] && p[2].is_nan() && p[3] == -1.0,
+            "{p:?}"
+        );
     }
     let tiny = 2.0_f64.powi(-1007);
     let mut p = [tiny, tiny.next_down(), -1e-310];
@@ -243,12 +384,25 @@ fn flushing_begins_where_it_says() {
 #[test]
 fn rules_are_pytorchs() {
     let kernels = F64Kernels;
-    let sgd = SgdStep { momentum: 0.9, dampening: 0.5, nesterov: true, ..SGD };
+    let sgd = SgdStep {
+        momentum: 0.9,
+        dampening: 0.5,
+        nesterov: true,
+        ..SGD
+    };
     let (mut p, mut v) = ([1.0], [f64::NAN]);
     kernels.update(&sgd, &mut p, &[0.5], &mut [&mut v]);
     // v = 0.5, g = 0.5 + 0.9 * 0.5
     assert!((p[0] - (1.0 - 0.1 * 0.95)).abs() < 1e-15 && v[0] == 0.5);
-    kernels.update(&SgdStep { first: false, ..sgd }, &mut p, &[0.5], &mut [&mut v]);
+    kernels.update(
+        &SgdStep {
+            first: false,
+            ..sgd
+        },
+        &mut p,
+        &[0.5],
+        &mut [&mut v],
+    );
     // v = 0.9 * 0.5 + 0.5 * 0.5, g = 0.5 + 0.9 * 0.7
     assert!((v[0] - 0.7).abs() < 1e-15 && (p[0] - (0.905 - 0.1 * 1.13)).abs() < 1e-15);
 
@@ -259,24 +413,43 @@ fn rules_are_pytorchs() {
     assert!((m[0] - 0.05).abs() < 1e-15 && (v[0] - 0.00025).abs() < 1e-15);
 }
 
-/// Of a gradient that hardly changes, the mean of the squares and the square of the mean differ by rounding alone: their
-/// difference has a root nevertheless. NaN is passed on.
+/// Of a gradient that hardly changes, the mean of the squares and the square of the mean differ by
+/// rounding alone: their difference has a root nevertheless. NaN is passed on.
 #[test]
 fn centered_rmsprop_takes_no_root_of_a_negative_number() {
     // The first one became NaN at step 137.
-    let gradient = [1.0 / 3.0, 0.1, -0.7, 1e-3, 12345.678, -3e-5, 1.1, 0.3, 2.0 / 7.0];
+    let gradient = [
+        1.0 / 3.0,
+        0.1,
+        -0.7,
+        1e-3,
+        12345.678,
+        -3e-5,
+        1.1,
+        0.3,
+        2.0 / 7.0,
+    ];
     let widened = gradient.map(f64::from);
     for alpha in [0.5, 0.9, 0.99] {
         for momentum in [0.0, 0.9] {
-            let rule =
-                RmsPropStep { begin: PLAIN, lr: 1e-12, alpha, epsilon: 1e-8, momentum, centered: true };
+            let rule = RmsPropStep {
+                begin: PLAIN,
+                lr: 1e-12,
+                alpha,
+                epsilon: 1e-8,
+                momentum,
+                centered: true,
+            };
             let count = Rule::memories(&rule);
             for kernels in all_tiers() {
                 let (mut p, mut m) = ([0.0_f32; 9], vec![[0.0_f32; 9]; count]);
                 for step in 0..600 {
                     let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                     kernels.update(&rule, &mut p, &gradient, &mut slices);
-                    assert!(p.iter().all(|p| p.is_finite()), "step {step} with {alpha}: {p:?}");
+                    assert!(
+                        p.iter().all(|p| p.is_finite()),
+                        "step {step} with {alpha}: {p:?}"
+                    );
                 }
                 let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                 kernels.update(&rule, &mut p, &[f32::NAN; 9], &mut slices);
@@ -286,7 +459,10 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
             for step in 0..2000 {
                 let mut slices: Vec<&mut [f64]> = m.iter_mut().map(|m| &mut m[..]).collect();
                 F64Kernels.update(&rule, &mut p, &widened, &mut slices);
-                assert!(p.iter().all(|p| p.is_finite()), "step {step} with {alpha}: {p:?}");
+                assert!(
+                    p.iter().all(|p| p.is_finite()),
+                    "step {step} with {alpha}: {p:?}"
+                );
             }
         }
     }
@@ -295,11 +471,19 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
 /// The sign of nothing is 0, and NaN is passed on.
 #[test]
 fn lion_keeps_zero_and_nan() {
-    let lion = LionStep { begin: PLAIN, lr: 0.25, beta1: 0.9, beta2: 0.99 };
+    let lion = LionStep {
+        begin: PLAIN,
+        lr: 0.25,
+        beta1: 0.9,
+        beta2: 0.99,
+    };
     for kernels in all_tiers() {
         let (mut p, mut m) = ([1.0; 4], [0.0; 4]);
         kernels.update(&lion, &mut p, &[0.0, f32::NAN, 1e-30, -5.0], &mut [&mut m]);
-        assert!(p[0] == 1.0 && p[1].is_nan() && p[2] == 0.75 && p[3] == 1.25, "{p:?}");
+        assert!(
+            p[0] == 1.0 && p[1].is_nan() && p[2] == 0.75 && p[3] == 1.25,
+            "{p:?}"
+        );
     }
 }
 
@@ -307,14 +491,27 @@ fn lion_keeps_zero_and_nan() {
 #[should_panic(expected = "as many memories as the rule has")]
 fn momentum_without_velocity_is_refused() {
     let kernels = all_tiers().last().unwrap();
-    kernels.update(&SgdStep { momentum: 0.9, ..SGD }, &mut [1.0], &[1.0], &mut []);
+    kernels.update(
+        &SgdStep {
+            momentum: 0.9,
+            ..SGD
+        },
+        &mut [1.0],
+        &[1.0],
+        &mut [],
+    );
 }
 
 #[test]
 #[should_panic(expected = "as many numbers in a memory as parameters")]
 fn a_short_memory_is_refused() {
     let kernels = all_tiers().last().unwrap();
-    kernels.update(&ADAM, &mut [1.0; 2], &[1.0; 2], &mut [&mut [1.0; 2], &mut [1.0]]);
+    kernels.update(
+        &ADAM,
+        &mut [1.0; 2],
+        &[1.0; 2],
+        &mut [&mut [1.0; 2], &mut [1.0]],
+    );
 }
 
 #[test]

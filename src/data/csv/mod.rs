@@ -1,4 +1,5 @@
-//! Tables as comma-separated values: columns become features, and classes or numbers to be predicted.
+//! Tables as comma-separated values: columns become features, and classes or numbers to be
+//! predicted.
 //!
 //! ```
 //! use shapewright::data::csv::{Csv, CsvClasses};
@@ -7,9 +8,13 @@
 //! 5.1,3.5,0.2,setosa
 //! 7.0,NA,1.4,versicolor
 //! ";
-//! let table: CsvClasses<3, 2> = Csv::new().read_classes_from("iris.csv", text.as_bytes(), "species")?;
+//! let table: CsvClasses<3, 2> =
+//!     Csv::new().read_classes_from("iris.csv", text.as_bytes(), "species")?;
 //! assert_eq!(table.x[0].as_slice(), [5.1, 3.5, 0.2]);
-//! assert!(table.x[1][1].is_nan(), "a missing value, to be filled later");
+//! assert!(
+//!     table.x[1][1].is_nan(),
+//!     "a missing value, to be filled later"
+//! );
 //! assert_eq!(table.labels[1].index(), 1);
 //! assert_eq!(table.classes, ["setosa", "versicolor"]);
 //! # Ok::<(), shapewright::data::ReadErrors>(())
@@ -30,7 +35,8 @@
 //! );
 //! ```
 //!
-//! Rows of other kinds are read with the `csv` crate itself and a struct that derives serde's `Deserialize`.
+//! Rows of other kinds are read with the `csv` crate itself and a struct that derives serde's
+//! `Deserialize`.
 
 mod records;
 mod table;
@@ -48,14 +54,15 @@ use table::{Row, Table, list};
 
 /// How to read a table.
 ///
-/// If nothing else is said, the first line has the columns' names, fields are separated by commas, all columns but the
-/// targets are features, and empty fields, `NA` and `?` are missing values. Space around fields does not count, within
-/// quotes and around them; lines that have nothing else are skipped. Lines end with LF, CR LF or CR. The text is UTF-8.
+/// If nothing else is said, the first line has the columns' names, fields are separated by commas,
+/// all columns but the targets are features, and empty fields, `NA` and `?` are missing values.
+/// Space around fields does not count, within quotes and around them; lines that have nothing else
+/// are skipped. Lines end with LF, CR LF or CR. The text is UTF-8.
 ///
-/// A quote that is not closed is an error that names the line where it was opened, not a field with the rest of the
-/// file; so is text between a closing quote and the next delimiter, and a quote within a field that does not begin with
-/// one ([`Csv::quotes`]). A line of a table takes at most 256 MiB, of which each field takes 64 bytes and its text;
-/// [`Limits`](crate::Limits) raise that.
+/// A quote that is not closed is an error that names the line where it was opened, not a field with
+/// the rest of the file; so is text between a closing quote and the next delimiter, and a quote
+/// within a field that does not begin with one ([`Csv::quotes`]). A line of a table takes at most
+/// 256 MiB, of which each field takes 64 bytes and its text; [`Limits`](crate::Limits) raise that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Csv {
     features: Option<Vec<String>>,
@@ -119,24 +126,34 @@ impl Csv {
 
     /// The columns that are features, in this order, instead of all but the targets.
     pub fn features<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
-        Csv { features: Some(owned(names)), ..self }
+        Csv {
+            features: Some(owned(names)),
+            ..self
+        }
     }
 
     /// The names of all columns of a file whose first line is data already.
     pub fn columns<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
-        Csv { columns: Some(owned(names)), ..self }
+        Csv {
+            columns: Some(owned(names)),
+            ..self
+        }
     }
 
-    /// A column of features whose fields are names, one of these categories each. It becomes as many features as there
-    /// are categories, called `column=category`: 1 for the field's own and 0 for the others. Where the field is missing,
-    /// all of them are; a category may be called like a missing value, such as `NA` for North America.
+    /// A column of features whose fields are names, one of these categories each. It becomes as
+    /// many features as there are categories, called `column=category`: 1 for the field's own
+    /// and 0 for the others. Where the field is missing, all of them are; a category may be
+    /// called like a missing value, such as `NA` for North America.
     ///
     /// ```
     /// use shapewright::data::csv::{Csv, CsvValues};
     /// let text = "size,colour,price\n1,red,5\n2,blue,6\n3,NA,7\n";
     /// let csv = Csv::new().one_hot("colour", ["red", "green", "blue"]);
     /// let table: CsvValues<4, 1> = csv.read_values_from("t.csv", text.as_bytes(), ["price"])?;
-    /// assert_eq!(table.columns, ["size", "colour=red", "colour=green", "colour=blue"]);
+    /// assert_eq!(
+    ///     table.columns,
+    ///     ["size", "colour=red", "colour=green", "colour=blue"]
+    /// );
     /// assert_eq!(table.x[1].as_slice(), [2.0, 0.0, 0.0, 1.0]);
     /// assert!(table.x[2].iter().skip(1).all(|x| x.is_nan()));
     /// # Ok::<(), shapewright::data::ReadErrors>(())
@@ -152,12 +169,18 @@ impl Csv {
 
     /// The names of the classes in the order of their labels, instead of those of the file, sorted.
     pub fn classes<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
-        Csv { classes: Some(owned(names)), ..self }
+        Csv {
+            classes: Some(owned(names)),
+            ..self
+        }
     }
 
     /// What stands for a missing value, instead of an empty field, `NA` and `?`.
     pub fn missing<N: Into<String>>(self, texts: impl IntoIterator<Item = N>) -> Self {
-        Csv { missing: owned(texts), ..self }
+        Csv {
+            missing: owned(texts),
+            ..self
+        }
     }
 
     /// What separates fields, a character of ASCII; `b','` if it is not set.
@@ -165,26 +188,31 @@ impl Csv {
         Csv { delimiter, ..self }
     }
 
-    /// Whether a field may stand in double quotes, within which delimiters and ends of lines are text and a quote is
-    /// written twice; `true` if it is not set. Otherwise a quote is text, as in files of words that measure in inches.
+    /// Whether a field may stand in double quotes, within which delimiters and ends of lines are
+    /// text and a quote is written twice; `true` if it is not set. Otherwise a quote is text,
+    /// as in files of words that measure in inches.
     pub fn quotes(self, quotes: bool) -> Self {
         Csv { quotes, ..self }
     }
 
     /// After how many errors reading stops; 20 if it is not set, at least 1.
     pub fn most_errors(self, most_errors: usize) -> Self {
-        Csv { most_errors: most_errors.max(1), ..self }
+        Csv {
+            most_errors: most_errors.max(1),
+            ..self
+        }
     }
 
     /// Reads a table whose column `target` has the names of classes.
     ///
-    /// Without [`Csv::classes`], the labels are in the order of the sorted names; names that are all whole numbers are
-    /// sorted as such.
+    /// Without [`Csv::classes`], the labels are in the order of the sorted names; names that are
+    /// all whole numbers are sorted as such.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is not there, there are not `F` features and `N` classes, or lines are
-    /// malformed: with too many or too few fields, a feature that is no finite number, or a class that is missing or
-    /// none of those that were declared, or if one was declared twice.
+    /// If the file cannot be read, a column is not there, there are not `F` features and `N`
+    /// classes, or lines are malformed: with too many or too few fields, a feature that is no
+    /// finite number, or a class that is missing or none of those that were declared, or if one
+    /// was declared twice.
     pub fn read_classes<const F: usize, const N: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -219,11 +247,21 @@ impl Csv {
             match numbers.get(class) {
                 Some(&number) => found.push(number),
                 None if self.is_missing(class) => {
-                    table.wrong_target(&row, 0, "the name of a class", "leave out lines without one");
+                    table.wrong_target(
+                        &row,
+                        0,
+                        "the name of a class",
+                        "leave out lines without one",
+                    );
                 }
                 None if self.classes.is_some() => {
                     let expected = format!("one of the classes {}", list(&classes));
-                    table.wrong_target(&row, 0, &expected, "correct it, or declare it with `classes`");
+                    table.wrong_target(
+                        &row,
+                        0,
+                        &expected,
+                        "correct it, or declare it with `classes`",
+                    );
                 }
                 None => {
                     numbers.insert(class.to_owned(), classes.len());
@@ -234,24 +272,38 @@ impl Csv {
         }
         let columns = table.finish()?;
 
-        let order = if self.classes.is_some() { (0..classes.len()).collect() } else { sort(&mut classes) };
+        let order = if self.classes.is_some() {
+            (0..classes.len()).collect()
+        } else {
+            sort(&mut classes)
+        };
         if classes.len() != N {
             let expected = format!("{N} classes in the column `{target}`");
             let found = format!("{}: {}", classes.len(), list(&classes));
-            let advice = "change the number of classes of the labels, or declare all of them with `classes`";
+            let advice =
+                "change the number of classes of the labels, or declare all of them with `classes`";
             let (kind, place) = (ReadErrorKind::Shape, Place::File);
             return Err(ReadError::new(path.as_ref(), kind, place, expected, found, advice).into());
         }
         let labels = found.iter().map(|&number| Label::new(order[number]));
-        let labels = labels.collect::<Result<_, _>>().expect("there are N classes");
-        Ok(CsvClasses { x, labels, classes, columns })
+        let labels = labels
+            .collect::<Result<_, _>>()
+            .expect("there are N classes");
+        Ok(CsvClasses {
+            x,
+            labels,
+            classes,
+            columns,
+        })
     }
 
-    /// Reads a table whose columns `targets` have the numbers to be predicted; with `[]`, a table of features alone.
+    /// Reads a table whose columns `targets` have the numbers to be predicted; with `[]`, a table
+    /// of features alone.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is not there, there are not `F` features, or lines are malformed: with too
-    /// many or too few fields, a feature that is no finite number, or a target that is missing or none.
+    /// If the file cannot be read, a column is not there, there are not `F` features, or lines are
+    /// malformed: with too many or too few fields, a feature that is no finite number, or a
+    /// target that is missing or none.
     pub fn read_values<const F: usize, const M: usize, T: Element + FromStr>(
         &self,
         path: impl AsRef<Path>,
@@ -275,7 +327,10 @@ impl Csv {
         let mut table = Table::open(self, path.as_ref(), source, F, &targets)?;
         let (mut x, mut values, mut row) = (Vec::new(), Vec::new(), Row::default());
         while table.read(&mut row) {
-            if !table.has_room(&row, size_of::<Tensor1<F, T>>() + size_of::<Tensor1<M, T>>()) {
+            if !table.has_room(
+                &row,
+                size_of::<Tensor1<F, T>>() + size_of::<Tensor1<M, T>>(),
+            ) {
                 break;
             }
             x.push(table.features(&row));
@@ -292,12 +347,21 @@ impl Csv {
                         );
                     }
                     Some(number) => value[target] = number,
-                    None => table.wrong_target(&row, target, "a number", "correct it, or leave out the line"),
+                    None => table.wrong_target(
+                        &row,
+                        target,
+                        "a number",
+                        "correct it, or leave out the line",
+                    ),
                 }
             }
             values.push(value);
         }
-        Ok(CsvValues { x, targets: values, columns: table.finish()? })
+        Ok(CsvValues {
+            x,
+            targets: values,
+            columns: table.finish()?,
+        })
     }
 
     fn is_missing(&self, field: &str) -> bool {
@@ -319,7 +383,9 @@ fn sort(names: &mut Vec<String>) -> Vec<usize> {
         None => old.sort_by(|&i, &j| names[i].cmp(&names[j])),
     }
     let mut new = vec![0; old.len()];
-    old.iter().enumerate().for_each(|(position, &i)| new[i] = position);
+    old.iter()
+        .enumerate()
+        .for_each(|(position, &i)| new[i] = position);
     *names = old.iter().map(|&i| names[i].clone()).collect();
     new
 }

@@ -1,8 +1,8 @@
 //! Records of a table: lines cut into fields, without quotes.
 //!
-//! RFC 4180, and what else programs write: any end of lines, blanks around quotes, a mark of UTF-8 at the beginning.
-//! The usual crate for it takes quotes that are not closed, or not where they can be meant, for text, and the lines after
-//! them for a part of it, without an error.
+//! RFC 4180, and what else programs write: any end of lines, blanks around quotes, a mark of UTF-8
+//! at the beginning. The usual crate for it takes quotes that are not closed, or not where they can
+//! be meant, for text, and the lines after them for a part of it, without an error.
 
 use core::ops::Range;
 use std::io::{self, BufRead, BufReader, Read};
@@ -26,7 +26,8 @@ pub(super) struct Records<R> {
     /// That line without its end, and its end.
     text: Vec<u8>,
     end: &'static str,
-    /// What a record may take. It does not grow with the file: no line that is meant so is so long.
+    /// What a record may take. It does not grow with the file: no line that is meant so is so
+    /// long.
     budget: Budget,
 }
 
@@ -58,11 +59,19 @@ impl From<io::Error> for Wrong {
 impl<R: Read> Records<R> {
     pub fn new(source: R, delimiter: u8, quotes: bool) -> Self {
         let (text, budget) = (Vec::new(), Budget::of_size(0));
-        Records { source: BufReader::new(source), delimiter, quotes, line: 0, text, end: "", budget }
+        Records {
+            source: BufReader::new(source),
+            delimiter,
+            quotes,
+            line: 0,
+            text,
+            end: "",
+            budget,
+        }
     }
 
-    /// The next record, of one line or of several with a quote around their ends; false at the end. Lines without
-    /// anything but blanks are none.
+    /// The next record, of one line or of several with a quote around their ends; false at the end.
+    /// Lines without anything but blanks are none.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, Wrong> {
         let mut content = core::mem::take(&mut row.text).into_bytes();
         content.clear();
@@ -72,7 +81,11 @@ impl<R: Read> Records<R> {
             if !self.next_line(0)? {
                 return Ok(false);
             }
-            if self.text.iter().any(|&byte| !is_blank(byte) || byte == self.delimiter) {
+            if self
+                .text
+                .iter()
+                .any(|&byte| !is_blank(byte) || byte == self.delimiter)
+            {
                 break;
             }
         }
@@ -104,7 +117,8 @@ impl<R: Read> Records<R> {
         Ok(true)
     }
 
-    /// Reads a line into `text`; false at the end of the file. The record has `before` bytes already.
+    /// Reads a line into `text`; false at the end of the file. The record has `before` bytes
+    /// already.
     fn next_line(&mut self, before: usize) -> Result<bool, Wrong> {
         self.text.clear();
         self.end = "";
@@ -119,7 +133,9 @@ impl<R: Read> Records<R> {
                 let len = buffer.len();
                 self.source.consume(len);
                 let need = before as u64 + self.text.len() as u64;
-                self.budget.check(need).map_err(|error| self.too_large(error, "a line that is longer"))?;
+                self.budget
+                    .check(need)
+                    .map_err(|error| self.too_large(error, "a line that is longer"))?;
                 continue;
             };
 
@@ -148,7 +164,12 @@ impl<R: Read> Records<R> {
             self.text.drain(..UTF_8.len());
         }
         if self.text.starts_with(b"\xff\xfe") || self.text.starts_with(b"\xfe\xff") {
-            let mut wrong = self.wrong(1, "text in UTF-8", "text in UTF-16", "save the file as UTF-8");
+            let mut wrong = self.wrong(
+                1,
+                "text in UTF-8",
+                "text in UTF-16",
+                "save the file as UTF-8",
+            );
             if let Wrong::Text(wrong) = &mut wrong {
                 wrong.last = true;
             }
@@ -167,7 +188,11 @@ impl<R: Read> Records<R> {
     }
 
     /// Cuts a record that has quotes in its first line.
-    fn unquote(&mut self, content: &mut Vec<u8>, fields: &mut Vec<Range<usize>>) -> Result<(), Wrong> {
+    fn unquote(
+        &mut self,
+        content: &mut Vec<u8>,
+        fields: &mut Vec<Range<usize>>,
+    ) -> Result<(), Wrong> {
         let mut at = 0;
         loop {
             let start = content.len();
@@ -176,12 +201,19 @@ impl<R: Read> Records<R> {
                 let opened = self.line;
                 at = self.quoted_field(begin + 1, opened, content, fields)?;
                 at = self.skip_blanks(at);
-                if self.text.get(at).is_some_and(|&byte| byte != self.delimiter) {
+                if self
+                    .text
+                    .get(at)
+                    .is_some_and(|&byte| byte != self.delimiter)
+                {
                     return Err(self.after_quote(at, opened));
                 }
             } else {
                 let rest = &self.text[at..];
-                let end = rest.iter().position(|&byte| byte == self.delimiter).unwrap_or(rest.len());
+                let end = rest
+                    .iter()
+                    .position(|&byte| byte == self.delimiter)
+                    .unwrap_or(rest.len());
                 if rest[..end].contains(&QUOTE) {
                     let found = quoted(&String::from_utf8_lossy(&rest[..end]));
                     let expected = "no quote within a field that does not begin with one";
@@ -226,7 +258,8 @@ impl<R: Read> Records<R> {
             content.extend(self.end.as_bytes());
             if !self.next_line(content.len())? {
                 let expected = "a quote that closes the one that opens a field in this line";
-                let advice = "close it, write it twice if it is text, or read the file with `quotes(false)`";
+                let advice =
+                    "close it, write it twice if it is text, or read the file with `quotes(false)`";
                 let mut wrong = self.wrong(opened, expected, "the end of the file", advice);
                 if let Wrong::Text(wrong) = &mut wrong {
                     wrong.last = true;
@@ -239,7 +272,9 @@ impl<R: Read> Records<R> {
     }
 
     fn skip_blanks(&self, at: usize) -> usize {
-        let blanks = self.text[at..].iter().take_while(|&&byte| is_blank(byte) && byte != self.delimiter);
+        let blanks = self.text[at..]
+            .iter()
+            .take_while(|&&byte| is_blank(byte) && byte != self.delimiter);
         at + blanks.count()
     }
 
@@ -250,7 +285,10 @@ impl<R: Read> Records<R> {
             line if line == opened => String::new(),
             line => format!(" in line {line}"),
         };
-        let found = format!("{}{closed}", quoted(&String::from_utf8_lossy(&self.text[at..])));
+        let found = format!(
+            "{}{closed}",
+            quoted(&String::from_utf8_lossy(&self.text[at..]))
+        );
         let advice = "write a quote that is text twice, close one that was left open, or read the file with \
                       `quotes(false)` if quotes are text in it";
         self.wrong(opened, expected, found, advice)
@@ -260,10 +298,16 @@ impl<R: Read> Records<R> {
     fn check_size(&self, fields: &[Range<usize>], before: usize) -> Result<(), Wrong> {
         let mut count = fields.len() as u64;
         if self.text.len() > 4096 {
-            count += self.text.iter().filter(|&&byte| byte == self.delimiter).count() as u64;
+            count += self
+                .text
+                .iter()
+                .filter(|&&byte| byte == self.delimiter)
+                .count() as u64;
         }
         let need = before as u64 + self.text.len() as u64 + FIELD * count;
-        self.budget.check(need).map_err(|error| self.too_large(error, &format!("a line of {count} fields")))
+        self.budget
+            .check(need)
+            .map_err(|error| self.too_large(error, &format!("a line of {count} fields")))
     }
 
     fn too_large(&self, error: TooLarge, what: &str) -> Wrong {
@@ -283,7 +327,15 @@ impl<R: Read> Records<R> {
     ) -> Wrong {
         let (expected, found, advice) = (expected.into(), found.into(), advice.into());
         let kind = ReadErrorKind::Format;
-        Wrong::Text(Box::new(WrongText { kind, line, field: None, expected, found, advice, last: false }))
+        Wrong::Text(Box::new(WrongText {
+            kind,
+            line,
+            field: None,
+            expected,
+            found,
+            advice,
+            last: false,
+        }))
     }
 }
 

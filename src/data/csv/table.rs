@@ -32,7 +32,8 @@ pub(super) struct Table<'a, R> {
 #[derive(Clone, Copy)]
 struct Feature<'a> {
     column: usize,
-    /// The categories of the column and the one that this feature stands for; `None` if it has numbers.
+    /// The categories of the column and the one that this feature stands for; `None` if it has
+    /// numbers.
     category: Option<(&'a [String], usize)>,
 }
 
@@ -53,7 +54,8 @@ impl Row {
 }
 
 impl<'a, R: Read> Table<'a, R> {
-    /// Reads the columns' names and finds the features, of which there must be so many, and the targets.
+    /// Reads the columns' names and finds the features, of which there must be so many, and the
+    /// targets.
     pub fn open(
         csv: &'a Csv,
         path: &'a Path,
@@ -73,10 +75,13 @@ impl<'a, R: Read> Table<'a, R> {
             budget: Budget::of_size(0),
         };
         if !csv.delimiter.is_ascii() || matches!(csv.delimiter, b'"' | b'\n' | b'\r' | 0) {
-            let expected = "a delimiter that is a character of ASCII, no quote and no end of a line";
+            let expected =
+                "a delimiter that is a character of ASCII, no quote and no end of a line";
             let found = format!("the delimiter {:?}", char::from(csv.delimiter));
             let advice = "set the `delimiter` that the file has";
-            return Err(table.error(ReadErrorKind::Value, Place::File, expected, found, advice).into());
+            return Err(table
+                .error(ReadErrorKind::Value, Place::File, expected, found, advice)
+                .into());
         }
 
         table.columns = match &csv.columns {
@@ -86,7 +91,9 @@ impl<'a, R: Read> Table<'a, R> {
         table.targets = table.find(targets)?;
         let columns = match &csv.features {
             Some(names) => table.find(names)?,
-            None => (0..table.columns.len()).filter(|column| !table.targets.contains(column)).collect(),
+            None => (0..table.columns.len())
+                .filter(|column| !table.targets.contains(column))
+                .collect(),
         };
         table.features = table.one_hot(&columns)?;
         if table.features.len() != features {
@@ -94,7 +101,9 @@ impl<'a, R: Read> Table<'a, R> {
             let expected = format!("{features} columns of features");
             let found = format!("{}: {names}", table.features.len());
             let advice = "change the size of the tensors, or choose columns with `features`";
-            return Err(table.error(ReadErrorKind::Shape, Place::File, expected, found, advice).into());
+            return Err(table
+                .error(ReadErrorKind::Shape, Place::File, expected, found, advice)
+                .into());
         }
         Ok(table)
     }
@@ -104,11 +113,19 @@ impl<'a, R: Read> Table<'a, R> {
         let mut row = Row::default();
         // A line that cannot be read is an error, not a reason to take the names from the next one.
         if self.read(&mut row) && self.errors.is_empty() {
-            return Ok((0..row.fields.len()).map(|column| row.field(column).to_owned()).collect());
+            return Ok((0..row.fields.len())
+                .map(|column| row.field(column).to_owned())
+                .collect());
         }
         let (kind, place) = (ReadErrorKind::Length, Place::Line(1));
         let advice = "check that this is the right file";
-        let empty = self.error(kind, place, "the names of the columns", "an empty file", advice);
+        let empty = self.error(
+            kind,
+            place,
+            "the names of the columns",
+            "an empty file",
+            advice,
+        );
         Err(self.errors.drain(..).next().unwrap_or(empty).into())
     }
 
@@ -118,7 +135,10 @@ impl<'a, R: Read> Table<'a, R> {
         let mut known: HashMap<&str, Option<usize>> = HashMap::new();
         if !names.is_empty() {
             for (column, name) in self.columns.iter().enumerate() {
-                known.entry(name).and_modify(|known| *known = None).or_insert(Some(column));
+                known
+                    .entry(name)
+                    .and_modify(|known| *known = None)
+                    .or_insert(Some(column));
             }
         }
 
@@ -130,7 +150,15 @@ impl<'a, R: Read> Table<'a, R> {
             };
             let expected = format!("{expected} with the name {}", quoted(name));
             let found = format!("the columns {}", list(&self.columns));
-            Err(self.error(ReadErrorKind::Format, Place::Line(1), expected, found, advice).into())
+            Err(self
+                .error(
+                    ReadErrorKind::Format,
+                    Place::Line(1),
+                    expected,
+                    found,
+                    advice,
+                )
+                .into())
         };
         names.iter().map(|name| find(name.as_ref())).collect()
     }
@@ -138,17 +166,36 @@ impl<'a, R: Read> Table<'a, R> {
     /// Whether what the program declared has each name once.
     pub fn once(&self, what: &str, names: &[impl AsRef<str>]) -> Result<(), ReadErrors> {
         let mut known = HashSet::new();
-        let Some(twice) = names.iter().map(AsRef::as_ref).find(|name| !known.insert(*name)) else {
+        let Some(twice) = names
+            .iter()
+            .map(AsRef::as_ref)
+            .find(|name| !known.insert(*name))
+        else {
             return Ok(());
         };
-        let (expected, found) =
-            (format!("{what} to be declared once each"), format!("{} twice", quoted(twice)));
-        Err(self.error(ReadErrorKind::Format, Place::File, expected, found, "declare it once").into())
+        let (expected, found) = (
+            format!("{what} to be declared once each"),
+            format!("{} twice", quoted(twice)),
+        );
+        Err(self
+            .error(
+                ReadErrorKind::Format,
+                Place::File,
+                expected,
+                found,
+                "declare it once",
+            )
+            .into())
     }
 
     /// The features of these columns: several of those with categories.
     fn one_hot(&self, columns: &[usize]) -> Result<Vec<Feature<'a>>, ReadErrors> {
-        let names: Vec<&str> = self.csv.one_hot.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = self
+            .csv
+            .one_hot
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         let one_hot = self.find(&names)?;
         self.once("the columns with categories", &names)?;
         for (name, categories) in &self.csv.one_hot {
@@ -157,10 +204,16 @@ impl<'a, R: Read> Table<'a, R> {
         let mut features = Vec::new();
         for &column in columns {
             match one_hot.iter().position(|&other| other == column) {
-                None => features.push(Feature { column, category: None }),
+                None => features.push(Feature {
+                    column,
+                    category: None,
+                }),
                 Some(position) => {
                     let categories = &self.csv.one_hot[position].1[..];
-                    let feature = |i| Feature { column, category: Some((categories, i)) };
+                    let feature = |i| Feature {
+                        column,
+                        category: Some((categories, i)),
+                    };
                     features.extend((0..categories.len()).map(feature));
                 }
             }
@@ -193,10 +246,14 @@ impl<'a, R: Read> Table<'a, R> {
             if self.columns.is_empty() || row.fields.len() == self.columns.len() {
                 return true;
             }
-            let expected = format!("{} fields, as many as there are columns", self.columns.len());
+            let expected = format!(
+                "{} fields, as many as there are columns",
+                self.columns.len()
+            );
             let (place, found) = (Place::Line(row.line), row.fields.len().to_string());
             let advice = "correct the line, or set the `delimiter`";
-            self.errors.push(self.error(ReadErrorKind::Length, place, expected, found, advice));
+            self.errors
+                .push(self.error(ReadErrorKind::Length, place, expected, found, advice));
         }
         false
     }
@@ -204,8 +261,13 @@ impl<'a, R: Read> Table<'a, R> {
     /// Whether a row of this many bytes is within the program's own limit.
     pub fn has_room(&mut self, row: &Row, bytes: usize) -> bool {
         self.taken = self.taken.saturating_add(bytes as u64);
-        let Err(error) = self.budget.check_own(self.taken) else { return true };
-        let (place, found) = (Place::Line(row.line), format!("{} for the rows so far", error.need));
+        let Err(error) = self.budget.check_own(self.taken) else {
+            return true;
+        };
+        let (place, found) = (
+            Place::Line(row.line),
+            format!("{} for the rows so far", error.need),
+        );
         let error = self.error(ReadErrorKind::Limit, place, error.expected(), found, RAISE);
         self.errors.push(error);
         false
@@ -216,9 +278,20 @@ impl<'a, R: Read> Table<'a, R> {
         let (error, go_on) = match wrong {
             Wrong::Io(error) => (ReadError::io(self.path, error), false),
             Wrong::Text(wrong) => {
-                let WrongText { kind, line, field, expected, found, advice, last } = *wrong;
+                let WrongText {
+                    kind,
+                    line,
+                    field,
+                    expected,
+                    found,
+                    advice,
+                    last,
+                } = *wrong;
                 let place = match field.and_then(|field| self.columns.get(field)) {
-                    Some(column) => Place::Cell { line, column: column.as_str().into() },
+                    Some(column) => Place::Cell {
+                        line,
+                        column: column.as_str().into(),
+                    },
                     None => Place::Line(line),
                 };
                 (self.error(kind, place, expected, found, &advice), !last)
@@ -233,7 +306,8 @@ impl<'a, R: Read> Table<'a, R> {
         Tensor1::from_position(|i| {
             let Feature { column, category } = self.features[i];
             let field = row.field(column);
-            let declared = || category.is_some_and(|(all, _)| all.iter().any(|category| category == field));
+            let declared =
+                || category.is_some_and(|(all, _)| all.iter().any(|category| category == field));
             if (self.csv.is_missing(field) || field.eq_ignore_ascii_case("nan")) && !declared() {
                 return T::nan();
             }
@@ -251,9 +325,18 @@ impl<'a, R: Read> Table<'a, R> {
             // The first feature of the column speaks for all.
             if own == 0 && !declared() {
                 let expected = format!("one of the categories {}", list(categories));
-                self.wrong(row, column, &expected, "correct it, or declare it with `one_hot`");
+                self.wrong(
+                    row,
+                    column,
+                    &expected,
+                    "correct it, or declare it with `one_hot`",
+                );
             }
-            if categories[own] == field { T::one() } else { T::zero() }
+            if categories[own] == field {
+                T::one()
+            } else {
+                T::zero()
+            }
         })
     }
 
@@ -269,9 +352,13 @@ impl<'a, R: Read> Table<'a, R> {
 
     fn wrong(&mut self, row: &Row, column: usize, expected: &str, advice: &str) {
         if self.errors.len() < self.csv.most_errors {
-            let place = Place::Cell { line: row.line, column: self.columns[column].as_str().into() };
+            let place = Place::Cell {
+                line: row.line,
+                column: self.columns[column].as_str().into(),
+            };
             let found = quoted(row.field(column));
-            self.errors.push(self.error(ReadErrorKind::Value, place, expected, found, advice));
+            self.errors
+                .push(self.error(ReadErrorKind::Value, place, expected, found, advice));
         }
     }
 
@@ -291,7 +378,10 @@ impl<'a, R: Read> Table<'a, R> {
         if self.errors.is_empty() {
             return Ok(self.feature_names());
         }
-        Err(ReadErrors { more: self.errors.len() >= self.csv.most_errors, errors: self.errors })
+        Err(ReadErrors {
+            more: self.errors.len() >= self.csv.most_errors,
+            errors: self.errors,
+        })
     }
 }
 
@@ -302,5 +392,9 @@ pub(super) fn list(names: &[String]) -> String {
     if names.len() > MOST {
         text.push("..".into());
     }
-    if names.is_empty() { "none".into() } else { text.join(", ") }
+    if names.is_empty() {
+        "none".into()
+    } else {
+        text.join(", ")
+    }
 }

@@ -9,7 +9,10 @@ use super::*;
 type Row = [u32; 300];
 
 fn rows(count: usize) -> (Vec<Row>, Vec<usize>) {
-    ((0..count).map(|i| [i as u32; 300]).collect(), (0..count).collect())
+    (
+        (0..count).map(|i| [i as u32; 300]).collect(),
+        (0..count).collect(),
+    )
 }
 
 /// Calls while this many threads do pieces all the time.
@@ -38,9 +41,18 @@ fn with_helpers<R>(helpers: usize, work: &dyn Aside, f: impl FnOnce() -> R) -> R
 
 #[test]
 fn they_are_the_batches_in_their_order() {
-    for (count, size) in
-        [(0, 3), (1, 1), (1, 9), (2, 1), (7, 3), (60, 7), (64, 16), (65, 16), (30, 30), (999, 500)]
-    {
+    for (count, size) in [
+        (0, 3),
+        (1, 1),
+        (1, 9),
+        (2, 1),
+        (7, 3),
+        (60, 7),
+        (64, 16),
+        (65, 16),
+        (30, 30),
+        (999, 500),
+    ] {
         let (x, y) = rows(if cfg!(miri) { count.min(65) } else { count });
         for (drop_last, helpers) in [(false, 0), (true, 1), (false, 1), (true, 0), (false, 2)] {
             let mut plain = Batches::new(&x, &y, size);
@@ -61,8 +73,16 @@ fn they_are_the_batches_in_their_order() {
                 ring.begin(current.take());
                 with_helpers(helpers, &*ring, || {
                     with_aside(&*ring, |helped| {
-                        let mut gathered = Gathered { ring, current, helped };
-                        let mut left = if epoch == 2 { plain.steps() / 2 } else { usize::MAX };
+                        let mut gathered = Gathered {
+                            ring,
+                            current,
+                            helped,
+                        };
+                        let mut left = if epoch == 2 {
+                            plain.steps() / 2
+                        } else {
+                            usize::MAX
+                        };
                         while left > 0
                             && let Some(batch) = plain.next_batch()
                         {
@@ -148,7 +168,11 @@ fn a_panic_of_a_helper_loses_no_sample() {
             assert_eq!(result.unwrap_err().downcast_ref(), Some(&"sample 5"));
         });
     });
-    let mut gathered = Gathered { ring, current, helped: &Helped::NOT };
+    let mut gathered = Gathered {
+        ring,
+        current,
+        helped: &Helped::NOT,
+    };
     for batch in x.chunks(4) {
         assert_eq!(gathered.next_batch(), Some((batch, batch)));
     }

@@ -35,15 +35,27 @@ impl Header {
             2 | 3 => 4,
             other => {
                 let expected = "version 1, 2 or 3 of the format".into();
-                return Err(file.error(ReadErrorKind::Format, 6, expected, format!("{other}"), COPY_AGAIN));
+                return Err(file.error(
+                    ReadErrorKind::Format,
+                    6,
+                    expected,
+                    format!("{other}"),
+                    COPY_AGAIN,
+                ));
             }
         };
         let bytes = file.exactly(size, "the length of the head")?;
-        let len = bytes.iter().rev().fold(0, |len, &byte| len << 8 | u64::from(byte));
+        let len = bytes
+            .iter()
+            .rev()
+            .fold(0, |len, &byte| len << 8 | u64::from(byte));
         let start = file.at;
         let bytes = file.exactly(len, "the head")?;
         let text = String::from_utf8_lossy(&bytes);
-        let mut scanner = Scanner { text: &text, rest: &text };
+        let mut scanner = Scanner {
+            text: &text,
+            rest: &text,
+        };
         scanner.header(start).ok_or_else(|| {
             let expected =
                 "the head {'descr': '<f4', 'fortran_order': False, 'shape': (..)}, with values like these";
@@ -63,13 +75,20 @@ impl Header {
         let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
         let comma = if shape.len() == 1 { "," } else { "" };
         let shape = format!("({}{comma})", sizes.join(", "));
-        let mut text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+        let mut text =
+            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
         // The numbers begin at a multiple of 64 bytes.
         let len = (10 + text.len() + 1).next_multiple_of(64) - 10;
         text.push_str(&" ".repeat(len - 1 - text.len()));
         text.push('\n');
         // At most five sizes of 20 digits: the length fits.
-        [MAGIC, &[1, 0][..], &(len as u16).to_le_bytes(), text.as_bytes()].concat()
+        [
+            MAGIC,
+            &[1, 0][..],
+            &(len as u16).to_le_bytes(),
+            text.as_bytes(),
+        ]
+        .concat()
     }
 }
 
@@ -108,7 +127,13 @@ impl<'a> Scanner<'a> {
             return None;
         }
         let ((descr, descr_at), (shape, shape_at)) = (descr?, shape?);
-        Some(Header { descr, fortran: fortran?, shape, descr_at, shape_at })
+        Some(Header {
+            descr,
+            fortran: fortran?,
+            shape,
+            descr_at,
+            shape_at,
+        })
     }
 
     fn skip_space(&mut self) {
@@ -129,7 +154,11 @@ impl<'a> Scanner<'a> {
     /// A text in single or double quotes.
     fn string(&mut self) -> Option<&'a str> {
         self.skip_space();
-        let quote = self.rest.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+        let quote = self
+            .rest
+            .chars()
+            .next()
+            .filter(|quote| matches!(quote, '\'' | '"'))?;
         let (text, rest) = self.rest[1..].split_once(quote)?;
         self.rest = rest;
         Some(text)
@@ -140,7 +169,11 @@ impl<'a> Scanner<'a> {
         let mut sizes = Vec::new();
         self.wanted("(")?;
         while !self.eat(")") {
-            let digits = self.rest.len() - self.rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let digits = self.rest.len()
+                - self
+                    .rest
+                    .trim_start_matches(|c: char| c.is_ascii_digit())
+                    .len();
             sizes.push(self.rest[..digits].parse().ok()?);
             self.rest = &self.rest[digits..];
             self.eat("L");

@@ -21,9 +21,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Types must be the same: a file of `float64`, NumPy's default, is read into tensors of `f64`. Both orders of bytes
-//! and both orders of axes are read; what is written is little-endian and in C order. Files are there whole or
-//! not at all; see [files](crate#files).
+//! Types must be the same: a file of `float64`, NumPy's default, is read into tensors of `f64`.
+//! Both orders of bytes and both orders of axes are read; what is written is little-endian and in C
+//! order. Files are there whole or not at all; see [files](crate#files).
 //!
 //! Source: NumPy Enhancement Proposal 1, *A Simple File Format for NumPy Arrays*.
 
@@ -49,9 +49,11 @@ pub use number::NpyNumber;
 /// Reads an array of the tensor's shape.
 ///
 /// # Errors
-/// If the file cannot be read, is not in the format, is cut or too long, has another shape or type, or takes more memory
-/// than the [`Limits`](crate::Limits) let it.
-pub fn read<S: Shape, T: NpyNumber>(path: impl AsRef<Path>) -> Result<Box<Tensor<S, T>>, ReadError> {
+/// If the file cannot be read, is not in the format, is cut or too long, has another shape or type,
+/// or takes more memory than the [`Limits`](crate::Limits) let it.
+pub fn read<S: Shape, T: NpyNumber>(
+    path: impl AsRef<Path>,
+) -> Result<Box<Tensor<S, T>>, ReadError> {
     read_in(path.as_ref(), open(path.as_ref())?)
 }
 
@@ -70,7 +72,13 @@ pub(super) fn read_in<S: Shape, T: NpyNumber>(
     path: &Path,
     source: Source<impl Read>,
 ) -> Result<Box<Tensor<S, T>>, ReadError> {
-    let array = Array::read(path, source, &Wanted::One(axes::<S>()), &[T::DESCR], size_of::<T>())?;
+    let array = Array::read(
+        path,
+        source,
+        &Wanted::One(axes::<S>()),
+        &[T::DESCR],
+        size_of::<T>(),
+    )?;
     let mut tensor = Tensor::zeros_boxed();
     array.copy_to(tensor.as_mut_slice());
     Ok(tensor)
@@ -80,7 +88,9 @@ pub(super) fn read_in<S: Shape, T: NpyNumber>(
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_many<S: Shape, T: NpyNumber>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S, T>>, ReadError> {
+pub fn read_many<S: Shape, T: NpyNumber>(
+    path: impl AsRef<Path>,
+) -> Result<Vec<Tensor<S, T>>, ReadError> {
     read_many_in(path.as_ref(), open(path.as_ref())?)
 }
 
@@ -99,7 +109,13 @@ pub(super) fn read_many_in<S: Shape, T: NpyNumber>(
     path: &Path,
     source: Source<impl Read>,
 ) -> Result<Vec<Tensor<S, T>>, ReadError> {
-    let array = Array::read(path, source, &Wanted::Many(axes::<S>()), &[T::DESCR], size_of::<T>())?;
+    let array = Array::read(
+        path,
+        source,
+        &Wanted::Many(axes::<S>()),
+        &[T::DESCR],
+        size_of::<T>(),
+    )?;
     let mut tensors = memory::zeroed_tensors(array.shape[0]);
     array.copy_to(memory::flatten_mut(&mut tensors));
     Ok(tensors)
@@ -109,7 +125,9 @@ pub(super) fn read_many_in<S: Shape, T: NpyNumber>(
 ///
 /// # Errors
 /// As [`read`], and if a number is no class.
-pub fn read_labels<const CLASSES: usize>(path: impl AsRef<Path>) -> Result<Vec<Label<CLASSES>>, ReadError> {
+pub fn read_labels<const CLASSES: usize>(
+    path: impl AsRef<Path>,
+) -> Result<Vec<Label<CLASSES>>, ReadError> {
     read_labels_counted_from(path, 0)
 }
 
@@ -142,16 +160,31 @@ pub(super) fn read_labels_in<const CLASSES: usize>(
 ) -> Result<Vec<Label<CLASSES>>, ReadError> {
     let integers = ["i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1"];
     let label = size_of::<Label<CLASSES>>();
-    let array = Array::read(path, source, &Wanted::Many(Dims::new(&[])), &integers, label)?;
+    let array = Array::read(
+        path,
+        source,
+        &Wanted::Many(Dims::new(&[])),
+        &integers,
+        label,
+    )?;
     let at = |position: usize| array.start + (position * array.size) as u64;
-    labels::labels(path, array.integers(), first.into(), "read_labels_counted_from", at)
+    labels::labels(
+        path,
+        array.integers(),
+        first.into(),
+        "read_labels_counted_from",
+        at,
+    )
 }
 
 /// Writes an array of the tensor's shape.
 ///
 /// # Errors
 /// If the file cannot be written; then what was there before stays.
-pub fn write<S: Shape, T: NpyNumber>(path: impl AsRef<Path>, tensor: &Tensor<S, T>) -> io::Result<()> {
+pub fn write<S: Shape, T: NpyNumber>(
+    path: impl AsRef<Path>,
+    tensor: &Tensor<S, T>,
+) -> io::Result<()> {
     write_array(path.as_ref(), axes::<S>().sizes(), tensor.as_slice())
 }
 
@@ -163,7 +196,11 @@ pub fn write_many<S: Shape, T: NpyNumber>(
     path: impl AsRef<Path>,
     tensors: &[Tensor<S, T>],
 ) -> io::Result<()> {
-    write_array(path.as_ref(), &batch(tensors.len(), axes::<S>().sizes()), Tensor::flatten(tensors))
+    write_array(
+        path.as_ref(),
+        &batch(tensors.len(), axes::<S>().sizes()),
+        Tensor::flatten(tensors),
+    )
 }
 
 fn write_array<T: NpyNumber>(path: &Path, shape: &[usize], numbers: &[T]) -> io::Result<()> {
@@ -193,7 +230,12 @@ fn batch(count: usize, sizes: &[usize]) -> Vec<usize> {
 
 /// The dims of a shape that arrays can have.
 const fn axes<S: Shape>() -> Dims {
-    const { assert!(S::DIMS.rank().is_some(), "arrays have axes: read and write the parts of a tuple one by one") };
+    const {
+        assert!(
+            S::DIMS.rank().is_some(),
+            "arrays have axes: read and write the parts of a tuple one by one"
+        )
+    };
     S::DIMS
 }
 
@@ -208,13 +250,21 @@ pub(super) struct Source<R> {
 impl<R: Read> Source<R> {
     fn stream(source: R) -> Source<impl Read> {
         let (bytes, budget) = Budget::counting(source);
-        Source { bytes, budget, packed: false }
+        Source {
+            bytes,
+            budget,
+            packed: false,
+        }
     }
 }
 
 fn open(path: &Path) -> Result<Source<BufReader<File>>, ReadError> {
     let (file, budget) = bytes::open(path)?;
-    Ok(Source { bytes: BufReader::new(file), budget, packed: false })
+    Ok(Source {
+        bytes: BufReader::new(file),
+        budget,
+        packed: false,
+    })
 }
 
 /// The shape that an array should have.
@@ -228,7 +278,9 @@ impl Wanted {
     fn takes(&self, shape: &[usize]) -> bool {
         match self {
             Wanted::One(dims) => shape == dims.sizes(),
-            Wanted::Many(dims) => shape.split_first().is_some_and(|(_, rest)| rest == dims.sizes()),
+            Wanted::Many(dims) => shape
+                .split_first()
+                .is_some_and(|(_, rest)| rest == dims.sizes()),
         }
     }
 
@@ -257,8 +309,8 @@ struct Array {
 }
 
 impl Array {
-    /// Reads the whole file; what is not wanted is an error before the numbers are read. Each number becomes
-    /// `becomes` bytes in the end.
+    /// Reads the whole file; what is not wanted is an error before the numbers are read. Each
+    /// number becomes `becomes` bytes in the end.
     fn read(
         path: &Path,
         source: Source<impl Read>,
@@ -267,27 +319,51 @@ impl Array {
         becomes: usize,
     ) -> Result<Self, ReadError> {
         let mut file = Bytes::new(path, source.bytes, source.budget, 1).packed(source.packed);
-        let Header { descr, fortran, shape, descr_at, shape_at } = Header::read(&mut file)?;
+        let Header {
+            descr,
+            fortran,
+            shape,
+            descr_at,
+            shape_at,
+        } = Header::read(&mut file)?;
         let (big, descr_only) = match descr.split_at_checked(1) {
             Some((order @ ("<" | ">" | "|" | "="), rest)) => (order == ">", rest),
             _ => (false, ""),
         };
         if !types.contains(&descr_only) {
-            let expected = if let [one] = types { number::name(one) } else { "integers".into() };
-            let advice = "read it into tensors of that type, or convert it with `astype` before it is saved";
-            return Err(file.error(ReadErrorKind::Type, descr_at, expected, number::name(&descr), advice));
+            let expected = if let [one] = types {
+                number::name(one)
+            } else {
+                "integers".into()
+            };
+            let advice =
+                "read it into tensors of that type, or convert it with `astype` before it is saved";
+            return Err(file.error(
+                ReadErrorKind::Type,
+                descr_at,
+                expected,
+                number::name(&descr),
+                advice,
+            ));
         }
         if !wanted.takes(&shape) {
-            let advice =
-                "make the tensors' shape that of the file, or `reshape` the array before it is saved";
+            let advice = "make the tensors' shape that of the file, or `reshape` the array before it is saved";
             let found = format!("{shape:?}");
-            return Err(file.error(ReadErrorKind::Shape, shape_at, wanted.sentence(), found, advice));
+            return Err(file.error(
+                ReadErrorKind::Shape,
+                shape_at,
+                wanted.sentence(),
+                found,
+                advice,
+            ));
         }
 
         // The types that are wanted have one digit.
         let size = usize::from(descr_only.as_bytes()[1] - b'0');
         // A product that does not fit is more than any file has.
-        let len = shape.iter().fold(size as u64, |product, &size| product.saturating_mul(size as u64));
+        let len = shape.iter().fold(size as u64, |product, &size| {
+            product.saturating_mul(size as u64)
+        });
         let start = file.at;
         file.set_weight(1 + becomes.div_ceil(size) as u64);
         let what = format!("the numbers of the shape {shape:?}");
@@ -296,14 +372,26 @@ impl Array {
         if big {
             bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
         }
-        Ok(Array { shape, fortran, bytes, descr: descr_only.to_owned(), size, start })
+        Ok(Array {
+            shape,
+            fortran,
+            bytes,
+            descr: descr_only.to_owned(),
+            size,
+            start,
+        })
     }
 
     /// Copies the numbers in C order.
     fn copy_to<T: NpyNumber>(&self, numbers: &mut [T]) {
-        let number = |position: usize| T::from_bytes(&self.bytes[position * self.size..][..self.size]);
+        let number =
+            |position: usize| T::from_bytes(&self.bytes[position * self.size..][..self.size]);
         for (position, to) in numbers.iter_mut().enumerate() {
-            *to = number(if self.fortran { self.fortran_position(position) } else { position });
+            *to = number(if self.fortran {
+                self.fortran_position(position)
+            } else {
+                position
+            });
         }
     }
 

@@ -12,7 +12,8 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 use super::super::bytes::COPY_AGAIN;
 use super::super::read_error::quoted;
 use super::{
-    Beside, Label, NpyNumber, Place, ReadError, ReadErrorKind, Shape, Source, Tensor, axes, batch, named,
+    Beside, Label, NpyNumber, Place, ReadError, ReadErrorKind, Shape, Source, Tensor, axes, batch,
+    named,
 };
 use crate::limits::Budget;
 
@@ -43,22 +44,33 @@ impl<R: Read + Seek> Npz<R> {
     /// As [`Npz::open`].
     pub fn from_reader(path: impl AsRef<Path>, mut source: R) -> Result<Self, ReadError> {
         let path = path.as_ref().to_owned();
-        let size = source.seek(SeekFrom::End(0)).map_err(|error| ReadError::io(&path, error))?;
+        let size = source
+            .seek(SeekFrom::End(0))
+            .map_err(|error| ReadError::io(&path, error))?;
         let archive = ZipArchive::new(source).map_err(|error| damaged(&path, error))?;
-        Ok(Npz { path, archive, size })
+        Ok(Npz {
+            path,
+            archive,
+            size,
+        })
     }
 
     /// The names of the arrays, without `.npy`, in the order of the file.
     pub fn names(&self) -> Vec<String> {
         let names = self.archive.file_names_raw().map(String::from_utf8_lossy);
-        names.map(|name| name.strip_suffix(".npy").unwrap_or(&name).to_owned()).collect()
+        names
+            .map(|name| name.strip_suffix(".npy").unwrap_or(&name).to_owned())
+            .collect()
     }
 
     /// Reads an array of the tensor's shape.
     ///
     /// # Errors
     /// If there is no array of this name, and as [`read`](super::read).
-    pub fn read<S: Shape, T: NpyNumber>(&mut self, name: &str) -> Result<Box<Tensor<S, T>>, ReadError> {
+    pub fn read<S: Shape, T: NpyNumber>(
+        &mut self,
+        name: &str,
+    ) -> Result<Box<Tensor<S, T>>, ReadError> {
         self.array(name, |path, source| super::read_in(path, source))
     }
 
@@ -66,7 +78,10 @@ impl<R: Read + Seek> Npz<R> {
     ///
     /// # Errors
     /// As [`Npz::read`].
-    pub fn read_many<S: Shape, T: NpyNumber>(&mut self, name: &str) -> Result<Vec<Tensor<S, T>>, ReadError> {
+    pub fn read_many<S: Shape, T: NpyNumber>(
+        &mut self,
+        name: &str,
+    ) -> Result<Vec<Tensor<S, T>>, ReadError> {
         self.array(name, |path, source| super::read_many_in(path, source))
     }
 
@@ -90,7 +105,9 @@ impl<R: Read + Seek> Npz<R> {
         name: &str,
         first: i64,
     ) -> Result<Vec<Label<CLASSES>>, ReadError> {
-        self.array(name, |path, source| super::read_labels_in(path, source, first))
+        self.array(name, |path, source| {
+            super::read_labels_in(path, source, first)
+        })
     }
 
     fn array<A>(
@@ -100,30 +117,55 @@ impl<R: Read + Seek> Npz<R> {
     ) -> Result<A, ReadError> {
         let file = format!("{name}.npy");
         if self.archive.index_for_name(&file).is_none() {
-            let names = self.names().iter().map(|name| quoted(name)).collect::<Vec<_>>();
+            let names = self
+                .names()
+                .iter()
+                .map(|name| quoted(name))
+                .collect::<Vec<_>>();
             let (kind, place, advice) = (ReadErrorKind::Value, Place::File, "ask for one of these");
             let expected = format!("an array with the name `{name}`");
-            let found = if names.is_empty() { "no arrays".into() } else { names.join(", ") };
-            return Err(ReadError::new(&self.path, kind, place, expected, found, advice));
+            let found = if names.is_empty() {
+                "no arrays".into()
+            } else {
+                names.join(", ")
+            };
+            return Err(ReadError::new(
+                &self.path, kind, place, expected, found, advice,
+            ));
         }
         let path = self.path.join(&file);
-        let mut source = self.archive.by_name(&file).map_err(|error| damaged(&path, error))?;
-        // What an archive says of an array may be a lie, but no more can come of it than the file has.
+        let mut source = self
+            .archive
+            .by_name(&file)
+            .map_err(|error| damaged(&path, error))?;
+        // What an archive says of an array may be a lie, but no more can come of it than the file
+        // has.
         let budget = Budget::of_size(source.compressed_size().min(self.size));
-        read(&path, Source { bytes: &mut source, budget, packed: true })
+        read(
+            &path,
+            Source {
+                bytes: &mut source,
+                budget,
+                packed: true,
+            },
+        )
     }
 }
 
 impl<R> fmt::Debug for Npz<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Npz").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Npz")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
 /// What the reader of archives says.
 fn damaged(path: &Path, error: ZipError) -> ReadError {
     match error {
-        ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => ReadError::io(path, error),
+        ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            ReadError::io(path, error)
+        }
         error => {
             let (kind, place) = (ReadErrorKind::Format, Place::File);
             let expected = "a ZIP archive of .npy files";
@@ -134,7 +176,8 @@ fn damaged(path: &Path, error: ZipError) -> ReadError {
 
 /// Writes an `.npz` file, uncompressed as `numpy.savez` does.
 ///
-/// The file is at its place when [`NpzWriter::finish`] has ended; without it, what was there before stays.
+/// The file is at its place when [`NpzWriter::finish`] has ended; without it, what was there before
+/// stays.
 pub struct NpzWriter {
     path: PathBuf,
     archive: ZipWriter<Beside>,
@@ -155,7 +198,11 @@ impl NpzWriter {
     ///
     /// # Errors
     /// If there is one of this name already, or the file cannot be written.
-    pub fn add<S: Shape, T: NpyNumber>(&mut self, name: &str, tensor: &Tensor<S, T>) -> io::Result<()> {
+    pub fn add<S: Shape, T: NpyNumber>(
+        &mut self,
+        name: &str,
+        tensor: &Tensor<S, T>,
+    ) -> io::Result<()> {
         self.array(name, axes::<S>().sizes(), tensor.as_slice())
     }
 
@@ -168,15 +215,28 @@ impl NpzWriter {
         name: &str,
         tensors: &[Tensor<S, T>],
     ) -> io::Result<()> {
-        self.array(name, &batch(tensors.len(), axes::<S>().sizes()), Tensor::flatten(tensors))
+        self.array(
+            name,
+            &batch(tensors.len(), axes::<S>().sizes()),
+            Tensor::flatten(tensors),
+        )
     }
 
-    fn array<T: NpyNumber>(&mut self, name: &str, shape: &[usize], numbers: &[T]) -> io::Result<()> {
+    fn array<T: NpyNumber>(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        numbers: &[T],
+    ) -> io::Result<()> {
         // Sizes beyond 4 GB need another form of entry.
         let large = size_of_val(numbers) >= 1 << 31;
-        let options =
-            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(large);
-        let written = self.archive.start_file(format!("{name}.npy"), options).map_err(io::Error::from);
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .large_file(large);
+        let written = self
+            .archive
+            .start_file(format!("{name}.npy"), options)
+            .map_err(io::Error::from);
         written
             .and_then(|()| super::write_to(&mut self.archive, shape, numbers))
             .map_err(|error| named(&self.path, error))
@@ -187,13 +247,19 @@ impl NpzWriter {
     /// # Errors
     /// If the file cannot be written.
     pub fn finish(self) -> io::Result<()> {
-        let written = self.archive.finish().map_err(io::Error::from).and_then(Beside::finish);
+        let written = self
+            .archive
+            .finish()
+            .map_err(io::Error::from)
+            .and_then(Beside::finish);
         written.map_err(|error| named(&self.path, error))
     }
 }
 
 impl fmt::Debug for NpzWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NpzWriter").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("NpzWriter")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }

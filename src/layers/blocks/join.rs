@@ -13,8 +13,9 @@ use crate::network::{
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `Concat { .. }` and `Split { .. }`: the layers of all branches `B`, a tuple, on the same input. With `TUPLE` the
-/// outputs are the parts of a tuple, otherwise they are joined along the last axis.
+/// `Concat { .. }` and `Split { .. }`: the layers of all branches `B`, a tuple, on the same input.
+/// With `TUPLE` the outputs are the parts of a tuple, otherwise they are joined along the last
+/// axis.
 #[doc(hidden)]
 pub struct Join<P, B, const TUPLE: bool>(PhantomData<(P, B)>);
 
@@ -153,11 +154,17 @@ impl<In: Shape, P, B: Names> Fits<In> for Join<P, B, true> {
             unknown = unknown || B::OUTPUTS[i].is_unknown();
             i += 1;
         }
-        Fit::gives(if unknown { Dims::UNKNOWN } else { Dims::tuple(B::OUTPUTS) })
+        Fit::gives(if unknown {
+            Dims::UNKNOWN
+        } else {
+            Dims::tuple(B::OUTPUTS)
+        })
     };
 }
 
-impl<T: Element, P: Parameters<T>, B: Branches<P, T>, const TUPLE: bool> Layer<T> for Join<P, B, TUPLE> {
+impl<T: Element, P: Parameters<T>, B: Branches<P, T>, const TUPLE: bool> Layer<T>
+    for Join<P, B, TUPLE>
+{
     type Config = ();
     type Params = P;
 
@@ -177,25 +184,43 @@ struct Rows {
 
 impl Rows {
     fn new<Out: Shape>(tuple: bool) -> Self {
-        let width = if tuple { Out::LEN } else { Out::DIMS.last().unwrap_or(1) };
-        Rows { tuple, width, at: 0 }
+        let width = if tuple {
+            Out::LEN
+        } else {
+            Out::DIMS.last().unwrap_or(1)
+        };
+        Rows {
+            tuple,
+            width,
+            at: 0,
+        }
     }
 
     /// Where the next branch's numbers are in a row.
     fn next<To: Shape>(&mut self) -> core::ops::Range<usize> {
         let start = self.at;
-        self.at += if self.tuple { To::LEN } else { To::DIMS.last().unwrap_or(1) };
+        self.at += if self.tuple {
+            To::LEN
+        } else {
+            To::DIMS.last().unwrap_or(1)
+        };
         start..self.at
     }
 
     fn put<T: Copy>(&self, range: core::ops::Range<usize>, part: &[T], all: &mut [T]) {
-        for (part, all) in part.chunks_exact(range.len()).zip(all.chunks_exact_mut(self.width)) {
+        for (part, all) in part
+            .chunks_exact(range.len())
+            .zip(all.chunks_exact_mut(self.width))
+        {
             all[range.clone()].copy_from_slice(part);
         }
     }
 
     fn take<T: Copy>(&self, range: core::ops::Range<usize>, part: &mut [T], all: &[T]) {
-        for (part, all) in part.chunks_exact_mut(range.len()).zip(all.chunks_exact(self.width)) {
+        for (part, all) in part
+            .chunks_exact_mut(range.len())
+            .zip(all.chunks_exact(self.width))
+        {
             part.copy_from_slice(&all[range.clone()]);
         }
     }
@@ -216,13 +241,22 @@ impl<P, T: Element> Visitor<P, T> for Forward<'_, P, T> {
         let (count, range) = (self.count, self.rows.next::<B::To>());
         let (out, scratch) = self.scratch.split_at_mut(count * <B::To as Shape>::LEN);
         let (x, y) = (tensors(self.x, count), tensors_mut(out, count));
-        B::forward(&(), B::params(self.params), x, y, &mut scratch[..count * B::SCRATCH], self.cx);
+        B::forward(
+            &(),
+            B::params(self.params),
+            x,
+            y,
+            &mut scratch[..count * B::SCRATCH],
+            self.cx,
+        );
         self.rows.put(range, out, self.y);
     }
 }
 
 /// The next branch's outputs, their gradient, and what its layers keep.
-fn next_slots<'a, P, T: Element, B: Branch<P, T>>(cache: &mut Option<Slab<'a, T>>) -> [Slab<'a, T>; 3] {
+fn next_slots<'a, P, T: Element, B: Branch<P, T>>(
+    cache: &mut Option<Slab<'a, T>>,
+) -> [Slab<'a, T>; 3] {
     let all = cache.take().expect("there is a rest after every branch");
     let (out, rest) = all.split(<B::To as Shape>::LEN);
     let (gradient, rest) = rest.split(<B::To as Shape>::LEN);
@@ -247,7 +281,11 @@ impl<P, T: Element> Visitor<P, T> for Train<'_, P, T> {
         let (count, range) = (self.count, self.rows.next::<B::To>());
         let [out, _, cache] = next_slots::<P, T, B>(&mut self.cache);
         let out = out.into_slice();
-        let (x, y, cx) = (tensors(self.x, count), tensors_mut(out, count), &self.cx.layer(self.index));
+        let (x, y, cx) = (
+            tensors(self.x, count),
+            tensors_mut(out, count),
+            &self.cx.layer(self.index),
+        );
         B::forward_train(&(), B::params(self.params), x, y, cache, cx);
         self.rows.put(range, out, self.y);
         self.index += 1;
@@ -279,10 +317,28 @@ impl<P, T: Element> Visitor<P, T> for Backward<'_, P, T> {
         match &mut self.dx {
             None => B::backward_input(&(), params, x, y, cache, dy, None, cx),
             Some((dx, _)) if self.index == 0 => {
-                B::backward_input(&(), params, x, y, cache, dy, Some(tensors_mut(dx, count)), cx);
+                B::backward_input(
+                    &(),
+                    params,
+                    x,
+                    y,
+                    cache,
+                    dy,
+                    Some(tensors_mut(dx, count)),
+                    cx,
+                );
             }
             Some((dx, part)) => {
-                B::backward_input(&(), params, x, y, cache, dy, Some(tensors_mut(part, count)), cx);
+                B::backward_input(
+                    &(),
+                    params,
+                    x,
+                    y,
+                    cache,
+                    dy,
+                    Some(tensors_mut(part, count)),
+                    cx,
+                );
                 add(dx, part, cx);
             }
         }
@@ -307,7 +363,16 @@ impl<P, T: Element> Visitor<P, T> for Gradients<'_, P, T> {
         let (x, y, dy) = (self.x, out.into_slice(), gradient.into_slice());
         let (params, cx) = (B::params(self.params), &self.cx.layer(self.index));
         let (x, y, dy) = (tensors(x, count), tensors(y, count), tensors(dy, count));
-        B::backward_params(&(), params, x, y, cache, dy, B::params_mut(self.gradient), cx);
+        B::backward_params(
+            &(),
+            params,
+            x,
+            y,
+            cache,
+            dy,
+            B::params_mut(self.gradient),
+            cx,
+        );
         self.index += 1;
     }
 }
@@ -333,7 +398,15 @@ where
         cx: &Context<T>,
     ) {
         let (x, y, count, rows) = (flatten(x), flatten_mut(y), x.len(), Rows::new::<Out>(TUPLE));
-        B::each(&mut Forward { params, x, y, rows, count, scratch, cx });
+        B::each(&mut Forward {
+            params,
+            x,
+            y,
+            rows,
+            count,
+            scratch,
+            cx,
+        });
     }
 
     fn forward_train(
@@ -346,7 +419,16 @@ where
     ) {
         let (x, y, count, rows) = (flatten(x), flatten_mut(y), x.len(), Rows::new::<Out>(TUPLE));
         let (cache, _) = cache.split(B::CACHE);
-        B::each(&mut Train { params, x, y, rows, count, index: 0, cache: Some(cache), cx });
+        B::each(&mut Train {
+            params,
+            x,
+            y,
+            rows,
+            count,
+            index: 0,
+            cache: Some(cache),
+            cx,
+        });
     }
 
     fn backward_input(
@@ -362,7 +444,17 @@ where
         let (x, dy, count, rows) = (flatten(x), flatten(dy), x.len(), Rows::new::<Out>(TUPLE));
         let (cache, part) = cache.split(B::CACHE);
         let dx = dx.map(|dx| (flatten_mut(dx), part.into_slice()));
-        B::each(&mut Backward { params, x, dy, dx, rows, count, index: 0, cache: Some(cache), cx });
+        B::each(&mut Backward {
+            params,
+            x,
+            dy,
+            dx,
+            rows,
+            count,
+            index: 0,
+            cache: Some(cache),
+            cx,
+        });
     }
 
     fn backward_params(
@@ -377,6 +469,14 @@ where
     ) {
         let (x, count) = (flatten(x), x.len());
         let (cache, _) = cache.split(B::CACHE);
-        B::each(&mut Gradients { params, gradient, x, count, index: 0, cache: Some(cache), cx });
+        B::each(&mut Gradients {
+            params,
+            gradient,
+            x,
+            count,
+            index: 0,
+            cache: Some(cache),
+            cx,
+        });
     }
 }

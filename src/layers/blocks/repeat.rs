@@ -20,8 +20,12 @@ impl<In: Shape, P, B: Ends, const N: usize> Fits<In> for Repeat<P, B, N> {
     const FIT: Fit = {
         let output = B::To::DIMS;
         if N == 0 {
-            Fit::wrong(Sentence::new("repeats its layers 0 times; write at least 1"), output)
-        } else if N > 1 && !output.is_unknown() && !In::DIMS.is_unknown() && !output.same(&In::DIMS) {
+            Fit::wrong(
+                Sentence::new("repeats its layers 0 times; write at least 1"),
+                output,
+            )
+        } else if N > 1 && !output.is_unknown() && !In::DIMS.is_unknown() && !output.same(&In::DIMS)
+        {
             Fit::wrong(
                 Sentence::new("repeats layers that are given ")
                     .dims(In::DIMS)
@@ -45,7 +49,9 @@ impl<T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize> Layer<T> for
     type Params = [P; N];
 
     fn initialize<R: Rng + ?Sized>(_: &(), params: &mut [P; N], rng: &mut R) {
-        params.iter_mut().for_each(|params| B::initialize(&(), B::params_mut(params), rng));
+        params
+            .iter_mut()
+            .for_each(|params| B::initialize(&(), B::params_mut(params), rng));
     }
 }
 
@@ -67,7 +73,14 @@ impl<'a, T: Element> Kept<'a, T> {
         let (out, rest) = cache.split(len);
         let (gradient, rest) = rest.split(len);
         let (own, rest) = rest.split(B::CACHE);
-        (Kept { out: out.into_slice(), gradient: gradient.into_slice(), own }, rest)
+        (
+            Kept {
+                out: out.into_slice(),
+                gradient: gradient.into_slice(),
+                own,
+            },
+            rest,
+        )
     }
 
     /// Of the last of `times` in the cache; and the cache of those before.
@@ -78,8 +91,8 @@ impl<'a, T: Element> Kept<'a, T> {
     }
 }
 
-impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize> Compute<In, Out, T>
-    for Repeat<P, B, N>
+impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize>
+    Compute<In, Out, T> for Repeat<P, B, N>
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
     const READS_OUTPUT: bool = B::READS_OUTPUT;
@@ -88,8 +101,14 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
     const MULTIPLY_ADDS: usize = sizes::product(&[N, B::MULTIPLY_ADDS]);
     const CACHE: usize = sizes::product(&[N, sizes::sum(&[Out::LEN, Out::LEN, B::CACHE])]);
     /// Two buffers in turn.
-    const SCRATCH: usize =
-        sizes::sum(&[if N > 1 { sizes::sum(&[Out::LEN, Out::LEN]) } else { 0 }, B::SCRATCH]);
+    const SCRATCH: usize = sizes::sum(&[
+        if N > 1 {
+            sizes::sum(&[Out::LEN, Out::LEN])
+        } else {
+            0
+        },
+        B::SCRATCH,
+    ]);
 
     fn forward(
         _: &(),
@@ -105,7 +124,11 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         for (i, params) in params.iter().enumerate() {
             let (params, last_time) = (B::params(params), i + 1 == N);
             let from = tensors(if i == 0 { x } else { &last[..count * Out::LEN] }, count);
-            let to = if last_time { &mut *y } else { &mut next[..count * Out::LEN] };
+            let to = if last_time {
+                &mut *y
+            } else {
+                &mut next[..count * Out::LEN]
+            };
             B::forward(&(), params, from, tensors_mut(to, count), scratch, cx);
             core::mem::swap(&mut last, &mut next);
         }
@@ -149,14 +172,25 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         for i in (1..N).rev() {
             let (before, others) = Kept::last::<P, B>(rest, i);
             let out = &*before.out;
-            let (params, to, dto) = (B::params(&params[i]), tensors(y, count), tensors_mut(dy, count));
+            let (params, to, dto) = (
+                B::params(&params[i]),
+                tensors(y, count),
+                tensors_mut(dy, count),
+            );
             let (from, into) = (tensors(out, count), tensors_mut(before.gradient, count));
             B::backward_input(&(), params, from, to, own, dto, Some(into), &cx.layer(i));
             (y, dy, own, rest) = (out, flatten_mut(into), before.own, others);
         }
 
-        let (params, to, dto) = (B::params(&params[0]), tensors(y, count), tensors_mut(dy, count));
-        let (x, dx) = (tensors(flatten(x), count), dx.map(|dx| tensors_mut(flatten_mut(dx), count)));
+        let (params, to, dto) = (
+            B::params(&params[0]),
+            tensors(y, count),
+            tensors_mut(dy, count),
+        );
+        let (x, dx) = (
+            tensors(flatten(x), count),
+            dx.map(|dx| tensors_mut(flatten_mut(dx), count)),
+        );
         B::backward_input(&(), params, x, to, own, dto, dx, &cx.layer(0));
     }
 
@@ -173,8 +207,11 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         let (count, mut x, mut rest) = (x.len(), flatten(x), cache);
         for (i, (params, gradient)) in params.iter().zip(gradient).enumerate() {
             let (kept, others) = Kept::first::<P, B>(rest);
-            let (y, dy): (&[T], &[T]) =
-                if i + 1 == N { (flatten(y), flatten(dy)) } else { (kept.out, kept.gradient) };
+            let (y, dy): (&[T], &[T]) = if i + 1 == N {
+                (flatten(y), flatten(dy))
+            } else {
+                (kept.out, kept.gradient)
+            };
             let (from, to, dto) = (tensors(x, count), tensors(y, count), tensors(dy, count));
             let (params, gradient) = (B::params(params), B::params_mut(gradient));
             B::backward_params(&(), params, from, to, kept.own, dto, gradient, &cx.layer(i));

@@ -13,8 +13,8 @@ use crate::network::{
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `y = f(x) + x`, where `f` is a list of layers that keeps the shape (He et al., 2015, "Deep Residual Learning for
-/// Image Recognition").
+/// `y = f(x) + x`, where `f` is a list of layers that keeps the shape (He et al., 2015, "Deep
+/// Residual Learning for Image Recognition").
 ///
 /// In a network: `Residual { .. }`; see [`network!`](crate::network!).
 ///
@@ -29,7 +29,10 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// let mut net = Net::zeros();
 /// net.block1.fc2.bias = [1.0; 8];
 /// net.block2.shortcut.layer_0.weight[3] = [0.5; 4];
-/// assert_eq!(net.forward(&Tensor1::from([2.0; 8])), Tensor1::from([1.5; 4]));
+/// assert_eq!(
+///     net.forward(&Tensor1::from([2.0; 8])),
+///     Tensor1::from([1.5; 4])
+/// );
 /// ```
 #[doc(hidden)]
 pub struct Residual<P, A>(PhantomData<(P, A)>);
@@ -90,7 +93,9 @@ impl<T: Element, P: Parameters<T>, A: Branch<P, T>> Layer<T> for Residual<P, A> 
     }
 }
 
-impl<T: Element, P: Parameters<T>, A: Branch<P, T>, B: Branch<P, T>> Layer<T> for ResidualWith<P, A, B> {
+impl<T: Element, P: Parameters<T>, A: Branch<P, T>, B: Branch<P, T>> Layer<T>
+    for ResidualWith<P, A, B>
+{
     type Config = ();
     type Params = P;
 
@@ -102,7 +107,11 @@ impl<T: Element, P: Parameters<T>, A: Branch<P, T>, B: Branch<P, T>> Layer<T> fo
 
 /// The outputs of a branch where its backward reads them: the sum overwrites them elsewhere.
 const fn kept<P, T: Element, A: Branch<P, T>>() -> usize {
-    if A::READS_OUTPUT { <A::To as Shape>::LEN } else { 0 }
+    if A::READS_OUTPUT {
+        <A::To as Shape>::LEN
+    } else {
+        0
+    }
 }
 
 /// Runs a branch for training into `y`, by way of `kept` if its outputs are to stay.
@@ -126,9 +135,19 @@ fn forward_train<P, T: Element, A: Branch<P, T>>(
 }
 
 /// What backward reads of a branch's outputs; something of the same length if it reads nothing.
-fn outputs<'a, P, T: Element, A: Branch<P, T>>(kept: Slab<'a, T>, other: &'a [T]) -> &'a [Tensor<A::To, T>] {
+fn outputs<'a, P, T: Element, A: Branch<P, T>>(
+    kept: Slab<'a, T>,
+    other: &'a [T],
+) -> &'a [Tensor<A::To, T>] {
     let count = kept.count();
-    tensors(if A::READS_OUTPUT { kept.into_slice() } else { other }, count)
+    tensors(
+        if A::READS_OUTPUT {
+            kept.into_slice()
+        } else {
+            other
+        },
+        count,
+    )
 }
 
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compute<In, Out, T>
@@ -150,7 +169,14 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         cx: &Context<T>,
     ) {
         let (count, x, y) = (x.len(), flatten(x), flatten_mut(y));
-        A::forward(&(), A::params(params), tensors(x, count), tensors_mut(y, count), scratch, cx);
+        A::forward(
+            &(),
+            A::params(params),
+            tensors(x, count),
+            tensors_mut(y, count),
+            scratch,
+            cx,
+        );
         y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
     }
 
@@ -185,12 +211,24 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         // The branch may change its gradient, and both sides have the same.
         let own = own.into_slice();
         own.copy_from_slice(flatten(dy));
-        let (x, y) = (tensors(flatten(x), count), outputs::<P, T, A>(kept, flatten(y)));
+        let (x, y) = (
+            tensors(flatten(x), count),
+            outputs::<P, T, A>(kept, flatten(y)),
+        );
         let (params, own) = (A::params(params), tensors_mut(own, count));
         match dx.map(flatten_mut) {
             None => A::backward_input(&(), params, x, y, cache, own, None, cx),
             Some(dx) => {
-                A::backward_input(&(), params, x, y, cache, own, Some(tensors_mut(dx, count)), cx);
+                A::backward_input(
+                    &(),
+                    params,
+                    x,
+                    y,
+                    cache,
+                    own,
+                    Some(tensors_mut(dx, count)),
+                    cx,
+                );
                 add(dx, flatten(dy), cx);
             }
         }
@@ -209,9 +247,21 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         let count = x.len();
         let (kept, cache) = cache.split(kept::<P, T, A>());
         let (own, cache) = cache.split(Out::LEN);
-        let (x, y) = (tensors(flatten(x), count), outputs::<P, T, A>(kept, flatten(y)));
+        let (x, y) = (
+            tensors(flatten(x), count),
+            outputs::<P, T, A>(kept, flatten(y)),
+        );
         let own = tensors(own.into_slice(), count);
-        A::backward_params(&(), A::params(params), x, y, cache, own, A::params_mut(gradient), cx);
+        A::backward_params(
+            &(),
+            A::params(params),
+            x,
+            y,
+            cache,
+            own,
+            A::params_mut(gradient),
+            cx,
+        );
     }
 }
 
@@ -222,11 +272,23 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
     const WHOLE_BATCH: bool = A::WHOLE_BATCH || B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = sizes::sum(&[A::MULTIPLY_ADDS, B::MULTIPLY_ADDS]);
-    // What both keep, the second's outputs, the first's gradient, and the second's part of the inputs' gradient.
-    const CACHE: usize = sizes::sum(&[kept::<P, T, A>(), A::CACHE, Out::LEN, B::CACHE, Out::LEN, In::LEN]);
+    // What both keep, the second's outputs, the first's gradient, and the second's part of the
+    // inputs' gradient.
+    const CACHE: usize = sizes::sum(&[
+        kept::<P, T, A>(),
+        A::CACHE,
+        Out::LEN,
+        B::CACHE,
+        Out::LEN,
+        In::LEN,
+    ]);
     const SCRATCH: usize = {
         let second = sizes::sum(&[Out::LEN, B::SCRATCH]);
-        if A::SCRATCH > second { A::SCRATCH } else { second }
+        if A::SCRATCH > second {
+            A::SCRATCH
+        } else {
+            second
+        }
     };
 
     fn forward(
@@ -239,10 +301,24 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
     ) {
         let (count, x, y) = (x.len(), flatten(x), flatten_mut(y));
         let (a, b) = (A::params(params), B::params(params));
-        A::forward(&(), a, tensors(x, count), tensors_mut(y, count), &mut scratch[..count * A::SCRATCH], cx);
+        A::forward(
+            &(),
+            a,
+            tensors(x, count),
+            tensors_mut(y, count),
+            &mut scratch[..count * A::SCRATCH],
+            cx,
+        );
         let (other, scratch) = scratch.split_at_mut(count * Out::LEN);
         let scratch = &mut scratch[..count * B::SCRATCH];
-        B::forward(&(), b, tensors(x, count), tensors_mut(other, count), scratch, cx);
+        B::forward(
+            &(),
+            b,
+            tensors(x, count),
+            tensors_mut(other, count),
+            scratch,
+            cx,
+        );
         y.iter_mut().zip(other).for_each(|(y, x)| *y += *x);
     }
 
@@ -254,12 +330,25 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         cache: Slab<'_, T>,
         cx: &Context<T>,
     ) {
-        let Kept { kept, cache_a, other, cache_b, .. } = Kept::of::<P, A, B>(cache, In::LEN);
+        let Kept {
+            kept,
+            cache_a,
+            other,
+            cache_b,
+            ..
+        } = Kept::of::<P, A, B>(cache, In::LEN);
         let (count, x, y) = (x.len(), flatten(x), flatten_mut(y));
         forward_train::<P, T, A>(params, x, y, kept, cache_a, &cx.layer(0));
         let other = other.into_slice();
         let b = tensors_mut(other, count);
-        B::forward_train(&(), B::params(params), tensors(x, count), b, cache_b, &cx.layer(1));
+        B::forward_train(
+            &(),
+            B::params(params),
+            tensors(x, count),
+            b,
+            cache_b,
+            &cx.layer(1),
+        );
         add(y, other, cx);
     }
 
@@ -273,11 +362,21 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
     ) {
-        let Kept { kept, cache_a, own, other, cache_b, dx_b } = Kept::of::<P, A, B>(cache, In::LEN);
+        let Kept {
+            kept,
+            cache_a,
+            own,
+            other,
+            cache_b,
+            dx_b,
+        } = Kept::of::<P, A, B>(cache, In::LEN);
         let (x, count) = (flatten(x), x.len());
         let own = own.into_slice();
         own.copy_from_slice(flatten(dy));
-        let (y_a, y_b) = (outputs::<P, T, A>(kept, flatten(y)), tensors(other.into_slice(), count));
+        let (y_a, y_b) = (
+            outputs::<P, T, A>(kept, flatten(y)),
+            tensors(other.into_slice(), count),
+        );
         let (a, b, dx_b) = (A::params(params), B::params(params), dx_b.into_slice());
         let (x_a, x_b) = (tensors(x, count), tensors(x, count));
         let (dy_a, dy_b) = (tensors_mut(own, count), tensors_mut(flatten_mut(dy), count));
@@ -306,14 +405,45 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         gradient: &mut P,
         cx: &Context<T>,
     ) {
-        let Kept { kept, cache_a, own, other, cache_b, .. } = Kept::of::<P, A, B>(cache, In::LEN);
+        let Kept {
+            kept,
+            cache_a,
+            own,
+            other,
+            cache_b,
+            ..
+        } = Kept::of::<P, A, B>(cache, In::LEN);
         let (x, count) = (flatten(x), x.len());
-        let (y_a, y_b) = (outputs::<P, T, A>(kept, flatten(y)), tensors(other.into_slice(), count));
-        let (dy_a, dy_b) = (tensors(own.into_slice(), count), tensors(flatten(dy), count));
+        let (y_a, y_b) = (
+            outputs::<P, T, A>(kept, flatten(y)),
+            tensors(other.into_slice(), count),
+        );
+        let (dy_a, dy_b) = (
+            tensors(own.into_slice(), count),
+            tensors(flatten(dy), count),
+        );
         let (x_a, x_b) = (tensors(x, count), tensors(x, count));
         let (a, b) = (A::params(params), B::params(params));
-        A::backward_params(&(), a, x_a, y_a, cache_a, dy_a, A::params_mut(gradient), &cx.layer(0));
-        B::backward_params(&(), b, x_b, y_b, cache_b, dy_b, B::params_mut(gradient), &cx.layer(1));
+        A::backward_params(
+            &(),
+            a,
+            x_a,
+            y_a,
+            cache_a,
+            dy_a,
+            A::params_mut(gradient),
+            &cx.layer(0),
+        );
+        B::backward_params(
+            &(),
+            b,
+            x_b,
+            y_b,
+            cache_b,
+            dy_b,
+            B::params_mut(gradient),
+            &cx.layer(1),
+        );
     }
 }
 
@@ -338,6 +468,13 @@ impl<'a, T: Element> Kept<'a, T> {
         let (other, rest) = rest.split(out_len);
         let (cache_b, rest) = rest.split(B::CACHE);
         let (dx_b, _) = rest.split(in_len);
-        Kept { kept, cache_a, own, other, cache_b, dx_b }
+        Kept {
+            kept,
+            cache_a,
+            own,
+            other,
+            cache_b,
+            dx_b,
+        }
     }
 }

@@ -11,13 +11,15 @@ use crate::tensor::{Element, Shape, Tensor};
 
 /// Convolution of a sequence `[length, channels]`.
 ///
-/// In a network: `Conv1d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to take what comes, and
-/// the options of [`Conv2d`](super::Conv2d) with one number each: `Conv1d<_, 16, 5, Stride<2>, Pad<2>>`. The output has
-/// `(length + 2 * pad - dilation * (kernel_size - 1) - 1) / stride + 1` steps, rounded down.
+/// In a network: `Conv1d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to
+/// take what comes, and the options of [`Conv2d`](super::Conv2d) with one number each: `Conv1d<_,
+/// 16, 5, Stride<2>, Pad<2>>`. The output has `(length + 2 * pad - dilation * (kernel_size - 1) -
+/// 1) / stride + 1` steps, rounded down.
 ///
-/// Definition and initial values (uniform between plus and minus `1 / sqrt(in_channels / groups * kernel_size)`) are
-/// those of PyTorch's `nn.Conv1d`. Sequences have their channels last here, and the weight lies as
-/// `[kernel_size][in_channels / groups][out_channels]`; weight files have PyTorch's order.
+/// Definition and initial values (uniform between plus and minus `1 / sqrt(in_channels / groups *
+/// kernel_size)`) are those of PyTorch's `nn.Conv1d`. Sequences have their channels last here, and
+/// the weight lies as `[kernel_size][in_channels / groups][out_channels]`; weight files have
+/// PyTorch's order.
 ///
 /// ```
 /// use shapewright::prelude::*;

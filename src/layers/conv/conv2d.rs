@@ -11,8 +11,8 @@ use crate::tensor::{Element, Shape, Tensor};
 
 /// Convolution of an image `[height, width, channels]`.
 ///
-/// In a network: `Conv2d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to take what comes, and
-/// any of these options after the sizes, in any order:
+/// In a network: `Conv2d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to
+/// take what comes, and any of these options after the sizes, in any order:
 ///
 /// | option | what it is | without it |
 /// |---|---|---|
@@ -22,14 +22,14 @@ use crate::tensor::{Element, Shape, Tensor};
 /// | `Groups<4>` | input and output channels in so many groups, of which each sees its own | 1 |
 /// | `NoBias` | no bias | a bias |
 ///
-/// The kernel is a number or a pair, `(3, 5)`: 3 high and 5 wide; likewise `Stride<2, 1>`, `Pad<1, 2>` and
-/// `Dilation<1, 2>`, vertical first. Each axis of the output has
+/// The kernel is a number or a pair, `(3, 5)`: 3 high and 5 wide; likewise `Stride<2, 1>`, `Pad<1,
+/// 2>` and `Dilation<1, 2>`, vertical first. Each axis of the output has
 /// `(size + 2 * pad - dilation * (kernel_size - 1) - 1) / stride + 1` pixels, rounded down.
 ///
-/// Definition and initial values (uniform between plus and minus `1 / sqrt(fan_in)`, weight and bias, where `fan_in`
-/// is `in_channels / groups * kernel height * kernel width`) are those of PyTorch's `nn.Conv2d`. Images have their
-/// channels last here, and the weight lies as `[kernel height][kernel width][in_channels / groups][out_channels]`;
-/// weight files have PyTorch's order.
+/// Definition and initial values (uniform between plus and minus `1 / sqrt(fan_in)`, weight and
+/// bias, where `fan_in` is `in_channels / groups * kernel height * kernel width`) are those of
+/// PyTorch's `nn.Conv2d`. Images have their channels last here, and the weight lies as `[kernel
+/// height][kernel width][in_channels / groups][out_channels]`; weight files have PyTorch's order.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -39,7 +39,10 @@ use crate::tensor::{Element, Shape, Tensor};
 /// let mut net = Edges::zeros();
 /// net.slope.weight = [[[[-1.0]], [[1.0]]]];
 /// let image = Tensor3::from([[[0.0], [0.0], [1.0], [1.0]]; 3]);
-/// assert_eq!(net.forward(&image), Tensor3::from([[[0.0], [1.0], [0.0]]; 3]));
+/// assert_eq!(
+///     net.forward(&image),
+///     Tensor3::from([[[0.0], [1.0], [0.0]]; 3])
+/// );
 /// ```
 pub struct Conv2d<
     const CI: usize,
@@ -60,7 +63,13 @@ pub struct Conv2d<
 /// The parameters of a [`Conv2d`] layer, where `CI` is the number of input channels in each group.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
-pub struct Conv2dParams<const KH: usize, const KW: usize, const CI: usize, const CO: usize, T: Element> {
+pub struct Conv2dParams<
+    const KH: usize,
+    const KW: usize,
+    const CI: usize,
+    const CO: usize,
+    T: Element,
+> {
     /// `[kernel height][kernel width][in_channels / groups][out_channels]`
     #[file_axes(3, 2, 0, 1)]
     pub weight: [[[[T; CO]; CI]; KW]; KH],
@@ -71,8 +80,13 @@ pub struct Conv2dParams<const KH: usize, const KW: usize, const CI: usize, const
 /// The parameters of a [`Conv2d`] layer with the option `NoBias`.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
-pub struct Conv2dNoBiasParams<const KH: usize, const KW: usize, const CI: usize, const CO: usize, T: Element>
-{
+pub struct Conv2dNoBiasParams<
+    const KH: usize,
+    const KW: usize,
+    const CI: usize,
+    const CO: usize,
+    T: Element,
+> {
     /// `[kernel height][kernel width][in_channels / groups][out_channels]`
     #[file_axes(3, 2, 0, 1)]
     pub weight: [[[[T; CO]; CI]; KW]; KH],

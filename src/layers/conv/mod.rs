@@ -10,8 +10,9 @@ pub use conv1d::{Conv1d, Conv1dNoBiasParams, Conv1dParams};
 pub use conv2d::{Conv2d, Conv2dNoBiasParams, Conv2dParams};
 pub use transpose2d::{ConvTranspose2d, ConvTranspose2dNoBiasParams, ConvTranspose2dParams};
 
-/// The traits of a layer with and without bias: `forward` and `backward_input` are the functions of `run` that compute
-/// them, and the images of the weight gradient are the inputs, or the gradient of the outputs where they change places.
+/// The traits of a layer with and without bias: `forward` and `backward_input` are the functions of
+/// `run` that compute them, and the images of the weight gradient are the inputs, or the gradient
+/// of the outputs where they change places.
 macro_rules! convolution {
     (
         $layer:ident<$($size:ident)*> $spec:tt,

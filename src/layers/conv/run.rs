@@ -1,13 +1,21 @@
 //! What the layers of the family compute, on slices.
 
-use crate::kernels::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start};
+use crate::kernels::{
+    Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start,
+};
 use crate::network::Context;
 use crate::tensor::Element;
 use crate::threads;
 
 /// Whether it is a product of pixels with the weight.
 const fn is_product(sizes: &ConvSizes) -> bool {
-    let ConvSizes { kernel, stride, pad, groups, .. } = *sizes;
+    let ConvSizes {
+        kernel,
+        stride,
+        pad,
+        groups,
+        ..
+    } = *sizes;
     matches!((kernel, stride, pad, groups), ([1, 1], [1, 1], [0, 0], 1))
 }
 
@@ -26,15 +34,42 @@ pub(super) fn conv<T: Element>(
 ) {
     if !is_product(sizes) {
         let (kernels, relu, whole) = (cx.kernels, cx.ends_with_relu(), cx.batch());
-        // A whole batch of one sample is cut over rows; the tiles of some kernels are two rows high.
-        let parts = if cx.is_alone() { threads::parts(sizes.multiply_adds()) } else { 1 };
+        // A whole batch of one sample is cut over rows; the tiles of some kernels are two rows
+        // high.
+        let parts = if cx.is_alone() {
+            threads::parts(sizes.multiply_adds())
+        } else {
+            1
+        };
         if parts == 1 {
-            return kernels.conv(Conv { sizes, whole, x, first_row: 0, weight, bias, y, relu });
+            return kernels.conv(Conv {
+                sizes,
+                whole,
+                x,
+                first_row: 0,
+                weight,
+                bias,
+                y,
+                relu,
+            });
         }
         let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
-        return threads::split_mut(y, rows * sizes.out[1] * sizes.out_channels, &|part, y: &mut [T]| {
-            kernels.conv(Conv { sizes, whole, x, first_row: part * rows, weight, bias, y, relu });
-        });
+        return threads::split_mut(
+            y,
+            rows * sizes.out[1] * sizes.out_channels,
+            &|part, y: &mut [T]| {
+                kernels.conv(Conv {
+                    sizes,
+                    whole,
+                    x,
+                    first_row: part * rows,
+                    weight,
+                    bias,
+                    y,
+                    relu,
+                });
+            },
+        );
     }
     cx.kernels.product(Product {
         m: x.len() / sizes.channels,
@@ -83,7 +118,8 @@ pub(super) fn input_grad<T: Element>(
     });
 }
 
-/// The gradient of the weight, and of the bias after it if `gradient` has one. It is cut over the threads.
+/// The gradient of the weight, and of the bias after it if `gradient` has one. It is cut over the
+/// threads.
 pub(super) fn weight_grad<T: Element>(
     sizes: &ConvSizes,
     x: &[T],
@@ -110,24 +146,32 @@ pub(super) fn weight_grad<T: Element>(
     let (gradient, bias) = gradient.split_at_mut(sizes.channels * sizes.out_channels);
     bias_grad(dy, bias, cx);
     let rows = sizes.channels.div_ceil(parts).max(1);
-    threads::split_mut(gradient, rows * sizes.out_channels, &|part, gradient: &mut [T]| {
-        kernels.product(Product {
-            m: gradient.len() / sizes.out_channels,
-            n: sizes.out_channels,
-            k: x.len() / sizes.channels,
-            a: Matrix {
-                data: x.get(part * rows..).unwrap_or(&[]),
-                row_stride: 1,
-                col_stride: sizes.channels,
-            },
-            b: Matrix::row_major(dy, sizes.out_channels),
-            c: gradient,
-            c_stride: sizes.out_channels,
-            start: if accumulate { Start::Accumulate } else { Start::Zero },
-            relu: false,
-            whole: sizes.channels,
-        });
-    });
+    threads::split_mut(
+        gradient,
+        rows * sizes.out_channels,
+        &|part, gradient: &mut [T]| {
+            kernels.product(Product {
+                m: gradient.len() / sizes.out_channels,
+                n: sizes.out_channels,
+                k: x.len() / sizes.channels,
+                a: Matrix {
+                    data: x.get(part * rows..).unwrap_or(&[]),
+                    row_stride: 1,
+                    col_stride: sizes.channels,
+                },
+                b: Matrix::row_major(dy, sizes.out_channels),
+                c: gradient,
+                c_stride: sizes.out_channels,
+                start: if accumulate {
+                    Start::Accumulate
+                } else {
+                    Start::Zero
+                },
+                relu: false,
+                whole: sizes.channels,
+            });
+        },
+    );
 }
 
 /// The gradient of the bias, if there is one: the sum of each channel.
@@ -136,5 +180,6 @@ pub(super) fn bias_grad<T: Element>(dy: &[T], gradient: &mut [T], cx: &Context<T
     if channels == 0 {
         return;
     }
-    cx.kernels.column_sums(dy.len() / channels, channels, dy, gradient, cx.accumulate());
+    cx.kernels
+        .column_sums(dy.len() / channels, channels, dy, gradient, cx.accumulate());
 }

@@ -5,7 +5,8 @@ use crate::network::{Fit, INFER, Sentence};
 use crate::sizes::{self, TOO_LARGE};
 use crate::tensor::Dims;
 
-/// A convolution as it is written; pairs are vertical and horizontal, and one of one axis has that as its second.
+/// A convolution as it is written; pairs are vertical and horizontal, and one of one axis has that
+/// as its second.
 #[derive(Clone, Copy)]
 pub(super) struct Spec {
     /// The layer's name.
@@ -24,7 +25,8 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// What comes out of an input, with the channels of it and those that each group has in the weight.
+    /// What comes out of an input, with the channels of it and those that each group has in the
+    /// weight.
     pub const fn fit(&self, input: Dims) -> Fit {
         let sizes = input.sizes();
         let channels = match (self.in_channels, sizes) {
@@ -37,9 +39,17 @@ impl Spec {
             None if input.is_unknown() => Fit::gives(input),
             None => self.check(input, channels),
         };
-        let fit = if self.in_channels == INFER { fit.infers(channels) } else { fit };
+        let fit = if self.in_channels == INFER {
+            fit.infers(channels)
+        } else {
+            fit
+        };
         // A transposed convolution has its weight the other way round.
-        let grouped = if self.output_pad.is_some() { self.out_channels } else { channels };
+        let grouped = if self.output_pad.is_some() {
+            self.out_channels
+        } else {
+            channels
+        };
         match grouped.checked_div(self.groups) {
             Some(each) if each > 0 => fit.infers(each),
             _ => fit.infers(1),
@@ -53,12 +63,27 @@ impl Spec {
             ("out_channels", self.out_channels),
             (
                 "a kernel_size of",
-                if self.kernel[0] < self.kernel[1] { self.kernel[0] } else { self.kernel[1] },
+                if self.kernel[0] < self.kernel[1] {
+                    self.kernel[0]
+                } else {
+                    self.kernel[1]
+                },
             ),
-            ("a stride of", if self.stride[0] < self.stride[1] { self.stride[0] } else { self.stride[1] }),
+            (
+                "a stride of",
+                if self.stride[0] < self.stride[1] {
+                    self.stride[0]
+                } else {
+                    self.stride[1]
+                },
+            ),
             (
                 "a dilation of",
-                if self.dilation[0] < self.dilation[1] { self.dilation[0] } else { self.dilation[1] },
+                if self.dilation[0] < self.dilation[1] {
+                    self.dilation[0]
+                } else {
+                    self.dilation[1]
+                },
             ),
             ("groups", self.groups),
         ];
@@ -66,7 +91,9 @@ impl Spec {
         while i < named.len() {
             let (what, size) = named[i];
             if size == 0 {
-                let sentence = Sentence::new("has ").text(what).text(" 0; every size must be at least 1");
+                let sentence = Sentence::new("has ")
+                    .text(what)
+                    .text(" 0; every size must be at least 1");
                 return Some(Fit::wrong(sentence, Dims::UNKNOWN));
             }
             i += 1;
@@ -82,7 +109,8 @@ impl Spec {
         if let Some(output_pad) = self.output_pad {
             let mut axis = 0;
             while axis < 2 {
-                let (pad, stride, dilation) = (output_pad[axis], self.stride[axis], self.dilation[axis]);
+                let (pad, stride, dilation) =
+                    (output_pad[axis], self.stride[axis], self.dilation[axis]);
                 if pad >= stride && pad >= dilation {
                     let sentence = Sentence::new("has an output padding of ")
                         .number(pad)
@@ -101,8 +129,16 @@ impl Spec {
     const fn check(&self, input: Dims, channels: usize) -> Fit {
         let sizes = input.sizes();
         if !input.parts().is_empty() || sizes.len() != self.axes + 1 {
-            let wanted = if self.axes == 1 { "[length, channels]" } else { "[height, width, channels]" };
-            return Fit::mismatch(Sentence::new(wanted), self.way_to_rank(input), Dims::UNKNOWN);
+            let wanted = if self.axes == 1 {
+                "[length, channels]"
+            } else {
+                "[height, width, channels]"
+            };
+            return Fit::mismatch(
+                Sentence::new(wanted),
+                self.way_to_rank(input),
+                Dims::UNKNOWN,
+            );
         }
         let last = sizes[self.axes];
         let dots = if self.axes == 1 { "[.., " } else { "[.., .., " };
@@ -126,11 +162,18 @@ impl Spec {
                     .sentence(&name)
                     .text("_, ..>`")
             };
-            let output = if first { Dims::UNKNOWN } else { self.output(input) };
+            let output = if first {
+                Dims::UNKNOWN
+            } else {
+                self.output(input)
+            };
             return Fit::mismatch(wanted, way_out, output);
         }
         if !channels.is_multiple_of(self.groups) {
-            let wanted = Sentence::new(dots).text("a multiple of ").number(self.groups).text("]");
+            let wanted = Sentence::new(dots)
+                .text("a multiple of ")
+                .number(self.groups)
+                .text("]");
             let way_out = Sentence::new("; choose groups that divide ").number(channels);
             return Fit::mismatch(wanted, way_out, self.output(input));
         }
@@ -144,7 +187,11 @@ impl Spec {
             if self.axes == 2 {
                 wanted = wanted.number(vertical).text(" or more, ");
             }
-            wanted = wanted.number(horizontal).text(" or more, ").number(channels).text("]");
+            wanted = wanted
+                .number(horizontal)
+                .text(" or more, ")
+                .number(channels)
+                .text("]");
             let way_out = if self.output_pad.is_some() {
                 "; make its `Pad` smaller"
             } else {
@@ -190,7 +237,11 @@ impl Spec {
         }
         let width = self.along(1, sizes[self.axes - 1]);
         if self.axes == 1 {
-            return if width == 0 { Dims::UNKNOWN } else { Dims::new(&[width, self.out_channels]) };
+            return if width == 0 {
+                Dims::UNKNOWN
+            } else {
+                Dims::new(&[width, self.out_channels])
+            };
         }
         let height = self.along(0, sizes[0]);
         if height == 0 || width == 0 {
@@ -206,10 +257,18 @@ impl Spec {
         if let Some(output_pad) = self.output_pad {
             let steps = sizes::product(&[size.saturating_sub(1), self.stride[axis]]);
             let full = sizes::sum(&[steps, reach, output_pad[axis], 1]);
-            return if full == TOO_LARGE { TOO_LARGE } else { full.saturating_sub(pad) };
+            return if full == TOO_LARGE {
+                TOO_LARGE
+            } else {
+                full.saturating_sub(pad)
+            };
         }
         let padded = sizes::sum(&[size, pad]);
-        if padded <= reach { 0 } else { (padded - reach - 1) / self.stride[axis] + 1 }
+        if padded <= reach {
+            0
+        } else {
+            (padded - reach - 1) / self.stride[axis] + 1
+        }
     }
 
     /// How far a window reaches beyond its first place.
@@ -234,12 +293,19 @@ impl Spec {
 
     /// For the kernels; a transposed convolution is one from its output to its input.
     pub const fn sizes(&self, input: Dims, output: Dims) -> ConvSizes {
-        let (image, out) = if self.output_pad.is_some() { (output, input) } else { (input, output) };
+        let (image, out) = if self.output_pad.is_some() {
+            (output, input)
+        } else {
+            (input, output)
+        };
         let axes = self.axes;
         // After a mistake nothing is known, and nothing computed.
         let known = !image.is_unknown() && !out.is_unknown();
-        let (image, out) =
-            if known { (image.sizes(), out.sizes()) } else { ([1; 3].as_slice(), [1; 3].as_slice()) };
+        let (image, out) = if known {
+            (image.sizes(), out.sizes())
+        } else {
+            ([1; 3].as_slice(), [1; 3].as_slice())
+        };
         ConvSizes {
             size: [if axes == 1 { 1 } else { image[0] }, image[axes - 1]],
             channels: image[axes],

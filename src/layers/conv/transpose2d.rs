@@ -9,19 +9,20 @@ use crate::memory::{flatten, flatten_mut};
 use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Parameters, Slab};
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Transposed convolution of an image `[height, width, channels]`: each pixel is spread over a window of the output, as
-/// the gradient of a [`Conv2d`](super::Conv2d) is. It makes images larger.
+/// Transposed convolution of an image `[height, width, channels]`: each pixel is spread over a
+/// window of the output, as the gradient of a [`Conv2d`](super::Conv2d) is. It makes images larger.
 ///
-/// In a network: `ConvTranspose2d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to take what
-/// comes, and the options of [`Conv2d`](super::Conv2d): `Stride<2>` is how far apart the windows of neighbouring pixels
-/// lie in the output, and `Pad<1>` takes pixels away on each side of it. `OutputPad<1>` adds pixels below and to the
-/// right: which of the sizes that a `Conv2d` with this stride turns into the same one is meant. Each axis of the output
+/// In a network: `ConvTranspose2d<in_channels, out_channels, kernel_size>`, with `_` for
+/// `in_channels` to take what comes, and the options of [`Conv2d`](super::Conv2d): `Stride<2>` is
+/// how far apart the windows of neighbouring pixels lie in the output, and `Pad<1>` takes pixels
+/// away on each side of it. `OutputPad<1>` adds pixels below and to the right: which of the sizes
+/// that a `Conv2d` with this stride turns into the same one is meant. Each axis of the output
 /// has `(size - 1) * stride - 2 * pad + dilation * (kernel_size - 1) + output_pad + 1` pixels.
 ///
-/// Definition and initial values (uniform between plus and minus `1 / sqrt(fan_in)`, where `fan_in` is
-/// `out_channels / groups * kernel height * kernel width`) are those of PyTorch's `nn.ConvTranspose2d`. Images have their
-/// channels last here, and the weight lies as `[kernel height][kernel width][out_channels / groups][in_channels]`;
-/// weight files have PyTorch's order.
+/// Definition and initial values (uniform between plus and minus `1 / sqrt(fan_in)`, where `fan_in`
+/// is `out_channels / groups * kernel height * kernel width`) are those of PyTorch's
+/// `nn.ConvTranspose2d`. Images have their channels last here, and the weight lies as `[kernel
+/// height][kernel width][out_channels / groups][in_channels]`; weight files have PyTorch's order.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -51,7 +52,8 @@ pub struct ConvTranspose2d<
     const EACH: usize,
 >;
 
-/// The parameters of a [`ConvTranspose2d`] layer, where `EACH` is the number of output channels in each group.
+/// The parameters of a [`ConvTranspose2d`] layer, where `EACH` is the number of output channels in
+/// each group.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct ConvTranspose2dParams<

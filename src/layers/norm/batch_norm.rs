@@ -10,35 +10,40 @@ use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Configuration, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab,
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence,
+    Slab,
 };
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance of each feature over the whole batch while
-/// training, and running ones in inference. An input is `[features]` or `[length, features]`; then the mean is also over
-/// the length.
+/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance of each feature over
+/// the whole batch while training, and running ones in inference. An input is `[features]` or
+/// `[length, features]`; then the mean is also over the length.
 ///
-/// In a network: `BatchNorm1d<num_features>`, with `_` to take what comes, and the option `NoAffine` to leave weight and
-/// bias away: `BatchNorm1d<_, NoAffine>`. `BatchNorm1d<_>(1e-3, 0.01)` sets `eps` and `momentum`, which are 1e-5 and 0.1
-/// otherwise.
+/// In a network: `BatchNorm1d<num_features>`, with `_` to take what comes, and the option
+/// `NoAffine` to leave weight and bias away: `BatchNorm1d<_, NoAffine>`. `BatchNorm1d<_>(1e-3,
+/// 0.01)` sets `eps` and `momentum`, which are 1e-5 and 0.1 otherwise.
 ///
-/// PyTorch's `nn.BatchNorm1d`, whose `[batch, features, length]` is `[length, features]` here; Ioffe and Szegedy, 2015.
-/// Weight and running variance begin at 1, bias and running mean at 0.
+/// PyTorch's `nn.BatchNorm1d`, whose `[batch, features, length]` is `[length, features]` here;
+/// Ioffe and Szegedy, 2015. Weight and running variance begin at 1, bias and running mean at 0.
 ///
-/// - **Running statistics** move by `momentum` of the difference to those of the batch. The variance of the batch is
-///   divided by the number of values without one then, as an estimate for all data, but by their number where it
-///   normalizes. They are fields of the parameters, and are saved and loaded, but not trained: `backward` puts their change
-///   where the gradient of a parameter is, negative, and an optimizer's step takes it away. Accumulated gradients
+/// - **Running statistics** move by `momentum` of the difference to those of the batch. The
+///   variance of the batch is divided by the number of values without one then, as an estimate for
+///   all data, but by their number where it normalizes. They are fields of the parameters, and are
+///   saved and loaded, but not trained: `backward` puts their change where the gradient of a
+///   parameter is, negative, and an optimizer's step takes it away. Accumulated gradients
 ///   accumulate changes.
-/// - **Frozen layers**, and those below what is trained or within [`Workspace::eval`](crate::Workspace::eval), keep their
-///   running statistics and normalize with them while training as well, as PyTorch's do after `eval()`.
-/// - **`num_batches_tracked`** counts those steps, as in PyTorch, whose files have it as a whole number.
-/// - **One value per feature**, a batch of a single `[features]`, has no variance. PyTorch raises an error in training;
-///   here the output is the bias, the gradient 0, and the running variance stays.
+/// - **Frozen layers**, and those below what is trained or within
+///   [`Workspace::eval`](crate::Workspace::eval), keep their running statistics and normalize with
+///   them while training as well, as PyTorch's do after `eval()`.
+/// - **`num_batches_tracked`** counts those steps, as in PyTorch, whose files have it as a whole
+///   number.
+/// - **One value per feature**, a batch of a single `[features]`, has no variance. PyTorch raises
+///   an error in training; here the output is the bias, the gradient 0, and the running variance
+///   stays.
 ///
-/// The mean is found in two parts, as that of [`LayerNorm`](struct@crate::LayerNorm). Sums over large batches are cut at
-/// fixed places, so that no bit depends on the number of threads.
+/// The mean is found in two parts, as that of [`LayerNorm`](struct@crate::LayerNorm). Sums over
+/// large batches are cut at fixed places, so that no bit depends on the number of threads.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -47,7 +52,10 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// let (mut workspace, mut gradient) = (Net::workspace(), Net::zeros());
 /// let x = [Tensor1::from([1.0, 2.0]), Tensor1::from([3.0, 6.0])];
 /// let pass = net.forward_train(&x, &mut workspace);
-/// assert_eq!(pass.outputs(), [Tensor1::from([-1.0, -1.0]), Tensor1::from([1.0, 1.0])]);
+/// assert_eq!(
+///     pass.outputs(),
+///     [Tensor1::from([-1.0, -1.0]), Tensor1::from([1.0, 1.0])]
+/// );
 /// pass.backward(&mut gradient);
 /// Sgd::new(0.1).state::<Net>().step(&mut net, &gradient);
 /// assert_eq!(net.norm.running_mean, [1.0, 2.0]);
@@ -62,19 +70,26 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// ```
 pub struct BatchNorm1d<const C: usize, const AFFINE: bool = true> {}
 
-/// [`struct@BatchNorm1d`] of images, `[height, width, channels]`: mean and variance of each channel over all pixels of all
-/// images.
+/// [`struct@BatchNorm1d`] of images, `[height, width, channels]`: mean and variance of each channel
+/// over all pixels of all images.
 ///
-/// In a network: `BatchNorm2d<num_features>`, with `_` to take what comes; everything else is as for
-/// [`struct@BatchNorm1d`]. PyTorch's `nn.BatchNorm2d`.
+/// In a network: `BatchNorm2d<num_features>`, with `_` to take what comes; everything else is as
+/// for [`struct@BatchNorm1d`]. PyTorch's `nn.BatchNorm2d`.
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Net: [1, 2, 1] -> [1, 2, 1] { norm: BatchNorm2d<_, NoAffine>(0.0, 0.1) } }
 /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
 /// let x = [Tensor3::from([[[1.0], [3.0]]])];
-/// assert_eq!(net.forward(&x[0]), x[0], "mean 0 and variance 1 in the beginning");
-/// assert_eq!(net.forward_train(&x, &mut workspace).outputs()[0], Tensor3::from([[[-1.0], [1.0]]]));
+/// assert_eq!(
+///     net.forward(&x[0]),
+///     x[0],
+///     "mean 0 and variance 1 in the beginning"
+/// );
+/// assert_eq!(
+///     net.forward_train(&x, &mut workspace).outputs()[0],
+///     Tensor3::from([[[-1.0], [1.0]]])
+/// );
 /// ```
 pub struct BatchNorm2d<const C: usize, const AFFINE: bool = true> {}
 
@@ -92,7 +107,10 @@ impl Configuration for BatchNormArguments {
 impl BatchNormArguments {
     #[track_caller]
     const fn new(eps: f64, momentum: f64) -> Self {
-        assert!(eps >= 0.0 && eps.is_finite(), "the eps of a normalization is a finite number, 0 or more");
+        assert!(
+            eps >= 0.0 && eps.is_finite(),
+            "the eps of a normalization is a finite number, 0 or more"
+        );
         assert!(
             momentum >= 0.0 && momentum <= 1.0,
             "the momentum of a batch normalization lies between 0 and 1"
@@ -148,7 +166,8 @@ pub struct BatchNormParams<const C: usize, T: Element> {
     pub num_batches_tracked: T,
 }
 
-/// The running statistics of [`struct@BatchNorm1d`] and [`struct@BatchNorm2d`] with the option `NoAffine`.
+/// The running statistics of [`struct@BatchNorm1d`] and [`struct@BatchNorm2d`] with the option
+/// `NoAffine`.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct BatchNormNoAffineParams<const C: usize, T: Element> {
@@ -181,7 +200,9 @@ const fn fit(name: &str, input: Dims, features: usize, axes: Range<usize>) -> Fi
         };
         Fit::mismatch(wanted(images, features), Sentence::new(way_out), input)
     } else if known && features != come {
-        let way_out = Sentence::new("; write `").text(name).text("<_>` to take what comes");
+        let way_out = Sentence::new("; write `")
+            .text(name)
+            .text("<_>` to take what comes");
         Fit::mismatch(wanted(images, features), way_out, input)
     } else {
         Fit::gives(input)
@@ -194,7 +215,9 @@ const fn wanted(images: bool, features: usize) -> Sentence {
     if images {
         return with_channels("[_, _, ", features);
     }
-    with_channels("[", features).text(" or ").sentence(&with_channels("[_, ", features))
+    with_channels("[", features)
+        .text(" or ")
+        .sentence(&with_channels("[_, ", features))
 }
 
 macro_rules! batch_norm {
@@ -222,8 +245,8 @@ macro_rules! batch_norm {
             }
         }
 
-        impl<In: Shape, Out: Shape, T: Element, const C: usize, const AFFINE: bool> Compute<In, Out, T>
-            for $name<C, AFFINE>
+        impl<In: Shape, Out: Shape, T: Element, const C: usize, const AFFINE: bool>
+            Compute<In, Out, T> for $name<C, AFFINE>
         where
             Self: Layer<T, Config = BatchNormArguments>,
         {
@@ -243,7 +266,13 @@ macro_rules! batch_norm {
                 let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
                 let (weight, bias) = weight_and_bias(trained, C);
                 let (mean, variance) = (&running[..C], &running[C..2 * C]);
-                let norm = RunningNorm { mean, variance, eps: T::from_f64_lossy(config.eps), weight, bias };
+                let norm = RunningNorm {
+                    mean,
+                    variance,
+                    eps: T::from_f64_lossy(config.eps),
+                    weight,
+                    bias,
+                };
                 cx.kernels.running_norm(norm, flatten(x), flatten_mut(y));
             }
 
@@ -261,9 +290,25 @@ macro_rules! batch_norm {
                 let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
                 let (trained, kept) = (weight_and_bias(trained, C), Kept::new(cache, C));
                 if cx.keeps(running) {
-                    forward_frozen(config, trained, running, flatten(x), flatten_mut(y), kept, cx);
+                    forward_frozen(
+                        config,
+                        trained,
+                        running,
+                        flatten(x),
+                        flatten_mut(y),
+                        kept,
+                        cx,
+                    );
                 } else {
-                    forward_train(config, trained, x.len(), flatten(x), flatten_mut(y), kept, cx);
+                    forward_train(
+                        config,
+                        trained,
+                        x.len(),
+                        flatten(x),
+                        flatten_mut(y),
+                        kept,
+                        cx,
+                    );
                 }
             }
 
@@ -278,10 +323,20 @@ macro_rules! batch_norm {
                 cx: &Context<T>,
             ) {
                 if !x.is_empty() {
-                    let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
+                    let (trained, running) =
+                        params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
                     let (trained, dx) = (weight_and_bias(trained, C), dx.map(flatten_mut));
                     let (kept, frozen) = (Kept::new(cache, C), cx.keeps(running));
-                    backward_input(trained, x.len(), flatten(x), flatten(dy), dx, kept, frozen, cx);
+                    backward_input(
+                        trained,
+                        x.len(),
+                        flatten(x),
+                        flatten(dy),
+                        dx,
+                        kept,
+                        frozen,
+                        cx,
+                    );
                 }
             }
 
@@ -299,8 +354,10 @@ macro_rules! batch_norm {
                     return;
                 }
                 let (rows, kept) = (flatten(x).len() / C, Kept::new(cache, C));
-                let (running, gradient) =
-                    (&params.as_slice()[if AFFINE { 2 * C } else { 0 }..], gradient.as_mut_slice());
+                let (running, gradient) = (
+                    &params.as_slice()[if AFFINE { 2 * C } else { 0 }..],
+                    gradient.as_mut_slice(),
+                );
                 let change = kept.add_gradients(AFFINE, gradient);
                 if !cx.keeps(running) {
                     kept.add_changes(config, rows, running, change);

@@ -3,22 +3,25 @@
 use rand::Rng;
 
 use super::{
-    EPS, NormEps, NormParams, channels, initialize, size_of_zero, weight_and_bias, weight_and_bias_mut,
-    with_channels,
+    EPS, NormEps, NormParams, channels, initialize, size_of_zero, weight_and_bias,
+    weight_and_bias_mut, with_channels,
 };
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab,
+};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance over each of several equal groups of
-/// neighbouring channels of each sample, at all its positions; weight and bias are one for each channel and begin at 1
-/// and 0. Channels are the last axis of an input of any rank.
+/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance over each of several
+/// equal groups of neighbouring channels of each sample, at all its positions; weight and bias are
+/// one for each channel and begin at 1 and 0. Channels are the last axis of an input of any rank.
 ///
-/// In a network: `GroupNorm<num_groups, num_channels>`, with `_` for the channels to take what comes, and the option
-/// `NoAffine` to leave weight and bias away: `GroupNorm<8, _, NoAffine>`. `GroupNorm<8, _>(1e-6)` sets `eps`, which is
-/// 1e-5 otherwise. Groups that do not divide the channels are a compile error.
+/// In a network: `GroupNorm<num_groups, num_channels>`, with `_` for the channels to take what
+/// comes, and the option `NoAffine` to leave weight and bias away: `GroupNorm<8, _, NoAffine>`.
+/// `GroupNorm<8, _>(1e-6)` sets `eps`, which is 1e-5 otherwise. Groups that do not divide the
+/// channels are a compile error.
 ///
 /// PyTorch's `nn.GroupNorm`; Wu and He, 2018.
 ///
@@ -26,8 +29,14 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// use shapewright::prelude::*;
 /// network! { struct Net: [2, 1, 4] -> [2, 1, 4] { GroupNorm<2, _>(0.0) } }
 /// let net = Net::init(&mut shapewright::rng(0));
-/// let y = net.forward(&Tensor3::from([[[1.0, 1.0, 5.0, 7.0]], [[3.0, 3.0, 7.0, 5.0]]]));
-/// assert_eq!(y, Tensor3::from([[[-1.0, -1.0, -1.0, 1.0]], [[1.0, 1.0, 1.0, -1.0]]]));
+/// let y = net.forward(&Tensor3::from([
+///     [[1.0, 1.0, 5.0, 7.0]],
+///     [[3.0, 3.0, 7.0, 5.0]],
+/// ]));
+/// assert_eq!(
+///     y,
+///     Tensor3::from([[[-1.0, -1.0, -1.0, 1.0]], [[1.0, 1.0, 1.0, -1.0]]])
+/// );
 /// ```
 ///
 /// A negative `eps` is a compile error:
@@ -48,15 +57,16 @@ pub const fn GroupNorm(eps: f64) -> NormEps {
     NormEps::new(eps)
 }
 
-/// `(x - mean) / sqrt(variance + eps)`, with mean and variance over all pixels of each channel of each image,
-/// `[height, width, channels]`. With the option `Affine`, times a weight plus a bias for each channel, which begin at 1
-/// and 0.
+/// `(x - mean) / sqrt(variance + eps)`, with mean and variance over all pixels of each channel of
+/// each image, `[height, width, channels]`. With the option `Affine`, times a weight plus a bias
+/// for each channel, which begin at 1 and 0.
 ///
-/// In a network: `InstanceNorm2d<num_features>`, with `_` to take what comes: `InstanceNorm2d<_, Affine>`.
-/// `InstanceNorm2d<_>(1e-6)` sets `eps`, which is 1e-5 otherwise. Images of one pixel are a compile error.
+/// In a network: `InstanceNorm2d<num_features>`, with `_` to take what comes: `InstanceNorm2d<_,
+/// Affine>`. `InstanceNorm2d<_>(1e-6)` sets `eps`, which is 1e-5 otherwise. Images of one pixel are
+/// a compile error.
 ///
-/// PyTorch's `nn.InstanceNorm2d`, which has neither weight and bias nor running statistics unless asked for, either;
-/// Ulyanov et al., 2016.
+/// PyTorch's `nn.InstanceNorm2d`, which has neither weight and bias nor running statistics unless
+/// asked for, either; Ulyanov et al., 2016.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -98,21 +108,33 @@ impl<In: Shape, const GROUPS: usize, const C: usize, const AFFINE: bool> Fits<In
         } else if input.is_unknown() {
             Fit::gives(Dims::UNKNOWN)
         } else if input.last().is_none() {
-            let way_out = Sentence::new("; its channels are the last axis of one tensor, and there is none");
+            let way_out =
+                Sentence::new("; its channels are the last axis of one tensor, and there is none");
             Fit::mismatch(with_channels("[.., ", C), way_out, input)
         } else if C != INFER && C != come {
-            let way_out =
-                Sentence::new("; write `GroupNorm<").number(GROUPS).text(", _>` to take what comes");
+            let way_out = Sentence::new("; write `GroupNorm<")
+                .number(GROUPS)
+                .text(", _>` to take what comes");
             Fit::mismatch(with_channels("[.., ", C), way_out, input)
         } else if !come.is_multiple_of(GROUPS) {
-            // Of more groups a divisor may be far away, and the compiler would look for it for minutes.
-            let most = if GROUPS < MOST_SOUGHT { GROUPS } else { MOST_SOUGHT };
+            // Of more groups a divisor may be far away, and the compiler would look for it for
+            // minutes.
+            let most = if GROUPS < MOST_SOUGHT {
+                GROUPS
+            } else {
+                MOST_SOUGHT
+            };
             let mut fewer = if most < come { most } else { come };
             while !come.is_multiple_of(fewer) {
                 fewer -= 1;
             }
-            let sentence = Sentence::new("has ").number(GROUPS).text(" groups, but the ").number(come);
-            let sentence = sentence.text(" channels can't be cut into so many equal ones; ").number(fewer);
+            let sentence = Sentence::new("has ")
+                .number(GROUPS)
+                .text(" groups, but the ")
+                .number(come);
+            let sentence = sentence
+                .text(" channels can't be cut into so many equal ones; ")
+                .number(fewer);
             Fit::wrong(sentence.text(" would do"), input)
         } else {
             Fit::gives(input)
@@ -266,5 +288,12 @@ fn norm<'a, T: Element>(
 ) -> kernels::GroupNorm<'a, T> {
     let (weight, bias) = weight_and_bias(params, channels);
     let eps = config.or(T::from_f64_lossy(EPS));
-    kernels::GroupNorm { rows: len / channels, groups, size: channels / groups, eps, weight, bias }
+    kernels::GroupNorm {
+        rows: len / channels,
+        groups,
+        size: channels / groups,
+        eps,
+        weight,
+        bias,
+    }
 }

@@ -8,24 +8,28 @@ use super::{
 };
 use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab,
+};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance over the last axis of each sample, or over
-/// its last two or three. The weight begins at 1, the bias at 0.
+/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance over the last axis
+/// of each sample, or over its last two or three. The weight begins at 1, the bias at 0.
 ///
-/// In a network: `LayerNorm` or `LayerNorm<_>` for the last axis, `LayerNorm<64>` to check its size, and
-/// `LayerNorm<_, _, _>` for all of an image. `LayerNorm<_, NoBias>` leaves the bias away, `LayerNorm<_, NoAffine>` both
-/// weight and bias. `LayerNorm(1e-6)` or `LayerNorm<_>(1e-6)` sets `eps`, which is 1e-5 otherwise.
+/// In a network: `LayerNorm` or `LayerNorm<_>` for the last axis, `LayerNorm<64>` to check its
+/// size, and `LayerNorm<_, _, _>` for all of an image. `LayerNorm<_, NoBias>` leaves the bias away,
+/// `LayerNorm<_, NoAffine>` both weight and bias. `LayerNorm(1e-6)` or `LayerNorm<_>(1e-6)` sets
+/// `eps`, which is 1e-5 otherwise.
 ///
-/// PyTorch's `nn.LayerNorm`, whose `elementwise_affine=False` is `NoAffine`; Ba et al., 2016. Images are channels-last
-/// here: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. In weight
-/// files their weight and bias have PyTorch's order, channels first; here they lie as the numbers that they belong to.
+/// PyTorch's `nn.LayerNorm`, whose `elementwise_affine=False` is `NoAffine`; Ba et al., 2016.
+/// Images are channels-last here: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
+/// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. In weight files their weight and bias have
+/// PyTorch's order, channels first; here they lie as the numbers that they belong to.
 ///
-/// The variance is the mean of squares of distances from the mean, which is found in two parts: the results are exact to
-/// rounding also where the mean is a thousand times the deviation.
+/// The variance is the mean of squares of distances from the mean, which is found in two parts: the
+/// results are exact to rounding also where the mean is a thousand times the deviation.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -64,21 +68,25 @@ pub const fn LayerNorm(eps: f64) -> NormEps {
     NormEps::new(eps)
 }
 
-/// `x / sqrt(mean of x^2 + eps) * weight`, with the mean over the last axis of each sample, or over its last two or three.
-/// The weight begins at 1.
+/// `x / sqrt(mean of x^2 + eps) * weight`, with the mean over the last axis of each sample, or over
+/// its last two or three. The weight begins at 1.
 ///
-/// In a network it is written like [`struct@LayerNorm`], without the option `NoBias`, as it has no bias: `RmsNorm`,
-/// `RmsNorm<_, _, _>`, `RmsNorm<_, NoAffine>`, `RmsNorm(1e-6)`. `eps` is otherwise the distance from 1 to the next
-/// number: 1.2e-7 in `f32`, 2.2e-16 in `f64`.
+/// In a network it is written like [`struct@LayerNorm`], without the option `NoBias`, as it has no
+/// bias: `RmsNorm`, `RmsNorm<_, _, _>`, `RmsNorm<_, NoAffine>`, `RmsNorm(1e-6)`. `eps` is otherwise
+/// the distance from 1 to the next number: 1.2e-7 in `f32`, 2.2e-16 in `f64`.
 ///
-/// PyTorch's `nn.RMSNorm`; Zhang and Sennrich, 2019. Weight files have the weight of several axes channels first, as those
-/// of [`struct@LayerNorm`].
+/// PyTorch's `nn.RMSNorm`; Zhang and Sennrich, 2019. Weight files have the weight of several axes
+/// channels first, as those of [`struct@LayerNorm`].
 ///
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Net: [2] -> [2] { RmsNorm } }
 /// let y = Net::init(&mut shapewright::rng(0)).forward(&Tensor1::from([1.0, 7.0]));
-/// assert!((y - Tensor1::from([0.2, 1.4])).iter().all(|off| off.abs() < 1e-6));
+/// assert!(
+///     (y - Tensor1::from([0.2, 1.4]))
+///         .iter()
+///         .all(|off| off.abs() < 1e-6)
+/// );
 /// ```
 ///
 /// A negative `eps` is a compile error:
@@ -117,7 +125,11 @@ const fn fit(name: &str, input: Dims, sizes: &[usize]) -> Fit {
             come[axis] = axes[axes.len() - rank + axis];
         }
         wanted = wanted.text(", ");
-        wanted = if sizes[axis] == INFER { wanted.text("_") } else { wanted.number(sizes[axis]) };
+        wanted = if sizes[axis] == INFER {
+            wanted.text("_")
+        } else {
+            wanted.number(sizes[axis])
+        };
         all = if axis > 0 { all.text(", _") } else { all };
         zero |= sizes[axis] == 0;
         differs |= sizes[axis] != INFER && sizes[axis] != come[axis];
@@ -125,17 +137,26 @@ const fn fit(name: &str, input: Dims, sizes: &[usize]) -> Fit {
     }
     let wanted = wanted.text("]");
     let mut fit = if zero {
-        Fit::wrong(Sentence::new("has a size of 0; every size must be at least 1"), input)
+        Fit::wrong(
+            Sentence::new("has a size of 0; every size must be at least 1"),
+            input,
+        )
     } else if input.is_unknown() {
         Fit::gives(input)
     } else if missing && rank == 1 {
-        let way_out = Sentence::new("; it normalizes the last axis of one tensor, and there is none");
+        let way_out =
+            Sentence::new("; it normalizes the last axis of one tensor, and there is none");
         Fit::mismatch(wanted, way_out, input)
     } else if missing {
-        let way_out = Sentence::new("; write `").text(name).text("<_>` to normalize the last axis alone");
+        let way_out = Sentence::new("; write `")
+            .text(name)
+            .text("<_>` to normalize the last axis alone");
         Fit::mismatch(wanted, way_out, input)
     } else if differs {
-        let way_out = Sentence::new("; write `").text(name).sentence(&all).text(">` to take what comes");
+        let way_out = Sentence::new("; write `")
+            .text(name)
+            .sentence(&all)
+            .text(">` to take what comes");
         Fit::mismatch(wanted, way_out, input)
     } else {
         Fit::gives(input)
@@ -164,12 +185,30 @@ fn backward_params<T: Element>(
     // Whole cache lines.
     let chunk = width.div_ceil(threads::parts(x.len())).next_multiple_of(16);
     let mut biases = [bias];
-    let biases = if biases[0].is_empty() { &mut [] } else { &mut biases[..] };
-    threads::split_together(weight, biases, chunk, &|part, weight: &mut [T], biases: &mut [&mut [T]]| {
-        let bias = biases.first_mut().map_or(&mut [][..], |bias| &mut **bias);
-        let first = part * chunk;
-        kernels.row_norm_sums(RowNormSums { width, first, x, statistics, dy, weight, bias, accumulate });
-    });
+    let biases = if biases[0].is_empty() {
+        &mut []
+    } else {
+        &mut biases[..]
+    };
+    threads::split_together(
+        weight,
+        biases,
+        chunk,
+        &|part, weight: &mut [T], biases: &mut [&mut [T]]| {
+            let bias = biases.first_mut().map_or(&mut [][..], |bias| &mut **bias);
+            let first = part * chunk;
+            kernels.row_norm_sums(RowNormSums {
+                width,
+                first,
+                x,
+                statistics,
+                dy,
+                weight,
+                bias,
+                accumulate,
+            });
+        },
+    );
 }
 
 macro_rules! over_last_axes {
@@ -292,8 +331,14 @@ layers! {
     RmsNorm<[A, B, C] 3, A, B, C, true> NormWeightParams3<A, B, C, T>;
 }
 
-impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usize, const BIAS: bool> Layer<T>
-    for LayerNorm<RANK, A, B, C, BIAS, false>
+impl<
+    T: Element,
+    const RANK: usize,
+    const A: usize,
+    const B: usize,
+    const C: usize,
+    const BIAS: bool,
+> Layer<T> for LayerNorm<RANK, A, B, C, BIAS, false>
 {
     type Config = NormEps;
     type Params = ();

@@ -16,8 +16,8 @@ use crate::network::{Configuration, Fit, INFER, Sentence};
 use crate::tensor::{Dims, Element};
 
 /// The constructor argument of [`LayerNorm`](struct@LayerNorm), [`RmsNorm`](struct@RmsNorm),
-/// [`GroupNorm`](struct@GroupNorm) and [`InstanceNorm2d`](struct@InstanceNorm2d): what is added to the variance before
-/// its root is taken.
+/// [`GroupNorm`](struct@GroupNorm) and [`InstanceNorm2d`](struct@InstanceNorm2d): what is added to
+/// the variance before its root is taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormEps {
     /// The layer's default if there is none.
@@ -31,7 +31,10 @@ impl Configuration for NormEps {
 impl NormEps {
     #[track_caller]
     const fn new(eps: f64) -> Self {
-        assert!(eps >= 0.0 && eps.is_finite(), "the eps of a normalization is a finite number, 0 or more");
+        assert!(
+            eps >= 0.0 && eps.is_finite(),
+            "the eps of a normalization is a finite number, 0 or more"
+        );
         NormEps { eps: Some(eps) }
     }
 
@@ -106,10 +109,19 @@ const fn channels(dims: Dims) -> usize {
 /// "[.., 32]", or "[.., _]" if the number is open.
 const fn with_channels(dots: &str, channels: usize) -> Sentence {
     let sentence = Sentence::new(dots);
-    if channels == INFER { sentence.text("_]") } else { sentence.number(channels).text("]") }
+    if channels == INFER {
+        sentence.text("_]")
+    } else {
+        sentence.number(channels).text("]")
+    }
 }
 
 /// What a layer says that has a size of 0.
 const fn size_of_zero(what: &str, input: Dims) -> Fit {
-    Fit::wrong(Sentence::new("has ").text(what).text(" 0; every size must be at least 1"), input)
+    Fit::wrong(
+        Sentence::new("has ")
+            .text(what)
+            .text(" 0; every size must be at least 1"),
+        input,
+    )
 }

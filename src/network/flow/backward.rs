@@ -37,17 +37,30 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
     ) {
         let (samples, input, output) = (x.len(), flatten(x), flatten(y));
         let lowest = if dx.is_some() { 0 } else { cx.lowest() };
-        let (dy, cache) = (Slab::new(flatten_mut(dy), samples, Out::LEN).parts(), cache.parts());
+        let (dy, cache) = (
+            Slab::new(flatten_mut(dy), samples, Out::LEN).parts(),
+            cache.parts(),
+        );
         let dx = dx.map(|dx| Slab::new(flatten_mut(dx), samples, In::LEN).parts());
-        for &segment in plan.training_segments.list[..plan.training_segments.count].iter().rev() {
+        for &segment in plan.training_segments.list[..plan.training_segments.count]
+            .iter()
+            .rev()
+        {
             for_pieces(segment, samples, plan.multiply_adds, cx, &|piece| {
-                let Piece { first, count, cut, .. } = piece;
+                let Piece {
+                    first, count, cut, ..
+                } = piece;
                 // SAFETY: the pieces that live at the same time are of different samples.
                 let (output_gradient, cache, input_gradient) = unsafe {
                     let dx = dx.as_ref().map(|dx| dx.part(first, count).into_slice());
-                    (dy.part(first, count).into_slice(), cache.part(first, count), dx)
+                    (
+                        dy.part(first, count).into_slice(),
+                        cache.part(first, count),
+                        dx,
+                    )
                 };
-                let (input, output) = (&input[piece.range(In::LEN)], &output[piece.range(Out::LEN)]);
+                let (input, output) =
+                    (&input[piece.range(In::LEN)], &output[piece.range(Out::LEN)]);
                 let cx = cx.of_part(first, cut);
                 layers(&mut Backward {
                     plan,
@@ -64,8 +77,8 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         }
     }
 
-    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together would take a large part
-    /// of the stack.
+    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together
+    /// would take a large part of the stack.
     #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
@@ -76,13 +89,22 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         if index < self.lowest || !self.piece.has(index) {
             return;
         }
-        let Backward { plan, piece, cx, input, output, cache, output_gradient, input_gradient, lowest } =
-            self;
+        let Backward {
+            plan,
+            piece,
+            cx,
+            input,
+            output,
+            cache,
+            output_gradient,
+            input_gradient,
+            lowest,
+        } = self;
         let (count, step, cx) = (piece.count, plan.training[index], &cx.layer(index));
         let (y, dy) = match step.spot {
-            // SAFETY: the plan gives outputs, gradients and caches slots of their own. Of one layer, the
-            // slots of `x`, `y`, `dx`, `dy` and the cache differ, but for a layer that works in place: its
-            // `x` and `dx` are not made.
+            // SAFETY: the plan gives outputs, gradients and caches slots of their own. Of one
+            // layer, the slots of `x`, `y`, `dx`, `dy` and the cache differ, but for a
+            // layer that works in place: its `x` and `dx` are not made.
             Spot::Slot { outputs, gradient } => unsafe {
                 let y = &*cache.slot(outputs, Out::LEN).into_slice();
                 (y, cache.slot(gradient, Out::LEN).into_slice())
@@ -111,7 +133,10 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             // SAFETY: as above.
             Spot::Slot { outputs, gradient } => unsafe {
                 let x = &*cache.slot(outputs, In::LEN).into_slice();
-                (x, (index > *lowest).then(|| cache.slot(gradient, In::LEN).into_slice()))
+                (
+                    x,
+                    (index > *lowest).then(|| cache.slot(gradient, In::LEN).into_slice()),
+                )
             },
             _ => (*input, input_gradient.as_deref_mut()),
         };

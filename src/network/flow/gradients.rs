@@ -30,11 +30,19 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         cx: &Context<'a, T>,
     ) -> Self {
         let (input, output, output_gradient) = (flatten(x), flatten(y), flatten(dy));
-        Gradients { plan, count: x.len(), input, output, cache, output_gradient, cx: *cx }
+        Gradients {
+            plan,
+            count: x.len(),
+            input,
+            output,
+            cache,
+            output_gradient,
+            cx: *cx,
+        }
     }
 
-    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together would take a large part
-    /// of the stack.
+    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together
+    /// would take a large part of the stack.
     #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
@@ -46,9 +54,18 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         if <L::Params as Parameters<T>>::LEN == 0 || index < self.cx.lowest() {
             return;
         }
-        let Gradients { plan, count, input, output, cache, output_gradient, cx } = self;
+        let Gradients {
+            plan,
+            count,
+            input,
+            output,
+            cache,
+            output_gradient,
+            cx,
+        } = self;
         let (count, step, cx) = (*count, plan.training[index], &cx.layer(index));
-        // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the cache is written to.
+        // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
+        // cache is written to.
         let (x, y, dy) = unsafe {
             let dy = match step.spot {
                 Spot::Slot { gradient, .. } => &*cache.slot(gradient, Out::LEN).into_slice(),

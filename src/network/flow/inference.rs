@@ -36,14 +36,41 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         let (odd_end, inner) = scratch.split_at_mut(plan.odd_end * samples);
         let (input, output) = (flatten(x), flatten_mut(y));
         let segment = plan.inference_segments.list[0];
-        let piece = Piece { segment, first: 0, count: samples, cut: false };
-        let mut run = Inference { plan, piece, input, even, odd, even_end, odd_end, inner, output };
+        let piece = Piece {
+            segment,
+            first: 0,
+            count: samples,
+            cut: false,
+        };
+        let mut run = Inference {
+            plan,
+            piece,
+            input,
+            even,
+            odd,
+            even_end,
+            odd_end,
+            inner,
+            output,
+        };
         for segment in &plan.inference_segments.list[..plan.inference_segments.count] {
-            let (mut first, step) = (0, if segment.piece == 0 { samples } else { segment.piece });
+            let (mut first, step) = (
+                0,
+                if segment.piece == 0 {
+                    samples
+                } else {
+                    segment.piece
+                },
+            );
             // Tells the compiler that one segment without pieces is no loop.
             loop {
                 let count = step.min(samples - first);
-                run.piece = Piece { segment: *segment, first, count, cut: false };
+                run.piece = Piece {
+                    segment: *segment,
+                    first,
+                    count,
+                    cut: false,
+                };
                 layers(&mut run);
                 first += step;
                 if first >= samples {
@@ -55,9 +82,9 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
 
     /// Runs the layer at an index.
     ///
-    /// The index is a constant, so that this is called from one place alone: the optimizer inlines it there, which the
-    /// smallest networks need. Inlined in every build, all layers together would take a large part of the stack where
-    /// nothing is optimized.
+    /// The index is a constant, so that this is called from one place alone: the optimizer inlines
+    /// it there, which the smallest networks need. Inlined in every build, all layers together
+    /// would take a large part of the stack where nothing is optimized.
     #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape, const INDEX: usize>(
         &mut self,
@@ -81,7 +108,11 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             *self.buffer(step.spot) = buffer;
             return;
         }
-        let from = if INDEX == 0 { Spot::Input } else { self.plan.inference[INDEX - 1].spot };
+        let from = if INDEX == 0 {
+            Spot::Input
+        } else {
+            self.plan.inference[INDEX - 1].spot
+        };
         let x = match from {
             Spot::Even => &*self.even,
             Spot::Odd => &*self.odd,
@@ -95,7 +126,14 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 let scratch = &mut self.inner[..count * L::SCRATCH];
                 let relu = ends_with_relu::<L, In, Out, T>(step);
                 let layer = &cx.ending_with_relu(relu);
-                L::forward(config, params, tensors(x, count), tensors_mut(y, count), scratch, layer);
+                L::forward(
+                    config,
+                    params,
+                    tensors(x, count),
+                    tensors_mut(y, count),
+                    scratch,
+                    layer,
+                );
                 relu_after::<L, In, Out, T>(step, y, count, cx);
             }
             Flow::InPlace => {
@@ -120,8 +158,8 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
     }
 }
 
-/// The numbers of a piece's samples in the buffer of a spot: those that only serve one segment are used again for
-/// each piece.
+/// The numbers of a piece's samples in the buffer of a spot: those that only serve one segment are
+/// used again for each piece.
 #[inline(always)]
 fn range(spot: Spot, piece: Piece, len: usize) -> core::ops::Range<usize> {
     match spot {

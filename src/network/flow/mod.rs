@@ -1,5 +1,6 @@
-//! Runs a network's layers over their buffers, as the plan says: what `network!` emits calls these, layer
-//! after layer in a straight line, once for each segment of layers and each piece of the batch.
+//! Runs a network's layers over their buffers, as the plan says: what `network!` emits calls these,
+//! layer after layer in a straight line, once for each segment of layers and each piece of the
+//! batch.
 
 mod backward;
 mod gradients;
@@ -64,19 +65,34 @@ fn for_pieces<T: Element>(
         let (mut first, end) = (part * per_part, count.min((part + 1) * per_part));
         while first < end {
             let left = end - first;
-            let count = if segment.piece == 0 { left } else { left.min(segment.piece) };
-            f(Piece { segment, first, count, cut });
+            let count = if segment.piece == 0 {
+                left
+            } else {
+                left.min(segment.piece)
+            };
+            f(Piece {
+                segment,
+                first,
+                count,
+                cut,
+            });
             first += count;
         }
     });
 }
 
-/// The outputs at a spot, `len` for each sample; what the network was given or gives if they are not in a slot.
+/// The outputs at a spot, `len` for each sample; what the network was given or gives if they are
+/// not in a slot.
 ///
 /// # Safety
 /// Nobody writes to the slot while the outputs live.
 #[inline(always)]
-unsafe fn outputs_at<'a, T: Element>(spot: Spot, cache: &Slab<'a, T>, len: usize, ends: &'a [T]) -> &'a [T] {
+unsafe fn outputs_at<'a, T: Element>(
+    spot: Spot,
+    cache: &Slab<'a, T>,
+    len: usize,
+    ends: &'a [T],
+) -> &'a [T] {
     match spot {
         // SAFETY: the caller's promise.
         Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len).into_slice() },
@@ -106,5 +122,9 @@ fn relu_after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
 /// Where a layer's input lies during training.
 #[inline(always)]
 fn before<const N: usize>(plan: &Plan<N>, index: usize) -> Spot {
-    if index == 0 { Spot::Input } else { plan.training[index - 1].spot }
+    if index == 0 {
+        Spot::Input
+    } else {
+        plan.training[index - 1].spot
+    }
 }

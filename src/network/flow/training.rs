@@ -29,21 +29,35 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         layers: impl Fn(&mut Training<'_, T, N>) + Sync,
     ) {
         let (samples, input) = (x.len(), flatten(x));
-        let (output, cache) = (Slab::new(flatten_mut(y), samples, Out::LEN).parts(), cache.parts());
+        let (output, cache) = (
+            Slab::new(flatten_mut(y), samples, Out::LEN).parts(),
+            cache.parts(),
+        );
         for &segment in &plan.training_segments.list[..plan.training_segments.count] {
             for_pieces(segment, samples, plan.multiply_adds, cx, &|piece| {
                 // SAFETY: the pieces that live at the same time are of different samples.
-                let (output, cache) =
-                    unsafe { (output.part(piece.first, piece.count), cache.part(piece.first, piece.count)) };
+                let (output, cache) = unsafe {
+                    (
+                        output.part(piece.first, piece.count),
+                        cache.part(piece.first, piece.count),
+                    )
+                };
                 let (input, output) = (&input[piece.range(In::LEN)], output.into_slice());
                 let cx = cx.of_part(piece.first, piece.cut);
-                layers(&mut Training { plan, piece, cx, input, output, cache });
+                layers(&mut Training {
+                    plan,
+                    piece,
+                    cx,
+                    input,
+                    output,
+                    cache,
+                });
             });
         }
     }
 
-    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together would take a large part
-    /// of the stack.
+    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together
+    /// would take a large part of the stack.
     #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
@@ -51,7 +65,14 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         config: &L::Config,
         params: &L::Params,
     ) {
-        let Training { plan, piece, cx, input, output, cache } = self;
+        let Training {
+            plan,
+            piece,
+            cx,
+            input,
+            output,
+            cache,
+        } = self;
         if !piece.has(index) {
             return;
         }
@@ -59,9 +80,9 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         if step.absorbed {
             return;
         }
-        // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own; `x` is the
-        // slot of an earlier layer, `y` and the cache are slots of this one, unless the layer works in
-        // place, and then `x` is not made.
+        // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own; `x`
+        // is the slot of an earlier layer, `y` and the cache are slots of this one, unless
+        // the layer works in place, and then `x` is not made.
         let x = || unsafe { outputs_at(before(plan, index), cache, In::LEN, input) };
         let y = match step.spot {
             // SAFETY: as above.
@@ -74,7 +95,14 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
                 // SAFETY: as above.
                 let cache = unsafe { cache.slot(step.cache, L::CACHE) };
                 let layer = &cx.ending_with_relu(ends_with_relu::<L, In, Out, T>(step));
-                L::forward_train(config, params, tensors(x(), count), tensors_mut(y, count), cache, layer);
+                L::forward_train(
+                    config,
+                    params,
+                    tensors(x(), count),
+                    tensors_mut(y, count),
+                    cache,
+                    layer,
+                );
                 relu_after::<L, In, Out, T>(step, y, count, cx);
             }
             (Flow::InPlace, true) => L::train_in_place(config, tensors_mut(y, count), cx),

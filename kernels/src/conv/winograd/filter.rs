@@ -4,9 +4,9 @@ use super::NUMBERS;
 use super::turn::{both, filter, filter_grad};
 use crate::simd::{Op, Simd};
 
-/// Matrices of the same size, one for each number, cut into panels of `width` columns. Number `k` at row `i` and column
-/// `j` of the panel that begins with column `first` lies at `begin(first) + k * step(width of the panel) + i * (width of
-/// the panel) + j`.
+/// Matrices of the same size, one for each number, cut into panels of `width` columns. Number `k`
+/// at row `i` and column `j` of the panel that begins with column `first` lies at `begin(first) + k
+/// * step(width of the panel) + i * (width of the panel) + j`.
 #[derive(Clone, Copy)]
 pub(super) struct Panels {
     pub rows: usize,
@@ -15,7 +15,8 @@ pub(super) struct Panels {
 }
 
 impl Panels {
-    /// How far apart the matrices lie: not a power of two, as then all would fall on the same set of the cache.
+    /// How far apart the matrices lie: not a power of two, as then all would fall on the same set
+    /// of the cache.
     pub const fn step(&self, columns: usize) -> usize {
         self.rows * columns + 16
     }
@@ -45,8 +46,17 @@ impl Op for Filters {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Filters { panels, from, tap, to } = self;
-        let Panels { rows, columns, width } = panels;
+        let Filters {
+            panels,
+            from,
+            tap,
+            to,
+        } = self;
+        let Panels {
+            rows,
+            columns,
+            width,
+        } = panels;
         for first in (0..columns).step_by(width) {
             let width = width.min(columns - first);
             let step = panels.step(width);
@@ -83,7 +93,13 @@ impl Op for FilterGrad<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let FilterGrad { channels, out_channels, sums, gradient, accumulate } = self;
+        let FilterGrad {
+            channels,
+            out_channels,
+            sums,
+            gradient,
+            accumulate,
+        } = self;
         assert_eq!(sums.len(), channels * NUMBERS * out_channels);
         assert_eq!(gradient.len(), 9 * channels * out_channels);
         assert!(out_channels.is_multiple_of(S::LANES));
@@ -96,7 +112,11 @@ impl Op for FilterGrad<'_> {
                     // SAFETY: number k < 16 of channel i, vector j: within the sums.
                     *x = unsafe { s.load(from.wrapping_add(k * channels * out_channels)) };
                 }
-                for (k, &x) in both(s, numbers, filter_grad).as_flattened().iter().enumerate() {
+                for (k, &x) in both(s, numbers, filter_grad)
+                    .as_flattened()
+                    .iter()
+                    .enumerate()
+                {
                     let to = gradient.wrapping_add((k * channels + i) * out_channels + j);
                     // SAFETY: weight k < 9 of channel i, vector j: within the gradient.
                     unsafe { s.store(to, if accumulate { s.add(s.load(to), x) } else { x }) };

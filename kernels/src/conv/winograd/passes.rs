@@ -16,26 +16,36 @@ use crate::simd::{Op, Simd};
 use crate::tile::Next;
 use crate::{AlignedBuffer, kept};
 
-/// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level cache.
+/// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level
+/// cache.
 const TOGETHER: usize = 1 << 16;
-/// But the filters, or the sums for their gradient, are worth reading only for so many tiles or more.
+/// But the filters, or the sums for their gradient, are worth reading only for so many tiles or
+/// more.
 const FEWEST_TILES: usize = 64;
 
-/// Tiles per run of sums for a gradient, about: more are summed run after run, each of which is added to the others as a
-/// whole. A sum over tiles is off by at most `(block + LONG_TILES / block + tiles / LONG_TILES) * eps / 2`, times the sum of
-/// the magnitudes, where a block is 64 to 128 tiles.
+/// Tiles per run of sums for a gradient, about: more are summed run after run, each of which is
+/// added to the others as a whole. A sum over tiles is off by at most `(block + LONG_TILES / block
+/// + tiles / LONG_TILES) * eps / 2`, times the sum of the magnitudes, where a block is 64 to 128
+/// tiles.
 const LONG_TILES: usize = 1 << 14;
 
 /// How many tiles are worked on together, if each has this many channels on both sides.
 const fn tiles_together(channels: usize, kinds: usize) -> usize {
     let fit = TOGETHER / (kinds * channels);
-    if fit < FEWEST_TILES { FEWEST_TILES } else { fit }
+    if fit < FEWEST_TILES {
+        FEWEST_TILES
+    } else {
+        fit
+    }
 }
 
 impl ConvSizes {
     /// Panics unless they are sizes of these functions.
     fn check_tiles(&self) {
-        assert!(self.has_tiles(usize::MAX), "conv: sizes that are not for tiles: {self:?}");
+        assert!(
+            self.has_tiles(usize::MAX),
+            "conv: sizes that are not for tiles: {self:?}"
+        );
     }
 
     /// How many tiles an output has along each axis.
@@ -45,12 +55,22 @@ impl ConvSizes {
 
     /// The patches of the images that tiles see.
     const fn patches(&self) -> Squares {
-        Squares { size: self.size, channels: self.channels, before: self.pad, count: self.tiles() }
+        Squares {
+            size: self.size,
+            channels: self.channels,
+            before: self.pad,
+            count: self.tiles(),
+        }
     }
 
     /// The tiles of the outputs.
     const fn output_tiles(&self) -> Squares {
-        Squares { size: self.out, channels: self.out_channels, before: [0, 0], count: self.tiles() }
+        Squares {
+            size: self.out,
+            channels: self.out_channels,
+            before: [0, 0],
+            count: self.tiles(),
+        }
     }
 }
 
@@ -75,8 +95,24 @@ impl Pass<'_> {
     /// From squares of `IN` by `IN` pixels to squares of `OUT` by `OUT`.
     #[inline(always)]
     fn run<S: Simd, const IN: usize, const OUT: usize>(self, s: S) {
-        let Pass { squares, from, x, to, y, filters, numbers, bias, relu, turned, products } = self;
-        let Panels { rows, columns, width } = filters;
+        let Pass {
+            squares,
+            from,
+            x,
+            to,
+            y,
+            filters,
+            numbers,
+            bias,
+            relu,
+            turned,
+            products,
+        } = self;
+        let Panels {
+            rows,
+            columns,
+            width,
+        } = filters;
         let together = tiles_together(rows + width, NUMBERS);
         let (turned, zeros) = room(turned, together, rows, NUMBERS);
         let (products, spare) = room(products, together, width, NUMBERS);
@@ -96,7 +132,10 @@ impl Pass<'_> {
             });
             for j in (0..columns).step_by(width) {
                 let width = width.min(columns - j);
-                let tiles = Numbers { channels: width, ..patches.clone() };
+                let tiles = Numbers {
+                    channels: width,
+                    ..patches.clone()
+                };
                 for k in 0..NUMBERS {
                     let band = Band {
                         rows: line(tiles.count, rows, width),
@@ -132,8 +171,8 @@ impl Pass<'_> {
     }
 }
 
-/// Where to put the numbers of so many tiles, and a pixel beside them, of zeros: it is read for those outside of the
-/// images, or written where nobody needs what is written.
+/// Where to put the numbers of so many tiles, and a pixel beside them, of zeros: it is read for
+/// those outside of the images, or written where nobody needs what is written.
 fn room(
     buffer: &mut AlignedBuffer<f32>,
     tiles: usize,
@@ -148,7 +187,13 @@ fn room(
 
 /// Rows along one axis, so far apart in A and in C.
 const fn line(count: usize, a: usize, c: usize) -> Rows {
-    Rows { first: 0, count, axes: [1, count], a: [0, 0, a], c: [0, 0, c] }
+    Rows {
+        first: 0,
+        count,
+        axes: [1, count],
+        a: [0, 0, a],
+        c: [0, 0, c],
+    }
 }
 
 pub(crate) struct ConvOp<'a>(pub Conv<'a, f32>);
@@ -158,14 +203,30 @@ impl Op for ConvOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvOp(Conv { sizes, whole: _, x, first_row, weight, bias, y, relu }) = self;
+        let ConvOp(Conv {
+            sizes,
+            whole: _,
+            x,
+            first_row,
+            weight,
+            bias,
+            y,
+            relu,
+        }) = self;
         let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
         sizes.check_tiles();
         let [_, columns] = sizes.tiles();
-        let (first, count) = (first_row / 2 * columns, samples * rows.div_ceil(2) * columns);
+        let (first, count) = (
+            first_row / 2 * columns,
+            samples * rows.div_ceil(2) * columns,
+        );
         let (ci, co) = (sizes.channels, sizes.out_channels);
-        let filters = Panels { rows: ci, columns: co, width: co.min(S::TILE * S::LANES) };
+        let filters = Panels {
+            rows: ci,
+            columns: co,
+            width: co.min(S::TILE * S::LANES),
+        };
         Memory::with(|memory| {
             let numbers = memory.weight.reserve(filters.len());
             s.outline(Filters {
@@ -200,20 +261,42 @@ impl Op for ConvInputGradOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ConvInputGradOp(ConvInputGrad { sizes, whole: _, weight, dy, bias, dx, relu }) = self;
+        let ConvInputGradOp(ConvInputGrad {
+            sizes,
+            whole: _,
+            weight,
+            dy,
+            bias,
+            dx,
+            relu,
+        }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
         sizes.check_tiles();
         let (ci, co) = (sizes.channels, sizes.out_channels);
-        let filters = Panels { rows: co, columns: ci, width: ci.min(S::TILE * S::LANES) };
+        let filters = Panels {
+            rows: co,
+            columns: ci,
+            width: ci.min(S::TILE * S::LANES),
+        };
         plain::begin(ci, bias, dx);
         Memory::with(|memory| {
             let transposed = memory.panel.reserve(9 * ci * co);
-            s.outline(Turn { sizes, weight, row: ci, turned: transposed });
+            s.outline(Turn {
+                sizes,
+                weight,
+                row: ci,
+                turned: transposed,
+            });
             let numbers = memory.weight.reserve(filters.len());
             // The last weight of the window was turned to the front.
             let (last, tap) = (transposed[8 * ci * co..].as_ptr(), (ci * co).wrapping_neg());
-            s.outline(Filters { panels: filters, from: last, tap, to: numbers.as_mut_ptr() });
+            s.outline(Filters {
+                panels: filters,
+                from: last,
+                tap,
+                to: numbers.as_mut_ptr(),
+            });
             Pass {
                 squares: 0..samples * sizes.tiles()[0] * sizes.tiles()[1],
                 from: sizes.output_tiles(),
@@ -233,26 +316,54 @@ impl Op for ConvInputGradOp<'_> {
     }
 }
 
-/// The gradient of the weight: the sums over all tiles, of which each part takes some of the numbers, turned back.
+/// The gradient of the weight: the sums over all tiles, of which each part takes some of the
+/// numbers, turned back.
 pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
     kept! {
         static SUMS: AlignedBuffer<f32> = AlignedBuffer::new();
     }
-    let ConvWeightGrad { sizes, x, dy, gradient, accumulate, parts, share, .. } = conv;
+    let ConvWeightGrad {
+        sizes,
+        x,
+        dy,
+        gradient,
+        accumulate,
+        parts,
+        share,
+        ..
+    } = conv;
     let (channels, out_channels) = (sizes.channels, sizes.out_channels);
     let (gradient, bias) = sizes.split_bias(0, gradient);
     if let Some(sums) = bias {
         let (rows, cols) = (dy.len() / out_channels, out_channels);
-        kernels.run(ColumnSumsOp { rows, cols, x: dy, sums, accumulate });
+        kernels.run(ColumnSumsOp {
+            rows,
+            cols,
+            x: dy,
+            sums,
+            accumulate,
+        });
     }
     let mut memory = SUMS.take();
     let sums = memory.reserve(NUMBERS * channels * out_channels);
     let each = NUMBERS.div_ceil(parts.clamp(1, NUMBERS));
     share(sums, each * channels * out_channels, &|part, sums| {
         let kinds = part * each..NUMBERS.min((part + 1) * each);
-        kernels.run(SumsOp { sizes, x, dy, kinds, sums });
+        kernels.run(SumsOp {
+            sizes,
+            x,
+            dy,
+            kinds,
+            sums,
+        });
     });
-    kernels.run(FilterGrad { channels, out_channels, sums, gradient, accumulate });
+    kernels.run(FilterGrad {
+        channels,
+        out_channels,
+        sums,
+        gradient,
+        accumulate,
+    });
     SUMS.set(memory);
 }
 
@@ -277,14 +388,21 @@ impl Op for SumsOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let SumsOp { sizes, x, dy, kinds, sums } = self;
+        let SumsOp {
+            sizes,
+            x,
+            dy,
+            kinds,
+            sums,
+        } = self;
         let samples = sizes.check(x.len(), dy.len());
         let (ci, co) = (sizes.channels, sizes.out_channels);
         sizes.check_tiles();
         assert_eq!(sums.len(), kinds.len() * ci * co);
         let [rows, columns] = sizes.tiles();
         let count = samples * rows * columns;
-        // Of whole blocks: these may not depend on how many kinds there are, which the threads decide.
+        // Of whole blocks: these may not depend on how many kinds there are, which the threads
+        // decide.
         let block = tiles_together(ci + co, NUMBERS);
         let together = tiles_together(ci + co, kinds.len()) / block * block;
         let run_len = LONG_TILES / block * block;
@@ -298,8 +416,16 @@ impl Op for SumsOp<'_> {
             let (tiles, no_output) = room(&mut memory.weight, together, co, kinds.len());
             for first in (0..count).step_by(together) {
                 let count = together.min(count - first);
-                let of_patches = Numbers { first, count, channels: ci, kinds: kinds.clone() };
-                let of_tiles = Numbers { channels: co, ..of_patches.clone() };
+                let of_patches = Numbers {
+                    first,
+                    count,
+                    channels: ci,
+                    kinds: kinds.clone(),
+                };
+                let of_tiles = Numbers {
+                    channels: co,
+                    ..of_patches.clone()
+                };
                 let (step, tile_step) = (of_patches.step(), of_tiles.step());
                 s.outline(Forth::<4> {
                     squares: sizes.patches(),
@@ -317,10 +443,11 @@ impl Op for SumsOp<'_> {
                 });
                 // While these are multiplied, what is turned next comes nearer.
                 let next = first + count..(first + 2 * count).min(samples * rows * columns);
-                let next = [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
-                    let at = |tile: usize| tile * len / (rows * columns);
-                    Next::line(&images[at(next.start)..at(next.end)])
-                });
+                let next =
+                    [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
+                        let at = |tile: usize| tile * len / (rows * columns);
+                        Next::line(&images[at(next.start)..at(next.end)])
+                    });
                 for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
                     next.iter().for_each(
                         #[inline(always)]

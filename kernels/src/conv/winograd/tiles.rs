@@ -19,8 +19,8 @@ pub(super) struct Squares {
 }
 
 impl Squares {
-    /// Calls with each square from `first` to `first + count` and its pixels: those of the images at `images`, or
-    /// `outside`.
+    /// Calls with each square from `first` to `first + count` and its pixels: those of the images
+    /// at `images`, or `outside`.
     #[inline(always)]
     fn each<const N: usize>(
         &self,
@@ -31,8 +31,11 @@ impl Squares {
     ) {
         let ([height, width], [rows, columns]) = (self.size, self.count);
         let first = numbers.first;
-        let (mut image, mut row, mut column) =
-            (first / (rows * columns), first / columns % rows, first % columns);
+        let (mut image, mut row, mut column) = (
+            first / (rows * columns),
+            first / columns % rows,
+            first % columns,
+        );
         for square in 0..numbers.count {
             let mut pixels = [[outside; N]; N];
             for (i, pixels) in pixels.iter_mut().enumerate() {
@@ -41,7 +44,8 @@ impl Squares {
                 for (j, pixel) in pixels.iter_mut().enumerate() {
                     let x = (2 * column + j).wrapping_sub(self.before[1]);
                     if y < height && x < width {
-                        *pixel = images.wrapping_add(((image * height + y) * width + x) * self.channels);
+                        *pixel =
+                            images.wrapping_add(((image * height + y) * width + x) * self.channels);
                     }
                 }
             }
@@ -69,8 +73,8 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// How far apart the numbers of a channel lie: not a power of two, as then all would fall on the same set of the
-    /// cache.
+    /// How far apart the numbers of a channel lie: not a power of two, as then all would fall on
+    /// the same set of the cache.
     pub fn step(&self) -> usize {
         self.count * self.channels + CHANNELS
     }
@@ -83,7 +87,8 @@ impl Numbers {
 
 /// Turns squares of `N` by `N` pixels into numbers: patches of 4, or gradients of tiles of 2.
 ///
-/// The maker promises that all lies in memory: images, as many numbers, and zeros for a pixel outside.
+/// The maker promises that all lies in memory: images, as many numbers, and zeros for a pixel
+/// outside.
 pub(super) struct Forth<const N: usize> {
     pub squares: Squares,
     pub numbers: Numbers,
@@ -97,7 +102,13 @@ impl<const N: usize> Op for Forth<N> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Forth { squares, numbers, images, outside, to } = self;
+        let Forth {
+            squares,
+            numbers,
+            images,
+            outside,
+            to,
+        } = self;
         let (channels, step) = (numbers.channels, numbers.step());
         squares.each::<N>(
             &numbers,
@@ -118,7 +129,9 @@ impl<const N: usize> Op for Forth<N> {
                     for (k, &y) in y.as_flattened().iter().enumerate() {
                         if numbers.kinds.contains(&k) {
                             // SAFETY: likewise.
-                            unsafe { s.store(to.wrapping_add((k - numbers.kinds.start) * step + c), y) };
+                            unsafe {
+                                s.store(to.wrapping_add((k - numbers.kinds.start) * step + c), y)
+                            };
                         }
                     }
                 }
@@ -127,10 +140,11 @@ impl<const N: usize> Op for Forth<N> {
     }
 }
 
-/// Turns all numbers back into squares of `N` by `N` pixels: into the outputs of tiles of 2, or onto the gradients of
-/// patches of 4.
+/// Turns all numbers back into squares of `N` by `N` pixels: into the outputs of tiles of 2, or
+/// onto the gradients of patches of 4.
 ///
-/// The maker promises that all lies in memory: images, as many numbers, the bias, and a pixel outside that nobody needs.
+/// The maker promises that all lies in memory: images, as many numbers, the bias, and a pixel
+/// outside that nobody needs.
 pub(super) struct Back<const N: usize> {
     pub squares: Squares,
     pub numbers: Numbers,
@@ -148,7 +162,15 @@ impl<const N: usize> Op for Back<N> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Back { squares, numbers, from, images, outside, bias, relu } = self;
+        let Back {
+            squares,
+            numbers,
+            from,
+            images,
+            outside,
+            bias,
+            relu,
+        } = self;
         let (channels, step) = (numbers.channels, numbers.step());
         squares.each::<N>(
             &numbers,
