@@ -80,11 +80,7 @@ pub fn flush<T: Float>(x: T) -> T {
 /// 0 for denormal numbers. NaN stays.
 #[inline(always)]
 pub(super) fn flush_denormal<S: Simd>(s: S, x: S::V) -> S::V {
-    s.select(
-        s.gt(s.splat(f32::MIN_POSITIVE), s.and_bits(x, 0x7fff_ffff)),
-        s.zero(),
-        x,
-    )
+    s.flush_denormal(x)
 }
 
 /// [`flush_denormal`] of every number.

@@ -45,7 +45,7 @@ impl<B: Copy> Pairs<B> {
 
     /// The sum of all, with that of the last block, which may be shorter.
     #[inline(always)]
-    pub(super) fn finish(self, last: B, add: impl Fn(B, B) -> B) -> B {
+    pub(super) fn finish(&self, last: B, add: impl Fn(B, B) -> B) -> B {
         let (mut sum, mut level) = (last, 0);
         while self.blocks >> level > 0 {
             if self.blocks >> level & 1 == 1 {

@@ -254,6 +254,31 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
     (onto, relu): (bool, bool),
     c: impl Fn(usize) -> *mut f32,
 ) {
+    let store = {
+        #[inline(always)]
+        |acc: [[S::V; NR]; MR], last: usize| {
+            unrolled_tile::<MR, NR>(
+                #[inline(always)]
+                |i, j| {
+                    let n = if j + 1 == NR { last } else { S::LANES };
+                    // SAFETY: the caller's promise.
+                    unsafe { s.put(c(i).wrapping_add(j * S::LANES), acc[i][j], n) };
+                },
+            );
+        }
+    };
+    let zero_or = {
+        #[inline(always)]
+        |mut acc: [[S::V; NR]; MR]| {
+            unrolled_tile::<MR, NR>(
+                #[inline(always)]
+                |i, j| acc[i][j] = s.max(s.zero(), acc[i][j]),
+            );
+            acc
+        }
+    };
+
+    // A path of its own, so that the others keep the sums where they are.
     if onto {
         // SAFETY: the caller's promise.
         let before = unsafe {
@@ -268,30 +293,15 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
             #[inline(always)]
             |i, j| acc[i][j] = s.add(before[i][j], acc[i][j]),
         );
+        return store(if relu { zero_or(acc) } else { acc }, last);
     }
     if relu {
-        unrolled_tile::<MR, NR>(
-            #[inline(always)]
-            |i, j| acc[i][j] = s.max(s.zero(), acc[i][j]),
-        );
+        acc = zero_or(acc);
     }
-    let store = {
-        #[inline(always)]
-        |last: usize| {
-            unrolled_tile::<MR, NR>(
-                #[inline(always)]
-                |i, j| {
-                    let n = if j + 1 == NR { last } else { S::LANES };
-                    // SAFETY: the caller's promise.
-                    unsafe { s.put(c(i).wrapping_add(j * S::LANES), acc[i][j], n) };
-                },
-            );
-        }
-    };
     // One question for all rows.
     if last == S::LANES {
-        store(S::LANES)
+        store(acc, S::LANES)
     } else {
-        store(last)
+        store(acc, last)
     }
 }

@@ -66,22 +66,16 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     }
     let mut x = p.a.data.as_ptr();
     let mut b = p.b.data.as_ptr().wrapping_add(j);
-    let (mut sums, mut left) = ([s.zero(); NR], p.k);
-    loop {
-        let rows = DEPTH.min(left);
-        let block = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
-        sums = if left == p.k {
-            block
-        } else {
-            adding(s)(sums, block)
-        };
-        left -= rows;
-        if left == 0 {
-            break;
-        }
+    let mut rows = DEPTH.min(p.k);
+    let mut sums = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
+    let mut left = p.k - rows;
+    while left > 0 {
         x = x.wrapping_add(rows * p.a.col_stride);
         b = b.wrapping_add(rows * p.b.row_stride);
-        first = [s.zero(); NR];
+        rows = DEPTH.min(left);
+        let block = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, [s.zero(); NR], count) };
+        sums = adding(s)(sums, block);
+        left -= rows;
     }
 
     for (v, &sum) in sums.iter().enumerate() {

@@ -214,6 +214,16 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn flush_denormal(self, a: V) -> V {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe {
+            let exponent = _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(0x7f80_0000));
+            let is_normal = _mm256_cmpgt_epi32(exponent, _mm256_setzero_si256());
+            _mm256_and_ps(a, _mm256_castsi256_ps(is_normal))
+        }
+    }
+
+    #[inline(always)]
     fn any(self, mask: M) -> bool {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { _mm256_movemask_ps(mask) != 0 }
@@ -223,6 +233,17 @@ impl Simd for Avx2 {
     fn select(self, mask: M, yes: V, no: V) -> V {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { _mm256_blendv_ps(no, yes, mask) }
+    }
+
+    // As vectors, so that the compiler does not mix several sums lane by lane.
+    #[inline(always)]
+    fn sum_lanes(self, v: V) -> f32 {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe {
+            let v = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+            _mm_cvtss_f32(_mm_add_ss(v, _mm_movehdup_ps(v)))
+        }
     }
 
     #[inline(always)]

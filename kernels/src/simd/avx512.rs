@@ -186,6 +186,15 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn flush_denormal(self, a: V) -> V {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe {
+            let exponent = _mm512_set1_epi32(0x7f80_0000);
+            _mm512_maskz_mov_ps(_mm512_test_epi32_mask(_mm512_castps_si512(a), exponent), a)
+        }
+    }
+
+    #[inline(always)]
     fn any(self, mask: M) -> bool {
         mask != 0
     }
@@ -194,6 +203,18 @@ impl Simd for Avx512 {
     fn select(self, mask: M, yes: V, no: V) -> V {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { _mm512_mask_blend_ps(mask, no, yes) }
+    }
+
+    // As vectors, so that the compiler does not mix several sums lane by lane.
+    #[inline(always)]
+    fn sum_lanes(self, v: V) -> f32 {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe {
+            let v = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v));
+            let v = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));
+            let v = _mm_add_ps(v, _mm_movehl_ps(v, v));
+            _mm_cvtss_f32(_mm_add_ss(v, _mm_movehdup_ps(v)))
+        }
     }
 
     #[inline(always)]

@@ -142,9 +142,31 @@ pub(super) trait Simd: Copy + 'static {
             self.and_bits(a, 0x7fff_ffff),
         )
     }
+    /// `a`, but 0 where it is denormal: where its exponent field is 0. NaN stays.
+    #[inline(always)]
+    fn flush_denormal(self, a: Self::V) -> Self::V {
+        let is_denormal = self.gt(self.splat(f32::MIN_POSITIVE), self.and_bits(a, 0x7fff_ffff));
+        self.select(is_denormal, self.zero(), a)
+    }
     /// Whether it is true of a lane.
     fn any(self, mask: Self::M) -> bool;
     fn select(self, mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
+
+    /// The sum of the lanes, by adding the upper half of them to the lower one until one is left.
+    #[inline(always)]
+    fn sum_lanes(self, v: Self::V) -> f32 {
+        let mut lanes = [0.0; 16];
+        // SAFETY: LANES <= 16 elements.
+        unsafe { self.store(lanes.as_mut_ptr(), v) };
+        let mut half = Self::LANES / 2;
+        while half > 0 {
+            for i in 0..half {
+                lanes[i] += lanes[i + half];
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
 
     /// Transposes a block of `LANES` by `LANES`: `dst[i * dst_stride + j] = src[j * src_stride +
     /// i]`. # Safety
@@ -288,34 +310,20 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
     len: usize,
     mut term: impl FnMut(usize, usize) -> [S::V; N],
 ) -> [f32; N] {
+    const BLOCK: usize = TERMS * PARTIALS;
+
     let mut pairs = Pairs::new();
     let mut start = 0;
-    let mut sums;
-    loop {
-        sums = [[s.zero(); PARTIALS / 4]; N];
-        let left = len - start;
-        let block = start
-            + if left > TERMS * PARTIALS {
-                TERMS * PARTIALS
-            } else {
-                left - left % PARTIALS
-            };
-        while start < block {
-            for j in 0..PARTIALS / S::LANES {
-                let terms = term(start + j * S::LANES, S::LANES);
-                for (sums, term) in sums.iter_mut().zip(terms) {
-                    sums[j] = s.add(sums[j], term);
-                }
-            }
-            start += PARTIALS;
-        }
-        if left <= TERMS * PARTIALS {
-            break;
-        }
+    while len - start > BLOCK {
+        let sums = block_sums(s, start, start + BLOCK, &mut term);
         pairs.push(partials(s, sums), add_partials);
+        start += BLOCK;
     }
+
+    let whole = len - len % PARTIALS;
+    let mut sums = block_sums(s, start, whole, &mut term);
     for j in 0..PARTIALS / S::LANES {
-        let i = start + j * S::LANES;
+        let i = whole + j * S::LANES;
         if i < len {
             let count = S::LANES.min(len - i);
             for (sums, term) in sums.iter_mut().zip(term(i, count)) {
@@ -329,7 +337,45 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
             }
         }
     }
+
+    // Most sums are short, and have no time for the pairs.
+    if start == 0 {
+        let mut totals = [0.0; N];
+        for (total, mut sums) in totals.iter_mut().zip(sums) {
+            let mut half = PARTIALS / S::LANES / 2;
+            while half > 0 {
+                for j in 0..half {
+                    sums[j] = s.add(sums[j], sums[j + half]);
+                }
+                half /= 2;
+            }
+            *total = s.sum_lanes(sums[0]);
+        }
+        return totals;
+    }
     pairs.finish(partials(s, sums), add_partials).map(halves)
+}
+
+/// The sums of the terms from `start` to `end`, a multiple of `PARTIALS` of them, without rest.
+#[inline(always)]
+fn block_sums<S: Simd, const N: usize>(
+    s: S,
+    start: usize,
+    end: usize,
+    term: &mut impl FnMut(usize, usize) -> [S::V; N],
+) -> [[S::V; PARTIALS / 4]; N] {
+    let mut sums = [[s.zero(); PARTIALS / 4]; N];
+    let mut start = start;
+    while start < end {
+        for j in 0..PARTIALS / S::LANES {
+            let terms = term(start + j * S::LANES, S::LANES);
+            for (sums, term) in sums.iter_mut().zip(terms) {
+                sums[j] = s.add(sums[j], term);
+            }
+        }
+        start += PARTIALS;
+    }
+    sums
 }
 
 /// The partial sums that lie in vectors.
