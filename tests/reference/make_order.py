@@ -10,6 +10,8 @@ Run, from the root of the repository:
 With two numbers it makes other random networks: a seed, and how many. It writes order.rs, the networks, and order.json, for each of them the shapes of
 its tensors and its outputs; both next to itself. The networks that are written
 out below have one layer or block each behind a Flatten, the others are random.
+Where a network has layers that work along the last axis, and PyTorch's model has
+moved it, a file may not tell whether it moved it back: "refused" says so.
 
 Numbers of weights and inputs are not in the file: both sides make them, see
 numbers(). Inputs and outputs that are images or sequences have their channels
@@ -215,8 +217,12 @@ class Cases:
     def __init__(self):
         self.cases, self.rust, self.names = [], [], []
 
-    def add(self, name, input, output, *items, state="image", whole=None):
-        """`state`: "image", "channels" or "features", how PyTorch has the input; `whole` are whole numbers below it."""
+    def add(self, name, input, output, *items, state="image", whole=None, refused="no"):
+        """`state`: "image", "channels" or "features", how PyTorch has the input; `whole` are whole numbers below it.
+
+        `refused`: "no"; "back", as the axes might not have been moved back, but were; "stay", as they were not;
+        "maybe", which is "no" or "back".
+        """
         struct = "".join(word.capitalize() for word in name.split("_"))
         module = nn.Sequential(layers_of(items)).eval()
         tensors = OrderedDict(sorted(module.state_dict().items()))
@@ -241,6 +247,8 @@ class Cases:
         case = {"name": name, "tensors": shapes, "y": [float(f"{v:.8g}") for v in y.flatten().tolist()]}
         if whole is not None:
             case["whole"] = whole
+        if refused != "no":
+            case["refused"] = refused
         self.cases.append(case)
         self.rust.append(
             f"network! {{ struct {struct}: {list(input)} -> {list(output)} {{ {text_of(items)} }} }}"
@@ -388,7 +396,9 @@ def with_axes(cases):
     }
     for index, (rust, module) in enumerate(images.items()):
         features = module.eval()(torch.zeros(1, 4, 2, 3)).numel()
-        cases.add(f"image_{index}", [2, 3, 4], [2], L(rust, module), flatten(), linear(features, 2, "head"))
+        along_last = rust in ("LayerNorm", "Softmax", "Glu", "Linear<_, 2>")
+        items = L(rust, module), flatten(), linear(features, 2, "head")
+        cases.add(f"image_{index}", [2, 3, 4], [2], *items, refused="back" if along_last else "no")
     channels = {
         "GroupNorm<2, _>": nn.GroupNorm(2, 4),
         "PRelu<_>": nn.PReLU(4),
@@ -423,11 +433,66 @@ def with_axes(cases):
     cases.add("embedded_rows", [2, 3], [2], embedding(), flatten(), linear(24, 2, "head"), state="features", whole=7)
 
 
+def moved_axes(cases):
+    """Layers that work along the last axis of what has its channels first."""
+    image, head = [2, 3, 4], lambda n: linear(n, 3, "head")
+    stem = lambda: L("Conv2d<_, 4, 1>", nn.Conv2d(4, 4, 1), "conv")
+    tokens = lambda: L("Reshape<6, 4>", Function(lambda x: x.flatten(2).transpose(1, 2)))
+    norm = lambda: L("LayerNorm", nn.LayerNorm(4), "norm")
+    mean = lambda: L("GlobalAvgPool1d", Function(lambda x: x.mean(1)))
+    back = lambda: L("Flatten", Function(lambda x: x.transpose(1, 2).flatten(1)))
+    mlp = lambda wrap=lambda module: module: [
+        L("LayerNorm", wrap(nn.LayerNorm(4)), "norm"), L("Linear<_, 8>", wrap(nn.Linear(4, 8)), "up"),
+        L("Gelu", nn.GELU()), L("Linear<_, 4>", wrap(nn.Linear(8, 4)), "down"),
+    ]
+
+    class OfTokens(nn.Conv1d):
+        def forward(self, x):
+            return super().forward(x.transpose(1, 2))
+
+    # Averages over all tokens, and layers that take channels, leave nothing open.
+    begin = lambda: (stem(), tokens(), norm(), linear(4, 5))
+    cases.add("tokens_mean", image, [3], *begin(), mean(), head(5))
+    cases.add("tokens_conv", image, [3], *begin(), L("Conv1d<_, 3, 2>", OfTokens(5, 3, 2), "last"), flatten(), head(15))
+    cases.add("tokens_blocks", image, [3], stem(), tokens(), residual(*mlp()), repeat(2, lambda: [residual(*mlp())]), mean(), head(4))
+    cases.add(
+        "blocks_back", image, [3], stem(), residual(*mlp(OnChannels)), L("BatchNorm2d<_>", nn.BatchNorm2d(4)), flatten(),
+        head(24),
+    )
+    cases.add(
+        "blocks_pooled", image, [3], residual(*mlp(OnChannels)), L("GlobalAvgPool2d", Function(lambda x: x.mean((2, 3)))),
+        head(4),
+    )
+    embedding = lambda: L("Embedding<7, 4>", nn.Embedding(7, 4), "embed")
+    cases.add("words", [3], [3], embedding(), residual(*mlp()), flatten(), head(12), state="features", whole=7)
+    cases.add(
+        "words_conv", [3], [3], embedding(), norm(), L("Conv1d<_, 3, 2>", OfTokens(4, 3, 2), "last"), flatten(), head(6),
+        state="features", whole=7,
+    )
+    cases.add(
+        "single_channels", [5], [3],
+        concat(a=[linear(5, 6), reshape(2, 3, 1)], b=[linear(5, 6), tanh(), reshape(2, 3, 1)]), flatten(), head(12),
+        state="features",
+    )
+
+    # The same files, two results.
+    cases.add("tokens_back", image, [3], *begin(), back(), head(30), refused="back")
+    cases.add("tokens_stay", image, [3], *begin(), flatten(), head(30), refused="stay")
+    cases.add("blocks_moved_back", image, [3], stem(), tokens(), residual(*mlp()), back(), head(24), refused="back")
+    cases.add("blocks_stay", image, [3], stem(), tokens(), residual(*mlp()), flatten(), head(24), refused="stay")
+    cases.add(
+        "shared_features", image, [3], stem(), flatten(), L("Reshape<6, 4>", nn.Unflatten(1, (6, 4))), linear(4, 2),
+        flatten(), head(12), refused="stay",
+    )
+
+
 class Random:
     """Random networks, from layers that PyTorch computes alike."""
 
     def __init__(self, seed):
         self.r, self.nets = random.Random(seed), 0
+        # Whether the axes may have been moved, and something was flattened then.
+        self.moved = self.asks = False
 
     def simple(self, n):
         rust, module = self.r.choice(list(keeps(n).items()))
@@ -477,12 +542,21 @@ class Random:
 
     def images(self, h, w, c, depth, fixed=False):
         """Layers for images; gives them and the sizes of what comes out."""
-        kind = self.r.choice(["conv", "pool", "norm", "residual", "concat", "nested", "features"])
-        if depth == 0 and kind not in ("conv", "norm"):
+        kind = self.r.choice(["conv", "pool", "norm", "last", "residual", "concat", "nested", "features"])
+        if depth == 0 and kind not in ("conv", "norm", "last"):
             kind = "norm"
         if kind == "conv":
             o = c if fixed else self.r.choice([2, 3, 4])
             return [L(f"Conv2d<_, {o}, 1>", nn.Conv2d(c, o, 1))], (h, w, o)
+        if kind == "last":
+            self.moved = True
+            o = c if fixed else self.r.choice([2, 3, 4])
+            rust, module, o = self.r.choice([
+                ("LayerNorm", OnChannels(nn.LayerNorm(c)), c), ("Softmax", nn.Softmax(1), c),
+                (f"Linear<_, {o}>", OnChannels(nn.Linear(c, o)), o),
+                ("Glu", nn.GLU(1), c // 2) if c % 4 == 0 and not fixed else ("Tanh", nn.Tanh(), c),
+            ])
+            return [L(rust, module)], (h, w, o)
         if kind == "pool" and not fixed and w > 1:
             return [L("MaxPool2d<(1, 2), Stride<1>>", nn.MaxPool2d((1, 2), 1))], (h, w - 1, c)
         if kind == "residual":
@@ -498,6 +572,7 @@ class Random:
             return [nested(f"Nested{self.nets}", [h, w, c], [oh, ow, oc], *items)], (oh, ow, oc)
         if kind == "features":
             # To features and back.
+            self.asks |= self.moved
             items, n = self.features(h * w * c, 1)
             items = [flatten(), *items, linear(n, h * w * c, None), *self.simple(h * w * c)]
             return items + [reshape(h, w, c)], (h, w, c)
@@ -506,9 +581,15 @@ class Random:
 
     def add(self, cases, index):
         items, sizes = [], (2, 3, 2)
+        self.moved = self.asks = False
         for _ in range(2):
             more, sizes = self.images(*sizes, 2)
             items += more
+        if self.moved and self.r.random() < 0.7:
+            # A layer that takes channels has them first.
+            items.append(L("BatchNorm2d<_>", nn.BatchNorm2d(sizes[2])))
+            self.moved = False
+        self.asks |= self.moved
         n = sizes[0] * sizes[1] * sizes[2]
         branched = self.r.random()
         if branched < 0.2:
@@ -529,7 +610,7 @@ class Random:
             more, n = self.on_features(n, 2)
             items += more
         items.append(linear(n, 2, "head"))
-        cases.add(f"random_{index}", [2, 3, 2], [2], *items)
+        cases.add(f"random_{index}", [2, 3, 2], [2], *items, refused="maybe" if self.asks else "no")
 
 
 def main():
@@ -539,6 +620,7 @@ def main():
     behind_flatten(cases)
     made_images(cases)
     with_axes(cases)
+    moved_axes(cases)
     seed, count = map(int, sys.argv[1:] or (5, 40))
     random_networks = Random(seed)
     for index in range(count):
