@@ -4,6 +4,7 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::header::FORM;
 use super::layout::Named;
 use super::numbers::Dtype;
 use super::order::Doubt;
@@ -54,6 +55,13 @@ pub enum LoadErrorKind {
     },
     /// It is no safetensors file, or a damaged one: what is wrong, and at which byte.
     Damaged(String),
+    /// Another version of this crate wrote it, whose files have another form.
+    Version {
+        /// The form of files that this version of the crate reads and writes.
+        expected: &'static str,
+        /// The file's.
+        found: String,
+    },
     /// The tensors are not those of the network: all differences, sorted by name.
     Differs(Vec<Difference>),
     /// [`Loader::only`](super::Loader::only) says no to every tensor.
@@ -215,6 +223,16 @@ impl DifferenceKind {
     }
 }
 
+/// What is said of a file of another form.
+pub(super) const fn other_form_of(sentence: Sentence, found: &str) -> Sentence {
+    sentence
+        .text("has the form ")
+        .text(found)
+        .text(" of this crate's weight files, but this version reads ")
+        .text(FORM.1)
+        .text("; read it with the version that wrote it")
+}
+
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.kind.tell(Sentence::new(""), &self.name).as_str())
@@ -236,6 +254,14 @@ impl fmt::Display for LoadError {
                 write!(
                     f,
                     "the weights{of} are damaged or no safetensors file: {what}; write them anew"
+                )
+            }
+            LoadErrorKind::Version { expected: _, found } => {
+                let sentence = other_form_of(Sentence::new(""), found);
+                write!(
+                    f,
+                    "the weights{of} can't be read: the file {}",
+                    sentence.as_str()
                 )
             }
             LoadErrorKind::Nothing => {
