@@ -62,6 +62,46 @@ class OnChannels(nn.Module):
         return module
 
 
+class Axes:
+    """An image or a sequence whose channels are last or first."""
+
+    # Whether channels stay last behind a layer along the last axis, and before a block that begins with one, or are
+    # moved back.
+    stay, before = False, False
+
+    def __init__(self, x, last=False):
+        self.x, self.last = x, last
+
+    def first(self):
+        return self.x.movedim(-1, 1) if self.last else self.x
+
+    def __add__(self, other):
+        if self.last or other.last:
+            return Axes(self.first().movedim(1, -1) + other.first().movedim(1, -1), True)
+        return Axes(self.x + other.x)
+
+
+def moving(kind, module):
+    """A module for Axes: it "keeps" places, takes "channels", works along the "last" axis, is a "view" or ends them."""
+
+    class Moving(type(module)):
+        def forward(self, axes):
+            compute = super().forward
+            if kind == "keeps":
+                return Axes(compute(axes.x), axes.last)
+            if kind == "channels":
+                return Axes(compute(axes.first()))
+            if kind == "last":
+                y = compute(axes.first().movedim(1, -1))
+                return Axes(y, True) if Axes.stay else Axes(y.movedim(-1, 1))
+            if kind == "view":
+                return Axes(axes.x.flatten(1, 2) if axes.last else axes.x.flatten(2), axes.last)
+            return compute(axes.first() if kind == "pool" else axes.x)
+
+    module.__class__, module.kind = Moving, kind
+    return module
+
+
 class Residual(nn.Sequential):
     def __init__(self, layers, shortcut=None):
         super().__init__(layers)
@@ -71,6 +111,9 @@ class Residual(nn.Sequential):
 
     def forward(self, x):
         modules = list(self.children())
+        kinds = [getattr(module, "kind", "keeps") for module in modules]
+        if Axes.before and [kind for kind in kinds if kind != "keeps"][:1] == ["last"]:
+            x = Axes(x.first().movedim(1, -1), True)
         y = x
         for module in modules[: self.count]:
             y = module(y)
@@ -221,7 +264,7 @@ class Cases:
         """`state`: "image", "channels" or "features", how PyTorch has the input; `whole` are whole numbers below it.
 
         `refused`: "no"; "back", as the axes might not have been moved back, but were; "stay", as they were not;
-        "maybe", which is "no" or "back".
+        "maybe", which is "no" or "back"; "if different": "back" if that matters. The last is for modules of Axes.
         """
         struct = "".join(word.capitalize() for word in name.split("_"))
         module = nn.Sequential(layers_of(items)).eval()
@@ -239,7 +282,17 @@ class Cases:
             x = (torch.arange(count) % whole).reshape(2, *input)
         x = x if state == "features" else x.movedim(-1, 1)
         with torch.no_grad():
-            y = module(x)
+            if refused == "if different":
+                # What is the same, whether axes are moved back or not, must load.
+                y, Axes.stay = module(Axes(x)), True
+                stays, Axes.before = [module(Axes(x))], True
+                stays.append(module(Axes(x)))
+                Axes.stay = Axes.before = False
+                apart = max((y - stay).abs().max() for stay in stays)
+                assert apart < 1e-5 or apart > 1e-3, name
+                refused = "no" if apart < 1e-5 else "back"
+            else:
+                y = module(x)
         y = y.movedim(1, -1) if len(output) == 3 or (len(output) == 2 and state == "channels") else y
         assert list(y.shape) == [2, *output], (name, y.shape)
         assert torch.isfinite(y).all() and y.abs().max() < 1e4, name
@@ -613,6 +666,59 @@ class Random:
         cases.add(f"random_{index}", [2, 3, 2], [2], *items, refused="maybe" if self.asks else "no")
 
 
+class RandomAxes:
+    """Random networks of layers that take channels and layers that work along the last axis."""
+
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+
+    def layer(self, h, w, c, rank, fixed=False):
+        """A layer, and how many channels come out."""
+        r, o = self.r, c if fixed else self.r.choice([1, 2, 3, 4])
+        channels = [
+            (f"Conv{rank}d<_, {o}, 1>", (nn.Conv2d if rank == 2 else nn.Conv1d)(c, o, 1), o),
+            (f"BatchNorm{rank}d<_>", (nn.BatchNorm2d if rank == 2 else nn.BatchNorm1d)(c), c),
+        ]
+        along_last = [
+            ("LayerNorm", nn.LayerNorm(c), c), (f"Linear<_, {o}>", nn.Linear(c, o), o), ("Softmax", nn.Softmax(-1), c),
+        ]
+        keeps = [("Tanh", nn.Tanh(), c), ("Gelu", nn.GELU(), c), ("PRelu", nn.PReLU(), c)]
+        kind, choices = r.choice([("channels", channels), ("last", along_last), ("last", along_last), ("keeps", keeps)])
+        rust, module, o = r.choice(choices)
+        return L(rust, moving(kind, module)), o
+
+    def layers(self, h, w, c, rank, count):
+        items = []
+        for _ in range(count):
+            if self.r.random() < 0.3:
+                inner = [self.layer(h, w, c, rank, fixed=True)[0] for _ in range(self.r.choice([1, 2]))]
+                items.append(residual(*inner))
+            else:
+                item, c = self.layer(h, w, c, rank)
+                items.append(item)
+        return items, c
+
+    def add(self, cases, index):
+        h, w, c, rank = 2, 3, 4, 2
+        items, c = self.layers(h, w, c, rank, self.r.choice([1, 2, 3]))
+        if self.r.random() < 0.4:
+            rank = 1
+            items.append(L(f"Reshape<6, {c}>", moving("view", nn.Identity())))
+            more, c = self.layers(h, w, c, rank, self.r.choice([1, 2]))
+            items += more
+        if self.r.random() < 0.2:
+            mean = Function(lambda x: x.flatten(2).mean(2))
+            items.append(L(f"GlobalAvgPool{rank}d", moving("pool", mean)))
+            n = c
+        else:
+            items.append(L("Flatten", moving("flatten", nn.Flatten())))
+            n = 6 * c
+        if self.r.random() < 0.5:
+            items.append(L(*self.r.choice(list(keeps(n).items()))))
+        items.append(linear(n, 2, "head"))
+        cases.add(f"axes_{index}", [2, 3, 4], [2], *items, refused="if different")
+
+
 def main():
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -625,6 +731,9 @@ def main():
     random_networks = Random(seed)
     for index in range(count):
         random_networks.add(cases, index)
+    random_axes = RandomAxes(seed)
+    for index in range(count):
+        random_axes.add(cases, index)
     cases.write()
 
 

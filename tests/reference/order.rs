@@ -186,6 +186,46 @@ network! { struct Random36: [2, 3, 2] -> [2] { Concat { a: { PRelu<_> }, b: { Ba
 network! { struct Random37: [2, 3, 2] -> [2] { Nested31, Concat { a: { Gelu }, b: { LayerNorm } }, BatchNorm2d<_>, Flatten, Linear<_, 6>, Linear<_, 12>, Sigmoid, head: Linear<_, 2> } }
 network! { struct Random38: [2, 3, 2] -> [2] { Gelu, Conv2d<_, 4, 1>, Nested32, Linear<_, 4>, Linear<_, 12>, Linear<_, 4>, head: Linear<_, 2> } }
 network! { struct Random39: [2, 3, 2] -> [2] { Softmax, Residual { Conv2d<_, 2, 1> }, BatchNorm2d<_>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Repeat<2> { Softplus }, Linear<_, 6>, Linear<_, 12>, head: Linear<_, 2> } }
+network! { struct Axes0: [2, 3, 4] -> [2] { Residual { BatchNorm2d<_>, Softmax }, Residual { BatchNorm2d<_> }, PRelu, Reshape<6, 4>, Residual { Gelu }, GlobalAvgPool1d, head: Linear<_, 2> } }
+network! { struct Axes1: [2, 3, 4] -> [2] { Residual { Softmax }, LayerNorm, GlobalAvgPool2d, head: Linear<_, 2> } }
+network! { struct Axes2: [2, 3, 4] -> [2] { LayerNorm, Flatten, Dropout, head: Linear<_, 2> } }
+network! { struct Axes3: [2, 3, 4] -> [2] { LayerNorm, Reshape<6, 4>, BatchNorm1d<_>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes4: [2, 3, 4] -> [2] { BatchNorm2d<_>, Reshape<6, 4>, Linear<_, 3>, BatchNorm1d<_>, Flatten, LayerNorm, head: Linear<_, 2> } }
+network! { struct Axes5: [2, 3, 4] -> [2] { Gelu, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Axes6: [2, 3, 4] -> [2] { Softmax, Reshape<6, 4>, Linear<_, 1>, Residual { Linear<_, 1> }, Flatten, PRelu<_>, head: Linear<_, 2> } }
+network! { struct Axes7: [2, 3, 4] -> [2] { Residual { Softmax }, Conv2d<_, 2, 1>, Flatten, LayerNorm, head: Linear<_, 2> } }
+network! { struct Axes8: [2, 3, 4] -> [2] { Residual { Conv2d<_, 4, 1>, Linear<_, 4> }, Flatten, Softmax, head: Linear<_, 2> } }
+network! { struct Axes9: [2, 3, 4] -> [2] { LayerNorm, Flatten, BatchNorm1d<_, NoAffine>, head: Linear<_, 2> } }
+network! { struct Axes10: [2, 3, 4] -> [2] { Residual { LayerNorm, BatchNorm2d<_> }, Residual { Softmax, Gelu }, Flatten, HardTanh, head: Linear<_, 2> } }
+network! { struct Axes11: [2, 3, 4] -> [2] { PRelu, LayerNorm, Reshape<6, 4>, BatchNorm1d<_>, Linear<_, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes12: [2, 3, 4] -> [2] { Residual { Softmax, Softmax }, Linear<_, 4>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes13: [2, 3, 4] -> [2] { Linear<_, 3>, LayerNorm, Linear<_, 4>, Flatten, GroupNorm<1, _>, head: Linear<_, 2> } }
+network! { struct Axes14: [2, 3, 4] -> [2] { Softmax, Residual { Softmax, Gelu }, Flatten, head: Linear<_, 2> } }
+network! { struct Axes15: [2, 3, 4] -> [2] { Softmax, Softmax, Residual { Tanh }, Reshape<6, 4>, Residual { Tanh }, Flatten, Mish, head: Linear<_, 2> } }
+network! { struct Axes16: [2, 3, 4] -> [2] { LayerNorm, BatchNorm2d<_>, Flatten, PRelu, head: Linear<_, 2> } }
+network! { struct Axes17: [2, 3, 4] -> [2] { BatchNorm2d<_>, Residual { Linear<_, 4>, Linear<_, 4> }, Tanh, Reshape<6, 4>, Softmax, Residual { Tanh }, Flatten, head: Linear<_, 2> } }
+network! { struct Axes18: [2, 3, 4] -> [2] { Residual { Gelu, Linear<_, 4> }, Residual { Tanh, Softmax }, Linear<_, 4>, Reshape<6, 4>, Linear<_, 3>, Residual { Linear<_, 3>, Conv1d<_, 3, 1> }, Flatten, LogSigmoid, head: Linear<_, 2> } }
+network! { struct Axes19: [2, 3, 4] -> [2] { Residual { Conv2d<_, 4, 1>, Gelu }, Linear<_, 3>, Conv2d<_, 4, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes20: [2, 3, 4] -> [2] { Gelu, Conv2d<_, 2, 1>, Reshape<6, 2>, LayerNorm, Gelu, Flatten, head: Linear<_, 2> } }
+network! { struct Axes21: [2, 3, 4] -> [2] { Residual { Tanh, LayerNorm }, Softmax, LayerNorm, Flatten, Silu, head: Linear<_, 2> } }
+network! { struct Axes22: [2, 3, 4] -> [2] { Residual { Conv2d<_, 4, 1> }, Residual { Conv2d<_, 4, 1> }, BatchNorm2d<_>, GlobalAvgPool2d, head: Linear<_, 2> } }
+network! { struct Axes23: [2, 3, 4] -> [2] { Linear<_, 1>, Flatten, Elu, head: Linear<_, 2> } }
+network! { struct Axes24: [2, 3, 4] -> [2] { LayerNorm, BatchNorm2d<_>, Reshape<6, 4>, BatchNorm1d<_>, GlobalAvgPool1d, head: Linear<_, 2> } }
+network! { struct Axes25: [2, 3, 4] -> [2] { Conv2d<_, 3, 1>, Softmax, Flatten, Celu(0.5), head: Linear<_, 2> } }
+network! { struct Axes26: [2, 3, 4] -> [2] { LayerNorm, Tanh, Reshape<6, 4>, Conv1d<_, 1, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes27: [2, 3, 4] -> [2] { Residual { Gelu, Conv2d<_, 4, 1> }, Conv2d<_, 4, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes28: [2, 3, 4] -> [2] { Residual { LayerNorm, Gelu }, Softmax, Tanh, Flatten, Softmax, head: Linear<_, 2> } }
+network! { struct Axes29: [2, 3, 4] -> [2] { Conv2d<_, 3, 1>, Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { Gelu }, Flatten, Softsign, head: Linear<_, 2> } }
+network! { struct Axes30: [2, 3, 4] -> [2] { Linear<_, 4>, Softmax, Reshape<6, 4>, Softmax, Residual { Linear<_, 4>, LayerNorm }, Flatten, LayerNorm<_, NoBias>, head: Linear<_, 2> } }
+network! { struct Axes31: [2, 3, 4] -> [2] { BatchNorm2d<_>, BatchNorm2d<_>, Reshape<6, 4>, Conv1d<_, 2, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes32: [2, 3, 4] -> [2] { Residual { Softmax, LayerNorm }, BatchNorm2d<_>, Residual { Softmax }, Reshape<6, 4>, LayerNorm, Flatten, LogSoftmax, head: Linear<_, 2> } }
+network! { struct Axes33: [2, 3, 4] -> [2] { Residual { LayerNorm }, Tanh, GlobalAvgPool2d, Relu6, head: Linear<_, 2> } }
+network! { struct Axes34: [2, 3, 4] -> [2] { BatchNorm2d<_>, Softmax, Reshape<6, 4>, Softmax, Flatten, LogSigmoid, head: Linear<_, 2> } }
+network! { struct Axes35: [2, 3, 4] -> [2] { Residual { Conv2d<_, 4, 1>, Softmax }, Reshape<6, 4>, Linear<_, 4>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes36: [2, 3, 4] -> [2] { Softmax, Conv2d<_, 2, 1>, Linear<_, 1>, Reshape<6, 1>, Softmax, GlobalAvgPool1d, HardSigmoid, head: Linear<_, 2> } }
+network! { struct Axes37: [2, 3, 4] -> [2] { Residual { PRelu }, Residual { Linear<_, 4> }, Gelu, Reshape<6, 4>, BatchNorm1d<_>, GlobalAvgPool1d, head: Linear<_, 2> } }
+network! { struct Axes38: [2, 3, 4] -> [2] { LayerNorm, Flatten, LeakyRelu(0.2), head: Linear<_, 2> } }
+network! { struct Axes39: [2, 3, 4] -> [2] { Residual { PRelu, Linear<_, 4> }, Residual { Conv2d<_, 4, 1> }, Reshape<6, 4>, Softmax, GlobalAvgPool1d, head: Linear<_, 2> } }
 
 /// Calls with each network and its name in order.json.
 macro_rules! every_network {
@@ -341,5 +381,45 @@ macro_rules! every_network {
         $check!(Random37, "random_37");
         $check!(Random38, "random_38");
         $check!(Random39, "random_39");
+        $check!(Axes0, "axes_0");
+        $check!(Axes1, "axes_1");
+        $check!(Axes2, "axes_2");
+        $check!(Axes3, "axes_3");
+        $check!(Axes4, "axes_4");
+        $check!(Axes5, "axes_5");
+        $check!(Axes6, "axes_6");
+        $check!(Axes7, "axes_7");
+        $check!(Axes8, "axes_8");
+        $check!(Axes9, "axes_9");
+        $check!(Axes10, "axes_10");
+        $check!(Axes11, "axes_11");
+        $check!(Axes12, "axes_12");
+        $check!(Axes13, "axes_13");
+        $check!(Axes14, "axes_14");
+        $check!(Axes15, "axes_15");
+        $check!(Axes16, "axes_16");
+        $check!(Axes17, "axes_17");
+        $check!(Axes18, "axes_18");
+        $check!(Axes19, "axes_19");
+        $check!(Axes20, "axes_20");
+        $check!(Axes21, "axes_21");
+        $check!(Axes22, "axes_22");
+        $check!(Axes23, "axes_23");
+        $check!(Axes24, "axes_24");
+        $check!(Axes25, "axes_25");
+        $check!(Axes26, "axes_26");
+        $check!(Axes27, "axes_27");
+        $check!(Axes28, "axes_28");
+        $check!(Axes29, "axes_29");
+        $check!(Axes30, "axes_30");
+        $check!(Axes31, "axes_31");
+        $check!(Axes32, "axes_32");
+        $check!(Axes33, "axes_33");
+        $check!(Axes34, "axes_34");
+        $check!(Axes35, "axes_35");
+        $check!(Axes36, "axes_36");
+        $check!(Axes37, "axes_37");
+        $check!(Axes38, "axes_38");
+        $check!(Axes39, "axes_39");
     };
 }
