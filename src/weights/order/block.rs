@@ -63,16 +63,16 @@ const fn either(first: Option<Doubt>, second: Option<Doubt>) -> Option<Doubt> {
 /// The order of what all branches are given, of the order that comes to them and what they do with
 /// it. If the axes are moved for one of them, this may have been before all.
 const fn given(order: Order, uses: Uses) -> Order {
-    match (order, uses) {
-        #[rustfmt::skip]
-        (Order::Open, Uses { channels: true, along_last: false, .. }) => Order::ChannelsFirst,
-        #[rustfmt::skip]
-        (Order::Open, Uses { channels: false, along_last: true, .. }) => Order::AsHere,
-        #[rustfmt::skip]
-        (Order::Open, Uses { channels: true, .. } | Uses { pools: true, .. })
-        | (Order::AsHere, Uses { channels: true, .. })
-        | (Order::ChannelsFirst, Uses { along_last: true, .. }) => Order::Either,
-        _ => order,
+    match order {
+        Order::Open => match (uses.channels, uses.along_last) {
+            (true, false) => Order::ChannelsFirst,
+            (false, true) => Order::AsHere,
+            (false, false) if !uses.pools => Order::Open,
+            _ => Order::Either,
+        },
+        Order::AsHere if uses.channels => Order::Either,
+        Order::ChannelsFirst if uses.along_last => Order::Either,
+        order => order,
     }
 }
 

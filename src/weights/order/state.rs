@@ -103,6 +103,8 @@ pub(super) const fn along_last(order: Order, dims: Dims) -> Option<Order> {
 }
 
 /// What is known of tensors that are added, or joined along their last axis.
+// Constants have no boxes.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy)]
 pub(super) enum Joined {
     /// Each order is the same.
