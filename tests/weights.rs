@@ -186,7 +186,7 @@ fn files_have_the_layout_of_pytorch() {
         .iter()
         .flat_map(|x| x.to_le_bytes())
         .collect();
-    let header = r#"{"__metadata__":{"a\"\u000a":"é\\"},"0.weight":{"dtype":"F32","shape":[3, 2],"data_offsets":[0,24]},"0.bias":{"dtype":"F32","shape":[3],"data_offsets":[24,36]}}"#;
+    let header = r#"{"__metadata__":{"shapewright":"1","a\"\u000a":"é\\"},"0.weight":{"dtype":"F32","shape":[3, 2],"data_offsets":[0,24]},"0.bias":{"dtype":"F32","shape":[3],"data_offsets":[24,36]}}"#;
     let padding = " ".repeat(header.len().next_multiple_of(8) - header.len());
     let written = two.to_safetensors(&[("a\"\n", "é\\")]);
     assert_eq!(
@@ -482,6 +482,25 @@ fn damaged_files_are_refused() {
             &format!("{{{}}}", tensor("a", "[0,99999999999999999999]")),
             "too large",
         ),
+        // Numbers that a place in the file would wrap around with.
+        (
+            &format!(
+                "{{{}}}",
+                tensor("a", &format!("[{},{}]", usize::MAX - 8, usize::MAX))
+            ),
+            "file ends",
+        ),
+        (
+            &format!("{{{}}}", tensor("a", &format!("[0,{}]", usize::MAX))),
+            "file ends",
+        ),
+        (
+            &format!(
+                r#"{{"a":{{"dtype":"F32","shape":[{}],"data_offsets":[0,8]}}}}"#,
+                usize::MAX
+            ),
+            "as far apart",
+        ),
         (
             &format!("{{{},{}}}", tensor("a", "[0,8]"), tensor("b", "[0,8]")),
             "exactly once",
@@ -536,6 +555,11 @@ fn damaged_files_are_refused() {
             .contains("longer than the file")
     );
     assert!(refused(&file("{}", &[])).to_string().contains("is missing"));
+    assert!(
+        refused(&[0xff; 24])
+            .to_string()
+            .contains("longer than the file")
+    );
     let mut not_text = file("{\"ab", &[0; 8]);
     not_text[10] = 0xff;
     assert!(
@@ -543,6 +567,48 @@ fn damaged_files_are_refused() {
             .to_string()
             .contains("not UTF-8 (byte 10)")
     );
+}
+
+#[test]
+fn files_of_another_form_are_refused() {
+    let whole = net().to_safetensors(&[("a", "b")]);
+    let loader = Loader::from_bytes(&whole).expect("this version's form");
+    assert_eq!(loader.metadata().keys().collect::<Vec<_>>(), ["a"]);
+
+    let error = refused(&of_another_form());
+    let LoadErrorKind::Version { expected, found } = &error.kind else {
+        panic!("{error}");
+    };
+    assert_eq!((*expected, &**found), ("1", "2"));
+    assert_eq!(
+        error.to_string(),
+        "the weights can't be read: the file has the form 2 of this crate's weight files, but this version reads 1; \
+         read it with the version that wrote it"
+    );
+    // Others have no number.
+    let others = file(r#"{"__metadata__":{"format":"pt"}}"#, &[]);
+    assert!(Loader::from_bytes(&others).is_ok());
+}
+
+fn of_another_form() -> Vec<u8> {
+    let mut whole = net().to_safetensors(&[]);
+    let number = br#""shapewright":"1"#;
+    let at = whole.windows(number.len()).position(|text| text == number);
+    whole[at.expect("the number of the form") + number.len() - 1] = b'2';
+    whole
+}
+
+#[test]
+#[should_panic(expected = "`net` has the form 2 of this crate's weight files")]
+fn constants_of_another_form_are_refused() {
+    const COUNT: usize = shapewright::emitted::count::<Net>();
+    shapewright::emitted::included::<Net, COUNT>("net", &of_another_form());
+}
+
+#[test]
+#[should_panic(expected = "take another key")]
+fn the_key_of_the_form_is_taken() {
+    net().to_safetensors(&[("shapewright", "1")]);
 }
 
 #[test]

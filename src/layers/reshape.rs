@@ -7,7 +7,9 @@ use crate::network::{
 use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens.
+/// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens: of an image, the
+/// channels of a pixel stay side by side. In PyTorch, the pixels of a channel do, which weight files
+/// take into account.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -23,7 +25,11 @@ pub struct Identity;
 /// `Reshape<_, 2>` makes rows of two. In memory nothing happens.
 ///
 /// For weight files, `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`: the layer that
-/// makes the features of such an image has its outputs in PyTorch's order there.
+/// makes the features of such an image has its outputs in PyTorch's order there. If no layer does,
+/// as the network is given them, its caller has to: channels are last in what goes in here, and
+/// first in what goes into PyTorch's model. Files of such a network are marked, so that PyTorch's
+/// are not loaded without a word; a network that takes `[H, W, C]` itself needs no `Reshape` and no
+/// mark.
 ///
 /// ```
 /// use shapewright::prelude::*;

@@ -227,6 +227,9 @@ pub trait Network:
     ///
     /// # Errors
     /// If the file can't be written.
+    ///
+    /// # Panics
+    /// If a key is `shapewright`, under which each file has the number of its form.
     #[cfg(feature = "safetensors")]
     fn save_with(
         &self,
@@ -237,6 +240,9 @@ pub trait Network:
     }
 
     /// The bytes of a safetensors file of the parameters, with texts beside them.
+    ///
+    /// # Panics
+    /// If a key is `shapewright`, under which each file has the number of its form.
     #[cfg(feature = "safetensors")]
     fn to_safetensors(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
         weights::to_bytes(self, metadata)

@@ -13,6 +13,11 @@ use crate::tensor::Dims;
 /// Sequences, `[length, channels]`, are `[channels, length]` in PyTorch once a layer takes their
 /// last axis for channels, and as they are here otherwise.
 ///
+/// A layer that [`Makes`](FeatureOrder::Makes), [`Mixes`](FeatureOrder::Mixes) or
+/// [`Depends`](FeatureOrder::Depends) works along the last axis, where there are several. In PyTorch
+/// it was moved there from the front; that it may not have been moved back is marked in files where
+/// a result depends on it.
+///
 /// ```
 /// # #[cfg(feature = "safetensors")]
 /// # {

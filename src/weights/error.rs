@@ -4,8 +4,10 @@ use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::header::FORM;
 use super::layout::Named;
 use super::numbers::Dtype;
+use super::order::Doubt;
 use crate::limits::RAISE;
 use crate::network::Sentence;
 use crate::network::contents::{Axes, TensorLayout};
@@ -53,6 +55,13 @@ pub enum LoadErrorKind {
     },
     /// It is no safetensors file, or a damaged one: what is wrong, and at which byte.
     Damaged(String),
+    /// Another version of this crate wrote it, whose files have another form.
+    Version {
+        /// The form of files that this version of the crate reads and writes.
+        expected: &'static str,
+        /// The file's.
+        found: String,
+    },
     /// The tensors are not those of the network: all differences, sorted by name.
     Differs(Vec<Difference>),
     /// [`Loader::only`](super::Loader::only) says no to every tensor.
@@ -96,11 +105,13 @@ pub enum DifferenceKind {
     },
     /// Several tensors of the file have this name.
     Twice,
-    /// The file lacks the mark of a layer that computes something else in PyTorch, so that its
-    /// weights may be PyTorch's.
+    /// The file lacks the mark of a layer that computes something else in PyTorch, or may do so, so
+    /// that its weights may be PyTorch's.
     Order {
         /// The layer, as it is written.
         layer: &'static str,
+        /// What is different, or not known, and what to do: the end of a sentence.
+        why: &'static str,
     },
 }
 
@@ -108,7 +119,10 @@ impl Named {
     /// The file does not have it.
     pub(super) const fn missing(&self) -> DifferenceKind {
         match self.differs {
-            Some(layer) => DifferenceKind::Order { layer },
+            Some((layer, doubt)) => DifferenceKind::Order {
+                layer,
+                why: doubt.why(),
+            },
             None => DifferenceKind::Missing {
                 expected: self.tensor.file_sizes(),
             },
@@ -125,6 +139,32 @@ impl Named {
             None
         } else {
             Some(DifferenceKind::Shape { expected, found })
+        }
+    }
+}
+
+impl Doubt {
+    /// What follows "the result of `Layer`".
+    const fn why(self) -> &'static str {
+        match self {
+            Doubt::Depends => {
+                "depends on the order of its inputs, which is another one in PyTorch, where images have their \
+                 channels first; put it before `Flatten`, or a `Linear` before it"
+            }
+            Doubt::Moved => {
+                "depends on the order in which its inputs were flattened: before, a layer worked along the last \
+                 axis, which is the first one in PyTorch, so that it was moved there, and no file says whether it was \
+                 moved back; if it was, leave this name out with `Loader::only`"
+            }
+            Doubt::Viewed => {
+                "depends on which features are along its last axis, and flattened images, with their channels first \
+                 in PyTorch, have others there; leave the `Flatten` before `Reshape` away, or put a `Linear` between"
+            }
+            Doubt::Given => {
+                "depends on the order of the network's inputs, of which it makes an image or a sequence: channels \
+                 are last here and first in PyTorch; let it take the image itself, or give it inputs in that order \
+                 and leave this name out with `Loader::only`"
+            }
         }
     }
 }
@@ -148,12 +188,13 @@ impl DifferenceKind {
     pub(super) const fn tell(&self, sentence: Sentence, name: &str) -> Sentence {
         let sentence = sentence.text("`").text(name);
         match self {
-            DifferenceKind::Missing { expected } => {
-                sentence.text("` is missing; the network takes ").sizes(expected.sizes())
-            }
-            DifferenceKind::Unknown { found } => {
-                sentence.text("`, ").sizes(found.sizes()).text(", is none of the network's")
-            }
+            DifferenceKind::Missing { expected } => sentence
+                .text("` is missing; the network takes ")
+                .sizes(expected.sizes()),
+            DifferenceKind::Unknown { found } => sentence
+                .text("`, ")
+                .sizes(found.sizes())
+                .text(", is none of the network's"),
             DifferenceKind::Shape { expected, found } => {
                 let sentence = sentence
                     .text("` has the shape ")
@@ -166,21 +207,30 @@ impl DifferenceKind {
                     sentence
                 }
             }
-            DifferenceKind::Type { found } => {
-                sentence.text("` is of ").text(found).text("; convert it to F32, F64, F16 or BF16")
-            }
-            DifferenceKind::Order { layer } => sentence
+            DifferenceKind::Type { found } => sentence
+                .text("` is of ")
+                .text(found)
+                .text("; convert it to F32, F64, F16 or BF16"),
+            DifferenceKind::Order { layer, why } => sentence
                 .text("` is missing, which is in files of this crate alone: the result of `")
                 .text(layer)
-                .text(
-                    "` depends on the order of its inputs, which is another one in PyTorch, where images have their \
-                     channels first; put it before `Flatten`, or a `Linear` before it",
-                ),
+                .text("` ")
+                .text(why),
             DifferenceKind::Twice => {
                 sentence.text("` is there more than once; give each tensor its own name")
             }
         }
     }
+}
+
+/// What is said of a file of another form.
+pub(super) const fn other_form_of(sentence: Sentence, found: &str) -> Sentence {
+    sentence
+        .text("has the form ")
+        .text(found)
+        .text(" of this crate's weight files, but this version reads ")
+        .text(FORM.1)
+        .text("; read it with the version that wrote it")
 }
 
 impl fmt::Display for Difference {
@@ -204,6 +254,14 @@ impl fmt::Display for LoadError {
                 write!(
                     f,
                     "the weights{of} are damaged or no safetensors file: {what}; write them anew"
+                )
+            }
+            LoadErrorKind::Version { expected: _, found } => {
+                let sentence = other_form_of(Sentence::new(""), found);
+                write!(
+                    f,
+                    "the weights{of} can't be read: the file {}",
+                    sentence.as_str()
                 )
             }
             LoadErrorKind::Nothing => {

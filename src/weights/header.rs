@@ -44,11 +44,20 @@ pub(super) struct Entry<'a> {
     pub at: usize,
 }
 
+/// The key in the metadata under which files of this crate have the number of their form, and the
+/// form that they have now. Files of others have none, and those from before there were numbers.
+///
+/// What the names of tensors, their shapes and the order of their numbers mean is a form: a change
+/// of it is a new one.
+pub(super) const FORM: (&str, &str) = ("shapewright", "1");
+
 /// What the header has, one after the other.
 pub(super) enum Item<'a> {
     Tensor(Entry<'a>),
     /// Key and value of `__metadata__`, as they stand in JSON.
     Metadata(&'a str, &'a str),
+    /// The value of [`FORM`], if it is another.
+    Form(&'a str),
     End,
 }
 
@@ -118,6 +127,12 @@ impl<'a> Header<'a> {
             pass!(self.expect(b':', "expected `:`"));
             if self.in_metadata {
                 let value = pass!(self.string());
+                if equal(key, FORM.0) {
+                    if equal(value, FORM.1) {
+                        continue;
+                    }
+                    return Ok(Item::Form(value));
+                }
                 return Ok(Item::Metadata(key, value));
             }
             if equal(key, "__metadata__") {
@@ -203,6 +218,7 @@ impl<'a> Header<'a> {
             Some(taken) => self.taken = taken,
             None => return self.damage("tensors overlap"),
         }
+        // Both are places in the file, which is there: the sums are, at most, its length.
         let data = LENGTH + self.text.len();
         Ok(Entry {
             name,

@@ -1,6 +1,6 @@
 //! Weights that are part of the program.
 
-use super::error::DifferenceKind;
+use super::error::{DifferenceKind, other_form_of};
 use super::header::{Damage, Entry, Header, Item, equal};
 use super::layout::Named;
 use super::numbers::read;
@@ -44,6 +44,7 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
         let entry = match header.next() {
             Ok(Item::Tensor(entry)) => entry,
             Ok(Item::Metadata(..)) => continue,
+            Ok(Item::Form(found)) => other_form(path, found),
             Ok(Item::End) => break,
             Err(damage) => stop(path, &damage),
         };
@@ -164,6 +165,12 @@ const fn stop(path: &str, damage: &Damage) -> ! {
             .text(")")
             .as_str()
     )
+}
+
+#[track_caller]
+const fn other_form(path: &str, found: &str) -> ! {
+    let sentence = Sentence::new("`").text(path).text("` ");
+    panic!("{}", other_form_of(sentence, found).as_str())
 }
 
 /// A network with the weights of a safetensors file, as part of the program: `&'static`, in

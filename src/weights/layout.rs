@@ -1,6 +1,6 @@
 //! Where the numbers of a file lie in memory, and the tensors that a file has, in constants.
 
-use super::order::LayerOrder;
+use super::order::{Doubt, LayerOrder};
 use super::pieces::Pieces;
 use crate::network::Sentence;
 use crate::network::contents::{Axes, Contents, MAX_AXES, TensorLayout};
@@ -219,8 +219,8 @@ pub(super) struct Named {
     /// Where it begins.
     pub first: usize,
     pub tensor: FileTensor,
-    /// Of a mark: the layer.
-    pub differs: Option<&'static str>,
+    /// Of a mark: the layer, and why it has one.
+    pub differs: Option<(&'static str, Doubt)>,
 }
 
 /// What the mark of a layer is called in files, behind the layer's name and a point: an empty
@@ -296,9 +296,9 @@ impl List<'_> {
                     if let Some(layer) = &member.layer {
                         own = self.orders[self.layers];
                         self.layers += 1;
-                        if own.differs {
+                        if let Some(doubt) = own.doubt {
                             let name = dotted(name).text(MARK);
-                            let differs = Some(layer.text);
+                            let differs = Some((layer.text, doubt));
                             self.push(Named {
                                 name,
                                 first,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::{Difference, DifferenceKind, LoadError, LoadErrorKind};
-use super::header::{Damage, Entry, Header, Item, unescape};
+use super::header::{Damage, Entry, FORM, Header, Item, unescape};
 use super::numbers::{Dtype, read};
 use crate::limits::{self, TooLarge, WholeError};
 use crate::memory;
@@ -98,24 +98,33 @@ impl<'a> Loader<'a> {
     }
 
     fn new(bytes: Cow<'a, [u8]>, path: Option<PathBuf>) -> Result<Self, LoadError> {
-        match contents(&bytes) {
-            Ok((tensors, metadata)) => Ok(Loader {
-                bytes,
-                path,
-                metadata,
-                tensors,
-                twice: Vec::new(),
-                only: None,
-                part: String::new(),
-            }),
-            Err(damage) => Err(LoadError {
-                path,
-                kind: LoadErrorKind::Damaged(damage.to_string()),
-            }),
-        }
+        let kind = match contents(&bytes) {
+            Ok(Contents {
+                form: Some(found), ..
+            }) => LoadErrorKind::Version {
+                expected: FORM.1,
+                found,
+            },
+            Ok(Contents {
+                tensors, metadata, ..
+            }) => {
+                return Ok(Loader {
+                    bytes,
+                    path,
+                    metadata,
+                    tensors,
+                    twice: Vec::new(),
+                    only: None,
+                    part: String::new(),
+                });
+            }
+            Err(damage) => LoadErrorKind::Damaged(damage.to_string()),
+        };
+        Err(LoadError { path, kind })
     }
 
-    /// What was written beside the weights: keys and values.
+    /// What was written beside the weights: keys and values, without the number that this crate's
+    /// files have of their form.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
@@ -255,13 +264,20 @@ impl<'a> Loader<'a> {
     }
 }
 
-type Tensors = BTreeMap<String, Stored>;
+/// What a header says.
+#[derive(Default)]
+struct Contents {
+    tensors: BTreeMap<String, Stored>,
+    metadata: BTreeMap<String, String>,
+    /// That of another version of this crate.
+    form: Option<String>,
+}
 
 /// The header, checked also for what constants leave out: names without escapes, none of them
 /// twice, and no two tensors over the same bytes.
-fn contents(bytes: &[u8]) -> Result<(Tensors, BTreeMap<String, String>), Damage> {
-    let (mut header, mut tensors, mut metadata) =
-        (Header::new(bytes)?, Tensors::new(), BTreeMap::new());
+fn contents(bytes: &[u8]) -> Result<Contents, Damage> {
+    let mut header = Header::new(bytes)?;
+    let mut found = Contents::default();
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
     let plain = |json, at| {
@@ -274,8 +290,10 @@ fn contents(bytes: &[u8]) -> Result<(Tensors, BTreeMap<String, String>), Damage>
         match header.next()? {
             Item::End => break,
             Item::Metadata(key, value) => {
-                metadata.insert(plain(key, at)?, plain(value, at)?);
+                let (key, value) = (plain(key, at)?, plain(value, at)?);
+                found.metadata.insert(key, value);
             }
+            Item::Form(form) => found.form = Some(plain(form, at)?),
             Item::Tensor(Entry {
                 name,
                 dtype,
@@ -289,7 +307,8 @@ fn contents(bytes: &[u8]) -> Result<(Tensors, BTreeMap<String, String>), Damage>
                 if !range.is_empty() {
                     ranges.push(range.clone());
                 }
-                if tensors
+                if found
+                    .tensors
                     .insert(
                         plain(name, at)?,
                         Stored {
@@ -316,5 +335,5 @@ fn contents(bytes: &[u8]) -> Result<(Tensors, BTreeMap<String, String>), Damage>
             at,
         });
     }
-    Ok((tensors, metadata))
+    Ok(found)
 }

@@ -40,14 +40,47 @@
 //!
 //! Some results depend on the order itself: which features of a flattened image are the first half
 //! for [`Glu`](crate::Glu), and which are one group for [`GroupNorm`](struct@crate::GroupNorm),
-//! differs in PyTorch. The file of such a network has an empty tensor with the name of the layer
-//! and `.channels_last`, which PyTorch refuses, and files without it are refused here. If you know
-//! that one is this crate's, from before it had such marks, leave them out: `loader.only(|name|
-//! !name.ends_with(".channels_last"))`.
+//! differs in PyTorch. Others depend on what no file says:
 //!
-//! A network that is loaded or saved alone has features of its own: to load one into another
-//! network in which it stands behind a `Flatten`, load the outer one, with [`Loader::rename`] and
-//! [`Loader::only`].
+//! - A layer that works along the last axis, as [`Linear`](crate::Linear),
+//!   [`LayerNorm`](struct@crate::LayerNorm) and [`Softmax`](crate::Softmax) do, needs channels last
+//!   in PyTorch, too. Behind a convolution, a program there has moved them, as vision transformers
+//!   do, and may or may not have moved them back before it flattens. A layer that takes channels
+//!   has them first again, and behind an average over all positions there is nothing to ask; but
+//!   what has an entry for each flattened feature depends on it.
+//! - `Reshape` to other axes than an image's makes rows of flattened channels that have other
+//!   features in them there.
+//! - A network whose inputs are features, and that makes an image of them, is given them with
+//!   channels last here and first in PyTorch. Let it take the image itself, `[H, W, C]`.
+//!
+//! The file of a network with such a layer has an empty tensor with the name of the layer and
+//! `.channels_last`, which PyTorch refuses, and files without it are refused here. If you know that
+//! one is this crate's, from before it had such marks, or that all axes in PyTorch were moved back,
+//! leave the marks out: `loader.only(|name| !name.ends_with(".channels_last"))`. If they were not
+//! moved back, put the columns of the next weight into the other order in Python:
+//! `w.view(out, positions, channels).transpose(1, 2).reshape(out, -1)`.
+//!
+//! # What a file cannot tell
+//! Numbers go into a network and come out of it in this crate's order, which no weights can change.
+//! Nothing is refused here, so look at these yourself:
+//!
+//! - Images go in as `[height, width, channels]`, and come out so.
+//! - A network that ends in a `Flatten` of an image gives its features with channels last, and
+//!   PyTorch's model channels first. Let it give the image, or compare one feature with the one of
+//!   the same pixel and channel.
+//! - A network that is loaded or saved alone has features of its own. One that stands behind a
+//!   `Flatten` of another network, and is loaded by itself, `net.inner.load_from(..)`, does not know
+//!   of that `Flatten`, and has its features in the wrong order. Load the outer network, with
+//!   [`Loader::rename`] and [`Loader::only`]: `net.load_from(&loader.rename(|name|
+//!   format!("inner.{name}")).only(|name| name.starts_with("inner.")))`.
+//! - A file of this crate from before it wrote the number of the form of its files (below) looks
+//!   like one of PyTorch's, and is read as one.
+//!
+//! # The form
+//! Files of this crate have `"shapewright": "1"` in their metadata, the number of the form that is
+//! described here; PyTorch does not look at it. A change of what names, shapes or the order of
+//! numbers mean will be another number, which other versions refuse. Files without a number are
+//! read as PyTorch's.
 //!
 //! # The numbers
 //! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into

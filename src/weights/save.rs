@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::SaveError;
-use super::header::escape;
+use super::header::{FORM, escape};
 use super::layout::Named;
 use super::numbers::{Dtype, write};
 use crate::beside;
@@ -51,8 +51,9 @@ pub struct Saver {
     parts: Vec<String>,
     /// The names of all tensors.
     names: BTreeSet<String>,
-    /// JSON without the outer braces.
+    /// JSON of what follows the form, each with a comma before it.
     metadata: String,
+    /// JSON without the outer braces.
     tensors: String,
     data: Vec<u8>,
 }
@@ -110,8 +111,16 @@ impl Saver {
     }
 
     /// Adds a text beside the numbers; each key once.
+    ///
+    /// # Panics
+    /// If the key is `shapewright`, under which each file has the number of its form.
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
-        comma(&mut self.metadata);
+        assert!(
+            key != FORM.0,
+            "files have the number of their form under the key `{}`; take another key",
+            FORM.0
+        );
+        self.metadata.push(',');
         escape(key, &mut self.metadata);
         self.metadata.push(':');
         escape(value, &mut self.metadata);
@@ -120,11 +129,9 @@ impl Saver {
 
     /// The bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut header = String::from("{");
-        if !self.metadata.is_empty() {
-            header.extend(["\"__metadata__\":{", &self.metadata, "}"]);
-            header.push_str(if self.tensors.is_empty() { "" } else { "," });
-        }
+        let (key, form) = FORM;
+        let mut header = format!(r#"{{"__metadata__":{{"{key}":"{form}"{}}}"#, self.metadata);
+        header.push_str(if self.tensors.is_empty() { "" } else { "," });
         header.extend([&self.tensors, "}"]);
         // Spaces, so that the numbers begin at a multiple of 8 bytes.
         while !header.len().is_multiple_of(8) {

@@ -1,6 +1,6 @@
 //! Looks ahead, for the order in which layers want features that are made before them.
 
-use super::order::{channels_last, output_of};
+use super::order::{channels_last, keeps_last, output_of};
 use super::pieces::Pieces;
 use crate::network::FeatureOrder;
 use crate::network::contents::{Contents, Joint, LayerInfo, Member};
@@ -82,46 +82,84 @@ pub(super) const fn wanted_in(
     }
 }
 
-/// Whether one of these lists of layers takes the last axis of what it is given for channels.
-pub(super) const fn take_channels(branches: &[Member]) -> bool {
-    let mut i = 0;
-    while i < branches.len() {
-        if takes_channels(&branches[i].contents) {
-            return true;
-        }
-        i += 1;
-    }
-    false
+/// What the branches of a block do with the axes of what they are given, before they change them.
+#[derive(Clone, Copy)]
+pub(super) struct Uses {
+    /// One takes the last axis for channels.
+    pub channels: bool,
+    /// One takes all axes but the last one together, whichever is first.
+    pub pools: bool,
+    /// One works along the last axis.
+    pub along_last: bool,
 }
 
-const fn takes_channels(contents: &Contents) -> bool {
-    let layers = match contents {
-        Contents::Items { item, .. } => return takes_channels(item),
-        Contents::Block(_, branches) => return take_channels(branches),
-        _ => contents.members(),
+impl Uses {
+    const NONE: Uses = Uses {
+        channels: false,
+        pools: false,
+        along_last: false,
     };
-    let mut i = 0;
-    while i < layers.len() {
-        match &layers[i].layer {
-            Some(LayerInfo {
-                order: FeatureOrder::Channels,
-                input,
-                ..
-            }) => return input.sizes().len() > 1,
-            Some(LayerInfo {
-                order: FeatureOrder::Layers,
-                ..
-            }) => {
-                return takes_channels(&layers[i].contents);
-            }
-            Some(LayerInfo {
-                order: FeatureOrder::Keeps,
-                ..
-            }) => i += 1,
-            _ => return false,
+
+    /// What these lists of layers do.
+    pub const fn of(branches: &[Member]) -> Self {
+        let (mut uses, mut i) = (Uses::NONE, 0);
+        while i < branches.len() {
+            let own = Uses::of_one(&branches[i].contents);
+            uses = Uses {
+                channels: uses.channels || own.channels,
+                pools: uses.pools || own.pools,
+                along_last: uses.along_last || own.along_last,
+            };
+            i += 1;
         }
+        uses
     }
-    false
+
+    const fn of_one(contents: &Contents) -> Self {
+        let layers = match contents {
+            Contents::Items { item, .. } => return Uses::of_one(item),
+            Contents::Block(_, branches) => return Uses::of(branches),
+            _ => contents.members(),
+        };
+        let mut i = 0;
+        while i < layers.len() {
+            let Some(layer) = &layers[i].layer else {
+                break;
+            };
+            let (input, output) = (layer.input, layer.output);
+            let several = input.sizes().len() > 1;
+            match layer.order {
+                FeatureOrder::Keeps => {}
+                FeatureOrder::View if keeps_last(input, output) => {}
+                FeatureOrder::Layers => {
+                    let own = Uses::of_one(&layers[i].contents);
+                    if own.channels || own.pools || own.along_last {
+                        return own;
+                    }
+                    if !input.same(&output) {
+                        break;
+                    }
+                }
+                FeatureOrder::Channels => {
+                    let channels = output.sizes().len() > 1;
+                    return Uses {
+                        channels: several && channels,
+                        pools: several && !channels,
+                        along_last: false,
+                    };
+                }
+                FeatureOrder::Makes | FeatureOrder::Depends | FeatureOrder::Mixes => {
+                    return Uses {
+                        along_last: several,
+                        ..Uses::NONE
+                    };
+                }
+                FeatureOrder::View => break,
+            }
+            i += 1;
+        }
+        Uses::NONE
+    }
 }
 
 /// What is wanted of a branch, of what is wanted of all side by side; `first` elements are those of

@@ -50,7 +50,7 @@ def main():
     torch.set_num_threads(1)
     state = load_file(folder / "ours.safetensors")
     with safe_open(folder / "ours.safetensors", "pt") as file:
-        assert file.metadata() == {"made by": '"shapewright"\n'}, file.metadata()
+        assert file.metadata() == {"shapewright": "1", "made by": '"shapewright"\n'}, file.metadata()
     dtype = next(iter(state.values())).dtype
     ours, theirs = model().to(dtype), model().to(dtype)
     assert all(tensor.dtype == dtype for tensor in state.values())

@@ -10,6 +10,8 @@ Run, from the root of the repository:
 With two numbers it makes other random networks: a seed, and how many. It writes order.rs, the networks, and order.json, for each of them the shapes of
 its tensors and its outputs; both next to itself. The networks that are written
 out below have one layer or block each behind a Flatten, the others are random.
+Where a network has layers that work along the last axis, and PyTorch's model has
+moved it, a file may not tell whether it moved it back: "refused" says so.
 
 Numbers of weights and inputs are not in the file: both sides make them, see
 numbers(). Inputs and outputs that are images or sequences have their channels
@@ -60,6 +62,46 @@ class OnChannels(nn.Module):
         return module
 
 
+class Axes:
+    """An image or a sequence whose channels are last or first."""
+
+    # Whether channels stay last behind a layer along the last axis, and before a block that begins with one, or are
+    # moved back.
+    stay, before = False, False
+
+    def __init__(self, x, last=False):
+        self.x, self.last = x, last
+
+    def first(self):
+        return self.x.movedim(-1, 1) if self.last else self.x
+
+    def __add__(self, other):
+        if self.last or other.last:
+            return Axes(self.first().movedim(1, -1) + other.first().movedim(1, -1), True)
+        return Axes(self.x + other.x)
+
+
+def moving(kind, module):
+    """A module for Axes: it "keeps" places, takes "channels", works along the "last" axis, is a "view" or ends them."""
+
+    class Moving(type(module)):
+        def forward(self, axes):
+            compute = super().forward
+            if kind == "keeps":
+                return Axes(compute(axes.x), axes.last)
+            if kind == "channels":
+                return Axes(compute(axes.first()))
+            if kind == "last":
+                y = compute(axes.first().movedim(1, -1))
+                return Axes(y, True) if Axes.stay else Axes(y.movedim(-1, 1))
+            if kind == "view":
+                return Axes(axes.x.flatten(1, 2) if axes.last else axes.x.flatten(2), axes.last)
+            return compute(axes.first() if kind == "pool" else axes.x)
+
+    module.__class__, module.kind = Moving, kind
+    return module
+
+
 class Residual(nn.Sequential):
     def __init__(self, layers, shortcut=None):
         super().__init__(layers)
@@ -69,6 +111,9 @@ class Residual(nn.Sequential):
 
     def forward(self, x):
         modules = list(self.children())
+        kinds = [getattr(module, "kind", "keeps") for module in modules]
+        if Axes.before and [kind for kind in kinds if kind != "keeps"][:1] == ["last"]:
+            x = Axes(x.first().movedim(1, -1), True)
         y = x
         for module in modules[: self.count]:
             y = module(y)
@@ -215,8 +260,12 @@ class Cases:
     def __init__(self):
         self.cases, self.rust, self.names = [], [], []
 
-    def add(self, name, input, output, *items, state="image", whole=None):
-        """`state`: "image", "channels" or "features", how PyTorch has the input; `whole` are whole numbers below it."""
+    def add(self, name, input, output, *items, state="image", whole=None, refused="no"):
+        """`state`: "image", "channels" or "features", how PyTorch has the input; `whole` are whole numbers below it.
+
+        `refused`: "no"; "back", as the axes might not have been moved back, but were; "stay", as they were not;
+        "maybe", which is "no" or "back"; "if different": "back" if that matters. The last is for modules of Axes.
+        """
         struct = "".join(word.capitalize() for word in name.split("_"))
         module = nn.Sequential(layers_of(items)).eval()
         tensors = OrderedDict(sorted(module.state_dict().items()))
@@ -233,7 +282,17 @@ class Cases:
             x = (torch.arange(count) % whole).reshape(2, *input)
         x = x if state == "features" else x.movedim(-1, 1)
         with torch.no_grad():
-            y = module(x)
+            if refused == "if different":
+                # What is the same, whether axes are moved back or not, must load.
+                y, Axes.stay = module(Axes(x)), True
+                stays, Axes.before = [module(Axes(x))], True
+                stays.append(module(Axes(x)))
+                Axes.stay = Axes.before = False
+                apart = max((y - stay).abs().max() for stay in stays)
+                assert apart < 1e-5 or apart > 1e-3, name
+                refused = "no" if apart < 1e-5 else "back"
+            else:
+                y = module(x)
         y = y.movedim(1, -1) if len(output) == 3 or (len(output) == 2 and state == "channels") else y
         assert list(y.shape) == [2, *output], (name, y.shape)
         assert torch.isfinite(y).all() and y.abs().max() < 1e4, name
@@ -241,6 +300,8 @@ class Cases:
         case = {"name": name, "tensors": shapes, "y": [float(f"{v:.8g}") for v in y.flatten().tolist()]}
         if whole is not None:
             case["whole"] = whole
+        if refused != "no":
+            case["refused"] = refused
         self.cases.append(case)
         self.rust.append(
             f"network! {{ struct {struct}: {list(input)} -> {list(output)} {{ {text_of(items)} }} }}"
@@ -388,7 +449,9 @@ def with_axes(cases):
     }
     for index, (rust, module) in enumerate(images.items()):
         features = module.eval()(torch.zeros(1, 4, 2, 3)).numel()
-        cases.add(f"image_{index}", [2, 3, 4], [2], L(rust, module), flatten(), linear(features, 2, "head"))
+        along_last = rust in ("LayerNorm", "Softmax", "Glu", "Linear<_, 2>")
+        items = L(rust, module), flatten(), linear(features, 2, "head")
+        cases.add(f"image_{index}", [2, 3, 4], [2], *items, refused="back" if along_last else "no")
     channels = {
         "GroupNorm<2, _>": nn.GroupNorm(2, 4),
         "PRelu<_>": nn.PReLU(4),
@@ -423,11 +486,66 @@ def with_axes(cases):
     cases.add("embedded_rows", [2, 3], [2], embedding(), flatten(), linear(24, 2, "head"), state="features", whole=7)
 
 
+def moved_axes(cases):
+    """Layers that work along the last axis of what has its channels first."""
+    image, head = [2, 3, 4], lambda n: linear(n, 3, "head")
+    stem = lambda: L("Conv2d<_, 4, 1>", nn.Conv2d(4, 4, 1), "conv")
+    tokens = lambda: L("Reshape<6, 4>", Function(lambda x: x.flatten(2).transpose(1, 2)))
+    norm = lambda: L("LayerNorm", nn.LayerNorm(4), "norm")
+    mean = lambda: L("GlobalAvgPool1d", Function(lambda x: x.mean(1)))
+    back = lambda: L("Flatten", Function(lambda x: x.transpose(1, 2).flatten(1)))
+    mlp = lambda wrap=lambda module: module: [
+        L("LayerNorm", wrap(nn.LayerNorm(4)), "norm"), L("Linear<_, 8>", wrap(nn.Linear(4, 8)), "up"),
+        L("Gelu", nn.GELU()), L("Linear<_, 4>", wrap(nn.Linear(8, 4)), "down"),
+    ]
+
+    class OfTokens(nn.Conv1d):
+        def forward(self, x):
+            return super().forward(x.transpose(1, 2))
+
+    # Averages over all tokens, and layers that take channels, leave nothing open.
+    begin = lambda: (stem(), tokens(), norm(), linear(4, 5))
+    cases.add("tokens_mean", image, [3], *begin(), mean(), head(5))
+    cases.add("tokens_conv", image, [3], *begin(), L("Conv1d<_, 3, 2>", OfTokens(5, 3, 2), "last"), flatten(), head(15))
+    cases.add("tokens_blocks", image, [3], stem(), tokens(), residual(*mlp()), repeat(2, lambda: [residual(*mlp())]), mean(), head(4))
+    cases.add(
+        "blocks_back", image, [3], stem(), residual(*mlp(OnChannels)), L("BatchNorm2d<_>", nn.BatchNorm2d(4)), flatten(),
+        head(24),
+    )
+    cases.add(
+        "blocks_pooled", image, [3], residual(*mlp(OnChannels)), L("GlobalAvgPool2d", Function(lambda x: x.mean((2, 3)))),
+        head(4),
+    )
+    embedding = lambda: L("Embedding<7, 4>", nn.Embedding(7, 4), "embed")
+    cases.add("words", [3], [3], embedding(), residual(*mlp()), flatten(), head(12), state="features", whole=7)
+    cases.add(
+        "words_conv", [3], [3], embedding(), norm(), L("Conv1d<_, 3, 2>", OfTokens(4, 3, 2), "last"), flatten(), head(6),
+        state="features", whole=7,
+    )
+    cases.add(
+        "single_channels", [5], [3],
+        concat(a=[linear(5, 6), reshape(2, 3, 1)], b=[linear(5, 6), tanh(), reshape(2, 3, 1)]), flatten(), head(12),
+        state="features",
+    )
+
+    # The same files, two results.
+    cases.add("tokens_back", image, [3], *begin(), back(), head(30), refused="back")
+    cases.add("tokens_stay", image, [3], *begin(), flatten(), head(30), refused="stay")
+    cases.add("blocks_moved_back", image, [3], stem(), tokens(), residual(*mlp()), back(), head(24), refused="back")
+    cases.add("blocks_stay", image, [3], stem(), tokens(), residual(*mlp()), flatten(), head(24), refused="stay")
+    cases.add(
+        "shared_features", image, [3], stem(), flatten(), L("Reshape<6, 4>", nn.Unflatten(1, (6, 4))), linear(4, 2),
+        flatten(), head(12), refused="stay",
+    )
+
+
 class Random:
     """Random networks, from layers that PyTorch computes alike."""
 
     def __init__(self, seed):
         self.r, self.nets = random.Random(seed), 0
+        # Whether the axes may have been moved, and something was flattened then.
+        self.moved = self.asks = False
 
     def simple(self, n):
         rust, module = self.r.choice(list(keeps(n).items()))
@@ -477,12 +595,21 @@ class Random:
 
     def images(self, h, w, c, depth, fixed=False):
         """Layers for images; gives them and the sizes of what comes out."""
-        kind = self.r.choice(["conv", "pool", "norm", "residual", "concat", "nested", "features"])
-        if depth == 0 and kind not in ("conv", "norm"):
+        kind = self.r.choice(["conv", "pool", "norm", "last", "residual", "concat", "nested", "features"])
+        if depth == 0 and kind not in ("conv", "norm", "last"):
             kind = "norm"
         if kind == "conv":
             o = c if fixed else self.r.choice([2, 3, 4])
             return [L(f"Conv2d<_, {o}, 1>", nn.Conv2d(c, o, 1))], (h, w, o)
+        if kind == "last":
+            self.moved = True
+            o = c if fixed else self.r.choice([2, 3, 4])
+            rust, module, o = self.r.choice([
+                ("LayerNorm", OnChannels(nn.LayerNorm(c)), c), ("Softmax", nn.Softmax(1), c),
+                (f"Linear<_, {o}>", OnChannels(nn.Linear(c, o)), o),
+                ("Glu", nn.GLU(1), c // 2) if c % 4 == 0 and not fixed else ("Tanh", nn.Tanh(), c),
+            ])
+            return [L(rust, module)], (h, w, o)
         if kind == "pool" and not fixed and w > 1:
             return [L("MaxPool2d<(1, 2), Stride<1>>", nn.MaxPool2d((1, 2), 1))], (h, w - 1, c)
         if kind == "residual":
@@ -498,6 +625,7 @@ class Random:
             return [nested(f"Nested{self.nets}", [h, w, c], [oh, ow, oc], *items)], (oh, ow, oc)
         if kind == "features":
             # To features and back.
+            self.asks |= self.moved
             items, n = self.features(h * w * c, 1)
             items = [flatten(), *items, linear(n, h * w * c, None), *self.simple(h * w * c)]
             return items + [reshape(h, w, c)], (h, w, c)
@@ -506,9 +634,15 @@ class Random:
 
     def add(self, cases, index):
         items, sizes = [], (2, 3, 2)
+        self.moved = self.asks = False
         for _ in range(2):
             more, sizes = self.images(*sizes, 2)
             items += more
+        if self.moved and self.r.random() < 0.7:
+            # A layer that takes channels has them first.
+            items.append(L("BatchNorm2d<_>", nn.BatchNorm2d(sizes[2])))
+            self.moved = False
+        self.asks |= self.moved
         n = sizes[0] * sizes[1] * sizes[2]
         branched = self.r.random()
         if branched < 0.2:
@@ -529,7 +663,60 @@ class Random:
             more, n = self.on_features(n, 2)
             items += more
         items.append(linear(n, 2, "head"))
-        cases.add(f"random_{index}", [2, 3, 2], [2], *items)
+        cases.add(f"random_{index}", [2, 3, 2], [2], *items, refused="maybe" if self.asks else "no")
+
+
+class RandomAxes:
+    """Random networks of layers that take channels and layers that work along the last axis."""
+
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+
+    def layer(self, h, w, c, rank, fixed=False):
+        """A layer, and how many channels come out."""
+        r, o = self.r, c if fixed else self.r.choice([1, 2, 3, 4])
+        channels = [
+            (f"Conv{rank}d<_, {o}, 1>", (nn.Conv2d if rank == 2 else nn.Conv1d)(c, o, 1), o),
+            (f"BatchNorm{rank}d<_>", (nn.BatchNorm2d if rank == 2 else nn.BatchNorm1d)(c), c),
+        ]
+        along_last = [
+            ("LayerNorm", nn.LayerNorm(c), c), (f"Linear<_, {o}>", nn.Linear(c, o), o), ("Softmax", nn.Softmax(-1), c),
+        ]
+        keeps = [("Tanh", nn.Tanh(), c), ("Gelu", nn.GELU(), c), ("PRelu", nn.PReLU(), c)]
+        kind, choices = r.choice([("channels", channels), ("last", along_last), ("last", along_last), ("keeps", keeps)])
+        rust, module, o = r.choice(choices)
+        return L(rust, moving(kind, module)), o
+
+    def layers(self, h, w, c, rank, count):
+        items = []
+        for _ in range(count):
+            if self.r.random() < 0.3:
+                inner = [self.layer(h, w, c, rank, fixed=True)[0] for _ in range(self.r.choice([1, 2]))]
+                items.append(residual(*inner))
+            else:
+                item, c = self.layer(h, w, c, rank)
+                items.append(item)
+        return items, c
+
+    def add(self, cases, index):
+        h, w, c, rank = 2, 3, 4, 2
+        items, c = self.layers(h, w, c, rank, self.r.choice([1, 2, 3]))
+        if self.r.random() < 0.4:
+            rank = 1
+            items.append(L(f"Reshape<6, {c}>", moving("view", nn.Identity())))
+            more, c = self.layers(h, w, c, rank, self.r.choice([1, 2]))
+            items += more
+        if self.r.random() < 0.2:
+            mean = Function(lambda x: x.flatten(2).mean(2))
+            items.append(L(f"GlobalAvgPool{rank}d", moving("pool", mean)))
+            n = c
+        else:
+            items.append(L("Flatten", moving("flatten", nn.Flatten())))
+            n = 6 * c
+        if self.r.random() < 0.5:
+            items.append(L(*self.r.choice(list(keeps(n).items()))))
+        items.append(linear(n, 2, "head"))
+        cases.add(f"axes_{index}", [2, 3, 4], [2], *items, refused="if different")
 
 
 def main():
@@ -539,10 +726,14 @@ def main():
     behind_flatten(cases)
     made_images(cases)
     with_axes(cases)
+    moved_axes(cases)
     seed, count = map(int, sys.argv[1:] or (5, 40))
     random_networks = Random(seed)
     for index in range(count):
         random_networks.add(cases, index)
+    random_axes = RandomAxes(seed)
+    for index in range(count):
+        random_axes.add(cases, index)
     cases.write()
 
 

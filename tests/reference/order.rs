@@ -7,39 +7,34 @@ network! { struct Within: [2, 3, 6] -> [36] { Flatten, Tanh } }
 network! { struct Outer: [2, 3, 6] -> [36] { inner: Within, Residual { fc: Linear<_, 36> } } }
 network! { struct Makes: [5] -> [36] { fc: Linear<_, 36>, Tanh } }
 network! { struct Image: [36] -> [2, 3, 2] { Reshape<2, 3, 6>, conv: Conv2d<_, 2, 1> } }
-network! { struct Nested1: [48] -> [48] { Sigmoid } }
-network! { struct Nested2: [2, 2, 2] -> [8] { Flatten, HardSigmoid } }
-network! { struct Nested3: [2, 3, 8] -> [48] { Flatten, Elu } }
-network! { struct Nested4: [48] -> [48] { Selu, Residual { LeakyRelu(0.2) } } }
-network! { struct Nested7: [2, 3, 4] -> [2, 2, 4] { MaxPool2d<(1, 2), Stride<1>> } }
-network! { struct Nested8: [24] -> [24] { HardTanh } }
-network! { struct Nested9: [2, 3, 2] -> [2, 3, 2] { Gelu } }
-network! { struct Nested10: [2, 3, 4] -> [24] { Flatten, PRelu } }
-network! { struct Nested11: [2, 3, 2] -> [2, 2, 2] { MaxPool2d<(1, 2), Stride<1>> } }
-network! { struct Nested12: [32] -> [32] { BatchNorm1d<_, NoAffine> } }
-network! { struct Nested13: [24] -> [24] { HardSwish } }
-network! { struct Nested14: [24] -> [24] { Silu, PRelu<_> } }
-network! { struct Nested15: [2, 2, 4] -> [16] { Flatten, Relu6 } }
-network! { struct Nested16: [16] -> [16] { Celu(0.5) } }
-network! { struct Nested17: [2, 3, 8] -> [48] { Flatten, LayerNorm } }
-network! { struct Nested18: [24] -> [24] { Repeat<2> { Mish } } }
-network! { struct Nested21: [18] -> [18] { Repeat<2> { Tanh } } }
-network! { struct Nested24: [2, 2, 4] -> [16] { Flatten, LayerNorm<_, NoBias> } }
-network! { struct Nested25: [24] -> [6] { Linear<_, 6> } }
-network! { struct Nested26: [2, 3, 4] -> [24] { Flatten, PRelu<_> } }
-network! { struct Nested27: [2, 2, 4] -> [16] { Flatten, Tanh } }
-network! { struct Nested30: [2, 3, 2] -> [2, 3, 2] { Residual { PRelu<_> } } }
-network! { struct Nested31: [24] -> [24] { Repeat<2> { Selu }, Softmax } }
-network! { struct Nested32: [2, 3, 2] -> [12] { Flatten, Celu(0.5) } }
-network! { struct Nested33: [12] -> [24] { Concat { a: { Softmax }, b: { HardTanh } } } }
-network! { struct Nested34: [2, 3, 2] -> [2, 3, 4] { Concat { a: { BatchNorm2d<_> }, b: { Gelu } } } }
-network! { struct Nested35: [24] -> [24] { Gelu } }
-network! { struct Nested38: [36] -> [36] { HardSigmoid, Linear<_, 36> } }
-network! { struct Nested39: [2, 3, 2] -> [2, 2, 2] { MaxPool2d<(1, 2), Stride<1>> } }
-network! { struct Nested40: [6] -> [18] { Concat { a: { LayerNorm<_, NoBias>, Relu }, b: { Linear<_, 12> } }, Repeat<2> { Softplus } } }
-network! { struct Nested41: [2, 3, 2] -> [2, 3, 4] { Concat { a: { BatchNorm2d<_> }, b: { PRelu<_> } } } }
-network! { struct Nested42: [2, 3, 4] -> [24] { Flatten, Softplus } }
-network! { struct Nested43: [6] -> [6] { Linear<_, 6> } }
+network! { struct Nested1: [2, 3, 2] -> [2, 3, 2] { PRelu<_> } }
+network! { struct Nested2: [24] -> [24] { Relu6 } }
+network! { struct Nested3: [2, 2, 2] -> [8] { Flatten, LayerNorm } }
+network! { struct Nested6: [16] -> [16] { PRelu, RmsNorm(1e-5) } }
+network! { struct Nested7: [12] -> [12] { Relu, LayerNorm } }
+network! { struct Nested8: [2, 3, 2] -> [12] { Flatten, PRelu<_> } }
+network! { struct Nested9: [12] -> [12] { BatchNorm1d<_> } }
+network! { struct Nested10: [24] -> [4] { Linear<_, 4> } }
+network! { struct Nested11: [24] -> [4] { Nested10 } }
+network! { struct Nested12: [48] -> [48] { Residual { RmsNorm(1e-5) } } }
+network! { struct Nested13: [2, 3, 3] -> [18] { Flatten, LayerNorm } }
+network! { struct Nested14: [6] -> [6] { Sigmoid } }
+network! { struct Nested15: [2, 2, 4] -> [16] { Flatten, Relu } }
+network! { struct Nested18: [2, 3, 2] -> [2, 3, 3] { Conv2d<_, 3, 1> } }
+network! { struct Nested19: [36] -> [36] { RmsNorm(1e-5) } }
+network! { struct Nested20: [12] -> [6] { Linear<_, 6>, Residual { GeluTanh, LogSigmoid } } }
+network! { struct Nested21: [6] -> [6] { GeluTanh } }
+network! { struct Nested22: [2, 3, 2] -> [2, 3, 4] { Conv2d<_, 4, 1> } }
+network! { struct Nested23: [2, 2, 2] -> [2, 2, 2] { BatchNorm2d<_> } }
+network! { struct Nested24: [2, 2, 2] -> [2, 2, 2] { Nested23 } }
+network! { struct Nested25: [12] -> [4] { Linear<_, 4>, LeakyRelu(0.2) } }
+network! { struct Nested26: [2, 3, 2] -> [2, 3, 2] { Softmax } }
+network! { struct Nested27: [48] -> [48] { Residual { Tanh, PRelu<_> } } }
+network! { struct Nested28: [48] -> [6] { Linear<_, 6> } }
+network! { struct Nested29: [2, 3, 2] -> [2, 3, 2] { Gelu } }
+network! { struct Nested30: [2, 2, 2] -> [8] { Flatten, HardSigmoid } }
+network! { struct Nested31: [2, 3, 2] -> [2, 3, 3] { Conv2d<_, 3, 1> } }
+network! { struct Nested32: [2, 3, 4] -> [24] { Flatten, Softplus } }
 network! { struct Repeat: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Repeat<2> { fc: Linear<_, 36>, Tanh }, head: Linear<_, 3> } }
 network! { struct Residual: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Residual { fc: Linear<_, 36>, Tanh }, head: Linear<_, 3> } }
 network! { struct Concat: [2, 3, 4] -> [3] { conv: Conv2d<_, 6, 1>, Flatten, Concat { skip: {  }, fc: { Linear<_, 4> } }, head: Linear<_, 3> } }
@@ -138,46 +133,99 @@ network! { struct Rows5: [5, 4] -> [2] { PRelu, Flatten, head: Linear<_, 2> } }
 network! { struct BesideChannels: [5, 4] -> [2] { Concat { a: { Flatten }, b: { conv: Conv1d<_, 2, 2>, Flatten } }, head: Linear<_, 2> } }
 network! { struct Embedded: [3] -> [2] { embed: Embedding<7, 4>, Flatten, head: Linear<_, 2> } }
 network! { struct EmbeddedRows: [2, 3] -> [2] { embed: Embedding<7, 4>, Flatten, head: Linear<_, 2> } }
-network! { struct Random0: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { Gelu } }, Flatten, Repeat<2> { Softplus }, Repeat<2> { Gelu, LogSoftmax }, Linear<_, 24>, PRelu<_>, Reshape<2, 3, 4>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Softsign, Concat { a: { Nested1 }, b: { LogSigmoid } }, Residual { LayerNorm, Residual { LayerNorm, shortcut: { LogSoftmax } } }, head: Linear<_, 2> } }
-network! { struct Random1: [2, 3, 2] -> [2] { Concat { a: { PRelu<_> }, b: { BatchNorm2d<_> } }, Conv2d<_, 2, 1>, Flatten, Concat { a: { Linear<_, 4> }, b: { Mish, Tanh } }, HardSigmoid, HardSigmoid, head: Linear<_, 2> } }
-network! { struct Random2: [2, 3, 2] -> [2] { Residual { PRelu<_> }, MaxPool2d<(1, 2), Stride<1>>, Nested2, Celu(0.5), Concat { a: { Linear<_, 6> }, b: { LogSoftmax } }, Repeat<2> { Repeat<2> { Softmax } }, head: Linear<_, 2> } }
-network! { struct Random3: [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, Concat { a: { PRelu<_> }, b: { BatchNorm2d<_> } }, Nested3, Nested4, Concat { a: { Residual { Celu(0.5) } }, b: { Selu } }, Concat { a: { Elu }, b: { Mish } }, head: Linear<_, 2> } }
-network! { struct Random4: [2, 3, 2] -> [2] { Conv2d<_, 3, 1>, Residual { BatchNorm2d<_> }, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Tanh, BatchNorm1d<_, NoAffine>, Repeat<2> { PRelu<_> }, head: Linear<_, 2> } }
-network! { struct Random5: [2, 3, 2] -> [2] { Concat { a: { BatchNorm2d<_> }, b: { BatchNorm2d<_> } }, Nested7, Flatten, Linear<_, 12>, Residual { Residual { Linear<_, 12>, Sigmoid } }, Concat { a: { Linear<_, 6> }, b: { PRelu<_> } }, head: Linear<_, 2> } }
-network! { struct Random6: [2, 3, 2] -> [2] { Flatten, Residual { GeluTanh }, Linear<_, 12>, PRelu<_>, Reshape<2, 3, 2>, Residual { PRelu<_> }, Concat { a: { Flatten }, b: { Flatten, Tanh } }, Nested8, Repeat<2> { RmsNorm(1e-5), Residual { Relu6, shortcut: { Linear<_, 24>, Softsign } } }, LayerNorm<_, NoBias>, head: Linear<_, 2> } }
-network! { struct Random7: [2, 3, 2] -> [2] { PRelu<_>, Flatten, BatchNorm1d<_, NoAffine>, Repeat<2> { BatchNorm1d<_> }, Linear<_, 12>, Sigmoid, Reshape<2, 3, 2>, Flatten, Linear<_, 6>, LayerNorm<_, NoBias>, Concat { a: { PRelu, Repeat<2> { BatchNorm1d<_> } }, b: { Linear<_, 12> } }, head: Linear<_, 2> } }
-network! { struct Random8: [2, 3, 2] -> [2] { Residual { Nested9 }, MaxPool2d<(1, 2), Stride<1>>, Flatten, Repeat<2> { LeakyRelu(0.2) }, Linear<_, 12>, Residual { Repeat<2> { Mish, Relu }, shortcut: { Silu, BatchNorm1d<_, NoAffine> } }, head: Linear<_, 2> } }
-network! { struct Random9: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { PRelu<_> } }, MaxPool2d<(1, 2), Stride<1>>, Concat { a: { Flatten }, b: { Flatten, PRelu<_> } }, Linear<_, 12>, Gelu, Repeat<2> { Elu, Linear<_, 12> }, head: Linear<_, 2> } }
-network! { struct Random10: [2, 3, 2] -> [2] { Concat { a: { Conv2d<_, 2, 1> }, b: { BatchNorm2d<_> } }, BatchNorm2d<_>, Nested10, Concat { a: { Residual { PRelu<_> }, Elu }, b: { Mish, BatchNorm1d<_, NoAffine> } }, LayerNorm<_, NoBias>, Repeat<2> { Residual { HardTanh } }, head: Linear<_, 2> } }
-network! { struct Random11: [2, 3, 2] -> [2] { Residual { Residual { Conv2d<_, 2, 1> } }, Nested11, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Concat { a: { Residual { Linear<_, 16>, shortcut: { Elu } } }, b: { PRelu<_>, Sigmoid } }, Residual { GroupNorm<1, _> }, Concat { a: { Nested12, Gelu }, b: { Softsign, Linear<_, 12> } }, head: Linear<_, 2> } }
-network! { struct Random12: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, BatchNorm2d<_>, Concat { a: { Flatten }, b: { Flatten, GeluTanh } }, Residual { Residual { Celu(0.5), shortcut: { Selu } }, Mish }, Tanh, PRelu, head: Linear<_, 2> } }
-network! { struct Random13: [2, 3, 2] -> [2] { Flatten, PRelu, Linear<_, 12>, GeluTanh, Reshape<2, 3, 2>, Residual { BatchNorm2d<_> }, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Residual { Repeat<2> { BatchNorm1d<_>, Linear<_, 24> }, Tanh }, Concat { a: { Nested13, Nested14 }, b: { LogSoftmax, Silu } }, LayerNorm<_, NoBias>, head: Linear<_, 2> } }
-network! { struct Random14: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Concat { a: { BatchNorm2d<_> }, b: { BatchNorm2d<_> } }, Nested15, Residual { Selu, shortcut: { Celu(0.5) } }, Repeat<2> { Relu, Sigmoid }, Residual { GeluTanh, Nested16 }, head: Linear<_, 2> } }
-network! { struct Random15: [2, 3, 2] -> [2] { Flatten, Linear<_, 12>, HardSwish, Linear<_, 12>, Silu, Reshape<2, 3, 2>, Flatten, Repeat<2> { Linear<_, 12>, HardSwish }, Linear<_, 12>, PRelu, Reshape<2, 3, 2>, Flatten, Residual { Linear<_, 12>, Linear<_, 12>, shortcut: { Linear<_, 12>, LogSigmoid } }, Linear<_, 12>, Linear<_, 6>, head: Linear<_, 2> } }
-network! { struct Random16: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { BatchNorm2d<_> } }, Concat { a: { Gelu }, b: { BatchNorm2d<_> } }, Nested17, GroupNorm<1, _>, Sigmoid, Concat { a: { LayerNorm }, b: { Tanh } }, head: Linear<_, 2> } }
-network! { struct Random17: [2, 3, 2] -> [2] { BatchNorm2d<_>, Flatten, Relu6, Residual { Sigmoid, shortcut: { Linear<_, 12> } }, Linear<_, 12>, Relu, Reshape<2, 3, 2>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, BatchNorm1d<_, NoAffine>, Nested18, Linear<_, 12>, head: Linear<_, 2> } }
-network! { struct Random18: [2, 3, 2] -> [2] { Residual { PRelu<_> }, Conv2d<_, 3, 1>, Flatten, GeluTanh, Repeat<2> { PRelu<_> }, Nested21, head: Linear<_, 2> } }
-network! { struct Random19: [2, 3, 2] -> [2] { Flatten, Repeat<2> { Relu6 }, Concat { a: { HardTanh }, b: { Gelu } }, Linear<_, 12>, Softmax, Reshape<2, 3, 2>, Concat { a: { PRelu<_> }, b: { Gelu } }, Flatten, Residual { Softplus, shortcut: { Linear<_, 24> } }, Softmax, LogSoftmax, head: Linear<_, 2> } }
-network! { struct Random20: [2, 3, 2] -> [2] { Flatten, Repeat<2> { Softsign }, Linear<_, 12>, GroupNorm<1, _>, Reshape<2, 3, 2>, MaxPool2d<(1, 2), Stride<1>>, Concat { a: { Flatten }, b: { Flatten, GeluTanh } }, Concat { a: { Repeat<2> { LogSigmoid, Relu6 } }, b: { Selu, BatchNorm1d<_> } }, Linear<_, 6>, Residual { Linear<_, 6>, shortcut: { GeluTanh } }, head: Linear<_, 2> } }
-network! { struct Random21: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Concat { a: { BatchNorm2d<_> }, b: { Gelu } }, Flatten, Elu, Relu6, Concat { a: { LayerNorm<_, NoBias>, Residual { HardSwish } }, b: { Silu } }, head: Linear<_, 2> } }
-network! { struct Random22: [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, MaxPool2d<(1, 2), Stride<1>>, Nested24, Repeat<2> { RmsNorm(1e-5) }, Concat { a: { Concat { a: { BatchNorm1d<_> }, b: { Selu } } }, b: { GeluTanh } }, Concat { a: { Residual { LayerNorm }, Concat { a: { LogSoftmax }, b: { Mish, Gelu } } }, b: { Softsign, RmsNorm(1e-5) } }, head: Linear<_, 2> } }
-network! { struct Random23: [2, 3, 2] -> [2] { Residual { Conv2d<_, 2, 1> }, Concat { a: { PRelu<_> }, b: { PRelu<_> } }, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Residual { Residual { LogSigmoid }, shortcut: { GeluTanh } }, Silu, Residual { Residual { RmsNorm(1e-5), shortcut: { BatchNorm1d<_, NoAffine> } } }, head: Linear<_, 2> } }
-network! { struct Random24: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { Gelu } }, Flatten, Residual { Gelu, shortcut: { Linear<_, 24> } }, Linear<_, 24>, BatchNorm1d<_, NoAffine>, Reshape<2, 3, 4>, Flatten, Concat { a: { Residual { Selu, LogSoftmax } }, b: { PRelu } }, Concat { a: { Sigmoid, GeluTanh }, b: { Relu, Tanh } }, HardTanh, head: Linear<_, 2> } }
-network! { struct Random25: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, BatchNorm2d<_>, Flatten, Linear<_, 12>, Concat { a: { Softmax }, b: { Elu, Celu(0.5) } }, Nested25, head: Linear<_, 2> } }
-network! { struct Random26: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, MaxPool2d<(1, 2), Stride<1>>, Flatten, Linear<_, 6>, Residual { Softsign, shortcut: { HardTanh } }, Repeat<2> { Residual { PRelu, shortcut: { LeakyRelu(0.2), Linear<_, 6> } } }, head: Linear<_, 2> } }
-network! { struct Random27: [2, 3, 2] -> [2] { Residual { BatchNorm2d<_> }, Conv2d<_, 4, 1>, Nested26, Residual { Elu, shortcut: { Softplus } }, Linear<_, 12>, Relu, head: Linear<_, 2> } }
-network! { struct Random28: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Concat { a: { Gelu }, b: { Gelu } }, Nested27, PRelu, Repeat<2> { Linear<_, 16>, Linear<_, 16> }, LayerNorm<_, NoBias>, head: Linear<_, 2> } }
-network! { struct Random29: [2, 3, 2] -> [2] { Residual { Conv2d<_, 2, 1> }, Nested30, Flatten, RmsNorm(1e-5), Residual { Linear<_, 12> }, Gelu, head: Linear<_, 2> } }
-network! { struct Random30: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Conv2d<_, 4, 1>, Flatten, Concat { a: { Repeat<2> { HardTanh } }, b: { BatchNorm1d<_, NoAffine> } }, Relu, Celu(0.5), head: Linear<_, 2> } }
-network! { struct Random31: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { BatchNorm2d<_> } }, Residual { PRelu<_> }, Flatten, Repeat<2> { HardSwish }, Selu, Nested31, head: Linear<_, 2> } }
-network! { struct Random32: [2, 3, 2] -> [2] { Residual { Conv2d<_, 2, 1> }, Flatten, Concat { a: { Linear<_, 6>, HardSwish }, b: { Softplus } }, Linear<_, 12>, Softmax, Reshape<2, 3, 2>, Nested32, Nested33, Linear<_, 6>, HardTanh, head: Linear<_, 2> } }
-network! { struct Random33: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Concat { a: { PRelu<_> }, b: { BatchNorm2d<_> } }, Flatten, Repeat<2> { Residual { Linear<_, 16> } }, Repeat<2> { Residual { Softplus } }, Linear<_, 6>, head: Linear<_, 2> } }
-network! { struct Random34: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Conv2d<_, 4, 1>, Concat { a: { Flatten }, b: { Flatten, LogSigmoid } }, Mish, Residual { Residual { Linear<_, 32>, Tanh, shortcut: { HardTanh, Sigmoid } }, Repeat<2> { Dropout } }, Residual { Softplus }, head: Linear<_, 2> } }
-network! { struct Random35: [2, 3, 2] -> [2] { Nested34, BatchNorm2d<_>, Flatten, Repeat<2> { LeakyRelu(0.2) }, Concat { a: { Nested35, Gelu }, b: { HardSwish, GroupNorm<1, _> } }, Silu, head: Linear<_, 2> } }
-network! { struct Random36: [2, 3, 2] -> [2] { Flatten, Linear<_, 12>, Linear<_, 12>, HardTanh, Reshape<2, 3, 2>, Residual { Conv2d<_, 2, 1> }, Flatten, Residual { LogSigmoid, shortcut: { Linear<_, 12> } }, Linear<_, 4>, BatchNorm1d<_, NoAffine>, head: Linear<_, 2> } }
-network! { struct Random37: [2, 3, 2] -> [2] { Concat { a: { BatchNorm2d<_> }, b: { Conv2d<_, 3, 1> } }, Conv2d<_, 3, 1>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, RmsNorm(1e-5), LogSoftmax, Residual { Nested38 }, head: Linear<_, 2> } }
-network! { struct Random38: [2, 3, 2] -> [2] { Flatten, Linear<_, 12>, Linear<_, 12>, BatchNorm1d<_>, Reshape<2, 3, 2>, Nested39, Flatten, Linear<_, 6>, Nested40, Residual { Residual { LeakyRelu(0.2), shortcut: { PRelu } }, Residual { GeluTanh, shortcut: { Softplus, Linear<_, 18> } } }, head: Linear<_, 2> } }
-network! { struct Random39: [2, 3, 2] -> [2] { Nested41, BatchNorm2d<_>, Nested42, Linear<_, 6>, Residual { Residual { LogSigmoid, LogSigmoid, shortcut: { HardSwish } } }, Residual { Nested43, shortcut: { Gelu } }, head: Linear<_, 2> } }
+network! { struct TokensMean: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, norm: LayerNorm, fc: Linear<_, 5>, GlobalAvgPool1d, head: Linear<_, 3> } }
+network! { struct TokensConv: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, norm: LayerNorm, fc: Linear<_, 5>, last: Conv1d<_, 3, 2>, Flatten, head: Linear<_, 3> } }
+network! { struct TokensBlocks: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, Repeat<2> { Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> } }, GlobalAvgPool1d, head: Linear<_, 3> } }
+network! { struct BlocksBack: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, BatchNorm2d<_>, Flatten, head: Linear<_, 3> } }
+network! { struct BlocksPooled: [2, 3, 4] -> [3] { Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, GlobalAvgPool2d, head: Linear<_, 3> } }
+network! { struct Words: [3] -> [3] { embed: Embedding<7, 4>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, Flatten, head: Linear<_, 3> } }
+network! { struct WordsConv: [3] -> [3] { embed: Embedding<7, 4>, norm: LayerNorm, last: Conv1d<_, 3, 2>, Flatten, head: Linear<_, 3> } }
+network! { struct SingleChannels: [5] -> [3] { Concat { a: { fc: Linear<_, 6>, Reshape<2, 3, 1> }, b: { fc: Linear<_, 6>, Tanh, Reshape<2, 3, 1> } }, Flatten, head: Linear<_, 3> } }
+network! { struct TokensBack: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, norm: LayerNorm, fc: Linear<_, 5>, Flatten, head: Linear<_, 3> } }
+network! { struct TokensStay: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, norm: LayerNorm, fc: Linear<_, 5>, Flatten, head: Linear<_, 3> } }
+network! { struct BlocksMovedBack: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, Flatten, head: Linear<_, 3> } }
+network! { struct BlocksStay: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { norm: LayerNorm, up: Linear<_, 8>, Gelu, down: Linear<_, 4> }, Flatten, head: Linear<_, 3> } }
+network! { struct SharedFeatures: [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Flatten, Reshape<6, 4>, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> } }
+network! { struct Random0: [2, 3, 2] -> [2] { Residual { Gelu }, Conv2d<_, 3, 1>, Flatten, Softmax, BatchNorm1d<_, NoAffine>, PRelu, head: Linear<_, 2> } }
+network! { struct Random1: [2, 3, 2] -> [2] { Concat { a: { PRelu<_> }, b: { Gelu } }, MaxPool2d<(1, 2), Stride<1>>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, LayerNorm, Softsign, Linear<_, 4>, head: Linear<_, 2> } }
+network! { struct Random2: [2, 3, 2] -> [2] { Nested1, Gelu, Flatten, PRelu<_>, BatchNorm1d<_>, Selu, head: Linear<_, 2> } }
+network! { struct Random3: [2, 3, 2] -> [2] { Softmax, Residual { PRelu<_> }, BatchNorm2d<_>, Flatten, Elu, Repeat<2> { Residual { Linear<_, 12> } }, Linear<_, 4>, head: Linear<_, 2> } }
+network! { struct Random4: [2, 3, 2] -> [2] { Flatten, Residual { Linear<_, 12>, shortcut: { HardSigmoid } }, Linear<_, 12>, Gelu, Reshape<2, 3, 2>, Flatten, Concat { a: { Linear<_, 4>, LogSigmoid }, b: { PRelu<_>, Sigmoid } }, Linear<_, 12>, Relu, Reshape<2, 3, 2>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Nested2, Repeat<2> { Repeat<2> { Silu } }, RmsNorm(1e-5), head: Linear<_, 2> } }
+network! { struct Random5: [2, 3, 2] -> [2] { LayerNorm, MaxPool2d<(1, 2), Stride<1>>, BatchNorm2d<_>, Nested3, Concat { a: { Softsign }, b: { Softplus, Dropout } }, Concat { a: { Repeat<2> { PRelu<_> } }, b: { Sigmoid } }, Concat { a: { Softplus, Linear<_, 12> }, b: { Dropout, GroupNorm<1, _> } }, head: Linear<_, 2> } }
+network! { struct Random6: [2, 3, 2] -> [2] { Flatten, Concat { a: { Selu }, b: { Linear<_, 6> } }, Repeat<2> { RmsNorm(1e-5), Dropout }, Linear<_, 12>, LogSigmoid, Reshape<2, 3, 2>, MaxPool2d<(1, 2), Stride<1>>, Concat { a: { Flatten }, b: { Flatten, BatchNorm1d<_> } }, LogSigmoid, LogSigmoid, Linear<_, 12>, head: Linear<_, 2> } }
+network! { struct Random7: [2, 3, 2] -> [2] { Concat { a: { Conv2d<_, 4, 1> }, b: { PRelu<_> } }, Concat { a: { BatchNorm2d<_> }, b: { BatchNorm2d<_> } }, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, HardSwish, HardTanh, Linear<_, 12>, head: Linear<_, 2> } }
+network! { struct Random8: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Residual { Conv2d<_, 2, 1> }, Concat { a: { Flatten }, b: { Flatten, BatchNorm1d<_> } }, Residual { Repeat<2> { Softplus }, Nested6, shortcut: { GroupNorm<1, _> } }, Linear<_, 4>, LeakyRelu(0.2), head: Linear<_, 2> } }
+network! { struct Random9: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Conv2d<_, 4, 1>, Concat { a: { Flatten }, b: { Flatten, Softsign } }, Concat { a: { Residual { Linear<_, 32>, shortcut: { Mish, Tanh } } }, b: { GeluTanh, Relu } }, Linear<_, 4>, LayerNorm, head: Linear<_, 2> } }
+network! { struct Random10: [2, 3, 2] -> [2] { Conv2d<_, 3, 1>, Residual { PRelu<_> }, Concat { a: { Flatten }, b: { Flatten, BatchNorm1d<_, NoAffine> } }, HardSigmoid, LayerNorm, Softsign, head: Linear<_, 2> } }
+network! { struct Random11: [2, 3, 2] -> [2] { Tanh, Flatten, Nested7, Linear<_, 12>, Selu, Reshape<2, 3, 2>, BatchNorm2d<_>, Nested8, Concat { a: { Nested9 }, b: { Silu, GroupNorm<1, _> } }, Silu, Nested11, head: Linear<_, 2> } }
+network! { struct Random12: [2, 3, 2] -> [2] { Flatten, Concat { a: { Mish }, b: { Selu } }, Sigmoid, Linear<_, 12>, Softmax, Reshape<2, 3, 2>, Residual { Conv2d<_, 2, 1> }, Flatten, Residual { Linear<_, 12> }, Residual { Sigmoid, shortcut: { HardTanh } }, Softmax, head: Linear<_, 2> } }
+network! { struct Random13: [2, 3, 2] -> [2] { Residual { Conv2d<_, 2, 1> }, BatchNorm2d<_>, Concat { a: { Flatten }, b: { Flatten, HardSigmoid } }, Silu, Concat { a: { Repeat<2> { HardSigmoid } }, b: { PRelu } }, Nested12, head: Linear<_, 2> } }
+network! { struct Random14: [2, 3, 2] -> [2] { Residual { Residual { Gelu } }, Linear<_, 3>, Nested13, LogSigmoid, Repeat<2> { Gelu }, Concat { a: { Celu(0.5) }, b: { Linear<_, 12> } }, head: Linear<_, 2> } }
+network! { struct Random15: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, BatchNorm2d<_>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Linear<_, 6>, Residual { Linear<_, 6> }, Nested14, head: Linear<_, 2> } }
+network! { struct Random16: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { Gelu } }, MaxPool2d<(1, 2), Stride<1>>, Nested15, Celu(0.5), LeakyRelu(0.2), BatchNorm1d<_, NoAffine>, head: Linear<_, 2> } }
+network! { struct Random17: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { Linear<_, 4> } }, Concat { a: { Gelu }, b: { Conv2d<_, 2, 1> } }, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Silu, LogSigmoid, Relu, head: Linear<_, 2> } }
+network! { struct Random18: [2, 3, 2] -> [2] { Nested18, MaxPool2d<(1, 2), Stride<1>>, Flatten, LayerNorm<_, NoBias>, Concat { a: { HardSigmoid }, b: { PRelu } }, Residual { Linear<_, 24> }, head: Linear<_, 2> } }
+network! { struct Random19: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Residual { Tanh }, Concat { a: { Flatten }, b: { Flatten, GroupNorm<1, _> } }, Residual { RmsNorm(1e-5) }, Concat { a: { Elu }, b: { Linear<_, 4>, Linear<_, 6> } }, Softplus, head: Linear<_, 2> } }
+network! { struct Random20: [2, 3, 2] -> [2] { Concat { a: { PRelu<_> }, b: { Conv2d<_, 4, 1> } }, MaxPool2d<(1, 2), Stride<1>>, Flatten, Repeat<2> { Relu }, LogSigmoid, Softsign, head: Linear<_, 2> } }
+network! { struct Random21: [2, 3, 2] -> [2] { Conv2d<_, 2, 1>, Residual { Gelu }, Flatten, Concat { a: { Concat { a: { BatchNorm1d<_> }, b: { PRelu<_>, Linear<_, 6> } } }, b: { HardTanh } }, Residual { Linear<_, 30> }, Selu, head: Linear<_, 2> } }
+network! { struct Random22: [2, 3, 2] -> [2] { Conv2d<_, 3, 1>, Concat { a: { Gelu }, b: { Tanh } }, Concat { a: { Flatten }, b: { Flatten, HardTanh } }, Residual { Repeat<2> { LogSigmoid }, Celu(0.5) }, Repeat<2> { HardSigmoid, Repeat<2> { Linear<_, 72> } }, Repeat<2> { Linear<_, 72>, Mish }, head: Linear<_, 2> } }
+network! { struct Random23: [2, 3, 2] -> [2] { Tanh, Concat { a: { Conv2d<_, 4, 1> }, b: { BatchNorm2d<_> } }, BatchNorm2d<_>, Flatten, Nested19, Residual { Tanh }, Softsign, head: Linear<_, 2> } }
+network! { struct Random24: [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, Flatten, GroupNorm<1, _>, Gelu, Linear<_, 24>, BatchNorm1d<_, NoAffine>, Reshape<2, 3, 4>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Residual { Repeat<2> { LayerNorm<_, NoBias> } }, PRelu, Residual { BatchNorm1d<_> }, head: Linear<_, 2> } }
+network! { struct Random25: [2, 3, 2] -> [2] { Concat { a: { Softmax }, b: { PRelu<_> } }, Concat { a: { Conv2d<_, 4, 1> }, b: { Conv2d<_, 2, 1> } }, BatchNorm2d<_>, Flatten, Concat { a: { Concat { a: { Softplus }, b: { Gelu } } }, b: { Linear<_, 12> } }, Linear<_, 6>, Residual { Tanh }, head: Linear<_, 2> } }
+network! { struct Random26: [2, 3, 2] -> [2] { Residual { Conv2d<_, 2, 1> }, Flatten, LayerNorm<_, NoBias>, Linear<_, 4>, Linear<_, 12>, RmsNorm(1e-5), Reshape<2, 3, 2>, Flatten, Nested20, Repeat<2> { LayerNorm<_, NoBias> }, Nested21, head: Linear<_, 2> } }
+network! { struct Random27: [2, 3, 2] -> [2] { Gelu, Nested22, Flatten, Linear<_, 12>, Residual { HardSigmoid }, Repeat<2> { Tanh }, head: Linear<_, 2> } }
+network! { struct Random28: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, Nested24, Flatten, Residual { Repeat<2> { GeluTanh }, Linear<_, 8> }, Relu, Relu6, head: Linear<_, 2> } }
+network! { struct Random29: [2, 3, 2] -> [2] { Flatten, Residual { Dropout, shortcut: { PRelu<_> } }, Nested25, Linear<_, 12>, HardSigmoid, Reshape<2, 3, 2>, Tanh, Flatten, Linear<_, 4>, Residual { Linear<_, 4> }, Repeat<2> { Softplus, HardSigmoid }, head: Linear<_, 2> } }
+network! { struct Random30: [2, 3, 2] -> [2] { Nested26, Flatten, Selu, Linear<_, 12>, LogSoftmax, Reshape<2, 3, 2>, Concat { a: { Flatten }, b: { Flatten, Elu } }, LayerNorm<_, NoBias>, Linear<_, 12>, Dropout, head: Linear<_, 2> } }
+network! { struct Random31: [2, 3, 2] -> [2] { Concat { a: { Gelu }, b: { PRelu<_> } }, Concat { a: { Gelu }, b: { Gelu } }, Concat { a: { Flatten }, b: { Flatten, Celu(0.5) } }, Concat { a: { BatchNorm1d<_, NoAffine> }, b: { LeakyRelu(0.2), HardSigmoid } }, Relu, Selu, head: Linear<_, 2> } }
+network! { struct Random32: [2, 3, 2] -> [2] { MaxPool2d<(1, 2), Stride<1>>, MaxPool2d<(1, 2), Stride<1>>, Concat { a: { Flatten }, b: { Flatten, Gelu } }, Concat { a: { Residual { HardTanh, shortcut: { Silu, BatchNorm1d<_, NoAffine> } } }, b: { Linear<_, 6>, Softsign } }, Repeat<2> { BatchNorm1d<_> }, Linear<_, 6>, head: Linear<_, 2> } }
+network! { struct Random33: [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, LayerNorm, BatchNorm2d<_>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Softplus, Nested27, Nested28, head: Linear<_, 2> } }
+network! { struct Random34: [2, 3, 2] -> [2] { Residual { Linear<_, 2> }, Linear<_, 2>, Concat { a: { Flatten }, b: { Flatten, HardSigmoid } }, Residual { GeluTanh }, Linear<_, 4>, Linear<_, 6>, head: Linear<_, 2> } }
+network! { struct Random35: [2, 3, 2] -> [2] { Nested29, MaxPool2d<(1, 2), Stride<1>>, Nested30, Concat { a: { Residual { Softplus } }, b: { Relu6 } }, Silu, Concat { a: { Silu }, b: { Softsign, Celu(0.5) } }, head: Linear<_, 2> } }
+network! { struct Random36: [2, 3, 2] -> [2] { Concat { a: { PRelu<_> }, b: { BatchNorm2d<_> } }, MaxPool2d<(1, 2), Stride<1>>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Repeat<2> { Linear<_, 32> }, Repeat<2> { Repeat<2> { Tanh } }, Repeat<2> { Repeat<2> { HardTanh, Relu } }, head: Linear<_, 2> } }
+network! { struct Random37: [2, 3, 2] -> [2] { Nested31, Concat { a: { Gelu }, b: { LayerNorm } }, BatchNorm2d<_>, Flatten, Linear<_, 6>, Linear<_, 12>, Sigmoid, head: Linear<_, 2> } }
+network! { struct Random38: [2, 3, 2] -> [2] { Gelu, Conv2d<_, 4, 1>, Nested32, Linear<_, 4>, Linear<_, 12>, Linear<_, 4>, head: Linear<_, 2> } }
+network! { struct Random39: [2, 3, 2] -> [2] { Softmax, Residual { Conv2d<_, 2, 1> }, BatchNorm2d<_>, Split { a: { Flatten }, b: { Gelu } }, Tanh, Flatten, Repeat<2> { Softplus }, Linear<_, 6>, Linear<_, 12>, head: Linear<_, 2> } }
+network! { struct Axes0: [2, 3, 4] -> [2] { Residual { BatchNorm2d<_>, Softmax }, Residual { BatchNorm2d<_> }, PRelu, Reshape<6, 4>, Residual { Gelu }, GlobalAvgPool1d, head: Linear<_, 2> } }
+network! { struct Axes1: [2, 3, 4] -> [2] { Residual { Softmax }, LayerNorm, GlobalAvgPool2d, head: Linear<_, 2> } }
+network! { struct Axes2: [2, 3, 4] -> [2] { LayerNorm, Flatten, Dropout, head: Linear<_, 2> } }
+network! { struct Axes3: [2, 3, 4] -> [2] { LayerNorm, Reshape<6, 4>, BatchNorm1d<_>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes4: [2, 3, 4] -> [2] { BatchNorm2d<_>, Reshape<6, 4>, Linear<_, 3>, BatchNorm1d<_>, Flatten, LayerNorm, head: Linear<_, 2> } }
+network! { struct Axes5: [2, 3, 4] -> [2] { Gelu, Tanh, Flatten, head: Linear<_, 2> } }
+network! { struct Axes6: [2, 3, 4] -> [2] { Softmax, Reshape<6, 4>, Linear<_, 1>, Residual { Linear<_, 1> }, Flatten, PRelu<_>, head: Linear<_, 2> } }
+network! { struct Axes7: [2, 3, 4] -> [2] { Residual { Softmax }, Conv2d<_, 2, 1>, Flatten, LayerNorm, head: Linear<_, 2> } }
+network! { struct Axes8: [2, 3, 4] -> [2] { Residual { Conv2d<_, 4, 1>, Linear<_, 4> }, Flatten, Softmax, head: Linear<_, 2> } }
+network! { struct Axes9: [2, 3, 4] -> [2] { LayerNorm, Flatten, BatchNorm1d<_, NoAffine>, head: Linear<_, 2> } }
+network! { struct Axes10: [2, 3, 4] -> [2] { Residual { LayerNorm, BatchNorm2d<_> }, Residual { Softmax, Gelu }, Flatten, HardTanh, head: Linear<_, 2> } }
+network! { struct Axes11: [2, 3, 4] -> [2] { PRelu, LayerNorm, Reshape<6, 4>, BatchNorm1d<_>, Linear<_, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes12: [2, 3, 4] -> [2] { Residual { Softmax, Softmax }, Linear<_, 4>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes13: [2, 3, 4] -> [2] { Linear<_, 3>, LayerNorm, Linear<_, 4>, Flatten, GroupNorm<1, _>, head: Linear<_, 2> } }
+network! { struct Axes14: [2, 3, 4] -> [2] { Softmax, Residual { Softmax, Gelu }, Flatten, head: Linear<_, 2> } }
+network! { struct Axes15: [2, 3, 4] -> [2] { Softmax, Softmax, Residual { Tanh }, Reshape<6, 4>, Residual { Tanh }, Flatten, Mish, head: Linear<_, 2> } }
+network! { struct Axes16: [2, 3, 4] -> [2] { LayerNorm, BatchNorm2d<_>, Flatten, PRelu, head: Linear<_, 2> } }
+network! { struct Axes17: [2, 3, 4] -> [2] { BatchNorm2d<_>, Residual { Linear<_, 4>, Linear<_, 4> }, Tanh, Reshape<6, 4>, Softmax, Residual { Tanh }, Flatten, head: Linear<_, 2> } }
+network! { struct Axes18: [2, 3, 4] -> [2] { Residual { Gelu, Linear<_, 4> }, Residual { Tanh, Softmax }, Linear<_, 4>, Reshape<6, 4>, Linear<_, 3>, Residual { Linear<_, 3>, Conv1d<_, 3, 1> }, Flatten, LogSigmoid, head: Linear<_, 2> } }
+network! { struct Axes19: [2, 3, 4] -> [2] { Residual { Conv2d<_, 4, 1>, Gelu }, Linear<_, 3>, Conv2d<_, 4, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes20: [2, 3, 4] -> [2] { Gelu, Conv2d<_, 2, 1>, Reshape<6, 2>, LayerNorm, Gelu, Flatten, head: Linear<_, 2> } }
+network! { struct Axes21: [2, 3, 4] -> [2] { Residual { Tanh, LayerNorm }, Softmax, LayerNorm, Flatten, Silu, head: Linear<_, 2> } }
+network! { struct Axes22: [2, 3, 4] -> [2] { Residual { Conv2d<_, 4, 1> }, Residual { Conv2d<_, 4, 1> }, BatchNorm2d<_>, GlobalAvgPool2d, head: Linear<_, 2> } }
+network! { struct Axes23: [2, 3, 4] -> [2] { Linear<_, 1>, Flatten, Elu, head: Linear<_, 2> } }
+network! { struct Axes24: [2, 3, 4] -> [2] { LayerNorm, BatchNorm2d<_>, Reshape<6, 4>, BatchNorm1d<_>, GlobalAvgPool1d, head: Linear<_, 2> } }
+network! { struct Axes25: [2, 3, 4] -> [2] { Conv2d<_, 3, 1>, Softmax, Flatten, Celu(0.5), head: Linear<_, 2> } }
+network! { struct Axes26: [2, 3, 4] -> [2] { LayerNorm, Tanh, Reshape<6, 4>, Conv1d<_, 1, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes27: [2, 3, 4] -> [2] { Residual { Gelu, Conv2d<_, 4, 1> }, Conv2d<_, 4, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes28: [2, 3, 4] -> [2] { Residual { LayerNorm, Gelu }, Softmax, Tanh, Flatten, Softmax, head: Linear<_, 2> } }
+network! { struct Axes29: [2, 3, 4] -> [2] { Conv2d<_, 3, 1>, Conv2d<_, 4, 1>, Reshape<6, 4>, Residual { Gelu }, Flatten, Softsign, head: Linear<_, 2> } }
+network! { struct Axes30: [2, 3, 4] -> [2] { Linear<_, 4>, Softmax, Reshape<6, 4>, Softmax, Residual { Linear<_, 4>, LayerNorm }, Flatten, LayerNorm<_, NoBias>, head: Linear<_, 2> } }
+network! { struct Axes31: [2, 3, 4] -> [2] { BatchNorm2d<_>, BatchNorm2d<_>, Reshape<6, 4>, Conv1d<_, 2, 1>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes32: [2, 3, 4] -> [2] { Residual { Softmax, LayerNorm }, BatchNorm2d<_>, Residual { Softmax }, Reshape<6, 4>, LayerNorm, Flatten, LogSoftmax, head: Linear<_, 2> } }
+network! { struct Axes33: [2, 3, 4] -> [2] { Residual { LayerNorm }, Tanh, GlobalAvgPool2d, Relu6, head: Linear<_, 2> } }
+network! { struct Axes34: [2, 3, 4] -> [2] { BatchNorm2d<_>, Softmax, Reshape<6, 4>, Softmax, Flatten, LogSigmoid, head: Linear<_, 2> } }
+network! { struct Axes35: [2, 3, 4] -> [2] { Residual { Conv2d<_, 4, 1>, Softmax }, Reshape<6, 4>, Linear<_, 4>, Flatten, head: Linear<_, 2> } }
+network! { struct Axes36: [2, 3, 4] -> [2] { Softmax, Conv2d<_, 2, 1>, Linear<_, 1>, Reshape<6, 1>, Softmax, GlobalAvgPool1d, HardSigmoid, head: Linear<_, 2> } }
+network! { struct Axes37: [2, 3, 4] -> [2] { Residual { PRelu }, Residual { Linear<_, 4> }, Gelu, Reshape<6, 4>, BatchNorm1d<_>, GlobalAvgPool1d, head: Linear<_, 2> } }
+network! { struct Axes38: [2, 3, 4] -> [2] { LayerNorm, Flatten, LeakyRelu(0.2), head: Linear<_, 2> } }
+network! { struct Axes39: [2, 3, 4] -> [2] { Residual { PRelu, Linear<_, 4> }, Residual { Conv2d<_, 4, 1> }, Reshape<6, 4>, Softmax, GlobalAvgPool1d, head: Linear<_, 2> } }
 
 /// Calls with each network and its name in order.json.
 macro_rules! every_network {
@@ -280,6 +328,19 @@ macro_rules! every_network {
         $check!(BesideChannels, "beside_channels");
         $check!(Embedded, "embedded");
         $check!(EmbeddedRows, "embedded_rows");
+        $check!(TokensMean, "tokens_mean");
+        $check!(TokensConv, "tokens_conv");
+        $check!(TokensBlocks, "tokens_blocks");
+        $check!(BlocksBack, "blocks_back");
+        $check!(BlocksPooled, "blocks_pooled");
+        $check!(Words, "words");
+        $check!(WordsConv, "words_conv");
+        $check!(SingleChannels, "single_channels");
+        $check!(TokensBack, "tokens_back");
+        $check!(TokensStay, "tokens_stay");
+        $check!(BlocksMovedBack, "blocks_moved_back");
+        $check!(BlocksStay, "blocks_stay");
+        $check!(SharedFeatures, "shared_features");
         $check!(Random0, "random_0");
         $check!(Random1, "random_1");
         $check!(Random2, "random_2");
@@ -320,5 +381,45 @@ macro_rules! every_network {
         $check!(Random37, "random_37");
         $check!(Random38, "random_38");
         $check!(Random39, "random_39");
+        $check!(Axes0, "axes_0");
+        $check!(Axes1, "axes_1");
+        $check!(Axes2, "axes_2");
+        $check!(Axes3, "axes_3");
+        $check!(Axes4, "axes_4");
+        $check!(Axes5, "axes_5");
+        $check!(Axes6, "axes_6");
+        $check!(Axes7, "axes_7");
+        $check!(Axes8, "axes_8");
+        $check!(Axes9, "axes_9");
+        $check!(Axes10, "axes_10");
+        $check!(Axes11, "axes_11");
+        $check!(Axes12, "axes_12");
+        $check!(Axes13, "axes_13");
+        $check!(Axes14, "axes_14");
+        $check!(Axes15, "axes_15");
+        $check!(Axes16, "axes_16");
+        $check!(Axes17, "axes_17");
+        $check!(Axes18, "axes_18");
+        $check!(Axes19, "axes_19");
+        $check!(Axes20, "axes_20");
+        $check!(Axes21, "axes_21");
+        $check!(Axes22, "axes_22");
+        $check!(Axes23, "axes_23");
+        $check!(Axes24, "axes_24");
+        $check!(Axes25, "axes_25");
+        $check!(Axes26, "axes_26");
+        $check!(Axes27, "axes_27");
+        $check!(Axes28, "axes_28");
+        $check!(Axes29, "axes_29");
+        $check!(Axes30, "axes_30");
+        $check!(Axes31, "axes_31");
+        $check!(Axes32, "axes_32");
+        $check!(Axes33, "axes_33");
+        $check!(Axes34, "axes_34");
+        $check!(Axes35, "axes_35");
+        $check!(Axes36, "axes_36");
+        $check!(Axes37, "axes_37");
+        $check!(Axes38, "axes_38");
+        $check!(Axes39, "axes_39");
     };
 }

@@ -1,0 +1,223 @@
+//! What becomes of the order in networks and blocks, which have layers inside.
+
+use super::layer::through;
+use super::state::{Flat, Joined, Order, flat, made};
+use super::{Doubt, Passed, Sink, list, networks, output_of};
+use crate::network::contents::{Contents, Joint, LayerInfo, Member};
+use crate::tensor::Dims;
+use crate::weights::pieces::Pieces;
+use crate::weights::wanted::{Uses, wanted_in, wanted_of_branch};
+
+/// What comes out of a network or a block.
+pub(super) const fn block(
+    contents: &Contents,
+    layer: &LayerInfo,
+    order: Order,
+    free: bool,
+    wanted: Option<Pieces>,
+    sink: &mut Sink,
+) -> Passed {
+    let came = Passed {
+        order,
+        free,
+        doubt: None,
+    };
+    match contents {
+        Contents::Layers(layers) => list(layers, order, wanted, sink),
+        Contents::Items { count, item, .. } => {
+            let (mut passed, mut i) = (came, 0);
+            while i < *count {
+                let behind = if i + 1 == *count {
+                    wanted
+                } else {
+                    wanted_in(item, layer.output, wanted)
+                };
+                let next = block(item, layer, passed.order, passed.free, behind, sink);
+                passed = Passed {
+                    doubt: either(passed.doubt, next.doubt),
+                    ..next
+                };
+                i += 1;
+            }
+            passed
+        }
+        Contents::Block(joint, branches) => {
+            let order = given(order, Uses::of(branches));
+            let came = Passed { order, ..came };
+            match joint {
+                Joint::Sum => sum(branches, layer.output, came, wanted, sink),
+                Joint::SideBySide => side_by_side(branches, layer.output, order, wanted, sink),
+            }
+        }
+        Contents::Fields(_) | Contents::Tensor(_) => {
+            networks(contents, sink);
+            through(contents, layer, order, free, None)
+        }
+    }
+}
+
+const fn either(first: Option<Doubt>, second: Option<Doubt>) -> Option<Doubt> {
+    if first.is_some() { first } else { second }
+}
+
+/// The order of what all branches are given, of the order that comes to them and what they do with
+/// it. If the axes are moved for one of them, this may have been before all.
+const fn given(order: Order, uses: Uses) -> Order {
+    match order {
+        Order::Open => match (uses.channels, uses.along_last) {
+            (true, false) => Order::ChannelsFirst,
+            (false, true) => Order::AsHere,
+            (false, false) if !uses.pools => Order::Open,
+            _ => Order::Either,
+        },
+        Order::AsHere if uses.channels => Order::Either,
+        Order::ChannelsFirst if uses.along_last => Order::Either,
+        order => order,
+    }
+}
+
+const fn branch(member: &Member, order: Order, wanted: Option<Pieces>, sink: &mut Sink) -> Passed {
+    match &member.contents {
+        Contents::Layers(layers) => list(layers, order, wanted, sink),
+        _ => Passed {
+            order,
+            free: false,
+            doubt: Some(Doubt::Depends),
+        },
+    }
+}
+
+/// Adds a branch to what came, or two to each other: both must have one order, so what can be in
+/// any takes the other's.
+const fn sum(
+    branches: &[Member],
+    output: Dims,
+    came: Passed,
+    wanted: Option<Pieces>,
+    sink: &mut Sink,
+) -> Passed {
+    let order = came.order;
+    let [first, second] = match branches {
+        [only] => {
+            let passed = branch(only, order, Some(flat(order, output).pieces), sink);
+            [passed, came]
+        }
+        [first, second, ..] => {
+            let mut dry = Sink {
+                orders: &mut [],
+                next: 0,
+            };
+            let tried = [
+                branch(first, order, None, &mut dry),
+                branch(second, order, None, &mut dry),
+            ];
+            let target = match tried {
+                [
+                    Passed {
+                        free: false, order, ..
+                    },
+                    _,
+                ]
+                | [
+                    _,
+                    Passed {
+                        free: false, order, ..
+                    },
+                ] => Some(flat(order, output).pieces),
+                _ => wanted,
+            };
+            [
+                branch(first, order, target, sink),
+                branch(second, order, target, sink),
+            ]
+        }
+        [] => [came, came],
+    };
+    let free = first.free && second.free;
+    if output.sizes().len() > 1 {
+        let joined = Joined::one(first.order, output).and(Joined::one(second.order, output));
+        return match joined.order(output) {
+            Some(order) => Passed {
+                order,
+                free,
+                doubt: None,
+            },
+            None => Passed {
+                order: made(output),
+                free: false,
+                doubt: Some(Doubt::Depends),
+            },
+        };
+    }
+    added(&first, &second, output, free)
+}
+
+/// The sum of features, which lie along a single axis.
+const fn added(first: &Passed, second: &Passed, output: Dims, free: bool) -> Passed {
+    let (a, b) = (flat(first.order, output), flat(second.order, output));
+    if !a.pieces.equals(&b.pieces) {
+        return Passed {
+            order: made(output),
+            free: false,
+            doubt: Some(Doubt::Depends),
+        };
+    }
+    // What is made takes the other's order, whichever that is; what is not has its own.
+    let apart = a.sure && !b.sure && !first.free || b.sure && !a.sure && !second.free;
+    Passed {
+        order: Order::Flat(Flat {
+            pieces: a.pieces,
+            sure: apart || a.sure && b.sure,
+        }),
+        free,
+        doubt: if apart { Some(Doubt::Moved) } else { None },
+    }
+}
+
+/// Joins branches along the last axis, or makes a tuple of them.
+const fn side_by_side(
+    branches: &[Member],
+    output: Dims,
+    order: Order,
+    wanted: Option<Pieces>,
+    sink: &mut Sink,
+) -> Passed {
+    let (mut axes, mut all, mut sure) = (Joined::Any, Some(Pieces::same(0)), true);
+    let (mut free, mut first, mut i) = (true, 0, 0);
+    while i < branches.len() {
+        let own = output_of(branches[i].contents.members());
+        let behind = wanted_of_branch(wanted, first, own, output);
+        let passed = branch(&branches[i], order, behind, sink);
+        let joins = flat(passed.order, own);
+
+        axes = axes.and(Joined::one(passed.order, own));
+        all = match all {
+            Some(all) => all.and(&joins.pieces),
+            None => None,
+        };
+        sure = sure && joins.sure;
+        free = free && passed.free;
+        (first, i) = (first + own.len(), i + 1);
+    }
+
+    let order = if output.sizes().len() > 1 {
+        axes.order(output)
+    } else {
+        match all {
+            Some(pieces) => Some(Order::Flat(Flat { pieces, sure })),
+            None => None,
+        }
+    };
+    match order {
+        Some(order) => Passed {
+            order,
+            free,
+            doubt: None,
+        },
+        None => Passed {
+            order: made(output),
+            free,
+            doubt: Some(Doubt::Depends),
+        },
+    }
+}

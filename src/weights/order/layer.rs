@@ -1,0 +1,238 @@
+//! What becomes of the order in one layer without layers inside.
+
+use super::state::{Flat, Order, along_last, channels_last, flat, made};
+use super::{Doubt, Passed};
+use crate::network::FeatureOrder;
+use crate::network::contents::{Contents, LayerInfo};
+use crate::tensor::Dims;
+use crate::weights::pieces::Pieces;
+
+/// What comes out of a layer without layers inside.
+pub(super) const fn through(
+    contents: &Contents,
+    layer: &LayerInfo,
+    order: Order,
+    free: bool,
+    wanted: Option<Pieces>,
+) -> Passed {
+    let (input, output) = (layer.input, layer.output);
+    let (axes, came) = (input.sizes().len(), flat(order, input));
+    // What each case does not say.
+    let fresh = Passed {
+        order: made(output),
+        free: false,
+        doubt: None,
+    };
+    match layer.order {
+        FeatureOrder::View => Passed {
+            order: viewed(order, input, output),
+            free,
+            doubt: None,
+        },
+        FeatureOrder::Channels if axes > 1 => Passed {
+            order: if output.sizes().len() > 1 {
+                Order::ChannelsFirst
+            } else {
+                fresh.order
+            },
+            free: false,
+            doubt: match order {
+                Order::Flat(flat) if !flat.pieces.equals(&channels_last(input)) => {
+                    Some(Doubt::Depends)
+                }
+                Order::Flat(Flat { sure: false, .. }) => Some(Doubt::Moved),
+                _ => None,
+            },
+        },
+        FeatureOrder::Keeps | FeatureOrder::Channels => match kept(order, input, output) {
+            Some(_) if axes == 1 && !came.sure && has(contents, Marked::Features, input) => {
+                Passed {
+                    // Asked once, this is answered.
+                    order: Order::Flat(Flat::sure(came.pieces)),
+                    free,
+                    doubt: Some(Doubt::Moved),
+                }
+            }
+            Some(order)
+                if came.pieces.is_same() || axes != 1 || !has(contents, Marked::Neither, input) =>
+            {
+                Passed {
+                    order,
+                    free,
+                    doubt: None,
+                }
+            }
+            _ => Passed {
+                doubt: Some(Doubt::Depends),
+                ..fresh
+            },
+        },
+        FeatureOrder::Makes
+        | FeatureOrder::Depends
+        | FeatureOrder::Mixes
+        | FeatureOrder::Layers
+            if axes > 1 =>
+        {
+            let outputs = output.sizes().len();
+            match along_last(order, input) {
+                Some(order) if outputs == axes => Passed { order, ..fresh },
+                // An axis more, as behind an embedding, and the others in an order that is none
+                // of axes.
+                Some(Order::Either) if outputs > axes && !channels_last(input).is_same() => {
+                    Passed {
+                        doubt: Some(Doubt::Depends),
+                        ..fresh
+                    }
+                }
+                Some(_) => fresh,
+                None => Passed {
+                    order: if outputs == axes {
+                        Order::Either
+                    } else {
+                        fresh.order
+                    },
+                    free: false,
+                    doubt: Some(Doubt::Viewed),
+                },
+            }
+        }
+        FeatureOrder::Makes => {
+            let doubt = if !came.pieces.is_same()
+                && (axes != 1 || !has(contents, Marked::Features, input))
+            {
+                Some(Doubt::Depends)
+            } else if !came.sure {
+                Some(Doubt::Moved)
+            } else {
+                None
+            };
+            let free = output.sizes().len() == 1 && has(contents, Marked::Outputs, output);
+            let order = match wanted {
+                Some(wanted) if free && wanted.len() == output.len() => {
+                    Order::Flat(Flat::sure(wanted))
+                }
+                _ => fresh.order,
+            };
+            Passed { order, free, doubt }
+        }
+        FeatureOrder::Depends | FeatureOrder::Mixes | FeatureOrder::Layers => Passed {
+            doubt: if came.pieces.is_same() {
+                None
+            } else {
+                Some(Doubt::Depends)
+            },
+            ..fresh
+        },
+    }
+}
+
+/// The order of the same numbers under another shape.
+const fn viewed(order: Order, input: Dims, output: Dims) -> Order {
+    if keeps_last(input, output) {
+        order
+    } else {
+        Order::Flat(flat(order, input))
+    }
+}
+
+/// Whether several axes become several others, of which the last one is the same.
+pub(in crate::weights) const fn keeps_last(input: Dims, output: Dims) -> bool {
+    let several = input.sizes().len() > 1 && output.sizes().len() > 1;
+    several && matches!((input.last(), output.last()), (Some(a), Some(b)) if a == b)
+}
+
+/// The order of what comes out if each element belongs to the one at its place, or to those at its
+/// place in all parts of a tuple; `None` if those differ.
+const fn kept(order: Order, input: Dims, output: Dims) -> Option<Order> {
+    if input.same(&output) {
+        return Some(order);
+    }
+    let Flat { pieces, sure } = flat(order, input);
+    let (parts, whole) = if input.parts().is_empty() {
+        (output.parts(), input)
+    } else {
+        (input.parts(), output)
+    };
+    let mut i = 0;
+    while i < parts.len() {
+        if !parts[i].same(&whole) {
+            return if pieces.is_same() {
+                Some(made(output))
+            } else {
+                None
+            };
+        }
+        i += 1;
+    }
+    let kept = if input.parts().is_empty() {
+        repeated(&pieces, parts.len())
+    } else {
+        common(&pieces, parts.len(), whole.len())
+    };
+    match kept {
+        Some(pieces) => Some(Order::Flat(Flat { pieces, sure })),
+        None => None,
+    }
+}
+
+/// The same order so many times.
+const fn repeated(pieces: &Pieces, count: usize) -> Option<Pieces> {
+    let (mut all, mut i) = (Pieces::same(0), 0);
+    while i < count {
+        match all.and(pieces) {
+            Some(more) => all = more,
+            None => return None,
+        }
+        i += 1;
+    }
+    Some(all)
+}
+
+/// The order of each of these parts, if it is the same in all.
+const fn common(pieces: &Pieces, count: usize, len: usize) -> Option<Pieces> {
+    let Some(first) = pieces.part(0, len) else {
+        return None;
+    };
+    let mut i = 1;
+    while i < count {
+        match pieces.part(i * len, len) {
+            Some(part) if part.equals(&first) => i += 1,
+            _ => return None,
+        }
+    }
+    Some(first)
+}
+
+/// Which tensors of a layer are looked for.
+#[derive(Clone, Copy)]
+enum Marked {
+    Features,
+    Outputs,
+    /// An entry for each feature, it seems, which nothing says.
+    Neither,
+}
+
+/// Whether a layer has a tensor with an entry for each of these features.
+const fn has(contents: &Contents, marked: Marked, features: Dims) -> bool {
+    match contents {
+        Contents::Tensor(tensor) => match (tensor.sizes(), marked) {
+            ([first, ..], Marked::Features) => tensor.features && *first == features.len(),
+            ([.., last], Marked::Outputs) => tensor.outputs && *last == features.len(),
+            ([first, ..], Marked::Neither) => {
+                !tensor.features && !tensor.outputs && *first == features.len()
+            }
+            ([], _) => false,
+        },
+        Contents::Fields(fields) => {
+            let mut i = 0;
+            while i < fields.len() {
+                if has(&fields[i].contents, marked, features) {
+                    return true;
+                }
+                i += 1;
+            }
+            false
+        }
+        _ => false,
+    }
+}
