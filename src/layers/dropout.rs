@@ -117,9 +117,9 @@ impl InPlace for Dropout {
 }
 
 /// [`struct@Dropout`] of whole channels: while training, sets all pixels of a channel of an image,
-/// `[height, width, channels]`, to zero with this probability, and multiplies the others by `1 / (1
-/// - p)`. Neighbouring pixels of convolutions say nearly the same, so that dropping single ones
-/// drops little. `Dropout2d` alone is `Dropout2d(0.5)`.
+/// `[height, width, channels]`, to zero with this probability, and multiplies the others by
+/// `1 / (1 - p)`. Neighbouring pixels of convolutions say nearly the same, so that dropping single
+/// ones drops little. `Dropout2d` alone is `Dropout2d(0.5)`.
 ///
 /// PyTorch's `nn.Dropout2d`; Tompson et al., 2015. What is dropped depends on the workspace's seed
 /// and the step, not on the number of threads.

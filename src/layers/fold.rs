@@ -14,8 +14,8 @@ use crate::tensor::Element;
 ///
 /// In inference a batch normalization multiplies each feature by a number and adds another.
 /// Directly behind a `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d` it can be left away if that
-/// layer's weight is multiplied and its bias moved instead: `weight * g` and `(bias - running_mean)
-/// * g + beta`, where `g` is `gamma / sqrt(running_var + eps)` (as PyTorch's
+/// layer's weight is multiplied and its bias moved instead: `weight * g` and
+/// `(bias - running_mean) * g + beta`, where `g` is `gamma / sqrt(running_var + eps)` (as PyTorch's
 /// `torch.nn.utils.fuse_conv_bn_eval`). The two are worked out in `f64`, so that outputs differ by
 /// rounding alone.
 ///

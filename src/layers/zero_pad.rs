@@ -6,8 +6,8 @@ use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Zeros around an image: `[height, width, channels]` becomes `[TOP + height + BOTTOM, LEFT + width
-/// + RIGHT, channels]`.
+/// Zeros around an image: `[height, width, channels]` becomes
+/// `[TOP + height + BOTTOM, LEFT + width + RIGHT, channels]`.
 ///
 /// In a network: `ZeroPad2d<padding>`, a number for all sides or `(left, right, top, bottom)`.
 /// PyTorch's `nn.ZeroPad2d`.

@@ -5,8 +5,8 @@ use super::turn::{both, filter, filter_grad};
 use crate::simd::{Op, Simd};
 
 /// Matrices of the same size, one for each number, cut into panels of `width` columns. Number `k`
-/// at row `i` and column `j` of the panel that begins with column `first` lies at `begin(first) + k
-/// * step(width of the panel) + i * (width of the panel) + j`.
+/// at row `i` and column `j` of the panel that begins with column `first` lies at
+/// `begin(first) + k * step(width of the panel) + i * (width of the panel) + j`.
 #[derive(Clone, Copy)]
 pub(super) struct Panels {
     pub rows: usize,

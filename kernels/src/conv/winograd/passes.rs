@@ -24,9 +24,9 @@ const TOGETHER: usize = 1 << 16;
 const FEWEST_TILES: usize = 64;
 
 /// Tiles per run of sums for a gradient, about: more are summed run after run, each of which is
-/// added to the others as a whole. A sum over tiles is off by at most `(block + LONG_TILES / block
-/// + tiles / LONG_TILES) * eps / 2`, times the sum of the magnitudes, where a block is 64 to 128
-/// tiles.
+/// added to the others as a whole. A sum over tiles is off by at most
+/// `(block + LONG_TILES / block + tiles / LONG_TILES) * eps / 2`, times the sum of the magnitudes,
+/// where a block is 64 to 128 tiles.
 const LONG_TILES: usize = 1 << 14;
 
 /// How many tiles are worked on together, if each has this many channels on both sides.
