@@ -13,8 +13,8 @@ use shapewright::data::Batches;
 use shapewright::prelude::*;
 use shapewright::schedule::PlateauMode;
 use shapewright::{
-    Compute, Context, Element, Epoch, FeatureOrder, Fit, Fits, History, Layer, OptimizerState,
-    Progress, Slab, Step, TrainError, Trainer,
+    Compute, Context, Element, Epoch, FeatureOrder, Fit, Fits, History, Layer, LayerOutputs,
+    OptimizerState, Progress, Slab, Step, TrainError, Trainer,
 };
 
 network! {
@@ -775,6 +775,7 @@ impl<T: Element> Layer<T> for Watch {
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const WHOLE_BATCH: bool = true;
 
     fn forward(
@@ -794,7 +795,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
         _: &(),
         _: &Self::Params,
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -810,7 +811,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
         _: &(),
         params: &Self::Params,
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         _: &[Tensor<Out, T>],
         gradient: &mut Self::Params,
