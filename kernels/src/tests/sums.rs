@@ -612,12 +612,16 @@ fn gradients_of_averages<T: Number>() {
 
 /// A tall and a flat product, and the products of one row, each with the long inner index.
 fn products<T: Number>() {
-    for &len in T::SIZES {
+    // Blocks of them in one chain would do for fewer. All tiers have the runs in common.
+    const LONGEST: usize = 1 << 24;
+    let longest = (!cfg!(miri)).then_some(&LONGEST);
+    for &len in T::SIZES.iter().chain(longest) {
         let k = len / 4;
         each_kind::<T>(len, |b| {
-            let a = vec![T::of(0.3); 2 * k];
-            let (want, size) = sum_of(wide(b).step_by(4).take(k).map(|b| b * T::of(0.3).wide()));
-            for kernels in T::product_kernels() {
+            let a = vec![tenth::<T>(); 2 * k];
+            let (want, size) = sum_of(wide(b).step_by(4).take(k).map(|b| b * tenth::<T>().wide()));
+            let tiers = if len == LONGEST { 1 } else { usize::MAX };
+            for kernels in T::product_kernels().take(tiers) {
                 for m in [1, 2] {
                     let mut c = vec![T::of(0.5); 4 * m];
                     let a = Matrix::row_major(&a, k);
@@ -760,7 +764,11 @@ fn cut<T>(gradient: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) 
 /// Images of equal numbers: the gradient of the weight in the middle of the window is a sum over
 /// all places, as is that of the bias.
 fn gradients_of_convolutions<T: Number>() {
-    let most = if cfg!(miri) { 600 } else { 1 << 18 };
+    let most = if cfg!(miri) {
+        600
+    } else {
+        T::SIZES[T::SIZES.len() - 1] / 4
+    };
     let layers = [
         (sizes_of([28, 28], 1, 4, 3, 1), most / 784),
         (sizes_of([2, 2], 3, 2, 3, 1), most / 4),
