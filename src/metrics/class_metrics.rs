@@ -168,7 +168,7 @@ macro_rules! confusion_metrics {
     ($($(#[$doc:meta])* $name:ident($($average:ident: Average)?) named $text:literal, $read:ident;)*) => { $(
         $(#[$doc])*
         ///
-        /// It keeps three counts of each class, or those of pairs of classes where these are no more than 8192.
+        /// It keeps three counts of each class; of up to 90 classes, those of pairs of classes.
         #[derive(Clone, Debug)]
         pub struct $name<const N: usize> {
             counts: Tally,
