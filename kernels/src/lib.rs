@@ -27,7 +27,8 @@
 //! of the terms themselves: blocks of 64 terms are added in pairs. Products and, in `f32`,
 //! convolutions and the gradients of their weights, whose sums lie in memory, have blocks of at
 //! most 512 terms, runs of at most 2^16 and sums of runs. They are off by at most
-//! `(768 + n / 2^16) * EPSILON / 2` times that. The bits of a sum depend on its length, not on the number of threads.
+//! `(768 + n / 2^16) * EPSILON / 2` times that. The bits of a sum depend on its length, not on the
+//! number of threads.
 
 mod aligned;
 mod args;
