@@ -624,6 +624,24 @@ fn each_metric_has_a_name_of_its_own() {
         "{}",
         history.to_json()
     );
+
+    // An epoch may have metrics that the first has not.
+    let mut other = history.epochs[0].clone();
+    other.metrics = vec![("b".to_owned(), 0.25), ("a".to_owned(), 0.75)];
+    let history = History {
+        epochs: vec![history.epochs[0].clone(), other],
+        ..History::default()
+    };
+    let csv = history.to_csv();
+    let ends = csv
+        .lines()
+        .map(|line| line.rsplitn(6, ',').take(5).collect::<Vec<_>>());
+    let expected = [
+        ["b", "a 2 2", "a 2", "a", "loss 2"],
+        ["", "0.5", "0.5", "0.5", "0.5"],
+        ["0.25", "", "", "0.75", ""],
+    ];
+    assert_eq!(ends.collect::<Vec<_>>(), expected);
 }
 
 /// What a plateau watches is the validation loss, or a metric that is named.
