@@ -6,7 +6,8 @@
 
 use shapewright::prelude::*;
 use shapewright::{
-    Anything, Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, INFER, Layer, Rank1, Slab,
+    Anything, Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, INFER, Layer, LayerOutputs,
+    Rank1, Slab,
 };
 
 /// A layer that multiplies each of `N` features by a learned factor: `y[i] = factor[i] * x[i]`.
@@ -44,6 +45,7 @@ impl<T: Element, const N: usize> Layer<T> for Scale<N> {
 // What it computes. Each output belongs to the input at its place.
 impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const MULTIPLY_ADDS: usize = N;
 
     fn forward(
@@ -65,7 +67,7 @@ impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
         _: &(),
         params: &Self::Params,
         _: &[Tensor1<N, T>],
-        _: &[Tensor1<N, T>],
+        _: LayerOutputs<'_, Rank1<N>, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor1<N, T>],
         dx: Option<&mut [Tensor1<N, T>]>,
@@ -82,7 +84,7 @@ impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
         _: &(),
         _: &Self::Params,
         x: &[Tensor1<N, T>],
-        _: &[Tensor1<N, T>],
+        _: LayerOutputs<'_, Rank1<N>, T>,
         _: Slab<'_, T>,
         dy: &[Tensor1<N, T>],
         gradient: &mut Self::Params,

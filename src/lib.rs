@@ -85,9 +85,9 @@
 //! AVX-512; without fused multiply-add (the portable tier) they differ by rounding.
 //!
 //! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long. What
-//! training lets decay is set to 0 far above, and activations and gradients where they would be
-//! denormal, in the same way on every processor; for weights and inputs that are denormal to begin
-//! with there is [`with_flushed_denormals`].
+//! training lets decay is set to 0 far above ([`Optimizer`] says where), and activations and
+//! gradients where they would be denormal, in the same way on every processor; for weights and
+//! inputs that are denormal to begin with there is [`with_flushed_denormals`].
 //!
 //! # Files
 //! A file is written beside its place and moved there at the end, so that it is there whole or not
@@ -154,8 +154,8 @@ pub use memory::OutOfMemory;
 pub use network::emitted;
 pub use network::{
     Compute, Configuration, Context, FeatureOrder, Fit, Fits, Gives, INFER, InPlace, Layer,
-    LayerSummary, NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary, Visitor,
-    VisitorMut, Workspace,
+    LayerOutputs, LayerSummary, NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary,
+    Visitor, VisitorMut, Workspace,
 };
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};

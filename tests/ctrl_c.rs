@@ -5,7 +5,7 @@ mod common;
 
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -62,12 +62,25 @@ const STUCK: &str = "SHAPEWRIGHT_TEST_STUCK";
 /// Ctrl-C.
 const IN_BACKGROUND: &str = "SHAPEWRIGHT_TEST_BACKGROUND";
 
+/// Whether the child can make no thread: each would have a stack larger than any memory.
+const NO_THREADS: &str = "RUST_MIN_STACK";
+
 /// Not a test by itself: what the child runs.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(CHILD) else {
         return;
     };
+    if std::env::var_os(NO_THREADS).is_some() {
+        let x = [Tensor1::zeros()];
+        let trainer = || Net::trainer(Sgd::new(0.1), Mse).stop_on_ctrl_c(true);
+        for _ in 0..2 {
+            let error = trainer().fit(&mut *Net::zeros(), &x, &[Tensor1::zeros()]);
+            println!("error: {}", error.expect_err("no thread"));
+        }
+        println!("idle");
+        std::thread::sleep(Duration::from_secs(600));
+    }
     if std::env::var_os(IN_BACKGROUND).is_some() {
         let interrupted = train(Path::new(&path), false).1.interrupted;
         return println!("trained: {}", !interrupted);
@@ -103,9 +116,16 @@ impl Running {
     fn start(checkpoint: &Path, variable: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("this program"));
         command
-            .args(["child", "--exact", "--nocapture"])
+            .args(["child", "--exact", "--nocapture", "--test-threads=1"])
             .env(CHILD, checkpoint)
-            .env(variable, "1")
+            .env(
+                variable,
+                if variable == NO_THREADS {
+                    "70368744177664"
+                } else {
+                    "1"
+                },
+            )
             .stdout(Stdio::piped());
         let ctrl_c = if variable == IN_BACKGROUND {
             libc::SIG_IGN
@@ -197,4 +217,22 @@ fn in_the_background_it_trains_to_the_end() {
     let mut child = Running::start(&folder.join("run.checkpoint"), IN_BACKGROUND);
     assert!(child.until("trained").ends_with("true"));
     assert_eq!(child.end().code(), Some(0));
+}
+
+/// Each time, as the first leaves nothing behind; and Ctrl-C still ends the program.
+#[test]
+fn without_a_thread_for_it_the_error_says_so() {
+    let folder = folder("ctrl-c-threads");
+    let mut child = Running::start(&folder.join("run.checkpoint"), NO_THREADS);
+    for _ in 0..2 {
+        let error = child.until("error: ");
+        assert!(error.contains("nothing can wait for Ctrl-C"), "{error}");
+        assert!(
+            error.contains("a thread and two file descriptors"),
+            "{error}"
+        );
+    }
+    child.until("idle");
+    child.press();
+    assert_eq!(child.end().signal(), Some(libc::SIGINT));
 }

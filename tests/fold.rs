@@ -101,7 +101,8 @@ struct First;
 mod own_layer {
     use super::First;
     use shapewright::{
-        Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Shape, Slab, Tensor,
+        Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Shape, Slab,
+        Tensor,
     };
 
     impl<In: Shape> Fits<In> for First {
@@ -113,6 +114,7 @@ mod own_layer {
     }
     impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for First {
         const ORDER: FeatureOrder = FeatureOrder::Depends;
+        const READS_OUTPUT: bool = false;
         fn forward(
             _: &(),
             params: &[T; 1],
@@ -130,7 +132,7 @@ mod own_layer {
             _: &(),
             _: &[T; 1],
             _: &[Tensor<In, T>],
-            _: &[Tensor<Out, T>],
+            _: LayerOutputs<'_, Out, T>,
             _: Slab<'_, T>,
             _: &mut [Tensor<Out, T>],
             _: Option<&mut [Tensor<In, T>]>,

@@ -7,7 +7,8 @@ use common::gradient::{check_loss, check_loss_at};
 use common::{random, settings};
 use shapewright::prelude::*;
 use shapewright::{
-    Context, Element, FeatureOrder, Fit, Fits, Gives, InPlace, Rank0, Rank1, Rank2, Rank3, Rank4,
+    Context, Element, FeatureOrder, Fit, Fits, Gives, InPlace, LayerOutputs, Rank0, Rank1, Rank2,
+    Rank3, Rank4,
 };
 
 const REDUCTIONS: [Reduction; 2] = [Reduction::Mean, Reduction::Sum];
@@ -253,6 +254,7 @@ impl<In: Shape> Fits<In> for Halves {
 impl InPlace for Halves {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+    const READS_OUTPUT: bool = false;
     const GIVES: Gives = Gives::Sigmoid;
 
     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
@@ -260,7 +262,7 @@ impl InPlace for Halves {
     }
     fn backward_in_place<S: Shape, T: Element>(
         _: &(),
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
         _: &Context<T>,
     ) {

@@ -13,7 +13,8 @@ use shapewright::augment::{GaussianNoise, MixUp};
 use shapewright::prelude::*;
 use shapewright::tier::Tier;
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer, Rank1, Rank2, Slab, tier,
+    Compute, Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer, LayerOutputs, Rank1, Rank2,
+    Slab, tier,
 };
 
 /// Claims to be so much work that every batch is cut over the threads.
@@ -25,13 +26,14 @@ impl<In: Shape> Fits<In> for Heavy {
 impl InPlace for Heavy {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const MULTIPLY_ADDS: usize = 1 << 18;
     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
     fn backward_in_place<S: Shape, T: Element>(
         _: &(),
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
         _: &Context<T>,
     ) {
@@ -174,6 +176,7 @@ impl<T: Element> Layer<T> for Dangerous {
 }
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dangerous {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const MULTIPLY_ADDS: usize = 1 << 18;
 
     fn forward(
@@ -196,7 +199,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dangerous {
         _: &(),
         _: &(),
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,

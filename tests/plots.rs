@@ -189,6 +189,30 @@ fn what_is_not_finite_is_a_gap() {
     );
 }
 
+/// A trainer refuses metrics that share a name, but a history can be made by hand.
+#[test]
+fn metrics_that_share_a_name_are_curves_of_their_own() {
+    let path = folder("plots-names").join("curve.svg");
+    let mut history = history(&[1.0, 0.5]);
+    let metric = |name: &str, value| (name.to_owned(), value);
+    for (i, epoch) in history.epochs.iter_mut().enumerate() {
+        epoch.metrics = vec![
+            metric("F1", i as f64),
+            metric("F1", 0.5),
+            metric("loss", 0.25),
+        ];
+    }
+    history.draw(&path).expect("a picture");
+    let text = fs::read_to_string(&path).expect("text");
+    for name in ["F1", "F1 2", "loss"] {
+        assert!(text.contains(&format!(">\n{name}\n")), "{name}: {text}");
+    }
+    for colour in ["#009E73", "#CC79A7", "#E69F00"] {
+        let curve = format!("stroke=\"{colour}\"");
+        assert!(text.matches(&curve).count() >= 2, "{colour}: {text}");
+    }
+}
+
 #[test]
 fn an_svg_has_names_as_text() {
     let path = folder("plots-svg").join("curve.svg");

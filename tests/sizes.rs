@@ -4,8 +4,8 @@
 use shapewright::prelude::*;
 use shapewright::{
     AdaptiveMaxPool1d, AvgPool1d, Compute, Context, Dims, Element, Embedding, FeatureOrder, Fit,
-    Fits, Flatten, Layer, MaxPool1d, Parameters, Rank1, Rank2, Rank3, Reshape, Slab, Upsample,
-    UpsampleBilinear, ZeroPad2d,
+    Fits, Flatten, Layer, LayerOutputs, MaxPool1d, Parameters, Rank1, Rank2, Rank3, Reshape, Slab,
+    Upsample, UpsampleBilinear, ZeroPad2d,
 };
 
 /// Past it, a product of two is past the largest number.
@@ -147,6 +147,7 @@ impl<T: Element> Layer<T> for Scratch {
 
 impl<S: Shape, T: Element> Compute<S, S, T> for Scratch {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const SCRATCH: usize = S::LEN;
 
     fn forward(
@@ -167,7 +168,7 @@ impl<S: Shape, T: Element> Compute<S, S, T> for Scratch {
         _: &(),
         _: &(),
         _: &[Tensor<S, T>],
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<S, T>],
         dx: Option<&mut [Tensor<S, T>]>,

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{
-    Context, Element, FeatureOrder, Fit, Fits, History, InPlace, NonFinite, Progress, Rank1,
-    TrainError,
+    Context, Element, FeatureOrder, Fit, Fits, History, InPlace, LayerOutputs, NonFinite, Progress,
+    Rank1, TrainError,
 };
 
 network! {
@@ -563,7 +563,7 @@ impl InPlace for Root {
     }
     fn backward_in_place<S: Shape, T: Element>(
         _: &(),
-        y: &[Tensor<S, T>],
+        y: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
         _: &Context<T>,
     ) {

@@ -13,8 +13,8 @@ use shapewright::data::Batches;
 use shapewright::prelude::*;
 use shapewright::schedule::PlateauMode;
 use shapewright::{
-    Compute, Context, Element, Epoch, FeatureOrder, Fit, Fits, History, Layer, OptimizerState,
-    Progress, Slab, Step, TrainError, Trainer,
+    Compute, Context, Element, Epoch, FeatureOrder, Fit, Fits, History, Layer, LayerOutputs,
+    OptimizerState, Progress, Slab, Step, TrainError, Trainer,
 };
 
 network! {
@@ -624,6 +624,24 @@ fn each_metric_has_a_name_of_its_own() {
         "{}",
         history.to_json()
     );
+
+    // An epoch may have metrics that the first has not.
+    let mut other = history.epochs[0].clone();
+    other.metrics = vec![("b".to_owned(), 0.25), ("a".to_owned(), 0.75)];
+    let history = History {
+        epochs: vec![history.epochs[0].clone(), other],
+        ..History::default()
+    };
+    let csv = history.to_csv();
+    let ends = csv
+        .lines()
+        .map(|line| line.rsplitn(6, ',').take(5).collect::<Vec<_>>());
+    let expected = [
+        ["b", "a 2 2", "a 2", "a", "loss 2"],
+        ["", "0.5", "0.5", "0.5", "0.5"],
+        ["0.25", "", "", "0.75", ""],
+    ];
+    assert_eq!(ends.collect::<Vec<_>>(), expected);
 }
 
 /// What a plateau watches is the validation loss, or a metric that is named.
@@ -775,6 +793,7 @@ impl<T: Element> Layer<T> for Watch {
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const WHOLE_BATCH: bool = true;
 
     fn forward(
@@ -794,7 +813,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
         _: &(),
         _: &Self::Params,
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -810,7 +829,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
         _: &(),
         params: &Self::Params,
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         _: &[Tensor<Out, T>],
         gradient: &mut Self::Params,

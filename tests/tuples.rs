@@ -4,8 +4,8 @@ mod common;
 
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, Layer, NamesOutput, Rank1,
-    Slab,
+    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, Layer, LayerOutputs,
+    NamesOutput, Rank1, Slab,
 };
 
 /// Adds two vectors of one size.
@@ -29,6 +29,7 @@ impl<T: Element> Layer<T> for AddBoth {
 
 impl<T: Element, const N: usize> Compute<(Rank1<N>, Rank1<N>), Rank1<N>, T> for AddBoth {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     fn forward(
         _: &(),
         _: &(),
@@ -47,7 +48,7 @@ impl<T: Element, const N: usize> Compute<(Rank1<N>, Rank1<N>), Rank1<N>, T> for 
         _: &(),
         _: &(),
         _: &[Tensor<(Rank1<N>, Rank1<N>), T>],
-        _: &[Tensor1<N, T>],
+        _: LayerOutputs<'_, Rank1<N>, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor1<N, T>],
         dx: Option<&mut [Tensor<(Rank1<N>, Rank1<N>), T>]>,
@@ -81,6 +82,7 @@ impl<T: Element> Layer<T> for Twins {
 
 impl<T: Element> Compute<Rank1<3>, (Rank1<3>, Rank1<3>), T> for Twins {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     fn forward(
         _: &(),
         _: &(),
@@ -98,7 +100,7 @@ impl<T: Element> Compute<Rank1<3>, (Rank1<3>, Rank1<3>), T> for Twins {
         _: &(),
         _: &(),
         _: &[Tensor1<3, T>],
-        _: &[Tensor<(Rank1<3>, Rank1<3>), T>],
+        _: LayerOutputs<'_, (Rank1<3>, Rank1<3>), T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<(Rank1<3>, Rank1<3>), T>],
         dx: Option<&mut [Tensor1<3, T>]>,
@@ -262,12 +264,13 @@ mod number_by_number {
     impl InPlace for Twice {
         type Config = ();
         const ORDER: FeatureOrder = FeatureOrder::Keeps;
+        const READS_OUTPUT: bool = false;
         fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
             y.iter_mut().for_each(|y| *y *= T::one() + T::one());
         }
         fn backward_in_place<S: Shape, T: Element>(
             _: &(),
-            _: &[Tensor<S, T>],
+            _: LayerOutputs<'_, S, T>,
             dy: &mut [Tensor<S, T>],
             _: &Context<T>,
         ) {

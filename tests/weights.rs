@@ -13,7 +13,8 @@ use shapewright::data::{Imputer, MinMaxScaler, StandardScaler};
 use shapewright::prelude::*;
 use shapewright::weights::{DifferenceKind, LoadError, LoadErrorKind, Loader, Saver};
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, Rank1, Rank2, Slab, include_weights,
+    Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Rank1, Rank2, Slab,
+    include_weights,
 };
 
 network! { #[derive(Clone)] struct Encoder: [4] -> [8] { fc: Linear<_, 8>, Tanh } }
@@ -244,6 +245,7 @@ impl Layer<f32> for Own {
 }
 impl<S: Shape> Compute<S, S, f32> for Own {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     fn forward(
         _: &(),
         _: &OwnParams,
@@ -257,7 +259,7 @@ impl<S: Shape> Compute<S, S, f32> for Own {
         _: &(),
         _: &OwnParams,
         _: &[Tensor<S>],
-        _: &[Tensor<S>],
+        _: LayerOutputs<'_, S, f32>,
         _: Slab<'_, f32>,
         _: &mut [Tensor<S>],
         _: Option<&mut [Tensor<S>]>,

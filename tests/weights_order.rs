@@ -343,7 +343,9 @@ mod refused {
     use shapewright::emitted::{count, included};
     use shapewright::prelude::*;
     use shapewright::weights::{DifferenceKind, LoadErrorKind, Loader};
-    use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, Slab};
+    use shapewright::{
+        Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Slab,
+    };
 
     /// The marks in the file of a network, which it loads again and does not load without them.
     fn marks<N: Network<Element = f32>, const COUNT: usize>() -> Vec<String> {
@@ -598,6 +600,7 @@ mod refused {
                 }
                 impl<S: Shape, T: Element> Compute<S, S, T> for $name {
                     const ORDER: FeatureOrder = FeatureOrder::$order;
+                    const READS_OUTPUT: bool = false;
                     fn forward(_: &(), _: &Own<T>, x: &[Tensor<S, T>], y: &mut [Tensor<S, T>], _: &mut [T], _: &Context<T>) {
                         y.copy_from_slice(x);
                     }
@@ -605,7 +608,7 @@ mod refused {
                         _: &(),
                         _: &Own<T>,
                         _: &[Tensor<S, T>],
-                        _: &[Tensor<S, T>],
+                        _: LayerOutputs<'_, S, T>,
                         _: Slab<'_, T>,
                         _: &mut [Tensor<S, T>],
                         _: Option<&mut [Tensor<S, T>]>,

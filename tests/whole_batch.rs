@@ -2,7 +2,9 @@
 
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
-use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, Rank1, Slab};
+use shapewright::{
+    Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Rank1, Slab,
+};
 
 /// Takes the mean of the batch from each feature, and the mean of all batches, more or less, in
 /// inference.
@@ -32,6 +34,7 @@ fn mean<const N: usize, T: Element>(x: &[Tensor1<N, T>]) -> [T; N] {
 
 impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const WHOLE_BATCH: bool = true;
     const MULTIPLY_ADDS: usize = N;
 
@@ -66,7 +69,7 @@ impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
         _: &(),
         _: &Self::Params,
         _: &[Tensor1<N, T>],
-        _: &[Tensor1<N, T>],
+        _: LayerOutputs<'_, Rank1<N>, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor1<N, T>],
         dx: Option<&mut [Tensor1<N, T>]>,
@@ -82,7 +85,7 @@ impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
         _: &(),
         params: &Self::Params,
         x: &[Tensor1<N, T>],
-        _: &[Tensor1<N, T>],
+        _: LayerOutputs<'_, Rank1<N>, T>,
         _: Slab<'_, T>,
         dy: &[Tensor1<N, T>],
         gradient: &mut Self::Params,

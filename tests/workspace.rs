@@ -6,7 +6,9 @@ use common::layers::{Scale, Swish};
 use common::{In, Out, bits, random, settings};
 use num_traits::Float;
 use shapewright::prelude::*;
-use shapewright::{Element, threads};
+use shapewright::{
+    Compute, Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer, LayerOutputs, Slab, threads,
+};
 
 network! { pub struct Inner: [24] -> [24] { fc: Linear<_, 24>, Tanh, Dropout(0.2) } }
 // Every kind of layer, large enough to be cut over threads from five samples on.
@@ -338,4 +340,107 @@ fn dropouts_of_one_network_differ() {
     assert!((5000 - 200..5000 + 200).contains(&kept::<Half>()));
     assert!((2500 - 174..2500 + 174).contains(&kept::<Quarter>()));
     assert!((2500 - 174..2500 + 174).contains(&kept::<Nested>()));
+}
+
+/// The square root, whose backward reads the outputs although the layer says that it does not: in
+/// place, and with outputs of its own.
+struct Root;
+struct RootApart;
+
+impl<In: Shape> Fits<In> for Root {
+    const FIT: Fit = Fit::gives(In::DIMS);
+}
+impl<In: Shape> Fits<In> for RootApart {
+    const FIT: Fit = Fit::gives(In::DIMS);
+}
+
+impl InPlace for Root {
+    type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
+
+    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+        y.iter_mut().for_each(|y| *y = y.map(|y| y.sqrt()));
+    }
+
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        y: LayerOutputs<'_, S, T>,
+        dy: &mut [Tensor<S, T>],
+        _: &Context<T>,
+    ) {
+        let y = y.iter().flatten();
+        dy.iter_mut()
+            .flatten()
+            .zip(y)
+            .for_each(|(dy, &y)| *dy /= y + y);
+    }
+}
+
+impl<T: Element> Layer<T> for RootApart {
+    type Config = ();
+    type Params = ();
+}
+
+impl<S: Shape, T: Element> Compute<S, S, T> for RootApart {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
+
+    fn forward(
+        _: &(),
+        _: &(),
+        x: &[Tensor<S, T>],
+        y: &mut [Tensor<S, T>],
+        _: &mut [T],
+        _: &Context<T>,
+    ) {
+        x.iter().zip(y).for_each(|(x, y)| *y = x.map(|x| x.sqrt()));
+    }
+
+    fn backward_input(
+        _: &(),
+        _: &(),
+        _: &[Tensor<S, T>],
+        y: LayerOutputs<'_, S, T>,
+        _: Slab<'_, T>,
+        dy: &mut [Tensor<S, T>],
+        dx: Option<&mut [Tensor<S, T>]>,
+        _: &Context<T>,
+    ) {
+        for ((dx, dy), y) in dx.into_iter().flatten().zip(dy).zip(y) {
+            dx.fill_with(|i| dy.as_slice()[i] / (y.as_slice()[i] + y.as_slice()[i]));
+        }
+    }
+}
+
+/// The last layer of a network, one whose outputs another overwrites, and the last of the layers
+/// within a network and within a block.
+#[test]
+fn outputs_that_a_layer_does_not_say_it_reads_are_not_there() {
+    network! { struct Last: [2] -> [2] { Linear<_, 2>, Root } }
+    network! { struct Overwritten: [2] -> [2] { Linear<_, 2>, Root, Root, Tanh } }
+    network! { struct Apart: [2] -> [2] { Linear<_, 2>, RootApart, Tanh } }
+    network! { struct Around: [2] -> [2] { inner: Last } }
+    network! { struct Residuals: [2] -> [2] { Residual { Linear<_, 2>, RootApart } } }
+    network! { struct Repeated: [2] -> [2] { Repeat<2> { Linear<_, 2>, Root } } }
+
+    fn backward<N: Network<Element = f32>>() {
+        let thread = std::thread::spawn(|| {
+            let net = N::init(&mut shapewright::rng(0));
+            let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+            let x = Tensor::<N::Input>::zeros_vec(2);
+            net.forward_train(&x, &mut workspace)
+                .backward(&mut gradient);
+        });
+        let panic = thread.join().expect_err("the outputs are not there");
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied());
+        assert!(text.is_some_and(|text| text.contains("READS_OUTPUT")));
+    }
+    backward::<Last>();
+    backward::<Overwritten>();
+    backward::<Apart>();
+    backward::<Around>();
+    backward::<Residuals>();
+    backward::<Repeated>();
 }

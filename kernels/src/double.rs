@@ -9,9 +9,9 @@ use crate::tier::Tier;
 use crate::{Kernels, plain};
 
 /// The kernels for `f64`: plain loops, and `matrixmultiply` (which allocates its packing buffers in
-/// every call) for products of more than a few thousand multiplications. They are the same in every
-/// tier. All are `#[inline]`: the program that uses one compiles it, and the others, who are many,
-/// need not.
+/// every call, as products with an inner index above 2^16 allocate one more) for products of more
+/// than a few thousand multiplications. They are the same in every tier. All are `#[inline]`: the
+/// program that uses one compiles it, and the others, who are many, need not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct F64Kernels;
 

@@ -22,13 +22,13 @@
 //!
 //! # Rounding of sums
 //!
-//! No sum of `f32` loses its digits, however long it is. A sum of `n` terms is off by at most
+//! No sum loses its digits, however long it is. A sum of `n` terms is off by at most
 //! `(64 + log2(n)) * EPSILON / 2` times the sum of the magnitudes of its terms, beside the rounding
-//! of the terms themselves: blocks of 64 terms are added in pairs. Products and the gradients of
-//! weights, whose sums lie in memory, have blocks of at most 512 terms, runs of at most 2^16 and
-//! sums of runs: they are off by at most `(768 + n / 2^16) * EPSILON / 2` times that. The bits of a
-//! sum depend on its length, not on the number of threads. Sums of `f64` are made in the same way,
-//! or in one chain, which is off by at most `n * EPSILON / 2`.
+//! of the terms themselves: blocks of 64 terms are added in pairs. Products and, in `f32`,
+//! convolutions and the gradients of their weights, whose sums lie in memory, have blocks of at
+//! most 512 terms, runs of at most 2^16 and sums of runs. They are off by at most
+//! `(768 + n / 2^16) * EPSILON / 2` times that. The bits of a sum depend on its length, not on the
+//! number of threads.
 
 mod aligned;
 mod args;

@@ -3,8 +3,8 @@
 //! Terms are added one after the other only within blocks of a fixed length. The sums of the blocks
 //! are added in pairs, those of the pairs in pairs, and so on: Higham, "The accuracy of floating
 //! point summation" (1993). A sum of `n` terms in blocks of `b` is off by at most `(b + log2(n)) *
-//! eps / 2` times the sum of the terms' magnitudes, where `eps` is `f32::EPSILON`. Neither the tier
-//! nor the number of threads has a part in where blocks end.
+//! eps / 2` times the sum of the terms' magnitudes, where `eps` is the type's `EPSILON`. Neither the
+//! tier nor the number of threads has a part in where blocks end.
 
 use std::mem::MaybeUninit;
 

@@ -7,6 +7,7 @@ use super::args::{
 };
 use super::denormals::plain_flush_denormal as flush;
 use super::pairs::{Pairs, TERMS};
+use super::product::{LONG, long};
 use super::{Bend, Matrix, Product, Start};
 
 /// What the loops need beyond [`Float`].
@@ -82,6 +83,9 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
     if m == 0 || n == 0 {
         return;
     }
+    if is_large(&p) && p.k > LONG {
+        return long(p, &mut vec![T::zero(); m * n], product);
+    }
     for i in 0..m {
         let row = &mut p.c[i * p.c_stride..][..n];
         match p.start {
@@ -113,8 +117,15 @@ fn small_product<T: Real>(p: &mut Product<'_, T>) {
     } = p.b;
     for i in 0..p.m {
         let row = &mut p.c[i * p.c_stride..][..p.n];
+        let x = |q: usize| p.a.data[i * p.a.row_stride + q * p.a.col_stride];
+        if p.k > TERMS {
+            sums_of_columns(p.k, row, true, |q, j| {
+                x(q) * b[q * row_stride + j * col_stride]
+            });
+            continue;
+        }
         for q in 0..p.k {
-            let x = p.a.data[i * p.a.row_stride + q * p.a.col_stride];
+            let x = x(q);
             if col_stride == 1 {
                 for (c, &b) in row.iter_mut().zip(&b[q * row_stride..][..p.n]) {
                     *c = *c + x * b;
@@ -136,12 +147,7 @@ pub(super) fn column_sums<T: Real>(
     accumulate: bool,
 ) {
     check_column_sums(rows, cols, x.len(), sums.len());
-    if !accumulate {
-        sums.fill(T::zero());
-    }
-    for row in x.chunks_exact(cols.max(1)) {
-        add(sums, row);
-    }
+    sums_of_columns(rows, sums, accumulate, |row, col| x[row * cols + col]);
 }
 
 pub(super) fn sigmoid<T: Real>(x: T) -> T {
@@ -168,20 +174,16 @@ pub(super) fn prelu_grad<T: Real>(weight: &[T], x: &[T], dy: &mut [T]) {
 }
 
 pub(super) fn prelu_weight_grad<T: Real>(x: &[T], dy: &[T], sums: &mut [T], accumulate: bool) {
-    let width = check_prelu(sums.len(), x.len(), dy.len());
-    if !accumulate {
-        sums.fill(T::zero());
-    }
+    check_prelu(sums.len(), x.len(), dy.len());
     let weights = sums.len();
-    for (x, dy) in x
-        .chunks_exact(width.max(1))
-        .zip(dy.chunks_exact(width.max(1)))
-    {
-        for (j, (&x, &dy)) in x.iter().zip(dy).enumerate() {
-            let term = if x > T::zero() { T::zero() } else { x * dy };
-            sums[j % weights] = sums[j % weights] + term;
+    sums_of_columns(x.len() / weights.max(1), sums, accumulate, |row, col| {
+        let i = row * weights + col;
+        if x[i] > T::zero() {
+            T::zero()
+        } else {
+            x[i] * dy[i]
         }
-    }
+    });
 }
 
 pub(super) fn glu<T: Real>(half: usize, x: &[T], y: &mut [T]) {
@@ -378,26 +380,86 @@ pub(super) fn flush_denormals<T: Real>(x: &mut [T]) {
     x.iter_mut().for_each(|x| *x = flush(*x));
 }
 
-fn add<T: Real>(y: &mut [T], x: &[T]) {
-    check_same("add", y.len(), x.len());
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = *y + x;
+/// Long sums of terms that come one after the other, `N` of them side by side, by [`Pairs`].
+pub(super) struct Sums<T, const N: usize> {
+    pairs: Pairs<[T; N]>,
+    block: [T; N],
+    terms: usize,
+}
+
+impl<T: Real, const N: usize> Sums<T, N> {
+    pub(super) fn new() -> Self {
+        Sums {
+            pairs: Pairs::new(),
+            block: [T::zero(); N],
+            terms: 0,
+        }
+    }
+
+    /// What the next terms are to be added to.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> &mut [T; N] {
+        if self.terms == TERMS {
+            self.pairs.push(self.block, add_all);
+            (self.block, self.terms) = ([T::zero(); N], 0);
+        }
+        self.terms += 1;
+        &mut self.block
+    }
+
+    pub(super) fn finish(self) -> [T; N] {
+        self.pairs.finish(self.block, add_all)
     }
 }
 
-/// The sum of the terms, which are asked for in order, by [`Pairs`].
-#[inline]
-fn sum_of<T: Real>(terms: usize, mut term: impl FnMut(usize) -> T) -> T {
-    let (mut pairs, mut first) = (Pairs::new(), 0);
-    loop {
-        let end = terms.min(first + TERMS);
-        let sum = (first..end).fold(T::zero(), |sum, i| sum + term(i));
-        if end == terms {
-            return pairs.finish(sum, |a, b| a + b);
+#[inline(always)]
+fn add_all<T: Real, const N: usize>(mut a: [T; N], b: [T; N]) -> [T; N] {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a = *a + b);
+    a
+}
+
+/// How many sums that lie side by side are made at once.
+pub(super) const WIDE: usize = 8;
+
+/// The sums over the rows of the terms in each column, or onto what is there.
+pub(super) fn sums_of_columns<T: Real>(
+    rows: usize,
+    sums: &mut [T],
+    accumulate: bool,
+    term: impl Fn(usize, usize) -> T,
+) {
+    for (block, sums) in sums.chunks_mut(WIDE).enumerate() {
+        let (first, mut wide) = (block * WIDE, Sums::<T, WIDE>::new());
+        for row in 0..rows {
+            for (j, sum) in wide.next()[..sums.len()].iter_mut().enumerate() {
+                *sum = *sum + term(row, first + j);
+            }
         }
-        pairs.push(sum, |a, b| a + b);
-        first = end;
+        for (sum, total) in sums.iter_mut().zip(wide.finish()) {
+            *sum = if accumulate { *sum + total } else { total };
+        }
     }
+}
+
+/// The sum of the terms at some indices, which are asked for in order.
+#[inline]
+pub(super) fn sum_over<T: Real>(
+    indices: impl Iterator<Item = usize>,
+    mut term: impl FnMut(usize) -> T,
+) -> T {
+    let mut sums = Sums::<T, 1>::new();
+    for i in indices {
+        let [sum] = sums.next();
+        *sum = *sum + term(i);
+    }
+    let [sum] = sums.finish();
+    sum
+}
+
+/// The sum of so many terms.
+#[inline]
+fn sum_of<T: Real>(terms: usize, term: impl FnMut(usize) -> T) -> T {
+    sum_over(0..terms, term)
 }
 
 pub(super) fn sum<T: Real>(x: &[T]) -> T {

@@ -4,6 +4,7 @@
 //! The blocks of the inner index depend on its length alone, so that neither the other blocking nor
 //! a cut of the rows changes a bit.
 
+use super::plain::Real;
 use super::simd::{Op, Simd};
 use super::tile::{Next, Strip, StripOp};
 use super::vector_product::{RowDots, VectorProduct};
@@ -66,13 +67,21 @@ impl Op for ProductOp<'_, '_> {
     }
 }
 
-/// A product whose inner index is longer than [`LONG`]: run after run, each of which is added to C
-/// as a whole.
-pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
+/// A product whose inner index is longer than [`LONG`], in `f32`.
+pub(super) fn long_of_singles(kernels: F32Kernels, p: Product<'_, f32>) {
     kept! {
         static RUN: AlignedBuffer<f32> = AlignedBuffer::new();
     }
     p.check();
+    let mut memory = RUN.take();
+    let run = memory.reserve(p.m * p.n);
+    long(p, run, |p| kernels.product(p));
+    RUN.set(memory);
+}
+
+/// A product whose inner index is longer than [`LONG`]: run after run, each of which is added to C
+/// as a whole. `run` has as many numbers as the product.
+pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(Product<'_, T>)) {
     let Product {
         m,
         n,
@@ -88,8 +97,6 @@ pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
     if m == 0 || n == 0 {
         return;
     }
-    let mut memory = RUN.take();
-    let run = memory.reserve(m * n);
 
     for first in (0..k).step_by(LONG) {
         let a = Matrix {
@@ -103,7 +110,7 @@ pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
         let k = LONG.min(k - first);
         if first == 0 {
             let c = &mut *c;
-            kernels.product(Product {
+            product(Product {
                 m,
                 n,
                 k,
@@ -118,7 +125,7 @@ pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
             continue;
         }
         let (c_of_run, start) = (&mut *run, Start::Zero);
-        kernels.product(Product {
+        product(Product {
             m,
             n,
             k,
@@ -134,7 +141,7 @@ pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
             c[i * c_stride..][..n]
                 .iter_mut()
                 .zip(run)
-                .for_each(|(c, run)| *c += run);
+                .for_each(|(c, &run)| *c = *c + run);
         }
     }
 
@@ -145,7 +152,6 @@ pub(super) fn long(kernels: F32Kernels, p: Product<'_, f32>) {
                 .for_each(|c| *c = plain::relu(*c))
         });
     }
-    RUN.set(memory);
 }
 
 /// All blocks; a `panel` that is not empty has room for DEPTH rows of a tile.

@@ -5,7 +5,7 @@
 
 #[cfg(doc)]
 use super::denormals::Thresholds;
-use super::update::{Arithmetic, MOST_MEMORIES, Rule};
+use super::update::{Arithmetic, Memories, Rule, Step};
 
 /// What every rule begins with: `g = -g` if `maximize`; `g += weight_decay * p`; `p *= shrink`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,6 +72,27 @@ fn at_least<A: Arithmetic>(a: A, square: A::V, hidden: bool) -> A::V {
     )
 }
 
+/// The means of the gradient and of its square, which Adam and those after it keep.
+#[inline(always)]
+fn moments<A: Arithmetic>(
+    a: A,
+    [beta1, beta2]: [f64; 2],
+    [m, v]: [A::V; 2],
+    g: A::V,
+    hidden: bool,
+) -> [A::V; 2] {
+    [
+        toward(a, beta1, m, g),
+        toward_square(a, beta2, v, g, hidden),
+    ]
+}
+
+/// What those two begin a step with.
+#[inline(always)]
+fn settle_moments<A: Arithmetic>(a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+    [a.flush(ended, m), a.raise(ended, v), x]
+}
+
 /// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g`
 /// (`v = g` in the first step) and then `g = v`, or `g += momentum * v` if `nesterov`; `p -= lr *
 /// g`.
@@ -92,23 +113,12 @@ impl Rule for SgdStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [v, x, y]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: Memories<A>) -> Memories<A> {
         [a.flush(ended, v), x, y]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [mut v, x, y]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [mut v, x, y]: Memories<A>) -> Step<A> {
         let (p, mut g) = self.begin.apply(a, p, g);
         if self.momentum != 0.0 {
             let momentum = a.of(self.momentum);
@@ -148,34 +158,22 @@ impl Rule for AdamStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [m, v, most]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
-        [a.flush(ended, m), a.raise(ended, v), a.raise(ended, most)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, most]: Memories<A>) -> Memories<A> {
+        let [m, v, _] = settle_moments(a, ended, [m, v, most]);
+        [m, v, a.raise(ended, most)]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [m, v, mut most]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, most]: Memories<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(self.root, self.epsilon);
-        let (m, v) = (
-            toward(a, self.beta1, m, g),
-            toward_square(a, self.beta2, v, g, hidden),
-        );
-        let mut size = v;
-        if self.amsgrad {
-            most = a.max(most, v);
-            size = most;
-        }
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
+        let (most, size) = if self.amsgrad {
+            let most = a.max(most, v);
+            (most, most)
+        } else {
+            (most, v)
+        };
         let deviation = a.fma(a.sqrt(size), a.of(self.root), a.of(self.epsilon));
         (
             a.fnma(a.of(self.rate), a.div(m, deviation), p),
@@ -204,29 +202,15 @@ impl Rule for NAdamStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [m, v, x]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
-        [a.flush(ended, m), a.raise(ended, v), x]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+        settle_moments(a, ended, [m, v, x])
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [m, v, x]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: Memories<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(self.root.sqrt(), self.epsilon);
-        let (m, v) = (
-            toward(a, self.beta1, m, g),
-            toward_square(a, self.beta2, v, g, hidden),
-        );
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
         let p = a.fnma(a.of(self.gradient_rate), a.div(g, deviation), p);
         (
@@ -254,29 +238,15 @@ impl Rule for RAdamStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [m, v, x]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
-        [a.flush(ended, m), a.raise(ended, v), x]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+        settle_moments(a, ended, [m, v, x])
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [m, v, x]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: Memories<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
-        let (m, v) = (
-            toward(a, self.beta1, m, g),
-            toward_square(a, self.beta2, v, g, hidden),
-        );
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
         let step = if self.rectified {
             a.div(m, a.add(a.sqrt(v), a.of(self.epsilon)))
         } else {
@@ -303,25 +273,14 @@ impl Rule for AdamaxStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [m, u, x]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, u, x]: Memories<A>) -> Memories<A> {
         // Without an epsilon, what is not tiny is larger.
         let u = a.select(ended, a.max(a.of(A::THRESHOLDS.tiny), u), u);
         [a.flush(ended, m), u, x]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [m, u, x]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, u, x]: Memories<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let m = toward(a, self.beta1, m, g);
         let u = a.max(
@@ -350,23 +309,12 @@ impl Rule for AdagradStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [sum, x, y]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [sum, x, y]: Memories<A>) -> Memories<A> {
         [a.raise(ended, sum), x, y]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [sum, x, y]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [sum, x, y]: Memories<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let sum = match self.initial {
             Some(initial) => a.of(initial),
@@ -395,25 +343,14 @@ impl Rule for AdadeltaStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [v, u, x]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, u, x]: Memories<A>) -> Memories<A> {
         // Without an epsilon, what never moved does not begin to.
         let u = a.select(a.lt(a.of(0.0), u), a.raise(ended, u), u);
         [a.raise(ended, v), u, x]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [v, u, x]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, u, x]: Memories<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         // The epsilon is within the root.
         let hidden = A::THRESHOLDS.is_hidden(A::THRESHOLDS.least_root, self.epsilon);
@@ -447,34 +384,15 @@ impl Rule for RmsPropStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [v, second, third]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: Memories<A>) -> Memories<A> {
         // The mean and the buffer, whichever of them there are.
-        [
-            a.raise(ended, v),
-            a.flush(ended, second),
-            a.flush(ended, third),
-        ]
+        [a.raise(ended, v), a.flush(ended, x), a.flush(ended, y)]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [v, second, third]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, x, y]: Memories<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
-        let (mut mean, mut b) = if self.centered {
-            (second, third)
-        } else {
-            (third, second)
-        };
+        let (mut mean, mut b) = if self.centered { (x, y) } else { (y, x) };
         let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
         let v = toward_square(a, self.alpha, v, g, hidden);
         let mut square = v;
@@ -488,8 +406,8 @@ impl Rule for RmsPropStep {
             b = a.fma(a.of(self.momentum), b, step);
             step = b;
         }
-        let (second, third) = if self.centered { (mean, b) } else { (b, mean) };
-        (a.fnma(a.of(self.lr), step, p), [v, second, third])
+        let [x, y] = if self.centered { [mean, b] } else { [b, mean] };
+        (a.fnma(a.of(self.lr), step, p), [v, x, y])
     }
 }
 
@@ -508,23 +426,12 @@ impl Rule for LionStep {
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        [m, x, y]: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES] {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, x, y]: Memories<A>) -> Memories<A> {
         [a.flush(ended, m), x, y]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        [m, x, y]: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]) {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, x, y]: Memories<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let between = |beta: f64| a.fma(a.of(beta), m, a.mul(a.of(1.0 - beta), g));
         let direction = a.sign(between(self.beta1));

@@ -60,6 +60,11 @@ pub trait Arithmetic: Copy {
     }
 }
 
+/// What a rule remembers of each parameter, and zeros.
+pub(super) type Memories<A> = [<A as Arithmetic>::V; MOST_MEMORIES];
+/// The new parameters and memories.
+pub(super) type Step<A> = (<A as Arithmetic>::V, Memories<A>);
+
 /// An update rule, with the numbers of one step.
 pub trait Rule: Copy {
     /// How many numbers per parameter it remembers, at most [`MOST_MEMORIES`].
@@ -67,22 +72,11 @@ pub trait Rule: Copy {
 
     /// Keeps memories from decaying until they are denormal, before a step in which the gradients
     /// in `ended` are 0. Implementations are `#[inline(always)]`.
-    fn settle<A: Arithmetic>(
-        self,
-        a: A,
-        ended: A::M,
-        memories: [A::V; MOST_MEMORIES],
-    ) -> [A::V; MOST_MEMORIES];
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, memories: Memories<A>) -> Memories<A>;
 
     /// The new parameter and memories, of the old ones and the gradient. Memories beyond
     /// [`Rule::memories`] are 0. Implementations are `#[inline(always)]`.
-    fn apply<A: Arithmetic>(
-        self,
-        a: A,
-        p: A::V,
-        g: A::V,
-        memories: [A::V; MOST_MEMORIES],
-    ) -> (A::V, [A::V; MOST_MEMORIES]);
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, memories: Memories<A>) -> Step<A>;
 }
 
 /// Panics unless the lengths fit.
@@ -111,8 +105,8 @@ fn step<A: Arithmetic>(
     a: A,
     mut p: A::V,
     mut g: A::V,
-    mut memories: [A::V; MOST_MEMORIES],
-) -> (A::V, [A::V; MOST_MEMORIES]) {
+    mut memories: Memories<A>,
+) -> Step<A> {
     let ended = a.is_tiny(g);
     if a.any(ended) {
         g = a.select(ended, a.of(0.0), g);

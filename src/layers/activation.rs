@@ -4,7 +4,8 @@ use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, Flow, Gives, InPlace, Layer, Slab, WithRelu,
+    Compute, Context, FeatureOrder, Fit, Fits, Flow, Gives, InPlace, Layer, LayerOutputs, Slab,
+    WithRelu,
 };
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -46,12 +47,12 @@ impl InPlace for Relu {
     #[inline(always)]
     fn backward_in_place<S: Shape, T: Element>(
         _: &(),
-        y: &[Tensor<S, T>],
+        y: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
         cx: &Context<T>,
     ) {
         cx.kernels
-            .function_grad(function::Relu, flatten(y), flatten_mut(dy));
+            .function_grad(function::Relu, flatten(&y), flatten_mut(dy));
     }
 }
 

@@ -4,7 +4,8 @@ use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, Slab,
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Flow, Gives, Layer, LayerOutputs,
+    Slab,
 };
 use crate::tensor::{Element, Shape, Tensor};
 

@@ -6,7 +6,7 @@ use super::window::{
 };
 use crate::kernels::{Divisor, Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Slab};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// The average of each window and channel: `[height, width, channels]` becomes

@@ -3,7 +3,9 @@
 use rand::Rng;
 
 use crate::memory::flatten_mut;
-use crate::network::{Configuration, Context, FeatureOrder, Fit, Fits, InPlace, Sentence};
+use crate::network::{
+    Configuration, Context, FeatureOrder, Fit, Fits, InPlace, LayerOutputs, Sentence,
+};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// While training, sets each number to zero with this probability and multiplies the others by
@@ -93,6 +95,7 @@ impl<In: Shape> Fits<In> for Dropout {
 impl InPlace for Dropout {
     type Config = Dropout;
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
 
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(_: &Dropout, _: &mut [Tensor<S, T>], _: &Context<T>) {
@@ -108,7 +111,7 @@ impl InPlace for Dropout {
 
     fn backward_in_place<S: Shape, T: Element>(
         config: &Dropout,
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
         cx: &Context<T>,
     ) {
@@ -213,6 +216,7 @@ impl<In: Shape> Fits<In> for Dropout2d {
 impl InPlace for Dropout2d {
     type Config = Dropout2d;
     const ORDER: FeatureOrder = FeatureOrder::Channels;
+    const READS_OUTPUT: bool = false;
 
     #[inline(always)]
     fn forward_in_place<S: Shape, T: Element>(
@@ -232,7 +236,7 @@ impl InPlace for Dropout2d {
 
     fn backward_in_place<S: Shape, T: Element>(
         config: &Dropout2d,
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
         cx: &Context<T>,
     ) {

@@ -39,7 +39,7 @@ macro_rules! elementwise {
                 $arguments: &$config,
                 _: &(),
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 _: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,
@@ -59,11 +59,12 @@ macro_rules! elementwise {
             #[inline(always)]
             fn return_in_place(
                 $arguments: &$config,
-                y: &[Tensor<Out, T>],
+                y: LayerOutputs<'_, Out, T>,
                 dy: &mut [Tensor<Out, T>],
                 cx: &Context<T>,
             ) {
-                cx.kernels.function_grad($make, flatten(y), flatten_mut(dy));
+                cx.kernels
+                    .function_grad($make, flatten(&y), flatten_mut(dy));
             }
         }
     };

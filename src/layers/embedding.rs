@@ -7,7 +7,8 @@ use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab, with_scratch,
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, LayerOutputs, Sentence, Slab,
+    with_scratch,
 };
 use crate::tensor::{Dims, Element, MAX_RANK, Shape, Tensor};
 use crate::{sizes, threads};
@@ -197,6 +198,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
 {
     /// Which row belongs to which index.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+    const READS_OUTPUT: bool = false;
     const OVERWRITES: bool = true;
 
     #[inline(always)]
@@ -221,7 +223,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         _: &(),
         _: &Self::Params,
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         _: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -236,7 +238,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         _: &(),
         _: &Self::Params,
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &[Tensor<Out, T>],
         gradient: &mut Self::Params,

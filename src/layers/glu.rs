@@ -2,7 +2,9 @@
 
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Sentence, Slab,
+};
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the second: `[.., 2 n]`
@@ -45,6 +47,7 @@ impl<T: Element> Layer<T> for Glu {
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
     /// Which features are the first half depends on it.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+    const READS_OUTPUT: bool = false;
 
     #[inline(always)]
     fn forward(
@@ -63,7 +66,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
         _: &(),
         _: &(),
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,

@@ -7,7 +7,8 @@ use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab, WithRelu,
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, LayerOutputs, Parameters, Sentence,
+    Slab, WithRelu,
 };
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::{sizes, threads};
@@ -374,6 +375,7 @@ macro_rules! linear {
             for Linear<I, O, $bias>
         {
             const ORDER: FeatureOrder = FeatureOrder::Makes;
+            const READS_OUTPUT: bool = false;
             const WITH_RELU: WithRelu = WithRelu::Ends;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);
@@ -396,7 +398,7 @@ macro_rules! linear {
                 _: &(),
                 $p: &Self::Params,
                 _: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 _: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,
@@ -413,7 +415,7 @@ macro_rules! linear {
                 _: &(),
                 _: &Self::Params,
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 _: Slab<'_, T>,
                 dy: &[Tensor<Out, T>],
                 $p: &mut Self::Params,

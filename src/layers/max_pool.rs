@@ -3,7 +3,9 @@
 use super::window::{Windows, even, fit_sizes, fit_windows, plane, size_of_zero, windows_over};
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Sentence, Slab, WithRelu};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Sentence, Slab, WithRelu,
+};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -127,6 +129,7 @@ macro_rules! max_pool {
             for $name<$($size),*>
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
+            const READS_OUTPUT: bool = false;
             const WITH_RELU: WithRelu = WithRelu::Maxima;
             /// Which element of its window each output is.
             const CACHE: usize = Out::LEN;
@@ -162,7 +165,7 @@ macro_rules! max_pool {
                 _: &(),
                 _: &(),
                 _: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 cache: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,

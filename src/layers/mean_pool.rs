@@ -37,6 +37,7 @@ macro_rules! mean_pool {
 
         impl<In: Shape, Out: Shape, T: Element, $($generics)*> Compute<In, Out, T> for $name {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
+            const READS_OUTPUT: bool = false;
 
             #[inline(always)]
             fn forward(
@@ -56,7 +57,7 @@ macro_rules! mean_pool {
                 _: &(),
                 _: &(),
                 _: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 _: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,

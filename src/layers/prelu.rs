@@ -5,7 +5,9 @@ use rand::Rng;
 use crate::derive::Parameters;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Sentence, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, LayerOutputs, Sentence, Slab,
+};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `x`, or `weight * x` where `x` is not above 0; the weight is learned and begins at 0.25.
@@ -85,6 +87,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
     } else {
         FeatureOrder::Channels
     };
+    const READS_OUTPUT: bool = false;
     const OVERWRITES: bool = true;
 
     #[inline(always)]
@@ -104,7 +107,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
         _: &(),
         params: &Self::Params,
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -121,7 +124,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
         _: &(),
         _: &Self::Params,
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &[Tensor<Out, T>],
         gradient: &mut Self::Params,

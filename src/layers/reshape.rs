@@ -2,7 +2,7 @@
 
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, Flow, INFER, Layer, Sentence, Slab,
+    Compute, Context, FeatureOrder, Fit, Fits, Flow, INFER, Layer, LayerOutputs, Sentence, Slab,
 };
 use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -132,6 +132,7 @@ macro_rules! view {
     ([$(const $size:ident: usize),*] $layer:ty, $order:ident) => {
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T> for $layer {
             const ORDER: FeatureOrder = FeatureOrder::$order;
+            const READS_OUTPUT: bool = false;
             const FLOW: Flow = Flow::View;
 
             fn forward(
@@ -149,7 +150,7 @@ macro_rules! view {
                 _: &(),
                 _: &(),
                 _: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 _: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,

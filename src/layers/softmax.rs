@@ -2,7 +2,7 @@
 
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Context, FeatureOrder, Fit, Fits, Gives, InPlace, Sentence};
+use crate::network::{Context, FeatureOrder, Fit, Fits, Gives, InPlace, LayerOutputs, Sentence};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
@@ -58,12 +58,12 @@ macro_rules! over_last_axis {
             #[inline(always)]
             fn backward_in_place<S: Shape, T: Element>(
                 _: &(),
-                y: &[Tensor<S, T>],
+                y: LayerOutputs<'_, S, T>,
                 dy: &mut [Tensor<S, T>],
                 cx: &Context<T>,
             ) {
                 cx.kernels
-                    .$backward(width::<S>(), flatten(y), flatten_mut(dy));
+                    .$backward(width::<S>(), flatten(&y), flatten_mut(dy));
             }
         }
     };

@@ -4,7 +4,7 @@ use super::mean_pool::mean_pool;
 use super::window::{fit_sizes, plane, size_of_zero, tiles};
 use crate::kernels::{Axis, Divisor, Kernels, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Slab};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 

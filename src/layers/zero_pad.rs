@@ -2,7 +2,7 @@
 
 use super::window::{fit_sizes, refuse};
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Slab};
+use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Slab};
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -75,6 +75,7 @@ impl<
 > Compute<In, Out, T> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
+    const READS_OUTPUT: bool = false;
 
     fn forward(
         _: &(),
@@ -99,7 +100,7 @@ impl<
         _: &(),
         _: &(),
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,

@@ -1,7 +1,7 @@
 //! Metrics of predicted classes.
 
-use super::counts::Counts;
 use super::scores::rows;
+use super::tally::Tally;
 use super::{Average, Measures, Metric, MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label};
 use crate::tensor::{Element, Tensor, Tensor1, double};
@@ -10,6 +10,12 @@ use crate::tensor::{Element, Tensor, Tensor1, double};
 pub trait CountsPredictions<const N: usize>: Metric {
     /// Takes one sample into account.
     fn add(&mut self, prediction: Label<N>, label: Label<N>);
+
+    /// Takes samples into account, of each the prediction and the label.
+    #[doc(hidden)]
+    fn add_all(&mut self, pairs: impl Iterator<Item = (Label<N>, Label<N>)>) {
+        pairs.for_each(|(prediction, label)| self.add(prediction, label));
+    }
 }
 
 /// The class with the largest score.
@@ -24,19 +30,15 @@ macro_rules! measures_classes {
             Measures<Tensor<Out, T>, Out::Each<Label<N>>> for $name<N>
         {
             fn update(&mut self, outputs: &[Tensor<Out, T>], targets: &[Out::Each<Label<N>>]) {
-                for (scores, label) in rows(outputs, targets) {
-                    self.add(predicted(scores), label);
-                }
+                let rows = rows(outputs, targets);
+                self.add_all(rows.map(|(scores, label)| (predicted(scores), label)));
             }
         }
 
         impl<const N: usize> Measures<Label<N>, Label<N>> for $name<N> {
             fn update(&mut self, outputs: &[Label<N>], targets: &[Label<N>]) {
                 assert_same_length(outputs, targets);
-                outputs
-                    .iter()
-                    .zip(targets)
-                    .for_each(|(&output, &target)| self.add(output, target));
+                self.add_all(outputs.iter().copied().zip(targets.iter().copied()));
             }
         }
     };
@@ -166,10 +168,10 @@ macro_rules! confusion_metrics {
     ($($(#[$doc:meta])* $name:ident($($average:ident: Average)?) named $text:literal, $read:ident;)*) => { $(
         $(#[$doc])*
         ///
-        /// It keeps three counts of each class.
+        /// It keeps three counts of each class; of up to 90 classes, those of pairs of classes.
         #[derive(Clone, Debug)]
         pub struct $name<const N: usize> {
-            counts: Counts,
+            counts: Tally,
             $($average: Average,)?
         }
 
@@ -189,13 +191,18 @@ macro_rules! confusion_metrics {
             )?
             pub fn new($($average: Average)?) -> Self {
                 $($average.assert_class(N);)?
-                $name { counts: Counts::new(N), $($average)? }
+                $name { counts: Tally::new(N), $($average)? }
             }
         }
 
         impl<const N: usize> CountsPredictions<N> for $name<N> {
             fn add(&mut self, prediction: Label<N>, label: Label<N>) {
-                self.counts.add(prediction.index(), label.index());
+                self.add_all(core::iter::once((prediction, label)));
+            }
+
+            fn add_all(&mut self, pairs: impl Iterator<Item = (Label<N>, Label<N>)>) {
+                let indices = pairs.map(|(prediction, label)| (prediction.index(), label.index()));
+                self.counts.add_all(indices);
             }
         }
 
@@ -206,7 +213,7 @@ macro_rules! confusion_metrics {
                 text.to_owned()
             }
             fn value(&self) -> Result<f64, MetricError> {
-                self.counts.$read($(self.$average)?)
+                self.counts.counts().$read($(self.$average)?)
             }
             fn reset(&mut self) {
                 self.counts.reset();

@@ -1,53 +1,12 @@
 //! The confusion matrix, and what can be read from it.
 
-use core::fmt;
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
-
+use super::cells::{Cells, place};
+use super::confusion_table::NamedConfusionMatrix;
 use super::counts::Counts;
 use super::scores::rows;
-use super::{MetricError, assert_same_length, ratio};
+use super::{Average, MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label, MaybeLabel};
 use crate::tensor::{Element, Tensor};
-
-/// How the values of the classes become one. As in scikit-learn, a class without predictions has
-/// the precision 0, and one without samples the recall 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Average {
-    /// The mean over the classes that occur among the labels or the predictions.
-    #[default]
-    Macro,
-    /// Over all samples at once; of one label per sample, that is the accuracy.
-    Micro,
-    /// The mean over the classes, each weighted by its number of samples.
-    Weighted,
-    /// No mean: the value of this class, counted from 0. For two classes, scikit-learn's default is
-    /// class 1.
-    Class(usize),
-}
-
-impl Average {
-    #[track_caller]
-    pub(super) fn assert_class(self, classes: usize) {
-        if let Average::Class(class) = self {
-            assert!(
-                class < classes,
-                "class {class} is not one of {classes} classes, which are counted from 0"
-            );
-        }
-    }
-}
-
-impl fmt::Display for Average {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Average::Macro => f.write_str("macro"),
-            Average::Micro => f.write_str("micro"),
-            Average::Weighted => f.write_str("weighted"),
-            Average::Class(class) => write!(f, "class {class}"),
-        }
-    }
-}
 
 /// What the counts of a [`ConfusionMatrix`] are divided by; what would be 0 / 0 is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,110 +51,6 @@ pub struct ConfusionMatrix<const N: usize> {
     cells: Cells,
 }
 
-/// The counts of pairs of classes.
-#[derive(Clone, Debug)]
-enum Cells {
-    /// All of them, row after row.
-    All(Vec<u64>),
-    /// Those that are not zero, by their place among all of them; and all of them, once somebody
-    /// asks.
-    Some {
-        counts: BTreeMap<u64, u64>,
-        all: OnceLock<Vec<u64>>,
-    },
-}
-
-/// Up to so many classes a matrix has all its counts in memory, in 8 megabytes at most.
-const MOST_DENSE: usize = 1024;
-
-impl PartialEq for Cells {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Cells::All(a), Cells::All(b)) => a == b,
-            (Cells::Some { counts: a, .. }, Cells::Some { counts: b, .. }) => a == b,
-            _ => false,
-        }
-    }
-}
-
-impl Eq for Cells {}
-
-impl Cells {
-    fn new(classes: usize) -> Self {
-        match classes {
-            ..=MOST_DENSE => Cells::All(vec![0; classes * classes]),
-            _ => Cells::Some {
-                counts: BTreeMap::new(),
-                all: OnceLock::new(),
-            },
-        }
-    }
-
-    #[inline]
-    fn add(&mut self, place: u64, count: u64) {
-        match self {
-            Cells::All(counts) => counts[place as usize] += count,
-            Cells::Some { counts, all } => add_to_some(counts, all, place, count),
-        }
-    }
-
-    fn reset(&mut self) {
-        match self {
-            Cells::All(counts) => counts.fill(0),
-            Cells::Some { counts, all } => {
-                all.take();
-                counts.clear();
-            }
-        }
-    }
-
-    fn at(&self, place: u64) -> u64 {
-        match self {
-            Cells::All(counts) => counts[place as usize],
-            Cells::Some { counts, .. } => counts.get(&place).copied().unwrap_or(0),
-        }
-    }
-
-    /// All counts, row after row.
-    fn all(&self, classes: usize) -> &[u64] {
-        match self {
-            Cells::All(counts) => counts,
-            Cells::Some { counts, all } => all.get_or_init(|| {
-                let mut all = vec![0; classes * classes];
-                counts
-                    .iter()
-                    .for_each(|(&place, &count)| all[place as usize] = count);
-                all
-            }),
-        }
-    }
-
-    /// The counts that are not zero, with their places, row after row.
-    fn nonzero(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
-        match self {
-            Cells::All(counts) => Box::new(
-                (0..)
-                    .zip(counts.iter().copied())
-                    .filter(|&(_, count)| count > 0),
-            ),
-            Cells::Some { counts, .. } => {
-                Box::new(counts.iter().map(|(&place, &count)| (place, count)))
-            }
-        }
-    }
-}
-
-fn add_to_some(
-    counts: &mut BTreeMap<u64, u64>,
-    all: &mut OnceLock<Vec<u64>>,
-    place: u64,
-    count: u64,
-) {
-    // What was laid out is no longer right.
-    all.take();
-    *counts.entry(place).or_default() += count;
-}
-
 impl<const N: usize> Default for ConfusionMatrix<N> {
     fn default() -> Self {
         Self::new()
@@ -231,10 +86,9 @@ impl<const N: usize> ConfusionMatrix<N> {
     pub fn of_predictions(predictions: &[Label<N>], labels: &[Label<N>]) -> Self {
         assert_same_length(predictions, labels);
         let mut matrix = Self::new();
-        predictions
-            .iter()
-            .zip(labels)
-            .for_each(|(&prediction, &label)| matrix.add(prediction, label));
+        let pairs = predictions.iter().zip(labels);
+        let pairs = pairs.map(|(prediction, label)| (prediction.index(), label.index()));
+        matrix.cells.add_all(N, pairs);
         matrix
     }
 
@@ -247,46 +101,24 @@ impl<const N: usize> ConfusionMatrix<N> {
         outputs: &[Tensor<Out, T>],
         labels: &[Out::Each<impl MaybeLabel<N>>],
     ) {
-        for (scores, label) in rows(outputs, labels) {
-            if let Some(label) = label.label() {
-                self.count_one(scores.argmax(), label.index());
-            }
-        }
+        let pairs = rows(outputs, labels)
+            .filter_map(|(scores, label)| Some((scores.argmax(), label.label()?.index())));
+        self.cells.add_all(N, pairs);
     }
 
     /// Counts one sample.
     pub fn add(&mut self, prediction: Label<N>, label: Label<N>) {
-        self.count_one(prediction.index(), label.index());
+        let pair = (prediction.index(), label.index());
+        self.cells.add_all(N, core::iter::once(pair));
     }
 
-    fn count_one(&mut self, prediction: usize, label: usize) {
-        self.cells.add(Self::place(prediction, label), 1);
-    }
-
-    /// Sums over the rows and columns.
     fn sums(&self) -> Counts {
-        let mut sums = Counts::new(N);
-        for (place, count) in self.cells.nonzero() {
-            sums.add_many(
-                (place % N as u64) as usize,
-                (place / N as u64) as usize,
-                count,
-            );
-        }
-        sums
-    }
-
-    /// The place of a count among all of them, row after row.
-    fn place(prediction: usize, label: usize) -> u64 {
-        label as u64 * N as u64 + prediction as u64
+        self.cells.sums(N)
     }
 
     /// Adds the counts of another matrix.
     pub fn merge(&mut self, other: &Self) {
-        other
-            .cells
-            .nonzero()
-            .for_each(|(place, count)| self.cells.add(place, count));
+        self.cells.merge(&other.cells);
     }
 
     /// Sets all counts to zero.
@@ -329,8 +161,7 @@ impl<const N: usize> ConfusionMatrix<N> {
 
     /// How many samples of the class `label` were taken for the class `prediction`.
     pub fn count(&self, label: Label<N>, prediction: Label<N>) -> u64 {
-        self.cells
-            .at(Self::place(prediction.index(), label.index()))
+        self.cells.at(place(N, prediction.index(), label.index()))
     }
 
     /// The number of samples.
@@ -486,57 +317,4 @@ impl<const N: usize> ConfusionMatrix<N> {
             names,
         }
     }
-}
-
-/// A [`ConfusionMatrix`] whose `Display` prints the classes' names.
-#[derive(Clone, Debug)]
-pub struct NamedConfusionMatrix<'a, const N: usize> {
-    pub(crate) matrix: &'a ConfusionMatrix<N>,
-    pub(crate) names: [&'a str; N],
-}
-
-impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table(f, self.matrix.counts(), |class| {
-            self.names[class].to_owned()
-        })
-    }
-}
-
-/// A table: a row for each class that samples are of, a column for each class that is predicted.
-impl<const N: usize> fmt::Display for ConfusionMatrix<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table(f, self.counts(), |class| class.to_string())
-    }
-}
-
-fn table<const N: usize>(
-    f: &mut fmt::Formatter<'_>,
-    counts: &[[u64; N]],
-    name: impl Fn(usize) -> String,
-) -> fmt::Result {
-    const CORNER: &str = "label \\ predicted";
-    let names: Vec<String> = (0..N).map(name).collect();
-    let length = |text: &str| text.chars().count();
-    let first = names
-        .iter()
-        .map(|name| length(name))
-        .fold(CORNER.len(), usize::max);
-    let width = |class: usize| {
-        let digits = counts
-            .iter()
-            .map(|row| row[class].max(1).ilog10() as usize + 1);
-        digits.fold(length(&names[class]), usize::max)
-    };
-    write!(f, "{CORNER:first$}")?;
-    for (class, name) in names.iter().enumerate() {
-        write!(f, "  {name:>0$}", width(class))?;
-    }
-    for (row, name) in counts.iter().zip(&names) {
-        write!(f, "\n{name:first$}")?;
-        for (class, count) in row.iter().enumerate() {
-            write!(f, "  {count:>0$}", width(class))?;
-        }
-    }
-    writeln!(f)
 }

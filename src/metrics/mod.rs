@@ -42,9 +42,12 @@
 //! where scikit-learn warns that a value is not defined, [`Metric::value`] is an error. A metric of
 //! your own implements [`Metric`] and [`Measures`].
 
+mod average;
 mod binary;
+mod cells;
 mod class_metrics;
 mod confusion;
+mod confusion_table;
 mod counts;
 mod evaluate;
 mod log_loss;
@@ -52,13 +55,16 @@ mod named;
 mod ranking;
 mod regression;
 mod scores;
+mod tally;
 
+pub use average::Average;
 pub use binary::AtThreshold;
 pub use class_metrics::{
     Accuracy, BalancedAccuracy, CountsPredictions, F1, MatthewsCorrelation, MeanIou, Precision,
     Recall, TopKAccuracy,
 };
-pub use confusion::{Average, ConfusionMatrix, NamedConfusionMatrix, Normalize};
+pub use confusion::{ConfusionMatrix, Normalize};
+pub use confusion_table::NamedConfusionMatrix;
 pub use evaluate::{CountError, Evaluate};
 pub use log_loss::LogLoss;
 pub use named::Named;

@@ -10,6 +10,7 @@ pub use super::fit::{
 };
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::{Field, Gate, Gated};
+pub use super::layer_outputs::LayerOutputs;
 pub use super::order::FeatureOrder;
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::{

@@ -5,6 +5,7 @@ use rand::Rng;
 
 use super::fit::Fits;
 use super::inference::with_scratch;
+use super::layer_outputs::LayerOutputs;
 use super::modes::{Mode, Modes};
 use super::order::FeatureOrder;
 use super::parameters::Parameters;
@@ -256,8 +257,9 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     /// How output and input lie in memory.
     #[doc(hidden)]
     const FLOW: Flow = Flow::Apart;
-    /// Whether backward reads `y`, so that later layers must not overwrite it.
-    const READS_OUTPUT: bool = false;
+    /// Whether backward reads `y`, so that later layers must not overwrite it. Where it says `false`,
+    /// reading `y` in backward panics.
+    const READS_OUTPUT: bool;
     /// What the outputs mean.
     const GIVES: Gives = Gives::Values;
     /// Whether training needs the whole batch at once, as batch normalization does: `forward_train`
@@ -313,7 +315,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         config: &Self::Config,
         params: &Self::Params,
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        y: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -322,16 +324,73 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
 
     /// Adds to `gradient` the gradient of the loss with respect to the parameters. Called once for
     /// the whole batch, after `backward_input` has been called for all parts of it.
+    ///
+    /// A layer without parameters does not write it; for one with parameters the default does not
+    /// compile, where a network with the layer is trained.
+    ///
+    /// ```compile_fail,E0080
+    /// use shapewright::prelude::*;
+    /// use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Slab};
+    /// /// Adds a number that is never trained.
+    /// struct Shift;
+    /// impl<In: Shape> Fits<In> for Shift {
+    ///     const FIT: Fit = Fit::gives(In::DIMS);
+    /// }
+    /// impl<T: Element> Layer<T> for Shift {
+    ///     type Config = ();
+    ///     type Params = Tensor1<1, T>;
+    /// }
+    /// impl<S: Shape, T: Element> Compute<S, S, T> for Shift {
+    ///     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    ///     const READS_OUTPUT: bool = false;
+    ///     fn forward(
+    ///         _: &(),
+    ///         params: &Tensor1<1, T>,
+    ///         x: &[Tensor<S, T>],
+    ///         y: &mut [Tensor<S, T>],
+    ///         _: &mut [T],
+    ///         _: &Context<T>,
+    ///     ) {
+    ///         x.iter().zip(y).for_each(|(x, y)| *y = x.map(|x| x + params[0]));
+    ///     }
+    ///     fn backward_input(
+    ///         _: &(),
+    ///         _: &Tensor1<1, T>,
+    ///         _: &[Tensor<S, T>],
+    ///         _: LayerOutputs<'_, S, T>,
+    ///         _: Slab<'_, T>,
+    ///         dy: &mut [Tensor<S, T>],
+    ///         dx: Option<&mut [Tensor<S, T>]>,
+    ///         _: &Context<T>,
+    ///     ) {
+    ///         dx.into_iter().for_each(|dx| dx.clone_from_slice(dy));
+    ///     }
+    ///     // `backward_params` is missing.
+    /// }
+    /// network! { struct Net: [2] -> [2] { shift: Shift } }
+    /// let (net, mut gradient, mut workspace) = (Net::zeros(), Net::zeros(), Net::workspace());
+    /// let x = [Tensor1::zeros()];
+    /// let mut pass = net.forward_train(&x, &mut workspace);
+    /// pass.loss(&Mse, &[Tensor1::zeros()]);
+    /// pass.backward(&mut gradient);
+    /// ```
     fn backward_params(
         config: &Self::Config,
         params: &Self::Params,
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        y: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &[Tensor<Out, T>],
         gradient: &mut Self::Params,
         cx: &Context<T>,
     ) {
+        const {
+            assert!(
+                <Self::Params as Parameters<T>>::LEN == 0,
+                "a layer with parameters does not say how they are trained: write `backward_params` in its \
+                 `Compute`, with an empty body if nothing is to train them"
+            );
+        }
         let _ = (config, params, x, y, cache, dy, gradient, cx);
     }
 
@@ -351,7 +410,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     #[doc(hidden)]
     fn return_in_place(
         config: &Self::Config,
-        y: &[Tensor<Out, T>],
+        y: LayerOutputs<'_, Out, T>,
         dy: &mut [Tensor<Out, T>],
         cx: &Context<T>,
     ) {
@@ -366,7 +425,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
 ///
 /// ```
 /// use shapewright::prelude::*;
-/// use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace};
+/// use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
 /// /// Twice what comes.
 /// struct Double;
 /// impl<In: Shape> Fits<In> for Double {
@@ -375,12 +434,13 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
 /// impl InPlace for Double {
 ///     type Config = ();
 ///     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+///     const READS_OUTPUT: bool = false;
 ///     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
 ///         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
 ///     }
 ///     fn backward_in_place<S: Shape, T: Element>(
 ///         _: &(),
-///         _: &[Tensor<S, T>],
+///         _: LayerOutputs<'_, S, T>,
 ///         dy: &mut [Tensor<S, T>],
 ///         _: &Context<T>,
 ///     ) {
@@ -399,8 +459,9 @@ pub trait InPlace: 'static {
 
     /// What becomes of the order of features, which weight files have as PyTorch does.
     const ORDER: FeatureOrder;
-    /// Whether backward reads `y`, so that later layers must not overwrite it.
-    const READS_OUTPUT: bool = false;
+    /// Whether backward reads `y`, so that later layers must not overwrite it. Where it says `false`,
+    /// reading `y` in backward panics.
+    const READS_OUTPUT: bool;
     /// What the outputs mean.
     const GIVES: Gives = Gives::Values;
     /// How it takes part in running `Relu` together with its neighbours.
@@ -429,7 +490,7 @@ pub trait InPlace: 'static {
     /// where it is.
     fn backward_in_place<S: Shape, T: Element>(
         config: &Self::Config,
-        y: &[Tensor<S, T>],
+        y: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
         cx: &Context<T>,
     );
@@ -476,7 +537,7 @@ impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
         config: &L::Config,
         _: &(),
         _: &[Tensor<S, T>],
-        y: &[Tensor<S, T>],
+        y: LayerOutputs<'_, S, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<S, T>],
         dx: Option<&mut [Tensor<S, T>]>,
@@ -501,7 +562,7 @@ impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
     #[inline(always)]
     fn return_in_place(
         config: &L::Config,
-        y: &[Tensor<S, T>],
+        y: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
         cx: &Context<T>,
     ) {
@@ -514,6 +575,7 @@ macro_rules! no_computation {
     ([$($generics:tt)*] $layer:ty) => {
         impl<In: Shape, Out: Shape, $($generics)* T: Element> Compute<In, Out, T> for $layer {
             const ORDER: FeatureOrder = FeatureOrder::Keeps;
+            const READS_OUTPUT: bool = false;
 
             fn forward(
                 _: &Self::Config,
@@ -529,10 +591,22 @@ macro_rules! no_computation {
                 _: &Self::Config,
                 _: &Self::Params,
                 _: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 _: Slab<'_, T>,
                 _: &mut [Tensor<Out, T>],
                 _: Option<&mut [Tensor<In, T>]>,
+                _: &Context<T>,
+            ) {
+            }
+
+            fn backward_params(
+                _: &Self::Config,
+                _: &Self::Params,
+                _: &[Tensor<In, T>],
+                _: LayerOutputs<'_, Out, T>,
+                _: Slab<'_, T>,
+                _: &[Tensor<Out, T>],
+                _: &mut Self::Params,
                 _: &Context<T>,
             ) {
             }

@@ -8,6 +8,7 @@ mod fit;
 mod flow;
 mod inference;
 mod layer;
+mod layer_outputs;
 mod modes;
 #[allow(clippy::module_inception)]
 mod network;
@@ -24,6 +25,7 @@ pub use fit::{Fit, Fits, NamesOutput};
 pub use inference::{InputOf, OutputOf};
 pub use layer::{Compute, Configuration, Context, Gives, InPlace, Layer};
 pub(crate) use layer::{Flow, WithRelu};
+pub use layer_outputs::LayerOutputs;
 pub use network::Network;
 pub use order::FeatureOrder;
 pub use parameters::{Parameters, Visitor, VisitorMut};

@@ -408,7 +408,16 @@ impl<'a, N: Network> Pass<'a, N> {
 
         let dy = &mut workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN];
         let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        N::backward_input(&(), network, x, y, cache, tensors_mut(dy, batch), dx, &cx);
+        N::backward_input(
+            &(),
+            network,
+            x,
+            y.into(),
+            cache,
+            tensors_mut(dy, batch),
+            dx,
+            &cx,
+        );
         let dy: &[Out<N>] = tensors(
             &workspace.output_gradients.as_slice()[..batch * N::Output::LEN],
             batch,
@@ -418,7 +427,7 @@ impl<'a, N: Network> Pass<'a, N> {
             &(),
             network,
             x,
-            y,
+            y.into(),
             cache,
             dy,
             gradient,

@@ -57,6 +57,18 @@ fn share(len: usize) -> usize {
 
 /// An update rule: settings alone. What it remembers between steps is an [`OptimizerState`]. Its
 /// `Debug` text shows all settings: a training goes on from a checkpoint only if it is the same.
+///
+/// # Very small gradients
+/// The optimizers of this crate take a gradient below 3.9e-34 for 0; in `f64` one below 7.3e-304.
+/// Where it is 0, parameters and means of gradients below the same number become 0: they would
+/// decay until they are denormal, on which arithmetic takes up to 100 times as long. Means of
+/// squares stay above 7.5e-37 (1.4e-306) there, and everywhere if `epsilon` is so large that nobody
+/// can tell, as 1e-8 is.
+///
+/// Steps in proportion to the gradient, as those of [`Sgd`], are off by less than 3.9e-34 times the
+/// learning rate. Steps that do not depend on its size are not made: [`Lion`]'s, whose step is a
+/// sign, and those of the others with an `epsilon` of 0, or one that is not far above the gradient.
+/// Multiply a loss with such gradients by a constant.
 pub trait Optimizer: Clone + Debug {
     /// How many numbers per parameter it remembers between steps, at most 4.
     fn memories(&self) -> usize;

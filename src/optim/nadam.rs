@@ -102,26 +102,115 @@ impl Optimizer for NAdam {
 
 impl NAdam {
     /// The product of the momenta of all steps up to this one, the momentum of this step and that
-    /// of the next.
+    /// of the next. The product is only used as `1 - product`, and exact as that: below 1e-20 it
+    /// may be any such number.
     fn momenta(&self, step: u64) -> (f64, f64, f64) {
-        let beta1 = self.betas.0;
-        let momentum = |power: f64| beta1 * (1.0 - 0.5 * power);
+        let product = if step <= FEW {
+            self.product_of_few(step)
+        } else {
+            self.product_of_many(step as f64)
+        };
+        let power = |step: f64| 0.96_f64.powf(step * self.momentum_decay);
+        (
+            product,
+            self.momentum(power(step as f64)),
+            self.momentum(power(step as f64 + 1.0)),
+        )
+    }
+
+    /// The momentum of the step `t`, of `0.96^(t * momentum_decay)`.
+    fn momentum(&self, power: f64) -> f64 {
+        self.betas.0 * (1.0 - 0.5 * power)
+    }
+
+    /// Factor by factor.
+    fn product_of_few(&self, step: u64) -> f64 {
         let factor = 0.96_f64.powf(self.momentum_decay);
         let (mut power, mut product) = (1.0, 1.0);
         for _ in 0..step {
             power *= factor;
-            product *= momentum(power);
-            // It is only used as 1 - product. This is reached after a few hundred steps, if beta1
-            // is as usual.
-            if product < 1e-20 {
+            product *= self.momentum(power);
+            // This is reached after less than a hundred steps, if the settings are as usual.
+            if product < NOTHING {
                 break;
             }
         }
-        let power = |step: f64| 0.96_f64.powf(step * self.momentum_decay);
-        (
-            product,
-            momentum(power(step as f64)),
-            momentum(power(step as f64 + 1.0)),
-        )
+        product
+    }
+
+    /// In a time that does not grow with the number of steps `n`. With `q = 0.96^momentum_decay`,
+    /// the product is `beta1^n` times that of all `1 - q^t / 2`. The logarithm of a factor is minus
+    /// the sum over `k` of `(q^t / 2)^k / k`, and the sum of these over `t` a geometric one: `(q /
+    /// 2)^k / k * (1 - q^(k n)) / (1 - q^k)`.
+    fn product_of_many(&self, n: f64) -> f64 {
+        let rate = self.momentum_decay * 0.96_f64.ln();
+        // The last factor is the largest.
+        let largest = self.momentum((n * rate).exp());
+        if n * largest.ln() < NOTHING.ln() {
+            return 0.0;
+        }
+
+        let (mut logarithm, mut half) = (n * self.betas.0.ln(), 1.0);
+        // The rest is less than the last term.
+        for k in 1..=f64::MANTISSA_DIGITS {
+            let k = f64::from(k);
+            half *= 0.5;
+            let per_step = k * rate;
+            let steps = if per_step == 0.0 {
+                n
+            } else {
+                (n * per_step).exp_m1() / per_step.exp_m1()
+            };
+            logarithm -= half * per_step.exp() * steps / k;
+        }
+        logarithm.exp()
+    }
+}
+
+/// Up to so many factors are multiplied one by one: that takes no longer than the series.
+const FEW: u64 = 256;
+/// What is less than this makes no difference to 1.
+const NOTHING: f64 = 1e-20;
+
+#[cfg(test)]
+mod tests {
+    use super::NAdam;
+
+    /// The factors one by one, as PyTorch multiplies them.
+    fn one_by_one(nadam: &NAdam, step: u64) -> f64 {
+        let factor = |t: u64| nadam.momentum(0.96_f64.powf(t as f64 * nadam.momentum_decay));
+        (1..=step).map(factor).product()
+    }
+
+    #[test]
+    fn the_product_of_momenta_is_that_of_its_factors() {
+        for beta1 in [0.0, 0.5, 0.9, 0.99, 0.9999, 1.0 - 1e-7] {
+            for decay in [0.0, 1e-300, 1e-9, 4e-3, 0.1, 3.0, 1e4] {
+                let nadam = NAdam::new(1.0).betas(beta1, 0.999).momentum_decay(decay);
+                for step in [1, 2, 57, 256, 257, 300, 1000, 20_000] {
+                    let want = 1.0 - one_by_one(&nadam, step);
+                    let got = 1.0 - nadam.momenta(step).0;
+                    // The factors that are wanted are rounded, too.
+                    let rounding = step as f64 * f64::EPSILON;
+                    assert!(
+                        (got - want).abs() <= 1e-12 * want + rounding,
+                        "beta1 {beta1}, decay {decay}, step {step}: {got}, should be {want}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Both ways, where they meet, and after more steps than anybody makes.
+    #[test]
+    fn the_product_of_momenta_goes_on() {
+        for beta1 in [0.9, 0.999, 0.99999] {
+            for decay in [0.0, 4e-3, 1.0, 100.0] {
+                let nadam = NAdam::new(1.0).betas(beta1, 0.999).momentum_decay(decay);
+                let (few, many) = (nadam.product_of_few(256), nadam.product_of_many(256.0));
+                assert!((few - many).abs() <= 1e-13 * few + 1e-20);
+                assert_eq!(nadam.momenta(u64::MAX).0, 0.0);
+            }
+        }
     }
 }

@@ -74,23 +74,23 @@ struct Curve {
 }
 
 impl Curve {
-    fn new(
+    fn new(name: String, colour: RGBColor, values: impl Iterator<Item = Option<f64>>) -> Self {
+        let drawable = |value: &f64| value.abs() <= MOST;
+        Curve {
+            name,
+            colour,
+            values: values.map(|value| value.filter(drawable)).collect(),
+        }
+    }
+
+    /// What there is of each epoch.
+    fn over(
         name: &str,
         colour: RGBColor,
         history: &History,
         value: impl Fn(&Epoch) -> Option<f64>,
     ) -> Self {
-        let drawable = |value: &f64| value.abs() <= MOST;
-        let values = history
-            .epochs
-            .iter()
-            .map(|epoch| value(epoch).filter(drawable))
-            .collect();
-        Curve {
-            name: name.to_owned(),
-            colour,
-            values,
-        }
+        Curve::new(name.to_owned(), colour, history.epochs.iter().map(value))
     }
 
     /// The runs of epochs that have values.
@@ -137,8 +137,8 @@ impl Curves {
             });
         };
         let mut losses = vec![
-            Curve::new("training", BLUE, history, |epoch| Some(epoch.loss)),
-            Curve::new("validation", VERMILLION, history, |epoch| {
+            Curve::over("training", BLUE, history, |epoch| Some(epoch.loss)),
+            Curve::over("validation", VERMILLION, history, |epoch| {
                 epoch.validation_loss
             }),
         ];
@@ -187,28 +187,14 @@ impl Curves {
     }
 }
 
-/// The metrics by their names, in the order in which they come.
+/// The metrics, in the order in which they come; those of one epoch that share a name are numbered,
+/// as in its table.
 fn metrics(history: &History) -> Vec<Curve> {
     const COLOURS: [RGBColor; 6] = [GREEN, PURPLE, ORANGE, SKY, BLUE, VERMILLION];
-    let mut names: Vec<&str> = Vec::new();
-    for (name, _) in history.epochs.iter().flat_map(|epoch| &epoch.metrics) {
-        if !names.contains(&&**name) {
-            names.push(name);
-        }
-    }
-    let curve = |(name, colour): (&&str, &RGBColor)| {
-        Curve::new(name, *colour, history, |epoch| {
-            epoch
-                .metrics
-                .iter()
-                .find(|(own, _)| own == name)
-                .map(|&(_, value)| value)
-        })
-    };
-    names
-        .iter()
+    let columns = history.metric_columns(&[]).into_iter();
+    columns
         .zip(COLOURS.iter().cycle())
-        .map(curve)
+        .map(|((name, values), &colour)| Curve::new(name, colour, values.into_iter()))
         .collect()
 }
 

@@ -37,6 +37,14 @@ pub enum TrainError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// The system gives no thread or no file descriptor with which
+    /// [`stop_on_ctrl_c`](crate::Trainer) waits for Ctrl-C.
+    CtrlC {
+        /// Why.
+        kind: io::ErrorKind,
+        /// The same in words.
+        message: String,
+    },
     /// A number became NaN or infinite. It is found in the step that makes it so if it is the loss,
     /// its gradient or a running statistic, and in the next step or at the end of the epoch
     /// otherwise.
@@ -207,6 +215,11 @@ impl fmt::Display for TrainError {
             ),
             TrainError::Setting(error) => error.fmt(f),
             TrainError::Combination { reason } => f.write_str(reason),
+            TrainError::CtrlC { message, .. } => write!(
+                f,
+                "nothing can wait for Ctrl-C: {message}; it takes a thread and two file descriptors: let the program \
+                 have more of them, or train without `stop_on_ctrl_c`"
+            ),
             TrainError::NotFinite { epoch, step, cause } => {
                 write!(f, "{cause} (at step {step}, in epoch {epoch})")
             }

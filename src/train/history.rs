@@ -79,27 +79,27 @@ impl History {
     /// ```
     pub fn to_csv(&self) -> String {
         let mut text = COLUMNS.join(",");
-        let metrics = self.epochs.first().map_or(&[][..], |epoch| &epoch.metrics);
-        for name in columns(metrics) {
+        let metric_columns = self.metric_columns(&COLUMNS);
+        for (name, _) in &metric_columns {
             let quoted = name.contains([',', '"', '\n', '\r']);
             let name = if quoted {
                 format!("\"{}\"", name.replace('"', "\"\""))
             } else {
-                name
+                name.clone()
             };
             let _ = write!(text, ",{name}");
         }
         text.push('\n');
-        for Epoch {
-            epoch,
-            steps,
-            loss,
-            validation_loss,
-            metrics,
-            seconds,
-            waiting,
-        } in &self.epochs
-        {
+        for (index, row) in self.epochs.iter().enumerate() {
+            let Epoch {
+                epoch,
+                steps,
+                loss,
+                validation_loss,
+                metrics: _,
+                seconds,
+                waiting,
+            } = row;
             let validation = validation_loss
                 .map(|loss| loss.to_string())
                 .unwrap_or_default();
@@ -107,7 +107,10 @@ impl History {
                 text,
                 "{epoch},{steps},{loss},{validation},{seconds},{waiting}"
             );
-            for (_, value) in metrics {
+            for (_, values) in &metric_columns {
+                let value = values[index]
+                    .map(|value| value.to_string())
+                    .unwrap_or_default();
                 let _ = write!(text, ",{value}");
             }
             text.push('\n');
@@ -150,7 +153,7 @@ impl History {
                 number(*seconds),
                 number(*waiting)
             );
-            for (name, (_, value)) in columns(metrics).iter().zip(metrics) {
+            for (name, (_, value)) in columns(metrics, &COLUMNS).iter().zip(metrics) {
                 let _ = write!(text, ",{}:{}", quoted(name), number(*value));
             }
             text.push('}');
@@ -160,6 +163,23 @@ impl History {
             "[{}]",
             self.epochs.iter().map(object).collect::<Vec<_>>().join(",")
         )
+    }
+
+    /// The metrics by the names of their [`columns`], in the order in which they come, with their
+    /// values in each epoch.
+    pub(crate) fn metric_columns(&self, taken: &[&str]) -> Vec<(String, Vec<Option<f64>>)> {
+        let mut all: Vec<(String, Vec<Option<f64>>)> = Vec::new();
+        for (index, epoch) in self.epochs.iter().enumerate() {
+            for (name, &(_, value)) in columns(&epoch.metrics, taken).iter().zip(&epoch.metrics) {
+                let place = all.iter().position(|(own, _)| own == name);
+                let place = place.unwrap_or_else(|| {
+                    all.push((name.clone(), vec![None; self.epochs.len()]));
+                    all.len() - 1
+                });
+                all[place].1[index] = Some(value);
+            }
+        }
+        all
     }
 
     /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is
@@ -177,14 +197,14 @@ impl History {
     }
 }
 
-/// The columns of metrics. A name that is taken is numbered: a trainer refuses it, but a history
-/// can be made by hand.
-fn columns(metrics: &[(String, f64)]) -> Vec<String> {
+/// The columns of an epoch's metrics. A name that is taken is numbered: a trainer refuses it, but a
+/// history can be made by hand.
+fn columns(metrics: &[(String, f64)], taken: &[&str]) -> Vec<String> {
     let mut columns: Vec<String> = Vec::with_capacity(metrics.len());
     for (name, _) in metrics {
         let numbered = (2..).map(|number| format!("{name} {number}"));
         let mut names = core::iter::once(name.clone()).chain(numbered);
-        let free = names.find(|name| !COLUMNS.contains(&&**name) && !columns.contains(name));
+        let free = names.find(|name| !taken.contains(&&**name) && !columns.contains(name));
         columns.extend(free);
     }
     columns

@@ -460,12 +460,7 @@ where
         if !self.settings.stop_on_ctrl_c {
             return Ok(None);
         }
-        let reason = "something else in this program handles Ctrl-C already; let that call `StopHandle::stop`, and give \
-                      the trainer the handle with `stop_handle`";
-        let listening = super::stop::OnCtrlC::stops(&self.settings.stop);
-        listening.map(Some).ok_or(TrainError::Combination {
-            reason: reason.to_owned(),
-        })
+        super::stop::OnCtrlC::stops(&self.settings.stop).map(Some)
     }
 }
 

@@ -55,12 +55,14 @@ pub(super) struct OnCtrlC(StopHandle);
 
 #[cfg(feature = "ctrlc")]
 mod ctrl_c {
+    use std::io;
     use std::process;
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
     #[cfg(unix)]
     use std::{mem::MaybeUninit, ptr};
 
     use super::{OnCtrlC, StopHandle};
+    use crate::train::TrainError;
 
     /// What Ctrl-C stops.
     #[derive(Default)]
@@ -92,35 +94,89 @@ mod ctrl_c {
         stops.trainings.iter().for_each(StopHandle::stop);
     }
 
-    /// Whether Ctrl-C does not reach this program: so shells start what a script runs in the
-    /// background, and so it is to stay.
+    /// What Ctrl-C does in this program.
     #[cfg(unix)]
-    fn is_ignored() -> bool {
-        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-        // SAFETY: without a new action, the call only writes the present one, for which there is
-        // room; all bits zero is one, too.
-        unsafe {
-            libc::sigaction(libc::SIGINT, ptr::null(), action.as_mut_ptr());
-            action.assume_init().sa_sigaction == libc::SIG_IGN
+    struct Action(libc::sigaction);
+
+    #[cfg(unix)]
+    impl Action {
+        fn now() -> Self {
+            let mut action = MaybeUninit::zeroed();
+            // SAFETY: without a new action, the call only writes the present one, for which there
+            // is room; all bits zero is one, too.
+            unsafe {
+                libc::sigaction(libc::SIGINT, ptr::null(), action.as_mut_ptr());
+                Action(action.assume_init())
+            }
+        }
+
+        /// Whether Ctrl-C does not reach this program: so shells start what a script runs in the
+        /// background, and so it is to stay.
+        fn is_ignored(&self) -> bool {
+            self.0.sa_sigaction == libc::SIG_IGN
+        }
+
+        fn put_back(self) {
+            // SAFETY: the action is the one that the system gave, and no room for another is
+            // asked for.
+            unsafe { libc::sigaction(libc::SIGINT, &self.0, ptr::null_mut()) };
         }
     }
 
     #[cfg(not(unix))]
-    fn is_ignored() -> bool {
-        false
+    struct Action;
+
+    #[cfg(not(unix))]
+    impl Action {
+        fn now() -> Self {
+            Action
+        }
+
+        fn is_ignored(&self) -> bool {
+            false
+        }
+
+        fn put_back(self) {}
+    }
+
+    /// Lets Ctrl-C call [`pressed`] from now on.
+    fn handle(before: Action) -> Result<(), TrainError> {
+        let error = match ctrlc::try_set_handler(pressed) {
+            Ok(()) => return Ok(()),
+            Err(ctrlc::Error::MultipleHandlers) => {
+                let reason = "something else in this program handles Ctrl-C already; let that call \
+                              `StopHandle::stop`, and give the trainer the handle with `stop_handle`";
+                return Err(TrainError::Combination {
+                    reason: reason.to_owned(),
+                });
+            }
+            Err(ctrlc::Error::System(error)) => error,
+            Err(error) => io::Error::other(error.to_string()),
+        };
+        // The handler was set first, and nobody would hear of Ctrl-C without the thread: the program
+        // could not be ended by it, and another try would take the handler for somebody else's.
+        before.put_back();
+        Err(TrainError::CtrlC {
+            kind: error.kind(),
+            message: error.to_string(),
+        })
     }
 
     impl OnCtrlC {
-        /// `None` if something else in the program handles Ctrl-C.
-        pub(in crate::train) fn stops(training: &StopHandle) -> Option<Self> {
+        /// # Errors
+        /// If something else in the program handles Ctrl-C, or if nothing can.
+        pub(in crate::train) fn stops(training: &StopHandle) -> Result<Self, TrainError> {
             let mut stops = stops();
             // There is one handler for the life of the process.
-            if !stops.handled && !is_ignored() {
-                ctrlc::try_set_handler(pressed).ok()?;
-                stops.handled = true;
+            if !stops.handled {
+                let now = Action::now();
+                if !now.is_ignored() {
+                    handle(now)?;
+                    stops.handled = true;
+                }
             }
             stops.trainings.push(training.clone());
-            Some(OnCtrlC(training.clone()))
+            Ok(OnCtrlC(training.clone()))
         }
     }
 

@@ -2,7 +2,8 @@
 
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Configuration, Context, Dims, Element, FeatureOrder, Fit, Fits, INFER, Layer, Slab,
+    Compute, Configuration, Context, Dims, Element, FeatureOrder, Fit, Fits, INFER, Layer,
+    LayerOutputs, Slab,
 };
 
 /// Multiplies each of N features of a vector by a factor of its own. Adds to its gradient.
@@ -34,6 +35,7 @@ impl<T: Element, const N: usize> Layer<T> for Scale<N> {
 
 impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for Scale<N> {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const MULTIPLY_ADDS: usize = N;
 
     fn forward(
@@ -53,7 +55,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
         _: &(),
         params: &Self::Params,
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -68,7 +70,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
         _: &(),
         _: &Self::Params,
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         dy: &[Tensor<Out, T>],
         gradient: &mut Self::Params,
@@ -114,6 +116,7 @@ impl Swish {
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     const CACHE: usize = 2 * In::LEN;
     const SCRATCH: usize = In::LEN;
 
@@ -161,7 +164,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
         _: &Swish,
         _: &(),
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,

@@ -9,7 +9,7 @@ use shapewright::prelude::*;
 mod layers;
 
 use layers::{Scale, Swish};
-use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace};
+use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
 
 /// The name is near that of a layer of the crate.
 pub struct Linaer;
@@ -20,10 +20,11 @@ impl<In: Shape> Fits<In> for Linaer {
 impl InPlace for Linaer {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
-    fn backward_in_place<S: Shape, T: Element>(_: &(), _: &[Tensor<S, T>], dy: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(_: &(), _: LayerOutputs<'_, S, T>, dy: &mut [Tensor<S, T>], _: &Context<T>) {
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }

@@ -1,28 +1,41 @@
 //! Convolutions by their definition, in any float.
 
-use std::ops::Range;
-
 use super::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, WeightRows};
-use crate::plain::{Real, relu};
+use crate::plain::{Real, Sums, WIDE, relu, sums_of_columns};
 
-/// Calls with each output pixel of some rows and each number that its window has in the image: the
-/// output pixel, the row of the weight's first channel and the pixel of the image.
-fn each_tap(sizes: &ConvSizes, rows: Range<usize>, mut f: impl FnMut(usize, usize, usize)) {
-    let inside = |axis: usize, out: usize, k: usize| {
-        let at = out * sizes.stride[axis] + k * sizes.dilation[axis];
-        at.checked_sub(sizes.pad[axis])
-            .filter(|&at| at < sizes.size[axis])
-    };
-    let ci = sizes.channels / sizes.groups;
-    for oy in rows {
-        for ox in 0..sizes.out[1] {
-            for ky in 0..sizes.kernel[0] {
-                let Some(y) = inside(0, oy, ky) else { continue };
-                for kx in 0..sizes.kernel[1] {
-                    let Some(x) = inside(1, ox, kx) else { continue };
-                    let row = (ky * sizes.kernel[1] + kx) * ci;
-                    f(oy * sizes.out[1] + ox, row, y * sizes.size[1] + x);
-                }
+/// Where the tap `k` of the window of the output pixel `out` is in the image, along an axis; `None`
+/// in the padding.
+fn read(sizes: &ConvSizes, axis: usize, out: usize, k: usize) -> Option<usize> {
+    let at = out * sizes.stride[axis] + k * sizes.dilation[axis];
+    at.checked_sub(sizes.pad[axis])
+        .filter(|&at| at < sizes.size[axis])
+}
+
+/// Which output pixel's window has its tap `k` at `at`, along an axis, if there is one.
+fn reader(sizes: &ConvSizes, axis: usize, at: usize, k: usize) -> Option<usize> {
+    let begin = (at + sizes.pad[axis]).checked_sub(k * sizes.dilation[axis])?;
+    let stride = sizes.stride[axis];
+    (begin.is_multiple_of(stride) && begin / stride < sizes.out[axis]).then_some(begin / stride)
+}
+
+/// Calls with each tap of the window for which there is a pixel, by one of the above, on the other
+/// side of the convolution, `width` pixels wide: the row of the weight's first channel and that
+/// pixel.
+fn each_tap(
+    sizes: &ConvSizes,
+    from: [usize; 2],
+    width: usize,
+    other: fn(&ConvSizes, usize, usize, usize) -> Option<usize>,
+    mut f: impl FnMut(usize, usize),
+) {
+    for ky in 0..sizes.kernel[0] {
+        let Some(y) = other(sizes, 0, from[0], ky) else {
+            continue;
+        };
+        for kx in 0..sizes.kernel[1] {
+            if let Some(x) = other(sizes, 1, from[1], kx) {
+                let row = (ky * sizes.kernel[1] + kx) * (sizes.channels / sizes.groups);
+                f(row, y * width + x);
             }
         }
     }
@@ -56,7 +69,7 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
         y,
         relu,
     } = conv;
-    let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
+    let [samples, _] = sizes.check_rows(x.len(), y.len(), first_row);
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.out_channels);
     let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
     let (ci, co) = (channels / groups, all / groups);
@@ -66,17 +79,25 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
         .chunks_exact(sizes.input_len())
         .zip(y.chunks_exact_mut(len))
     {
-        each_tap(sizes, first_row..first_row + rows, |out, row, at| {
-            let out = out - first_row * sizes.out[1];
-            for g in 0..groups {
-                let y = &mut y[out * all + g * co..][..co];
-                for (i, &x) in x[at * channels + g * ci..][..ci].iter().enumerate() {
-                    for (y, &w) in y.iter_mut().zip(&weight[(row + i) * all + g * co..][..co]) {
-                        *y = *y + x * w;
-                    }
+        for (pixel, y) in y.chunks_exact_mut(all).enumerate() {
+            let from = [first_row + pixel / sizes.out[1], pixel % sizes.out[1]];
+            for (g, y) in y.chunks_exact_mut(co).enumerate() {
+                for (block, y) in y.chunks_mut(WIDE).enumerate() {
+                    let (first, mut sums) = (g * co + block * WIDE, Sums::<T, WIDE>::new());
+                    each_tap(sizes, from, sizes.size[1], read, |row, at| {
+                        for (i, &x) in x[at * channels + g * ci..][..ci].iter().enumerate() {
+                            let weight = &weight[(row + i) * all + first..][..y.len()];
+                            for (sum, &w) in sums.next().iter_mut().zip(weight) {
+                                *sum = *sum + x * w;
+                            }
+                        }
+                    });
+                    y.iter_mut()
+                        .zip(sums.finish())
+                        .for_each(|(y, sum)| *y = *y + sum);
                 }
             }
-        });
+        }
     }
     end(relu, y);
 }
@@ -100,18 +121,26 @@ pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
         .chunks_exact_mut(sizes.input_len())
         .zip(dy.chunks_exact(sizes.output_len()))
     {
-        each_tap(sizes, 0..sizes.out[0], |out, row, at| {
-            for g in 0..groups {
-                let dy = &dy[out * all + g * co..][..co];
-                for (i, dx) in dx[at * channels + g * ci..][..ci].iter_mut().enumerate() {
-                    let weight = &weight[(row + i) * all + g * co..][..co];
-                    *dx = dy
-                        .iter()
-                        .zip(weight)
-                        .fold(*dx, |sum, (&dy, &w)| sum + dy * w);
+        for (pixel, dx) in dx.chunks_exact_mut(channels).enumerate() {
+            let from = [pixel / sizes.size[1], pixel % sizes.size[1]];
+            for (g, dx) in dx.chunks_exact_mut(ci).enumerate() {
+                for (block, dx) in dx.chunks_mut(WIDE).enumerate() {
+                    let (first, mut sums) = (block * WIDE, Sums::<T, WIDE>::new());
+                    each_tap(sizes, from, sizes.out[1], reader, |row, out| {
+                        for (j, &dy) in dy[out * all + g * co..][..co].iter().enumerate() {
+                            let at = (row + first) * all + g * co + j;
+                            let sums = &mut sums.next()[..dx.len()];
+                            for (i, sum) in sums.iter_mut().enumerate() {
+                                *sum = *sum + dy * weight[at + i * all];
+                            }
+                        }
+                    });
+                    dx.iter_mut()
+                        .zip(sums.finish())
+                        .for_each(|(dx, sum)| *dx = *dx + sum);
                 }
             }
-        });
+        }
     }
     end(relu, dx);
 }
@@ -130,36 +159,41 @@ fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
         accumulate,
     } = rows;
     sizes.check(x.len(), dy.len());
-    if !accumulate {
-        gradient.fill(T::zero());
-    }
     let (gradient, bias) = sizes.split_bias(first_row, gradient);
     let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-    let (ci, co, count) = (channels / groups, all / groups, gradient.len() / all);
+    let (ci, co, samples) = (channels / groups, all / groups, x.len() / sizes.input_len());
     if let Some(bias) = bias {
-        for pixel in dy.chunks_exact(all) {
-            bias.iter_mut()
-                .zip(pixel)
-                .for_each(|(sum, &dy)| *sum = *sum + dy);
-        }
+        sums_of_columns(dy.len() / all, bias, accumulate, |pixel, j| {
+            dy[pixel * all + j]
+        });
     }
-    for (x, dy) in x
-        .chunks_exact(sizes.input_len())
-        .zip(dy.chunks_exact(sizes.output_len()))
-    {
-        each_tap(sizes, 0..sizes.out[0], |out, row, at| {
-            for i in 0..ci {
-                let Some(row) = (row + i).checked_sub(first_row).filter(|&row| row < count) else {
-                    continue;
-                };
-                for g in 0..groups {
-                    let x = x[at * channels + g * ci + i];
-                    let sums = &mut gradient[row * all + g * co..][..co];
-                    for (sum, &dy) in sums.iter_mut().zip(&dy[out * all + g * co..][..co]) {
-                        *sum = *sum + x * dy;
+    for (row, gradient) in gradient.chunks_exact_mut(all).enumerate() {
+        let (tap, i) = ((first_row + row) / ci, (first_row + row) % ci);
+        let [ky, kx] = [tap / sizes.kernel[1], tap % sizes.kernel[1]];
+        for (g, gradient) in gradient.chunks_exact_mut(co).enumerate() {
+            for (block, gradient) in gradient.chunks_mut(WIDE).enumerate() {
+                let (first, mut sums) = (g * co + block * WIDE, Sums::<T, WIDE>::new());
+                for row in 0..samples * sizes.out[0] {
+                    let (sample, oy) = (row / sizes.out[0], row % sizes.out[0]);
+                    let Some(y) = read(sizes, 0, oy, ky) else {
+                        continue;
+                    };
+                    for ox in 0..sizes.out[1] {
+                        let Some(at) = read(sizes, 1, ox, kx) else {
+                            continue;
+                        };
+                        let pixel = (sample * sizes.size[0] + y) * sizes.size[1] + at;
+                        let x = x[pixel * channels + g * ci + i];
+                        let dy = &dy[(row * sizes.out[1] + ox) * all + first..][..gradient.len()];
+                        for (sum, &dy) in sums.next().iter_mut().zip(dy) {
+                            *sum = *sum + x * dy;
+                        }
                     }
                 }
+                for (total, sum) in gradient.iter_mut().zip(sums.finish()) {
+                    *total = if accumulate { *total + sum } else { sum };
+                }
             }
-        });
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Normalizations as plain loops: those of `f64`, and the reference for those of `f32`.
 
 use super::super::args::{check_same, rows_of};
-use super::super::plain::Real;
+use super::super::plain::{Real, sum_over, sums_of_columns};
 use super::batch::running_scale;
 use super::groups::check_sums;
 use super::{
@@ -15,23 +15,19 @@ fn statistics<T: Real>(
     centered: bool,
     eps: T,
 ) -> Statistics<T> {
-    let (mut count, mut sum) = (T::zero(), T::zero());
-    for i in indices.clone() {
-        (count, sum) = (count + T::one(), sum + x[i]);
-    }
-    let near = if centered { sum / count } else { T::zero() };
-    let (mut distances, mut squares) = (T::zero(), T::zero());
-    for i in indices {
-        let distance = x[i] - near;
-        (distances, squares) = (distances + distance, squares + distance * distance);
-    }
-    Statistics::new(
-        near,
-        if centered { distances } else { T::zero() },
-        squares,
-        count,
-        eps,
-    )
+    let count = T::of(indices.clone().count() as f64);
+    let near = if centered {
+        sum_over(indices.clone(), |i| x[i]) / count
+    } else {
+        T::zero()
+    };
+    let distances = if centered {
+        sum_over(indices.clone(), |i| x[i] - near)
+    } else {
+        T::zero()
+    };
+    let squares = sum_over(indices, |i| (x[i] - near) * (x[i] - near));
+    Statistics::new(near, distances, squares, count, eps)
 }
 
 pub(super) fn row_norm<T: Real>(norm: RowNorm<'_, T>, x: &[T], y: &mut [T], kept: &mut [T]) {
@@ -67,39 +63,29 @@ pub(super) fn row_norm_grad<T: Real>(
         .zip(dx.chunks_exact_mut(width));
     for (index, ((x, dy), dx)) in rows.enumerate() {
         let row = Statistics::read(kept, index);
-        let (mut sum, mut product) = (T::zero(), T::zero());
-        for i in 0..width {
-            let gradient = dy[i] * weight_at(norm.weight, i);
-            (sum, product) = (sum + gradient, product + gradient * row.normalize(x[i]));
-        }
+        let gradient = |i: usize| dy[i] * weight_at(norm.weight, i);
         let mean = if norm.centered {
-            sum / count
+            sum_over(0..width, gradient) / count
         } else {
             T::zero()
         };
+        let product = sum_over(0..width, |i| gradient(i) * row.normalize(x[i]));
         for i in 0..width {
-            let gradient = dy[i] * weight_at(norm.weight, i);
-            dx[i] = (gradient - mean - row.normalize(x[i]) * (product / count)) * row.inverse;
+            dx[i] = (gradient(i) - mean - row.normalize(x[i]) * (product / count)) * row.inverse;
         }
     }
 }
 
 pub(super) fn row_norm_sums<T: Real>(sums: RowNormSums<'_, T>) {
     let rows = sums.check();
-    if !sums.accumulate {
-        sums.weight.fill(T::zero());
-        sums.bias.fill(T::zero());
-    }
-    for index in 0..rows {
-        let row = Statistics::read(sums.statistics, index);
-        for i in 0..sums.weight.len() {
-            let at = index * sums.width + sums.first + i;
-            sums.weight[i] = sums.weight[i] + sums.dy[at] * row.normalize(sums.x[at]);
-            if let Some(bias) = sums.bias.get_mut(i) {
-                *bias = *bias + sums.dy[at];
-            }
-        }
-    }
+    let at = |row: usize, i: usize| row * sums.width + sums.first + i;
+    sums_of_columns(rows, sums.weight, sums.accumulate, |row, i| {
+        let at = at(row, i);
+        sums.dy[at] * Statistics::read(sums.statistics, row).normalize(sums.x[at])
+    });
+    sums_of_columns(rows, sums.bias, sums.accumulate, |row, i| {
+        sums.dy[at(row, i)]
+    });
 }
 
 /// Where the elements of a group of a sample are.
@@ -143,33 +129,34 @@ pub(super) fn group_norm_grad<T: Real>(
     if let Some(dx) = &dx {
         check_same("group_norm_grad", x.len(), dx.len());
     }
-    let (columns, _) = norm.sizes();
+    let (columns, elements) = norm.sizes();
     check_sums(samples, columns, weight_sums.len(), bias_sums.len());
-    weight_sums.fill(T::zero());
-    bias_sums.fill(T::zero());
     let count = T::of((norm.rows * norm.size) as f64);
     for sample in 0..samples {
+        let of = |group: usize| Statistics::read(kept, sample * norm.groups + group);
+        let at = |row: usize, column: usize| sample * elements + row * columns + column;
+        let sums = sample * columns..(sample + 1) * columns;
+        if let Some(sums) = weight_sums.get_mut(sums.clone()) {
+            sums_of_columns(norm.rows, sums, false, |row, column| {
+                let at = at(row, column);
+                dy[at] * of(column / norm.size).normalize(x[at])
+            });
+        }
+        if let Some(sums) = bias_sums.get_mut(sums) {
+            sums_of_columns(norm.rows, sums, false, |row, column| dy[at(row, column)]);
+        }
+
+        let Some(dx) = dx.as_deref_mut() else {
+            continue;
+        };
         for group in 0..norm.groups {
-            let of = Statistics::read(kept, sample * norm.groups + group);
-            let (mut sum, mut product) = (T::zero(), T::zero());
-            for i in members(&norm, sample, group) {
-                let column = i % columns;
-                if let Some(sum) = weight_sums.get_mut(sample * columns + column) {
-                    *sum = *sum + dy[i] * of.normalize(x[i]);
-                }
-                if let Some(sum) = bias_sums.get_mut(sample * columns + column) {
-                    *sum = *sum + dy[i];
-                }
-                let gradient = dy[i] * weight_at(norm.weight, column);
-                (sum, product) = (sum + gradient, product + gradient * of.normalize(x[i]));
-            }
-            let Some(dx) = dx.as_deref_mut() else {
-                continue;
-            };
-            for i in members(&norm, sample, group) {
-                let gradient = dy[i] * weight_at(norm.weight, i % columns);
-                dx[i] =
-                    (gradient - sum / count - of.normalize(x[i]) * (product / count)) * of.inverse;
+            let (of, members) = (of(group), members(&norm, sample, group));
+            let gradient = |i: usize| dy[i] * weight_at(norm.weight, i % columns);
+            let sum = sum_over(members.clone(), gradient);
+            let product = sum_over(members.clone(), |i| gradient(i) * of.normalize(x[i]));
+            for i in members {
+                dx[i] = (gradient(i) - sum / count - of.normalize(x[i]) * (product / count))
+                    * of.inverse;
             }
         }
     }
@@ -179,15 +166,13 @@ pub(super) fn batch_sums<T: Real>(near: &[T], x: &[T], distances: &mut [T], squa
     rows_of("batch_sums", x.len(), near.len());
     check_same("batch_sums", distances.len(), near.len());
     check_same("batch_sums", squares.len(), near.len());
-    distances.fill(T::zero());
-    squares.fill(T::zero());
-    for row in x.chunks_exact(near.len().max(1)) {
-        for (column, &x) in row.iter().enumerate() {
-            let distance = x - near[column];
-            distances[column] = distances[column] + distance;
-            squares[column] = squares[column] + distance * distance;
-        }
-    }
+    let columns = near.len();
+    let rows = x.len() / columns.max(1);
+    let distance = |row: usize, column: usize| x[row * columns + column] - near[column];
+    sums_of_columns(rows, distances, false, distance);
+    sums_of_columns(rows, squares, false, |row, column| {
+        distance(row, column) * distance(row, column)
+    });
 }
 
 pub(super) fn batch_norm<T: Real>(norm: BatchNorm<'_, T>, x: &[T], y: &mut [T]) {
@@ -218,13 +203,15 @@ pub(super) fn batch_grad_sums<T: Real>(
     check_same("batch_grad_sums", x.len(), dy.len());
     check_same("batch_grad_sums", products.len(), near.len());
     check_same("batch_grad_sums", totals.len(), near.len());
-    products.fill(T::zero());
-    totals.fill(T::zero());
-    for (i, (&x, &dy)) in x.iter().zip(dy).enumerate() {
-        let column = i % near.len();
-        products[column] = products[column] + dy * (x - near[column]);
-        totals[column] = totals[column] + dy;
-    }
+    let columns = near.len();
+    let rows = x.len() / columns.max(1);
+    sums_of_columns(rows, products, false, |row, column| {
+        let i = row * columns + column;
+        dy[i] * (x[i] - near[column])
+    });
+    sums_of_columns(rows, totals, false, |row, column| {
+        dy[row * columns + column]
+    });
 }
 
 pub(super) fn batch_norm_grad<T: Real>(

@@ -2,7 +2,7 @@
 //! reference for those of `f32`.
 
 use super::super::args::check_same;
-use super::super::plain::Real;
+use super::super::plain::{Real, Sums, WIDE};
 use super::{Axis, Divisor, Plane, Reach};
 
 impl Plane {
@@ -99,8 +99,27 @@ pub(in super::super) fn mean_pool<T: Real>(
         (x.len(), y.len())
     };
     let samples = plane.samples("mean_pool", lens.0, lens.1);
-    y.fill(T::zero());
-    let weight = |axis: &Axis, o: usize, i: usize| {
+    let channels = plane.channels;
+    // Of the side that is read, and of the one that is written.
+    let places = |axis: &Axis| {
+        if transposed {
+            (axis.output, axis.input)
+        } else {
+            (axis.input, axis.output)
+        }
+    };
+    let ((high, high_to), (wide, wide_to)) = (places(&plane.rows), places(&plane.cols));
+    let reads = |axis: &Axis, to: usize| {
+        assert!(axis.step() == 1, "mean_pool: windows with a dilation");
+        if transposed {
+            return axis.readers(to);
+        }
+        let window = axis.window(to);
+        window.first..window.first + window.count
+    };
+    // A numerator and a denominator.
+    let weight = |axis: &Axis, to: usize, from: usize| {
+        let (o, i) = if transposed { (from, to) } else { (to, from) };
         let (n, d) = match (axis.reach, divide) {
             (Reach::Linear { .. }, _) => (axis.weight(o, i), axis.unit()),
             (_, Divisor::One) => (1, 1),
@@ -109,12 +128,25 @@ pub(in super::super) fn mean_pool<T: Real>(
         };
         (n as f64, d as f64)
     };
-    plane.each_tap(samples, |[r, c], to, _, [i, j], from| {
-        let ((n, d), (m, e)) = (weight(&plane.rows, r, i), weight(&plane.cols, c, j));
-        let weight = T::of(n * m / (d * e));
-        let (to, from) = if transposed { (from, to) } else { (to, from) };
-        for channel in 0..plane.channels {
-            y[to + channel] = y[to + channel] + weight * x[from + channel];
+    for row in 0..samples * high_to {
+        let (sample, row_to) = (row / high_to, row % high_to);
+        for col_to in 0..wide_to {
+            let y = &mut y[(row * wide_to + col_to) * channels..][..channels];
+            for (block, y) in y.chunks_mut(WIDE).enumerate() {
+                let mut sums = Sums::<T, WIDE>::new();
+                for r in reads(&plane.rows, row_to) {
+                    for c in reads(&plane.cols, col_to) {
+                        let (n, d) = weight(&plane.rows, row_to, r);
+                        let (m, e) = weight(&plane.cols, col_to, c);
+                        let weight = T::of(n * m / (d * e));
+                        let from = ((sample * high + r) * wide + c) * channels + block * WIDE;
+                        for (sum, &x) in sums.next().iter_mut().zip(&x[from..][..y.len()]) {
+                            *sum = *sum + weight * x;
+                        }
+                    }
+                }
+                y.copy_from_slice(&sums.finish()[..y.len()]);
+            }
         }
-    });
+    }
 }

@@ -1,20 +1,90 @@
-//! Every sum of the kernels over many terms, in every tier: what rounding may cost is written in
-//! the crate's documentation.
+//! Every sum of the kernels over many terms, in every tier and in `f64`: what rounding may cost is
+//! written in the crate's documentation.
 
 use super::super::{
-    Axis, Bend, Conv, ConvSizes, ConvWeightGrad, Divisor, F32Kernels, GroupNorm, Kernels, Matrix,
-    Normalize, Plane, Product, Reach, RowNorm, RowNormSums, Start,
+    Axis, Bend, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Divisor, F32Kernels, F64Kernels,
+    GroupNorm, Kernels, Matrix, Normalize, Plane, Product, Reach, RowNorm, RowNormSums, Start,
 };
 use super::{all_tiers, bits, numbers};
+use crate::plain::Real;
 use crate::tier::Tier;
 
-/// How many terms the sums have. Miri has time for the shortest of those that are longer than a
-/// block.
-const SIZES: &[usize] = if cfg!(miri) {
-    &[300]
-} else {
-    &[1000, (1 << 17) + 77, 1 << 24]
-};
+/// A type of numbers, with the kernels that sum them.
+trait Number: Real + Sync + std::fmt::Debug + std::fmt::Display {
+    const EPSILON: f64;
+    /// How many terms the sums have. A single chain of equal terms would be off by an eighth of
+    /// their number or more, in units of `EPSILON / 2`: a hundred times what is allowed. Miri has
+    /// time for the shortest of those that are longer than a block.
+    const SIZES: &[usize];
+    type Kernels: Kernels<Self>;
+
+    /// Those of all tiers.
+    fn kernels() -> impl Iterator<Item = Self::Kernels>;
+    /// Those with products of their own.
+    fn product_kernels() -> impl Iterator<Item = Self::Kernels>;
+    fn wide(self) -> f64;
+}
+
+impl Number for f32 {
+    const EPSILON: f64 = f32::EPSILON as f64;
+    const SIZES: &[usize] = if cfg!(miri) {
+        &[300]
+    } else {
+        &[1000, (1 << 17) + 77, 1 << 20]
+    };
+    type Kernels = F32Kernels;
+
+    fn kernels() -> impl Iterator<Item = F32Kernels> {
+        all_tiers()
+    }
+
+    fn product_kernels() -> impl Iterator<Item = F32Kernels> {
+        all_tiers().chain([F32Kernels(super::Level::Foreign)])
+    }
+
+    fn wide(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Number for f64 {
+    const EPSILON: f64 = f64::EPSILON;
+    const SIZES: &[usize] = if cfg!(miri) {
+        &[300]
+    } else {
+        &[1000, (1 << 18) + 77]
+    };
+    type Kernels = F64Kernels;
+
+    fn kernels() -> impl Iterator<Item = F64Kernels> {
+        std::iter::once(F64Kernels)
+    }
+
+    fn product_kernels() -> impl Iterator<Item = F64Kernels> {
+        Self::kernels()
+    }
+
+    fn wide(self) -> f64 {
+        self
+    }
+}
+
+/// Each property is a test of both types.
+macro_rules! tests_of_both {
+    ($($name:ident)*) => {
+        mod single {
+            $( #[test] fn $name() { super::$name::<f32>(); } )*
+        }
+        mod double {
+            $( #[test] fn $name() { super::$name::<f64>(); } )*
+        }
+    };
+}
+tests_of_both! {
+    sums_and_dot_products column_sums losses cross_entropies denominators_of_softmax
+    statistics_of_norms gradients_of_norms gradients_of_slopes averages gradients_of_averages
+    products gradients_of_convolutions convolutions_of_many_channels
+}
 
 /// A sum of blocks that are added in pairs.
 fn pairs(terms: usize) -> f64 {
@@ -29,17 +99,17 @@ fn runs(terms: usize) -> f64 {
 /// Panics unless a sum is as near to `want` as so many roundings, and `own` ones of each term,
 /// allow.
 #[track_caller]
-fn check(
+fn check<T: Number>(
     what: &str,
-    kernels: F32Kernels,
-    got: f32,
+    kernels: T::Kernels,
+    got: T,
     want: f64,
     size: f64,
     roundings: f64,
     own: f64,
 ) {
-    let bound = (roundings + own) * f64::from(f32::EPSILON) / 2.0 * size;
-    let error = (f64::from(got) - want).abs();
+    let bound = (roundings + own) * T::EPSILON / 2.0 * size;
+    let error = (got.wide() - want).abs();
     assert!(
         error <= bound,
         "{what}, {}: {got}, should be {want} by {bound}",
@@ -49,30 +119,44 @@ fn check(
 
 /// Calls with the numbers of each kind of terms: equal ones, whose roundings do not cancel, and, if
 /// that is quick, others.
-fn each_kind(len: usize, mut f: impl FnMut(&[f32])) {
-    f(&vec![0.1; len]);
+fn each_kind<T: Number>(len: usize, mut f: impl FnMut(&[T])) {
+    f(&vec![tenth(); len]);
     if len < 1 << 20 {
-        f(&numbers(7, len));
+        f(&various(7, len));
     }
 }
 
+fn tenth<T: Number>() -> T {
+    T::of(0.1)
+}
+
+fn various<T: Number>(seed: u32, len: usize) -> Vec<T> {
+    let numbers = numbers(seed, len);
+    numbers.into_iter().map(|x| T::of(f64::from(x))).collect()
+}
+
+/// The sum, with what its additions round off (Neumaier 1974), and that of the magnitudes.
 fn sum_of(terms: impl Iterator<Item = f64>) -> (f64, f64) {
-    terms.fold((0.0, 0.0), |(sum, size), term| {
-        (sum + term, size + term.abs())
-    })
+    let (mut sum, mut lost, mut size) = (0.0, 0.0, 0.0);
+    for term in terms {
+        let next: f64 = sum + term;
+        let added = next - sum;
+        lost += (sum - (next - added)) + (term - added);
+        (sum, size) = (next, size + term.abs());
+    }
+    (sum + lost, size)
 }
 
-fn wide(x: &[f32]) -> impl Iterator<Item = f64> {
-    x.iter().map(|&x| f64::from(x))
+fn wide<T: Number>(x: &[T]) -> impl Iterator<Item = f64> {
+    x.iter().map(|&x| x.wide())
 }
 
-#[test]
-fn sums_and_dot_products() {
-    for &len in SIZES {
-        each_kind(len, |x| {
+fn sums_and_dot_products<T: Number>() {
+    for &len in T::SIZES {
+        each_kind::<T>(len, |x| {
             let (want, size) = sum_of(wide(x));
             let (square, _) = sum_of(wide(x).map(|x| x * x));
-            for kernels in all_tiers() {
+            for kernels in T::kernels() {
                 check("sum", kernels, kernels.sum(x), want, size, pairs(len), 0.0);
                 check(
                     "dot",
@@ -100,15 +184,14 @@ fn twenty_million_ones() {
     }
 }
 
-#[test]
-fn column_sums() {
-    for &len in SIZES {
-        each_kind(len, |x| {
+fn column_sums<T: Number>() {
+    for &len in T::SIZES {
+        each_kind::<T>(len, |x| {
             for cols in [1, 3, 70] {
                 let rows = len / cols;
                 let x = &x[..rows * cols];
-                for kernels in all_tiers() {
-                    let mut sums = vec![0.5; cols];
+                for kernels in T::kernels() {
+                    let mut sums = vec![T::of(0.5); cols];
                     kernels.column_sums(rows, cols, x, &mut sums, true);
                     for j in [0, cols - 1] {
                         let (want, size) = sum_of(wide(&x[j..]).step_by(cols));
@@ -129,50 +212,54 @@ fn column_sums() {
 }
 
 /// The losses' own roundings are those of `exp` and `ln`, and of differences.
-#[test]
-fn losses() {
+fn losses<T: Number>() {
     let bend = Bend {
         at: 0.5,
         curve: 2.0,
         slope: 1.0,
     };
-    for &len in SIZES {
-        each_kind(len, |x| {
-            let (zeros, mut grad) = (vec![0.0; len], vec![0.0; len]);
+    for &len in T::SIZES {
+        each_kind::<T>(len, |x| {
+            let (zeros, mut grad) = (vec![T::of(0.0); len], vec![T::of(0.0); len]);
             let squares = sum_of(wide(x).map(|x| x * x)).0;
             let smooth =
                 sum_of(wide(x).map(|x| if x.abs() < 0.5 { x * x } else { x.abs() - 0.25 })).0;
             let bce = sum_of(wide(x).map(|x| x.max(0.0) + (-x.abs()).exp().ln_1p())).0;
-            for kernels in all_tiers() {
-                let got = kernels.mse(x, &zeros, 1.0, &mut grad);
+            for kernels in T::kernels() {
+                let got = kernels.mse(x, &zeros, T::one(), &mut grad);
                 check("mse", kernels, got, squares, squares, pairs(len), 1.0);
-                let got = kernels.smooth_l1(bend, x, &zeros, 1.0, &mut grad);
+                let got = kernels.smooth_l1(bend, x, &zeros, T::one(), &mut grad);
                 check("smooth l1", kernels, got, smooth, smooth, pairs(len), 3.0);
-                let got = kernels.bce_with_logits(x, &zeros, 1.0, &mut grad);
+                let got = kernels.bce_with_logits(x, &zeros, T::one(), &mut grad);
                 check("bce", kernels, got, bce, bce, pairs(len), 8.0);
             }
         });
     }
 }
 
-#[test]
-fn cross_entropies() {
-    for &len in SIZES {
-        each_kind(len, |x| {
+fn cross_entropies<T: Number>() {
+    for &len in T::SIZES {
+        each_kind::<T>(len, |x| {
             for classes in [3, 40] {
                 let rows = len / classes;
                 let x = &x[..rows * classes];
                 let labels = vec![1; rows];
                 let terms = x.chunks_exact(classes).map(|row| {
                     let sum: f64 = wide(row).map(f64::exp).sum();
-                    sum.ln() - f64::from(row[1])
+                    sum.ln() - row[1].wide()
                 });
                 let (want, size) = sum_of(terms);
-                let mut grad = vec![0.0; x.len()];
-                for kernels in all_tiers() {
-                    for weights in [&[][..], &vec![1.0; rows]] {
-                        let got =
-                            kernels.cross_entropy(classes, x, &labels, weights, 1.0, &mut grad);
+                let mut grad = vec![T::of(0.0); x.len()];
+                for kernels in T::kernels() {
+                    for weights in [&[][..], &vec![T::of(1.0); rows]] {
+                        let got = kernels.cross_entropy(
+                            classes,
+                            x,
+                            &labels,
+                            weights,
+                            T::one(),
+                            &mut grad,
+                        );
                         check("cross entropy", kernels, got, want, size, pairs(rows), 12.0);
                     }
                 }
@@ -183,20 +270,19 @@ fn cross_entropies() {
 
 /// Rows as long as they are; the sum of the exponentials is what the largest probability is the
 /// inverse of.
-#[test]
-fn denominators_of_softmax() {
-    for &len in SIZES {
-        each_kind(len, |x| {
+fn denominators_of_softmax<T: Number>() {
+    for &len in T::SIZES {
+        each_kind::<T>(len, |x| {
             let (denominator, _) = sum_of(wide(x).map(f64::exp));
-            let want = f64::from(x[1]).exp() / denominator;
+            let want = x[1].wide().exp() / denominator;
             let (weighted, size) = sum_of(wide(x).map(|x| x.exp() / denominator * x));
-            for kernels in all_tiers() {
+            for kernels in T::kernels() {
                 let mut y = x.to_vec();
                 kernels.softmax(len, &mut y);
                 check("softmax", kernels, y[1], want, want, pairs(len), 10.0);
                 let mut dy = x.to_vec();
                 kernels.softmax_grad(len, &y, &mut dy);
-                let slope = want * (f64::from(x[1]) - weighted);
+                let slope = want * (x[1].wide() - weighted);
                 check(
                     "softmax_grad",
                     kernels,
@@ -221,7 +307,7 @@ fn denominators_of_softmax() {
                 let mut dy = x.to_vec();
                 kernels.log_softmax_grad(len, &y, &mut dy);
                 let (total, size) = sum_of(wide(x));
-                let slope = f64::from(x[1]) - want * total;
+                let slope = x[1].wide() - want * total;
                 check(
                     "log_softmax_grad",
                     kernels,
@@ -237,19 +323,21 @@ fn denominators_of_softmax() {
 }
 
 /// Mean and deviation of numbers far from zero, in each way in which they can lie.
-#[test]
-fn statistics_of_norms() {
-    for &len in SIZES {
-        let x: Vec<f32> = numbers(3, len).into_iter().map(|x| x + 3.0).collect();
+fn statistics_of_norms<T: Number>() {
+    for &len in T::SIZES {
+        let x: Vec<T> = various(3, len)
+            .into_iter()
+            .map(|x: T| x + T::of(3.0))
+            .collect();
         let mean = sum_of(wide(&x)).0 / len as f64;
         let variance = sum_of(wide(&x).map(|x| (x - mean) * (x - mean))).0 / len as f64;
-        let (weight, bias) = (&[][..], &[][..]);
-        for kernels in all_tiers() {
-            let (mut y, mut kept) = (vec![0.0; len], [0.0; 3]);
-            let compare = |what: &str, [near, rest, inverse]: [f32; 3]| {
-                let error = (f64::from(near) + f64::from(rest) - mean).abs();
+        let (weight, bias, eps) = (&[][..], &[][..], T::zero());
+        for kernels in T::kernels() {
+            let (mut y, mut kept) = (vec![T::of(0.0); len], [T::zero(); 3]);
+            let compare = |what: &str, [near, rest, inverse]: [T; 3]| {
+                let error = (near.wide() + rest.wide() - mean).abs();
                 assert!(
-                    error < 2e-5,
+                    error < 200.0 * T::EPSILON,
                     "{what}, {}: the mean is off by {error}",
                     kernels.tier()
                 );
@@ -260,7 +348,7 @@ fn statistics_of_norms() {
                 RowNorm {
                     width: len,
                     centered: true,
-                    eps: 0.0,
+                    eps,
                     weight,
                     bias,
                 },
@@ -275,7 +363,7 @@ fn statistics_of_norms() {
                         rows,
                         groups: 1,
                         size,
-                        eps: 0.0,
+                        eps,
                         weight,
                         bias,
                     };
@@ -283,12 +371,13 @@ fn statistics_of_norms() {
                     compare("group_norm", kept);
                 }
             }
-            let near = [3.0];
-            let (mut distances, mut squares, mut variances) = ([0.0], [0.0], [0.0]);
+            let near = [T::of(3.0)];
+            let (mut distances, mut squares, mut variances) =
+                ([T::zero()], [T::zero()], [T::zero()]);
             kernels.batch_sums(&near, &x, &mut distances, &mut squares);
             kernels.batch_statistics(
                 len,
-                0.0,
+                eps,
                 &near,
                 &mut distances,
                 &mut squares,
@@ -300,15 +389,14 @@ fn statistics_of_norms() {
 }
 
 /// The sums that normalizations need for their gradients, where `near` is 0 and all else is 1.
-#[test]
-fn gradients_of_norms() {
-    for &len in SIZES {
-        each_kind(len, |x| {
-            let dy = vec![0.1; len];
-            let (products, product_size) = sum_of(wide(x).map(|x| x * f64::from(0.1_f32)));
+fn gradients_of_norms<T: Number>() {
+    for &len in T::SIZES {
+        each_kind::<T>(len, |x| {
+            let dy = vec![T::of(0.1); len];
+            let (products, product_size) = sum_of(wide(x).map(|x| x * tenth::<T>().wide()));
             let (totals, _) = sum_of(wide(&dy));
-            for kernels in all_tiers() {
-                let compare = |what: &str, product: f32, total: f32| {
+            for kernels in T::kernels() {
+                let compare = |what: &str, product: T, total: T| {
                     check(
                         what,
                         kernels,
@@ -320,8 +408,8 @@ fn gradients_of_norms() {
                     );
                     check(what, kernels, total, totals, totals, pairs(len), 1.0);
                 };
-                let statistics = [0.0, 0.0, 1.0];
-                let (mut weight, mut bias) = ([0.0], [0.0]);
+                let statistics = [0.0, 0.0, 1.0].map(T::of);
+                let (mut weight, mut bias) = ([T::zero()], [T::zero()]);
                 kernels.row_norm_sums(RowNormSums {
                     width: 1,
                     first: 0,
@@ -338,35 +426,35 @@ fn gradients_of_norms() {
                     rows: len,
                     groups: 1,
                     size: 1,
-                    eps: 0.0,
+                    eps: T::zero(),
                     weight: &[],
                     bias: &[],
                 };
                 kernels.group_norm_grad(norm, x, &statistics, &dy, None, &mut weight, &mut bias);
                 compare("group_norm_grad", weight[0], bias[0]);
 
-                kernels.batch_grad_sums(&[0.0], x, &dy, &mut weight, &mut bias);
+                kernels.batch_grad_sums(&[T::zero()], x, &dy, &mut weight, &mut bias);
                 compare("batch_grad_sums", weight[0], bias[0]);
 
                 // With the mean of `dy` for a single row, of `dy * x` for another: a gradient has
                 // both.
-                let mut dx = vec![0.0; len];
+                let mut dx = vec![T::of(0.0); len];
                 let norm = RowNorm {
                     width: len,
                     centered: true,
-                    eps: 0.0,
+                    eps: T::zero(),
                     weight: &[],
                     bias: &[],
                 };
                 kernels.row_norm_grad(norm, x, &statistics, &dy, &mut dx);
                 let (mean, product) = (totals / len as f64, products / len as f64);
-                let want = f64::from(0.1_f32) - mean - f64::from(x[1]) * product;
+                let want = tenth::<T>().wide() - mean - x[1].wide() * product;
                 check("row_norm_grad", kernels, dx[1], want, 0.3, pairs(len), 8.0);
                 let norm = GroupNorm {
                     rows: 1,
                     groups: 1,
                     size: len,
-                    eps: 0.0,
+                    eps: T::zero(),
                     weight: &[],
                     bias: &[],
                 };
@@ -385,15 +473,14 @@ fn gradients_of_norms() {
     }
 }
 
-#[test]
-fn gradients_of_slopes() {
-    for &len in SIZES {
-        each_kind(len, |dy| {
-            let x = vec![-1.5; len];
-            for kernels in all_tiers() {
+fn gradients_of_slopes<T: Number>() {
+    for &len in T::SIZES {
+        each_kind::<T>(len, |dy| {
+            let x = vec![T::of(-1.5); len];
+            for kernels in T::kernels() {
                 for weights in [1, 4, 20] {
                     let len = len / weights * weights;
-                    let mut sums = vec![0.0; weights];
+                    let mut sums = vec![T::of(0.0); weights];
                     kernels.prelu_weight_grad(&x[..len], &dy[..len], &mut sums, false);
                     let terms = wide(&dy[..len]).map(|dy| -1.5 * dy).step_by(weights);
                     let (want, size) = sum_of(terms);
@@ -426,9 +513,8 @@ fn windows(input: usize, kernel: usize) -> Axis {
     }
 }
 
-#[test]
-fn averages() {
-    for &len in SIZES {
+fn averages<T: Number>() {
+    for &len in T::SIZES {
         let side = len.isqrt();
         let even = Axis {
             input: len,
@@ -462,14 +548,14 @@ fn averages() {
                 channels: 1,
             },
         ];
-        each_kind(len, |x| {
+        each_kind::<T>(len, |x| {
             for plane in planes {
                 let channels = plane.channels;
                 let places = plane.rows.input * plane.cols.input;
                 let x = &x[..places * channels];
                 let (sum, size) = sum_of(wide(x).step_by(channels));
-                for kernels in all_tiers() {
-                    let mut y = vec![0.0; channels];
+                for kernels in T::kernels() {
+                    let mut y = vec![T::of(0.0); channels];
                     for (divide, by) in [(Divisor::One, 1.0), (Divisor::Kernel, places as f64)] {
                         if plane.rows == even && by > 1.0 {
                             continue;
@@ -492,9 +578,8 @@ fn averages() {
 }
 
 /// One place is read by all outputs: its gradient is the sum of theirs.
-#[test]
-fn gradients_of_averages() {
-    for &len in SIZES {
+fn gradients_of_averages<T: Number>() {
+    for &len in T::SIZES {
         let planes = [Reach::Even, Reach::Linear { factor: len }].map(|reach| Plane {
             rows: Axis {
                 input: 1,
@@ -504,11 +589,11 @@ fn gradients_of_averages() {
             cols: Axis::ONE,
             channels: 1,
         });
-        each_kind(len, |dy| {
+        each_kind::<T>(len, |dy| {
             let (want, size) = sum_of(wide(dy));
-            for kernels in all_tiers() {
+            for kernels in T::kernels() {
                 for plane in planes {
-                    let mut dx = [0.0];
+                    let mut dx = [T::zero()];
                     kernels.mean_pool(&plane, Divisor::One, true, dy, &mut dx);
                     check(
                         "mean_pool transposed",
@@ -526,16 +611,21 @@ fn gradients_of_averages() {
 }
 
 /// A tall and a flat product, and the products of one row, each with the long inner index.
-#[test]
-fn products() {
-    for &len in SIZES {
+fn products<T: Number>() {
+    // With these, the roundings of a chain go one way.
+    let factor = T::of(if size_of::<T>() == 4 { 0.1 } else { 0.3 });
+    // Blocks of them in one chain would do for fewer. All tiers have the runs in common.
+    const LONGEST: usize = 1 << 24;
+    let longest = (!cfg!(miri)).then_some(&LONGEST);
+    for &len in T::SIZES.iter().chain(longest) {
         let k = len / 4;
-        each_kind(len, |b| {
-            let a = vec![0.3; 2 * k];
-            let (want, size) = sum_of(wide(b).step_by(4).take(k).map(|b| b * f64::from(0.3_f32)));
-            for kernels in all_tiers().chain([F32Kernels(super::Level::Foreign)]) {
+        each_kind::<T>(len, |b| {
+            let a = vec![factor; 2 * k];
+            let (want, size) = sum_of(wide(b).step_by(4).take(k).map(|b| b * factor.wide()));
+            let tiers = if len == LONGEST { 1 } else { usize::MAX };
+            for kernels in T::product_kernels().take(tiers) {
                 for m in [1, 2] {
-                    let mut c = vec![0.5; 4 * m];
+                    let mut c = vec![T::of(0.5); 4 * m];
                     let a = Matrix::row_major(&a, k);
                     let (b, start) = (Matrix::row_major(b, 4), Start::Accumulate);
                     let (n, c_stride, relu, whole) = (4, 4, false, m);
@@ -563,8 +653,8 @@ fn products() {
                         );
                     }
                 }
-                let mut c = [0.0];
-                let b: Vec<f32> = b.iter().copied().step_by(4).take(k).collect();
+                let mut c = [T::zero()];
+                let b: Vec<T> = b.iter().copied().step_by(4).take(k).collect();
                 let (a, b) = (
                     Matrix::row_major(&a[..k], k),
                     Matrix {
@@ -573,7 +663,7 @@ fn products() {
                         col_stride: k,
                     },
                 );
-                let (start, relu) = (Start::Bias(&[-0.5]), true);
+                let (start, relu) = (Start::Bias(&[T::of(-0.5)]), true);
                 kernels.product(Product {
                     m: 1,
                     n: 1,
@@ -642,7 +732,7 @@ fn long_products_have_the_same_bits() {
     }
 }
 
-fn sizes(
+fn sizes_of(
     size: [usize; 2],
     channels: usize,
     out_channels: usize,
@@ -666,7 +756,7 @@ fn sizes(
     }
 }
 
-fn cut(gradient: &mut [f32], len: usize, f: &(dyn Fn(usize, &mut [f32]) + Sync)) {
+fn cut<T>(gradient: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
     gradient
         .chunks_mut(len)
         .enumerate()
@@ -675,28 +765,31 @@ fn cut(gradient: &mut [f32], len: usize, f: &(dyn Fn(usize, &mut [f32]) + Sync))
 
 /// Images of equal numbers: the gradient of the weight in the middle of the window is a sum over
 /// all places, as is that of the bias.
-#[test]
-fn gradients_of_convolutions() {
-    let most = if cfg!(miri) { 600 } else { 1 << 22 };
+fn gradients_of_convolutions<T: Number>() {
+    let most = if cfg!(miri) {
+        600
+    } else {
+        T::SIZES[T::SIZES.len() - 1] / 4
+    };
     let layers = [
-        (sizes([28, 28], 1, 4, 3, 1), most / 784),
-        (sizes([2, 2], 3, 2, 3, 1), most / 4),
-        (sizes([1, most], 1, 2, 3, 1), 1),
-        (sizes([16, 16], 4, 4, 3, 4), most / 256),
-        (sizes([1, most / 2], 2, 2, 3, 2), 1),
-        (sizes([64, 64], 16, 16, 3, 1), most / 4096),
+        (sizes_of([28, 28], 1, 4, 3, 1), most / 784),
+        (sizes_of([2, 2], 3, 2, 3, 1), most / 4),
+        (sizes_of([1, most], 1, 2, 3, 1), 1),
+        (sizes_of([16, 16], 4, 4, 3, 4), most / 256),
+        (sizes_of([1, most / 2], 2, 2, 3, 2), 1),
+        (sizes_of([64, 64], 16, 16, 3, 1), most / 4096),
     ];
     for (sizes, samples) in layers {
         let samples = samples.max(1);
         let (x, dy) = (
-            vec![0.1; samples * sizes.input_len()],
-            vec![0.1; samples * sizes.output_len()],
+            vec![T::of(0.1); samples * sizes.input_len()],
+            vec![T::of(0.1); samples * sizes.output_len()],
         );
         let places = samples * sizes.out[0] * sizes.out[1];
         let (row, co) = (sizes.weight_rows() / 2, sizes.out_channels);
-        for kernels in all_tiers() {
+        for kernels in T::kernels() {
             let mut of_parts = [1, 3].map(|parts| {
-                let mut gradient = vec![0.5; (sizes.weight_rows() + 1) * co];
+                let mut gradient = vec![T::of(0.5); (sizes.weight_rows() + 1) * co];
                 let (gradient_of, accumulate) = (&mut gradient, true);
                 kernels.conv_weight_grad(ConvWeightGrad {
                     sizes: &sizes,
@@ -712,12 +805,12 @@ fn gradients_of_convolutions() {
             });
             let gradient = std::mem::take(&mut of_parts[0]);
             assert_eq!(
-                bits(&gradient),
-                bits(&of_parts[1]),
+                gradient,
+                of_parts[1],
                 "{}: the parts change bits",
                 kernels.tier()
             );
-            let step = f64::from(0.1_f32);
+            let step = tenth::<T>().wide();
             // The sums that Winograd's filtering adds up are up to four times as large as the
             // terms.
             let want = step * step * places as f64;
@@ -744,19 +837,21 @@ fn gradients_of_convolutions() {
     }
 }
 
-/// A window over very many channels, and gradients of the input over very many output channels.
-#[test]
-fn convolutions_of_many_channels() {
+/// A window over very many channels, and gradients of the input over very many output channels:
+/// blocks of 512, and all of them in one chain.
+fn convolutions_of_many_channels<T: Number>() {
     let channels = if cfg!(miri) { 600 } else { 1 << 20 };
-    let sizes = sizes([1, 2], channels, 2, 1, 1);
-    let (x, weight) = (vec![0.1; sizes.input_len()], vec![0.1; 2 * channels]);
-    let (want, size) = sum_of(std::iter::repeat_n(
-        f64::from(0.1_f32) * f64::from(0.1_f32),
-        channels,
-    ));
-    for kernels in all_tiers() {
-        let mut y = [0.0; 4];
-        let bias = Some(&[0.5, 0.5][..]);
+    let sizes = sizes_of([1, 2], channels, 2, 1, 1);
+    let (x, weight) = (
+        vec![T::of(0.1); sizes.input_len()],
+        vec![T::of(0.1); 2 * channels],
+    );
+    let roundings = 512.0 + channels as f64 / 512.0;
+    let square = tenth::<T>().wide() * tenth::<T>().wide();
+    let (want, size) = sum_of(std::iter::repeat_n(square, channels));
+    for kernels in T::kernels() {
+        let mut y = [T::zero(); 4];
+        let bias = [T::of(0.5); 2];
         let (sizes, x, y_of) = (&sizes, &x[..], &mut y[..]);
         kernels.conv(Conv {
             sizes,
@@ -764,16 +859,37 @@ fn convolutions_of_many_channels() {
             x,
             first_row: 0,
             weight: &weight,
-            bias,
+            bias: Some(&bias),
             y: y_of,
             relu: false,
         });
-        // Blocks of 512, and all of them in one chain.
-        let roundings = 512.0 + channels as f64 / 512.0;
         check(
             "conv",
             kernels,
             y[0],
+            want + 0.5,
+            size + 0.5,
+            roundings,
+            2.0,
+        );
+    }
+
+    let sizes = sizes_of([1, 2], 2, channels, 1, 1);
+    for kernels in T::kernels() {
+        let mut dx = [T::zero(); 4];
+        kernels.conv_input_grad(ConvInputGrad {
+            sizes: &sizes,
+            whole: 1,
+            weight: &weight,
+            dy: &x,
+            bias: Some(&[T::of(0.5); 2]),
+            dx: &mut dx,
+            relu: false,
+        });
+        check(
+            "input grad",
+            kernels,
+            dx[0],
             want + 0.5,
             size + 0.5,
             roundings,

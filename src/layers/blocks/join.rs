@@ -8,7 +8,8 @@ use super::add;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, NamesOutput, Parameters,
+    Sentence, Slab,
 };
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -311,7 +312,8 @@ impl<P, T: Element> Visitor<P, T> for Backward<'_, P, T> {
         let [out, gradient, cache] = next_slots::<P, T, B>(&mut self.cache);
         let gradient = gradient.into_slice();
         self.rows.take(range, gradient, self.dy);
-        let (x, y) = (tensors(self.x, count), tensors(out.into_slice(), count));
+        let x = tensors(self.x, count);
+        let y = LayerOutputs::from(tensors(out.into_slice(), count));
         let (params, cx) = (B::params(self.params), &self.cx.layer(self.index));
         let dy = tensors_mut(gradient, count);
         match &mut self.dx {
@@ -362,7 +364,8 @@ impl<P, T: Element> Visitor<P, T> for Gradients<'_, P, T> {
         let [out, gradient, cache] = next_slots::<P, T, B>(&mut self.cache);
         let (x, y, dy) = (self.x, out.into_slice(), gradient.into_slice());
         let (params, cx) = (B::params(self.params), &self.cx.layer(self.index));
-        let (x, y, dy) = (tensors(x, count), tensors(y, count), tensors(dy, count));
+        let y = LayerOutputs::from(tensors(y, count));
+        let (x, dy) = (tensors(x, count), tensors(dy, count));
         B::backward_params(
             &(),
             params,
@@ -383,6 +386,7 @@ where
     Self: Fits<In>,
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
+    const READS_OUTPUT: bool = false;
     const WHOLE_BATCH: bool = B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = B::MULTIPLY_ADDS;
@@ -435,7 +439,7 @@ where
         _: &(),
         params: &P,
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -461,7 +465,7 @@ where
         _: &(),
         params: &P,
         x: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         _: &[Tensor<Out, T>],
         gradient: &mut P,

@@ -7,7 +7,8 @@ use rand::Rng;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, NamesOutput, Parameters,
+    Sentence, Slab,
 };
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
@@ -160,45 +161,38 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         _: &(),
         params: &[P; N],
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        y: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
     ) {
         let count = x.len();
-        let (mut y, mut dy) = (flatten(y), flatten_mut(dy));
+        let (mut y, mut dy) = (y.under::<B::To>(), flatten_mut(dy));
         let (Kept { mut own, .. }, mut rest) = Kept::last::<P, B>(cache, N);
         for i in (1..N).rev() {
             let (before, others) = Kept::last::<P, B>(rest, i);
             let out = &*before.out;
-            let (params, to, dto) = (
-                B::params(&params[i]),
-                tensors(y, count),
-                tensors_mut(dy, count),
-            );
+            let (params, dto) = (B::params(&params[i]), tensors_mut(dy, count));
             let (from, into) = (tensors(out, count), tensors_mut(before.gradient, count));
-            B::backward_input(&(), params, from, to, own, dto, Some(into), &cx.layer(i));
-            (y, dy, own, rest) = (out, flatten_mut(into), before.own, others);
+            B::backward_input(&(), params, from, y, own, dto, Some(into), &cx.layer(i));
+            y = LayerOutputs::from(tensors(out, count));
+            (dy, own, rest) = (flatten_mut(into), before.own, others);
         }
 
-        let (params, to, dto) = (
-            B::params(&params[0]),
-            tensors(y, count),
-            tensors_mut(dy, count),
-        );
+        let (params, dto) = (B::params(&params[0]), tensors_mut(dy, count));
         let (x, dx) = (
             tensors(flatten(x), count),
             dx.map(|dx| tensors_mut(flatten_mut(dx), count)),
         );
-        B::backward_input(&(), params, x, to, own, dto, dx, &cx.layer(0));
+        B::backward_input(&(), params, x, y, own, dto, dx, &cx.layer(0));
     }
 
     fn backward_params(
         _: &(),
         params: &[P; N],
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        y: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &[Tensor<Out, T>],
         gradient: &mut [P; N],
@@ -207,15 +201,16 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         let (count, mut x, mut rest) = (x.len(), flatten(x), cache);
         for (i, (params, gradient)) in params.iter().zip(gradient).enumerate() {
             let (kept, others) = Kept::first::<P, B>(rest);
-            let (y, dy): (&[T], &[T]) = if i + 1 == N {
-                (flatten(y), flatten(dy))
+            let out: &[T] = kept.out;
+            let (to, dy): (_, &[T]) = if i + 1 == N {
+                (y.under(), flatten(dy))
             } else {
-                (kept.out, kept.gradient)
+                (LayerOutputs::from(tensors(out, count)), kept.gradient)
             };
-            let (from, to, dto) = (tensors(x, count), tensors(y, count), tensors(dy, count));
+            let (from, dto) = (tensors(x, count), tensors(dy, count));
             let (params, gradient) = (B::params(params), B::params_mut(gradient));
             B::backward_params(&(), params, from, to, kept.own, dto, gradient, &cx.layer(i));
-            (x, rest) = (y, others);
+            (x, rest) = (out, others);
         }
     }
 }

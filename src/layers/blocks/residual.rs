@@ -8,7 +8,8 @@ use super::add;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::branch::{Branch, Ends};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, Layer, NamesOutput, Parameters, Sentence, Slab,
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, NamesOutput, Parameters,
+    Sentence, Slab,
 };
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -134,26 +135,21 @@ fn forward_train<P, T: Element, A: Branch<P, T>>(
     }
 }
 
-/// What backward reads of a branch's outputs; something of the same length if it reads nothing.
-fn outputs<'a, P, T: Element, A: Branch<P, T>>(
-    kept: Slab<'a, T>,
-    other: &'a [T],
-) -> &'a [Tensor<A::To, T>] {
-    let count = kept.count();
-    tensors(
-        if A::READS_OUTPUT {
-            kept.into_slice()
-        } else {
-            other
-        },
-        count,
-    )
+/// What backward reads of a branch's outputs.
+fn outputs<P, T: Element, A: Branch<P, T>>(kept: Slab<'_, T>) -> LayerOutputs<'_, A::To, T> {
+    if A::READS_OUTPUT {
+        let count = kept.count();
+        LayerOutputs::from(tensors(kept.into_slice(), count))
+    } else {
+        LayerOutputs::NOT_READ
+    }
 }
 
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compute<In, Out, T>
     for Residual<P, A>
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
+    const READS_OUTPUT: bool = false;
     const WHOLE_BATCH: bool = A::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = A::MULTIPLY_ADDS;
@@ -199,7 +195,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         _: &(),
         params: &P,
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -211,10 +207,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         // The branch may change its gradient, and both sides have the same.
         let own = own.into_slice();
         own.copy_from_slice(flatten(dy));
-        let (x, y) = (
-            tensors(flatten(x), count),
-            outputs::<P, T, A>(kept, flatten(y)),
-        );
+        let (x, y) = (tensors(flatten(x), count), outputs::<P, T, A>(kept));
         let (params, own) = (A::params(params), tensors_mut(own, count));
         match dx.map(flatten_mut) {
             None => A::backward_input(&(), params, x, y, cache, own, None, cx),
@@ -238,7 +231,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         _: &(),
         params: &P,
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         _: &[Tensor<Out, T>],
         gradient: &mut P,
@@ -247,10 +240,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         let count = x.len();
         let (kept, cache) = cache.split(kept::<P, T, A>());
         let (own, cache) = cache.split(Out::LEN);
-        let (x, y) = (
-            tensors(flatten(x), count),
-            outputs::<P, T, A>(kept, flatten(y)),
-        );
+        let (x, y) = (tensors(flatten(x), count), outputs::<P, T, A>(kept));
         let own = tensors(own.into_slice(), count);
         A::backward_params(
             &(),
@@ -269,6 +259,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
     Compute<In, Out, T> for ResidualWith<P, A, B>
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
+    const READS_OUTPUT: bool = false;
     const WHOLE_BATCH: bool = A::WHOLE_BATCH || B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = sizes::sum(&[A::MULTIPLY_ADDS, B::MULTIPLY_ADDS]);
@@ -356,7 +347,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         _: &(),
         params: &P,
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
@@ -374,8 +365,8 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         let own = own.into_slice();
         own.copy_from_slice(flatten(dy));
         let (y_a, y_b) = (
-            outputs::<P, T, A>(kept, flatten(y)),
-            tensors(other.into_slice(), count),
+            outputs::<P, T, A>(kept),
+            LayerOutputs::from(tensors(other.into_slice(), count)),
         );
         let (a, b, dx_b) = (A::params(params), B::params(params), dx_b.into_slice());
         let (x_a, x_b) = (tensors(x, count), tensors(x, count));
@@ -399,7 +390,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         _: &(),
         params: &P,
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &[Tensor<Out, T>],
         gradient: &mut P,
@@ -415,8 +406,8 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         } = Kept::of::<P, A, B>(cache, In::LEN);
         let (x, count) = (flatten(x), x.len());
         let (y_a, y_b) = (
-            outputs::<P, T, A>(kept, flatten(y)),
-            tensors(other.into_slice(), count),
+            outputs::<P, T, A>(kept),
+            LayerOutputs::from(tensors(other.into_slice(), count)),
         );
         let (dy_a, dy_b) = (
             tensors(own.into_slice(), count),

@@ -6,7 +6,9 @@ use super::spec::Spec;
 use super::{convolution, run};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
-use crate::network::{Compute, Context, FeatureOrder, Fit, Fits, Layer, Parameters, Slab};
+use crate::network::{
+    Compute, Context, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Parameters, Slab,
+};
 use crate::tensor::{Element, Shape, Tensor};
 
 /// Convolution of a sequence `[length, channels]`.

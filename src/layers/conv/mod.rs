@@ -53,6 +53,7 @@ macro_rules! convolution {
             for $layer<$($size,)* $bias, EACH>
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
+            const READS_OUTPUT: bool = false;
             const WITH_RELU: crate::network::WithRelu = crate::network::WithRelu::Ends;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = Self::SPEC.sizes(In::DIMS, Out::DIMS).multiply_adds();
@@ -74,7 +75,7 @@ macro_rules! convolution {
                 _: &(),
                 params: &Self::Params,
                 _: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 _: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,
@@ -91,7 +92,7 @@ macro_rules! convolution {
                 _: &(),
                 _: &Self::Params,
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 _: Slab<'_, T>,
                 dy: &[Tensor<Out, T>],
                 gradient: &mut Self::Params,

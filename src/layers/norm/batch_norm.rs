@@ -10,8 +10,8 @@ use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Configuration, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence,
-    Slab,
+    Compute, Configuration, Context, FeatureOrder, Fit, Fits, INFER, Layer, LayerOutputs,
+    Parameters, Sentence, Slab,
 };
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -251,6 +251,7 @@ macro_rules! batch_norm {
             Self: Layer<T, Config = BatchNormArguments>,
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
+            const READS_OUTPUT: bool = false;
             const WHOLE_BATCH: bool = true;
             const CACHE: usize = sizes::product(&[KEPT, C]);
 
@@ -316,7 +317,7 @@ macro_rules! batch_norm {
                 _: &Self::Config,
                 params: &Self::Params,
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 cache: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,
@@ -344,7 +345,7 @@ macro_rules! batch_norm {
                 config: &Self::Config,
                 params: &Self::Params,
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 cache: Slab<'_, T>,
                 _: &[Tensor<Out, T>],
                 gradient: &mut Self::Params,

@@ -9,7 +9,8 @@ use super::{
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab,
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, LayerOutputs, Parameters, Sentence,
+    Slab,
 };
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -193,6 +194,7 @@ macro_rules! over_groups {
             } else {
                 FeatureOrder::Depends
             };
+            const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
             const CACHE: usize =
                 sizes::sum(&[sizes::product(&[STATISTICS, $groups]), if AFFINE { sizes::sum(&[C, C]) } else { 0 }]);
@@ -229,7 +231,7 @@ macro_rules! over_groups {
                 config: &NormEps,
                 params: &Self::Params,
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 cache: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,
@@ -258,7 +260,7 @@ macro_rules! over_groups {
                 _: &NormEps,
                 _: &Self::Params,
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 cache: Slab<'_, T>,
                 _: &[Tensor<Out, T>],
                 gradient: &mut Self::Params,

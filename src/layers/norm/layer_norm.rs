@@ -9,7 +9,8 @@ use super::{
 use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, Parameters, Sentence, Slab,
+    Compute, Context, FeatureOrder, Fit, Fits, INFER, Layer, LayerOutputs, Parameters, Sentence,
+    Slab,
 };
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
@@ -238,6 +239,7 @@ macro_rules! over_last_axes {
             } else {
                 FeatureOrder::Depends
             };
+            const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
             const CACHE: usize = sizes::product(&[STATISTICS, In::LEN / (A * B * C)]);
 
@@ -274,7 +276,7 @@ macro_rules! over_last_axes {
                 config: &NormEps,
                 params: &Self::Params,
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 cache: Slab<'_, T>,
                 dy: &mut [Tensor<Out, T>],
                 dx: Option<&mut [Tensor<In, T>]>,
@@ -291,7 +293,7 @@ macro_rules! over_last_axes {
                 _: &NormEps,
                 _: &Self::Params,
                 x: &[Tensor<In, T>],
-                _: &[Tensor<Out, T>],
+                _: LayerOutputs<'_, Out, T>,
                 cache: Slab<'_, T>,
                 dy: &[Tensor<Out, T>],
                 gradient: &mut Self::Params,

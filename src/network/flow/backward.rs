@@ -1,9 +1,10 @@
 //! The way back from the output's gradient to the input's.
 
-use super::{Piece, before, for_pieces};
+use super::{Piece, before, for_pieces, read};
 use crate::layers::Relu;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::layer::{Compute, Context, Flow, InPlace};
+use crate::network::layer_outputs::LayerOutputs;
 use crate::network::plan::{Plan, Spot};
 use crate::network::slab::Slab;
 use crate::tensor::{Element, Shape, Tensor};
@@ -28,14 +29,16 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
     pub fn run<In: Shape, Out: Shape>(
         plan: &Plan<N>,
         x: &[Tensor<In, T>],
-        y: &[Tensor<Out, T>],
+        y: LayerOutputs<'_, Out, T>,
         cache: Slab<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
         layers: impl Fn(&mut Backward<'_, T, N>) + Sync,
     ) {
-        let (samples, input, output) = (x.len(), flatten(x), flatten(y));
+        let (samples, input) = (x.len(), flatten(x));
+        // Not there where no layer reads it.
+        let output = if plan.reads_output { flatten(&y) } else { &[] };
         let lowest = if dx.is_some() { 0 } else { cx.lowest() };
         let (dy, cache) = (
             Slab::new(flatten_mut(dy), samples, Out::LEN).parts(),
@@ -59,8 +62,12 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                         dx,
                     )
                 };
-                let (input, output) =
-                    (&input[piece.range(In::LEN)], &output[piece.range(Out::LEN)]);
+                let input = &input[piece.range(In::LEN)];
+                let output = if plan.reads_output {
+                    &output[piece.range(Out::LEN)]
+                } else {
+                    &[]
+                };
                 let cx = cx.of_part(first, cut);
                 layers(&mut Backward {
                     plan,
@@ -118,14 +125,19 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         if step.relu {
             <Relu as InPlace>::backward_in_place(
                 &(),
-                tensors::<Out, T>(y, count),
+                LayerOutputs::from(tensors::<Out, T>(y, count)),
                 tensors_mut(dy, count),
                 cx,
             );
         }
         if step.shares {
             if L::FLOW == Flow::InPlace {
-                L::return_in_place(config, tensors(y, count), tensors_mut(dy, count), cx);
+                L::return_in_place(
+                    config,
+                    read::<L, In, Out, T>(y, count),
+                    tensors_mut(dy, count),
+                    cx,
+                );
             }
             return;
         }
@@ -144,13 +156,19 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             Flow::Apart => {
                 // SAFETY: as above.
                 let cache = unsafe { cache.slot(step.cache, L::CACHE) };
-                let (x, y, dy) = (tensors(x, count), tensors(y, count), tensors_mut(dy, count));
+                let y = read::<L, In, Out, T>(y, count);
+                let (x, dy) = (tensors(x, count), tensors_mut(dy, count));
                 let dx = dx.map(|dx| tensors_mut(dx, count));
                 L::backward_input(config, params, x, y, cache, dy, dx, cx);
             }
             Flow::InPlace | Flow::View => {
                 if L::FLOW == Flow::InPlace {
-                    L::return_in_place(config, tensors(y, count), tensors_mut(dy, count), cx);
+                    L::return_in_place(
+                        config,
+                        read::<L, In, Out, T>(y, count),
+                        tensors_mut(dy, count),
+                        cx,
+                    );
                 }
                 if let Some(dx) = dx {
                     dx.copy_from_slice(dy);

@@ -1,8 +1,9 @@
 //! The gradients of the parameters, once the way back has been walked.
 
-use super::{before, outputs_at};
+use super::{before, outputs_at, read};
 use crate::memory::{flatten, tensors};
 use crate::network::layer::{Compute, Context};
+use crate::network::layer_outputs::LayerOutputs;
 use crate::network::parameters::Parameters;
 use crate::network::plan::{Plan, Spot};
 use crate::network::slab::Slab;
@@ -24,12 +25,18 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
     pub fn new<In: Shape, Out: Shape>(
         plan: &'a Plan<N>,
         x: &'a [Tensor<In, T>],
-        y: &'a [Tensor<Out, T>],
+        y: LayerOutputs<'a, Out, T>,
         cache: Slab<'a, T>,
         dy: &'a [Tensor<Out, T>],
         cx: &Context<'a, T>,
     ) -> Self {
-        let (input, output, output_gradient) = (flatten(x), flatten(y), flatten(dy));
+        let (input, output_gradient) = (flatten(x), flatten(dy));
+        // Not there where no layer reads it.
+        let output = if plan.reads_output {
+            flatten(y.into_slice())
+        } else {
+            &[]
+        };
         Gradients {
             plan,
             count: x.len(),
@@ -79,7 +86,8 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         if !L::OVERWRITES && !cx.accumulate() {
             gradient.as_mut_slice().fill(T::zero());
         }
-        let (x, y, dy) = (tensors(x, count), tensors(y, count), tensors(dy, count));
+        let y = read::<L, In, Out, T>(y, count);
+        let (x, dy) = (tensors(x, count), tensors(dy, count));
         L::backward_params(config, params, x, y, cache, dy, gradient, cx);
     }
 }

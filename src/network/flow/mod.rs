@@ -13,11 +13,12 @@ pub use inference::Inference;
 pub use training::Training;
 
 use super::layer::{Compute, Context, InPlace, WithRelu};
+use super::layer_outputs::LayerOutputs;
 use super::plan::{Plan, Spot, Step};
 use super::segments::Segment;
 use super::slab::Slab;
 use crate::layers::Relu;
-use crate::memory::tensors_mut;
+use crate::memory::{tensors, tensors_mut};
 use crate::tensor::{Element, Shape};
 use crate::{sizes, threads};
 
@@ -116,6 +117,19 @@ fn relu_after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
 ) {
     if step.relu && L::WITH_RELU != WithRelu::Ends {
         <Relu as InPlace>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
+    }
+}
+
+/// The outputs of a layer for its backward, if it says that it reads them.
+#[inline(always)]
+fn read<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+    y: &[T],
+    count: usize,
+) -> LayerOutputs<'_, Out, T> {
+    if L::READS_OUTPUT {
+        LayerOutputs::from(tensors(y, count))
+    } else {
+        LayerOutputs::NOT_READ
     }
 }
 

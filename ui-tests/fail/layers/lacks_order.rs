@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Element, Fit, Fits, InPlace, Layer, Slab};
+use shapewright::{Compute, Context, Element, Fit, Fits, InPlace, Layer, LayerOutputs, Slab};
 
 struct Twice;
 
@@ -9,10 +9,11 @@ impl<In: Shape> Fits<In> for Twice {
 // What becomes of the order of features is not said.
 impl InPlace for Twice {
     type Config = ();
+    const READS_OUTPUT: bool = false;
     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
-    fn backward_in_place<S: Shape, T: Element>(_: &(), _: &[Tensor<S, T>], dy: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(_: &(), _: LayerOutputs<'_, S, T>, dy: &mut [Tensor<S, T>], _: &Context<T>) {
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }
@@ -28,6 +29,7 @@ impl<T: Element> Layer<T> for Copied {
 }
 // Nor here.
 impl<S: Shape, T: Element> Compute<S, S, T> for Copied {
+    const READS_OUTPUT: bool = false;
     fn forward(_: &(), _: &(), x: &[Tensor<S, T>], y: &mut [Tensor<S, T>], _: &mut [T], _: &Context<T>) {
         y.copy_from_slice(x);
     }
@@ -35,7 +37,7 @@ impl<S: Shape, T: Element> Compute<S, S, T> for Copied {
         _: &(),
         _: &(),
         _: &[Tensor<S, T>],
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         _: Slab<'_, T>,
         dy: &mut [Tensor<S, T>],
         dx: Option<&mut [Tensor<S, T>]>,

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace};
+use shapewright::{Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
 
 /// Works in place, and gives as many numbers as it is given along other axes.
 pub struct Column;
@@ -11,11 +11,12 @@ impl<In: Shape> Fits<In> for Column {
 impl InPlace for Column {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
 
     fn forward_in_place<S: Shape, T: Element>(_: &(), _: &mut [Tensor<S, T>], _: &Context<T>) {}
     fn backward_in_place<S: Shape, T: Element>(
         _: &(),
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         _: &mut [Tensor<S, T>],
         _: &Context<T>,
     ) {

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer};
+use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer, LayerOutputs};
 
 /// Works in place, and has something to learn.
 pub struct Bias;
@@ -16,11 +16,12 @@ impl Layer<f32> for Bias {
 impl InPlace for Bias {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
 
     fn forward_in_place<S: Shape, T: Element>(_: &(), _: &mut [Tensor<S, T>], _: &Context<T>) {}
     fn backward_in_place<S: Shape, T: Element>(
         _: &(),
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         _: &mut [Tensor<S, T>],
         _: &Context<T>,
     ) {

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, NamesOutput, Rank1, Slab};
+use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, NamesOutput, Rank1, Slab};
 
 /// Says one shape and names another.
 pub struct Vague;
@@ -19,6 +19,7 @@ impl NamesOutput for Vague {
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     fn forward(
         _: &(),
         _: &(),
@@ -33,7 +34,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
         _: &(),
         _: &(),
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         _: &mut [Tensor<Out, T>],
         _: Option<&mut [Tensor<In, T>]>,

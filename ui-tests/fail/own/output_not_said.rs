@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Slab};
+use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Slab};
 
 /// Does not say what comes out.
 pub struct Vague;
@@ -15,6 +15,7 @@ impl<T: Element> Layer<T> for Vague {
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     fn forward(
         _: &(),
         _: &(),
@@ -29,7 +30,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
         _: &(),
         _: &(),
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         _: &mut [Tensor<Out, T>],
         _: Option<&mut [Tensor<In, T>]>,

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, Rank1, Slab};
+use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Rank1, Slab};
 
 /// Gives a tuple, of which the type is not known.
 pub struct Vague;
@@ -15,6 +15,7 @@ impl<T: Element> Layer<T> for Vague {
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
     fn forward(
         _: &(),
         _: &(),
@@ -29,7 +30,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
         _: &(),
         _: &(),
         _: &[Tensor<In, T>],
-        _: &[Tensor<Out, T>],
+        _: LayerOutputs<'_, Out, T>,
         _: Slab<'_, T>,
         _: &mut [Tensor<Out, T>],
         _: Option<&mut [Tensor<In, T>]>,
@@ -52,6 +53,7 @@ impl<T: Element> Layer<T> for Narrow {
 
 impl<In: Shape, T: Element> Compute<In, (Rank1<2>, Rank1<3>), T> for Narrow {
     const ORDER: FeatureOrder = FeatureOrder::Depends;
+    const READS_OUTPUT: bool = false;
     fn forward(
         _: &(),
         _: &(),
@@ -66,7 +68,7 @@ impl<In: Shape, T: Element> Compute<In, (Rank1<2>, Rank1<3>), T> for Narrow {
         _: &(),
         _: &(),
         _: &[Tensor<In, T>],
-        _: &[Tensor<(Rank1<2>, Rank1<3>), T>],
+        _: LayerOutputs<'_, (Rank1<2>, Rank1<3>), T>,
         _: Slab<'_, T>,
         _: &mut [Tensor<(Rank1<2>, Rank1<3>), T>],
         _: Option<&mut [Tensor<In, T>]>,

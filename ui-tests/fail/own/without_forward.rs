@@ -15,6 +15,7 @@ impl<T: Element> Layer<T> for Lazy {
 
 impl<S: Shape, T: Element> Compute<S, S, T> for Lazy {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
 }
 
 network! {

@@ -1,0 +1,58 @@
+//! The confusion matrix in letters.
+
+use core::fmt;
+
+use super::ConfusionMatrix;
+
+/// A [`ConfusionMatrix`] whose `Display` prints the classes' names.
+#[derive(Clone, Debug)]
+pub struct NamedConfusionMatrix<'a, const N: usize> {
+    pub(crate) matrix: &'a ConfusionMatrix<N>,
+    pub(crate) names: [&'a str; N],
+}
+
+impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        table(f, self.matrix.counts(), |class| {
+            self.names[class].to_owned()
+        })
+    }
+}
+
+/// A table: a row for each class that samples are of, a column for each class that is predicted.
+impl<const N: usize> fmt::Display for ConfusionMatrix<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        table(f, self.counts(), |class| class.to_string())
+    }
+}
+
+fn table<const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    counts: &[[u64; N]],
+    name: impl Fn(usize) -> String,
+) -> fmt::Result {
+    const CORNER: &str = "label \\ predicted";
+    let names: Vec<String> = (0..N).map(name).collect();
+    let length = |text: &str| text.chars().count();
+    let first = names
+        .iter()
+        .map(|name| length(name))
+        .fold(CORNER.len(), usize::max);
+    let width = |class: usize| {
+        let digits = counts
+            .iter()
+            .map(|row| row[class].max(1).ilog10() as usize + 1);
+        digits.fold(length(&names[class]), usize::max)
+    };
+    write!(f, "{CORNER:first$}")?;
+    for (class, name) in names.iter().enumerate() {
+        write!(f, "  {name:>0$}", width(class))?;
+    }
+    for (row, name) in counts.iter().zip(&names) {
+        write!(f, "\n{name:first$}")?;
+        for (class, count) in row.iter().enumerate() {
+            write!(f, "  {count:>0$}", width(class))?;
+        }
+    }
+    writeln!(f)
+}
