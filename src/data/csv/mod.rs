@@ -59,10 +59,12 @@ use table::{Row, Table, list};
 /// Space around fields does not count, within quotes and around them; lines that have nothing else
 /// are skipped. Lines end with LF, CR LF or CR. The text is UTF-8.
 ///
-/// A quote that is not closed is an error that names the line where it was opened, not a field with
-/// the rest of the file; so is text between a closing quote and the next delimiter, and a quote
-/// within a field that does not begin with one ([`Csv::quotes`]). A line of a table takes at most
-/// 256 MiB, of which each field takes 64 bytes and its text; [`Limits`](crate::Limits) raise that.
+/// A quote opens a field only if it begins it; in `5" pipe` it is text. A quote that is not closed
+/// is an error that names the line where it was opened, not a field with the rest of the file; so
+/// is text between a closing quote and the next delimiter ([`Csv::quotes`]).
+///
+/// A line of a table takes at most 256 MiB, of which each field takes 64 bytes and its text;
+/// [`Limits`](crate::Limits) raise that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Csv {
     features: Option<Vec<String>>,
@@ -188,9 +190,11 @@ impl Csv {
         Csv { delimiter, ..self }
     }
 
-    /// Whether a field may stand in double quotes, within which delimiters and ends of lines are
-    /// text and a quote is written twice; `true` if it is not set. Otherwise a quote is text,
-    /// as in files of words that measure in inches.
+    /// Sets whether a field that begins with a double quote ends with the next one; `true` by
+    /// default.
+    ///
+    /// Between the two, delimiters and ends of lines are text, and a quote is written twice. With
+    /// `false`, every quote is text, also at the beginning of a field.
     pub fn quotes(self, quotes: bool) -> Self {
         Csv { quotes, ..self }
     }

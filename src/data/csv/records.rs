@@ -1,8 +1,8 @@
 //! Records of a table: lines cut into fields, without quotes.
 //!
 //! RFC 4180, and what else programs write: any end of lines, blanks around quotes, a mark of UTF-8
-//! at the beginning. The usual crate for it takes quotes that are not closed, or not where they can
-//! be meant, for text, and the lines after them for a part of it, without an error.
+//! at the beginning. A quote opens a field only where the field begins; elsewhere it is text. The
+//! usual crate takes a quote that is not closed, and the lines after it, for text without an error.
 
 use core::ops::Range;
 use std::io::{self, BufRead, BufReader, Read};
@@ -209,18 +209,11 @@ impl<R: Read> Records<R> {
                     return Err(self.after_quote(at, opened));
                 }
             } else {
+                // A quote that does not begin the field is text: `5" pipe`, as Python's csv and
+                // pandas read it.
                 let rest = &self.text[at..];
-                let end = rest
-                    .iter()
-                    .position(|&byte| byte == self.delimiter)
-                    .unwrap_or(rest.len());
-                if rest[..end].contains(&QUOTE) {
-                    let found = quoted(&String::from_utf8_lossy(&rest[..end]));
-                    let expected = "no quote within a field that does not begin with one";
-                    let advice = "put the field into quotes and write the quote twice, or read the file with \
-                                  `quotes(false)` if quotes are text in it";
-                    return Err(self.wrong(self.line, expected, found, advice));
-                }
+                let delimiter = rest.iter().position(|&byte| byte == self.delimiter);
+                let end = delimiter.unwrap_or(rest.len());
                 content.extend(&rest[..end]);
                 at += end;
             }
