@@ -63,13 +63,16 @@ pub trait Schedule {
 
     /// The product with another schedule, which should begin with a learning rate of 1.
     ///
-    /// It is PyTorch's `ChainedScheduler` of schedules that multiply the learning rate by a factor
-    /// in each step, as [`ExponentialLr`], [`StepLr`], [`MultiStepLr`], [`ConstantLr`],
-    /// [`LinearLr`] and [`PolynomialLr`] do. PyTorch's `CosineAnnealingLR` works out each
-    /// learning rate from the one before: chained with others, it gives this product up
-    /// to `t_max` if `eta_min` is 0, but forgets there how far the others have reduced it, and goes
-    /// up to its first learning rate again. The product goes on with all factors: here
-    /// [`CosineAnnealingLr`] goes up to less.
+    /// This is PyTorch's `ChainedScheduler` for schedules that multiply the learning rate by a
+    /// factor in each step: [`ExponentialLr`], [`StepLr`], [`MultiStepLr`], [`ConstantLr`],
+    /// [`LinearLr`] and [`PolynomialLr`].
+    ///
+    /// With a cosine the two differ after step `t_max`. PyTorch's `CosineAnnealingLR` works out each
+    /// learning rate from the one before, which is 0 in step `t_max` if `eta_min` is 0: it forgets
+    /// there how far the others have reduced it, and rises toward its full learning rate again. The
+    /// product keeps all factors. Until the cosine is 0 again, in step `3 * t_max`, it is PyTorch's
+    /// learning rate times the factor that the others have in step `t_max`. With another `eta_min`,
+    /// PyTorch's chain is not a product at all.
     ///
     /// ```
     /// use shapewright::prelude::*;
