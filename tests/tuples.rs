@@ -254,7 +254,7 @@ mod number_by_number {
     }
 
     /// An activation of one's own, for whatever comes in.
-    struct Twice;
+    pub(super) struct Twice;
 
     impl<In: Shape> Fits<In> for Twice {
         const FIT: Fit = Fit::gives(In::DIMS);
@@ -301,6 +301,37 @@ fn activations_work_on_every_part_of_a_tuple() {
         &net.forward_train(&[x], &mut AfterSplit::workspace())
             .outputs()[0]
     ));
+}
+
+use number_by_number::Twice;
+
+macro_rules! four_times {
+    ($name:ident { $($before:tt)* } { $($layers:tt)* } { $($behind:tt)* }) => {
+        network! {
+            struct $name: [2] -> [4] {
+                $($before)* $($layers)* $($layers)* $($layers)* $($layers)* $($behind)*
+            }
+        }
+    };
+}
+four_times! {
+    AfterManyLayers
+    { Split { {}, {} }, }
+    {
+        Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice,
+        Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice,
+    }
+    { Flatten }
+}
+
+/// The shape behind each layer is that of the first of them: were it written with the shape before,
+/// the compiler would follow them all, and stop where they nest too deep.
+#[test]
+fn tuples_go_through_a_hundred_layers() {
+    let net = AfterManyLayers::zeros();
+    let y = net.forward(&Tensor1::from([1.0, -1.0]));
+    let twice = 2.0_f32.powi(48);
+    assert_eq!(y.as_slice(), [twice, 0.0, twice, 0.0]);
 }
 
 /// Blocks behind a `Split`, beside the same layers without tuples.
