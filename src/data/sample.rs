@@ -63,11 +63,11 @@ use crate::tensor::{Scalar, Shape, Tensor};
     note = "a type of your own that is `Clone` takes one line: `impl shapewright::data::Sample for {Self} {{}}`"
 )]
 pub trait Sample: Clone {
-    /// How it is cloned into a batch: by [`Clone`], unless it says otherwise.
+    /// The way in which it is cloned into a batch; by [`Clone`] by default.
     const CLONING: Cloning<Self> = Cloning::by_value();
 }
 
-/// How a [`Sample`] is cloned into a batch.
+/// The way in which a [`Sample`] is cloned into a batch.
 pub struct Cloning<X> {
     /// Only where `X` is `Copy`: the constructors see to that.
     in_place: bool,
@@ -75,7 +75,7 @@ pub struct Cloning<X> {
 }
 
 impl<X: Clone> Cloning<X> {
-    /// By [`Clone::clone`], whose result passes the stack.
+    /// Clones by [`Clone::clone`], whose result passes the stack.
     pub const fn by_value() -> Self {
         Cloning {
             in_place: false,
@@ -85,7 +85,7 @@ impl<X: Clone> Cloning<X> {
 }
 
 impl<X: Copy> Cloning<X> {
-    /// From memory to memory, whatever the size.
+    /// Copies from memory to memory, whatever the size.
     pub const fn in_place() -> Self {
         Cloning {
             in_place: true,
@@ -95,12 +95,12 @@ impl<X: Copy> Cloning<X> {
 }
 
 impl<X> Cloning<X> {
-    /// Whether `X` is copied from memory to memory, and so is `Copy`.
+    /// Tells whether `X` is copied from memory to memory, and so is `Copy`.
     pub(crate) const fn is_in_place(&self) -> bool {
         self.in_place
     }
 
-    /// That of a type which is `Copy` if all its parts are; `in_place` says whether they are.
+    /// The way of a type which is `Copy` if all its parts are; `in_place` tells whether they are.
     const fn of_parts(in_place: bool) -> Self {
         Cloning {
             in_place,
