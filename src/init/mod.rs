@@ -202,6 +202,7 @@ where
     if std == 0.0 {
         return constant(params, T::from_f64_lossy(mean.clamp(a, b)));
     }
+
     let low = (a - mean) / std;
     let high = (b - mean) / std;
     fill(params, || {

@@ -230,6 +230,7 @@ fn roc_auc(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
         positives += positive;
         negatives += negative;
     })?;
+
     for (class, count) in [(0, negatives), (1, positives)] {
         if count == 0 {
             return Err(MetricError::MissingClass {

@@ -176,10 +176,20 @@ impl Picture for Table<'_> {
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<(), DrawError<B>> {
+        self.draw_titles(area)?;
+        self.draw_names(area)?;
+        self.draw_cells(area)
+    }
+}
+
+impl Table<'_> {
+    /// Draws the title of the picture and those of the axes.
+    fn draw_titles<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+    ) -> Result<(), DrawError<B>> {
         let (left, top) = self.corner;
         let side = self.side();
-        let cell = self.cell;
-
         let large = text::ink(f64::from(EM));
         let title = anchored(large.clone(), HPos::Left, VPos::Top);
         area.draw(&Text::new(&*self.title, (MARGIN, MARGIN), title))?;
@@ -190,7 +200,16 @@ impl Picture for Table<'_> {
             predicted,
         ))?;
         let label = anchored(large, HPos::Center, VPos::Top).transform(FontTransform::Rotate270);
-        area.draw(&Text::new("label", (MARGIN, top + side / 2), label))?;
+        area.draw(&Text::new("label", (MARGIN, top + side / 2), label))
+    }
+
+    /// Draws the names of rows and columns.
+    fn draw_names<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+    ) -> Result<(), DrawError<B>> {
+        let (left, top) = self.corner;
+        let cell = self.cell;
 
         let small = text::ink(f64::from(self.name_em));
         for (class, name) in self.names.iter().enumerate().step_by(self.every) {
@@ -205,6 +224,17 @@ impl Picture for Table<'_> {
             };
             area.draw(&Text::new(&**name, (left + middle, top - 12), column))?;
         }
+        Ok(())
+    }
+
+    /// Draws the cells, with their numbers if there is room, and a frame around them.
+    fn draw_cells<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+    ) -> Result<(), DrawError<B>> {
+        let (left, top) = self.corner;
+        let side = self.side();
+        let cell = self.cell;
 
         for (i, (count, &share)) in self.counts.iter().zip(self.shares).enumerate() {
             let x = (i % self.names.len()) as i32 * cell + left;
@@ -227,6 +257,7 @@ impl Picture for Table<'_> {
                 ))?;
             }
         }
+
         area.draw(&Rectangle::new(
             [(left - 1, top - 1), (left + side, top + side)],
             PALE,

@@ -282,6 +282,7 @@ impl Curves {
             .axis_desc_style(text::ink(EM))
             .draw()?;
 
+        // A run of epochs is a line, a single one a point.
         let mut legend = Vec::new();
         for curve in &panel.curves {
             let style = curve.colour.stroke_width(4);

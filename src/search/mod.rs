@@ -201,24 +201,7 @@ impl<P: Send + Sync> Search<P> {
             }
         };
 
-        if threads <= 1 {
-            work();
-        } else {
-            let flushed = denormals::is_marked();
-            let work_beside = || denormals::marked(flushed, || threads::alone(work));
-            thread::scope(|scope| {
-                for _ in 1..threads {
-                    // If the system gives no more threads, there are fewer.
-                    if thread::Builder::new()
-                        .spawn_scoped(scope, work_beside)
-                        .is_err()
-                    {
-                        break;
-                    }
-                }
-                threads::alone(work);
-            });
-        }
+        run_on(threads, &work);
 
         SearchReport::new(
             self.candidates,
@@ -227,6 +210,27 @@ impl<P: Send + Sync> Search<P> {
             self.maximize,
         )
     }
+}
+
+/// Runs `work` on `threads` threads, this one among them, each of which computes alone if there are
+/// several.
+fn run_on(threads: usize, work: &(impl Fn() + Sync)) {
+    if threads <= 1 {
+        return work();
+    }
+
+    let flushed = denormals::is_marked();
+    let work_there = || denormals::marked(flushed, || threads::alone(work));
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // If the system gives no more threads, there are fewer.
+            let spawned = thread::Builder::new().spawn_scoped(scope, work_there);
+            if spawned.is_err() {
+                break;
+            }
+        }
+        threads::alone(work);
+    });
 }
 
 /// Takes a lock, also after a panic: a pruning rule may panic, but it changes nothing.

@@ -122,6 +122,37 @@ impl<P> TrialReport<P> {
     pub fn epochs(&self) -> usize {
         self.reported.last().map_or(0, |&(epoch, _)| epoch)
     }
+
+    /// The line of the table, with the candidate's fields of these names, and with the name of its
+    /// variant or struct before them if `told_apart`.
+    fn row(&self, (name, fields): &Fields<'_>, told_apart: bool, names: &[&str]) -> Vec<String> {
+        let value = self
+            .value()
+            .map(|value| value.to_string())
+            .unwrap_or_default();
+        let mut row = vec![
+            self.number.to_string(),
+            value,
+            self.epochs().to_string(),
+            format!("{:.3}", self.seconds),
+        ];
+
+        row.extend(told_apart.then(|| (*name).to_owned()));
+        row.extend(names.iter().map(|column| {
+            let field = fields.iter().find(|(name, _)| name == column);
+            field
+                .map(|(_, value)| (*value).to_owned())
+                .unwrap_or_default()
+        }));
+
+        let error = if let Outcome::Failed(error) = &self.outcome {
+            error
+        } else {
+            ""
+        };
+        row.extend([self.outcome.name(), error].map(str::to_owned));
+        row
+    }
 }
 
 impl Outcome {
@@ -174,39 +205,11 @@ impl<P: Debug> SearchReport<P> {
         columns.extend(names.iter().map(field));
         columns.extend(COLUMNS[5..].iter().map(|name| (*name).to_owned()));
 
-        let row = |trial: &TrialReport<P>, (name, fields): &Fields<'_>| {
-            let value = trial
-                .value()
-                .map(|value| value.to_string())
-                .unwrap_or_default();
-            let seconds = format!("{:.3}", trial.seconds);
-            let mut row = vec![
-                trial.number.to_string(),
-                value,
-                trial.epochs().to_string(),
-                seconds,
-            ];
-            row.extend(told_apart.then(|| (*name).to_owned()));
-            row.extend(names.iter().map(|column| {
-                let field = fields.iter().find(|(name, _)| name == column);
-                field
-                    .map(|(_, value)| (*value).to_owned())
-                    .unwrap_or_default()
-            }));
-            let error = if let Outcome::Failed(error) = &trial.outcome {
-                error
-            } else {
-                ""
-            };
-            row.extend([trial.outcome.name(), error].map(str::to_owned));
-            row
-        };
-
         let rows = self
             .trials
             .iter()
             .zip(&params)
-            .map(|(trial, params)| row(trial, params))
+            .map(|(trial, params)| trial.row(params, told_apart, &names))
             .collect();
         Table { columns, rows }
     }

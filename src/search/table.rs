@@ -98,6 +98,7 @@ pub(super) fn fields(debug: &str) -> Fields<'_> {
         let fields = fields.strip_suffix(close)?;
         (plain && !fields.is_empty()).then(|| (name, split(fields)))
     };
+
     let named = || {
         let (name, fields) = parts(" { ", " }")?;
         let fields = fields.into_iter().map(|field| field.split_once(": "));

@@ -332,30 +332,25 @@ impl Array {
             _ => (false, ""),
         };
         if !types.contains(&descr_only) {
-            let expected = if let [one] = types {
-                number::name(one)
-            } else {
-                "integers".into()
-            };
-            let advice =
-                "read it into tensors of that type, or convert it with `astype` before it is saved";
             return Err(file.error(
                 ReadErrorKind::Type,
                 descr_at,
-                expected,
+                if let [one] = types {
+                    number::name(one)
+                } else {
+                    "integers".into()
+                },
                 number::name(&descr),
-                advice,
+                "read it into tensors of that type, or convert it with `astype` before it is saved",
             ));
         }
         if !wanted.takes(&shape) {
-            let advice = "make the tensors' shape that of the file, or `reshape` the array before it is saved";
-            let found = format!("{shape:?}");
             return Err(file.error(
                 ReadErrorKind::Shape,
                 shape_at,
                 wanted.sentence(),
-                found,
-                advice,
+                format!("{shape:?}"),
+                "make the tensors' shape that of the file, or `reshape` the array before it is saved",
             ));
         }
 
