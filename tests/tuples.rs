@@ -324,8 +324,9 @@ four_times! {
     { Flatten }
 }
 
-/// The shape behind each layer is that of the first of them: were it written with the shape before,
-/// the compiler would follow them all, and stop where they nest too deep.
+/// The shape behind each layer names the first that is the same. Were it written with the one before
+/// it, the compiler would follow all of them for each layer, for half a minute; a name that needs
+/// the one before it would nest too deep.
 #[test]
 fn tuples_go_through_a_hundred_layers() {
     let net = AfterManyLayers::zeros();
