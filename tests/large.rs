@@ -335,6 +335,26 @@ fn batches_and_parts_of_large_samples() {
 }
 
 #[test]
+fn copies_of_large_samples() {
+    on_a_small_stack(|| {
+        type Picture = Tensor3<1024, 1024, 3>;
+        let picture = Picture::from_position_boxed(|position| position as f32);
+
+        let mut pictures = shapewright::data::repeat(&*picture, 2);
+        pictures[0].as_mut_slice().fill(7.0);
+        shapewright::data::extend_from_slice(&mut pictures, std::slice::from_ref(&picture));
+        let copies = shapewright::data::to_vec(&pictures[1..]);
+
+        assert_eq!((pictures.len(), copies.len()), (3, 2));
+        assert!(pictures[0].iter().all(|&x| x == 7.0));
+        assert!(copies.iter().all(|copy| copy == &*picture));
+    });
+    // Of what is cloned by value, too.
+    let names = shapewright::data::repeat(&"a".to_owned(), 2);
+    assert_eq!(shapewright::data::to_vec(&names), ["a", "a"]);
+}
+
+#[test]
 fn every_transform_of_large_images() {
     fn check(transform: impl Augment<Picture, f32> + Clone) {
         let mut image = Tensor::<Picture>::full_boxed(0.5);

@@ -240,6 +240,31 @@ fn schedules_are_those_of_pytorch() {
     cases.iter().for_each(check);
 }
 
+/// PyTorch's chain forgets the other factors in step `t_max`, and the product does not. Its values
+/// are those of the case `chain_cosine`.
+#[test]
+fn products_with_a_cosine_keep_all_factors_after_t_max() {
+    let schedule = CosineAnnealingLr::new(0.1, 20).times(ExponentialLr::new(1.0, 0.95));
+    let cases = cases("schedules.json");
+    let case = cases.iter().find(|case| case["kind"] == "chain_cosine");
+    let pytorch = array(&case.expect("the case")["lr"]);
+
+    // step, ours, PyTorch's
+    for (step, lr, chained) in [
+        (10, 0.029936846961918936, 0.029936846961918936),
+        (20, 0.0, 0.0),
+        (21, 0.00020964393746126224, 0.0005848038217309559),
+        (30, 0.010731938197146861, 0.029936846961918923),
+        (39, 0.01344432185416802, 0.03750306780205009),
+    ] {
+        assert!((schedule.lr(step) - lr).abs() <= 1e-15, "step {step}");
+        assert!(
+            (pytorch[step as usize] - chained).abs() <= 1e-15,
+            "step {step}"
+        );
+    }
+}
+
 #[test]
 fn ends_are_well_defined() {
     let one = OneCycleLr::new(0.5, 50);

@@ -256,7 +256,7 @@ mod number_by_number {
     }
 
     /// An activation of one's own, for whatever comes in.
-    struct Twice;
+    pub(super) struct Twice;
 
     impl<In: Shape> Fits<In> for Twice {
         const FIT: Fit = Fit::gives(In::DIMS);
@@ -304,6 +304,38 @@ fn activations_work_on_every_part_of_a_tuple() {
         &net.forward_train(&[x], &mut AfterSplit::workspace())
             .outputs()[0]
     ));
+}
+
+use number_by_number::Twice;
+
+macro_rules! four_times {
+    ($name:ident { $($before:tt)* } { $($layers:tt)* } { $($behind:tt)* }) => {
+        network! {
+            struct $name: [2] -> [4] {
+                $($before)* $($layers)* $($layers)* $($layers)* $($layers)* $($behind)*
+            }
+        }
+    };
+}
+four_times! {
+    AfterManyLayers
+    { Split { {}, {} }, }
+    {
+        Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice,
+        Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice, Relu, Twice,
+    }
+    { Flatten }
+}
+
+/// The shape behind each layer names the first that is the same. Were it written with the one before
+/// it, the compiler would follow all of them for each layer, for half a minute; a name that needs
+/// the one before it would nest too deep.
+#[test]
+fn tuples_go_through_a_hundred_layers() {
+    let net = AfterManyLayers::zeros();
+    let y = net.forward(&Tensor1::from([1.0, -1.0]));
+    let twice = 2.0_f32.powi(48);
+    assert_eq!(y.as_slice(), [twice, 0.0, twice, 0.0]);
 }
 
 /// Blocks behind a `Split`, beside the same layers without tuples.

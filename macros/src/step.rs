@@ -38,12 +38,14 @@ pub struct Step<'a> {
     pub layer: &'a Layer,
     pub index: usize,
     pub element: &'a Ident,
-    /// The list's tag and the layer's index.
+    /// The list's tag, and the same with the layer's index.
+    list: &'a str,
     pub tag: String,
     /// What comes before: "`Relu` before it gives".
     pub source: String,
-    /// Whether what the layer is given may be a tuple.
-    tuple: bool,
+    /// Where what the layer is given may be a tuple: the first of the layers up to this one that
+    /// may all be given one.
+    tuples_from: Option<usize>,
     pub fit: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
@@ -93,12 +95,15 @@ impl<'a> Step<'a> {
             .iter()
             .rposition(|layer| layer.field.is_some());
         let branches = layer.block.as_ref().map_or(0, |block| block.branches.len());
+        let tuple = |index: usize| may_give_tuple(&sequence.layers[..index], sequence.tuple);
+        let tuples_from = (0..=index).rev().take_while(|&index| tuple(index)).last();
         Step {
             layer,
             index,
+            list: &sequence.tag,
             element: sequence.element,
             source,
-            tuple: may_give_tuple(&sequence.layers[..index], sequence.tuple),
+            tuples_from,
             fit: format_ident!("__FIT{tag}"),
             dims_in: format_ident!("__DIMS{tag}"),
             dims_out: format_ident!("__DIMS{after}"),
@@ -132,7 +137,7 @@ impl<'a> Step<'a> {
                 layers: &inner.layers,
                 element: self.element,
                 source: self.source.clone(),
-                tuple: self.tuple,
+                tuple: self.tuples_from.is_some(),
             })
             .collect()
     }
@@ -162,6 +167,8 @@ impl<'a> Step<'a> {
     /// The shape that comes out, the layer's type without `_`, and the check of both.
     pub fn shapes(&self) -> TokenStream {
         let Step {
+            list,
+            index,
             tag,
             element,
             source,
@@ -187,12 +194,18 @@ impl<'a> Step<'a> {
                 { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
             >
         };
-        if self.tuple {
-            // Types can't be built from the sizes of a tuple. Elsewhere no shape names the one
-            // before: in a chain of shapes, the compiler goes through the whole chain
-            // for each layer.
-            let kept = quote!(#dims_out.is_tuple() && #dims_out.same(&#dims_in));
-            sizes = quote!(__sw::OutputShape<{ #kept }, __sw::SameShape<#shape_in>, #sizes>);
+        let shapes = self
+            .tuples_from
+            .map(|start| format_ident!("__Shapes{list}{start}"));
+        let origin = format_ident!("__ORIGIN{tag}");
+        if let Some(shapes) = &shapes {
+            // Types can't be built from the sizes of a tuple: where it goes on, its shape is that
+            // of an earlier output. The condition asks for the dimensions first: asking for the
+            // origin first would nest twice as many constants, of which the compiler allows 128.
+            let kept = quote!(#dims_out.is_tuple() && #origin <= #index);
+            sizes = quote! {
+                __sw::OutputShape<{ #kept }, __sw::ShapeAt<#shapes, #origin>, #sizes>
+            };
         }
         if !self.layer.builtin {
             // A type that lacks one of the traits is replaced, and what it lacks is reported once.
@@ -234,6 +247,8 @@ impl<'a> Step<'a> {
         {
             sizes = quote!(__sw::OutputShape<{ #dims_out.is_tuple() && #fit.is_fine() }, #asked, #sizes>);
         }
+        let shape = quote!(<#sizes as __sw::ToShape>::Shape);
+        let shape = self.output_shape(shapes.as_ref(), &origin, &shape);
         let text = LitStr::new(&self.layer.text, Span::call_site());
         let place = quote!(__sw::Place { layer: #text, source: #source });
         let report = self
@@ -252,11 +267,59 @@ impl<'a> Step<'a> {
                 <#asked as __sw::Fits<#shape_in>>::FIT.within_memory();
             const _: () = #report;
             const #dims_out: __sw::Dims = #fit.output();
-            type #shape_out = <#sizes as __sw::ToShape>::Shape;
+            #shape
             #own_type
             #report_traits
             type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
+        }
+    }
+
+    /// The output's shape with its name.
+    ///
+    /// A shape that is written with the one before in it would make a chain through all layers,
+    /// which the compiler follows wherever one of them is used: half a minute for 80 layers. So
+    /// the shapes that may be tuples are numbered, and a tuple names the first one that is the
+    /// same by its number.
+    fn output_shape(
+        &self,
+        shapes: Option<&Ident>,
+        origin: &Ident,
+        shape: &TokenStream,
+    ) -> TokenStream {
+        let Step {
+            list,
+            index,
+            dims_in,
+            dims_out,
+            shape_in,
+            shape_out,
+            ..
+        } = self;
+        let (Some(shapes), Some(start)) = (shapes, self.tuples_from) else {
+            return quote!(type #shape_out = #shape;);
+        };
+        let number = index + 1;
+        let (begin, origin_before) = if start == *index {
+            let begin = quote! {
+                #[allow(dead_code)]
+                struct #shapes;
+                impl __sw::ListShapes<#index> for #shapes {
+                    type Shape = #shape_in;
+                }
+            };
+            (begin, quote!(#index))
+        } else {
+            let before = format_ident!("__ORIGIN{list}{}", index - 1);
+            (TokenStream::new(), quote!(#before))
+        };
+        quote! {
+            #begin
+            const #origin: usize = __sw::origin(#number, &#dims_out, #origin_before, &#dims_in);
+            impl __sw::ListShapes<#number> for #shapes {
+                type Shape = #shape;
+            }
+            type #shape_out = <#shapes as __sw::ListShapes<#number>>::Shape;
         }
     }
 

@@ -5,13 +5,13 @@ use super::{Augment, SampleRng};
 use crate::kernels::{Kernels, Resample};
 use crate::tensor::{Element, Rank3, Tensor3};
 
-/// What a pixel shows that looks between the pixels of an image.
+/// The value of a pixel that looks between the pixels of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interpolation {
     /// The nearest pixel.
     #[default]
     Nearest,
-    /// What lies between the four pixels around it.
+    /// The weighted mean of the four pixels around it.
     Bilinear,
 }
 
@@ -32,7 +32,7 @@ pub struct RandomRotation {
 }
 
 impl RandomRotation {
-    /// By an angle from `-degrees` to `degrees`, counterclockwise.
+    /// Rotates by an angle from `-degrees` to `degrees`, counterclockwise.
     ///
     /// # Panics
     /// If `degrees` is below 0 or not finite.
@@ -40,7 +40,7 @@ impl RandomRotation {
         Self::by(Range::around_zero(degrees))
     }
 
-    /// By an angle from `min` to `max` degrees, counterclockwise.
+    /// Rotates by an angle from `min` to `max` degrees, counterclockwise.
     ///
     /// # Panics
     /// Unless `min` is up to `max` and both are finite.
@@ -169,12 +169,12 @@ impl RandomAffine {
 macro_rules! resampled {
     ($($name:ident)*) => { $(
         impl $name {
-            /// What pixels show that look between pixels; the nearest one by default, as in torchvision.
+            /// Sets the value of pixels that look between pixels; the nearest one by default, as in torchvision.
             pub const fn interpolation(self, interpolation: Interpolation) -> Self {
                 $name { interpolation, ..self }
             }
 
-            /// What lies outside of the image; 0 by default. Near the border, bilinear interpolation goes from the
+            /// Sets the value outside of the image; 0 by default. Near the border, bilinear interpolation goes from the
             /// image to this value; torchvision goes there in another curve.
             ///
             /// # Panics
@@ -188,7 +188,7 @@ macro_rules! resampled {
 }
 resampled! { RandomRotation RandomAffine }
 
-/// What is done to an image: angles in degrees, clockwise, and pixels.
+/// A change of an image: angles in degrees, clockwise, and shifts in pixels.
 pub(super) struct Change {
     pub degrees: f64,
     pub translate: [f64; 2],
@@ -209,21 +209,25 @@ fn sin_cos(degrees: f64) -> (f64, f64) {
 }
 
 impl Change {
-    /// For each pixel of the result as `(column, row, 1)`, the place in the image that it shows:
-    /// the inverse of the rotation after the scale after the shears, about the middle, then the
+    /// The map from each pixel of the result as `(column, row, 1)` to the place in the image that it
+    /// shows: the inverse of the rotation after the scale after the shears, about the middle, then the
     /// shift, as torchvision documents it.
     fn inverse(&self, width: usize, height: usize) -> [[f64; 3]; 2] {
         let tan_x = libm::tan(self.shear[0].to_radians());
         let (sin_y, cos_y) = sin_cos(self.shear[1]);
         let (sin, cos) = sin_cos(self.degrees);
+
         // cos(a - y) / cos(y) and sin(a - y) / cos(y), as they are exact without a shear.
         let tan_y = sin_y / cos_y;
-        let (a, c) = (cos + sin * tan_y, sin - cos * tan_y);
-        let (b, d) = (-a * tan_x - sin, -c * tan_x + cos);
+        let a = cos + sin * tan_y;
+        let b = -a * tan_x - sin;
+        let c = sin - cos * tan_y;
+        let d = -c * tan_x + cos;
         let rows = [
             [d / self.scale, -b / self.scale],
             [-c / self.scale, a / self.scale],
         ];
+
         let middle = [width as f64 / 2.0 - 0.5, height as f64 / 2.0 - 0.5];
         let [x, y] = [0, 1].map(|axis| middle[axis] + self.translate[axis]);
         [0, 1].map(|i| {
@@ -246,6 +250,7 @@ impl Change {
         if map == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]] {
             return;
         }
+
         scratch.as_mut_slice().copy_from_slice(image.as_slice());
         let resample = Resample {
             from: scratch.as_slice(),
@@ -302,6 +307,7 @@ impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H
         });
         let scale = uniform(self.scale, rng);
         let shear = self.shear.map(|range| uniform(range, rng));
+
         Change {
             degrees,
             translate,

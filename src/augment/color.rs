@@ -29,7 +29,7 @@ impl Default for ColorJitter {
 }
 
 impl ColorJitter {
-    /// Changes nothing yet.
+    /// Creates a transform that changes nothing yet.
     pub const fn new() -> Self {
         ColorJitter {
             brightness: Range::only(1.0),
@@ -105,10 +105,8 @@ const fn factors(min: f64, max: f64) -> Range {
 
 /// `factor * image + (1 - factor) * other`, cut to 0 to 1.
 fn blend<T: Element>(image: &mut [T], other: f64, factor: f64) {
-    let (factor, rest) = (
-        T::from_f64_lossy(factor),
-        T::from_f64_lossy((1.0 - factor) * other),
-    );
+    let rest = T::from_f64_lossy((1.0 - factor) * other);
+    let factor = T::from_f64_lossy(factor);
     for x in image {
         *x = (factor * *x + rest).max(T::zero()).min(T::one());
     }
@@ -146,6 +144,7 @@ impl<const H: usize, const W: usize, const C: usize, T: Element> Augment<Rank3<H
                 blend(image.as_mut_slice(), 0.0, uniform(self.brightness, rng));
             }
         };
+
         let contrast_first = chance(0.5, rng);
         if !contrast_first {
             brightness(image, rng);
@@ -178,7 +177,7 @@ pub struct GaussianNoise {
 }
 
 impl GaussianNoise {
-    /// Noise of this standard deviation; 0.1 in torchvision unless it is given.
+    /// Adds noise of this standard deviation; torchvision's default is 0.1.
     ///
     /// # Panics
     /// If `sigma` is below 0 or not finite.
@@ -194,7 +193,7 @@ impl GaussianNoise {
         }
     }
 
-    /// The mean of the noise; 0 by default.
+    /// Sets the mean of the noise; 0 by default.
     ///
     /// # Panics
     /// Unless it is finite.
@@ -203,7 +202,7 @@ impl GaussianNoise {
         GaussianNoise { mean, ..self }
     }
 
-    /// Whether values are cut to 0 to 1; `true` by default. Not what one wants of values that have
+    /// Sets whether values are cut to 0 to 1; `true` by default. Set it to `false` for values of
     /// another range, such as standardized ones.
     pub const fn clip(self, clip: bool) -> Self {
         GaussianNoise { clip, ..self }
@@ -244,7 +243,7 @@ pub struct Normalize<const C: usize> {
 }
 
 impl<const C: usize> Normalize<C> {
-    /// A mean and a standard deviation for each channel.
+    /// Creates a transform with a mean and a standard deviation for each channel.
     ///
     /// # Panics
     /// Unless each standard deviation is above 0, and all numbers are finite.
@@ -264,15 +263,13 @@ impl<const C: usize> Normalize<C> {
         Normalize { mean, std }
     }
 
-    /// `(image - mean) / std`.
+    /// Replaces the image by `(image - mean) / std`.
     pub fn normalize<const H: usize, const W: usize, T: Element>(
         &self,
         image: &mut Tensor3<H, W, C, T>,
     ) {
-        let (mean, std) = (
-            self.mean.map(T::from_f64_lossy),
-            self.std.map(T::from_f64_lossy),
-        );
+        let mean = self.mean.map(T::from_f64_lossy);
+        let std = self.std.map(T::from_f64_lossy);
         for pixel in image.as_mut_array().as_flattened_mut() {
             for ((x, &mean), &std) in pixel.iter_mut().zip(&mean).zip(&std) {
                 *x = (*x - mean) / std;

@@ -3,7 +3,7 @@
 use super::{Augment, SampleRng, draw};
 use crate::tensor::{Element, Rank3, Scalar, Tensor3};
 
-/// What the padding around an image shows; torchvision's `padding_mode`.
+/// The content of the padding around an image; torchvision's `padding_mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PaddingMode {
     /// The fill value.
@@ -18,12 +18,13 @@ pub enum PaddingMode {
 }
 
 impl PaddingMode {
-    /// The position in an axis of this size that a position before, in or behind it shows.
+    /// The position in an axis of `size` pixels whose content a position before, in or behind it has.
     pub(super) fn position(self, at: isize, size: usize) -> Option<usize> {
         let count = size as isize;
         if 0 <= at && at < count {
             return Some(at as usize);
         }
+
         let position = match self {
             PaddingMode::Constant => return None,
             PaddingMode::Edge => at.clamp(0, count - 1),
@@ -67,7 +68,7 @@ pub struct RandomCrop<const PAD: usize> {
 }
 
 impl<const PAD: usize> RandomCrop<PAD> {
-    /// With zeros around the image.
+    /// Creates a crop with zeros around the image.
     pub const fn new() -> Self {
         RandomCrop {
             mode: PaddingMode::Constant,
@@ -75,12 +76,12 @@ impl<const PAD: usize> RandomCrop<PAD> {
         }
     }
 
-    /// What the padding shows; the fill value by default.
+    /// Sets the content of the padding; the fill value by default.
     pub const fn padding_mode(self, mode: PaddingMode) -> Self {
         RandomCrop { mode, ..self }
     }
 
-    /// The value of a constant padding; 0 by default.
+    /// Sets the value of a constant padding; 0 by default.
     ///
     /// # Panics
     /// Unless it is finite.
@@ -130,6 +131,7 @@ impl<const PAD: usize> RandomCrop<PAD> {
                 "`RandomCrop` cuts out a part larger than the padded image; make `PAD` larger or the part smaller"
             );
         }
+
         let top = draw::below(H + 2 * PAD - TO_H + 1, rng) as isize - PAD as isize;
         let left = draw::below(W + 2 * PAD - TO_W + 1, rng) as isize - PAD as isize;
         cut(from, to, top, left, self.mode, T::from_f64_lossy(self.fill));
@@ -150,9 +152,11 @@ impl<const PAD: usize, const H: usize, const W: usize, const C: usize, T: Elemen
     }
 }
 
-/// Cuts out the middle of an image, as validation wants it where training has a [`RandomCrop`];
-/// torchvision's `CenterCrop`. If an odd number of rows or columns goes, one more of them goes at
-/// the bottom or on the right. A part larger than the image is a compile error.
+/// Cuts out the middle of an image, for validation where training has a [`RandomCrop`];
+/// torchvision's `CenterCrop`.
+///
+/// If an odd number of rows or columns is cut off, one more of them is cut off at the bottom or on
+/// the right. A part larger than the image is a compile error.
 ///
 /// ```
 /// use shapewright::Tensor3;
@@ -179,7 +183,9 @@ pub fn center_crop<
             "`center_crop` cuts out a part larger than the image"
         )
     };
-    let (top, left) = ((H - TO_H) / 2, (W - TO_W) / 2);
+
+    let top = (H - TO_H) / 2;
+    let left = (W - TO_W) / 2;
     cut(
         from,
         to,
@@ -190,7 +196,8 @@ pub fn center_crop<
     );
 }
 
-/// What lies at this row and column, which may be before, in or behind the image.
+/// Cuts out the part that begins at this row and column, which may be before, in or behind the
+/// image.
 fn cut<
     const H: usize,
     const W: usize,
@@ -211,6 +218,7 @@ fn cut<
             to.fill([fill; C]);
             continue;
         };
+
         let from = &from.as_array()[row];
         for (column, to) in to.iter_mut().enumerate() {
             *to = mode

@@ -5,23 +5,23 @@ use rand::{Rng, SeedableRng};
 use super::SampleRng;
 use crate::init::standard_normal;
 
-/// The generator of one sample, or of one batch, in one epoch.
+/// Creates the generator of one sample, or of one batch, in one epoch.
 pub(crate) fn rng(seed: u64, epoch: usize, index: usize) -> SampleRng {
     let mix = |state: u64, number: u64| SampleRng::seed_from_u64(state ^ number).next_u64();
     SampleRng::seed_from_u64(mix(mix(mix(0, seed), epoch as u64), index as u64))
 }
 
-/// A number from 0 to 1, without 1.
+/// Draws a number from 0 to 1, without 1.
 fn unit(rng: &mut SampleRng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// Whether something of this probability happens.
+/// Draws whether something of this probability happens.
 pub(super) fn chance(p: f64, rng: &mut SampleRng) -> bool {
     unit(rng) < p
 }
 
-/// A number of a range, both ends included; no draw if there is only one.
+/// Draws a number of a range, both ends included; no draw if there is only one.
 pub(super) fn uniform(range: Range, rng: &mut SampleRng) -> f64 {
     if range.is(range.min) {
         return range.min;
@@ -29,12 +29,12 @@ pub(super) fn uniform(range: Range, rng: &mut SampleRng) -> f64 {
     (range.min + (range.max - range.min) * unit(rng)).clamp(range.min, range.max)
 }
 
-/// A whole number below `count`.
+/// Draws a whole number below `count`.
 pub(super) fn below(count: usize, rng: &mut SampleRng) -> usize {
     ((u128::from(rng.next_u64()) * count as u128) >> 64) as usize
 }
 
-/// What a random number lies between.
+/// The bounds of a random number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Range {
     pub min: f64,
@@ -42,7 +42,7 @@ pub(super) struct Range {
 }
 
 impl Range {
-    /// One number.
+    /// A range of one number.
     pub const fn only(value: f64) -> Self {
         Range {
             min: value,
@@ -50,7 +50,7 @@ impl Range {
         }
     }
 
-    /// From `-most` to `most`.
+    /// The range from `-most` to `most`.
     pub const fn around_zero(most: f64) -> Self {
         assert!(
             0.0 <= most && most < f64::INFINITY,
@@ -70,21 +70,22 @@ impl Range {
         Range { min, max }
     }
 
-    /// Whether the range is this number.
+    /// Tells whether the range is this number.
     pub fn is(self, value: f64) -> bool {
         self.min == value && self.max == value
     }
 }
 
-/// A number of the beta distribution with both parameters `alpha`: a gamma number over the sum of
+/// Draws a number of the beta distribution with both parameters `alpha`: a gamma number over the sum of
 /// two.
 pub(super) fn beta(alpha: f64, rng: &mut SampleRng) -> f64 {
-    let (a, b) = (log_gamma(alpha, rng), log_gamma(alpha, rng));
+    let a = log_gamma(alpha, rng);
+    let b = log_gamma(alpha, rng);
     // With a small `alpha` the numbers themselves would round to zero.
     1.0 / (1.0 + libm::exp(b - a))
 }
 
-/// The logarithm of a number of the gamma distribution: Marsaglia and Tsang, 2000, with a parameter
+/// Draws the logarithm of a number of the gamma distribution: Marsaglia and Tsang, 2000, with a parameter
 /// that is larger by one, and a power of a uniform number that takes it back.
 fn log_gamma(alpha: f64, rng: &mut SampleRng) -> f64 {
     let d = alpha + 1.0 - 1.0 / 3.0;
@@ -94,7 +95,8 @@ fn log_gamma(alpha: f64, rng: &mut SampleRng) -> f64 {
         let root = 1.0 + c * x;
         let u = 1.0 - unit(rng);
         if root > 0.0 {
-            let (v, log_v) = (root * root * root, 3.0 * libm::log(root));
+            let v = root * root * root;
+            let log_v = 3.0 * libm::log(root);
             if libm::log(u) < 0.5 * x * x + d - d * v + d * log_v {
                 return libm::log(d) + log_v + libm::log(1.0 - unit(rng)) / alpha;
             }

@@ -22,12 +22,12 @@ pub struct RandomErasing {
     p: f64,
     scale: Range,
     ratio: Range,
-    /// Normal numbers if there is none.
+    /// The value that is written; normal numbers if there is none.
     value: Option<f64>,
 }
 
 impl RandomErasing {
-    /// With this probability, 0.5 in torchvision unless it is given.
+    /// Erases with this probability; torchvision's default is 0.5.
     ///
     /// # Panics
     /// Unless it is from 0 to 1.
@@ -44,7 +44,7 @@ impl RandomErasing {
         }
     }
 
-    /// The rectangle's part of the area of the image; from 0.02 to 0.33 by default.
+    /// Sets the rectangle's part of the area of the image; from 0.02 to 0.33 by default.
     ///
     /// # Panics
     /// Unless both are from 0 to 1, and `min` is up to `max`.
@@ -59,7 +59,7 @@ impl RandomErasing {
         }
     }
 
-    /// The rectangle's height over its width; from 0.3 to 3.3 by default.
+    /// Sets the rectangle's height over its width; from 0.3 to 3.3 by default.
     ///
     /// # Panics
     /// Unless both are above 0 and finite, and `min` is up to `max`.
@@ -74,7 +74,7 @@ impl RandomErasing {
         }
     }
 
-    /// What the rectangle is filled with; 0 by default.
+    /// Sets the value of the rectangle; 0 by default.
     ///
     /// # Panics
     /// Unless it is finite.
@@ -95,7 +95,7 @@ impl RandomErasing {
         }
     }
 
-    /// Top, left, height and width of a rectangle that is smaller than the image both ways. Ten
+    /// Draws top, left, height and width of a rectangle that is smaller than the image both ways. Ten
     /// attempts, as torchvision has.
     fn rectangle(&self, height: usize, width: usize, rng: &mut SampleRng) -> Option<[usize; 4]> {
         let ratio = Range {
@@ -105,10 +105,8 @@ impl RandomErasing {
         for _ in 0..10 {
             let area = (height * width) as f64 * uniform(self.scale, rng);
             let ratio = libm::exp(uniform(ratio, rng));
-            let (h, w) = (
-                libm::rint((area * ratio).sqrt()) as usize,
-                libm::rint((area / ratio).sqrt()) as usize,
-            );
+            let h = libm::rint((area * ratio).sqrt()) as usize;
+            let w = libm::rint((area / ratio).sqrt()) as usize;
             if h < height && w < width {
                 return Some([below(height - h + 1, rng), below(width - w + 1, rng), h, w]);
             }

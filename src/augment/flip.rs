@@ -12,7 +12,7 @@ macro_rules! flips {
         }
 
         impl $name {
-            /// With this probability, 0.5 in torchvision unless it is given.
+            /// Flips with this probability; torchvision's default is 0.5.
             ///
             /// # Panics
             /// Unless it is from 0 to 1.
@@ -38,7 +38,7 @@ macro_rules! flips {
 }
 
 flips! {
-    /// Left becomes right with a probability.
+    /// Swaps left and right with a probability.
     ///
     /// ```
     /// use shapewright::augment::{Augmenter, RandomHorizontalFlip};
@@ -50,7 +50,7 @@ flips! {
     RandomHorizontalFlip "the probability of `RandomHorizontalFlip` lies between 0 and 1",
         image => image.as_mut_array().iter_mut().for_each(|row| row.reverse());
 
-    /// Top becomes bottom with a probability.
+    /// Swaps top and bottom with a probability.
     ///
     /// ```
     /// use shapewright::augment::{Augmenter, RandomVerticalFlip};

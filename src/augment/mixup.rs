@@ -45,9 +45,9 @@ pub struct MixUp {
 }
 
 impl MixUp {
-    /// The part is drawn from the beta distribution with both parameters `alpha`: the smaller it
-    /// is, the closer are parts to 0 or 1, that is to samples as they were. With 1,
-    /// torchvision's default, all parts are as likely.
+    /// Draws the part from the beta distribution with both parameters `alpha`: the smaller it is, the
+    /// closer are parts to 0 or 1, that is to samples as they were. With 1, torchvision's default, all
+    /// parts are equally likely.
     ///
     /// # Panics
     /// Unless `alpha` is above 0 and finite.
@@ -59,16 +59,16 @@ impl MixUp {
         MixUp { alpha }
     }
 
-    /// The part that each sample of a batch keeps of its own, from 0 to 1.
+    /// Draws the part that each sample of a batch keeps of its own, from 0 to 1.
     pub fn draw(&self, rng: &mut SampleRng) -> f64 {
         draw::beta(self.alpha, rng)
     }
 }
 
-/// Of each sample `i` of `n`, and of sample `n - 1 - i`, so much: `lambda * x[i] + (1 - lambda) *
-/// x[n - 1 - i]`.
+/// Replaces each sample `i` of `n` by `lambda * x[i] + (1 - lambda) * x[n - 1 - i]`.
 pub fn mix<S: Shape, T: Element>(samples: &mut [Tensor<S, T>], lambda: f64) {
-    let (own, other) = (T::from_f64_lossy(lambda), T::from_f64_lossy(1.0 - lambda));
+    let own = T::from_f64_lossy(lambda);
+    let other = T::from_f64_lossy(1.0 - lambda);
     let (first, second) = samples.split_at_mut(samples.len() / 2);
     // The one in the middle of an odd number stays: it is its own partner.
     for (a, b) in first.iter_mut().zip(second.iter_mut().rev()) {

@@ -118,7 +118,7 @@ impl<S: Shape, T: Element, F: Fn(&mut Tensor<S, T>, &mut SampleRng)> Augment<S, 
 
 macro_rules! lists {
     ($(($($part:ident),*);)*) => { $(
-        /// One after the other.
+        /// Applies one after the other.
         impl<S: Shape, T: Element, $($part: Augment<S, T>),*> Augment<S, T> for ($($part,)*) {
             #[allow(non_snake_case, unused_variables)]
             fn augment(&self, sample: &mut Tensor<S, T>, scratch: &mut Tensor<S, T>, rng: &mut SampleRng) {
@@ -215,7 +215,7 @@ impl<A: Clone, S: Shape, T: Element> Clone for Augmenter<A, S, T> {
 }
 
 impl<A: Augment<S, T>, S: Shape, T: Element> Augmenter<A, S, T> {
-    /// The list with a seed that all draws depend on.
+    /// Creates an augmenter with a seed that all draws depend on.
     pub fn new(list: A, seed: u64) -> Self {
         Augmenter {
             list,

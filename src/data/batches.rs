@@ -6,8 +6,9 @@ use rand::seq::SliceRandom;
 use super::Sample;
 use crate::memory;
 
-/// Goes through inputs and targets batch after batch, in an order that can be shuffled. The batches
-/// are gathered in buffers that are used again, so that none of them allocates.
+/// Batches of inputs and targets, one after another, in an order that can be shuffled.
+///
+/// The batches are gathered in buffers that are used again, so that none of them allocates.
 ///
 /// ```
 /// use shapewright::data::Batches;
@@ -36,7 +37,7 @@ pub struct Batches<'a, X, Y> {
     batch_targets: Vec<Y>,
 }
 
-/// The same batches from the same place on; the last one stays with the original.
+/// Clones the batches that are left; the buffers of the last one stay with the original.
 impl<X, Y> Clone for Batches<'_, X, Y> {
     fn clone(&self) -> Self {
         let Batches {
@@ -48,11 +49,11 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
             drop_last,
             ..
         } = *self;
-        let order = order.clone();
+
         Batches {
             inputs,
             targets,
-            order,
+            order: order.clone(),
             next,
             size,
             drop_last,
@@ -63,7 +64,7 @@ impl<X, Y> Clone for Batches<'_, X, Y> {
 }
 
 impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
-    /// Batches of `size` samples, in the order of the data until it is shuffled; the last may have
+    /// Creates batches of `size` samples, in the order of the data until it is shuffled; the last may have
     /// fewer.
     ///
     /// # Panics
@@ -72,7 +73,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         Self::over(inputs, targets, (0..inputs.len()).collect(), size)
     }
 
-    /// Batches of some of the samples, such as those of a part or a fold, in the order of the
+    /// Creates batches of some of the samples, such as those of a part or a fold, in the order of the
     /// positions.
     ///
     /// # Panics
@@ -94,7 +95,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         for &position in &order {
             assert_position(position, inputs.len());
         }
-        let (batch_inputs, batch_targets) = (Vec::new(), Vec::new());
+
         Batches {
             inputs,
             targets,
@@ -102,12 +103,12 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
             next: 0,
             size,
             drop_last: false,
-            batch_inputs,
-            batch_targets,
+            batch_inputs: Vec::new(),
+            batch_targets: Vec::new(),
         }
     }
 
-    /// The same batches without a last one that has fewer samples.
+    /// Omits a last batch that has fewer samples than the others.
     pub fn drop_last(self) -> Self {
         Batches {
             drop_last: true,
@@ -115,7 +116,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         }
     }
 
-    /// How many batches one pass has.
+    /// Returns the number of batches in one pass.
     pub fn steps(&self) -> usize {
         let samples = self.order.len();
         if self.drop_last {
@@ -125,7 +126,7 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         }
     }
 
-    /// How many samples the largest batch has.
+    /// The number of samples in the largest batch.
     pub(super) fn most(&self) -> usize {
         self.size.min(self.order.len())
     }
@@ -147,31 +148,32 @@ impl<'a, X: Sample, Y: Sample> Batches<'a, X, Y> {
         self.next = 0;
     }
 
-    /// Goes on as after so many batches, in the same order.
+    /// Goes on as after the first `batches` batches, in the same order.
     pub(crate) fn go_to(&mut self, batches: usize) {
         self.next = batches.min(self.steps());
     }
 
-    /// The next batch; `None` after the last.
+    /// Returns the next batch, or `None` after the last.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         if self.next == self.steps() {
             return None;
         }
         let positions = positions(&self.order, self.size, self.next);
         self.next += 1;
+
         fill(&mut self.batch_inputs, self.inputs, positions);
         fill(&mut self.batch_targets, self.targets, positions);
         Some((&self.batch_inputs, &self.batch_targets))
     }
 }
 
-/// Those of a batch.
+/// The positions of the samples of batch number `batch`.
 pub(super) fn positions(order: &[usize], size: usize, batch: usize) -> &[usize] {
     let begin = batch * size;
     &order[begin..order.len().min(begin + size)]
 }
 
-/// The samples at these positions.
+/// Returns copies of the samples at these positions.
 ///
 /// ```
 /// use shapewright::data::gather;
@@ -184,6 +186,7 @@ pub fn gather<X: Sample>(samples: &[X], positions: &[usize]) -> Vec<X> {
     for &position in positions {
         assert_position(position, samples.len());
     }
+
     let mut gathered = Vec::with_capacity(positions.len());
     fill(&mut gathered, samples, positions);
     gathered

@@ -1,5 +1,5 @@
-//! Reading bytes that a file's head announces: what is missing or too much is an error with its
-//! place.
+//! Bytes of a file whose head announces how many there are; too few or too many are an error with
+//! their place.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,7 +22,7 @@ pub(super) struct Bytes<'a, R> {
     budget: Budget,
     /// The bytes of memory that each byte becomes.
     weight: u64,
-    /// Whether there may be many more bytes than in the file, whose size is known.
+    /// The file is packed and its size is known: there may be many more bytes than it has.
     packed: bool,
 }
 
@@ -51,7 +51,7 @@ impl<'a, R: Read> Bytes<'a, R> {
         self.weight = weight;
     }
 
-    /// The next `len` bytes. Memory grows with what is there, not with what the file says.
+    /// Reads the next `len` bytes. Memory grows with what is there, not with what the file says.
     pub fn exactly(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
         if self.packed {
             self.check(len, len, what)?;
@@ -60,18 +60,20 @@ impl<'a, R: Read> Bytes<'a, R> {
         if bytes.len() as u64 == len {
             return Ok(bytes);
         }
+
         let start = self.at - bytes.len() as u64;
         let expected = format!("{len} bytes for {what} from byte {start}");
         let found = format!("the end of the file after {} of them", bytes.len());
         Err(self.error(ReadErrorKind::Length, self.at, expected, found, COPY_AGAIN))
     }
 
-    /// Nothing more.
+    /// Checks that nothing more comes.
     pub fn end(&mut self, after: &str) -> Result<(), ReadError> {
         let at = self.at;
         if self.up_to(1)?.is_empty() {
             return Ok(());
         }
+
         let expected = format!("the end of the file after {after}");
         Err(self.error(
             ReadErrorKind::Length,
@@ -82,23 +84,25 @@ impl<'a, R: Read> Bytes<'a, R> {
         ))
     }
 
-    /// The next `len` bytes, or fewer at the end of the file.
+    /// Reads the next `len` bytes, or fewer at the end of the file.
     pub fn up_to(&mut self, len: u64) -> Result<Vec<u8>, ReadError> {
         self.gather(len, "the bytes so far")
     }
 
     fn gather(&mut self, len: u64, what: &str) -> Result<Vec<u8>, ReadError> {
+        // Where this much can't be reserved, it can't be read either, and reading says so.
         let mut bytes = Vec::new();
-        // An error to reserve is one to read, which says so.
         let likely = len
             .min(self.budget.size())
             .min(self.budget.limit() / self.weight);
         let _ = bytes.try_reserve_exact(usize::try_from(likely).unwrap_or(0));
+
         while (bytes.len() as u64) < len {
             // One byte more than may be. The limit grows with what comes from a source of unknown
             // size.
             let most = (self.budget.limit() / self.weight).saturating_add(1);
             let piece = most.min(len) - bytes.len() as u64;
+
             let came = (&mut self.source).take(piece).read_to_end(&mut bytes);
             let came = came.map_err(|error| unread(self.path, error))? as u64;
             self.at += came;
@@ -110,7 +114,7 @@ impl<'a, R: Read> Bytes<'a, R> {
         Ok(bytes)
     }
 
-    /// Whether so many bytes of those that are wanted are within the limit.
+    /// Checks that `bytes` of the `wanted` bytes are within the limit.
     fn check(&self, bytes: u64, wanted: u64, what: &str) -> Result<(), ReadError> {
         self.budget
             .check(bytes.saturating_mul(self.weight))
@@ -134,17 +138,23 @@ impl<'a, R: Read> Bytes<'a, R> {
     }
 }
 
-/// Why bytes did not come.
+/// The error for bytes that did not come.
 fn unread(path: &Path, error: io::Error) -> ReadError {
     if !is_damage(&error) {
         return ReadError::io(path, error);
     }
-    let (kind, place, found) = (ReadErrorKind::Format, Place::File, error.to_string());
-    let expected = "packed data without damage";
-    ReadError::new(path, kind, place, expected, found, COPY_AGAIN).with_source(error)
+    ReadError::new(
+        path,
+        ReadErrorKind::Format,
+        Place::File,
+        "packed data without damage",
+        error.to_string(),
+        COPY_AGAIN,
+    )
+    .with_source(error)
 }
 
-/// An error about what takes more memory than it may.
+/// The error for what takes more memory than it may.
 pub(super) fn too_large(path: &Path, place: Place, what: &str, error: TooLarge) -> ReadError {
     let found = format!("{} for {what}", error.need);
     ReadError::new(
@@ -157,7 +167,7 @@ pub(super) fn too_large(path: &Path, place: Place, what: &str, error: TooLarge) 
     )
 }
 
-/// Why a whole file was not read.
+/// The error for a whole file that was not read.
 #[cfg(feature = "images")]
 pub(super) fn unread_whole(path: &Path, error: WholeError) -> ReadError {
     match error {
@@ -176,7 +186,7 @@ pub(super) fn open(path: &Path) -> Result<(File, Budget), ReadError> {
     open().map_err(|error| ReadError::io(path, error))
 }
 
-/// Whether unpacking failed, rather than reading.
+/// Tells an error of unpacking from one of reading.
 fn is_damage(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)

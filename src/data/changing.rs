@@ -32,7 +32,7 @@ where
     X: Sample + Send + Sync + 'scope,
     Y: Sample + Send + Sync + 'scope,
 {
-    /// Batches of the same samples. `change` gets the number of the pass, that of the batch, the
+    /// Creates batches of the same samples. `change` gets the number of the pass, that of the batch, the
     /// positions of its samples, and its inputs.
     pub fn new<'a: 'scope>(
         scope: &'scope Scope<'scope, '_>,
@@ -45,6 +45,7 @@ where
             size,
             ..
         } = *batches;
+
         let [passes, next_passes] = Queue::ends(1);
         let order = Arc::new(Mutex::new(Vec::new()));
         let order_here = Arc::clone(&order);
@@ -63,6 +64,7 @@ where
                 };
                 pass = next;
             };
+
             let order = lock(&order_here);
             let positions = positions(&order, size, batch);
             fill(inputs, all_inputs, positions);
@@ -70,6 +72,7 @@ where
             change(pass.number, batch, positions, inputs);
             true
         };
+
         let buffers = [(); 2].map(|()| Default::default());
         Changing {
             passes,
@@ -87,10 +90,12 @@ impl<X: Sample, Y: Sample> Changing<'_, X, Y> {
         if self.left == 0 {
             return;
         }
+
         let mut order = lock(&self.order);
         order.clear();
         order.extend_from_slice(&batches.order);
         drop(order);
+
         // If a panic has ended the thread, asking for the next batch raises it.
         let _ = self.passes.put(Pass {
             number,
@@ -98,7 +103,7 @@ impl<X: Sample, Y: Sample> Changing<'_, X, Y> {
         });
     }
 
-    /// The next batch; `None` after the last of the pass.
+    /// Returns the next batch, or `None` after the last of the pass.
     ///
     /// # Panics
     /// With the panic of `change`.

@@ -24,7 +24,7 @@ use crate::loss::Label;
 use crate::memory;
 use crate::tensor::Tensor3;
 
-/// What the ten classes are.
+/// The names of the ten classes.
 pub const CLASSES: [&str; 10] = [
     "airplane",
     "automobile",
@@ -38,7 +38,7 @@ pub const CLASSES: [&str; 10] = [
     "truck",
 ];
 
-/// The file of images to test on.
+/// The name of the file with images for testing.
 const TEST: &str = "test_batch.bin";
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
@@ -71,12 +71,14 @@ impl<T: Pixel> Cifar10<T> {
     /// If a file is missing, empty or cannot be read ([`batch_from`]).
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
         let folder = folder.as_ref();
-        let (mut train_images, mut train_labels) = (Vec::new(), Vec::new());
+        let mut train_images = Vec::new();
+        let mut train_labels = Vec::new();
         for number in 1..=5 {
             let (mut images, labels) = batch(&folder.join(format!("data_batch_{number}.bin")))?;
             train_images.append(&mut images);
             train_labels.extend(labels);
         }
+
         let (test_images, test_labels) = batch(&folder.join(TEST))?;
         Ok(Cifar10 {
             train_images,
@@ -87,15 +89,14 @@ impl<T: Pixel> Cifar10<T> {
     }
 }
 
-/// A file of the folder, which has at least one image.
+/// Reads a file of the folder, which has at least one image.
 fn batch<T: Pixel>(path: &Path) -> Result<Batch<T>, ReadError> {
     let (file, budget) = bytes::open(path)?;
     let batch = batch_in(path, file, budget)?;
     if batch.1.is_empty() {
-        let kind = ReadErrorKind::Length;
         return Err(ReadError::new(
             path,
-            kind,
+            ReadErrorKind::Length,
             Place::File,
             "images",
             "an empty file",
@@ -105,8 +106,7 @@ fn batch<T: Pixel>(path: &Path) -> Result<Batch<T>, ReadError> {
     Ok(batch)
 }
 
-/// The images and labels of one of the files, from anything that can be read; the path is for the
-/// error.
+/// Reads the images and labels of one of the files from any source; the path is for the error.
 ///
 /// # Errors
 /// If it cannot be read, ends within a record, holds a label that is no class, or takes more memory
@@ -141,6 +141,7 @@ fn batch_in<T: Pixel>(
             "take CIFAR-10's binary version, and copy or download the file again",
         ));
     }
+
     let numbers: Vec<u8> = records.clone().map(|record| record[0]).collect();
     let labels = Label::from_numbers(&numbers).map_err(|error| {
         let record = error.position.unwrap_or(0);
@@ -153,6 +154,8 @@ fn batch_in<T: Pixel>(
             "take CIFAR-10's binary version; CIFAR-100 has two labels in a record",
         )
     })?;
+
+    // A file has an image plane by plane, a tensor pixel by pixel.
     let mut images: Vec<Tensor3<SIDE, SIDE, CHANNELS, T>> = memory::zeroed_tensors(labels.len());
     for (image, record) in images.iter_mut().zip(records) {
         for (channel, plane) in record[1..].chunks_exact(PLANE).enumerate() {
@@ -161,5 +164,6 @@ fn batch_in<T: Pixel>(
             }
         }
     }
+
     Ok((images, labels))
 }

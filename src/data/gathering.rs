@@ -9,16 +9,15 @@ use super::Sample;
 use super::batches::{Batches, extend};
 use crate::threads::{Aside, Helped, with_aside};
 
-/// How many bytes of batches there are at a time, unless two are larger: they stay in the outer
-/// caches.
+/// The bytes of batches at a time, unless two batches are larger: they stay in the outer caches.
 const BYTES: usize = 2 << 20;
-/// There are no more batches than this at a time.
+/// The most batches at a time.
 const MOST: usize = 8;
-/// So many bytes are copied in a piece, or one sample: about a microsecond. A job of the network
-/// waits for it, so that larger pieces cost more than they save.
+/// The bytes that are copied in a piece, unless one sample has more: about a microsecond. A job of
+/// the network waits for it, so that larger pieces cost more than they save.
 const PIECE: usize = 4 << 10;
-/// To copy so many bytes takes several times what waking a worker does. One is woken when most of
-/// the batches are used up, so that it is once for several.
+/// The bytes to copy for which a worker is woken, which takes a fraction of the time that copying
+/// them does. It is woken when most of the batches are used up: once for several.
 const WORTH_WAKING: usize = 128 << 10;
 
 /// [`Batches`], each gathered before it is needed, in a ring of buffers.
@@ -30,7 +29,7 @@ pub(crate) struct Gathering<'a, X, Y> {
 
 type Buffer<X, Y> = (Vec<X>, Vec<Y>);
 
-/// What those who gather share.
+/// The batches that the training thread and its helpers share.
 struct Ring<'a, X, Y> {
     batches: Batches<'a, X, Y>,
     buffers: Mutex<Buffers<X, Y>>,
@@ -69,12 +68,12 @@ impl<'a, X: Sample + Send + Sync, Y: Sample + Send + Sync> Gathering<'a, X, Y> {
         }
     }
 
-    /// The batches that are gathered.
+    /// Returns the batches that are gathered.
     pub fn batches_mut(&mut self) -> &mut Batches<'a, X, Y> {
         &mut self.ring.batches
     }
 
-    /// Calls with the batches that are left, which others help to gather in the meantime. All
+    /// Calls `f` with the batches that are left, which others help to gather in the meantime. All
     /// memory is allocated before. The place in `batches_mut` stays where it is.
     pub fn run<R>(&mut self, f: impl FnOnce(Gathered<'_, 'a, X, Y>) -> R) -> R {
         let Gathering { ring, current } = self;
@@ -97,7 +96,7 @@ pub(crate) struct Gathered<'r, 'a, X, Y> {
 }
 
 impl<X: Sample, Y: Sample> Gathered<'_, '_, X, Y> {
-    /// The next batch; `None` after the last. What nobody has gathered is gathered here, and in the
+    /// Returns the next batch, or `None` after the last. What nobody has gathered is gathered here, and in the
     /// meantime others begin with the batch after it.
     pub fn next_batch(&mut self) -> Option<(&[X], &[Y])> {
         let batches = &self.ring.batches;
@@ -107,10 +106,12 @@ impl<X: Sample, Y: Sample> Gathered<'_, '_, X, Y> {
             Some(filled) => (None, filled),
             None => (Some(buffers.next), buffers.take_next(batches)?),
         };
+
         let room = buffers.free.len().min(batches.steps() - buffers.next);
         let wake = room >= 3 * buffers.filled.len() && room * batch_bytes(batches) >= WORTH_WAKING;
         drop(buffers);
         self.helped.more(wake);
+
         if let Some(next) = next {
             fill(&mut current, batches, next, usize::MAX);
         }
@@ -134,8 +135,10 @@ impl<X: Sample, Y: Sample> Ring<'_, X, Y> {
             buffers.give_back(Some(old));
         }
         buffers.give_back(current);
+
         let fitting = BYTES / batch_bytes(batches).max(1);
-        let (count, len) = (fitting.clamp(2, MOST).min(batches.steps()), batches.most());
+        let count = fitting.clamp(2, MOST).min(batches.steps());
+        let len = batches.most();
         buffers
             .free
             .resize_with(count, || (Vec::with_capacity(len), Vec::with_capacity(len)));
@@ -143,7 +146,7 @@ impl<X: Sample, Y: Sample> Ring<'_, X, Y> {
         buffers.next = batches.next;
     }
 
-    /// A panic while a sample is copied leaves everything as it was before that sample.
+    /// Takes the lock. A panic while a sample is copied leaves everything as it was before that sample.
     fn lock(&self) -> MutexGuard<'_, Buffers<X, Y>> {
         self.asked.store(true, Ordering::Relaxed);
         let buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -172,7 +175,7 @@ impl<X: Sample, Y: Sample> Buffers<X, Y> {
         }));
     }
 
-    /// The buffer of the batch after the filled ones, with what it has of it.
+    /// Takes the buffer of the batch after the filled ones, with what it has of it.
     fn take_next(&mut self, batches: &Batches<'_, X, Y>) -> Option<Buffer<X, Y>> {
         if self.next == batches.steps() {
             return None;
@@ -199,7 +202,7 @@ impl<X: Sample, Y: Sample> Buffers<X, Y> {
     }
 }
 
-/// Copies some samples more of a batch; whether it has all of them now.
+/// Copies up to `samples` more samples of a batch, and tells whether it has all of them now.
 fn fill<X: Sample, Y: Sample>(
     (inputs, targets): &mut Buffer<X, Y>,
     batches: &Batches<'_, X, Y>,

@@ -28,7 +28,7 @@ use crate::tensor::{Rank3, Shape, Tensor};
 /// The third byte of the magic number: unsigned bytes.
 const UNSIGNED_BYTES: u8 = 8;
 
-/// The images of an IDX file of bytes, one tensor each.
+/// Reads the images of an IDX file of bytes, one tensor each.
 ///
 /// The file's sizes are `[count, height, width]` or have further axes. The tensors have the same
 /// axes (`Tensor2<28, 28>`), the same with one channel (`Tensor3<28, 28, 1>`), or all elements on
@@ -43,7 +43,7 @@ pub fn images<S: Shape, T: Pixel>(path: impl AsRef<Path>) -> Result<Vec<Tensor<S
     images_in(path, file, budget)
 }
 
-/// As [`images`], from anything that can be read; the path is for the error.
+/// Reads what [`images`] reads, from any source; the path is for the error.
 ///
 /// # Errors
 /// As [`images`].
@@ -71,7 +71,7 @@ fn images_in<S: Shape, T: Pixel>(
     Ok(images)
 }
 
-/// The labels of an IDX file of bytes with the sizes `[count]`.
+/// Reads the labels of an IDX file of bytes with the sizes `[count]`.
 ///
 /// # Errors
 /// If the file cannot be read, is no IDX file of bytes, has another number of axes, is longer or
@@ -82,7 +82,7 @@ pub fn labels<const CLASSES: usize>(
     labels_counted_from(path, 0)
 }
 
-/// As [`labels`], from anything that can be read; the path is for the error.
+/// Reads what [`labels`] reads, from any source; the path is for the error.
 ///
 /// # Errors
 /// As [`labels`].
@@ -94,8 +94,8 @@ pub fn labels_from<const CLASSES: usize>(
     labels_in(path.as_ref(), source, budget, 0)
 }
 
-/// As [`labels`], of a file that counts its classes from another number than 0: from 1 in EMNIST's
-/// letters, whose 26 classes are 1 to 26.
+/// Reads the labels of a file whose first class has the number `first`: 1 in EMNIST's letters,
+/// whose 26 classes are 1 to 26.
 ///
 /// # Errors
 /// As [`labels`]; a label below `first` is no class.
@@ -167,6 +167,7 @@ impl<S: Shape, T: Pixel> Mnist<S, T> {
     /// or do not have as many labels as images.
     pub fn read(folder: impl AsRef<Path>) -> Result<Self, ReadError> {
         let folder = folder.as_ref();
+
         let names = [
             ("train-images", 3),
             ("train-labels", 1),
@@ -183,6 +184,7 @@ impl<S: Shape, T: Pixel> Mnist<S, T> {
         else {
             return Err(missing_files(folder, &names, &found));
         };
+
         let (train_images, train_labels) = pair(train_images, train_labels)?;
         let (test_images, test_labels) = pair(test_images, test_labels)?;
         Ok(Mnist {
@@ -194,7 +196,7 @@ impl<S: Shape, T: Pixel> Mnist<S, T> {
     }
 }
 
-/// A file with one of its usual names.
+/// Finds a file with one of its usual names.
 fn usual_file(folder: &Path, name: &str, axes: u8) -> Option<PathBuf> {
     let names = ["", ".gz"]
         .iter()
@@ -204,6 +206,7 @@ fn usual_file(folder: &Path, name: &str, axes: u8) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
+/// The error for a folder that lacks some of the files.
 fn missing_files(
     folder: &Path,
     names: &[(&str, u8); 4],
@@ -214,6 +217,7 @@ fn missing_files(
         .map(|((name, axes), _)| format!("`{name}-idx{axes}-ubyte`"))
         .collect();
     let missing = missing.join(", ");
+
     let gz = if cfg!(feature = "gzip") {
         ", plain or with `.gz` at the end"
     } else {
@@ -223,6 +227,7 @@ fn missing_files(
         "put {missing} into {}{gz} (`.idx` for `-idx` is fine)",
         folder.display()
     );
+
     let (found, advice) = if folder.is_dir() {
         (format!("a folder without {missing}"), put)
     } else if folder.exists() {
@@ -233,12 +238,11 @@ fn missing_files(
     } else {
         ("nothing there".to_owned(), put)
     };
-    let expected = "a folder with the four files of MNIST";
     ReadError::new(
         folder,
         ReadErrorKind::Io,
         Place::File,
-        expected,
+        "a folder with the four files of MNIST",
         found,
         advice,
     )
@@ -252,28 +256,27 @@ fn pair<S: Shape, T: Pixel>(
     images_path: &Path,
     labels_path: &Path,
 ) -> Result<Pair<S, T>, ReadError> {
-    let (images, labels) = (images(images_path)?, labels(labels_path)?);
-    if images.len() != labels.len() {
-        let expected = format!(
+    let images = images(images_path)?;
+    let labels = labels(labels_path)?;
+    if images.len() == labels.len() {
+        return Ok((images, labels));
+    }
+
+    Err(ReadError::new(
+        labels_path,
+        ReadErrorKind::Length,
+        Place::Byte(4),
+        format!(
             "{} labels, one for each image of {}",
             images.len(),
             images_path.display()
-        );
-        let advice = "take both files from the same set";
-        let found = format!("{} labels", labels.len());
-        return Err(ReadError::new(
-            labels_path,
-            ReadErrorKind::Length,
-            Place::Byte(4),
-            expected,
-            found,
-            advice,
-        ));
-    }
-    Ok((images, labels))
+        ),
+        format!("{} labels", labels.len()),
+        "take both files from the same set",
+    ))
 }
 
-/// What a file has, if it is well-formed.
+/// The content of a well-formed file.
 struct Idx {
     /// The sizes of the axes; at least one.
     sizes: Vec<usize>,
@@ -283,10 +286,11 @@ struct Idx {
     start: u64,
 }
 
-/// What was expected and what to do, if sizes are not wanted.
+/// Tells what was expected and what to do, if sizes are not wanted.
 type Wanted<'a> = &'a dyn Fn(&[usize]) -> Option<(String, &'static str)>;
 
-/// Whether the images of a file with these sizes fill tensors of the shape.
+/// Tells what was expected and what to do, unless the images of a file with these sizes fill tensors
+/// of the shape.
 fn image_sizes<S: Shape>(sizes: &[usize]) -> Option<(String, &'static str)> {
     let shape = S::DIMS.sizes();
     let same = |image: &[usize]| {
@@ -298,6 +302,7 @@ fn image_sizes<S: Shape>(sizes: &[usize]) -> Option<(String, &'static str)> {
         };
         shape == image || shape.split_last() == Some((&1, image)) || (shape.len() == 1 && flat())
     };
+
     match sizes {
         [_, image @ ..] if !image.is_empty() && same(image) => None,
         [_] => Some(("images".into(), "read labels with `idx::labels`")),
@@ -320,32 +325,8 @@ impl Idx {
         let known = budget.size() > 0;
         let (source, packed) = unpacked(path, BufReader::new(source))?;
         let mut file = Bytes::new(path, source, budget, weight).packed(packed && known);
-        let magic = file.exactly(4, "the magic number")?;
-        let axes = match magic[..] {
-            [0, 0, UNSIGNED_BYTES, axes] if axes > 0 => axes,
-            [0, 0, kind @ 9..=14, _] => {
-                let advice = "write it with unsigned bytes (type 0x08)";
-                let found = format!("{kind:#04x}");
-                return Err(file.error(
-                    ReadErrorKind::Type,
-                    2,
-                    "elements of type 0x08".into(),
-                    found,
-                    advice,
-                ));
-            }
-            _ => {
-                let expected = "the magic number 00 00 08 and a number of axes".into();
-                let advice = "check that this is an IDX file";
-                return Err(file.error(
-                    ReadErrorKind::Format,
-                    0,
-                    expected,
-                    format!("{magic:02x?}"),
-                    advice,
-                ));
-            }
-        };
+
+        let axes = Self::axes(&mut file)?;
         let sizes = file.exactly(4 * u64::from(axes), "the sizes of the axes")?;
         let sizes = sizes
             .chunks_exact(4)
@@ -360,6 +341,7 @@ impl Idx {
                 advice,
             ));
         }
+
         // A product that does not fit is more than any file has.
         let len = sizes
             .iter()
@@ -373,9 +355,31 @@ impl Idx {
             start,
         })
     }
+
+    /// Reads the magic number, whose last byte is the number of axes.
+    fn axes<R: Read>(file: &mut Bytes<'_, R>) -> Result<u8, ReadError> {
+        let magic = file.exactly(4, "the magic number")?;
+        match magic[..] {
+            [0, 0, UNSIGNED_BYTES, axes] if axes > 0 => Ok(axes),
+            [0, 0, kind @ 9..=14, _] => Err(file.error(
+                ReadErrorKind::Type,
+                2,
+                "elements of type 0x08".into(),
+                format!("{kind:#04x}"),
+                "write it with unsigned bytes (type 0x08)",
+            )),
+            _ => Err(file.error(
+                ReadErrorKind::Format,
+                0,
+                "the magic number 00 00 08 and a number of axes".into(),
+                format!("{magic:02x?}"),
+                "check that this is an IDX file",
+            )),
+        }
+    }
 }
 
-/// The content of a file that may be gzipped, and whether it is.
+/// Returns the content of a file that may be gzipped, and whether it is.
 fn unpacked<'a>(
     path: &Path,
     mut source: impl BufRead + 'a,
@@ -387,6 +391,7 @@ fn unpacked<'a>(
     if !packed {
         return Ok((Box::new(source), false));
     }
+
     #[cfg(feature = "gzip")]
     return Ok((Box::new(flate2::bufread::MultiGzDecoder::new(source)), true));
     #[cfg(not(feature = "gzip"))]

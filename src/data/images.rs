@@ -26,17 +26,18 @@ use crate::loss::Label;
 use crate::memory;
 use crate::tensor::{Tensor, Tensor3};
 
-/// After how many errors reading stops.
+/// The number of errors after which reading stops.
 const MOST_ERRORS: usize = 20;
-/// The ends of names of the files that are read.
+/// The endings of the names of files that are read.
 const ENDS: [&str; 3] = ["png", "jpg", "jpeg"];
 
-/// Pictures of height `H` and width `W` with `C` channels, and which of `N` classes they show.
+/// Pictures of height `H` and width `W` with `C` channels, and their classes, of which there are
+/// `N`.
 ///
 /// One channel is grey, three are red, green and blue. As `f32` or `f64` they are from 0 to 1, as
 /// `u8` bytes: see [`Pixel`]. Grey is made of colours by the weights of Rec. 709 (0.2126, 0.7152,
-/// 0.0722); transparency is left away, 16 bits are rounded to 8, and the orientation that a camera
-/// noted does not count.
+/// 0.0722). Transparency is dropped, 16 bits are rounded to 8, and the orientation that a camera
+/// noted is ignored.
 #[derive(Debug, PartialEq)]
 pub struct Images<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel = f32> {
     /// The pictures, class after class, in the order of their names.
@@ -62,7 +63,7 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel> C
     }
 }
 
-/// What to do with pictures of another size.
+/// The treatment of pictures of another size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// They are an error.
@@ -75,8 +76,8 @@ pub enum Size {
 impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
     Images<H, W, C, N, T>
 {
-    /// Reads the pictures in the folders of a folder. Files beside these folders, and what has a
-    /// name that begins with a dot, do not count.
+    /// Reads the pictures in the folders of a folder. Files next to these folders are ignored, and so
+    /// is everything whose name begins with a dot.
     ///
     /// # Errors
     /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, was
@@ -85,7 +86,8 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
     pub fn read(folder: impl AsRef<Path>, size: Size) -> Result<Self, ReadErrors> {
         let folder = folder.as_ref();
         let (folders, classes) = class_folders(folder, N)?;
-        let (mut paths, mut labels) = (Vec::new(), Vec::new());
+        let mut paths = Vec::new();
+        let mut labels = Vec::new();
         for (class, folder) in folders.iter().enumerate() {
             let files = entries(folder)?;
             labels.extend(
@@ -104,6 +106,7 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
                 return Err(ReadErrors { errors, more: true });
             }
         }
+
         if errors.is_empty() {
             return Ok(Images {
                 images,
@@ -133,7 +136,7 @@ pub fn read<const H: usize, const W: usize, const C: usize, T: Pixel>(
     Ok(image)
 }
 
-/// The folders of the classes, sorted, and their names.
+/// Finds the folders of the classes, sorted, and their names.
 fn class_folders(folder: &Path, wanted: usize) -> Result<(Vec<PathBuf>, Vec<String>), ReadError> {
     let mut folders = entries(folder)?;
     folders.retain(|path| path.is_dir());
@@ -145,6 +148,7 @@ fn class_folders(folder: &Path, wanted: usize) -> Result<(Vec<PathBuf>, Vec<Stri
     if names.len() == wanted {
         return Ok((folders, names));
     }
+
     let some = names
         .iter()
         .take(10)
@@ -155,20 +159,17 @@ fn class_folders(folder: &Path, wanted: usize) -> Result<(Vec<PathBuf>, Vec<Stri
         0 => "none".into(),
         count => format!("{count}: {some}{}", if count > 10 { ", .." } else { "" }),
     };
-    let (kind, place) = (ReadErrorKind::Shape, Place::File);
-    let advice =
-        "put the pictures of each class into a folder of its own, or change the number of classes";
     Err(ReadError::new(
         folder,
-        kind,
-        place,
+        ReadErrorKind::Shape,
+        Place::File,
         format!("{wanted} folders, one for each class"),
         found,
-        advice,
+        "put the pictures of each class into a folder of its own, or change the number of classes",
     ))
 }
 
-/// What a folder has, sorted by name.
+/// Lists the content of a folder, sorted by name.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let paths =
         fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
@@ -195,10 +196,12 @@ fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
         )
     };
     const { assert!(H > 0 && W > 0, "pictures have a height and a width") };
+
     let mut image = decode(path, size, H, W)?;
     if (image.height() as usize, image.width() as usize) != (H, W) {
         image = image.resize_exact(W as u32, H as u32, FilterType::Triangle);
     }
+
     let bytes = if C == 1 {
         image.into_luma8().into_raw()
     } else {
@@ -210,24 +213,9 @@ fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
     Ok(())
 }
 
-/// A picture as its file has it, if it is to become one of this height and width.
+/// Decodes a picture as its file has it, if it is to become one of this height and width.
 fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<DynamicImage, ReadError> {
-    let end = path
-        .extension()
-        .map(|end| end.to_string_lossy().to_lowercase())
-        .unwrap_or_default();
-    if path.is_dir() || !ENDS.contains(&&*end) {
-        let found = if path.is_dir() {
-            "a folder".into()
-        } else {
-            format!("a name that ends in {end:?}")
-        };
-        return Err(no_picture(
-            path,
-            found,
-            "move it to another place, or convert it",
-        ));
-    }
+    check_name(path)?;
     let bytes = limits::read_whole(path).map_err(|error| bytes::unread_whole(path, error))?;
     let budget = Budget::of_size(bytes.len() as u64);
 
@@ -251,16 +239,13 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
         .map_err(|error| undecoded(path, error))?;
     let found = decoder.dimensions();
     if size == Size::Exact && (found.1 as usize, found.0 as usize) != (height, width) {
-        let (kind, place) = (ReadErrorKind::Shape, Place::File);
-        let expected = format!("a height of {height} and a width of {width}");
-        let advice = "bring all pictures to one size, or read them with `Size::Resize`";
         return Err(ReadError::new(
             path,
-            kind,
-            place,
-            expected,
+            ReadErrorKind::Shape,
+            Place::File,
+            format!("a height of {height} and a width of {width}"),
             format!("{} and {}", found.1, found.0),
-            advice,
+            "bring all pictures to one size, or read them with `Size::Resize`",
         ));
     }
     budget
@@ -285,9 +270,26 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     Ok(image)
 }
 
+/// Checks that a path is no folder, and that its ending is one of a picture.
+fn check_name(path: &Path) -> Result<(), ReadError> {
+    let end = path
+        .extension()
+        .map(|end| end.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    let found = if path.is_dir() {
+        "a folder".into()
+    } else if !ENDS.contains(&&*end) {
+        format!("a name that ends in {end:?}")
+    } else {
+        return Ok(());
+    };
+    let advice = "move it to another place, or convert it";
+    Err(no_picture(path, found, advice))
+}
+
 /// The bytes of memory that decoding takes, and stretching to a height.
 fn need(decoder: &impl ImageDecoder, jpeg: bool, height: usize) -> u64 {
-    // Numbers of two bytes from which a progressive JPEG's pixels are made, beside the pixels.
+    // A progressive JPEG's pixels are made from numbers of two bytes, which are there in addition.
     let decoded = decoder
         .total_bytes()
         .saturating_mul(if jpeg { 3 } else { 1 });
@@ -307,7 +309,7 @@ fn no_picture(path: &Path, found: String, advice: &str) -> ReadError {
     )
 }
 
-/// What the decoders say.
+/// The error for what the decoders say.
 fn undecoded(path: &Path, error: ImageError) -> ReadError {
     // Their sentences have several lines.
     let found = error
@@ -315,6 +317,7 @@ fn undecoded(path: &Path, error: ImageError) -> ReadError {
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ");
+
     if matches!(error, ImageError::Limits(_)) {
         let expected = "a picture that can be decoded within the limit of memory";
         return ReadError::new(
@@ -329,14 +332,16 @@ fn undecoded(path: &Path, error: ImageError) -> ReadError {
     no_picture(path, found, "save the picture again, or leave it out")
 }
 
-/// Whether a JPEG goes on to its marker of the end: the decoder makes grey what a file that was cut
-/// lacks.
+/// Tells whether a JPEG goes on to its end-of-image marker: the decoder makes grey what a file that
+/// was cut lacks.
 fn has_end(jpeg: &[u8]) -> bool {
     const START: u8 = 0xd8;
     const END: u8 = 0xd9;
+
     let mut rest = jpeg;
     // What stands in the numbers of the pixels: a byte of 255, and markers between their parts.
     let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xd0..=0xd7 | 0xff);
+
     while let Some(at) = rest.windows(2).position(is_marker) {
         let marker = rest[at + 1];
         rest = &rest[at + 2..];

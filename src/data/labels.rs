@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Place, ReadError, ReadErrorKind};
 use crate::loss::Label;
 
-/// The classes with these numbers, which are counted from `first`; `at` gives the byte of a number,
+/// Returns the classes with these numbers, which are counted from `first`; `at` gives the byte of a number,
 /// and `function` reads a file whose first class is another one.
 pub(super) fn labels<const CLASSES: usize>(
     path: &Path,
@@ -40,7 +40,7 @@ pub(super) fn labels<const CLASSES: usize>(
     ))
 }
 
-/// What to do about labels of which some are no classes.
+/// The advice for labels of which some are no classes.
 fn advice(classes: usize, first: i128, function: &str, smallest: i128, largest: i128) -> String {
     let all = format!("the file's labels are {smallest} to {largest}");
     let count = largest - smallest + 1;

@@ -6,7 +6,7 @@ use crate::memory;
 use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Puts a number in the place of each missing value (NaN); scikit-learn's `SimpleImputer`.
+/// Replaces each missing value (NaN) by a number; scikit-learn's `SimpleImputer`.
 ///
 /// Fit it to the training part alone and use it for all parts. Every element of a tensor is a
 /// feature of its own. With the feature `safetensors`, `weights::Saver` puts it into one file with
@@ -24,14 +24,15 @@ use crate::tensor::{Element, Shape, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct Imputer<S: Shape, T: Element = f32> {
-    /// What each feature gets where it is missing.
+    /// The value of each feature where it is missing.
     pub fill: Tensor<S, T>,
 }
 
 impl<S: Shape, T: Element> Imputer<S, T> {
-    /// Fills with the mean of the feature's values. The result, as large as a sample, lies on the
-    /// caller's stack: for large samples, such as pictures, use
-    /// [`mean_boxed`](Self::mean_boxed).
+    /// Creates an imputer that fills with the mean of each feature's values.
+    ///
+    /// The result, as large as a sample, lies on the caller's stack: for large samples, such as
+    /// pictures, use [`mean_boxed`](Self::mean_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -39,7 +40,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
         Ok(*Self::mean_boxed(samples)?)
     }
 
-    /// Like [`mean`](Self::mean), on the heap.
+    /// Creates the imputer of [`mean`](Self::mean) on the heap.
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -55,9 +56,11 @@ impl<S: Shape, T: Element> Imputer<S, T> {
         }))
     }
 
-    /// Fills with the median of the feature's values: the mean of the two in the middle if their
-    /// number is even. The result, as large as a sample, lies on the caller's stack: for large
-    /// samples, such as pictures, use [`median_boxed`](Self::median_boxed).
+    /// Creates an imputer that fills with the median of each feature's values: the mean of the two in
+    /// the middle if their number is even.
+    ///
+    /// The result, as large as a sample, lies on the caller's stack: for large samples, such as
+    /// pictures, use [`median_boxed`](Self::median_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -65,7 +68,7 @@ impl<S: Shape, T: Element> Imputer<S, T> {
         Ok(*Self::median_boxed(samples)?)
     }
 
-    /// Like [`median`](Self::median), on the heap.
+    /// Creates the imputer of [`median`](Self::median) on the heap.
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -86,13 +89,13 @@ impl<S: Shape, T: Element> Imputer<S, T> {
         }))
     }
 
-    /// Fills with this number. The result lies on the caller's stack, like that of
-    /// [`mean`](Self::mean).
+    /// Creates an imputer that fills with this number. The result lies on the caller's stack, like
+    /// that of [`mean`](Self::mean).
     pub fn constant(value: T) -> Self {
         *Self::constant_boxed(value)
     }
 
-    /// Like [`constant`](Self::constant), on the heap.
+    /// Creates the imputer of [`constant`](Self::constant) on the heap.
     pub fn constant_boxed(value: T) -> Box<Self> {
         let mut imputer: Box<Self> = memory::zeroed_parameters();
         imputer.fill.fill_with(|_| value);

@@ -16,7 +16,8 @@
 //!
 //! What needs no file: parts of a data set ([`split()`], [`stratified_split`], [`k_fold`],
 //! [`stratified_k_fold`]), [`Batches`], features of one size ([`StandardScaler`],
-//! [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`].
+//! [`MinMaxScaler`]), missing values ([`Imputer`]), [`one_hot`]; copies of samples of any size
+//! ([`to_vec`], [`extend_from_slice`], [`repeat`]).
 //!
 //! ```
 //! use shapewright::data::{Batches, StandardScaler, gather, stratified_split};
@@ -85,6 +86,6 @@ pub(crate) use gathering::{Gathered, Gathering};
 pub use missing::Imputer;
 pub use one_hot::{one_hot, one_hot_into};
 pub use preprocess_error::PreprocessError;
-pub use sample::{Cloning, Sample};
+pub use sample::{Cloning, Sample, extend_from_slice, repeat, to_vec};
 pub use scale::{MinMaxScaler, StandardScaler};
 pub use split::{Fold, SplitError, k_fold, split, stratified_k_fold, stratified_split};

@@ -3,7 +3,8 @@
 use crate::loss::Label;
 use crate::tensor::{Element, Tensor1};
 
-/// 1 for the label's class and 0 for the others: a target for losses on numbers.
+/// Returns 1 for the label's class and 0 for the others: a target for losses on numbers.
+///
 /// [`CrossEntropy`](struct@crate::CrossEntropy) takes the label itself.
 ///
 /// ```
@@ -19,7 +20,8 @@ pub fn one_hot<T: Element, const N: usize>(label: Label<N>) -> Tensor1<N, T> {
     target
 }
 
-/// Like [`one_hot`], into a tensor: for many classes, whose tensor does not fit on the stack.
+/// Writes what [`one_hot`] returns to a tensor: for many classes, whose tensor does not fit on the
+/// stack.
 pub fn one_hot_into<T: Element, const N: usize>(label: Label<N>, target: &mut Tensor1<N, T>) {
     target.fill_with(|class| {
         if class == label.index() {

@@ -4,7 +4,7 @@ use crate::tensor::Scalar;
 
 /// A number that a pixel of an image becomes: 0 to 1 as `f32` or `f64`, or the byte itself as `u8`.
 pub trait Pixel: Scalar {
-    /// What the byte becomes.
+    /// Converts a byte.
     ///
     /// ```
     /// use shapewright::data::Pixel;

@@ -62,7 +62,7 @@
 //! # }
 //! ```
 
-use std::fmt;
+use core::fmt;
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,7 +96,7 @@ use crate::threads::discard;
 pub struct Prefetch<'scope, T>(Worker<'scope, T>);
 
 impl<T: Send + 'static> Prefetch<'static, T> {
-    /// Makes the items of an iterator that owns what it needs.
+    /// Creates an iterator over the items of one that owns what it needs.
     pub fn new<I>(ahead: usize, source: I) -> Self
     where
         I: IntoIterator<Item = T>,
@@ -108,7 +108,7 @@ impl<T: Send + 'static> Prefetch<'static, T> {
 }
 
 impl<'scope, T: Send + 'scope> Prefetch<'scope, T> {
-    /// Makes the items of an iterator that borrows its data from outside of the scope.
+    /// Creates an iterator over the items of one that borrows its data from outside of the scope.
     ///
     /// ```
     /// use shapewright::data::Prefetch;
@@ -135,7 +135,7 @@ impl<T> Iterator for Prefetch<'_, T> {
     }
 }
 
-impl<T> std::iter::FusedIterator for Prefetch<'_, T> {}
+impl<T> core::iter::FusedIterator for Prefetch<'_, T> {}
 
 /// Batches in buffers that another thread fills while the one before is used; nothing is allocated
 /// on the way.
@@ -175,7 +175,7 @@ pub struct Refill<'scope, B> {
 }
 
 impl<B: Send + 'static> Refill<'static, B> {
-    /// Fills buffers with a function that owns what it needs.
+    /// Creates batches from a function that owns what it needs and fills a buffer with each.
     ///
     /// # Panics
     /// If there are fewer than two buffers.
@@ -190,7 +190,8 @@ impl<B: Send + 'static> Refill<'static, B> {
 }
 
 impl<'scope, B: Send + 'scope> Refill<'scope, B> {
-    /// Fills buffers with a function that borrows its data from outside of the scope.
+    /// Creates batches from a function that borrows its data from outside of the scope and fills a
+    /// buffer with each.
     ///
     /// # Panics
     /// If there are fewer than two buffers.
@@ -216,6 +217,7 @@ impl<'scope, B> Refill<'scope, B> {
             count >= 2,
             "two buffers are needed: one is filled while the other is used"
         );
+
         // Both queues have room for all buffers, so that sending one never waits, and never
         // allocates.
         let [used, empty] = Queue::ends(count);
@@ -223,6 +225,7 @@ impl<'scope, B> Refill<'scope, B> {
         buffers
             .into_iter()
             .for_each(|buffer| drop(used.put(buffer)));
+
         Refill {
             current: None,
             used,
@@ -230,7 +233,7 @@ impl<'scope, B> Refill<'scope, B> {
         }
     }
 
-    /// The next batch, when it is ready; the one before goes back to be filled again.
+    /// Returns the next batch, when it is ready; the one before goes back to be filled again.
     ///
     /// # Panics
     /// With the panic of `fill` if it panicked, after all batches from before it; then the batches
@@ -243,8 +246,7 @@ impl<'scope, B> Refill<'scope, B> {
     }
 }
 
-/// What makes the items of a [`Refill`]: it fills the buffers that come back, until there is no
-/// batch.
+/// The source of a [`Refill`]: fills the buffers that come back, until there is no batch.
 fn filled<B>(buffers: End<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnMut() -> Option<B> {
     move || {
         let mut buffer = buffers.take()?;
@@ -252,7 +254,7 @@ fn filled<B>(buffers: End<B>, mut fill: impl FnMut(&mut B) -> bool) -> impl FnMu
     }
 }
 
-/// Who makes the items.
+/// The maker of the items.
 enum Worker<'scope, T> {
     /// A thread, until it is joined, and what it sends, until nobody wants any more of it.
     There {
@@ -336,8 +338,8 @@ fn take<F>(place: &Mutex<Option<F>>) -> Option<F> {
 }
 
 impl<T> Worker<'_, T> {
-    /// The next item. When there is none the items have ended, by themselves or by a panic, which
-    /// goes on here.
+    /// Returns the next item. If there is none, the items have ended, by themselves or by a panic,
+    /// which goes on here.
     fn next(&mut self) -> Option<T> {
         match self {
             Worker::There { items, thread } => {

@@ -1,4 +1,4 @@
-//! What can be wrong with samples that something is fitted to.
+//! Mistakes in samples that something is fitted to.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ pub enum PreprocessError {
     NoValues {
         /// The feature's position in row order.
         feature: usize,
-        /// How many samples there are.
+        /// The number of samples.
         samples: usize,
     },
     /// A value is infinite.
@@ -41,8 +41,7 @@ impl fmt::Display for PreprocessError {
 
 impl std::error::Error for PreprocessError {}
 
-/// Calls with the position and value of each feature of each sample, but for those that are missing
-/// (NaN).
+/// Calls `f` with the position and value of each feature of each sample, except missing ones (NaN).
 ///
 /// # Errors
 /// If a feature has no value, or one that is infinite.
@@ -62,6 +61,7 @@ pub(super) fn for_each_value<S: Shape, T: Element>(
             }
         }
     }
+
     match found.iter().position(|found| !found) {
         Some(feature) => Err(PreprocessError::NoValues {
             feature,

@@ -30,7 +30,7 @@ impl<T> Drop for End<T> {
 }
 
 impl<T> Queue<T> {
-    /// Both ends of a queue in which up to `ahead` items wait to be taken. With 0, an item is
+    /// Returns both ends of a queue in which up to `ahead` items wait to be taken. With 0, an item is
     /// handed over when it is asked for.
     pub(super) fn ends(ahead: usize) -> [End<T>; 2] {
         /// Room for more items is made when they come.
@@ -49,14 +49,14 @@ impl<T> Queue<T> {
         [End(Arc::clone(&queue)), End(queue)]
     }
 
-    /// No code of others runs under the lock, so that nothing is half done after a panic.
+    /// Takes the lock. No code of others runs under it, so that nothing is half done after a panic.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T> End<T> {
-    /// Puts an item in, once there is room for it; gives it back if the other end is gone.
+    /// Puts an item in, once there is room for it; returns it if the other end is gone.
     pub(super) fn put(&self, item: T) -> Result<(), T> {
         let queue = &*self.0;
         let full = |state: &mut State<T>| {
@@ -72,6 +72,7 @@ impl<T> End<T> {
             drop(state);
             return Err(item);
         }
+
         state.items.push_back(item);
         drop(state);
         queue.changed.notify_all();

@@ -1,6 +1,6 @@
-//! What every reader says about a file that it cannot use.
+//! The errors of all readers of files.
 
-use std::fmt;
+use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,17 +22,17 @@ use std::path::{Path, PathBuf};
 pub struct ReadError {
     /// The file or folder.
     pub path: PathBuf,
-    /// What kind of mistake it is, for programs that go on in different ways.
+    /// The kind of mistake, for programs that go on in different ways.
     pub kind: ReadErrorKind,
-    /// Where in the file.
+    /// The place in the file.
     pub place: Place,
-    /// What should have been there.
+    /// The content that was expected.
     pub expected: Box<str>,
-    /// What was there.
+    /// The content that was found.
     pub found: Box<str>,
-    /// What to do about it.
+    /// The way out.
     pub advice: Box<str>,
-    /// What the operating system or a decoder said.
+    /// The error of the operating system or of a decoder.
     source: Option<io::Error>,
 }
 
@@ -97,7 +97,7 @@ impl ReadError {
         }
     }
 
-    /// A file that the operating system does not give.
+    /// Creates the error for a file that the operating system does not give.
     pub(crate) fn io(path: &Path, error: io::Error) -> Self {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => {
@@ -160,7 +160,7 @@ impl std::error::Error for ReadError {
 pub struct ReadErrors {
     /// The mistakes; at least one.
     pub errors: Vec<ReadError>,
-    /// Whether reading stopped at the bound, so that there may be more.
+    /// Reading stopped at the bound: there may be more.
     pub more: bool,
 }
 

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::loss::Label;
+use crate::memory;
 use crate::tensor::{Scalar, Shape, Tensor};
 
 /// A sample: an input or a target that can be copied into a batch, as [`gather`](super::gather),
@@ -38,6 +39,10 @@ use crate::tensor::{Scalar, Shape, Tensor};
 /// copied straight from memory to memory, in every build. Put large data of a type that is not
 /// `Copy` into a `Vec` or a `Box`.
 ///
+/// The standard library's `to_vec`, `clone` and `extend_from_slice` of vectors, and `vec![x; n]`,
+/// may clone value by value over the stack in builds without optimization. For large samples, use
+/// [`to_vec`], [`extend_from_slice`] and [`repeat`] of this module.
+///
 /// ```
 /// use shapewright::data::{Cloning, Sample};
 /// use shapewright::prelude::*;
@@ -58,11 +63,11 @@ use crate::tensor::{Scalar, Shape, Tensor};
     note = "a type of your own that is `Clone` takes one line: `impl shapewright::data::Sample for {Self} {{}}`"
 )]
 pub trait Sample: Clone {
-    /// How it is cloned into a batch: by [`Clone`], unless it says otherwise.
+    /// The way in which it is cloned into a batch; by [`Clone`] by default.
     const CLONING: Cloning<Self> = Cloning::by_value();
 }
 
-/// How a [`Sample`] is cloned into a batch.
+/// The way in which a [`Sample`] is cloned into a batch.
 pub struct Cloning<X> {
     /// Only where `X` is `Copy`: the constructors see to that.
     in_place: bool,
@@ -70,7 +75,7 @@ pub struct Cloning<X> {
 }
 
 impl<X: Clone> Cloning<X> {
-    /// By [`Clone::clone`], whose result passes the stack.
+    /// Clones by [`Clone::clone`], whose result passes the stack.
     pub const fn by_value() -> Self {
         Cloning {
             in_place: false,
@@ -80,7 +85,7 @@ impl<X: Clone> Cloning<X> {
 }
 
 impl<X: Copy> Cloning<X> {
-    /// From memory to memory, whatever the size.
+    /// Copies from memory to memory, whatever the size.
     pub const fn in_place() -> Self {
         Cloning {
             in_place: true,
@@ -90,18 +95,74 @@ impl<X: Copy> Cloning<X> {
 }
 
 impl<X> Cloning<X> {
-    /// Whether `X` is copied from memory to memory, and so is `Copy`.
+    /// Tells whether `X` is copied from memory to memory, and so is `Copy`.
     pub(crate) const fn is_in_place(&self) -> bool {
         self.in_place
     }
 
-    /// That of a type which is `Copy` if all its parts are; `in_place` says whether they are.
+    /// The way of a type which is `Copy` if all its parts are; `in_place` tells whether they are.
     const fn of_parts(in_place: bool) -> Self {
         Cloning {
             in_place,
             of: PhantomData,
         }
     }
+}
+
+/// Returns a vector of copies of samples.
+///
+/// Unlike the standard library's `to_vec`, it does not put large samples on the stack in any build;
+/// see [`Sample`](Sample#large-samples).
+///
+/// ```
+/// use shapewright::data;
+/// use shapewright::prelude::*;
+/// let images = Tensor3::<1024, 1024, 3>::zeros_vec(4);
+/// let first = data::to_vec(&images[..2]);
+/// assert!(first == images[..2]);
+/// ```
+pub fn to_vec<X: Sample>(samples: &[X]) -> Vec<X> {
+    let mut copies = Vec::with_capacity(samples.len());
+    extend_from_slice(&mut copies, samples);
+    copies
+}
+
+/// Appends copies of samples to a vector.
+///
+/// Unlike `push` and the standard library's `extend_from_slice`, it does not put large samples on
+/// the stack in any build; see [`Sample`](Sample#large-samples). [`core::slice::from_ref`] makes a
+/// slice of one sample.
+///
+/// ```
+/// use shapewright::data;
+/// use shapewright::prelude::*;
+/// let image = Tensor3::<1024, 1024, 3>::ones_boxed();
+/// let mut images = Vec::new();
+/// data::extend_from_slice(&mut images, std::slice::from_ref(&*image));
+/// assert_eq!(images[0][[1023, 1023, 2]], 1.0);
+/// ```
+pub fn extend_from_slice<X: Sample>(to: &mut Vec<X>, samples: &[X]) {
+    memory::append(to, samples);
+}
+
+/// Returns a vector of `n` copies of one sample.
+///
+/// Unlike `vec![x; n]`, it does not put a large sample on the stack in any build; see
+/// [`Sample`](Sample#large-samples).
+///
+/// ```
+/// use shapewright::data;
+/// use shapewright::prelude::*;
+/// let image = Tensor3::<1024, 1024, 3>::ones_boxed();
+/// let batch = data::repeat(&*image, 3);
+/// assert!(batch.len() == 3 && batch[2] == *image);
+/// ```
+pub fn repeat<X: Sample>(sample: &X, n: usize) -> Vec<X> {
+    let mut copies = Vec::with_capacity(n);
+    for _ in 0..n {
+        extend_from_slice(&mut copies, core::slice::from_ref(sample));
+    }
+    copies
 }
 
 macro_rules! copied {

@@ -10,8 +10,8 @@ use crate::tensor::{Element, Shape, Tensor};
 /// `StandardScaler`.
 ///
 /// Fit it to the training part alone and use it for all parts. Every element of a tensor is a
-/// feature of its own. Missing values (NaN) are left out when it is fitted, and stay. A constant
-/// feature becomes 0.
+/// feature of its own. Missing values (NaN) are ignored when it is fitted, and stay missing. A
+/// constant feature becomes 0.
 ///
 /// ```
 /// use shapewright::data::StandardScaler;
@@ -32,17 +32,18 @@ use crate::tensor::{Element, Shape, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct StandardScaler<S: Shape, T: Element = f32> {
-    /// What is subtracted.
+    /// The mean of each feature, which is subtracted.
     pub mean: Tensor<S, T>,
-    /// What is divided by then: the standard deviation (of the samples themselves, over their
-    /// number), 1 for constant features.
+    /// The standard deviation of each feature (of the samples themselves, over their number), by which
+    /// the difference is divided; 1 for constant features.
     pub std: Tensor<S, T>,
 }
 
 impl<S: Shape, T: Element> StandardScaler<S, T> {
-    /// Takes mean and standard deviation of each feature. The result, as large as two samples, lies
-    /// on the caller's stack: for large samples, such as pictures, use
-    /// [`fit_boxed`](Self::fit_boxed).
+    /// Creates a scaler with the mean and standard deviation of each feature.
+    ///
+    /// The result, as large as two samples, lies on the caller's stack: for large samples, such as
+    /// pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -50,7 +51,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
         Ok(*Self::fit_boxed(samples)?)
     }
 
-    /// Like [`fit`](Self::fit), on the heap.
+    /// Creates the scaler of [`fit`](Self::fit) on the heap.
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -63,6 +64,7 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
             sum.add(off);
             squares.add(off * off);
         })?;
+
         let mut scaler: Box<Self> = memory::zeroed_parameters();
         scaler
             .mean
@@ -99,8 +101,8 @@ impl<S: Shape, T: Element> StandardScaler<S, T> {
 ///
 /// Fit it to the training part alone and use it for all parts; values that lie outside of the
 /// training part's lie outside of the range. Every element of a tensor is a feature of its own.
-/// Missing values (NaN) are left out when it is fitted, and stay. A constant feature becomes the
-/// lower end.
+/// Missing values (NaN) are ignored when it is fitted, and stay missing. A constant feature becomes
+/// the lower end.
 ///
 /// ```
 /// use shapewright::data::MinMaxScaler;
@@ -123,15 +125,16 @@ pub struct MinMaxScaler<S: Shape, T: Element = f32> {
     pub min: Tensor<S, T>,
     /// The largest value of each feature.
     pub max: Tensor<S, T>,
-    /// What the smallest value becomes.
+    /// The lower end of the range, which the smallest value becomes.
     pub low: T,
-    /// What the largest value becomes.
+    /// The upper end of the range, which the largest value becomes.
     pub high: T,
 }
 
 impl<S: Shape, T: Element> MinMaxScaler<S, T> {
-    /// Takes the smallest and the largest value of each feature, to be scaled to 0 and 1. The
-    /// result, as large as two samples, lies on the caller's stack: for large samples, such as
+    /// Creates a scaler that turns the smallest and the largest value of each feature into 0 and 1.
+    ///
+    /// The result, as large as two samples, lies on the caller's stack: for large samples, such as
     /// pictures, use [`fit_boxed`](Self::fit_boxed).
     ///
     /// # Errors
@@ -140,7 +143,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         Ok(*Self::fit_boxed(samples)?)
     }
 
-    /// Like [`fit`](Self::fit), on the heap.
+    /// Creates the scaler of [`fit`](Self::fit) on the heap.
     ///
     /// # Errors
     /// If a feature has no value, or one that is infinite.
@@ -157,7 +160,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         Ok(scaler)
     }
 
-    /// The same scaler to another range. It passes the caller's stack;
+    /// Sets another range. The scaler passes the caller's stack;
     /// [`set_range`](Self::set_range) does not move it.
     ///
     /// # Panics
@@ -167,7 +170,7 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         self
     }
 
-    /// Scales to another range from now on.
+    /// Sets another range, in place.
     ///
     /// # Panics
     /// If `low` is not less than `high`, or one is infinite.
@@ -206,14 +209,14 @@ impl<S: Shape, T: Element> MinMaxScaler<S, T> {
         (low, high - low)
     }
 
-    /// From the smallest value to the largest; 1 for a constant feature.
+    /// The distance from the smallest value to the largest; 1 for a constant feature.
     fn span(&self, feature: usize) -> f64 {
         let span = double(&self.max, feature) - double(&self.min, feature);
         if span == 0.0 { 1.0 } else { span }
     }
 }
 
-/// What one look at the samples says of each feature.
+/// Count, sum, smallest and largest value of each feature.
 struct Ranges {
     count: Vec<f64>,
     sum: Vec<Sum>,

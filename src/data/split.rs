@@ -7,11 +7,11 @@ use rand::seq::SliceRandom;
 
 use crate::loss::Label;
 
-/// How far the sum of the fractions may be from 1 and still mean 1.
+/// The distance from 1 within which a sum of fractions counts as 1.
 const ROUNDING: f64 = 1e-9;
 
-/// Samples at random in parts of these fractions: the positions of each part, in rising order. What
-/// the fractions leave of 1 is in no part.
+/// Divides samples at random into parts of these fractions; returns the positions of each part, in
+/// rising order. What the fractions leave of 1 is in no part.
 ///
 /// ```
 /// use shapewright::data::split;
@@ -30,7 +30,9 @@ pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     check(&fractions)?;
     let mut order: Vec<usize> = (0..samples).collect();
     order.shuffle(rng);
-    let (mut sum, mut begin) = (0.0, 0);
+
+    let mut sum = 0.0;
+    let mut begin = 0;
     let parts = fractions.map(|fraction| {
         sum += fraction;
         // The ends are rounded, not the lengths: so nothing is lost.
@@ -43,9 +45,9 @@ pub fn split<R: Rng + ?Sized, const PARTS: usize>(
     none_empty(parts, samples)
 }
 
-/// Like [`split`], with the same share of each class in every part, as far as whole samples can
-/// have it: of two parts, each has at most one sample of a class more or less than its share; of
-/// many parts, about two.
+/// Divides samples as [`split`] does, with the same share of each class in every part, as far as
+/// whole samples allow it: of two parts, each has at most one sample of a class more or less than
+/// its share; of many parts, about two.
 ///
 /// ```
 /// use shapewright::data::stratified_split;
@@ -75,6 +77,7 @@ pub fn stratified_split<R: Rng + ?Sized, const PARTS: usize, const N: usize>(
     };
     let mut given = vec![0_usize; shares().count()];
     let mut parts = [const { Vec::new() }; PARTS];
+
     // Each sample goes to the part that lacks most, class after class: so every stretch of samples
     // is shared out, and the parts have the right length at the end.
     for (before, position) in by_class(labels, rng).into_iter().flatten().enumerate() {
@@ -91,6 +94,7 @@ pub fn stratified_split<R: Rng + ?Sized, const PARTS: usize, const N: usize>(
             part.push(position);
         }
     }
+
     parts.iter_mut().for_each(|part| part.sort_unstable());
     none_empty(parts, labels.len())
 }
@@ -98,9 +102,9 @@ pub fn stratified_split<R: Rng + ?Sized, const PARTS: usize, const N: usize>(
 /// One way to cut a data set in two: positions in rising order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fold {
-    /// What to train on.
+    /// The samples for training.
     pub train: Vec<usize>,
-    /// What to validate on.
+    /// The samples for validation.
     pub validation: Vec<usize>,
 }
 
@@ -132,8 +136,8 @@ pub fn k_fold<R: Rng + ?Sized>(
     deal(order, folds)
 }
 
-/// Like [`k_fold`], with the same share of each class in every fold, as far as whole samples can
-/// have it. The numbers of each class are those of scikit-learn's `StratifiedKFold`. A class with
+/// Cuts samples as [`k_fold`] does, with the same share of each class in every fold, as far as whole
+/// samples allow it. The numbers of each class are those of scikit-learn's `StratifiedKFold`. A class with
 /// fewer samples than there are folds is missing in some of them.
 ///
 /// ```
@@ -226,14 +230,14 @@ pub enum SplitError {
     EmptyPart {
         /// The part, counted from 0.
         part: usize,
-        /// How many samples there are.
+        /// The number of samples.
         samples: usize,
     },
     /// There are fewer than two folds, or fewer samples than folds.
     Folds {
-        /// How many folds were asked for.
+        /// The number of folds that were asked for.
         folds: usize,
-        /// How many samples there are.
+        /// The number of samples.
         samples: usize,
     },
 }

@@ -47,8 +47,7 @@ mod sealed {
     note = "for a bias, use `init::constant`, `init::uniform` or `init::normal`"
 )]
 pub trait Weight<T: Element>: Parameters<T> + sealed::Sealed {
-    /// How many numbers of the input meet in each number of the output: the size of the kernel
-    /// times `in`.
+    /// The number of inputs of each output: the size of the kernel times `in`.
     const FAN_IN: usize;
     /// The size of the kernel times `out`.
     const FAN_OUT: usize;
@@ -73,13 +72,13 @@ weights! {
     [H W] [[[[T; O]; I]; W]; H];
 }
 
-/// What the numbers keep their size through.
+/// The pass through which numbers keep their size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// The variance of the outputs in the forward pass.
+    /// The forward pass, whose outputs keep their variance.
     #[default]
     FanIn,
-    /// The variance of the gradients in the backward pass.
+    /// The backward pass, whose gradients keep their variance.
     FanOut,
 }
 
@@ -101,14 +100,14 @@ pub enum Nonlinearity {
 }
 
 impl Nonlinearity {
-    /// By what the standard deviation is multiplied: `torch.nn.init.calculate_gain`. 1 for a
+    /// Returns the factor of the standard deviation: `torch.nn.init.calculate_gain`. It is 1 for a
     /// sigmoid, 5/3 for tanh, `sqrt(2)` for a rectifier, `sqrt(2 / (1 + slope^2))` for a leaky
     /// one, 3/4 for SELU.
     pub fn gain(self) -> f64 {
         match self {
             Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
             Nonlinearity::Tanh => 5.0 / 3.0,
-            Nonlinearity::Relu => std::f64::consts::SQRT_2,
+            Nonlinearity::Relu => core::f64::consts::SQRT_2,
             Nonlinearity::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
             Nonlinearity::Selu => 0.75,
         }
@@ -123,7 +122,7 @@ fn fill<T: Element, P: Parameters<T>>(params: &mut P, mut draw: impl FnMut() -> 
     });
 }
 
-/// All numbers the same.
+/// Sets all numbers to `value`.
 ///
 /// ```
 /// let mut bias = [0.0_f32; 3];
@@ -134,7 +133,7 @@ pub fn constant<T: Element, P: Parameters<T>>(params: &mut P, value: T) {
     fill(params, || value);
 }
 
-/// Uniform from `low` to `high`.
+/// Draws uniform numbers from `low` to `high`.
 ///
 /// # Panics
 /// Unless `low` and `high` are finite and `low <= high`.
@@ -153,8 +152,8 @@ where
     fill(params, || uniform.sample(rng));
 }
 
-/// Uniform between plus and minus `1 / sqrt(fan_in)`: what `Linear` and the convolutions begin
-/// with, weight and bias.
+/// Draws uniform numbers between plus and minus `1 / sqrt(fan_in)`, with which `Linear` and the
+/// convolutions begin, weight and bias.
 pub(crate) fn fan_in_uniform<T: Element, R: Rng + ?Sized>(
     params: &mut [T],
     fan_in: usize,
@@ -167,7 +166,7 @@ pub(crate) fn fan_in_uniform<T: Element, R: Rng + ?Sized>(
         .for_each(|param| *param = uniform.sample(rng));
 }
 
-/// Normal with this mean and standard deviation.
+/// Draws normal numbers with this mean and standard deviation.
 ///
 /// # Panics
 /// Unless both are finite and `std` is not negative.
@@ -183,7 +182,7 @@ where
     });
 }
 
-/// Normal with this mean and standard deviation, but only numbers from `a` to `b`:
+/// Draws normal numbers with this mean and standard deviation, but only from `a` to `b`:
 /// `torch.nn.init.trunc_normal_`, whose defaults are 0, 1, -2 and 2. As there, `a` and `b` are not
 /// in units of `std`.
 ///
@@ -203,15 +202,18 @@ where
     if std == 0.0 {
         return constant(params, T::from_f64_lossy(mean.clamp(a, b)));
     }
-    let (low, high) = ((a - mean) / std, (b - mean) / std);
+
+    let low = (a - mean) / std;
+    let high = (b - mean) / std;
     fill(params, || {
         T::from_f64_lossy((mean + std * normal::truncated(low, high, rng)).clamp(a, b))
     });
 }
 
-/// Uniform with the standard deviation `gain * sqrt(2 / (fan_in + fan_out))`: keeps the size of
-/// numbers forward and of gradients backward through layers that are nearly linear. Glorot and
-/// Bengio, 2010. PyTorch's default gain is 1; see [`Nonlinearity::gain`].
+/// Draws uniform numbers with the standard deviation `gain * sqrt(2 / (fan_in + fan_out))`.
+///
+/// It keeps the size of numbers forward and of gradients backward through layers that are nearly
+/// linear. Glorot and Bengio, 2010. PyTorch's default gain is 1; see [`Nonlinearity::gain`].
 ///
 /// # Panics
 /// Unless the gain is finite and not negative.
@@ -225,7 +227,7 @@ where
     uniform(weight, -bound, bound, rng);
 }
 
-/// Normal with the standard deviation of [`xavier_uniform`].
+/// Draws normal numbers with the standard deviation of [`xavier_uniform`].
 ///
 /// # Panics
 /// Unless the gain is finite and not negative.
@@ -238,9 +240,11 @@ where
     normal(weight, 0.0, xavier_std::<T, W>(gain), rng);
 }
 
-/// Uniform with the standard deviation `gain / sqrt(fan)`, the gain being that of the activation
-/// that follows: keeps the size of numbers (`FanIn`) or gradients (`FanOut`) through rectifiers. He
-/// et al., 2015.
+/// Draws uniform numbers with the standard deviation `gain / sqrt(fan)`, where the gain is that of
+/// the activation that follows.
+///
+/// It keeps the size of numbers (`FanIn`) or gradients (`FanOut`) through rectifiers. He et al.,
+/// 2015.
 ///
 /// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` is what [`Linear`](crate::Linear)
 /// begins with.
@@ -257,7 +261,7 @@ where
     uniform(weight, -bound, bound, rng);
 }
 
-/// Normal with the standard deviation of [`kaiming_uniform`].
+/// Draws normal numbers with the standard deviation of [`kaiming_uniform`].
 ///
 /// # Panics
 /// If the slope of a leaky rectifier is not finite.

@@ -3,23 +3,25 @@
 
 use rand::Rng;
 
-/// A number between 0 and 1, both left out: the middle of one of `2^52` equal parts.
+/// Draws a number between 0 and 1, both excluded: the middle of one of `2^52` equal parts.
 fn open_unit<R: Rng + ?Sized>(rng: &mut R) -> f64 {
     ((rng.next_u64() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
 }
 
-/// A number of the normal distribution with mean 0 and standard deviation 1.
+/// Draws a number of the normal distribution with mean 0 and standard deviation 1.
 pub(crate) fn standard_normal<R: Rng + ?Sized>(rng: &mut R) -> f64 {
     quantile(open_unit(rng))
 }
 
-/// A number of the same distribution between `low` and `high`.
+/// Draws a number of the same distribution between `low` and `high`.
 pub(super) fn truncated<R: Rng + ?Sized>(low: f64, high: f64, rng: &mut R) -> f64 {
     // Above 0 the distribution comes close to 1 and loses its digits; the mirror image does not.
     if low > 0.0 {
         return -truncated(-high, -low, rng);
     }
-    let (below_low, below_high) = (distribution(low), distribution(high));
+
+    let below_low = distribution(low);
+    let below_high = distribution(high);
     let p = below_low + open_unit(rng) * (below_high - below_low);
     // So far out that the distribution is 0, nearly everything lies at the end towards the middle.
     if p > 0.0 {
@@ -31,7 +33,7 @@ pub(super) fn truncated<R: Rng + ?Sized>(low: f64, high: f64, rng: &mut R) -> f6
 
 /// The probability of a number up to `x`.
 fn distribution(x: f64) -> f64 {
-    0.5 * libm::erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
+    0.5 * libm::erfc(-x * core::f64::consts::FRAC_1_SQRT_2)
 }
 
 /// The number up to which the probability is `p`, between 0 and 1; to about 1e-16 by Wichura, 1988,

@@ -5,8 +5,10 @@ use rand::Rng;
 use super::{Weight, check_gain, normal};
 use crate::tensor::Element;
 
-/// A random matrix with orthogonal columns of the length `gain`, or such rows if there are fewer of
-/// them: keeps the length of what goes through, forward and backward. A kernel's axes count with
+/// Draws a matrix with orthogonal columns of the length `gain`, or such rows if there are fewer of
+/// them.
+///
+/// It keeps the length of what goes through, forward and backward. A kernel's axes count with
 /// the inputs, as in `torch.nn.init.orthogonal_`. Saxe et al., 2013. PyTorch's default gain is 1.
 ///
 /// ```
@@ -32,9 +34,12 @@ where
     if W::LEN == 0 {
         return;
     }
-    let (rows, cols) = (W::LEN / W::OUT, W::OUT);
-    let (count, len) = (rows.min(cols), rows.max(cols));
-    let vectors = orthonormal(count, len, rng);
+
+    let cols = W::OUT;
+    let rows = W::LEN / cols;
+    let len = rows.max(cols);
+    let vectors = orthonormal(rows.min(cols), len, rng);
+
     let weight = weight.as_mut_slice();
     for (v, vector) in vectors.chunks_exact(len).enumerate() {
         for (i, &x) in vector.iter().enumerate() {
@@ -48,7 +53,8 @@ where
     }
 }
 
-/// `count` vectors of `len` elements, at least as many, one after the other.
+/// Draws `count` orthonormal vectors of `len` elements, one after the other; `len` is at least
+/// `count`.
 fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f64> {
     let mut vectors = vec![0.0; count * len];
     for v in 0..count {
@@ -56,6 +62,7 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
         let vector = &mut rest[..len];
         loop {
             vector.fill_with(|| normal::standard_normal(rng));
+
             // The second time takes away what rounding left in the first.
             for _ in 0..2 {
                 for other in before.chunks_exact(len) {
@@ -66,6 +73,7 @@ fn orthonormal<R: Rng + ?Sized>(count: usize, len: usize, rng: &mut R) -> Vec<f6
                         .for_each(|(x, o)| *x -= along * o);
                 }
             }
+
             let norm = dot(vector, vector).sqrt();
             // So short, it is rounding errors for the most part: draw another one.
             if norm > 1e-6 {

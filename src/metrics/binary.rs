@@ -1,4 +1,4 @@
-//! Metrics of yes or no, decided at a threshold.
+//! Metrics of two classes, decided at a threshold.
 
 use super::class_metrics::CountsPredictions;
 use super::{Measures, Metric, MetricError, assert_same_length};
@@ -6,11 +6,12 @@ use crate::loss::Label;
 use crate::memory::flatten;
 use crate::tensor::{Element, Shape, Tensor, double};
 
-/// A metric of two classes on scores of any shape, each of which means yes (class 1) above a
-/// threshold: for networks trained with [`BceWithLogits`](struct@crate::BceWithLogits), whose
+/// A metric of two classes on scores of any shape, each of which means class 1 above a threshold:
+/// for networks trained with [`BceWithLogits`](struct@crate::BceWithLogits), whose
 /// targets are tensors of 0 and 1.
 ///
-/// Every element is a decision of its own. A target means yes above 0.5. A score of NaN means no.
+/// Every element is a decision of its own. A target means class 1 above 0.5. A score of NaN means
+/// class 0.
 ///
 /// ```
 /// use shapewright::metrics::{Accuracy, AtThreshold, Average, Recall};
@@ -29,7 +30,7 @@ pub struct AtThreshold<M> {
 }
 
 impl<M: CountsPredictions<2>> AtThreshold<M> {
-    /// The metric, with yes above the threshold: 0 for logits, 0.5 for probabilities.
+    /// Creates the metric, with class 1 above the threshold: 0 for logits, 0.5 for probabilities.
     ///
     /// # Panics
     /// If the threshold is NaN, which nothing is above.

@@ -8,7 +8,7 @@ use crate::tensor::{Element, Tensor, Tensor1, double};
 
 /// A metric that needs nothing but the predicted and the right class of each sample.
 pub trait CountsPredictions<const N: usize>: Metric {
-    /// Takes one sample into account.
+    /// Counts one sample.
     fn add(&mut self, prediction: Label<N>, label: Label<N>);
 
     /// Takes samples into account, of each the prediction and the label.
@@ -23,7 +23,7 @@ fn predicted<T: Element, const N: usize>(scores: &Tensor1<N, T>) -> Label<N> {
     Label::new(scores.argmax()).expect("the position of a score is a class")
 }
 
-/// From scores, and from labels that are predicted already.
+/// Implements `Measures` for scores, and for labels that are predicted already.
 macro_rules! measures_classes {
     ($name:ident) => {
         impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
@@ -62,7 +62,7 @@ pub struct Accuracy<const N: usize> {
 }
 
 impl<const N: usize> Accuracy<N> {
-    /// The metric before the first sample.
+    /// Creates the metric, before the first sample.
     pub fn new() -> Self {
         Self::default()
     }
@@ -112,7 +112,7 @@ pub struct TopKAccuracy<const N: usize> {
 }
 
 impl<const N: usize> TopKAccuracy<N> {
-    /// The metric before the first sample.
+    /// Creates the metric, before the first sample.
     ///
     /// # Panics
     /// If `k` is 0.
@@ -153,7 +153,7 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
     }
 }
 
-/// How many classes come before the label's.
+/// The number of classes that come before the label's.
 fn rank<T: Element, const N: usize>(scores: &Tensor1<N, T>, label: Label<N>) -> usize {
     let own = double(scores[label.index()]);
     let before = |&(class, &score): &(usize, &T)| {
@@ -183,7 +183,7 @@ macro_rules! confusion_metrics {
         }
 
         impl<const N: usize> $name<N> {
-            /// The metric before the first sample.
+            /// Creates the metric, before the first sample.
             $(
                 #[doc = ""]
                 #[doc = "# Panics"]

@@ -1,6 +1,6 @@
-//! Of each class, how many samples, predictions and right predictions there are: all that most
-//! metrics of classes need. They take as much memory as there are classes, where a confusion matrix
-//! takes its square.
+//! The numbers of samples, predictions and right predictions of each class, from which most metrics
+//! of classes follow. Their memory grows with the number of classes, that of a confusion matrix with
+//! its square.
 
 use super::{Average, MetricError, ratio};
 
@@ -114,7 +114,8 @@ impl Counts {
                 .map(|(&a, &b)| a as f64 * b as f64)
                 .sum::<f64>()
         };
-        let (support, predicted) = (&self.support[..], &self.predicted[..]);
+        let support = &self.support[..];
+        let predicted = &self.predicted[..];
         let total = self.total() as f64;
         let covariance = self.all_correct() as f64 * total - dot(support, predicted);
 

@@ -10,17 +10,19 @@ use crate::network::{InputOf, Network};
 use crate::tensor::{Shape, Tensor};
 use crate::threads;
 
-/// Data sets are run in pieces of so many samples, unless their outputs have more elements than
+/// The number of samples that are run at a time, unless their outputs have more elements than
 /// `MOST_ELEMENTS`.
 const PIECE: usize = 1024;
-/// A megabyte of f32, whatever the data set.
+/// The most elements of the outputs at a time: a megabyte of `f32`.
 const MOST_ELEMENTS: usize = 1 << 18;
 
-/// What every network can do with data whose targets are known.
+/// Methods of every network for data whose targets are known.
 pub trait Evaluate: Network {
-    /// Runs the network over all inputs and counts which class each is taken for; of images or
-    /// sequences of labels, which class each pixel or position. A label that is `None` does not
-    /// count. Memory for the outputs of a piece is all it needs, however long the data.
+    /// Runs the network over all inputs and counts the class that each is taken for; with labels of
+    /// pixels or positions, the class of each of them.
+    ///
+    /// A label that is `None` is ignored. The outputs of 1024 samples at most are in memory at a
+    /// time, however long the data.
     ///
     /// # Errors
     /// If there are not as many labels as inputs.
@@ -88,7 +90,7 @@ pub trait Evaluate: Network {
 
 impl<N: Network> Evaluate for N {}
 
-/// Calls with the outputs and targets of each piece.
+/// Calls `f` with the outputs and targets of each piece.
 fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
     network: &N,
     inputs: &[X],
@@ -101,9 +103,11 @@ fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
             targets: targets.len(),
         });
     }
+
     // At least one sample for each thread.
     let piece = (MOST_ELEMENTS / N::Output::LEN.max(1))
         .clamp(threads::threads(), PIECE.max(threads::threads()));
+
     let mut buffer = AlignedBuffer::new();
     for (inputs, targets) in inputs.chunks(piece).zip(targets.chunks(piece)) {
         let what = || {
@@ -113,6 +117,7 @@ fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
                 inputs.len()
             )
         };
+
         let outputs = memory::reserve(&mut buffer, inputs.len(), N::Output::LEN, what);
         let outputs = outputs.unwrap_or_else(|error| panic!("{error}"));
         let outputs = memory::tensors_mut(outputs, inputs.len());
@@ -125,9 +130,9 @@ fn in_pieces<N: Network, X: InputOf<Tensor<N::Input, N::Element>, N>, G>(
 /// There are not as many targets as inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountError {
-    /// How many inputs there are.
+    /// The number of inputs.
     pub inputs: usize,
-    /// How many targets there are.
+    /// The number of targets.
     pub targets: usize,
 }
 

@@ -6,8 +6,8 @@ use crate::loss::{Classes, Label};
 use crate::sum::Sum;
 use crate::tensor::{Element, Tensor, Tensor1, double};
 
-/// The mean negative logarithm of the probability of the right class: what
-/// [`CrossEntropy`](struct@crate::CrossEntropy) makes small, in `f64`.
+/// The mean negative logarithm of the probability of the right class, which
+/// [`CrossEntropy`](struct@crate::CrossEntropy) minimizes, in `f64`.
 ///
 /// Probabilities are kept one machine precision of their type away from 0 and 1, as in
 /// scikit-learn, so that a certain mistake costs much and not infinitely much; logits need no such
@@ -30,7 +30,7 @@ pub struct LogLoss<const N: usize> {
 }
 
 impl<const N: usize> LogLoss<N> {
-    /// The metric before the first sample.
+    /// Creates the metric, before the first sample.
     pub fn new(outputs: Outputs) -> Self {
         LogLoss {
             outputs,

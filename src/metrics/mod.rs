@@ -76,10 +76,10 @@ use core::fmt;
 
 /// A number about the outputs and targets that were seen since the last reset.
 pub trait Metric {
-    /// What to print before the value: "accuracy", "macro F1".
+    /// Returns the name that is printed before the value: "accuracy", "macro F1".
     fn name(&self) -> String;
 
-    /// The value over everything seen.
+    /// Returns the value over everything seen.
     ///
     /// # Errors
     /// If the metric is not defined for what it has seen, such as a mean over no samples.
@@ -88,8 +88,8 @@ pub trait Metric {
     /// Forgets everything seen, for the next epoch.
     fn reset(&mut self);
 
-    /// The same metric under another name. In a [trainer](crate::Trainer::metric) each metric has a
-    /// name of its own, which is the name of its column in the history.
+    /// Gives the metric another name. In a [trainer](crate::Trainer::metric) each metric has a name of
+    /// its own, which is the name of its column in the history.
     ///
     /// ```
     /// use shapewright::metrics::{Accuracy, AtThreshold};
@@ -116,13 +116,13 @@ pub trait Metric {
     note = "which metric takes which outputs and targets is in the table of `shapewright::metrics`"
 )]
 pub trait Measures<Output, Target>: Metric {
-    /// Takes a batch into account.
+    /// Counts a batch.
     ///
     /// # Panics
     /// If there are not as many targets as outputs.
     fn update(&mut self, outputs: &[Output], targets: &[Target]);
 
-    /// The value over these outputs and targets, and those seen before.
+    /// Returns the value over these outputs and targets, and those seen before.
     ///
     /// # Errors
     /// As [`Metric::value`].
@@ -144,16 +144,16 @@ pub trait Measures<Output, Target>: Metric {
 pub enum MetricError {
     /// There are not enough samples.
     TooFewSamples {
-        /// How many there are.
+        /// The number of samples.
         found: usize,
-        /// How many the metric takes at least.
+        /// The least number of samples that the metric takes.
         needed: usize,
     },
     /// No sample is of a class that the metric compares with others.
     MissingClass {
         /// The class, counted from 0; for two classes, 1 is the positive one.
         class: usize,
-        /// How many samples there are.
+        /// The number of samples.
         samples: usize,
     },
     /// A score is NaN, so that the samples have no order.
@@ -164,7 +164,7 @@ pub enum MetricError {
 }
 
 impl MetricError {
-    /// An error if there are no samples.
+    /// Returns an error if there are no samples.
     fn unless_any(found: usize) -> Result<(), Self> {
         if found == 0 {
             Err(MetricError::TooFewSamples { found, needed: 1 })

@@ -15,7 +15,7 @@ macro_rules! rankings {
         }
 
         impl $name {
-            /// The metric before the first sample.
+            /// Creates the metric, before the first sample.
             pub fn new() -> Self {
                 Self::default()
             }
@@ -100,13 +100,13 @@ rankings! {
 pub struct RocAucOneVsRest<const N: usize> {
     outputs: Outputs,
     weighted: bool,
-    /// One row of `N` for each sample.
+    /// A row of `N` for each sample.
     probabilities: Vec<f64>,
     labels: Vec<usize>,
 }
 
 impl<const N: usize> RocAucOneVsRest<N> {
-    /// The metric before the first sample; every class counts the same.
+    /// Creates the metric, before the first sample; every class counts the same.
     pub fn new(outputs: Outputs) -> Self {
         RocAucOneVsRest {
             outputs,
@@ -116,7 +116,7 @@ impl<const N: usize> RocAucOneVsRest<N> {
         }
     }
 
-    /// The same metric with each class weighted by its number of samples.
+    /// Weights each class by its number of samples.
     pub fn weighted(self) -> Self {
         RocAucOneVsRest {
             weighted: true,
@@ -140,6 +140,7 @@ impl<const N: usize> Metric for RocAucOneVsRest<N> {
             samples.extend(
                 pairs.map(|(probabilities, &label)| (probabilities[class], label == class)),
             );
+
             let positive = samples.iter().filter(|(_, positive)| *positive).count();
             if positive == 0 && !samples.is_empty() {
                 return Err(MetricError::MissingClass {
@@ -147,6 +148,7 @@ impl<const N: usize> Metric for RocAucOneVsRest<N> {
                     samples: samples.len(),
                 });
             }
+
             let weight = if self.weighted {
                 positive as f64 / samples.len() as f64
             } else {
@@ -179,7 +181,7 @@ impl<Out: Classes<Label = Label<N>>, T: Element, const N: usize>
     }
 }
 
-/// Logits as probabilities. Logits that differ by the same number in every class give the same
+/// Turns logits into probabilities. Logits that differ by the same number in every class give the same
 /// probabilities to the last bit, so that rounding does not put samples in an order that have none.
 fn softmax(logits: &mut [f64]) {
     let max = logits
@@ -192,7 +194,7 @@ fn softmax(logits: &mut [f64]) {
     logits.iter_mut().for_each(|power| *power /= sum);
 }
 
-/// Sorts by falling score.
+/// Sorts samples by falling score.
 fn sort(samples: &mut [(f64, bool)]) -> Result<(), MetricError> {
     MetricError::unless_any(samples.len())?;
     if let Some(sample) = samples.iter().position(|(score, _)| score.is_nan()) {
@@ -203,8 +205,8 @@ fn sort(samples: &mut [(f64, bool)]) -> Result<(), MetricError> {
     Ok(())
 }
 
-/// Sorts by falling score and calls with the number of positive and of negative samples of each
-/// score.
+/// Sorts samples by falling score and calls `f` with the number of positive and of negative samples
+/// of each score.
 fn for_each_score(
     samples: &mut [(f64, bool)],
     mut f: impl FnMut(u64, u64),
@@ -220,12 +222,15 @@ fn for_each_score(
 fn roc_auc(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
     // Twice the number of pairs of a positive sample before a negative one: whole numbers, so
     // nothing is rounded.
-    let (mut positives, mut negatives, mut twice_ordered) = (0_u64, 0_u64, 0_u128);
+    let mut twice_ordered = 0_u128;
+    let mut positives = 0_u64;
+    let mut negatives = 0_u64;
     for_each_score(samples, |positive, negative| {
         twice_ordered += u128::from(negative) * u128::from(2 * positives + positive);
         positives += positive;
         negatives += negative;
     })?;
+
     for (class, count) in [(0, negatives), (1, positives)] {
         if count == 0 {
             return Err(MetricError::MissingClass {
@@ -238,7 +243,9 @@ fn roc_auc(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
 }
 
 fn average_precision(samples: &mut [(f64, bool)]) -> Result<f64, MetricError> {
-    let (mut positives, mut seen, mut sum) = (0_u64, 0_u64, Sum::default());
+    let mut positives = 0_u64;
+    let mut seen = 0_u64;
+    let mut sum = Sum::default();
     for_each_score(samples, |positive, negative| {
         positives += positive;
         seen += positive + negative;

@@ -19,7 +19,7 @@ macro_rules! means {
         }
 
         impl $name {
-            /// The metric before the first sample.
+            /// Creates the metric, before the first sample.
             pub fn new() -> Self {
                 Self::default()
             }
@@ -98,7 +98,7 @@ impl<S: Shape> Default for RootMeanSquaredError<S> {
 }
 
 impl<S: Shape> RootMeanSquaredError<S> {
-    /// The metric before the first sample.
+    /// Creates the metric, before the first sample.
     pub fn new() -> Self {
         RootMeanSquaredError {
             samples: 0,
@@ -159,10 +159,11 @@ pub struct R2Score<S: Shape> {
     shape: PhantomData<S>,
 }
 
-/// What one output has left and what its targets vary. Mean and sum of squares are updated together
-/// (Welford 1962), because a sum of squares less a squared mean loses all digits far from zero. The
-/// mean is kept with what an `f64` of its size cannot hold, which is large beside the targets'
-/// distances from it.
+/// The residual of one output, and the mean and variation of its targets.
+///
+/// Mean and sum of squares are updated together (Welford 1962), because a sum of squares less a
+/// squared mean loses all digits far from zero. The mean is kept with what an `f64` of its size
+/// cannot hold, which is large compared with the targets' distances from it.
 #[derive(Clone, Debug, Default)]
 struct Determination {
     residual: Sum,
@@ -177,7 +178,7 @@ impl<S: Shape> Default for R2Score<S> {
 }
 
 impl<S: Shape> R2Score<S> {
-    /// The metric before the first sample.
+    /// Creates the metric, before the first sample.
     pub fn new() -> Self {
         R2Score {
             samples: 0,

@@ -1,11 +1,11 @@
-//! What metrics take: scores of classes, and single scores of being positive.
+//! The outputs that metrics take: scores of classes, and single scores of being positive.
 
 use super::assert_same_length;
 use crate::loss::{Classes, Label};
 use crate::memory::{self, flatten};
 use crate::tensor::{Element, Rank0, Rank1, Tensor, Tensor1, double};
 
-/// What a network's outputs are, for metrics that need probabilities.
+/// The meaning of a network's outputs, for metrics that need probabilities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outputs {
     /// Any numbers, as networks give that are trained with
@@ -16,7 +16,7 @@ pub enum Outputs {
     Probabilities,
 }
 
-/// Each row of scores with its label.
+/// Iterates over the rows of scores with their labels.
 #[track_caller]
 pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, L: Copy + 'a, const N: usize>(
     outputs: &'a [Tensor<Out, T>],
@@ -29,8 +29,8 @@ pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, L: Copy + 'a,
         .zip(labels.iter().copied())
 }
 
-/// How strongly a sample is taken for positive: a logit, a probability or any other number. The
-/// larger, the more.
+/// A score of being positive: a logit, a probability or any other number that is larger the more
+/// likely the sample is positive.
 ///
 /// Two scores of a network with the classes 0 and 1 count by their difference, which orders the
 /// samples as the probabilities do, whether the scores are logits or probabilities.
@@ -39,7 +39,7 @@ pub(super) fn rows<'a, Out: Classes<Label = Label<N>>, T: Element, L: Copy + 'a,
     note = "a score is a number, a tensor of one number, or a `Tensor1<2>` with the scores of two classes"
 )]
 pub trait Score {
-    /// The score as a number.
+    /// Returns the score as a number.
     fn score(&self) -> f64;
 }
 
@@ -73,13 +73,13 @@ impl<T: Element> Score for Tensor<Rank1<2>, T> {
     }
 }
 
-/// Whether a sample is positive.
+/// A target that is positive or negative.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whether a sample is positive",
     note = "what does is a `bool`, a `Label<2>` (the class 1), or a tensor of one number (above 0.5)"
 )]
 pub trait Positive {
-    /// Whether it is.
+    /// Tells whether the sample is positive.
     fn is_positive(&self) -> bool;
 }
 

@@ -176,11 +176,27 @@ impl<L> Choose for Nested<false, L> {
 /// The shape that a layer names, or the one with the sizes of a constant.
 pub struct OutputShape<const NAMED: bool, L, Sizes>(PhantomData<(L, Sizes)>);
 
-/// Names the shape that a layer is given as that of its output.
-pub struct SameShape<S>(PhantomData<S>);
+/// The shapes between the layers of a list, some of which may be tuples: shape `N` goes into layer
+/// `N`.
+pub trait ListShapes<const N: usize> {
+    type Shape: Shape;
+}
 
-impl<S: Shape> super::NamesOutput for SameShape<S> {
-    type Output = S;
+/// Names shape `N` of a list of layers as that of a later output.
+pub struct ShapeAt<L, const N: usize>(PhantomData<L>);
+
+impl<L: ListShapes<N>, const N: usize> super::NamesOutput for ShapeAt<L, N> {
+    type Output = L::Shape;
+}
+
+/// The number of the first shape of a row of equal tuples that ends with shape `number`; `number`
+/// itself if that is no tuple or another one than the shape before it.
+pub const fn origin(number: usize, dims: &Dims, origin_before: usize, before: &Dims) -> usize {
+    if dims.is_tuple() && dims.same(before) {
+        origin_before
+    } else {
+        number
+    }
 }
 
 impl<L: super::NamesOutput, S> ToShape for OutputShape<true, L, S> {

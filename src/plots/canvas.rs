@@ -11,7 +11,7 @@ use plotters_backend::{BackendColor, BackendTextStyle, DrawingErrorKind};
 use super::PlotError;
 use super::text;
 
-/// Half a gigabyte would be too much for a picture.
+/// The most pixels of a picture: more would take half a gigabyte.
 const MOST_PIXELS: u64 = 1 << 27;
 
 /// Rows of red, green and blue.
@@ -22,15 +22,14 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// A white one; the path is for the error.
+    /// Creates a white canvas; the path is for the error.
     pub fn new(path: &Path, (width, height): (u32, u32)) -> Result<Self, PlotError> {
         let pixels = u64::from(width) * u64::from(height);
         if pixels > MOST_PIXELS {
-            let (width, height) = (u64::from(width), u64::from(height));
             return Err(PlotError::TooLarge {
                 path: path.to_owned(),
-                width,
-                height,
+                width: u64::from(width),
+                height: u64::from(height),
             });
         }
         Ok(Canvas {
@@ -40,7 +39,7 @@ impl Canvas {
         })
     }
 
-    /// The bytes of a PNG file.
+    /// Returns the bytes of a PNG file.
     pub fn to_png(&self) -> Result<Vec<u8>, PlotError> {
         let mut file = Vec::new();
         let mut encoder = png::Encoder::new(&mut file, self.width, self.height);
@@ -55,9 +54,10 @@ impl Canvas {
         Ok(file)
     }
 
-    /// The three bytes of a pixel; `None` outside.
+    /// Returns the three bytes of a pixel; `None` outside.
     pub fn pixel(&mut self, (x, y): (i32, i32)) -> Option<&mut [u8; 3]> {
-        let (x, y) = (u32::try_from(x).ok()?, u32::try_from(y).ok()?);
+        let x = u32::try_from(x).ok()?;
+        let y = u32::try_from(y).ok()?;
         let at = 3 * (u64::from(y) * u64::from(self.width) + u64::from(x)) as usize;
         if x < self.width {
             self.bytes.get_mut(at..)?.first_chunk_mut()
@@ -66,7 +66,7 @@ impl Canvas {
         }
     }
 
-    /// Writes letters of so many pixels.
+    /// Writes letters of `em` pixels.
     pub fn text(&mut self, text: &str, em: f32, colour: RGBColor, anchor: Pos, at: (i32, i32)) {
         self.letters(
             text,

@@ -79,6 +79,7 @@ fn draw<const N: usize>(
             reason: "the confusion matrix has no samples, so there is nothing to draw; update it first",
         });
     };
+
     let title = format!(
         "{} samples, accuracy {:.2} %",
         matrix.total(),
@@ -99,20 +100,21 @@ fn draw<const N: usize>(
 /// A matrix laid out.
 struct Table<'a> {
     title: String,
-    /// Short enough to be drawn.
+    /// The names of the classes, short enough to be drawn.
     names: Vec<String>,
     counts: &'a [u64],
     shares: &'a [f64],
     /// Pixels of a cell.
     cell: i32,
-    /// Where the first cell begins.
+    /// The place of the first cell.
     corner: (i32, i32),
     /// Pixels of the letters in the cells; `None` if they would be too small.
     number_em: Option<f32>,
-    /// Whether the names of columns go upwards.
+    /// The names of columns go upwards.
     upright: bool,
-    /// Pixels of the letters of names, of which every so many-th is drawn.
+    /// Pixels of the letters of names.
     name_em: f32,
+    /// The number of classes from one name that is drawn to the next.
     every: usize,
 }
 
@@ -121,6 +123,7 @@ impl<'a> Table<'a> {
         let cell = (CELLS / names.len()).clamp(SMALLEST, LARGEST);
         let name_em = EM.min(0.8 * cell as f32).max(LEAST_EM);
         let every = (1.2 * name_em / cell as f32).ceil() as usize;
+
         let names: Vec<String> = names
             .iter()
             .map(|name| text::shortened(name, name_em, LONGEST))
@@ -131,11 +134,13 @@ impl<'a> Table<'a> {
             .fold(0.0, f32::max);
         let upright = longest > 0.9 * (cell * every) as f32;
         let above = if upright { longest } else { name_em };
+
         let widest = counts
             .iter()
             .map(|count| text::width(&count.to_string(), EM))
             .fold(0.0, f32::max);
         let number_em = (EM * (0.85 * cell as f32 / widest).min(1.0)).min(0.8 * cell as f32);
+
         let line = 2 * EM as i32;
         Table {
             corner: (
@@ -171,7 +176,20 @@ impl Picture for Table<'_> {
     }
 
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Result<(), DrawError<B>> {
-        let (left, top, side, cell) = (self.corner.0, self.corner.1, self.side(), self.cell);
+        self.draw_titles(area)?;
+        self.draw_names(area)?;
+        self.draw_cells(area)
+    }
+}
+
+impl Table<'_> {
+    /// Draws the title of the picture and those of the axes.
+    fn draw_titles<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+    ) -> Result<(), DrawError<B>> {
+        let (left, top) = self.corner;
+        let side = self.side();
         let large = text::ink(f64::from(EM));
         let title = anchored(large.clone(), HPos::Left, VPos::Top);
         area.draw(&Text::new(&*self.title, (MARGIN, MARGIN), title))?;
@@ -182,7 +200,16 @@ impl Picture for Table<'_> {
             predicted,
         ))?;
         let label = anchored(large, HPos::Center, VPos::Top).transform(FontTransform::Rotate270);
-        area.draw(&Text::new("label", (MARGIN, top + side / 2), label))?;
+        area.draw(&Text::new("label", (MARGIN, top + side / 2), label))
+    }
+
+    /// Draws the names of rows and columns.
+    fn draw_names<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+    ) -> Result<(), DrawError<B>> {
+        let (left, top) = self.corner;
+        let cell = self.cell;
 
         let small = text::ink(f64::from(self.name_em));
         for (class, name) in self.names.iter().enumerate().step_by(self.every) {
@@ -197,12 +224,21 @@ impl Picture for Table<'_> {
             };
             area.draw(&Text::new(&**name, (left + middle, top - 12), column))?;
         }
+        Ok(())
+    }
+
+    /// Draws the cells, with their numbers if there is room, and a frame around them.
+    fn draw_cells<B: DrawingBackend>(
+        &self,
+        area: &DrawingArea<B, Shift>,
+    ) -> Result<(), DrawError<B>> {
+        let (left, top) = self.corner;
+        let side = self.side();
+        let cell = self.cell;
 
         for (i, (count, &share)) in self.counts.iter().zip(self.shares).enumerate() {
-            let (x, y) = (
-                (i % self.names.len()) as i32 * cell + left,
-                (i / self.names.len()) as i32 * cell + top,
-            );
+            let x = (i % self.names.len()) as i32 * cell + left;
+            let y = (i / self.names.len()) as i32 * cell + top;
             area.draw(&Rectangle::new(
                 [(x, y), (x + cell - 1, y + cell - 1)],
                 shade(share).filled(),
@@ -221,6 +257,7 @@ impl Picture for Table<'_> {
                 ))?;
             }
         }
+
         area.draw(&Rectangle::new(
             [(left - 1, top - 1), (left + side, top + side)],
             PALE,
@@ -228,7 +265,7 @@ impl Picture for Table<'_> {
     }
 }
 
-/// White for 0, blue for 1.
+/// The colour of a share: white for 0, blue for 1.
 fn shade(share: f64) -> RGBColor {
     let mix = |white: u8, blue: u8| {
         (f64::from(white) + share * (f64::from(blue) - f64::from(white))).round() as u8

@@ -26,8 +26,8 @@ const EM: f64 = 26.0;
 /// Pixels of a dash, and of a line in the legend.
 const DASH: i32 = 12;
 const SAMPLE: i32 = 48;
-/// What is larger is drawn as little as what is infinite, so that the axis can be worked out in
-/// `f64`.
+/// The largest value that is drawn. Larger ones are omitted as infinite ones are, so that the axis
+/// can be worked out in `f64`.
 const MOST: f64 = 1e100;
 
 impl History {
@@ -118,7 +118,7 @@ impl Curve {
 struct Panel {
     name: &'static str,
     curves: Vec<Curve>,
-    /// At the top or at the bottom.
+    /// The place of the legend, at the top or at the bottom.
     legend: VPos,
 }
 
@@ -136,41 +136,9 @@ impl Curves {
                 reason: "the history has no epochs, so there is nothing to draw; train first",
             });
         };
-        let mut losses = vec![
-            Curve::over("training", BLUE, history, |epoch| Some(epoch.loss)),
-            Curve::over("validation", VERMILLION, history, |epoch| {
-                epoch.validation_loss
-            }),
-        ];
-        if history
-            .epochs
-            .iter()
-            .all(|epoch| epoch.validation_loss.is_none())
-        {
-            losses.pop();
-        }
-        if losses
-            .iter()
-            .flat_map(|curve| &curve.values)
-            .all(Option::is_none)
-        {
-            return Err(PlotError::Empty {
-                reason: "no loss in the history is finite, so there is nothing to draw; look at where it became so",
-            });
-        }
-        let mut panels = vec![Panel {
-            name: "loss",
-            curves: losses,
-            legend: VPos::Top,
-        }];
-        let metrics = metrics(history);
-        if !metrics.is_empty() {
-            panels.push(Panel {
-                name: "metrics",
-                curves: metrics,
-                legend: VPos::Bottom,
-            });
-        }
+
+        let panels = panels(history)?;
+
         // Far from where the numbers of epochs would overflow.
         let begin = first.epoch.min(1 << 30) as u32;
         let number = |position: usize| begin + position.min(1 << 30) as u32;
@@ -178,13 +146,54 @@ impl Curves {
             .epochs
             .iter()
             .position(|epoch| Some(epoch.epoch) == history.restored);
-        let epochs = (begin, number(history.epochs.len() - 1));
         Ok(Curves {
             panels,
-            epochs,
+            epochs: (begin, number(history.epochs.len() - 1)),
             restored: restored.map(number),
         })
     }
+}
+
+/// The panel of the losses, and that of the metrics if there are some.
+fn panels(history: &History) -> Result<Vec<Panel>, PlotError> {
+    let mut losses = vec![
+        Curve::over("training", BLUE, history, |epoch| Some(epoch.loss)),
+        Curve::over("validation", VERMILLION, history, |epoch| {
+            epoch.validation_loss
+        }),
+    ];
+    if history
+        .epochs
+        .iter()
+        .all(|epoch| epoch.validation_loss.is_none())
+    {
+        losses.pop();
+    }
+
+    if losses
+        .iter()
+        .flat_map(|curve| &curve.values)
+        .all(Option::is_none)
+    {
+        return Err(PlotError::Empty {
+            reason: "no loss in the history is finite, so there is nothing to draw; look at where it became so",
+        });
+    }
+
+    let mut panels = vec![Panel {
+        name: "loss",
+        curves: losses,
+        legend: VPos::Top,
+    }];
+    let metrics = metrics(history);
+    if !metrics.is_empty() {
+        panels.push(Panel {
+            name: "metrics",
+            curves: metrics,
+            legend: VPos::Bottom,
+        });
+    }
+    Ok(panels)
 }
 
 /// The metrics, in the order in which they come; those of one epoch that share a name are numbered,
@@ -227,13 +236,15 @@ impl Curves {
                 .iter()
                 .flat_map(|curve| curve.values.iter().flatten().copied()),
         );
-        let (first, last) = self.epochs;
+
         // A single epoch is in the middle.
+        let (first, last) = self.epochs;
         let epochs = if first == last {
             first.saturating_sub(1)..last + 1
         } else {
             first..last
         };
+
         let mut chart = ChartBuilder::on(area)
             .margin(20)
             .margin_right(50)
@@ -255,12 +266,15 @@ impl Curves {
             .label_style(text::ink(EM))
             .axis_desc_style(text::ink(EM))
             .draw()?;
+
+        // A run of epochs is a line, a single one a point.
         let mut legend = Vec::new();
         for curve in &panel.curves {
             let style = curve.colour.stroke_width(4);
             let pieces = curve.pieces(first, axis.scale);
             let (points, lines): (Vec<_>, Vec<_>) =
                 pieces.into_iter().partition(|piece| piece.len() == 1);
+
             chart.draw_series(
                 points
                     .iter()
@@ -277,12 +291,14 @@ impl Curves {
                 SAMPLE,
             ));
         }
+
         if let Some(epoch) = self.restored {
             let style = INK.stroke_width(3);
             let ends = [(epoch, axis.low), (epoch, axis.high)];
             chart.draw_series([DashedPathElement::new(ends, DASH, DASH, style)])?;
             legend.push((format!("restored: epoch {epoch}"), style, DASH));
         }
+
         draw_legend(
             &chart.plotting_area().strip_coord_spec(),
             &legend,
@@ -291,7 +307,7 @@ impl Curves {
     }
 }
 
-/// Draws names beside pieces of their lines, each dashed or whole, into a right corner.
+/// Draws names next to pieces of their lines, each dashed or whole, into a right corner.
 fn draw_legend<B: DrawingBackend>(
     area: &DrawingArea<B, Shift>,
     entries: &[(String, ShapeStyle, i32)],
@@ -299,15 +315,14 @@ fn draw_legend<B: DrawingBackend>(
 ) -> Result<(), DrawError<B>> {
     const LINE: i32 = 40;
     const ROOM: i32 = 16;
+
     let widest = entries
         .iter()
         .map(|(name, _, _)| text::width(name, EM as f32))
         .fold(0.0, f32::max);
     // A viewer's own letters may be wider than these.
-    let (width, height) = (
-        (1.1 * widest).ceil() as i32 + SAMPLE + 3 * ROOM,
-        LINE * entries.len() as i32 + ROOM,
-    );
+    let width = (1.1 * widest).ceil() as i32 + SAMPLE + 3 * ROOM;
+    let height = LINE * entries.len() as i32 + ROOM;
     let (right, bottom) = area.dim_in_pixel();
     let left = right as i32 - width - ROOM;
     let top = if matches!(corner, VPos::Top) {
@@ -318,6 +333,7 @@ fn draw_legend<B: DrawingBackend>(
     let frame = [(left, top), (left + width, top + height)];
     area.draw(&Rectangle::new(frame, WHITE.mix(0.85).filled()))?;
     area.draw(&Rectangle::new(frame, PALE))?;
+
     let middles = (top + (LINE + ROOM) / 2..).step_by(LINE as usize);
     for ((name, style, dash), y) in entries.iter().zip(middles) {
         let from = left + ROOM;
@@ -341,7 +357,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// An axis with a little room above and below the values. Very large and very small values are
+    /// Creates an axis with a little room above and below the values. Very large and very small values are
     /// divided by a power of ten, so that the numbers at the axis stay short.
     fn of(values: impl Iterator<Item = f64>) -> Axis {
         let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
@@ -354,13 +370,15 @@ impl Axis {
                 high: 1.0,
             };
         }
+
         let most = low.abs().max(high.abs());
         let scale = if most < 1.0 / MOST || (1e-2..1e4).contains(&most) {
             1.0
         } else {
             10f64.powf(most.log10().floor())
         };
-        let (low, high, most) = (low / scale, high / scale, most / scale);
+        let [low, high, most] = [low, high, most].map(|x| x / scale);
+
         let room = (0.05 * (high - low)).max(5e-3 * most);
         let room = if room < 1.0 / MOST { 0.5 } else { room };
         // Losses and scores that are not negative have no room below 0.
@@ -376,7 +394,7 @@ impl Axis {
         }
     }
 
-    /// How many digits after the point tell the numbers at the axis apart.
+    /// The number of digits after the point that tell the numbers at the axis apart.
     fn decimals(&self) -> usize {
         // They are at least an eighth of the axis apart, and 1, 2 or 5 times a power of ten.
         let least = (self.high - self.low) / 8.0;

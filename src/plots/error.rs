@@ -1,4 +1,4 @@
-//! Why there is no picture.
+//! The error of a picture that was not drawn.
 
 use core::fmt;
 use std::io;
@@ -17,21 +17,21 @@ pub enum PlotError {
     },
     /// There is nothing to draw.
     Empty {
-        /// What is missing and what to do.
+        /// The part that is missing, and the way out.
         reason: &'static str,
     },
     /// Pixels are not as many as the image's sizes say, or the channels are neither 1 nor 3.
     Pixels {
         /// Height, width and channels.
         sizes: [usize; 3],
-        /// How many pixels there are.
+        /// The number of values.
         found: usize,
     },
     /// The range of an image's values is empty or not finite.
     Range {
-        /// What is to be black.
+        /// The value that is to be black.
         low: f32,
-        /// What is to be white.
+        /// The value that is to be white.
         high: f32,
     },
     /// The picture would be larger than what is drawn: 2^27 pixels.
@@ -45,14 +45,14 @@ pub enum PlotError {
     },
     /// The drawing failed.
     Drawing {
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// The file can't be written.
     Write {
         /// The file that was to be written.
         path: PathBuf,
-        /// Why that failed.
+        /// The error of the operating system.
         error: io::Error,
     },
 }

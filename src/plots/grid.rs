@@ -15,10 +15,10 @@ const CAPTION: f32 = 16.0;
 const TITLE: f32 = 22.0;
 /// Pixels between cells and around all of them.
 const GAP: usize = 8;
-/// What stands for NaN: a colour that is seen.
+/// The colour of NaN, which is seen.
 const NAN: [u8; 3] = [255, 0, 255];
 
-/// What is written under an image. A text alone is dark: `"seven".into()`.
+/// The text under an image. A text alone is dark: `"seven".into()`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caption {
     text: String,
@@ -26,7 +26,7 @@ pub struct Caption {
 }
 
 impl Caption {
-    /// A text in a colour: red, green and blue, from 0 to 255.
+    /// Creates a text in a colour: red, green and blue, from 0 to 255.
     pub fn coloured(text: impl fmt::Display, colour: [u8; 3]) -> Self {
         Caption {
             text: text.to_string(),
@@ -34,12 +34,12 @@ impl Caption {
         }
     }
 
-    /// A green text, for what is right.
+    /// Creates a green text, for a right answer.
     pub fn right(text: impl fmt::Display) -> Self {
         Caption::coloured(text, [GREEN.0, GREEN.1, GREEN.2])
     }
 
-    /// A red text, for what is wrong.
+    /// Creates a red text, for a wrong answer.
     pub fn wrong(text: impl fmt::Display) -> Self {
         Caption::coloured(text, [VERMILLION.0, VERMILLION.1, VERMILLION.2])
     }
@@ -60,7 +60,7 @@ impl From<String> for Caption {
     }
 }
 
-/// Which values are black and white.
+/// The values that are black and white.
 #[derive(Clone, Copy, Debug)]
 enum Range {
     Given(f32, f32),
@@ -112,7 +112,8 @@ impl Default for ImageGrid {
 }
 
 impl ImageGrid {
-    /// No images yet; 8 columns, 4 pixels for each number and from 0 (black) to 1 (white).
+    /// Creates a grid without images, with 8 columns, 4 pixels for each number, and values from 0
+    /// (black) to 1 (white).
     pub fn new() -> Self {
         ImageGrid {
             cells: Vec::new(),
@@ -123,7 +124,7 @@ impl ImageGrid {
         }
     }
 
-    /// How many images make a row; at least 1.
+    /// Sets the number of images in a row; at least 1.
     pub fn columns(self, columns: usize) -> Self {
         ImageGrid {
             columns: columns.max(1),
@@ -131,7 +132,7 @@ impl ImageGrid {
         }
     }
 
-    /// How many pixels wide and high each number is; at least 1.
+    /// Sets the width and height of each number in pixels; at least 1.
     pub fn scale(self, scale: usize) -> Self {
         ImageGrid {
             scale: scale.max(1),
@@ -139,8 +140,8 @@ impl ImageGrid {
         }
     }
 
-    /// Which value is black, or without a colour, and which white, or the full colour. What is
-    /// outside is cut.
+    /// Sets the value that is black, or without a colour, and the one that is white, or the full
+    /// colour. Values outside are cut.
     pub fn range(self, low: f32, high: f32) -> Self {
         ImageGrid {
             range: Range::Given(low, high),
@@ -156,7 +157,7 @@ impl ImageGrid {
         }
     }
 
-    /// A line above the images.
+    /// Sets a line above the images.
     pub fn title(self, title: impl Into<String>) -> Self {
         ImageGrid {
             title: title.into(),
@@ -183,6 +184,7 @@ impl ImageGrid {
             )
         };
         const { assert!(H > 0 && W > 0, "images have a height and a width") };
+
         let values = image
             .iter()
             .map(|x| x.to_f32().unwrap_or(f32::NAN))
@@ -216,6 +218,7 @@ impl ImageGrid {
                 found: values.len(),
             });
         }
+
         self.cells.push(Cell {
             sizes,
             values: values.to_vec(),
@@ -224,12 +227,12 @@ impl ImageGrid {
         Ok(self)
     }
 
-    /// How many images there are.
+    /// Returns the number of images.
     pub fn len(&self) -> usize {
         self.cells.len()
     }
 
-    /// Whether there are no images.
+    /// Tells whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }
@@ -241,6 +244,42 @@ impl ImageGrid {
     /// too large, or if the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), PlotError> {
         let path = path.as_ref();
+        self.check(path)?;
+
+        let layout = Layout::of(self);
+        let mut canvas = Canvas::new(path, layout.size(self, path)?)?;
+        canvas.text(
+            &self.title,
+            TITLE,
+            INK,
+            Pos::new(HPos::Left, VPos::Top),
+            (GAP as i32, GAP as i32),
+        );
+        for (i, cell) in self.cells.iter().enumerate() {
+            let x = GAP + i % self.columns * (layout.cell.0 + GAP);
+            let y = layout.top + i / self.columns * (layout.cell.1 + GAP);
+            self.paint(cell, (x, y), &mut canvas);
+
+            let colour = cell
+                .caption
+                .colour
+                .map_or(INK, |[red, green, blue]| RGBColor(red, green, blue));
+            let below = y + layout.image.1 + GAP / 2;
+            let middle = x + layout.cell.0 / 2;
+            canvas.text(
+                &cell.caption.text,
+                CAPTION,
+                colour,
+                Pos::new(HPos::Center, VPos::Top),
+                (middle as i32, below as i32),
+            );
+        }
+
+        save(path, &canvas.to_png()?)
+    }
+
+    /// Checks that there is something to draw, and that it can be drawn into this file.
+    fn check(&self, path: &Path) -> Result<(), PlotError> {
         if ending(path) != "png" {
             return Err(PlotError::Ending {
                 path: path.to_owned(),
@@ -257,35 +296,7 @@ impl ImageGrid {
         {
             return Err(PlotError::Range { low, high });
         }
-        let layout = Layout::of(self);
-        let mut canvas = Canvas::new(path, layout.size(self, path)?)?;
-        canvas.text(
-            &self.title,
-            TITLE,
-            INK,
-            Pos::new(HPos::Left, VPos::Top),
-            (GAP as i32, GAP as i32),
-        );
-        for (i, cell) in self.cells.iter().enumerate() {
-            let x = GAP + i % self.columns * (layout.cell.0 + GAP);
-            let y = layout.top + i / self.columns * (layout.cell.1 + GAP);
-            self.paint(cell, (x, y), &mut canvas);
-            let colour = cell
-                .caption
-                .colour
-                .map_or(INK, |[red, green, blue]| RGBColor(red, green, blue));
-            let below = y + layout.image.1 + GAP / 2;
-            let anchor = Pos::new(HPos::Center, VPos::Top);
-            let middle = x + layout.cell.0 / 2;
-            canvas.text(
-                &cell.caption.text,
-                CAPTION,
-                colour,
-                anchor,
-                (middle as i32, below as i32),
-            );
-        }
-        save(path, &canvas.to_png()?)
+        Ok(())
     }
 
     /// Paints an image.
@@ -299,6 +310,7 @@ impl ImageGrid {
                 })
             }
         };
+
         let [_, width, channels] = cell.sizes;
         for (i, pixel) in cell.values.chunks(channels).enumerate() {
             let colour = if pixel.iter().any(|x| x.is_nan()) {
@@ -306,7 +318,9 @@ impl ImageGrid {
             } else {
                 core::array::from_fn(|channel| byte(pixel[channel.min(channels - 1)], low, high))
             };
-            let (x, y) = (left + i % width * self.scale, top + i / width * self.scale);
+
+            let x = left + i % width * self.scale;
+            let y = top + i / width * self.scale;
             for at in (0..self.scale * self.scale).map(|i| (x + i % self.scale, y + i / self.scale))
             {
                 if let Some(pixel) = canvas.pixel((at.0 as i32, at.1 as i32)) {
@@ -317,11 +331,11 @@ impl ImageGrid {
     }
 }
 
-/// Where a value is from low to high, from 0 to 255; of an image of one value, black.
+/// The place of a value between `low` and `high`, from 0 to 255; of an image of one value, black.
 fn byte(x: f32, low: f32, high: f32) -> u8 {
     // In f64, so that no range of f32 overflows. The cast cuts what is outside, and makes 0 / 0
     // black.
-    let (x, low, high) = (f64::from(x), f64::from(low), f64::from(high));
+    let [x, low, high] = [x, low, high].map(f64::from);
     ((x - low) / (high - low) * 255.0).round() as u8
 }
 
@@ -329,7 +343,7 @@ fn byte(x: f32, low: f32, high: f32) -> u8 {
 struct Layout {
     image: (usize, usize),
     cell: (usize, usize),
-    /// Where the first row begins.
+    /// The beginning of the first row.
     top: usize,
 }
 
@@ -346,6 +360,7 @@ impl Layout {
             largest(1).saturating_mul(grid.scale),
             largest(0).saturating_mul(grid.scale),
         );
+
         let captions = grid
             .cells
             .iter()
@@ -357,6 +372,7 @@ impl Layout {
             GAP / 2 + (1.2 * CAPTION) as usize
         };
         let cell = (image.0.max(widest), image.1.saturating_add(line));
+
         let top = GAP
             + if grid.title.is_empty() {
                 0
@@ -375,6 +391,7 @@ impl Layout {
                 .saturating_add(GAP as u64)
                 .saturating_mul(count as u64)
         };
+
         let title = text::width(&grid.title, TITLE).ceil() as u64 + GAP as u64;
         let width = along(columns, self.cell.0)
             .max(title)

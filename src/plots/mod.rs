@@ -52,7 +52,7 @@ use crate::beside;
 use canvas::Canvas;
 use svg::Svg;
 
-/// Colours that stay apart for people who see few colours (Okabe and Ito 2008), and greys.
+/// Colours that colour-blind people can tell apart (Okabe and Ito 2008), and greys.
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
@@ -68,7 +68,7 @@ type DrawError<B> = DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>;
 
 /// Something to draw in any format.
 trait Picture {
-    /// Width and height in pixels.
+    /// Returns width and height in pixels.
     fn size(&self) -> (u32, u32);
 
     /// Draws it on a white area of that size.
@@ -85,6 +85,7 @@ fn ending(path: &Path) -> String {
 /// Draws a picture into a file, in the format that its name says.
 fn write(path: &Path, picture: &impl Picture) -> Result<(), PlotError> {
     const POSSIBLE: &[&str] = &["png", "svg"];
+
     let size = picture.size();
     let bytes = match &*ending(path) {
         "png" => {
@@ -104,6 +105,7 @@ fn write(path: &Path, picture: &impl Picture) -> Result<(), PlotError> {
             });
         }
     };
+
     save(path, &bytes)
 }
 

@@ -1,4 +1,4 @@
-//! Letters: how wide a text is and which pixels it covers.
+//! Letters: the width of a text, and the pixels that it covers.
 
 use std::sync::OnceLock;
 
@@ -9,9 +9,9 @@ use plotters_backend::BackendTextStyle;
 
 use super::INK;
 
-/// What an SVG calls the font.
+/// The name of the font in an SVG.
 const FAMILY: &str = "Roboto, sans-serif";
-/// How many units of `plotters`' sizes an em has.
+/// The number of units of `plotters`' sizes in an em.
 const PER_EM: f64 = 1.24;
 
 fn font() -> &'static FontRef<'static> {
@@ -20,7 +20,7 @@ fn font() -> &'static FontRef<'static> {
     FONT.get_or_init(|| read().expect("the crate's own font is well formed"))
 }
 
-/// A style of letters of so many pixels.
+/// A style of letters of `pixels` pixels.
 pub(super) fn style(pixels: f64, colour: RGBColor) -> TextStyle<'static> {
     let mut style = (FontFamily::Name(FAMILY), pixels * PER_EM).into_text_style(&(0, 0));
     style.color = colour.to_backend_color();
@@ -37,7 +37,7 @@ pub(super) fn em(size: f64) -> f32 {
     (size / PER_EM) as f32
 }
 
-/// A text without what is no letter: line breaks and other control characters become spaces.
+/// A text whose line breaks and other control characters have become spaces.
 pub(super) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -49,7 +49,7 @@ fn scale(em: f32) -> PxScale {
     PxScale::from(em * font.height_unscaled() / font.units_per_em().unwrap_or(2048.0))
 }
 
-/// How many pixels a text is wide.
+/// The width of a text in pixels.
 pub(super) fn width(text: &str, em: f32) -> f32 {
     let font = font().as_scaled(scale(em));
     printable(text)
@@ -75,8 +75,8 @@ pub(super) fn shortened(text: &str, em: f32, most: f32) -> String {
     text
 }
 
-/// Calls with the pixels that a text covers and how much of them, from 0 to 1, when the anchor is
-/// at (0, 0).
+/// Calls `pixel` with each pixel that a text covers and the part of it that is covered, from 0 to 1,
+/// where the anchor is at (0, 0).
 pub(super) fn cover(
     text: &str,
     em: f32,
@@ -84,19 +84,21 @@ pub(super) fn cover(
     transform: &FontTransform,
     mut pixel: impl FnMut(i32, i32, f32),
 ) {
-    let (font, scale) = (font(), scale(em));
+    let font = font();
+    let scale = scale(em);
     let scaled = font.as_scaled(scale);
     let mut x = match anchor.h_pos {
         HPos::Left => 0.0,
         HPos::Center => -0.5 * width(text, em).round(),
         HPos::Right => -width(text, em).round(),
     };
-    // Where the base line is: the same parts of an em as in an SVG.
+    // The base line is at the same parts of an em as in an SVG.
     let y = match anchor.v_pos {
         VPos::Top => 0.76 * em,
         VPos::Center => 0.264 * em,
         VPos::Bottom => -0.264 * em,
     };
+
     for c in printable(text).chars() {
         let glyph = font.glyph_id(c);
         if let Some(outline) =

@@ -3,8 +3,8 @@
 use super::{Schedule, cosine, from_zero, learning_rate};
 use crate::optim::setters;
 
-/// From the learning rate to `eta_min` (0 by default) along half a wave of the cosine, in `t_max`
-/// steps, and back up in as many. PyTorch's `CosineAnnealingLR`; Loshchilov and Hutter, 2016,
+/// A schedule from the learning rate to `eta_min` (0 by default) along half a wave of the cosine, in
+/// `t_max` steps, and back up in as many. PyTorch's `CosineAnnealingLR`; Loshchilov and Hutter, 2016,
 /// without the restarts.
 ///
 /// ```
@@ -20,7 +20,7 @@ pub struct CosineAnnealingLr {
 }
 
 impl CosineAnnealingLr {
-    /// Begins with this learning rate.
+    /// Creates a schedule that begins with this learning rate.
     ///
     /// # Panics
     /// If `t_max` is 0, or if the learning rate is negative, NaN or infinite.
@@ -49,8 +49,8 @@ impl Schedule for CosineAnnealingLr {
     }
 }
 
-/// From the learning rate to `eta_min` (0 by default) along half a wave of the cosine, again and
-/// again: in `t_0` steps, then in `t_mult` (1 by default) times as many each time. PyTorch's
+/// A schedule from the learning rate to `eta_min` (0 by default) along half a wave of the cosine,
+/// again and again: in `t_0` steps, then in `t_mult` (1 by default) times as many each time. PyTorch's
 /// `CosineAnnealingWarmRestarts`; Loshchilov and Hutter, 2016.
 ///
 /// ```
@@ -67,7 +67,7 @@ pub struct CosineAnnealingWarmRestarts {
 }
 
 impl CosineAnnealingWarmRestarts {
-    /// Begins with this learning rate.
+    /// Creates a schedule that begins with this learning rate.
     ///
     /// # Panics
     /// If `t_0` is 0, or if the learning rate is negative, NaN or infinite.
@@ -85,7 +85,7 @@ impl CosineAnnealingWarmRestarts {
         }
     }
 
-    /// How many times longer each cycle is than the one before; 1 by default.
+    /// Sets the length of each cycle divided by that of the one before; 1 by default.
     ///
     /// # Panics
     /// If it is 0.
@@ -106,7 +106,8 @@ impl CosineAnnealingWarmRestarts {
 
 impl Schedule for CosineAnnealingWarmRestarts {
     fn lr(&self, step: u64) -> f64 {
-        let (mut since, mut length) = (step, self.t_0);
+        let mut since = step;
+        let mut length = self.t_0;
         if self.t_mult == 1 {
             since %= length;
         }

@@ -3,10 +3,10 @@
 use super::{Schedule, cosine, from_zero, is_part, learning_rate, line};
 use crate::optim::setters;
 
-/// How the cycles of a [`CyclicLr`] grow smaller.
+/// The way in which the cycles of a [`CyclicLr`] grow smaller.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum CyclicMode {
-    /// They do not.
+    /// All cycles have the same height.
     #[default]
     Triangular,
     /// Each is half as high as the one before.
@@ -24,7 +24,7 @@ impl CyclicMode {
     }
 }
 
-/// Up and down between two learning rates along lines. PyTorch's `CyclicLR`; Smith, 2015.
+/// A schedule that goes up and down between two learning rates along lines. PyTorch's `CyclicLR`; Smith, 2015.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -47,7 +47,7 @@ pub struct CyclicLr {
 }
 
 impl CyclicLr {
-    /// Between these learning rates, in cycles of 2000 steps up and as many down.
+    /// Creates a schedule between these learning rates, in cycles of 2000 steps up and as many down.
     ///
     /// # Panics
     /// If a learning rate is negative, NaN or infinite.
@@ -63,7 +63,8 @@ impl CyclicLr {
         }
     }
 
-    /// The steps up; 2000 by default. The steps down are as many unless they are set.
+    /// Sets the number of steps up; 2000 by default. There are as many steps down unless their number
+    /// is set.
     ///
     /// # Panics
     /// If it is 0.
@@ -79,7 +80,7 @@ impl CyclicLr {
         }
     }
 
-    /// The steps down; as many as up by default.
+    /// Sets the number of steps down; as many as up by default.
     pub const fn step_size_down(self, step_size_down: u64) -> Self {
         Self {
             step_size_down: Some(step_size_down),
@@ -87,7 +88,7 @@ impl CyclicLr {
         }
     }
 
-    /// The smallest and the largest momentum; 0.8 and 0.9 by default.
+    /// Sets the smallest and the largest momentum; 0.8 and 0.9 by default.
     ///
     /// # Panics
     /// Unless they are from 0 to 1.
@@ -104,21 +105,22 @@ impl CyclicLr {
     }
 
     setters! {
-        /// How the cycles grow smaller; they do not by default. The factor of [`CyclicMode::ExpRange`] is a number from 0
+        /// The way in which the cycles grow smaller; they do not by default. The factor of [`CyclicMode::ExpRange`] is a number from 0
         /// up.
         mode: CyclicMode, if mode.is_valid(), "the factor of `CyclicMode::ExpRange` is a number from 0 up";
     }
 
-    /// The momentum of a step: small where the learning rate is large.
+    /// Returns the momentum of a step: small where the learning rate is large.
     pub fn momentum(&self, step: u64) -> f64 {
         let (base, max) = self.momenta;
         max - (max - base) * self.height(step)
     }
 
-    /// From 0 to 1.
+    /// The height of a step between the two learning rates, from 0 to 1.
     fn height(&self, step: u64) -> f64 {
         let total = self.step_size_up + self.step_size_down.unwrap_or(self.step_size_up);
-        let (cycle, since) = (step / total, step % total);
+        let cycle = step / total;
+        let since = step % total;
         let height = if since <= self.step_size_up {
             since as f64 / self.step_size_up as f64
         } else {
@@ -157,8 +159,8 @@ impl Anneal {
     }
 }
 
-/// Up to the largest learning rate, then down to far below the first, in all steps of a training.
-/// PyTorch's `OneCycleLR`; Smith and Topin, 2017. Steps beyond the last have its learning rate.
+/// A schedule that goes up to the largest learning rate, then down to far below the first, in all
+/// steps of a training. PyTorch's `OneCycleLR`; Smith and Topin, 2017. Steps beyond the last have its learning rate.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -179,7 +181,7 @@ pub struct OneCycleLr {
 }
 
 impl OneCycleLr {
-    /// Up to this learning rate, in a training of `total_steps` steps.
+    /// Creates a schedule up to this learning rate, for a training of `total_steps` steps.
     ///
     /// # Panics
     /// If `total_steps` is 0, or if the learning rate is negative, NaN or infinite.
@@ -202,20 +204,19 @@ impl OneCycleLr {
     }
 
     setters! {
-        /// Which part of the steps goes up, from 0 to 1; 0.3 by default.
+        /// The part of the steps that go up, from 0 to 1; 0.3 by default.
         pct_start: f64, if is_part(pct_start), "the pct_start of `OneCycleLr` is from 0 to 1";
         /// The way up and down; [`Anneal::Cos`] by default.
         anneal_strategy: Anneal;
-        /// How many times smaller than the largest the first learning rate is; 25 by default.
+        /// The largest learning rate divided by the first; 25 by default.
         div_factor: f64, if div_factor > 0.0 && div_factor.is_finite(), "the div_factor of `OneCycleLr` is a number above 0";
-        /// How many times smaller than the first the last learning rate is; 10,000 by default.
+        /// The first learning rate divided by the last; 10,000 by default.
         final_div_factor: f64, if final_div_factor > 0.0 && final_div_factor.is_finite(), "the final_div_factor of `OneCycleLr` is a number above 0";
-        /// Whether to go down to the first learning rate in as many steps as up, and only then to the last; false by
-        /// default.
+        /// Goes down to the first learning rate in as many steps as up, and only then to the last; false by default.
         three_phase: bool;
     }
 
-    /// The smallest and the largest momentum; 0.85 and 0.95 by default.
+    /// Sets the smallest and the largest momentum; 0.85 and 0.95 by default.
     ///
     /// # Panics
     /// Unless they are from 0 to 1.
@@ -231,7 +232,7 @@ impl OneCycleLr {
         }
     }
 
-    /// The momentum of a step: small where the learning rate is large.
+    /// Returns the momentum of a step: small where the learning rate is large.
     pub fn momentum(&self, step: u64) -> f64 {
         let (base, max) = self.momenta;
         self.at(step, [max, base, max, max])
@@ -242,9 +243,11 @@ impl OneCycleLr {
     fn at(&self, step: u64, [first, top, middle, last]: [f64; 4]) -> f64 {
         let final_step = self.total_steps.saturating_sub(1);
         let step = step.min(final_step) as f64;
+
+        // The ends of the phases, counted as PyTorch does.
         let up = self.pct_start * self.total_steps as f64;
-        // Where each phase ends, counted as PyTorch does.
-        let (up_end, down_end) = (up - 1.0, 2.0 * up - 2.0);
+        let up_end = up - 1.0;
+        let down_end = 2.0 * up - 2.0;
         let (start, end, from, to) = if step <= up_end {
             (0.0, up_end, first, top)
         } else if self.three_phase && step <= down_end {
@@ -254,6 +257,7 @@ impl OneCycleLr {
         } else {
             (up_end, final_step as f64, top, last)
         };
+
         let part = if end > start {
             (step - start) / (end - start)
         } else {

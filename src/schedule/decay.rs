@@ -19,7 +19,7 @@ pub struct StepLr {
 }
 
 impl StepLr {
-    /// Begins with this learning rate.
+    /// Creates a schedule that begins with this learning rate.
     ///
     /// # Panics
     /// If `step_size` is 0, or if the learning rate is negative, NaN or infinite.
@@ -67,7 +67,7 @@ pub struct MultiStepLr<const N: usize> {
 }
 
 impl<const N: usize> MultiStepLr<N> {
-    /// Begins with this learning rate. The milestones may be in any order; one that is there twice
+    /// Creates a schedule that begins with this learning rate. The milestones may be in any order; one that is there twice
     /// counts twice.
     ///
     /// # Panics
@@ -111,7 +111,7 @@ pub struct ExponentialLr {
 }
 
 impl ExponentialLr {
-    /// Begins with this learning rate.
+    /// Creates a schedule that begins with this learning rate.
     ///
     /// # Panics
     /// If the learning rate or `gamma` is negative, NaN or infinite.
@@ -134,7 +134,7 @@ impl Schedule for ExponentialLr {
     }
 }
 
-/// Takes the learning rate to 0 in `total_iters` steps, along a power of what is left of them.
+/// Takes the learning rate to 0 in `total_iters` steps, as a power of the part of them that is left.
 /// PyTorch's `PolynomialLR`.
 ///
 /// ```
@@ -158,7 +158,7 @@ pub struct PolynomialLr {
 }
 
 impl PolynomialLr {
-    /// Begins with this learning rate (PyTorch's default for `total_iters` is 5).
+    /// Creates a schedule that begins with this learning rate (PyTorch's default for `total_iters` is 5).
     ///
     /// # Panics
     /// If `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
@@ -190,7 +190,7 @@ impl Schedule for PolynomialLr {
     }
 }
 
-/// The learning rate times a factor that goes along a line, by default from 1/3 to 1. PyTorch's
+/// Multiplies the learning rate by a factor that goes along a line, by default from 1/3 to 1. PyTorch's
 /// `LinearLR`.
 ///
 /// ```
@@ -210,8 +210,8 @@ pub struct LinearLr {
 }
 
 impl LinearLr {
-    /// Reaches the end factor times this learning rate in `total_iters` steps (PyTorch's default is
-    /// 5).
+    /// Creates a schedule that reaches the end factor times this learning rate in `total_iters` steps
+    /// (PyTorch's default is 5).
     ///
     /// # Panics
     /// If `total_iters` is 0, or if the learning rate is negative, NaN or infinite.
@@ -251,7 +251,7 @@ impl Schedule for LinearLr {
     }
 }
 
-/// The learning rate times a factor in the first steps, then the learning rate itself. PyTorch's
+/// Multiplies the learning rate by a factor in the first steps, and leaves it alone then. PyTorch's
 /// `ConstantLR`.
 ///
 /// ```
@@ -267,7 +267,7 @@ pub struct ConstantLr {
 }
 
 impl ConstantLr {
-    /// A third of this learning rate for 5 steps, then the whole.
+    /// Creates a schedule with a third of this learning rate for 5 steps, then the whole.
     ///
     /// # Panics
     /// If the learning rate is negative, NaN or infinite.

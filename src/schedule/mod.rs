@@ -39,10 +39,10 @@ pub use plateau::{PlateauMode, ReduceLrOnPlateau, Threshold};
 /// assert_eq!(inverse_root.lr(3), 0.05);
 /// ```
 pub trait Schedule {
-    /// The learning rate of a step, counted from 0.
+    /// Returns the learning rate of a step, counted from 0.
     fn lr(&self, step: u64) -> f64;
 
-    /// This schedule for the steps before `milestone`, then the next one from its own step 0.
+    /// Returns this schedule for the steps before `milestone`, then the next one from its own step 0.
     /// PyTorch's `SequentialLR`.
     ///
     /// ```
@@ -61,15 +61,18 @@ pub trait Schedule {
         }
     }
 
-    /// The product with another schedule, which should begin with a learning rate of 1.
+    /// Returns the product with another schedule, which should begin with a learning rate of 1.
     ///
-    /// It is PyTorch's `ChainedScheduler` of schedules that multiply the learning rate by a factor
-    /// in each step, as [`ExponentialLr`], [`StepLr`], [`MultiStepLr`], [`ConstantLr`],
-    /// [`LinearLr`] and [`PolynomialLr`] do. PyTorch's `CosineAnnealingLR` works out each
-    /// learning rate from the one before: chained with others, it gives this product up
-    /// to `t_max` if `eta_min` is 0, but forgets there how far the others have reduced it, and goes
-    /// up to its first learning rate again. The product goes on with all factors: here
-    /// [`CosineAnnealingLr`] goes up to less.
+    /// This is PyTorch's `ChainedScheduler` for schedules that multiply the learning rate by a
+    /// factor in each step: [`ExponentialLr`], [`StepLr`], [`MultiStepLr`], [`ConstantLr`],
+    /// [`LinearLr`] and [`PolynomialLr`].
+    ///
+    /// With a cosine the two differ after step `t_max`. PyTorch's `CosineAnnealingLR` works out each
+    /// learning rate from the one before, which is 0 in step `t_max` if `eta_min` is 0: it forgets
+    /// there how far the others have reduced it, and rises toward its full learning rate again. The
+    /// product keeps all factors. Until the cosine is 0 again, in step `3 * t_max`, it is PyTorch's
+    /// learning rate times the factor that the others have in step `t_max`. With another `eta_min`,
+    /// PyTorch's chain is not a product at all.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -83,8 +86,8 @@ pub trait Schedule {
         Times(self, other)
     }
 
-    /// `steps` steps in which the learning rate grows along a line from `start_factor` times the
-    /// first one, then this schedule from its beginning. PyTorch's `SequentialLR` of a
+    /// Puts `steps` steps before this schedule, in which the learning rate grows along a line from
+    /// `start_factor` times its first one. PyTorch's `SequentialLR` of a
     /// `LinearLR` and this schedule.
     ///
     /// # Panics
@@ -114,8 +117,8 @@ pub trait Schedule {
         }
     }
 
-    /// For a [trainer](crate::Trainer::schedule): one step of the schedule is one epoch, and not
-    /// one step of training.
+    /// Takes one step of the schedule per epoch of a [trainer](crate::Trainer::schedule), and not per
+    /// step of training.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -140,17 +143,17 @@ impl<F: Fn(u64) -> f64> Schedule for F {
     }
 }
 
-/// Whether a number is from 0 up, and neither NaN nor infinite.
+/// Tells whether a number is at least 0, and neither NaN nor infinite.
 const fn from_zero(number: f64) -> bool {
     number >= 0.0 && number.is_finite()
 }
 
-/// Whether a number is from 0 to 1.
+/// Tells whether a number is from 0 to 1.
 const fn is_part(number: f64) -> bool {
     number >= 0.0 && number <= 1.0
 }
 
-/// A learning rate that a schedule is made of.
+/// Checks a learning rate that a schedule is made of.
 ///
 /// # Panics
 /// If it is negative, NaN or infinite.
@@ -163,12 +166,12 @@ const fn learning_rate(lr: f64) -> f64 {
     lr
 }
 
-/// From `start` to `end`: `part` of the way, from 0 to 1.
+/// The number at `part` of the way from `start` to `end`; `part` is from 0 to 1.
 fn line(start: f64, end: f64, part: f64) -> f64 {
     start + (end - start) * part
 }
 
-/// From `start` to `end` along half a wave of the cosine.
+/// The number at `part` of the way from `start` to `end` along half a wave of the cosine.
 fn cosine(start: f64, end: f64, part: f64) -> f64 {
-    end + (start - end) / 2.0 * ((std::f64::consts::PI * part).cos() + 1.0)
+    end + (start - end) / 2.0 * ((core::f64::consts::PI * part).cos() + 1.0)
 }

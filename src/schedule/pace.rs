@@ -1,11 +1,13 @@
-//! When a trainer asks a schedule.
+//! The moments at which a trainer asks a schedule.
 
-use std::fmt;
+use core::fmt;
 
 use super::{ReduceLrOnPlateau, Schedule};
 
-/// A schedule and when it goes on: what [`Trainer::schedule`](crate::Trainer::schedule) takes. A
-/// [`Schedule`] goes on with each step, [`by_epoch`](Schedule::by_epoch) with each epoch, a
+/// A schedule with its unit, step or epoch, as [`Trainer::schedule`](crate::Trainer::schedule) takes
+/// it.
+///
+/// A [`Schedule`] goes on with each step, [`by_epoch`](Schedule::by_epoch) with each epoch, a
 /// [`ReduceLrOnPlateau`] looks at the validation loss of each epoch.
 pub struct Pace<'a>(Kind<'a>);
 
@@ -41,7 +43,7 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// What looks at the validation loss.
+    /// The part that looks at the validation loss.
     pub(crate) fn plateau(&self) -> Option<&ReduceLrOnPlateau> {
         match &self.0 {
             Kind::Plateau(plateau) => Some(plateau),
@@ -49,7 +51,7 @@ impl<'a> Pace<'a> {
         }
     }
 
-    /// What looks at the validation loss.
+    /// The part that looks at the validation loss.
     pub(crate) fn plateau_mut(&mut self) -> Option<&mut ReduceLrOnPlateau> {
         match &mut self.0 {
             Kind::Plateau(plateau) => Some(plateau),

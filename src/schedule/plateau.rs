@@ -3,24 +3,24 @@
 use super::from_zero;
 use crate::optim::setters;
 
-/// Whether a smaller or a larger metric is better.
+/// The direction in which a metric gets better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlateauMode {
-    /// A smaller one, as of a loss.
+    /// A smaller metric is better, such as a loss.
     #[default]
     Min,
-    /// A larger one, as of an accuracy.
+    /// A larger metric is better, such as an accuracy.
     Max,
 }
 
-/// By how much a metric must be better than the best one to count.
+/// The amount by which a metric must be better than the best one to count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Threshold {
-    /// By this part of the size of the best one. PyTorch's `rel`, where it is above zero; below
+    /// This part of the size of the best one. PyTorch's `rel`, where it is above zero; below
     /// zero PyTorch's threshold lies on the other side of the best one, so that the same metric
     /// again counts as better.
     Relative(f64),
-    /// By this amount.
+    /// This amount.
     Absolute(f64),
 }
 
@@ -33,7 +33,7 @@ impl Threshold {
     }
 }
 
-/// Reduces the learning rate when a metric has stopped to get better. PyTorch's
+/// Reduces the learning rate when a metric has stopped getting better. PyTorch's
 /// `ReduceLROnPlateau`.
 ///
 /// In a [trainer](crate::Trainer::schedule) the metric is the validation loss, or the one that
@@ -73,7 +73,8 @@ impl Default for ReduceLrOnPlateau {
 }
 
 impl ReduceLrOnPlateau {
-    /// Multiplies by 0.1 once the metric was not smaller than the best one for more than 10 steps.
+    /// Creates a schedule that multiplies by 0.1 once the metric was not smaller than the best one for
+    /// more than 10 steps.
     pub const fn new() -> Self {
         ReduceLrOnPlateau {
             watched: None,
@@ -91,19 +92,19 @@ impl ReduceLrOnPlateau {
     }
 
     setters! {
-        /// Whether a smaller or a larger metric is better; a smaller one by default.
+        /// The direction in which the metric gets better; a smaller one is better by default.
         mode: PlateauMode;
-        /// What the learning rate is multiplied by, from 0 to less than 1; 0.1 by default.
+        /// The factor of a reduction, from 0 to less than 1; 0.1 by default.
         factor: f64, if factor >= 0.0 && factor < 1.0, "the factor of `ReduceLrOnPlateau` is from 0 to less than 1";
-        /// How many steps without a better metric are let pass; 10 by default.
+        /// The number of steps without a better metric that are let pass; 10 by default.
         patience: u64;
-        /// By how much a metric must be better to count; by a part of 1e-4 by default.
+        /// The amount by which a metric must be better to count; a part of 1e-4 by default.
         threshold: Threshold, if threshold.is_valid(), "the threshold of `ReduceLrOnPlateau` is a number from 0 up";
-        /// How many steps after a reduction do not count; 0 by default.
+        /// The number of steps after a reduction that do not count; 0 by default.
         cooldown: u64;
         /// The smallest learning rate; 0 by default.
         min_lr: f64, if from_zero(min_lr), "the min_lr of `ReduceLrOnPlateau` is a number from 0 up";
-        /// A reduction by no more than this is left out; 1e-8 by default.
+        /// The largest reduction that is omitted; 1e-8 by default.
         eps: f64, if from_zero(eps), "the eps of `ReduceLrOnPlateau` is a number from 0 up";
     }
 
@@ -139,12 +140,12 @@ impl ReduceLrOnPlateau {
         self.watched
     }
 
-    /// Whether a larger metric is better.
+    /// Tells whether a larger metric is better.
     pub(crate) fn watches_larger(&self) -> bool {
         self.mode == PlateauMode::Max
     }
 
-    /// Looks at the metric of a step (usually an epoch) and gives the learning rate to go on with.
+    /// Looks at the metric of a step (usually an epoch) and returns the learning rate to go on with.
     /// A metric of NaN is not better.
     pub fn step(&mut self, lr: f64, metric: f64) -> f64 {
         if self.is_better(metric) {
@@ -153,6 +154,7 @@ impl ReduceLrOnPlateau {
         } else {
             self.bad = self.bad.saturating_add(1);
         }
+
         if self.cooling > 0 {
             self.cooling -= 1;
             self.bad = 0;
@@ -160,24 +162,27 @@ impl ReduceLrOnPlateau {
         if self.bad <= self.patience {
             return lr;
         }
+
         self.cooling = self.cooldown;
         self.bad = 0;
         let reduced = (lr * self.factor).max(self.min_lr);
         if lr - reduced > self.eps { reduced } else { lr }
     }
 
-    /// What it remembers, for a checkpoint.
+    /// Returns what it remembers, for a checkpoint.
     pub(crate) fn memory(&self) -> (Option<f64>, [u64; 2]) {
         (self.best, [self.bad, self.cooling])
     }
 
     /// Goes on from what was remembered.
     pub(crate) fn recall(&mut self, (best, [bad, cooling]): (Option<f64>, [u64; 2])) {
-        (self.best, self.bad, self.cooling) = (best, bad, cooling);
+        self.best = best;
+        self.bad = bad;
+        self.cooling = cooling;
     }
 
-    /// Whether the metric is better than the best one by the threshold: for a relative one, by a
-    /// part of the best one's size, so that it is the same distance above and below zero.
+    /// Tells whether the metric is better than the best one by the threshold: for a relative one, by
+    /// a part of the best one's size, so that it is the same distance above and below zero.
     fn is_better(&self, metric: f64) -> bool {
         let Some(best) = self.best else {
             // The first one is better than the worst there is.

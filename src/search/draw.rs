@@ -21,14 +21,14 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// A source of numbers from a seed: the same ones on every machine.
+    /// Creates a source of numbers from a seed: the same ones on every machine.
     pub fn new(seed: u64) -> Self {
         Draw {
             rng: crate::rng(seed),
         }
     }
 
-    /// A number from `low` to `high`, each as likely as the other.
+    /// Draws a number from `low` to `high`, all equally likely.
     ///
     /// # Panics
     /// If `low` is above `high`, or one of them is not finite.
@@ -42,7 +42,7 @@ impl Draw {
         (low * (1.0 - part) + high * part).clamp(low, high)
     }
 
-    /// A number from `low` to `high` whose logarithm is uniform: 0.001 to 0.01 is as likely as 0.01
+    /// Draws a number from `low` to `high` whose logarithm is uniform: 0.001 to 0.01 is as likely as 0.01
     /// to 0.1. For learning rates and other numbers whose order of magnitude is unknown.
     ///
     /// # Panics
@@ -56,7 +56,7 @@ impl Draw {
         libm::exp(self.uniform(libm::log(low), libm::log(high))).clamp(low, high)
     }
 
-    /// A whole number from `low` to `high`, both included.
+    /// Draws a whole number from `low` to `high`, both included.
     ///
     /// # Panics
     /// If `low` is above `high`.
@@ -68,7 +68,7 @@ impl Draw {
         self.rng.random_range(low..=high)
     }
 
-    /// One of these values.
+    /// Draws one of these values.
     ///
     /// # Panics
     /// If there are none.
@@ -79,7 +79,7 @@ impl Draw {
             .clone()
     }
 
-    /// The generator, for other distributions.
+    /// Returns the generator, for other distributions.
     pub fn rng(&mut self) -> &mut impl rand::Rng {
         &mut self.rng
     }

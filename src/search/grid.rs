@@ -7,10 +7,10 @@
     note = "the axes are a tuple of one to eight collections: `([1e-3, 1e-2], [16, 32])`; for one axis, `([16, 32],)`"
 )]
 pub trait Axes {
-    /// One value of each.
+    /// A combination: one value of each.
     type Point;
 
-    /// All combinations, the last axis changing fastest.
+    /// Returns all combinations, the last axis changing fastest.
     fn points(self) -> Vec<Self::Point>;
 }
 

@@ -68,14 +68,14 @@ pub use pruning::{Median, Pruning, Reported, SuccessiveHalving};
 pub use report::{Outcome, SearchReport, TrialReport};
 pub use trial::Trial;
 
-use std::error::Error;
+use core::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use crate::{denormals, threads};
 
-/// Candidates to be tried, and how; see the [module](self).
+/// Candidates to be tried, and settings of the search; see the [module](self).
 pub struct Search<P> {
     candidates: Vec<P>,
     threads: usize,
@@ -84,7 +84,7 @@ pub struct Search<P> {
 }
 
 impl<P> Search<P> {
-    /// Tries these candidates, in this order.
+    /// Creates a search that tries these candidates, in this order.
     pub fn new(candidates: impl IntoIterator<Item = P>) -> Self {
         Search {
             candidates: candidates.into_iter().collect(),
@@ -94,8 +94,8 @@ impl<P> Search<P> {
         }
     }
 
-    /// Tries every combination of one value from each axis, the last axis changing fastest. The
-    /// function makes a candidate of a combination.
+    /// Creates a search that tries every combination of one value from each axis, the last axis
+    /// changing fastest. The function makes a candidate of a combination.
     ///
     /// ```
     /// use shapewright::search::Search;
@@ -111,7 +111,8 @@ impl<P> Search<P> {
         Self::new(axes.points().into_iter().map(candidate))
     }
 
-    /// Tries so many candidates at random. The same seed gives the same ones on every machine.
+    /// Creates a search that tries `trials` candidates at random. The same seed gives the same ones on
+    /// every machine.
     ///
     /// With more than two or three hyperparameters this finds better ones than a grid of as many
     /// trials, as most of them matter little (Bergstra and Bengio, "Random Search for
@@ -134,13 +135,13 @@ impl<P> Search<P> {
         Self::new((0..trials).map(|_| candidate(&mut draw)))
     }
 
-    /// What will be tried, in this order.
+    /// Returns the candidates, in the order in which they are tried.
     pub fn candidates(&self) -> &[P] {
         &self.candidates
     }
 
-    /// How many trials run at the same time; as many as [`threads::threads`] if it is not set, or
-    /// 0.
+    /// Sets the number of trials that run at the same time; as many as [`threads::threads`] by
+    /// default, or with 0.
     ///
     /// Of several trials each computes on its own thread alone; a single one may use all
     /// processors.
@@ -167,10 +168,10 @@ impl<P> Search<P> {
 }
 
 impl<P: Send + Sync> Search<P> {
-    /// Tries every candidate: calls with each of them and its [`Trial`]. What the function gives is
-    /// the candidate's value.
+    /// Tries every candidate: calls the function with each of them and its [`Trial`]. The function
+    /// returns the candidate's value.
     ///
-    /// A function that gives an error, panics or gives NaN makes its own trial
+    /// If the function returns an error or NaN, or panics, its own trial has
     /// [`Failed`](Outcome::Failed); the others go on.
     pub fn run<F>(self, objective: F) -> SearchReport<P>
     where
@@ -183,6 +184,7 @@ impl<P: Send + Sync> Search<P> {
             self.threads
         }
         .min(count);
+
         let next = AtomicUsize::new(0);
         let reported = Mutex::new(vec![Reported::default(); count]);
         let ended = Mutex::new(Vec::with_capacity(count));
@@ -198,24 +200,9 @@ impl<P: Send + Sync> Search<P> {
                 lock(&ended).push(end);
             }
         };
-        if threads <= 1 {
-            work();
-        } else {
-            let flushed = denormals::is_marked();
-            let work_beside = || denormals::marked(flushed, || threads::alone(work));
-            thread::scope(|scope| {
-                for _ in 1..threads {
-                    // If the system gives no more threads, there are fewer.
-                    if thread::Builder::new()
-                        .spawn_scoped(scope, work_beside)
-                        .is_err()
-                    {
-                        break;
-                    }
-                }
-                threads::alone(work);
-            });
-        }
+
+        run_on(threads, &work);
+
         SearchReport::new(
             self.candidates,
             into_inner(ended),
@@ -225,7 +212,28 @@ impl<P: Send + Sync> Search<P> {
     }
 }
 
-/// What a mutex holds, also after a panic: a pruning rule may panic, but it changes nothing.
+/// Runs `work` on `threads` threads, this one among them, each of which computes alone if there are
+/// several.
+fn run_on(threads: usize, work: &(impl Fn() + Sync)) {
+    if threads <= 1 {
+        return work();
+    }
+
+    let flushed = denormals::is_marked();
+    let work_there = || denormals::marked(flushed, || threads::alone(work));
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            // If the system gives no more threads, there are fewer.
+            let spawned = thread::Builder::new().spawn_scoped(scope, work_there);
+            if spawned.is_err() {
+                break;
+            }
+        }
+        threads::alone(work);
+    });
+}
+
+/// Takes a lock, also after a panic: a pruning rule may panic, but it changes nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

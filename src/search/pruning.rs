@@ -1,25 +1,25 @@
 //! Stopping trials that are behind.
 
-/// When to stop a trial.
+/// A rule that stops trials.
 pub trait Pruning: Send + Sync {
-    /// Whether to stop the trial with this number, which just reported its last value.
+    /// Tells whether to stop the trial with this number, which just reported its last value.
     ///
     /// Less is better, also in a search that [maximizes](super::Search::maximize): values then come
     /// with the other sign.
     fn stops(&self, number: usize, trials: &[Reported]) -> bool;
 }
 
-/// What a trial has reported so far.
+/// The values that a trial has reported so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reported {
     /// Epochs and values, in rising order of the epochs.
     pub values: Vec<(usize, f64)>,
-    /// Whether the trial has ended by itself, without an error.
+    /// The trial has ended by itself, without an error.
     pub finished: bool,
 }
 
 impl Reported {
-    /// The first value at this epoch or later.
+    /// Returns the first value at this epoch or later.
     pub fn from(&self, epoch: usize) -> Option<f64> {
         self.values
             .iter()
@@ -28,23 +28,23 @@ impl Reported {
     }
 }
 
-/// Whether the first is better than the second. NaN is the worst.
+/// Tells whether the first is better than the second. NaN is the worst.
 pub(super) fn is_better(value: f64, other: f64) -> bool {
     value < other || (other.is_nan() && !value.is_nan())
 }
 
-/// Stops a trial whose best value so far is worse than the median of what the finished trials had
-/// at the same epoch.
+/// Stops a trial whose best value so far is worse than the median of the finished trials' values at
+/// the same epoch.
 ///
 /// The rule is the median stopping rule of Golovin et al., "Google Vizier: A Service for Black-Box
 /// Optimization" (KDD 2017), with values instead of their running means, as Optuna's `MedianPruner`
 /// has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Median {
-    /// No trial is stopped in its first so many epochs; 0 by default.
+    /// The number of epochs of each trial in which it is not stopped; 0 by default.
     pub warmup_epochs: usize,
-    /// No trial is stopped before so many others have finished and reported at the same epoch; 5
-    /// by default.
+    /// The number of other trials that must have finished and reported at the same epoch before a
+    /// trial is stopped; 5 by default.
     pub min_trials: usize,
 }
 
@@ -68,11 +68,13 @@ impl Pruning for Median {
                 best = value;
             }
         }
+
         let finished = trials.iter().filter(|trial| trial.finished);
         let mut others: Vec<f64> = finished.filter_map(|trial| trial.from(epoch)).collect();
         if epoch <= self.warmup_epochs || others.len() < self.min_trials.max(1) {
             return false;
         }
+
         others
             .iter_mut()
             .filter(|value| value.is_nan())
@@ -90,7 +92,7 @@ impl Pruning for Median {
     }
 }
 
-/// Lets the best of the trials go on at each rung: of those that got to `min_epochs`, `min_epochs *
+/// Lets the best trials go on at each rung: of those that got to `min_epochs`, `min_epochs *
 /// factor`, `min_epochs * factor^2` and so on, the best 1 / `factor`.
 ///
 /// This is the stopping form of asynchronous successive halving (ASHA: Li et al., "A System for
@@ -104,8 +106,8 @@ impl Pruning for Median {
 pub struct SuccessiveHalving {
     /// The epoch of the first rung; 1 by default. 0 counts as 1.
     pub min_epochs: usize,
-    /// By how much the rungs are apart, and how many trials end at each; 4 by default. Less than 2
-    /// counts as 2.
+    /// The epoch of a rung divided by that of the one before, and the reciprocal of the part of the
+    /// trials that go on; 4 by default. Less than 2 counts as 2.
     pub factor: usize,
 }
 
@@ -126,6 +128,7 @@ impl Pruning for SuccessiveHalving {
         let factor = self.factor.max(2);
         let before = before.last().map_or(0, |&(epoch, _)| epoch);
         let mut rung = self.min_epochs.max(1);
+
         // Of the rungs that this report passes, the last: there may be several if not every epoch
         // reports.
         let mut passed = None;
@@ -137,7 +140,9 @@ impl Pruning for SuccessiveHalving {
             rung = next;
         }
         let Some(rung) = passed else { return false };
-        let (mut count, mut better) = (0, 0);
+
+        let mut count = 0;
+        let mut better = 0;
         for other in trials.iter().filter_map(|trial| trial.from(rung)) {
             count += 1;
             better += usize::from(is_better(other, value));

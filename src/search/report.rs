@@ -1,4 +1,4 @@
-//! What a search found.
+//! The result of a search.
 
 use core::cmp::Ordering;
 use core::fmt::{self, Debug};
@@ -14,8 +14,9 @@ const COLUMNS: [&str; 7] = [
     "trial", "value", "epochs", "seconds", "params", "outcome", "error",
 ];
 
-/// What a [`Search`](super::Search) found. Prints as a table, one trial a line, with a column for
-/// each field of the candidates' `Debug`.
+/// The result of a [`Search`](super::Search).
+///
+/// It prints as a table, one trial a line, with a column for each field of the candidates' `Debug`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SearchReport<P> {
     /// All trials: those that finished, the best first; then those that were pruned, the latest
@@ -23,33 +24,33 @@ pub struct SearchReport<P> {
     pub trials: Vec<TrialReport<P>>,
 }
 
-/// What became of one candidate.
+/// The result of one candidate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrialReport<P> {
     /// The candidate's position in the search, from 0.
     pub number: usize,
     /// The candidate.
     pub params: P,
-    /// How the trial ended.
+    /// The end of the trial.
     pub outcome: Outcome,
     /// Epochs and values as the trial reported them.
     pub reported: Vec<(usize, f64)>,
-    /// How long the trial took.
+    /// The time that the trial took.
     pub seconds: f64,
 }
 
-/// How a trial ended.
+/// The end of a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// With this value.
+    /// It returned this value.
     Finished(f64),
-    /// Stopped early, with this value as the last.
+    /// It was stopped early, with this value as the last.
     Pruned(f64),
-    /// With an error, a panic or NaN: what it said.
+    /// It ended with an error, a panic or NaN, whose text this is.
     Failed(String),
 }
 
-/// How the trial with this number ended.
+/// The end of the trial with this number.
 pub(super) struct Ended {
     pub number: usize,
     pub outcome: Outcome,
@@ -65,30 +66,18 @@ impl<P> SearchReport<P> {
     ) -> Self {
         ended.sort_unstable_by_key(|ended| ended.number);
         let sign = if maximize { -1.0 } else { 1.0 };
-        let trial = |(
-            (
-                params,
-                Ended {
-                    number,
-                    outcome,
-                    seconds,
-                },
-            ),
-            reported,
-        ): ((P, Ended), Reported)| {
-            let reported = reported
+        let trial = |((params, ended), reported): ((P, Ended), Reported)| TrialReport {
+            number: ended.number,
+            params,
+            outcome: ended.outcome,
+            reported: reported
                 .values
                 .into_iter()
                 .map(|(epoch, value)| (epoch, value * sign))
-                .collect();
-            TrialReport {
-                number,
-                params,
-                outcome,
-                reported,
-                seconds,
-            }
+                .collect(),
+            seconds: ended.seconds,
         };
+
         let mut trials: Vec<_> = candidates
             .into_iter()
             .zip(ended)
@@ -100,7 +89,7 @@ impl<P> SearchReport<P> {
         SearchReport { trials }
     }
 
-    /// The best trial that finished; of equal ones the first. `None` if none finished.
+    /// Returns the best trial that finished, of equal ones the first; `None` if none finished.
     pub fn best(&self) -> Option<&TrialReport<P>> {
         self.trials
             .first()
@@ -120,7 +109,8 @@ fn order<P>(a: &TrialReport<P>, b: &TrialReport<P>, sign: f64) -> Ordering {
 }
 
 impl<P> TrialReport<P> {
-    /// The value: of a trial that was pruned, the last that it reported; of one that failed, none.
+    /// Returns the value: of a trial that was pruned, the last that it reported; of one that failed,
+    /// none.
     pub fn value(&self) -> Option<f64> {
         match self.outcome {
             Outcome::Finished(value) | Outcome::Pruned(value) => Some(value),
@@ -128,9 +118,40 @@ impl<P> TrialReport<P> {
         }
     }
 
-    /// The last epoch that was reported, 0 if there was none.
+    /// Returns the last epoch that was reported, 0 if there was none.
     pub fn epochs(&self) -> usize {
         self.reported.last().map_or(0, |&(epoch, _)| epoch)
+    }
+
+    /// The line of the table, with the candidate's fields of these names, and with the name of its
+    /// variant or struct before them if `told_apart`.
+    fn row(&self, (name, fields): &Fields<'_>, told_apart: bool, names: &[&str]) -> Vec<String> {
+        let value = self
+            .value()
+            .map(|value| value.to_string())
+            .unwrap_or_default();
+        let mut row = vec![
+            self.number.to_string(),
+            value,
+            self.epochs().to_string(),
+            format!("{:.3}", self.seconds),
+        ];
+
+        row.extend(told_apart.then(|| (*name).to_owned()));
+        row.extend(names.iter().map(|column| {
+            let field = fields.iter().find(|(name, _)| name == column);
+            field
+                .map(|(_, value)| (*value).to_owned())
+                .unwrap_or_default()
+        }));
+
+        let error = if let Outcome::Failed(error) = &self.outcome {
+            error
+        } else {
+            ""
+        };
+        row.extend([self.outcome.name(), error].map(str::to_owned));
+        row
     }
 }
 
@@ -153,7 +174,7 @@ impl Outcome {
 }
 
 impl<P: Debug> SearchReport<P> {
-    /// One line per trial, in the order of the report.
+    /// The table of one line per trial, in the order of the report.
     fn table(&self) -> Table {
         let debug: Vec<String> = self
             .trials
@@ -161,6 +182,7 @@ impl<P: Debug> SearchReport<P> {
             .map(|trial| format!("{:?}", trial.params))
             .collect();
         let params: Vec<_> = debug.iter().map(|debug| fields(debug)).collect();
+
         // The columns of all candidates: variants of an enum have different ones.
         let mut names: Vec<&str> = Vec::new();
         for (name, _) in params.iter().flat_map(|(_, fields)| fields) {
@@ -169,6 +191,7 @@ impl<P: Debug> SearchReport<P> {
             }
         }
         let told_apart = names.is_empty() || params.iter().any(|(name, _)| *name != params[0].0);
+
         // A field that is called like one of the table's own columns says whose it is.
         let field = |name: &&str| {
             if COLUMNS.contains(name) {
@@ -181,43 +204,17 @@ impl<P: Debug> SearchReport<P> {
         columns.extend(told_apart.then(|| COLUMNS[4].to_owned()));
         columns.extend(names.iter().map(field));
         columns.extend(COLUMNS[5..].iter().map(|name| (*name).to_owned()));
-        let row = |trial: &TrialReport<P>, (name, fields): &Fields<'_>| {
-            let value = trial
-                .value()
-                .map(|value| value.to_string())
-                .unwrap_or_default();
-            let seconds = format!("{:.3}", trial.seconds);
-            let mut row = vec![
-                trial.number.to_string(),
-                value,
-                trial.epochs().to_string(),
-                seconds,
-            ];
-            row.extend(told_apart.then(|| (*name).to_owned()));
-            row.extend(names.iter().map(|column| {
-                let field = fields.iter().find(|(name, _)| name == column);
-                field
-                    .map(|(_, value)| (*value).to_owned())
-                    .unwrap_or_default()
-            }));
-            let error = if let Outcome::Failed(error) = &trial.outcome {
-                error
-            } else {
-                ""
-            };
-            row.extend([trial.outcome.name(), error].map(str::to_owned));
-            row
-        };
+
         let rows = self
             .trials
             .iter()
             .zip(&params)
-            .map(|(trial, params)| row(trial, params))
+            .map(|(trial, params)| trial.row(params, told_apart, &names))
             .collect();
         Table { columns, rows }
     }
 
-    /// The table as CSV: a line per trial, in the order of the report, with a header. The columns
+    /// Returns the table as CSV: a line per trial, in the order of the report, with a header. The columns
     /// are `trial`, `value`, `epochs`, `seconds`, one for each field of the candidates,
     /// `outcome` and `error`. A field with one of these names has `params.` before it.
     ///

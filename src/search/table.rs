@@ -24,7 +24,8 @@ impl Table {
             }
             csv.push('\n');
         };
-        for row in std::iter::once(&self.columns).chain(&self.rows) {
+
+        for row in core::iter::once(&self.columns).chain(&self.rows) {
             line(row);
         }
         csv
@@ -32,15 +33,16 @@ impl Table {
 }
 
 impl fmt::Display for Table {
-    /// Columns side by side, long numbers to four digits; columns without a text are left out.
+    /// Writes columns side by side, long numbers to four digits; omits columns without a text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = vec![String::new(); self.rows.len() + 1];
         for (column, name) in self.columns.iter().enumerate() {
             let cells = self.rows.iter().map(|row| short(&row[column]));
-            let cells: Vec<String> = std::iter::once(name.clone()).chain(cells).collect();
+            let cells: Vec<String> = core::iter::once(name.clone()).chain(cells).collect();
             if cells[1..].iter().all(String::is_empty) {
                 continue;
             }
+
             let width = cells
                 .iter()
                 .map(|cell| cell.chars().count())
@@ -58,12 +60,13 @@ impl fmt::Display for Table {
                 };
             }
         }
+
         let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
         f.write_str(&lines.join("\n"))
     }
 }
 
-/// A long number to four digits; other texts on one line.
+/// Rounds a long number to four digits, and puts other texts on one line.
 fn short(cell: &str) -> String {
     const LONG: usize = 7;
     match cell.parse::<f64>() {
@@ -82,7 +85,8 @@ fn short(cell: &str) -> String {
 /// The name of a struct, and the names and values of its fields.
 pub(super) type Fields<'a> = (&'a str, Vec<(String, &'a str)>);
 
-/// What `Debug` prints of a struct or a tuple, in parts.
+/// Cuts what `Debug` prints of a struct or a tuple into parts.
+///
 /// `Settings { rate: 0.1, layers: 2 }` has the name `Settings` and the fields `rate` and `layers`;
 /// the fields of a tuple are called `0`, `1`, and so on. Anything else is a name without fields.
 pub(super) fn fields(debug: &str) -> Fields<'_> {
@@ -94,6 +98,7 @@ pub(super) fn fields(debug: &str) -> Fields<'_> {
         let fields = fields.strip_suffix(close)?;
         (plain && !fields.is_empty()).then(|| (name, split(fields)))
     };
+
     let named = || {
         let (name, fields) = parts(" { ", " }")?;
         let fields = fields.into_iter().map(|field| field.split_once(": "));
@@ -114,9 +119,13 @@ pub(super) fn fields(debug: &str) -> Fields<'_> {
     named().or_else(tuple).unwrap_or((debug, Vec::new()))
 }
 
-/// Parts between commas, but for commas inside of brackets and texts.
+/// Cuts a text at its commas, except those inside of brackets and texts.
 fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut begin, mut depth, mut quote, mut escaped) = (Vec::new(), 0, 0, None, false);
+    let mut parts = Vec::new();
+    let mut begin = 0;
+    let mut depth = 0;
+    let mut quote = None;
+    let mut escaped = false;
     for (at, c) in text.char_indices() {
         match (quote, c) {
             _ if escaped => escaped = false,

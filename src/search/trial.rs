@@ -1,8 +1,8 @@
-//! One trial.
+//! A trial under way.
 
-use std::any::Any;
-use std::error::Error;
-use std::ops::ControlFlow;
+use core::any::Any;
+use core::error::Error;
+use core::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -12,12 +12,12 @@ use super::pruning::{Pruning, Reported};
 use super::report::{Ended, Outcome};
 use crate::threads::discard;
 
-/// A trial of a [`Search`](super::Search) under way: what the function reports to.
+/// A trial of a [`Search`](super::Search) under way, to which the function reports.
 pub struct Trial<'a> {
     number: usize,
     reported: &'a Mutex<Vec<Reported>>,
     pruning: Option<&'a dyn Pruning>,
-    /// What values are multiplied by, so that less is better.
+    /// The factor of values, -1 or 1, with which less is better.
     sign: f64,
     /// The last value, if the trial was told to stop.
     stopped: Option<f64>,
@@ -39,23 +39,24 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// The candidate's position, from 0: also a seed that does not depend on which thread runs the
+    /// Returns the candidate's position, from 0: also a seed that does not depend on which thread runs the
     /// trial.
     pub fn number(&self) -> usize {
         self.number
     }
 
-    /// Reports the value at the end of an epoch, and says whether to go on. Without pruning it
-    /// always does.
+    /// Reports the value at the end of an epoch, and tells whether to go on. Without pruning the
+    /// answer is always yes.
     ///
-    /// This is what [`Trainer::on_epoch`](crate::Trainer::on_epoch) wants to know:
+    /// [`Trainer::on_epoch`](crate::Trainer::on_epoch) takes the answer:
     /// `.on_epoch(|epoch, _| trial.report(epoch.epoch, epoch.loss))`. A trial that was told to stop
-    /// counts as [pruned](Outcome::Pruned), whatever the function gives then.
+    /// counts as [pruned](Outcome::Pruned), whatever the function returns then.
     ///
     /// # Panics
     /// If the epoch is not above the one before; the trial fails.
     pub fn report(&mut self, epoch: usize, value: f64) -> ControlFlow<()> {
         let value = value * self.sign;
+
         let mut trials = lock(self.reported);
         let own = &mut trials[self.number].values;
         let last = own.last().map_or(0, |&(epoch, _)| epoch);
@@ -66,6 +67,7 @@ impl<'a> Trial<'a> {
             );
         }
         own.push((epoch, value));
+
         if self
             .pruning
             .is_some_and(|pruning| pruning.stops(self.number, &trials))
@@ -87,11 +89,13 @@ impl<'a> Trial<'a> {
         objective: &impl Fn(&P, &mut Trial<'_>) -> Result<f64, Box<dyn Error>>,
     ) -> Ended {
         let begin = Instant::now();
+
         // A panic leaves nothing half done that anybody sees: the function borrows what it shares,
         // and this trial ends. An error may panic, too, when it is written or dropped.
         let result = catch_unwind(AssertUnwindSafe(|| {
             objective(params, &mut self).map_err(|error| error.to_string())
         }));
+
         let outcome = match result {
             Err(panic) => {
                 let outcome = Outcome::Failed(format!("it panicked: {}", sentence(&*panic)));
@@ -114,7 +118,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// What a panic says.
+/// The text of a panic.
 fn sentence(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())

@@ -20,7 +20,11 @@ pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 /// holds `[[f32; 4]; 3]`. Images are channels-last, `[height, width, channels]`.
 ///
 /// A tensor lies where it is put: a local variable is on the stack. Make large ones with the
-/// constructors that end in `_boxed`, which never touch the stack.
+/// constructors that end in `_boxed`, which never touch the stack, and vectors of large ones with
+/// [`Tensor::zeros_vec`], [`data::to_vec`](crate::data::to_vec),
+/// [`data::extend_from_slice`](crate::data::extend_from_slice) and
+/// [`data::repeat`](crate::data::repeat): in builds without optimization, `to_vec`, `clone` and
+/// `push` of vectors and `vec![x; n]` copy each tensor over the stack.
 ///
 /// ```
 /// use shapewright::{Tensor1, Tensor2};

@@ -41,28 +41,30 @@
 mod records;
 mod table;
 
+use core::str::FromStr;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
 
 use super::{Place, ReadError, ReadErrorKind, ReadErrors};
 use crate::loss::Label;
 use crate::tensor::{Element, Tensor1};
 use table::{Row, Table, list};
 
-/// How to read a table.
+/// Settings of a reader of tables.
 ///
-/// If nothing else is said, the first line has the columns' names, fields are separated by commas,
+/// By default, the first line has the columns' names, fields are separated by commas,
 /// all columns but the targets are features, and empty fields, `NA` and `?` are missing values.
 /// Space around fields does not count, within quotes and around them; lines that have nothing else
 /// are skipped. Lines end with LF, CR LF or CR. The text is UTF-8.
 ///
-/// A quote that is not closed is an error that names the line where it was opened, not a field with
-/// the rest of the file; so is text between a closing quote and the next delimiter, and a quote
-/// within a field that does not begin with one ([`Csv::quotes`]). A line of a table takes at most
-/// 256 MiB, of which each field takes 64 bytes and its text; [`Limits`](crate::Limits) raise that.
+/// A quote opens a field only if it begins it; in `5" pipe` it is text. A quote that is not closed
+/// is an error that names the line where it was opened, not a field with the rest of the file; so
+/// is text between a closing quote and the next delimiter ([`Csv::quotes`]).
+///
+/// A line of a table takes at most 256 MiB, of which each field takes 64 bytes and its text;
+/// [`Limits`](crate::Limits) raise that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Csv {
     features: Option<Vec<String>>,
@@ -75,7 +77,7 @@ pub struct Csv {
     most_errors: usize,
 }
 
-/// What [`Csv::read_classes`] gives: rows with `F` features, of one of `N` classes.
+/// Rows with `F` features, each of one of `N` classes, as [`Csv::read_classes`] returns them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CsvClasses<const F: usize, const N: usize, T: Element = f32> {
     /// The features of each row; missing ones are NaN.
@@ -88,7 +90,7 @@ pub struct CsvClasses<const F: usize, const N: usize, T: Element = f32> {
     pub columns: Vec<String>,
 }
 
-/// What [`Csv::read_values`] gives: rows with `F` features and `M` numbers to be predicted.
+/// Rows with `F` features and `M` numbers to be predicted, as [`Csv::read_values`] returns them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CsvValues<const F: usize, const M: usize, T: Element = f32> {
     /// The features of each row; missing ones are NaN.
@@ -119,12 +121,12 @@ fn owned<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Vec<String> {
 }
 
 impl Csv {
-    /// The defaults, which [`Csv`] lists.
+    /// Creates the default settings, which [`Csv`] lists.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The columns that are features, in this order, instead of all but the targets.
+    /// Sets the columns that are features, in this order, instead of all but the targets.
     pub fn features<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         Csv {
             features: Some(owned(names)),
@@ -132,7 +134,7 @@ impl Csv {
         }
     }
 
-    /// The names of all columns of a file whose first line is data already.
+    /// Sets the names of all columns, for a file whose first line is data already.
     pub fn columns<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         Csv {
             columns: Some(owned(names)),
@@ -140,10 +142,11 @@ impl Csv {
         }
     }
 
-    /// A column of features whose fields are names, one of these categories each. It becomes as
-    /// many features as there are categories, called `column=category`: 1 for the field's own
-    /// and 0 for the others. Where the field is missing, all of them are; a category may be
-    /// called like a missing value, such as `NA` for North America.
+    /// Declares a column of features whose fields are names, each one of these categories.
+    ///
+    /// It becomes one feature for each category, called `column=category`: 1 for the field's own
+    /// and 0 for the others. If the field is missing, all of them are missing. A category may have
+    /// the name of a missing value, such as `NA` for North America.
     ///
     /// ```
     /// use shapewright::data::csv::{Csv, CsvValues};
@@ -167,7 +170,8 @@ impl Csv {
         self
     }
 
-    /// The names of the classes in the order of their labels, instead of those of the file, sorted.
+    /// Sets the names of the classes in the order of their labels, instead of the sorted names in the
+    /// file.
     pub fn classes<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         Csv {
             classes: Some(owned(names)),
@@ -175,7 +179,7 @@ impl Csv {
         }
     }
 
-    /// What stands for a missing value, instead of an empty field, `NA` and `?`.
+    /// Sets the texts that stand for a missing value, instead of an empty field, `NA` and `?`.
     pub fn missing<N: Into<String>>(self, texts: impl IntoIterator<Item = N>) -> Self {
         Csv {
             missing: owned(texts),
@@ -183,19 +187,21 @@ impl Csv {
         }
     }
 
-    /// What separates fields, a character of ASCII; `b','` if it is not set.
+    /// Sets the character between fields, one of ASCII; `b','` by default.
     pub fn delimiter(self, delimiter: u8) -> Self {
         Csv { delimiter, ..self }
     }
 
-    /// Whether a field may stand in double quotes, within which delimiters and ends of lines are
-    /// text and a quote is written twice; `true` if it is not set. Otherwise a quote is text,
-    /// as in files of words that measure in inches.
+    /// Sets whether a field that begins with a double quote ends with the next one; `true` by
+    /// default.
+    ///
+    /// Between the two, delimiters and ends of lines are text, and a quote is written twice. With
+    /// `false`, every quote is text, also at the beginning of a field.
     pub fn quotes(self, quotes: bool) -> Self {
         Csv { quotes, ..self }
     }
 
-    /// After how many errors reading stops; 20 if it is not set, at least 1.
+    /// Sets the number of errors after which reading stops; 20 by default, at least 1.
     pub fn most_errors(self, most_errors: usize) -> Self {
         Csv {
             most_errors: most_errors.max(1),
@@ -223,7 +229,7 @@ impl Csv {
         self.read_classes_from(path, file, target)
     }
 
-    /// As [`Csv::read_classes`], from anything that can be read; the path is for the errors.
+    /// Reads what [`Csv::read_classes`] reads, from any source; the path is for the errors.
     ///
     /// # Errors
     /// As [`Csv::read_classes`].
@@ -237,11 +243,15 @@ impl Csv {
         let mut classes = self.classes.clone().unwrap_or_default();
         table.once("the classes", &classes)?;
         let mut numbers: HashMap<String, usize> = classes.iter().cloned().zip(0..).collect();
-        let (mut x, mut found, mut row) = (Vec::new(), Vec::new(), Row::default());
+
+        let mut x = Vec::new();
+        let mut found = Vec::new();
+        let mut row = Row::default();
         while table.read(&mut row) {
             if !table.has_room(&row, size_of::<Tensor1<F, T>>() + size_of::<Label<N>>()) {
                 break;
             }
+
             x.push(table.features(&row));
             let class = table.target(&row, 0);
             match numbers.get(class) {
@@ -278,12 +288,7 @@ impl Csv {
             sort(&mut classes)
         };
         if classes.len() != N {
-            let expected = format!("{N} classes in the column `{target}`");
-            let found = format!("{}: {}", classes.len(), list(&classes));
-            let advice =
-                "change the number of classes of the labels, or declare all of them with `classes`";
-            let (kind, place) = (ReadErrorKind::Shape, Place::File);
-            return Err(ReadError::new(path.as_ref(), kind, place, expected, found, advice).into());
+            return Err(other_number_of_classes(path.as_ref(), target, N, &classes).into());
         }
         let labels = found.iter().map(|&number| Label::new(order[number]));
         let labels = labels
@@ -314,7 +319,7 @@ impl Csv {
         self.read_values_from(path, file, targets)
     }
 
-    /// As [`Csv::read_values`], from anything that can be read; the path is for the errors.
+    /// Reads what [`Csv::read_values`] reads, from any source; the path is for the errors.
     ///
     /// # Errors
     /// As [`Csv::read_values`].
@@ -325,7 +330,10 @@ impl Csv {
         targets: [&str; M],
     ) -> Result<CsvValues<F, M, T>, ReadErrors> {
         let mut table = Table::open(self, path.as_ref(), source, F, &targets)?;
-        let (mut x, mut values, mut row) = (Vec::new(), Vec::new(), Row::default());
+
+        let mut x = Vec::new();
+        let mut values = Vec::new();
+        let mut row = Row::default();
         while table.read(&mut row) {
             if !table.has_room(
                 &row,
@@ -333,6 +341,7 @@ impl Csv {
             ) {
                 break;
             }
+
             x.push(table.features(&row));
             let mut value = Tensor1::zeros();
             for target in 0..M {
@@ -357,6 +366,7 @@ impl Csv {
             }
             values.push(value);
         }
+
         Ok(CsvValues {
             x,
             targets: values,
@@ -369,12 +379,29 @@ impl Csv {
     }
 }
 
+/// The error for a column that does not have `wanted` classes.
+fn other_number_of_classes(
+    path: &Path,
+    target: &str,
+    wanted: usize,
+    classes: &[String],
+) -> ReadError {
+    ReadError::new(
+        path,
+        ReadErrorKind::Shape,
+        Place::File,
+        format!("{wanted} classes in the column `{target}`"),
+        format!("{}: {}", classes.len(), list(classes)),
+        "change the number of classes of the labels, or declare all of them with `classes`",
+    )
+}
+
 /// A finite number. Infinities are refused, also those of numbers that are too large for the type.
 fn number<T: Element + FromStr>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.is_finite())
 }
 
-/// Sorts names, by value if all are whole numbers; gives the new position of each old one.
+/// Sorts names, by value if all are whole numbers; returns the new position of each old one.
 fn sort(names: &mut Vec<String>) -> Vec<usize> {
     let numbers: Option<Vec<i64>> = names.iter().map(|name| name.parse().ok()).collect();
     let mut old: Vec<usize> = (0..names.len()).collect();
@@ -382,6 +409,7 @@ fn sort(names: &mut Vec<String>) -> Vec<usize> {
         Some(numbers) => old.sort_by_key(|&i| numbers[i]),
         None => old.sort_by(|&i, &j| names[i].cmp(&names[j])),
     }
+
     let mut new = vec![0; old.len()];
     old.iter()
         .enumerate()

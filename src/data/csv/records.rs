@@ -1,8 +1,8 @@
 //! Records of a table: lines cut into fields, without quotes.
 //!
 //! RFC 4180, and what else programs write: any end of lines, blanks around quotes, a mark of UTF-8
-//! at the beginning. The usual crate for it takes quotes that are not closed, or not where they can
-//! be meant, for text, and the lines after them for a part of it, without an error.
+//! at the beginning. A quote opens a field only where the field begins; elsewhere it is text. The
+//! usual crate takes a quote that is not closed, and the lines after it, for text without an error.
 
 use core::ops::Range;
 use std::io::{self, BufRead, BufReader, Read};
@@ -12,32 +12,32 @@ use super::{ReadErrorKind, Row};
 use crate::limits::{Budget, RAISE, TooLarge};
 
 const QUOTE: u8 = b'"';
-/// What a field takes in addition to its text, at most: its place, or the name of a column.
+/// The most bytes that a field takes in addition to its text: its place, or the name of a column.
 const FIELD: u64 = 64;
 
 /// Reads the records of a table.
 pub(super) struct Records<R> {
     source: BufReader<R>,
     delimiter: u8,
-    /// Whether a field may stand in quotes.
+    /// A field may stand in quotes.
     quotes: bool,
     /// The number of the line that was read last.
     line: u64,
     /// That line without its end, and its end.
     text: Vec<u8>,
     end: &'static str,
-    /// What a record may take. It does not grow with the file: no line that is meant so is so
-    /// long.
+    /// The memory that a record may take. It does not grow with the file: a line as long as that is
+    /// a mistake.
     budget: Budget,
 }
 
-/// What is wrong with a record.
+/// A record that cannot be read.
 pub(super) enum Wrong {
     Io(io::Error),
     Text(Box<WrongText>),
 }
 
-/// What is wrong with the text of a record, and where.
+/// The mistake in the text of a record, and its place.
 pub(super) struct WrongText {
     pub kind: ReadErrorKind,
     pub line: u64,
@@ -46,7 +46,7 @@ pub(super) struct WrongText {
     pub expected: String,
     pub found: String,
     pub advice: String,
-    /// Whether nothing after it can be read.
+    /// Nothing after it can be read.
     pub last: bool,
 }
 
@@ -58,20 +58,19 @@ impl From<io::Error> for Wrong {
 
 impl<R: Read> Records<R> {
     pub fn new(source: R, delimiter: u8, quotes: bool) -> Self {
-        let (text, budget) = (Vec::new(), Budget::of_size(0));
         Records {
             source: BufReader::new(source),
             delimiter,
             quotes,
             line: 0,
-            text,
+            text: Vec::new(),
             end: "",
-            budget,
+            budget: Budget::of_size(0),
         }
     }
 
-    /// The next record, of one line or of several with a quote around their ends; false at the end.
-    /// Lines without anything but blanks are none.
+    /// Reads the next record, of one line or of several with a quote around their ends; false at the
+    /// end. Lines of blanks alone are no records.
     pub fn read(&mut self, row: &mut Row) -> Result<bool, Wrong> {
         let mut content = core::mem::take(&mut row.text).into_bytes();
         content.clear();
@@ -89,6 +88,7 @@ impl<R: Read> Records<R> {
                 break;
             }
         }
+
         row.line = self.line;
         self.check_size(&row.fields, 0)?;
         if self.quotes && self.text.contains(&QUOTE) {
@@ -103,6 +103,7 @@ impl<R: Read> Records<R> {
             let wrong = self.wrong(row.line, "text", "a byte of 0", advice);
             return Err(wrong);
         }
+
         row.text = String::from_utf8(content).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             let field = row.fields.iter().position(|field| at < field.end);
@@ -163,6 +164,7 @@ impl<R: Read> Records<R> {
         if self.text.starts_with(UTF_8) {
             self.text.drain(..UTF_8.len());
         }
+
         if self.text.starts_with(b"\xff\xfe") || self.text.starts_with(b"\xfe\xff") {
             let mut wrong = self.wrong(
                 1,
@@ -209,18 +211,11 @@ impl<R: Read> Records<R> {
                     return Err(self.after_quote(at, opened));
                 }
             } else {
+                // A quote that does not begin the field is text: `5" pipe`, as Python's csv and
+                // pandas read it.
                 let rest = &self.text[at..];
-                let end = rest
-                    .iter()
-                    .position(|&byte| byte == self.delimiter)
-                    .unwrap_or(rest.len());
-                if rest[..end].contains(&QUOTE) {
-                    let found = quoted(&String::from_utf8_lossy(&rest[..end]));
-                    let expected = "no quote within a field that does not begin with one";
-                    let advice = "put the field into quotes and write the quote twice, or read the file with \
-                                  `quotes(false)` if quotes are text in it";
-                    return Err(self.wrong(self.line, expected, found, advice));
-                }
+                let delimiter = rest.iter().position(|&byte| byte == self.delimiter);
+                let end = delimiter.unwrap_or(rest.len());
                 content.extend(&rest[..end]);
                 at += end;
             }
@@ -233,7 +228,7 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Appends what stands between two quotes; the position behind the second.
+    /// Appends the text between two quotes and returns the position behind the second.
     fn quoted_field(
         &mut self,
         mut at: usize,
@@ -278,7 +273,7 @@ impl<R: Read> Records<R> {
         at + blanks.count()
     }
 
-    /// Text between a closing quote and the end of its field.
+    /// The error for text between a closing quote and the end of its field.
     fn after_quote(&self, at: usize, opened: u64) -> Wrong {
         let expected = "the end of the field after its closing quote";
         let closed = match self.line {
@@ -294,7 +289,7 @@ impl<R: Read> Records<R> {
         self.wrong(opened, expected, found, advice)
     }
 
-    /// Whether the record with this line is within the limit. Only long lines have many fields.
+    /// Checks that the record with this line is within the limit. Only long lines have many fields.
     fn check_size(&self, fields: &[Range<usize>], before: usize) -> Result<(), Wrong> {
         let mut count = fields.len() as u64;
         if self.text.len() > 4096 {
@@ -313,7 +308,8 @@ impl<R: Read> Records<R> {
     fn too_large(&self, error: TooLarge, what: &str) -> Wrong {
         let mut wrong = self.wrong(self.line, error.expected(), what, RAISE);
         if let Wrong::Text(wrong) = &mut wrong {
-            (wrong.kind, wrong.last) = (ReadErrorKind::Limit, true);
+            wrong.kind = ReadErrorKind::Limit;
+            wrong.last = true;
         }
         wrong
     }
@@ -325,15 +321,13 @@ impl<R: Read> Records<R> {
         found: impl Into<String>,
         advice: impl Into<String>,
     ) -> Wrong {
-        let (expected, found, advice) = (expected.into(), found.into(), advice.into());
-        let kind = ReadErrorKind::Format;
         Wrong::Text(Box::new(WrongText {
-            kind,
+            kind: ReadErrorKind::Format,
             line,
             field: None,
-            expected,
-            found,
-            advice,
+            expected: expected.into(),
+            found: found.into(),
+            advice: advice.into(),
             last: false,
         }))
     }
@@ -343,7 +337,7 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
-/// What comes next, without ending where a signal came.
+/// The bytes that come next. A signal does not end it.
 fn fill<R: Read>(source: &mut BufReader<R>) -> io::Result<&[u8]> {
     while let Err(error) = source.fill_buf() {
         if error.kind() != io::ErrorKind::Interrupted {

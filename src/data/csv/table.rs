@@ -19,11 +19,11 @@ pub(super) struct Table<'a, R> {
     records: Records<R>,
     /// The names of all columns.
     columns: Vec<String>,
-    /// Where the features come from, and which columns are targets.
+    /// The sources of the features, and the positions of the targets.
     features: Vec<Feature<'a>>,
     targets: Vec<usize>,
     errors: Vec<ReadError>,
-    /// What the rows take, and what they may.
+    /// The memory that the rows take, and that they may take.
     taken: u64,
     budget: Budget,
 }
@@ -42,7 +42,7 @@ struct Feature<'a> {
 pub(super) struct Row {
     pub line: u64,
     pub text: String,
-    /// Where the fields stand in the text, with the space around them.
+    /// The places of the fields in the text, with the space around them.
     pub fields: Vec<Range<usize>>,
 }
 
@@ -54,8 +54,8 @@ impl Row {
 }
 
 impl<'a, R: Read> Table<'a, R> {
-    /// Reads the columns' names and finds the features, of which there must be so many, and the
-    /// targets.
+    /// Reads the columns' names and finds the targets and the features, which must be `features` in
+    /// number.
     pub fn open(
         csv: &'a Csv,
         path: &'a Path,
@@ -74,15 +74,7 @@ impl<'a, R: Read> Table<'a, R> {
             taken: 0,
             budget: Budget::of_size(0),
         };
-        if !csv.delimiter.is_ascii() || matches!(csv.delimiter, b'"' | b'\n' | b'\r' | 0) {
-            let expected =
-                "a delimiter that is a character of ASCII, no quote and no end of a line";
-            let found = format!("the delimiter {:?}", char::from(csv.delimiter));
-            let advice = "set the `delimiter` that the file has";
-            return Err(table
-                .error(ReadErrorKind::Value, Place::File, expected, found, advice)
-                .into());
-        }
+        table.check_delimiter()?;
 
         table.columns = match &csv.columns {
             Some(columns) => columns.clone(),
@@ -96,6 +88,7 @@ impl<'a, R: Read> Table<'a, R> {
                 .collect(),
         };
         table.features = table.one_hot(&columns)?;
+
         if table.features.len() != features {
             let names = list(&table.feature_names());
             let expected = format!("{features} columns of features");
@@ -108,7 +101,20 @@ impl<'a, R: Read> Table<'a, R> {
         Ok(table)
     }
 
-    /// The first line.
+    /// Checks that the delimiter can be told from everything else.
+    fn check_delimiter(&self) -> Result<(), ReadErrors> {
+        let delimiter = self.csv.delimiter;
+        if delimiter.is_ascii() && !matches!(delimiter, b'"' | b'\n' | b'\r' | 0) {
+            return Ok(());
+        }
+
+        let expected = "a delimiter that is a character of ASCII, no quote and no end of a line";
+        let found = format!("the delimiter {:?}", char::from(delimiter));
+        let advice = "set the `delimiter` that the file has";
+        let error = self.error(ReadErrorKind::Value, Place::File, expected, found, advice);
+        Err(error.into())
+    }
+    /// Reads the names of the columns: the first line.
     fn names(&mut self) -> Result<Vec<String>, ReadErrors> {
         let mut row = Row::default();
         // A line that cannot be read is an error, not a reason to take the names from the next one.
@@ -117,19 +123,18 @@ impl<'a, R: Read> Table<'a, R> {
                 .map(|column| row.field(column).to_owned())
                 .collect());
         }
-        let (kind, place) = (ReadErrorKind::Length, Place::Line(1));
-        let advice = "check that this is the right file";
+
         let empty = self.error(
-            kind,
-            place,
+            ReadErrorKind::Length,
+            Place::Line(1),
             "the names of the columns",
             "an empty file",
-            advice,
+            "check that this is the right file",
         );
         Err(self.errors.drain(..).next().unwrap_or(empty).into())
     }
 
-    /// The positions of the columns with these names.
+    /// Finds the positions of the columns with these names.
     fn find(&self, names: &[impl AsRef<str>]) -> Result<Vec<usize>, ReadErrors> {
         // `None` for a name that several columns have.
         let mut known: HashMap<&str, Option<usize>> = HashMap::new();
@@ -163,7 +168,7 @@ impl<'a, R: Read> Table<'a, R> {
         names.iter().map(|name| find(name.as_ref())).collect()
     }
 
-    /// Whether what the program declared has each name once.
+    /// Checks that what the program declared has each name once.
     pub fn once(&self, what: &str, names: &[impl AsRef<str>]) -> Result<(), ReadErrors> {
         let mut known = HashSet::new();
         let Some(twice) = names
@@ -173,19 +178,15 @@ impl<'a, R: Read> Table<'a, R> {
         else {
             return Ok(());
         };
-        let (expected, found) = (
+
+        let error = self.error(
+            ReadErrorKind::Format,
+            Place::File,
             format!("{what} to be declared once each"),
             format!("{} twice", quoted(twice)),
+            "declare it once",
         );
-        Err(self
-            .error(
-                ReadErrorKind::Format,
-                Place::File,
-                expected,
-                found,
-                "declare it once",
-            )
-            .into())
+        Err(error.into())
     }
 
     /// The features of these columns: several of those with categories.
@@ -201,6 +202,7 @@ impl<'a, R: Read> Table<'a, R> {
         for (name, categories) in &self.csv.one_hot {
             self.once(&format!("the categories of {}", quoted(name)), categories)?;
         }
+
         let mut features = Vec::new();
         for &column in columns {
             match one_hot.iter().position(|&other| other == column) {
@@ -229,7 +231,7 @@ impl<'a, R: Read> Table<'a, R> {
         self.features.iter().map(name).collect()
     }
 
-    /// The next line that has all fields; false at the end, or when there are too many errors.
+    /// Reads the next line that has all fields; false at the end, or when there are too many errors.
     pub fn read(&mut self, row: &mut Row) -> bool {
         while self.errors.len() < self.csv.most_errors {
             match self.records.read(row) {
@@ -242,15 +244,18 @@ impl<'a, R: Read> Table<'a, R> {
                     continue;
                 }
             }
+
             // The first line has the names: as many as there are.
             if self.columns.is_empty() || row.fields.len() == self.columns.len() {
                 return true;
             }
+
             let expected = format!(
                 "{} fields, as many as there are columns",
                 self.columns.len()
             );
-            let (place, found) = (Place::Line(row.line), row.fields.len().to_string());
+            let place = Place::Line(row.line);
+            let found = row.fields.len().to_string();
             let advice = "correct the line, or set the `delimiter`";
             self.errors
                 .push(self.error(ReadErrorKind::Length, place, expected, found, advice));
@@ -258,22 +263,21 @@ impl<'a, R: Read> Table<'a, R> {
         false
     }
 
-    /// Whether a row of this many bytes is within the program's own limit.
+    /// Counts a row of `bytes` bytes, and tells whether the rows are within the program's own limit.
     pub fn has_room(&mut self, row: &Row, bytes: usize) -> bool {
         self.taken = self.taken.saturating_add(bytes as u64);
         let Err(error) = self.budget.check_own(self.taken) else {
             return true;
         };
-        let (place, found) = (
-            Place::Line(row.line),
-            format!("{} for the rows so far", error.need),
-        );
+
+        let place = Place::Line(row.line);
+        let found = format!("{} for the rows so far", error.need);
         let error = self.error(ReadErrorKind::Limit, place, error.expected(), found, RAISE);
         self.errors.push(error);
         false
     }
 
-    /// Notes what the reader of records says; whether it can go on.
+    /// Notes a record that cannot be read; false if reading ends with it.
     fn unreadable(&mut self, wrong: Wrong) -> bool {
         let (error, go_on) = match wrong {
             Wrong::Io(error) => (ReadError::io(self.path, error), false),
@@ -287,6 +291,7 @@ impl<'a, R: Read> Table<'a, R> {
                     advice,
                     last,
                 } = *wrong;
+
                 let place = match field.and_then(|field| self.columns.get(field)) {
                     Some(column) => Place::Cell {
                         line,
@@ -301,7 +306,8 @@ impl<'a, R: Read> Table<'a, R> {
         go_on
     }
 
-    /// The features of a line; what is missing is NaN, and so is what is wrong, which is noted.
+    /// Reads the features of a line. What is missing becomes NaN, and so does what is wrong, which is
+    /// noted.
     pub fn features<const F: usize, T: Element + FromStr>(&mut self, row: &Row) -> Tensor1<F, T> {
         Tensor1::from_position(|i| {
             let Feature { column, category } = self.features[i];
@@ -311,6 +317,7 @@ impl<'a, R: Read> Table<'a, R> {
             if (self.csv.is_missing(field) || field.eq_ignore_ascii_case("nan")) && !declared() {
                 return T::nan();
             }
+
             let Some((categories, own)) = category else {
                 return number(field).unwrap_or_else(|| {
                     self.wrong(
@@ -322,6 +329,7 @@ impl<'a, R: Read> Table<'a, R> {
                     T::nan()
                 });
             };
+
             // The first feature of the column speaks for all.
             if own == 0 && !declared() {
                 let expected = format!("one of the categories {}", list(categories));
@@ -332,6 +340,7 @@ impl<'a, R: Read> Table<'a, R> {
                     "correct it, or declare it with `one_hot`",
                 );
             }
+
             if categories[own] == field {
                 T::one()
             } else {
@@ -373,7 +382,7 @@ impl<'a, R: Read> Table<'a, R> {
         ReadError::new(self.path, kind, place, expected, found, advice)
     }
 
-    /// The names of the features, if nothing was wrong.
+    /// Returns the names of the features, if nothing was wrong.
     pub fn finish(self) -> Result<Vec<String>, ReadErrors> {
         if self.errors.is_empty() {
             return Ok(self.feature_names());
@@ -385,7 +394,7 @@ impl<'a, R: Read> Table<'a, R> {
     }
 }
 
-/// Names for an error, the first ones if there are many.
+/// Lists names for an error, the first ones if there are many.
 pub(super) fn list(names: &[String]) -> String {
     const MOST: usize = 10;
     let mut text: Vec<_> = names.iter().take(MOST).map(|name| quoted(name)).collect();

@@ -8,11 +8,11 @@ use super::super::{ReadError, ReadErrorKind};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
-/// What a head says.
+/// The type, order and shape that a head states.
 pub(super) struct Header {
     /// The type, as NumPy writes it: `<f4`.
     pub descr: String,
-    /// Whether the first axis is contiguous, rather than the last.
+    /// The first axis is contiguous, rather than the last.
     pub fortran: bool,
     /// The sizes of the axes.
     pub shape: Vec<usize>,
@@ -44,6 +44,7 @@ impl Header {
                 ));
             }
         };
+
         let bytes = file.exactly(size, "the length of the head")?;
         let len = bytes
             .iter()
@@ -51,6 +52,7 @@ impl Header {
             .fold(0, |len, &byte| len << 8 | u64::from(byte));
         let start = file.at;
         let bytes = file.exactly(len, "the head")?;
+
         let text = String::from_utf8_lossy(&bytes);
         let mut scanner = Scanner {
             text: &text,
@@ -70,7 +72,7 @@ impl Header {
         })
     }
 
-    /// The head of a file in C order, with its magic number and its length.
+    /// Returns the head of a file in C order, with its magic number and its length.
     pub fn bytes(descr: &str, shape: &[usize]) -> Vec<u8> {
         let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
         let comma = if shape.len() == 1 { "," } else { "" };
@@ -104,7 +106,9 @@ impl<'a> Scanner<'a> {
     }
 
     fn header(&mut self, start: u64) -> Option<Header> {
-        let (mut descr, mut fortran, mut shape) = (None, None, None);
+        let mut descr = None;
+        let mut fortran = None;
+        let mut shape = None;
         self.wanted("{")?;
         while !self.eat("}") {
             let key = self.string()?;
@@ -126,7 +130,9 @@ impl<'a> Scanner<'a> {
         if !self.rest.is_empty() {
             return None;
         }
-        let ((descr, descr_at), (shape, shape_at)) = (descr?, shape?);
+
+        let (descr, descr_at) = descr?;
+        let (shape, shape_at) = shape?;
         Some(Header {
             descr,
             fortran: fortran?,
@@ -151,7 +157,7 @@ impl<'a> Scanner<'a> {
         self.eat(text).then_some(())
     }
 
-    /// A text in single or double quotes.
+    /// Reads a text in single or double quotes.
     fn string(&mut self) -> Option<&'a str> {
         self.skip_space();
         let quote = self
@@ -164,7 +170,7 @@ impl<'a> Scanner<'a> {
         Some(text)
     }
 
-    /// Whole numbers in parentheses. Python 2 wrote long ones with an `L` at the end.
+    /// Reads whole numbers in parentheses. Python 2 wrote long ones with an `L` at the end.
     fn tuple(&mut self) -> Option<Vec<usize>> {
         let mut sizes = Vec::new();
         self.wanted("(")?;

@@ -57,7 +57,7 @@ pub fn read<S: Shape, T: NpyNumber>(
     read_in(path.as_ref(), open(path.as_ref())?)
 }
 
-/// As [`read`], from anything that can be read; the path is for the error.
+/// Reads what [`read`] reads, from any source; the path is for the error.
 ///
 /// # Errors
 /// As [`read`].
@@ -94,7 +94,7 @@ pub fn read_many<S: Shape, T: NpyNumber>(
     read_many_in(path.as_ref(), open(path.as_ref())?)
 }
 
-/// As [`read_many`], from anything that can be read; the path is for the error.
+/// Reads what [`read_many`] reads, from any source; the path is for the error.
 ///
 /// # Errors
 /// As [`read`].
@@ -131,7 +131,7 @@ pub fn read_labels<const CLASSES: usize>(
     read_labels_counted_from(path, 0)
 }
 
-/// As [`read_labels`], from anything that can be read; the path is for the error.
+/// Reads what [`read_labels`] reads, from any source; the path is for the error.
 ///
 /// # Errors
 /// As [`read_labels`].
@@ -142,7 +142,7 @@ pub fn read_labels_from<const CLASSES: usize>(
     read_labels_in(path.as_ref(), Source::stream(source), 0)
 }
 
-/// As [`read_labels`], of a file that counts its classes from another number than 0.
+/// Reads the labels of a file whose first class has the number `first`.
 ///
 /// # Errors
 /// As [`read_labels`]; a label below `first` is no class.
@@ -243,7 +243,7 @@ const fn axes<S: Shape>() -> Dims {
 pub(super) struct Source<R> {
     bytes: R,
     budget: Budget,
-    /// Whether more bytes may come out of a file than it has.
+    /// More bytes may come out of a file than it has.
     packed: bool,
 }
 
@@ -270,7 +270,7 @@ fn open(path: &Path) -> Result<Source<BufReader<File>>, ReadError> {
 /// The shape that an array should have.
 enum Wanted {
     One(Dims),
-    /// With an axis before these, of any size.
+    /// An axis of any size, and these.
     Many(Dims),
 }
 
@@ -326,35 +326,31 @@ impl Array {
             descr_at,
             shape_at,
         } = Header::read(&mut file)?;
+
         let (big, descr_only) = match descr.split_at_checked(1) {
             Some((order @ ("<" | ">" | "|" | "="), rest)) => (order == ">", rest),
             _ => (false, ""),
         };
         if !types.contains(&descr_only) {
-            let expected = if let [one] = types {
-                number::name(one)
-            } else {
-                "integers".into()
-            };
-            let advice =
-                "read it into tensors of that type, or convert it with `astype` before it is saved";
             return Err(file.error(
                 ReadErrorKind::Type,
                 descr_at,
-                expected,
+                if let [one] = types {
+                    number::name(one)
+                } else {
+                    "integers".into()
+                },
                 number::name(&descr),
-                advice,
+                "read it into tensors of that type, or convert it with `astype` before it is saved",
             ));
         }
         if !wanted.takes(&shape) {
-            let advice = "make the tensors' shape that of the file, or `reshape` the array before it is saved";
-            let found = format!("{shape:?}");
             return Err(file.error(
                 ReadErrorKind::Shape,
                 shape_at,
                 wanted.sentence(),
-                found,
-                advice,
+                format!("{shape:?}"),
+                "make the tensors' shape that of the file, or `reshape` the array before it is saved",
             ));
         }
 
@@ -367,6 +363,7 @@ impl Array {
         let start = file.at;
         file.set_weight(1 + becomes.div_ceil(size) as u64);
         let what = format!("the numbers of the shape {shape:?}");
+
         let mut bytes = file.exactly(len, &what)?;
         file.end(&what)?;
         if big {
@@ -395,7 +392,7 @@ impl Array {
         }
     }
 
-    /// Where the number is that would be at a position in C order.
+    /// The place of the number that would be at a position in C order.
     fn fortran_position(&self, mut position: usize) -> usize {
         self.shape
             .iter()
@@ -409,7 +406,7 @@ impl Array {
             .0
     }
 
-    /// The numbers of an array of any integer type.
+    /// Returns the numbers of an array of any integer type.
     fn integers(&self) -> impl Iterator<Item = i128> + Clone {
         let number: fn(&[u8]) -> i128 = match &*self.descr {
             "i1" => |bytes| i8::from_bytes(bytes).into(),

@@ -1,6 +1,6 @@
 //! Several arrays in one file: a ZIP archive of `.npy` files.
 
-use std::fmt;
+use core::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ impl Npz {
 }
 
 impl<R: Read + Seek> Npz<R> {
-    /// As [`Npz::open`], from anything that can be read; the path is for errors.
+    /// Opens a file as [`Npz::open`] does, from any source; the path is for errors.
     ///
     /// # Errors
     /// As [`Npz::open`].
@@ -55,7 +55,7 @@ impl<R: Read + Seek> Npz<R> {
         })
     }
 
-    /// The names of the arrays, without `.npy`, in the order of the file.
+    /// Returns the names of the arrays, without `.npy`, in the order of the file.
     pub fn names(&self) -> Vec<String> {
         let names = self.archive.file_names_raw().map(String::from_utf8_lossy);
         names
@@ -96,7 +96,7 @@ impl<R: Read + Seek> Npz<R> {
         self.read_labels_counted_from(name, 0)
     }
 
-    /// As [`Npz::read_labels`], of an array that counts its classes from another number than 0.
+    /// Reads the labels of an array whose first class has the number `first`.
     ///
     /// # Errors
     /// As [`Npz::read_labels`]; a label below `first` is no class.
@@ -122,22 +122,27 @@ impl<R: Read + Seek> Npz<R> {
                 .iter()
                 .map(|name| quoted(name))
                 .collect::<Vec<_>>();
-            let (kind, place, advice) = (ReadErrorKind::Value, Place::File, "ask for one of these");
-            let expected = format!("an array with the name `{name}`");
             let found = if names.is_empty() {
                 "no arrays".into()
             } else {
                 names.join(", ")
             };
             return Err(ReadError::new(
-                &self.path, kind, place, expected, found, advice,
+                &self.path,
+                ReadErrorKind::Value,
+                Place::File,
+                format!("an array with the name `{name}`"),
+                found,
+                "ask for one of these",
             ));
         }
+
         let path = self.path.join(&file);
         let mut source = self
             .archive
             .by_name(&file)
             .map_err(|error| damaged(&path, error))?;
+
         // What an archive says of an array may be a lie, but no more can come of it than the file
         // has.
         let budget = Budget::of_size(source.compressed_size().min(self.size));
@@ -160,17 +165,20 @@ impl<R> fmt::Debug for Npz<R> {
     }
 }
 
-/// What the reader of archives says.
+/// The error for an archive that cannot be read.
 fn damaged(path: &Path, error: ZipError) -> ReadError {
     match error {
         ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
             ReadError::io(path, error)
         }
-        error => {
-            let (kind, place) = (ReadErrorKind::Format, Place::File);
-            let expected = "a ZIP archive of .npy files";
-            ReadError::new(path, kind, place, expected, error.to_string(), COPY_AGAIN)
-        }
+        error => ReadError::new(
+            path,
+            ReadErrorKind::Format,
+            Place::File,
+            "a ZIP archive of .npy files",
+            error.to_string(),
+            COPY_AGAIN,
+        ),
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) fn name(descr: &str) -> String {
         Some(("<" | "|" | "=", plain)) => ("", plain),
         _ => ("", descr),
     };
+
     let Some((kind, bytes)) = plain.split_at_checked(1) else {
         return format!("the type {}", quoted(descr));
     };

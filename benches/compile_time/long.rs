@@ -1,0 +1,71 @@
+//! Lists of layers after which the compiler can't tell a tensor from a tuple: behind a nested
+//! network, layers of one's own and a `Split`. The shapes of such a list must not be written with
+//! those before them: checking it once took minutes.
+
+use shapewright::prelude::*;
+use shapewright::{Element, FeatureOrder, Fit, Fits, InPlace, Shape};
+
+/// A layer of one's own, for whatever comes in.
+struct Twice;
+
+impl<In: Shape> Fits<In> for Twice {
+    const FIT: Fit = Fit::gives(In::DIMS);
+}
+
+impl InPlace for Twice {
+    type Config = ();
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward_in_place<S: Shape, T: Element>(
+        _: &(),
+        y: &mut [Tensor<S, T>],
+        _: &shapewright::Context<T>,
+    ) {
+        y.iter_mut().for_each(|y| *y *= T::one() + T::one());
+    }
+
+    fn backward_in_place<S: Shape, T: Element>(
+        _: &(),
+        _: &[Tensor<S, T>],
+        dy: &mut [Tensor<S, T>],
+        _: &shapewright::Context<T>,
+    ) {
+        dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
+    }
+}
+
+network! {
+    struct Inner: [8] -> [8] { fc: Linear<_, 8> }
+}
+
+macro_rules! four_times {
+    ($name:ident { $($before:tt)* } { $($layers:tt)* } { $($behind:tt)* }) => {
+        network! {
+            struct $name: [8] -> [16] {
+                $($before)* $($layers)* $($layers)* $($layers)* $($layers)* $($behind)*
+            }
+        }
+    };
+}
+
+four_times! {
+    BehindANetwork
+    { body: Inner, }
+    { Linear<8, 8, NoBias>, Relu, Twice, Tanh, Twice, Residual { Tanh }, Relu, Twice, Sigmoid, Twice, }
+    { last: Linear<_, 16> }
+}
+four_times! {
+    BehindASplit
+    { Split { {}, {} }, }
+    { Relu, Twice, Tanh, Twice, Residual { Tanh }, Relu, Twice, Sigmoid, Twice, Relu, }
+    { Flatten }
+}
+
+fn main() {
+    let x = Tensor1::ones();
+    let a = BehindANetwork::init(&mut shapewright::rng(0)).forward(&x);
+    let class = BehindASplit::init(&mut shapewright::rng(0))
+        .forward(&x)
+        .argmax();
+    println!("class {}", class + a.argmax());
+}
