@@ -16,7 +16,7 @@ use rand::RngExt;
 use rand::distr::StandardUniform;
 use shapewright::prelude::*;
 use shapewright::tier::Tier;
-use shapewright::{Element, with_flushed_denormals};
+use shapewright::{tensor::Element, with_flushed_denormals};
 
 /// How long one figure is measured, in samples of [`SAMPLE`].
 const SAMPLES: usize = 101;
@@ -237,7 +237,7 @@ impl Bench {
     where
         N: Network<
                 Element = f32,
-                Output = shapewright::Rank1<CLASSES>,
+                Output = shapewright::tensor::Rank1<CLASSES>,
                 Ends = shapewright::emitted::Values,
             >,
         O: Optimizer + Sync,

@@ -18,7 +18,7 @@ use shapewright::augment::{
 use shapewright::data::idx::Mnist;
 use shapewright::plots::{Caption, ImageGrid};
 use shapewright::prelude::*;
-use shapewright::{Rank2, Rank3};
+use shapewright::tensor::{Rank2, Rank3};
 
 #[path = "data/digits.rs"]
 mod digits;

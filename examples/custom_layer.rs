@@ -6,8 +6,12 @@
 
 use shapewright::prelude::*;
 use shapewright::{
-    Anything, Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, INFER, Layer, LayerOutputs,
-    Rank1, Slab,
+    ext::{
+        ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
+        ShapeRule,
+    },
+    loss::AnyOutput,
+    tensor::{Dims, Element, Rank1},
 };
 
 /// A layer that multiplies each of `N` features by a learned factor: `y[i] = factor[i] * x[i]`.
@@ -25,10 +29,10 @@ pub struct ScaleParams<const N: usize, T: Element> {
 }
 
 // Which shapes it takes: any vector if its size is `_`, a vector of N otherwise.
-impl<In: Shape, const N: usize> Fits<In> for Scale<N> {
-    const FIT: Fit = {
+impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
+    const OUTPUT: Inferred = {
         let size = if N == INFER { In::DIMS.size(0) } else { N };
-        Fit::takes(Dims::new(&[size]), In::DIMS, Dims::new(&[size])).infers(size)
+        Inferred::takes(Dims::new(&[size]), In::DIMS, Dims::new(&[size])).infers(size)
     };
 }
 
@@ -68,7 +72,7 @@ impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
         params: &Self::Params,
         _: &[Tensor1<N, T>],
         _: LayerOutputs<'_, Rank1<N>, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor1<N, T>],
         dx: Option<&mut [Tensor1<N, T>]>,
         _: &Context<T>,
@@ -85,7 +89,7 @@ impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
         _: &Self::Params,
         x: &[Tensor1<N, T>],
         _: LayerOutputs<'_, Rank1<N>, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &[Tensor1<N, T>],
         gradient: &mut Self::Params,
         _: &Context<T>,
@@ -105,7 +109,7 @@ pub struct LogCosh;
 
 impl<Out: Shape, T: Element> Loss<Out, T> for LogCosh {
     type Target = Tensor<Out, T>;
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,

@@ -19,7 +19,7 @@ use shapewright::data::{gather, stratified_split};
 use shapewright::metrics::{Accuracy, Average, ConfusionMatrix};
 use shapewright::plots::{Caption, ImageGrid};
 use shapewright::prelude::*;
-use shapewright::{History, Rank3};
+use shapewright::{tensor::Rank3, train::History};
 
 #[path = "data/digits.rs"]
 mod data;

@@ -15,7 +15,7 @@ use std::error::Error;
 
 use shapewright::data::{gather, stratified_split};
 use shapewright::prelude::*;
-use shapewright::{Logits, Rank1, TrainError};
+use shapewright::{loss::Logits, tensor::Rank1, train::TrainError};
 
 #[path = "data/digits.rs"]
 mod digits;
@@ -64,7 +64,7 @@ struct Distillation {
 
 impl Loss<Rank1<10>, f32> for Distillation {
     type Target = Lesson;
-    type Takes = Logits;
+    type Accepts = Logits;
 
     fn loss(
         &self,

@@ -11,8 +11,8 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use shapewright::Rank1;
 use shapewright::prelude::*;
+use shapewright::tensor::Rank1;
 
 #[path = "data/mnist.rs"]
 mod mnist;

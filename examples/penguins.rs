@@ -10,11 +10,11 @@
 use std::error::Error;
 use std::fs;
 
-use shapewright::Rank1;
 use shapewright::data::csv::{Csv, CsvClasses};
 use shapewright::data::{Imputer, StandardScaler, gather, stratified_k_fold};
 use shapewright::metrics::Average;
 use shapewright::prelude::*;
+use shapewright::tensor::Rank1;
 use shapewright::weights::{Loader, Saver};
 
 /// Four measurements, three islands, two sexes.

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use shapewright::data::{gather, stratified_split};
 use shapewright::plots::{Caption, ImageGrid};
 use shapewright::prelude::*;
-use shapewright::{Rank1, Rank3};
+use shapewright::tensor::{Rank1, Rank3};
 
 #[path = "data/digits.rs"]
 mod digits;

@@ -49,7 +49,7 @@
 //!   [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`],
 //!   [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`],
 //!   [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), [`Embedding`] of
-//!   [indices](Index), other networks, and your own through [`Fits`], [`Layer`] and [`Compute`].
+//!   [indices](Index), other networks, and your own through [`ShapeRule`], [`Layer`] and [`Compute`].
 //! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no
 //!   [`struct@BceWithLogits`], [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`],
 //!   [`struct@Huber`], [`struct@SmoothL1`]; on distributions [`struct@KlDiv`],
@@ -116,54 +116,38 @@
 
 extern crate self as shapewright;
 
+mod atomic_file;
 pub mod augment;
-mod beside;
 pub mod data;
 mod denormals;
+pub mod ext;
 pub mod init;
-mod layers;
 mod limits;
-mod loss;
+pub mod loss;
 mod memory;
 pub mod metrics;
 mod network;
-mod optim;
+pub mod nn;
+pub mod optim;
 #[cfg(feature = "plots")]
 pub mod plots;
 pub mod schedule;
 pub mod search;
 mod sum;
-mod tensor;
+pub mod tensor;
 pub mod threads;
-mod train;
+pub mod train;
 #[cfg(feature = "safetensors")]
 pub mod weights;
 
 pub use denormals::with_flushed_denormals;
-pub use layers::*;
 pub use limits::Limits;
-pub use loss::{
-    Anything, Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding,
-    Huber, KlDiv, Label, LabelError, Labels, LogProbabilities, Logits, Loss, Mae, MarginRanking,
-    Mse, Nll, OptionalLabels, PoissonNll, Probabilities, Reduction, SmoothL1, TripletMargin,
-};
-#[doc(hidden)]
-pub use loss::{Takes, TargetOf};
 pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
-pub use network::{
-    Compute, Configuration, Context, FeatureOrder, Fit, Fits, Gives, INFER, InPlace, Layer,
-    LayerOutputs, LayerSummary, NamesOutput, Network, Parameters, Pass, Sentence, Slab, Summary,
-    Visitor, VisitorMut, Workspace,
-};
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
-pub use optim::{
-    Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, Missed, NAdam, NonFiniteNorm, Optimizer,
-    OptimizerState, Part, RAdam, RmsProp, SettingError, Sgd, StateError, StateParts, WeightAverage,
-    clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
-};
+pub use network::{LayerSummary, Network, Parameters, Pass, Summary, Workspace};
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The
 /// struct's last type parameter, if it has one, is the number type; a struct without one is of
 /// `f32`.
@@ -237,14 +221,7 @@ pub use shapewright_macros::Parameters;
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.
 pub use shapewright_macros::network;
-pub use tensor::{
-    Dims, Element, LengthError, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Scalar, Shape, Tensor,
-    Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
-};
-pub use train::{
-    CheckpointError, CheckpointErrorKind, Epoch, History, NonFinite, Progress, Step, StopHandle,
-    TrainError, Trainer,
-};
+pub use tensor::{Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4};
 
 pub use rand;
 
@@ -273,37 +250,33 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
 
 /// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
 pub mod prelude {
+    pub use crate::loss::{
+        Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber,
+        KlDiv, Label, Loss, Mae, MarginRanking, Mse, Nll, PoissonNll, Reduction, SmoothL1,
+        TripletMargin,
+    };
     pub use crate::metrics::{Evaluate, Measures, Metric};
+    pub use crate::nn::{
+        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
+        AvgPool2d, BatchNorm1d, BatchNorm2d, Celu, Conv1d, Conv2d, ConvTranspose2d, Dropout,
+        Dropout2d, Elu, Embedding, Flatten, Foldable, Gelu, GeluTanh, GlobalAvgPool1d,
+        GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
+        InstanceNorm2d, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d,
+        Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax, Softplus,
+        Softsign, Tanh, Upsample, UpsampleBilinear, ZeroPad2d,
+    };
+    pub use crate::optim::{
+        Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, NAdam, Optimizer, RAdam, RmsProp, Sgd,
+        WeightAverage, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
+    };
     pub use crate::schedule::{
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr,
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Adadelta, Adagrad, Adam, AdamW, Adamax, BceWithLogits, CrossEntropy, Dropout, Flatten,
-        Gelu, Identity, Label, Linear, Lion, Loss, Mse, NAdam, Network, Optimizer, Parameters,
-        RAdam, Reduction, Relu, Reshape, RmsProp, Sgd, Shape, Sigmoid, Softmax, Tanh, Tensor,
-        Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, WeightAverage, Workspace, clip_grad_norm,
-        clip_grad_value, l1_penalty, l2_penalty, layer, network,
+        Network, Parameters, Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, Workspace,
+        layer, network,
     };
-    pub use crate::{
-        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
-        AvgPool2d, GlobalAvgPool1d, GlobalAvgPool2d, MaxPool1d, MaxPool2d, Upsample,
-        UpsampleBilinear, ZeroPad2d,
-    };
-    pub use crate::{
-        BatchNorm1d, BatchNorm2d, Dropout2d, Foldable, GroupNorm, InstanceNorm2d, LayerNorm,
-        RmsNorm,
-    };
-    pub use crate::{
-        Bce, CosineEmbedding, GaussianNll, HingeEmbedding, Huber, KlDiv, Mae, MarginRanking, Nll,
-        PoissonNll, SmoothL1, TripletMargin,
-    };
-    pub use crate::{
-        Celu, Elu, GeluTanh, Glu, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid,
-        LogSoftmax, Mish, PRelu, Relu6, Selu, Silu, Softplus, Softsign,
-    };
-    pub use crate::{Conv1d, Conv2d, ConvTranspose2d};
-    pub use crate::{Embedding, Index};
 }
 
 /// Compiles the programs in the README.

@@ -20,7 +20,7 @@ use std::rc::Rc;
 /// use shapewright::data::{ReadErrorKind, idx};
 /// use shapewright::prelude::*;
 /// let file = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 9, 9, 9, 9];
-/// let read = || idx::images_from::<shapewright::Rank2<1, 2>, u8>("tiny.idx", &file[..]);
+/// let read = || idx::images_from::<shapewright::tensor::Rank2<1, 2>, u8>("tiny.idx", &file[..]);
 /// let error = Limits::new().max_bytes(20).within(read).unwrap_err();
 /// assert_eq!(error.kind, ReadErrorKind::Limit);
 /// assert_eq!(Limits::new().max_bytes(1 << 34).within(read)?.len(), 2);

@@ -3,11 +3,11 @@
 //! A training step takes a few hundred microseconds, so handing work over has to cost well below
 //! one: the workers spin for a while after each job and only then go to sleep (0.2 us when they
 //! still spin, against 5 us for a work-stealing pool and 30 us for scoped threads). While they
-//! spin, they gather the next batches (`aside.rs`).
+//! spin, they gather the next batches (`idle.rs`).
 
-mod aside;
+mod idle;
 
-pub(crate) use aside::{Aside, Helped, with_aside};
+pub(crate) use idle::{IdleHelp, IdleTask, with_idle_task};
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
@@ -68,9 +68,9 @@ pub(crate) fn alone<R>(f: impl FnOnce() -> R) -> R {
 /// would only wait for a processor; nor more than the system lets be spawned. Neither changes a bit
 /// of any result.
 ///
-/// On one thread, a [`Trainer`](crate::Trainer) still lets another one gather its next batches, if
+/// On one thread, a [`Trainer`](crate::train::Trainer) still lets another one gather its next batches, if
 /// there is a processor for it; one thread more makes the next batches if they are
-/// [augmented](crate::Trainer::augment) or mixed.
+/// [augmented](crate::train::Trainer::augment) or mixed.
 pub fn set_threads(n: usize) {
     THREADS.store(n.min(MOST_THREADS), Ordering::Relaxed);
 }
@@ -367,7 +367,7 @@ impl Mailbox {
                 if sent != last {
                     return sent;
                 }
-                if !aside::help(|| self.sent.load(Ordering::Relaxed) != last) {
+                if !idle::help(|| self.sent.load(Ordering::Relaxed) != last) {
                     pause(spin);
                 }
             }
@@ -607,7 +607,7 @@ impl Worker {
         let mut spins = 0_u32;
         while mailbox.done.load(Ordering::Acquire) != sent {
             spins = spins.saturating_add(1);
-            if !aside::help(|| mailbox.done.load(Ordering::Relaxed) == sent) {
+            if !idle::help(|| mailbox.done.load(Ordering::Relaxed) == sent) {
                 pause(spins);
             }
         }

@@ -12,7 +12,7 @@ use shapewright::augment::{
 };
 use shapewright::data::one_hot;
 use shapewright::prelude::*;
-use shapewright::{Element, Rank3};
+use shapewright::tensor::{Element, Rank3};
 
 /// An image from 0 to 1.
 fn image<const H: usize, const W: usize, const C: usize, T: Element>(

@@ -12,7 +12,7 @@ use shapewright::augment::{
 use shapewright::data::{Batches, one_hot};
 use shapewright::metrics::Accuracy;
 use shapewright::prelude::*;
-use shapewright::{StopHandle, TrainError};
+use shapewright::train::{StopHandle, TrainError};
 
 const SIDE: usize = 8;
 const COUNT: usize = 75;
@@ -52,7 +52,7 @@ fn list() -> (
     )
 }
 
-fn trainer<'a>() -> shapewright::Trainer<'a, Net, Adam, CrossEntropy, Label<3>> {
+fn trainer<'a>() -> shapewright::train::Trainer<'a, Net, Adam, CrossEntropy, Label<3>> {
     Net::trainer(Adam::new(0.01), CrossEntropy)
         .epochs(3)
         .batch_size(16)
@@ -60,7 +60,7 @@ fn trainer<'a>() -> shapewright::Trainer<'a, Net, Adam, CrossEntropy, Label<3>> 
 }
 
 fn run(
-    trainer: shapewright::Trainer<'_, Net, Adam, CrossEntropy, Label<3>>,
+    trainer: shapewright::train::Trainer<'_, Net, Adam, CrossEntropy, Label<3>>,
 ) -> (Vec<f32>, Vec<f64>) {
     let ((x, labels), mut net) = (samples(), Net::init(&mut shapewright::rng(1)));
     let history = trainer.fit(&mut net, &x, &labels).expect("a training");

@@ -12,8 +12,8 @@ use common::{bits, folder, random, settings};
 use shapewright::metrics::MeanSquaredError;
 use shapewright::prelude::*;
 use shapewright::{
-    CheckpointError, CheckpointErrorKind, History, Missed, OptimizerState, StateParts, Step,
-    StopHandle, TrainError, Trainer,
+    optim::{OptimizerSnapshot, OptimizerState, SkippedSteps},
+    train::{CheckpointError, CheckpointErrorKind, History, Step, StopHandle, TrainError, Trainer},
 };
 
 network! {
@@ -77,7 +77,8 @@ where
         .l2_penalty(layer!(N), 0.01)
 }
 
-type On<'a, N, O> = Trainer<'a, N, O, shapewright::Mse, Tensor<<N as Network>::Output, Of<N>>>;
+type On<'a, N, O> =
+    Trainer<'a, N, O, shapewright::loss::Mse, Tensor<<N as Network>::Output, Of<N>>>;
 
 /// Bits of what a training leaves behind.
 #[derive(Debug, PartialEq)]
@@ -301,7 +302,7 @@ fn checkpoints_come_as_often_as_asked_for_and_at_the_end() {
     let path = folder("checkpoint-every").join("run.checkpoint");
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
     let seen = std::cell::RefCell::new(Vec::new());
-    let look = |_: &shapewright::Epoch, _: &Small| {
+    let look = |_: &shapewright::train::Epoch, _: &Small| {
         seen.borrow_mut().push(fs::read(&path).ok());
         ControlFlow::Continue(())
     };
@@ -568,12 +569,12 @@ fn counters_that_no_training_reaches_are_refused() {
 fn a_state_with_any_counts_can_go_on() {
     let mut state = Adagrad::new(0.1).state::<Tiny>();
     let memory = vec![0.0; Tiny::zeros().params().len()];
-    let missed = vec![Missed {
+    let missed = vec![SkippedSteps {
         end: memory.len(),
         steps: u64::MAX,
     }];
     state
-        .restore(&StateParts {
+        .restore(&OptimizerSnapshot {
             steps: u64::MAX,
             missed,
             memories: vec![&memory],

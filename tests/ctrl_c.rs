@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::{bits, folder, random};
 use shapewright::prelude::*;
-use shapewright::{History, Step, StopHandle};
+use shapewright::train::{History, Step, StopHandle};
 
 network! { struct Net: [3] -> [1] { fc: Linear<_, 8>, Tanh, Dropout(0.3), Linear<_, 1> } }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use shapewright::data::idx::{self, Mnist};
 use shapewright::data::{Place, ReadError, ReadErrorKind};
 use shapewright::prelude::*;
-use shapewright::{Rank1, Rank3};
+use shapewright::tensor::{Rank1, Rank3};
 
 /// An IDX file of bytes.
 fn file(sizes: &[u32], elements: &[u8]) -> Vec<u8> {

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use shapewright::data::npy::{self, NpyNumber, Npz, NpzWriter};
 use shapewright::data::{Place, ReadError, ReadErrorKind};
 use shapewright::prelude::*;
-use shapewright::{Rank0, Rank1, Rank2, Rank3};
+use shapewright::tensor::{Rank0, Rank1, Rank2, Rank3};
 
 /// A file that NumPy wrote.
 fn file(name: &str) -> PathBuf {

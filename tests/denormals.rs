@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::{random, settings};
 use shapewright::prelude::*;
-use shapewright::{Element, threads, with_flushed_denormals};
+use shapewright::{tensor::Element, threads, with_flushed_denormals};
 
 network! { struct Single: [18] -> [1] { Linear<_, 1> } }
 network! { struct Double: [18] -> [1] as f64 { Linear<_, 1> } }
@@ -262,7 +262,7 @@ struct Probe(bool);
 
 impl<Out: Shape> Loss<Out, f32> for Probe {
     type Target = bool;
-    type Takes = shapewright::Anything;
+    type Accepts = shapewright::loss::AnyOutput;
 
     fn loss(&self, _: &[Tensor<Out>], targets: &[bool], gradients: &mut [Tensor<Out>]) -> f32 {
         assert_eq!(flushes(), targets[0]);

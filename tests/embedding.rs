@@ -9,7 +9,12 @@ use common::{In, Out, bits, random, settings};
 use num_traits::Float;
 use shapewright::prelude::*;
 use shapewright::{
-    Element, IndexError, LabelError, LengthError, NonFinite, OptimizerState, TrainError, threads,
+    loss::LabelError,
+    nn::IndexError,
+    optim::OptimizerState,
+    tensor::{Element, LengthError},
+    threads,
+    train::{NonFinite, TrainError},
 };
 
 /// Checks each case, in both number types and every tier, and that there are no others.
@@ -125,7 +130,7 @@ fn the_padding_has_no_gradient_and_stays_zero() {
 /// What is no index can't be had from an `Index`, but from any other number.
 fn no_index_is_read<N>(of: impl Fn(&N) -> Vec<Vec<N::Element>>)
 where
-    N: Network<Input = shapewright::Rank1<3>, Output = shapewright::Rank2<3, 2>>,
+    N: Network<Input = shapewright::tensor::Rank1<3>, Output = shapewright::tensor::Rank2<3, 2>>,
 {
     let number = N::Element::from_f64_lossy;
     let net = N::init(&mut shapewright::rng(3));

@@ -4,7 +4,7 @@ mod common;
 
 use common::random;
 use shapewright::prelude::*;
-use shapewright::{Element, LayerSummary};
+use shapewright::{LayerSummary, tensor::Element};
 
 /// A network in both number types.
 macro_rules! both {
@@ -101,12 +101,16 @@ struct First;
 mod own_layer {
     use super::First;
     use shapewright::{
-        Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Shape, Slab,
-        Tensor,
+        Shape, Tensor,
+        ext::{
+            ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs,
+            ShapeRule,
+        },
+        tensor::{Dims, Element},
     };
 
-    impl<In: Shape> Fits<In> for First {
-        const FIT: Fit = Fit::gives(Dims::new(&[3]));
+    impl<In: Shape> ShapeRule<In> for First {
+        const OUTPUT: Inferred = Inferred::shape(Dims::new(&[3]));
     }
     impl<T: Element> Layer<T> for First {
         type Config = ();
@@ -133,7 +137,7 @@ mod own_layer {
             _: &[T; 1],
             _: &[Tensor<In, T>],
             _: LayerOutputs<'_, Out, T>,
-            _: Slab<'_, T>,
+            _: ActivationStore<'_, T>,
             _: &mut [Tensor<Out, T>],
             _: Option<&mut [Tensor<In, T>]>,
             _: &Context<T>,

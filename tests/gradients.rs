@@ -6,7 +6,7 @@ use common::gradient::{check_loss, check_network};
 use common::layers::{Scale, Swish};
 use common::random;
 use shapewright::prelude::*;
-use shapewright::{Rank0, Rank1, Rank2, Rank3};
+use shapewright::tensor::{Rank0, Rank1, Rank2, Rank3};
 
 /// `test name: shapes { layers }, batches`
 macro_rules! gradients {

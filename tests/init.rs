@@ -6,7 +6,7 @@ use common::reference::{cases, number, text};
 use serde_json::Value;
 use shapewright::init::{self, Mode, Nonlinearity, Weight};
 use shapewright::prelude::*;
-use shapewright::{Element, Parameters};
+use shapewright::{Parameters, tensor::Element};
 
 /// Mean, standard deviation, smallest and largest.
 fn statistics<T: Element>(numbers: &[T]) -> [f64; 4] {

@@ -19,7 +19,10 @@ use shapewright::metrics::{
     RootMeanSquaredError,
 };
 use shapewright::prelude::*;
-use shapewright::{Anything, Element, Rank2, Rank3};
+use shapewright::{
+    loss::AnyOutput,
+    tensor::{Element, Rank2, Rank3},
+};
 
 const STACK: usize = 256 * 1024;
 
@@ -239,7 +242,7 @@ impl Scene {
 struct OfScene;
 impl Loss<Picture, f32> for OfScene {
     type Target = Scene;
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,

@@ -26,7 +26,11 @@ use shapewright::data::npy::{self, Npz};
 use shapewright::data::{ReadError, ReadErrorKind, idx};
 use shapewright::prelude::*;
 use shapewright::weights::{LoadErrorKind, Loader};
-use shapewright::{CheckpointErrorKind, Limits, Rank1, Rank2, TrainError};
+use shapewright::{
+    Limits,
+    tensor::{Rank1, Rank2},
+    train::{CheckpointErrorKind, TrainError},
+};
 
 thread_local! {
     /// The bytes that this thread has, and the most that it had.

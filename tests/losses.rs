@@ -7,8 +7,8 @@ use common::gradient::{check_loss, check_loss_at};
 use common::{random, settings};
 use shapewright::prelude::*;
 use shapewright::{
-    Context, Element, FeatureOrder, Fit, Fits, Gives, InPlace, LayerOutputs, Rank0, Rank1, Rank2,
-    Rank3, Rank4,
+    ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, OutputKind, ShapeRule},
+    tensor::{Element, Rank0, Rank1, Rank2, Rank3, Rank4},
 };
 
 const REDUCTIONS: [Reduction; 2] = [Reduction::Mean, Reduction::Sum];
@@ -247,15 +247,15 @@ fn outputs_that_are_not_probabilities_make_bce_nan() {
 /// Says that it gives probabilities, as a layer of a user's own can.
 struct Halves;
 
-impl<In: Shape> Fits<In> for Halves {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Halves {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl InPlace for Halves {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Depends;
     const READS_OUTPUT: bool = false;
-    const GIVES: Gives = Gives::Sigmoid;
+    const OUTPUT_KIND: OutputKind = OutputKind::Sigmoid;
 
     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.fill(Tensor::full(T::from_f64_lossy(0.5)));
@@ -948,7 +948,7 @@ fn settings_of_losses_have_their_ranges() {
         let error = Two::trainer(Sgd::new(0.1), loss)
             .fit(&mut net, &x, &label)
             .unwrap_err();
-        let shapewright::TrainError::Setting(error) = error else {
+        let shapewright::train::TrainError::Setting(error) = error else {
             panic!("{error}")
         };
         assert_eq!((error.owner, error.setting), ("the loss", "class_weights"));

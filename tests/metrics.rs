@@ -6,7 +6,7 @@ mod common;
 use common::{random, settings};
 use shapewright::metrics::*;
 use shapewright::prelude::*;
-use shapewright::{Element, Rank1, Rank2, Rank3};
+use shapewright::tensor::{Element, Rank1, Rank2, Rank3};
 
 fn labels<const N: usize>(classes: &[u8]) -> Vec<Label<N>> {
     Label::from_numbers(classes).expect("classes")

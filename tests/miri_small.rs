@@ -13,15 +13,19 @@ use shapewright::augment::{GaussianNoise, MixUp};
 use shapewright::prelude::*;
 use shapewright::tier::Tier;
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer, LayerOutputs, Rank1, Rank2,
-    Slab, tier,
+    ext::{
+        ActivationStore, Compute, Context, FeatureOrder, InPlace, Inferred, Layer, LayerOutputs,
+        ShapeRule,
+    },
+    tensor::{Element, Rank1, Rank2},
+    tier,
 };
 
 /// Claims to be so much work that every batch is cut over the threads.
 struct Heavy;
 
-impl<In: Shape> Fits<In> for Heavy {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Heavy {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 impl InPlace for Heavy {
     type Config = ();
@@ -167,8 +171,8 @@ impl Drop for Grenade {
 /// part.
 struct Dangerous;
 
-impl<In: Shape> Fits<In> for Dangerous {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Dangerous {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 impl<T: Element> Layer<T> for Dangerous {
     type Config = ();
@@ -200,7 +204,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dangerous {
         _: &(),
         _: &[Tensor<In, T>],
         _: LayerOutputs<'_, Out, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         _: &Context<T>,

@@ -4,7 +4,10 @@ mod common;
 
 use common::{Settings, assert_close, bits, random, settings};
 use shapewright::prelude::*;
-use shapewright::{Dims, Element, Parameters};
+use shapewright::{
+    Parameters,
+    tensor::{Dims, Element},
+};
 
 network! {
     /// A documented network.

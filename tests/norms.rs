@@ -3,8 +3,8 @@
 mod common;
 
 use common::{bits, random, settings};
-use shapewright::Element;
 use shapewright::prelude::*;
+use shapewright::tensor::Element;
 
 network! {
     #[derive(Clone)]

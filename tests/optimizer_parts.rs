@@ -3,8 +3,8 @@
 mod common;
 
 use common::{bits, settings};
+use shapewright::optim::{OptimizerState, Part};
 use shapewright::prelude::*;
-use shapewright::{OptimizerState, Part};
 
 network! { struct Body: [3] -> [4] { fc: Linear<_, 5>, Tanh, out: Linear<_, 4> } }
 network! { struct Net: [3] -> [2] { fc1: Linear<_, 3>, Relu, body: Body, Linear<_, 2> } }
@@ -149,7 +149,7 @@ fn repeated_layers_can_be_frozen_one_by_one() {
         }
     }
     let (x, y) = (
-        common::random::<shapewright::Rank1<3>, f32>(20, 1),
+        common::random::<shapewright::tensor::Rank1<3>, f32>(20, 1),
         common::random(20, 2),
     );
     let first = Deep::init(&mut shapewright::rng(3));

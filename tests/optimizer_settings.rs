@@ -1,7 +1,7 @@
 //! Settings of optimizers are in their ranges, or it is said which is not.
 
 use shapewright::prelude::*;
-use shapewright::{SettingError, TrainError};
+use shapewright::{optim::SettingError, train::TrainError};
 
 network! { struct Line: [1] -> [1] { Linear<_, 1> } }
 

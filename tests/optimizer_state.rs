@@ -4,7 +4,10 @@ mod common;
 
 use common::bits;
 use shapewright::prelude::*;
-use shapewright::{Element, Missed, OptimizerState, StateError, StateParts};
+use shapewright::{
+    optim::{OptimizerSnapshot, OptimizerState, SkippedSteps, StateError},
+    tensor::Element,
+};
 
 network! { #[derive(Clone)] struct Net: [3] -> [2] { fc1: Linear<_, 5>, Relu, fc2: Linear<_, 4>, Relu, Linear<_, 2> } }
 
@@ -28,7 +31,7 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
     go(&mut state, &mut net, 2);
     state = state.thaw(layer!(Net));
 
-    let parts = state.state_parts();
+    let parts = state.snapshot();
     assert_eq!(
         (parts.steps, parts.memories.len()),
         (5, optimizer.memories())
@@ -45,7 +48,7 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
         .iter()
         .map(|memory| memory.to_vec())
         .collect();
-    let read = StateParts {
+    let read = OptimizerSnapshot {
         memories: memories.iter().map(|m| &m[..]).collect(),
         ..parts.clone()
     };
@@ -93,15 +96,15 @@ fn what_does_not_fit_is_refused() {
     go(&mut state, &mut net, 2);
     let before = state.clone();
     let numbers = [0.0; LEN + 1];
-    let parts = |memories: &[usize], missed: &[(usize, u64)]| StateParts {
+    let parts = |memories: &[usize], missed: &[(usize, u64)]| OptimizerSnapshot {
         steps: 7,
         missed: missed
             .iter()
-            .map(|&(end, steps)| Missed { end, steps })
+            .map(|&(end, steps)| SkippedSteps { end, steps })
             .collect(),
         memories: memories.iter().map(|&len| &numbers[..len]).collect(),
     };
-    let missed = Err(StateError::Missed { len: LEN });
+    let missed = Err(StateError::SkippedSteps { len: LEN });
     for (parts, wanted) in [
         (
             parts(&[LEN], &[]),
@@ -140,7 +143,7 @@ fn what_does_not_fit_is_refused() {
         (parts(&[LEN; 2], &[(9, 8), (LEN, 0)]), missed),
     ] {
         assert_eq!(state.restore(&parts), wanted);
-        assert_eq!(state.state_parts(), before.state_parts());
+        assert_eq!(state.snapshot(), before.snapshot());
     }
     let error = StateError::Length {
         memory: 1,

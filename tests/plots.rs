@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use shapewright::metrics::ConfusionMatrix;
 use shapewright::plots::{Caption, ImageGrid, PlotError};
 use shapewright::prelude::*;
-use shapewright::{Epoch, History};
+use shapewright::train::{Epoch, History};
 
 const BLUE: [u8; 3] = [0, 114, 178];
 const VERMILLION: [u8; 3] = [213, 94, 0];

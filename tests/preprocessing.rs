@@ -7,7 +7,7 @@ use common::{assert_close, tensors};
 use serde_json::Value;
 use shapewright::data::*;
 use shapewright::prelude::*;
-use shapewright::{Element, Rank1};
+use shapewright::tensor::{Element, Rank1};
 
 /// Numbers of which some are missing.
 fn with_missing(value: &Value) -> Vec<f64> {

@@ -7,7 +7,7 @@ use common::reference::{array, cases, expected, number, sizes, text, tolerance};
 use common::{assert_close, settings, tensors};
 use serde_json::Value;
 use shapewright::prelude::*;
-use shapewright::{Element, Rank1, Rank2, Rank3};
+use shapewright::tensor::{Element, Rank1, Rank2, Rank3};
 
 fn reduction(case: &Value) -> Reduction {
     match text(case, "reduction") {
@@ -83,7 +83,7 @@ fn check_elementwise<S: Shape, T: Element>(case: &Value) {
 
 fn check_pos_weight<S: Shape, T: Element>(case: &Value)
 where
-    shapewright::BceWithLogits<[f64; 4]>: Loss<S, T, Target = Tensor<S, T>>,
+    shapewright::loss::BceWithLogits<[f64; 4]>: Loss<S, T, Target = Tensor<S, T>>,
 {
     let targets: Vec<Tensor<S, T>> = tensors(&array(&case["target"]));
     let (loss, weights) = (

@@ -7,7 +7,7 @@ use common::{assert_close, tensors};
 use serde_json::Value;
 use shapewright::metrics::*;
 use shapewright::prelude::*;
-use shapewright::{Element, Rank1};
+use shapewright::tensor::{Element, Rank1};
 
 #[track_caller]
 fn assert_near(what: &str, found: f64, expected: f64, tolerance: f64) {

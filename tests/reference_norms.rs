@@ -7,8 +7,8 @@ use common::reference::{array, cases, check_layer, expected, sizes, text, tolera
 use common::{In, Out, assert_close, settings, tensors};
 use num_traits::Zero;
 use serde_json::Value;
-use shapewright::Element;
 use shapewright::prelude::*;
+use shapewright::tensor::Element;
 
 /// Checks all cases of each layer and shape, and that there are no others.
 macro_rules! norms {

@@ -6,7 +6,7 @@ use common::reference::{array, number, text};
 use common::{assert_close, settings};
 use serde_json::Value;
 use shapewright::prelude::*;
-use shapewright::{Element, Scalar};
+use shapewright::tensor::{Element, Scalar};
 
 // 19 parameters, as the cases have.
 network! { struct Single: [18] -> [1] { Linear<_, 1> } }

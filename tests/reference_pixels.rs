@@ -8,7 +8,10 @@ use common::{assert_close, settings, tensors};
 use serde_json::Value;
 use shapewright::metrics::{ConfusionMatrix, MeanIou};
 use shapewright::prelude::*;
-use shapewright::{Element, LabelError, Rank1, Rank2, Rank3};
+use shapewright::{
+    loss::LabelError,
+    tensor::{Element, Rank1, Rank2, Rank3},
+};
 
 /// Value and gradient; the gradient begins as NaN, because it must be overwritten.
 fn check_loss<S: Shape, T: Element, L: Loss<S, T>>(case: &Value, loss: &L, targets: &[L::Target]) {

@@ -7,7 +7,10 @@ use common::reference::{array, cases, expected, number, parameter, sizes, text, 
 use common::{In, assert_close, settings, tensors};
 use serde_json::Value;
 use shapewright::prelude::*;
-use shapewright::{Element, OptimizerState, Rank1, Rank2};
+use shapewright::{
+    optim::OptimizerState,
+    tensor::{Element, Rank1, Rank2},
+};
 
 fn what<T: Element>(case: &Value, of: &str) -> String {
     format!("{} in {}, {of}", text(case, "name"), T::NAME)

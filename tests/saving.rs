@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use common::folder;
 use shapewright::data::npy::{self, NpzWriter};
 use shapewright::prelude::*;
-use shapewright::{History, Rank1};
+use shapewright::{tensor::Rank1, train::History};
 
 fn names(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder)

@@ -309,7 +309,7 @@ fn a_trial_that_fails_does_not_lose_the_others() {
                     _ = trial.report(1, 0.5);
                     Ok(0.0)
                 }
-                6 => Err(Box::new(shapewright::TrainError::Empty {
+                6 => Err(Box::new(shapewright::train::TrainError::Empty {
                     samples: "training",
                 })),
                 _ => Ok(10.0 - i as f64),

@@ -3,9 +3,15 @@
 
 use shapewright::prelude::*;
 use shapewright::{
-    AdaptiveMaxPool1d, AvgPool1d, Compute, Context, Dims, Element, Embedding, FeatureOrder, Fit,
-    Fits, Flatten, Layer, LayerOutputs, MaxPool1d, Parameters, Rank1, Rank2, Rank3, Reshape, Slab,
-    Upsample, UpsampleBilinear, ZeroPad2d,
+    Parameters,
+    ext::{
+        ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    },
+    nn::{
+        AdaptiveMaxPool1d, AvgPool1d, Embedding, Flatten, MaxPool1d, Reshape, Upsample,
+        UpsampleBilinear, ZeroPad2d,
+    },
+    tensor::{Dims, Element, Rank1, Rank2, Rank3},
 };
 
 /// Past it, a product of two is past the largest number.
@@ -40,8 +46,8 @@ fn lengths_of_parameters_do_not_wrap() {
 }
 
 /// What a layer says to an input: the number of elements that come out, or `None` if it refuses.
-fn answer<L: Fits<In>, In: Shape>() -> Option<usize> {
-    let fit: Fit = L::FIT.within_memory();
+fn answer<L: ShapeRule<In>, In: Shape>() -> Option<usize> {
+    let fit: Inferred = L::OUTPUT.within_memory();
     fit.is_fine().then(|| fit.output().len())
 }
 
@@ -136,8 +142,8 @@ fn multiply_adds_stop_at_the_largest_number() {
 /// A layer that needs scratch memory, and does not say how it trains.
 struct Scratch;
 
-impl<In: Shape> Fits<In> for Scratch {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Scratch {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl<T: Element> Layer<T> for Scratch {
@@ -169,7 +175,7 @@ impl<S: Shape, T: Element> Compute<S, S, T> for Scratch {
         _: &(),
         _: &[Tensor<S, T>],
         _: LayerOutputs<'_, S, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor<S, T>],
         dx: Option<&mut [Tensor<S, T>]>,
         _: &Context<T>,
@@ -196,7 +202,7 @@ mod beyond_memory {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use shapewright::prelude::*;
-    use shapewright::{OutOfMemory, TrainError};
+    use shapewright::{OutOfMemory, train::TrainError};
 
     network! { struct Large: [1, 1, 1] -> [1] { Upsample<(2097152, 4194304)>, GlobalAvgPool2d } }
     network! { struct Inside: [1, 1, 1] -> [1] {

@@ -13,7 +13,7 @@ use shapewright::augment::{
 use shapewright::data::Batches;
 use shapewright::metrics::{Accuracy, Average, F1};
 use shapewright::prelude::*;
-use shapewright::{Element, OptimizerState, threads};
+use shapewright::{optim::OptimizerState, tensor::Element, threads};
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 /// The test has begun.

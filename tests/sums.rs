@@ -6,10 +6,10 @@ mod common;
 use std::slice::{from_mut, from_ref};
 
 use common::settings;
-use shapewright::Rank1;
 use shapewright::data::{Imputer, StandardScaler};
 use shapewright::metrics::*;
 use shapewright::prelude::*;
+use shapewright::tensor::Rank1;
 
 /// How many samples there are: a chain of additions of equal `f32` would be off by a part in a
 /// thousand.

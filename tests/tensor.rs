@@ -7,7 +7,7 @@ use generic_array::GenericArray;
 use generic_array::typenum::{U0, U3};
 use proptest::prelude::*;
 use shapewright::prelude::{Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4};
-use shapewright::{Dims, Element, LengthError, Rank0, Rank1, Rank2, Rank3, Rank4};
+use shapewright::tensor::{Dims, Element, LengthError, Rank0, Rank1, Rank2, Rank3, Rank4};
 
 #[test]
 fn shapes_say_their_sizes() {

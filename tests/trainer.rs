@@ -8,8 +8,9 @@ use std::ops::ControlFlow;
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{
-    Context, Element, FeatureOrder, Fit, Fits, History, InPlace, LayerOutputs, NonFinite, Progress,
-    Rank1, TrainError,
+    ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule},
+    tensor::{Element, Rank1},
+    train::{History, NonFinite, Progress, TrainError},
 };
 
 network! {
@@ -224,7 +225,7 @@ fn what_cannot_be_written_is_named() {
 #[test]
 fn an_observer_can_stop() {
     let (x, y) = samples(40, 1);
-    let stop_at_two = |epoch: &shapewright::Epoch, _: &Net| {
+    let stop_at_two = |epoch: &shapewright::train::Epoch, _: &Net| {
         if epoch.epoch == 2 {
             ControlFlow::Break(())
         } else {
@@ -390,7 +391,7 @@ struct Own<F>(F);
 
 impl<F: Fn(f32, f32) -> (f32, f32)> Loss<Rank1<1>, f32> for Own<F> {
     type Target = Tensor1<1>;
-    type Takes = shapewright::Anything;
+    type Accepts = shapewright::loss::AnyOutput;
 
     fn loss(
         &self,
@@ -550,8 +551,8 @@ fn gradients_that_are_not_finite_have_a_cause() {
 /// A layer of one's own that is not defined below zero.
 struct Root;
 
-impl<S: Shape> Fits<S> for Root {
-    const FIT: Fit = Fit::gives(S::DIMS);
+impl<S: Shape> ShapeRule<S> for Root {
+    const OUTPUT: Inferred = Inferred::shape(S::DIMS);
 }
 impl InPlace for Root {
     type Config = ();

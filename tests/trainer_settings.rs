@@ -13,8 +13,12 @@ use shapewright::data::Batches;
 use shapewright::prelude::*;
 use shapewright::schedule::PlateauMode;
 use shapewright::{
-    Compute, Context, Element, Epoch, FeatureOrder, Fit, Fits, History, Layer, LayerOutputs,
-    OptimizerState, Progress, Slab, Step, TrainError, Trainer,
+    ext::{
+        ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    },
+    optim::OptimizerState,
+    tensor::Element,
+    train::{Epoch, History, Progress, Step, TrainError, Trainer},
 };
 
 network! {
@@ -29,9 +33,9 @@ network! {
     }
 }
 
-type X = Tensor<shapewright::Rank1<3>, f64>;
-type Y = Tensor<shapewright::Rank1<1>, f64>;
-type On<'a, O> = Trainer<'a, Net, O, shapewright::Mse, Y>;
+type X = Tensor<shapewright::tensor::Rank1<3>, f64>;
+type Y = Tensor<shapewright::tensor::Rank1<1>, f64>;
+type On<'a, O> = Trainer<'a, Net, O, shapewright::loss::Mse, Y>;
 
 const EPOCHS: usize = 3;
 const STEPS: u64 = 4;
@@ -571,7 +575,7 @@ fn each_metric_has_a_name_of_its_own() {
     let error = twice.fit(&mut net, &x, &y).unwrap_err();
     let sentence = format!(
         "a metric has the name `{}`, and so has another; give it a name of its own with `named`",
-        R2Score::<shapewright::Rank1<1>>::new().name()
+        R2Score::<shapewright::tensor::Rank1<1>>::new().name()
     );
     assert_eq!(error, TrainError::Combination { reason: sentence });
     for column in [
@@ -782,8 +786,8 @@ struct WatchParams<T: Element> {
 
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
-impl<In: Shape> Fits<In> for Watch {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Watch {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl<T: Element> Layer<T> for Watch {
@@ -814,7 +818,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
         _: &Self::Params,
         _: &[Tensor<In, T>],
         _: LayerOutputs<'_, Out, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         _: &Context<T>,
@@ -830,7 +834,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
         params: &Self::Params,
         x: &[Tensor<In, T>],
         _: LayerOutputs<'_, Out, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         _: &[Tensor<Out, T>],
         gradient: &mut Self::Params,
         _: &Context<T>,

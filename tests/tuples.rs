@@ -4,19 +4,22 @@ mod common;
 
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, Layer, LayerOutputs,
-    NamesOutput, Rank1, Slab,
+    ext::{
+        ActivationStore, Compute, Context, FeatureOrder, InPlace, Inferred, Layer, LayerOutputs,
+        NamesOutput, ShapeRule,
+    },
+    tensor::{Dims, Element, Rank1},
 };
 
 /// Adds two vectors of one size.
 struct AddBoth;
 
-impl<In: Shape> Fits<In> for AddBoth {
-    const FIT: Fit = match In::DIMS.parts() {
-        [a, b] if a.same(b) => Fit::gives(*a),
-        _ => Fit::mismatch(
-            shapewright::Sentence::new("two tensors of one shape"),
-            shapewright::Sentence::new("; give it a tuple of two"),
+impl<In: Shape> ShapeRule<In> for AddBoth {
+    const OUTPUT: Inferred = match In::DIMS.parts() {
+        [a, b] if a.same(b) => Inferred::shape(*a),
+        _ => Inferred::mismatch(
+            shapewright::ext::Sentence::new("two tensors of one shape"),
+            shapewright::ext::Sentence::new("; give it a tuple of two"),
             Dims::UNKNOWN,
         ),
     };
@@ -49,7 +52,7 @@ impl<T: Element, const N: usize> Compute<(Rank1<N>, Rank1<N>), Rank1<N>, T> for 
         _: &(),
         _: &[Tensor<(Rank1<N>, Rank1<N>), T>],
         _: LayerOutputs<'_, Rank1<N>, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor1<N, T>],
         dx: Option<&mut [Tensor<(Rank1<N>, Rank1<N>), T>]>,
         _: &Context<T>,
@@ -63,8 +66,8 @@ impl<T: Element, const N: usize> Compute<(Rank1<N>, Rank1<N>), Rank1<N>, T> for 
 /// Gives a vector and twice the vector.
 struct Twins;
 
-impl<In: Shape> Fits<In> for Twins {
-    const FIT: Fit = Fit::takes(
+impl<In: Shape> ShapeRule<In> for Twins {
+    const OUTPUT: Inferred = Inferred::takes(
         Dims::new(&[3]),
         In::DIMS,
         <(Rank1<3>, Rank1<3>) as Shape>::DIMS,
@@ -101,7 +104,7 @@ impl<T: Element> Compute<Rank1<3>, (Rank1<3>, Rank1<3>), T> for Twins {
         _: &(),
         _: &[Tensor1<3, T>],
         _: LayerOutputs<'_, (Rank1<3>, Rank1<3>), T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor<(Rank1<3>, Rank1<3>), T>],
         dx: Option<&mut [Tensor1<3, T>]>,
         _: &Context<T>,
@@ -258,8 +261,8 @@ mod number_by_number {
     /// An activation of one's own, for whatever comes in.
     pub(super) struct Twice;
 
-    impl<In: Shape> Fits<In> for Twice {
-        const FIT: Fit = Fit::gives(In::DIMS);
+    impl<In: Shape> ShapeRule<In> for Twice {
+        const OUTPUT: Inferred = Inferred::shape(In::DIMS);
     }
     impl InPlace for Twice {
         type Config = ();

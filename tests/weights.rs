@@ -13,8 +13,11 @@ use shapewright::data::{Imputer, MinMaxScaler, StandardScaler};
 use shapewright::prelude::*;
 use shapewright::weights::{DifferenceKind, LoadError, LoadErrorKind, Loader, Saver};
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Rank1, Rank2, Slab,
+    ext::{
+        ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    },
     include_weights,
+    tensor::{Element, Rank1, Rank2},
 };
 
 network! { #[derive(Clone)] struct Encoder: [4] -> [8] { fc: Linear<_, 8>, Tanh } }
@@ -236,8 +239,8 @@ struct Head {
     scale: f32,
 }
 
-impl<In: Shape> Fits<In> for Own {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Own {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 impl Layer<f32> for Own {
     type Config = ();
@@ -260,7 +263,7 @@ impl<S: Shape> Compute<S, S, f32> for Own {
         _: &OwnParams,
         _: &[Tensor<S>],
         _: LayerOutputs<'_, S, f32>,
-        _: Slab<'_, f32>,
+        _: ActivationStore<'_, f32>,
         _: &mut [Tensor<S>],
         _: Option<&mut [Tensor<S>]>,
         _: &Context<f32>,

@@ -344,7 +344,11 @@ mod refused {
     use shapewright::prelude::*;
     use shapewright::weights::{DifferenceKind, LoadErrorKind, Loader};
     use shapewright::{
-        Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Slab,
+        ext::{
+            ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs,
+            ShapeRule,
+        },
+        tensor::Element,
     };
 
     /// The marks in the file of a network, which it loads again and does not load without them.
@@ -591,8 +595,8 @@ mod refused {
                     $($field)*
                 }
 
-                impl<In: Shape> Fits<In> for $name {
-                    const FIT: Fit = Fit::gives(In::DIMS);
+                impl<In: Shape> ShapeRule<In> for $name {
+                    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
                 }
                 impl<T: Element> Layer<T> for $name {
                     type Config = ();
@@ -609,7 +613,7 @@ mod refused {
                         _: &Own<T>,
                         _: &[Tensor<S, T>],
                         _: LayerOutputs<'_, S, T>,
-                        _: Slab<'_, T>,
+                        _: ActivationStore<'_, T>,
                         _: &mut [Tensor<S, T>],
                         _: Option<&mut [Tensor<S, T>]>,
                         _: &Context<T>,

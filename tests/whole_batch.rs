@@ -3,7 +3,10 @@
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Rank1, Slab,
+    ext::{
+        ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    },
+    tensor::{Element, Rank1},
 };
 
 /// Takes the mean of the batch from each feature, and the mean of all batches, more or less, in
@@ -18,8 +21,8 @@ struct CenterParams<const N: usize, T: Element> {
     running_mean: [T; N],
 }
 
-impl<const N: usize> Fits<Rank1<N>> for Center<N> {
-    const FIT: Fit = Fit::gives(shapewright::Dims::new(&[N]));
+impl<const N: usize> ShapeRule<Rank1<N>> for Center<N> {
+    const OUTPUT: Inferred = Inferred::shape(shapewright::tensor::Dims::new(&[N]));
 }
 
 impl<const N: usize, T: Element> Layer<T> for Center<N> {
@@ -56,7 +59,7 @@ impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
         params: &Self::Params,
         x: &[Tensor1<N, T>],
         y: &mut [Tensor1<N, T>],
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         _: &Context<T>,
     ) {
         let mean = mean(x);
@@ -70,7 +73,7 @@ impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
         _: &Self::Params,
         _: &[Tensor1<N, T>],
         _: LayerOutputs<'_, Rank1<N>, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor1<N, T>],
         dx: Option<&mut [Tensor1<N, T>]>,
         _: &Context<T>,
@@ -86,7 +89,7 @@ impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
         params: &Self::Params,
         x: &[Tensor1<N, T>],
         _: LayerOutputs<'_, Rank1<N>, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &[Tensor1<N, T>],
         gradient: &mut Self::Params,
         _: &Context<T>,
@@ -350,7 +353,7 @@ fn frozen_normalizations_use_their_running_statistics() {
         .iter()
         .map(|x| Tensor1::from([x[0] * x[1], x[2]]))
         .collect();
-    let frozen = |state: shapewright::OptimizerState<Sgd, Deep>| {
+    let frozen = |state: shapewright::optim::OptimizerState<Sgd, Deep>| {
         state
             .freeze(layer!(Deep, norm))
             .freeze(layer!(Deep, body))

@@ -7,7 +7,12 @@ use common::{In, Out, bits, random, settings};
 use num_traits::Float;
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer, LayerOutputs, Slab, threads,
+    ext::{
+        ActivationStore, Compute, Context, FeatureOrder, InPlace, Inferred, Layer, LayerOutputs,
+        ShapeRule,
+    },
+    tensor::Element,
+    threads,
 };
 
 network! { pub struct Inner: [24] -> [24] { fc: Linear<_, 24>, Tanh, Dropout(0.2) } }
@@ -347,11 +352,11 @@ fn dropouts_of_one_network_differ() {
 struct Root;
 struct RootApart;
 
-impl<In: Shape> Fits<In> for Root {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Root {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
-impl<In: Shape> Fits<In> for RootApart {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for RootApart {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl InPlace for Root {
@@ -402,7 +407,7 @@ impl<S: Shape, T: Element> Compute<S, S, T> for RootApart {
         _: &(),
         _: &[Tensor<S, T>],
         y: LayerOutputs<'_, S, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor<S, T>],
         dx: Option<&mut [Tensor<S, T>]>,
         _: &Context<T>,

@@ -3,13 +3,13 @@
 //! those before them: checking it once took minutes.
 
 use shapewright::prelude::*;
-use shapewright::{Element, FeatureOrder, Fit, Fits, InPlace, Shape};
+use shapewright::{Shape, ext::{FeatureOrder, Inferred, ShapeRule, InPlace}, tensor::Element};
 
 /// A layer of one's own, for whatever comes in.
 struct Twice;
 
-impl<In: Shape> Fits<In> for Twice {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Twice {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl InPlace for Twice {
@@ -19,7 +19,7 @@ impl InPlace for Twice {
     fn forward_in_place<S: Shape, T: Element>(
         _: &(),
         y: &mut [Tensor<S, T>],
-        _: &shapewright::Context<T>,
+        _: &shapewright::ext::Context<T>,
     ) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
@@ -28,7 +28,7 @@ impl InPlace for Twice {
         _: &(),
         _: &[Tensor<S, T>],
         dy: &mut [Tensor<S, T>],
-        _: &shapewright::Context<T>,
+        _: &shapewright::ext::Context<T>,
     ) {
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }

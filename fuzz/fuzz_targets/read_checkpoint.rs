@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use libfuzzer_sys::fuzz_target;
 use shapewright::metrics::MeanSquaredError;
 use shapewright::prelude::*;
-use shapewright::{History, TrainError};
+use shapewright::train::{History, TrainError};
 
 network! { struct Net: [2] -> [1] { hidden: Linear<_, 2>, Tanh, out: Linear<_, 1> } }
 

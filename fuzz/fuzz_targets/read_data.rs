@@ -10,7 +10,7 @@ use std::fmt::Display;
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use shapewright::Rank2;
+use shapewright::tensor::Rank2;
 use shapewright::data::cifar;
 use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
 use shapewright::data::idx;

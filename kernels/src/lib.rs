@@ -34,25 +34,25 @@ mod aligned;
 mod args;
 mod conv;
 mod denormals;
-mod double;
 mod elementwise;
 pub mod function;
 mod glu;
 pub mod kept;
+mod kernels_f32;
+mod kernels_f64;
 mod log_softmax;
 mod loss;
 mod math;
 mod norm;
+mod optim_steps;
 mod pairs;
-mod plain;
 mod pool;
 mod prelu;
 mod product;
 mod reduce;
+mod reference;
 mod resample;
-mod rules;
 mod simd;
-mod single;
 pub mod sizes;
 #[cfg(test)]
 mod tests;
@@ -65,17 +65,17 @@ pub use aligned::AlignedBuffer;
 pub use args::{Bend, Matrix, Product, Start};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 pub use denormals::flush;
-pub use double::F64Kernels;
 pub use function::Function;
 pub use kept::Kept;
+pub use kernels_f32::F32Kernels;
+pub use kernels_f64::F64Kernels;
 pub use norm::{BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS};
-pub use pool::{Axis, Divisor, Plane, Reach};
-pub use resample::Resample;
-pub use rules::{
-    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, LionStep, NAdamStep, RAdamStep,
+pub use optim_steps::{
+    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, LionStep, NAdamStep, Preprocess, RAdamStep,
     RmsPropStep, SgdStep,
 };
-pub use single::F32Kernels;
+pub use pool::{Axis, Divisor, Plane, Reach};
+pub use resample::Resample;
 
 use tier::Tier;
 

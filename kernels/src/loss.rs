@@ -3,8 +3,8 @@
 use super::args::{Bend, check_cross_entropy, check_same};
 use super::math;
 use super::pairs::{Pairs, TERMS};
-use super::plain::certain;
 use super::reduce::{BLOCK, NARROW, TurnRows, Turned, WideRow, WriteRows};
+use super::reference::certain;
 use super::simd::{Op, Simd, add_partials, halves, sum_of};
 
 pub(super) struct CrossEntropyOp<'a> {

@@ -4,11 +4,11 @@
 //! The blocks of the inner index depend on its length alone, so that neither the other blocking nor
 //! a cut of the rows changes a bit.
 
-use super::plain::Real;
+use super::reference::Real;
 use super::simd::{Op, Simd};
 use super::tile::{Next, Strip, StripOp};
 use super::vector_product::{RowDots, VectorProduct};
-use super::{AlignedBuffer, F32Kernels, Kernels, Matrix, Product, Start, kept, plain};
+use super::{AlignedBuffer, F32Kernels, Kernels, Matrix, Product, Start, kept, reference};
 
 /// Inner indices per block: a packed panel of AVX-512 is then 64 KiB, a sixteenth of the
 /// second-level cache.
@@ -149,7 +149,7 @@ pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(P
         (0..m).for_each(|i| {
             c[i * c_stride..][..n]
                 .iter_mut()
-                .for_each(|c| *c = plain::relu(*c))
+                .for_each(|c| *c = reference::relu(*c))
         });
     }
 }

@@ -6,7 +6,7 @@ use super::math;
 use super::simd::{Op, Simd, each};
 
 /// The most numbers per parameter that a rule remembers.
-pub(super) const MOST_MEMORIES: usize = 3;
+pub(super) const MAX_STATES: usize = 3;
 
 /// What a rule computes with: a vector of numbers, or a single one.
 pub trait Arithmetic: Copy {
@@ -61,13 +61,13 @@ pub trait Arithmetic: Copy {
 }
 
 /// What a rule remembers of each parameter, and zeros.
-pub(super) type Memories<A> = [<A as Arithmetic>::V; MOST_MEMORIES];
+pub(super) type Memories<A> = [<A as Arithmetic>::V; MAX_STATES];
 /// The new parameters and memories.
 pub(super) type Step<A> = (<A as Arithmetic>::V, Memories<A>);
 
 /// An update rule, with the numbers of one step.
 pub trait Rule: Copy {
-    /// How many numbers per parameter it remembers, at most [`MOST_MEMORIES`].
+    /// How many numbers per parameter it remembers, at most [`MAX_STATES`].
     fn memories(&self) -> usize;
 
     /// Keeps memories from decaying until they are denormal, before a step in which the gradients
@@ -136,7 +136,7 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
         } = self;
         check(&rule, params, grad, memories);
         let used = rule.memories();
-        let mut m = [std::ptr::null_mut::<f32>(); MOST_MEMORIES];
+        let mut m = [std::ptr::null_mut::<f32>(); MAX_STATES];
         for (m, memory) in m.iter_mut().zip(memories) {
             *m = memory.as_mut_ptr();
         }
@@ -148,15 +148,15 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
             // pointers are slices.
             #[inline(always)]
             |i, n| unsafe {
-                let mut old = [s.zero(); MOST_MEMORIES];
-                for j in 0..MOST_MEMORIES {
+                let mut old = [s.zero(); MAX_STATES];
+                for j in 0..MAX_STATES {
                     if j < used {
                         old[j] = s.get(m[j].add(i), n);
                     }
                 }
                 let (param, new) =
                     step(rule, Lanes(s), s.get(p.add(i), n), s.get(g.add(i), n), old);
-                for j in 0..MOST_MEMORIES {
+                for j in 0..MAX_STATES {
                     if j < used {
                         s.put(m[j].add(i), new[j], n);
                     }
@@ -176,7 +176,7 @@ pub(super) fn update(
 ) {
     check(rule, params, grad, memories);
     for (i, (p, &g)) in params.iter_mut().zip(grad).enumerate() {
-        let mut old = [0.0; MOST_MEMORIES];
+        let mut old = [0.0; MAX_STATES];
         for (old, memory) in old.iter_mut().zip(&*memories) {
             *old = memory[i];
         }

@@ -7,7 +7,7 @@ pub struct Builtin {
     pub name: &'static str,
     pub sizes: Sizes,
     pub options: &'static [Choice],
-    /// How many numbers its `Fit` works out beside those written `_`, and after them: generic
+    /// How many numbers its `Inferred` works out beside those written `_`, and after them: generic
     /// arguments after all others.
     pub derived: usize,
     /// How many constructor arguments there are, if any are written.

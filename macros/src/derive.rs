@@ -67,10 +67,10 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
         }
         .push(ty);
         members.push(quote! {
-            ::shapewright::emitted::Member::field(
+            ::shapewright::emitted::ParamField::field(
                 #key,
                 ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-                <#ty as ::shapewright::Parameters<#element>>::CONTENTS #file_axes #statistic #features #outputs,
+                <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE #file_axes #statistic #features #outputs,
             )
         });
     }
@@ -95,7 +95,7 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             const STATISTICS: usize = 0
                 #(+ <#trained as ::shapewright::Parameters<#element>>::STATISTICS)*
                 #(+ <#measured as ::shapewright::Parameters<#element>>::LEN)*;
-            const CONTENTS: ::shapewright::emitted::Contents = ::shapewright::emitted::Contents::Fields(&[#(#members),*]);
+            const PARAM_TREE: ::shapewright::emitted::ParamTree = ::shapewright::emitted::ParamTree::Fields(&[#(#members),*]);
         }
 
         #checked

@@ -271,8 +271,8 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
     let Network { name, element, .. } = network;
     let initialize = sequence::initialize(steps, element);
     quote! {
-        impl<__In: __sw::Shape> __sw::Fits<__In> for #name {
-            const FIT: __sw::Fit = __sw::Fit::takes(
+        impl<__In: __sw::Shape> __sw::ShapeRule<__In> for #name {
+            const OUTPUT: __sw::Inferred = __sw::Inferred::takes(
                 <__Input as __sw::Shape>::DIMS,
                 <__In as __sw::Shape>::DIMS,
                 <__Output as __sw::Shape>::DIMS,

@@ -27,7 +27,7 @@ pub struct Owner {
 }
 
 /// A field of a struct of parameters.
-pub struct Member<'a> {
+pub struct ParamField<'a> {
     attrs: &'a [Attribute],
     field: Ident,
     pub params: TokenStream,
@@ -88,7 +88,7 @@ fn inside(step: &Step, style: Style) -> TokenStream {
                     format_ident!("__CONTENTS{}", sequence.tag),
                     contents(steps, &quote!(#block_params)),
                 );
-                code.extend(quote!(const #inner: __sw::Contents = #list;));
+                code.extend(quote!(const #inner: __sw::ParamTree = #list;));
                 lists.push((String::new(), quote!(0), quote!(#inner)));
                 (block_params.clone(), TokenStream::new(), quote!(block))
             }
@@ -104,13 +104,13 @@ fn inside(step: &Step, style: Style) -> TokenStream {
                     label,
                     style,
                 );
-                let inner = quote!(<#params as __sw::Parameters<#element>>::CONTENTS);
+                let inner = quote!(<#params as __sw::Parameters<#element>>::PARAM_TREE);
                 lists.push((
                     key.clone(),
                     place_of(&quote!(#block_params), field, element),
                     inner,
                 ));
-                fields.push(Member {
+                fields.push(ParamField {
                     attrs: &branch.attrs,
                     field: field.clone(),
                     params: quote!(#params),
@@ -158,8 +158,8 @@ fn inside(step: &Step, style: Style) -> TokenStream {
                     #exclusive
                 }
             }
-            impl<__In: __sw::Shape> __sw::Fits<__In> for #layer {
-                const FIT: __sw::Fit = __sw::Fit::gives(<#to as __sw::Shape>::DIMS);
+            impl<__In: __sw::Shape> __sw::ShapeRule<__In> for #layer {
+                const OUTPUT: __sw::Inferred = __sw::Inferred::shape(<#to as __sw::Shape>::DIMS);
             }
             impl __sw::Layer<#element> for #layer {
                 type Config = ();
@@ -188,8 +188,8 @@ fn block_contents(kind: &Kind, lists: &[(String, TokenStream, TokenStream)]) -> 
     };
     let branches = lists
         .iter()
-        .map(|(key, first, contents)| quote!(__sw::Member::field(#key, #first, #contents)));
-    quote!(__sw::Contents::Block(__sw::Joint::#joint, &[#(#branches),*]))
+        .map(|(key, first, contents)| quote!(__sw::ParamField::field(#key, #first, #contents)));
+    quote!(__sw::ParamTree::Block(__sw::Joint::#joint, &[#(#branches),*]))
 }
 
 /// How many numbers lie before a field.
@@ -214,16 +214,16 @@ pub fn contents(steps: &[Step], structure: &TokenStream) -> TokenStream {
             .field
             .as_ref()
             .map_or(quote!(0), |field| place_of(structure, field, element));
-        quote!(__sw::Member::layer::<#called, #shape_in, #shape_out, #element>(#key, #text, #first))
+        quote!(__sw::ParamField::layer::<#called, #shape_in, #shape_out, #element>(#key, #text, #first))
     });
-    quote!(__sw::Contents::Layers(&[#(#layers),*]))
+    quote!(__sw::ParamTree::Layers(&[#(#layers),*]))
 }
 
 /// The fields of the layers that have one.
-pub fn members<'a>(steps: &[Step<'a>]) -> Vec<Member<'a>> {
+pub fn members<'a>(steps: &[Step<'a>]) -> Vec<ParamField<'a>> {
     let member = |step: &Step<'a>| {
         let layer = step.layer;
-        Some(Member {
+        Some(ParamField {
             attrs: &layer.attrs,
             field: layer.field.clone()?,
             params: step.params_type(),
@@ -248,14 +248,14 @@ pub fn block_of_numbers(
     name: &TokenStream,
     tag: &str,
     element: &Ident,
-    members: &[Member],
+    members: &[ParamField],
     contents: &TokenStream,
 ) -> BlockOfNumbers {
     let (padding, all) = (format_ident!("__PADDING{tag}"), format_ident!("__LEN{tag}"));
     let (mut code, mut len, mut gaps) = (TokenStream::new(), quote!(0), Vec::new());
     for (
         index,
-        Member {
+        ParamField {
             params, aligned, ..
         },
     ) in members.iter().enumerate()
@@ -290,7 +290,7 @@ pub fn block_of_numbers(
             ]);
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
-            const CONTENTS: __sw::Contents = #contents;
+            const PARAM_TREE: __sw::ParamTree = #contents;
         }
     });
     BlockOfNumbers {
@@ -305,7 +305,7 @@ fn structure(
     name: &Ident,
     tag: &str,
     element: &Ident,
-    members: &[Member],
+    members: &[ParamField],
     contents: &TokenStream,
     title: &str,
     style: Style,
@@ -320,7 +320,7 @@ fn structure(
         .zip(&gaps)
         .enumerate()
         .map(|(index, (member, gap))| {
-            let Member {
+            let ParamField {
                 attrs,
                 field,
                 params,
@@ -493,7 +493,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
         impl __sw::Compute<#input, #output, #element> for #layer {
             const ORDER: __sw::FeatureOrder = __sw::FeatureOrder::Layers;
             const READS_OUTPUT: bool = #plan.reads_output;
-            const GIVES: __sw::Gives = #plan.gives;
+            const OUTPUT_KIND: __sw::OutputKind = #plan.gives;
             const WHOLE_BATCH: bool = #plan.whole_batch;
             const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = #plan.multiply_adds;
@@ -520,7 +520,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 params: &#params,
                 x: #x,
                 y: #y_mut,
-                cache: __sw::Slab<'_, #element>,
+                cache: __sw::ActivationStore<'_, #element>,
                 cx: &__sw::Context<'_, #element>,
             ) {
                 __sw::Training::run(&#plan, x, y, cache, &cx.within(params), |run| { #(#training)* });
@@ -532,7 +532,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 params: &#params,
                 x: #x,
                 y: __sw::LayerOutputs<'_, #output, #element>,
-                cache: __sw::Slab<'_, #element>,
+                cache: __sw::ActivationStore<'_, #element>,
                 dy: #y_mut,
                 dx: ::core::option::Option<#x_mut>,
                 cx: &__sw::Context<'_, #element>,
@@ -546,7 +546,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 params: &#params,
                 x: #x,
                 y: __sw::LayerOutputs<'_, #output, #element>,
-                cache: __sw::Slab<'_, #element>,
+                cache: __sw::ActivationStore<'_, #element>,
                 dy: #y,
                 gradient: &mut #params,
                 cx: &__sw::Context<'_, #element>,

@@ -263,14 +263,14 @@ impl<'a> Step<'a> {
         };
         quote_spanned! {first=>
             type #asked = #asked_type;
-            const #fit: __sw::Fit =
-                <#asked as __sw::Fits<#shape_in>>::FIT.within_memory();
+            const #fit: __sw::Inferred =
+                <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory();
             const _: () = #report;
             const #dims_out: __sw::Dims = #fit.output();
             #shape
             #own_type
             #report_traits
-            type #called = <__sw::Gate<{ #fit.is_fine() && #computes }, #own> as __sw::Gated>::Layer;
+            type #called = <__sw::OrStub<{ #fit.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
     }

@@ -7,7 +7,7 @@ use crate::tensor::{Element, Shape, Tensor};
 /// torchvision's `MixUp`.
 ///
 /// For each batch a part is drawn that all samples keep of their own; sample `i` of `n` takes the
-/// rest from sample `n - 1 - i`. [`Trainer::mixup`](crate::Trainer::mixup) does it to the batches
+/// rest from sample `n - 1 - i`. [`Trainer::mixup`](crate::train::Trainer::mixup) does it to the batches
 /// of a training. By hand:
 ///
 /// ```
@@ -35,7 +35,7 @@ use crate::tensor::{Element, Shape, Tensor};
 /// let mut pass = net.forward_train(&x, &mut workspace);
 /// pass.loss(&KlDiv, &targets);
 /// pass.backward(&mut gradient);
-/// # Ok::<(), shapewright::LabelError>(())
+/// # Ok::<(), shapewright::loss::LabelError>(())
 /// ```
 ///
 /// `KlDiv` on `LogSoftmax` has the gradient of a cross-entropy with soft targets.

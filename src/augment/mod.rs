@@ -20,7 +20,7 @@
 //! that is a compile error.
 //!
 //! A tuple of transforms is a list of them, applied in order; tuples nest.
-//! [`Trainer::augment`](crate::Trainer::augment) applies it to the next batches on another thread
+//! [`Trainer::augment`](crate::train::Trainer::augment) applies it to the next batches on another thread
 //! while a step runs:
 //!
 //! ```
@@ -38,7 +38,7 @@
 //!         |image: &mut Tensor3<8, 8, 1>, _: &mut SampleRng| image.iter_mut().for_each(|x| *x = x.sqrt()),
 //!     ))
 //!     .fit(&mut net, &images, &labels)?;
-//! # Ok::<(), shapewright::TrainError>(())
+//! # Ok::<(), shapewright::train::TrainError>(())
 //! ```
 //!
 //! By hand there is [`Augmenter`]. What becomes of a sample depends on the seed, the epoch and the
@@ -74,7 +74,7 @@ pub type SampleRng = rand_xoshiro::Xoshiro256PlusPlus;
 /// ```
 /// use rand::Rng;
 /// use shapewright::augment::{Augment, Augmenter, SampleRng};
-/// use shapewright::{Element, Shape, Tensor, Tensor2};
+/// use shapewright::{Shape, Tensor, Tensor2, tensor::Element};
 ///
 /// /// Negates half of the samples.
 /// struct RandomSign;
@@ -225,7 +225,7 @@ impl<A: Augment<S, T>, S: Shape, T: Element> Augmenter<A, S, T> {
     }
 
     /// Changes a sample as its index among all samples and the epoch say.
-    /// [`Trainer::augment`](crate::Trainer::augment) makes of the sample the same with the same
+    /// [`Trainer::augment`](crate::train::Trainer::augment) makes of the sample the same with the same
     /// seed; it counts epochs from 1 and samples from 0.
     pub fn augment(&mut self, epoch: usize, index: usize, sample: &mut Tensor<S, T>) {
         let mut rng = draw::rng(self.seed, epoch, index);

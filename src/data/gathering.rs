@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Sample;
 use super::batches::{Batches, extend};
-use crate::threads::{Aside, Helped, with_aside};
+use crate::threads::{IdleHelp, IdleTask, with_idle_task};
 
 /// The bytes of batches at a time, unless two batches are larger: they stay in the outer caches.
 const BYTES: usize = 2 << 20;
@@ -78,7 +78,7 @@ impl<'a, X: Sample + Send + Sync, Y: Sample + Send + Sync> Gathering<'a, X, Y> {
     pub fn run<R>(&mut self, f: impl FnOnce(Gathered<'_, 'a, X, Y>) -> R) -> R {
         let Gathering { ring, current } = self;
         ring.begin(current.take());
-        with_aside(&*ring, |helped| {
+        with_idle_task(&*ring, |helped| {
             f(Gathered {
                 ring,
                 current,
@@ -92,7 +92,7 @@ impl<'a, X: Sample + Send + Sync, Y: Sample + Send + Sync> Gathering<'a, X, Y> {
 pub(crate) struct Gathered<'r, 'a, X, Y> {
     ring: &'r Ring<'a, X, Y>,
     current: &'r mut Option<Buffer<X, Y>>,
-    helped: &'r Helped,
+    helped: &'r IdleHelp,
 }
 
 impl<X: Sample, Y: Sample> Gathered<'_, '_, X, Y> {
@@ -155,7 +155,7 @@ impl<X: Sample, Y: Sample> Ring<'_, X, Y> {
     }
 }
 
-impl<X: Sample + Send + Sync, Y: Sample + Send + Sync> Aside for Ring<'_, X, Y> {
+impl<X: Sample + Send + Sync, Y: Sample + Send + Sync> IdleTask for Ring<'_, X, Y> {
     fn piece(&self) -> bool {
         let samples = (PIECE / (size_of::<X>() + size_of::<Y>()).max(1)).max(1);
         !self.asked.load(Ordering::Relaxed)

@@ -5,14 +5,14 @@ use crate::tensor::{Element, Tensor1};
 
 /// Returns 1 for the label's class and 0 for the others: a target for losses on numbers.
 ///
-/// [`CrossEntropy`](struct@crate::CrossEntropy) takes the label itself.
+/// [`CrossEntropy`](struct@crate::loss::CrossEntropy) takes the label itself.
 ///
 /// ```
 /// use shapewright::data::one_hot;
 /// use shapewright::prelude::*;
 /// let label = Label::<3>::new(1)?;
 /// assert_eq!(one_hot(label), Tensor1::from([0.0_f32, 1.0, 0.0]));
-/// # Ok::<(), shapewright::LabelError>(())
+/// # Ok::<(), shapewright::loss::LabelError>(())
 /// ```
 pub fn one_hot<T: Element, const N: usize>(label: Label<N>) -> Tensor1<N, T> {
     let mut target = Tensor1::zeros();

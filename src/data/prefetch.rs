@@ -8,7 +8,7 @@
 //!
 //! They pay where making a batch takes time: files, pictures, random changes. To gather samples
 //! from memory takes about as long as to hand a batch over; [`Batches`](super::Batches) does that
-//! without a thread, and a [`Trainer`](crate::Trainer) while its threads would only wait for each
+//! without a thread, and a [`Trainer`](crate::train::Trainer) while its threads would only wait for each
 //! other.
 //!
 //! ```
@@ -26,7 +26,7 @@
 //!     t: Vec<Label<3>>,
 //! }
 //!
-//! # fn main() -> Result<(), shapewright::LabelError> {
+//! # fn main() -> Result<(), shapewright::loss::LabelError> {
 //! let (images, labels) = (
 //!     vec![Tensor1::<4>::ones(); 100],
 //!     vec![Label::<3>::new(2)?; 100],

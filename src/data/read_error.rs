@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// A file that cannot be used: where, what was expected, what came, and what to do.
 ///
 /// ```
-/// use shapewright::Label;
+/// use shapewright::loss::Label;
 /// use shapewright::data::{ReadErrorKind, idx};
 /// let error = idx::labels::<10>("no-such-file").unwrap_err();
 /// assert_eq!(error.kind, ReadErrorKind::Io);

@@ -10,7 +10,7 @@ use crate::memory;
 use crate::tensor::{Scalar, Shape, Tensor};
 
 /// A sample: an input or a target that can be copied into a batch, as [`gather`](super::gather),
-/// [`Batches`](super::Batches) and the [`Trainer`](crate::Trainer) do.
+/// [`Batches`](super::Batches) and the [`Trainer`](crate::train::Trainer) do.
 ///
 /// Implemented for tensors, labels, numbers, strings, references, and for options, arrays, tuples
 /// and vectors of what implements it. A type of your own takes one line:

@@ -87,15 +87,15 @@ pub enum Mode {
 pub enum Nonlinearity {
     /// None.
     Linear,
-    /// [`Sigmoid`](crate::Sigmoid)
+    /// [`Sigmoid`](crate::nn::Sigmoid)
     Sigmoid,
-    /// [`Tanh`](crate::Tanh)
+    /// [`Tanh`](crate::nn::Tanh)
     Tanh,
-    /// [`Relu`](crate::Relu)
+    /// [`Relu`](crate::nn::Relu)
     Relu,
-    /// [`LeakyRelu`](struct@crate::LeakyRelu), with its negative slope.
+    /// [`LeakyRelu`](struct@crate::nn::LeakyRelu), with its negative slope.
     LeakyRelu(f64),
-    /// [`Selu`](crate::Selu)
+    /// [`Selu`](crate::nn::Selu)
     Selu,
 }
 
@@ -246,7 +246,7 @@ where
 /// It keeps the size of numbers (`FanIn`) or gradients (`FanOut`) through rectifiers. He et al.,
 /// 2015.
 ///
-/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` is what [`Linear`](crate::Linear)
+/// `Mode::FanIn` with `Nonlinearity::LeakyRelu(5.0_f64.sqrt())` is what [`Linear`](crate::nn::Linear)
 /// begins with.
 ///
 /// # Panics

@@ -102,7 +102,7 @@ impl<W: Copy> BceWithLogits<W> {
 
 impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits {
     type Target = Tensor<Out, T>;
-    type Takes = Logits;
+    type Accepts = Logits;
 
     fn loss(
         &self,
@@ -118,7 +118,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits {
 
 impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits<f64> {
     type Target = Tensor<Out, T>;
-    type Takes = Logits;
+    type Accepts = Logits;
 
     fn check(&self) -> Result<(), SettingError> {
         check_weights("pos_weight", &[self.pos_weight])
@@ -140,7 +140,7 @@ where
     [f64; N]: ClassWeights<Out::Label>,
 {
     type Target = Tensor<Out, T>;
-    type Takes = Logits;
+    type Accepts = Logits;
 
     fn check(&self) -> Result<(), SettingError> {
         check_weights("pos_weight", &self.pos_weight)
@@ -177,7 +177,7 @@ loss! {
 
 impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
     type Target = Tensor<Out, T>;
-    type Takes = Probabilities;
+    type Accepts = Probabilities;
 
     fn loss(
         &self,

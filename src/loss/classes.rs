@@ -4,8 +4,8 @@ use super::Label;
 use crate::memory;
 use crate::tensor::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 
-/// Every output has a label: the targets of [`CrossEntropy`](struct@crate::CrossEntropy) and
-/// [`Nll`](struct@crate::Nll) are of [`Label`]s.
+/// Every output has a label: the targets of [`CrossEntropy`](struct@crate::loss::CrossEntropy) and
+/// [`Nll`](struct@crate::loss::Nll) are of [`Label`]s.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Labels;
 

@@ -13,9 +13,9 @@ use crate::tensor::{Element, Tensor, double};
 /// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with
 /// class indices; the classes are the last axis, and the mean is over all labels.
 ///
-/// Outputs `[classes]` take a [`Label<N>`](crate::Label), `[length, classes]` one for each
+/// Outputs `[classes]` take a [`Label<N>`](crate::loss::Label), `[length, classes]` one for each
 /// position, `[Label<N>; LENGTH]`, and `[height, width, classes]` one for each pixel, `[[Label<N>;
-/// WIDTH]; HEIGHT]`: [`Label::from_tensors`](crate::Label::from_tensors) makes them.
+/// WIDTH]; HEIGHT]`: [`Label::from_tensors`](crate::loss::Label::from_tensors) makes them.
 ///
 /// A network that ends in `Softmax` is a compile error: the loss applies it itself.
 ///
@@ -25,7 +25,7 @@ use crate::tensor::{Element, Tensor, double};
 /// let mut gradients = [Tensor1::zeros()];
 /// let loss: f32 = CrossEntropy.loss(&logits, &targets, &mut gradients);
 /// assert!((loss - 0.126_928).abs() < 1e-6);
-/// # Ok::<(), shapewright::LabelError>(())
+/// # Ok::<(), shapewright::loss::LabelError>(())
 /// ```
 ///
 /// With options: the second class counts three times, a tenth of the certainty is spread over all
@@ -41,7 +41,7 @@ use crate::tensor::{Element, Tensor, double};
 /// let mut gradients = [Tensor1::full(f32::NAN); 2];
 /// loss.loss(&logits, &[None, Some(Label::<2>::new(1)?)], &mut gradients);
 /// assert_eq!(gradients[0], Tensor1::zeros());
-/// # Ok::<(), shapewright::LabelError>(())
+/// # Ok::<(), shapewright::loss::LabelError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrossEntropy<Y = Labels, W = ()> {
@@ -72,7 +72,7 @@ pub const CrossEntropy: CrossEntropy = CrossEntropy {
 /// let mut gradients = [Tensor1::zeros()];
 /// let loss: f32 = Nll.loss(&outputs, &targets, &mut gradients);
 /// assert_eq!((loss, gradients[0]), (1.0, Tensor1::from([0.0, -1.0])));
-/// # Ok::<(), shapewright::LabelError>(())
+/// # Ok::<(), shapewright::loss::LabelError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Nll<Y = Labels, W = ()> {
@@ -112,7 +112,7 @@ macro_rules! options {
 
             /// Takes targets of `Option<Label<N>>`: an output whose label is `None` does not count, as with PyTorch's
             /// `ignore_index`. The mean is over the labels that there are; without any it is NaN, and the gradient 0. A
-            /// [trainer](crate::Trainer) stops at such a batch: make batches so large that each has a label.
+            /// [trainer](crate::train::Trainer) stops at such a batch: make batches so large that each has a label.
             pub const fn optional_labels(self) -> $name<OptionalLabels, W> {
                 let labels = OptionalLabels;
                 $name { reduction: self.reduction, $($other: self.$other,)* labels, weights: self.weights }
@@ -167,7 +167,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     for CrossEntropy<Y, W>
 {
     type Target = Out::Each<Y::Of<Out::Label>>;
-    type Takes = Logits;
+    type Accepts = Logits;
 
     fn check(&self) -> Result<(), SettingError> {
         check_weights("class_weights", self.weights.as_slice())
@@ -270,7 +270,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
     for Nll<Y, W>
 {
     type Target = Out::Each<Y::Of<Out::Label>>;
-    type Takes = LogProbabilities;
+    type Accepts = LogProbabilities;
 
     fn check(&self) -> Result<(), SettingError> {
         check_weights("class_weights", self.weights.as_slice())

@@ -3,7 +3,7 @@
 use core::f64::consts::PI;
 
 use super::{
-    Anything, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, scaled, times,
+    AnyOutput, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, scaled, times,
 };
 use crate::memory::{flatten, flatten_mut};
 use crate::tensor::{Element, Shape, Tensor};
@@ -63,7 +63,7 @@ loss! {
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// use shapewright::Rank1;
+    /// use shapewright::tensor::Rank1;
     /// let (mean, variance) = (Tensor1::from([1.0]), Tensor1::from([4.0]));
     /// let outputs: [Tensor<(Rank1<1>, Rank1<1>)>; 1] = [Tensor::from((mean, variance))];
     /// let mut gradients = [Tensor::zeros()];
@@ -84,7 +84,7 @@ loss! {
 
 impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
     type Target = Tensor<Out, T>;
-    type Takes = LogProbabilities;
+    type Accepts = LogProbabilities;
 
     fn loss(
         &self,
@@ -116,7 +116,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
 
 impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
     type Target = Tensor<Out, T>;
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,
@@ -152,7 +152,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
 
 impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
     type Target = Tensor<S, T>;
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,

@@ -1,7 +1,7 @@
 //! Losses on similarity and order, most of them on pairs of outputs. Plain loops: they are rare,
 //! and their outputs are small.
 
-use super::{Anything, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled, times};
+use super::{AnyOutput, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled, times};
 use crate::memory::{flatten, flatten_mut};
 use crate::tensor::{Element, Rank1, Shape, Tensor, double};
 
@@ -32,7 +32,7 @@ loss! {
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// use shapewright::Rank1;
+    /// use shapewright::tensor::Rank1;
     /// let pair: Tensor<(Rank1<1>, Rank1<1>)> = Tensor::from((Tensor1::from([0.5]), Tensor1::from([2.0])));
     /// let mut gradients = [Tensor::zeros()];
     /// let loss: f32 = MarginRanking.loss(&[pair], &[Tensor1::from([1.0])], &mut gradients);
@@ -54,7 +54,7 @@ loss! {
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// use shapewright::Rank1;
+    /// use shapewright::tensor::Rank1;
     /// let pair: Tensor<(Rank1<2>, Rank1<2>)> = Tensor::from((Tensor1::from([2.0, 0.0]), Tensor1::from([1.0, 1.0])));
     /// let mut gradients = [Tensor::zeros()];
     /// let loss: f32 = CosineEmbedding.loss(&[pair], &[1.0], &mut gradients);
@@ -76,7 +76,7 @@ loss! {
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// use shapewright::Rank1;
+    /// use shapewright::tensor::Rank1;
     /// let triplet: Tensor<(Rank1<1>, Rank1<1>, Rank1<1>)> =
     ///     Tensor::from((Tensor1::from([0.0]), Tensor1::from([2.0]), Tensor1::from([1.5])));
     /// let mut gradients = [Tensor::zeros()];
@@ -103,7 +103,7 @@ loss! {
 
 impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
     type Target = Tensor<Out, T>;
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,
@@ -140,7 +140,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
 
 impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
     type Target = Tensor<S, T>;
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,
@@ -173,7 +173,7 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
 
 impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbedding {
     type Target = T;
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,
@@ -222,7 +222,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
 
 impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for TripletMargin {
     type Target = ();
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,

@@ -9,7 +9,7 @@ use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
 /// A class out of `CLASSES`, checked once when it is made.
 ///
 /// ```
-/// use shapewright::Label;
+/// use shapewright::loss::Label;
 /// let labels = Label::<3>::from_numbers(&[0u8, 2, 1])?;
 /// assert_eq!(labels[1].index(), 2);
 /// let error = Label::<3>::from_numbers(&[0u8, 3]).unwrap_err();
@@ -17,7 +17,7 @@ use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
 ///     error.to_string(),
 ///     "label 3 at position 1 is not one of 3 classes, which are 0 to 2"
 /// );
-/// # Ok::<(), shapewright::LabelError>(())
+/// # Ok::<(), shapewright::loss::LabelError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
@@ -78,7 +78,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// let (logits, mut gradients) = ([Tensor3::<2, 3, 3>::zeros()], [Tensor3::zeros()]);
     /// let loss: f32 = CrossEntropy.loss(&logits, &labels, &mut gradients);
     /// assert!((loss - 3.0_f32.ln()).abs() < 1e-6);
-    /// # Ok::<(), shapewright::LabelError>(())
+    /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     ///
     /// # Errors
@@ -104,7 +104,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
     ///     .optional_labels()
     ///     .loss(&logits, &labels, &mut gradients);
     /// # assert!((loss - 3.0_f32.ln()).abs() < 1e-6);
-    /// # Ok::<(), shapewright::LabelError>(())
+    /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     ///
     /// # Errors

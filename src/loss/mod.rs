@@ -31,7 +31,7 @@ pub enum Reduction {
     /// [`TripletMargin`](struct@TripletMargin), over all elements otherwise.
     #[default]
     Mean,
-    /// The sum. A [trainer](crate::Trainer) takes all losses for means: accumulated batches, and
+    /// The sum. A [trainer](crate::train::Trainer) takes all losses for means: accumulated batches, and
     /// the batches of an epoch in its history, are each counted by their samples, not added up.
     Sum,
 }
@@ -47,14 +47,14 @@ pub enum Reduction {
             last axis",
     note = "`GaussianNll`, `MarginRanking` and `CosineEmbedding` want a tuple of two tensors of one shape, \
             `TripletMargin` one of three",
-    note = "the others take any shape; a loss of your own implements `shapewright::Loss`"
+    note = "the others take any shape; a loss of your own implements `shapewright::loss::Loss`"
 )]
 pub trait Loss<Out: Shape, T: Element> {
     /// The target of one sample.
     type Target;
-    /// Which outputs it takes: [`Anything`], [`Logits`] to refuse networks that end in
+    /// Which outputs it takes: [`AnyOutput`], [`Logits`] to refuse networks that end in
     /// probabilities, or [`Probabilities`] or [`LogProbabilities`] to refuse those that don't.
-    type Takes;
+    type Accepts;
 
     /// Whether its settings are in their ranges, such as weights that are not negative. A trainer
     /// asks before it begins.
@@ -79,18 +79,18 @@ pub trait Loss<Out: Shape, T: Element> {
     ) -> T;
 }
 
-/// For [`Loss::Takes`]: any outputs.
-pub struct Anything;
+/// For [`Loss::Accepts`]: any outputs.
+pub struct AnyOutput;
 
-/// For [`Loss::Takes`]: outputs that are not probabilities yet, because the loss makes them so.
+/// For [`Loss::Accepts`]: outputs that are not probabilities yet, because the loss makes them so.
 pub struct Logits;
 
-/// For [`Loss::Takes`]: probabilities, as `Sigmoid` and `Softmax` give. A layer of your own that
-/// gives them says so with its [`GIVES`](crate::Compute::GIVES).
+/// For [`Loss::Accepts`]: probabilities, as `Sigmoid` and `Softmax` give. A layer of your own that
+/// gives them says so with its [`OUTPUT_KIND`](crate::ext::Compute::GIVES).
 pub struct Probabilities;
 
-/// For [`Loss::Takes`]: logarithms of probabilities, as `LogSoftmax` gives. A layer of your own
-/// that gives them says so with its [`GIVES`](crate::Compute::GIVES).
+/// For [`Loss::Accepts`]: logarithms of probabilities, as `LogSoftmax` gives. A layer of your own
+/// that gives them says so with its [`OUTPUT_KIND`](crate::ext::Compute::GIVES).
 pub struct LogProbabilities;
 
 /// What a network without a final `Softmax`, `LogSoftmax` or `Sigmoid` ends in.
@@ -99,32 +99,32 @@ pub struct Values;
 
 /// The end of a network as a type.
 #[doc(hidden)]
-pub struct EndsIn<const GIVES: usize>;
+pub struct EndsIn<const OUTPUT_KIND: usize>;
 #[doc(hidden)]
 pub trait End {
     type Ends;
 }
-impl End for EndsIn<{ crate::network::Gives::Values as usize }> {
+impl End for EndsIn<{ crate::network::OutputKind::Values as usize }> {
     type Ends = Values;
 }
-impl End for EndsIn<{ crate::network::Gives::Softmax as usize }> {
-    type Ends = crate::layers::Softmax;
+impl End for EndsIn<{ crate::network::OutputKind::Softmax as usize }> {
+    type Ends = crate::nn::Softmax;
 }
-impl End for EndsIn<{ crate::network::Gives::Sigmoid as usize }> {
-    type Ends = crate::layers::Sigmoid;
+impl End for EndsIn<{ crate::network::OutputKind::Sigmoid as usize }> {
+    type Ends = crate::nn::Sigmoid;
 }
-impl End for EndsIn<{ crate::network::Gives::LogSoftmax as usize }> {
-    type Ends = crate::layers::LogSoftmax;
+impl End for EndsIn<{ crate::network::OutputKind::LogSoftmax as usize }> {
+    type Ends = crate::nn::LogSoftmax;
 }
 
 /// Whether a loss takes what a network ends in. Each answer is a trait of its own, which says so in
 /// a sentence.
-pub trait Takes<Ends, L, N> {}
+pub trait Accepts<Ends, L, N> {}
 #[diagnostic::do_not_recommend]
-impl<Ends, L, N> Takes<Ends, L, N> for Anything {}
-impl<Ends: NotProbable<L, N>, L, N> Takes<Ends, L, N> for Logits {}
-impl<Ends: Probable<L, N>, L, N> Takes<Ends, L, N> for Probabilities {}
-impl<Ends: LogProbable<L, N>, L, N> Takes<Ends, L, N> for LogProbabilities {}
+impl<Ends, L, N> Accepts<Ends, L, N> for AnyOutput {}
+impl<Ends: NotProbable<L, N>, L, N> Accepts<Ends, L, N> for Logits {}
+impl<Ends: Probable<L, N>, L, N> Accepts<Ends, L, N> for Probabilities {}
+impl<Ends: LogProbable<L, N>, L, N> Accepts<Ends, L, N> for LogProbabilities {}
 
 /// What a loss on logits takes. `LogSoftmax` does no harm: it does nothing to what it gives.
 #[doc(hidden)]
@@ -137,7 +137,7 @@ pub trait NotProbable<L, N> {}
 #[diagnostic::do_not_recommend]
 impl<L, N> NotProbable<L, N> for Values {}
 #[diagnostic::do_not_recommend]
-impl<L, N> NotProbable<L, N> for crate::layers::LogSoftmax {}
+impl<L, N> NotProbable<L, N> for crate::nn::LogSoftmax {}
 
 /// What a loss on probabilities takes.
 #[doc(hidden)]
@@ -145,13 +145,13 @@ impl<L, N> NotProbable<L, N> for crate::layers::LogSoftmax {}
     message = "`{L}` takes probabilities, but `{N}` does not end in `Sigmoid` or `Softmax`: add that layer",
     label = "takes probabilities",
     note = "better: `BceWithLogits` takes the outputs as they are, and applies `Sigmoid` itself",
-    note = "a layer of your own that gives probabilities says so with `const GIVES: Gives = Gives::Sigmoid`"
+    note = "a layer of your own that gives probabilities says so with `const OUTPUT_KIND: OutputKind = OutputKind::Sigmoid`"
 )]
 pub trait Probable<L, N> {}
 #[diagnostic::do_not_recommend]
-impl<L, N> Probable<L, N> for crate::layers::Sigmoid {}
+impl<L, N> Probable<L, N> for crate::nn::Sigmoid {}
 #[diagnostic::do_not_recommend]
-impl<L, N> Probable<L, N> for crate::layers::Softmax {}
+impl<L, N> Probable<L, N> for crate::nn::Softmax {}
 
 /// What a loss on log-probabilities takes.
 #[doc(hidden)]
@@ -159,11 +159,11 @@ impl<L, N> Probable<L, N> for crate::layers::Softmax {}
     message = "`{L}` takes log-probabilities, but `{N}` does not end in `LogSoftmax`: make that the last layer",
     label = "takes log-probabilities",
     note = "better than `Nll`: `CrossEntropy` takes the outputs of the layer before, and applies `LogSoftmax` itself",
-    note = "a layer of your own that gives log-probabilities says so with `const GIVES: Gives = Gives::LogSoftmax`"
+    note = "a layer of your own that gives log-probabilities says so with `const OUTPUT_KIND: OutputKind = OutputKind::LogSoftmax`"
 )]
 pub trait LogProbable<L, N> {}
 #[diagnostic::do_not_recommend]
-impl<L, N> LogProbable<L, N> for crate::layers::LogSoftmax {}
+impl<L, N> LogProbable<L, N> for crate::nn::LogSoftmax {}
 
 /// Whether values are targets of a loss on a network's outputs; says so in a sentence if they are
 /// not.

@@ -1,6 +1,6 @@
 //! Losses on numbers.
 
-use super::{Anything, Loss, Reduction, loss};
+use super::{AnyOutput, Loss, Reduction, loss};
 use crate::kernels::{Bend, Kernels};
 use crate::memory::{flatten, flatten_mut};
 use crate::tensor::{Element, Shape, Tensor};
@@ -75,7 +75,7 @@ loss! {
 
 impl<Out: Shape, T: Element> Loss<Out, T> for Mse {
     type Target = Tensor<Out, T>;
-    type Takes = Anything;
+    type Accepts = AnyOutput;
 
     fn loss(
         &self,
@@ -94,7 +94,7 @@ macro_rules! bends {
     ($($name:ident => |$loss:ident| $bend:expr;)*) => { $(
         impl<Out: Shape, T: Element> Loss<Out, T> for $name {
             type Target = Tensor<Out, T>;
-            type Takes = Anything;
+            type Accepts = AnyOutput;
 
             fn loss(
                 &self,

@@ -7,7 +7,7 @@ use crate::memory::flatten;
 use crate::tensor::{Element, Shape, Tensor, double};
 
 /// A metric of two classes on scores of any shape, each of which means class 1 above a threshold:
-/// for networks trained with [`BceWithLogits`](struct@crate::BceWithLogits), whose
+/// for networks trained with [`BceWithLogits`](struct@crate::loss::BceWithLogits), whose
 /// targets are tensors of 0 and 1.
 ///
 /// Every element is a decision of its own. A target means class 1 above 0.5. A score of NaN means

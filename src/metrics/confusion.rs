@@ -149,7 +149,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     ///     wrong.map(|(label, prediction, count)| (label.index(), prediction.index(), count)),
     ///     Some((7, 8, 1))
     /// );
-    /// # Ok::<(), shapewright::LabelError>(())
+    /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     pub fn nonzero(&self) -> impl Iterator<Item = (Label<N>, Label<N>, u64)> {
         let label = |class: u64| Label::new(class as usize).expect("a class of the matrix");
@@ -236,7 +236,7 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// let labels = Label::from_tensors(&[Tensor2::from([[0_u8, 0], [1, 1]])])?;
     /// let confusion = ConfusionMatrix::<2>::of(&outputs, &labels);
     /// assert_eq!(confusion.iou(), [1.0 / 2.0, 2.0 / 3.0]);
-    /// # Ok::<(), shapewright::LabelError>(())
+    /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     pub fn iou(&self) -> Vec<f64> {
         let counts = self.sums();

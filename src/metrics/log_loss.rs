@@ -7,7 +7,7 @@ use crate::sum::Sum;
 use crate::tensor::{Element, Tensor, Tensor1, double};
 
 /// The mean negative logarithm of the probability of the right class, which
-/// [`CrossEntropy`](struct@crate::CrossEntropy) minimizes, in `f64`.
+/// [`CrossEntropy`](struct@crate::loss::CrossEntropy) minimizes, in `f64`.
 ///
 /// Probabilities are kept one machine precision of their type away from 0 and 1, as in
 /// scikit-learn, so that a certain mistake costs much and not infinitely much; logits need no such

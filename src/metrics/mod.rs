@@ -33,7 +33,7 @@
 //!
 //! | outputs | targets | metrics |
 //! |---|---|---|
-//! | [`Tensor1<N>`](crate::Tensor1), logits or probabilities (or rows of them, as for [`CrossEntropy`](struct@crate::CrossEntropy)) | [`Label<N>`](crate::Label) | [`Accuracy`], [`TopKAccuracy`], [`BalancedAccuracy`], [`Precision`], [`Recall`], [`F1`], [`MeanIou`], [`MatthewsCorrelation`], [`LogLoss`], [`RocAucOneVsRest`]; [`ConfusionMatrix`] |
+//! | [`Tensor1<N>`](crate::Tensor1), logits or probabilities (or rows of them, as for [`CrossEntropy`](struct@crate::loss::CrossEntropy)) | [`Label<N>`](crate::loss::Label) | [`Accuracy`], [`TopKAccuracy`], [`BalancedAccuracy`], [`Precision`], [`Recall`], [`F1`], [`MeanIou`], [`MatthewsCorrelation`], [`LogLoss`], [`RocAucOneVsRest`]; [`ConfusionMatrix`] |
 //! | one [`Score`] each | [`Positive`] or not | [`RocAuc`], [`AveragePrecision`] |
 //! | tensors of scores | tensors of 0 and 1 | those of the first row up to `MatthewsCorrelation`, but for `TopKAccuracy`, through [`AtThreshold`] |
 //! | tensors | tensors of the same shape | [`MeanSquaredError`], [`RootMeanSquaredError`], [`MeanAbsoluteError`], [`R2Score`] |
@@ -88,7 +88,7 @@ pub trait Metric {
     /// Forgets everything seen, for the next epoch.
     fn reset(&mut self);
 
-    /// Gives the metric another name. In a [trainer](crate::Trainer::metric) each metric has a name of
+    /// Gives the metric another name. In a [trainer](crate::train::Trainer::metric) each metric has a name of
     /// its own, which is the name of its column in the history.
     ///
     /// ```

@@ -9,7 +9,7 @@ use crate::tensor::{Element, Rank0, Rank1, Tensor, Tensor1, double};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outputs {
     /// Any numbers, as networks give that are trained with
-    /// [`CrossEntropy`](struct@crate::CrossEntropy): the metric applies softmax.
+    /// [`CrossEntropy`](struct@crate::loss::CrossEntropy): the metric applies softmax.
     #[default]
     Logits,
     /// Numbers from 0 to 1 that sum to 1.

@@ -3,24 +3,24 @@
 use core::marker::PhantomData;
 
 pub use super::branch::{Branch, Ends};
-pub use super::contents::{Contents, Joint, Member};
-pub use super::fit::{
+pub use super::feature_order::FeatureOrder;
+pub use super::flow::{Backward, Gradients, Inference, Training};
+pub use super::layer::{Choose, Field, OrStub};
+pub use super::layer_outputs::LayerOutputs;
+pub use super::param_tree::{Joint, ParamField, ParamTree};
+pub use super::plan::{OutputsAt, Plan, Stage};
+pub use super::shape_rule::{
     Place, is_within_memory, report, report_output, report_parameters, report_shape, report_size,
     report_traits, report_workspace,
 };
-pub use super::flow::{Backward, Gradients, Inference, Training};
-pub use super::layer::{Field, Gate, Gated};
-pub use super::layer_outputs::LayerOutputs;
-pub use super::order::FeatureOrder;
-pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::{
-    Compute, Configuration, Context, Fit, Fits, Gives, INFER, Layer, LayerSummary, NamesOutput,
-    Network, Parameters, Slab,
+    ActivationStore, Compute, Configuration, Context, INFER, Inferred, Layer, LayerSummary,
+    NamesOutput, Network, OutputKind, Parameters, ShapeRule,
 };
-pub use crate::layers::blocks::{Join, Repeat, Residual, ResidualWith};
-pub use crate::layers::fold::{FoldInto, Nested, copy, fold};
-pub use crate::layers::{BatchNormArguments, Foldable, Identity};
 pub use crate::loss::{End, EndsIn, Values};
+pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
+pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
+pub use crate::nn::{BatchNormArguments, Foldable, Identity};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 #[cfg(feature = "safetensors")]
@@ -93,21 +93,21 @@ pub struct Held<const HOLDS: bool, L>(PhantomData<L>);
 /// See [`Held`].
 pub struct Oversized<L>(PhantomData<L>);
 
-impl<In: Shape, L: Fits<In>> Fits<In> for Oversized<L> {
-    const FIT: Fit = L::FIT;
+impl<In: Shape, L: ShapeRule<In>> ShapeRule<In> for Oversized<L> {
+    const OUTPUT: Inferred = L::OUTPUT;
 }
 impl<L: Layer<T>, T: Element> Layer<T> for Oversized<L> {
     type Config = L::Config;
     type Params = ();
 }
-super::layer::no_computation!([L: Layer<T> + Fits<In>,] Oversized<L>);
+super::layer::no_computation!([L: Layer<T> + ShapeRule<In>,] Oversized<L>);
 
 /// What stands in for a layer that can't be understood: it takes everything and gives an unknown
 /// shape.
 pub struct Mistaken;
 
-impl<In: Shape> Fits<In> for Mistaken {
-    const FIT: Fit = Fit::gives(Dims::UNKNOWN);
+impl<In: Shape> ShapeRule<In> for Mistaken {
+    const OUTPUT: Inferred = Inferred::shape(Dims::UNKNOWN);
 }
 impl<T: Element> Layer<T> for Mistaken {
     type Config = ();
@@ -119,7 +119,7 @@ super::layer::no_computation!([] Mistaken);
 /// whether it is found, and the trait [`NotALayer`] has the answer when it is not.
 pub struct Probe<L, In, Out, T>(PhantomData<(L, In, Out, T)>);
 
-impl<L: Fits<In>, In: Shape, Out, T> Probe<L, In, Out, T> {
+impl<L: ShapeRule<In>, In: Shape, Out, T> Probe<L, In, Out, T> {
     pub const FITS: bool = true;
 }
 impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T> {
@@ -149,9 +149,6 @@ impl<L, In, Out, T> NotALayer for Probe<L, In, Out, T> {}
 /// The type itself if it is what it should be, [`Mistaken`] otherwise.
 pub struct Known<const IS: bool, L>(PhantomData<L>);
 
-pub trait Choose {
-    type Layer;
-}
 impl<L> Choose for Known<true, L> {
     type Layer = L;
 }
@@ -221,7 +218,7 @@ impl<S> ToShape for Within<false, S> {
 pub mod silent {
     pub use super::*;
 
-    pub const fn report(_: &Fit, _: Place, _: Dims) {}
+    pub const fn report(_: &Inferred, _: Place, _: Dims) {}
     pub const fn report_size(_: &str, _: &str, _: Dims) {}
     pub const fn report_parameters(_: &str, _: usize, _: usize, _: usize) {}
     pub const fn report_workspace(_: &str, _: usize, _: usize, _: usize) {}

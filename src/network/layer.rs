@@ -3,13 +3,13 @@
 
 use rand::Rng;
 
-use super::fit::Fits;
+use super::activation_store::ActivationStore;
+use super::feature_order::FeatureOrder;
 use super::inference::with_scratch;
 use super::layer_outputs::LayerOutputs;
 use super::modes::{Mode, Modes};
-use super::order::FeatureOrder;
 use super::parameters::Parameters;
-use super::slab::Slab;
+use super::shape_rule::ShapeRule;
 use crate::memory::{flatten, flatten_mut};
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
@@ -34,7 +34,7 @@ impl Configuration for () {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer of `{T}` networks: it does not implement `Layer<{T}>`",
     label = "not a layer here",
-    note = "a layer implements `shapewright::Fits` (which shapes it takes), `Layer` (its parameters) and \
+    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its parameters) and \
             `Compute` (forward and backward); see the example `custom_layer`",
     note = "a network nested in another has the same number type: write `as {T}` in both"
 )]
@@ -66,7 +66,7 @@ pub enum Flow {
 
 /// What a layer's outputs mean; losses ask for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Gives {
+pub enum OutputKind {
     /// Any numbers, or what came in.
     Values,
     /// Probabilities that sum to one: a loss on logits refuses them.
@@ -80,13 +80,13 @@ pub enum Gives {
 /// How a layer takes part in running `Relu` together with its neighbours.
 #[doc(hidden)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WithRelu {
+pub enum ReluFusion {
     /// It does not.
-    Apart,
+    None,
     /// It is `Relu`.
-    Is,
-    /// It can end with one, if [`Context::ends_with_relu`] says so.
-    Ends,
+    IsRelu,
+    /// It can end with one, if [`Context::has_relu_epilogue`] says so.
+    Epilogue,
     /// It takes maxima: `Relu` before it or after it is the same, and after it there are fewer
     /// numbers.
     Maxima,
@@ -166,21 +166,21 @@ impl<'a, T: Element> Context<'a, T> {
         }
     }
 
-    /// Whether forward is to end with `max(0, y)`; only ever for layers with `WithRelu::Ends`.
-    pub(crate) fn ends_with_relu(&self) -> bool {
+    /// Whether forward is to end with `max(0, y)`; only ever for layers with `ReluFusion::Epilogue`.
+    pub(crate) fn has_relu_epilogue(&self) -> bool {
         self.relu
     }
 
-    pub(super) fn ending_with_relu(self, relu: bool) -> Self {
+    pub(super) fn with_relu_epilogue(self, relu: bool) -> Self {
         Context { relu, ..self }
     }
 
-    pub(crate) fn is_cut(&self) -> bool {
+    pub(crate) fn in_worker(&self) -> bool {
         self.cut
     }
 
     /// Whether there is one sample alone: other threads can only help within a layer.
-    pub(crate) fn is_alone(&self) -> bool {
+    pub(crate) fn is_single(&self) -> bool {
         self.batch == 1 && !self.cut
     }
 
@@ -239,7 +239,7 @@ impl<'a, T: Element> Context<'a, T> {
 /// What a layer computes, from the shape `In` to the shape `Out`.
 ///
 /// All functions work on a batch or on a part of one, given as slices of tensors of equal length.
-/// `Fits` has already checked the shapes. A function must not depend on what `y`, `dx`, `scratch`
+/// `ShapeRule` has already checked the shapes. A function must not depend on what `y`, `dx`, `scratch`
 /// or the cache held before.
 ///
 /// Layers that turn inputs into outputs where they are, as activations do, implement [`InPlace`]
@@ -248,10 +248,10 @@ impl<'a, T: Element> Context<'a, T> {
     message = "`{Self}` can't compute from `{In}` to `{Out}` with numbers of `{T}`: it does not implement \
                `Compute`",
     label = "not a layer here",
-    note = "implement `Compute<In, Out, T>` for each pair of shapes that the layer's `Fits` accepts"
+    note = "implement `Compute<In, Out, T>` for each pair of shapes that the layer's `ShapeRule` accepts"
 )]
 #[allow(clippy::too_many_arguments)]
-pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
+pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
     /// What becomes of the order of features, which weight files have as PyTorch does.
     const ORDER: FeatureOrder;
     /// How output and input lie in memory.
@@ -261,14 +261,14 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     /// reading `y` in backward panics.
     const READS_OUTPUT: bool;
     /// What the outputs mean.
-    const GIVES: Gives = Gives::Values;
+    const OUTPUT_KIND: OutputKind = OutputKind::Values;
     /// Whether training needs the whole batch at once, as batch normalization does: `forward_train`
     /// and `backward_input` are then called once for all samples, and may use threads
     /// themselves.
     const WHOLE_BATCH: bool = false;
     /// How it takes part in running `Relu` together with its neighbours.
     #[doc(hidden)]
-    const WITH_RELU: WithRelu = WithRelu::Apart;
+    const RELU_FUSION: ReluFusion = ReluFusion::None;
     /// Whether `backward_params` overwrites the gradient, or adds to it if [`Context::accumulate`]
     /// says so. Others always add, to zeros if need be.
     const OVERWRITES: bool = false;
@@ -296,7 +296,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         params: &Self::Params,
         x: &[Tensor<In, T>],
         y: &mut [Tensor<Out, T>],
-        cache: Slab<'_, T>,
+        cache: ActivationStore<'_, T>,
         cx: &Context<T>,
     ) {
         let _ = cache;
@@ -316,7 +316,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         params: &Self::Params,
         x: &[Tensor<In, T>],
         y: LayerOutputs<'_, Out, T>,
-        cache: Slab<'_, T>,
+        cache: ActivationStore<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
@@ -330,11 +330,11 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     ///
     /// ```compile_fail,E0080
     /// use shapewright::prelude::*;
-    /// use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Slab};
+    /// use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer, LayerOutputs, ActivationStore}, tensor::Element};
     /// /// Adds a number that is never trained.
     /// struct Shift;
-    /// impl<In: Shape> Fits<In> for Shift {
-    ///     const FIT: Fit = Fit::gives(In::DIMS);
+    /// impl<In: Shape> ShapeRule<In> for Shift {
+    ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
     /// }
     /// impl<T: Element> Layer<T> for Shift {
     ///     type Config = ();
@@ -358,7 +358,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
     ///         _: &Tensor1<1, T>,
     ///         _: &[Tensor<S, T>],
     ///         _: LayerOutputs<'_, S, T>,
-    ///         _: Slab<'_, T>,
+    ///         _: ActivationStore<'_, T>,
     ///         dy: &mut [Tensor<S, T>],
     ///         dx: Option<&mut [Tensor<S, T>]>,
     ///         _: &Context<T>,
@@ -379,7 +379,7 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
         params: &Self::Params,
         x: &[Tensor<In, T>],
         y: LayerOutputs<'_, Out, T>,
-        cache: Slab<'_, T>,
+        cache: ActivationStore<'_, T>,
         dy: &[Tensor<Out, T>],
         gradient: &mut Self::Params,
         cx: &Context<T>,
@@ -420,16 +420,16 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + Fits<In> {
 
 /// A layer that turns inputs into outputs where they are, as activations do: the output overwrites
 /// the input and has its shape. It learns nothing, keeps nothing for backward, and works on all
-/// shapes that its [`Fits`] accepts; it is a [`Layer`] without parameters, and a [`Compute`] from
+/// shapes that its [`ShapeRule`] accepts; it is a [`Layer`] without parameters, and a [`Compute`] from
 /// each shape to the same.
 ///
 /// ```
 /// use shapewright::prelude::*;
-/// use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
+/// use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
 /// /// Twice what comes.
 /// struct Double;
-/// impl<In: Shape> Fits<In> for Double {
-///     const FIT: Fit = Fit::gives(In::DIMS);
+/// impl<In: Shape> ShapeRule<In> for Double {
+///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 /// }
 /// impl InPlace for Double {
 ///     type Config = ();
@@ -463,10 +463,10 @@ pub trait InPlace: 'static {
     /// reading `y` in backward panics.
     const READS_OUTPUT: bool;
     /// What the outputs mean.
-    const GIVES: Gives = Gives::Values;
+    const OUTPUT_KIND: OutputKind = OutputKind::Values;
     /// How it takes part in running `Relu` together with its neighbours.
     #[doc(hidden)]
-    const WITH_RELU: WithRelu = WithRelu::Apart;
+    const RELU_FUSION: ReluFusion = ReluFusion::None;
     /// Multiply-adds for each number in a forward pass.
     const MULTIPLY_ADDS: usize = 0;
 
@@ -501,12 +501,12 @@ impl<T: Element, L: InPlace> Layer<T> for L {
     type Params = ();
 }
 
-impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
+impl<S: Shape, T: Element, L: InPlace + ShapeRule<S>> Compute<S, S, T> for L {
     const ORDER: FeatureOrder = L::ORDER;
     const FLOW: Flow = Flow::InPlace;
     const READS_OUTPUT: bool = L::READS_OUTPUT;
-    const GIVES: Gives = L::GIVES;
-    const WITH_RELU: WithRelu = L::WITH_RELU;
+    const OUTPUT_KIND: OutputKind = L::OUTPUT_KIND;
+    const RELU_FUSION: ReluFusion = L::RELU_FUSION;
     const MULTIPLY_ADDS: usize = sizes::product(&[S::LEN, L::MULTIPLY_ADDS]);
 
     fn forward(
@@ -526,7 +526,7 @@ impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
         _: &(),
         x: &[Tensor<S, T>],
         y: &mut [Tensor<S, T>],
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         cx: &Context<T>,
     ) {
         flatten_mut(y).copy_from_slice(flatten(x));
@@ -538,7 +538,7 @@ impl<S: Shape, T: Element, L: InPlace + Fits<S>> Compute<S, S, T> for L {
         _: &(),
         _: &[Tensor<S, T>],
         y: LayerOutputs<'_, S, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor<S, T>],
         dx: Option<&mut [Tensor<S, T>]>,
         cx: &Context<T>,
@@ -592,7 +592,7 @@ macro_rules! no_computation {
                 _: &Self::Params,
                 _: &[Tensor<In, T>],
                 _: LayerOutputs<'_, Out, T>,
-                _: Slab<'_, T>,
+                _: ActivationStore<'_, T>,
                 _: &mut [Tensor<Out, T>],
                 _: Option<&mut [Tensor<In, T>]>,
                 _: &Context<T>,
@@ -604,7 +604,7 @@ macro_rules! no_computation {
                 _: &Self::Params,
                 _: &[Tensor<In, T>],
                 _: LayerOutputs<'_, Out, T>,
-                _: Slab<'_, T>,
+                _: ActivationStore<'_, T>,
                 _: &[Tensor<Out, T>],
                 _: &mut Self::Params,
                 _: &Context<T>,
@@ -618,32 +618,32 @@ pub(super) use no_computation;
 /// A layer whose input fits, or one that stands after a mistake: the second has the same parameters
 /// and computes nothing, so that the rest of the program is checked as if there were no mistake.
 #[doc(hidden)]
-pub struct Gate<const FINE: bool, L>(core::marker::PhantomData<L>);
+pub struct OrStub<const FINE: bool, L>(core::marker::PhantomData<L>);
 
-impl<const FINE: bool, L: Layer<T>, T: Element> Layer<T> for Gate<FINE, L> {
+impl<const FINE: bool, L: Layer<T>, T: Element> Layer<T> for OrStub<FINE, L> {
     type Config = L::Config;
     type Params = L::Params;
 }
 
-/// The layer to call: `L` itself, or its stand-in after a mistake.
+/// The layer to call: the one that is written, or its stand-in after a mistake.
 #[doc(hidden)]
-pub trait Gated {
+pub trait Choose {
     type Layer;
 }
 
-impl<L> Gated for Gate<true, L> {
+impl<L> Choose for OrStub<true, L> {
     type Layer = L;
 }
 
-impl<L> Gated for Gate<false, L> {
-    type Layer = Gate<false, L>;
+impl<L> Choose for OrStub<false, L> {
+    type Layer = OrStub<false, L>;
 }
 
-impl<In: Shape, L: 'static> Fits<In> for Gate<false, L> {
-    const FIT: super::Fit = super::Fit::gives(crate::tensor::Dims::UNKNOWN);
+impl<In: Shape, L: 'static> ShapeRule<In> for OrStub<false, L> {
+    const OUTPUT: super::Inferred = super::Inferred::shape(crate::tensor::Dims::UNKNOWN);
 }
 
-no_computation!([L: Layer<T>,] Gate<false, L>);
+no_computation!([L: Layer<T>,] OrStub<false, L>);
 
 /// Which layer stands at an index of a network: the types of the network's fields.
 #[doc(hidden)]

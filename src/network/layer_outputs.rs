@@ -7,12 +7,12 @@ use crate::tensor::{Element, Shape, Tensor};
 
 /// The outputs of a layer, as its backward is given them: a slice of tensors, one for each sample.
 ///
-/// They are there if the layer says so, with `READS_OUTPUT` of [`Compute`](crate::Compute) or
-/// [`InPlace`](crate::InPlace). Otherwise later layers may have overwritten them, and reading
+/// They are there if the layer says so, with `READS_OUTPUT` of [`Compute`](crate::ext::Compute) or
+/// [`InPlace`](crate::ext::InPlace). Otherwise later layers may have overwritten them, and reading
 /// them panics: a layer that says the wrong thing is found out by its first step of training.
 ///
 /// ```
-/// use shapewright::LayerOutputs;
+/// use shapewright::ext::LayerOutputs;
 /// use shapewright::prelude::*;
 /// let y = [Tensor1::from([1.0, 2.0])];
 /// let outputs = LayerOutputs::from(&y[..]);
@@ -24,10 +24,10 @@ use crate::tensor::{Element, Shape, Tensor};
 ///
 /// ```should_panic
 /// use shapewright::prelude::*;
-/// use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
+/// use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
 /// struct Root;
-/// impl<In: Shape> Fits<In> for Root {
-///     const FIT: Fit = Fit::gives(In::DIMS);
+/// impl<In: Shape> ShapeRule<In> for Root {
+///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 /// }
 /// impl InPlace for Root {
 ///     type Config = ();

@@ -1,10 +1,10 @@
 //! Behind `network!`: which shapes fit, where each layer's output lies, forward and backward.
 
+mod activation_store;
 pub(crate) mod branch;
-pub(crate) mod contents;
 #[doc(hidden)]
 pub mod emitted;
-mod fit;
+mod feature_order;
 mod flow;
 mod inference;
 mod layer;
@@ -12,25 +12,25 @@ mod layer_outputs;
 mod modes;
 #[allow(clippy::module_inception)]
 mod network;
-mod order;
+pub(crate) mod param_tree;
 mod parameters;
 mod plan;
 mod segments;
 mod sentence;
-mod slab;
+mod shape_rule;
 mod summary;
 mod workspace;
 
-pub use fit::{Fit, Fits, NamesOutput};
+pub use activation_store::ActivationStore;
+pub use feature_order::FeatureOrder;
 pub use inference::{InputOf, OutputOf};
-pub use layer::{Compute, Configuration, Context, Gives, InPlace, Layer};
-pub(crate) use layer::{Flow, WithRelu};
+pub use layer::{Compute, Configuration, Context, InPlace, Layer, OutputKind};
+pub(crate) use layer::{Flow, ReluFusion};
 pub use layer_outputs::LayerOutputs;
 pub use network::Network;
-pub use order::FeatureOrder;
 pub use parameters::{Parameters, Visitor, VisitorMut};
 pub use sentence::{INFER, Sentence};
-pub use slab::Slab;
+pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use summary::{LayerSummary, Summary};
 pub use workspace::{Pass, Workspace};
 

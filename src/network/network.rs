@@ -12,7 +12,7 @@ use super::plan::OutputsAt;
 use super::summary::{LayerSummary, Summary};
 use super::workspace::{Pass, Workspace};
 use crate::data::Sample;
-use crate::loss::{Loss, Takes, TargetOf};
+use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory;
 use crate::optim::Optimizer;
 use crate::sizes;
@@ -272,7 +272,7 @@ pub trait Network:
     where
         O: Optimizer + Sync,
         L: Loss<Self::Output, Self::Element>,
-        L::Takes: Takes<Self::Ends, L, Self>,
+        L::Accepts: Accepts<Self::Ends, L, Self>,
         G: TargetOf<L::Target, L, Self> + Sample + Send + Sync,
     {
         Trainer::new(optimizer, loss)

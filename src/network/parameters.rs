@@ -1,6 +1,6 @@
 //! Parameters: structs of numbers that can also be seen as one flat slice.
 
-use super::contents::{Contents, TensorLayout};
+use super::param_tree::{ParamTree, TensorLayout};
 use crate::memory;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
@@ -16,7 +16,7 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// `#[derive(Parameters)]`, for structs of them.
 ///
 /// ```
-/// use shapewright::{Element, Parameters};
+/// use shapewright::{Parameters, tensor::Element};
 /// #[derive(Clone, Copy, Parameters)]
 /// #[repr(C)]
 /// struct ScaleParams<const N: usize, T: Element> {
@@ -71,15 +71,15 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     const STATISTICS: usize = 0;
     /// The tensors: names, places and layouts.
     #[doc(hidden)]
-    const CONTENTS: Contents;
+    const PARAM_TREE: ParamTree;
     /// For references in constants.
     #[doc(hidden)]
-    const CONTENTS_REF: &'static Contents = &Self::CONTENTS;
+    const CONTENTS_REF: &'static ParamTree = &Self::PARAM_TREE;
 
     /// Calls the visitor with each tensor: its name below `name`, its sizes and its elements.
     fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
         let numbers = self.as_slice();
-        Self::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
+        Self::PARAM_TREE.for_each(name, 0, &mut |name, first, tensor| {
             visitor(name, tensor.sizes(), &numbers[first..][..tensor.len()]);
         });
     }
@@ -87,7 +87,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// Calls the visitor with each tensor, to be changed.
     fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
         let (mut rest, mut gone) = (self.as_mut_slice(), 0);
-        Self::CONTENTS.for_each(name, 0, &mut |name, first, tensor| {
+        Self::PARAM_TREE.for_each(name, 0, &mut |name, first, tensor| {
             let (_, from_first) = core::mem::take(&mut rest).split_at_mut(first - gone);
             let (numbers, after) = from_first.split_at_mut(tensor.len());
             (rest, gone) = (after, first + tensor.len());
@@ -111,7 +111,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
 // SAFETY: no elements at all.
 unsafe impl<T: Element> Parameters<T> for () {
     const LEN: usize = 0;
-    const CONTENTS: Contents = Contents::Fields(&[]);
+    const PARAM_TREE: ParamTree = ParamTree::Fields(&[]);
 }
 
 macro_rules! numbers {
@@ -119,7 +119,7 @@ macro_rules! numbers {
         // SAFETY: one number.
         unsafe impl Parameters<$t> for $t {
             const LEN: usize = 1;
-            const CONTENTS: Contents = Contents::Tensor(TensorLayout::NUMBER);
+            const PARAM_TREE: ParamTree = ParamTree::Tensor(TensorLayout::NUMBER);
         }
     )* };
 }
@@ -128,7 +128,7 @@ numbers!(f32, f64);
 // SAFETY: a tensor is exactly its elements.
 unsafe impl<S: Shape, T: Element> Parameters<T> for Tensor<S, T> {
     const LEN: usize = S::LEN;
-    const CONTENTS: Contents = Contents::Tensor(TensorLayout::of(S::DIMS));
+    const PARAM_TREE: ParamTree = ParamTree::Tensor(TensorLayout::of(S::DIMS));
 }
 
 // SAFETY: an array is its items side by side.
@@ -137,5 +137,5 @@ unsafe impl<T: Element, P: Parameters<T>, const N: usize> Parameters<T> for [P; 
     const NUMBERS: usize = sizes::product(&[N, P::NUMBERS]);
     const COUNT: usize = sizes::product(&[N, P::COUNT]);
     const STATISTICS: usize = sizes::product(&[N, P::STATISTICS]);
-    const CONTENTS: Contents = Contents::array(P::CONTENTS_REF, N, P::LEN);
+    const PARAM_TREE: ParamTree = ParamTree::array(P::CONTENTS_REF, N, P::LEN);
 }

@@ -1,7 +1,7 @@
 //! Where each layer's output lies: worked out in constants, once for inference and once for
 //! training.
 
-use super::layer::{Compute, Flow, Gives, WithRelu};
+use super::layer::{Compute, Flow, OutputKind, ReluFusion};
 use super::parameters::Parameters;
 use super::segments::Segments;
 use crate::sizes;
@@ -13,8 +13,8 @@ use crate::tensor::{Element, Shape};
 pub struct Stage {
     pub(super) flow: Flow,
     reads_output: bool,
-    gives: Gives,
-    with_relu: WithRelu,
+    gives: OutputKind,
+    relu_fusion: ReluFusion,
     /// It runs as part of a neighbour.
     absorbed: bool,
     /// It runs `Relu` on its outputs.
@@ -42,8 +42,8 @@ impl Stage {
         Stage {
             flow: L::FLOW,
             reads_output: L::READS_OUTPUT,
-            gives: L::GIVES,
-            with_relu: L::WITH_RELU,
+            gives: L::OUTPUT_KIND,
+            relu_fusion: L::RELU_FUSION,
             absorbed: false,
             relu: false,
             in_len: In::LEN,
@@ -126,7 +126,7 @@ pub struct Plan<const N: usize> {
     /// Multiply-adds of one forward pass of one sample.
     pub multiply_adds: usize,
     /// What the network's outputs mean.
-    pub gives: Gives,
+    pub gives: OutputKind,
     /// Whether a layer looks at the whole batch.
     pub whole_batch: bool,
 }
@@ -176,7 +176,7 @@ impl<const N: usize> Plan<N> {
             cache: 0,
             reads_output: false,
             multiply_adds: 0,
-            gives: Gives::Values,
+            gives: OutputKind::Values,
         };
         let mut i = 0;
         while i < N {
@@ -262,8 +262,8 @@ impl<const N: usize> Plan<N> {
 const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
     let mut i = 0;
     while i < N {
-        if matches!(stages[i].with_relu, WithRelu::Is) {
-            let maxima = i + 1 < N && matches!(stages[i + 1].with_relu, WithRelu::Maxima);
+        if matches!(stages[i].relu_fusion, ReluFusion::IsRelu) {
+            let maxima = i + 1 < N && matches!(stages[i + 1].relu_fusion, ReluFusion::Maxima);
             let by = if maxima {
                 i + 1
             } else if i > 0
@@ -325,7 +325,7 @@ const fn larger(a: usize, b: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{Plan, Stage};
-    use crate::layers::{Linear, MaxPool2d, Relu};
+    use crate::nn::{Linear, MaxPool2d, Relu};
     use crate::tensor::Rank3;
 
     #[test]

@@ -120,7 +120,7 @@ const fn kind_of(stage: &Stage, training: bool) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::super::plan::{Plan, Stage};
-    use crate::layers::{Dropout, Flatten, Linear, Relu, Sigmoid};
+    use crate::nn::{Dropout, Flatten, Linear, Relu, Sigmoid};
     use crate::tensor::{Rank1, Rank2};
 
     /// First layer, last layer, samples at a time.

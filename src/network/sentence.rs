@@ -11,7 +11,7 @@ const CAPACITY: usize = 1024;
 /// A sentence in a constant. Text beyond its capacity of 1024 bytes is cut off.
 ///
 /// ```
-/// use shapewright::{Dims, Sentence};
+/// use shapewright::{ext::Sentence, tensor::Dims};
 /// const TEXT: Sentence = Sentence::new("takes ")
 ///     .dims(Dims::new(&[3, 4]))
 ///     .text(", not ")

@@ -3,16 +3,16 @@
 use core::ops::Range;
 use std::sync::Arc;
 
+use super::activation_store::ActivationStore;
 use super::inference::{In, Out};
 use super::layer::{Compute, Context};
 use super::modes::{Mode, Modes};
 use super::network::Network;
 use super::plan::OutputsAt;
-use super::slab::Slab;
 use super::summary::LayerSummary;
 use crate::denormals::FloatMode;
 use crate::kernels::{AlignedBuffer, Kernels};
-use crate::loss::{Loss, Takes, TargetOf};
+use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten, flatten_mut, tensors, tensors_mut};
 use crate::optim::{Optimizer, OptimizerState, Part};
 use crate::tensor::{Element, Shape};
@@ -106,7 +106,7 @@ impl<N: Network> Workspace<N> {
     /// pass.backward(&mut gradient);
     /// assert_eq!(gradient.body.bias, [0.0; 8]);
     /// assert_ne!(gradient.head.bias, [0.0; 3]);
-    /// # Ok::<(), shapewright::LabelError>(())
+    /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     pub fn train_from(&mut self, layer: Part<N>) {
         self.train_from_position(layer.range(&N::zeros()).start);
@@ -238,7 +238,8 @@ impl<'a, N: Network> Pass<'a, N> {
             &mut workspace.outputs.as_mut_slice()[..batch * N::Output::LEN],
             batch,
         );
-        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
+        let cache =
+            ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         let modes = Arc::clone(&workspace.modes);
         let with_modes = &cx.with_modes(modes_of(network, &modes));
         <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, with_modes);
@@ -314,7 +315,7 @@ impl<'a, N: Network> Pass<'a, N> {
     pub fn loss<L, G>(&mut self, loss: &L, targets: &[G]) -> N::Element
     where
         L: Loss<N::Output, N::Element>,
-        L::Takes: Takes<N::Ends, L, N>,
+        L::Accepts: Accepts<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N>,
     {
         let (batch, len) = (self.x.len(), self.x.len() * N::Output::LEN);
@@ -407,7 +408,8 @@ impl<'a, N: Network> Pass<'a, N> {
         let dx = with_input.then(|| tensors_mut(dx, batch));
 
         let dy = &mut workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN];
-        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
+        let cache =
+            ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         N::backward_input(
             &(),
             network,
@@ -422,7 +424,8 @@ impl<'a, N: Network> Pass<'a, N> {
             &workspace.output_gradients.as_slice()[..batch * N::Output::LEN],
             batch,
         );
-        let cache = Slab::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
+        let cache =
+            ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
         N::backward_params(
             &(),
             network,

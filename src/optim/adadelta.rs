@@ -2,14 +2,14 @@
 
 use super::setting_error::{from_zero, part};
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{AdadeltaStep, Begin, Update};
+use crate::kernels::{AdadeltaStep, Preprocess, Update};
 use crate::tensor::Element;
 
 /// Adadelta: steps in proportion to the size of recent steps. PyTorch's `optim.Adadelta`; Zeiler,
 /// 2012.
 ///
 /// ```
-/// use shapewright::Adadelta;
+/// use shapewright::optim::Adadelta;
 /// let adadelta = Adadelta::new(1.0).rho(0.95);
 /// assert_eq!(adadelta.lr, 1.0);
 /// ```
@@ -74,7 +74,7 @@ impl Optimizer for Adadelta {
         memories: &mut [&mut [T]],
     ) {
         let rule = AdadeltaStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
+            begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
             lr: self.lr,
             rho: self.rho,
             epsilon: self.epsilon,

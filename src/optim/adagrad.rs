@@ -2,14 +2,14 @@
 
 use super::setting_error::from_zero;
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{AdagradStep, Begin, Update};
+use crate::kernels::{AdagradStep, Preprocess, Update};
 use crate::tensor::Element;
 
 /// Adagrad: steps divided by the root of the sum of all squared gradients. PyTorch's
 /// `optim.Adagrad`; Duchi, Hazan and Singer, 2011.
 ///
 /// ```
-/// use shapewright::Adagrad;
+/// use shapewright::optim::Adagrad;
 /// let adagrad = Adagrad::new(1e-2).initial_accumulator_value(0.1);
 /// assert_eq!(adagrad.lr, 1e-2);
 /// ```
@@ -79,7 +79,7 @@ impl Optimizer for Adagrad {
         memories: &mut [&mut [T]],
     ) {
         let rule = AdagradStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
+            begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
             rate: self.lr / (1.0 + (step - 1) as f64 * self.lr_decay),
             epsilon: self.epsilon,
             initial: (step == 1).then_some(self.initial_accumulator_value),

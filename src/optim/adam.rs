@@ -2,14 +2,14 @@
 
 use super::setting_error::{betas, from_zero};
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{AdamStep, Begin, Update};
+use crate::kernels::{AdamStep, Preprocess, Update};
 use crate::tensor::Element;
 
 /// Adam: steps scaled by running means of the gradient and of its square. PyTorch's `optim.Adam`;
 /// Kingma and Ba, 2014.
 ///
 /// ```
-/// use shapewright::Adam;
+/// use shapewright::optim::Adam;
 /// let adam = Adam::new(1e-3).betas(0.9, 0.99);
 /// assert_eq!(adam.lr, 1e-3);
 /// ```
@@ -83,7 +83,7 @@ impl Optimizer for Adam {
     ) {
         let power = |beta: f64| beta.powf(step as f64);
         let rule = AdamStep {
-            begin: Begin::new(
+            begin: Preprocess::new(
                 self.lr,
                 self.maximize,
                 self.weight_decay,
@@ -104,7 +104,7 @@ impl Optimizer for Adam {
 /// weight_decay` of each parameter. PyTorch's `optim.AdamW`; Loshchilov and Hutter, 2017.
 ///
 /// ```
-/// use shapewright::AdamW;
+/// use shapewright::optim::AdamW;
 /// let adamw = AdamW::new(1e-3).weight_decay(0.1);
 /// assert_eq!(adamw.lr, 1e-3);
 /// ```

@@ -2,14 +2,14 @@
 
 use super::setting_error::{betas, from_zero};
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{AdamaxStep, Begin, Update};
+use crate::kernels::{AdamaxStep, Preprocess, Update};
 use crate::tensor::Element;
 
 /// Adamax: Adam with the largest recent gradient in place of the deviation. PyTorch's
 /// `optim.Adamax`; Kingma and Ba, 2014.
 ///
 /// ```
-/// use shapewright::Adamax;
+/// use shapewright::optim::Adamax;
 /// let adamax = Adamax::new(2e-3).betas(0.9, 0.99);
 /// assert_eq!(adamax.lr, 2e-3);
 /// ```
@@ -75,7 +75,7 @@ impl Optimizer for Adamax {
         memories: &mut [&mut [T]],
     ) {
         let rule = AdamaxStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
+            begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
             rate: self.lr / (1.0 - self.betas.0.powf(step as f64)),
             beta1: self.betas.0,
             beta2: self.betas.1,

@@ -32,7 +32,7 @@ fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usi
     if <N as Parameters<N::Element>>::STATISTICS == 0 {
         return f(range);
     }
-    N::CONTENTS.for_each_place(0, &mut |place, statistic| {
+    N::PARAM_TREE.for_each_place(0, &mut |place, statistic| {
         let (start, end) = (place.start.max(range.start), place.end.min(range.end));
         if !statistic && start < end {
             f(start..end);
@@ -88,7 +88,7 @@ impl std::error::Error for NonFiniteNorm {}
 /// (gradient.fc.weight, gradient.fc.bias) = ([[3.0]], [4.0]);
 /// assert_eq!(clip_grad_norm(&mut *gradient, 1.0)?, 5.0);
 /// assert!((gradient.fc.bias[0] - 0.8).abs() < 1e-6);
-/// # Ok::<(), shapewright::NonFiniteNorm>(())
+/// # Ok::<(), shapewright::optim::NonFiniteNorm>(())
 /// ```
 ///
 /// # Errors

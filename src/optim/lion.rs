@@ -2,7 +2,7 @@
 
 use super::setting_error::{betas, from_zero};
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{Begin, LionStep, Update};
+use crate::kernels::{LionStep, Preprocess, Update};
 use crate::tensor::Element;
 
 /// Lion: steps of one size in the direction of the sign of a running mean. Chen et al., 2023,
@@ -15,7 +15,7 @@ use crate::tensor::Element;
 /// 3.9e-34, in `f64` 7.3e-304: they count as 0 ([why](Optimizer#very-small-gradients)).
 ///
 /// ```
-/// use shapewright::Lion;
+/// use shapewright::optim::Lion;
 /// let lion = Lion::new(1e-4).weight_decay(0.1);
 /// assert_eq!(lion.lr, 1e-4);
 /// ```
@@ -75,7 +75,7 @@ impl Optimizer for Lion {
         memories: &mut [&mut [T]],
     ) {
         let rule = LionStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, true),
+            begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, true),
             lr: self.lr,
             beta1: self.betas.0,
             beta2: self.betas.1,

@@ -28,7 +28,7 @@ pub use nadam::NAdam;
 pub use part::Part;
 pub use radam::RAdam;
 pub use rmsprop::RmsProp;
-pub use saved::{Missed, StateError, StateParts};
+pub use saved::{OptimizerSnapshot, SkippedSteps, StateError};
 pub(crate) use setters::setters;
 pub use setting_error::SettingError;
 pub(crate) use setting_error::{assert_setting, bound, from_one, from_zero};

@@ -2,13 +2,13 @@
 
 use super::setting_error::{betas, from_zero};
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{Begin, NAdamStep, Update};
+use crate::kernels::{NAdamStep, Preprocess, Update};
 use crate::tensor::Element;
 
 /// NAdam: Adam with Nesterov's look ahead. PyTorch's `optim.NAdam`; Dozat, 2016.
 ///
 /// ```
-/// use shapewright::NAdam;
+/// use shapewright::optim::NAdam;
 /// let nadam = NAdam::new(2e-3).momentum_decay(1e-3);
 /// assert_eq!(nadam.lr, 2e-3);
 /// ```
@@ -83,7 +83,7 @@ impl Optimizer for NAdam {
         let (beta1, beta2) = self.betas;
         let (product, mu, next) = self.momenta(step);
         let rule = NAdamStep {
-            begin: Begin::new(
+            begin: Preprocess::new(
                 self.lr,
                 self.maximize,
                 self.weight_decay,

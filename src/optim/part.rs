@@ -68,7 +68,7 @@ impl<N: Network> Debug for Part<N> {
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Mlp: [4] -> [3] { fc1: Linear<_, 8>, Relu, head: Linear<_, 3> } }
-/// const FIRST: shapewright::Part<Mlp> = layer!(Mlp, fc1);
+/// const FIRST: shapewright::optim::Part<Mlp> = layer!(Mlp, fc1);
 /// let adam = Adam::new(1e-3)
 ///     .state::<Mlp>()
 ///     .scale(FIRST, 0.1)
@@ -77,9 +77,9 @@ impl<N: Network> Debug for Part<N> {
 #[macro_export]
 macro_rules! layer {
     ($network:ty $(,)?) => {
-        $crate::Part::<$network>::whole()
+        $crate::optim::Part::<$network>::whole()
     };
     ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {
-        $crate::Part::<$network>::new(|network| $crate::Parameters::as_slice(&network.$($field $([$index])*).+))
+        $crate::optim::Part::<$network>::new(|network| $crate::Parameters::as_slice(&network.$($field $([$index])*).+))
     };
 }

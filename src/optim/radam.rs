@@ -2,14 +2,14 @@
 
 use super::setting_error::{betas, from_zero};
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{Begin, RAdamStep, Update};
+use crate::kernels::{Preprocess, RAdamStep, Update};
 use crate::tensor::Element;
 
 /// RAdam: Adam without the division by the deviation for as long as too few gradients were seen to
 /// know it. PyTorch's `optim.RAdam`; Liu et al., 2019.
 ///
 /// ```
-/// use shapewright::RAdam;
+/// use shapewright::optim::RAdam;
 /// let radam = RAdam::new(1e-3).betas(0.9, 0.99);
 /// assert_eq!(radam.lr, 1e-3);
 /// ```
@@ -90,7 +90,7 @@ impl Optimizer for RAdam {
             rate *= ratio.sqrt() * corrections.1.sqrt();
         }
         let rule = RAdamStep {
-            begin: Begin::new(
+            begin: Preprocess::new(
                 self.lr,
                 self.maximize,
                 self.weight_decay,

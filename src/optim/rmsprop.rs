@@ -2,14 +2,14 @@
 
 use super::setting_error::{from_zero, part};
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{Begin, RmsPropStep, Update};
+use crate::kernels::{Preprocess, RmsPropStep, Update};
 use crate::tensor::Element;
 
 /// RMSprop: steps divided by the root of a running mean of the squared gradient. PyTorch's
 /// `optim.RMSprop`; Hinton, 2012; `centered` is of Graves, 2013.
 ///
 /// ```
-/// use shapewright::RmsProp;
+/// use shapewright::optim::RmsProp;
 /// let rmsprop = RmsProp::new(1e-2).alpha(0.9).momentum(0.9).centered(true);
 /// assert_eq!(rmsprop.lr, 1e-2);
 /// ```
@@ -85,7 +85,7 @@ impl Optimizer for RmsProp {
         memories: &mut [&mut [T]],
     ) {
         let rule = RmsPropStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
+            begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
             lr: self.lr,
             alpha: self.alpha,
             epsilon: self.epsilon,

@@ -2,30 +2,30 @@
 
 use std::fmt::{Display, Formatter};
 
-/// All that an [`OptimizerState`](crate::OptimizerState) is beside its settings.
+/// All that an [`OptimizerState`](crate::optim::OptimizerState) is beside its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct StateParts<'a, T> {
+pub struct OptimizerSnapshot<'a, T> {
     /// How many steps have been made.
     pub steps: u64,
     /// How many of them each parameter missed because it was frozen: runs of parameters, in order,
     /// up to the last. May be empty if none was frozen.
-    pub missed: Vec<Missed>,
+    pub missed: Vec<SkippedSteps>,
     /// What the optimizer remembers: slices laid out as
     /// [`Network::params`](crate::Network::params), as many as
-    /// [`Optimizer::memories`](crate::Optimizer::memories).
+    /// [`Optimizer::memories`](crate::optim::Optimizer::memories).
     pub memories: Vec<&'a [T]>,
 }
 
 /// How many steps a run of parameters missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Missed {
+pub struct SkippedSteps {
     /// Where the run ends; it begins where the one before ends.
     pub end: usize,
     /// The steps that were made while it was frozen.
     pub steps: u64,
 }
 
-impl<T> StateParts<'_, T> {
+impl<T> OptimizerSnapshot<'_, T> {
     /// Whether they are those of an optimizer that remembers `memories` times `len` numbers.
     pub(super) fn check(&self, memories: usize, len: usize) -> Result<(), StateError> {
         if self.memories.len() != memories {
@@ -54,7 +54,7 @@ impl<T> StateParts<'_, T> {
         if ascending && whole && begins && made {
             Ok(())
         } else {
-            Err(StateError::Missed { len })
+            Err(StateError::SkippedSteps { len })
         }
     }
 }
@@ -80,7 +80,7 @@ pub enum StateError {
     },
     /// The runs of parameters that missed steps are not in order, do not end with the network, or
     /// missed more steps than were made.
-    Missed {
+    SkippedSteps {
         /// How many numbers the network has.
         len: usize,
     },
@@ -103,10 +103,10 @@ impl Display for StateError {
                 "the network has {expected} numbers, but memory {memory} of the state has {found}; restore it to an \
                  optimizer of the same network"
             ),
-            StateError::Missed { len } => write!(
+            StateError::SkippedSteps { len } => write!(
                 f,
                 "the missed steps of the state are not runs of parameters that end at {len}, one after the other, none \
-                 with more steps than were made; take them unchanged from `state_parts` of the same network"
+                 with more steps than were made; take them unchanged from `snapshot` of the same network"
             ),
         }
     }

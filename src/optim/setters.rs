@@ -2,7 +2,7 @@
 
 /// Methods that set one option each: with documentation, a type and, for schedules, a check, or by
 /// name alone for the options that many optimizers have, which are checked by
-/// [`Optimizer::check`](crate::Optimizer::check).
+/// [`Optimizer::check`](crate::optim::Optimizer::check).
 macro_rules! setters {
     () => {};
     (betas; $($rest:tt)*) => {

@@ -7,7 +7,7 @@ use std::fmt;
 /// to a gradient. The ranges are PyTorch's, without infinities.
 ///
 /// ```
-/// use shapewright::{Optimizer, SettingError, Sgd};
+/// use shapewright::optim::{Optimizer, SettingError, Sgd};
 /// let error = Sgd::new(0.1).momentum(-0.9).check().unwrap_err();
 /// assert_eq!(
 ///     error,

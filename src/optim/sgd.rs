@@ -2,13 +2,13 @@
 
 use super::setting_error::from_zero;
 use super::{Optimizer, SettingError, setters};
-use crate::kernels::{Begin, SgdStep, Update};
+use crate::kernels::{Preprocess, SgdStep, Update};
 use crate::tensor::Element;
 
 /// Stochastic gradient descent, with momentum and Nesterov's variant. PyTorch's `optim.SGD`.
 ///
 /// ```
-/// use shapewright::Sgd;
+/// use shapewright::optim::Sgd;
 /// let sgd = Sgd::new(0.01).momentum(0.9).nesterov(true);
 /// assert_eq!(sgd.lr, 0.01);
 /// ```
@@ -91,7 +91,7 @@ impl Optimizer for Sgd {
         memories: &mut [&mut [T]],
     ) {
         let rule = SgdStep {
-            begin: Begin::new(self.lr, self.maximize, self.weight_decay, false),
+            begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
             lr: self.lr,
             momentum: self.momentum,
             dampening: self.dampening,

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Missed, Optimizer, Part, SettingError, StateError, StateParts, assert_setting, from_zero, share,
+    Optimizer, OptimizerSnapshot, Part, SettingError, SkippedSteps, StateError, assert_setting,
+    from_zero, share,
 };
 use crate::denormals::FloatMode;
 use crate::kernels::flush;
@@ -94,7 +95,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             segments: vec![whole],
         };
         if <N as Parameters<N::Element>>::STATISTICS > 0 {
-            N::CONTENTS.for_each_place(0, &mut |range, statistic| {
+            N::PARAM_TREE.for_each_place(0, &mut |range, statistic| {
                 if statistic {
                     state.change_range(range, |segment| segment.statistic = true);
                 }
@@ -129,7 +130,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// Freezes a part: neither its parameters nor what is remembered of them change, until it is
     /// thawed.
     ///
-    /// A [trainer](crate::Trainer::parts) lets normalizations over the batch that are frozen use
+    /// A [trainer](crate::train::Trainer::parts) lets normalizations over the batch that are frozen use
     /// their running statistics, as in inference. In a loop of your own,
     /// [`Workspace::follow`](crate::Workspace::follow) does.
     pub fn freeze(self, part: Part<N>) -> Self {
@@ -192,7 +193,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// parameters if there is none.
     pub(crate) fn first_trained(&self) -> usize {
         let mut found = len::<N>();
-        N::CONTENTS.for_each_place(0, &mut |place, _| {
+        N::PARAM_TREE.for_each_place(0, &mut |place, _| {
             let trained = |(start, segment): (usize, &Segment)| {
                 !segment.frozen && start.max(place.start) < segment.end.min(place.end)
             };
@@ -266,19 +267,19 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// adam.step(&mut net, &gradient);
     ///
     /// let mut other = Adam::new(0.1).state::<Line>();
-    /// other.restore(&adam.state_parts())?;
+    /// other.restore(&adam.snapshot())?;
     /// let mut copy = net.to_boxed();
     /// adam.step(&mut net, &gradient);
     /// other.step(&mut copy, &gradient);
     /// assert_eq!(copy.params(), net.params());
-    /// # Ok::<(), shapewright::StateError>(())
+    /// # Ok::<(), shapewright::optim::StateError>(())
     /// ```
-    pub fn state_parts(&self) -> StateParts<'_, N::Element> {
-        let missed = self.segments.iter().map(|segment| Missed {
+    pub fn snapshot(&self) -> OptimizerSnapshot<'_, N::Element> {
+        let missed = self.segments.iter().map(|segment| SkippedSteps {
             end: segment.end,
             steps: segment.missed,
         });
-        StateParts {
+        OptimizerSnapshot {
             steps: self.steps,
             missed: missed.collect(),
             memories: self.memories.iter().map(|memory| memory.params()).collect(),
@@ -295,7 +296,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     ///
     /// # Errors
     /// [`StateError`] if the parts are of another optimizer or network; the state is left as it is.
-    pub fn restore(&mut self, parts: &StateParts<'_, N::Element>) -> Result<(), StateError> {
+    pub fn restore(&mut self, parts: &OptimizerSnapshot<'_, N::Element>) -> Result<(), StateError> {
         parts.check(self.memories.len(), len::<N>())?;
         self.steps = parts.steps;
         for (memory, numbers) in self.memories.iter_mut().zip(&parts.memories) {

@@ -40,7 +40,7 @@ impl History {
     /// 1600 pixels wide and 600 high, 1200 with metrics.
     ///
     /// ```
-    /// use shapewright::{Epoch, History};
+    /// use shapewright::train::{Epoch, History};
     /// # let folder = std::env::temp_dir().join(format!("shapewright-curve-{}", std::process::id()));
     /// # std::fs::create_dir_all(&folder)?;
     /// let epoch = |epoch| Epoch {

@@ -21,7 +21,7 @@
 //!
 //! | | draws | as |
 //! |---|---|---|
-//! | [`History::draw`](crate::History::draw) | losses and metrics over the epochs | PNG, SVG |
+//! | [`History::draw`](crate::train::History::draw) | losses and metrics over the epochs | PNG, SVG |
 //! | [`ConfusionMatrix::draw`](crate::metrics::ConfusionMatrix::draw) | which class was taken for which | PNG, SVG |
 //! | [`ImageGrid`] | images side by side, with captions, pixel for pixel | PNG |
 //!
@@ -48,7 +48,7 @@ use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
-use crate::beside;
+use crate::atomic_file;
 use canvas::Canvas;
 use svg::Svg;
 
@@ -122,7 +122,7 @@ fn draw<B: DrawingBackend>(backend: B, picture: &impl Picture) -> Result<(), Plo
 
 /// Writes a file that is there whole or not at all.
 fn save(path: &Path, bytes: &[u8]) -> Result<(), PlotError> {
-    beside::write(path, bytes).map_err(|error| PlotError::Write {
+    atomic_file::write(path, bytes).map_err(|error| PlotError::Write {
         path: path.to_owned(),
         error,
     })

@@ -19,16 +19,16 @@
 mod cosine;
 mod cycle;
 mod decay;
-mod join;
-mod pace;
 mod plateau;
+mod policy;
+mod sequential;
 
 pub use cosine::{CosineAnnealingLr, CosineAnnealingWarmRestarts};
 pub use cycle::{Anneal, CyclicLr, CyclicMode, OneCycleLr};
 pub use decay::{ConstantLr, ExponentialLr, LinearLr, MultiStepLr, PolynomialLr, StepLr};
-pub use join::{Then, Times, WarmUp};
-pub use pace::Pace;
 pub use plateau::{PlateauMode, ReduceLrOnPlateau, Threshold};
+pub use policy::SchedulePolicy;
+pub use sequential::{SequentialLr, Times, WarmUp};
 
 /// The learning rate of each step. A function of the step is a schedule too, as PyTorch's
 /// `LambdaLR`.
@@ -50,11 +50,11 @@ pub trait Schedule {
     /// let schedule = ConstantLr::new(0.1).then(5, ExponentialLr::new(1.0, 0.5));
     /// assert_eq!([schedule.lr(5), schedule.lr(6)], [1.0, 0.5]);
     /// ```
-    fn then<S: Schedule>(self, milestone: u64, next: S) -> Then<Self, S>
+    fn then<S: Schedule>(self, milestone: u64, next: S) -> SequentialLr<Self, S>
     where
         Self: Sized,
     {
-        Then {
+        SequentialLr {
             first: self,
             milestone,
             next,
@@ -117,7 +117,7 @@ pub trait Schedule {
         }
     }
 
-    /// Takes one step of the schedule per epoch of a [trainer](crate::Trainer::schedule), and not per
+    /// Takes one step of the schedule per epoch of a [trainer](crate::train::Trainer::schedule), and not per
     /// step of training.
     ///
     /// ```
@@ -127,13 +127,13 @@ pub trait Schedule {
     /// let mut net = Line::init(&mut shapewright::rng(0));
     /// let trainer = Line::trainer(Sgd::new(0.1), Mse).schedule(StepLr::new(0.1, 30).by_epoch());
     /// trainer.epochs(90).fit(&mut net, &x, &x)?;
-    /// # Ok::<(), shapewright::TrainError>(())
+    /// # Ok::<(), shapewright::train::TrainError>(())
     /// ```
-    fn by_epoch<'a>(self) -> Pace<'a>
+    fn by_epoch<'a>(self) -> SchedulePolicy<'a>
     where
         Self: Sized + 'a,
     {
-        Pace::by_epoch(self)
+        SchedulePolicy::by_epoch(self)
     }
 }
 

@@ -36,7 +36,7 @@ impl Threshold {
 /// Reduces the learning rate when a metric has stopped getting better. PyTorch's
 /// `ReduceLROnPlateau`.
 ///
-/// In a [trainer](crate::Trainer::schedule) the metric is the validation loss, or the one that
+/// In a [trainer](crate::train::Trainer::schedule) the metric is the validation loss, or the one that
 /// [`watch`](ReduceLrOnPlateau::watch) names; a loop of your own gives its value to
 /// [`step`](ReduceLrOnPlateau::step).
 ///
@@ -108,7 +108,7 @@ impl ReduceLrOnPlateau {
         eps: f64, if from_zero(eps), "the eps of `ReduceLrOnPlateau` is a number from 0 up";
     }
 
-    /// Watches the trainer's [metric](crate::Trainer::metric) of this name, and not the validation
+    /// Watches the trainer's [metric](crate::train::Trainer::metric) of this name, and not the validation
     /// loss.
     ///
     /// ```

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::pruning::Reported;
 use super::table::{Fields, Table, fields};
-use crate::beside;
+use crate::atomic_file;
 
 /// The columns that are not fields of the candidates, which stand before the last two.
 const COLUMNS: [&str; 7] = [
@@ -253,7 +253,8 @@ impl<P: Debug> SearchReport<P> {
     /// If the file can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
-        beside::write(path, self.to_csv().as_bytes()).map_err(|error| beside::named(path, error))
+        atomic_file::write(path, self.to_csv().as_bytes())
+            .map_err(|error| atomic_file::named(path, error))
     }
 }
 

@@ -48,7 +48,7 @@ impl<'a> Trial<'a> {
     /// Reports the value at the end of an epoch, and tells whether to go on. Without pruning the
     /// answer is always yes.
     ///
-    /// [`Trainer::on_epoch`](crate::Trainer::on_epoch) takes the answer:
+    /// [`Trainer::on_epoch`](crate::train::Trainer::on_epoch) takes the answer:
     /// `.on_epoch(|epoch, _| trial.report(epoch.epoch, epoch.loss))`. A trial that was told to stop
     /// counts as [pruned](Outcome::Pruned), whatever the function returns then.
     ///

@@ -84,13 +84,13 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// error.
     ///
     /// ```
-    /// use shapewright::{Rank1, Tensor2};
+    /// use shapewright::{Tensor2, tensor::Rank1};
     /// let flat = *Tensor2::from([[1, 2], [3, 4]]).reshape::<Rank1<4>>();
     /// assert_eq!(flat[3], 4);
     /// ```
     ///
     /// ```compile_fail
-    /// use shapewright::{Rank1, Tensor2};
+    /// use shapewright::{Tensor2, tensor::Rank1};
     /// Tensor2::from([[1, 2], [3, 4]]).reshape::<Rank1<5>>();
     /// ```
     pub fn reshape<R: Shape>(&self) -> &Tensor<R, T> {

@@ -145,7 +145,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
 /// Over the last axis; a tensor without axes, or a tuple of tensors, is a compile error.
 impl<S: Shape, T: Element> Tensor<S, T> {
     /// Probabilities from the outputs of a network that is trained with logits: `exp(x)` over its
-    /// sum along the last axis, as the layer [`Softmax`](crate::Softmax) computes it.
+    /// sum along the last axis, as the layer [`Softmax`](crate::nn::Softmax) computes it.
     ///
     /// ```
     /// use shapewright::Tensor1;
@@ -166,7 +166,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
     }
 
     /// The logarithm of [`softmax`](Tensor::softmax), as the layer
-    /// [`LogSoftmax`](crate::LogSoftmax) computes it.
+    /// [`LogSoftmax`](crate::nn::LogSoftmax) computes it.
     pub fn log_softmax(mut self) -> Self {
         self.log_softmax_in_place();
         self

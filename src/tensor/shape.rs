@@ -11,7 +11,7 @@ pub const MAX_RANK: usize = 4;
 /// The sizes of a shape as a value: what shape arithmetic in constants works on.
 ///
 /// ```
-/// use shapewright::{Dims, Rank1, Rank3, Shape};
+/// use shapewright::{Shape, tensor::{Dims, Rank1, Rank3}};
 /// const IMAGE: Dims = <Rank3<28, 28, 1> as Shape>::DIMS;
 /// assert_eq!(IMAGE.sizes(), [28, 28, 1]);
 /// assert_eq!(IMAGE.len(), 784);
@@ -128,7 +128,7 @@ impl Dims {
     /// them apart.
     ///
     /// ```
-    /// use shapewright::Dims;
+    /// use shapewright::tensor::Dims;
     /// assert_eq!(Dims::new(&[3, 4]).len(), 12);
     /// assert_eq!(Dims::new(&[usize::MAX / 2, 3]).len(), usize::MAX - 1);
     /// assert_eq!(Dims::new(&[usize::MAX / 2, 3]).checked_len(), None);

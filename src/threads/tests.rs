@@ -226,7 +226,7 @@ impl Pieces {
     }
 }
 
-impl Aside for Pieces {
+impl IdleTask for Pieces {
     fn piece(&self) -> bool {
         let took = self
             .left
@@ -244,10 +244,10 @@ impl Aside for Pieces {
 }
 
 /// With side work, once no other test has the place for it; `None` where there is no such place.
-fn aside_patiently<R>(work: &dyn Aside, f: impl Fn(&Helped) -> R) -> Option<R> {
+fn idle_task_patiently<R>(work: &dyn IdleTask, f: impl Fn(&IdleHelp) -> R) -> Option<R> {
     (processors() > 1).then(|| {
         loop {
-            let result = with_aside(work, |helped| helped.0.then(|| f(helped)));
+            let result = with_idle_task(work, |helped| helped.0.then(|| f(helped)));
             if let Some(result) = result {
                 return result;
             }
@@ -257,7 +257,7 @@ fn aside_patiently<R>(work: &dyn Aside, f: impl Fn(&Helped) -> R) -> Option<R> {
 }
 
 /// Wakes a worker again and again: other tests may have the team.
-fn wake_until(helped: &Helped, enough: impl Fn() -> bool) {
+fn wake_until(helped: &IdleHelp, enough: impl Fn() -> bool) {
     let begin = Instant::now();
     while !enough() {
         assert!(
@@ -272,7 +272,7 @@ fn wake_until(helped: &Helped, enough: impl Fn() -> bool) {
 #[test]
 fn side_work_is_done_while_jobs_run_as_ever() {
     let work = Pieces::new(500, || ());
-    aside_patiently(&work, |helped| {
+    idle_task_patiently(&work, |helped| {
         wake_until(helped, || work.done.load(Ordering::Acquire) == 500);
         // Nothing is left; then there is more.
         work.left.store(300, Ordering::Relaxed);
@@ -294,7 +294,7 @@ fn side_work_has_ended_when_its_owner_goes_on() {
     for unwinds in [false, true] {
         let work = Pieces::new(usize::MAX, || thread::sleep(Duration::from_millis(5)));
         let result = catch_unwind(AssertUnwindSafe(|| {
-            aside_patiently(&work, |helped| {
+            idle_task_patiently(&work, |helped| {
                 wake_until(helped, || work.inside.load(Ordering::Relaxed));
                 if unwinds {
                     panic!("the owner's");
@@ -314,7 +314,7 @@ fn a_panic_of_side_work_reaches_its_owner_at_the_end() {
     let work = Pieces::new(10, || panic!("a piece"));
     let went_on = AtomicBool::new(false);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        aside_patiently(&work, |helped| {
+        idle_task_patiently(&work, |helped| {
             wake_until(helped, || work.inside.load(Ordering::Relaxed));
             // It is not called again.
             for _ in 0..100 {
@@ -336,7 +336,7 @@ fn a_panic_of_side_work_reaches_its_owner_at_the_end() {
 fn side_work_and_its_owner_may_both_panic() {
     let work = Pieces::new(10, || panic_any(Grenade(2)));
     let result = catch_unwind(AssertUnwindSafe(|| {
-        aside_patiently(&work, |helped| {
+        idle_task_patiently(&work, |helped| {
             wake_until(helped, || work.left.load(Ordering::Relaxed) < 10);
             panic!("the owner's");
         })
@@ -350,21 +350,21 @@ fn side_work_and_its_owner_may_both_panic() {
 #[test]
 fn one_has_the_place_and_the_others_help_themselves() {
     let (outer, inner) = (Pieces::new(0, || ()), Pieces::new(1, || ()));
-    aside_patiently(&outer, |_| {
-        let helped = with_aside(&inner, |helped| {
+    idle_task_patiently(&outer, |_| {
+        let helped = with_idle_task(&inner, |helped| {
             helped.more(true);
             helped.0
         });
         assert!(!helped);
     });
-    assert!(!alone(|| with_aside(&inner, |helped| helped.0)));
+    assert!(!alone(|| with_idle_task(&inner, |helped| helped.0)));
     assert_eq!(inner.done.into_inner(), 0);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..100 {
                     let work = Pieces::new(3, || ());
-                    with_aside(&work, |helped| {
+                    with_idle_task(&work, |helped| {
                         helped.more(true);
                         parallel(2, &|_| ());
                         while work.piece() {}

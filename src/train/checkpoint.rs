@@ -7,16 +7,16 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::bytes::{Reader, Writer, sum};
+use super::codec::{Reader, Writer, sum};
 use super::error::{CheckpointError, CheckpointErrorKind};
 use super::history::Epoch;
 use super::run::{Best, Run, Running};
-use super::settings::Trainer;
-use crate::beside::{self, Beside};
+use super::trainer::Trainer;
+use crate::atomic_file::{self, AtomicFile};
 use crate::limits::{self, TooLarge, WholeError};
 use crate::network::Network;
-use crate::optim::{Missed, Optimizer, StateParts};
-use crate::schedule::Pace;
+use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps};
+use crate::schedule::SchedulePolicy;
 
 /// What a file begins with.
 const MARK: &[u8; 24] = b"shapewright checkpoint\n\0";
@@ -38,7 +38,7 @@ struct Saved<'a, N> {
     network: Box<N>,
     lr: f64,
     steps: u64,
-    missed: Vec<Missed>,
+    missed: Vec<SkippedSteps>,
     memories: Vec<Box<N>>,
     plateau: (Option<f64>, [u64; 2]),
     average: Option<(u64, Box<N>)>,
@@ -63,7 +63,7 @@ impl Checkpoints {
             samples,
             settings: settings(trainer, samples),
         };
-        Beside::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
+        AtomicFile::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
         Ok(Some(checkpoints))
     }
 
@@ -82,7 +82,7 @@ impl Checkpoints {
         write_state(run, &mut file);
         let head = [VERSION, file.0.len() as u64, sum(&file.0[HEAD..])];
         file.0[MARK.len()..HEAD].copy_from_slice(head.map(u64::to_le_bytes).as_flattened());
-        beside::write(&self.path, &file.0).map_err(|error| self.unwritten(&error))
+        atomic_file::write(&self.path, &file.0).map_err(|error| self.unwritten(&error))
     }
 
     /// Goes on from the file, if it is there.
@@ -127,14 +127,19 @@ impl Checkpoints {
             .iter()
             .map(|memory| memory.params())
             .collect();
-        let parts = StateParts {
+        let parts = OptimizerSnapshot {
             steps: saved.steps,
             missed: saved.missed,
             memories,
         };
         run.settings.state.restore(&parts).map_err(|_| unfit())?;
         *run.settings.state.optimizer.lr_mut() = saved.lr;
-        if let Some(plateau) = run.settings.schedule.as_mut().and_then(Pace::plateau_mut) {
+        if let Some(plateau) = run
+            .settings
+            .schedule
+            .as_mut()
+            .and_then(SchedulePolicy::plateau_mut)
+        {
             plateau.recall(saved.plateau);
         }
         if let (Some(average), Some((updates, network))) =
@@ -361,10 +366,10 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
     } = run;
     file.network(model.network);
     file.float(*settings.state.optimizer.clone().lr_mut());
-    let parts = settings.state.state_parts();
+    let parts = settings.state.snapshot();
     file.number(parts.steps);
     file.number(parts.missed.len() as u64);
-    for Missed { end, steps } in &parts.missed {
+    for SkippedSteps { end, steps } in &parts.missed {
         file.number(*end as u64);
         file.number(*steps);
     }
@@ -374,7 +379,7 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         .memories()
         .for_each(|memory| file.network(memory));
 
-    let plateau = settings.schedule.as_ref().and_then(Pace::plateau);
+    let plateau = settings.schedule.as_ref().and_then(SchedulePolicy::plateau);
     let (lowest, counts) = plateau.map(|plateau| plateau.memory()).unwrap_or_default();
     file.maybe(lowest);
     counts.iter().for_each(|count| file.number(*count));
@@ -437,7 +442,7 @@ fn read_state<N: Network>(mut file: Reader<'_>, memories: usize) -> Option<Saved
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;
     let missed = (0..file.count()?).map(|_| {
-        Some(Missed {
+        Some(SkippedSteps {
             end: file.count()?,
             steps: file.number()?,
         })

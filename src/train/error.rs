@@ -30,7 +30,7 @@ pub enum TrainError {
         targets: usize,
     },
     /// A setting is out of its range: of the trainer, the optimizer, or a learning rate that a
-    /// schedule or [`adjust`](crate::Trainer::adjust) gave.
+    /// schedule or [`adjust`](crate::train::Trainer::adjust) gave.
     Setting(SettingError),
     /// Settings do not go together.
     Combination {
@@ -38,7 +38,7 @@ pub enum TrainError {
         reason: String,
     },
     /// The system gives no thread or no file descriptor with which
-    /// [`stop_on_ctrl_c`](crate::Trainer) waits for Ctrl-C.
+    /// [`stop_on_ctrl_c`](crate::train::Trainer) waits for Ctrl-C.
     CtrlC {
         /// Why.
         kind: io::ErrorKind,

@@ -1,7 +1,7 @@
 //! Looks for numbers that are NaN or infinite, and for what made them so.
 
 use super::error::{NonFinite, TrainError};
-use super::settings::Progress;
+use super::trainer::Progress;
 use super::{Input, Samples};
 use crate::network::{Network, Parameters, Pass};
 use crate::optim::{Optimizer, OptimizerState};
@@ -74,7 +74,7 @@ pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(
         return Ok(());
     }
     let mut finite = true;
-    N::CONTENTS.for_each_place(0, &mut |place, statistic| {
+    N::PARAM_TREE.for_each_place(0, &mut |place, statistic| {
         finite &= !statistic || all(&gradient.params()[place]);
     });
     if finite {
@@ -82,7 +82,7 @@ pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(
     }
 
     let mut found = None;
-    N::CONTENTS.for_each("", 0, &mut |name, first, tensor| {
+    N::PARAM_TREE.for_each("", 0, &mut |name, first, tensor| {
         if found.is_none()
             && tensor.statistic
             && !all(&gradient.params()[first..first + tensor.len()])

@@ -4,7 +4,7 @@ use core::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use crate::beside;
+use crate::atomic_file;
 
 /// The columns of tables that are not metrics.
 pub(super) const COLUMNS: [&str; 6] = [
@@ -57,7 +57,7 @@ impl History {
     /// The table as CSV: one line per epoch, with a header. What was not measured is empty.
     ///
     /// ```
-    /// use shapewright::{Epoch, History};
+    /// use shapewright::train::{Epoch, History};
     /// let metrics = vec![("accuracy".to_owned(), 0.9)];
     /// let epoch = Epoch {
     ///     epoch: 1,
@@ -121,7 +121,7 @@ impl History {
     /// The table as JSON: an array with an object per epoch. What is not finite is `null`.
     ///
     /// ```
-    /// use shapewright::{Epoch, History};
+    /// use shapewright::train::{Epoch, History};
     /// let metrics = vec![("accuracy".to_owned(), f64::NAN)];
     /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25, waiting: 0.01 };
     /// let history = History { epochs: vec![epoch], ..History::default() };
@@ -193,7 +193,7 @@ impl History {
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let text = if json { self.to_json() } else { self.to_csv() };
-        beside::write(path, text.as_bytes()).map_err(|error| beside::named(path, error))
+        atomic_file::write(path, text.as_bytes()).map_err(|error| atomic_file::named(path, error))
     }
 }
 

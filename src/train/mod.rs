@@ -1,23 +1,23 @@
 //! Training over epochs: batches, validation, early stopping, checkpoints, and a history of it all.
 
-#[cfg(feature = "progress")]
-mod bar;
-mod bytes;
+mod batch_source;
 mod checkpoint;
+mod codec;
 mod error;
-mod feed;
 mod finite;
 mod history;
+#[cfg(feature = "progress")]
+mod progress_bar;
 mod run;
-mod settings;
 mod step;
 mod stop;
+mod trainer;
 
 pub use error::{CheckpointError, CheckpointErrorKind, NonFinite, TrainError};
 pub use history::{Epoch, History};
-pub use settings::{Progress, Trainer};
 pub use step::Step;
 pub use stop::StopHandle;
+pub use trainer::{Progress, Trainer};
 
 use crate::network::Network;
 use crate::tensor::Tensor;

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
+use super::batch_source::{At, Augmentation, BatchSource, Changed};
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
-use super::feed::{At, Changed, Changes, Feed};
 use super::finite;
 use super::history::{Epoch, History};
-use super::settings::{Progress, Trainer};
 use super::step::{Model, Step};
+use super::trainer::{Progress, Trainer};
 use super::{Input, Samples};
 use crate::data::{Batches, Gathering, Sample};
-use crate::loss::{Loss, Takes, TargetOf};
+use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory;
 use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, from_zero};
@@ -33,7 +33,7 @@ pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     train: Samples<'n, N, G>,
     checkpoints: Option<Checkpoints>,
     #[cfg(feature = "progress")]
-    bar: super::bar::Bar,
+    bar: super::progress_bar::Bar,
 }
 
 /// What has happened in the epoch that is running.
@@ -64,7 +64,7 @@ where
     N: Network,
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
-    L::Takes: Takes<N::Ends, L, N>,
+    L::Accepts: Accepts<N::Ends, L, N>,
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
     /// Begins a training, or goes on with one that has a checkpoint.
@@ -84,7 +84,7 @@ where
             .for_each(|part| model.workspace.eval(*part));
         let mut run = Run {
             #[cfg(feature = "progress")]
-            bar: super::bar::Bar::new(settings.progress),
+            bar: super::progress_bar::Bar::new(settings.progress),
             settings,
             model,
             epoch: Running::default(),
@@ -128,7 +128,7 @@ where
         );
         let mut batches = Gathering::new(batches);
         self.go_to(batches.batches_mut(), &mut rng);
-        let changes = std::mem::replace(&mut self.settings.changes, Changes::NONE);
+        let changes = std::mem::replace(&mut self.settings.changes, Augmentation::NONE);
         let mut changed = Changed::new(scope, batches.batches_mut(), changes, self.settings.seed);
         /// Room for more epochs is made when they come.
         const MOST: usize = 1000;
@@ -207,7 +207,7 @@ where
             seed: self.settings.seed,
             epoch: self.history.epochs.len() + 1,
         };
-        Feed::run(batches, changed, at, self.epoch.batches, |feed| {
+        BatchSource::run(batches, changed, at, self.epoch.batches, |feed| {
             while self.epoch.batches < count {
                 let mut flow = self.step(feed, count)?;
                 #[cfg(feature = "progress")]
@@ -226,7 +226,7 @@ where
     /// One step, on one batch or on several of the epoch's.
     fn step(
         &mut self,
-        feed: &mut Feed<'_, '_, '_, N, G>,
+        feed: &mut BatchSource<'_, '_, '_, N, G>,
         batches: usize,
     ) -> Result<Flow, TrainError> {
         let Run {

@@ -2,12 +2,12 @@
 
 use num_traits::{Float, ToPrimitive};
 
+use super::batch_source::Batch;
 use super::error::NonFinite;
-use super::feed::Batch;
 use super::finite;
 use super::{Output, Samples};
 use crate::kernels::AlignedBuffer;
-use crate::loss::{Loss, Takes, TargetOf};
+use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
 use crate::metrics::Measures;
 use crate::network::{Network, Workspace};
@@ -26,7 +26,7 @@ pub struct Step {
     /// The learning rate.
     pub lr: f64,
     /// The norm of the gradient before it was clipped, if
-    /// [`clip_grad_norm`](crate::Trainer::clip_grad_norm) was asked for.
+    /// [`clip_grad_norm`](crate::train::Trainer::clip_grad_norm) was asked for.
     pub gradient_norm: Option<f64>,
 }
 
@@ -76,7 +76,7 @@ impl<'n, N: Network> Model<'n, N> {
     ) -> Result<f64, NonFinite>
     where
         L: Loss<N::Output, N::Element>,
-        L::Takes: Takes<N::Ends, L, N>,
+        L::Accepts: Accepts<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N>,
     {
         let Batch {

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Stops trainings from any thread: a button, a time limit, a signal. Its clones are one handle.
 ///
 /// The training ends the step that it is at, writes a checkpoint if it was asked for one, and
-/// [`fit`](crate::Trainer::fit) returns its history with
-/// [`interrupted`](crate::History::interrupted) set.
+/// [`fit`](crate::train::Trainer::fit) returns its history with
+/// [`interrupted`](crate::train::History::interrupted) set.
 ///
 /// ```
-/// use shapewright::StopHandle;
+/// use shapewright::train::StopHandle;
 /// use shapewright::prelude::*;
 /// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
 ///
@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///     .stop_handle(&stop);
 /// assert!(trainer.fit(&mut net, &x, &x)?.interrupted);
 /// # timer.join().unwrap();
-/// # Ok::<(), shapewright::TrainError>(())
+/// # Ok::<(), shapewright::train::TrainError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct StopHandle(Arc<AtomicBool>);

@@ -10,7 +10,7 @@ use super::numbers::Dtype;
 use super::order::Doubt;
 use crate::limits::RAISE;
 use crate::network::Sentence;
-use crate::network::contents::{Axes, TensorLayout};
+use crate::network::param_tree::{Axes, TensorLayout};
 
 /// Weights were not loaded. The network is as it was.
 ///

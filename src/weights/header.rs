@@ -6,7 +6,7 @@
 use core::fmt;
 
 use super::numbers::Dtype;
-use crate::network::contents::Axes;
+use crate::network::param_tree::Axes;
 
 /// Hands an error on: `?` for constants.
 macro_rules! pass {

@@ -11,7 +11,7 @@ use crate::network::{Network, Parameters, Sentence};
 /// How many tensors and marks of layers a file of a network can have.
 #[doc(hidden)]
 pub const fn count<N: Network>() -> usize {
-    <N as Parameters<N::Element>>::CONTENTS.most()
+    <N as Parameters<N::Element>>::PARAM_TREE.most()
 }
 
 /// A network with the weights of a file: `COUNT` is [`count`] of it.
@@ -27,7 +27,7 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
     };
     let mut named = [Named::NONE; COUNT];
     let count =
-        <N as Parameters<N::Element>>::CONTENTS.list(&mut [LayerOrder::NONE; COUNT], &mut named);
+        <N as Parameters<N::Element>>::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
     let mut i;
     let mut found: [Option<Entry<'_>>; COUNT] = [None; COUNT];
     let begin = Sentence::new("`")

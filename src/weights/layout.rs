@@ -3,7 +3,7 @@
 use super::order::{Doubt, LayerOrder};
 use super::pieces::Pieces;
 use crate::network::Sentence;
-use crate::network::contents::{Axes, Contents, MAX_AXES, TensorLayout};
+use crate::network::param_tree::{Axes, MAX_AXES, ParamTree, TensorLayout};
 use crate::sizes;
 
 impl Axes {
@@ -260,9 +260,15 @@ impl List<'_> {
         self.count += 1;
     }
 
-    const fn add(&mut self, contents: &Contents, name: Sentence, first: usize, order: &LayerOrder) {
+    const fn add(
+        &mut self,
+        contents: &ParamTree,
+        name: Sentence,
+        first: usize,
+        order: &LayerOrder,
+    ) {
         match contents {
-            Contents::Tensor(tensor) => {
+            ParamTree::Tensor(tensor) => {
                 self.push(Named {
                     name,
                     first,
@@ -270,7 +276,7 @@ impl List<'_> {
                     differs: None,
                 });
             }
-            Contents::Items { count, len, item } => {
+            ParamTree::Items { count, len, item } => {
                 let mut i = 0;
                 while i < *count {
                     self.add(
@@ -315,7 +321,7 @@ impl List<'_> {
     }
 }
 
-impl Contents {
+impl ParamTree {
     /// How many tensors and marks there can be.
     pub(super) const fn most(&self) -> usize {
         sizes::sum(&[self.tensors(), self.layers()])
@@ -323,8 +329,8 @@ impl Contents {
 
     const fn tensors(&self) -> usize {
         match self {
-            Contents::Tensor(_) => 1,
-            Contents::Items { count, item, .. } => sizes::product(&[*count, item.tensors()]),
+            ParamTree::Tensor(_) => 1,
+            ParamTree::Items { count, item, .. } => sizes::product(&[*count, item.tensors()]),
             _ => {
                 let (members, mut sum, mut i) = (self.members(), 0, 0);
                 while i < members.len() {
@@ -337,7 +343,7 @@ impl Contents {
     }
 
     /// Sets what a file has of these parameters, and gives how much that is. Both slices have
-    /// [`Contents::most`] entries.
+    /// [`ParamTree::most`] entries.
     pub(super) const fn list(&self, orders: &mut [LayerOrder], named: &mut [Named]) -> usize {
         self.follow(orders);
         let mut list = List {

@@ -11,7 +11,7 @@ use super::numbers::{Dtype, read};
 use crate::limits::{self, TooLarge, WholeError};
 use crate::memory;
 use crate::network::Parameters;
-use crate::network::contents::{Axes, join};
+use crate::network::param_tree::{Axes, join};
 use crate::tensor::Element;
 
 /// A safetensors file on its way into networks. [`Network::load`](crate::Network::load) is enough
@@ -99,13 +99,13 @@ impl<'a> Loader<'a> {
 
     fn new(bytes: Cow<'a, [u8]>, path: Option<PathBuf>) -> Result<Self, LoadError> {
         let kind = match contents(&bytes) {
-            Ok(Contents {
+            Ok(ParamTree {
                 form: Some(found), ..
             }) => LoadErrorKind::Version {
                 expected: FORM.1,
                 found,
             },
-            Ok(Contents {
+            Ok(ParamTree {
                 tensors, metadata, ..
             }) => {
                 return Ok(Loader {
@@ -210,7 +210,7 @@ impl<'a> Loader<'a> {
             self.tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
         left.retain(|name, _| takes(name));
         let (mut places, mut differences) = (Vec::new(), Vec::new());
-        let expected = P::CONTENTS.listed();
+        let expected = P::PARAM_TREE.listed();
         for named in &expected {
             let name = join(&self.part, named.name.as_str());
             if !takes(&name) {
@@ -266,7 +266,7 @@ impl<'a> Loader<'a> {
 
 /// What a header says.
 #[derive(Default)]
-struct Contents {
+struct ParamTree {
     tensors: BTreeMap<String, Stored>,
     metadata: BTreeMap<String, String>,
     /// That of another version of this crate.
@@ -275,9 +275,9 @@ struct Contents {
 
 /// The header, checked also for what constants leave out: names without escapes, none of them
 /// twice, and no two tensors over the same bytes.
-fn contents(bytes: &[u8]) -> Result<Contents, Damage> {
+fn contents(bytes: &[u8]) -> Result<ParamTree, Damage> {
     let mut header = Header::new(bytes)?;
-    let mut found = Contents::default();
+    let mut found = ParamTree::default();
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
     let plain = |json, at| {

@@ -31,19 +31,19 @@
 //! # The order of features
 //! Images, `[height, width, channels]`, are `[channels, height, width]` in PyTorch; sequences,
 //! `[length, channels]`, are `[channels, length]` there if a layer works on their channels, as
-//! `Conv1d`, `BatchNorm1d` or `GroupNorm` does. Behind a [`Flatten`](crate::Flatten) of them,
+//! `Conv1d`, `BatchNorm1d` or `GroupNorm` does. Behind a [`Flatten`](crate::nn::Flatten) of them,
 //! features are in another order there, and files have PyTorch's. The order is followed through all
-//! layers, blocks and nested networks: a [`Linear`](crate::Linear) has the axis of its input in it,
-//! normalizations and [`PRelu`](crate::PRelu) their weights, and what makes features that are added
-//! to such features, or that a [`Reshape`](crate::Reshape) makes an image of, has its outputs in
+//! layers, blocks and nested networks: a [`Linear`](crate::nn::Linear) has the axis of its input in it,
+//! normalizations and [`PRelu`](crate::nn::PRelu) their weights, and what makes features that are added
+//! to such features, or that a [`Reshape`](crate::nn::Reshape) makes an image of, has its outputs in
 //! it. That `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`.
 //!
 //! Some results depend on the order itself: which features of a flattened image are the first half
-//! for [`Glu`](crate::Glu), and which are one group for [`GroupNorm`](struct@crate::GroupNorm),
+//! for [`Glu`](crate::nn::Glu), and which are one group for [`GroupNorm`](struct@crate::nn::GroupNorm),
 //! differs in PyTorch. Others depend on what no file says:
 //!
-//! - A layer that works along the last axis, as [`Linear`](crate::Linear),
-//!   [`LayerNorm`](struct@crate::LayerNorm) and [`Softmax`](crate::Softmax) do, needs channels last
+//! - A layer that works along the last axis, as [`Linear`](crate::nn::Linear),
+//!   [`LayerNorm`](struct@crate::nn::LayerNorm) and [`Softmax`](crate::nn::Softmax) do, needs channels last
 //!   in PyTorch, too. Behind a convolution, a program there has moved them, as vision transformers
 //!   do, and may or may not have moved them back before it flattens. A layer that takes channels
 //!   has them first again, and behind an average over all positions there is nothing to ask; but
@@ -108,7 +108,7 @@ mod pieces;
 mod save;
 mod wanted;
 
-pub use crate::network::contents::Axes;
+pub use crate::network::param_tree::Axes;
 pub use error::{Difference, DifferenceKind, LoadError, LoadErrorKind, SaveError};
 #[doc(hidden)]
 pub use included::{count, included};

@@ -20,7 +20,7 @@ pub(super) use state::channels_last;
 use super::pieces::Pieces;
 use super::wanted::wanted_by;
 use crate::network::FeatureOrder;
-use crate::network::contents::{Contents, Member};
+use crate::network::param_tree::{ParamField, ParamTree};
 use crate::sizes;
 use crate::tensor::Dims;
 use block::block;
@@ -75,10 +75,10 @@ struct Sink<'a> {
     next: usize,
 }
 
-impl Contents {
+impl ParamTree {
     /// How many layers and blocks there are, each repetition counted.
     pub(super) const fn layers(&self) -> usize {
-        if let Contents::Items { count, item, .. } = self {
+        if let ParamTree::Items { count, item, .. } = self {
             return sizes::product(&[*count, item.layers()]);
         }
         let (members, mut sum, mut i) = (self.members(), 0, 0);
@@ -90,25 +90,25 @@ impl Contents {
         sum
     }
 
-    /// Sets the orders of all layers, of which there are as many as [`Contents::layers`] says.
+    /// Sets the orders of all layers, of which there are as many as [`ParamTree::layers`] says.
     pub(super) const fn follow(&self, orders: &mut [LayerOrder]) {
         networks(self, &mut Sink { orders, next: 0 });
     }
 }
 
 /// Follows each network that begins in these parameters with features of its own.
-const fn networks(contents: &Contents, sink: &mut Sink) {
+const fn networks(contents: &ParamTree, sink: &mut Sink) {
     match contents {
-        Contents::Tensor(_) => {}
-        Contents::Items { count, item, .. } => {
+        ParamTree::Tensor(_) => {}
+        ParamTree::Items { count, item, .. } => {
             let mut i = 0;
             while i < *count && item.layers() > 0 {
                 networks(item, sink);
                 i += 1;
             }
         }
-        Contents::Layers(layers) => network(layers, sink),
-        Contents::Fields(members) | Contents::Block(_, members) => {
+        ParamTree::Layers(layers) => network(layers, sink),
+        ParamTree::Fields(members) | ParamTree::Block(_, members) => {
             let mut i = 0;
             while i < members.len() {
                 networks(&members[i].contents, sink);
@@ -119,7 +119,7 @@ const fn networks(contents: &Contents, sink: &mut Sink) {
 }
 
 /// Follows a network with features of its own.
-const fn network(layers: &[Member], sink: &mut Sink) {
+const fn network(layers: &[ParamField], sink: &mut Sink) {
     let (input, output) = (input_of(layers), output_of(layers));
     // An image that comes out is one of PyTorch's.
     let wanted = if output.sizes().len() == 3 {
@@ -163,10 +163,10 @@ const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
     }
 }
 
-const fn input_of(layers: &[Member]) -> Dims {
+const fn input_of(layers: &[ParamField]) -> Dims {
     match layers {
         [
-            Member {
+            ParamField {
                 layer: Some(first), ..
             },
             ..,
@@ -175,11 +175,11 @@ const fn input_of(layers: &[Member]) -> Dims {
     }
 }
 
-pub(super) const fn output_of(layers: &[Member]) -> Dims {
+pub(super) const fn output_of(layers: &[ParamField]) -> Dims {
     match layers {
         [
             ..,
-            Member {
+            ParamField {
                 layer: Some(last), ..
             },
         ] => last.output,
@@ -189,7 +189,7 @@ pub(super) const fn output_of(layers: &[Member]) -> Dims {
 
 /// Follows a list of layers that is given features in this order; `wanted` is what comes behind it.
 const fn list(
-    layers: &[Member],
+    layers: &[ParamField],
     mut order: Order,
     wanted: Option<Pieces>,
     sink: &mut Sink,

@@ -7,9 +7,9 @@ use super::error::SaveError;
 use super::header::{FORM, escape};
 use super::layout::Named;
 use super::numbers::{Dtype, write};
-use crate::beside;
+use crate::atomic_file;
 use crate::network::Parameters;
-use crate::network::contents::{Axes, join};
+use crate::network::param_tree::{Axes, join};
 use crate::tensor::Element;
 
 /// Several things on their way into one safetensors file: a network, and the scaler that its inputs
@@ -81,7 +81,7 @@ impl Saver {
             first,
             tensor,
             differs,
-        } in P::CONTENTS.listed()
+        } in P::PARAM_TREE.listed()
         {
             let name = &join(name, own.as_str());
             // No reader would take the file.
@@ -173,7 +173,7 @@ pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(
 
 /// Writes a file that is there whole or not at all.
 pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), SaveError> {
-    beside::write(path, bytes).map_err(|error| SaveError {
+    atomic_file::write(path, bytes).map_err(|error| SaveError {
         path: path.to_owned(),
         error,
     })

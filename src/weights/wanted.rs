@@ -3,14 +3,14 @@
 use super::order::{channels_last, keeps_last, output_of};
 use super::pieces::Pieces;
 use crate::network::FeatureOrder;
-use crate::network::contents::{Contents, Joint, LayerInfo, Member};
+use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 
 /// The order that the layers from `i` on want features in that are made before them; `behind` is
 /// what is wanted of those that come out. An image that a `Reshape` makes of features has its
 /// channels first in PyTorch.
 pub(super) const fn wanted_by(
-    layers: &[Member],
+    layers: &[ParamField],
     mut i: usize,
     behind: Option<Pieces>,
 ) -> Option<Pieces> {
@@ -53,14 +53,14 @@ pub(super) const fn wanted_by(
 
 /// The same of a network or a block.
 pub(super) const fn wanted_in(
-    contents: &Contents,
+    contents: &ParamTree,
     output: Dims,
     behind: Option<Pieces>,
 ) -> Option<Pieces> {
     match contents {
-        Contents::Layers(layers) => wanted_by(layers, 0, behind),
-        Contents::Items { item, .. } => wanted_in(item, output, behind),
-        Contents::Block(joint, branches) => {
+        ParamTree::Layers(layers) => wanted_by(layers, 0, behind),
+        ParamTree::Items { item, .. } => wanted_in(item, output, behind),
+        ParamTree::Block(joint, branches) => {
             if let (Joint::Sum, [_], Some(_)) = (joint, branches, behind) {
                 return behind;
             }
@@ -78,7 +78,7 @@ pub(super) const fn wanted_in(
             }
             None
         }
-        Contents::Tensor(_) | Contents::Fields(_) => None,
+        ParamTree::Tensor(_) | ParamTree::Fields(_) => None,
     }
 }
 
@@ -101,7 +101,7 @@ impl Uses {
     };
 
     /// What these lists of layers do.
-    pub const fn of(branches: &[Member]) -> Self {
+    pub const fn of(branches: &[ParamField]) -> Self {
         let (mut uses, mut i) = (Uses::NONE, 0);
         while i < branches.len() {
             let own = Uses::of_one(&branches[i].contents);
@@ -115,10 +115,10 @@ impl Uses {
         uses
     }
 
-    const fn of_one(contents: &Contents) -> Self {
+    const fn of_one(contents: &ParamTree) -> Self {
         let layers = match contents {
-            Contents::Items { item, .. } => return Uses::of_one(item),
-            Contents::Block(_, branches) => return Uses::of(branches),
+            ParamTree::Items { item, .. } => return Uses::of_one(item),
+            ParamTree::Block(_, branches) => return Uses::of(branches),
             _ => contents.members(),
         };
         let mut i = 0;

@@ -2,8 +2,11 @@
 
 use shapewright::prelude::*;
 use shapewright::{
-    Compute, Configuration, Context, Dims, Element, FeatureOrder, Fit, Fits, INFER, Layer,
-    LayerOutputs, Slab,
+    ext::{
+        ActivationStore, Compute, Configuration, Context, FeatureOrder, INFER, Inferred, Layer,
+        LayerOutputs, ShapeRule,
+    },
+    tensor::{Dims, Element},
 };
 
 /// Multiplies each of N features of a vector by a factor of its own. Adds to its gradient.
@@ -15,10 +18,10 @@ pub struct ScaleParams<const N: usize, T: Element> {
     pub factor: [T; N],
 }
 
-impl<In: Shape, const N: usize> Fits<In> for Scale<N> {
-    const FIT: Fit = {
+impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
+    const OUTPUT: Inferred = {
         let features = if N == INFER { In::DIMS.size(0) } else { N };
-        Fit::takes(Dims::new(&[features]), In::DIMS, Dims::new(&[features])).infers(features)
+        Inferred::takes(Dims::new(&[features]), In::DIMS, Dims::new(&[features])).infers(features)
     };
 }
 
@@ -56,7 +59,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
         params: &Self::Params,
         _: &[Tensor<In, T>],
         _: LayerOutputs<'_, Out, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         _: &Context<T>,
@@ -71,7 +74,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
         _: &Self::Params,
         x: &[Tensor<In, T>],
         _: LayerOutputs<'_, Out, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &[Tensor<Out, T>],
         gradient: &mut Self::Params,
         _: &Context<T>,
@@ -99,8 +102,8 @@ impl Configuration for Swish {
     const DEFAULT: Self = Swish(1.0);
 }
 
-impl<In: Shape> Fits<In> for Swish {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Swish {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl<T: Element> Layer<T> for Swish {
@@ -143,7 +146,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
         _: &(),
         x: &[Tensor<In, T>],
         y: &mut [Tensor<Out, T>],
-        cache: Slab<'_, T>,
+        cache: ActivationStore<'_, T>,
         _: &Context<T>,
     ) {
         assert_eq!((cache.count(), cache.len()), (x.len(), 2 * In::LEN));
@@ -165,7 +168,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
         _: &(),
         _: &[Tensor<In, T>],
         _: LayerOutputs<'_, Out, T>,
-        cache: Slab<'_, T>,
+        cache: ActivationStore<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         _: &Context<T>,

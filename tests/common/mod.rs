@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use shapewright::prelude::*;
 use shapewright::tier::{self, Tier};
-use shapewright::{Element, threads};
+use shapewright::{tensor::Element, threads};
 
 /// One input of a network.
 pub type In<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;

@@ -3,8 +3,8 @@
 
 use num_traits::Float;
 use serde_json::Value;
-use shapewright::Element;
 use shapewright::prelude::*;
+use shapewright::tensor::Element;
 
 use super::{In, Out, assert_close, tensors};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 
 use shapewright::prelude::*;
-use shapewright::{Element, OptimizerState, Rank1};
+use shapewright::{optim::OptimizerState, tensor::{Element, Rank1}};
 
 network! { #[derive(Clone, Debug, PartialEq)] struct Small: [3] -> [2] { Linear<_, 4>, Tanh, Linear<_, 2> } }
 network! { #[derive(Clone, Debug, PartialEq)] struct Exact: [3] -> [2] as f64 { Linear<_, 2> } }
@@ -36,7 +36,7 @@ where
 
     fn step<L>(&mut self, loss: &L, x: &[Tensor<N::Input, N::Element>], targets: &[L::Target]) -> N::Element
     where
-        L: Loss<N::Output, N::Element, Takes = shapewright::Anything>,
+        L: Loss<N::Output, N::Element, Accepts = shapewright::loss::AnyOutput>,
     {
         let mut pass = self.net.forward_train(x, &mut self.workspace);
         let value = pass.loss(loss, targets);

@@ -2,17 +2,17 @@
 #![deny(warnings)]
 #![allow(dead_code, non_upper_case_globals, non_camel_case_types)]
 
-use shapewright::{Linear, Network as _, network};
+use shapewright::{Network as _, network, nn::Linear};
 
 struct Tensor;
 struct Option;
 struct Shape;
-struct Fit;
-struct Fits;
+struct Inferred;
+struct ShapeRule;
 struct Layer;
 struct Compute;
 struct Context;
-struct Slab;
+struct ActivationStore;
 struct Parameters;
 struct Network;
 struct Plan;

@@ -9,13 +9,13 @@ use shapewright::prelude::*;
 mod layers;
 
 use layers::{Scale, Swish};
-use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
+use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
 
 /// The name is near that of a layer of the crate.
 pub struct Linaer;
 
-impl<In: Shape> Fits<In> for Linaer {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Linaer {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 impl InPlace for Linaer {
     type Config = ();

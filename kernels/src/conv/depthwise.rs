@@ -1,17 +1,17 @@
 //! Convolutions in which each channel has a filter of its own: element by element along the
 //! channels.
 
-use super::gather::{Band, DEPTH, From};
+use super::implicit_gemm::{DEPTH, From, RowTile};
 use crate::simd::{Op, Simd, adding, unrolled};
 
 /// Rows of the largest tile: as many chains as multiply-adds are under way.
 const ROWS: usize = 8;
 
 /// `c = bias + sum(a * weight)` for rows of `channels` numbers, as in
-/// [`Gather`](super::gather::Gather): each of `taps` says how far from the row of A, and where in
+/// [`ImplicitGemm`](super::implicit_gemm::Gather): each of `taps` says how far from the row of A, and where in
 /// the weight, the factors lie.
 pub(super) struct Forward<'a> {
-    pub bands: &'a [Band],
+    pub row_tiles: &'a [RowTile],
     pub taps: &'a [[usize; 2]],
     pub channels: usize,
     pub weight: *const f32,
@@ -23,7 +23,7 @@ pub(super) struct Forward<'a> {
 /// are `a_step` apart in A. The start is zero, or what C holds. Sums are added up in blocks of
 /// [`DEPTH`].
 pub(super) struct WeightGrad<'a> {
-    pub bands: &'a [Band],
+    pub row_tiles: &'a [RowTile],
     pub taps: &'a [usize],
     pub span: usize,
     pub a_step: usize,
@@ -36,19 +36,19 @@ pub(super) struct WeightGrad<'a> {
 /// more tiles.
 macro_rules! tiles {
     ($s:ident, $op:ident, $tile:ident) => {
-        for band in $op.bands {
-            let mut left = band.rows.count;
-            let mut places = band.rows.places();
+        for row_tile in $op.row_tiles {
+            let mut left = row_tile.rows.count;
+            let mut places = row_tile.rows.places();
             while left > 0 {
                 let height = (1 << left.ilog2()).min(ROWS);
                 // SAFETY: the heights add up to the number of rows, of which the maker promised
                 // that they are there.
                 unsafe {
                     match height {
-                        1 => $tile::<S, 1>($s, &$op, band, places.next()),
-                        2 => $tile::<S, 2>($s, &$op, band, places.next()),
-                        4 => $tile::<S, 4>($s, &$op, band, places.next()),
-                        _ => $tile::<S, ROWS>($s, &$op, band, places.next()),
+                        1 => $tile::<S, 1>($s, &$op, row_tile, places.next()),
+                        2 => $tile::<S, 2>($s, &$op, row_tile, places.next()),
+                        4 => $tile::<S, 4>($s, &$op, row_tile, places.next()),
+                        _ => $tile::<S, ROWS>($s, &$op, row_tile, places.next()),
                     }
                 }
                 left -= height;
@@ -82,7 +82,7 @@ impl Op for WeightGrad<'_> {
 unsafe fn forward<S: Simd, const MR: usize>(
     s: S,
     op: &Forward<'_>,
-    band: &Band,
+    row_tile: &RowTile,
     places: [[usize; 2]; MR],
 ) {
     let &Forward {
@@ -93,7 +93,7 @@ unsafe fn forward<S: Simd, const MR: usize>(
         relu,
         ..
     } = op;
-    let (taps, a, c) = (&taps[band.taps.clone()], band.a, band.c);
+    let (taps, a, c) = (&taps[row_tile.taps.clone()], row_tile.a, row_tile.c);
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);
@@ -132,7 +132,7 @@ unsafe fn forward<S: Simd, const MR: usize>(
 unsafe fn weight_grad<S: Simd, const MR: usize>(
     s: S,
     op: &WeightGrad<'_>,
-    band: &Band,
+    row_tile: &RowTile,
     places: [[usize; 2]; MR],
 ) {
     let &WeightGrad {
@@ -144,7 +144,7 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         start,
         ..
     } = op;
-    let (a, c) = (band.a, band.c);
+    let (a, c) = (row_tile.a, row_tile.c);
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);

@@ -1,7 +1,7 @@
 //! Forward: the rows are the output pixels.
 
-use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
-use super::halo::{Frame, Memory};
+use super::implicit_gemm::{From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows, row_tiles};
+use super::padding::{Frame, Memory};
 use super::{Conv, depthwise};
 use crate::F32Kernels;
 
@@ -68,24 +68,30 @@ impl ConvOp<'_> {
                     .wrapping_add(first * view.row)
                     .wrapping_sub(sizes.pad[0] * view.row);
                 let c = y.as_mut_ptr();
-                memory.bands.clear();
-                bands(height, stride_y, offsets, sizes.size[0], |band, window| {
-                    let rows = Rows {
-                        first: 0,
-                        count: samples * band.len() * width,
-                        axes: [band.len(), width],
-                        a: [view.sample, stride_y * view.row, stride_x * ci],
-                        c: [height * width * co, width * co, co],
-                    };
-                    memory.bands.push(Band {
-                        rows,
-                        taps: window.start * columns..window.end * columns,
-                        a: a.wrapping_add(band.start * stride_y * view.row),
-                        c: c.wrapping_add(band.start * width * co),
-                    });
-                });
+                memory.row_tiles.clear();
+                row_tiles(
+                    height,
+                    stride_y,
+                    offsets,
+                    sizes.size[0],
+                    |row_tile, window| {
+                        let rows = Rows {
+                            first: 0,
+                            count: samples * row_tile.len() * width,
+                            axes: [row_tile.len(), width],
+                            a: [view.sample, stride_y * view.row, stride_x * ci],
+                            c: [height * width * co, width * co, co],
+                        };
+                        memory.row_tiles.push(RowTile {
+                            rows,
+                            taps: window.start * columns..window.end * columns,
+                            a: a.wrapping_add(row_tile.start * stride_y * view.row),
+                            c: c.wrapping_add(row_tile.start * width * co),
+                        });
+                    },
+                );
                 let Memory {
-                    bands,
+                    row_tiles,
                     panel,
                     taps,
                     filters,
@@ -94,7 +100,7 @@ impl ConvOp<'_> {
                 if depthwise {
                     let (weight, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
                     kernels.run(depthwise::Forward {
-                        bands,
+                        row_tiles,
                         taps: filters,
                         channels: co,
                         weight,
@@ -105,8 +111,8 @@ impl ConvOp<'_> {
                 }
                 let (ci, co) = (ci / groups, co / groups);
                 for g in 0..groups {
-                    let gather = Gather {
-                        bands,
+                    let gather = ImplicitGemm {
+                        row_tiles,
                         first: [g * ci, g * co],
                         taps,
                         span,
@@ -117,7 +123,7 @@ impl ConvOp<'_> {
                         start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
                         relu,
                     };
-                    kernels.run(GatherOp(gather, panel));
+                    kernels.run(ImplicitGemmOp(gather, panel));
                 }
             }
         });

@@ -4,8 +4,8 @@
 //! leave the same remainder when divided by the stride are reached by the same part, and make a
 //! convolution of their own, without a stride: a phase.
 
-use super::gather::{Band, From, Gather, GatherOp, Rows, bands};
-use super::halo::{Frame, Memory};
+use super::implicit_gemm::{From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows, row_tiles};
+use super::padding::{Frame, Memory};
 use super::{ConvInputGrad, ConvSizes, depthwise};
 use crate::F32Kernels;
 use crate::simd::{Op, Simd};
@@ -128,7 +128,7 @@ impl ConvInputGradOp<'_> {
                 let mut turned = memory.weight.as_slice();
                 each_phase(sizes, |vertical, horizontal| {
                     let taps = &mut memory.taps;
-                    // A row above the image may be meant: `bands` leaves it away.
+                    // A row above the image may be meant: `row_tiles` leaves it away.
                     let place = |y: isize, x: isize| {
                         let column = (x - frame.first[1]) as usize * co;
                         (y as usize).wrapping_mul(view.row).wrapping_add(column)
@@ -163,28 +163,28 @@ impl ConvInputGradOp<'_> {
                         (sizes.stride[0] * sizes.size[1] * all, sizes.stride[1] * all);
                     let phase = (vertical.phase * sizes.size[1] + horizontal.phase) * all;
                     let c = dx[phase..].as_mut_ptr();
-                    memory.bands.clear();
-                    bands(height, 1, offsets, sizes.out[0], |band, window| {
+                    memory.row_tiles.clear();
+                    row_tiles(height, 1, offsets, sizes.out[0], |row_tile, window| {
                         let rows = Rows {
                             first: 0,
-                            count: samples * band.len() * width,
-                            axes: [band.len(), width],
+                            count: samples * row_tile.len() * width,
+                            axes: [row_tile.len(), width],
                             a: [view.sample, view.row, co],
                             c: [sizes.input_len(), step_y, step_x],
                         };
-                        memory.bands.push(Band {
+                        memory.row_tiles.push(RowTile {
                             rows,
                             taps: window.start * taken..window.end * taken,
-                            a: view.data.wrapping_add(band.start * view.row),
-                            c: c.wrapping_add(band.start * step_y),
+                            a: view.data.wrapping_add(row_tile.start * view.row),
+                            c: c.wrapping_add(row_tile.start * step_y),
                         });
                     });
-                    let (bands, panel) = (&memory.bands, &mut memory.panel);
+                    let (row_tiles, panel) = (&memory.row_tiles, &mut memory.panel);
                     if depthwise {
                         let (weight, bias, taps) =
                             (weight.as_ptr(), bias.map(<[f32]>::as_ptr), &memory.filters);
                         kernels.run(depthwise::Forward {
-                            bands,
+                            row_tiles,
                             taps,
                             channels: all,
                             weight,
@@ -194,8 +194,8 @@ impl ConvInputGradOp<'_> {
                         return;
                     }
                     for g in 0..groups {
-                        let gather = Gather {
-                            bands,
+                        let gather = ImplicitGemm {
+                            row_tiles,
                             first: [g * co_group, g * ci],
                             taps,
                             span,
@@ -207,7 +207,7 @@ impl ConvInputGradOp<'_> {
                                 .map_or(From::Zero, |bias| From::Bias(bias[g * ci..].as_ptr())),
                             relu,
                         };
-                        kernels.run(GatherOp(gather, panel));
+                        kernels.run(ImplicitGemmOp(gather, panel));
                         turned = &turned[taps.len() * span * row..];
                     }
                 });

@@ -15,10 +15,10 @@
 
 mod depthwise;
 mod forward;
-mod gather;
-mod halo;
+mod implicit_gemm;
 mod input_grad;
-pub(super) mod plain;
+mod padding;
+pub(super) mod reference;
 mod weight_grad;
 mod winograd;
 

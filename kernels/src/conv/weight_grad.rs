@@ -1,8 +1,8 @@
 //! The weight gradient: the rows are those of the weight, the inner index runs over the output
 //! pixels.
 
-use super::gather::{Band, From, Gather, GatherOp, Rows};
-use super::halo::{Frame, Memory, View};
+use super::implicit_gemm::{From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows};
+use super::padding::{Frame, Memory, View};
 use super::{ConvSizes, WeightRows, depthwise};
 use crate::reduce::ColumnSumsOp;
 use crate::{AlignedBuffer, F32Kernels};
@@ -43,7 +43,7 @@ impl WeightRowsOp<'_> {
             let Memory {
                 image,
                 taps,
-                bands,
+                row_tiles,
                 panel,
                 run,
                 ..
@@ -84,7 +84,7 @@ impl WeightRowsOp<'_> {
                             dy,
                         };
                         let (to, accumulate) = sums.next(taps.len() * columns);
-                        part.sum(kernels, first_row, to, accumulate, bands, panel);
+                        part.sum(kernels, first_row, to, accumulate, row_tiles, panel);
                     }
                 }
             }
@@ -154,7 +154,7 @@ impl Part<'_> {
         first_row: usize,
         gradient: &mut [f32],
         accumulate: bool,
-        bands: &mut Vec<Band>,
+        row_tiles: &mut Vec<RowTile>,
         panel: &mut AlignedBuffer<f32>,
     ) {
         let Part {
@@ -192,8 +192,8 @@ impl Part<'_> {
         let a_step = sizes.stride[1] * sizes.channels;
         // Rows before the first are counted, but not there.
         let c = gradient.as_mut_ptr().wrapping_sub(first_row * co);
-        bands.clear();
-        bands.push(Band {
+        row_tiles.clear();
+        row_tiles.push(RowTile {
             rows,
             taps: 0..taps.len(),
             a: view.data.wrapping_add(begin * a_step),
@@ -208,7 +208,7 @@ impl Part<'_> {
         if sizes.is_depthwise() {
             let (dy, channels) = (dy.as_ptr(), co);
             kernels.run(depthwise::WeightGrad {
-                bands,
+                row_tiles,
                 taps,
                 span: columns,
                 a_step,
@@ -220,8 +220,8 @@ impl Part<'_> {
         }
         let n = co / groups;
         for g in 0..groups {
-            let gather = Gather {
-                bands,
+            let gather = ImplicitGemm {
+                row_tiles,
                 first: [g * ci, g * n],
                 taps,
                 span: columns,
@@ -232,7 +232,7 @@ impl Part<'_> {
                 start,
                 relu: false,
             };
-            kernels.run(GatherOp(gather, panel));
+            kernels.run(ImplicitGemmOp(gather, panel));
         }
     }
 }

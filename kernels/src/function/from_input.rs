@@ -2,7 +2,7 @@
 //! that two arguments have the same value.
 
 use super::super::math;
-use super::super::plain::{Real, normal, relu, sigmoid};
+use super::super::reference::{Real, normal, relu, sigmoid};
 use super::super::simd::Simd;
 use super::{Clamp, Formula};
 

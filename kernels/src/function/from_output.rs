@@ -1,7 +1,7 @@
 //! Functions whose derivative is known from their value, so that they can work in place.
 
 use super::super::math;
-use super::super::plain::{Real, relu, sigmoid};
+use super::super::reference::{Real, relu, sigmoid};
 use super::super::simd::Simd;
 use super::Formula;
 

@@ -13,7 +13,7 @@ use super::F32Kernels;
 use super::args::check_same;
 use super::denormals::{flush_denormal, plain_flush_denormal};
 use super::elementwise::zip;
-use super::plain::Real;
+use super::reference::Real;
 use super::simd::{Op, Simd, each};
 
 /// The kernels of a function. `f32` and `f64` are two methods rather than two implementations, so

@@ -4,7 +4,7 @@
 
 use super::super::F32Kernels;
 use super::super::args::{check_same, rows_of};
-use super::super::plain::Real;
+use super::super::reference::Real;
 use super::columns::{Bundle, Columns, Strip};
 use super::groups::{offset, slope};
 use super::passes::{Distances, Grad, GradSums, Scaled};

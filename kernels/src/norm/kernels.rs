@@ -2,7 +2,7 @@
 
 use super::super::{F32Kernels, F64Kernels};
 use super::rows::{RowNormGradOp, RowNormOp, RowNormSumsOp};
-use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, batch, groups, plain};
+use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, batch, groups, reference};
 
 /// The normalizations of an element type in one instruction tier.
 pub trait Normalize<T> {
@@ -167,7 +167,7 @@ impl Normalize<f32> for F32Kernels {
 impl Normalize<f64> for F64Kernels {
     #[inline]
     fn row_norm(self, norm: RowNorm<'_, f64>, x: &[f64], y: &mut [f64], statistics: &mut [f64]) {
-        plain::row_norm(norm, x, y, statistics);
+        reference::row_norm(norm, x, y, statistics);
     }
     #[inline]
     fn row_norm_grad(
@@ -178,11 +178,11 @@ impl Normalize<f64> for F64Kernels {
         dy: &[f64],
         dx: &mut [f64],
     ) {
-        plain::row_norm_grad(norm, x, statistics, dy, dx);
+        reference::row_norm_grad(norm, x, statistics, dy, dx);
     }
     #[inline]
     fn row_norm_sums(self, sums: RowNormSums<'_, f64>) {
-        plain::row_norm_sums(sums);
+        reference::row_norm_sums(sums);
     }
     #[inline]
     fn group_norm(
@@ -192,7 +192,7 @@ impl Normalize<f64> for F64Kernels {
         y: &mut [f64],
         statistics: &mut [f64],
     ) {
-        plain::group_norm(norm, x, y, statistics);
+        reference::group_norm(norm, x, y, statistics);
     }
     #[inline]
     fn group_norm_grad(
@@ -205,11 +205,11 @@ impl Normalize<f64> for F64Kernels {
         weight_sums: &mut [f64],
         bias_sums: &mut [f64],
     ) {
-        plain::group_norm_grad(norm, x, statistics, dy, dx, weight_sums, bias_sums);
+        reference::group_norm_grad(norm, x, statistics, dy, dx, weight_sums, bias_sums);
     }
     #[inline]
     fn batch_sums(self, near: &[f64], x: &[f64], distances: &mut [f64], squares: &mut [f64]) {
-        plain::batch_sums(near, x, distances, squares);
+        reference::batch_sums(near, x, distances, squares);
     }
     #[inline]
     fn batch_statistics(
@@ -225,11 +225,11 @@ impl Normalize<f64> for F64Kernels {
     }
     #[inline]
     fn batch_norm(self, norm: BatchNorm<'_, f64>, x: &[f64], y: &mut [f64]) {
-        plain::batch_norm(norm, x, y);
+        reference::batch_norm(norm, x, y);
     }
     #[inline]
     fn running_norm(self, norm: RunningNorm<'_, f64>, x: &[f64], y: &mut [f64]) {
-        plain::running_norm(norm, x, y);
+        reference::running_norm(norm, x, y);
     }
     #[inline]
     fn batch_grad_sums(
@@ -240,7 +240,7 @@ impl Normalize<f64> for F64Kernels {
         products: &mut [f64],
         totals: &mut [f64],
     ) {
-        plain::batch_grad_sums(near, x, dy, products, totals);
+        reference::batch_grad_sums(near, x, dy, products, totals);
     }
     #[inline]
     fn batch_products(self, rest: &[f64], inverse: &[f64], products: &mut [f64], totals: &[f64]) {
@@ -257,6 +257,6 @@ impl Normalize<f64> for F64Kernels {
         dy: &[f64],
         dx: &mut [f64],
     ) {
-        plain::batch_norm_grad(norm, count, products, totals, x, dy, dx);
+        reference::batch_norm_grad(norm, count, products, totals, x, dy, dx);
     }
 }

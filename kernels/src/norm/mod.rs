@@ -12,7 +12,7 @@ mod columns;
 mod groups;
 mod kernels;
 mod passes;
-mod plain;
+mod reference;
 mod rows;
 
 pub use batch::{BatchNorm, RunningNorm};
@@ -20,7 +20,7 @@ pub use groups::GroupNorm;
 pub use kernels::Normalize;
 pub use rows::{RowNorm, RowNormSums};
 
-use super::plain::Real;
+use super::reference::Real;
 
 /// How many numbers are kept of each row or group for the way back: `near`, `rest` and `inverse`.
 pub const STATISTICS: usize = 3;

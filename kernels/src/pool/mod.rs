@@ -6,7 +6,7 @@ use crate::sizes;
 mod axis;
 mod max;
 mod mean;
-pub(super) mod plain;
+pub(super) mod reference;
 
 pub use axis::{Axis, Reach};
 pub(super) use max::{MaxPoolGradOp, MaxPoolOp};

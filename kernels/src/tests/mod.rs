@@ -30,8 +30,8 @@ macro_rules! every_function {
 mod activations;
 mod agreement;
 mod convolutions;
-mod double;
 mod functions;
+mod kernels_f64;
 mod losses;
 mod norms;
 mod pools;
@@ -42,7 +42,7 @@ mod updates;
 
 use std::ops::{Deref, DerefMut};
 
-use super::single::Level;
+use super::kernels_f32::Level;
 use super::{F32Kernels, Kernels};
 use crate::tier::{self, Tier};
 

@@ -6,7 +6,7 @@ use super::super::{
     GroupNorm, Kernels, Matrix, Normalize, Plane, Product, Reach, RowNorm, RowNormSums, Start,
 };
 use super::{all_tiers, bits, numbers};
-use crate::plain::Real;
+use crate::reference::Real;
 use crate::tier::Tier;
 
 /// A type of numbers, with the kernels that sum them.
@@ -72,10 +72,10 @@ impl Number for f64 {
 /// Each property is a test of both types.
 macro_rules! tests_of_both {
     ($($name:ident)*) => {
-        mod single {
+        mod kernels_f32 {
             $( #[test] fn $name() { super::$name::<f32>(); } )*
         }
-        mod double {
+        mod kernels_f64 {
             $( #[test] fn $name() { super::$name::<f64>(); } )*
         }
     };

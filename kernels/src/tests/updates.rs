@@ -3,8 +3,8 @@
 
 use super::super::update::Rule;
 use super::super::{
-    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, Begin, F32Kernels, F64Kernels, LionStep,
-    NAdamStep, RAdamStep, RmsPropStep, SgdStep, Update,
+    AdadeltaStep, AdagradStep, AdamStep, AdamaxStep, F32Kernels, F64Kernels, LionStep, NAdamStep,
+    Preprocess, RAdamStep, RmsPropStep, SgdStep, Update,
 };
 use super::{Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
@@ -17,7 +17,7 @@ pub(super) trait Each {
         F64Kernels: Update<f64, R>;
 }
 
-const PLAIN: Begin = Begin {
+const PLAIN: Preprocess = Preprocess {
     maximize: false,
     weight_decay: 0.0,
     shrink: 1.0,
@@ -50,7 +50,7 @@ fn adam(step: u64) -> AdamStep {
 }
 
 pub(super) fn each_rule(each: &mut impl Each) {
-    let begin = Begin {
+    let begin = Preprocess {
         maximize: true,
         weight_decay: 0.1,
         shrink: 0.99,

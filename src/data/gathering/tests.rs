@@ -16,7 +16,7 @@ fn rows(count: usize) -> (Vec<Row>, Vec<usize>) {
 }
 
 /// Calls while this many threads do pieces all the time.
-fn with_helpers<R>(helpers: usize, work: &dyn Aside, f: impl FnOnce() -> R) -> R {
+fn with_helpers<R>(helpers: usize, work: &dyn IdleTask, f: impl FnOnce() -> R) -> R {
     struct End<'a>(&'a AtomicBool);
     impl Drop for End<'_> {
         fn drop(&mut self) {
@@ -72,7 +72,7 @@ fn they_are_the_batches_in_their_order() {
                 let Gathering { ring, current } = &mut gathering;
                 ring.begin(current.take());
                 with_helpers(helpers, &*ring, || {
-                    with_aside(&*ring, |helped| {
+                    with_idle_task(&*ring, |helped| {
                         let mut gathered = Gathered {
                             ring,
                             current,
@@ -171,7 +171,7 @@ fn a_panic_of_a_helper_loses_no_sample() {
     let mut gathered = Gathered {
         ring,
         current,
-        helped: &Helped::NOT,
+        helped: &IdleHelp::NOT,
     };
     for batch in x.chunks(4) {
         assert_eq!(gathered.next_batch(), Some((batch, batch)));

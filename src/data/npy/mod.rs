@@ -37,7 +37,7 @@ use std::path::Path;
 
 use super::bytes::{self, Bytes};
 use super::{Place, ReadError, ReadErrorKind, labels};
-use crate::beside::{Beside, named};
+use crate::atomic_file::{AtomicFile, named};
 use crate::limits::Budget;
 use crate::loss::Label;
 use crate::memory;
@@ -204,7 +204,7 @@ pub fn write_many<S: Shape, T: NpyNumber>(
 }
 
 fn write_array<T: NpyNumber>(path: &Path, shape: &[usize], numbers: &[T]) -> io::Result<()> {
-    let written = Beside::create(path).and_then(|mut file| {
+    let written = AtomicFile::create(path).and_then(|mut file| {
         write_to(&mut file, shape, numbers)?;
         file.finish()
     });

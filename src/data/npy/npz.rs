@@ -12,8 +12,8 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 use super::super::bytes::COPY_AGAIN;
 use super::super::read_error::quoted;
 use super::{
-    Beside, Label, NpyNumber, Place, ReadError, ReadErrorKind, Shape, Source, Tensor, axes, batch,
-    named,
+    AtomicFile, Label, NpyNumber, Place, ReadError, ReadErrorKind, Shape, Source, Tensor, axes,
+    batch, named,
 };
 use crate::limits::Budget;
 
@@ -188,7 +188,7 @@ fn damaged(path: &Path, error: ZipError) -> ReadError {
 /// stays.
 pub struct NpzWriter {
     path: PathBuf,
-    archive: ZipWriter<Beside>,
+    archive: ZipWriter<AtomicFile>,
 }
 
 impl NpzWriter {
@@ -198,7 +198,8 @@ impl NpzWriter {
     /// If no file can be made there.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
-        let archive = ZipWriter::new(Beside::create(&path).map_err(|error| named(&path, error))?);
+        let archive =
+            ZipWriter::new(AtomicFile::create(&path).map_err(|error| named(&path, error))?);
         Ok(NpzWriter { path, archive })
     }
 
@@ -259,7 +260,7 @@ impl NpzWriter {
             .archive
             .finish()
             .map_err(io::Error::from)
-            .and_then(Beside::finish);
+            .and_then(AtomicFile::finish);
         written.map_err(|error| named(&self.path, error))
     }
 }

@@ -1,12 +1,12 @@
 //! The way back from the output's gradient to the input's.
 
 use super::{Piece, before, for_pieces, read};
-use crate::layers::Relu;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use crate::network::activation_store::ActivationStore;
 use crate::network::layer::{Compute, Context, Flow, InPlace};
 use crate::network::layer_outputs::LayerOutputs;
 use crate::network::plan::{Plan, Spot};
-use crate::network::slab::Slab;
+use crate::nn::Relu;
 use crate::tensor::{Element, Shape, Tensor};
 
 #[doc(hidden)]
@@ -16,7 +16,7 @@ pub struct Backward<'a, T: Element, const N: usize> {
     cx: Context<'a, T>,
     input: &'a [T],
     output: &'a [T],
-    cache: Slab<'a, T>,
+    cache: ActivationStore<'a, T>,
     output_gradient: &'a mut [T],
     input_gradient: Option<&'a mut [T]>,
     lowest: usize,
@@ -30,7 +30,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         plan: &Plan<N>,
         x: &[Tensor<In, T>],
         y: LayerOutputs<'_, Out, T>,
-        cache: Slab<'_, T>,
+        cache: ActivationStore<'_, T>,
         dy: &mut [Tensor<Out, T>],
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
@@ -41,10 +41,10 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
         let output = if plan.reads_output { flatten(&y) } else { &[] };
         let lowest = if dx.is_some() { 0 } else { cx.lowest() };
         let (dy, cache) = (
-            Slab::new(flatten_mut(dy), samples, Out::LEN).parts(),
+            ActivationStore::new(flatten_mut(dy), samples, Out::LEN).parts(),
             cache.parts(),
         );
-        let dx = dx.map(|dx| Slab::new(flatten_mut(dx), samples, In::LEN).parts());
+        let dx = dx.map(|dx| ActivationStore::new(flatten_mut(dx), samples, In::LEN).parts());
         for &segment in plan.training_segments.list[..plan.training_segments.count]
             .iter()
             .rev()

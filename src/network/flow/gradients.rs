@@ -2,11 +2,11 @@
 
 use super::{before, outputs_at, read};
 use crate::memory::{flatten, tensors};
+use crate::network::activation_store::ActivationStore;
 use crate::network::layer::{Compute, Context};
 use crate::network::layer_outputs::LayerOutputs;
 use crate::network::parameters::Parameters;
 use crate::network::plan::{Plan, Spot};
-use crate::network::slab::Slab;
 use crate::tensor::{Element, Shape, Tensor};
 
 #[doc(hidden)]
@@ -15,7 +15,7 @@ pub struct Gradients<'a, T: Element, const N: usize> {
     count: usize,
     input: &'a [T],
     output: &'a [T],
-    cache: Slab<'a, T>,
+    cache: ActivationStore<'a, T>,
     output_gradient: &'a [T],
     cx: Context<'a, T>,
 }
@@ -26,7 +26,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         plan: &'a Plan<N>,
         x: &'a [Tensor<In, T>],
         y: LayerOutputs<'a, Out, T>,
-        cache: Slab<'a, T>,
+        cache: ActivationStore<'a, T>,
         dy: &'a [Tensor<Out, T>],
         cx: &Context<'a, T>,
     ) -> Self {

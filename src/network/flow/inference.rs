@@ -1,6 +1,6 @@
 //! Inference: outputs go to buffers that are used in turn.
 
-use super::{Piece, Spot, ends_with_relu, relu_after};
+use super::{Piece, Spot, has_relu_epilogue, relu_after};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::layer::{Compute, Context, Flow};
 use crate::network::plan::Plan;
@@ -124,8 +124,8 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         match L::FLOW {
             Flow::Apart => {
                 let scratch = &mut self.inner[..count * L::SCRATCH];
-                let relu = ends_with_relu::<L, In, Out, T>(step);
-                let layer = &cx.ending_with_relu(relu);
+                let relu = has_relu_epilogue::<L, In, Out, T>(step);
+                let layer = &cx.with_relu_epilogue(relu);
                 L::forward(
                     config,
                     params,

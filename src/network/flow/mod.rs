@@ -12,13 +12,13 @@ pub use gradients::Gradients;
 pub use inference::Inference;
 pub use training::Training;
 
-use super::layer::{Compute, Context, InPlace, WithRelu};
+use super::activation_store::ActivationStore;
+use super::layer::{Compute, Context, InPlace, ReluFusion};
 use super::layer_outputs::LayerOutputs;
 use super::plan::{Plan, Spot, Step};
 use super::segments::Segment;
-use super::slab::Slab;
-use crate::layers::Relu;
 use crate::memory::{tensors, tensors_mut};
+use crate::nn::Relu;
 use crate::tensor::{Element, Shape};
 use crate::{sizes, threads};
 
@@ -55,13 +55,13 @@ fn for_pieces<T: Element>(
     cx: &Context<T>,
     f: &(impl Fn(Piece) + Sync),
 ) {
-    let parts = if segment.whole_batch || cx.is_cut() {
+    let parts = if segment.whole_batch || cx.in_worker() {
         1
     } else {
         threads::parts(sizes::product(&[count, multiply_adds]))
     };
     let per_part = count.div_ceil(parts).max(1);
-    let cut = cx.is_cut() || (parts > 1 && !segment.whole_batch);
+    let cut = cx.in_worker() || (parts > 1 && !segment.whole_batch);
     threads::parallel(count.div_ceil(per_part), &|part| {
         let (mut first, end) = (part * per_part, count.min((part + 1) * per_part));
         while first < end {
@@ -90,7 +90,7 @@ fn for_pieces<T: Element>(
 #[inline(always)]
 unsafe fn outputs_at<'a, T: Element>(
     spot: Spot,
-    cache: &Slab<'a, T>,
+    cache: &ActivationStore<'a, T>,
     len: usize,
     ends: &'a [T],
 ) -> &'a [T] {
@@ -103,8 +103,10 @@ unsafe fn outputs_at<'a, T: Element>(
 
 /// Whether a layer is to end with `Relu` itself.
 #[inline(always)]
-fn ends_with_relu<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(step: Step) -> bool {
-    step.relu && L::WITH_RELU == WithRelu::Ends
+fn has_relu_epilogue<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+    step: Step,
+) -> bool {
+    step.relu && L::RELU_FUSION == ReluFusion::Epilogue
 }
 
 /// `Relu` on a layer's outputs, if it does not end with it itself.
@@ -115,7 +117,7 @@ fn relu_after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
     count: usize,
     cx: &Context<T>,
 ) {
-    if step.relu && L::WITH_RELU != WithRelu::Ends {
+    if step.relu && L::RELU_FUSION != ReluFusion::Epilogue {
         <Relu as InPlace>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
     }
 }

@@ -1,10 +1,10 @@
 //! Forward for training: every buffer is kept until backward has read it.
 
-use super::{Piece, before, ends_with_relu, for_pieces, outputs_at, relu_after};
+use super::{Piece, before, for_pieces, has_relu_epilogue, outputs_at, relu_after};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use crate::network::activation_store::ActivationStore;
 use crate::network::layer::{Compute, Context, Flow};
 use crate::network::plan::{Plan, Spot};
-use crate::network::slab::Slab;
 use crate::tensor::{Element, Shape, Tensor};
 
 #[doc(hidden)]
@@ -14,7 +14,7 @@ pub struct Training<'a, T: Element, const N: usize> {
     cx: Context<'a, T>,
     input: &'a [T],
     output: &'a mut [T],
-    cache: Slab<'a, T>,
+    cache: ActivationStore<'a, T>,
 }
 
 impl<'a, T: Element, const N: usize> Training<'a, T, N> {
@@ -24,13 +24,13 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         plan: &Plan<N>,
         x: &[Tensor<In, T>],
         y: &mut [Tensor<Out, T>],
-        cache: Slab<'_, T>,
+        cache: ActivationStore<'_, T>,
         cx: &Context<T>,
         layers: impl Fn(&mut Training<'_, T, N>) + Sync,
     ) {
         let (samples, input) = (x.len(), flatten(x));
         let (output, cache) = (
-            Slab::new(flatten_mut(y), samples, Out::LEN).parts(),
+            ActivationStore::new(flatten_mut(y), samples, Out::LEN).parts(),
             cache.parts(),
         );
         for &segment in &plan.training_segments.list[..plan.training_segments.count] {
@@ -94,7 +94,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             (Flow::Apart, _) => {
                 // SAFETY: as above.
                 let cache = unsafe { cache.slot(step.cache, L::CACHE) };
-                let layer = &cx.ending_with_relu(ends_with_relu::<L, In, Out, T>(step));
+                let layer = &cx.with_relu_epilogue(has_relu_epilogue::<L, In, Out, T>(step));
                 L::forward_train(
                     config,
                     params,

@@ -3,14 +3,14 @@
 use super::layer::through;
 use super::state::{Flat, Joined, Order, flat, made};
 use super::{Doubt, Passed, Sink, list, networks, output_of};
-use crate::network::contents::{Contents, Joint, LayerInfo, Member};
+use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 use crate::weights::wanted::{Uses, wanted_in, wanted_of_branch};
 
 /// What comes out of a network or a block.
 pub(super) const fn block(
-    contents: &Contents,
+    contents: &ParamTree,
     layer: &LayerInfo,
     order: Order,
     free: bool,
@@ -23,8 +23,8 @@ pub(super) const fn block(
         doubt: None,
     };
     match contents {
-        Contents::Layers(layers) => list(layers, order, wanted, sink),
-        Contents::Items { count, item, .. } => {
+        ParamTree::Layers(layers) => list(layers, order, wanted, sink),
+        ParamTree::Items { count, item, .. } => {
             let (mut passed, mut i) = (came, 0);
             while i < *count {
                 let behind = if i + 1 == *count {
@@ -41,7 +41,7 @@ pub(super) const fn block(
             }
             passed
         }
-        Contents::Block(joint, branches) => {
+        ParamTree::Block(joint, branches) => {
             let order = given(order, Uses::of(branches));
             let came = Passed { order, ..came };
             match joint {
@@ -49,7 +49,7 @@ pub(super) const fn block(
                 Joint::SideBySide => side_by_side(branches, layer.output, order, wanted, sink),
             }
         }
-        Contents::Fields(_) | Contents::Tensor(_) => {
+        ParamTree::Fields(_) | ParamTree::Tensor(_) => {
             networks(contents, sink);
             through(contents, layer, order, free, None)
         }
@@ -76,9 +76,14 @@ const fn given(order: Order, uses: Uses) -> Order {
     }
 }
 
-const fn branch(member: &Member, order: Order, wanted: Option<Pieces>, sink: &mut Sink) -> Passed {
+const fn branch(
+    member: &ParamField,
+    order: Order,
+    wanted: Option<Pieces>,
+    sink: &mut Sink,
+) -> Passed {
     match &member.contents {
-        Contents::Layers(layers) => list(layers, order, wanted, sink),
+        ParamTree::Layers(layers) => list(layers, order, wanted, sink),
         _ => Passed {
             order,
             free: false,
@@ -90,7 +95,7 @@ const fn branch(member: &Member, order: Order, wanted: Option<Pieces>, sink: &mu
 /// Adds a branch to what came, or two to each other: both must have one order, so what can be in
 /// any takes the other's.
 const fn sum(
-    branches: &[Member],
+    branches: &[ParamField],
     output: Dims,
     came: Passed,
     wanted: Option<Pieces>,
@@ -176,7 +181,7 @@ const fn added(first: &Passed, second: &Passed, output: Dims, free: bool) -> Pas
 
 /// Joins branches along the last axis, or makes a tuple of them.
 const fn side_by_side(
-    branches: &[Member],
+    branches: &[ParamField],
     output: Dims,
     order: Order,
     wanted: Option<Pieces>,

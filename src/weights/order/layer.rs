@@ -3,13 +3,13 @@
 use super::state::{Flat, Order, along_last, channels_last, flat, made};
 use super::{Doubt, Passed};
 use crate::network::FeatureOrder;
-use crate::network::contents::{Contents, LayerInfo};
+use crate::network::param_tree::{LayerInfo, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 
 /// What comes out of a layer without layers inside.
 pub(super) const fn through(
-    contents: &Contents,
+    contents: &ParamTree,
     layer: &LayerInfo,
     order: Order,
     free: bool,
@@ -213,9 +213,9 @@ enum Marked {
 }
 
 /// Whether a layer has a tensor with an entry for each of these features.
-const fn has(contents: &Contents, marked: Marked, features: Dims) -> bool {
+const fn has(contents: &ParamTree, marked: Marked, features: Dims) -> bool {
     match contents {
-        Contents::Tensor(tensor) => match (tensor.sizes(), marked) {
+        ParamTree::Tensor(tensor) => match (tensor.sizes(), marked) {
             ([first, ..], Marked::Features) => tensor.features && *first == features.len(),
             ([.., last], Marked::Outputs) => tensor.outputs && *last == features.len(),
             ([first, ..], Marked::Neither) => {
@@ -223,7 +223,7 @@ const fn has(contents: &Contents, marked: Marked, features: Dims) -> bool {
             }
             ([], _) => false,
         },
-        Contents::Fields(fields) => {
+        ParamTree::Fields(fields) => {
             let mut i = 0;
             while i < fields.len() {
                 if has(&fields[i].contents, marked, features) {

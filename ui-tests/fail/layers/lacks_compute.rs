@@ -1,10 +1,10 @@
 use shapewright::prelude::*;
-use shapewright::{Element, Fit, Fits, Layer};
+use shapewright::{ext::{Inferred, ShapeRule, Layer}, tensor::Element};
 
 pub struct Scale;
 
-impl<In: Shape> Fits<In> for Scale {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Scale {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl<T: Element> Layer<T> for Scale {

@@ -1,10 +1,10 @@
 use shapewright::prelude::*;
-use shapewright::{Fit, Fits};
+use shapewright::ext::{Inferred, ShapeRule};
 
 pub struct Scale;
 
-impl<In: Shape> Fits<In> for Scale {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Scale {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 network! {

@@ -1,10 +1,10 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Element, Fit, Fits, InPlace, Layer, LayerOutputs, Slab};
+use shapewright::{ext::{Compute, Context, Inferred, ShapeRule, InPlace, Layer, LayerOutputs, ActivationStore}, tensor::Element};
 
 struct Twice;
 
-impl<In: Shape> Fits<In> for Twice {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Twice {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 // What becomes of the order of features is not said.
 impl InPlace for Twice {
@@ -20,8 +20,8 @@ impl InPlace for Twice {
 
 struct Copied;
 
-impl<In: Shape> Fits<In> for Copied {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Copied {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 impl<T: Element> Layer<T> for Copied {
     type Config = ();
@@ -38,7 +38,7 @@ impl<S: Shape, T: Element> Compute<S, S, T> for Copied {
         _: &(),
         _: &[Tensor<S, T>],
         _: LayerOutputs<'_, S, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         dy: &mut [Tensor<S, T>],
         dx: Option<&mut [Tensor<S, T>]>,
         _: &Context<T>,

@@ -1,11 +1,11 @@
 use shapewright::prelude::*;
-use shapewright::{Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
+use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::{Dims, Element}};
 
 /// Works in place, and gives twice as many numbers as it is given.
 pub struct Longer;
 
-impl<In: Shape> Fits<In> for Longer {
-    const FIT: Fit = Fit::gives(Dims::new(&[2 * In::LEN]));
+impl<In: Shape> ShapeRule<In> for Longer {
+    const OUTPUT: Inferred = Inferred::shape(Dims::new(&[2 * In::LEN]));
 }
 
 impl InPlace for Longer {

@@ -1,11 +1,11 @@
 use shapewright::prelude::*;
-use shapewright::{Context, Dims, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
+use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::{Dims, Element}};
 
 /// Works in place, and gives as many numbers as it is given along other axes.
 pub struct Column;
 
-impl<In: Shape> Fits<In> for Column {
-    const FIT: Fit = Fit::gives(Dims::new(&[In::LEN, 1]));
+impl<In: Shape> ShapeRule<In> for Column {
+    const OUTPUT: Inferred = Inferred::shape(Dims::new(&[In::LEN, 1]));
 }
 
 impl InPlace for Column {

@@ -1,11 +1,11 @@
 use shapewright::prelude::*;
-use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, Layer, LayerOutputs};
+use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, Layer, LayerOutputs}, tensor::Element};
 
 /// Works in place, and has something to learn.
 pub struct Bias;
 
-impl<In: Shape> Fits<In> for Bias {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Bias {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl Layer<f32> for Bias {

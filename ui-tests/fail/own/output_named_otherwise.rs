@@ -1,11 +1,11 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, NamesOutput, Rank1, Slab};
+use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer, LayerOutputs, NamesOutput, ActivationStore}, tensor::{Dims, Element, Rank1}};
 
 /// Says one shape and names another.
 pub struct Vague;
 
-impl<In: Shape> Fits<In> for Vague {
-    const FIT: Fit = Fit::gives(Dims::new(&[8]));
+impl<In: Shape> ShapeRule<In> for Vague {
+    const OUTPUT: Inferred = Inferred::shape(Dims::new(&[8]));
 }
 
 impl<T: Element> Layer<T> for Vague {
@@ -35,7 +35,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
         _: &(),
         _: &[Tensor<In, T>],
         _: LayerOutputs<'_, Out, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         _: &mut [Tensor<Out, T>],
         _: Option<&mut [Tensor<In, T>]>,
         _: &Context<T>,

@@ -1,11 +1,11 @@
 use shapewright::prelude::*;
-use shapewright::{Context, Element, FeatureOrder, Fit, Fits, InPlace, LayerOutputs};
+use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
 
 /// Its backward reads its outputs, and nobody knows.
 pub struct Root;
 
-impl<In: Shape> Fits<In> for Root {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Root {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl InPlace for Root {

@@ -1,11 +1,11 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Dims, Element, FeatureOrder, Fit, Fits, Layer, LayerOutputs, Rank1, Slab};
+use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer, LayerOutputs, ActivationStore}, tensor::{Dims, Element, Rank1}};
 
 /// Gives a tuple, of which the type is not known.
 pub struct Vague;
 
-impl<In: Shape> Fits<In> for Vague {
-    const FIT: Fit = Fit::gives(Dims::tuple(&[Dims::new(&[2]), Dims::new(&[3])]));
+impl<In: Shape> ShapeRule<In> for Vague {
+    const OUTPUT: Inferred = Inferred::shape(Dims::tuple(&[Dims::new(&[2]), Dims::new(&[3])]));
 }
 
 impl<T: Element> Layer<T> for Vague {
@@ -31,7 +31,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
         _: &(),
         _: &[Tensor<In, T>],
         _: LayerOutputs<'_, Out, T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         _: &mut [Tensor<Out, T>],
         _: Option<&mut [Tensor<In, T>]>,
         _: &Context<T>,
@@ -42,8 +42,8 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
 /// The same, to the type of the tuple alone.
 pub struct Narrow;
 
-impl<In: Shape> Fits<In> for Narrow {
-    const FIT: Fit = Fit::gives(Dims::tuple(&[Dims::new(&[2]), Dims::new(&[3])]));
+impl<In: Shape> ShapeRule<In> for Narrow {
+    const OUTPUT: Inferred = Inferred::shape(Dims::tuple(&[Dims::new(&[2]), Dims::new(&[3])]));
 }
 
 impl<T: Element> Layer<T> for Narrow {
@@ -69,7 +69,7 @@ impl<In: Shape, T: Element> Compute<In, (Rank1<2>, Rank1<3>), T> for Narrow {
         _: &(),
         _: &[Tensor<In, T>],
         _: LayerOutputs<'_, (Rank1<2>, Rank1<3>), T>,
-        _: Slab<'_, T>,
+        _: ActivationStore<'_, T>,
         _: &mut [Tensor<(Rank1<2>, Rank1<3>), T>],
         _: Option<&mut [Tensor<In, T>]>,
         _: &Context<T>,

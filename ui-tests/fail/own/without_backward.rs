@@ -1,11 +1,11 @@
 use shapewright::prelude::*;
-use shapewright::{Compute, Context, Element, FeatureOrder, Fit, Fits, Layer};
+use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer}, tensor::Element};
 
 /// Has no way back.
 pub struct Lazy;
 
-impl<In: Shape> Fits<In> for Lazy {
-    const FIT: Fit = Fit::gives(In::DIMS);
+impl<In: Shape> ShapeRule<In> for Lazy {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 }
 
 impl<T: Element> Layer<T> for Lazy {

@@ -1,7 +1,7 @@
 //! Filters turned into numbers, and their gradients back.
 
-use super::NUMBERS;
-use super::turn::{both, filter, filter_grad};
+use super::TILE_ELEMENTS;
+use super::transform::{both, filter, filter_grad};
 use crate::simd::{Op, Simd};
 
 /// Matrices of the same size, one for each number, cut into panels of `width` columns. Number `k`
@@ -22,11 +22,11 @@ impl Panels {
     }
 
     pub const fn begin(&self, first: usize) -> usize {
-        first / self.width * NUMBERS * self.step(self.width)
+        first / self.width * TILE_ELEMENTS * self.step(self.width)
     }
 
     pub const fn len(&self) -> usize {
-        self.columns.div_ceil(self.width) * NUMBERS * self.step(self.width)
+        self.columns.div_ceil(self.width) * TILE_ELEMENTS * self.step(self.width)
     }
 }
 
@@ -100,7 +100,7 @@ impl Op for FilterGrad<'_> {
             gradient,
             accumulate,
         } = self;
-        assert_eq!(sums.len(), channels * NUMBERS * out_channels);
+        assert_eq!(sums.len(), channels * TILE_ELEMENTS * out_channels);
         assert_eq!(gradient.len(), 9 * channels * out_channels);
         assert!(out_channels.is_multiple_of(S::LANES));
         let (sums, gradient) = (sums.as_ptr(), gradient.as_mut_ptr());

@@ -19,14 +19,14 @@
 mod filter;
 mod passes;
 mod tiles;
-mod turn;
+mod transform;
 
 pub(crate) use passes::{ConvInputGradOp, ConvOp, weight_grad};
 
 use super::ConvSizes;
 
 /// How many numbers a tile is turned into.
-const NUMBERS: usize = 16;
+const TILE_ELEMENTS: usize = 16;
 /// Channels are whole vectors in every tier.
 const CHANNELS: usize = 16;
 /// Beyond this many weights, those that are turned would leave the caches.

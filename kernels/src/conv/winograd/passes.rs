@@ -2,14 +2,14 @@
 
 use std::ops::Range;
 
-use super::NUMBERS;
+use super::TILE_ELEMENTS;
 use super::filter::{FilterGrad, Filters, Panels};
-use super::tiles::{Back, Forth, Numbers, Squares};
+use super::tiles::{InputTransform, Numbers, OutputTransform, Squares};
 use crate::F32Kernels;
-use crate::conv::gather::{Band, From, Gather, Rows};
-use crate::conv::halo::Memory;
+use crate::conv::implicit_gemm::{From, ImplicitGemm, RowTile, Rows};
 use crate::conv::input_grad::Turn;
-use crate::conv::plain;
+use crate::conv::padding::Memory;
+use crate::conv::reference;
 use crate::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::reduce::ColumnSumsOp;
 use crate::simd::{Op, Simd};
@@ -113,17 +113,17 @@ impl Pass<'_> {
             columns,
             width,
         } = filters;
-        let together = tiles_together(rows + width, NUMBERS);
-        let (turned, zeros) = room(turned, together, rows, NUMBERS);
-        let (products, spare) = room(products, together, width, NUMBERS);
+        let together = tiles_together(rows + width, TILE_ELEMENTS);
+        let (turned, zeros) = room(turned, together, rows, TILE_ELEMENTS);
+        let (products, spare) = room(products, together, width, TILE_ELEMENTS);
         for first in squares.clone().step_by(together) {
             let patches = Numbers {
                 first,
                 count: together.min(squares.end - first),
                 channels: rows,
-                kinds: 0..NUMBERS,
+                kinds: 0..TILE_ELEMENTS,
             };
-            s.outline(Forth::<IN> {
+            s.outline(InputTransform::<IN> {
                 squares: from,
                 numbers: patches.clone(),
                 images: x,
@@ -136,15 +136,15 @@ impl Pass<'_> {
                     channels: width,
                     ..patches.clone()
                 };
-                for k in 0..NUMBERS {
-                    let band = Band {
+                for k in 0..TILE_ELEMENTS {
+                    let row_tile = RowTile {
                         rows: line(tiles.count, rows, width),
                         taps: 0..1,
                         a: turned.wrapping_add(k * patches.step()),
                         c: products.wrapping_add(k * tiles.step()),
                     };
-                    Gather {
-                        bands: &[band],
+                    ImplicitGemm {
+                        row_tiles: &[row_tile],
                         first: [0, 0],
                         taps: &[0],
                         span: rows,
@@ -157,7 +157,7 @@ impl Pass<'_> {
                     }
                     .run(s, &mut AlignedBuffer::new());
                 }
-                s.outline(Back::<OUT> {
+                s.outline(OutputTransform::<OUT> {
                     squares: to,
                     numbers: tiles,
                     from: products,
@@ -279,7 +279,7 @@ impl Op for ConvInputGradOp<'_> {
             columns: ci,
             width: ci.min(S::TILE * S::LANES),
         };
-        plain::begin(ci, bias, dx);
+        reference::begin(ci, bias, dx);
         Memory::with(|memory| {
             let transposed = memory.panel.reserve(9 * ci * co);
             s.outline(Turn {
@@ -312,7 +312,7 @@ impl Op for ConvInputGradOp<'_> {
             }
             .run::<S, 2, 4>(s);
         });
-        plain::end(relu, dx);
+        reference::end(relu, dx);
     }
 }
 
@@ -345,10 +345,10 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
         });
     }
     let mut memory = SUMS.take();
-    let sums = memory.reserve(NUMBERS * channels * out_channels);
-    let each = NUMBERS.div_ceil(parts.clamp(1, NUMBERS));
+    let sums = memory.reserve(TILE_ELEMENTS * channels * out_channels);
+    let each = TILE_ELEMENTS.div_ceil(parts.clamp(1, TILE_ELEMENTS));
     share(sums, each * channels * out_channels, &|part, sums| {
-        let kinds = part * each..NUMBERS.min((part + 1) * each);
+        let kinds = part * each..TILE_ELEMENTS.min((part + 1) * each);
         kernels.run(SumsOp {
             sizes,
             x,
@@ -403,7 +403,7 @@ impl Op for SumsOp<'_> {
         let count = samples * rows * columns;
         // Of whole blocks: these may not depend on how many kinds there are, which the threads
         // decide.
-        let block = tiles_together(ci + co, NUMBERS);
+        let block = tiles_together(ci + co, TILE_ELEMENTS);
         let together = tiles_together(ci + co, kinds.len()) / block * block;
         let run_len = LONG_TILES / block * block;
         let long = count > run_len;
@@ -427,14 +427,14 @@ impl Op for SumsOp<'_> {
                     ..of_patches.clone()
                 };
                 let (step, tile_step) = (of_patches.step(), of_tiles.step());
-                s.outline(Forth::<4> {
+                s.outline(InputTransform::<4> {
                     squares: sizes.patches(),
                     numbers: of_patches,
                     images: x.as_ptr(),
                     outside: no_pixel,
                     to: patches,
                 });
-                s.outline(Forth::<2> {
+                s.outline(InputTransform::<2> {
                     squares: sizes.output_tiles(),
                     numbers: of_tiles,
                     images: dy.as_ptr(),
@@ -464,14 +464,14 @@ impl Op for SumsOp<'_> {
                             }
                             c = run;
                         }
-                        let band = Band {
+                        let row_tile = RowTile {
                             rows: line(ci, 1, co),
                             taps: 0..1,
                             a: patches.wrapping_add(k * step + begin * ci),
                             c: c.as_mut_ptr(),
                         };
-                        Gather {
-                            bands: &[band],
+                        ImplicitGemm {
+                            row_tiles: &[row_tile],
                             first: [0, 0],
                             taps: &[0],
                             span: block.min(count - begin),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::CHANNELS;
-use super::turn::{back, both, forth};
+use super::transform::{back, both, forth};
 use crate::simd::{Op, Simd};
 
 /// Squares of pixels, 2 apart, in images that lie side by side.
@@ -89,7 +89,7 @@ impl Numbers {
 ///
 /// The maker promises that all lies in memory: images, as many numbers, and zeros for a pixel
 /// outside.
-pub(super) struct Forth<const N: usize> {
+pub(super) struct InputTransform<const N: usize> {
     pub squares: Squares,
     pub numbers: Numbers,
     pub images: *const f32,
@@ -97,12 +97,12 @@ pub(super) struct Forth<const N: usize> {
     pub to: *mut f32,
 }
 
-impl<const N: usize> Op for Forth<N> {
+impl<const N: usize> Op for InputTransform<N> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Forth {
+        let InputTransform {
             squares,
             numbers,
             images,
@@ -145,7 +145,7 @@ impl<const N: usize> Op for Forth<N> {
 ///
 /// The maker promises that all lies in memory: images, as many numbers, the bias, and a pixel
 /// outside that nobody needs.
-pub(super) struct Back<const N: usize> {
+pub(super) struct OutputTransform<const N: usize> {
     pub squares: Squares,
     pub numbers: Numbers,
     pub from: *const f32,
@@ -157,12 +157,12 @@ pub(super) struct Back<const N: usize> {
     pub relu: bool,
 }
 
-impl<const N: usize> Op for Back<N> {
+impl<const N: usize> Op for OutputTransform<N> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Back {
+        let OutputTransform {
             squares,
             numbers,
             from,

@@ -1,0 +1,486 @@
+//! A product whose left side is found in an image.
+
+use std::ops::Range;
+
+use crate::AlignedBuffer;
+use crate::simd::{Op, Simd, unrolled};
+use crate::tile::{add_products, finish, load};
+
+/// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and
+/// stays in the second-level cache while all rows pass.
+pub(super) const DEPTH: usize = 512;
+/// From this many rows on, a block of a wider B is copied together first: its rows, often a power
+/// of two apart, would fall on few sets of the cache. Copying takes about 5 % of the time of so
+/// many rows.
+const ROWS_WORTH_PACKING: usize = 32;
+
+/// `C = start + A * B`, then `max(0, C)` if asked, for matrices `A` whose element `(i, p)` lies at
+/// `row(i) + inner(p)`.
+///
+/// The maker promises that all elements lie in memory and that nobody else writes to them.
+#[derive(Clone, Copy)]
+pub(super) struct ImplicitGemm<'a> {
+    pub row_tiles: &'a [RowTile],
+    /// How far into the rows of A and of C the first element lies.
+    pub first: [usize; 2],
+    /// The inner index runs through `span` elements of A, `a_step` apart, from each of these on
+    /// (beside the row).
+    pub taps: &'a [usize],
+    pub span: usize,
+    pub a_step: usize,
+    /// One row after the other for the inner index of all taps, `b_row` apart.
+    pub b: *const f32,
+    pub b_row: usize,
+    /// Columns of B and C.
+    pub n: usize,
+    pub start: From,
+    pub relu: bool,
+}
+
+/// Some rows of A and C, and the taps that reach them.
+pub(super) struct RowTile {
+    pub rows: Rows,
+    pub taps: Range<usize>,
+    pub a: *const f32,
+    pub c: *mut f32,
+}
+
+/// What the chains start from.
+#[derive(Clone, Copy)]
+pub(super) enum From {
+    Zero,
+    /// One number for each column.
+    Bias(*const f32),
+    /// Zero, and the sums are added to what C holds.
+    Accumulate,
+}
+
+/// The rows: numbers `first` to `first + count` of a count through three axes.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    pub first: usize,
+    pub count: usize,
+    /// How long the second and the third axis are.
+    pub axes: [usize; 2],
+    /// How far apart neighbours along each axis lie in A and in C.
+    pub a: [usize; 3],
+    pub c: [usize; 3],
+}
+
+/// Goes through the rows.
+#[derive(Clone, Copy)]
+pub(super) struct Places {
+    rows: Rows,
+    at: [usize; 2],
+    a: usize,
+    c: usize,
+}
+
+impl Rows {
+    #[inline(always)]
+    pub fn places(&self) -> Places {
+        let [height, width] = self.axes;
+        let (z, y, x) = (
+            self.first / (height * width),
+            self.first / width % height,
+            self.first % width,
+        );
+        let along = |steps: [usize; 3]| z * steps[0] + y * steps[1] + x * steps[2];
+        Places {
+            rows: *self,
+            at: [y, x],
+            a: along(self.a),
+            c: along(self.c),
+        }
+    }
+}
+
+impl Places {
+    /// Where the next rows lie in A and in C. Inlined, as a tile of few taps takes hardly longer
+    /// than this.
+    #[inline(always)]
+    pub fn next<const MR: usize>(&mut self) -> [[usize; 2]; MR] {
+        let mut places = [[0; 2]; MR];
+        unrolled::<MR>(
+            #[inline(always)]
+            |i| places[i] = self.step(),
+        );
+        places
+    }
+
+    #[inline(always)]
+    fn step(&mut self) -> [usize; 2] {
+        let Rows {
+            axes: [height, width],
+            a,
+            c,
+            ..
+        } = self.rows;
+        let place = [self.a, self.c];
+        self.a = self.a.wrapping_add(a[2]);
+        self.c = self.c.wrapping_add(c[2]);
+        self.at[1] += 1;
+        if self.at[1] == width {
+            self.at[1] = 0;
+            self.a = self.a.wrapping_add(a[1]).wrapping_sub(width * a[2]);
+            self.c = self.c.wrapping_add(c[1]).wrapping_sub(width * c[2]);
+            self.at[0] += 1;
+            if self.at[0] == height {
+                self.at[0] = 0;
+                self.a = self.a.wrapping_add(a[0]).wrapping_sub(height * a[1]);
+                self.c = self.c.wrapping_add(c[0]).wrapping_sub(height * c[1]);
+            }
+        }
+        place
+    }
+}
+
+impl ImplicitGemm<'_> {
+    /// Computes all of it from within a tier, with some memory.
+    #[inline(always)]
+    pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
+        s.outline(ImplicitGemmOp(self, panel));
+    }
+}
+
+/// Computes all of it, with some memory. Each element is a sum of blocks of the inner index, each a
+/// chain: where they end depends on the taps and the span alone, so that no cut of the rows changes
+/// a bit.
+pub(super) struct ImplicitGemmOp<'a, 'p>(pub ImplicitGemm<'a>, pub &'p mut AlignedBuffer<f32>);
+
+impl Op for ImplicitGemmOp<'_, '_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let ImplicitGemmOp(gather, panel) = self;
+        let width = S::TILE * S::LANES;
+        let rows: usize = gather
+            .row_tiles
+            .iter()
+            .map(|row_tile| row_tile.rows.count)
+            .sum();
+        let pack = gather.n > width && rows >= ROWS_WORTH_PACKING;
+        let (taps, per_block) = (gather.taps.len(), (DEPTH / gather.span.max(1)).max(1));
+        for (first, part) in blocks(taps, gather.span, per_block) {
+            let block = first..(first + per_block).min(taps);
+            let (span, within) = (part.len(), part.start);
+            for j in (0..gather.n).step_by(width) {
+                let columns = width.min(gather.n - j);
+                let mut b = gather
+                    .b
+                    .wrapping_add((first * gather.span + within) * gather.b_row + j);
+                let mut b_row = gather.b_row;
+                if pack {
+                    let rows = block.len() * span;
+                    let to = panel.reserve(rows * width);
+                    s.outline(Pack {
+                        b,
+                        b_row,
+                        columns,
+                        to: to.as_mut_ptr(),
+                        to_row: width,
+                        rows,
+                    });
+                    (b, b_row) = (to.as_ptr(), width);
+                }
+                for row_tile in gather.row_tiles {
+                    let (begin, end) = (
+                        row_tile.taps.start.max(block.start),
+                        row_tile.taps.end.min(block.end),
+                    );
+                    let nothing = row_tile.taps.is_empty() && first == 0 && within == 0;
+                    if begin >= end && !nothing {
+                        continue;
+                    }
+                    let begins = nothing || row_tile.taps.start >= block.start && within == 0;
+                    let ends = nothing || row_tile.taps.end <= block.end && part.end == gather.span;
+                    let strip = Strip {
+                        rows: row_tile.rows,
+                        taps: if nothing {
+                            &[]
+                        } else {
+                            &gather.taps[begin..end]
+                        },
+                        span,
+                        a_step: gather.a_step,
+                        a: row_tile
+                            .a
+                            .wrapping_add(gather.first[0] + within * gather.a_step),
+                        b: b.wrapping_add(if nothing {
+                            0
+                        } else {
+                            (begin - first) * span * b_row
+                        }),
+                        b_row,
+                        c: row_tile.c.wrapping_add(gather.first[1] + j),
+                        start: match gather.start {
+                            _ if !begins => From::Accumulate,
+                            From::Bias(bias) => From::Bias(bias.wrapping_add(j)),
+                            start => start,
+                        },
+                        last: columns - (columns.div_ceil(S::LANES) - 1) * S::LANES,
+                        relu: gather.relu && ends,
+                    };
+                    strip.run(s, columns.div_ceil(S::LANES));
+                }
+            }
+        }
+    }
+}
+
+/// The blocks of the inner index: the first of some taps, and which part of their span. A span that
+/// is longer than a block is cut. There is one block even if there are no taps, as C still has to
+/// be started.
+fn blocks(
+    taps: usize,
+    span: usize,
+    per_block: usize,
+) -> impl Iterator<Item = (usize, Range<usize>)> {
+    let first = (0..taps.max(1)).step_by(per_block);
+    first.flat_map(move |first| {
+        (0..span.max(1))
+            .step_by(DEPTH)
+            .map(move |begin| (first, begin.min(span)..span.min(begin + DEPTH)))
+    })
+}
+
+/// Some rows, taps and columns of a product: as many columns as a tile is wide, or fewer.
+#[derive(Clone, Copy)]
+struct Strip<'a> {
+    rows: Rows,
+    taps: &'a [usize],
+    span: usize,
+    a_step: usize,
+    a: *const f32,
+    b: *const f32,
+    b_row: usize,
+    c: *mut f32,
+    start: From,
+    /// Columns in the last vector.
+    last: usize,
+    relu: bool,
+}
+
+impl Strip<'_> {
+    /// Only the widths that the tier has are compiled.
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S, vectors: usize) {
+        let whole = !S::MASKED_LOADS && self.last == S::LANES;
+        match vectors {
+            1 if whole => s.outline(StripOp::<1, true>(self)),
+            1 => s.outline(StripOp::<1, false>(self)),
+            2 if whole => s.outline(StripOp::<2, true>(self)),
+            2 => s.outline(StripOp::<2, false>(self)),
+            3 => {
+                if const { S::TILE >= 3 } {
+                    s.outline(StripOp::<3, false>(self));
+                }
+            }
+            _ => {
+                if const { S::TILE >= 4 } {
+                    s.outline(StripOp::<4, false>(self));
+                }
+            }
+        }
+    }
+}
+
+/// Copies `rows` of `columns` numbers, which the maker promises are there.
+struct Pack {
+    b: *const f32,
+    b_row: usize,
+    columns: usize,
+    to: *mut f32,
+    to_row: usize,
+    rows: usize,
+}
+
+impl Op for Pack {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let Pack {
+            b,
+            b_row,
+            columns,
+            to,
+            to_row,
+            rows,
+        } = self;
+        for row in 0..rows {
+            let (from, to) = (b.wrapping_add(row * b_row), to.wrapping_add(row * to_row));
+            let mut j = 0;
+            while j < columns {
+                let n = S::LANES.min(columns - j);
+                // SAFETY: the maker's promise.
+                unsafe { s.put(to.wrapping_add(j), s.get(from.wrapping_add(j), n), n) };
+                j += n;
+            }
+        }
+    }
+}
+
+/// Computes a strip that is `NR` vectors wide, the last of them whole if `WHOLE`.
+struct StripOp<'a, const NR: usize, const WHOLE: bool>(Strip<'a>);
+
+impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
+    type Out = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        if const { WHOLE && S::MASKED_LOADS } {
+            return;
+        }
+        let StripOp(strip) = self;
+        let count = strip.rows.count;
+        if count == 0 {
+            return;
+        }
+        let most = const { tallest::<S>(NR) };
+        // Heights as equal as possible: a single row left over would be a slow tile.
+        let tiles = count.div_ceil(most);
+        let (height, taller) = (count / tiles, count % tiles);
+        let mut places = strip.rows.places();
+        for t in 0..tiles {
+            let rows = height + usize::from(t < taller);
+            // SAFETY: the heights add up to the number of rows, so each tile lies within the
+            // product.
+            unsafe {
+                match rows {
+                    1 => tile::<S, 1, NR, WHOLE>(s, &strip, places.next()),
+                    2 => tile::<S, 2, NR, WHOLE>(s, &strip, places.next()),
+                    3 => tile::<S, 3, NR, WHOLE>(s, &strip, places.next()),
+                    4 => tile::<S, 4, NR, WHOLE>(s, &strip, places.next()),
+                    5 => tile::<S, 5, NR, WHOLE>(s, &strip, places.next()),
+                    6 => tile::<S, 6, NR, WHOLE>(s, &strip, places.next()),
+                    7 => tile::<S, 7, NR, WHOLE>(s, &strip, places.next()),
+                    _ => tile::<S, 8, NR, WHOLE>(s, &strip, places.next()),
+                }
+            }
+        }
+    }
+}
+
+/// Rows of the tallest tile. Each takes a register for its address, of which there are 16; 8 rows
+/// of one vector are as many chains as multiply-adds are under way. The tier of four lanes, which
+/// runs on few processors, has less code.
+const fn tallest<S: Simd>(vectors: usize) -> usize {
+    match vectors {
+        _ if S::LANES == 4 => 4,
+        1 => 8,
+        _ => 6,
+    }
+}
+
+/// The next `MR` rows from a place on; the accumulators stay in registers for all taps.
+///
+/// # Safety
+/// What the maker of [`ImplicitGemm`] promises, for these rows of the strip.
+#[inline(always)]
+unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
+    s: S,
+    strip: &Strip<'_>,
+    places: [[usize; 2]; MR],
+) {
+    if const { MR > tallest::<S>(NR) } {
+        return;
+    }
+    let &Strip {
+        taps,
+        span,
+        a_step,
+        a,
+        b,
+        b_row,
+        last,
+        c,
+        start,
+        relu,
+        ..
+    } = strip;
+    let last = if WHOLE { S::LANES } else { last };
+    let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);
+    unrolled::<MR>(
+        #[inline(always)]
+        |i| {
+            a_rows[i] = a.wrapping_add(places[i][0]);
+            c_rows[i] = c.wrapping_add(places[i][1]);
+        },
+    );
+    // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the maker
+    // promised.
+    let mut acc = match start {
+        From::Zero | From::Accumulate => [[s.zero(); NR]; MR],
+        From::Bias(bias) => {
+            let [row] = unsafe {
+                load::<S, 1, NR>(
+                    s,
+                    last,
+                    #[inline(always)]
+                    |_| bias,
+                )
+            };
+            [row; MR]
+        }
+    };
+    let mut b = b;
+    for &tap in taps {
+        let mut p = tap;
+        for _ in 0..span {
+            unsafe {
+                add_products(
+                    s,
+                    &mut acc,
+                    (b, (!WHOLE).then_some(last)),
+                    #[inline(always)]
+                    |i| a_rows[i].wrapping_add(p),
+                )
+            };
+            p = p.wrapping_add(a_step);
+            b = b.wrapping_add(b_row);
+        }
+    }
+    unsafe {
+        finish(
+            s,
+            acc,
+            last,
+            (matches!(start, From::Accumulate), relu),
+            #[inline(always)]
+            |i| c_rows[i],
+        )
+    };
+}
+
+/// Calls with each band of rows that the same taps reach inside the image: the rows and the taps.
+/// Tap `i` of row `r` reads the image's row `r * step + offsets[i]`, of which there are `height`;
+/// the offsets grow.
+pub(super) fn row_tiles(
+    rows: usize,
+    step: usize,
+    offsets: impl Iterator<Item = isize> + Clone,
+    height: usize,
+    mut f: impl FnMut(Range<usize>, Range<usize>),
+) {
+    let reached = |row: usize| {
+        let at = (row * step) as isize;
+        let before = offsets.clone().take_while(|offset| at + offset < 0).count();
+        let end = offsets
+            .clone()
+            .take_while(|offset| at + offset < height as isize)
+            .count();
+        before..end.max(before)
+    };
+    let mut first = 0;
+    while first < rows {
+        let taps = reached(first);
+        let mut end = first + 1;
+        while end < rows && reached(end) == taps {
+            end += 1;
+        }
+        f(first..end, taps);
+        first = end;
+    }
+}

@@ -1,0 +1,440 @@
+//! The rules of the optimizers, PyTorch's but for Lion's: what one step does to a parameter `p`
+//! with the gradient `g`. What depends on the number of the step alone is worked out before, in the
+//! optimizers. What decays ends at 0 or at the least square, as [`Thresholds`] says, which the
+//! formulas leave out.
+
+#[cfg(doc)]
+use super::denormals::Thresholds;
+use super::update::{Arithmetic, Memories, Rule, Step};
+
+/// What every rule begins with: `g = -g` if `maximize`; `g += weight_decay * p`; `p *= shrink`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preprocess {
+    pub maximize: bool,
+    pub weight_decay: f64,
+    pub shrink: f64,
+}
+
+impl Preprocess {
+    /// With a weight decay that is added to the gradient or, `decoupled`, takes its part of the
+    /// parameter itself.
+    pub fn new(lr: f64, maximize: bool, weight_decay: f64, decoupled: bool) -> Preprocess {
+        if decoupled {
+            Preprocess {
+                maximize,
+                weight_decay: 0.0,
+                shrink: 1.0 - lr * weight_decay,
+            }
+        } else {
+            Preprocess {
+                maximize,
+                weight_decay,
+                shrink: 1.0,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V) -> (A::V, A::V) {
+        let sign = a.of(if self.maximize { -1.0 } else { 1.0 });
+        let g = a.fma(a.of(self.weight_decay), p, a.mul(sign, g));
+        (a.mul(p, a.of(self.shrink)), g)
+    }
+}
+
+/// `mean + (1 - beta) * (x - mean)`.
+#[inline(always)]
+fn ema<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
+    a.fma(a.of(1.0 - beta), a.sub(x, mean), mean)
+}
+
+/// `beta * mean + (1 - beta) * x^2`, and at least the least square if that is `hidden`.
+#[inline(always)]
+fn ema_of_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, hidden: bool) -> A::V {
+    at_least(
+        a,
+        a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean)),
+        hidden,
+    )
+}
+
+/// `square`, but not below the least one where that is hidden: see [`Thresholds::is_hidden`]. NaN
+/// stays.
+#[inline(always)]
+fn at_least<A: Arithmetic>(a: A, square: A::V, hidden: bool) -> A::V {
+    a.max(
+        a.of(if hidden {
+            A::THRESHOLDS.least_square()
+        } else {
+            0.0
+        }),
+        square,
+    )
+}
+
+/// The means of the gradient and of its square, which Adam and those after it keep.
+#[inline(always)]
+fn moments<A: Arithmetic>(
+    a: A,
+    [beta1, beta2]: [f64; 2],
+    [m, v]: [A::V; 2],
+    g: A::V,
+    hidden: bool,
+) -> [A::V; 2] {
+    [ema(a, beta1, m, g), ema_of_square(a, beta2, v, g, hidden)]
+}
+
+/// What those two begin a step with.
+#[inline(always)]
+fn settle_moments<A: Arithmetic>(a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+    [a.flush(ended, m), a.raise(ended, v), x]
+}
+
+/// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g`
+/// (`v = g` in the first step) and then `g = v`, or `g += momentum * v` if `nesterov`; `p -= lr *
+/// g`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SgdStep {
+    pub begin: Preprocess,
+    pub lr: f64,
+    pub momentum: f64,
+    pub dampening: f64,
+    pub nesterov: bool,
+    /// The velocity holds nothing yet.
+    pub first: bool,
+}
+
+impl Rule for SgdStep {
+    fn memories(&self) -> usize {
+        usize::from(self.momentum != 0.0)
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: Memories<A>) -> Memories<A> {
+        [a.flush(ended, v), x, y]
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [mut v, x, y]: Memories<A>) -> Step<A> {
+        let (p, mut g) = self.begin.apply(a, p, g);
+        if self.momentum != 0.0 {
+            let momentum = a.of(self.momentum);
+            v = if self.first {
+                g
+            } else {
+                a.fma(momentum, v, a.mul(a.of(1.0 - self.dampening), g))
+            };
+            g = if self.nesterov {
+                a.fma(momentum, v, g)
+            } else {
+                v
+            };
+        }
+        (a.fnma(a.of(self.lr), g, p), [v, x, y])
+    }
+}
+
+/// Adam: `m += (1 - beta1) * (g - m)`; `v = beta2 * v + (1 - beta2) * g^2`; `most = max(most, v)`
+/// and `v = most` for what follows if `amsgrad`; `p -= rate * m / (sqrt(v) * root + epsilon)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    pub begin: Preprocess,
+    /// `lr / (1 - beta1^step)`
+    pub rate: f64,
+    /// `1 / sqrt(1 - beta2^step)`
+    pub root: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+    pub amsgrad: bool,
+}
+
+impl Rule for AdamStep {
+    fn memories(&self) -> usize {
+        2 + usize::from(self.amsgrad)
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, most]: Memories<A>) -> Memories<A> {
+        let [m, v, _] = settle_moments(a, ended, [m, v, most]);
+        [m, v, a.raise(ended, most)]
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, most]: Memories<A>) -> Step<A> {
+        let (p, g) = self.begin.apply(a, p, g);
+        let hidden = A::THRESHOLDS.is_hidden(self.root, self.epsilon);
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
+        let (most, size) = if self.amsgrad {
+            let most = a.max(most, v);
+            (most, most)
+        } else {
+            (most, v)
+        };
+        let deviation = a.fma(a.sqrt(size), a.of(self.root), a.of(self.epsilon));
+        (
+            a.fnma(a.of(self.rate), a.div(m, deviation), p),
+            [m, v, most],
+        )
+    }
+}
+
+/// NAdam: Adam's moments; `d = sqrt(v * root) + epsilon`; `p -= gradient_rate * g / d + moment_rate
+/// * m / d`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NAdamStep {
+    pub begin: Preprocess,
+    pub gradient_rate: f64,
+    pub moment_rate: f64,
+    /// `1 / (1 - beta2^step)`
+    pub root: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+}
+
+impl Rule for NAdamStep {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+        settle_moments(a, ended, [m, v, x])
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: Memories<A>) -> Step<A> {
+        let (p, g) = self.begin.apply(a, p, g);
+        let hidden = A::THRESHOLDS.is_hidden(self.root.sqrt(), self.epsilon);
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
+        let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
+        let p = a.fnma(a.of(self.gradient_rate), a.div(g, deviation), p);
+        (
+            a.fnma(a.of(self.moment_rate), a.div(m, deviation), p),
+            [m, v, x],
+        )
+    }
+}
+
+/// RAdam: Adam's moments; `p -= rate * m / (sqrt(v) + epsilon)` if `rectified`, else `p -= rate *
+/// m`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RAdamStep {
+    pub begin: Preprocess,
+    pub rate: f64,
+    pub rectified: bool,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+}
+
+impl Rule for RAdamStep {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+        settle_moments(a, ended, [m, v, x])
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: Memories<A>) -> Step<A> {
+        let (p, g) = self.begin.apply(a, p, g);
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
+        let step = if self.rectified {
+            a.div(m, a.add(a.sqrt(v), a.of(self.epsilon)))
+        } else {
+            m
+        };
+        (a.fnma(a.of(self.rate), step, p), [m, v, x])
+    }
+}
+
+/// Adamax: `m += (1 - beta1) * (g - m)`; `u = max(beta2 * u, |g| + epsilon)`; `p -= rate * m / u`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamaxStep {
+    pub begin: Preprocess,
+    /// `lr / (1 - beta1^step)`
+    pub rate: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+    pub epsilon: f64,
+}
+
+impl Rule for AdamaxStep {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, u, x]: Memories<A>) -> Memories<A> {
+        // Without an epsilon, what is not tiny is larger.
+        let u = a.select(ended, a.max(a.of(A::THRESHOLDS.tiny), u), u);
+        [a.flush(ended, m), u, x]
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, u, x]: Memories<A>) -> Step<A> {
+        let (p, g) = self.begin.apply(a, p, g);
+        let m = ema(a, self.beta1, m, g);
+        let u = a.max(
+            a.mul(a.of(self.beta2), u),
+            a.add(a.abs(g), a.of(self.epsilon)),
+        );
+        (a.fnma(a.of(self.rate), a.div(m, u), p), [m, u, x])
+    }
+}
+
+/// Adagrad: `sum += g^2`, from `initial` in the first step; `p -= rate * g / (sqrt(sum) +
+/// epsilon)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdagradStep {
+    pub begin: Preprocess,
+    /// `lr / (1 + (step - 1) * lr_decay)`
+    pub rate: f64,
+    pub epsilon: f64,
+    /// What the sum begins with, in the first step.
+    pub initial: Option<f64>,
+}
+
+impl Rule for AdagradStep {
+    fn memories(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [sum, x, y]: Memories<A>) -> Memories<A> {
+        [a.raise(ended, sum), x, y]
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [sum, x, y]: Memories<A>) -> Step<A> {
+        let (p, g) = self.begin.apply(a, p, g);
+        let sum = match self.initial {
+            Some(initial) => a.of(initial),
+            None => sum,
+        };
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let sum = at_least(a, a.fma(g, g, sum), hidden);
+        let step = a.div(g, a.add(a.sqrt(sum), a.of(self.epsilon)));
+        (a.fnma(a.of(self.rate), step, p), [sum, x, y])
+    }
+}
+
+/// Adadelta: `v = rho * v + (1 - rho) * g^2`; `d = sqrt(u + epsilon) / sqrt(v + epsilon) * g`;
+/// `u = rho * u + (1 - rho) * d^2`; `p -= lr * d`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdadeltaStep {
+    pub begin: Preprocess,
+    pub lr: f64,
+    pub rho: f64,
+    pub epsilon: f64,
+}
+
+impl Rule for AdadeltaStep {
+    fn memories(&self) -> usize {
+        2
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, u, x]: Memories<A>) -> Memories<A> {
+        // Without an epsilon, what never moved does not begin to.
+        let u = a.select(a.lt(a.of(0.0), u), a.raise(ended, u), u);
+        [a.raise(ended, v), u, x]
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, u, x]: Memories<A>) -> Step<A> {
+        let (p, g) = self.begin.apply(a, p, g);
+        // The epsilon is within the root.
+        let hidden = A::THRESHOLDS.is_hidden(A::THRESHOLDS.least_root, self.epsilon);
+        let (v, epsilon) = (ema_of_square(a, self.rho, v, g, hidden), a.of(self.epsilon));
+        let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
+        let step = a.mul(ratio, g);
+        (
+            a.fnma(a.of(self.lr), step, p),
+            [v, ema_of_square(a, self.rho, u, step, hidden), x],
+        )
+    }
+}
+
+/// RMSprop: `v = alpha * v + (1 - alpha) * g^2`; `d = sqrt(v) + epsilon`, or, if `centered`,
+/// `mean += (1 - alpha) * (g - mean)` and `d = sqrt(max(0, v - mean^2)) + epsilon`; if `momentum`
+/// is not 0, `b = momentum * b + g / d` and `p -= lr * b`, else `p -= lr * g / d`. The memories are
+/// v, mean, b, without those that are not used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RmsPropStep {
+    pub begin: Preprocess,
+    pub lr: f64,
+    pub alpha: f64,
+    pub epsilon: f64,
+    pub momentum: f64,
+    pub centered: bool,
+}
+
+impl Rule for RmsPropStep {
+    fn memories(&self) -> usize {
+        1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: Memories<A>) -> Memories<A> {
+        // The mean and the buffer, whichever of them there are.
+        [a.raise(ended, v), a.flush(ended, x), a.flush(ended, y)]
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, x, y]: Memories<A>) -> Step<A> {
+        let (p, g) = self.begin.apply(a, p, g);
+        let (mut mean, mut b) = if self.centered { (x, y) } else { (y, x) };
+        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
+        let v = ema_of_square(a, self.alpha, v, g, hidden);
+        let mut square = v;
+        if self.centered {
+            mean = ema(a, self.alpha, mean, g);
+            // Rounding may make it negative where the gradient hardly changes. NaN stays.
+            square = a.max(a.of(0.0), a.fnma(mean, mean, v));
+        }
+        let mut step = a.div(g, a.add(a.sqrt(square), a.of(self.epsilon)));
+        if self.momentum != 0.0 {
+            b = a.fma(a.of(self.momentum), b, step);
+            step = b;
+        }
+        let [x, y] = if self.centered { [mean, b] } else { [b, mean] };
+        (a.fnma(a.of(self.lr), step, p), [v, x, y])
+    }
+}
+
+/// Lion: `p -= lr * sign(beta1 * m + (1 - beta1) * g)`; `m = beta2 * m + (1 - beta2) * g`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LionStep {
+    pub begin: Preprocess,
+    pub lr: f64,
+    pub beta1: f64,
+    pub beta2: f64,
+}
+
+impl Rule for LionStep {
+    fn memories(&self) -> usize {
+        1
+    }
+
+    #[inline(always)]
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, x, y]: Memories<A>) -> Memories<A> {
+        [a.flush(ended, m), x, y]
+    }
+
+    #[inline(always)]
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, x, y]: Memories<A>) -> Step<A> {
+        let (p, g) = self.begin.apply(a, p, g);
+        let between = |beta: f64| a.fma(a.of(beta), m, a.mul(a.of(1.0 - beta), g));
+        let direction = a.sign(between(self.beta1));
+        (
+            a.fnma(a.of(self.lr), direction, p),
+            [between(self.beta2), x, y],
+        )
+    }
+}

@@ -1,0 +1,152 @@
+//! Plain loops in any float, which spread gradients from the outputs: all kernels of `f64`, and the
+//! reference for those of `f32`.
+
+use super::super::args::check_same;
+use super::super::reference::{Real, Sums, WIDE};
+use super::{Axis, Divisor, Plane, Reach};
+
+impl Plane {
+    /// Calls with each place of the output, each tap of its window that is not padding and the
+    /// place that it reads: row and column of the output, index of the first channel of the
+    /// output's place, tap, row and column of the input, and index of the first channel of the
+    /// input's place.
+    fn each_tap(
+        &self,
+        samples: usize,
+        mut f: impl FnMut([usize; 2], usize, usize, [usize; 2], usize),
+    ) {
+        let Plane {
+            rows,
+            cols,
+            channels,
+        } = *self;
+        for row in 0..samples * rows.output {
+            let (sample, r) = (row / rows.output, row % rows.output);
+            let down = rows.window(r);
+            for c in 0..cols.output {
+                let across = cols.window(c);
+                let to = (row * cols.output + c) * channels;
+                for i in 0..down.count {
+                    for j in 0..across.count {
+                        let tap = (down.tap + i) * cols.widest() + across.tap + j;
+                        let y = down.first + i * rows.step();
+                        let x = across.first + j * cols.step();
+                        let from = ((sample * rows.input + y) * cols.input + x) * channels;
+                        f([r, c], to, tap, [y, x], from);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `y` is the largest element of each window and channel, and `codes`, if there are any, its tap.
+pub(in super::super) fn max_pool<T: Real>(
+    plane: &Plane,
+    x: &[T],
+    y: &mut [T],
+    codes: Option<&mut [T]>,
+) {
+    let samples = plane.samples("max_pool", x.len(), y.len());
+    y.fill(T::neg_infinity());
+    let codes = codes.unwrap_or_default();
+    if !codes.is_empty() {
+        check_same("max_pool", y.len(), codes.len());
+    }
+    // Where nothing is larger than minus infinity, it is the first tap.
+    codes.fill(-T::one());
+    plane.each_tap(samples, |_, to, tap, _, from| {
+        for channel in 0..plane.channels {
+            let (x, best) = (x[from + channel], &mut y[to + channel]);
+            let newer = x > *best || x.is_nan();
+            if newer {
+                *best = x;
+            }
+            if let Some(code) = codes.get_mut(to + channel)
+                && (newer || *code < T::zero())
+            {
+                *code = T::of(tap as f64);
+            }
+        }
+    });
+}
+
+/// The gradient with respect to the input of `max_pool`.
+pub(in super::super) fn max_pool_grad<T: Real>(plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]) {
+    let samples = plane.samples("max_pool_grad", dx.len(), dy.len());
+    check_same("max_pool_grad", dy.len(), codes.len());
+    dx.fill(T::zero());
+    plane.each_tap(samples, |_, to, tap, _, from| {
+        for channel in 0..plane.channels {
+            if codes[to + channel] == T::of(tap as f64) {
+                dx[from + channel] = dx[from + channel] + dy[to + channel];
+            }
+        }
+    });
+}
+
+/// Sums, averages and interpolations, and their gradients: see `Kernels::mean_pool`.
+pub(in super::super) fn mean_pool<T: Real>(
+    plane: &Plane,
+    divide: Divisor,
+    transposed: bool,
+    x: &[T],
+    y: &mut [T],
+) {
+    let lens = if transposed {
+        (y.len(), x.len())
+    } else {
+        (x.len(), y.len())
+    };
+    let samples = plane.samples("mean_pool", lens.0, lens.1);
+    let channels = plane.channels;
+    // Of the side that is read, and of the one that is written.
+    let places = |axis: &Axis| {
+        if transposed {
+            (axis.output, axis.input)
+        } else {
+            (axis.input, axis.output)
+        }
+    };
+    let ((high, high_to), (wide, wide_to)) = (places(&plane.rows), places(&plane.cols));
+    let reads = |axis: &Axis, to: usize| {
+        assert!(axis.step() == 1, "mean_pool: windows with a dilation");
+        if transposed {
+            return axis.readers(to);
+        }
+        let window = axis.window(to);
+        window.first..window.first + window.count
+    };
+    // A numerator and a denominator.
+    let weight = |axis: &Axis, to: usize, from: usize| {
+        let (o, i) = if transposed { (from, to) } else { (to, from) };
+        let (n, d) = match (axis.reach, divide) {
+            (Reach::Linear { .. }, _) => (axis.weight(o, i), axis.unit()),
+            (_, Divisor::One) => (1, 1),
+            (_, Divisor::Kernel) => (1, axis.widest()),
+            (_, Divisor::Count) => (1, axis.window(o).count),
+        };
+        (n as f64, d as f64)
+    };
+    for row in 0..samples * high_to {
+        let (sample, row_to) = (row / high_to, row % high_to);
+        for col_to in 0..wide_to {
+            let y = &mut y[(row * wide_to + col_to) * channels..][..channels];
+            for (block, y) in y.chunks_mut(WIDE).enumerate() {
+                let mut sums = Sums::<T, WIDE>::new();
+                for r in reads(&plane.rows, row_to) {
+                    for c in reads(&plane.cols, col_to) {
+                        let (n, d) = weight(&plane.rows, row_to, r);
+                        let (m, e) = weight(&plane.cols, col_to, c);
+                        let weight = T::of(n * m / (d * e));
+                        let from = ((sample * high + r) * wide + c) * channels + block * WIDE;
+                        for (sum, &x) in sums.next().iter_mut().zip(&x[from..][..y.len()]) {
+                            *sum = *sum + weight * x;
+                        }
+                    }
+                }
+                y.copy_from_slice(&sums.finish()[..y.len()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! Which shapes a layer takes and what comes out: constants, so that `network!` can compute with
+//! them.
+
+use super::sentence::Sentence;
+use crate::sizes::{self, MOST_BYTES, MOST_NUMBERS, TOO_LARGE};
+use crate::tensor::{Dims, Shape};
+
+/// How many `_` one layer can have.
+const MAX_INFERRED: usize = 8;
+
+/// What a layer says about an input shape: what comes out, or what it wanted instead.
+///
+/// ```
+/// use shapewright::{ext::Inferred, tensor::Dims};
+/// const INPUT: Dims = Dims::new(&[64]);
+/// const OUTPUT: Inferred = Inferred::takes(Dims::new(&[32]), INPUT, Dims::new(&[10]));
+/// assert!(!OUTPUT.is_fine());
+/// ```
+#[derive(Clone, Copy)]
+pub struct Inferred {
+    output: Dims,
+    inferred: [usize; MAX_INFERRED],
+    inferred_len: usize,
+    mistake: Option<Mistake>,
+}
+
+#[derive(Clone, Copy)]
+struct Mistake {
+    /// "[.., 64]", the shape that the layer takes; or, if the layer is wrong in itself, what is
+    /// wrong.
+    what: Sentence,
+    /// "; write ..". None if the layer is wrong in itself: then it does not matter what comes
+    /// before.
+    way_out: Option<Sentence>,
+}
+
+impl Inferred {
+    /// The input fits, and this comes out.
+    ///
+    /// Give [`Dims::UNKNOWN`] for an unknown input, unless the output does not depend on it.
+    pub const fn shape(output: Dims) -> Self {
+        Inferred {
+            output,
+            inferred: [1; MAX_INFERRED],
+            inferred_len: 0,
+            mistake: None,
+        }
+    }
+
+    /// The layer takes `wanted` exactly and gives `output`; checks it against the input.
+    pub const fn takes(wanted: Dims, input: Dims, output: Dims) -> Self {
+        if input.is_unknown() || input.same(&wanted) {
+            return Inferred::shape(output);
+        }
+        let way_out = if wanted.sizes().len() == 1 && input.len() == wanted.len() {
+            Sentence::new("; put `Flatten` before it")
+        } else if wanted.rank().is_some() && input.len() == wanted.len() {
+            Sentence::new("; put a `Reshape` before it")
+        } else {
+            Sentence::new("; make the two equal")
+        };
+        Inferred::mismatch(Sentence::new("").dims(wanted), way_out, output)
+    }
+
+    /// The input does not fit. The error reads: "`layer` takes `wanted`, but `layer before` gives
+    /// `input``way_out`". `output` is what would come out of a right input
+    /// ([`Dims::UNKNOWN`] if that can't be told): later layers are checked against it.
+    pub const fn mismatch(wanted: Sentence, way_out: Sentence, output: Dims) -> Self {
+        let mut fit = Inferred::shape(output);
+        fit.mistake = Some(Mistake {
+            what: wanted,
+            way_out: Some(way_out),
+        });
+        fit
+    }
+
+    /// The layer is wrong in itself, whatever the input. The error reads: "`layer` `sentence`".
+    pub const fn wrong(sentence: Sentence, output: Dims) -> Self {
+        let mut fit = Inferred::shape(output);
+        fit.mistake = Some(Mistake {
+            what: sentence,
+            way_out: None,
+        });
+        fit
+    }
+
+    /// The same if what comes out can be a tensor; a mistake otherwise.
+    ///
+    /// Sizes that stopped at the largest number on the way end here: the arithmetic of layers on
+    /// sizes does not wrap, and what comes after works with sizes of tensors.
+    #[doc(hidden)]
+    pub const fn within_memory(self) -> Self {
+        if !self.is_fine() || is_within_memory(self.output) {
+            return self;
+        }
+        self.or_wrong(too_large("gives ", self.output))
+    }
+
+    /// The same if `countable`; otherwise the layer is wrong, as its windows reach over more places
+    /// than a tensor has.
+    pub(crate) const fn if_countable(self, countable: bool) -> Self {
+        // What comes out is the better sentence if it is too large itself.
+        if countable
+            || !self.is_fine()
+            || self.output.is_unknown()
+            || !is_within_memory(self.output)
+        {
+            return self;
+        }
+        self.or_wrong(Inferred::TOO_FAR)
+    }
+
+    /// Windows over more places than can be counted.
+    pub(crate) const TOO_FAR: Sentence = Sentence::new("reaches over more than the ")
+        .number(MOST_NUMBERS)
+        .text(" places that a tensor can have; make its kernel_size, stride, padding or dilation smaller");
+
+    /// A mistake of the layer itself.
+    const fn or_wrong(mut self, sentence: Sentence) -> Self {
+        self.output = Dims::UNKNOWN;
+        self.mistake = Some(Mistake {
+            what: sentence,
+            way_out: None,
+        });
+        self
+    }
+
+    /// What the next `_` of the layer stands for.
+    pub const fn infers(mut self, size: usize) -> Self {
+        assert!(
+            self.inferred_len < MAX_INFERRED,
+            "a layer can have at most 8 `_`"
+        );
+        self.inferred[self.inferred_len] = size;
+        self.inferred_len += 1;
+        self
+    }
+
+    /// Whether the input fits.
+    pub const fn is_fine(&self) -> bool {
+        self.mistake.is_none()
+    }
+
+    /// What comes out.
+    pub const fn output(&self) -> Dims {
+        self.output
+    }
+
+    /// What the `_` at a position stands for; 1 where that is not known.
+    pub const fn inferred(&self, position: usize) -> usize {
+        if position < self.inferred_len {
+            self.inferred[position]
+        } else {
+            1
+        }
+    }
+}
+
+/// Whether a tensor can have these sizes.
+#[doc(hidden)]
+pub const fn is_within_memory(dims: Dims) -> bool {
+    sizes::countable(dims.len())
+}
+
+/// "gives [4294967296, 4294967296], more than .. make its first size smaller".
+const fn too_large(verb: &str, dims: Dims) -> Sentence {
+    let largest = match dims.sizes() {
+        [] => "sizes",
+        [_] => "size",
+        sizes => {
+            let mut largest = 0;
+            let mut axis = 1;
+            while axis < sizes.len() {
+                if sizes[axis] > sizes[largest] {
+                    largest = axis;
+                }
+                axis += 1;
+            }
+            ["first size", "second size", "third size", "last size"][largest]
+        }
+    };
+    Sentence::new(verb)
+        .dims(dims)
+        .text(", more than the ")
+        .number(MOST_NUMBERS)
+        .text(" numbers that a tensor can have; make its ")
+        .text(largest)
+        .text(" smaller")
+}
+
+/// Which shapes a layer takes: for each input shape, what comes out or what was wanted instead.
+///
+/// Implement it for every input shape (`impl<In: Shape> ShapeRule<In> for MyLayer`), so that a shape
+/// that does not fit is reported in a sentence. Sizes written `_` arrive as
+/// [`INFER`](super::INFER).
+///
+/// ```
+/// use shapewright::{Shape, ext::{Inferred, ShapeRule, INFER}, tensor::Dims};
+/// /// Multiplies each of N features by a factor of its own.
+/// struct Scale<const N: usize>;
+/// impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
+///     const OUTPUT: Inferred = {
+///         let features = if N == INFER { In::DIMS.size(0) } else { N };
+///         Inferred::takes(Dims::new(&[features]), In::DIMS, Dims::new(&[features])).infers(features)
+///     };
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer: it does not implement `ShapeRule`",
+    label = "not a layer",
+    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its parameters) and \
+            `Compute` (forward and backward); see the example `custom_layer`"
+)]
+pub trait ShapeRule<In: Shape> {
+    /// The answer for this input shape. It must not panic: an answer that is a mistake becomes the
+    /// compile error.
+    const OUTPUT: Inferred;
+}
+
+/// Names the output of a layer that gives a tuple of tensors: its `ShapeRule` says the sizes, but a
+/// tuple type can't be built from a constant. All networks have it, with the output that they
+/// declare.
+pub trait NamesOutput {
+    /// The shape of the output, whatever the input.
+    type Output: Shape;
+}
+
+/// Who stands where in a network's definition, as the user wrote it.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// The layer, with its name: `fc: Linear<_, 128>`.
+    pub layer: &'static str,
+    /// Where its input comes from: "`Relu` before it gives" or "the network's input is".
+    pub source: &'static str,
+}
+
+/// Stops the compilation with a sentence if the layer does not fit.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report(fit: &Inferred, place: Place, input: Dims) {
+    let Some(Mistake { what, way_out }) = &fit.mistake else {
+        return;
+    };
+    let mut sentence = Sentence::new("`").text(place.layer);
+    sentence = match way_out {
+        None => sentence.text("` ").sentence(what),
+        Some(way_out) => sentence
+            .text("` takes ")
+            .sentence(what)
+            .text(", but ")
+            .text(place.source)
+            .text(" ")
+            .dims(input)
+            .sentence(way_out),
+    };
+    panic!("{}", sentence.as_str())
+}
+
+/// Stops the compilation if the last layer does not give what the network declares.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dims) {
+    if given.is_unknown() || given.same(&declared) {
+        return;
+    }
+    let mut sentence = Sentence::new("`")
+        .text(network)
+        .text("` is declared to give ")
+        .dims(declared)
+        .text(", but its last layer `")
+        .text(last)
+        .text("` gives ")
+        .dims(given);
+    sentence = if declared.sizes().len() == 1 && given.sizes().len() > 1 {
+        sentence.text("; `Linear` works on the last axis alone: put `Flatten` before the first one")
+    } else {
+        sentence
+            .text("; declare `-> ")
+            .dims(given)
+            .text("` or change the layer")
+    };
+    panic!("{}", sentence.as_str())
+}
+
+/// Stops the compilation if the input or output of a network has an axis without elements, or more
+/// elements than a tensor can have.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_size(network: &str, what: &str, dims: Dims) {
+    if !is_within_memory(dims) {
+        let sentence = Sentence::new("the ")
+            .text(what)
+            .text(" of `")
+            .text(network)
+            .text("` ");
+        panic!("{}", sentence.sentence(&too_large("is ", dims)).as_str())
+    }
+    if dims.len() == 0 {
+        let sentence = Sentence::new("the ")
+            .text(what)
+            .text(" of `")
+            .text(network)
+            .text("` is ")
+            .dims(dims)
+            .text("; every size must be at least 1");
+        panic!("{}", sentence.as_str())
+    }
+}
+
+/// Stops the compilation if a layer has more parameters, with the `before` of the layers before it,
+/// than memory holds.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
+    let all = sizes::sum(&[parameters, before]);
+    // Where the layers before have too many, that has been reported.
+    if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
+        return;
+    }
+    let mut sentence = Sentence::new("`")
+        .text(layer)
+        .text("` has ")
+        .number(parameters)
+        .text(" parameters");
+    if before > 0 {
+        sentence = sentence
+            .text(", ")
+            .number(all)
+            .text(" with those of the layers before it");
+    }
+    sentence = sentence
+        .text(", more than the ")
+        .number(MOST_BYTES)
+        .text(" bytes that memory can hold; make its sizes smaller");
+    panic!("{}", sentence.as_str())
+}
+
+/// Stops the compilation if one sample needs more memory than there can be.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_workspace(network: &str, training: usize, inference: usize, bytes: usize) {
+    let numbers = if training > inference {
+        training
+    } else {
+        inference
+    };
+    let most = isize::MAX as usize;
+    if sizes::product(&[numbers, bytes]) > most {
+        let sentence = Sentence::new("`")
+            .text(network)
+            .text("` keeps ")
+            .number(numbers)
+            .text(" numbers for each sample, more than the ")
+            .number(most)
+            .text(" bytes that memory can hold; make what its layers give smaller");
+        panic!("{}", sentence.as_str())
+    }
+}
+
+/// Stops the compilation if a layer of the user's own takes an input, but does not say which shape
+/// comes out, or says another one than the type of its output has.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
+    if input.is_unknown() || (said.same(&typed) && !said.is_unknown()) {
+        return;
+    }
+    let sentence = Sentence::new("`").text(layer).text("` takes ").dims(input);
+    let sentence = if said.is_unknown() {
+        sentence.text(
+            ", but its `ShapeRule` does not say what comes out; give `Inferred::shape` the sizes",
+        )
+    } else if typed.is_unknown() {
+        sentence
+            .text(" and gives ")
+            .dims(said)
+            .text(", a tuple, whose type a constant can't name; implement `NamesOutput`, too")
+    } else {
+        sentence
+            .text("; its `ShapeRule` says that it gives ")
+            .dims(said)
+            .text(", but its `NamesOutput` says ")
+            .dims(typed)
+            .text("; make the two equal")
+    };
+    panic!("{}", sentence.as_str())
+}
+
+/// Stops the compilation if a layer of the user's own lacks one of the traits that make it one.
+#[doc(hidden)]
+#[track_caller]
+pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, computes: bool) {
+    if fits && has && computes {
+        return;
+    }
+    let sentence = Sentence::new("`")
+        .text(layer)
+        .text("` is not a layer of `")
+        .text(element)
+        .text("` networks: ");
+    let sentence = if !fits {
+        sentence.text("it does not implement `ShapeRule`, which says which shapes it takes; a layer has `ShapeRule`, `Layer` and `Compute`, or `ShapeRule` and `InPlace`")
+    } else if !has {
+        sentence
+            .text("it does not implement `Layer<")
+            .text(element)
+            .text(">`, which says what it learns, nor `InPlace`; a nested network has the number type of the outer one")
+    } else {
+        sentence
+            .text("it does not implement `Compute` from the shape that it is given to the one that its `ShapeRule` answers")
+            .text(", nor `InPlace`, where both are the same")
+    };
+    panic!("{}", sentence.as_str())
+}

@@ -1,0 +1,200 @@
+//! The average of each window.
+
+use super::mean_pool::mean_pool;
+use super::window::{
+    Windows, even, fit_sizes, fit_windows, plane, refuse, size_of_zero, tiles, windows_over,
+};
+use crate::kernels::{Divisor, Kernels, Plane};
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+};
+use crate::tensor::{Dims, Element, Shape, Tensor};
+
+/// The average of each window and channel: `[height, width, channels]` becomes
+/// `[(height + 2 padding - kernel_size) / stride + 1, .., channels]`, rounded down.
+///
+/// In a network: `AvgPool2d<kernel_size>`, with the options `Stride` (the kernel size if it is left
+/// away), `Pad` (with zeros; at most half of the kernel size) and `ExcludePad`: zeros of the
+/// padding do not count in the average, which is PyTorch's `count_include_pad=False`. What differs
+/// between height and width is a pair: `AvgPool2d<(2, 3), Stride<2, 1>>`.
+///
+/// PyTorch's `nn.AvgPool2d`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Pool: [2, 4, 1] -> [1, 2, 1] { AvgPool2d<2> } }
+/// let y = Pool::zeros().forward(&Tensor3::from_fn(|[row, col, _]| (4 * row + col) as f32));
+/// assert_eq!(y, Tensor3::from([[[2.5], [4.5]]]));
+/// ```
+pub struct AvgPool2d<
+    const KH: usize,
+    const KW: usize,
+    const SH: usize,
+    const SW: usize,
+    const PH: usize,
+    const PW: usize,
+    const COUNT_PAD: bool = true,
+>;
+
+/// The average of each window and channel: `[length, channels]` becomes
+/// `[(length + 2 padding - kernel_size) / stride + 1, channels]`, rounded down.
+///
+/// In a network: `AvgPool1d<kernel_size>`, with the options of [`AvgPool2d`]. PyTorch's
+/// `nn.AvgPool1d`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Pool: [4, 1] -> [2, 1] { AvgPool1d<3, Stride<2>, Pad<1>, ExcludePad> } }
+/// let y = Pool::zeros().forward(&Tensor2::from([[1.0], [4.0], [2.0], [3.0]]));
+/// assert_eq!(y, Tensor2::from([[2.5], [3.0]]));
+/// ```
+pub struct AvgPool1d<const K: usize, const S: usize, const P: usize, const COUNT_PAD: bool = true>;
+
+/// The averages of `H` by `W` windows that cover the image, as equal as possible: `[height, width,
+/// channels]` becomes `[H, W, channels]`. Window `i` of `H` reaches from row `i height / H`,
+/// rounded down, to `(i + 1) height / H`, rounded up.
+///
+/// In a network: `AdaptiveAvgPool2d<output_size>`, a number or a pair `(H, W)`. PyTorch's
+/// `nn.AdaptiveAvgPool2d`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Pool: [3, 4, 1] -> [1, 2, 1] { AdaptiveAvgPool2d<(1, 2)> } }
+/// let y = Pool::zeros().forward(&Tensor3::from_fn(|[row, col, _]| (4 * row + col) as f32));
+/// assert_eq!(y, Tensor3::from([[[4.5], [6.5]]]));
+/// ```
+pub struct AdaptiveAvgPool2d<const H: usize, const W: usize>;
+
+/// The averages of `L` windows that cover the sequence, as equal as possible: `[length, channels]`
+/// becomes `[L, channels]`.
+///
+/// In a network: `AdaptiveAvgPool1d<output_size>`. PyTorch's `nn.AdaptiveAvgPool1d`; the windows
+/// are those of [`AdaptiveAvgPool2d`].
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Pool: [3, 1] -> [2, 1] { AdaptiveAvgPool1d<2> } }
+/// let y = Pool::zeros().forward(&Tensor2::from([[1.0], [4.0], [2.0]]));
+/// assert_eq!(y, Tensor2::from([[2.5], [3.0]]));
+/// ```
+pub struct AdaptiveAvgPool1d<const L: usize>;
+
+/// The average of each channel: `[height, width, channels]` becomes `[channels]`.
+///
+/// PyTorch's `nn.AdaptiveAvgPool2d(1)` and `nn.Flatten`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Head: [7, 7, 64] -> [10] { GlobalAvgPool2d, Linear<_, 10> } }
+/// assert_eq!(Head::PARAMS, 64 * 10 + 10);
+/// ```
+pub struct GlobalAvgPool2d;
+
+/// The average of each channel: `[length, channels]` becomes `[channels]`.
+///
+/// PyTorch's `nn.AdaptiveAvgPool1d(1)` and `nn.Flatten`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Mean: [3, 2] -> [2] { GlobalAvgPool1d } }
+/// let y = Mean::zeros().forward(&Tensor2::from([[1.0, 2.0], [4.0, 0.0], [4.0, -8.0]]));
+/// assert_eq!(y, Tensor1::from([3.0, -2.0]));
+/// ```
+pub struct GlobalAvgPool1d;
+
+mean_pool! {
+    [const KH: usize, const KW: usize, const SH: usize, const SW: usize, const PH: usize, const PW: usize,
+        const COUNT_PAD: bool]
+    AvgPool2d<KH, KW, SH, SW, PH, PW, COUNT_PAD>,
+    |dims| fit_windows(dims, Self::WINDOWS),
+    windows_over(dims, Self::WINDOWS),
+    divide(COUNT_PAD),
+    transposed: false
+}
+
+impl<
+    const KH: usize,
+    const KW: usize,
+    const SH: usize,
+    const SW: usize,
+    const PH: usize,
+    const PW: usize,
+    const COUNT_PAD: bool,
+> AvgPool2d<KH, KW, SH, SW, PH, PW, COUNT_PAD>
+{
+    const WINDOWS: [Windows; 2] = [
+        Windows {
+            kernel: KH,
+            stride: SH,
+            pad: PH,
+            dilation: 1,
+        },
+        Windows {
+            kernel: KW,
+            stride: SW,
+            pad: PW,
+            dilation: 1,
+        },
+    ];
+}
+
+mean_pool! {
+    [const K: usize, const S: usize, const P: usize, const COUNT_PAD: bool]
+    AvgPool1d<K, S, P, COUNT_PAD>,
+    |dims| fit_windows(dims, [Windows { kernel: K, stride: S, pad: P, dilation: 1 }]),
+    windows_over(dims, [Windows { kernel: K, stride: S, pad: P, dilation: 1 }]),
+    divide(COUNT_PAD),
+    transposed: false
+}
+
+const fn divide(count_pad: bool) -> Divisor {
+    if count_pad {
+        Divisor::Kernel
+    } else {
+        Divisor::Count
+    }
+}
+
+mean_pool! {
+    [const H: usize, const W: usize]
+    AdaptiveAvgPool2d<H, W>,
+    |dims| if H == 0 || W == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [H, W]) },
+    plane(dims, [even(dims.size(0), H), even(dims.size(1), W)]),
+    Divisor::Count,
+    transposed: false
+}
+
+mean_pool! {
+    [const L: usize]
+    AdaptiveAvgPool1d<L>,
+    |dims| if L == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [L]) },
+    plane(dims, [even(dims.size(0), L)]),
+    Divisor::Count,
+    transposed: false
+}
+
+mean_pool! {
+    []
+    GlobalAvgPool2d,
+    |dims| fit_global(dims, 2),
+    plane(dims, [tiles(dims.size(0), 1), tiles(dims.size(1), 1)]),
+    Divisor::Kernel,
+    transposed: false
+}
+
+mean_pool! {
+    []
+    GlobalAvgPool1d,
+    |dims| fit_global(dims, 1),
+    plane(dims, [tiles(dims.size(0), 1)]),
+    Divisor::Kernel,
+    transposed: false
+}
+
+const fn fit_global(dims: Dims, axes: usize) -> Inferred {
+    match refuse(dims, axes) {
+        Some(fit) => fit,
+        None => Inferred::shape(Dims::new(&[dims.size(axes)])),
+    }
+}

@@ -1,0 +1,28 @@
+//! Layers that have lists of layers inside.
+
+mod branches;
+mod repeat;
+mod residual;
+
+pub use branches::Join;
+pub use repeat::Repeat;
+pub use residual::{Residual, ResidualWith};
+
+use crate::network::Context;
+use crate::tensor::Element;
+use crate::threads;
+
+/// `y += x`, on all threads if these are the only samples that are worked on.
+fn add<T: Element>(y: &mut [T], x: &[T], cx: &Context<T>) {
+    let parts = if cx.in_worker() {
+        1
+    } else {
+        threads::parts(y.len())
+    };
+    let per_part = y.len().div_ceil(parts).next_multiple_of(16);
+    threads::split_mut(y, per_part, &|part, y: &mut [T]| {
+        for (y, &x) in y.iter_mut().zip(&x[part * per_part..]) {
+            *y += x;
+        }
+    });
+}

@@ -1,0 +1,87 @@
+//! Convolution of sequences.
+
+use rand::Rng;
+
+use super::shape::Spec;
+use super::{compute, convolution};
+use crate::derive::Parameters;
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, Parameters,
+    ShapeRule,
+};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// Convolution of a sequence `[length, channels]`.
+///
+/// In a network: `Conv1d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to
+/// take what comes, and the options of [`Conv2d`](super::Conv2d) with one number each: `Conv1d<_,
+/// 16, 5, Stride<2>, Pad<2>>`. The output has `(length + 2 * pad - dilation * (kernel_size - 1) -
+/// 1) / stride + 1` steps, rounded down.
+///
+/// Definition and initial values (uniform between plus and minus `1 / sqrt(in_channels / groups *
+/// kernel_size)`) are those of PyTorch's `nn.Conv1d`. Sequences have their channels last here, and
+/// the weight lies as `[kernel_size][in_channels / groups][out_channels]`; weight files have
+/// PyTorch's order.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Mean: [6, 1] -> [3, 1] { pairs: Conv1d<_, 1, 2, Stride<2>> }
+/// }
+/// let mut net = Mean::zeros();
+/// net.pairs.weight = [[[0.5]], [[0.5]]];
+/// let y = net.forward(&Tensor2::from([[0.0], [2.0], [3.0], [5.0], [6.0], [8.0]]));
+/// assert_eq!(y, Tensor2::from([[1.0], [4.0], [7.0]]));
+/// ```
+pub struct Conv1d<
+    const CI: usize,
+    const CO: usize,
+    const K: usize,
+    const S: usize,
+    const P: usize,
+    const D: usize,
+    const GROUPS: usize,
+    const BIAS: bool,
+    const EACH: usize,
+>;
+
+/// The parameters of a [`Conv1d`] layer, where `CI` is the number of input channels in each group.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct Conv1dParams<const K: usize, const CI: usize, const CO: usize, T: Element> {
+    /// `[kernel_size][in_channels / groups][out_channels]`
+    #[file_axes(2, 1, 0)]
+    pub weight: [[[T; CO]; CI]; K],
+    /// `[out_channels]`
+    pub bias: [T; CO],
+}
+
+/// The parameters of a [`Conv1d`] layer with the option `NoBias`.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct Conv1dNoBiasParams<const K: usize, const CI: usize, const CO: usize, T: Element> {
+    /// `[kernel_size][in_channels / groups][out_channels]`
+    #[file_axes(2, 1, 0)]
+    pub weight: [[[T; CO]; CI]; K],
+}
+
+convolution! {
+    Conv1d<CI CO K S P D GROUPS> {
+        name: "Conv1d",
+        axes: 1,
+        in_channels: CI,
+        out_channels: CO,
+        kernel: [1, K],
+        stride: [1, S],
+        pad: [0, P],
+        dilation: [1, D],
+        groups: GROUPS,
+        output_pad: None,
+    },
+    Conv1dParams<K EACH CO> / Conv1dNoBiasParams<K EACH CO>,
+    fan_in: K * EACH,
+    forward: conv,
+    backward_input: input_grad,
+    images: inputs,
+}

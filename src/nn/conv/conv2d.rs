@@ -1,0 +1,116 @@
+//! Convolution of images.
+
+use rand::Rng;
+
+use super::shape::Spec;
+use super::{compute, convolution};
+use crate::derive::Parameters;
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, Parameters,
+    ShapeRule,
+};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// Convolution of an image `[height, width, channels]`.
+///
+/// In a network: `Conv2d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to
+/// take what comes, and any of these options after the sizes, in any order:
+///
+/// | option | what it is | without it |
+/// |---|---|---|
+/// | `Stride<2>` | how far apart windows lie | 1 |
+/// | `Pad<1>` | zeros on each side of the image | 0 |
+/// | `Dilation<2>` | how far apart the pixels of a window lie | 1 |
+/// | `Groups<4>` | input and output channels in so many groups, of which each sees its own | 1 |
+/// | `NoBias` | no bias | a bias |
+///
+/// The kernel is a number or a pair, `(3, 5)`: 3 high and 5 wide; likewise `Stride<2, 1>`, `Pad<1,
+/// 2>` and `Dilation<1, 2>`, vertical first. Each axis of the output has
+/// `(size + 2 * pad - dilation * (kernel_size - 1) - 1) / stride + 1` pixels, rounded down.
+///
+/// Definition and initial values (uniform between plus and minus `1 / sqrt(fan_in)`, weight and
+/// bias, where `fan_in` is `in_channels / groups * kernel height * kernel width`) are those of
+/// PyTorch's `nn.Conv2d`. Images have their channels last here, and the weight lies as `[kernel
+/// height][kernel width][in_channels / groups][out_channels]`; weight files have PyTorch's order.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Edges: [3, 4, 1] -> [3, 3, 1] { slope: Conv2d<_, 1, (1, 2), NoBias> }
+/// }
+/// let mut net = Edges::zeros();
+/// net.slope.weight = [[[[-1.0]], [[1.0]]]];
+/// let image = Tensor3::from([[[0.0], [0.0], [1.0], [1.0]]; 3]);
+/// assert_eq!(
+///     net.forward(&image),
+///     Tensor3::from([[[0.0], [1.0], [0.0]]; 3])
+/// );
+/// ```
+pub struct Conv2d<
+    const CI: usize,
+    const CO: usize,
+    const KH: usize,
+    const KW: usize,
+    const SH: usize,
+    const SW: usize,
+    const PH: usize,
+    const PW: usize,
+    const DH: usize,
+    const DW: usize,
+    const GROUPS: usize,
+    const BIAS: bool,
+    const EACH: usize,
+>;
+
+/// The parameters of a [`Conv2d`] layer, where `CI` is the number of input channels in each group.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct Conv2dParams<
+    const KH: usize,
+    const KW: usize,
+    const CI: usize,
+    const CO: usize,
+    T: Element,
+> {
+    /// `[kernel height][kernel width][in_channels / groups][out_channels]`
+    #[file_axes(3, 2, 0, 1)]
+    pub weight: [[[[T; CO]; CI]; KW]; KH],
+    /// `[out_channels]`
+    pub bias: [T; CO],
+}
+
+/// The parameters of a [`Conv2d`] layer with the option `NoBias`.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct Conv2dNoBiasParams<
+    const KH: usize,
+    const KW: usize,
+    const CI: usize,
+    const CO: usize,
+    T: Element,
+> {
+    /// `[kernel height][kernel width][in_channels / groups][out_channels]`
+    #[file_axes(3, 2, 0, 1)]
+    pub weight: [[[[T; CO]; CI]; KW]; KH],
+}
+
+convolution! {
+    Conv2d<CI CO KH KW SH SW PH PW DH DW GROUPS> {
+        name: "Conv2d",
+        axes: 2,
+        in_channels: CI,
+        out_channels: CO,
+        kernel: [KH, KW],
+        stride: [SH, SW],
+        pad: [PH, PW],
+        dilation: [DH, DW],
+        groups: GROUPS,
+        output_pad: None,
+    },
+    Conv2dParams<KH KW EACH CO> / Conv2dNoBiasParams<KH KW EACH CO>,
+    fan_in: KH * KW * EACH,
+    forward: conv,
+    backward_input: input_grad,
+    images: inputs,
+}

@@ -1,0 +1,110 @@
+//! Transposed convolution of images.
+
+use rand::Rng;
+
+use super::shape::Spec;
+use super::{compute, convolution};
+use crate::derive::Parameters;
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, Parameters,
+    ShapeRule,
+};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// Transposed convolution of an image `[height, width, channels]`: each pixel is spread over a
+/// window of the output, as the gradient of a [`Conv2d`](super::Conv2d) is. It makes images larger.
+///
+/// In a network: `ConvTranspose2d<in_channels, out_channels, kernel_size>`, with `_` for
+/// `in_channels` to take what comes, and the options of [`Conv2d`](super::Conv2d): `Stride<2>` is
+/// how far apart the windows of neighbouring pixels lie in the output, and `Pad<1>` takes pixels
+/// away on each side of it. `OutputPad<1>` adds pixels below and to the right: which of the sizes
+/// that a `Conv2d` with this stride turns into the same one is meant. Each axis of the output
+/// has `(size - 1) * stride - 2 * pad + dilation * (kernel_size - 1) + output_pad + 1` pixels.
+///
+/// Definition and initial values (uniform between plus and minus `1 / sqrt(fan_in)`, where `fan_in`
+/// is `out_channels / groups * kernel height * kernel width`) are those of PyTorch's
+/// `nn.ConvTranspose2d`. Images have their channels last here, and the weight lies as `[kernel
+/// height][kernel width][out_channels / groups][in_channels]`; weight files have PyTorch's order.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Double: [1, 2, 1] -> [2, 4, 1] { up: ConvTranspose2d<_, 1, 2, Stride<2>> }
+/// }
+/// let mut net = Double::zeros();
+/// net.up.weight = [[[[1.0]]; 2]; 2];
+/// let y = net.forward(&Tensor3::from([[[3.0], [5.0]]]));
+/// assert_eq!(y, Tensor3::from([[[3.0], [3.0], [5.0], [5.0]]; 2]));
+/// ```
+pub struct ConvTranspose2d<
+    const CI: usize,
+    const CO: usize,
+    const KH: usize,
+    const KW: usize,
+    const SH: usize,
+    const SW: usize,
+    const PH: usize,
+    const PW: usize,
+    const OH: usize,
+    const OW: usize,
+    const DH: usize,
+    const DW: usize,
+    const GROUPS: usize,
+    const BIAS: bool,
+    const EACH: usize,
+>;
+
+/// The parameters of a [`ConvTranspose2d`] layer, where `EACH` is the number of output channels in
+/// each group.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct ConvTranspose2dParams<
+    const KH: usize,
+    const KW: usize,
+    const EACH: usize,
+    const CI: usize,
+    const CO: usize,
+    T: Element,
+> {
+    /// `[kernel height][kernel width][out_channels / groups][in_channels]`
+    #[file_axes(3, 2, 0, 1)]
+    pub weight: [[[[T; CI]; EACH]; KW]; KH],
+    /// `[out_channels]`
+    pub bias: [T; CO],
+}
+
+/// The parameters of a [`ConvTranspose2d`] layer with the option `NoBias`.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct ConvTranspose2dNoBiasParams<
+    const KH: usize,
+    const KW: usize,
+    const EACH: usize,
+    const CI: usize,
+    T: Element,
+> {
+    /// `[kernel height][kernel width][out_channels / groups][in_channels]`
+    #[file_axes(3, 2, 0, 1)]
+    pub weight: [[[[T; CI]; EACH]; KW]; KH],
+}
+
+convolution! {
+    ConvTranspose2d<CI CO KH KW SH SW PH PW OH OW DH DW GROUPS> {
+        name: "ConvTranspose2d",
+        axes: 2,
+        in_channels: CI,
+        out_channels: CO,
+        kernel: [KH, KW],
+        stride: [SH, SW],
+        pad: [PH, PW],
+        dilation: [DH, DW],
+        groups: GROUPS,
+        output_pad: Some([OH, OW]),
+    },
+    ConvTranspose2dParams<KH KW EACH CI CO> / ConvTranspose2dNoBiasParams<KH KW EACH CI>,
+    fan_in: KH * KW * EACH,
+    forward: input_grad,
+    backward_input: conv,
+    images: gradients,
+}

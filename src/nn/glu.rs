@@ -1,0 +1,88 @@
+//! The gated linear unit.
+
+use crate::kernels::Kernels;
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, Sentence,
+    ShapeRule,
+};
+use crate::tensor::{Dims, Element, Shape, Tensor};
+
+/// `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the second: `[.., 2 n]`
+/// becomes `[.., n]`. A last axis of odd size is a compile error.
+///
+/// PyTorch's `nn.GLU(dim=-1)`; Dauphin et al., 2016.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Gated: [4] -> [2] { Glu } }
+/// let y = Gated::zeros().forward(&Tensor1::from([1.0, 2.0, 0.0, 100.0]));
+/// assert_eq!(y, Tensor1::from([0.5, 2.0]));
+/// ```
+pub struct Glu;
+
+impl<In: Shape> ShapeRule<In> for Glu {
+    const OUTPUT: Inferred = match In::DIMS.last() {
+        _ if In::DIMS.is_unknown() => Inferred::shape(Dims::UNKNOWN),
+        None => {
+            let way_out =
+                Sentence::new("; it halves the last axis of one tensor, and there is none");
+            Inferred::mismatch(Sentence::new("[.., _]"), way_out, Dims::UNKNOWN)
+        }
+        Some(last) if last % 2 == 1 => {
+            let way_out = Sentence::new("; it halves the last axis: make that ")
+                .number(last - 1)
+                .text(" or ")
+                .number(last + 1);
+            Inferred::mismatch(Sentence::new("an even last axis"), way_out, Dims::UNKNOWN)
+        }
+        Some(last) => Inferred::shape(In::DIMS.with_last(last / 2)),
+    };
+}
+
+impl<T: Element> Layer<T> for Glu {
+    type Config = ();
+    type Params = ();
+}
+
+impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
+    /// Which features are the first half depends on it.
+    const ORDER: FeatureOrder = FeatureOrder::Depends;
+    const READS_OUTPUT: bool = false;
+
+    #[inline(always)]
+    fn forward(
+        _: &(),
+        _: &(),
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        _: &mut [T],
+        cx: &Context<T>,
+    ) {
+        cx.kernels.glu(half::<Out>(), flatten(x), flatten_mut(y));
+    }
+
+    #[inline(always)]
+    fn backward_input(
+        _: &(),
+        _: &(),
+        x: &[Tensor<In, T>],
+        _: LayerOutputs<'_, Out, T>,
+        _: ActivationStore<'_, T>,
+        dy: &mut [Tensor<Out, T>],
+        dx: Option<&mut [Tensor<In, T>]>,
+        cx: &Context<T>,
+    ) {
+        if let Some(dx) = dx {
+            cx.kernels
+                .glu_grad(half::<Out>(), flatten(x), flatten(dy), flatten_mut(dx));
+        }
+    }
+}
+
+const fn half<Out: Shape>() -> usize {
+    match Out::DIMS.last() {
+        Some(last) => last,
+        None => 1,
+    }
+}

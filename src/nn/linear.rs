@@ -1,0 +1,438 @@
+//! The dense layer.
+
+use rand::Rng;
+
+use crate::derive::Parameters;
+use crate::init;
+use crate::kernels::{Kernels, Matrix, Product, Start};
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
+    Parameters, ReluFusion, Sentence, ShapeRule,
+};
+use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::{sizes, threads};
+
+/// Layers with so few weights, on so few rows in the whole batch, are plain loops over constant
+/// sizes, inlined into the network's body: no kernel call, and the sums stay in registers. 4-10-3
+/// takes about 15 ns so, and 26 ns through kernels; beyond some 256 weights the vector kernels win.
+const TINY_WEIGHTS: usize = 256;
+const TINY_ROWS: usize = 2;
+
+/// `y = x W + b`, on the last axis of an input of any rank.
+///
+/// In a network: `Linear<in_features, out_features>`, with `_` for `in_features` to take what
+/// comes, and the option `NoBias` to leave `b` away: `Linear<_, 10, NoBias>`.
+///
+/// Definition and initial values (uniform between plus and minus `1 / sqrt(in_features)`, weight
+/// and bias) are those of PyTorch's `nn.Linear`. The weight lies here as
+/// `[in_features][out_features]`, the transpose of PyTorch's: one product kernel then serves
+/// forward and weight gradient. Behind a `Flatten` of images, files have the features in PyTorch's
+/// order, channels first.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Double: [3, 2] -> [3, 1] { sum: Linear<_, 1> }
+/// }
+/// let mut net = Double::zeros();
+/// net.sum.weight = [[2.0], [2.0]];
+/// net.sum.bias = [1.0];
+/// let y = net.forward(&Tensor2::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+/// assert_eq!(y, Tensor2::from([[7.0], [15.0], [23.0]]));
+/// ```
+pub struct Linear<const I: usize, const O: usize, const BIAS: bool = true>;
+
+/// The parameters of a [`Linear`] layer.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct LinearParams<const I: usize, const O: usize, T: Element> {
+    /// `[in_features][out_features]`
+    #[features]
+    #[outputs]
+    #[file_axes(1, 0)]
+    pub weight: [[T; O]; I],
+    /// `[out_features]`
+    #[outputs]
+    pub bias: [T; O],
+}
+
+/// The parameters of a [`Linear`] layer with the option `NoBias`.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct LinearNoBiasParams<const I: usize, const O: usize, T: Element> {
+    /// `[in_features][out_features]`
+    #[features]
+    #[outputs]
+    #[file_axes(1, 0)]
+    pub weight: [[T; O]; I],
+}
+
+impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
+    for Linear<I, O, BIAS>
+{
+    const OUTPUT: Inferred = {
+        let input = In::DIMS;
+        let (last, output) = (last_size(input), input.with_last(O));
+        let features = if I == INFER { last } else { I };
+        if O == 0 || I == 0 {
+            let what = if O == 0 {
+                "out_features"
+            } else {
+                "in_features"
+            };
+            Inferred::wrong(
+                Sentence::new("has ")
+                    .text(what)
+                    .text(" 0; every size must be at least 1"),
+                output.with_last(1),
+            )
+        } else if O == INFER {
+            Inferred::wrong(
+                Sentence::new(
+                    "does not say its out_features, which nothing before it fixes; write a number",
+                ),
+                Dims::UNKNOWN,
+            )
+        } else if input.is_unknown() {
+            Inferred::shape(input)
+        } else if input.last().is_none() {
+            let way_out = if input.parts().is_empty() {
+                "; a scalar has no features: put `Reshape<1>` before it"
+            } else {
+                "; it takes one tensor: join them before it"
+            };
+            Inferred::mismatch(
+                Sentence::new("[.., ").number(I).text("]"),
+                Sentence::new(way_out),
+                Dims::UNKNOWN,
+            )
+        } else if features != last {
+            let flat = input.sizes().len() > 1 && input.len() == I;
+            let way_out = if flat {
+                Sentence::new("; put `Flatten` before it")
+            } else {
+                Sentence::new("; write `Linear<")
+                    .number(last)
+                    .text(", ")
+                    .number(O)
+                    .text(">` or `Linear<_, ")
+                    .number(O)
+                    .text(">`")
+            };
+            let output = if flat { Dims::new(&[O]) } else { output };
+            Inferred::mismatch(Sentence::new("[.., ").number(I).text("]"), way_out, output)
+        } else {
+            Inferred::shape(output)
+        }
+    }
+    .infers(last_size(In::DIMS));
+}
+
+/// `max(0, x)`; NaN stays.
+#[inline(always)]
+fn positive<T: Element>(x: T) -> T {
+    if x < T::zero() { T::zero() } else { x }
+}
+
+const fn last_size(dims: Dims) -> usize {
+    match dims.last() {
+        Some(last) => last,
+        None => 1,
+    }
+}
+
+/// From this many weights on, which take 5 us to read, threads share one row.
+const LARGE_WEIGHTS: usize = 1 << 18;
+/// If it gives so few numbers, the features are cut, into so many parts whatever the number of
+/// threads, as the sums of the parts differ from one sum in their bits.
+const FEW_COLUMNS: usize = 1024;
+const PARTS: usize = 4;
+/// Otherwise its columns are, into blocks of this many, which are computed alike wherever they lie.
+const COLUMN_BLOCK: usize = 128;
+
+/// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers;
+/// `whole` is how many the whole batch has.
+struct Rows<const I: usize, const O: usize>;
+
+impl<const I: usize, const O: usize> Rows<I, O> {
+    #[inline(always)]
+    fn forward<T: Element>(
+        weight: &[[T; O]; I],
+        bias: Option<&[T; O]>,
+        x: &[T],
+        y: &mut [T],
+        whole: usize,
+        cx: &Context<T>,
+    ) {
+        // A constant, so that sums of `O` numbers lie on the stack for small ones alone.
+        if const { I * O <= TINY_WEIGHTS } && whole <= TINY_ROWS {
+            return Self::forward_tiny(weight, bias, x, y, cx);
+        }
+
+        let (x, weight) = (Matrix::row_major(x, I), weight.as_flattened());
+        let start = bias.map_or(Start::Zero, |bias| Start::Bias(bias));
+        let (kernels, relu) = (cx.kernels, cx.has_relu_epilogue());
+        if const { I * O >= LARGE_WEIGHTS } && whole == 1 {
+            if const { O <= FEW_COLUMNS } {
+                return Self::forward_by_features(weight, start, x, y, cx);
+            }
+            if cx.is_single() {
+                return Self::forward_by_columns(weight, bias, x, y, cx);
+            }
+        }
+        let (m, b) = (y.len() / O, Matrix::row_major(weight, O));
+        kernels.product(Product {
+            m,
+            n: O,
+            k: I,
+            a: x,
+            b,
+            c: y,
+            c_stride: O,
+            start,
+            relu,
+            whole,
+        });
+    }
+
+    /// A few rows of few weights, which the compiler turns into registers.
+    #[inline(always)]
+    fn forward_tiny<T: Element>(
+        weight: &[[T; O]; I],
+        bias: Option<&[T; O]>,
+        x: &[T],
+        y: &mut [T],
+        cx: &Context<T>,
+    ) {
+        for (x, y) in x.as_chunks::<I>().0.iter().zip(y.as_chunks_mut::<O>().0) {
+            // Two sums of each number, as one would wait for each of its additions.
+            let mut sums = [bias.copied().unwrap_or([T::zero(); O]), [T::zero(); O]];
+            for i in (0..I).step_by(2) {
+                for o in 0..O {
+                    sums[0][o] += x[i] * weight[i][o];
+                }
+                if i + 1 < I {
+                    for o in 0..O {
+                        sums[1][o] += x[i + 1] * weight[i + 1][o];
+                    }
+                }
+            }
+            let sums: [T; O] = std::array::from_fn(|o| sums[0][o] + sums[1][o]);
+            *y = if cx.has_relu_epilogue() {
+                sums.map(positive)
+            } else {
+                sums
+            };
+        }
+    }
+
+    /// One row, cut over the columns.
+    fn forward_by_columns<T: Element>(
+        weight: &[T],
+        bias: Option<&[T; O]>,
+        x: Matrix<'_, T>,
+        y: &mut [T],
+        cx: &Context<T>,
+    ) {
+        let (kernels, relu) = (cx.kernels, cx.has_relu_epilogue());
+        let columns = O
+            .div_ceil(threads::parts(I * O))
+            .next_multiple_of(COLUMN_BLOCK);
+        threads::split_mut(y, columns, &|part, y: &mut [T]| {
+            let (first, n) = (part * columns, y.len());
+            kernels.product(Product {
+                m: 1,
+                n,
+                k: I,
+                a: x,
+                b: Matrix {
+                    data: &weight[first..],
+                    row_stride: O,
+                    col_stride: 1,
+                },
+                c: y,
+                c_stride: O,
+                start: bias.map_or(Start::Zero, |bias| Start::Bias(&bias[first..first + n])),
+                relu,
+                whole: 1,
+            });
+        });
+    }
+
+    /// One row, cut over the features: the sums of each part, and then of all.
+    fn forward_by_features<T: Element>(
+        weight: &[T],
+        start: Start<'_, T>,
+        x: Matrix<'_, T>,
+        y: &mut [T],
+        cx: &Context<T>,
+    ) {
+        let mut sums = [[T::zero(); O]; PARTS];
+        let (features, kernels) = (I.div_ceil(PARTS), cx.kernels);
+        let compute = |part: usize, sums: &mut [T]| {
+            let first = (part * features).min(I);
+            let count = features.min(I - first);
+            kernels.product(Product {
+                m: 1,
+                n: O,
+                k: count,
+                a: Matrix {
+                    data: &x.data[first..],
+                    ..x
+                },
+                b: Matrix::row_major(&weight[first * O..], O),
+                c: sums,
+                c_stride: O,
+                start: if part == 0 { start } else { Start::Zero },
+                relu: false,
+                whole: 1,
+            });
+        };
+        if cx.is_single() {
+            threads::split_mut(sums.as_flattened_mut(), O, &compute);
+        } else {
+            sums.iter_mut()
+                .enumerate()
+                .for_each(|(part, sums)| compute(part, sums));
+        }
+        for (o, y) in y.iter_mut().enumerate() {
+            let sum = sums.iter().fold(T::zero(), |sum, part| sum + part[o]);
+            *y = if cx.has_relu_epilogue() {
+                positive(sum)
+            } else {
+                sum
+            };
+        }
+    }
+
+    #[inline(always)]
+    fn backward_input<T: Element>(
+        weight: &[[T; O]; I],
+        dy: &[T],
+        dx: &mut [T],
+        whole: usize,
+        cx: &Context<T>,
+    ) {
+        cx.kernels.product(Product {
+            m: dy.len() / O,
+            n: I,
+            k: O,
+            a: Matrix::row_major(dy, O),
+            b: Matrix::row_major(weight.as_flattened(), O).transposed(),
+            c: dx,
+            c_stride: I,
+            start: Start::Zero,
+            relu: false,
+            whole,
+        });
+    }
+
+    #[inline(always)]
+    fn backward_weight<T: Element>(x: &[T], dy: &[T], gradient: &mut [[T; O]; I], cx: &Context<T>) {
+        let (rows, accumulate, kernels) = (x.len() / I, cx.accumulate(), cx.kernels);
+        let parts = threads::parts(sizes::product(&[rows, I, O]));
+        let features = I.div_ceil(parts).max(1);
+        threads::split_mut(
+            gradient.as_flattened_mut(),
+            features * O,
+            &|part, gradient: &mut [T]| {
+                kernels.product(Product {
+                    m: gradient.len() / O,
+                    n: O,
+                    k: rows,
+                    a: Matrix {
+                        data: &x[part * features..],
+                        row_stride: 1,
+                        col_stride: I,
+                    },
+                    b: Matrix::row_major(dy, O),
+                    c: gradient,
+                    c_stride: O,
+                    start: if accumulate {
+                        Start::Accumulate
+                    } else {
+                        Start::Zero
+                    },
+                    relu: false,
+                    whole: I,
+                });
+            },
+        );
+    }
+}
+
+macro_rules! linear {
+    ($bias:tt, $params:ident, |$p:ident| $get:expr) => {
+        impl<T: Element, const I: usize, const O: usize> Layer<T> for Linear<I, O, $bias> {
+            type Config = ();
+            type Params = $params<I, O, T>;
+
+            fn initialize<R: Rng + ?Sized>(_: &(), params: &mut Self::Params, rng: &mut R) {
+                init::fan_in_uniform(params.as_mut_slice(), I, rng);
+            }
+        }
+
+        impl<In: Shape, Out: Shape, T: Element, const I: usize, const O: usize> Compute<In, Out, T>
+            for Linear<I, O, $bias>
+        {
+            const ORDER: FeatureOrder = FeatureOrder::Makes;
+            const READS_OUTPUT: bool = false;
+            const RELU_FUSION: ReluFusion = ReluFusion::Epilogue;
+            const OVERWRITES: bool = true;
+            const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);
+
+            #[inline(always)]
+            fn forward(
+                _: &(),
+                $p: &Self::Params,
+                x: &[Tensor<In, T>],
+                y: &mut [Tensor<Out, T>],
+                _: &mut [T],
+                cx: &Context<T>,
+            ) {
+                let whole = cx.batch() * (In::LEN / I);
+                Rows::<I, O>::forward(&$p.weight, $get, flatten(x), flatten_mut(y), whole, cx);
+            }
+
+            #[inline(always)]
+            fn backward_input(
+                _: &(),
+                $p: &Self::Params,
+                _: &[Tensor<In, T>],
+                _: LayerOutputs<'_, Out, T>,
+                _: ActivationStore<'_, T>,
+                dy: &mut [Tensor<Out, T>],
+                dx: Option<&mut [Tensor<In, T>]>,
+                cx: &Context<T>,
+            ) {
+                if let Some(dx) = dx {
+                    let whole = cx.batch() * (In::LEN / I);
+                    Rows::<I, O>::backward_input(&$p.weight, flatten(dy), flatten_mut(dx), whole, cx);
+                }
+            }
+
+            #[inline(always)]
+            fn backward_params(
+                _: &(),
+                _: &Self::Params,
+                x: &[Tensor<In, T>],
+                _: LayerOutputs<'_, Out, T>,
+                _: ActivationStore<'_, T>,
+                dy: &[Tensor<Out, T>],
+                $p: &mut Self::Params,
+                cx: &Context<T>,
+            ) {
+                let dy = flatten(dy);
+                Rows::<I, O>::backward_weight(flatten(x), dy, &mut $p.weight, cx);
+                linear!(@bias $bias, $p, dy, cx);
+            }
+        }
+    };
+    (@bias true, $p:ident, $dy:ident, $cx:ident) => {
+        $cx.kernels.column_sums($dy.len() / O, O, $dy, &mut $p.bias, $cx.accumulate())
+    };
+    (@bias false, $p:ident, $dy:ident, $cx:ident) => {};
+}
+linear!(true, LinearParams, |params| Some(&params.bias));
+linear!(false, LinearNoBiasParams, |params| None);

@@ -1,0 +1,232 @@
+//! The largest element of each window.
+
+use super::window::{Windows, even, fit_sizes, fit_windows, plane, size_of_zero, windows_over};
+use crate::kernels::{Kernels, Plane};
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ReluFusion,
+    Sentence, ShapeRule,
+};
+use crate::sizes;
+use crate::tensor::{Dims, Element, Shape, Tensor};
+
+/// The largest element of each window and channel: `[height, width, channels]` becomes
+/// `[(height + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1, .., channels]`, rounded
+/// down.
+///
+/// In a network: `MaxPool2d<kernel_size>`, with the options `Stride` (the kernel size if it is left
+/// away), `Pad` (with minus infinity; at most half of the kernel size) and `Dilation`. What differs
+/// between height and width is a pair: `MaxPool2d<(2, 3), Stride<2, 1>>`.
+///
+/// PyTorch's `nn.MaxPool2d`. As there, the first of equal elements gets the gradient, and a window
+/// with a NaN gives it.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Pool: [4, 4, 1] -> [2, 2, 1] { MaxPool2d<2> } }
+/// let y = Pool::zeros().forward(&Tensor3::from_fn(|[row, col, _]| (4 * row + col) as f32));
+/// assert_eq!(y, Tensor3::from([[[5.0], [7.0]], [[13.0], [15.0]]]));
+///
+/// network! { struct Stem: [32, 32, 8] -> [16, 16, 8] { MaxPool2d<3, Stride<2>, Pad<1>> } }
+/// ```
+pub struct MaxPool2d<
+    const KH: usize,
+    const KW: usize,
+    const SH: usize,
+    const SW: usize,
+    const PH: usize,
+    const PW: usize,
+    const DH: usize,
+    const DW: usize,
+>;
+
+/// The largest element of each window and channel: `[length, channels]` becomes
+/// `[(length + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1, channels]`, rounded down.
+///
+/// In a network: `MaxPool1d<kernel_size>`, with the options of [`MaxPool2d`]. PyTorch's
+/// `nn.MaxPool1d`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Pool: [5, 1] -> [2, 1] { MaxPool1d<3, Stride<2>> } }
+/// let y = Pool::zeros().forward(&Tensor2::from([[1.0], [4.0], [2.0], [3.0], [0.0]]));
+/// assert_eq!(y, Tensor2::from([[4.0], [3.0]]));
+/// ```
+pub struct MaxPool1d<const K: usize, const S: usize, const P: usize, const D: usize>;
+
+/// The largest elements of `H` by `W` windows that cover the image, as equal as possible: `[height,
+/// width, channels]` becomes `[H, W, channels]`. Window `i` of `H` reaches from row `i height / H`,
+/// rounded down, to `(i + 1) height / H`, rounded up.
+///
+/// In a network: `AdaptiveMaxPool2d<output_size>`, a number or a pair `(H, W)`. PyTorch's
+/// `nn.AdaptiveMaxPool2d`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Pool: [3, 4, 1] -> [1, 2, 1] { AdaptiveMaxPool2d<(1, 2)> } }
+/// let y = Pool::zeros().forward(&Tensor3::from_fn(|[row, col, _]| (4 * row + col) as f32));
+/// assert_eq!(y, Tensor3::from([[[9.0], [11.0]]]));
+/// ```
+pub struct AdaptiveMaxPool2d<const H: usize, const W: usize>;
+
+/// The largest elements of `L` windows that cover the sequence, as equal as possible: `[length,
+/// channels]` becomes `[L, channels]`.
+///
+/// In a network: `AdaptiveMaxPool1d<output_size>`. PyTorch's `nn.AdaptiveMaxPool1d`; the windows
+/// are those of [`AdaptiveMaxPool2d`].
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Pool: [5, 1] -> [1, 1] { AdaptiveMaxPool1d<1> } }
+/// let y = Pool::zeros().forward(&Tensor2::from([[1.0], [4.0], [2.0], [3.0], [0.0]]));
+/// assert_eq!(y, Tensor2::from([[4.0]]));
+/// ```
+pub struct AdaptiveMaxPool1d<const L: usize>;
+
+/// Taps are counted in numbers of the network, and `f32` counts so far.
+const MOST_TAPS: usize = 1 << 24;
+
+/// `fit`, if the taps of the windows can be counted.
+const fn countable(fit: Inferred, plane: &Plane) -> Inferred {
+    if !fit.is_fine() || sizes::product(&[plane.rows.widest(), plane.cols.widest()]) <= MOST_TAPS {
+        return fit;
+    }
+    Inferred::wrong(
+        Sentence::new("has windows of more than ")
+            .number(MOST_TAPS)
+            .text(" places; pool in two steps"),
+        fit.output(),
+    )
+}
+
+/// A layer from its generic arguments, what it says to an input, and its axes over one that fits.
+macro_rules! max_pool {
+    ($name:ident<$($size:ident),*>, |$dims:ident| $fit:expr, $plane:expr) => {
+        impl<In: Shape, $(const $size: usize),*> ShapeRule<In> for $name<$($size),*> {
+            const OUTPUT: Inferred = {
+                let $dims = In::DIMS;
+                let fit = $fit;
+                if !fit.is_fine() || $dims.is_unknown() {
+                    fit
+                } else {
+                    let plane = $plane;
+                    countable(fit.if_countable(plane.is_countable()), &plane)
+                }
+            };
+        }
+
+        impl<$(const $size: usize),*> $name<$($size),*> {
+            const fn plane($dims: Dims) -> Plane {
+                $plane
+            }
+        }
+
+        impl<T: Element, $(const $size: usize),*> Layer<T> for $name<$($size),*> {
+            type Config = ();
+            type Params = ();
+        }
+
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T>
+            for $name<$($size),*>
+        {
+            const ORDER: FeatureOrder = FeatureOrder::Channels;
+            const READS_OUTPUT: bool = false;
+            const RELU_FUSION: ReluFusion = ReluFusion::Maxima;
+            /// Which element of its window each output is.
+            const CACHE: usize = Out::LEN;
+
+            #[inline(always)]
+            fn forward(
+                _: &(),
+                _: &(),
+                x: &[Tensor<In, T>],
+                y: &mut [Tensor<Out, T>],
+                _: &mut [T],
+                cx: &Context<T>,
+            ) {
+                let plane = const { Self::plane(In::DIMS) };
+                cx.kernels.max_pool(&plane, flatten(x), flatten_mut(y), None);
+            }
+
+            #[inline(always)]
+            fn forward_train(
+                _: &(),
+                _: &(),
+                x: &[Tensor<In, T>],
+                y: &mut [Tensor<Out, T>],
+                cache: ActivationStore<'_, T>,
+                cx: &Context<T>,
+            ) {
+                let plane = const { Self::plane(In::DIMS) };
+                cx.kernels.max_pool(&plane, flatten(x), flatten_mut(y), Some(cache.into_slice()));
+            }
+
+            #[inline(always)]
+            fn backward_input(
+                _: &(),
+                _: &(),
+                _: &[Tensor<In, T>],
+                _: LayerOutputs<'_, Out, T>,
+                cache: ActivationStore<'_, T>,
+                dy: &mut [Tensor<Out, T>],
+                dx: Option<&mut [Tensor<In, T>]>,
+                cx: &Context<T>,
+            ) {
+                let Some(dx) = dx else { return };
+                let plane = const { Self::plane(In::DIMS) };
+                cx.kernels.max_pool_grad(&plane, cache.into_slice(), flatten(dy), flatten_mut(dx));
+            }
+        }
+    };
+}
+
+max_pool! {
+    MaxPool2d<KH, KW, SH, SW, PH, PW, DH, DW>,
+    |dims| fit_windows(dims, Self::WINDOWS),
+    windows_over(dims, Self::WINDOWS)
+}
+
+impl<
+    const KH: usize,
+    const KW: usize,
+    const SH: usize,
+    const SW: usize,
+    const PH: usize,
+    const PW: usize,
+    const DH: usize,
+    const DW: usize,
+> MaxPool2d<KH, KW, SH, SW, PH, PW, DH, DW>
+{
+    const WINDOWS: [Windows; 2] = [
+        Windows {
+            kernel: KH,
+            stride: SH,
+            pad: PH,
+            dilation: DH,
+        },
+        Windows {
+            kernel: KW,
+            stride: SW,
+            pad: PW,
+            dilation: DW,
+        },
+    ];
+}
+
+max_pool! {
+    MaxPool1d<K, S, P, D>,
+    |dims| fit_windows(dims, [Windows { kernel: K, stride: S, pad: P, dilation: D }]),
+    windows_over(dims, [Windows { kernel: K, stride: S, pad: P, dilation: D }])
+}
+
+max_pool! {
+    AdaptiveMaxPool2d<H, W>,
+    |dims| if H == 0 || W == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [H, W]) },
+    plane(dims, [even(dims.size(0), H), even(dims.size(1), W)])
+}
+
+max_pool! {
+    AdaptiveMaxPool1d<L>,
+    |dims| if L == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [L]) },
+    plane(dims, [even(dims.size(0), L)])
+}

@@ -1,0 +1,371 @@
+//! The layers that normalize over a whole batch.
+
+use core::ops::Range;
+
+use rand::Rng;
+
+use super::batch_passes::{KEPT, Kept, backward_input, forward_frozen, forward_train};
+use super::{EPS, channels, initialize, size_of_zero, weight_and_bias, with_channels};
+use crate::derive::Parameters;
+use crate::kernels::{Normalize, RunningNorm};
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Configuration, Context, FeatureOrder, INFER, Inferred, Layer,
+    LayerOutputs, Parameters, Sentence, ShapeRule,
+};
+use crate::sizes;
+use crate::tensor::{Dims, Element, Shape, Tensor};
+
+/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance of each feature over
+/// the whole batch while training, and running ones in inference. An input is `[features]` or
+/// `[length, features]`; then the mean is also over the length.
+///
+/// In a network: `BatchNorm1d<num_features>`, with `_` to take what comes, and the option
+/// `NoAffine` to leave weight and bias away: `BatchNorm1d<_, NoAffine>`. `BatchNorm1d<_>(1e-3,
+/// 0.01)` sets `eps` and `momentum`, which are 1e-5 and 0.1 otherwise.
+///
+/// PyTorch's `nn.BatchNorm1d`, whose `[batch, features, length]` is `[length, features]` here;
+/// Ioffe and Szegedy, 2015. Weight and running variance begin at 1, bias and running mean at 0.
+///
+/// - **Running statistics** move by `momentum` of the difference to those of the batch. The
+///   variance of the batch is divided by the number of values without one then, as an estimate for
+///   all data, but by their number where it normalizes. They are fields of the parameters, and are
+///   saved and loaded, but not trained: `backward` puts their change where the gradient of a
+///   parameter is, negative, and an optimizer's step takes it away. Accumulated gradients
+///   accumulate changes.
+/// - **Frozen layers**, and those below what is trained or within
+///   [`Workspace::eval`](crate::Workspace::eval), keep their running statistics and normalize with
+///   them while training as well, as PyTorch's do after `eval()`.
+/// - **`num_batches_tracked`** counts those steps, as in PyTorch, whose files have it as a whole
+///   number.
+/// - **One value per feature**, a batch of a single `[features]`, has no variance. PyTorch raises
+///   an error in training; here the output is the bias, the gradient 0, and the running variance
+///   stays.
+///
+/// The mean is found in two parts, as that of [`LayerNorm`](struct@crate::nn::LayerNorm). Sums over
+/// large batches are cut at fixed places, so that no bit depends on the number of threads.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Net: [2] -> [2] { norm: BatchNorm1d<_>(0.0, 0.5) } }
+/// let mut net = Net::init(&mut shapewright::rng(0));
+/// let (mut workspace, mut gradient) = (Net::workspace(), Net::zeros());
+/// let x = [Tensor1::from([1.0, 2.0]), Tensor1::from([3.0, 6.0])];
+/// let pass = net.forward_train(&x, &mut workspace);
+/// assert_eq!(
+///     pass.outputs(),
+///     [Tensor1::from([-1.0, -1.0]), Tensor1::from([1.0, 1.0])]
+/// );
+/// pass.backward(&mut gradient);
+/// Sgd::new(0.1).state::<Net>().step(&mut net, &gradient);
+/// assert_eq!(net.norm.running_mean, [1.0, 2.0]);
+/// assert_eq!(net.norm.running_var, [1.5, 4.5]);
+/// ```
+///
+/// A momentum outside 0 to 1, or a negative `eps`, is a compile error:
+///
+/// ```compile_fail
+/// use shapewright::prelude::*;
+/// network! { struct Wrong: [4] -> [4] { BatchNorm1d<_>(1e-5, 1.5) } }
+/// ```
+pub struct BatchNorm1d<const C: usize, const AFFINE: bool = true> {}
+
+/// [`struct@BatchNorm1d`] of images, `[height, width, channels]`: mean and variance of each channel
+/// over all pixels of all images.
+///
+/// In a network: `BatchNorm2d<num_features>`, with `_` to take what comes; everything else is as
+/// for [`struct@BatchNorm1d`]. PyTorch's `nn.BatchNorm2d`.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Net: [1, 2, 1] -> [1, 2, 1] { norm: BatchNorm2d<_, NoAffine>(0.0, 0.1) } }
+/// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+/// let x = [Tensor3::from([[[1.0], [3.0]]])];
+/// assert_eq!(
+///     net.forward(&x[0]),
+///     x[0],
+///     "mean 0 and variance 1 in the beginning"
+/// );
+/// assert_eq!(
+///     net.forward_train(&x, &mut workspace).outputs()[0],
+///     Tensor3::from([[[-1.0], [1.0]]])
+/// );
+/// ```
+pub struct BatchNorm2d<const C: usize, const AFFINE: bool = true> {}
+
+/// The constructor arguments of [`struct@BatchNorm1d`] and [`struct@BatchNorm2d`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BatchNormArguments {
+    pub(super) eps: f64,
+    pub(super) momentum: f64,
+}
+
+impl Configuration for BatchNormArguments {
+    const DEFAULT: Self = BatchNormArguments::new(EPS, 0.1);
+}
+
+impl BatchNormArguments {
+    #[track_caller]
+    const fn new(eps: f64, momentum: f64) -> Self {
+        assert!(
+            eps >= 0.0 && eps.is_finite(),
+            "the eps of a normalization is a finite number, 0 or more"
+        );
+        assert!(
+            momentum >= 0.0 && momentum <= 1.0,
+            "the momentum of a batch normalization lies between 0 and 1"
+        );
+        BatchNormArguments { eps, momentum }
+    }
+
+    pub(in crate::nn) fn eps(&self) -> f64 {
+        self.eps
+    }
+}
+
+/// A [`struct@BatchNorm1d`] layer with this `eps` and `momentum`.
+///
+/// # Panics
+/// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
+#[allow(non_snake_case)]
+#[track_caller]
+pub const fn BatchNorm1d(eps: f64, momentum: f64) -> BatchNormArguments {
+    BatchNormArguments::new(eps, momentum)
+}
+
+/// A [`struct@BatchNorm2d`] layer with this `eps` and `momentum`.
+///
+/// # Panics
+/// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
+#[allow(non_snake_case)]
+#[track_caller]
+pub const fn BatchNorm2d(eps: f64, momentum: f64) -> BatchNormArguments {
+    BatchNormArguments::new(eps, momentum)
+}
+
+/// The parameters and running statistics of [`struct@BatchNorm1d`] and [`struct@BatchNorm2d`].
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct BatchNormParams<const C: usize, T: Element> {
+    /// `[num_features]`
+    #[features]
+    pub weight: [T; C],
+    /// `[num_features]`
+    #[features]
+    pub bias: [T; C],
+    /// `[num_features]`: the mean that inference takes away.
+    #[features]
+    #[statistic]
+    pub running_mean: [T; C],
+    /// `[num_features]`: the variance that inference divides by the root of.
+    #[features]
+    #[statistic]
+    pub running_var: [T; C],
+    /// How many batches the running statistics have seen. In `f32` it ends at 16,777,216.
+    #[statistic]
+    pub num_batches_tracked: T,
+}
+
+/// The running statistics of [`struct@BatchNorm1d`] and [`struct@BatchNorm2d`] with the option
+/// `NoAffine`.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct BatchNormNoAffineParams<const C: usize, T: Element> {
+    /// `[num_features]`: the mean that inference takes away.
+    #[features]
+    #[statistic]
+    pub running_mean: [T; C],
+    /// `[num_features]`: the variance that inference divides by the root of.
+    #[features]
+    #[statistic]
+    pub running_var: [T; C],
+    /// How many batches the running statistics have seen. In `f32` it ends at 16,777,216.
+    #[statistic]
+    pub num_batches_tracked: T,
+}
+
+const fn fit(name: &str, input: Dims, features: usize, axes: Range<usize>) -> Inferred {
+    let (come, images, known) = (channels(input), axes.start == 3, features != INFER);
+    let fit = if features == 0 {
+        size_of_zero("num_features", input)
+    } else if input.is_unknown() {
+        Inferred::shape(Dims::UNKNOWN)
+    } else if input.sizes().len() < axes.start || input.sizes().len() > axes.end {
+        let way_out = if input.rank().is_none() {
+            "; it takes one tensor"
+        } else if images {
+            "; it takes images, [height, width, channels]; `BatchNorm1d` takes the others"
+        } else {
+            "; `BatchNorm2d` takes images"
+        };
+        Inferred::mismatch(wanted(images, features), Sentence::new(way_out), input)
+    } else if known && features != come {
+        let way_out = Sentence::new("; write `")
+            .text(name)
+            .text("<_>` to take what comes");
+        Inferred::mismatch(wanted(images, features), way_out, input)
+    } else {
+        Inferred::shape(input)
+    };
+    fit.infers(come)
+}
+
+/// "[_, _, 32]", or "[32] or [_, 32]"
+const fn wanted(images: bool, features: usize) -> Sentence {
+    if images {
+        return with_channels("[_, _, ", features);
+    }
+    with_channels("[", features)
+        .text(" or ")
+        .sentence(&with_channels("[_, ", features))
+}
+
+macro_rules! batch_norm {
+    ($name:ident, $least:literal..=$most:literal) => {
+        impl<In: Shape, const C: usize, const AFFINE: bool> ShapeRule<In> for $name<C, AFFINE> {
+            const OUTPUT: Inferred = fit(stringify!($name), In::DIMS, C, $least..$most);
+        }
+
+        impl<T: Element, const C: usize> Layer<T> for $name<C, true> {
+            type Config = BatchNormArguments;
+            type Params = BatchNormParams<C, T>;
+
+            fn initialize<R: Rng + ?Sized>(_: &Self::Config, params: &mut Self::Params, _: &mut R) {
+                initialize(params.as_mut_slice(), C);
+                params.running_var.fill(T::one());
+            }
+        }
+
+        impl<T: Element, const C: usize> Layer<T> for $name<C, false> {
+            type Config = BatchNormArguments;
+            type Params = BatchNormNoAffineParams<C, T>;
+
+            fn initialize<R: Rng + ?Sized>(_: &Self::Config, params: &mut Self::Params, _: &mut R) {
+                params.running_var.fill(T::one());
+            }
+        }
+
+        impl<In: Shape, Out: Shape, T: Element, const C: usize, const AFFINE: bool>
+            Compute<In, Out, T> for $name<C, AFFINE>
+        where
+            Self: Layer<T, Config = BatchNormArguments>,
+        {
+            const ORDER: FeatureOrder = FeatureOrder::Channels;
+            const READS_OUTPUT: bool = false;
+            const WHOLE_BATCH: bool = true;
+            const CACHE: usize = sizes::product(&[KEPT, C]);
+
+            #[inline(always)]
+            fn forward(
+                config: &Self::Config,
+                params: &Self::Params,
+                x: &[Tensor<In, T>],
+                y: &mut [Tensor<Out, T>],
+                _: &mut [T],
+                cx: &Context<T>,
+            ) {
+                let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
+                let (weight, bias) = weight_and_bias(trained, C);
+                let (mean, variance) = (&running[..C], &running[C..2 * C]);
+                let norm = RunningNorm {
+                    mean,
+                    variance,
+                    eps: T::from_f64_lossy(config.eps),
+                    weight,
+                    bias,
+                };
+                cx.kernels.running_norm(norm, flatten(x), flatten_mut(y));
+            }
+
+            fn forward_train(
+                config: &Self::Config,
+                params: &Self::Params,
+                x: &[Tensor<In, T>],
+                y: &mut [Tensor<Out, T>],
+                cache: ActivationStore<'_, T>,
+                cx: &Context<T>,
+            ) {
+                if x.is_empty() {
+                    return;
+                }
+                let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
+                let (trained, kept) = (weight_and_bias(trained, C), Kept::new(cache, C));
+                if cx.keeps(running) {
+                    forward_frozen(
+                        config,
+                        trained,
+                        running,
+                        flatten(x),
+                        flatten_mut(y),
+                        kept,
+                        cx,
+                    );
+                } else {
+                    forward_train(
+                        config,
+                        trained,
+                        x.len(),
+                        flatten(x),
+                        flatten_mut(y),
+                        kept,
+                        cx,
+                    );
+                }
+            }
+
+            fn backward_input(
+                _: &Self::Config,
+                params: &Self::Params,
+                x: &[Tensor<In, T>],
+                _: LayerOutputs<'_, Out, T>,
+                cache: ActivationStore<'_, T>,
+                dy: &mut [Tensor<Out, T>],
+                dx: Option<&mut [Tensor<In, T>]>,
+                cx: &Context<T>,
+            ) {
+                if !x.is_empty() {
+                    let (trained, running) =
+                        params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
+                    let (trained, dx) = (weight_and_bias(trained, C), dx.map(flatten_mut));
+                    let (kept, frozen) = (Kept::new(cache, C), cx.keeps(running));
+                    backward_input(
+                        trained,
+                        x.len(),
+                        flatten(x),
+                        flatten(dy),
+                        dx,
+                        kept,
+                        frozen,
+                        cx,
+                    );
+                }
+            }
+
+            fn backward_params(
+                config: &Self::Config,
+                params: &Self::Params,
+                x: &[Tensor<In, T>],
+                _: LayerOutputs<'_, Out, T>,
+                cache: ActivationStore<'_, T>,
+                _: &[Tensor<Out, T>],
+                gradient: &mut Self::Params,
+                cx: &Context<T>,
+            ) {
+                if x.is_empty() {
+                    return;
+                }
+                let (rows, kept) = (flatten(x).len() / C, Kept::new(cache, C));
+                let (running, gradient) = (
+                    &params.as_slice()[if AFFINE { 2 * C } else { 0 }..],
+                    gradient.as_mut_slice(),
+                );
+                let change = kept.add_gradients(AFFINE, gradient);
+                if !cx.keeps(running) {
+                    kept.add_changes(config, rows, running, change);
+                }
+            }
+        }
+    };
+}
+batch_norm!(BatchNorm1d, 1..=2);
+batch_norm!(BatchNorm2d, 3..=3);

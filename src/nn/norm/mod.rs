@@ -1,0 +1,127 @@
+//! Normalizations, and what they share: their constructor argument and their parameters.
+
+mod batch_norm;
+mod batch_passes;
+mod group_norm;
+mod layer_norm;
+
+pub use batch_norm::{
+    BatchNorm1d, BatchNorm2d, BatchNormArguments, BatchNormNoAffineParams, BatchNormParams,
+};
+pub use group_norm::{GroupNorm, InstanceNorm2d};
+pub use layer_norm::{LayerNorm, RmsNorm};
+
+use crate::derive::Parameters;
+use crate::network::{Configuration, INFER, Inferred, Sentence};
+use crate::tensor::{Dims, Element};
+
+/// The constructor argument of [`LayerNorm`](struct@LayerNorm), [`RmsNorm`](struct@RmsNorm),
+/// [`GroupNorm`](struct@GroupNorm) and [`InstanceNorm2d`](struct@InstanceNorm2d): what is added to
+/// the variance before its root is taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NormEps {
+    /// The layer's default if there is none.
+    eps: Option<f64>,
+}
+
+impl Configuration for NormEps {
+    const DEFAULT: Self = NormEps { eps: None };
+}
+
+impl NormEps {
+    #[track_caller]
+    const fn new(eps: f64) -> Self {
+        assert!(
+            eps >= 0.0 && eps.is_finite(),
+            "the eps of a normalization is a finite number, 0 or more"
+        );
+        NormEps { eps: Some(eps) }
+    }
+
+    fn or<T: Element>(self, default: T) -> T {
+        self.eps.map_or(default, T::from_f64_lossy)
+    }
+}
+
+/// PyTorch's default for all normalizations but `RMSNorm`.
+const EPS: f64 = 1e-5;
+
+macro_rules! params {
+    ($($(#[$doc:meta])* $both:ident $one:ident [$($size:ident),*] #[$axes:meta] $array:ty;)*) => { $(
+        #[doc = "The weight and the bias of a normalization"]
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+        #[repr(C)]
+        pub struct $both<$(const $size: usize,)* T: Element> {
+            /// What each normalized number is multiplied by; 1 in the beginning.
+            #[$axes]
+            pub weight: $array,
+            /// What is added; 0 in the beginning.
+            #[$axes]
+            pub bias: $array,
+        }
+
+        #[doc = "The weight of a normalization without a bias"]
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+        #[repr(C)]
+        pub struct $one<$(const $size: usize,)* T: Element> {
+            /// What each normalized number is multiplied by; 1 in the beginning.
+            #[$axes]
+            pub weight: $array,
+        }
+    )* };
+}
+params! {
+    /// over the last axis, `[C]`.
+    NormParams NormWeightParams [C] #[features] [T; C];
+    /// over the last two axes, `[L][C]`. Files have it as `[C, L]`.
+    NormParams2 NormWeightParams2 [L, C] #[file_axes(1, 0)] [[T; C]; L];
+    /// over the last three axes, `[H][W][C]`. Files have it as `[C, H, W]`.
+    NormParams3 NormWeightParams3 [H, W, C] #[file_axes(2, 0, 1)] [[[T; C]; W]; H];
+}
+
+/// Weight and bias of parameters that are `len` weights, as many biases or none, or nothing at all.
+fn weight_and_bias<T>(params: &[T], len: usize) -> (&[T], &[T]) {
+    params.split_at(len.min(params.len()))
+}
+
+/// The same of a gradient.
+fn weight_and_bias_mut<T>(params: &mut [T], len: usize) -> (&mut [T], &mut [T]) {
+    params.split_at_mut(len.min(params.len()))
+}
+
+/// The initial values.
+fn initialize<T: Element>(params: &mut [T], len: usize) {
+    let (weight, bias) = weight_and_bias_mut(params, len);
+    weight.fill(T::one());
+    bias.fill(T::zero());
+}
+
+/// The last axis, the channels; 1 if there is none.
+const fn channels(dims: Dims) -> usize {
+    match dims.last() {
+        Some(last) => last,
+        None => 1,
+    }
+}
+
+/// "[.., 32]", or "[.., _]" if the number is open.
+const fn with_channels(dots: &str, channels: usize) -> Sentence {
+    let sentence = Sentence::new(dots);
+    if channels == INFER {
+        sentence.text("_]")
+    } else {
+        sentence.number(channels).text("]")
+    }
+}
+
+/// What a layer says that has a size of 0.
+const fn size_of_zero(what: &str, input: Dims) -> Inferred {
+    Inferred::wrong(
+        Sentence::new("has ")
+            .text(what)
+            .text(" 0; every size must be at least 1"),
+        input,
+    )
+}

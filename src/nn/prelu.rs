@@ -1,0 +1,141 @@
+//! The rectifier with a learned slope.
+
+use rand::Rng;
+
+use crate::derive::Parameters;
+use crate::kernels::Kernels;
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
+    Sentence, ShapeRule,
+};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// `x`, or `weight * x` where `x` is not above 0; the weight is learned and begins at 0.25.
+///
+/// In a network: `PRelu` has one weight for all numbers, `PRelu<num_parameters>` one for each
+/// feature of the last axis, with `_` to take what comes.
+///
+/// PyTorch's `nn.PReLU`; He et al., 2015. PyTorch's features are its second axis; images are
+/// channels-last here.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Net: [2] -> [2] { slopes: PRelu<_> } }
+/// let mut net = Net::init(&mut shapewright::rng(0));
+/// assert_eq!(net.slopes.weight, [0.25, 0.25]);
+/// net.slopes.weight = [0.5, 2.0];
+/// let y = net.forward(&Tensor1::from([-1.0, -1.0]));
+/// assert_eq!(y, Tensor1::from([-0.5, -2.0]));
+/// ```
+pub struct PRelu<const N: usize = 1>;
+
+/// The parameters of a [`PRelu`] layer.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+pub struct PReluParams<const N: usize, T: Element> {
+    /// `[num_parameters]`
+    #[features]
+    pub weight: [T; N],
+}
+
+impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
+    const OUTPUT: Inferred = {
+        let last = In::DIMS.last();
+        let inferred = match last {
+            Some(last) => last,
+            None => 1,
+        };
+        let fits = match last {
+            Some(last) => N == last || N == INFER,
+            None => In::DIMS.is_unknown(),
+        };
+        let fit = if N == 0 {
+            Inferred::wrong(
+                Sentence::new("has num_parameters 0; every size must be at least 1"),
+                In::DIMS,
+            )
+        } else if N == 1 || fits {
+            Inferred::shape(In::DIMS)
+        } else {
+            let way_out = if last.is_none() {
+                "; it has a weight for each feature of the last axis, and there is none: `PRelu` has one in all"
+            } else {
+                "; write `PRelu<_>` for a weight per feature, `PRelu` for one in all"
+            };
+            Inferred::mismatch(
+                Sentence::new("[.., ").number(N).text("]"),
+                Sentence::new(way_out),
+                In::DIMS,
+            )
+        };
+        fit.infers(inferred)
+    };
+}
+
+impl<T: Element, const N: usize> Layer<T> for PRelu<N> {
+    type Config = ();
+    type Params = PReluParams<N, T>;
+
+    fn initialize<R: Rng + ?Sized>(_: &(), params: &mut Self::Params, _: &mut R) {
+        params.weight.fill(T::from_f64_lossy(0.25));
+    }
+}
+
+impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for PRelu<N> {
+    const ORDER: FeatureOrder = if N == 1 {
+        FeatureOrder::Keeps
+    } else {
+        FeatureOrder::Channels
+    };
+    const READS_OUTPUT: bool = false;
+    const OVERWRITES: bool = true;
+
+    #[inline(always)]
+    fn forward(
+        _: &(),
+        params: &Self::Params,
+        x: &[Tensor<In, T>],
+        y: &mut [Tensor<Out, T>],
+        _: &mut [T],
+        cx: &Context<T>,
+    ) {
+        cx.kernels.prelu(&params.weight, flatten(x), flatten_mut(y));
+    }
+
+    #[inline(always)]
+    fn backward_input(
+        _: &(),
+        params: &Self::Params,
+        x: &[Tensor<In, T>],
+        _: LayerOutputs<'_, Out, T>,
+        _: ActivationStore<'_, T>,
+        dy: &mut [Tensor<Out, T>],
+        dx: Option<&mut [Tensor<In, T>]>,
+        cx: &Context<T>,
+    ) {
+        let Some(dx) = dx else { return };
+        let dx = flatten_mut(dx);
+        dx.copy_from_slice(flatten(dy));
+        cx.kernels.prelu_grad(&params.weight, flatten(x), dx);
+    }
+
+    #[inline(always)]
+    fn backward_params(
+        _: &(),
+        _: &Self::Params,
+        x: &[Tensor<In, T>],
+        _: LayerOutputs<'_, Out, T>,
+        _: ActivationStore<'_, T>,
+        dy: &[Tensor<Out, T>],
+        gradient: &mut Self::Params,
+        cx: &Context<T>,
+    ) {
+        cx.kernels.prelu_weight_grad(
+            flatten(x),
+            flatten(dy),
+            &mut gradient.weight,
+            cx.accumulate(),
+        );
+    }
+}

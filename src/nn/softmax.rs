@@ -1,0 +1,86 @@
+//! The softmax over the last axis, and its logarithm.
+
+use crate::kernels::Kernels;
+use crate::memory::{flatten, flatten_mut};
+use crate::network::{
+    Context, FeatureOrder, InPlace, Inferred, LayerOutputs, OutputKind, Sentence, ShapeRule,
+};
+use crate::tensor::{Element, Shape, Tensor};
+
+/// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
+/// [`CrossEntropy`](struct@crate::loss::CrossEntropy), which applies it itself, it is a compile error.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Probabilities: [2] -> [2] { Softmax } }
+/// let y = Probabilities::zeros().forward(&Tensor1::from([1.0, 1.0]));
+/// assert_eq!(y, Tensor1::from([0.5, 0.5]));
+/// ```
+pub struct Softmax;
+
+/// The logarithm of [`Softmax`], `x - ln(sum of exp(x))` along the last axis. PyTorch's
+/// `nn.LogSoftmax(dim=-1)`. For [`Nll`](struct@crate::loss::Nll) and [`KlDiv`](struct@crate::loss::KlDiv). A
+/// loss that applies it itself takes it without harm: it does nothing to what it gives.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct LogProbabilities: [2] -> [2] { LogSoftmax } }
+/// let y = LogProbabilities::zeros().forward(&Tensor1::from([1.0, 1.0]));
+/// assert!(y.iter().all(|&y| (y + 2.0_f32.ln()).abs() < 1e-6));
+/// ```
+pub struct LogSoftmax;
+
+macro_rules! over_last_axis {
+    ($name:ident, $gives:expr, $forward:ident, $backward:ident) => {
+        impl<In: Shape> ShapeRule<In> for $name {
+            const OUTPUT: Inferred = if In::DIMS.last().is_some() || In::DIMS.is_unknown() {
+                Inferred::shape(In::DIMS)
+            } else {
+                let way_out =
+                    Sentence::new("; it sums over the last axis of one tensor, and there is none");
+                Inferred::mismatch(Sentence::new("[.., _]"), way_out, In::DIMS)
+            };
+        }
+
+        impl InPlace for $name {
+            type Config = ();
+            const ORDER: FeatureOrder = FeatureOrder::Mixes;
+            const READS_OUTPUT: bool = true;
+            const OUTPUT_KIND: OutputKind = $gives;
+
+            #[inline(always)]
+            fn forward_in_place<S: Shape, T: Element>(
+                _: &(),
+                y: &mut [Tensor<S, T>],
+                cx: &Context<T>,
+            ) {
+                cx.kernels.$forward(width::<S>(), flatten_mut(y));
+            }
+
+            #[inline(always)]
+            fn backward_in_place<S: Shape, T: Element>(
+                _: &(),
+                y: LayerOutputs<'_, S, T>,
+                dy: &mut [Tensor<S, T>],
+                cx: &Context<T>,
+            ) {
+                cx.kernels
+                    .$backward(width::<S>(), flatten(&y), flatten_mut(dy));
+            }
+        }
+    };
+}
+over_last_axis!(Softmax, OutputKind::Softmax, softmax, softmax_grad);
+over_last_axis!(
+    LogSoftmax,
+    OutputKind::LogSoftmax,
+    log_softmax,
+    log_softmax_grad
+);
+
+const fn width<S: Shape>() -> usize {
+    match S::DIMS.last() {
+        Some(last) => last,
+        None => 1,
+    }
+}

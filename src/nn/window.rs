@@ -1,0 +1,220 @@
+//! What layers that move a window over an image or a sequence have in common: which inputs they
+//! take, and their axes.
+
+use crate::kernels::{Axis, Plane, Reach};
+use crate::network::{Inferred, Sentence};
+use crate::sizes;
+use crate::tensor::Dims;
+
+/// The windows of a pooling layer along one axis, as they are written.
+#[derive(Clone, Copy)]
+pub(super) struct Windows {
+    pub kernel: usize,
+    pub stride: usize,
+    pub pad: usize,
+    pub dilation: usize,
+}
+
+impl Windows {
+    /// The places from the first to the last one of a window.
+    const fn span(self) -> usize {
+        sizes::sum(&[sizes::product(&[self.kernel - 1, self.dilation]), 1])
+    }
+
+    /// The axis with `input` places, as many as a window needs.
+    pub const fn axis(self, input: usize) -> Axis {
+        let Windows {
+            kernel,
+            stride,
+            pad,
+            dilation,
+        } = self;
+        let output = (sizes::sum(&[input, pad, pad]) - self.span()) / stride + 1;
+        Axis {
+            input,
+            output,
+            reach: Reach::Windows {
+                kernel,
+                stride,
+                pad,
+                dilation,
+            },
+        }
+    }
+}
+
+/// Windows of `size` places side by side that cover all `size * output` places.
+pub(super) const fn tiles(size: usize, output: usize) -> Axis {
+    let reach = Reach::Windows {
+        kernel: size,
+        stride: size,
+        pad: 0,
+        dilation: 1,
+    };
+    Axis {
+        input: sizes::product(&[size, output]),
+        output,
+        reach,
+    }
+}
+
+/// As many windows as there are to be outputs, as equal as possible.
+pub(super) const fn even(input: usize, output: usize) -> Axis {
+    if input.is_multiple_of(output) {
+        return tiles(input / output, output);
+    }
+    Axis {
+        input,
+        output,
+        reach: Reach::Even,
+    }
+}
+
+/// The axes of an image, or of a sequence as an image of one row, with the channels of `dims`.
+pub(super) const fn plane<const AXES: usize>(dims: Dims, axes: [Axis; AXES]) -> Plane {
+    let rows = if AXES == 1 { Axis::ONE } else { axes[0] };
+    Plane {
+        rows,
+        cols: axes[AXES - 1],
+        channels: dims.size(AXES),
+    }
+}
+
+/// The axes of pooling windows over an image or a sequence.
+pub(super) const fn windows_over<const AXES: usize>(dims: Dims, windows: [Windows; AXES]) -> Plane {
+    let mut axes = [Axis::ONE; AXES];
+    let mut axis = 0;
+    while axis < AXES {
+        axes[axis] = windows[axis].axis(dims.size(axis));
+        axis += 1;
+    }
+    plane(dims, axes)
+}
+
+/// What a layer says that takes an image, or with one axis a sequence, and gives one with these
+/// sizes.
+pub(super) const fn fit_sizes<const AXES: usize>(dims: Dims, sizes: [usize; AXES]) -> Inferred {
+    match refuse(dims, AXES) {
+        Some(fit) => fit,
+        None if AXES == 1 => Inferred::shape(Dims::new(&[sizes[0], dims.size(1)])),
+        None => Inferred::shape(Dims::new(&[sizes[0], sizes[1], dims.size(2)])),
+    }
+}
+
+/// What a pooling layer says to its input.
+pub(super) const fn fit_windows<const AXES: usize>(
+    dims: Dims,
+    windows: [Windows; AXES],
+) -> Inferred {
+    let mut sizes = [1; AXES];
+    let mut axis = 0;
+    while axis < AXES {
+        let Windows {
+            kernel,
+            stride,
+            pad,
+            dilation,
+        } = windows[axis];
+        let zero = match (kernel, stride, dilation) {
+            (0, _, _) => Some("kernel_size"),
+            (_, 0, _) => Some("stride"),
+            (_, _, 0) => Some("dilation"),
+            _ => None,
+        };
+        if let Some(zero) = zero {
+            return size_of_zero(zero);
+        }
+        if pad > kernel / 2 {
+            let sentence = Sentence::new("has padding ")
+                .number(pad)
+                .text(", more than half of its kernel_size ")
+                .number(kernel)
+                .text("; write `Pad<")
+                .number(kernel / 2)
+                .text(">` or less");
+            return Inferred::wrong(sentence, Dims::UNKNOWN);
+        }
+        axis += 1;
+    }
+    if let Some(fit) = refuse(dims, AXES) {
+        return fit;
+    }
+    axis = 0;
+    while axis < AXES {
+        let Windows { pad, .. } = windows[axis];
+        let span = windows[axis].span();
+        if !sizes::countable(span) {
+            return Inferred::wrong(Inferred::TOO_FAR, Dims::UNKNOWN);
+        }
+        if sizes::sum(&[dims.size(axis), pad, pad]) < span {
+            let least = span.saturating_sub(sizes::sum(&[pad, pad]));
+            let wanted = Sentence::new("a ")
+                .text(name_of_axis(AXES, axis))
+                .text(" of at least ")
+                .number(least);
+            let way_out = Sentence::new(
+                "; a window must not be larger than the input: make its kernel smaller",
+            );
+            return Inferred::mismatch(wanted, way_out, Dims::UNKNOWN);
+        }
+        sizes[axis] = windows[axis].axis(dims.size(axis)).output;
+        axis += 1;
+    }
+    fit_sizes(dims, sizes)
+}
+
+/// The layer has a size of 0.
+pub(super) const fn size_of_zero(name: &str) -> Inferred {
+    let sentence = Sentence::new("has ")
+        .text(name)
+        .text(" 0; every size must be at least 1");
+    Inferred::wrong(sentence, Dims::UNKNOWN)
+}
+
+const fn name_of_axis(axes: usize, axis: usize) -> &'static str {
+    match (axes, axis) {
+        (1, _) => "length",
+        (_, 0) => "height",
+        _ => "width",
+    }
+}
+
+/// What there is to say if the input is not an image, or with one axis not a sequence.
+pub(super) const fn refuse(dims: Dims, axes: usize) -> Option<Inferred> {
+    if dims.is_unknown() {
+        return Some(Inferred::shape(Dims::UNKNOWN));
+    }
+    let rank = match dims.rank() {
+        Some(rank) if rank == axes + 1 => return None,
+        Some(rank) => rank,
+        None => 0,
+    };
+    let wanted = if axes == 1 {
+        "[length, channels]"
+    } else {
+        "[height, width, channels]"
+    };
+    let way_out = if dims.rank().is_none() {
+        Sentence::new("; it takes one tensor")
+    } else if rank == axes {
+        // A picture or a signal without channels.
+        let mut way_out = Sentence::new("; put `Reshape<");
+        let mut axis = 0;
+        while axis < axes {
+            way_out = way_out.number(dims.size(axis)).text(", ");
+            axis += 1;
+        }
+        way_out.text("1>` before it")
+    } else if axes == 1 && rank == 3 {
+        Sentence::new("; for images there is the layer with 2d in its name")
+    } else if rank == 1 {
+        Sentence::new("; put it before `Flatten`, or a `Reshape` before it")
+    } else {
+        Sentence::new("; put a `Reshape` before it")
+    };
+    Some(Inferred::mismatch(
+        Sentence::new(wanted),
+        way_out,
+        Dims::UNKNOWN,
+    ))
+}

@@ -1,0 +1,549 @@
+//! What a trainer is told.
+
+use core::ops::ControlFlow;
+use std::path::PathBuf;
+
+use super::batch_source::Augmentation;
+use super::error::TrainError;
+use super::history::{self, Epoch, History};
+use super::run::Run;
+use super::step::{Penalty, Step};
+use super::stop::StopHandle;
+use super::{Input, Output, Samples};
+use crate::augment::{Augment, MixUp};
+use crate::data::Sample;
+use crate::loss::{Accepts, Loss, TargetOf};
+use crate::metrics::Measures;
+use crate::network::Network;
+use crate::optim::{
+    Optimizer, OptimizerState, Part, SettingError, WeightAverage, bound, from_one, from_zero,
+    l1_penalty, l2_penalty,
+};
+use crate::schedule::SchedulePolicy;
+
+/// Where a training is, for what changes with time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The step that comes next, from 1.
+    pub step: u64,
+    /// How many steps the whole training has.
+    pub steps: u64,
+}
+
+type Metric<'a, N, G> = Box<dyn Measures<Output<N>, G> + 'a>;
+type Adjust<'a, O> = Box<dyn FnMut(&mut O, Progress) + 'a>;
+type StepObserver<'a, N> = Box<dyn FnMut(&Step, &N) -> ControlFlow<()> + 'a>;
+type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
+
+/// Trains a network over epochs; made by [`Network::trainer`].
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+///
+/// // y = 2 x + 1
+/// let x: Vec<_> = (0..100)
+///     .map(|i| Tensor1::from([i as f32 / 50.0 - 1.0]))
+///     .collect();
+/// let y: Vec<_> = x
+///     .iter()
+///     .map(|x| Tensor1::from([2.0 * x[0] + 1.0]))
+///     .collect();
+/// let mut net = Line::init(&mut shapewright::rng(0));
+/// let history = Line::trainer(Adam::new(0.05), Mse)
+///     .epochs(200)
+///     .batch_size(20)
+///     .validate(&x[80..], &y[80..])
+///     .early_stopping(20)
+///     .fit(&mut net, &x[..80], &y[..80])?;
+/// assert!(history.last().unwrap().validation_loss.unwrap() < 1e-4);
+/// assert!((net.layer_0.weight[0][0] - 2.0).abs() < 0.05);
+/// # Ok::<(), shapewright::train::TrainError>(())
+/// ```
+///
+/// # Checkpoints
+/// With [`checkpoint`](Trainer::checkpoint) and [`resume`](Trainer::resume) a training that was cut
+/// off, by [Ctrl-C](Trainer::stop_handle) or by a power failure, goes on when the program is
+/// started again, and ends with the same bits as if it had not been cut off, at any number of
+/// threads:
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! { struct Line: [1] -> [1] { Linear<_, 1> } }
+/// # let folder = std::env::temp_dir().join(format!("shapewright-resume-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("line.checkpoint");
+/// # let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
+/// let trainer = || {
+///     let schedule = CosineAnnealingLr::new(0.05, 100).warm_up(5, 0.1);
+///     Line::trainer(AdamW::new(0.05), Mse).schedule(schedule).checkpoint(&path).resume(true)
+/// };
+/// let mut net = Line::init(&mut shapewright::rng(0));
+/// trainer().epochs(40).fit(&mut net, &x, &x)?;
+///
+/// // Another run of the program goes on from there.
+/// let mut net = Line::init(&mut shapewright::rng(0));
+/// let history = trainer().epochs(100).fit(&mut net, &x, &x)?;
+/// assert_eq!(history.epochs.len(), 100);
+/// # std::fs::remove_dir_all(folder).unwrap();
+/// # Ok::<(), shapewright::train::TrainError>(())
+/// ```
+pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
+    pub(super) state: OptimizerState<O, N>,
+    pub(super) eval: Vec<Part<N>>,
+    pub(super) loss: L,
+    pub(super) epochs: usize,
+    pub(super) batch_size: usize,
+    pub(super) accumulate: usize,
+    pub(super) seed: u64,
+    pub(super) validation: Option<Samples<'a, N, G>>,
+    pub(super) patience: Option<usize>,
+    pub(super) metrics: Vec<Metric<'a, N, G>>,
+    pub(super) changes: Augmentation<'a, N>,
+    pub(super) schedule: Option<SchedulePolicy<'a>>,
+    pub(super) average: Option<WeightAverage<N>>,
+    pub(super) average_from: usize,
+    pub(super) clip_value: Option<f64>,
+    pub(super) clip_norm: Option<f64>,
+    pub(super) penalties: Vec<Penalty<N>>,
+    pub(super) adjust: Option<Adjust<'a, O>>,
+    pub(super) on_step: Vec<StepObserver<'a, N>>,
+    pub(super) on_epoch: Vec<EpochObserver<'a, N>>,
+    pub(super) checkpoint: Option<PathBuf>,
+    pub(super) checkpoint_every: usize,
+    pub(super) resume: bool,
+    pub(super) stop: StopHandle,
+    #[cfg(feature = "ctrlc")]
+    pub(super) stop_on_ctrl_c: bool,
+    #[cfg(feature = "progress")]
+    pub(super) progress: bool,
+}
+
+impl<'a, N, O, L, G> Trainer<'a, N, O, L, G>
+where
+    N: Network,
+    O: Optimizer + Sync,
+    L: Loss<N::Output, N::Element>,
+    L::Accepts: Accepts<N::Ends, L, N>,
+    G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
+{
+    /// One epoch, batches of 32, seed 0.
+    pub(crate) fn new(optimizer: O, loss: L) -> Self {
+        Trainer {
+            state: OptimizerState::new(optimizer),
+            eval: Vec::new(),
+            loss,
+            epochs: 1,
+            batch_size: 32,
+            accumulate: 1,
+            seed: 0,
+            validation: None,
+            patience: None,
+            metrics: Vec::new(),
+            changes: Augmentation::NONE,
+            schedule: None,
+            average: None,
+            average_from: 1,
+            clip_value: None,
+            clip_norm: None,
+            penalties: Vec::new(),
+            adjust: None,
+            on_step: Vec::new(),
+            on_epoch: Vec::new(),
+            checkpoint: None,
+            checkpoint_every: 1,
+            resume: false,
+            stop: StopHandle::new(),
+            #[cfg(feature = "ctrlc")]
+            stop_on_ctrl_c: false,
+            #[cfg(feature = "progress")]
+            progress: false,
+        }
+    }
+
+    /// How often all samples are gone through.
+    pub fn epochs(self, epochs: usize) -> Self {
+        Trainer { epochs, ..self }
+    }
+
+    /// How many samples make a batch; the last one of an epoch may have fewer.
+    pub fn batch_size(self, batch_size: usize) -> Self {
+        Trainer { batch_size, ..self }
+    }
+
+    /// How many batches make a step: as one large batch, in the memory of a small one. The gradient
+    /// of the step is the mean of theirs, each counted by its samples; the last step of an
+    /// epoch may have fewer.
+    pub fn accumulate(self, batches: usize) -> Self {
+        Trainer {
+            accumulate: batches,
+            ..self
+        }
+    }
+
+    /// What the order of the samples and random layers draw from.
+    pub fn seed(self, seed: u64) -> Self {
+        Trainer { seed, ..self }
+    }
+
+    /// Changes the inputs at random, anew in each epoch: a transform or a tuple of them; see
+    /// [`augment`](crate::augment). The next batch is changed on another thread while a step is
+    /// made. Validation and metrics see samples as they are.
+    ///
+    /// What becomes of a sample depends on the seed, the epoch and the sample's position alone; the
+    /// order is that of a training without it. If a transform panics, so does
+    /// [`fit`](Trainer::fit).
+    pub fn augment(mut self, augment: impl Augment<N::Input, N::Element> + Send + 'a) -> Self {
+        self.changes.augment = Some(Box::new(augment));
+        self
+    }
+
+    /// Mixes the samples of each batch in pairs; after [`augment`](Trainer::augment), and on the
+    /// same thread.
+    ///
+    /// The loss is that of both targets, each counted by its sample's part: for losses that are
+    /// linear in the target, as [`CrossEntropy`](struct@crate::loss::CrossEntropy) without class
+    /// weights is, the loss of the mixed target, and for [`Mse`](struct@crate::loss::Mse) one with
+    /// the same gradient.
+    pub fn mixup(mut self, mixup: MixUp) -> Self {
+        self.changes.mixup = Some(mixup);
+        self
+    }
+
+    /// Samples that are not trained on: their loss is taken at the end of each epoch.
+    pub fn validate(self, inputs: &'a [Input<N>], targets: &'a [G]) -> Self {
+        Trainer {
+            validation: Some(Samples { inputs, targets }),
+            ..self
+        }
+    }
+
+    /// Stops when the validation loss has not fallen for so many epochs, and goes back to the
+    /// parameters with which it was lowest. At least 1.
+    pub fn early_stopping(self, epochs: usize) -> Self {
+        Trainer {
+            patience: Some(epochs),
+            ..self
+        }
+    }
+
+    /// A metric to take at the end of each epoch, of the validation samples, or of the training
+    /// samples if there are none. Where it is not defined, the history has NaN. Each has a name
+    /// of its own: see [`Metric::named`](crate::metrics::Metric::named).
+    pub fn metric(mut self, metric: impl Measures<Output<N>, G> + 'a) -> Self {
+        self.metrics.push(Box::new(metric));
+        self
+    }
+
+    /// Sets the learning rate by any of [`schedule`](crate::schedule), in place of the optimizer's
+    /// own: with each step, with each epoch
+    /// ([`by_epoch`](crate::schedule::Schedule::by_epoch)), or, by a
+    /// [`ReduceLrOnPlateau`](crate::schedule::ReduceLrOnPlateau), when the validation loss does not
+    /// fall any more, or a [metric](crate::schedule::ReduceLrOnPlateau::watch) does not get
+    /// better.
+    pub fn schedule(self, schedule: impl Into<SchedulePolicy<'a>>) -> Self {
+        Trainer {
+            schedule: Some(schedule.into()),
+            ..self
+        }
+    }
+
+    /// Settings of parts of the network, as [`OptimizerState`] has them: learning rates of their
+    /// own, frozen layers, no weight decay. Backward is not computed below the lowest layer
+    /// that is trained. Batch normalization that is frozen uses its running statistics, as in
+    /// inference; see [`eval`](Trainer::eval) for dropout.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Mlp: [1] -> [1] { body: Linear<_, 8>, Relu, head: Linear<_, 1> } }
+    /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
+    /// let mut net = Mlp::init(&mut shapewright::rng(0));
+    /// let before = net.to_boxed();
+    /// let trainer = Mlp::trainer(AdamW::new(0.1), Mse);
+    /// let parts = |state: shapewright::optim::OptimizerState<_, _>| {
+    ///     state
+    ///         .freeze(layer!(Mlp, body))
+    ///         .scale(layer!(Mlp, head.weight), 0.1)
+    ///         .no_decay(layer!(Mlp, head.bias))
+    /// };
+    /// trainer.parts(parts).fit(&mut net, &x, &x)?;
+    /// assert_eq!(net.body.weight, before.body.weight);
+    /// assert_ne!(net.head.weight, before.head.weight);
+    /// # Ok::<(), shapewright::train::TrainError>(())
+    /// ```
+    pub fn parts(self, parts: impl FnOnce(OptimizerState<O, N>) -> OptimizerState<O, N>) -> Self {
+        Trainer {
+            state: parts(self.state),
+            ..self
+        }
+    }
+
+    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: batch
+    /// normalization uses its running statistics and leaves them as they are, which it also
+    /// does where it is [frozen](Trainer::parts), and dropout within the part drops nothing.
+    /// The parameters of the part are trained unless they are frozen.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// network! { struct Body: [1] -> [8] { fc: Linear<_, 8>, norm: BatchNorm1d<_>, Relu, Dropout } }
+    /// network! { struct Net: [1] -> [1] { body: Body, head: Linear<_, 1> } }
+    /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
+    /// let mut net = Net::init(&mut shapewright::rng(0));
+    /// let trainer = Net::trainer(AdamW::new(0.1), Mse).parts(|state| state.freeze(layer!(Net, body)));
+    /// trainer.eval(layer!(Net, body)).fit(&mut net, &x, &x)?;
+    /// assert_eq!(net.body.norm.num_batches_tracked, 0.0);
+    /// # Ok::<(), shapewright::train::TrainError>(())
+    /// ```
+    pub fn eval(mut self, part: Part<N>) -> Self {
+        self.eval.push(part);
+        self
+    }
+
+    /// Averages the parameters: validation, observers of epochs and the trained network have the
+    /// average. One of [`swa`](WeightAverage::swa) takes in the parameters at the end of each
+    /// epoch, others after each step.
+    pub fn average(self, average: WeightAverage<N>) -> Self {
+        Trainer {
+            average: Some(average),
+            ..self
+        }
+    }
+
+    /// The first epoch, from 1, whose parameters are averaged; all are by default.
+    pub fn average_from(self, epoch: usize) -> Self {
+        Trainer {
+            average_from: epoch,
+            ..self
+        }
+    }
+
+    /// Brings every number of each gradient to at most this size, by
+    /// [`clip_grad_value`](crate::optim::clip_grad_value), before its norm is clipped.
+    pub fn clip_grad_value(self, clip_value: f64) -> Self {
+        Trainer {
+            clip_value: Some(clip_value),
+            ..self
+        }
+    }
+
+    /// Makes each gradient at most this long, by [`clip_grad_norm`](crate::optim::clip_grad_norm). Frozen
+    /// parts do not count.
+    pub fn clip_grad_norm(self, max_norm: f64) -> Self {
+        Trainer {
+            clip_norm: Some(max_norm),
+            ..self
+        }
+    }
+
+    /// Adds the gradient of `lambda * sum |p|` over a part of the network to that of each step, by
+    /// [`l1_penalty`]. The losses in the history do not contain it.
+    pub fn l1_penalty(mut self, part: Part<N>, lambda: f64) -> Self {
+        self.penalties.push(Penalty {
+            name: "l1_penalty",
+            add: l1_penalty,
+            part,
+            lambda,
+        });
+        self
+    }
+
+    /// Adds the gradient of `lambda / 2 * sum p^2` over a part of the network to that of each step,
+    /// by [`l2_penalty`]. The losses in the history do not contain it.
+    pub fn l2_penalty(mut self, part: Part<N>, lambda: f64) -> Self {
+        self.penalties.push(Penalty {
+            name: "l2_penalty",
+            add: l2_penalty,
+            part,
+            lambda,
+        });
+        self
+    }
+
+    /// Changes the optimizer's settings before each step, after the [schedule](Trainer::schedule).
+    /// A training that is to [resume](Trainer::resume) must change them by the [`Progress`]
+    /// alone; only the learning rate is in checkpoints.
+    pub fn adjust(self, adjust: impl FnMut(&mut O, Progress) + 'a) -> Self {
+        Trainer {
+            adjust: Some(Box::new(adjust)),
+            ..self
+        }
+    }
+
+    /// Is told each step when it is made, and may interrupt the training with
+    /// [`ControlFlow::Break`], as a [`StopHandle`] does.
+    pub fn on_step(mut self, observer: impl FnMut(&Step, &N) -> ControlFlow<()> + 'a) -> Self {
+        self.on_step.push(Box::new(observer));
+        self
+    }
+
+    /// Is told each epoch when it has ended, and may end the training with [`ControlFlow::Break`].
+    pub fn on_epoch(mut self, observer: impl FnMut(&Epoch, &N) -> ControlFlow<()> + 'a) -> Self {
+        self.on_epoch.push(Box::new(observer));
+        self
+    }
+
+    /// Writes all that the training needs to go on to this file, at the end of each epoch and when
+    /// it is interrupted. The file is there whole or not at all; see [files](crate#files). A
+    /// place that can't be written is an error of [`fit`](Trainer::fit) before the first step.
+    pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
+        Trainer {
+            checkpoint: Some(path.into()),
+            ..self
+        }
+    }
+
+    /// Writes the [checkpoint](Trainer::checkpoint) after every so many epochs, and after the last.
+    pub fn checkpoint_every(self, epochs: usize) -> Self {
+        Trainer {
+            checkpoint_every: epochs,
+            ..self
+        }
+    }
+
+    /// Whether to go on from the [checkpoint](Trainer::checkpoint) if the file is there. Its
+    /// parameters take the place of the network's, and the training becomes, bit for bit, what
+    /// it would have been without an interruption.
+    ///
+    /// The network, the optimizer and the other settings must be those of the training that wrote
+    /// it; only the number of epochs may be another. The loss, the schedule, the samples, the
+    /// transforms and what closures do must be the same, too, but are not compared. What early
+    /// stopping or an observer of epochs has ended stays ended.
+    pub fn resume(self, resume: bool) -> Self {
+        Trainer { resume, ..self }
+    }
+
+    /// What stops the training from another thread; see [`StopHandle`].
+    pub fn stop_handle(self, stop: &StopHandle) -> Self {
+        Trainer {
+            stop: stop.clone(),
+            ..self
+        }
+    }
+
+    /// Whether Ctrl-C stops the training as its [`StopHandle`] does. Pressed again, it ends the
+    /// program as usual. Where Ctrl-C is ignored, as it is for what a script runs in the
+    /// background, it stays so.
+    #[cfg(feature = "ctrlc")]
+    pub fn stop_on_ctrl_c(self, stop_on_ctrl_c: bool) -> Self {
+        Trainer {
+            stop_on_ctrl_c,
+            ..self
+        }
+    }
+
+    /// Whether to draw a bar with the losses and the time that is left; nothing is drawn where
+    /// standard error is not a terminal. What observers of epochs print stands above it.
+    #[cfg(feature = "progress")]
+    pub fn progress(self, progress: bool) -> Self {
+        Trainer { progress, ..self }
+    }
+
+    /// Trains the network.
+    ///
+    /// # Errors
+    /// If the samples are empty or do not fit together, if a setting makes no sense, if the loss,
+    /// its gradient, a parameter or a statistic becomes NaN or infinite, or if a checkpoint
+    /// can't be read or written; see [`TrainError`].
+    pub fn fit(
+        self,
+        network: &mut N,
+        inputs: &[Input<N>],
+        targets: &[G],
+    ) -> Result<History, TrainError> {
+        let train = Samples { inputs, targets };
+        self.check(train)?;
+        Run::new(self, network, train)?.run()
+    }
+
+    fn check(&self, train: Samples<'_, N, G>) -> Result<(), TrainError> {
+        train.check("training")?;
+        self.validation
+            .map_or(Ok(()), |validation| validation.check("validation"))?;
+        self.state.check().map_err(TrainError::Setting)?;
+        self.loss.check().map_err(TrainError::Setting)?;
+        self.check_numbers()
+            .map_err(|error| TrainError::Setting(error.of("the trainer")))?;
+        self.check_names()?;
+        self.check_plateau()?;
+
+        let wrong = [
+            (
+                self.patience.is_some() && self.validation.is_none(),
+                "early stopping needs validation samples; give them with `validate`",
+            ),
+            (
+                self.resume && self.checkpoint.is_none(),
+                "`resume` needs a file to go on from; name it with `checkpoint`",
+            ),
+        ];
+        let found = wrong.into_iter().find(|(wrong, _)| *wrong);
+        found.map_or(Ok(()), |(_, reason)| Err(combination(reason.to_owned())))
+    }
+
+    /// Whether each number is in its range.
+    fn check_numbers(&self) -> Result<(), SettingError> {
+        from_one(&[
+            ("epochs", self.epochs),
+            ("batch_size", self.batch_size),
+            ("accumulate", self.accumulate),
+            ("early_stopping", self.patience.unwrap_or(1)),
+            ("average_from", self.average_from),
+            ("checkpoint_every", self.checkpoint_every),
+        ])?;
+        self.clip_value
+            .map_or(Ok(()), |value| bound("clip_grad_value", value))?;
+        self.clip_norm
+            .map_or(Ok(()), |norm| bound("clip_grad_norm", norm))?;
+        self.penalties
+            .iter()
+            .try_for_each(|penalty| from_zero(&[(penalty.name, penalty.lambda)]))
+    }
+
+    /// Whether each metric has a name of its own, for the columns of the history.
+    fn check_names(&self) -> Result<(), TrainError> {
+        let names: Vec<String> = self.metrics.iter().map(|metric| metric.name()).collect();
+        for (index, name) in names.iter().enumerate() {
+            let other = if history::COLUMNS.contains(&&**name) {
+                "the history has a column of that name"
+            } else if names[..index].contains(name) {
+                "so has another"
+            } else {
+                continue;
+            };
+            return Err(combination(format!(
+                "a metric has the name `{name}`, and {other}; give it a name of its own with `named`"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Whether a [`ReduceLrOnPlateau`](crate::ReduceLrOnPlateau) has something to watch that can
+    /// get better.
+    fn check_plateau(&self) -> Result<(), TrainError> {
+        let Some(plateau) = self.schedule.as_ref().and_then(SchedulePolicy::plateau) else {
+            return Ok(());
+        };
+        let reason = match plateau.watched() {
+            Some(name) if self.metrics.iter().all(|metric| metric.name() != name) => format!(
+                "`ReduceLrOnPlateau` watches the metric `{name}`, which the trainer does not have; give it with `metric`"
+            ),
+            Some(_) => return Ok(()),
+            None if self.validation.is_none() => {
+                "`ReduceLrOnPlateau` needs validation samples; give them with `validate`".to_owned()
+            }
+            None if plateau.watches_larger() => "`ReduceLrOnPlateau` watches the validation loss, which is better if it \
+                                                 is smaller, but its mode is `Max`; name the metric that it is to watch \
+                                                 with `watch`"
+                .to_owned(),
+            None => return Ok(()),
+        };
+        Err(combination(reason))
+    }
+}
+
+/// Settings that do not go together.
+fn combination(reason: String) -> TrainError {
+    TrainError::Combination { reason }
+}
