@@ -24,7 +24,7 @@ pub struct Scale<const N: usize>;
 #[repr(C)]
 pub struct ScaleParams<const N: usize, T: Element> {
     // One for each feature: weight files of PyTorch's may have them in another order.
-    #[features]
+    #[params(features)]
     pub factor: [T; N],
 }
 

@@ -35,71 +35,63 @@
 //! # }
 //! ```
 //!
-//! [`network!`] makes one plain struct of a list of layers. What its shapes are and whether they
-//! fit is worked out by the compiler; a mistake is a sentence at the layer's own line, under `cargo
-//! check`. The struct holds the parameters and nothing else; [`Network`] says what it can do.
+//! [`network!`] turns a list of layers into one plain struct. The compiler infers the shapes and
+//! checks that they fit: a mistake is a sentence at the layer's own line, under `cargo check`. The
+//! struct holds the parameters and nothing else; [`Network`] lists what it can do.
 //!
-//! - **Layers**: [`Linear`], [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`], [`MaxPool1d`],
-//!   [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`],
-//!   [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`],
-//!   [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Flatten`], [`Reshape`],
-//!   [`struct@Dropout`], [`struct@Dropout2d`], normalizations ([`struct@LayerNorm`],
-//!   [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`],
-//!   [`struct@BatchNorm2d`]), activations ([`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`],
-//!   [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`],
-//!   [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`],
-//!   [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`]), [`Embedding`] of
-//!   [indices](Index), other networks, and your own through [`ShapeRule`], [`Layer`] and [`Compute`].
-//! - **Losses**: on classes [`struct@CrossEntropy`], [`struct@Nll`]; on yes or no
-//!   [`struct@BceWithLogits`], [`struct@Bce`]; on numbers [`struct@Mse`], [`struct@Mae`],
-//!   [`struct@Huber`], [`struct@SmoothL1`]; on distributions [`struct@KlDiv`],
-//!   [`struct@PoissonNll`], [`struct@GaussianNll`]; on distances and order
-//!   [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`],
-//!   [`struct@TripletMargin`]; and your own through [`Loss`].
-//! - **Optimizers**: [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`],
-//!   [`Adadelta`], [`RmsProp`], [`Lion`], and your own through [`Optimizer`]; their learning rates
-//!   by [schedules](schedule).
-//! - **Weight files** with PyTorch's names and layouts, in safetensors, and weights inside the
-//!   program: `weights`, with the feature `safetensors`.
-//! - **Metrics**: accuracy, F1, ROC AUC, R2 and others, and your own: [`metrics`].
-//! - **Hyperparameters**: grid and random search on all processors, with pruning: [`search`].
-//! - **Initial values**: those of the layers, and others in [`init`](mod@init).
+//! Definitions, defaults and parameter names are PyTorch's. Images are channels-last.
 //!
-//! Definitions, defaults and names of parameters are PyTorch's. Images are channels-last.
+//! | module | what it has |
+//! |---|---|
+//! | [`nn`] | layers: dense, convolutions, pooling, normalizations, activations, embeddings |
+//! | [`loss`] | losses and labels |
+//! | [`optim`], [`schedule`] | optimizers, clipping, weight averages; learning rate schedules |
+//! | [`train`] | the trainer: batches, validation, early stopping, checkpoints, history |
+//! | [`data`], [`augment`] | readers of data files, splits, scalers; random changes to images |
+//! | [`metrics`] | accuracy, F1, ROC AUC, R2 and others |
+//! | `weights` | safetensors files in PyTorch's form, and weights inside the program |
+//! | [`search`] | grid and random search for hyperparameters on all processors, with pruning |
+//! | `plots` | learning curves, confusion matrices and grids of images |
+//! | [`init`](mod@init) | initial values other than the layers' own |
+//! | [`tensor`] | shapes, number types and what they have in common |
+//! | [`ext`] | what a layer of your own needs |
+//! | [`prelude`] | the names that most programs use |
 //!
 //! # Memory
-//! `init` and `zeros` make networks on the heap and never on the stack. A [`Workspace`] holds what
-//! training needs and is used again; after the first step nothing allocates, except that large
-//! products in `f64`, and on processors other than x86-64, are left to `matrixmultiply`, which
-//! does. The bytes are constants: [`Network::WORKSPACE_BYTES`], [`Network::TRAIN_WORKSPACE_BYTES`].
+//! `init` and `zeros` make networks on the heap, never on the stack. A [`Workspace`] holds what
+//! training needs and is reused: nothing allocates after the first step, except for large products
+//! in `f64` and on processors other than x86-64, which `matrixmultiply` computes. The sizes are
+//! constants: [`Network::WORKSPACE_BYTES`] and [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
-//! [Samples](data::Sample) are copied from memory to memory, so that data sets, batches and
-//! trainings of large ones need no more stack than those of small ones, also without optimization.
+//! [Samples](data::Sample) are copied from memory to memory. Data sets, batches and trainings of
+//! large samples therefore need no more stack than those of small ones, even without optimization.
 //! A function that returns a tensor by value places it on the caller's stack; for large tensors it
-//! has a sibling that ends in `_boxed`, `_into` or `_in_place`.
+//! has a sibling whose name ends in `_boxed`, `_into` or `_in_place`.
 //!
 //! # Processors and threads
-//! Kernels are compiled for three instruction [tiers](tier) and chosen when the program runs; an
-//! ordinary build has the full speed. Large calls use all processors through workers that stay
-//! ([`threads`]). The results are the same bits at every number of threads, and on AVX2 and
+//! Kernels are compiled for three instruction [tiers](tier), and the program chooses one when it
+//! runs: an ordinary build has the full speed. Large calls use all processors through persistent
+//! workers ([`threads`]). Results are bit-identical at every number of threads, and on AVX2 and
 //! AVX-512; without fused multiply-add (the portable tier) they differ by rounding.
 //!
-//! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long. What
-//! training lets decay is set to 0 far above ([`Optimizer`] says where), and activations and
-//! gradients where they would be denormal, in the same way on every processor; for weights and
-//! inputs that are denormal to begin with there is [`with_flushed_denormals`].
+//! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long.
+//! Optimizers set what decays to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
+//! thresholds), and activations and gradients are set to 0 where they would be denormal, in the
+//! same way on every processor. For weights and inputs that are denormal to begin with, use
+//! [`with_flushed_denormals`].
 //!
 //! # Files
-//! A file is written beside its place and moved there at the end, so that it is there whole or not
-//! at all. It keeps the mode of the file that it replaces. A symbolic link stays one, and the file
-//! that it leads to is replaced; a pipe, a device or `/dev/stdout` gets the bytes. What a process
-//! leaves beside that is killed, the next one that writes the same file removes.
+//! A file is written under a temporary name in the same folder and then renamed, so that it is
+//! never there in part. It keeps the mode of the file that it replaces. A symbolic link stays one,
+//! and the file that it leads to is replaced; a pipe, a device or `/dev/stdout` receives the bytes.
+//! A temporary file that a killed process left behind is removed by the next process that writes
+//! the same file.
 //!
-//! Readers trust no file: what is damaged or takes more memory than its [`Limits`] is an error, not
-//! a panic.
+//! Readers trust no file: damaged data, and data that would need more memory than its [`Limits`]
+//! allow, are errors and not panics.
 //!
 //! # Features
-//! All are off by default.
+//! All features are off by default.
 //!
 //! | feature | what it adds |
 //! |---|---|
@@ -113,6 +105,7 @@
 //! | `safetensors` | `weights`: weight files in PyTorch's form, read and written, and inside the program |
 
 #![warn(missing_docs)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate self as shapewright;
 
@@ -216,7 +209,7 @@ pub use shapewright_macros::Parameters;
 ///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
 ///   without the batch normalizations that can be part of the layers before them:
-///   [`Foldable`].
+///   [`Foldable`](nn::Foldable).
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
 /// multiply-adds and the bytes of memory, and can be a layer of another network.

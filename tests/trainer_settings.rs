@@ -780,7 +780,7 @@ struct Watch;
 #[derive(Clone, Copy, Debug, Parameters)]
 #[repr(C)]
 struct WatchParams<T: Element> {
-    #[statistic]
+    #[params(statistic)]
     mean: T,
 }
 

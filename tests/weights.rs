@@ -223,9 +223,9 @@ struct Own;
 #[repr(C)]
 struct OwnParams {
     plain: [[f32; 3]; 2],
-    #[file_axes(2, 0, 1)]
+    #[params(axes(2, 0, 1))]
     turned: [[[f32; 4]; 3]; 2],
-    #[file_axes(0, 2, 1)]
+    #[params(axes(0, 2, 1))]
     inner: [[[f32; 2]; 3]; 2],
     r#type: f32,
     heads: [Head; 2],
@@ -234,7 +234,7 @@ struct OwnParams {
 #[derive(Clone, Copy, Parameters)]
 #[repr(C)]
 struct Head {
-    #[file_axes(1, 0)]
+    #[params(axes(1, 0))]
     key: [[f32; 2]; 3],
     scale: f32,
 }

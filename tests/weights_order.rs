@@ -623,13 +623,13 @@ mod refused {
             };
         };
     }
-    own!(Scaled, Keeps, { #[features] pub factor: [T; 12], });
+    own!(Scaled, Keeps, { #[params(features)] pub factor: [T; 12], });
     own!(Forgotten, Keeps, { pub factor: [T; 12], });
     own!(ForgottenChannels, Channels, { pub factor: [T; 12], });
     own!(One, Keeps, { pub factor: T, });
-    own!(Dense, Makes, { #[features] #[outputs] #[file_axes(1, 0)] pub weight: [[T; 12]; 12], #[outputs] pub bias: [T; 12], });
-    own!(Fixed, Makes, { #[features] #[file_axes(1, 0)] pub weight: [[T; 12]; 12], });
-    own!(Blind, Makes, { #[file_axes(1, 0)] pub weight: [[T; 12]; 12], });
+    own!(Dense, Makes, { #[params(features)] #[params(outputs)] #[params(axes(1, 0))] pub weight: [[T; 12]; 12], #[params(outputs)] pub bias: [T; 12], });
+    own!(Fixed, Makes, { #[params(features)] #[params(axes(1, 0))] pub weight: [[T; 12]; 12], });
+    own!(Blind, Makes, { #[params(axes(1, 0))] pub weight: [[T; 12]; 12], });
     own!(Sorted, Depends, { pub factor: T, });
     own!(Summed, Mixes, { pub factor: T, });
 

@@ -17,7 +17,7 @@ struct Center<const N: usize>;
 #[repr(C)]
 struct CenterParams<const N: usize, T: Element> {
     bias: [T; N],
-    #[statistic]
+    #[params(statistic)]
     running_mean: [T; N],
 }
 

@@ -3,10 +3,11 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
+use syn::meta::ParseNestedMeta;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Data, DeriveInput, Error, Fields, GenericParam, LitInt, Meta, Result, Token, Type,
+    Data, DeriveInput, Error, Field, Fields, GenericParam, LitInt, Meta, Result, Token, Type,
 };
 
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
@@ -50,16 +51,13 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let (mut trained, mut measured) = (Vec::new(), Vec::new());
     for ((field, ty), ident) in fields.named.iter().zip(&types).zip(&idents) {
         let key = ident.as_ref().map(|ident| ident.unraw().to_string());
-        let attr = field
-            .attrs
-            .iter()
-            .find(|attr| attr.path().is_ident("file_axes"));
-        let file_axes = attr.map(|attr| file_axes(attr, ty)).transpose()?;
-        let has = |name: &str| field.attrs.iter().any(|attr| attr.path().is_ident(name));
-        let features = has("features").then(|| quote!(.features()));
-        let outputs = has("outputs").then(|| quote!(.outputs()));
-        let is_statistic = has("statistic");
-        let statistic = is_statistic.then(|| quote!(.statistic()));
+        let FieldOptions {
+            axes,
+            features,
+            outputs,
+            statistic,
+        } = FieldOptions::of(field)?;
+        let is_statistic = statistic.is_some();
         if is_statistic {
             &mut measured
         } else {
@@ -70,7 +68,7 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             ::shapewright::emitted::ParamField::field(
                 #key,
                 ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-                <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE #file_axes #statistic #features #outputs,
+                <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE #axes #statistic #features #outputs,
             )
         });
     }
@@ -134,30 +132,75 @@ fn check_layout(input: &DeriveInput) -> Result<()> {
     Ok(())
 }
 
+/// What `#[params(..)]` says of a field, as calls that set it.
+#[derive(Default)]
+struct FieldOptions {
+    axes: Option<TokenStream>,
+    features: Option<TokenStream>,
+    outputs: Option<TokenStream>,
+    statistic: Option<TokenStream>,
+}
+
+impl FieldOptions {
+    fn of(field: &Field) -> Result<Self> {
+        let mut options = FieldOptions::default();
+        for attr in field
+            .attrs
+            .iter()
+            .filter(|attr| attr.path().is_ident("params"))
+        {
+            attr.parse_nested_meta(|meta| {
+                if meta.path.is_ident("features") {
+                    options.features = Some(quote!(.features()));
+                } else if meta.path.is_ident("outputs") {
+                    options.outputs = Some(quote!(.outputs()));
+                } else if meta.path.is_ident("statistic") {
+                    options.statistic = Some(quote!(.statistic()));
+                } else if meta.path.is_ident("axes") {
+                    options.axes = Some(axes(&meta, &field.ty)?);
+                } else {
+                    return Err(meta.error(
+                        "expected `features`, `outputs`, `statistic` or `axes(..)`, as in \
+                         `#[params(features, axes(1, 0))]`",
+                    ));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(options)
+    }
+}
+
 /// The order of a tensor's axes in files: each of them once.
-fn file_axes(attr: &Attribute, ty: &Type) -> Result<TokenStream> {
-    let axes = attr.parse_args_with(Punctuated::<LitInt, Token![,]>::parse_terminated)?;
+fn axes(meta: &ParseNestedMeta<'_>, ty: &Type) -> Result<TokenStream> {
+    let list;
+    syn::parenthesized!(list in meta.input);
+    let axes = Punctuated::<LitInt, Token![,]>::parse_terminated(&list)?;
     let mut sorted = axes
         .iter()
         .map(LitInt::base10_parse::<usize>)
         .collect::<Result<Vec<_>>>()?;
     sorted.sort_unstable();
-    let (mut nested, mut count) = (ty, 0);
+
+    let mut nested = ty;
+    let mut count = 0;
     while let Type::Array(array) = nested {
-        (nested, count) = (&*array.elem, count + 1);
+        nested = &*array.elem;
+        count += 1;
     }
+
     // How many axes an alias has the library says.
-    if sorted != (0..sorted.len()).collect::<Vec<_>>() || (count > 0 && count != sorted.len()) {
+    let names_each_once = sorted == (0..sorted.len()).collect::<Vec<_>>();
+    if !names_each_once || (count > 0 && count != sorted.len()) {
         let example = (0..count)
             .rev()
             .map(|axis| axis.to_string())
             .collect::<Vec<_>>()
             .join(", ");
-        let message = format!(
-            "`file_axes` names each axis of the tensor once, the outermost is 0: `#[file_axes({example})]` is the \
+        return Err(meta.error(format!(
+            "`axes` names each axis of the tensor once, the outermost is 0: `#[params(axes({example}))]` is the \
              transpose"
-        );
-        return Err(Error::new(attr.span(), message));
+        )));
     }
     Ok(quote!(.file_axes(&[#axes])))
 }

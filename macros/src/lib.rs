@@ -42,7 +42,7 @@ pub fn network(input: TokenStream) -> TokenStream {
 }
 
 /// See `shapewright::Parameters`.
-#[proc_macro_derive(Parameters, attributes(features, file_axes, outputs, statistic))]
+#[proc_macro_derive(Parameters, attributes(params))]
 pub fn derive_parameters(input: TokenStream) -> TokenStream {
     let input = syn::parse_macro_input!(input as syn::DeriveInput);
     derive::expand(&input)

@@ -1,4 +1,14 @@
-//! Losses: what training makes small.
+//! Losses and labels.
+//!
+//! | outputs | losses |
+//! |---|---|
+//! | classes | [`struct@CrossEntropy`], [`struct@Nll`] |
+//! | yes or no | [`struct@BceWithLogits`], [`struct@Bce`] |
+//! | numbers | [`struct@Mse`], [`struct@Mae`], [`struct@Huber`], [`struct@SmoothL1`] |
+//! | distributions | [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`] |
+//! | distances and order | [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`] |
+//!
+//! A loss of your own implements [`Loss`].
 
 mod binary;
 mod classes;
@@ -86,11 +96,11 @@ pub struct AnyOutput;
 pub struct Logits;
 
 /// For [`Loss::Accepts`]: probabilities, as `Sigmoid` and `Softmax` give. A layer of your own that
-/// gives them says so with its [`OUTPUT_KIND`](crate::ext::Compute::GIVES).
+/// gives them says so with its [`OUTPUT_KIND`](crate::ext::Compute::OUTPUT_KIND).
 pub struct Probabilities;
 
 /// For [`Loss::Accepts`]: logarithms of probabilities, as `LogSoftmax` gives. A layer of your own
-/// that gives them says so with its [`OUTPUT_KIND`](crate::ext::Compute::GIVES).
+/// that gives them says so with its [`OUTPUT_KIND`](crate::ext::Compute::OUTPUT_KIND).
 pub struct LogProbabilities;
 
 /// What a network without a final `Softmax`, `LogSoftmax` or `Sigmoid` ends in.

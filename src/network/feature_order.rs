@@ -39,7 +39,7 @@ use crate::tensor::Dims;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FeatureOrder {
     /// Each output belongs to the input at its place, whatever the axes are, as in activations.
-    /// Parameters that have an entry for each feature are marked with `#[features]`.
+    /// Parameters that have an entry for each feature are marked with `#[params(features)]`.
     ///
     /// From a tuple of tensors of one shape to one of them, or back, each output belongs to the
     /// inputs at its place.
@@ -49,7 +49,7 @@ pub enum FeatureOrder {
     /// [`FeatureOrder::Keeps`].
     Channels,
     /// The outputs are new features, as those of a dense layer: one axis of a parameter, marked
-    /// with `#[features]`, has an entry for each feature that comes in. Where `#[outputs]`
+    /// with `#[params(features)]`, has an entry for each feature that comes in. Where `#[params(outputs)]`
     /// marks the axis of those that come out, they can be put into another order, as an image
     /// made of them by a `Reshape` needs.
     Makes,

@@ -245,12 +245,12 @@ impl ParamTree {
     /// In a constant, if this is not one tensor or has another number of axes.
     pub const fn file_axes(self, order: &[usize]) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
-            panic!("`file_axes` belongs to a nested array of numbers, which is one tensor");
+            panic!("`axes` belongs to a nested array of numbers, which is one tensor");
         };
         // That they are different the macro has checked.
         assert!(
             order.len() == tensor.sizes.count,
-            "`file_axes` names each axis of the tensor once"
+            "`axes` names each axis of the tensor once"
         );
         let mut axis = 0;
         while axis < order.len() {

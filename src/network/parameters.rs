@@ -35,17 +35,17 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// ```
 ///
 /// In weight files a tensor has its axes in the same order, unless the field says otherwise:
-/// `#[file_axes(1, 0)]` is the transpose, and `#[file_axes(3, 2, 0, 1)]` names for each axis in the
+/// `#[params(axes(1, 0))]` is the transpose, and `#[params(axes(3, 2, 0, 1))]` names for each axis in the
 /// file the one that it is here.
 ///
 /// Where the first axis of a field has an entry for each feature that the layer is given,
-/// `#[features]` lets files have them in PyTorch's order behind a `Flatten` of images, which have
+/// `#[params(features)]` lets files have them in PyTorch's order behind a `Flatten` of images, which have
 /// their channels last here and first there. Where the last axis has an entry for each feature that
-/// the layer gives, `#[outputs]` lets files have those in the order that a layer behind it needs:
+/// the layer gives, `#[params(outputs)]` lets files have those in the order that a layer behind it needs:
 /// an image that a `Reshape` makes of them, or features that they are added to.
 ///
 /// What a layer measures while it is trained, as the running mean of a batch normalization, is a
-/// field with `#[statistic]`: it is saved and loaded like the others, but optimizers only subtract
+/// field with `#[params(statistic)]`: it is saved and loaded like the others, but optimizers only subtract
 /// its "gradient", in which the layer's `backward_params` puts the change.
 ///
 /// # Safety

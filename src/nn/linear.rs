@@ -48,12 +48,10 @@ pub struct Linear<const I: usize, const O: usize, const BIAS: bool = true>;
 #[repr(C)]
 pub struct LinearParams<const I: usize, const O: usize, T: Element> {
     /// `[in_features][out_features]`
-    #[features]
-    #[outputs]
-    #[file_axes(1, 0)]
+    #[params(features, outputs, axes(1, 0))]
     pub weight: [[T; O]; I],
     /// `[out_features]`
-    #[outputs]
+    #[params(outputs)]
     pub bias: [T; O],
 }
 
@@ -62,9 +60,7 @@ pub struct LinearParams<const I: usize, const O: usize, T: Element> {
 #[repr(C)]
 pub struct LinearNoBiasParams<const I: usize, const O: usize, T: Element> {
     /// `[in_features][out_features]`
-    #[features]
-    #[outputs]
-    #[file_axes(1, 0)]
+    #[params(features, outputs, axes(1, 0))]
     pub weight: [[T; O]; I],
 }
 

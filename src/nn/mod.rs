@@ -1,4 +1,20 @@
-//! The built-in layers. Definitions and defaults are PyTorch's; images are channels-last.
+//! Layers.
+//!
+//! Definitions, defaults and parameter names are PyTorch's. Images are channels-last: `[height,
+//! width, channels]`; sequences are `[length, channels]`.
+//!
+//! | kind | layers |
+//! |---|---|
+//! | dense | [`Linear`], [`Embedding`] of [indices](Index) |
+//! | convolutions | [`Conv1d`], [`Conv2d`], [`ConvTranspose2d`] |
+//! | pooling | [`MaxPool1d`], [`MaxPool2d`], [`AvgPool1d`], [`AvgPool2d`], [`AdaptiveMaxPool1d`], [`AdaptiveMaxPool2d`], [`AdaptiveAvgPool1d`], [`AdaptiveAvgPool2d`], [`GlobalAvgPool1d`], [`GlobalAvgPool2d`] |
+//! | shape | [`Flatten`], [`Reshape`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
+//! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
+//! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
+//! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
+//!
+//! A network can be a layer of another one, and so can a type of your own: see [`ext`](crate::ext).
+//! Blocks, which have layers inside, are described at [`network!`](crate::network).
 
 mod activation;
 mod activation_with_arguments;

@@ -35,7 +35,7 @@ pub struct PRelu<const N: usize = 1>;
 #[repr(C)]
 pub struct PReluParams<const N: usize, T: Element> {
     /// `[num_parameters]`
-    #[features]
+    #[params(features)]
     pub weight: [T; N],
 }
 

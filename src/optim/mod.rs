@@ -1,4 +1,8 @@
-//! Optimizers: how a gradient changes the parameters.
+//! Optimizers, gradient clipping and weight averages.
+//!
+//! [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`], [`Adadelta`],
+//! [`RmsProp`] and [`Lion`] are built in; an optimizer of your own implements [`Optimizer`]. Their
+//! learning rates can follow a [schedule](crate::schedule).
 
 mod adadelta;
 mod adagrad;

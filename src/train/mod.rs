@@ -1,4 +1,4 @@
-//! Training over epochs: batches, validation, early stopping, checkpoints, and a history of it all.
+//! Training over epochs, with batches, validation, early stopping, checkpoints and a history.
 
 mod batch_source;
 mod checkpoint;

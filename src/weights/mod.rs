@@ -26,7 +26,7 @@
 //! A tensor has the name that [`Network::for_each_param`](crate::Network::for_each_param) gives it,
 //! `fc1.weight`; a layer without a name has its index, as in `nn.Sequential`. The weight of a
 //! `Linear` is `[out_features, in_features]` in the file and its transpose here; tensors of your
-//! own layers have their axes in one order, unless `#[file_axes(..)]` on the field says otherwise.
+//! own layers have their axes in one order, unless `#[params(axes(..))]` on the field says otherwise.
 //!
 //! # The order of features
 //! Images, `[height, width, channels]`, are `[channels, height, width]` in PyTorch; sequences,

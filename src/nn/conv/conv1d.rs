@@ -51,7 +51,7 @@ pub struct Conv1d<
 #[repr(C)]
 pub struct Conv1dParams<const K: usize, const CI: usize, const CO: usize, T: Element> {
     /// `[kernel_size][in_channels / groups][out_channels]`
-    #[file_axes(2, 1, 0)]
+    #[params(axes(2, 1, 0))]
     pub weight: [[[T; CO]; CI]; K],
     /// `[out_channels]`
     pub bias: [T; CO],
@@ -62,7 +62,7 @@ pub struct Conv1dParams<const K: usize, const CI: usize, const CO: usize, T: Ele
 #[repr(C)]
 pub struct Conv1dNoBiasParams<const K: usize, const CI: usize, const CO: usize, T: Element> {
     /// `[kernel_size][in_channels / groups][out_channels]`
-    #[file_axes(2, 1, 0)]
+    #[params(axes(2, 1, 0))]
     pub weight: [[[T; CO]; CI]; K],
 }
 

@@ -74,7 +74,7 @@ pub struct Conv2dParams<
     T: Element,
 > {
     /// `[kernel height][kernel width][in_channels / groups][out_channels]`
-    #[file_axes(3, 2, 0, 1)]
+    #[params(axes(3, 2, 0, 1))]
     pub weight: [[[[T; CO]; CI]; KW]; KH],
     /// `[out_channels]`
     pub bias: [T; CO],
@@ -91,7 +91,7 @@ pub struct Conv2dNoBiasParams<
     T: Element,
 > {
     /// `[kernel height][kernel width][in_channels / groups][out_channels]`
-    #[file_axes(3, 2, 0, 1)]
+    #[params(axes(3, 2, 0, 1))]
     pub weight: [[[[T; CO]; CI]; KW]; KH],
 }
 

@@ -68,7 +68,7 @@ pub struct ConvTranspose2dParams<
     T: Element,
 > {
     /// `[kernel height][kernel width][out_channels / groups][in_channels]`
-    #[file_axes(3, 2, 0, 1)]
+    #[params(axes(3, 2, 0, 1))]
     pub weight: [[[[T; CI]; EACH]; KW]; KH],
     /// `[out_channels]`
     pub bias: [T; CO],
@@ -85,7 +85,7 @@ pub struct ConvTranspose2dNoBiasParams<
     T: Element,
 > {
     /// `[kernel height][kernel width][out_channels / groups][in_channels]`
-    #[file_axes(3, 2, 0, 1)]
+    #[params(axes(3, 2, 0, 1))]
     pub weight: [[[[T; CI]; EACH]; KW]; KH],
 }
 

@@ -148,21 +148,19 @@ pub const fn BatchNorm2d(eps: f64, momentum: f64) -> BatchNormArguments {
 #[repr(C)]
 pub struct BatchNormParams<const C: usize, T: Element> {
     /// `[num_features]`
-    #[features]
+    #[params(features)]
     pub weight: [T; C],
     /// `[num_features]`
-    #[features]
+    #[params(features)]
     pub bias: [T; C],
     /// `[num_features]`: the mean that inference takes away.
-    #[features]
-    #[statistic]
+    #[params(features, statistic)]
     pub running_mean: [T; C],
     /// `[num_features]`: the variance that inference divides by the root of.
-    #[features]
-    #[statistic]
+    #[params(features, statistic)]
     pub running_var: [T; C],
     /// How many batches the running statistics have seen. In `f32` it ends at 16,777,216.
-    #[statistic]
+    #[params(statistic)]
     pub num_batches_tracked: T,
 }
 
@@ -172,15 +170,13 @@ pub struct BatchNormParams<const C: usize, T: Element> {
 #[repr(C)]
 pub struct BatchNormNoAffineParams<const C: usize, T: Element> {
     /// `[num_features]`: the mean that inference takes away.
-    #[features]
-    #[statistic]
+    #[params(features, statistic)]
     pub running_mean: [T; C],
     /// `[num_features]`: the variance that inference divides by the root of.
-    #[features]
-    #[statistic]
+    #[params(features, statistic)]
     pub running_var: [T; C],
     /// How many batches the running statistics have seen. In `f32` it ends at 16,777,216.
-    #[statistic]
+    #[params(statistic)]
     pub num_batches_tracked: T,
 }
 

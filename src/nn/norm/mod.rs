@@ -74,11 +74,11 @@ macro_rules! params {
 }
 params! {
     /// over the last axis, `[C]`.
-    NormParams NormWeightParams [C] #[features] [T; C];
+    NormParams NormWeightParams [C] #[params(features)] [T; C];
     /// over the last two axes, `[L][C]`. Files have it as `[C, L]`.
-    NormParams2 NormWeightParams2 [L, C] #[file_axes(1, 0)] [[T; C]; L];
+    NormParams2 NormWeightParams2 [L, C] #[params(axes(1, 0))] [[T; C]; L];
     /// over the last three axes, `[H][W][C]`. Files have it as `[C, H, W]`.
-    NormParams3 NormWeightParams3 [H, W, C] #[file_axes(2, 0, 1)] [[[T; C]; W]; H];
+    NormParams3 NormWeightParams3 [H, W, C] #[params(axes(2, 0, 1))] [[[T; C]; W]; H];
 }
 
 /// Weight and bias of parameters that are `len` weights, as many biases or none, or nothing at all.

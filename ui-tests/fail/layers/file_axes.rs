@@ -3,14 +3,14 @@ use shapewright::prelude::*;
 #[derive(Clone, Copy, Parameters)]
 #[repr(C)]
 struct Twice {
-    #[file_axes(1, 1)]
+    #[params(axes(1, 1))]
     weight: [[f32; 2]; 3],
 }
 
 #[derive(Clone, Copy, Parameters)]
 #[repr(C)]
 struct TooFew {
-    #[file_axes(1, 0)]
+    #[params(axes(1, 0))]
     weight: [[[f32; 2]; 3]; 4],
 }
 
