@@ -380,7 +380,7 @@ struct Streams {
 }
 
 impl Optimizer for Streams {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
@@ -393,10 +393,10 @@ impl Optimizer for Streams {
         _: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
-        let [first, second] = memories else {
-            unreachable!("two memories")
+        let [first, second] = states else {
+            unreachable!("two states")
         };
         match shapewright::tier::tier() {
             // SAFETY (both): a tier is in force only on a processor that has it.

@@ -249,7 +249,7 @@ fn other_settings_resume_in_every_bit() {
             .schedule(ExponentialLr::new(0.1, 0.5).by_epoch())
     });
     check::<Small, _>("parts", NAdam::new(0.05), &[5], |trainer| {
-        trainer.parts(|state: OptimizerState<_, Small>| {
+        trainer.param_groups(|state: OptimizerState<_, Small>| {
             state
                 .freeze(layer!(Small, hidden.bias))
                 .scale(layer!(Small, out), 0.3)
@@ -531,7 +531,7 @@ fn crafted_checkpoints_with_a_right_sum_go_on_or_are_refused() {
     change_every_word::<Tiny, _>("adagrad", Adagrad::new(0.1), |trainer| {
         let parts = |state: OptimizerState<_, Tiny>| state.freeze(layer!(Tiny, fc.bias));
         trainer
-            .parts(parts)
+            .param_groups(parts)
             .early_stopping(1)
             .schedule(ReduceLrOnPlateau::new())
     });
@@ -577,7 +577,7 @@ fn a_state_with_any_counts_can_go_on() {
         .restore(&OptimizerSnapshot {
             steps: u64::MAX,
             missed,
-            memories: vec![&memory],
+            states: vec![&memory],
         })
         .unwrap();
     let (mut net, gradient) = (Tiny::zeros(), Tiny::init(&mut shapewright::rng(0)));
@@ -651,7 +651,7 @@ fn the_checkpoint_of_another_training_is_refused() {
         tiny().average(WeightAverage::ema(0.9)),
         tiny().schedule(StepLr::new(0.1, 2)),
         tiny().l1_penalty(layer!(Tiny, fc.bias), 0.1),
-        tiny().parts(|state| state.freeze(layer!(Tiny, fc.bias))),
+        tiny().param_groups(|state| state.freeze(layer!(Tiny, fc.bias))),
         tiny().metric(MeanSquaredError::new()),
         tiny().validate(&x, &y).early_stopping(3),
     ] {

@@ -40,7 +40,7 @@ fn decays<N: Network>(name: &str, optimizer: impl Optimizer + Sync, size: f64, s
         // Also those in between, but not all of them: it takes long.
         if step % 50 == 0 || step + 1 == steps {
             state
-                .memories()
+                .states()
                 .for_each(|memory| assert_normal(name, memory.params()));
             assert_normal(name, net.params());
         }
@@ -104,7 +104,7 @@ fn no_optimizer_state_becomes_denormal_under_small_gradients() {
                         for _ in 0..50 {
                             state.step(&mut net, &gradient);
                             let name = stringify!($optimizer);
-                            state.memories().for_each(|memory| assert_normal(name, memory.params()));
+                            state.states().for_each(|memory| assert_normal(name, memory.params()));
                             assert_normal(name, net.params());
                         }
                     )* };

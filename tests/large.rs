@@ -100,7 +100,7 @@ fn a_trainer_of_parameters_larger_than_the_stack() {
         for epochs in [1, 2] {
             Outer::trainer(AdamW::new(0.001), CrossEntropy)
                 .epochs(epochs)
-                .parts(|state| {
+                .param_groups(|state| {
                     state
                         .freeze(layer!(Outer, body.fc1))
                         .scale(layer!(Outer, body.fc2), 0.5)

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{bits, settings};
-use shapewright::optim::{OptimizerState, Part};
+use shapewright::optim::{OptimizerState, ParamGroup};
 use shapewright::prelude::*;
 
 network! { struct Body: [3] -> [4] { fc: Linear<_, 5>, Tanh, out: Linear<_, 4> } }
@@ -27,7 +27,7 @@ fn after<O: Optimizer + Sync>(state: OptimizerState<O, Net>) -> Box<Net> {
 
 /// Asserts that some parts are those of one network and all others those of another one.
 #[track_caller]
-fn assert_parts(net: &Net, parts: &[Part<Net>], inside: &Net, outside: &Net) {
+fn assert_parts(net: &Net, parts: &[ParamGroup<Net>], inside: &Net, outside: &Net) {
     let mut expected = outside.to_boxed();
     let start = net.params().as_ptr().addr();
     for part in parts {
@@ -71,7 +71,7 @@ fn parts_have_their_own_learning_rate() {
 #[test]
 fn parts_can_be_left_out_of_the_weight_decay() {
     let part = layer!(Net, layer_3.bias);
-    fn check<O: Optimizer + Sync>(part: Part<Net>, with: O, without: O) {
+    fn check<O: Optimizer + Sync>(part: ParamGroup<Net>, with: O, without: O) {
         let state = with.clone().state::<Net>().no_decay(part);
         assert_parts(
             &after(state),
@@ -157,7 +157,7 @@ fn repeated_layers_can_be_frozen_one_by_one() {
         let mut net = first.to_boxed();
         Deep::trainer(Sgd::new(0.1), Mse)
             .batch_size(20)
-            .parts(parts)
+            .param_groups(parts)
             .fit(&mut net, &x, &y)
             .expect("a training");
         net

@@ -32,24 +32,17 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
     state = state.thaw(layer!(Net));
 
     let parts = state.snapshot();
-    assert_eq!(
-        (parts.steps, parts.memories.len()),
-        (5, optimizer.memories())
-    );
+    assert_eq!((parts.steps, parts.states.len()), (5, optimizer.states()));
     assert!(
         state
-            .memories()
+            .states()
             .map(|memory| memory.params())
-            .eq(parts.memories.iter().copied())
+            .eq(parts.states.iter().copied())
     );
     // Written down, and read in another place, where something went on before.
-    let memories: Vec<Vec<f32>> = parts
-        .memories
-        .iter()
-        .map(|memory| memory.to_vec())
-        .collect();
+    let states: Vec<Vec<f32>> = parts.states.iter().map(|memory| memory.to_vec()).collect();
     let read = OptimizerSnapshot {
-        memories: memories.iter().map(|m| &m[..]).collect(),
+        states: states.iter().map(|m| &m[..]).collect(),
         ..parts.clone()
     };
     let mut other = settings(optimizer.state()).freeze(layer!(Net, fc1.bias));
@@ -63,7 +56,7 @@ fn check<O: Optimizer + Sync>(optimizer: O) {
     go(&mut state, &mut net, 3);
     go(&mut other, &mut copy, 3);
     assert_eq!(bits(net.params()), bits(copy.params()));
-    for (a, b) in state.memories().zip(other.memories()) {
+    for (a, b) in state.states().zip(other.states()) {
         assert_eq!(bits(a.params()), bits(b.params()));
     }
     assert_eq!(state.steps(), other.steps());
@@ -96,26 +89,26 @@ fn what_does_not_fit_is_refused() {
     go(&mut state, &mut net, 2);
     let before = state.clone();
     let numbers = [0.0; LEN + 1];
-    let parts = |memories: &[usize], missed: &[(usize, u64)]| OptimizerSnapshot {
+    let parts = |states: &[usize], missed: &[(usize, u64)]| OptimizerSnapshot {
         steps: 7,
         missed: missed
             .iter()
             .map(|&(end, steps)| SkippedSteps { end, steps })
             .collect(),
-        memories: memories.iter().map(|&len| &numbers[..len]).collect(),
+        states: states.iter().map(|&len| &numbers[..len]).collect(),
     };
     let missed = Err(StateError::SkippedSteps { len: LEN });
     for (parts, wanted) in [
         (
             parts(&[LEN], &[]),
-            Err(StateError::Memories {
+            Err(StateError::States {
                 expected: 2,
                 found: 1,
             }),
         ),
         (
             parts(&[LEN; 3], &[]),
-            Err(StateError::Memories {
+            Err(StateError::States {
                 expected: 2,
                 found: 3,
             }),
@@ -171,7 +164,7 @@ struct Remembering {
 }
 
 impl Optimizer for Remembering {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         self.gradients
     }
     fn lr_mut(&mut self) -> &mut f64 {
@@ -182,9 +175,9 @@ impl Optimizer for Remembering {
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
-        memories[step as usize % self.gradients].copy_from_slice(gradient);
+        states[step as usize % self.gradients].copy_from_slice(gradient);
         params
             .iter_mut()
             .zip(gradient)
@@ -202,7 +195,7 @@ fn an_optimizer_of_ones_own_remembers_up_to_four_numbers() {
     .state::<Net>();
     state.step(&mut net, &gradient);
     let remembered: Vec<_> = state
-        .memories()
+        .states()
         .map(|memory| memory.params() == gradient.params())
         .collect();
     assert_eq!(remembered, [false, true, false, false]);

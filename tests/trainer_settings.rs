@@ -212,7 +212,7 @@ fn parts_are_frozen_and_backward_ends_above_them() {
         ControlFlow::Continue(())
     };
     let frozen = trainer(AdamW::new(0.1))
-        .parts(parts)
+        .param_groups(parts)
         .clip_grad_norm(0.01)
         .l2_penalty(layer!(Net), 0.1);
     let frozen = trained(frozen.on_step(watch));
@@ -478,7 +478,7 @@ fn each_number_has_its_range() {
         refused(plain().l1_penalty(layer!(Net), bad), own, "l1_penalty");
         refused(plain().l2_penalty(layer!(Net, out), bad), own, "l2_penalty");
         refused(
-            plain().parts(|state| state.scale(layer!(Net, fc1), bad)),
+            plain().param_groups(|state| state.scale(layer!(Net, fc1), bad)),
             optimizer,
             "scale",
         );
@@ -877,7 +877,7 @@ fn statistics_are_measured_in_each_batch_and_not_below_the_lowest_trained_layer(
     assert_eq!(ASKED.swap(0, Ordering::Relaxed), 8);
 
     let before = net.watch.mean;
-    let frozen = trainer().parts(|state| {
+    let frozen = trainer().param_groups(|state| {
         state
             .freeze(layer!(Watched, watch))
             .freeze(layer!(Watched, body))
@@ -888,7 +888,7 @@ fn statistics_are_measured_in_each_batch_and_not_below_the_lowest_trained_layer(
         (before, 0)
     );
     // A part of a layer is not the layer.
-    let part = trainer().parts(|state| {
+    let part = trainer().param_groups(|state| {
         state
             .freeze(layer!(Watched, watch))
             .freeze(layer!(Watched, body.bias))
@@ -898,7 +898,7 @@ fn statistics_are_measured_in_each_batch_and_not_below_the_lowest_trained_layer(
         (net.watch.mean, ASKED.swap(0, Ordering::Relaxed)),
         (before, 0)
     );
-    let above = trainer().parts(|state| {
+    let above = trainer().param_groups(|state| {
         state
             .freeze(layer!(Watched, body))
             .freeze(layer!(Watched, head))

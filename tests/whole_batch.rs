@@ -363,7 +363,7 @@ fn frozen_normalizations_use_their_running_statistics() {
     let trainer = Deep::trainer(Sgd::new(0.05), Mse)
         .batch_size(4)
         .epochs(3)
-        .parts(frozen);
+        .param_groups(frozen);
     let trainer = trainer.eval(layer!(Deep, body)).eval(layer!(Deep, blocks));
     // Before the steps, the loss of training is that of evaluation.
     let still = trainer
@@ -384,7 +384,7 @@ fn frozen_normalizations_use_their_running_statistics() {
     let trainer = Deep::trainer(Sgd::new(0.05), Mse)
         .batch_size(4)
         .epochs(20)
-        .parts(frozen);
+        .param_groups(frozen);
     let trainer = trainer
         .eval(layer!(Deep, body))
         .eval(layer!(Deep, blocks))

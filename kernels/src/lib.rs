@@ -83,8 +83,8 @@ use tier::Tier;
 /// the rules that it uses.
 pub trait Update<T, R> {
     /// Changes the parameters and what the rule remembers of each, one slice for each of its
-    /// memories.
-    fn update(self, rule: &R, params: &mut [T], grad: &[T], memories: &mut [&mut [T]]);
+    /// states.
+    fn update(self, rule: &R, params: &mut [T], grad: &[T], states: &mut [&mut [T]]);
 }
 
 /// The kernels of an element type in one instruction tier: a network asks for them once per call.
@@ -177,9 +177,9 @@ macro_rules! updates {
                     &rule: &$rule,
                     params: &mut [f32],
                     grad: &[f32],
-                    memories: &mut [&mut [f32]],
+                    states: &mut [&mut [f32]],
                 ) {
-                    self.run(update::UpdateOp { rule, params, grad, memories });
+                    self.run(update::UpdateOp { rule, params, grad, states });
                 }
             }
             impl Update<f64, $rule> for F64Kernels {
@@ -189,9 +189,9 @@ macro_rules! updates {
                     rule: &$rule,
                     params: &mut [f64],
                     grad: &[f64],
-                    memories: &mut [&mut [f64]],
+                    states: &mut [&mut [f64]],
                 ) {
-                    update::update(rule, params, grad, memories);
+                    update::update(rule, params, grad, states);
                 }
             }
         )*

@@ -5,7 +5,7 @@
 
 #[cfg(doc)]
 use super::denormals::Thresholds;
-use super::update::{Arithmetic, Memories, Rule, Step};
+use super::update::{Arithmetic, Rule, States, Step};
 
 /// What every rule begins with: `g = -g` if `maximize`; `g += weight_decay * p`; `p *= shrink`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,7 +86,7 @@ fn moments<A: Arithmetic>(
 
 /// What those two begin a step with.
 #[inline(always)]
-fn settle_moments<A: Arithmetic>(a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+fn settle_moments<A: Arithmetic>(a: A, ended: A::M, [m, v, x]: States<A>) -> States<A> {
     [a.flush(ended, m), a.raise(ended, v), x]
 }
 
@@ -105,17 +105,17 @@ pub struct SgdStep {
 }
 
 impl Rule for SgdStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         usize::from(self.momentum != 0.0)
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: States<A>) -> States<A> {
         [a.flush(ended, v), x, y]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [mut v, x, y]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [mut v, x, y]: States<A>) -> Step<A> {
         let (p, mut g) = self.begin.apply(a, p, g);
         if self.momentum != 0.0 {
             let momentum = a.of(self.momentum);
@@ -150,18 +150,18 @@ pub struct AdamStep {
 }
 
 impl Rule for AdamStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2 + usize::from(self.amsgrad)
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, most]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, most]: States<A>) -> States<A> {
         let [m, v, _] = settle_moments(a, ended, [m, v, most]);
         [m, v, a.raise(ended, most)]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, most]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, most]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(self.root, self.epsilon);
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
@@ -194,17 +194,17 @@ pub struct NAdamStep {
 }
 
 impl Rule for NAdamStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, x]: States<A>) -> States<A> {
         settle_moments(a, ended, [m, v, x])
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(self.root.sqrt(), self.epsilon);
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
@@ -230,17 +230,17 @@ pub struct RAdamStep {
 }
 
 impl Rule for RAdamStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, x]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, v, x]: States<A>) -> States<A> {
         settle_moments(a, ended, [m, v, x])
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
@@ -265,19 +265,19 @@ pub struct AdamaxStep {
 }
 
 impl Rule for AdamaxStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, u, x]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, u, x]: States<A>) -> States<A> {
         // Without an epsilon, what is not tiny is larger.
         let u = a.select(ended, a.max(a.of(A::THRESHOLDS.tiny), u), u);
         [a.flush(ended, m), u, x]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, u, x]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, u, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let m = ema(a, self.beta1, m, g);
         let u = a.max(
@@ -301,17 +301,17 @@ pub struct AdagradStep {
 }
 
 impl Rule for AdagradStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         1
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [sum, x, y]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [sum, x, y]: States<A>) -> States<A> {
         [a.raise(ended, sum), x, y]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [sum, x, y]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [sum, x, y]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let sum = match self.initial {
             Some(initial) => a.of(initial),
@@ -335,19 +335,19 @@ pub struct AdadeltaStep {
 }
 
 impl Rule for AdadeltaStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, u, x]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, u, x]: States<A>) -> States<A> {
         // Without an epsilon, what never moved does not begin to.
         let u = a.select(a.lt(a.of(0.0), u), a.raise(ended, u), u);
         [a.raise(ended, v), u, x]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, u, x]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, u, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         // The epsilon is within the root.
         let hidden = A::THRESHOLDS.is_hidden(A::THRESHOLDS.least_root, self.epsilon);
@@ -363,7 +363,7 @@ impl Rule for AdadeltaStep {
 
 /// RMSprop: `v = alpha * v + (1 - alpha) * g^2`; `d = sqrt(v) + epsilon`, or, if `centered`,
 /// `mean += (1 - alpha) * (g - mean)` and `d = sqrt(max(0, v - mean^2)) + epsilon`; if `momentum`
-/// is not 0, `b = momentum * b + g / d` and `p -= lr * b`, else `p -= lr * g / d`. The memories are
+/// is not 0, `b = momentum * b + g / d` and `p -= lr * b`, else `p -= lr * g / d`. The states are
 /// v, mean, b, without those that are not used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsPropStep {
@@ -376,18 +376,18 @@ pub struct RmsPropStep {
 }
 
 impl Rule for RmsPropStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: States<A>) -> States<A> {
         // The mean and the buffer, whichever of them there are.
         [a.raise(ended, v), a.flush(ended, x), a.flush(ended, y)]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, x, y]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, x, y]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let (mut mean, mut b) = if self.centered { (x, y) } else { (y, x) };
         let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
@@ -418,17 +418,17 @@ pub struct LionStep {
 }
 
 impl Rule for LionStep {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         1
     }
 
     #[inline(always)]
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, x, y]: Memories<A>) -> Memories<A> {
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, x, y]: States<A>) -> States<A> {
         [a.flush(ended, m), x, y]
     }
 
     #[inline(always)]
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, x, y]: Memories<A>) -> Step<A> {
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, x, y]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let between = |beta: f64| a.fma(a.of(beta), m, a.mul(a.of(1.0 - beta), g));
         let direction = a.sign(between(self.beta1));

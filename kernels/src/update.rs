@@ -61,38 +61,38 @@ pub trait Arithmetic: Copy {
 }
 
 /// What a rule remembers of each parameter, and zeros.
-pub(super) type Memories<A> = [<A as Arithmetic>::V; MAX_STATES];
-/// The new parameters and memories.
-pub(super) type Step<A> = (<A as Arithmetic>::V, Memories<A>);
+pub(super) type States<A> = [<A as Arithmetic>::V; MAX_STATES];
+/// The new parameters and states.
+pub(super) type Step<A> = (<A as Arithmetic>::V, States<A>);
 
 /// An update rule, with the numbers of one step.
 pub trait Rule: Copy {
     /// How many numbers per parameter it remembers, at most [`MAX_STATES`].
-    fn memories(&self) -> usize;
+    fn states(&self) -> usize;
 
-    /// Keeps memories from decaying until they are denormal, before a step in which the gradients
+    /// Keeps states from decaying until they are denormal, before a step in which the gradients
     /// in `ended` are 0. Implementations are `#[inline(always)]`.
-    fn settle<A: Arithmetic>(self, a: A, ended: A::M, memories: Memories<A>) -> Memories<A>;
+    fn settle<A: Arithmetic>(self, a: A, ended: A::M, states: States<A>) -> States<A>;
 
-    /// The new parameter and memories, of the old ones and the gradient. Memories beyond
-    /// [`Rule::memories`] are 0. Implementations are `#[inline(always)]`.
-    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, memories: Memories<A>) -> Step<A>;
+    /// The new parameter and states, of the old ones and the gradient. States beyond
+    /// [`Rule::states`] are 0. Implementations are `#[inline(always)]`.
+    fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, states: States<A>) -> Step<A>;
 }
 
 /// Panics unless the lengths fit.
-fn check<T>(rule: &impl Rule, params: &[T], grad: &[T], memories: &[&mut [T]]) {
+fn check<T>(rule: &impl Rule, params: &[T], grad: &[T], states: &[&mut [T]]) {
     assert_eq!(
         params.len(),
         grad.len(),
         "update: as many gradients as parameters"
     );
     assert_eq!(
-        memories.len(),
-        rule.memories(),
-        "update: as many memories as the rule has"
+        states.len(),
+        rule.states(),
+        "update: as many states as the rule has"
     );
     assert!(
-        memories.iter().all(|memory| memory.len() == params.len()),
+        states.iter().all(|memory| memory.len() == params.len()),
         "update: as many numbers in a memory as parameters"
     );
 }
@@ -105,22 +105,22 @@ fn step<A: Arithmetic>(
     a: A,
     mut p: A::V,
     mut g: A::V,
-    mut memories: Memories<A>,
+    mut states: States<A>,
 ) -> Step<A> {
     let ended = a.is_tiny(g);
     if a.any(ended) {
         g = a.select(ended, a.of(0.0), g);
         p = a.flush(ended, p);
-        memories = rule.settle(a, ended, memories);
+        states = rule.settle(a, ended, states);
     }
-    rule.apply(a, p, g, memories)
+    rule.apply(a, p, g, states)
 }
 
 pub(super) struct UpdateOp<'a, 'b, R> {
     pub rule: R,
     pub params: &'a mut [f32],
     pub grad: &'a [f32],
-    pub memories: &'a mut [&'b mut [f32]],
+    pub states: &'a mut [&'b mut [f32]],
 }
 
 impl<R: Rule> Op for UpdateOp<'_, '_, R> {
@@ -132,12 +132,12 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
             rule,
             params,
             grad,
-            memories,
+            states,
         } = self;
-        check(&rule, params, grad, memories);
-        let used = rule.memories();
+        check(&rule, params, grad, states);
+        let used = rule.states();
         let mut m = [std::ptr::null_mut::<f32>(); MAX_STATES];
-        for (m, memory) in m.iter_mut().zip(memories) {
+        for (m, memory) in m.iter_mut().zip(states) {
             *m = memory.as_mut_ptr();
         }
         let (len, p, g) = (params.len(), params.as_mut_ptr(), grad.as_ptr());
@@ -172,16 +172,16 @@ pub(super) fn update(
     rule: &impl Rule,
     params: &mut [f64],
     grad: &[f64],
-    memories: &mut [&mut [f64]],
+    states: &mut [&mut [f64]],
 ) {
-    check(rule, params, grad, memories);
+    check(rule, params, grad, states);
     for (i, (p, &g)) in params.iter_mut().zip(grad).enumerate() {
         let mut old = [0.0; MAX_STATES];
-        for (old, memory) in old.iter_mut().zip(&*memories) {
+        for (old, memory) in old.iter_mut().zip(&*states) {
             *old = memory[i];
         }
         let (param, new) = step(*rule, Double, *p, g, old);
-        for (memory, new) in memories.iter_mut().zip(new) {
+        for (memory, new) in states.iter_mut().zip(new) {
             memory[i] = new;
         }
         *p = param;

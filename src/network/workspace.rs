@@ -14,7 +14,7 @@ use crate::denormals::FloatMode;
 use crate::kernels::{AlignedBuffer, Kernels};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten, flatten_mut, tensors, tensors_mut};
-use crate::optim::{Optimizer, OptimizerState, Part};
+use crate::optim::{Optimizer, OptimizerState, ParamGroup};
 use crate::tensor::{Element, Shape};
 
 /// The memory of training passes of one network, used again from step to step.
@@ -108,7 +108,7 @@ impl<N: Network> Workspace<N> {
     /// assert_ne!(gradient.head.bias, [0.0; 3]);
     /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
-    pub fn train_from(&mut self, layer: Part<N>) {
+    pub fn train_from(&mut self, layer: ParamGroup<N>) {
         self.train_from_position(layer.range(&N::zeros()).start);
     }
 
@@ -135,7 +135,7 @@ impl<N: Network> Workspace<N> {
     ///     net.forward(&x[0])
     /// );
     /// ```
-    pub fn eval(&mut self, part: Part<N>) {
+    pub fn eval(&mut self, part: ParamGroup<N>) {
         self.parts.push((part.range(&N::zeros()), Mode::Eval));
         self.set_modes();
     }

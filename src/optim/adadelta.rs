@@ -45,7 +45,7 @@ impl Adadelta {
 }
 
 impl Optimizer for Adadelta {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
@@ -71,7 +71,7 @@ impl Optimizer for Adadelta {
         _: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let rule = AdadeltaStep {
             begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
@@ -79,6 +79,6 @@ impl Optimizer for Adadelta {
             rho: self.rho,
             epsilon: self.epsilon,
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }

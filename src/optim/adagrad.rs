@@ -49,7 +49,7 @@ impl Adagrad {
 }
 
 impl Optimizer for Adagrad {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         1
     }
 
@@ -76,7 +76,7 @@ impl Optimizer for Adagrad {
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let rule = AdagradStep {
             begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
@@ -84,6 +84,6 @@ impl Optimizer for Adagrad {
             epsilon: self.epsilon,
             initial: (step == 1).then_some(self.initial_accumulator_value),
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }

@@ -53,7 +53,7 @@ impl Adam {
 }
 
 impl Optimizer for Adam {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2 + usize::from(self.amsgrad)
     }
 
@@ -79,7 +79,7 @@ impl Optimizer for Adam {
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let power = |beta: f64| beta.powf(step as f64);
         let rule = AdamStep {
@@ -96,7 +96,7 @@ impl Optimizer for Adam {
             epsilon: self.epsilon,
             amsgrad: self.amsgrad,
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }
 
@@ -166,7 +166,7 @@ impl AdamW {
 }
 
 impl Optimizer for AdamW {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2 + usize::from(self.amsgrad)
     }
 
@@ -187,8 +187,8 @@ impl Optimizer for AdamW {
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
-        self.adam().update(step, params, gradient, memories);
+        self.adam().update(step, params, gradient, states);
     }
 }

@@ -46,7 +46,7 @@ impl Adamax {
 }
 
 impl Optimizer for Adamax {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
@@ -72,7 +72,7 @@ impl Optimizer for Adamax {
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let rule = AdamaxStep {
             begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
@@ -81,6 +81,6 @@ impl Optimizer for Adamax {
             beta2: self.betas.1,
             epsilon: self.epsilon,
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }

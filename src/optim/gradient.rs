@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use num_traits::Float;
 
-use super::{Part, assert_setting, bound, from_zero};
+use super::{ParamGroup, assert_setting, bound, from_zero};
 use crate::kernels::flush;
 use crate::network::{Network, Parameters};
 use crate::tensor::Element;
@@ -160,7 +160,7 @@ pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
 #[track_caller]
 pub fn l1_penalty<N: Network>(
     network: &N,
-    part: Part<N>,
+    part: ParamGroup<N>,
     lambda: f64,
     gradient: &mut N,
 ) -> N::Element {
@@ -191,7 +191,7 @@ pub fn l1_penalty<N: Network>(
 #[track_caller]
 pub fn l2_penalty<N: Network>(
     network: &N,
-    part: Part<N>,
+    part: ParamGroup<N>,
     lambda: f64,
     gradient: &mut N,
 ) -> N::Element {
@@ -204,7 +204,7 @@ pub fn l2_penalty<N: Network>(
 /// Adds `slope` of each parameter to its gradient.
 fn add<N: Network>(
     network: &N,
-    part: Part<N>,
+    part: ParamGroup<N>,
     gradient: &mut N,
     slope: impl Fn(N::Element) -> N::Element,
 ) {

@@ -50,7 +50,7 @@ impl Lion {
 }
 
 impl Optimizer for Lion {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         1
     }
 
@@ -72,7 +72,7 @@ impl Optimizer for Lion {
         _: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let rule = LionStep {
             begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, true),
@@ -80,6 +80,6 @@ impl Optimizer for Lion {
             beta1: self.betas.0,
             beta2: self.betas.1,
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }

@@ -12,7 +12,7 @@ mod average;
 mod gradient;
 mod lion;
 mod nadam;
-mod part;
+mod param_group;
 mod radam;
 mod rmsprop;
 mod saved;
@@ -29,7 +29,7 @@ pub use average::WeightAverage;
 pub use gradient::{NonFiniteNorm, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty};
 pub use lion::Lion;
 pub use nadam::NAdam;
-pub use part::Part;
+pub use param_group::ParamGroup;
 pub use radam::RAdam;
 pub use rmsprop::RmsProp;
 pub use saved::{OptimizerSnapshot, SkippedSteps, StateError};
@@ -75,7 +75,7 @@ fn share(len: usize) -> usize {
 /// Multiply a loss with such gradients by a constant.
 pub trait Optimizer: Clone + Debug {
     /// How many numbers per parameter it remembers between steps, at most 4.
-    fn memories(&self) -> usize;
+    fn states(&self) -> usize;
 
     /// The learning rate.
     fn lr_mut(&mut self) -> &mut f64;
@@ -93,15 +93,15 @@ pub trait Optimizer: Clone + Debug {
         Ok(())
     }
 
-    /// Changes some of the parameters by their gradient. `memories` holds one slice for each of
-    /// [`Optimizer::memories`], zero before the first step. `step` counts from 1. Elements do not
+    /// Changes some of the parameters by their gradient. `states` holds one slice for each of
+    /// [`Optimizer::states`], zero before the first step. `step` counts from 1. Elements do not
     /// depend on each other, so that a step can be cut over threads.
     fn update<T: Element>(
         &self,
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     );
 
     /// The state that this optimizer begins a network's training with.

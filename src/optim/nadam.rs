@@ -51,7 +51,7 @@ impl NAdam {
 }
 
 impl Optimizer for NAdam {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
@@ -78,7 +78,7 @@ impl Optimizer for NAdam {
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let (beta1, beta2) = self.betas;
         let (product, mu, next) = self.momenta(step);
@@ -96,7 +96,7 @@ impl Optimizer for NAdam {
             beta2,
             epsilon: self.epsilon,
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }
 

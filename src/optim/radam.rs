@@ -48,7 +48,7 @@ impl RAdam {
 }
 
 impl Optimizer for RAdam {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         2
     }
 
@@ -74,7 +74,7 @@ impl Optimizer for RAdam {
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let (beta1, beta2) = self.betas;
         let step = step as f64;
@@ -102,6 +102,6 @@ impl Optimizer for RAdam {
             beta2,
             epsilon: self.epsilon,
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }

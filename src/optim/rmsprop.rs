@@ -54,7 +54,7 @@ impl RmsProp {
 }
 
 impl Optimizer for RmsProp {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
     }
 
@@ -82,7 +82,7 @@ impl Optimizer for RmsProp {
         _: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let rule = RmsPropStep {
             begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
@@ -92,6 +92,6 @@ impl Optimizer for RmsProp {
             momentum: self.momentum,
             centered: self.centered,
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }

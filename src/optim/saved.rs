@@ -12,8 +12,8 @@ pub struct OptimizerSnapshot<'a, T> {
     pub missed: Vec<SkippedSteps>,
     /// What the optimizer remembers: slices laid out as
     /// [`Network::params`](crate::Network::params), as many as
-    /// [`Optimizer::memories`](crate::optim::Optimizer::memories).
-    pub memories: Vec<&'a [T]>,
+    /// [`Optimizer::states`](crate::optim::Optimizer::states).
+    pub states: Vec<&'a [T]>,
 }
 
 /// How many steps a run of parameters missed.
@@ -26,15 +26,15 @@ pub struct SkippedSteps {
 }
 
 impl<T> OptimizerSnapshot<'_, T> {
-    /// Whether they are those of an optimizer that remembers `memories` times `len` numbers.
-    pub(super) fn check(&self, memories: usize, len: usize) -> Result<(), StateError> {
-        if self.memories.len() != memories {
-            return Err(StateError::Memories {
-                expected: memories,
-                found: self.memories.len(),
+    /// Whether they are those of an optimizer that remembers `states` times `len` numbers.
+    pub(super) fn check(&self, states: usize, len: usize) -> Result<(), StateError> {
+        if self.states.len() != states {
+            return Err(StateError::States {
+                expected: states,
+                found: self.states.len(),
             });
         }
-        for (memory, numbers) in self.memories.iter().enumerate() {
+        for (memory, numbers) in self.states.iter().enumerate() {
             if numbers.len() != len {
                 return Err(StateError::Length {
                     memory,
@@ -63,7 +63,7 @@ impl<T> OptimizerSnapshot<'_, T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateError {
     /// The optimizer remembers more or fewer numbers per parameter.
-    Memories {
+    States {
         /// How many numbers per parameter the optimizer remembers.
         expected: usize,
         /// How many there are.
@@ -89,7 +89,7 @@ pub enum StateError {
 impl Display for StateError {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         match self {
-            StateError::Memories { expected, found } => write!(
+            StateError::States { expected, found } => write!(
                 f,
                 "the optimizer remembers {expected} numbers per parameter, but the state has {found}; restore it to an \
                  optimizer of the same kind with the same options"

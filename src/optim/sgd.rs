@@ -49,7 +49,7 @@ impl Sgd {
 }
 
 impl Optimizer for Sgd {
-    fn memories(&self) -> usize {
+    fn states(&self) -> usize {
         usize::from(self.momentum != 0.0)
     }
 
@@ -88,7 +88,7 @@ impl Optimizer for Sgd {
         step: u64,
         params: &mut [T],
         gradient: &[T],
-        memories: &mut [&mut [T]],
+        states: &mut [&mut [T]],
     ) {
         let rule = SgdStep {
             begin: Preprocess::new(self.lr, self.maximize, self.weight_decay, false),
@@ -98,6 +98,6 @@ impl Optimizer for Sgd {
             nesterov: self.nesterov,
             first: step == 1,
         };
-        T::kernels().update(&rule, params, gradient, memories);
+        T::kernels().update(&rule, params, gradient, states);
     }
 }

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::{
-    Optimizer, OptimizerSnapshot, Part, SettingError, SkippedSteps, StateError, assert_setting,
-    from_zero, share,
+    Optimizer, OptimizerSnapshot, ParamGroup, SettingError, SkippedSteps, StateError,
+    assert_setting, from_zero, share,
 };
 use crate::denormals::FloatMode;
 use crate::kernels::flush;
@@ -36,7 +36,7 @@ pub struct OptimizerState<O: Optimizer, N: Network> {
     /// The settings; a schedule changes the learning rate here. How much the optimizer remembers
     /// must not change.
     pub optimizer: O,
-    memories: Vec<Box<N>>,
+    states: Vec<Box<N>>,
     steps: u64,
     /// All parameters in their order.
     segments: Vec<Segment>,
@@ -59,11 +59,7 @@ impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
     fn clone(&self) -> Self {
         OptimizerState {
             optimizer: self.optimizer.clone(),
-            memories: self
-                .memories
-                .iter()
-                .map(|memory| memory.to_boxed())
-                .collect(),
+            states: self.states.iter().map(|memory| memory.to_boxed()).collect(),
             steps: self.steps,
             segments: self.segments.clone(),
         }
@@ -73,13 +69,13 @@ impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
 impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// Of an optimizer whose settings are or will be checked.
     pub(crate) fn new(optimizer: O) -> Self {
-        let count = optimizer.memories();
+        let count = optimizer.states();
         assert!(
             count <= threads::MOST_TOGETHER,
             "the optimizer remembers {count} numbers per parameter, but at most {} are possible",
             threads::MOST_TOGETHER
         );
-        let memories = (0..count).map(|_| N::zeros()).collect();
+        let states = (0..count).map(|_| N::zeros()).collect();
         let whole = Segment {
             end: len::<N>(),
             scale: 1.0,
@@ -90,7 +86,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         };
         let mut state = OptimizerState {
             optimizer,
-            memories,
+            states,
             steps: 0,
             segments: vec![whole],
         };
@@ -123,32 +119,32 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// Multiplies the learning rate of a part by a factor of its own, from the next step on. The
     /// factor replaces the one that was set before. It must be a number from 0 up, or
     /// [`step`](OptimizerState::step) panics.
-    pub fn scale(self, part: Part<N>, factor: f64) -> Self {
+    pub fn scale(self, part: ParamGroup<N>, factor: f64) -> Self {
         self.change(part, |segment| segment.scale = factor)
     }
 
     /// Freezes a part: neither its parameters nor what is remembered of them change, until it is
     /// thawed.
     ///
-    /// A [trainer](crate::train::Trainer::parts) lets normalizations over the batch that are frozen use
+    /// A [trainer](crate::train::Trainer::param_groups) lets normalizations over the batch that are frozen use
     /// their running statistics, as in inference. In a loop of your own,
     /// [`Workspace::follow`](crate::Workspace::follow) does.
-    pub fn freeze(self, part: Part<N>) -> Self {
+    pub fn freeze(self, part: ParamGroup<N>) -> Self {
         self.change(part, |segment| segment.frozen = true)
     }
 
     /// Ends [`OptimizerState::freeze`]. The steps of a part are counted without those that it
     /// missed: one that was frozen from the beginning now begins with its first step.
-    pub fn thaw(self, part: Part<N>) -> Self {
+    pub fn thaw(self, part: ParamGroup<N>) -> Self {
         self.change(part, |segment| segment.frozen = false)
     }
 
     /// Takes the weight decay from a part, usually from biases.
-    pub fn no_decay(self, part: Part<N>) -> Self {
+    pub fn no_decay(self, part: ParamGroup<N>) -> Self {
         self.change(part, |segment| segment.decay = false)
     }
 
-    fn change(mut self, part: Part<N>, change: impl Fn(&mut Segment)) -> Self {
+    fn change(mut self, part: ParamGroup<N>, change: impl Fn(&mut Segment)) -> Self {
         self.change_range(part.range(&N::zeros()), change);
         self
     }
@@ -282,13 +278,13 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         OptimizerSnapshot {
             steps: self.steps,
             missed: missed.collect(),
-            memories: self.memories.iter().map(|memory| memory.params()).collect(),
+            states: self.states.iter().map(|memory| memory.params()).collect(),
         }
     }
 
     /// What the optimizer remembers, each as a network whose parameters have names.
-    pub fn memories(&self) -> impl Iterator<Item = &N> {
-        self.memories.iter().map(|memory| &**memory)
+    pub fn states(&self) -> impl Iterator<Item = &N> {
+        self.states.iter().map(|memory| &**memory)
     }
 
     /// Goes on as the state that the parts were taken from, bit for bit, with the same settings:
@@ -297,9 +293,9 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
     /// # Errors
     /// [`StateError`] if the parts are of another optimizer or network; the state is left as it is.
     pub fn restore(&mut self, parts: &OptimizerSnapshot<'_, N::Element>) -> Result<(), StateError> {
-        parts.check(self.memories.len(), len::<N>())?;
+        parts.check(self.states.len(), len::<N>())?;
         self.steps = parts.steps;
-        for (memory, numbers) in self.memories.iter_mut().zip(&parts.memories) {
+        for (memory, numbers) in self.states.iter_mut().zip(&parts.states) {
             memory.params_mut().copy_from_slice(numbers);
         }
         parts.missed.iter().for_each(|missed| self.cut(missed.end));
@@ -330,17 +326,17 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
     pub fn step(&mut self, network: &mut N, gradient: &N) {
         assert_setting(self.check());
         assert!(
-            self.memories.len() == self.optimizer.memories(),
+            self.states.len() == self.optimizer.states(),
             "the optimizer remembers {} numbers per parameter, but its state was made for {}; make a new state",
-            self.optimizer.memories(),
-            self.memories.len()
+            self.optimizer.states(),
+            self.states.len()
         );
         let _mode = FloatMode::of_scope();
         // A state can be restored with any counts.
         self.steps = self.steps.saturating_add(1);
-        let count = self.memories.len();
-        let mut memories: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
-        for (memory, slice) in self.memories.iter_mut().zip(&mut memories) {
+        let count = self.states.len();
+        let mut states: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
+        for (memory, slice) in self.states.iter_mut().zip(&mut states) {
             *slice = memory.params_mut();
         }
         let (mut params, mut gradient, mut start) = (network.params_mut(), gradient.params(), 0);
@@ -348,7 +344,7 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             let len = segment.end - start;
             start = segment.end;
             let mut pieces: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
-            for (piece, memory) in pieces.iter_mut().zip(&mut memories[..count]) {
+            for (piece, memory) in pieces.iter_mut().zip(&mut states[..count]) {
                 *piece = memory
                     .split_off_mut(..len)
                     .expect("a memory is as long as the network");
@@ -383,9 +379,9 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
                 params,
                 &mut pieces[..count],
                 per_part,
-                &|part, params, memories| {
+                &|part, params, states| {
                     let gradient = &gradient[part * per_part..][..params.len()];
-                    optimizer.update(step, params, gradient, memories);
+                    optimizer.update(step, params, gradient, states);
                 },
             );
         }

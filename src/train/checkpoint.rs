@@ -39,7 +39,7 @@ struct Saved<'a, N> {
     lr: f64,
     steps: u64,
     missed: Vec<SkippedSteps>,
-    memories: Vec<Box<N>>,
+    states: Vec<Box<N>>,
     plateau: (Option<f64>, [u64; 2]),
     average: Option<(u64, Box<N>)>,
     best: Option<Best<N>>,
@@ -117,20 +117,16 @@ impl Checkpoints {
         let found = read_settings(&mut reader).ok_or_else(unfit)?;
         self.compare(&found)?;
         let saved: Saved<'_, N> =
-            read_state(reader, run.settings.state.memories().count()).ok_or_else(unfit)?;
+            read_state(reader, run.settings.state.states().count()).ok_or_else(unfit)?;
         if !saved.follows(&run.settings, self.samples) {
             return Err(unfit());
         }
 
-        let memories = saved
-            .memories
-            .iter()
-            .map(|memory| memory.params())
-            .collect();
+        let states = saved.states.iter().map(|memory| memory.params()).collect();
         let parts = OptimizerSnapshot {
             steps: saved.steps,
             missed: saved.missed,
-            memories,
+            states,
         };
         run.settings.state.restore(&parts).map_err(|_| unfit())?;
         *run.settings.state.optimizer.lr_mut() = saved.lr;
@@ -373,10 +369,10 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         file.number(*end as u64);
         file.number(*steps);
     }
-    file.number(parts.memories.len() as u64);
+    file.number(parts.states.len() as u64);
     settings
         .state
-        .memories()
+        .states()
         .for_each(|memory| file.network(memory));
 
     let plateau = settings.schedule.as_ref().and_then(SchedulePolicy::plateau);
@@ -437,7 +433,7 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
     }
 }
 
-fn read_state<N: Network>(mut file: Reader<'_>, memories: usize) -> Option<Saved<'_, N>> {
+fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'_, N>> {
     let network = file.network()?;
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;
@@ -449,12 +445,10 @@ fn read_state<N: Network>(mut file: Reader<'_>, memories: usize) -> Option<Saved
     });
     let missed = missed.collect::<Option<_>>()?;
     // A network without parameters takes no bytes: any number of them would be there.
-    if file.count()? != memories {
+    if file.count()? != states {
         return None;
     }
-    let memories = (0..memories)
-        .map(|_| file.network())
-        .collect::<Option<_>>()?;
+    let states = (0..states).map(|_| file.network()).collect::<Option<_>>()?;
 
     let plateau = (file.maybe()?, [file.number()?, file.number()?]);
     let average = match file.flag()? {
@@ -496,7 +490,7 @@ fn read_state<N: Network>(mut file: Reader<'_>, memories: usize) -> Option<Saved
         lr,
         steps,
         missed,
-        memories,
+        states,
         plateau,
         average,
         best,

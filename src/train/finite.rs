@@ -130,7 +130,7 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
         Some(NonFinite::Parameter { name, lr })
     } else {
         state
-            .memories()
+            .states()
             .find_map(sick)
             .map(|name| NonFinite::Memory { name })
     };

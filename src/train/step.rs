@@ -11,7 +11,7 @@ use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
 use crate::metrics::Measures;
 use crate::network::{Network, Workspace};
-use crate::optim::Part;
+use crate::optim::ParamGroup;
 use crate::tensor::{Element, Shape};
 
 /// One step of a training.
@@ -33,8 +33,8 @@ pub struct Step {
 /// What is added to the gradient of each step.
 pub(super) struct Penalty<N: Network> {
     pub name: &'static str,
-    pub add: fn(&N, Part<N>, f64, &mut N) -> N::Element,
-    pub part: Part<N>,
+    pub add: fn(&N, ParamGroup<N>, f64, &mut N) -> N::Element,
+    pub part: ParamGroup<N>,
     pub lambda: f64,
 }
 

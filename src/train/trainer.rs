@@ -16,7 +16,7 @@ use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
 use crate::network::Network;
 use crate::optim::{
-    Optimizer, OptimizerState, Part, SettingError, WeightAverage, bound, from_one, from_zero,
+    Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, bound, from_one, from_zero,
     l1_penalty, l2_penalty,
 };
 use crate::schedule::SchedulePolicy;
@@ -92,7 +92,7 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// ```
 pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) state: OptimizerState<O, N>,
-    pub(super) eval: Vec<Part<N>>,
+    pub(super) eval: Vec<ParamGroup<N>>,
     pub(super) loss: L,
     pub(super) epochs: usize,
     pub(super) batch_size: usize,
@@ -268,12 +268,15 @@ where
     ///         .scale(layer!(Mlp, head.weight), 0.1)
     ///         .no_decay(layer!(Mlp, head.bias))
     /// };
-    /// trainer.parts(parts).fit(&mut net, &x, &x)?;
+    /// trainer.param_groups(parts).fit(&mut net, &x, &x)?;
     /// assert_eq!(net.body.weight, before.body.weight);
     /// assert_ne!(net.head.weight, before.head.weight);
     /// # Ok::<(), shapewright::train::TrainError>(())
     /// ```
-    pub fn parts(self, parts: impl FnOnce(OptimizerState<O, N>) -> OptimizerState<O, N>) -> Self {
+    pub fn param_groups(
+        self,
+        parts: impl FnOnce(OptimizerState<O, N>) -> OptimizerState<O, N>,
+    ) -> Self {
         Trainer {
             state: parts(self.state),
             ..self
@@ -282,7 +285,7 @@ where
 
     /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: batch
     /// normalization uses its running statistics and leaves them as they are, which it also
-    /// does where it is [frozen](Trainer::parts), and dropout within the part drops nothing.
+    /// does where it is [frozen](Trainer::param_groups), and dropout within the part drops nothing.
     /// The parameters of the part are trained unless they are frozen.
     ///
     /// ```
@@ -291,12 +294,12 @@ where
     /// network! { struct Net: [1] -> [1] { body: Body, head: Linear<_, 1> } }
     /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
     /// let mut net = Net::init(&mut shapewright::rng(0));
-    /// let trainer = Net::trainer(AdamW::new(0.1), Mse).parts(|state| state.freeze(layer!(Net, body)));
+    /// let trainer = Net::trainer(AdamW::new(0.1), Mse).param_groups(|state| state.freeze(layer!(Net, body)));
     /// trainer.eval(layer!(Net, body)).fit(&mut net, &x, &x)?;
     /// assert_eq!(net.body.norm.num_batches_tracked, 0.0);
     /// # Ok::<(), shapewright::train::TrainError>(())
     /// ```
-    pub fn eval(mut self, part: Part<N>) -> Self {
+    pub fn eval(mut self, part: ParamGroup<N>) -> Self {
         self.eval.push(part);
         self
     }
@@ -339,7 +342,7 @@ where
 
     /// Adds the gradient of `lambda * sum |p|` over a part of the network to that of each step, by
     /// [`l1_penalty`]. The losses in the history do not contain it.
-    pub fn l1_penalty(mut self, part: Part<N>, lambda: f64) -> Self {
+    pub fn l1_penalty(mut self, part: ParamGroup<N>, lambda: f64) -> Self {
         self.penalties.push(Penalty {
             name: "l1_penalty",
             add: l1_penalty,
@@ -351,7 +354,7 @@ where
 
     /// Adds the gradient of `lambda / 2 * sum p^2` over a part of the network to that of each step,
     /// by [`l2_penalty`]. The losses in the history do not contain it.
-    pub fn l2_penalty(mut self, part: Part<N>, lambda: f64) -> Self {
+    pub fn l2_penalty(mut self, part: ParamGroup<N>, lambda: f64) -> Self {
         self.penalties.push(Penalty {
             name: "l2_penalty",
             add: l2_penalty,

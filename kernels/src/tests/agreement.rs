@@ -15,7 +15,7 @@ fn value_and_slope<F: Function>(kernels: F32Kernels, f: F, x: &[f32], dy: &[f32]
     [y, dx].concat()
 }
 
-/// Adds the results of each rule, with memories that are not 0.
+/// Adds the results of each rule, with states that are not 0.
 struct Updated<'a> {
     kernels: F32Kernels,
     x: &'a [f32],
@@ -32,17 +32,17 @@ impl Each for Updated<'_> {
         let rule = rule(5);
         let mut p = self.x.to_vec();
         // No memory of a variance is smaller than the square of its mean.
-        let mut memories = vec![
+        let mut states = vec![
             self.t
                 .iter()
                 .map(|t| 0.9 * t * t + 0.1)
                 .collect::<Vec<f32>>();
-            rule.memories()
+            rule.states()
         ];
-        let mut slices: Vec<&mut [f32]> = memories.iter_mut().map(|m| &mut m[..]).collect();
+        let mut slices: Vec<&mut [f32]> = states.iter_mut().map(|m| &mut m[..]).collect();
         self.kernels.update(&rule, &mut p, self.t, &mut slices);
         self.out.extend(p);
-        self.out.extend(memories.concat());
+        self.out.extend(states.concat());
     }
 }
 

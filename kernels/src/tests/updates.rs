@@ -146,7 +146,7 @@ impl Each for InAllTiers {
         F64Kernels: Update<f64, R>,
     {
         println!("{name}");
-        let count = rule(1).memories();
+        let count = rule(1).states();
         for &len in LENGTHS {
             let (p, g) = (
                 Guarded::new(&numbers(1, len)),
@@ -178,7 +178,7 @@ fn all_tiers_are_those_of_f64() {
     each_rule(&mut InAllTiers);
 }
 
-/// Steps from these parameters and memories; calls `see` with both after each.
+/// Steps from these parameters and states; calls `see` with both after each.
 fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
     kernels: K,
     rule: &impl Fn(u64) -> R,
@@ -188,7 +188,7 @@ fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
 ) {
     // More than a vector, and not whole vectors.
     const LEN: usize = 19;
-    let (mut p, mut m) = (vec![p; LEN], vec![vec![memory; LEN]; rule(1).memories()]);
+    let (mut p, mut m) = (vec![p; LEN], vec![vec![memory; LEN]; rule(1).states()]);
     for (step, g) in (2..).zip(gradients) {
         let mut slices: Vec<&mut [T]> = m.iter_mut().map(|m| &mut m[..]).collect();
         kernels.update(&rule(step), &mut p, &[g; LEN], &mut slices);
@@ -440,7 +440,7 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
                 momentum,
                 centered: true,
             };
-            let count = Rule::memories(&rule);
+            let count = Rule::states(&rule);
             for kernels in all_tiers() {
                 let (mut p, mut m) = ([0.0_f32; 9], vec![[0.0_f32; 9]; count]);
                 for step in 0..600 {
@@ -488,7 +488,7 @@ fn lion_keeps_zero_and_nan() {
 }
 
 #[test]
-#[should_panic(expected = "as many memories as the rule has")]
+#[should_panic(expected = "as many states as the rule has")]
 fn momentum_without_velocity_is_refused() {
     let kernels = all_tiers().last().unwrap();
     kernels.update(

@@ -7,20 +7,20 @@ use crate::network::Network;
 
 /// Some of a network's parameters that lie side by side: a layer, one of its tensors, or all. Made
 /// with [`layer!`](crate::layer!).
-pub struct Part<N: Network> {
+pub struct ParamGroup<N: Network> {
     of: fn(&N) -> &[N::Element],
 }
 
-impl<N: Network> Part<N> {
+impl<N: Network> ParamGroup<N> {
     /// What `layer!` makes.
     #[doc(hidden)]
     pub const fn new(of: fn(&N) -> &[N::Element]) -> Self {
-        Part { of }
+        ParamGroup { of }
     }
 
     /// All parameters.
     pub const fn whole() -> Self {
-        Part {
+        ParamGroup {
             of: |network| network.params(),
         }
     }
@@ -46,16 +46,16 @@ impl<N: Network> Part<N> {
     }
 }
 
-impl<N: Network> Clone for Part<N> {
+impl<N: Network> Clone for ParamGroup<N> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<N: Network> Copy for Part<N> {}
+impl<N: Network> Copy for ParamGroup<N> {}
 
-impl<N: Network> Debug for Part<N> {
+impl<N: Network> Debug for ParamGroup<N> {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Part of {}", N::NAME)
+        write!(f, "ParamGroup of {}", N::NAME)
     }
 }
 
@@ -68,7 +68,7 @@ impl<N: Network> Debug for Part<N> {
 /// ```
 /// use shapewright::prelude::*;
 /// network! { struct Mlp: [4] -> [3] { fc1: Linear<_, 8>, Relu, head: Linear<_, 3> } }
-/// const FIRST: shapewright::optim::Part<Mlp> = layer!(Mlp, fc1);
+/// const FIRST: shapewright::optim::ParamGroup<Mlp> = layer!(Mlp, fc1);
 /// let adam = Adam::new(1e-3)
 ///     .state::<Mlp>()
 ///     .scale(FIRST, 0.1)
@@ -77,9 +77,9 @@ impl<N: Network> Debug for Part<N> {
 #[macro_export]
 macro_rules! layer {
     ($network:ty $(,)?) => {
-        $crate::optim::Part::<$network>::whole()
+        $crate::optim::ParamGroup::<$network>::whole()
     };
     ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {
-        $crate::optim::Part::<$network>::new(|network| $crate::Parameters::as_slice(&network.$($field $([$index])*).+))
+        $crate::optim::ParamGroup::<$network>::new(|network| $crate::Parameters::as_slice(&network.$($field $([$index])*).+))
     };
 }
