@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's half of a test in tests/interchange.rs.
+"""PyTorch's half of a test in tests/files/interchange.rs.
 
     python3 interchange_gated.py FOLDER
 

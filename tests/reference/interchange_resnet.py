@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""PyTorch's half of tests/interchange.rs.
+"""PyTorch's half of tests/files/interchange.rs.
 
     python3 interchange_resnet.py FOLDER
 

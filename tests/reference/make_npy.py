@@ -1,4 +1,4 @@
-"""Writes the arrays that tests/data_npy.rs reads, with NumPy itself, to tests/reference/npy:
+"""Writes the arrays that tests/files/data_npy.rs reads, with NumPy itself, to tests/reference/npy:
 
     python3 tests/reference/make_npy.py
 """

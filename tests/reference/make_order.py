@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Networks whose flattened features lie in another order in PyTorch, and what
-PyTorch computes with them, for tests/weights_order.rs.
+PyTorch computes with them, for tests/files/weights_order.rs.
 
 Run, from the root of the repository:
 

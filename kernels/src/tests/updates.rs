@@ -1,5 +1,5 @@
 //! Optimizer steps: every tier against `f64`, and the rules by hand. The rules as such are held to
-//! PyTorch's by `tests/reference_optimizers.rs`.
+//! PyTorch's by `tests/reference/optimizers.rs`.
 
 use super::super::update::Rule;
 use super::super::{

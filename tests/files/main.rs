@@ -1,0 +1,15 @@
+//! Readers of data, weight files, and files that are written.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod data_cifar;
+mod data_csv;
+mod data_idx;
+mod data_images;
+mod data_npy;
+mod interchange;
+mod preprocessing;
+mod saving;
+mod weights;
+mod weights_order;

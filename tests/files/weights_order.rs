@@ -1,0 +1,674 @@
+//! The order of features in weight files: images have their channels last here and first in
+//! PyTorch.
+#![cfg(feature = "safetensors")]
+
+use std::collections::BTreeMap;
+
+use shapewright::prelude::*;
+use shapewright::weights::Loader;
+
+const HEIGHT: usize = 2;
+const WIDTH: usize = 3;
+const CHANNELS: usize = 4;
+const FEATURES: usize = HEIGHT * WIDTH * CHANNELS;
+
+network! {
+    struct OfImages: [HEIGHT, WIDTH, CHANNELS] -> [5] {
+        Relu,
+        Flatten,
+        Dropout(0.1),
+        slopes: PRelu<_>,
+        Tanh,
+        batch: BatchNorm1d<_>,
+        layer: LayerNorm,
+        fc: Linear<_, FEATURES>,
+        own: PRelu<_>,
+        head: Linear<_, 5>,
+    }
+}
+
+// The same on what is flat from the beginning: nothing is to be exchanged.
+network! {
+    struct OfFeatures: [FEATURES] -> [5] {
+        Relu,
+        Flatten,
+        Dropout(0.1),
+        slopes: PRelu<_>,
+        Tanh,
+        batch: BatchNorm1d<_>,
+        layer: LayerNorm,
+        fc: Linear<_, FEATURES>,
+        own: PRelu<_>,
+        head: Linear<_, 5>,
+    }
+}
+
+/// The tensors of a file by their names.
+fn read(bytes: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+    let header_len = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_len]).unwrap();
+    let data = &bytes[8 + header_len..];
+    let tensors = header
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| *name != "__metadata__");
+    let number = |value: &serde_json::Value| value.as_u64().unwrap() as usize;
+    tensors
+        .map(|(name, entry)| {
+            let sizes = entry["shape"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(number)
+                .collect();
+            let (begin, end) = (
+                number(&entry["data_offsets"][0]),
+                number(&entry["data_offsets"][1]),
+            );
+            let numbers = data[begin..end]
+                .chunks(4)
+                .map(|b| f32::from_le_bytes(b.try_into().unwrap()));
+            (name.clone(), (sizes, numbers.collect()))
+        })
+        .collect()
+}
+
+#[test]
+fn features_of_images_are_in_pytorchs_order_in_files() {
+    let net = OfImages::init(&mut shapewright::rng(0));
+    let mut slopes = net.to_boxed();
+    (0..FEATURES).for_each(|i| slopes.slopes.weight[i] = i as f32);
+    slopes.batch.running_mean = slopes.slopes.weight;
+    slopes.layer.bias = slopes.slopes.weight;
+    let bytes = slopes.to_safetensors(&[]);
+    let file = read(&bytes);
+    assert_eq!(file["fc.weight"].0, [FEATURES, FEATURES]);
+    for (c, y, x) in (0..CHANNELS)
+        .flat_map(|c| (0..HEIGHT).flat_map(move |y| (0..WIDTH).map(move |x| (c, y, x))))
+    {
+        // Channels first there, last here.
+        let (there, here) = ((c * HEIGHT + y) * WIDTH + x, (y * WIDTH + x) * CHANNELS + c);
+        for name in ["slopes.weight", "batch.running_mean", "layer.bias"] {
+            assert_eq!(file[name].1[there], here as f32, "{name}");
+        }
+        for o in 0..FEATURES {
+            assert_eq!(
+                file["fc.weight"].1[o * FEATURES + there],
+                net.fc.weight[here][o]
+            );
+            // Behind a dense layer the order is one's own.
+            assert_eq!(file["own.weight"].1[o], net.own.weight[o]);
+        }
+    }
+    assert_eq!(file["head.weight"].1[FEATURES], net.head.weight[0][1]);
+
+    let mut loaded = OfImages::zeros();
+    loaded
+        .load_from(&Loader::from_bytes(&bytes).unwrap())
+        .unwrap();
+    assert_eq!(loaded.params(), slopes.params());
+    const COUNT: usize = shapewright::emitted::count::<OfImages>();
+    let constant = shapewright::emitted::included::<OfImages, COUNT>("net", &bytes);
+    assert_eq!(constant.params(), slopes.params());
+
+    // The same numbers in memory for what was flat from the beginning: the file is the plain
+    // transpose.
+    let mut flat = OfFeatures::zeros();
+    flat.params_mut().copy_from_slice(slopes.params());
+    let file = read(&flat.to_safetensors(&[]));
+    for (i, o) in (0..FEATURES).flat_map(|i| (0..FEATURES).map(move |o| (i, o))) {
+        assert_eq!(file["fc.weight"].1[o * FEATURES + i], flat.fc.weight[i][o]);
+        assert_eq!(file["slopes.weight"].1[i], i as f32);
+    }
+}
+
+#[test]
+fn the_order_goes_into_blocks_and_nested_networks() {
+    network! { struct Inner: [8] -> [8] { fc: Linear<_, 8> } }
+    network! {
+        struct Net: [2, 2, 2] -> [16] {
+            Flatten,
+            block: Residual { fc: Linear<_, 8>, Relu, out: Linear<_, 8> },
+            Reshape<2, 2, 2>,
+            Flatten,
+            both: Concat { inner: Inner, outer: { Tanh, fc: Linear<_, 8> } },
+        }
+    }
+    let net = Net::init(&mut shapewright::rng(0));
+    let bytes = net.to_safetensors(&[]);
+    let file = read(&bytes);
+    // The second number there is the second pixel's first channel, the third number here.
+    let (there, here) = (1, 2);
+    assert_eq!(
+        file["block.fc.weight"].1[there],
+        net.block.fc.weight[here][0]
+    );
+    assert_eq!(file["block.out.weight"].1[1], net.block.out.weight[1][0]);
+    assert_eq!(
+        file["both.outer.fc.weight"].1[there],
+        net.both.outer.fc.weight[here][0]
+    );
+    assert_eq!(
+        file["both.inner.fc.weight"].1[there],
+        net.both.inner.fc.weight[here][0]
+    );
+    // What is added to features is in their order.
+    assert_eq!(file["block.out.bias"].1[there], net.block.out.bias[here]);
+    let mut loaded = Net::zeros();
+    loaded
+        .load_from(&Loader::from_bytes(&bytes).unwrap())
+        .unwrap();
+    assert_eq!(loaded.params(), net.params());
+}
+
+#[test]
+fn sequences_have_channels_where_a_layer_before_works_on_them() {
+    network! {
+        struct Heard: [6, 2] -> [3] {
+            Residual { conv: Conv1d<_, 2, 3, Pad<1>>, Relu },
+            MaxPool1d<2>,
+            Flatten,
+            fc: Linear<_, 3>,
+        }
+    }
+    // A dense layer on the last axis is the same in PyTorch: nothing is exchanged.
+    network! { struct Read: [3, 2] -> [3] { Linear<_, 2>, Flatten, fc: Linear<_, 3> } }
+    let (heard, read_) = (
+        Heard::init(&mut shapewright::rng(0)),
+        Read::init(&mut shapewright::rng(0)),
+    );
+    let (first, second) = (
+        read(&heard.to_safetensors(&[])),
+        read(&read_.to_safetensors(&[])),
+    );
+    assert_eq!(first["fc.weight"].1[1], heard.fc.weight[2][0]);
+    assert_eq!(second["fc.weight"].1[1], read_.fc.weight[1][0]);
+}
+
+/// Networks with one layer or block each behind a `Flatten`, and random ones, beside PyTorch.
+mod pytorch {
+    use shapewright::emitted::{count, included};
+    use shapewright::prelude::*;
+    use shapewright::weights::{Difference, DifferenceKind, LoadErrorKind, Loader};
+
+    use crate::common::reference::{array, cases};
+
+    include!("../reference/order.rs");
+
+    /// The numbers that make_order.py has for a tensor.
+    fn numbers(count: usize, seed: usize, low: f32) -> impl Iterator<Item = f32> {
+        (0..count)
+            .map(move |place| ((place * 7919 + seed * 104_729 + 17) % 2003) as f32 / 2003.0 + low)
+    }
+
+    /// PyTorch's file of a case.
+    fn file(case: &serde_json::Value) -> Vec<u8> {
+        let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+        let tensors = case["tensors"].as_object().unwrap();
+        for (seed, (name, shape)) in tensors.iter().enumerate() {
+            let count = shape
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|size| size.as_u64().unwrap() as usize)
+                .product();
+            let low = if name.ends_with("running_var") {
+                0.5
+            } else {
+                -0.5
+            };
+            let begin = data.len();
+            for number in numbers(count, seed, low) {
+                let number = if name.ends_with("num_batches_tracked") {
+                    0.0
+                } else {
+                    number
+                };
+                data.extend(number.to_le_bytes());
+            }
+            let offsets = [begin, data.len()];
+            let entry =
+                serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": offsets});
+            header.insert(name.clone(), entry);
+        }
+        let header = serde_json::to_vec(&header).unwrap();
+        [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
+    }
+
+    /// A file with marks of layers beside its tensors.
+    fn marked(file: &[u8], marks: &[String]) -> Vec<u8> {
+        let header_len = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+        let mut header: serde_json::Map<_, _> =
+            serde_json::from_slice(&file[8..8 + header_len]).unwrap();
+        for mark in marks {
+            let entry = serde_json::json!({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]});
+            header.insert(mark.clone(), entry);
+        }
+        let header = serde_json::to_vec(&header).unwrap();
+        [
+            &(header.len() as u64).to_le_bytes()[..],
+            &header,
+            &file[8 + header_len..],
+        ]
+        .concat()
+    }
+
+    /// PyTorch's weights give its outputs, and are saved as they were; those that may give others
+    /// are refused.
+    fn check<N: Network<Element = f32>, const COUNT: usize>(all: &[serde_json::Value], name: &str) {
+        let case = all
+            .iter()
+            .find(|case| case["name"] == name)
+            .unwrap_or_else(|| panic!("no case {name}"));
+        let mut file = file(case);
+        let mut net = N::zeros();
+        let loaded = net.load_from(&Loader::from_bytes(&file).unwrap());
+
+        let refused = case["refused"].as_str().unwrap_or("no");
+        if let Err(error) = loaded {
+            assert_ne!(refused, "no", "{name}: {error}");
+            let LoadErrorKind::Differs(differences) = error.kind else {
+                panic!("{name}: {error}");
+            };
+            let marks: Vec<_> = differences
+                .into_iter()
+                .inspect(|Difference { kind, .. }| {
+                    assert!(matches!(kind, DifferenceKind::Order { .. }), "{name}");
+                })
+                .map(|difference| difference.name)
+                .collect();
+            let loader = Loader::from_bytes(&file).unwrap();
+            net.load_from(&loader.only(|name| !name.ends_with(".channels_last")))
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+            file = marked(&file, &marks);
+        } else {
+            assert!(["no", "maybe"].contains(&refused), "{name} is not refused");
+        }
+
+        let x: Vec<f32> = match case["whole"].as_u64() {
+            Some(whole) => (0..2 * N::Input::LEN)
+                .map(|i| (i as u64 % whole) as f32)
+                .collect(),
+            None => numbers(2 * N::Input::LEN, 999, -0.5)
+                .map(|x| 4.0 * x)
+                .collect(),
+        };
+        let x: Vec<_> = x
+            .chunks(N::Input::LEN)
+            .map(|x| Tensor::from_slice(x).unwrap())
+            .collect();
+        let mut y = vec![Tensor::zeros(); 2];
+        net.forward_batch(&x, &mut y);
+        if refused == "stay" {
+            let apart = Tensor::flatten(&y).iter().zip(array(&case["y"]));
+            assert!(
+                apart
+                    .map(|(a, b)| f64::from(*a) - b)
+                    .any(|by| by.abs() > 1e-2)
+            );
+        } else {
+            crate::common::assert_close(name, Tensor::flatten(&y), &array(&case["y"]), 1e-5);
+        }
+
+        let saved = net.to_safetensors(&[]);
+        assert_eq!(super::read(&saved), super::read(&file), "{name}");
+        assert_eq!(
+            included::<N, COUNT>(name, &file).params(),
+            net.params(),
+            "{name}"
+        );
+    }
+
+    #[test]
+    fn weights_of_pytorch_give_its_outputs() {
+        let all = cases("order.json");
+        let mut checked = 0;
+        macro_rules! check {
+            ($network:ty, $name:literal) => {
+                check::<$network, { count::<$network>() }>(&all, $name);
+                checked += 1;
+            };
+        }
+        every_network!(check);
+        assert_eq!(checked, all.len());
+    }
+}
+
+/// Layers of which PyTorch's result depends on the order of features.
+mod refused {
+    use shapewright::emitted::{count, included};
+    use shapewright::prelude::*;
+    use shapewright::weights::{DifferenceKind, LoadErrorKind, Loader};
+    use shapewright::{
+        ext::{
+            ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs,
+            ShapeRule,
+        },
+        tensor::Element,
+    };
+
+    /// The marks in the file of a network, which it loads again and does not load without them.
+    fn marks<N: Network<Element = f32>, const COUNT: usize>() -> Vec<String> {
+        let net = N::init(&mut shapewright::rng(4));
+        let file = net.to_safetensors(&[]);
+        let loader = || Loader::from_bytes(&file).expect("a file");
+        let mut same = N::zeros();
+        same.load_from(&loader()).expect("one's own file");
+        assert_eq!(same.params(), net.params());
+        assert_eq!(included::<N, COUNT>("own", &file).params(), net.params());
+
+        let is_mark = |name: &str| name.ends_with(".channels_last");
+        let mut marks: Vec<_> = super::read(&file)
+            .into_iter()
+            .filter(|(name, _)| is_mark(name))
+            .collect();
+        assert!(
+            marks
+                .iter()
+                .all(|(_, (shape, numbers))| *shape == [0] && numbers.is_empty())
+        );
+        let marks: Vec<String> = marks.drain(..).map(|(name, _)| name).collect();
+
+        // PyTorch's files have the same tensors without the marks.
+        let pytorchs = loader().rename(|name| (!is_mark(name)).then(|| name.to_owned()));
+        match same.load_from(&pytorchs).map_err(|error| error.kind) {
+            Ok(()) => assert!(marks.is_empty()),
+            Err(LoadErrorKind::Differs(differences)) => {
+                assert!(
+                    differences
+                        .iter()
+                        .all(|difference| matches!(difference.kind, DifferenceKind::Order { .. }))
+                );
+                let names: Vec<_> = differences
+                    .into_iter()
+                    .map(|difference| difference.name)
+                    .collect();
+                assert_eq!(names, marks);
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+        // Who knows that a file without marks is this crate's can say so.
+        same.load_from(&pytorchs.only(|name| !is_mark(name)))
+            .expect("all but the marks");
+        marks
+    }
+
+    macro_rules! check {
+        ($($input:tt -> $output:tt $layers:tt: $marks:expr;)*) => { $( {
+            network! { struct Net: $input -> $output $layers }
+            assert_eq!(marks::<Net, { count::<Net>() }>(), $marks as [&str; _], "{}", stringify!($layers));
+        } )* };
+    }
+
+    network! { struct Gated: [12] -> [6] { Tanh, gate: Glu } }
+
+    #[test]
+    fn what_depends_on_the_order_of_features_is_marked() {
+        check! {
+            [2, 2, 3] -> [1] { Flatten, Glu, head: Linear<_, 1> }: ["1.channels_last"];
+            [2, 2, 3] -> [1] { Flatten, Gelu, norm: GroupNorm<2, _>, head: Linear<_, 1> }: ["norm.channels_last"];
+            [2, 2, 3] -> [12, 2] { Flatten, embed: Embedding<3, 2> }: ["embed.channels_last"];
+            // Several in blocks and nested networks.
+            [2, 2, 3] -> [7] { Flatten, both: Concat { gated: Gated, fc: { Linear<_, 2>, Glu } } }:
+                ["both.gated.gate.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, Repeat<2> { n: GroupNorm<3, _> } }: ["1.0.n.channels_last"];
+            // What makes features behind it or before it makes them in one's own order.
+            [2, 2, 3] -> [6] { Flatten, Linear<_, 12>, Gated }: [];
+            [12] -> [1] { Gated, Linear<_, 1> }: [];
+            // One pixel, and one channel.
+            [1, 1, 12] -> [1] { Flatten, Gated, Linear<_, 1> }: [];
+            [3, 4, 1] -> [1] { Flatten, Gated, Linear<_, 1> }: [];
+            // Groups of one and of all do not ask for the order.
+            [2, 2, 3] -> [12] { Flatten, GroupNorm<1, _>, GroupNorm<12, _> }: [];
+        }
+    }
+
+    #[test]
+    fn features_in_different_orders_are_not_added_or_made_images_of() {
+        check! {
+            [2, 1, 3] -> [6] { sum: Residual { Flatten, shortcut: { Conv2d<_, 6, 1>, GlobalAvgPool2d } } }:
+                ["sum.channels_last"];
+            [2, 1, 3] -> [6] { sum: Residual { Flatten, shortcut: { Conv2d<_, 6, 1>, GlobalAvgPool2d, Linear<_, 6> } } }:
+                [];
+            [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Reshape<2, 1, 3>, conv: Conv2d<_, 2, 1> }: ["conv.channels_last"];
+            [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Linear<_, 6>, Reshape<2, 1, 3>, conv: Conv2d<_, 2, 1> }: [];
+            // Two images of the same features.
+            [12] -> [12] {
+                Concat { a: { Reshape<2, 2, 3>, conv: Conv2d<_, 1, 1>, Flatten }, b: { Reshape<2, 3, 2>, conv: Conv2d<_, 1, 1>, Flatten }, c: { Linear<_, 2> } },
+            }: ["0.b.conv.channels_last", "0.channels_last"];
+            // An image has its channels first, whatever works on it; a square does not.
+            [2, 2, 6] -> [2, 1, 2] { GlobalAvgPool2d, Reshape<2, 1, 3>, fc: Linear<_, 2> }: ["fc.channels_last"];
+            [2, 2, 6] -> [2, 2] { GlobalAvgPool2d, Reshape<2, 3>, fc: Linear<_, 2> }: [];
+            // Indices of an image, and of a sequence.
+            [2, 2, 3] -> [1] { embed: Embedding<3, 2>, Flatten, Linear<_, 1> }: ["embed.channels_last"];
+            [2, 3] -> [1] { embed: Embedding<3, 2>, Flatten, Linear<_, 1> }: [];
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_moved_back_is_marked_where_that_matters() {
+        check! {
+            [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Reshape<6, 4>, norm: LayerNorm, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            // What is made of flattened channels are other rows there.
+            [2, 3, 4] -> [3] { conv: Conv2d<_, 4, 1>, Flatten, Reshape<6, 4>, fc: Linear<_, 2>, Flatten, head: Linear<_, 3> }:
+                ["fc.channels_last", "head.channels_last"];
+            // The first that depends on it is asked.
+            [2, 3, 4] -> [3] { Softmax, Flatten, Tanh, norm: BatchNorm1d<_>, head: Linear<_, 3> }:
+                ["norm.channels_last"];
+            [2, 3, 4] -> [3] { LayerNorm, Flatten, Softmax, LayerNorm<_, NoAffine>, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            [2, 3, 4] -> [3] { LayerNorm, Flatten, Glu, head: Linear<_, 3> }: ["2.channels_last"];
+            [2, 3, 4] -> [3] { LayerNorm, Flatten, Reshape<2, 3, 4>, back: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }:
+                ["back.channels_last"];
+            [2, 3, 4] -> [3] { LayerNorm, Reshape<3, 8>, fc: Linear<_, 2>, GlobalAvgPool1d, head: Linear<_, 3> }:
+                ["fc.channels_last"];
+            // Nothing depends on it.
+            [2, 3, 4] -> [24] { LayerNorm, Flatten, Tanh, Softmax }: [];
+            // What takes channels has them first; averages over all pixels are the same.
+            [2, 3, 4] -> [3] { LayerNorm, last: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
+            [2, 3, 4] -> [3] { LayerNorm, GlobalAvgPool2d, head: Linear<_, 3> }: [];
+            // One pixel, and one channel.
+            [2, 3, 4] -> [3] { conv: Conv2d<_, 4, (2, 3)>, LayerNorm, Flatten, head: Linear<_, 3> }: [];
+            [2, 3, 4] -> [3] { LayerNorm, Linear<_, 1>, Flatten, head: Linear<_, 3> }: [];
+        }
+    }
+
+    #[test]
+    fn blocks_may_be_given_moved_axes() {
+        check! {
+            [2, 3, 4] -> [3] { Reshape<6, 4>, Residual { LayerNorm, Linear<_, 4> }, Flatten, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            [2, 3, 4] -> [3] { Residual { LayerNorm, Linear<_, 4> }, BatchNorm2d<_>, Flatten, head: Linear<_, 3> }: [];
+            [2, 3, 4] -> [3] { Residual { Conv2d<_, 4, 1>, LayerNorm, Conv2d<_, 4, 1> }, Flatten, head: Linear<_, 3> }: [];
+            [2, 3, 4] -> [3] { Concat { a: { Flatten }, b: { LayerNorm, GlobalAvgPool2d } }, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            [2, 3, 4] -> [3] { Concat { a: { Linear<_, 2> }, b: { Conv2d<_, 2, 1> } }, Flatten, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            [2, 3, 4] -> [3] { sum: Residual { LayerNorm, Flatten, shortcut: { Conv2d<_, 4, 1>, Flatten } }, head: Linear<_, 3> }:
+                ["sum.channels_last"];
+            [2, 3, 4] -> [3] { LayerNorm, Flatten, Residual { fc: Linear<_, 24> }, head: Linear<_, 3> }:
+                ["2.fc.channels_last", "head.channels_last"];
+            [2, 3, 4] -> [3] { LayerNorm, Split { a: { Flatten }, b: { Flatten, Linear<_, 2> } }, Flatten, head: Linear<_, 3> }:
+                ["1.b.1.channels_last", "head.channels_last"];
+        }
+    }
+
+    #[test]
+    fn sequences_stay_as_they_are_where_nothing_moves_them() {
+        check! {
+            [6, 4] -> [3] { LayerNorm, Linear<_, 2>, Residual { Linear<_, 2> }, Flatten, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Linear<_, 4>, Conv1d<_, 4, 3, Pad<1>>, Flatten, head: Linear<_, 3> }: [];
+            [6, 4] -> [3] { Residual { Conv1d<_, 4, 3, Pad<1>> }, Flatten, head: Linear<_, 3> }: [];
+            // Moved for the convolution alone, or for all that follows?
+            [6, 4] -> [3] { Linear<_, 4>, Residual { Conv1d<_, 4, 3, Pad<1>> }, Flatten, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            [6] -> [3] { Embedding<9, 4>, Residual { Conv1d<_, 4, 3, Pad<1>> }, Flatten, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            [6, 4] -> [3] { Concat { a: { GlobalAvgPool1d }, b: { Flatten } }, head: Linear<_, 3> }:
+                ["head.channels_last"];
+            [6, 4] -> [3] { Concat { a: { Linear<_, 2>, GlobalAvgPool1d }, b: { Flatten } }, head: Linear<_, 3> }: [];
+        }
+    }
+
+    #[test]
+    fn features_that_a_network_makes_images_of_are_marked() {
+        check! {
+            [24] -> [3] { Reshape<2, 3, 4>, conv: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: ["0.channels_last"];
+            [24] -> [3] { act: Tanh, Reshape<6, 4>, conv: Conv1d<_, 2, 1>, Flatten, head: Linear<_, 3> }: ["act.channels_last"];
+            // One channel, rows, and an order of one's own.
+            [6] -> [3] { Reshape<2, 3, 1>, conv: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
+            [24] -> [3] { Reshape<6, 4>, Linear<_, 2>, Flatten, head: Linear<_, 3> }: [];
+            [24] -> [3] { Linear<_, 24>, Reshape<2, 3, 4>, conv: Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
+        }
+    }
+
+    #[test]
+    fn an_axis_has_at_most_sixteen_images() {
+        check! {
+            [2, 1, 2] -> [1] { Flatten, Concat { {}, {}, {}, {} }, Concat { {}, {}, {}, {} }, Linear<_, 1> }: [];
+            [2, 1, 2] -> [1] { Flatten, Concat { {}, {}, {}, {}, {} }, many: Concat { {}, {}, {}, {} }, Linear<_, 1> }:
+                ["many.channels_last"];
+        }
+    }
+
+    #[test]
+    fn the_sentence_says_what_to_do() {
+        network! { struct Net: [2, 2, 3] -> [1] { Flatten, Glu, head: Linear<_, 1> } }
+        let file = Net::zeros().to_safetensors(&[]);
+        let loader = Loader::from_bytes(&file)
+            .expect("a file")
+            .rename(|name| (name != "1.channels_last").then(|| name.to_owned()));
+        assert_eq!(
+            Net::zeros().load_from(&loader).unwrap_err().to_string(),
+            "the weights do not fit the network, which stays as it was; in the shapes of files, which are PyTorch's:\n\
+             - `1.channels_last` is missing, which is in files of this crate alone: the result of `Glu` depends on the \
+             order of its inputs, which is another one in PyTorch, where images have their channels first; put it before \
+             `Flatten`, or a `Linear` before it\n\
+             Names can be changed with `Loader::rename`, and tensors left out with `Loader::only`."
+        );
+    }
+
+    #[test]
+    fn each_sentence_has_its_reason() {
+        network! { struct Moved: [2, 2, 3] -> [1] { LayerNorm, Flatten, head: Linear<_, 1> } }
+        network! { struct Viewed: [2, 2, 3] -> [4, 1] { Flatten, Reshape<4, 3>, Linear<_, 1> } }
+        network! { struct Given: [12] -> [2, 2, 1] { Reshape<2, 2, 3>, Conv2d<_, 1, 1> } }
+
+        fn sentence<N: Network<Element = f32>>() -> String {
+            let (mut net, file) = (N::zeros(), N::zeros().to_safetensors(&[]));
+            let loader = Loader::from_bytes(&file)
+                .expect("a file")
+                .rename(|name| (!name.ends_with("channels_last")).then(|| name.to_owned()));
+            net.load_from(&loader).unwrap_err().to_string()
+        }
+        for (sentence, what) in [
+            (
+                sentence::<Moved>(),
+                "no file says whether it was moved back",
+            ),
+            (
+                sentence::<Viewed>(),
+                "leave the `Flatten` before `Reshape` away",
+            ),
+            (sentence::<Given>(), "let it take the image itself"),
+        ] {
+            assert!(sentence.contains(what), "{sentence}");
+        }
+    }
+
+    /// A layer of one's own, of 12 features, that says what becomes of them, and its parameters.
+    macro_rules! own {
+        ($name:ident, $order:ident, { $($field:tt)* }) => {
+            struct $name;
+
+            const _: () = {
+                #[derive(Clone, Copy, Parameters)]
+                #[repr(C)]
+                pub struct Own<T: Element> {
+                    $($field)*
+                }
+
+                impl<In: Shape> ShapeRule<In> for $name {
+                    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+                }
+                impl<T: Element> Layer<T> for $name {
+                    type Config = ();
+                    type Params = Own<T>;
+                }
+                impl<S: Shape, T: Element> Compute<S, S, T> for $name {
+                    const ORDER: FeatureOrder = FeatureOrder::$order;
+                    const READS_OUTPUT: bool = false;
+                    fn forward(_: &(), _: &Own<T>, x: &[Tensor<S, T>], y: &mut [Tensor<S, T>], _: &mut [T], _: &Context<T>) {
+                        y.copy_from_slice(x);
+                    }
+                    fn backward_input(
+                        _: &(),
+                        _: &Own<T>,
+                        _: &[Tensor<S, T>],
+                        _: LayerOutputs<'_, S, T>,
+                        _: ActivationStore<'_, T>,
+                        _: &mut [Tensor<S, T>],
+                        _: Option<&mut [Tensor<S, T>]>,
+                        _: &Context<T>,
+                    ) {
+                    }
+                }
+            };
+        };
+    }
+    own!(Scaled, Keeps, { #[params(features)] pub factor: [T; 12], });
+    own!(Forgotten, Keeps, { pub factor: [T; 12], });
+    own!(ForgottenChannels, Channels, { pub factor: [T; 12], });
+    own!(One, Keeps, { pub factor: T, });
+    own!(Dense, Makes, { #[params(features)] #[params(outputs)] #[params(axes(1, 0))] pub weight: [[T; 12]; 12], #[params(outputs)] pub bias: [T; 12], });
+    own!(Fixed, Makes, { #[params(features)] #[params(axes(1, 0))] pub weight: [[T; 12]; 12], });
+    own!(Blind, Makes, { #[params(axes(1, 0))] pub weight: [[T; 12]; 12], });
+    own!(Sorted, Depends, { pub factor: T, });
+    own!(Summed, Mixes, { pub factor: T, });
+
+    #[test]
+    fn layers_of_ones_own_say_what_becomes_of_the_order() {
+        check! {
+            [2, 2, 3] -> [12] { Flatten, own: Scaled }: [];
+            [2, 2, 3] -> [12] { Flatten, own: One }: [];
+            [2, 2, 3] -> [12] { Flatten, own: Forgotten }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: ForgottenChannels }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Dense }: [];
+            [2, 2, 3] -> [12] { Flatten, sum: Residual { own: Dense } }: [];
+            [2, 2, 3] -> [12] { Flatten, own: Fixed }: [];
+            // Its outputs can't be put into the order of what they are added to.
+            [2, 2, 3] -> [12] { Flatten, sum: Residual { own: Fixed } }: ["sum.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Blind }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Sorted }: ["own.channels_last"];
+            [2, 2, 3] -> [12] { Flatten, own: Summed }: [];
+            [2, 2, 3] -> [6, 2] { Flatten, Reshape<6, 2>, own: Summed }: ["own.channels_last"];
+            [12] -> [12] { Forgotten, Blind, Sorted }: [];
+        }
+    }
+}
+
+network! { struct Encoder: [2, 1, 2] -> [8] { Flatten, fc: Linear<_, 8>, Tanh } }
+network! { struct WithEncoder: [2, 1, 2] -> [3] { encoder: Encoder, Relu, Linear<_, 3, NoBias> } }
+static IN_THE_PROGRAM: &WithEncoder =
+    shapewright::include_weights!("../reference/weights.safetensors" as WithEncoder);
+
+#[test]
+fn weights_in_the_program_have_the_same_order() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/reference/weights.safetensors"
+    );
+    let mut loaded = WithEncoder::zeros();
+    loaded.load(path).unwrap();
+    assert_eq!(IN_THE_PROGRAM.params(), loaded.params());
+    let file = read(&std::fs::read(path).unwrap());
+    // The file's second feature is the first channel's second pixel, and the third one here.
+    assert_eq!(
+        loaded.encoder.fc.weight[2][0],
+        file["encoder.fc.weight"].1[1]
+    );
+}

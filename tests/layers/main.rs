@@ -1,0 +1,11 @@
+//! Blocks, tuples, folding, initial values and augmentation.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod augment;
+mod blocks;
+mod fold;
+mod init;
+mod tuples;
+mod whole_batch;

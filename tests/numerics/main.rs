@@ -1,0 +1,16 @@
+//! What layers, losses and networks compute, in every tier and at every number of threads.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod activations;
+mod denormals;
+mod embedding;
+mod gradients;
+mod losses;
+mod metrics;
+mod network;
+mod norms;
+mod sums;
+mod tensor;
+mod workspace;

@@ -1,0 +1,282 @@
+//! What a user can observe of normalizations beside their values.
+
+use crate::common::{bits, random, settings};
+use shapewright::prelude::*;
+use shapewright::tensor::Element;
+
+network! {
+    #[derive(Clone)]
+    struct Images: [16, 16, 24] -> [4] {
+        first: BatchNorm2d<_>,
+        Relu,
+        LayerNorm<_, _, _>,
+        GroupNorm<3, _>,
+        Reshape<_, 24>,
+        second: BatchNorm1d<_, NoAffine>,
+        LayerNorm,
+        Instances,
+        Dropout2d,
+        Flatten,
+        head: Linear<_, 4>,
+    }
+}
+network! { #[derive(Clone)] struct Instances: [256, 24] -> [16, 16, 24] { Reshape<16, 16, 24>, InstanceNorm2d<_, Affine>, RmsNorm } }
+
+/// A step's outputs, gradients and running statistics.
+fn step(net: &Images, x: &[Tensor3<16, 16, 24>]) -> Vec<u64> {
+    let (mut gradient, mut workspace) = (Images::zeros(), Images::workspace());
+    workspace.reserve(x.len());
+    // What memory holds before does not matter.
+    workspace.fill_with(f32::NAN);
+    let mut pass = net.forward_train(x, &mut workspace);
+    let outputs = bits(Tensor::flatten(pass.outputs()));
+    pass.output_gradients_mut()
+        .copy_from_slice(&random(x.len(), 7));
+    let dx = bits(Tensor::flatten(pass.backward_with_input(&mut gradient)));
+    let all = [outputs, dx, bits(gradient.params())].concat();
+    assert!(all.iter().all(|&bits| f64::from_bits(bits).is_finite()));
+    all
+}
+
+#[test]
+fn no_bit_depends_on_the_number_of_threads() {
+    let settings = settings();
+    let net = Images::init(&mut shapewright::rng(1));
+    // A large batch, whose sums are cut, one with fewer samples than blocks, and a single sample.
+    for batch in [37, 9, 1] {
+        let x = random(batch, 2);
+        let mut results = Vec::new();
+        settings.every_threads(&[1, 2, 3, 8], |_| results.push(step(&net, &x)));
+        assert!(
+            results.windows(2).all(|pair| pair[0] == pair[1]),
+            "a batch of {batch}"
+        );
+    }
+}
+
+macro_rules! large {
+    ($name:ident $($element:tt)*) => {
+        network! {
+            struct $name: [12, 12, 5] -> [12, 12, 5] $($element)* { norm: BatchNorm2d<_>, GroupNorm<5, _>, LayerNorm }
+        }
+    };
+}
+large!(Single);
+large!(Double as f64);
+
+/// Outputs, the inputs' gradients, and those of the parameters.
+fn results<N: Network>(batch: usize) -> [Vec<f64>; 3] {
+    let net = N::init(&mut shapewright::rng(0));
+    let number = |i: usize| (i * 7919 % 1009) as f64 / 256.0 + 100.0 * (i % 5) as f64;
+    let input = |sample: usize| {
+        Tensor::from_position(|i| N::Element::from_f64_lossy(number(720 * sample + i)))
+    };
+    let x: Vec<Tensor<N::Input, N::Element>> = (0..batch).map(input).collect();
+    let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+    let mut pass = net.forward_train(&x, &mut workspace);
+    let wide = |x: &[N::Element]| {
+        x.iter()
+            .map(|x| num_traits::ToPrimitive::to_f64(x).expect("a number"))
+            .collect()
+    };
+    let y: Vec<f64> = wide(Tensor::flatten(pass.outputs()));
+    for (i, g) in pass.output_gradients_mut().iter_mut().enumerate() {
+        *g = Tensor::from_position(|j| {
+            N::Element::from_f64_lossy(((i * 31 + j * 17) % 64) as f64 / 32.0 - 1.0)
+        });
+    }
+    let dx = wide(Tensor::flatten(pass.backward_with_input(&mut gradient)));
+    [y, dx, wide(gradient.params())]
+}
+
+/// Batches so large that their sums are cut into blocks.
+#[test]
+fn large_batches_are_as_exact_as_small_ones() {
+    for batch in [2, 50, 70] {
+        for (single, double) in results::<Single>(batch)
+            .iter()
+            .zip(results::<Double>(batch))
+        {
+            let scale = double.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+            let off = single
+                .iter()
+                .zip(&double)
+                .fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+            assert!(off <= 2e-5 * scale, "{off:e} off, of {scale:e}");
+        }
+    }
+}
+
+network! { struct Features: [3] -> [3] { norm: BatchNorm1d<_> } }
+
+/// PyTorch refuses it; here it gives the bias, and the running variance stays.
+#[test]
+fn a_single_value_has_no_variance() {
+    let mut net = Features::init(&mut shapewright::rng(0));
+    net.norm.bias = [0.5, 1.0, 2.0];
+    net.norm.running_var = [3.0; 3];
+    let (mut gradient, mut workspace) = (Features::zeros(), Features::workspace());
+    let x = [Tensor1::from([4.0, -2.0, 1000.0])];
+    let mut pass = net.forward_train(&x, &mut workspace);
+    assert_eq!(pass.outputs()[0], Tensor1::from([0.5, 1.0, 2.0]));
+    pass.output_gradients_mut()[0] = Tensor1::ones();
+    let dx = pass.backward_with_input(&mut gradient);
+    assert!(dx[0].iter().all(|dx| dx.abs() < 1e-4), "{dx:?}");
+    assert_eq!(
+        (gradient.norm.weight, gradient.norm.bias),
+        ([0.0; 3], [1.0; 3])
+    );
+    Sgd::new(0.0).state::<Features>().step(&mut net, &gradient);
+    assert_eq!(net.norm.running_var, [3.0; 3]);
+    assert_eq!(
+        (net.norm.running_mean, net.norm.num_batches_tracked),
+        ([0.4, -0.2, 100.0], 1.0)
+    );
+}
+
+#[test]
+fn empty_batches_change_nothing() {
+    let mut net = Images::init(&mut shapewright::rng(0));
+    let before = net.clone();
+    let (mut gradient, mut workspace) = (Images::zeros(), Images::workspace());
+    let pass = net.forward_train(&[] as &[Tensor3<16, 16, 24>], &mut workspace);
+    assert!(pass.outputs().is_empty());
+    pass.backward(&mut gradient);
+    assert!(gradient.params().iter().all(|&g| g == 0.0));
+    Adam::new(0.1).state::<Images>().step(&mut net, &gradient);
+    assert_eq!(net.params(), before.params());
+}
+
+/// The running statistics come to be those of the data, and inference then does what training did.
+#[test]
+fn inference_becomes_what_training_was() {
+    let mut net = Features::init(&mut shapewright::rng(0));
+    let (mut gradient, mut workspace) = (Features::zeros(), Features::workspace());
+    let x: Vec<Tensor1<3>> = random::<_, f32>(500, 3)
+        .into_iter()
+        .map(|x| x * 4.0 + 7.0)
+        .collect();
+    let mut state = Adam::new(0.0).state::<Features>();
+    let mut trained = Vec::new();
+    for _ in 0..200 {
+        let pass = net.forward_train(&x, &mut workspace);
+        trained = pass.outputs().to_vec();
+        pass.backward(&mut gradient);
+        state.step(&mut net, &gradient);
+    }
+    for (x, trained) in x.iter().zip(trained) {
+        assert!(
+            (net.forward(x) - trained)
+                .iter()
+                .all(|off| off.abs() < 0.01)
+        );
+    }
+    assert_eq!(net.norm.num_batches_tracked, 200.0);
+}
+
+#[test]
+fn names_sizes_and_initial_values() {
+    let net = Images::init(&mut shapewright::rng(0));
+    let mut names = Vec::new();
+    net.for_each_param(|name, sizes, values| {
+        if !name.starts_with("head") {
+            let initial = if name.ends_with("weight") || name.ends_with("var") {
+                1.0
+            } else {
+                0.0
+            };
+            assert!(values.iter().all(|&value| value == initial), "{name}");
+        }
+        names.push(format!("{name} {sizes:?}"));
+    });
+    let wanted = [
+        "first.weight [24]",
+        "first.bias [24]",
+        "first.running_mean [24]",
+        "first.running_var [24]",
+        "first.num_batches_tracked []",
+        "2.weight [16, 16, 24]",
+        "2.bias [16, 16, 24]",
+        "3.weight [24]",
+        "3.bias [24]",
+        "second.running_mean [24]",
+        "second.running_var [24]",
+        "second.num_batches_tracked []",
+        "6.weight [24]",
+        "6.bias [24]",
+        "7.1.weight [24]",
+        "7.1.bias [24]",
+        "7.2.weight [24]",
+        "head.weight [6144, 4]",
+        "head.bias [4]",
+    ];
+    assert_eq!(names, wanted);
+    let trained = 2 * 24 + 2 * 6144 + 2 * 24 + 2 * 24 + 3 * 24 + 4 * 6144 + 4;
+    assert_eq!(
+        Images::PARAMS,
+        trained,
+        "running statistics are not trained"
+    );
+}
+
+network! { struct Defaults: [4, 4, 6] -> [4, 4, 6] { LayerNorm, RmsNorm, Dropout2d, BatchNorm2d<_> } }
+network! {
+    struct Written: [4, 4, 6] -> [4, 4, 6] {
+        LayerNorm<_>(1e-5), RmsNorm<6>(1.1920929e-7), Dropout2d(0.5), BatchNorm2d<6>(1e-5, 0.1),
+    }
+}
+
+#[test]
+fn a_bare_name_means_the_defaults() {
+    let (defaults, written) = (
+        Defaults::init(&mut shapewright::rng(0)),
+        Written::init(&mut shapewright::rng(0)),
+    );
+    for x in random::<_, f32>(5, 4) {
+        let (small, mut defaults, mut written) =
+            (x * 1e-3, defaults.to_boxed(), written.to_boxed());
+        assert_eq!(
+            bits(defaults.forward(&small).as_slice()),
+            bits(written.forward(&small).as_slice())
+        );
+        let run = [small];
+        let (mut v, mut w) = (Defaults::workspace(), Written::workspace());
+        let (mut g, mut h) = (Defaults::zeros(), Written::zeros());
+        defaults.forward_train(&run, &mut v).backward(&mut g);
+        written.forward_train(&run, &mut w).backward(&mut h);
+        Sgd::new(0.1).state::<Defaults>().step(&mut defaults, &g);
+        Sgd::new(0.1).state::<Written>().step(&mut written, &h);
+        assert_eq!(bits(defaults.params()), bits(written.params()));
+    }
+}
+
+network! { struct Dropped: [3, 5, 130] -> [3, 5, 130] { Dropout2d(0.3) } }
+
+#[test]
+fn whole_channels_are_dropped() {
+    let (net, mut workspace) = (Dropped::zeros(), Dropped::workspace());
+    let x = vec![Tensor3::full(2.0); 200];
+    let mut kept = 0;
+    let outputs = net.forward_train(&x, &mut workspace).outputs().to_vec();
+    for y in &outputs {
+        let pixels = y.as_slice().as_chunks::<130>().0;
+        assert!(pixels.iter().all(|pixel| pixel == &pixels[0]));
+        assert!(
+            pixels[0]
+                .iter()
+                .all(|&y| y == 0.0 || (y - 2.0 / 0.7).abs() < 1e-6)
+        );
+        kept += pixels[0].iter().filter(|&&y| y != 0.0).count();
+    }
+    // 18,200 expected; the deviation is 74.
+    assert!(
+        (kept as i64 - 18_200).abs() < 300,
+        "{kept} of 26000 channels are kept"
+    );
+    assert!(
+        outputs.windows(2).any(|pair| pair[0] != pair[1]),
+        "samples drop their own channels"
+    );
+    let next = net.forward_train(&x, &mut workspace);
+    assert!(next.outputs() != outputs, "every step draws anew");
+}

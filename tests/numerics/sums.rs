@@ -1,0 +1,380 @@
+//! Sums over millions of numbers keep their digits: those of tensors, losses, metrics, scalers and
+//! gradients.
+
+use std::slice::{from_mut, from_ref};
+
+use crate::common::settings;
+use shapewright::data::{Imputer, StandardScaler};
+use shapewright::metrics::*;
+use shapewright::prelude::*;
+use shapewright::tensor::Rank1;
+
+/// How many samples there are: a chain of additions of equal `f32` would be off by a part in a
+/// thousand.
+const MANY: usize = 1 << 18;
+
+/// Panics unless `found` is `expected` to about the precision of an `f32`.
+#[track_caller]
+fn assert_exact(what: &str, found: impl Into<f64>, expected: f64) {
+    let found = found.into();
+    assert!(
+        (found - expected).abs() <= 2e-6 * expected.abs(),
+        "{what}: {found}, should be {expected}"
+    );
+}
+
+#[test]
+fn tensors() {
+    const LEN: usize = 3_145_728;
+    let tenths = Tensor1::<LEN>::full_boxed(0.1);
+    const THIRD: usize = LEN / 3;
+    let (tall, flat) = (
+        Tensor2::<THIRD, 3>::full_boxed(0.1),
+        Tensor2::<3, THIRD>::full_boxed(0.1),
+    );
+    let ones = Tensor1::<20_000_000>::full_boxed(1.0);
+    settings().every_tier(|_| {
+        assert_exact("mean", tenths.mean(), f64::from(0.1_f32));
+        assert_exact(
+            "column",
+            tall.sum_rows()[2],
+            f64::from(0.1_f32) * THIRD as f64,
+        );
+        assert_exact(
+            "row",
+            flat.sum_columns()[2],
+            f64::from(0.1_f32) * THIRD as f64,
+        );
+        assert_eq!((ones.sum(), ones.dot(&ones)), (2e7, 2e7));
+    });
+}
+
+/// The mean loss of equal samples is the loss of one of them, and their sum so many times that.
+fn check_loss<S: Shape, L: Loss<S, f32>>(
+    what: &str,
+    loss: impl Fn(Reduction) -> L,
+    output: Tensor<S>,
+    target: L::Target,
+) where
+    L::Target: Clone,
+{
+    let outputs = vec![output; MANY];
+    let targets = vec![target.clone(); MANY];
+    let mut gradients = vec![Tensor::zeros(); MANY];
+    let of_one = loss(Reduction::Sum).loss(&[output], &[target], &mut [Tensor::zeros()]);
+    assert!(of_one > 0.1, "{what} is {of_one}");
+    let mean = loss(Reduction::Mean).loss(&outputs, &targets, &mut gradients);
+    assert_exact(what, mean, f64::from(of_one));
+    let sum = loss(Reduction::Sum).loss(&outputs, &targets, &mut gradients);
+    assert_exact(what, sum, f64::from(of_one) * MANY as f64);
+}
+
+#[test]
+fn losses_of_numbers() {
+    let (zero, one) = (Tensor0::from(0.1), Tensor0::from(1.0));
+    check_loss("Mae", |reduction| Mae.reduction(reduction), zero, one);
+    check_loss("Mse", |reduction| Mse.reduction(reduction), zero, one);
+    check_loss("Huber", |reduction| Huber.reduction(reduction), zero, one);
+    check_loss(
+        "SmoothL1",
+        |reduction| SmoothL1.reduction(reduction),
+        zero,
+        one,
+    );
+    check_loss("Bce", |reduction| Bce.reduction(reduction), zero, one);
+    check_loss(
+        "BceWithLogits",
+        |reduction| BceWithLogits.reduction(reduction),
+        zero,
+        one,
+    );
+    let weighted = |reduction| BceWithLogits.pos_weight(3.0).reduction(reduction);
+    check_loss("weighted BceWithLogits", weighted, zero, one);
+    check_loss(
+        "KlDiv",
+        |reduction| KlDiv.reduction(reduction),
+        Tensor0::from(-0.7),
+        one,
+    );
+    check_loss(
+        "PoissonNll",
+        |reduction| PoissonNll.reduction(reduction),
+        zero,
+        one,
+    );
+    check_loss(
+        "HingeEmbedding",
+        |reduction| HingeEmbedding.reduction(reduction),
+        zero,
+        Tensor0::from(-1.0),
+    );
+}
+
+#[test]
+fn losses_of_classes() {
+    let (thirds, label) = (
+        Tensor1::from([-3.0_f32.ln(); 3]),
+        Label::<3>::new(1).expect("a class"),
+    );
+    check_loss(
+        "CrossEntropy",
+        |reduction| CrossEntropy.reduction(reduction),
+        thirds,
+        label,
+    );
+    check_loss("Nll", |reduction| Nll.reduction(reduction), thirds, label);
+    let weights = [0.3; 3];
+    // The mean is over the weights.
+    let sum_of = |reduction: Reduction| {
+        if reduction == Reduction::Mean {
+            [1.0; 3]
+        } else {
+            weights
+        }
+    };
+    let weighted = |reduction| {
+        CrossEntropy
+            .class_weights(sum_of(reduction))
+            .reduction(reduction)
+    };
+    let outputs = vec![thirds; MANY];
+    let loss: f32 = weighted(Reduction::Sum).loss(
+        &outputs,
+        &vec![label; MANY],
+        &mut vec![Tensor::zeros(); MANY],
+    );
+    assert_exact("weighted", loss, 0.3 * 3.0_f64.ln() * MANY as f64);
+    let smoothed = |reduction| CrossEntropy.label_smoothing(0.3).reduction(reduction);
+    check_loss(
+        "smoothed CrossEntropy",
+        smoothed,
+        Tensor1::from([0.0, 1.0, 3.0]),
+        label,
+    );
+    let optional = |reduction| Nll.optional_labels().reduction(reduction);
+    check_loss("Nll with optional labels", optional, thirds, Some(label));
+}
+
+#[test]
+fn losses_of_tuples() {
+    type Pair = (Rank1<1>, Rank1<1>);
+    let pair = |a: f32, b: f32| Tensor::<Pair>::from((Tensor1::from([a]), Tensor1::from([b])));
+    let target = Tensor1::from([1.0]);
+    check_loss(
+        "GaussianNll",
+        |reduction| GaussianNll.reduction(reduction),
+        pair(0.1, 0.7),
+        target,
+    );
+    check_loss(
+        "MarginRanking",
+        |reduction| MarginRanking.reduction(reduction),
+        pair(0.1, 0.7),
+        target,
+    );
+    let plane = |a: [f32; 2], b: [f32; 2]| Tensor::from((Tensor1::from(a), Tensor1::from(b)));
+    check_loss(
+        "CosineEmbedding",
+        |r| CosineEmbedding.reduction(r),
+        plane([1.0, 0.0], [1.0, 1.0]),
+        1.0,
+    );
+    let triplet = Tensor::from((target, Tensor1::from([1.3]), Tensor1::from([1.7])));
+    check_loss(
+        "TripletMargin",
+        |reduction| TripletMargin.reduction(reduction),
+        triplet,
+        (),
+    );
+}
+
+#[test]
+fn distances_of_long_vectors() {
+    type Pair = Tensor<(Rank1<MANY>, Rank1<MANY>)>;
+    type Triplet = Tensor<(Rank1<MANY>, Rank1<MANY>, Rank1<MANY>)>;
+    let (pair, mut gradient) = (Pair::full_boxed(0.1), Pair::zeros_boxed());
+    let loss = CosineEmbedding.loss(from_ref(&*pair), &[-1.0], from_mut(&mut *gradient));
+    assert_exact("cosine", loss, 1.0);
+
+    let elements = [0.0, 0.3, 0.1].map(|x| vec![x; MANY]).concat();
+    let triplet = Triplet::from_slice_boxed(&elements).expect("three vectors");
+    let mut gradient = Triplet::zeros_boxed();
+    let loss = TripletMargin.loss(from_ref(&*triplet), &[()], from_mut(&mut *gradient));
+    assert_exact(
+        "distances",
+        loss,
+        1.0 + (MANY as f64).sqrt() * (f64::from(0.3_f32) - f64::from(0.1_f32)),
+    );
+}
+
+#[test]
+fn metrics_of_many_samples() {
+    let (outputs, targets) = (
+        vec![Tensor1::from([0.1_f32, 0.7]); MANY],
+        vec![Tensor1::zeros(); MANY],
+    );
+    let [a, b] = [0.1_f32, 0.7_f32].map(f64::from);
+    let exact = |name: &str, found: Result<f64, MetricError>, expected: f64| {
+        let found = found.expect(name);
+        assert!(
+            (found - expected).abs() <= 1e-15,
+            "{name}: {found}, should be {expected}"
+        );
+    };
+    exact(
+        "MSE",
+        MeanSquaredError::new().of(&outputs, &targets),
+        (a * a + b * b) / 2.0,
+    );
+    exact(
+        "MAE",
+        MeanAbsoluteError::new().of(&outputs, &targets),
+        (a + b) / 2.0,
+    );
+    exact(
+        "RMSE",
+        RootMeanSquaredError::new().of(&outputs, &targets),
+        (a + b) / 2.0,
+    );
+    let labels = vec![Label::<2>::new(0).expect("a class"); MANY];
+    let log_loss = LogLoss::new(Outputs::Probabilities).of(&outputs, &labels);
+    exact("log loss", log_loss, -a.ln());
+}
+
+/// Far from zero, where an `f64` near the mean is off by 6e-5.
+#[test]
+fn targets_far_from_zero() {
+    let far = 1e12;
+    let near = |i: usize| ((i * 7919) % 1000) as f64 / 1000.0 - 0.37;
+    let samples = 20_000;
+    let tensors = |off: f64, error: f64| -> Vec<Tensor0<f64>> {
+        (0..samples)
+            .map(|i| Tensor0::from(off + near(i) + error * near(i + 3)))
+            .collect()
+    };
+    let rounded = |tensors: Vec<Tensor0<f64>>| -> Vec<Tensor0<f64>> {
+        tensors
+            .into_iter()
+            .map(|x| Tensor0::from(x[[]] - far))
+            .collect()
+    };
+    let (outputs, targets) = (tensors(far, 0.3), tensors(far, 0.0));
+    let found = R2Score::new().of(&outputs, &targets).expect("a score");
+    let (outputs, near_targets) = (rounded(outputs), rounded(targets.clone()));
+    let expected = R2Score::new().of(&outputs, &near_targets).expect("a score");
+    assert!(
+        0.5 < expected && expected < 0.95 && (found - expected).abs() < 1e-13,
+        "{found}, not {expected}"
+    );
+
+    let scaler = StandardScaler::fit(&targets).expect("numbers");
+    let expected = StandardScaler::fit(&near_targets).expect("numbers");
+    assert!(
+        (scaler.std[[]] / expected.std[[]] - 1.0).abs() < 1e-13,
+        "{scaler:?}, not {expected:?}"
+    );
+}
+
+#[test]
+fn scalers_of_many_samples() {
+    let samples: Vec<Tensor0> = (0..MANY)
+        .map(|i| Tensor0::from(0.1 + (i % 2) as f32))
+        .collect();
+    let scaler = StandardScaler::fit(&samples).expect("numbers");
+    assert_exact("mean", scaler.mean[[]], 0.6);
+    assert_exact("std", scaler.std[[]], 0.5);
+    assert_exact(
+        "fill",
+        Imputer::mean(&samples).expect("numbers").fill[[]],
+        0.6,
+    );
+}
+
+/// The gradient by the parameters, which are 0.1, for inputs `x` and gradients of the outputs of
+/// 0.1.
+fn gradient<N: Network<Element = f32>>(batch: usize, x: f32) -> Box<N> {
+    let mut net = N::zeros();
+    net.params_mut().fill(0.1);
+    let inputs = vec![Tensor::full(x); batch];
+    let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
+    let mut pass = net.forward_train(&inputs, &mut workspace);
+    pass.output_gradients_mut()
+        .iter_mut()
+        .for_each(|gradient| gradient.as_mut_slice().fill(0.1));
+    pass.backward(&mut gradient);
+    gradient
+}
+
+#[test]
+fn gradients_over_many_places() {
+    network! { struct OneByOne: [32, 32, 2] -> [32, 32, 3] { conv: Conv2d<_, 3, 1> } }
+    network! { struct Kernel: [32, 32, 1] -> [32, 32, 2] { conv: Conv2d<_, 2, 3, Pad<1>> } }
+    network! { struct Depthwise: [32, 32, 2] -> [32, 32, 2] { conv: Conv2d<_, 2, 3, Pad<1>, Groups<2>> } }
+    network! { struct Rows: [1024, 2] -> [1024, 2] { fc: Linear<_, 2> } }
+    network! { struct Slope: [1024] -> [1024] { act: PRelu<1> } }
+    network! { struct Norm: [1024, 2] -> [1024, 2] { norm: LayerNorm<2> } }
+    network! { struct Words: [1024] -> [1024, 2] { embed: Embedding<3, 2> } }
+    const BATCH: usize = MANY / 1024;
+    let (tenth, places) = (f64::from(0.1_f32), MANY as f64);
+    let check = |what: &str, params: &[f32], weight: usize, bias: usize| {
+        // Within blocks of 512 equal terms, roundings go the same way.
+        let expected = tenth * tenth * places;
+        assert!(
+            (f64::from(params[weight]) / expected - 1.0).abs() < 1e-5,
+            "{what}: {}",
+            params[weight]
+        );
+        assert_exact(what, params[bias], tenth * places);
+    };
+    settings().every_tier(|_| {
+        check("1 x 1", gradient::<OneByOne>(BATCH, 0.1).params(), 0, 6);
+        check("3 x 3", gradient::<Kernel>(BATCH, 0.1).params(), 8, 18);
+        check(
+            "depthwise",
+            gradient::<Depthwise>(BATCH, 0.1).params(),
+            8,
+            18,
+        );
+        check("rows", gradient::<Rows>(BATCH, 0.1).params(), 0, 4);
+        assert_exact(
+            "slope",
+            gradient::<Slope>(BATCH, -0.1).params()[0],
+            -tenth * tenth * places,
+        );
+        assert_exact(
+            "norm",
+            gradient::<Norm>(BATCH, 0.1).params()[3],
+            tenth * places,
+        );
+        assert_exact(
+            "embedding",
+            gradient::<Words>(BATCH, 0.0).params()[1],
+            tenth * places,
+        );
+    });
+}
+
+/// Norms and penalties of a gradient of a million numbers.
+#[test]
+fn norms_of_gradients() {
+    network! { struct Wide: [1024] -> [1024] { fc: Linear<_, 1024> } }
+    let (mut net, mut gradient) = (Wide::zeros(), Wide::zeros());
+    net.params_mut().fill(0.1);
+    gradient.params_mut().fill(0.1);
+    let (tenth, count) = (f64::from(0.1_f32), Wide::PARAMS as f64);
+    assert_exact(
+        "norm",
+        clip_grad_norm(&mut *gradient, 1e9).expect("a norm"),
+        tenth * count.sqrt(),
+    );
+    assert_exact(
+        "l1",
+        l1_penalty(&*net, layer!(Wide), 1.0, &mut *gradient),
+        tenth * count,
+    );
+    assert_exact(
+        "l2",
+        l2_penalty(&*net, layer!(Wide), 2.0, &mut *gradient),
+        tenth * tenth * count,
+    );
+}
