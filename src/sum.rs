@@ -33,6 +33,18 @@ impl Sum {
     }
 }
 
+/// The sum of the terms: plain chains of 64, the sums of which lose nothing.
+pub(crate) fn sum_of(mut terms: impl Iterator<Item = f64>) -> f64 {
+    let mut sum = Sum::default();
+    loop {
+        let mut count = 0;
+        sum.add(terms.by_ref().take(64).inspect(|_| count += 1).sum());
+        if count < 64 {
+            return sum.value();
+        }
+    }
+}
+
 impl FromIterator<f64> for Sum {
     fn from_iter<I: IntoIterator<Item = f64>>(terms: I) -> Self {
         let mut sum = Sum::default();

@@ -48,28 +48,20 @@ fn ema<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
     a.fma(a.of(1.0 - beta), a.sub(x, mean), mean)
 }
 
-/// `beta * mean + (1 - beta) * x^2`, and at least the least square if that is `hidden`.
+/// `beta * mean + (1 - beta) * x^2`, and at least `floor`.
 #[inline(always)]
-fn ema_of_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, hidden: bool) -> A::V {
+fn ema_of_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, floor: f64) -> A::V {
     at_least(
         a,
         a.fma(a.mul(a.of(1.0 - beta), x), x, a.mul(a.of(beta), mean)),
-        hidden,
+        floor,
     )
 }
 
-/// `square`, but not below the least one where that is hidden: see [`Thresholds::is_hidden`]. NaN
-/// stays.
+/// `square`, but not below `floor`: see [`Thresholds::floor`]. NaN stays.
 #[inline(always)]
-fn at_least<A: Arithmetic>(a: A, square: A::V, hidden: bool) -> A::V {
-    a.max(
-        a.of(if hidden {
-            A::THRESHOLDS.least_square()
-        } else {
-            0.0
-        }),
-        square,
-    )
+fn at_least<A: Arithmetic>(a: A, square: A::V, floor: f64) -> A::V {
+    a.max(a.of(floor), square)
 }
 
 /// The means of the gradient and of its square, which Adam and those after it keep.
@@ -79,9 +71,9 @@ fn moments<A: Arithmetic>(
     [beta1, beta2]: [f64; 2],
     [m, v]: [A::V; 2],
     g: A::V,
-    hidden: bool,
+    floor: f64,
 ) -> [A::V; 2] {
-    [ema(a, beta1, m, g), ema_of_square(a, beta2, v, g, hidden)]
+    [ema(a, beta1, m, g), ema_of_square(a, beta2, v, g, floor)]
 }
 
 /// What those two begin a step with.
@@ -163,8 +155,8 @@ impl Rule for AdamStep {
     #[inline(always)]
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, most]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
-        let hidden = A::THRESHOLDS.is_hidden(self.root, self.epsilon);
-        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
+        let floor = A::THRESHOLDS.floor(self.root, self.epsilon);
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let (most, size) = if self.amsgrad {
             let most = a.max(most, v);
             (most, most)
@@ -206,8 +198,8 @@ impl Rule for NAdamStep {
     #[inline(always)]
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
-        let hidden = A::THRESHOLDS.is_hidden(self.root.sqrt(), self.epsilon);
-        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
+        let floor = A::THRESHOLDS.floor(self.root.sqrt(), self.epsilon);
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
         let p = a.fnma(a.of(self.gradient_rate), a.div(g, deviation), p);
         (
@@ -242,8 +234,8 @@ impl Rule for RAdamStep {
     #[inline(always)]
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
-        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
-        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, hidden);
+        let floor = A::THRESHOLDS.floor(1.0, self.epsilon);
+        let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let step = if self.rectified {
             a.div(m, a.add(a.sqrt(v), a.of(self.epsilon)))
         } else {
@@ -284,6 +276,12 @@ impl Rule for AdamaxStep {
             a.mul(a.of(self.beta2), u),
             a.add(a.abs(g), a.of(self.epsilon)),
         );
+        // A gradient of 0 is no step, not even at first.
+        let u = if self.epsilon == 0.0 {
+            a.max(a.of(A::THRESHOLDS.least_normal), u)
+        } else {
+            u
+        };
         (a.fnma(a.of(self.rate), a.div(m, u), p), [m, u, x])
     }
 }
@@ -317,8 +315,8 @@ impl Rule for AdagradStep {
             Some(initial) => a.of(initial),
             None => sum,
         };
-        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
-        let sum = at_least(a, a.fma(g, g, sum), hidden);
+        let floor = A::THRESHOLDS.floor(1.0, self.epsilon);
+        let sum = at_least(a, a.fma(g, g, sum), floor);
         let step = a.div(g, a.add(a.sqrt(sum), a.of(self.epsilon)));
         (a.fnma(a.of(self.rate), step, p), [sum, x, y])
     }
@@ -350,14 +348,14 @@ impl Rule for AdadeltaStep {
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, u, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         // The epsilon is within the root.
-        let hidden = A::THRESHOLDS.is_hidden(A::THRESHOLDS.least_root, self.epsilon);
-        let (v, epsilon) = (ema_of_square(a, self.rho, v, g, hidden), a.of(self.epsilon));
+        let floor = A::THRESHOLDS.floor(A::THRESHOLDS.least_root, self.epsilon);
+        let (v, epsilon) = (ema_of_square(a, self.rho, v, g, floor), a.of(self.epsilon));
         let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
         let step = a.mul(ratio, g);
-        (
-            a.fnma(a.of(self.lr), step, p),
-            [v, ema_of_square(a, self.rho, u, step, hidden), x],
-        )
+        // Without an epsilon, what never moved does not begin to.
+        let floor = if self.epsilon == 0.0 { 0.0 } else { floor };
+        let u = ema_of_square(a, self.rho, u, step, floor);
+        (a.fnma(a.of(self.lr), step, p), [v, u, x])
     }
 }
 
@@ -390,13 +388,14 @@ impl Rule for RmsPropStep {
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [v, x, y]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let (mut mean, mut b) = if self.centered { (x, y) } else { (y, x) };
-        let hidden = A::THRESHOLDS.is_hidden(1.0, self.epsilon);
-        let v = ema_of_square(a, self.alpha, v, g, hidden);
+        let floor = A::THRESHOLDS.floor(1.0, self.epsilon);
+        let v = ema_of_square(a, self.alpha, v, g, floor);
         let mut square = v;
         if self.centered {
             mean = ema(a, self.alpha, mean, g);
             // Rounding may make it negative where the gradient hardly changes. NaN stays.
-            square = a.max(a.of(0.0), a.fnma(mean, mean, v));
+            let floor = if self.epsilon == 0.0 { floor } else { 0.0 };
+            square = a.max(a.of(floor), a.fnma(mean, mean, v));
         }
         let mut step = a.div(g, a.add(a.sqrt(square), a.of(self.epsilon)));
         if self.momentum != 0.0 {

@@ -8,6 +8,7 @@ use super::{
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::optim::{SettingError, assert_setting};
+use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Tensor, double};
 
 /// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with
@@ -150,11 +151,12 @@ const ROWS: usize = 64;
 fn total_weight<Y: LabelKind, L: ClassLabel>(labels: &[Y::Of<L>], weights: &[f64]) -> f64 {
     match (Y::numbers(labels), weights) {
         (Some(labels), []) => labels.len() as f64,
-        _ => labels
-            .iter()
-            .filter_map(|&label| Y::class(label))
-            .map(|class| weight(weights, class))
-            .sum(),
+        _ => sum_of(
+            labels
+                .iter()
+                .filter_map(|&label| Y::class(label))
+                .map(|class| weight(weights, class)),
+        ),
     }
 }
 
@@ -187,10 +189,16 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         let scale = self
             .reduction
             .share(total_weight::<Y, Out::Label>(labels, weights));
-        let mut sum = 0.0;
+        let mut sum = Sum::default();
         if let (Some(labels), []) = (Y::numbers(labels), weights) {
-            sum =
-                double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients));
+            sum.add(double(T::kernels().cross_entropy(
+                classes,
+                logits,
+                labels,
+                &[],
+                scale,
+                gradients,
+            )));
         } else {
             // With smoothing, a row's loss is a multiple of that without, and what `smooth` adds.
             let all: f64 = (0..classes).map(|class| weight(weights, class)).sum();
@@ -207,14 +215,14 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
                     }
                 }
                 let (numbers, counts) = (&numbers[..labels.len()], &counts[..labels.len()]);
-                sum += double(
-                    T::kernels().cross_entropy(classes, logits, numbers, counts, scale, gradients),
-                );
+                sum.add(double(T::kernels().cross_entropy(
+                    classes, logits, numbers, counts, scale, gradients,
+                )));
             }
         }
         if self.label_smoothing > 0.0 {
             let labels = labels.iter().map(|&label| Y::class(label));
-            sum += smooth(
+            sum.add(smooth(
                 self.label_smoothing,
                 weights,
                 classes,
@@ -222,9 +230,9 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
                 labels,
                 scale,
                 gradients,
-            );
+            ));
         }
-        scaled(sum, scale)
+        scaled(sum.value(), scale)
     }
 }
 
@@ -242,7 +250,7 @@ fn smooth<T: Element>(
     scale: T,
     gradients: &mut [T],
 ) -> f64 {
-    let mut sum = 0.0;
+    let mut sum = Sum::default();
     let rows = logits
         .chunks_exact(classes)
         .zip(gradients.chunks_exact_mut(classes));
@@ -255,14 +263,14 @@ fn smooth<T: Element>(
         for (class, (&logit, slope)) in x.iter().zip(&mut *gradient).enumerate() {
             let share = smoothing / classes as f64 * weight(weights, class);
             if class != label && !infinite {
-                sum += times(share, double(x[label] - logit));
+                sum.add(times(share, double(x[label] - logit)));
             }
             *slope -= T::from_f64_lossy(share) * scale;
             all += share;
         }
         gradient[label] += T::from_f64_lossy(all) * scale;
     }
-    sum
+    sum.value()
 }
 
 #[diagnostic::do_not_recommend]
@@ -291,7 +299,7 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
             .share(total_weight::<Y, Out::Label>(labels, weights));
         let gradients = flatten_mut(gradients);
         gradients.fill(T::zero());
-        let mut sum = 0.0;
+        let mut sum = Sum::default();
         let rows = flatten(outputs)
             .chunks_exact(classes)
             .zip(gradients.chunks_exact_mut(classes));
@@ -302,10 +310,10 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
                     // Not even NaN and infinities of the row.
                     continue;
                 }
-                sum -= weight * double(x[class]);
+                sum.add(-weight * double(x[class]));
                 gradient[class] = -T::from_f64_lossy(weight) * scale;
             }
         }
-        scaled(sum, scale)
+        scaled(sum.value(), scale)
     }
 }

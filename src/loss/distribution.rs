@@ -6,6 +6,7 @@ use super::{
     AnyOutput, LogProbabilities, Loss, Reduction, check_lengths, elementwise, loss, scaled, times,
 };
 use crate::memory::{flatten, flatten_mut};
+use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
 loss! {
@@ -168,11 +169,11 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
         } else {
             0.0
         });
-        let mut sum = 0.0;
+        let mut sum = Sum::default();
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (means, variances) = output.as_slice().split_at(S::LEN);
             let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
-            sum += elementwise(
+            sum.add(elementwise(
                 means,
                 target.as_slice(),
                 mean_slopes,
@@ -205,9 +206,9 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
                     variance_slopes[i] = half * (T::one() / variance - slope * slope) * scale;
                     (half * (variance.ln() + off * slope) + constant, slope)
                 },
-            );
+            ));
         }
-        scaled(sum, scale)
+        scaled(sum.value(), scale)
     }
 }
 

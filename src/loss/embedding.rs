@@ -3,6 +3,7 @@
 
 use super::{AnyOutput, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled, times};
 use crate::memory::{flatten, flatten_mut};
+use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Rank1, Shape, Tensor, double};
 
 loss! {
@@ -151,11 +152,11 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len() * S::LEN);
         let margin = T::from_f64_lossy(self.margin);
-        let mut sum = 0.0;
+        let mut sum = Sum::default();
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (first, second) = output.as_slice().split_at(S::LEN);
             let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
-            sum += elementwise(
+            sum.add(elementwise(
                 first,
                 target.as_slice(),
                 first_slopes,
@@ -165,9 +166,9 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
                     second_slopes[i] = t * slope * scale;
                     (loss, -t * slope)
                 },
-            );
+            ));
         }
-        scaled(sum, scale)
+        scaled(sum.value(), scale)
     }
 }
 
@@ -184,14 +185,14 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len());
         let (one, margin) = (T::one(), T::from_f64_lossy(self.margin));
-        let mut sum = 0.0;
+        let mut sum = Sum::default();
         for ((output, &target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (a, b) = output.as_slice().split_at(N);
             let (da, db) = gradient.as_mut_slice().split_at_mut(N);
             let (size_a, size_b) = (size(a.iter().copied()), size(b.iter().copied()));
             let dot = |(a, size_a): (&[T], T), (b, size_b): (&[T], T)| {
                 let product = |(&a, &b): (&T, &T)| double(over(a, size_a) * over(b, size_b));
-                T::from_f64_lossy(a.iter().zip(b).map(product).sum::<f64>())
+                T::from_f64_lossy(sum_of(a.iter().zip(b).map(product)))
             };
             let (of_a, of_b) = ((a, size_a), (b, size_b));
             // As in PyTorch, so that vectors of zeros have an angle.
@@ -209,14 +210,14 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
             } else {
                 (T::zero(), T::zero())
             };
-            sum += double(loss);
+            sum.add(double(loss));
             for i in 0..N {
                 let (a, b) = (over(a[i], size_a), over(b[i], size_b));
                 da[i] = slope * scale * (b / product - cosine * a / square_a) / size_a;
                 db[i] = slope * scale * (a / product - cosine * b / square_b) / size_b;
             }
         }
-        scaled(sum, scale)
+        scaled(sum.value(), scale)
     }
 }
 
@@ -241,9 +242,9 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
             let differences = || a.iter().zip(b).map(|(&a, &b)| a - b + epsilon);
             let size = size(differences());
             let squares = differences().map(|off| double(over(off, size) * over(off, size)));
-            (size, T::from_f64_lossy(squares.sum::<f64>().sqrt()))
+            (size, T::from_f64_lossy(sum_of(squares).sqrt()))
         };
-        let mut sum = 0.0;
+        let mut sum = Sum::default();
         for (output, gradient) in outputs.iter().zip(gradients) {
             let (anchor, others) = output.as_slice().split_at(N);
             let (positive, negative) = others.split_at(N);
@@ -259,7 +260,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
                 (farther, swapped) = (other, T::one() - own);
             }
             let (loss, slope) = above(margin + near - farther);
-            sum += double(loss);
+            sum.add(double(loss));
             let slope = slope * scale;
             let unit = |share: T, difference: T, (size, root): (T, T)| {
                 // What does not count has no direction.
@@ -281,7 +282,7 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
                 (da[i], dp[i], dn[i]) = (ap - an, -ap - pn, an + pn);
             }
         }
-        scaled(sum, scale)
+        scaled(sum.value(), scale)
     }
 }
 

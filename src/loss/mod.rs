@@ -28,6 +28,7 @@ pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
 use crate::optim::{SettingError, from_zero};
+use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor, double};
 
 /// How the losses of a batch become one number. As in PyTorch, the mean is the default.
@@ -288,8 +289,7 @@ fn scaled<T: Element>(sum: f64, scale: T) -> T {
 /// goes to `gradients` times `scale`.
 ///
 /// Plain loops, the same in every tier: the losses on it are rarer than those with a kernel, or
-/// spend their time in `exp` and `ln`. The sum is in `f64`, as large ones of `f32` lose their
-/// digits.
+/// spend their time in `exp` and `ln`. The sum is in `f64` and keeps its digits however long it is.
 fn elementwise<T: Element>(
     outputs: &[T],
     targets: &[T],
@@ -297,14 +297,25 @@ fn elementwise<T: Element>(
     scale: T,
     mut f: impl FnMut(usize, T, T) -> (T, T),
 ) -> f64 {
+    /// The terms that are added in plain chains before their sum goes to the exact one.
+    const BLOCK: usize = 512;
+
     check_lengths(outputs.len(), targets.len(), gradients.len());
-    let mut sums = [0.0; 8];
-    for (i, ((&output, &target), gradient)) in
-        outputs.iter().zip(targets).zip(gradients).enumerate()
-    {
-        let (loss, slope) = f(i, output, target);
-        sums[i % 8] += double(loss);
-        *gradient = slope * scale;
+    let mut sum = Sum::default();
+    let blocks = outputs
+        .chunks(BLOCK)
+        .zip(targets.chunks(BLOCK))
+        .zip(gradients.chunks_mut(BLOCK));
+    for (block, ((outputs, targets), gradients)) in blocks.enumerate() {
+        let mut sums = [0.0; 8];
+        for (i, ((&output, &target), gradient)) in
+            outputs.iter().zip(targets).zip(gradients).enumerate()
+        {
+            let (loss, slope) = f(block * BLOCK + i, output, target);
+            sums[i % 8] += double(loss);
+            *gradient = slope * scale;
+        }
+        sum.add(sums.into_iter().sum());
     }
-    sums.into_iter().sum()
+    sum.value()
 }

@@ -8,22 +8,31 @@ use num_traits::Float;
 use super::{ParamGroup, assert_setting, bound, from_zero};
 use crate::kernels::flush;
 use crate::network::{Network, Parameters};
+use crate::sum::Sum;
 use crate::tensor::Element;
 
-/// How many partial sums a sum has: enough for vectors, and always the same order.
+/// The number of partial sums of a block: enough for vectors, and always the same order.
 const PARTIALS: usize = 16;
 
-/// The sum of `term` over all numbers, in `f64`.
-fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> f64 {
+/// The terms that are added in plain chains before their sum goes to the exact one.
+const BLOCK: usize = 64 * PARTIALS;
+
+/// Returns the sum of `term` over all numbers, in `f64`, however many there are.
+fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> Sum {
     let wide = |x: T| x.to_f64().expect("a float is an f64");
-    let (chunks, rest) = numbers.as_chunks::<PARTIALS>();
-    let mut sums = [0.0; PARTIALS];
-    for chunk in chunks {
-        for (sum, &x) in sums.iter_mut().zip(chunk) {
-            *sum += term(wide(x));
+    let mut total = Sum::default();
+    for block in numbers.chunks(BLOCK) {
+        let (chunks, rest) = block.as_chunks::<PARTIALS>();
+        let mut sums = [0.0; PARTIALS];
+        for chunk in chunks {
+            for (sum, &x) in sums.iter_mut().zip(chunk) {
+                *sum += term(wide(x));
+            }
         }
+        total.extend(sums);
+        total.extend(rest.iter().map(|&x| term(wide(x))));
     }
-    sums.iter().sum::<f64>() + rest.iter().map(|&x| term(wide(x))).sum::<f64>()
+    total
 }
 
 /// Calls with the places of all that is trained within a range, in order: without statistics, which
@@ -42,11 +51,11 @@ fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usi
 
 /// The sum of `term` over all that is trained in a range of a network.
 fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
-    let mut total = 0.0;
+    let mut total = Sum::default();
     for_each_trained::<N>(range, &mut |place| {
-        total += sum(&network.params()[place], &term)
+        total.add(sum(&network.params()[place], &term).value());
     });
-    total
+    total.value()
 }
 
 /// Calls with all numbers of a gradient that are trained.

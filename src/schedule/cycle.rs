@@ -118,13 +118,17 @@ impl CyclicLr {
 
     /// The height of a step between the two learning rates, from 0 to 1.
     fn height(&self, step: u64) -> f64 {
-        let total = self.step_size_up + self.step_size_down.unwrap_or(self.step_size_up);
-        let cycle = step / total;
-        let since = step % total;
-        let height = if since <= self.step_size_up {
-            since as f64 / self.step_size_up as f64
+        let up = self.step_size_up;
+        let down = self.step_size_down.unwrap_or(up);
+        // A cycle may be longer than there are steps: the position in the first one is the step.
+        let (cycle, since) = match up.checked_add(down) {
+            Some(total) => (step / total, step % total),
+            None => (0, step),
+        };
+        let height = if since <= up {
+            since as f64 / up as f64
         } else {
-            (total - since) as f64 / (total - self.step_size_up) as f64
+            (down - (since - up)) as f64 / down as f64
         };
         match self.mode {
             CyclicMode::Triangular => height,
@@ -274,5 +278,23 @@ impl Schedule for OneCycleLr {
             step,
             [first, self.max_lr, first, first / self.final_div_factor],
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cycles_may_be_longer_than_there_are_steps() {
+        let schedule = CyclicLr::new(0.0, 1.0)
+            .step_size_up(u64::MAX)
+            .step_size_down(1);
+        assert!(schedule.lr(7) < 1e-18);
+        assert_eq!(schedule.lr(u64::MAX), 1.0);
+
+        // It does not wrap to a cycle of 16.
+        let schedule = CyclicLr::new(0.0, 1.0).step_size_up((1 << 63) + 8);
+        assert!((schedule.lr(1 << 62) - 0.5).abs() < 1e-9);
     }
 }

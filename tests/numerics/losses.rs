@@ -952,3 +952,68 @@ fn settings_of_losses_have_their_ranges() {
         assert_eq!((error.owner, error.setting), ("the loss", "class_weights"));
     }
 }
+
+/// The loss of many equal samples is that of one times their number, to the last digits: sums in
+/// plain chains lose four of them here.
+#[test]
+fn sums_of_many_losses_keep_their_digits() {
+    const COUNT: usize = 1 << 16;
+
+    fn check<S: Shape, L>(name: &str, loss: L, output: Tensor<S, f64>, target: L::Target)
+    where
+        L: Loss<S, f64>,
+        L::Target: Clone,
+    {
+        let of = |count: usize| {
+            let mut gradients = vec![Tensor::zeros(); count];
+            loss.loss(
+                &vec![output; count],
+                &vec![target.clone(); count],
+                &mut gradients,
+            )
+        };
+        let one = of(1);
+        let many = of(COUNT);
+        let off = (many / (one * COUNT as f64) - 1.0).abs();
+        assert!(
+            off < 2e-14,
+            "{name}: {many} instead of {one} times {COUNT}, {off:e} off"
+        );
+    }
+
+    let sum = Reduction::Sum;
+    let x = Tensor1::from([0.1, 0.7, 0.3]);
+    let t = Tensor1::from([0.3, 0.45, 0.9]);
+    let sign = Tensor1::from([1.0, -1.0, 1.0]);
+    let class = label::<3>(1);
+    let pair = Tensor::<(Rank1<3>, Rank1<3>), f64>::from_position(|i| 0.1 + 0.13 * i as f64);
+    let triple =
+        Tensor::<(Rank1<3>, Rank1<3>, Rank1<3>), f64>::from_position(|i| 0.1 + 0.07 * i as f64);
+
+    check("Mse", Mse.reduction(sum), x, t);
+    check("Mae", Mae.reduction(sum), x, t);
+    check("Huber", Huber.delta(0.2).reduction(sum), x, t);
+    check("SmoothL1", SmoothL1.reduction(sum), x, t);
+    check("Bce", Bce.reduction(sum), x, t);
+    check("BceWithLogits", BceWithLogits.reduction(sum), x, t);
+    let weighted = BceWithLogits.reduction(sum).pos_weight([0.3, 1.7, 2.1]);
+    check("BceWithLogits, pos_weight", weighted, x, t);
+    check("CrossEntropy", CrossEntropy.reduction(sum), x, class);
+    let weighted = CrossEntropy.reduction(sum).class_weights([0.3, 1.7, 2.1]);
+    check("CrossEntropy, class_weights", weighted, x, class);
+    let smoothed = CrossEntropy.reduction(sum).label_smoothing(0.1);
+    check("CrossEntropy, label_smoothing", smoothed, x, class);
+    check("Nll", Nll.reduction(sum), x, class);
+    check("KlDiv", KlDiv.reduction(sum), x, t);
+    check("PoissonNll", PoissonNll.reduction(sum), x, t);
+    check("GaussianNll", GaussianNll.reduction(sum), pair, t);
+    check("HingeEmbedding", HingeEmbedding.reduction(sum), x, sign);
+    check(
+        "MarginRanking",
+        MarginRanking.margin(0.3).reduction(sum),
+        pair,
+        sign,
+    );
+    check("CosineEmbedding", CosineEmbedding.reduction(sum), pair, 1.0);
+    check("TripletMargin", TripletMargin.reduction(sum), triple, ());
+}

@@ -117,3 +117,50 @@ fn a_trainer_refuses_what_is_out_of_range() {
 fn no_state_begins_with_what_is_out_of_range() {
     Sgd::new(-0.1).state::<Line>();
 }
+
+/// Without an epsilon, a gradient of 0 is no step, and one whose square underflows a finite one.
+#[test]
+fn no_step_divides_by_zero() {
+    fn check<T: shapewright::tensor::Element>(name: &str, step: impl Fn(f64) -> f64) {
+        assert_eq!(step(0.0), 1.0, "{name} in {}", std::any::type_name::<T>());
+        for gradient in [1e-25, 1e-30, 1e-160] {
+            let p = step(gradient);
+            assert!(p.is_finite(), "{name}: a gradient of {gradient} gives {p}");
+        }
+    }
+    network! { struct Double: [1] -> [1] as f64 { Linear<_, 1> } }
+
+    macro_rules! check {
+        ($($name:literal $optimizer:expr;)*) => {$(
+            check::<f32>($name, |gradient| {
+                let mut net = Line::zeros();
+                net.params_mut()[0] = 1.0;
+                let mut of = Line::zeros();
+                of.params_mut()[0] = gradient as f32;
+                $optimizer.state::<Line>().step(&mut net, &of);
+                f64::from(net.params()[0])
+            });
+            check::<f64>($name, |gradient| {
+                let mut net = Double::zeros();
+                net.params_mut()[0] = 1.0;
+                let mut of = Double::zeros();
+                of.params_mut()[0] = gradient;
+                $optimizer.state::<Double>().step(&mut net, &of);
+                net.params()[0]
+            });
+        )*};
+    }
+    check! {
+        "Adagrad" Adagrad::new(0.1).epsilon(0.0);
+        "RmsProp" RmsProp::new(0.1).epsilon(0.0);
+        "RmsProp, alpha 0" RmsProp::new(0.1).alpha(0.0).epsilon(0.0);
+        "RmsProp, centered" RmsProp::new(0.1).alpha(0.0).centered(true).epsilon(0.0);
+        "Adam" Adam::new(0.1).epsilon(0.0);
+        "Adam, beta2 0" Adam::new(0.1).betas(0.9, 0.0).epsilon(0.0);
+        "AdamW, beta2 0" AdamW::new(0.1).betas(0.9, 0.0).weight_decay(0.0).epsilon(0.0);
+        "NAdam, beta2 0" NAdam::new(0.1).betas(0.9, 0.0).epsilon(0.0);
+        "RAdam, beta2 0" RAdam::new(0.1).betas(0.9, 0.0).epsilon(0.0);
+        "Adamax, beta2 0" Adamax::new(0.1).betas(0.9, 0.0).epsilon(0.0);
+        "Adadelta, rho 0" Adadelta::new(0.1).rho(0.0).epsilon(0.0);
+    }
+}
