@@ -15,11 +15,11 @@ use crate::spans::Extent;
 
 /// A layer with lists of layers inside.
 pub struct Block {
-    pub kind: Kind,
+    pub kind: BlockKind,
     pub branches: Vec<Branch>,
 }
 
-pub enum Kind {
+pub enum BlockKind {
     Residual,
     Concat,
     Split,
@@ -74,7 +74,7 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
         return None;
     }
     let (kind, branches) = match found.as_str() {
-        "Residual" => (Kind::Residual, residual(items, span, errors)?),
+        "Residual" => (BlockKind::Residual, residual(items, span, errors)?),
         "Repeat" => {
             let [Generic::Other(count)] = &layer.generics[..] else {
                 let message =
@@ -84,7 +84,7 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
             };
             whole_number(count, errors);
             (
-                Kind::Repeat(quote_spanned!(count.span()=> { #count })),
+                BlockKind::Repeat(quote_spanned!(count.span()=> { #count })),
                 vec![body(items, span, errors)?],
             )
         }
@@ -102,7 +102,11 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
                 return None;
             }
             (
-                if tuple { Kind::Split } else { Kind::Concat },
+                if tuple {
+                    BlockKind::Split
+                } else {
+                    BlockKind::Concat
+                },
                 branches(items, errors),
             )
         }
@@ -231,10 +235,10 @@ fn own(index: usize, list: List, names: &mut Names, errors: &mut Vec<Error>) -> 
 /// The block's type: `params` are its parameters, `branches` the types of its lists.
 pub fn block_type(block: &Block, params: &Ident, branches: &[Ident]) -> TokenStream {
     match (&block.kind, branches) {
-        (Kind::Residual, [body]) => quote!(__sw::Residual<#params, #body>),
-        (Kind::Residual, _) => quote!(__sw::ResidualWith<#params, #(#branches),*>),
-        (Kind::Concat, _) => quote!(__sw::Join<#params, (#(#branches,)*), false>),
-        (Kind::Split, _) => quote!(__sw::Join<#params, (#(#branches,)*), true>),
-        (Kind::Repeat(count), _) => quote!(__sw::Repeat<#params, #(#branches),*, #count>),
+        (BlockKind::Residual, [body]) => quote!(__sw::Residual<#params, #body>),
+        (BlockKind::Residual, _) => quote!(__sw::ResidualWith<#params, #(#branches),*>),
+        (BlockKind::Concat, _) => quote!(__sw::Join<#params, (#(#branches,)*), false>),
+        (BlockKind::Split, _) => quote!(__sw::Join<#params, (#(#branches,)*), true>),
+        (BlockKind::Repeat(count), _) => quote!(__sw::Repeat<#params, #(#branches),*, #count>),
     }
 }

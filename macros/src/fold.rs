@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Attribute, Error, Ident, parse_quote};
 
-use crate::blocks::{Block, Kind};
+use crate::blocks::{Block, BlockKind};
 use crate::builtin;
 use crate::check::{Argument, Layer, Network};
 use crate::expand;
@@ -187,7 +187,7 @@ impl Lists<'_> {
                 quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to);)
             }
             None => quote!(__sw::copy::<#element>(&#from, &mut #to);),
-            Some(block) if matches!(block.kind, Kind::Repeat(_)) => {
+            Some(block) if matches!(block.kind, BlockKind::Repeat(_)) => {
                 let once = self.branches(block, &quote!(from), &quote!(to));
                 quote!(for (from, to) in #from.iter().zip(&mut #to) { #once })
             }

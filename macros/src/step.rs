@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, LitStr};
 
-use crate::blocks::{Block, Kind, block_type};
+use crate::blocks::{Block, BlockKind, block_type};
 use crate::check::{Argument, Layer};
 use crate::spans::ours;
 
@@ -46,7 +46,7 @@ pub struct Step<'a> {
     /// Where what the layer is given may be a tuple: the first of the layers up to this one that
     /// may all be given one.
     tuples_from: Option<usize>,
-    pub fit: Ident,
+    pub inferred: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
     /// How many parameters the layers have up to this one, and before it, if there are any.
@@ -70,10 +70,12 @@ fn may_give_tuple(layers: &[Layer], given: bool) -> bool {
         .iter()
         .fold(given, |given, layer| match &layer.block {
             Some(Block {
-                kind: Kind::Split, ..
+                kind: BlockKind::Split,
+                ..
             }) => true,
             Some(Block {
-                kind: Kind::Concat, ..
+                kind: BlockKind::Concat,
+                ..
             }) => false,
             Some(block) => block
                 .branches
@@ -104,7 +106,7 @@ impl<'a> Step<'a> {
             element: sequence.element,
             source,
             tuples_from,
-            fit: format_ident!("__FIT{tag}"),
+            inferred: format_ident!("__INFERRED{tag}"),
             dims_in: format_ident!("__DIMS{tag}"),
             dims_out: format_ident!("__DIMS{after}"),
             total: format_ident!("__TOTAL{tag}"),
@@ -172,7 +174,7 @@ impl<'a> Step<'a> {
             tag,
             element,
             source,
-            fit,
+            inferred,
             dims_in,
             dims_out,
             shape_in,
@@ -185,7 +187,7 @@ impl<'a> Step<'a> {
         let first = ours(self.layer.extent.first);
         let asked = format_ident!("__Asked{tag}");
         let mut asked_type = self.with(|_| quote!({ __sw::INFER }));
-        let mut own_type = self.with(|position| quote!({ #fit.inferred(#position) }));
+        let mut own_type = self.with(|position| quote!({ #inferred.inferred(#position) }));
         let mut computes = quote!(true);
         let mut report_traits = quote!();
         let mut sizes = quote! {
@@ -214,15 +216,14 @@ impl<'a> Step<'a> {
             computes = quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES);
             let names_output =
                 quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT);
-            sizes =
-                quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
+            sizes = quote!(__sw::OutputShape<{ #names_output && #inferred.is_fine() }, #asked_type, #sizes>);
             let (text, element) = (&self.layer.text, element.to_string());
             let shaped = quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
             let report = self.layer.extent.call(
                 quote!(__sw::report_traits),
                 // Without its shape, of which `report_shape` tells, it is not known what it would
                 // have to compute.
-                quote!(#text, #element, #fits, #layer, #computes || !(#fit.is_fine() && #shaped)),
+                quote!(#text, #element, #fits, #layer, #computes || !(#inferred.is_fine() && #shaped)),
             );
             let report_shape = self.layer.extent.call(
                 quote!(__sw::report_shape),
@@ -231,7 +232,7 @@ impl<'a> Step<'a> {
             report_traits = quote! {
                 const _: () = {
                     #report;
-                    if #fits && #fit.is_fine() {
+                    if #fits && #inferred.is_fine() {
                         #report_shape;
                     }
                 };
@@ -241,11 +242,11 @@ impl<'a> Step<'a> {
         }
         let own_type = self.held(own_type);
         if let Some(Block {
-            kind: Kind::Split | Kind::Residual | Kind::Repeat(_),
+            kind: BlockKind::Split | BlockKind::Residual | BlockKind::Repeat(_),
             ..
         }) = self.layer.block
         {
-            sizes = quote!(__sw::OutputShape<{ #dims_out.is_tuple() && #fit.is_fine() }, #asked, #sizes>);
+            sizes = quote!(__sw::OutputShape<{ #dims_out.is_tuple() && #inferred.is_fine() }, #asked, #sizes>);
         }
         let shape = quote!(<#sizes as __sw::ToShape>::Shape);
         let shape = self.output_shape(shapes.as_ref(), &origin, &shape);
@@ -254,7 +255,7 @@ impl<'a> Step<'a> {
         let report = self
             .layer
             .extent
-            .call(quote!(__sw::report), quote!(&#fit, #place, #dims_in));
+            .call(quote!(__sw::report), quote!(&#inferred, #place, #dims_in));
         let config_value = match &self.layer.config {
             Some(value) => value.clone(),
             None => {
@@ -263,14 +264,14 @@ impl<'a> Step<'a> {
         };
         quote_spanned! {first=>
             type #asked = #asked_type;
-            const #fit: __sw::Inferred =
+            const #inferred: __sw::Inferred =
                 <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory();
             const _: () = #report;
-            const #dims_out: __sw::Dims = #fit.output();
+            const #dims_out: __sw::Dims = #inferred.output();
             #shape
             #own_type
             #report_traits
-            type #called = <__sw::OrStub<{ #fit.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
+            type #called = <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
     }
@@ -330,7 +331,7 @@ impl<'a> Step<'a> {
             tag,
             own,
             element,
-            fit,
+            inferred,
             total,
             ..
         } = self;
@@ -354,7 +355,7 @@ impl<'a> Step<'a> {
             type #written = #layer;
             const #holds: bool = __sw::hold::<#params, #element>(#before);
             const #total: usize = __sw::total(#before, #numbers, #holds);
-            const _: () = if #fit.is_fine() {
+            const _: () = if #inferred.is_fine() {
                 #report
             };
             type #own = <__sw::Held<#holds, #written> as __sw::Choose>::Layer;
