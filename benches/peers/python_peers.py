@@ -3,10 +3,10 @@
 
     python3 benches/peers/python_peers.py --peer jax --workload iris,mlp,gemm --threads 1
 
-prints one JSON line a figure. --peer, --workload and --threads take one name
+prints one JSON line per figure. --peer, --workload and --threads take one name
 or several with commas; each peer runs in a process of its own for each number
 of threads. Without arguments everything runs; a peer that is not installed is
-left out, with a line that says so. --check times nothing: it trains 64 steps
+skipped, with a line that says so. --check times nothing: it trains 64 steps
 and fails where the peers' losses and outputs differ or a loss does not fall.
 
 Workloads (all f32, random data of a fixed seed, already in memory):
@@ -91,7 +91,7 @@ GEMM = 512
 
 
 def median_seconds(call, read, seconds):
-    """Median time of call(), whose last result in each sample read() takes."""
+    """Returns the median time of call(). read() takes the last result of each sample."""
     clock = time.perf_counter_ns
     end = clock() + int(0.3 * seconds * 1e9)
     warm = 0
