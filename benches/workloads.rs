@@ -4,9 +4,9 @@
 //! cargo bench --bench workloads -- --workload mlp,iris --threads 1
 //! ```
 //!
-//! Figures are medians after a warm-up. Machines drift, so run programs that are to be compared side
-//! by side; the lines of the peers have the same form. `SHAPEWRIGHT_TIER=avx2` or `portable` selects
-//! another instruction tier.
+//! Figures are medians after a warm-up. Machines drift, so run programs that are to be compared
+//! side by side; the lines of the peers have the same form. `SHAPEWRIGHT_TIER=avx2` or `portable`
+//! selects another instruction tier.
 
 use core::error::Error;
 use core::hint::black_box;
@@ -345,7 +345,8 @@ impl Bench {
         self.print("conv", &format!("{layer}_all_gflops"), 3.0 * flops / all);
     }
 
-    /// Times a product of two 512 by 512 matrices, in billions of floating-point operations per second.
+    /// Times a product of two 512 by 512 matrices, in billions of floating-point operations per
+    /// second.
     fn gemm(&self) {
         let mut rng = shapewright::rng(1);
         let a = Tensor2::<512, 512>::random_boxed(StandardUniform, &mut rng);
@@ -362,9 +363,9 @@ impl Bench {
         }
     }
 
-    /// Times a step of Adam over 1,048,576 parameters, and a step that only moves the same memory, in
-    /// turn, as the bandwidth changes from second to second. The ratio is the median of the ratios of
-    /// neighbouring steps.
+    /// Times a step of Adam over 1,048,576 parameters, and a step that only moves the same memory,
+    /// in turn, as the bandwidth changes from second to second. The ratio is the median of the
+    /// ratios of neighbouring steps.
     fn adam(&self) {
         network! { struct Square: [1024] -> [1024] { Linear<_, 1024, NoBias> } }
         let mut net = Square::init(&mut shapewright::rng(1));
@@ -399,8 +400,8 @@ impl Bench {
     }
 }
 
-/// A lower bound on a step of Adam: an optimizer that reads the same four streams and writes the same
-/// three, with one addition each.
+/// A lower bound on a step of Adam: an optimizer that reads the same four streams and writes the
+/// same three, with one addition each.
 #[derive(Clone, Debug)]
 struct Streams {
     lr: f64,

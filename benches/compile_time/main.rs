@@ -1,6 +1,6 @@
 //! A deep network: a ResNet-18 (He et al., 2015, "Deep Residual Learning for Image Recognition") on
-//! small images, trained for one step. Each of its 20 convolutions has a shape of its own, so that the
-//! compiler can't reuse any.
+//! small images, trained for one step. Each of its 20 convolutions has a shape of its own, so that
+//! the compiler can't reuse any.
 
 use shapewright::prelude::*;
 

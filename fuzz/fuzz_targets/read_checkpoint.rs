@@ -1,5 +1,5 @@
-//! Reads arbitrary bytes as a checkpoint: it must not panic, and an error in the file must leave the
-//! network unchanged.
+//! Reads arbitrary bytes as a checkpoint: it must not panic, and an error in the file must leave
+//! the network unchanged.
 //!
 //! ```sh
 //! fuzz/run 60
@@ -53,7 +53,8 @@ impl Setting {
         setting
     }
 
-    /// Trains for two epochs, or resumes from the checkpoint, with every setting that has a state in it.
+    /// Trains for two epochs, or resumes from the checkpoint, with every setting that has a state
+    /// in it.
     fn train(&self, net: &mut Net) -> Result<History, TrainError> {
         Net::trainer(Adam::new(0.05), Mse)
             .epochs(2)

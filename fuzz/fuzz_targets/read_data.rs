@@ -1,5 +1,5 @@
-//! Reads arbitrary bytes as a file of data: IDX, CIFAR-10, NumPy's `.npy` and `.npz`, CSV. No reader
-//! may panic, and errors must have a text.
+//! Reads arbitrary bytes as a file of data: IDX, CIFAR-10, NumPy's `.npy` and `.npz`, CSV. No
+//! reader may panic, and errors must have a text.
 //!
 //! ```sh
 //! fuzz/run 60

@@ -30,8 +30,8 @@ pub enum BlockKind {
 /// A list of layers inside a block.
 pub struct Branch {
     pub attrs: Vec<Attribute>,
-    /// The field of the block that holds the list's parameters, and its key; `None` if the fields of
-    /// the layers are fields of the block.
+    /// The field of the block that holds the list's parameters, and its key; `None` if the fields
+    /// of the layers are fields of the block.
     pub field: Option<(Ident, String)>,
     /// Its name in sentences.
     pub label: String,
@@ -90,7 +90,8 @@ fn unknown_block(found: &str) -> String {
     match near {
         Some(name) => format!("there is no block `{found}`; did you mean `{name}`?"),
         None => format!(
-            "`{found}` has no layers inside; those that have are `Residual`, `Concat`, `Split` and `Repeat`"
+            "`{found}` has no layers inside; those that have are `Residual`, `Concat`, `Split` \
+             and `Repeat`"
         ),
     }
 }
@@ -164,8 +165,8 @@ fn branches(
     if items.len() < 2 || items.len() > most {
         let are = if items.len() == 1 { "is" } else { "are" };
         let message = format!(
-            "`{block}` has 2 to {most} branches, but {} {are} written; a branch is a layer or a list in braces, \
-             with a name: `left: {{ .. }}`",
+            "`{block}` has 2 to {most} branches, but {} {are} written; a branch is a layer or a \
+             list in braces, with a name: `left: {{ .. }}`",
             items.len(),
         );
         errors.push(Error::new(span, message));
@@ -208,7 +209,8 @@ fn list_branch(index: usize, list: List, names: &mut Names, errors: &mut Vec<Err
     let mut field = name.unwrap_or_else(|| format_ident!("branch_{index}"));
     if !names.insert(field.to_string()) {
         let message = format!(
-            "two branches are called `{field}`; a branch's name is its field and its key in weight files: choose another"
+            "two branches are called `{field}`; a branch's name is its field and its key in \
+             weight files: choose another"
         );
         errors.push(Error::new(field.span(), message));
         field = format_ident!("branch_{index}_");

@@ -411,9 +411,9 @@ pub fn find(name: &str) -> Option<&'static Builtin> {
 
 /// Returns the built-in layer that a name is probably meant to be.
 ///
-/// A name that extends a built-in one (`Linear2`), or ends in another number (`Relu2`), is taken for
-/// a layer of the user's own. So is a name of three letters, unless it differs in case only: too many
-/// short names are near each other.
+/// A name that extends a built-in one (`Linear2`), or ends in another number (`Relu2`), is taken
+/// for a layer of the user's own. So is a name of three letters, unless it differs in case only:
+/// too many short names are near each other.
 pub fn nearest(name: &str) -> Option<&'static Builtin> {
     let allowed = match name.len() {
         0..4 => 0,
@@ -442,8 +442,8 @@ pub fn nearest(name: &str) -> Option<&'static Builtin> {
         .map(|(_, builtin)| builtin)
 }
 
-/// Returns the Damerau-Levenshtein distance: the number of letters to change, insert, delete or swap
-/// with their neighbour.
+/// Returns the Damerau-Levenshtein distance: the number of letters to change, insert, delete or
+/// swap with their neighbour.
 pub fn distance(a: &str, b: &str) -> usize {
     let a: Vec<char> = a.chars().collect();
     let b: Vec<char> = b.chars().collect();

@@ -1,10 +1,12 @@
-//! Checks what the macro itself can check in a definition, and prepares each layer for the expansion.
+//! Checks what the macro itself can check in a definition, and prepares each layer for the
+//! expansion.
 
 use std::collections::HashSet;
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Visibility};
 
@@ -17,8 +19,8 @@ use crate::spans::Extent;
 /// A definition whose layers are understood.
 pub struct Network {
     pub attrs: Vec<Attribute>,
-    /// Whether `Clone` is derived. The expansion derives it with `Copy`, so that cloning a box does
-    /// not pass the stack.
+    /// Whether `Clone` is derived. The expansion derives it with `Copy`, so that cloning a box
+    /// does not pass the stack.
     pub clone: bool,
     /// Whether `Debug` is derived. The expansion writes it, and omits the fillers.
     pub debug: bool,
@@ -98,6 +100,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     }
 }
 
+/// Reports shapes with too many axes, tuples of a wrong length, and sizes that are no whole
+/// numbers.
 fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
     match &shape.kind {
         SizesKind::Axes(sizes) => {
@@ -107,18 +111,18 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
             }
             sizes.iter().for_each(|size| whole_number(size, errors));
         }
-        SizesKind::Tuple(parts) => {
-            if parts.len() < 2 || parts.len() > 4 {
-                let message = format!("a tuple has 2 to 4 shapes, but these are {}", parts.len());
+        SizesKind::Tuple(shapes) => {
+            if shapes.len() < 2 || shapes.len() > 4 {
+                let message = format!("a tuple has 2 to 4 shapes, but these are {}", shapes.len());
                 errors.push(Error::new(shape.tokens.span(), message));
             }
-            parts.iter().for_each(|part| check_shape(part, errors));
+            shapes.iter().for_each(|shape| check_shape(shape, errors));
         }
     }
 }
 
-/// Removes `Clone`, `Copy` and `Debug` from the derived traits, and returns whether the network is to
-/// have `Clone` and `Debug`. Reports the attributes that a network can't have.
+/// Removes `Clone`, `Copy` and `Debug` from the derived traits, and returns whether the network is
+/// to have `Clone` and `Debug`. Reports the attributes that a network can't have.
 fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, bool) {
     let mut clone = false;
     let mut debug = false;
@@ -134,15 +138,19 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, b
         }
 
         let mut kept = Vec::new();
-        let parsed =
-            attr.parse_args_with(syn::punctuated::Punctuated::<Path, Token![,]>::parse_terminated);
-        for path in parsed.into_iter().flatten() {
-            match path.segments.last().map(|segment| segment.ident.to_string()).as_deref() {
+        let paths = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated);
+        for path in paths.into_iter().flatten() {
+            let name = path
+                .segments
+                .last()
+                .map(|segment| segment.ident.to_string());
+            match name.as_deref() {
                 Some("Clone" | "Copy") => clone = true,
                 Some("Debug") => debug = true,
                 Some("Default") => errors.push(Error::new(
                     path.span(),
-                    "a network can't be made by `Default`, on the stack: remove it and use `init` or `zeros`",
+                    "a network can't be made by `Default`, on the stack: remove it and use `init` \
+                     or `zeros`",
                 )),
                 _ => kept.push(path),
             }
@@ -192,7 +200,8 @@ pub fn check_layer(
     let lacks_braces = !has_braces && blocks::is_block(&written_path);
     if lacks_braces {
         let message = format!(
-            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your own, write `self::{written_path}`)"
+            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your \
+             own, write `self::{written_path}`)"
         );
         errors.push(Error::new(layer.layer_tokens.span(), message));
     }
@@ -229,7 +238,8 @@ pub fn check_layer(
         && !names.insert(field.to_string())
     {
         let message = format!(
-            "two layers are called `{field}`; a layer's name is its field and its key in weight files: choose another"
+            "two layers are called `{field}`; a layer's name is its field and its key in weight \
+             files: choose another"
         );
         errors.push(Error::new(field.span(), message));
         return Layer {
@@ -289,7 +299,8 @@ fn misspelt(
     let meant = nearest.name;
 
     let message = format!(
-        "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write `self::{found}`)"
+        "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write \
+         `self::{found}`)"
     );
     errors.push(Error::new(ident.span(), message));
     Some((nearest, Ident::new(meant, ident.span()).to_token_stream()))
@@ -322,8 +333,8 @@ fn config(
 }
 
 impl Layer {
-    /// The stand-in for a layer that can't be understood: it accepts any shape, and its output shape
-    /// is unknown.
+    /// The stand-in for a layer that can't be understood: it accepts any shape, and its output
+    /// shape is unknown.
     pub fn unknown() -> Self {
         Layer {
             attrs: Vec::new(),
@@ -366,6 +377,7 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
         }
         Generic::Other(tokens) => {
             whole_number(tokens, errors);
+
             // Types stay as they are; everything else becomes a constant expression.
             let is_type = syn::parse2::<syn::GenericArgument>(tokens.clone()).is_ok();
             Argument::Given(if is_type {
@@ -375,6 +387,7 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
             })
         }
     };
+
     let generics = layer.generics.iter().map(argument).collect();
     (errors.len() == errors_before).then_some(generics)
 }

@@ -59,7 +59,8 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             ::shapewright::emitted::ParamField::field(
                 #key,
                 ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-                <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE #axes #statistic #features #outputs,
+                <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE
+                    #axes #statistic #features #outputs,
             )
         });
     }
@@ -90,21 +91,23 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 ::shapewright::emitted::report_layout::<Self, #element>(#title, len);
                 len
             };
-            const NUMBERS: usize =
-                ::shapewright::emitted::sum(&[#(<#types as ::shapewright::Parameters<#element>>::NUMBERS),*]);
+            const NUMBERS: usize = ::shapewright::emitted::sum(&[
+                #(<#types as ::shapewright::Parameters<#element>>::NUMBERS),*
+            ]);
             const COUNT: usize = 0 #(+ <#trained as ::shapewright::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0
                 #(+ <#trained as ::shapewright::Parameters<#element>>::STATISTICS)*
                 #(+ <#measured as ::shapewright::Parameters<#element>>::LEN)*;
-            const PARAM_TREE: ::shapewright::emitted::ParamTree = ::shapewright::emitted::ParamTree::Fields(&[#(#param_fields),*]);
+            const PARAM_TREE: ::shapewright::emitted::ParamTree =
+                ::shapewright::emitted::ParamTree::Fields(&[#(#param_fields),*]);
         }
 
         #checked
     })
 }
 
-/// Checks that the struct is `repr(C)` and not packed: its numbers are borrowed, and references must
-/// be aligned.
+/// Checks that the struct is `repr(C)` and not packed: its numbers are borrowed, and references
+/// must be aligned.
 ///
 /// An attribute macro may still change the struct after this, so the constants assert the same.
 fn check_layout(input: &DeriveInput) -> Result<()> {
@@ -119,8 +122,8 @@ fn check_layout(input: &DeriveInput) -> Result<()> {
             repr_c |= repr.path().is_ident("C");
             if repr.path().is_ident("packed") {
                 let message = format!(
-                    "`{name}` is packed, and its numbers, which are borrowed as a slice, would not be aligned; \
-                     `#[repr(C)]` alone leaves no gaps between numbers of one type"
+                    "`{name}` is packed, and its numbers, which are borrowed as a slice, would \
+                     not be aligned; `#[repr(C)]` alone leaves no gaps between numbers of one type"
                 );
                 return Err(Error::new(repr.span(), message));
             }
@@ -202,8 +205,8 @@ fn axes(meta: &ParseNestedMeta<'_>, ty: &Type) -> Result<TokenStream> {
             .collect::<Vec<_>>()
             .join(", ");
         return Err(meta.error(format!(
-            "`axes` names each axis of the tensor once, the outermost is 0: `#[params(axes({example}))]` is the \
-             transpose"
+            "`axes` names each axis of the tensor once, the outermost is 0: \
+             `#[params(axes({example}))]` is the transpose"
         )));
     }
     Ok(quote!(.file_axes(&[#axes])))

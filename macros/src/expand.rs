@@ -14,8 +14,8 @@ use crate::step::{Sequence, Step};
 /// The index of the filler at the end as a field.
 const PADDING: usize = usize::MAX;
 
-/// The index and the name of the filler before a layer that may be a nested network, which begins at
-/// a multiple of 64 bytes.
+/// The index and the name of the filler before a layer that may be a nested network, which begins
+/// at a multiple of 64 bytes.
 fn gap_of(network: &Network, index: usize) -> Option<(usize, Ident)> {
     let layer = &network.layers[index];
     let has_field_before = network.layers[..index]
@@ -118,8 +118,9 @@ fn layers_doc(network: &Network) -> String {
     } = network;
 
     let mut doc = format!(
-        "\n\n# Layers\nFrom `{}` to `{}`, numbers of `{element}`. `{name}::summary()` prints the table with the shapes \
-         between the layers, parameters, multiply-adds and bytes.\n\n| | field | layer |\n|---|---|---|\n",
+        "\n\n# Layers\nFrom `{}` to `{}`, numbers of `{element}`. `{name}::summary()` prints the \
+         table with the shapes between the layers, parameters, multiply-adds and bytes.\n\n| | \
+         field | layer |\n|---|---|---|\n",
         written(&input.tokens),
         written(&output.tokens)
     );
@@ -162,9 +163,9 @@ fn structure(network: &Network) -> TokenStream {
         });
 
         let span = ours(field.span());
-        let gap = gap_of(network, index).map(
-            |(position, gap)| quote!(#gap: <#fields_of as ::shapewright::emitted::Field<#position>>::Params,),
-        );
+        let gap = gap_of(network, index).map(|(position, gap)| {
+            quote!(#gap: <#fields_of as ::shapewright::emitted::Field<#position>>::Params,)
+        });
         Some(quote_spanned! {span=>
             #gap
             #(#attrs)*
@@ -173,8 +174,8 @@ fn structure(network: &Network) -> TokenStream {
         })
     });
 
-    // Both are derived, without generics: then cloning a `Box` copies from heap to heap and does not
-    // pass the stack.
+    // Both are derived, without generics: then cloning a `Box` copies from heap to heap and does
+    // not pass the stack.
     let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
     let shown: Vec<_> = layers
         .iter()
@@ -249,10 +250,12 @@ fn shape(sizes: &Sizes) -> TokenStream {
             let sizes = sizes.iter().take(4);
             quote!(__sw::#rank<#({ #sizes }),*>)
         }
-        SizesKind::Tuple(parts) if parts.len() < 2 || parts.len() > 4 => quote!(__sw::UnknownShape),
-        SizesKind::Tuple(parts) => {
-            let parts = parts.iter().map(shape);
-            quote!((#(#parts,)*))
+        SizesKind::Tuple(shapes) if shapes.len() < 2 || shapes.len() > 4 => {
+            quote!(__sw::UnknownShape)
+        }
+        SizesKind::Tuple(shapes) => {
+            let shapes = shapes.iter().map(shape);
+            quote!((#(#shapes,)*))
         }
     }
 }
@@ -316,7 +319,11 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
             type Config = ();
             type Params = Self;
 
-            fn initialize<R: __sw::Rng + ?::core::marker::Sized>(_: &(), params: &mut Self, rng: &mut R) {
+            fn initialize<R: __sw::Rng + ?::core::marker::Sized>(
+                _: &(),
+                params: &mut Self,
+                rng: &mut R,
+            ) {
                 #initialize
             }
         }

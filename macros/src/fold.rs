@@ -44,7 +44,8 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
         Ok(name) if name != *own => Some(Folded { name, attr }),
         Ok(name) => {
             let message = format!(
-                "the folded network is another type, with a name of its own: write `#[folded({own}Folded)]`"
+                "the folded network is another type, with a name of its own: write \
+                 `#[folded({own}Folded)]`"
             );
             errors.push(Error::new(name.span(), message));
             None
@@ -69,15 +70,16 @@ impl Folded {
         let code = lists.fold(&mut network.layers, &quote!(self), &quote!(folded));
         if !lists.worthwhile && errors.is_empty() {
             let message = format!(
-                "there is nothing to fold in `{original}`: no `BatchNorm1d` or `BatchNorm2d` stands directly behind a \
-                 `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d`; remove this attribute"
+                "there is nothing to fold in `{original}`: no `BatchNorm1d` or `BatchNorm2d` \
+                 stands directly behind a `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d`; \
+                 remove this attribute"
             );
             errors.push(Error::new_spanned(self.attr, message));
         }
 
         let doc = format!(
-            "`{original}` for inference: its batch normalizations are folded into the layers before them. \
-             `{original}::folded` makes it.\n\n"
+            "`{original}` for inference: its batch normalizations are folded into the layers \
+             before them. `{original}::folded` makes it.\n\n"
         );
         network.attrs.insert(0, parse_quote!(#[doc = #doc]));
         network.name = self.name;
@@ -115,8 +117,8 @@ struct Lists<'a> {
 }
 
 impl Lists<'_> {
-    /// Folds a list of layers in place. Returns the code that computes its parameters, `to`, from those
-    /// of the original list, `from`.
+    /// Folds a list of layers in place. Returns the code that computes its parameters, `to`, from
+    /// those of the original list, `from`.
     fn fold(
         &mut self,
         layers: &mut Vec<Layer>,
@@ -167,7 +169,11 @@ impl Lists<'_> {
             .config
             .clone()
             .unwrap_or_else(|| quote!(<__sw::BatchNormArguments as __sw::Configuration>::DEFAULT));
-        let code = quote!(__sw::fold::<#element, _>(&#from.#field, &#from.#norm_field, #config, &mut #to.#field););
+        let code = quote! {
+            __sw::fold::<#element, _>(
+                &#from.#field, &#from.#norm_field, #config, &mut #to.#field
+            );
+        };
 
         // The folded layer has a bias.
         let derived = builtin::find(&layer.path.to_string()).map_or(0, |builtin| builtin.derived);

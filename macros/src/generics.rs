@@ -10,8 +10,8 @@ use crate::check::{Argument, whole_number, written};
 use crate::options::{self, is_option, meant_as_option};
 use crate::parse::{Generic, Layer};
 
-/// Returns the generic arguments of a built-in layer, or `None` if a mistake leaves its output shape
-/// unknown.
+/// Returns the generic arguments of a built-in layer, or `None` if a mistake leaves its output
+/// shape unknown.
 pub fn of_builtin(
     builtin: &Builtin,
     layer: &Layer,
@@ -362,11 +362,13 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, 3, 2>",
-                "`Conv2d` has no option `2`; its options are `Stride<..>`, `Pad<..>`, `Dilation<..>`, `Groups<..>`, `NoBias`",
+                "`Conv2d` has no option `2`; its options are `Stride<..>`, `Pad<..>`, \
+                 `Dilation<..>`, `Groups<..>`, `NoBias`",
             ),
             (
                 "Conv2d<_, 8, 3, Foo>",
-                "`Conv2d` has no option `Foo`; its options are `Stride<..>`, `Pad<..>`, `Dilation<..>`, `Groups<..>`, `NoBias`",
+                "`Conv2d` has no option `Foo`; its options are `Stride<..>`, `Pad<..>`, \
+                 `Dilation<..>`, `Groups<..>`, `NoBias`",
             ),
             (
                 "Conv2d<_, 8, 3, Pad<1>, Pad<2>>",
@@ -378,7 +380,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, 3, Pad<1, 2, 3>>",
-                "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not `Pad<1, 2, 3>`",
+                "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not `Pad<1, 2, \
+                 3>`",
             ),
             (
                 "Conv2d<_, 8, 3, Groups<1, 2>>",
@@ -398,7 +401,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, Stride<2>>",
-                "`Conv2d` is missing its kernel_size: write `Conv2d<in_channels, out_channels, kernel_size>`",
+                "`Conv2d` is missing its kernel_size: write `Conv2d<in_channels, out_channels, \
+                 kernel_size>`",
             ),
             (
                 "Conv2d<_, 8, _>",
@@ -406,7 +410,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, (3, 3, 3)>",
-                "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but `(3, 3, 3)` is written",
+                "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but `(3, 3, \
+                 3)` is written",
             ),
             (
                 "LayerNorm<_, NoBais>",

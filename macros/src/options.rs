@@ -11,8 +11,8 @@ use crate::generics::{number, split};
 use crate::parse::Generic;
 
 /// Returns the generic arguments of each option, in the order of the layer's table; `None` if a
-/// mistake leaves them unknown. `sizes` has the numbers of each size, which some options have as their
-/// defaults.
+/// mistake leaves them unknown. `sizes` has the numbers of each size, which some options have as
+/// their defaults.
 pub fn of_builtin(
     builtin: &Builtin,
     options: &[Generic],
@@ -79,8 +79,8 @@ pub fn is_option(builtin: &Builtin, generic: &Generic) -> bool {
     matches!(generic, Generic::Other(tokens) if find(builtin, tokens).is_some())
 }
 
-/// Returns whether a generic argument is an option or a misspelt one. For layers whose number of sizes
-/// varies, where a name that is near no option may be a constant.
+/// Returns whether a generic argument is an option or a misspelt one. For layers whose number of
+/// sizes varies, where a name that is near no option may be a constant.
 pub fn meant_as_option(builtin: &Builtin, generic: &Generic) -> bool {
     let Generic::Other(tokens) = generic else {
         return false;
@@ -102,15 +102,18 @@ fn option(tokens: &TokenStream) -> Option<(Ident, Option<TokenStream>)> {
     };
 
     let mut rest: Vec<TokenTree> = tokens.collect();
-    let is = |token: Option<&TokenTree>, c| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == c);
     if rest.is_empty() {
         return Some((name, None));
     }
-    if rest.len() < 2 || !is(rest.first(), '<') || !is(rest.last(), '>') {
+    if rest.len() < 2 || !is_punct(rest.first(), '<') || !is_punct(rest.last(), '>') {
         return None;
     }
     rest.pop();
     Some((name, Some(rest.into_iter().skip(1).collect())))
+}
+
+fn is_punct(token: Option<&TokenTree>, c: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == c)
 }
 
 /// Returns the index of an option in the layer's table.
@@ -192,10 +195,12 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
         };
         return match form {
             Some(Form::Pair) => format!(
-                "`{name}` takes one size, but `{found}` is written after it; two are a pair: `{name}<(2, 3)>`"
+                "`{name}` takes one size, but `{found}` is written after it; two are a pair: \
+                 `{name}<(2, 3)>`"
             ),
             Some(Form::Sides) => format!(
-                "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, 1, 2, 2)>`"
+                "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, \
+                 1, 2, 2)>`"
             ),
             _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
         };
@@ -218,8 +223,8 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
     format!("`{name}` has no option `{found}`; its options are {all}")
 }
 
-/// Returns the option that a name is probably meant to be: one is the beginning of the other, or the
-/// letters are nearly the same.
+/// Returns the option that a name is probably meant to be: one is the beginning of the other, or
+/// the letters are nearly the same.
 fn nearest<'a>(builtin: &'a Builtin, found: &str) -> Option<&'a Choice> {
     let begins =
         |option: &&Choice| found.starts_with(option.name) || option.name.starts_with(found);

@@ -122,13 +122,14 @@ impl Parse for Definition {
 fn expect_shapes(input: ParseStream, name: &Ident) -> Result<()> {
     if input.peek(Token![<]) {
         return Err(input.error(format!(
-            "a network has no generic parameters: its sizes are numbers or constants, and its number type is \
-             chosen after the shapes: `{name}: [..] -> [..] as f64`"
+            "a network has no generic parameters: its sizes are numbers or constants, and its \
+             number type is chosen after the shapes: `{name}: [..] -> [..] as f64`"
         )));
     }
     if !input.peek(Token![:]) {
         return Err(input.error(format!(
-            "expected the shapes of the network's input and output: `struct {name}: [4] -> [3] {{ .. }}`"
+            "expected the shapes of the network's input and output: `struct {name}: [4] -> [3] {{ \
+             .. }}`"
         )));
     }
     Ok(())

@@ -243,7 +243,11 @@ fn branch_layer(
             type Config = ();
             type Params = #params;
 
-            fn initialize<R: __sw::Rng + ?::core::marker::Sized>(_: &(), params: &mut #params, rng: &mut R) {
+            fn initialize<R: __sw::Rng + ?::core::marker::Sized>(
+                _: &(),
+                params: &mut #params,
+                rng: &mut R,
+            ) {
                 #initialize
             }
         }
@@ -282,13 +286,18 @@ pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
             layer,
             ..
         } = step;
-        let (key, text) = (&layer.key, &layer.text);
+        let key = &layer.key;
+        let text = &layer.text;
         let first = layer
             .field
             .as_ref()
             .map_or(quote!(0), |field| position_of(structure, field, element));
 
-        quote!(__sw::ParamField::layer::<#called, #shape_in, #shape_out, #element>(#key, #text, #first))
+        quote! {
+            __sw::ParamField::layer::<#called, #shape_in, #shape_out, #element>(
+                #key, #text, #first
+            )
+        }
     });
     quote!(__sw::ParamTree::Layers(&[#(#layers),*]))
 }
@@ -311,8 +320,8 @@ pub fn param_fields<'a>(steps: &[Step<'a>]) -> Vec<ParamField<'a>> {
 /// A struct of parameters as one flat slice of numbers.
 pub struct FlatStruct {
     pub code: TokenStream,
-    /// For each field that may need one, the constant with the length of the filler before it, which
-    /// ends at a multiple of 64 bytes.
+    /// For each field that may need one, the constant with the length of the filler before it,
+    /// which ends at a multiple of 64 bytes.
     pub gaps: Vec<Option<Ident>>,
     /// The constant with the length of the filler at the end.
     pub padding: Ident,
@@ -469,8 +478,8 @@ pub fn initialize(steps: &[Step], element: &Ident) -> TokenStream {
     }
 }
 
-/// Writes the rows of the summary of a list of layers. `base` is the position of the struct of their
-/// parameters, `prefix` stands before their names.
+/// Writes the rows of the summary of a list of layers. `base` is the position of the struct of
+/// their parameters, `prefix` stands before their names.
 pub fn summaries(
     steps: &[Step],
     structure: &TokenStream,
@@ -629,7 +638,9 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cache: __sw::ActivationStore<'_, #element>,
                 cx: &__sw::Context<'_, #element>,
             ) {
-                __sw::Training::run(&#plan, x, y, cache, &cx.within(params), |run| { #(#training)* });
+                __sw::Training::run(&#plan, x, y, cache, &cx.within(params), |run| {
+                    #(#training)*
+                });
                 let _ = params;
             }
 
@@ -643,7 +654,9 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 dx: ::core::option::Option<#x_mut>,
                 cx: &__sw::Context<'_, #element>,
             ) {
-                __sw::Backward::run(&#plan, x, y, cache, dy, dx, &cx.within(params), |run| { #(#backward)* });
+                __sw::Backward::run(&#plan, x, y, cache, dy, dx, &cx.within(params), |run| {
+                    #(#backward)*
+                });
                 let _ = params;
             }
 

@@ -39,8 +39,8 @@ impl Extent {
     }
 }
 
-/// Returns a span that belongs to the macro and is located at one of the user's, so that lints ignore
-/// the code.
+/// Returns a span that belongs to the macro and is located at one of the user's, so that lints
+/// ignore the code.
 pub fn ours(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

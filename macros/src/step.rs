@@ -81,8 +81,8 @@ struct Probes {
 
 /// Returns whether the output of a list may be a tuple; `given` says whether its input may be one.
 ///
-/// `Split` makes tuples, and most layers pass them on. A nested network and a layer of the user's own
-/// may make one.
+/// `Split` makes tuples, and most layers pass them on. A nested network and a layer of the user's
+/// own may make one.
 fn may_give_tuple(layers: &[Layer], given: bool) -> bool {
     layers
         .iter()
@@ -256,7 +256,8 @@ impl<'a> Step<'a> {
             #shape
             #own_type
             #report_traits
-            type #called = <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
+            type #called =
+                <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
     }
@@ -270,7 +271,10 @@ impl<'a> Step<'a> {
         let sizes = quote! {
             __sw::Sizes<
                 { #dims_out.rank_or_marker() },
-                { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
+                { #dims_out.size(0) },
+                { #dims_out.size(1) },
+                { #dims_out.size(2) },
+                { #dims_out.size(3) },
             >
         };
         let Some(start) = self.tuples_from else {
@@ -308,16 +312,17 @@ impl<'a> Step<'a> {
             own,
             ..
         } = self;
+        let asked = quote!(__sw::Probe<#asked_type, #shape_in, #shape_in, #element>);
         Probes {
-            fits: quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::FITS),
+            fits: quote!(<#asked>::FITS),
             layer: quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER),
             computes: quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES),
-            names_output: quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT),
+            names_output: quote!(<#asked>::NAMES_OUTPUT),
         }
     }
 
-    /// Writes the check that a layer of the user's own has all traits, and that its output is the one
-    /// that it names.
+    /// Writes the check that a layer of the user's own has all traits, and that its output is the
+    /// one that it names.
     fn report_traits(&self, probes: &Probes) -> TokenStream {
         let Step {
             element,
@@ -358,7 +363,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The name of the type that carries the shapes of a list from layer `start` on.
+    /// The name of the type that carries the shapes of a list, beginning with layer `start`.
     fn list_shapes(&self, start: usize) -> Ident {
         format_ident!("__Shapes{}{start}", self.list)
     }
@@ -415,7 +420,8 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Writes the layer's type, or a stand-in if memory can't hold its parameters, which is reported.
+    /// Writes the layer's type, or a stand-in if memory can't hold its parameters, which is
+    /// reported.
     fn held(&self, layer: TokenStream) -> TokenStream {
         let Step {
             tag,

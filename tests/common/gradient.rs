@@ -14,8 +14,8 @@ const MOST_VARIED: usize = 150;
 const TOLERANCE: f64 = 1e-6;
 const SEED: u64 = 7;
 
-/// Returns the derivatives of `f` with respect to some of the numbers that `at` gives access to, with
-/// their positions.
+/// Returns the derivatives of `f` with respect to some of the numbers that `at` gives access to,
+/// with their positions.
 fn differences<X: ?Sized>(
     x: &mut X,
     len: usize,

@@ -9,8 +9,8 @@ use shapewright::{
     tensor::{Dims, Element},
 };
 
-/// A layer that multiplies each of `N` features of a vector by a factor of its own. Its backward pass
-/// adds to the gradient.
+/// A layer that multiplies each of `N` features of a vector by a factor of its own. Its backward
+/// pass adds to the gradient.
 pub struct Scale<const N: usize>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
@@ -88,7 +88,8 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
     }
 }
 
-/// The layer `x sigmoid(beta x)` on any shape, with scratch and with a cache of two tensors per sample.
+/// The layer `x sigmoid(beta x)` on any shape, with scratch and with a cache of two tensors per
+/// sample.
 #[derive(Clone, Copy)]
 pub struct Swish {
     beta: f64,

@@ -53,8 +53,8 @@ impl Drop for Settings {
     }
 }
 
-/// Runs the test of this name once more, in a process that can't spawn threads. Returns `true` in that
-/// process.
+/// Runs the test of this name once more, in a process that can't spawn threads. Returns `true` in
+/// that process.
 ///
 /// There, threads ask for stacks that no system has the memory for.
 pub fn without_threads(test: &str) -> bool {

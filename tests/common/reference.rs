@@ -1,4 +1,5 @@
-//! Reads the values that PyTorch computed. `tests/reference/make_reference.py` describes the format.
+//! Reads the values that PyTorch computed. `tests/reference/make_reference.py` describes the
+//! format.
 
 use num_traits::Float;
 use serde_json::Value;
