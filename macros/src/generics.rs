@@ -380,8 +380,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, 3, Pad<1, 2, 3>>",
-                "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not `Pad<1, 2, \
-                 3>`",
+                "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not \
+                 `Pad<1, 2, 3>`",
             ),
             (
                 "Conv2d<_, 8, 3, Groups<1, 2>>",
@@ -401,8 +401,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, Stride<2>>",
-                "`Conv2d` is missing its kernel_size: write `Conv2d<in_channels, out_channels, \
-                 kernel_size>`",
+                "`Conv2d` is missing its kernel_size: write \
+                 `Conv2d<in_channels, out_channels, kernel_size>`",
             ),
             (
                 "Conv2d<_, 8, _>",
@@ -410,8 +410,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, (3, 3, 3)>",
-                "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but `(3, 3, \
-                 3)` is written",
+                "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but \
+                 `(3, 3, 3)` is written",
             ),
             (
                 "LayerNorm<_, NoBais>",

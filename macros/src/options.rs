@@ -199,8 +199,8 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
                  `{name}<(2, 3)>`"
             ),
             Some(Form::Sides) => format!(
-                "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, \
-                 1, 2, 2)>`"
+                "`{name}` takes one size, but `{found}` is written after it; four are \
+                 `{name}<(1, 1, 2, 2)>`"
             ),
             _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
         };

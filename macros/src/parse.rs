@@ -128,8 +128,8 @@ fn expect_shapes(input: ParseStream, name: &Ident) -> Result<()> {
     }
     if !input.peek(Token![:]) {
         return Err(input.error(format!(
-            "expected the shapes of the network's input and output: `struct {name}: [4] -> [3] {{ \
-             .. }}`"
+            "expected the shapes of the network's input and output: \
+             `struct {name}: [4] -> [3] {{ .. }}`"
         )));
     }
     Ok(())
