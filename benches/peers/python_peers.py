@@ -124,9 +124,9 @@ def read_numpy(out):
 
 
 def weights(network, rng):
-    """The layers with PyTorch's own initial distribution: (kind, weight, bias)
-    with weights as [in, out] and [height, width, in, out], or (kind, the shape
-    of its input)."""
+    """Returns the layers with PyTorch's initial distribution: (kind, weight,
+    bias) with weights as [in, out] and [height, width, in, out], or (kind, the
+    shape of its input)."""
     shape, layers = network.shape, []
     for kind, *sizes in network.layers:
         if sizes:
@@ -146,8 +146,9 @@ def weights(network, rng):
 
 
 def channels_first(layers):
-    """The same for images as channels, height, width: weights of convolutions
-    as [out, in, height, width], of linear layers still as [in, out]."""
+    """Converts layers to images as channels, height, width: weights of
+    convolutions become [out, in, height, width], those of linear layers stay
+    [in, out]."""
     image = None
     for kind, first, *bias in layers:
         if kind == "flatten":
@@ -265,7 +266,7 @@ class Jax:
         self.version = jax.__version__
 
     def network(self, network, rng):
-        """The forward function and its parameters."""
+        """Returns the forward function and its parameters."""
         jax, jnp = self.jax, self.jax.numpy
         params = [tuple(map(jnp.asarray, rest)) for _, *rest in weights(network, rng) if len(rest) == 2]
         layout = ("NHWC", "HWIO", "NHWC")
@@ -372,7 +373,7 @@ class TensorFlow:
         self.xla = xla
 
     def compiled(self, function, *arguments):
-        """The function for arguments of these shapes, traced once."""
+        """Returns the function traced for arguments of these shapes."""
         return self.tf.function(function, jit_compile=self.xla).get_concrete_function(*arguments)
 
     def network(self, network, rng):
@@ -428,7 +429,7 @@ class TensorFlow:
 
 
 class OnnxRuntime:
-    """Inference only."""
+    """ONNX Runtime, which has inference only."""
 
     train = None
     inference = contextlib.nullcontext
@@ -463,7 +464,7 @@ class OnnxRuntime:
         )
 
     def bound(self, session, feed, output, shape):
-        """A call of the session with its input and output bound beforehand."""
+        """Returns a call of the session with its input and output bound beforehand."""
         import numpy as np
 
         value = self.ort.OrtValue.ortvalue_from_numpy
@@ -573,7 +574,7 @@ def run(peer, threads, args):
 
 
 def disagreements(lines):
-    """What --check found wrong, in sentences."""
+    """Returns the mistakes that --check found, as sentences."""
     found = {}
     for line in map(json.loads, lines):
         values = found.setdefault((line["workload"], line["figure"]), {})

@@ -40,29 +40,13 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let mut trained = Vec::new();
     let mut measured = Vec::new();
     for field in &fields.named {
-        let ident = &field.ident;
-        let ty = &field.ty;
-        let key = ident.as_ref().map(|ident| ident.unraw().to_string());
-        let FieldOptions {
-            axes,
-            features,
-            outputs,
-            statistic,
-        } = FieldOptions::of(field)?;
-
-        if statistic.is_some() {
-            measured.push(ty);
+        let options = FieldOptions::of(field)?;
+        param_fields.push(param_field(field, &element, &options));
+        if options.statistic.is_some() {
+            measured.push(&field.ty);
         } else {
-            trained.push(ty);
+            trained.push(&field.ty);
         }
-        param_fields.push(quote! {
-            ::shapewright::emitted::ParamField::field(
-                #key,
-                ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-                <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE
-                    #axes #statistic #features #outputs,
-            )
-        });
     }
 
     let types: Vec<_> = fields.named.iter().map(|field| &field.ty).collect();
@@ -106,6 +90,28 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
+/// Writes the node of a field in the parameter tree.
+fn param_field(field: &Field, element: &TokenStream, options: &FieldOptions) -> TokenStream {
+    let ident = &field.ident;
+    let ty = &field.ty;
+    let key = ident.as_ref().map(|ident| ident.unraw().to_string());
+    let FieldOptions {
+        axes,
+        features,
+        outputs,
+        statistic,
+    } = options;
+
+    quote! {
+        ::shapewright::emitted::ParamField::field(
+            #key,
+            ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
+            <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE
+                #axes #statistic #features #outputs,
+        )
+    }
+}
+
 /// Checks that the struct is `repr(C)` and not packed: its numbers are borrowed, and references
 /// must be aligned.
 ///
@@ -136,6 +142,7 @@ fn check_layout(input: &DeriveInput) -> Result<()> {
         );
         return Err(Error::new(name.span(), message));
     }
+
     Ok(())
 }
 
@@ -151,6 +158,7 @@ struct FieldOptions {
 impl FieldOptions {
     fn of(field: &Field) -> Result<Self> {
         let mut options = FieldOptions::default();
+
         let params = field
             .attrs
             .iter()
@@ -174,6 +182,7 @@ impl FieldOptions {
                 Ok(())
             })?;
         }
+
         Ok(options)
     }
 }

@@ -539,6 +539,58 @@ pub fn summaries(
     quote!(#(#rows)*)
 }
 
+/// The calls of the layers of a list, in the order in which they run.
+struct Calls {
+    inference: TokenStream,
+    training: TokenStream,
+    backward: TokenStream,
+    gradients: TokenStream,
+}
+
+impl Calls {
+    fn new(steps: &[Step]) -> Self {
+        let call = |step: &Step, extra: TokenStream| {
+            let Step {
+                called,
+                shape_in,
+                shape_out,
+                index,
+                config,
+                ..
+            } = step;
+            let params = step.params(&quote!(params), &quote!(&));
+            quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
+        };
+        // Inference has the index as a constant argument, so that each call is inlined.
+        let inference_call = |step: &Step| {
+            let Step {
+                called,
+                shape_in,
+                shape_out,
+                index,
+                config,
+                ..
+            } = step;
+            let params = step.params(&quote!(params), &quote!(&));
+            quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params, cx);)
+        };
+
+        let with_params = steps.iter().filter(|step| step.layer.field.is_some());
+        Calls {
+            inference: steps.iter().map(inference_call).collect(),
+            training: steps.iter().map(|step| call(step, quote!())).collect(),
+            backward: steps
+                .iter()
+                .rev()
+                .map(|step| call(step, quote!()))
+                .collect(),
+            gradients: with_params
+                .map(|step| call(step, step.params(&quote!(gradient), &quote!(&mut))))
+                .collect(),
+        }
+    }
+}
+
 /// Writes the plan of a list of layers, and `Compute` for its owner: forward and backward call the
 /// layers one after another.
 pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStream {
@@ -561,41 +613,12 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
         quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
     });
 
-    // Inference has the index as a constant argument, so that each call is inlined.
-    let inference = steps.iter().map(|step| {
-        let Step {
-            called,
-            shape_in,
-            shape_out,
-            index,
-            config,
-            ..
-        } = step;
-        let params = step.params(&quote!(params), &quote!(&));
-        quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params, cx);)
-    });
-
-    let call = |step: &Step, extra: TokenStream| {
-        let Step {
-            called,
-            shape_in,
-            shape_out,
-            index,
-            config,
-            ..
-        } = step;
-        let params = step.params(&quote!(params), &quote!(&));
-        quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
-    };
-    let training = steps.iter().map(|step| call(step, quote!()));
-    let backward = steps.iter().rev().map(|step| call(step, quote!()));
-    let gradients = steps
-        .iter()
-        .filter(|step| step.layer.field.is_some())
-        .map(|step| {
-            let gradient = step.params(&quote!(gradient), &quote!(&mut));
-            call(step, quote!(#gradient))
-        });
+    let Calls {
+        inference,
+        training,
+        backward,
+        gradients,
+    } = Calls::new(steps);
 
     let x = quote!(&[__sw::Tensor<#input, #element>]);
     let x_mut = quote!(&mut [__sw::Tensor<#input, #element>]);
@@ -625,7 +648,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cx: &__sw::Context<'_, #element>,
             ) {
                 __sw::Inference::run(&#plan, x, y, scratch, |run| {
-                    #(#inference)*
+                    #inference
                 });
                 let _ = (params, cx);
             }
@@ -639,7 +662,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cx: &__sw::Context<'_, #element>,
             ) {
                 __sw::Training::run(&#plan, x, y, cache, &cx.within(params), |run| {
-                    #(#training)*
+                    #training
                 });
                 let _ = params;
             }
@@ -655,7 +678,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cx: &__sw::Context<'_, #element>,
             ) {
                 __sw::Backward::run(&#plan, x, y, cache, dy, dx, &cx.within(params), |run| {
-                    #(#backward)*
+                    #backward
                 });
                 let _ = params;
             }
@@ -671,7 +694,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cx: &__sw::Context<'_, #element>,
             ) {
                 let mut run = __sw::Gradients::new(&#plan, x, y, cache, dy, &cx.within(params));
-                #(#gradients)*
+                #gradients
                 let _ = (params, gradient, &mut run);
             }
         }
