@@ -440,9 +440,9 @@ impl Optimizer for Streams {
 #[inline(always)]
 fn add<T: Element>(params: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
     for (((p, &g), m), v) in params.iter_mut().zip(gradient).zip(first).zip(second) {
-        *p = *p + g;
-        *m = *m + g;
-        *v = *v + g;
+        *p += g;
+        *m += g;
+        *v += g;
     }
 }
 

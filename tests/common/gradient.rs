@@ -1,7 +1,7 @@
 //! Gradients against central differences.
 
-use shapewright::Pass;
 use shapewright::prelude::*;
+use shapewright::{Pass, Workspace};
 
 use super::{In, Out, random};
 
@@ -72,49 +72,7 @@ fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
     let mut net = N::init(&mut shapewright::rng(1));
     let weights: Vec<Out<N>> = random(batch, 3);
     let mut workspace = N::workspace();
-
-    let mut gradient = N::zeros();
-    // `backward` must overwrite whatever the gradient holds.
-    gradient.for_each_param_mut(|_, _, values| values.fill(f64::NAN));
-    let mut step = |backward: &mut dyn FnMut(Pass<'_, N>, &mut N), gradient: &mut N| {
-        workspace.reseed(SEED);
-        let mut pass = net.forward_train(&x, &mut workspace);
-        pass.output_gradients_mut().copy_from_slice(&weights);
-        backward(pass, gradient);
-    };
-
-    step(&mut |pass, gradient| pass.backward(gradient), &mut gradient);
-
-    let mut dx = vec![In::<N>::zeros(); batch];
-    let mut with_input = N::zeros();
-    step(
-        &mut |pass, gradient| dx.copy_from_slice(pass.backward_with_input(gradient)),
-        &mut with_input,
-    );
-    assert_eq!(
-        gradient.params(),
-        with_input.params(),
-        "backward and backward_with_input"
-    );
-
-    let mut accumulated = N::zeros();
-    accumulated.for_each_param_mut(|_, _, values| values.fill(0.5));
-    let start = accumulated.to_boxed();
-    step(
-        &mut |pass, gradient| pass.backward_accumulate(gradient),
-        &mut accumulated,
-    );
-    for ((sum, start), term) in accumulated
-        .params()
-        .iter()
-        .zip(start.params())
-        .zip(gradient.params())
-    {
-        assert!(
-            (sum - (start + term)).abs() <= 1e-12 * (1.0 + term.abs()),
-            "{sum} is not {start} + {term}"
-        );
-    }
+    let (dx, gradient) = gradients(&*net, &x, &weights, &mut workspace);
 
     let mut loss = |net: &N, x: &[In<N>]| -> f64 {
         workspace.reseed(SEED);
@@ -158,6 +116,61 @@ fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
         wanted.retain(|(position, _)| !measured[*position]);
         compare("parameters", gradient.params(), &wanted);
     }
+}
+
+/// Returns the gradients of the inputs and of the parameters. Asserts that the three kinds of
+/// backward pass agree.
+#[track_caller]
+fn gradients<N: Network<Element = f64>>(
+    net: &N,
+    x: &[In<N>],
+    weights: &[Out<N>],
+    workspace: &mut Workspace<N>,
+) -> (Vec<In<N>>, Box<N>) {
+    let mut gradient = N::zeros();
+    // `backward` must overwrite whatever the gradient holds.
+    gradient.for_each_param_mut(|_, _, values| values.fill(f64::NAN));
+    let mut step = |backward: &mut dyn FnMut(Pass<'_, N>, &mut N), gradient: &mut N| {
+        workspace.reseed(SEED);
+        let mut pass = net.forward_train(x, workspace);
+        pass.output_gradients_mut().copy_from_slice(weights);
+        backward(pass, gradient);
+    };
+
+    step(&mut |pass, gradient| pass.backward(gradient), &mut gradient);
+
+    let mut dx = vec![In::<N>::zeros(); x.len()];
+    let mut with_input = N::zeros();
+    step(
+        &mut |pass, gradient| dx.copy_from_slice(pass.backward_with_input(gradient)),
+        &mut with_input,
+    );
+    assert_eq!(
+        gradient.params(),
+        with_input.params(),
+        "backward and backward_with_input"
+    );
+
+    let mut accumulated = N::zeros();
+    accumulated.for_each_param_mut(|_, _, values| values.fill(0.5));
+    let start = accumulated.to_boxed();
+    step(
+        &mut |pass, gradient| pass.backward_accumulate(gradient),
+        &mut accumulated,
+    );
+    for ((sum, start), term) in accumulated
+        .params()
+        .iter()
+        .zip(start.params())
+        .zip(gradient.params())
+    {
+        assert!(
+            (sum - (start + term)).abs() <= 1e-12 * (1.0 + term.abs()),
+            "{sum} is not {start} + {term}"
+        );
+    }
+
+    (dx, gradient)
 }
 
 /// Returns, for each number of a network, whether it belongs to a running statistic.
