@@ -1,25 +1,28 @@
-//! Times the workloads that the peers in `benches/peers` are timed with, and prints one JSON line a
-//! figure:
+//! Times the workloads of the peers in `benches/peers`, and prints one JSON line per figure:
 //!
 //! ```sh
 //! cargo bench --bench workloads -- --workload mlp,iris --threads 1
 //! ```
 //!
-//! Medians after a warm-up. Machines drift, so run what is to be compared side by side; the peers'
-//! lines have the same form. `SHAPEWRIGHT_TIER=avx2` or `portable` times another instruction tier.
+//! Figures are medians after a warm-up. Machines drift, so run programs that are to be compared
+//! side by side; the lines of the peers have the same form. `SHAPEWRIGHT_TIER=avx2` or `portable`
+//! selects another instruction tier.
 
-use std::error::Error;
-use std::hint::black_box;
-use std::time::{Duration, Instant};
+use core::error::Error;
+use core::hint::black_box;
+use core::time::Duration;
+use std::time::Instant;
 
 use rand::RngExt;
 use rand::distr::StandardUniform;
 use shapewright::prelude::*;
+use shapewright::tensor::Element;
 use shapewright::tier::Tier;
-use shapewright::{tensor::Element, with_flushed_denormals};
+use shapewright::with_flushed_denormals;
 
-/// How long one figure is measured, in samples of [`SAMPLE`].
+/// The number of samples of a figure.
 const SAMPLES: usize = 101;
+/// The duration of a sample.
 const SAMPLE: Duration = Duration::from_millis(10);
 
 network! {
@@ -82,6 +85,7 @@ network! { struct Depthwise: [16, 16, 64] -> [16, 16, 64] { Conv2d<_, 64, 3, Pad
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse()?;
     shapewright::threads::set_threads(options.threads);
+
     let bench = Bench { options };
     bench.run("iris", || bench.iris());
     bench.run("mlp", || bench.mlp());
@@ -95,11 +99,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     bench.run("gemm", || bench.gemm());
     bench.run("adam", || bench.adam());
     bench.run("conv", || bench.convolutions());
+
     Ok(())
 }
 
+/// The arguments of the program.
 struct Options {
-    /// Empty for all.
+    /// The names of the workloads to run; empty for all.
     workloads: Vec<String>,
     threads: usize,
 }
@@ -121,6 +127,7 @@ impl Options {
             workloads: Vec::new(),
             threads: 1,
         };
+
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -136,6 +143,7 @@ impl Options {
                 }
             }
         }
+
         if let Some(unknown) = options
             .workloads
             .iter()
@@ -145,15 +153,18 @@ impl Options {
                 format!("no workload {unknown}; there are {}", WORKLOADS.join(", ")).into(),
             );
         }
+
         Ok(options)
     }
 }
 
+/// A run of the program.
 struct Bench {
     options: Options,
 }
 
 impl Bench {
+    /// Runs a workload if it was asked for.
     fn run(&self, workload: &str, f: impl FnOnce()) {
         if self.options.workloads.is_empty()
             || self.options.workloads.iter().any(|name| name == workload)
@@ -162,6 +173,7 @@ impl Bench {
         }
     }
 
+    /// Prints a figure as a line of JSON.
     fn print(&self, workload: &str, figure: &str, value: f64) {
         println!(
             r#"{{"peer":"shapewright","version":"{}","tier":"{}","threads":{},"workload":"{workload}","figure":"{figure}","value":{value:.4}}}"#,
@@ -179,9 +191,10 @@ impl Bench {
         self.network::<Mlp, 10, _>("mlp", 64, Sgd::new(0.01).momentum(0.9));
     }
 
-    /// Steps of optimizers with gradients, and 5000 steps after all units died; then inference with
-    /// denormal weights and with denormal inputs, also within a scope that flushes them. On
-    /// Intel's processors, arithmetic on denormal numbers takes some 100 times as long.
+    /// Times steps of optimizers with gradients, and again 5000 steps after all units died; then
+    /// inference with denormal weights and with denormal inputs, without and within a scope that
+    /// flushes them. On Intel's processors, arithmetic on denormal numbers takes some 100 times as
+    /// long.
     fn mlp_dead_units(&self) {
         self.dead_steps("sgd", Sgd::new(0.01).momentum(0.9));
         self.dead_steps("adam", Adam::new(1e-3).betas(0.9, 0.95));
@@ -200,10 +213,12 @@ impl Bench {
             });
             self.print("mlp_dead_units", figure, ns / 1e3);
         };
+
         infer("infer_b64_us", &net, &x);
         net.params_mut().iter_mut().for_each(|p| *p *= 1e-38);
         infer("infer_b64_denormal_weights_us", &net, &x);
         with_flushed_denormals(|| infer("infer_b64_denormal_weights_flushed_us", &net, &x));
+
         let net = Mlp::init(&mut rng);
         x.iter_mut()
             .flat_map(|x| x.as_mut_slice())
@@ -212,16 +227,20 @@ impl Bench {
         with_flushed_denormals(|| infer("infer_b64_denormal_inputs_flushed_us", &net, &x));
     }
 
+    /// Times steps of an optimizer with a gradient, and after 5000 steps without one.
     fn dead_steps(&self, name: &str, optimizer: impl Optimizer + Sync) {
         let mut rng = shapewright::rng(1);
-        let (mut net, mut gradient) = (Mlp::init(&mut rng), Mlp::init(&mut rng));
+        let mut net = Mlp::init(&mut rng);
+        let mut gradient = Mlp::init(&mut rng);
         let mut state = optimizer.state::<Mlp>();
+
         let alive = median_ns(|| state.step(&mut net, black_box(&gradient)));
         self.print(
             "mlp_dead_units",
             &format!("{name}_us_per_step"),
             alive / 1e3,
         );
+
         gradient.params_mut().fill(0.0);
         (0..5000).for_each(|_| state.step(&mut net, &gradient));
         let dead = median_ns(|| state.step(&mut net, black_box(&gradient)));
@@ -232,7 +251,7 @@ impl Bench {
         );
     }
 
-    /// A training step, and inference of one sample and of 64.
+    /// Times a training step, and inference of one sample and of 64.
     fn network<N, const CLASSES: usize, O>(&self, workload: &str, batch: usize, optimizer: O)
     where
         N: Network<
@@ -255,8 +274,9 @@ impl Bench {
             })
             .collect();
 
-        let (mut gradient, mut workspace, mut state) =
-            (N::zeros(), N::workspace(), optimizer.state::<N>());
+        let mut gradient = N::zeros();
+        let mut workspace = N::workspace();
+        let mut state = optimizer.state::<N>();
         let step = median_ns(|| {
             let mut pass = net.forward_train(black_box(&x[..batch]), &mut workspace);
             black_box(pass.loss(&CrossEntropy, &labels[..batch]));
@@ -278,6 +298,7 @@ impl Bench {
         self.print(workload, "infer_b64_us", many / 1e3);
     }
 
+    /// Times convolutions of several shapes.
     fn convolutions(&self) {
         self.convolution::<Mnist1>("mnist1");
         self.convolution::<Mnist2>("mnist2");
@@ -288,22 +309,25 @@ impl Bench {
         self.convolution::<Depthwise>("depthwise");
     }
 
-    /// One convolution on a batch of 16, in billions of useful floating-point operations a second:
-    /// forward; with the gradient of the parameters; and with that of the input.
+    /// Times one convolution on a batch of 16, in billions of useful floating-point operations per
+    /// second: forward; with the gradient of the parameters; with that of the input as well.
     fn convolution<N: Network<Element = f32>>(&self, layer: &str) {
         let mut rng = shapewright::rng(1);
         let net = N::init(&mut rng);
         let x: Vec<Tensor<N::Input>> = (0..16)
             .map(|_| Tensor::random(StandardUniform, &mut rng))
             .collect();
-        let (mut y, mut gradient, mut workspace) =
-            (vec![Tensor::zeros(); 16], N::zeros(), N::workspace());
+        let mut y = vec![Tensor::zeros(); 16];
+        let mut gradient = N::zeros();
+        let mut workspace = N::workspace();
         let flops = (2 * N::MACS * x.len()) as f64;
+
         let forward = median_ns(|| {
             net.forward_batch(black_box(&x), &mut y);
             black_box(&y);
         });
         self.print("conv", &format!("{layer}_forward_gflops"), flops / forward);
+
         let params = median_ns(|| {
             net.forward_train(black_box(&x), &mut workspace)
                 .backward(&mut gradient)
@@ -313,6 +337,7 @@ impl Bench {
             &format!("{layer}_params_gflops"),
             2.0 * flops / params,
         );
+
         let all = median_ns(|| {
             net.forward_train(black_box(&x), &mut workspace)
                 .backward_with_input(&mut gradient);
@@ -320,12 +345,14 @@ impl Bench {
         self.print("conv", &format!("{layer}_all_gflops"), 3.0 * flops / all);
     }
 
-    /// A product of two square matrices of 512, in billions of floating-point operations a second.
+    /// Times a product of two 512 by 512 matrices, in billions of floating-point operations per
+    /// second.
     fn gemm(&self) {
         let mut rng = shapewright::rng(1);
         let a = Tensor2::<512, 512>::random_boxed(StandardUniform, &mut rng);
         let b = Tensor2::<512, 512>::random_boxed(StandardUniform, &mut rng);
         let mut c = Tensor2::<512, 512>::zeros_boxed();
+
         let ns = median_ns(|| {
             black_box(&*a).matmul_into(black_box(&*b), &mut c);
             black_box(&c);
@@ -336,14 +363,16 @@ impl Bench {
         }
     }
 
-    /// A step of Adam over 1,048,576 parameters, and over the memory that it moves; in turn, as the
-    /// bandwidth changes from second to second. The ratio is the median of those of neighbours.
+    /// Times a step of Adam over 1,048,576 parameters, and a step that only moves the same memory,
+    /// in turn, as the bandwidth changes from second to second. The ratio is the median of the
+    /// ratios of neighbouring steps.
     fn adam(&self) {
         network! { struct Square: [1024] -> [1024] { Linear<_, 1024, NoBias> } }
         let mut net = Square::init(&mut shapewright::rng(1));
         let gradient = Square::init(&mut shapewright::rng(2));
         let mut adam = Adam::new(1e-3).state::<Square>();
         let mut streams = Streams { lr: 0.0 }.state::<Square>();
+
         let time = |step: &mut dyn FnMut()| {
             let start = Instant::now();
             step();
@@ -352,12 +381,11 @@ impl Bench {
         let mut samples: Vec<[f64; 2]> = (0..10 * SAMPLES)
             .map(|_| {
                 let step = time(&mut || adam.step(&mut net, black_box(&gradient)));
-                [
-                    step,
-                    time(&mut || streams.step(&mut net, black_box(&gradient))),
-                ]
+                let memory = time(&mut || streams.step(&mut net, black_box(&gradient)));
+                [step, memory]
             })
             .collect();
+
         let mut median = |f: &dyn Fn(&[f64; 2]) -> f64| {
             samples.sort_by(|a, b| f(a).total_cmp(&f(b)));
             f(&samples[samples.len() / 2])
@@ -372,8 +400,8 @@ impl Bench {
     }
 }
 
-/// What a step of Adam can't be faster than: an optimizer that reads the same four streams and
-/// writes the same three, with one addition each.
+/// A lower bound on a step of Adam: an optimizer that reads the same four streams and writes the
+/// same three, with one addition each.
 #[derive(Clone, Debug)]
 struct Streams {
     lr: f64,
@@ -412,7 +440,9 @@ impl Optimizer for Streams {
 #[inline(always)]
 fn add<T: Element>(params: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) {
     for (((p, &g), m), v) in params.iter_mut().zip(gradient).zip(first).zip(second) {
-        (*p, *m, *v) = (*p + g, *m + g, *v + g);
+        *p += g;
+        *m += g;
+        *v += g;
     }
 }
 
@@ -428,8 +458,8 @@ fn add_avx2<T: Element>(params: &mut [T], gradient: &[T], first: &mut [T], secon
     add(params, gradient, first, second);
 }
 
-/// What one core can do at most in the tier in force: fused multiply-adds on registers alone, as
-/// many side by side as their latency takes.
+/// Returns the peak of one core in the tier in force: fused multiply-adds on registers alone, with
+/// enough independent chains to hide their latency.
 #[cfg(target_arch = "x86_64")]
 fn peak_gflops() -> Option<f64> {
     const STEPS: usize = 1000;
@@ -439,9 +469,10 @@ fn peak_gflops() -> Option<f64> {
         ($name:ident, $features:literal, $splat:ident, $fma:ident, $lanes:literal) => {
             #[target_feature(enable = $features)]
             fn $name() -> f64 {
-                use std::arch::x86_64::{$fma, $splat};
+                use core::arch::x86_64::{$fma, $splat};
                 let mut sums = [$splat(black_box(1.0)); CHAINS];
-                let (factor, term) = ($splat(black_box(0.5)), $splat(black_box(1.0)));
+                let factor = $splat(black_box(0.5));
+                let term = $splat(black_box(1.0));
                 for _ in 0..STEPS {
                     for sum in &mut sums {
                         *sum = $fma(*sum, factor, term);
@@ -470,24 +501,24 @@ fn peak_gflops() -> Option<f64> {
     None
 }
 
-/// The median time of a call, in nanoseconds: each sample times as many calls as fill it.
+/// Returns the median time of a call, in nanoseconds. Each sample times as many calls as fill it.
 fn median_ns(mut f: impl FnMut()) -> f64 {
     let time = |calls: u32, f: &mut dyn FnMut()| {
         let start = Instant::now();
         (0..calls).for_each(|_| f());
         start.elapsed()
     };
-    // Warms up, and finds how many calls fill a sample.
+
+    // Warms up, and finds the number of calls that fill a sample.
     let mut calls = 1;
     let mut elapsed = time(calls, &mut f);
     while elapsed < SAMPLE {
-        calls = (calls * 2).max(
-            (calls as f64 * SAMPLE.div_duration_f64(elapsed.max(Duration::from_nanos(1)))) as u32
-                / 2,
-        );
+        let samples = SAMPLE.div_duration_f64(elapsed.max(Duration::from_nanos(1)));
+        calls = (calls * 2).max((calls as f64 * samples) as u32 / 2);
         elapsed = time(calls, &mut f);
     }
     calls = ((calls as f64 * SAMPLE.div_duration_f64(elapsed)) as u32).max(1);
+
     let mut samples: Vec<f64> = (0..SAMPLES)
         .map(|_| {
             let start = Instant::now();

@@ -1,11 +1,13 @@
 //! Lists of layers after which the compiler can't tell a tensor from a tuple: behind a nested
-//! network, layers of one's own and a `Split`. The shapes of such a list must not be written with
-//! those before them: checking it once took minutes.
+//! network, layers of one's own and a `Split`. The macro must not write a shape of such a list in
+//! terms of the one before: checking it would take minutes.
 
+use shapewright::Shape;
+use shapewright::ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule};
 use shapewright::prelude::*;
-use shapewright::{Shape, ext::{FeatureOrder, Inferred, ShapeRule, InPlace}, tensor::Element};
+use shapewright::tensor::Element;
 
-/// A layer of one's own, for whatever comes in.
+/// A layer of one's own, for any shape.
 struct Twice;
 
 impl<In: Shape> ShapeRule<In> for Twice {
@@ -15,20 +17,17 @@ impl<In: Shape> ShapeRule<In> for Twice {
 impl InPlace for Twice {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
 
-    fn forward_in_place<S: Shape, T: Element>(
-        _: &(),
-        y: &mut [Tensor<S, T>],
-        _: &shapewright::ext::Context<T>,
-    ) {
+    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
 
     fn backward_in_place<S: Shape, T: Element>(
         _: &(),
-        _: &[Tensor<S, T>],
+        _: LayerOutputs<'_, S, T>,
         dy: &mut [Tensor<S, T>],
-        _: &shapewright::ext::Context<T>,
+        _: &Context<T>,
     ) {
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }

@@ -1,6 +1,6 @@
-//! A network as deep as users have them: a ResNet-18 (He et al., 2015, "Deep Residual Learning for
-//! Image Recognition") on small images, trained by one step. Each of its 20 convolutions has a
-//! shape of its own, so that the compiler can't use one twice.
+//! A deep network: a ResNet-18 (He et al., 2015, "Deep Residual Learning for Image Recognition") on
+//! small images, trained for one step. Each of its 20 convolutions has a shape of its own, so that
+//! the compiler can't reuse any.
 
 use shapewright::prelude::*;
 
@@ -64,11 +64,14 @@ fn main() {
         .map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng))
         .collect();
     let labels: Vec<Label<10>> = (0..8).map(|i| Label::new(i).unwrap()).collect();
-    let (mut gradient, mut workspace) = (ResNet::zeros(), ResNet::workspace());
+
+    let mut gradient = ResNet::zeros();
+    let mut workspace = ResNet::workspace();
     let mut sgd = Sgd::new(0.01).momentum(0.9).state::<ResNet>();
     let mut pass = net.forward_train(&x, &mut workspace);
     let loss = pass.loss(&CrossEntropy, &labels);
     pass.backward(&mut gradient);
     sgd.step(&mut net, &gradient);
+
     println!("loss {loss}, class {}", net.forward(&x[0]).argmax());
 }

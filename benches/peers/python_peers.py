@@ -3,10 +3,10 @@
 
     python3 benches/peers/python_peers.py --peer jax --workload iris,mlp,gemm --threads 1
 
-prints one JSON line a figure. --peer, --workload and --threads take one name
+prints one JSON line per figure. --peer, --workload and --threads take one name
 or several with commas; each peer runs in a process of its own for each number
 of threads. Without arguments everything runs; a peer that is not installed is
-left out, with a line that says so. --check times nothing: it trains 64 steps
+skipped, with a line that says so. --check times nothing: it trains 64 steps
 and fails where the peers' losses and outputs differ or a loss does not fall.
 
 Workloads (all f32, random data of a fixed seed, already in memory):
@@ -91,7 +91,7 @@ GEMM = 512
 
 
 def median_seconds(call, read, seconds):
-    """Median time of call(), whose last result in each sample read() takes."""
+    """Returns the median time of call(). read() takes the last result of each sample."""
     clock = time.perf_counter_ns
     end = clock() + int(0.3 * seconds * 1e9)
     warm = 0
@@ -124,9 +124,9 @@ def read_numpy(out):
 
 
 def weights(network, rng):
-    """The layers with PyTorch's own initial distribution: (kind, weight, bias)
-    with weights as [in, out] and [height, width, in, out], or (kind, the shape
-    of its input)."""
+    """Returns the layers with PyTorch's initial distribution: (kind, weight,
+    bias) with weights as [in, out] and [height, width, in, out], or (kind, the
+    shape of its input)."""
     shape, layers = network.shape, []
     for kind, *sizes in network.layers:
         if sizes:
@@ -146,8 +146,9 @@ def weights(network, rng):
 
 
 def channels_first(layers):
-    """The same for images as channels, height, width: weights of convolutions
-    as [out, in, height, width], of linear layers still as [in, out]."""
+    """Converts layers to images as channels, height, width: weights of
+    convolutions become [out, in, height, width], those of linear layers stay
+    [in, out]."""
     image = None
     for kind, first, *bias in layers:
         if kind == "flatten":
@@ -265,7 +266,7 @@ class Jax:
         self.version = jax.__version__
 
     def network(self, network, rng):
-        """The forward function and its parameters."""
+        """Returns the forward function and its parameters."""
         jax, jnp = self.jax, self.jax.numpy
         params = [tuple(map(jnp.asarray, rest)) for _, *rest in weights(network, rng) if len(rest) == 2]
         layout = ("NHWC", "HWIO", "NHWC")
@@ -372,7 +373,7 @@ class TensorFlow:
         self.xla = xla
 
     def compiled(self, function, *arguments):
-        """The function for arguments of these shapes, traced once."""
+        """Returns the function traced for arguments of these shapes."""
         return self.tf.function(function, jit_compile=self.xla).get_concrete_function(*arguments)
 
     def network(self, network, rng):
@@ -428,7 +429,7 @@ class TensorFlow:
 
 
 class OnnxRuntime:
-    """Inference only."""
+    """ONNX Runtime, which has inference only."""
 
     train = None
     inference = contextlib.nullcontext
@@ -463,7 +464,7 @@ class OnnxRuntime:
         )
 
     def bound(self, session, feed, output, shape):
-        """A call of the session with its input and output bound beforehand."""
+        """Returns a call of the session with its input and output bound beforehand."""
         import numpy as np
 
         value = self.ort.OrtValue.ortvalue_from_numpy
@@ -573,7 +574,7 @@ def run(peer, threads, args):
 
 
 def disagreements(lines):
-    """What --check found wrong, in sentences."""
+    """Returns the mistakes that --check found, as sentences."""
     found = {}
     for line in map(json.loads, lines):
         values = found.setdefault((line["workload"], line["figure"]), {})

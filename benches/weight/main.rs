@@ -1,4 +1,4 @@
-//! What a user's program with the `mlp` network looks like: trained for a while on made-up data.
+//! A user's program with the `mlp` network, which trains for a while on random data.
 
 use shapewright::prelude::*;
 
@@ -19,7 +19,9 @@ fn main() {
         .map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng))
         .collect();
     let labels: Vec<Label<10>> = (0..64).map(|i| Label::new(i % 10).unwrap()).collect();
-    let (mut gradient, mut workspace) = (Mlp::zeros(), Mlp::workspace());
+
+    let mut gradient = Mlp::zeros();
+    let mut workspace = Mlp::workspace();
     let mut sgd = Sgd::new(0.01).momentum(0.9).state::<Mlp>();
     for _ in 0..100 {
         let mut pass = net.forward_train(&x, &mut workspace);
@@ -28,5 +30,6 @@ fn main() {
         sgd.step(&mut net, &gradient);
         println!("loss {loss}");
     }
+
     println!("class {}", net.forward(&x[0]).argmax());
 }

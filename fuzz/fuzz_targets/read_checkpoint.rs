@@ -1,4 +1,5 @@
-//! Any bytes as a checkpoint: no panic, and after an error of the file the network is as it was.
+//! Reads arbitrary bytes as a checkpoint: it must not panic, and an error in the file must leave
+//! the network unchanged.
 //!
 //! ```sh
 //! fuzz/run 60
@@ -17,19 +18,20 @@ use shapewright::train::{History, TrainError};
 
 network! { struct Net: [2] -> [1] { hidden: Linear<_, 2>, Tanh, out: Linear<_, 1> } }
 
-/// Mark and version, then length and sum.
+/// The length of the head: magic number and version, then length and checksum.
 const HEAD: usize = 48;
 
+/// The training that writes and resumes the checkpoint.
 struct Setting {
     path: PathBuf,
     x: Vec<Tensor1<2>>,
     y: Vec<Tensor1<1>>,
-    /// The bytes of a checkpoint.
+    /// The bytes of a valid checkpoint.
     written: Vec<u8>,
 }
 
 impl Setting {
-    /// Writes a checkpoint to begin with, and its content as a seed where `SEED` says.
+    /// Writes a valid checkpoint, and its content as a seed to the file named by `SEED`.
     fn new() -> Self {
         let name = format!("shapewright-fuzz-{}", std::process::id());
         let mut setting = Setting {
@@ -38,6 +40,7 @@ impl Setting {
             y: (0..5).map(|i| Tensor1::from([i as f32 / 5.0])).collect(),
             written: Vec::new(),
         };
+
         let mut net = Net::init(&mut shapewright::rng(1));
         setting.train(&mut net).expect("a training");
         setting.written = fs::read(&setting.path).expect("a checkpoint");
@@ -50,7 +53,8 @@ impl Setting {
         setting
     }
 
-    /// All that a checkpoint can have is in it. It has been two epochs long when it was written.
+    /// Trains for two epochs, or resumes from the checkpoint, with every setting that has a state
+    /// in it.
     fn train(&self, net: &mut Net) -> Result<History, TrainError> {
         Net::trainer(Adam::new(0.05), Mse)
             .epochs(2)
@@ -66,7 +70,7 @@ impl Setting {
             .fit(net, &self.x, &self.y)
     }
 
-    /// A file whose length and sum are right.
+    /// Returns a checkpoint with this content, and with the right length and checksum in its head.
     fn with_head(&self, content: &[u8]) -> Vec<u8> {
         let words = content.as_chunks().0.iter();
         let sum = words.fold(0x9e37_79b9_7f4a_7c15, |sum: u64, word| {
@@ -85,14 +89,14 @@ impl Setting {
     }
 }
 
-// The first byte says whether the others are a file or what follows its head.
+// The first byte says whether the others are a whole file or its content behind the head.
 fuzz_target!(|bytes: &[u8]| {
     static SETTING: OnceLock<Setting> = OnceLock::new();
     let setting = SETTING.get_or_init(Setting::new);
-    let Some((kind, bytes)) = bytes.split_first() else {
+    let Some((form, bytes)) = bytes.split_first() else {
         return;
     };
-    let file = if kind % 2 == 0 {
+    let file = if form % 2 == 0 {
         bytes.to_vec()
     } else {
         setting.with_head(bytes)

@@ -1,4 +1,5 @@
-//! Any bytes as a file of data: IDX, CIFAR-10, NumPy's `.npy` and `.npz`, CSV. No panic, and an error says something.
+//! Reads arbitrary bytes as a file of data: IDX, CIFAR-10, NumPy's `.npy` and `.npz`, CSV. No
+//! reader may panic, and errors must have a text.
 //!
 //! ```sh
 //! fuzz/run 60
@@ -6,23 +7,24 @@
 
 #![no_main]
 
-use std::fmt::Display;
+use core::fmt::Display;
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use shapewright::tensor::Rank2;
 use shapewright::data::cifar;
 use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
 use shapewright::data::idx;
 use shapewright::data::npy::{self, Npz};
+use shapewright::tensor::Rank2;
 
+/// Checks that an error has a text.
 fn says<T, E: Display>(result: Result<T, E>) {
     if let Err(error) = result {
         assert!(!error.to_string().is_empty());
     }
 }
 
-// The first byte says which reader.
+// The first byte selects the reader.
 fuzz_target!(|bytes: &[u8]| {
     let Some((reader, bytes)) = bytes.split_first() else {
         return;

@@ -1,4 +1,5 @@
-//! Any bytes as a weight file: no panic, and after an error the network is as it was.
+//! Reads arbitrary bytes as a weight file: it must not panic, and an error must leave the network
+//! unchanged.
 //!
 //! ```sh
 //! fuzz/run 60
@@ -20,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         let loader = loader.only(|name| name != "steps");
         net.load_from(&loader)
     });
+
     if let Err(error) = loaded {
         assert!(!error.to_string().is_empty());
         assert!(net.params().iter().all(|&x| x == 0.5));

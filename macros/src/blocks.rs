@@ -1,8 +1,8 @@
 //! Checks blocks: layers with lists of layers inside.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -13,68 +13,58 @@ use crate::check::{Layer, check_layer, whole_number, written};
 use crate::parse::{self, Generic, Item, List};
 use crate::spans::Extent;
 
-/// A layer with lists of layers inside.
+/// A block that is understood.
 pub struct Block {
-    pub kind: Kind,
+    pub kind: BlockKind,
     pub branches: Vec<Branch>,
 }
 
-pub enum Kind {
+pub enum BlockKind {
     Residual,
     Concat,
     Split,
-    /// So many times.
+    /// With the number of repetitions.
     Repeat(TokenStream),
 }
 
 /// A list of layers inside a block.
 pub struct Branch {
     pub attrs: Vec<Attribute>,
-    /// The field of the block that holds the list's parameters, and its key; none if the layers'
-    /// own fields are the block's.
+    /// The field of the block that holds the list's parameters, and its key; `None` if the fields
+    /// of the layers are fields of the block.
     pub field: Option<(Ident, String)>,
-    /// How to call it.
+    /// Its name in sentences.
     pub label: String,
     pub layers: Vec<Layer>,
 }
 
 const NAMES: [&str; 4] = ["Residual", "Concat", "Split", "Repeat"];
 
-/// Whether a layer of this name has layers inside.
+/// Returns whether a layer of this name has layers inside.
 pub fn is_block(name: &str) -> bool {
     NAMES.contains(&name)
 }
 
-/// The field names of one struct, each with nothing.
-type Names = HashMap<String, ()>;
+/// The field names of one struct.
+type Names = HashSet<String>;
 
-/// Understands what is between the braces of a layer; `None` after a mistake.
+/// Checks the content of a layer's braces; `None` without braces or after a mistake.
 pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block> {
     let items = layer.block.take()?;
     let found = written(&layer.path.to_token_stream());
     let span = layer.layer_tokens.span();
     if !is_block(&found) {
-        let near = NAMES
-            .iter()
-            .find(|name| builtin::distance(name, &found) <= 2);
-        let message = match near {
-            Some(name) => format!("there is no block `{found}`; did you mean `{name}`?"),
-            None => format!(
-                "`{found}` has no layers inside; those that have are `Residual`, `Concat`, `Split` and `Repeat`"
-            ),
-        };
-        errors.push(Error::new(span, message));
+        errors.push(Error::new(span, unknown_block(&found)));
         return None;
     }
     if found != "Repeat" && !layer.generics.is_empty() {
-        errors.push(Error::new(
-            span,
-            format!("`{found}` takes nothing between `<` and `>`"),
-        ));
+        let message = format!("`{found}` takes nothing between `<` and `>`");
+        errors.push(Error::new(span, message));
         return None;
     }
+
     let (kind, branches) = match found.as_str() {
-        "Residual" => (Kind::Residual, residual(items, span, errors)?),
+        "Residual" => (BlockKind::Residual, residual(items, span, errors)?),
         "Repeat" => {
             let [Generic::Other(count)] = &layer.generics[..] else {
                 let message =
@@ -83,35 +73,31 @@ pub fn check(layer: &mut parse::Layer, errors: &mut Vec<Error>) -> Option<Block>
                 return None;
             };
             whole_number(count, errors);
-            (
-                Kind::Repeat(quote_spanned!(count.span()=> { #count })),
-                vec![body(items, span, errors)?],
-            )
+            let count = quote_spanned!(count.span()=> { #count });
+            (BlockKind::Repeat(count), vec![body(items, span, errors)?])
         }
-        _ => {
-            let tuple = found == "Split";
-            let most = if tuple { 4 } else { 6 };
-            if items.len() < 2 || items.len() > most {
-                let message = format!(
-                    "`{found}` has 2 to {most} branches, but {} {} written; a branch is a layer or a list in braces, \
-                     with a name: `left: {{ .. }}`",
-                    items.len(),
-                    if items.len() == 1 { "is" } else { "are" }
-                );
-                errors.push(Error::new(span, message));
-                return None;
-            }
-            (
-                if tuple { Kind::Split } else { Kind::Concat },
-                branches(items, errors),
-            )
-        }
+        "Split" => (BlockKind::Split, branches(&found, 4, items, span, errors)?),
+        _ => (BlockKind::Concat, branches(&found, 6, items, span, errors)?),
     };
     Some(Block { kind, branches })
 }
 
-/// The layers of a list that is the whole block.
-fn body(items: Vec<Item>, span: proc_macro2::Span, errors: &mut Vec<Error>) -> Option<Branch> {
+/// The sentence about braces behind a name that is no block's.
+fn unknown_block(found: &str) -> String {
+    let near = NAMES
+        .iter()
+        .find(|name| builtin::distance(name, found) <= 2);
+    match near {
+        Some(name) => format!("there is no block `{found}`; did you mean `{name}`?"),
+        None => format!(
+            "`{found}` has no layers inside; those that have are `Residual`, `Concat`, `Split` \
+             and `Repeat`"
+        ),
+    }
+}
+
+/// Checks a block that is one list of layers.
+fn body(items: Vec<Item>, span: Span, errors: &mut Vec<Error>) -> Option<Branch> {
     let mut names = Names::new();
     let mut layers = Vec::new();
     for (index, item) in items.into_iter().enumerate() {
@@ -126,6 +112,7 @@ fn body(items: Vec<Item>, span: proc_macro2::Span, errors: &mut Vec<Error>) -> O
             }
         }
     }
+
     if layers.is_empty() {
         errors.push(Error::new(
             span,
@@ -133,6 +120,7 @@ fn body(items: Vec<Item>, span: proc_macro2::Span, errors: &mut Vec<Error>) -> O
         ));
         return None;
     }
+
     Some(Branch {
         attrs: Vec::new(),
         field: None,
@@ -141,12 +129,8 @@ fn body(items: Vec<Item>, span: proc_macro2::Span, errors: &mut Vec<Error>) -> O
     })
 }
 
-/// The layers, and the projection if there is one.
-fn residual(
-    items: Vec<Item>,
-    span: proc_macro2::Span,
-    errors: &mut Vec<Error>,
-) -> Option<Vec<Branch>> {
+/// Checks the layers of a `Residual`, and its projection if there is one.
+fn residual(items: Vec<Item>, span: Span, errors: &mut Vec<Error>) -> Option<Vec<Branch>> {
     let (lists, layers): (Vec<Item>, Vec<Item>) = items
         .into_iter()
         .partition(|item| matches!(item, Item::List(_)));
@@ -154,8 +138,9 @@ fn residual(
     let mut names: Names = branches[0]
         .layers
         .iter()
-        .filter_map(|layer| Some((layer.field.as_ref()?.to_string(), ())))
+        .filter_map(|layer| Some(layer.field.as_ref()?.to_string()))
         .collect();
+
     for item in lists {
         let Item::List(list) = item else { continue };
         if branches.len() == 2 {
@@ -164,15 +149,33 @@ fn residual(
             errors.push(Error::new(list.tokens.span(), message));
             continue;
         }
-        branches.push(own(0, list, &mut names, errors));
+        branches.push(list_branch(0, list, &mut names, errors));
     }
     Some(branches)
 }
 
-fn branches(items: Vec<Item>, errors: &mut Vec<Error>) -> Vec<Branch> {
+/// Checks 2 to `most` branches, each a layer or a list.
+fn branches(
+    block: &str,
+    most: usize,
+    items: Vec<Item>,
+    span: Span,
+    errors: &mut Vec<Error>,
+) -> Option<Vec<Branch>> {
+    if items.len() < 2 || items.len() > most {
+        let are = if items.len() == 1 { "is" } else { "are" };
+        let message = format!(
+            "`{block}` has 2 to {most} branches, but {} {are} written; a branch is a layer or a \
+             list in braces, with a name: `left: {{ .. }}`",
+            items.len(),
+        );
+        errors.push(Error::new(span, message));
+        return None;
+    }
+
     let mut names = Names::new();
     let branch = |(index, item)| match item {
-        Item::List(list) => own(index, list, &mut names, errors),
+        Item::List(list) => list_branch(index, list, &mut names, errors),
         Item::Layer(layer) => {
             let layer = check_layer(index, *layer, &mut names, errors);
             let label = if layer.text.is_empty() {
@@ -188,28 +191,31 @@ fn branches(items: Vec<Item>, errors: &mut Vec<Error>) -> Vec<Branch> {
             }
         }
     };
-    items.into_iter().enumerate().map(branch).collect()
+    Some(items.into_iter().enumerate().map(branch).collect())
 }
 
-/// A list with a field of its own.
-fn own(index: usize, list: List, names: &mut Names, errors: &mut Vec<Error>) -> Branch {
+/// Checks a list that has a field of its own.
+fn list_branch(index: usize, list: List, names: &mut Names, errors: &mut Vec<Error>) -> Branch {
     let List {
         attrs,
         name,
         layers,
         tokens,
     } = list;
+
     let key = name
         .as_ref()
         .map_or_else(|| index.to_string(), |name| name.unraw().to_string());
     let mut field = name.unwrap_or_else(|| format_ident!("branch_{index}"));
-    if names.insert(field.to_string(), ()).is_some() {
+    if !names.insert(field.to_string()) {
         let message = format!(
-            "two branches are called `{field}`; a branch's name is its field and its key in weight files: choose another"
+            "two branches are called `{field}`; a branch's name is its field and its key in \
+             weight files: choose another"
         );
         errors.push(Error::new(field.span(), message));
         field = format_ident!("branch_{index}_");
     }
+
     let mut inside = Names::new();
     let mut layers: Vec<Layer> = layers
         .into_iter()
@@ -219,22 +225,23 @@ fn own(index: usize, list: List, names: &mut Names, errors: &mut Vec<Error>) -> 
     if layers.is_empty() {
         layers.push(Layer::identity(Extent::of(&tokens)));
     }
-    let label = key.clone();
+
     Branch {
         attrs,
+        label: key.clone(),
         field: Some((field, key)),
-        label,
         layers,
     }
 }
 
-/// The block's type: `params` are its parameters, `branches` the types of its lists.
+/// Writes the block's type: `params` is the type of its parameters, `branches` are the types of its
+/// lists.
 pub fn block_type(block: &Block, params: &Ident, branches: &[Ident]) -> TokenStream {
     match (&block.kind, branches) {
-        (Kind::Residual, [body]) => quote!(__sw::Residual<#params, #body>),
-        (Kind::Residual, _) => quote!(__sw::ResidualWith<#params, #(#branches),*>),
-        (Kind::Concat, _) => quote!(__sw::Join<#params, (#(#branches,)*), false>),
-        (Kind::Split, _) => quote!(__sw::Join<#params, (#(#branches,)*), true>),
-        (Kind::Repeat(count), _) => quote!(__sw::Repeat<#params, #(#branches),*, #count>),
+        (BlockKind::Residual, [body]) => quote!(__sw::Residual<#params, #body>),
+        (BlockKind::Residual, _) => quote!(__sw::ResidualWith<#params, #(#branches),*>),
+        (BlockKind::Concat, _) => quote!(__sw::Join<#params, (#(#branches,)*), false>),
+        (BlockKind::Split, _) => quote!(__sw::Join<#params, (#(#branches,)*), true>),
+        (BlockKind::Repeat(count), _) => quote!(__sw::Repeat<#params, #(#branches),*, #count>),
     }
 }

@@ -1,30 +1,31 @@
-//! What the macro knows of the built-in layers: their names and how they are written. What they
-//! compute and which shapes they take is const code in the library.
+//! The table of the built-in layers: their names and how they are written. Their shape rules and
+//! their arithmetic are in the library.
 
-/// How a built-in layer is written. Its generic arguments are its sizes and then its options, in
+/// A built-in layer as it is written. Its generic arguments are its sizes and then its options, in
 /// the order of the table.
 pub struct Builtin {
     pub name: &'static str,
     pub sizes: Sizes,
     pub options: &'static [Choice],
-    /// How many numbers its `Inferred` works out beside those written `_`, and after them: generic
-    /// arguments after all others.
+    /// The number of sizes that its `Inferred` gives in addition to those written `_`. They become
+    /// generic arguments after all others.
     pub derived: usize,
-    /// How many constructor arguments there are, if any are written.
+    /// The number of constructor arguments, which may all be omitted.
     pub arguments: usize,
     /// Whether the layer has parameters, so that it needs a field even without a name.
     pub has_params: bool,
 }
 
+/// The sizes of a layer.
 pub enum Sizes {
-    /// Each with its name.
+    /// A fixed list, each with its name.
     Named(&'static [Size]),
-    /// Likewise, or none at all: the layer has defaults.
+    /// A fixed list, or none of them: the layer has defaults.
     Optional(&'static [Size]),
     /// One for each axis.
     Axes,
-    /// One for each of the last axes, 1 to 3 of them; `_` for the last alone if there are none. The
-    /// generic arguments are how many there are, and always three sizes.
+    /// One for each of the last 1 to 3 axes; none means `_` for the last. The generic arguments are
+    /// the number of axes, and always three sizes.
     LastAxes,
 }
 
@@ -33,7 +34,7 @@ pub struct Size {
     pub form: Form,
 }
 
-/// How a size is written.
+/// The way in which a size is written.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Form {
     /// A number.
@@ -47,15 +48,16 @@ pub enum Form {
     Sides,
 }
 
-/// An option: written after the sizes, in any order.
+/// An option. Options are written after the sizes, in any order.
 pub struct Choice {
     pub name: &'static str,
     pub value: Value,
 }
 
+/// The value of an option.
 pub enum Value {
-    /// The name alone: sets its generic argument to this, and leaving it away to the other value of
-    /// a `bool`.
+    /// Written as the name alone, which sets its generic argument to this `bool`; omitted, the
+    /// argument is the other one.
     Switch(bool),
     /// `Name<2>`: one generic argument.
     Number(Default),
@@ -63,16 +65,17 @@ pub enum Value {
     Pair(Default),
 }
 
-/// What an option's numbers are when it is left away.
+/// The numbers of an option that is omitted.
 #[derive(Clone, Copy)]
 pub enum Default {
     Is(usize),
     /// None: the library's `INFER`.
     None,
-    /// Those of a size with as many numbers.
+    /// Those of the size with this index, which has as many numbers.
     Size(usize),
 }
 
+/// A layer without sizes, options and parameters.
 const fn plain(name: &'static str) -> Builtin {
     Builtin {
         name,
@@ -105,11 +108,12 @@ const fn pair(name: &'static str, default: usize) -> Choice {
     }
 }
 
-/// The windows of pooling are as far apart as they are large.
+/// The stride of pooling along one axis, by default the size of the window.
 const STRIDE: Choice = Choice {
     name: "Stride",
     value: Value::Number(Default::Size(0)),
 };
+/// The strides of pooling along two axes.
 const STRIDES: Choice = Choice {
     name: "Stride",
     value: Value::Pair(Default::Size(0)),
@@ -400,65 +404,70 @@ pub const BUILTINS: &[Builtin] = &[
     },
 ];
 
+/// Returns the built-in layer of this name.
 pub fn find(name: &str) -> Option<&'static Builtin> {
     BUILTINS.iter().find(|builtin| builtin.name == name)
 }
 
-/// The built-in layer that a name is probably meant to be.
+/// Returns the built-in layer that a name is probably meant to be.
 ///
-/// A name that goes on where a built-in one ends (`Linear2`), or has another number there
-/// (`Relu2`), is taken for a layer of the user's own; so is one of three letters unless they are
-/// all the same, as too many are near each other.
+/// A name that extends a built-in one (`Linear2`), or ends in another number (`Relu2`), is taken
+/// for a layer of the user's own. So is a name of three letters, unless it differs in case only:
+/// too many short names are near each other.
 pub fn nearest(name: &str) -> Option<&'static Builtin> {
     let allowed = match name.len() {
         0..4 => 0,
         4..7 => 1,
         _ => 2,
     };
+
     let letters = |name: &str| {
         name.trim_end_matches(|c: char| c.is_ascii_digit())
             .to_owned()
     };
+
     BUILTINS
         .iter()
         .filter(|builtin| !name.starts_with(builtin.name) && letters(name) != letters(builtin.name))
         .map(|builtin| {
-            let same_letters = builtin.name.eq_ignore_ascii_case(name);
-            (
-                if same_letters {
-                    0
-                } else {
-                    distance(builtin.name, name)
-                },
-                builtin,
-            )
+            let distance = if builtin.name.eq_ignore_ascii_case(name) {
+                0
+            } else {
+                distance(builtin.name, name)
+            };
+            (distance, builtin)
         })
         .filter(|&(distance, _)| distance <= allowed)
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, builtin)| builtin)
 }
 
-/// How many letters have to be changed, added, left away or swapped with their neighbour.
+/// Returns the Damerau-Levenshtein distance: the number of letters to change, insert, delete or
+/// swap with their neighbour.
 pub fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    let a: Vec<char> = a.chars().collect();
+    let b: Vec<char> = b.chars().collect();
+
+    // `edits[i][j]` is the distance of the first `i` letters of `a` from the first `j` of `b`.
+    let mut edits = vec![vec![0; b.len() + 1]; a.len() + 1];
     for i in 0..=a.len() {
         for j in 0..=b.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let change = usize::from(a[i - 1] != b[j - 1]);
-                let mut best = (rows[i - 1][j] + 1)
-                    .min(rows[i][j - 1] + 1)
-                    .min(rows[i - 1][j - 1] + change);
-                if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                    best = best.min(rows[i - 2][j - 2] + 1);
-                }
-                best
-            };
+            if i == 0 || j == 0 {
+                edits[i][j] = i + j;
+                continue;
+            }
+
+            let change = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (edits[i - 1][j] + 1)
+                .min(edits[i][j - 1] + 1)
+                .min(edits[i - 1][j - 1] + change);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(edits[i - 2][j - 2] + 1);
+            }
+            edits[i][j] = best;
         }
     }
-    rows[a.len()][b.len()]
+    edits[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -494,12 +503,14 @@ mod tests {
         ] {
             assert_eq!(nearest(misspelt).map(|b| b.name), Some(meant), "{misspelt}");
         }
+
         assert!(nearest("Linear2").is_none());
         assert!(nearest("Relu2").is_none());
         assert!(nearest("Gru").is_none());
         assert!(nearest("Scale").is_none());
         assert!(nearest("Encoder").is_none());
     }
+
     #[test]
     fn no_name_is_taken_for_another() {
         for builtin in BUILTINS {

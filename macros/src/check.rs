@@ -1,16 +1,17 @@
-//! Checks what the macro can know of a definition, and makes of each layer what the expansion
-//! needs.
+//! Checks what the macro itself can check in a definition, and prepares each layer for the
+//! expansion.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, Ident, Lit, Meta, Path, Token, Visibility};
 
 use crate::blocks::{self, Block};
-use crate::builtin;
+use crate::builtin::{self, Builtin};
 use crate::generics;
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::Extent;
@@ -18,10 +19,10 @@ use crate::spans::Extent;
 /// A definition whose layers are understood.
 pub struct Network {
     pub attrs: Vec<Attribute>,
-    /// `Clone` was derived. The expansion derives it with `Copy`, so that cloning a box does not
-    /// pass the stack.
+    /// Whether `Clone` is derived. The expansion derives it with `Copy`, so that cloning a box
+    /// does not pass the stack.
     pub clone: bool,
-    /// `Debug` was derived. It is written by the expansion, which leaves the padding away.
+    /// Whether `Debug` is derived. The expansion writes it, and omits the fillers.
     pub debug: bool,
     pub vis: Visibility,
     pub name: Ident,
@@ -31,22 +32,24 @@ pub struct Network {
     pub layers: Vec<Layer>,
 }
 
+/// A layer that is understood.
 pub struct Layer {
     pub attrs: Vec<Attribute>,
     /// The public field, if the layer has one.
     pub field: Option<Ident>,
     /// The prefix of its parameters' names: the name, or the index.
     pub key: String,
-    /// The layer as it is written, and how to call it briefly.
+    /// The layer as it is written.
     pub text: String,
+    /// Its name, or the layer as it is written if it has none.
     pub brief: String,
     pub extent: Extent,
     pub path: TokenStream,
     pub generics: Vec<Argument>,
     pub config: Option<TokenStream>,
-    /// Of a layer that is not built in it is not known whether it is one.
+    /// Whether the layer is built in. Any other type may lack the traits of layers.
     pub builtin: bool,
-    /// The layers inside.
+    /// The layers inside, if it is a block.
     pub block: Option<Block>,
 }
 
@@ -54,10 +57,11 @@ pub struct Layer {
 #[derive(Clone)]
 pub enum Argument {
     Given(TokenStream),
-    /// The so manieth `_`.
+    /// The `_` with this number, counted from 0.
     Inferred(usize),
 }
 
+/// Checks a definition. A layer that can't be understood becomes [`Layer::unknown`].
 pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     let Definition {
         mut attrs,
@@ -72,7 +76,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     check_shape(&input, errors);
     check_shape(&output, errors);
     let (clone, debug) = take_derives(&mut attrs, errors);
-    let mut names = HashMap::new();
+
+    let mut names = HashSet::new();
     let mut checked: Vec<Layer> = layers
         .into_iter()
         .enumerate()
@@ -81,6 +86,7 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     if checked.is_empty() {
         checked.push(Layer::unknown());
     }
+
     Network {
         attrs,
         clone,
@@ -94,6 +100,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
     }
 }
 
+/// Reports shapes with too many axes, tuples of a wrong length, and sizes that are no whole
+/// numbers.
 fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
     match &shape.kind {
         SizesKind::Axes(sizes) => {
@@ -103,20 +111,21 @@ fn check_shape(shape: &parse::Sizes, errors: &mut Vec<Error>) {
             }
             sizes.iter().for_each(|size| whole_number(size, errors));
         }
-        SizesKind::Tuple(parts) => {
-            if parts.len() < 2 || parts.len() > 4 {
-                let message = format!("a tuple has 2 to 4 shapes, but these are {}", parts.len());
+        SizesKind::Tuple(shapes) => {
+            if shapes.len() < 2 || shapes.len() > 4 {
+                let message = format!("a tuple has 2 to 4 shapes, but these are {}", shapes.len());
                 errors.push(Error::new(shape.tokens.span(), message));
             }
-            parts.iter().for_each(|part| check_shape(part, errors));
+            shapes.iter().for_each(|shape| check_shape(shape, errors));
         }
     }
 }
 
-/// Takes `Clone`, `Copy` and `Debug` out of the derived traits, and says whether a network is to be
-/// cloned and to be printed; reports those that a network can't have.
+/// Removes `Clone`, `Copy` and `Debug` from the derived traits, and returns whether the network is
+/// to have `Clone` and `Debug`. Reports the attributes that a network can't have.
 fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, bool) {
-    let (mut clone, mut debug) = (false, false);
+    let mut clone = false;
+    let mut debug = false;
     for attr in attrs.iter_mut() {
         if sets_layout(attr) {
             errors.push(Error::new(
@@ -127,27 +136,34 @@ fn take_derives(attrs: &mut Vec<Attribute>, errors: &mut Vec<Error>) -> (bool, b
         if !attr.path().is_ident("derive") {
             continue;
         }
+
         let mut kept = Vec::new();
-        let parsed =
-            attr.parse_args_with(syn::punctuated::Punctuated::<Path, Token![,]>::parse_terminated);
-        for path in parsed.into_iter().flatten() {
-            match path.segments.last().map(|segment| segment.ident.to_string()).as_deref() {
+        let paths = attr.parse_args_with(Punctuated::<Path, Token![,]>::parse_terminated);
+        for path in paths.into_iter().flatten() {
+            let name = path
+                .segments
+                .last()
+                .map(|segment| segment.ident.to_string());
+            match name.as_deref() {
                 Some("Clone" | "Copy") => clone = true,
                 Some("Debug") => debug = true,
                 Some("Default") => errors.push(Error::new(
                     path.span(),
-                    "a network can't be made by `Default`, on the stack: remove it and use `init` or `zeros`",
+                    "a network can't be made by `Default`, on the stack: remove it and use `init` \
+                     or `zeros`",
                 )),
                 _ => kept.push(path),
             }
         }
+
         *attr = syn::parse_quote!(#[derive(#(#kept),*)]);
     }
     attrs.retain(|attr| !sets_layout(attr));
+
     (clone, debug)
 }
 
-/// Whether it is `repr`, or may become it.
+/// Returns whether an attribute is `repr`, or a `cfg_attr` with one.
 fn sets_layout(attr: &Attribute) -> bool {
     let has_repr = || match &attr.meta {
         Meta::List(list) => has_ident(list.tokens.clone(), "repr"),
@@ -156,6 +172,7 @@ fn sets_layout(attr: &Attribute) -> bool {
     attr.path().is_ident("repr") || attr.path().is_ident("cfg_attr") && has_repr()
 }
 
+/// Returns whether an identifier occurs anywhere in the tokens.
 fn has_ident(tokens: TokenStream, name: &str) -> bool {
     tokens.into_iter().any(|token| match token {
         TokenTree::Ident(ident) => ident == name,
@@ -164,83 +181,52 @@ fn has_ident(tokens: TokenStream, name: &str) -> bool {
     })
 }
 
+/// Checks a layer of a list; `names` are the fields of the list so far.
 pub fn check_layer(
     index: usize,
     mut layer: parse::Layer,
-    names: &mut HashMap<String, ()>,
+    names: &mut HashSet<String>,
     errors: &mut Vec<Error>,
 ) -> Layer {
     let text = written(&layer.tokens);
     let plain = written(&layer.layer_tokens);
     let extent = Extent::of(&layer.tokens);
-    for attr in &layer.attrs {
-        if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
-            errors.push(Error::new(
-                attr.span(),
-                "a layer can't be switched off: define two networks instead",
-            ));
-        }
-    }
-    let (is_block, before) = (layer.block.is_some(), errors.len());
+    check_attributes(&layer, errors);
+
+    let has_braces = layer.block.is_some();
+    let errors_before = errors.len();
     let block = blocks::check(&mut layer, errors);
     let written_path = written(&layer.path.to_token_stream());
-    if !is_block && blocks::is_block(&written_path) {
+    let lacks_braces = !has_braces && blocks::is_block(&written_path);
+    if lacks_braces {
         let message = format!(
-            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your own, write `self::{written_path}`)"
+            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your \
+             own, write `self::{written_path}`)"
         );
         errors.push(Error::new(layer.layer_tokens.span(), message));
     }
+
     let mut known = layer
         .path
         .get_ident()
-        .map(Ident::to_string)
-        .and_then(|name| builtin::find(&name));
+        .and_then(|name| builtin::find(&name.to_string()));
     let mut path = layer.path.to_token_stream();
     if known.is_none()
         && block.is_none()
-        && errors.len() == before
-        && let Some(ident) = layer.path.get_ident()
-        && let Some(nearest) = builtin::nearest(&ident.to_string())
+        && errors.len() == errors_before
+        && let Some((meant, meant_path)) = misspelt(&layer, errors)
     {
-        let (found, meant) = (ident.to_string(), nearest.name);
-        let message = format!(
-            "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write `self::{found}`)"
-        );
-        errors.push(Error::new(ident.span(), message));
-        known = Some(nearest);
-        path = Ident::new(meant, ident.span()).to_token_stream();
+        known = Some(meant);
+        path = meant_path;
     }
+
     let generics = match known {
-        _ if is_block => Some(Vec::new()),
+        _ if has_braces => Some(Vec::new()),
         Some(builtin) => generics::of_builtin(builtin, &layer, errors),
         None => own_generics(&layer, errors),
     };
-    let count = layer
-        .arguments
-        .as_ref()
-        .map_or(0, |(_, arguments)| arguments.len());
-    let mut config = layer
-        .arguments
-        .as_ref()
-        .map(|(parentheses, _)| quote!(#path #parentheses));
-    if let Some(builtin) = known
-        && layer.arguments.is_some()
-        && count != builtin.arguments
-    {
-        let takes = match builtin.arguments {
-            0 => "takes no arguments in parentheses".to_owned(),
-            all => {
-                format!(
-                    "takes {all} argument{} in parentheses, or none",
-                    if all == 1 { "" } else { "s" }
-                )
-            }
-        };
-        let are = if count == 1 { "is" } else { "are" };
-        let message = format!("`{}` {takes}, but {count} {are} written", builtin.name);
-        errors.push(Error::new(layer.layer_tokens.span(), message));
-        config = None;
-    }
+    let config = config(&layer, &path, known, errors);
+
     let needs_field = layer.name.is_some() || known.is_none_or(|builtin| builtin.has_params);
     let field = needs_field.then(|| {
         layer
@@ -249,10 +235,11 @@ pub fn check_layer(
             .unwrap_or_else(|| format_ident!("layer_{index}"))
     });
     if let Some(field) = &field
-        && names.insert(field.to_string(), ()).is_some()
+        && !names.insert(field.to_string())
     {
         let message = format!(
-            "two layers are called `{field}`; a layer's name is its field and its key in weight files: choose another"
+            "two layers are called `{field}`; a layer's name is its field and its key in weight \
+             files: choose another"
         );
         errors.push(Error::new(field.span(), message));
         return Layer {
@@ -260,8 +247,9 @@ pub fn check_layer(
             ..Layer::unknown()
         };
     }
-    let broken = block.is_none() && (is_block || blocks::is_block(&written_path));
-    let Some(generics) = generics.filter(|_| !broken) else {
+
+    let broken_block = block.is_none() && (has_braces || lacks_braces);
+    let Some(generics) = generics.filter(|_| !broken_block) else {
         return Layer {
             attrs: layer.attrs,
             field,
@@ -269,6 +257,7 @@ pub fn check_layer(
             ..Layer::unknown()
         };
     };
+
     Layer {
         attrs: layer.attrs,
         field,
@@ -287,8 +276,65 @@ pub fn check_layer(
     }
 }
 
+/// Reports attributes that would remove a layer: the shapes depend on every one.
+fn check_attributes(layer: &parse::Layer, errors: &mut Vec<Error>) {
+    for attr in &layer.attrs {
+        if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
+            errors.push(Error::new(
+                attr.span(),
+                "a layer can't be switched off: define two networks instead",
+            ));
+        }
+    }
+}
+
+/// Reports a name that is nearly that of a built-in layer, and returns that layer with its path.
+fn misspelt(
+    layer: &parse::Layer,
+    errors: &mut Vec<Error>,
+) -> Option<(&'static Builtin, TokenStream)> {
+    let ident = layer.path.get_ident()?;
+    let found = ident.to_string();
+    let nearest = builtin::nearest(&found)?;
+    let meant = nearest.name;
+
+    let message = format!(
+        "there is no layer `{found}`; did you mean `{meant}`? (for a layer of your own, write \
+         `self::{found}`)"
+    );
+    errors.push(Error::new(ident.span(), message));
+    Some((nearest, Ident::new(meant, ident.span()).to_token_stream()))
+}
+
+/// Returns the layer's constructor call, if it has arguments. Reports a wrong number of them.
+fn config(
+    layer: &parse::Layer,
+    path: &TokenStream,
+    known: Option<&Builtin>,
+    errors: &mut Vec<Error>,
+) -> Option<TokenStream> {
+    let (parentheses, arguments) = layer.arguments.as_ref()?;
+    let count = arguments.len();
+    let Some(builtin) = known.filter(|builtin| builtin.arguments != count) else {
+        return Some(quote!(#path #parentheses));
+    };
+
+    let takes = match builtin.arguments {
+        0 => "takes no arguments in parentheses".to_owned(),
+        all => {
+            let s = if all == 1 { "" } else { "s" };
+            format!("takes {all} argument{s} in parentheses, or none")
+        }
+    };
+    let are = if count == 1 { "is" } else { "are" };
+    let message = format!("`{}` {takes}, but {count} {are} written", builtin.name);
+    errors.push(Error::new(layer.layer_tokens.span(), message));
+    None
+}
+
 impl Layer {
-    /// What stands in for a layer that can't be understood: it accepts and gives unknown shapes.
+    /// The stand-in for a layer that can't be understood: it accepts any shape, and its output
+    /// shape is unknown.
     pub fn unknown() -> Self {
         Layer {
             attrs: Vec::new(),
@@ -305,12 +351,12 @@ impl Layer {
         }
     }
 
-    /// Whether its parameters may be a struct that begins at a multiple of 64 bytes.
+    /// Returns whether its parameters may be a struct that begins at a multiple of 64 bytes.
     pub fn may_be_network(&self) -> bool {
         !self.builtin || self.block.is_some()
     }
 
-    /// What stands in an empty list.
+    /// The only layer of a list that is written without layers.
     pub fn identity(extent: Extent) -> Self {
         Layer {
             extent,
@@ -320,9 +366,9 @@ impl Layer {
     }
 }
 
-/// The generic arguments of a layer of the user's own: as they are written.
+/// Returns the generic arguments of a layer of the user's own, as they are written.
 fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Argument>> {
-    let before = errors.len();
+    let errors_before = errors.len();
     let mut inferred = 0;
     let argument = |generic: &Generic| match generic {
         Generic::Infer(_) => {
@@ -331,7 +377,8 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
         }
         Generic::Other(tokens) => {
             whole_number(tokens, errors);
-            // Types as they are, everything else as a constant expression.
+
+            // Types stay as they are; everything else becomes a constant expression.
             let is_type = syn::parse2::<syn::GenericArgument>(tokens.clone()).is_ok();
             Argument::Given(if is_type {
                 tokens.clone()
@@ -340,8 +387,9 @@ fn own_generics(layer: &parse::Layer, errors: &mut Vec<Error>) -> Option<Vec<Arg
             })
         }
     };
+
     let generics = layer.generics.iter().map(argument).collect();
-    (errors.len() == before).then_some(generics)
+    (errors.len() == errors_before).then_some(generics)
 }
 
 /// Reports a literal that can't be a size.
@@ -354,27 +402,27 @@ pub fn whole_number(tokens: &TokenStream, errors: &mut Vec<Error>) {
         Lit::Float(_) => "a float",
         _ => "not a number",
     };
+
     let message = format!("a size is a whole number, but `{tokens}` is {what}");
     errors.push(Error::new(tokens.span(), message));
 }
 
-/// Tokens as a person would write them.
+/// Returns tokens as a person would write them.
 pub fn written(tokens: &TokenStream) -> String {
     let mut text = String::new();
-    let mut after = String::new();
+    let mut before = String::new();
     for token in tokens.clone() {
-        let (spaced, piece) = match &token {
+        let (word, space_after) = match &token {
             TokenTree::Punct(punct) => match punct.as_char() {
-                ',' => (", ", ",".to_owned()),
-                ':' if after != ":" && punct.spacing() == proc_macro2::Spacing::Alone => {
-                    (": ", ":".to_owned())
-                }
-                '-' if after.is_empty() || after == "," => ("", "-".to_owned()),
+                ',' => (",".to_owned(), " "),
+                ':' if before != ":" && punct.spacing() == Spacing::Alone => (":".to_owned(), " "),
+                // A sign, and no operator.
+                '-' if before.is_empty() || before == "," => ("-".to_owned(), ""),
                 '*' | '+' | '/' | '%' | '-' => {
                     text.push(' ');
-                    (" ", punct.as_char().to_string())
+                    (punct.as_char().to_string(), " ")
                 }
-                other => ("", other.to_string()),
+                other => (other.to_string(), ""),
             },
             TokenTree::Group(group) => {
                 let (open, close) = match group.delimiter() {
@@ -383,13 +431,14 @@ pub fn written(tokens: &TokenStream) -> String {
                     Delimiter::Brace => ("{ ", " }"),
                     Delimiter::None => ("", ""),
                 };
-                ("", format!("{open}{}{close}", written(&group.stream())))
+                (format!("{open}{}{close}", written(&group.stream())), "")
             }
-            other => ("", other.to_string()),
+            other => (other.to_string(), ""),
         };
-        text.push_str(&piece);
-        text.push_str(spaced.trim_start_matches([',', ':']));
-        after = piece;
+
+        text.push_str(&word);
+        text.push_str(space_after);
+        before = word;
     }
     text.trim().to_owned()
 }

@@ -10,6 +10,7 @@ use syn::{
     Data, DeriveInput, Error, Field, Fields, GenericParam, LitInt, Meta, Result, Token, Type,
 };
 
+/// Writes `Parameters` for a struct.
 pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let Data::Struct(data) = &input.data else {
@@ -22,8 +23,9 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             "parameters are fields with names: the names are keys in weight files",
         ));
     };
-    // The element is the last type parameter; a struct without one is of f32.
-    let element = input
+
+    // The element is the last type parameter; a struct without one is of `f32`.
+    let last_type = input
         .generics
         .params
         .iter()
@@ -32,46 +34,32 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
             GenericParam::Type(param) => Some(&param.ident),
             _ => None,
         });
-    let element = element.map_or_else(|| quote!(f32), |element| quote!(#element));
-    let (types, idents): (Vec<_>, Vec<_>) = fields
-        .named
-        .iter()
-        .map(|field| (&field.ty, &field.ident))
-        .unzip();
+    let element = last_type.map_or_else(|| quote!(f32), |element| quote!(#element));
+
+    let mut param_fields = Vec::new();
+    let mut trained = Vec::new();
+    let mut measured = Vec::new();
+    for field in &fields.named {
+        let options = FieldOptions::of(field)?;
+        param_fields.push(param_field(field, &element, &options));
+        if options.statistic.is_some() {
+            measured.push(&field.ty);
+        } else {
+            trained.push(&field.ty);
+        }
+    }
+
+    let types: Vec<_> = fields.named.iter().map(|field| &field.ty).collect();
     let title = name.to_string();
-    // With generics, the constants of each type are looked at when it is used.
+    let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
+    let wheres = where_clause.map(|clause| &clause.predicates);
+    // With generics, the constants of each type are evaluated when it is used.
     let checked = input
         .generics
         .params
         .is_empty()
         .then(|| quote!(const _: usize = <#name as ::shapewright::Parameters<#element>>::LEN;));
-    let (impl_generics, type_generics, where_clause) = input.generics.split_for_impl();
-    let wheres = where_clause.map(|clause| &clause.predicates);
-    let mut members = Vec::new();
-    let (mut trained, mut measured) = (Vec::new(), Vec::new());
-    for ((field, ty), ident) in fields.named.iter().zip(&types).zip(&idents) {
-        let key = ident.as_ref().map(|ident| ident.unraw().to_string());
-        let FieldOptions {
-            axes,
-            features,
-            outputs,
-            statistic,
-        } = FieldOptions::of(field)?;
-        let is_statistic = statistic.is_some();
-        if is_statistic {
-            &mut measured
-        } else {
-            &mut trained
-        }
-        .push(ty);
-        members.push(quote! {
-            ::shapewright::emitted::ParamField::field(
-                #key,
-                ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
-                <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE #axes #statistic #features #outputs,
-            )
-        });
-    }
+
     Ok(quote! {
         // SAFETY: `repr(C)`, and every field is parameters; `LEN` asserts that there are no gaps.
         #[automatically_derived]
@@ -87,52 +75,78 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 ::shapewright::emitted::report_layout::<Self, #element>(#title, len);
                 len
             };
-            const NUMBERS: usize =
-                ::shapewright::emitted::sum(&[#(<#types as ::shapewright::Parameters<#element>>::NUMBERS),*]);
+            const NUMBERS: usize = ::shapewright::emitted::sum(&[
+                #(<#types as ::shapewright::Parameters<#element>>::NUMBERS),*
+            ]);
             const COUNT: usize = 0 #(+ <#trained as ::shapewright::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0
                 #(+ <#trained as ::shapewright::Parameters<#element>>::STATISTICS)*
                 #(+ <#measured as ::shapewright::Parameters<#element>>::LEN)*;
-            const PARAM_TREE: ::shapewright::emitted::ParamTree = ::shapewright::emitted::ParamTree::Fields(&[#(#members),*]);
+            const PARAM_TREE: ::shapewright::emitted::ParamTree =
+                ::shapewright::emitted::ParamTree::Fields(&[#(#param_fields),*]);
         }
 
         #checked
     })
 }
 
-/// The struct must be `repr(C)`, and not packed: its numbers are borrowed, and references are
-/// aligned.
+/// Writes the node of a field in the parameter tree.
+fn param_field(field: &Field, element: &TokenStream, options: &FieldOptions) -> TokenStream {
+    let ident = &field.ident;
+    let ty = &field.ty;
+    let key = ident.as_ref().map(|ident| ident.unraw().to_string());
+    let FieldOptions {
+        axes,
+        features,
+        outputs,
+        statistic,
+    } = options;
+
+    quote! {
+        ::shapewright::emitted::ParamField::field(
+            #key,
+            ::core::mem::offset_of!(Self, #ident) / ::core::mem::size_of::<#element>(),
+            <#ty as ::shapewright::Parameters<#element>>::PARAM_TREE
+                #axes #statistic #features #outputs,
+        )
+    }
+}
+
+/// Checks that the struct is `repr(C)` and not packed: its numbers are borrowed, and references
+/// must be aligned.
 ///
-/// An attribute macro may still add to what is seen here, so the constants assert the same.
+/// An attribute macro may still change the struct after this, so the constants assert the same.
 fn check_layout(input: &DeriveInput) -> Result<()> {
     let name = &input.ident;
     let mut repr_c = false;
-    for attr in input
+    let reprs = input
         .attrs
         .iter()
-        .filter(|attr| attr.path().is_ident("repr"))
-    {
+        .filter(|attr| attr.path().is_ident("repr"));
+    for attr in reprs {
         for repr in attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)? {
             repr_c |= repr.path().is_ident("C");
             if repr.path().is_ident("packed") {
                 let message = format!(
-                    "`{name}` is packed, and its numbers, which are borrowed as a slice, would not be aligned; \
-                     `#[repr(C)]` alone leaves no gaps between numbers of one type"
+                    "`{name}` is packed, and its numbers, which are borrowed as a slice, would \
+                     not be aligned; `#[repr(C)]` alone leaves no gaps between numbers of one type"
                 );
                 return Err(Error::new(repr.span(), message));
             }
         }
     }
+
     if !repr_c {
         let message = format!(
             "`{name}` needs `#[repr(C)]`, so that its fields lie in their order without gaps"
         );
         return Err(Error::new(name.span(), message));
     }
+
     Ok(())
 }
 
-/// What `#[params(..)]` says of a field, as calls that set it.
+/// The options of `#[params(..)]` on a field, each as the method call that sets it.
 #[derive(Default)]
 struct FieldOptions {
     axes: Option<TokenStream>,
@@ -144,11 +158,12 @@ struct FieldOptions {
 impl FieldOptions {
     fn of(field: &Field) -> Result<Self> {
         let mut options = FieldOptions::default();
-        for attr in field
+
+        let params = field
             .attrs
             .iter()
-            .filter(|attr| attr.path().is_ident("params"))
-        {
+            .filter(|attr| attr.path().is_ident("params"));
+        for attr in params {
             attr.parse_nested_meta(|meta| {
                 if meta.path.is_ident("features") {
                     options.features = Some(quote!(.features()));
@@ -167,11 +182,12 @@ impl FieldOptions {
                 Ok(())
             })?;
         }
+
         Ok(options)
     }
 }
 
-/// The order of a tensor's axes in files: each of them once.
+/// Parses the order of a tensor's axes in files, which names each of them once.
 fn axes(meta: &ParseNestedMeta<'_>, ty: &Type) -> Result<TokenStream> {
     let list;
     syn::parenthesized!(list in meta.input);
@@ -189,7 +205,7 @@ fn axes(meta: &ParseNestedMeta<'_>, ty: &Type) -> Result<TokenStream> {
         count += 1;
     }
 
-    // How many axes an alias has the library says.
+    // The number of axes of a type alias is unknown here: the library checks it.
     let names_each_once = sorted == (0..sorted.len()).collect::<Vec<_>>();
     if !names_each_once || (count > 0 && count != sorted.len()) {
         let example = (0..count)
@@ -198,8 +214,8 @@ fn axes(meta: &ParseNestedMeta<'_>, ty: &Type) -> Result<TokenStream> {
             .collect::<Vec<_>>()
             .join(", ");
         return Err(meta.error(format!(
-            "`axes` names each axis of the tensor once, the outermost is 0: `#[params(axes({example}))]` is the \
-             transpose"
+            "`axes` names each axis of the tensor once, the outermost is 0: \
+             `#[params(axes({example}))]` is the transpose"
         )));
     }
     Ok(quote!(.file_axes(&[#axes])))

@@ -1,5 +1,5 @@
-//! Writes a checked network: the struct, and in a `const _` the constants that carry its shapes and
-//! the implementations of the library's traits.
+//! Writes a checked network: the struct, and within a `const _` the constants that carry its shapes
+//! and the implementations of the library's traits.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -7,38 +7,39 @@ use syn::{Ident, parse_quote};
 
 use crate::check::{Network, written};
 use crate::parse::{Sizes, SizesKind};
-use crate::sequence::{self, Owner, Style};
+use crate::sequence::{self, FlatStruct, Owner, Style};
 use crate::spans::{Extent, ours};
 use crate::step::{Sequence, Step};
 
-/// The index of the padding at the end as a field.
+/// The index of the filler at the end as a field.
 const PADDING: usize = usize::MAX;
 
-/// The index and the name of the padding before a layer that may be a nested network: those begin
+/// The index and the name of the filler before a layer that may be a nested network, which begins
 /// at a multiple of 64 bytes.
 fn gap_of(network: &Network, index: usize) -> Option<(usize, Ident)> {
-    let (before, layer) = (&network.layers[..index], &network.layers[index]);
-    (layer.may_be_network() && before.iter().any(|layer| layer.field.is_some()))
+    let layer = &network.layers[index];
+    let has_field_before = network.layers[..index]
+        .iter()
+        .any(|layer| layer.field.is_some());
+    (layer.may_be_network() && has_field_before)
         .then(|| (PADDING - index, format_ident!("_padding_{index}")))
 }
 
-/// `emitted` is the module that the code refers to.
+/// Writes a network; `emitted` is the module of the library that the code refers to.
 pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
-    let structure = structure(network);
     let Network {
         name,
         element,
         layers,
         ..
     } = network;
-    let source = "the network's input is".to_owned();
-    let tuple = matches!(network.input.kind, SizesKind::Tuple(_));
+
     let sequence = Sequence {
         tag: String::new(),
         layers,
         element,
-        source,
-        tuple,
+        source: "the network's input is".to_owned(),
+        tuple: matches!(network.input.kind, SizesKind::Tuple(_)),
     };
     let steps = sequence.steps();
     let style = Style {
@@ -46,19 +47,22 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
         debug: network.debug,
         attrs: &network.attrs,
     };
-    let shapes = sequence::shapes(&steps, style);
-    let ends = ends(network, &steps);
-    let parameters = parameters(network, &steps);
-    let layer = layer(network, &steps);
     let owner = Owner {
         layer: quote!(#name),
         params: quote!(#name),
         input: quote!(__Input),
         output: quote!(__Output),
     };
+
+    let structure = structure(network);
+    let ends = ends(network, &steps);
+    let shapes = sequence::shapes(&steps, style);
+    let parameters = parameters(network, &steps);
+    let layer = layer(network, &steps);
     let compute = sequence::compute(&owner, &sequence, &steps);
     let trait_impl = trait_impl(network, &steps);
     let check_memory = check_memory(network);
+
     quote! {
         #structure
 
@@ -78,14 +82,16 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     }
 }
 
-/// The check that what a sample needs fits into memory.
+/// Writes the check that the memory of one sample does not exceed the address space.
 fn check_memory(network: &Network) -> TokenStream {
     let Network { name, element, .. } = network;
     let title = name.to_string();
+
     let output = quote!(<__Output as __sw::Shape>::LEN);
     let training = quote!(__sw::sum(&[__PLAN.cache, #output, #output]));
     let bytes = quote!(::core::mem::size_of::<#element>());
     let arguments = quote!(#title, #training, __PLAN.scratch(), #bytes);
+
     let workspace = Extent::of(name).call(quote!(__sw::report_workspace), arguments);
     quote! {
         const _: () = if __sw::is_within_memory(<__Output as __sw::Shape>::DIMS) {
@@ -94,29 +100,27 @@ fn check_memory(network: &Network) -> TokenStream {
     }
 }
 
-/// The type that carries the types of the fields. It is private, so that a public network may have
-/// layers that are less visible than itself.
+/// The name of the type that carries the types of the fields. It is private, so that a public
+/// network may have layers that are less visible than itself.
 fn fields_of(network: &Network) -> Ident {
     format_ident!("__{}Fields", network.name, span = Span::mixed_site())
 }
 
-/// The struct that the user sees.
-fn structure(network: &Network) -> TokenStream {
+/// The documentation of the struct: the table of its layers.
+fn layers_doc(network: &Network) -> String {
     let Network {
-        attrs,
-        vis,
         name,
         input,
         output,
         element,
         layers,
-        clone,
-        debug,
+        ..
     } = network;
-    let fields_of = fields_of(network);
+
     let mut doc = format!(
-        "\n\n# Layers\nFrom `{}` to `{}`, numbers of `{element}`. `{name}::summary()` prints the table with the shapes \
-         between the layers, parameters, multiply-adds and bytes.\n\n| | field | layer |\n|---|---|---|\n",
+        "\n\n# Layers\nFrom `{}` to `{}`, numbers of `{element}`. `{name}::summary()` prints the \
+         table with the shapes between the layers, parameters, multiply-adds and bytes.\n\n| | \
+         field | layer |\n|---|---|---|\n",
         written(&input.tokens),
         written(&output.tokens)
     );
@@ -132,16 +136,36 @@ fn structure(network: &Network) -> TokenStream {
             .map_or(layer.text.as_str(), |(_, layer)| layer);
         doc.push_str(&format!("| {index} | {field} | `{written}` |\n"));
     }
+    doc
+}
+
+/// Writes the struct that the user sees.
+fn structure(network: &Network) -> TokenStream {
+    let Network {
+        attrs,
+        vis,
+        name,
+        layers,
+        clone,
+        debug,
+        ..
+    } = network;
+    let fields_of = fields_of(network);
+    let doc = layers_doc(network);
+
     let fields = layers.iter().enumerate().filter_map(|(index, layer)| {
-        let (attrs, field) = (&layer.attrs, layer.field.as_ref()?);
+        let attrs = &layer.attrs;
+        let field = layer.field.as_ref()?;
+
         let doc = (!attrs.iter().any(|attr| attr.path().is_ident("doc"))).then(|| {
             let text = format!("The parameters of `{}`.", layer.text);
             quote!(#[doc = #text])
         });
+
         let span = ours(field.span());
-        let gap = gap_of(network, index).map(
-            |(position, gap)| quote!(#gap: <#fields_of as ::shapewright::emitted::Field<#position>>::Params,),
-        );
+        let gap = gap_of(network, index).map(|(position, gap)| {
+            quote!(#gap: <#fields_of as ::shapewright::emitted::Field<#position>>::Params,)
+        });
         Some(quote_spanned! {span=>
             #gap
             #(#attrs)*
@@ -149,14 +173,16 @@ fn structure(network: &Network) -> TokenStream {
             pub #field: <#fields_of as ::shapewright::emitted::Field<#index>>::Params
         })
     });
-    // Both derived, without generics: then cloning a `Box` copies from heap to heap and does not
-    // pass the stack.
+
+    // Both are derived, without generics: then cloning a `Box` copies from heap to heap and does
+    // not pass the stack.
     let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
     let shown: Vec<_> = layers
         .iter()
         .filter_map(|layer| layer.field.as_ref())
         .collect();
     let debug = debug.then(|| sequence::debug_impl(name, &name.to_string(), &shown));
+
     quote! {
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code)]
@@ -176,14 +202,14 @@ fn structure(network: &Network) -> TokenStream {
     }
 }
 
-/// The shapes of input and output, and the check of what is declared.
+/// Writes the shapes of input and output, and the checks of what is declared.
 fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     let name = network.name.to_string();
-    let (input, output) = (shape(&network.input), shape(&network.output));
-    let (input_extent, output_extent) = (
-        Extent::of(&network.input.tokens),
-        Extent::of(&network.output.tokens),
-    );
+    let input = shape(&network.input);
+    let output = shape(&network.output);
+    let input_extent = Extent::of(&network.input.tokens);
+    let output_extent = Extent::of(&network.output.tokens);
+
     let check_input = input_extent.call(
         quote!(__sw::report_size),
         quote!(#name, "input", <__Input as __sw::Shape>::DIMS),
@@ -193,12 +219,15 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         quote!(__sw::report_size),
         quote!(#name, "output", #declared),
     );
+
     let last = &steps[steps.len() - 1];
-    let (given, text) = (&last.dims_out, &last.layer.text);
+    let given = &last.dims_out;
+    let text = &last.layer.text;
     let check_output = output_extent.call(
         quote!(__sw::report_output),
         quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given),
     );
+
     let within = quote!(__sw::is_within_memory(<__Input as __sw::Shape>::DIMS));
     quote! {
         type __Input = #input;
@@ -213,7 +242,7 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     }
 }
 
-/// A shape as a type. What is too much has been reported.
+/// Writes a shape as a type. Too many axes or shapes have been reported.
 fn shape(sizes: &Sizes) -> TokenStream {
     match &sizes.kind {
         SizesKind::Axes(sizes) => {
@@ -221,39 +250,42 @@ fn shape(sizes: &Sizes) -> TokenStream {
             let sizes = sizes.iter().take(4);
             quote!(__sw::#rank<#({ #sizes }),*>)
         }
-        SizesKind::Tuple(parts) if parts.len() < 2 || parts.len() > 4 => quote!(__sw::UnknownShape),
-        SizesKind::Tuple(parts) => {
-            let parts = parts.iter().map(shape);
-            quote!((#(#parts,)*))
+        SizesKind::Tuple(shapes) if shapes.len() < 2 || shapes.len() > 4 => {
+            quote!(__sw::UnknownShape)
+        }
+        SizesKind::Tuple(shapes) => {
+            let shapes = shapes.iter().map(shape);
+            quote!((#(#shapes,)*))
         }
     }
 }
 
-/// The fields' types and the struct as one block of numbers.
+/// Writes the types of the fields, and `Parameters` for the struct.
 fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
     let fields_of = fields_of(network);
     let Network { name, element, .. } = network;
-    let members = sequence::members(steps);
-    let indices = steps
-        .iter()
-        .filter(|step| step.layer.field.is_some())
-        .map(|step| step.index);
-    let types = members.iter().map(|member| &member.params);
-    let contents = sequence::contents(steps, &quote!(#name));
-    let block = sequence::block_of_numbers(&quote!(#name), "", element, &members, &contents);
-    let gaps = steps
-        .iter()
-        .filter(|step| step.layer.field.is_some())
-        .zip(&block.gaps)
-        .filter_map(|(step, gap)| {
-            let ((position, _), gap) = (gap_of(network, step.index)?, gap.as_ref()?);
-            Some(quote! {
-                impl __sw::Field<#position> for #fields_of {
-                    type Params = [#element; #gap];
-                }
-            })
-        });
-    let (padding, code) = (&block.padding, &block.code);
+
+    let fields = sequence::param_fields(steps);
+    let param_tree = sequence::param_tree(steps, &quote!(#name));
+    let FlatStruct {
+        code,
+        gaps,
+        padding,
+    } = sequence::flat_struct(&quote!(#name), "", element, &fields, &param_tree);
+
+    let with_field = || steps.iter().filter(|step| step.layer.field.is_some());
+    let indices = with_field().map(|step| step.index);
+    let types = fields.iter().map(|field| &field.params);
+    let gaps = with_field().zip(&gaps).filter_map(|(step, gap)| {
+        let (position, _) = gap_of(network, step.index)?;
+        let gap = gap.as_ref()?;
+        Some(quote! {
+            impl __sw::Field<#position> for #fields_of {
+                type Params = [#element; #gap];
+            }
+        })
+    });
+
     quote! {
         #(impl __sw::Field<#indices> for #fields_of {
             type Params = #types;
@@ -266,7 +298,7 @@ fn parameters(network: &Network, steps: &[Step]) -> TokenStream {
     }
 }
 
-/// The network as a layer: which shape it takes and how its parameters begin.
+/// Writes the network as a layer: its shape rule and its initial parameters.
 fn layer(network: &Network, steps: &[Step]) -> TokenStream {
     let Network { name, element, .. } = network;
     let initialize = sequence::initialize(steps, element);
@@ -287,19 +319,24 @@ fn layer(network: &Network, steps: &[Step]) -> TokenStream {
             type Config = ();
             type Params = Self;
 
-            fn initialize<R: __sw::Rng + ?::core::marker::Sized>(_: &(), params: &mut Self, rng: &mut R) {
+            fn initialize<R: __sw::Rng + ?::core::marker::Sized>(
+                _: &(),
+                params: &mut Self,
+                rng: &mut R,
+            ) {
                 #initialize
             }
         }
     }
 }
 
-/// The network as a network.
+/// Writes the network as a network: its constants.
 fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
     let Network { name, element, .. } = network;
     let title = name.to_string();
     let layers = sequence::summaries(steps, &quote!(#name), &quote!(0), "");
     let element: syn::Type = parse_quote!(#element);
+
     quote! {
         impl __sw::Network for #name {
             type Element = #element;

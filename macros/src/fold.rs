@@ -5,31 +5,32 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Attribute, Error, Ident, parse_quote};
 
-use crate::blocks::{Block, Kind};
+use crate::blocks::{Block, BlockKind};
 use crate::builtin;
 use crate::check::{Argument, Layer, Network};
 use crate::expand;
 use crate::parse::Definition;
 
-/// These are folded ..
+/// The layers that are folded into the one before them.
 const NORMS: &[&str] = &["BatchNorm1d", "BatchNorm2d"];
-/// .. into these, which have the option `NoBias`, the last of their options.
+/// The layers that they are folded into. The last of their options is `NoBias`.
 const INTO: &[&str] = &["Linear", "Conv1d", "Conv2d", "ConvTranspose2d"];
-/// These do nothing in inference.
+/// The layers that do nothing in inference.
 const IDLE: &[&str] = &["Dropout", "Dropout2d"];
 
-/// `#[folded(CnnFolded)]`
+/// The attribute `#[folded(CnnFolded)]`.
 pub struct Folded {
     name: Ident,
     attr: Attribute,
 }
 
-/// Takes the attribute out of the definition's.
+/// Removes the attribute from the definition, and returns it if it is right.
 pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Folded> {
     let own = &definition.name;
-    let attrs = std::mem::take(&mut definition.attrs).into_iter();
+    let attrs = core::mem::take(&mut definition.attrs).into_iter();
     let (found, others): (Vec<_>, Vec<_>) = attrs.partition(|attr| attr.path().is_ident("folded"));
     definition.attrs = others;
+
     let mut found = found.into_iter();
     let attr = found.next()?;
     for another in found {
@@ -38,11 +39,13 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
             "one folded network is enough; remove this attribute",
         ));
     }
+
     match attr.parse_args::<Ident>() {
         Ok(name) if name != *own => Some(Folded { name, attr }),
         Ok(name) => {
             let message = format!(
-                "the folded network is another type, with a name of its own: write `#[folded({own}Folded)]`"
+                "the folded network is another type, with a name of its own: write \
+                 `#[folded({own}Folded)]`"
             );
             errors.push(Error::new(name.span(), message));
             None
@@ -57,9 +60,9 @@ pub fn take(definition: &mut Definition, errors: &mut Vec<Error>) -> Option<Fold
 }
 
 impl Folded {
-    /// The second network, and `Foldable` for the first.
+    /// Writes the second network, and `Foldable` for the first.
     pub fn expand(self, mut network: Network, errors: &mut Vec<Error>) -> TokenStream {
-        let (name, original) = (self.name, network.name);
+        let original = network.name;
         let mut lists = Lists {
             element: &network.element,
             worthwhile: false,
@@ -67,20 +70,23 @@ impl Folded {
         let code = lists.fold(&mut network.layers, &quote!(self), &quote!(folded));
         if !lists.worthwhile && errors.is_empty() {
             let message = format!(
-                "there is nothing to fold in `{original}`: no `BatchNorm1d` or `BatchNorm2d` stands directly behind a \
-                 `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d`; remove this attribute"
+                "there is nothing to fold in `{original}`: no `BatchNorm1d` or `BatchNorm2d` \
+                 stands directly behind a `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d`; \
+                 remove this attribute"
             );
             errors.push(Error::new_spanned(self.attr, message));
         }
+
         let doc = format!(
-            "`{original}` for inference: its batch normalizations are folded into the layers before them. \
-             `{original}::folded` makes it.\n\n"
+            "`{original}` for inference: its batch normalizations are folded into the layers \
+             before them. `{original}::folded` makes it.\n\n"
         );
         network.attrs.insert(0, parse_quote!(#[doc = #doc]));
-        network.name = name;
-        // What is wrong with a layer is reported for the first network.
+        network.name = self.name;
+        // Mistakes in layers are reported for the first network only.
         let second = expand::expand(&network, &quote!(::shapewright::emitted::silent));
         let name = &network.name;
+
         quote! {
             #second
 
@@ -103,16 +109,16 @@ impl Folded {
     }
 }
 
-/// What is known while lists of layers are folded.
+/// The state of folding, shared by all lists of a network.
 struct Lists<'a> {
     element: &'a Ident,
-    /// Something was folded.
+    /// Whether anything has been folded.
     worthwhile: bool,
 }
 
 impl Lists<'_> {
-    /// Folds a list; gives the code that sets the parameters `to` of what comes out to those of the
-    /// list, `from`.
+    /// Folds a list of layers in place. Returns the code that computes its parameters, `to`, from
+    /// those of the original list, `from`.
     fn fold(
         &mut self,
         layers: &mut Vec<Layer>,
@@ -129,6 +135,7 @@ impl Lists<'_> {
                 _ => kept.push((layer, None)),
             }
         }
+
         let mut code = TokenStream::new();
         for (mut layer, norm) in kept {
             code.extend(match norm {
@@ -137,13 +144,14 @@ impl Lists<'_> {
             });
             layers.push(layer);
         }
+
         if layers.is_empty() {
             layers.extend(extent.map(Layer::identity));
         }
         code
     }
 
-    /// A layer with the normalization behind it.
+    /// Folds a normalization into the layer before it.
     fn pair(
         &mut self,
         layer: &mut Layer,
@@ -155,12 +163,19 @@ impl Lists<'_> {
             return TokenStream::new();
         };
         self.worthwhile = true;
+
         let element = self.element;
         let config = norm
             .config
             .clone()
             .unwrap_or_else(|| quote!(<__sw::BatchNormArguments as __sw::Configuration>::DEFAULT));
-        let code = quote!(__sw::fold::<#element, _>(&#from.#field, &#from.#norm_field, #config, &mut #to.#field););
+        let code = quote! {
+            __sw::fold::<#element, _>(
+                &#from.#field, &#from.#norm_field, #config, &mut #to.#field
+            );
+        };
+
+        // The folded layer has a bias.
         let derived = builtin::find(&layer.path.to_string()).map_or(0, |builtin| builtin.derived);
         let bias = layer.generics.len() - 1 - derived;
         layer.generics[bias] = Argument::Given(quote!(true));
@@ -170,14 +185,17 @@ impl Lists<'_> {
         code
     }
 
-    /// A layer that stays, with what is inside of it.
+    /// Keeps a layer, and folds the lists inside it.
     fn single(&mut self, layer: &mut Layer, from: &TokenStream, to: &TokenStream) -> TokenStream {
-        let (Some(field), element) = (&layer.field, self.element) else {
+        let Some(field) = &layer.field else {
             return TokenStream::new();
         };
-        let (from, to) = (quote!(#from.#field), quote!(#to.#field));
+        let element = self.element;
+        let from = quote!(#from.#field);
+        let to = quote!(#to.#field);
+
         match &mut layer.block {
-            // It may be a network, and those have a folded one or not.
+            // A type without arguments may be a network, which may have a folded one.
             None if !layer.builtin && layer.generics.is_empty() && layer.config.is_none() => {
                 self.worthwhile = true;
                 let path = &layer.path;
@@ -187,7 +205,7 @@ impl Lists<'_> {
                 quote!(<#nested as __sw::FoldInto<#element, _, _>>::fold_into(&#from, &mut #to);)
             }
             None => quote!(__sw::copy::<#element>(&#from, &mut #to);),
-            Some(block) if matches!(block.kind, Kind::Repeat(_)) => {
+            Some(block) if matches!(block.kind, BlockKind::Repeat(_)) => {
                 let once = self.branches(block, &quote!(from), &quote!(to));
                 quote!(for (from, to) in #from.iter().zip(&mut #to) { #once })
             }
@@ -195,6 +213,7 @@ impl Lists<'_> {
         }
     }
 
+    /// Folds the branches of a block.
     fn branches(&mut self, block: &mut Block, from: &TokenStream, to: &TokenStream) -> TokenStream {
         let branches = block.branches.iter_mut().map(|branch| match &branch.field {
             None => self.fold(&mut branch.layers, from, to),
@@ -208,7 +227,7 @@ impl Lists<'_> {
     }
 }
 
-/// Whether a layer is a built-in one with one of these names.
+/// Returns whether a layer is a built-in one with one of these names.
 fn is(layer: &Layer, names: &[&str]) -> bool {
     layer.builtin && names.contains(&layer.path.to_string().as_str())
 }

@@ -1,4 +1,4 @@
-//! The generic arguments of a built-in layer, from its sizes as they are written, and its options.
+//! The generic arguments of a built-in layer, from its sizes and options as they are written.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
@@ -10,7 +10,8 @@ use crate::check::{Argument, whole_number, written};
 use crate::options::{self, is_option, meant_as_option};
 use crate::parse::{Generic, Layer};
 
-/// `None` if the layer's shape can't be known.
+/// Returns the generic arguments of a built-in layer, or `None` if a mistake leaves its output
+/// shape unknown.
 pub fn of_builtin(
     builtin: &Builtin,
     layer: &Layer,
@@ -21,14 +22,15 @@ pub fn of_builtin(
     {
         return Some(Vec::new());
     }
-    // Of each size its numbers: options may have them as their defaults. After them come the
-    // options.
+
+    // The numbers of each size stay apart: options may have them as their defaults.
     let (mut given, rest) = match &builtin.sizes {
         Sizes::Axes => return axes(builtin, layer, errors),
         Sizes::LastAxes => last_axes(builtin, layer, errors)?,
         Sizes::Named(sizes) | Sizes::Optional(sizes) => named(builtin, sizes, layer, errors)?,
     };
     given.extend(options::of_builtin(builtin, rest, &given, errors)?);
+
     let inferred = given
         .iter()
         .flatten()
@@ -38,17 +40,19 @@ pub fn of_builtin(
     Some(given.into_iter().flatten().chain(derived).collect())
 }
 
-/// What the sizes of a layer become, and the generic arguments after them.
+/// The numbers of each size of a layer, and the generic arguments that are written after the sizes.
 type SizesAndRest<'a> = (Vec<Vec<Argument>>, &'a [Generic]);
 
-/// As many sizes as have names.
+/// Reads a fixed list of sizes.
 fn named<'a>(
     builtin: &Builtin,
     sizes: &[Size],
     layer: &'a Layer,
     errors: &mut Vec<Error>,
 ) -> Option<SizesAndRest<'a>> {
-    let (before, name) = (errors.len(), builtin.name);
+    let errors_before = errors.len();
+    let name = builtin.name;
+
     let written = layer
         .generics
         .iter()
@@ -68,17 +72,19 @@ fn named<'a>(
         errors.push(Error::new(layer.layer_tokens.span(), message));
         return None;
     }
+
     let mut inferred = 0;
     let mut given = Vec::new();
     for (generic, size) in layer.generics.iter().zip(sizes) {
         given.push(numbers_of_size(name, size, generic, &mut inferred, errors));
     }
-    (errors.len() == before).then_some((given, &layer.generics[sizes.len()..]))
+    (errors.len() == errors_before).then_some((given, &layer.generics[sizes.len()..]))
 }
 
-/// How many axes there are, and a size for each.
+/// Reads one size for each axis: the generic arguments are the number of axes and the sizes.
 fn axes(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> Option<Vec<Argument>> {
-    let (before, axes) = (errors.len(), layer.generics.len());
+    let errors_before = errors.len();
+    let axes = layer.generics.len();
     if axes == 0 || axes > 4 {
         let message = format!(
             "`{}` takes 1 to 4 sizes, one for each axis, but {axes} are written",
@@ -87,19 +93,22 @@ fn axes(builtin: &Builtin, layer: &Layer, errors: &mut Vec<Error>) -> Option<Vec
         errors.push(Error::new(layer.layer_tokens.span(), message));
         return None;
     }
+
     let mut generics = vec![Argument::Given(quote!({ #axes }))];
     generics.extend(free_sizes(&layer.generics, errors));
-    (errors.len() == before).then_some(generics)
+    (errors.len() == errors_before).then_some(generics)
 }
 
-/// How many axes there are, and a size for each of three.
+/// Reads sizes of the last axes: the generic arguments are their number and three sizes, of which
+/// those beyond the number are 1.
 fn last_axes<'a>(
     builtin: &Builtin,
     layer: &'a Layer,
     errors: &mut Vec<Error>,
 ) -> Option<SizesAndRest<'a>> {
     const MOST: usize = 3;
-    let before = errors.len();
+    let errors_before = errors.len();
+
     let axes = layer
         .generics
         .iter()
@@ -113,6 +122,7 @@ fn last_axes<'a>(
         errors.push(Error::new(layer.layer_tokens.span(), message));
         return None;
     }
+
     let (sizes, options) = layer.generics.split_at(axes);
     let rank = axes.max(1);
     let mut given = vec![Argument::Given(quote!({ #rank }))];
@@ -122,10 +132,10 @@ fn last_axes<'a>(
         free_sizes(sizes, errors)
     });
     given.resize(1 + MOST, Argument::Given(quote!(1)));
-    (errors.len() == before).then_some((vec![given], options))
+    (errors.len() == errors_before).then_some((vec![given], options))
 }
 
-/// Sizes that have no names.
+/// Reads sizes that have no names.
 fn free_sizes(generics: &[Generic], errors: &mut Vec<Error>) -> Vec<Argument> {
     let mut inferred = 0;
     let size = |generic: &Generic| match generic {
@@ -138,13 +148,13 @@ fn free_sizes(generics: &[Generic], errors: &mut Vec<Error>) -> Vec<Argument> {
     generics.iter().map(size).collect()
 }
 
-/// A number between the angle brackets.
+/// Reads a number between the angle brackets.
 pub fn number(tokens: TokenStream, errors: &mut Vec<Error>) -> Argument {
     whole_number(&tokens, errors);
     Argument::Given(quote_spanned!(tokens.span()=> { #tokens }))
 }
 
-/// What a size says: one number, or two.
+/// Reads a size: one number, or as many as its form has. `inferred` counts the sizes written `_`.
 fn numbers_of_size(
     name: &str,
     size: &Size,
@@ -172,17 +182,19 @@ fn numbers_of_size(
         }
         Generic::Other(tokens) => tokens,
     };
-    let parts = parenthesized(tokens).map(|group| split(group.stream()));
+
+    let values = parenthesized(tokens).map(|group| split(group.stream()));
     let (count, what) = match size.form {
         Form::Number | Form::Inferred => (1, "one number"),
         Form::Pair => (2, "a number, or a pair such as `(3, 5)`"),
         Form::Sides => (4, "a number, or `(left, right, top, bottom)`"),
     };
-    match parts {
-        Some(parts) if parts.len() == count => {
-            parts.into_iter().map(|part| number(part, errors)).collect()
-        }
-        Some(parts) if parts.len() != 1 => {
+    match values {
+        Some(values) if values.len() == count => values
+            .into_iter()
+            .map(|value| number(value, errors))
+            .collect(),
+        Some(values) if values.len() != 1 => {
             let message = format!(
                 "the {} of `{name}` is {what}, but `{}` is written",
                 size.name,
@@ -195,7 +207,7 @@ fn numbers_of_size(
     }
 }
 
-/// `(3, 5)`, if it is nothing else.
+/// Returns the parentheses of a pair such as `(3, 5)`, if the tokens are nothing else.
 fn parenthesized(tokens: &TokenStream) -> Option<Group> {
     let mut tokens = tokens.clone().into_iter();
     match (tokens.next(), tokens.next()) {
@@ -206,27 +218,30 @@ fn parenthesized(tokens: &TokenStream) -> Option<Group> {
     }
 }
 
-/// The parts between commas.
+/// Splits tokens at the commas outside of angle brackets.
 pub fn split(tokens: TokenStream) -> Vec<TokenStream> {
-    let (mut parts, mut depth) = (vec![TokenStream::new()], 0);
+    let mut values = vec![TokenStream::new()];
+    let mut depth = 0;
     for token in tokens {
         match &token {
             TokenTree::Punct(p) if p.as_char() == ',' && depth == 0 => {
-                parts.push(TokenStream::new());
+                values.push(TokenStream::new());
                 continue;
             }
             TokenTree::Punct(p) if p.as_char() == '<' => depth += 1,
             TokenTree::Punct(p) if p.as_char() == '>' => depth -= 1,
             _ => {}
         }
-        if let Some(part) = parts.last_mut() {
-            part.extend([token]);
+        if let Some(value) = values.last_mut() {
+            value.extend([token]);
         }
     }
-    if parts.last().is_some_and(TokenStream::is_empty) {
-        parts.pop();
+
+    // After a trailing comma there is nothing.
+    if values.last().is_some_and(TokenStream::is_empty) {
+        values.pop();
     }
-    parts
+    values
 }
 
 #[cfg(test)]
@@ -236,13 +251,14 @@ mod tests {
     use crate::check::Argument;
     use crate::parse::Layer;
 
-    /// The generic arguments, or the errors.
+    /// Returns the generic arguments of a layer, or the errors.
     fn resolve(text: &str) -> String {
         let layer: Layer = syn::parse_str(text).expect("a layer");
         let builtin =
             builtin::find(&layer.path.get_ident().expect("a name").to_string()).expect("a layer");
         let mut errors = Vec::new();
         let generics = of_builtin(builtin, &layer, &mut errors);
+
         if !errors.is_empty() {
             return errors
                 .iter()
@@ -250,6 +266,7 @@ mod tests {
                 .collect::<Vec<_>>()
                 .join(" | ");
         }
+
         let text = |argument: Argument| match argument {
             Argument::Inferred(position) => format!("_{position}"),
             Argument::Given(tokens) => {
@@ -345,11 +362,13 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, 3, 2>",
-                "`Conv2d` has no option `2`; its options are `Stride<..>`, `Pad<..>`, `Dilation<..>`, `Groups<..>`, `NoBias`",
+                "`Conv2d` has no option `2`; its options are `Stride<..>`, `Pad<..>`, \
+                 `Dilation<..>`, `Groups<..>`, `NoBias`",
             ),
             (
                 "Conv2d<_, 8, 3, Foo>",
-                "`Conv2d` has no option `Foo`; its options are `Stride<..>`, `Pad<..>`, `Dilation<..>`, `Groups<..>`, `NoBias`",
+                "`Conv2d` has no option `Foo`; its options are `Stride<..>`, `Pad<..>`, \
+                 `Dilation<..>`, `Groups<..>`, `NoBias`",
             ),
             (
                 "Conv2d<_, 8, 3, Pad<1>, Pad<2>>",
@@ -361,7 +380,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, 3, Pad<1, 2, 3>>",
-                "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not `Pad<1, 2, 3>`",
+                "the option `Pad` of `Conv2d` is written `Pad<2>` or `Pad<2, 1>`, not \
+                 `Pad<1, 2, 3>`",
             ),
             (
                 "Conv2d<_, 8, 3, Groups<1, 2>>",
@@ -381,7 +401,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, Stride<2>>",
-                "`Conv2d` is missing its kernel_size: write `Conv2d<in_channels, out_channels, kernel_size>`",
+                "`Conv2d` is missing its kernel_size: write \
+                 `Conv2d<in_channels, out_channels, kernel_size>`",
             ),
             (
                 "Conv2d<_, 8, _>",
@@ -389,7 +410,8 @@ mod tests {
             ),
             (
                 "Conv2d<_, 8, (3, 3, 3)>",
-                "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but `(3, 3, 3)` is written",
+                "the kernel_size of `Conv2d` is a number, or a pair such as `(3, 5)`, but \
+                 `(3, 3, 3)` is written",
             ),
             (
                 "LayerNorm<_, NoBais>",

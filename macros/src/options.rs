@@ -1,4 +1,4 @@
-//! The options of a built-in layer: what is written after its sizes, or their defaults.
+//! The options of a built-in layer, which are written after its sizes, and their defaults.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -10,15 +10,18 @@ use crate::check::{Argument, written};
 use crate::generics::{number, split};
 use crate::parse::Generic;
 
-/// The generic arguments of each option, in the order of the layer's table; `None` if they can't be
-/// known. `sizes` are those of each size, which some options have as their defaults.
+/// Returns the generic arguments of each option, in the order of the layer's table; `None` if a
+/// mistake leaves them unknown. `sizes` has the numbers of each size, which some options have as
+/// their defaults.
 pub fn of_builtin(
     builtin: &Builtin,
     options: &[Generic],
     sizes: &[Vec<Argument>],
     errors: &mut Vec<Error>,
 ) -> Option<Vec<Vec<Argument>>> {
-    let (before, name) = (errors.len(), builtin.name);
+    let errors_before = errors.len();
+    let name = builtin.name;
+
     let mut values: Vec<Option<Vec<Argument>>> = builtin.options.iter().map(|_| None).collect();
     for generic in options {
         let tokens = match generic {
@@ -37,41 +40,47 @@ pub fn of_builtin(
             Some(index) => values[index] = Some(numbers_of_option(builtin, index, tokens, errors)),
         }
     }
-    if errors.len() > before
-        && builtin
-            .options
-            .iter()
-            .any(|option| !matches!(option.value, Value::Switch(_)))
-    {
+
+    // Switches have no effect on shapes: with these alone, the shape is known after a mistake.
+    let has_numbers = builtin
+        .options
+        .iter()
+        .any(|option| !matches!(option.value, Value::Switch(_)));
+    if errors.len() > errors_before && has_numbers {
         return None;
     }
+
     let written_or_default = values
         .into_iter()
         .zip(builtin.options)
-        .map(|(value, option)| {
-            value.unwrap_or_else(|| match option.value {
-                Value::Switch(on) => {
-                    let off = !on;
-                    vec![Argument::Given(quote!(#off))]
-                }
-                Value::Number(Default::Size(size)) | Value::Pair(Default::Size(size)) => {
-                    sizes[size].clone()
-                }
-                Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
-                Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
-                Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
-                Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
-            })
-        });
+        .map(|(value, option)| value.unwrap_or_else(|| default(option, sizes)));
     Some(written_or_default.collect())
 }
 
-/// Whether this is an option and no size.
+/// Returns the generic arguments of an option that is omitted.
+fn default(option: &Choice, sizes: &[Vec<Argument>]) -> Vec<Argument> {
+    match option.value {
+        Value::Switch(on) => {
+            let off = !on;
+            vec![Argument::Given(quote!(#off))]
+        }
+        Value::Number(Default::Size(size)) | Value::Pair(Default::Size(size)) => {
+            sizes[size].clone()
+        }
+        Value::Number(Default::Is(number)) => vec![Argument::Given(quote!(#number))],
+        Value::Number(Default::None) => vec![Argument::Given(quote!({ __sw::INFER }))],
+        Value::Pair(Default::None) => vec![Argument::Given(quote!({ __sw::INFER })); 2],
+        Value::Pair(Default::Is(number)) => vec![Argument::Given(quote!(#number)); 2],
+    }
+}
+
+/// Returns whether a generic argument is an option of the layer, and no size.
 pub fn is_option(builtin: &Builtin, generic: &Generic) -> bool {
     matches!(generic, Generic::Other(tokens) if find(builtin, tokens).is_some())
 }
 
-/// The same where the number of sizes does not tell: also a misspelt one. A constant may be a size.
+/// Returns whether a generic argument is an option or a misspelt one. For layers whose number of
+/// sizes varies, where a name that is near no option may be a constant.
 pub fn meant_as_option(builtin: &Builtin, generic: &Generic) -> bool {
     let Generic::Other(tokens) = generic else {
         return false;
@@ -85,25 +94,29 @@ pub fn meant_as_option(builtin: &Builtin, generic: &Generic) -> bool {
         .any(|option| builtin::distance(option.name, &name.to_string()) <= 2)
 }
 
-/// An option's name, and what is between its angle brackets if it has any.
+/// Splits an option into its name and the content of its angle brackets, if it has any.
 fn option(tokens: &TokenStream) -> Option<(Ident, Option<TokenStream>)> {
     let mut tokens = tokens.clone().into_iter();
     let Some(TokenTree::Ident(name)) = tokens.next() else {
         return None;
     };
+
     let mut rest: Vec<TokenTree> = tokens.collect();
-    let is = |token: Option<&TokenTree>, c| matches!(token, Some(TokenTree::Punct(p)) if p.as_char() == c);
     if rest.is_empty() {
         return Some((name, None));
     }
-    if rest.len() < 2 || !is(rest.first(), '<') || !is(rest.last(), '>') {
+    if rest.len() < 2 || !is_punct(rest.first(), '<') || !is_punct(rest.last(), '>') {
         return None;
     }
     rest.pop();
     Some((name, Some(rest.into_iter().skip(1).collect())))
 }
 
-/// Which option of a layer this is.
+fn is_punct(token: Option<&TokenTree>, c: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == c)
+}
+
+/// Returns the index of an option in the layer's table.
 fn find(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
     let (name, _) = option(tokens)?;
     builtin
@@ -112,7 +125,7 @@ fn find(builtin: &Builtin, tokens: &TokenStream) -> Option<usize> {
         .position(|option| name == option.name)
 }
 
-/// The generic arguments of an option that is written.
+/// Reads the generic arguments of an option that is written.
 fn numbers_of_option(
     builtin: &Builtin,
     index: usize,
@@ -121,11 +134,10 @@ fn numbers_of_option(
 ) -> Vec<Argument> {
     let choice = &builtin.options[index];
     let inner = option(&tokens).and_then(|(_, inner)| inner);
-    let parts = inner.clone().map(split);
-    let parts = match (&choice.value, parts) {
+    let values = match (&choice.value, inner.map(split)) {
         (&Value::Switch(on), None) => return vec![Argument::Given(quote!(#on))],
-        (Value::Number(_), Some(parts)) if parts.len() == 1 => parts,
-        (Value::Pair(_), Some(parts)) if parts.len() == 1 || parts.len() == 2 => parts,
+        (Value::Number(_), Some(values)) if values.len() == 1 => values,
+        (Value::Pair(_), Some(values)) if values.len() == 1 || values.len() == 2 => values,
         _ => {
             let message = format!(
                 "the option `{}` of `{}` is written {}, not `{}`",
@@ -138,17 +150,18 @@ fn numbers_of_option(
             return Vec::new();
         }
     };
+
     let mut arguments = Vec::new();
-    for part in parts {
-        if part.to_string() == "_" {
+    for value in values {
+        if value.to_string() == "_" {
             let message = format!(
                 "the option `{}` of `{}` is not fixed by its input: write a number",
                 choice.name, builtin.name
             );
-            errors.push(Error::new(part.span(), message));
+            errors.push(Error::new(value.span(), message));
             break;
         }
-        arguments.push(number(part, errors));
+        arguments.push(number(value, errors));
     }
     if matches!(choice.value, Value::Pair(_)) && arguments.len() == 1 {
         arguments.push(arguments[0].clone());
@@ -156,7 +169,7 @@ fn numbers_of_option(
     arguments
 }
 
-/// How an option is written.
+/// Returns examples of how an option is written.
 fn example(choice: &Choice) -> String {
     let name = choice.name;
     match choice.value {
@@ -166,38 +179,33 @@ fn example(choice: &Choice) -> String {
     }
 }
 
+/// The sentence about something after the sizes that is no option of the layer.
 fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
-    let (name, found) = (builtin.name, written(tokens));
+    let name = builtin.name;
+    let found = written(tokens);
     if builtin.options.is_empty() {
-        return match &builtin.sizes {
+        let form = match &builtin.sizes {
             Sizes::Named([]) => {
-                format!("`{name}` takes nothing between `<` and `>`, but `{found}` is written")
+                return format!(
+                    "`{name}` takes nothing between `<` and `>`, but `{found}` is written"
+                );
             }
-            Sizes::Named(
-                [
-                    Size {
-                        form: Form::Pair, ..
-                    },
-                ],
-            ) => {
-                format!(
-                    "`{name}` takes one size, but `{found}` is written after it; two are a pair: `{name}<(2, 3)>`"
-                )
-            }
-            Sizes::Named(
-                [
-                    Size {
-                        form: Form::Sides, ..
-                    },
-                ],
-            ) => {
-                format!(
-                    "`{name}` takes one size, but `{found}` is written after it; four are `{name}<(1, 1, 2, 2)>`"
-                )
-            }
+            Sizes::Named([Size { form, .. }]) => Some(form),
+            _ => None,
+        };
+        return match form {
+            Some(Form::Pair) => format!(
+                "`{name}` takes one size, but `{found}` is written after it; two are a pair: \
+                 `{name}<(2, 3)>`"
+            ),
+            Some(Form::Sides) => format!(
+                "`{name}` takes one size, but `{found}` is written after it; four are \
+                 `{name}<(1, 1, 2, 2)>`"
+            ),
             _ => format!("`{name}` has no options, but `{found}` is written after its sizes"),
         };
     }
+
     if let Some((ident, _)) = option(tokens)
         && let Some(nearest) = nearest(builtin, &ident.to_string())
     {
@@ -206,6 +214,7 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
             nearest.name
         );
     }
+
     let all = builtin.options.iter().map(|option| match option.value {
         Value::Switch(_) => format!("`{}`", option.name),
         _ => format!("`{}<..>`", option.name),
@@ -214,8 +223,8 @@ fn unknown_option(builtin: &Builtin, tokens: &TokenStream) -> String {
     format!("`{name}` has no option `{found}`; its options are {all}")
 }
 
-/// The option that a name is probably meant to be: nearly the same letters, or one is the beginning
-/// of the other.
+/// Returns the option that a name is probably meant to be: one is the beginning of the other, or
+/// the letters are nearly the same.
 fn nearest<'a>(builtin: &'a Builtin, found: &str) -> Option<&'a Choice> {
     let begins =
         |option: &&Choice| found.starts_with(option.name) || option.name.starts_with(found);
@@ -223,6 +232,7 @@ fn nearest<'a>(builtin: &'a Builtin, found: &str) -> Option<&'a Choice> {
         let distance = builtin::distance(option.name, found);
         distance <= 3 && 2 * distance <= found.len().max(option.name.len())
     };
+
     let options = builtin.options;
     options.iter().find(begins).or_else(|| {
         options

@@ -8,7 +8,7 @@ use syn::{
     Attribute, Error, Ident, Path, Result, Token, Visibility, braced, bracketed, parenthesized,
 };
 
-/// `pub struct Net: [4] -> [3] as f64 { .. }`
+/// A whole definition: `pub struct Net: [4] -> [3] as f64 { .. }`.
 pub struct Definition {
     pub attrs: Vec<Attribute>,
     pub vis: Visibility,
@@ -18,11 +18,11 @@ pub struct Definition {
     /// `f32` or `f64`.
     pub element: Ident,
     pub layers: Vec<Layer>,
-    /// What is wrong inside the braces.
+    /// The mistakes inside the braces.
     pub errors: Vec<Error>,
 }
 
-/// `[28, 28, 1]`, or several of them: `([2], [3])`
+/// A shape, `[28, 28, 1]`, or a tuple of shapes, `([2], [3])`.
 pub struct Sizes {
     pub tokens: TokenStream,
     pub kind: SizesKind,
@@ -33,30 +33,30 @@ pub enum SizesKind {
     Tuple(Vec<Sizes>),
 }
 
-/// `fc: Linear<_, 128>` or `Dropout(0.5)`
+/// A layer: `fc: Linear<_, 128>` or `Dropout(0.5)`.
 pub struct Layer {
     pub attrs: Vec<Attribute>,
     pub name: Option<Ident>,
     pub path: Path,
     pub generics: Vec<Generic>,
-    /// The parentheses with what is in them, and the arguments.
+    /// The parentheses with their content, and the arguments one by one.
     pub arguments: Option<(TokenTree, Vec<TokenStream>)>,
-    /// What is between the braces of a block.
+    /// The content of a block's braces.
     pub block: Option<Vec<Item>>,
-    /// The layer without its attributes, as the user wrote it; of a block what is before the
+    /// The layer without its attributes, as the user wrote it; for a block, the part before the
     /// braces.
     pub tokens: TokenStream,
     /// The layer's type and arguments, without its name.
     pub layer_tokens: TokenStream,
 }
 
-/// What a block has inside: a layer, or a list of layers in braces of its own.
+/// An item of a block: a layer, or a list of layers in braces of its own.
 pub enum Item {
     Layer(Box<Layer>),
     List(List),
 }
 
-/// `shortcut: { .. }`
+/// A list of layers inside a block: `shortcut: { .. }`.
 pub struct List {
     pub attrs: Vec<Attribute>,
     pub name: Option<Ident>,
@@ -64,11 +64,11 @@ pub struct List {
     pub tokens: TokenStream,
 }
 
-/// What stands between the angle brackets of a layer.
+/// A generic argument of a layer, as it is written.
 pub enum Generic {
     /// `_`
     Infer(Token![_]),
-    /// A size, an option or a type: the layer knows which.
+    /// A size, an option or a type, depending on the layer.
     Other(TokenStream),
 }
 
@@ -78,32 +78,14 @@ impl Parse for Definition {
         let vis = input.parse()?;
         input.parse::<Token![struct]>()?;
         let name: Ident = input.parse()?;
-        if input.peek(Token![<]) {
-            return Err(input.error(format!(
-                "a network has no generic parameters: its sizes are numbers or constants, and its number type is \
-                 chosen after the shapes: `{name}: [..] -> [..] as f64`"
-            )));
-        }
-        if !input.peek(Token![:]) {
-            return Err(input.error(format!(
-                "expected the shapes of the network's input and output: `struct {name}: [4] -> [3] {{ .. }}`"
-            )));
-        }
+        expect_shapes(input, &name)?;
+
         input.parse::<Token![:]>()?;
         let input_sizes = input.parse()?;
         input.parse::<Token![->]>()?;
         let output = input.parse()?;
-        let element = if input.parse::<Option<Token![as]>>()?.is_some() {
-            let element: Ident = input.parse()?;
-            if element != "f32" && element != "f64" {
-                let message =
-                    format!("`{element}` is no number type of networks; write `f32` or `f64`");
-                return Err(Error::new(element.span(), message));
-            }
-            element
-        } else {
-            Ident::new("f32", proc_macro2::Span::call_site())
-        };
+        let element = element(input)?;
+
         let body;
         let braces = braced!(body in input);
         let mut errors = Vec::new();
@@ -111,7 +93,7 @@ impl Parse for Definition {
             Ok(layers) => layers,
             Err(error) => {
                 errors.push(error);
-                // The rest has been reported or can't be read.
+                // The rest can't be read: its tokens are dropped.
                 body.parse::<TokenStream>()?;
                 Vec::new()
             }
@@ -122,6 +104,7 @@ impl Parse for Definition {
             );
             errors.push(Error::new(braces.span.join(), message));
         }
+
         Ok(Definition {
             attrs,
             vis,
@@ -135,6 +118,37 @@ impl Parse for Definition {
     }
 }
 
+/// Reports a definition without shapes behind the network's name.
+fn expect_shapes(input: ParseStream, name: &Ident) -> Result<()> {
+    if input.peek(Token![<]) {
+        return Err(input.error(format!(
+            "a network has no generic parameters: its sizes are numbers or constants, and its \
+             number type is chosen after the shapes: `{name}: [..] -> [..] as f64`"
+        )));
+    }
+    if !input.peek(Token![:]) {
+        return Err(input.error(format!(
+            "expected the shapes of the network's input and output: \
+             `struct {name}: [4] -> [3] {{ .. }}`"
+        )));
+    }
+    Ok(())
+}
+
+/// Parses `as f64`, or nothing for `f32`.
+fn element(input: ParseStream) -> Result<Ident> {
+    if input.parse::<Option<Token![as]>>()?.is_none() {
+        return Ok(Ident::new("f32", proc_macro2::Span::call_site()));
+    }
+
+    let element: Ident = input.parse()?;
+    if element != "f32" && element != "f64" {
+        let message = format!("`{element}` is no number type of networks; write `f32` or `f64`");
+        return Err(Error::new(element.span(), message));
+    }
+    Ok(element)
+}
+
 impl Parse for Sizes {
     fn parse(input: ParseStream) -> Result<Self> {
         if !input.peek(syn::token::Bracket) && !input.peek(syn::token::Paren) {
@@ -142,6 +156,7 @@ impl Parse for Sizes {
                 input.error("expected a shape in brackets, such as `[784]` or `[28, 28, 1]`")
             );
         }
+
         let tokens = input.fork().parse::<TokenTree>()?.to_token_stream();
         let content;
         let kind = if input.peek(syn::token::Bracket) {
@@ -149,12 +164,8 @@ impl Parse for Sizes {
             SizesKind::Axes(expressions(&content)?)
         } else {
             parenthesized!(content in input);
-            SizesKind::Tuple(
-                content
-                    .parse_terminated(Sizes::parse, Token![,])?
-                    .into_iter()
-                    .collect(),
-            )
+            let shapes = content.parse_terminated(Sizes::parse, Token![,])?;
+            SizesKind::Tuple(shapes.into_iter().collect())
         };
         Ok(Sizes { tokens, kind })
     }
@@ -168,23 +179,25 @@ fn layers(input: ParseStream) -> Result<Vec<Layer>> {
 impl Parse for Layer {
     fn parse(input: ParseStream) -> Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
-        let begin = input.fork();
-        let name = if input.peek(Ident) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
+        let start = input.fork();
+        let named = input.peek(Ident) && input.peek2(Token![:]) && !input.peek2(Token![::]);
+        let name = if named {
             let name = input.parse()?;
             input.parse::<Token![:]>()?;
             Some(name)
         } else {
             None
         };
-        if !(input.peek(Ident)
+
+        let is_path = input.peek(Ident)
             || input.peek(Token![::])
             || input.peek(Token![crate])
             || input.peek(Token![self])
-            || input.peek(Token![super]))
-        {
+            || input.peek(Token![super]);
+        if !is_path {
             return Err(input.error("expected a layer, such as `Relu` or `fc: Linear<_, 10>`"));
         }
-        let layer_begin = input.fork();
+        let layer_start = input.fork();
         let path = Path::parse_mod_style(input)?;
         let generics = if input.peek(Token![<]) {
             generics(input)?
@@ -199,8 +212,9 @@ impl Parse for Layer {
         } else {
             None
         };
-        let tokens = between(&begin, input);
-        let layer_tokens = between(&layer_begin, input);
+        let tokens = between(&start, input);
+        let layer_tokens = between(&layer_start, input);
+
         let block = if input.peek(syn::token::Brace) {
             let content;
             braced!(content in input);
@@ -212,6 +226,7 @@ impl Parse for Layer {
         if !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error("expected `,` between two layers"));
         }
+
         Ok(Layer {
             attrs,
             name,
@@ -233,26 +248,29 @@ impl Parse for Item {
         if !named && !ahead.peek(syn::token::Brace) {
             return Ok(Item::Layer(Box::new(input.parse()?)));
         }
+
         let attrs = input.call(Attribute::parse_outer)?;
-        let begin = input.fork();
+        let start = input.fork();
         let name = if named { Some(input.parse()?) } else { None };
         input.parse::<Option<Token![:]>>()?;
+
         let content;
         braced!(content in input);
         let layers = content.call(layers)?;
         if !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error("expected `,` after the list"));
         }
+
         Ok(Item::List(List {
             attrs,
             name,
             layers,
-            tokens: between(&begin, input),
+            tokens: between(&start, input),
         }))
     }
 }
 
-/// `<_, 128, NoBias>`
+/// Parses the generic arguments of a layer: `<_, 128, NoBias>`.
 fn generics(input: ParseStream) -> Result<Vec<Generic>> {
     input.parse::<Token![<]>()?;
     let mut generics = Vec::new();
@@ -262,7 +280,7 @@ fn generics(input: ParseStream) -> Result<Vec<Generic>> {
             input.parse::<Token![,]>()?;
         }
     }
-    // One character of `>>`, should it ever be followed by another.
+    // Of a `>>`, this takes the first character only.
     input.parse::<Token![>]>()?;
     Ok(generics)
 }
@@ -271,7 +289,9 @@ fn generic(input: ParseStream) -> Result<Generic> {
     if input.peek(Token![_]) {
         return Ok(Generic::Infer(input.parse()?));
     }
-    let (mut tokens, mut depth) = (TokenStream::new(), 0);
+
+    let mut tokens = TokenStream::new();
+    let mut depth = 0;
     while !(depth == 0 && (input.peek(Token![,]) || input.peek(Token![>]))) {
         let token: TokenTree = input.parse()?;
         match &token {
@@ -287,8 +307,8 @@ fn generic(input: ParseStream) -> Result<Generic> {
     Ok(Generic::Other(tokens))
 }
 
-/// Expressions with commas between them, as tokens. The compiler reads them where they end up, so
-/// that the macro does without syn's parser of expressions, which takes long to build.
+/// Parses expressions with commas between them, as tokens. The compiler parses them where they are
+/// emitted, so the macro does not need syn's parser of expressions, which takes long to build.
 fn expressions(input: ParseStream) -> Result<Vec<TokenStream>> {
     let mut expressions = Vec::new();
     while !input.is_empty() {
@@ -299,17 +319,19 @@ fn expressions(input: ParseStream) -> Result<Vec<TokenStream>> {
 }
 
 fn expression(input: ParseStream) -> Result<TokenStream> {
-    let (mut tokens, mut after_value) = (TokenStream::new(), false);
+    let mut tokens = TokenStream::new();
+    let mut after_value = false;
     while !(input.is_empty() || input.peek(Token![,])) {
         // Generic arguments have commas of their own.
         if input.peek(Token![::]) && input.peek3(Token![<]) {
-            let begin = input.fork();
+            let start = input.fork();
             input.parse::<Token![::]>()?;
             generics(input)?;
-            tokens.extend(between(&begin, input));
+            tokens.extend(between(&start, input));
             after_value = false;
             continue;
         }
+
         let error = input.error("expected `,` between two values");
         let token = input.parse()?;
         let value = is_value(&token);
@@ -325,7 +347,8 @@ fn expression(input: ParseStream) -> Result<TokenStream> {
     Ok(tokens)
 }
 
-/// A literal or the name of a constant: two of them side by side are no expression.
+/// Returns whether a token is a literal or the name of a constant: two of these next to each other
+/// are no expression.
 fn is_value(token: &TokenTree) -> bool {
     match token {
         TokenTree::Literal(_) => true,
@@ -334,9 +357,10 @@ fn is_value(token: &TokenTree) -> bool {
     }
 }
 
-/// The tokens from one position of a stream to a later one.
-fn between(begin: ParseStream, end: ParseStream) -> TokenStream {
-    let (mut cursor, end) = (begin.cursor(), end.cursor());
+/// Returns the tokens from one position of a stream to a later one.
+fn between(start: ParseStream, end: ParseStream) -> TokenStream {
+    let mut cursor = start.cursor();
+    let end = end.cursor();
     let mut tokens = TokenStream::new();
     while cursor < end {
         let Some((token, next)) = cursor.token_tree() else {

@@ -1,24 +1,24 @@
-//! Writes a list of layers: their shapes, the lists inside of blocks, the struct of their
-//! parameters, forward and backward.
+//! Writes a list of layers: their shapes, the lists inside blocks, the struct of their parameters,
+//! forward and backward.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Ident};
 
-use crate::blocks::Kind;
+use crate::blocks::{BlockKind, Branch};
 use crate::spans::ours;
 use crate::step::{Sequence, Step};
 
-/// What is derived for a network and the structs inside.
+/// The derives of a network, which the structs inside it share.
 #[derive(Clone, Copy)]
 pub struct Style<'a> {
     pub clone: bool,
     pub debug: bool,
-    /// The user's attributes, of which other derives count.
+    /// The user's attributes; only other derives among them are copied.
     pub attrs: &'a [Attribute],
 }
 
-/// The type that a list of layers is as a layer, with its parameters and shapes.
+/// The type that implements a list of layers as one layer, with its parameters and shapes.
 pub struct Owner {
     pub layer: TokenStream,
     pub params: TokenStream,
@@ -32,11 +32,11 @@ pub struct ParamField<'a> {
     field: Ident,
     pub params: TokenStream,
     doc: String,
-    /// It may begin at a multiple of 64 bytes.
+    /// Whether the field may have to begin at a multiple of 64 bytes.
     aligned: bool,
 }
 
-/// The constants and types of all layers, and of those inside of blocks.
+/// Writes the constants and types of all layers, including those inside blocks.
 pub fn shapes(steps: &[Step], style: Style) -> TokenStream {
     steps
         .iter()
@@ -48,9 +48,145 @@ pub fn shapes(steps: &[Step], style: Style) -> TokenStream {
         .collect()
 }
 
-/// What is inside of a block: its lists of layers as types, and the structs of their parameters.
+/// Writes the inside of a block: its branches as types, and the structs of their parameters.
 fn inside(step: &Step, style: Style) -> TokenStream {
     let Some(block) = &step.layer.block else {
+        return TokenStream::new();
+    };
+
+    let sequences = step.sequences();
+    let steps_of: Vec<Vec<Step>> = sequences.iter().map(Sequence::steps).collect();
+
+    let mut code = TokenStream::new();
+    let mut fields = Vec::new();
+    let mut branch_trees = Vec::new();
+    for (((sequence, steps), branch), layer) in sequences
+        .iter()
+        .zip(&steps_of)
+        .zip(&block.branches)
+        .zip(&step.branches)
+    {
+        let params = branch_params(step, branch, sequence, steps, style);
+        let implementation = branch_layer(step, branch, layer, sequence, steps, style, &params);
+        let declarations = &params.declarations;
+        code.extend(quote!(#declarations #implementation));
+        fields.extend(params.fields);
+        branch_trees.push(params.tree);
+    }
+
+    let Step {
+        element,
+        block_params,
+        ..
+    } = step;
+    let tag = format!("{}_", step.tag);
+    let text = &step.layer.text;
+    let param_tree = block_param_tree(&block.kind, &branch_trees);
+    let structure = structure(
+        block_params,
+        &tag,
+        element,
+        &fields,
+        &param_tree,
+        text,
+        style,
+    );
+    quote!(#code #structure)
+}
+
+/// The parameters of a branch within those of its block.
+struct BranchParams<'a> {
+    /// The type that holds them: a struct of their own, or the block's.
+    params: TokenStream,
+    /// The expressions for a shared and an exclusive reference to them in a `block`.
+    shared: TokenStream,
+    exclusive: TokenStream,
+    /// The fields that they add to the block's struct.
+    fields: Vec<ParamField<'a>>,
+    /// The struct of their own, or the constant of their tree.
+    declarations: TokenStream,
+    tree: BranchTree,
+}
+
+/// The parameter tree of a branch, with its key and its first position in the block's.
+struct BranchTree {
+    key: String,
+    first: TokenStream,
+    tree: TokenStream,
+}
+
+fn branch_params<'a>(
+    step: &Step<'a>,
+    branch: &'a Branch,
+    sequence: &Sequence<'a>,
+    steps: &[Step<'a>],
+    style: Style,
+) -> BranchParams<'a> {
+    let Step {
+        element,
+        block_params,
+        ..
+    } = step;
+
+    let Some((field, key)) = &branch.field else {
+        let tree_name = format_ident!("__PARAM_TREE{}", sequence.tag);
+        let tree = param_tree(steps, &quote!(#block_params));
+        return BranchParams {
+            params: quote!(#block_params),
+            shared: quote!(block),
+            exclusive: quote!(block),
+            fields: param_fields(steps),
+            declarations: quote!(const #tree_name: __sw::ParamTree = #tree;),
+            tree: BranchTree {
+                key: String::new(),
+                first: quote!(0),
+                tree: quote!(#tree_name),
+            },
+        };
+    };
+
+    let label = &branch.label;
+    let params = format_ident!("__Params{}", sequence.tag);
+    let declarations = structure(
+        &params,
+        &sequence.tag,
+        element,
+        &param_fields(steps),
+        &param_tree(steps, &quote!(#params)),
+        label,
+        style,
+    );
+    BranchParams {
+        params: quote!(#params),
+        shared: quote!(&block.#field),
+        exclusive: quote!(&mut block.#field),
+        fields: vec![ParamField {
+            attrs: &branch.attrs,
+            field: field.clone(),
+            params: quote!(#params),
+            doc: format!("The parameters of `{label}`."),
+            aligned: true,
+        }],
+        declarations,
+        tree: BranchTree {
+            key: key.clone(),
+            first: position_of(&quote!(#block_params), field, element),
+            tree: quote!(<#params as __sw::Parameters<#element>>::PARAM_TREE),
+        },
+    }
+}
+
+/// Writes a branch as a layer: its type with the traits of branches and of layers.
+fn branch_layer(
+    step: &Step,
+    branch: &Branch,
+    layer: &Ident,
+    sequence: &Sequence,
+    steps: &[Step],
+    style: Style,
+    params: &BranchParams,
+) -> TokenStream {
+    let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
         return TokenStream::new();
     };
     let Step {
@@ -60,146 +196,87 @@ fn inside(step: &Step, style: Style) -> TokenStream {
         block_params,
         ..
     } = step;
-    let mut code = TokenStream::new();
-    let mut lists = Vec::new();
-    let sequences = step.sequences();
-    let steps_of: Vec<Vec<Step>> = sequences.iter().map(Sequence::steps).collect();
-    let mut fields = Vec::new();
-    for (((sequence, steps), branch), layer) in sequences
-        .iter()
-        .zip(&steps_of)
-        .zip(&block.branches)
-        .zip(&step.branches)
-    {
-        let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
-            continue;
-        };
-        let (from, to, dims, label) = (
-            &first.shape_in,
-            &last.shape_out,
-            &first.dims_in,
-            &branch.label,
-        );
-        let shapes = shapes(steps, style);
-        let (params, structure, place) = match &branch.field {
-            None => {
-                fields.extend(members(steps));
-                let (inner, list) = (
-                    format_ident!("__CONTENTS{}", sequence.tag),
-                    contents(steps, &quote!(#block_params)),
-                );
-                code.extend(quote!(const #inner: __sw::ParamTree = #list;));
-                lists.push((String::new(), quote!(0), quote!(#inner)));
-                (block_params.clone(), TokenStream::new(), quote!(block))
-            }
-            Some((field, key)) => {
-                let params = format_ident!("__Params{}", sequence.tag);
-                let inner = contents(steps, &quote!(#params));
-                let structure = structure(
-                    &params,
-                    &sequence.tag,
-                    element,
-                    &members(steps),
-                    &inner,
-                    label,
-                    style,
-                );
-                let inner = quote!(<#params as __sw::Parameters<#element>>::PARAM_TREE);
-                lists.push((
-                    key.clone(),
-                    place_of(&quote!(#block_params), field, element),
-                    inner,
-                ));
-                fields.push(ParamField {
-                    attrs: &branch.attrs,
-                    field: field.clone(),
-                    params: quote!(#params),
-                    doc: format!("The parameters of `{label}`."),
-                    aligned: true,
-                });
-                (params, structure, quote!(block.#field))
-            }
-        };
-        let reference = branch.field.is_some();
-        let shared = if reference {
-            quote!(&#place)
-        } else {
-            place.clone()
-        };
-        let exclusive = if reference {
-            quote!(&mut #place)
-        } else {
-            place
-        };
-        let initialize = initialize(steps, element);
-        let owner = Owner {
-            layer: quote!(#layer),
-            params: quote!(#params),
-            input: quote!(#from),
-            output: quote!(#to),
-        };
-        let compute = compute(&owner, sequence, steps);
-        code.extend(quote! {
-            type #from = #shape_in;
-            const #dims: __sw::Dims = #dims_in;
-            #shapes
-            #structure
-            struct #layer;
-            impl __sw::Ends for #layer {
-                type From = #from;
-                type To = #to;
-                const NAME: &'static str = #label;
-            }
-            impl __sw::Branch<#block_params, #element> for #layer {
-                fn params(block: &#block_params) -> &#params {
-                    #shared
-                }
-                fn params_mut(block: &mut #block_params) -> &mut #params {
-                    #exclusive
-                }
-            }
-            impl<__In: __sw::Shape> __sw::ShapeRule<__In> for #layer {
-                const OUTPUT: __sw::Inferred = __sw::Inferred::shape(<#to as __sw::Shape>::DIMS);
-            }
-            impl __sw::Layer<#element> for #layer {
-                type Config = ();
-                type Params = #params;
+    let BranchParams {
+        params,
+        shared,
+        exclusive,
+        ..
+    } = params;
 
-                fn initialize<R: __sw::Rng + ?::core::marker::Sized>(_: &(), params: &mut #params, rng: &mut R) {
-                    #initialize
-                }
+    let from = &first.shape_in;
+    let to = &last.shape_out;
+    let dims = &first.dims_in;
+    let label = &branch.label;
+
+    let owner = Owner {
+        layer: quote!(#layer),
+        params: params.clone(),
+        input: quote!(#from),
+        output: quote!(#to),
+    };
+    let shapes = shapes(steps, style);
+    let initialize = initialize(steps, element);
+    let compute = compute(&owner, sequence, steps);
+
+    quote! {
+        type #from = #shape_in;
+        const #dims: __sw::Dims = #dims_in;
+        #shapes
+        struct #layer;
+        impl __sw::Ends for #layer {
+            type From = #from;
+            type To = #to;
+            const NAME: &'static str = #label;
+        }
+        impl __sw::Branch<#block_params, #element> for #layer {
+            fn params(block: &#block_params) -> &#params {
+                #shared
             }
-            #compute
-        });
+            fn params_mut(block: &mut #block_params) -> &mut #params {
+                #exclusive
+            }
+        }
+        impl<__In: __sw::Shape> __sw::ShapeRule<__In> for #layer {
+            const OUTPUT: __sw::Inferred = __sw::Inferred::shape(<#to as __sw::Shape>::DIMS);
+        }
+        impl __sw::Layer<#element> for #layer {
+            type Config = ();
+            type Params = #params;
+
+            fn initialize<R: __sw::Rng + ?::core::marker::Sized>(
+                _: &(),
+                params: &mut #params,
+                rng: &mut R,
+            ) {
+                #initialize
+            }
+        }
+        #compute
     }
-    let contents = block_contents(&block.kind, &lists);
-    let (tag, text) = (format!("{}_", step.tag), &step.layer.text);
-    let structure = structure(block_params, &tag, element, &fields, &contents, text, style);
-    quote!(#code #structure)
 }
 
-/// What the parameters of a block are made of: its lists of layers, each with its name, where its
-/// parameters begin and what they are made of.
-fn block_contents(kind: &Kind, lists: &[(String, TokenStream, TokenStream)]) -> TokenStream {
-    let joint = match (kind, lists) {
-        (Kind::Repeat(_), [(_, _, contents)]) => return contents.clone(),
-        (Kind::Residual, _) => quote!(Sum),
+/// The parameter tree of a block: its branches.
+fn block_param_tree(kind: &BlockKind, branches: &[BranchTree]) -> TokenStream {
+    let joint = match (kind, branches) {
+        (BlockKind::Repeat(_), [branch]) => return branch.tree.clone(),
+        (BlockKind::Residual, _) => quote!(Sum),
         _ => quote!(SideBySide),
     };
-    let branches = lists
-        .iter()
-        .map(|(key, first, contents)| quote!(__sw::ParamField::field(#key, #first, #contents)));
+
+    let branches = branches.iter().map(
+        |BranchTree { key, first, tree }| quote!(__sw::ParamField::field(#key, #first, #tree)),
+    );
     quote!(__sw::ParamTree::Block(__sw::Joint::#joint, &[#(#branches),*]))
 }
 
-/// How many numbers lie before a field.
-fn place_of(structure: &TokenStream, field: &Ident, element: &Ident) -> TokenStream {
+/// An expression for the number of elements before a field.
+fn position_of(structure: &TokenStream, field: &Ident, element: &Ident) -> TokenStream {
     quote!(::core::mem::offset_of!(#structure, #field) / ::core::mem::size_of::<#element>())
 }
 
-/// What the parameters of a list of layers are made of: the layers, also those without parameters,
-/// as the order of features depends on all of them.
-pub fn contents(steps: &[Step], structure: &TokenStream) -> TokenStream {
+/// The parameter tree of a list of layers. It has those without parameters as well, as the feature
+/// order depends on all of them.
+pub fn param_tree(steps: &[Step], structure: &TokenStream) -> TokenStream {
     let layers = steps.iter().map(|step| {
         let Step {
             called,
@@ -209,19 +286,25 @@ pub fn contents(steps: &[Step], structure: &TokenStream) -> TokenStream {
             layer,
             ..
         } = step;
-        let (key, text) = (&layer.key, &layer.text);
+        let key = &layer.key;
+        let text = &layer.text;
         let first = layer
             .field
             .as_ref()
-            .map_or(quote!(0), |field| place_of(structure, field, element));
-        quote!(__sw::ParamField::layer::<#called, #shape_in, #shape_out, #element>(#key, #text, #first))
+            .map_or(quote!(0), |field| position_of(structure, field, element));
+
+        quote! {
+            __sw::ParamField::layer::<#called, #shape_in, #shape_out, #element>(
+                #key, #text, #first
+            )
+        }
     });
     quote!(__sw::ParamTree::Layers(&[#(#layers),*]))
 }
 
 /// The fields of the layers that have one.
-pub fn members<'a>(steps: &[Step<'a>]) -> Vec<ParamField<'a>> {
-    let member = |step: &Step<'a>| {
+pub fn param_fields<'a>(steps: &[Step<'a>]) -> Vec<ParamField<'a>> {
+    let param_field = |step: &Step<'a>| {
         let layer = step.layer;
         Some(ParamField {
             attrs: &layer.attrs,
@@ -231,36 +314,33 @@ pub fn members<'a>(steps: &[Step<'a>]) -> Vec<ParamField<'a>> {
             aligned: layer.may_be_network(),
         })
     };
-    steps.iter().filter_map(member).collect()
+    steps.iter().filter_map(param_field).collect()
 }
 
-/// A struct of parameters as one block of numbers.
-pub struct BlockOfNumbers {
+/// A struct of parameters as one flat slice of numbers.
+pub struct FlatStruct {
     pub code: TokenStream,
-    /// For each field the constant that says how many numbers lie before it to fill 64 bytes, if
-    /// there may be some.
+    /// For each field that may need one, the constant with the length of the filler before it,
+    /// which ends at a multiple of 64 bytes.
     pub gaps: Vec<Option<Ident>>,
-    /// The constant that says how many fill the last 64 bytes.
+    /// The constant with the length of the filler at the end.
     pub padding: Ident,
 }
 
-pub fn block_of_numbers(
+/// Writes the implementation of `Parameters` for a struct, and the constants of its fillers.
+pub fn flat_struct(
     name: &TokenStream,
     tag: &str,
     element: &Ident,
-    members: &[ParamField],
-    contents: &TokenStream,
-) -> BlockOfNumbers {
-    let (padding, all) = (format_ident!("__PADDING{tag}"), format_ident!("__LEN{tag}"));
-    let (mut code, mut len, mut gaps) = (TokenStream::new(), quote!(0), Vec::new());
-    for (
-        index,
-        ParamField {
-            params, aligned, ..
-        },
-    ) in members.iter().enumerate()
-    {
-        let gap = (*aligned && index > 0).then(|| format_ident!("__GAP{tag}{index}"));
+    fields: &[ParamField],
+    param_tree: &TokenStream,
+) -> FlatStruct {
+    let mut code = TokenStream::new();
+    let mut len = quote!(0);
+    let mut gaps = Vec::new();
+    for (index, field) in fields.iter().enumerate() {
+        let params = &field.params;
+        let gap = (field.aligned && index > 0).then(|| format_ident!("__GAP{tag}{index}"));
         if let Some(gap) = &gap {
             code.extend(quote!(const #gap: usize = __sw::gap::<#params, #element>(#len);));
             len.extend(quote!(+ #gap));
@@ -268,72 +348,81 @@ pub fn block_of_numbers(
         len.extend(quote!(+ <#params as __sw::Parameters<#element>>::LEN));
         gaps.push(gap);
     }
-    let types: Vec<_> = members.iter().map(|member| &member.params).collect();
-    let title = name.to_string();
-    let room = 16 * (members.len() + 1);
-    code.extend(quote! {
-        const #all: usize = #len;
-        const #padding: usize = __sw::padding::<#element>(#all);
 
-        // SAFETY: the struct is `repr(C)`, all its fields are parameters, and the padding fills the gaps between them
-        // and at the end, as the assertion in `LEN` says.
+    let padding = format_ident!("__PADDING{tag}");
+    let unpadded = format_ident!("__LEN{tag}");
+    let types: Vec<_> = fields.iter().map(|field| &field.params).collect();
+    let title = name.to_string();
+    // A filler is shorter than 64 bytes, which are 16 numbers of `f32`.
+    let fillers = 16 * (fields.len() + 1);
+    code.extend(quote! {
+        const #unpadded: usize = #len;
+        const #padding: usize = __sw::padding::<#element>(#unpadded);
+
+        // SAFETY: the struct is `repr(C)`, all its fields are parameters, and fillers take the
+        // gaps between them and at the end, as the assertion in `LEN` checks.
         unsafe impl __sw::Parameters<#element> for #name {
             const LEN: usize = {
-                let len = #all + #padding;
+                let len = #unpadded + #padding;
                 __sw::report_layout::<Self, #element>(#title, len);
                 len
             };
             const NUMBERS: usize = __sw::sum(&[
                 #(<#types as __sw::Parameters<#element>>::NUMBERS,)*
-                // What may stand between the fields.
-                #room,
+                // At most, for the fillers.
+                #fillers,
             ]);
             const COUNT: usize = 0 #(+ <#types as __sw::Parameters<#element>>::COUNT)*;
             const STATISTICS: usize = 0 #(+ <#types as __sw::Parameters<#element>>::STATISTICS)*;
-            const PARAM_TREE: __sw::ParamTree = #contents;
+            const PARAM_TREE: __sw::ParamTree = #param_tree;
         }
     });
-    BlockOfNumbers {
+    FlatStruct {
         code,
         gaps,
         padding,
     }
 }
 
-/// The struct of the parameters inside of a block.
+/// Writes a struct of parameters inside a block.
 fn structure(
     name: &Ident,
     tag: &str,
     element: &Ident,
-    members: &[ParamField],
-    contents: &TokenStream,
+    fields: &[ParamField],
+    param_tree: &TokenStream,
     title: &str,
     style: Style,
 ) -> TokenStream {
-    let BlockOfNumbers {
+    let FlatStruct {
         code,
         gaps,
         padding,
-    } = block_of_numbers(&quote!(#name), tag, element, members, contents);
-    let fields = members
+    } = flat_struct(&quote!(#name), tag, element, fields, param_tree);
+
+    let shown: Vec<_> = fields.iter().map(|field| &field.field).collect();
+    let fields = fields
         .iter()
         .zip(&gaps)
         .enumerate()
-        .map(|(index, (member, gap))| {
+        .map(|(index, (param_field, gap))| {
             let ParamField {
                 attrs,
                 field,
                 params,
                 doc,
                 ..
-            } = member;
+            } = param_field;
+
             let filler = format_ident!("_padding_{index}");
             let gap = gap.as_ref().map(|gap| quote!(#filler: [#element; #gap],));
             let documented = attrs.iter().any(|attr| attr.path().is_ident("doc"));
             let doc = (!documented).then(|| quote!(#[doc = #doc]));
+
             let span = ours(field.span());
             quote_spanned!(span=> #gap #(#attrs)* #doc pub #field: #params)
         });
+
     let Style {
         clone,
         debug,
@@ -341,8 +430,8 @@ fn structure(
     } = style;
     let derives = attrs.iter().filter(|attr| attr.path().is_ident("derive"));
     let clone = clone.then(|| quote!(#[derive(::core::clone::Clone, ::core::marker::Copy)]));
-    let shown: Vec<_> = members.iter().map(|member| &member.field).collect();
     let debug = debug.then(|| debug_impl(name, title, &shown));
+
     let doc = format!("The parameters of `{title}`.");
     quote! {
         #[doc = #doc]
@@ -359,7 +448,7 @@ fn structure(
     }
 }
 
-/// Prints the fields, and leaves the padding away.
+/// Writes a `Debug` that prints the fields and omits the fillers.
 pub fn debug_impl(name: &Ident, title: &str, fields: &[&Ident]) -> TokenStream {
     let names = fields.iter().map(|field| field.to_string());
     quote! {
@@ -371,13 +460,16 @@ pub fn debug_impl(name: &Ident, title: &str, fields: &[&Ident]) -> TokenStream {
     }
 }
 
-/// Initial values for all layers with fields.
+/// Writes the body of `initialize`: every layer with a field, in order.
 pub fn initialize(steps: &[Step], element: &Ident) -> TokenStream {
     let layers = steps
         .iter()
         .filter(|step| step.layer.field.is_some())
         .map(|step| {
-            let (own, config, field) = (&step.own, &step.config, &step.layer.field);
+            let Step {
+                own, config, layer, ..
+            } = step;
+            let field = &layer.field;
             quote!(<#own as __sw::Layer<#element>>::initialize(&#config, &mut params.#field, rng);)
         });
     quote! {
@@ -386,35 +478,53 @@ pub fn initialize(steps: &[Step], element: &Ident) -> TokenStream {
     }
 }
 
-/// The rows of the table of layers: `base` numbers lie before the struct of their parameters,
-/// `before` stands before their names.
+/// Writes the rows of the summary of a list of layers. `base` is the position of the struct of
+/// their parameters, `prefix` stands before their names.
 pub fn summaries(
     steps: &[Step],
     structure: &TokenStream,
     base: &TokenStream,
-    before: &str,
+    prefix: &str,
 ) -> TokenStream {
     let rows = steps.iter().map(|step| {
-        let Step { called, shape_in, shape_out, dims_out, element, block_params, .. } = step;
-        let (text, params) = (format!("{before}{}", step.layer.text), step.params_type());
-        // A layer without a field has no parameters: they would begin where those of the next layer do.
-        let next = steps[step.index..].iter().find_map(|step| step.layer.field.as_ref());
-        let at = next.map_or_else(|| quote!(_padding), |field| quote!(#field));
-        let at = quote! {
-            #base + ::core::mem::offset_of!(#structure, #at) / ::core::mem::size_of::<#element>()
+        let Step {
+            called,
+            shape_in,
+            shape_out,
+            dims_out,
+            element,
+            block_params,
+            ..
+        } = step;
+        let text = format!("{prefix}{}", step.layer.text);
+        let params = step.params_type();
+
+        // A layer without a field has no parameters: they would begin where those of the next layer
+        // do.
+        let next = steps[step.index..]
+            .iter()
+            .find_map(|step| step.layer.field.as_ref());
+        let at = match next {
+            Some(field) => position_of(structure, field, element),
+            None => position_of(structure, &format_ident!("_padding"), element),
         };
+        let at = quote!(#base + #at);
+
         let sequences = step.sequences();
         let branches = step.layer.block.iter().flat_map(|block| &block.branches);
-        let inner = sequences.iter().zip(branches).map(|(sequence, branch)| match &branch.field {
-            None => summaries(&sequence.steps(), &quote!(#block_params), &at, ""),
-            Some((field, key)) => {
-                let own = format_ident!("__Params{}", sequence.tag);
-                let base = quote! {
-                    #at + ::core::mem::offset_of!(#block_params, #field) / ::core::mem::size_of::<#element>()
-                };
-                summaries(&sequence.steps(), &quote!(#own), &base, &format!("{key}."))
-            }
-        });
+        let inner = sequences
+            .iter()
+            .zip(branches)
+            .map(|(sequence, branch)| match &branch.field {
+                None => summaries(&sequence.steps(), &quote!(#block_params), &at, ""),
+                Some((field, key)) => {
+                    let own = format_ident!("__Params{}", sequence.tag);
+                    let within = position_of(&quote!(#block_params), field, element);
+                    let base = quote!(#at + #within);
+                    summaries(&sequence.steps(), &quote!(#own), &base, &format!("{key}."))
+                }
+            });
+
         quote! {
             __sw::LayerSummary {
                 layer: #text,
@@ -429,7 +539,60 @@ pub fn summaries(
     quote!(#(#rows)*)
 }
 
-/// Forward and backward: the layers in a straight line.
+/// The calls of the layers of a list, in the order in which they run.
+struct Calls {
+    inference: TokenStream,
+    training: TokenStream,
+    backward: TokenStream,
+    gradients: TokenStream,
+}
+
+impl Calls {
+    fn new(steps: &[Step]) -> Self {
+        let call = |step: &Step, extra: TokenStream| {
+            let Step {
+                called,
+                shape_in,
+                shape_out,
+                index,
+                config,
+                ..
+            } = step;
+            let params = step.params(&quote!(params), &quote!(&));
+            quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
+        };
+        // Inference has the index as a constant argument, so that each call is inlined.
+        let inference_call = |step: &Step| {
+            let Step {
+                called,
+                shape_in,
+                shape_out,
+                index,
+                config,
+                ..
+            } = step;
+            let params = step.params(&quote!(params), &quote!(&));
+            quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params, cx);)
+        };
+
+        let with_params = steps.iter().filter(|step| step.layer.field.is_some());
+        Calls {
+            inference: steps.iter().map(inference_call).collect(),
+            training: steps.iter().map(|step| call(step, quote!())).collect(),
+            backward: steps
+                .iter()
+                .rev()
+                .map(|step| call(step, quote!()))
+                .collect(),
+            gradients: with_params
+                .map(|step| call(step, step.params(&quote!(gradient), &quote!(&mut))))
+                .collect(),
+        }
+    }
+}
+
+/// Writes the plan of a list of layers, and `Compute` for its owner: forward and backward call the
+/// layers one after another.
 pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStream {
     let Owner {
         layer,
@@ -437,56 +600,31 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
         input,
         output,
     } = owner;
-    let (element, plan, count) = (sequence.element, sequence.plan(), steps.len());
-    let stages = steps.iter().map(
-        |Step {
-             called,
-             shape_in,
-             shape_out,
-             ..
-         }| { quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>()) },
-    );
-    let inference = steps.iter().map(|step| {
+    let element = sequence.element;
+    let plan = sequence.plan();
+    let count = steps.len();
+    let stages = steps.iter().map(|step| {
         let Step {
             called,
             shape_in,
             shape_out,
-            index,
-            config,
             ..
         } = step;
-        let params = step.params(&quote!(params), &quote!(&));
-        quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params, cx);)
+        quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
     });
-    let call = |step: &Step, extra: TokenStream| {
-        let Step {
-            called,
-            shape_in,
-            shape_out,
-            index,
-            config,
-            ..
-        } = step;
-        let params = step.params(&quote!(params), &quote!(&));
-        quote!(run.layer::<#called, #shape_in, #shape_out>(#index, &#config, #params, #extra);)
-    };
-    let training = steps.iter().map(|step| call(step, quote!()));
-    let backward = steps.iter().rev().map(|step| call(step, quote!()));
-    let gradients = steps
-        .iter()
-        .filter(|step| step.layer.field.is_some())
-        .map(|step| {
-            let gradient = step.params(&quote!(gradient), &quote!(&mut));
-            call(step, quote!(#gradient))
-        });
-    let (x, y) = (
-        quote!(&[__sw::Tensor<#input, #element>]),
-        quote!(&[__sw::Tensor<#output, #element>]),
-    );
-    let (x_mut, y_mut) = (
-        quote!(&mut [__sw::Tensor<#input, #element>]),
-        quote!(&mut [__sw::Tensor<#output, #element>]),
-    );
+
+    let Calls {
+        inference,
+        training,
+        backward,
+        gradients,
+    } = Calls::new(steps);
+
+    let x = quote!(&[__sw::Tensor<#input, #element>]);
+    let x_mut = quote!(&mut [__sw::Tensor<#input, #element>]);
+    let y = quote!(&[__sw::Tensor<#output, #element>]);
+    let y_mut = quote!(&mut [__sw::Tensor<#output, #element>]);
+
     quote! {
         const #plan: __sw::Plan<#count> = __sw::Plan::new([#(#stages),*]);
 
@@ -510,7 +648,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cx: &__sw::Context<'_, #element>,
             ) {
                 __sw::Inference::run(&#plan, x, y, scratch, |run| {
-                    #(#inference)*
+                    #inference
                 });
                 let _ = (params, cx);
             }
@@ -523,7 +661,9 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cache: __sw::ActivationStore<'_, #element>,
                 cx: &__sw::Context<'_, #element>,
             ) {
-                __sw::Training::run(&#plan, x, y, cache, &cx.within(params), |run| { #(#training)* });
+                __sw::Training::run(&#plan, x, y, cache, &cx.within(params), |run| {
+                    #training
+                });
                 let _ = params;
             }
 
@@ -537,7 +677,9 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 dx: ::core::option::Option<#x_mut>,
                 cx: &__sw::Context<'_, #element>,
             ) {
-                __sw::Backward::run(&#plan, x, y, cache, dy, dx, &cx.within(params), |run| { #(#backward)* });
+                __sw::Backward::run(&#plan, x, y, cache, dy, dx, &cx.within(params), |run| {
+                    #backward
+                });
                 let _ = params;
             }
 
@@ -552,7 +694,7 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
                 cx: &__sw::Context<'_, #element>,
             ) {
                 let mut run = __sw::Gradients::new(&#plan, x, y, cache, dy, &cx.within(params));
-                #(#gradients)*
+                #gradients
                 let _ = (params, gradient, &mut run);
             }
         }

@@ -1,9 +1,9 @@
-//! Where errors point to.
+//! The source positions that errors point to.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// Where the first and the last token of what the user wrote are.
+/// The spans of the first and the last token of something that the user wrote.
 #[derive(Clone, Copy)]
 pub struct Extent {
     pub first: Span,
@@ -11,16 +11,18 @@ pub struct Extent {
 }
 
 impl Extent {
+    /// The extent of these tokens.
     pub fn of(tokens: &impl ToTokens) -> Self {
         let mut tokens = tokens.to_token_stream().into_iter();
         let first = tokens
             .next()
             .map_or_else(Span::call_site, |token| token.span());
+
         let last = tokens.last().map_or(first, |token| token.span());
         Extent { first, last }
     }
 
-    /// `path(arguments)`, such that an error in the call underlines the whole extent.
+    /// Writes `path(arguments)` such that an error in the call underlines the whole extent.
     pub fn call(self, path: TokenStream, arguments: TokenStream) -> TokenStream {
         let mut call: TokenStream = path
             .into_iter()
@@ -29,6 +31,7 @@ impl Extent {
                 token
             })
             .collect();
+
         let mut group = Group::new(proc_macro2::Delimiter::Parenthesis, arguments);
         group.set_span(self.last);
         call.extend([TokenTree::Group(group)]);
@@ -36,7 +39,8 @@ impl Extent {
     }
 }
 
-/// A span of the macro's own at the place of one of the user's, so that lints leave the code alone.
+/// Returns a span that belongs to the macro and is located at one of the user's, so that lints
+/// ignore the code.
 pub fn ours(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

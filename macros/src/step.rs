@@ -1,22 +1,22 @@
-//! One layer in the expansion: its constants and types, and the check that it fits.
+//! One layer in the expansion: its constants and types, and the check of its shapes.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, LitStr};
 
-use crate::blocks::{Block, Kind, block_type};
+use crate::blocks::{Block, BlockKind, block_type};
 use crate::check::{Argument, Layer};
 use crate::spans::ours;
 
 /// A list of layers: a network's, or one inside a block.
 pub struct Sequence<'a> {
-    /// Tells its names from those of the other lists; empty for the network's own.
+    /// Distinguishes its names from those of the other lists; empty for the network's own.
     pub tag: String,
     pub layers: &'a [Layer],
     pub element: &'a Ident,
-    /// What comes before its first layer: "the network's input is".
+    /// The subject of sentences about its input: "the network's input is".
     pub source: String,
-    /// Whether what its first layer is given may be a tuple.
+    /// Whether its input may be a tuple.
     pub tuple: bool,
 }
 
@@ -27,7 +27,7 @@ impl Sequence<'_> {
             .collect()
     }
 
-    /// Where the layers run.
+    /// The name of the constant with the plan of its buffers.
     pub fn plan(&self) -> Ident {
         format_ident!("__PLAN{}", self.tag)
     }
@@ -38,42 +38,62 @@ pub struct Step<'a> {
     pub layer: &'a Layer,
     pub index: usize,
     pub element: &'a Ident,
-    /// The list's tag, and the same with the layer's index.
+    /// The list's tag.
     list: &'a str,
+    /// The list's tag followed by the layer's index.
     pub tag: String,
-    /// What comes before: "`Relu` before it gives".
+    /// The subject of sentences about the layer's input: "`Relu` before it gives".
     pub source: String,
-    /// Where what the layer is given may be a tuple: the first of the layers up to this one that
-    /// may all be given one.
+    /// If the layer's input may be a tuple, the first layer of the run up to this one whose inputs
+    /// all may be tuples.
     tuples_from: Option<usize>,
-    pub fit: Ident,
+    pub inferred: Ident,
     pub dims_in: Ident,
     pub dims_out: Ident,
-    /// How many parameters the layers have up to this one, and before it, if there are any.
+    /// The number of parameters up to and including this layer.
     total: Ident,
+    /// The number of parameters before it, if a layer before it may have any.
     total_before: Option<Ident>,
     pub shape_in: Ident,
     pub shape_out: Ident,
-    /// The layer's type, and the type that is called: a stand-in after a mistake.
+    /// The layer's type.
     pub own: Ident,
+    /// The type that is called: the layer's own, or its stand-in after a mistake.
     pub called: Ident,
     pub config: Ident,
-    /// Of a block: the type of its parameters, and the types of its lists of layers.
+    /// The type of a block's parameters.
     pub block_params: Ident,
+    /// The types of a block's branches.
     pub branches: Vec<Ident>,
 }
 
-/// Whether layers may give a tuple: those that make one, and whatever comes after them or after a
-/// tuple. A network within this one and a layer of the user's own may make one.
+/// Constants that say which traits a type has, and so do not fail to compile where it lacks one.
+struct Probes {
+    /// Whether it is a `ShapeRule`.
+    fits: TokenStream,
+    /// Whether it is a `Layer`.
+    layer: TokenStream,
+    /// Whether it is `Compute`.
+    computes: TokenStream,
+    /// Whether it is `NamesOutput`.
+    names_output: TokenStream,
+}
+
+/// Returns whether the output of a list may be a tuple; `given` says whether its input may be one.
+///
+/// `Split` makes tuples, and most layers pass them on. A nested network and a layer of the user's
+/// own may make one.
 fn may_give_tuple(layers: &[Layer], given: bool) -> bool {
     layers
         .iter()
         .fold(given, |given, layer| match &layer.block {
             Some(Block {
-                kind: Kind::Split, ..
+                kind: BlockKind::Split,
+                ..
             }) => true,
             Some(Block {
-                kind: Kind::Concat, ..
+                kind: BlockKind::Concat,
+                ..
             }) => false,
             Some(block) => block
                 .branches
@@ -89,14 +109,18 @@ impl<'a> Step<'a> {
             None => sequence.source.clone(),
             Some(before) => format!("`{}` before it gives", sequence.layers[before].brief),
         };
-        let (tag, layer) = (format!("{}{index}", sequence.tag), &sequence.layers[index]);
+        let layer = &sequence.layers[index];
+        let tag = format!("{}{index}", sequence.tag);
         let after = format!("{}{}", sequence.tag, index + 1);
+
         let total_before = sequence.layers[..index]
             .iter()
             .rposition(|layer| layer.field.is_some());
         let branches = layer.block.as_ref().map_or(0, |block| block.branches.len());
+
         let tuple = |index: usize| may_give_tuple(&sequence.layers[..index], sequence.tuple);
         let tuples_from = (0..=index).rev().take_while(|&index| tuple(index)).last();
+
         Step {
             layer,
             index,
@@ -104,7 +128,7 @@ impl<'a> Step<'a> {
             element: sequence.element,
             source,
             tuples_from,
-            fit: format_ident!("__FIT{tag}"),
+            inferred: format_ident!("__INFERRED{tag}"),
             dims_in: format_ident!("__DIMS{tag}"),
             dims_out: format_ident!("__DIMS{after}"),
             total: format_ident!("__TOTAL{tag}"),
@@ -123,7 +147,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The lists of a block.
+    /// The lists of a block's branches.
     pub fn sequences(&self) -> Vec<Sequence<'a>> {
         let branches = self
             .layer
@@ -142,8 +166,8 @@ impl<'a> Step<'a> {
             .collect()
     }
 
-    /// The layer's type, with what each `_` becomes.
-    fn with(&self, inferred: impl Fn(usize) -> TokenStream) -> TokenStream {
+    /// Writes the layer's type; `inferred` gives the size for each `_`.
+    fn type_with(&self, inferred: impl Fn(usize) -> TokenStream) -> TokenStream {
         let Layer {
             path,
             generics,
@@ -156,6 +180,7 @@ impl<'a> Step<'a> {
         if generics.is_empty() {
             return path.clone();
         }
+
         let generics = generics.iter().map(|generic| match generic {
             Argument::Given(tokens) => tokens.clone(),
             Argument::Inferred(position) => inferred(*position),
@@ -164,19 +189,16 @@ impl<'a> Step<'a> {
         quote_spanned!(span=> #path<#(#generics),*>)
     }
 
-    /// The shape that comes out, the layer's type without `_`, and the check of both.
+    /// Writes the layer's output shape, its type without `_`, and the checks of both.
     pub fn shapes(&self) -> TokenStream {
         let Step {
-            list,
-            index,
             tag,
             element,
             source,
-            fit,
+            inferred,
             dims_in,
             dims_out,
             shape_in,
-            shape_out,
             own,
             called,
             config,
@@ -184,109 +206,180 @@ impl<'a> Step<'a> {
         } = self;
         let first = ours(self.layer.extent.first);
         let asked = format_ident!("__Asked{tag}");
-        let mut asked_type = self.with(|_| quote!({ __sw::INFER }));
-        let mut own_type = self.with(|position| quote!({ #fit.inferred(#position) }));
+
+        let mut asked_type = self.type_with(|_| quote!({ __sw::INFER }));
+        let mut own_type = self.type_with(|position| quote!({ #inferred.inferred(#position) }));
+        let mut sizes = self.output_sizes();
         let mut computes = quote!(true);
         let mut report_traits = quote!();
-        let mut sizes = quote! {
-            __sw::Sizes<
-                { #dims_out.rank_or_marker() },
-                { #dims_out.size(0) }, { #dims_out.size(1) }, { #dims_out.size(2) }, { #dims_out.size(3) },
-            >
-        };
-        let shapes = self
-            .tuples_from
-            .map(|start| format_ident!("__Shapes{list}{start}"));
-        let origin = format_ident!("__ORIGIN{tag}");
-        if let Some(shapes) = &shapes {
-            // Types can't be built from the sizes of a tuple: where it goes on, its shape is that
-            // of an earlier output. The condition asks for the dimensions first: asking for the
-            // origin first would nest twice as many constants, of which the compiler allows 128.
-            let kept = quote!(#dims_out.is_tuple() && #origin <= #index);
-            sizes = quote! {
-                __sw::OutputShape<{ #kept }, __sw::ShapeAt<#shapes, #origin>, #sizes>
-            };
-        }
         if !self.layer.builtin {
-            // A type that lacks one of the traits is replaced, and what it lacks is reported once.
-            let fits = quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::FITS);
-            let layer = quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER);
-            computes = quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES);
-            let names_output =
-                quote!(<__sw::Probe<#asked_type, #shape_in, #shape_in, #element>>::NAMES_OUTPUT);
-            sizes =
-                quote!(__sw::OutputShape<{ #names_output && #fit.is_fine() }, #asked_type, #sizes>);
-            let (text, element) = (&self.layer.text, element.to_string());
-            let shaped = quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
-            let report = self.layer.extent.call(
-                quote!(__sw::report_traits),
-                // Without its shape, of which `report_shape` tells, it is not known what it would
-                // have to compute.
-                quote!(#text, #element, #fits, #layer, #computes || !(#fit.is_fine() && #shaped)),
-            );
-            let report_shape = self.layer.extent.call(
-                quote!(__sw::report_shape),
-                quote!(#text, #dims_in, #dims_out, <#shape_out as __sw::Shape>::DIMS),
-            );
-            report_traits = quote! {
-                const _: () = {
-                    #report;
-                    if #fits && #fit.is_fine() {
-                        #report_shape;
-                    }
-                };
-            };
+            let probes = self.probes(&asked_type, &own_type);
+            sizes = self.output_of(&probes.names_output, &asked_type, &sizes);
+            report_traits = self.report_traits(&probes);
+
+            // A type that lacks one of the traits is replaced: what it lacks is reported once.
+            let Probes { fits, layer, .. } = probes;
             asked_type = quote!(<__sw::Known<{ #fits }, #asked_type> as __sw::Choose>::Layer);
             own_type = quote!(<__sw::Known<{ #layer }, #own_type> as __sw::Choose>::Layer);
+            computes = probes.computes;
         }
-        let own_type = self.held(own_type);
         if let Some(Block {
-            kind: Kind::Split | Kind::Residual | Kind::Repeat(_),
+            kind: BlockKind::Split | BlockKind::Residual | BlockKind::Repeat(_),
             ..
         }) = self.layer.block
         {
-            sizes = quote!(__sw::OutputShape<{ #dims_out.is_tuple() && #fit.is_fine() }, #asked, #sizes>);
+            sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
         }
-        let shape = quote!(<#sizes as __sw::ToShape>::Shape);
-        let shape = self.output_shape(shapes.as_ref(), &origin, &shape);
+
+        let own_type = self.held(own_type);
+        let shape = self.output_shape(&quote!(<#sizes as __sw::ToShape>::Shape));
+
         let text = LitStr::new(&self.layer.text, Span::call_site());
         let place = quote!(__sw::Place { layer: #text, source: #source });
         let report = self
             .layer
             .extent
-            .call(quote!(__sw::report), quote!(&#fit, #place, #dims_in));
+            .call(quote!(__sw::report), quote!(&#inferred, #place, #dims_in));
         let config_value = match &self.layer.config {
             Some(value) => value.clone(),
             None => {
                 quote!(<<#own as __sw::Layer<#element>>::Config as __sw::Configuration>::DEFAULT)
             }
         };
+
         quote_spanned! {first=>
             type #asked = #asked_type;
-            const #fit: __sw::Inferred =
+            const #inferred: __sw::Inferred =
                 <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory();
             const _: () = #report;
-            const #dims_out: __sw::Dims = #fit.output();
+            const #dims_out: __sw::Dims = #inferred.output();
             #shape
             #own_type
             #report_traits
-            type #called = <__sw::OrStub<{ #fit.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
+            type #called =
+                <__sw::OrStub<{ #inferred.is_fine() && #computes }, #own> as __sw::Choose>::Layer;
             const #config: <#own as __sw::Layer<#element>>::Config = #config_value;
         }
     }
 
-    /// The output's shape with its name.
-    ///
-    /// A shape that is written with the one before in it would make a chain through all layers,
-    /// which the compiler follows wherever one of them is used: half a minute for 80 layers. So
-    /// the shapes that may be tuples are numbered, and a tuple names the first one that is the
-    /// same by its number.
-    fn output_shape(
+    /// Writes the type that the output's shape is made from: its sizes, or for a tuple the earlier
+    /// output that has the same shape.
+    fn output_sizes(&self) -> TokenStream {
+        let Step {
+            index, dims_out, ..
+        } = self;
+        let sizes = quote! {
+            __sw::Sizes<
+                { #dims_out.rank_or_marker() },
+                { #dims_out.size(0) },
+                { #dims_out.size(1) },
+                { #dims_out.size(2) },
+                { #dims_out.size(3) },
+            >
+        };
+        let Some(start) = self.tuples_from else {
+            return sizes;
+        };
+
+        // Types can't be built from the sizes of a tuple: where a tuple is passed on, its shape is
+        // that of an earlier output. The condition asks for the dimensions first: asking for the
+        // origin first would nest twice as many constants, of which the compiler allows 128.
+        let shapes = self.list_shapes(start);
+        let origin = self.origin();
+        let kept = quote!(#dims_out.is_tuple() && #origin <= #index);
+        quote! {
+            __sw::OutputShape<{ #kept }, __sw::ShapeAt<#shapes, #origin>, #sizes>
+        }
+    }
+
+    /// Writes the type of the output that `layer` names itself under a condition, or else `sizes`.
+    fn output_of(
         &self,
-        shapes: Option<&Ident>,
-        origin: &Ident,
-        shape: &TokenStream,
+        condition: &TokenStream,
+        layer: &TokenStream,
+        sizes: &TokenStream,
     ) -> TokenStream {
+        let inferred = &self.inferred;
+        quote!(__sw::OutputShape<{ #condition && #inferred.is_fine() }, #layer, #sizes>)
+    }
+
+    /// Writes the questions about a type that may lack some of the traits of layers.
+    fn probes(&self, asked_type: &TokenStream, own_type: &TokenStream) -> Probes {
+        let Step {
+            element,
+            shape_in,
+            shape_out,
+            own,
+            ..
+        } = self;
+        let asked = quote!(__sw::Probe<#asked_type, #shape_in, #shape_in, #element>);
+        Probes {
+            fits: quote!(<#asked>::FITS),
+            layer: quote!(<__sw::Probe<#own_type, #shape_in, #shape_out, #element>>::LAYER),
+            computes: quote!(<__sw::Probe<#own, #shape_in, #shape_out, #element>>::COMPUTES),
+            names_output: quote!(<#asked>::NAMES_OUTPUT),
+        }
+    }
+
+    /// Writes the check that a layer of the user's own has all traits, and that its output is the
+    /// one that it names.
+    fn report_traits(&self, probes: &Probes) -> TokenStream {
+        let Step {
+            element,
+            inferred,
+            dims_in,
+            dims_out,
+            shape_out,
+            ..
+        } = self;
+        let Probes {
+            fits,
+            layer,
+            computes,
+            ..
+        } = probes;
+        let text = &self.layer.text;
+        let element = element.to_string();
+
+        let shaped =
+            quote!(!#dims_out.is_unknown() && <#shape_out as __sw::Shape>::DIMS.same(&#dims_out));
+        let report = self.layer.extent.call(
+            quote!(__sw::report_traits),
+            // Without its shape, which `report_shape` reports, it is unknown what the layer would
+            // have to compute.
+            quote!(#text, #element, #fits, #layer, #computes || !(#inferred.is_fine() && #shaped)),
+        );
+        let report_shape = self.layer.extent.call(
+            quote!(__sw::report_shape),
+            quote!(#text, #dims_in, #dims_out, <#shape_out as __sw::Shape>::DIMS),
+        );
+        quote! {
+            const _: () = {
+                #report;
+                if #fits && #inferred.is_fine() {
+                    #report_shape;
+                }
+            };
+        }
+    }
+
+    /// The name of the type that carries the shapes of a list, beginning with layer `start`.
+    fn list_shapes(&self, start: usize) -> Ident {
+        format_ident!("__Shapes{}{start}", self.list)
+    }
+
+    /// The name of the constant with the number of the output that has the same shape first.
+    fn origin(&self) -> Ident {
+        format_ident!("__ORIGIN{}", self.tag)
+    }
+
+    /// Writes the output's shape with its name.
+    ///
+    /// A shape that is written in terms of the one before would make a chain through all layers,
+    /// which the compiler follows wherever one of them is used: half a minute for 80 layers. So the
+    /// shapes that may be tuples are numbered, and a tuple names the first one that is the same by
+    /// its number.
+    fn output_shape(&self, shape: &TokenStream) -> TokenStream {
         let Step {
             list,
             index,
@@ -296,9 +389,12 @@ impl<'a> Step<'a> {
             shape_out,
             ..
         } = self;
-        let (Some(shapes), Some(start)) = (shapes, self.tuples_from) else {
+        let Some(start) = self.tuples_from else {
             return quote!(type #shape_out = #shape;);
         };
+        let shapes = self.list_shapes(start);
+        let origin = self.origin();
+
         let number = index + 1;
         let (begin, origin_before) = if start == *index {
             let begin = quote! {
@@ -313,6 +409,7 @@ impl<'a> Step<'a> {
             let before = format_ident!("__ORIGIN{list}{}", index - 1);
             (TokenStream::new(), quote!(#before))
         };
+
         quote! {
             #begin
             const #origin: usize = __sw::origin(#number, &#dims_out, #origin_before, &#dims_in);
@@ -323,20 +420,21 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// The type of the layer, or of what stands in for one with more parameters than memory holds,
-    /// which is reported.
+    /// Writes the layer's type, or a stand-in if memory can't hold its parameters, which is
+    /// reported.
     fn held(&self, layer: TokenStream) -> TokenStream {
         let Step {
             tag,
             own,
             element,
-            fit,
+            inferred,
             total,
             ..
         } = self;
         if self.layer.field.is_none() {
             return quote!(type #own = #layer;);
         }
+
         let written = format_ident!("__Written{tag}");
         let holds = format_ident!("__HOLDS{tag}");
         let text = &self.layer.text;
@@ -346,27 +444,30 @@ impl<'a> Step<'a> {
             Some(total) => quote!(#total),
             None => quote!(0),
         };
+
         let report = self.layer.extent.call(
             quote!(__sw::report_parameters),
             quote!(#text, #numbers, #before, ::core::mem::size_of::<#element>()),
         );
+
         quote! {
             type #written = #layer;
             const #holds: bool = __sw::hold::<#params, #element>(#before);
             const #total: usize = __sw::total(#before, #numbers, #holds);
-            const _: () = if #fit.is_fine() {
+            const _: () = if #inferred.is_fine() {
                 #report
             };
             type #own = <__sw::Held<#holds, #written> as __sw::Choose>::Layer;
         }
     }
 
+    /// Writes the type of the layer's parameters.
     pub fn params_type(&self) -> TokenStream {
         let Step { own, element, .. } = self;
         quote!(<#own as __sw::Layer<#element>>::Params)
     }
 
-    /// A reference to the layer's parameters in a value of the network's type.
+    /// Writes a reference to the layer's parameters in a value of the type that holds them.
     pub fn params(&self, value: &TokenStream, reference: &TokenStream) -> TokenStream {
         match &self.layer.field {
             Some(field) => quote!(#reference #value.#field),

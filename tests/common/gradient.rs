@@ -1,21 +1,21 @@
 //! Gradients against central differences.
 
-use shapewright::Pass;
 use shapewright::prelude::*;
+use shapewright::{Pass, Workspace};
 
 use super::{In, Out, random};
 
-/// Half the width of a difference: its own error is about 1e-11 of the numbers that are compared,
-/// and so is the rounding error that it divides by.
+/// Half the width of a central difference. Its truncation error is about 1e-11 of the numbers that
+/// are compared, and so is the rounding error divided by it.
 const STEP: f64 = 1e-5;
-/// Of larger tensors, only every so many-th number is varied.
+/// The largest number of elements that are varied; of larger tensors, these are evenly spaced.
 const MOST_VARIED: usize = 150;
-/// How large the error may be, relative to the norm of the gradient.
+/// The largest error, relative to the norm of the gradient.
 const TOLERANCE: f64 = 1e-6;
 const SEED: u64 = 7;
 
-/// The derivatives of `f` with respect to some of the numbers that `at` gives access to, with their
-/// positions.
+/// Returns the derivatives of `f` with respect to some of the numbers that `at` gives access to,
+/// with their positions.
 fn differences<X: ?Sized>(
     x: &mut X,
     len: usize,
@@ -30,12 +30,14 @@ fn differences<X: ?Sized>(
         let above = f(x);
         *at(x, position) = middle - STEP;
         let below = f(x);
+
         *at(x, position) = middle;
         slopes.push((position, (above - below) / (2.0 * STEP)));
     }
     slopes
 }
 
+/// Asserts that the gradient `found` has the derivatives `wanted`, by the norm of the difference.
 #[track_caller]
 fn compare(what: &str, found: &[f64], wanted: &[(usize, f64)]) {
     let norm = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|x| x * x).sum::<f64>().sqrt();
@@ -51,14 +53,14 @@ fn compare(what: &str, found: &[f64], wanted: &[(usize, f64)]) {
     );
 }
 
-/// Checks all three ways backward for a network, on a batch and from a loss that weights the
-/// outputs at random.
+/// Checks the three kinds of backward pass of a network on a batch. The loss weights the outputs at
+/// random.
 #[track_caller]
 pub fn check_network<N: Network<Element = f64>>(batch: usize) {
     check::<N>(random(batch, 2), false);
 }
 
-/// The same for a network of indices, whose gradient is zero.
+/// Checks a network on indices, whose input gradient is zero, in the same way.
 #[track_caller]
 pub fn check_network_of_indices<N: Network<Element = f64>>(x: Vec<In<N>>) {
     check::<N>(x, true);
@@ -70,18 +72,74 @@ fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
     let mut net = N::init(&mut shapewright::rng(1));
     let weights: Vec<Out<N>> = random(batch, 3);
     let mut workspace = N::workspace();
+    let (dx, gradient) = gradients(&*net, &x, &weights, &mut workspace);
 
-    let mut gradient = N::zeros();
-    // What `backward` finds must not matter.
-    gradient.for_each_param_mut(|_, _, values| values.fill(f64::NAN));
-    let mut step = |way: &mut dyn FnMut(Pass<'_, N>, &mut N), gradient: &mut N| {
+    let mut loss = |net: &N, x: &[In<N>]| -> f64 {
         workspace.reseed(SEED);
-        let mut pass = net.forward_train(&x, &mut workspace);
-        pass.output_gradients_mut().copy_from_slice(&weights);
-        way(pass, gradient);
+        let pass = net.forward_train(x, &mut workspace);
+        pass.outputs()
+            .iter()
+            .zip(&weights)
+            .map(|(y, w)| y.dot(w))
+            .sum()
     };
+
+    let len = batch * N::Input::LEN;
+    if indices {
+        assert_eq!(Tensor::flatten(&dx), vec![0.0; len]);
+    } else {
+        let wanted = differences(
+            &mut x,
+            len,
+            |x, i| &mut x[i / N::Input::LEN].as_mut_slice()[i % N::Input::LEN],
+            |x| loss(&net, x),
+        );
+        compare("inputs", Tensor::flatten(&dx), &wanted);
+    }
+
+    let len = net.params().len();
+    if N::PARAMS > 0 {
+        let mut wanted = differences(
+            &mut *net,
+            len,
+            |net, i| &mut net.params_mut()[i],
+            |net| loss(net, &x),
+        );
+
+        // Running statistics have no gradient, and training does not read them.
+        let measured = measured(&*net);
+        assert!(
+            wanted
+                .iter()
+                .all(|(position, slope)| !measured[*position] || *slope == 0.0)
+        );
+        wanted.retain(|(position, _)| !measured[*position]);
+        compare("parameters", gradient.params(), &wanted);
+    }
+}
+
+/// Returns the gradients of the inputs and of the parameters. Asserts that the three kinds of
+/// backward pass agree.
+#[track_caller]
+fn gradients<N: Network<Element = f64>>(
+    net: &N,
+    x: &[In<N>],
+    weights: &[Out<N>],
+    workspace: &mut Workspace<N>,
+) -> (Vec<In<N>>, Box<N>) {
+    let mut gradient = N::zeros();
+    // `backward` must overwrite whatever the gradient holds.
+    gradient.for_each_param_mut(|_, _, values| values.fill(f64::NAN));
+    let mut step = |backward: &mut dyn FnMut(Pass<'_, N>, &mut N), gradient: &mut N| {
+        workspace.reseed(SEED);
+        let mut pass = net.forward_train(x, workspace);
+        pass.output_gradients_mut().copy_from_slice(weights);
+        backward(pass, gradient);
+    };
+
     step(&mut |pass, gradient| pass.backward(gradient), &mut gradient);
-    let mut dx = vec![In::<N>::zeros(); batch];
+
+    let mut dx = vec![In::<N>::zeros(); x.len()];
     let mut with_input = N::zeros();
     step(
         &mut |pass, gradient| dx.copy_from_slice(pass.backward_with_input(gradient)),
@@ -95,71 +153,34 @@ fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
 
     let mut accumulated = N::zeros();
     accumulated.for_each_param_mut(|_, _, values| values.fill(0.5));
-    let begin = accumulated.to_boxed();
+    let start = accumulated.to_boxed();
     step(
         &mut |pass, gradient| pass.backward_accumulate(gradient),
         &mut accumulated,
     );
-    for ((sum, begin), term) in accumulated
+    for ((sum, start), term) in accumulated
         .params()
         .iter()
-        .zip(begin.params())
+        .zip(start.params())
         .zip(gradient.params())
     {
         assert!(
-            (sum - (begin + term)).abs() <= 1e-12 * (1.0 + term.abs()),
-            "{sum} is not {begin} + {term}"
+            (sum - (start + term)).abs() <= 1e-12 * (1.0 + term.abs()),
+            "{sum} is not {start} + {term}"
         );
     }
 
-    let mut loss = |net: &N, x: &[In<N>]| -> f64 {
-        workspace.reseed(SEED);
-        let pass = net.forward_train(x, &mut workspace);
-        pass.outputs()
-            .iter()
-            .zip(&weights)
-            .map(|(y, w)| y.dot(w))
-            .sum()
-    };
-    let len = batch * N::Input::LEN;
-    if indices {
-        assert_eq!(Tensor::flatten(&dx), vec![0.0; len]);
-    } else {
-        let wanted = differences(
-            &mut x,
-            len,
-            |x, i| &mut x[i / N::Input::LEN].as_mut_slice()[i % N::Input::LEN],
-            |x| loss(&net, x),
-        );
-        compare("inputs", Tensor::flatten(&dx), &wanted);
-    }
-    let len = net.params().len();
-    if N::PARAMS > 0 {
-        let mut wanted = differences(
-            &mut *net,
-            len,
-            |net, i| &mut net.params_mut()[i],
-            |net| loss(net, &x),
-        );
-        // What is measured has no gradient, and training does not read it.
-        let measured = measured(&*net);
-        assert!(
-            wanted
-                .iter()
-                .all(|(position, slope)| !measured[*position] || *slope == 0.0)
-        );
-        wanted.retain(|(position, _)| !measured[*position]);
-        compare("parameters", gradient.params(), &wanted);
-    }
+    (dx, gradient)
 }
 
-/// Of each number of a network, whether it is one of the running statistics.
+/// Returns, for each number of a network, whether it belongs to a running statistic.
 fn measured<N: Network<Element = f64>>(net: &N) -> Vec<bool> {
     let mut measured = vec![false; net.params().len()];
     net.for_each_param(|name, _, values| {
         let first = values.as_ptr().addr() - net.params().as_ptr().addr();
-        let is_statistic = ["running_mean", "running_var", "num_batches_tracked"];
-        let is_statistic = is_statistic.iter().any(|end| name.ends_with(end));
+        let is_statistic = ["running_mean", "running_var", "num_batches_tracked"]
+            .iter()
+            .any(|end| name.ends_with(end));
         measured[first / size_of::<f64>()..][..values.len()].fill(is_statistic);
     });
     measured
@@ -182,6 +203,7 @@ pub fn check_loss_at<S: Shape, L: Loss<S, f64>>(
 ) {
     let mut gradients = vec![Tensor::full(f64::NAN); targets.len()];
     loss.loss(&outputs, targets, &mut gradients);
+
     let mut ignored = gradients.clone();
     let wanted = differences(
         &mut outputs,

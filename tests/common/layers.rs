@@ -9,7 +9,8 @@ use shapewright::{
     tensor::{Dims, Element},
 };
 
-/// Multiplies each of N features of a vector by a factor of its own. Adds to its gradient.
+/// A layer that multiplies each of `N` features of a vector by a factor of its own. Its backward
+/// pass adds to the gradient.
 pub struct Scale<const N: usize>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
@@ -87,7 +88,8 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
     }
 }
 
-/// `x sigmoid(beta x)` on any shape. Has a scratch and a cache of two parts.
+/// The layer `x sigmoid(beta x)` on any shape, with scratch and with a cache of two tensors per
+/// sample.
 #[derive(Clone, Copy)]
 pub struct Swish {
     beta: f64,
@@ -151,11 +153,14 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
     ) {
         assert_eq!((cache.count(), cache.len()), (x.len(), 2 * In::LEN));
         let (gates, slopes) = cache.split(In::LEN);
-        let (gates, slopes) = (gates.tensors::<In>(), slopes.tensors::<In>());
+        let gates = gates.tensors::<In>();
+        let slopes = slopes.tensors::<In>();
+
         let beta = T::from_f64_lossy(config.beta);
         for (sample, (x, y)) in x.iter().zip(y).enumerate() {
             for i in 0..In::LEN {
-                let (x, gate) = (x.as_slice()[i], config.sigmoid(x.as_slice()[i]));
+                let x = x.as_slice()[i];
+                let gate = config.sigmoid(x);
                 gates[sample].as_mut_slice()[i] = gate;
                 slopes[sample].as_mut_slice()[i] = T::one() + beta * x * (T::one() - gate);
                 y.as_mut_slice()[i] = x * gate;
@@ -174,7 +179,9 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
         _: &Context<T>,
     ) {
         let (gates, slopes) = cache.split(In::LEN);
-        let (gates, slopes) = (gates.tensors::<In>(), slopes.tensors::<In>());
+        let gates = gates.tensors::<In>();
+        let slopes = slopes.tensors::<In>();
+
         for (sample, (dx, dy)) in dx.into_iter().flatten().zip(dy).enumerate() {
             dx.fill_with(|i| {
                 dy.as_slice()[i] * gates[sample].as_slice()[i] * slopes[sample].as_slice()[i]

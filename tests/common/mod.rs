@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Code that the tests share.
 #![allow(dead_code)]
 
 pub mod gradient;
@@ -16,18 +16,18 @@ pub type In<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 /// One output of a network.
 pub type Out<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
 
-/// Holds the settings of the process: tier and threads. Gives them back at the end, also after a
+/// A lock on the settings of the process, tier and threads. Dropping it restores them, also after a
 /// panic.
 pub struct Settings(#[allow(dead_code)] MutexGuard<'static, ()>);
 
-/// Waits until no other test of this binary changes the settings.
+/// Locks the settings: waits until no other test of this binary changes them.
 pub fn settings() -> Settings {
     static HELD: Mutex<()> = Mutex::new(());
     Settings(HELD.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Settings {
-    /// Calls with every tier that this processor has, in force.
+    /// Calls a function with every tier that this processor has, each in force.
     pub fn every_tier(&self, mut f: impl FnMut(Tier)) {
         for &tier in tier::supported_tiers() {
             tier::force_tier(tier).expect("a supported tier");
@@ -36,7 +36,7 @@ impl Settings {
         tier::unforce_tier();
     }
 
-    /// Calls with each of these numbers of threads.
+    /// Calls a function with each of these numbers of threads.
     pub fn every_threads(&self, counts: &[usize], mut f: impl FnMut(usize)) {
         for &count in counts {
             threads::set_threads(count);
@@ -53,10 +53,10 @@ impl Drop for Settings {
     }
 }
 
-/// Runs the test of this name once more, in a process that can spawn no threads; true in that
-/// process.
+/// Runs the test of this name once more, in a process that can't spawn threads. Returns `true` in
+/// that process.
 ///
-/// Threads are asked for with stacks that no system has the memory for.
+/// There, threads ask for stacks that no system has the memory for.
 pub fn without_threads(test: &str) -> bool {
     const STACK: &str = "RUST_MIN_STACK";
     const TOO_MUCH: &str = "1152921504606846976";
@@ -72,6 +72,7 @@ pub fn without_threads(test: &str) -> bool {
     command
         .args(["--exact", test, "--test-threads", "1", "--nocapture"])
         .env(STACK, TOO_MUCH);
+
     let output = command.output().expect("this program again");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(
@@ -81,7 +82,7 @@ pub fn without_threads(test: &str) -> bool {
     false
 }
 
-/// Tensors from -1 to 1.
+/// Returns `count` tensors of random numbers from -1 to 1.
 pub fn random<S: Shape, T: Element>(count: usize, seed: u64) -> Vec<Tensor<S, T>> {
     let uniform = rand::distr::Uniform::new_inclusive(-T::one(), T::one()).expect("a range");
     let mut rng = shapewright::rng(seed);
@@ -90,7 +91,7 @@ pub fn random<S: Shape, T: Element>(count: usize, seed: u64) -> Vec<Tensor<S, T>
         .collect()
 }
 
-/// Tensors of these numbers, one after the other.
+/// Returns tensors that are filled with these numbers one after another.
 pub fn tensors<S: Shape, T: Element>(numbers: &[f64]) -> Vec<Tensor<S, T>> {
     assert_eq!(
         numbers.len() % S::LEN,
@@ -99,13 +100,14 @@ pub fn tensors<S: Shape, T: Element>(numbers: &[f64]) -> Vec<Tensor<S, T>> {
         numbers.len(),
         S::LEN
     );
+
     let tensor = |numbers: &[f64]| {
         Tensor::from_position(|i| T::from_f64(numbers[i]).expect("a number of the element"))
     };
     numbers.chunks(S::LEN).map(tensor).collect()
 }
 
-/// An empty folder for the files of one test.
+/// Makes an empty folder for the files of one test.
 pub fn folder(name: &str) -> std::path::PathBuf {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     if path.exists() {
@@ -115,7 +117,7 @@ pub fn folder(name: &str) -> std::path::PathBuf {
     path
 }
 
-/// The bits of numbers, so that NaN and the sign of zero count.
+/// Returns the bits of numbers, which differ for signed zeros and are equal for the same NaN.
 pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
     numbers
         .iter()
@@ -123,7 +125,8 @@ pub fn bits<T: Element>(numbers: &[T]) -> Vec<u64> {
         .collect()
 }
 
-/// Asserts that numbers are within `tolerance` times the largest expected one.
+/// Asserts that each number differs from the expected one by at most `tolerance` times the largest
+/// expected one.
 #[track_caller]
 pub fn assert_close<T: Element>(what: &str, found: &[T], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}: the number of numbers");

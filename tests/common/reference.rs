@@ -1,5 +1,5 @@
-//! Reads the values that PyTorch computed; the format is described in
-//! `tests/reference/make_reference.py`.
+//! Reads the values that PyTorch computed. `tests/reference/make_reference.py` describes the
+//! format.
 
 use num_traits::Float;
 use serde_json::Value;
@@ -8,32 +8,34 @@ use shapewright::tensor::Element;
 
 use super::{In, Out, assert_close, tensors};
 
-/// The cases of a file.
+/// Reads the cases of a file.
 pub fn cases(file: &str) -> Vec<Value> {
     let path = format!("{}/tests/reference/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).expect("the reference values");
     let mut json: Value = serde_json::from_str(&text).expect("JSON");
     let cases = json["cases"]
         .as_array_mut()
-        .map(std::mem::take)
+        .map(core::mem::take)
         .expect("cases");
     assert!(!cases.is_empty(), "{file} has no cases");
     cases
 }
 
+/// Returns the text under a key.
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key]
         .as_str()
         .unwrap_or_else(|| panic!("`{key}` is a text in {}", value["name"]))
 }
 
+/// Returns the number under a key.
 pub fn number(value: &Value, key: &str) -> f64 {
     value[key]
         .as_f64()
         .unwrap_or_else(|| panic!("`{key}` is a number in {}", value["name"]))
 }
 
-/// The sizes of an array, without those of the first `skip` axes.
+/// Returns the sizes of an array, without those of the first `skip` axes.
 pub fn sizes(case: &Value, array: &str, skip: usize) -> Vec<usize> {
     let sizes = case["shapes"][array]
         .as_array()
@@ -44,6 +46,7 @@ pub fn sizes(case: &Value, array: &str, skip: usize) -> Vec<usize> {
         .collect()
 }
 
+/// Returns the numbers of an array.
 pub fn array(value: &Value) -> Vec<f64> {
     let numbers = value
         .as_array()
@@ -54,7 +57,7 @@ pub fn array(value: &Value) -> Vec<f64> {
         .collect()
 }
 
-/// What a result should be: the one that was computed in f64, if there are two.
+/// Returns the expected result: the one that was computed in `f64`, if there are two.
 pub fn expected(case: &Value, key: &str) -> Vec<f64> {
     let double = &case[&format!("{key}_f64")];
     let value = if double.is_null() { &case[key] } else { double };
@@ -65,10 +68,11 @@ pub fn expected(case: &Value, key: &str) -> Vec<f64> {
     }
 }
 
-/// How far a result may be from the reference, as a part of its largest number.
+/// Returns the tolerance for the difference of a result from the reference, relative to its largest
+/// number.
 ///
-/// In f64 the reference has 13 digits, and sums of a few hundred products in another order differ
-/// in the last bits: 1e-12 leaves room for both. Zero where all sums are exact in any order.
+/// In `f64` the reference has 13 digits, and sums of a few hundred products in another order differ
+/// in the last bits: 1e-12 leaves room for both. It is 0 where all sums are exact in any order.
 pub fn tolerance<T: Element>(case: &Value) -> f64 {
     match (case["exact"] == true, size_of::<T>()) {
         (true, _) => 0.0,
@@ -77,7 +81,7 @@ pub fn tolerance<T: Element>(case: &Value) -> f64 {
     }
 }
 
-/// PyTorch's `[out, in]` as our `[in][out]`.
+/// Converts a weight from PyTorch's `[out, in]` to our `[in][out]`.
 pub fn transposed(weight: &[f64], outs: usize) -> Vec<f64> {
     let ins = weight.len() / outs;
     assert_eq!(weight.len(), ins * outs);
@@ -86,8 +90,8 @@ pub fn transposed(weight: &[f64], outs: usize) -> Vec<f64> {
         .collect()
 }
 
-/// A parameter of PyTorch's in our order: matrices are transposed, vectors are as they are; `sizes`
-/// are ours.
+/// Converts a parameter of PyTorch's to our order: a matrix is transposed, a vector stays as it is.
+/// `sizes` are ours.
 pub fn parameter(name: &str, sizes: &[usize], numbers: Vec<f64>) -> Vec<f64> {
     assert_eq!(
         numbers.len(),
@@ -107,16 +111,17 @@ pub fn check_layer<N: Network>(case: &Value) {
         format!(
             "{} in {}, {of}",
             text(case, "name"),
-            std::any::type_name::<N::Element>()
+            core::any::type_name::<N::Element>()
         )
     };
     let tolerance = tolerance::<N::Element>(case);
     let close = |of: &str, key: &str, found: &[N::Element]| {
         assert_close(&what(of), found, &expected(case, key), tolerance);
     };
-    let (x, g): (Vec<In<N>>, Vec<Out<N>>) =
-        (tensors(&array(&case["x"])), tensors(&array(&case["g"])));
-    // The only weight with two axes that lies here as it does there.
+    let x: Vec<In<N>> = tensors(&array(&case["x"]));
+    let g: Vec<Out<N>> = tensors(&array(&case["g"]));
+
+    // The weight of an embedding is the only one with two axes that has the same layout in PyTorch.
     let parameter = |name: &str, sizes: &[usize], numbers: Vec<f64>| {
         if case["kind"] == "Embedding" {
             numbers
@@ -124,6 +129,7 @@ pub fn check_layer<N: Network>(case: &Value) {
             parameter(name, sizes, numbers)
         }
     };
+
     let mut net = N::zeros();
     net.for_each_param_mut(|name, sizes, values| {
         let name = name.rsplit('.').next().expect("a name");
@@ -136,16 +142,19 @@ pub fn check_layer<N: Network>(case: &Value) {
 
     let one_by_one: Vec<Out<N>> = x.iter().map(|x| net.forward(x)).collect();
     close("forward", "y", Tensor::flatten(&one_by_one));
+
     let mut y = vec![Out::<N>::full(N::Element::nan()); x.len()];
     net.forward_batch(&x, &mut y);
     close("forward_batch", "y", Tensor::flatten(&y));
 
-    let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
+    let mut workspace = N::workspace();
+    let mut gradient = N::zeros();
     let mut pass = net.forward_train(&x, &mut workspace);
     close("forward_train", "y", Tensor::flatten(pass.outputs()));
     pass.output_gradients_mut().copy_from_slice(&g);
     let dx = pass.backward_with_input(&mut gradient);
     close("input gradient", "grad_x", Tensor::flatten(dx));
+
     let mut parameters = 0;
     gradient.for_each_param(|name, sizes, values| {
         let name = name.rsplit('.').next().expect("a name");
@@ -153,11 +162,9 @@ pub fn check_layer<N: Network>(case: &Value) {
         assert_close(&what(name), values, &wanted, tolerance);
         parameters += 1;
     });
-    assert_eq!(
-        parameters,
-        ["weight", "bias"]
-            .iter()
-            .filter(|name| !case[name].is_null())
-            .count()
-    );
+    let parameters_of_case = ["weight", "bias"]
+        .iter()
+        .filter(|name| !case[name].is_null())
+        .count();
+    assert_eq!(parameters, parameters_of_case);
 }
