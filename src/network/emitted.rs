@@ -54,6 +54,7 @@ pub const fn gap<P, T>(len: usize) -> usize {
 pub const fn report_layout<P, T>(name: &str, len: usize) {
     let has_gaps = sizes::product(&[len, size_of::<T>()]) != size_of::<P>();
     let is_unaligned = !align_of::<P>().is_multiple_of(align_of::<T>());
+
     if has_gaps || is_unaligned {
         let sentence = super::Sentence::new("`")
             .text(name)
@@ -121,8 +122,8 @@ no_computation!([] Mistaken);
 
 /// A test of whether a type implements the traits of a layer.
 ///
-/// Each inherent constant has a trait as its bound. If the bound holds, the constant is found and is
-/// `true`; otherwise the constant of the trait [`NotALayer`] is found, which is `false`.
+/// Each inherent constant has a trait as its bound. If the bound holds, the constant is found and
+/// is `true`; otherwise the constant of the trait [`NotALayer`] is found, which is `false`.
 pub struct Probe<L, In, Out, T>(PhantomData<(L, In, Out, T)>);
 
 impl<L: ShapeRule<In>, In: Shape, Out, T> Probe<L, In, Out, T> {

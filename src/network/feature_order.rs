@@ -39,7 +39,8 @@ use crate::tensor::Dims;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FeatureOrder {
     /// Each output belongs to the input at the same position, whatever the axes are, as in
-    /// activations. Parameters with an entry for each feature are marked with `#[params(features)]`.
+    /// activations. Parameters with an entry for each feature are marked with
+    /// `#[params(features)]`.
     ///
     /// Between a tuple of tensors of one shape and one such tensor, each output belongs to the
     /// inputs at the same position.
@@ -49,9 +50,9 @@ pub enum FeatureOrder {
     /// the same as [`FeatureOrder::Keeps`].
     Channels,
     /// The outputs are new features, as in a dense layer. One axis of a parameter, marked with
-    /// `#[params(features)]`, has an entry for each input feature. If `#[params(outputs)]` marks the
-    /// axis of the output features, files can have them in another order, as a later `Reshape` to
-    /// an image needs.
+    /// `#[params(features)]`, has an entry for each input feature. If `#[params(outputs)]` marks
+    /// the axis of the output features, files can have them in another order, as a later
+    /// `Reshape` to an image needs.
     Makes,
     /// The outputs depend on the order of the inputs along the last axis, as in `Glu`, which halves
     /// it. After a `Flatten` of images PyTorch computes something else. Files then have a tensor

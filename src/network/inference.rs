@@ -149,8 +149,8 @@ scratch!(f32, f64);
 #[diagnostic::on_unimplemented(
     message = "`{N}` takes `{Expected}`, but this is `{Self}`",
     label = "not what `{N}` takes",
-    note = "the shape is declared where `{N}` is defined: give it a tensor of that shape, or change the \
-            declaration"
+    note = "the shape is declared where `{N}` is defined: give it a tensor of that shape, or \
+            change the declaration"
 )]
 pub trait InputOf<Expected, N> {
     #[doc(hidden)]

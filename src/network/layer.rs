@@ -33,8 +33,8 @@ impl Configuration for () {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer of `{T}` networks: it does not implement `Layer<{T}>`",
     label = "not a layer here",
-    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its parameters) and \
-            `Compute` (forward and backward); see the example `custom_layer`",
+    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its \
+            parameters) and `Compute` (forward and backward); see the example `custom_layer`",
     note = "a network nested in another has the same number type: write `as {T}` in both"
 )]
 pub trait Layer<T: Element>: 'static {
@@ -264,10 +264,11 @@ impl<'a, T: Element> Context<'a, T> {
 /// Layers whose outputs overwrite their inputs, such as activations, implement [`InPlace`] instead.
 /// The example `custom_layer` has a complete layer with its gradient check.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't compute from `{In}` to `{Out}` with numbers of `{T}`: it does not implement \
-               `Compute`",
+    message = "`{Self}` can't compute from `{In}` to `{Out}` with numbers of `{T}`: it does not \
+               implement `Compute`",
     label = "not a layer here",
-    note = "implement `Compute<In, Out, T>` for each pair of shapes that the layer's `ShapeRule` accepts"
+    note = "implement `Compute<In, Out, T>` for each pair of shapes that the layer's `ShapeRule` \
+            accepts"
 )]
 #[allow(clippy::too_many_arguments)]
 pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
@@ -341,16 +342,20 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
         cx: &Context<T>,
     );
 
-    /// Adds the gradient of the loss with respect to the parameters to `gradient`. It is called once
-    /// for the whole batch, after [`backward_input`](Compute::backward_input) has been called for
-    /// all parts of it.
+    /// Adds the gradient of the loss with respect to the parameters to `gradient`. It is called
+    /// once for the whole batch, after [`backward_input`](Compute::backward_input) has been
+    /// called for all parts of it.
     ///
     /// A layer without parameters omits this function. For a layer with parameters the default does
     /// not compile where a network with the layer is trained.
     ///
     /// ```compile_fail,E0080
     /// use shapewright::prelude::*;
-    /// use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer, LayerOutputs, ActivationStore}, tensor::Element};
+    /// use shapewright::ext::{
+    ///     ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    /// };
+    /// use shapewright::tensor::Element;
+    ///
     /// /// Adds a number that is never trained.
     /// struct Shift;
     /// impl<In: Shape> ShapeRule<In> for Shift {
@@ -388,7 +393,9 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
     ///     // `backward_params` is missing.
     /// }
     /// network! { struct Net: [2] -> [2] { shift: Shift } }
-    /// let (net, mut gradient, mut workspace) = (Net::zeros(), Net::zeros(), Net::workspace());
+    /// let net = Net::zeros();
+    /// let mut gradient = Net::zeros();
+    /// let mut workspace = Net::workspace();
     /// let x = [Tensor1::zeros()];
     /// let mut pass = net.forward_train(&x, &mut workspace);
     /// pass.loss(&Mse, &[Tensor1::zeros()]);
@@ -407,8 +414,8 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
         const {
             assert!(
                 <Self::Params as Parameters<T>>::LEN == 0,
-                "a layer with parameters does not say how they are trained: write `backward_params` in its \
-                 `Compute`, with an empty body if nothing is to train them"
+                "a layer with parameters does not say how they are trained: write \
+                 `backward_params` in its `Compute`, with an empty body if nothing is to train them"
             );
         }
         let _ = (config, params, x, y, cache, dy, gradient, cx);
@@ -446,8 +453,10 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
 ///
 /// ```
 /// use shapewright::prelude::*;
-/// use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
-/// /// Twice what comes.
+/// use shapewright::ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule};
+/// use shapewright::tensor::Element;
+///
+/// /// Doubles its input.
 /// struct Double;
 /// impl<In: Shape> ShapeRule<In> for Double {
 ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);

@@ -24,7 +24,10 @@ use crate::tensor::{Element, Shape, Tensor};
 ///
 /// ```should_panic
 /// use shapewright::prelude::*;
-/// use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
+/// use shapewright::ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule};
+/// use shapewright::tensor::Element;
+///
+/// /// Takes square roots.
 /// struct Root;
 /// impl<In: Shape> ShapeRule<In> for Root {
 ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
@@ -48,7 +51,9 @@ use crate::tensor::{Element, Shape, Tensor};
 ///     }
 /// }
 /// network! { struct Net: [2] -> [2] { Linear<_, 2>, Root } }
-/// let (net, mut gradient, mut workspace) = (Net::zeros(), Net::zeros(), Net::workspace());
+/// let net = Net::zeros();
+/// let mut gradient = Net::zeros();
+/// let mut workspace = Net::workspace();
 /// let x = [Tensor1::zeros()];
 /// let mut pass = net.forward_train(&x, &mut workspace);
 /// pass.loss(&Mse, &[Tensor1::zeros()]);
@@ -117,7 +122,8 @@ impl<S: Shape, T: Element> Deref for LayerOutputs<'_, S, T> {
 #[track_caller]
 fn not_available() -> ! {
     panic!(
-        "the backward of a layer reads its outputs, which later layers may have overwritten, as the layer says \
-         that it does not read them; say `const READS_OUTPUT: bool = true` in its `Compute` or `InPlace`"
+        "the backward of a layer reads its outputs, which later layers may have overwritten, as \
+         the layer says that it does not read them; say `const READS_OUTPUT: bool = true` in its \
+         `Compute` or `InPlace`"
     )
 }

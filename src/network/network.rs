@@ -172,7 +172,8 @@ pub trait Network:
     {
         assert!(
             x.len() == y.len(),
-            "forward_batch has {} inputs but room for {} outputs; give it as many outputs as inputs",
+            "forward_batch has {} inputs but room for {} outputs; give it as many outputs as \
+             inputs",
             x.len(),
             y.len()
         );
@@ -195,7 +196,8 @@ pub trait Network:
     /// let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]].map(Tensor1::from);
     /// let targets = [0.0, 1.0, 1.0, 0.0].map(|t| Tensor1::from([t]));
     /// let mut net = Xor::init(&mut shapewright::rng(1));
-    /// let (mut gradient, mut workspace) = (Xor::zeros(), Xor::workspace());
+    /// let mut gradient = Xor::zeros();
+    /// let mut workspace = Xor::workspace();
     /// let mut adam = Adam::new(0.05).state::<Xor>();
     /// let mut loss = 1.0;
     /// for _ in 0..200 {

@@ -319,8 +319,8 @@ impl ParamTree {
         }
     }
 
-    /// Calls `visitor` with the range of elements of each tensor, in order, and with whether it is a
-    /// statistic. It does not allocate.
+    /// Calls `visitor` with the range of elements of each tensor, in order, and with whether it is
+    /// a statistic. It does not allocate.
     pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
         match self {
             ParamTree::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
@@ -335,8 +335,8 @@ impl ParamTree {
         }
     }
 
-    /// Calls `visitor` with each tensor, in order: its name, the index of its first element, and its
-    /// layout.
+    /// Calls `visitor` with each tensor, in order: its name, the index of its first element, and
+    /// its layout.
     pub(crate) fn for_each(
         &self,
         name: &str,

@@ -56,8 +56,8 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// the trait: the derive checks the first condition, and the second follows from the fields.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be parameters of `{T}`",
-    note = "parameters are `f32`, `f64`, tensors and arrays of them, and `#[repr(C)]` structs of those with \
-            `#[derive(Parameters)]`"
+    note = "parameters are `f32`, `f64`, tensors and arrays of them, and `#[repr(C)]` structs of \
+            those with `#[derive(Parameters)]`"
 )]
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// The number of elements that the type takes in memory.

@@ -75,8 +75,8 @@ pub(super) enum Spot {
     /// the next segment reads.
     EvenEnd,
     OddEnd,
-    /// In training, two slots of the cache: for the outputs and for their gradient. Each is given by
-    /// the number of elements per sample before it.
+    /// In training, two slots of the cache: for the outputs and for their gradient. Each is given
+    /// by the number of elements per sample before it.
     Slot {
         outputs: usize,
         gradient: usize,

@@ -118,7 +118,8 @@ impl Inferred {
     /// The sentence for windows over more positions than a tensor can have.
     pub(crate) const TOO_FAR: Sentence = Sentence::new("reaches over more than the ")
         .number(MOST_NUMBERS)
-        .text(" places that a tensor can have; make its kernel_size, stride, padding or dilation smaller");
+        .text(" places that a tensor can have; ")
+        .text("make its kernel_size, stride, padding or dilation smaller");
 
     /// Turns the answer into a mistake of the layer itself.
     const fn or_wrong(mut self, sentence: Sentence) -> Self {
@@ -199,26 +200,30 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
 /// The shape inference of a layer: for each input shape, the output shape or the reason why the
 /// input does not fit.
 ///
-/// Implement it for every input shape (`impl<In: Shape> ShapeRule<In> for MyLayer`), so that a shape
-/// that does not fit is reported in a sentence. A size written `_` has the value
+/// Implement it for every input shape (`impl<In: Shape> ShapeRule<In> for MyLayer`), so that a
+/// shape that does not fit is reported in a sentence. A size written `_` has the value
 /// [`INFER`](super::INFER).
 ///
 /// ```
-/// use shapewright::{Shape, ext::{Inferred, ShapeRule, INFER}, tensor::Dims};
+/// use shapewright::Shape;
+/// use shapewright::ext::{INFER, Inferred, ShapeRule};
+/// use shapewright::tensor::Dims;
+///
 /// /// Multiplies each of N features by a factor of its own.
 /// struct Scale<const N: usize>;
 /// impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
 ///     const OUTPUT: Inferred = {
 ///         let features = if N == INFER { In::DIMS.size(0) } else { N };
-///         Inferred::takes(Dims::new(&[features]), In::DIMS, Dims::new(&[features])).infers(features)
+///         let wanted = Dims::new(&[features]);
+///         Inferred::takes(wanted, In::DIMS, wanted).infers(features)
 ///     };
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer: it does not implement `ShapeRule`",
     label = "not a layer",
-    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its parameters) and \
-            `Compute` (forward and backward); see the example `custom_layer`"
+    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its \
+            parameters) and `Compute` (forward and backward); see the example `custom_layer`"
 )]
 pub trait ShapeRule<In: Shape> {
     /// The answer for this input shape. It must not panic: a mistake in the answer becomes the
@@ -371,8 +376,8 @@ pub const fn report_workspace(network: &str, training: usize, inference: usize, 
     }
 }
 
-/// Stops the compilation if a user's layer takes an input but does not say its output shape, or says
-/// another one than that of its output type.
+/// Stops the compilation if a user's layer takes an input but does not say its output shape, or
+/// says another one than that of its output type.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
@@ -415,15 +420,19 @@ pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, co
         .text(element)
         .text("` networks: ");
     let sentence = if !fits {
-        sentence.text("it does not implement `ShapeRule`, which says which shapes it takes; a layer has `ShapeRule`, `Layer` and `Compute`, or `ShapeRule` and `InPlace`")
+        sentence
+            .text("it does not implement `ShapeRule`, which says which shapes it takes; ")
+            .text("a layer has `ShapeRule`, `Layer` and `Compute`, or `ShapeRule` and `InPlace`")
     } else if !has {
         sentence
             .text("it does not implement `Layer<")
             .text(element)
-            .text(">`, which says what it learns, nor `InPlace`; a nested network has the number type of the outer one")
+            .text(">`, which says what it learns, nor `InPlace`; ")
+            .text("a nested network has the number type of the outer one")
     } else {
         sentence
-            .text("it does not implement `Compute` from the shape that it is given to the one that its `ShapeRule` answers")
+            .text("it does not implement `Compute` from the shape that it is given ")
+            .text("to the one that its `ShapeRule` answers")
             .text(", nor `InPlace`, where both are the same")
     };
     panic!("{}", sentence.as_str())

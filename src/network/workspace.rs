@@ -96,13 +96,12 @@ impl<N: Network> Workspace<N> {
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Net: [4] -> [3] { body: Linear<_, 8>, Relu, head: Linear<_, 3> } }
-    /// let (net, mut gradient, mut workspace) = (
-    ///     Net::init(&mut shapewright::rng(0)),
-    ///     Net::zeros(),
-    ///     Net::workspace(),
-    /// );
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut gradient = Net::zeros();
+    /// let mut workspace = Net::workspace();
     /// workspace.train_from(layer!(Net, head));
-    /// let (x, labels) = ([Tensor1::ones()], [Label::new(2)?]);
+    /// let x = [Tensor1::ones()];
+    /// let labels = [Label::new(2)?];
     /// let mut pass = net.forward_train(&x, &mut workspace);
     /// pass.loss(&CrossEntropy, &labels);
     /// pass.backward(&mut gradient);
@@ -130,7 +129,8 @@ impl<N: Network> Workspace<N> {
     /// use shapewright::prelude::*;
     /// network! { struct Body: [4] -> [8] { Linear<_, 8>, norm: BatchNorm1d<_>, Dropout } }
     /// network! { struct Net: [4] -> [3] { body: Body, head: Linear<_, 3> } }
-    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = Net::workspace();
     /// workspace.eval(layer!(Net, body));
     /// let x = [Tensor1::ones()];
     /// assert_eq!(
@@ -152,7 +152,8 @@ impl<N: Network> Workspace<N> {
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Net: [4] -> [3] { norm: BatchNorm1d<_>, head: Linear<_, 3> } }
-    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = Net::workspace();
     /// let state = Sgd::new(0.1).state::<Net>().freeze(layer!(Net, norm));
     /// workspace.follow(&state);
     /// let x = [Tensor1::ones()];
@@ -278,7 +279,8 @@ impl<'a, N: Network> Pass<'a, N> {
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Net: [2] -> [1] { fc: Linear<_, 3>, Relu, head: Linear<_, 1> } }
-    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = Net::workspace();
     /// let x = [Tensor1::from([1.0, 2.0]); 5];
     /// let pass = net.forward_train(&x, &mut workspace);
     /// let lengths: Vec<_> = pass
@@ -309,8 +311,8 @@ impl<'a, N: Network> Pass<'a, N> {
         })
     }
 
-    /// Returns the gradient of the loss with respect to the outputs. It is zero until [`Pass::loss`]
-    /// sets it. Set it by hand to train without a [`Loss`].
+    /// Returns the gradient of the loss with respect to the outputs. It is zero until
+    /// [`Pass::loss`] sets it. Set it by hand to train without a [`Loss`].
     pub fn output_gradients_mut(&mut self) -> &mut [Out<N>] {
         let len = self.x.len() * N::Output::LEN;
         tensors_mut(
@@ -369,7 +371,9 @@ impl<'a, N: Network> Pass<'a, N> {
     /// let net = Line::init(&mut shapewright::rng(0));
     /// let x = [[1.0, 2.0], [3.0, 5.0], [0.0, 1.0], [4.0, 1.0]].map(Tensor1::from);
     /// let targets = [1.0, 0.0, 2.0, 1.0].map(|t| Tensor1::from([t]));
-    /// let (mut workspace, mut whole, mut parts) = (Line::workspace(), Line::zeros(), Line::zeros());
+    /// let mut workspace = Line::workspace();
+    /// let mut whole = Line::zeros();
+    /// let mut parts = Line::zeros();
     /// let mut pass = net.forward_train(&x, &mut workspace);
     /// pass.loss(&Mse, &targets);
     /// pass.backward(&mut whole);

@@ -110,8 +110,8 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
 
         let (y, dy) = match layer.spot {
             // SAFETY: the plan gives outputs, gradients and caches slots of their own. The slots of
-            // a layer's `x`, `y`, `dx`, `dy` and cache differ, unless the layer works in place: its
-            // `x` and `dx` are not made.
+            // a layer's `x`, `y`, `dx`, `dy` and cache differ, unless the layer shares those of the
+            // layer before: then its `x` and `dx` are not made.
             Spot::Slot { outputs, gradient } => unsafe {
                 let y = &*cache.slot(outputs, Out::LEN).into_slice();
                 (y, cache.slot(gradient, Out::LEN).into_slice())

@@ -82,7 +82,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
 
         // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own. `x`
         // is the slot of an earlier layer, `y` and the cache are slots of this one. If the layer
-        // works in place, they would be the same, and `x` is not called.
+        // shares the slot of the layer before, `x` is not called.
         let x = || unsafe { outputs_at(before(plan, index), cache, In::LEN, input) };
         let y = match layer.spot {
             // SAFETY: as above.
