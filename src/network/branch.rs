@@ -1,22 +1,26 @@
-//! What the lists of layers within a block are to the block: `network!` makes a type of each.
+//! The traits of the lists of layers inside a block: `network!` makes a type of each list.
 
 use super::layer::{Compute, Layer};
 use crate::tensor::{Element, Shape};
 
-/// Where a list of layers begins and ends.
+/// The input shape, the output shape and the name of a list of layers.
 #[doc(hidden)]
 pub trait Ends: 'static {
+    /// The shape of the input.
     type From: Shape;
+    /// The shape of the output.
     type To: Shape;
-    /// What the user calls it; its position without a name.
+    /// The name that the user gave it, or its position if it has no name.
     const NAME: &'static str;
 }
 
-/// A list of layers within a block whose parameters are `P`.
+/// A list of layers inside a block whose parameters are `P`.
 #[doc(hidden)]
 pub trait Branch<P, T: Element>:
     Ends + Layer<T, Config = ()> + Compute<<Self as Ends>::From, <Self as Ends>::To, T>
 {
+    /// Returns the list's parameters among those of the block.
     fn params(block: &P) -> &Self::Params;
+    /// Returns the list's parameters among those of the block, mutably.
     fn params_mut(block: &mut P) -> &mut Self::Params;
 }

@@ -1,4 +1,4 @@
-//! What the code that `network!` emits refers to. Not for use by hand.
+//! The items that the code emitted by `network!` refers to. They are not for use by hand.
 
 use core::marker::PhantomData;
 
@@ -27,17 +27,18 @@ pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 pub use crate::weights::{count, included};
 pub use rand::Rng;
 
+use super::layer::no_computation;
 use crate::sizes;
 use crate::tensor::Element;
 
-/// How many numbers fill a network of `len` numbers up to a multiple of 64 bytes.
+/// Returns the number of elements that pad a network of `len` elements to a multiple of 64 bytes.
 pub const fn padding<T>(len: usize) -> usize {
     let line = 64 / size_of::<T>();
     (line - len % line) % line
 }
 
-/// How many numbers stand between `len` numbers and a field of the type `P`: some if `P` is a
-/// network, which begins at a multiple of 64 bytes.
+/// Returns the number of elements between the first `len` elements and a field of the type `P`. It
+/// is not 0 only if `P` is a network, which begins at a multiple of 64 bytes.
 pub const fn gap<P, T>(len: usize) -> usize {
     let line = align_of::<P>() / size_of::<T>();
     if line == 0 {
@@ -47,17 +48,18 @@ pub const fn gap<P, T>(len: usize) -> usize {
     }
 }
 
-/// Stops the compilation unless a struct is `len` numbers without gaps, which a reference to
-/// numbers can point to.
+/// Stops the compilation unless a struct is `len` contiguous elements, so that a slice of elements
+/// can refer to it.
 #[track_caller]
 pub const fn report_layout<P, T>(name: &str, len: usize) {
-    let gaps = sizes::product(&[len, size_of::<T>()]) != size_of::<P>();
-    let unaligned = !align_of::<P>().is_multiple_of(align_of::<T>());
-    if gaps || unaligned {
+    let has_gaps = sizes::product(&[len, size_of::<T>()]) != size_of::<P>();
+    let is_unaligned = !align_of::<P>().is_multiple_of(align_of::<T>());
+
+    if has_gaps || is_unaligned {
         let sentence = super::Sentence::new("`")
             .text(name)
             .text("` is not its numbers side by side, as parameters must be: ")
-            .text(if unaligned {
+            .text(if is_unaligned {
                 "it is packed"
             } else {
                 "there are gaps between or behind its fields"
@@ -67,18 +69,18 @@ pub const fn report_layout<P, T>(name: &str, len: usize) {
     }
 }
 
-/// The sum of sizes, which does not wrap.
+/// Returns the sum of sizes, which saturates instead of wrapping.
 pub const fn sum(terms: &[usize]) -> usize {
     sizes::sum(terms)
 }
 
-/// Whether parameters fit into memory, beside `before` others.
+/// Returns whether the parameters `P` fit into memory together with `before` others.
 pub const fn hold<P: Parameters<T>, T: Element>(before: usize) -> bool {
     sizes::product(&[sizes::sum(&[P::NUMBERS, before]), size_of::<T>()]) <= sizes::MOST_BYTES
 }
 
-/// The parameters of the layers up to one, from those before it; more than memory holds from the
-/// first one on with which they are.
+/// Returns the number of parameters of the layers up to and including one. It is `TOO_LARGE` if the
+/// layer does not fit into memory, and then for all layers after it.
 pub const fn total(before: usize, numbers: usize, holds: bool) -> usize {
     if holds {
         sizes::sum(&[before, numbers])
@@ -87,44 +89,51 @@ pub const fn total(before: usize, numbers: usize, holds: bool) -> usize {
     }
 }
 
-/// A layer, or what stands in for one with more parameters than memory holds: it has none.
+/// A layer, or [`Oversized`] if its parameters do not fit into memory.
 pub struct Held<const HOLDS: bool, L>(PhantomData<L>);
 
-/// See [`Held`].
+/// The stand-in for a layer whose parameters do not fit into memory: it has none.
 pub struct Oversized<L>(PhantomData<L>);
 
 impl<In: Shape, L: ShapeRule<In>> ShapeRule<In> for Oversized<L> {
     const OUTPUT: Inferred = L::OUTPUT;
 }
+
 impl<L: Layer<T>, T: Element> Layer<T> for Oversized<L> {
     type Config = L::Config;
     type Params = ();
 }
-super::layer::no_computation!([L: Layer<T> + ShapeRule<In>,] Oversized<L>);
 
-/// What stands in for a layer that can't be understood: it takes everything and gives an unknown
-/// shape.
+no_computation!([L: Layer<T> + ShapeRule<In>,] Oversized<L>);
+
+/// The stand-in for a layer that can't be understood: it takes all shapes and gives an unknown one.
 pub struct Mistaken;
 
 impl<In: Shape> ShapeRule<In> for Mistaken {
     const OUTPUT: Inferred = Inferred::shape(Dims::UNKNOWN);
 }
+
 impl<T: Element> Layer<T> for Mistaken {
     type Config = ();
     type Params = ();
 }
-super::layer::no_computation!([] Mistaken);
 
-/// Tells whether a type implements a layer's traits: a bound on an inherent constant decides
-/// whether it is found, and the trait [`NotALayer`] has the answer when it is not.
+no_computation!([] Mistaken);
+
+/// A test of whether a type implements the traits of a layer.
+///
+/// Each inherent constant has a trait as its bound. If the bound holds, the constant is found and
+/// is `true`; otherwise the constant of the trait [`NotALayer`] is found, which is `false`.
 pub struct Probe<L, In, Out, T>(PhantomData<(L, In, Out, T)>);
 
 impl<L: ShapeRule<In>, In: Shape, Out, T> Probe<L, In, Out, T> {
     pub const FITS: bool = true;
 }
+
 impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const LAYER: bool = true;
 }
+
 impl<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element> Probe<L, In, Out, T> {
     pub const COMPUTES: bool = true;
 }
@@ -137,6 +146,7 @@ impl<L: Foldable<Element = T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const FOLDS: bool = true;
 }
 
+/// The answers of a [`Probe`] for traits that a type does not implement.
 pub trait NotALayer {
     const FOLDS: bool = false;
     const NAMES_OUTPUT: bool = false;
@@ -144,14 +154,16 @@ pub trait NotALayer {
     const LAYER: bool = false;
     const COMPUTES: bool = false;
 }
+
 impl<L, In, Out, T> NotALayer for Probe<L, In, Out, T> {}
 
-/// The type itself if it is what it should be, [`Mistaken`] otherwise.
+/// A layer, or [`Mistaken`] if the type is not a layer.
 pub struct Known<const IS: bool, L>(PhantomData<L>);
 
 impl<L> Choose for Known<true, L> {
     type Layer = L;
 }
+
 impl<L> Choose for Known<false, L> {
     type Layer = Mistaken;
 }
@@ -159,6 +171,7 @@ impl<L> Choose for Known<false, L> {
 impl<L> Choose for Held<true, L> {
     type Layer = L;
 }
+
 impl<L> Choose for Held<false, L> {
     type Layer = Oversized<L>;
 }
@@ -166,28 +179,29 @@ impl<L> Choose for Held<false, L> {
 impl<L: Foldable> Choose for Nested<true, L> {
     type Layer = L::Folded;
 }
+
 impl<L> Choose for Nested<false, L> {
     type Layer = L;
 }
 
-/// The shape that a layer names, or the one with the sizes of a constant.
+/// The output shape that a layer names, or the shape with the sizes of a constant.
 pub struct OutputShape<const NAMED: bool, L, Sizes>(PhantomData<(L, Sizes)>);
 
-/// The shapes between the layers of a list, some of which may be tuples: shape `N` goes into layer
-/// `N`.
+/// The shapes between the layers of a list, some of which may be tuples. Shape `N` is the input of
+/// layer `N`.
 pub trait ListShapes<const N: usize> {
     type Shape: Shape;
 }
 
-/// Names shape `N` of a list of layers as that of a later output.
+/// A type that names shape `N` of a list of layers as the shape of a later output.
 pub struct ShapeAt<L, const N: usize>(PhantomData<L>);
 
 impl<L: ListShapes<N>, const N: usize> super::NamesOutput for ShapeAt<L, N> {
     type Output = L::Shape;
 }
 
-/// The number of the first shape of a row of equal tuples that ends with shape `number`; `number`
-/// itself if that is no tuple or another one than the shape before it.
+/// Returns the number of the first shape in the run of equal tuples that ends with shape `number`.
+/// It is `number` itself if that shape is not a tuple or differs from the shape before it.
 pub const fn origin(number: usize, dims: &Dims, origin_before: usize, before: &Dims) -> usize {
     if dims.is_tuple() && dims.same(before) {
         origin_before
@@ -199,6 +213,7 @@ pub const fn origin(number: usize, dims: &Dims, origin_before: usize, before: &D
 impl<L: super::NamesOutput, S> ToShape for OutputShape<true, L, S> {
     type Shape = L::Output;
 }
+
 impl<L, S: ToShape> ToShape for OutputShape<false, L, S> {
     type Shape = S::Shape;
 }
@@ -209,12 +224,13 @@ pub struct Within<const FITS: bool, S>(PhantomData<S>);
 impl<S: Shape> ToShape for Within<true, S> {
     type Shape = S;
 }
+
 impl<S> ToShape for Within<false, S> {
     type Shape = UnknownShape;
 }
 
-/// The same for a second network that is made of a definition: what is wrong with it has been
-/// reported for the first.
+/// The same items for a second network made from one definition. They report nothing: mistakes have
+/// been reported for the first network.
 pub mod silent {
     pub use super::*;
 

@@ -1,22 +1,22 @@
-//! What layers do to the order of features, which weight files have as PyTorch does.
+//! The effect of layers on the order of features, which weight files store as PyTorch does.
 
 use crate::tensor::Dims;
 
-/// What a layer does to the order of features, as [`Compute::ORDER`](super::Compute::ORDER) says.
+/// The effect of a layer on the order of features, given by
+/// [`Compute::ORDER`](super::Compute::ORDER).
 ///
-/// Images have their channels last here and first in PyTorch. Behind a `Flatten`, their features
-/// are therefore in another order there, and so are the parameters that have an entry for each of
-/// them. Weight files have PyTorch's order: `weights::Loader` and `Network::save` follow the
-/// features through all layers, blocks and nested networks, and need to know of each layer what
-/// becomes of their order.
+/// Images have their channels last here and first in PyTorch. After a `Flatten`, their features
+/// therefore have another order there, and so have the parameters with an entry for each of them.
+/// Weight files have PyTorch's order: `weights::Loader` and `Network::save` follow the features
+/// through all layers, blocks and nested networks, and need to know the effect of each layer.
 ///
-/// Sequences, `[length, channels]`, are `[channels, length]` in PyTorch once a layer takes their
-/// last axis for channels, and as they are here otherwise.
+/// Sequences have the axes `[length, channels]`. In PyTorch they are `[channels, length]` once a
+/// layer uses the last axis as channels, and have the same axes as here otherwise.
 ///
-/// A layer that [`Makes`](FeatureOrder::Makes), [`Mixes`](FeatureOrder::Mixes) or
-/// [`Depends`](FeatureOrder::Depends) works along the last axis, where there are several. In PyTorch
-/// it was moved there from the front; that it may not have been moved back is marked in files where
-/// a result depends on it.
+/// A layer with [`Makes`](FeatureOrder::Makes), [`Mixes`](FeatureOrder::Mixes) or
+/// [`Depends`](FeatureOrder::Depends) works along the last axis if there are several. In PyTorch
+/// this axis was moved there from the front, and may not have been moved back. Files mark that if a
+/// result depends on it.
 ///
 /// ```
 /// # #[cfg(feature = "safetensors")]
@@ -38,39 +38,40 @@ use crate::tensor::Dims;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FeatureOrder {
-    /// Each output belongs to the input at its place, whatever the axes are, as in activations.
-    /// Parameters that have an entry for each feature are marked with `#[params(features)]`.
+    /// Each output belongs to the input at the same position, whatever the axes are, as in
+    /// activations. Parameters with an entry for each feature are marked with
+    /// `#[params(features)]`.
     ///
-    /// From a tuple of tensors of one shape to one of them, or back, each output belongs to the
-    /// inputs at its place.
+    /// Between a tuple of tensors of one shape and one such tensor, each output belongs to the
+    /// inputs at the same position.
     Keeps,
-    /// The last axis are channels, which are the first axis of an image or a sequence in PyTorch,
-    /// as for a convolution or a batch normalization. On an input with a single axis it is as
-    /// [`FeatureOrder::Keeps`].
+    /// The last axis is the channels, which are the first axis of an image or a sequence in
+    /// PyTorch, as in a convolution or a batch normalization. For an input with a single axis it is
+    /// the same as [`FeatureOrder::Keeps`].
     Channels,
-    /// The outputs are new features, as those of a dense layer: one axis of a parameter, marked
-    /// with `#[params(features)]`, has an entry for each feature that comes in. Where `#[params(outputs)]`
-    /// marks the axis of those that come out, they can be put into another order, as an image
-    /// made of them by a `Reshape` needs.
+    /// The outputs are new features, as in a dense layer. One axis of a parameter, marked with
+    /// `#[params(features)]`, has an entry for each input feature. If `#[params(outputs)]` marks
+    /// the axis of the output features, files can have them in another order, as a later
+    /// `Reshape` to an image needs.
     Makes,
-    /// The outputs depend on the order of the inputs along the last axis, as those of `Glu`, which
-    /// halves it. Behind a `Flatten` of images PyTorch computes something else: files have a
-    /// tensor without elements then, `<layer>.channels_last`, so that PyTorch refuses them and
-    /// this crate refuses PyTorch's.
+    /// The outputs depend on the order of the inputs along the last axis, as in `Glu`, which halves
+    /// it. After a `Flatten` of images PyTorch computes something else. Files then have a tensor
+    /// without elements, `<layer>.channels_last`, so that PyTorch refuses them and this crate
+    /// refuses PyTorch's.
     Depends,
     /// Each output depends on all inputs along the last axis, whatever their order, and belongs to
-    /// the one at its place, as those of `Softmax`. On an input with a single axis it is as
-    /// [`FeatureOrder::Keeps`], on others as [`FeatureOrder::Depends`].
+    /// the input at the same position, as in `Softmax`. For an input with a single axis it is the
+    /// same as [`FeatureOrder::Keeps`], for others the same as [`FeatureOrder::Depends`].
     Mixes,
-    /// Every number stays where it is in memory, under another shape.
+    /// Every number stays where it is in memory; only the shape changes.
     View,
-    /// That of the layers inside: a network or a block.
+    /// The layers inside decide: the layer is a network or a block.
     #[doc(hidden)]
     Layers,
 }
 
 impl FeatureOrder {
-    /// What a layer that says this does on an input with these axes.
+    /// Returns the effect on an input with these axes; never [`FeatureOrder::Mixes`].
     pub(super) const fn on(self, input: Dims) -> Self {
         match self {
             FeatureOrder::Mixes if input.sizes().len() == 1 => FeatureOrder::Keeps,

@@ -1,4 +1,6 @@
-//! Forward passes for inference: one sample on the caller's stack, batches over the worker threads.
+//! Forward passes for inference: one sample on the caller's stack, batches on the worker threads.
+
+use core::slice;
 
 use super::layer::{Compute, Context};
 use super::network::Network;
@@ -7,18 +9,18 @@ use crate::kernels::{AlignedBuffer, Kept, kept};
 use crate::tensor::{Element, Tensor};
 use crate::{memory, sizes, threads};
 
-/// A batch is run in pieces of at most this many samples, so that a piece's activations stay in
-/// cache while large weights are still read for many samples at once.
-const PIECE: usize = 64;
+/// The largest number of samples that run together: the activations of that many stay in cache,
+/// while large weights are still read once for many samples.
+const CHUNK_SAMPLES: usize = 64;
 
-/// How many parts a batch is worth.
-pub(super) fn parts(samples: usize, multiply_adds: usize) -> usize {
+/// Returns the number of parts into which cutting a batch pays.
+fn parts(samples: usize, multiply_adds: usize) -> usize {
     threads::parts(sizes::product(&[samples, multiply_adds]))
         .min(samples)
         .max(1)
 }
 
-/// One sample. A small scratch is on the stack, where the optimizer turns it into registers.
+/// Runs one sample. A small scratch lies on the stack, where the optimizer turns it into registers.
 #[inline(always)]
 pub(super) fn one<N: Network>(
     network: &N,
@@ -28,39 +30,22 @@ pub(super) fn one<N: Network>(
     if denormals::is_any_scope() {
         return one_of_batch(network, x, y);
     }
+
     let zero = <N::Element as num_traits::Zero>::zero();
     let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
+    let x = slice::from_ref(x);
+    let y = slice::from_mut(y);
     if len <= 32 {
-        run(
-            network,
-            std::slice::from_ref(x),
-            std::slice::from_mut(y),
-            &mut [zero; 32][..len],
-            1,
-        );
+        run(network, x, y, &mut [zero; 32][..len], 1);
     } else if len <= 1024 {
-        run(
-            network,
-            std::slice::from_ref(x),
-            std::slice::from_mut(y),
-            &mut [zero; 1024][..len],
-            1,
-        );
+        run(network, x, y, &mut [zero; 1024][..len], 1);
     } else {
-        with_scratch_of::<N>(1, |scratch| {
-            run(
-                network,
-                std::slice::from_ref(x),
-                std::slice::from_mut(y),
-                scratch,
-                1,
-            );
-        });
+        with_scratch_of::<N>(1, |scratch| run(network, x, y, scratch, 1));
     }
 }
 
-/// The same bits, computed as a batch, which looks for a scope itself: the smallest networks have
-/// no time for that.
+/// Runs one sample as a batch, which gives the same bits and enters the scope of denormal numbers.
+/// The smallest networks have no time for that.
 #[cold]
 #[inline(never)]
 fn one_of_batch<N: Network>(
@@ -68,10 +53,10 @@ fn one_of_batch<N: Network>(
     x: &Tensor<N::Input, N::Element>,
     y: &mut Tensor<N::Output, N::Element>,
 ) {
-    batch(network, std::slice::from_ref(x), std::slice::from_mut(y));
+    batch(network, slice::from_ref(x), slice::from_mut(y));
 }
 
-/// A batch, cut over the threads and there into pieces.
+/// Runs a batch: each thread has a part of it, and runs that chunk by chunk.
 pub(super) fn batch<N: Network>(
     network: &N,
     x: &[Tensor<N::Input, N::Element>],
@@ -79,10 +64,12 @@ pub(super) fn batch<N: Network>(
 ) {
     let batch = x.len();
     let per_part = batch.div_ceil(parts(batch, N::MACS)).max(1);
+
     threads::split_mut(y, per_part, &|part, y: &mut [_]| {
         let x = &x[part * per_part..][..y.len()];
-        with_scratch_of::<N>(x.len().min(PIECE), |scratch| {
-            for (x, y) in x.chunks(PIECE).zip(y.chunks_mut(PIECE)) {
+        with_scratch_of::<N>(x.len().min(CHUNK_SAMPLES), |scratch| {
+            let chunks = x.chunks(CHUNK_SAMPLES);
+            for (x, y) in chunks.zip(y.chunks_mut(CHUNK_SAMPLES)) {
                 run(network, x, y, scratch, batch);
             }
         });
@@ -101,22 +88,20 @@ fn run<N: Network>(
     <N as Compute<N::Input, N::Output, N::Element>>::forward(&(), network, x, y, scratch, &cx);
 }
 
-/// Calls with the scratch memory that a network needs for some samples.
+/// Calls `f` with the scratch memory that a network needs for `samples` samples.
 fn with_scratch_of<N: Network>(samples: usize, f: impl FnOnce(&mut [N::Element])) {
     let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
-    with_scratch(
-        samples,
-        len,
-        || format!("inference of `{}` on a batch of {samples}", N::NAME),
-        f,
-    );
+    let what = || format!("inference of `{}` on a batch of {samples}", N::NAME);
+    with_scratch(samples, len, what, f);
 }
 
-/// Calls with memory of this thread, `len` numbers for each of some samples, that is kept for the
-/// next call: nothing is allocated once the largest network has run.
+/// Calls `f` with scratch memory of this thread, `len` elements for each of `samples` samples.
+///
+/// The memory is kept for the next call, so that nothing is allocated once the largest network has
+/// run. `what` says in an error what the memory is for.
 ///
 /// # Panics
-/// If there is no memory for it.
+/// If there is not enough memory.
 #[inline(always)]
 pub(crate) fn with_scratch<T: Element>(
     samples: usize,
@@ -127,7 +112,8 @@ pub(crate) fn with_scratch<T: Element>(
     if len == 0 {
         return f(&mut []);
     }
-    // Taken out of its place for the time of the call, so that a layer may run another network.
+
+    // The buffer is taken out for the time of the call, so that a layer may run another network.
     let mut buffer = T::scratch().take();
     match memory::reserve(&mut buffer, samples, len, what) {
         Ok(scratch) => f(scratch),
@@ -136,9 +122,10 @@ pub(crate) fn with_scratch<T: Element>(
     T::scratch().set(buffer);
 }
 
-/// Where an element type keeps each thread's scratch.
+/// An element type with scratch memory for each thread.
 #[doc(hidden)]
 pub trait Scratch: Sized + 'static {
+    /// Returns the place of this thread's scratch memory.
     #[doc(hidden)]
     fn scratch() -> &'static Kept<AlignedBuffer<Self>>;
 }
@@ -157,12 +144,13 @@ macro_rules! scratch {
 }
 scratch!(f32, f64);
 
-/// Whether a value is what a network takes; says so in a sentence if it is not.
+/// A value that a network takes as input: a tensor of the declared shape. For any other value the
+/// compile error says so in a sentence.
 #[diagnostic::on_unimplemented(
     message = "`{N}` takes `{Expected}`, but this is `{Self}`",
     label = "not what `{N}` takes",
-    note = "the shape is declared where `{N}` is defined: give it a tensor of that shape, or change the \
-            declaration"
+    note = "the shape is declared where `{N}` is defined: give it a tensor of that shape, or \
+            change the declaration"
 )]
 pub trait InputOf<Expected, N> {
     #[doc(hidden)]
@@ -184,7 +172,8 @@ impl<Expected, N> InputOf<Expected, N> for Expected {
     }
 }
 
-/// Whether tensors can receive a network's outputs; says so in a sentence if they can't.
+/// A tensor that can receive the output of a network. For any other type the compile error says so
+/// in a sentence.
 #[diagnostic::on_unimplemented(
     message = "`{N}` gives `{Expected}`, but the outputs are to be written to `{Self}`",
     label = "not what `{N}` gives",
@@ -202,7 +191,7 @@ impl<Expected, N> OutputOf<Expected, N> for Expected {
     }
 }
 
-/// The tensor that a shape and an element make: `Tensor<In, T>`, for bounds.
+/// The tensor of a network's input.
 pub(super) type In<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 /// The tensor of a network's output.
 pub(super) type Out<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;

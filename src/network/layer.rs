@@ -1,5 +1,4 @@
-//! What a layer is made of and what it computes: the traits behind `network!`, for built-in layers
-//! and for a user's own.
+//! The traits of layers, built-in ones and a user's own: configuration, parameters and computation.
 
 use rand::Rng;
 
@@ -14,13 +13,13 @@ use crate::memory::{flatten, flatten_mut};
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// A layer's constructor arguments: what is neither a size nor learned, as the 0.5 of
-/// `Dropout(0.5)`.
+/// The constructor arguments of a layer: values that are neither sizes nor learned, such as the 0.5
+/// of `Dropout(0.5)`.
 ///
-/// A layer without arguments uses `()`. One with arguments is a struct of them, and its `DEFAULT`
-/// is what the layer's bare name stands for.
+/// A layer without arguments uses `()`. A layer with arguments has a struct of them, whose
+/// `DEFAULT` applies where the layer is written by its bare name.
 pub trait Configuration: Copy + Send + Sync + 'static {
-    /// The arguments when none are written.
+    /// The arguments if none are written.
     const DEFAULT: Self;
 }
 
@@ -28,89 +27,95 @@ impl Configuration for () {
     const DEFAULT: Self = ();
 }
 
-/// What a layer has: parameters and constructor arguments.
+/// The parameters and constructor arguments of a layer.
 ///
-/// The layer's own type carries its sizes and is never made: `Linear<4, 10>` is a type alone.
+/// The layer's own type carries its sizes and has no values: `Linear<4, 10>` exists only as a type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer of `{T}` networks: it does not implement `Layer<{T}>`",
     label = "not a layer here",
-    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its parameters) and \
-            `Compute` (forward and backward); see the example `custom_layer`",
+    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its \
+            parameters) and `Compute` (forward and backward); see the example `custom_layer`",
     note = "a network nested in another has the same number type: write `as {T}` in both"
 )]
 pub trait Layer<T: Element>: 'static {
     /// The constructor arguments; `()` if there are none.
     type Config: Configuration;
-    /// What the layer learns; `()` if it learns nothing.
+    /// The parameters that the layer learns; `()` if it learns nothing.
     type Params: Parameters<T>;
 
-    /// Sets the parameters, which are zeros, to their initial values.
+    /// Sets the parameters, which are zero before the call, to their initial values.
     fn initialize<R: Rng + ?Sized>(config: &Self::Config, params: &mut Self::Params, rng: &mut R) {
         let _ = (config, params, rng);
     }
 }
 
-/// How a layer's output relates to its input in memory. No one outside of this crate can name it: a
-/// user's layer is `Apart` if it implements [`Compute`], and in place if it implements [`InPlace`],
-/// where both shapes are one.
+/// The relation of a layer's output to its input in memory.
+///
+/// Only this crate can name it: a user's layer is `Apart` if it implements [`Compute`], and
+/// `InPlace` if it implements [`InPlace`], which has one shape for both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flow {
-    /// The output is a buffer of its own.
+    /// The output has a buffer of its own.
     Apart,
-    /// The output overwrites the input, which is as long. The layer has no parameters and keeps
-    /// nothing.
+    /// The output overwrites the input, which has the same length. The layer has no parameters and
+    /// no cache.
     InPlace,
-    /// The output is the input under another shape: nothing to compute.
+    /// The output is the input under another shape: there is nothing to compute.
     View,
 }
 
-/// What a layer's outputs mean; losses ask for it.
+/// The meaning of a layer's outputs, by which losses accept or refuse a network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OutputKind {
-    /// Any numbers, or what came in.
+    /// Any numbers.
     Values,
     /// Probabilities that sum to one: a loss on logits refuses them.
     Softmax,
     /// Independent probabilities: a loss on logits refuses them.
     Sigmoid,
-    /// Logarithms of probabilities: a loss on log-probabilities wants them.
+    /// Logarithms of probabilities: a loss on log-probabilities requires them.
     LogSoftmax,
 }
 
-/// How a layer takes part in running `Relu` together with its neighbours.
+/// The role of a layer in the fusion of `Relu` with a neighbouring layer.
 #[doc(hidden)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReluFusion {
-    /// It does not.
+    /// The layer takes no part.
     None,
-    /// It is `Relu`.
+    /// The layer is `Relu`.
     IsRelu,
-    /// It can end with one, if [`Context::has_relu_epilogue`] says so.
+    /// The layer can apply `Relu` as its epilogue, and does so if [`Context::has_relu_epilogue`]
+    /// says so.
     Epilogue,
-    /// It takes maxima: `Relu` before it or after it is the same, and after it there are fewer
-    /// numbers.
+    /// The layer takes maxima: `Relu` before it and after it give the same result, and after it
+    /// there are fewer numbers.
     Maxima,
 }
 
-/// What a computation knows of its surroundings.
+/// The circumstances in which a layer computes: batch, mode, seed and instruction tier.
 #[derive(Clone, Copy)]
 pub struct Context<'a, T: Element> {
     /// The kernels of the instruction tier in force.
     #[doc(hidden)]
     pub kernels: T::Kernels,
+    /// The seed of this step and this layer.
     seed: u64,
-    first: usize,
+    /// The index in the whole batch of the first sample that the layer is given.
+    first_sample: usize,
+    /// The number of samples in the whole batch.
     batch: usize,
+    /// Whether gradients are added to those that are there.
     accumulate: bool,
-    /// The first layer of the network that is trained.
-    lowest: usize,
-    /// The samples are already a thread's part of the batch.
-    cut: bool,
-    /// The layer ends with `Relu`.
-    relu: bool,
-    /// The parts of the network in inference mode.
+    /// The index of the first layer that is trained.
+    first_trained: usize,
+    /// Whether the samples are one thread's share of the batch.
+    in_worker: bool,
+    /// Whether the layer is to end with `Relu`.
+    relu_epilogue: bool,
+    /// The parts of the network that are frozen or in inference mode.
     modes: Modes<'a>,
-    /// The layer is within one.
+    /// Whether the layer lies within a part in inference mode.
     eval: bool,
 }
 
@@ -119,23 +124,24 @@ impl<'a, T: Element> Context<'a, T> {
         Context {
             kernels,
             seed,
-            first: 0,
+            first_sample: 0,
             batch,
             accumulate: false,
-            lowest: 0,
-            cut: false,
-            relu: false,
+            first_trained: 0,
+            in_worker: false,
+            relu_epilogue: false,
             modes: Modes::NONE,
             eval: false,
         }
     }
 
-    /// The same for a network some of whose parts are in inference mode.
+    /// Returns the context of a network with these parts frozen or in inference mode.
     pub(super) fn with_modes(self, modes: Modes<'a>) -> Self {
         Context { modes, ..self }
     }
 
-    /// Of a list of layers with these parameters: a network, or one of the lists of a block.
+    /// Returns the context of a list of layers with these parameters: a network, or a list inside a
+    /// block.
     #[doc(hidden)]
     pub fn within<P: Parameters<T>>(self, params: &P) -> Self {
         Context {
@@ -144,47 +150,56 @@ impl<'a, T: Element> Context<'a, T> {
         }
     }
 
-    /// Whether the layer computes as in inference although the network trains
-    /// ([`Workspace::eval`](crate::Workspace::eval)): layers that draw at random do nothing then.
+    /// Returns whether the layer computes as in inference although the network trains, as
+    /// [`Workspace::eval`](crate::Workspace::eval) asks for: layers that draw at random do nothing
+    /// then.
     pub fn is_eval(&self) -> bool {
         self.eval
     }
 
-    /// Whether these statistics of the layer stay as they are, because it is frozen or in inference
-    /// mode: it then normalizes with them, and not with those of the batch. `statistics` is a
-    /// part of the `params` that it was given.
+    /// Returns whether these statistics of the layer stay as they are, because the layer is frozen
+    /// or in inference mode: it then normalizes with them instead of those of the batch.
+    /// `statistics` is a part of the `params` that the layer was given.
     pub fn keeps(&self, statistics: &[T]) -> bool {
         self.eval || self.modes.have(statistics, &[Mode::Frozen, Mode::Eval])
     }
 
-    /// For a part of the samples that this is the context of, beginning at `first`.
-    pub(super) fn of_part(self, first: usize, cut: bool) -> Self {
+    /// Returns the context of a part of the samples, which begins at the index `first` among those
+    /// of this context. `in_worker` says whether the part is one thread's share of the batch.
+    pub(super) fn of_part(self, first: usize, in_worker: bool) -> Self {
         Context {
-            first: self.first + first,
-            cut,
+            first_sample: self.first_sample + first,
+            in_worker,
             ..self
         }
     }
 
-    /// Whether forward is to end with `max(0, y)`; only ever for layers with `ReluFusion::Epilogue`.
+    /// Returns whether forward is to end with `max(0, y)`; only ever `true` for layers with
+    /// `ReluFusion::Epilogue`.
     pub(crate) fn has_relu_epilogue(&self) -> bool {
-        self.relu
+        self.relu_epilogue
     }
 
-    pub(super) fn with_relu_epilogue(self, relu: bool) -> Self {
-        Context { relu, ..self }
+    pub(super) fn with_relu_epilogue(self, relu_epilogue: bool) -> Self {
+        Context {
+            relu_epilogue,
+            ..self
+        }
     }
 
+    /// Returns whether the samples are one thread's share of the batch: further threads would not
+    /// help.
     pub(crate) fn in_worker(&self) -> bool {
-        self.cut
+        self.in_worker
     }
 
-    /// Whether there is one sample alone: other threads can only help within a layer.
+    /// Returns whether the batch is a single sample: threads can only share the work within a
+    /// layer.
     pub(crate) fn is_single(&self) -> bool {
-        self.batch == 1 && !self.cut
+        self.batch == 1 && !self.in_worker
     }
 
-    /// How many samples the whole batch has, of which a layer may be given a part.
+    /// Returns the number of samples in the whole batch, of which a layer may be given a part.
     pub(crate) fn batch(&self) -> usize {
         self.batch
     }
@@ -193,16 +208,19 @@ impl<'a, T: Element> Context<'a, T> {
         Context { accumulate, ..self }
     }
 
-    pub(crate) fn trained_from(self, lowest: usize) -> Self {
-        Context { lowest, ..self }
+    pub(crate) fn trained_from(self, first_trained: usize) -> Self {
+        Context {
+            first_trained,
+            ..self
+        }
     }
 
-    pub(super) fn lowest(&self) -> usize {
-        self.lowest
+    pub(super) fn first_trained(&self) -> usize {
+        self.first_trained
     }
 
-    /// The context of the layer at an index: the same but for the seed, and wholly trained if it is
-    /// a network.
+    /// Returns the context of the layer at an index. It has a seed of its own, and all layers
+    /// inside it are trained.
     #[doc(hidden)]
     pub fn layer(self, index: usize) -> Self {
         // The multiplier of Knuth's MMIX generator spreads neighbouring indices over all bits.
@@ -211,75 +229,79 @@ impl<'a, T: Element> Context<'a, T> {
             .rotate_left(29);
         Context {
             seed,
-            lowest: 0,
-            relu: false,
+            first_trained: 0,
+            relu_epilogue: false,
             ..self
         }
     }
 
-    /// A random generator for one sample of the batch, counted from 0 in the slice that the layer
-    /// was given. It is the same in forward and backward of one step, another in the next, and
+    /// Creates the random generator of one sample, counted from 0 in the slice that the layer was
+    /// given. It is the same in forward and backward of one step, differs from step to step, and
     /// does not depend on the number of threads.
     pub fn rng(&self, sample: usize) -> rand_xoshiro::Xoshiro256PlusPlus {
         use rand::SeedableRng;
-        let sample = (self.first + sample) as u64;
+        let sample = (self.first_sample + sample) as u64;
         SeedableRng::seed_from_u64(
             self.seed
                 .wrapping_add(sample.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
         )
     }
 
-    /// Whether the gradient that is there is added to. Only layers with `OVERWRITES` need to ask:
-    /// for others the gradient is zero before the call unless it is to be added to.
+    /// Returns whether the layer adds to the gradient that is there. Only layers with
+    /// [`OVERWRITES`](Compute::OVERWRITES) need to ask: for others the gradient is zero before the
+    /// call unless it accumulates.
     pub fn accumulate(&self) -> bool {
         self.accumulate
     }
 }
 
-/// What a layer computes, from the shape `In` to the shape `Out`.
+/// The computation of a layer, from the shape `In` to the shape `Out`.
 ///
-/// All functions work on a batch or on a part of one, given as slices of tensors of equal length.
-/// `ShapeRule` has already checked the shapes. A function must not depend on what `y`, `dx`, `scratch`
-/// or the cache held before.
+/// All functions work on a batch or on a part of one, given as slices of tensors, one for each
+/// sample. [`ShapeRule`] has already checked the shapes. A function must not depend on the previous
+/// contents of `y`, `dx`, `scratch` or the cache.
 ///
-/// Layers that turn inputs into outputs where they are, as activations do, implement [`InPlace`]
-/// instead. The example `custom_layer` has a complete layer with its gradient check.
+/// Layers whose outputs overwrite their inputs, such as activations, implement [`InPlace`] instead.
+/// The example `custom_layer` has a complete layer with its gradient check.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't compute from `{In}` to `{Out}` with numbers of `{T}`: it does not implement \
-               `Compute`",
+    message = "`{Self}` can't compute from `{In}` to `{Out}` with numbers of `{T}`: it does not \
+               implement `Compute`",
     label = "not a layer here",
-    note = "implement `Compute<In, Out, T>` for each pair of shapes that the layer's `ShapeRule` accepts"
+    note = "implement `Compute<In, Out, T>` for each pair of shapes that the layer's `ShapeRule` \
+            accepts"
 )]
 #[allow(clippy::too_many_arguments)]
 pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
-    /// What becomes of the order of features, which weight files have as PyTorch does.
+    /// The effect on the order of features, which weight files store as PyTorch does.
     const ORDER: FeatureOrder;
-    /// How output and input lie in memory.
+    /// The relation of output and input in memory.
     #[doc(hidden)]
     const FLOW: Flow = Flow::Apart;
-    /// Whether backward reads `y`, so that later layers must not overwrite it. Where it says `false`,
+    /// Whether backward reads `y`, so that later layers must not overwrite it. If it is `false`,
     /// reading `y` in backward panics.
     const READS_OUTPUT: bool;
-    /// What the outputs mean.
+    /// The meaning of the outputs.
     const OUTPUT_KIND: OutputKind = OutputKind::Values;
     /// Whether training needs the whole batch at once, as batch normalization does: `forward_train`
     /// and `backward_input` are then called once for all samples, and may use threads
     /// themselves.
     const WHOLE_BATCH: bool = false;
-    /// How it takes part in running `Relu` together with its neighbours.
+    /// The role in the fusion of `Relu` with a neighbouring layer.
     #[doc(hidden)]
     const RELU_FUSION: ReluFusion = ReluFusion::None;
     /// Whether `backward_params` overwrites the gradient, or adds to it if [`Context::accumulate`]
-    /// says so. Others always add, to zeros if need be.
+    /// says so. Other layers always add; the gradient is set to zero before the call if need be.
     const OVERWRITES: bool = false;
-    /// Multiply-adds of one forward pass of one sample.
+    /// The number of multiply-adds of a forward pass of one sample.
     const MULTIPLY_ADDS: usize = 0;
-    /// How many numbers per sample a training pass keeps beside input and output.
+    /// The number of elements per sample that a training pass keeps in addition to input and
+    /// output.
     const CACHE: usize = 0;
-    /// How many numbers per sample inference needs for the time of the call.
+    /// The number of elements per sample that inference needs during the call.
     const SCRATCH: usize = 0;
 
-    /// Computes `y` from `x` for inference. `scratch` has `SCRATCH` numbers per sample.
+    /// Computes `y` from `x` for inference. `scratch` has [`SCRATCH`](Compute::SCRATCH) elements
+    /// per sample.
     fn forward(
         config: &Self::Config,
         params: &Self::Params,
@@ -289,8 +311,8 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
         cx: &Context<T>,
     );
 
-    /// Computes `y` from `x` for training and keeps in `cache` what backward needs. The default is
-    /// `forward`, for layers that need no cache.
+    /// Computes `y` from `x` for training and stores in `cache` what backward needs. The default
+    /// calls [`forward`](Compute::forward), for layers that need no cache.
     fn forward_train(
         config: &Self::Config,
         params: &Self::Params,
@@ -300,17 +322,15 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
         cx: &Context<T>,
     ) {
         let _ = cache;
-        let forward = |scratch: &mut [T]| Self::forward(config, params, x, y, scratch, cx);
-        with_scratch(
-            x.len(),
-            Self::SCRATCH,
-            || "the scratch memory of a layer".to_owned(),
-            forward,
-        );
+        let what = || "the scratch memory of a layer".to_owned();
+        with_scratch(x.len(), Self::SCRATCH, what, |scratch| {
+            Self::forward(config, params, x, y, scratch, cx);
+        });
     }
 
-    /// From `dy`, the gradient of the loss with respect to `y`, computes `dx`, that with respect to
-    /// `x`, unless nobody needs it. May change `dy` into what `backward_params` will read.
+    /// Computes `dx`, the gradient of the loss with respect to `x`, from `dy`, the gradient with
+    /// respect to `y`. `dx` is `None` if nobody needs it. The function may change `dy` into what
+    /// [`backward_params`](Compute::backward_params) will read.
     fn backward_input(
         config: &Self::Config,
         params: &Self::Params,
@@ -322,15 +342,20 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
         cx: &Context<T>,
     );
 
-    /// Adds to `gradient` the gradient of the loss with respect to the parameters. Called once for
-    /// the whole batch, after `backward_input` has been called for all parts of it.
+    /// Adds the gradient of the loss with respect to the parameters to `gradient`. It is called
+    /// once for the whole batch, after [`backward_input`](Compute::backward_input) has been
+    /// called for all parts of it.
     ///
-    /// A layer without parameters does not write it; for one with parameters the default does not
-    /// compile, where a network with the layer is trained.
+    /// A layer without parameters omits this function. For a layer with parameters the default does
+    /// not compile where a network with the layer is trained.
     ///
     /// ```compile_fail,E0080
     /// use shapewright::prelude::*;
-    /// use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer, LayerOutputs, ActivationStore}, tensor::Element};
+    /// use shapewright::ext::{
+    ///     ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    /// };
+    /// use shapewright::tensor::Element;
+    ///
     /// /// Adds a number that is never trained.
     /// struct Shift;
     /// impl<In: Shape> ShapeRule<In> for Shift {
@@ -368,7 +393,9 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
     ///     // `backward_params` is missing.
     /// }
     /// network! { struct Net: [2] -> [2] { shift: Shift } }
-    /// let (net, mut gradient, mut workspace) = (Net::zeros(), Net::zeros(), Net::workspace());
+    /// let net = Net::zeros();
+    /// let mut gradient = Net::zeros();
+    /// let mut workspace = Net::workspace();
     /// let x = [Tensor1::zeros()];
     /// let mut pass = net.forward_train(&x, &mut workspace);
     /// pass.loss(&Mse, &[Tensor1::zeros()]);
@@ -387,26 +414,26 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
         const {
             assert!(
                 <Self::Params as Parameters<T>>::LEN == 0,
-                "a layer with parameters does not say how they are trained: write `backward_params` in its \
-                 `Compute`, with an empty body if nothing is to train them"
+                "a layer with parameters does not say how they are trained: write \
+                 `backward_params` in its `Compute`, with an empty body if nothing is to train them"
             );
         }
         let _ = (config, params, x, y, cache, dy, gradient, cx);
     }
 
-    /// [`InPlace::forward_in_place`], of layers with `Flow::InPlace`.
+    /// Calls [`InPlace::forward_in_place`] if the layer has `Flow::InPlace`.
     #[doc(hidden)]
     fn infer_in_place(config: &Self::Config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
         let _ = (config, y, cx);
     }
 
-    /// [`InPlace::forward_train_in_place`], of layers with `Flow::InPlace`.
+    /// Calls [`InPlace::forward_train_in_place`] if the layer has `Flow::InPlace`.
     #[doc(hidden)]
     fn train_in_place(config: &Self::Config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
         Self::infer_in_place(config, y, cx);
     }
 
-    /// [`InPlace::backward_in_place`], of layers with `Flow::InPlace`.
+    /// Calls [`InPlace::backward_in_place`] if the layer has `Flow::InPlace`.
     #[doc(hidden)]
     fn return_in_place(
         config: &Self::Config,
@@ -418,15 +445,18 @@ pub trait Compute<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
     }
 }
 
-/// A layer that turns inputs into outputs where they are, as activations do: the output overwrites
-/// the input and has its shape. It learns nothing, keeps nothing for backward, and works on all
-/// shapes that its [`ShapeRule`] accepts; it is a [`Layer`] without parameters, and a [`Compute`] from
-/// each shape to the same.
+/// A layer that works in place, as activations do: the output overwrites the input and has its
+/// shape.
+///
+/// It has no parameters and no cache, and works on all shapes that its [`ShapeRule`] accepts. It
+/// implements [`Layer`], and [`Compute`] from each shape to the same shape.
 ///
 /// ```
 /// use shapewright::prelude::*;
-/// use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
-/// /// Twice what comes.
+/// use shapewright::ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule};
+/// use shapewright::tensor::Element;
+///
+/// /// Doubles its input.
 /// struct Double;
 /// impl<In: Shape> ShapeRule<In> for Double {
 ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
@@ -457,27 +487,28 @@ pub trait InPlace: 'static {
     /// The constructor arguments; `()` if there are none.
     type Config: Configuration;
 
-    /// What becomes of the order of features, which weight files have as PyTorch does.
+    /// The effect on the order of features, which weight files store as PyTorch does.
     const ORDER: FeatureOrder;
-    /// Whether backward reads `y`, so that later layers must not overwrite it. Where it says `false`,
+    /// Whether backward reads `y`, so that later layers must not overwrite it. If it is `false`,
     /// reading `y` in backward panics.
     const READS_OUTPUT: bool;
-    /// What the outputs mean.
+    /// The meaning of the outputs.
     const OUTPUT_KIND: OutputKind = OutputKind::Values;
-    /// How it takes part in running `Relu` together with its neighbours.
+    /// The role in the fusion of `Relu` with a neighbouring layer.
     #[doc(hidden)]
     const RELU_FUSION: ReluFusion = ReluFusion::None;
-    /// Multiply-adds for each number in a forward pass.
+    /// The number of multiply-adds per element in a forward pass.
     const MULTIPLY_ADDS: usize = 0;
 
-    /// Turns inputs into outputs where they are, for inference.
+    /// Replaces the inputs by the outputs, for inference.
     fn forward_in_place<S: Shape, T: Element>(
         config: &Self::Config,
         y: &mut [Tensor<S, T>],
         cx: &Context<T>,
     );
 
-    /// Turns inputs into outputs where they are, for training. The default is `forward_in_place`.
+    /// Replaces the inputs by the outputs, for training. The default calls
+    /// [`forward_in_place`](InPlace::forward_in_place).
     fn forward_train_in_place<S: Shape, T: Element>(
         config: &Self::Config,
         y: &mut [Tensor<S, T>],
@@ -486,8 +517,8 @@ pub trait InPlace: 'static {
         Self::forward_in_place(config, y, cx);
     }
 
-    /// Turns the gradient with respect to the outputs `y` into that with respect to the inputs,
-    /// where it is.
+    /// Replaces `dy`, the gradient with respect to the outputs `y`, by the gradient with respect to
+    /// the inputs.
     fn backward_in_place<S: Shape, T: Element>(
         config: &Self::Config,
         y: LayerOutputs<'_, S, T>,
@@ -570,7 +601,7 @@ impl<S: Shape, T: Element, L: InPlace + ShapeRule<S>> Compute<S, S, T> for L {
     }
 }
 
-/// What stands in for a layer after a mistake, and never runs.
+/// Implements [`Compute`] for a stand-in after a mistake: it accepts all shapes and never runs.
 macro_rules! no_computation {
     ([$($generics:tt)*] $layer:ty) => {
         impl<In: Shape, Out: Shape, $($generics)* T: Element> Compute<In, Out, T> for $layer {
@@ -615,7 +646,7 @@ macro_rules! no_computation {
 }
 pub(super) use no_computation;
 
-/// A layer whose input fits, or one that stands after a mistake: the second has the same parameters
+/// A layer whose input fits, or its stand-in after a mistake. The stand-in has the same parameters
 /// and computes nothing, so that the rest of the program is checked as if there were no mistake.
 #[doc(hidden)]
 pub struct OrStub<const FINE: bool, L>(core::marker::PhantomData<L>);
@@ -625,7 +656,7 @@ impl<const FINE: bool, L: Layer<T>, T: Element> Layer<T> for OrStub<FINE, L> {
     type Params = L::Params;
 }
 
-/// The layer to call: the one that is written, or its stand-in after a mistake.
+/// The choice of the layer to call: the one that is written, or its stand-in after a mistake.
 #[doc(hidden)]
 pub trait Choose {
     type Layer;
@@ -645,7 +676,7 @@ impl<In: Shape, L: 'static> ShapeRule<In> for OrStub<false, L> {
 
 no_computation!([L: Layer<T>,] OrStub<false, L>);
 
-/// Which layer stands at an index of a network: the types of the network's fields.
+/// The type of a network's field at the index of a layer.
 #[doc(hidden)]
 pub trait Field<const INDEX: usize> {
     type Params;

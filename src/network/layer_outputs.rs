@@ -1,15 +1,15 @@
-//! What backward is given of a layer's outputs.
+//! The outputs of a layer as its backward sees them.
 
 use core::ops::Deref;
 
 use crate::memory::{flatten, tensors};
 use crate::tensor::{Element, Shape, Tensor};
 
-/// The outputs of a layer, as its backward is given them: a slice of tensors, one for each sample.
+/// The outputs of a layer as its backward sees them: a slice of tensors, one for each sample.
 ///
-/// They are there if the layer says so, with `READS_OUTPUT` of [`Compute`](crate::ext::Compute) or
+/// They are available if the layer sets `READS_OUTPUT` of [`Compute`](crate::ext::Compute) or
 /// [`InPlace`](crate::ext::InPlace). Otherwise later layers may have overwritten them, and reading
-/// them panics: a layer that says the wrong thing is found out by its first step of training.
+/// them panics: the first training step reveals a wrong `READS_OUTPUT`.
 ///
 /// ```
 /// use shapewright::ext::LayerOutputs;
@@ -20,11 +20,14 @@ use crate::tensor::{Element, Shape, Tensor};
 /// assert_eq!(outputs[0][1], 2.0);
 /// ```
 ///
-/// A layer whose backward reads `y`, and that says that it does not:
+/// The backward of this layer reads `y` although `READS_OUTPUT` is `false`:
 ///
 /// ```should_panic
 /// use shapewright::prelude::*;
-/// use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
+/// use shapewright::ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule};
+/// use shapewright::tensor::Element;
+///
+/// /// Takes square roots.
 /// struct Root;
 /// impl<In: Shape> ShapeRule<In> for Root {
 ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
@@ -48,7 +51,9 @@ use crate::tensor::{Element, Shape, Tensor};
 ///     }
 /// }
 /// network! { struct Net: [2] -> [2] { Linear<_, 2>, Root } }
-/// let (net, mut gradient, mut workspace) = (Net::zeros(), Net::zeros(), Net::workspace());
+/// let net = Net::zeros();
+/// let mut gradient = Net::zeros();
+/// let mut workspace = Net::workspace();
 /// let x = [Tensor1::zeros()];
 /// let mut pass = net.forward_train(&x, &mut workspace);
 /// pass.loss(&Mse, &[Tensor1::zeros()]);
@@ -58,23 +63,23 @@ use crate::tensor::{Element, Shape, Tensor};
 pub struct LayerOutputs<'a, S: Shape, T: Element>(Option<&'a [Tensor<S, T>]>);
 
 impl<'a, S: Shape, T: Element> LayerOutputs<'a, S, T> {
-    /// Those of a layer that does not read them.
+    /// The outputs of a layer that does not read them.
     pub(crate) const NOT_READ: Self = LayerOutputs(None);
 
-    /// The slice of tensors, for as long as it is there.
+    /// Returns the slice of tensors, with the lifetime of the outputs.
     ///
     /// # Panics
-    /// If the layer has said that it does not read its outputs.
+    /// If the layer's `READS_OUTPUT` is `false`.
     #[inline(always)]
     #[track_caller]
     pub fn into_slice(self) -> &'a [Tensor<S, T>] {
         match self.0 {
             Some(outputs) => outputs,
-            None => not_there(),
+            None => not_available(),
         }
     }
 
-    /// The same under another shape of the same length.
+    /// Returns the outputs under another shape of the same length.
     #[inline(always)]
     pub(crate) fn under<To: Shape>(self) -> LayerOutputs<'a, To, T> {
         LayerOutputs(
@@ -115,9 +120,10 @@ impl<S: Shape, T: Element> Deref for LayerOutputs<'_, S, T> {
 #[cold]
 #[inline(never)]
 #[track_caller]
-fn not_there() -> ! {
+fn not_available() -> ! {
     panic!(
-        "the backward of a layer reads its outputs, which later layers may have overwritten, as the layer says \
-         that it does not read them; say `const READS_OUTPUT: bool = true` in its `Compute` or `InPlace`"
+        "the backward of a layer reads its outputs, which later layers may have overwritten, as \
+         the layer says that it does not read them; say `const READS_OUTPUT: bool = true` in its \
+         `Compute` or `InPlace`"
     )
 }

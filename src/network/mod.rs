@@ -1,4 +1,4 @@
-//! Behind `network!`: which shapes fit, where each layer's output lies, forward and backward.
+//! The machinery behind `network!`: shape inference, the plan of all buffers, forward and backward.
 
 mod activation_store;
 pub(crate) mod branch;

@@ -1,50 +1,53 @@
-//! Which parts of a network are in inference mode while it trains.
+//! The parts of a network that are frozen or in inference mode while it trains.
 
 use core::ops::Range;
 
 use super::parameters::Parameters;
 use crate::tensor::Element;
 
-/// How far a part is in inference mode.
+/// The mode of a part that does not simply train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Its parameters do not change: normalizations use the running statistics.
     Frozen,
-    /// All its layers compute as in inference, those that draw at random as well.
+    /// All its layers compute as in inference, including those that draw at random.
     Eval,
 }
 
-/// Parts of a network, as places among its parameters, each with its mode.
+/// The modes of groups of a network's parameters; all others train.
 #[derive(Clone, Copy)]
 pub(super) struct Modes<'a> {
-    /// The address of the network's parameters: where a layer's own lie tells which layer it is,
-    /// however deep.
+    /// The address of the network's parameters. The address of a layer's own parameters tells
+    /// which layer it is, at any depth.
     pub base: usize,
-    pub parts: &'a [(Range<usize>, Mode)],
+    /// Groups of parameters, as ranges of their indices in the network.
+    pub groups: &'a [(Range<usize>, Mode)],
 }
 
 impl Modes<'_> {
     /// All layers train.
     pub const NONE: Self = Modes {
         base: 0,
-        parts: &[],
+        groups: &[],
     };
 
-    /// Whether these parameters, of which there is at least one, lie within a part of one of the
-    /// modes.
+    /// Returns whether these parameters lie within a group with one of the modes; `false` if there
+    /// are no parameters.
     pub fn have<T: Element>(&self, params: &[T], modes: &[Mode]) -> bool {
-        if self.parts.is_empty() || params.is_empty() {
+        if self.groups.is_empty() || params.is_empty() {
             return false;
         }
+
         let first = params.as_ptr().addr().wrapping_sub(self.base) / size_of::<T>();
-        let inside = |part: &Range<usize>| part.start <= first && first + params.len() <= part.end;
-        self.parts
+        let inside =
+            |group: &Range<usize>| group.start <= first && first + params.len() <= group.end;
+        self.groups
             .iter()
-            .any(|(part, mode)| modes.contains(mode) && inside(part))
+            .any(|(group, mode)| modes.contains(mode) && inside(group))
     }
 
-    /// Whether a list of layers with these parameters computes as in inference.
+    /// Returns whether a list of layers with these parameters computes as in inference.
     pub fn eval<T: Element, P: Parameters<T>>(&self, params: &P) -> bool {
-        !self.parts.is_empty() && self.have(params.as_slice(), &[Mode::Eval])
+        !self.groups.is_empty() && self.have(params.as_slice(), &[Mode::Eval])
     }
 }

@@ -1,4 +1,4 @@
-//! What every network made by `network!` can do.
+//! The trait of all networks made by `network!`.
 
 #[cfg(feature = "safetensors")]
 use std::path::Path;
@@ -21,7 +21,7 @@ use crate::train::Trainer;
 #[cfg(feature = "safetensors")]
 use crate::weights::{self, LoadError, Loader, SaveError};
 
-/// A network defined with [`network!`](crate::network!): one struct that holds its parameters and
+/// A network defined with [`network!`](crate::network!): a struct that holds its parameters and
 /// nothing else.
 ///
 /// ```
@@ -50,29 +50,30 @@ pub trait Network:
         Params = Self,
     >
 {
-    /// `f32` or `f64`.
+    /// The number type, `f32` or `f64`.
     type Element: Element;
     /// The shape of one input.
     type Input: Shape;
     /// The shape of one output.
     type Output: Shape;
-    /// What the last layer gives: the layer `Softmax` or `Sigmoid` itself, or `Values`.
+    /// The meaning of the outputs as a type: the last layer itself if it is `Softmax`, `Sigmoid` or
+    /// `LogSoftmax`, otherwise `Values`.
     #[doc(hidden)]
     type Ends;
 
-    /// The struct's name.
+    /// The name of the struct.
     const NAME: &'static str;
     /// The number of parameters.
     const PARAMS: usize = <Self as Parameters<Self::Element>>::COUNT;
-    /// Multiply-adds of one forward pass of one sample.
+    /// The number of multiply-adds of a forward pass of one sample.
     const MACS: usize = <Self as Compute<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
-    /// Bytes of memory that one sample needs during inference, beside input and output.
+    /// The number of bytes that inference needs for each sample, in addition to input and output.
     const WORKSPACE_BYTES: usize = sizes::product(&[
         <Self as Compute<Self::Input, Self::Output, Self::Element>>::SCRATCH,
         size_of::<Self::Element>(),
     ]);
-    /// Bytes of memory that one sample needs during training, beside the input: activations, their
-    /// gradients, the output and its gradient.
+    /// The number of bytes that training needs for each sample, in addition to the input:
+    /// activations, their gradients, the output and its gradient.
     const TRAIN_WORKSPACE_BYTES: usize = sizes::product(&[
         sizes::sum(&[
             <Self as Compute<Self::Input, Self::Output, Self::Element>>::CACHE,
@@ -84,11 +85,11 @@ pub trait Network:
     /// The layers, in order.
     #[doc(hidden)]
     const LAYERS: &'static [LayerSummary];
-    /// Where each layer's outputs lie after forward for training.
+    /// The location of each layer's outputs after a forward pass for training.
     #[doc(hidden)]
     const OUTPUTS: &'static [OutputsAt];
 
-    /// A network with fresh parameters, as PyTorch initializes each layer, on the heap. The same
+    /// Creates a network on the heap, with each layer initialized as PyTorch does. The same
     /// generator in the same state gives the same parameters on every machine.
     fn init<R: Rng + ?Sized>(rng: &mut R) -> Box<Self> {
         let mut network = Self::zeros();
@@ -96,37 +97,37 @@ pub trait Network:
         network
     }
 
-    /// A network whose parameters are all zero, on the heap: what gradients and the state of
-    /// optimizers begin with.
+    /// Creates a network on the heap whose parameters are all zero. Gradients and the states of
+    /// optimizers begin like this.
     fn zeros() -> Box<Self> {
         memory::zeroed_parameters()
     }
 
-    /// A copy on the heap, made without touching the stack.
+    /// Copies the network to the heap without placing it on the stack.
     fn to_boxed(&self) -> Box<Self> {
         let mut copy = Self::zeros();
         copy.params_mut().copy_from_slice(self.params());
         copy
     }
 
-    /// All parameters as one slice, layer after layer. A few elements of padding, which stay zero,
-    /// may stand before and after a nested network and at the end.
+    /// Returns all parameters as one slice, layer after layer. A few elements of padding, which
+    /// stay zero, may lie before and after a nested network and at the end.
     fn params(&self) -> &[Self::Element] {
         self.as_slice()
     }
 
-    /// All parameters as one slice, to be changed. Keep the padding zero.
+    /// Returns all parameters as one mutable slice. The padding must stay zero.
     fn params_mut(&mut self) -> &mut [Self::Element] {
         self.as_mut_slice()
     }
 
-    /// Calls the visitor with each tensor of parameters: its name (`fc1.weight`), sizes and
-    /// elements.
+    /// Calls `visitor` with the name (`fc1.weight`), the sizes and the elements of each parameter
+    /// tensor.
     fn for_each_param<'a>(&'a self, mut visitor: impl FnMut(&str, &[usize], &'a [Self::Element])) {
         self.visit("", &mut visitor);
     }
 
-    /// Calls the visitor with each tensor of parameters, to be changed.
+    /// Calls `visitor` with the name, the sizes and the mutable elements of each parameter tensor.
     fn for_each_param_mut<'a>(
         &'a mut self,
         mut visitor: impl FnMut(&str, &[usize], &'a mut [Self::Element]),
@@ -134,8 +135,10 @@ pub trait Network:
         self.visit_mut("", &mut visitor);
     }
 
-    /// The output for one input. Does not allocate once it has run. It lies on the caller's stack:
-    /// for large outputs, such as pictures, use [`forward_into`](Network::forward_into).
+    /// Returns the output for one input. It does not allocate after the first call.
+    ///
+    /// The output lies on the caller's stack: for large outputs, such as images, use
+    /// [`forward_into`](Network::forward_into).
     #[inline]
     fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
@@ -143,7 +146,7 @@ pub trait Network:
         y
     }
 
-    /// The output for one input, written to where it belongs: for outputs too large for the stack.
+    /// Writes the output for one input to `y`, for outputs that are too large for the stack.
     #[inline]
     fn forward_into<X, Y>(&self, x: &X, y: &mut Y)
     where
@@ -157,11 +160,11 @@ pub trait Network:
         );
     }
 
-    /// The outputs for a batch of any length, on all threads if that pays. Does not allocate once
-    /// it has run.
+    /// Computes the outputs for a batch of any length, on all threads if that pays. It does not
+    /// allocate after the first call.
     ///
     /// # Panics
-    /// If there are not as many outputs as inputs.
+    /// If `x` and `y` differ in length.
     fn forward_batch<X, Y>(&self, x: &[X], y: &mut [Y])
     where
         X: InputOf<In<Self>, Self>,
@@ -169,20 +172,21 @@ pub trait Network:
     {
         assert!(
             x.len() == y.len(),
-            "forward_batch has {} inputs but room for {} outputs; give it as many outputs as inputs",
+            "forward_batch has {} inputs but room for {} outputs; give it as many outputs as \
+             inputs",
             x.len(),
             y.len()
         );
         inference::batch(self, X::expected_batch(x), Y::expected_mut(y));
     }
 
-    /// The memory of training passes; grows with the longest batch that it sees.
+    /// Creates the memory of training passes, which grows with the longest batch that it sees.
     fn workspace() -> Workspace<Self> {
         Workspace::new()
     }
 
-    /// Forward for training: keeps what backward needs. The pass that comes back takes a loss and
-    /// then gives the gradient.
+    /// Runs forward for training and keeps what backward needs. The returned [`Pass`] computes a
+    /// loss and then the gradient.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -192,7 +196,8 @@ pub trait Network:
     /// let inputs = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]].map(Tensor1::from);
     /// let targets = [0.0, 1.0, 1.0, 0.0].map(|t| Tensor1::from([t]));
     /// let mut net = Xor::init(&mut shapewright::rng(1));
-    /// let (mut gradient, mut workspace) = (Xor::zeros(), Xor::workspace());
+    /// let mut gradient = Xor::zeros();
+    /// let mut workspace = Xor::workspace();
     /// let mut adam = Adam::new(0.05).state::<Xor>();
     /// let mut loss = 1.0;
     /// for _ in 0..200 {
@@ -212,8 +217,8 @@ pub trait Network:
     }
 
     /// Writes the parameters to a safetensors file, in the form of PyTorch's `state_dict`; see
-    /// [`weights`](crate::weights). The file is there whole or not at all, and replaces what was
-    /// there before; see [files](crate#files).
+    /// [`weights`](crate::weights). The file is written completely or not at all, and replaces an
+    /// existing one; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.
@@ -222,14 +227,14 @@ pub trait Network:
         self.save_with(path, &[])
     }
 
-    /// Writes the parameters to a safetensors file, and texts beside them: keys, each once, and
-    /// values.
+    /// Writes the parameters to a safetensors file, together with metadata: pairs of a key and a
+    /// value, each key once.
     ///
     /// # Errors
     /// If the file can't be written.
     ///
     /// # Panics
-    /// If a key is `shapewright`, under which each file has the number of its form.
+    /// If a key is `shapewright`, under which each file has the version of its format.
     #[cfg(feature = "safetensors")]
     fn save_with(
         &self,
@@ -239,20 +244,20 @@ pub trait Network:
         weights::save(path.as_ref(), &self.to_safetensors(metadata))
     }
 
-    /// The bytes of a safetensors file of the parameters, with texts beside them.
+    /// Returns the bytes of a safetensors file with the parameters and metadata.
     ///
     /// # Panics
-    /// If a key is `shapewright`, under which each file has the number of its form.
+    /// If a key is `shapewright`, under which each file has the version of its format.
     #[cfg(feature = "safetensors")]
     fn to_safetensors(&self, metadata: &[(&str, &str)]) -> Vec<u8> {
         weights::to_bytes(self, metadata)
     }
 
-    /// Sets the parameters from a safetensors file that has them all and nothing else.
+    /// Sets the parameters from a safetensors file that has all of them and nothing else.
     ///
     /// # Errors
-    /// If the file can't be read, is damaged, or does not fit, with all that differs. The network
-    /// is then as it was.
+    /// If the file can't be read, is damaged, or does not fit; the error lists all differences. The
+    /// network then stays as it was.
     #[cfg(feature = "safetensors")]
     fn load(&mut self, path: impl AsRef<Path>) -> Result<(), LoadError> {
         self.load_from(&Loader::open(path)?)
@@ -261,13 +266,14 @@ pub trait Network:
     /// Sets the parameters, or some of them, from a safetensors file in a [`Loader`].
     ///
     /// # Errors
-    /// If the file does not fit, with all that differs. The network is then as it was.
+    /// If the file does not fit; the error lists all differences. The network then stays as it was.
     #[cfg(feature = "safetensors")]
     fn load_from(&mut self, loader: &Loader<'_>) -> Result<(), LoadError> {
         loader.load_into(self)
     }
 
-    /// A trainer with these settings: epochs, batches, validation, early stopping.
+    /// Creates a [`Trainer`] with this optimizer and this loss. It runs epochs, batches, validation
+    /// and early stopping.
     fn trainer<'a, O, L, G>(optimizer: O, loss: L) -> Trainer<'a, Self, O, L, G>
     where
         O: Optimizer + Sync,
@@ -278,7 +284,7 @@ pub trait Network:
         Trainer::new(optimizer, loss)
     }
 
-    /// The table of layers with output shapes, parameters, multiply-adds and bytes.
+    /// Returns the table of layers, with output shapes, parameters, multiply-adds and bytes.
     fn summary() -> Summary {
         Summary::of::<Self>()
     }

@@ -1,7 +1,8 @@
-//! What parameters are made of, as a constant: the tensors, their names, where they lie, and how
-//! weight files have them. [`Parameters::visit`](super::Parameters::visit), files and
-//! `include_weights!` all read it.
+//! The tree of a network's parameter tensors, as a constant: their names, positions, and axes in
+//! weight files. [`Parameters::visit`](super::Parameters::visit), weight files and
+//! `include_weights!` read it.
 
+use core::fmt;
 use core::ops::Range;
 
 use super::feature_order::FeatureOrder;
@@ -9,7 +10,7 @@ use super::layer::Compute;
 use super::parameters::Parameters;
 use crate::tensor::{Dims, Element, Shape};
 
-/// The most axes of one tensor of parameters.
+/// The largest number of axes of a parameter tensor.
 pub const MAX_AXES: usize = 8;
 
 /// The sizes of up to eight axes.
@@ -33,7 +34,7 @@ impl Axes {
         count: 1,
     };
 
-    /// The same with one more axis at the end; `None` if there are eight already.
+    /// Appends an axis; `None` if there are [`MAX_AXES`] already.
     pub(crate) const fn and(mut self, size: usize) -> Option<Self> {
         if self.count == MAX_AXES {
             return None;
@@ -43,14 +44,15 @@ impl Axes {
         Some(self)
     }
 
-    /// The sizes, outermost axis first.
+    /// Returns the sizes, outermost axis first.
     pub const fn sizes(&self) -> &[usize] {
         self.sizes.split_at(self.count).0
     }
 
-    /// The number of elements; `None` if it is larger than a `usize`.
+    /// Returns the number of elements; `None` if a `usize` can't hold it.
     pub(crate) const fn len(&self) -> Option<usize> {
-        let (mut len, mut axis) = (1usize, 0);
+        let mut len = 1usize;
+        let mut axis = 0;
         while axis < self.count {
             match len.checked_mul(self.sizes[axis]) {
                 Some(product) => len = product,
@@ -62,23 +64,23 @@ impl Axes {
     }
 }
 
-impl core::fmt::Display for Axes {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Display for Axes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.sizes())
     }
 }
 
-/// One tensor of parameters: its sizes here, and the order of its axes in weight files.
+/// The layout of a parameter tensor: its sizes here, and the order of its axes in weight files.
 #[derive(Clone, Copy, Debug)]
 pub struct TensorLayout {
     pub(crate) sizes: Axes,
-    /// The file's axes, by their index here.
+    /// For each axis in the file, its index here.
     pub(crate) in_file: [usize; MAX_AXES],
-    /// Not trained but measured, as the running mean of a batch normalization.
+    /// Whether it is measured instead of trained, as the running mean of a batch normalization.
     pub(crate) statistic: bool,
-    /// The first axis here has an entry for each feature that the layer is given.
+    /// Whether the first axis here has an entry for each input feature of the layer.
     pub(crate) features: bool,
-    /// The last axis here has an entry for each feature that the layer gives.
+    /// Whether the last axis here has an entry for each output feature of the layer.
     pub(crate) outputs: bool,
 }
 
@@ -92,7 +94,7 @@ impl TensorLayout {
         outputs: false,
     };
 
-    /// A tensor with these sizes, or with one axis if it has several parts.
+    /// Returns the layout of a tensor with these sizes; a tuple of tensors has one axis.
     pub(crate) const fn of(dims: Dims) -> Self {
         let mut tensor = TensorLayout::NUMBER;
         let sizes = if dims.rank().is_some() {
@@ -100,6 +102,7 @@ impl TensorLayout {
         } else {
             &[dims.len()]
         };
+
         while tensor.sizes.count < sizes.len() {
             tensor.sizes.sizes[tensor.sizes.count] = sizes[tensor.sizes.count];
             tensor.sizes.count += 1;
@@ -107,18 +110,23 @@ impl TensorLayout {
         tensor
     }
 
-    /// An array of these. Its new first axis is the first in files, too.
+    /// Returns the layout of an array of these tensors. The new first axis is also the first in
+    /// files.
     const fn array(self, count: usize) -> Self {
         let Some(mut sizes) = self.sizes.and(1) else {
             panic!("a tensor of parameters has at most 8 axes");
         };
-        let (mut in_file, mut axis) = ([0; MAX_AXES], sizes.count - 1);
+
+        // Each axis moves one to the right.
+        let mut in_file = [0; MAX_AXES];
+        let mut axis = sizes.count - 1;
         while axis > 0 {
             sizes.sizes[axis] = sizes.sizes[axis - 1];
             in_file[axis] = self.in_file[axis - 1] + 1;
             axis -= 1;
         }
         sizes.sizes[0] = count;
+
         TensorLayout {
             sizes,
             in_file,
@@ -128,12 +136,12 @@ impl TensorLayout {
         }
     }
 
-    /// The sizes here.
+    /// Returns the sizes here, outermost axis first.
     pub(crate) const fn sizes(&self) -> &[usize] {
         self.sizes.sizes()
     }
 
-    /// The number of elements.
+    /// Returns the number of elements.
     pub(crate) const fn len(&self) -> usize {
         match self.sizes.len() {
             Some(len) => len,
@@ -142,58 +150,60 @@ impl TensorLayout {
     }
 }
 
-/// What parameters are made of.
+/// A tree of parameter tensors.
 #[derive(Clone, Copy, Debug)]
 pub enum ParamTree {
     /// One tensor.
     Tensor(TensorLayout),
-    /// The fields of a struct, in the order in which they lie.
+    /// The fields of a struct, in the order of memory.
     Fields(&'static [ParamField]),
-    /// A list of layers, one after another, with those that have no parameters.
+    /// A list of layers, in order, including those without parameters.
     Layers(&'static [ParamField]),
-    /// The branches of a block, each of them a list of layers.
+    /// The branches of a block, each of which is a list of layers.
     Block(Joint, &'static [ParamField]),
     /// The items of an array, named by their index.
     Items {
-        /// How many there are.
+        /// The number of items.
         count: usize,
-        /// How many numbers each has.
+        /// The number of elements of each item.
         len: usize,
-        /// What each is made of.
+        /// The tree of each item.
         item: &'static ParamTree,
     },
 }
 
-/// How the outputs of a block's branches come together.
+/// The way in which a block combines the outputs of its branches.
 #[derive(Clone, Copy, Debug)]
 pub enum Joint {
-    /// They are added, to the input if there is one branch alone.
+    /// It adds them; the output of a single branch is added to the input.
     Sum,
-    /// They are joined along the last axis, or are the parts of a tuple.
+    /// It concatenates them along the last axis, or makes them the parts of a tuple.
     SideBySide,
 }
 
-/// A field, a layer or a branch.
+/// A field of a struct, a layer of a list, or a branch of a block.
 #[derive(Clone, Copy, Debug)]
 pub struct ParamField {
-    /// Its name; empty if what it is made of has names of its own.
+    /// The name; empty if the tensors inside have complete names.
     pub name: &'static str,
-    /// How many numbers lie before it.
+    /// The number of elements before it.
     pub first: usize,
-    /// What it is made of.
+    /// The tree of its tensors.
     pub contents: ParamTree,
-    /// Of a layer: what it does.
+    /// The description of the layer, if it is one.
     pub layer: Option<LayerInfo>,
 }
 
-/// What is known of a layer where the order of features is followed.
+/// A description of a layer that suffices to follow the order of features.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerInfo {
-    /// The layer as it is written, without what is inside of it.
+    /// The layer as it is written, without the layers inside it.
     pub text: &'static str,
-    /// What it does on this input: never [`FeatureOrder::Mixes`].
+    /// The effect on the order of features of this input; never [`FeatureOrder::Mixes`].
     pub order: FeatureOrder,
+    /// The shape of the input.
     pub input: Dims,
+    /// The shape of the output.
     pub output: Dims,
 }
 
@@ -230,7 +240,7 @@ impl ParamField {
 }
 
 impl ParamTree {
-    /// An array of these parameters, which are `len` numbers each.
+    /// Returns the tree of an array of `count` items, each of which has `len` elements.
     pub(crate) const fn array(item: &'static ParamTree, count: usize, len: usize) -> ParamTree {
         match item {
             ParamTree::Tensor(tensor) => ParamTree::Tensor(tensor.array(count)),
@@ -238,8 +248,7 @@ impl ParamTree {
         }
     }
 
-    /// The same tensor, with another order of axes in files: for each axis of the file the one that
-    /// it is here.
+    /// Sets the order of the tensor's axes in files: for each axis in the file, its index here.
     ///
     /// # Panics
     /// In a constant, if this is not one tensor or has another number of axes.
@@ -247,11 +256,12 @@ impl ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!("`axes` belongs to a nested array of numbers, which is one tensor");
         };
-        // That they are different the macro has checked.
+        // The macro has checked that no axis is named twice.
         assert!(
             order.len() == tensor.sizes.count,
             "`axes` names each axis of the tensor once"
         );
+
         let mut axis = 0;
         while axis < order.len() {
             tensor.in_file[axis] = order[axis];
@@ -260,8 +270,7 @@ impl ParamTree {
         ParamTree::Tensor(tensor)
     }
 
-    /// The same tensor, whose first axis here has an entry for each feature that the layer is
-    /// given.
+    /// Marks the tensor's first axis here as having an entry for each input feature of the layer.
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
@@ -273,7 +282,7 @@ impl ParamTree {
         ParamTree::Tensor(tensor)
     }
 
-    /// The same tensor, whose last axis here has an entry for each feature that the layer gives.
+    /// Marks the tensor's last axis here as having an entry for each output feature of the layer.
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
@@ -285,7 +294,7 @@ impl ParamTree {
         ParamTree::Tensor(tensor)
     }
 
-    /// The same tensor as one that is not trained but measured.
+    /// Marks the tensor as measured instead of trained.
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
@@ -299,18 +308,19 @@ impl ParamTree {
         ParamTree::Tensor(tensor)
     }
 
-    /// The fields of a struct, the layers of a list or the branches of a block.
+    /// Returns the fields of a struct, the layers of a list or the branches of a block; nothing for
+    /// a tensor or an array.
     pub(crate) const fn members(&self) -> &'static [ParamField] {
         match self {
-            ParamTree::Fields(members)
-            | ParamTree::Layers(members)
-            | ParamTree::Block(_, members) => members,
+            ParamTree::Fields(fields) | ParamTree::Layers(fields) | ParamTree::Block(_, fields) => {
+                fields
+            }
             ParamTree::Tensor(_) | ParamTree::Items { .. } => &[],
         }
     }
 
-    /// Calls with the place of each tensor, in order, and whether it is a statistic. Does not
-    /// allocate.
+    /// Calls `visitor` with the range of elements of each tensor, in order, and with whether it is
+    /// a statistic. It does not allocate.
     pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
         match self {
             ParamTree::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
@@ -318,17 +328,15 @@ impl ParamTree {
                 (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
             }
             _ => {
-                let members = self.members().iter();
-                members.for_each(|member| {
-                    member
-                        .contents
-                        .for_each_place(first + member.first, visitor)
-                });
+                for field in self.members() {
+                    field.contents.for_each_place(first + field.first, visitor);
+                }
             }
         }
     }
 
-    /// Calls with each tensor in order: its name, where it begins, and how it lies.
+    /// Calls `visitor` with each tensor, in order: its name, the index of its first element, and
+    /// its layout.
     pub(crate) fn for_each(
         &self,
         name: &str,
@@ -343,19 +351,16 @@ impl ParamTree {
                 }
             }
             _ => {
-                for member in self.members() {
-                    member.contents.for_each(
-                        &join(name, member.name),
-                        first + member.first,
-                        visitor,
-                    );
+                for field in self.members() {
+                    let name = join(name, field.name);
+                    field.contents.for_each(&name, first + field.first, visitor);
                 }
             }
         }
     }
 }
 
-/// The name of a part: "fc1" and "weight" become "fc1.weight".
+/// Joins a name and the name of a part of it: "fc1" and "weight" become "fc1.weight".
 pub(crate) fn join(name: &str, part: &str) -> String {
     if name.is_empty() || part.is_empty() {
         format!("{name}{part}")

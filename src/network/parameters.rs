@@ -1,16 +1,17 @@
-//! Parameters: structs of numbers that can also be seen as one flat slice.
+//! Parameters: structs of numbers that are also accessible as one flat slice.
 
 use super::param_tree::{ParamTree, TensorLayout};
 use crate::memory;
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Is told each tensor of parameters: its name, its sizes and its elements.
+/// A function that is called with the name, the sizes and the elements of each parameter tensor.
 pub type Visitor<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a [T]);
-/// Is told each tensor of parameters, and may change its elements.
+/// A function that is called with the name, the sizes and the mutable elements of each parameter
+/// tensor.
 pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 
-/// Numbers that a layer or network learns, in a struct that is one contiguous block of `T`.
+/// The numbers that a layer or network learns, in a struct that is one contiguous block of `T`.
 ///
 /// Implemented for `f32`, `f64`, tensors, arrays of parameters, `()` and, through `network!` and
 /// `#[derive(Parameters)]`, for structs of them.
@@ -35,48 +36,51 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 /// ```
 ///
 /// In weight files a tensor has its axes in the same order, unless the field says otherwise:
-/// `#[params(axes(1, 0))]` is the transpose, and `#[params(axes(3, 2, 0, 1))]` names for each axis in the
-/// file the one that it is here.
+/// `#[params(axes(1, 0))]` is the transpose, and `#[params(axes(3, 2, 0, 1))]` gives the index here
+/// of each axis in the file.
 ///
-/// Where the first axis of a field has an entry for each feature that the layer is given,
-/// `#[params(features)]` lets files have them in PyTorch's order behind a `Flatten` of images, which have
-/// their channels last here and first there. Where the last axis has an entry for each feature that
-/// the layer gives, `#[params(outputs)]` lets files have those in the order that a layer behind it needs:
-/// an image that a `Reshape` makes of them, or features that they are added to.
+/// `#[params(features)]` is for a field whose first axis has an entry for each input feature of the
+/// layer. Behind a `Flatten` of images, which have their channels last here and first in PyTorch,
+/// files then have these entries in PyTorch's order. `#[params(outputs)]` is for a field whose last
+/// axis has an entry for each output feature. Files then have these entries in the order that a
+/// later layer needs, such as a `Reshape` to an image, or an addition to other features.
 ///
-/// What a layer measures while it is trained, as the running mean of a batch normalization, is a
-/// field with `#[params(statistic)]`: it is saved and loaded like the others, but optimizers only subtract
-/// its "gradient", in which the layer's `backward_params` puts the change.
+/// `#[params(statistic)]` is for a field that the layer measures during training instead of
+/// learning it, such as the running mean of a batch normalization. It is saved and loaded like the
+/// others, but optimizers only subtract its "gradient", in which the layer's `backward_params` puts
+/// the change.
 ///
 /// # Safety
-/// The type consists of exactly `LEN` values of `T`, side by side and without padding (`repr(C)`
+/// The type consists of exactly `LEN` values of `T`, contiguous and without padding (`repr(C)`
 /// structs of `Parameters`), and every combination of values of `T` is a value of the type. Derive
-/// it: the derive checks the first and knows the second of the fields.
+/// the trait: the derive checks the first condition, and the second follows from the fields.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be parameters of `{T}`",
-    note = "parameters are `f32`, `f64`, tensors and arrays of them, and `#[repr(C)]` structs of those with \
-            `#[derive(Parameters)]`"
+    note = "parameters are `f32`, `f64`, tensors and arrays of them, and `#[repr(C)]` structs of \
+            those with `#[derive(Parameters)]`"
 )]
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
-    /// How many `T`s the type takes in memory.
+    /// The number of elements that the type takes in memory.
     const LEN: usize;
-    /// How many `T`s the fields have, without a look at the type, which may be too large for any
-    /// memory. Does not wrap.
+    /// The number of elements of all fields. It does not use the size of the type, which may be
+    /// larger than any memory, and saturates instead of wrapping.
     #[doc(hidden)]
     const NUMBERS: usize = Self::LEN;
-    /// How many of them are trained; the others are statistics, or padding that stays zero.
+    /// The number of elements that are trained. The others are statistics, or padding that stays
+    /// zero.
     const COUNT: usize = Self::LEN;
-    /// How many of them are statistics.
+    /// The number of elements that are statistics.
     #[doc(hidden)]
     const STATISTICS: usize = 0;
-    /// The tensors: names, places and layouts.
+    /// The tensors: names, positions and layouts.
     #[doc(hidden)]
     const PARAM_TREE: ParamTree;
-    /// For references in constants.
+    /// A reference to `PARAM_TREE`, for use in constants.
     #[doc(hidden)]
     const CONTENTS_REF: &'static ParamTree = &Self::PARAM_TREE;
 
-    /// Calls the visitor with each tensor: its name below `name`, its sizes and its elements.
+    /// Calls `visitor` with the name, the sizes and the elements of each tensor. The names begin
+    /// with `name`.
     fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
         let numbers = self.as_slice();
         Self::PARAM_TREE.for_each(name, 0, &mut |name, first, tensor| {
@@ -84,24 +88,29 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
         });
     }
 
-    /// Calls the visitor with each tensor, to be changed.
+    /// Calls `visitor` with the name, the sizes and the mutable elements of each tensor. The names
+    /// begin with `name`.
     fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
-        let (mut rest, mut gone) = (self.as_mut_slice(), 0);
+        // The elements that are not handed out yet, and the index of the first of them.
+        let mut rest = self.as_mut_slice();
+        let mut rest_first = 0;
+
         Self::PARAM_TREE.for_each(name, 0, &mut |name, first, tensor| {
-            let (_, from_first) = core::mem::take(&mut rest).split_at_mut(first - gone);
+            let (_, from_first) = core::mem::take(&mut rest).split_at_mut(first - rest_first);
             let (numbers, after) = from_first.split_at_mut(tensor.len());
-            (rest, gone) = (after, first + tensor.len());
+            rest = after;
+            rest_first = first + tensor.len();
             visitor(name, tensor.sizes(), numbers);
         });
     }
 
-    /// All numbers as one flat slice of `LEN` elements.
+    /// Returns all elements as one flat slice of length `LEN`.
     #[inline(always)]
     fn as_slice(&self) -> &[T] {
         memory::parameters_as_slice(self)
     }
 
-    /// All numbers as one flat slice, to be changed.
+    /// Returns all elements as one flat mutable slice.
     #[inline(always)]
     fn as_mut_slice(&mut self) -> &mut [T] {
         memory::parameters_as_mut_slice(self)

@@ -1,5 +1,5 @@
-//! Where each layer's output lies: worked out in constants, once for inference and once for
-//! training.
+//! The plan of a network's buffers: where each layer's output lies. It is worked out in constants,
+//! once for inference and once for training.
 
 use super::layer::{Compute, Flow, OutputKind, ReluFusion};
 use super::parameters::Parameters;
@@ -7,42 +7,47 @@ use super::segments::Segments;
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 
-/// What the plan needs to know of one layer.
+/// The properties of a layer that the plan depends on.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Stage {
     pub(super) flow: Flow,
     reads_output: bool,
-    gives: OutputKind,
+    output_kind: OutputKind,
     relu_fusion: ReluFusion,
-    /// It runs as part of a neighbour.
+    /// Whether the layer is a `Relu` that runs as part of a neighbour.
     absorbed: bool,
-    /// It runs `Relu` on its outputs.
+    /// Whether the layer runs `Relu` on its outputs.
     relu: bool,
     pub(super) in_len: usize,
     pub(super) out_len: usize,
+    /// The number of parameters.
     pub(super) params: usize,
     multiply_adds: usize,
+    /// The number of elements per sample in the layer's own cache.
     pub(super) cache: usize,
+    /// The number of elements per sample in the layer's scratch memory.
     scratch: usize,
     pub(super) whole_batch: bool,
-    /// Bytes of one number.
-    pub(super) size: usize,
+    /// The number of bytes of an element.
+    pub(super) element_bytes: usize,
 }
 
 impl Stage {
     pub const fn of<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
         let params = <L::Params as Parameters<T>>::LEN;
-        // What `InPlace` and the built-in layers promise, and slots that are shared rest on.
-        let shares = In::LEN == Out::LEN && params == 0 && L::CACHE == 0 && L::SCRATCH == 0;
+
+        // `InPlace` and the built-in layers promise this, and sharing a slot is only sound with it.
+        let can_share = In::LEN == Out::LEN && params == 0 && L::CACHE == 0 && L::SCRATCH == 0;
         assert!(
-            shares || matches!(L::FLOW, Flow::Apart),
+            can_share || matches!(L::FLOW, Flow::Apart),
             "a layer that works in place gives what it is given"
         );
+
         Stage {
             flow: L::FLOW,
             reads_output: L::READS_OUTPUT,
-            gives: L::OUTPUT_KIND,
+            output_kind: L::OUTPUT_KIND,
             relu_fusion: L::RELU_FUSION,
             absorbed: false,
             relu: false,
@@ -53,85 +58,90 @@ impl Stage {
             cache: L::CACHE,
             scratch: L::SCRATCH,
             whole_batch: L::WHOLE_BATCH,
-            size: size_of::<T>(),
+            element_bytes: size_of::<T>(),
         }
     }
 }
 
-/// A place for the outputs of one layer or several that work in place, or for their gradient.
+/// The location of the outputs of a layer, and of all layers that work on them in place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spot {
-    /// What the network was given.
+    /// The network's input.
     Input,
-    /// During inference: one of two buffers that are used in turn.
+    /// In inference, one of two buffers that alternate within a segment.
     Even,
     Odd,
-    /// During inference: one of two buffers, used in turn, for what one segment leaves to the next.
+    /// In inference, one of two buffers that alternate for the last outputs of the segments, which
+    /// the next segment reads.
     EvenEnd,
     OddEnd,
-    /// During training: a slot of the cache that begins so many numbers per sample from its start,
-    /// and the slot for the gradient.
+    /// In training, two slots of the cache: for the outputs and for their gradient. Each is given
+    /// by the number of elements per sample before it.
     Slot {
         outputs: usize,
         gradient: usize,
     },
-    /// Where the network's output goes.
+    /// The network's output.
     Output,
 }
 
-/// Where a layer's outputs lie after forward.
+/// The location of a layer's outputs after a forward pass for training.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputsAt {
     /// They are the network's input under another shape.
     Input,
-    /// So many numbers per sample from the start of the cache.
+    /// They are in the cache, after this number of elements per sample.
     Cache(usize),
     /// They are the network's output.
     Output,
 }
 
-/// Where one layer writes.
+/// The plan for one layer.
 #[derive(Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct LayerPlan {
+    /// The location of its outputs.
     pub(super) spot: Spot,
-    /// The layer works on what the layer before left there.
+    /// Whether the layer works in place on the outputs of the layer before.
     pub(super) shares: bool,
-    /// The layer runs as part of a neighbour.
+    /// Whether the layer is a `Relu` that runs as part of a neighbour.
     pub(super) absorbed: bool,
-    /// `Relu` runs on the layer's outputs.
+    /// Whether `Relu` runs on the layer's outputs.
     pub(super) relu: bool,
-    /// Where the layer's own cache begins, in numbers per sample; only for training.
+    /// The number of elements per sample before the layer's own cache; only for training.
     pub(super) cache: usize,
 }
 
-/// Where each layer of a network of `N` layers reads and writes.
+/// The plan for a network of `N` layers: where each of them reads and writes.
 #[doc(hidden)]
 pub struct Plan<const N: usize> {
-    pub(super) inference: [Step; N],
-    pub(super) training: [Step; N],
-    /// Which layers run over the same samples before the next do.
+    pub(super) inference: [LayerPlan; N],
+    pub(super) training: [LayerPlan; N],
+    /// The groups of layers that run over the same samples before the next group does.
     pub(super) inference_segments: Segments<N>,
     pub(super) training_segments: Segments<N>,
-    /// Numbers per sample in the buffers of inference, and for the scratch of one layer at a time.
+    /// The numbers of elements per sample in the buffers of inference.
     pub(super) even: usize,
     pub(super) odd: usize,
     pub(super) even_end: usize,
     pub(super) odd_end: usize,
-    pub(super) inner: usize,
-    /// Numbers per sample that a training pass keeps beside input and output.
+    /// The number of elements per sample in the scratch memory that all layers use in turn.
+    pub(super) layer_scratch: usize,
+    /// The number of elements per sample that a training pass keeps in addition to input and
+    /// output.
     pub cache: usize,
     /// Whether backward reads the network's output.
     pub reads_output: bool,
-    /// Multiply-adds of one forward pass of one sample.
+    /// The number of multiply-adds of a forward pass of one sample.
     pub multiply_adds: usize,
-    /// What the network's outputs mean.
+    /// The meaning of the network's outputs.
     pub gives: OutputKind,
-    /// Whether a layer looks at the whole batch.
+    /// Whether a layer needs the whole batch at once in training.
     pub whole_batch: bool,
 }
 
-const START: Step = Step {
+/// The plan for a layer before it has a location.
+const UNPLACED: LayerPlan = LayerPlan {
     spot: Spot::Input,
     shares: false,
     absorbed: false,
@@ -140,12 +150,18 @@ const START: Step = Step {
 };
 
 impl<const N: usize> Plan<N> {
-    /// Numbers per sample that inference needs for the time of the call.
+    /// Returns the number of elements per sample that inference needs during the call.
     pub const fn scratch(&self) -> usize {
-        sizes::sum(&[self.even, self.odd, self.even_end, self.odd_end, self.inner])
+        sizes::sum(&[
+            self.even,
+            self.odd,
+            self.even_end,
+            self.odd_end,
+            self.layer_scratch,
+        ])
     }
 
-    /// Where each layer's outputs lie after forward for training.
+    /// Returns the location of each layer's outputs after a forward pass for training.
     pub const fn outputs(&self) -> [OutputsAt; N] {
         let mut outputs = [OutputsAt::Input; N];
         let mut i = 0;
@@ -163,75 +179,86 @@ impl<const N: usize> Plan<N> {
     pub const fn new(stages: [Stage; N]) -> Self {
         let stages = absorb_relu(stages);
         let mut plan = Plan {
-            inference: [START; N],
-            training: [START; N],
+            inference: [UNPLACED; N],
+            training: [UNPLACED; N],
             inference_segments: Segments::NONE,
             training_segments: Segments::NONE,
             even: 0,
             odd: 0,
             even_end: 0,
             odd_end: 0,
-            inner: 0,
+            layer_scratch: 0,
             whole_batch: false,
             cache: 0,
             reads_output: false,
             multiply_adds: 0,
             gives: OutputKind::Values,
         };
+
         let mut i = 0;
         while i < N {
             plan.multiply_adds = sizes::sum(&[plan.multiply_adds, stages[i].multiply_adds]);
             plan.whole_batch = plan.whole_batch || stages[i].whole_batch;
+            plan.layer_scratch = larger(plan.layer_scratch, stages[i].scratch);
             if !matches!(stages[i].flow, Flow::View) {
-                plan.gives = stages[i].gives;
-            }
-            if stages[i].scratch > plan.inner {
-                plan.inner = stages[i].scratch;
+                plan.gives = stages[i].output_kind;
             }
             i += 1;
         }
+
         plan.place_inference(&stages);
         plan.place_training(&stages);
         plan
     }
 
+    /// Gives each layer a buffer of inference.
     const fn place_inference(&mut self, stages: &[Stage; N]) {
         let last = mark_shares(stages, &mut self.inference, false);
         self.inference_segments = Segments::new(stages, &self.inference, false);
-        let (mut i, mut spot, mut even, mut segment) = (0, Spot::Input, true, 0);
+
+        let mut spot = Spot::Input;
+        let mut is_even = true;
+        let mut segment = 0;
+        let mut i = 0;
         while i < N {
             if i > self.inference_segments.list[segment].last {
                 segment += 1;
             }
+
             if !self.inference[i].shares {
                 let len = stages[i].out_len;
-                let ends = self.inference_segments.list[segment].last_output == i;
+                let ends_segment = self.inference_segments.list[segment].last_output == i;
                 if i == last {
                     spot = Spot::Output;
-                } else if ends && segment % 2 == 0 {
+                } else if ends_segment && segment % 2 == 0 {
                     spot = Spot::EvenEnd;
                     self.even_end = larger(self.even_end, len);
-                } else if ends {
+                } else if ends_segment {
                     spot = Spot::OddEnd;
                     self.odd_end = larger(self.odd_end, len);
-                } else if even {
+                } else if is_even {
                     spot = Spot::Even;
                     self.even = larger(self.even, len);
                 } else {
                     spot = Spot::Odd;
                     self.odd = larger(self.odd, len);
                 }
-                even = !even;
+                is_even = !is_even;
             }
+
             self.inference[i].spot = spot;
             i += 1;
         }
     }
 
+    /// Gives each layer slots of the training cache: one for its outputs, one for their gradient,
+    /// one for its own cache.
     const fn place_training(&mut self, stages: &[Stage; N]) {
         let last = mark_shares(stages, &mut self.training, true);
         self.training_segments = Segments::new(stages, &self.training, true);
-        let (mut i, mut spot) = (0, Spot::Input);
+
+        let mut spot = Spot::Input;
+        let mut i = 0;
         while i < N {
             if !self.training[i].shares {
                 let len = stages[i].out_len;
@@ -246,6 +273,7 @@ impl<const N: usize> Plan<N> {
                     self.cache = sizes::sum(&[gradient, len]);
                 }
             }
+
             self.training[i].spot = spot;
             self.training[i].cache = self.cache;
             self.cache = sizes::sum(&[self.cache, stages[i].cache]);
@@ -257,14 +285,17 @@ impl<const N: usize> Plan<N> {
     }
 }
 
-/// Lets each `Relu` run as part of a layer beside it: after the maxima behind it, of which there
-/// are fewer, or at the end of the layer before. It becomes a view.
+/// Fuses each `Relu` with a neighbour, and makes it a view.
+///
+/// If a layer that takes maxima follows, `Relu` runs after it, on fewer elements. Otherwise it runs
+/// at the end of the layer before.
 const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
     let mut i = 0;
     while i < N {
         if matches!(stages[i].relu_fusion, ReluFusion::IsRelu) {
-            let maxima = i + 1 < N && matches!(stages[i + 1].relu_fusion, ReluFusion::Maxima);
-            let by = if maxima {
+            let maxima_follow =
+                i + 1 < N && matches!(stages[i + 1].relu_fusion, ReluFusion::Maxima);
+            let neighbour = if maxima_follow {
                 i + 1
             } else if i > 0
                 && matches!(stages[i - 1].flow, Flow::Apart)
@@ -274,10 +305,15 @@ const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
             } else {
                 i
             };
-            if by != i && !stages[by].relu {
-                (stages[by].relu, stages[by].reads_output) = (true, true);
-                (stages[i].absorbed, stages[i].flow, stages[i].reads_output) =
-                    (true, Flow::View, false);
+
+            if neighbour != i && !stages[neighbour].relu {
+                // The backward of `Relu` reads the outputs of the two layers together.
+                stages[neighbour].relu = true;
+                stages[neighbour].reads_output = true;
+
+                stages[i].absorbed = true;
+                stages[i].flow = Flow::View;
+                stages[i].reads_output = false;
             }
         }
         i += 1;
@@ -285,35 +321,45 @@ const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
     stages
 }
 
-/// Decides which layers work where the layer before left its output; returns the last that does
-/// not.
+/// Decides which layers work in place on the outputs of the layer before; returns the last layer
+/// that does not.
 ///
-/// The network's input is never written to. While training, a layer must not overwrite what the
-/// backward pass of a layer before reads.
+/// The network's input is never written to. In training, a layer must not overwrite what the
+/// backward of a layer before it reads.
 const fn mark_shares<const N: usize>(
     stages: &[Stage; N],
-    steps: &mut [Step; N],
+    layers: &mut [LayerPlan; N],
     training: bool,
 ) -> usize {
-    let (mut i, mut last, mut given, mut read) = (0, N, true, false);
+    let mut last = N;
+    // Whether the outputs so far are the network's input, and whether a backward reads them.
+    let mut is_input = true;
+    let mut is_read = false;
+
+    let mut i = 0;
     while i < N {
         let shares = match stages[i].flow {
             Flow::Apart => false,
-            Flow::InPlace => !(given || training && read),
+            Flow::InPlace => !(is_input || training && is_read),
             Flow::View => true,
         };
-        steps[i].shares = shares;
-        (steps[i].absorbed, steps[i].relu) = (stages[i].absorbed, stages[i].relu);
+        layers[i].shares = shares;
+        layers[i].absorbed = stages[i].absorbed;
+        layers[i].relu = stages[i].relu;
+
         if !shares {
-            (last, given, read) = (i, false, false);
+            last = i;
+            is_input = false;
+            is_read = false;
         }
-        read = read || stages[i].reads_output;
+        is_read = is_read || stages[i].reads_output;
         i += 1;
     }
+
     if last == N && N > 0 {
-        // Views alone: the last copies the input to the output.
+        // All layers are views: the last copies the input to the output.
         last = N - 1;
-        steps[last].shares = false;
+        layers[last].shares = false;
     }
     last
 }
@@ -339,9 +385,12 @@ mod tests {
             Stage::of::<Relu, After, After, f32>(),
             Stage::of::<Relu, After, After, f32>(),
         ]);
-        let steps = plan.training.map(|step| (step.absorbed, step.relu));
-        let (absorbed, relu, plain) = ((true, false), (false, true), (false, false));
-        // Before the maxima and after the dense layer; the last has no neighbour that is free.
-        assert_eq!(steps, [absorbed, relu, relu, absorbed, plain]);
+        let layers = plan.training.map(|layer| (layer.absorbed, layer.relu));
+
+        // `Relu` before the maxima and after the dense layer; the last has no free neighbour.
+        let absorbed = (true, false);
+        let relu = (false, true);
+        let plain = (false, false);
+        assert_eq!(layers, [absorbed, relu, relu, absorbed, plain]);
     }
 }

@@ -1,20 +1,21 @@
-//! Which layers run one after another over the same few samples before the next layers run.
+//! The segments of a network: groups of layers that run one after another over the same few samples
+//! before the next group runs.
 //!
-//! Large activations are to stay in the second-level cache from the layer that writes them to the
-//! layer that reads them, so the layers of images run over few samples at a time; large weights are
-//! to be read once for many samples, so dense layers run over all.
+//! Large activations should stay in the second-level cache from the layer that writes them to the
+//! layer that reads them: the layers of images run over few samples at a time. Large weights should
+//! be read once for many samples: dense layers run over all samples.
 
 use super::layer::Flow;
-use super::plan::{Stage, Step};
+use super::plan::{LayerPlan, Stage};
 use crate::sizes;
 
-/// What the outputs of one piece of a batch may take in the cache, in bytes; their gradients take
-/// as much again.
-const PIECE_BYTES: usize = 512 * 1024;
-/// Pieces of at least so many samples are as good as the whole.
+/// The number of bytes that the outputs of one chunk of a batch may take in the cache. Their
+/// gradients take as much again.
+const CHUNK_BYTES: usize = 512 * 1024;
+/// The number of samples from which a chunk is as good as the whole batch.
 const MANY_SAMPLES: usize = 64;
-/// A layer with so many times more weights than inputs and outputs of one sample runs over all
-/// samples at once.
+/// A layer runs over all samples at once if it has more than this many times as many weights as it
+/// has inputs, outputs and cached elements for one sample.
 const MANY_WEIGHTS: usize = 8;
 
 /// The layers from `first` to `last`.
@@ -22,11 +23,11 @@ const MANY_WEIGHTS: usize = 8;
 pub(super) struct Segment {
     pub(super) first: usize,
     pub(super) last: usize,
-    /// The last of them that writes to a place of its own.
+    /// The last of them that does not work in place.
     pub(super) last_output: usize,
-    /// How many samples run through all of them at once; 0 for all.
-    pub(super) piece: usize,
-    /// They want the whole batch and share it out between threads themselves.
+    /// The number of samples that run through all of them at a time; 0 for all samples.
+    pub(super) chunk_len: usize,
+    /// Whether they need the whole batch and distribute it over threads themselves.
     pub(super) whole_batch: bool,
 }
 
@@ -37,13 +38,16 @@ pub(super) struct Segments<const N: usize> {
     pub(super) count: usize,
 }
 
-/// How a segment runs.
+/// The samples that a segment runs over at a time.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Its layers so far work where others wrote.
+enum Extent {
+    /// Not decided yet: all layers of the segment so far work in place.
     Undecided,
+    /// As many samples as fit into the cache.
     Few,
+    /// All samples of a thread.
     All,
+    /// All samples of the batch.
     WholeBatch,
 }
 
@@ -53,51 +57,64 @@ impl<const N: usize> Segments<N> {
             first: 0,
             last: 0,
             last_output: 0,
-            piece: 0,
+            chunk_len: 0,
             whole_batch: false,
         }; N],
         count: 0,
     };
 
-    pub(super) const fn new(stages: &[Stage; N], steps: &[Step; N], training: bool) -> Self {
-        let (mut segments, mut kind, mut numbers) = (Self::NONE, Kind::Undecided, 0);
+    pub(super) const fn new(stages: &[Stage; N], layers: &[LayerPlan; N], training: bool) -> Self {
+        let mut segments = Self::NONE;
+        // The extent of the segment so far, and its elements per sample: its input, the outputs of
+        // its layers, and their caches.
+        let mut extent = Extent::Undecided;
+        let mut numbers = 0;
+
         let mut i = 0;
         while i < N {
-            let (stage, shares) = (&stages[i], steps[i].shares);
+            let stage = &stages[i];
+            let shares = layers[i].shares;
             let own = if shares {
-                Kind::Undecided
+                Extent::Undecided
             } else {
-                kind_of(stage, training)
+                extent_of(stage, training)
             };
-            let after_whole = matches!(kind, Kind::WholeBatch) && !matches!(stage.flow, Flow::View);
-            let differs = !matches!(own, Kind::Undecided)
-                && !matches!(kind, Kind::Undecided)
-                && own as u8 != kind as u8;
+
+            // A layer begins a segment if it wants another extent, or if it computes anything after
+            // a layer that needs the whole batch.
+            let after_whole =
+                matches!(extent, Extent::WholeBatch) && !matches!(stage.flow, Flow::View);
+            let differs = !matches!(own, Extent::Undecided)
+                && !matches!(extent, Extent::Undecided)
+                && own as u8 != extent as u8;
             if i == 0 || differs || after_whole {
                 segments.list[segments.count] = Segment {
                     first: i,
                     last: i,
                     last_output: i,
-                    piece: 0,
-                    whole_batch: matches!(own, Kind::WholeBatch),
+                    chunk_len: 0,
+                    whole_batch: matches!(own, Extent::WholeBatch),
                 };
                 segments.count += 1;
-                (kind, numbers) = (Kind::Undecided, stage.in_len);
+                extent = Extent::Undecided;
+                numbers = stage.in_len;
             }
+
             let segment = &mut segments.list[segments.count - 1];
             segment.last = i;
             numbers = sizes::sum(&[numbers, stage.cache]);
             if !shares {
                 segment.last_output = i;
                 numbers = sizes::sum(&[numbers, stage.out_len]);
-                kind = own;
+                extent = own;
             }
-            if matches!(kind, Kind::WholeBatch) {
+
+            if matches!(extent, Extent::WholeBatch) {
                 segment.whole_batch = true;
             }
-            if matches!(kind, Kind::Few) {
-                let piece = PIECE_BYTES / sizes::product(&[numbers, stage.size]);
-                segment.piece = if piece == 0 { 1 } else { piece };
+            if matches!(extent, Extent::Few) {
+                let fitting = CHUNK_BYTES / sizes::product(&[numbers, stage.element_bytes]);
+                segment.chunk_len = if fitting == 0 { 1 } else { fitting };
             }
             i += 1;
         }
@@ -105,15 +122,16 @@ impl<const N: usize> Segments<N> {
     }
 }
 
-const fn kind_of(stage: &Stage, training: bool) -> Kind {
+/// Returns the extent that is best for one layer.
+const fn extent_of(stage: &Stage, training: bool) -> Extent {
     let numbers = sizes::sum(&[stage.in_len, stage.out_len, stage.cache]);
-    let bytes = sizes::product(&[numbers, stage.size, MANY_SAMPLES]);
+    let bytes = sizes::product(&[numbers, stage.element_bytes, MANY_SAMPLES]);
     if training && stage.whole_batch {
-        Kind::WholeBatch
-    } else if bytes <= PIECE_BYTES || stage.params / MANY_WEIGHTS > numbers {
-        Kind::All
+        Extent::WholeBatch
+    } else if bytes <= CHUNK_BYTES || stage.params / MANY_WEIGHTS > numbers {
+        Extent::All
     } else {
-        Kind::Few
+        Extent::Few
     }
 }
 
@@ -123,7 +141,7 @@ mod tests {
     use crate::nn::{Dropout, Flatten, Linear, Relu, Sigmoid};
     use crate::tensor::{Rank1, Rank2};
 
-    /// First layer, last layer, samples at a time.
+    /// Returns the first layer, the last layer and the chunk length of each segment.
     fn list<const N: usize>(stages: [Stage; N], training: bool) -> Vec<(usize, usize, usize)> {
         let plan = Plan::new(stages);
         let segments = if training {
@@ -133,7 +151,7 @@ mod tests {
         };
         segments.list[..segments.count]
             .iter()
-            .map(|s| (s.first, s.last, s.piece))
+            .map(|s| (s.first, s.last, s.chunk_len))
             .collect()
     }
 

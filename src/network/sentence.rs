@@ -1,14 +1,14 @@
-//! Sentences put together in constants: what a compile error will say.
+//! Sentences of compile errors, composed in constants.
 
 use crate::sizes::TOO_LARGE;
 use crate::tensor::Dims;
 
-/// `_` where a size belongs: the layer's input fixes it.
+/// The value of a size that is written `_`: the layer's input determines the size.
 pub const INFER: usize = usize::MAX;
 
 const CAPACITY: usize = 1024;
 
-/// A sentence in a constant. Text beyond its capacity of 1024 bytes is cut off.
+/// A sentence composed in a constant. Text beyond its capacity of 1024 bytes is cut off.
 ///
 /// ```
 /// use shapewright::{ext::Sentence, tensor::Dims};
@@ -25,7 +25,7 @@ pub struct Sentence {
 }
 
 impl Sentence {
-    /// A sentence that begins so.
+    /// Creates a sentence that begins with `text`.
     pub const fn new(text: &str) -> Self {
         Sentence {
             bytes: [0; CAPACITY],
@@ -34,7 +34,7 @@ impl Sentence {
         .text(text)
     }
 
-    /// Goes on with text.
+    /// Appends text.
     pub const fn text(mut self, text: &str) -> Self {
         let bytes = text.as_bytes();
         let mut i = 0;
@@ -46,13 +46,12 @@ impl Sentence {
         self
     }
 
-    /// Goes on with another sentence.
+    /// Appends another sentence.
     pub const fn sentence(self, other: &Sentence) -> Self {
         self.text(other.as_str())
     }
 
-    /// Goes on with a number; [`INFER`] is written `_`, and where arithmetic on sizes stopped,
-    /// `2^64 or more`.
+    /// Appends a number. [`INFER`] is written `_`, and a size that saturated `2^64 or more`.
     pub const fn number(self, number: usize) -> Self {
         if number == INFER {
             return self.text("_");
@@ -63,6 +62,8 @@ impl Sentence {
                 .number(usize::BITS as usize)
                 .text(" or more");
         }
+
+        // The digits are written from the end.
         let mut digits = [0u8; 20];
         let mut first = digits.len();
         let mut rest = number;
@@ -74,30 +75,32 @@ impl Sentence {
                 break;
             }
         }
+
         match core::str::from_utf8(digits.split_at(first).1) {
             Ok(text) => self.text(text),
             Err(_) => self,
         }
     }
 
-    /// Goes on with a shape: `[28, 28, 1]`, or `([2], [3])`.
+    /// Appends a shape: `[28, 28, 1]`, or `([2], [3])`.
     pub const fn dims(mut self, dims: Dims) -> Self {
         if dims.is_unknown() {
             return self.text("an unknown shape");
         }
-        let (sizes, parts) = (dims.sizes(), dims.parts());
+
+        let parts = dims.parts();
+        if parts.is_empty() {
+            return self.sizes(dims.sizes());
+        }
         let mut i = 0;
         while i < parts.len() {
             self = self.text(if i == 0 { "(" } else { ", " }).dims(parts[i]);
             i += 1;
         }
-        if i > 0 {
-            return self.text(")");
-        }
-        self.sizes(sizes)
+        self.text(")")
     }
 
-    /// Goes on with the sizes of axes: `[3, 3, 16, 32]`.
+    /// Appends the sizes of axes: `[3, 3, 16, 32]`.
     pub(crate) const fn sizes(mut self, sizes: &[usize]) -> Self {
         self = self.text("[");
         let mut i = 0;
@@ -108,7 +111,7 @@ impl Sentence {
         self.text("]")
     }
 
-    /// The text so far.
+    /// Returns the text.
     pub const fn as_str(&self) -> &str {
         match core::str::from_utf8(self.bytes.split_at(self.len).0) {
             Ok(text) => text,

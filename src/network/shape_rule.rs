@@ -1,14 +1,14 @@
-//! Which shapes a layer takes and what comes out: constants, so that `network!` can compute with
-//! them.
+//! Shape inference of layers, in constants, so that `network!` can build types from them.
 
 use super::sentence::Sentence;
 use crate::sizes::{self, MOST_BYTES, MOST_NUMBERS, TOO_LARGE};
 use crate::tensor::{Dims, Shape};
 
-/// How many `_` one layer can have.
+/// The largest number of `_` in one layer.
 const MAX_INFERRED: usize = 8;
 
-/// What a layer says about an input shape: what comes out, or what it wanted instead.
+/// The answer of a layer to an input shape: the output shape, and the mistake if the input does not
+/// fit.
 ///
 /// ```
 /// use shapewright::{ext::Inferred, tensor::Dims};
@@ -24,20 +24,20 @@ pub struct Inferred {
     mistake: Option<Mistake>,
 }
 
+/// The reason for which a layer does not fit.
 #[derive(Clone, Copy)]
 struct Mistake {
-    /// "[.., 64]", the shape that the layer takes; or, if the layer is wrong in itself, what is
+    /// The shape that the layer takes, `[.., 64]`; or, if the layer is wrong in itself, what is
     /// wrong.
     what: Sentence,
-    /// "; write ..". None if the layer is wrong in itself: then it does not matter what comes
-    /// before.
+    /// A suggestion, `; write ..`. `None` if the layer is wrong in itself, whatever its input.
     way_out: Option<Sentence>,
 }
 
 impl Inferred {
-    /// The input fits, and this comes out.
+    /// The answer that the input fits and the layer gives `output`.
     ///
-    /// Give [`Dims::UNKNOWN`] for an unknown input, unless the output does not depend on it.
+    /// For an unknown input, pass [`Dims::UNKNOWN`] unless the output does not depend on the input.
     pub const fn shape(output: Dims) -> Self {
         Inferred {
             output,
@@ -47,11 +47,13 @@ impl Inferred {
         }
     }
 
-    /// The layer takes `wanted` exactly and gives `output`; checks it against the input.
+    /// The answer of a layer that takes exactly `wanted` and gives `output`: a mistake if `input`
+    /// differs from `wanted`.
     pub const fn takes(wanted: Dims, input: Dims, output: Dims) -> Self {
         if input.is_unknown() || input.same(&wanted) {
             return Inferred::shape(output);
         }
+
         let way_out = if wanted.sizes().len() == 1 && input.len() == wanted.len() {
             Sentence::new("; put `Flatten` before it")
         } else if wanted.rank().is_some() && input.len() == wanted.len() {
@@ -62,32 +64,35 @@ impl Inferred {
         Inferred::mismatch(Sentence::new("").dims(wanted), way_out, output)
     }
 
-    /// The input does not fit. The error reads: "`layer` takes `wanted`, but `layer before` gives
-    /// `input``way_out`". `output` is what would come out of a right input
-    /// ([`Dims::UNKNOWN`] if that can't be told): later layers are checked against it.
+    /// The answer that the input does not fit. The error reads: "`layer` takes `wanted`, but
+    /// `layer before` gives `input``way_out`".
+    ///
+    /// `output` is the shape that a correct input would lead to, or [`Dims::UNKNOWN`] if that
+    /// depends on the input: later layers are checked against it.
     pub const fn mismatch(wanted: Sentence, way_out: Sentence, output: Dims) -> Self {
-        let mut fit = Inferred::shape(output);
-        fit.mistake = Some(Mistake {
+        let mut inferred = Inferred::shape(output);
+        inferred.mistake = Some(Mistake {
             what: wanted,
             way_out: Some(way_out),
         });
-        fit
+        inferred
     }
 
-    /// The layer is wrong in itself, whatever the input. The error reads: "`layer` `sentence`".
+    /// The answer that the layer is wrong in itself, whatever its input. The error reads: "`layer`
+    /// `sentence`".
     pub const fn wrong(sentence: Sentence, output: Dims) -> Self {
-        let mut fit = Inferred::shape(output);
-        fit.mistake = Some(Mistake {
+        let mut inferred = Inferred::shape(output);
+        inferred.mistake = Some(Mistake {
             what: sentence,
             way_out: None,
         });
-        fit
+        inferred
     }
 
-    /// The same if what comes out can be a tensor; a mistake otherwise.
+    /// Turns the answer into a mistake if no tensor can have the output shape.
     ///
-    /// Sizes that stopped at the largest number on the way end here: the arithmetic of layers on
-    /// sizes does not wrap, and what comes after works with sizes of tensors.
+    /// The arithmetic of layers on sizes saturates instead of wrapping. Saturated sizes end here:
+    /// later code only sees sizes that a tensor can have.
     #[doc(hidden)]
     pub const fn within_memory(self) -> Self {
         if !self.is_fine() || is_within_memory(self.output) {
@@ -96,10 +101,10 @@ impl Inferred {
         self.or_wrong(too_large("gives ", self.output))
     }
 
-    /// The same if `countable`; otherwise the layer is wrong, as its windows reach over more places
-    /// than a tensor has.
+    /// Turns the answer into a mistake unless `countable`: the layer's windows reach over more
+    /// positions than a tensor can have.
     pub(crate) const fn if_countable(self, countable: bool) -> Self {
-        // What comes out is the better sentence if it is too large itself.
+        // If the output is too large itself, `within_memory` reports that with a better sentence.
         if countable
             || !self.is_fine()
             || self.output.is_unknown()
@@ -110,12 +115,13 @@ impl Inferred {
         self.or_wrong(Inferred::TOO_FAR)
     }
 
-    /// Windows over more places than can be counted.
+    /// The sentence for windows over more positions than a tensor can have.
     pub(crate) const TOO_FAR: Sentence = Sentence::new("reaches over more than the ")
         .number(MOST_NUMBERS)
-        .text(" places that a tensor can have; make its kernel_size, stride, padding or dilation smaller");
+        .text(" places that a tensor can have; ")
+        .text("make its kernel_size, stride, padding or dilation smaller");
 
-    /// A mistake of the layer itself.
+    /// Turns the answer into a mistake of the layer itself.
     const fn or_wrong(mut self, sentence: Sentence) -> Self {
         self.output = Dims::UNKNOWN;
         self.mistake = Some(Mistake {
@@ -125,7 +131,7 @@ impl Inferred {
         self
     }
 
-    /// What the next `_` of the layer stands for.
+    /// Sets the size that the next `_` of the layer stands for.
     pub const fn infers(mut self, size: usize) -> Self {
         assert!(
             self.inferred_len < MAX_INFERRED,
@@ -136,17 +142,17 @@ impl Inferred {
         self
     }
 
-    /// Whether the input fits.
+    /// Returns whether the input fits.
     pub const fn is_fine(&self) -> bool {
         self.mistake.is_none()
     }
 
-    /// What comes out.
+    /// Returns the output shape.
     pub const fn output(&self) -> Dims {
         self.output
     }
 
-    /// What the `_` at a position stands for; 1 where that is not known.
+    /// Returns the size that the `_` at a position stands for; 1 if that is not known.
     pub const fn inferred(&self, position: usize) -> usize {
         if position < self.inferred_len {
             self.inferred[position]
@@ -156,13 +162,14 @@ impl Inferred {
     }
 }
 
-/// Whether a tensor can have these sizes.
+/// Returns whether a tensor can have these sizes.
 #[doc(hidden)]
 pub const fn is_within_memory(dims: Dims) -> bool {
     sizes::countable(dims.len())
 }
 
-/// "gives [4294967296, 4294967296], more than .. make its first size smaller".
+/// Writes the end of a sentence about sizes that are too large: "gives [4294967296, 4294967296],
+/// more than .. make its first size smaller".
 const fn too_large(verb: &str, dims: Dims) -> Sentence {
     let largest = match dims.sizes() {
         [] => "sizes",
@@ -176,9 +183,11 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
                 }
                 axis += 1;
             }
+
             ["first size", "second size", "third size", "last size"][largest]
         }
     };
+
     Sentence::new(verb)
         .dims(dims)
         .text(", more than the ")
@@ -188,60 +197,67 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
         .text(" smaller")
 }
 
-/// Which shapes a layer takes: for each input shape, what comes out or what was wanted instead.
+/// The shape inference of a layer: for each input shape, the output shape or the reason why the
+/// input does not fit.
 ///
-/// Implement it for every input shape (`impl<In: Shape> ShapeRule<In> for MyLayer`), so that a shape
-/// that does not fit is reported in a sentence. Sizes written `_` arrive as
+/// Implement it for every input shape (`impl<In: Shape> ShapeRule<In> for MyLayer`), so that a
+/// shape that does not fit is reported in a sentence. A size written `_` has the value
 /// [`INFER`](super::INFER).
 ///
 /// ```
-/// use shapewright::{Shape, ext::{Inferred, ShapeRule, INFER}, tensor::Dims};
+/// use shapewright::Shape;
+/// use shapewright::ext::{INFER, Inferred, ShapeRule};
+/// use shapewright::tensor::Dims;
+///
 /// /// Multiplies each of N features by a factor of its own.
 /// struct Scale<const N: usize>;
 /// impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
 ///     const OUTPUT: Inferred = {
 ///         let features = if N == INFER { In::DIMS.size(0) } else { N };
-///         Inferred::takes(Dims::new(&[features]), In::DIMS, Dims::new(&[features])).infers(features)
+///         let wanted = Dims::new(&[features]);
+///         Inferred::takes(wanted, In::DIMS, wanted).infers(features)
 ///     };
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer: it does not implement `ShapeRule`",
     label = "not a layer",
-    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its parameters) and \
-            `Compute` (forward and backward); see the example `custom_layer`"
+    note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its \
+            parameters) and `Compute` (forward and backward); see the example `custom_layer`"
 )]
 pub trait ShapeRule<In: Shape> {
-    /// The answer for this input shape. It must not panic: an answer that is a mistake becomes the
+    /// The answer for this input shape. It must not panic: a mistake in the answer becomes the
     /// compile error.
     const OUTPUT: Inferred;
 }
 
-/// Names the output of a layer that gives a tuple of tensors: its `ShapeRule` says the sizes, but a
-/// tuple type can't be built from a constant. All networks have it, with the output that they
-/// declare.
+/// The output type of a layer whose output is a tuple of tensors.
+///
+/// Its [`ShapeRule`] has the sizes, but a tuple type can't be built from a constant. All networks
+/// implement this trait, with the output that they declare.
 pub trait NamesOutput {
     /// The shape of the output, whatever the input.
     type Output: Shape;
 }
 
-/// Who stands where in a network's definition, as the user wrote it.
+/// A layer and its position in a network's definition, as the user wrote it.
 #[doc(hidden)]
 #[derive(Clone, Copy)]
 pub struct Place {
     /// The layer, with its name: `fc: Linear<_, 128>`.
     pub layer: &'static str,
-    /// Where its input comes from: "`Relu` before it gives" or "the network's input is".
+    /// The origin of its input: "`Relu` before it gives" or "the network's input is".
     pub source: &'static str,
 }
 
 /// Stops the compilation with a sentence if the layer does not fit.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report(fit: &Inferred, place: Place, input: Dims) {
-    let Some(Mistake { what, way_out }) = &fit.mistake else {
+pub const fn report(inferred: &Inferred, place: Place, input: Dims) {
+    let Some(Mistake { what, way_out }) = &inferred.mistake else {
         return;
     };
+
     let mut sentence = Sentence::new("`").text(place.layer);
     sentence = match way_out {
         None => sentence.text("` ").sentence(what),
@@ -264,6 +280,7 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
     if given.is_unknown() || given.same(&declared) {
         return;
     }
+
     let mut sentence = Sentence::new("`")
         .text(network)
         .text("` is declared to give ")
@@ -288,36 +305,36 @@ pub const fn report_output(network: &str, last: &str, declared: Dims, given: Dim
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_size(network: &str, what: &str, dims: Dims) {
+    let subject = Sentence::new("the ")
+        .text(what)
+        .text(" of `")
+        .text(network)
+        .text("` ");
+
     if !is_within_memory(dims) {
-        let sentence = Sentence::new("the ")
-            .text(what)
-            .text(" of `")
-            .text(network)
-            .text("` ");
-        panic!("{}", sentence.sentence(&too_large("is ", dims)).as_str())
+        let sentence = subject.sentence(&too_large("is ", dims));
+        panic!("{}", sentence.as_str())
     }
     if dims.len() == 0 {
-        let sentence = Sentence::new("the ")
-            .text(what)
-            .text(" of `")
-            .text(network)
-            .text("` is ")
+        let sentence = subject
+            .text("is ")
             .dims(dims)
             .text("; every size must be at least 1");
         panic!("{}", sentence.as_str())
     }
 }
 
-/// Stops the compilation if a layer has more parameters, with the `before` of the layers before it,
-/// than memory holds.
+/// Stops the compilation if a layer's parameters, together with the `before` parameters of the
+/// layers before it, exceed the memory.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_parameters(layer: &str, parameters: usize, before: usize, bytes: usize) {
     let all = sizes::sum(&[parameters, before]);
-    // Where the layers before have too many, that has been reported.
+    // If the layers before have too many, that has been reported already.
     if before == TOO_LARGE || sizes::product(&[all, bytes]) <= MOST_BYTES {
         return;
     }
+
     let mut sentence = Sentence::new("`")
         .text(layer)
         .text("` has ")
@@ -346,6 +363,7 @@ pub const fn report_workspace(network: &str, training: usize, inference: usize, 
         inference
     };
     let most = isize::MAX as usize;
+
     if sizes::product(&[numbers, bytes]) > most {
         let sentence = Sentence::new("`")
             .text(network)
@@ -358,14 +376,15 @@ pub const fn report_workspace(network: &str, training: usize, inference: usize, 
     }
 }
 
-/// Stops the compilation if a layer of the user's own takes an input, but does not say which shape
-/// comes out, or says another one than the type of its output has.
+/// Stops the compilation if a user's layer takes an input but does not say its output shape, or
+/// says another one than that of its output type.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
     if input.is_unknown() || (said.same(&typed) && !said.is_unknown()) {
         return;
     }
+
     let sentence = Sentence::new("`").text(layer).text("` takes ").dims(input);
     let sentence = if said.is_unknown() {
         sentence.text(
@@ -387,28 +406,33 @@ pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
     panic!("{}", sentence.as_str())
 }
 
-/// Stops the compilation if a layer of the user's own lacks one of the traits that make it one.
+/// Stops the compilation if a user's layer lacks one of the traits that make it a layer.
 #[doc(hidden)]
 #[track_caller]
 pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, computes: bool) {
     if fits && has && computes {
         return;
     }
+
     let sentence = Sentence::new("`")
         .text(layer)
         .text("` is not a layer of `")
         .text(element)
         .text("` networks: ");
     let sentence = if !fits {
-        sentence.text("it does not implement `ShapeRule`, which says which shapes it takes; a layer has `ShapeRule`, `Layer` and `Compute`, or `ShapeRule` and `InPlace`")
+        sentence
+            .text("it does not implement `ShapeRule`, which says which shapes it takes; ")
+            .text("a layer has `ShapeRule`, `Layer` and `Compute`, or `ShapeRule` and `InPlace`")
     } else if !has {
         sentence
             .text("it does not implement `Layer<")
             .text(element)
-            .text(">`, which says what it learns, nor `InPlace`; a nested network has the number type of the outer one")
+            .text(">`, which says what it learns, nor `InPlace`; ")
+            .text("a nested network has the number type of the outer one")
     } else {
         sentence
-            .text("it does not implement `Compute` from the shape that it is given to the one that its `ShapeRule` answers")
+            .text("it does not implement `Compute` from the shape that it is given ")
+            .text("to the one that its `ShapeRule` answers")
             .text(", nor `InPlace`, where both are the same")
     };
     panic!("{}", sentence.as_str())

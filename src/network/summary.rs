@@ -14,15 +14,15 @@ pub struct LayerSummary {
     pub output: Dims,
     /// The number of its parameters.
     pub params: usize,
-    /// Where they begin in [`Network::params`](super::Network::params).
+    /// The index of the first of them in [`Network::params`](super::Network::params).
     pub params_at: usize,
-    /// Multiply-adds of one sample.
+    /// The number of multiply-adds for one sample.
     pub macs: usize,
-    /// The layers inside of a block, once if they are repeated.
+    /// The layers inside a block; repeated layers are listed once.
     pub inner: &'static [LayerSummary],
 }
 
-/// What a network is made of; printed as a table.
+/// A description of a network, which prints as a table of its layers.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -39,19 +39,19 @@ pub struct Summary {
     pub input: Dims,
     /// The shape of one output.
     pub output: Dims,
-    /// `f32` or `f64`.
+    /// The number type, `f32` or `f64`.
     pub element: &'static str,
     /// The layers, in order.
     pub layers: &'static [LayerSummary],
     /// The number of parameters.
     pub params: usize,
-    /// Multiply-adds of one forward pass of one sample.
+    /// The number of multiply-adds of a forward pass of one sample.
     pub macs: usize,
-    /// Bytes of one parameter.
+    /// The number of bytes of one parameter.
     pub element_bytes: usize,
-    /// See [`Network::WORKSPACE_BYTES`].
+    /// The bytes per sample during inference: [`Network::WORKSPACE_BYTES`].
     pub workspace_bytes: usize,
-    /// See [`Network::TRAIN_WORKSPACE_BYTES`].
+    /// The bytes per sample during training: [`Network::TRAIN_WORKSPACE_BYTES`].
     pub train_workspace_bytes: usize,
 }
 
@@ -74,8 +74,9 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (input, output) = (self.input, self.output);
+        let Summary { input, output, .. } = self;
         writeln!(f, "{}: {input} -> {output}, {}", self.name, self.element)?;
+
         let head = ["layer", "output", "parameters", "multiply-adds"].map(str::to_owned);
         let mut rows = vec![head];
         add_rows(self.layers, "", &mut rows);
@@ -85,6 +86,7 @@ impl fmt::Display for Summary {
             grouped(self.params),
             grouped(self.macs),
         ]);
+
         let width = |column: usize| {
             rows.iter()
                 .map(|row| row[column].chars().count())
@@ -95,6 +97,7 @@ impl fmt::Display for Summary {
         for [layer, output, params, macs] in &rows {
             writeln!(f, "  {layer:<a$}  {output:<b$}  {params:>c$}  {macs:>d$}")?;
         }
+
         write!(
             f,
             "bytes: {} of parameters; per sample {} for inference, {} for training",
@@ -105,16 +108,20 @@ impl fmt::Display for Summary {
     }
 }
 
-/// A row for each layer, those of blocks with the layers inside below them.
+/// Adds a row for each layer, followed by indented rows for the layers inside it.
 fn add_rows(layers: &[LayerSummary], indent: &str, rows: &mut Vec<[String; 4]>) {
     for layer in layers {
-        let (name, output) = (format!("{indent}{}", layer.layer), layer.output.to_string());
-        rows.push([name, output, grouped(layer.params), grouped(layer.macs)]);
+        rows.push([
+            format!("{indent}{}", layer.layer),
+            layer.output.to_string(),
+            grouped(layer.params),
+            grouped(layer.macs),
+        ]);
         add_rows(layer.inner, &format!("{indent}  "), rows);
     }
 }
 
-/// 1234567 as "1,234,567".
+/// Formats a number with thousands separators: 1234567 as "1,234,567".
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! A step of training: forward that keeps what backward needs, loss, backward.
+//! The memory of training, and one training step: forward, loss, backward.
 
 use core::ops::Range;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use crate::memory::{self, OutOfMemory, flatten, flatten_mut, tensors, tensors_mu
 use crate::optim::{Optimizer, OptimizerState, ParamGroup};
 use crate::tensor::{Element, Shape};
 
-/// The memory of training passes of one network, used again from step to step.
+/// The memory of a network's training passes, reused from step to step.
 ///
-/// It also counts the steps, because random layers like `Dropout` draw anew in each. The same seed
-/// and the same steps give the same run, whatever the number of threads.
+/// It also counts the steps, because random layers such as `Dropout` draw anew in each step. The
+/// same seed and the same steps give the same run with any number of threads.
 pub struct Workspace<N: Network> {
     outputs: AlignedBuffer<N::Element>,
     output_gradients: AlignedBuffer<N::Element>,
@@ -28,11 +28,11 @@ pub struct Workspace<N: Network> {
     cache: AlignedBuffer<N::Element>,
     seed: u64,
     steps: u64,
-    /// Where the first parameters lie that are trained.
-    lowest: usize,
-    /// Parts in inference mode, in addition to what is below the lowest layer that is trained.
-    parts: Vec<(Range<usize>, Mode)>,
-    /// All of these parts, shared with passes.
+    /// The index of the first parameter that is trained.
+    first_trained: usize,
+    /// The groups of parameters that were frozen or put into inference mode.
+    groups: Vec<(Range<usize>, Mode)>,
+    /// `groups` and all parameters below the first trained layer, shared with passes.
     modes: Arc<[(Range<usize>, Mode)]>,
 }
 
@@ -45,35 +45,36 @@ impl<N: Network> Workspace<N> {
             cache: AlignedBuffer::new(),
             seed: 0,
             steps: 0,
-            lowest: 0,
-            parts: Vec::new(),
+            first_trained: 0,
+            groups: Vec::new(),
             modes: Arc::default(),
         }
     }
 
-    /// What random layers draw from, beginning again at step 0. The seed is 0 if it is not set.
+    /// Sets the seed of the random layers and restarts at step 0. The seed is 0 if it is never set.
     pub fn reseed(&mut self, seed: u64) {
-        (self.seed, self.steps) = (seed, 0);
+        self.seed = seed;
+        self.steps = 0;
     }
 
-    /// Goes on as after so many steps.
+    /// Continues as after `steps` steps.
     pub(crate) fn go_to(&mut self, steps: u64) {
         self.steps = steps;
     }
 
-    /// Makes room for a batch, so that the first step does not allocate either.
+    /// Reserves memory for a batch, so that even the first step does not allocate.
     ///
     /// # Panics
-    /// If there is no memory for it; [`Workspace::try_reserve`] gives an error instead.
+    /// If there is not enough memory; [`Workspace::try_reserve`] returns an error instead.
     pub fn reserve(&mut self, batch: usize) {
         self.try_reserve(batch)
             .unwrap_or_else(|error| panic!("{error}"));
     }
 
-    /// Makes room for a batch.
+    /// Reserves memory for a batch.
     ///
     /// # Errors
-    /// If there is no memory for it: a pass on a batch of this length would panic.
+    /// If there is not enough memory: a pass on a batch of this length would panic.
     pub fn try_reserve(&mut self, batch: usize) -> Result<(), OutOfMemory> {
         let what = || format!("a training pass of `{}` on a batch of {batch}", N::NAME);
         memory::reserve(&mut self.cache, batch, Self::CACHE, what)?;
@@ -82,25 +83,25 @@ impl<N: Network> Workspace<N> {
         Ok(())
     }
 
-    /// Trains no layer before the one with these parameters: backward computes nothing below it,
-    /// unless the gradient of the inputs is asked for, and leaves the gradients of the layers
-    /// before as they are. Freeze those layers in the optimizer as well if it moves parameters
-    /// without a gradient, by weight decay or momentum.
+    /// Trains no layer before the one with these parameters.
     ///
-    /// Normalizations over the batch in those layers use their running statistics, which stay as
-    /// they are: what the layers above learn from is what they get in inference.
-    /// [`eval`](Workspace::eval) does the same for dropout.
+    /// Backward stops at this layer, unless the gradient of the inputs is asked for, and leaves the
+    /// gradients of earlier layers unchanged. If the optimizer moves parameters without a gradient,
+    /// by weight decay or momentum, freeze the earlier layers there as well.
+    ///
+    /// Batch normalizations in earlier layers use their running statistics, which stay unchanged:
+    /// the later layers learn from the values that they get in inference. [`eval`](Workspace::eval)
+    /// does the same for dropout.
     ///
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Net: [4] -> [3] { body: Linear<_, 8>, Relu, head: Linear<_, 3> } }
-    /// let (net, mut gradient, mut workspace) = (
-    ///     Net::init(&mut shapewright::rng(0)),
-    ///     Net::zeros(),
-    ///     Net::workspace(),
-    /// );
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut gradient = Net::zeros();
+    /// let mut workspace = Net::workspace();
     /// workspace.train_from(layer!(Net, head));
-    /// let (x, labels) = ([Tensor1::ones()], [Label::new(2)?]);
+    /// let x = [Tensor1::ones()];
+    /// let labels = [Label::new(2)?];
     /// let mut pass = net.forward_train(&x, &mut workspace);
     /// pass.loss(&CrossEntropy, &labels);
     /// pass.backward(&mut gradient);
@@ -112,22 +113,24 @@ impl<N: Network> Workspace<N> {
         self.train_from_position(layer.range(&N::zeros()).start);
     }
 
-    /// The same for the layer whose parameters lie at this place.
+    /// Trains no layer before the one that has the parameter at this index.
     fn train_from_position(&mut self, position: usize) {
-        self.lowest = position;
+        self.first_trained = position;
         self.set_modes();
     }
 
-    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`:
-    /// normalizations over the batch use their running statistics and leave them as they are,
-    /// and dropout within the part drops nothing. Its parameters are trained nevertheless
-    /// unless they are frozen.
+    /// Computes a part of the network as in inference while the rest trains, like PyTorch's
+    /// `body.eval()`.
+    ///
+    /// Batch normalizations in this part use their running statistics and leave them unchanged, and
+    /// dropout drops nothing. The parameters are trained nevertheless unless they are frozen.
     ///
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Body: [4] -> [8] { Linear<_, 8>, norm: BatchNorm1d<_>, Dropout } }
     /// network! { struct Net: [4] -> [3] { body: Body, head: Linear<_, 3> } }
-    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = Net::workspace();
     /// workspace.eval(layer!(Net, body));
     /// let x = [Tensor1::ones()];
     /// assert_eq!(
@@ -136,19 +139,21 @@ impl<N: Network> Workspace<N> {
     /// );
     /// ```
     pub fn eval(&mut self, part: ParamGroup<N>) {
-        self.parts.push((part.range(&N::zeros()), Mode::Eval));
+        self.groups.push((part.range(&N::zeros()), Mode::Eval));
         self.set_modes();
     }
 
-    /// Treats as frozen what an optimizer's state has frozen: backward is not computed below the
-    /// lowest layer that is trained, and normalizations over the batch whose running statistics
-    /// are frozen use them, as in inference. What was set before stays only where it is
-    /// [`eval`](Workspace::eval).
+    /// Freezes the parameters that an optimizer's state has frozen.
+    ///
+    /// Backward stops at the first layer that is trained, and batch normalizations whose running
+    /// statistics are frozen use them, as in inference. Of earlier settings, only those of
+    /// [`eval`](Workspace::eval) stay.
     ///
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Net: [4] -> [3] { norm: BatchNorm1d<_>, head: Linear<_, 3> } }
-    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = Net::workspace();
     /// let state = Sgd::new(0.1).state::<Net>().freeze(layer!(Net, norm));
     /// workspace.follow(&state);
     /// let x = [Tensor1::ones()];
@@ -158,36 +163,38 @@ impl<N: Network> Workspace<N> {
     /// );
     /// ```
     pub fn follow<O: Optimizer>(&mut self, state: &OptimizerState<O, N>) {
-        self.parts.retain(|(_, mode)| *mode == Mode::Eval);
-        self.parts
+        self.groups.retain(|(_, mode)| *mode == Mode::Eval);
+        self.groups
             .extend(state.frozen().map(|range| (range, Mode::Frozen)));
         self.train_from_position(state.first_trained());
     }
 
-    /// Trains all layers again, none in inference mode.
+    /// Trains all layers again, with none frozen and none in inference mode.
     pub fn train_all(&mut self) {
-        self.parts.clear();
+        self.groups.clear();
         self.train_from_position(0);
     }
 
+    /// Updates `modes` after a change of `groups` or `first_trained`.
     fn set_modes(&mut self) {
-        let lowest = N::LAYERS
-            .get(self.lowest_layer())
+        let end = N::LAYERS
+            .get(self.first_trained_layer())
             .map_or(0, |layer| layer.params_at);
-        let below = (lowest > 0).then_some((0..lowest, Mode::Frozen));
-        self.modes = self.parts.iter().cloned().chain(below).collect();
+        let below = (end > 0).then_some((0..end, Mode::Frozen));
+
+        self.modes = self.groups.iter().cloned().chain(below).collect();
     }
 
-    /// The index of the first layer that is trained.
-    fn lowest_layer(&self) -> usize {
+    /// Returns the index of the first layer that is trained.
+    fn first_trained_layer(&self) -> usize {
         N::LAYERS
             .iter()
-            .rposition(|layer| layer.params > 0 && layer.params_at <= self.lowest)
+            .rposition(|layer| layer.params > 0 && layer.params_at <= self.first_trained)
             .unwrap_or(0)
     }
 
-    /// Overwrites all memory that is not a result. Nothing that a pass computes depends on it;
-    /// tests prove that with this.
+    /// Overwrites all buffers with `value`. Tests use it to show that no result of a pass depends
+    /// on their previous contents.
     #[doc(hidden)]
     pub fn fill_with(&mut self, value: N::Element) {
         let Workspace {
@@ -205,20 +212,20 @@ impl<N: Network> Workspace<N> {
     const CACHE: usize = <N as Compute<N::Input, N::Output, N::Element>>::CACHE;
 }
 
-/// Which parts of this network have which modes.
-fn modes_of<'a, N: Network>(network: &N, parts: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
+/// Returns the modes of these groups of a network's parameters.
+fn modes_of<'a, N: Network>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
     Modes {
         base: network.params().as_ptr().addr(),
-        parts,
+        groups,
     }
 }
 
-/// A batch on its way through a network: its outputs, then the loss, then the gradient.
+/// A training pass of one batch: it has the outputs, computes the loss, and then the gradient.
 pub struct Pass<'a, N: Network> {
     network: &'a N,
     x: &'a [In<N>],
     workspace: &'a mut Workspace<N>,
-    /// Without the modes.
+    /// The context without the modes, which it would have to borrow.
     cx: Context<'static, N::Element>,
     modes: Arc<[(Range<usize>, Mode)]>,
 }
@@ -228,23 +235,26 @@ impl<'a, N: Network> Pass<'a, N> {
         let _mode = FloatMode::of_scope();
         let batch = x.len();
         workspace.reserve(batch);
+
+        // Each step has a seed of its own.
         let seed = workspace
             .seed
             .wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
         workspace.steps += 1;
-        let cx =
-            Context::new(N::Element::kernels(), seed, batch).trained_from(workspace.lowest_layer());
-        let y = tensors_mut(
-            &mut workspace.outputs.as_mut_slice()[..batch * N::Output::LEN],
-            batch,
-        );
+        let cx = Context::new(N::Element::kernels(), seed, batch)
+            .trained_from(workspace.first_trained_layer());
+        let modes = Arc::clone(&workspace.modes);
+
+        let len = batch * N::Output::LEN;
+        let y = tensors_mut(&mut workspace.outputs.as_mut_slice()[..len], batch);
         let cache =
             ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        let modes = Arc::clone(&workspace.modes);
         let with_modes = &cx.with_modes(modes_of(network, &modes));
         <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, with_modes);
-        workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN]
-            .fill(num_traits::Zero::zero());
+
+        // The gradient is zero until a loss or the caller sets it.
+        workspace.output_gradients.as_mut_slice()[..len].fill(num_traits::Zero::zero());
+
         Pass {
             network,
             x,
@@ -254,20 +264,23 @@ impl<'a, N: Network> Pass<'a, N> {
         }
     }
 
-    /// The outputs, in the order of the batch.
+    /// Returns the outputs, in the order of the batch.
     pub fn outputs(&self) -> &[Out<N>] {
         let len = self.x.len() * N::Output::LEN;
         tensors(&self.workspace.outputs.as_slice()[..len], self.x.len())
     }
 
-    /// What each layer gave for the whole batch, sample after sample, in the order of the layers:
-    /// to find where a number went wrong, or to draw what a network sees. A layer that works in
-    /// place shows its own outputs for the layer before as well.
+    /// Returns the outputs of each layer for the whole batch, sample after sample, in the order of
+    /// the layers.
+    ///
+    /// They show where a number went wrong, or what a network sees. Where a layer works in place,
+    /// the layer before it has the same outputs.
     ///
     /// ```
     /// use shapewright::prelude::*;
     /// network! { struct Net: [2] -> [1] { fc: Linear<_, 3>, Relu, head: Linear<_, 1> } }
-    /// let (net, mut workspace) = (Net::init(&mut shapewright::rng(0)), Net::workspace());
+    /// let net = Net::init(&mut shapewright::rng(0));
+    /// let mut workspace = Net::workspace();
     /// let x = [Tensor1::from([1.0, 2.0]); 5];
     /// let pass = net.forward_train(&x, &mut workspace);
     /// let lengths: Vec<_> = pass
@@ -298,8 +311,8 @@ impl<'a, N: Network> Pass<'a, N> {
         })
     }
 
-    /// The gradient of the loss with respect to the outputs: what [`Pass::loss`] sets, zero before.
-    /// Set it by hand to train with something that is not a [`Loss`].
+    /// Returns the gradient of the loss with respect to the outputs. It is zero until
+    /// [`Pass::loss`] sets it. Set it by hand to train without a [`Loss`].
     pub fn output_gradients_mut(&mut self) -> &mut [Out<N>] {
         let len = self.x.len() * N::Output::LEN;
         tensors_mut(
@@ -308,7 +321,8 @@ impl<'a, N: Network> Pass<'a, N> {
         )
     }
 
-    /// The loss of the outputs against the targets; sets the output gradients.
+    /// Returns the loss of the outputs against the targets, and sets the gradient with respect to
+    /// the outputs.
     ///
     /// # Panics
     /// If there are not as many targets as inputs.
@@ -318,12 +332,14 @@ impl<'a, N: Network> Pass<'a, N> {
         L::Accepts: Accepts<N::Ends, L, N>,
         G: TargetOf<L::Target, L, N>,
     {
-        let (batch, len) = (self.x.len(), self.x.len() * N::Output::LEN);
+        let batch = self.x.len();
         assert!(
             targets.len() == batch,
             "the batch has {batch} inputs but {} targets; give the loss one target for each input",
             targets.len()
         );
+
+        let len = batch * N::Output::LEN;
         let outputs = tensors(&self.workspace.outputs.as_slice()[..len], batch);
         let gradients = tensors_mut(
             &mut self.workspace.output_gradients.as_mut_slice()[..len],
@@ -331,8 +347,9 @@ impl<'a, N: Network> Pass<'a, N> {
         );
         let _mode = FloatMode::of_scope();
         let value = loss.loss(outputs, G::expected(targets), gradients);
-        // Probabilities, squares and scales of all losses can make them denormal: once, for what
-        // all layers do with them.
+
+        // Probabilities, squares and scales of any loss can make gradients denormal. They are
+        // flushed here once, so that no layer computes with them.
         self.cx.kernels.flush_denormals(flatten_mut(gradients));
         value
     }
@@ -342,9 +359,11 @@ impl<'a, N: Network> Pass<'a, N> {
         self.run(gradient, false, false);
     }
 
-    /// Adds the gradient of the loss with respect to the parameters to `gradient`: a batch that is
-    /// too large for the memory can be taken in parts. With a sum as the loss, the sum of the
-    /// parts is the whole; means of `n` parts of one length are to be divided by `n`.
+    /// Adds the gradient of the loss with respect to the parameters to `gradient`.
+    ///
+    /// This way a batch that is too large for the memory can be processed in parts. If the loss is
+    /// a sum, the gradients of the parts add up to that of the whole batch. If it is a mean, divide
+    /// the sum over `n` parts of equal length by `n`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -352,7 +371,9 @@ impl<'a, N: Network> Pass<'a, N> {
     /// let net = Line::init(&mut shapewright::rng(0));
     /// let x = [[1.0, 2.0], [3.0, 5.0], [0.0, 1.0], [4.0, 1.0]].map(Tensor1::from);
     /// let targets = [1.0, 0.0, 2.0, 1.0].map(|t| Tensor1::from([t]));
-    /// let (mut workspace, mut whole, mut parts) = (Line::workspace(), Line::zeros(), Line::zeros());
+    /// let mut workspace = Line::workspace();
+    /// let mut whole = Line::zeros();
+    /// let mut parts = Line::zeros();
     /// let mut pass = net.forward_train(&x, &mut workspace);
     /// pass.loss(&Mse, &targets);
     /// pass.backward(&mut whole);
@@ -370,7 +391,8 @@ impl<'a, N: Network> Pass<'a, N> {
         self.run(gradient, true, false);
     }
 
-    /// Sets `gradient`, and gives the gradient of the loss with respect to the inputs.
+    /// Sets `gradient` to the gradient of the loss with respect to the parameters, and returns the
+    /// gradient with respect to the inputs.
     pub fn backward_with_input(self, gradient: &mut N) -> &'a [In<N>] {
         let batch = self.x.len();
         let workspace = self.run(gradient, false, true);
@@ -380,6 +402,7 @@ impl<'a, N: Network> Pass<'a, N> {
         )
     }
 
+    /// Runs backward, first through the layers and then for their parameters.
     fn run(self, gradient: &mut N, accumulate: bool, with_input: bool) -> &'a mut Workspace<N> {
         let _mode = FloatMode::of_scope();
         let Pass {
@@ -391,11 +414,10 @@ impl<'a, N: Network> Pass<'a, N> {
         } = self;
         let cx = cx.with_modes(modes_of(network, &modes));
         let batch = x.len();
-        let y: &[Out<N>] = tensors(
-            &workspace.outputs.as_slice()[..batch * N::Output::LEN],
-            batch,
-        );
+        let len = batch * N::Output::LEN;
+        let y: &[Out<N>] = tensors(&workspace.outputs.as_slice()[..len], batch);
 
+        // Few programs need the gradient of the inputs: it is not part of `reserve`.
         let what = || {
             format!(
                 "the gradient of the inputs of `{}`, of which there are {batch},",
@@ -407,35 +429,16 @@ impl<'a, N: Network> Pass<'a, N> {
         let dx = dx.unwrap_or_else(|error| panic!("{error}"));
         let dx = with_input.then(|| tensors_mut(dx, batch));
 
-        let dy = &mut workspace.output_gradients.as_mut_slice()[..batch * N::Output::LEN];
+        let dy = tensors_mut(&mut workspace.output_gradients.as_mut_slice()[..len], batch);
         let cache =
             ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        N::backward_input(
-            &(),
-            network,
-            x,
-            y.into(),
-            cache,
-            tensors_mut(dy, batch),
-            dx,
-            &cx,
-        );
-        let dy: &[Out<N>] = tensors(
-            &workspace.output_gradients.as_slice()[..batch * N::Output::LEN],
-            batch,
-        );
+        N::backward_input(&(), network, x, y.into(), cache, dy, dx, &cx);
+
+        let dy: &[Out<N>] = tensors(&workspace.output_gradients.as_slice()[..len], batch);
         let cache =
             ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        N::backward_params(
-            &(),
-            network,
-            x,
-            y.into(),
-            cache,
-            dy,
-            gradient,
-            &cx.accumulating(accumulate),
-        );
+        let cx = cx.accumulating(accumulate);
+        N::backward_params(&(), network, x, y.into(), cache, dy, gradient, &cx);
         workspace
     }
 }

@@ -1,4 +1,4 @@
-//! The gradients of the parameters, once the way back has been walked.
+//! Backward for the parameters, after the backward pass through the layers.
 
 use super::{before, outputs_at, read};
 use crate::memory::{flatten, tensors};
@@ -9,6 +9,7 @@ use crate::network::parameters::Parameters;
 use crate::network::plan::{Plan, Spot};
 use crate::tensor::{Element, Shape, Tensor};
 
+/// The computation of the gradients of all parameters, for the whole batch.
 #[doc(hidden)]
 pub struct Gradients<'a, T: Element, const N: usize> {
     plan: &'a Plan<N>,
@@ -30,26 +31,28 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         dy: &'a [Tensor<Out, T>],
         cx: &Context<'a, T>,
     ) -> Self {
-        let (input, output_gradient) = (flatten(x), flatten(dy));
-        // Not there where no layer reads it.
+        // The output is not available if no layer reads it.
         let output = if plan.reads_output {
             flatten(y.into_slice())
         } else {
             &[]
         };
+
         Gradients {
             plan,
             count: x.len(),
-            input,
+            input: flatten(x),
             output,
             cache,
-            output_gradient,
+            output_gradient: flatten(dy),
             cx: *cx,
         }
     }
 
-    /// Runs the layer at an index. Not inlined where nothing is optimized, or all layers together
-    /// would take a large part of the stack.
+    /// Computes the gradient of the parameters of the layer at an index.
+    ///
+    /// It is not `inline(always)`: without optimization, all layers together would take a large
+    /// part of the stack.
     #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
@@ -58,9 +61,10 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         params: &L::Params,
         gradient: &mut L::Params,
     ) {
-        if <L::Params as Parameters<T>>::LEN == 0 || index < self.cx.lowest() {
+        if <L::Params as Parameters<T>>::LEN == 0 || index < self.cx.first_trained() {
             return;
         }
+
         let Gradients {
             plan,
             count,
@@ -70,24 +74,29 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             output_gradient,
             cx,
         } = self;
-        let (count, step, cx) = (*count, plan.training[index], &cx.layer(index));
+        let count = *count;
+        let layer = plan.training[index];
+        let cx = &cx.layer(index);
+
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
         // cache is written to.
-        let (x, y, dy) = unsafe {
-            let dy = match step.spot {
-                Spot::Slot { gradient, .. } => &*cache.slot(gradient, Out::LEN).into_slice(),
-                _ => *output_gradient,
-            };
-            let x = outputs_at(before(plan, index), cache, In::LEN, input);
-            (x, outputs_at(step.spot, cache, Out::LEN, output), dy)
+        let x = unsafe { outputs_at(before(plan, index), cache, In::LEN, input) };
+        // SAFETY: as above.
+        let y = unsafe { outputs_at(layer.spot, cache, Out::LEN, output) };
+        let dy = match layer.spot {
+            // SAFETY: as above.
+            Spot::Slot { gradient, .. } => unsafe { &*cache.slot(gradient, Out::LEN).into_slice() },
+            _ => *output_gradient,
         };
         // SAFETY: as above.
-        let cache = unsafe { cache.slot(step.cache, L::CACHE) };
+        let cache = unsafe { cache.slot(layer.cache, L::CACHE) };
+
         if !L::OVERWRITES && !cx.accumulate() {
             gradient.as_mut_slice().fill(T::zero());
         }
+        let x = tensors(x, count);
         let y = read::<L, In, Out, T>(y, count);
-        let (x, dy) = (tensors(x, count), tensors(dy, count));
+        let dy = tensors(dy, count);
         L::backward_params(config, params, x, y, cache, dy, gradient, cx);
     }
 }

@@ -1,26 +1,31 @@
-//! Inference: outputs go to buffers that are used in turn.
+//! Forward for inference: outputs go to buffers that are used in turn.
 
-use super::{Piece, Spot, has_relu_epilogue, relu_after};
+use core::ops::Range;
+
+use super::{Chunk, Spot, has_relu_epilogue, relu_after};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::layer::{Compute, Context, Flow};
 use crate::network::plan::Plan;
 use crate::tensor::{Element, Shape, Tensor};
 
+/// A forward pass for inference, over one chunk of the batch at a time.
 #[doc(hidden)]
 pub struct Inference<'a, T: Element, const N: usize> {
     plan: &'a Plan<N>,
-    piece: Piece,
+    chunk: Chunk,
     input: &'a [T],
+    /// The buffers of the plan's spots.
     even: &'a mut [T],
     odd: &'a mut [T],
     even_end: &'a mut [T],
     odd_end: &'a mut [T],
-    inner: &'a mut [T],
+    /// The scratch memory that the layers use in turn.
+    layer_scratch: &'a mut [T],
     output: &'a mut [T],
 }
 
 impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
-    /// Calls with each piece of the batch for each segment of layers, in order.
+    /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
     pub fn run<In: Shape, Out: Shape>(
         plan: &'a Plan<N>,
@@ -33,46 +38,42 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         let (even, scratch) = scratch.split_at_mut(plan.even * samples);
         let (odd, scratch) = scratch.split_at_mut(plan.odd * samples);
         let (even_end, scratch) = scratch.split_at_mut(plan.even_end * samples);
-        let (odd_end, inner) = scratch.split_at_mut(plan.odd_end * samples);
-        let (input, output) = (flatten(x), flatten_mut(y));
-        let segment = plan.inference_segments.list[0];
-        let piece = Piece {
-            segment,
-            first: 0,
-            count: samples,
-            cut: false,
-        };
+        let (odd_end, layer_scratch) = scratch.split_at_mut(plan.odd_end * samples);
         let mut run = Inference {
             plan,
-            piece,
-            input,
+            chunk: Chunk {
+                segment: plan.inference_segments.list[0],
+                first: 0,
+                count: samples,
+                in_worker: false,
+            },
+            input: flatten(x),
             even,
             odd,
             even_end,
             odd_end,
-            inner,
-            output,
+            layer_scratch,
+            output: flatten_mut(y),
         };
+
         for segment in &plan.inference_segments.list[..plan.inference_segments.count] {
-            let (mut first, step) = (
-                0,
-                if segment.piece == 0 {
-                    samples
-                } else {
-                    segment.piece
-                },
-            );
-            // Tells the compiler that one segment without pieces is no loop.
+            let chunk_len = if segment.chunk_len == 0 {
+                samples
+            } else {
+                segment.chunk_len
+            };
+            let mut first = 0;
+            // Unlike a `while`, this tells the compiler that a segment over all samples is no loop.
             loop {
-                let count = step.min(samples - first);
-                run.piece = Piece {
+                run.chunk = Chunk {
                     segment: *segment,
                     first,
-                    count,
-                    cut: false,
+                    count: chunk_len.min(samples - first),
+                    in_worker: false,
                 };
                 layers(&mut run);
-                first += step;
+
+                first += chunk_len;
                 if first >= samples {
                     break;
                 }
@@ -82,9 +83,9 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
 
     /// Runs the layer at an index.
     ///
-    /// The index is a constant, so that this is called from one place alone: the optimizer inlines
-    /// it there, which the smallest networks need. Inlined in every build, all layers together
-    /// would take a large part of the stack where nothing is optimized.
+    /// The index is a const generic, so that each instance has one caller: the optimizer then
+    /// inlines it, which the smallest networks need. It is not `inline(always)`: without
+    /// optimization, all layers together would take a large part of the stack.
     #[inline]
     pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape, const INDEX: usize>(
         &mut self,
@@ -92,22 +93,25 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         params: &L::Params,
         cx: &Context<T>,
     ) {
-        if !self.piece.has(INDEX) {
+        if !self.chunk.has(INDEX) {
             return;
         }
-        let (piece, step) = (self.piece, self.plan.inference[INDEX]);
-        let count = piece.count;
-        if step.absorbed || (step.shares && L::FLOW == Flow::View) {
+        let chunk = self.chunk;
+        let count = chunk.count;
+        let layer = self.plan.inference[INDEX];
+        if layer.absorbed || (layer.shares && L::FLOW == Flow::View) {
             return;
         }
-        // Taken out of its place while the others are read.
-        let buffer = core::mem::take(self.buffer(step.spot));
-        let y = &mut buffer[range(step.spot, piece, Out::LEN)];
-        if step.shares {
+
+        // The buffer is taken out while the others are read.
+        let buffer = core::mem::take(self.buffer(layer.spot));
+        let y = &mut buffer[range(layer.spot, chunk, Out::LEN)];
+        if layer.shares {
             L::infer_in_place(config, tensors_mut(y, count), cx);
-            *self.buffer(step.spot) = buffer;
+            *self.buffer(layer.spot) = buffer;
             return;
         }
+
         let from = if INDEX == 0 {
             Spot::Input
         } else {
@@ -120,21 +124,21 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             Spot::OddEnd => &*self.odd_end,
             _ => self.input,
         };
-        let x = &x[range(from, piece, In::LEN)];
+        let x = &x[range(from, chunk, In::LEN)];
+
         match L::FLOW {
             Flow::Apart => {
-                let scratch = &mut self.inner[..count * L::SCRATCH];
-                let relu = has_relu_epilogue::<L, In, Out, T>(step);
-                let layer = &cx.with_relu_epilogue(relu);
+                let scratch = &mut self.layer_scratch[..count * L::SCRATCH];
+                let relu = has_relu_epilogue::<L, In, Out, T>(layer);
                 L::forward(
                     config,
                     params,
                     tensors(x, count),
                     tensors_mut(y, count),
                     scratch,
-                    layer,
+                    &cx.with_relu_epilogue(relu),
                 );
-                relu_after::<L, In, Out, T>(step, y, count, cx);
+                relu_after::<L, In, Out, T>(layer, y, count, cx);
             }
             Flow::InPlace => {
                 y.copy_from_slice(x);
@@ -142,10 +146,10 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             }
             Flow::View => y.copy_from_slice(x),
         }
-        *self.buffer(step.spot) = buffer;
+        *self.buffer(layer.spot) = buffer;
     }
 
-    /// The memory that a layer writes to.
+    /// Returns the buffer of a spot that a layer writes to.
     #[inline(always)]
     fn buffer(&mut self, spot: Spot) -> &mut &'a mut [T] {
         match spot {
@@ -158,12 +162,12 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
     }
 }
 
-/// The numbers of a piece's samples in the buffer of a spot: those that only serve one segment are
-/// used again for each piece.
+/// Returns the range of a chunk's samples in the buffer of a spot. Buffers that serve a single
+/// segment are reused for each chunk.
 #[inline(always)]
-fn range(spot: Spot, piece: Piece, len: usize) -> core::ops::Range<usize> {
+fn range(spot: Spot, chunk: Chunk, len: usize) -> Range<usize> {
     match spot {
-        Spot::Even | Spot::Odd => 0..piece.count * len,
-        _ => piece.range(len),
+        Spot::Even | Spot::Odd => 0..chunk.count * len,
+        _ => chunk.range(len),
     }
 }

@@ -1,6 +1,7 @@
-//! Runs a network's layers over their buffers, as the plan says: what `network!` emits calls these,
-//! layer after layer in a straight line, once for each segment of layers and each piece of the
-//! batch.
+//! The execution of a network's layers over their buffers, as the plan says.
+//!
+//! The code that `network!` emits calls these functions, layer after layer in a straight line, once
+//! for each segment of layers and each chunk of the batch.
 
 mod backward;
 mod gradients;
@@ -12,78 +13,85 @@ pub use gradients::Gradients;
 pub use inference::Inference;
 pub use training::Training;
 
+use core::ops::Range;
+
 use super::activation_store::ActivationStore;
 use super::layer::{Compute, Context, InPlace, ReluFusion};
 use super::layer_outputs::LayerOutputs;
-use super::plan::{Plan, Spot, Step};
+use super::plan::{LayerPlan, Plan, Spot};
 use super::segments::Segment;
 use crate::memory::{tensors, tensors_mut};
 use crate::nn::Relu;
 use crate::tensor::{Element, Shape};
 use crate::{sizes, threads};
 
-/// The layers that a call is about, and the samples, of those that the network was given.
+/// A segment of layers, and the samples that it runs over at a time.
 #[derive(Clone, Copy)]
-struct Piece {
+struct Chunk {
     segment: Segment,
+    /// The index of the first sample, among those that the network was given.
     first: usize,
+    /// The number of samples.
     count: usize,
-    /// Other threads work on other samples.
-    cut: bool,
+    /// Whether other threads work on other samples.
+    in_worker: bool,
 }
 
-impl Piece {
-    /// Whether the layer at an index is one of them.
+impl Chunk {
+    /// Returns whether the layer at an index belongs to the segment.
     #[inline(always)]
     fn has(&self, index: usize) -> bool {
         self.segment.first <= index && index <= self.segment.last
     }
 
-    /// Numbers of these samples, in a buffer of `len` for each sample.
+    /// Returns the range of these samples in a buffer with `len` elements per sample.
     #[inline(always)]
-    fn range(&self, len: usize) -> core::ops::Range<usize> {
+    fn range(&self, len: usize) -> Range<usize> {
         self.first * len..(self.first + self.count) * len
     }
 }
 
-/// Calls with each piece that a segment's samples are cut into, on all threads if that pays.
+/// Calls `f` with each chunk of `count` samples, on all threads if that pays.
 #[inline(always)]
-fn for_pieces<T: Element>(
+fn for_chunks<T: Element>(
     segment: Segment,
     count: usize,
     multiply_adds: usize,
     cx: &Context<T>,
-    f: &(impl Fn(Piece) + Sync),
+    f: &(impl Fn(Chunk) + Sync),
 ) {
+    // Each thread has one part of the samples.
     let parts = if segment.whole_batch || cx.in_worker() {
         1
     } else {
         threads::parts(sizes::product(&[count, multiply_adds]))
     };
     let per_part = count.div_ceil(parts).max(1);
-    let cut = cx.in_worker() || (parts > 1 && !segment.whole_batch);
+    let in_worker = cx.in_worker() || (parts > 1 && !segment.whole_batch);
+
     threads::parallel(count.div_ceil(per_part), &|part| {
-        let (mut first, end) = (part * per_part, count.min((part + 1) * per_part));
+        let mut first = part * per_part;
+        let end = count.min((part + 1) * per_part);
         while first < end {
             let left = end - first;
-            let count = if segment.piece == 0 {
+            let count = if segment.chunk_len == 0 {
                 left
             } else {
-                left.min(segment.piece)
+                left.min(segment.chunk_len)
             };
-            f(Piece {
+            f(Chunk {
                 segment,
                 first,
                 count,
-                cut,
+                in_worker,
             });
             first += count;
         }
     });
 }
 
-/// The outputs at a spot, `len` for each sample; what the network was given or gives if they are
-/// not in a slot.
+/// Returns the outputs at a spot, `len` elements per sample. If they are not in a slot, they are
+/// `network_end`: the network's input or output.
 ///
 /// # Safety
 /// Nobody writes to the slot while the outputs live.
@@ -92,37 +100,37 @@ unsafe fn outputs_at<'a, T: Element>(
     spot: Spot,
     cache: &ActivationStore<'a, T>,
     len: usize,
-    ends: &'a [T],
+    network_end: &'a [T],
 ) -> &'a [T] {
     match spot {
         // SAFETY: the caller's promise.
         Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len).into_slice() },
-        _ => ends,
+        _ => network_end,
     }
 }
 
-/// Whether a layer is to end with `Relu` itself.
+/// Returns whether a layer applies `Relu` as its epilogue.
 #[inline(always)]
 fn has_relu_epilogue<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
-    step: Step,
+    layer: LayerPlan,
 ) -> bool {
-    step.relu && L::RELU_FUSION == ReluFusion::Epilogue
+    layer.relu && L::RELU_FUSION == ReluFusion::Epilogue
 }
 
-/// `Relu` on a layer's outputs, if it does not end with it itself.
+/// Applies `Relu` to a layer's outputs if the plan says so and the layer has no such epilogue.
 #[inline(always)]
 fn relu_after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
-    step: Step,
+    layer: LayerPlan,
     y: &mut [T],
     count: usize,
     cx: &Context<T>,
 ) {
-    if step.relu && L::RELU_FUSION != ReluFusion::Epilogue {
+    if layer.relu && L::RELU_FUSION != ReluFusion::Epilogue {
         <Relu as InPlace>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
     }
 }
 
-/// The outputs of a layer for its backward, if it says that it reads them.
+/// Returns the outputs of a layer for its backward, if it says that it reads them.
 #[inline(always)]
 fn read<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
     y: &[T],
@@ -135,7 +143,7 @@ fn read<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
     }
 }
 
-/// Where a layer's input lies during training.
+/// Returns the location of a layer's input in training.
 #[inline(always)]
 fn before<const N: usize>(plan: &Plan<N>, index: usize) -> Spot {
     if index == 0 {
