@@ -330,7 +330,7 @@ fn settings<N: Network, O: Optimizer, L, G>(
     let penalty = |p: &super::step::Penalty<N>| {
         (
             p.name.trim_end_matches("_penalty"),
-            p.part.range(&network),
+            p.group.range(&network),
             p.lambda,
         )
     };

@@ -287,7 +287,7 @@ where
         }
         let (network, gradient) = (&mut *model.network, &mut *model.gradient);
         for penalty in &settings.penalties {
-            (penalty.add)(network, penalty.part, penalty.lambda, gradient);
+            (penalty.add)(network, penalty.group, penalty.lambda, gradient);
         }
         settings.state.clear_frozen(gradient);
         if let Some(value) = settings.clip_value {
