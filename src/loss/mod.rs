@@ -27,7 +27,7 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
-use crate::optim::{SettingError, from_zero};
+use crate::optim::{SettingError, not_negative};
 use crate::tensor::{Element, Shape, Tensor, double};
 
 /// The reduction of a batch's losses to one number. As in PyTorch, the mean is the default.
@@ -274,7 +274,7 @@ fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
 /// Checks that the weights of classes or features are finite and not negative.
 fn check_weights(setting: &'static str, weights: &[f64]) -> Result<(), SettingError> {
     weights.iter().try_for_each(|&weight| {
-        from_zero(&[(setting, weight)]).map_err(|error| error.of("the loss"))
+        not_negative(&[(setting, weight)]).map_err(|error| error.of("the loss"))
     })
 }
 

@@ -287,7 +287,7 @@ fn settings<N: Network, O: Optimizer, L, G>(
     let network = N::zeros();
     network.for_each_param(|name, sizes, _| set(name, format!("{sizes:?}")));
     set("optimizer", format!("{:?}", trainer.state.optimizer));
-    set("parts", format!("{:?}", trainer.state.parts()));
+    set("parts", format!("{:?}", trainer.state.group_settings()));
     if !trainer.eval.is_empty() {
         let eval: Vec<_> = trainer
             .eval

@@ -18,7 +18,7 @@ use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory;
 use crate::network::Network;
-use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, from_zero};
+use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, not_negative};
 
 /// A training under way. What is not a setting or a buffer is in checkpoints; parts of `settings`
 /// have state, too.
@@ -257,7 +257,7 @@ where
             .as_ref()
             .and_then(|schedule| schedule.lr(step, epoch as u64))
         {
-            from_zero(&[("lr", lr)])
+            not_negative(&[("lr", lr)])
                 .map_err(|error| TrainError::Setting(error.of("the schedule")))?;
             *optimizer.lr_mut() = lr;
         }

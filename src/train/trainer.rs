@@ -16,8 +16,8 @@ use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
 use crate::network::Network;
 use crate::optim::{
-    Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, bound, from_one, from_zero,
-    l1_penalty, l2_penalty,
+    Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, at_least_one, l1_penalty,
+    l2_penalty, not_negative, positive,
 };
 use crate::schedule::SchedulePolicy;
 
@@ -501,7 +501,7 @@ where
 
     /// Checks that each number is in its range.
     fn check_numbers(&self) -> Result<(), SettingError> {
-        from_one(&[
+        at_least_one(&[
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
             ("accumulate", self.accumulate),
@@ -511,13 +511,13 @@ where
         ])?;
 
         self.clip_value
-            .map_or(Ok(()), |value| bound("clip_grad_value", value))?;
+            .map_or(Ok(()), |value| positive("clip_grad_value", value))?;
         self.clip_norm
-            .map_or(Ok(()), |norm| bound("clip_grad_norm", norm))?;
+            .map_or(Ok(()), |norm| positive("clip_grad_norm", norm))?;
 
         self.penalties
             .iter()
-            .try_for_each(|penalty| from_zero(&[(penalty.name, penalty.lambda)]))
+            .try_for_each(|penalty| not_negative(&[(penalty.name, penalty.lambda)]))
     }
 
     /// Checks that each metric has a unique name, for the columns of the history.
