@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::codec::{Reader, Writer, sum};
 use super::error::{CheckpointError, CheckpointErrorKind};
 use super::history::Epoch;
-use super::run::{Best, Run, Running};
+use super::run::{Best, EpochProgress, Run};
 use super::trainer::Trainer;
 use crate::atomic_file::{self, AtomicFile};
 use crate::limits::{self, TooLarge, WholeError};
@@ -44,7 +44,7 @@ struct Saved<'a, N> {
     average: Option<(u64, Box<N>)>,
     best: Option<Best<N>>,
     ended: bool,
-    epoch: Running,
+    epoch: EpochProgress,
     epochs: Vec<Epoch>,
     rest: Reader<'a>,
 }
@@ -304,9 +304,9 @@ fn settings<N: Network, O: Optimizer, L, G>(
     set("seed", trainer.seed.to_string());
     set(
         "augmentation",
-        trainer.changes.augment.is_some().to_string(),
+        trainer.augmentation.augment.is_some().to_string(),
     );
-    set("mixup", format!("{:?}", trainer.changes.mixup));
+    set("mixup", format!("{:?}", trainer.augmentation.mixup));
     set("early stopping", format!("{:?}", trainer.patience));
     set(
         "metrics",
@@ -398,7 +398,7 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
     }
 
     file.number((*ended).into());
-    let Running {
+    let EpochProgress {
         batches,
         loss,
         time,
@@ -465,7 +465,7 @@ fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'
     };
 
     let ended = file.flag()?;
-    let epoch = Running {
+    let epoch = EpochProgress {
         batches: file.count()?,
         loss: file.float()?,
         time: file.seconds()?,

@@ -101,7 +101,7 @@ pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) validation: Option<Samples<'a, N, G>>,
     pub(super) patience: Option<usize>,
     pub(super) metrics: Vec<Metric<'a, N, G>>,
-    pub(super) changes: Augmentation<'a, N>,
+    pub(super) augmentation: Augmentation<'a, N>,
     pub(super) schedule: Option<SchedulePolicy<'a>>,
     pub(super) average: Option<WeightAverage<N>>,
     pub(super) average_from: usize,
@@ -142,7 +142,7 @@ where
             validation: None,
             patience: None,
             metrics: Vec::new(),
-            changes: Augmentation::NONE,
+            augmentation: Augmentation::NONE,
             schedule: None,
             average: None,
             average_from: 1,
@@ -199,7 +199,7 @@ where
     /// order of the samples is the same as without augmentation. If a transform panics,
     /// [`fit`](Trainer::fit) panics as well.
     pub fn augment(mut self, augment: impl Augment<N::Input, N::Element> + Send + 'a) -> Self {
-        self.changes.augment = Some(Box::new(augment));
+        self.augmentation.augment = Some(Box::new(augment));
         self
     }
 
@@ -211,7 +211,7 @@ where
     /// [`CrossEntropy`](struct@crate::loss::CrossEntropy) without class weights, this is the loss
     /// on the mixed target; for [`Mse`](struct@crate::loss::Mse) it has the same gradient.
     pub fn mixup(mut self, mixup: MixUp) -> Self {
-        self.changes.mixup = Some(mixup);
+        self.augmentation.mixup = Some(mixup);
         self
     }
 
