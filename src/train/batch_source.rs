@@ -69,8 +69,8 @@ pub(super) struct EpochSeed {
 /// One batch.
 pub(super) struct Batch<'b, N: Network, G> {
     pub samples: Samples<'b, N, G>,
-    /// For mixed inputs, the share of themselves that they keep, and the targets of the samples that
-    /// make up the rest.
+    /// For mixed inputs, the share of themselves that they keep, and the targets of the samples
+    /// that make up the rest.
     pub mixed: Option<(f64, &'b [G])>,
 }
 

@@ -174,8 +174,8 @@ where
         Ok(self.history)
     }
 
-    /// Brings the order of the samples and the random layers to the position of the checkpoint. Each
-    /// order follows from the one before it, so all of them are drawn again.
+    /// Brings the order of the samples and the random layers to the position of the checkpoint.
+    /// Each order follows from the one before it, so all of them are drawn again.
     fn go_to_checkpoint(&mut self, batches: &mut Batches<'_, Input<N>, G>, rng: &mut impl Rng) {
         let epochs = self.history.epochs.len();
         let within = self.epoch.batches;
@@ -480,8 +480,8 @@ where
         observe();
     }
 
-    /// Keeps the parameters with the lowest validation loss for early stopping, and ends the training
-    /// when the loss has not fallen for too long.
+    /// Keeps the parameters with the lowest validation loss for early stopping, and ends the
+    /// training when the loss has not fallen for too long.
     fn update_best(&mut self, epoch: &Epoch) -> Result<(), TrainError> {
         let (Some(patience), Some(loss)) = (self.settings.patience, epoch.validation_loss) else {
             return Ok(());
@@ -576,8 +576,8 @@ fn copy<N: Network>(network: &N) -> Result<Box<N>, TrainError> {
     Ok(copy)
 }
 
-/// Adds the parameters to the average, if it is one of this time: the end of an epoch, or the end of
-/// a step.
+/// Adds the parameters to the average, if it is one of this time: the end of an epoch, or the end
+/// of a step.
 fn update_average<N: Network, O: Optimizer, L, G>(
     settings: &mut Trainer<'_, N, O, L, G>,
     network: &N,

@@ -38,8 +38,8 @@ impl StopHandle {
         Self::default()
     }
 
-    /// Stops the trainings that have this handle. A stopped handle stays stopped: make a new one for
-    /// the next training.
+    /// Stops the trainings that have this handle. A stopped handle stays stopped: make a new one
+    /// for the next training.
     pub fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -124,8 +124,8 @@ mod ctrl_c {
 
         /// Sets the action again.
         fn put_back(self) {
-            // SAFETY: the action is the one that the system gave, and no room for another is
-            // asked for.
+            // SAFETY: the action is the one that the system gave, and no room for another is asked
+            // for.
             unsafe { libc::sigaction(libc::SIGINT, &self.0, ptr::null_mut()) };
         }
     }
@@ -146,8 +146,8 @@ mod ctrl_c {
         fn put_back(self) {}
     }
 
-    /// Makes [`pressed`] the handler of Ctrl-C. `before` is the action before, which is set again if
-    /// that fails.
+    /// Makes [`pressed`] the handler of Ctrl-C. `before` is the action before, which is set again
+    /// if that fails.
     fn handle(before: Action) -> Result<(), TrainError> {
         let error = match ctrlc::try_set_handler(pressed) {
             Ok(()) => return Ok(()),
