@@ -110,7 +110,8 @@ pub trait Classes: Shape {
 /// The shape of the places that have one label each, such as the pixels of an image.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "tensors of `{Self}` have no labels: with the axis of classes, that would be too many axes",
+    message = "tensors of `{Self}` have no labels: with the axis of classes, that would be too \
+               many axes",
     label = "up to three axes, such as the height and the width of an image"
 )]
 pub trait Places: Shape {

@@ -111,7 +111,12 @@ macro_rules! options {
             /// A number of weights other than that of the classes is a compile error. Weights must
             /// be finite and not negative: a trainer refuses others, and [`Loss::loss`] panics.
             pub const fn class_weights<const N: usize>(self, weights: [f64; N]) -> $name<Y, [f64; N]> {
-                $name { reduction: self.reduction, $($other: self.$other,)* labels: self.labels, weights }
+                $name {
+                    reduction: self.reduction,
+                    $($other: self.$other,)*
+                    labels: self.labels,
+                    weights,
+                }
             }
 
             /// Takes targets of `Option<Label<N>>`. An output whose label is `None` does not count,
@@ -121,8 +126,12 @@ macro_rules! options {
             /// the gradient is 0. A [trainer](crate::train::Trainer) stops at such a batch: make
             /// batches so large that each has a label.
             pub const fn optional_labels(self) -> $name<OptionalLabels, W> {
-                let labels = OptionalLabels;
-                $name { reduction: self.reduction, $($other: self.$other,)* labels, weights: self.weights }
+                $name {
+                    reduction: self.reduction,
+                    $($other: self.$other,)*
+                    labels: OptionalLabels,
+                    weights: self.weights,
+                }
             }
         }
     )* };
@@ -147,6 +156,50 @@ impl<Y: Copy, W: Copy> CrossEntropy<Y, W> {
             label_smoothing,
             ..self
         }
+    }
+}
+
+impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
+    /// Computes the loss with a factor for each row, which comes from the weight of its label and
+    /// from smoothing.
+    ///
+    /// With smoothing, the loss of a row is a multiple of the loss without smoothing, plus the term
+    /// of [`smooth`], which is not added here.
+    fn weighted<L: ClassLabel, T: Element>(
+        &self,
+        labels: &[Y::Of<L>],
+        weights: &[f64],
+        logits: &[T],
+        scale: T,
+        gradients: &mut [T],
+    ) -> f64 {
+        let classes = L::CLASSES;
+        let weight_sum: f64 = (0..classes).map(|class| weight(weights, class)).sum();
+        let spread = self.label_smoothing * weight_sum / classes as f64;
+        let blocks = logits
+            .chunks(ROWS * classes)
+            .zip(gradients.chunks_mut(ROWS * classes));
+
+        let mut sum = 0.0;
+        for ((logits, gradients), labels) in blocks.zip(labels.chunks(ROWS)) {
+            // The factor of a row without a label stays 0.
+            let mut numbers = [0; ROWS];
+            let mut factors = [T::zero(); ROWS];
+            for ((&label, number), factor) in labels.iter().zip(&mut numbers).zip(&mut factors) {
+                if let Some(class) = Y::class(label) {
+                    let own = (1.0 - self.label_smoothing) * weight(weights, class);
+                    *number = class as u32;
+                    *factor = T::from_f64_lossy(own + spread);
+                }
+            }
+
+            let numbers = &numbers[..labels.len()];
+            let factors = &factors[..labels.len()];
+            sum += double(
+                T::kernels().cross_entropy(classes, logits, numbers, factors, scale, gradients),
+            );
+        }
+        sum
     }
 }
 
@@ -198,39 +251,11 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         let total = total_weight::<Y, Out::Label>(labels, weights);
         let scale = self.reduction.share(total);
 
-        let mut sum = 0.0;
-        if let (Some(labels), []) = (Y::numbers(labels), weights) {
-            sum =
-                double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients));
+        let mut sum = if let (Some(labels), []) = (Y::numbers(labels), weights) {
+            double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients))
         } else {
-            // With smoothing, the loss of a row is a multiple of the loss without smoothing, plus
-            // the term of `smooth`.
-            let weight_sum: f64 = (0..classes).map(|class| weight(weights, class)).sum();
-            let spread = self.label_smoothing * weight_sum / classes as f64;
-            let blocks = logits
-                .chunks(ROWS * classes)
-                .zip(gradients.chunks_mut(ROWS * classes));
-
-            for ((logits, gradients), labels) in blocks.zip(labels.chunks(ROWS)) {
-                // A row without a label keeps a weight of 0.
-                let mut numbers = [0; ROWS];
-                let mut factors = [T::zero(); ROWS];
-                for ((&label, number), factor) in labels.iter().zip(&mut numbers).zip(&mut factors)
-                {
-                    if let Some(class) = Y::class(label) {
-                        let own = (1.0 - self.label_smoothing) * weight(weights, class);
-                        *number = class as u32;
-                        *factor = T::from_f64_lossy(own + spread);
-                    }
-                }
-
-                let numbers = &numbers[..labels.len()];
-                let factors = &factors[..labels.len()];
-                sum += double(
-                    T::kernels().cross_entropy(classes, logits, numbers, factors, scale, gradients),
-                );
-            }
-        }
+            self.weighted::<Out::Label, T>(labels, weights, logits, scale, gradients)
+        };
 
         if self.label_smoothing > 0.0 {
             let labels = labels.iter().map(|&label| Y::class(label));

@@ -18,7 +18,8 @@ loss! {
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// let (outputs, targets) = ([Tensor1::from([0.5_f32.ln(), 0.5_f32.ln()])], [Tensor1::from([1.0, 0.0])]);
+    /// let outputs = [Tensor1::from([0.5_f32.ln(), 0.5_f32.ln()])];
+    /// let targets = [Tensor1::from([1.0, 0.0])];
     /// let mut gradients = [Tensor1::zeros()];
     /// let loss: f32 = KlDiv.loss(&outputs, &targets, &mut gradients);
     /// assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
@@ -53,7 +54,9 @@ loss! {
         ///
         /// # Panics
         /// If it is negative, NaN or infinite.
-        epsilon: f64 = 1e-8, if epsilon >= 0.0 && epsilon.is_finite(), "the epsilon of `PoissonNll` is a number from 0 up";
+        epsilon: f64 = 1e-8,
+            if epsilon >= 0.0 && epsilon.is_finite(),
+            "the epsilon of `PoissonNll` is a number from 0 up";
     }
 }
 
@@ -82,7 +85,9 @@ loss! {
         ///
         /// # Panics
         /// If it is negative, NaN or infinite.
-        epsilon: f64 = 1e-6, if epsilon >= 0.0 && epsilon.is_finite(), "the epsilon of `GaussianNll` is a number from 0 up";
+        epsilon: f64 = 1e-6,
+            if epsilon >= 0.0 && epsilon.is_finite(),
+            "the epsilon of `GaussianNll` is a number from 0 up";
     }
 }
 

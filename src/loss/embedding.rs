@@ -22,7 +22,9 @@ loss! {
         ///
         /// # Panics
         /// If it is negative, NaN or infinite.
-        margin: f64 = 1.0, if margin >= 0.0 && margin.is_finite(), "the margin of `HingeEmbedding` is a number from 0 up";
+        margin: f64 = 1.0,
+            if margin >= 0.0 && margin.is_finite(),
+            "the margin of `HingeEmbedding` is a number from 0 up";
     }
 }
 
@@ -35,7 +37,8 @@ loss! {
     /// ```
     /// use shapewright::prelude::*;
     /// use shapewright::tensor::Rank1;
-    /// let pair: Tensor<(Rank1<1>, Rank1<1>)> = Tensor::from((Tensor1::from([0.5]), Tensor1::from([2.0])));
+    /// let pair: Tensor<(Rank1<1>, Rank1<1>)> =
+    ///     Tensor::from((Tensor1::from([0.5]), Tensor1::from([2.0])));
     /// let mut gradients = [Tensor::zeros()];
     /// let loss: f32 = MarginRanking.loss(&[pair], &[Tensor1::from([1.0])], &mut gradients);
     /// assert_eq!((loss, gradients[0].as_slice()), (1.5, &[-1.0, 1.0][..]));
@@ -45,7 +48,9 @@ loss! {
         ///
         /// # Panics
         /// If it is negative, NaN or infinite.
-        margin: f64 = 0.0, if margin >= 0.0 && margin.is_finite(), "the margin of `MarginRanking` is a number from 0 up";
+        margin: f64 = 0.0,
+            if margin >= 0.0 && margin.is_finite(),
+            "the margin of `MarginRanking` is a number from 0 up";
     }
 }
 
@@ -58,7 +63,8 @@ loss! {
     /// ```
     /// use shapewright::prelude::*;
     /// use shapewright::tensor::Rank1;
-    /// let pair: Tensor<(Rank1<2>, Rank1<2>)> = Tensor::from((Tensor1::from([2.0, 0.0]), Tensor1::from([1.0, 1.0])));
+    /// let pair: Tensor<(Rank1<2>, Rank1<2>)> =
+    ///     Tensor::from((Tensor1::from([2.0, 0.0]), Tensor1::from([1.0, 1.0])));
     /// let mut gradients = [Tensor::zeros()];
     /// let loss: f32 = CosineEmbedding.loss(&[pair], &[1.0], &mut gradients);
     /// assert!((loss - 0.292_893).abs() < 1e-6);
@@ -69,7 +75,9 @@ loss! {
         ///
         /// # Panics
         /// If it is not from -1 to 1.
-        margin: f64 = 0.0, if -1.0 <= margin && margin <= 1.0, "the margin of `CosineEmbedding` is from -1 to 1";
+        margin: f64 = 0.0,
+            if -1.0 <= margin && margin <= 1.0,
+            "the margin of `CosineEmbedding` is from -1 to 1";
     }
 }
 
@@ -94,7 +102,9 @@ loss! {
         ///
         /// # Panics
         /// If it is negative, NaN or infinite.
-        margin: f64 = 1.0, if margin >= 0.0 && margin.is_finite(), "the margin of `TripletMargin` is a number from 0 up";
+        margin: f64 = 1.0,
+            if margin >= 0.0 && margin.is_finite(),
+            "the margin of `TripletMargin` is a number from 0 up";
         /// Sets whether the negative's distance from the positive replaces that from the anchor
         /// where it is less; `false` by default.
         swap: bool = false;
@@ -103,7 +113,9 @@ loss! {
         ///
         /// # Panics
         /// If it is negative, NaN or infinite.
-        epsilon: f64 = 1e-6, if epsilon >= 0.0 && epsilon.is_finite(), "the epsilon of `TripletMargin` is a number from 0 up";
+        epsilon: f64 = 1e-6,
+            if epsilon >= 0.0 && epsilon.is_finite(),
+            "the epsilon of `TripletMargin` is a number from 0 up";
     }
 }
 
@@ -256,24 +268,16 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
         let margin = T::from_f64_lossy(self.margin);
         let epsilon = T::from_f64_lossy(self.epsilon);
 
-        // A distance is a size times a root.
-        let distance = |a: &[T], b: &[T]| {
-            let differences = || a.iter().zip(b).map(|(&a, &b)| a - b + epsilon);
-            let size = size(differences());
-            let squares = differences().map(|off| double(over(off, size) * over(off, size)));
-            (size, T::from_f64_lossy(squares.sum::<f64>().sqrt()))
-        };
-
         let mut sum = 0.0;
         for (output, gradient) in outputs.iter().zip(gradients) {
             let (anchor, others) = output.as_slice().split_at(N);
             let (positive, negative) = others.split_at(N);
-            let near_factors = distance(anchor, positive);
-            let near = near_factors.0 * near_factors.1;
-            let far_factors = distance(anchor, negative);
-            let far = far_factors.0 * far_factors.1;
-            let swap_factors = distance(positive, negative);
-            let swap = swap_factors.0 * swap_factors.1;
+            let to_positive = Distance::between(anchor, positive, epsilon);
+            let to_negative = Distance::between(anchor, negative, epsilon);
+            let swapped = Distance::between(positive, negative, epsilon);
+            let near = to_positive.value();
+            let far = to_negative.value();
+            let swap = swapped.value();
 
             // The distance of the negative, and the shares of the distances from the anchor and
             // from the positive in its gradient. Of equal distances, each has half, as in PyTorch.
@@ -287,26 +291,53 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
             sum += double(loss);
 
             let slope = slope * scale;
-            let direction = |share: T, difference: T, (size, root): (T, T)| {
-                // A distance without weight has no direction.
-                let weight = slope * share;
-                if weight.is_zero() || root.is_zero() {
-                    return T::zero();
-                }
-                weight * over(difference + epsilon, size) / root
-            };
+            let anchor_slope = slope * anchor_share;
+            let positive_slope = slope * positive_share;
             let (da, others) = gradient.as_mut_slice().split_at_mut(N);
             let (dp, dn) = others.split_at_mut(N);
             for i in 0..N {
-                let ap = direction(T::one(), anchor[i] - positive[i], near_factors);
-                let an = direction(anchor_share, anchor[i] - negative[i], far_factors);
-                let pn = direction(positive_share, positive[i] - negative[i], swap_factors);
+                let ap = to_positive.slope(slope, anchor[i] - positive[i] + epsilon);
+                let an = to_negative.slope(anchor_slope, anchor[i] - negative[i] + epsilon);
+                let pn = swapped.slope(positive_slope, positive[i] - negative[i] + epsilon);
                 da[i] = ap - an;
                 dp[i] = -ap - pn;
                 dn[i] = an + pn;
             }
         }
         scaled(sum, scale)
+    }
+}
+
+/// The distance of two vectors as the product of a size and a root, so that it does not overflow.
+#[derive(Clone, Copy)]
+struct Distance<T> {
+    size: T,
+    root: T,
+}
+
+impl<T: Element> Distance<T> {
+    /// Returns the distance of two vectors, with `epsilon` added to the difference of two elements.
+    fn between(a: &[T], b: &[T], epsilon: T) -> Self {
+        let differences = || a.iter().zip(b).map(|(&a, &b)| a - b + epsilon);
+        let size = size(differences());
+        let squares = differences().map(|off| double(over(off, size) * over(off, size)));
+        Distance {
+            size,
+            root: T::from_f64_lossy(squares.sum::<f64>().sqrt()),
+        }
+    }
+
+    fn value(self) -> T {
+        self.size * self.root
+    }
+
+    /// Returns `weight` times the slope of the distance in the element whose difference is given.
+    fn slope(self, weight: T, difference: T) -> T {
+        // A distance without weight has no direction.
+        if weight.is_zero() || self.root.is_zero() {
+            return T::zero();
+        }
+        weight * over(difference, self.size) / self.root
     }
 }
 

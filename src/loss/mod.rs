@@ -54,10 +54,10 @@ pub enum Reduction {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a loss for outputs of `{Out}` with numbers of `{T}`",
     label = "no loss for these outputs",
-    note = "`CrossEntropy` and `Nll` want an axis of classes; weights want one number for each class or feature of the \
-            last axis",
-    note = "`GaussianNll`, `MarginRanking` and `CosineEmbedding` want a tuple of two tensors of one shape, \
-            `TripletMargin` one of three",
+    note = "`CrossEntropy` and `Nll` want an axis of classes; weights want one number for each \
+            class or feature of the last axis",
+    note = "`GaussianNll`, `MarginRanking` and `CosineEmbedding` want a tuple of two tensors of \
+            one shape, `TripletMargin` one of three",
     note = "the others take any shape; a loss of your own implements `shapewright::loss::Loss`"
 )]
 pub trait Loss<Out: Shape, T: Element> {
@@ -145,7 +145,8 @@ impl<Ends: LogProbable<L, N>, L, N> Accepts<Ends, L, N> for LogProbabilities {}
 /// twice changes nothing.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{L}` takes logits, but `{N}` ends in `{Self}`: remove that layer, the loss applies it itself",
+    message = "`{L}` takes logits, but `{N}` ends in `{Self}`: remove that layer, the loss applies \
+               it itself",
     label = "takes logits, not probabilities",
     note = "for probabilities during inference, apply `{Self}` to the outputs"
 )]
@@ -158,10 +159,12 @@ impl<L, N> NotProbable<L, N> for crate::nn::LogSoftmax {}
 /// The end of a network that a loss on probabilities accepts.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{L}` takes probabilities, but `{N}` does not end in `Sigmoid` or `Softmax`: add that layer",
+    message = "`{L}` takes probabilities, but `{N}` does not end in `Sigmoid` or `Softmax`: add \
+               that layer",
     label = "takes probabilities",
     note = "better: `BceWithLogits` takes the outputs as they are, and applies `Sigmoid` itself",
-    note = "a layer of your own that gives probabilities says so with `const OUTPUT_KIND: OutputKind = OutputKind::Sigmoid`"
+    note = "a layer of your own that gives probabilities says so with `const OUTPUT_KIND: \
+            OutputKind = OutputKind::Sigmoid`"
 )]
 pub trait Probable<L, N> {}
 #[diagnostic::do_not_recommend]
@@ -172,10 +175,13 @@ impl<L, N> Probable<L, N> for crate::nn::Softmax {}
 /// The end of a network that a loss on log-probabilities accepts.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{L}` takes log-probabilities, but `{N}` does not end in `LogSoftmax`: make that the last layer",
+    message = "`{L}` takes log-probabilities, but `{N}` does not end in `LogSoftmax`: make that \
+               the last layer",
     label = "takes log-probabilities",
-    note = "better than `Nll`: `CrossEntropy` takes the outputs of the layer before, and applies `LogSoftmax` itself",
-    note = "a layer of your own that gives log-probabilities says so with `const OUTPUT_KIND: OutputKind = OutputKind::LogSoftmax`"
+    note = "better than `Nll`: `CrossEntropy` takes the outputs of the layer before, and applies \
+            `LogSoftmax` itself",
+    note = "a layer of your own that gives log-probabilities says so with `const OUTPUT_KIND: \
+            OutputKind = OutputKind::LogSoftmax`"
 )]
 pub trait LogProbable<L, N> {}
 #[diagnostic::do_not_recommend]
@@ -220,7 +226,10 @@ macro_rules! loss {
     (
         $(#[$doc:meta])*
         $name:ident {
-            $($(#[$option_doc:meta])* $option:ident: $type:ty = $default:expr $(, if $check:expr, $sentence:literal)?;)*
+            $(
+                $(#[$option_doc:meta])*
+                $option:ident: $type:ty = $default:expr $(, if $check:expr, $sentence:literal)?;
+            )*
         }
     ) => {
         $(#[$doc])*
@@ -267,7 +276,8 @@ const TINY: f64 = 1e-12_f32 as f64;
 fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
     assert!(
         outputs == targets && outputs == gradients,
-        "a loss has {outputs} outputs, {targets} targets and {gradients} gradients; give it as many of each"
+        "a loss has {outputs} outputs, {targets} targets and {gradients} gradients; give it as \
+         many of each"
     );
 }
 

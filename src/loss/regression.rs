@@ -49,7 +49,9 @@ loss! {
         ///
         /// # Panics
         /// If it is not above 0 and finite.
-        delta: f64 = 1.0, if delta > 0.0 && delta.is_finite(), "the delta of `Huber` must be above 0, and finite";
+        delta: f64 = 1.0,
+            if delta > 0.0 && delta.is_finite(),
+            "the delta of `Huber` must be above 0, and finite";
     }
 }
 
@@ -71,7 +73,9 @@ loss! {
         ///
         /// # Panics
         /// If it is negative, NaN or infinite.
-        beta: f64 = 1.0, if beta >= 0.0 && beta.is_finite(), "the beta of `SmoothL1` must not be below 0, and finite";
+        beta: f64 = 1.0,
+            if beta >= 0.0 && beta.is_finite(),
+            "the beta of `SmoothL1` must not be below 0, and finite";
     }
 }
 
@@ -109,7 +113,8 @@ macro_rules! bends {
                 let weight = self.reduction.weight(outputs.len() * Out::LEN);
                 let outputs = flatten(outputs);
                 let targets = flatten(targets);
-                T::kernels().smooth_l1($bend, outputs, targets, weight, flatten_mut(gradients)) * weight
+                let gradients = flatten_mut(gradients);
+                T::kernels().smooth_l1($bend, outputs, targets, weight, gradients) * weight
             }
         }
     )* };

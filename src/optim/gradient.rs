@@ -72,8 +72,9 @@ impl Display for NonFiniteNorm {
     fn fmt(&self, f: &mut Formatter<'_>) -> core::fmt::Result {
         write!(
             f,
-            "the norm of the gradient is {}, not a finite number: leave this step out, and look for numbers of that \
-             kind in the inputs, the targets and the parameters; a smaller learning rate may prevent it",
+            "the norm of the gradient is {}, not a finite number: leave this step out, and look \
+             for numbers of that kind in the inputs, the targets and the parameters; a smaller \
+             learning rate may prevent it",
             self.norm
         )
     }

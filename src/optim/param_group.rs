@@ -87,6 +87,8 @@ macro_rules! layer {
         $crate::optim::ParamGroup::<$network>::whole()
     };
     ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {
-        $crate::optim::ParamGroup::<$network>::new(|network| $crate::Parameters::as_slice(&network.$($field $([$index])*).+))
+        $crate::optim::ParamGroup::<$network>::new(|network| {
+            $crate::Parameters::as_slice(&network.$($field $([$index])*).+)
+        })
     };
 }

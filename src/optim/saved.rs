@@ -92,8 +92,8 @@ impl Display for StateError {
         match self {
             StateError::States { expected, found } => write!(
                 f,
-                "the optimizer remembers {expected} numbers per parameter, but the state has {found}; restore it to an \
-                 optimizer of the same kind with the same options"
+                "the optimizer remembers {expected} numbers per parameter, but the state has \
+                 {found}; restore it to an optimizer of the same kind with the same options"
             ),
             StateError::Length {
                 memory,
@@ -101,13 +101,14 @@ impl Display for StateError {
                 found,
             } => write!(
                 f,
-                "the network has {expected} numbers, but memory {memory} of the state has {found}; restore it to an \
-                 optimizer of the same network"
+                "the network has {expected} numbers, but memory {memory} of the state has {found}; \
+                 restore it to an optimizer of the same network"
             ),
             StateError::SkippedSteps { len } => write!(
                 f,
-                "the missed steps of the state are not runs of parameters that end at {len}, one after the other, none \
-                 with more steps than were made; take them unchanged from `snapshot` of the same network"
+                "the missed steps of the state are not runs of parameters that end at {len}, one \
+                 after the other, none with more steps than were made; take them unchanged from \
+                 `snapshot` of the same network"
             ),
         }
     }

@@ -19,7 +19,13 @@ use crate::threads;
 ///
 /// ```
 /// use shapewright::prelude::*;
-/// network! { struct Mlp: [4] -> [3] { fc1: Linear<_, 8>, Relu, fc2: Linear<_, 8>, Relu, head: Linear<_, 3> } }
+/// network! {
+///     struct Mlp: [4] -> [3] {
+///         fc1: Linear<_, 8>, Relu,
+///         fc2: Linear<_, 8>, Relu,
+///         head: Linear<_, 3>,
+///     }
+/// }
 /// let mut adam = AdamW::new(1e-3)
 ///     .state::<Mlp>()
 ///     .freeze(layer!(Mlp, fc1))
@@ -345,7 +351,8 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
         assert_setting(self.check());
         assert!(
             self.states.len() == self.optimizer.states(),
-            "the optimizer remembers {} numbers per parameter, but its state was made for {}; make a new state",
+            "the optimizer remembers {} numbers per parameter, but its state was made for {}; make \
+             a new state",
             self.optimizer.states(),
             self.states.len()
         );

@@ -211,22 +211,23 @@ impl fmt::Display for TrainError {
                 targets,
             } => write!(
                 f,
-                "the {samples} samples have {inputs} inputs but {targets} targets; give one target for each input"
+                "the {samples} samples have {inputs} inputs but {targets} targets; give one target \
+                 for each input"
             ),
             TrainError::Setting(error) => error.fmt(f),
             TrainError::Combination { reason } => f.write_str(reason),
             TrainError::CtrlC { message, .. } => write!(
                 f,
-                "nothing can wait for Ctrl-C: {message}; it takes a thread and two file descriptors: let the program \
-                 have more of them, or train without `stop_on_ctrl_c`"
+                "nothing can wait for Ctrl-C: {message}; it takes a thread and two file \
+                 descriptors: let the program have more of them, or train without `stop_on_ctrl_c`"
             ),
             TrainError::NotFinite { epoch, step, cause } => {
                 write!(f, "{cause} (at step {step}, in epoch {epoch})")
             }
             TrainError::NonFiniteNorm { epoch, step, norm } => write!(
                 f,
-                "the norm of the gradient is {norm} at step {step}, in epoch {epoch}; a smaller learning rate or \
-                 `clip_grad_value` may help"
+                "the norm of the gradient is {norm} at step {step}, in epoch {epoch}; a smaller \
+                 learning rate or `clip_grad_value` may help"
             ),
             TrainError::Memory(error) => error.fmt(f),
             TrainError::Checkpoint(error) => error.fmt(f),
@@ -243,72 +244,79 @@ impl fmt::Display for NonFinite {
         match self {
             NonFinite::Initial { name } => write!(
                 f,
-                "the parameter `{name}` is not finite before the training begins; initialize or load the network anew"
+                "the parameter `{name}` is not finite before the training begins; initialize or \
+                 load the network anew"
             ),
             NonFinite::Inputs => f.write_str(
-                "the loss is not finite: the inputs of the batch are not finite; clean the samples before training",
+                "the loss is not finite: the inputs of the batch are not finite; clean the samples \
+                 before training",
             ),
             NonFinite::LargeInputs { largest } => write!(
                 f,
-                "the loss is not finite: inputs of the batch are as large as {largest:e}; clean the samples, or scale \
-                 them to about 1"
+                "the loss is not finite: inputs of the batch are as large as {largest:e}; clean \
+                 the samples, or scale them to about 1"
             ),
             NonFinite::Diverged { name, largest, lr } => write!(
                 f,
-                "the loss is not finite: the training has made `{name}` as large as {largest:e}, with a learning rate \
-                 of {lr}; {SLOWER}"
+                "the loss is not finite: the training has made `{name}` as large as {largest:e}, \
+                 with a learning rate of {lr}; {SLOWER}"
             ),
             NonFinite::Layer { layer, .. } if layer.contains("Embedding<") => write!(
                 f,
-                "the loss is not finite: it began in the outputs of `{layer}`; it gives NaN for a number that is no \
-                 index of it (make inputs with `Index`)"
+                "the loss is not finite: it began in the outputs of `{layer}`; it gives NaN for a \
+                 number that is no index of it (make inputs with `Index`)"
             ),
             NonFinite::Layer { layer, in_place } => {
-                write!(f, "the loss is not finite: it began in the outputs of `{layer}`")?;
+                write!(
+                    f,
+                    "the loss is not finite: it began in the outputs of `{layer}`"
+                )?;
                 in_place.map_or(Ok(()), |later| write!(f, " or up to `{later}` after it"))?;
                 write!(f, "; {SLOWER}")
             }
             NonFinite::Loss => write!(
                 f,
-                "the loss is not finite, though the network's outputs are; look at the targets: some may not be finite \
-                 or too large, or no sample of the batch has a label; if the loss grew before, {SLOWER}"
+                "the loss is not finite, though the network's outputs are; look at the targets: \
+                 some may not be finite or too large, or no sample of the batch has a label; if \
+                 the loss grew before, {SLOWER}"
             ),
             NonFinite::LossGradient => f.write_str(
-                "the loss is finite, but not its gradient with respect to the outputs; look at the loss, where it \
-                 divides or takes a root",
+                "the loss is finite, but not its gradient with respect to the outputs; look at the \
+                 loss, where it divides or takes a root",
             ),
             NonFinite::Statistic { name } => write!(
                 f,
-                "the statistic `{name}` would not be finite any more: values of the batch are too large for it; clean \
-                 the samples, or scale them to about 1"
+                "the statistic `{name}` would not be finite any more: values of the batch are too \
+                 large for it; clean the samples, or scale them to about 1"
             ),
             NonFinite::Gradient { name } => write!(
                 f,
-                "the gradient of `{name}` is not finite, though the loss is; a smaller learning rate or \
-                 `clip_grad_value` may help, or samples that are scaled to about 1"
+                "the gradient of `{name}` is not finite, though the loss is; a smaller learning \
+                 rate or `clip_grad_value` may help, or samples that are scaled to about 1"
             ),
             NonFinite::Parameter { name, lr } => write!(
                 f,
-                "the optimizer's steps have made the parameter `{name}` infinite or NaN, with a learning rate of {lr}; \
-                 {SLOWER}"
+                "the optimizer's steps have made the parameter `{name}` infinite or NaN, with a \
+                 learning rate of {lr}; {SLOWER}"
             ),
             NonFinite::Memory { name } => write!(
                 f,
-                "what the optimizer remembers of the gradient of `{name}` is not finite any more: the gradient is too \
-                 large to be squared; {SLOWER}"
+                "what the optimizer remembers of the gradient of `{name}` is not finite any more: \
+                 the gradient is too large to be squared; {SLOWER}"
             ),
             NonFinite::Average { name } => write!(
                 f,
-                "the average of the parameter `{name}` is not finite: the parameter is too large; {SLOWER}"
+                "the average of the parameter `{name}` is not finite: the parameter is too large; \
+                 {SLOWER}"
             ),
             NonFinite::ValidationLoss { inputs: true } => f.write_str(
-                "the loss of the validation samples is not finite: their inputs are not finite; clean them before \
-                 training",
+                "the loss of the validation samples is not finite: their inputs are not finite; \
+                 clean them before training",
             ),
             NonFinite::ValidationLoss { inputs: false } => write!(
                 f,
-                "the loss of the validation samples is not finite; look at their targets: some may not be finite, or no \
-                 sample of a batch has a label; {SLOWER}"
+                "the loss of the validation samples is not finite; look at their targets: some may \
+                 not be finite, or no sample of a batch has a label; {SLOWER}"
             ),
         }
     }
@@ -329,7 +337,8 @@ impl fmt::Display for CheckpointError {
             CheckpointErrorKind::TooLarge { limit, need } => {
                 write!(
                     f,
-                    "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {RAISE}"
+                    "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; \
+                     {RAISE}"
                 )
             }
             CheckpointErrorKind::Write { kind, message } => {
@@ -353,8 +362,9 @@ impl fmt::Display for CheckpointError {
             }
             CheckpointErrorKind::Version { expected, found } => write!(
                 f,
-                "the checkpoint `{path}` has the form {found}, and this version of shapewright reads the form \
-                 {expected}; end that training with the version that began it, or begin anew without `resume`"
+                "the checkpoint `{path}` has the form {found}, and this version of shapewright \
+                 reads the form {expected}; end that training with the version that began it, or \
+                 begin anew without `resume`"
             ),
             CheckpointErrorKind::Differs {
                 what,
@@ -368,8 +378,9 @@ impl fmt::Display for CheckpointError {
                 let found = text(found);
                 write!(
                     f,
-                    "the checkpoint `{path}` is of another training: `{what}` is {found} in it, but {expected} here; \
-                     make both alike, name another file, or begin anew without `resume`"
+                    "the checkpoint `{path}` is of another training: `{what}` is {found} in it, \
+                     but {expected} here; make both alike, name another file, or begin anew \
+                     without `resume`"
                 )
             }
         }

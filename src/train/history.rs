@@ -127,10 +127,22 @@ impl History {
     /// ```
     /// use shapewright::train::{Epoch, History};
     /// let metrics = vec![("accuracy".to_owned(), f64::NAN)];
-    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25, waiting: 0.01 };
-    /// let history = History { epochs: vec![epoch], ..History::default() };
-    /// let json = r#"[{"epoch":1,"steps":4,"loss":0.5,"validation_loss":null,"seconds":0.25,"waiting":0.01,"accuracy":null}]"#;
-    /// assert_eq!(history.to_json(), json);
+    /// let epoch = Epoch {
+    ///     epoch: 1,
+    ///     steps: 4,
+    ///     loss: 0.5,
+    ///     validation_loss: None,
+    ///     metrics,
+    ///     seconds: 0.25,
+    ///     waiting: 0.01,
+    /// };
+    /// let history = History {
+    ///     epochs: vec![epoch],
+    ///     ..History::default()
+    /// };
+    /// let start = r#"[{"epoch":1,"steps":4,"loss":0.5,"validation_loss":null,"seconds":0.25,"#;
+    /// let end = r#""waiting":0.01,"accuracy":null}]"#;
+    /// assert_eq!(history.to_json(), format!("{start}{end}"));
     /// ```
     pub fn to_json(&self) -> String {
         let objects: Vec<String> = self.epochs.iter().map(json_object).collect();

@@ -153,7 +153,8 @@ mod ctrl_c {
             Ok(()) => return Ok(()),
             Err(ctrlc::Error::MultipleHandlers) => {
                 let reason = "something else in this program handles Ctrl-C already; let that call \
-                              `StopHandle::stop`, and give the trainer the handle with `stop_handle`";
+                              `StopHandle::stop`, and give the trainer the handle with \
+                              `stop_handle`";
                 return Err(TrainError::Combination {
                     reason: reason.to_owned(),
                 });

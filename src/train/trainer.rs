@@ -267,14 +267,14 @@ where
     /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
     /// let mut net = Mlp::init(&mut shapewright::rng(0));
     /// let before = net.to_boxed();
-    /// let trainer = Mlp::trainer(AdamW::new(0.1), Mse);
-    /// let groups = |state: shapewright::optim::OptimizerState<_, _>| {
-    ///     state
-    ///         .freeze(layer!(Mlp, body))
-    ///         .scale(layer!(Mlp, head.weight), 0.1)
-    ///         .no_decay(layer!(Mlp, head.bias))
-    /// };
-    /// trainer.param_groups(groups).fit(&mut net, &x, &x)?;
+    /// Mlp::trainer(AdamW::new(0.1), Mse)
+    ///     .param_groups(|state| {
+    ///         state
+    ///             .freeze(layer!(Mlp, body))
+    ///             .scale(layer!(Mlp, head.weight), 0.1)
+    ///             .no_decay(layer!(Mlp, head.bias))
+    ///     })
+    ///     .fit(&mut net, &x, &x)?;
     /// assert_eq!(net.body.weight, before.body.weight);
     /// assert_ne!(net.head.weight, before.head.weight);
     /// # Ok::<(), shapewright::train::TrainError>(())
@@ -298,12 +298,16 @@ where
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// network! { struct Body: [1] -> [8] { fc: Linear<_, 8>, norm: BatchNorm1d<_>, Relu, Dropout } }
+    /// network! {
+    ///     struct Body: [1] -> [8] { fc: Linear<_, 8>, norm: BatchNorm1d<_>, Relu, Dropout }
+    /// }
     /// network! { struct Net: [1] -> [1] { body: Body, head: Linear<_, 1> } }
     /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
     /// let mut net = Net::init(&mut shapewright::rng(0));
-    /// let trainer = Net::trainer(AdamW::new(0.1), Mse).param_groups(|state| state.freeze(layer!(Net, body)));
-    /// trainer.eval(layer!(Net, body)).fit(&mut net, &x, &x)?;
+    /// Net::trainer(AdamW::new(0.1), Mse)
+    ///     .param_groups(|state| state.freeze(layer!(Net, body)))
+    ///     .eval(layer!(Net, body))
+    ///     .fit(&mut net, &x, &x)?;
     /// assert_eq!(net.body.norm.num_batches_tracked, 0.0);
     /// # Ok::<(), shapewright::train::TrainError>(())
     /// ```
@@ -534,7 +538,8 @@ where
             };
 
             return Err(combination(format!(
-                "a metric has the name `{name}`, and {other}; give it a name of its own with `named`"
+                "a metric has the name `{name}`, and {other}; give it a name of its own with \
+                 `named`"
             )));
         }
         Ok(())
@@ -557,8 +562,8 @@ where
                 "`ReduceLrOnPlateau` needs validation samples; give them with `validate`".to_owned()
             }
             None if plateau.watches_larger() => {
-                "`ReduceLrOnPlateau` watches the validation loss, which is better if it is smaller, \
-                 but its mode is `Max`; name the metric that it is to watch with `watch`"
+                "`ReduceLrOnPlateau` watches the validation loss, which is better if it is \
+                 smaller, but its mode is `Max`; name the metric that it is to watch with `watch`"
                     .to_owned()
             }
             None => return Ok(()),
