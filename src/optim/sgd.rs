@@ -64,19 +64,17 @@ impl Optimizer for Sgd {
             ("dampening", self.dampening),
             ("weight_decay", self.weight_decay),
         ])?;
-        match (self.nesterov, self.momentum, self.dampening) {
-            (true, 0.0, _) => Err(SettingError::new(
-                "momentum",
-                0.0,
-                "above 0 with `nesterov`",
-            )),
-            (true, _, dampening) if dampening != 0.0 => Err(SettingError::new(
-                "dampening",
-                dampening,
-                "0 with `nesterov`",
-            )),
-            _ => Ok(()),
+
+        // Nesterov's momentum is not defined for other combinations.
+        if self.nesterov && self.momentum == 0.0 {
+            let expected = "above 0 with `nesterov`";
+            return Err(SettingError::new("momentum", 0.0, expected));
         }
+        if self.nesterov && self.dampening != 0.0 {
+            let expected = "0 with `nesterov`";
+            return Err(SettingError::new("dampening", self.dampening, expected));
+        }
+        Ok(())
     }
 
     fn update<T: Element>(

@@ -181,13 +181,11 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         if let Err(index) = found
             && end > 0
         {
-            self.segments.insert(
-                index,
-                Segment {
-                    end,
-                    ..self.segments[index]
-                },
-            );
+            let front = Segment {
+                end,
+                ..self.segments[index]
+            };
+            self.segments.insert(index, front);
         }
     }
 

@@ -534,8 +534,8 @@ where
         *lr = watched.map_or(*lr, |watched| plateau.step(*lr, watched));
     }
 
-    /// Copies the parameters that the training results in to the network: the best ones of early
-    /// stopping, or the average.
+    /// Sets the network to the result of the training, if that is not the network itself: the best
+    /// parameters of early stopping, or the average.
     fn set_result(&mut self) {
         let result = if let Some(best) = &self.best {
             self.history.restored = Some(best.epoch);
@@ -576,8 +576,8 @@ fn copy<N: Network>(network: &N) -> Result<Box<N>, TrainError> {
     Ok(copy)
 }
 
-/// Adds the parameters to the average, if it is one of this time: the end of an epoch, or the end
-/// of a step.
+/// Adds the parameters to the average, if it is updated at this time: at the end of an epoch or
+/// after a step.
 fn update_average<N: Network, O: Optimizer, L, G>(
     settings: &mut Trainer<'_, N, O, L, G>,
     network: &N,
