@@ -1,4 +1,4 @@
-//! Losses on yes or no, element by element.
+//! Binary losses, element by element.
 
 use super::classes::{ClassWeights, Classes};
 use super::{
@@ -9,11 +9,11 @@ use crate::memory::{flatten, flatten_mut};
 use crate::optim::{SettingError, assert_setting};
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Sigmoid and binary cross-entropy in one, on logits, element by element. PyTorch's
+/// Sigmoid and binary cross-entropy in one loss on logits, element by element. PyTorch's
 /// `nn.BCEWithLogitsLoss`. Targets are tensors of numbers from 0 to 1; the mean is over all
 /// elements.
 ///
-/// A network that ends in `Sigmoid` is a compile error: the loss applies it itself.
+/// A network that ends in `Sigmoid` is a compile error, because the loss applies it itself.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -46,15 +46,17 @@ impl Default for BceWithLogits {
 }
 
 impl<W: Copy> BceWithLogits<W> {
-    /// The same loss with this reduction.
+    /// Sets the reduction; the mean by default.
     pub const fn reduction(self, reduction: Reduction) -> Self {
         BceWithLogits { reduction, ..self }
     }
 
-    /// What a target of 1 counts for; 1 by default. One number, or an array with one for each
-    /// feature of the last axis; another number of features is a compile error. For imbalanced
-    /// data, set it to the ratio of negatives to positives. The weights are numbers from 0 up:
-    /// a trainer refuses others, and [`Loss::loss`] panics.
+    /// Sets the weight of positive targets; 1 by default. For imbalanced data, set it to the ratio
+    /// of negatives to positives.
+    ///
+    /// The weight is one number, or an array with one for each feature of the last axis. An array
+    /// of another length is a compile error. Weights must be finite and not negative: a trainer
+    /// refuses others, and [`Loss::loss`] panics.
     pub const fn pos_weight<V: Copy>(self, pos_weight: V) -> BceWithLogits<V> {
         BceWithLogits {
             reduction: self.reduction,
@@ -62,7 +64,8 @@ impl<W: Copy> BceWithLogits<W> {
         }
     }
 
-    /// `weights` has a number for each of the features, which come again and again, or one for all.
+    /// Computes the loss with weights of positive targets: `weights` has one number for each
+    /// feature of the last axis, or one for all features.
     fn weighted<Out: Shape, T: Element>(
         &self,
         weights: &[f64],
@@ -72,29 +75,28 @@ impl<W: Copy> BceWithLogits<W> {
     ) -> T {
         assert_setting(check_weights("pos_weight", weights));
         let scale = self.reduction.weight(outputs.len() * Out::LEN);
-        let (logits, targets) = (flatten(outputs), flatten(targets));
+        let logits = flatten(outputs);
+        let targets = flatten(targets);
+
         let sum = elementwise(logits, targets, flatten_mut(gradients), scale, |i, x, t| {
-            let (yes, no) = (
-                T::from_f64_lossy(weights[i % weights.len()]) * t,
-                T::one() - t,
-            );
-            // e = exp(-|x|) serves both: sigmoid(x) is 1 / (1 + e) or e / (1 + e).
+            let yes = T::from_f64_lossy(weights[i % weights.len()]) * t;
+            let no = T::one() - t;
+
+            // sigmoid(x) and sigmoid(-x) are 1 / (1 + e) and e / (1 + e) with e = exp(-|x|), which
+            // never overflows.
             let e = (-x.abs()).exp();
-            let (large, small) = (T::one() / (T::one() + e), e / (T::one() + e));
-            let (up, down) = if x < T::zero() {
-                (small, large)
+            let large = T::one() / (T::one() + e);
+            let small = e / (T::one() + e);
+
+            // The parts of x above and below zero.
+            let (up, down, above, below) = if x < T::zero() {
+                (small, large, T::zero(), -x)
             } else {
-                (large, small)
+                (large, small, x, T::zero())
             };
-            let (above, below) = if x < T::zero() {
-                (T::zero(), -x)
-            } else {
-                (x, T::zero())
-            };
-            (
-                times(no, above) + times(yes, below) + (no + yes) * e.ln_1p(),
-                no * up - yes * down,
-            )
+            let loss = times(no, above) + times(yes, below) + (no + yes) * e.ln_1p();
+            let slope = no * up - yes * down;
+            (loss, slope)
         });
         scaled(sum, scale)
     }
@@ -111,7 +113,8 @@ impl<Out: Shape, T: Element> Loss<Out, T> for BceWithLogits {
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         let weight = self.reduction.weight(outputs.len() * Out::LEN);
-        let (logits, targets) = (flatten(outputs), flatten(targets));
+        let logits = flatten(outputs);
+        let targets = flatten(targets);
         T::kernels().bce_with_logits(logits, targets, weight, flatten_mut(gradients)) * weight
     }
 }
@@ -157,12 +160,12 @@ where
 }
 
 loss! {
-    /// Binary cross-entropy on probabilities, element by element. PyTorch's `nn.BCELoss`; logarithms are at least -100,
-    /// as there. Targets are tensors of numbers from 0 to 1; the mean is over all elements. An output that is not from
-    /// 0 to 1 makes the loss NaN.
+    /// Binary cross-entropy on probabilities, element by element. PyTorch's `nn.BCELoss`; as there,
+    /// logarithms are clamped to at least -100. Targets are tensors of numbers from 0 to 1; the
+    /// mean is over all elements. An output outside 0 to 1 makes the loss NaN.
     ///
-    /// For logits there is [`struct@BceWithLogits`], which is faster and more accurate; a network that does not end in
-    /// `Sigmoid` or `Softmax` is a compile error.
+    /// For logits, [`struct@BceWithLogits`] is faster and more accurate. A network that does not
+    /// end in `Sigmoid` or `Softmax` is a compile error.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -186,10 +189,12 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         let scale = self.reduction.weight(outputs.len() * Out::LEN);
-        let lowest = T::from_f64_lossy(-100.0);
+        let min_log = T::from_f64_lossy(-100.0);
         // `max` would lose NaN.
-        let limited = |log: T| if log < lowest { lowest } else { log };
-        let (outputs, targets) = (flatten(outputs), flatten(targets));
+        let limited = |log: T| if log < min_log { min_log } else { log };
+        let outputs = flatten(outputs);
+        let targets = flatten(targets);
+
         let sum = elementwise(
             outputs,
             targets,
@@ -201,10 +206,8 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Bce {
                 }
                 let loss = (t - T::one()) * limited((-p).ln_1p()) - t * limited(p.ln());
                 // At 0 and 1 the slope is limited, as in PyTorch.
-                (
-                    loss,
-                    (p - t) / (p * (T::one() - p)).max(T::from_f64_lossy(TINY)),
-                )
+                let slope = (p - t) / (p * (T::one() - p)).max(T::from_f64_lossy(TINY));
+                (loss, slope)
             },
         );
         scaled(sum, scale)

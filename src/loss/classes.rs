@@ -1,27 +1,28 @@
-//! Losses on classes: how labels and weights lie beside outputs.
+//! The layout of labels and class weights for outputs with an axis of classes.
 
 use super::Label;
 use crate::memory;
 use crate::tensor::{Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 
-/// Every output has a label: the targets of [`CrossEntropy`](struct@crate::loss::CrossEntropy) and
-/// [`Nll`](struct@crate::loss::Nll) are of [`Label`]s.
+/// A label for every output: the targets of [`CrossEntropy`](struct@crate::loss::CrossEntropy) and
+/// [`Nll`](struct@crate::loss::Nll) consist of [`Label`]s.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Labels;
 
-/// Outputs may be without a label: the targets are of `Option<Label<N>>`, and a `None` does not
-/// count.
+/// Outputs without a label are allowed: the targets consist of `Option<Label<N>>`, and `None` does
+/// not count.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OptionalLabels;
 
-/// Which labels the targets are of.
+/// The kind of labels in the targets: [`Labels`] or [`OptionalLabels`].
 #[doc(hidden)]
 pub trait LabelKind: Copy {
+    /// The label of one output.
     type Of<L: ClassLabel>: Copy;
 
-    /// All as numbers, if each output has one.
+    /// Returns the class numbers of all labels, if each output has a label.
     fn numbers<L: ClassLabel>(labels: &[Self::Of<L>]) -> Option<&[u32]>;
-    /// The class; `None` if it does not count.
+    /// Returns the class; `None` if the label does not count.
     fn class<L: ClassLabel>(label: Self::Of<L>) -> Option<usize>;
 }
 
@@ -47,7 +48,7 @@ impl LabelKind for OptionalLabels {
     }
 }
 
-/// [`Label`] of any number of classes.
+/// A [`Label`] with any number of classes.
 #[doc(hidden)]
 pub trait ClassLabel: Copy {
     const CLASSES: usize;
@@ -66,7 +67,7 @@ impl<const N: usize> ClassLabel for Label<N> {
     }
 }
 
-/// [`Label`], or `Option<Label<N>>`, whose `None` does not count.
+/// A `Label<N>`, or an `Option<Label<N>>`, whose `None` does not count.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a label of {N} classes",
@@ -88,7 +89,7 @@ impl<const N: usize> MaybeLabel<N> for Option<Label<N>> {
     }
 }
 
-/// Outputs whose last axis is classes.
+/// Outputs whose last axis is that of the classes.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "outputs of `{Self}` have no axis of classes",
@@ -96,25 +97,28 @@ impl<const N: usize> MaybeLabel<N> for Option<Label<N>> {
 )]
 pub trait Classes: Shape {
     type Label: ClassLabel;
-    /// The axes before it.
+    /// The axes before the axis of classes.
     type Places: Places;
-    /// What one sample has if each place before the axis of classes has an `L`: a sequence one for
-    /// each position, an image one for each pixel.
+    /// One `L` for each place of a sample: for each position of a sequence, for each pixel of an
+    /// image.
     type Each<L: Copy>;
 
+    /// Returns the values of all places of all samples.
     fn flatten<L: Copy>(targets: &[Self::Each<L>]) -> &[L];
 }
 
-/// The shape of the places that have a label each, such as the pixels of an image.
+/// The shape of the places that have one label each, such as the pixels of an image.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "tensors of `{Self}` have no labels: with the axis of classes, that would be too many axes",
+    message = "tensors of `{Self}` have no labels: with the axis of classes, that would be too \
+               many axes",
     label = "up to three axes, such as the height and the width of an image"
 )]
 pub trait Places: Shape {
+    /// One `L` for each place of a sample.
     type Each<L: Copy>: Copy;
 
-    /// The labels place after place, as the samples have them.
+    /// Groups labels in the order of the places by samples.
     fn group<L: Copy>(labels: &[L]) -> &[Self::Each<L>];
 }
 
@@ -146,10 +150,10 @@ classes! {
     Rank3, Rank4<A, B, C>: [[[L; C]; B]; A], as_flattened C, as_flattened B, as_flattened A;
 }
 
-/// What each class counts for.
+/// The weights of the classes.
 #[doc(hidden)]
 pub trait ClassWeights<L>: Copy {
-    /// One number for each class; empty if all count once.
+    /// Returns one weight per class; empty if all weights are 1.
     fn as_slice(&self) -> &[f64];
 }
 

@@ -1,4 +1,4 @@
-//! Losses against class labels.
+//! Losses on classes, with labels as targets.
 
 use super::classes::{ClassLabel, ClassWeights, Classes, LabelKind};
 use super::{
@@ -11,14 +11,15 @@ use crate::optim::{SettingError, assert_setting};
 use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Tensor, double};
 
-/// Softmax and negative log-likelihood in one, on logits. PyTorch's `nn.CrossEntropyLoss` with
-/// class indices; the classes are the last axis, and the mean is over all labels.
+/// Softmax and negative log-likelihood in one loss on logits. PyTorch's `nn.CrossEntropyLoss` with
+/// class indices. The last axis is that of the classes, and the mean is over all labels.
 ///
-/// Outputs `[classes]` take a [`Label<N>`](crate::loss::Label), `[length, classes]` one for each
-/// position, `[Label<N>; LENGTH]`, and `[height, width, classes]` one for each pixel, `[[Label<N>;
-/// WIDTH]; HEIGHT]`: [`Label::from_tensors`](crate::loss::Label::from_tensors) makes them.
+/// The target of outputs `[classes]` is a [`Label<N>`](crate::loss::Label). The target of
+/// `[length, classes]` has a label for each position, `[Label<N>; LENGTH]`, and that of
+/// `[height, width, classes]` one for each pixel, `[[Label<N>; WIDTH]; HEIGHT]`;
+/// [`Label::from_tensors`](crate::loss::Label::from_tensors) makes them.
 ///
-/// A network that ends in `Softmax` is a compile error: the loss applies it itself.
+/// A network that ends in `Softmax` is a compile error, because the loss applies it itself.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -29,8 +30,8 @@ use crate::tensor::{Element, Tensor, double};
 /// # Ok::<(), shapewright::loss::LabelError>(())
 /// ```
 ///
-/// With options: the second class counts three times, a tenth of the certainty is spread over all
-/// classes, and a sample without a label does not count.
+/// With options: the second class has a weight of 3, labels are smoothed by 0.1, and a sample
+/// without a label does not count.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -61,10 +62,10 @@ pub const CrossEntropy: CrossEntropy = CrossEntropy {
     weights: (),
 };
 
-/// The negative log-likelihood: the log-probability of the label's class, times -1. PyTorch's
-/// `nn.NLLLoss`; the classes are the last axis, and the mean is over all labels.
+/// The negative log-likelihood: the negated log-probability of the label's class. PyTorch's
+/// `nn.NLLLoss`. The last axis is that of the classes, and the mean is over all labels.
 ///
-/// For logits there is [`struct@CrossEntropy`]; a network that does not end in `LogSoftmax` is a
+/// For logits, use [`struct@CrossEntropy`]. A network that does not end in `LogSoftmax` is a
 /// compile error.
 ///
 /// ```
@@ -90,6 +91,7 @@ pub const Nll: Nll = Nll {
     weights: (),
 };
 
+/// Implements the options that both losses have.
 macro_rules! options {
     ($($name:ident { $($other:ident),* })*) => { $(
         impl Default for $name {
@@ -99,24 +101,38 @@ macro_rules! options {
         }
 
         impl<Y: Copy, W: Copy> $name<Y, W> {
-            /// The same loss with this reduction.
+            /// Sets the reduction; the mean by default.
             pub const fn reduction(self, reduction: Reduction) -> Self {
                 $name { reduction, ..self }
             }
 
-            /// What each class counts for; 1 by default. The mean divides by the sum of the weights of all labels.
-            /// Another number of weights than there are classes is a compile error. The weights are numbers from 0 up: a
-            /// trainer refuses others, and [`Loss::loss`] panics.
+            /// Sets the weights of the classes; 1 by default. The mean divides by the sum of the
+            /// weights of all labels.
+            ///
+            /// A number of weights other than that of the classes is a compile error. Weights must
+            /// be finite and not negative: a trainer refuses others, and [`Loss::loss`] panics.
             pub const fn class_weights<const N: usize>(self, weights: [f64; N]) -> $name<Y, [f64; N]> {
-                $name { reduction: self.reduction, $($other: self.$other,)* labels: self.labels, weights }
+                $name {
+                    reduction: self.reduction,
+                    $($other: self.$other,)*
+                    labels: self.labels,
+                    weights,
+                }
             }
 
-            /// Takes targets of `Option<Label<N>>`: an output whose label is `None` does not count, as with PyTorch's
-            /// `ignore_index`. The mean is over the labels that there are; without any it is NaN, and the gradient 0. A
-            /// [trainer](crate::train::Trainer) stops at such a batch: make batches so large that each has a label.
+            /// Takes targets of `Option<Label<N>>`. An output whose label is `None` does not count,
+            /// as with PyTorch's `ignore_index`.
+            ///
+            /// The mean is over the labels that are not `None`; if there are none, it is NaN, and
+            /// the gradient is 0. A [trainer](crate::train::Trainer) stops at such a batch: make
+            /// batches so large that each has a label.
             pub const fn optional_labels(self) -> $name<OptionalLabels, W> {
-                let labels = OptionalLabels;
-                $name { reduction: self.reduction, $($other: self.$other,)* labels, weights: self.weights }
+                $name {
+                    reduction: self.reduction,
+                    $($other: self.$other,)*
+                    labels: OptionalLabels,
+                    weights: self.weights,
+                }
             }
         }
     )* };
@@ -127,11 +143,11 @@ options! {
 }
 
 impl<Y: Copy, W: Copy> CrossEntropy<Y, W> {
-    /// How much of the target is spread over all classes, the label's own among them; 0 by default.
-    /// Szegedy et al., 2016.
+    /// Sets the share of the target that is spread over all classes, including the label's own; 0
+    /// by default. Szegedy et al., 2016.
     ///
     /// # Panics
-    /// Unless it is from 0 to 1.
+    /// If it is not from 0 to 1.
     pub const fn label_smoothing(self, label_smoothing: f64) -> Self {
         assert!(
             0.0 <= label_smoothing && label_smoothing <= 1.0,
@@ -144,10 +160,54 @@ impl<Y: Copy, W: Copy> CrossEntropy<Y, W> {
     }
 }
 
-/// How many rows have their labels and weights on the stack at once.
+impl<Y: LabelKind, W: Copy> CrossEntropy<Y, W> {
+    /// Computes the loss with a factor for each row, which comes from the weight of its label and
+    /// from smoothing.
+    ///
+    /// With smoothing, the loss of a row is a multiple of the loss without smoothing, plus the term
+    /// of [`smooth`], which is not added here.
+    fn weighted<L: ClassLabel, T: Element>(
+        &self,
+        labels: &[Y::Of<L>],
+        weights: &[f64],
+        logits: &[T],
+        scale: T,
+        gradients: &mut [T],
+    ) -> f64 {
+        let classes = L::CLASSES;
+        let weight_sum: f64 = (0..classes).map(|class| weight(weights, class)).sum();
+        let spread = self.label_smoothing * weight_sum / classes as f64;
+        let blocks = logits
+            .chunks(ROWS * classes)
+            .zip(gradients.chunks_mut(ROWS * classes));
+
+        let mut sum = Sum::default();
+        for ((logits, gradients), labels) in blocks.zip(labels.chunks(ROWS)) {
+            // The factor of a row without a label stays 0.
+            let mut numbers = [0; ROWS];
+            let mut factors = [T::zero(); ROWS];
+            for ((&label, number), factor) in labels.iter().zip(&mut numbers).zip(&mut factors) {
+                if let Some(class) = Y::class(label) {
+                    let own = (1.0 - self.label_smoothing) * weight(weights, class);
+                    *number = class as u32;
+                    *factor = T::from_f64_lossy(own + spread);
+                }
+            }
+
+            let numbers = &numbers[..labels.len()];
+            let factors = &factors[..labels.len()];
+            sum.add(double(T::kernels().cross_entropy(
+                classes, logits, numbers, factors, scale, gradients,
+            )));
+        }
+        sum.value()
+    }
+}
+
+/// The number of rows whose labels and weights are on the stack at the same time.
 const ROWS: usize = 64;
 
-/// The sum of the weights of all labels.
+/// Returns the sum of the weights of all labels.
 fn total_weight<Y: LabelKind, L: ClassLabel>(labels: &[Y::Of<L>], weights: &[f64]) -> f64 {
     match (Y::numbers(labels), weights) {
         (Some(labels), []) => labels.len() as f64,
@@ -160,6 +220,7 @@ fn total_weight<Y: LabelKind, L: ClassLabel>(labels: &[Y::Of<L>], weights: &[f64
     }
 }
 
+/// Returns the weight of a class; 1 if there are no weights.
 fn weight(weights: &[f64], class: usize) -> f64 {
     weights.get(class).copied().unwrap_or(1.0)
 }
@@ -182,47 +243,25 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
+        let labels = Out::flatten(targets);
+        let weights = self.weights.as_slice();
         assert_setting(check_weights("class_weights", weights));
-        let (logits, gradients) = (flatten(outputs), flatten_mut(gradients));
+
+        let logits = flatten(outputs);
+        let gradients = flatten_mut(gradients);
         let classes = Out::Label::CLASSES;
-        let scale = self
-            .reduction
-            .share(total_weight::<Y, Out::Label>(labels, weights));
-        let mut sum = Sum::default();
-        if let (Some(labels), []) = (Y::numbers(labels), weights) {
-            sum.add(double(T::kernels().cross_entropy(
-                classes,
-                logits,
-                labels,
-                &[],
-                scale,
-                gradients,
-            )));
+        let total = total_weight::<Y, Out::Label>(labels, weights);
+        let scale = self.reduction.share(total);
+
+        let mut sum = if let (Some(labels), []) = (Y::numbers(labels), weights) {
+            double(T::kernels().cross_entropy(classes, logits, labels, &[], scale, gradients))
         } else {
-            // With smoothing, a row's loss is a multiple of that without, and what `smooth` adds.
-            let all: f64 = (0..classes).map(|class| weight(weights, class)).sum();
-            let spread = self.label_smoothing * all / classes as f64;
-            let blocks = logits
-                .chunks(ROWS * classes)
-                .zip(gradients.chunks_mut(ROWS * classes));
-            for ((logits, gradients), labels) in blocks.zip(labels.chunks(ROWS)) {
-                let (mut numbers, mut counts) = ([0; ROWS], [T::zero(); ROWS]);
-                for ((&label, number), count) in labels.iter().zip(&mut numbers).zip(&mut counts) {
-                    if let Some(class) = Y::class(label) {
-                        let own = (1.0 - self.label_smoothing) * weight(weights, class);
-                        (*number, *count) = (class as u32, T::from_f64_lossy(own + spread));
-                    }
-                }
-                let (numbers, counts) = (&numbers[..labels.len()], &counts[..labels.len()]);
-                sum.add(double(T::kernels().cross_entropy(
-                    classes, logits, numbers, counts, scale, gradients,
-                )));
-            }
-        }
+            self.weighted::<Out::Label, T>(labels, weights, logits, scale, gradients)
+        };
+
         if self.label_smoothing > 0.0 {
             let labels = labels.iter().map(|&label| Y::class(label));
-            sum.add(smooth(
+            sum += smooth(
                 self.label_smoothing,
                 weights,
                 classes,
@@ -230,17 +269,18 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
                 labels,
                 scale,
                 gradients,
-            ));
+            );
         }
-        scaled(sum.value(), scale)
+        scaled(sum, scale)
     }
 }
 
-/// What smoothing adds to the loss and its gradient, beside more or less of the loss without.
+/// Adds the second term of label smoothing to the gradient, and returns its sum over all rows. The
+/// first is a multiple of the loss without smoothing.
 ///
-/// With `n` classes, weights `w` of the sum `W`, logits `x` and the label's class `y`, a row's loss
-/// is `(1 - s) w_y l(y) + s/n sum(w_c l(c))`, where `l(c) = l(y) + x_y - x_c`:
-/// so it is `((1 - s) w_y + s/n W) l(y) + s/n sum(w_c (x_y - x_c))`.
+/// With smoothing `s`, `n` classes, weights `w` with the sum `W`, logits `x` and the label's class
+/// `y`, the loss of a row is `(1 - s) w_y l(y) + s/n sum(w_c l(c))`, where
+/// `l(c) = l(y) + x_y - x_c`. Hence it is `((1 - s) w_y + s/n W) l(y) + s/n sum(w_c (x_y - x_c))`.
 fn smooth<T: Element>(
     smoothing: f64,
     weights: &[f64],
@@ -256,9 +296,10 @@ fn smooth<T: Element>(
         .zip(gradients.chunks_exact_mut(classes));
     for ((x, gradient), label) in rows.zip(labels) {
         let Some(label) = label else { continue };
-        // The label's own loss is infinite then, and so is the row's without what is added here.
+        // If the label's own loss is infinite, the loss of the row is so without this term.
         let infinite = x[label] == T::neg_infinity()
             || (x[label] < T::infinity() && x.contains(&T::infinity()));
+
         let mut all = 0.0;
         for (class, (&logit, slope)) in x.iter().zip(&mut *gradient).enumerate() {
             let share = smoothing / classes as f64 * weight(weights, class);
@@ -291,14 +332,16 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
-        let (labels, weights) = (Out::flatten(targets), self.weights.as_slice());
+        let labels = Out::flatten(targets);
+        let weights = self.weights.as_slice();
         assert_setting(check_weights("class_weights", weights));
+
         let classes = Out::Label::CLASSES;
-        let scale = self
-            .reduction
-            .share(total_weight::<Y, Out::Label>(labels, weights));
+        let total = total_weight::<Y, Out::Label>(labels, weights);
+        let scale = self.reduction.share(total);
         let gradients = flatten_mut(gradients);
         gradients.fill(T::zero());
+
         let mut sum = Sum::default();
         let rows = flatten(outputs)
             .chunks_exact(classes)
@@ -306,8 +349,8 @@ impl<Out: Classes, T: Element, Y: LabelKind, W: ClassWeights<Out::Label>> Loss<O
         for ((x, gradient), &label) in rows.zip(labels) {
             if let Some(class) = Y::class(label) {
                 let weight = weight(weights, class);
+                // Then even NaN and infinities of the row do not count.
                 if weight == 0.0 {
-                    // Not even NaN and infinities of the row.
                     continue;
                 }
                 sum.add(-weight * double(x[class]));

@@ -1,4 +1,4 @@
-//! Losses on what distributions say of the targets.
+//! Losses on distributions: the likelihood of the targets, or their divergence.
 
 use core::f64::consts::PI;
 
@@ -10,29 +10,32 @@ use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor};
 
 loss! {
-    /// The Kullback-Leibler divergence of the outputs, which are log-probabilities, from the targets, which are
-    /// probabilities. PyTorch's `nn.KLDivLoss`; the mean is over the samples, which PyTorch calls `"batchmean"` and
-    /// recommends, because the mean over all elements is not the divergence.
+    /// The Kullback-Leibler divergence of the outputs, which are log-probabilities, from the
+    /// targets, which are probabilities. PyTorch's `nn.KLDivLoss`. The mean is over the samples,
+    /// which PyTorch calls `"batchmean"` and recommends, because the mean over all elements is not
+    /// the divergence.
     ///
     /// A network that does not end in `LogSoftmax` is a compile error.
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// let (outputs, targets) = ([Tensor1::from([0.5_f32.ln(), 0.5_f32.ln()])], [Tensor1::from([1.0, 0.0])]);
+    /// let outputs = [Tensor1::from([0.5_f32.ln(), 0.5_f32.ln()])];
+    /// let targets = [Tensor1::from([1.0, 0.0])];
     /// let mut gradients = [Tensor1::zeros()];
     /// let loss: f32 = KlDiv.loss(&outputs, &targets, &mut gradients);
     /// assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
     /// assert_eq!(gradients[0], Tensor1::from([-1.0, 0.0]));
     /// ```
     KlDiv {
-        /// Whether the targets are log-probabilities as well; `false` by default.
+        /// Sets whether the targets are log-probabilities as well; `false` by default.
         log_target: bool = false;
     }
 }
 
 loss! {
-    /// The negative log-likelihood of the targets, which are counts, under Poisson distributions whose logarithm of the
-    /// mean is the output. PyTorch's `nn.PoissonNLLLoss`; the mean is over all elements.
+    /// The negative log-likelihood of the targets, which are counts, under Poisson distributions.
+    /// An output is the logarithm of a distribution's mean. PyTorch's `nn.PoissonNLLLoss`; the mean
+    /// is over all elements.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -42,25 +45,28 @@ loss! {
     /// assert_eq!((loss, gradients[0]), (1.0, Tensor1::from([0.0, -1.0])));
     /// ```
     PoissonNll {
-        /// Whether the outputs are logarithms of the mean, which is `true` by default, or the mean itself.
+        /// Sets whether the outputs are logarithms of the means (`true`, the default) or the means
+        /// themselves.
         log_input: bool = true;
-        /// Whether Stirling's approximation of the term that depends on the target alone is added, where the target is
-        /// above 1; `false` by default.
+        /// Sets whether to add Stirling's approximation of the term that depends only on the
+        /// target, where the target is above 1; `false` by default.
         full: bool = false;
-        /// What is added to a mean before its logarithm; 1e-8 by default.
+        /// Sets the number that is added to a mean before its logarithm is taken; 1e-8 by default.
         ///
         /// # Panics
-        /// Unless it is a number from 0 up.
-        epsilon: f64 = 1e-8, if epsilon >= 0.0 && epsilon.is_finite(), "the epsilon of `PoissonNll` is a number from 0 up";
+        /// If it is negative, NaN or infinite.
+        epsilon: f64 = 1e-8,
+            if epsilon >= 0.0 && epsilon.is_finite(),
+            "the epsilon of `PoissonNll` is a number from 0 up";
     }
 }
 
 loss! {
-    /// The negative log-likelihood of the targets under normal distributions. PyTorch's `nn.GaussianNLLLoss`; the mean
-    /// is over all elements.
+    /// The negative log-likelihood of the targets under normal distributions. PyTorch's
+    /// `nn.GaussianNLLLoss`; the mean is over all elements.
     ///
-    /// The outputs are pairs `(S, S)` of tensors: the means, and the variances, which should not be negative. Targets
-    /// have the shape `S`.
+    /// The outputs are pairs `(S, S)` of tensors: the means, and the variances, which should not be
+    /// negative. Targets have the shape `S`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -73,13 +79,16 @@ loss! {
     /// assert_eq!(gradients[0].as_slice(), [-0.5, 0.0]);
     /// ```
     GaussianNll {
-        /// Whether the term that does not depend on the outputs is added; `false` by default.
+        /// Sets whether to add the term that does not depend on the outputs; `false` by default.
         full: bool = false;
-        /// Lower variances count as this one, but have a gradient nevertheless; 1e-6 by default.
+        /// Sets the least variance; 1e-6 by default. Lower variances are replaced by it, but still
+        /// get a gradient.
         ///
         /// # Panics
-        /// Unless it is a number from 0 up.
-        epsilon: f64 = 1e-6, if epsilon >= 0.0 && epsilon.is_finite(), "the epsilon of `GaussianNll` is a number from 0 up";
+        /// If it is negative, NaN or infinite.
+        epsilon: f64 = 1e-6,
+            if epsilon >= 0.0 && epsilon.is_finite(),
+            "the epsilon of `GaussianNll` is a number from 0 up";
     }
 }
 
@@ -94,7 +103,9 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         let scale = self.reduction.weight(outputs.len());
-        let (outputs, targets) = (flatten(outputs), flatten(targets));
+        let outputs = flatten(outputs);
+        let targets = flatten(targets);
+
         let sum = elementwise(
             outputs,
             targets,
@@ -107,7 +118,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for KlDiv {
                 };
                 // p ln p is 0 at 0.
                 let own = if p == T::zero() { p } else { p * log };
-                // So is what its logarithm is taken from, where an output is minus infinity.
+                // Likewise p x is 0 at p = 0, also where the output x is minus infinity.
                 (own - times(p, x), -p)
             },
         );
@@ -126,8 +137,11 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         let scale = self.reduction.weight(outputs.len() * Out::LEN);
-        let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
-        let (outputs, targets) = (flatten(outputs), flatten(targets));
+        let half = T::from_f64_lossy(0.5);
+        let epsilon = T::from_f64_lossy(self.epsilon);
+        let outputs = flatten(outputs);
+        let targets = flatten(targets);
+
         let sum = elementwise(
             outputs,
             targets,
@@ -141,6 +155,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for PoissonNll {
                 } else {
                     poisson(x, t, epsilon)
                 };
+
                 if self.full && t > T::one() {
                     loss += t * t.ln() - t + half * (T::from_f64_lossy(2.0 * PI) * t).ln();
                 }
@@ -163,16 +178,19 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len() * S::LEN);
-        let (half, epsilon) = (T::from_f64_lossy(0.5), T::from_f64_lossy(self.epsilon));
+        let half = T::from_f64_lossy(0.5);
+        let epsilon = T::from_f64_lossy(self.epsilon);
         let constant = T::from_f64_lossy(if self.full {
             0.5 * (2.0 * PI).ln()
         } else {
             0.0
         });
+
         let mut sum = Sum::default();
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (means, variances) = output.as_slice().split_at(S::LEN);
             let (mean_slopes, variance_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
+
             sum.add(elementwise(
                 means,
                 target.as_slice(),
@@ -185,23 +203,14 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
                     } else {
                         variances[i]
                     };
+
                     let off = mean - t;
                     if variance.is_zero() && !off.is_nan() {
-                        // Only with an epsilon of 0. The distance, if there is any, outgrows the
-                        // logarithm.
-                        let slope = if off.is_zero() {
-                            off
-                        } else {
-                            off * T::infinity()
-                        };
-                        let loss = if off.is_zero() {
-                            T::neg_infinity()
-                        } else {
-                            T::infinity()
-                        };
+                        let (loss, slope) = without_variance(off);
                         variance_slopes[i] = -loss * scale;
                         return (loss, slope);
                     }
+
                     let slope = off / variance;
                     variance_slopes[i] = half * (T::one() / variance - slope * slope) * scale;
                     (half * (variance.ln() + off * slope) + constant, slope)
@@ -212,10 +221,21 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for GaussianNll {
     }
 }
 
-/// Loss and slope of the logarithm `x` of a mean, for a target that is a number.
+/// Returns the loss of a distribution with a variance of 0 and its slope in the mean, for a mean
+/// that is off by `off`: the limit for small variances, where a distance outgrows the logarithm.
+/// This happens only with an epsilon of 0.
+fn without_variance<T: Element>(off: T) -> (T, T) {
+    if off.is_zero() {
+        (T::neg_infinity(), off)
+    } else {
+        (T::infinity(), off * T::infinity())
+    }
+}
+
+/// Returns the loss and its slope at the logarithm `x` of a mean, for a target that is not NaN.
 fn poisson_log_input<T: Element>(x: T, target: T) -> (T, T) {
     let mean = x.exp();
-    // The mean outgrows its logarithm.
+    // At infinity, the mean outgrows its logarithm.
     let loss = if x == T::infinity() {
         mean
     } else {
@@ -224,7 +244,7 @@ fn poisson_log_input<T: Element>(x: T, target: T) -> (T, T) {
     (loss, mean - target)
 }
 
-/// Loss and slope of the mean `x` itself, which has no logarithm below zero.
+/// Returns the loss and its slope at the mean `x` itself, which has no logarithm below zero.
 fn poisson<T: Element>(x: T, target: T, epsilon: T) -> (T, T) {
     let mean = x + epsilon;
     if mean < T::zero() {

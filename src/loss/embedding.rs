@@ -1,5 +1,5 @@
-//! Losses on similarity and order, most of them on pairs of outputs. Plain loops: they are rare,
-//! and their outputs are small.
+//! Losses on similarity and order, most of them on pairs of outputs. Their loops are plain, because
+//! these losses are rare and their outputs small.
 
 use super::{AnyOutput, Loss, Reduction, TINY, check_lengths, elementwise, loss, scaled, times};
 use crate::memory::{flatten, flatten_mut};
@@ -7,8 +7,9 @@ use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Rank1, Shape, Tensor, double};
 
 loss! {
-    /// Of outputs that are distances: the distance where the target is 1 (similar), and what it lacks to `margin` where
-    /// the target is -1 (not similar). PyTorch's `nn.HingeEmbeddingLoss`; the mean is over all elements.
+    /// The hinge loss on outputs that are distances: the distance `d` where the target is 1
+    /// (similar), and `max(0, margin - d)` where it is -1 (dissimilar). PyTorch's
+    /// `nn.HingeEmbeddingLoss`; the mean is over all elements.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -18,62 +19,74 @@ loss! {
     /// assert_eq!((loss, gradients[0]), (0.625, Tensor1::from([0.5, -0.5])));
     /// ```
     HingeEmbedding {
-        /// How far apart what is not similar should be; 1 by default.
+        /// Sets the distance that dissimilar samples should have at least; 1 by default.
         ///
         /// # Panics
-        /// Unless it is a number from 0 up.
-        margin: f64 = 1.0, if margin >= 0.0 && margin.is_finite(), "the margin of `HingeEmbedding` is a number from 0 up";
+        /// If it is negative, NaN or infinite.
+        margin: f64 = 1.0,
+            if margin >= 0.0 && margin.is_finite(),
+            "the margin of `HingeEmbedding` is a number from 0 up";
     }
 }
 
 loss! {
-    /// Of outputs that are pairs `(S, S)` of tensors: what the first lacks to be larger than the second by `margin` where
-    /// the target is 1, and the other way round where it is -1. PyTorch's `nn.MarginRankingLoss`; the mean is over all
-    /// elements. Targets have the shape `S`.
+    /// The ranking loss on outputs that are pairs `(S, S)` of tensors: the amount by which the
+    /// first is not larger than the second by `margin` where the target is 1, and by which the
+    /// second is not larger than the first where it is -1. PyTorch's `nn.MarginRankingLoss`; the
+    /// mean is over all elements. Targets have the shape `S`.
     ///
     /// ```
     /// use shapewright::prelude::*;
     /// use shapewright::tensor::Rank1;
-    /// let pair: Tensor<(Rank1<1>, Rank1<1>)> = Tensor::from((Tensor1::from([0.5]), Tensor1::from([2.0])));
+    /// let pair: Tensor<(Rank1<1>, Rank1<1>)> =
+    ///     Tensor::from((Tensor1::from([0.5]), Tensor1::from([2.0])));
     /// let mut gradients = [Tensor::zeros()];
     /// let loss: f32 = MarginRanking.loss(&[pair], &[Tensor1::from([1.0])], &mut gradients);
     /// assert_eq!((loss, gradients[0].as_slice()), (1.5, &[-1.0, 1.0][..]));
     /// ```
     MarginRanking {
-        /// By how much one should be larger; 0 by default.
+        /// Sets the difference that the two should have at least; 0 by default.
         ///
         /// # Panics
-        /// Unless it is a number from 0 up.
-        margin: f64 = 0.0, if margin >= 0.0 && margin.is_finite(), "the margin of `MarginRanking` is a number from 0 up";
+        /// If it is negative, NaN or infinite.
+        margin: f64 = 0.0,
+            if margin >= 0.0 && margin.is_finite(),
+            "the margin of `MarginRanking` is a number from 0 up";
     }
 }
 
 loss! {
-    /// Of outputs that are pairs of vectors: 1 less the cosine of the angle between them where the target is 1
-    /// (similar), and the cosine above `margin` where it is -1 (not similar). PyTorch's `nn.CosineEmbeddingLoss`; the
-    /// mean is over the pairs. The target of a pair is one number.
+    /// The cosine loss on outputs that are pairs of vectors: `1 - c` with the cosine `c` of the
+    /// angle between them where the target is 1 (similar), and `max(0, c - margin)` where it is -1
+    /// (dissimilar). PyTorch's `nn.CosineEmbeddingLoss`; the mean is over the pairs. The target of
+    /// a pair is one number.
     ///
     /// ```
     /// use shapewright::prelude::*;
     /// use shapewright::tensor::Rank1;
-    /// let pair: Tensor<(Rank1<2>, Rank1<2>)> = Tensor::from((Tensor1::from([2.0, 0.0]), Tensor1::from([1.0, 1.0])));
+    /// let pair: Tensor<(Rank1<2>, Rank1<2>)> =
+    ///     Tensor::from((Tensor1::from([2.0, 0.0]), Tensor1::from([1.0, 1.0])));
     /// let mut gradients = [Tensor::zeros()];
     /// let loss: f32 = CosineEmbedding.loss(&[pair], &[1.0], &mut gradients);
     /// assert!((loss - 0.292_893).abs() < 1e-6);
     /// ```
     CosineEmbedding {
-        /// From which cosine on vectors are too similar, -1 to 1; 0 by default.
+        /// Sets the cosine above which dissimilar vectors are too similar, from -1 to 1; 0 by
+        /// default.
         ///
         /// # Panics
-        /// Unless it is from -1 to 1.
-        margin: f64 = 0.0, if -1.0 <= margin && margin <= 1.0, "the margin of `CosineEmbedding` is from -1 to 1";
+        /// If it is not from -1 to 1.
+        margin: f64 = 0.0,
+            if -1.0 <= margin && margin <= 1.0,
+            "the margin of `CosineEmbedding` is from -1 to 1";
     }
 }
 
 loss! {
-    /// Of outputs that are three vectors, an anchor, a positive and a negative: by how much the anchor's distance from
-    /// the positive, and `margin`, are more than that from the negative. PyTorch's `nn.TripletMarginLoss` with `p = 2`;
-    /// Balntas et al., 2016. The mean is over the triplets. There is nothing to compare with: the targets are `()`.
+    /// The triplet loss on outputs that are three vectors, an anchor `a`, a positive `p` and a
+    /// negative `n`: `max(0, |a - p| - |a - n| + margin)`. PyTorch's `nn.TripletMarginLoss` with
+    /// `p = 2`; Balntas et al., 2016. The mean is over the triplets. There are no targets to
+    /// compare with: they are `()`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -86,19 +99,24 @@ loss! {
     /// assert_eq!(gradients[0].as_slice(), [0.0, 1.0, -1.0]);
     /// ```
     TripletMargin {
-        /// By how much the negative should be farther away; 1 by default.
+        /// Sets the distance by which the negative should be farther away; 1 by default.
         ///
         /// # Panics
-        /// Unless it is a number from 0 up.
-        margin: f64 = 1.0, if margin >= 0.0 && margin.is_finite(), "the margin of `TripletMargin` is a number from 0 up";
-        /// Whether the positive's distance from the negative counts if it is less than the anchor's; `false` by
-        /// default.
+        /// If it is negative, NaN or infinite.
+        margin: f64 = 1.0,
+            if margin >= 0.0 && margin.is_finite(),
+            "the margin of `TripletMargin` is a number from 0 up";
+        /// Sets whether the negative's distance from the positive replaces that from the anchor
+        /// where it is less; `false` by default.
         swap: bool = false;
-        /// What is added to each difference of two numbers, so that no distance is 0; 1e-6 by default.
+        /// Sets the number that is added to each difference of two elements, so that no distance is
+        /// 0; 1e-6 by default.
         ///
         /// # Panics
-        /// Unless it is a number from 0 up.
-        epsilon: f64 = 1e-6, if epsilon >= 0.0 && epsilon.is_finite(), "the epsilon of `TripletMargin` is a number from 0 up";
+        /// If it is negative, NaN or infinite.
+        epsilon: f64 = 1e-6,
+            if epsilon >= 0.0 && epsilon.is_finite(),
+            "the epsilon of `TripletMargin` is a number from 0 up";
     }
 }
 
@@ -113,8 +131,11 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         let scale = self.reduction.weight(outputs.len() * Out::LEN);
-        let (one, margin) = (T::one(), T::from_f64_lossy(self.margin));
-        let (outputs, targets) = (flatten(outputs), flatten(targets));
+        let one = T::one();
+        let margin = T::from_f64_lossy(self.margin);
+        let outputs = flatten(outputs);
+        let targets = flatten(targets);
+
         let sum = elementwise(
             outputs,
             targets,
@@ -129,9 +150,9 @@ impl<Out: Shape, T: Element> Loss<Out, T> for HingeEmbedding {
                     let (loss, slope) = above(margin - x);
                     (loss, -slope)
                 } else {
-                    // As PyTorch, a target that is neither counts as both.
-                    let (more, slope) = above(x - margin);
-                    (margin + more, slope)
+                    // As in PyTorch, a target that is neither counts as both.
+                    let (excess, slope) = above(x - margin);
+                    (margin + excess, slope)
                 }
             },
         );
@@ -152,10 +173,12 @@ impl<S: Shape, T: Element> Loss<(S, S), T> for MarginRanking {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len() * S::LEN);
         let margin = T::from_f64_lossy(self.margin);
+
         let mut sum = Sum::default();
         for ((output, target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (first, second) = output.as_slice().split_at(S::LEN);
             let (first_slopes, second_slopes) = gradient.as_mut_slice().split_at_mut(S::LEN);
+
             sum.add(elementwise(
                 first,
                 target.as_slice(),
@@ -184,23 +207,31 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len());
-        let (one, margin) = (T::one(), T::from_f64_lossy(self.margin));
+        let one = T::one();
+        let margin = T::from_f64_lossy(self.margin);
+
         let mut sum = Sum::default();
         for ((output, &target), gradient) in outputs.iter().zip(targets).zip(gradients) {
             let (a, b) = output.as_slice().split_at(N);
             let (da, db) = gradient.as_mut_slice().split_at_mut(N);
-            let (size_a, size_b) = (size(a.iter().copied()), size(b.iter().copied()));
+
+            // The products of the vectors, each divided by its size.
+            let size_a = size(a.iter().copied());
+            let size_b = size(b.iter().copied());
             let dot = |(a, size_a): (&[T], T), (b, size_b): (&[T], T)| {
                 let product = |(&a, &b): (&T, &T)| double(over(a, size_a) * over(b, size_b));
                 T::from_f64_lossy(sum_of(a.iter().zip(b).map(product)))
             };
-            let (of_a, of_b) = ((a, size_a), (b, size_b));
+            let scaled_a = (a, size_a);
+            let scaled_b = (b, size_b);
             // As in PyTorch, so that vectors of zeros have an angle.
             let tiny = T::from_f64_lossy(TINY);
-            let (square_a, square_b) = (dot(of_a, of_a) + tiny, dot(of_b, of_b) + tiny);
+            let square_a = dot(scaled_a, scaled_a) + tiny;
+            let square_b = dot(scaled_b, scaled_b) + tiny;
             let product = square_a.sqrt() * square_b.sqrt();
-            let cosine = dot(of_a, of_b) / product;
-            // As PyTorch, a target that is neither counts as nothing.
+            let cosine = dot(scaled_a, scaled_b) / product;
+
+            // As in PyTorch, a target that is neither does not count.
             let (loss, slope) = if target == one {
                 (one - cosine, -one)
             } else if target == -one {
@@ -211,8 +242,10 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>), T> for CosineEmbeddi
                 (T::zero(), T::zero())
             };
             sum.add(double(loss));
+
             for i in 0..N {
-                let (a, b) = (over(a[i], size_a), over(b[i], size_b));
+                let a = over(a[i], size_a);
+                let b = over(b[i], size_b);
                 da[i] = slope * scale * (b / product - cosine * a / square_a) / size_a;
                 db[i] = slope * scale * (a / product - cosine * b / square_b) / size_b;
             }
@@ -233,64 +266,87 @@ impl<T: Element, const N: usize> Loss<(Rank1<N>, Rank1<N>, Rank1<N>), T> for Tri
     ) -> T {
         check_lengths(outputs.len(), targets.len(), gradients.len());
         let scale = self.reduction.weight(outputs.len());
-        let (margin, epsilon) = (
-            T::from_f64_lossy(self.margin),
-            T::from_f64_lossy(self.epsilon),
-        );
-        // A distance is a size times a root.
-        let distance = |a: &[T], b: &[T]| {
-            let differences = || a.iter().zip(b).map(|(&a, &b)| a - b + epsilon);
-            let size = size(differences());
-            let squares = differences().map(|off| double(over(off, size) * over(off, size)));
-            (size, T::from_f64_lossy(sum_of(squares).sqrt()))
-        };
+        let margin = T::from_f64_lossy(self.margin);
+        let epsilon = T::from_f64_lossy(self.epsilon);
+
         let mut sum = Sum::default();
         for (output, gradient) in outputs.iter().zip(gradients) {
             let (anchor, others) = output.as_slice().split_at(N);
             let (positive, negative) = others.split_at(N);
-            let (near_parts, far_parts) = (distance(anchor, positive), distance(anchor, negative));
-            let (near, far) = (near_parts.0 * near_parts.1, far_parts.0 * far_parts.1);
-            // How much of the far distance is from the anchor, and how much from the positive.
-            let (mut farther, mut own, mut swapped) = (far, T::one(), T::zero());
-            let other_parts = distance(positive, negative);
-            let other = other_parts.0 * other_parts.1;
-            if self.swap && other <= far {
-                // Of equal distances, each has half of the gradient, as in PyTorch.
-                own = T::from_f64_lossy(if other == far { 0.5 } else { 0.0 });
-                (farther, swapped) = (other, T::one() - own);
-            }
-            let (loss, slope) = above(margin + near - farther);
-            sum.add(double(loss));
-            let slope = slope * scale;
-            let unit = |share: T, difference: T, (size, root): (T, T)| {
-                // What does not count has no direction.
-                let weight = slope * share;
-                if weight.is_zero() || root.is_zero() {
-                    return T::zero();
-                }
-                weight * over(difference + epsilon, size) / root
+            let to_positive = Distance::between(anchor, positive, epsilon);
+            let to_negative = Distance::between(anchor, negative, epsilon);
+            let swapped = Distance::between(positive, negative, epsilon);
+            let near = to_positive.value();
+            let far = to_negative.value();
+            let swap = swapped.value();
+
+            // The distance of the negative, and the shares of the distances from the anchor and
+            // from the positive in its gradient. Of equal distances, each has half, as in PyTorch.
+            let (negative_distance, anchor_share, positive_share) = if self.swap && swap <= far {
+                let anchor_share = T::from_f64_lossy(if swap == far { 0.5 } else { 0.0 });
+                (swap, anchor_share, T::one() - anchor_share)
+            } else {
+                (far, T::one(), T::zero())
             };
+            let (loss, slope) = above(margin + near - negative_distance);
+            sum.add(double(loss));
+
+            let slope = slope * scale;
+            let anchor_slope = slope * anchor_share;
+            let positive_slope = slope * positive_share;
             let (da, others) = gradient.as_mut_slice().split_at_mut(N);
             let (dp, dn) = others.split_at_mut(N);
             for i in 0..N {
-                let (a, p, n) = (anchor[i], positive[i], negative[i]);
-                let (ap, an) = (
-                    unit(T::one(), a - p, near_parts),
-                    unit(own, a - n, far_parts),
-                );
-                let pn = unit(swapped, p - n, other_parts);
-                (da[i], dp[i], dn[i]) = (ap - an, -ap - pn, an + pn);
+                let ap = to_positive.slope(slope, anchor[i] - positive[i] + epsilon);
+                let an = to_negative.slope(anchor_slope, anchor[i] - negative[i] + epsilon);
+                let pn = swapped.slope(positive_slope, positive[i] - negative[i] + epsilon);
+                da[i] = ap - an;
+                dp[i] = -ap - pn;
+                dn[i] = an + pn;
             }
         }
         scaled(sum.value(), scale)
     }
 }
 
-/// Vectors with larger numbers are made smaller before they are squared, so that no length is
-/// infinite that an `f32` has.
+/// The distance of two vectors as the product of a size and a root, so that it does not overflow.
+#[derive(Clone, Copy)]
+struct Distance<T> {
+    size: T,
+    root: T,
+}
+
+impl<T: Element> Distance<T> {
+    /// Returns the distance of two vectors, with `epsilon` added to the difference of two elements.
+    fn between(a: &[T], b: &[T], epsilon: T) -> Self {
+        let differences = || a.iter().zip(b).map(|(&a, &b)| a - b + epsilon);
+        let size = size(differences());
+        let squares = differences().map(|off| double(over(off, size) * over(off, size)));
+        Distance {
+            size,
+            root: T::from_f64_lossy(sum_of(squares).sqrt()),
+        }
+    }
+
+    fn value(self) -> T {
+        self.size * self.root
+    }
+
+    /// Returns `weight` times the slope of the distance in the element whose difference is given.
+    fn slope(self, weight: T, difference: T) -> T {
+        // A distance without weight has no direction.
+        if weight.is_zero() || self.root.is_zero() {
+            return T::zero();
+        }
+        weight * over(difference, self.size) / self.root
+    }
+}
+
+/// The largest size of an element that is squared as it is. Larger vectors are scaled down first,
+/// so that no length that fits in an `f32` overflows.
 const LARGE: f64 = 1e15;
 
-/// What a vector is divided by before it is squared: 1 if its numbers are not large.
+/// Returns the divisor of a vector before its elements are squared: 1 if they are not large.
 fn size<T: Element>(vector: impl Iterator<Item = T>) -> T {
     let largest = vector.fold(T::zero(), |most: T, x| most.max(x.abs()));
     if largest < T::from_f64_lossy(LARGE) {
@@ -300,8 +356,8 @@ fn size<T: Element>(vector: impl Iterator<Item = T>) -> T {
     }
 }
 
-/// `x / size`; over an infinite size, the limit of a vector whose infinite numbers grow alike: they
-/// alone count.
+/// Returns `x / size`. For an infinite size, the result is the limit of a vector whose infinite
+/// elements grow alike, so that only they count.
 fn over<T: Element>(x: T, size: T) -> T {
     if x.is_infinite() && size.is_infinite() {
         x.signum()
@@ -310,7 +366,7 @@ fn over<T: Element>(x: T, size: T) -> T {
     }
 }
 
-/// `x` above 0, and its slope, which is 0 at 0 as in PyTorch. NaN stays, and has no slope.
+/// Returns `max(0, x)` and its slope, which is 0 at 0 as in PyTorch. Both are NaN if `x` is.
 fn above<T: Element>(x: T) -> (T, T) {
     if x <= T::zero() {
         (T::zero(), T::zero())

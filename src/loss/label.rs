@@ -6,7 +6,7 @@ use super::classes::{Classes, Places};
 use crate::memory::{self, flatten};
 use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
 
-/// A class out of `CLASSES`, checked once when it is made.
+/// One of `CLASSES` classes. Its number is checked once, when the label is made.
 ///
 /// ```
 /// use shapewright::loss::Label;
@@ -24,7 +24,7 @@ use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
 pub struct Label<const CLASSES: usize>(u32);
 
 impl<const CLASSES: usize> Label<CLASSES> {
-    /// The class with this number, counted from 0.
+    /// Returns the class with this number, counted from 0.
     ///
     /// # Errors
     /// If there is no such class.
@@ -40,7 +40,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
         }
     }
 
-    /// The classes with these numbers, of any integer type.
+    /// Returns the classes with these numbers, which may be of any integer type.
     ///
     /// # Errors
     /// At the first number that is not a class.
@@ -52,7 +52,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .collect()
     }
 
-    /// The class with this number, which stood at this position.
+    /// Returns the class with this number. `position` is for the error.
     fn at(position: usize, class: i128) -> Result<Self, LabelError> {
         let error = LabelError {
             class,
@@ -65,9 +65,11 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .ok_or(error)
     }
 
-    /// The classes of each place of images or sequences, as losses and metrics take them: an array
-    /// of rows for each image. The numbers are of any integer type, and their shape is that of
-    /// the outputs without the axis of classes.
+    /// Returns the classes of all places of images or sequences in the form that losses and metrics
+    /// take: for each image, an array of rows.
+    ///
+    /// The numbers may be of any integer type. Their shape is that of the outputs without the axis
+    /// of classes.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -82,17 +84,17 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// ```
     ///
     /// # Errors
-    /// At the first number that is not a class. Its position is counted through all tensors.
+    /// At the first number that is not a class. Its position counts the elements of all tensors.
     pub fn from_tensors<S: Places, I: Scalar + Into<i128>>(
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
-        Ok(memory::to_vec(S::group(&Self::from_numbers(flatten(
-            numbers,
-        ))?)))
+        let labels = Self::from_numbers(flatten(numbers))?;
+        Ok(memory::to_vec(S::group(&labels)))
     }
 
-    /// The same where one number says that a place has no label, as PyTorch's `ignore_index` does:
-    /// -100 there, 255 in many files of masks.
+    /// Returns the classes of all places, like [`from_tensors`](Self::from_tensors), where the
+    /// number `none` marks a place without a label, like PyTorch's `ignore_index`: -100 there, 255
+    /// in many mask files.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -108,7 +110,8 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// ```
     ///
     /// # Errors
-    /// At the first other number that is not a class. Its position is counted through all tensors.
+    /// At the first other number that is not a class. Its position counts the elements of all
+    /// tensors.
     pub fn from_tensors_without<S: Places, I: Scalar + Into<i128>>(
         none: I,
         numbers: &[Tensor<S, I>],
@@ -120,6 +123,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
                 Self::at(position, class.into()).map(Some)
             }
         };
+
         let labels: Vec<_> = flatten(numbers)
             .iter()
             .enumerate()
@@ -128,8 +132,9 @@ impl<const CLASSES: usize> Label<CLASSES> {
         Ok(memory::to_vec(S::group(&labels)))
     }
 
-    /// The class with the largest score, the first of equals, for each place of each output: what a
-    /// network takes its inputs for. NaN counts as larger than every number.
+    /// Returns the class with the largest score for each place of each output, which is the
+    /// network's prediction. Of equal scores the first is taken; NaN counts as larger than every
+    /// number.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -151,7 +156,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
         memory::to_vec(Out::Places::group(&labels))
     }
 
-    /// The class's number, counted from 0.
+    /// Returns the class's number, counted from 0.
     pub const fn index(self) -> usize {
         self.0 as usize
     }
@@ -163,14 +168,14 @@ impl<const CLASSES: usize> fmt::Display for Label<CLASSES> {
     }
 }
 
-/// A number is not one of the classes.
+/// The error of a number that is not one of the classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelError {
     /// The number.
     pub class: i128,
-    /// How many classes there are.
+    /// The number of classes.
     pub classes: usize,
-    /// Where it stood, if it was one of many.
+    /// Its position, if it was one of several.
     pub position: Option<usize>,
 }
 

@@ -8,7 +8,7 @@
 //! | distributions | [`struct@KlDiv`], [`struct@PoissonNll`], [`struct@GaussianNll`] |
 //! | distances and order | [`struct@HingeEmbedding`], [`struct@MarginRanking`], [`struct@CosineEmbedding`], [`struct@TripletMargin`] |
 //!
-//! A loss of your own implements [`Loss`].
+//! Custom losses implement [`Loss`].
 
 mod binary;
 mod classes;
@@ -27,61 +27,63 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
-use crate::optim::{SettingError, from_zero};
+use crate::optim::{SettingError, not_negative};
 use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor, double};
 
-/// How the losses of a batch become one number. As in PyTorch, the mean is the default.
+/// The reduction of a batch's losses to one number. As in PyTorch, the mean is the default.
 ///
-/// Sum and mean of `n` losses are off by at most `(64 + log2(n)) * EPSILON / 2` times the sum or
-/// mean of their magnitudes, beside the rounding of each loss.
+/// The sum and the mean of `n` losses have an error of at most `(64 + log2(n)) * EPSILON / 2` times
+/// the sum or the mean of their magnitudes, in addition to the rounding of each loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
-    /// The mean: over the labels for losses on classes, over the samples for
+    /// The mean over the labels for losses on classes, over the samples for
     /// [`KlDiv`](struct@KlDiv), [`CosineEmbedding`](struct@CosineEmbedding) and
     /// [`TripletMargin`](struct@TripletMargin), over all elements otherwise.
     #[default]
     Mean,
-    /// The sum. A [trainer](crate::train::Trainer) takes all losses for means: accumulated batches, and
-    /// the batches of an epoch in its history, are each counted by their samples, not added up.
+    /// The sum. A [trainer](crate::train::Trainer) treats every loss as a mean: it weights
+    /// accumulated batches, and the batches of an epoch in its history, by their numbers of
+    /// samples, and does not add them up.
     Sum,
 }
 
 /// A loss on outputs of the shape `Out`.
 ///
-/// A loss of your own is a type with this trait; the example `custom_layer` has one with its
-/// gradient check.
+/// A custom loss is a type with this trait; the example `custom_layer` has one with its gradient
+/// check.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a loss for outputs of `{Out}` with numbers of `{T}`",
     label = "no loss for these outputs",
-    note = "`CrossEntropy` and `Nll` want an axis of classes; weights want one number for each class or feature of the \
-            last axis",
-    note = "`GaussianNll`, `MarginRanking` and `CosineEmbedding` want a tuple of two tensors of one shape, \
-            `TripletMargin` one of three",
+    note = "`CrossEntropy` and `Nll` want an axis of classes; weights want one number for each \
+            class or feature of the last axis",
+    note = "`GaussianNll`, `MarginRanking` and `CosineEmbedding` want a tuple of two tensors of \
+            one shape, `TripletMargin` one of three",
     note = "the others take any shape; a loss of your own implements `shapewright::loss::Loss`"
 )]
 pub trait Loss<Out: Shape, T: Element> {
     /// The target of one sample.
     type Target;
-    /// Which outputs it takes: [`AnyOutput`], [`Logits`] to refuse networks that end in
+    /// The outputs that it accepts: [`AnyOutput`], [`Logits`] to refuse networks that end in
     /// probabilities, or [`Probabilities`] or [`LogProbabilities`] to refuse those that don't.
     type Accepts;
 
-    /// Whether its settings are in their ranges, such as weights that are not negative. A trainer
-    /// asks before it begins.
+    /// Checks that the settings are in their ranges, such as weights that must not be negative. A
+    /// trainer calls this before the first step.
     ///
     /// # Errors
-    /// If one is not: the first.
+    /// For the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }
 
-    /// The loss of a batch; sets `gradients` to its gradient with respect to the outputs.
+    /// Returns the loss of a batch, and sets `gradients` to its gradient with respect to the
+    /// outputs.
     ///
     /// The three slices have the same length.
     ///
     /// # Panics
-    /// Those of this crate panic if they have not.
+    /// The losses of this crate panic if the lengths differ.
     fn loss(
         &self,
         outputs: &[Tensor<Out, T>],
@@ -90,27 +92,30 @@ pub trait Loss<Out: Shape, T: Element> {
     ) -> T;
 }
 
-/// For [`Loss::Accepts`]: any outputs.
+/// Any outputs, for [`Loss::Accepts`].
 pub struct AnyOutput;
 
-/// For [`Loss::Accepts`]: outputs that are not probabilities yet, because the loss makes them so.
+/// Outputs that are not probabilities yet, because the loss converts them, for [`Loss::Accepts`].
 pub struct Logits;
 
-/// For [`Loss::Accepts`]: probabilities, as `Sigmoid` and `Softmax` give. A layer of your own that
-/// gives them says so with its [`OUTPUT_KIND`](crate::ext::Compute::OUTPUT_KIND).
+/// Probabilities, as `Sigmoid` and `Softmax` output them, for [`Loss::Accepts`]. A custom layer
+/// that outputs probabilities declares it with its
+/// [`OUTPUT_KIND`](crate::ext::Compute::OUTPUT_KIND).
 pub struct Probabilities;
 
-/// For [`Loss::Accepts`]: logarithms of probabilities, as `LogSoftmax` gives. A layer of your own
-/// that gives them says so with its [`OUTPUT_KIND`](crate::ext::Compute::OUTPUT_KIND).
+/// Logarithms of probabilities, as `LogSoftmax` outputs them, for [`Loss::Accepts`]. A custom layer
+/// that outputs them declares it with its [`OUTPUT_KIND`](crate::ext::Compute::OUTPUT_KIND).
 pub struct LogProbabilities;
 
-/// What a network without a final `Softmax`, `LogSoftmax` or `Sigmoid` ends in.
+/// The end of a network without a final `Softmax`, `LogSoftmax` or `Sigmoid`.
 #[doc(hidden)]
 pub struct Values;
 
-/// The end of a network as a type.
+/// The [`OutputKind`](crate::network::OutputKind) of a network's last layer as a type.
 #[doc(hidden)]
 pub struct EndsIn<const OUTPUT_KIND: usize>;
+
+/// The type that stands for the end of a network in the bounds of losses.
 #[doc(hidden)]
 pub trait End {
     type Ends;
@@ -128,8 +133,8 @@ impl End for EndsIn<{ crate::network::OutputKind::LogSoftmax as usize }> {
     type Ends = crate::nn::LogSoftmax;
 }
 
-/// Whether a loss takes what a network ends in. Each answer is a trait of its own, which says so in
-/// a sentence.
+/// A kind of outputs that accepts the end of a network. Each kind asks with a trait of its own,
+/// whose diagnostic explains a refusal in a sentence.
 pub trait Accepts<Ends, L, N> {}
 #[diagnostic::do_not_recommend]
 impl<Ends, L, N> Accepts<Ends, L, N> for AnyOutput {}
@@ -137,10 +142,12 @@ impl<Ends: NotProbable<L, N>, L, N> Accepts<Ends, L, N> for Logits {}
 impl<Ends: Probable<L, N>, L, N> Accepts<Ends, L, N> for Probabilities {}
 impl<Ends: LogProbable<L, N>, L, N> Accepts<Ends, L, N> for LogProbabilities {}
 
-/// What a loss on logits takes. `LogSoftmax` does no harm: it does nothing to what it gives.
+/// The end of a network that a loss on logits accepts. `LogSoftmax` is accepted because applying it
+/// twice changes nothing.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{L}` takes logits, but `{N}` ends in `{Self}`: remove that layer, the loss applies it itself",
+    message = "`{L}` takes logits, but `{N}` ends in `{Self}`: remove that layer, the loss applies \
+               it itself",
     label = "takes logits, not probabilities",
     note = "for probabilities during inference, apply `{Self}` to the outputs"
 )]
@@ -150,13 +157,15 @@ impl<L, N> NotProbable<L, N> for Values {}
 #[diagnostic::do_not_recommend]
 impl<L, N> NotProbable<L, N> for crate::nn::LogSoftmax {}
 
-/// What a loss on probabilities takes.
+/// The end of a network that a loss on probabilities accepts.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{L}` takes probabilities, but `{N}` does not end in `Sigmoid` or `Softmax`: add that layer",
+    message = "`{L}` takes probabilities, but `{N}` does not end in `Sigmoid` or `Softmax`: add \
+               that layer",
     label = "takes probabilities",
     note = "better: `BceWithLogits` takes the outputs as they are, and applies `Sigmoid` itself",
-    note = "a layer of your own that gives probabilities says so with `const OUTPUT_KIND: OutputKind = OutputKind::Sigmoid`"
+    note = "a layer of your own that gives probabilities says so with `const OUTPUT_KIND: \
+            OutputKind = OutputKind::Sigmoid`"
 )]
 pub trait Probable<L, N> {}
 #[diagnostic::do_not_recommend]
@@ -164,20 +173,23 @@ impl<L, N> Probable<L, N> for crate::nn::Sigmoid {}
 #[diagnostic::do_not_recommend]
 impl<L, N> Probable<L, N> for crate::nn::Softmax {}
 
-/// What a loss on log-probabilities takes.
+/// The end of a network that a loss on log-probabilities accepts.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
-    message = "`{L}` takes log-probabilities, but `{N}` does not end in `LogSoftmax`: make that the last layer",
+    message = "`{L}` takes log-probabilities, but `{N}` does not end in `LogSoftmax`: make that \
+               the last layer",
     label = "takes log-probabilities",
-    note = "better than `Nll`: `CrossEntropy` takes the outputs of the layer before, and applies `LogSoftmax` itself",
-    note = "a layer of your own that gives log-probabilities says so with `const OUTPUT_KIND: OutputKind = OutputKind::LogSoftmax`"
+    note = "better than `Nll`: `CrossEntropy` takes the outputs of the layer before, and applies \
+            `LogSoftmax` itself",
+    note = "a layer of your own that gives log-probabilities says so with `const OUTPUT_KIND: \
+            OutputKind = OutputKind::LogSoftmax`"
 )]
 pub trait LogProbable<L, N> {}
 #[diagnostic::do_not_recommend]
 impl<L, N> LogProbable<L, N> for crate::nn::LogSoftmax {}
 
-/// Whether values are targets of a loss on a network's outputs; says so in a sentence if they are
-/// not.
+/// Values that are targets of a loss on a network's outputs. The diagnostic explains in a sentence
+/// why others are not.
 #[diagnostic::on_unimplemented(
     message = "`{L}` on the outputs of `{N}` takes targets of `{Expected}`, but these are `{Self}`",
     label = "not targets for `{N}`",
@@ -195,12 +207,12 @@ impl<Expected, L, N> TargetOf<Expected, L, N> for Expected {
 }
 
 impl Reduction {
-    /// What one of `count` losses counts for.
+    /// Returns the weight of each of `count` losses in the result.
     fn weight<T: Element>(self, count: usize) -> T {
         self.share(count as f64)
     }
 
-    /// What a loss of weight 1 counts for among losses of this weight together.
+    /// Returns the share of a loss of weight 1 among losses with this total weight.
     fn share<T: Element>(self, total: f64) -> T {
         match self {
             Reduction::Mean => T::one() / T::from_f64_lossy(total),
@@ -209,12 +221,16 @@ impl Reduction {
     }
 }
 
-/// The struct of a loss's options, the constant with their defaults, and a method to set each.
+/// Declares a loss: the struct of its options, the constant with their defaults, and a method that
+/// sets each option.
 macro_rules! loss {
     (
         $(#[$doc:meta])*
         $name:ident {
-            $($(#[$option_doc:meta])* $option:ident: $type:ty = $default:expr $(, if $check:expr, $sentence:literal)?;)*
+            $(
+                $(#[$option_doc:meta])*
+                $option:ident: $type:ty = $default:expr $(, if $check:expr, $sentence:literal)?;
+            )*
         }
     ) => {
         $(#[$doc])*
@@ -236,7 +252,7 @@ macro_rules! loss {
 
         #[allow(clippy::needless_update)]
         impl $name {
-            /// The same loss with this reduction.
+            /// Sets the reduction; the mean by default.
             pub const fn reduction(self, reduction: Reduction) -> Self {
                 $name { reduction, ..self }
             }
@@ -253,25 +269,28 @@ macro_rules! loss {
 }
 use loss;
 
-/// What keeps PyTorch's losses from dividing by zero: 1e-12 in f32, in f64 as well.
+/// The constant that keeps PyTorch's losses from dividing by zero: 1e-12 as an `f32`, also for
+/// `f64`.
 const TINY: f64 = 1e-12_f32 as f64;
 
 /// Panics unless a loss has as many targets and gradients as outputs.
 fn check_lengths(outputs: usize, targets: usize, gradients: usize) {
     assert!(
         outputs == targets && outputs == gradients,
-        "a loss has {outputs} outputs, {targets} targets and {gradients} gradients; give it as many of each"
+        "a loss has {outputs} outputs, {targets} targets and {gradients} gradients; give it as \
+         many of each"
     );
 }
 
-/// Whether the weights of classes or features are numbers from 0 up.
+/// Checks that the weights of classes or features are finite and not negative.
 fn check_weights(setting: &'static str, weights: &[f64]) -> Result<(), SettingError> {
     weights.iter().try_for_each(|&weight| {
-        from_zero(&[(setting, weight)]).map_err(|error| error.of("the loss"))
+        not_negative(&[(setting, weight)]).map_err(|error| error.of("the loss"))
     })
 }
 
-/// What a term counts for: nothing if its weight is 0, not even infinity. NaN stays.
+/// Returns `weight * term`, or 0 if the weight is 0, even where the term is infinite. NaN stays
+/// NaN.
 fn times<T: Element>(weight: T, term: T) -> T {
     if weight.is_zero() && !term.is_nan() {
         T::zero()
@@ -280,16 +299,17 @@ fn times<T: Element>(weight: T, term: T) -> T {
     }
 }
 
-/// A loss from the sum in `f64` of its parts.
+/// Scales the sum of a batch's losses, which is accumulated in `f64`.
 fn scaled<T: Element>(sum: f64, scale: T) -> T {
     T::from_f64_lossy(sum * double(scale))
 }
 
-/// The sum of the losses that `f(position, output, target)` gives, each with its gradient, which
-/// goes to `gradients` times `scale`.
+/// Sums the losses that `f(position, output, target)` returns. The slope that it returns with each
+/// loss is multiplied by `scale` and written to `gradients`.
 ///
-/// Plain loops, the same in every tier: the losses on it are rarer than those with a kernel, or
-/// spend their time in `exp` and `ln`. The sum is in `f64` and keeps its digits however long it is.
+/// The loop is plain and the same in every tier: its losses are rarer than those with a kernel, or
+/// spend their time in `exp` and `ln`. The sum is in `f64` and keeps its digits,
+/// however long it is.
 fn elementwise<T: Element>(
     outputs: &[T],
     targets: &[T],
@@ -297,16 +317,18 @@ fn elementwise<T: Element>(
     scale: T,
     mut f: impl FnMut(usize, T, T) -> (T, T),
 ) -> f64 {
-    /// The terms that are added in plain chains before their sum goes to the exact one.
+    /// The number of terms that are added in plain chains before their sum goes to the exact one.
     const BLOCK: usize = 512;
 
     check_lengths(outputs.len(), targets.len(), gradients.len());
+
     let mut sum = Sum::default();
     let blocks = outputs
         .chunks(BLOCK)
         .zip(targets.chunks(BLOCK))
         .zip(gradients.chunks_mut(BLOCK));
     for (block, ((outputs, targets), gradients)) in blocks.enumerate() {
+        // Eight partial sums do not wait for each other.
         let mut sums = [0.0; 8];
         for (i, ((&output, &target), gradient)) in
             outputs.iter().zip(targets).zip(gradients).enumerate()

@@ -19,8 +19,8 @@ loss! {
 }
 
 loss! {
-    /// The absolute difference. PyTorch's `nn.L1Loss`; the mean is over all elements. Where there is no difference,
-    /// the gradient is 0.
+    /// The absolute difference. PyTorch's `nn.L1Loss`; the mean is over all elements. The gradient
+    /// of a difference of 0 is 0.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -33,8 +33,9 @@ loss! {
 }
 
 loss! {
-    /// Half the squared difference up to `delta`, from there on `delta` times the absolute one, so that outliers count
-    /// less. PyTorch's `nn.HuberLoss`; Huber, 1964. The mean is over all elements.
+    /// The Huber loss: half the squared difference up to `delta`, and linear in the absolute
+    /// difference with a slope of `delta` above, so that outliers count less. PyTorch's
+    /// `nn.HuberLoss`; Huber, 1964. The mean is over all elements.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -44,18 +45,20 @@ loss! {
     /// assert_eq!((loss, gradients[0]), (4.25, Tensor1::from([0.5, 1.0])));
     /// ```
     Huber {
-        /// The difference from which on the loss is straight; 1 by default.
+        /// Sets the difference above which the loss is linear; 1 by default.
         ///
         /// # Panics
-        /// Unless it is a number above 0.
-        delta: f64 = 1.0, if delta > 0.0 && delta.is_finite(), "the delta of `Huber` must be above 0, and finite";
+        /// If it is not above 0 and finite.
+        delta: f64 = 1.0,
+            if delta > 0.0 && delta.is_finite(),
+            "the delta of `Huber` must be above 0, and finite";
     }
 }
 
 loss! {
-    /// The absolute difference with a round tip: its square over `2 beta` below `beta`, itself less `beta / 2` from
-    /// there on. PyTorch's `nn.SmoothL1Loss`; Girshick, 2015. It is [`struct@Huber`] with `delta = beta`, over `beta`.
-    /// The mean is over all elements.
+    /// The smooth L1 loss: for a difference `d`, `d^2 / (2 beta)` where `|d|` is below `beta`, and
+    /// `|d| - beta / 2` otherwise. PyTorch's `nn.SmoothL1Loss`; Girshick, 2015. It is
+    /// [`struct@Huber`] with `delta = beta`, divided by `beta`. The mean is over all elements.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -65,11 +68,14 @@ loss! {
     /// assert_eq!((loss, gradients[0]), (2.125, Tensor1::from([0.25, 0.5])));
     /// ```
     SmoothL1 {
-        /// The difference from which on the loss is straight; 1 by default. With 0 this is [`struct@Mae`].
+        /// Sets the difference at which the loss becomes linear; 1 by default. With 0 the loss is
+        /// [`struct@Mae`].
         ///
         /// # Panics
-        /// If it is below 0, NaN or infinite.
-        beta: f64 = 1.0, if beta >= 0.0 && beta.is_finite(), "the beta of `SmoothL1` must not be below 0, and finite";
+        /// If it is negative, NaN or infinite.
+        beta: f64 = 1.0,
+            if beta >= 0.0 && beta.is_finite(),
+            "the beta of `SmoothL1` must not be below 0, and finite";
     }
 }
 
@@ -84,12 +90,13 @@ impl<Out: Shape, T: Element> Loss<Out, T> for Mse {
         gradients: &mut [Tensor<Out, T>],
     ) -> T {
         let weight = self.reduction.weight(outputs.len() * Out::LEN);
-        let (outputs, targets) = (flatten(outputs), flatten(targets));
+        let outputs = flatten(outputs);
+        let targets = flatten(targets);
         T::kernels().mse(outputs, targets, weight, flatten_mut(gradients)) * weight
     }
 }
 
-/// The losses on absolute differences are one kernel.
+/// Implements the losses on absolute differences, which share one kernel.
 macro_rules! bends {
     ($($name:ident => |$loss:ident| $bend:expr;)*) => { $(
         impl<Out: Shape, T: Element> Loss<Out, T> for $name {
@@ -102,9 +109,12 @@ macro_rules! bends {
                 targets: &[Tensor<Out, T>],
                 gradients: &mut [Tensor<Out, T>],
             ) -> T {
-                let ($loss, weight) = (self, self.reduction.weight(outputs.len() * Out::LEN));
-                let (outputs, targets) = (flatten(outputs), flatten(targets));
-                T::kernels().smooth_l1($bend, outputs, targets, weight, flatten_mut(gradients)) * weight
+                let $loss = self;
+                let weight = self.reduction.weight(outputs.len() * Out::LEN);
+                let outputs = flatten(outputs);
+                let targets = flatten(targets);
+                let gradients = flatten_mut(gradients);
+                T::kernels().smooth_l1($bend, outputs, targets, weight, gradients) * weight
             }
         }
     )* };
@@ -112,6 +122,6 @@ macro_rules! bends {
 bends! {
     Mae => |_loss| Bend { at: 0.0, curve: 0.0, slope: 1.0 };
     Huber => |loss| Bend { at: loss.delta, curve: 1.0, slope: loss.delta };
-    // Below a beta of 0 there is no difference for the infinite curve.
+    // With a beta of 0, no difference lies in the range of the infinite curve.
     SmoothL1 => |loss| Bend { at: loss.beta, curve: 1.0 / loss.beta, slope: 1.0 };
 }

@@ -1,12 +1,12 @@
 //! Adadelta.
 
-use super::setting_error::{from_zero, part};
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::{fraction, not_negative};
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdadeltaStep, Preprocess, Update};
 use crate::tensor::Element;
 
-/// Adadelta: steps in proportion to the size of recent steps. PyTorch's `optim.Adadelta`; Zeiler,
-/// 2012.
+/// The Adadelta optimizer, whose steps are in proportion to the size of recent steps. PyTorch's
+/// `optim.Adadelta`; Zeiler, 2012.
 ///
 /// ```
 /// use shapewright::optim::Adadelta;
@@ -24,7 +24,8 @@ pub struct Adadelta {
 }
 
 impl Adadelta {
-    /// Adadelta with this learning rate (PyTorch's default is 1), rho of 0.9 and epsilon of 1e-6.
+    /// Returns Adadelta with this learning rate (PyTorch's default is 1), a `rho` of 0.9 and an
+    /// `epsilon` of 1e-6.
     pub const fn new(lr: f64) -> Self {
         Adadelta {
             lr,
@@ -36,7 +37,7 @@ impl Adadelta {
     }
 
     setters! {
-        /// How slowly the running means of the squares forget; 0.9 by default.
+        /// Sets the decay rate of the running means of the squares; 0.9 by default.
         rho: f64;
         epsilon;
         weight_decay;
@@ -49,21 +50,15 @@ impl Optimizer for Adadelta {
         2
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[
+        not_negative(&[
             ("lr", self.lr),
             ("epsilon", self.epsilon),
             ("weight_decay", self.weight_decay),
         ])?;
-        part("rho", self.rho)
+        fraction("rho", self.rho)
     }
 
     fn update<T: Element>(

@@ -1,12 +1,12 @@
 //! Adagrad.
 
-use super::setting_error::from_zero;
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::not_negative;
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdagradStep, Preprocess, Update};
 use crate::tensor::Element;
 
-/// Adagrad: steps divided by the root of the sum of all squared gradients. PyTorch's
-/// `optim.Adagrad`; Duchi, Hazan and Singer, 2011.
+/// The Adagrad optimizer, whose steps are divided by the root of the sum of all squared gradients.
+/// PyTorch's `optim.Adagrad`; Duchi, Hazan and Singer, 2011.
 ///
 /// ```
 /// use shapewright::optim::Adagrad;
@@ -25,7 +25,8 @@ pub struct Adagrad {
 }
 
 impl Adagrad {
-    /// Adagrad with this learning rate (PyTorch's default is 1e-2) and epsilon of 1e-10.
+    /// Returns Adagrad with this learning rate (PyTorch's default is 1e-2) and an `epsilon` of
+    /// 1e-10.
     pub const fn new(lr: f64) -> Self {
         Adagrad {
             lr,
@@ -38,9 +39,10 @@ impl Adagrad {
     }
 
     setters! {
-        /// The learning rate is divided by one more `lr_decay` in every step; 0 by default.
+        /// Sets the decay of the learning rate: in step `t`, counted from 0, it is divided by
+        /// `1 + t * lr_decay`; 0 by default.
         lr_decay: f64;
-        /// What the sums of squares begin with; 0 by default.
+        /// Sets the initial value of the sums of squares; 0 by default.
         initial_accumulator_value: f64;
         epsilon;
         weight_decay;
@@ -53,16 +55,10 @@ impl Optimizer for Adagrad {
         1
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[
+        not_negative(&[
             ("lr", self.lr),
             ("lr_decay", self.lr_decay),
             ("initial_accumulator_value", self.initial_accumulator_value),

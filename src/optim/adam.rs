@@ -1,12 +1,12 @@
 //! Adam and AdamW.
 
-use super::setting_error::{betas, from_zero};
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::{betas, not_negative};
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdamStep, Preprocess, Update};
 use crate::tensor::Element;
 
-/// Adam: steps scaled by running means of the gradient and of its square. PyTorch's `optim.Adam`;
-/// Kingma and Ba, 2014.
+/// The Adam optimizer, whose steps are scaled by running means of the gradient and of its square.
+/// PyTorch's `optim.Adam`; Kingma and Ba, 2014.
 ///
 /// ```
 /// use shapewright::optim::Adam;
@@ -26,8 +26,8 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Adam with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon of
-    /// 1e-8.
+    /// Returns Adam with this learning rate (PyTorch's default is 1e-3), `betas` of 0.9 and 0.999
+    /// and an `epsilon` of 1e-8.
     pub const fn new(lr: f64) -> Self {
         Adam {
             lr,
@@ -45,8 +45,8 @@ impl Adam {
         epsilon;
         weight_decay;
         decoupled_weight_decay;
-        /// Whether to divide by the largest running mean of the square so far (Reddi, Kale and Kumar, 2018);
-        /// false by default.
+        /// Sets whether to divide by the root of the largest running mean of the square so far
+        /// (Reddi, Kale and Kumar, 2018); `false` by default.
         amsgrad: bool;
         maximize;
     }
@@ -57,16 +57,10 @@ impl Optimizer for Adam {
         2 + usize::from(self.amsgrad)
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[
+        not_negative(&[
             ("lr", self.lr),
             ("epsilon", self.epsilon),
             ("weight_decay", self.weight_decay),
@@ -100,8 +94,9 @@ impl Optimizer for Adam {
     }
 }
 
-/// Adam with a weight decay that does not pass through the running means: it takes `lr *
-/// weight_decay` of each parameter. PyTorch's `optim.AdamW`; Loshchilov and Hutter, 2017.
+/// The AdamW optimizer: Adam with a decoupled weight decay, which subtracts `lr * weight_decay` of
+/// each parameter and does not enter the running means. PyTorch's `optim.AdamW`; Loshchilov and
+/// Hutter, 2017.
 ///
 /// ```
 /// use shapewright::optim::AdamW;
@@ -120,15 +115,14 @@ pub struct AdamW {
 }
 
 impl AdamW {
-    /// AdamW with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon
-    /// of 1e-8 and a weight decay of 1e-2.
+    /// Returns AdamW with this learning rate (PyTorch's default is 1e-3), `betas` of 0.9 and 0.999,
+    /// an `epsilon` of 1e-8 and a weight decay of 1e-2.
     pub const fn new(lr: f64) -> Self {
-        let (betas, epsilon, weight_decay) = ((0.9, 0.999), 1e-8, 1e-2);
         AdamW {
             lr,
-            betas,
-            epsilon,
-            weight_decay,
+            betas: (0.9, 0.999),
+            epsilon: 1e-8,
+            weight_decay: 1e-2,
             amsgrad: false,
             maximize: false,
         }
@@ -137,13 +131,16 @@ impl AdamW {
     setters! {
         betas;
         epsilon;
-        /// How much of the parameters, times the learning rate, each step takes away; 1e-2 by default.
+        /// Sets the weight decay: each step subtracts this multiple of the parameters, times the
+        /// learning rate; 1e-2 by default.
         weight_decay: f64;
-        /// As [`Adam::amsgrad`].
+        /// Sets whether to divide by the root of the largest running mean of the square so far, as
+        /// [`Adam::amsgrad`] does; `false` by default.
         amsgrad: bool;
         maximize;
     }
 
+    /// Returns Adam with the same settings.
     const fn adam(&self) -> Adam {
         let AdamW {
             lr,
@@ -170,13 +167,7 @@ impl Optimizer for AdamW {
         2 + usize::from(self.amsgrad)
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
         self.adam().check()

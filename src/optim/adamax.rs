@@ -1,12 +1,12 @@
 //! Adamax.
 
-use super::setting_error::{betas, from_zero};
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::{betas, not_negative};
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdamaxStep, Preprocess, Update};
 use crate::tensor::Element;
 
-/// Adamax: Adam with the largest recent gradient in place of the deviation. PyTorch's
-/// `optim.Adamax`; Kingma and Ba, 2014.
+/// The Adamax optimizer: Adam with the largest recent gradient in place of the root of the mean
+/// square. PyTorch's `optim.Adamax`; Kingma and Ba, 2014.
 ///
 /// ```
 /// use shapewright::optim::Adamax;
@@ -24,8 +24,8 @@ pub struct Adamax {
 }
 
 impl Adamax {
-    /// Adamax with this learning rate (PyTorch's default is 2e-3), betas of 0.9 and 0.999, epsilon
-    /// of 1e-8.
+    /// Returns Adamax with this learning rate (PyTorch's default is 2e-3), `betas` of 0.9 and 0.999
+    /// and an `epsilon` of 1e-8.
     pub const fn new(lr: f64) -> Self {
         Adamax {
             lr,
@@ -38,7 +38,7 @@ impl Adamax {
 
     setters! {
         betas;
-        /// What is added to the size of a gradient; 1e-8 by default.
+        /// Sets the number that is added to the size of a gradient; 1e-8 by default.
         epsilon: f64;
         weight_decay;
         maximize;
@@ -50,16 +50,10 @@ impl Optimizer for Adamax {
         2
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[
+        not_negative(&[
             ("lr", self.lr),
             ("epsilon", self.epsilon),
             ("weight_decay", self.weight_decay),

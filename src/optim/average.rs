@@ -1,4 +1,4 @@
-//! Averages of the parameters over the steps.
+//! Averages of a network's parameters over its training.
 
 use super::share;
 use crate::kernels::flush;
@@ -6,10 +6,11 @@ use crate::network::Network;
 use crate::tensor::Element;
 use crate::threads;
 
-/// An average of a network's parameters over the steps of its training, which often does better
-/// than the last ones. PyTorch's `optim.swa_utils.AveragedModel` with `use_buffers=True`: the
-/// running statistics of batch normalizations are averaged as well. It is a network of the same
-/// type.
+/// An average of a network's parameters over the steps of its training, which often generalizes
+/// better than the last parameters. It is a network of the same type.
+///
+/// PyTorch's `optim.swa_utils.AveragedModel` with `use_buffers=True`: the running statistics of
+/// batch normalizations are averaged as well.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -24,7 +25,7 @@ use crate::threads;
 /// assert_eq!(y, net.forward(&Tensor1::from([1.0])));
 /// ```
 pub struct WeightAverage<N: Network> {
-    kind: Kind,
+    kind: AverageKind,
     network: Box<N>,
     updates: u64,
 }
@@ -39,30 +40,32 @@ impl<N: Network> Clone for WeightAverage<N> {
     }
 }
 
+/// The weights of an average. Its `Debug` text is in checkpoints.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum AverageKind {
     Ema(f64),
     EmaCorrected(f64),
     Swa,
 }
 
 impl<N: Network> WeightAverage<N> {
-    /// The exponential moving average: `decay * average + (1 - decay) * parameters`, from the
-    /// parameters of the first update on. PyTorch's `get_ema_multi_avg_fn`, where the decay is
-    /// 0.999 by default.
+    /// Returns the exponential moving average: `decay * average + (1 - decay) * parameters`, which
+    /// begins with the parameters of the first update. PyTorch's `get_ema_multi_avg_fn`, where the
+    /// decay is 0.999 by default.
     ///
     /// # Panics
-    /// If the decay is not between 0 and 1.
+    /// If the decay is not from 0 to 1.
     pub fn ema(decay: f64) -> Self {
         assert!(
             (0.0..=1.0).contains(&decay),
             "an average with a decay of {decay}; it must be from 0 to 1"
         );
-        Self::new(Kind::Ema(decay))
+        Self::new(AverageKind::Ema(decay))
     }
 
-    /// The exponential moving average that begins with zeros, divided by `1 - decay^updates`: the
-    /// first parameters count no more than their age lets them, as in Adam's moments.
+    /// Returns the exponential moving average with bias correction: it begins with zeros and is
+    /// divided by `1 - decay^updates`, as Adam's moments are. The first parameters then have no
+    /// more weight than their age gives them.
     ///
     /// # Panics
     /// If the decay is not at least 0 and less than 1.
@@ -71,16 +74,16 @@ impl<N: Network> WeightAverage<N> {
             (0.0..1.0).contains(&decay),
             "an average with a decay of {decay}; it must be from 0 to below 1"
         );
-        Self::new(Kind::EmaCorrected(decay))
+        Self::new(AverageKind::EmaCorrected(decay))
     }
 
-    /// The mean of the parameters of all updates, for stochastic weight averaging (Izmailov et al.,
-    /// 2018): update it once per epoch, when most of the training is over.
+    /// Returns the mean of the parameters of all updates, for stochastic weight averaging (Izmailov
+    /// et al., 2018). Update it once per epoch, towards the end of the training.
     pub fn swa() -> Self {
-        Self::new(Kind::Swa)
+        Self::new(AverageKind::Swa)
     }
 
-    fn new(kind: Kind) -> Self {
+    fn new(kind: AverageKind) -> Self {
         WeightAverage {
             kind,
             network: N::zeros(),
@@ -88,60 +91,59 @@ impl<N: Network> WeightAverage<N> {
         }
     }
 
-    /// Takes the network's parameters into the average. Does not allocate.
+    /// Adds the network's parameters to the average, without allocation.
     pub fn update(&mut self, network: &N) {
         self.updates = self.updates.saturating_add(1);
         let updates = self.updates as f64;
-        // What the new parameters count for. The corrected average is one as well, with a weight
-        // that falls to 1 - decay.
+
+        // The weight of the new parameters. The corrected average is a moving average as well,
+        // whose weight falls to 1 - decay.
         let weight = match self.kind {
-            Kind::Ema(_) if self.updates == 1 => 1.0,
-            Kind::Ema(decay) => 1.0 - decay,
-            Kind::EmaCorrected(decay) => (1.0 - decay) / (1.0 - decay.powf(updates)),
-            Kind::Swa => 1.0 / updates,
+            AverageKind::Ema(_) if self.updates == 1 => 1.0,
+            AverageKind::Ema(decay) => 1.0 - decay,
+            AverageKind::EmaCorrected(decay) => (1.0 - decay) / (1.0 - decay.powf(updates)),
+            AverageKind::Swa => 1.0 / updates,
         };
-        let (rest, weight) = (
-            N::Element::from_f64_lossy(1.0 - weight),
-            N::Element::from_f64_lossy(weight),
-        );
-        // From the nearer one, as PyTorch's `lerp`: a weight of 1 copies.
-        let near = weight < N::Element::from_f64_lossy(0.5);
+        let rest = N::Element::from_f64_lossy(1.0 - weight);
+        let weight = N::Element::from_f64_lossy(weight);
+
+        // Interpolates from the nearer end, as PyTorch's `lerp` does, so that a weight of 1 copies.
+        let from_average = weight < N::Element::from_f64_lossy(0.5);
         let average = self.network.params_mut();
         let per_part = share(average.len());
         threads::split_mut(average, per_part, &|part, average: &mut [N::Element]| {
             for (average, &new) in average.iter_mut().zip(&network.params()[part * per_part..]) {
-                let way = new - *average;
-                *average = flush(if near {
-                    *average + weight * way
+                let difference = new - *average;
+                *average = flush(if from_average {
+                    *average + weight * difference
                 } else {
-                    new - rest * way
+                    new - rest * difference
                 });
             }
         });
     }
 
-    /// The average; zeros before the first update.
+    /// Returns the average; zeros before the first update.
     pub fn network(&self) -> &N {
         &self.network
     }
 
-    /// How many networks it is of.
+    /// Returns the number of updates.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// Whether it is to be updated once per epoch, and not in each step.
+    /// Returns whether a trainer updates it once per epoch instead of after each step.
     pub(crate) fn is_by_epoch(&self) -> bool {
-        matches!(self.kind, Kind::Swa)
+        matches!(self.kind, AverageKind::Swa)
     }
 
-    /// Which average it is, to be compared.
-    pub(crate) fn kind(&self) -> impl std::fmt::Debug {
+    /// Returns the kind of the average, whose `Debug` text is compared with that of a checkpoint.
+    pub(crate) fn kind(&self) -> impl core::fmt::Debug {
         self.kind
     }
 
-    /// Goes on with an average that was taken out by [`WeightAverage::network`] after so many
-    /// updates.
+    /// Continues with an average that [`WeightAverage::network`] returned after `updates` updates.
     pub fn restore(&mut self, network: &N, updates: u64) {
         self.network.params_mut().copy_from_slice(network.params());
         self.updates = updates;

@@ -1,25 +1,27 @@
-//! What is done to a gradient between `backward` and the optimizer's step.
+//! Clipping of gradients and gradients of penalties, between `backward` and the optimizer's step.
 
-use std::fmt::{Display, Formatter};
-use std::ops::Range;
+use core::fmt::{Display, Formatter};
+use core::ops::Range;
 
 use num_traits::Float;
 
-use super::{ParamGroup, assert_setting, bound, from_zero};
+use super::{ParamGroup, assert_setting, not_negative, positive};
 use crate::kernels::flush;
 use crate::network::{Network, Parameters};
 use crate::sum::Sum;
 use crate::tensor::Element;
 
-/// The number of partial sums of a block: enough for vectors, and always the same order.
+/// The number of partial sums of a block: enough for vectors, and in an order that is always the
+/// same.
 const PARTIALS: usize = 16;
 
-/// The terms that are added in plain chains before their sum goes to the exact one.
+/// The number of terms that are added in plain chains before their sum goes to the exact one.
 const BLOCK: usize = 64 * PARTIALS;
 
 /// Returns the sum of `term` over all numbers, in `f64`, however many there are.
-fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> Sum {
+fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> f64 {
     let wide = |x: T| x.to_f64().expect("a float is an f64");
+
     let mut total = Sum::default();
     for block in numbers.chunks(BLOCK) {
         let (chunks, rest) = block.as_chunks::<PARTIALS>();
@@ -29,43 +31,46 @@ fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> Sum {
                 *sum += term(wide(x));
             }
         }
+
         total.extend(sums);
         total.extend(rest.iter().map(|&x| term(wide(x))));
     }
-    total
+    total.value()
 }
 
-/// Calls with the places of all that is trained within a range, in order: without statistics, which
-/// have no gradient.
+/// Calls `f` with the ranges of all trained parameters within `range`, in order. Statistics are
+/// omitted, because they have no gradient.
 fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usize>)) {
     if <N as Parameters<N::Element>>::STATISTICS == 0 {
         return f(range);
     }
+
     N::PARAM_TREE.for_each_place(0, &mut |place, statistic| {
-        let (start, end) = (place.start.max(range.start), place.end.min(range.end));
+        let start = place.start.max(range.start);
+        let end = place.end.min(range.end);
         if !statistic && start < end {
             f(start..end);
         }
     });
 }
 
-/// The sum of `term` over all that is trained in a range of a network.
+/// Returns the sum of `term` over the trained parameters in a range of a network.
 fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
     let mut total = Sum::default();
     for_each_trained::<N>(range, &mut |place| {
-        total.add(sum(&network.params()[place], &term).value());
+        total.add(sum(&network.params()[place], &term));
     });
     total.value()
 }
 
-/// Calls with all numbers of a gradient that are trained.
+/// Calls `f` with all elements of a gradient whose parameters are trained.
 fn for_each_number<N: Network>(gradient: &mut N, f: impl Fn(&mut N::Element)) {
     for_each_trained::<N>(0..gradient.params().len(), &mut |place| {
         gradient.params_mut()[place].iter_mut().for_each(&f);
     });
 }
 
-/// The norm of a gradient is NaN or infinite.
+/// The error of a gradient whose norm is NaN or infinite.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NonFiniteNorm {
     /// NaN or infinity.
@@ -73,22 +78,25 @@ pub struct NonFiniteNorm {
 }
 
 impl Display for NonFiniteNorm {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> core::fmt::Result {
         write!(
             f,
-            "the norm of the gradient is {}, not a finite number: leave this step out, and look for numbers of that \
-             kind in the inputs, the targets and the parameters; a smaller learning rate may prevent it",
+            "the norm of the gradient is {}, not a finite number: leave this step out, and look \
+             for numbers of that kind in the inputs, the targets and the parameters; a smaller \
+             learning rate may prevent it",
             self.norm
         )
     }
 }
 
-impl std::error::Error for NonFiniteNorm {}
+impl core::error::Error for NonFiniteNorm {}
 
-/// Makes a gradient shorter if its norm, the root of the sum of all squares, is larger than
-/// `max_norm`; the norm that it had. PyTorch's `clip_grad_norm_` with its `error_if_nonfinite`.
-/// Sums in `f64`; does not allocate. Frozen parts count as all others: to leave them out, fill
-/// their gradient with zeros before.
+/// Scales a gradient down to the norm `max_norm` if its norm, the root of the sum of all squares,
+/// is larger, and returns the norm before clipping. PyTorch's `clip_grad_norm_` with its
+/// `error_if_nonfinite`.
+///
+/// The sum is in `f64`; nothing is allocated. Frozen parameters count like all others: to omit
+/// them, fill their gradient with zeros before.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -101,18 +109,19 @@ impl std::error::Error for NonFiniteNorm {}
 /// ```
 ///
 /// # Errors
-/// [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is left as it is.
+/// [`NonFiniteNorm`] if the norm is NaN or infinite; the gradient is then unchanged.
 ///
 /// # Panics
-/// Unless `max_norm` is above 0. With infinity, the gradient stays as it is.
+/// If `max_norm` is not above 0. With infinity, the gradient is unchanged.
 #[track_caller]
 pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64, NonFiniteNorm> {
-    assert_setting(bound("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
+    assert_setting(positive("max_norm", max_norm).map_err(|error| error.of("clip_grad_norm")));
     let norm = sum_trained(gradient, 0..gradient.params().len(), |x| x * x).sqrt();
     if !norm.is_finite() {
         return Err(NonFiniteNorm { norm });
     }
-    // PyTorch's, with its summand against a division by 0.
+
+    // As in PyTorch, with the summand that prevents a division by 0.
     let factor = max_norm / (norm + 1e-6);
     if factor < 1.0 {
         let factor = N::Element::from_f64_lossy(factor);
@@ -121,7 +130,7 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
     Ok(norm)
 }
 
-/// Brings every number of a gradient to at most `clip_value` in size; NaN stays. PyTorch's
+/// Clips the elements of a gradient to `[-clip_value, clip_value]`; NaN stays NaN. PyTorch's
 /// `clip_grad_value_`.
 ///
 /// ```
@@ -134,13 +143,13 @@ pub fn clip_grad_norm<N: Network>(gradient: &mut N, max_norm: f64) -> Result<f64
 /// ```
 ///
 /// # Panics
-/// Unless `clip_value` is above 0.
+/// If `clip_value` is not above 0.
 #[track_caller]
 pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
-    assert_setting(bound("clip_value", clip_value).map_err(|error| error.of("clip_grad_value")));
+    assert_setting(positive("clip_value", clip_value).map_err(|error| error.of("clip_grad_value")));
     let limit = N::Element::from_f64_lossy(clip_value);
     for_each_number(gradient, |g| {
-        // Comparisons, and not `max` and `min`, which lose NaN.
+        // `max` and `min` would lose NaN.
         if *g > limit {
             *g = limit;
         } else if *g < -limit {
@@ -149,8 +158,8 @@ pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
     });
 }
 
-/// Adds the gradient of an L1 penalty, `lambda * sum |p|` over a part of the network, and gives its
-/// value, to be added to the loss. At 0 the gradient is 0.
+/// Adds the gradient of an L1 penalty, `lambda * sum |p|` over a parameter group, and returns the
+/// value of the penalty, which belongs to the loss. At 0 the gradient is 0.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -165,26 +174,26 @@ pub fn clip_grad_value<N: Network>(gradient: &mut N, clip_value: f64) {
 /// ```
 ///
 /// # Panics
-/// Unless `lambda` is a number from 0 up.
+/// If `lambda` is negative, NaN or infinite.
 #[track_caller]
 pub fn l1_penalty<N: Network>(
     network: &N,
-    part: ParamGroup<N>,
+    group: ParamGroup<N>,
     lambda: f64,
     gradient: &mut N,
 ) -> N::Element {
-    assert_setting(from_zero(&[("lambda", lambda)]).map_err(|error| error.of("l1_penalty")));
+    assert_setting(not_negative(&[("lambda", lambda)]).map_err(|error| error.of("l1_penalty")));
     let slope = N::Element::from_f64_lossy(lambda);
     let zero = num_traits::zero();
-    add(network, part, gradient, |p| {
+    add_slopes(network, group, gradient, |p| {
         if p == zero { zero } else { slope * p.signum() }
     });
-    N::Element::from_f64_lossy(lambda * sum_trained(network, part.range(network), f64::abs))
+    N::Element::from_f64_lossy(lambda * sum_trained(network, group.range(network), f64::abs))
 }
 
-/// Adds the gradient of an L2 penalty, `lambda / 2 * sum p^2` over a part of the network, and gives
-/// its value, to be added to the loss. The gradient is `lambda * p`, as that of an optimizer's
-/// `weight_decay`.
+/// Adds the gradient of an L2 penalty, `lambda / 2 * sum p^2` over a parameter group, and returns
+/// the value of the penalty, which belongs to the loss. The gradient is `lambda * p`, like that of
+/// an optimizer's `weight_decay`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -196,28 +205,29 @@ pub fn l1_penalty<N: Network>(
 /// ```
 ///
 /// # Panics
-/// Unless `lambda` is a number from 0 up.
+/// If `lambda` is negative, NaN or infinite.
 #[track_caller]
 pub fn l2_penalty<N: Network>(
     network: &N,
-    part: ParamGroup<N>,
+    group: ParamGroup<N>,
     lambda: f64,
     gradient: &mut N,
 ) -> N::Element {
-    assert_setting(from_zero(&[("lambda", lambda)]).map_err(|error| error.of("l2_penalty")));
+    assert_setting(not_negative(&[("lambda", lambda)]).map_err(|error| error.of("l2_penalty")));
     let slope = N::Element::from_f64_lossy(lambda);
-    add(network, part, gradient, |p| slope * p);
-    N::Element::from_f64_lossy(0.5 * lambda * sum_trained(network, part.range(network), |p| p * p))
+    add_slopes(network, group, gradient, |p| slope * p);
+    let squares = sum_trained(network, group.range(network), |p| p * p);
+    N::Element::from_f64_lossy(0.5 * lambda * squares)
 }
 
-/// Adds `slope` of each parameter to its gradient.
-fn add<N: Network>(
+/// Adds `slope(p)` of each parameter `p` in a group to its gradient.
+fn add_slopes<N: Network>(
     network: &N,
-    part: ParamGroup<N>,
+    group: ParamGroup<N>,
     gradient: &mut N,
     slope: impl Fn(N::Element) -> N::Element,
 ) {
-    for_each_trained::<N>(part.range(network), &mut |place| {
+    for_each_trained::<N>(group.range(network), &mut |place| {
         let gradient = &mut gradient.params_mut()[place.clone()];
         for (g, &p) in gradient.iter_mut().zip(&network.params()[place]) {
             *g += slope(p);

@@ -1,18 +1,19 @@
 //! Lion.
 
-use super::setting_error::{betas, from_zero};
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::{betas, not_negative};
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{LionStep, Preprocess, Update};
 use crate::tensor::Element;
 
-/// Lion: steps of one size in the direction of the sign of a running mean. Chen et al., 2023,
-/// "Symbolic Discovery of Optimization Algorithms", algorithm 2.
+/// The Lion optimizer, whose steps have the sign of a running mean and all the same size. Chen et
+/// al., 2023, "Symbolic Discovery of Optimization Algorithms", algorithm 2.
 ///
-/// Its learning rate should be 3 to 10 times smaller than AdamW's, and its weight decay as much
-/// larger.
+/// Its learning rate should be 3 to 10 times smaller than AdamW's, and its weight decay larger by
+/// the same factor.
 ///
-/// Its step has one size however small the gradient is, but none where gradient and mean are below
-/// 3.9e-34, in `f64` 7.3e-304: they count as 0 ([why](Optimizer#very-small-gradients)).
+/// The size of a step does not depend on that of the gradient. There is no step where the gradient
+/// and the mean are below 3.9e-34 (7.3e-304 in `f64`), because they are [treated as
+/// 0](Optimizer#very-small-gradients).
 ///
 /// ```
 /// use shapewright::optim::Lion;
@@ -29,8 +30,8 @@ pub struct Lion {
 }
 
 impl Lion {
-    /// Lion with this learning rate (the paper's authors begin with 1e-4), betas of 0.9 and 0.99,
-    /// without weight decay.
+    /// Returns Lion with this learning rate (the paper's authors begin with 1e-4), `betas` of 0.9
+    /// and 0.99 and no weight decay.
     pub const fn new(lr: f64) -> Self {
         Lion {
             lr,
@@ -41,9 +42,11 @@ impl Lion {
     }
 
     setters! {
-        /// How slowly the running mean forgets, for the direction of the step and for the mean that is kept.
+        /// Sets the decay rates of the running mean: the first for the direction of the step, the
+        /// second for the mean that is kept; 0.9 and 0.99 by default.
         betas: f64, f64;
-        /// How much of the parameters, times the learning rate, each step takes away; 0 by default.
+        /// Sets the weight decay: each step subtracts this multiple of the parameters, times the
+        /// learning rate; 0 by default.
         weight_decay: f64;
         maximize;
     }
@@ -54,16 +57,10 @@ impl Optimizer for Lion {
         1
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
+        not_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
         betas(self.betas)
     }
 

@@ -1,8 +1,8 @@
 //! Optimizers, gradient clipping and weight averages.
 //!
 //! [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`Adamax`], [`Adagrad`], [`Adadelta`],
-//! [`RmsProp`] and [`Lion`] are built in; an optimizer of your own implements [`Optimizer`]. Their
-//! learning rates can follow a [schedule](crate::schedule).
+//! [`RmsProp`] and [`Lion`] are built in; custom optimizers implement [`Optimizer`]. Learning rates
+//! can follow a [schedule](crate::schedule).
 
 mod adadelta;
 mod adagrad;
@@ -34,68 +34,73 @@ pub use radam::RAdam;
 pub use rmsprop::RmsProp;
 pub use saved::{OptimizerSnapshot, SkippedSteps, StateError};
 pub(crate) use setters::setters;
+use setters::shared_settings;
 pub use setting_error::SettingError;
-pub(crate) use setting_error::{assert_setting, bound, from_one, from_zero};
+pub(crate) use setting_error::{assert_setting, at_least_one, not_negative, positive};
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 
-use std::fmt::Debug;
+use core::fmt::Debug;
 
 use crate::network::Network;
 use crate::tensor::Element;
 use crate::threads;
 
-/// From this many parameters on, a step is cut over the worker threads.
+/// The least number of parameters whose step is divided among the worker threads.
 const PARALLEL_PARAMETERS: usize = 1 << 15;
 
-/// How many of `len` parameters each part of a step has: all, or a share for each thread. Whole
-/// cache lines, so that threads do not share one.
+/// Returns how many of `len` parameters each part of a step processes: all, or an equal share for
+/// each thread. Shares are whole cache lines, so that no two threads write to the same one.
 fn share(len: usize) -> usize {
     let parts = if len < PARALLEL_PARAMETERS {
         1
     } else {
         threads::most_parts()
     };
+
     len.div_ceil(parts).next_multiple_of(16)
 }
 
-/// An update rule: settings alone. What it remembers between steps is an [`OptimizerState`]. Its
-/// `Debug` text shows all settings: a training goes on from a checkpoint only if it is the same.
+/// An update rule with its settings. The values that it keeps between steps are in an
+/// [`OptimizerState`]. Its `Debug` text must show all settings: a training resumes from a
+/// checkpoint only if the text is the same.
 ///
 /// # Very small gradients
-/// The optimizers of this crate take a gradient below 3.9e-34 for 0; in `f64` one below 7.3e-304.
-/// Where it is 0, parameters and means of gradients below the same number become 0: they would
-/// decay until they are denormal, on which arithmetic takes up to 100 times as long. Means of
-/// squares stay above 7.5e-37 (1.4e-306) there, and everywhere if `epsilon` is so large that nobody
-/// can tell, as 1e-8 is.
+/// The optimizers of this crate treat a gradient below 3.9e-34 (7.3e-304 in `f64`) as 0. Where the
+/// gradient is 0, parameters and means of gradients below the same number become 0. Otherwise they
+/// would decay until they are denormal, and arithmetic on denormal numbers takes up to 100 times as
+/// long. Means of squares stay above 7.5e-37 (1.4e-306) there, and everywhere if `epsilon` is so
+/// large that this makes no difference, as 1e-8 is.
 ///
-/// Steps in proportion to the gradient, as those of [`Sgd`], are off by less than 3.9e-34 times the
-/// learning rate. Steps that do not depend on its size are not made: [`Lion`]'s, whose step is a
-/// sign, and those of the others with an `epsilon` of 0, or one that is not far above the gradient.
-/// Multiply a loss with such gradients by a constant.
+/// Steps in proportion to the gradient, such as those of [`Sgd`], have an error of less than
+/// 3.9e-34 times the learning rate. Steps that do not depend on the size of the gradient are
+/// omitted: those of [`Lion`], whose step is a sign, and those of the others if `epsilon` is 0 or
+/// not far above the gradient. If a loss has such gradients, multiply it by a constant.
 pub trait Optimizer: Clone + Debug {
-    /// How many numbers per parameter it remembers between steps, at most 4.
+    /// Returns the number of values that it keeps per parameter between steps; at most 4.
     fn states(&self) -> usize;
 
-    /// The learning rate.
+    /// Returns the learning rate, which may be changed.
     fn lr_mut(&mut self) -> &mut f64;
 
-    /// The weight decay, if it has one.
+    /// Returns the weight decay, which may be changed, if the optimizer has one.
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         None
     }
 
-    /// Whether its settings are in their ranges.
+    /// Checks that the settings are in their ranges.
     ///
     /// # Errors
-    /// If one is not: the first.
+    /// For the first setting that is out of its range.
     fn check(&self) -> Result<(), SettingError> {
         Ok(())
     }
 
-    /// Changes some of the parameters by their gradient. `states` holds one slice for each of
-    /// [`Optimizer::states`], zero before the first step. `step` counts from 1. Elements do not
-    /// depend on each other, so that a step can be cut over threads.
+    /// Updates some of the parameters by their gradient.
+    ///
+    /// `states` has one slice for each of [`Optimizer::states`], filled with zeros before the first
+    /// step. `step` counts from 1. The update of an element must not depend on other elements, so
+    /// that a step can be divided among threads.
     fn update<T: Element>(
         &self,
         step: u64,
@@ -104,11 +109,11 @@ pub trait Optimizer: Clone + Debug {
         states: &mut [&mut [T]],
     );
 
-    /// The state that this optimizer begins a network's training with.
+    /// Returns the state with which this optimizer begins to train a network.
     ///
     /// # Panics
-    /// If a setting is out of its range ([`Optimizer::check`]), or if it remembers more than 4
-    /// numbers per parameter.
+    /// If a setting is out of its range ([`Optimizer::check`]), or if the optimizer keeps more than
+    /// 4 values per parameter.
     ///
     /// ```
     /// use shapewright::prelude::*;

@@ -1,11 +1,11 @@
 //! NAdam.
 
-use super::setting_error::{betas, from_zero};
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::{betas, not_negative};
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{NAdamStep, Preprocess, Update};
 use crate::tensor::Element;
 
-/// NAdam: Adam with Nesterov's look ahead. PyTorch's `optim.NAdam`; Dozat, 2016.
+/// The NAdam optimizer: Adam with Nesterov's momentum. PyTorch's `optim.NAdam`; Dozat, 2016.
 ///
 /// ```
 /// use shapewright::optim::NAdam;
@@ -25,8 +25,8 @@ pub struct NAdam {
 }
 
 impl NAdam {
-    /// NAdam with this learning rate (PyTorch's default is 2e-3), betas of 0.9 and 0.999, epsilon
-    /// of 1e-8 and a momentum decay of 4e-3.
+    /// Returns NAdam with this learning rate (PyTorch's default is 2e-3), `betas` of 0.9 and 0.999,
+    /// an `epsilon` of 1e-8 and a momentum decay of 4e-3.
     pub const fn new(lr: f64) -> Self {
         NAdam {
             lr,
@@ -42,7 +42,7 @@ impl NAdam {
     setters! {
         betas;
         epsilon;
-        /// How fast the momentum grows to the first beta; 4e-3 by default.
+        /// Sets how fast the momentum grows to the first beta; 4e-3 by default.
         momentum_decay: f64;
         weight_decay;
         decoupled_weight_decay;
@@ -55,16 +55,10 @@ impl Optimizer for NAdam {
         2
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[
+        not_negative(&[
             ("lr", self.lr),
             ("epsilon", self.epsilon),
             ("momentum_decay", self.momentum_decay),
@@ -101,15 +95,16 @@ impl Optimizer for NAdam {
 }
 
 impl NAdam {
-    /// The product of the momenta of all steps up to this one, the momentum of this step and that
-    /// of the next. The product is only used as `1 - product`, and exact as that: below 1e-20 it
+    /// Returns the product of the momenta of all steps up to this one, the momentum of this step
+    /// and that of the next. Only `1 - product` is used, and exact: below 1e-20 the product itself
     /// may be any such number.
     fn momenta(&self, step: u64) -> (f64, f64, f64) {
-        let product = if step <= FEW {
-            self.product_of_few(step)
+        let product = if step <= MAX_FACTORS {
+            self.product_by_factors(step)
         } else {
-            self.product_of_many(step as f64)
+            self.product_by_series(step as f64)
         };
+
         let power = |step: f64| 0.96_f64.powf(step * self.momentum_decay);
         (
             product,
@@ -118,65 +113,70 @@ impl NAdam {
         )
     }
 
-    /// The momentum of the step `t`, of `0.96^(t * momentum_decay)`.
+    /// Returns the momentum of the step `t` from the power `0.96^(t * momentum_decay)`.
     fn momentum(&self, power: f64) -> f64 {
         self.betas.0 * (1.0 - 0.5 * power)
     }
 
-    /// Factor by factor.
-    fn product_of_few(&self, step: u64) -> f64 {
+    /// Computes the product of the first `step` momenta factor by factor.
+    fn product_by_factors(&self, step: u64) -> f64 {
         let factor = 0.96_f64.powf(self.momentum_decay);
-        let (mut power, mut product) = (1.0, 1.0);
+        let mut power = 1.0;
+        let mut product = 1.0;
         for _ in 0..step {
             power *= factor;
             product *= self.momentum(power);
-            // This is reached after less than a hundred steps, if the settings are as usual.
-            if product < NOTHING {
+            // With usual settings, this takes less than a hundred steps.
+            if product < NEGLIGIBLE {
                 break;
             }
         }
         product
     }
 
-    /// In a time that does not grow with the number of steps `n`. With `q = 0.96^momentum_decay`,
-    /// the product is `beta1^n` times that of all `1 - q^t / 2`. The logarithm of a factor is minus
-    /// the sum over `k` of `(q^t / 2)^k / k`, and the sum of these over `t` a geometric one: `(q /
-    /// 2)^k / k * (1 - q^(k n)) / (1 - q^k)`.
-    fn product_of_many(&self, n: f64) -> f64 {
+    /// Computes the product of the first `n` momenta in a time that does not depend on `n`.
+    ///
+    /// With `q = 0.96^momentum_decay`, the product is `beta1^n` times that of all `1 - q^t / 2`.
+    /// The logarithm of such a factor is minus the sum over `k` of `(q^t / 2)^k / k`. For each `k`,
+    /// the sum of these terms over `t` is geometric: `(q / 2)^k / k * (1 - q^(k n)) / (1 - q^k)`.
+    fn product_by_series(&self, n: f64) -> f64 {
         let rate = self.momentum_decay * 0.96_f64.ln();
         // The last factor is the largest.
         let largest = self.momentum((n * rate).exp());
-        if n * largest.ln() < NOTHING.ln() {
+        if n * largest.ln() < NEGLIGIBLE.ln() {
             return 0.0;
         }
 
-        let (mut logarithm, mut half) = (n * self.betas.0.ln(), 1.0);
-        // The rest is less than the last term.
+        let mut logarithm = n * self.betas.0.ln();
+        // 2^-k
+        let mut half_power = 1.0;
+        // The omitted terms together are less than the last one.
         for k in 1..=f64::MANTISSA_DIGITS {
             let k = f64::from(k);
-            half *= 0.5;
+            half_power *= 0.5;
             let per_step = k * rate;
             let steps = if per_step == 0.0 {
                 n
             } else {
                 (n * per_step).exp_m1() / per_step.exp_m1()
             };
-            logarithm -= half * per_step.exp() * steps / k;
+            logarithm -= half_power * per_step.exp() * steps / k;
         }
         logarithm.exp()
     }
 }
 
-/// Up to so many factors are multiplied one by one: that takes no longer than the series.
-const FEW: u64 = 256;
-/// What is less than this makes no difference to 1.
-const NOTHING: f64 = 1e-20;
+/// The largest number of factors that are multiplied one by one, which takes no longer than the
+/// series.
+const MAX_FACTORS: u64 = 256;
+/// The bound below which a number makes no difference to 1.
+const NEGLIGIBLE: f64 = 1e-20;
 
 #[cfg(test)]
 mod tests {
-    use super::NAdam;
+    use super::{MAX_FACTORS, NAdam, NEGLIGIBLE};
 
-    /// The factors one by one, as PyTorch multiplies them.
+    /// Multiplies the factors one by one, as PyTorch does.
     fn one_by_one(nadam: &NAdam, step: u64) -> f64 {
         let factor = |t: u64| nadam.momentum(0.96_f64.powf(t as f64 * nadam.momentum_decay));
         (1..=step).map(factor).product()
@@ -190,7 +190,7 @@ mod tests {
                 for step in [1, 2, 57, 256, 257, 300, 1000, 20_000] {
                     let want = 1.0 - one_by_one(&nadam, step);
                     let got = 1.0 - nadam.momenta(step).0;
-                    // The factors that are wanted are rounded, too.
+                    // The factors of the expected value are rounded, too.
                     let rounding = step as f64 * f64::EPSILON;
                     assert!(
                         (got - want).abs() <= 1e-12 * want + rounding,
@@ -201,14 +201,15 @@ mod tests {
         }
     }
 
-    /// Both ways, where they meet, and after more steps than anybody makes.
+    /// Both methods agree where they meet, and work for any number of steps.
     #[test]
     fn the_product_of_momenta_goes_on() {
         for beta1 in [0.9, 0.999, 0.99999] {
             for decay in [0.0, 4e-3, 1.0, 100.0] {
                 let nadam = NAdam::new(1.0).betas(beta1, 0.999).momentum_decay(decay);
-                let (few, many) = (nadam.product_of_few(256), nadam.product_of_many(256.0));
-                assert!((few - many).abs() <= 1e-13 * few + 1e-20);
+                let factors = nadam.product_by_factors(MAX_FACTORS);
+                let series = nadam.product_by_series(MAX_FACTORS as f64);
+                assert!((factors - series).abs() <= 1e-13 * factors + NEGLIGIBLE);
                 assert_eq!(nadam.momenta(u64::MAX).0, 0.0);
             }
         }

@@ -1,31 +1,31 @@
-//! Parts of a network: its layers, by the names of their fields.
+//! Parameter groups: layers and tensors of a network, by the names of their fields.
 
-use std::fmt::{Debug, Formatter};
-use std::ops::Range;
+use core::fmt::{Debug, Formatter};
+use core::ops::Range;
 
 use crate::network::Network;
 
-/// Some of a network's parameters that lie side by side: a layer, one of its tensors, or all. Made
-/// with [`layer!`](crate::layer!).
+/// A contiguous range of a network's parameters: a layer, one of its tensors, or all parameters.
+/// [`layer!`](crate::layer!) makes it.
 pub struct ParamGroup<N: Network> {
     of: fn(&N) -> &[N::Element],
 }
 
 impl<N: Network> ParamGroup<N> {
-    /// What `layer!` makes.
+    /// Returns the group that a function takes from a network; for `layer!`.
     #[doc(hidden)]
     pub const fn new(of: fn(&N) -> &[N::Element]) -> Self {
         ParamGroup { of }
     }
 
-    /// All parameters.
+    /// Returns the group of all parameters.
     pub const fn whole() -> Self {
         ParamGroup {
             of: |network| network.params(),
         }
     }
 
-    /// The parameters of this part of a network.
+    /// Returns the group's parameters in a network.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -38,11 +38,12 @@ impl<N: Network> ParamGroup<N> {
         (self.of)(network)
     }
 
-    /// Where it lies in [`Network::params`]; `network` may be any.
+    /// Returns the group's range in [`Network::params`], which is the same for every `network`.
     pub(crate) fn range(&self, network: &N) -> Range<usize> {
-        let (part, all) = (self.of(network), network.params());
-        let start = (part.as_ptr().addr() - all.as_ptr().addr()) / size_of::<N::Element>();
-        start..start + part.len()
+        let group = self.of(network);
+        let all = network.params();
+        let start = (group.as_ptr().addr() - all.as_ptr().addr()) / size_of::<N::Element>();
+        start..start + group.len()
     }
 }
 
@@ -54,16 +55,22 @@ impl<N: Network> Clone for ParamGroup<N> {
 impl<N: Network> Copy for ParamGroup<N> {}
 
 impl<N: Network> Debug for ParamGroup<N> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> core::fmt::Result {
         write!(f, "ParamGroup of {}", N::NAME)
     }
 }
 
-/// A part of a network, by the names of fields: `layer!(Mlp, fc1)` is a layer, `layer!(Mlp,
-/// fc1.bias)` one of its tensors, `layer!(Mlp, encoder.fc)` a layer of a nested network,
-/// `layer!(Mlp, blocks[2].fc)` a layer in the third of a `Repeat`, `layer!(Mlp)` all parameters. A
-/// wrong name is an error of the compiler. A layer without a name has the field `layer_0`, by its
-/// place; indices are constants, and one beyond the last panics when the part is used.
+/// A [`ParamGroup`](crate::optim::ParamGroup) of a network, by the names of fields.
+///
+/// - `layer!(Mlp, fc1)` is a layer,
+/// - `layer!(Mlp, fc1.bias)` one of its tensors,
+/// - `layer!(Mlp, encoder.fc)` a layer of a nested network,
+/// - `layer!(Mlp, blocks[2].fc)` a layer in the third block of a `Repeat`,
+/// - `layer!(Mlp)` all parameters.
+///
+/// A wrong name is a compile error. A layer without a name has a field with the number of its
+/// position, such as `layer_0`. Indices must be constants; the use of a group with an index out of
+/// bounds panics.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -80,6 +87,8 @@ macro_rules! layer {
         $crate::optim::ParamGroup::<$network>::whole()
     };
     ($network:ty, $($field:ident $([$index:expr])*).+ $(,)?) => {
-        $crate::optim::ParamGroup::<$network>::new(|network| $crate::Parameters::as_slice(&network.$($field $([$index])*).+))
+        $crate::optim::ParamGroup::<$network>::new(|network| {
+            $crate::Parameters::as_slice(&network.$($field $([$index])*).+)
+        })
     };
 }

@@ -1,12 +1,12 @@
 //! RAdam.
 
-use super::setting_error::{betas, from_zero};
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::{betas, not_negative};
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{Preprocess, RAdamStep, Update};
 use crate::tensor::Element;
 
-/// RAdam: Adam without the division by the deviation for as long as too few gradients were seen to
-/// know it. PyTorch's `optim.RAdam`; Liu et al., 2019.
+/// The RAdam optimizer: Adam that does not divide by the root of the mean square until it has seen
+/// enough gradients to estimate it. PyTorch's `optim.RAdam`; Liu et al., 2019.
 ///
 /// ```
 /// use shapewright::optim::RAdam;
@@ -25,8 +25,8 @@ pub struct RAdam {
 }
 
 impl RAdam {
-    /// RAdam with this learning rate (PyTorch's default is 1e-3), betas of 0.9 and 0.999, epsilon
-    /// of 1e-8.
+    /// Returns RAdam with this learning rate (PyTorch's default is 1e-3), `betas` of 0.9 and 0.999
+    /// and an `epsilon` of 1e-8.
     pub const fn new(lr: f64) -> Self {
         RAdam {
             lr,
@@ -52,16 +52,10 @@ impl Optimizer for RAdam {
         2
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[
+        not_negative(&[
             ("lr", self.lr),
             ("epsilon", self.epsilon),
             ("weight_decay", self.weight_decay),
@@ -78,17 +72,22 @@ impl Optimizer for RAdam {
     ) {
         let (beta1, beta2) = self.betas;
         let step = step as f64;
-        let corrections = (1.0 - beta1.powf(step), 1.0 - beta2.powf(step));
-        // The length of a plain mean that would know the variance as well, now and in the end.
-        let last = 2.0 / (1.0 - beta2) - 1.0;
-        let length = last - 2.0 * step * beta2.powf(step) / corrections.1;
-        let rectified = length > 5.0;
-        let mut rate = self.lr / corrections.0;
+        let correction1 = 1.0 - beta1.powf(step);
+        let correction2 = 1.0 - beta2.powf(step);
+
+        // The length of the simple moving average that estimates the variance as well as the
+        // running mean does: rho_inf, its limit, and rho_t, that of this step.
+        let rho_inf = 2.0 / (1.0 - beta2) - 1.0;
+        let rho_t = rho_inf - 2.0 * step * beta2.powf(step) / correction2;
+        let rectified = rho_t > 5.0;
+
+        let mut rate = self.lr / correction1;
         if rectified {
-            let ratio =
-                (length - 4.0) * (length - 2.0) * last / ((last - 4.0) * (last - 2.0) * length);
-            rate *= ratio.sqrt() * corrections.1.sqrt();
+            let ratio = (rho_t - 4.0) * (rho_t - 2.0) * rho_inf
+                / ((rho_inf - 4.0) * (rho_inf - 2.0) * rho_t);
+            rate *= ratio.sqrt() * correction2.sqrt();
         }
+
         let rule = RAdamStep {
             begin: Preprocess::new(
                 self.lr,

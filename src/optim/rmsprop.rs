@@ -1,12 +1,12 @@
 //! RMSprop.
 
-use super::setting_error::{from_zero, part};
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::{fraction, not_negative};
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{Preprocess, RmsPropStep, Update};
 use crate::tensor::Element;
 
-/// RMSprop: steps divided by the root of a running mean of the squared gradient. PyTorch's
-/// `optim.RMSprop`; Hinton, 2012; `centered` is of Graves, 2013.
+/// The RMSprop optimizer, whose steps are divided by the root of a running mean of the squared
+/// gradient. PyTorch's `optim.RMSprop`; Hinton, 2012. The option `centered` is due to Graves, 2013.
 ///
 /// ```
 /// use shapewright::optim::RmsProp;
@@ -26,8 +26,8 @@ pub struct RmsProp {
 }
 
 impl RmsProp {
-    /// RMSprop with this learning rate (PyTorch's default is 1e-2), alpha of 0.99 and epsilon of
-    /// 1e-8.
+    /// Returns RMSprop with this learning rate (PyTorch's default is 1e-2), an `alpha` of 0.99 and
+    /// an `epsilon` of 1e-8.
     pub const fn new(lr: f64) -> Self {
         RmsProp {
             lr,
@@ -41,12 +41,13 @@ impl RmsProp {
     }
 
     setters! {
-        /// How slowly the running mean of the square forgets; 0.99 by default.
+        /// Sets the decay rate of the running mean of the square; 0.99 by default.
         alpha: f64;
         epsilon;
-        /// How much of the last step is kept; 0 by default.
+        /// Sets the momentum: the share of the last step that is kept; 0 by default.
         momentum: f64;
-        /// Whether to divide by an estimate of the deviation, not of the size; false by default.
+        /// Sets whether to divide by an estimate of the gradient's standard deviation instead of
+        /// its root mean square; `false` by default.
         centered: bool;
         weight_decay;
         maximize;
@@ -58,23 +59,17 @@ impl Optimizer for RmsProp {
         1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[
+        not_negative(&[
             ("lr", self.lr),
             ("epsilon", self.epsilon),
             ("momentum", self.momentum),
             ("weight_decay", self.weight_decay),
         ])?;
-        // Above 1 the mean of squares would be negative.
-        part("alpha", self.alpha)
+        // Above 1 the mean of squares could be negative.
+        fraction("alpha", self.alpha)
     }
 
     fn update<T: Element>(

@@ -1,32 +1,32 @@
-//! The state of an optimizer, taken out.
+//! Snapshots of an optimizer's state.
 
-use std::fmt::{Display, Formatter};
+use core::fmt::{Display, Formatter};
 
-/// All that an [`OptimizerState`](crate::optim::OptimizerState) is beside its settings.
+/// The content of an [`OptimizerState`](crate::optim::OptimizerState) without its settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OptimizerSnapshot<'a, T> {
-    /// How many steps have been made.
+    /// The number of steps that have been made.
     pub steps: u64,
-    /// How many of them each parameter missed because it was frozen: runs of parameters, in order,
-    /// up to the last. May be empty if none was frozen.
+    /// The number of steps that each parameter missed because it was frozen, as runs of parameters
+    /// in order, up to the last parameter. It may be empty if none was frozen.
     pub missed: Vec<SkippedSteps>,
-    /// What the optimizer remembers: slices laid out as
-    /// [`Network::params`](crate::Network::params), as many as
-    /// [`Optimizer::states`](crate::optim::Optimizer::states).
+    /// The values that the optimizer keeps between steps: one slice for each of
+    /// [`Optimizer::states`](crate::optim::Optimizer::states), with the layout of
+    /// [`Network::params`](crate::Network::params).
     pub states: Vec<&'a [T]>,
 }
 
-/// How many steps a run of parameters missed.
+/// The number of steps that a run of parameters missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkippedSteps {
-    /// Where the run ends; it begins where the one before ends.
+    /// The end of the run, which begins at the end of the run before it.
     pub end: usize,
-    /// The steps that were made while it was frozen.
+    /// The number of steps that were made while it was frozen.
     pub steps: u64,
 }
 
 impl<T> OptimizerSnapshot<'_, T> {
-    /// Whether they are those of an optimizer that remembers `states` times `len` numbers.
+    /// Checks that the snapshot is one of an optimizer that keeps `states` times `len` values.
     pub(super) fn check(&self, states: usize, len: usize) -> Result<(), StateError> {
         if self.states.len() != states {
             return Err(StateError::States {
@@ -34,24 +34,25 @@ impl<T> OptimizerSnapshot<'_, T> {
                 found: self.states.len(),
             });
         }
-        for (memory, numbers) in self.states.iter().enumerate() {
-            if numbers.len() != len {
+        for (index, state) in self.states.iter().enumerate() {
+            if state.len() != len {
                 return Err(StateError::Length {
-                    memory,
+                    memory: index,
                     expected: len,
-                    found: numbers.len(),
+                    found: state.len(),
                 });
             }
         }
+
         let ascending = self.missed.windows(2).all(|pair| pair[0].end < pair[1].end);
-        let whole = self.missed.last().is_none_or(|last| last.end == len);
-        // A run that ends at 0 has no parameters; it is right for a network that has none.
-        let begins = self
+        let complete = self.missed.last().is_none_or(|last| last.end == len);
+        // A run that ends at 0 is empty, which is valid only in a network without parameters.
+        let not_empty = self
             .missed
             .first()
             .is_none_or(|first| first.end > 0 || len == 0);
-        let made = self.missed.iter().all(|missed| missed.steps <= self.steps);
-        if ascending && whole && begins && made {
+        let possible = self.missed.iter().all(|missed| missed.steps <= self.steps);
+        if ascending && complete && not_empty && possible {
             Ok(())
         } else {
             Err(StateError::SkippedSteps { len })
@@ -59,40 +60,40 @@ impl<T> OptimizerSnapshot<'_, T> {
     }
 }
 
-/// The state of an optimizer can't be put back.
+/// The error of a snapshot that does not fit an optimizer's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateError {
-    /// The optimizer remembers more or fewer numbers per parameter.
+    /// The optimizer keeps more or fewer values per parameter.
     States {
-        /// How many numbers per parameter the optimizer remembers.
+        /// The number of values per parameter that the optimizer keeps.
         expected: usize,
-        /// How many there are.
+        /// The number of values per parameter in the snapshot.
         found: usize,
     },
-    /// A memory is of another network.
+    /// The kept values are those of another network.
     Length {
-        /// The index of the memory.
+        /// The index of the slice in [`OptimizerSnapshot::states`].
         memory: usize,
-        /// How many numbers the network has.
+        /// The number of parameters of the network.
         expected: usize,
-        /// How many there are.
+        /// The length of the slice.
         found: usize,
     },
     /// The runs of parameters that missed steps are not in order, do not end with the network, or
     /// missed more steps than were made.
     SkippedSteps {
-        /// How many numbers the network has.
+        /// The number of parameters of the network.
         len: usize,
     },
 }
 
 impl Display for StateError {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> core::fmt::Result {
         match self {
             StateError::States { expected, found } => write!(
                 f,
-                "the optimizer remembers {expected} numbers per parameter, but the state has {found}; restore it to an \
-                 optimizer of the same kind with the same options"
+                "the optimizer remembers {expected} numbers per parameter, but the state has \
+                 {found}; restore it to an optimizer of the same kind with the same options"
             ),
             StateError::Length {
                 memory,
@@ -100,16 +101,17 @@ impl Display for StateError {
                 found,
             } => write!(
                 f,
-                "the network has {expected} numbers, but memory {memory} of the state has {found}; restore it to an \
-                 optimizer of the same network"
+                "the network has {expected} numbers, but memory {memory} of the state has {found}; \
+                 restore it to an optimizer of the same network"
             ),
             StateError::SkippedSteps { len } => write!(
                 f,
-                "the missed steps of the state are not runs of parameters that end at {len}, one after the other, none \
-                 with more steps than were made; take them unchanged from `snapshot` of the same network"
+                "the missed steps of the state are not runs of parameters that end at {len}, one \
+                 after the other, none with more steps than were made; take them unchanged from \
+                 `snapshot` of the same network"
             ),
         }
     }
 }
 
-impl std::error::Error for StateError {}
+impl core::error::Error for StateError {}

@@ -1,42 +1,46 @@
-//! How the options of optimizers and schedules are set.
+//! Macros for the methods that set the options of optimizers and schedules.
 
-/// Methods that set one option each: with documentation, a type and, for schedules, a check, or by
-/// name alone for the options that many optimizers have, which are checked by
-/// [`Optimizer::check`](crate::optim::Optimizer::check).
+/// Defines methods that set one option each.
+///
+/// An option has documentation, a type and, for schedules, a check. The options that many
+/// optimizers have are written by name alone; [`Optimizer::check`](crate::optim::Optimizer::check)
+/// checks them.
 macro_rules! setters {
     () => {};
     (betas; $($rest:tt)*) => {
         setters! {
-            /// How slowly the running means of the gradient and of its size forget; 0.9 and 0.999 by default.
+            /// Sets the decay rates of the running means of the gradient and of its size; 0.9 and
+            /// 0.999 by default.
             betas: f64, f64;
             $($rest)*
         }
     };
     (epsilon; $($rest:tt)*) => {
         setters! {
-            /// What is added to the divisor.
+            /// Sets the number that is added to the divisor.
             epsilon: f64;
             $($rest)*
         }
     };
     (weight_decay; $($rest:tt)*) => {
         setters! {
-            /// The factor of the parameters that is added to their gradient; 0 by default.
+            /// Sets the weight decay: the multiple of the parameters that is added to their
+            /// gradient; 0 by default.
             weight_decay: f64;
             $($rest)*
         }
     };
     (decoupled_weight_decay; $($rest:tt)*) => {
         setters! {
-            /// Whether the weight decay, times the learning rate, is taken from the parameters themselves and not
-            /// added to the gradient; false by default.
+            /// Sets whether the weight decay, times the learning rate, is applied to the parameters
+            /// directly instead of to the gradient; `false` by default.
             decoupled_weight_decay: bool;
             $($rest)*
         }
     };
     (maximize; $($rest:tt)*) => {
         setters! {
-            /// Whether to go up the gradient; false by default.
+            /// Sets whether to maximize the loss, by steps along the gradient; `false` by default.
             maximize: bool;
             $($rest)*
         }
@@ -69,3 +73,18 @@ macro_rules! setters {
     };
 }
 pub(crate) use setters;
+
+/// Defines the methods of [`Optimizer`](crate::optim::Optimizer) for the settings that all built-in
+/// optimizers have.
+macro_rules! shared_settings {
+    () => {
+        fn lr_mut(&mut self) -> &mut f64 {
+            &mut self.lr
+        }
+
+        fn weight_decay_mut(&mut self) -> Option<&mut f64> {
+            Some(&mut self.weight_decay)
+        }
+    };
+}
+pub(super) use shared_settings;

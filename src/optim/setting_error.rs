@@ -1,10 +1,10 @@
-//! Settings out of their ranges.
+//! Checks of settings, and the error of a setting that is out of its range.
 
-use std::error::Error;
-use std::fmt;
+use core::error::Error;
+use core::fmt;
 
-/// A setting that is out of its range: of an optimizer, a trainer, a schedule, or of what is done
-/// to a gradient. The ranges are PyTorch's, without infinities.
+/// The error of a setting that is out of its range: a setting of an optimizer, a trainer, a loss, a
+/// schedule, or of a function on gradients. The ranges are PyTorch's, without infinities.
 ///
 /// ```
 /// use shapewright::optim::{Optimizer, SettingError, Sgd};
@@ -20,18 +20,18 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SettingError {
-    /// What has the setting: "the optimizer", "the trainer", "the schedule".
+    /// The owner of the setting: "the optimizer", "the trainer", "the schedule".
     pub owner: &'static str,
     /// The name of the setting.
     pub setting: &'static str,
     /// Its value.
     pub value: f64,
-    /// What it must be.
+    /// The values that are allowed, in words.
     pub expected: &'static str,
 }
 
 impl SettingError {
-    /// A setting of an optimizer.
+    /// Returns the error of an optimizer's setting.
     pub const fn new(setting: &'static str, value: f64, expected: &'static str) -> Self {
         SettingError {
             owner: "the optimizer",
@@ -41,7 +41,7 @@ impl SettingError {
         }
     }
 
-    /// The same of another owner.
+    /// Returns the same error with another owner.
     pub(crate) const fn of(self, owner: &'static str) -> Self {
         SettingError { owner, ..self }
     }
@@ -64,34 +64,35 @@ impl fmt::Display for SettingError {
 
 impl Error for SettingError {}
 
-/// Each of these must be a number from 0 up.
-pub(crate) fn from_zero(settings: &[(&'static str, f64)]) -> Result<(), SettingError> {
+/// Checks that each of the settings is finite and not negative.
+pub(crate) fn not_negative(settings: &[(&'static str, f64)]) -> Result<(), SettingError> {
     each(settings, "a number from 0 up", |value| {
         value >= 0.0 && value.is_finite()
     })
 }
 
-/// How much of what was is kept.
-pub(super) fn part(setting: &'static str, value: f64) -> Result<(), SettingError> {
+/// Checks that a setting is a fraction, from 0 to 1.
+pub(super) fn fraction(setting: &'static str, value: f64) -> Result<(), SettingError> {
     each(&[(setting, value)], "from 0 to 1", |value| {
         (0.0..=1.0).contains(&value)
     })
 }
 
-/// A bound of gradients. Infinity bounds nothing, and is a way to learn the norm.
-pub(crate) fn bound(setting: &'static str, value: f64) -> Result<(), SettingError> {
+/// Checks that a bound of gradients is above 0. Infinity is allowed: it clips nothing, but the norm
+/// is still computed.
+pub(crate) fn positive(setting: &'static str, value: f64) -> Result<(), SettingError> {
     each(&[(setting, value)], "above 0", |value| value > 0.0)
 }
 
-/// Each of these must be counted from 1.
-pub(crate) fn from_one(settings: &[(&'static str, usize)]) -> Result<(), SettingError> {
+/// Checks that each of the counts is at least 1.
+pub(crate) fn at_least_one(settings: &[(&'static str, usize)]) -> Result<(), SettingError> {
     let zero = settings.iter().find(|(_, count)| *count == 0);
     zero.map_or(Ok(()), |&(setting, _)| {
         Err(SettingError::new(setting, 0.0, "at least 1"))
     })
 }
 
-/// Running means forget.
+/// Checks the decay rates of two running means, which must be less than 1.
 pub(super) fn betas((first, second): (f64, f64)) -> Result<(), SettingError> {
     let settings = [("first beta", first), ("second beta", second)];
     each(&settings, "from 0 to less than 1", |beta| {
@@ -99,7 +100,7 @@ pub(super) fn betas((first, second): (f64, f64)) -> Result<(), SettingError> {
     })
 }
 
-/// Finds the first setting that is out of the range.
+/// Returns an error for the first setting whose value does not fit.
 fn each(
     settings: &[(&'static str, f64)],
     expected: &'static str,
@@ -111,7 +112,7 @@ fn each(
     })
 }
 
-/// Panics with the error's sentence: for settings of functions that have no error to return.
+/// Panics with the error's sentence, in functions that return no error for their settings.
 #[track_caller]
 pub(crate) fn assert_setting(checked: Result<(), SettingError>) {
     if let Err(error) = checked {

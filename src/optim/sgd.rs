@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use super::setting_error::from_zero;
-use super::{Optimizer, SettingError, setters};
+use super::setting_error::not_negative;
+use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{Preprocess, SgdStep, Update};
 use crate::tensor::Element;
 
@@ -24,7 +24,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Plain gradient descent with this learning rate.
+    /// Returns plain gradient descent with this learning rate.
     pub const fn new(lr: f64) -> Self {
         Sgd {
             lr,
@@ -37,11 +37,13 @@ impl Sgd {
     }
 
     setters! {
-        /// How much of the last step's velocity is kept; 0 by default.
+        /// Sets the momentum: the share of the last step's velocity that is kept; 0 by default.
         momentum: f64;
-        /// How much of the gradient is kept out of the velocity; 0 by default.
+        /// Sets the dampening: the share of the gradient that does not enter the velocity; 0 by
+        /// default.
         dampening: f64;
-        /// Whether to look ahead along the velocity; needs momentum.
+        /// Sets whether to look ahead along the velocity, as Nesterov's momentum does; `false` by
+        /// default. It needs a momentum, and no dampening.
         nesterov: bool;
         weight_decay;
         maximize;
@@ -53,34 +55,26 @@ impl Optimizer for Sgd {
         usize::from(self.momentum != 0.0)
     }
 
-    fn lr_mut(&mut self) -> &mut f64 {
-        &mut self.lr
-    }
-
-    fn weight_decay_mut(&mut self) -> Option<&mut f64> {
-        Some(&mut self.weight_decay)
-    }
+    shared_settings!();
 
     fn check(&self) -> Result<(), SettingError> {
-        from_zero(&[
+        not_negative(&[
             ("lr", self.lr),
             ("momentum", self.momentum),
             ("dampening", self.dampening),
             ("weight_decay", self.weight_decay),
         ])?;
-        match (self.nesterov, self.momentum, self.dampening) {
-            (true, 0.0, _) => Err(SettingError::new(
-                "momentum",
-                0.0,
-                "above 0 with `nesterov`",
-            )),
-            (true, _, dampening) if dampening != 0.0 => Err(SettingError::new(
-                "dampening",
-                dampening,
-                "0 with `nesterov`",
-            )),
-            _ => Ok(()),
+
+        // Nesterov's momentum is not defined for other combinations.
+        if self.nesterov && self.momentum == 0.0 {
+            let expected = "above 0 with `nesterov`";
+            return Err(SettingError::new("momentum", 0.0, expected));
         }
+        if self.nesterov && self.dampening != 0.0 {
+            let expected = "0 with `nesterov`";
+            return Err(SettingError::new("dampening", self.dampening, expected));
+        }
+        Ok(())
     }
 
     fn update<T: Element>(

@@ -1,25 +1,31 @@
-//! An optimizer at work on one network.
+//! The state of an optimizer that trains one network.
 
-use std::ops::Range;
+use core::ops::Range;
 
 use super::{
     Optimizer, OptimizerSnapshot, ParamGroup, SettingError, SkippedSteps, StateError,
-    assert_setting, from_zero, share,
+    assert_setting, not_negative, share,
 };
 use crate::denormals::FloatMode;
 use crate::kernels::flush;
 use crate::network::{Network, Parameters};
+use crate::tensor::Element;
 use crate::threads;
 
-/// An optimizer at work on one network: its settings, which may change from step to step, and what
-/// it remembers, in values of the network's own type.
+/// An optimizer that trains one network: its settings, which may change from step to step, and the
+/// values that it keeps between steps, each a network of the same type.
 ///
-/// Parts of the network may have settings of their own; see [`layer!`](crate::layer!) for their
-/// names.
+/// Parameter groups may have settings of their own; see [`layer!`](crate::layer!) for their names.
 ///
 /// ```
 /// use shapewright::prelude::*;
-/// network! { struct Mlp: [4] -> [3] { fc1: Linear<_, 8>, Relu, fc2: Linear<_, 8>, Relu, head: Linear<_, 3> } }
+/// network! {
+///     struct Mlp: [4] -> [3] {
+///         fc1: Linear<_, 8>, Relu,
+///         fc2: Linear<_, 8>, Relu,
+///         head: Linear<_, 3>,
+///     }
+/// }
 /// let mut adam = AdamW::new(1e-3)
 ///     .state::<Mlp>()
 ///     .freeze(layer!(Mlp, fc1))
@@ -33,25 +39,26 @@ use crate::threads;
 /// assert_ne!(net.fc2.weight, before.fc2.weight);
 /// ```
 pub struct OptimizerState<O: Optimizer, N: Network> {
-    /// The settings; a schedule changes the learning rate here. How much the optimizer remembers
-    /// must not change.
+    /// The settings. A schedule changes the learning rate here. The number of values that the
+    /// optimizer keeps must not change.
     pub optimizer: O,
     states: Vec<Box<N>>,
     steps: u64,
-    /// All parameters in their order.
+    /// Adjacent segments of all parameters, in order.
     segments: Vec<Segment>,
 }
 
-/// Parameters that lie side by side and are treated alike.
+/// A contiguous range of parameters with the same settings. It begins at the end of the segment
+/// before it.
 #[derive(Clone, Copy)]
 struct Segment {
     end: usize,
     scale: f64,
     decay: bool,
     frozen: bool,
-    /// Not trained: what comes as its gradient is subtracted.
+    /// Whether it is measured and not trained: its gradient is subtracted as it is.
     statistic: bool,
-    /// How many steps were made while it was frozen.
+    /// The number of steps that were made while it was frozen.
     missed: u64,
 }
 
@@ -59,7 +66,7 @@ impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
     fn clone(&self) -> Self {
         OptimizerState {
             optimizer: self.optimizer.clone(),
-            states: self.states.iter().map(|memory| memory.to_boxed()).collect(),
+            states: self.states.iter().map(|state| state.to_boxed()).collect(),
             steps: self.steps,
             segments: self.segments.clone(),
         }
@@ -67,7 +74,7 @@ impl<O: Optimizer, N: Network> Clone for OptimizerState<O, N> {
 }
 
 impl<O: Optimizer, N: Network> OptimizerState<O, N> {
-    /// Of an optimizer whose settings are or will be checked.
+    /// Returns the initial state of an optimizer whose settings the caller checks.
     pub(crate) fn new(optimizer: O) -> Self {
         let count = optimizer.states();
         assert!(
@@ -75,6 +82,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             "the optimizer remembers {count} numbers per parameter, but at most {} are possible",
             threads::MOST_TOGETHER
         );
+
         let states = (0..count).map(|_| N::zeros()).collect();
         let whole = Segment {
             end: len::<N>(),
@@ -90,6 +98,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             steps: 0,
             segments: vec![whole],
         };
+
         if <N as Parameters<N::Element>>::STATISTICS > 0 {
             N::PARAM_TREE.for_each_place(0, &mut |range, statistic| {
                 if statistic {
@@ -100,58 +109,61 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         state
     }
 
-    /// How many steps have been made.
+    /// Returns the number of steps that have been made.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Whether the optimizer's settings and the factors of parts are in their ranges.
+    /// Checks that the settings of the optimizer and the factors of groups are in their ranges.
     ///
     /// # Errors
-    /// If one is not: the first.
+    /// For the first one that is out of its range.
     pub fn check(&self) -> Result<(), SettingError> {
         self.optimizer.check()?;
         self.segments
             .iter()
-            .try_for_each(|segment| from_zero(&[("scale", segment.scale)]))
+            .try_for_each(|segment| not_negative(&[("scale", segment.scale)]))
     }
 
-    /// Multiplies the learning rate of a part by a factor of its own, from the next step on. The
-    /// factor replaces the one that was set before. It must be a number from 0 up, or
-    /// [`step`](OptimizerState::step) panics.
-    pub fn scale(self, part: ParamGroup<N>, factor: f64) -> Self {
-        self.change(part, |segment| segment.scale = factor)
+    /// Multiplies the learning rate of a group by a factor in all later steps. The factor replaces
+    /// one that was set before. [`step`](OptimizerState::step) panics if it is negative, NaN or
+    /// infinite.
+    pub fn scale(self, group: ParamGroup<N>, factor: f64) -> Self {
+        self.change(group, |segment| segment.scale = factor)
     }
 
-    /// Freezes a part: neither its parameters nor what is remembered of them change, until it is
-    /// thawed.
+    /// Freezes a group: neither its parameters nor the values that the optimizer keeps for them
+    /// change until the group is thawed.
     ///
-    /// A [trainer](crate::train::Trainer::param_groups) lets normalizations over the batch that are frozen use
-    /// their running statistics, as in inference. In a loop of your own,
-    /// [`Workspace::follow`](crate::Workspace::follow) does.
-    pub fn freeze(self, part: ParamGroup<N>) -> Self {
-        self.change(part, |segment| segment.frozen = true)
+    /// With a [trainer](crate::train::Trainer::param_groups), frozen batch normalizations use their
+    /// running statistics, as in inference. In a custom training loop,
+    /// [`Workspace::follow`](crate::Workspace::follow) has the same effect.
+    pub fn freeze(self, group: ParamGroup<N>) -> Self {
+        self.change(group, |segment| segment.frozen = true)
     }
 
-    /// Ends [`OptimizerState::freeze`]. The steps of a part are counted without those that it
-    /// missed: one that was frozen from the beginning now begins with its first step.
-    pub fn thaw(self, part: ParamGroup<N>) -> Self {
-        self.change(part, |segment| segment.frozen = false)
+    /// Ends [`OptimizerState::freeze`]. The steps that the group missed do not count: a group that
+    /// was frozen from the beginning continues with its first step.
+    pub fn thaw(self, group: ParamGroup<N>) -> Self {
+        self.change(group, |segment| segment.frozen = false)
     }
 
-    /// Takes the weight decay from a part, usually from biases.
-    pub fn no_decay(self, part: ParamGroup<N>) -> Self {
-        self.change(part, |segment| segment.decay = false)
+    /// Turns off the weight decay of a group, usually of biases.
+    pub fn no_decay(self, group: ParamGroup<N>) -> Self {
+        self.change(group, |segment| segment.decay = false)
     }
 
-    fn change(mut self, part: ParamGroup<N>, change: impl Fn(&mut Segment)) -> Self {
-        self.change_range(part.range(&N::zeros()), change);
+    /// Changes the settings of a group.
+    fn change(mut self, group: ParamGroup<N>, change: impl Fn(&mut Segment)) -> Self {
+        self.change_range(group.range(&N::zeros()), change);
         self
     }
 
+    /// Changes the settings of a range of parameters, which gets segments of its own.
     fn change_range(&mut self, range: Range<usize>, change: impl Fn(&mut Segment)) {
-        self.cut(range.start);
-        self.cut(range.end);
+        self.split_at(range.start);
+        self.split_at(range.end);
+
         let mut start = 0;
         for segment in &mut self.segments {
             if range.contains(&start) {
@@ -161,31 +173,29 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         }
     }
 
-    /// Lets a segment end here.
-    fn cut(&mut self, end: usize) {
+    /// Splits the segment around `end`, unless a segment ends there.
+    fn split_at(&mut self, end: usize) {
         let found = self
             .segments
             .binary_search_by_key(&end, |segment| segment.end);
         if let Err(index) = found
             && end > 0
         {
-            self.segments.insert(
-                index,
-                Segment {
-                    end,
-                    ..self.segments[index]
-                },
-            );
+            let front = Segment {
+                end,
+                ..self.segments[index]
+            };
+            self.segments.insert(index, front);
         }
     }
 
-    /// The segments with where they begin.
+    /// Returns the segments with their starts.
     fn segments(&self) -> impl Iterator<Item = (usize, &Segment)> {
-        let starts = std::iter::once(0).chain(self.segments.iter().map(|segment| segment.end));
+        let starts = core::iter::once(0).chain(self.segments.iter().map(|segment| segment.end));
         starts.zip(&self.segments)
     }
 
-    /// Where the first tensor begins that is not frozen, or not in all of its parts; the number of
+    /// Returns the start of the first tensor that is not frozen as a whole; the number of
     /// parameters if there is none.
     pub(crate) fn first_trained(&self) -> usize {
         let mut found = len::<N>();
@@ -200,7 +210,7 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         found
     }
 
-    /// Where frozen parameters lie that have no others between them.
+    /// Returns the ranges of frozen parameters. Adjacent ones are joined.
     pub(crate) fn frozen(&self) -> impl Iterator<Item = Range<usize>> {
         self.segments
             .chunk_by(|a, b| a.frozen == b.frozen)
@@ -212,32 +222,33 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             .filter_map(|(frozen, range)| frozen.then_some(range))
     }
 
-    /// Sets the gradient of frozen parts to zero, as if they had none.
+    /// Sets the gradient of frozen parameters to zero.
     pub(crate) fn clear_frozen(&self, gradient: &mut N) {
         for (start, segment) in self.segments().filter(|(_, segment)| segment.frozen) {
             gradient.params_mut()[start..segment.end].fill(num_traits::zero());
         }
     }
 
-    /// Changes the network's statistics by what a batch measured, when it is one of several that
-    /// make a step.
+    /// Updates the network's statistics by the measurements of a batch, which is one of several
+    /// that are accumulated for a step, and clears the measurements.
     pub(crate) fn measure(&self, network: &mut N, gradient: &mut N) {
-        for (start, segment) in self
+        let measured = self
             .segments()
-            .filter(|(_, segment)| segment.statistic && !segment.frozen)
-        {
+            .filter(|(_, segment)| segment.statistic && !segment.frozen);
+
+        for (start, segment) in measured {
             let gradient = &mut gradient.params_mut()[start..segment.end];
             for (p, g) in network.params_mut()[start..segment.end]
                 .iter_mut()
                 .zip(gradient)
             {
-                *p = flush(*p - std::mem::take(g));
+                *p = flush(*p - core::mem::take(g));
             }
         }
     }
 
-    /// The settings of parts, to be compared.
-    pub(crate) fn parts(&self) -> Vec<impl std::fmt::Debug> {
+    /// Returns the settings of groups, whose `Debug` text is compared with that of a checkpoint.
+    pub(crate) fn group_settings(&self) -> Vec<impl core::fmt::Debug> {
         self.segments
             .iter()
             .map(
@@ -252,8 +263,8 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
             .collect()
     }
 
-    /// All that the state is beside its settings, to be written down: what
-    /// [`OptimizerState::restore`] takes.
+    /// Returns the content of the state without its settings, to be saved.
+    /// [`OptimizerState::restore`] takes it.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -278,76 +289,95 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         OptimizerSnapshot {
             steps: self.steps,
             missed: missed.collect(),
-            states: self.states.iter().map(|memory| memory.params()).collect(),
+            states: self.states.iter().map(|state| state.params()).collect(),
         }
     }
 
-    /// What the optimizer remembers, each as a network whose parameters have names.
+    /// Returns the values that the optimizer keeps between steps, as networks, whose parameters
+    /// have names.
     pub fn states(&self) -> impl Iterator<Item = &N> {
-        self.states.iter().map(|memory| &**memory)
+        self.states.iter().map(|state| &**state)
     }
 
-    /// Goes on as the state that the parts were taken from, bit for bit, with the same settings:
-    /// those of the optimizer and of parts of the network are not among what is restored.
+    /// Restores a snapshot. With the same settings, the state then continues like the one from
+    /// which the snapshot was taken, bit for bit. The settings of the optimizer and of parameter
+    /// groups are not restored.
     ///
     /// # Errors
-    /// [`StateError`] if the parts are of another optimizer or network; the state is left as it is.
-    pub fn restore(&mut self, parts: &OptimizerSnapshot<'_, N::Element>) -> Result<(), StateError> {
-        parts.check(self.states.len(), len::<N>())?;
-        self.steps = parts.steps;
-        for (memory, numbers) in self.states.iter_mut().zip(&parts.states) {
-            memory.params_mut().copy_from_slice(numbers);
+    /// [`StateError`] if the snapshot is of another optimizer or network; the state is then
+    /// unchanged.
+    pub fn restore(
+        &mut self,
+        snapshot: &OptimizerSnapshot<'_, N::Element>,
+    ) -> Result<(), StateError> {
+        snapshot.check(self.states.len(), len::<N>())?;
+
+        self.steps = snapshot.steps;
+        for (state, saved) in self.states.iter_mut().zip(&snapshot.states) {
+            state.params_mut().copy_from_slice(saved);
         }
-        parts.missed.iter().for_each(|missed| self.cut(missed.end));
-        let mut missed = parts.missed.iter();
-        let mut now = missed.next();
+
+        // Each segment then lies within one run of parameters that missed the same steps.
+        for run in &snapshot.missed {
+            self.split_at(run.end);
+        }
+        let mut runs = snapshot.missed.iter();
+        let mut run = runs.next();
         for segment in &mut self.segments {
-            if now.is_some_and(|missed| missed.end < segment.end) {
-                now = missed.next();
+            if run.is_some_and(|run| run.end < segment.end) {
+                run = runs.next();
             }
-            segment.missed = now.map_or(0, |missed| missed.steps);
+            segment.missed = run.map_or(0, |run| run.steps);
         }
         Ok(())
     }
 }
 
-/// How many numbers a network has, with the padding.
+/// Returns the number of parameters of a network, including padding.
 fn len<N: Network>() -> usize {
     <N as Parameters<N::Element>>::LEN
 }
 
 impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
-    /// Changes the network's parameters by their gradient. Does not allocate.
+    /// Makes a step: updates the network's parameters by their gradient, without allocation.
     ///
     /// # Panics
-    /// If a setting is out of its range ([`OptimizerState::check`]), as a learning rate that is
-    /// negative or NaN, or if the settings were changed to remember more or less than before.
+    /// If a setting is out of its range ([`OptimizerState::check`]), such as a learning rate that
+    /// is negative or NaN, or if the optimizer now keeps more or fewer values than the state has.
     #[track_caller]
     pub fn step(&mut self, network: &mut N, gradient: &N) {
         assert_setting(self.check());
         assert!(
             self.states.len() == self.optimizer.states(),
-            "the optimizer remembers {} numbers per parameter, but its state was made for {}; make a new state",
+            "the optimizer remembers {} numbers per parameter, but its state was made for {}; make \
+             a new state",
             self.optimizer.states(),
             self.states.len()
         );
+
         let _mode = FloatMode::of_scope();
-        // A state can be restored with any counts.
+        // Saturates because a state can be restored with any counts.
         self.steps = self.steps.saturating_add(1);
+
+        // What is left of the slices, from which each segment takes its front.
         let count = self.states.len();
         let mut states: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
-        for (memory, slice) in self.states.iter_mut().zip(&mut states) {
-            *slice = memory.params_mut();
+        for (state, slice) in self.states.iter_mut().zip(&mut states) {
+            *slice = state.params_mut();
         }
-        let (mut params, mut gradient, mut start) = (network.params_mut(), gradient.params(), 0);
+        let mut params = network.params_mut();
+        let mut gradient = gradient.params();
+
+        let mut start = 0;
         for segment in &mut self.segments {
             let len = segment.end - start;
             start = segment.end;
-            let mut pieces: [&mut [N::Element]; threads::MOST_TOGETHER] = Default::default();
-            for (piece, memory) in pieces.iter_mut().zip(&mut states[..count]) {
-                *piece = memory
+            let mut segment_states: [&mut [N::Element]; threads::MOST_TOGETHER] =
+                Default::default();
+            for (front, state) in segment_states.iter_mut().zip(&mut states[..count]) {
+                *front = state
                     .split_off_mut(..len)
-                    .expect("a memory is as long as the network");
+                    .expect("a state is as long as the network");
             }
             let params = params
                 .split_off_mut(..len)
@@ -355,35 +385,54 @@ impl<O: Optimizer + Sync, N: Network> OptimizerState<O, N> {
             let gradient = gradient
                 .split_off(..len)
                 .expect("segments end within the network");
+
             if segment.frozen {
                 segment.missed = segment.missed.saturating_add(1);
-                continue;
-            }
-            if segment.statistic {
+            } else if segment.statistic {
                 params
                     .iter_mut()
                     .zip(gradient)
                     .for_each(|(p, &g)| *p = flush(*p - g));
-                continue;
+            } else {
+                let step = (self.steps - segment.missed).max(1);
+                let optimizer = segment.optimizer(&self.optimizer);
+                update(
+                    &optimizer,
+                    step,
+                    params,
+                    gradient,
+                    &mut segment_states[..count],
+                );
             }
-            let mut optimizer = self.optimizer.clone();
-            *optimizer.lr_mut() *= segment.scale;
-            if let Some(decay) = optimizer.weight_decay_mut()
-                && !segment.decay
-            {
-                *decay = 0.0;
-            }
-            let step = (self.steps - segment.missed).max(1);
-            let per_part = share(len);
-            threads::split_together(
-                params,
-                &mut pieces[..count],
-                per_part,
-                &|part, params, states| {
-                    let gradient = &gradient[part * per_part..][..params.len()];
-                    optimizer.update(step, params, gradient, states);
-                },
-            );
         }
     }
+}
+
+impl Segment {
+    /// Returns the optimizer with the settings of this segment.
+    fn optimizer<O: Optimizer>(&self, optimizer: &O) -> O {
+        let mut optimizer = optimizer.clone();
+        *optimizer.lr_mut() *= self.scale;
+        if let Some(decay) = optimizer.weight_decay_mut()
+            && !self.decay
+        {
+            *decay = 0.0;
+        }
+        optimizer
+    }
+}
+
+/// Updates parameters by their gradient, divided among the threads.
+fn update<O: Optimizer + Sync, T: Element>(
+    optimizer: &O,
+    step: u64,
+    params: &mut [T],
+    gradient: &[T],
+    states: &mut [&mut [T]],
+) {
+    let per_part = share(params.len());
+    threads::split_together(params, states, per_part, &|part, params, states| {
+        let gradient = &gradient[part * per_part..][..params.len()];
+        optimizer.update(step, params, gradient, states);
+    });
 }

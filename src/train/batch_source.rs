@@ -1,5 +1,5 @@
-//! Where the batches of an epoch come from: gathered by workers that wait for their next job, or,
-//! where they are changed, made on another thread.
+//! The source of an epoch's batches: idle workers gather them, or, if they are augmented, another
+//! thread makes them.
 
 use std::thread::Scope;
 
@@ -10,7 +10,7 @@ use crate::memory;
 use crate::network::Network;
 use crate::tensor::Tensor;
 
-/// What is done to inputs before the network sees them.
+/// The random changes of inputs before the network sees them.
 pub(super) struct Augmentation<'a, N: Network> {
     pub augment: Option<AnyAugment<'a, N::Input, N::Element>>,
     pub mixup: Option<MixUp>,
@@ -28,76 +28,84 @@ impl<N: Network> Augmentation<'_, N> {
         self.augment.is_none() && self.mixup.is_none()
     }
 
-    /// The part that samples keep of their own in a batch of an epoch, if they are mixed.
-    fn kept(mixup: Option<MixUp>, at: At, batch: usize) -> Option<f64> {
-        Some(mixup?.draw(&mut sample_rng(!at.seed, at.epoch, batch)))
+    /// Draws the share of themselves that samples keep in a batch of an epoch, if they are mixed.
+    fn kept(mixup: Option<MixUp>, epoch_seed: EpochSeed, batch: usize) -> Option<f64> {
+        let EpochSeed { seed, epoch } = epoch_seed;
+        // The complement keeps these numbers apart from those of the transforms.
+        Some(mixup?.draw(&mut sample_rng(!seed, epoch, batch)))
     }
 
-    /// Changes a batch, whose inputs have these positions among all.
+    /// Changes the inputs of a batch, which have these positions among all samples.
     fn apply(
         &self,
-        at: At,
+        epoch_seed: EpochSeed,
         batch: usize,
         positions: &[usize],
         inputs: &mut [Input<N>],
         scratch: &mut Input<N>,
     ) {
         if let Some(augment) = &self.augment {
+            let EpochSeed { seed, epoch } = epoch_seed;
             for (input, &position) in inputs.iter_mut().zip(positions) {
-                augment.augment(input, scratch, &mut sample_rng(at.seed, at.epoch, position));
+                augment.augment(input, scratch, &mut sample_rng(seed, epoch, position));
             }
         }
-        if let Some(kept) = Self::kept(self.mixup, at, batch) {
+
+        if let Some(kept) = Self::kept(self.mixup, epoch_seed, batch) {
             mix(inputs, kept);
         }
     }
 }
 
-/// What random changes depend on beside the position of the sample or batch.
+/// The seed of an epoch's random changes, on which they depend in addition to the position of the
+/// sample or batch.
 #[derive(Clone, Copy)]
-pub(super) struct At {
+pub(super) struct EpochSeed {
     pub seed: u64,
-    /// From 1.
+    /// The epoch, from 1.
     pub epoch: usize,
 }
 
 /// One batch.
 pub(super) struct Batch<'b, N: Network, G> {
     pub samples: Samples<'b, N, G>,
-    /// If the inputs are mixed, what they keep of their own, and the targets of the rest.
+    /// For mixed inputs, the share of themselves that they keep, and the targets of the samples
+    /// that make up the rest.
     pub mixed: Option<(f64, &'b [G])>,
 }
 
-/// The batches of a training, changed on a thread that lives as long.
-pub(super) struct Changed<'scope, N: Network, G> {
+/// The augmented batches of a training, which a thread makes for as long as the training takes.
+pub(super) struct AugmentedBatches<'scope, N: Network, G> {
     batches: Changing<'scope, Input<N>, G>,
     mixup: Option<MixUp>,
-    /// The targets in reverse: those of the other samples, where they are mixed.
+    /// The targets of a mixed batch in reverse, which are those of the other samples.
     others: Vec<G>,
 }
 
-impl<'scope, N: Network, G: Sample + Send + Sync> Changed<'scope, N, G> {
-    /// `None` if nothing changes them.
+impl<'scope, N: Network, G: Sample + Send + Sync> AugmentedBatches<'scope, N, G> {
+    /// Starts the thread; returns `None` if there is no augmentation.
     pub fn new<'d: 'scope>(
         scope: &'scope Scope<'scope, '_>,
         batches: &Batches<'d, Input<N>, G>,
-        changes: Augmentation<'scope, N>,
+        augmentation: Augmentation<'scope, N>,
         seed: u64,
     ) -> Option<Self>
     where
         N: 'scope,
         G: 'scope,
     {
-        if changes.is_none() {
+        if augmentation.is_none() {
             return None;
         }
-        let mixup = changes.mixup;
+
+        let mixup = augmentation.mixup;
         let mut scratch = Tensor::zeros_boxed();
         let change =
             move |epoch: usize, batch: usize, positions: &[usize], inputs: &mut [Input<N>]| {
-                changes.apply(At { seed, epoch }, batch, positions, inputs, &mut scratch);
+                let epoch_seed = EpochSeed { seed, epoch };
+                augmentation.apply(epoch_seed, batch, positions, inputs, &mut scratch);
             };
-        Some(Changed {
+        Some(AugmentedBatches {
             batches: Changing::new(scope, batches, change),
             mixup,
             others: Vec::new(),
@@ -108,37 +116,39 @@ impl<'scope, N: Network, G: Sample + Send + Sync> Changed<'scope, N, G> {
 /// The batches of one epoch.
 pub(super) enum BatchSource<'f, 'd, 'scope, N: Network, G> {
     Gathered(Gathered<'f, 'd, Input<N>, G>),
-    Changed {
-        changed: &'f mut Changed<'scope, N, G>,
-        at: At,
-        /// The batch that comes next.
+    Augmented {
+        augmented: &'f mut AugmentedBatches<'scope, N, G>,
+        epoch_seed: EpochSeed,
+        /// The index of the next batch.
         next: usize,
     },
 }
 
 impl<'d, 'scope, N: Network, G: Sample + Send + Sync> BatchSource<'_, 'd, 'scope, N, G> {
-    /// Calls with the batches that are left of the epoch, `done` of them being behind.
+    /// Calls `f` with the remaining batches of an epoch, of which `done` have been used.
     pub fn run<R>(
         batches: &mut Gathering<'d, Input<N>, G>,
-        changed: &mut Option<Changed<'scope, N, G>>,
-        at: At,
+        augmented: &mut Option<AugmentedBatches<'scope, N, G>>,
+        epoch_seed: EpochSeed,
         done: usize,
         f: impl FnOnce(&mut BatchSource<'_, 'd, 'scope, N, G>) -> R,
     ) -> R {
-        match changed {
+        match augmented {
             None => batches.run(|batches| f(&mut BatchSource::Gathered(batches))),
-            Some(changed) => {
-                changed.batches.begin(at.epoch, batches.batches_mut());
-                f(&mut BatchSource::Changed {
-                    changed,
-                    at,
+            Some(augmented) => {
+                augmented
+                    .batches
+                    .begin(epoch_seed.epoch, batches.batches_mut());
+                f(&mut BatchSource::Augmented {
+                    augmented,
+                    epoch_seed,
                     next: done,
                 })
             }
         }
     }
 
-    /// The next batch; `None` after the last.
+    /// Returns the next batch; `None` after the last.
     ///
     /// # Panics
     /// If a transform panics.
@@ -151,14 +161,19 @@ impl<'d, 'scope, N: Network, G: Sample + Send + Sync> BatchSource<'_, 'd, 'scope
                     mixed: None,
                 })
             }
-            BatchSource::Changed { changed, at, next } => {
-                let Changed {
+            BatchSource::Augmented {
+                augmented,
+                epoch_seed,
+                next,
+            } => {
+                let AugmentedBatches {
                     batches,
                     mixup,
                     others,
-                } = &mut **changed;
+                } = &mut **augmented;
                 let (inputs, targets) = batches.next_batch()?;
-                let mixed = Augmentation::<N>::kept(*mixup, *at, *next).map(|kept| {
+
+                let mixed = Augmentation::<N>::kept(*mixup, *epoch_seed, *next).map(|kept| {
                     others.clear();
                     targets
                         .chunks(1)
@@ -167,6 +182,7 @@ impl<'d, 'scope, N: Network, G: Sample + Send + Sync> BatchSource<'_, 'd, 'scope
                     (kept, &others[..])
                 });
                 *next += 1;
+
                 Some(Batch {
                     samples: Samples { inputs, targets },
                     mixed,

@@ -1,8 +1,8 @@
-//! Checkpoints: all that a training needs to go on, in one file.
+//! Checkpoints: files with everything that a training needs to continue.
 //!
-//! The file is a mark, the number of its form, its length and a sum over what follows; then the
-//! settings, as names and texts, and the state. A file is read and compared as a whole before
-//! anything is changed.
+//! A file begins with magic bytes, the number of its format, its length and a checksum of the rest.
+//! The settings, as names and texts, and the state follow. The whole file is read and compared
+//! before anything changes.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::codec::{Reader, Writer, sum};
 use super::error::{CheckpointError, CheckpointErrorKind};
 use super::history::Epoch;
-use super::run::{Best, Run, Running};
+use super::run::{Best, EpochProgress, Run};
 use super::trainer::Trainer;
 use crate::atomic_file::{self, AtomicFile};
 use crate::limits::{self, TooLarge, WholeError};
@@ -18,14 +18,14 @@ use crate::network::Network;
 use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps};
 use crate::schedule::SchedulePolicy;
 
-/// What a file begins with.
-const MARK: &[u8; 24] = b"shapewright checkpoint\n\0";
-/// The form of files. A change of what is in them is a new form.
+/// The first bytes of a file.
+const MAGIC: &[u8; 24] = b"shapewright checkpoint\n\0";
+/// The format of files. Any change of their content is a new format.
 const VERSION: u64 = 1;
-/// Where the settings begin: after mark, version, length and sum.
-const HEAD: usize = MARK.len() + 3 * 8;
+/// The position of the settings, after magic bytes, version, length and checksum.
+const HEAD: usize = MAGIC.len() + 3 * 8;
 
-/// A file of checkpoints, and the settings that one must have to be gone on with.
+/// The checkpoint file of a training, and the settings that a file must have to be resumed from.
 pub(super) struct Checkpoints {
     path: PathBuf,
     /// The number of training samples.
@@ -33,7 +33,7 @@ pub(super) struct Checkpoints {
     settings: Vec<(String, String)>,
 }
 
-/// What is read of a file.
+/// The state in a file.
 struct Saved<'a, N> {
     network: Box<N>,
     lr: f64,
@@ -44,13 +44,15 @@ struct Saved<'a, N> {
     average: Option<(u64, Box<N>)>,
     best: Option<Best<N>>,
     ended: bool,
-    epoch: Running,
+    epoch: EpochProgress,
     epochs: Vec<Epoch>,
+    /// The bytes after the state, of which there should be none.
     rest: Reader<'a>,
 }
 
 impl Checkpoints {
-    /// The trainer's, if it has any. Finds out at once whether the file can be written.
+    /// Returns the checkpoints of a trainer, if it has a file for them, and checks that the file
+    /// can be written.
     pub fn new<N: Network, O: Optimizer, L, G>(
         trainer: &Trainer<'_, N, O, L, G>,
         samples: usize,
@@ -63,29 +65,34 @@ impl Checkpoints {
             samples,
             settings: settings(trainer, samples),
         };
+        // Dropped at once, which leaves no file.
         AtomicFile::create(&checkpoints.path).map_err(|error| checkpoints.unwritten(&error))?;
         Ok(Some(checkpoints))
     }
 
+    /// Writes a checkpoint of the training.
     pub fn write<N: Network, O: Optimizer, L, G>(
         &self,
         run: &Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointError> {
         let mut file = Writer::default();
-        file.0.extend(MARK);
+        file.0.extend(MAGIC);
+        // The rest of the head is known only at the end.
         (0..3).for_each(|_| file.number(0));
+
         file.number(self.settings.len() as u64);
         for (name, value) in &self.settings {
             file.text(name);
             file.text(value);
         }
         write_state(run, &mut file);
+
         let head = [VERSION, file.0.len() as u64, sum(&file.0[HEAD..])];
-        file.0[MARK.len()..HEAD].copy_from_slice(head.map(u64::to_le_bytes).as_flattened());
+        file.0[MAGIC.len()..HEAD].copy_from_slice(head.map(u64::to_le_bytes).as_flattened());
         atomic_file::write(&self.path, &file.0).map_err(|error| self.unwritten(&error))
     }
 
-    /// Goes on from the file, if it is there.
+    /// Restores the training from the file, if the file exists.
     pub fn read<N: Network, O: Optimizer, L, G>(
         &self,
         run: &mut Run<'_, '_, N, O, L, G>,
@@ -97,15 +104,20 @@ impl Checkpoints {
             }
             Err(WholeError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(WholeError::Io(error)) => {
-                let (kind, message) = (error.kind(), error.to_string());
-                return Err(self.error(CheckpointErrorKind::Read { kind, message }));
+                return Err(self.error(CheckpointErrorKind::Read {
+                    kind: error.kind(),
+                    message: error.to_string(),
+                }));
             }
         };
+
         let content = content(&bytes).map_err(|kind| self.error(kind))?;
-        self.take(content, run).map_err(|kind| self.error(kind))
+        self.restore(content, run).map_err(|kind| self.error(kind))
     }
 
-    fn take<N: Network, O: Optimizer, L, G>(
+    /// Restores the training from the content of a file. All that can fail comes before the first
+    /// change.
+    fn restore<N: Network, O: Optimizer, L, G>(
         &self,
         content: &[u8],
         run: &mut Run<'_, '_, N, O, L, G>,
@@ -113,6 +125,7 @@ impl Checkpoints {
         let unfit = || CheckpointErrorKind::Damaged {
             what: "its parts do not fit together".to_owned(),
         };
+
         let mut reader = Reader(content);
         let found = read_settings(&mut reader).ok_or_else(unfit)?;
         self.compare(&found)?;
@@ -122,14 +135,15 @@ impl Checkpoints {
             return Err(unfit());
         }
 
-        let states = saved.states.iter().map(|memory| memory.params()).collect();
-        let parts = OptimizerSnapshot {
+        let states = saved.states.iter().map(|state| state.params()).collect();
+        let snapshot = OptimizerSnapshot {
             steps: saved.steps,
             missed: saved.missed,
             states,
         };
-        run.settings.state.restore(&parts).map_err(|_| unfit())?;
+        run.settings.state.restore(&snapshot).map_err(|_| unfit())?;
         *run.settings.state.optimizer.lr_mut() = saved.lr;
+
         if let Some(plateau) = run
             .settings
             .schedule
@@ -143,30 +157,36 @@ impl Checkpoints {
         {
             average.restore(network, *updates);
         }
+
         run.model
             .network
             .params_mut()
             .copy_from_slice(saved.network.params());
-        (run.best, run.ended, run.epoch) = (saved.best, saved.ended, saved.epoch);
+        run.best = saved.best;
+        run.ended = saved.ended;
+        run.epoch = saved.epoch;
         run.history.epochs = saved.epochs;
         Ok(())
     }
 
-    /// Finds the first setting that is not the same.
+    /// Compares the settings of a file with those of this training. The error is about the first
+    /// that differs.
     fn compare(&self, found: &[(&str, &str)]) -> Result<(), CheckpointErrorKind> {
-        let here = self
-            .settings
-            .iter()
-            .map(|(name, value)| (&**name, &**value));
         let value = |settings: &[(&str, &str)], name| {
             settings
                 .iter()
                 .find(|(other, _)| *other == name)
                 .map(|(_, value)| (*value).to_owned())
         };
+
+        let here = self
+            .settings
+            .iter()
+            .map(|(name, value)| (&**name, &**value));
         let here: Vec<_> = here.collect();
         for &(name, _) in here.iter().chain(found) {
-            let (expected, found) = (value(&here, name), value(found, name));
+            let expected = value(&here, name);
+            let found = value(found, name);
             if expected != found {
                 return Err(CheckpointErrorKind::Differs {
                     what: name.to_owned(),
@@ -194,9 +214,10 @@ impl Checkpoints {
 }
 
 impl<N: Network> Saved<'_, N> {
-    /// Whether this training can have come here. A sum over the bytes is soon made, so that the
-    /// counters are not believed: all arithmetic that goes on from them relies on what is
-    /// checked here.
+    /// Returns whether the trainer can have reached this state.
+    ///
+    /// A checksum is easy to forge, so that the counters are not trusted: all arithmetic on them
+    /// relies on these checks.
     fn follows<O: Optimizer, L, G>(
         &self,
         trainer: &Trainer<'_, N, O, L, G>,
@@ -204,21 +225,22 @@ impl<N: Network> Saved<'_, N> {
     ) -> bool {
         let batches = samples.div_ceil(trainer.batch_size);
         let per_epoch = batches.div_ceil(trainer.accumulate) as u64;
+
         let within = self.epoch.batches;
         let at_step =
             within == batches || within < batches && within.is_multiple_of(trainer.accumulate);
 
         let steps_after = |epochs: usize| (epochs as u64).checked_mul(per_epoch);
-        let ends_right = |(epoch, number): (&Epoch, usize)| {
+        let is_consistent = |(epoch, number): (&Epoch, usize)| {
             epoch.epoch == number && Some(epoch.steps) == steps_after(number)
         };
         let epochs = self.epochs.len();
-        let begun = within.div_ceil(trainer.accumulate) as u64;
-        let made = steps_after(epochs).and_then(|steps| steps.checked_add(begun));
+        let steps_within = within.div_ceil(trainer.accumulate) as u64;
+        let made = steps_after(epochs).and_then(|steps| steps.checked_add(steps_within));
 
         self.rest.0.is_empty()
             && at_step
-            && self.epochs.iter().zip(1..).all(ends_right)
+            && self.epochs.iter().zip(1..).all(is_consistent)
             && made.is_some_and(|made| made <= self.steps)
             && self.average.is_some() == trainer.average.is_some()
             && self.best.is_some() == (trainer.patience.is_some() && epochs > 0)
@@ -229,14 +251,15 @@ impl<N: Network> Saved<'_, N> {
     }
 }
 
-/// What follows the head of a whole file.
+/// Checks the head of a file, and returns the content after it.
 fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
     let damaged = |what: &str| {
         Err(CheckpointErrorKind::Damaged {
             what: what.to_owned(),
         })
     };
-    let Some(after) = bytes.strip_prefix(MARK) else {
+
+    let Some(after) = bytes.strip_prefix(MAGIC) else {
         return damaged("it does not begin as a checkpoint does");
     };
     let mut head = Reader(after);
@@ -244,6 +267,7 @@ fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
     else {
         return damaged("it is cut off in its head");
     };
+
     if version != VERSION {
         return Err(CheckpointErrorKind::Version {
             expected: VERSION,
@@ -262,23 +286,22 @@ fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
     Ok(head.0)
 }
 
-/// What must be the same in both trainings, with what it is called in errors.
+/// Returns the settings that must be the same in both trainings, with their names in errors.
 fn settings<N: Network, O: Optimizer, L, G>(
     trainer: &Trainer<'_, N, O, L, G>,
     samples: usize,
 ) -> Vec<(String, String)> {
     let mut settings = Vec::new();
     let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
+
+    let byte_order = if cfg!(target_endian = "little") {
+        "little"
+    } else {
+        "big"
+    };
+    set("byte order", byte_order.to_owned());
+
     let summary = N::summary();
-    set(
-        "byte order",
-        if cfg!(target_endian = "little") {
-            "little"
-        } else {
-            "big"
-        }
-        .to_owned(),
-    );
     set("number type", summary.element.to_owned());
     set("input", format!("{}", summary.input));
     for (index, layer) in summary.layers.iter().enumerate() {
@@ -286,16 +309,18 @@ fn settings<N: Network, O: Optimizer, L, G>(
     }
     let network = N::zeros();
     network.for_each_param(|name, sizes, _| set(name, format!("{sizes:?}")));
+
     set("optimizer", format!("{:?}", trainer.state.optimizer));
-    set("parts", format!("{:?}", trainer.state.parts()));
+    set("parts", format!("{:?}", trainer.state.group_settings()));
     if !trainer.eval.is_empty() {
         let eval: Vec<_> = trainer
             .eval
             .iter()
-            .map(|part| part.range(&network))
+            .map(|group| group.range(&network))
             .collect();
         set("eval", format!("{eval:?}"));
     }
+
     set("training samples", samples.to_string());
     let validation = trainer.validation.map_or(0, |samples| samples.inputs.len());
     set("validation samples", validation.to_string());
@@ -304,21 +329,13 @@ fn settings<N: Network, O: Optimizer, L, G>(
     set("seed", trainer.seed.to_string());
     set(
         "augmentation",
-        trainer.changes.augment.is_some().to_string(),
+        trainer.augmentation.augment.is_some().to_string(),
     );
-    set("mixup", format!("{:?}", trainer.changes.mixup));
+    set("mixup", format!("{:?}", trainer.augmentation.mixup));
     set("early stopping", format!("{:?}", trainer.patience));
-    set(
-        "metrics",
-        format!(
-            "{:?}",
-            trainer
-                .metrics
-                .iter()
-                .map(|metric| metric.name())
-                .collect::<Vec<_>>()
-        ),
-    );
+    let metrics: Vec<_> = trainer.metrics.iter().map(|metric| metric.name()).collect();
+    set("metrics", format!("{metrics:?}"));
+
     set("schedule", format!("{:?}", trainer.schedule));
     let average = trainer.average.as_ref().map(|average| average.kind());
     set(
@@ -327,20 +344,16 @@ fn settings<N: Network, O: Optimizer, L, G>(
     );
     set("clip_grad_value", format!("{:?}", trainer.clip_value));
     set("clip_grad_norm", format!("{:?}", trainer.clip_norm));
+
     let penalty = |p: &super::step::Penalty<N>| {
         (
             p.name.trim_end_matches("_penalty"),
-            p.part.range(&network),
+            p.group.range(&network),
             p.lambda,
         )
     };
-    set(
-        "penalties",
-        format!(
-            "{:?}",
-            trainer.penalties.iter().map(penalty).collect::<Vec<_>>()
-        ),
-    );
+    let penalties: Vec<_> = trainer.penalties.iter().map(penalty).collect();
+    set("penalties", format!("{penalties:?}"));
     settings
 }
 
@@ -350,6 +363,7 @@ fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {
         .collect()
 }
 
+/// Writes the state of a training, which [`read_state`] reads.
 fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
     let Run {
         settings,
@@ -360,24 +374,25 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         ended,
         ..
     } = run;
+
     file.network(model.network);
     file.float(*settings.state.optimizer.clone().lr_mut());
-    let parts = settings.state.snapshot();
-    file.number(parts.steps);
-    file.number(parts.missed.len() as u64);
-    for SkippedSteps { end, steps } in &parts.missed {
+    let snapshot = settings.state.snapshot();
+    file.number(snapshot.steps);
+    file.number(snapshot.missed.len() as u64);
+    for SkippedSteps { end, steps } in &snapshot.missed {
         file.number(*end as u64);
         file.number(*steps);
     }
-    file.number(parts.states.len() as u64);
+    file.number(snapshot.states.len() as u64);
     settings
         .state
         .states()
-        .for_each(|memory| file.network(memory));
+        .for_each(|state| file.network(state));
 
     let plateau = settings.schedule.as_ref().and_then(SchedulePolicy::plateau);
-    let (lowest, counts) = plateau.map(|plateau| plateau.memory()).unwrap_or_default();
-    file.maybe(lowest);
+    let (best_value, counts) = plateau.map(|plateau| plateau.memory()).unwrap_or_default();
+    file.maybe(best_value);
     counts.iter().for_each(|count| file.number(*count));
 
     file.number(settings.average.is_some().into());
@@ -385,6 +400,7 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         file.number(average.updates());
         file.network(average.network());
     }
+
     file.number(best.is_some().into());
     if let Some(Best {
         loss,
@@ -398,7 +414,7 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
     }
 
     file.number((*ended).into());
-    let Running {
+    let EpochProgress {
         batches,
         loss,
         time,
@@ -408,8 +424,15 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
     file.float(loss);
     file.float(time.as_secs_f64());
     file.float(waiting.as_secs_f64());
+
     file.number(history.epochs.len() as u64);
-    for Epoch {
+    for epoch in &history.epochs {
+        write_epoch(epoch, file);
+    }
+}
+
+fn write_epoch(epoch: &Epoch, file: &mut Writer) {
+    let Epoch {
         epoch,
         steps,
         loss,
@@ -417,22 +440,21 @@ fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, fi
         metrics,
         seconds,
         waiting,
-    } in &history.epochs
-    {
-        file.number(*epoch as u64);
-        file.number(*steps);
-        file.float(*loss);
-        file.maybe(*validation_loss);
-        file.float(*seconds);
-        file.float(*waiting);
-        file.number(metrics.len() as u64);
-        for (name, value) in metrics {
-            file.text(name);
-            file.float(*value);
-        }
+    } = epoch;
+    file.number(*epoch as u64);
+    file.number(*steps);
+    file.float(*loss);
+    file.maybe(*validation_loss);
+    file.float(*seconds);
+    file.float(*waiting);
+    file.number(metrics.len() as u64);
+    for (name, value) in metrics {
+        file.text(name);
+        file.float(*value);
     }
 }
 
+/// Reads the state of a training with an optimizer that keeps `states` values per parameter.
 fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'_, N>> {
     let network = file.network()?;
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
@@ -444,7 +466,8 @@ fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'
         })
     });
     let missed = missed.collect::<Option<_>>()?;
-    // A network without parameters takes no bytes: any number of them would be there.
+    // Without this check, a network without parameters, which takes no bytes, could be read any
+    // number of times.
     if file.count()? != states {
         return None;
     }
@@ -465,26 +488,18 @@ fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'
     };
 
     let ended = file.flag()?;
-    let epoch = Running {
+    let epoch = EpochProgress {
         batches: file.count()?,
         loss: file.float()?,
         time: file.seconds()?,
         waiting: file.seconds()?,
     };
+    // Grows with the bytes that are there, as the count may be any number.
     let mut epochs = Vec::new();
     for _ in 0..file.count()? {
-        epochs.push(Epoch {
-            epoch: file.count()?,
-            steps: file.number()?,
-            loss: file.float()?,
-            validation_loss: file.maybe()?,
-            seconds: file.float()?,
-            waiting: file.float()?,
-            metrics: (0..file.count()?)
-                .map(|_| Some((file.text()?.to_owned(), file.float()?)))
-                .collect::<Option<_>>()?,
-        });
+        epochs.push(read_epoch(&mut file)?);
     }
+
     Some(Saved {
         network,
         lr,
@@ -498,5 +513,19 @@ fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'
         epoch,
         epochs,
         rest: file,
+    })
+}
+
+fn read_epoch(file: &mut Reader<'_>) -> Option<Epoch> {
+    Some(Epoch {
+        epoch: file.count()?,
+        steps: file.number()?,
+        loss: file.float()?,
+        validation_loss: file.maybe()?,
+        seconds: file.float()?,
+        waiting: file.float()?,
+        metrics: (0..file.count()?)
+            .map(|_| Some((file.text()?.to_owned(), file.float()?)))
+            .collect::<Option<_>>()?,
     })
 }

@@ -1,11 +1,11 @@
-//! Numbers and texts as the bytes of a checkpoint, in words of eight.
+//! The encoding of numbers and texts in checkpoints, in words of eight bytes.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use crate::memory;
 use crate::network::Network;
 
-/// Appends to the bytes of a file.
+/// An encoder that appends to the bytes of a file.
 #[derive(Default)]
 pub(super) struct Writer(pub Vec<u8>);
 
@@ -18,7 +18,7 @@ impl Writer {
         self.number(float.to_bits());
     }
 
-    /// A number that may be missing.
+    /// Writes a number that may be missing.
     pub fn maybe(&mut self, float: Option<f64>) {
         self.number(float.is_some().into());
         self.float(float.unwrap_or(0.0));
@@ -29,18 +29,20 @@ impl Writer {
         self.bytes(text.as_bytes());
     }
 
-    /// All numbers of a network, in the bytes of this machine.
+    /// Writes all parameters of a network, in the byte order of this machine.
     pub fn network<N: Network>(&mut self, network: &N) {
         self.bytes(memory::bytes(network.params()));
     }
 
+    /// Writes bytes, padded to whole words.
     fn bytes(&mut self, bytes: &[u8]) {
         self.0.extend(bytes);
         self.0.resize(self.0.len().next_multiple_of(8), 0);
     }
 }
 
-/// Takes from the bytes of a file; `None` where they are not what is asked for.
+/// A decoder of the bytes of a file. Its methods return `None` if the bytes are too few or not a
+/// valid value.
 pub(super) struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -58,7 +60,7 @@ impl<'a> Reader<'a> {
         self.number().map(f64::from_bits)
     }
 
-    /// Yes or no; other numbers than 1 and 0 are neither.
+    /// Reads a Boolean; numbers other than 0 and 1 are not valid.
     pub fn flag(&mut self) -> Option<bool> {
         match self.number()? {
             0 => Some(false),
@@ -67,18 +69,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a number that may be missing.
     pub fn maybe(&mut self) -> Option<Option<f64>> {
-        let there = self.flag()?;
+        let is_some = self.flag()?;
         let float = self.float()?;
-        Some(there.then_some(float))
+        Some(is_some.then_some(float))
     }
 
-    /// A time that a training can have taken, far from where sums of times overflow.
+    /// Reads a time that a training can have taken. Larger ones are not valid, so that sums of
+    /// times do not overflow.
     pub fn seconds(&mut self) -> Option<Duration> {
-        const MOST: Duration = Duration::from_secs(1 << 40);
+        const MAX: Duration = Duration::from_secs(1 << 40);
         Duration::try_from_secs_f64(self.float()?)
             .ok()
-            .filter(|time| *time <= MOST)
+            .filter(|time| *time <= MAX)
     }
 
     pub fn text(&mut self) -> Option<&'a str> {
@@ -93,6 +97,7 @@ impl<'a> Reader<'a> {
         Some(network)
     }
 
+    /// Reads `len` bytes, which are padded to whole words.
     fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
         let (padded, rest) = self.0.split_at_checked(len.checked_next_multiple_of(8)?)?;
         self.0 = rest;
@@ -100,8 +105,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A sum over the bytes, of whole words. Each step is one to one in the word and in the sum before,
-/// so that a change within one word always shows.
+/// Returns a checksum of bytes, which must be whole words. Each step is a bijection of the word and
+/// of the sum so far, so that a change within a single word always changes the result.
 pub(super) fn sum(bytes: &[u8]) -> u64 {
     let words = bytes.as_chunks().0;
     words.iter().fold(0x9e37_79b9_7f4a_7c15, |sum: u64, word| {

@@ -1,4 +1,4 @@
-//! Why a training ended early.
+//! Errors of trainings.
 
 use core::fmt;
 use std::io;
@@ -8,55 +8,53 @@ use crate::limits::RAISE;
 use crate::memory::OutOfMemory;
 use crate::optim::SettingError;
 
-/// Why a training could not begin or go on. The network is left as the last whole step made it;
-/// only running statistics may have taken in batches of the step that was not made.
+/// The error of a training that could not begin or continue. The network is as the last complete
+/// step left it; only running statistics may include batches of the incomplete step.
 ///
-/// After [`NotFinite`](TrainError::NotFinite) no checkpoint was written: that of an earlier epoch
-/// is as it was.
+/// After [`NotFinite`](TrainError::NotFinite) no checkpoint is written; that of an earlier epoch
+/// remains.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrainError {
-    /// There is nothing to train or to validate with.
+    /// There are no samples to train or to validate with.
     Empty {
-        /// Which samples are missing: "training" or "validation".
+        /// The samples that are missing: "training" or "validation".
         samples: &'static str,
     },
-    /// There are not as many targets as inputs.
+    /// The numbers of inputs and targets differ.
     Lengths {
-        /// Which samples: "training" or "validation".
+        /// The samples: "training" or "validation".
         samples: &'static str,
-        /// How many inputs there are.
+        /// The number of inputs.
         inputs: usize,
-        /// How many targets there are.
+        /// The number of targets.
         targets: usize,
     },
-    /// A setting is out of its range: of the trainer, the optimizer, or a learning rate that a
-    /// schedule or [`adjust`](crate::train::Trainer::adjust) gave.
+    /// A setting of the trainer or the optimizer is out of its range, or a learning rate that a
+    /// schedule or [`adjust`](crate::train::Trainer::adjust) has set.
     Setting(SettingError),
-    /// Settings do not go together.
+    /// Settings exclude each other.
     Combination {
         /// What is wrong and what to do.
         reason: String,
     },
-    /// The system gives no thread or no file descriptor with which
-    /// [`stop_on_ctrl_c`](crate::train::Trainer) waits for Ctrl-C.
+    /// The system has no thread or file descriptor for [`stop_on_ctrl_c`](crate::train::Trainer).
     CtrlC {
-        /// Why.
+        /// The kind of the system's error.
         kind: io::ErrorKind,
-        /// The same in words.
+        /// The system's error in words.
         message: String,
     },
-    /// A number became NaN or infinite. It is found in the step that makes it so if it is the loss,
-    /// its gradient or a running statistic, and in the next step or at the end of the epoch
-    /// otherwise.
+    /// A number became NaN or infinite. The loss, its gradient and running statistics are checked
+    /// in each step; any other number is found in the next step or at the end of the epoch.
     NotFinite {
         /// The epoch, from 1.
         epoch: usize,
         /// The step within the whole training, from 1, in or after which it was found.
         step: u64,
-        /// What it is, and what made it so.
+        /// The number, and the cause.
         cause: NonFinite,
     },
-    /// The norm of a gradient that was to be clipped is NaN or infinite.
+    /// The norm of a gradient, which had to be clipped, is NaN or infinite.
     NonFiniteNorm {
         /// The epoch, from 1.
         epoch: usize,
@@ -65,29 +63,29 @@ pub enum TrainError {
         /// NaN or infinity.
         norm: f64,
     },
-    /// There is no memory for the gradient or for a batch.
+    /// There is not enough memory for the gradient or for a batch.
     Memory(OutOfMemory),
     /// A checkpoint can't be read or written.
     Checkpoint(CheckpointError),
 }
 
-/// What is NaN or infinite in a training, and why.
+/// The number that is NaN or infinite in a training, and the cause.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum NonFinite {
-    /// A parameter already was so before the first step.
+    /// A parameter, already before the first step.
     Initial {
-        /// Its name: `fc1.weight`.
+        /// The parameter's name, such as `fc1.weight`.
         name: String,
     },
     /// The inputs of a batch.
     Inputs,
-    /// The loss, because inputs are so large.
+    /// The loss, because inputs are too large.
     LargeInputs {
-        /// The largest.
+        /// The size of the largest input.
         largest: f64,
     },
-    /// The loss, because the steps have made parameters so large.
+    /// The loss, because the steps have made parameters too large.
     Diverged {
         /// The name of the tensor with the largest parameter.
         name: String,
@@ -96,21 +94,21 @@ pub enum NonFinite {
         /// The learning rate.
         lr: f64,
     },
-    /// The outputs of a layer, of inputs and parameters that are neither so nor large.
+    /// The outputs of a layer whose inputs and parameters are finite and not large.
     Layer {
         /// The first such layer.
         layer: &'static str,
-        /// The last of the layers after it that work in place: their outputs have taken the place
-        /// of its own, so that it may be one of them.
+        /// The last of the in-place layers that follow it, if there are any. Their outputs have
+        /// overwritten its own, so that the cause may be one of them.
         in_place: Option<&'static str>,
     },
-    /// The loss of outputs that are finite.
+    /// The loss of finite outputs.
     Loss,
-    /// The gradient of a loss that is finite itself, with respect to the outputs.
+    /// The gradient of a finite loss with respect to the outputs.
     LossGradient,
-    /// A running statistic, of which a batch measured such a value. It was not taken in.
+    /// A running statistic as a batch measured it. The running mean does not include it.
     Statistic {
-        /// Its name: `norm.running_var`.
+        /// The statistic's name, such as `norm.running_var`.
         name: String,
     },
     /// The gradient of a parameter.
@@ -118,14 +116,14 @@ pub enum NonFinite {
         /// The parameter's name.
         name: String,
     },
-    /// A parameter, after a step by a gradient that is finite.
+    /// A parameter, after a step with a finite gradient.
     Parameter {
-        /// Its name.
+        /// The parameter's name.
         name: String,
         /// The learning rate.
         lr: f64,
     },
-    /// What the optimizer remembers of a parameter.
+    /// A value that the optimizer keeps for a parameter.
     Memory {
         /// The parameter's name.
         name: String,
@@ -137,64 +135,66 @@ pub enum NonFinite {
     },
     /// The loss of the validation samples.
     ValidationLoss {
-        /// Whether inputs of these samples already were so.
+        /// Whether inputs of these samples are NaN or infinite as well.
         inputs: bool,
     },
 }
 
-/// A checkpoint was not read or written. If it was to be read, the network is as it was.
+/// The error of a checkpoint that can't be read or written. After a failed read, the network is
+/// unchanged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckpointError {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong.
+    /// The kind of the error.
     pub kind: CheckpointErrorKind,
 }
 
-/// What is wrong with a checkpoint.
+/// The kinds of errors of checkpoints.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum CheckpointErrorKind {
     /// The file can't be read.
     Read {
-        /// Why.
+        /// The kind of the system's error.
         kind: io::ErrorKind,
-        /// The same in words.
+        /// The system's error in words.
         message: String,
     },
     /// The file has more bytes than the [`Limits`](crate::Limits) allow.
     TooLarge {
-        /// The most bytes.
+        /// The largest size that is allowed, in bytes.
         limit: u64,
-        /// The file's; those so far if it has no size, as a device.
+        /// The size of the file in bytes. For a file without a size, such as a device, the number
+        /// of bytes that were read.
         need: u64,
     },
-    /// The file can't be written; one that was there before is as it was.
+    /// The file can't be written. A file that was there before is unchanged.
     Write {
-        /// Why.
+        /// The kind of the system's error.
         kind: io::ErrorKind,
-        /// The same in words.
+        /// The system's error in words.
         message: String,
     },
-    /// It is no checkpoint, or a damaged one.
+    /// The file is damaged, or not a checkpoint.
     Damaged {
-        /// What is wrong.
+        /// The damage in words.
         what: String,
     },
-    /// It has the form of another version of this crate.
+    /// The file has the format of another version of this crate.
     Version {
-        /// The form that is read.
+        /// The format that this version reads.
         expected: u64,
-        /// The file's.
+        /// The format of the file.
         found: u64,
     },
-    /// It is of another training.
+    /// The checkpoint is of another training.
     Differs {
-        /// What differs: `batch size`, `optimizer`, `fc1.weight`.
+        /// The setting that differs, such as `batch size`, `optimizer` or `fc1.weight`.
         what: String,
-        /// What this training has.
+        /// The setting in this training.
         expected: Option<String>,
-        /// What the checkpoint has.
+        /// The setting in the checkpoint.
         found: Option<String>,
     },
 }
@@ -211,22 +211,23 @@ impl fmt::Display for TrainError {
                 targets,
             } => write!(
                 f,
-                "the {samples} samples have {inputs} inputs but {targets} targets; give one target for each input"
+                "the {samples} samples have {inputs} inputs but {targets} targets; give one target \
+                 for each input"
             ),
             TrainError::Setting(error) => error.fmt(f),
             TrainError::Combination { reason } => f.write_str(reason),
             TrainError::CtrlC { message, .. } => write!(
                 f,
-                "nothing can wait for Ctrl-C: {message}; it takes a thread and two file descriptors: let the program \
-                 have more of them, or train without `stop_on_ctrl_c`"
+                "nothing can wait for Ctrl-C: {message}; it takes a thread and two file \
+                 descriptors: let the program have more of them, or train without `stop_on_ctrl_c`"
             ),
             TrainError::NotFinite { epoch, step, cause } => {
                 write!(f, "{cause} (at step {step}, in epoch {epoch})")
             }
             TrainError::NonFiniteNorm { epoch, step, norm } => write!(
                 f,
-                "the norm of the gradient is {norm} at step {step}, in epoch {epoch}; a smaller learning rate or \
-                 `clip_grad_value` may help"
+                "the norm of the gradient is {norm} at step {step}, in epoch {epoch}; a smaller \
+                 learning rate or `clip_grad_value` may help"
             ),
             TrainError::Memory(error) => error.fmt(f),
             TrainError::Checkpoint(error) => error.fmt(f),
@@ -234,80 +235,88 @@ impl fmt::Display for TrainError {
     }
 }
 
-impl std::error::Error for TrainError {}
+impl core::error::Error for TrainError {}
 
 impl fmt::Display for NonFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SLOWER: &str = "a smaller learning rate or clipping the gradient may help";
+
         match self {
             NonFinite::Initial { name } => write!(
                 f,
-                "the parameter `{name}` is not finite before the training begins; initialize or load the network anew"
+                "the parameter `{name}` is not finite before the training begins; initialize or \
+                 load the network anew"
             ),
             NonFinite::Inputs => f.write_str(
-                "the loss is not finite: the inputs of the batch are not finite; clean the samples before training",
+                "the loss is not finite: the inputs of the batch are not finite; clean the samples \
+                 before training",
             ),
             NonFinite::LargeInputs { largest } => write!(
                 f,
-                "the loss is not finite: inputs of the batch are as large as {largest:e}; clean the samples, or scale \
-                 them to about 1"
+                "the loss is not finite: inputs of the batch are as large as {largest:e}; clean \
+                 the samples, or scale them to about 1"
             ),
             NonFinite::Diverged { name, largest, lr } => write!(
                 f,
-                "the loss is not finite: the training has made `{name}` as large as {largest:e}, with a learning rate \
-                 of {lr}; {SLOWER}"
+                "the loss is not finite: the training has made `{name}` as large as {largest:e}, \
+                 with a learning rate of {lr}; {SLOWER}"
             ),
             NonFinite::Layer { layer, .. } if layer.contains("Embedding<") => write!(
                 f,
-                "the loss is not finite: it began in the outputs of `{layer}`; it gives NaN for a number that is no \
-                 index of it (make inputs with `Index`)"
+                "the loss is not finite: it began in the outputs of `{layer}`; it gives NaN for a \
+                 number that is no index of it (make inputs with `Index`)"
             ),
             NonFinite::Layer { layer, in_place } => {
-                write!(f, "the loss is not finite: it began in the outputs of `{layer}`")?;
+                write!(
+                    f,
+                    "the loss is not finite: it began in the outputs of `{layer}`"
+                )?;
                 in_place.map_or(Ok(()), |later| write!(f, " or up to `{later}` after it"))?;
                 write!(f, "; {SLOWER}")
             }
             NonFinite::Loss => write!(
                 f,
-                "the loss is not finite, though the network's outputs are; look at the targets: some may not be finite \
-                 or too large, or no sample of the batch has a label; if the loss grew before, {SLOWER}"
+                "the loss is not finite, though the network's outputs are; look at the targets: \
+                 some may not be finite or too large, or no sample of the batch has a label; if \
+                 the loss grew before, {SLOWER}"
             ),
             NonFinite::LossGradient => f.write_str(
-                "the loss is finite, but not its gradient with respect to the outputs; look at the loss, where it \
-                 divides or takes a root",
+                "the loss is finite, but not its gradient with respect to the outputs; look at the \
+                 loss, where it divides or takes a root",
             ),
             NonFinite::Statistic { name } => write!(
                 f,
-                "the statistic `{name}` would not be finite any more: values of the batch are too large for it; clean \
-                 the samples, or scale them to about 1"
+                "the statistic `{name}` would not be finite any more: values of the batch are too \
+                 large for it; clean the samples, or scale them to about 1"
             ),
             NonFinite::Gradient { name } => write!(
                 f,
-                "the gradient of `{name}` is not finite, though the loss is; a smaller learning rate or \
-                 `clip_grad_value` may help, or samples that are scaled to about 1"
+                "the gradient of `{name}` is not finite, though the loss is; a smaller learning \
+                 rate or `clip_grad_value` may help, or samples that are scaled to about 1"
             ),
             NonFinite::Parameter { name, lr } => write!(
                 f,
-                "the optimizer's steps have made the parameter `{name}` infinite or NaN, with a learning rate of {lr}; \
-                 {SLOWER}"
+                "the optimizer's steps have made the parameter `{name}` infinite or NaN, with a \
+                 learning rate of {lr}; {SLOWER}"
             ),
             NonFinite::Memory { name } => write!(
                 f,
-                "what the optimizer remembers of the gradient of `{name}` is not finite any more: the gradient is too \
-                 large to be squared; {SLOWER}"
+                "what the optimizer remembers of the gradient of `{name}` is not finite any more: \
+                 the gradient is too large to be squared; {SLOWER}"
             ),
             NonFinite::Average { name } => write!(
                 f,
-                "the average of the parameter `{name}` is not finite: the parameter is too large; {SLOWER}"
+                "the average of the parameter `{name}` is not finite: the parameter is too large; \
+                 {SLOWER}"
             ),
             NonFinite::ValidationLoss { inputs: true } => f.write_str(
-                "the loss of the validation samples is not finite: their inputs are not finite; clean them before \
-                 training",
+                "the loss of the validation samples is not finite: their inputs are not finite; \
+                 clean them before training",
             ),
             NonFinite::ValidationLoss { inputs: false } => write!(
                 f,
-                "the loss of the validation samples is not finite; look at their targets: some may not be finite, or no \
-                 sample of a batch has a label; {SLOWER}"
+                "the loss of the validation samples is not finite; look at their targets: some may \
+                 not be finite, or no sample of a batch has a label; {SLOWER}"
             ),
         }
     }
@@ -316,6 +325,7 @@ impl fmt::Display for NonFinite {
 impl fmt::Display for CheckpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const BEGIN_ANEW: &str = "take a whole copy of it, or begin anew without `resume`";
+
         let path = self.path.display();
         match &self.kind {
             CheckpointErrorKind::Read { message, .. } => {
@@ -327,7 +337,8 @@ impl fmt::Display for CheckpointError {
             CheckpointErrorKind::TooLarge { limit, need } => {
                 write!(
                     f,
-                    "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; {RAISE}"
+                    "the checkpoint `{path}` has {need} bytes, but at most {limit} are read; \
+                     {RAISE}"
                 )
             }
             CheckpointErrorKind::Write { kind, message } => {
@@ -351,8 +362,9 @@ impl fmt::Display for CheckpointError {
             }
             CheckpointErrorKind::Version { expected, found } => write!(
                 f,
-                "the checkpoint `{path}` has the form {found}, and this version of shapewright reads the form \
-                 {expected}; end that training with the version that began it, or begin anew without `resume`"
+                "the checkpoint `{path}` has the form {found}, and this version of shapewright \
+                 reads the form {expected}; end that training with the version that began it, or \
+                 begin anew without `resume`"
             ),
             CheckpointErrorKind::Differs {
                 what,
@@ -362,15 +374,17 @@ impl fmt::Display for CheckpointError {
                 let text = |value: &Option<String>| {
                     value.clone().unwrap_or_else(|| "not there".to_owned())
                 };
-                let (expected, found) = (text(expected), text(found));
+                let expected = text(expected);
+                let found = text(found);
                 write!(
                     f,
-                    "the checkpoint `{path}` is of another training: `{what}` is {found} in it, but {expected} here; \
-                     make both alike, name another file, or begin anew without `resume`"
+                    "the checkpoint `{path}` is of another training: `{what}` is {found} in it, \
+                     but {expected} here; make both alike, name another file, or begin anew \
+                     without `resume`"
                 )
             }
         }
     }
 }
 
-impl std::error::Error for CheckpointError {}
+impl core::error::Error for CheckpointError {}

@@ -1,4 +1,4 @@
-//! Looks for numbers that are NaN or infinite, and for what made them so.
+//! The search for numbers that are NaN or infinite, and for the cause.
 
 use super::error::{NonFinite, TrainError};
 use super::trainer::Progress;
@@ -7,29 +7,29 @@ use crate::network::{Network, Parameters, Pass};
 use crate::optim::{Optimizer, OptimizerState};
 use crate::tensor::{Element, Tensor};
 
-/// Inputs and parameters from this size on are the reason if a layer's outputs are too large for
-/// their type.
+/// The least size of inputs and parameters that are taken for the cause of a layer's infinite
+/// outputs.
 const HUGE: f64 = 1e9;
 
-/// How many numbers are looked at before the search may end: enough for vectors.
+/// The number of elements that are checked before the search may end: enough for vectors.
 const CHUNK: usize = 64;
 
-/// Whether all numbers are finite.
+/// Returns whether all numbers are finite.
 pub(super) fn all<T: Element>(numbers: &[T]) -> bool {
     numbers
         .chunks(CHUNK)
         .all(|chunk| chunk.iter().fold(true, |finite, x| finite & x.is_finite()))
 }
 
-/// The largest size of a number.
+/// Returns the size of the largest number.
 fn largest<T: Element>(numbers: &[T]) -> f64 {
     numbers.iter().fold(0.0, |most: f64, x| {
         most.max(x.to_f64().unwrap_or(f64::NAN).abs())
     })
 }
 
-/// The names of the first and the last tensor of a network that is not finite.
-fn tensors<N: Network>(network: &N) -> Option<(String, String)> {
+/// Returns the names of the first and the last tensor of a network that is not finite.
+fn bad_tensors<N: Network>(network: &N) -> Option<(String, String)> {
     let mut found: Option<(String, String)> = None;
     network.for_each_param(|name, _, values| {
         if !all(values) {
@@ -42,12 +42,15 @@ fn tensors<N: Network>(network: &N) -> Option<(String, String)> {
     found
 }
 
-/// The first tensor of a network that is not finite.
-fn first_tensor<N: Network>(network: &N) -> Option<String> {
-    tensors(network).map(|(first, _)| first)
+/// Returns the name of the first tensor of a network that is not finite, if there is one.
+fn first_bad_tensor<N: Network>(network: &N) -> Option<String> {
+    if all(network.params()) {
+        return None;
+    }
+    bad_tensors(network).map(|(first, _)| first)
 }
 
-/// The tensor with the largest number, and that number.
+/// Returns the name of the tensor with the largest number, and that number's size.
 fn largest_tensor<N: Network>(network: &N) -> (String, f64) {
     let mut found = (String::new(), 0.0);
     network.for_each_param(|name, _, values| {
@@ -59,7 +62,7 @@ fn largest_tensor<N: Network>(network: &N) -> (String, f64) {
     found
 }
 
-/// An error about numbers that were found at this step.
+/// Returns the error of numbers that were found at a step.
 pub(super) fn error(at: Progress, cause: NonFinite) -> TrainError {
     TrainError::NotFinite {
         epoch: at.epoch,
@@ -68,7 +71,7 @@ pub(super) fn error(at: Progress, cause: NonFinite) -> TrainError {
     }
 }
 
-/// Looks at what a batch measured, before a network's running statistics take it in.
+/// Checks the statistics that a batch measured, before the running ones of the network are updated.
 pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(), TrainError> {
     if <N as Parameters<N::Element>>::STATISTICS == 0 {
         return Ok(());
@@ -81,6 +84,7 @@ pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(
         return Ok(());
     }
 
+    // Only now, as names take time.
     let mut found = None;
     N::PARAM_TREE.for_each("", 0, &mut |name, first, tensor| {
         if found.is_none()
@@ -90,26 +94,17 @@ pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(
             found = Some(name.to_owned());
         }
     });
-    Err(error(
-        at,
-        NonFinite::Statistic {
-            name: found.unwrap_or_default(),
-        },
-    ))
+    let name = found.unwrap_or_default();
+    Err(error(at, NonFinite::Statistic { name }))
 }
 
-/// Looks at the parameters that a training begins with.
+/// Checks the parameters with which a training begins.
 pub(super) fn check_initial<N: Network>(network: &N, at: Progress) -> Result<(), TrainError> {
-    let name = if all(network.params()) {
-        None
-    } else {
-        first_tensor(network)
-    };
-    name.map_or(Ok(()), |name| Err(error(at, NonFinite::Initial { name })))
+    first_bad_tensor(network).map_or(Ok(()), |name| Err(error(at, NonFinite::Initial { name })))
 }
 
-/// Looks at the parameters after a step, at what the optimizer remembers, and at their average.
-/// `gradient` is that of the step.
+/// Checks the parameters after a step, the values that the optimizer keeps for them, and their
+/// average. `gradient` is that of the step.
 pub(super) fn check_network<N: Network, O: Optimizer>(
     network: &N,
     gradient: &N,
@@ -117,34 +112,27 @@ pub(super) fn check_network<N: Network, O: Optimizer>(
     average: Option<&N>,
     at: Progress,
 ) -> Result<(), TrainError> {
-    let sick = |network: &N| {
-        if all(network.params()) {
-            None
-        } else {
-            first_tensor(network)
-        }
-    };
-
-    let cause = if let Some(name) = sick(network) {
+    let cause = if let Some(name) = first_bad_tensor(network) {
         let lr = *state.optimizer.clone().lr_mut();
         Some(NonFinite::Parameter { name, lr })
     } else {
         state
             .states()
-            .find_map(sick)
+            .find_map(first_bad_tensor)
             .map(|name| NonFinite::Memory { name })
     };
     if let Some(cause) = cause {
-        // Backward comes from the end.
-        let gradient = tensors(gradient).map(|(_, name)| NonFinite::Gradient { name });
+        // The backward pass comes from the last layer, so that the last tensor is the first that
+        // was not finite.
+        let gradient = bad_tensors(gradient).map(|(_, name)| NonFinite::Gradient { name });
         return Err(error(at, gradient.unwrap_or(cause)));
     }
 
-    let average = average.and_then(sick);
+    let average = average.and_then(first_bad_tensor);
     average.map_or(Ok(()), |name| Err(error(at, NonFinite::Average { name })))
 }
 
-/// What made the loss of a pass NaN or infinite, if all parameters are finite.
+/// Returns the cause of a NaN or infinite loss of a pass whose parameters are all finite.
 pub(super) fn of_loss<N: Network>(
     pass: &Pass<'_, N>,
     network: &N,
@@ -155,6 +143,7 @@ pub(super) fn of_loss<N: Network>(
     if !all(inputs) {
         return NonFinite::Inputs;
     }
+
     let input = largest(inputs);
     let (name, parameter) = largest_tensor(network);
     if parameter.max(input) >= HUGE {
@@ -173,6 +162,8 @@ pub(super) fn of_loss<N: Network>(
     let Some((layer, values)) = outputs.find(|(_, values)| !all(values)) else {
         return NonFinite::Loss;
     };
+
+    // Layers that work in place have the same memory for their outputs.
     let later = outputs.take_while(|(_, later)| core::ptr::eq(later.as_ptr(), values.as_ptr()));
     NonFinite::Layer {
         layer: layer.layer,
@@ -180,7 +171,7 @@ pub(super) fn of_loss<N: Network>(
     }
 }
 
-/// What is known of a loss of validation samples that is not finite.
+/// Returns the cause of a NaN or infinite loss of validation samples, as far as it is known.
 pub(super) fn of_validation<N: Network, G>(samples: Samples<'_, N, G>) -> NonFinite {
     NonFinite::ValidationLoss {
         inputs: !all(Tensor::flatten(samples.inputs)),

@@ -1,4 +1,4 @@
-//! What happened in each epoch.
+//! The history of a training.
 
 use core::fmt::Write as _;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::atomic_file;
 
-/// The columns of tables that are not metrics.
+/// The columns of tables other than those of metrics.
 pub(super) const COLUMNS: [&str; 6] = [
     "epoch",
     "steps",
@@ -16,45 +16,47 @@ pub(super) const COLUMNS: [&str; 6] = [
     "waiting",
 ];
 
-/// One epoch of a training.
+/// The results of one epoch of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Epoch {
-    /// Its number, from 1.
+    /// The number of the epoch, from 1.
     pub epoch: usize,
-    /// How many steps had been made at its end.
+    /// The number of steps of the training up to the end of the epoch.
     pub steps: u64,
-    /// The mean of the training loss over the epoch's samples, each taken just before its step.
+    /// The mean training loss of the epoch's samples, each with the parameters before its step.
     pub loss: f64,
-    /// The mean loss of the validation samples at the epoch's end.
+    /// The mean loss of the validation samples at the end of the epoch.
     pub validation_loss: Option<f64>,
-    /// The metrics at the epoch's end, with their names; NaN where one is not defined.
+    /// The metrics at the end of the epoch, with their names; NaN where one is not defined.
     pub metrics: Vec<(String, f64)>,
-    /// How long the epoch took, validation included.
+    /// The time that the epoch took, including validation, in seconds.
     pub seconds: f64,
-    /// For how much of that the training waited for data: shuffling, and what was left to gather
-    /// of each batch when it was needed. Most is gathered by threads that wait for the next
-    /// part of a network call, or, if there is one, by another processor.
+    /// The part of that time for which the training waited for data, in seconds: for shuffling, and
+    /// for those samples of a batch that were not gathered yet when they were needed. Most samples
+    /// are gathered by threads that wait for the next part of a network call, or by another
+    /// processor if there is one.
     pub waiting: f64,
 }
 
-/// What happened in each epoch of a training.
+/// The results of all epochs of a training.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// The epochs, in order.
     pub epochs: Vec<Epoch>,
-    /// The epoch whose parameters the network has now, if early stopping went back to it.
+    /// The epoch whose parameters early stopping has restored.
     pub restored: Option<usize>,
-    /// Whether the training was stopped within the epoch after the last of these.
+    /// Whether the training was interrupted within the epoch after the last of these.
     pub interrupted: bool,
 }
 
 impl History {
-    /// The last epoch.
+    /// Returns the last epoch.
     pub fn last(&self) -> Option<&Epoch> {
         self.epochs.last()
     }
 
-    /// The table as CSV: one line per epoch, with a header. What was not measured is empty.
+    /// Returns the table as CSV: a header, and one line per epoch. Values that were not measured
+    /// are empty.
     ///
     /// ```
     /// use shapewright::train::{Epoch, History};
@@ -90,6 +92,7 @@ impl History {
             let _ = write!(text, ",{name}");
         }
         text.push('\n');
+
         for (index, row) in self.epochs.iter().enumerate() {
             let Epoch {
                 epoch,
@@ -118,72 +121,53 @@ impl History {
         text
     }
 
-    /// The table as JSON: an array with an object per epoch. What is not finite is `null`.
+    /// Returns the table as JSON: an array with an object per epoch. Numbers that are not finite
+    /// are `null`.
     ///
     /// ```
     /// use shapewright::train::{Epoch, History};
     /// let metrics = vec![("accuracy".to_owned(), f64::NAN)];
-    /// let epoch = Epoch { epoch: 1, steps: 4, loss: 0.5, validation_loss: None, metrics, seconds: 0.25, waiting: 0.01 };
-    /// let history = History { epochs: vec![epoch], ..History::default() };
-    /// let json = r#"[{"epoch":1,"steps":4,"loss":0.5,"validation_loss":null,"seconds":0.25,"waiting":0.01,"accuracy":null}]"#;
-    /// assert_eq!(history.to_json(), json);
+    /// let epoch = Epoch {
+    ///     epoch: 1,
+    ///     steps: 4,
+    ///     loss: 0.5,
+    ///     validation_loss: None,
+    ///     metrics,
+    ///     seconds: 0.25,
+    ///     waiting: 0.01,
+    /// };
+    /// let history = History {
+    ///     epochs: vec![epoch],
+    ///     ..History::default()
+    /// };
+    /// let start = r#"[{"epoch":1,"steps":4,"loss":0.5,"validation_loss":null,"seconds":0.25,"#;
+    /// let end = r#""waiting":0.01,"accuracy":null}]"#;
+    /// assert_eq!(history.to_json(), format!("{start}{end}"));
     /// ```
     pub fn to_json(&self) -> String {
-        let number = |x: f64| {
-            if x.is_finite() {
-                x.to_string()
-            } else {
-                "null".to_owned()
-            }
-        };
-        let object = |epoch: &Epoch| {
-            let Epoch {
-                epoch,
-                steps,
-                loss,
-                validation_loss,
-                metrics,
-                seconds,
-                waiting,
-            } = epoch;
-            let mut text = format!(
-                r#"{{"epoch":{epoch},"steps":{steps},"loss":{},"validation_loss":{},"seconds":{},"waiting":{}"#,
-                number(*loss),
-                number(validation_loss.unwrap_or(f64::NAN)),
-                number(*seconds),
-                number(*waiting)
-            );
-            for (name, (_, value)) in columns(metrics, &COLUMNS).iter().zip(metrics) {
-                let _ = write!(text, ",{}:{}", quoted(name), number(*value));
-            }
-            text.push('}');
-            text
-        };
-        format!(
-            "[{}]",
-            self.epochs.iter().map(object).collect::<Vec<_>>().join(",")
-        )
+        let objects: Vec<String> = self.epochs.iter().map(json_object).collect();
+        format!("[{}]", objects.join(","))
     }
 
-    /// The metrics by the names of their [`columns`], in the order in which they come, with their
-    /// values in each epoch.
+    /// Returns the columns of the metrics, in the order of their first appearance: the name that
+    /// [`columns`] gives, and the value in each epoch.
     pub(crate) fn metric_columns(&self, taken: &[&str]) -> Vec<(String, Vec<Option<f64>>)> {
         let mut all: Vec<(String, Vec<Option<f64>>)> = Vec::new();
         for (index, epoch) in self.epochs.iter().enumerate() {
             for (name, &(_, value)) in columns(&epoch.metrics, taken).iter().zip(&epoch.metrics) {
-                let place = all.iter().position(|(own, _)| own == name);
-                let place = place.unwrap_or_else(|| {
+                let column = all.iter().position(|(other, _)| other == name);
+                let column = column.unwrap_or_else(|| {
                     all.push((name.clone(), vec![None; self.epochs.len()]));
                     all.len() - 1
                 });
-                all[place].1[index] = Some(value);
+                all[column].1[index] = Some(value);
             }
         }
         all
     }
 
     /// Writes the table to a file: JSON if its name ends in `.json`, CSV otherwise. The file is
-    /// there whole or not at all; see [files](crate#files).
+    /// replaced atomically; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.
@@ -197,8 +181,8 @@ impl History {
     }
 }
 
-/// The columns of an epoch's metrics. A name that is taken is numbered: a trainer refuses it, but a
-/// history can be made by hand.
+/// Returns the names of the columns of an epoch's metrics. A name that is taken gets a number: a
+/// trainer refuses such a name, but a history can be made by hand.
 fn columns(metrics: &[(String, f64)], taken: &[&str]) -> Vec<String> {
     let mut columns: Vec<String> = Vec::with_capacity(metrics.len());
     for (name, _) in metrics {
@@ -210,7 +194,42 @@ fn columns(metrics: &[(String, f64)], taken: &[&str]) -> Vec<String> {
     columns
 }
 
-/// A string as JSON.
+/// Returns the JSON object of an epoch.
+fn json_object(epoch: &Epoch) -> String {
+    let Epoch {
+        epoch,
+        steps,
+        loss,
+        validation_loss,
+        metrics,
+        seconds,
+        waiting,
+    } = epoch;
+
+    let mut text = format!(
+        r#"{{"epoch":{epoch},"steps":{steps},"loss":{},"validation_loss":{},"seconds":{},"waiting":{}"#,
+        json_number(*loss),
+        json_number(validation_loss.unwrap_or(f64::NAN)),
+        json_number(*seconds),
+        json_number(*waiting)
+    );
+    for (name, (_, value)) in columns(metrics, &COLUMNS).iter().zip(metrics) {
+        let _ = write!(text, ",{}:{}", quoted(name), json_number(*value));
+    }
+    text.push('}');
+    text
+}
+
+/// Returns a number in JSON, which has neither NaN nor infinity.
+fn json_number(x: f64) -> String {
+    if x.is_finite() {
+        x.to_string()
+    } else {
+        "null".to_owned()
+    }
+}
+
+/// Returns a string in JSON, with quotes.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {

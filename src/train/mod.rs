@@ -1,4 +1,4 @@
-//! Training over epochs, with batches, validation, early stopping, checkpoints and a history.
+//! Training over epochs: batches, validation, early stopping, checkpoints and a history.
 
 mod batch_source;
 mod checkpoint;
@@ -25,7 +25,7 @@ use crate::tensor::Tensor;
 type Input<N> = Tensor<<N as Network>::Input, <N as Network>::Element>;
 type Output<N> = Tensor<<N as Network>::Output, <N as Network>::Element>;
 
-/// Inputs with their targets.
+/// Inputs and their targets.
 struct Samples<'a, N: Network, G> {
     inputs: &'a [Input<N>],
     targets: &'a [G],
@@ -39,8 +39,11 @@ impl<N: Network, G> Clone for Samples<'_, N, G> {
 impl<N: Network, G> Copy for Samples<'_, N, G> {}
 
 impl<N: Network, G> Samples<'_, N, G> {
+    /// Checks that there are samples, and one target for each input.
     fn check(&self, samples: &'static str) -> Result<(), TrainError> {
-        let (inputs, targets) = (self.inputs.len(), self.targets.len());
+        let inputs = self.inputs.len();
+        let targets = self.targets.len();
+
         match (inputs, targets) {
             (0, 0) => Err(TrainError::Empty { samples }),
             _ if inputs != targets => Err(TrainError::Lengths {

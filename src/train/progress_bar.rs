@@ -6,12 +6,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::history::Epoch;
 
-/// A bar over the steps of a training; removed when it is dropped.
+/// A bar that counts the steps of a training. Dropping it removes it from the screen.
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
+    /// Returns a bar on standard error, which draws nothing unless that is a terminal.
     pub(super) fn new(visible: bool) -> Self {
-        // Standard error draws nothing where it is not a terminal.
         Self::on(if visible {
             ProgressDrawTarget::stderr()
         } else {
@@ -25,21 +25,24 @@ impl Bar {
         Bar(ProgressBar::with_draw_target(None, target).with_style(style))
     }
 
-    /// So many of all steps are done already.
+    /// Begins with `done` of `steps` steps done.
     pub(super) fn begin(&self, done: u64, steps: u64) {
         self.0.set_length(steps);
         self.0.set_position(done);
         self.0.reset_eta();
     }
 
+    /// Counts a step.
     pub(super) fn step(&self) {
         self.0.inc(1);
     }
 
+    /// Shows the losses of an epoch, out of `epochs`.
     pub(super) fn epoch(&self, epoch: &Epoch, epochs: usize) {
         if self.0.is_hidden() {
             return;
         }
+
         let validation = epoch
             .validation_loss
             .map(|loss| format!(", validation {loss:.4}"))
@@ -50,9 +53,9 @@ impl Bar {
         ));
     }
 
-    /// Calls without the bar on the screen, so that what is printed has lines of its own.
-    pub(super) fn aside(&self, f: impl FnOnce()) {
-        // A panic that passes through the bar would make it panic again at its end.
+    /// Calls `f` while the bar is removed from the screen, so that output gets lines of its own.
+    pub(super) fn suspend(&self, f: impl FnOnce()) {
+        // After a panic within `suspend`, the bar would panic again when it is dropped.
         let result = self.0.suspend(|| panic::catch_unwind(AssertUnwindSafe(f)));
         result.unwrap_or_else(|panic| panic::resume_unwind(panic));
     }
@@ -74,7 +77,7 @@ mod tests {
 
     use super::Bar;
 
-    /// A terminal's only line.
+    /// A terminal with a single line.
     #[derive(Clone, Debug, Default)]
     struct Line(Arc<Mutex<String>>);
 
@@ -111,17 +114,18 @@ mod tests {
     }
 
     #[test]
-    fn it_makes_room_for_what_is_printed() {
+    fn the_bar_makes_room_for_output() {
         let line = Line::default();
         let text = || line.0.lock().unwrap().trim().to_owned();
         let bar = Bar::on(ProgressDrawTarget::term_like(Box::new(line.clone())));
+
         bar.begin(1, 4);
         bar.step();
         assert!(text().contains("50 %"), "{}", text());
-        bar.aside(|| assert_eq!(text(), ""));
+        bar.suspend(|| assert_eq!(text(), ""));
         assert!(text().contains("50 %"), "{}", text());
 
-        let panic = catch_unwind(AssertUnwindSafe(|| bar.aside(|| panic!("printed badly"))));
+        let panic = catch_unwind(AssertUnwindSafe(|| bar.suspend(|| panic!("printed badly"))));
         assert_eq!(panic.unwrap_err().downcast_ref(), Some(&"printed badly"));
         bar.step();
         drop(bar);

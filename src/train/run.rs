@@ -1,12 +1,14 @@
-//! A training under way: what to do in which order.
+//! The course of a training: its epochs and steps in their order.
 
+use core::mem;
 use core::ops::ControlFlow;
+use core::time::Duration;
 use std::thread::{self, Scope};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand::Rng;
 
-use super::batch_source::{At, Augmentation, BatchSource, Changed};
+use super::batch_source::{Augmentation, AugmentedBatches, BatchSource, EpochSeed};
 use super::checkpoint::Checkpoints;
 use super::error::TrainError;
 use super::finite;
@@ -18,14 +20,14 @@ use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory;
 use crate::network::Network;
-use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, from_zero};
+use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, not_negative};
 
-/// A training under way. What is not a setting or a buffer is in checkpoints; parts of `settings`
-/// have state, too.
+/// A training in progress. Checkpoints contain everything in it that is neither a setting nor a
+/// buffer, and the state of those `settings` that have some.
 pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     pub settings: Trainer<'s, N, O, L, G>,
     pub model: Model<'n, N>,
-    pub epoch: Running,
+    pub epoch: EpochProgress,
     pub best: Option<Best<N>>,
     pub history: History,
     /// Whether early stopping or an observer has ended the training.
@@ -36,16 +38,16 @@ pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     bar: super::progress_bar::Bar,
 }
 
-/// What has happened in the epoch that is running.
+/// The progress of the current epoch.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Running {
-    /// How many batches were used.
+pub(super) struct EpochProgress {
+    /// The number of batches that were used.
     pub batches: usize,
     /// The sum of the losses of their samples.
     pub loss: f64,
-    /// How long that took.
+    /// The time that they took.
     pub time: Duration,
-    /// How long it waited for data.
+    /// The time for which the training waited for data.
     pub waiting: Duration,
 }
 
@@ -56,7 +58,7 @@ pub(super) struct Best<N> {
     pub network: Box<N>,
 }
 
-/// Whether to go on.
+/// Whether to continue.
 type Flow = ControlFlow<()>;
 
 impl<'s, 'n, N, O, L, G> Run<'s, 'n, N, O, L, G>
@@ -67,7 +69,7 @@ where
     L::Accepts: Accepts<N::Ends, L, N>,
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
-    /// Begins a training, or goes on with one that has a checkpoint.
+    /// Begins a training, or continues one from its checkpoint.
     pub fn new(
         settings: Trainer<'s, N, O, L, G>,
         network: &'n mut N,
@@ -75,38 +77,41 @@ where
     ) -> Result<Self, TrainError> {
         let checkpoints =
             Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
+
         let batch_size = settings.batch_size.min(train.inputs.len());
         let mut model = Model::new(network, batch_size).map_err(TrainError::Memory)?;
         model.workspace.follow(&settings.state);
         settings
             .eval
             .iter()
-            .for_each(|part| model.workspace.eval(*part));
+            .for_each(|group| model.workspace.eval(*group));
+
         let mut run = Run {
             #[cfg(feature = "progress")]
             bar: super::progress_bar::Bar::new(settings.progress),
             settings,
             model,
-            epoch: Running::default(),
+            epoch: EpochProgress::default(),
             best: None,
             history: History::default(),
             ended: false,
             train,
             checkpoints: None,
         };
+
         if let Some(checkpoints) = &checkpoints
             && run.settings.resume
         {
             checkpoints.read(&mut run).map_err(TrainError::Checkpoint)?;
         }
-        finite::check_initial(&*run.model.network, run.here())?;
+        finite::check_initial(&*run.model.network, run.position())?;
         run.checkpoints = checkpoints;
         Ok(run)
     }
 
     /// Trains to the end.
     pub fn run(self) -> Result<History, TrainError> {
-        // For the thread that changes the batches, if they are changed.
+        // The scope is that of the thread that augments the batches, if they are augmented.
         thread::scope(|scope| self.run_in(scope))
     }
 
@@ -119,30 +124,44 @@ where
     {
         #[cfg(feature = "ctrlc")]
         let _listening = self.listen()?;
+
         let mut rng = crate::rng(self.settings.seed);
         self.model.workspace.reseed(rng.next_u64());
+
         let batches = Batches::new(
             self.train.inputs,
             self.train.targets,
             self.settings.batch_size,
         );
         let mut batches = Gathering::new(batches);
-        self.go_to(batches.batches_mut(), &mut rng);
-        let changes = std::mem::replace(&mut self.settings.changes, Augmentation::NONE);
-        let mut changed = Changed::new(scope, batches.batches_mut(), changes, self.settings.seed);
-        /// Room for more epochs is made when they come.
-        const MOST: usize = 1000;
-        self.history.epochs.reserve(self.settings.epochs.min(MOST));
+        self.go_to_checkpoint(batches.batches_mut(), &mut rng);
+
+        let augmentation = mem::replace(&mut self.settings.augmentation, Augmentation::NONE);
+        let mut augmented = AugmentedBatches::new(
+            scope,
+            batches.batches_mut(),
+            augmentation,
+            self.settings.seed,
+        );
+
+        /// The number of epochs for which the history has memory in advance; it grows for more.
+        const MAX_RESERVED: usize = 1000;
+        self.history
+            .epochs
+            .reserve(self.settings.epochs.min(MAX_RESERVED));
+
         while !self.ended && self.history.epochs.len() < self.settings.epochs {
             let begin = Instant::now();
-            let flow = self.steps(&mut batches, &mut changed, &mut rng)?;
+            let flow = self.steps(&mut batches, &mut augmented, &mut rng)?;
             self.check_finite()?;
+
             if flow.is_break() {
                 self.history.interrupted = true;
                 self.epoch.time += begin.elapsed();
                 self.write_checkpoint()?;
                 break;
             }
+
             self.end_epoch(begin)?;
             let epochs = self.history.epochs.len();
             let last = self.ended || epochs == self.settings.epochs;
@@ -150,25 +169,17 @@ where
                 self.write_checkpoint()?;
             }
         }
-        if let Some(best) = &self.best {
-            self.model
-                .network
-                .params_mut()
-                .copy_from_slice(best.network.params());
-            self.history.restored = Some(best.epoch);
-        } else if let Some(average) = averaged(&self.settings.average) {
-            self.model
-                .network
-                .params_mut()
-                .copy_from_slice(average.params());
-        }
+
+        self.set_result();
         Ok(self.history)
     }
 
-    /// Brings the order of the samples and what random layers draw to where a checkpoint was
-    /// written. Each order follows from the one before, so all are drawn again.
-    fn go_to(&mut self, batches: &mut Batches<'_, Input<N>, G>, rng: &mut impl Rng) {
-        let (epochs, within) = (self.history.epochs.len(), self.epoch.batches);
+    /// Brings the order of the samples and the random layers to the position of the checkpoint.
+    /// Each order follows from the one before it, so all of them are drawn again.
+    fn go_to_checkpoint(&mut self, batches: &mut Batches<'_, Input<N>, G>, rng: &mut impl Rng) {
+        let epochs = self.history.epochs.len();
+        let within = self.epoch.batches;
+
         for _ in 0..epochs + usize::from(within > 0) {
             batches.shuffle(rng);
         }
@@ -176,138 +187,80 @@ where
         self.model
             .workspace
             .go_to(epochs as u64 * batches.steps() as u64 + within as u64);
+
         #[cfg(feature = "progress")]
         {
-            let per_epoch = batches.steps().div_ceil(self.settings.accumulate);
-            let done = epochs * per_epoch + within.div_ceil(self.settings.accumulate);
-            self.bar.begin(
-                done as u64,
-                self.settings.epochs.saturating_mul(per_epoch) as u64,
-            );
+            let position = self.position();
+            self.bar.begin(position.step, position.steps);
         }
     }
 
-    /// The steps that are left of this epoch, until something asks to stop.
+    /// Makes the remaining steps of the epoch, until something asks to stop.
     fn steps(
         &mut self,
         batches: &mut Gathering<'_, Input<N>, G>,
-        changed: &mut Option<Changed<'_, N, G>>,
+        augmented: &mut Option<AugmentedBatches<'_, N, G>>,
         rng: &mut impl Rng,
     ) -> Result<Flow, TrainError> {
         if self.settings.stop.is_stopped() {
             return Ok(Flow::Break(()));
         }
+
         if self.epoch.batches == 0 {
             let begin = Instant::now();
             batches.batches_mut().shuffle(rng);
             self.epoch.waiting += begin.elapsed();
         }
+
         let count = batches.batches_mut().steps();
-        let at = At {
+        let epoch_seed = EpochSeed {
             seed: self.settings.seed,
             epoch: self.history.epochs.len() + 1,
         };
-        BatchSource::run(batches, changed, at, self.epoch.batches, |feed| {
-            while self.epoch.batches < count {
-                let mut flow = self.step(feed, count)?;
-                #[cfg(feature = "progress")]
-                self.bar.step();
-                if self.settings.stop.is_stopped() {
-                    flow = Flow::Break(());
+        BatchSource::run(
+            batches,
+            augmented,
+            epoch_seed,
+            self.epoch.batches,
+            |source| {
+                while self.epoch.batches < count {
+                    let mut flow = self.step(source, count)?;
+                    #[cfg(feature = "progress")]
+                    self.bar.step();
+                    if self.settings.stop.is_stopped() {
+                        flow = Flow::Break(());
+                    }
+                    if flow.is_break() {
+                        return Ok(flow);
+                    }
                 }
-                if flow.is_break() {
-                    return Ok(flow);
-                }
-            }
-            Ok(Flow::Continue(()))
-        })
+                Ok(Flow::Continue(()))
+            },
+        )
     }
 
-    /// One step, on one batch or on several of the epoch's.
+    /// Makes one step, on one or several of the epoch's `batches` batches.
     fn step(
         &mut self,
-        feed: &mut BatchSource<'_, '_, '_, N, G>,
+        source: &mut BatchSource<'_, '_, '_, N, G>,
         batches: usize,
     ) -> Result<Flow, TrainError> {
-        let Run {
-            settings,
-            model,
-            epoch: running,
-            train,
-            ..
-        } = self;
-        let (first, per_epoch) = (running.batches, batches.div_ceil(settings.accumulate));
-        let count = settings.accumulate.min(batches - first);
-        let begin = first * settings.batch_size;
-        let samples = count
-            .saturating_mul(settings.batch_size)
-            .min(train.inputs.len() - begin);
-        let (epoch, within) = (self.history.epochs.len(), first / settings.accumulate);
-        let step = (epoch * per_epoch + within) as u64;
-        let steps = settings.epochs.saturating_mul(per_epoch) as u64;
+        let done = self.position();
         let at = Progress {
-            epoch: epoch + 1,
-            step: step + 1,
-            steps,
+            step: done.step + 1,
+            ..done
         };
 
-        let optimizer = &mut settings.state.optimizer;
-        if let Some(lr) = settings
-            .schedule
-            .as_ref()
-            .and_then(|schedule| schedule.lr(step, epoch as u64))
-        {
-            from_zero(&[("lr", lr)])
-                .map_err(|error| TrainError::Setting(error.of("the schedule")))?;
-            *optimizer.lr_mut() = lr;
-        }
-        if let Some(adjust) = &mut settings.adjust {
-            adjust(optimizer, at);
-            optimizer.check().map_err(TrainError::Setting)?;
-        }
-        let lr = *optimizer.lr_mut();
+        let lr = self.set_lr(at)?;
+        let loss = self.accumulate_gradient(source, batches, at, lr)?;
+        let gradient_norm = self.finish_gradient(at)?;
 
-        let mut loss = 0.0;
-        for index in 0..count {
-            let begin = Instant::now();
-            let Some(batch) = feed.next_batch() else {
-                break;
-            };
-            running.waiting += begin.elapsed();
-            let len = batch.samples.inputs.len() as f64;
-            let value = model.backward(&settings.loss, batch, len / samples as f64, index > 0, lr);
-            loss += len
-                * value.map_err(|cause| {
-                    // The step before may have been what went wrong.
-                    let before = check_network(settings, model, at);
-                    before.err().unwrap_or_else(|| finite::error(at, cause))
-                })?;
-            finite::check_measured(&*model.gradient, at)?;
-            settings.state.measure(model.network, &mut model.gradient);
-        }
-        let (network, gradient) = (&mut *model.network, &mut *model.gradient);
-        for penalty in &settings.penalties {
-            (penalty.add)(network, penalty.part, penalty.lambda, gradient);
-        }
-        settings.state.clear_frozen(gradient);
-        if let Some(value) = settings.clip_value {
-            clip_grad_value(gradient, value);
-        }
-        let gradient_norm = settings
-            .clip_norm
-            .map(|norm| clip_grad_norm(gradient, norm))
-            .transpose();
-        let gradient_norm = gradient_norm.map_err(|error| TrainError::NonFiniteNorm {
-            epoch: at.epoch,
-            step: at.step,
-            norm: error.norm,
-        })?;
-        settings.state.step(network, gradient);
-        average(settings, network, epoch, false);
-        running.batches += count;
-        running.loss += loss;
+        let Run {
+            settings, model, ..
+        } = self;
+        settings.state.step(model.network, &model.gradient);
+        update_average(settings, model.network, at.epoch, false);
 
-        let loss = loss / samples as f64;
         let step = Step {
             epoch: at.epoch,
             step: at.step,
@@ -317,25 +270,125 @@ where
         };
         let mut flow = Flow::Continue(());
         for observer in &mut settings.on_step {
-            if observer(&step, network).is_break() {
+            if observer(&step, model.network).is_break() {
                 flow = Flow::Break(());
             }
         }
         Ok(flow)
     }
 
-    /// Looks at all that the steps have changed, before it is used, written or returned.
-    fn check_finite(&self) -> Result<(), TrainError> {
-        check_network(&self.settings, &self.model, self.here())
+    /// Sets the learning rate by the schedule, adjusts the optimizer's other settings, and returns
+    /// the learning rate.
+    fn set_lr(&mut self, at: Progress) -> Result<f64, TrainError> {
+        let settings = &mut self.settings;
+        let optimizer = &mut settings.state.optimizer;
+
+        if let Some(lr) = settings
+            .schedule
+            .as_ref()
+            .and_then(|schedule| schedule.lr(at.step - 1, at.epoch as u64 - 1))
+        {
+            not_negative(&[("lr", lr)])
+                .map_err(|error| TrainError::Setting(error.of("the schedule")))?;
+            *optimizer.lr_mut() = lr;
+        }
+        if let Some(adjust) = &mut settings.adjust {
+            adjust(optimizer, at);
+            optimizer.check().map_err(TrainError::Setting)?;
+        }
+
+        Ok(*optimizer.lr_mut())
     }
 
-    /// After the last step that was made.
-    fn here(&self) -> Progress {
-        let (per_epoch, done) = (self.steps_per_epoch(), self.history.epochs.len());
+    /// Computes the gradient of the batches of a step, and returns the mean loss of their samples.
+    fn accumulate_gradient(
+        &mut self,
+        source: &mut BatchSource<'_, '_, '_, N, G>,
+        batches: usize,
+        at: Progress,
+        lr: f64,
+    ) -> Result<f64, TrainError> {
+        let Run {
+            settings,
+            model,
+            epoch,
+            train,
+            ..
+        } = self;
+
+        // The batches and samples of this step: the last step of an epoch may have fewer.
+        let count = settings.accumulate.min(batches - epoch.batches);
+        let first_sample = epoch.batches * settings.batch_size;
+        let samples = count
+            .saturating_mul(settings.batch_size)
+            .min(train.inputs.len() - first_sample);
+
+        let mut loss = 0.0;
+        for index in 0..count {
+            let begin = Instant::now();
+            let Some(batch) = source.next_batch() else {
+                break;
+            };
+            epoch.waiting += begin.elapsed();
+
+            let len = batch.samples.inputs.len() as f64;
+            let value = model.backward(&settings.loss, batch, len / samples as f64, index > 0, lr);
+            let value = value.map_err(|cause| {
+                // The parameters may have become infinite or NaN in the step before.
+                let before = check_network(settings, model, at);
+                before.err().unwrap_or_else(|| finite::error(at, cause))
+            })?;
+            loss += len * value;
+
+            finite::check_measured(&*model.gradient, at)?;
+            settings.state.measure(model.network, &mut model.gradient);
+        }
+
+        epoch.batches += count;
+        epoch.loss += loss;
+        Ok(loss / samples as f64)
+    }
+
+    /// Adds the penalties to the gradient of a step and clips it. Returns its norm before clipping,
+    /// if the norm is clipped.
+    fn finish_gradient(&mut self, at: Progress) -> Result<Option<f64>, TrainError> {
+        let settings = &self.settings;
+        let network = &*self.model.network;
+        let gradient = &mut *self.model.gradient;
+
+        for penalty in &settings.penalties {
+            (penalty.add)(network, penalty.group, penalty.lambda, gradient);
+        }
+        settings.state.clear_frozen(gradient);
+
+        if let Some(value) = settings.clip_value {
+            clip_grad_value(gradient, value);
+        }
+        settings
+            .clip_norm
+            .map(|norm| clip_grad_norm(gradient, norm))
+            .transpose()
+            .map_err(|error| TrainError::NonFiniteNorm {
+                epoch: at.epoch,
+                step: at.step,
+                norm: error.norm,
+            })
+    }
+
+    /// Checks all values that the steps have changed, before they are used, written or returned.
+    fn check_finite(&self) -> Result<(), TrainError> {
+        check_network(&self.settings, &self.model, self.position())
+    }
+
+    /// Returns the position after the last step that was made.
+    fn position(&self) -> Progress {
+        let epochs = self.history.epochs.len();
+        let per_epoch = self.steps_per_epoch();
         let within = self.epoch.batches.div_ceil(self.settings.accumulate);
+
         Progress {
-            epoch: done + 1,
-            step: (done * per_epoch + within) as u64,
+            epoch: epochs + 1,
+            step: (epochs * per_epoch + within) as u64,
             steps: self.settings.epochs.saturating_mul(per_epoch) as u64,
         }
     }
@@ -348,103 +401,154 @@ where
             .div_ceil(self.settings.accumulate)
     }
 
-    /// What comes after the last step of an epoch.
+    /// Does what follows the last step of an epoch.
     fn end_epoch(&mut self, begin: Instant) -> Result<(), TrainError> {
-        let steps = ((self.history.epochs.len() + 1) * self.steps_per_epoch()) as u64;
-        let Run {
-            settings,
-            model,
-            epoch: running,
-            history,
-            train,
-            ..
-        } = self;
-        let done = history.epochs.len();
-        average(settings, model.network, done, true);
-        let mut validation_loss = None;
-        let average = averaged(&settings.average);
-        if settings.validation.is_some() || !settings.metrics.is_empty() {
-            let samples = settings.validation.unwrap_or(*train);
-            let (loss, metrics) = (&settings.loss, &mut settings.metrics);
-            let loss = model.evaluate(average, loss, samples, settings.batch_size, metrics);
-            let loss = loss.map_err(TrainError::Memory)?;
-            validation_loss = settings.validation.map(|_| loss);
-        }
-        if let (Some(samples), Some(loss)) = (settings.validation, validation_loss)
-            && !loss.is_finite()
-        {
-            let cause = finite::of_validation(samples);
-            return Err(TrainError::NotFinite {
-                epoch: done + 1,
-                step: steps,
-                cause,
-            });
-        }
-        let network: &N = average.unwrap_or(model.network);
-        let metrics = settings.metrics.iter();
+        let at = self.position();
+        update_average(&mut self.settings, self.model.network, at.epoch, true);
+
+        let validation_loss = self.evaluate(at)?;
+        let metrics = self.settings.metrics.iter();
         let epoch = Epoch {
-            epoch: done + 1,
-            steps,
-            loss: running.loss / train.inputs.len() as f64,
+            epoch: at.epoch,
+            steps: at.step,
+            loss: self.epoch.loss / self.train.inputs.len() as f64,
             validation_loss,
             metrics: metrics
                 .map(|metric| (metric.name(), metric.value().unwrap_or(f64::NAN)))
                 .collect(),
-            seconds: (running.time + begin.elapsed()).as_secs_f64(),
-            waiting: running.waiting.as_secs_f64(),
+            seconds: (self.epoch.time + begin.elapsed()).as_secs_f64(),
+            waiting: self.epoch.waiting.as_secs_f64(),
         };
+
         #[cfg(feature = "progress")]
-        self.bar.epoch(&epoch, settings.epochs);
-        let observed = !settings.on_epoch.is_empty();
+        self.bar.epoch(&epoch, self.settings.epochs);
+        self.observe(&epoch);
+        self.update_best(&epoch)?;
+        self.update_plateau(&epoch);
+
+        self.history.epochs.push(epoch);
+        self.epoch = EpochProgress::default();
+        Ok(())
+    }
+
+    /// Updates the metrics, and returns the loss of the validation samples if there are some.
+    fn evaluate(&mut self, at: Progress) -> Result<Option<f64>, TrainError> {
+        let Run {
+            settings,
+            model,
+            train,
+            ..
+        } = self;
+        if settings.validation.is_none() && settings.metrics.is_empty() {
+            return Ok(None);
+        }
+
+        let samples = settings.validation.unwrap_or(*train);
+        let loss = model
+            .evaluate(
+                averaged(&settings.average),
+                &settings.loss,
+                samples,
+                settings.batch_size,
+                &mut settings.metrics,
+            )
+            .map_err(TrainError::Memory)?;
+
+        if settings.validation.is_none() {
+            return Ok(None);
+        }
+        if !loss.is_finite() {
+            return Err(finite::error(at, finite::of_validation(samples)));
+        }
+        Ok(Some(loss))
+    }
+
+    /// Calls the observers of epochs.
+    fn observe(&mut self, epoch: &Epoch) {
+        if self.settings.on_epoch.is_empty() {
+            return;
+        }
+
+        let network: &N = averaged(&self.settings.average).unwrap_or(self.model.network);
         let mut observe = || {
-            for observer in &mut settings.on_epoch {
-                self.ended |= observer(&epoch, network).is_break();
+            for observer in &mut self.settings.on_epoch {
+                self.ended |= observer(epoch, network).is_break();
             }
         };
         #[cfg(feature = "progress")]
-        let mut observe = || self.bar.aside(&mut observe);
-        if observed {
-            observe();
-        }
-        if let (Some(patience), Some(loss)) = (settings.patience, validation_loss) {
-            match &mut self.best {
-                Some(best) if loss.is_nan() || loss >= best.loss => {}
-                Some(best) => {
-                    (best.loss, best.epoch) = (loss, epoch.epoch);
-                    best.network.params_mut().copy_from_slice(network.params());
-                }
-                None => {
-                    self.best = Some(Best {
-                        loss,
-                        epoch: epoch.epoch,
-                        network: copy(network)?,
-                    })
-                }
+        let mut observe = || self.bar.suspend(&mut observe);
+        observe();
+    }
+
+    /// Keeps the parameters with the lowest validation loss for early stopping, and ends the
+    /// training when the loss has not fallen for too long.
+    fn update_best(&mut self, epoch: &Epoch) -> Result<(), TrainError> {
+        let (Some(patience), Some(loss)) = (self.settings.patience, epoch.validation_loss) else {
+            return Ok(());
+        };
+
+        let network: &N = averaged(&self.settings.average).unwrap_or(self.model.network);
+        match &mut self.best {
+            Some(best) if loss.is_nan() || loss >= best.loss => {}
+            Some(best) => {
+                best.loss = loss;
+                best.epoch = epoch.epoch;
+                best.network.params_mut().copy_from_slice(network.params());
             }
-            self.ended |= self
-                .best
-                .as_ref()
-                .is_some_and(|best| epoch.epoch - best.epoch >= patience);
+            None => {
+                self.best = Some(Best {
+                    loss,
+                    epoch: epoch.epoch,
+                    network: copy(network)?,
+                })
+            }
         }
-        if let Some(plateau) = settings
+
+        self.ended |= self
+            .best
+            .as_ref()
+            .is_some_and(|best| epoch.epoch - best.epoch >= patience);
+        Ok(())
+    }
+
+    /// Sets the learning rate by a `ReduceLrOnPlateau`, if the schedule is one.
+    fn update_plateau(&mut self, epoch: &Epoch) {
+        let settings = &mut self.settings;
+        let Some(plateau) = settings
             .schedule
             .as_mut()
             .and_then(|schedule| schedule.plateau_mut())
-        {
-            let metric = |name| {
-                epoch
-                    .metrics
-                    .iter()
-                    .find(|(other, _)| other == name)
-                    .map(|&(_, value)| value)
-            };
-            let watched = plateau.watched().map_or(validation_loss, metric);
-            let lr = settings.state.optimizer.lr_mut();
-            *lr = watched.map_or(*lr, |watched| plateau.step(*lr, watched));
-        }
-        history.epochs.push(epoch);
-        *running = Running::default();
-        Ok(())
+        else {
+            return;
+        };
+
+        let metric = |name| {
+            epoch
+                .metrics
+                .iter()
+                .find(|(other, _)| other == name)
+                .map(|&(_, value)| value)
+        };
+        let watched = plateau.watched().map_or(epoch.validation_loss, metric);
+        let lr = settings.state.optimizer.lr_mut();
+        *lr = watched.map_or(*lr, |watched| plateau.step(*lr, watched));
+    }
+
+    /// Sets the network to the result of the training, if that is not the network itself: the best
+    /// parameters of early stopping, or the average.
+    fn set_result(&mut self) {
+        let result = if let Some(best) = &self.best {
+            self.history.restored = Some(best.epoch);
+            &*best.network
+        } else if let Some(average) = averaged(&self.settings.average) {
+            average
+        } else {
+            return;
+        };
+        self.model
+            .network
+            .params_mut()
+            .copy_from_slice(result.params());
     }
 
     fn write_checkpoint(&self) -> Result<(), TrainError> {
@@ -455,6 +559,7 @@ where
         written.unwrap_or(Ok(())).map_err(TrainError::Checkpoint)
     }
 
+    /// Lets Ctrl-C stop the training until the result is dropped, if the settings say so.
     #[cfg(feature = "ctrlc")]
     fn listen(&self) -> Result<Option<super::stop::OnCtrlC>, TrainError> {
         if !self.settings.stop_on_ctrl_c {
@@ -464,45 +569,45 @@ where
     }
 }
 
-/// A copy of a network.
+/// Returns a copy of a network, or an error if there is no memory for it.
 fn copy<N: Network>(network: &N) -> Result<Box<N>, TrainError> {
     let mut copy: Box<N> = memory::try_zeroed_parameters().map_err(TrainError::Memory)?;
     copy.params_mut().copy_from_slice(network.params());
     Ok(copy)
 }
 
-/// Takes the parameters into the average, at the end of an epoch or after a step.
-fn average<N: Network, O: Optimizer, L, G>(
+/// Adds the parameters to the average, if it is updated at this time: at the end of an epoch or
+/// after a step.
+fn update_average<N: Network, O: Optimizer, L, G>(
     settings: &mut Trainer<'_, N, O, L, G>,
     network: &N,
-    epochs_before: usize,
+    epoch: usize,
     end_of_epoch: bool,
 ) {
     if let Some(average) = &mut settings.average
         && average.is_by_epoch() == end_of_epoch
-        && epochs_before + 1 >= settings.average_from
+        && epoch >= settings.average_from
     {
         average.update(network);
     }
 }
 
-/// Looks at the parameters after a step, and at all that follows them.
+/// Checks the parameters after a step, and all values that depend on them.
 fn check_network<N: Network, O: Optimizer, L, G>(
     settings: &Trainer<'_, N, O, L, G>,
     model: &Model<'_, N>,
     at: Progress,
 ) -> Result<(), TrainError> {
-    let average = averaged(&settings.average);
     finite::check_network(
         &*model.network,
         &*model.gradient,
         &settings.state,
-        average,
+        averaged(&settings.average),
         at,
     )
 }
 
-/// The average, once there is one.
+/// Returns the average, once it has been updated.
 fn averaged<N: Network>(average: &Option<WeightAverage<N>>) -> Option<&N> {
     average
         .as_ref()

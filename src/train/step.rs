@@ -1,4 +1,4 @@
-//! One step of a training, and one look at samples that are not trained on.
+//! One step of a training, and the evaluation of samples that are not trained on.
 
 use num_traits::{Float, ToPrimitive};
 
@@ -21,24 +21,24 @@ pub struct Step {
     pub epoch: usize,
     /// The step within the whole training, from 1.
     pub step: u64,
-    /// The mean loss of its samples, before it was made.
+    /// The mean loss of the step's samples, with the parameters before the step.
     pub loss: f64,
     /// The learning rate.
     pub lr: f64,
-    /// The norm of the gradient before it was clipped, if
-    /// [`clip_grad_norm`](crate::train::Trainer::clip_grad_norm) was asked for.
+    /// The norm of the gradient before clipping, if
+    /// [`clip_grad_norm`](crate::train::Trainer::clip_grad_norm) was set.
     pub gradient_norm: Option<f64>,
 }
 
-/// What is added to the gradient of each step.
+/// A penalty whose gradient is added to that of each step.
 pub(super) struct Penalty<N: Network> {
     pub name: &'static str,
     pub add: fn(&N, ParamGroup<N>, f64, &mut N) -> N::Element,
-    pub part: ParamGroup<N>,
+    pub group: ParamGroup<N>,
     pub lambda: f64,
 }
 
-/// A network with the buffers that its steps use again and again.
+/// A network with the buffers that its steps reuse.
 pub(super) struct Model<'n, N: Network> {
     pub network: &'n mut N,
     pub gradient: Box<N>,
@@ -48,7 +48,7 @@ pub(super) struct Model<'n, N: Network> {
 }
 
 impl<'n, N: Network> Model<'n, N> {
-    /// With memory for batches of this length.
+    /// Allocates the buffers for batches of `batch_size` samples.
     pub fn new(network: &'n mut N, batch_size: usize) -> Result<Self, OutOfMemory> {
         let mut model = Model {
             network,
@@ -57,15 +57,18 @@ impl<'n, N: Network> Model<'n, N> {
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),
         };
+
         model.workspace.try_reserve(batch_size)?;
-        // For batches that are mixed, and for validation.
+        // For mixed batches, and for validation.
         reserve::<N>(&mut model.output_gradients, batch_size)?;
         Ok(model)
     }
 
-    /// Sets the gradient to that of a batch, or adds it to that of the batches before. Its loss;
-    /// `share` is the part of the step's samples that it has, and the learning rate `lr` is for
-    /// the error.
+    /// Sets the gradient to that of a batch, or adds it to that of the batches before it, and
+    /// returns the loss of the batch.
+    ///
+    /// `share` is the batch's share of the step's samples. The learning rate `lr` appears in the
+    /// error.
     pub fn backward<L, G>(
         &mut self,
         loss: &L,
@@ -83,13 +86,15 @@ impl<'n, N: Network> Model<'n, N> {
             samples: Samples { inputs, targets },
             mixed,
         } = batch;
+
         let mut pass = self.network.forward_train(inputs, &mut self.workspace);
         let mut value = pass.loss(loss, targets);
         if let Some((kept, others)) = mixed {
-            // A loss that is linear in its target, as cross-entropy is, has this as its value for
-            // mixed targets.
             let own = self.output_gradients.reserve(inputs.len() * N::Output::LEN);
             own.copy_from_slice(flatten_mut(pass.output_gradients_mut()));
+
+            // For a loss that is linear in its target, such as cross-entropy, this is the loss on
+            // the mixed target.
             let [kept, rest] = [kept, 1.0 - kept].map(N::Element::from_f64_lossy);
             value = kept * value + rest * pass.loss(loss, others);
             for (gradient, &own) in flatten_mut(pass.output_gradients_mut())
@@ -99,18 +104,21 @@ impl<'n, N: Network> Model<'n, N> {
                 *gradient = kept * own + rest * *gradient;
             }
         }
+
         if !value.is_finite() {
             return Err(finite::of_loss(&pass, self.network, inputs, lr));
         }
         if !finite::all(flatten_mut(pass.output_gradients_mut())) {
             return Err(NonFinite::LossGradient);
         }
+
         if share < 1.0 {
             let share = N::Element::from_f64_lossy(share);
             flatten_mut(pass.output_gradients_mut())
                 .iter_mut()
                 .for_each(|gradient| *gradient *= share);
         }
+
         if add {
             pass.backward_accumulate(&mut self.gradient);
         } else {
@@ -119,8 +127,8 @@ impl<'n, N: Network> Model<'n, N> {
         Ok(value.to_f64().unwrap_or(f64::NAN))
     }
 
-    /// Runs samples that are not trained on through the network or its average: feeds the metrics,
-    /// and gives the mean loss.
+    /// Runs samples that are not trained on through the network or its average, updates the metrics
+    /// and returns the mean loss.
     pub fn evaluate<L, G>(
         &mut self,
         average: Option<&N>,
@@ -135,6 +143,7 @@ impl<'n, N: Network> Model<'n, N> {
     {
         let network: &N = average.unwrap_or(self.network);
         metrics.iter_mut().for_each(|metric| metric.reset());
+
         let mut sum = 0.0;
         for (inputs, targets) in samples
             .inputs
@@ -146,9 +155,10 @@ impl<'n, N: Network> Model<'n, N> {
                 tensors_mut(reserve::<N>(&mut self.outputs, count)?, count);
             let gradients: &mut [Output<N>] =
                 tensors_mut(reserve::<N>(&mut self.output_gradients, count)?, count);
+
             network.forward_batch(inputs, outputs);
             let value = loss.loss(outputs, G::expected(targets), gradients);
-            sum += value.to_f64().unwrap_or(f64::NAN) * inputs.len() as f64;
+            sum += value.to_f64().unwrap_or(f64::NAN) * count as f64;
             metrics
                 .iter_mut()
                 .for_each(|metric| metric.update(outputs, targets));
@@ -157,7 +167,7 @@ impl<'n, N: Network> Model<'n, N> {
     }
 }
 
-/// Room for the outputs of a batch, or for their gradient.
+/// Reserves memory for the outputs of a batch, or for their gradient.
 fn reserve<N: Network>(
     buffer: &mut AlignedBuffer<N::Element>,
     batch: usize,

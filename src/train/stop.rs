@@ -1,12 +1,13 @@
-//! Stopping a training from outside.
+//! The handle that stops a training from outside, and Ctrl-C.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Stops trainings from any thread: a button, a time limit, a signal. Its clones are one handle.
+/// A handle that stops trainings from any thread, for instance for a button, a time limit or a
+/// signal. Clones are the same handle.
 ///
-/// The training ends the step that it is at, writes a checkpoint if it was asked for one, and
-/// [`fit`](crate::train::Trainer::fit) returns its history with
+/// The training finishes its current step and writes a checkpoint if it has a file for one. Then
+/// [`fit`](crate::train::Trainer::fit) returns the history with
 /// [`interrupted`](crate::train::History::interrupted) set.
 ///
 /// ```
@@ -32,41 +33,42 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct StopHandle(Arc<AtomicBool>);
 
 impl StopHandle {
-    /// A handle that has not been used to stop.
+    /// Returns a handle that has not been stopped.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stops the trainings that were given this handle. It stays so: make a new one for the next
-    /// training.
+    /// Stops the trainings that have this handle. A stopped handle stays stopped: make a new one
+    /// for the next training.
     pub fn stop(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether [`StopHandle::stop`] was called.
+    /// Returns whether [`StopHandle::stop`] was called.
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// A training that Ctrl-C stops, until this is dropped.
+/// A registration of a training that Ctrl-C stops, until it is dropped.
 #[cfg(feature = "ctrlc")]
 pub(super) struct OnCtrlC(StopHandle);
 
 #[cfg(feature = "ctrlc")]
 mod ctrl_c {
+    #[cfg(unix)]
+    use core::{mem::MaybeUninit, ptr};
     use std::io;
     use std::process;
     use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-    #[cfg(unix)]
-    use std::{mem::MaybeUninit, ptr};
 
     use super::{OnCtrlC, StopHandle};
     use crate::train::TrainError;
 
-    /// What Ctrl-C stops.
+    /// The trainings that Ctrl-C stops.
     #[derive(Default)]
     struct Stops {
+        /// Whether [`pressed`] is the handler of Ctrl-C.
         handled: bool,
         trainings: Vec<StopHandle>,
     }
@@ -80,10 +82,12 @@ mod ctrl_c {
         STOPS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs on a thread of its own.
+    /// Handles Ctrl-C. The crate `ctrlc` calls it on a thread of its own.
     fn pressed() {
         let stops = stops();
-        // The second time, and when nothing is trained, the program ends as it would without this.
+
+        // The second time, or if nothing is being trained, the program ends as it would without a
+        // handler.
         if stops.trainings.iter().all(StopHandle::is_stopped) {
             process::exit(if cfg!(windows) {
                 0xc000_013a_u32.cast_signed()
@@ -91,15 +95,17 @@ mod ctrl_c {
                 130
             });
         }
+
         stops.trainings.iter().for_each(StopHandle::stop);
     }
 
-    /// What Ctrl-C does in this program.
+    /// The action of the system for Ctrl-C in this program.
     #[cfg(unix)]
     struct Action(libc::sigaction);
 
     #[cfg(unix)]
     impl Action {
+        /// Returns the present action.
         fn now() -> Self {
             let mut action = MaybeUninit::zeroed();
             // SAFETY: without a new action, the call only writes the present one, for which there
@@ -110,15 +116,16 @@ mod ctrl_c {
             }
         }
 
-        /// Whether Ctrl-C does not reach this program: so shells start what a script runs in the
-        /// background, and so it is to stay.
+        /// Returns whether the system ignores Ctrl-C for this program. Shells start the background
+        /// programs of a script like that, and it must stay so.
         fn is_ignored(&self) -> bool {
             self.0.sa_sigaction == libc::SIG_IGN
         }
 
+        /// Sets the action again.
         fn put_back(self) {
-            // SAFETY: the action is the one that the system gave, and no room for another is
-            // asked for.
+            // SAFETY: the action is the one that the system gave, and no room for another is asked
+            // for.
             unsafe { libc::sigaction(libc::SIGINT, &self.0, ptr::null_mut()) };
         }
     }
@@ -139,13 +146,15 @@ mod ctrl_c {
         fn put_back(self) {}
     }
 
-    /// Lets Ctrl-C call [`pressed`] from now on.
+    /// Makes [`pressed`] the handler of Ctrl-C. `before` is the action before, which is set again
+    /// if that fails.
     fn handle(before: Action) -> Result<(), TrainError> {
         let error = match ctrlc::try_set_handler(pressed) {
             Ok(()) => return Ok(()),
             Err(ctrlc::Error::MultipleHandlers) => {
                 let reason = "something else in this program handles Ctrl-C already; let that call \
-                              `StopHandle::stop`, and give the trainer the handle with `stop_handle`";
+                              `StopHandle::stop`, and give the trainer the handle with \
+                              `stop_handle`";
                 return Err(TrainError::Combination {
                     reason: reason.to_owned(),
                 });
@@ -153,8 +162,10 @@ mod ctrl_c {
             Err(ctrlc::Error::System(error)) => error,
             Err(error) => io::Error::other(error.to_string()),
         };
-        // The handler was set first, and nobody would hear of Ctrl-C without the thread: the program
-        // could not be ended by it, and another try would take the handler for somebody else's.
+
+        // The crate sets the handler before it starts the thread. Without the thread, Ctrl-C would
+        // have no effect, not even that of ending the program, and another attempt would take the
+        // handler for that of somebody else.
         before.put_back();
         Err(TrainError::CtrlC {
             kind: error.kind(),
@@ -163,11 +174,15 @@ mod ctrl_c {
     }
 
     impl OnCtrlC {
+        /// Registers a training that Ctrl-C stops.
+        ///
         /// # Errors
-        /// If something else in the program handles Ctrl-C, or if nothing can.
+        /// If something else in the program handles Ctrl-C, or if the system has no thread or file
+        /// descriptor for a handler.
         pub(in crate::train) fn stops(training: &StopHandle) -> Result<Self, TrainError> {
             let mut stops = stops();
-            // There is one handler for the life of the process.
+
+            // The process has one handler for its whole life.
             if !stops.handled {
                 let now = Action::now();
                 if !now.is_ignored() {
@@ -175,6 +190,7 @@ mod ctrl_c {
                     stops.handled = true;
                 }
             }
+
             stops.trainings.push(training.clone());
             Ok(OnCtrlC(training.clone()))
         }

@@ -1,4 +1,4 @@
-//! What a trainer is told.
+//! The trainer and its settings.
 
 use core::ops::ControlFlow;
 use std::path::PathBuf;
@@ -16,19 +16,19 @@ use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
 use crate::network::Network;
 use crate::optim::{
-    Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, bound, from_one, from_zero,
-    l1_penalty, l2_penalty,
+    Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, at_least_one, l1_penalty,
+    l2_penalty, not_negative, positive,
 };
 use crate::schedule::SchedulePolicy;
 
-/// Where a training is, for what changes with time.
+/// The position of a training, for settings that change with time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// The step that comes next, from 1.
+    /// The next step, from 1.
     pub step: u64,
-    /// How many steps the whole training has.
+    /// The number of steps of the whole training.
     pub steps: u64,
 }
 
@@ -37,7 +37,7 @@ type Adjust<'a, O> = Box<dyn FnMut(&mut O, Progress) + 'a>;
 type StepObserver<'a, N> = Box<dyn FnMut(&Step, &N) -> ControlFlow<()> + 'a>;
 type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 
-/// Trains a network over epochs; made by [`Network::trainer`].
+/// A training of a network over epochs, with its settings. [`Network::trainer`] makes it.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -64,10 +64,10 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// ```
 ///
 /// # Checkpoints
-/// With [`checkpoint`](Trainer::checkpoint) and [`resume`](Trainer::resume) a training that was cut
-/// off, by [Ctrl-C](Trainer::stop_handle) or by a power failure, goes on when the program is
-/// started again, and ends with the same bits as if it had not been cut off, at any number of
-/// threads:
+/// With [`checkpoint`](Trainer::checkpoint) and [`resume`](Trainer::resume), an interrupted
+/// training continues when the program is started again, whether [Ctrl-C](Trainer::stop_handle) or
+/// a power failure interrupted it. It ends with the same bits as a training without the
+/// interruption, with any number of threads:
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -83,7 +83,7 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// let mut net = Line::init(&mut shapewright::rng(0));
 /// trainer().epochs(40).fit(&mut net, &x, &x)?;
 ///
-/// // Another run of the program goes on from there.
+/// // Another run of the program continues from there.
 /// let mut net = Line::init(&mut shapewright::rng(0));
 /// let history = trainer().epochs(100).fit(&mut net, &x, &x)?;
 /// assert_eq!(history.epochs.len(), 100);
@@ -101,7 +101,7 @@ pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) validation: Option<Samples<'a, N, G>>,
     pub(super) patience: Option<usize>,
     pub(super) metrics: Vec<Metric<'a, N, G>>,
-    pub(super) changes: Augmentation<'a, N>,
+    pub(super) augmentation: Augmentation<'a, N>,
     pub(super) schedule: Option<SchedulePolicy<'a>>,
     pub(super) average: Option<WeightAverage<N>>,
     pub(super) average_from: usize,
@@ -129,7 +129,7 @@ where
     L::Accepts: Accepts<N::Ends, L, N>,
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
-    /// One epoch, batches of 32, seed 0.
+    /// Returns a trainer with the defaults: one epoch, batches of 32 samples, seed 0.
     pub(crate) fn new(optimizer: O, loss: L) -> Self {
         Trainer {
             state: OptimizerState::new(optimizer),
@@ -142,7 +142,7 @@ where
             validation: None,
             patience: None,
             metrics: Vec::new(),
-            changes: Augmentation::NONE,
+            augmentation: Augmentation::NONE,
             schedule: None,
             average: None,
             average_from: 1,
@@ -163,19 +163,22 @@ where
         }
     }
 
-    /// How often all samples are gone through.
+    /// Sets the number of passes over all samples; 1 by default.
     pub fn epochs(self, epochs: usize) -> Self {
         Trainer { epochs, ..self }
     }
 
-    /// How many samples make a batch; the last one of an epoch may have fewer.
+    /// Sets the number of samples per batch; 32 by default. The last batch of an epoch may have
+    /// fewer.
     pub fn batch_size(self, batch_size: usize) -> Self {
         Trainer { batch_size, ..self }
     }
 
-    /// How many batches make a step: as one large batch, in the memory of a small one. The gradient
-    /// of the step is the mean of theirs, each counted by its samples; the last step of an
-    /// epoch may have fewer.
+    /// Sets the number of batches whose gradients are accumulated for one step; 1 by default. A
+    /// step is then that of one large batch, in the memory of a small one.
+    ///
+    /// The gradient of the step is the mean of the batches' gradients, weighted by their numbers of
+    /// samples. The last step of an epoch may have fewer batches.
     pub fn accumulate(self, batches: usize) -> Self {
         Trainer {
             accumulate: batches,
@@ -183,36 +186,37 @@ where
         }
     }
 
-    /// What the order of the samples and random layers draw from.
+    /// Sets the seed of the order of the samples and of random layers; 0 by default.
     pub fn seed(self, seed: u64) -> Self {
         Trainer { seed, ..self }
     }
 
-    /// Changes the inputs at random, anew in each epoch: a transform or a tuple of them; see
-    /// [`augment`](crate::augment). The next batch is changed on another thread while a step is
-    /// made. Validation and metrics see samples as they are.
+    /// Changes the inputs at random, anew in each epoch, by a transform or a tuple of transforms;
+    /// see [`augment`](crate::augment). Another thread changes the next batch during a step.
+    /// Validation and metrics see the samples unchanged.
     ///
-    /// What becomes of a sample depends on the seed, the epoch and the sample's position alone; the
-    /// order is that of a training without it. If a transform panics, so does
-    /// [`fit`](Trainer::fit).
+    /// The result for a sample depends only on the seed, the epoch and the sample's position. The
+    /// order of the samples is the same as without augmentation. If a transform panics,
+    /// [`fit`](Trainer::fit) panics as well.
     pub fn augment(mut self, augment: impl Augment<N::Input, N::Element> + Send + 'a) -> Self {
-        self.changes.augment = Some(Box::new(augment));
+        self.augmentation.augment = Some(Box::new(augment));
         self
     }
 
-    /// Mixes the samples of each batch in pairs; after [`augment`](Trainer::augment), and on the
+    /// Mixes the samples of each batch in pairs, after [`augment`](Trainer::augment) and on the
     /// same thread.
     ///
-    /// The loss is that of both targets, each counted by its sample's part: for losses that are
-    /// linear in the target, as [`CrossEntropy`](struct@crate::loss::CrossEntropy) without class
-    /// weights is, the loss of the mixed target, and for [`Mse`](struct@crate::loss::Mse) one with
-    /// the same gradient.
+    /// The loss is the mean of the losses on both targets, weighted by the shares of their samples.
+    /// For a loss that is linear in the target, such as
+    /// [`CrossEntropy`](struct@crate::loss::CrossEntropy) without class weights, this is the loss
+    /// on the mixed target; for [`Mse`](struct@crate::loss::Mse) it has the same gradient.
     pub fn mixup(mut self, mixup: MixUp) -> Self {
-        self.changes.mixup = Some(mixup);
+        self.augmentation.mixup = Some(mixup);
         self
     }
 
-    /// Samples that are not trained on: their loss is taken at the end of each epoch.
+    /// Sets the validation samples, which are not trained on. Their loss is computed at the end of
+    /// each epoch.
     pub fn validate(self, inputs: &'a [Input<N>], targets: &'a [G]) -> Self {
         Trainer {
             validation: Some(Samples { inputs, targets }),
@@ -220,8 +224,8 @@ where
         }
     }
 
-    /// Stops when the validation loss has not fallen for so many epochs, and goes back to the
-    /// parameters with which it was lowest. At least 1.
+    /// Stops when the validation loss has not fallen for `epochs` epochs, and restores the
+    /// parameters with which it was lowest. `epochs` must be at least 1.
     pub fn early_stopping(self, epochs: usize) -> Self {
         Trainer {
             patience: Some(epochs),
@@ -229,20 +233,21 @@ where
         }
     }
 
-    /// A metric to take at the end of each epoch, of the validation samples, or of the training
-    /// samples if there are none. Where it is not defined, the history has NaN. Each has a name
-    /// of its own: see [`Metric::named`](crate::metrics::Metric::named).
+    /// Adds a metric, which is computed at the end of each epoch on the validation samples, or on
+    /// the training samples if there are no others. Where the metric is not defined, the history
+    /// has NaN. Names must differ; see [`Metric::named`](crate::metrics::Metric::named).
     pub fn metric(mut self, metric: impl Measures<Output<N>, G> + 'a) -> Self {
         self.metrics.push(Box::new(metric));
         self
     }
 
-    /// Sets the learning rate by any of [`schedule`](crate::schedule), in place of the optimizer's
-    /// own: with each step, with each epoch
-    /// ([`by_epoch`](crate::schedule::Schedule::by_epoch)), or, by a
-    /// [`ReduceLrOnPlateau`](crate::schedule::ReduceLrOnPlateau), when the validation loss does not
-    /// fall any more, or a [metric](crate::schedule::ReduceLrOnPlateau::watch) does not get
-    /// better.
+    /// Sets the learning rate by a [`schedule`](crate::schedule), in place of the optimizer's own.
+    ///
+    /// A schedule changes it with each step, or with each epoch
+    /// ([`by_epoch`](crate::schedule::Schedule::by_epoch)). A
+    /// [`ReduceLrOnPlateau`](crate::schedule::ReduceLrOnPlateau) changes it when the validation
+    /// loss no longer falls, or a [metric](crate::schedule::ReduceLrOnPlateau::watch) no longer
+    /// improves.
     pub fn schedule(self, schedule: impl Into<SchedulePolicy<'a>>) -> Self {
         Trainer {
             schedule: Some(schedule.into()),
@@ -250,10 +255,11 @@ where
         }
     }
 
-    /// Settings of parts of the network, as [`OptimizerState`] has them: learning rates of their
-    /// own, frozen layers, no weight decay. Backward is not computed below the lowest layer
-    /// that is trained. Batch normalization that is frozen uses its running statistics, as in
-    /// inference; see [`eval`](Trainer::eval) for dropout.
+    /// Sets options of parameter groups by the methods of [`OptimizerState`]: learning rates of
+    /// their own, frozen layers, no weight decay.
+    ///
+    /// The backward pass ends at the lowest layer that is trained. Frozen batch normalization uses
+    /// its running statistics, as in inference; see [`eval`](Trainer::eval) for dropout.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -261,52 +267,58 @@ where
     /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
     /// let mut net = Mlp::init(&mut shapewright::rng(0));
     /// let before = net.to_boxed();
-    /// let trainer = Mlp::trainer(AdamW::new(0.1), Mse);
-    /// let parts = |state: shapewright::optim::OptimizerState<_, _>| {
-    ///     state
-    ///         .freeze(layer!(Mlp, body))
-    ///         .scale(layer!(Mlp, head.weight), 0.1)
-    ///         .no_decay(layer!(Mlp, head.bias))
-    /// };
-    /// trainer.param_groups(parts).fit(&mut net, &x, &x)?;
+    /// Mlp::trainer(AdamW::new(0.1), Mse)
+    ///     .param_groups(|state| {
+    ///         state
+    ///             .freeze(layer!(Mlp, body))
+    ///             .scale(layer!(Mlp, head.weight), 0.1)
+    ///             .no_decay(layer!(Mlp, head.bias))
+    ///     })
+    ///     .fit(&mut net, &x, &x)?;
     /// assert_eq!(net.body.weight, before.body.weight);
     /// assert_ne!(net.head.weight, before.head.weight);
     /// # Ok::<(), shapewright::train::TrainError>(())
     /// ```
     pub fn param_groups(
         self,
-        parts: impl FnOnce(OptimizerState<O, N>) -> OptimizerState<O, N>,
+        groups: impl FnOnce(OptimizerState<O, N>) -> OptimizerState<O, N>,
     ) -> Self {
         Trainer {
-            state: parts(self.state),
+            state: groups(self.state),
             ..self
         }
     }
 
-    /// Computes a part as in inference while the others train, as PyTorch's `body.eval()`: batch
-    /// normalization uses its running statistics and leaves them as they are, which it also
-    /// does where it is [frozen](Trainer::param_groups), and dropout within the part drops nothing.
-    /// The parameters of the part are trained unless they are frozen.
+    /// Computes the layers of a group as in inference, as PyTorch's `body.eval()` does, while the
+    /// others train.
+    ///
+    /// Their batch normalization uses its running statistics and does not update them, as it does
+    /// where it is [frozen](Trainer::param_groups), and their dropout drops nothing. The parameters
+    /// of the group are trained unless they are frozen.
     ///
     /// ```
     /// use shapewright::prelude::*;
-    /// network! { struct Body: [1] -> [8] { fc: Linear<_, 8>, norm: BatchNorm1d<_>, Relu, Dropout } }
+    /// network! {
+    ///     struct Body: [1] -> [8] { fc: Linear<_, 8>, norm: BatchNorm1d<_>, Relu, Dropout }
+    /// }
     /// network! { struct Net: [1] -> [1] { body: Body, head: Linear<_, 1> } }
     /// let x = [[0.0], [1.0], [2.0]].map(Tensor1::from);
     /// let mut net = Net::init(&mut shapewright::rng(0));
-    /// let trainer = Net::trainer(AdamW::new(0.1), Mse).param_groups(|state| state.freeze(layer!(Net, body)));
-    /// trainer.eval(layer!(Net, body)).fit(&mut net, &x, &x)?;
+    /// Net::trainer(AdamW::new(0.1), Mse)
+    ///     .param_groups(|state| state.freeze(layer!(Net, body)))
+    ///     .eval(layer!(Net, body))
+    ///     .fit(&mut net, &x, &x)?;
     /// assert_eq!(net.body.norm.num_batches_tracked, 0.0);
     /// # Ok::<(), shapewright::train::TrainError>(())
     /// ```
-    pub fn eval(mut self, part: ParamGroup<N>) -> Self {
-        self.eval.push(part);
+    pub fn eval(mut self, group: ParamGroup<N>) -> Self {
+        self.eval.push(group);
         self
     }
 
-    /// Averages the parameters: validation, observers of epochs and the trained network have the
-    /// average. One of [`swa`](WeightAverage::swa) takes in the parameters at the end of each
-    /// epoch, others after each step.
+    /// Averages the parameters. Validation, observers of epochs and the trained network get the
+    /// average. [`swa`](WeightAverage::swa) is updated at the end of each epoch, other averages
+    /// after each step.
     pub fn average(self, average: WeightAverage<N>) -> Self {
         Trainer {
             average: Some(average),
@@ -314,7 +326,7 @@ where
         }
     }
 
-    /// The first epoch, from 1, whose parameters are averaged; all are by default.
+    /// Sets the first epoch whose parameters are averaged, counted from 1; all are by default.
     pub fn average_from(self, epoch: usize) -> Self {
         Trainer {
             average_from: epoch,
@@ -322,7 +334,7 @@ where
         }
     }
 
-    /// Brings every number of each gradient to at most this size, by
+    /// Clips the elements of each gradient to `[-clip_value, clip_value]`, by
     /// [`clip_grad_value`](crate::optim::clip_grad_value), before its norm is clipped.
     pub fn clip_grad_value(self, clip_value: f64) -> Self {
         Trainer {
@@ -331,8 +343,8 @@ where
         }
     }
 
-    /// Makes each gradient at most this long, by [`clip_grad_norm`](crate::optim::clip_grad_norm). Frozen
-    /// parts do not count.
+    /// Clips the norm of each gradient to `max_norm`, by
+    /// [`clip_grad_norm`](crate::optim::clip_grad_norm). Frozen parameters do not count.
     pub fn clip_grad_norm(self, max_norm: f64) -> Self {
         Trainer {
             clip_norm: Some(max_norm),
@@ -340,33 +352,33 @@ where
         }
     }
 
-    /// Adds the gradient of `lambda * sum |p|` over a part of the network to that of each step, by
-    /// [`l1_penalty`]. The losses in the history do not contain it.
-    pub fn l1_penalty(mut self, part: ParamGroup<N>, lambda: f64) -> Self {
+    /// Adds the gradient of `lambda * sum |p|` over a parameter group to that of each step, by
+    /// [`l1_penalty`]. The losses in the history do not contain the penalty.
+    pub fn l1_penalty(mut self, group: ParamGroup<N>, lambda: f64) -> Self {
         self.penalties.push(Penalty {
             name: "l1_penalty",
             add: l1_penalty,
-            part,
+            group,
             lambda,
         });
         self
     }
 
-    /// Adds the gradient of `lambda / 2 * sum p^2` over a part of the network to that of each step,
-    /// by [`l2_penalty`]. The losses in the history do not contain it.
-    pub fn l2_penalty(mut self, part: ParamGroup<N>, lambda: f64) -> Self {
+    /// Adds the gradient of `lambda / 2 * sum p^2` over a parameter group to that of each step, by
+    /// [`l2_penalty`]. The losses in the history do not contain the penalty.
+    pub fn l2_penalty(mut self, group: ParamGroup<N>, lambda: f64) -> Self {
         self.penalties.push(Penalty {
             name: "l2_penalty",
             add: l2_penalty,
-            part,
+            group,
             lambda,
         });
         self
     }
 
     /// Changes the optimizer's settings before each step, after the [schedule](Trainer::schedule).
-    /// A training that is to [resume](Trainer::resume) must change them by the [`Progress`]
-    /// alone; only the learning rate is in checkpoints.
+    /// A training that may [resume](Trainer::resume) must derive the settings from the [`Progress`]
+    /// alone, because checkpoints hold only the learning rate.
     pub fn adjust(self, adjust: impl FnMut(&mut O, Progress) + 'a) -> Self {
         Trainer {
             adjust: Some(Box::new(adjust)),
@@ -374,22 +386,24 @@ where
         }
     }
 
-    /// Is told each step when it is made, and may interrupt the training with
+    /// Adds an observer that is called after each step. It may interrupt the training with
     /// [`ControlFlow::Break`], as a [`StopHandle`] does.
     pub fn on_step(mut self, observer: impl FnMut(&Step, &N) -> ControlFlow<()> + 'a) -> Self {
         self.on_step.push(Box::new(observer));
         self
     }
 
-    /// Is told each epoch when it has ended, and may end the training with [`ControlFlow::Break`].
+    /// Adds an observer that is called after each epoch. It may end the training with
+    /// [`ControlFlow::Break`].
     pub fn on_epoch(mut self, observer: impl FnMut(&Epoch, &N) -> ControlFlow<()> + 'a) -> Self {
         self.on_epoch.push(Box::new(observer));
         self
     }
 
-    /// Writes all that the training needs to go on to this file, at the end of each epoch and when
-    /// it is interrupted. The file is there whole or not at all; see [files](crate#files). A
-    /// place that can't be written is an error of [`fit`](Trainer::fit) before the first step.
+    /// Writes everything that the training needs to continue to this file, at the end of each epoch
+    /// and when the training is interrupted. The file is replaced atomically; see
+    /// [files](crate#files). If it can't be written, [`fit`](Trainer::fit) returns an error before
+    /// the first step.
     pub fn checkpoint(self, path: impl Into<PathBuf>) -> Self {
         Trainer {
             checkpoint: Some(path.into()),
@@ -397,7 +411,8 @@ where
         }
     }
 
-    /// Writes the [checkpoint](Trainer::checkpoint) after every so many epochs, and after the last.
+    /// Writes the [checkpoint](Trainer::checkpoint) once every `epochs` epochs and after the last
+    /// one; after each epoch by default.
     pub fn checkpoint_every(self, epochs: usize) -> Self {
         Trainer {
             checkpoint_every: epochs,
@@ -405,19 +420,19 @@ where
         }
     }
 
-    /// Whether to go on from the [checkpoint](Trainer::checkpoint) if the file is there. Its
-    /// parameters take the place of the network's, and the training becomes, bit for bit, what
-    /// it would have been without an interruption.
+    /// Sets whether to continue from the [checkpoint](Trainer::checkpoint) if the file exists;
+    /// `false` by default. Its parameters replace those of the network, and the training gives, bit
+    /// for bit, the result of a training without the interruption.
     ///
     /// The network, the optimizer and the other settings must be those of the training that wrote
-    /// it; only the number of epochs may be another. The loss, the schedule, the samples, the
-    /// transforms and what closures do must be the same, too, but are not compared. What early
-    /// stopping or an observer of epochs has ended stays ended.
+    /// the file; only the number of epochs may differ. The loss, the schedule, the samples, the
+    /// transforms and the closures must be the same as well, but are not compared. A training that
+    /// early stopping or an observer of epochs has ended stays ended.
     pub fn resume(self, resume: bool) -> Self {
         Trainer { resume, ..self }
     }
 
-    /// What stops the training from another thread; see [`StopHandle`].
+    /// Sets the handle that stops the training from another thread; see [`StopHandle`].
     pub fn stop_handle(self, stop: &StopHandle) -> Self {
         Trainer {
             stop: stop.clone(),
@@ -425,9 +440,9 @@ where
         }
     }
 
-    /// Whether Ctrl-C stops the training as its [`StopHandle`] does. Pressed again, it ends the
-    /// program as usual. Where Ctrl-C is ignored, as it is for what a script runs in the
-    /// background, it stays so.
+    /// Sets whether Ctrl-C stops the training as its [`StopHandle`] does; `false` by default. A
+    /// second Ctrl-C ends the program as usual. Where Ctrl-C is ignored, as in a program that a
+    /// script runs in the background, it stays ignored.
     #[cfg(feature = "ctrlc")]
     pub fn stop_on_ctrl_c(self, stop_on_ctrl_c: bool) -> Self {
         Trainer {
@@ -436,8 +451,9 @@ where
         }
     }
 
-    /// Whether to draw a bar with the losses and the time that is left; nothing is drawn where
-    /// standard error is not a terminal. What observers of epochs print stands above it.
+    /// Sets whether to draw a progress bar with the losses and the remaining time; `false` by
+    /// default. Nothing is drawn if standard error is not a terminal. The output of observers of
+    /// epochs appears above the bar.
     #[cfg(feature = "progress")]
     pub fn progress(self, progress: bool) -> Self {
         Trainer { progress, ..self }
@@ -446,8 +462,8 @@ where
     /// Trains the network.
     ///
     /// # Errors
-    /// If the samples are empty or do not fit together, if a setting makes no sense, if the loss,
-    /// its gradient, a parameter or a statistic becomes NaN or infinite, or if a checkpoint
+    /// If there are no samples or not one target for each input, if a setting is invalid, if the
+    /// loss, its gradient, a parameter or a statistic becomes NaN or infinite, or if a checkpoint
     /// can't be read or written; see [`TrainError`].
     pub fn fit(
         self,
@@ -460,10 +476,12 @@ where
         Run::new(self, network, train)?.run()
     }
 
+    /// Checks the samples and all settings before the first step.
     fn check(&self, train: Samples<'_, N, G>) -> Result<(), TrainError> {
         train.check("training")?;
         self.validation
             .map_or(Ok(()), |validation| validation.check("validation"))?;
+
         self.state.check().map_err(TrainError::Setting)?;
         self.loss.check().map_err(TrainError::Setting)?;
         self.check_numbers()
@@ -481,13 +499,13 @@ where
                 "`resume` needs a file to go on from; name it with `checkpoint`",
             ),
         ];
-        let found = wrong.into_iter().find(|(wrong, _)| *wrong);
+        let found = wrong.into_iter().find(|(is_wrong, _)| *is_wrong);
         found.map_or(Ok(()), |(_, reason)| Err(combination(reason.to_owned())))
     }
 
-    /// Whether each number is in its range.
+    /// Checks that each number is in its range.
     fn check_numbers(&self) -> Result<(), SettingError> {
-        from_one(&[
+        at_least_one(&[
             ("epochs", self.epochs),
             ("batch_size", self.batch_size),
             ("accumulate", self.accumulate),
@@ -495,18 +513,21 @@ where
             ("average_from", self.average_from),
             ("checkpoint_every", self.checkpoint_every),
         ])?;
+
         self.clip_value
-            .map_or(Ok(()), |value| bound("clip_grad_value", value))?;
+            .map_or(Ok(()), |value| positive("clip_grad_value", value))?;
         self.clip_norm
-            .map_or(Ok(()), |norm| bound("clip_grad_norm", norm))?;
+            .map_or(Ok(()), |norm| positive("clip_grad_norm", norm))?;
+
         self.penalties
             .iter()
-            .try_for_each(|penalty| from_zero(&[(penalty.name, penalty.lambda)]))
+            .try_for_each(|penalty| not_negative(&[(penalty.name, penalty.lambda)]))
     }
 
-    /// Whether each metric has a name of its own, for the columns of the history.
+    /// Checks that each metric has a unique name, for the columns of the history.
     fn check_names(&self) -> Result<(), TrainError> {
         let names: Vec<String> = self.metrics.iter().map(|metric| metric.name()).collect();
+
         for (index, name) in names.iter().enumerate() {
             let other = if history::COLUMNS.contains(&&**name) {
                 "the history has a column of that name"
@@ -515,38 +536,43 @@ where
             } else {
                 continue;
             };
+
             return Err(combination(format!(
-                "a metric has the name `{name}`, and {other}; give it a name of its own with `named`"
+                "a metric has the name `{name}`, and {other}; give it a name of its own with \
+                 `named`"
             )));
         }
         Ok(())
     }
 
-    /// Whether a [`ReduceLrOnPlateau`](crate::ReduceLrOnPlateau) has something to watch that can
-    /// get better.
+    /// Checks that a [`ReduceLrOnPlateau`](crate::schedule::ReduceLrOnPlateau) watches a value that
+    /// exists and can improve.
     fn check_plateau(&self) -> Result<(), TrainError> {
         let Some(plateau) = self.schedule.as_ref().and_then(SchedulePolicy::plateau) else {
             return Ok(());
         };
+
         let reason = match plateau.watched() {
             Some(name) if self.metrics.iter().all(|metric| metric.name() != name) => format!(
-                "`ReduceLrOnPlateau` watches the metric `{name}`, which the trainer does not have; give it with `metric`"
+                "`ReduceLrOnPlateau` watches the metric `{name}`, which the trainer does not have; \
+                 give it with `metric`"
             ),
             Some(_) => return Ok(()),
             None if self.validation.is_none() => {
                 "`ReduceLrOnPlateau` needs validation samples; give them with `validate`".to_owned()
             }
-            None if plateau.watches_larger() => "`ReduceLrOnPlateau` watches the validation loss, which is better if it \
-                                                 is smaller, but its mode is `Max`; name the metric that it is to watch \
-                                                 with `watch`"
-                .to_owned(),
+            None if plateau.watches_larger() => {
+                "`ReduceLrOnPlateau` watches the validation loss, which is better if it is \
+                 smaller, but its mode is `Max`; name the metric that it is to watch with `watch`"
+                    .to_owned()
+            }
             None => return Ok(()),
         };
         Err(combination(reason))
     }
 }
 
-/// Settings that do not go together.
+/// The error of settings that exclude each other.
 fn combination(reason: String) -> TrainError {
     TrainError::Combination { reason }
 }
