@@ -8,8 +8,8 @@ use crate::network::{
 };
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the second: `[.., 2 n]`
-/// becomes `[.., n]`. A last axis of odd size is a compile error.
+/// The gated linear unit `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the
+/// second: `[.., 2 n]` becomes `[.., n]`. A last axis of odd size is a compile error.
 ///
 /// PyTorch's `nn.GLU(dim=-1)`; Dauphin et al., 2016.
 ///
@@ -46,7 +46,7 @@ impl<T: Element> Layer<T> for Glu {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
-    /// Which features are the first half depends on it.
+    /// The order decides which features are the first half.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
     const READS_OUTPUT: bool = false;
 
@@ -80,6 +80,7 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
     }
 }
 
+/// Returns the size of the last axis of the output, half of the input's.
 const fn half<Out: Shape>() -> usize {
     match Out::DIMS.last() {
         Some(last) => last,

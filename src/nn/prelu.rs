@@ -11,13 +11,14 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// `x`, or `weight * x` where `x` is not above 0; the weight is learned and begins at 0.25.
+/// The rectifier with a learned slope: `x`, or `weight * x` where `x` is not above 0. The weight
+/// starts at 0.25.
 ///
-/// In a network: `PRelu` has one weight for all numbers, `PRelu<num_parameters>` one for each
-/// feature of the last axis, with `_` to take what comes.
+/// In a network: `PRelu` has one weight for all numbers, and `PRelu<num_parameters>` has one for
+/// each feature of the last axis. `PRelu<_>` infers their number from the input.
 ///
-/// PyTorch's `nn.PReLU`; He et al., 2015. PyTorch's features are its second axis; images are
-/// channels-last here.
+/// PyTorch's `nn.PReLU`; He et al., 2015. PyTorch's features are its second axis; here they are the
+/// last, as images are channels-last.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -42,7 +43,7 @@ pub struct PReluParams<const N: usize, T: Element> {
 impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
     const OUTPUT: Inferred = {
         let last = In::DIMS.last();
-        let inferred = match last {
+        let features = match last {
             Some(last) => last,
             None => 1,
         };
@@ -50,7 +51,8 @@ impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
             Some(last) => N == last || N == INFER,
             None => In::DIMS.is_unknown(),
         };
-        let fit = if N == 0 {
+
+        let inferred = if N == 0 {
             Inferred::wrong(
                 Sentence::new("has num_parameters 0; every size must be at least 1"),
                 In::DIMS,
@@ -69,7 +71,8 @@ impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
                 In::DIMS,
             )
         };
-        fit.infers(inferred)
+
+        inferred.infers(features)
     };
 }
 

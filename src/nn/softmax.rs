@@ -7,8 +7,10 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
-/// [`CrossEntropy`](struct@crate::loss::CrossEntropy), which applies it itself, it is a compile error.
+/// Probabilities: `exp(x)` divided by its sum along the last axis. PyTorch's `nn.Softmax(dim=-1)`.
+///
+/// Before [`CrossEntropy`](struct@crate::loss::CrossEntropy), which applies it itself, it is a
+/// compile error.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -19,8 +21,10 @@ use crate::tensor::{Element, Shape, Tensor};
 pub struct Softmax;
 
 /// The logarithm of [`Softmax`], `x - ln(sum of exp(x))` along the last axis. PyTorch's
-/// `nn.LogSoftmax(dim=-1)`. For [`Nll`](struct@crate::loss::Nll) and [`KlDiv`](struct@crate::loss::KlDiv). A
-/// loss that applies it itself takes it without harm: it does nothing to what it gives.
+/// `nn.LogSoftmax(dim=-1)`.
+///
+/// [`Nll`](struct@crate::loss::Nll) and [`KlDiv`](struct@crate::loss::KlDiv) expect it. Losses that
+/// apply it themselves accept it too, as it leaves its own outputs unchanged.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -30,8 +34,9 @@ pub struct Softmax;
 /// ```
 pub struct LogSoftmax;
 
+/// Implements a layer by kernels over the last axis.
 macro_rules! over_last_axis {
-    ($name:ident, $gives:expr, $forward:ident, $backward:ident) => {
+    ($name:ident, $kind:expr, $forward:ident, $backward:ident) => {
         impl<In: Shape> ShapeRule<In> for $name {
             const OUTPUT: Inferred = if In::DIMS.last().is_some() || In::DIMS.is_unknown() {
                 Inferred::shape(In::DIMS)
@@ -46,7 +51,7 @@ macro_rules! over_last_axis {
             type Config = ();
             const ORDER: FeatureOrder = FeatureOrder::Mixes;
             const READS_OUTPUT: bool = true;
-            const OUTPUT_KIND: OutputKind = $gives;
+            const OUTPUT_KIND: OutputKind = $kind;
 
             #[inline(always)]
             fn forward_in_place<S: Shape, T: Element>(
@@ -78,6 +83,7 @@ over_last_axis!(
     log_softmax_grad
 );
 
+/// Returns the size of the last axis; 1 if there is none.
 const fn width<S: Shape>() -> usize {
     match S::DIMS.last() {
         Some(last) => last,
