@@ -2,8 +2,7 @@
 
 use super::mean_pool::mean_pool;
 use super::window::{
-    Windows, adaptive, infer_from_sizes, infer_from_windows, plane, reject_rank, tiles,
-    windows_over, zero_size,
+    Windows, adaptive, infer_adaptive, infer_from_windows, plane, reject_rank, tiles, windows_over,
 };
 use crate::kernels::{Divisor, Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
@@ -163,7 +162,7 @@ const fn divisor(count_pad: bool) -> Divisor {
 mean_pool! {
     [const H: usize, const W: usize]
     AdaptiveAvgPool2d<H, W>,
-    |dims| if H == 0 || W == 0 { zero_size("output_size") } else { infer_from_sizes(dims, [H, W]) },
+    |dims| infer_adaptive(dims, [H, W]),
     plane(dims, [adaptive(dims.size(0), H), adaptive(dims.size(1), W)]),
     Divisor::Count,
     transposed: false
@@ -172,7 +171,7 @@ mean_pool! {
 mean_pool! {
     [const L: usize]
     AdaptiveAvgPool1d<L>,
-    |dims| if L == 0 { zero_size("output_size") } else { infer_from_sizes(dims, [L]) },
+    |dims| infer_adaptive(dims, [L]),
     plane(dims, [adaptive(dims.size(0), L)]),
     Divisor::Count,
     transposed: false

@@ -3,6 +3,7 @@
 use rand::Rng;
 
 use super::index::exact;
+use super::rule::zero_size;
 use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
@@ -78,16 +79,13 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<
             Dims::UNKNOWN
         };
 
-        if N == 0 || D == 0 {
-            let what = if N == 0 {
-                "num_embeddings"
-            } else {
-                "embedding_dim"
-            };
-            let sentence = Sentence::new("has ")
-                .text(what)
-                .text(" 0; every size must be at least 1");
-            Inferred::wrong(sentence, if D == 0 { Dims::UNKNOWN } else { output })
+        if N == 0 {
+            zero_size(
+                "num_embeddings",
+                if D == 0 { Dims::UNKNOWN } else { output },
+            )
+        } else if D == 0 {
+            zero_size("embedding_dim", Dims::UNKNOWN)
         } else if PADDING != INFER && PADDING >= N {
             let sentence = Sentence::new("has PaddingIdx<")
                 .number(PADDING)
@@ -102,12 +100,11 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<
             let way_out = Sentence::new("; it takes one tensor of indices: join them before it");
             Inferred::mismatch(Sentence::new("at most 3 axes"), way_out, Dims::UNKNOWN)
         } else {
-            let way_out = "; it adds an axis, and a tensor has at most 4: put `Flatten` or a `Reshape` before it";
-            Inferred::mismatch(
-                Sentence::new("at most 3 axes"),
-                Sentence::new(way_out),
-                Dims::UNKNOWN,
-            )
+            let way_out = Sentence::new(
+                "; it adds an axis, and a tensor has at most 4: \
+                 put `Flatten` or a `Reshape` before it",
+            );
+            Inferred::mismatch(Sentence::new("at most 3 axes"), way_out, Dims::UNKNOWN)
         }
     };
 }

@@ -1,5 +1,6 @@
 //! The gated linear unit.
 
+use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -59,7 +60,8 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
         _: &mut [T],
         cx: &Context<T>,
     ) {
-        cx.kernels.glu(half::<Out>(), flatten(x), flatten_mut(y));
+        let half = last_size(Out::DIMS);
+        cx.kernels.glu(half, flatten(x), flatten_mut(y));
     }
 
     #[inline(always)]
@@ -73,17 +75,9 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
     ) {
-        if let Some(dx) = dx {
-            cx.kernels
-                .glu_grad(half::<Out>(), flatten(x), flatten(dy), flatten_mut(dx));
-        }
-    }
-}
-
-/// Returns the size of the last axis of the output, half of the input's.
-const fn half<Out: Shape>() -> usize {
-    match Out::DIMS.last() {
-        Some(last) => last,
-        None => 1,
+        let Some(dx) = dx else { return };
+        let half = last_size(Out::DIMS);
+        cx.kernels
+            .glu_grad(half, flatten(x), flatten(dy), flatten_mut(dx));
     }
 }

@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start};
@@ -75,18 +76,10 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
         let output = input.with_last(O);
         let features = if I == INFER { last } else { I };
 
-        if O == 0 || I == 0 {
-            let what = if O == 0 {
-                "out_features"
-            } else {
-                "in_features"
-            };
-            Inferred::wrong(
-                Sentence::new("has ")
-                    .text(what)
-                    .text(" 0; every size must be at least 1"),
-                output.with_last(1),
-            )
+        if O == 0 {
+            zero_size("out_features", output.with_last(1))
+        } else if I == 0 {
+            zero_size("in_features", output.with_last(1))
         } else if O == INFER {
             Inferred::wrong(
                 Sentence::new(
@@ -108,20 +101,7 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
                 Dims::UNKNOWN,
             )
         } else if features != last {
-            let flat = input.sizes().len() > 1 && input.len() == I;
-            let way_out = if flat {
-                Sentence::new("; put `Flatten` before it")
-            } else {
-                Sentence::new("; write `Linear<")
-                    .number(last)
-                    .text(", ")
-                    .number(O)
-                    .text(">` or `Linear<_, ")
-                    .number(O)
-                    .text(">`")
-            };
-            let output = if flat { Dims::new(&[O]) } else { output };
-            Inferred::mismatch(Sentence::new("[.., ").number(I).text("]"), way_out, output)
+            mismatched_features(input, I, O)
         } else {
             Inferred::shape(output)
         }
@@ -129,18 +109,30 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
     .infers(last_size(In::DIMS));
 }
 
+/// The mistake of an input with another number of features.
+const fn mismatched_features(input: Dims, in_features: usize, out_features: usize) -> Inferred {
+    let wanted = Sentence::new("[.., ").number(in_features).text("]");
+
+    let is_unflattened = input.sizes().len() > 1 && input.len() == in_features;
+    if is_unflattened {
+        let way_out = Sentence::new("; put `Flatten` before it");
+        return Inferred::mismatch(wanted, way_out, Dims::new(&[out_features]));
+    }
+
+    let way_out = Sentence::new("; write `Linear<")
+        .number(last_size(input))
+        .text(", ")
+        .number(out_features)
+        .text(">` or `Linear<_, ")
+        .number(out_features)
+        .text(">`");
+    Inferred::mismatch(wanted, way_out, input.with_last(out_features))
+}
+
 /// Returns `max(0, x)`, or NaN for NaN.
 #[inline(always)]
 fn positive<T: Element>(x: T) -> T {
     if x < T::zero() { T::zero() } else { x }
-}
-
-/// Returns the size of the last axis; 1 if there is none.
-const fn last_size(dims: Dims) -> usize {
-    match dims.last() {
-        Some(last) => last,
-        None => 1,
-    }
 }
 
 /// The smallest number of weights for which threads share a single row. Reading them takes 5 us.

@@ -1,8 +1,6 @@
 //! Max pooling.
 
-use super::window::{
-    Windows, adaptive, infer_from_sizes, infer_from_windows, plane, windows_over, zero_size,
-};
+use super::window::{Windows, adaptive, infer_adaptive, infer_from_windows, plane, windows_over};
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -230,12 +228,12 @@ max_pool! {
 
 max_pool! {
     AdaptiveMaxPool2d<H, W>,
-    |dims| if H == 0 || W == 0 { zero_size("output_size") } else { infer_from_sizes(dims, [H, W]) },
+    |dims| infer_adaptive(dims, [H, W]),
     plane(dims, [adaptive(dims.size(0), H), adaptive(dims.size(1), W)])
 }
 
 max_pool! {
     AdaptiveMaxPool1d<L>,
-    |dims| if L == 0 { zero_size("output_size") } else { infer_from_sizes(dims, [L]) },
+    |dims| infer_adaptive(dims, [L]),
     plane(dims, [adaptive(dims.size(0), L)])
 }

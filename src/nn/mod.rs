@@ -34,6 +34,7 @@ mod mean_pool;
 mod norm;
 mod prelu;
 mod reshape;
+mod rule;
 mod softmax;
 mod upsample;
 mod window;

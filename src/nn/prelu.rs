@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
@@ -43,25 +44,19 @@ pub struct PReluParams<const N: usize, T: Element> {
 impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
     const OUTPUT: Inferred = {
         let last = In::DIMS.last();
-        let features = match last {
-            Some(last) => last,
-            None => 1,
-        };
         let fits = match last {
             Some(last) => N == last || N == INFER,
             None => In::DIMS.is_unknown(),
         };
 
         let inferred = if N == 0 {
-            Inferred::wrong(
-                Sentence::new("has num_parameters 0; every size must be at least 1"),
-                In::DIMS,
-            )
+            zero_size("num_parameters", In::DIMS)
         } else if N == 1 || fits {
             Inferred::shape(In::DIMS)
         } else {
             let way_out = if last.is_none() {
-                "; it has a weight for each feature of the last axis, and there is none: `PRelu` has one in all"
+                "; it has a weight for each feature of the last axis, and there is none: \
+                 `PRelu` has one in all"
             } else {
                 "; write `PRelu<_>` for a weight per feature, `PRelu` for one in all"
             };
@@ -72,7 +67,7 @@ impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
             )
         };
 
-        inferred.infers(features)
+        inferred.infers(last_size(In::DIMS))
     };
 }
 

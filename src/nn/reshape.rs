@@ -1,5 +1,6 @@
 //! Layers that only change the shape.
 
+use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, Flow, INFER, Inferred, Layer, LayerOutputs,
@@ -84,10 +85,7 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
         };
 
         if known == 0 {
-            Inferred::wrong(
-                Sentence::new("has a size of 0; every size must be at least 1"),
-                Dims::UNKNOWN,
-            )
+            zero_size("a size of", Dims::UNKNOWN)
         } else if open_sizes > 1 {
             Inferred::wrong(
                 Sentence::new("leaves two sizes open; at most one can be `_`"),

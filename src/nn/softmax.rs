@@ -1,5 +1,6 @@
 //! The softmax over the last axis, and its logarithm.
 
+use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -59,7 +60,7 @@ macro_rules! over_last_axis {
                 y: &mut [Tensor<S, T>],
                 cx: &Context<T>,
             ) {
-                cx.kernels.$forward(width::<S>(), flatten_mut(y));
+                cx.kernels.$forward(last_size(S::DIMS), flatten_mut(y));
             }
 
             #[inline(always)]
@@ -70,7 +71,7 @@ macro_rules! over_last_axis {
                 cx: &Context<T>,
             ) {
                 cx.kernels
-                    .$backward(width::<S>(), flatten(&y), flatten_mut(dy));
+                    .$backward(last_size(S::DIMS), flatten(&y), flatten_mut(dy));
             }
         }
     };
@@ -82,11 +83,3 @@ over_last_axis!(
     log_softmax,
     log_softmax_grad
 );
-
-/// Returns the size of the last axis; 1 if there is none.
-const fn width<S: Shape>() -> usize {
-    match S::DIMS.last() {
-        Some(last) => last,
-        None => 1,
-    }
-}

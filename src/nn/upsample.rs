@@ -1,7 +1,8 @@
 //! Upsampling of images.
 
 use super::mean_pool::mean_pool;
-use super::window::{infer_from_sizes, plane, tiles, zero_size};
+use super::rule::zero_size;
+use super::window::{infer_from_sizes, plane, tiles};
 use crate::kernels::{Axis, Divisor, Kernels, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -62,7 +63,7 @@ mean_pool! {
 /// The shape rule of both layers.
 const fn infer<const FH: usize, const FW: usize>(dims: Dims) -> Inferred {
     if FH == 0 || FW == 0 {
-        return zero_size("scale_factor");
+        return zero_size("scale_factor", Dims::UNKNOWN);
     }
 
     let height = sizes::product(&[FH, dims.size(0)]);

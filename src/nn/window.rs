@@ -1,5 +1,6 @@
 //! Shape rules and axes of layers that move a window over an image or a sequence.
 
+use super::rule::zero_size;
 use crate::kernels::{Axis, Plane, Reach};
 use crate::network::{Inferred, Sentence};
 use crate::sizes;
@@ -106,6 +107,17 @@ pub(super) const fn infer_from_sizes<const AXES: usize>(
     }
 }
 
+/// The shape rule of an adaptive pooling layer with these output sizes.
+pub(super) const fn infer_adaptive<const AXES: usize>(
+    dims: Dims,
+    sizes: [usize; AXES],
+) -> Inferred {
+    if sizes[0] == 0 || sizes[AXES - 1] == 0 {
+        return zero_size("output_size", Dims::UNKNOWN);
+    }
+    infer_from_sizes(dims, sizes)
+}
+
 /// The shape rule of a pooling layer.
 pub(super) const fn infer_from_windows<const AXES: usize>(
     dims: Dims,
@@ -161,9 +173,9 @@ const fn reject_windows(windows: Windows) -> Option<Inferred> {
     } = windows;
 
     match (kernel, stride, dilation) {
-        (0, _, _) => Some(zero_size("kernel_size")),
-        (_, 0, _) => Some(zero_size("stride")),
-        (_, _, 0) => Some(zero_size("dilation")),
+        (0, _, _) => Some(zero_size("kernel_size", Dims::UNKNOWN)),
+        (_, 0, _) => Some(zero_size("stride", Dims::UNKNOWN)),
+        (_, _, 0) => Some(zero_size("dilation", Dims::UNKNOWN)),
         _ if pad > kernel / 2 => {
             let sentence = Sentence::new("has padding ")
                 .number(pad)
@@ -176,14 +188,6 @@ const fn reject_windows(windows: Windows) -> Option<Inferred> {
         }
         _ => None,
     }
-}
-
-/// The mistake of a layer that has a size of 0.
-pub(super) const fn zero_size(name: &str) -> Inferred {
-    let sentence = Sentence::new("has ")
-        .text(name)
-        .text(" 0; every size must be at least 1");
-    Inferred::wrong(sentence, Dims::UNKNOWN)
 }
 
 const fn name_of_axis(axes: usize, axis: usize) -> &'static str {

@@ -150,6 +150,7 @@ impl<In: Shape, P, B: Names> ShapeRule<In> for Join<P, B, false> {
 /// The mistake of two branches that can't be concatenated.
 const fn different_axes<B: Names>(first: usize, other: usize) -> Inferred {
     let outputs = B::OUTPUTS;
+
     let images = outputs[first].sizes().len() == 3 && outputs[other].sizes().len() == 3;
     let way_out = if images {
         "; make heights and widths equal, for example with `ZeroPad2d`; \
@@ -157,6 +158,7 @@ const fn different_axes<B: Names>(first: usize, other: usize) -> Inferred {
     } else {
         "; make all their other axes equal"
     };
+
     let sentence = Sentence::new("joins along the last axis what `")
         .text(B::NAMES[first])
         .text("` gives, ")

@@ -2,6 +2,7 @@
 
 use crate::kernels::ConvSizes;
 use crate::network::{INFER, Inferred, Sentence};
+use crate::nn::rule::zero_size;
 use crate::sizes::{self, TOO_LARGE};
 use crate::tensor::Dims;
 
@@ -69,12 +70,9 @@ impl ConvRule {
         ];
         let mut i = 0;
         while i < named.len() {
-            let (what, size) = named[i];
+            let (name, size) = named[i];
             if size == 0 {
-                let sentence = Sentence::new("has ")
-                    .text(what)
-                    .text(" 0; every size must be at least 1");
-                return Some(Inferred::wrong(sentence, Dims::UNKNOWN));
+                return Some(zero_size(name, Dims::UNKNOWN));
             }
             i += 1;
         }
@@ -189,6 +187,7 @@ impl ConvRule {
             .text(" or more, ")
             .number(channels)
             .text("]");
+
         let way_out = if self.output_pad.is_some() {
             "; make its `Pad` smaller"
         } else {

@@ -7,7 +7,7 @@ use rand::Rng;
 use super::batch_passes::{
     BatchCache, CACHE_PER_FEATURE, Input, backward_input, forward_frozen, forward_train,
 };
-use super::{EPS, channels, initialize, weight_and_bias, with_channels, zero_size};
+use super::{EPS, initialize, weight_and_bias, with_channels};
 use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
@@ -15,6 +15,7 @@ use crate::network::{
     ActivationStore, Compute, Configuration, Context, FeatureOrder, INFER, Inferred, Layer,
     LayerOutputs, Parameters, Sentence, ShapeRule,
 };
+use crate::nn::rule::{last_size, zero_size};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -187,7 +188,7 @@ pub struct BatchNormNoAffineParams<const C: usize, T: Element> {
 /// The shape rule of the layer `name` for inputs with a number of axes within `axes`, including its
 /// end.
 const fn infer(name: &str, input: Dims, features: usize, axes: Range<usize>) -> Inferred {
-    let found = channels(input);
+    let found = last_size(input);
     let images = axes.start == 3;
     let known = features != INFER;
 

@@ -3,8 +3,7 @@
 use rand::Rng;
 
 use super::{
-    EPS, NormEps, NormParams, channels, initialize, weight_and_bias, weight_and_bias_mut,
-    with_channels, zero_size,
+    EPS, NormEps, NormParams, initialize, weight_and_bias, weight_and_bias_mut, with_channels,
 };
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
@@ -12,6 +11,7 @@ use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
     Parameters, Sentence, ShapeRule,
 };
+use crate::nn::rule::{last_size, zero_size};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
@@ -95,8 +95,8 @@ pub const fn InstanceNorm2d(eps: f64) -> NormEps {
     NormEps::new(eps)
 }
 
-/// The largest number of groups that an error suggests. A divisor of more channels may be far away,
-/// and the compiler would search for minutes.
+/// The largest number of groups that an error suggests. Below a larger number, the next divisor may
+/// be so far away that the compiler would search for minutes.
 const MAX_SUGGESTED: usize = 1 << 12;
 
 /// Returns the largest number of groups that divides `channels` and is at most `groups`.
@@ -120,7 +120,7 @@ impl<In: Shape, const GROUPS: usize, const C: usize, const AFFINE: bool> ShapeRu
 {
     const OUTPUT: Inferred = {
         let input = In::DIMS;
-        let found = channels(input);
+        let found = last_size(input);
 
         let inferred = if GROUPS == 0 {
             zero_size("num_groups", input)
@@ -157,7 +157,7 @@ impl<In: Shape, const GROUPS: usize, const C: usize, const AFFINE: bool> ShapeRu
 impl<In: Shape, const C: usize, const AFFINE: bool> ShapeRule<In> for InstanceNorm2d<C, AFFINE> {
     const OUTPUT: Inferred = {
         let input = In::DIMS;
-        let found = channels(input);
+        let found = last_size(input);
 
         let inferred = if C == 0 {
             zero_size("num_features", input)

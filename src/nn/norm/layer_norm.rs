@@ -12,6 +12,7 @@ use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
     Parameters, Sentence, ShapeRule,
 };
+use crate::nn::rule::zero_size;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
@@ -148,10 +149,7 @@ const fn infer(name: &str, input: Dims, sizes: &[usize]) -> Inferred {
     let wanted = wanted.text("]");
 
     let mut inferred = if zero {
-        Inferred::wrong(
-            Sentence::new("has a size of 0; every size must be at least 1"),
-            input,
-        )
+        zero_size("a size of", input)
     } else if input.is_unknown() {
         Inferred::shape(input)
     } else if missing && rank == 1 {

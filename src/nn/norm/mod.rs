@@ -12,8 +12,8 @@ pub use group_norm::{GroupNorm, InstanceNorm2d};
 pub use layer_norm::{LayerNorm, RmsNorm};
 
 use crate::derive::Parameters;
-use crate::network::{Configuration, INFER, Inferred, Sentence};
-use crate::tensor::{Dims, Element};
+use crate::network::{Configuration, INFER, Sentence};
+use crate::tensor::Element;
 
 /// The constructor argument of [`LayerNorm`](struct@LayerNorm), [`RmsNorm`](struct@RmsNorm),
 /// [`GroupNorm`](struct@GroupNorm) and [`InstanceNorm2d`](struct@InstanceNorm2d): `eps`, which is
@@ -100,14 +100,6 @@ fn initialize<T: Element>(params: &mut [T], len: usize) {
     bias.fill(T::zero());
 }
 
-/// Returns the size of the last axis, the number of channels; 1 if there is none.
-const fn channels(dims: Dims) -> usize {
-    match dims.last() {
-        Some(last) => last,
-        None => 1,
-    }
-}
-
 /// Returns "[.., 32]", or "[.., _]" if the number is to be inferred.
 const fn with_channels(dots: &str, channels: usize) -> Sentence {
     let sentence = Sentence::new(dots);
@@ -116,14 +108,4 @@ const fn with_channels(dots: &str, channels: usize) -> Sentence {
     } else {
         sentence.number(channels).text("]")
     }
-}
-
-/// The mistake of a layer that has a size of 0.
-const fn zero_size(what: &str, input: Dims) -> Inferred {
-    Inferred::wrong(
-        Sentence::new("has ")
-            .text(what)
-            .text(" 0; every size must be at least 1"),
-        input,
-    )
 }
