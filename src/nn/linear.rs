@@ -14,12 +14,13 @@ use crate::network::{
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::{sizes, threads};
 
-/// The largest number of weights that is computed by plain loops over constant sizes, inlined into
-/// the network's body: no kernel call, and the sums stay in registers. A 4-10-3 network takes about
-/// 15 ns this way and 26 ns through the kernels; above about 256 weights the vector kernels win.
+/// The largest number of weights of a layer that runs as plain loops over constant sizes, inlined
+/// into the network's body: no kernel call, and the sums stay in registers. A 4-10-3 network takes
+/// about 15 ns this way and 26 ns through the kernels; above about 256 weights the vector kernels
+/// win.
 const TINY_WEIGHTS: usize = 256;
 
-/// The largest number of rows in the whole batch that is computed by these loops.
+/// The largest number of rows in the whole batch for which such a layer runs as plain loops.
 const TINY_ROWS: usize = 2;
 
 /// A dense layer: `y = x W + b`, on the last axis of an input of any rank.
@@ -155,6 +156,7 @@ const COLUMN_BLOCK: usize = 128;
 struct DenseRows<const I: usize, const O: usize>;
 
 impl<const I: usize, const O: usize> DenseRows<I, O> {
+    /// Computes `y = x W + b`.
     #[inline(always)]
     fn forward<T: Element>(
         weight: &[[T; O]; I],
@@ -164,7 +166,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
         total_rows: usize,
         cx: &Context<T>,
     ) {
-        // The condition is a constant, so that only small layers reserve stack for `O` sums.
+        // The first condition is a constant, so that only small layers reserve stack for `O` sums.
         if const { I * O <= TINY_WEIGHTS } && total_rows <= TINY_ROWS {
             return Self::forward_tiny(weight, bias, x, y, cx);
         }
@@ -209,6 +211,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
         for (x, y) in x.as_chunks::<I>().0.iter().zip(y.as_chunks_mut::<O>().0) {
             // Two accumulators per output: in a single one, each addition waits for the one before.
             let mut sums = [bias.copied().unwrap_or([T::zero(); O]), [T::zero(); O]];
+
             for i in (0..I).step_by(2) {
                 for o in 0..O {
                     sums[0][o] += x[i] * weight[i][o];
@@ -314,6 +317,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
         }
     }
 
+    /// Computes `dx = dy W^T`.
     #[inline(always)]
     fn backward_input<T: Element>(
         weight: &[[T; O]; I],

@@ -30,9 +30,9 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// PyTorch's `nn.BatchNorm1d`, whose `[batch, features, length]` is `[length, features]` here;
 /// Ioffe and Szegedy, 2015. Weight and running variance start at 1, bias and running mean at 0.
 ///
-/// - **Running statistics** move towards those of the batch by `momentum` times the difference.
-///   For them, the variance of `n` values is divided by `n - 1`, as an estimate for all data; for
-///   the normalization, it is divided by `n`. They are fields of the parameters, and are saved and
+/// - **Running statistics** move towards those of the batch by `momentum` times the difference. For
+///   them, the variance of `n` values is divided by `n - 1`, as an estimate for all data; for the
+///   normalization, it is divided by `n`. They are fields of the parameters, and are saved and
 ///   loaded but not trained: `backward` stores their negative change in place of a gradient, and an
 ///   optimizer's step subtracts it. Accumulating gradients accumulates the changes.
 /// - **Frozen layers**, layers below all trained ones, and layers within
@@ -108,6 +108,7 @@ impl Configuration for BatchNormArguments {
 }
 
 impl BatchNormArguments {
+    /// Checks and sets the arguments.
     #[track_caller]
     const fn new(eps: f64, momentum: f64) -> Self {
         assert!(

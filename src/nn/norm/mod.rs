@@ -29,6 +29,7 @@ impl Configuration for NormEps {
 }
 
 impl NormEps {
+    /// Checks and sets `eps`.
     #[track_caller]
     const fn new(eps: f64) -> Self {
         assert!(
@@ -38,6 +39,7 @@ impl NormEps {
         NormEps { eps: Some(eps) }
     }
 
+    /// Returns `eps`, or the layer's default.
     fn or<T: Element>(self, default: T) -> T {
         self.eps.map_or(default, T::from_f64_lossy)
     }
