@@ -9,10 +9,10 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// So few numbers are a plain loop, inlined into the network's body.
+/// The largest length that is computed by a plain loop, inlined into the network's body.
 const TINY: usize = 64;
 
-/// `max(0, x)`. PyTorch's `nn.ReLU`.
+/// The rectified linear unit `max(0, x)`. PyTorch's `nn.ReLU`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -36,7 +36,7 @@ impl InPlace for Relu {
     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], cx: &Context<T>) {
         let y = flatten_mut(y);
         if y.len() <= TINY {
-            // Not `max`: NaN stays NaN.
+            // Unlike `max`, the comparison keeps NaN.
             y.iter_mut()
                 .for_each(|y| *y = if *y < T::zero() { T::zero() } else { *y });
         } else {
@@ -56,9 +56,10 @@ impl InPlace for Relu {
     }
 }
 
-/// The constants of PyTorch, to the digits that the paper's authors give: 1.67326.. and 1.05070..
+/// The constants of PyTorch, with the digits that the paper's authors give: 1.67326.. and 1.05070..
 const SELU: function::Elu = {
-    let (alpha, scale) = (1.673_263_242_354_377_2, 1.050_700_987_355_480_5);
+    let alpha = 1.673_263_242_354_377_2;
+    let scale = 1.050_700_987_355_480_5;
     function::Elu {
         above: scale,
         below: scale * alpha,
@@ -66,16 +67,17 @@ const SELU: function::Elu = {
     }
 };
 
+/// Makes layers from kernel functions and the kind of their outputs.
 macro_rules! activations {
-    ($($(#[$doc:meta])* $name:ident, $function:ty: $make:expr, $gives:ident;)*) => { $(
+    ($($(#[$doc:meta])* $name:ident, $function:ty: $make:expr, $kind:ident;)*) => { $(
         $(#[$doc])*
         pub struct $name;
 
-        elementwise!($name, (), $function, |_config| $make, OutputKind::$gives);
+        elementwise!($name, (), $function, |_config| $make, OutputKind::$kind);
     )* };
 }
 activations! {
-    /// `max(0, x)`, but at most 6: `min(max(0, x), 6)`. PyTorch's `nn.ReLU6`.
+    /// The rectified linear unit, limited to 6: `min(max(0, x), 6)`. PyTorch's `nn.ReLU6`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -93,8 +95,10 @@ activations! {
     /// assert!((y - Tensor1::from([0.0, 0.761_594])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     Tanh, function::Tanh: function::Tanh, Values;
-    /// `1 / (1 + exp(-x))`. PyTorch's `nn.Sigmoid`. Before [`BceWithLogits`](struct@crate::loss::BceWithLogits), which
-    /// applies it itself, it is a compile error.
+    /// The logistic function `1 / (1 + exp(-x))`. PyTorch's `nn.Sigmoid`.
+    ///
+    /// Before [`BceWithLogits`](struct@crate::loss::BceWithLogits), which applies it itself, it is a
+    /// compile error.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -103,7 +107,7 @@ activations! {
     /// assert!((y - Tensor1::from([0.5, 0.880_797])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     Sigmoid, function::Sigmoid: function::Sigmoid, Sigmoid;
-    /// `ln(1 / (1 + exp(-x)))`. PyTorch's `nn.LogSigmoid`.
+    /// The logarithm of [`Sigmoid`], `ln(1 / (1 + exp(-x)))`. PyTorch's `nn.LogSigmoid`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -112,7 +116,8 @@ activations! {
     /// assert!((y - Tensor1::from([-0.693_147, -0.126_928])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     LogSigmoid, function::LogSigmoid: function::LogSigmoid, Values;
-    /// `(x + 3) / 6`, but at least 0 and at most 1: a sigmoid of straight lines. PyTorch's `nn.Hardsigmoid`.
+    /// A piecewise linear sigmoid: `(x + 3) / 6`, limited to the range from 0 to 1. PyTorch's
+    /// `nn.Hardsigmoid`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -121,7 +126,7 @@ activations! {
     /// assert!((y - Tensor1::from([0.5, 0.833_333])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     HardSigmoid, function::HardSigmoid: function::HardSigmoid, Values;
-    /// `x / (1 + |x|)`. PyTorch's `nn.Softsign`.
+    /// The softsign `x / (1 + |x|)`. PyTorch's `nn.Softsign`.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -130,9 +135,9 @@ activations! {
     /// assert!((y - Tensor1::from([-0.5, 0.75])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     Softsign, function::Softsign: function::Softsign, Values;
-    /// The scaled exponential linear unit: `scale * x`, or `scale * alpha * (exp(x) - 1)` where `x` is not above 0,
-    /// with constants that keep mean 0 and variance 1 from layer to layer. PyTorch's `nn.SELU`; Klambauer et al.,
-    /// 2017.
+    /// The scaled exponential linear unit: `scale * x`, or `scale * alpha * (exp(x) - 1)` where `x`
+    /// is not above 0, with constants that keep mean 0 and variance 1 from layer to layer.
+    /// PyTorch's `nn.SELU`; Klambauer et al., 2017.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -141,8 +146,8 @@ activations! {
     /// assert!((y - Tensor1::from([-1.111_331, 2.101_402])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     Selu, function::Elu: SELU, Values;
-    /// The Gaussian error linear unit `x Φ(x)`, exact, with the error function. PyTorch's `nn.GELU`; Hendrycks
-    /// and Gimpel, 2016.
+    /// The Gaussian error linear unit `x Φ(x)`, exact, with the error function. PyTorch's
+    /// `nn.GELU`; Hendrycks and Gimpel, 2016.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -151,7 +156,7 @@ activations! {
     /// assert!((y - Tensor1::from([0.0, 0.841_345])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     Gelu, function::Gelu: function::Gelu, Values;
-    /// The approximation of [`Gelu`] with the hyperbolic tangent,
+    /// The approximation of [`Gelu`] by the hyperbolic tangent,
     /// `x (1 + tanh(sqrt(2 / π) (x + 0.044715 x³))) / 2`. PyTorch's `nn.GELU(approximate="tanh")`.
     ///
     /// ```
@@ -161,7 +166,8 @@ activations! {
     /// assert!((y - Tensor1::from([0.0, 0.841_192])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     GeluTanh, function::GeluTanh: function::GeluTanh, Values;
-    /// `x / (1 + exp(-x))`, also called swish. PyTorch's `nn.SiLU`; Elfwing et al., 2017.
+    /// The sigmoid linear unit `x / (1 + exp(-x))`, also called swish. PyTorch's `nn.SiLU`; Elfwing
+    /// et al., 2017.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -170,7 +176,7 @@ activations! {
     /// assert!((y - Tensor1::from([0.0, 1.761_594])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     Silu, function::Silu: function::Silu, Values;
-    /// `x tanh(ln(1 + exp(x)))`. PyTorch's `nn.Mish`; Misra, 2019.
+    /// The activation `x tanh(ln(1 + exp(x)))`. PyTorch's `nn.Mish`; Misra, 2019.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -179,7 +185,8 @@ activations! {
     /// assert!((y - Tensor1::from([0.0, 1.943_959])).iter().all(|off| off.abs() < 1e-6));
     /// ```
     Mish, function::Mish: function::Mish, Values;
-    /// `x` times [`HardSigmoid`] of `x`. PyTorch's `nn.Hardswish`; Howard et al., 2019.
+    /// The piecewise swish: `x` times [`HardSigmoid`] of `x`. PyTorch's `nn.Hardswish`; Howard et
+    /// al., 2019.
     ///
     /// ```
     /// use shapewright::prelude::*;

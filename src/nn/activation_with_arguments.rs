@@ -9,11 +9,11 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// `x`, or `negative_slope * x` where `x` is not above 0. `LeakyRelu` alone is `LeakyRelu(0.01)`.
-/// PyTorch's `nn.LeakyReLU`.
+/// The leaky rectifier: `x`, or `negative_slope * x` where `x` is not above 0. `LeakyRelu` alone is
+/// `LeakyRelu(0.01)`. PyTorch's `nn.LeakyReLU`.
 ///
-/// The slope is finite and not negative, as for PyTorch's `inplace=True`: the layer works in place,
-/// and its derivative is found from its output.
+/// The slope is finite and not negative, as with PyTorch's `inplace=True`: the layer works in
+/// place, and its derivative is computed from its output.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -26,7 +26,7 @@ use crate::tensor::{Element, Shape, Tensor};
 /// );
 /// ```
 ///
-/// A negative slope below 0 is a compile error:
+/// A slope that is negative or not finite is a compile error:
 ///
 /// ```compile_fail
 /// use shapewright::prelude::*;
@@ -37,7 +37,7 @@ pub struct LeakyRelu {
     negative_slope: f64,
 }
 
-/// A [`struct@LeakyRelu`] layer with this slope below 0.
+/// Returns a [`struct@LeakyRelu`] layer with this slope for negative numbers.
 ///
 /// # Panics
 /// If the slope is negative or not finite.
@@ -90,7 +90,7 @@ pub struct Elu {
     alpha: f64,
 }
 
-/// An [`struct@Elu`] layer with this `alpha`.
+/// Returns an [`struct@Elu`] layer with this `alpha`.
 ///
 /// # Panics
 /// If `alpha` is negative or not finite.
@@ -145,7 +145,7 @@ pub struct Celu {
     alpha: f64,
 }
 
-/// A [`struct@Celu`] layer with this `alpha`.
+/// Returns a [`struct@Celu`] layer with this `alpha`.
 ///
 /// # Panics
 /// If `alpha` is not above 0 or not finite.
@@ -175,8 +175,8 @@ elementwise!(
     OutputKind::Values
 );
 
-/// `ln(1 + exp(beta * x)) / beta`, or `x` where `beta * x` is above the threshold. `Softplus` alone
-/// is `Softplus(1.0, 20.0)`. PyTorch's `nn.Softplus`.
+/// A smooth rectifier: `ln(1 + exp(beta * x)) / beta`, or `x` where `beta * x` is above the
+/// threshold. `Softplus` alone is `Softplus(1.0, 20.0)`. PyTorch's `nn.Softplus`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -201,7 +201,7 @@ pub struct Softplus {
     threshold: f64,
 }
 
-/// A [`struct@Softplus`] layer with this `beta` and `threshold`.
+/// Returns a [`struct@Softplus`] layer with this `beta` and `threshold`.
 ///
 /// # Panics
 /// If `beta` is not above 0 or not finite, or if the threshold is negative or NaN.
@@ -230,8 +230,8 @@ elementwise!(
     OutputKind::Values
 );
 
-/// `x`, but at least `min` and at most `max`. `HardTanh` alone is `HardTanh(-1.0, 1.0)`. PyTorch's
-/// `nn.Hardtanh`.
+/// A piecewise linear hyperbolic tangent: `x`, limited to the range from `min` to `max`. `HardTanh`
+/// alone is `HardTanh(-1.0, 1.0)`. PyTorch's `nn.Hardtanh`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -256,7 +256,7 @@ pub struct HardTanh {
     max: f64,
 }
 
-/// A [`struct@HardTanh`] layer with these limits.
+/// Returns a [`struct@HardTanh`] layer with these limits.
 ///
 /// # Panics
 /// If `min` is not below `max`, or one of them is NaN.

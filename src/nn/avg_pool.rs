@@ -1,8 +1,8 @@
-//! The average of each window.
+//! Average pooling.
 
 use super::mean_pool::mean_pool;
 use super::window::{
-    Windows, even, fit_sizes, fit_windows, plane, refuse, size_of_zero, tiles, windows_over,
+    Windows, adaptive, infer_adaptive, infer_from_windows, plane, reject_rank, tiles, windows_over,
 };
 use crate::kernels::{Divisor, Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
@@ -14,10 +14,10 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// The average of each window and channel: `[height, width, channels]` becomes
 /// `[(height + 2 padding - kernel_size) / stride + 1, .., channels]`, rounded down.
 ///
-/// In a network: `AvgPool2d<kernel_size>`, with the options `Stride` (the kernel size if it is left
-/// away), `Pad` (with zeros; at most half of the kernel size) and `ExcludePad`: zeros of the
-/// padding do not count in the average, which is PyTorch's `count_include_pad=False`. What differs
-/// between height and width is a pair: `AvgPool2d<(2, 3), Stride<2, 1>>`.
+/// In a network: `AvgPool2d<kernel_size>`, with the options `Stride` (by default the kernel size),
+/// `Pad` (with zeros; at most half of the kernel size) and `ExcludePad`, which does not count the
+/// zeros of the padding in the average, as PyTorch's `count_include_pad=False`. Sizes that differ
+/// between height and width are pairs: `AvgPool2d<(2, 3), Stride<2, 1>>`.
 ///
 /// PyTorch's `nn.AvgPool2d`.
 ///
@@ -51,8 +51,8 @@ pub struct AvgPool2d<
 /// ```
 pub struct AvgPool1d<const K: usize, const S: usize, const P: usize, const COUNT_PAD: bool = true>;
 
-/// The averages of `H` by `W` windows that cover the image, as equal as possible: `[height, width,
-/// channels]` becomes `[H, W, channels]`. Window `i` of `H` reaches from row `i height / H`,
+/// The averages of `H` by `W` windows of nearly equal size that cover the image: `[height, width,
+/// channels]` becomes `[H, W, channels]`. Window `i` of `H` covers the rows from `i height / H`,
 /// rounded down, to `(i + 1) height / H`, rounded up.
 ///
 /// In a network: `AdaptiveAvgPool2d<output_size>`, a number or a pair `(H, W)`. PyTorch's
@@ -66,7 +66,7 @@ pub struct AvgPool1d<const K: usize, const S: usize, const P: usize, const COUNT
 /// ```
 pub struct AdaptiveAvgPool2d<const H: usize, const W: usize>;
 
-/// The averages of `L` windows that cover the sequence, as equal as possible: `[length, channels]`
+/// The averages of `L` windows of nearly equal size that cover the sequence: `[length, channels]`
 /// becomes `[L, channels]`.
 ///
 /// In a network: `AdaptiveAvgPool1d<output_size>`. PyTorch's `nn.AdaptiveAvgPool1d`; the windows
@@ -82,7 +82,7 @@ pub struct AdaptiveAvgPool1d<const L: usize>;
 
 /// The average of each channel: `[height, width, channels]` becomes `[channels]`.
 ///
-/// PyTorch's `nn.AdaptiveAvgPool2d(1)` and `nn.Flatten`.
+/// PyTorch's `nn.AdaptiveAvgPool2d(1)`, followed by `nn.Flatten`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -93,7 +93,7 @@ pub struct GlobalAvgPool2d;
 
 /// The average of each channel: `[length, channels]` becomes `[channels]`.
 ///
-/// PyTorch's `nn.AdaptiveAvgPool1d(1)` and `nn.Flatten`.
+/// PyTorch's `nn.AdaptiveAvgPool1d(1)`, followed by `nn.Flatten`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -104,12 +104,14 @@ pub struct GlobalAvgPool2d;
 pub struct GlobalAvgPool1d;
 
 mean_pool! {
-    [const KH: usize, const KW: usize, const SH: usize, const SW: usize, const PH: usize, const PW: usize,
-        const COUNT_PAD: bool]
+    [
+        const KH: usize, const KW: usize, const SH: usize, const SW: usize,
+        const PH: usize, const PW: usize, const COUNT_PAD: bool
+    ]
     AvgPool2d<KH, KW, SH, SW, PH, PW, COUNT_PAD>,
-    |dims| fit_windows(dims, Self::WINDOWS),
+    |dims| infer_from_windows(dims, Self::WINDOWS),
     windows_over(dims, Self::WINDOWS),
-    divide(COUNT_PAD),
+    divisor(COUNT_PAD),
     transposed: false
 }
 
@@ -142,13 +144,14 @@ impl<
 mean_pool! {
     [const K: usize, const S: usize, const P: usize, const COUNT_PAD: bool]
     AvgPool1d<K, S, P, COUNT_PAD>,
-    |dims| fit_windows(dims, [Windows { kernel: K, stride: S, pad: P, dilation: 1 }]),
+    |dims| infer_from_windows(dims, [Windows { kernel: K, stride: S, pad: P, dilation: 1 }]),
     windows_over(dims, [Windows { kernel: K, stride: S, pad: P, dilation: 1 }]),
-    divide(COUNT_PAD),
+    divisor(COUNT_PAD),
     transposed: false
 }
 
-const fn divide(count_pad: bool) -> Divisor {
+/// Returns the divisor of a window's sum.
+const fn divisor(count_pad: bool) -> Divisor {
     if count_pad {
         Divisor::Kernel
     } else {
@@ -159,8 +162,8 @@ const fn divide(count_pad: bool) -> Divisor {
 mean_pool! {
     [const H: usize, const W: usize]
     AdaptiveAvgPool2d<H, W>,
-    |dims| if H == 0 || W == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [H, W]) },
-    plane(dims, [even(dims.size(0), H), even(dims.size(1), W)]),
+    |dims| infer_adaptive(dims, [H, W]),
+    plane(dims, [adaptive(dims.size(0), H), adaptive(dims.size(1), W)]),
     Divisor::Count,
     transposed: false
 }
@@ -168,8 +171,8 @@ mean_pool! {
 mean_pool! {
     [const L: usize]
     AdaptiveAvgPool1d<L>,
-    |dims| if L == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [L]) },
-    plane(dims, [even(dims.size(0), L)]),
+    |dims| infer_adaptive(dims, [L]),
+    plane(dims, [adaptive(dims.size(0), L)]),
     Divisor::Count,
     transposed: false
 }
@@ -177,7 +180,7 @@ mean_pool! {
 mean_pool! {
     []
     GlobalAvgPool2d,
-    |dims| fit_global(dims, 2),
+    |dims| infer_global(dims, 2),
     plane(dims, [tiles(dims.size(0), 1), tiles(dims.size(1), 1)]),
     Divisor::Kernel,
     transposed: false
@@ -186,15 +189,16 @@ mean_pool! {
 mean_pool! {
     []
     GlobalAvgPool1d,
-    |dims| fit_global(dims, 1),
+    |dims| infer_global(dims, 1),
     plane(dims, [tiles(dims.size(0), 1)]),
     Divisor::Kernel,
     transposed: false
 }
 
-const fn fit_global(dims: Dims, axes: usize) -> Inferred {
-    match refuse(dims, axes) {
-        Some(fit) => fit,
+/// The shape rule of an average over all axes but the channels.
+const fn infer_global(dims: Dims, axes: usize) -> Inferred {
+    match reject_rank(dims, axes) {
+        Some(mistake) => mistake,
         None => Inferred::shape(Dims::new(&[dims.size(axes)])),
     }
 }

@@ -8,8 +8,8 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// While training, sets each number to zero with this probability and multiplies the others by
-/// `1 / (1 - p)`; during inference it does nothing. `Dropout` alone is `Dropout(0.5)`.
+/// Sets each number to zero with probability `p` during training and multiplies the others by
+/// `1 / (1 - p)`; does nothing in inference. `Dropout` alone is `Dropout(0.5)`.
 ///
 /// PyTorch's `nn.Dropout`; Srivastava et al., 2014. What is dropped depends on the workspace's seed
 /// and the step, not on the number of threads.
@@ -36,7 +36,7 @@ pub struct Dropout {
     probability: f64,
 }
 
-/// A [`struct@Dropout`] layer with this probability.
+/// Returns a [`struct@Dropout`] layer with this probability.
 ///
 /// # Panics
 /// If the probability is not between 0 and 1.
@@ -54,25 +54,29 @@ impl Configuration for Dropout {
     const DEFAULT: Self = Dropout(0.5);
 }
 
-/// A draw of 32 bits below this drops.
+/// Returns the number below which a draw of 32 bits drops.
 fn threshold(probability: f64) -> u64 {
     (probability * 4_294_967_296.0) as u64
 }
 
-/// What is kept is multiplied by this.
+/// Returns the factor of the numbers that are kept.
 fn factor<T: Element>(probability: f64) -> T {
     T::from_f64_lossy(1.0 / (1.0 - probability))
 }
 
 impl Dropout {
-    /// Applies the mask of this step: the same in forward and backward.
+    /// Applies the mask of this step, which is the same in forward and backward.
     fn apply<S: Shape, T: Element>(&self, samples: &mut [Tensor<S, T>], cx: &Context<T>) {
         if self.probability == 0.0 || cx.is_eval() {
             return;
         }
-        let (threshold, factor) = (threshold(self.probability), factor(self.probability));
+        let threshold = threshold(self.probability);
+        let factor = factor(self.probability);
+
         for (index, sample) in samples.iter_mut().enumerate() {
             let mut rng = cx.rng(index);
+
+            // Each draw of 64 bits decides about two numbers.
             for pair in flatten_mut(core::slice::from_mut(sample)).chunks_mut(2) {
                 let mut draws = rng.next_u64();
                 for x in pair {
@@ -119,10 +123,12 @@ impl InPlace for Dropout {
     }
 }
 
-/// [`struct@Dropout`] of whole channels: while training, sets all pixels of a channel of an image,
-/// `[height, width, channels]`, to zero with this probability, and multiplies the others by
-/// `1 / (1 - p)`. Neighbouring pixels of convolutions say nearly the same, so that dropping single
-/// ones drops little. `Dropout2d` alone is `Dropout2d(0.5)`.
+/// [`struct@Dropout`] of whole channels of an image, `[height, width, channels]`: sets all pixels
+/// of a channel to zero with probability `p` during training, and multiplies the other channels by
+/// `1 / (1 - p)`. `Dropout2d` alone is `Dropout2d(0.5)`.
+///
+/// Neighbouring outputs of a convolution are strongly correlated, so that dropping single pixels
+/// removes little information.
 ///
 /// PyTorch's `nn.Dropout2d`; Tompson et al., 2015. What is dropped depends on the workspace's seed
 /// and the step, not on the number of threads.
@@ -150,7 +156,7 @@ pub struct Dropout2d {
     probability: f64,
 }
 
-/// A [`struct@Dropout2d`] layer with this probability.
+/// Returns a [`struct@Dropout2d`] layer with this probability.
 ///
 /// # Panics
 /// If the probability is not between 0 and 1.
@@ -168,22 +174,27 @@ impl Configuration for Dropout2d {
     const DEFAULT: Self = Dropout2d(0.5);
 }
 
-/// Channels whose masks are drawn before they are applied to all pixels.
+/// The number of channels whose masks are drawn together and then applied to all pixels.
 const CHANNELS: usize = 64;
 
 impl Dropout2d {
-    /// Applies the mask of this step: the same in forward and backward.
+    /// Applies the mask of this step, which is the same in forward and backward.
     fn apply<S: Shape, T: Element>(&self, samples: &mut [Tensor<S, T>], cx: &Context<T>) {
         if self.probability == 0.0 || cx.is_eval() {
             return;
         }
-        let (threshold, factor) = (threshold(self.probability), factor(self.probability));
+        let threshold = threshold(self.probability);
+        let factor = factor(self.probability);
         let channels = S::DIMS.size(2);
+
         for (index, sample) in samples.iter_mut().enumerate() {
             let mut rng = cx.rng(index);
             let sample = flatten_mut(core::slice::from_mut(sample));
+
             for first in (0..channels).step_by(CHANNELS) {
                 let count = CHANNELS.min(channels - first);
+
+                // Each draw of 64 bits decides about two channels.
                 let mut keep = [false; CHANNELS];
                 for pair in keep[..count].chunks_mut(2) {
                     let mut draws = rng.next_u64();
@@ -192,6 +203,7 @@ impl Dropout2d {
                         draws >>= 32;
                     }
                 }
+
                 for pixel in sample.chunks_exact_mut(channels) {
                     for (x, &keep) in pixel[first..][..count].iter_mut().zip(&keep) {
                         *x = if keep { *x * factor } else { T::zero() };

@@ -1,8 +1,9 @@
-//! What all activations that are functions of single numbers have in common.
+//! The traits of activations that are functions of single numbers.
 
-/// Makes a layer of a kernel's function: in place if its derivative is known from the output.
+/// Makes a layer from a kernel function. It works in place if the derivative can be computed from
+/// the output.
 macro_rules! elementwise {
-    ($name:ident, $config:ty, $function:ty, |$arguments:ident| $make:expr, $gives:expr) => {
+    ($name:ident, $config:ty, $function:ty, |$arguments:ident| $make:expr, $kind:expr) => {
         impl<In: Shape> ShapeRule<In> for $name {
             const OUTPUT: Inferred = Inferred::shape(In::DIMS);
         }
@@ -20,7 +21,7 @@ macro_rules! elementwise {
                 Flow::Apart
             };
             const READS_OUTPUT: bool = <$function>::FROM_OUTPUT;
-            const OUTPUT_KIND: OutputKind = $gives;
+            const OUTPUT_KIND: OutputKind = $kind;
 
             #[inline(always)]
             fn forward(

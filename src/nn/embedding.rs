@@ -3,6 +3,7 @@
 use rand::Rng;
 
 use super::index::exact;
+use super::rule::zero_size;
 use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
@@ -13,21 +14,23 @@ use crate::network::{
 use crate::tensor::{Dims, Element, MAX_RANK, Shape, Tensor};
 use crate::{sizes, threads};
 
-/// Each index becomes the row of the weight with that number: `[..]` of at most three axes becomes
-/// `[.., embedding_dim]`.
+/// A table of vectors: replaces each index by the row of the weight with that number. An input
+/// `[..]` of at most three axes becomes `[.., embedding_dim]`.
 ///
 /// In a network: `Embedding<num_embeddings, embedding_dim>`. With the option `PaddingIdx<index>`,
-/// the row of that index begins at zero and has no gradient: it stands for what is not there, as
-/// after the end of a short sentence. An optimizer that moves parameters without a gradient, such
-/// as by weight decay, leaves zeros as they are.
+/// the row of that index starts at zero and has no gradient: it pads sequences that are shorter
+/// than the input. An optimizer that also moves parameters without a gradient, for example by
+/// weight decay, leaves zeros as they are.
 ///
-/// Indices come as whole numbers; make them with [`Index`](crate::nn::Index), which checks them once.
-/// For any other number, the output is NaN: then the loss is NaN as well, and a
-/// [`Trainer`](crate::train::Trainer) names this layer. The gradient with respect to indices is zero.
+/// Indices are passed as whole numbers. Make them with [`Index`](crate::nn::Index), which checks
+/// them once. For any other number, the output is NaN; the loss is then NaN as well, and a
+/// [`Trainer`](crate::train::Trainer) names this layer. The gradient with respect to the indices is
+/// zero.
 ///
 /// Definition and initial values (normal, with mean 0 and standard deviation 1) are those of
-/// PyTorch's `nn.Embedding`; weight files have the weight as it lies here. As there, the gradient
-/// has all rows, those of indices that a batch does not have are zero.
+/// PyTorch's `nn.Embedding`, and weight files have the weight in the same order. The gradient is
+/// dense, as in PyTorch: it has all rows, and those of indices that do not occur in the batch are
+/// zero.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -61,6 +64,8 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<
     const OUTPUT: Inferred = {
         let input = In::DIMS;
         let rank = input.sizes().len();
+
+        // The sizes of the input, followed by `embedding_dim`.
         let mut sizes = [D; MAX_RANK];
         let mut axis = 0;
         while axis < rank && axis < MAX_RANK {
@@ -73,16 +78,14 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<
         } else {
             Dims::UNKNOWN
         };
-        if N == 0 || D == 0 {
-            let what = if N == 0 {
-                "num_embeddings"
-            } else {
-                "embedding_dim"
-            };
-            let sentence = Sentence::new("has ")
-                .text(what)
-                .text(" 0; every size must be at least 1");
-            Inferred::wrong(sentence, if D == 0 { Dims::UNKNOWN } else { output })
+
+        if N == 0 {
+            zero_size(
+                "num_embeddings",
+                if D == 0 { Dims::UNKNOWN } else { output },
+            )
+        } else if D == 0 {
+            zero_size("embedding_dim", Dims::UNKNOWN)
         } else if PADDING != INFER && PADDING >= N {
             let sentence = Sentence::new("has PaddingIdx<")
                 .number(PADDING)
@@ -97,12 +100,11 @@ impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<
             let way_out = Sentence::new("; it takes one tensor of indices: join them before it");
             Inferred::mismatch(Sentence::new("at most 3 axes"), way_out, Dims::UNKNOWN)
         } else {
-            let way_out = "; it adds an axis, and a tensor has at most 4: put `Flatten` or a `Reshape` before it";
-            Inferred::mismatch(
-                Sentence::new("at most 3 axes"),
-                Sentence::new(way_out),
-                Dims::UNKNOWN,
-            )
+            let way_out = Sentence::new(
+                "; it adds an axis, and a tensor has at most 4: \
+                 put `Flatten` or a `Reshape` before it",
+            );
+            Inferred::mismatch(Sentence::new("at most 3 axes"), way_out, Dims::UNKNOWN)
         }
     };
 }
@@ -121,7 +123,8 @@ impl<T: Element, const N: usize, const D: usize, const PADDING: usize> Layer<T>
     }
 }
 
-/// The row that a number stands for; `None` if it is not a whole number from 0 to `N - 1`.
+/// Returns the row that a number stands for, or `None` if it is not a whole number from 0 to
+/// `N - 1`.
 #[inline(always)]
 fn row<T: Element, const N: usize>(index: T) -> Option<usize> {
     const {
@@ -134,11 +137,11 @@ fn row<T: Element, const N: usize>(index: T) -> Option<usize> {
     (row < N && T::from_usize(row) == Some(index)).then_some(row)
 }
 
-/// A row with more terms keeps what its additions round off.
+/// The largest number of terms of a row that are added without compensation.
 const FREQUENT: usize = 512;
 
-/// Adds each of the terms, at most `most`, to its row: off by at most `FREQUENT * EPSILON / 2`
-/// times the sum of the magnitudes, however many there are.
+/// Adds each term to its row; there are at most `most` terms. The error is at most
+/// `FREQUENT * EPSILON / 2` times the sum of the magnitudes, whatever the number of terms.
 fn add_rows<'a, T: Element, const D: usize>(
     terms: impl Iterator<Item = (usize, &'a [T; D])> + Clone,
     most: usize,
@@ -147,20 +150,26 @@ fn add_rows<'a, T: Element, const D: usize>(
     if most <= FREQUENT {
         return terms.for_each(|(row, term)| add(&mut rows[row], term));
     }
-    // How many terms each row has, then the place of those that have many, from 1 on.
+
+    // At most `most / FREQUENT` rows have more than `FREQUENT` terms; they get a compensation.
     let len = rows.len() + most / FREQUENT * D;
     with_scratch(
         len,
         1,
         || "the gradient of an embedding".to_owned(),
         |scratch: &mut [T]| {
-            let (places, lost) = scratch.split_at_mut(rows.len());
+            let (slots, lost) = scratch.split_at_mut(rows.len());
             let lost = lost.as_chunks_mut::<D>().0;
-            places.fill(T::zero());
-            terms.clone().for_each(|(row, _)| places[row] += T::one());
-            let (many, mut frequent) = (T::from_f64_lossy(FREQUENT as f64), 0);
-            for place in places.iter_mut() {
-                *place = if *place > many {
+
+            // First the number of terms of each row.
+            slots.fill(T::zero());
+            terms.clone().for_each(|(row, _)| slots[row] += T::one());
+
+            // Then, in its place, the number of the row's compensation, counted from 1; 0 for none.
+            let many = T::from_f64_lossy(FREQUENT as f64);
+            let mut frequent = 0;
+            for slot in slots.iter_mut() {
+                *slot = if *slot > many {
                     lost[frequent].fill(T::zero());
                     frequent += 1;
                     T::from_f64_lossy(frequent as f64)
@@ -170,8 +179,8 @@ fn add_rows<'a, T: Element, const D: usize>(
             }
 
             for (row, term) in terms {
-                match places[row].to_usize() {
-                    Some(place @ 1..) => add_exactly(&mut rows[row], &mut lost[place - 1], term),
+                match slots[row].to_usize() {
+                    Some(slot @ 1..) => add_compensated(&mut rows[row], &mut lost[slot - 1], term),
                     _ => add(&mut rows[row], term),
                 }
             }
@@ -183,8 +192,12 @@ fn add<T: Element, const D: usize>(sums: &mut [T; D], term: &[T; D]) {
     sums.iter_mut().zip(term).for_each(|(sum, &x)| *sum += x);
 }
 
-/// Adds a term, and what the additions before have lost (Kahan 1965).
-fn add_exactly<T: Element, const D: usize>(sums: &mut [T; D], lost: &mut [T; D], term: &[T; D]) {
+/// Adds a term and what earlier additions have rounded off (compensated summation, Kahan, 1965).
+fn add_compensated<T: Element, const D: usize>(
+    sums: &mut [T; D],
+    lost: &mut [T; D],
+    term: &[T; D],
+) {
     for ((sum, lost), &x) in sums.iter_mut().zip(lost).zip(term) {
         let x = x - *lost;
         let after = *sum + x;
@@ -196,7 +209,7 @@ fn add_exactly<T: Element, const D: usize>(sums: &mut [T; D], lost: &mut [T; D],
 impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PADDING: usize>
     Compute<In, Out, T> for Embedding<N, D, PADDING>
 {
-    /// Which row belongs to which index.
+    /// The row of each index keeps its position, so the order of the input matters.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
     const READS_OUTPUT: bool = false;
     const OVERWRITES: bool = true;
@@ -244,16 +257,14 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         gradient: &mut Self::Params,
         cx: &Context<T>,
     ) {
-        let (indices, dy, accumulate) =
-            (flatten(x), flatten(dy).as_chunks::<D>().0, cx.accumulate());
-        // Cut over the rows of the weight, each part looking for its own among all indices: so a
-        // row is summed in the order of the batch, whatever the number of threads.
-        let rows = N
-            .div_ceil(threads::parts(sizes::product(&[
-                sizes::sum(&[indices.len(), N]),
-                D,
-            ])))
-            .max(1);
+        let indices = flatten(x);
+        let dy = flatten(dy).as_chunks::<D>().0;
+        let accumulate = cx.accumulate();
+
+        // Split over the rows of the weight. Each part looks for its own rows among all indices, so
+        // that a row is summed in the order of the batch, whatever the number of threads.
+        let additions = sizes::product(&[sizes::sum(&[indices.len(), N]), D]);
+        let rows = N.div_ceil(threads::parts(additions)).max(1);
         threads::split_mut(
             &mut gradient.weight,
             rows,
@@ -261,7 +272,9 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
                 if !accumulate {
                     gradient.as_flattened_mut().fill(T::zero());
                 }
-                let (first, count) = (part * rows, gradient.len());
+
+                let first = part * rows;
+                let count = gradient.len();
                 let own = indices.iter().zip(dy).filter_map(|(&index, dy)| {
                     let row = row::<T, N>(index).filter(|&row| row != PADDING)?;
                     Some((row.checked_sub(first).filter(|&row| row < count)?, dy))

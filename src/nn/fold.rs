@@ -9,15 +9,15 @@ use super::{
 use crate::network::{Network, Parameters};
 use crate::tensor::Element;
 
-/// A network with `#[folded(..)]` on its definition: for inference there is another one, smaller
-/// and faster, that gives the same.
+/// A network with `#[folded(..)]` on its definition, which has a smaller and faster equivalent for
+/// inference.
 ///
-/// In inference a batch normalization multiplies each feature by a number and adds another.
-/// Directly behind a `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d` it can be left away if that
-/// layer's weight is multiplied and its bias moved instead: `weight * g` and
-/// `(bias - running_mean) * g + beta`, where `g` is `gamma / sqrt(running_var + eps)` (as PyTorch's
-/// `torch.nn.utils.fuse_conv_bn_eval`). The two are worked out in `f64`, so that outputs differ by
-/// rounding alone.
+/// In inference, a batch normalization multiplies each feature by a number and adds another.
+/// Directly after a `Linear`, `Conv1d`, `Conv2d` or `ConvTranspose2d`, it can be folded into the
+/// weight and the bias of that layer: they become `weight * g` and
+/// `(bias - running_mean) * g + beta`, where `g` is `gamma / sqrt(running_var + eps)`. PyTorch's
+/// `torch.nn.utils.fuse_conv_bn_eval` does the same. Both are computed in `f64`, so that outputs
+/// differ only by rounding.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -50,17 +50,16 @@ use crate::tensor::Element;
 /// ```
 ///
 /// The folded network is a network like any other: it has files and a `summary()` of its own, and
-/// can be kept in the program with `include_weights!`. Its visibility, documentation and derives
-/// are those of the first.
+/// can be embedded in the program with `include_weights!`. Its visibility, documentation and
+/// derives are those of the original.
 ///
-/// - **What is folded**: each `BatchNorm1d` or `BatchNorm2d` directly behind one of those layers in
-///   the same list, also in lists inside of blocks. The layer then has a bias, also if `NoBias` was
-///   written. A batch normalization that stands anywhere else, as behind `Relu` or behind a block,
-///   stays.
-/// - **`Dropout` and `Dropout2d`** are left away, as they do nothing in inference.
-/// - **Everything else** is copied, and fields keep their names: those without one the index that
-///   they had.
-/// - **Networks nested in it** with `#[folded(..)]` are folded as well; others stay as they are.
+/// - **Batch normalizations** are folded if they directly follow one of those layers in the same
+///   list, including the lists inside blocks. The layer then has a bias, even with `NoBias`. Any
+///   other `BatchNorm1d` or `BatchNorm2d`, for example after `Relu` or after a block, is copied.
+/// - **`Dropout` and `Dropout2d`** are omitted, as they do nothing in inference.
+/// - **Everything else** is copied. Fields keep their names, and those without a name keep their
+///   index.
+/// - **Nested networks** with `#[folded(..)]` are folded as well; others are copied.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no folded network",
     label = "write `#[folded(..)]` on its definition, with a name for the folded network"
@@ -69,19 +68,19 @@ pub trait Foldable: Network {
     /// The folded network.
     type Folded: Network<Element = Self::Element, Input = Self::Input, Output = Self::Output>;
 
-    /// The folded network with the parameters that this one has now, on the heap.
+    /// Returns the folded network with the current parameters, on the heap.
     fn folded(&self) -> Box<Self::Folded>;
 }
 
-/// A weight and then a bias, which a batch normalization can be folded into.
+/// Parameters that a batch normalization can be folded into: a weight, followed by a bias.
 #[doc(hidden)]
 pub trait WeightAndBias<T: Element>: Parameters<T> {
-    /// How many outputs there are: the length of the bias.
+    /// The number of outputs, which is the length of the bias.
     const OUTPUTS: usize;
 
-    /// The output that the number at this place of the weight takes part in.
-    fn output_of(place: usize) -> usize {
-        place % Self::OUTPUTS
+    /// Returns the output that the number at this position of the weight contributes to.
+    fn output_of(position: usize) -> usize {
+        position % Self::OUTPUTS
     }
 }
 
@@ -112,16 +111,19 @@ impl<
 {
     const OUTPUTS: usize = CO;
 
-    /// The weight is `[..][EACH][CI]`, and each group has `EACH` outputs and as large a part of the
+    /// The weight is `[..][EACH][CI]`, and each group has `EACH` outputs and an equal share of the
     /// inputs.
-    fn output_of(place: usize) -> usize {
-        let (input, output, groups) = (place % CI, place / CI % EACH, CO / EACH);
-        input / (CI / groups) * EACH + output
+    fn output_of(position: usize) -> usize {
+        let input = position % CI;
+        let output_in_group = position / CI % EACH;
+        let groups = CO / EACH;
+        let group = input / (CI / groups);
+        group * EACH + output_in_group
     }
 }
 
-/// What a batch normalization makes of `x` in inference: `(x - mean) * factor + shift`.
-struct Line {
+/// A batch normalization in inference: `(x - mean) * factor + shift`.
+struct AffineMap {
     mean: f64,
     factor: f64,
     shift: f64,
@@ -131,18 +133,20 @@ struct Line {
 #[doc(hidden)]
 #[allow(private_interfaces)]
 pub trait BatchStatistics<T: Element> {
-    fn line(&self, channel: usize, eps: f64) -> Line;
+    /// Returns what the normalization does to a channel.
+    fn affine_map(&self, channel: usize, eps: f64) -> AffineMap;
 }
 
+/// Widens a number to an `f64`.
 fn wide<T: Element>(x: T) -> f64 {
     x.to_f64().unwrap_or(f64::NAN)
 }
 
 #[allow(private_interfaces)]
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
-    fn line(&self, channel: usize, eps: f64) -> Line {
+    fn affine_map(&self, channel: usize, eps: f64) -> AffineMap {
         let deviation = (wide(self.running_var[channel]) + eps).sqrt();
-        Line {
+        AffineMap {
             mean: wide(self.running_mean[channel]),
             factor: wide(self.weight[channel]) / deviation,
             shift: wide(self.bias[channel]),
@@ -152,9 +156,9 @@ impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
 
 #[allow(private_interfaces)]
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormNoAffineParams<C, T> {
-    fn line(&self, channel: usize, eps: f64) -> Line {
+    fn affine_map(&self, channel: usize, eps: f64) -> AffineMap {
         let deviation = (wide(self.running_var[channel]) + eps).sqrt();
-        Line {
+        AffineMap {
             mean: wide(self.running_mean[channel]),
             factor: 1.0 / deviation,
             shift: 0.0,
@@ -162,7 +166,7 @@ impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormNoAffineParams<
     }
 }
 
-/// Sets `folded` to a layer, with or without bias, and the batch normalization behind it.
+/// Sets `folded` to a layer, with or without a bias, followed by a batch normalization.
 #[doc(hidden)]
 pub fn fold<T: Element, P: WeightAndBias<T>>(
     layer: &impl Parameters<T>,
@@ -171,31 +175,34 @@ pub fn fold<T: Element, P: WeightAndBias<T>>(
     folded: &mut P,
 ) {
     let (weight, bias) = folded.as_mut_slice().split_at_mut(P::LEN - P::OUTPUTS);
-    let (own_weight, own_bias) = layer.as_slice().split_at(weight.len());
-    let lines: Vec<Line> = (0..P::OUTPUTS)
-        .map(|output| norm.line(output, config.eps()))
+    let (old_weight, old_bias) = layer.as_slice().split_at(weight.len());
+    let maps: Vec<AffineMap> = (0..P::OUTPUTS)
+        .map(|output| norm.affine_map(output, config.eps()))
         .collect();
-    for (place, (weight, &own)) in weight.iter_mut().zip(own_weight).enumerate() {
-        *weight = T::from_f64_lossy(wide(own) * lines[P::output_of(place)].factor);
+
+    for (position, (weight, &old)) in weight.iter_mut().zip(old_weight).enumerate() {
+        *weight = T::from_f64_lossy(wide(old) * maps[P::output_of(position)].factor);
     }
-    for (output, (bias, line)) in bias.iter_mut().zip(&lines).enumerate() {
-        let own = own_bias.get(output).map_or(0.0, |&own| wide(own));
-        *bias = T::from_f64_lossy((own - line.mean) * line.factor + line.shift);
+
+    for (output, (bias, map)) in bias.iter_mut().zip(&maps).enumerate() {
+        let old = old_bias.get(output).map_or(0.0, |&old| wide(old));
+        *bias = T::from_f64_lossy((old - map.mean) * map.factor + map.shift);
     }
 }
 
-/// Sets the parameters of a layer that is the same in the folded network.
+/// Copies the parameters of a layer that is the same in the folded network.
 #[doc(hidden)]
 pub fn copy<T: Element>(layer: &impl Parameters<T>, folded: &mut impl Parameters<T>) {
     folded.as_mut_slice().copy_from_slice(layer.as_slice());
 }
 
-/// A layer that is not built in, in a folded network: what it folds to if it `FOLDS`, otherwise
-/// itself.
+/// A layer in a folded network that is not built in: its folded network if it `FOLDS`, otherwise
+/// the layer itself.
 #[doc(hidden)]
 pub struct Nested<const FOLDS: bool, L>(PhantomData<L>);
 
-/// Sets the parameters `Q` of such a layer to those of the first network, `P`.
+/// The conversion of such a layer's parameters: from `P` in the original network to `Q` in the
+/// folded one.
 #[doc(hidden)]
 pub trait FoldInto<T, P, Q> {
     fn fold_into(layer: &P, folded: &mut Q);

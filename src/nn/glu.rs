@@ -1,5 +1,6 @@
 //! The gated linear unit.
 
+use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -8,8 +9,8 @@ use crate::network::{
 };
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the second: `[.., 2 n]`
-/// becomes `[.., n]`. A last axis of odd size is a compile error.
+/// The gated linear unit `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the
+/// second: `[.., 2 n]` becomes `[.., n]`. A last axis of odd size is a compile error.
 ///
 /// PyTorch's `nn.GLU(dim=-1)`; Dauphin et al., 2016.
 ///
@@ -46,7 +47,7 @@ impl<T: Element> Layer<T> for Glu {
 }
 
 impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
-    /// Which features are the first half depends on it.
+    /// The order decides which features are the first half.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
     const READS_OUTPUT: bool = false;
 
@@ -59,7 +60,8 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
         _: &mut [T],
         cx: &Context<T>,
     ) {
-        cx.kernels.glu(half::<Out>(), flatten(x), flatten_mut(y));
+        let half = last_size(Out::DIMS);
+        cx.kernels.glu(half, flatten(x), flatten_mut(y));
     }
 
     #[inline(always)]
@@ -73,16 +75,9 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
     ) {
-        if let Some(dx) = dx {
-            cx.kernels
-                .glu_grad(half::<Out>(), flatten(x), flatten(dy), flatten_mut(dx));
-        }
-    }
-}
-
-const fn half<Out: Shape>() -> usize {
-    match Out::DIMS.last() {
-        Some(last) => last,
-        None => 1,
+        let Some(dx) = dx else { return };
+        let half = last_size(Out::DIMS);
+        cx.kernels
+            .glu_grad(half, flatten(x), flatten(dy), flatten_mut(dx));
     }
 }

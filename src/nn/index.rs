@@ -1,15 +1,15 @@
-//! Indices that are known to be in range, and how they travel through networks.
+//! Indices that are known to be in range, and their conversion to the numbers of networks.
 
 use core::fmt;
 
 use crate::loss::{Label, LabelError};
 use crate::tensor::{Element, LengthError, Shape, Tensor};
 
-/// One of the `N` rows of an [`Embedding`](crate::nn::Embedding): a word, a user, a category; checked
-/// once when it is made.
+/// The index of one of the `N` rows of an [`Embedding`](crate::nn::Embedding): of a word, a user, a
+/// category. It is checked once, when it is made.
 ///
-/// A network takes numbers of one type, so its indices travel as whole numbers of that type:
-/// [`Index::to_element`] and [`Tensor::from_indices`] make them so.
+/// A network takes numbers of one type, so indices are passed as whole numbers of that type:
+/// [`Index::to_element`] and [`Tensor::from_indices`] convert them.
 ///
 /// ```
 /// use shapewright::nn::Index;
@@ -18,7 +18,7 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// assert_eq!(words[1].index(), 4);
 /// let x = Tensor1::<3>::from_indices(&words)?;
 /// assert_eq!(x, Tensor1::from([0.0, 4.0, 1.0]));
-/// // Of an array, without a question of its length:
+/// // From an array, whose length is right by its type:
 /// let pair: Tensor1<2> = Tensor1::from([words[2], words[0]].map(Index::to_element));
 /// assert_eq!(pair, Tensor1::from([1.0, 0.0]));
 ///
@@ -30,17 +30,17 @@ use crate::tensor::{Element, LengthError, Shape, Tensor};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Where the same things are put in and predicted, as the words of a text, [`Label`] and `Index`
-/// are made of one another with `From`.
+/// [`Label`] and `Index` convert into each other with `From`, for networks that predict what they
+/// take, such as the words of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct Index<const N: usize>(Label<N>);
 
 impl<const N: usize> Index<N> {
-    /// The index with this number, counted from 0.
+    /// Returns the index with this number, counted from 0.
     ///
     /// # Errors
-    /// If it is not below `N`.
+    /// If the number is not below `N`.
     pub const fn new(index: usize) -> Result<Self, IndexError> {
         match Label::new(index) {
             Ok(label) => Ok(Index(label)),
@@ -52,7 +52,7 @@ impl<const N: usize> Index<N> {
         }
     }
 
-    /// The indices with these numbers, of any integer type.
+    /// Returns the indices with these numbers, of any integer type.
     ///
     /// # Errors
     /// At the first number that is not from 0 to `N - 1`.
@@ -71,13 +71,13 @@ impl<const N: usize> Index<N> {
         }
     }
 
-    /// The number, counted from 0.
+    /// Returns the number of the index, counted from 0.
     pub const fn index(self) -> usize {
         self.0.index()
     }
 
-    /// The index as networks take it: the same whole number as an `f32` or `f64`. More indices than
-    /// an `f32` has whole numbers, 2^24, are a compile error in `f32`.
+    /// Returns the index as networks take it: the same whole number as an `f32` or `f64`. In `f32`,
+    /// which has consecutive whole numbers up to 2^24, an `N` above that is a compile error.
     pub fn to_element<T: Element>(self) -> T {
         const {
             assert!(
@@ -89,14 +89,14 @@ impl<const N: usize> Index<N> {
     }
 }
 
-/// Whether `T` has all whole numbers up to `count`.
+/// Returns whether `T` represents all whole numbers up to `count`.
 pub(super) const fn exact<T>(count: usize) -> bool {
     size_of::<T>() > 4 || count <= 1 << 24
 }
 
 impl<S: Shape, T: Element> Tensor<S, T> {
-    /// Indices as a network that begins with an [`Embedding`](crate::nn::Embedding) takes them, row
-    /// after row; see [`Index`].
+    /// Returns a tensor of indices, row after row, as a network that begins with an
+    /// [`Embedding`](crate::nn::Embedding) takes it; see [`Index`].
     ///
     /// # Errors
     /// If the slice does not have exactly `LEN` indices.
@@ -131,14 +131,14 @@ impl<const N: usize> fmt::Display for Index<N> {
     }
 }
 
-/// A number is not one of the indices.
+/// The error of a number that is not one of the indices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexError {
     /// The number.
     pub index: i128,
-    /// How many indices there are.
+    /// The number of indices.
     pub count: usize,
-    /// Where it stood, if it was one of many.
+    /// The position of the number, if it was one of several.
     pub position: Option<usize>,
 }
 

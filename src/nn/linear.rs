@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start};
@@ -13,22 +14,25 @@ use crate::network::{
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::{sizes, threads};
 
-/// Layers with so few weights, on so few rows in the whole batch, are plain loops over constant
-/// sizes, inlined into the network's body: no kernel call, and the sums stay in registers. 4-10-3
-/// takes about 15 ns so, and 26 ns through kernels; beyond some 256 weights the vector kernels win.
+/// The largest number of weights of a layer that runs as plain loops over constant sizes, inlined
+/// into the network's body: no kernel call, and the sums stay in registers. A 4-10-3 network takes
+/// about 15 ns this way and 26 ns through the kernels; above about 256 weights the vector kernels
+/// win.
 const TINY_WEIGHTS: usize = 256;
+
+/// The largest number of rows in the whole batch for which such a layer runs as plain loops.
 const TINY_ROWS: usize = 2;
 
-/// `y = x W + b`, on the last axis of an input of any rank.
+/// A dense layer: `y = x W + b`, on the last axis of an input of any rank.
 ///
-/// In a network: `Linear<in_features, out_features>`, with `_` for `in_features` to take what
-/// comes, and the option `NoBias` to leave `b` away: `Linear<_, 10, NoBias>`.
+/// In a network: `Linear<in_features, out_features>`. An `in_features` of `_` is inferred from the
+/// input, and the option `NoBias` omits `b`: `Linear<_, 10, NoBias>`.
 ///
-/// Definition and initial values (uniform between plus and minus `1 / sqrt(in_features)`, weight
-/// and bias) are those of PyTorch's `nn.Linear`. The weight lies here as
-/// `[in_features][out_features]`, the transpose of PyTorch's: one product kernel then serves
-/// forward and weight gradient. Behind a `Flatten` of images, files have the features in PyTorch's
-/// order, channels first.
+/// Definition and initial values are those of PyTorch's `nn.Linear`: weight and bias are uniform
+/// between plus and minus `1 / sqrt(in_features)`. The weight is stored as
+/// `[in_features][out_features]`, the transpose of PyTorch's, so that one product kernel serves
+/// both forward and the weight gradient. After a `Flatten` of images, weight files have the
+/// features in PyTorch's order, channels first.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -69,20 +73,14 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
 {
     const OUTPUT: Inferred = {
         let input = In::DIMS;
-        let (last, output) = (last_size(input), input.with_last(O));
+        let last = last_size(input);
+        let output = input.with_last(O);
         let features = if I == INFER { last } else { I };
-        if O == 0 || I == 0 {
-            let what = if O == 0 {
-                "out_features"
-            } else {
-                "in_features"
-            };
-            Inferred::wrong(
-                Sentence::new("has ")
-                    .text(what)
-                    .text(" 0; every size must be at least 1"),
-                output.with_last(1),
-            )
+
+        if O == 0 {
+            zero_size("out_features", output.with_last(1))
+        } else if I == 0 {
+            zero_size("in_features", output.with_last(1))
         } else if O == INFER {
             Inferred::wrong(
                 Sentence::new(
@@ -104,20 +102,7 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
                 Dims::UNKNOWN,
             )
         } else if features != last {
-            let flat = input.sizes().len() > 1 && input.len() == I;
-            let way_out = if flat {
-                Sentence::new("; put `Flatten` before it")
-            } else {
-                Sentence::new("; write `Linear<")
-                    .number(last)
-                    .text(", ")
-                    .number(O)
-                    .text(">` or `Linear<_, ")
-                    .number(O)
-                    .text(">`")
-            };
-            let output = if flat { Dims::new(&[O]) } else { output };
-            Inferred::mismatch(Sentence::new("[.., ").number(I).text("]"), way_out, output)
+            mismatched_features(input, I, O)
         } else {
             Inferred::shape(output)
         }
@@ -125,51 +110,73 @@ impl<In: Shape, const I: usize, const O: usize, const BIAS: bool> ShapeRule<In>
     .infers(last_size(In::DIMS));
 }
 
-/// `max(0, x)`; NaN stays.
+/// The mistake of an input with another number of features.
+const fn mismatched_features(input: Dims, in_features: usize, out_features: usize) -> Inferred {
+    let wanted = Sentence::new("[.., ").number(in_features).text("]");
+
+    let is_unflattened = input.sizes().len() > 1 && input.len() == in_features;
+    if is_unflattened {
+        let way_out = Sentence::new("; put `Flatten` before it");
+        return Inferred::mismatch(wanted, way_out, Dims::new(&[out_features]));
+    }
+
+    let way_out = Sentence::new("; write `Linear<")
+        .number(last_size(input))
+        .text(", ")
+        .number(out_features)
+        .text(">` or `Linear<_, ")
+        .number(out_features)
+        .text(">`");
+    Inferred::mismatch(wanted, way_out, input.with_last(out_features))
+}
+
+/// Returns `max(0, x)`, or NaN for NaN.
 #[inline(always)]
 fn positive<T: Element>(x: T) -> T {
     if x < T::zero() { T::zero() } else { x }
 }
 
-const fn last_size(dims: Dims) -> usize {
-    match dims.last() {
-        Some(last) => last,
-        None => 1,
-    }
-}
-
-/// From this many weights on, which take 5 us to read, threads share one row.
+/// The smallest number of weights for which threads share a single row. Reading them takes 5 us.
 const LARGE_WEIGHTS: usize = 1 << 18;
-/// If it gives so few numbers, the features are cut, into so many parts whatever the number of
-/// threads, as the sums of the parts differ from one sum in their bits.
+
+/// The largest number of columns (outputs) for which a shared row is split over its features;
+/// above it, the row is split over its columns.
 const FEW_COLUMNS: usize = 1024;
+
+/// The number of parts of a row that is split over its features. It does not depend on the number
+/// of threads, because partial sums differ from a single sum in their bits.
 const PARTS: usize = 4;
-/// Otherwise its columns are, into blocks of this many, which are computed alike wherever they lie.
+
+/// The granularity of a split over columns. A block of this size is computed alike wherever it
+/// lies.
 const COLUMN_BLOCK: usize = 128;
 
-/// What the layers with and without bias share: `x` and `y` are rows of `I` and `O` numbers;
-/// `whole` is how many the whole batch has.
-struct Rows<const I: usize, const O: usize>;
+/// The arithmetic that the layers with and without bias share: `x` and `y` are rows of `I` and `O`
+/// numbers, and `total_rows` is the number of rows in the whole batch.
+struct DenseRows<const I: usize, const O: usize>;
 
-impl<const I: usize, const O: usize> Rows<I, O> {
+impl<const I: usize, const O: usize> DenseRows<I, O> {
+    /// Computes `y = x W + b`.
     #[inline(always)]
     fn forward<T: Element>(
         weight: &[[T; O]; I],
         bias: Option<&[T; O]>,
         x: &[T],
         y: &mut [T],
-        whole: usize,
+        total_rows: usize,
         cx: &Context<T>,
     ) {
-        // A constant, so that sums of `O` numbers lie on the stack for small ones alone.
-        if const { I * O <= TINY_WEIGHTS } && whole <= TINY_ROWS {
+        // The first condition is a constant, so that only small layers reserve stack for `O` sums.
+        if const { I * O <= TINY_WEIGHTS } && total_rows <= TINY_ROWS {
             return Self::forward_tiny(weight, bias, x, y, cx);
         }
 
-        let (x, weight) = (Matrix::row_major(x, I), weight.as_flattened());
+        let x = Matrix::row_major(x, I);
+        let weight = weight.as_flattened();
         let start = bias.map_or(Start::Zero, |bias| Start::Bias(bias));
-        let (kernels, relu) = (cx.kernels, cx.has_relu_epilogue());
-        if const { I * O >= LARGE_WEIGHTS } && whole == 1 {
+
+        // A single row uses every weight only once, so threads share the reading of the weights.
+        if const { I * O >= LARGE_WEIGHTS } && total_rows == 1 {
             if const { O <= FEW_COLUMNS } {
                 return Self::forward_by_features(weight, start, x, y, cx);
             }
@@ -177,22 +184,22 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                 return Self::forward_by_columns(weight, bias, x, y, cx);
             }
         }
-        let (m, b) = (y.len() / O, Matrix::row_major(weight, O));
-        kernels.product(Product {
-            m,
+
+        cx.kernels.product(Product {
+            m: y.len() / O,
             n: O,
             k: I,
             a: x,
-            b,
+            b: Matrix::row_major(weight, O),
             c: y,
             c_stride: O,
             start,
-            relu,
-            whole,
+            relu: cx.has_relu_epilogue(),
+            whole: total_rows,
         });
     }
 
-    /// A few rows of few weights, which the compiler turns into registers.
+    /// Computes a few rows of a small layer; the compiler keeps the sums in registers.
     #[inline(always)]
     fn forward_tiny<T: Element>(
         weight: &[[T; O]; I],
@@ -202,8 +209,9 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         cx: &Context<T>,
     ) {
         for (x, y) in x.as_chunks::<I>().0.iter().zip(y.as_chunks_mut::<O>().0) {
-            // Two sums of each number, as one would wait for each of its additions.
+            // Two accumulators per output: in a single one, each addition waits for the one before.
             let mut sums = [bias.copied().unwrap_or([T::zero(); O]), [T::zero(); O]];
+
             for i in (0..I).step_by(2) {
                 for o in 0..O {
                     sums[0][o] += x[i] * weight[i][o];
@@ -214,7 +222,8 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                     }
                 }
             }
-            let sums: [T; O] = std::array::from_fn(|o| sums[0][o] + sums[1][o]);
+
+            let sums: [T; O] = core::array::from_fn(|o| sums[0][o] + sums[1][o]);
             *y = if cx.has_relu_epilogue() {
                 sums.map(positive)
             } else {
@@ -223,7 +232,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         }
     }
 
-    /// One row, cut over the columns.
+    /// Computes one row, split between threads over its columns.
     fn forward_by_columns<T: Element>(
         weight: &[T],
         bias: Option<&[T; O]>,
@@ -231,12 +240,15 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         y: &mut [T],
         cx: &Context<T>,
     ) {
-        let (kernels, relu) = (cx.kernels, cx.has_relu_epilogue());
+        let kernels = cx.kernels;
+        let relu = cx.has_relu_epilogue();
         let columns = O
             .div_ceil(threads::parts(I * O))
             .next_multiple_of(COLUMN_BLOCK);
+
         threads::split_mut(y, columns, &|part, y: &mut [T]| {
-            let (first, n) = (part * columns, y.len());
+            let first = part * columns;
+            let n = y.len();
             kernels.product(Product {
                 m: 1,
                 n,
@@ -256,7 +268,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         });
     }
 
-    /// One row, cut over the features: the sums of each part, and then of all.
+    /// Computes one row, split over its features: first the sums of each part, then their sum.
     fn forward_by_features<T: Element>(
         weight: &[T],
         start: Start<'_, T>,
@@ -265,7 +277,8 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         cx: &Context<T>,
     ) {
         let mut sums = [[T::zero(); O]; PARTS];
-        let (features, kernels) = (I.div_ceil(PARTS), cx.kernels);
+        let features = I.div_ceil(PARTS);
+        let kernels = cx.kernels;
         let compute = |part: usize, sums: &mut [T]| {
             let first = (part * features).min(I);
             let count = features.min(I - first);
@@ -285,6 +298,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                 whole: 1,
             });
         };
+
         if cx.is_single() {
             threads::split_mut(sums.as_flattened_mut(), O, &compute);
         } else {
@@ -292,6 +306,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
                 .enumerate()
                 .for_each(|(part, sums)| compute(part, sums));
         }
+
         for (o, y) in y.iter_mut().enumerate() {
             let sum = sums.iter().fold(T::zero(), |sum, part| sum + part[o]);
             *y = if cx.has_relu_epilogue() {
@@ -302,12 +317,13 @@ impl<const I: usize, const O: usize> Rows<I, O> {
         }
     }
 
+    /// Computes `dx = dy W^T`.
     #[inline(always)]
     fn backward_input<T: Element>(
         weight: &[[T; O]; I],
         dy: &[T],
         dx: &mut [T],
-        whole: usize,
+        total_rows: usize,
         cx: &Context<T>,
     ) {
         cx.kernels.product(Product {
@@ -320,13 +336,17 @@ impl<const I: usize, const O: usize> Rows<I, O> {
             c_stride: I,
             start: Start::Zero,
             relu: false,
-            whole,
+            whole: total_rows,
         });
     }
 
+    /// Computes `x^T dy`, split between threads over the rows of the weight.
     #[inline(always)]
     fn backward_weight<T: Element>(x: &[T], dy: &[T], gradient: &mut [[T; O]; I], cx: &Context<T>) {
-        let (rows, accumulate, kernels) = (x.len() / I, cx.accumulate(), cx.kernels);
+        let kernels = cx.kernels;
+        let accumulate = cx.accumulate();
+        let rows = x.len() / I;
+
         let parts = threads::parts(sizes::product(&[rows, I, O]));
         let features = I.div_ceil(parts).max(1);
         threads::split_mut(
@@ -358,6 +378,7 @@ impl<const I: usize, const O: usize> Rows<I, O> {
     }
 }
 
+/// Implements `Layer` and `Compute` for the layer with or without bias.
 macro_rules! linear {
     ($bias:tt, $params:ident, |$p:ident| $get:expr) => {
         impl<T: Element, const I: usize, const O: usize> Layer<T> for Linear<I, O, $bias> {
@@ -387,8 +408,9 @@ macro_rules! linear {
                 _: &mut [T],
                 cx: &Context<T>,
             ) {
-                let whole = cx.batch() * (In::LEN / I);
-                Rows::<I, O>::forward(&$p.weight, $get, flatten(x), flatten_mut(y), whole, cx);
+                let total_rows = cx.batch() * (In::LEN / I);
+                let y = flatten_mut(y);
+                DenseRows::<I, O>::forward(&$p.weight, $get, flatten(x), y, total_rows, cx);
             }
 
             #[inline(always)]
@@ -402,10 +424,10 @@ macro_rules! linear {
                 dx: Option<&mut [Tensor<In, T>]>,
                 cx: &Context<T>,
             ) {
-                if let Some(dx) = dx {
-                    let whole = cx.batch() * (In::LEN / I);
-                    Rows::<I, O>::backward_input(&$p.weight, flatten(dy), flatten_mut(dx), whole, cx);
-                }
+                let Some(dx) = dx else { return };
+                let total_rows = cx.batch() * (In::LEN / I);
+                let dx = flatten_mut(dx);
+                DenseRows::<I, O>::backward_input(&$p.weight, flatten(dy), dx, total_rows, cx);
             }
 
             #[inline(always)]
@@ -420,7 +442,7 @@ macro_rules! linear {
                 cx: &Context<T>,
             ) {
                 let dy = flatten(dy);
-                Rows::<I, O>::backward_weight(flatten(x), dy, &mut $p.weight, cx);
+                DenseRows::<I, O>::backward_weight(flatten(x), dy, &mut $p.weight, cx);
                 linear!(@bias $bias, $p, dy, cx);
             }
         }

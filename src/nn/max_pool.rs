@@ -1,6 +1,6 @@
-//! The largest element of each window.
+//! Max pooling.
 
-use super::window::{Windows, even, fit_sizes, fit_windows, plane, size_of_zero, windows_over};
+use super::window::{Windows, adaptive, infer_adaptive, infer_from_windows, plane, windows_over};
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -14,12 +14,12 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// `[(height + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1, .., channels]`, rounded
 /// down.
 ///
-/// In a network: `MaxPool2d<kernel_size>`, with the options `Stride` (the kernel size if it is left
-/// away), `Pad` (with minus infinity; at most half of the kernel size) and `Dilation`. What differs
-/// between height and width is a pair: `MaxPool2d<(2, 3), Stride<2, 1>>`.
+/// In a network: `MaxPool2d<kernel_size>`, with the options `Stride` (by default the kernel size),
+/// `Pad` (with minus infinity; at most half of the kernel size) and `Dilation`. Sizes that differ
+/// between height and width are pairs: `MaxPool2d<(2, 3), Stride<2, 1>>`.
 ///
-/// PyTorch's `nn.MaxPool2d`. As there, the first of equal elements gets the gradient, and a window
-/// with a NaN gives it.
+/// PyTorch's `nn.MaxPool2d`. As there, the first of equal elements receives the gradient, and the
+/// maximum of a window with a NaN is NaN.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -54,9 +54,9 @@ pub struct MaxPool2d<
 /// ```
 pub struct MaxPool1d<const K: usize, const S: usize, const P: usize, const D: usize>;
 
-/// The largest elements of `H` by `W` windows that cover the image, as equal as possible: `[height,
-/// width, channels]` becomes `[H, W, channels]`. Window `i` of `H` reaches from row `i height / H`,
-/// rounded down, to `(i + 1) height / H`, rounded up.
+/// The largest elements of `H` by `W` windows of nearly equal size that cover the image: `[height,
+/// width, channels]` becomes `[H, W, channels]`. Window `i` of `H` covers the rows from
+/// `i height / H`, rounded down, to `(i + 1) height / H`, rounded up.
 ///
 /// In a network: `AdaptiveMaxPool2d<output_size>`, a number or a pair `(H, W)`. PyTorch's
 /// `nn.AdaptiveMaxPool2d`.
@@ -69,7 +69,7 @@ pub struct MaxPool1d<const K: usize, const S: usize, const P: usize, const D: us
 /// ```
 pub struct AdaptiveMaxPool2d<const H: usize, const W: usize>;
 
-/// The largest elements of `L` windows that cover the sequence, as equal as possible: `[length,
+/// The largest elements of `L` windows of nearly equal size that cover the sequence: `[length,
 /// channels]` becomes `[L, channels]`.
 ///
 /// In a network: `AdaptiveMaxPool1d<output_size>`. PyTorch's `nn.AdaptiveMaxPool1d`; the windows
@@ -83,34 +83,39 @@ pub struct AdaptiveMaxPool2d<const H: usize, const W: usize>;
 /// ```
 pub struct AdaptiveMaxPool1d<const L: usize>;
 
-/// Taps are counted in numbers of the network, and `f32` counts so far.
-const MOST_TAPS: usize = 1 << 24;
+/// The largest number of positions in a window. The cache stores a position as a number of the
+/// network, and `f32` represents all whole numbers up to here.
+const MAX_POSITIONS: usize = 1 << 24;
 
-/// `fit`, if the taps of the windows can be counted.
-const fn countable(fit: Inferred, plane: &Plane) -> Inferred {
-    if !fit.is_fine() || sizes::product(&[plane.rows.widest(), plane.cols.widest()]) <= MOST_TAPS {
-        return fit;
+/// Returns `inferred`, or a mistake if the positions in a window cannot be numbered.
+const fn with_numbered_positions(inferred: Inferred, plane: &Plane) -> Inferred {
+    let positions = sizes::product(&[plane.rows.widest(), plane.cols.widest()]);
+    if !inferred.is_fine() || positions <= MAX_POSITIONS {
+        return inferred;
     }
+
     Inferred::wrong(
         Sentence::new("has windows of more than ")
-            .number(MOST_TAPS)
+            .number(MAX_POSITIONS)
             .text(" places; pool in two steps"),
-        fit.output(),
+        inferred.output(),
     )
 }
 
-/// A layer from its generic arguments, what it says to an input, and its axes over one that fits.
+/// Implements a layer by its generic arguments, its shape rule, and its axes over an input that
+/// fits.
 macro_rules! max_pool {
-    ($name:ident<$($size:ident),*>, |$dims:ident| $fit:expr, $plane:expr) => {
+    ($name:ident<$($size:ident),*>, |$dims:ident| $inferred:expr, $plane:expr) => {
         impl<In: Shape, $(const $size: usize),*> ShapeRule<In> for $name<$($size),*> {
             const OUTPUT: Inferred = {
                 let $dims = In::DIMS;
-                let fit = $fit;
-                if !fit.is_fine() || $dims.is_unknown() {
-                    fit
+                let inferred = $inferred;
+                if !inferred.is_fine() || $dims.is_unknown() {
+                    inferred
                 } else {
                     let plane = $plane;
-                    countable(fit.if_countable(plane.is_countable()), &plane)
+                    let inferred = inferred.if_countable(plane.is_countable());
+                    with_numbered_positions(inferred, &plane)
                 }
             };
         }
@@ -132,7 +137,7 @@ macro_rules! max_pool {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const READS_OUTPUT: bool = false;
             const RELU_FUSION: ReluFusion = ReluFusion::Maxima;
-            /// Which element of its window each output is.
+            /// The position of each output in its window.
             const CACHE: usize = Out::LEN;
 
             #[inline(always)]
@@ -158,7 +163,8 @@ macro_rules! max_pool {
                 cx: &Context<T>,
             ) {
                 let plane = const { Self::plane(In::DIMS) };
-                cx.kernels.max_pool(&plane, flatten(x), flatten_mut(y), Some(cache.into_slice()));
+                let positions = Some(cache.into_slice());
+                cx.kernels.max_pool(&plane, flatten(x), flatten_mut(y), positions);
             }
 
             #[inline(always)]
@@ -174,7 +180,8 @@ macro_rules! max_pool {
             ) {
                 let Some(dx) = dx else { return };
                 let plane = const { Self::plane(In::DIMS) };
-                cx.kernels.max_pool_grad(&plane, cache.into_slice(), flatten(dy), flatten_mut(dx));
+                let positions = cache.into_slice();
+                cx.kernels.max_pool_grad(&plane, positions, flatten(dy), flatten_mut(dx));
             }
         }
     };
@@ -182,7 +189,7 @@ macro_rules! max_pool {
 
 max_pool! {
     MaxPool2d<KH, KW, SH, SW, PH, PW, DH, DW>,
-    |dims| fit_windows(dims, Self::WINDOWS),
+    |dims| infer_from_windows(dims, Self::WINDOWS),
     windows_over(dims, Self::WINDOWS)
 }
 
@@ -215,18 +222,18 @@ impl<
 
 max_pool! {
     MaxPool1d<K, S, P, D>,
-    |dims| fit_windows(dims, [Windows { kernel: K, stride: S, pad: P, dilation: D }]),
+    |dims| infer_from_windows(dims, [Windows { kernel: K, stride: S, pad: P, dilation: D }]),
     windows_over(dims, [Windows { kernel: K, stride: S, pad: P, dilation: D }])
 }
 
 max_pool! {
     AdaptiveMaxPool2d<H, W>,
-    |dims| if H == 0 || W == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [H, W]) },
-    plane(dims, [even(dims.size(0), H), even(dims.size(1), W)])
+    |dims| infer_adaptive(dims, [H, W]),
+    plane(dims, [adaptive(dims.size(0), H), adaptive(dims.size(1), W)])
 }
 
 max_pool! {
     AdaptiveMaxPool1d<L>,
-    |dims| if L == 0 { size_of_zero("output_size") } else { fit_sizes(dims, [L]) },
-    plane(dims, [even(dims.size(0), L)])
+    |dims| infer_adaptive(dims, [L]),
+    plane(dims, [adaptive(dims.size(0), L)])
 }

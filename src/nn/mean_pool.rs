@@ -1,25 +1,25 @@
-//! What all layers have in common that sum over windows, or spread what they get over windows.
+//! The traits of layers that sum over windows, or spread each input over a window.
 
-/// Makes a layer of its generic arguments, what it says to an input, its axes over one that fits,
-/// what sums are divided by, and whether it spreads.
+/// Implements a layer by its generic arguments, its shape rule, its axes over an input that fits,
+/// the divisor of its sums, and whether it is transposed, that is, spreads its inputs.
 macro_rules! mean_pool {
     (
         [$($generics:tt)*]
         $name:ty,
-        |$dims:ident| $fit:expr,
+        |$dims:ident| $inferred:expr,
         $plane:expr,
-        $divide:expr,
+        $divisor:expr,
         transposed: $transposed:literal
     ) => {
         impl<In: Shape, $($generics)*> ShapeRule<In> for $name {
             const OUTPUT: Inferred = {
                 let $dims = In::DIMS;
-                let fit = $fit;
-                if !fit.is_fine() || $dims.is_unknown() {
-                    fit
+                let inferred = $inferred;
+                if !inferred.is_fine() || $dims.is_unknown() {
+                    inferred
                 } else {
                     let plane = $plane;
-                    fit.if_countable(plane.is_countable())
+                    inferred.if_countable(plane.is_countable())
                 }
             };
         }
@@ -49,7 +49,8 @@ macro_rules! mean_pool {
                 cx: &Context<T>,
             ) {
                 let plane = const { Self::plane(In::DIMS) };
-                cx.kernels.mean_pool(&plane, $divide, $transposed, flatten(x), flatten_mut(y));
+                let y = flatten_mut(y);
+                cx.kernels.mean_pool(&plane, $divisor, $transposed, flatten(x), y);
             }
 
             #[inline(always)]
@@ -65,7 +66,8 @@ macro_rules! mean_pool {
             ) {
                 let Some(dx) = dx else { return };
                 let plane = const { Self::plane(In::DIMS) };
-                cx.kernels.mean_pool(&plane, $divide, !$transposed, flatten(dy), flatten_mut(dx));
+                let dx = flatten_mut(dx);
+                cx.kernels.mean_pool(&plane, $divisor, !$transposed, flatten(dy), dx);
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Layers.
 //!
-//! Definitions, defaults and parameter names are PyTorch's. Images are channels-last: `[height,
-//! width, channels]`; sequences are `[length, channels]`.
+//! Definitions, defaults and parameter names are those of PyTorch. Images are channels-last,
+//! `[height, width, channels]`, and sequences are `[length, channels]`.
 //!
 //! | kind | layers |
 //! |---|---|
@@ -13,8 +13,9 @@
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
 //! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
 //!
-//! A network can be a layer of another one, and so can a type of your own: see [`ext`](crate::ext).
-//! Blocks, which have layers inside, are described at [`network!`](crate::network).
+//! A network can be a layer of another network, and so can a type of your own: see
+//! [`ext`](crate::ext). Blocks, which contain layers, are described at
+//! [`network!`](crate::network).
 
 mod activation;
 mod activation_with_arguments;
@@ -33,6 +34,7 @@ mod mean_pool;
 mod norm;
 mod prelu;
 mod reshape;
+mod rule;
 mod softmax;
 mod upsample;
 mod window;

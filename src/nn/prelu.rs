@@ -2,6 +2,7 @@
 
 use rand::Rng;
 
+use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
@@ -11,13 +12,14 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// `x`, or `weight * x` where `x` is not above 0; the weight is learned and begins at 0.25.
+/// The rectifier with a learned slope: `x`, or `weight * x` where `x` is not above 0. The weight
+/// starts at 0.25.
 ///
-/// In a network: `PRelu` has one weight for all numbers, `PRelu<num_parameters>` one for each
-/// feature of the last axis, with `_` to take what comes.
+/// In a network: `PRelu` has one weight for all numbers, and `PRelu<num_parameters>` has one for
+/// each feature of the last axis. `PRelu<_>` infers their number from the input.
 ///
-/// PyTorch's `nn.PReLU`; He et al., 2015. PyTorch's features are its second axis; images are
-/// channels-last here.
+/// PyTorch's `nn.PReLU`; He et al., 2015. PyTorch's features are its second axis; here they are the
+/// last, as images are channels-last.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -42,24 +44,19 @@ pub struct PReluParams<const N: usize, T: Element> {
 impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
     const OUTPUT: Inferred = {
         let last = In::DIMS.last();
-        let inferred = match last {
-            Some(last) => last,
-            None => 1,
-        };
         let fits = match last {
             Some(last) => N == last || N == INFER,
             None => In::DIMS.is_unknown(),
         };
-        let fit = if N == 0 {
-            Inferred::wrong(
-                Sentence::new("has num_parameters 0; every size must be at least 1"),
-                In::DIMS,
-            )
+
+        let inferred = if N == 0 {
+            zero_size("num_parameters", In::DIMS)
         } else if N == 1 || fits {
             Inferred::shape(In::DIMS)
         } else {
             let way_out = if last.is_none() {
-                "; it has a weight for each feature of the last axis, and there is none: `PRelu` has one in all"
+                "; it has a weight for each feature of the last axis, and there is none: \
+                 `PRelu` has one in all"
             } else {
                 "; write `PRelu<_>` for a weight per feature, `PRelu` for one in all"
             };
@@ -69,7 +66,8 @@ impl<In: Shape, const N: usize> ShapeRule<In> for PRelu<N> {
                 In::DIMS,
             )
         };
-        fit.infers(inferred)
+
+        inferred.infers(last_size(In::DIMS))
     };
 }
 

@@ -1,5 +1,6 @@
-//! Layers that change the shape alone.
+//! Layers that only change the shape.
 
+use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, Flow, INFER, Inferred, Layer, LayerOutputs,
@@ -8,9 +9,9 @@ use crate::network::{
 use crate::sizes::product;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// All axes into one: `[28, 28, 1]` becomes `[784]`. In memory nothing happens: of an image, the
-/// channels of a pixel stay side by side. In PyTorch, the pixels of a channel do, which weight files
-/// take into account.
+/// Flattens all axes into one: `[28, 28, 1]` becomes `[784]`. Nothing moves in memory: the channels
+/// of an image's pixel stay adjacent. In PyTorch, the pixels of a channel are adjacent, which
+/// weight files take into account.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -19,18 +20,19 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// ```
 pub struct Flatten;
 
-/// What comes in, as it is: for a branch of a block that does nothing.
+/// Returns its input unchanged, for a branch of a block that does nothing.
 pub struct Identity;
 
-/// Other axes for the same number of elements: `Reshape<7, 7, 16>`. One size may be `_`:
-/// `Reshape<_, 2>` makes rows of two. In memory nothing happens.
+/// Changes the axes and keeps the elements: `Reshape<7, 7, 16>`. One size may be `_`:
+/// `Reshape<_, 2>` makes rows of two. Nothing moves in memory.
 ///
 /// For weight files, `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`: the layer that
-/// makes the features of such an image has its outputs in PyTorch's order there. If no layer does,
-/// as the network is given them, its caller has to: channels are last in what goes in here, and
-/// first in what goes into PyTorch's model. Files of such a network are marked, so that PyTorch's
-/// are not loaded without a word; a network that takes `[H, W, C]` itself needs no `Reshape` and no
-/// mark.
+/// produces the features of such an image has its outputs in PyTorch's order in the file.
+///
+/// If no layer produces them, because they are the network's input, the caller has to reorder them:
+/// the network takes them with channels last, PyTorch's model with channels first. Files of such a
+/// network are marked, so that files of PyTorch are not loaded silently. A network that takes
+/// `[H, W, C]` itself needs no `Reshape` and no mark.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -58,37 +60,44 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
 {
     const OUTPUT: Inferred = {
         let mut sizes = [A, B, C, D];
-        let (mut known, mut unknowns, mut unknown, mut axis) = (1, 0, 0, 0);
+
+        // The product of the sizes that are written, and the sizes that are `_`.
+        let mut known = 1;
+        let mut open_sizes = 0;
+        let mut open_axis = 0;
+        let mut axis = 0;
         while axis < RANK {
             if sizes[axis] == INFER {
-                (unknowns, unknown) = (unknowns + 1, axis);
+                open_sizes += 1;
+                open_axis = axis;
             } else {
                 known = product(&[known, sizes[axis]]);
             }
             axis += 1;
         }
+
         let wanted = Dims::new(sizes.split_at(RANK).0);
+        let is_open = open_sizes > 0;
+        let divides = if is_open {
+            known != 0 && In::LEN % known == 0
+        } else {
+            In::LEN == known
+        };
+
         if known == 0 {
-            Inferred::wrong(
-                Sentence::new("has a size of 0; every size must be at least 1"),
-                Dims::UNKNOWN,
-            )
-        } else if unknowns > 1 {
+            zero_size("a size of", Dims::UNKNOWN)
+        } else if open_sizes > 1 {
             Inferred::wrong(
                 Sentence::new("leaves two sizes open; at most one can be `_`"),
                 Dims::UNKNOWN,
             )
         } else if In::DIMS.is_unknown() {
-            Inferred::shape(if unknowns == 0 { wanted } else { Dims::UNKNOWN })
-        } else if if unknowns == 0 {
-            In::LEN != known
-        } else {
-            In::LEN % known != 0
-        } {
-            let elements = if unknowns == 0 {
-                " elements, "
-            } else {
+            Inferred::shape(if is_open { Dims::UNKNOWN } else { wanted })
+        } else if !divides {
+            let elements = if is_open {
                 " elements or a multiple, "
+            } else {
+                " elements, "
             };
             Inferred::mismatch(
                 Sentence::new("").number(known).text(elements).dims(wanted),
@@ -96,13 +105,13 @@ impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usiz
                     .number(In::LEN)
                     .text(" elements; make the sizes multiply to ")
                     .number(In::LEN),
-                if unknowns == 0 { wanted } else { Dims::UNKNOWN },
+                if is_open { Dims::UNKNOWN } else { wanted },
             )
         } else {
-            if unknowns == 1 {
-                sizes[unknown] = In::LEN / known;
+            if is_open {
+                sizes[open_axis] = In::LEN / known;
             }
-            Inferred::shape(Dims::new(sizes.split_at(RANK).0)).infers(sizes[unknown])
+            Inferred::shape(Dims::new(sizes.split_at(RANK).0)).infers(sizes[open_axis])
         }
     };
 }
@@ -128,10 +137,12 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
     type Params = ();
 }
 
-/// The output is the input under another shape, which is as long.
+/// Implements a layer whose output is its input under another shape of the same length.
 macro_rules! view {
     ([$(const $size:ident: usize),*] $layer:ty, $order:ident) => {
-        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T> for $layer {
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T>
+            for $layer
+        {
             const ORDER: FeatureOrder = FeatureOrder::$order;
             const READS_OUTPUT: bool = false;
             const FLOW: Flow = Flow::View;
@@ -166,4 +177,8 @@ macro_rules! view {
 }
 view!([] Flatten, View);
 view!([] Identity, Keeps);
-view!([const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize] Reshape<RANK, A, B, C, D>, View);
+view!(
+    [const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize]
+    Reshape<RANK, A, B, C, D>,
+    View
+);

@@ -1,5 +1,6 @@
 //! The softmax over the last axis, and its logarithm.
 
+use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -7,8 +8,10 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// `exp(x)` over its sum along the last axis: probabilities. PyTorch's `nn.Softmax(dim=-1)`. Before
-/// [`CrossEntropy`](struct@crate::loss::CrossEntropy), which applies it itself, it is a compile error.
+/// Probabilities: `exp(x)` divided by its sum along the last axis. PyTorch's `nn.Softmax(dim=-1)`.
+///
+/// Before [`CrossEntropy`](struct@crate::loss::CrossEntropy), which applies it itself, it is a
+/// compile error.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -19,8 +22,10 @@ use crate::tensor::{Element, Shape, Tensor};
 pub struct Softmax;
 
 /// The logarithm of [`Softmax`], `x - ln(sum of exp(x))` along the last axis. PyTorch's
-/// `nn.LogSoftmax(dim=-1)`. For [`Nll`](struct@crate::loss::Nll) and [`KlDiv`](struct@crate::loss::KlDiv). A
-/// loss that applies it itself takes it without harm: it does nothing to what it gives.
+/// `nn.LogSoftmax(dim=-1)`.
+///
+/// [`Nll`](struct@crate::loss::Nll) and [`KlDiv`](struct@crate::loss::KlDiv) expect it. Losses that
+/// apply it themselves accept it too, as it leaves its own outputs unchanged.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -30,8 +35,9 @@ pub struct Softmax;
 /// ```
 pub struct LogSoftmax;
 
+/// Implements a layer by kernels over the last axis.
 macro_rules! over_last_axis {
-    ($name:ident, $gives:expr, $forward:ident, $backward:ident) => {
+    ($name:ident, $kind:expr, $forward:ident, $backward:ident) => {
         impl<In: Shape> ShapeRule<In> for $name {
             const OUTPUT: Inferred = if In::DIMS.last().is_some() || In::DIMS.is_unknown() {
                 Inferred::shape(In::DIMS)
@@ -46,7 +52,7 @@ macro_rules! over_last_axis {
             type Config = ();
             const ORDER: FeatureOrder = FeatureOrder::Mixes;
             const READS_OUTPUT: bool = true;
-            const OUTPUT_KIND: OutputKind = $gives;
+            const OUTPUT_KIND: OutputKind = $kind;
 
             #[inline(always)]
             fn forward_in_place<S: Shape, T: Element>(
@@ -54,7 +60,7 @@ macro_rules! over_last_axis {
                 y: &mut [Tensor<S, T>],
                 cx: &Context<T>,
             ) {
-                cx.kernels.$forward(width::<S>(), flatten_mut(y));
+                cx.kernels.$forward(last_size(S::DIMS), flatten_mut(y));
             }
 
             #[inline(always)]
@@ -65,7 +71,7 @@ macro_rules! over_last_axis {
                 cx: &Context<T>,
             ) {
                 cx.kernels
-                    .$backward(width::<S>(), flatten(&y), flatten_mut(dy));
+                    .$backward(last_size(S::DIMS), flatten(&y), flatten_mut(dy));
             }
         }
     };
@@ -77,10 +83,3 @@ over_last_axis!(
     log_softmax,
     log_softmax_grad
 );
-
-const fn width<S: Shape>() -> usize {
-    match S::DIMS.last() {
-        Some(last) => last,
-        None => 1,
-    }
-}

@@ -1,7 +1,8 @@
-//! Larger images.
+//! Upsampling of images.
 
 use super::mean_pool::mean_pool;
-use super::window::{fit_sizes, plane, size_of_zero, tiles};
+use super::rule::zero_size;
+use super::window::{infer_from_sizes, plane, tiles};
 use crate::kernels::{Axis, Divisor, Kernels, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
@@ -10,8 +11,8 @@ use crate::network::{
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// Repeats each row and each column: `[height, width, channels]` becomes `[FH height, FW width,
-/// channels]`.
+/// Upsampling by the nearest neighbour, which repeats each row and each column:
+/// `[height, width, channels]` becomes `[FH height, FW width, channels]`.
 ///
 /// In a network: `Upsample<scale_factor>`, a number or a pair `(FH, FW)`. PyTorch's `nn.Upsample`
 /// with `mode="nearest"`, its default.
@@ -24,8 +25,9 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// ```
 pub struct Upsample<const FH: usize, const FW: usize>;
 
-/// Interpolates between the centres of the pixels: `[height, width, channels]` becomes
-/// `[FH height, FW width, channels]`. Pixels beyond the outermost centres are those of the border.
+/// Upsampling by bilinear interpolation between the centres of the pixels:
+/// `[height, width, channels]` becomes `[FH height, FW width, channels]`. Beyond the outermost
+/// centres, the pixels of the border are repeated.
 ///
 /// In a network: `UpsampleBilinear<scale_factor>`, a number or a pair `(FH, FW)`. PyTorch's
 /// `nn.Upsample` with `mode="bilinear"` and its default `align_corners=False` (which
@@ -39,11 +41,11 @@ pub struct Upsample<const FH: usize, const FW: usize>;
 /// ```
 pub struct UpsampleBilinear<const FH: usize, const FW: usize>;
 
-// Each pixel's copies are a window whose sum is its gradient.
+// The copies of a pixel are a window of the output; the gradient of the pixel is the window's sum.
 mean_pool! {
     [const FH: usize, const FW: usize]
     Upsample<FH, FW>,
-    |dims| fit::<FH, FW>(dims),
+    |dims| infer::<FH, FW>(dims),
     plane(dims, [tiles(FH, dims.size(0)), tiles(FW, dims.size(1))]),
     Divisor::One,
     transposed: true
@@ -52,25 +54,24 @@ mean_pool! {
 mean_pool! {
     [const FH: usize, const FW: usize]
     UpsampleBilinear<FH, FW>,
-    |dims| fit::<FH, FW>(dims),
+    |dims| infer::<FH, FW>(dims),
     plane(dims, [linear(FH, dims.size(0)), linear(FW, dims.size(1))]),
     Divisor::One,
     transposed: false
 }
 
-const fn fit<const FH: usize, const FW: usize>(dims: Dims) -> Inferred {
+/// The shape rule of both layers.
+const fn infer<const FH: usize, const FW: usize>(dims: Dims) -> Inferred {
     if FH == 0 || FW == 0 {
-        return size_of_zero("scale_factor");
+        return zero_size("scale_factor", Dims::UNKNOWN);
     }
-    fit_sizes(
-        dims,
-        [
-            sizes::product(&[FH, dims.size(0)]),
-            sizes::product(&[FW, dims.size(1)]),
-        ],
-    )
+
+    let height = sizes::product(&[FH, dims.size(0)]);
+    let width = sizes::product(&[FW, dims.size(1)]);
+    infer_from_sizes(dims, [height, width])
 }
 
+/// Returns an axis of linear interpolation.
 const fn linear(factor: usize, input: usize) -> Axis {
     Axis {
         input,

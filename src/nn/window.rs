@@ -1,12 +1,12 @@
-//! What layers that move a window over an image or a sequence have in common: which inputs they
-//! take, and their axes.
+//! Shape rules and axes of layers that move a window over an image or a sequence.
 
+use super::rule::zero_size;
 use crate::kernels::{Axis, Plane, Reach};
 use crate::network::{Inferred, Sentence};
 use crate::sizes;
 use crate::tensor::Dims;
 
-/// The windows of a pooling layer along one axis, as they are written.
+/// The windows of a pooling layer along one axis, as the network's definition states them.
 #[derive(Clone, Copy)]
 pub(super) struct Windows {
     pub kernel: usize,
@@ -16,12 +16,12 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// The places from the first to the last one of a window.
+    /// Returns the number of positions from the first to the last of a window.
     const fn span(self) -> usize {
         sizes::sum(&[sizes::product(&[self.kernel - 1, self.dilation]), 1])
     }
 
-    /// The axis with `input` places, as many as a window needs.
+    /// Returns an axis of `input` positions, which are at least as many as a window needs.
     pub const fn axis(self, input: usize) -> Axis {
         let Windows {
             kernel,
@@ -30,6 +30,7 @@ impl Windows {
             dilation,
         } = self;
         let output = (sizes::sum(&[input, pad, pad]) - self.span()) / stride + 1;
+
         Axis {
             input,
             output,
@@ -43,7 +44,8 @@ impl Windows {
     }
 }
 
-/// Windows of `size` places side by side that cover all `size * output` places.
+/// Returns the axis of adjacent windows of `size` positions that cover all `size * output`
+/// positions.
 pub(super) const fn tiles(size: usize, output: usize) -> Axis {
     let reach = Reach::Windows {
         kernel: size,
@@ -58,8 +60,8 @@ pub(super) const fn tiles(size: usize, output: usize) -> Axis {
     }
 }
 
-/// As many windows as there are to be outputs, as equal as possible.
-pub(super) const fn even(input: usize, output: usize) -> Axis {
+/// Returns the axis of `output` windows of nearly equal size.
+pub(super) const fn adaptive(input: usize, output: usize) -> Axis {
     if input.is_multiple_of(output) {
         return tiles(input / output, output);
     }
@@ -70,7 +72,8 @@ pub(super) const fn even(input: usize, output: usize) -> Axis {
     }
 }
 
-/// The axes of an image, or of a sequence as an image of one row, with the channels of `dims`.
+/// Returns the axes of an image, or of a sequence as an image of one row, with the channels of
+/// `dims`.
 pub(super) const fn plane<const AXES: usize>(dims: Dims, axes: [Axis; AXES]) -> Plane {
     let rows = if AXES == 1 { Axis::ONE } else { axes[0] };
     Plane {
@@ -80,7 +83,7 @@ pub(super) const fn plane<const AXES: usize>(dims: Dims, axes: [Axis; AXES]) -> 
     }
 }
 
-/// The axes of pooling windows over an image or a sequence.
+/// Returns the axes of pooling windows over an image or a sequence.
 pub(super) const fn windows_over<const AXES: usize>(dims: Dims, windows: [Windows; AXES]) -> Plane {
     let mut axes = [Axis::ONE; AXES];
     let mut axis = 0;
@@ -91,58 +94,54 @@ pub(super) const fn windows_over<const AXES: usize>(dims: Dims, windows: [Window
     plane(dims, axes)
 }
 
-/// What a layer says that takes an image, or with one axis a sequence, and gives one with these
-/// sizes.
-pub(super) const fn fit_sizes<const AXES: usize>(dims: Dims, sizes: [usize; AXES]) -> Inferred {
-    match refuse(dims, AXES) {
-        Some(fit) => fit,
+/// The shape rule of a layer that takes an image, or with one axis a sequence, and returns one of
+/// these sizes.
+pub(super) const fn infer_from_sizes<const AXES: usize>(
+    dims: Dims,
+    sizes: [usize; AXES],
+) -> Inferred {
+    match reject_rank(dims, AXES) {
+        Some(mistake) => mistake,
         None if AXES == 1 => Inferred::shape(Dims::new(&[sizes[0], dims.size(1)])),
         None => Inferred::shape(Dims::new(&[sizes[0], sizes[1], dims.size(2)])),
     }
 }
 
-/// What a pooling layer says to its input.
-pub(super) const fn fit_windows<const AXES: usize>(
+/// The shape rule of an adaptive pooling layer with these output sizes.
+pub(super) const fn infer_adaptive<const AXES: usize>(
+    dims: Dims,
+    sizes: [usize; AXES],
+) -> Inferred {
+    if sizes[0] == 0 || sizes[AXES - 1] == 0 {
+        return zero_size("output_size", Dims::UNKNOWN);
+    }
+    infer_from_sizes(dims, sizes)
+}
+
+/// The shape rule of a pooling layer.
+pub(super) const fn infer_from_windows<const AXES: usize>(
     dims: Dims,
     windows: [Windows; AXES],
 ) -> Inferred {
-    let mut sizes = [1; AXES];
+    // Mistakes that do not depend on the input come first.
     let mut axis = 0;
     while axis < AXES {
-        let Windows {
-            kernel,
-            stride,
-            pad,
-            dilation,
-        } = windows[axis];
-        let zero = match (kernel, stride, dilation) {
-            (0, _, _) => Some("kernel_size"),
-            (_, 0, _) => Some("stride"),
-            (_, _, 0) => Some("dilation"),
-            _ => None,
-        };
-        if let Some(zero) = zero {
-            return size_of_zero(zero);
-        }
-        if pad > kernel / 2 {
-            let sentence = Sentence::new("has padding ")
-                .number(pad)
-                .text(", more than half of its kernel_size ")
-                .number(kernel)
-                .text("; write `Pad<")
-                .number(kernel / 2)
-                .text(">` or less");
-            return Inferred::wrong(sentence, Dims::UNKNOWN);
+        if let Some(mistake) = reject_windows(windows[axis]) {
+            return mistake;
         }
         axis += 1;
     }
-    if let Some(fit) = refuse(dims, AXES) {
-        return fit;
+
+    if let Some(mistake) = reject_rank(dims, AXES) {
+        return mistake;
     }
+
+    let mut sizes = [1; AXES];
     axis = 0;
     while axis < AXES {
         let Windows { pad, .. } = windows[axis];
         let span = windows[axis].span();
+
         if !sizes::countable(span) {
             return Inferred::wrong(Inferred::TOO_FAR, Dims::UNKNOWN);
         }
@@ -157,18 +156,38 @@ pub(super) const fn fit_windows<const AXES: usize>(
             );
             return Inferred::mismatch(wanted, way_out, Dims::UNKNOWN);
         }
+
         sizes[axis] = windows[axis].axis(dims.size(axis)).output;
         axis += 1;
     }
-    fit_sizes(dims, sizes)
+    infer_from_sizes(dims, sizes)
 }
 
-/// The layer has a size of 0.
-pub(super) const fn size_of_zero(name: &str) -> Inferred {
-    let sentence = Sentence::new("has ")
-        .text(name)
-        .text(" 0; every size must be at least 1");
-    Inferred::wrong(sentence, Dims::UNKNOWN)
+/// Returns the mistake of windows that are wrong over any input, if there is one.
+const fn reject_windows(windows: Windows) -> Option<Inferred> {
+    let Windows {
+        kernel,
+        stride,
+        pad,
+        dilation,
+    } = windows;
+
+    match (kernel, stride, dilation) {
+        (0, _, _) => Some(zero_size("kernel_size", Dims::UNKNOWN)),
+        (_, 0, _) => Some(zero_size("stride", Dims::UNKNOWN)),
+        (_, _, 0) => Some(zero_size("dilation", Dims::UNKNOWN)),
+        _ if pad > kernel / 2 => {
+            let sentence = Sentence::new("has padding ")
+                .number(pad)
+                .text(", more than half of its kernel_size ")
+                .number(kernel)
+                .text("; write `Pad<")
+                .number(kernel / 2)
+                .text(">` or less");
+            Some(Inferred::wrong(sentence, Dims::UNKNOWN))
+        }
+        _ => None,
+    }
 }
 
 const fn name_of_axis(axes: usize, axis: usize) -> &'static str {
@@ -179,16 +198,19 @@ const fn name_of_axis(axes: usize, axis: usize) -> &'static str {
     }
 }
 
-/// What there is to say if the input is not an image, or with one axis not a sequence.
-pub(super) const fn refuse(dims: Dims, axes: usize) -> Option<Inferred> {
+/// Returns the result for an input that is not an image, or with one axis not a sequence: a
+/// mistake, or an unknown shape for an unknown input.
+pub(super) const fn reject_rank(dims: Dims, axes: usize) -> Option<Inferred> {
     if dims.is_unknown() {
         return Some(Inferred::shape(Dims::UNKNOWN));
     }
+
     let rank = match dims.rank() {
         Some(rank) if rank == axes + 1 => return None,
         Some(rank) => rank,
         None => 0,
     };
+
     let wanted = if axes == 1 {
         "[length, channels]"
     } else {
@@ -197,7 +219,7 @@ pub(super) const fn refuse(dims: Dims, axes: usize) -> Option<Inferred> {
     let way_out = if dims.rank().is_none() {
         Sentence::new("; it takes one tensor")
     } else if rank == axes {
-        // A picture or a signal without channels.
+        // An image or a sequence without channels.
         let mut way_out = Sentence::new("; put `Reshape<");
         let mut axis = 0;
         while axis < axes {
@@ -212,6 +234,7 @@ pub(super) const fn refuse(dims: Dims, axes: usize) -> Option<Inferred> {
     } else {
         Sentence::new("; put a `Reshape` before it")
     };
+
     Some(Inferred::mismatch(
         Sentence::new(wanted),
         way_out,

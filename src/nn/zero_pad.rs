@@ -1,6 +1,6 @@
 //! Zeros around images.
 
-use super::window::{fit_sizes, refuse};
+use super::window::{infer_from_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
@@ -8,7 +8,7 @@ use crate::network::{
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Zeros around an image: `[height, width, channels]` becomes
+/// Pads an image with zeros: `[height, width, channels]` becomes
 /// `[TOP + height + BOTTOM, LEFT + width + RIGHT, channels]`.
 ///
 /// In a network: `ZeroPad2d<padding>`, a number for all sides or `(left, right, top, bottom)`.
@@ -28,14 +28,12 @@ pub struct ZeroPad2d<const LEFT: usize, const RIGHT: usize, const TOP: usize, co
 impl<In: Shape, const LEFT: usize, const RIGHT: usize, const TOP: usize, const BOTTOM: usize>
     ShapeRule<In> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
-    const OUTPUT: Inferred = match refuse(In::DIMS, 2) {
-        Some(fit) => fit,
+    const OUTPUT: Inferred = match reject_rank(In::DIMS, 2) {
+        Some(mistake) => mistake,
         None => {
             let height = sizes::sum(&[TOP, In::DIMS.size(0), BOTTOM]);
-            fit_sizes(
-                In::DIMS,
-                [height, sizes::sum(&[LEFT, In::DIMS.size(1), RIGHT])],
-            )
+            let width = sizes::sum(&[LEFT, In::DIMS.size(1), RIGHT]);
+            infer_from_sizes(In::DIMS, [height, width])
         }
     };
 }
@@ -47,21 +45,25 @@ impl<T: Element, const LEFT: usize, const RIGHT: usize, const TOP: usize, const 
     type Params = ();
 }
 
-/// Calls with the rows of the images, each with the place of its first number in the padded ones.
+/// Calls `f` for each row of the images, with the offset of the row, its offset in the padded
+/// images, and its length.
 #[inline(always)]
-fn rows<In: Shape, Out: Shape>(
+fn for_each_row<In: Shape, Out: Shape>(
     samples: usize,
     left: usize,
     top: usize,
     mut f: impl FnMut(usize, usize, usize),
 ) {
-    let (height, width, channels) = (In::DIMS.size(0), In::DIMS.size(1), In::DIMS.size(2));
-    let outer = Out::DIMS.size(1);
+    let height = In::DIMS.size(0);
+    let width = In::DIMS.size(1);
+    let channels = In::DIMS.size(2);
+    let padded_width = Out::DIMS.size(1);
+
     for sample in 0..samples {
         for row in 0..height {
             let inside = (sample * height + row) * width * channels;
-            let outside = sample * Out::LEN + ((top + row) * outer + left) * channels;
-            f(inside, outside, width * channels);
+            let padded = sample * Out::LEN + ((top + row) * padded_width + left) * channels;
+            f(inside, padded, width * channels);
         }
     }
 }
@@ -88,12 +90,15 @@ impl<
         _: &Context<T>,
     ) {
         let samples = x.len();
-        let (x, y) = (flatten(x), flatten_mut(y));
+        let x = flatten(x);
+        let y = flatten_mut(y);
+
+        // Everything between the end of a row and the beginning of the next one is zero.
         let mut end = 0;
-        rows::<In, Out>(samples, LEFT, TOP, |inside, outside, len| {
-            y[end..outside].fill(T::zero());
-            end = outside + len;
-            y[outside..end].copy_from_slice(&x[inside..][..len]);
+        for_each_row::<In, Out>(samples, LEFT, TOP, |inside, padded, len| {
+            y[end..padded].fill(T::zero());
+            end = padded + len;
+            y[padded..end].copy_from_slice(&x[inside..][..len]);
         });
         y[end..].fill(T::zero());
     }
@@ -110,9 +115,11 @@ impl<
     ) {
         let Some(dx) = dx else { return };
         let samples = dx.len();
-        let (dy, dx) = (flatten(dy), flatten_mut(dx));
-        rows::<In, Out>(samples, LEFT, TOP, |inside, outside, len| {
-            dx[inside..][..len].copy_from_slice(&dy[outside..][..len]);
+        let dy = flatten(dy);
+        let dx = flatten_mut(dx);
+
+        for_each_row::<In, Out>(samples, LEFT, TOP, |inside, padded, len| {
+            dx[inside..][..len].copy_from_slice(&dy[padded..][..len]);
         });
     }
 }

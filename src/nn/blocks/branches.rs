@@ -1,6 +1,7 @@
-//! Several lists of layers on the same input, their outputs side by side.
+//! Parallel branches: several lists of layers on the same input, with adjacent outputs.
 
 use core::marker::PhantomData;
+use core::ops::Range;
 
 use rand::Rng;
 
@@ -15,12 +16,12 @@ use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
 /// `Concat { .. }` and `Split { .. }`: the layers of all branches `B`, a tuple, on the same input.
-/// With `TUPLE` the outputs are the parts of a tuple, otherwise they are joined along the last
-/// axis.
+/// With `TUPLE`, the outputs are the parts of a tuple; otherwise they are concatenated along the
+/// last axis.
 #[doc(hidden)]
 pub struct Join<P, B, const TUPLE: bool>(PhantomData<(P, B)>);
 
-/// What a block knows of the ends of its branches.
+/// The output shapes and the names of a block's branches.
 #[doc(hidden)]
 pub trait Names: 'static {
     const OUTPUTS: &'static [Dims];
@@ -32,33 +33,36 @@ pub trait Names: 'static {
 pub trait Branches<P, T: Element>: Names {
     const WHOLE_BATCH: bool;
     const MULTIPLY_ADDS: usize;
-    /// What training keeps: outputs, their gradients, and what the layers keep.
+    /// The cache of training: the outputs, their gradients, and the cache of the layers.
     const CACHE: usize;
-    /// What the inference of one branch at a time needs, its outputs among it.
+    /// The scratch of inference, which runs one branch at a time, including its outputs.
     const SCRATCH: usize;
 
     fn initialize<R: Rng + ?Sized>(params: &mut P, rng: &mut R);
-    /// Calls with each branch.
+    /// Calls the visitor with each branch.
     fn each(visitor: &mut impl Visitor<P, T>);
 }
 
-/// What is done with each branch.
+/// An operation on each branch.
 #[doc(hidden)]
 pub trait Visitor<P, T: Element> {
     fn branch<B: Branch<P, T>>(&mut self);
 }
 
+/// Implements the traits for a tuple of branches.
 macro_rules! branches {
     ($($name:ident)*) => {
         impl<$($name: Ends),*> Names for ($($name,)*) {
             const OUTPUTS: &'static [Dims] = &[$(<$name::To as Shape>::DIMS),*];
             const NAMES: &'static [&'static str] = &[$($name::NAME),*];
         }
+
         impl<P, T: Element, $($name: Branch<P, T>),*> Branches<P, T> for ($($name,)*) {
             const WHOLE_BATCH: bool = false $(|| $name::WHOLE_BATCH)*;
             const MULTIPLY_ADDS: usize = sizes::sum(&[$($name::MULTIPLY_ADDS),*]);
-            const CACHE: usize =
-                sizes::sum(&[$(<$name::To as Shape>::LEN, <$name::To as Shape>::LEN, $name::CACHE),*]);
+            const CACHE: usize = sizes::sum(&[
+                $(<$name::To as Shape>::LEN, <$name::To as Shape>::LEN, $name::CACHE),*
+            ]);
             const SCRATCH: usize = {
                 let mut most = 0;
                 $(
@@ -71,6 +75,7 @@ macro_rules! branches {
             fn initialize<R: Rng + ?Sized>(params: &mut P, rng: &mut R) {
                 $($name::initialize(&(), $name::params_mut(params), rng);)*
             }
+
             fn each(visitor: &mut impl Visitor<P, T>) {
                 $(visitor.branch::<$name>();)*
             }
@@ -83,6 +88,7 @@ branches!(A B C D);
 branches!(A B C D E);
 branches!(A B C D E F);
 
+/// Names the output of a `Split`, a tuple of at most four tensors.
 macro_rules! tuples {
     ($($name:ident)*) => {
         impl<P: 'static, $($name: Ends),*> NamesOutput for Join<P, ($($name,)*), true> {
@@ -97,15 +103,23 @@ tuples!(A B C D);
 impl<In: Shape, P, B: Names> ShapeRule<In> for Join<P, B, false> {
     const OUTPUT: Inferred = {
         let outputs = B::OUTPUTS;
-        let (mut joined, mut channels, mut mistake, mut i) = (Dims::UNKNOWN, 0, None, 0);
-        let (mut first, mut unknown) = (0, false);
+
+        // The first branch of known shape, the sum of the last axes, and the first branch whose
+        // other axes differ.
+        let mut first = 0;
+        let mut joined = Dims::UNKNOWN;
+        let mut channels = 0;
+        let mut mistake = None;
+        let mut unknown = false;
+        let mut i = 0;
         while i < outputs.len() {
             let output = outputs[i];
             if output.is_unknown() {
                 unknown = true;
             } else {
                 if joined.is_unknown() {
-                    (joined, first) = (output, i);
+                    joined = output;
+                    first = i;
                 }
                 let alike = output.with_last(1).same(&joined.with_last(1));
                 if mistake.is_none() && !(alike && output.last().is_some()) {
@@ -117,6 +131,7 @@ impl<In: Shape, P, B: Names> ShapeRule<In> for Join<P, B, false> {
             }
             i += 1;
         }
+
         match mistake {
             Some(i) if i == first => Inferred::wrong(
                 Sentence::new("joins tensors along their last axis, but `")
@@ -125,36 +140,46 @@ impl<In: Shape, P, B: Names> ShapeRule<In> for Join<P, B, false> {
                     .dims(outputs[i]),
                 Dims::UNKNOWN,
             ),
-            Some(i) => Inferred::wrong(
-                Sentence::new("joins along the last axis what `")
-                    .text(B::NAMES[first])
-                    .text("` gives, ")
-                    .dims(outputs[first])
-                    .text(", and what `")
-                    .text(B::NAMES[i])
-                    .text("` gives, ")
-                    .dims(outputs[i])
-                    .text(if joined.sizes().len() == 3 && outputs[i].sizes().len() == 3 {
-                        "; make heights and widths equal, for example with `ZeroPad2d`; an odd size, halved and doubled, is \
-                         one smaller"
-                    } else {
-                        "; make all their other axes equal"
-                    }),
-                Dims::UNKNOWN,
-            ),
+            Some(i) => different_axes::<B>(first, i),
             None if unknown => Inferred::shape(Dims::UNKNOWN),
             None => Inferred::shape(joined.with_last(channels)),
         }
     };
 }
 
+/// The mistake of two branches that can't be concatenated.
+const fn different_axes<B: Names>(first: usize, other: usize) -> Inferred {
+    let outputs = B::OUTPUTS;
+
+    let images = outputs[first].sizes().len() == 3 && outputs[other].sizes().len() == 3;
+    let way_out = if images {
+        "; make heights and widths equal, for example with `ZeroPad2d`; \
+         an odd size, halved and doubled, is one smaller"
+    } else {
+        "; make all their other axes equal"
+    };
+
+    let sentence = Sentence::new("joins along the last axis what `")
+        .text(B::NAMES[first])
+        .text("` gives, ")
+        .dims(outputs[first])
+        .text(", and what `")
+        .text(B::NAMES[other])
+        .text("` gives, ")
+        .dims(outputs[other])
+        .text(way_out);
+    Inferred::wrong(sentence, Dims::UNKNOWN)
+}
+
 impl<In: Shape, P, B: Names> ShapeRule<In> for Join<P, B, true> {
     const OUTPUT: Inferred = {
-        let (mut unknown, mut i) = (false, 0);
+        let mut unknown = false;
+        let mut i = 0;
         while i < B::OUTPUTS.len() {
             unknown = unknown || B::OUTPUTS[i].is_unknown();
             i += 1;
         }
+
         Inferred::shape(if unknown {
             Dims::UNKNOWN
         } else {
@@ -174,64 +199,69 @@ impl<T: Element, P: Parameters<T>, B: Branches<P, T>, const TUPLE: bool> Layer<T
     }
 }
 
-/// How the outputs lie side by side: in rows, so many numbers of each branch after another.
-struct Rows {
+/// The layout of the joined outputs: rows that consist of one range of each branch.
+///
+/// A row is a sample of a tuple, and otherwise the last axis.
+struct JoinedRows {
     tuple: bool,
-    /// Numbers in a row of all branches.
+    /// The length of a row.
     width: usize,
-    /// Where the next branch's begin.
-    at: usize,
+    /// The start of the next branch's range.
+    next_start: usize,
 }
 
-impl Rows {
+impl JoinedRows {
     fn new<Out: Shape>(tuple: bool) -> Self {
         let width = if tuple {
             Out::LEN
         } else {
             Out::DIMS.last().unwrap_or(1)
         };
-        Rows {
+        JoinedRows {
             tuple,
             width,
-            at: 0,
+            next_start: 0,
         }
     }
 
-    /// Where the next branch's numbers are in a row.
-    fn next<To: Shape>(&mut self) -> core::ops::Range<usize> {
-        let start = self.at;
-        self.at += if self.tuple {
+    /// Returns the range of the next branch in a row.
+    fn next_range<To: Shape>(&mut self) -> Range<usize> {
+        let start = self.next_start;
+        self.next_start += if self.tuple {
             To::LEN
         } else {
             To::DIMS.last().unwrap_or(1)
         };
-        start..self.at
+        start..self.next_start
     }
 
-    fn put<T: Copy>(&self, range: core::ops::Range<usize>, part: &[T], all: &mut [T]) {
-        for (part, all) in part
+    /// Copies the outputs of a branch into its range of each row.
+    fn scatter<T: Copy>(&self, range: Range<usize>, branch: &[T], joined: &mut [T]) {
+        for (from, row) in branch
             .chunks_exact(range.len())
-            .zip(all.chunks_exact_mut(self.width))
+            .zip(joined.chunks_exact_mut(self.width))
         {
-            all[range.clone()].copy_from_slice(part);
+            row[range.clone()].copy_from_slice(from);
         }
     }
 
-    fn take<T: Copy>(&self, range: core::ops::Range<usize>, part: &mut [T], all: &[T]) {
-        for (part, all) in part
+    /// Copies the range of a branch in each row to the memory of the branch.
+    fn gather<T: Copy>(&self, range: Range<usize>, branch: &mut [T], joined: &[T]) {
+        for (to, row) in branch
             .chunks_exact_mut(range.len())
-            .zip(all.chunks_exact(self.width))
+            .zip(joined.chunks_exact(self.width))
         {
-            part.copy_from_slice(&all[range.clone()]);
+            to.copy_from_slice(&row[range.clone()]);
         }
     }
 }
 
+/// Runs each branch in inference.
 struct Forward<'a, P, T: Element> {
     params: &'a P,
     x: &'a [T],
     y: &'a mut [T],
-    rows: Rows,
+    rows: JoinedRows,
     count: usize,
     scratch: &'a mut [T],
     cx: &'a Context<'a, T>,
@@ -239,116 +269,122 @@ struct Forward<'a, P, T: Element> {
 
 impl<P, T: Element> Visitor<P, T> for Forward<'_, P, T> {
     fn branch<B: Branch<P, T>>(&mut self) {
-        let (count, range) = (self.count, self.rows.next::<B::To>());
+        let count = self.count;
+        let params = B::params(self.params);
         let (out, scratch) = self.scratch.split_at_mut(count * <B::To as Shape>::LEN);
-        let (x, y) = (tensors(self.x, count), tensors_mut(out, count));
-        B::forward(
-            &(),
-            B::params(self.params),
-            x,
-            y,
-            &mut scratch[..count * B::SCRATCH],
-            self.cx,
-        );
-        self.rows.put(range, out, self.y);
+        let scratch = &mut scratch[..count * B::SCRATCH];
+        let x = tensors(self.x, count);
+        let y = tensors_mut(out, count);
+        B::forward(&(), params, x, y, scratch, self.cx);
+
+        let range = self.rows.next_range::<B::To>();
+        self.rows.scatter(range, out, self.y);
     }
 }
 
-/// The next branch's outputs, their gradient, and what its layers keep.
-fn next_slots<'a, P, T: Element, B: Branch<P, T>>(
-    cache: &mut Option<ActivationStore<'a, T>>,
-) -> [ActivationStore<'a, T>; 3] {
-    let all = cache.take().expect("there is a rest after every branch");
-    let (out, rest) = all.split(<B::To as Shape>::LEN);
-    let (gradient, rest) = rest.split(<B::To as Shape>::LEN);
-    let (own, rest) = rest.split(B::CACHE);
-    *cache = Some(rest);
-    [out, gradient, own]
+/// The part of the cache that belongs to one branch.
+struct BranchCache<'a, T> {
+    /// The outputs.
+    out: &'a mut [T],
+    /// The gradient of the outputs.
+    gradient: &'a mut [T],
+    /// The cache of the layers.
+    layers: ActivationStore<'a, T>,
 }
 
-struct Train<'a, P, T: Element> {
+impl<'a, T: Element> BranchCache<'a, T> {
+    /// Splits off the cache of the next branch.
+    fn next<P, B: Branch<P, T>>(cache: &mut Option<ActivationStore<'a, T>>) -> Self {
+        let all = cache.take().expect("there is a rest after every branch");
+        let (out, rest) = all.split(<B::To as Shape>::LEN);
+        let (gradient, rest) = rest.split(<B::To as Shape>::LEN);
+        let (layers, rest) = rest.split(B::CACHE);
+        *cache = Some(rest);
+
+        BranchCache {
+            out: out.into_slice(),
+            gradient: gradient.into_slice(),
+            layers,
+        }
+    }
+}
+
+/// Runs each branch in training.
+struct ForwardTrain<'a, P, T: Element> {
     params: &'a P,
     x: &'a [T],
     y: &'a mut [T],
-    rows: Rows,
+    rows: JoinedRows,
     count: usize,
     index: usize,
     cache: Option<ActivationStore<'a, T>>,
     cx: &'a Context<'a, T>,
 }
 
-impl<P, T: Element> Visitor<P, T> for Train<'_, P, T> {
+impl<P, T: Element> Visitor<P, T> for ForwardTrain<'_, P, T> {
     fn branch<B: Branch<P, T>>(&mut self) {
-        let (count, range) = (self.count, self.rows.next::<B::To>());
-        let [out, _, cache] = next_slots::<P, T, B>(&mut self.cache);
-        let out = out.into_slice();
-        let (x, y, cx) = (
-            tensors(self.x, count),
-            tensors_mut(out, count),
-            &self.cx.layer(self.index),
-        );
-        B::forward_train(&(), B::params(self.params), x, y, cache, cx);
-        self.rows.put(range, out, self.y);
+        let params = B::params(self.params);
+        let BranchCache { out, layers, .. } = BranchCache::next::<P, B>(&mut self.cache);
+        let x = tensors(self.x, self.count);
+        let y = tensors_mut(out, self.count);
+        B::forward_train(&(), params, x, y, layers, &self.cx.layer(self.index));
+
+        let range = self.rows.next_range::<B::To>();
+        self.rows.scatter(range, out, self.y);
         self.index += 1;
     }
 }
 
-struct Backward<'a, P, T: Element> {
+/// Computes the gradient of the inputs from that of the outputs.
+struct BackwardInput<'a, P, T: Element> {
     params: &'a P,
     x: &'a [T],
     dy: &'a [T],
-    /// The gradient of the inputs, and memory for one branch's part of it.
+    /// The gradient of the inputs, and memory for one branch's share of it.
     dx: Option<(&'a mut [T], &'a mut [T])>,
-    rows: Rows,
+    rows: JoinedRows,
     count: usize,
     index: usize,
     cache: Option<ActivationStore<'a, T>>,
     cx: &'a Context<'a, T>,
 }
 
-impl<P, T: Element> Visitor<P, T> for Backward<'_, P, T> {
+impl<P, T: Element> Visitor<P, T> for BackwardInput<'_, P, T> {
     fn branch<B: Branch<P, T>>(&mut self) {
-        let (count, range) = (self.count, self.rows.next::<B::To>());
-        let [out, gradient, cache] = next_slots::<P, T, B>(&mut self.cache);
-        let gradient = gradient.into_slice();
-        self.rows.take(range, gradient, self.dy);
+        let BranchCache {
+            out,
+            gradient,
+            layers,
+        } = BranchCache::next::<P, B>(&mut self.cache);
+        let range = self.rows.next_range::<B::To>();
+        self.rows.gather(range, gradient, self.dy);
+
+        let count = self.count;
+        let params = B::params(self.params);
         let x = tensors(self.x, count);
-        let y = LayerOutputs::from(tensors(out.into_slice(), count));
-        let (params, cx) = (B::params(self.params), &self.cx.layer(self.index));
+        let y = LayerOutputs::from(tensors(out, count));
         let dy = tensors_mut(gradient, count);
+        let cx = &self.cx.layer(self.index);
         match &mut self.dx {
-            None => B::backward_input(&(), params, x, y, cache, dy, None, cx),
+            None => B::backward_input(&(), params, x, y, layers, dy, None, cx),
+
+            // The first branch writes the gradient of the inputs; the others add to it.
             Some((dx, _)) if self.index == 0 => {
-                B::backward_input(
-                    &(),
-                    params,
-                    x,
-                    y,
-                    cache,
-                    dy,
-                    Some(tensors_mut(dx, count)),
-                    cx,
-                );
+                let dx = Some(tensors_mut(dx, count));
+                B::backward_input(&(), params, x, y, layers, dy, dx, cx);
             }
-            Some((dx, part)) => {
-                B::backward_input(
-                    &(),
-                    params,
-                    x,
-                    y,
-                    cache,
-                    dy,
-                    Some(tensors_mut(part, count)),
-                    cx,
-                );
-                add(dx, part, cx);
+            Some((dx, share)) => {
+                let branch_dx = Some(tensors_mut(share, count));
+                B::backward_input(&(), params, x, y, layers, dy, branch_dx, cx);
+                add(dx, share, cx);
             }
         }
         self.index += 1;
     }
 }
 
-struct Gradients<'a, P, T: Element> {
+/// Computes the gradients of the parameters.
+struct BackwardParams<'a, P, T: Element> {
     params: &'a P,
     gradient: &'a mut P,
     x: &'a [T],
@@ -358,24 +394,21 @@ struct Gradients<'a, P, T: Element> {
     cx: &'a Context<'a, T>,
 }
 
-impl<P, T: Element> Visitor<P, T> for Gradients<'_, P, T> {
+impl<P, T: Element> Visitor<P, T> for BackwardParams<'_, P, T> {
     fn branch<B: Branch<P, T>>(&mut self) {
-        let count = self.count;
-        let [out, gradient, cache] = next_slots::<P, T, B>(&mut self.cache);
-        let (x, y, dy) = (self.x, out.into_slice(), gradient.into_slice());
-        let (params, cx) = (B::params(self.params), &self.cx.layer(self.index));
-        let y = LayerOutputs::from(tensors(y, count));
-        let (x, dy) = (tensors(x, count), tensors(dy, count));
-        B::backward_params(
-            &(),
-            params,
-            x,
-            y,
-            cache,
-            dy,
-            B::params_mut(self.gradient),
-            cx,
-        );
+        let BranchCache {
+            out,
+            gradient: dy,
+            layers,
+        } = BranchCache::next::<P, B>(&mut self.cache);
+
+        let params = B::params(self.params);
+        let gradient = B::params_mut(self.gradient);
+        let x = tensors(self.x, self.count);
+        let y = LayerOutputs::from(tensors(out, self.count));
+        let dy = tensors(dy, self.count);
+        let cx = &self.cx.layer(self.index);
+        B::backward_params(&(), params, x, y, layers, dy, gradient, cx);
         self.index += 1;
     }
 }
@@ -401,13 +434,12 @@ where
         scratch: &mut [T],
         cx: &Context<T>,
     ) {
-        let (x, y, count, rows) = (flatten(x), flatten_mut(y), x.len(), Rows::new::<Out>(TUPLE));
         B::each(&mut Forward {
             params,
-            x,
-            y,
-            rows,
-            count,
+            x: flatten(x),
+            y: flatten_mut(y),
+            rows: JoinedRows::new::<Out>(TUPLE),
+            count: x.len(),
             scratch,
             cx,
         });
@@ -421,14 +453,13 @@ where
         cache: ActivationStore<'_, T>,
         cx: &Context<T>,
     ) {
-        let (x, y, count, rows) = (flatten(x), flatten_mut(y), x.len(), Rows::new::<Out>(TUPLE));
         let (cache, _) = cache.split(B::CACHE);
-        B::each(&mut Train {
+        B::each(&mut ForwardTrain {
             params,
-            x,
-            y,
-            rows,
-            count,
+            x: flatten(x),
+            y: flatten_mut(y),
+            rows: JoinedRows::new::<Out>(TUPLE),
+            count: x.len(),
             index: 0,
             cache: Some(cache),
             cx,
@@ -445,16 +476,14 @@ where
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
     ) {
-        let (x, dy, count, rows) = (flatten(x), flatten(dy), x.len(), Rows::new::<Out>(TUPLE));
-        let (cache, part) = cache.split(B::CACHE);
-        let dx = dx.map(|dx| (flatten_mut(dx), part.into_slice()));
-        B::each(&mut Backward {
+        let (cache, share) = cache.split(B::CACHE);
+        B::each(&mut BackwardInput {
             params,
-            x,
-            dy,
-            dx,
-            rows,
-            count,
+            x: flatten(x),
+            dy: flatten(dy),
+            dx: dx.map(|dx| (flatten_mut(dx), share.into_slice())),
+            rows: JoinedRows::new::<Out>(TUPLE),
+            count: x.len(),
             index: 0,
             cache: Some(cache),
             cx,
@@ -471,13 +500,12 @@ where
         gradient: &mut P,
         cx: &Context<T>,
     ) {
-        let (x, count) = (flatten(x), x.len());
         let (cache, _) = cache.split(B::CACHE);
-        B::each(&mut Gradients {
+        B::each(&mut BackwardParams {
             params,
             gradient,
-            x,
-            count,
+            x: flatten(x),
+            count: x.len(),
             index: 0,
             cache: Some(cache),
             cx,

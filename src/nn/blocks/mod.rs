@@ -1,4 +1,4 @@
-//! Layers that have lists of layers inside.
+//! Blocks: layers that contain lists of layers.
 
 mod branches;
 mod repeat;
@@ -12,13 +12,15 @@ use crate::network::Context;
 use crate::tensor::Element;
 use crate::threads;
 
-/// `y += x`, on all threads if these are the only samples that are worked on.
+/// Adds `x` to `y`, split between threads unless it already runs in a worker.
 fn add<T: Element>(y: &mut [T], x: &[T], cx: &Context<T>) {
     let parts = if cx.in_worker() {
         1
     } else {
         threads::parts(y.len())
     };
+
+    // Whole cache lines.
     let per_part = y.len().div_ceil(parts).next_multiple_of(16);
     threads::split_mut(y, per_part, &|part, y: &mut [T]| {
         for (y, &x) in y.iter_mut().zip(&x[part * per_part..]) {

@@ -1,4 +1,4 @@
-//! The same layers several times, each time with parameters of their own.
+//! A list of layers repeated several times, each time with parameters of its own.
 
 use core::marker::PhantomData;
 
@@ -13,7 +13,7 @@ use crate::network::{
 use crate::sizes;
 use crate::tensor::{Element, Shape, Tensor};
 
-/// `Repeat<N> { .. }`: the layers `B`, whose parameters are `P`, `N` times one after another.
+/// `Repeat<N> { .. }`: the layers `B`, whose parameters are `P`, `N` times in sequence.
 #[doc(hidden)]
 pub struct Repeat<P, B, const N: usize>(PhantomData<(P, B)>);
 
@@ -56,41 +56,42 @@ impl<T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize> Layer<T> for
     }
 }
 
-/// What training keeps of one time.
-struct Kept<'a, T> {
-    /// What comes out, and its gradient; the last time writes both elsewhere.
+/// The part of the cache that belongs to one repetition.
+struct Repetition<'a, T> {
+    /// The outputs and their gradient; those of the last repetition are the block's own and are
+    /// not here.
     out: &'a mut [T],
     gradient: &'a mut [T],
-    /// What the layers keep.
-    own: ActivationStore<'a, T>,
+    /// The cache of the layers.
+    layers: ActivationStore<'a, T>,
 }
 
-impl<'a, T: Element> Kept<'a, T> {
-    /// Of the first time in the cache; and the cache of the others.
+impl<'a, T: Element> Repetition<'a, T> {
+    /// Splits off the first repetition in the cache. Returns it and the cache of the others.
     ///
-    /// Each time is split off when it comes: a list of all would lie on the stack.
+    /// Each repetition is split off when it is needed, as a list of all would lie on the stack.
     fn first<P, B: Branch<P, T>>(cache: ActivationStore<'a, T>) -> (Self, ActivationStore<'a, T>) {
         let len = <B::To as Shape>::LEN;
         let (out, rest) = cache.split(len);
         let (gradient, rest) = rest.split(len);
-        let (own, rest) = rest.split(B::CACHE);
-        (
-            Kept {
-                out: out.into_slice(),
-                gradient: gradient.into_slice(),
-                own,
-            },
-            rest,
-        )
+        let (layers, rest) = rest.split(B::CACHE);
+
+        let first = Repetition {
+            out: out.into_slice(),
+            gradient: gradient.into_slice(),
+            layers,
+        };
+        (first, rest)
     }
 
-    /// Of the last of `times` in the cache; and the cache of those before.
+    /// Splits off the last of `count` repetitions in the cache. Returns it and the cache of those
+    /// before.
     fn last<P, B: Branch<P, T>>(
         cache: ActivationStore<'a, T>,
-        times: usize,
+        count: usize,
     ) -> (Self, ActivationStore<'a, T>) {
-        let before = cache.len() / times * (times - 1);
-        let (before, last) = cache.split(before);
+        let len_before = cache.len() / count * (count - 1);
+        let (before, last) = cache.split(len_before);
         (Self::first::<P, B>(last).0, before)
     }
 }
@@ -104,7 +105,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = sizes::product(&[N, B::MULTIPLY_ADDS]);
     const CACHE: usize = sizes::product(&[N, sizes::sum(&[Out::LEN, Out::LEN, B::CACHE])]);
-    /// Two buffers in turn.
+    /// Two buffers for the outputs of odd and even repetitions, and the scratch of the layers.
     const SCRATCH: usize = sizes::sum(&[
         if N > 1 {
             sizes::sum(&[Out::LEN, Out::LEN])
@@ -122,19 +123,29 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         scratch: &mut [T],
         cx: &Context<T>,
     ) {
-        let (count, x, y) = (x.len(), flatten(x), flatten_mut(y));
+        let count = x.len();
+        let x = flatten(x);
+        let y = flatten_mut(y);
         let (scratch, buffers) = scratch.split_at_mut(count * B::SCRATCH);
-        let (mut last, mut next) = buffers.split_at_mut(buffers.len() / 2);
+        let (mut previous, mut next) = buffers.split_at_mut(buffers.len() / 2);
+
         for (i, params) in params.iter().enumerate() {
-            let (params, last_time) = (B::params(params), i + 1 == N);
-            let from = tensors(if i == 0 { x } else { &last[..count * Out::LEN] }, count);
-            let to = if last_time {
+            let params = B::params(params);
+            let from = if i == 0 {
+                x
+            } else {
+                &previous[..count * Out::LEN]
+            };
+            let to = if i + 1 == N {
                 &mut *y
             } else {
                 &mut next[..count * Out::LEN]
             };
-            B::forward(&(), params, from, tensors_mut(to, count), scratch, cx);
-            core::mem::swap(&mut last, &mut next);
+
+            let from = tensors(from, count);
+            let to = tensors_mut(to, count);
+            B::forward(&(), params, from, to, scratch, cx);
+            core::mem::swap(&mut previous, &mut next);
         }
     }
 
@@ -146,17 +157,23 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         cache: ActivationStore<'_, T>,
         cx: &Context<T>,
     ) {
-        let (count, mut x, y) = (x.len(), flatten(x), flatten_mut(y));
+        let count = x.len();
+        let mut x = flatten(x);
+        let y = flatten_mut(y);
         let mut rest = cache;
+
         for (i, params) in params.iter().enumerate() {
-            let (params, from, cx) = (B::params(params), tensors(x, count), &cx.layer(i));
-            let (Kept { out, own, .. }, others) = Kept::first::<P, B>(rest);
+            let params = B::params(params);
+            let from = tensors(x, count);
+            let cx = &cx.layer(i);
+            let (Repetition { out, layers, .. }, after) = Repetition::first::<P, B>(rest);
             if i + 1 == N {
-                return B::forward_train(&(), params, from, tensors_mut(y, count), own, cx);
+                return B::forward_train(&(), params, from, tensors_mut(y, count), layers, cx);
             }
 
-            B::forward_train(&(), params, from, tensors_mut(out, count), own, cx);
-            (x, rest) = (out, others);
+            B::forward_train(&(), params, from, tensors_mut(out, count), layers, cx);
+            x = out;
+            rest = after;
         }
     }
 
@@ -171,24 +188,40 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         cx: &Context<T>,
     ) {
         let count = x.len();
-        let (mut y, mut dy) = (y.under::<B::To>(), flatten_mut(dy));
-        let (Kept { mut own, .. }, mut rest) = Kept::last::<P, B>(cache, N);
+        let mut y = y.under::<B::To>();
+        let mut dy = flatten_mut(dy);
+        let (Repetition { mut layers, .. }, mut rest) = Repetition::last::<P, B>(cache, N);
+
+        // The inputs of each repetition are the outputs of the one before.
         for i in (1..N).rev() {
-            let (before, others) = Kept::last::<P, B>(rest, i);
-            let out = &*before.out;
-            let (params, dto) = (B::params(&params[i]), tensors_mut(dy, count));
-            let (from, into) = (tensors(out, count), tensors_mut(before.gradient, count));
-            B::backward_input(&(), params, from, y, own, dto, Some(into), &cx.layer(i));
+            let (previous, before) = Repetition::last::<P, B>(rest, i);
+            let params = B::params(&params[i]);
+            let out = &*previous.out;
+            let x = tensors(out, count);
+            let dx = tensors_mut(previous.gradient, count);
+            let cx = &cx.layer(i);
+            B::backward_input(
+                &(),
+                params,
+                x,
+                y,
+                layers,
+                tensors_mut(dy, count),
+                Some(dx),
+                cx,
+            );
+
             y = LayerOutputs::from(tensors(out, count));
-            (dy, own, rest) = (flatten_mut(into), before.own, others);
+            dy = flatten_mut(dx);
+            layers = previous.layers;
+            rest = before;
         }
 
-        let (params, dto) = (B::params(&params[0]), tensors_mut(dy, count));
-        let (x, dx) = (
-            tensors(flatten(x), count),
-            dx.map(|dx| tensors_mut(flatten_mut(dx), count)),
-        );
-        B::backward_input(&(), params, x, y, own, dto, dx, &cx.layer(0));
+        let params = B::params(&params[0]);
+        let x = tensors(flatten(x), count);
+        let dx = dx.map(|dx| tensors_mut(flatten_mut(dx), count));
+        let cx = &cx.layer(0);
+        B::backward_input(&(), params, x, y, layers, tensors_mut(dy, count), dx, cx);
     }
 
     fn backward_params(
@@ -201,19 +234,28 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
         gradient: &mut [P; N],
         cx: &Context<T>,
     ) {
-        let (count, mut x, mut rest) = (x.len(), flatten(x), cache);
+        let count = x.len();
+        let mut x = flatten(x);
+        let mut rest = cache;
+
         for (i, (params, gradient)) in params.iter().zip(gradient).enumerate() {
-            let (kept, others) = Kept::first::<P, B>(rest);
-            let out: &[T] = kept.out;
-            let (to, dy): (_, &[T]) = if i + 1 == N {
+            let (repetition, after) = Repetition::first::<P, B>(rest);
+            let out: &[T] = repetition.out;
+            let (y, dy): (_, &[T]) = if i + 1 == N {
                 (y.under(), flatten(dy))
             } else {
-                (LayerOutputs::from(tensors(out, count)), kept.gradient)
+                (LayerOutputs::from(tensors(out, count)), repetition.gradient)
             };
-            let (from, dto) = (tensors(x, count), tensors(dy, count));
-            let (params, gradient) = (B::params(params), B::params_mut(gradient));
-            B::backward_params(&(), params, from, to, kept.own, dto, gradient, &cx.layer(i));
-            (x, rest) = (out, others);
+
+            let params = B::params(params);
+            let gradient = B::params_mut(gradient);
+            let from = tensors(x, count);
+            let dy = tensors(dy, count);
+            let cx = &cx.layer(i);
+            B::backward_params(&(), params, from, y, repetition.layers, dy, gradient, cx);
+
+            x = out;
+            rest = after;
         }
     }
 }

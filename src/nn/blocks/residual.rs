@@ -1,4 +1,4 @@
-//! What goes in is added to what comes out.
+//! Residual connections: the input, or a projection of it, is added to the output.
 
 use core::marker::PhantomData;
 
@@ -14,8 +14,8 @@ use crate::network::{
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `y = f(x) + x`, where `f` is a list of layers that keeps the shape (He et al., 2015, "Deep
-/// Residual Learning for Image Recognition").
+/// A residual connection: `y = f(x) + x`, where `f` is a list of layers that keeps the shape (He et
+/// al., 2015, "Deep Residual Learning for Image Recognition").
 ///
 /// In a network: `Residual { .. }`; see [`network!`](crate::network!).
 ///
@@ -42,7 +42,7 @@ pub struct Residual<P, A>(PhantomData<(P, A)>);
 #[doc(hidden)]
 pub struct ResidualWith<P, A, B>(PhantomData<(P, A, B)>);
 
-/// What comes out, or that the two sides differ; `side` is how the second is called.
+/// The shape rule of a sum: the mistake, if there is one, calls the second term `side`.
 const fn sum(body: Dims, side: Sentence, other: Dims, way_out: &str) -> Inferred {
     if body.is_unknown() || other.is_unknown() || body.same(&other) {
         return Inferred::shape(if body.is_unknown() { other } else { body });
@@ -106,8 +106,9 @@ impl<T: Element, P: Parameters<T>, A: Branch<P, T>, B: Branch<P, T>> Layer<T>
     }
 }
 
-/// The outputs of a branch where its backward reads them: the sum overwrites them elsewhere.
-const fn kept<P, T: Element, A: Branch<P, T>>() -> usize {
+/// Returns the number of outputs of a branch that are kept: all if its backward reads them, as the
+/// sum overwrites them in `y`; otherwise none.
+const fn kept_len<P, T: Element, A: Branch<P, T>>() -> usize {
     if A::READS_OUTPUT {
         <A::To as Shape>::LEN
     } else {
@@ -115,7 +116,7 @@ const fn kept<P, T: Element, A: Branch<P, T>>() -> usize {
     }
 }
 
-/// Runs a branch for training into `y`, by way of `kept` if its outputs are to stay.
+/// Runs a branch in training. It writes to `y`, by way of `kept` if its outputs are kept.
 fn forward_train<P, T: Element, A: Branch<P, T>>(
     params: &P,
     x: &[T],
@@ -125,7 +126,9 @@ fn forward_train<P, T: Element, A: Branch<P, T>>(
     cx: &Context<T>,
 ) {
     let count = kept.count();
-    let (params, x) = (A::params(params), tensors(x, count));
+    let params = A::params(params);
+    let x = tensors(x, count);
+
     if A::READS_OUTPUT {
         let kept = kept.into_slice();
         A::forward_train(&(), params, x, tensors_mut(kept, count), cache, cx);
@@ -135,7 +138,7 @@ fn forward_train<P, T: Element, A: Branch<P, T>>(
     }
 }
 
-/// What backward reads of a branch's outputs.
+/// Returns the outputs of a branch as its backward takes them.
 fn outputs<P, T: Element, A: Branch<P, T>>(
     kept: ActivationStore<'_, T>,
 ) -> LayerOutputs<'_, A::To, T> {
@@ -155,7 +158,7 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
     const WHOLE_BATCH: bool = A::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = A::MULTIPLY_ADDS;
-    const CACHE: usize = sizes::sum(&[kept::<P, T, A>(), Out::LEN, A::CACHE]);
+    const CACHE: usize = sizes::sum(&[kept_len::<P, T, A>(), Out::LEN, A::CACHE]);
     const SCRATCH: usize = A::SCRATCH;
 
     fn forward(
@@ -166,15 +169,13 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         scratch: &mut [T],
         cx: &Context<T>,
     ) {
-        let (count, x, y) = (x.len(), flatten(x), flatten_mut(y));
-        A::forward(
-            &(),
-            A::params(params),
-            tensors(x, count),
-            tensors_mut(y, count),
-            scratch,
-            cx,
-        );
+        let count = x.len();
+        let x = flatten(x);
+        let y = flatten_mut(y);
+
+        let branch_x = tensors(x, count);
+        let branch_y = tensors_mut(y, count);
+        A::forward(&(), A::params(params), branch_x, branch_y, scratch, cx);
         y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
     }
 
@@ -186,10 +187,10 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         cache: ActivationStore<'_, T>,
         cx: &Context<T>,
     ) {
-        let (kept, cache) = cache.split(kept::<P, T, A>());
-        let (_, cache) = cache.split(Out::LEN);
-        let (x, y) = (flatten(x), flatten_mut(y));
-        forward_train::<P, T, A>(params, x, y, kept, cache, cx);
+        let ResidualCache { kept, layers, .. } = ResidualCache::new::<P, A>(cache);
+        let x = flatten(x);
+        let y = flatten_mut(y);
+        forward_train::<P, T, A>(params, x, y, kept, layers, cx);
         add(y, x, cx);
     }
 
@@ -204,29 +205,27 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         cx: &Context<T>,
     ) {
         let count = x.len();
-        let (kept, cache) = cache.split(kept::<P, T, A>());
-        let (own, cache) = cache.split(Out::LEN);
-        // The branch may change its gradient, and both sides have the same.
-        let own = own.into_slice();
-        own.copy_from_slice(flatten(dy));
-        let (x, y) = (tensors(flatten(x), count), outputs::<P, T, A>(kept));
-        let (params, own) = (A::params(params), tensors_mut(own, count));
-        match dx.map(flatten_mut) {
-            None => A::backward_input(&(), params, x, y, cache, own, None, cx),
-            Some(dx) => {
-                A::backward_input(
-                    &(),
-                    params,
-                    x,
-                    y,
-                    cache,
-                    own,
-                    Some(tensors_mut(dx, count)),
-                    cx,
-                );
-                add(dx, flatten(dy), cx);
-            }
-        }
+        let ResidualCache {
+            kept,
+            dy: branch_dy,
+            layers,
+        } = ResidualCache::new::<P, A>(cache);
+
+        // Both terms have the gradient of the sum. The branch may overwrite its own.
+        let branch_dy = branch_dy.into_slice();
+        branch_dy.copy_from_slice(flatten(dy));
+
+        let params = A::params(params);
+        let x = tensors(flatten(x), count);
+        let y = outputs::<P, T, A>(kept);
+        let branch_dy = tensors_mut(branch_dy, count);
+        let Some(dx) = dx.map(flatten_mut) else {
+            return A::backward_input(&(), params, x, y, layers, branch_dy, None, cx);
+        };
+
+        let branch_dx = Some(tensors_mut(dx, count));
+        A::backward_input(&(), params, x, y, layers, branch_dy, branch_dx, cx);
+        add(dx, flatten(dy), cx);
     }
 
     fn backward_params(
@@ -240,20 +239,31 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compu
         cx: &Context<T>,
     ) {
         let count = x.len();
-        let (kept, cache) = cache.split(kept::<P, T, A>());
-        let (own, cache) = cache.split(Out::LEN);
-        let (x, y) = (tensors(flatten(x), count), outputs::<P, T, A>(kept));
-        let own = tensors(own.into_slice(), count);
-        A::backward_params(
-            &(),
-            A::params(params),
-            x,
-            y,
-            cache,
-            own,
-            A::params_mut(gradient),
-            cx,
-        );
+        let ResidualCache { kept, dy, layers } = ResidualCache::new::<P, A>(cache);
+        let params = A::params(params);
+        let gradient = A::params_mut(gradient);
+        let x = tensors(flatten(x), count);
+        let y = outputs::<P, T, A>(kept);
+        let dy = tensors(dy.into_slice(), count);
+        A::backward_params(&(), params, x, y, layers, dy, gradient, cx);
+    }
+}
+
+/// The cache of a [`Residual`].
+struct ResidualCache<'a, T> {
+    /// The outputs of the branch, if its backward reads them.
+    kept: ActivationStore<'a, T>,
+    /// The gradient of the branch's outputs.
+    dy: ActivationStore<'a, T>,
+    /// The cache of the branch's layers.
+    layers: ActivationStore<'a, T>,
+}
+
+impl<'a, T: Element> ResidualCache<'a, T> {
+    fn new<P, A: Branch<P, T>>(cache: ActivationStore<'a, T>) -> Self {
+        let (kept, rest) = cache.split(kept_len::<P, T, A>());
+        let (dy, layers) = rest.split(<A::To as Shape>::LEN);
+        ResidualCache { kept, dy, layers }
     }
 }
 
@@ -265,16 +275,16 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
     const WHOLE_BATCH: bool = A::WHOLE_BATCH || B::WHOLE_BATCH;
     const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = sizes::sum(&[A::MULTIPLY_ADDS, B::MULTIPLY_ADDS]);
-    // What both keep, the second's outputs, the first's gradient, and the second's part of the
-    // inputs' gradient.
+    /// The fields of `ProjectedCache`, in this order.
     const CACHE: usize = sizes::sum(&[
-        kept::<P, T, A>(),
+        kept_len::<P, T, A>(),
         A::CACHE,
         Out::LEN,
-        B::CACHE,
         Out::LEN,
+        B::CACHE,
         In::LEN,
     ]);
+    /// The branches run one after another, the second next to its outputs.
     const SCRATCH: usize = {
         let second = sizes::sum(&[Out::LEN, B::SCRATCH]);
         if A::SCRATCH > second {
@@ -292,27 +302,24 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         scratch: &mut [T],
         cx: &Context<T>,
     ) {
-        let (count, x, y) = (x.len(), flatten(x), flatten_mut(y));
-        let (a, b) = (A::params(params), B::params(params));
-        A::forward(
-            &(),
-            a,
-            tensors(x, count),
-            tensors_mut(y, count),
-            &mut scratch[..count * A::SCRATCH],
-            cx,
-        );
-        let (other, scratch) = scratch.split_at_mut(count * Out::LEN);
-        let scratch = &mut scratch[..count * B::SCRATCH];
-        B::forward(
-            &(),
-            b,
-            tensors(x, count),
-            tensors_mut(other, count),
-            scratch,
-            cx,
-        );
-        y.iter_mut().zip(other).for_each(|(y, x)| *y += *x);
+        let count = x.len();
+        let x = flatten(x);
+        let y = flatten_mut(y);
+
+        let params_a = A::params(params);
+        let x_a = tensors(x, count);
+        let y_a = tensors_mut(y, count);
+        let scratch_a = &mut scratch[..count * A::SCRATCH];
+        A::forward(&(), params_a, x_a, y_a, scratch_a, cx);
+
+        let params_b = B::params(params);
+        let x_b = tensors(x, count);
+        let (out_b, scratch) = scratch.split_at_mut(count * Out::LEN);
+        let y_b = tensors_mut(out_b, count);
+        let scratch_b = &mut scratch[..count * B::SCRATCH];
+        B::forward(&(), params_b, x_b, y_b, scratch_b, cx);
+
+        y.iter_mut().zip(out_b).for_each(|(y, x)| *y += *x);
     }
 
     fn forward_train(
@@ -323,26 +330,26 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         cache: ActivationStore<'_, T>,
         cx: &Context<T>,
     ) {
-        let Kept {
-            kept,
-            cache_a,
-            other,
-            cache_b,
+        let ProjectedCache {
+            kept_a,
+            layers_a,
+            out_b,
+            layers_b,
             ..
-        } = Kept::of::<P, A, B>(cache, In::LEN);
-        let (count, x, y) = (x.len(), flatten(x), flatten_mut(y));
-        forward_train::<P, T, A>(params, x, y, kept, cache_a, &cx.layer(0));
-        let other = other.into_slice();
-        let b = tensors_mut(other, count);
-        B::forward_train(
-            &(),
-            B::params(params),
-            tensors(x, count),
-            b,
-            cache_b,
-            &cx.layer(1),
-        );
-        add(y, other, cx);
+        } = ProjectedCache::new::<P, A, B>(cache, In::LEN);
+        let count = x.len();
+        let x = flatten(x);
+        let y = flatten_mut(y);
+
+        forward_train::<P, T, A>(params, x, y, kept_a, layers_a, &cx.layer(0));
+
+        let params_b = B::params(params);
+        let x_b = tensors(x, count);
+        let out_b = out_b.into_slice();
+        let y_b = tensors_mut(out_b, count);
+        B::forward_train(&(), params_b, x_b, y_b, layers_b, &cx.layer(1));
+
+        add(y, out_b, cx);
     }
 
     fn backward_input(
@@ -355,37 +362,45 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         dx: Option<&mut [Tensor<In, T>]>,
         cx: &Context<T>,
     ) {
-        let Kept {
-            kept,
-            cache_a,
-            own,
-            other,
-            cache_b,
+        let ProjectedCache {
+            kept_a,
+            layers_a,
+            dy_a,
+            out_b,
+            layers_b,
             dx_b,
-        } = Kept::of::<P, A, B>(cache, In::LEN);
-        let (x, count) = (flatten(x), x.len());
-        let own = own.into_slice();
-        own.copy_from_slice(flatten(dy));
-        let (y_a, y_b) = (
-            outputs::<P, T, A>(kept),
-            LayerOutputs::from(tensors(other.into_slice(), count)),
-        );
-        let (a, b, dx_b) = (A::params(params), B::params(params), dx_b.into_slice());
-        let (x_a, x_b) = (tensors(x, count), tensors(x, count));
-        let (dy_a, dy_b) = (tensors_mut(own, count), tensors_mut(flatten_mut(dy), count));
-        match dx.map(flatten_mut) {
-            None => {
-                A::backward_input(&(), a, x_a, y_a, cache_a, dy_a, None, &cx.layer(0));
-                B::backward_input(&(), b, x_b, y_b, cache_b, dy_b, None, &cx.layer(1));
-            }
-            Some(dx) => {
-                let dx_a = tensors_mut(dx, count);
-                A::backward_input(&(), a, x_a, y_a, cache_a, dy_a, Some(dx_a), &cx.layer(0));
-                let into = tensors_mut(dx_b, count);
-                B::backward_input(&(), b, x_b, y_b, cache_b, dy_b, Some(into), &cx.layer(1));
-                add(dx, dx_b, cx);
-            }
-        }
+        } = ProjectedCache::new::<P, A, B>(cache, In::LEN);
+        let count = x.len();
+        let x = flatten(x);
+
+        // Both branches have the gradient of the sum, and may overwrite it: the first has a copy.
+        let dy_a = dy_a.into_slice();
+        dy_a.copy_from_slice(flatten(dy));
+
+        let params_a = A::params(params);
+        let x_a = tensors(x, count);
+        let y_a = outputs::<P, T, A>(kept_a);
+        let dy_a = tensors_mut(dy_a, count);
+        let cx_a = &cx.layer(0);
+
+        let params_b = B::params(params);
+        let x_b = tensors(x, count);
+        let y_b = LayerOutputs::from(tensors(out_b.into_slice(), count));
+        let dy_b = tensors_mut(flatten_mut(dy), count);
+        let cx_b = &cx.layer(1);
+
+        let Some(dx) = dx.map(flatten_mut) else {
+            A::backward_input(&(), params_a, x_a, y_a, layers_a, dy_a, None, cx_a);
+            B::backward_input(&(), params_b, x_b, y_b, layers_b, dy_b, None, cx_b);
+            return;
+        };
+
+        let dx_a = Some(tensors_mut(dx, count));
+        A::backward_input(&(), params_a, x_a, y_a, layers_a, dy_a, dx_a, cx_a);
+        let share_b = dx_b.into_slice();
+        let dx_b = Some(tensors_mut(share_b, count));
+        B::backward_input(&(), params_b, x_b, y_b, layers_b, dy_b, dx_b, cx_b);
+        add(dx, share_b, cx);
     }
 
     fn backward_params(
@@ -398,78 +413,69 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         gradient: &mut P,
         cx: &Context<T>,
     ) {
-        let Kept {
-            kept,
-            cache_a,
-            own,
-            other,
-            cache_b,
-            ..
-        } = Kept::of::<P, A, B>(cache, In::LEN);
-        let (x, count) = (flatten(x), x.len());
-        let (y_a, y_b) = (
-            outputs::<P, T, A>(kept),
-            LayerOutputs::from(tensors(other.into_slice(), count)),
-        );
-        let (dy_a, dy_b) = (
-            tensors(own.into_slice(), count),
-            tensors(flatten(dy), count),
-        );
-        let (x_a, x_b) = (tensors(x, count), tensors(x, count));
-        let (a, b) = (A::params(params), B::params(params));
-        A::backward_params(
-            &(),
-            a,
-            x_a,
-            y_a,
-            cache_a,
+        let ProjectedCache {
+            kept_a,
+            layers_a,
             dy_a,
-            A::params_mut(gradient),
-            &cx.layer(0),
-        );
-        B::backward_params(
-            &(),
-            b,
-            x_b,
-            y_b,
-            cache_b,
-            dy_b,
-            B::params_mut(gradient),
-            &cx.layer(1),
-        );
+            out_b,
+            layers_b,
+            ..
+        } = ProjectedCache::new::<P, A, B>(cache, In::LEN);
+        let count = x.len();
+        let x = flatten(x);
+
+        let params_a = A::params(params);
+        let gradient_a = A::params_mut(gradient);
+        let x_a = tensors(x, count);
+        let y_a = outputs::<P, T, A>(kept_a);
+        let dy_a = tensors(dy_a.into_slice(), count);
+        let cx_a = &cx.layer(0);
+        A::backward_params(&(), params_a, x_a, y_a, layers_a, dy_a, gradient_a, cx_a);
+
+        let params_b = B::params(params);
+        let gradient_b = B::params_mut(gradient);
+        let x_b = tensors(x, count);
+        let y_b = LayerOutputs::from(tensors(out_b.into_slice(), count));
+        let dy_b = tensors(flatten(dy), count);
+        let cx_b = &cx.layer(1);
+        B::backward_params(&(), params_b, x_b, y_b, layers_b, dy_b, gradient_b, cx_b);
     }
 }
 
-/// What the training of a [`ResidualWith`] keeps.
-struct Kept<'a, T> {
-    kept: ActivationStore<'a, T>,
-    cache_a: ActivationStore<'a, T>,
-    /// The gradient that the first branch is given.
-    own: ActivationStore<'a, T>,
+/// The cache of a [`ResidualWith`].
+struct ProjectedCache<'a, T> {
+    /// The outputs of the first branch, if its backward reads them.
+    kept_a: ActivationStore<'a, T>,
+    /// The cache of the first branch's layers.
+    layers_a: ActivationStore<'a, T>,
+    /// The gradient of the first branch's outputs.
+    dy_a: ActivationStore<'a, T>,
     /// The outputs of the second branch.
-    other: ActivationStore<'a, T>,
-    cache_b: ActivationStore<'a, T>,
+    out_b: ActivationStore<'a, T>,
+    /// The cache of the second branch's layers.
+    layers_b: ActivationStore<'a, T>,
+    /// The second branch's share of the gradient of the inputs.
     dx_b: ActivationStore<'a, T>,
 }
 
-impl<'a, T: Element> Kept<'a, T> {
-    fn of<P, A: Branch<P, T>, B: Branch<P, T>>(
+impl<'a, T: Element> ProjectedCache<'a, T> {
+    fn new<P, A: Branch<P, T>, B: Branch<P, T>>(
         cache: ActivationStore<'a, T>,
         in_len: usize,
     ) -> Self {
         let out_len = <A::To as Shape>::LEN;
-        let (kept, rest) = cache.split(kept::<P, T, A>());
-        let (cache_a, rest) = rest.split(A::CACHE);
-        let (own, rest) = rest.split(out_len);
-        let (other, rest) = rest.split(out_len);
-        let (cache_b, rest) = rest.split(B::CACHE);
+        let (kept_a, rest) = cache.split(kept_len::<P, T, A>());
+        let (layers_a, rest) = rest.split(A::CACHE);
+        let (dy_a, rest) = rest.split(out_len);
+        let (out_b, rest) = rest.split(out_len);
+        let (layers_b, rest) = rest.split(B::CACHE);
         let (dx_b, _) = rest.split(in_len);
-        Kept {
-            kept,
-            cache_a,
-            own,
-            other,
-            cache_b,
+        ProjectedCache {
+            kept_a,
+            layers_a,
+            dy_a,
+            out_b,
+            layers_b,
             dx_b,
         }
     }

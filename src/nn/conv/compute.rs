@@ -1,4 +1,4 @@
-//! What the layers of the family compute, on slices.
+//! The arithmetic of convolutions, on slices.
 
 use crate::kernels::{
     Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start,
@@ -7,7 +7,7 @@ use crate::network::Context;
 use crate::tensor::Element;
 use crate::threads;
 
-/// Whether it is a product of pixels with the weight.
+/// Returns whether the convolution is a plain product of pixels and weight: a 1 by 1 kernel.
 const fn is_product(sizes: &ConvSizes) -> bool {
     let ConvSizes {
         kernel,
@@ -19,11 +19,12 @@ const fn is_product(sizes: &ConvSizes) -> bool {
     matches!((kernel, stride, pad, groups), ([1, 1], [1, 1], [0, 0], 1))
 }
 
-/// How many pixels the whole batch has.
-fn pixels<T: Element>(sizes: &ConvSizes, cx: &Context<T>) -> usize {
+/// Returns the number of output pixels in the whole batch.
+fn total_pixels<T: Element>(sizes: &ConvSizes, cx: &Context<T>) -> usize {
     cx.batch() * sizes.out[0] * sizes.out[1]
 }
 
+/// Computes the convolution `y` of `x`.
 pub(super) fn conv<T: Element>(
     sizes: &ConvSizes,
     weight: &[T],
@@ -33,44 +34,9 @@ pub(super) fn conv<T: Element>(
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
-        let (kernels, relu, whole) = (cx.kernels, cx.has_relu_epilogue(), cx.batch());
-        // A whole batch of one sample is cut over rows; the tiles of some kernels are two rows
-        // high.
-        let parts = if cx.is_single() {
-            threads::parts(sizes.multiply_adds())
-        } else {
-            1
-        };
-        if parts == 1 {
-            return kernels.conv(Conv {
-                sizes,
-                whole,
-                x,
-                first_row: 0,
-                weight,
-                bias,
-                y,
-                relu,
-            });
-        }
-        let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
-        return threads::split_mut(
-            y,
-            rows * sizes.out[1] * sizes.out_channels,
-            &|part, y: &mut [T]| {
-                kernels.conv(Conv {
-                    sizes,
-                    whole,
-                    x,
-                    first_row: part * rows,
-                    weight,
-                    bias,
-                    y,
-                    relu,
-                });
-            },
-        );
+        return conv_by_rows(sizes, weight, bias, x, y, cx);
     }
+
     cx.kernels.product(Product {
         m: x.len() / sizes.channels,
         n: sizes.out_channels,
@@ -81,10 +47,53 @@ pub(super) fn conv<T: Element>(
         c_stride: sizes.out_channels,
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
-        whole: pixels(sizes, cx),
+        whole: total_pixels(sizes, cx),
     });
 }
 
+/// Computes a convolution with a kernel larger than one pixel. Threads share a batch of one sample
+/// by its rows.
+fn conv_by_rows<T: Element>(
+    sizes: &ConvSizes,
+    weight: &[T],
+    bias: Option<&[T]>,
+    x: &[T],
+    y: &mut [T],
+    cx: &Context<T>,
+) {
+    let kernels = cx.kernels;
+    let relu = cx.has_relu_epilogue();
+    let samples = cx.batch();
+    let conv_from = |first_row: usize, y: &mut [T]| {
+        kernels.conv(Conv {
+            sizes,
+            whole: samples,
+            x,
+            first_row,
+            weight,
+            bias,
+            y,
+            relu,
+        });
+    };
+
+    let parts = if cx.is_single() {
+        threads::parts(sizes.multiply_adds())
+    } else {
+        1
+    };
+    if parts == 1 {
+        return conv_from(0, y);
+    }
+
+    // The tiles of some kernels are two rows high.
+    let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
+    let len = rows * sizes.out[1] * sizes.out_channels;
+    threads::split_mut(y, len, &|part, y: &mut [T]| conv_from(part * rows, y));
+}
+
+/// Computes the gradient `dx` of the input from that of the output, `dy`. The forward pass of a
+/// transposed convolution is the same, which is why there may be a bias.
 pub(super) fn input_grad<T: Element>(
     sizes: &ConvSizes,
     weight: &[T],
@@ -104,6 +113,7 @@ pub(super) fn input_grad<T: Element>(
             relu: cx.has_relu_epilogue(),
         });
     }
+
     cx.kernels.product(Product {
         m: dy.len() / sizes.out_channels,
         n: sizes.channels,
@@ -114,12 +124,12 @@ pub(super) fn input_grad<T: Element>(
         c_stride: sizes.channels,
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
-        whole: pixels(sizes, cx),
+        whole: total_pixels(sizes, cx),
     });
 }
 
-/// The gradient of the weight, and of the bias after it if `gradient` has one. It is cut over the
-/// threads.
+/// Computes the gradient of the weight, followed by that of the bias if `gradient` is long enough.
+/// Threads share the work.
 pub(super) fn weight_grad<T: Element>(
     sizes: &ConvSizes,
     x: &[T],
@@ -127,24 +137,28 @@ pub(super) fn weight_grad<T: Element>(
     gradient: &mut [T],
     cx: &Context<T>,
 ) {
-    let (accumulate, kernels) = (cx.accumulate(), cx.kernels);
+    let kernels = cx.kernels;
+    let accumulate = cx.accumulate();
     let samples = x.len() / sizes.input_len();
     let parts = threads::parts(samples.saturating_mul(sizes.multiply_adds()));
+
     if !is_product(sizes) {
-        let (whole, share) = (cx.batch(), threads::split_mut);
         return kernels.conv_weight_grad(ConvWeightGrad {
             sizes,
-            whole,
+            whole: cx.batch(),
             x,
             dy,
             gradient,
             accumulate,
             parts,
-            share,
+            share: threads::split_mut,
         });
     }
+
     let (gradient, bias) = gradient.split_at_mut(sizes.channels * sizes.out_channels);
     bias_grad(dy, bias, cx);
+
+    // The product `x^T dy`, split over the rows of the weight.
     let rows = sizes.channels.div_ceil(parts).max(1);
     threads::split_mut(
         gradient,
@@ -174,7 +188,7 @@ pub(super) fn weight_grad<T: Element>(
     );
 }
 
-/// The gradient of the bias, if there is one: the sum of each channel.
+/// Computes the gradient of the bias, if there is one: the sum of each channel.
 pub(super) fn bias_grad<T: Element>(dy: &[T], gradient: &mut [T], cx: &Context<T>) {
     let channels = gradient.len();
     if channels == 0 {

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::shape::Spec;
+use super::shape::ConvRule;
 use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
@@ -12,17 +12,17 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Convolution of a sequence `[length, channels]`.
+/// A convolution of a sequence `[length, channels]`.
 ///
-/// In a network: `Conv1d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to
-/// take what comes, and the options of [`Conv2d`](super::Conv2d) with one number each: `Conv1d<_,
-/// 16, 5, Stride<2>, Pad<2>>`. The output has `(length + 2 * pad - dilation * (kernel_size - 1) -
-/// 1) / stride + 1` steps, rounded down.
+/// In a network: `Conv1d<in_channels, out_channels, kernel_size>`. An `in_channels` of `_` is
+/// inferred from the input. The options are those of [`Conv2d`](super::Conv2d), with one number
+/// each: `Conv1d<_, 16, 5, Stride<2>, Pad<2>>`. The output has the length
+/// `(length + 2 * pad - dilation * (kernel_size - 1) - 1) / stride + 1`, rounded down.
 ///
-/// Definition and initial values (uniform between plus and minus `1 / sqrt(in_channels / groups *
-/// kernel_size)`) are those of PyTorch's `nn.Conv1d`. Sequences have their channels last here, and
-/// the weight lies as `[kernel_size][in_channels / groups][out_channels]`; weight files have
-/// PyTorch's order.
+/// Definition and initial values are those of PyTorch's `nn.Conv1d`: weight and bias are uniform
+/// between plus and minus `1 / sqrt(in_channels / groups * kernel_size)`. Sequences are
+/// channels-last, and the weight is stored as
+/// `[kernel_size][in_channels / groups][out_channels]`; weight files have PyTorch's order.
 ///
 /// ```
 /// use shapewright::prelude::*;

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::shape::Spec;
+use super::shape::ConvRule;
 use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
@@ -12,27 +12,28 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Convolution of an image `[height, width, channels]`.
+/// A convolution of an image `[height, width, channels]`.
 ///
-/// In a network: `Conv2d<in_channels, out_channels, kernel_size>`, with `_` for `in_channels` to
-/// take what comes, and any of these options after the sizes, in any order:
+/// In a network: `Conv2d<in_channels, out_channels, kernel_size>`. An `in_channels` of `_` is
+/// inferred from the input. These options may follow the sizes, in any order:
 ///
-/// | option | what it is | without it |
+/// | option | meaning | default |
 /// |---|---|---|
-/// | `Stride<2>` | how far apart windows lie | 1 |
-/// | `Pad<1>` | zeros on each side of the image | 0 |
-/// | `Dilation<2>` | how far apart the pixels of a window lie | 1 |
-/// | `Groups<4>` | input and output channels in so many groups, of which each sees its own | 1 |
+/// | `Stride<2>` | the distance between neighbouring windows | 1 |
+/// | `Pad<1>` | the number of zeros on each side of the image | 0 |
+/// | `Dilation<2>` | the distance between neighbouring pixels of a window | 1 |
+/// | `Groups<4>` | the number of groups of input and output channels, each convolved on its own | 1 |
 /// | `NoBias` | no bias | a bias |
 ///
-/// The kernel is a number or a pair, `(3, 5)`: 3 high and 5 wide; likewise `Stride<2, 1>`, `Pad<1,
-/// 2>` and `Dilation<1, 2>`, vertical first. Each axis of the output has
+/// The kernel size is a number or a pair: `(3, 5)` is 3 high and 5 wide. Likewise `Stride<2, 1>`,
+/// `Pad<1, 2>` and `Dilation<1, 2>` are vertical first. Each axis of the output has
 /// `(size + 2 * pad - dilation * (kernel_size - 1) - 1) / stride + 1` pixels, rounded down.
 ///
-/// Definition and initial values (uniform between plus and minus `1 / sqrt(fan_in)`, weight and
-/// bias, where `fan_in` is `in_channels / groups * kernel height * kernel width`) are those of
-/// PyTorch's `nn.Conv2d`. Images have their channels last here, and the weight lies as `[kernel
-/// height][kernel width][in_channels / groups][out_channels]`; weight files have PyTorch's order.
+/// Definition and initial values are those of PyTorch's `nn.Conv2d`: weight and bias are uniform
+/// between plus and minus `1 / sqrt(fan_in)`, where `fan_in` is
+/// `in_channels / groups * kernel height * kernel width`. Images are channels-last, and the weight
+/// is stored as `[kernel height][kernel width][in_channels / groups][out_channels]`; weight files
+/// have PyTorch's order.
 ///
 /// ```
 /// use shapewright::prelude::*;

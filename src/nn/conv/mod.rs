@@ -1,4 +1,4 @@
-//! Convolutions of sequences and images, and transposed ones.
+//! Convolutions of sequences and images, and transposed convolutions.
 
 mod compute;
 mod conv1d;
@@ -10,33 +10,42 @@ pub use conv1d::{Conv1d, Conv1dNoBiasParams, Conv1dParams};
 pub use conv2d::{Conv2d, Conv2dNoBiasParams, Conv2dParams};
 pub use transpose2d::{ConvTranspose2d, ConvTranspose2dNoBiasParams, ConvTranspose2dParams};
 
-/// The traits of a layer with and without bias: `forward` and `backward_input` are the functions of
-/// `run` that compute them, and the images of the weight gradient are the inputs, or the gradient
-/// of the outputs where they change places.
+/// Implements a layer with and without bias. `forward` and `backward_input` name the functions of
+/// `compute` that compute them. The images of the weight gradient are the inputs or, for a
+/// transposed convolution, the gradients of the outputs.
 macro_rules! convolution {
     (
-        $layer:ident<$($size:ident)*> $spec:tt,
+        $layer:ident<$($size:ident)*> $rule:tt,
         $params:ident<$($of:ident)*> / $no_bias:ident<$($of_no_bias:ident)*>,
-        fan_in: $fan_in:expr, forward: $forward:ident, backward_input: $backward:ident, images: $images:ident,
+        fan_in: $fan_in:expr,
+        forward: $forward:ident,
+        backward_input: $backward:ident,
+        images: $images:ident,
     ) => {
-        impl<$(const $size: usize,)* const BIAS: bool, const EACH: usize> $layer<$($size,)* BIAS, EACH> {
-            const SPEC: Spec = Spec $spec;
+        impl<$(const $size: usize,)* const BIAS: bool, const EACH: usize>
+            $layer<$($size,)* BIAS, EACH>
+        {
+            const RULE: ConvRule = ConvRule $rule;
         }
 
         impl<In: Shape, $(const $size: usize,)* const BIAS: bool, const EACH: usize> ShapeRule<In>
             for $layer<$($size,)* BIAS, EACH>
         {
-            const OUTPUT: Inferred = Self::SPEC.fit(In::DIMS);
+            const OUTPUT: Inferred = Self::RULE.infer(In::DIMS);
         }
 
-        convolution!(@ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward, $backward, $images,
-            |params| Some(&params.bias[..]));
-        convolution!(@ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in, $forward, $backward, $images,
-            |params| None);
+        convolution!(
+            @ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward, $backward, $images,
+            |params| Some(&params.bias[..])
+        );
+        convolution!(
+            @ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in, $forward, $backward,
+            $images, |params| None
+        );
     };
     (
-        @ $layer:ident<$($size:ident)*> $bias:tt, $params:ident<$($of:ident)*>, $fan_in:expr, $forward:ident,
-        $backward:ident, $images:ident, |$p:ident| $get:expr
+        @ $layer:ident<$($size:ident)*> $bias:tt, $params:ident<$($of:ident)*>, $fan_in:expr,
+        $forward:ident, $backward:ident, $images:ident, |$p:ident| $get:expr
     ) => {
         impl<T: Element, $(const $size: usize,)* const EACH: usize> Layer<T>
             for $layer<$($size,)* $bias, EACH>
@@ -49,14 +58,14 @@ macro_rules! convolution {
             }
         }
 
-        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const EACH: usize> Compute<In, Out, T>
-            for $layer<$($size,)* $bias, EACH>
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const EACH: usize>
+            Compute<In, Out, T> for $layer<$($size,)* $bias, EACH>
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const READS_OUTPUT: bool = false;
             const RELU_FUSION: crate::network::ReluFusion = crate::network::ReluFusion::Epilogue;
             const OVERWRITES: bool = true;
-            const MULTIPLY_ADDS: usize = Self::SPEC.sizes(In::DIMS, Out::DIMS).multiply_adds();
+            const MULTIPLY_ADDS: usize = Self::RULE.sizes(In::DIMS, Out::DIMS).multiply_adds();
 
             fn forward(
                 _: &(),
@@ -66,8 +75,9 @@ macro_rules! convolution {
                 _: &mut [T],
                 cx: &Context<T>,
             ) {
-                let sizes = const { &Self::SPEC.sizes(In::DIMS, Out::DIMS) };
-                let (weight, bias): (_, Option<&[T]>) = (Parameters::<T>::as_slice(&$p.weight), $get);
+                let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
+                let weight = Parameters::<T>::as_slice(&$p.weight);
+                let bias: Option<&[T]> = $get;
                 compute::$forward(sizes, weight, bias, flatten(x), flatten_mut(y), cx);
             }
 
@@ -81,11 +91,10 @@ macro_rules! convolution {
                 dx: Option<&mut [Tensor<In, T>]>,
                 cx: &Context<T>,
             ) {
-                let sizes = const { &Self::SPEC.sizes(In::DIMS, Out::DIMS) };
-                if let Some(dx) = dx {
-                    let weight = Parameters::<T>::as_slice(&params.weight);
-                    compute::$backward(sizes, weight, None, flatten(dy), flatten_mut(dx), cx);
-                }
+                let Some(dx) = dx else { return };
+                let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
+                let weight = Parameters::<T>::as_slice(&params.weight);
+                compute::$backward(sizes, weight, None, flatten(dy), flatten_mut(dx), cx);
             }
 
             fn backward_params(
@@ -98,8 +107,9 @@ macro_rules! convolution {
                 gradient: &mut Self::Params,
                 cx: &Context<T>,
             ) {
-                let sizes = const { &Self::SPEC.sizes(In::DIMS, Out::DIMS) };
-                let (x, dy) = (flatten(x), flatten(dy));
+                let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
+                let x = flatten(x);
+                let dy = flatten(dy);
                 convolution!(@$images $bias, sizes, x, dy, gradient, cx);
             }
         }
@@ -108,7 +118,8 @@ macro_rules! convolution {
         compute::weight_grad($sizes, $x, $dy, Parameters::<T>::as_mut_slice($gradient), $cx)
     };
     (@gradients $bias:tt, $sizes:ident, $x:ident, $dy:ident, $gradient:ident, $cx:ident) => {
-        compute::weight_grad($sizes, $dy, $x, Parameters::<T>::as_mut_slice(&mut $gradient.weight), $cx);
+        let weight = Parameters::<T>::as_mut_slice(&mut $gradient.weight);
+        compute::weight_grad($sizes, $dy, $x, weight, $cx);
         convolution!(@bias $bias, $gradient, $dy, $cx);
     };
     (@bias true, $gradient:ident, $dy:ident, $cx:ident) => {

@@ -1,17 +1,18 @@
-//! Which shapes convolutions take, and what is wrong with others.
+//! The shape rule of convolutions.
 
 use crate::kernels::ConvSizes;
 use crate::network::{INFER, Inferred, Sentence};
+use crate::nn::rule::zero_size;
 use crate::sizes::{self, TOO_LARGE};
 use crate::tensor::Dims;
 
-/// A convolution as it is written; pairs are vertical and horizontal, and one of one axis has that
-/// as its second.
+/// A convolution as the network's definition states it. Pairs are vertical and horizontal; a
+/// convolution of sequences uses the second of each.
 #[derive(Clone, Copy)]
-pub(super) struct Spec {
+pub(super) struct ConvRule {
     /// The layer's name.
     pub name: &'static str,
-    /// How many axes an image has beside the channels.
+    /// The number of axes of an image in addition to the channels.
     pub axes: usize,
     pub in_channels: usize,
     pub out_channels: usize,
@@ -20,84 +21,62 @@ pub(super) struct Spec {
     pub pad: [usize; 2],
     pub dilation: [usize; 2],
     pub groups: usize,
-    /// Of a transposed convolution.
+    /// The output padding, which makes the convolution a transposed one.
     pub output_pad: Option<[usize; 2]>,
 }
 
-impl Spec {
-    /// What comes out of an input, with the channels of it and those that each group has in the
-    /// weight.
-    pub const fn fit(&self, input: Dims) -> Inferred {
-        let sizes = input.sizes();
-        let channels = match (self.in_channels, sizes) {
+impl ConvRule {
+    /// Returns the output shape, and infers `in_channels` if they are `_` and the number of
+    /// channels that each group has in the weight.
+    pub const fn infer(&self, input: Dims) -> Inferred {
+        let channels = match (self.in_channels, input.sizes()) {
             (INFER, [.., last]) => *last,
             (INFER, []) => 1,
             (channels, _) => channels,
         };
-        let fit = match self.wrong_in_itself(input) {
-            Some(fit) => fit,
+
+        let inferred = match self.reject_arguments(input) {
+            Some(mistake) => mistake,
             None if input.is_unknown() => Inferred::shape(input),
             None => self.check(input, channels),
         };
-        let fit = if self.in_channels == INFER {
-            fit.infers(channels)
+        let inferred = if self.in_channels == INFER {
+            inferred.infers(channels)
         } else {
-            fit
+            inferred
         };
-        // A transposed convolution has its weight the other way round.
+
+        // The weight of a transposed convolution has its channels swapped.
         let grouped = if self.output_pad.is_some() {
             self.out_channels
         } else {
             channels
         };
         match grouped.checked_div(self.groups) {
-            Some(each) if each > 0 => fit.infers(each),
-            _ => fit.infers(1),
+            Some(each) if each > 0 => inferred.infers(each),
+            _ => inferred.infers(1),
         }
     }
 
-    /// A mistake that is one whatever comes in.
-    const fn wrong_in_itself(&self, input: Dims) -> Option<Inferred> {
+    /// Returns the mistake of arguments that are wrong for any input, if there is one.
+    const fn reject_arguments(&self, input: Dims) -> Option<Inferred> {
         let named = [
             ("in_channels", self.in_channels),
             ("out_channels", self.out_channels),
-            (
-                "a kernel_size of",
-                if self.kernel[0] < self.kernel[1] {
-                    self.kernel[0]
-                } else {
-                    self.kernel[1]
-                },
-            ),
-            (
-                "a stride of",
-                if self.stride[0] < self.stride[1] {
-                    self.stride[0]
-                } else {
-                    self.stride[1]
-                },
-            ),
-            (
-                "a dilation of",
-                if self.dilation[0] < self.dilation[1] {
-                    self.dilation[0]
-                } else {
-                    self.dilation[1]
-                },
-            ),
+            ("a kernel_size of", min(self.kernel)),
+            ("a stride of", min(self.stride)),
+            ("a dilation of", min(self.dilation)),
             ("groups", self.groups),
         ];
         let mut i = 0;
         while i < named.len() {
-            let (what, size) = named[i];
+            let (name, size) = named[i];
             if size == 0 {
-                let sentence = Sentence::new("has ")
-                    .text(what)
-                    .text(" 0; every size must be at least 1");
-                return Some(Inferred::wrong(sentence, Dims::UNKNOWN));
+                return Some(zero_size(name, Dims::UNKNOWN));
             }
             i += 1;
         }
+
         if !self.out_channels.is_multiple_of(self.groups) {
             let sentence = Sentence::new("has ")
                 .number(self.out_channels)
@@ -106,11 +85,13 @@ impl Spec {
                 .text(" groups can't share equally; make one a multiple of the other");
             return Some(Inferred::wrong(sentence, self.output(input)));
         }
+
         if let Some(output_pad) = self.output_pad {
             let mut axis = 0;
             while axis < 2 {
-                let (pad, stride, dilation) =
-                    (output_pad[axis], self.stride[axis], self.dilation[axis]);
+                let pad = output_pad[axis];
+                let stride = self.stride[axis];
+                let dilation = self.dilation[axis];
                 if pad >= stride && pad >= dilation {
                     let sentence = Sentence::new("has an output padding of ")
                         .number(pad)
@@ -126,6 +107,7 @@ impl Spec {
         None
     }
 
+    /// Checks an input of known shape against arguments that are right in themselves.
     const fn check(&self, input: Dims, channels: usize) -> Inferred {
         let sizes = input.sizes();
         if !input.parts().is_empty() || sizes.len() != self.axes + 1 {
@@ -140,37 +122,12 @@ impl Spec {
                 Dims::UNKNOWN,
             );
         }
-        let last = sizes[self.axes];
-        let dots = if self.axes == 1 { "[.., " } else { "[.., .., " };
-        if channels != last {
-            let wanted = Sentence::new(dots).number(channels).text("]");
-            let first = self.axes == 2 && sizes[0] == channels;
-            let way_out = if first {
-                Sentence::new("; images have their channels last: declare [")
-                    .number(sizes[1])
-                    .text(", ")
-                    .number(sizes[2])
-                    .text(", ")
-                    .number(channels)
-                    .text("]")
-            } else {
-                let name = Sentence::new("`").text(self.name).text("<");
-                Sentence::new("; write ")
-                    .sentence(&name)
-                    .number(last)
-                    .text(", ..>` or ")
-                    .sentence(&name)
-                    .text("_, ..>`")
-            };
-            let output = if first {
-                Dims::UNKNOWN
-            } else {
-                self.output(input)
-            };
-            return Inferred::mismatch(wanted, way_out, output);
+
+        if channels != sizes[self.axes] {
+            return self.mismatched_channels(input, channels);
         }
         if !channels.is_multiple_of(self.groups) {
-            let wanted = Sentence::new(dots)
+            let wanted = Sentence::new(self.dots())
                 .text("a multiple of ")
                 .number(self.groups)
                 .text("]");
@@ -180,29 +137,66 @@ impl Spec {
         if !sizes::countable(self.reach(0)) || !sizes::countable(self.reach(1)) {
             return Inferred::wrong(Inferred::TOO_FAR, Dims::UNKNOWN);
         }
+
         let output = self.output(input);
         if output.is_unknown() {
-            let (vertical, horizontal) = (self.least(0), self.least(1));
-            let mut wanted = Sentence::new("[");
-            if self.axes == 2 {
-                wanted = wanted.number(vertical).text(" or more, ");
-            }
-            wanted = wanted
-                .number(horizontal)
-                .text(" or more, ")
-                .number(channels)
-                .text("]");
-            let way_out = if self.output_pad.is_some() {
-                "; make its `Pad` smaller"
-            } else {
-                "; make its kernel smaller, or add `Pad<..>`"
-            };
-            return Inferred::mismatch(wanted, Sentence::new(way_out), Dims::UNKNOWN);
+            return self.too_small(channels);
         }
         Inferred::shape(output).if_countable(self.sizes(input, output).are_countable())
     }
 
-    /// What to do about an input that has other axes.
+    /// Returns how an error abbreviates all axes but the channels.
+    const fn dots(&self) -> &'static str {
+        if self.axes == 1 { "[.., " } else { "[.., .., " }
+    }
+
+    /// Returns the mistake of an input with another number of channels than `channels`.
+    const fn mismatched_channels(&self, input: Dims, channels: usize) -> Inferred {
+        let sizes = input.sizes();
+        let wanted = Sentence::new(self.dots()).number(channels).text("]");
+
+        if self.axes == 2 && sizes[0] == channels {
+            let way_out = Sentence::new("; images have their channels last: declare [")
+                .number(sizes[1])
+                .text(", ")
+                .number(sizes[2])
+                .text(", ")
+                .number(channels)
+                .text("]");
+            return Inferred::mismatch(wanted, way_out, Dims::UNKNOWN);
+        }
+
+        let name = Sentence::new("`").text(self.name).text("<");
+        let way_out = Sentence::new("; write ")
+            .sentence(&name)
+            .number(sizes[self.axes])
+            .text(", ..>` or ")
+            .sentence(&name)
+            .text("_, ..>`");
+        Inferred::mismatch(wanted, way_out, self.output(input))
+    }
+
+    /// Returns the mistake of an input that is smaller than a window.
+    const fn too_small(&self, channels: usize) -> Inferred {
+        let mut wanted = Sentence::new("[");
+        if self.axes == 2 {
+            wanted = wanted.number(self.least(0)).text(" or more, ");
+        }
+        wanted = wanted
+            .number(self.least(1))
+            .text(" or more, ")
+            .number(channels)
+            .text("]");
+
+        let way_out = if self.output_pad.is_some() {
+            "; make its `Pad` smaller"
+        } else {
+            "; make its kernel smaller, or add `Pad<..>`"
+        };
+        Inferred::mismatch(wanted, Sentence::new(way_out), Dims::UNKNOWN)
+    }
+
+    /// Returns the advice for an input with another number of axes.
     const fn way_to_rank(&self, input: Dims) -> Sentence {
         let way_out = Sentence::new("; ");
         match (self.axes, input.sizes()) {
@@ -229,12 +223,13 @@ impl Spec {
         }
     }
 
-    /// What comes out; unknown if nothing does.
+    /// Returns the output shape, or an unknown one if the window does not fit.
     const fn output(&self, input: Dims) -> Dims {
         let sizes = input.sizes();
         if input.is_unknown() || sizes.len() != self.axes + 1 {
             return Dims::UNKNOWN;
         }
+
         let width = self.along(1, sizes[self.axes - 1]);
         if self.axes == 1 {
             return if width == 0 {
@@ -243,6 +238,7 @@ impl Spec {
                 Dims::new(&[width, self.out_channels])
             };
         }
+
         let height = self.along(0, sizes[0]);
         if height == 0 || width == 0 {
             return Dims::UNKNOWN;
@@ -250,10 +246,11 @@ impl Spec {
         Dims::new(&[height, width, self.out_channels])
     }
 
-    /// How much comes out along an axis; 0 if the window does not fit.
+    /// Returns the output size along an axis; 0 if the window does not fit.
     const fn along(&self, axis: usize, size: usize) -> usize {
         let reach = self.reach(axis);
         let pad = sizes::sum(&[self.pad[axis], self.pad[axis]]);
+
         if let Some(output_pad) = self.output_pad {
             let steps = sizes::product(&[size.saturating_sub(1), self.stride[axis]]);
             let full = sizes::sum(&[steps, reach, output_pad[axis], 1]);
@@ -263,6 +260,7 @@ impl Spec {
                 full.saturating_sub(pad)
             };
         }
+
         let padded = sizes::sum(&[size, pad]);
         if padded <= reach {
             0
@@ -271,12 +269,12 @@ impl Spec {
         }
     }
 
-    /// How far a window reaches beyond its first place.
+    /// Returns the distance from the first to the last position of a window.
     const fn reach(&self, axis: usize) -> usize {
         sizes::product(&[self.kernel[axis] - 1, self.dilation[axis]])
     }
 
-    /// The smallest size along an axis of which something comes out.
+    /// Returns the smallest input size along an axis whose output is not empty.
     const fn least(&self, axis: usize) -> usize {
         let reach = self.reach(axis);
         let pad = sizes::sum(&[self.pad[axis], self.pad[axis]]);
@@ -291,21 +289,24 @@ impl Spec {
         if least == 0 { 1 } else { least }
     }
 
-    /// For the kernels; a transposed convolution is one from its output to its input.
+    /// Returns the sizes for the kernels, to which a transposed convolution is a convolution from
+    /// its output to its input.
     pub const fn sizes(&self, input: Dims, output: Dims) -> ConvSizes {
         let (image, out) = if self.output_pad.is_some() {
             (output, input)
         } else {
             (input, output)
         };
-        let axes = self.axes;
-        // After a mistake nothing is known, and nothing computed.
+
+        // After a mistake nothing is known, and nothing is computed.
         let known = !image.is_unknown() && !out.is_unknown();
         let (image, out) = if known {
             (image.sizes(), out.sizes())
         } else {
             ([1; 3].as_slice(), [1; 3].as_slice())
         };
+
+        let axes = self.axes;
         ConvSizes {
             size: [if axes == 1 { 1 } else { image[0] }, image[axes - 1]],
             channels: image[axes],
@@ -317,5 +318,14 @@ impl Spec {
             dilation: self.dilation,
             groups: self.groups,
         }
+    }
+}
+
+/// Returns the smaller of two sizes.
+const fn min(sizes: [usize; 2]) -> usize {
+    if sizes[0] < sizes[1] {
+        sizes[0]
+    } else {
+        sizes[1]
     }
 }

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::shape::Spec;
+use super::shape::ConvRule;
 use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
@@ -12,20 +12,22 @@ use crate::network::{
 };
 use crate::tensor::{Element, Shape, Tensor};
 
-/// Transposed convolution of an image `[height, width, channels]`: each pixel is spread over a
-/// window of the output, as the gradient of a [`Conv2d`](super::Conv2d) is. It makes images larger.
+/// A transposed convolution of an image `[height, width, channels]`, which enlarges it. Each pixel
+/// is spread over a window of the output, as in the gradient of a [`Conv2d`](super::Conv2d).
 ///
-/// In a network: `ConvTranspose2d<in_channels, out_channels, kernel_size>`, with `_` for
-/// `in_channels` to take what comes, and the options of [`Conv2d`](super::Conv2d): `Stride<2>` is
-/// how far apart the windows of neighbouring pixels lie in the output, and `Pad<1>` takes pixels
-/// away on each side of it. `OutputPad<1>` adds pixels below and to the right: which of the sizes
-/// that a `Conv2d` with this stride turns into the same one is meant. Each axis of the output
-/// has `(size - 1) * stride - 2 * pad + dilation * (kernel_size - 1) + output_pad + 1` pixels.
+/// In a network: `ConvTranspose2d<in_channels, out_channels, kernel_size>`. An `in_channels` of `_`
+/// is inferred from the input. The options are those of [`Conv2d`](super::Conv2d), with respect to
+/// the output: `Stride<2>` is the distance between the windows of neighbouring pixels, and `Pad<1>`
+/// removes pixels on each side. In addition, `OutputPad<1>` adds pixels below and to the right: a
+/// `Conv2d` with a stride maps several sizes to the same one, and this chooses among them. Each
+/// axis of the output has
+/// `(size - 1) * stride - 2 * pad + dilation * (kernel_size - 1) + output_pad + 1` pixels.
 ///
-/// Definition and initial values (uniform between plus and minus `1 / sqrt(fan_in)`, where `fan_in`
-/// is `out_channels / groups * kernel height * kernel width`) are those of PyTorch's
-/// `nn.ConvTranspose2d`. Images have their channels last here, and the weight lies as `[kernel
-/// height][kernel width][out_channels / groups][in_channels]`; weight files have PyTorch's order.
+/// Definition and initial values are those of PyTorch's `nn.ConvTranspose2d`: weight and bias are
+/// uniform between plus and minus `1 / sqrt(fan_in)`, where `fan_in` is
+/// `out_channels / groups * kernel height * kernel width`. Images are channels-last, and the weight
+/// is stored as `[kernel height][kernel width][out_channels / groups][in_channels]`; weight files
+/// have PyTorch's order.
 ///
 /// ```
 /// use shapewright::prelude::*;

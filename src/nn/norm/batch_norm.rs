@@ -1,11 +1,13 @@
-//! The layers that normalize over a whole batch.
+//! Normalizations over a whole batch.
 
 use core::ops::Range;
 
 use rand::Rng;
 
-use super::batch_passes::{KEPT, Kept, backward_input, forward_frozen, forward_train};
-use super::{EPS, channels, initialize, size_of_zero, weight_and_bias, with_channels};
+use super::batch_passes::{
+    BatchCache, CACHE_PER_FEATURE, Input, backward_input, forward_frozen, forward_train,
+};
+use super::{EPS, initialize, weight_and_bias, with_channels};
 use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
@@ -13,37 +15,38 @@ use crate::network::{
     ActivationStore, Compute, Configuration, Context, FeatureOrder, INFER, Inferred, Layer,
     LayerOutputs, Parameters, Sentence, ShapeRule,
 };
+use crate::nn::rule::{last_size, zero_size};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance of each feature over
-/// the whole batch while training, and running ones in inference. An input is `[features]` or
-/// `[length, features]`; then the mean is also over the length.
+/// Batch normalization: `(x - mean) / sqrt(variance + eps) * weight + bias`. Mean and variance of
+/// each feature are those of the whole batch in training, and running ones in inference. An input
+/// is `[features]` or `[length, features]`; of the latter, the mean is also over the length.
 ///
-/// In a network: `BatchNorm1d<num_features>`, with `_` to take what comes, and the option
-/// `NoAffine` to leave weight and bias away: `BatchNorm1d<_, NoAffine>`. `BatchNorm1d<_>(1e-3,
-/// 0.01)` sets `eps` and `momentum`, which are 1e-5 and 0.1 otherwise.
+/// In a network: `BatchNorm1d<num_features>`. A `num_features` of `_` is inferred from the input,
+/// and the option `NoAffine` omits weight and bias: `BatchNorm1d<_, NoAffine>`.
+/// `BatchNorm1d<_>(1e-3, 0.01)` sets `eps` and `momentum`, which are 1e-5 and 0.1 by default.
 ///
 /// PyTorch's `nn.BatchNorm1d`, whose `[batch, features, length]` is `[length, features]` here;
-/// Ioffe and Szegedy, 2015. Weight and running variance begin at 1, bias and running mean at 0.
+/// Ioffe and Szegedy, 2015. Weight and running variance start at 1, bias and running mean at 0.
 ///
-/// - **Running statistics** move by `momentum` of the difference to those of the batch. The
-///   variance of the batch is divided by the number of values without one then, as an estimate for
-///   all data, but by their number where it normalizes. They are fields of the parameters, and are
-///   saved and loaded, but not trained: `backward` puts their change where the gradient of a
-///   parameter is, negative, and an optimizer's step takes it away. Accumulated gradients
-///   accumulate changes.
-/// - **Frozen layers**, and those below what is trained or within
-///   [`Workspace::eval`](crate::Workspace::eval), keep their running statistics and normalize with
-///   them while training as well, as PyTorch's do after `eval()`.
-/// - **`num_batches_tracked`** counts those steps, as in PyTorch, whose files have it as a whole
-///   number.
-/// - **One value per feature**, a batch of a single `[features]`, has no variance. PyTorch raises
-///   an error in training; here the output is the bias, the gradient 0, and the running variance
-///   stays.
+/// - **Running statistics** move towards those of the batch by `momentum` times the difference. For
+///   them, the variance of `n` values is divided by `n - 1`, as an estimate for all data; for the
+///   normalization, it is divided by `n`. They are fields of the parameters, and are saved and
+///   loaded but not trained: `backward` stores their negative change in place of a gradient, and an
+///   optimizer's step subtracts it. Accumulating gradients accumulates the changes.
+/// - **Frozen layers**, layers below all trained ones, and layers within
+///   [`Workspace::eval`](crate::Workspace::eval) keep their running statistics and normalize with
+///   them in training as well, as PyTorch's do after `eval()`.
+/// - **`num_batches_tracked`** counts the updates of the running statistics, as in PyTorch, whose
+///   files have it as a whole number.
+/// - **A single value per feature**, as in a batch of one `[features]`, has no variance. PyTorch
+///   raises an error in training; here the output is the bias, the gradient is 0, and the running
+///   variance is unchanged.
 ///
-/// The mean is found in two parts, as that of [`LayerNorm`](struct@crate::nn::LayerNorm). Sums over
-/// large batches are cut at fixed places, so that no bit depends on the number of threads.
+/// The mean is computed in two parts, as that of [`LayerNorm`](struct@crate::nn::LayerNorm). Sums
+/// over large batches are split at fixed positions, so that no bit depends on the number of
+/// threads.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -73,8 +76,8 @@ pub struct BatchNorm1d<const C: usize, const AFFINE: bool = true> {}
 /// [`struct@BatchNorm1d`] of images, `[height, width, channels]`: mean and variance of each channel
 /// over all pixels of all images.
 ///
-/// In a network: `BatchNorm2d<num_features>`, with `_` to take what comes; everything else is as
-/// for [`struct@BatchNorm1d`]. PyTorch's `nn.BatchNorm2d`.
+/// In a network: `BatchNorm2d<num_features>`; options, arguments and statistics are those of
+/// [`struct@BatchNorm1d`]. PyTorch's `nn.BatchNorm2d`.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -105,6 +108,7 @@ impl Configuration for BatchNormArguments {
 }
 
 impl BatchNormArguments {
+    /// Checks and sets the arguments.
     #[track_caller]
     const fn new(eps: f64, momentum: f64) -> Self {
         assert!(
@@ -123,7 +127,7 @@ impl BatchNormArguments {
     }
 }
 
-/// A [`struct@BatchNorm1d`] layer with this `eps` and `momentum`.
+/// Returns a [`struct@BatchNorm1d`] layer with this `eps` and `momentum`.
 ///
 /// # Panics
 /// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
@@ -133,7 +137,7 @@ pub const fn BatchNorm1d(eps: f64, momentum: f64) -> BatchNormArguments {
     BatchNormArguments::new(eps, momentum)
 }
 
-/// A [`struct@BatchNorm2d`] layer with this `eps` and `momentum`.
+/// Returns a [`struct@BatchNorm2d`] layer with this `eps` and `momentum`.
 ///
 /// # Panics
 /// If `eps` is negative or not finite, or if `momentum` is not between 0 and 1.
@@ -153,13 +157,14 @@ pub struct BatchNormParams<const C: usize, T: Element> {
     /// `[num_features]`
     #[params(features)]
     pub bias: [T; C],
-    /// `[num_features]`: the mean that inference takes away.
+    /// `[num_features]`: the mean that inference subtracts.
     #[params(features, statistic)]
     pub running_mean: [T; C],
-    /// `[num_features]`: the variance that inference divides by the root of.
+    /// `[num_features]`: the variance whose square root inference divides by.
     #[params(features, statistic)]
     pub running_var: [T; C],
-    /// How many batches the running statistics have seen. In `f32` it ends at 16,777,216.
+    /// The number of batches that the running statistics have seen. In `f32` it stops at
+    /// 16,777,216.
     #[params(statistic)]
     pub num_batches_tracked: T,
 }
@@ -169,21 +174,27 @@ pub struct BatchNormParams<const C: usize, T: Element> {
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]
 pub struct BatchNormNoAffineParams<const C: usize, T: Element> {
-    /// `[num_features]`: the mean that inference takes away.
+    /// `[num_features]`: the mean that inference subtracts.
     #[params(features, statistic)]
     pub running_mean: [T; C],
-    /// `[num_features]`: the variance that inference divides by the root of.
+    /// `[num_features]`: the variance whose square root inference divides by.
     #[params(features, statistic)]
     pub running_var: [T; C],
-    /// How many batches the running statistics have seen. In `f32` it ends at 16,777,216.
+    /// The number of batches that the running statistics have seen. In `f32` it stops at
+    /// 16,777,216.
     #[params(statistic)]
     pub num_batches_tracked: T,
 }
 
-const fn fit(name: &str, input: Dims, features: usize, axes: Range<usize>) -> Inferred {
-    let (come, images, known) = (channels(input), axes.start == 3, features != INFER);
-    let fit = if features == 0 {
-        size_of_zero("num_features", input)
+/// The shape rule of the layer `name` for inputs with a number of axes within `axes`, including its
+/// end.
+const fn infer(name: &str, input: Dims, features: usize, axes: Range<usize>) -> Inferred {
+    let found = last_size(input);
+    let images = axes.start == 3;
+    let known = features != INFER;
+
+    let inferred = if features == 0 {
+        zero_size("num_features", input)
     } else if input.is_unknown() {
         Inferred::shape(Dims::UNKNOWN)
     } else if input.sizes().len() < axes.start || input.sizes().len() > axes.end {
@@ -195,7 +206,7 @@ const fn fit(name: &str, input: Dims, features: usize, axes: Range<usize>) -> In
             "; `BatchNorm2d` takes images"
         };
         Inferred::mismatch(wanted(images, features), Sentence::new(way_out), input)
-    } else if known && features != come {
+    } else if known && features != found {
         let way_out = Sentence::new("; write `")
             .text(name)
             .text("<_>` to take what comes");
@@ -203,10 +214,10 @@ const fn fit(name: &str, input: Dims, features: usize, axes: Range<usize>) -> In
     } else {
         Inferred::shape(input)
     };
-    fit.infers(come)
+    inferred.infers(found)
 }
 
-/// "[_, _, 32]", or "[32] or [_, 32]"
+/// Returns "[_, _, 32]", or "[32] or [_, 32]".
 const fn wanted(images: bool, features: usize) -> Sentence {
     if images {
         return with_channels("[_, _, ", features);
@@ -216,10 +227,16 @@ const fn wanted(images: bool, features: usize) -> Sentence {
         .sentence(&with_channels("[_, ", features))
 }
 
+/// Returns the number of trained parameters: weight and bias, or none.
+const fn trained_len(affine: bool, features: usize) -> usize {
+    if affine { 2 * features } else { 0 }
+}
+
+/// Implements a layer for inputs with a number of axes from `$least` to `$most`.
 macro_rules! batch_norm {
     ($name:ident, $least:literal..=$most:literal) => {
         impl<In: Shape, const C: usize, const AFFINE: bool> ShapeRule<In> for $name<C, AFFINE> {
-            const OUTPUT: Inferred = fit(stringify!($name), In::DIMS, C, $least..$most);
+            const OUTPUT: Inferred = infer(stringify!($name), In::DIMS, C, $least..$most);
         }
 
         impl<T: Element, const C: usize> Layer<T> for $name<C, true> {
@@ -249,7 +266,7 @@ macro_rules! batch_norm {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const READS_OUTPUT: bool = false;
             const WHOLE_BATCH: bool = true;
-            const CACHE: usize = sizes::product(&[KEPT, C]);
+            const CACHE: usize = sizes::product(&[CACHE_PER_FEATURE, C]);
 
             #[inline(always)]
             fn forward(
@@ -260,12 +277,11 @@ macro_rules! batch_norm {
                 _: &mut [T],
                 cx: &Context<T>,
             ) {
-                let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
+                let (trained, running) = params.as_slice().split_at(trained_len(AFFINE, C));
                 let (weight, bias) = weight_and_bias(trained, C);
-                let (mean, variance) = (&running[..C], &running[C..2 * C]);
                 let norm = RunningNorm {
-                    mean,
-                    variance,
+                    mean: &running[..C],
+                    variance: &running[C..2 * C],
                     eps: T::from_f64_lossy(config.eps),
                     weight,
                     bias,
@@ -284,28 +300,16 @@ macro_rules! batch_norm {
                 if x.is_empty() {
                     return;
                 }
-                let (trained, running) = params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
-                let (trained, kept) = (weight_and_bias(trained, C), Kept::new(cache, C));
+
+                let (trained, running) = params.as_slice().split_at(trained_len(AFFINE, C));
+                let trained = weight_and_bias(trained, C);
+                let input = Input::new(x);
+                let y = flatten_mut(y);
+                let cache = BatchCache::new(cache, C);
                 if cx.keeps(running) {
-                    forward_frozen(
-                        config,
-                        trained,
-                        running,
-                        flatten(x),
-                        flatten_mut(y),
-                        kept,
-                        cx,
-                    );
+                    forward_frozen(config, trained, running, input, y, cache, cx);
                 } else {
-                    forward_train(
-                        config,
-                        trained,
-                        x.len(),
-                        flatten(x),
-                        flatten_mut(y),
-                        kept,
-                        cx,
-                    );
+                    forward_train(config, trained, input, y, cache, cx);
                 }
             }
 
@@ -319,22 +323,18 @@ macro_rules! batch_norm {
                 dx: Option<&mut [Tensor<In, T>]>,
                 cx: &Context<T>,
             ) {
-                if !x.is_empty() {
-                    let (trained, running) =
-                        params.as_slice().split_at(if AFFINE { 2 * C } else { 0 });
-                    let (trained, dx) = (weight_and_bias(trained, C), dx.map(flatten_mut));
-                    let (kept, frozen) = (Kept::new(cache, C), cx.keeps(running));
-                    backward_input(
-                        trained,
-                        x.len(),
-                        flatten(x),
-                        flatten(dy),
-                        dx,
-                        kept,
-                        frozen,
-                        cx,
-                    );
+                if x.is_empty() {
+                    return;
                 }
+
+                let (trained, running) = params.as_slice().split_at(trained_len(AFFINE, C));
+                let trained = weight_and_bias(trained, C);
+                let input = Input::new(x);
+                let dy = flatten(dy);
+                let dx = dx.map(flatten_mut);
+                let cache = BatchCache::new(cache, C);
+                let frozen = cx.keeps(running);
+                backward_input(trained, input, dy, dx, cache, frozen, cx);
             }
 
             fn backward_params(
@@ -350,14 +350,13 @@ macro_rules! batch_norm {
                 if x.is_empty() {
                     return;
                 }
-                let (rows, kept) = (flatten(x).len() / C, Kept::new(cache, C));
-                let (running, gradient) = (
-                    &params.as_slice()[if AFFINE { 2 * C } else { 0 }..],
-                    gradient.as_mut_slice(),
-                );
-                let change = kept.add_gradients(AFFINE, gradient);
+
+                let rows = flatten(x).len() / C;
+                let running = &params.as_slice()[trained_len(AFFINE, C)..];
+                let cache = BatchCache::new(cache, C);
+                let change = cache.add_gradients(AFFINE, gradient.as_mut_slice());
                 if !cx.keeps(running) {
-                    kept.add_changes(config, rows, running, change);
+                    cache.add_changes(config, rows, running, change);
                 }
             }
         }

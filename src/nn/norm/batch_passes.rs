@@ -4,44 +4,48 @@ use core::ops::Range;
 
 use super::BatchNormArguments;
 use crate::kernels::{BatchNorm, Kernels, Normalize, RunningNorm};
+use crate::memory::flatten;
 use crate::network::{ActivationStore, Context};
-use crate::tensor::Element;
+use crate::tensor::{Element, Shape, Tensor};
 use crate::threads;
 
-/// What is kept of each feature from forward to backward, and what backward adds.
-pub(super) const KEPT: usize = 6;
+/// The numbers of each feature that forward keeps for backward, and that backward adds.
+pub(super) const CACHE_PER_FEATURE: usize = 6;
 
-/// What the cache of a batch holds: the first numbers are those of each feature, the rest is room
-/// for sums.
-pub(super) struct Kept<'a, T> {
+/// The cache of a batch. Its first numbers are those of each feature; the rest is a workspace for
+/// partial sums.
+///
+/// The mean of a feature is `near + rest`: a first estimate and a correction.
+pub(super) struct BatchCache<'a, T> {
     near: &'a mut [T],
-    /// `rest` and `inverse`; the sums of distances and squares before.
+    /// `rest` and `inverse` (of the standard deviation); before them, the sums of distances from
+    /// `near` and of their squares.
     rest_and_inverse: &'a mut [T],
-    /// The variances as they are estimated from a sample.
+    /// The variances, as estimated from a sample.
     variance: &'a mut [T],
     /// The gradients of weight and bias.
     gradients: &'a mut [T],
-    room: &'a mut [T],
+    workspace: &'a mut [T],
 }
 
-impl<'a, T: Element> Kept<'a, T> {
-    /// From the cache of a batch that is not empty.
+impl<'a, T: Element> BatchCache<'a, T> {
+    /// Splits the cache of a batch that is not empty.
     pub(super) fn new(cache: ActivationStore<'a, T>, features: usize) -> Self {
-        let (near, all) = cache.into_slice().split_at_mut(features);
-        let (rest_and_inverse, all) = all.split_at_mut(2 * features);
-        let (variance, all) = all.split_at_mut(features);
-        let (gradients, room) = all.split_at_mut(2 * features);
-        Kept {
+        let (near, tail) = cache.into_slice().split_at_mut(features);
+        let (rest_and_inverse, tail) = tail.split_at_mut(2 * features);
+        let (variance, tail) = tail.split_at_mut(features);
+        let (gradients, workspace) = tail.split_at_mut(2 * features);
+        BatchCache {
             near,
             rest_and_inverse,
             variance,
             gradients,
-            room,
+            workspace,
         }
     }
 
-    /// Adds the gradients of weight and bias, if there are any. Gives the place for the changes of
-    /// running statistics.
+    /// Adds the gradients of weight and bias, if there are any. Returns the part of `gradient` for
+    /// the changes of the running statistics.
     pub(super) fn add_gradients<'b>(&self, affine: bool, gradient: &'b mut [T]) -> &'b mut [T] {
         let (trained, change) =
             gradient.split_at_mut(if affine { self.gradients.len() } else { 0 });
@@ -52,7 +56,7 @@ impl<'a, T: Element> Kept<'a, T> {
         change
     }
 
-    /// Adds what optimizers take from the running statistics, after a batch with this many rows.
+    /// Adds what optimizers subtract from the running statistics, after a batch of `rows` rows.
     pub(super) fn add_changes(
         &self,
         config: &BatchNormArguments,
@@ -60,18 +64,24 @@ impl<'a, T: Element> Kept<'a, T> {
         running: &[T],
         change: &mut [T],
     ) {
-        let (features, momentum) = (self.near.len(), T::from_f64_lossy(config.momentum));
+        let features = self.near.len();
+        let momentum = T::from_f64_lossy(config.momentum);
+
         for i in 0..features {
             let mean = self.near[i] + self.rest_and_inverse[i];
             change[i] += momentum * (running[i] - mean);
+
+            // A single row has no variance.
             if rows > 1 {
                 change[features + i] += momentum * (running[features + i] - self.variance[i]);
             }
         }
+
+        // The number of batches grows by one.
         change[2 * features] -= T::one();
     }
 
-    /// How the batch is normalized, with these weights and biases.
+    /// Returns the normalization of the batch, with this weight and bias.
     fn norm<'b>(&'b self, weight: &'b [T], bias: &'b [T]) -> BatchNorm<'b, T> {
         let (rest, inverse) = self.rest_and_inverse.split_at(self.near.len());
         BatchNorm {
@@ -84,102 +94,127 @@ impl<'a, T: Element> Kept<'a, T> {
     }
 }
 
-/// Into how many blocks the sums of a large batch are cut: always the same, so that threads change
-/// no bit.
-const BLOCKS: usize = 32;
-/// Sums over fewer numbers are not cut.
-const LARGE: usize = 1 << 15;
-/// What an element of a pass is worth in multiply-adds, when it is decided whether threads share
-/// it.
-const PASS: usize = 8;
-
-/// Sums over a batch: calls `block` with the numbers of some samples and the place for their sums.
-/// `room` is for as many sums of each sample at least, but that of the first.
-fn sum<T: Element>(
+/// The input of a batch, as one slice.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a, T> {
     samples: usize,
-    len: usize,
-    sums: &mut [T],
-    room: &mut [T],
-    block: &(dyn Fn(Range<usize>, &mut [T]) + Sync),
-) {
-    let blocks = if len < LARGE { 1 } else { samples.min(BLOCKS) };
-    let (step, sample) = (samples.div_ceil(blocks), len / samples);
-    if step == samples {
-        return block(0..len, sums);
-    }
-    let room = &mut room[..samples.div_ceil(step) * sums.len()];
-    threads::split_mut(room, sums.len(), &|index, part: &mut [T]| {
-        block(
-            index * step * sample..((index + 1) * step * sample).min(len),
-            part,
-        );
-    });
-    sums.fill(T::zero());
-    for part in room.chunks_exact(sums.len()) {
-        sums.iter_mut()
-            .zip(part)
-            .for_each(|(sum, &part)| *sum += part);
+    x: &'a [T],
+}
+
+impl<'a, T: Element> Input<'a, T> {
+    pub(super) fn new<S: Shape>(x: &'a [Tensor<S, T>]) -> Self {
+        Input {
+            samples: x.len(),
+            x: flatten(x),
+        }
     }
 }
 
-/// Calls with pieces of whole rows of `y`, and where they begin.
-fn each_piece<T: Element>(
+/// The number of blocks of the sums over a large batch. It does not depend on the number of
+/// threads, so that threads change no bit.
+const BLOCKS: usize = 32;
+
+/// The smallest number of elements whose sums are split into blocks.
+const LARGE: usize = 1 << 15;
+
+/// The cost of an element of a pass in multiply-adds, for the decision whether threads share it.
+const PASS: usize = 8;
+
+/// Sums over a batch: calls `sum_block` with the range of some samples and the memory for their
+/// sums.
+///
+/// `workspace` holds at least the sums of one block for each sample but the first.
+fn sum<T: Element>(
+    input: Input<'_, T>,
+    sums: &mut [T],
+    workspace: &mut [T],
+    sum_block: &(dyn Fn(Range<usize>, &mut [T]) + Sync),
+) {
+    let samples = input.samples;
+    let len = input.x.len();
+    let blocks = if len < LARGE { 1 } else { samples.min(BLOCKS) };
+    let block_samples = samples.div_ceil(blocks);
+    if block_samples == samples {
+        return sum_block(0..len, sums);
+    }
+
+    // The sums of each block, in a slot of its own.
+    let block_len = block_samples * (len / samples);
+    let partial_sums = &mut workspace[..samples.div_ceil(block_samples) * sums.len()];
+    threads::split_mut(partial_sums, sums.len(), &|block, sums: &mut [T]| {
+        let start = block * block_len;
+        sum_block(start..(start + block_len).min(len), sums);
+    });
+
+    // Their sum, in the order of the batch.
+    sums.fill(T::zero());
+    for partial in partial_sums.chunks_exact(sums.len()) {
+        sums.iter_mut()
+            .zip(partial)
+            .for_each(|(sum, &partial)| *sum += partial);
+    }
+}
+
+/// Splits `y` between threads at whole rows. Calls `f` with each part and its range.
+fn for_each_part<T: Element>(
     features: usize,
     y: &mut [T],
     f: &(dyn Fn(Range<usize>, &mut [T]) + Sync),
 ) {
     let rows = y.len() / features;
-    let chunk = rows.div_ceil(threads::parts(y.len().saturating_mul(PASS))) * features;
-    threads::split_mut(y, chunk, &|piece, y: &mut [T]| {
-        f(piece * chunk..piece * chunk + y.len(), y)
+    let part_len = rows.div_ceil(threads::parts(y.len().saturating_mul(PASS))) * features;
+    threads::split_mut(y, part_len, &|part, y: &mut [T]| {
+        let start = part * part_len;
+        f(start..start + y.len(), y)
     });
 }
 
+/// Computes mean and variance of the batch, keeps them and normalizes with them.
 pub(super) fn forward_train<T: Element>(
     config: &BatchNormArguments,
     (weight, bias): (&[T], &[T]),
-    samples: usize,
-    x: &[T],
+    input: Input<'_, T>,
     y: &mut [T],
-    mut kept: Kept<'_, T>,
+    mut cache: BatchCache<'_, T>,
     cx: &Context<T>,
 ) {
-    let (features, kernels) = (kept.near.len(), cx.kernels);
+    let kernels = cx.kernels;
+    let x = input.x;
+    let features = cache.near.len();
     let rows = x.len() / features;
-    let Kept {
+    let BatchCache {
         near,
         rest_and_inverse,
         variance,
-        room,
+        workspace,
         ..
-    } = &mut kept;
-    sum(samples, x.len(), near, room, &|here, sums: &mut [T]| {
-        kernels.column_sums(here.len() / features, features, &x[here], sums, false);
+    } = &mut cache;
+
+    // First pass: an estimate of the mean, which is off by the rounding of large sums.
+    sum(input, near, workspace, &|range, sums: &mut [T]| {
+        kernels.column_sums(range.len() / features, features, &x[range], sums, false);
     });
     let count = T::from_f64_lossy(rows as f64);
     near.iter_mut().for_each(|near| *near /= count);
+
+    // Second pass: the distances from it correct the mean and give the variance.
     sum(
-        samples,
-        x.len(),
+        input,
         rest_and_inverse,
-        room,
-        &|here, sums: &mut [T]| {
+        workspace,
+        &|range, sums: &mut [T]| {
             let (distances, squares) = sums.split_at_mut(features);
-            kernels.batch_sums(near, &x[here], distances, squares);
+            kernels.batch_sums(near, &x[range], distances, squares);
         },
     );
     let (distances, squares) = rest_and_inverse.split_at_mut(features);
-    kernels.batch_statistics(
-        rows,
-        T::from_f64_lossy(config.eps),
-        near,
-        distances,
-        squares,
-        variance,
-    );
-    let norm = kept.norm(weight, bias);
-    each_piece(features, y, &|here, y: &mut [T]| {
-        kernels.batch_norm(norm, &x[here], y)
+    let eps = T::from_f64_lossy(config.eps);
+    kernels.batch_statistics(rows, eps, near, distances, squares, variance);
+
+    // Third pass: the outputs.
+    let norm = cache.norm(weight, bias);
+    for_each_part(features, y, &|range, y: &mut [T]| {
+        kernels.batch_norm(norm, &x[range], y)
     });
 }
 
@@ -189,16 +224,19 @@ pub(super) fn forward_frozen<T: Element>(
     config: &BatchNormArguments,
     (weight, bias): (&[T], &[T]),
     running: &[T],
-    x: &[T],
+    input: Input<'_, T>,
     y: &mut [T],
-    kept: Kept<'_, T>,
+    cache: BatchCache<'_, T>,
     cx: &Context<T>,
 ) {
-    let (features, kernels) = (kept.near.len(), cx.kernels);
-    let (mean, variance) = (&running[..features], &running[features..2 * features]);
+    let kernels = cx.kernels;
+    let features = cache.near.len();
+    let mean = &running[..features];
+    let variance = &running[features..2 * features];
     let eps = T::from_f64_lossy(config.eps);
-    kept.near.copy_from_slice(mean);
-    let (rest, inverse) = kept.rest_and_inverse.split_at_mut(features);
+
+    cache.near.copy_from_slice(mean);
+    let (rest, inverse) = cache.rest_and_inverse.split_at_mut(features);
     rest.fill(T::zero());
     inverse
         .iter_mut()
@@ -212,65 +250,63 @@ pub(super) fn forward_frozen<T: Element>(
         weight,
         bias,
     };
-    each_piece(features, y, &|here, y: &mut [T]| {
-        kernels.running_norm(norm, &x[here], y)
+    for_each_part(features, y, &|range, y: &mut [T]| {
+        kernels.running_norm(norm, &input.x[range], y)
     });
 }
 
-/// The gradients of weight and bias, which are kept, and of the input. A `frozen` layer's mean and
-/// variance do not depend on the input.
-#[allow(clippy::too_many_arguments)]
+/// Computes the gradients of weight and bias, which it keeps, and of the input. Mean and variance
+/// of a `frozen` layer do not depend on the input.
 pub(super) fn backward_input<T: Element>(
     (weight, bias): (&[T], &[T]),
-    samples: usize,
-    x: &[T],
+    input: Input<'_, T>,
     dy: &[T],
     dx: Option<&mut [T]>,
-    mut kept: Kept<'_, T>,
+    mut cache: BatchCache<'_, T>,
     frozen: bool,
     cx: &Context<T>,
 ) {
-    let (features, kernels) = (kept.near.len(), cx.kernels);
-    let Kept {
+    let kernels = cx.kernels;
+    let x = input.x;
+    let features = cache.near.len();
+    let BatchCache {
         near,
         rest_and_inverse,
         gradients,
-        room,
+        workspace,
         ..
-    } = &mut kept;
-    sum(
-        samples,
-        x.len(),
-        gradients,
-        room,
-        &|here, sums: &mut [T]| {
-            let (products, totals) = sums.split_at_mut(features);
-            kernels.batch_grad_sums(near, &x[here.clone()], &dy[here], products, totals);
-        },
-    );
+    } = &mut cache;
+
+    // First pass: the gradients of weight and bias.
+    sum(input, gradients, workspace, &|range, sums: &mut [T]| {
+        let (products, totals) = sums.split_at_mut(features);
+        kernels.batch_grad_sums(near, &x[range.clone()], &dy[range], products, totals);
+    });
     let (products, totals) = gradients.split_at_mut(features);
     let (rest, inverse) = rest_and_inverse.split_at(features);
     kernels.batch_products(rest, inverse, products, totals);
+
+    // Second pass: the gradient of the input.
     let Some(dx) = dx else { return };
     if frozen {
-        // Nobody reads the variances of the batch then: zeros in place of the sums.
-        kept.variance.fill(T::zero());
+        // The variances of the batch are not read then: they serve as zeros in place of the sums.
+        cache.variance.fill(T::zero());
     }
-    let norm = kept.norm(weight, bias);
     let (products, totals) = if frozen {
-        (&*kept.variance, &*kept.variance)
+        (&*cache.variance, &*cache.variance)
     } else {
-        kept.gradients.split_at(features)
+        cache.gradients.split_at(features)
     };
+    let norm = cache.norm(weight, bias);
     let rows = x.len() / features;
-    each_piece(features, dx, &|here, dx: &mut [T]| {
+    for_each_part(features, dx, &|range, dx: &mut [T]| {
         kernels.batch_norm_grad(
             norm,
             rows,
             products,
             totals,
-            &x[here.clone()],
-            &dy[here],
+            &x[range.clone()],
+            &dy[range],
             dx,
         );
     });

@@ -3,8 +3,7 @@
 use rand::Rng;
 
 use super::{
-    EPS, NormEps, NormParams, channels, initialize, size_of_zero, weight_and_bias,
-    weight_and_bias_mut, with_channels,
+    EPS, NormEps, NormParams, initialize, weight_and_bias, weight_and_bias_mut, with_channels,
 };
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
@@ -12,17 +11,19 @@ use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
     Parameters, Sentence, ShapeRule,
 };
+use crate::nn::rule::{last_size, zero_size};
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance over each of several
-/// equal groups of neighbouring channels of each sample, at all its positions; weight and bias are
-/// one for each channel and begin at 1 and 0. Channels are the last axis of an input of any rank.
+/// Group normalization: `(x - mean) / sqrt(variance + eps) * weight + bias`. Mean and variance are
+/// over one of several equal groups of neighbouring channels, at all positions of a sample. Each
+/// channel has a weight and a bias, which start at 1 and 0. Channels are the last axis of an input
+/// of any rank.
 ///
-/// In a network: `GroupNorm<num_groups, num_channels>`, with `_` for the channels to take what
-/// comes, and the option `NoAffine` to leave weight and bias away: `GroupNorm<8, _, NoAffine>`.
-/// `GroupNorm<8, _>(1e-6)` sets `eps`, which is 1e-5 otherwise. Groups that do not divide the
-/// channels are a compile error.
+/// In a network: `GroupNorm<num_groups, num_channels>`. A `num_channels` of `_` is inferred from
+/// the input, and the option `NoAffine` omits weight and bias: `GroupNorm<8, _, NoAffine>`.
+/// `GroupNorm<8, _>(1e-6)` sets `eps`, which is 1e-5 by default. A number of groups that does not
+/// divide the number of channels is a compile error.
 ///
 /// PyTorch's `nn.GroupNorm`; Wu and He, 2018.
 ///
@@ -48,7 +49,7 @@ use crate::tensor::{Dims, Element, Shape, Tensor};
 /// ```
 pub struct GroupNorm<const GROUPS: usize, const C: usize, const AFFINE: bool = true> {}
 
-/// A [`struct@GroupNorm`] layer with this `eps`.
+/// Returns a [`struct@GroupNorm`] layer with this `eps`.
 ///
 /// # Panics
 /// If `eps` is negative or not finite.
@@ -58,16 +59,16 @@ pub const fn GroupNorm(eps: f64) -> NormEps {
     NormEps::new(eps)
 }
 
-/// `(x - mean) / sqrt(variance + eps)`, with mean and variance over all pixels of each channel of
-/// each image, `[height, width, channels]`. With the option `Affine`, times a weight plus a bias
-/// for each channel, which begin at 1 and 0.
+/// Instance normalization: `(x - mean) / sqrt(variance + eps)`. Mean and variance are over all
+/// pixels of a channel of an image, `[height, width, channels]`.
 ///
-/// In a network: `InstanceNorm2d<num_features>`, with `_` to take what comes: `InstanceNorm2d<_,
-/// Affine>`. `InstanceNorm2d<_>(1e-6)` sets `eps`, which is 1e-5 otherwise. Images of one pixel are
-/// a compile error.
+/// In a network: `InstanceNorm2d<num_features>`. A `num_features` of `_` is inferred from the
+/// input. With the option `Affine`, as in `InstanceNorm2d<_, Affine>`, each channel has a weight
+/// and a bias, which start at 1 and 0. `InstanceNorm2d<_>(1e-6)` sets `eps`, which is 1e-5 by
+/// default. Images of one pixel are a compile error.
 ///
-/// PyTorch's `nn.InstanceNorm2d`, which has neither weight and bias nor running statistics unless
-/// asked for, either; Ulyanov et al., 2016.
+/// PyTorch's `nn.InstanceNorm2d`, which by default has neither weight and bias nor running
+/// statistics, either; Ulyanov et al., 2016.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -84,7 +85,7 @@ pub const fn GroupNorm(eps: f64) -> NormEps {
 /// ```
 pub struct InstanceNorm2d<const C: usize, const AFFINE: bool = false> {}
 
-/// An [`struct@InstanceNorm2d`] layer with this `eps`.
+/// Returns an [`struct@InstanceNorm2d`] layer with this `eps`.
 ///
 /// # Panics
 /// If `eps` is negative or not finite.
@@ -94,67 +95,78 @@ pub const fn InstanceNorm2d(eps: f64) -> NormEps {
     NormEps::new(eps)
 }
 
-/// The largest number of groups that is looked for to say what would do.
-const MOST_SOUGHT: usize = 1 << 12;
+/// The largest number of groups that an error suggests. Below a larger number, the next divisor may
+/// be so far away that the compiler would search for minutes.
+const MAX_SUGGESTED: usize = 1 << 12;
+
+/// Returns the largest number of groups that divides `channels` and is at most `groups`.
+const fn fewer_groups(channels: usize, groups: usize) -> usize {
+    let mut fewer = channels;
+    if fewer > groups {
+        fewer = groups;
+    }
+    if fewer > MAX_SUGGESTED {
+        fewer = MAX_SUGGESTED;
+    }
+
+    while !channels.is_multiple_of(fewer) {
+        fewer -= 1;
+    }
+    fewer
+}
 
 impl<In: Shape, const GROUPS: usize, const C: usize, const AFFINE: bool> ShapeRule<In>
     for GroupNorm<GROUPS, C, AFFINE>
 {
     const OUTPUT: Inferred = {
-        let (input, come) = (In::DIMS, channels(In::DIMS));
-        let fit = if GROUPS == 0 {
-            size_of_zero("num_groups", input)
+        let input = In::DIMS;
+        let found = last_size(input);
+
+        let inferred = if GROUPS == 0 {
+            zero_size("num_groups", input)
         } else if C == 0 {
-            size_of_zero("num_channels", input)
+            zero_size("num_channels", input)
         } else if input.is_unknown() {
             Inferred::shape(Dims::UNKNOWN)
         } else if input.last().is_none() {
             let way_out =
                 Sentence::new("; its channels are the last axis of one tensor, and there is none");
             Inferred::mismatch(with_channels("[.., ", C), way_out, input)
-        } else if C != INFER && C != come {
+        } else if C != INFER && C != found {
             let way_out = Sentence::new("; write `GroupNorm<")
                 .number(GROUPS)
                 .text(", _>` to take what comes");
             Inferred::mismatch(with_channels("[.., ", C), way_out, input)
-        } else if !come.is_multiple_of(GROUPS) {
-            // Of more groups a divisor may be far away, and the compiler would look for it for
-            // minutes.
-            let most = if GROUPS < MOST_SOUGHT {
-                GROUPS
-            } else {
-                MOST_SOUGHT
-            };
-            let mut fewer = if most < come { most } else { come };
-            while !come.is_multiple_of(fewer) {
-                fewer -= 1;
-            }
+        } else if !found.is_multiple_of(GROUPS) {
             let sentence = Sentence::new("has ")
                 .number(GROUPS)
                 .text(" groups, but the ")
-                .number(come);
-            let sentence = sentence
+                .number(found)
                 .text(" channels can't be cut into so many equal ones; ")
-                .number(fewer);
-            Inferred::wrong(sentence.text(" would do"), input)
+                .number(fewer_groups(found, GROUPS))
+                .text(" would do");
+            Inferred::wrong(sentence, input)
         } else {
             Inferred::shape(input)
         };
-        fit.infers(come)
+
+        inferred.infers(found)
     };
 }
 
 impl<In: Shape, const C: usize, const AFFINE: bool> ShapeRule<In> for InstanceNorm2d<C, AFFINE> {
     const OUTPUT: Inferred = {
-        let (input, come) = (In::DIMS, channels(In::DIMS));
-        let fit = if C == 0 {
-            size_of_zero("num_features", input)
+        let input = In::DIMS;
+        let found = last_size(input);
+
+        let inferred = if C == 0 {
+            zero_size("num_features", input)
         } else if input.is_unknown() {
             Inferred::shape(Dims::UNKNOWN)
         } else if input.sizes().len() != 3 {
             let way_out = Sentence::new("; it takes images, [height, width, channels]");
             Inferred::mismatch(with_channels("[_, _, ", C), way_out, input)
-        } else if C != INFER && C != come {
+        } else if C != INFER && C != found {
             let way_out = Sentence::new("; write `InstanceNorm2d<_>` to take what comes");
             Inferred::mismatch(with_channels("[_, _, ", C), way_out, input)
         } else if input.size(0) == 1 && input.size(1) == 1 {
@@ -163,10 +175,12 @@ impl<In: Shape, const C: usize, const AFFINE: bool> ShapeRule<In> for InstanceNo
         } else {
             Inferred::shape(input)
         };
-        fit.infers(come)
+
+        inferred.infers(found)
     };
 }
 
+/// Implements a layer with its generic arguments and number of groups.
 macro_rules! over_groups {
     ($name:ident, [$($size:ident),*], $groups:expr) => {
         impl<T: Element, $(const $size: usize),*> Layer<T> for $name<$($size,)* true> {
@@ -183,21 +197,26 @@ macro_rules! over_groups {
             type Params = ();
         }
 
-        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const AFFINE: bool> Compute<In, Out, T>
-            for $name<$($size,)* AFFINE>
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const AFFINE: bool>
+            Compute<In, Out, T> for $name<$($size,)* AFFINE>
         where
             Self: Layer<T, Config = NormEps>,
         {
-            /// Of flattened features, it tells which are in one group.
-            const ORDER: FeatureOrder = if In::DIMS.sizes().len() > 1 || $groups == 1 || $groups == C {
-                FeatureOrder::Channels
-            } else {
-                FeatureOrder::Depends
-            };
+            /// The order of flattened features decides which of them form a group.
+            const ORDER: FeatureOrder =
+                if In::DIMS.sizes().len() > 1 || $groups == 1 || $groups == C {
+                    FeatureOrder::Channels
+                } else {
+                    FeatureOrder::Depends
+                };
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
-            const CACHE: usize =
-                sizes::sum(&[sizes::product(&[STATISTICS, $groups]), if AFFINE { sizes::sum(&[C, C]) } else { 0 }]);
+            /// The statistics of each group, and what each sample contributes to the gradients of
+            /// weight and bias.
+            const CACHE: usize = sizes::sum(&[
+                sizes::product(&[STATISTICS, $groups]),
+                if AFFINE { sizes::sum(&[C, C]) } else { 0 },
+            ]);
 
             #[inline(always)]
             fn forward(
@@ -223,7 +242,8 @@ macro_rules! over_groups {
             ) {
                 let norm = norm(config, params.as_slice(), In::LEN, $groups, C);
                 let (statistics, _) = cache.split(STATISTICS * $groups);
-                cx.kernels.group_norm(norm, flatten(x), flatten_mut(y), statistics.into_slice());
+                let y = flatten_mut(y);
+                cx.kernels.group_norm(norm, flatten(x), y, statistics.into_slice());
             }
 
             #[inline(always)]
@@ -240,9 +260,9 @@ macro_rules! over_groups {
                 if dx.is_none() && !AFFINE {
                     return;
                 }
+
                 let norm = norm(config, params.as_slice(), In::LEN, $groups, C);
                 let (statistics, sums) = cache.split(STATISTICS * $groups);
-                // What each sample has to the gradients of weight and bias, for `backward_params`.
                 let (weight, bias) = sums.split(if AFFINE { C } else { 0 });
                 cx.kernels.group_norm_grad(
                     norm,
@@ -266,13 +286,17 @@ macro_rules! over_groups {
                 gradient: &mut Self::Params,
                 cx: &Context<T>,
             ) {
-                if AFFINE {
-                    let (weight, bias) = weight_and_bias_mut(gradient.as_mut_slice(), C);
-                    let (_, sums) = cache.split(STATISTICS * $groups);
-                    let (weights, biases) = sums.split(C);
-                    cx.kernels.column_sums(x.len(), C, weights.into_slice(), weight, cx.accumulate());
-                    cx.kernels.column_sums(x.len(), C, biases.into_slice(), bias, cx.accumulate());
+                if !AFFINE {
+                    return;
                 }
+
+                // `backward_input` has stored what each sample contributes.
+                let (weight, bias) = weight_and_bias_mut(gradient.as_mut_slice(), C);
+                let (_, sums) = cache.split(STATISTICS * $groups);
+                let (weights, biases) = sums.split(C);
+                let accumulate = cx.accumulate();
+                cx.kernels.column_sums(x.len(), C, weights.into_slice(), weight, accumulate);
+                cx.kernels.column_sums(x.len(), C, biases.into_slice(), bias, accumulate);
             }
         }
     };
@@ -280,6 +304,7 @@ macro_rules! over_groups {
 over_groups!(GroupNorm, [GROUPS, C], GROUPS);
 over_groups!(InstanceNorm2d, [C], C);
 
+/// Returns the normalization of samples of `len` elements.
 #[inline(always)]
 fn norm<'a, T: Element>(
     config: &NormEps,
@@ -289,12 +314,11 @@ fn norm<'a, T: Element>(
     channels: usize,
 ) -> kernels::GroupNorm<'a, T> {
     let (weight, bias) = weight_and_bias(params, channels);
-    let eps = config.or(T::from_f64_lossy(EPS));
     kernels::GroupNorm {
         rows: len / channels,
         groups,
         size: channels / groups,
-        eps,
+        eps: config.or(T::from_f64_lossy(EPS)),
         weight,
         bias,
     }

@@ -12,25 +12,27 @@ use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
     Parameters, Sentence, ShapeRule,
 };
+use crate::nn::rule::zero_size;
 use crate::sizes;
 use crate::tensor::{Dims, Element, Shape, Tensor};
 use crate::threads;
 
-/// `(x - mean) / sqrt(variance + eps) * weight + bias`, with mean and variance over the last axis
-/// of each sample, or over its last two or three. The weight begins at 1, the bias at 0.
+/// Layer normalization: `(x - mean) / sqrt(variance + eps) * weight + bias`. Mean and variance are
+/// over the last axis of each sample, or over its last two or three. The weight starts at 1, the
+/// bias at 0.
 ///
 /// In a network: `LayerNorm` or `LayerNorm<_>` for the last axis, `LayerNorm<64>` to check its
-/// size, and `LayerNorm<_, _, _>` for all of an image. `LayerNorm<_, NoBias>` leaves the bias away,
-/// `LayerNorm<_, NoAffine>` both weight and bias. `LayerNorm(1e-6)` or `LayerNorm<_>(1e-6)` sets
-/// `eps`, which is 1e-5 otherwise.
+/// size, and `LayerNorm<_, _, _>` for a whole image. `LayerNorm<_, NoBias>` omits the bias, and
+/// `LayerNorm<_, NoAffine>` omits both weight and bias. `LayerNorm(1e-6)` or `LayerNorm<_>(1e-6)`
+/// sets `eps`, which is 1e-5 by default.
 ///
 /// PyTorch's `nn.LayerNorm`, whose `elementwise_affine=False` is `NoAffine`; Ba et al., 2016.
-/// Images are channels-last here: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
-/// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. In weight files their weight and bias have
-/// PyTorch's order, channels first; here they lie as the numbers that they belong to.
+/// Images are channels-last: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
+/// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. Weight files have their weight and bias in
+/// PyTorch's order, channels first; in memory, weight and bias have the order of the input.
 ///
-/// The variance is the mean of squares of distances from the mean, which is found in two parts: the
-/// results are exact to rounding also where the mean is a thousand times the deviation.
+/// The variance is the mean of the squared distances from the mean, which is computed in two parts:
+/// results are exact to rounding even where the mean is a thousand times the standard deviation.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -59,7 +61,7 @@ pub struct LayerNorm<
     const AFFINE: bool = true,
 > {}
 
-/// A [`struct@LayerNorm`] layer with this `eps`.
+/// Returns a [`struct@LayerNorm`] layer with this `eps`.
 ///
 /// # Panics
 /// If `eps` is negative or not finite.
@@ -69,15 +71,15 @@ pub const fn LayerNorm(eps: f64) -> NormEps {
     NormEps::new(eps)
 }
 
-/// `x / sqrt(mean of x^2 + eps) * weight`, with the mean over the last axis of each sample, or over
-/// its last two or three. The weight begins at 1.
+/// Root mean square normalization: `x / sqrt(mean of x^2 + eps) * weight`. The mean is over the
+/// last axis of each sample, or over its last two or three. The weight starts at 1.
 ///
-/// In a network it is written like [`struct@LayerNorm`], without the option `NoBias`, as it has no
-/// bias: `RmsNorm`, `RmsNorm<_, _, _>`, `RmsNorm<_, NoAffine>`, `RmsNorm(1e-6)`. `eps` is otherwise
-/// the distance from 1 to the next number: 1.2e-7 in `f32`, 2.2e-16 in `f64`.
+/// In a network, it is written like [`struct@LayerNorm`], but without the option `NoBias`, as it
+/// has no bias: `RmsNorm`, `RmsNorm<_, _, _>`, `RmsNorm<_, NoAffine>`, `RmsNorm(1e-6)`. By default,
+/// `eps` is the distance from 1 to the next number: 1.2e-7 in `f32`, 2.2e-16 in `f64`.
 ///
 /// PyTorch's `nn.RMSNorm`; Zhang and Sennrich, 2019. Weight files have the weight of several axes
-/// channels first, as those of [`struct@LayerNorm`].
+/// with channels first, as for [`struct@LayerNorm`].
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -104,7 +106,7 @@ pub struct RmsNorm<
     const AFFINE: bool = true,
 > {}
 
-/// A [`struct@RmsNorm`] layer with this `eps`.
+/// Returns a [`struct@RmsNorm`] layer with this `eps`.
 ///
 /// # Panics
 /// If `eps` is negative or not finite.
@@ -114,34 +116,40 @@ pub const fn RmsNorm(eps: f64) -> NormEps {
     NormEps::new(eps)
 }
 
-/// Compares the last axes of the input with `sizes`.
-const fn fit(name: &str, input: Dims, sizes: &[usize]) -> Inferred {
-    let (rank, axes) = (sizes.len(), input.sizes());
+/// The shape rule of both layers, which compares the last axes of the input with `sizes`.
+const fn infer(name: &str, input: Dims, sizes: &[usize]) -> Inferred {
+    let axes = input.sizes();
+    let rank = sizes.len();
     let missing = axes.len() < rank;
-    let mut come = [1; 3];
-    let (mut wanted, mut all) = (Sentence::new("[.."), Sentence::new("<_"));
-    let (mut axis, mut zero, mut differs) = (0, false, false);
+
+    // What the error sentences need: "[.., 3, _]", and "<_, _", which takes every size.
+    let mut wanted = Sentence::new("[..");
+    let mut open = Sentence::new("<_");
+
+    let mut found = [1; 3];
+    let mut zero = false;
+    let mut differs = false;
+    let mut axis = 0;
     while axis < rank {
         if !missing {
-            come[axis] = axes[axes.len() - rank + axis];
+            found[axis] = axes[axes.len() - rank + axis];
         }
+        zero |= sizes[axis] == 0;
+        differs |= sizes[axis] != INFER && sizes[axis] != found[axis];
+
         wanted = wanted.text(", ");
         wanted = if sizes[axis] == INFER {
             wanted.text("_")
         } else {
             wanted.number(sizes[axis])
         };
-        all = if axis > 0 { all.text(", _") } else { all };
-        zero |= sizes[axis] == 0;
-        differs |= sizes[axis] != INFER && sizes[axis] != come[axis];
+        open = if axis > 0 { open.text(", _") } else { open };
         axis += 1;
     }
     let wanted = wanted.text("]");
-    let mut fit = if zero {
-        Inferred::wrong(
-            Sentence::new("has a size of 0; every size must be at least 1"),
-            input,
-        )
+
+    let mut inferred = if zero {
+        zero_size("a size of", input)
     } else if input.is_unknown() {
         Inferred::shape(input)
     } else if missing && rank == 1 {
@@ -156,23 +164,24 @@ const fn fit(name: &str, input: Dims, sizes: &[usize]) -> Inferred {
     } else if differs {
         let way_out = Sentence::new("; write `")
             .text(name)
-            .sentence(&all)
+            .sentence(&open)
             .text(">` to take what comes");
         Inferred::mismatch(wanted, way_out, input)
     } else {
         Inferred::shape(input)
     };
+
     axis = 0;
     while axis < rank {
         if sizes[axis] == INFER {
-            fit = fit.infers(come[axis]);
+            inferred = inferred.infers(found[axis]);
         }
         axis += 1;
     }
-    fit
+    inferred
 }
 
-/// Sums the gradients of weight and bias, cut over the elements of a row.
+/// Sums the gradients of weight and bias, split between threads over the elements of a row.
 fn backward_params<T: Element>(
     width: usize,
     x: &[T],
@@ -181,26 +190,29 @@ fn backward_params<T: Element>(
     gradient: &mut [T],
     cx: &Context<T>,
 ) {
-    let (accumulate, kernels) = (cx.accumulate(), cx.kernels);
+    let kernels = cx.kernels;
+    let accumulate = cx.accumulate();
     let (weight, bias) = weight_and_bias_mut(gradient, width);
-    // Whole cache lines.
-    let chunk = width.div_ceil(threads::parts(x.len())).next_multiple_of(16);
+
+    // A layer without a bias has nothing to split together with the weight.
     let mut biases = [bias];
     let biases = if biases[0].is_empty() {
         &mut []
     } else {
         &mut biases[..]
     };
+
+    // Whole cache lines.
+    let chunk = width.div_ceil(threads::parts(x.len())).next_multiple_of(16);
     threads::split_together(
         weight,
         biases,
         chunk,
         &|part, weight: &mut [T], biases: &mut [&mut [T]]| {
             let bias = biases.first_mut().map_or(&mut [][..], |bias| &mut **bias);
-            let first = part * chunk;
             kernels.row_norm_sums(RowNormSums {
                 width,
-                first,
+                first: part * chunk,
                 x,
                 statistics,
                 dy,
@@ -212,12 +224,21 @@ fn backward_params<T: Element>(
     );
 }
 
+/// Implements a layer that subtracts the mean if it is `$centered`, with its default `eps` and its
+/// options.
 macro_rules! over_last_axes {
     ($name:ident, $centered:literal, $eps:expr, [$($option:ident),*]) => {
-        impl<In: Shape, const RANK: usize, const A: usize, const B: usize, const C: usize, $(const $option: bool),*>
-            ShapeRule<In> for $name<RANK, A, B, C, $($option),*>
+        impl<
+            In: Shape,
+            const RANK: usize,
+            const A: usize,
+            const B: usize,
+            const C: usize,
+            $(const $option: bool),*
+        > ShapeRule<In> for $name<RANK, A, B, C, $($option),*>
         {
-            const OUTPUT: Inferred = fit(stringify!($name), In::DIMS, [A, B, C].split_at(RANK).0);
+            const OUTPUT: Inferred =
+                infer(stringify!($name), In::DIMS, [A, B, C].split_at(RANK).0);
         }
 
         impl<
@@ -233,7 +254,7 @@ macro_rules! over_last_axes {
         where
             Self: Layer<T, Config = NormEps>,
         {
-            /// Weights of all axes are `[channels, ..]` in files.
+            /// In weight files, weights over all axes are `[channels, ..]`.
             const ORDER: FeatureOrder = if RANK == In::DIMS.sizes().len() {
                 FeatureOrder::Channels
             } else {
@@ -252,8 +273,7 @@ macro_rules! over_last_axes {
                 _: &mut [T],
                 cx: &Context<T>,
             ) {
-                let (weight, bias) = weight_and_bias(params.as_slice(), A * B * C);
-                let norm = RowNorm { width: A * B * C, centered: $centered, eps: config.or($eps), weight, bias };
+                let norm = row_norm(A * B * C, $centered, config.or($eps), params.as_slice());
                 cx.kernels.row_norm(norm, flatten(x), flatten_mut(y), &mut []);
             }
 
@@ -266,8 +286,7 @@ macro_rules! over_last_axes {
                 cache: ActivationStore<'_, T>,
                 cx: &Context<T>,
             ) {
-                let (weight, bias) = weight_and_bias(params.as_slice(), A * B * C);
-                let norm = RowNorm { width: A * B * C, centered: $centered, eps: config.or($eps), weight, bias };
+                let norm = row_norm(A * B * C, $centered, config.or($eps), params.as_slice());
                 cx.kernels.row_norm(norm, flatten(x), flatten_mut(y), cache.into_slice());
             }
 
@@ -283,9 +302,10 @@ macro_rules! over_last_axes {
                 cx: &Context<T>,
             ) {
                 let Some(dx) = dx else { return };
-                let (weight, bias) = weight_and_bias(params.as_slice(), A * B * C);
-                let norm = RowNorm { width: A * B * C, centered: $centered, eps: config.or($eps), weight, bias };
-                cx.kernels.row_norm_grad(norm, flatten(x), cache.into_slice(), flatten(dy), flatten_mut(dx));
+                let norm = row_norm(A * B * C, $centered, config.or($eps), params.as_slice());
+                let statistics = cache.into_slice();
+                let dx = flatten_mut(dx);
+                cx.kernels.row_norm_grad(norm, flatten(x), statistics, flatten(dy), dx);
             }
 
             #[inline(always)]
@@ -300,7 +320,8 @@ macro_rules! over_last_axes {
                 cx: &Context<T>,
             ) {
                 let gradient = gradient.as_mut_slice();
-                backward_params(A * B * C, flatten(x), cache.into_slice(), flatten(dy), gradient, cx);
+                let statistics = cache.into_slice();
+                backward_params(A * B * C, flatten(x), statistics, flatten(dy), gradient, cx);
             }
         }
     };
@@ -308,10 +329,28 @@ macro_rules! over_last_axes {
 over_last_axes!(LayerNorm, true, T::from_f64_lossy(EPS), [BIAS, AFFINE]);
 over_last_axes!(RmsNorm, false, T::epsilon(), [AFFINE]);
 
-/// The layers that have parameters, and those that have none.
+/// Returns the normalization of rows of `width` elements.
+#[inline(always)]
+fn row_norm<T: Element>(width: usize, centered: bool, eps: T, params: &[T]) -> RowNorm<'_, T> {
+    let (weight, bias) = weight_and_bias(params, width);
+    RowNorm {
+        width,
+        centered,
+        eps,
+        weight,
+        bias,
+    }
+}
+
+/// Implements `Layer` for the layers that have parameters.
 macro_rules! layers {
-    ($($name:ident<[$($size:ident),*] $rank:tt, $a:tt, $b:tt, $c:tt, $($option:tt),*> $params:ty;)*) => { $(
-        impl<T: Element, $(const $size: usize),*> Layer<T> for $name<$rank, $a, $b, $c, $($option),*> {
+    ($(
+        $name:ident<[$($size:ident),*] $rank:tt, $a:tt, $b:tt, $c:tt, $($option:tt),*>
+        $params:ty;
+    )*) => { $(
+        impl<T: Element, $(const $size: usize),*> Layer<T>
+            for $name<$rank, $a, $b, $c, $($option),*>
+        {
             type Config = NormEps;
             type Params = $params;
 

@@ -1,4 +1,4 @@
-//! Normalizations, and what they share: their constructor argument and their parameters.
+//! Normalizations, and the constructor argument and parameters that they share.
 
 mod batch_norm;
 mod batch_passes;
@@ -12,15 +12,15 @@ pub use group_norm::{GroupNorm, InstanceNorm2d};
 pub use layer_norm::{LayerNorm, RmsNorm};
 
 use crate::derive::Parameters;
-use crate::network::{Configuration, INFER, Inferred, Sentence};
-use crate::tensor::{Dims, Element};
+use crate::network::{Configuration, INFER, Sentence};
+use crate::tensor::Element;
 
 /// The constructor argument of [`LayerNorm`](struct@LayerNorm), [`RmsNorm`](struct@RmsNorm),
-/// [`GroupNorm`](struct@GroupNorm) and [`InstanceNorm2d`](struct@InstanceNorm2d): what is added to
-/// the variance before its root is taken.
+/// [`GroupNorm`](struct@GroupNorm) and [`InstanceNorm2d`](struct@InstanceNorm2d): `eps`, which is
+/// added to the variance before its square root is taken.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NormEps {
-    /// The layer's default if there is none.
+    /// `None` stands for the layer's default.
     eps: Option<f64>,
 }
 
@@ -29,6 +29,7 @@ impl Configuration for NormEps {
 }
 
 impl NormEps {
+    /// Checks and sets `eps`.
     #[track_caller]
     const fn new(eps: f64) -> Self {
         assert!(
@@ -38,14 +39,16 @@ impl NormEps {
         NormEps { eps: Some(eps) }
     }
 
+    /// Returns `eps`, or the layer's default.
     fn or<T: Element>(self, default: T) -> T {
         self.eps.map_or(default, T::from_f64_lossy)
     }
 }
 
-/// PyTorch's default for all normalizations but `RMSNorm`.
+/// PyTorch's default `eps` of all normalizations but `RMSNorm`.
 const EPS: f64 = 1e-5;
 
+/// Declares parameters with and without a bias.
 macro_rules! params {
     ($($(#[$doc:meta])* $both:ident $one:ident [$($size:ident),*] #[$axes:meta] $array:ty;)*) => { $(
         #[doc = "The weight and the bias of a normalization"]
@@ -53,10 +56,10 @@ macro_rules! params {
         #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
         #[repr(C)]
         pub struct $both<$(const $size: usize,)* T: Element> {
-            /// What each normalized number is multiplied by; 1 in the beginning.
+            /// The factors of the normalized numbers; initially 1.
             #[$axes]
             pub weight: $array,
-            /// What is added; 0 in the beginning.
+            /// The numbers added after that; initially 0.
             #[$axes]
             pub bias: $array,
         }
@@ -66,7 +69,7 @@ macro_rules! params {
         #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
         #[repr(C)]
         pub struct $one<$(const $size: usize,)* T: Element> {
-            /// What each normalized number is multiplied by; 1 in the beginning.
+            /// The factors of the normalized numbers; initially 1.
             #[$axes]
             pub weight: $array,
         }
@@ -75,38 +78,31 @@ macro_rules! params {
 params! {
     /// over the last axis, `[C]`.
     NormParams NormWeightParams [C] #[params(features)] [T; C];
-    /// over the last two axes, `[L][C]`. Files have it as `[C, L]`.
+    /// over the last two axes, `[L][C]`. Weight files have them as `[C, L]`.
     NormParams2 NormWeightParams2 [L, C] #[params(axes(1, 0))] [[T; C]; L];
-    /// over the last three axes, `[H][W][C]`. Files have it as `[C, H, W]`.
+    /// over the last three axes, `[H][W][C]`. Weight files have them as `[C, H, W]`.
     NormParams3 NormWeightParams3 [H, W, C] #[params(axes(2, 0, 1))] [[[T; C]; W]; H];
 }
 
-/// Weight and bias of parameters that are `len` weights, as many biases or none, or nothing at all.
+/// Splits parameters into weight and bias. They are `len` weights and as many biases, `len` weights
+/// alone, or empty.
 fn weight_and_bias<T>(params: &[T], len: usize) -> (&[T], &[T]) {
     params.split_at(len.min(params.len()))
 }
 
-/// The same of a gradient.
+/// Splits a gradient into those of weight and bias, as [`weight_and_bias`].
 fn weight_and_bias_mut<T>(params: &mut [T], len: usize) -> (&mut [T], &mut [T]) {
     params.split_at_mut(len.min(params.len()))
 }
 
-/// The initial values.
+/// Sets the initial values.
 fn initialize<T: Element>(params: &mut [T], len: usize) {
     let (weight, bias) = weight_and_bias_mut(params, len);
     weight.fill(T::one());
     bias.fill(T::zero());
 }
 
-/// The last axis, the channels; 1 if there is none.
-const fn channels(dims: Dims) -> usize {
-    match dims.last() {
-        Some(last) => last,
-        None => 1,
-    }
-}
-
-/// "[.., 32]", or "[.., _]" if the number is open.
+/// Returns "[.., 32]", or "[.., _]" if the number is to be inferred.
 const fn with_channels(dots: &str, channels: usize) -> Sentence {
     let sentence = Sentence::new(dots);
     if channels == INFER {
@@ -114,14 +110,4 @@ const fn with_channels(dots: &str, channels: usize) -> Sentence {
     } else {
         sentence.number(channels).text("]")
     }
-}
-
-/// What a layer says that has a size of 0.
-const fn size_of_zero(what: &str, input: Dims) -> Inferred {
-    Inferred::wrong(
-        Sentence::new("has ")
-            .text(what)
-            .text(" 0; every size must be at least 1"),
-        input,
-    )
 }
