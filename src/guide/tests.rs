@@ -30,7 +30,7 @@ fn quoted_messages_are_the_compilers() {
         .collect();
     let quoted: Vec<&str> = include_str!("compile_errors.md")
         .lines()
-        .filter(|line| line.starts_with("error"))
+        .filter(|line| line.starts_with("error[") || line.starts_with("error:"))
         .collect();
 
     assert!(
