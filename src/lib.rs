@@ -56,6 +56,7 @@
 //! | [`tensor`] | shapes, number types and what they have in common |
 //! | [`ext`] | what a layer of your own needs |
 //! | [`prelude`] | the names that most programs use |
+//! | [`guide`] | how things are done, page by page, from a first network on |
 //!
 //! # Memory
 //! `init` and `zeros` make networks on the heap, never on the stack. A [`Workspace`] holds what
@@ -114,6 +115,7 @@ pub mod augment;
 pub mod data;
 mod denormals;
 pub mod ext;
+pub mod guide;
 pub mod init;
 mod limits;
 pub mod loss;

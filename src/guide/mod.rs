@@ -1,0 +1,77 @@
+//! A guide in ten pages. Its programs are complete, and are compiled and run with the tests.
+//!
+//! | page | what it is about |
+//! |---|---|
+//! | [`first_network`] | a network that is defined, trained and used |
+//! | [`training`] | the trainer: validation, schedules, checkpoints, errors |
+//! | [`data`] | samples in memory, readers of files, batches |
+//! | [`images`] | convolutions, augmentation, labels of pixels, folding |
+//! | [`weights`] | weight files, from PyTorch and to PyTorch |
+//! | [`own_layers`] | layers and losses of your own |
+//! | [`compile_errors`] | mistakes, what the compiler says to them, and how to mend them |
+//! | [`performance`] | batches, threads, memory, debug builds, instruction tiers, denormal numbers |
+//! | [`embedding`] | networks in applications, real-time callbacks and services |
+//! | [`examples`] | the programs in the repository and their results |
+
+pub mod first_network {
+    #![doc = include_str!("first_network.md")]
+}
+
+pub mod training {
+    #![doc = include_str!("training.md")]
+}
+
+pub mod data {
+    #![doc = include_str!("data.md")]
+}
+
+pub mod images {
+    #![doc = include_str!("images.md")]
+}
+
+pub mod weights {
+    #![doc = include_str!("weights.md")]
+    #![doc = ""]
+    #![cfg_attr(feature = "safetensors", doc = "[`weights`]: crate::weights")]
+    #![cfg_attr(not(feature = "safetensors"), doc = "[`weights`]: crate#features")]
+    #![cfg_attr(
+        feature = "safetensors",
+        doc = "[`include_weights!`]: crate::include_weights!"
+    )]
+    #![cfg_attr(
+        not(feature = "safetensors"),
+        doc = "[`include_weights!`]: crate#features"
+    )]
+}
+
+pub mod own_layers {
+    #![doc = include_str!("own_layers.md")]
+}
+
+pub mod compile_errors {
+    #![doc = include_str!("compile_errors.md")]
+}
+
+pub mod performance {
+    #![doc = include_str!("performance.md")]
+}
+
+pub mod embedding {
+    #![doc = include_str!("embedding.md")]
+    #![doc = ""]
+    #![cfg_attr(
+        feature = "safetensors",
+        doc = "[`include_weights!`]: crate::include_weights!"
+    )]
+    #![cfg_attr(
+        not(feature = "safetensors"),
+        doc = "[`include_weights!`]: crate#features"
+    )]
+}
+
+pub mod examples {
+    #![doc = include_str!("examples.md")]
+}
+
+#[cfg(test)]
+mod tests;
