@@ -159,7 +159,8 @@ fn error(ratings: &[Rating], guess: impl Fn(&Rating) -> f32) -> f32 {
         .sqrt()
 }
 
-/// The baseline: the mean of all ratings, plus the mean differences of a user and of a film from it.
+/// The baseline: the mean of all ratings, plus the mean differences from it of a user and of a
+/// film.
 struct Means {
     all: f32,
     users: Vec<f32>,

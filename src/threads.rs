@@ -567,8 +567,8 @@ impl Team {
     }
 }
 
-/// Lets the workers, which have no job now, allocate as much memory as any thread has needed for its
-/// parts, so that no later call allocates because it assigns the parts otherwise.
+/// Lets the workers, which have no job now, allocate as much memory as any thread has needed for
+/// its parts, so that no later call allocates because it assigns the parts otherwise.
 fn make_room(workers: &[Worker]) {
     let growth = kept::growth();
     if workers.iter().all(|worker| worker.growth.get() == growth) {

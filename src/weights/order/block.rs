@@ -63,8 +63,8 @@ const fn either(first: Option<Doubt>, second: Option<Doubt>) -> Option<Doubt> {
 }
 
 /// Returns the order of the branches' common input, from the order of the block's input and the
-/// uses that the branches make of it. If the axes are moved for one branch, a program may have moved
-/// them before all.
+/// uses that the branches make of it. If the axes are moved for one branch, a program may have
+/// moved them before all.
 const fn given(order: Order, uses: Uses) -> Order {
     match order {
         Order::Open => match (uses.channels, uses.along_last) {
