@@ -1,12 +1,11 @@
-//! Draws what random changes make of handwritten digits: a sheet of pictures as PNG, one row for
-//! each kind of change, the first picture as it was.
+//! Draws random augmentations of handwritten digits: a sheet of pictures as PNG, one row for each
+//! kind of change, with the unchanged picture first.
 //!
 //! ```sh
 //! cargo run --release --features gzip,plots --example augment -- [path/to/mnist] [sheet.png]
 //! ```
 //!
-//! Without a folder of MNIST's files it takes the digits of 8 by 8 pixels from `examples/data`,
-//! enlarged.
+//! Without a folder of MNIST's files, it enlarges the digits of 8 by 8 pixels in `examples/data`.
 
 use std::error::Error;
 use std::path::Path;
@@ -23,7 +22,7 @@ use shapewright::tensor::{Rank2, Rank3};
 #[path = "data/digits.rs"]
 mod digits;
 
-/// Pictures in a row.
+/// The number of pictures in a row.
 const COLUMNS: usize = 12;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -31,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .skip(1)
         .partition(|argument| argument.ends_with(".png"));
     let path = sheets.first().map_or("augment.png", String::as_str);
+
     match rest.first() {
         Some(folder) => sheet(
             &Mnist::<Rank3<28, 28, 1>>::read(folder)?.train_images[..COLUMNS],
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The first digits of the file, each pixel as a square of 4 by 4.
+/// Returns the first digits of the file, each pixel enlarged to a square of 4 by 4.
 fn enlarged() -> Result<Vec<Tensor3<32, 32, 1>>, Box<dyn Error>> {
     let (images, _) = digits::read::<Rank2<8, 8>>()?;
     let enlarge =
@@ -50,6 +50,7 @@ fn enlarged() -> Result<Vec<Tensor3<32, 32, 1>>, Box<dyn Error>> {
     Ok(images.iter().take(COLUMNS).map(enlarge).collect())
 }
 
+/// Draws the sheet.
 fn sheet<const H: usize, const W: usize>(
     digits: &[Tensor3<H, W, 1>],
     path: &Path,
@@ -61,6 +62,7 @@ fn sheet<const H: usize, const W: usize>(
         .shear(10.0);
     let affine = affine.interpolation(Interpolation::Bilinear);
     let color = ColorJitter::new().brightness(0.5).contrast(0.5);
+
     let mut rows = Vec::new();
     row(
         &mut rows,
@@ -116,8 +118,9 @@ fn sheet<const H: usize, const W: usize>(
             RandomErasing::new(0.5),
         ),
     );
+
     let mut mixed = digits.to_vec();
-    // `MixUp` draws this part for each batch.
+    // `MixUp` draws this weight for each batch.
     mix(&mut mixed, 0.6);
     println!("mixed in pairs, the first with the last: MixUp");
     rows.push(mixed);
@@ -130,7 +133,7 @@ fn sheet<const H: usize, const W: usize>(
     Ok(())
 }
 
-/// One digit as it was, and as it becomes in each epoch; another digit for each row.
+/// Adds a row: an unchanged digit, and its augmentation in each epoch. Each row has another digit.
 fn row<const H: usize, const W: usize>(
     rows: &mut Vec<Vec<Tensor3<H, W, 1>>>,
     digits: &[Tensor3<H, W, 1>],

@@ -1,14 +1,14 @@
-//! Trains an autoencoder that takes the noise out of handwritten digits of 8 by 8 pixels: it has to
-//! describe a noisy image with 24 numbers, and to draw the clean one from them. Prints how far its
-//! drawings are from the clean images that it was not trained on, and draws some as PNG: clean,
-//! noisy and reconstructed, one below the other.
+//! Trains an autoencoder that removes the noise from handwritten digits of 8 by 8 pixels: it
+//! encodes a noisy image in 24 numbers and decodes the clean image from them. Prints the error of
+//! the reconstructions on test images, and draws some images as PNG: clean, noisy and
+//! reconstructed, one below the other.
 //!
 //! ```sh
 //! cargo run --release --features plots,progress --example autoencoder
 //! ```
 //!
-//! The picture is `target/autoencoder.png`, or the file that is given as an argument. It takes some
-//! seconds.
+//! It writes the picture to `target/autoencoder.png`, or to the file that is given as an argument.
+//! It takes a few seconds.
 
 use std::error::Error;
 
@@ -55,7 +55,7 @@ const EPOCHS: usize = 60;
 const BATCH: usize = 32;
 /// The standard deviation of the noise; pixels are from 0 to 1.
 const NOISE: f64 = 0.3;
-/// How many images are drawn.
+/// The number of images that are drawn.
 const DRAWN: usize = 12;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -70,7 +70,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut net = Autoencoder::init(&mut rng);
     let steps = EPOCHS * train.len().div_ceil(BATCH);
-    // Another noise in each epoch, so that there is none to learn by heart.
+    // The noise is different in each epoch, so that the network can't memorize it.
     let history = Autoencoder::trainer(Adam::new(2e-3), Mse)
         .epochs(EPOCHS)
         .batch_size(BATCH)
@@ -78,21 +78,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         .augment(GaussianNoise::new(NOISE))
         .progress(true)
         .fit(&mut net, &train, &train)?;
+
     for epoch in history.epochs.iter().filter(|epoch| epoch.epoch % 10 == 0) {
         println!("epoch {}: loss {:.4}", epoch.epoch, epoch.loss);
     }
     let seconds: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
     println!("trained in {seconds:.1} s");
 
-    let (mut noisy, mut drawn) = (clean.clone(), clean.clone());
+    let mut noisy = clean.clone();
+    let mut drawn = clean.clone();
     let mut augmenter = Augmenter::new(GaussianNoise::new(NOISE), 1);
     noisy
         .iter_mut()
         .enumerate()
         .for_each(|(i, image)| augmenter.augment(0, i, image));
     net.forward_batch(&noisy, &mut drawn);
-    let off = |images| RootMeanSquaredError::new().of(images, &clean);
-    let (before, after) = (off(&noisy)?, off(&drawn)?);
+
+    let error = |images| RootMeanSquaredError::new().of(images, &clean);
+    let before = error(&noisy)?;
+    let after = error(&drawn)?;
     println!(
         "test images: pixels are off by {before:.3} with the noise, and by {after:.3} reconstructed"
     );

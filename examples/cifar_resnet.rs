@@ -4,8 +4,8 @@
 //! cargo run --release --features progress --example cifar_resnet -- path/to/cifar-10-batches-bin
 //! ```
 //!
-//! The folder holds the six `.bin` files of the data set's binary version. No accuracy is claimed:
-//! the program has not been run on the whole set.
+//! The folder holds the six `.bin` files of the data set's binary version. The accuracy is not
+//! known, as the program has not been run on the whole set.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -71,6 +71,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let cifar: Cifar10 = Cifar10::read(folder)?;
 
     println!("{}\n", ResNet::summary());
+
     let mut net = ResNet::init(&mut shapewright::rng(0));
     let steps = EPOCHS * cifar.train_images.len().div_ceil(BATCH);
     let trainer = ResNet::trainer(
@@ -89,6 +90,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     ));
     #[cfg(feature = "progress")]
     let trainer = trainer.progress(true);
+
     let history = trainer.fit(&mut net, &cifar.train_images, &cifar.train_labels)?;
     for epoch in &history.epochs {
         println!(

@@ -1,4 +1,5 @@
-//! A layer and a loss of one's own, each checked against finite differences, and trained.
+//! Defines a layer and a loss, checks their gradients against finite differences, and trains a
+//! network with them.
 //!
 //! ```sh
 //! cargo run --release --example custom_layer
@@ -16,19 +17,19 @@ use shapewright::{
 
 /// A layer that multiplies each of `N` features by a learned factor: `y[i] = factor[i] * x[i]`.
 ///
-/// The type carries the size; in a network, `Scale<_>` takes what comes.
+/// The type has the size; in a network, `Scale<_>` takes the size of its input.
 pub struct Scale<const N: usize>;
 
-/// What [`Scale`] learns.
+/// The parameters of [`Scale`].
 #[derive(Clone, Copy, Debug, Parameters)]
 #[repr(C)]
 pub struct ScaleParams<const N: usize, T: Element> {
-    // One for each feature: weight files of PyTorch's may have them in another order.
+    // One for each feature: PyTorch's weight files may have them in another order.
     #[params(features)]
     pub factor: [T; N],
 }
 
-// Which shapes it takes: any vector if its size is `_`, a vector of N otherwise.
+// The shapes that it accepts: any vector if its size is `_`, a vector of N otherwise.
 impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
     const OUTPUT: Inferred = {
         let size = if N == INFER { In::DIMS.size(0) } else { N };
@@ -36,7 +37,7 @@ impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
     };
 }
 
-// What it has: one factor for each feature, which begins at 1.
+// Its parameters: one factor for each feature, initially 1.
 impl<T: Element, const N: usize> Layer<T> for Scale<N> {
     type Config = ();
     type Params = ScaleParams<N, T>;
@@ -46,7 +47,7 @@ impl<T: Element, const N: usize> Layer<T> for Scale<N> {
     }
 }
 
-// What it computes. Each output belongs to the input at its place.
+// Its forward and backward passes. Each output belongs to the input at the same position.
 impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = false;
@@ -102,8 +103,8 @@ impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
     }
 }
 
-/// A loss: the mean of `ln cosh(output - target)`, which is the squared error where it is small and
-/// the absolute error where it is large.
+/// A loss: the mean of `ln cosh(output - target)`, which is like half the squared error for small
+/// differences and like the absolute error for large ones.
 #[derive(Clone, Copy)]
 pub struct LogCosh;
 
@@ -130,7 +131,7 @@ impl<Out: Shape, T: Element> Loss<Out, T> for LogCosh {
 }
 
 network! {
-    /// Three features, scaled, to two numbers. In f64, so that the gradient can be checked.
+    /// Maps three scaled features to two numbers, in f64 for the gradient check.
     #[derive(Clone)]
     struct Net: [3] -> [2] as f64 {
         scale: Scale<_>,
@@ -146,14 +147,16 @@ fn main() {
     let x: Vec<Tensor1<3, f64>> = (0..64)
         .map(|_| Tensor::random(rand::distr::StandardUniform, &mut rng))
         .collect();
-    // To be learned: the product of the first two features, and the third one's sine.
+
+    // The targets are the product of the first two features and the sine of the third.
     let targets: Vec<Tensor1<2, f64>> = x
         .iter()
         .map(|x| Tensor1::from([x[0] * x[1], x[2].sin()]))
         .collect();
 
     let mut net = Net::init(&mut rng);
-    let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
+    let mut gradient = Net::zeros();
+    let mut workspace = Net::workspace();
     println!(
         "largest error of the gradient: {:.1e}",
         check_gradient(&net, &x, &targets)
@@ -174,11 +177,14 @@ fn main() {
     assert!(loss < 1e-3, "the network has not learned the targets");
 }
 
-/// The largest difference between the gradient that backward gives and central differences of the
-/// loss, relative to the gradient's largest element.
+/// Returns the largest difference between the gradient of the backward pass and central differences
+/// of the loss, relative to the largest of these.
 fn check_gradient(net: &Net, x: &[Tensor1<3, f64>], targets: &[Tensor1<2, f64>]) -> f64 {
     const STEP: f64 = 1e-5;
-    let (mut gradient, mut workspace) = (Net::zeros(), Net::workspace());
+
+    let mut gradient = Net::zeros();
+    let mut workspace = Net::workspace();
+
     let mut loss_of = |net: &Net| net.forward_train(x, &mut workspace).loss(&LogCosh, targets);
     let mut moved = net.to_boxed();
     let mut differences = Vec::new();
@@ -191,9 +197,11 @@ fn check_gradient(net: &Net, x: &[Tensor1<3, f64>], targets: &[Tensor1<2, f64>])
         moved.params_mut()[i] = value;
         differences.push((above - below) / (2.0 * STEP));
     }
+
     let mut pass = net.forward_train(x, &mut workspace);
     pass.loss(&LogCosh, targets);
     pass.backward(&mut gradient);
+
     let largest = differences
         .iter()
         .fold(0.0, |largest: f64, d| largest.max(d.abs()));

@@ -1,14 +1,14 @@
-//! Trains a dense network on 1,797 handwritten digits of 8 by 8 pixels, five times from different
-//! seeds, and prints how well it reads those that it was not trained on: validation accuracy per
-//! epoch, F1, the confusion matrix, and the mean accuracy.
+//! Trains a dense network on 1,797 handwritten digits of 8 by 8 pixels, with five seeds. Prints the
+//! validation accuracy of each epoch and, on test images, the F1 score, the confusion matrix and
+//! the mean accuracy.
 //!
 //! ```sh
 //! cargo run --release --features plots,progress,safetensors --example digits
 //! ```
 //!
-//! It writes into `target/digits`, or the folder that is given as an argument: the learning curve
+//! It writes to `target/digits`, or to the folder that is given as an argument: the learning curve
 //! of the first seed (`curve.png`), the confusion matrix of all seeds (`confusion.png`), digits
-//! with what the first network takes them for (`digits.png`), and its weights
+//! with the predictions of the first network (`digits.png`), and its weights
 //! (`digits.safetensors`). It takes a few seconds.
 
 use std::error::Error;
@@ -25,7 +25,7 @@ use shapewright::{tensor::Rank3, train::History};
 mod data;
 
 network! {
-    /// Grey pixels to ten digits.
+    /// Maps grey pixels to ten digits.
     struct Digits: [64] -> [10] {
         fc1: Linear<_, 128>,
         Relu,
@@ -36,8 +36,9 @@ network! {
 }
 
 const SEEDS: u64 = 5;
-/// At most; a training ends when the validation loss has not fallen for `PATIENCE` epochs.
+/// The largest number of epochs.
 const EPOCHS: usize = 50;
+/// Training ends when the validation loss has not fallen for this number of epochs.
 const PATIENCE: usize = 15;
 /// The parts for training, validation and test.
 const PARTS: [f64; 3] = [0.7, 0.1, 0.2];
@@ -59,6 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for seed in 0..SEEDS {
         let parts = stratified_split(&digits.labels, PARTS, &mut shapewright::rng(seed))?;
         let [train, valid, test] = parts.map(|part| digits.part(&part));
+
         println!("\nseed {seed}");
         let (net, history) = fit(&train, &valid, seed)?;
         let own = net.evaluate(&test.images, &test.labels)?;
@@ -68,12 +70,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             100.0 * own.accuracy()?
         );
         confusion.merge(&own);
+
         if seed == 0 {
             history.draw(folder.join("curve.png"))?;
             draw_digits(&net, &test, &folder.join("digits.png"))?;
             save(&net, &test, &folder.join("digits.safetensors"))?;
         }
     }
+
     confusion.draw(folder.join("confusion.png"))?;
     println!("\nall seeds\n{confusion}");
     println!("test accuracy: {:.2} %", 100.0 * confusion.accuracy()?);
@@ -81,15 +85,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Trains a network; gives the one with the lowest validation loss.
+/// Trains a network and returns the weights with the lowest validation loss.
 fn fit(
     train: &Samples,
     valid: &Samples,
     seed: u64,
 ) -> Result<(Box<Digits>, History), Box<dyn Error>> {
     let mut net = Digits::init(&mut shapewright::rng(seed));
-    // On so few samples, a network that is kept from being too sure of them reads others better:
-    // without the smoothing, the mean accuracy is more than a point lower.
+    // With few samples, label smoothing keeps the network from being overconfident: without it, the
+    // mean accuracy is more than a point lower.
     let history = Digits::trainer(Adam::new(1e-3), CrossEntropy.label_smoothing(0.1))
         .epochs(EPOCHS)
         .batch_size(32)
@@ -99,23 +103,31 @@ fn fit(
         .metric(Accuracy::new())
         .progress(true)
         .fit(&mut net, &train.images, &train.labels)?;
+
     for epoch in &history.epochs {
-        let (number, loss, accuracy) = (epoch.epoch, epoch.loss, 100.0 * epoch.metrics[0].1);
-        println!("epoch {number:>3}: training loss {loss:.4}, validation accuracy {accuracy:.2} %");
+        println!(
+            "epoch {:>3}: training loss {:.4}, validation accuracy {:.2} %",
+            epoch.epoch,
+            epoch.loss,
+            100.0 * epoch.metrics[0].1
+        );
     }
     Ok((net, history))
 }
 
-/// Draws test digits with what the network takes them for, those that it misreads first.
+/// Draws test digits with the network's predictions, wrong ones first.
 fn draw_digits(net: &Digits, test: &Samples, path: &Path) -> Result<(), Box<dyn Error>> {
     let mut outputs = vec![Tensor1::zeros(); test.images.len()];
     net.forward_batch(&test.images, &mut outputs);
     let read: Vec<usize> = outputs.iter().map(|scores| scores.argmax()).collect();
+
     let mut order: Vec<usize> = (0..read.len()).collect();
     order.sort_by_key(|&i| read[i] == test.labels[i].index());
+
     let mut grid = ImageGrid::new().columns(10).scale(8);
     for &i in order.iter().take(40) {
-        let (read, label) = (read[i], test.labels[i].index());
+        let read = read[i];
+        let label = test.labels[i].index();
         let caption = if read == label {
             Caption::right(read)
         } else {
@@ -126,7 +138,7 @@ fn draw_digits(net: &Digits, test: &Samples, path: &Path) -> Result<(), Box<dyn 
     Ok(grid.save(path)?)
 }
 
-/// Saves the weights, loads them into a new network, and checks that it gives the same outputs.
+/// Saves the weights, loads them into a new network, and checks that its outputs are the same.
 fn save(net: &Digits, test: &Samples, path: &Path) -> Result<(), Box<dyn Error>> {
     net.save(path)?;
     let mut loaded = Digits::zeros();
@@ -146,7 +158,7 @@ fn save(net: &Digits, test: &Samples, path: &Path) -> Result<(), Box<dyn Error>>
 }
 
 impl Samples {
-    /// The samples at these positions.
+    /// Returns the samples at these positions.
     fn part(&self, positions: &[usize]) -> Samples {
         Samples {
             images: gather(&self.images, positions),

@@ -1,6 +1,5 @@
-//! Trains a convolutional network on 1,797 handwritten digits of 8 by 8 pixels, five times from
-//! different seeds, and prints the mean accuracy on those that it was not trained on. It takes
-//! seconds.
+//! Trains a convolutional network on 1,797 handwritten digits of 8 by 8 pixels, with five seeds,
+//! and prints the mean accuracy on test images. It takes a few seconds.
 //!
 //! ```sh
 //! cargo run --release --features progress --example digits_cnn
@@ -35,11 +34,14 @@ const EPOCHS: usize = 30;
 fn main() -> Result<(), Box<dyn Error>> {
     let (images, labels) = digits::read()?;
     println!("{}\n", Cnn::summary());
-    let (mut sum, mut seconds) = (0.0, 0.0);
+
+    let mut sum = 0.0;
+    let mut seconds = 0.0;
     for seed in 0..SEEDS {
         let mut rng = shapewright::rng(seed);
         let [train, test] = stratified_split(&labels, [0.8, 0.2], &mut rng)?
             .map(|part| (gather(&images, &part), gather(&labels, &part)));
+
         let mut net = Cnn::init(&mut rng);
         let trainer = Cnn::trainer(Adam::new(1e-3), CrossEntropy)
             .epochs(EPOCHS)
@@ -58,6 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("seed {seed}: {:.2} %", 100.0 * accuracy);
         sum += accuracy;
     }
+
     println!("trained in {seconds:.1} s");
     println!("test accuracy: {:.2} %", 100.0 * sum / SEEDS as f64);
     Ok(())

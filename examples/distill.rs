@@ -1,11 +1,11 @@
-//! A small network learns from a large one: where labels are few, the large network's opinions of
+//! Trains a small network with a large one as its teacher (G. Hinton, O. Vinyals and J. Dean, 2015,
+//! "Distilling the Knowledge in a Neural Network"). With few labels, the large network's outputs on
 //! images without labels teach the small one what it could not learn from the labels alone. Prints
-//! how well the large one reads, the small one alone, the small one with its teacher, and the small
-//! one if it had all labels.
+//! the accuracy of the teacher, of the student alone, of the student with its teacher, and of the
+//! student with all labels.
 //!
-//! The teacher has seen the labels of half of the digits, which then are not there any more, as is
-//! common; the student has a few labels, and the other images without. G. Hinton, O. Vinyals and J.
-//! Dean, 2015, "Distilling the Knowledge in a Neural Network".
+//! The teacher is trained on half of the digits, with labels, which the student does not have. The
+//! student has other digits, and labels for a few of them.
 //!
 //! ```sh
 //! cargo run --release --example distill
@@ -41,12 +41,12 @@ network! {
 }
 
 const SEEDS: u64 = 5;
-/// How many of the student's images have labels.
+/// The number of the student's images that have labels.
 const LABELLED: usize = 50;
 const STEPS: usize = 3000;
 const BATCH: usize = 32;
 
-/// What the student is told of an image: the teacher's outputs, and the label if it has one.
+/// The student's target for an image: the teacher's outputs, and the label if there is one.
 #[derive(Clone)]
 struct Lesson {
     teacher: Tensor1<10>,
@@ -55,9 +55,9 @@ struct Lesson {
 
 impl shapewright::data::Sample for Lesson {}
 
-/// The divergence of the student's probabilities from the teacher's, both made softer by a
-/// temperature, and the cross-entropy where there is a label. The square of the temperature keeps
-/// the two gradients of one size.
+/// The Kullback-Leibler divergence of the student's probabilities from the teacher's, both softened
+/// by a temperature, plus the cross-entropy of the samples with labels. The square of the
+/// temperature keeps both gradients at the same scale.
 struct Distillation {
     temperature: f32,
 }
@@ -72,17 +72,19 @@ impl Loss<Rank1<10>, f32> for Distillation {
         lessons: &[Lesson],
         gradients: &mut [Tensor1<10>],
     ) -> f32 {
-        let (t, weight) = (self.temperature, 1.0 / outputs.len() as f32);
+        let t = self.temperature;
+        let weight = 1.0 / outputs.len() as f32;
+
         let labels: Vec<_> = lessons.iter().map(|lesson| lesson.label).collect();
         let on_labels = CrossEntropy.optional_labels().reduction(Reduction::Sum);
         let mut sum = on_labels.loss(outputs, &labels, gradients);
+
         for ((output, lesson), gradient) in outputs.iter().zip(lessons).zip(gradients) {
-            let (ours, theirs) = (
-                (output / t).log_softmax(),
-                (lesson.teacher / t).log_softmax(),
-            );
-            let (p, q) = (ours.map(f32::exp), theirs.map(f32::exp));
-            sum += t * t * q.dot(&(theirs - ours));
+            let log_p = (output / t).log_softmax();
+            let log_q = (lesson.teacher / t).log_softmax();
+            let p = log_p.map(f32::exp);
+            let q = log_q.map(f32::exp);
+            sum += t * t * q.dot(&(log_q - log_p));
             *gradient = (*gradient + (p - q) * t) * weight;
         }
         sum * weight
@@ -91,19 +93,19 @@ impl Loss<Rank1<10>, f32> for Distillation {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let (images, labels) = digits::read()?;
-    let mut right = [0.0; 4];
+    let mut accuracies = [0.0; 4];
     for seed in 0..SEEDS {
         let mut rng = shapewright::rng(seed);
         let [first, second, test] = stratified_split(&labels, [0.5, 0.3, 0.2], &mut rng)?
             .map(|part| (gather(&images, &part), gather(&labels, &part)));
+
         let mut teacher = Teacher::init(&mut rng);
         Teacher::trainer(Adam::new(1e-3), CrossEntropy)
             .epochs(60)
             .seed(seed)
             .fit(&mut teacher, &first.0, &first.1)?;
 
-        // The student's images, the labelled ones first. The order of a part says nothing of the
-        // digits.
+        // The student's images, those with labels first. Their order does not depend on the digits.
         let (images, labels) = second;
         let untaught = Student::init(&mut rng);
         let alone = |labelled: usize| -> Result<Box<Student>, TrainError> {
@@ -114,7 +116,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 .fit(&mut student, &images[..labelled], &labels[..labelled])?;
             Ok(student)
         };
-        let (few, all) = (alone(LABELLED)?, alone(images.len())?);
+        let few = alone(LABELLED)?;
+        let all = alone(images.len())?;
 
         let mut opinions = vec![Tensor1::zeros(); images.len()];
         teacher.forward_batch(&images, &mut opinions);
@@ -130,25 +133,25 @@ fn main() -> Result<(), Box<dyn Error>> {
             .fit(&mut taught, &images, &lessons)?;
 
         let students = [&few, &taught, &all];
-        right[0] += teacher.evaluate(&test.0, &test.1)?.accuracy()?;
-        for (right, student) in right[1..].iter_mut().zip(students) {
-            *right += student.evaluate(&test.0, &test.1)?.accuracy()?;
+        accuracies[0] += teacher.evaluate(&test.0, &test.1)?.accuracy()?;
+        for (accuracy, student) in accuracies[1..].iter_mut().zip(students) {
+            *accuracy += student.evaluate(&test.0, &test.1)?.accuracy()?;
         }
     }
+
     println!(
         "accuracy on digits that none was trained on, mean of {SEEDS} seeds; the student has {STEPS} steps"
     );
-    let (large, small) = (Teacher::PARAMS, Student::PARAMS);
     let rows = [
-        ("teacher", large),
-        ("student, few labels", small),
-        ("student, few labels and teacher", small),
-        ("student, all labels", small),
+        ("teacher", Teacher::PARAMS),
+        ("student, few labels", Student::PARAMS),
+        ("student, few labels and teacher", Student::PARAMS),
+        ("student, all labels", Student::PARAMS),
     ];
-    for ((name, params), right) in rows.into_iter().zip(right) {
+    for ((name, params), accuracy) in rows.into_iter().zip(accuracies) {
         println!(
             "  {name:<32} {params:>6} parameters  {:.2} %",
-            100.0 * right / SEEDS as f64
+            100.0 * accuracy / SEEDS as f64
         );
     }
     Ok(())

@@ -1,11 +1,11 @@
-//! Takes over what a network has learned: one is trained on the digits 0 to 4 and saved; its body
-//! is loaded into a network with a new head, and frozen, and the head learns 5 to 9 from a few
-//! images of each. Compared with a network that learns them from nothing, from the same images in
-//! as many steps.
+//! Fine-tunes a network: trains one on the digits 0 to 4 and saves it, loads its body into a
+//! network with a new head, and trains the head on a few images of each of the digits 5 to 9, with
+//! the body frozen. Compares it with the same network with a trained body, and with one that is
+//! trained from scratch on the same images, in the same number of steps.
 //!
-//! The digits lie anywhere in a frame that is larger than they are. That this does not matter is
-//! what a few images can't teach, and what the body has learned from many. (Of digits that all lie
-//! in the middle, a few images teach more than the body of another task: there, nothing is gained.)
+//! The digits are anywhere in a frame that is larger than they are. Few images can't teach that the
+//! position does not matter, but the body has learned it from many. (If all digits are centred, a
+//! few images teach more than the body of another task, and nothing is gained.)
 //!
 //! ```sh
 //! cargo run --release --features safetensors --example fine_tune
@@ -20,13 +20,13 @@ use shapewright::weights::Loader;
 #[path = "data/digits.rs"]
 mod digits;
 
-/// The side of the frame; the digits have 8.
+/// The height and width of the frame; those of the digits are 8.
 const FRAME: usize = 12;
 const PIXELS: usize = FRAME * FRAME;
 type Image = Tensor1<PIXELS>;
 
 network! {
-    /// From pixels to what is worth knowing of them.
+    /// Maps pixels to features.
     struct Body: [PIXELS] -> [128] {
         fc1: Linear<_, 256>,
         Relu,
@@ -52,7 +52,7 @@ network! {
 }
 
 const SEEDS: u64 = 5;
-/// How many images of each of the new digits there are to learn from.
+/// The numbers of training images of each of the new digits.
 const SHOTS: [usize; 3] = [2, 5, 20];
 const STEPS: usize = 100;
 
@@ -61,8 +61,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let places: Vec<_> = (0..=FRAME - 8)
         .flat_map(|row| (0..=FRAME - 8).map(move |column| (row, column)))
         .collect();
-    // 0 to 4 at all places; 5 to 9, as five classes of their own, at one place each.
-    let (mut low, mut high, mut rng) = (Digits::default(), Digits::default(), shapewright::rng(0));
+
+    // 0 to 4 at all places; 5 to 9, as five classes of their own, at one random place each.
+    let mut low = Digits::default();
+    let mut high = Digits::default();
+    let mut rng = shapewright::rng(0);
     for (digit, label) in digits.iter().zip(&labels) {
         let (part, class, places) = match label.index() {
             class @ 0..5 => (&mut low, class, &places[..]),
@@ -79,11 +82,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             part.y.push(Label::new(class)?);
         }
     }
+
     let path = std::env::temp_dir().join(format!(
         "shapewright-digits-{}.safetensors",
         std::process::id()
     ));
-    let mut right = [[0.0; 3]; SHOTS.len()];
+    let mut accuracies = [[0.0; 3]; SHOTS.len()];
     for seed in 0..SEEDS {
         let mut rng = shapewright::rng(seed);
         let mut net = Low::init(&mut rng);
@@ -93,35 +97,36 @@ fn main() -> Result<(), Box<dyn Error>> {
             .fit(&mut net, &low.x, &low.y)?;
         net.save(&path)?;
 
-        for (shots, right) in SHOTS.into_iter().zip(&mut right) {
+        for (shots, accuracies) in SHOTS.into_iter().zip(&mut accuracies) {
             let (train, test) = high.few(shots, &mut rng);
-            let nothing = High::init(&mut rng);
-            let mut loaded = nothing.to_boxed();
-            // What else is in the file, the old head, is left out; the new head stays as it was
-            // made.
+            let fresh = High::init(&mut rng);
+            let mut loaded = fresh.to_boxed();
+            // Omits the old head, which is in the file; the new head keeps its initial values.
             loaded.load_from(&Loader::open(&path)?.only(|name| name.starts_with("body.")))?;
-            let nets = [(nothing, false), (loaded.to_boxed(), true), (loaded, false)];
-            for ((mut net, frozen), right) in nets.into_iter().zip(right) {
+
+            let nets = [(fresh, false), (loaded.to_boxed(), true), (loaded, false)];
+            for ((mut net, frozen), accuracy) in nets.into_iter().zip(accuracies) {
                 fit(&mut net, &train, frozen);
-                *right += net.evaluate(&test.x, &test.y)?.accuracy()? / SEEDS as f64;
+                *accuracy += net.evaluate(&test.x, &test.y)?.accuracy()? / SEEDS as f64;
             }
         }
     }
     std::fs::remove_file(path)?;
+
     println!(
         "accuracy on 5 to 9, of those not trained on; mean of {SEEDS} seeds, {STEPS} steps each"
     );
     println!(
-        "images of each digit   from nothing   body loaded and frozen   body loaded and trained"
+        "images of each digit   from scratch   body loaded and frozen   body loaded and trained"
     );
-    for (shots, right) in SHOTS.iter().zip(right) {
-        let [nothing, frozen, trained] = right.map(|right| 100.0 * right);
-        println!("{shots:>20} {nothing:>12.2} % {frozen:>22.2} % {trained:>23.2} %");
+    for (shots, accuracies) in SHOTS.iter().zip(accuracies) {
+        let [scratch, frozen, trained] = accuracies.map(|accuracy| 100.0 * accuracy);
+        println!("{shots:>20} {scratch:>12.2} % {frozen:>22.2} % {trained:>23.2} %");
     }
     Ok(())
 }
 
-/// A digit whose upper left corner is at a place of the frame.
+/// Returns a frame with a digit whose upper left corner is at a place.
 fn in_frame(digit: &Tensor1<64>, (top, left): (usize, usize)) -> Image {
     let mut image = Image::zeros();
     for row in 0..8 {
@@ -131,15 +136,17 @@ fn in_frame(digit: &Tensor1<64>, (top, left): (usize, usize)) -> Image {
     image
 }
 
-/// Trains a network, or its head alone, on all samples in each step.
+/// Trains a network, or only its head, on all samples in each step.
 fn fit(net: &mut High, train: &Digits, frozen: bool) {
-    let (mut gradient, mut workspace) = (High::zeros(), High::workspace());
+    let mut gradient = High::zeros();
+    let mut workspace = High::workspace();
     let mut adam = Adam::new(3e-3).state::<High>();
     if frozen {
-        // Backward ends at the head, and the optimizer leaves the body alone.
+        // The backward pass ends at the head, and the optimizer does not change the body.
         workspace.train_from(layer!(High, new_head));
         adam = adam.freeze(layer!(High, body));
     }
+
     for _ in 0..STEPS {
         let mut pass = net.forward_train(&train.x, &mut workspace);
         pass.loss(&CrossEntropy, &train.y);
@@ -156,9 +163,10 @@ struct Digits {
 }
 
 impl Digits {
-    /// So many of each digit, at random, and all others.
+    /// Returns `shots` random images of each digit, and all others.
     fn few(&self, shots: usize, rng: &mut impl rand::Rng) -> (Digits, Digits) {
-        let (mut few, mut others) = (Digits::default(), Digits::default());
+        let mut few = Digits::default();
+        let mut others = Digits::default();
         let mut taken = [0; 5];
         for i in rand::seq::index::sample(rng, self.x.len(), self.x.len()) {
             let taken = &mut taken[self.y[i].index()];

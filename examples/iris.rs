@@ -1,5 +1,5 @@
-//! Trains a small dense network to tell three species of iris apart by four measurements, five
-//! times from different seeds, and prints the accuracy on flowers that it was not trained on:
+//! Trains a small dense network to classify three species of iris by four measurements, with five
+//! seeds, and prints the accuracy on test flowers.
 //!
 //! ```sh
 //! cargo run --release --example iris
@@ -14,11 +14,11 @@ const CLASSES: usize = 3;
 const EPOCHS: usize = 100;
 const BATCH: usize = 32;
 const SEEDS: u64 = 5;
-/// Which part of the flowers of each species is kept for the test.
+/// The fraction of the flowers of each species that is kept for the test.
 const TEST: f64 = 0.2;
 
 network! {
-    /// Four measurements to three species.
+    /// Maps four measurements to three species.
     struct Iris: [4] -> [CLASSES] {
         hidden: Linear<_, 10>,
         Relu,
@@ -36,6 +36,7 @@ struct Flowers {
 fn main() -> Result<(), Box<dyn Error>> {
     println!("{}\n", Iris::summary());
     let flowers = Flowers::read(include_str!("data/iris.csv"))?;
+
     let mut sum = 0.0;
     for seed in 0..SEEDS {
         let mut rng = shapewright::rng(seed);
@@ -44,6 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let scaler = StandardScaler::fit(&train.x)?;
         scaler.transform(&mut train.x);
         scaler.transform(&mut test.x);
+
         let (net, loss) = fit(&train, &mut rng);
         let accuracy = net.evaluate(&test.x, &test.species)?.accuracy()?;
         println!(
@@ -52,16 +54,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         sum += accuracy;
     }
+
     println!("test accuracy: {:.2} %", 100.0 * sum / SEEDS as f64);
     Ok(())
 }
 
-/// Trains a network; gives it with the mean loss of the last epoch.
+/// Trains a network and returns it with the mean loss of the last epoch.
 fn fit(train: &Flowers, rng: &mut impl rand::Rng) -> (Box<Iris>, f32) {
     let mut net = Iris::init(rng);
-    let (mut gradient, mut workspace) = (Iris::zeros(), Iris::workspace());
+    let mut gradient = Iris::zeros();
+    let mut workspace = Iris::workspace();
     let mut adam = Adam::new(0.01).state::<Iris>();
     let mut batches = Batches::new(&train.x, &train.species, BATCH);
+
     let mut mean = 0.0;
     for _ in 0..EPOCHS {
         batches.shuffle(rng);
@@ -77,9 +82,10 @@ fn fit(train: &Flowers, rng: &mut impl rand::Rng) -> (Box<Iris>, f32) {
 }
 
 impl Flowers {
-    /// Reads the lines of the file; an error says which line is wrong.
+    /// Reads the lines of the file. An error names the wrong line.
     fn read(csv: &str) -> Result<Self, Box<dyn Error>> {
         const SPECIES: [&str; CLASSES] = ["setosa", "versicolor", "virginica"];
+
         let mut flowers = Flowers::default();
         for row in csv::Reader::from_reader(csv.as_bytes()).deserialize() {
             let (a, b, c, d, name): (f32, f32, f32, f32, String) = row?;
@@ -91,7 +97,7 @@ impl Flowers {
         Ok(flowers)
     }
 
-    /// The flowers at these positions.
+    /// Returns the flowers at these positions.
     fn part(&self, positions: &[usize]) -> Flowers {
         Flowers {
             x: gather(&self.x, positions),

@@ -1,7 +1,7 @@
 //! Trains LeNet-5 on MNIST's handwritten digits and prints its accuracy on the test images.
 //!
 //! It is the network of Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, 1998, "Gradient-Based
-//! Learning Applied to Document Recognition", as it is built today: with ReLU, maxima and
+//! Learning Applied to Document Recognition", as it is built today: with ReLU, max pooling and
 //! cross-entropy.
 //!
 //! ```sh
@@ -51,6 +51,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let mnist = mnist::read()?;
+
     println!("{}\n", LeNet::summary());
     let mut net = LeNet::init(&mut shapewright::rng(0));
     let steps = EPOCHS * mnist.train_images.len().div_ceil(BATCH);
@@ -60,6 +61,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         .schedule(CosineAnnealingLr::new(1e-3, steps as u64));
     #[cfg(feature = "progress")]
     let trainer = trainer.progress(true);
+
     let history = trainer.fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
     for epoch in &history.epochs {
         println!(

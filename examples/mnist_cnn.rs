@@ -45,6 +45,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let mnist = mnist::read()?;
+
     println!("{}\n", Cnn::summary());
     let mut net = Cnn::init(&mut shapewright::rng(0));
     let steps = EPOCHS * mnist.train_images.len().div_ceil(BATCH);
@@ -54,6 +55,7 @@ fn run() -> Result<(), Box<dyn Error>> {
         .schedule(CosineAnnealingLr::new(1e-3, steps as u64));
     #[cfg(feature = "progress")]
     let trainer = trainer.progress(true);
+
     let history = trainer.fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
     for epoch in &history.epochs {
         println!(

@@ -43,12 +43,14 @@ fn run() -> Result<(), Box<dyn Error>> {
     let reading = begin.elapsed().as_secs_f64();
 
     println!("{}\n", Mlp::summary());
+
     let mut net = Mlp::init(&mut shapewright::rng(0));
     let trainer = Mlp::trainer(Sgd::new(0.01).momentum(0.9), CrossEntropy)
         .epochs(10)
         .batch_size(64);
     #[cfg(feature = "progress")]
     let trainer = trainer.progress(true);
+
     let history = trainer.fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
 
     for epoch in &history.epochs {

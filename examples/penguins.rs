@@ -1,7 +1,7 @@
-//! Tells three species of penguins apart by measurements of which some are missing: fills the gaps,
-//! one-hot encodes island and sex, standardizes, and cross-validates, each step fitted to the
-//! training part of each fold alone. Then trains on all penguins, saves the network with what its
-//! inputs go through, and loads it again.
+//! Classifies three species of penguins by measurements, some of which are missing: imputes missing
+//! values, one-hot encodes island and sex, standardizes, and cross-validates, with each step fitted
+//! to the training part of each fold alone. Then trains on all penguins, saves the network with its
+//! preprocessing, and loads it again.
 //!
 //! ```sh
 //! cargo run --release --features csv,safetensors --example penguins
@@ -24,7 +24,7 @@ const FOLDS: usize = 10;
 const EPOCHS: usize = 60;
 
 network! {
-    /// Standardized features to species.
+    /// Maps standardized features to species.
     struct Net: [FEATURES] -> [SPECIES] {
         hidden: Linear<_, 16>,
         Relu,
@@ -32,7 +32,7 @@ network! {
     }
 }
 
-/// A network, and what its inputs go through before it.
+/// A network and the preprocessing of its inputs.
 struct Model {
     imputer: Imputer<Rank1<FEATURES>>,
     scaler: StandardScaler<Rank1<FEATURES>>,
@@ -43,12 +43,12 @@ impl Model {
     /// Fits everything to these samples.
     fn fit(x: &[Tensor1<FEATURES>], species: &[Label<SPECIES>]) -> Result<Self, Box<dyn Error>> {
         let mut x = x.to_vec();
-        // A missing measurement becomes the mean; where island or sex are missing, each has its
-        // share.
+        // A missing measurement becomes the mean, a missing island or sex the share of each.
         let imputer = Imputer::mean(&x)?;
         imputer.transform(&mut x);
         let scaler = StandardScaler::fit(&x)?;
         scaler.transform(&mut x);
+
         let mut net = Net::init(&mut shapewright::rng(0));
         Net::trainer(AdamW::new(0.01), CrossEntropy)
             .epochs(EPOCHS)
@@ -60,7 +60,7 @@ impl Model {
         })
     }
 
-    /// What the network gets to see of these samples.
+    /// Returns the preprocessed samples.
     fn prepared(&self, x: &[Tensor1<FEATURES>]) -> Vec<Tensor1<FEATURES>> {
         let mut x = x.to_vec();
         self.imputer.transform(&mut x);
@@ -68,6 +68,7 @@ impl Model {
         x
     }
 
+    /// Saves the network and the preprocessing as parts of one file.
     fn save(&self, path: &str) -> Result<(), Box<dyn Error>> {
         let parts = Saver::new().part("net", &*self.net);
         Ok(parts
@@ -76,6 +77,7 @@ impl Model {
             .save(path)?)
     }
 
+    /// Loads all parts of a file.
     fn load(path: &str) -> Result<Self, Box<dyn Error>> {
         let file = Loader::open(path)?;
         Ok(Model {
@@ -100,7 +102,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .one_hot("island", ["Biscoe", "Dream", "Torgersen"])
         .one_hot("sex", ["female", "male"])
         .read_classes_from("penguins.csv", &file[..], "species")?;
-    let (x, species) = (&penguins.x, &penguins.labels);
+    let x = &penguins.x;
+    let species = &penguins.labels;
     let gaps = x.iter().filter(|x| x.iter().any(|x| x.is_nan())).count();
     println!(
         "{} penguins, {gaps} of them with missing values; {}",
@@ -108,7 +111,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         penguins.classes.join(", ")
     );
 
-    let (mut accuracies, mut f1s) = (Vec::new(), Vec::new());
+    let mut accuracies = Vec::new();
+    let mut f1s = Vec::new();
     for fold in stratified_k_fold(species, FOLDS, &mut shapewright::rng(0))? {
         let model = Model::fit(&gather(x, &fold.train), &gather(species, &fold.train))?;
         let unseen = model.prepared(&gather(x, &fold.validation));
@@ -118,18 +122,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         accuracies.push(100.0 * confusion.accuracy()?);
         f1s.push(confusion.f1(Average::Macro)?);
     }
+
     let (mean, deviation) = mean_and_deviation(&accuracies);
     println!("accuracy: {mean:.2} % (deviation {deviation:.2} over {FOLDS} folds)");
     let (mean, deviation) = mean_and_deviation(&f1s);
     println!("macro F1: {mean:.4} (deviation {deviation:.4})");
 
-    // `target` is elsewhere if Cargo was told so.
+    // Cargo's own target folder may be elsewhere.
     fs::create_dir_all("target")?;
     let path = "target/penguins.safetensors";
     let model = Model::fit(x, species)?;
     model.save(path)?;
     let again = Model::load(path)?;
-    // The first penguin without a single measurement, straight from the table.
+
+    // The first penguin without any measurement, as it is in the table.
     let unknown = x
         .iter()
         .position(|x| x[0].is_nan())
@@ -143,7 +149,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Mean and standard deviation (of a sample, over `n - 1`).
+/// Returns the mean and the sample standard deviation (over `n - 1`).
 fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let mean = values.iter().sum::<f64>() / count;

@@ -1,20 +1,20 @@
-//! Looks into a trained convolutional network: draws the test images that it misreads, the filters
-//! of its first layer, and which pixels it looks at.
+//! Visualizes a trained convolutional network: draws the test images that it misclassifies, the
+//! filters of its first layer, and saliency maps.
 //!
 //! ```sh
 //! cargo run --release --features gzip,plots,progress --example pictures -- [path/to/mnist]
 //! ```
 //!
-//! It writes into `target/pictures`:
-//! - `wrong.png`: what images were taken for, and what they are;
+//! It writes to `target/pictures`:
+//! - `wrong.png`: misclassified images, with predictions and labels;
 //! - `filters.png`: the weights of the first layer, from the lowest (black) to the highest (white)
 //!   of each filter;
-//! - `saliency.png`: images, and below each the gradient of the winning class's score with respect
-//!   to its pixels: the brighter, the more a change of this pixel changes the score (K. Simonyan,
-//!   A. Vedaldi and A. Zisserman, 2013, "Deep Inside Convolutional Networks").
+//! - `saliency.png`: images, and below each the magnitude of the gradient of the predicted class's
+//!   score with respect to the pixels: the brighter a pixel, the more it affects the score (K.
+//!   Simonyan, A. Vedaldi and A. Zisserman, 2013, "Deep Inside Convolutional Networks").
 //!
-//! With MNIST's folder the images are of 28 by 28 pixels; without, the digits of 8 by 8 pixels in
-//! `examples/data`.
+//! With MNIST's folder, the images have 28 by 28 pixels; without, they are the digits of 8 by 8
+//! pixels in `examples/data`.
 
 use std::error::Error;
 use std::path::Path;
@@ -73,12 +73,14 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut rng = shapewright::rng(0);
     if std::env::args_os().len() > 1 {
         let mnist = mnist::read()?;
+
         let mut net = OfMnist::init(&mut rng);
         OfMnist::trainer(Adam::new(1e-3), CrossEntropy)
             .epochs(2)
             .batch_size(64)
             .progress(true)
             .fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
+
         draw(
             &*net,
             &filters(&net.conv1.weight),
@@ -90,16 +92,18 @@ fn run() -> Result<(), Box<dyn Error>> {
         let (images, labels) = digits::read()?;
         let [train, test] = stratified_split(&labels, [0.5, 0.5], &mut rng)?
             .map(|part| (gather(&images, &part), gather(&labels, &part)));
+
         let mut net = OfDigits::init(&mut rng);
         OfDigits::trainer(Adam::new(1e-3), CrossEntropy)
             .epochs(20)
             .progress(true)
             .fit(&mut net, &train.0, &train.1)?;
+
         draw(&*net, &filters(&net.conv1.weight), &test.0, &test.1, 8)
     }
 }
 
-/// The filters of a layer as images: the filter is the last axis of its weight.
+/// Returns the filters of a layer as images. The last axis of the weight is that of the filters.
 fn filters<const K: usize, const CO: usize>(
     weight: &[[[[f32; CO]; 1]; K]; K],
 ) -> Vec<Tensor3<K, K, 1>> {
@@ -121,9 +125,11 @@ where
 {
     let folder = Path::new("target/pictures");
     std::fs::create_dir_all(folder)?;
+
     let mut scores = vec![Tensor1::zeros(); images.len()];
     net.forward_batch(images, &mut scores);
     let read: Vec<usize> = scores.iter().map(|scores| scores.argmax()).collect();
+
     let is_wrong = |&i: &usize| read[i] != labels[i].index();
     let wrong: Vec<usize> = (0..images.len()).filter(is_wrong).collect();
     let right = images.len() - wrong.len();
@@ -165,12 +171,14 @@ where
     Ok(())
 }
 
-/// How much a change of each pixel changes the score of the class that wins.
+/// Returns the magnitude of the gradient of the predicted class's score with respect to each pixel.
 fn saliency<S: Shape, N>(net: &N, images: &[Tensor<S>]) -> Vec<Tensor<S>>
 where
     N: Network<Element = f32, Input = S, Output = Rank1<10>>,
 {
-    let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
+    let mut workspace = N::workspace();
+    let mut gradient = N::zeros();
+
     let mut pass = net.forward_train(images, &mut workspace);
     let winners: Vec<usize> = pass
         .outputs()

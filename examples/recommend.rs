@@ -1,9 +1,10 @@
-//! Recommends films: embeddings of users and films, and a small network that turns a user and a
-//! film into a rating, compared with the means of user and film on ratings that neither has seen.
+//! Recommends films: trains embeddings of users and films, and a small network that predicts a
+//! user's rating of a film, and compares it with the means of user and film on test ratings.
 //!
-//! The ratings are made up, as the well-known collections of real ones may not be passed on: films
-//! are mixtures of four genres, users like each more or less, and who finds a film worth 3.4 stars
-//! gives 3 or 4 by chance. So the best that anything could reach is known, and is printed beside.
+//! The ratings are synthetic, as the well-known collections of real ones may not be redistributed:
+//! films are mixtures of four genres, users like each genre more or less, and a user for whom a
+//! film is worth 3.4 stars gives 3 or 4 at random. The smallest possible error is therefore known,
+//! and printed for comparison.
 //!
 //! ```sh
 //! cargo run --release --example recommend
@@ -20,13 +21,13 @@ use shapewright::prelude::*;
 
 const USERS: usize = 600;
 const FILMS: usize = 250;
-/// Rows of the table: users, then films.
+/// The rows of the embedding's table: users, then films.
 const ROWS: usize = USERS + FILMS;
 const RATINGS_PER_USER: usize = 50;
 const GENRES: [&str; 4] = ["comedy", "crime", "science fiction", "romance"];
 
 network! {
-    /// A user and a film, which share one table, to stars beside the mean.
+    /// Maps a user and a film, which share one table, to the difference of a rating from the mean.
     struct Ratings: [2] -> [1] {
         embed: Embedding<ROWS, 16>,
         Flatten,
@@ -39,7 +40,7 @@ network! {
     }
 }
 
-/// A film in the network's table: films come after users.
+/// Returns the network's input: the rows of a user and of a film, which come after the users.
 fn input(user: usize, film: usize) -> Result<Tensor1<2>, Box<dyn Error>> {
     Ok(Tensor1::from(
         [Index::<ROWS>::new(user)?, Index::new(USERS + film)?].map(Index::to_element),
@@ -48,11 +49,12 @@ fn input(user: usize, film: usize) -> Result<Tensor1<2>, Box<dyn Error>> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("{}\n", Ratings::summary());
+
     let mut rng = shapewright::rng(0);
     let world = World::random(&mut rng);
     let ratings = world.ratings(&mut rng);
     println!(
-        "{} made-up ratings of {FILMS} films by {USERS} users",
+        "{} synthetic ratings of {FILMS} films by {USERS} users",
         ratings.len()
     );
     let parts = split(ratings.len(), [0.8, 0.1, 0.1], &mut rng)?;
@@ -60,19 +62,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let means = Means::of(&train);
 
     let samples = |ratings: &[Rating]| -> Result<(Vec<_>, Vec<_>), Box<dyn Error>> {
-        let inputs = ratings
-            .iter()
-            .map(|r| input(r.user, r.film))
-            .collect::<Result<_, _>>()?;
-        Ok((
-            inputs,
-            ratings
-                .iter()
-                .map(|r| Tensor1::from([r.stars - means.all]))
-                .collect(),
-        ))
+        let inputs = ratings.iter().map(|r| input(r.user, r.film));
+        let targets = ratings.iter().map(|r| Tensor1::from([r.stars - means.all]));
+        Ok((inputs.collect::<Result<_, _>>()?, targets.collect()))
     };
-    let ((x, y), (validation_x, validation_y)) = (samples(&train)?, samples(&validation)?);
+    let (x, y) = samples(&train)?;
+    let (validation_x, validation_y) = samples(&validation)?;
+
     let mut net = Ratings::init(&mut rng);
     init::normal(&mut net.embed.weight, 0.0, 0.1, &mut rng);
     let history = Ratings::trainer(AdamW::new(2e-3).weight_decay(0.1), Mse)
@@ -91,7 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut rmse = RootMeanSquaredError::new();
     net.measure(&test_x, &test_y, &mut [&mut rmse])?;
     println!(
-        "error in stars (root of the mean square) on {} other ratings",
+        "error in stars (root of the mean square) on {} test ratings",
         test.len()
     );
     println!(
@@ -113,6 +109,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "\nuser {user} likes {}; films to see, with stars by the network and without noise:",
         world.likes(user)
     );
+
     let seen: HashSet<usize> = ratings
         .iter()
         .filter(|r| r.user == user)
@@ -125,6 +122,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect::<Result<Vec<_>, _>>()?;
     let mut outputs = vec![Tensor1::zeros(); films.len()];
     net.forward_batch(&inputs, &mut outputs);
+
     let mut best: Vec<(f32, usize)> = outputs
         .iter()
         .zip(films)
@@ -141,7 +139,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a user gave a film.
+/// A user's rating of a film.
 #[derive(Clone, Copy)]
 struct Rating {
     user: usize,
@@ -151,7 +149,7 @@ struct Rating {
 
 impl shapewright::data::Sample for Rating {}
 
-/// The root of the mean squared error of guesses.
+/// Returns the root mean squared error of guesses.
 fn error(ratings: &[Rating], guess: impl Fn(&Rating) -> f32) -> f32 {
     (ratings
         .iter()
@@ -161,7 +159,8 @@ fn error(ratings: &[Rating], guess: impl Fn(&Rating) -> f32) -> f32 {
         .sqrt()
 }
 
-/// The baseline: the mean of all ratings, with how far a user's and a film's ratings lie above it.
+/// The baseline: the mean of all ratings, plus the mean differences from it of a user and of a
+/// film.
 struct Means {
     all: f32,
     users: Vec<f32>,
@@ -171,42 +170,48 @@ struct Means {
 impl Means {
     fn of(ratings: &[Rating]) -> Self {
         let all = ratings.iter().map(|r| r.stars).sum::<f32>() / ratings.len() as f32;
-        let above = |count: usize, key: fn(&Rating) -> usize, rest: &dyn Fn(&Rating) -> f32| {
+
+        let means = |count: usize, key: fn(&Rating) -> usize, rest: &dyn Fn(&Rating) -> f32| {
             let mut sums = vec![(0.0, 0.0); count];
             for rating in ratings {
                 let (sum, ratings) = &mut sums[key(rating)];
-                (*sum, *ratings) = (*sum + rest(rating), *ratings + 1.0);
+                *sum += rest(rating);
+                *ratings += 1.0;
             }
             sums.iter()
                 .map(|(sum, ratings)| sum / f32::max(*ratings, 1.0))
                 .collect::<Vec<f32>>()
         };
-        let users = above(USERS, |r| r.user, &|r| r.stars - all);
-        let films = above(FILMS, |r| r.film, &|r| r.stars - all - users[r.user]);
+
+        let users = means(USERS, |r| r.user, &|r| r.stars - all);
+        let films = means(FILMS, |r| r.film, &|r| r.stars - all - users[r.user]);
         Means { all, users, films }
     }
 
+    /// Returns the baseline's rating.
     fn guess(&self, user: usize, film: usize) -> f32 {
         self.all + self.users[user] + self.films[film]
     }
 }
 
-/// What made the ratings, which a recommender of real films would not know.
+/// The model that the ratings are drawn from, which is unknown for real films.
 struct World {
-    /// How much each user likes each genre, and how much of it each film has.
+    /// Each user's liking of each genre.
     tastes: [[f32; GENRES.len()]; USERS],
+    /// Each film's share of each genre.
     films: [[f32; GENRES.len()]; FILMS],
-    /// How many stars more than others a user gives, and a film gets.
+    /// The number of stars that each user gives above the mean.
     generosity: [f32; USERS],
+    /// The number of stars that each film gets above the mean.
     quality: [f32; FILMS],
 }
 
 impl World {
+    /// Draws the model.
     fn random(rng: &mut impl rand::Rng) -> Self {
-        let (tastes, films) = ([[0.0; GENRES.len()]; USERS], [[0.0; GENRES.len()]; FILMS]);
         let mut world = World {
-            tastes,
-            films,
+            tastes: [[0.0; GENRES.len()]; USERS],
+            films: [[0.0; GENRES.len()]; FILMS],
             generosity: [0.0; USERS],
             quality: [0.0; FILMS],
         };
@@ -217,7 +222,7 @@ impl World {
         world
     }
 
-    /// The stars that a user gives a film on average.
+    /// Returns the mean number of stars that a user gives a film.
     fn expected(&self, user: usize, film: usize) -> f32 {
         let taste: f32 = self.tastes[user]
             .iter()
@@ -227,7 +232,7 @@ impl World {
         (3.2 + self.generosity[user] + self.quality[film] + taste).clamp(1.0, 5.0)
     }
 
-    /// Some ratings by each user.
+    /// Draws `RATINGS_PER_USER` ratings by each user.
     fn ratings(&self, rng: &mut impl rand::Rng) -> Vec<Rating> {
         let mut ratings = Vec::new();
         for user in 0..USERS {
@@ -241,16 +246,18 @@ impl World {
         ratings
     }
 
+    /// Returns the genres that a user likes.
     fn likes(&self, user: usize) -> String {
         strongest(&self.tastes[user])
     }
 
+    /// Returns the genres of a film.
     fn genre(&self, film: usize) -> String {
         strongest(&self.films[film])
     }
 }
 
-/// The genres that are well above zero, the strongest first.
+/// Returns the genres whose weights are well above zero, the strongest first.
 fn strongest(weights: &[f32; GENRES.len()]) -> String {
     let mut order: Vec<usize> = (0..GENRES.len())
         .filter(|&genre| weights[genre] > 0.3)

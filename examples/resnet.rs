@@ -8,9 +8,9 @@
 //! The folder holds the four files of the data set, plain or gzipped; if some are missing, the
 //! program says which. Seven epochs take about three minutes on two cores.
 //!
-//! He, Zhang, Ren, Sun, 2015, "Deep Residual Learning for Image Recognition"; the layers' names are
-//! torchvision's, without the numbers of blocks, since each stage has one. The images are not
-//! standardized: the first normalization does that.
+//! The network follows He, Zhang, Ren and Sun, 2015, "Deep Residual Learning for Image
+//! Recognition". The layers' names are torchvision's, without the numbers of blocks, as each stage
+//! has one block. The images are not standardized: the first normalization does that.
 
 use std::error::Error;
 use std::ops::ControlFlow;
@@ -77,6 +77,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mnist: Mnist = Mnist::read(folder)?;
 
     println!("{}\n", ResNet::summary());
+
     let mut net = ResNet::init(&mut shapewright::rng(0));
     let steps = EPOCHS * mnist.train_images.len().div_ceil(BATCH);
     let trainer = ResNet::trainer(
@@ -104,6 +105,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     });
     #[cfg(feature = "progress")]
     let trainer = trainer.progress(true);
+
     let history = trainer.fit(&mut net, &mnist.train_images, &mnist.train_labels)?;
 
     let confusion = net.evaluate(&mnist.test_images, &mnist.test_labels)?;

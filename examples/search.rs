@@ -1,6 +1,6 @@
-//! Searches for the hyperparameters of a network that reads 1,797 handwritten digits: learning
-//! rate, batch size, optimizer and dropout. Prints the table of all trials, and how well the best
-//! does on digits that no trial has seen.
+//! Searches for the hyperparameters of a network on 1,797 handwritten digits: learning rate, batch
+//! size, optimizer and dropout. Prints the table of all trials, and the accuracy of the best one on
+//! test images.
 //!
 //! ```sh
 //! cargo run --release --example search
@@ -17,18 +17,19 @@ const TRIALS: usize = 40;
 const EPOCHS: usize = 20;
 const SEED: u64 = 0;
 
-/// What is searched for.
+/// The hyperparameters.
 #[derive(Debug)]
 struct Settings {
-    optimizer: Kind,
+    optimizer: OptimizerKind,
     rate: f64,
     batch_size: usize,
-    /// How many percent of the hidden numbers are dropped.
+    /// The probability of dropout in percent.
     dropout: u8,
 }
 
+/// The optimizers to choose from.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum OptimizerKind {
     Sgd,
     Adam,
     AdamW,
@@ -41,19 +42,18 @@ struct Part {
     labels: Vec<Label<10>>,
 }
 
-/// How well a trained network does.
+/// The scores of a trained network.
 struct Scores {
-    /// The loss on the validation part, which the search looks at.
+    /// The loss on the validation part, which the search minimizes.
     loss: f64,
-    /// The accuracy on the test part, which it does not.
+    /// The accuracy on the test part, which the search does not use.
     accuracy: f64,
 }
 
 /// The parts for training, validation and test.
 type Parts = [Part; 3];
 
-/// What a layer is belongs to the network's type, the probability of dropout included: one network
-/// for each.
+/// Defines a network for each probability of dropout, which is part of the network's type.
 macro_rules! digits {
     ($($name:ident with $dropout:literal;)*) => { $(
         network! {
@@ -69,6 +69,7 @@ macro_rules! digits {
         }
 
         impl $name {
+            /// Trains a network and returns its scores.
             fn scores<O: Optimizer + Sync>(
                 optimizer: O,
                 batch_size: usize,
@@ -96,12 +97,13 @@ digits! {
     Digits50 with 0.5;
 }
 
-/// Trains the network of these settings.
+/// Trains the network with these settings.
 fn scores(
     settings: &Settings,
     parts: &Parts,
     trial: &mut Trial<'_>,
 ) -> Result<Scores, Box<dyn Error>> {
+    /// Chooses the network.
     fn with<O: Optimizer + Sync>(
         optimizer: O,
         settings: &Settings,
@@ -115,15 +117,16 @@ fn scores(
             other => Err(format!("there is no network with {other} % dropout").into()),
         }
     }
+
     match settings.optimizer {
-        Kind::Sgd => with(
+        OptimizerKind::Sgd => with(
             Sgd::new(settings.rate).momentum(0.9),
             settings,
             parts,
             trial,
         ),
-        Kind::Adam => with(Adam::new(settings.rate), settings, parts, trial),
-        Kind::AdamW => with(AdamW::new(settings.rate), settings, parts, trial),
+        OptimizerKind::Adam => with(Adam::new(settings.rate), settings, parts, trial),
+        OptimizerKind::AdamW => with(AdamW::new(settings.rate), settings, parts, trial),
     }
 }
 
@@ -139,7 +142,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let begin = Instant::now();
     let search = Search::random(TRIALS, SEED, |draw| Settings {
-        optimizer: draw.choice(&[Kind::Sgd, Kind::Adam, Kind::AdamW]),
+        optimizer: draw.choice(&[
+            OptimizerKind::Sgd,
+            OptimizerKind::Adam,
+            OptimizerKind::AdamW,
+        ]),
         rate: draw.log_uniform(1e-4, 1e-1),
         batch_size: draw.choice(&[16, 32, 64, 128]),
         dropout: draw.choice(&[0, 25, 50]),
@@ -153,7 +160,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{report}");
     println!("{TRIALS} trials in {:.1} s", begin.elapsed().as_secs_f64());
 
-    // The best once more, now with a look at the test part.
+    // Trains the best one again, for its accuracy on the test part.
     let best = report.best().ok_or("no trial finished")?;
     let again = Search::new([&best.params])
         .run(|settings, trial| Ok(scores(settings, &parts, trial)?.accuracy));
@@ -165,7 +172,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Pixels from 0 to 1, and the digits; an error says which line is wrong.
+/// Returns the pixels, from 0 to 1, and the digits. An error names the wrong line.
 fn read(csv: &str) -> Result<Part, Box<dyn Error>> {
     let mut part = Part::default();
     for row in csv::ReaderBuilder::new()

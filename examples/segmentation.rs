@@ -1,16 +1,14 @@
-//! Finds circles, squares and triangles in noise, pixel by pixel: a small U-Net (Ronneberger,
-//! Fischer and Brox, 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation") on
-//! pictures that the program draws itself. It prints the loss per pixel and the mean intersection
-//! over union (IoU) of each epoch, and of pictures that the network has not seen the IoU of each
-//! class.
+//! Segments pictures with circles, squares and triangles in noise: trains a small U-Net
+//! (Ronneberger, Fischer and Brox, 2015, "U-Net: Convolutional Networks for Biomedical Image
+//! Segmentation") on pictures that the program draws itself. Prints the loss per pixel and the mean
+//! intersection over union (IoU) of each epoch, and the IoU of each class on test pictures.
 //!
 //! ```sh
 //! cargo run --release --features plots --example segmentation
 //! ```
 //!
-//! It writes into `target/segmentation`, or the folder that is given as an argument: pictures, what
-//! is in them, and what the network takes them for (`masks.png`), and the learning curve
-//! (`curve.png`).
+//! It writes to `target/segmentation`, or to the folder that is given as an argument: pictures with
+//! their true and predicted masks (`masks.png`), and the learning curve (`curve.png`).
 
 use std::error::Error;
 use std::f32::consts::{PI, TAU};
@@ -25,7 +23,7 @@ use shapewright::plots::ImageGrid;
 use shapewright::prelude::*;
 use shapewright::rand;
 
-/// Height and width of the pictures.
+/// The height and width of the pictures.
 const SIZE: usize = 48;
 const CLASSES: [&str; 4] = ["background", "circle", "square", "triangle"];
 const TRAIN: usize = 2400;
@@ -34,10 +32,10 @@ const TEST: usize = 300;
 const EPOCHS: usize = 8;
 
 network! {
-    /// Grey pictures to the scores of four classes for each pixel.
+    /// Maps grey pictures to the scores of four classes for each pixel.
     ///
-    /// On the way down, the pictures are halved, so that a pixel sees more of them; on the way up, what was seen is put
-    /// beside what the halving lost.
+    /// The way down halves the pictures, which enlarges the receptive field; the way up joins the
+    /// result with the details that the halving lost.
     struct UNet: [SIZE, SIZE, 1] -> [SIZE, SIZE, 4] {
         down1: Conv2d<_, 8, 3, Pad<1>, NoBias>,
         BatchNorm2d<_>,
@@ -101,8 +99,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             .unwrap_or("target/segmentation".into()),
     );
     fs::create_dir_all(&folder)?;
+
     let rng = &mut shapewright::rng(0);
-    let (train, validation, test) = (draw(TRAIN, rng)?, draw(VALIDATION, rng)?, draw(TEST, rng)?);
+    let train = draw(TRAIN, rng)?;
+    let validation = draw(VALIDATION, rng)?;
+    let test = draw(TEST, rng)?;
     println!("{}", UNet::summary());
 
     let mut net = UNet::init(rng);
@@ -115,10 +116,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         .validate(&validation.pictures, &validation.masks)
         .metric(MeanIou::new())
         .on_epoch(|epoch, _| {
-            let (number, loss) = (epoch.epoch, epoch.loss);
             println!(
-                "epoch {number:>2}: loss per pixel {loss:.4}, validation mean IoU {:.4}",
-                epoch.metrics[0].1
+                "epoch {:>2}: loss per pixel {:.4}, validation mean IoU {:.4}",
+                epoch.epoch, epoch.loss, epoch.metrics[0].1
             );
             std::ops::ControlFlow::Continue(())
         })
@@ -127,7 +127,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let confusion = net.evaluate(&test.pictures, &test.masks)?;
     println!(
-        "\non {TEST} other pictures:\npixel accuracy {:.4}",
+        "\non {TEST} test pictures:\npixel accuracy {:.4}",
         confusion.accuracy()?
     );
     let background = confusion.support()[0] as f64 / confusion.total() as f64;
@@ -136,14 +136,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, iou) in CLASSES.iter().zip(confusion.iou()) {
         println!("  {name:10} {iou:.4}");
     }
+
     history.draw(folder.join("curve.png"))?;
     draw_masks(&net, &test, &folder.join("masks.png"))?;
     println!("\npictures are in {}", folder.display());
     Ok(())
 }
 
-/// Draws pictures with one to three shapes each, of any size, brightness and rotation, one over the
-/// other, in noise.
+/// Draws pictures with noise and one to three shapes each, of random size, brightness and rotation,
+/// one over the other.
 fn draw(count: usize, rng: &mut impl Rng) -> Result<Samples, Box<dyn Error>> {
     let noise = Uniform::new_inclusive(-0.3, 0.3)?;
     let mut samples = Samples {
@@ -157,15 +158,13 @@ fn draw(count: usize, rng: &mut impl Rng) -> Result<Samples, Box<dyn Error>> {
         for _ in 0..rng.random_range(1..=3) {
             let class = rng.random_range(1..CLASSES.len() as u8);
             let middle = [0, 1].map(|_| rng.random_range(6.0..SIZE as f32 - 6.0));
-            let (radius, turned) = (rng.random_range(6.0..12.0), rng.random_range(0.0..TAU));
+            let radius = rng.random_range(6.0..12.0);
+            let rotation = rng.random_range(0.0..TAU);
             let brightness = rng.random_range(0.55..0.9);
+
             for (y, x) in (0..SIZE).flat_map(|y| (0..SIZE).map(move |x| (y, x))) {
-                if inside(
-                    class,
-                    [y as f32 - middle[0], x as f32 - middle[1]],
-                    radius,
-                    turned,
-                ) {
+                let point = [y as f32 - middle[0], x as f32 - middle[1]];
+                if is_inside(class, point, radius, rotation) {
                     picture[[y, x, 0]] = brightness;
                     mask[[y, x]] = class;
                 }
@@ -180,24 +179,26 @@ fn draw(count: usize, rng: &mut impl Rng) -> Result<Samples, Box<dyn Error>> {
     Ok(samples)
 }
 
-/// Whether a point is inside a shape whose corners are so far from its middle.
-fn inside(class: u8, [y, x]: [f32; 2], radius: f32, turned: f32) -> bool {
+/// Returns whether a point, relative to the middle of a shape, is inside of it. The corners are
+/// `radius` from the middle.
+fn is_inside(class: u8, [y, x]: [f32; 2], radius: f32, rotation: f32) -> bool {
     let corners = match class {
         1 => return y.hypot(x) <= radius,
         2 => 4.0,
         _ => 3.0,
     };
-    // Between two corners a side is nearest in the middle of them.
-    let angle = (y.atan2(x) + turned).rem_euclid(TAU / corners) - PI / corners;
+    // The angle from the nearest point of a side, which is halfway between two corners.
+    let angle = (y.atan2(x) + rotation).rem_euclid(TAU / corners) - PI / corners;
     y.hypot(x) * angle.cos() <= radius * (PI / corners).cos()
 }
 
-/// Draws pictures, what is in them, and what the network takes them for.
+/// Draws pictures with their true and predicted masks.
 fn draw_masks(net: &UNet, test: &Samples, path: &Path) -> Result<(), Box<dyn Error>> {
     let pictures = &test.pictures[..12];
     let mut outputs = vec![Tensor::zeros(); pictures.len()];
     net.forward_batch(pictures, &mut outputs);
     let found = Label::from_scores(&outputs);
+
     let mut grid = ImageGrid::new().columns(6).scale(3);
     for ((picture, truth), found) in pictures.iter().zip(&test.masks).zip(&found) {
         grid.add(picture, "picture")
@@ -207,7 +208,8 @@ fn draw_masks(net: &UNet, test: &Samples, path: &Path) -> Result<(), Box<dyn Err
     Ok(grid.save(path)?)
 }
 
-/// Circles blue, squares orange, triangles green: colours that most people tell apart.
+/// Returns a mask in colours that most people can tell apart: circles blue, squares orange,
+/// triangles green.
 fn coloured(mask: &Mask) -> Tensor3<SIZE, SIZE, 3> {
     const COLOURS: [[f32; 3]; 4] = [
         [0.95; 3],

@@ -1,4 +1,4 @@
-//! The smallest training loop, written out: a network of two layers learns exclusive or.
+//! The smallest training loop, in full: a network of two layers learns exclusive or.
 //!
 //! ```sh
 //! cargo run --release --example xor
@@ -7,7 +7,7 @@
 use shapewright::prelude::*;
 
 network! {
-    /// Two bits to one.
+    /// Maps two bits to one.
     struct Xor: [2] -> [1] {
         hidden: Linear<_, 8>,
         Tanh,
@@ -23,6 +23,7 @@ fn main() {
     let mut gradient = Xor::zeros();
     let mut workspace = Xor::workspace();
     let mut adam = Adam::new(0.05).state::<Xor>();
+
     for step in 1..=200 {
         let mut pass = net.forward_train(&inputs, &mut workspace);
         let loss = pass.loss(&BceWithLogits, &targets);

@@ -1,10 +1,10 @@
-//! Files that are there whole or not at all. The errors do not name the file; callers do, each in a
+//! Files that are replaced atomically. The errors do not name the file; callers do, each in a
 //! sentence of its own.
 //!
-//! A file is written temporary its place, in the same folder, and moved there at the end. The name
-//! temporary is always the same, so that what a process leaves that is killed is found by the next one
-//! that writes this file: a lock, which ends with its process, tells what is left from what is
-//! still being written.
+//! The bytes go to a temporary file in the same folder, which is renamed at the end. The names of
+//! temporary files are predictable, so that the next process that writes the same file finds those
+//! that a killed process left behind. A lock, which ends with its process, tells these from files
+//! that are still being written.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
@@ -12,95 +12,113 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Cursor, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// How many processes and threads can write one file at a time; the last one wins.
-const MOST_WRITERS: usize = 64;
-/// Of so many of them, what they left is removed.
-const MOST_LEFT: usize = 8;
+/// The largest number of processes and threads that can write one file at a time; the last one
+/// wins.
+const MAX_WRITERS: usize = 64;
+/// The number of writers whose abandoned files are looked for and removed.
+const CLEANED_WRITERS: usize = 8;
 
-/// A file that is written temporary its place and moved there at the end. Until then, what was there
+/// A file that is written under a temporary name and renamed at the end. Until then, the old file
 /// stays.
 pub(crate) struct AtomicFile {
-    place: PathBuf,
-    to: To,
+    path: PathBuf,
+    sink: Sink,
 }
 
-enum To {
-    /// A regular file. It is closed before it is moved or removed where systems want it so.
-    File {
-        temporary: PathBuf,
+/// The destination of the bytes until the file is complete.
+enum Sink {
+    /// A temporary file. On Windows, it is closed before it is renamed or removed.
+    Temporary {
+        path: PathBuf,
         file: Option<BufWriter<File>>,
-        moved: bool,
+        renamed: bool,
     },
-    /// A pipe, a device or another open file, which can't be replaced: it gets all bytes at the
-    /// end.
-    Through(Cursor<Vec<u8>>),
+    /// Memory, for a pipe, a device or another open file, which can't be replaced: it receives all
+    /// bytes at the end.
+    Memory(Cursor<Vec<u8>>),
 }
 
 impl AtomicFile {
-    /// Begins a file temporary its place. A symbolic link stays one: its place is where it leads to.
-    pub fn create(place: &Path) -> io::Result<Self> {
+    /// Begins to write a file. If the path is a symbolic link, the file that it points to is
+    /// replaced and the link stays.
+    pub fn create(path: &Path) -> io::Result<Self> {
         let Target {
-            place,
+            path,
             old,
-            through,
-        } = Target::of(place)?;
-        if through {
+            is_stream,
+        } = Target::of(path)?;
+        if is_stream {
             return Ok(AtomicFile {
-                place,
-                to: To::Through(Cursor::default()),
+                path,
+                sink: Sink::Memory(Cursor::default()),
             });
         }
 
-        let (temporary, file) = temporary(&place, old.is_some())?;
+        let (temporary, file) = create_temporary(&path, old.is_some())?;
         let kept = old.map_or(Ok(()), |old| keep_mode(&file, &old));
-        let made = AtomicFile {
-            place,
-            to: To::File {
-                temporary,
+
+        // Made before an error is returned, so that its drop removes the temporary file.
+        let atomic = AtomicFile {
+            path,
+            sink: Sink::Temporary {
+                path: temporary,
                 file: Some(BufWriter::new(file)),
-                moved: false,
+                renamed: false,
             },
         };
-        kept.map(|()| made)
+        kept.map(|()| atomic)
     }
 
-    /// Moves the file to its place when everything is on the disk.
+    /// Renames the file when all bytes are on the disk.
     pub fn finish(mut self) -> io::Result<()> {
-        match &mut self.to {
-            To::Through(bytes) => {
-                let mut file = OpenOptions::new().append(true).open(&self.place)?;
+        match &mut self.sink {
+            Sink::Memory(bytes) => {
+                let mut file = OpenOptions::new().append(true).open(&self.path)?;
                 file.write_all(bytes.get_ref())?;
                 file.flush()
             }
-            To::File {
-                temporary,
+            Sink::Temporary {
+                path,
                 file,
-                moved,
+                renamed,
             } => {
-                let written = file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-                written
-                    .flush()
-                    .and_then(|()| written.get_ref().sync_all())?;
-                // Elsewhere the lock is kept until nobody can take the file for one that was left.
+                let writer = file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+                writer.flush()?;
+                writer.get_ref().sync_all()?;
+
+                // Other systems keep the lock until nobody can take the file for an abandoned one.
                 if cfg!(windows) {
                     *file = None;
                 }
-                fs::rename(temporary, &self.place)?;
-                *moved = true;
+                fs::rename(path, &self.path)?;
+                *renamed = true;
                 Ok(())
             }
         }
     }
+
+    /// Returns the open file or the memory that receives the bytes.
+    fn writer(&mut self) -> io::Result<&mut dyn WriteSeek> {
+        match &mut self.sink {
+            Sink::Temporary { file, .. } => Ok(file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?),
+            Sink::Memory(bytes) => Ok(bytes),
+        }
+    }
 }
 
+/// A writer whose position can be set.
+trait WriteSeek: Write + Seek {}
+
+impl<W: Write + Seek> WriteSeek for W {}
+
 /// Writes a whole file.
-pub(crate) fn write(place: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = AtomicFile::create(place)?;
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
     file.finish()
 }
 
-/// The same error with the file's name.
+/// Returns the same error with the file's name.
 pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
     io::Error::new(
         error.kind(),
@@ -110,70 +128,63 @@ pub(crate) fn named(path: &Path, error: io::Error) -> io::Error {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.to {
-            To::File { file, .. } => file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.write(bytes),
-            To::Through(content) => content.write(bytes),
-        }
+        self.writer()?.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.to {
-            To::File { file, .. } => file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.flush(),
-            To::Through(_) => Ok(()),
-        }
+        self.writer()?.flush()
     }
 }
 
 impl Seek for AtomicFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        match &mut self.to {
-            To::File { file, .. } => file.as_mut().ok_or(io::ErrorKind::BrokenPipe)?.seek(to),
-            To::Through(content) => content.seek(to),
-        }
+        self.writer()?.seek(to)
     }
 }
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
-        if let To::File {
-            temporary,
+        if let Sink::Temporary {
+            path,
             file,
-            moved: false,
-        } = &mut self.to
+            renamed: false,
+        } = &mut self.sink
         {
-            // What is in the buffer is not to be written any more.
-            let held = file.take().map(|file| file.into_parts().0);
+            // Discards the buffer, which the drop of the writer would flush.
+            let locked = file.take().map(|writer| writer.into_parts().0);
+
+            // An error has no receiver here, and the file does no harm.
             if cfg!(windows) {
-                drop(held);
-                let _ = fs::remove_file(temporary);
+                drop(locked);
+                let _ = fs::remove_file(path);
             } else {
-                // Nobody can be told, and the file does no harm.
-                let _ = fs::remove_file(temporary);
-                drop(held);
+                let _ = fs::remove_file(path);
+                drop(locked);
             }
         }
     }
 }
 
-/// Where a file is to be written.
+/// The destination of a file.
 struct Target {
-    /// Behind all links.
-    place: PathBuf,
-    /// What is there.
+    /// The path, after all symbolic links are followed.
+    path: PathBuf,
+    /// The metadata of the existing file.
     old: Option<Metadata>,
-    /// Whether it gets the bytes, rather than being replaced.
-    through: bool,
+    /// Whether the existing file receives the bytes and is not replaced.
+    is_stream: bool,
 }
 
 impl Target {
-    /// Finds out what can be known before anything is written: that the place is a folder, or may
-    /// not be written.
-    fn of(place: &Path) -> io::Result<Self> {
-        let ends = place.as_os_str().as_encoded_bytes().last();
-        if ends.is_some_and(|&end| std::path::is_separator(char::from(end))) {
+    /// Returns the destination, or the errors that can be known before anything is written: the
+    /// path is a folder, or the file may not be written.
+    fn of(path: &Path) -> io::Result<Self> {
+        let last = path.as_os_str().as_encoded_bytes().last();
+        if last.is_some_and(|&last| std::path::is_separator(char::from(last))) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let old = match fs::metadata(place) {
+
+        let old = match fs::metadata(path) {
             Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(old) => Some(old),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -181,48 +192,52 @@ impl Target {
         };
 
         let mut target = Target {
-            place: place.to_owned(),
-            through: false,
+            path: path.to_owned(),
+            is_stream: false,
             old,
         };
         if target.old.as_ref().is_some_and(|old| !old.is_file()) {
-            target.through = true;
+            target.is_stream = true;
             return Ok(target);
         }
-        for _ in 0..MOST_LINKS {
-            let Ok(to) = fs::read_link(&target.place) else {
+
+        for _ in 0..MAX_LINKS {
+            let Ok(link) = fs::read_link(&target.path) else {
                 // A file that may not be written is not replaced, either.
                 if target.old.is_some() {
-                    OpenOptions::new().write(true).open(&target.place)?;
+                    OpenOptions::new().write(true).open(&target.path)?;
                 }
                 return Ok(target);
             };
-            let folder = target.place.parent().unwrap_or(Path::new(""));
-            if is_of_open_files(folder) {
-                target.through = true;
+
+            let folder = target.path.parent().unwrap_or(Path::new(""));
+            if has_open_files(folder) {
+                target.is_stream = true;
                 return Ok(target);
             }
-            target.place = folder.join(to);
+            target.path = folder.join(link);
         }
         Err(io::Error::other("too many symbolic links"))
     }
 }
 
-/// How many links are followed; as many as Linux does.
-const MOST_LINKS: usize = 40;
+/// The largest number of links that are followed, as on Linux.
+const MAX_LINKS: usize = 40;
 
-/// Whether the links in a folder stand for the open files of a process: `/dev/stdout` leads to
-/// `/proc/self/fd/1`. What is open goes on being written to, so that it can't be replaced.
-fn is_of_open_files(folder: &Path) -> bool {
+/// Returns whether the links in a folder stand for the open files of a process: `/dev/stdout`
+/// points to `/proc/self/fd/1`. An open file can't be replaced, as its process goes on writing to
+/// it.
+fn has_open_files(folder: &Path) -> bool {
     let folder = fs::canonicalize(folder).unwrap_or_default();
     cfg!(unix) && (folder.starts_with("/proc") || folder.starts_with("/dev/fd"))
 }
 
-/// Makes the file temporary a place and takes its lock. Where only its owner may read what is there,
-/// so it is temporary.
-fn temporary(place: &Path, private: bool) -> io::Result<(PathBuf, File)> {
-    /// Others that remove what was left may be in the way for a moment.
+/// Creates the temporary file of a path and takes its lock. If it is private, only its owner may
+/// read it.
+fn create_temporary(path: &Path, private: bool) -> io::Result<(PathBuf, File)> {
+    /// Writers that remove abandoned files may hold the lock for a moment.
     const TRIES: usize = 100;
+
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -232,71 +247,77 @@ fn temporary(place: &Path, private: bool) -> io::Result<(PathBuf, File)> {
     #[cfg(not(unix))]
     let _ = private;
 
-    for writer in 0..MOST_WRITERS {
-        let temporary = temporary_path(place, writer)?;
+    for writer in 0..MAX_WRITERS {
+        let temporary = temporary_path(path, writer)?;
         for _ in 0..TRIES {
             match options.open(&temporary) {
-                Ok(file) if is_held(&file, &temporary) => {
-                    for other in (0..MOST_LEFT).filter(|&other| other != writer) {
-                        remove_left(&self::temporary_path(place, other)?);
+                Ok(file) if take_lock(&file, &temporary) => {
+                    for other in (0..CLEANED_WRITERS).filter(|&other| other != writer) {
+                        remove_abandoned(&temporary_path(path, other)?);
                     }
                     return Ok((temporary, file));
                 }
+                // Another writer took it for an abandoned file.
                 Ok(_) => {}
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-                Err(_) if remove_left(&temporary) => {}
+                Err(_) if remove_abandoned(&temporary) => {}
+                // Another writer has this name.
                 Err(_) => break,
             }
         }
     }
+
     Err(io::Error::other(
         "too many processes or threads write this file at the same time",
     ))
 }
 
-/// The name temporary a place.
-fn temporary_path(place: &Path, writer: usize) -> io::Result<PathBuf> {
-    /// The end of the name has room within the 255 bytes that names may have.
-    const MOST: usize = 220;
-    let name = place.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+/// Returns the path of a writer's temporary file.
+fn temporary_path(path: &Path, writer: usize) -> io::Result<PathBuf> {
+    /// The longest name that is used whole: file names have at most 255 bytes, and the suffix needs
+    /// some of them.
+    const MAX_NAME: usize = 220;
+
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
     let mut temporary = OsString::from(".");
-    if name.len() <= MOST {
+    if name.len() <= MAX_NAME {
         temporary.push(name);
     } else {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
-        let start: String = name.to_string_lossy().chars().take(MOST / 8).collect();
+        let start: String = name.to_string_lossy().chars().take(MAX_NAME / 8).collect();
         temporary.push(format!("{start}-{:016x}", hasher.finish()));
     }
     temporary.push(format!(".{writer}.tmp"));
-    Ok(place.with_file_name(temporary))
+    Ok(path.with_file_name(temporary))
 }
 
-/// Takes the lock of a file that was made just now. Between the two, it may have been taken for one
-/// that was left.
-fn is_held(file: &File, path: &Path) -> bool {
+/// Takes the lock of a file that was created just now, and returns whether the file is still there:
+/// before the lock, another writer may have taken it for an abandoned one and removed it.
+fn take_lock(file: &File, path: &Path) -> bool {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => false,
-        // Where there are no locks, nothing is taken for left.
+        // Without support for locks, no file is taken for an abandoned one.
         Ok(()) | Err(TryLockError::Error(_)) => is_at(file, path),
     }
 }
 
-/// Removes what a process left that was killed; whether the place is free now.
-fn remove_left(path: &Path) -> bool {
+/// Removes the file of a process that was killed, and returns whether the path is free now.
+fn remove_abandoned(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => return false,
         Err(error) => return error.kind() == io::ErrorKind::NotFound,
     }
+
     let Ok(file) = OpenOptions::new().write(true).open(path) else {
         return false;
     };
-    // Who writes it has the lock, or sees that it is gone before writing.
+    // Its writer has the lock, or notices before the first byte that the file is gone.
     file.try_lock().is_ok() && is_at(&file, path) && fs::remove_file(path).is_ok()
 }
 
-/// Whether the file with this name is this one.
+/// Returns whether the path leads to this open file.
 fn is_at(file: &File, path: &Path) -> bool {
     let (Ok(own), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else {
         return false;
@@ -312,21 +333,23 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Gives a file the mode of the one that it replaces, and its owner and group as far as that is
-/// allowed.
+/// Gives a file the mode of the file that it replaces, and its owner and group as far as the system
+/// allows.
 #[cfg(unix)]
 fn keep_mode(file: &File, old: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 
     let new = file.metadata()?;
     let mut mode = old.mode() & 0o777;
+
     if new.uid() != old.uid() {
         let _ = fchown(file, Some(old.uid()), None);
     }
     if new.gid() != old.gid() && fchown(file, None, Some(old.gid())).is_err() {
-        // What the old group may is not for another one.
+        // The permissions of the old group are not for another group.
         mode &= 0o707;
     }
+
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 

@@ -1,8 +1,8 @@
 //! A scope in which network calls flush denormal numbers, by a mode of the processor.
 //!
 //! The scope marks its thread. Calls of the library on a marked thread, and the parts of them that
-//! workers run, set the mode around their arithmetic and then put back what was there. What the
-//! program does between them runs as ever.
+//! workers run, set the mode around their arithmetic and then restore the previous one. The rest of
+//! the program runs in its own mode.
 
 use core::cell::Cell;
 use core::marker::PhantomData;
@@ -13,17 +13,17 @@ thread_local! {
     static MARKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How many scopes there are in the process: calls look at their thread only if there is one.
+/// The number of scopes in the process: calls look at their thread only if there is one.
 static SCOPES: AtomicUsize = AtomicUsize::new(0);
 
-/// Calls `f` with network calls in which denormal numbers count as 0.
+/// Calls `f`, and treats denormal numbers as 0 in all network calls within it.
 ///
-/// Denormal numbers are those between 0 and the smallest normal one, 1.2e-38 in `f32` and 2.2e-308
-/// in `f64`. Arithmetic on them takes up to 100 times as long. Optimizers, activations and the
-/// gradients of losses make none of what is normal. But weights can be denormal in a file, and
-/// inputs in a recording: after a note has ended, filters and recurrent layers outside of this
-/// crate ring on with ever smaller numbers, as every audio programmer knows. A real-time callback
-/// calls its network like this:
+/// Denormal numbers are those between 0 and the smallest normal number, 1.2e-38 in `f32` and
+/// 2.2e-308 in `f64`. Arithmetic on them takes up to 100 times as long. Optimizers, activations and
+/// the gradients of losses make none from normal numbers. But a file can have denormal weights, and
+/// a recording denormal inputs: after a note has ended, filters and recurrent layers outside of
+/// this crate ring on with ever smaller numbers, as every audio programmer knows. A real-time
+/// callback calls its network like this:
 ///
 /// ```
 /// use shapewright::{prelude::*, with_flushed_denormals};
@@ -35,48 +35,50 @@ static SCOPES: AtomicUsize = AtomicUsize::new(0);
 /// with_flushed_denormals(|| amp.forward_batch(&silence, &mut out));
 /// ```
 ///
-/// # What it does
+/// # Effects
 /// - Forward passes, training passes with their losses, optimizer steps, weight averages and
 ///   products of matrices on this thread run with the processor's modes flush-to-zero and
 ///   denormals-are-zero (`MXCSR` on x86, `FPCR` on AArch64): a denormal operand counts as 0, and a
 ///   denormal result becomes 0. Layers and losses of your own run in it as well. On other
 ///   processors, and under Miri, it does nothing but call `f`.
-/// - Workers follow: the results are the same bits at every number of threads. So do the trials of
-///   a [search](crate::search) that is run within `f`.
-/// - Each call puts the mode back that it found, also if it panics. All else in `f`, and every
-///   other thread of the program, runs in the mode that it had. A thread that is started in `f` is
-///   not in the scope. Scopes can be nested.
+/// - Workers run in the mode of their caller: results are bit-identical at every number of threads.
+///   So do the trials of a [search](crate::search) that is run within `f`.
+/// - Each call restores the mode that it found, also if it panics. All other code in `f`, and every
+///   other thread of the program, keeps its mode. A thread that is started in `f` is not in the
+///   scope. Scopes can be nested.
 ///
-/// # What is not promised
-/// Rust assumes that the mode is never changed. Within the calls named above, the compiler may thus
-/// compute a number when it compiles, or in another way than written, and keep it denormal: that
-/// denormal numbers are flushed is promised for speed, not for each of them, and none of the
-/// library's memory accesses depends on it. Results that are normal, and of operands that are, are
-/// the same as outside. A layer or a loss of your own whose `unsafe` code depends on whether a
-/// denormal number equals 0 must not be called within.
+/// # Limits of the guarantee
+/// Rust assumes that the mode never changes. Within the calls named above, the compiler may
+/// therefore evaluate an expression at compile time, or in another way than written, and keep a
+/// denormal result. The scope is for speed: it does not guarantee that every denormal number is
+/// flushed, and none of the library's memory accesses depends on it. Normal results of normal
+/// operands are the same as outside. A layer or a loss of your own must not be called within a
+/// scope if its `unsafe` code depends on whether a denormal number equals 0.
 pub fn with_flushed_denormals<R>(f: impl FnOnce() -> R) -> R {
     marked(true, f)
 }
 
-/// Whether this thread is in a scope.
+/// Returns whether this thread is in a scope.
 pub(crate) fn is_marked() -> bool {
     MARKED.get()
 }
 
-/// Whether a thread of the process is in a scope.
+/// Returns whether any thread of the process is in a scope.
 #[inline(always)]
 pub(crate) fn is_any_scope() -> bool {
     SCOPES.load(Ordering::Relaxed) != 0
 }
 
-/// Computes as outside of a scope on this thread from now on: a new thread begins in the mode of
-/// the thread that made it, and workers are made where they are first needed, which may be within a
-/// scope.
+/// Leaves the inherited mode: from now on, this thread computes as outside of a scope.
+///
+/// A new thread begins in the mode of the thread that spawned it, and workers are spawned where
+/// they are first needed, which may be within a scope.
 pub(crate) fn drop_inherited_mode() {
     processor::set_word(processor::word() & !processor::FLUSH);
 }
 
-/// Calls on a worker as its caller is in a scope or not: no worker is in one of its own.
+/// Calls `f` on a worker, in a scope if the worker's caller is in one: a worker has no scope of its
+/// own.
 #[inline]
 pub(crate) fn follow<R>(is_marked: bool, f: impl FnOnce() -> R) -> R {
     if !is_marked {
@@ -88,33 +90,37 @@ pub(crate) fn follow<R>(is_marked: bool, f: impl FnOnce() -> R) -> R {
     })
 }
 
-/// Calls as in a scope, or as outside of all.
+/// Calls `f` as in a scope, or as outside of all scopes.
 pub(crate) fn marked<R>(mark: bool, f: impl FnOnce() -> R) -> R {
+    /// Restores the mark, also after a panic.
     struct Before(bool);
+
     impl Drop for Before {
         fn drop(&mut self) {
             MARKED.set(self.0);
             SCOPES.fetch_sub(1, Ordering::Relaxed);
         }
     }
-    // Only this thread's own scopes matter to its calls, so that no order with other threads is
+
+    // Only this thread's own scopes matter to its calls, so that no ordering with other threads is
     // needed.
     SCOPES.fetch_add(1, Ordering::Relaxed);
     let _before = Before(MARKED.replace(mark));
     f()
 }
 
-/// The processor's mode is changed until this is dropped, on the thread where it was made.
+/// A guard of the processor's mode, which it restores when it is dropped, on the thread where it
+/// was made.
 #[must_use]
 pub(crate) struct FloatMode {
     before: Option<processor::Word>,
-    here: PhantomData<*const ()>,
+    not_send: PhantomData<*const ()>,
 }
 
 impl FloatMode {
     const UNCHANGED: FloatMode = FloatMode {
         before: None,
-        here: PhantomData,
+        not_send: PhantomData,
     };
 
     /// Flushes denormal numbers if this thread is in a scope.
@@ -127,8 +133,8 @@ impl FloatMode {
         }
     }
 
-    /// Computes as outside of a scope: what a thread does for others while it waits depends on
-    /// chance.
+    /// Computes as outside of a scope, for work that an idle thread does for others: which thread
+    /// does it depends on chance.
     pub(crate) fn of_others() -> FloatMode {
         if MARKED.get() {
             FloatMode::change(false)
@@ -137,6 +143,7 @@ impl FloatMode {
         }
     }
 
+    /// Like [`FloatMode::of_scope`], for a process with scopes.
     #[cold]
     #[inline(never)]
     fn in_scope() -> FloatMode {
@@ -147,6 +154,7 @@ impl FloatMode {
         }
     }
 
+    /// Sets or clears the flushing bits.
     fn change(flushes: bool) -> FloatMode {
         let before = processor::word();
         let after = if flushes {
@@ -157,10 +165,11 @@ impl FloatMode {
         if after == before {
             return FloatMode::UNCHANGED;
         }
+
         processor::set_word(after);
         FloatMode {
             before: Some(before),
-            here: PhantomData,
+            not_send: PhantomData,
         }
     }
 }
@@ -176,8 +185,8 @@ impl Drop for FloatMode {
 
 /// The control word of floating-point arithmetic.
 ///
-/// Neither function is inlined, and the compiler takes both for changing any memory: loads and
-/// stores, and with them the arithmetic on what was loaded, stay on their side.
+/// Neither function is inlined, and the compiler assumes that both change any memory: no load or
+/// store, nor the arithmetic on loaded numbers, moves across their calls.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod processor {
     use core::arch::asm;
@@ -190,17 +199,17 @@ mod processor {
     #[inline(never)]
     pub(super) fn word() -> Word {
         let mut word: Word = 0;
-        // SAFETY: it writes four bytes at the pointer, which are a variable's.
+        // SAFETY: it writes the four bytes of the variable at the pointer.
         unsafe { asm!("stmxcsr [{}]", in(reg) &mut word, options(nostack, preserves_flags)) };
         word
     }
 
     #[inline(never)]
     pub(super) fn set_word(word: Word) {
-        // SAFETY: it reads four bytes at the pointer. The word is one that the processor gave, but
-        // for the two bits, so that no exception is unmasked and no rounding changed. The
-        // code that runs until it is set back takes denormal numbers for 0, and no memory
-        // access of it depends on one.
+        // SAFETY: it reads the four bytes of the variable at the pointer. Except for the two bits,
+        // the word is one that was read from the processor, so that no exception is unmasked and
+        // the rounding is unchanged. The code that runs until the word is restored takes denormal
+        // numbers for 0, and none of its memory accesses depends on one.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &word, options(nostack)) };
     }
 }
@@ -218,19 +227,20 @@ mod processor {
     #[inline(never)]
     pub(super) fn word() -> Word {
         let word: Word;
-        // SAFETY: reads a register that every program may read.
+        // SAFETY: it reads a register that every program may read.
         unsafe { asm!("mrs {}, fpcr", out(reg) word, options(nostack, preserves_flags)) };
         word
     }
 
     #[inline(never)]
     pub(super) fn set_word(word: Word) {
-        // SAFETY: the word is one that the processor gave, but for one bit; else as above.
+        // SAFETY: except for one bit, the word is one that was read from the processor; the rest is
+        // as for x86-64.
         unsafe { asm!("msr fpcr, {}", in(reg) word, options(nostack)) };
     }
 }
 
-/// A processor without such a mode, or one of which nothing is known here.
+/// A processor without such a mode, or one that this crate does not know.
 #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
 mod processor {
     pub(super) type Word = u8;

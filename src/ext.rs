@@ -1,9 +1,9 @@
-//! What a layer of one's own needs.
+//! Traits and types for layers of your own.
 //!
-//! A layer is a type. [`ShapeRule`] says which inputs it takes and what comes out, [`Layer`] names
-//! its configuration and parameters, [`Compute`] has its forward and backward passes, or
-//! [`InPlace`] if the outputs overwrite the inputs. The example `custom_layer` has a complete one,
-//! with its gradient check.
+//! A layer is a type. [`ShapeRule`] computes the output shape for each input shape that the layer
+//! accepts, [`Layer`] names its configuration and parameters, and [`Compute`] has its forward and
+//! backward passes; a layer whose outputs overwrite its inputs implements [`InPlace`] instead. The
+//! example `custom_layer` has a complete layer with its gradient check.
 
 pub use crate::network::{
     ActivationStore, Compute, Configuration, Context, FeatureOrder, INFER, InPlace, Inferred,

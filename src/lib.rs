@@ -36,12 +36,12 @@
 //! ```
 //!
 //! [`network!`] turns a list of layers into one plain struct. The compiler infers the shapes and
-//! checks that they fit: a mistake is a sentence at the layer's own line, under `cargo check`. The
-//! struct holds the parameters and nothing else; [`Network`] lists what it can do.
+//! checks that they fit: `cargo check` reports a mistake as a sentence at the layer's own line. The
+//! struct holds the parameters and nothing else; its methods are those of [`Network`].
 //!
 //! Definitions, defaults and parameter names are PyTorch's. Images are channels-last.
 //!
-//! | module | what it has |
+//! | module | contents |
 //! |---|---|
 //! | [`nn`] | layers: dense, convolutions, pooling, normalizations, activations, embeddings |
 //! | [`loss`] | losses and labels |
@@ -53,16 +53,16 @@
 //! | [`search`] | grid and random search for hyperparameters on all processors, with pruning |
 //! | `plots` | learning curves, confusion matrices and grids of images |
 //! | [`init`](mod@init) | initial values other than the layers' own |
-//! | [`tensor`] | shapes, number types and what they have in common |
-//! | [`ext`] | what a layer of your own needs |
+//! | [`tensor`] | tensors, their shapes and number types |
+//! | [`ext`] | traits and types for layers of your own |
 //! | [`prelude`] | the names that most programs use |
 //! | [`guide`] | how things are done, page by page, from a first network on |
 //!
 //! # Memory
-//! `init` and `zeros` make networks on the heap, never on the stack. A [`Workspace`] holds what
-//! training needs and is reused: nothing allocates after the first step, except for large products
-//! in `f64` and on processors other than x86-64, which `matrixmultiply` computes. The sizes are
-//! constants: [`Network::WORKSPACE_BYTES`] and [`Network::TRAIN_WORKSPACE_BYTES`].
+//! `init` and `zeros` make networks on the heap, never on the stack. A [`Workspace`] holds the
+//! buffers of training and is reused: nothing allocates after the first step, except for large
+//! products in `f64` and on processors other than x86-64, which `matrixmultiply` computes. The
+//! sizes are constants: [`Network::WORKSPACE_BYTES`] and [`Network::TRAIN_WORKSPACE_BYTES`].
 //!
 //! [Samples](data::Sample) are copied from memory to memory. Data sets, batches and trainings of
 //! large samples therefore need no more stack than those of small ones, even without optimization.
@@ -70,31 +70,31 @@
 //! has a sibling whose name ends in `_boxed`, `_into` or `_in_place`.
 //!
 //! # Processors and threads
-//! Kernels are compiled for three instruction [tiers](tier), and the program chooses one when it
-//! runs: an ordinary build has the full speed. Large calls use all processors through persistent
+//! Kernels are compiled for three instruction [tiers](tier), and the program chooses one at run
+//! time: an ordinary build has the full speed. Large calls use all processors through persistent
 //! workers ([`threads`]). Results are bit-identical at every number of threads, and on AVX2 and
 //! AVX-512; without fused multiply-add (the portable tier) they differ by rounding.
 //!
 //! Arithmetic on denormal numbers (below 1.2e-38 in `f32`) takes up to 100 times as long.
-//! Optimizers set what decays to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
-//! thresholds), and activations and gradients are set to 0 where they would be denormal, in the
-//! same way on every processor. For weights and inputs that are denormal to begin with, use
+//! Optimizers set decaying values to 0 well above that ([`Optimizer`](optim::Optimizer) gives the
+//! thresholds), and activations and gradients become 0 where they would be denormal, in the same
+//! way on every processor. For weights and inputs that are already denormal, use
 //! [`with_flushed_denormals`].
 //!
 //! # Files
-//! A file is written under a temporary name in the same folder and then renamed, so that it is
-//! never there in part. It keeps the mode of the file that it replaces. A symbolic link stays one,
-//! and the file that it leads to is replaced; a pipe, a device or `/dev/stdout` receives the bytes.
-//! A temporary file that a killed process left behind is removed by the next process that writes
-//! the same file.
+//! A file is written under a temporary name in the same folder and then renamed, so that nobody
+//! ever sees an incomplete file. It keeps the mode of the file that it replaces. A symbolic link
+//! stays one, and the file that it points to is replaced; a pipe, a device or `/dev/stdout`
+//! receives the bytes. A temporary file that a killed process left behind is removed by the next
+//! process that writes the same file.
 //!
-//! Readers trust no file: damaged data, and data that would need more memory than its [`Limits`]
+//! Readers trust no file: damaged data, and data that would need more memory than the [`Limits`]
 //! allow, are errors and not panics.
 //!
 //! # Features
 //! All features are off by default.
 //!
-//! | feature | what it adds |
+//! | feature | effect |
 //! |---|---|
 //! | `csv` | `data::csv`: tables of comma-separated values |
 //! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
@@ -143,9 +143,9 @@ pub use network::emitted;
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
 pub use network::{LayerSummary, Network, Parameters, Pass, Summary, Workspace};
-/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters. The
-/// struct's last type parameter, if it has one, is the number type; a struct without one is of
-/// `f32`.
+/// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
+///
+/// The last type parameter of the struct is the number type; without type parameters it is `f32`.
 pub use shapewright_macros::Parameters;
 /// Defines a network: a struct with a list of layers.
 ///
@@ -191,26 +191,26 @@ pub use shapewright_macros::Parameters;
 /// - **Shapes.** `[28, 28, 1] -> [10]` declares input and output, `-> [10] as f64` also the
 ///   number type, which is `f32` otherwise. Sizes are literals, constants or expressions of
 ///   them.
-/// - **Layers.** `Layer<sizes and options>(arguments)`, or `name: Layer..`. Without a name,
-///   the prefix of its parameters' names is the layer's index, as in PyTorch's
-///   `nn.Sequential`, and its field is `layer_0`. `_` stands for a size that the input fixes;
-///   a size that is written is checked.
-/// - **Blocks.** Layers with layers inside, which nest:
-///   - `Residual { .. }` adds what it is given to what its layers give (He et al., 2015, "Deep
+/// - **Layers.** `Layer<sizes and options>(arguments)`, or `name: Layer..`. The names of the
+///   parameters begin with the layer's name. A layer without a name has its index there, as in
+///   PyTorch's `nn.Sequential`, and its field is `layer_0`. `_` stands for a size that the input
+///   determines; a size that is written is checked.
+/// - **Blocks.** Layers that contain layers, and can be nested:
+///   - `Residual { .. }` adds its input to the output of its layers (He et al., 2015, "Deep
 ///     Residual Learning for Image Recognition"). If they change the shape, a list in braces
 ///     of its own after them is the projection: `Residual { Linear<_, 8>, Relu, shortcut: {
 ///     Linear<_, 8, NoBias> } }`.
 ///   - `Concat { a: { .. }, b: Linear<_, 4> }` runs 2 to 6 branches, each a layer or a list of
-///     them, on the same input and joins what they give along the last axis, the channels of
-///     images. An empty list, `skip: {}`, passes on what it is given.
-///   - `Split { mean: Linear<_, 20>, log_variance: Linear<_, 20> }` gives what its 2 to 4
-///     branches give as a tuple.
-///   - `Repeat<6> { .. }` has its layers so many times, each time with parameters of their
-///     own: an array.
+///     layers, on the same input and concatenates their outputs along the last axis, the channels
+///     of images. An empty list, `skip: {}`, passes its input on.
+///   - `Split { mean: Linear<_, 20>, log_variance: Linear<_, 20> }` runs 2 to 4 branches on the
+///     same input and returns their outputs as a tuple.
+///   - `Repeat<6> { .. }` runs its layers 6 times, each time with parameters of their own, which
+///     are an array.
 /// - **Derives.** `Clone` makes the network `Copy` as well, so that cloning a `Box` of it
 ///   copies from heap to heap. `Default` is refused: it would make the network on the stack.
 /// - **Folding.** `#[folded(CnnFolded)]` on `Cnn` defines a second network for inference,
-///   without the batch normalizations that can be part of the layers before them:
+///   without the batch normalizations that can be folded into the layers before them; see
 ///   [`Foldable`](nn::Foldable).
 ///
 /// The struct implements [`Network`], with constants for the number of parameters, the
@@ -230,8 +230,8 @@ mod derive {
     pub(crate) use shapewright_macros::Parameters;
 }
 
-/// A random generator from a seed: the same numbers on every machine and in every later version of
-/// this crate.
+/// Returns a random generator with a seed: the same numbers on every machine and in every later
+/// version of this crate.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -243,7 +243,7 @@ pub fn rng(seed: u64) -> rand_xoshiro::Xoshiro256PlusPlus {
     rand::SeedableRng::seed_from_u64(seed)
 }
 
-/// What a program that defines and trains networks uses: `use shapewright::prelude::*;`
+/// The names of programs that define and train networks: `use shapewright::prelude::*;`
 pub mod prelude {
     pub use crate::loss::{
         Bce, BceWithLogits, CosineEmbedding, CrossEntropy, GaussianNll, HingeEmbedding, Huber,

@@ -1,4 +1,4 @@
-//! How much memory a file may take when it is read.
+//! Bounds on the memory for reading a file.
 
 use core::cell::Cell;
 use std::fs::File;
@@ -6,14 +6,14 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::rc::Rc;
 
-/// A bound on the memory that readers take for one file, so that a small file cannot claim all
-/// there is.
+/// A bound on the memory that readers allocate for one file, so that a small file cannot claim all
+/// memory.
 ///
 /// Readers of images, IDX files, NumPy's files, CIFAR-10, tables, weights and checkpoints compare
-/// what a file announces with the bound before they decode it, and stop where more comes out of it
-/// than it announced. Without a bound of its own, a program lets each file take 256 MiB, or 64
-/// times the file's size if that is more; that is enough for every file that is not packed, and for
-/// most that are. The error names the limit and what the file needs.
+/// the size that a file declares with the bound before they decode it, and stop if it decodes to
+/// more than it declared. By default, each file may take 256 MiB, or 64 times the file's size if
+/// that is more: enough for every uncompressed file, and for most compressed ones. The error names
+/// the limit and the memory that the file needs.
 ///
 /// ```
 /// use shapewright::Limits;
@@ -28,7 +28,7 @@ use std::rc::Rc;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// The program's own bound.
+    /// The program's own bound; `None` for the default.
     max_bytes: Option<u64>,
 }
 
@@ -37,28 +37,27 @@ thread_local! {
 }
 
 impl Limits {
-    /// What any file may take if the program says nothing else.
-    const MOST: u64 = 1 << 28;
-    /// How many times its own size a file may take if the program says nothing else.
-    const TIMES: u64 = 64;
+    /// The memory in bytes that any file may take by default.
+    const DEFAULT_BYTES: u64 = 1 << 28;
+    /// The memory that a file may take by default, as a multiple of its size.
+    const DEFAULT_FACTOR: u64 = 64;
 
-    /// The bounds that hold if nothing else is said.
+    /// Returns the default bounds.
     pub const fn new() -> Self {
         Limits { max_bytes: None }
     }
 
-    /// The most bytes of memory that one file may take, whatever its size: its content and the
-    /// tensors made of it; of a table, also those of one line.
+    /// Sets the largest number of bytes of memory that one file may take, whatever its size: its
+    /// content and the tensors made of it; for a table, also the bytes of one line.
     pub const fn max_bytes(self, max_bytes: u64) -> Self {
         Limits {
             max_bytes: Some(max_bytes),
         }
     }
 
-    /// Runs a function in which all readers keep to these bounds, on this thread and until it
-    /// returns.
+    /// Calls a function in which all readers on this thread keep to these bounds.
     pub fn within<R>(self, read: impl FnOnce() -> R) -> R {
-        /// Puts back what was there before, also after a panic.
+        /// Restores the previous bounds, also after a panic.
         struct Before(Limits);
 
         impl Drop for Before {
@@ -72,19 +71,19 @@ impl Limits {
     }
 }
 
-/// The memory that one file may take.
+/// The memory that one file may take, from the limits and its size.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     limits: Limits,
-    /// The bytes of the file, or those that have come so far.
+    /// The size of the file in bytes, or the number of bytes read so far.
     size: Rc<Cell<u64>>,
 }
 
-/// What to do about a file that is refused for its memory.
+/// The advice in the error for a file that needs too much memory.
 pub(crate) const RAISE: &str =
     "if you trust the file, read it within `Limits::new().max_bytes(..).within(..)`";
 
-/// More memory than a file may take.
+/// The error for a file that needs more memory than it may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooLarge {
     pub limit: u64,
@@ -92,7 +91,7 @@ pub(crate) struct TooLarge {
 }
 
 impl Budget {
-    /// That of a file of this many bytes.
+    /// Returns the budget of a file of `size` bytes.
     pub fn of_size(size: u64) -> Self {
         Budget {
             limits: CURRENT.get(),
@@ -100,7 +99,7 @@ impl Budget {
         }
     }
 
-    /// That of a file on disk. What is no regular file has no size.
+    /// Returns the budget of an open file. A file that is not a regular file has no size.
     pub fn of_file(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self::of_size(if metadata.is_file() {
@@ -110,7 +109,7 @@ impl Budget {
         }))
     }
 
-    /// That of a source whose size shows while it is read.
+    /// Returns the budget of a source whose size becomes known while it is read.
     pub fn counting<R: Read>(source: R) -> (Counted<R>, Self) {
         let budget = Self::of_size(0);
         (
@@ -122,18 +121,20 @@ impl Budget {
         )
     }
 
-    /// The bytes of the file; those that have come so far if it has no size.
+    /// Returns the size of the file in bytes; if it has no size, the number of bytes read so far.
     pub fn size(&self) -> u64 {
         self.size.get()
     }
 
-    /// The most bytes of memory.
+    /// Returns the largest number of bytes of memory.
     pub fn limit(&self) -> u64 {
-        let usual = || Limits::MOST.max(self.size.get().saturating_mul(Limits::TIMES));
-        self.limits.max_bytes.unwrap_or_else(usual)
+        self.limits.max_bytes.unwrap_or_else(|| {
+            let by_size = self.size.get().saturating_mul(Limits::DEFAULT_FACTOR);
+            by_size.max(Limits::DEFAULT_BYTES)
+        })
     }
 
-    /// Whether so many bytes of memory are within the limit.
+    /// Checks that `need` bytes of memory are within the limit.
     pub fn check(&self, need: u64) -> Result<(), TooLarge> {
         let limit = self.limit();
         if need <= limit {
@@ -143,8 +144,8 @@ impl Budget {
         }
     }
 
-    /// The same for memory whose size the program has chosen, so that only a limit of its own
-    /// counts.
+    /// Like [`Budget::check`], for memory whose size the program has chosen: only the program's own
+    /// limit counts.
     #[cfg(feature = "csv")]
     pub fn check_own(&self, need: u64) -> Result<(), TooLarge> {
         match self.limits.max_bytes {
@@ -155,7 +156,7 @@ impl Budget {
 }
 
 impl TooLarge {
-    /// What a reader's error says was expected.
+    /// Returns the words for "expected" in a reader's error.
     pub fn expected(self) -> String {
         format!(
             "at most {} bytes of memory to be needed for a file",
@@ -164,7 +165,7 @@ impl TooLarge {
     }
 }
 
-/// A source that counts the bytes that come.
+/// A reader that counts its bytes.
 pub(crate) struct Counted<R> {
     source: R,
     size: Rc<Cell<u64>>,
@@ -178,7 +179,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Why a whole file was not read.
+/// The error of [`read_whole`].
 pub(crate) enum WholeError {
     Io(io::Error),
     TooLarge(TooLarge),
@@ -202,9 +203,11 @@ impl From<TooLarge> for WholeError {
     }
 }
 
-/// Reads a whole file. What has no size, such as a device, ends within the limit.
+/// Reads a whole file. A file without a size, such as a device, must end within the limit.
 pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>, WholeError> {
-    const PIECE: u64 = 1 << 24;
+    /// The number of bytes between two checks of the limit, for files without a size.
+    const CHUNK: u64 = 1 << 24;
+
     let mut file = File::open(path)?;
     let budget = Budget::of_file(&file)?;
     let size = budget.size.get();
@@ -213,8 +216,8 @@ pub(crate) fn read_whole(path: &Path) -> Result<Vec<u8>, WholeError> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(usize::try_from(size).unwrap_or(usize::MAX))?;
     loop {
-        let came = (&mut file).take(size.max(PIECE)).read_to_end(&mut bytes)?;
-        if came == 0 {
+        let count = (&mut file).take(size.max(CHUNK)).read_to_end(&mut bytes)?;
+        if count == 0 {
             return Ok(bytes);
         }
         budget.check(bytes.len() as u64)?;

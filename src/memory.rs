@@ -1,8 +1,10 @@
-//! The few places where memory changes its type: tensors and slices, zeroed boxes.
+//! Conversions that change the type of memory: tensors and slices, zeroed boxes, bytes.
 //!
-//! All unsafe code of the tensors is here. It rests on two facts.
-//! `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
-//! `repr(transparent)` over it. `Scalar` is sealed and all bits zero is a value of each `Scalar`.
+//! All unsafe code of the tensors is here. It rests on two facts:
+//!
+//! - `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
+//!   `repr(transparent)` over it.
+//! - `Scalar` is sealed, and all bits zero is a value of each `Scalar`.
 
 use core::{fmt, ptr, slice};
 use std::alloc::{Layout, alloc_zeroed};
@@ -13,35 +15,35 @@ use crate::loss::Label;
 use crate::network::Parameters;
 use crate::tensor::{Element, Scalar, Shape, Tensor};
 
-/// A tensor's elements, row after row.
+/// Returns a tensor's elements, row after row.
 #[inline(always)]
 pub(crate) fn tensor_as_slice<S: Shape, T: Scalar>(tensor: &Tensor<S, T>) -> &[T] {
-    // SAFETY: a tensor is exactly LEN elements of T (see the module's head).
+    // SAFETY: a tensor is exactly LEN elements of T (see the top of the module).
     unsafe { slice::from_raw_parts((tensor as *const Tensor<S, T>).cast(), S::LEN) }
 }
 
-/// A tensor's elements, to be changed.
+/// Returns a tensor's elements as a mutable slice.
 #[inline(always)]
 pub(crate) fn tensor_as_mut_slice<S: Shape, T: Scalar>(tensor: &mut Tensor<S, T>) -> &mut [T] {
     // SAFETY: as above; every value of T is valid, so writes keep the tensor valid.
     unsafe { slice::from_raw_parts_mut((tensor as *mut Tensor<S, T>).cast(), S::LEN) }
 }
 
-/// The elements of many tensors, one tensor after the other.
+/// Returns the elements of a slice of tensors, one tensor after the other.
 #[inline(always)]
 pub(crate) fn flatten<S: Shape, T: Scalar>(tensors: &[Tensor<S, T>]) -> &[T] {
-    // SAFETY: tensors in a slice lie side by side without padding, LEN elements each.
+    // SAFETY: tensors in a slice are contiguous and without padding, LEN elements each.
     unsafe { slice::from_raw_parts(tensors.as_ptr().cast(), tensors.len() * S::LEN) }
 }
 
-/// The elements of many tensors, to be changed.
+/// Returns the elements of a slice of tensors as a mutable slice.
 #[inline(always)]
 pub(crate) fn flatten_mut<S: Shape, T: Scalar>(tensors: &mut [Tensor<S, T>]) -> &mut [T] {
     // SAFETY: as above.
     unsafe { slice::from_raw_parts_mut(tensors.as_mut_ptr().cast(), tensors.len() * S::LEN) }
 }
 
-/// `count` tensors over `count * S::LEN` elements.
+/// Views `count * S::LEN` elements as `count` tensors.
 ///
 /// # Panics
 /// If the slice has another length.
@@ -52,7 +54,7 @@ pub(crate) fn tensors<S: Shape, T: Scalar>(elements: &[T], count: usize) -> &[Te
     unsafe { slice::from_raw_parts(elements.as_ptr().cast(), count) }
 }
 
-/// `count` tensors over `count * S::LEN` elements, to be changed.
+/// Views `count * S::LEN` elements as `count` mutable tensors.
 ///
 /// # Panics
 /// If the slice has another length.
@@ -66,7 +68,7 @@ pub(crate) fn tensors_mut<S: Shape, T: Scalar>(
     unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), count) }
 }
 
-/// One tensor over `LEN` elements; `None` if the slice has another length.
+/// Views `LEN` elements as a tensor; `None` if the slice has another length.
 pub(crate) fn tensor_over<S: Shape, T: Scalar>(elements: &[T]) -> Option<&Tensor<S, T>> {
     if elements.len() == S::LEN {
         tensors(elements, 1).first()
@@ -75,8 +77,8 @@ pub(crate) fn tensor_over<S: Shape, T: Scalar>(elements: &[T]) -> Option<&Tensor
     }
 }
 
-/// A tensor's memory seen as another shape of the same length (checked by the caller at compile
-/// time).
+/// Views a tensor as one of another shape with the same number of elements. Another number of
+/// elements is a compile error.
 pub(crate) fn reshape<S: Shape, R: Shape, T: Scalar>(tensor: &Tensor<S, T>) -> &Tensor<R, T> {
     const {
         assert!(
@@ -88,21 +90,21 @@ pub(crate) fn reshape<S: Shape, R: Shape, T: Scalar>(tensor: &Tensor<S, T>) -> &
     unsafe { &*(tensor as *const Tensor<S, T>).cast() }
 }
 
-/// A tensor of zeros by value, for small ones.
+/// Returns a tensor of zeros by value: for small tensors.
 #[inline(always)]
 pub(crate) fn zeroed_tensor_by_value<S: Shape, T: Scalar>() -> Tensor<S, T> {
     // SAFETY: all bits zero is a value of every Scalar.
     unsafe { core::mem::zeroed() }
 }
 
-/// A tensor of zeros on the heap, made without touching the stack.
+/// Returns a tensor of zeros on the heap, made without touching the stack.
 pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
     // SAFETY: all bits zero is a value of every Scalar.
     let tensor = unsafe { zeroed_box() };
     tensor.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Many tensors of zeros, made without touching the stack.
+/// Returns `count` tensors of zeros, made without touching the stack.
 pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S, T>> {
     // SAFETY: all bits zero is a value of every Scalar.
     unsafe { Box::<[Tensor<S, T>]>::new_zeroed_slice(count).assume_init() }.into_vec()
@@ -110,19 +112,19 @@ pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S,
 
 /// Appends copies of values to a vector.
 ///
-/// What the standard library offers for it (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may
+/// The functions of the standard library (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may
 /// clone a generic type value by value over the stack, which is too small for a picture.
 pub(crate) fn append<X: Sample>(to: &mut Vec<X>, values: &[X]) {
     if const { X::CLONING.is_in_place() } {
-        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning` see
-        // to.
+        // SAFETY: samples that are cloned in place are `Copy`, as the constructors of `Cloning`
+        // require.
         unsafe { append_bytes(to, values) }
     } else {
         to.extend_from_slice(values);
     }
 }
 
-/// Copies of values; see [`append`].
+/// Copies values to a new vector; see [`append`].
 pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
     let mut copies = Vec::with_capacity(values.len());
     // SAFETY: the values are `Copy`.
@@ -133,29 +135,29 @@ pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
 /// Appends the bytes of values.
 ///
 /// # Safety
-/// The bytes of a value are another value, as those of a type that is `Copy`.
+/// A copy of a value's bytes is a value of its own, as for a type that is `Copy`.
 unsafe fn append_bytes<X>(to: &mut Vec<X>, values: &[X]) {
     to.reserve(values.len());
-    // SAFETY: there is room behind the vector's values, which the slice can't overlap while the
-    // vector is borrowed; the rest is the caller's promise.
+    // SAFETY: there is room after the vector's values, and the slice can't overlap it while the
+    // vector is borrowed mutably; the rest is the caller's promise.
     unsafe {
         ptr::copy_nonoverlapping(values.as_ptr(), to.as_mut_ptr().add(to.len()), values.len());
         to.set_len(to.len() + values.len());
     }
 }
 
-/// Parameters of zeros on the heap, made without touching the stack.
+/// Returns parameters of zeros on the heap, made without touching the stack.
 pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
     try_zeroed_parameters().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The same; an error if there is no memory for them.
+/// Like [`zeroed_parameters`], with an error if there is no memory for them.
 pub(crate) fn try_zeroed_parameters<P: Parameters<T>, T: Element>() -> Result<Box<P>, OutOfMemory> {
-    // SAFETY: `Parameters` promises that P is made of T alone, and zero is a value of T.
+    // SAFETY: `Parameters` promises that P consists of `T`s alone, and zero is a value of T.
     unsafe { zeroed_box() }
 }
 
-/// A value of zeros on the heap, made without touching the stack.
+/// Returns a value of zeros on the heap, made without touching the stack.
 ///
 /// # Safety
 /// All bits zero is a value of the type.
@@ -177,26 +179,27 @@ unsafe fn zeroed_box<V>() -> Result<Box<V>, OutOfMemory> {
             "make it smaller",
         ));
     }
+
     // SAFETY: allocated by the global allocator for this type, and the caller promises that zero is
     // a value.
     Ok(unsafe { Box::from_raw(memory) })
 }
 
-/// Parameters of zeros by value: in constants, where there is no stack to spare.
+/// Returns parameters of zeros by value: for constants, which the compiler evaluates.
 #[cfg(feature = "safetensors")]
 pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -> P {
-    // SAFETY: as above.
+    // SAFETY: as in `try_zeroed_parameters`.
     unsafe { core::mem::zeroed() }
 }
 
-/// Parameters as one flat slice.
+/// Returns parameters as one flat slice.
 #[inline(always)]
 pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
     // SAFETY: `Parameters` promises LEN elements of T without padding.
     unsafe { slice::from_raw_parts((parameters as *const P).cast(), P::LEN) }
 }
 
-/// Parameters as one flat slice, to be changed.
+/// Returns parameters as one flat mutable slice.
 #[inline(always)]
 pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
     parameters: &mut P,
@@ -205,27 +208,27 @@ pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
     unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
 }
 
-/// The bytes of numbers.
+/// Returns the bytes of numbers.
 pub(crate) const fn bytes<T: Element>(numbers: &[T]) -> &[u8] {
-    // SAFETY: `Element` is sealed, and f32 and f64 are bytes without padding.
+    // SAFETY: `Element` is sealed: f32 and f64 have no padding.
     unsafe { slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
 }
 
-/// The bytes of numbers, to be changed.
+/// Returns the bytes of numbers as a mutable slice.
 pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
-    // SAFETY: as above; all bytes are numbers.
+    // SAFETY: as above; any bytes are a number.
     unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
 }
 
-/// The numbers of labels.
+/// Returns the numbers of labels.
 pub(crate) fn label_numbers<const CLASSES: usize>(labels: &[Label<CLASSES>]) -> &[u32] {
     // SAFETY: `Label` is `repr(transparent)` over u32.
     unsafe { slice::from_raw_parts(labels.as_ptr().cast(), labels.len()) }
 }
 
-/// Memory that the system does not give, or that is more than a program can address.
+/// The error for memory that the system does not provide, or that no program can address.
 ///
-/// Calls that return no `Result` panic with the same sentence.
+/// Functions that return no `Result` panic with the same sentence.
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -246,7 +249,7 @@ pub struct OutOfMemory {
 }
 
 impl OutOfMemory {
-    /// There is no memory for `count` times `len` numbers; `what` needs them.
+    /// Returns the error of `what`, which needs `count` times `len` numbers.
     pub(crate) fn new<T>(what: String, len: usize, count: usize, way_out: &'static str) -> Self {
         OutOfMemory {
             what,
@@ -256,7 +259,7 @@ impl OutOfMemory {
         }
     }
 
-    /// How many bytes were needed.
+    /// Returns the number of bytes that were needed.
     pub fn bytes(&self) -> u128 {
         self.each.saturating_mul(self.count as u128)
     }
@@ -268,6 +271,7 @@ impl fmt::Display for OutOfMemory {
         if self.count != 1 {
             write!(f, ", {} for each", self.each)?;
         }
+
         let reason = if self.bytes() > isize::MAX as u128 {
             "more than a program can address"
         } else {
@@ -279,10 +283,10 @@ impl fmt::Display for OutOfMemory {
 
 impl std::error::Error for OutOfMemory {}
 
-/// Makes room for `len` numbers of each of `count` samples; `what` needs them.
+/// Reserves `len` numbers for each of `count` samples, which `what` needs.
 ///
-/// All memory of passes is reserved here: where this succeeds, no product of a count of these
-/// samples and a length within `len` can wrap.
+/// All memory of passes is reserved here: if this succeeds, no product of a number of these samples
+/// and a length up to `len` can wrap.
 pub(crate) fn reserve<T: Element>(
     buffer: &mut AlignedBuffer<T>,
     count: usize,

@@ -1,24 +1,26 @@
-//! Sums in `f64` that lose nothing.
+//! Compensated sums in `f64`.
 
-/// A sum that keeps what its additions round off (Neumaier 1974): it is off by one rounding, and by
-/// at most `n^2 * 2^-106` times the sum of the terms' magnitudes, which is nothing for all numbers
-/// that fit in memory.
+/// A compensated sum (Neumaier, 1974), which keeps the rounding errors of its additions.
+///
+/// Its error is one rounding and at most `n^2 * 2^-106` times the sum of the magnitudes of the `n`
+/// terms, which is negligible for every `n` that fits in memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     sum: f64,
+    /// The sum of the rounding errors.
     lost: f64,
 }
 
 impl Sum {
     pub(crate) fn add(&mut self, x: f64) {
         let sum = self.sum + x;
-        // Knuth's exact difference between the sum and what it is rounded to.
+        // Knuth's TwoSum: the exact rounding error of the addition.
         let added = sum - self.sum;
         self.lost += (self.sum - (sum - added)) + (x - added);
         self.sum = sum;
     }
 
-    /// The sum; of infinities and NaN what their sum is.
+    /// Returns the sum; with infinities or NaN among the terms, their ordinary sum.
     pub(crate) fn value(self) -> f64 {
         if self.sum.is_finite() {
             self.sum + self.lost
@@ -27,7 +29,7 @@ impl Sum {
         }
     }
 
-    /// How far `x` lies above the sum, to the last digit where they are near each other.
+    /// Returns `x` minus the sum, exact to the last digit where they are near each other.
     pub(crate) fn distance_of(self, x: f64) -> f64 {
         (x - self.sum) - self.lost
     }

@@ -1,9 +1,9 @@
 //! Persistent worker threads for the parts of one network call.
 //!
-//! A training step takes a few hundred microseconds, so handing work over has to cost well below
-//! one: the workers spin for a while after each job and only then go to sleep (0.2 us when they
-//! still spin, against 5 us for a work-stealing pool and 30 us for scoped threads). While they
-//! spin, they gather the next batches (`idle.rs`).
+//! A training step takes a few hundred microseconds, so that the hand-over of work must take well
+//! below one. The workers therefore spin for a while after each job and only then go to sleep: the
+//! hand-over takes 0.2 us while they spin, against 5 us with a work-stealing pool and 30 us with
+//! scoped threads. While they spin, they gather the next batches (`idle.rs`).
 
 mod idle;
 
@@ -23,22 +23,22 @@ use std::time::{Duration, Instant};
 use crate::denormals::{self, FloatMode};
 use crate::kernels::kept;
 
-/// How long an idle worker spins before it sleeps; about 20 to 50 us.
+/// The number of spins of an idle worker before it sleeps: about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
-/// After this many spins, a thread that waits lets others have its processor: the one that it waits
+/// The number of spins after which a waiting thread yields its processor: the thread that it waits
 /// for may need it.
 const SPINS_BEFORE_YIELDING: u32 = if cfg!(miri) { 2 } else { 512 };
 /// The largest number of threads that can be set.
-const MOST_THREADS: usize = 1024;
-/// Work is cut into no more parts for each processor than this, however many threads are set.
-const MOST_PARTS_PER_PROCESSOR: usize = 4;
-/// When the system refuses to spawn a worker, it is not asked again for this long.
-const PATIENCE: Duration = Duration::from_secs(1);
+const MAX_THREADS: usize = 1024;
+/// The largest number of parts of work for each processor, at any number of threads.
+const MAX_PARTS_PER_PROCESSOR: usize = 4;
+/// The time before a worker is spawned again after the system has refused one.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The number of threads set by [`set_threads`]; 0 means the default.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many threads a network call may use, the calling one included.
+/// Returns the number of threads that a network call may use, including the calling one.
 ///
 /// The default is the number of processors available to the process, or `SHAPEWRIGHT_THREADS`. It
 /// is 1 inside a trial of a [search](crate::search) that runs others at the same time.
@@ -50,36 +50,39 @@ pub fn threads() -> usize {
     }
 }
 
-/// Calls with network calls on this thread alone: others have work of their own.
+/// Calls `f` with all network calls on this thread alone: other threads have work of their own.
 pub(crate) fn alone<R>(f: impl FnOnce() -> R) -> R {
+    /// Restores the flag, also after a panic.
     struct Before(bool);
+
     impl Drop for Before {
         fn drop(&mut self) {
             ALONE.set(self.0);
         }
     }
+
     let _before = Before(ALONE.replace(true));
     f()
 }
 
-/// Sets how many threads network calls may use from now on; 0 restores the default.
+/// Sets the number of threads that network calls may use from now on; 0 restores the default.
 ///
-/// Calls use no more threads than there are processors available to the process, as the others
-/// would only wait for a processor; nor more than the system lets be spawned. Neither changes a bit
-/// of any result.
+/// Calls use at most as many threads as there are processors available to the process, as more
+/// would only wait for a processor, and at most as many as the system can spawn. Neither changes a
+/// bit of any result.
 ///
-/// On one thread, a [`Trainer`](crate::train::Trainer) still lets another one gather its next batches, if
-/// there is a processor for it; one thread more makes the next batches if they are
-/// [augmented](crate::train::Trainer::augment) or mixed.
+/// With one thread, a [`Trainer`](crate::train::Trainer) still uses a second one to gather its next
+/// batches, if there is a processor for it. If batches are
+/// [augmented](crate::train::Trainer::augment) or mixed, one more thread makes the next ones.
 pub fn set_threads(n: usize) {
-    THREADS.store(n.min(MOST_THREADS), Ordering::Relaxed);
+    THREADS.store(n.min(MAX_THREADS), Ordering::Relaxed);
 }
 
-/// From this many multiply-adds on, work is worth handing to the workers: at some 50 of them per
-/// nanosecond this is about 5 us, many times what the hand-over costs.
+/// The smallest number of multiply-adds that is handed to the workers: at about 50 per nanosecond
+/// they take about 5 us, many times the cost of the hand-over.
 const WORTH_SHARING: usize = 1 << 18;
 
-/// How many parts work of so many multiply-adds is worth: one, or one for each thread.
+/// Returns the number of parts to cut work of `multiply_adds` into: one, or [`most_parts`].
 pub(crate) fn parts(multiply_adds: usize) -> usize {
     if multiply_adds < WORTH_SHARING {
         1
@@ -88,27 +91,29 @@ pub(crate) fn parts(multiply_adds: usize) -> usize {
     }
 }
 
-/// How many parts large work is cut into: one for each thread. If there are more threads than
-/// processors, as many for each processor.
+/// Returns the number of parts to cut large work into: one for each thread, or, if there are more
+/// threads than processors, the same number for each processor.
 pub(crate) fn most_parts() -> usize {
     let threads = threads();
     let processors = processors();
     if threads <= processors {
         return threads;
     }
-    processors * (threads / processors).min(MOST_PARTS_PER_PROCESSOR)
+    processors * (threads / processors).min(MAX_PARTS_PER_PROCESSOR)
 }
 
+/// Returns the number of threads from `SHAPEWRIGHT_THREADS`, or the number of processors.
 fn default_threads() -> usize {
     static DEFAULT: OnceLock<usize> = OnceLock::new();
     *DEFAULT.get_or_init(|| {
-        let available = processors().min(MOST_THREADS);
+        let available = processors().min(MAX_THREADS);
         let Some(value) = std::env::var_os("SHAPEWRIGHT_THREADS") else {
             return available;
         };
+
         match value.to_string_lossy().trim().parse::<usize>() {
             Ok(0) => available,
-            Ok(n) => n.min(MOST_THREADS),
+            Ok(n) => n.min(MAX_THREADS),
             Err(_) => {
                 eprintln!(
                     "warning: SHAPEWRIGHT_THREADS is ignored: {value:?} is not a number of threads"
@@ -119,7 +124,7 @@ fn default_threads() -> usize {
     })
 }
 
-/// The number of processors available to the process.
+/// Returns the number of processors available to the process.
 fn processors() -> usize {
     static PROCESSORS: OnceLock<usize> = OnceLock::new();
     *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, |n| n.get()))
@@ -127,14 +132,14 @@ fn processors() -> usize {
 
 /// Calls `f(0)` to `f(parts - 1)`, each exactly once, and returns when all have ended.
 ///
-/// Of `T` threads, thread `t` takes the parts `t`, `t + T` and so on; the caller is thread 0, and
-/// when it has done its own parts it takes those of every thread that has not begun, so that a busy
+/// With `T` threads, thread `t` runs the parts `t`, `t + T` and so on. The caller is thread 0. When
+/// it has done its own parts, it runs those of every thread that has not begun, so that a busy
 /// machine costs little. Everything runs on the calling thread if there is one part or one thread,
 /// if another caller holds the workers, or inside a worker.
 ///
-/// If a part panics, its thread skips its other parts. When all threads have ended, the panic goes
-/// on in the caller: of several the caller's own, or that of the first worker. The payloads of the
-/// others are dropped; if one of these drops panics, that is the end of it.
+/// If a part panics, its thread skips its other parts. When all threads have ended, the panic
+/// resumes in the caller: if there are several, the caller's own, or that of the first worker. The
+/// payloads of the others are dropped, and a panic of such a drop is ignored.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
     let _mode = FloatMode::of_scope();
     let wanted = threads().min(parts).min(processors());
@@ -146,13 +151,14 @@ pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
     (0..parts).for_each(f);
 }
 
-/// Cuts `data` into pieces of `chunk` (the last may be shorter) and calls `f(index, piece)` for
-/// each, in parallel.
+/// Cuts `data` into chunks of length `chunk` (the last may be shorter) and calls `f(index, slice)`
+/// for each, in parallel.
 pub(crate) fn split_mut<T: Send>(
     data: &mut [T],
     chunk: usize,
     f: &(dyn Fn(usize, &mut [T]) + Sync),
 ) {
+    /// The start of `data`, shared by the threads.
     struct Shared<T>(*mut T);
     // SAFETY: the pointer is only used to make disjoint `&mut [T]`, which may be sent as T is Send.
     unsafe impl<T: Send> Sync for Shared<T> {}
@@ -166,33 +172,34 @@ pub(crate) fn split_mut<T: Send>(
     if len == 0 {
         return;
     }
-    assert!(chunk > 0, "split_mut: pieces of length 0");
+    assert!(chunk > 0, "split_mut: chunks of length 0");
+
     let shared = Shared(data.as_mut_ptr());
     parallel(len.div_ceil(chunk), &|part| {
         let start = part * chunk;
         let length = chunk.min(len - start);
-        // SAFETY: start + length <= len, so the piece lies within `data`, which is borrowed mutably
-        // for this whole call; `parallel` runs each part once, so no two pieces overlap.
-        let piece = unsafe { std::slice::from_raw_parts_mut(shared.at(start), length) };
-        f(part, piece);
+        // SAFETY: start + length <= len, so the slice lies within `data`, which is borrowed mutably
+        // for this whole call; `parallel` runs each part once, so no two slices overlap.
+        let slice = unsafe { std::slice::from_raw_parts_mut(shared.at(start), length) };
+        f(part, slice);
     });
 }
 
-/// The most slices that [`split_together`] cuts beside the first.
+/// The largest number of slices that [`split_together`] cuts in addition to the first.
 pub(crate) const MOST_TOGETHER: usize = 4;
 
-/// What [`split_together`] calls.
+/// The function that [`split_together`] calls.
 type Together<'a, T> = &'a (dyn Fn(usize, &mut [T], &mut [&mut [T]]) + Sync);
 
-/// Cuts several slices of one length into pieces of `chunk` and calls `f(index, piece, other
-/// pieces)` for each, in parallel.
+/// Cuts several slices of one length into chunks of length `chunk` and calls `f(index, slice,
+/// others)` with the chunks of all slices at each index, in parallel.
 pub(crate) fn split_together<T: Send>(
     data: &mut [T],
     others: &mut [&mut [T]],
     chunk: usize,
     f: Together<'_, T>,
 ) {
-    /// Where a slice begins.
+    /// The start of a slice, shared by the threads.
     struct Start<T>(*mut T);
     // SAFETY: the pointers are only used to make disjoint `&mut [T]`, which may be sent as T is
     // Send.
@@ -201,79 +208,85 @@ pub(crate) fn split_together<T: Send>(
     let count = others.len();
     assert!(
         count <= MOST_TOGETHER,
-        "split_together: {count} slices beside the first"
+        "split_together: {count} slices in addition to the first"
     );
     assert!(
         others.iter().all(|other| other.len() == data.len()),
         "split_together: slices of different lengths"
     );
+
     let mut starts = [const { Start(std::ptr::null_mut()) }; MOST_TOGETHER];
     for (start, other) in starts.iter_mut().zip(others) {
         *start = Start(other.as_mut_ptr());
     }
     let starts = &starts;
-    split_mut(data, chunk, &|part, piece: &mut [T]| {
-        let mut pieces: [&mut [T]; MOST_TOGETHER] = Default::default();
-        for (other, start) in pieces.iter_mut().zip(&starts[..count]) {
-            // SAFETY: the slice is as long as `data`, so it has the piece that `data` has; it is
-            // borrowed mutably for this whole call, and `split_mut` gives each piece
-            // out once.
+
+    split_mut(data, chunk, &|part, slice: &mut [T]| {
+        let mut slices: [&mut [T]; MOST_TOGETHER] = Default::default();
+        for (other, start) in slices.iter_mut().zip(&starts[..count]) {
+            // SAFETY: the other slice is as long as `data`, so it has a chunk at the same position;
+            // it is borrowed mutably for this whole call, and `split_mut` gives out each chunk
+            // once.
             *other = unsafe {
-                std::slice::from_raw_parts_mut(start.0.wrapping_add(part * chunk), piece.len())
+                std::slice::from_raw_parts_mut(start.0.wrapping_add(part * chunk), slice.len())
             };
         }
-        f(part, piece, &mut pieces[..count]);
+        f(part, slice, &mut slices[..count]);
     });
 }
 
 thread_local! {
-    /// Whether this thread hands no work over: it is a worker, or one of several that have work of their own.
+    /// Whether this thread hands no work over: it is a worker, or one of several threads that have
+    /// work of their own.
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What a worker is told to do: the parts `first`, `first + step`, .. below `parts`.
+/// The job of a worker: the parts `first`, `first + stride`, .. below `parts`.
 #[derive(Clone, Copy)]
 struct Job {
     f: *const (dyn Fn(usize) + Sync),
     first: usize,
-    step: usize,
+    stride: usize,
     parts: usize,
     /// Whether the caller is in a [scope](crate::with_flushed_denormals).
     flushed: bool,
 }
 
-// SAFETY: the closure is Sync, so that any thread may call it; that it is alive is the promise of
-// `run`'s callers.
+// SAFETY: the closure is Sync, so that any thread may call it; the callers of `run` promise that it
+// is alive.
 unsafe impl Send for Job {}
 
 impl Job {
-    /// Runs the job's parts; the panic if one of them panics.
+    /// Runs the job's parts and returns the panic if one of them panics.
+    ///
     /// # Safety
     /// The closure is alive.
     unsafe fn run(&self) -> Result<(), Panic> {
         // SAFETY: the caller's promise.
         let f = unsafe { &*self.f };
         denormals::follow(self.flushed, || {
-            run_parts(self.first, self.step, self.parts, f)
+            run_parts(self.first, self.stride, self.parts, f)
         })
     }
 }
 
-/// Runs the parts of one thread: those that any other might have run.
+/// Runs the parts of one thread, in memory that is [shared](kept::shared), as any other thread
+/// might have run them.
 fn run_parts(
     first: usize,
-    step: usize,
+    stride: usize,
     parts: usize,
     f: &(dyn Fn(usize) + Sync),
 ) -> Result<(), Panic> {
-    let run = || kept::shared(|| (first..parts).step_by(step).for_each(f));
+    let run = || kept::shared(|| (first..parts).step_by(stride).for_each(f));
     catch_unwind(AssertUnwindSafe(run))
 }
 
+/// The payload of a panic.
 type Panic = Box<dyn Any + Send>;
 
-/// Drops what nobody gets, such as the payload of a second panic, and never unwinds: if the drop
-/// panics, what it throws is leaked, as dropping that may panic again.
+/// Drops a value that has no receiver, such as the payload of a second panic, and never unwinds: if
+/// the drop panics, its payload is leaked, as its drop may panic again.
 pub(crate) fn discard<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
         mem::forget(panic);
@@ -283,25 +296,26 @@ pub(crate) fn discard<T>(value: T) {
 /// One worker's mailbox, on cache lines of its own (two, as processors fetch them in pairs).
 #[repr(align(128))]
 struct Mailbox {
-    /// Number of jobs handed over; written by the team's holder only.
+    /// The number of jobs handed over; written by the team's holder only.
     sent: AtomicUsize,
-    /// Number of the last job that somebody took: the worker, or the holder who did not want to
-    /// wait for it.
+    /// The number of the last job that was taken: by the worker, or by the holder, which does not
+    /// wait for a worker that has not begun.
     taken: AtomicUsize,
-    /// Number of the last job that the worker took and ended; written by the worker only.
+    /// The number of the last job that the worker took and ended; written by the worker only.
     done: AtomicUsize,
-    /// The worker is about to park, or parked.
+    /// Whether the worker is about to park, or parked.
     sleeping: AtomicBool,
-    /// The job numbered `sent`. The worker may touch it from the moment it took the job until it
-    /// stores `done`, the holder otherwise.
+    /// The job with the number `sent`. It belongs to the worker from when it takes the job until it
+    /// stores `done`, and to the holder otherwise.
     job: UnsafeCell<Option<Job>>,
-    /// The panic of that job, until the holder takes it; same rule.
+    /// The panic of this job, until the holder takes it. The cell belongs to the same thread as
+    /// `job`.
     panic: UnsafeCell<Option<Panic>>,
 }
 
-// SAFETY: the cells are handed to and fro by `sent`, `taken` and `done` (release on store, acquire
-// on load), and only the holder of the team sends. What the job's pointer refers to is Sync and
-// outlives the job: see `Team::run`.
+// SAFETY: the cells pass between the threads by `sent`, `taken` and `done` (release on store,
+// acquire on load), and only the holder of the team sends. The closure behind the job's pointer is
+// Sync and outlives the job: see `Team::run`.
 unsafe impl Sync for Mailbox {}
 
 impl Mailbox {
@@ -316,19 +330,20 @@ impl Mailbox {
         }
     }
 
+    /// Runs the worker's loop, which never ends.
     fn work(&self) {
-        // Nothing below unwinds. If it did, the holder would wait for ever for a worker that is no
-        // more.
+        // Nothing below unwinds. If it did, the holder would wait forever for a worker that has
+        // ended.
         let _never_ends = AbortOnDrop;
         ALONE.set(true);
         denormals::drop_inherited_mode();
+
         let mut last = 0;
         loop {
             last = self.wait_after(last);
             if self.take(last) {
                 // SAFETY: the job was taken, so the cells are this worker's until `done` is stored
-                // below, and the holder keeps the closure alive until it sees
-                // `done`.
+                // below, and the holder keeps the closure alive until it sees `done`.
                 unsafe { self.run_job() };
                 self.done.store(last, Ordering::Release);
             }
@@ -344,13 +359,13 @@ impl Mailbox {
         let job = unsafe { *self.job.get() };
         // SAFETY: the caller's promise.
         if let Some(Err(panic)) = job.map(|job| unsafe { job.run() }) {
-            // Written, not assigned: there is no panic from before, and no drop that could unwind.
-            // SAFETY: the caller's promise.
+            // `write` and not an assignment, whose drop of the old value could unwind: there is
+            // none. SAFETY: the caller's promise.
             unsafe { self.panic.get().write(Some(panic)) };
         }
     }
 
-    /// Takes the job with this number, unless it is taken.
+    /// Takes the job with this number and returns true, unless it is taken.
     fn take(&self, number: usize) -> bool {
         let before = number.wrapping_sub(1);
         self.taken
@@ -358,7 +373,8 @@ impl Mailbox {
             .is_ok()
     }
 
-    /// Spins or does side work, then sleeps, until a job after number `last` was sent; its number.
+    /// Waits until a job after number `last` is sent, and returns its number. The worker spins or
+    /// does side work, then sleeps.
     fn wait_after(&self, last: usize) -> usize {
         let mut spins = SPINS_BEFORE_PARKING;
         loop {
@@ -371,10 +387,12 @@ impl Mailbox {
                     pause(spin);
                 }
             }
-            // What wakes it without a job is side work, which is done at once.
+
+            // A worker that wakes without a job has side work, which it does in the next spin.
             spins = 1;
-            // Either the holder sees `sleeping` and wakes us, or we see its `sent`: both are
-            // SeqCst.
+
+            // Either the holder sees `sleeping` and wakes this thread, or this thread sees `sent`:
+            // both are SeqCst.
             self.sleeping.store(true, Ordering::SeqCst);
             if self.sent.load(Ordering::SeqCst) == last {
                 thread::park();
@@ -384,7 +402,7 @@ impl Mailbox {
     }
 }
 
-/// Ends the process rather than leave others waiting.
+/// Aborts the process when it is dropped, so that no thread waits forever.
 struct AbortOnDrop;
 
 impl Drop for AbortOnDrop {
@@ -393,10 +411,10 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Waits for a moment, the `spin`-th time in a row, counted from 1.
+/// Pauses for a moment, the `spin`-th time in a row, counted from 1.
 ///
-/// What is waited for may need this processor: so others get it now and then, and each time once
-/// that takes long.
+/// The awaited thread may need this processor. So this thread yields it now and then, and every
+/// time once the wait is long.
 fn pause(spin: u32) {
     if spin >= SPINS_BEFORE_PARKING || spin.is_multiple_of(SPINS_BEFORE_YIELDING) {
         thread::yield_now();
@@ -405,10 +423,11 @@ fn pause(spin: u32) {
     }
 }
 
+/// A worker, as the holder of the team sees it.
 struct Worker {
     mailbox: Arc<Mailbox>,
     thread: Thread,
-    /// What [`kept::growth`] was when it made room.
+    /// The value of [`kept::growth`] when the worker last made room.
     growth: Cell<usize>,
 }
 
@@ -429,27 +448,31 @@ static POOL: Pool = Pool {
     }),
 };
 
+/// The workers that have been spawned.
 struct Crew {
     workers: Vec<Worker>,
-    /// When the system refused to spawn one more.
+    /// The time when the system refused to spawn one more.
     refused: Option<Instant>,
 }
 
 impl Crew {
-    /// Spawns workers until there are `wanted`, or the system refuses.
+    /// Spawns workers until there are `wanted` or the system refuses.
     #[cold]
     fn grow(&mut self, wanted: usize) {
-        if self.refused.is_some_and(|at| at.elapsed() < PATIENCE) {
+        if self.refused.is_some_and(|at| at.elapsed() < RETRY_AFTER) {
             return;
         }
 
         self.refused = None;
         while self.workers.len() < wanted {
             let mailbox = Arc::new(Mailbox::new());
-            let of_worker = Arc::clone(&mailbox);
-            let builder =
-                thread::Builder::new().name(format!("shapewright-{}", self.workers.len() + 1));
-            match builder.spawn(move || of_worker.work()) {
+            let worker_mailbox = Arc::clone(&mailbox);
+            let name = format!("shapewright-{}", self.workers.len() + 1);
+            let spawned = thread::Builder::new()
+                .name(name)
+                .spawn(move || worker_mailbox.work());
+
+            match spawned {
                 Ok(handle) => {
                     let thread = handle.thread().clone();
                     self.workers.push(Worker {
@@ -477,13 +500,14 @@ impl Drop for Team {
 }
 
 impl Team {
+    /// Claims the pool, unless another thread has it.
     fn claim() -> Option<Team> {
         let free = !POOL.busy.load(Ordering::Relaxed) && !POOL.busy.swap(true, Ordering::Acquire);
         // Not `then_some`: dropping a Team that was not claimed would free the pool.
         free.then(|| Team(()))
     }
 
-    /// At least `wanted` workers if the system lets them be spawned, else as many as there are.
+    /// Returns `wanted` workers, or as many as the system can spawn.
     fn workers(&self, wanted: usize) -> &[Worker] {
         // SAFETY: a Team exists once at a time, so nobody else refers to the crew.
         let crew = unsafe { &mut *POOL.crew.get() };
@@ -502,11 +526,12 @@ impl Team {
         }
     }
 
+    /// Runs all parts on up to `wanted` threads; see [`parallel`].
     fn run(self, wanted: usize, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let workers = self.workers(wanted - 1);
-        let step = workers.len() + 1;
-        // SAFETY: only the lifetime is erased. Whoever gets the pointer has ended before `handed`
-        // is gone, and that is dropped before this function returns or unwinds.
+        let stride = workers.len() + 1;
+        // SAFETY: only the lifetime is erased. All jobs with the pointer have ended when `handed`
+        // is dropped, which happens before this function returns or unwinds.
         let erased: *const (dyn Fn(usize) + Sync) = unsafe {
             mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(f)
         };
@@ -517,14 +542,15 @@ impl Team {
             worker.send(Job {
                 f: erased,
                 first: i + 1,
-                step,
+                stride,
                 parts,
                 flushed,
             });
         }
-        let own = run_parts(0, step, parts, f);
+        let own = run_parts(0, stride, parts, f);
         drop(handed);
 
+        // One panic resumes below, when the team is free again.
         let mut first = own.err();
         for panic in workers.iter().filter_map(Worker::panic) {
             match &first {
@@ -534,14 +560,15 @@ impl Team {
         }
         make_room(workers);
         drop(self);
+
         if let Some(panic) = first {
             resume_unwind(panic);
         }
     }
 }
 
-/// Lets workers allocate what any thread has needed for such parts, so that they need not when a
-/// later call gives them other ones. These have no job, and it is theirs alone to do.
+/// Lets the workers, which have no job now, allocate as much memory as any thread has needed for
+/// its parts, so that no later call allocates because it assigns the parts otherwise.
 fn make_room(workers: &[Worker]) {
     let growth = kept::growth();
     if workers.iter().all(|worker| worker.growth.get() == growth) {
@@ -553,20 +580,20 @@ fn make_room(workers: &[Worker]) {
         worker.send(Job {
             f: &|_| kept::make_room(),
             first: 0,
-            step: 1,
+            stride: 1,
             parts: 1,
             flushed: false,
         });
     }
     for worker in workers {
         worker.wait();
-        // Without memory, there is none until it is needed.
+        // A failed allocation is no error here: the memory may not be needed.
         discard(worker.panic());
         worker.growth.set(growth);
     }
 }
 
-/// Workers with jobs. They have ended, here or there, when this is gone.
+/// Workers with jobs. When this is dropped, all jobs have ended, on the workers or here.
 struct Handed<'t>(&'t [Worker]);
 
 impl Drop for Handed<'_> {
@@ -576,19 +603,20 @@ impl Drop for Handed<'_> {
 }
 
 impl Worker {
+    /// Hands a job over and wakes the worker if it sleeps.
     fn send(&self, job: Job) {
         let mailbox = &*self.mailbox;
         let next = mailbox.sent.load(Ordering::Relaxed).wrapping_add(1);
         // SAFETY: the last job has ended, so the cell is the holder's.
         unsafe { *mailbox.job.get() = Some(job) };
+
         mailbox.sent.store(next, Ordering::SeqCst);
         if mailbox.sleeping.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
     }
 
-    /// Runs the job sent last if the worker has not begun it, waits for it otherwise. Never
-    /// unwinds.
+    /// Runs the last job if the worker has not begun it, and waits for it otherwise. Never unwinds.
     fn finish(&self) {
         let mailbox = &*self.mailbox;
         let sent = mailbox.sent.load(Ordering::Relaxed);
@@ -600,7 +628,7 @@ impl Worker {
         self.wait();
     }
 
-    /// Waits for the job sent last, which the worker takes or has taken. Never unwinds.
+    /// Waits for the last job, which the worker takes or has taken. Never unwinds.
     fn wait(&self) {
         let mailbox = &*self.mailbox;
         let sent = mailbox.sent.load(Ordering::Relaxed);

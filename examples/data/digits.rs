@@ -1,4 +1,4 @@
-//! Reads the digits: part of several examples.
+//! A reader of the digits, for several examples.
 
 use std::error::Error;
 
@@ -6,9 +6,11 @@ use shapewright::prelude::*;
 
 type Samples<S> = (Vec<Tensor<S>>, Vec<Label<10>>);
 
-/// Pixels from 0 to 1 in any shape of 64, and the digits; an error says which line is wrong.
+/// Returns the pixels, from 0 to 1 in any shape with 64 elements, and the digits. An error names
+/// the wrong line.
 pub fn read<S: Shape>() -> Result<Samples<S>, Box<dyn Error>> {
-    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let mut images = Vec::new();
+    let mut labels = Vec::new();
     let csv = include_str!("digits.csv");
     for row in csv::ReaderBuilder::new()
         .has_headers(false)

@@ -1,15 +1,17 @@
-//! How the values of classes become one.
+//! Averages over classes.
 
 use core::fmt;
 
-/// How the values of the classes become one. As in scikit-learn, a class without predictions has
-/// the precision 0, and one without samples the recall 0.
+/// The average of a metric over the classes.
+///
+/// As in scikit-learn, a class without predictions has the precision 0, and a class without samples
+/// the recall 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Average {
     /// The mean over the classes that occur among the labels or the predictions.
     #[default]
     Macro,
-    /// Over all samples at once; of one label per sample, that is the accuracy.
+    /// The value over all samples at once; with one label per sample, that is the accuracy.
     Micro,
     /// The mean over the classes, each weighted by its number of samples.
     Weighted,

@@ -1,31 +1,33 @@
-//! The counts of pairs of classes, of which there may be very many.
+//! Counts of pairs of classes, dense or sparse.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::counts::Counts;
 
-/// The counts of pairs of classes.
+/// Counts of pairs of classes. A pair's position is its index in the matrix of all counts, row
+/// after row.
 #[derive(Clone, Debug)]
 pub(super) enum Cells {
-    /// All of them, row after row.
-    All(Vec<u64>),
-    /// Those that are not zero, by their place among all of them; and all of them, once somebody
-    /// asks.
-    Some {
+    /// All counts, row after row.
+    Dense(Vec<u64>),
+    /// The counts that are not zero.
+    Sparse {
+        /// From position to count.
         counts: BTreeMap<u64, u64>,
+        /// All counts, row after row, once they have been asked for.
         all: OnceLock<Vec<u64>>,
     },
 }
 
-/// Up to so many classes a matrix has all its counts in memory, in 8 megabytes at most.
-const MOST_DENSE: usize = 1024;
+/// The largest number of classes whose counts are dense; they take at most 8 megabytes.
+const MAX_DENSE_CLASSES: usize = 1024;
 
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Cells::All(a), Cells::All(b)) => a == b,
-            (Cells::Some { counts: a, .. }, Cells::Some { counts: b, .. }) => a == b,
+            (Cells::Dense(a), Cells::Dense(b)) => a == b,
+            (Cells::Sparse { counts: a, .. }, Cells::Sparse { counts: b, .. }) => a == b,
             _ => false,
         }
     }
@@ -36,105 +38,109 @@ impl Eq for Cells {}
 impl Cells {
     pub fn new(classes: usize) -> Self {
         match classes {
-            ..=MOST_DENSE => Cells::All(vec![0; classes * classes]),
-            _ => Cells::Some {
+            ..=MAX_DENSE_CLASSES => Cells::Dense(vec![0; classes * classes]),
+            _ => Cells::Sparse {
                 counts: BTreeMap::new(),
                 all: OnceLock::new(),
             },
         }
     }
 
-    /// Counts samples, of each the predicted class and its own.
+    /// Counts samples, given as pairs of the predicted class and the label.
     #[inline]
     pub fn add_all(&mut self, classes: usize, pairs: impl Iterator<Item = (usize, usize)>) {
         match self {
-            Cells::All(counts) => pairs.for_each(|(prediction, label)| {
+            Cells::Dense(counts) => pairs.for_each(|(prediction, label)| {
                 counts[label * classes + prediction] += 1;
             }),
-            Cells::Some { counts, all } => pairs.for_each(|(prediction, label)| {
-                add_to_some(counts, all, place(classes, prediction, label), 1);
+            Cells::Sparse { counts, all } => pairs.for_each(|(prediction, label)| {
+                add_to_sparse(counts, all, position(classes, prediction, label), 1);
             }),
         }
     }
 
-    /// Adds other counts, of as many classes.
+    /// Adds the counts of another matrix with the same number of classes.
     pub fn merge(&mut self, other: &Self) {
-        for (place, count) in other.nonzero() {
+        for (position, count) in other.nonzero() {
             match self {
-                Cells::All(counts) => counts[place as usize] += count,
-                Cells::Some { counts, all } => add_to_some(counts, all, place, count),
+                Cells::Dense(counts) => counts[position as usize] += count,
+                Cells::Sparse { counts, all } => add_to_sparse(counts, all, position, count),
             }
         }
     }
 
-    /// Sums over the rows and columns.
+    /// Returns the sums of the rows and columns.
     pub fn sums(&self, classes: usize) -> Counts {
         let mut sums = Counts::new(classes);
-        for (place, count) in self.nonzero() {
-            let (label, prediction) = (place / classes as u64, place % classes as u64);
-            sums.add_many(prediction as usize, label as usize, count);
+        for (position, count) in self.nonzero() {
+            let label = (position / classes as u64) as usize;
+            let prediction = (position % classes as u64) as usize;
+            sums.add_many(prediction, label, count);
         }
         sums
     }
 
+    /// Sets all counts to zero.
     pub fn reset(&mut self) {
         match self {
-            Cells::All(counts) => counts.fill(0),
-            Cells::Some { counts, all } => {
+            Cells::Dense(counts) => counts.fill(0),
+            Cells::Sparse { counts, all } => {
                 all.take();
                 counts.clear();
             }
         }
     }
 
-    pub fn at(&self, place: u64) -> u64 {
+    /// Returns the count at a position.
+    pub fn at(&self, position: u64) -> u64 {
         match self {
-            Cells::All(counts) => counts[place as usize],
-            Cells::Some { counts, .. } => counts.get(&place).copied().unwrap_or(0),
+            Cells::Dense(counts) => counts[position as usize],
+            Cells::Sparse { counts, .. } => counts.get(&position).copied().unwrap_or(0),
         }
     }
 
-    /// All counts, row after row.
+    /// Returns all counts, row after row.
     pub fn all(&self, classes: usize) -> &[u64] {
         match self {
-            Cells::All(counts) => counts,
-            Cells::Some { counts, all } => all.get_or_init(|| {
+            Cells::Dense(counts) => counts,
+            Cells::Sparse { counts, all } => all.get_or_init(|| {
                 let mut all = vec![0; classes * classes];
                 counts
                     .iter()
-                    .for_each(|(&place, &count)| all[place as usize] = count);
+                    .for_each(|(&position, &count)| all[position as usize] = count);
                 all
             }),
         }
     }
 
-    /// The counts that are not zero, with their places, row after row.
+    /// Returns an iterator over the counts that are not zero, with their positions, row after row.
     pub fn nonzero(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
         match self {
-            Cells::All(counts) => Box::new(
+            Cells::Dense(counts) => Box::new(
                 (0..)
                     .zip(counts.iter().copied())
                     .filter(|&(_, count)| count > 0),
             ),
-            Cells::Some { counts, .. } => {
-                Box::new(counts.iter().map(|(&place, &count)| (place, count)))
+            Cells::Sparse { counts, .. } => {
+                Box::new(counts.iter().map(|(&position, &count)| (position, count)))
             }
         }
     }
 }
 
-/// The place of a count among all of them, row after row.
-pub(super) fn place(classes: usize, prediction: usize, label: usize) -> u64 {
+/// Returns the position of a pair of classes.
+pub(super) fn position(classes: usize, prediction: usize, label: usize) -> u64 {
     label as u64 * classes as u64 + prediction as u64
 }
 
-fn add_to_some(
+/// Adds to the count at a position of a sparse matrix.
+fn add_to_sparse(
     counts: &mut BTreeMap<u64, u64>,
     all: &mut OnceLock<Vec<u64>>,
-    place: u64,
+    position: u64,
     count: u64,
 ) {
-    // What was laid out is no longer right.
+    // The dense copy is out of date now.
     all.take();
-    *counts.entry(place).or_default() += count;
+    *counts.entry(position).or_default() += count;
 }

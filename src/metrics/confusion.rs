@@ -1,6 +1,6 @@
-//! The confusion matrix, and what can be read from it.
+//! The confusion matrix and its metrics.
 
-use super::cells::{Cells, place};
+use super::cells::{Cells, position};
 use super::confusion_table::NamedConfusionMatrix;
 use super::counts::Counts;
 use super::scores::rows;
@@ -8,7 +8,7 @@ use super::{Average, MetricError, assert_same_length, ratio};
 use crate::loss::{Classes, Label, MaybeLabel};
 use crate::tensor::{Element, Tensor};
 
-/// What the counts of a [`ConfusionMatrix`] are divided by; what would be 0 / 0 is 0.
+/// The divisor of the counts of a [`ConfusionMatrix`]. A quotient of 0 / 0 counts as 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalize {
     /// The number of samples of the class: the diagonal is the recall.
@@ -19,7 +19,7 @@ pub enum Normalize {
     All,
 }
 
-/// How often samples of each class were taken for each class.
+/// A confusion matrix: the number of samples of each class that were predicted as each class.
 ///
 /// ```
 /// use shapewright::metrics::ConfusionMatrix;
@@ -39,13 +39,12 @@ pub enum Normalize {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// It is fed batch after batch with [`update`](ConfusionMatrix::update). The prediction is the
-/// class with the largest score, the first of equals; NaN counts as larger than every number (see
-/// [`Tensor::argmax`]).
+/// [`update`](ConfusionMatrix::update) adds a batch. The prediction is the class with the largest
+/// score, the first of equals; NaN counts as larger than every number (see [`Tensor::argmax`]).
 ///
-/// Of more than 1024 classes only the counts that are not zero are kept, so that the matrix is no
-/// larger than the number of samples and classes; [`counts`](ConfusionMatrix::counts) has all of
-/// them, [`nonzero`](ConfusionMatrix::nonzero) those that are kept.
+/// With more than 1024 classes, only the counts that are not zero are stored, so that the memory of
+/// the matrix is bounded by the number of samples; [`nonzero`](ConfusionMatrix::nonzero) returns
+/// these, [`counts`](ConfusionMatrix::counts) all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix<const N: usize> {
     cells: Cells,
@@ -58,15 +57,15 @@ impl<const N: usize> Default for ConfusionMatrix<N> {
 }
 
 impl<const N: usize> ConfusionMatrix<N> {
-    /// A matrix of zeros.
+    /// Returns a matrix of zeros.
     pub fn new() -> Self {
         ConfusionMatrix {
             cells: Cells::new(N),
         }
     }
 
-    /// The matrix of these outputs, logits or probabilities, and their labels. Of labels of
-    /// `Option<Label<N>>`, a `None` does not count.
+    /// Returns the matrix of these outputs, logits or probabilities, and their labels. Labels may
+    /// be of `Option<Label<N>>`; a sample whose label is `None` does not count.
     ///
     /// # Panics
     /// If there are not as many labels as outputs.
@@ -79,20 +78,22 @@ impl<const N: usize> ConfusionMatrix<N> {
         matrix
     }
 
-    /// The matrix of classes that are predicted already.
+    /// Returns the matrix of these predicted classes and their labels.
     ///
     /// # Panics
     /// If there are not as many labels as predictions.
     pub fn of_predictions(predictions: &[Label<N>], labels: &[Label<N>]) -> Self {
         assert_same_length(predictions, labels);
         let mut matrix = Self::new();
-        let pairs = predictions.iter().zip(labels);
-        let pairs = pairs.map(|(prediction, label)| (prediction.index(), label.index()));
+        let pairs = predictions
+            .iter()
+            .zip(labels)
+            .map(|(prediction, label)| (prediction.index(), label.index()));
         matrix.cells.add_all(N, pairs);
         matrix
     }
 
-    /// Counts a batch; a label that is `None` does not count.
+    /// Counts a batch. A sample whose label is `None` does not count.
     ///
     /// # Panics
     /// If there are not as many labels as outputs.
@@ -126,15 +127,15 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.cells.reset();
     }
 
-    /// The counts: a row for each class that samples are of, a column for each class that is
-    /// predicted. Of more than 1024 classes they are laid out in memory when they are asked
-    /// for: `8 * N * N` bytes.
+    /// Returns the counts: a row for each label, a column for each predicted class.
+    ///
+    /// With more than 1024 classes, the first call allocates them: `8 * N * N` bytes.
     pub fn counts(&self) -> &[[u64; N]] {
         self.cells.all(N).as_chunks().0
     }
 
-    /// The counts that are not zero, as label, prediction and count, in the order of
-    /// [`counts`](ConfusionMatrix::counts).
+    /// Returns an iterator over the counts that are not zero, as label, prediction and count, in
+    /// the order of [`counts`](ConfusionMatrix::counts).
     ///
     /// ```
     /// use shapewright::metrics::ConfusionMatrix;
@@ -154,40 +155,44 @@ impl<const N: usize> ConfusionMatrix<N> {
     pub fn nonzero(&self) -> impl Iterator<Item = (Label<N>, Label<N>, u64)> {
         let label = |class: u64| Label::new(class as usize).expect("a class of the matrix");
         let classes = N as u64;
-        self.cells
-            .nonzero()
-            .map(move |(place, count)| (label(place / classes), label(place % classes), count))
+        self.cells.nonzero().map(move |(position, count)| {
+            let prediction = label(position % classes);
+            (label(position / classes), prediction, count)
+        })
     }
 
-    /// How many samples of the class `label` were taken for the class `prediction`.
+    /// Returns the number of samples of the class `label` that were predicted as the class
+    /// `prediction`.
     pub fn count(&self, label: Label<N>, prediction: Label<N>) -> u64 {
-        self.cells.at(place(N, prediction.index(), label.index()))
+        self.cells
+            .at(position(N, prediction.index(), label.index()))
     }
 
-    /// The number of samples.
+    /// Returns the number of samples.
     pub fn total(&self) -> u64 {
         self.cells.nonzero().map(|(_, count)| count).sum()
     }
 
-    /// The number of samples that were predicted right.
+    /// Returns the number of correct predictions.
     pub fn correct(&self) -> u64 {
         self.sums().all_correct()
     }
 
-    /// The number of samples of each class.
+    /// Returns the number of samples of each class.
     pub fn support(&self) -> Vec<u64> {
         self.sums().support
     }
 
-    /// The number of predictions of each class.
+    /// Returns the number of predictions of each class.
     pub fn predicted(&self) -> Vec<u64> {
         self.sums().predicted
     }
 
-    /// The counts as parts of their row, column or sum.
+    /// Returns the counts, divided by the sum of their row, of their column or of all.
     pub fn normalized(&self, by: Normalize) -> Vec<[f64; N]> {
         let counts = self.sums();
         let total = counts.total();
+
         let mut shares = vec![[0.0; N]; N];
         for (label, (shares, row)) in shares.iter_mut().zip(self.counts()).enumerate() {
             for (prediction, (share, &count)) in shares.iter_mut().zip(row).enumerate() {
@@ -202,33 +207,37 @@ impl<const N: usize> ConfusionMatrix<N> {
         shares
     }
 
-    /// Of each class's predictions, the part that is right; 0 without predictions.
+    /// Returns the precision of each class: the fraction of its predictions that are correct; 0
+    /// without predictions.
     pub fn precisions(&self) -> Vec<f64> {
         let counts = self.sums();
         (0..N).map(|class| counts.precision_of(class)).collect()
     }
 
-    /// Of each class's samples, the part that is predicted right; 0 without samples.
+    /// Returns the recall of each class: the fraction of its samples that are predicted correctly;
+    /// 0 without samples.
     pub fn recalls(&self) -> Vec<f64> {
         let counts = self.sums();
         (0..N).map(|class| counts.recall_of(class)).collect()
     }
 
-    /// The harmonic mean of each class's precision and recall; 0 if both are.
+    /// Returns the F1 score of each class: the harmonic mean of its precision and recall; 0 if both
+    /// are 0.
     pub fn f1_scores(&self) -> Vec<f64> {
         let counts = self.sums();
         (0..N).map(|class| counts.f1_of(class)).collect()
     }
 
-    /// The intersection over union of each class: of all samples that are of the class or taken for
-    /// it, the part that is both; 0 if there are none. Jaccard, 1912; where the samples are the
-    /// pixels of images, the measure of segmentations (Everingham et al., 2015, "The Pascal
-    /// Visual Object Classes Challenge: A Retrospective").
+    /// Returns the intersection over union of each class (Jaccard, 1912): among the samples that
+    /// are of the class or predicted as it, the fraction that are both; 0 if there are none.
+    ///
+    /// With pixels as samples, it is the usual metric of segmentation (Everingham et al., 2015,
+    /// "The Pascal Visual Object Classes Challenge: A Retrospective").
     ///
     /// ```
     /// use shapewright::metrics::ConfusionMatrix;
     /// use shapewright::prelude::*;
-    /// // Two pixels of each class; one of class 0 is taken for class 1.
+    /// // Two pixels of each class; one of class 0 is predicted as class 1.
     /// let outputs = [Tensor3::from([
     ///     [[0.9, 0.1], [0.2, 0.8]],
     ///     [[0.3, 0.7], [0.4, 0.6]],
@@ -243,7 +252,7 @@ impl<const N: usize> ConfusionMatrix<N> {
         (0..N).map(|class| counts.iou_of(class)).collect()
     }
 
-    /// The mean of [`iou`](ConfusionMatrix::iou) over the classes that occur among the labels or
+    /// Returns the mean of [`iou`](ConfusionMatrix::iou) over the classes that occur among the labels or
     /// the predictions; scikit-learn's `jaccard_score` with `average="macro"`.
     ///
     /// # Errors
@@ -252,7 +261,7 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().mean_iou()
     }
 
-    /// The part of the samples that is predicted right; of the pixels, if they are the samples.
+    /// Returns the fraction of the samples that are predicted correctly.
     ///
     /// # Errors
     /// Without samples.
@@ -260,7 +269,7 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().accuracy()
     }
 
-    /// The mean recall of the classes that have samples.
+    /// Returns the mean recall of the classes that have samples.
     ///
     /// # Errors
     /// Without samples.
@@ -268,7 +277,7 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().balanced_accuracy()
     }
 
-    /// The precision.
+    /// Returns the precision.
     ///
     /// # Errors
     /// Without samples.
@@ -279,7 +288,7 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().precision(average)
     }
 
-    /// The recall.
+    /// Returns the recall.
     ///
     /// # Errors
     /// Without samples.
@@ -290,7 +299,7 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().recall(average)
     }
 
-    /// The F1 score.
+    /// Returns the F1 score.
     ///
     /// # Errors
     /// Without samples.
@@ -301,8 +310,8 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().f1(average)
     }
 
-    /// The correlation of predictions and labels, from -1 to 1 (Matthews 1975; for many classes
-    /// Gorodkin 2004); 0 if all samples are of one class or all predictions are.
+    /// Returns the correlation of predictions and labels, from -1 to 1 (Matthews, 1975; for more
+    /// than two classes Gorodkin, 2004); 0 if all labels or all predictions are the same class.
     ///
     /// # Errors
     /// Without samples.
@@ -310,7 +319,7 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().matthews_correlation()
     }
 
-    /// The matrix with the classes' names, to be printed.
+    /// Returns the matrix with names for the classes, to be printed.
     pub fn named<'a>(&'a self, names: [&'a str; N]) -> NamedConfusionMatrix<'a, N> {
         NamedConfusionMatrix {
             matrix: self,

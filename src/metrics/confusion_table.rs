@@ -1,10 +1,10 @@
-//! The confusion matrix in letters.
+//! The confusion matrix as a table of text.
 
 use core::fmt;
 
 use super::ConfusionMatrix;
 
-/// A [`ConfusionMatrix`] whose `Display` prints the classes' names.
+/// A [`ConfusionMatrix`] that prints with names for the classes.
 #[derive(Clone, Debug)]
 pub struct NamedConfusionMatrix<'a, const N: usize> {
     pub(crate) matrix: &'a ConfusionMatrix<N>,
@@ -13,28 +13,30 @@ pub struct NamedConfusionMatrix<'a, const N: usize> {
 
 impl<const N: usize> fmt::Display for NamedConfusionMatrix<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table(f, self.matrix.counts(), |class| {
+        write_table(f, self.matrix.counts(), |class| {
             self.names[class].to_owned()
         })
     }
 }
 
-/// A table: a row for each class that samples are of, a column for each class that is predicted.
+/// Prints a table: a row for each label, a column for each predicted class.
 impl<const N: usize> fmt::Display for ConfusionMatrix<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table(f, self.counts(), |class| class.to_string())
+        write_table(f, self.counts(), |class| class.to_string())
     }
 }
 
-fn table<const N: usize>(
+fn write_table<const N: usize>(
     f: &mut fmt::Formatter<'_>,
     counts: &[[u64; N]],
     name: impl Fn(usize) -> String,
 ) -> fmt::Result {
     const CORNER: &str = "label \\ predicted";
+
     let names: Vec<String> = (0..N).map(name).collect();
     let length = |text: &str| text.chars().count();
-    let first = names
+
+    let first_width = names
         .iter()
         .map(|name| length(name))
         .fold(CORNER.len(), usize::max);
@@ -44,12 +46,14 @@ fn table<const N: usize>(
             .map(|row| row[class].max(1).ilog10() as usize + 1);
         digits.fold(length(&names[class]), usize::max)
     };
-    write!(f, "{CORNER:first$}")?;
+
+    write!(f, "{CORNER:first_width$}")?;
     for (class, name) in names.iter().enumerate() {
         write!(f, "  {name:>0$}", width(class))?;
     }
+
     for (row, name) in counts.iter().zip(&names) {
-        write!(f, "\n{name:first$}")?;
+        write!(f, "\n{name:first_width$}")?;
         for (class, count) in row.iter().enumerate() {
             write!(f, "  {count:>0$}", width(class))?;
         }

@@ -1,27 +1,28 @@
-//! What metrics of classes count.
+//! The counts of classification metrics.
 
 use std::borrow::Cow;
 
 use super::cells::Cells;
 use super::counts::Counts;
 
-/// Counts of pairs of classes where there are few, and of classes where there are many: the first
-/// are one addition for each sample in place of two or three, the second take less memory.
+/// Counts of pairs of classes if there are few classes, counts of classes otherwise: the former
+/// take one addition for each sample instead of two or three, the latter take less memory.
 #[derive(Clone, Debug)]
 pub(super) enum Tally {
     Pairs { classes: usize, cells: Cells },
     Classes(Counts),
 }
 
-/// The most bytes of counts of pairs: they stay in the second-level cache.
-const MOST_BYTES: usize = 64 * 1024;
+/// The largest size of the counts of pairs in bytes: they stay in the second-level cache.
+const MAX_BYTES: usize = 64 * 1024;
 
 impl Tally {
     pub fn new(classes: usize) -> Self {
         let bytes = classes
             .checked_mul(classes)
             .and_then(|pairs| pairs.checked_mul(size_of::<u64>()));
-        if bytes.is_some_and(|bytes| bytes <= MOST_BYTES) {
+
+        if bytes.is_some_and(|bytes| bytes <= MAX_BYTES) {
             let cells = Cells::new(classes);
             Tally::Pairs { classes, cells }
         } else {
@@ -29,7 +30,7 @@ impl Tally {
         }
     }
 
-    /// Counts samples, of each the predicted class and its own.
+    /// Counts samples, given as pairs of the predicted class and the label.
     #[inline]
     pub fn add_all(&mut self, pairs: impl Iterator<Item = (usize, usize)>) {
         match self {
@@ -40,7 +41,7 @@ impl Tally {
         }
     }
 
-    /// The counts of each class.
+    /// Returns the counts of each class.
     pub fn counts(&self) -> Cow<'_, Counts> {
         match self {
             Tally::Pairs { classes, cells } => Cow::Owned(cells.sums(*classes)),
@@ -48,6 +49,7 @@ impl Tally {
         }
     }
 
+    /// Sets all counts to zero.
     pub fn reset(&mut self) {
         match self {
             Tally::Pairs { cells, .. } => cells.reset(),

@@ -1,4 +1,4 @@
-//! Reading and changing elements: slices, indices, iterators.
+//! Access to elements: slices, indices, iterators.
 
 use core::ops::{Index, IndexMut};
 use core::slice::{Iter, IterMut};
@@ -9,44 +9,44 @@ use super::{Tensor, Tensor1};
 use crate::memory;
 
 impl<S: Shape, T: Scalar> Tensor<S, T> {
-    /// The elements, row after row.
+    /// Returns the elements, row after row.
     #[inline(always)]
     pub fn as_slice(&self) -> &[T] {
         memory::tensor_as_slice(self)
     }
 
-    /// The elements, row after row, to be changed.
+    /// Returns the elements as a mutable slice, row after row.
     #[inline(always)]
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         memory::tensor_as_mut_slice(self)
     }
 
-    /// The elements of a batch, tensor after tensor.
+    /// Returns the elements of a batch, tensor after tensor.
     pub fn flatten(batch: &[Self]) -> &[T] {
         memory::flatten(batch)
     }
 
-    /// The nested array.
+    /// Returns the nested array.
     pub fn as_array(&self) -> &S::Array<T> {
         &self.0
     }
 
-    /// The nested array, to be changed.
+    /// Returns the nested array as a mutable reference.
     pub fn as_mut_array(&mut self) -> &mut S::Array<T> {
         &mut self.0
     }
 
-    /// The elements, row after row.
+    /// Returns an iterator over the elements, row after row.
     pub fn iter(&self) -> Iter<'_, T> {
         self.as_slice().iter()
     }
 
-    /// The elements, row after row, to be changed.
+    /// Returns an iterator over mutable references to the elements, row after row.
     pub fn iter_mut(&mut self) -> IterMut<'_, T> {
         self.as_mut_slice().iter_mut()
     }
 
-    /// A tensor of what the function makes of each element.
+    /// Applies a function to each element and returns the results.
     ///
     /// ```
     /// use shapewright::Tensor1;
@@ -62,7 +62,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Tensor::from_position_boxed(|i| f(self.as_slice()[i]))
     }
 
-    /// A tensor of what the function makes of each pair of elements.
+    /// Applies a function to each pair of corresponding elements and returns the results.
     pub fn zip<U: Scalar, V: Scalar>(
         &self,
         other: &Tensor<S, U>,
@@ -80,8 +80,8 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Tensor::from_position_boxed(|i| f(self.as_slice()[i], other.as_slice()[i]))
     }
 
-    /// The same elements in the same order with other axes. Another number of elements is a compile
-    /// error.
+    /// Returns the same elements in the same order with other axes. A shape with another number of
+    /// elements is a compile error.
     ///
     /// ```
     /// use shapewright::{Tensor2, tensor::Rank1};

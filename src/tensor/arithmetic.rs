@@ -74,39 +74,42 @@ impl<S: Shape, T: Element> Neg for Tensor<S, T> {
     }
 }
 
-/// Reductions over all elements. NaN counts as larger and as smaller than every number, so that it
-/// is never lost: if an element is NaN, so are the minimum and the maximum.
+/// Reductions over all elements. NaN counts both as larger and as smaller than every number, so
+/// that it is never lost: if an element is NaN, so are the minimum and the maximum.
 impl<S: Shape, T: Element> Tensor<S, T> {
-    /// The sum; 0 if there are no elements. Of `n` elements, it is off by at most `(64 + log2(n)) *
-    /// EPSILON / 2` times the sum of their magnitudes.
+    /// Returns the sum; 0 if there are no elements.
+    ///
+    /// The error is at most `(64 + log2(n)) * EPSILON / 2` times the sum of the magnitudes of the
+    /// `n` elements.
     pub fn sum(&self) -> T {
         T::kernels().sum(self.as_slice())
     }
 
-    /// The arithmetic mean, as exact as the [`sum`](Tensor::sum); NaN if there are no elements.
+    /// Returns the arithmetic mean, as exact as the [`sum`](Tensor::sum); NaN if there are no
+    /// elements.
     pub fn mean(&self) -> T {
         self.sum() / T::from_f64_lossy(S::LEN as f64)
     }
 
-    /// The product; 1 if there are no elements.
+    /// Returns the product; 1 if there are no elements.
     pub fn product(&self) -> T {
         self.iter().fold(T::one(), |product, &x| product * x)
     }
 
-    /// The largest element; minus infinity if there are none.
+    /// Returns the largest element; minus infinity if there are none.
     pub fn max(&self) -> T {
         self.first_that(|x, best| x > best)
             .map_or(T::neg_infinity(), |i| self.as_slice()[i])
     }
 
-    /// The smallest element; infinity if there are none.
+    /// Returns the smallest element; infinity if there are none.
     pub fn min(&self) -> T {
         self.first_that(|x, best| x < best)
             .map_or(T::infinity(), |i| self.as_slice()[i])
     }
 
-    /// The position of the largest element in row order, the first of equals; for a vector of class
-    /// scores, the class.
+    /// Returns the position of the largest element in row order, the first of equals; for a vector
+    /// of class scores, the class.
     ///
     /// # Panics
     /// If there are no elements.
@@ -115,7 +118,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
             .expect("argmax of a tensor without elements")
     }
 
-    /// The position of the smallest element in row order, the first of equals.
+    /// Returns the position of the smallest element in row order, the first of equals.
     ///
     /// # Panics
     /// If there are no elements.
@@ -124,8 +127,8 @@ impl<S: Shape, T: Element> Tensor<S, T> {
             .expect("argmin of a tensor without elements")
     }
 
-    /// The position of the first element that is better than all others, or NaN; none if there are
-    /// no elements.
+    /// Returns the position of the first element that is better than all others, or of the first
+    /// NaN; `None` if there are no elements.
     fn first_that(&self, better: impl Fn(T, T) -> bool) -> Option<usize> {
         let mut best: Option<(usize, T)> = None;
         for (i, &x) in self.iter().enumerate() {
@@ -136,16 +139,16 @@ impl<S: Shape, T: Element> Tensor<S, T> {
         best.map(|(i, _)| i)
     }
 
-    /// The sum of the products of corresponding elements, as exact as the [`sum`](Tensor::sum).
+    /// Returns the sum of the products of corresponding elements, as exact as the [`sum`](Tensor::sum).
     pub fn dot(&self, other: &Self) -> T {
         T::kernels().dot(self.as_slice(), other.as_slice())
     }
 }
 
-/// Over the last axis; a tensor without axes, or a tuple of tensors, is a compile error.
+/// Functions over the last axis; a tensor without axes, or a tuple of tensors, is a compile error.
 impl<S: Shape, T: Element> Tensor<S, T> {
-    /// Probabilities from the outputs of a network that is trained with logits: `exp(x)` over its
-    /// sum along the last axis, as the layer [`Softmax`](crate::nn::Softmax) computes it.
+    /// Turns logits, the outputs of a classifier, into probabilities: `exp(x)` divided by its sum
+    /// along the last axis, as the layer [`Softmax`](crate::nn::Softmax) computes it.
     ///
     /// ```
     /// use shapewright::Tensor1;
@@ -159,24 +162,25 @@ impl<S: Shape, T: Element> Tensor<S, T> {
         self
     }
 
-    /// Like [`softmax`](Tensor::softmax), where the tensor lies: for large tensors, which do not
-    /// fit on the stack.
+    /// Like [`softmax`](Tensor::softmax), in place: for large tensors, which do not fit on the
+    /// stack.
     pub fn softmax_in_place(&mut self) {
         T::kernels().softmax(Self::last_axis(), self.as_mut_slice());
     }
 
-    /// The logarithm of [`softmax`](Tensor::softmax), as the layer
+    /// Returns the logarithm of [`softmax`](Tensor::softmax), as the layer
     /// [`LogSoftmax`](crate::nn::LogSoftmax) computes it.
     pub fn log_softmax(mut self) -> Self {
         self.log_softmax_in_place();
         self
     }
 
-    /// Like [`log_softmax`](Tensor::log_softmax), where the tensor lies.
+    /// Like [`log_softmax`](Tensor::log_softmax), in place.
     pub fn log_softmax_in_place(&mut self) {
         T::kernels().log_softmax(Self::last_axis(), self.as_mut_slice());
     }
 
+    /// Returns the size of the last axis.
     const fn last_axis() -> usize {
         const {
             assert!(
@@ -184,6 +188,7 @@ impl<S: Shape, T: Element> Tensor<S, T> {
                 "softmax is over the last axis, and there is none"
             )
         };
+
         match S::DIMS.last() {
             Some(last) => last,
             None => 1,

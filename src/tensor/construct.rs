@@ -1,4 +1,4 @@
-//! Making tensors: by value for small ones, `_boxed` for large ones.
+//! Constructors of tensors: by value for small ones, `_boxed` for large ones.
 
 use core::fmt;
 
@@ -11,7 +11,7 @@ use super::shape::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 use super::{Element, Tensor};
 use crate::memory;
 
-/// A slice does not have as many elements as the shape.
+/// The error for a slice whose length is not the number of elements of the shape.
 ///
 /// ```
 /// use shapewright::Tensor2;
@@ -25,42 +25,43 @@ use crate::memory;
 pub struct LengthError {
     /// The shape of the tensor that was to be made.
     pub dims: Dims,
-    /// How many elements there were.
+    /// The number of elements of the slice.
     pub found: usize,
 }
 
 impl fmt::Display for LengthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (dims, wanted, found) = (self.dims, self.dims.len(), self.found);
+        let LengthError { dims, found } = self;
+        let expected = dims.len();
         write!(
             f,
-            "a tensor of shape {dims} takes {wanted} elements, but the slice has {found}"
+            "a tensor of shape {dims} takes {expected} elements, but the slice has {found}"
         )
     }
 }
 
 impl std::error::Error for LengthError {}
 
-/// A function that returns a tensor places it on the caller's stack, which is too small for a large
-/// one. Each has a sibling that ends in `_boxed` and makes its result on the heap, or one that
-/// writes to a tensor that is given.
+/// Constructors. A function that returns a tensor places it on the caller's stack, which is too
+/// small for a large one. Each therefore has a sibling: its name ends in `_boxed` and it makes its
+/// result on the heap, or it writes to an existing tensor.
 impl<S: Shape, T: Scalar> Tensor<S, T> {
     /// The sizes of the axes.
     pub const DIMS: Dims = S::DIMS;
     /// The number of elements.
     pub const LEN: usize = S::LEN;
 
-    /// All zeros (`false` for `bool`).
+    /// Returns a tensor of zeros (`false` for `bool`).
     pub fn zeros() -> Self {
         memory::zeroed_tensor_by_value()
     }
 
-    /// All zeros, on the heap.
+    /// Returns a tensor of zeros on the heap.
     pub fn zeros_boxed() -> Box<Self> {
         memory::zeroed_tensor()
     }
 
-    /// `count` tensors of zeros, made without touching the stack: the beginning of a data set of
+    /// Returns `count` tensors of zeros, made without touching the stack: memory for a data set of
     /// large samples.
     ///
     /// ```
@@ -73,21 +74,21 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         memory::zeroed_tensors(count)
     }
 
-    /// The same value everywhere.
+    /// Returns a tensor whose elements are all `value`.
     pub fn full(value: T) -> Self {
         let mut tensor = Self::zeros();
         tensor.as_mut_slice().fill(value);
         tensor
     }
 
-    /// The same value everywhere, on the heap.
+    /// Returns a tensor on the heap whose elements are all `value`.
     pub fn full_boxed(value: T) -> Box<Self> {
         let mut tensor = Self::zeros_boxed();
         tensor.as_mut_slice().fill(value);
         tensor
     }
 
-    /// A copy of the slice's elements, row after row.
+    /// Copies the elements of a slice, row after row.
     ///
     /// # Errors
     /// If the slice does not have exactly `LEN` elements.
@@ -96,7 +97,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Ok(*tensor)
     }
 
-    /// A copy of the slice's elements, on the heap.
+    /// Copies the elements of a slice to a tensor on the heap.
     ///
     /// # Errors
     /// If the slice does not have exactly `LEN` elements.
@@ -107,14 +108,14 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Ok(tensor)
     }
 
-    /// A copy on the heap, made without touching the stack.
+    /// Copies the tensor to the heap, without touching the stack.
     pub fn to_boxed(&self) -> Box<Self> {
         let mut tensor = Self::zeros_boxed();
         tensor.as_mut_slice().copy_from_slice(self.as_slice());
         tensor
     }
 
-    /// The slice itself, seen as a tensor.
+    /// Views a slice as a tensor, without a copy.
     ///
     /// # Errors
     /// If the slice does not have exactly `LEN` elements.
@@ -125,29 +126,28 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         })
     }
 
-    /// Element after element, row after row, from a function of the position in that order.
+    /// Computes each element from its position, row after row.
     pub fn from_position(value: impl FnMut(usize) -> T) -> Self {
         let mut tensor = Self::zeros();
         tensor.fill_with(value);
         tensor
     }
 
-    /// Element after element, row after row, from a function of the position in that order, on the
-    /// heap.
+    /// Computes each element from its position, row after row, on the heap.
     pub fn from_position_boxed(value: impl FnMut(usize) -> T) -> Box<Self> {
         let mut tensor = Self::zeros_boxed();
         tensor.fill_with(value);
         tensor
     }
 
-    /// Sets each element from a function of its position, row after row.
+    /// Sets each element to a function of its position, row after row.
     pub fn fill_with(&mut self, mut value: impl FnMut(usize) -> T) {
         for (position, element) in self.as_mut_slice().iter_mut().enumerate() {
             *element = value(position);
         }
     }
 
-    /// Independent draws from a distribution.
+    /// Draws each element independently from a distribution.
     ///
     /// ```
     /// use shapewright::prelude::*;
@@ -159,7 +159,7 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Self::from_position(|_| distribution.sample(rng))
     }
 
-    /// Independent draws from a distribution, on the heap.
+    /// Draws each element independently from a distribution, on the heap.
     pub fn random_boxed<D: Distribution<T>, R: Rng + ?Sized>(
         distribution: D,
         rng: &mut R,
@@ -169,25 +169,25 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
 }
 
 impl<S: Shape, T: Element> Tensor<S, T> {
-    /// All ones.
+    /// Returns a tensor of ones.
     pub fn ones() -> Self {
         Self::full(<T as One>::one())
     }
 
-    /// All ones, on the heap.
+    /// Returns a tensor of ones on the heap.
     pub fn ones_boxed() -> Box<Self> {
         Self::full_boxed(<T as One>::one())
     }
 }
 
-// What is derived copies over the stack in `clone_from`.
+// The derived `clone_from` copies over the stack.
 #[allow(clippy::non_canonical_clone_impl)]
 impl<S: Shape, T: Scalar> Clone for Tensor<S, T> {
     fn clone(&self) -> Self {
         *self
     }
 
-    /// Copies from memory to memory, also large tensors that would not fit on the stack.
+    /// Copies from memory to memory, so that large tensors need no stack.
     fn clone_from(&mut self, source: &Self) {
         self.as_mut_slice().copy_from_slice(source.as_slice());
     }
@@ -199,7 +199,7 @@ impl<S: Shape, T: Scalar> Default for Tensor<S, T> {
     }
 }
 
-/// The index of the element at a position in row order.
+/// Returns the index of the element at a position in row order.
 fn index_of<const RANK: usize>(mut position: usize, dims: &Dims) -> [usize; RANK] {
     let mut index = [0; RANK];
     for axis in (0..RANK).rev() {
@@ -212,7 +212,7 @@ fn index_of<const RANK: usize>(mut position: usize, dims: &Dims) -> [usize; RANK
 macro_rules! from_fn {
     ($($shape:ident<$($size:ident),*>, $rank:literal;)*) => { $(
         impl<$(const $size: usize,)* T: Scalar> Tensor<$shape<$($size),*>, T> {
-            /// Each element from a function of its index.
+            /// Computes each element from its index.
             ///
             /// ```
             /// let m = shapewright::Tensor2::<2, 3>::from_fn(|[row, column]| (10 * row + column) as f32);
@@ -222,7 +222,7 @@ macro_rules! from_fn {
                 Self::from_position(|position| value(index_of(position, &Self::DIMS)))
             }
 
-            /// Each element from a function of its index, on the heap.
+            /// Computes each element from its index, on the heap.
             pub fn from_fn_boxed(mut value: impl FnMut([usize; $rank]) -> T) -> Box<Self> {
                 Self::from_position_boxed(|position| value(index_of(position, &Self::DIMS)))
             }

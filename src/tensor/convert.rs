@@ -1,4 +1,4 @@
-//! From and to arrays and `GenericArray`.
+//! Conversions from and to arrays, `GenericArray` and tuples of tensors.
 
 use generic_array::typenum::Const;
 use generic_array::{ConstArrayLength, GenericArray, IntoArrayLength};
@@ -41,6 +41,8 @@ into_arrays! {
     Rank4<A, B, C, D> = [[[[T; D]; C]; B]; A];
 }
 
+/// Converts a vector to a `GenericArray`.
+///
 /// ```
 /// use generic_array::{GenericArray, typenum::U3};
 /// let array: GenericArray<f32, U3> = shapewright::Tensor1::from([1.0, 2.0, 3.0]).into();
@@ -67,7 +69,7 @@ where
 macro_rules! tuples {
     ($(($($part:ident $name:ident $at:tt),*);)*) => { $(
         impl<$($part: Shape,)* T: Scalar> Tensor<($($part,)*), T> {
-            /// The tensors that this one is made of.
+            /// Returns the tensors of the tuple.
             ///
             /// ```
             /// use shapewright::Tensor1;
@@ -82,7 +84,7 @@ macro_rules! tuples {
                 ($(&memory::tensors($name, 1)[0],)*)
             }
 
-            /// The tensors that this one is made of, to be changed.
+            /// Returns mutable references to the tensors of the tuple.
             pub fn parts_mut(&mut self) -> ($(&mut Tensor<$part, T>,)*) {
                 let rest = self.as_mut_slice();
                 $(let ($name, rest) = rest.split_at_mut($part::LEN);)*

@@ -1,5 +1,5 @@
-//! What tensors hold: [`Scalar`] is anything that can be stored, [`Element`] what networks compute
-//! with.
+//! Element types of tensors: a [`Scalar`] can be stored, an [`Element`] is a number type of
+//! networks.
 
 use core::fmt::{Debug, Display};
 use core::iter::Sum;
@@ -39,15 +39,15 @@ pub trait Element:
     #[doc(hidden)]
     type Kernels: Kernels<Self>;
 
-    /// The kernels of the instruction tier in force.
+    /// Returns the kernels of the instruction tier in force.
     #[doc(hidden)]
     fn kernels() -> Self::Kernels;
 
-    /// The nearest value to an `f64`.
+    /// Returns the value nearest to an `f64`.
     fn from_f64_lossy(value: f64) -> Self;
 }
 
-/// The same number in `f64`.
+/// Returns the number as an `f64`.
 pub(crate) fn double<T: Element>(x: T) -> f64 {
     x.to_f64().unwrap_or(f64::NAN)
 }

@@ -6,9 +6,9 @@ use super::Tensor;
 use super::element::Scalar;
 use super::shape::{Dims, Shape};
 
-/// A tensor with more elements than this is elided.
+/// The largest number of elements of a tensor that is printed in full.
 const ELIDE_ABOVE: usize = 1000;
-/// How many entries are printed at each end of an elided axis.
+/// The number of entries at each end of an elided axis.
 const EDGE: usize = 3;
 
 /// Prints the elements as nested rows, with the precision of the format: `{:.2}`.
@@ -21,7 +21,7 @@ const EDGE: usize = 3;
 /// ```
 impl<S: Shape, T: Scalar> fmt::Display for Tensor<S, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        parts(f, self.as_slice(), &S::DIMS)
+        write_elements(f, self.as_slice(), &S::DIMS)
     }
 }
 
@@ -32,21 +32,28 @@ impl<S: Shape, T: Scalar> fmt::Debug for Tensor<S, T> {
     }
 }
 
-fn parts<T: Scalar>(f: &mut fmt::Formatter<'_>, elements: &[T], dims: &Dims) -> fmt::Result {
+/// Writes the elements of a tensor, or of each tensor of a tuple in parentheses.
+fn write_elements<T: Scalar>(
+    f: &mut fmt::Formatter<'_>,
+    elements: &[T],
+    dims: &Dims,
+) -> fmt::Result {
     if dims.parts().is_empty() {
-        return axis(f, elements, dims.sizes(), 1, dims.len() > ELIDE_ABOVE);
+        return write_axis(f, elements, dims.sizes(), 1, dims.len() > ELIDE_ABOVE);
     }
+
     let mut rest = elements;
     for (i, part) in dims.parts().iter().enumerate() {
         f.write_str(if i == 0 { "(" } else { ",\n" })?;
         let (first, others) = rest.split_at(part.len());
-        parts(f, first, part)?;
+        write_elements(f, first, part)?;
         rest = others;
     }
     f.write_str(")")
 }
 
-fn axis<T: Scalar>(
+/// Writes the entries of the first of `sizes`, which is inside `depth` brackets.
+fn write_axis<T: Scalar>(
     f: &mut fmt::Formatter<'_>,
     elements: &[T],
     sizes: &[usize],
@@ -58,7 +65,8 @@ fn axis<T: Scalar>(
             .iter()
             .try_for_each(|element| fmt::Display::fmt(element, f));
     };
-    let step = inner.iter().product::<usize>();
+    let stride = inner.iter().product::<usize>();
+
     f.write_str("[")?;
     let mut i = 0;
     while i < size {
@@ -70,18 +78,15 @@ fn axis<T: Scalar>(
                 write!(f, "\n{:depth$}", "")?;
             }
         }
+
         if elide && i == EDGE && size > 2 * EDGE + 1 {
             f.write_str("...")?;
             i = size - EDGE;
             continue;
         }
-        axis(
-            f,
-            &elements[i * step..(i + 1) * step],
-            inner,
-            depth + 1,
-            elide,
-        )?;
+
+        let entry = &elements[i * stride..(i + 1) * stride];
+        write_axis(f, entry, inner, depth + 1, elide)?;
         i += 1;
     }
     f.write_str("]")

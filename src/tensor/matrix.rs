@@ -5,8 +5,10 @@ use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::{memory, sizes, threads};
 
 impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
-    /// The matrix product. Inner sizes that differ are a compile error. For large products, which
-    /// do not fit on the stack, use [`matmul_into`](Tensor2::matmul_into).
+    /// Returns the matrix product. Inner sizes that differ are a compile error.
+    ///
+    /// For large products, which do not fit on the stack, use
+    /// [`matmul_into`](Tensor2::matmul_into).
     ///
     /// ```compile_fail
     /// use shapewright::Tensor2;
@@ -18,16 +20,20 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
         product
     }
 
-    /// The matrix product, written to a tensor that is already there.
+    /// Writes the matrix product to an existing tensor.
     pub fn matmul_into<const N: usize>(
         &self,
         other: &Tensor2<K, N, T>,
         product: &mut Tensor2<M, N, T>,
     ) {
         let kernels = T::kernels();
-        let (a, b) = (self.as_slice(), other.as_slice());
+        let a = self.as_slice();
+        let b = other.as_slice();
+
+        // Each thread computes some rows of the product.
         let parts = threads::parts(sizes::product(&[M, K, N])).min(M).max(1);
         let rows = M.div_ceil(parts).max(1);
+
         threads::split_mut(
             product.as_mut_slice(),
             (rows * N).max(1),
@@ -57,7 +63,7 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
         );
     }
 
-    /// Rows as columns. For large matrices, which do not fit on the stack, use
+    /// Returns the transpose. For large matrices, which do not fit on the stack, use
     /// [`transpose_into`](Tensor2::transpose_into).
     pub fn transpose(&self) -> Tensor2<K, M, T> {
         let mut transposed = Tensor2::zeros();
@@ -65,28 +71,28 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
         transposed
     }
 
-    /// Rows as columns, written to a tensor that is already there.
+    /// Writes the transpose to an existing tensor.
     pub fn transpose_into(&self, transposed: &mut Tensor2<K, M, T>) {
-        for (row, to) in transposed.0.iter_mut().enumerate() {
-            for (column, to) in to.iter_mut().enumerate() {
-                *to = self.0[column][row];
+        for (column, to) in transposed.0.iter_mut().enumerate() {
+            for (row, to) in to.iter_mut().enumerate() {
+                *to = self.0[row][column];
             }
         }
     }
 
-    /// One row.
+    /// Returns one row.
     pub fn row(&self, row: usize) -> &Tensor1<K, T> {
         &memory::tensors(self.0[row].as_slice(), 1)[0]
     }
 
-    /// The sum of each column, as exact as [`sum`](crate::Tensor::sum).
+    /// Returns the sum of each column, as exact as [`sum`](crate::Tensor::sum).
     pub fn sum_rows(&self) -> Tensor1<K, T> {
         let mut sums = Tensor1::zeros();
         T::kernels().column_sums(M, K, self.as_slice(), sums.as_mut_slice(), false);
         sums
     }
 
-    /// The sum of each row, as exact as [`sum`](crate::Tensor::sum).
+    /// Returns the sum of each row, as exact as [`sum`](crate::Tensor::sum).
     pub fn sum_columns(&self) -> Tensor1<M, T> {
         Tensor1::from_position(|row| self.row(row).sum())
     }

@@ -14,14 +14,15 @@ pub(crate) use element::double;
 pub use element::{Element, Scalar};
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 
-/// Numbers in a shape that the compiler knows.
+/// An array of numbers with a shape that the compiler knows.
 ///
-/// The memory is a nested array and nothing else, the last axis contiguous: `Tensor<Rank2<3, 4>>`
-/// holds `[[f32; 4]; 3]`. Images are channels-last, `[height, width, channels]`.
+/// The memory is a nested array and nothing else, with a contiguous last axis:
+/// `Tensor<Rank2<3, 4>>` holds `[[f32; 4]; 3]`. Images are channels-last, `[height, width,
+/// channels]`.
 ///
-/// A tensor lies where it is put: a local variable is on the stack. Make large ones with the
-/// constructors that end in `_boxed`, which never touch the stack, and vectors of large ones with
-/// [`Tensor::zeros_vec`], [`data::to_vec`](crate::data::to_vec),
+/// A tensor is stored inline, as an array is: a local variable is on the stack. Make large tensors
+/// with the constructors that end in `_boxed`, which never touch the stack, and vectors of them
+/// with [`Tensor::zeros_vec`], [`data::to_vec`](crate::data::to_vec),
 /// [`data::extend_from_slice`](crate::data::extend_from_slice) and
 /// [`data::repeat`](crate::data::repeat): in builds without optimization, `to_vec`, `clone` and
 /// `push` of vectors and `vec![x; n]` copy each tensor over the stack.
@@ -37,7 +38,7 @@ pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 #[repr(transparent)]
 pub struct Tensor<S: Shape, T: Scalar = f32>(pub(crate) S::Array<T>);
 
-/// One number.
+/// A single number.
 pub type Tensor0<T = f32> = Tensor<Rank0, T>;
 /// A vector.
 pub type Tensor1<const A: usize, T = f32> = Tensor<Rank1<A>, T>;

@@ -8,7 +8,7 @@ use crate::sizes;
 /// The largest number of axes of a tensor.
 pub const MAX_RANK: usize = 4;
 
-/// The sizes of a shape as a value: what shape arithmetic in constants works on.
+/// The sizes of a shape as a value, for shape arithmetic in constants.
 ///
 /// ```
 /// use shapewright::{Shape, tensor::{Dims, Rank1, Rank3}};
@@ -34,15 +34,15 @@ enum Kind {
 }
 
 impl Dims {
-    /// What comes out of a layer whose input is a mistake: every later layer accepts it silently,
-    /// so that one mistake gives one error.
+    /// The output shape of a layer that does not accept its input. Every later layer accepts it
+    /// silently, so that one mistake gives one error.
     pub const UNKNOWN: Dims = Dims {
         kind: Kind::Unknown,
         sizes: [0; MAX_RANK],
         parts: &[],
     };
 
-    /// The dims with these sizes.
+    /// Returns the dims with these sizes.
     ///
     /// # Panics
     /// With more than [`MAX_RANK`] sizes.
@@ -53,6 +53,7 @@ impl Dims {
             sizes: [1; MAX_RANK],
             parts: &[],
         };
+
         let mut axis = 0;
         while axis < sizes.len() {
             dims.sizes[axis] = sizes[axis];
@@ -61,7 +62,7 @@ impl Dims {
         dims
     }
 
-    /// Several shapes side by side.
+    /// Returns the dims of a tuple of shapes.
     pub const fn tuple(parts: &'static [Dims]) -> Self {
         Dims {
             kind: Kind::Tuple,
@@ -70,7 +71,7 @@ impl Dims {
         }
     }
 
-    /// The number of axes; `None` for a tuple or an unknown shape.
+    /// Returns the number of axes; `None` for a tuple or an unknown shape.
     pub const fn rank(&self) -> Option<usize> {
         match self.kind {
             Kind::Axes(rank) => Some(rank),
@@ -78,23 +79,23 @@ impl Dims {
         }
     }
 
-    /// Whether this is [`Dims::UNKNOWN`].
+    /// Returns whether this is [`Dims::UNKNOWN`].
     pub const fn is_unknown(&self) -> bool {
         matches!(self.kind, Kind::Unknown)
     }
 
-    /// The shapes of a tuple; empty for others.
+    /// Returns the shapes of a tuple; an empty slice for other shapes.
     pub const fn parts(&self) -> &'static [Dims] {
         self.parts
     }
 
-    /// Whether these are several shapes side by side.
+    /// Returns whether these are the dims of a tuple.
     #[doc(hidden)]
     pub const fn is_tuple(&self) -> bool {
         matches!(self.kind, Kind::Tuple)
     }
 
-    /// The sizes, one per axis; empty for a tuple or an unknown shape.
+    /// Returns the sizes, one per axis; an empty slice for a tuple or an unknown shape.
     pub const fn sizes(&self) -> &[usize] {
         match self.kind {
             Kind::Axes(rank) => self.sizes.split_at(rank).0,
@@ -102,12 +103,12 @@ impl Dims {
         }
     }
 
-    /// The size of one axis; 1 beyond the last.
+    /// Returns the size of one axis; 1 beyond the last.
     pub const fn size(&self, axis: usize) -> usize {
         if axis < MAX_RANK { self.sizes[axis] } else { 1 }
     }
 
-    /// The size of the last axis; `None` for a scalar, a tuple or an unknown shape.
+    /// Returns the size of the last axis; `None` for a scalar, a tuple or an unknown shape.
     pub const fn last(&self) -> Option<usize> {
         match self.sizes() {
             [.., last] => Some(*last),
@@ -115,7 +116,7 @@ impl Dims {
         }
     }
 
-    /// The same dims with another size of the last axis; what has no last axis stays as it is.
+    /// Returns the same dims with another size of the last axis; dims without axes are unchanged.
     pub const fn with_last(mut self, size: usize) -> Self {
         if let Kind::Axes(rank @ 1..) = self.kind {
             self.sizes[rank - 1] = size;
@@ -123,9 +124,10 @@ impl Dims {
         self
     }
 
-    /// The number of elements; 0 if the shape is unknown. Never wraps: what is larger than
-    /// `usize::MAX - 1` is `usize::MAX - 1`, which no memory holds. [`Dims::checked_len`] tells
-    /// them apart.
+    /// Returns the number of elements; 0 if the shape is unknown.
+    ///
+    /// It saturates: if there are more than `usize::MAX - 1` elements, it is `usize::MAX - 1`,
+    /// which no memory holds. [`Dims::checked_len`] returns `None` for such shapes.
     ///
     /// ```
     /// use shapewright::tensor::Dims;
@@ -138,6 +140,7 @@ impl Dims {
         if !matches!(self.kind, Kind::Tuple) {
             return sizes::product(&self.sizes);
         }
+
         let mut len = 0;
         let mut part = 0;
         while part < self.parts.len() {
@@ -147,7 +150,7 @@ impl Dims {
         len
     }
 
-    /// The number of elements; `None` if it is larger than `usize::MAX - 2`.
+    /// Returns the number of elements; `None` if it is larger than `usize::MAX - 2`.
     pub const fn checked_len(&self) -> Option<usize> {
         match self.len() {
             sizes::TOO_LARGE => None,
@@ -155,18 +158,21 @@ impl Dims {
         }
     }
 
-    /// Whether both are the same; `==` for constants.
+    /// Returns whether both are equal: `==` for constants.
     pub const fn same(&self, other: &Dims) -> bool {
         if self.is_unknown() || other.is_unknown() {
             return self.is_unknown() && other.is_unknown();
         }
-        let (mine, others) = (self.sizes(), other.sizes());
+
+        let mine = self.sizes();
+        let others = other.sizes();
         let mut same = mine.len() == others.len() && self.parts.len() == other.parts.len();
         let mut i = 0;
         while same && i < mine.len() {
             same = mine[i] == others[i];
             i += 1;
         }
+
         i = 0;
         while same && i < self.parts.len() {
             same = self.parts[i].same(&other.parts[i]);
@@ -175,7 +181,8 @@ impl Dims {
         same
     }
 
-    /// The number that [`Sizes`] has instead of a rank for an unknown shape and for a tuple.
+    /// Returns the rank, or the number that [`Sizes`] has in its place for an unknown shape and for
+    /// a tuple.
     #[doc(hidden)]
     pub const fn rank_or_marker(&self) -> usize {
         match self.kind {
@@ -206,8 +213,8 @@ pub(crate) mod sealed {
 
 /// A shape: the sizes of a tensor's axes, known to the compiler.
 ///
-/// Implemented by [`Rank0`] to [`Rank4`] and tuples of shapes, and by nothing outside this crate:
-/// the conversions between tensors and slices rely on `Array<T>` being exactly `LEN` elements, row
+/// [`Rank0`] to [`Rank4`] and tuples of shapes implement it. The trait is sealed, as the
+/// conversions between tensors and slices rely on `Array<T>` being exactly `LEN` elements, row
 /// after row.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a shape",
@@ -236,7 +243,7 @@ macro_rules! ranks {
 }
 
 ranks! {
-    /// The shape of one number.
+    /// The shape of a single number.
     Rank0<> = T;
     /// The shape of a vector.
     Rank1<A> = [T; A];
@@ -244,7 +251,7 @@ ranks! {
     Rank2<A, B> = [[T; B]; A];
     /// The shape of an image: height, width, channels.
     Rank3<A, B, C> = [[[T; C]; B]; A];
-    /// The shape with four axes.
+    /// A shape with four axes.
     Rank4<A, B, C, D> = [[[[T; D]; C]; B]; A];
 }
 
@@ -257,7 +264,7 @@ pub struct SideBySide<A, B>(pub A, pub B);
 macro_rules! tuples {
     ($(($($part:ident),*) = $array:ty;)*) => { $(
         impl<$($part: Shape),*> sealed::Sealed for ($($part,)*) {}
-        /// Several tensors as one, such as the inputs of a layer that adds them.
+        /// A tuple of tensors as one tensor, such as the inputs of a layer that adds them.
         impl<$($part: Shape),*> Shape for ($($part,)*) {
             const DIMS: Dims = Dims { kind: Kind::Tuple, sizes: [0; MAX_RANK], parts: &[$($part::DIMS),*] };
             type Array<T: Scalar> = $array;
@@ -280,8 +287,8 @@ impl Shape for UnknownShape {
     type Array<T: Scalar> = [T; 0];
 }
 
-/// Sizes on the way from a constant to a shape: `<Sizes<{rank}, {a}, {b}, {c}, {d}> as
-/// ToShape>::Shape`.
+/// The sizes of a constant as a type, from which [`ToShape`] makes a shape: `<Sizes<{rank}, {a},
+/// {b}, {c}, {d}> as ToShape>::Shape`.
 #[doc(hidden)]
 pub struct Sizes<const RANK: usize, const A: usize, const B: usize, const C: usize, const D: usize>;
 

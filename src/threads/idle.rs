@@ -1,10 +1,11 @@
-//! Side work: what threads do while they would only spin.
+//! Side work: work that threads do while they would only spin.
 //!
-//! Between the parts of network calls a worker waits for microseconds, and so does the caller for
-//! the last worker: too short to sleep, long enough to copy a few samples. They do one small piece
-//! after the other and look after each whether they are needed, so that a job waits for one piece
-//! at most. One thread at a time does that, for one owner of side work in the process: whoever
-//! comes while the place is taken does the work itself.
+//! Between the parts of network calls, a worker waits for microseconds, and so does the caller for
+//! the last worker: too short to sleep, long enough to copy a few samples. They do side work in
+//! small pieces and check after each piece whether they are needed, so that a job waits for one
+//! piece at most. The process has one place for side work: one owner has it at a time, and one
+//! thread at a time is inside and does pieces. An owner that finds the place taken does its work
+//! itself.
 
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -16,11 +17,11 @@ use super::{ALONE, Panic, Team, discard, pause, processors};
 
 /// Work in small pieces.
 pub(crate) trait IdleTask: Sync {
-    /// Does about a microsecond's work; false if there is nothing to do now.
+    /// Does about a microsecond of work, and returns false if there is nothing to do now.
     fn piece(&self) -> bool;
 }
 
-/// Somebody has the place for side work. The work's cell is theirs until it is open.
+/// An owner has the place. The cell of the work belongs to the owner until the place is open.
 const TAKEN: u32 = 1;
 /// A thread may go inside.
 const OPEN: u32 = 2;
@@ -29,19 +30,19 @@ const WANTED: u32 = 4;
 /// A thread is inside.
 const INSIDE: u32 = 8;
 
-/// The place for side work, on cache lines of its own, as all workers look at it all the time.
+/// The place for side work, on cache lines of its own, as all workers poll it.
 #[repr(align(128))]
 struct Place {
     state: AtomicU32,
-    /// Written while the place is taken and not open; read by the thread inside.
+    /// The work; written while the place is taken and not open, read by the thread inside.
     work: UnsafeCell<Option<*const dyn IdleTask>>,
-    /// If a piece panicked. The thread's inside, the owner's once it is closed and nobody is
-    /// inside.
+    /// The panic of a piece. The cell belongs to the thread inside, and to the owner once the place
+    /// is closed and no thread is inside.
     panic: UnsafeCell<Option<Panic>>,
 }
 
-// SAFETY: the cells are handed to and fro by `state`, as said there. What the pointer refers to is
-// Sync and outlives its being here: see `with_idle_task`.
+// SAFETY: the cells pass between the threads by `state`, as its constants say. The work behind the
+// pointer is Sync and outlives its time in the place: see `with_idle_task`.
 unsafe impl Sync for Place {}
 
 static PLACE: Place = Place {
@@ -50,11 +51,11 @@ static PLACE: Place = Place {
     panic: UnsafeCell::new(None),
 };
 
-/// Calls with side work that is done in the meantime where a thread would only spin.
+/// Calls `f` with side work, which threads do in the meantime where they would only spin.
 ///
-/// It is not if somebody else has the place, inside a trial or a worker, and where there is one
-/// processor. When this returns or unwinds, nobody is inside of the work. If a piece panics, none
-/// is done any more, and at the end the panic goes on here, unless `f` panics as well.
+/// They do not if the place is taken, inside a trial or a worker, and if there is one processor.
+/// When this function returns or unwinds, no thread is inside of the work. If a piece panics, no
+/// more pieces are done, and the panic resumes here at the end, unless `f` panics as well.
 pub(crate) fn with_idle_task<R>(work: &dyn IdleTask, f: impl FnOnce(&IdleHelp) -> R) -> R {
     let free = !ALONE.get()
         && processors() > 1
@@ -65,6 +66,7 @@ pub(crate) fn with_idle_task<R>(work: &dyn IdleTask, f: impl FnOnce(&IdleHelp) -
     if !free {
         return f(&IdleHelp(false));
     }
+
     // SAFETY: only the lifetime is erased. Threads use the pointer while they are inside; `close`
     // waits until none is, and nothing before it can unwind.
     let erased: *const dyn IdleTask =
@@ -72,10 +74,11 @@ pub(crate) fn with_idle_task<R>(work: &dyn IdleTask, f: impl FnOnce(&IdleHelp) -
     // SAFETY: the place is taken here and not open.
     unsafe { *PLACE.work.get() = Some(erased) };
     PLACE.state.store(TAKEN | OPEN | WANTED, Ordering::Release);
+
     let result = catch_unwind(AssertUnwindSafe(|| f(&IdleHelp(true))));
     match (result, close()) {
         (Ok(result), None) => result,
-        // Only one panic can go on, and it must not meet another one on its way.
+        // Only one panic can resume, and it must not meet another one while it unwinds.
         (Ok(result), Some(panic)) => {
             discard(result);
             resume_unwind(panic)
@@ -87,35 +90,38 @@ pub(crate) fn with_idle_task<R>(work: &dyn IdleTask, f: impl FnOnce(&IdleHelp) -
     }
 }
 
-/// Ends the work that this thread has here; the panic if a piece panicked. Never unwinds.
+/// Ends the side work of this thread, and returns the panic if a piece panicked. Never unwinds.
 fn close() -> Option<Panic> {
     PLACE.state.fetch_and(!OPEN, Ordering::Relaxed);
+
     let mut spins = 0_u32;
     while PLACE.state.load(Ordering::Acquire) & INSIDE != 0 {
         spins = spins.saturating_add(1);
         pause(spins);
     }
-    // SAFETY: it is closed and nobody is inside, so the cell is the owner's.
+
+    // SAFETY: the place is closed and no thread is inside, so the cell is the owner's.
     let panic = unsafe { (*PLACE.panic.get()).take() };
     PLACE.state.store(0, Ordering::Release);
     panic
 }
 
-/// Whether others do one's side work.
+/// A handle of the owner of side work: whether other threads do it.
 pub(crate) struct IdleHelp(pub(super) bool);
 
 impl IdleHelp {
+    /// No other thread does the work.
     #[cfg(test)]
     pub const NOT: Self = IdleHelp(false);
 
-    /// Says that there is something to do again. If `wake`, a worker is woken if it sleeps, which
-    /// takes as long as ten pieces.
+    /// Announces more work. If `wake`, wakes a worker if it sleeps, which takes as long as ten
+    /// pieces.
     pub fn more(&self, wake: bool) {
         if !self.0 {
             return;
         }
         if PLACE.state.load(Ordering::Relaxed) & WANTED == 0 {
-            // Who sees this sees what there is to do.
+            // Release: a thread that sees the flag sees the work.
             PLACE.state.fetch_or(WANTED, Ordering::Release);
         }
         if wake && let Some(team) = Team::claim() {
@@ -124,17 +130,19 @@ impl IdleHelp {
     }
 }
 
-/// Does side work until there is nothing to do or this thread has something better to do; whether
-/// there was anything.
+/// Does side work until there is none or `better` says that this thread has something better to do;
+/// returns whether there was any.
 #[inline(always)]
 pub(super) fn help(better: impl Fn() -> bool) -> bool {
     PLACE.state.load(Ordering::Relaxed) == TAKEN | OPEN | WANTED && help_now(&better)
 }
 
+/// Goes inside, unless another thread was faster, and does side work.
 #[cold]
 #[inline(never)]
 fn help_now(better: &dyn Fn() -> bool) -> bool {
-    let (wanted, inside) = (TAKEN | OPEN | WANTED, TAKEN | OPEN | INSIDE);
+    let wanted = TAKEN | OPEN | WANTED;
+    let inside = TAKEN | OPEN | INSIDE;
     if PLACE
         .state
         .compare_exchange(wanted, inside, Ordering::Acquire, Ordering::Relaxed)
@@ -142,6 +150,7 @@ fn help_now(better: &dyn Fn() -> bool) -> bool {
     {
         return false;
     }
+
     let _mode = FloatMode::of_others();
     let pieces = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: until this thread, which is inside, leaves, the cell is not written, and the work
@@ -149,6 +158,7 @@ fn help_now(better: &dyn Fn() -> bool) -> bool {
         let Some(work) = (unsafe { (*PLACE.work.get()).map(|work| &*work) }) else {
             return false;
         };
+
         while work.piece() {
             if better() {
                 return true;
@@ -159,16 +169,17 @@ fn help_now(better: &dyn Fn() -> bool) -> bool {
         }
         false
     }));
+
     match pieces {
-        // Once out, the state may be anybody's.
+        // In two steps: once this thread is out, the place may have another owner.
         Ok(true) => {
             PLACE.state.fetch_or(WANTED, Ordering::Relaxed);
             PLACE.state.fetch_and(!INSIDE, Ordering::Release);
         }
         Ok(false) => drop(PLACE.state.fetch_and(!INSIDE, Ordering::Release)),
         Err(panic) => {
-            // Written, not assigned: nobody goes inside after a panic, so there is none, and no
-            // drop that could unwind. SAFETY: this thread is inside.
+            // `write` and not an assignment, whose drop of the old value could unwind: no thread
+            // goes inside after a panic, so there is none. SAFETY: this thread is inside.
             unsafe { PLACE.panic.get().write(Some(panic)) };
             PLACE.state.fetch_and(!(OPEN | INSIDE), Ordering::Release);
         }

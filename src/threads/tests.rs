@@ -56,10 +56,10 @@ fn no_more_threads_than_processors_work() {
     assert_eq!((asked, ran.into_inner()), (1000, 1000));
     assert!(workers.into_inner().unwrap().len() <= processors());
     // Each has the same number of parts.
-    assert!(parts.is_multiple_of(processors()) && parts <= MOST_PARTS_PER_PROCESSOR * processors());
+    assert!(parts.is_multiple_of(processors()) && parts <= MAX_PARTS_PER_PROCESSOR * processors());
 }
 
-/// Other tests use the pool too.
+/// Claims the pool, which other tests use, too.
 fn claim_patiently() -> Option<Team> {
     (0..10_000).find_map(|_| {
         thread::yield_now();
@@ -123,7 +123,7 @@ fn a_panic_reaches_the_caller_after_the_others_ended() {
     }
 }
 
-/// A panic's payload whose drop panics, with such a payload again.
+/// The payload of a panic whose drop panics, with such a payload again.
 struct Grenade(u32);
 
 impl Drop for Grenade {
@@ -157,7 +157,7 @@ fn payloads_that_panic_when_they_are_dropped_wait_for_the_others() {
         );
         assert!(payload.is::<Grenade>());
 
-        // The workers go on.
+        // The workers are still usable.
         let Some(team) = claim_patiently() else {
             return;
         };
@@ -201,15 +201,15 @@ fn split_mut_covers_everything() {
 }
 
 #[test]
-#[should_panic(expected = "pieces of length 0")]
+#[should_panic(expected = "chunks of length 0")]
 fn split_mut_refuses_empty_pieces() {
     split_mut(&mut [1, 2], 0, &|_, _| {});
 }
 
-/// Side work: so many pieces.
+/// Side work of a number of pieces.
 struct Pieces {
     left: AtomicUsize,
-    /// How many were done, and whether one is being done.
+    /// The number of pieces done, and whether one is being done.
     done: AtomicUsize,
     inside: AtomicBool,
     each: fn(),
@@ -243,7 +243,7 @@ impl IdleTask for Pieces {
     }
 }
 
-/// With side work, once no other test has the place for it; `None` where there is no such place.
+/// Calls with side work, once no other test has the place for it; `None` if there is no such place.
 fn idle_task_patiently<R>(work: &dyn IdleTask, f: impl Fn(&IdleHelp) -> R) -> Option<R> {
     (processors() > 1).then(|| {
         loop {
@@ -256,7 +256,7 @@ fn idle_task_patiently<R>(work: &dyn IdleTask, f: impl Fn(&IdleHelp) -> R) -> Op
     })
 }
 
-/// Wakes a worker again and again: other tests may have the team.
+/// Wakes a worker repeatedly, as other tests may have the team.
 fn wake_until(helped: &IdleHelp, enough: impl Fn() -> bool) {
     let begin = Instant::now();
     while !enough() {
@@ -274,7 +274,7 @@ fn side_work_is_done_while_jobs_run_as_ever() {
     let work = Pieces::new(500, || ());
     idle_task_patiently(&work, |helped| {
         wake_until(helped, || work.done.load(Ordering::Acquire) == 500);
-        // Nothing is left; then there is more.
+        // First nothing is left, then there is more.
         work.left.store(300, Ordering::Relaxed);
         let rounds = AtomicUsize::new(0);
         wake_until(helped, || {
@@ -328,7 +328,7 @@ fn a_panic_of_side_work_reaches_its_owner_at_the_end() {
         assert_eq!(result.unwrap_err().downcast_ref(), Some(&"a piece"));
         assert_eq!((went_on.into_inner(), work.left.into_inner()), (true, 9));
     }
-    // The workers and the place go on.
+    // The workers and the place are still usable.
     side_work_is_done_while_jobs_run_as_ever();
 }
 
@@ -369,7 +369,7 @@ fn one_has_the_place_and_the_others_help_themselves() {
                         parallel(2, &|_| ());
                         while work.piece() {}
                     });
-                    // Whoever did them has ended.
+                    // The thread that did them has ended.
                     assert_eq!(work.done.into_inner(), 3);
                 }
             });

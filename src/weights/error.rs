@@ -1,4 +1,4 @@
-//! What can be wrong with a file.
+//! Errors of weight files.
 
 use core::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use crate::limits::RAISE;
 use crate::network::Sentence;
 use crate::network::param_tree::{Axes, TensorLayout};
 
-/// Weights were not loaded. The network is as it was.
+/// The error for weights that were not loaded. The network is unchanged.
 ///
 /// ```
 /// # fn main() -> Result<(), shapewright::weights::LoadError> {
@@ -34,13 +34,13 @@ use crate::network::param_tree::{Axes, TensorLayout};
 /// ```
 #[derive(Debug)]
 pub struct LoadError {
-    /// The file, if it was one.
+    /// The path of the file; `None` if the weights came from memory.
     pub path: Option<PathBuf>,
-    /// What is wrong.
+    /// The reason.
     pub kind: LoadErrorKind,
 }
 
-/// What is wrong with a file of weights.
+/// The reason of a [`LoadError`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoadErrorKind {
@@ -48,75 +48,75 @@ pub enum LoadErrorKind {
     Read(io::Error),
     /// The file has more bytes than the [`Limits`](crate::Limits) allow.
     TooLarge {
-        /// The most bytes.
+        /// The largest number of bytes.
         limit: u64,
-        /// The file's; those so far if it has no size, as a device.
+        /// The file's number of bytes; the number read so far if it has no size, as a device.
         need: u64,
     },
-    /// It is no safetensors file, or a damaged one: what is wrong, and at which byte.
+    /// The file is damaged or no safetensors file: what is wrong, and at which byte.
     Damaged(String),
-    /// Another version of this crate wrote it, whose files have another form.
+    /// Another version of this crate wrote the file, and its files have another form.
     Version {
-        /// The form of files that this version of the crate reads and writes.
+        /// The form that this version of the crate reads and writes.
         expected: &'static str,
-        /// The file's.
+        /// The form of the file.
         found: String,
     },
     /// The tensors are not those of the network: all differences, sorted by name.
     Differs(Vec<Difference>),
-    /// [`Loader::only`](super::Loader::only) says no to every tensor.
+    /// [`Loader::only`](super::Loader::only) returned false for every tensor.
     Nothing,
 }
 
-/// What is wrong with one tensor.
+/// The difference between a tensor of the network and the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The tensor's name, as the network calls it.
+    /// The tensor's name in the network.
     pub name: String,
-    /// What is wrong.
+    /// The difference.
     pub kind: DifferenceKind,
 }
 
-/// What is wrong with a tensor. Shapes are those of files.
+/// The kind of a [`Difference`]. Shapes are those in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DifferenceKind {
-    /// The network has it, the file has not.
+    /// The network has the tensor, the file does not.
     Missing {
-        /// The network's.
+        /// The shape in the network.
         expected: Axes,
     },
-    /// The file has it, the network has not.
+    /// The file has the tensor, the network does not.
     Unknown {
-        /// The file's.
+        /// The shape in the file.
         found: Axes,
     },
-    /// It has another shape.
+    /// The shapes are different.
     Shape {
-        /// The network's.
+        /// The shape in the network.
         expected: Axes,
-        /// The file's.
+        /// The shape in the file.
         found: Axes,
     },
-    /// Its numbers are of a type that is not read.
+    /// The numbers in the file have a type that is not read.
     Type {
-        /// The file's.
+        /// The type in the file.
         found: &'static str,
     },
     /// Several tensors of the file have this name.
     Twice,
-    /// The file lacks the mark of a layer that computes something else in PyTorch, or may do so, so
-    /// that its weights may be PyTorch's.
+    /// The file lacks the mark of a layer whose result is, or may be, another one in PyTorch: its
+    /// weights may be PyTorch's.
     Order {
-        /// The layer, as it is written.
+        /// The layer, as it is written in the network.
         layer: &'static str,
-        /// What is different, or not known, and what to do: the end of a sentence.
+        /// The end of a sentence: what is different or unknown, and what to do.
         why: &'static str,
     },
 }
 
 impl Named {
-    /// The file does not have it.
+    /// Returns the difference if the file does not have it.
     pub(super) const fn missing(&self) -> DifferenceKind {
         match self.differs {
             Some((layer, doubt)) => DifferenceKind::Order {
@@ -129,11 +129,13 @@ impl Named {
         }
     }
 
-    /// What is wrong if the file has it, with this shape and type.
+    /// Returns the difference if the file has it, with this shape and type.
     pub(super) const fn differs_from(&self, found: Axes, dtype: Dtype) -> Option<DifferenceKind> {
         if self.differs.is_none() {
             return DifferenceKind::between(&self.tensor.layout, found, dtype);
         }
+
+        // A mark is an empty tensor.
         let expected = Axes::EMPTY;
         if expected.same(&found) {
             None
@@ -144,7 +146,7 @@ impl Named {
 }
 
 impl Doubt {
-    /// What follows "the result of `Layer`".
+    /// Returns the words that follow "the result of `Layer`".
     const fn why(self) -> &'static str {
         match self {
             Doubt::Depends => {
@@ -170,7 +172,7 @@ impl Doubt {
 }
 
 impl DifferenceKind {
-    /// What is wrong with a tensor that both have.
+    /// Returns the difference of a tensor that both have.
     pub(super) const fn between(tensor: &TensorLayout, found: Axes, dtype: Dtype) -> Option<Self> {
         let expected = tensor.file_sizes();
         if !expected.same(&found) {
@@ -184,7 +186,7 @@ impl DifferenceKind {
         }
     }
 
-    /// A sentence about the tensor of this name, after `sentence`.
+    /// Appends a clause about the tensor with this name to `sentence`.
     pub(super) const fn tell(&self, sentence: Sentence, name: &str) -> Sentence {
         let sentence = sentence.text("`").text(name);
         match self {
@@ -223,7 +225,7 @@ impl DifferenceKind {
     }
 }
 
-/// What is said of a file of another form.
+/// Appends a clause about a file of another form to `sentence`.
 pub(super) const fn other_form_of(sentence: Sentence, found: &str) -> Sentence {
     sentence
         .text("has the form ")
@@ -287,7 +289,7 @@ impl fmt::Display for LoadError {
     }
 }
 
-/// " of `mlp.safetensors`", or nothing.
+/// Displays " of `mlp.safetensors`", or nothing without a path.
 struct Of<'a>(Option<&'a Path>);
 
 impl fmt::Display for Of<'_> {
@@ -306,12 +308,12 @@ impl std::error::Error for LoadError {
     }
 }
 
-/// Weights were not saved. A file that was there before is as it was.
+/// The error for weights that were not saved. An existing file is unchanged.
 #[derive(Debug)]
 pub struct SaveError {
-    /// The file that was to be written.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Why that failed.
+    /// The reason.
     pub error: io::Error,
 }
 

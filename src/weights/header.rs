@@ -1,14 +1,14 @@
-//! Reads the header of a safetensors file: 8 bytes with its length, then JSON that says of each
-//! tensor its type, shape and place among the bytes after it. All of it is const code, so that
-//! `include_weights!` reads at compile time with the same lines that [`Loader`](super::Loader)
-//! runs.
+//! A reader for the header of a safetensors file: 8 bytes with its length, then JSON with the type
+//! and shape of each tensor and its position in the bytes after the header. All of it is const
+//! code, so that `include_weights!` reads at compile time with the same code as
+//! [`Loader`](super::Loader) at run time.
 
 use core::fmt;
 
 use super::numbers::Dtype;
 use crate::network::param_tree::Axes;
 
-/// Hands an error on: `?` for constants.
+/// Returns an error to the caller: `?` for constants.
 macro_rules! pass {
     ($result:expr) => {
         match $result {
@@ -18,7 +18,7 @@ macro_rules! pass {
     };
 }
 
-/// What is wrong with the bytes of a file, and at which byte of it.
+/// A defect of a file, and the position of its byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Damage {
     pub what: &'static str,
@@ -31,52 +31,57 @@ impl fmt::Display for Damage {
     }
 }
 
-/// A tensor of a file. Its name is as it stands in JSON, with escapes.
+/// A tensor of a file. Its name is that in JSON, with escapes.
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'a> {
     pub name: &'a str,
     pub dtype: Dtype,
     pub sizes: Axes,
-    /// Where its bytes begin and end in the file.
+    /// The position of its first byte in the file.
     pub begin: usize,
+    /// The position after its last byte in the file.
     pub end: usize,
-    /// Where it is described.
+    /// The position of its description.
     pub at: usize,
 }
 
-/// The key in the metadata under which files of this crate have the number of their form, and the
-/// form that they have now. Files of others have none, and those from before there were numbers.
+/// The metadata key of the form's number in files of this crate, and the current form. Other files
+/// have no number, nor have files from before there were numbers.
 ///
-/// What the names of tensors, their shapes and the order of their numbers mean is a form: a change
-/// of it is a new one.
+/// The form is the meaning of the names of tensors, their shapes and the order of their numbers: a
+/// change of any of these is a new form.
 pub(super) const FORM: (&str, &str) = ("shapewright", "1");
 
-/// What the header has, one after the other.
+/// An item of the header.
 pub(super) enum Item<'a> {
     Tensor(Entry<'a>),
-    /// Key and value of `__metadata__`, as they stand in JSON.
+    /// A key and its value in `__metadata__`, with the escapes of JSON.
     Metadata(&'a str, &'a str),
-    /// The value of [`FORM`], if it is another.
+    /// The number of the form, if it is not that of [`FORM`].
     Form(&'a str),
     End,
 }
 
-/// Goes through the header of a file.
+/// A reader of the items of a header.
 pub(super) struct Header<'a> {
-    /// The length and the JSON.
+    /// The JSON.
     text: &'a str,
+    /// The bytes after the header.
     data: &'a [u8],
+    /// The position in the JSON.
     at: usize,
     in_metadata: bool,
+    /// Whether the next item is the first in its braces.
     first: bool,
-    /// How many bytes the tensors so far take.
+    /// The number of bytes of the tensors read so far.
     taken: usize,
 }
 
-/// Where the JSON begins.
+/// The number of bytes of the header's length, which are before the JSON.
 const LENGTH: usize = 8;
 
 impl<'a> Header<'a> {
+    /// Begins to read the bytes of a file.
     pub const fn new(bytes: &'a [u8]) -> Result<Self, Damage> {
         let Some((length, rest)) = bytes.split_first_chunk::<LENGTH>() else {
             return damage("the file is too short for a header", bytes.len());
@@ -93,6 +98,7 @@ impl<'a> Header<'a> {
             Ok(text) => text,
             Err(error) => return damage("the header is not UTF-8", LENGTH + error.valid_up_to()),
         };
+
         let mut header = Header {
             text,
             data,
@@ -108,6 +114,7 @@ impl<'a> Header<'a> {
         Ok(header)
     }
 
+    /// Reads the next item.
     pub const fn next(&mut self) -> Result<Item<'a>, Damage> {
         loop {
             self.space();
@@ -116,13 +123,16 @@ impl<'a> Header<'a> {
                 if !self.in_metadata {
                     return self.end();
                 }
-                (self.in_metadata, self.first) = (false, false);
+                self.in_metadata = false;
+                self.first = false;
                 continue;
             }
+
             if !self.first {
                 pass!(self.expect(b',', "expected `,` or `}`"));
             }
             self.first = false;
+
             let key = pass!(self.string());
             pass!(self.expect(b':', "expected `:`"));
             if self.in_metadata {
@@ -135,11 +145,14 @@ impl<'a> Header<'a> {
                 }
                 return Ok(Item::Metadata(key, value));
             }
+
             if equal(key, "__metadata__") {
                 pass!(self.expect(b'{', "expected the metadata in `{`"));
-                (self.in_metadata, self.first) = (true, true);
+                self.in_metadata = true;
+                self.first = true;
                 continue;
             }
+
             return match self.entry(key) {
                 Ok(entry) => Ok(Item::Tensor(entry)),
                 Err(error) => Err(error),
@@ -147,7 +160,7 @@ impl<'a> Header<'a> {
         }
     }
 
-    /// After the last `}` nothing follows but spaces, and the tensors are all there is.
+    /// Checks the end: only spaces follow the last `}`, and the tensors are as long as the data.
     const fn end(&mut self) -> Result<Item<'a>, Damage> {
         self.space();
         if self.at < self.text.len() {
@@ -160,10 +173,13 @@ impl<'a> Header<'a> {
         Ok(Item::End)
     }
 
-    /// `{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}`
+    /// Reads a tensor: `{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}`.
     const fn entry(&mut self, name: &'a str) -> Result<Entry<'a>, Damage> {
         let at = LENGTH + self.at;
-        let (mut dtype, mut shape, mut offsets) = (None, None, None);
+        let mut dtype = None;
+        let mut shape = None;
+        let mut offsets = None;
+
         pass!(self.expect(b'{', "expected a tensor in `{`"));
         let mut first = true;
         loop {
@@ -176,6 +192,7 @@ impl<'a> Header<'a> {
                 pass!(self.expect(b',', "expected `,` or `}`"));
             }
             first = false;
+
             let key = pass!(self.string());
             pass!(self.expect(b':', "expected `:`"));
             if equal(key, "dtype") && dtype.is_none() {
@@ -190,6 +207,7 @@ impl<'a> Header<'a> {
                 );
             }
         }
+
         let (Some(dtype), Some(sizes), Some(offsets)) = (dtype, shape, offsets) else {
             return self.damage("a tensor lacks its `dtype`, `shape` or `data_offsets`");
         };
@@ -202,12 +220,13 @@ impl<'a> Header<'a> {
         if end > self.data.len() {
             return self.damage("the file ends before the data of a tensor; is it cut off?");
         }
-        // Of a tensor that fits into 32 bits of memory, the bits do not.
+
+        // In u64, as a tensor that fits in 32-bit memory may have more bits than a `usize` counts.
         let bits = match sizes.len() {
             Some(len) => (len as u64).checked_mul(dtype.bits() as u64),
             None => None,
         };
-        // Of an unknown type the file knows the length alone.
+        // For an unknown type, nothing but the length is known.
         if dtype.bits() > 0
             && !matches!(bits, Some(bits) if bits.div_ceil(8) == (end - begin) as u64)
         {
@@ -218,7 +237,8 @@ impl<'a> Header<'a> {
             Some(taken) => self.taken = taken,
             None => return self.damage("tensors overlap"),
         }
-        // Both are places in the file, which is there: the sums are, at most, its length.
+
+        // The sums do not overflow, as they are at most the length of the file.
         let data = LENGTH + self.text.len();
         Ok(Entry {
             name,
@@ -230,10 +250,11 @@ impl<'a> Header<'a> {
         })
     }
 
-    /// `[2, 3]`
+    /// Reads a list of numbers: `[2, 3]`.
     const fn numbers(&mut self) -> Result<Axes, Damage> {
         pass!(self.expect(b'[', "expected `[`"));
-        let (mut numbers, mut first) = (Axes::NONE, true);
+        let mut numbers = Axes::NONE;
+        let mut first = true;
         loop {
             self.space();
             if self.peek() == b']' {
@@ -256,6 +277,7 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// Reads a whole number.
     const fn number(&mut self) -> Result<usize, Damage> {
         let mut number = 0usize;
         if !self.peek().is_ascii_digit() {
@@ -272,7 +294,7 @@ impl<'a> Header<'a> {
         Ok(number)
     }
 
-    /// What stands between two quotes.
+    /// Reads a text in quotes, and returns it with its escapes.
     const fn string(&mut self) -> Result<&'a str, Damage> {
         pass!(self.expect(b'"', "expected `\"`"));
         let begin = self.at;
@@ -290,6 +312,7 @@ impl<'a> Header<'a> {
         Ok(string)
     }
 
+    /// Skips spaces and one byte, which must be `byte`.
     const fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), Damage> {
         self.space();
         if self.peek() != byte {
@@ -299,13 +322,14 @@ impl<'a> Header<'a> {
         Ok(())
     }
 
+    /// Skips spaces.
     const fn space(&mut self) {
         while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
             self.at += 1;
         }
     }
 
-    /// The next byte; zero, which no header has, at the end.
+    /// Returns the next byte; 0, which no header has, at the end.
     const fn peek(&self) -> u8 {
         if self.at < self.text.len() {
             self.text.as_bytes()[self.at]
@@ -314,6 +338,7 @@ impl<'a> Header<'a> {
         }
     }
 
+    /// Returns an error at the current position.
     const fn damage<T>(&self, what: &'static str) -> Result<T, Damage> {
         damage(what, LENGTH + self.at)
     }
@@ -323,16 +348,18 @@ const fn damage<T>(what: &'static str, at: usize) -> Result<T, Damage> {
     Err(Damage { what, at })
 }
 
-/// `==` for constants.
+/// Returns whether two texts are equal: `==` for constants.
 pub(super) const fn equal(a: &str, b: &str) -> bool {
-    let (a, b, mut i) = (a.as_bytes(), b.as_bytes(), 0);
+    let a = a.as_bytes();
+    let b = b.as_bytes();
+    let mut i = 0;
     while i < a.len() && i < b.len() && a[i] == b[i] {
         i += 1;
     }
     i == a.len() && i == b.len()
 }
 
-/// A text as it stands in JSON without its escapes; `None` if one of them is wrong.
+/// Replaces the escapes of a text in JSON; `None` if one of them is wrong.
 pub(super) fn unescape(json: &str) -> Option<String> {
     let mut text = String::with_capacity(json.len());
     let mut rest = json;
@@ -341,6 +368,7 @@ pub(super) fn unescape(json: &str) -> Option<String> {
         rest = &rest[backslash + 1..];
         let escape = rest.chars().next()?;
         rest = &rest[escape.len_utf8()..];
+
         text.push(match escape {
             '"' | '\\' | '/' => escape,
             'b' => '\u{8}',
@@ -349,7 +377,7 @@ pub(super) fn unescape(json: &str) -> Option<String> {
             'r' => '\r',
             't' => '\t',
             'u' => match unit(&mut rest)? {
-                // Half a character; the other half follows.
+                // The first half of a surrogate pair; the other half follows.
                 first @ 0xd800..=0xdfff => {
                     rest = rest.strip_prefix("\\u")?;
                     char::decode_utf16([first, unit(&mut rest)?]).next()?.ok()?
@@ -363,7 +391,7 @@ pub(super) fn unescape(json: &str) -> Option<String> {
     Some(text)
 }
 
-/// Takes four hexadecimal digits.
+/// Takes a UTF-16 code unit of four hexadecimal digits from the front of a text.
 fn unit(rest: &mut &str) -> Option<u16> {
     let (digits, after) = rest.split_at_checked(4)?;
     *rest = after;
@@ -373,7 +401,7 @@ fn unit(rest: &mut &str) -> Option<u16> {
         .then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
-/// A text as it stands in JSON.
+/// Appends a text with quotes and escapes to JSON.
 pub(super) fn escape(text: &str, json: &mut String) {
     json.push('"');
     for c in text.chars() {

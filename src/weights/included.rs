@@ -8,27 +8,62 @@ use super::order::LayerOrder;
 use crate::memory;
 use crate::network::{Network, Parameters, Sentence};
 
-/// How many tensors and marks of layers a file of a network can have.
+/// Returns the largest number of tensors and marks in the file of a network.
 #[doc(hidden)]
 pub const fn count<N: Network>() -> usize {
     <N as Parameters<N::Element>>::PARAM_TREE.most()
 }
 
-/// A network with the weights of a file: `COUNT` is [`count`] of it.
+/// Returns a network with the weights of a file; `COUNT` is its [`count`].
 ///
 /// # Panics
 /// In a constant, if the file is damaged or does not fit.
 #[doc(hidden)]
 #[track_caller]
 pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) -> N {
+    let mut named = [Named::NONE; COUNT];
+    let count =
+        <N as Parameters<N::Element>>::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
+    let found = find::<N, COUNT>(path, bytes, &named, count);
+
+    let mut network: N = memory::zeroed_parameters_by_value();
+    let numbers = memory::parameters_as_mut_slice::<N, N::Element>(&mut network);
+    let mut i = 0;
+    while i < count {
+        let Named {
+            first,
+            tensor,
+            differs,
+            ..
+        } = &named[i];
+        // A mark has no numbers.
+        if let (Some(entry), None) = (&found[i], differs) {
+            let (_, numbers) = numbers.split_at_mut(*first);
+            let (numbers, _) = numbers.split_at_mut(tensor.layout.len());
+            let (bytes, _) = bytes.split_at(entry.end);
+            let (_, bytes) = bytes.split_at(entry.begin);
+            read(numbers, tensor, entry.dtype, bytes);
+        }
+        i += 1;
+    }
+    network
+}
+
+/// Finds the file's entry for each of the first `count` names.
+///
+/// # Panics
+/// If the file is damaged or does not fit.
+#[track_caller]
+const fn find<'a, N: Network, const COUNT: usize>(
+    path: &str,
+    bytes: &'a [u8],
+    named: &[Named; COUNT],
+    count: usize,
+) -> [Option<Entry<'a>>; COUNT] {
     let mut header = match Header::new(bytes) {
         Ok(header) => header,
         Err(damage) => stop(path, &damage),
     };
-    let mut named = [Named::NONE; COUNT];
-    let count =
-        <N as Parameters<N::Element>>::PARAM_TREE.list(&mut [LayerOrder::NONE; COUNT], &mut named);
-    let mut i;
     let mut found: [Option<Entry<'_>>; COUNT] = [None; COUNT];
     let begin = Sentence::new("`")
         .text(path)
@@ -38,17 +73,20 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
     let mut differences = Differences {
         text: begin,
         count: 0,
-        left: 0,
+        omitted: 0,
     };
+
+    // Each entry of the file, with the name of the network that it belongs to.
     loop {
         let entry = match header.next() {
             Ok(Item::Tensor(entry)) => entry,
             Ok(Item::Metadata(..)) => continue,
-            Ok(Item::Form(found)) => other_form(path, found),
+            Ok(Item::Form(form)) => other_form(path, form),
             Ok(Item::End) => break,
             Err(damage) => stop(path, &damage),
         };
-        i = 0;
+
+        let mut i = 0;
         while i < count && !equal(named[i].name.as_str(), entry.name) {
             i += 1;
         }
@@ -64,7 +102,9 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
             differences.tell(&difference, entry.name);
         }
     }
-    i = 0;
+
+    // Each name of the network without an entry.
+    let mut i = 0;
     while i < count {
         if found[i].is_none() {
             differences.tell(&named[i].missing(), named[i].name.as_str());
@@ -72,52 +112,23 @@ pub const fn included<N: Network, const COUNT: usize>(path: &str, bytes: &[u8]) 
         i += 1;
     }
     differences.stop_if_any();
-    let mut network: N = memory::zeroed_parameters_by_value();
-    let numbers = memory::parameters_as_mut_slice::<N, N::Element>(&mut network);
-    i = 0;
-    while i < count {
-        let Named {
-            first,
-            tensor,
-            differs,
-            ..
-        } = &named[i];
-        if let (
-            Some(Entry {
-                dtype, begin, end, ..
-            }),
-            None,
-        ) = (&found[i], differs)
-        {
-            let numbers = numbers
-                .split_at_mut(*first)
-                .1
-                .split_at_mut(tensor.layout.len())
-                .0;
-            read(
-                numbers,
-                tensor,
-                *dtype,
-                bytes.split_at(*end).0.split_at(*begin).1,
-            );
-        }
-        i += 1;
-    }
-    network
+    found
 }
 
-/// What does not fit, one after the other as far as there is room.
+/// The differences between a file and a network as one sentence, as many as there is room for.
 struct Differences {
     text: Sentence,
     count: usize,
-    /// How many are not in the text.
-    left: usize,
+    /// The number of differences that are not in the text.
+    omitted: usize,
 }
 
 impl Differences {
-    /// Bytes, so that a sentence has room for the number of the differences that are left out.
-    const MOST: usize = 960;
+    /// The largest length of the text in bytes, which leaves room in a sentence for the number of
+    /// omitted differences.
+    const MAX_LEN: usize = 960;
 
+    /// Appends a difference of the tensor with this name.
     const fn tell(&mut self, difference: &DifferenceKind, name: &str) {
         let text = if self.count == 0 {
             self.text
@@ -125,22 +136,24 @@ impl Differences {
             self.text.text("; ")
         };
         let text = difference.tell(text, name);
-        if self.count == 0 || (self.left == 0 && text.as_str().len() <= Self::MOST) {
+
+        if self.count == 0 || (self.omitted == 0 && text.as_str().len() <= Self::MAX_LEN) {
             self.text = text;
         } else {
-            self.left += 1;
+            self.omitted += 1;
         }
         self.count += 1;
     }
 
+    /// Panics with the sentence if there is a difference.
     #[track_caller]
     const fn stop_if_any(self) {
-        if self.left > 0 {
+        if self.omitted > 0 {
             panic!(
                 "{}",
                 self.text
                     .text("; and ")
-                    .number(self.left)
+                    .number(self.omitted)
                     .text(" more differences")
                     .as_str()
             );
@@ -151,6 +164,7 @@ impl Differences {
     }
 }
 
+/// Panics with a sentence about a damaged file.
 #[track_caller]
 const fn stop(path: &str, damage: &Damage) -> ! {
     let sentence = Sentence::new("`")
@@ -167,20 +181,21 @@ const fn stop(path: &str, damage: &Damage) -> ! {
     )
 }
 
+/// Panics with a sentence about a file of another form.
 #[track_caller]
 const fn other_form(path: &str, found: &str) -> ! {
     let sentence = Sentence::new("`").text(path).text("` ");
     panic!("{}", other_form_of(sentence, found).as_str())
 }
 
-/// A network with the weights of a safetensors file, as part of the program: `&'static`, in
+/// Includes a network with the weights of a safetensors file in the program: a `&'static` in
 /// read-only memory, ready when the program starts.
 ///
-/// The file is checked against the network at compile time: a damaged file, and missing, unknown or
+/// The compiler checks the file against the network: a damaged file, and missing, unknown or
 /// wrongly shaped tensors are a compile error that names them. The path is relative to the source
-/// file, as in `include_bytes!`, and may also be `concat!(..)`. Cargo compiles anew when the file
-/// changes; that takes the compiler about 0.7 seconds for each 100,000 weights, and six if it has
-/// to convert them to another type.
+/// file, as in `include_bytes!`, and may also be `concat!(..)`. Cargo compiles again when the file
+/// changes; that takes the compiler about 0.7 seconds for each 100,000 weights, and six seconds if
+/// it has to convert them to another type.
 ///
 /// ```
 /// use shapewright::prelude::*;

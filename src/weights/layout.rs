@@ -1,4 +1,4 @@
-//! Where the numbers of a file lie in memory, and the tensors that a file has, in constants.
+//! The positions in memory of a file's numbers, and the list of a file's tensors, in const code.
 
 use super::order::{Doubt, LayerOrder};
 use super::pieces::Pieces;
@@ -7,7 +7,7 @@ use crate::network::param_tree::{Axes, MAX_AXES, ParamTree, TensorLayout};
 use crate::sizes;
 
 impl Axes {
-    /// `==` for constants.
+    /// Returns whether both are equal: `==` for constants.
     pub(super) const fn same(&self, other: &Axes) -> bool {
         let mut axis = 0;
         while axis < self.count && axis < other.count && self.sizes[axis] == other.sizes[axis] {
@@ -16,9 +16,10 @@ impl Axes {
         axis == self.count && axis == other.count
     }
 
-    /// The same axes, last first.
+    /// Returns the axes in reverse order.
     pub(super) const fn reversed(&self) -> Axes {
-        let (mut reversed, mut axis) = (*self, 0);
+        let mut reversed = *self;
+        let mut axis = 0;
         while axis < self.count {
             reversed.sizes[axis] = self.sizes[self.count - 1 - axis];
             axis += 1;
@@ -28,9 +29,10 @@ impl Axes {
 }
 
 impl TensorLayout {
-    /// The sizes in files.
+    /// Returns the sizes in files.
     pub(super) const fn file_sizes(&self) -> Axes {
-        let (mut sizes, mut axis) = (self.sizes, 0);
+        let mut sizes = self.sizes;
+        let mut axis = 0;
         while axis < sizes.count {
             sizes.sizes[axis] = self.sizes.sizes[self.in_file[axis]];
             axis += 1;
@@ -43,27 +45,28 @@ impl TensorLayout {
 #[derive(Clone, Copy)]
 pub(super) struct FileTensor {
     pub layout: TensorLayout,
-    /// Of the first axis, if it has an entry for each feature that comes in.
+    /// The order of the first axis, if it has an entry for each input feature in another order.
     input: Option<Pieces>,
-    /// Of the last axis, if it has an entry for each feature that goes out.
+    /// The order of the last axis, if it has an entry for each output feature in another order.
     output: Option<Pieces>,
 }
 
 impl FileTensor {
-    /// One number.
+    /// A single number.
     pub const NUMBER: FileTensor = FileTensor {
         layout: TensorLayout::NUMBER,
         input: None,
         output: None,
     };
 
-    /// A tensor of a layer with these features.
+    /// Returns the tensor of a layer whose features have this order.
     pub const fn new(layout: TensorLayout, order: &LayerOrder) -> Self {
         let mut tensor = FileTensor {
             layout,
             input: None,
             output: None,
         };
+
         if let [first, .., _] | [first] = layout.sizes()
             && layout.features
             && !order.input.is_same()
@@ -71,6 +74,7 @@ impl FileTensor {
         {
             tensor.input = Some(order.input);
         }
+
         if let [.., last] = layout.sizes()
             && layout.outputs
             && !order.output.is_same()
@@ -81,12 +85,12 @@ impl FileTensor {
         tensor
     }
 
-    /// The sizes in files.
+    /// Returns the sizes in files.
     pub const fn file_sizes(&self) -> Axes {
         self.layout.file_sizes()
     }
 
-    /// The order of an axis of the file.
+    /// Returns the order of an axis of the file, if it is not that in memory.
     const fn order(&self, axis: usize) -> Option<Pieces> {
         let here = self.layout.in_file[axis];
         match (self.input, self.output) {
@@ -96,12 +100,17 @@ impl FileTensor {
         }
     }
 
-    /// The file's rows as places in memory.
+    /// Returns the file's rows as positions in memory.
     pub const fn rows(&self) -> Rows {
-        let (sizes, count) = (self.file_sizes(), self.layout.sizes.count);
-        let (mut strides, mut orders, mut axis) = ([0; MAX_AXES], [None; MAX_AXES], 0);
+        let sizes = self.file_sizes();
+        let count = self.layout.sizes.count;
+
+        let mut strides = [0; MAX_AXES];
+        let mut orders = [None; MAX_AXES];
+        let mut axis = 0;
         while axis < count {
-            let (mut stride, mut inner) = (1, self.layout.in_file[axis] + 1);
+            let mut stride = 1;
+            let mut inner = self.layout.in_file[axis] + 1;
             while inner < count {
                 stride *= self.layout.sizes.sizes[inner];
                 inner += 1;
@@ -110,27 +119,32 @@ impl FileTensor {
             orders[axis] = self.order(axis);
             axis += 1;
         }
-        // The last axes are one long row if they lie the same way in memory, as all do mostly.
-        let (mut axes, mut width, mut stride, mut runs) = (count, 1, 1, None);
+
+        // The last axes that are contiguous in memory, which mostly are all axes, make one row.
+        let mut axes = count;
+        let mut width = 1;
+        let mut stride = 1;
+        let mut runs = None;
         while axes > 0 && strides[axes - 1] == width && orders[axes - 1].is_none() {
             axes -= 1;
             width *= sizes.sizes[axes];
         }
         if axes == count && count > 0 {
             axes -= 1;
-            (width, stride, runs) = (sizes.sizes[axes], strides[axes], orders[axes]);
+            width = sizes.sizes[axes];
+            stride = strides[axes];
+            runs = orders[axes];
         }
-        let (length, left) = (width, self.layout.len());
-        let index = [0; MAX_AXES];
+
         Rows {
             sizes,
             strides,
             orders,
             axes,
-            index,
+            index: [0; MAX_AXES],
             first: 0,
-            left,
-            length,
+            remaining: self.layout.len(),
+            length: width,
             at: 0,
             runs,
             pitch: stride,
@@ -140,46 +154,53 @@ impl FileTensor {
     }
 }
 
-/// Where the numbers of a file lie in memory, row after row of the file.
+/// The positions in memory of a file's numbers, row after row of the file.
 pub(super) struct Rows {
     sizes: Axes,
     strides: [usize; MAX_AXES],
-    /// The order of each axis, if it is another than here.
+    /// The order of each axis, if it is not that in memory.
     orders: [Option<Pieces>; MAX_AXES],
-    /// How many axes there are before those that are a row.
+    /// The number of axes before those of a row.
     axes: usize,
+    /// The index along each of these axes.
     index: [usize; MAX_AXES],
+    /// The position in memory at this index.
     first: usize,
-    left: usize,
-    /// How many numbers the last axes have, and how many of them were given.
+    /// The number of numbers that are not returned yet.
+    remaining: usize,
+    /// The number of numbers along the last axes.
     length: usize,
+    /// The number of these that are returned already.
     at: usize,
-    /// The order of the last axis: it is given in several rows then.
+    /// The order of the last axis, if it is not that in memory: it consists of several rows then.
     runs: Option<Pieces>,
-    /// How far apart neighbours lie along the last axis here.
+    /// The distance in memory between neighbours along the last axis.
     pitch: usize,
-    /// How many numbers a row has.
+    /// The number of numbers in the current row.
     pub width: usize,
-    /// How far apart they lie in memory.
+    /// The distance in memory between them.
     pub stride: usize,
 }
 
 impl Rows {
-    /// The place of the next row's first number.
+    /// Goes to the next row and returns the position of its first number.
     pub const fn next(&mut self) -> Option<usize> {
-        if self.left == 0 {
+        if self.remaining == 0 {
             return None;
         }
+
         let mut first = self.first;
         if let Some(runs) = &self.runs {
             let run = runs.run(self.at);
             first += run.first * self.pitch;
-            (self.width, self.stride) = (run.len, run.step * self.pitch);
+            self.width = run.len;
+            self.stride = run.step * self.pitch;
             self.at += run.len;
         } else {
             self.at += self.width;
         }
-        self.left -= self.width;
+
+        self.remaining -= self.width;
         if self.at == self.length {
             self.at = 0;
             self.advance();
@@ -187,7 +208,7 @@ impl Rows {
         Some(first)
     }
 
-    /// Goes on to the next of the axes before a row.
+    /// Advances the index along the axes before a row.
     const fn advance(&mut self) {
         let mut axis = self.axes;
         while axis > 0 {
@@ -202,6 +223,7 @@ impl Rows {
                 None => (index, next),
                 Some(order) => (order.place(index), order.place(next)),
             };
+
             self.first = self.first - from * self.strides[axis] + to * self.strides[axis];
             self.index[axis] = next;
             if next > 0 {
@@ -211,19 +233,19 @@ impl Rows {
     }
 }
 
-/// What a file has of a network: a tensor, or the mark of a layer that computes something else in
+/// An entry of a network's file: a tensor, or the mark of a layer whose result is another one in
 /// PyTorch.
 #[derive(Clone, Copy)]
 pub(super) struct Named {
     pub name: Sentence,
-    /// Where it begins.
+    /// The position of its first number in the parameters.
     pub first: usize,
     pub tensor: FileTensor,
-    /// Of a mark: the layer, and why it has one.
+    /// For a mark: the layer, and the reason.
     pub differs: Option<(&'static str, Doubt)>,
 }
 
-/// What the mark of a layer is called in files, behind the layer's name and a point: an empty
+/// The name of a layer's mark in files, after the layer's name and a point. The mark is an empty
 /// tensor, which PyTorch does not know.
 const MARK: &str = "channels_last";
 
@@ -235,7 +257,7 @@ impl Named {
         differs: None,
     };
 
-    /// How many numbers it has.
+    /// Returns the number of its numbers.
     pub const fn len(&self) -> usize {
         if self.differs.is_some() {
             0
@@ -245,12 +267,13 @@ impl Named {
     }
 }
 
-/// Where what a file has is written to.
+/// The list of a file's entries while it is built.
 struct List<'a> {
     orders: &'a [LayerOrder],
     named: &'a mut [Named],
-    /// How many layers and tensors there were.
+    /// The number of layers so far.
     layers: usize,
+    /// The number of entries so far.
     count: usize,
 }
 
@@ -260,14 +283,9 @@ impl List<'_> {
         self.count += 1;
     }
 
-    const fn add(
-        &mut self,
-        contents: &ParamTree,
-        name: Sentence,
-        first: usize,
-        order: &LayerOrder,
-    ) {
-        match contents {
+    /// Adds the entries of a tree whose tensors begin with this name and at this position.
+    const fn add(&mut self, tree: &ParamTree, name: Sentence, first: usize, order: &LayerOrder) {
+        match tree {
             ParamTree::Tensor(tensor) => {
                 self.push(Named {
                     name,
@@ -289,17 +307,19 @@ impl List<'_> {
                 }
             }
             _ => {
-                let (members, mut i) = (contents.members(), 0);
-                while i < members.len() {
-                    let member = &members[i];
-                    let first = first + member.first;
-                    let name = if member.name.is_empty() {
+                let fields = tree.members();
+                let mut i = 0;
+                while i < fields.len() {
+                    let field = &fields[i];
+                    let first = first + field.first;
+                    let name = if field.name.is_empty() {
                         name
                     } else {
-                        dotted(name).text(member.name)
+                        dotted(name).text(field.name)
                     };
+
                     let mut own = *order;
-                    if let Some(layer) = &member.layer {
+                    if let Some(layer) = &field.layer {
                         own = self.orders[self.layers];
                         self.layers += 1;
                         if let Some(doubt) = own.doubt {
@@ -313,7 +333,8 @@ impl List<'_> {
                             });
                         }
                     }
-                    self.add(&member.contents, name, first, &own);
+
+                    self.add(&field.contents, name, first, &own);
                     i += 1;
                 }
             }
@@ -322,19 +343,22 @@ impl List<'_> {
 }
 
 impl ParamTree {
-    /// How many tensors and marks there can be.
+    /// Returns the largest number of tensors and marks.
     pub(super) const fn most(&self) -> usize {
         sizes::sum(&[self.tensors(), self.layers()])
     }
 
+    /// Returns the number of tensors.
     const fn tensors(&self) -> usize {
         match self {
             ParamTree::Tensor(_) => 1,
             ParamTree::Items { count, item, .. } => sizes::product(&[*count, item.tensors()]),
             _ => {
-                let (members, mut sum, mut i) = (self.members(), 0, 0);
-                while i < members.len() {
-                    sum = sizes::sum(&[sum, members[i].contents.tensors()]);
+                let fields = self.members();
+                let mut sum = 0;
+                let mut i = 0;
+                while i < fields.len() {
+                    sum = sizes::sum(&[sum, fields[i].contents.tensors()]);
                     i += 1;
                 }
                 sum
@@ -342,10 +366,11 @@ impl ParamTree {
         }
     }
 
-    /// Sets what a file has of these parameters, and gives how much that is. Both slices have
-    /// [`ParamTree::most`] entries.
+    /// Writes the entries of these parameters' file to `named` and returns their number. Both
+    /// slices have [`ParamTree::most`] entries.
     pub(super) const fn list(&self, orders: &mut [LayerOrder], named: &mut [Named]) -> usize {
         self.follow(orders);
+
         let mut list = List {
             orders,
             named,
@@ -356,19 +381,17 @@ impl ParamTree {
         list.count
     }
 
-    /// The same when the program runs.
+    /// Like [`ParamTree::list`], at run time.
     pub(super) fn listed(&self) -> Vec<Named> {
-        let (mut orders, mut named) = (
-            vec![LayerOrder::NONE; self.most()],
-            vec![Named::NONE; self.most()],
-        );
+        let mut orders = vec![LayerOrder::NONE; self.most()];
+        let mut named = vec![Named::NONE; self.most()];
         let count = self.list(&mut orders, &mut named);
         named.truncate(count);
         named
     }
 }
 
-/// "fc1" becomes "fc1.", so that a name can go on.
+/// Appends a point to a name that is not empty, so that a field's name can follow.
 const fn dotted(name: Sentence) -> Sentence {
     if name.as_str().is_empty() {
         name

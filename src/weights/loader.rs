@@ -1,4 +1,4 @@
-//! Reading weights into networks.
+//! The loader of weights.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::{Difference, DifferenceKind, LoadError, LoadErrorKind};
-use super::header::{Damage, Entry, FORM, Header, Item, unescape};
+use super::header::{Damage, FORM, Header, Item, unescape};
+use super::layout::Named;
 use super::numbers::{Dtype, read};
 use crate::limits::{self, TooLarge, WholeError};
 use crate::memory;
@@ -14,8 +15,10 @@ use crate::network::Parameters;
 use crate::network::param_tree::{Axes, join};
 use crate::tensor::Element;
 
-/// A safetensors file on its way into networks. [`Network::load`](crate::Network::load) is enough
-/// if the file has what the network has, no more and no less; this takes parts, under other names.
+/// A safetensors file to be loaded into networks, in parts and under other names.
+///
+/// If a file has exactly the tensors of a network, [`Network::load`](crate::Network::load) is
+/// enough.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +31,7 @@ use crate::tensor::Element;
 /// let old = Old::init(&mut shapewright::rng(1));
 /// let file = old.to_safetensors(&[]);
 ///
-/// // Everything but the head, which is a new one.
+/// // Everything except the head, which is new.
 /// let mut new = New::init(&mut shapewright::rng(2));
 /// let loader = Loader::from_bytes(&file)?
 ///     .rename(|name| name.replacen("body.", "encoder.", 1))
@@ -36,7 +39,7 @@ use crate::tensor::Element;
 /// new.load_from(&loader)?;
 /// assert_eq!(new.encoder.params(), old.body.params());
 ///
-/// // The same into the nested network, which is a network itself. `None` leaves a tensor out.
+/// // The same, into the nested network itself. `None` omits a tensor.
 /// let loader =
 ///     Loader::from_bytes(&file)?.rename(|name| name.strip_prefix("body.").map(str::to_owned));
 /// new.encoder.load_from(&loader)?;
@@ -51,14 +54,14 @@ pub struct Loader<'a> {
     /// Names that several tensors have after [`Loader::rename`].
     twice: Vec<String>,
     only: Option<Only<'a>>,
-    /// What stands before the names of what is loaded.
+    /// The prefix of the names of all tensors, without the point.
     part: String,
 }
 
-/// Whether a tensor of this name takes part.
+/// The predicate of [`Loader::only`], over names.
 type Only<'a> = Box<dyn Fn(&str) -> bool + 'a>;
 
-/// A tensor and the place of its bytes.
+/// A tensor and the range of its bytes in the file.
 #[derive(Clone)]
 struct Stored {
     dtype: Dtype,
@@ -89,7 +92,7 @@ impl Loader<'static> {
 }
 
 impl<'a> Loader<'a> {
-    /// Takes the bytes of a file, which may lie at any address.
+    /// Reads the bytes of a file, which need no alignment.
     ///
     /// # Errors
     /// If they are damaged or no safetensors file.
@@ -98,14 +101,14 @@ impl<'a> Loader<'a> {
     }
 
     fn new(bytes: Cow<'a, [u8]>, path: Option<PathBuf>) -> Result<Self, LoadError> {
-        let kind = match contents(&bytes) {
-            Ok(ParamTree {
+        let kind = match read_header(&bytes) {
+            Ok(HeaderContents {
                 form: Some(found), ..
             }) => LoadErrorKind::Version {
                 expected: FORM.1,
                 found,
             },
-            Ok(ParamTree {
+            Ok(HeaderContents {
                 tensors, metadata, ..
             }) => {
                 return Ok(Loader {
@@ -123,20 +126,22 @@ impl<'a> Loader<'a> {
         Err(LoadError { path, kind })
     }
 
-    /// What was written beside the weights: keys and values, without the number that this crate's
-    /// files have of their form.
+    /// Returns the metadata of the file: keys and values, without the version number of this
+    /// crate's files.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
     }
 
-    /// The tensors, sorted by name: name, type of the numbers, and shape, as they are in the file.
+    /// Returns an iterator over the tensors, sorted by name: name, type of the numbers, and shape,
+    /// as they are in the file.
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &'static str, &[usize])> {
         self.tensors
             .iter()
             .map(|(name, tensor)| (name.as_str(), tensor.dtype.name(), tensor.sizes.sizes()))
     }
 
-    /// Gives each tensor of the file the name that it has in the network; `None` leaves it out.
+    /// Maps the name of each tensor in the file to its name in the network; `None` omits the
+    /// tensor.
     pub fn rename<N: Into<Option<String>>>(mut self, mut name: impl FnMut(&str) -> N) -> Self {
         for (old, tensor) in std::mem::take(&mut self.tensors) {
             if let Some(new) = name(&old).into()
@@ -148,15 +153,15 @@ impl<'a> Loader<'a> {
         self
     }
 
-    /// Takes the tensors with these names alone, of the file and of the network: others stay as
-    /// they are in the network. The names are the network's.
+    /// Restricts loading to the tensors for which `takes` returns true, both in the file and in the
+    /// network: all others are unchanged in the network. The names are the network's.
     pub fn only(mut self, takes: impl Fn(&str) -> bool + 'a) -> Self {
         self.only = Some(Box::new(takes));
         self
     }
 
-    /// What [`Saver::part`](super::Saver::part) added under this name: the tensors whose names
-    /// begin with it and a point.
+    /// Returns the part that [`Saver::part`](super::Saver::part) added under this name: the tensors
+    /// whose names begin with it and a point.
     pub fn part(&self, name: &str) -> Loader<'_> {
         let part = if self.part.is_empty() {
             name.to_owned()
@@ -167,33 +172,32 @@ impl<'a> Loader<'a> {
             name.strip_prefix(&part)
                 .is_some_and(|rest| rest.starts_with('.'))
         };
+
         let tensors = self.tensors.iter().filter(|(name, _)| inside(name));
+        let tensors = tensors
+            .map(|(name, tensor)| (name.clone(), tensor.clone()))
+            .collect();
+        let twice = self.twice.iter().filter(|name| inside(name));
+        let twice = twice.cloned().collect();
+        let only = self.only.as_ref();
+        let only = only.map(|only| Box::new(move |name: &str| only(name)) as Only<'_>);
+
         Loader {
             bytes: Cow::Borrowed(&self.bytes),
             path: self.path.clone(),
             metadata: self.metadata.clone(),
-            tensors: tensors
-                .map(|(name, tensor)| (name.clone(), tensor.clone()))
-                .collect(),
-            twice: self
-                .twice
-                .iter()
-                .filter(|name| inside(name))
-                .cloned()
-                .collect(),
-            only: self
-                .only
-                .as_ref()
-                .map(|only| Box::new(move |name: &str| only(name)) as Only<'_>),
+            tensors,
+            twice,
+            only,
             part,
         }
     }
 
-    /// A new network, scaler or other [`Parameters`], with the file's numbers; what
-    /// [`Loader::only`] leaves out is zero.
+    /// Returns a new network, scaler or other [`Parameters`], with the file's numbers; tensors that
+    /// [`Loader::only`] excludes are zero.
     ///
     /// # Errors
-    /// If the file does not fit, with all that differs.
+    /// If the file does not fit, with all differences.
     pub fn load<T: Element, P: Parameters<T>>(&self) -> Result<Box<P>, LoadError> {
         let mut loaded = memory::zeroed_parameters();
         self.load_into(&mut *loaded)?;
@@ -205,27 +209,55 @@ impl<'a> Loader<'a> {
         &self,
         params: &mut P,
     ) -> Result<(), LoadError> {
-        let takes = |name: &str| self.only.as_ref().is_none_or(|only| only(name));
-        let mut left: BTreeMap<&str, &Stored> =
-            self.tensors.iter().map(|(k, v)| (k.as_str(), v)).collect();
-        left.retain(|name, _| takes(name));
-        let (mut places, mut differences) = (Vec::new(), Vec::new());
         let expected = P::PARAM_TREE.listed();
-        for named in &expected {
+        let matched = self.matches(&expected).map_err(|kind| LoadError {
+            path: self.path.clone(),
+            kind,
+        })?;
+
+        let numbers = params.as_mut_slice();
+        for (named, stored) in matched {
+            // A mark has no numbers.
+            if named.differs.is_none() {
+                let numbers = &mut numbers[named.first..][..named.len()];
+                let bytes = &self.bytes[stored.bytes.clone()];
+                read(numbers, &named.tensor, stored.dtype, bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the file's tensor for each of the network's, or all that differs.
+    fn matches<'n>(
+        &self,
+        expected: &'n [Named],
+    ) -> Result<Vec<(&'n Named, &Stored)>, LoadErrorKind> {
+        let takes = |name: &str| self.only.as_ref().is_none_or(|only| only(name));
+        let mut remaining: BTreeMap<&str, &Stored> = self
+            .tensors
+            .iter()
+            .filter(|(name, _)| takes(name))
+            .map(|(name, stored)| (name.as_str(), stored))
+            .collect();
+        let mut matched = Vec::new();
+        let mut differences = Vec::new();
+
+        for named in expected {
             let name = join(&self.part, named.name.as_str());
             if !takes(&name) {
                 continue;
             }
-            let kind = match left.remove(name.as_str()) {
+            let kind = match remaining.remove(name.as_str()) {
                 None => Some(named.missing()),
                 Some(stored) => {
-                    places.push((named, stored));
+                    matched.push((named, stored));
                     named.differs_from(stored.sizes, stored.dtype)
                 }
             };
             differences.extend(kind.map(|kind| Difference { name, kind }));
         }
-        differences.extend(left.iter().map(|(name, stored)| Difference {
+
+        differences.extend(remaining.iter().map(|(name, stored)| Difference {
             name: (*name).to_owned(),
             kind: DifferenceKind::Unknown {
                 found: stored.sizes,
@@ -237,47 +269,31 @@ impl<'a> Loader<'a> {
             kind: DifferenceKind::Twice,
         }));
         differences.sort_by(|a, b| a.name.cmp(&b.name));
-        let kind = if !differences.is_empty() {
-            LoadErrorKind::Differs(differences)
-        } else if places.is_empty() && self.only.is_some() {
-            LoadErrorKind::Nothing
+
+        if !differences.is_empty() {
+            Err(LoadErrorKind::Differs(differences))
+        } else if matched.is_empty() && self.only.is_some() {
+            Err(LoadErrorKind::Nothing)
         } else {
-            let numbers = params.as_mut_slice();
-            for (named, stored) in places
-                .into_iter()
-                .filter(|(named, _)| named.differs.is_none())
-            {
-                let numbers = &mut numbers[named.first..][..named.len()];
-                read(
-                    numbers,
-                    &named.tensor,
-                    stored.dtype,
-                    &self.bytes[stored.bytes.clone()],
-                );
-            }
-            return Ok(());
-        };
-        Err(LoadError {
-            path: self.path.clone(),
-            kind,
-        })
+            Ok(matched)
+        }
     }
 }
 
-/// What a header says.
+/// The contents of a header.
 #[derive(Default)]
-struct ParamTree {
+struct HeaderContents {
     tensors: BTreeMap<String, Stored>,
     metadata: BTreeMap<String, String>,
-    /// That of another version of this crate.
+    /// The form of the file, if it is another version's.
     form: Option<String>,
 }
 
-/// The header, checked also for what constants leave out: names without escapes, none of them
-/// twice, and no two tensors over the same bytes.
-fn contents(bytes: &[u8]) -> Result<ParamTree, Damage> {
+/// Reads the header, with the checks that are too expensive for constants: escapes in names,
+/// duplicate names, and tensors that overlap.
+fn read_header(bytes: &[u8]) -> Result<HeaderContents, Damage> {
     let mut header = Header::new(bytes)?;
-    let mut found = ParamTree::default();
+    let mut contents = HeaderContents::default();
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut at = 0;
     let plain = |json, at| {
@@ -286,39 +302,30 @@ fn contents(bytes: &[u8]) -> Result<ParamTree, Damage> {
             at,
         })
     };
+
     loop {
         match header.next()? {
             Item::End => break,
             Item::Metadata(key, value) => {
-                let (key, value) = (plain(key, at)?, plain(value, at)?);
-                found.metadata.insert(key, value);
+                let key = plain(key, at)?;
+                let value = plain(value, at)?;
+                contents.metadata.insert(key, value);
             }
-            Item::Form(form) => found.form = Some(plain(form, at)?),
-            Item::Tensor(Entry {
-                name,
-                dtype,
-                sizes,
-                begin,
-                end,
-                at: here,
-            }) => {
-                let range = begin..end;
-                at = here;
-                if !range.is_empty() {
-                    ranges.push(range.clone());
+            Item::Form(form) => contents.form = Some(plain(form, at)?),
+            Item::Tensor(entry) => {
+                at = entry.at;
+                let bytes = entry.begin..entry.end;
+                if !bytes.is_empty() {
+                    ranges.push(bytes.clone());
                 }
-                if found
-                    .tensors
-                    .insert(
-                        plain(name, at)?,
-                        Stored {
-                            dtype,
-                            sizes,
-                            bytes: range,
-                        },
-                    )
-                    .is_some()
-                {
+
+                let name = plain(entry.name, at)?;
+                let stored = Stored {
+                    dtype: entry.dtype,
+                    sizes: entry.sizes,
+                    bytes,
+                };
+                if contents.tensors.insert(name, stored).is_some() {
                     return Err(Damage {
                         what: "two tensors have the same name",
                         at,
@@ -327,7 +334,8 @@ fn contents(bytes: &[u8]) -> Result<ParamTree, Damage> {
             }
         }
     }
-    // Together they are as long as the data: without overlap there are no holes.
+
+    // The lengths add up to that of the data: without overlap there are no gaps.
     ranges.sort_by_key(|range| range.start);
     if ranges.windows(2).any(|pair| pair[0].end != pair[1].start) {
         return Err(Damage {
@@ -335,5 +343,5 @@ fn contents(bytes: &[u8]) -> Result<ParamTree, Damage> {
             at,
         });
     }
-    Ok(found)
+    Ok(contents)
 }

@@ -1,9 +1,9 @@
 //! Weight files: safetensors, with the names, shapes and order of numbers of PyTorch's
-//! `state_dict`. With the feature `safetensors`.
+//! `state_dict`. Requires the feature `safetensors`.
 //!
-//! [`Network::save`](crate::Network::save) and [`Network::load`](crate::Network::load) are for a
-//! network and its file, [`Saver`] and [`Loader`] for parts and other names,
-//! [`include_weights!`](crate::include_weights) for weights inside the program.
+//! [`Network::save`](crate::Network::save) and [`Network::load`](crate::Network::load) write and
+//! read the file of one network. [`Saver`] and [`Loader`] are for files of several parts and for
+//! other names, [`include_weights!`](crate::include_weights) for weights inside the program.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,78 +24,82 @@
 //!
 //! # The format
 //! A tensor has the name that [`Network::for_each_param`](crate::Network::for_each_param) gives it,
-//! `fc1.weight`; a layer without a name has its index, as in `nn.Sequential`. The weight of a
-//! `Linear` is `[out_features, in_features]` in the file and its transpose here; tensors of your
-//! own layers have their axes in one order, unless `#[params(axes(..))]` on the field says otherwise.
+//! such as `fc1.weight`; a layer without a name has its index, as in `nn.Sequential`. The weight of
+//! a `Linear` is `[out_features, in_features]` in the file and its transpose here. Tensors of your
+//! own layers have the same axes in the file, unless `#[params(axes(..))]` on the field gives
+//! another order.
 //!
 //! # The order of features
-//! Images, `[height, width, channels]`, are `[channels, height, width]` in PyTorch; sequences,
+//! Images, `[height, width, channels]`, are `[channels, height, width]` in PyTorch. Sequences,
 //! `[length, channels]`, are `[channels, length]` there if a layer works on their channels, as
-//! `Conv1d`, `BatchNorm1d` or `GroupNorm` does. Behind a [`Flatten`](crate::nn::Flatten) of them,
-//! features are in another order there, and files have PyTorch's. The order is followed through all
-//! layers, blocks and nested networks: a [`Linear`](crate::nn::Linear) has the axis of its input in it,
-//! normalizations and [`PRelu`](crate::nn::PRelu) their weights, and what makes features that are added
-//! to such features, or that a [`Reshape`](crate::nn::Reshape) makes an image of, has its outputs in
-//! it. That `Reshape<H, W, C>` is PyTorch's `nn.Unflatten(1, (C, H, W))`.
+//! `Conv1d`, `BatchNorm1d` or `GroupNorm` does. After a [`Flatten`](crate::nn::Flatten), their
+//! features are therefore in another order in PyTorch, and files have PyTorch's order. This crate
+//! follows the order through all layers, blocks and nested networks, and permutes in files:
 //!
-//! Some results depend on the order itself: which features of a flattened image are the first half
-//! for [`Glu`](crate::nn::Glu), and which are one group for [`GroupNorm`](struct@crate::nn::GroupNorm),
-//! differs in PyTorch. Others depend on what no file says:
+//! - the input axis of a [`Linear`](crate::nn::Linear), and the weights of normalizations and of
+//!   [`PRelu`](crate::nn::PRelu), if their inputs are such features;
+//! - the outputs of a layer, if they are added to such features or if a
+//!   [`Reshape`](crate::nn::Reshape) makes an image of them. This `Reshape<H, W, C>` is PyTorch's
+//!   `nn.Unflatten(1, (C, H, W))`.
+//!
+//! Some results depend on the order itself: PyTorch has other features of a flattened image in the
+//! first half of a [`Glu`](crate::nn::Glu), and in each group of a
+//! [`GroupNorm`](struct@crate::nn::GroupNorm). Other results depend on facts that no file contains:
 //!
 //! - A layer that works along the last axis, as [`Linear`](crate::nn::Linear),
-//!   [`LayerNorm`](struct@crate::nn::LayerNorm) and [`Softmax`](crate::nn::Softmax) do, needs channels last
-//!   in PyTorch, too. Behind a convolution, a program there has moved them, as vision transformers
-//!   do, and may or may not have moved them back before it flattens. A layer that takes channels
-//!   has them first again, and behind an average over all positions there is nothing to ask; but
-//!   what has an entry for each flattened feature depends on it.
-//! - `Reshape` to other axes than an image's makes rows of flattened channels that have other
-//!   features in them there.
-//! - A network whose inputs are features, and that makes an image of them, is given them with
-//!   channels last here and first in PyTorch. Let it take the image itself, `[H, W, C]`.
+//!   [`LayerNorm`](struct@crate::nn::LayerNorm) and [`Softmax`](crate::nn::Softmax) do, needs
+//!   channels last in PyTorch, too. After a convolution, a program there has moved them, as vision
+//!   transformers do, and may or may not have moved them back before it flattens. A layer that
+//!   takes channels has them first again, and after an average over all positions the order does
+//!   not matter; but a tensor with an entry for each flattened feature depends on it.
+//! - `Reshape` to axes other than an image's makes rows of flattened channels, which contain other
+//!   features in PyTorch.
+//! - A network that takes features and makes an image of them is given them with channels last
+//!   here and channels first in PyTorch. Let it take the image itself, `[H, W, C]`.
 //!
-//! The file of a network with such a layer has an empty tensor with the name of the layer and
-//! `.channels_last`, which PyTorch refuses, and files without it are refused here. If you know that
-//! one is this crate's, from before it had such marks, or that all axes in PyTorch were moved back,
-//! leave the marks out: `loader.only(|name| !name.ends_with(".channels_last"))`. If they were not
-//! moved back, put the columns of the next weight into the other order in Python:
-//! `w.view(out, positions, channels).transpose(1, 2).reshape(out, -1)`.
+//! The file of a network with such a layer contains a mark: an empty tensor named after the layer,
+//! with the suffix `.channels_last`. PyTorch refuses the mark, and this crate refuses files without
+//! it. If you know that a file was written by a version of this crate without marks, or that all
+//! axes were moved back in PyTorch, omit the marks: `loader.only(|name|
+//! !name.ends_with(".channels_last"))`. If the axes were not moved back, permute the columns of the
+//! next weight in Python: `w.view(out, positions, channels).transpose(1, 2).reshape(out, -1)`.
 //!
 //! # What a file cannot tell
-//! Numbers go into a network and come out of it in this crate's order, which no weights can change.
-//! Nothing is refused here, so look at these yourself:
+//! The inputs and outputs of a network are in this crate's order, which no weights can change.
+//! Nothing is refused here, so check these cases yourself:
 //!
-//! - Images go in as `[height, width, channels]`, and come out so.
-//! - A network that ends in a `Flatten` of an image gives its features with channels last, and
-//!   PyTorch's model channels first. Let it give the image, or compare one feature with the one of
-//!   the same pixel and channel.
-//! - A network that is loaded or saved alone has features of its own. One that stands behind a
-//!   `Flatten` of another network, and is loaded by itself, `net.inner.load_from(..)`, does not know
-//!   of that `Flatten`, and has its features in the wrong order. Load the outer network, with
+//! - Images are `[height, width, channels]`, both as inputs and as outputs.
+//! - A network that ends in a `Flatten` of an image returns its features with channels last, and
+//!   PyTorch's model with channels first. Let it return the image, or compare each feature with the
+//!   one of the same pixel and channel.
+//! - A network that is loaded or saved alone has features of its own. If it follows a `Flatten` of
+//!   another network and is loaded by itself, `net.inner.load_from(..)`, it does not know of that
+//!   `Flatten`, and its features get the wrong order. Load the outer network, with
 //!   [`Loader::rename`] and [`Loader::only`]: `net.load_from(&loader.rename(|name|
 //!   format!("inner.{name}")).only(|name| name.starts_with("inner.")))`.
-//! - A file of this crate from before it wrote the number of the form of its files (below) looks
-//!   like one of PyTorch's, and is read as one.
+//! - A file from before this crate wrote version numbers (see below) looks like a file of PyTorch,
+//!   and is read as one.
 //!
-//! # The form
+//! # The version number
 //! Files of this crate have `"shapewright": "1"` in their metadata, the number of the form that is
-//! described here; PyTorch does not look at it. A change of what names, shapes or the order of
-//! numbers mean will be another number, which other versions refuse. Files without a number are
-//! read as PyTorch's.
+//! described here; PyTorch ignores it. If the meaning of names, shapes or the order of numbers
+//! changes, so does this number, and versions of the crate that do not know it refuse the file.
+//! Files without a number are read as PyTorch's.
 //!
-//! # The numbers
+//! # Number types
 //! Files are written in the network's number type. `F32`, `F64`, `F16` and `BF16` are read into
-//! both, rounded to the nearest; so is `I64` where it is not trained, as PyTorch's
-//! `num_batches_tracked`. In Python, `safetensors.torch` reads and writes them:
+//! both, rounded to the nearest; so is `I64` for tensors that are not trained, such as PyTorch's
+//! `num_batches_tracked`. In Python, `safetensors.torch` reads and writes the files:
 //!
 //! ```python
 //! model.load_state_dict(safetensors.torch.load_file("mlp.safetensors"))
 //! safetensors.torch.save_file(model.state_dict(), "mlp.safetensors")
 //! ```
-
-//! # Why a reader of its own
-//! The format is eight bytes of length and a flat JSON object. The usual crate for it brings eleven
-//! more, says the first difference alone, and can't read in constants, which is what lets the
-//! compiler check a file against a network.
+//!
+//! # Why this crate has its own reader
+//! The format is eight bytes of length and a flat JSON object. The usual crate for it has eleven
+//! dependencies, reports only the first difference, and can't read in constants, which the check at
+//! compile time needs.
 
 mod error;
 mod header;

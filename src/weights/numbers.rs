@@ -1,14 +1,14 @@
-//! The numbers of a file: their types, and moving them between a file's order and ours.
+//! The numbers of a file: their types, and copies between the order in a file and that in memory.
 
 use super::layout::FileTensor;
 use crate::memory;
 use crate::tensor::Element;
 
-/// The type of a file's numbers: an index into [`KNOWN`], or beyond it.
+/// The type of a file's numbers: an index into [`KNOWN`]; beyond it, an unknown type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dtype(usize);
 
-/// Names and bits.
+/// The names of the known types and their numbers of bits.
 const KNOWN: [(&str, usize); 21] = [
     ("F32", 32),
     ("F64", 64),
@@ -40,6 +40,7 @@ impl Dtype {
     const BF16: Dtype = Dtype(3);
     const I64: Dtype = Dtype(12);
 
+    /// Returns the type with this name.
     pub const fn named(name: &str) -> Self {
         let mut i = 0;
         while i < KNOWN.len() && !super::header::equal(KNOWN[i].0, name) {
@@ -48,7 +49,7 @@ impl Dtype {
         Dtype(i)
     }
 
-    /// The type of a network's numbers.
+    /// Returns the type of a network's numbers.
     pub const fn of<T: Element>() -> Self {
         if size_of::<T>() == 4 {
             Dtype::F32
@@ -57,6 +58,7 @@ impl Dtype {
         }
     }
 
+    /// Returns the name of the type.
     pub const fn name(self) -> &'static str {
         if self.0 < KNOWN.len() {
             KNOWN[self.0].0
@@ -65,7 +67,7 @@ impl Dtype {
         }
     }
 
-    /// 0 if the type is not known.
+    /// Returns the number of bits; 0 for an unknown type.
     pub const fn bits(self) -> usize {
         if self.0 < KNOWN.len() {
             KNOWN[self.0].1
@@ -74,12 +76,12 @@ impl Dtype {
         }
     }
 
-    /// Whether networks can read it; what is measured may be a count.
+    /// Returns whether networks can read the type; a statistic may be a count.
     pub const fn is_read(self, statistic: bool) -> bool {
         self.0 <= Dtype::BF16.0 || statistic && self.is(Dtype::I64)
     }
 
-    /// `==` for constants.
+    /// Returns whether both are equal: `==` for constants.
     const fn is(self, other: Dtype) -> bool {
         self.0 == other.0
     }
@@ -101,10 +103,10 @@ pub(super) const fn read<T: Element>(
     }
 }
 
-/// The same for numbers of `N` bytes, which are those of the file if they are `copied`.
+/// Like [`read`], for numbers of `N` bytes; if `copied`, they are the bytes of the file.
 ///
-/// The compiler runs this, too, and takes half a microsecond for each step: the loops call as
-/// little as they can.
+/// The compiler runs this, too, and takes half a microsecond for each step: the loops have as few
+/// calls as possible.
 const fn read_as<const N: usize>(
     numbers: &mut [[u8; N]],
     tensor: &FileTensor,
@@ -112,15 +114,17 @@ const fn read_as<const N: usize>(
     bytes: &[u8],
     copied: bool,
 ) {
-    let (mut rows, mut bytes) = (tensor.rows(), bytes);
+    let mut rows = tensor.rows();
+    let mut bytes = bytes;
     while let Some(first) = rows.next() {
         let (mut row, rest) = bytes.split_at(rows.width * dtype.bits() / 8);
         bytes = rest;
-        let mut place = first;
+
+        let mut position = first;
         if !copied {
             while let Some((value, rest)) = take(dtype, row) {
-                numbers[place] = to_bytes(value);
-                place += rows.stride;
+                numbers[position] = to_bytes(value);
+                position += rows.stride;
                 row = rest;
             }
         } else if rows.stride == 1 {
@@ -131,18 +135,19 @@ const fn read_as<const N: usize>(
                 .0
                 .copy_from_slice(row.as_chunks().0);
         } else {
-            let (row, mut i) = (row.as_chunks().0, 0);
+            let (row, _) = row.as_chunks();
+            let mut i = 0;
             while i < row.len() {
-                numbers[place] = row[i];
-                place += rows.stride;
+                numbers[position] = row[i];
+                position += rows.stride;
                 i += 1;
             }
         }
     }
 }
 
-/// The first number, and the bytes after it. Every number of the other types is one of f64, too,
-/// but for whole numbers beyond 2^53, which are rounded.
+/// Returns the first number as an f64, and the bytes after it. The conversion is exact, except for
+/// whole numbers beyond 2^53, which are rounded.
 const fn take(dtype: Dtype, bytes: &[u8]) -> Option<(f64, &[u8])> {
     Some(match (dtype, bytes) {
         (Dtype::F64, &[a, b, c, d, e, f, g, h, ref rest @ ..]) => {
@@ -161,9 +166,10 @@ const fn take(dtype: Dtype, bytes: &[u8]) -> Option<(f64, &[u8])> {
     })
 }
 
-/// A number as the bytes of an f32 or f64.
+/// Returns the bytes of a number as an f32 or f64.
 const fn to_bytes<const N: usize>(value: f64) -> [u8; N] {
-    let (single, double);
+    let single;
+    let double;
     let bytes: &[u8] = if N == 4 {
         single = (value as f32).to_ne_bytes();
         &single
@@ -171,18 +177,19 @@ const fn to_bytes<const N: usize>(value: f64) -> [u8; N] {
         double = value.to_ne_bytes();
         &double
     };
+
     match bytes.first_chunk() {
         Some(bytes) => *bytes,
         None => panic!("numbers have 4 or 8 bytes"),
     }
 }
 
-/// A number of IEEE 754's binary16: a sign, 5 bits of exponent, 10 of fraction.
+/// Converts a number from IEEE 754's binary16: a sign, 5 bits of exponent, 10 bits of fraction.
 const fn half(bits: u16) -> f64 {
     let magnitude = match bits & 0x7fff {
-        tiny @ ..0x400 => tiny as f32 / 16_777_216.0,
-        // The same bits in an f32, whose exponent begins 112 lower.
-        usual @ 0x400..0x7c00 => f32::from_bits(((usual as u32) << 13) + (112 << 23)),
+        subnormal @ ..0x400 => subnormal as f32 / 16_777_216.0,
+        // The same bits in an f32, whose exponent has a bias that is larger by 112.
+        normal @ 0x400..0x7c00 => f32::from_bits(((normal as u32) << 13) + (112 << 23)),
         0x7c00 => f32::INFINITY,
         _ => f32::NAN,
     };
@@ -193,14 +200,15 @@ const fn half(bits: u16) -> f64 {
     }) as f64
 }
 
-/// Appends a tensor's numbers in the order and the bytes of a file.
+/// Appends a tensor's numbers to a file, in the file's order and little-endian.
 pub(super) fn write<T: Element>(numbers: &[T], tensor: &FileTensor, file: &mut Vec<u8>) {
-    let (size, mut rows) = (size_of::<T>(), tensor.rows());
+    let size = size_of::<T>();
+    let mut rows = tensor.rows();
     while let Some(first) = rows.next() {
         for i in 0..rows.width {
-            let place = first + i * rows.stride;
+            let position = first + i * rows.stride;
             let begin = file.len();
-            file.extend_from_slice(memory::bytes(&numbers[place..=place]));
+            file.extend_from_slice(memory::bytes(&numbers[position..=position]));
             if cfg!(target_endian = "big") {
                 file[begin..][..size].reverse();
             }

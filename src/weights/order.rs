@@ -1,14 +1,15 @@
-//! Follows the order of features through the layers of a network. All of it is const code, so that
-//! the compiler, the loader and the saver agree.
+//! The order of features, followed through the layers of a network. All of it is const code, so
+//! that the compiler, the loader and the saver agree.
 //!
-//! A tensor here and the same tensor in PyTorch have their elements in an order each. A `Flatten`
-//! or a `Reshape` changes neither; most layers keep them; a dense layer makes new features, in
-//! whatever order is wanted behind it. So the order is followed from the input on, and where
-//! features are made, what is wanted of them is looked for ahead.
+//! A tensor here and the same tensor in PyTorch may have their elements in different orders. A
+//! `Flatten` or a `Reshape` changes neither order, most layers keep them, and a dense layer makes
+//! new features in whatever order the layers after it want. The order is therefore followed from
+//! the input to the output; where a layer makes features, a look-ahead finds the order that is
+//! wanted.
 //!
-//! What the order is, [`state`] says, and what becomes of it in a layer and in a block, [`layer`]
-//! and [`block`]. Where it cannot be known, nothing happens until a result depends on it; the layer
-//! with that result gets a [`Doubt`], and files a mark.
+//! [`state`] defines the order, [`layer`] and [`block`] follow it through a layer and through a
+//! block. An unknown order does not matter until a result depends on it; the layer with that result
+//! gets a [`Doubt`], and files a mark.
 
 mod block;
 mod layer;
@@ -27,27 +28,27 @@ use block::block;
 use layer::through;
 use state::{Flat, Order, along_axis, flat};
 
-/// Why a layer may compute something else in PyTorch.
+/// The reason for which a layer may compute another result in PyTorch.
 #[derive(Clone, Copy)]
 pub(super) enum Doubt {
-    /// Its result depends on the order of its inputs, which is another one there.
+    /// Its result depends on the order of its inputs, which is another one in PyTorch.
     Depends,
-    /// Its inputs were flattened while their order was not known.
+    /// Its inputs were flattened while their order was unknown.
     Moved,
-    /// It works along the last axis of what was made of features in another order.
+    /// It works along the last axis of a tensor that a reshape made of features in another order.
     Viewed,
-    /// It begins the network, which is given features in another order.
+    /// It is the first layer of the network, whose inputs are features in another order.
     Given,
 }
 
-/// What goes in and out of a layer.
+/// The orders of a layer's inputs and outputs.
 #[derive(Clone, Copy)]
 pub(super) struct LayerOrder {
-    /// The features that come in, if they are a single axis.
+    /// The order of the input features, if they have a single axis.
     pub input: Pieces,
-    /// The features that come out, if they are a single axis.
+    /// The order of the output features, if they have a single axis.
     pub output: Pieces,
-    /// Why the layer may compute something else in PyTorch, if it may.
+    /// The reason for which the layer may compute another result in PyTorch.
     pub doubt: Option<Doubt>,
 }
 
@@ -59,46 +60,49 @@ impl LayerOrder {
     };
 }
 
-/// What comes out of a layer.
+/// The order of a layer's output.
 #[derive(Clone, Copy)]
 struct Passed {
     order: Order,
-    /// It would have been another order, had one been wanted.
+    /// Whether the layer would have made any other order that was wanted.
     free: bool,
     doubt: Option<Doubt>,
 }
 
-/// Where the orders go: one entry for each layer and block, outer ones first. It may have room for
-/// none.
+/// The destination of the orders: one entry for each layer and block, outer ones first. For a dry
+/// run, it has no entries.
 struct Sink<'a> {
     orders: &'a mut [LayerOrder],
     next: usize,
 }
 
 impl ParamTree {
-    /// How many layers and blocks there are, each repetition counted.
+    /// Returns the number of layers and blocks, each repetition counted.
     pub(super) const fn layers(&self) -> usize {
         if let ParamTree::Items { count, item, .. } = self {
             return sizes::product(&[*count, item.layers()]);
         }
-        let (members, mut sum, mut i) = (self.members(), 0, 0);
-        while i < members.len() {
-            let own = if members[i].layer.is_some() { 1 } else { 0 };
-            sum = sizes::sum(&[sum, members[i].contents.layers(), own]);
+
+        let fields = self.members();
+        let mut sum = 0;
+        let mut i = 0;
+        while i < fields.len() {
+            let own = if fields[i].layer.is_some() { 1 } else { 0 };
+            sum = sizes::sum(&[sum, fields[i].contents.layers(), own]);
             i += 1;
         }
         sum
     }
 
-    /// Sets the orders of all layers, of which there are as many as [`ParamTree::layers`] says.
+    /// Sets the orders of all layers, whose number is [`ParamTree::layers`].
     pub(super) const fn follow(&self, orders: &mut [LayerOrder]) {
         networks(self, &mut Sink { orders, next: 0 });
     }
 }
 
-/// Follows each network that begins in these parameters with features of its own.
-const fn networks(contents: &ParamTree, sink: &mut Sink) {
-    match contents {
+/// Follows each network in these parameters that begins with features of its own.
+const fn networks(tree: &ParamTree, sink: &mut Sink) {
+    match tree {
         ParamTree::Tensor(_) => {}
         ParamTree::Items { count, item, .. } => {
             let mut i = 0;
@@ -108,10 +112,10 @@ const fn networks(contents: &ParamTree, sink: &mut Sink) {
             }
         }
         ParamTree::Layers(layers) => network(layers, sink),
-        ParamTree::Fields(members) | ParamTree::Block(_, members) => {
+        ParamTree::Fields(fields) | ParamTree::Block(_, fields) => {
             let mut i = 0;
-            while i < members.len() {
-                networks(&members[i].contents, sink);
+            while i < fields.len() {
+                networks(&fields[i].contents, sink);
                 i += 1;
             }
         }
@@ -120,17 +124,20 @@ const fn networks(contents: &ParamTree, sink: &mut Sink) {
 
 /// Follows a network with features of its own.
 const fn network(layers: &[ParamField], sink: &mut Sink) {
-    let (input, output) = (input_of(layers), output_of(layers));
-    // An image that comes out is one of PyTorch's.
+    let input = input_of(layers);
+    let output = output_of(layers);
+
+    // An image as output has its channels first in PyTorch.
     let wanted = if output.sizes().len() == 3 {
         Some(channels_last(output))
     } else {
         None
     };
-    let (order, first) = (begin(input, wanted_by(layers, 0, wanted)), sink.next);
+    let order = begin(input, wanted_by(layers, 0, wanted));
+    let first = sink.next;
     list(layers, order, wanted, sink);
 
-    // No weight tells a caller that these features lie otherwise there.
+    // No weight tells a caller that the input features have another order in PyTorch.
     if first < sink.orders.len()
         && sink.orders[first].doubt.is_none()
         && input.sizes().len() == 1
@@ -140,8 +147,8 @@ const fn network(layers: &[ParamField], sink: &mut Sink) {
     }
 }
 
-/// The order of what a network is given: images have their channels first in PyTorch, features are
-/// as they are wanted.
+/// Returns the order of a network's inputs: images have their channels first in PyTorch, features
+/// have the order that is wanted.
 const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
     match (dims.sizes().len(), wanted) {
         (3, _) => Order::ChannelsFirst,
@@ -149,7 +156,8 @@ const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
         (1, Some(wanted)) if wanted.len() == dims.len() => Order::Flat(Flat::sure(wanted)),
         _ if dims.parts().is_empty() => Order::Flat(Flat::same(dims.len())),
         _ => {
-            let (mut pieces, mut i) = (Pieces::same(0), 0);
+            let mut pieces = Pieces::same(0);
+            let mut i = 0;
             while i < dims.parts().len() {
                 let part = flat(begin(dims.parts()[i], None), dims.parts()[i]).pieces;
                 pieces = match pieces.and(&part) {
@@ -163,6 +171,7 @@ const fn begin(dims: Dims, wanted: Option<Pieces>) -> Order {
     }
 }
 
+/// Returns the input shape of a list of layers.
 const fn input_of(layers: &[ParamField]) -> Dims {
     match layers {
         [
@@ -175,6 +184,7 @@ const fn input_of(layers: &[ParamField]) -> Dims {
     }
 }
 
+/// Returns the output shape of a list of layers.
 pub(super) const fn output_of(layers: &[ParamField]) -> Dims {
     match layers {
         [
@@ -187,18 +197,21 @@ pub(super) const fn output_of(layers: &[ParamField]) -> Dims {
     }
 }
 
-/// Follows a list of layers that is given features in this order; `wanted` is what comes behind it.
+/// Follows a list of layers whose inputs have this order; `wanted` is the order that the layers
+/// after the list want.
 const fn list(
     layers: &[ParamField],
     mut order: Order,
     wanted: Option<Pieces>,
     sink: &mut Sink,
 ) -> Passed {
-    let (mut free, mut i) = (false, 0);
+    let mut free = false;
+    let mut i = 0;
     while i < layers.len() {
         if let Some(layer) = &layers[i].layer {
             let slot = sink.next;
             sink.next += 1;
+
             let passed = if let FeatureOrder::Layers = layer.order {
                 let wanted = wanted_by(layers, i + 1, wanted);
                 block(&layers[i].contents, layer, order, free, wanted, sink)
@@ -212,6 +225,7 @@ const fn list(
                 };
                 through(&layers[i].contents, layer, order, free, wanted)
             };
+
             if slot < sink.orders.len() {
                 sink.orders[slot] = LayerOrder {
                     input: along_axis(order, layer.input),
@@ -219,7 +233,8 @@ const fn list(
                     doubt: passed.doubt,
                 };
             }
-            (order, free) = (passed.order, passed.free);
+            order = passed.order;
+            free = passed.free;
         }
         i += 1;
     }

@@ -1,42 +1,42 @@
-//! In which order the elements of an axis are in files.
+//! The order of an axis's elements in files.
 
-/// How many pieces an axis can have.
-const MOST: usize = 16;
+/// The largest number of pieces of an axis.
+const MAX_PIECES: usize = 16;
 
-/// Elements side by side: pixels of some channels each here, channels of so many pixels in files.
+/// Adjacent elements: channels last in memory, channels first in files.
 #[derive(Clone, Copy)]
 struct Piece {
     len: usize,
-    /// 1 if the order is the same.
+    /// The number of pixels; 1 if the order is the same.
     pixels: usize,
 }
 
-/// The order of the elements of an axis: pieces one after another.
+/// The order of the elements of an axis: pieces, one after another.
 #[derive(Clone, Copy)]
 pub(super) struct Pieces {
-    list: [Piece; MOST],
+    list: [Piece; MAX_PIECES],
     count: usize,
 }
 
-/// Elements of a file's axis that lie at equal distances here.
+/// Elements of a file's axis that are equally spaced in memory.
 pub(super) struct Run {
-    /// The place of the first.
+    /// The position of the first in memory.
     pub first: usize,
     pub len: usize,
+    /// The distance between neighbours in memory.
     pub step: usize,
 }
 
 impl Pieces {
-    /// The same order here and in files.
+    /// Returns the order of `len` elements that is the same in memory and in files.
     pub const fn same(len: usize) -> Self {
         Pieces {
-            list: [Piece { len, pixels: 1 }; MOST],
+            list: [Piece { len, pixels: 1 }; MAX_PIECES],
             count: 1,
         }
     }
 
-    /// `len` elements that are `channels` for each pixel here, and the pixels for each channel in
-    /// files.
+    /// Returns the order of `len` elements that have `channels` last in memory and first in files.
     pub const fn channels_last(len: usize, channels: usize) -> Self {
         let mut pieces = Pieces::same(len);
         if channels > 1 && channels < len {
@@ -45,14 +45,16 @@ impl Pieces {
         pieces
     }
 
-    /// Whether the order is the same.
+    /// Returns whether the order is the same in memory and in files.
     pub const fn is_same(&self) -> bool {
-        // Neighbours with the same order are one piece.
+        // Adjacent pieces with the same order are merged.
         self.count == 1 && self.list[0].pixels == 1
     }
 
+    /// Returns the number of elements.
     pub const fn len(&self) -> usize {
-        let (mut len, mut i) = (0, 0);
+        let mut len = 0;
+        let mut i = 0;
         while i < self.count {
             len += self.list[i].len;
             i += 1;
@@ -60,7 +62,7 @@ impl Pieces {
         len
     }
 
-    /// `==` for constants.
+    /// Returns whether both are equal: `==` for constants.
     pub const fn equals(&self, other: &Pieces) -> bool {
         let mut i = 0;
         while i < self.count && i < other.count {
@@ -73,18 +75,19 @@ impl Pieces {
         self.count == other.count
     }
 
-    /// These elements and then others; `None` if those are too many pieces.
+    /// Returns these elements, followed by others; `None` if these are more than [`MAX_PIECES`].
     pub const fn and(mut self, other: &Pieces) -> Option<Self> {
         let mut i = 0;
         while i < other.count {
-            let (piece, last) = (other.list[i], self.count - 1);
+            let piece = other.list[i];
+            let last = self.count - 1;
             if piece.len == 0 {
                 // Nothing is added.
             } else if self.list[last].len == 0 {
                 self.list[last] = piece;
             } else if piece.pixels == 1 && self.list[last].pixels == 1 {
                 self.list[last].len += piece.len;
-            } else if self.count == MOST {
+            } else if self.count == MAX_PIECES {
                 return None;
             } else {
                 self.list[self.count] = piece;
@@ -95,15 +98,18 @@ impl Pieces {
         Some(self)
     }
 
-    /// `len` of the elements, from `first` on; `None` if they have no order of their own, as a part
-    /// of an image.
+    /// Returns `len` of the elements, beginning with `first`; `None` if they are only a part of an
+    /// image and have no order of their own.
     pub const fn part(&self, first: usize, len: usize) -> Option<Self> {
-        let (mut part, mut begin, mut i) = (Pieces::same(0), 0, 0);
+        let mut part = Pieces::same(0);
+        let mut begin = 0;
+        let mut i = 0;
         while i < self.count {
             let Piece { len: own, pixels } = self.list[i];
             let end = begin + own;
             let from = if begin > first { begin } else { first };
             let to = if end < first + len { end } else { first + len };
+
             if from < to {
                 if pixels > 1 && (from > begin || to < end) {
                     return None;
@@ -112,7 +118,7 @@ impl Pieces {
                     list: [Piece {
                         len: to - from,
                         pixels,
-                    }; MOST],
+                    }; MAX_PIECES],
                     count: 1,
                 };
                 match part.and(&piece) {
@@ -120,19 +126,24 @@ impl Pieces {
                     None => return None,
                 }
             }
-            (begin, i) = (end, i + 1);
+
+            begin = end;
+            i += 1;
         }
         Some(part)
     }
 
-    /// The elements of a file's axis, from `first` on, that lie at equal distances here.
+    /// Returns the run of a file's axis that begins with the element `first` and ends in its piece.
     pub const fn run(&self, first: usize) -> Run {
-        let (mut begin, mut i) = (0, 0);
+        let mut begin = 0;
+        let mut i = 0;
         while i + 1 < self.count && first >= begin + self.list[i].len {
             begin += self.list[i].len;
             i += 1;
         }
-        let (Piece { len, pixels }, at) = (self.list[i], first - begin);
+
+        let Piece { len, pixels } = self.list[i];
+        let at = first - begin;
         if pixels == 1 {
             return Run {
                 first,
@@ -140,7 +151,9 @@ impl Pieces {
                 step: 1,
             };
         }
-        let (channels, pixel) = (len / pixels, at % pixels);
+
+        let channels = len / pixels;
+        let pixel = at % pixels;
         Run {
             first: begin + pixel * channels + at / pixels,
             len: pixels - pixel,
@@ -148,7 +161,7 @@ impl Pieces {
         }
     }
 
-    /// Where an element of a file's axis is here.
+    /// Returns the position in memory of an element of a file's axis.
     pub const fn place(&self, index: usize) -> usize {
         self.run(index).first
     }
@@ -158,7 +171,7 @@ impl Pieces {
 mod tests {
     use super::Pieces;
 
-    /// The places of all elements of a file's axis, one after another and run by run.
+    /// Returns the places of all elements of a file's axis, both one by one and run by run.
     fn places(pieces: &Pieces) -> Vec<usize> {
         let places: Vec<usize> = (0..pieces.len()).map(|i| pieces.place(i)).collect();
         let mut runs = Vec::new();

@@ -12,8 +12,8 @@ use crate::network::Parameters;
 use crate::network::param_tree::{Axes, join};
 use crate::tensor::Element;
 
-/// Several things on their way into one safetensors file: a network, and the scaler that its inputs
-/// go through.
+/// A writer of safetensors files with several parts, such as a network and the scaler of its
+/// inputs.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -45,13 +45,13 @@ use crate::tensor::Element;
 /// # }
 /// ```
 ///
-/// In PyTorch this is the `state_dict` of a module with the modules `net` and `scaler`.
+/// In PyTorch, this is the `state_dict` of a module with the submodules `net` and `scaler`.
 #[derive(Clone, Debug, Default)]
 pub struct Saver {
     parts: Vec<String>,
     /// The names of all tensors.
     names: BTreeSet<String>,
-    /// JSON of what follows the form, each with a comma before it.
+    /// JSON of the entries after the form, each with a comma before it.
     metadata: String,
     /// JSON without the outer braces.
     tensors: String,
@@ -59,23 +59,25 @@ pub struct Saver {
 }
 
 impl Saver {
-    /// Nothing yet.
+    /// Returns a saver without parts.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a network, a scaler or other [`Parameters`]: its tensors get the names that they have
-    /// alone, behind this name and a point; with an empty name, those alone.
+    /// Adds a network, a scaler or other [`Parameters`]. The names of its tensors get this name and
+    /// a point as a prefix; with an empty name, they have no prefix.
     ///
     /// # Panics
-    /// If there is a part of this name already, or a tensor of one of its names: beside a network
-    /// without a name that has a layer `a`, no part can have the name `a` and the same tensors.
+    /// If there is already a part with this name, or a tensor with one of the resulting names: next
+    /// to a network with an empty name and a layer `a`, a part named `a` can't have the same
+    /// tensors.
     pub fn part<T: Element, P: Parameters<T>>(mut self, name: &str, part: &P) -> Self {
         assert!(
             !self.parts.iter().any(|known| known == name),
             "two parts of one file are called `{name}`; give each a name of its own"
         );
         self.parts.push(name.to_owned());
+
         for Named {
             name: own,
             first,
@@ -84,14 +86,13 @@ impl Saver {
         } in P::PARAM_TREE.listed()
         {
             let name = &join(name, own.as_str());
-            // No reader would take the file.
+            // No reader would accept the file.
             assert!(
                 self.names.insert(name.to_owned()),
                 "two tensors of one file are called `{name}`; give the parts names that keep them apart"
             );
-            comma(&mut self.tensors);
-            escape(name, &mut self.tensors);
-            let at = self.data.len();
+
+            let begin = self.data.len();
             let sizes = if differs.is_some() {
                 Axes::EMPTY
             } else {
@@ -102,18 +103,22 @@ impl Saver {
                 );
                 tensor.file_sizes()
             };
-            let (dtype, end) = (Dtype::of::<T>().name(), self.data.len());
-            let entry =
-                format!(r#":{{"dtype":"{dtype}","shape":{sizes},"data_offsets":[{at},{end}]}}"#);
-            self.tensors.push_str(&entry);
+            let end = self.data.len();
+
+            let dtype = Dtype::of::<T>().name();
+            comma(&mut self.tensors);
+            escape(name, &mut self.tensors);
+            self.tensors.push_str(&format!(
+                r#":{{"dtype":"{dtype}","shape":{sizes},"data_offsets":[{begin},{end}]}}"#
+            ));
         }
         self
     }
 
-    /// Adds a text beside the numbers; each key once.
+    /// Adds a text to the metadata. Each key may be added once.
     ///
     /// # Panics
-    /// If the key is `shapewright`, under which each file has the number of its form.
+    /// If the key is `shapewright`, which is the key of the version number of files.
     pub fn metadata(mut self, key: &str, value: &str) -> Self {
         assert!(
             key != FORM.0,
@@ -127,16 +132,17 @@ impl Saver {
         self
     }
 
-    /// The bytes of the file.
+    /// Returns the bytes of the file.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (key, form) = FORM;
         let mut header = format!(r#"{{"__metadata__":{{"{key}":"{form}"{}}}"#, self.metadata);
         header.push_str(if self.tensors.is_empty() { "" } else { "," });
         header.extend([&self.tensors, "}"]);
-        // Spaces, so that the numbers begin at a multiple of 8 bytes.
+        // Aligns the numbers to 8 bytes.
         while !header.len().is_multiple_of(8) {
             header.push(' ');
         }
+
         let mut file = Vec::with_capacity(8 + header.len() + self.data.len());
         file.extend_from_slice(&(header.len() as u64).to_le_bytes());
         file.extend_from_slice(header.as_bytes());
@@ -144,7 +150,7 @@ impl Saver {
         file
     }
 
-    /// Writes the file, which is there whole or not at all; see [files](crate#files).
+    /// Writes the file atomically; see [files](crate#files).
     ///
     /// # Errors
     /// If the file can't be written.
@@ -153,13 +159,14 @@ impl Saver {
     }
 }
 
+/// Appends a comma unless the text is empty.
 fn comma(json: &mut String) {
     if !json.is_empty() {
         json.push(',');
     }
 }
 
-/// The bytes of a safetensors file.
+/// Returns the bytes of a safetensors file.
 pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(
     params: &P,
     metadata: &[(&str, &str)],
@@ -171,7 +178,7 @@ pub(crate) fn to_bytes<T: Element, P: Parameters<T>>(
         .to_bytes()
 }
 
-/// Writes a file that is there whole or not at all.
+/// Writes a file atomically.
 pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), SaveError> {
     atomic_file::write(path, bytes).map_err(|error| SaveError {
         path: path.to_owned(),

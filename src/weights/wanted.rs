@@ -1,4 +1,4 @@
-//! Looks ahead, for the order in which layers want features that are made before them.
+//! The look-ahead for the order in which layers want their input features.
 
 use super::order::{channels_last, keeps_last, output_of};
 use super::pieces::Pieces;
@@ -6,9 +6,9 @@ use crate::network::FeatureOrder;
 use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
 
-/// The order that the layers from `i` on want features in that are made before them; `behind` is
-/// what is wanted of those that come out. An image that a `Reshape` makes of features has its
-/// channels first in PyTorch.
+/// Returns the order in which the layers `i..` want their input features; `behind` is the order in
+/// which their outputs are wanted. An image that a `Reshape` makes of features has its channels
+/// first in PyTorch.
 pub(super) const fn wanted_by(
     layers: &[ParamField],
     mut i: usize,
@@ -24,8 +24,9 @@ pub(super) const fn wanted_by(
         else {
             return None;
         };
+
         let axes = input.sizes().len();
-        let goes_on = match order {
+        let keeps_order = match order {
             FeatureOrder::View => true,
             FeatureOrder::Keeps => input.same(output),
             FeatureOrder::Channels if axes > 1 => return Some(channels_last(*input)),
@@ -39,7 +40,7 @@ pub(super) const fn wanted_by(
                 );
             }
         };
-        if !goes_on {
+        if !keeps_order {
             return if axes == 3 {
                 Some(channels_last(*input))
             } else {
@@ -51,20 +52,22 @@ pub(super) const fn wanted_by(
     behind
 }
 
-/// The same of a network or a block.
+/// Like [`wanted_by`], for a network or a block.
 pub(super) const fn wanted_in(
-    contents: &ParamTree,
+    tree: &ParamTree,
     output: Dims,
     behind: Option<Pieces>,
 ) -> Option<Pieces> {
-    match contents {
+    match tree {
         ParamTree::Layers(layers) => wanted_by(layers, 0, behind),
         ParamTree::Items { item, .. } => wanted_in(item, output, behind),
         ParamTree::Block(joint, branches) => {
             if let (Joint::Sum, [_], Some(_)) = (joint, branches, behind) {
                 return behind;
             }
-            let (mut first, mut i) = (0, 0);
+
+            let mut first = 0;
+            let mut i = 0;
             while i < branches.len() {
                 let own = output_of(branches[i].contents.members());
                 let behind = match joint {
@@ -74,7 +77,8 @@ pub(super) const fn wanted_in(
                 if let Some(wanted) = wanted_in(&branches[i].contents, own, behind) {
                     return Some(wanted);
                 }
-                (first, i) = (first + own.len(), i + 1);
+                first += own.len();
+                i += 1;
             }
             None
         }
@@ -82,14 +86,14 @@ pub(super) const fn wanted_in(
     }
 }
 
-/// What the branches of a block do with the axes of what they are given, before they change them.
+/// The uses that the branches of a block make of their input's axes, before they change these.
 #[derive(Clone, Copy)]
 pub(super) struct Uses {
-    /// One takes the last axis for channels.
+    /// Whether a branch takes the last axis for channels.
     pub channels: bool,
-    /// One takes all axes but the last one together, whichever is first.
+    /// Whether a branch reduces all axes except the last one, whichever is first.
     pub pools: bool,
-    /// One works along the last axis.
+    /// Whether a branch works along the last axis.
     pub along_last: bool,
 }
 
@@ -100,9 +104,10 @@ impl Uses {
         along_last: false,
     };
 
-    /// What these lists of layers do.
+    /// Returns the uses of these lists of layers.
     pub const fn of(branches: &[ParamField]) -> Self {
-        let (mut uses, mut i) = (Uses::NONE, 0);
+        let mut uses = Uses::NONE;
+        let mut i = 0;
         while i < branches.len() {
             let own = Uses::of_one(&branches[i].contents);
             uses = Uses {
@@ -115,18 +120,21 @@ impl Uses {
         uses
     }
 
-    const fn of_one(contents: &ParamTree) -> Self {
-        let layers = match contents {
+    /// Returns the uses of one list of layers, a block or a repetition.
+    const fn of_one(tree: &ParamTree) -> Self {
+        let layers = match tree {
             ParamTree::Items { item, .. } => return Uses::of_one(item),
             ParamTree::Block(_, branches) => return Uses::of(branches),
-            _ => contents.members(),
+            _ => tree.members(),
         };
+
         let mut i = 0;
         while i < layers.len() {
             let Some(layer) = &layers[i].layer else {
                 break;
             };
-            let (input, output) = (layer.input, layer.output);
+            let input = layer.input;
+            let output = layer.output;
             let several = input.sizes().len() > 1;
             match layer.order {
                 FeatureOrder::Keeps => {}
@@ -162,8 +170,8 @@ impl Uses {
     }
 }
 
-/// What is wanted of a branch, of what is wanted of all side by side; `first` elements are those of
-/// branches before.
+/// Returns the order that is wanted of a branch, from the order that is wanted of the concatenated
+/// outputs; the branches before it have `first` elements.
 pub(super) const fn wanted_of_branch(
     wanted: Option<Pieces>,
     first: usize,

@@ -1,4 +1,4 @@
-//! What becomes of the order in networks and blocks, which have layers inside.
+//! The order through networks and blocks, which have layers inside.
 
 use super::layer::through;
 use super::state::{Flat, Joined, Order, flat, made};
@@ -8,9 +8,9 @@ use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 use crate::weights::wanted::{Uses, wanted_in, wanted_of_branch};
 
-/// What comes out of a network or a block.
+/// Follows a network or a block and returns the order of its output.
 pub(super) const fn block(
-    contents: &ParamTree,
+    tree: &ParamTree,
     layer: &LayerInfo,
     order: Order,
     free: bool,
@@ -22,10 +22,11 @@ pub(super) const fn block(
         free,
         doubt: None,
     };
-    match contents {
+    match tree {
         ParamTree::Layers(layers) => list(layers, order, wanted, sink),
         ParamTree::Items { count, item, .. } => {
-            let (mut passed, mut i) = (came, 0);
+            let mut passed = came;
+            let mut i = 0;
             while i < *count {
                 let behind = if i + 1 == *count {
                     wanted
@@ -50,18 +51,20 @@ pub(super) const fn block(
             }
         }
         ParamTree::Fields(_) | ParamTree::Tensor(_) => {
-            networks(contents, sink);
-            through(contents, layer, order, free, None)
+            networks(tree, sink);
+            through(tree, layer, order, free, None)
         }
     }
 }
 
+/// Returns the first doubt, if there is one, or the second.
 const fn either(first: Option<Doubt>, second: Option<Doubt>) -> Option<Doubt> {
     if first.is_some() { first } else { second }
 }
 
-/// The order of what all branches are given, of the order that comes to them and what they do with
-/// it. If the axes are moved for one of them, this may have been before all.
+/// Returns the order of the branches' common input, from the order of the block's input and the
+/// uses that the branches make of it. If the axes are moved for one branch, a program may have
+/// moved them before all.
 const fn given(order: Order, uses: Uses) -> Order {
     match order {
         Order::Open => match (uses.channels, uses.along_last) {
@@ -76,13 +79,14 @@ const fn given(order: Order, uses: Uses) -> Order {
     }
 }
 
+/// Follows a branch of a block.
 const fn branch(
-    member: &ParamField,
+    field: &ParamField,
     order: Order,
     wanted: Option<Pieces>,
     sink: &mut Sink,
 ) -> Passed {
-    match &member.contents {
+    match &field.contents {
         ParamTree::Layers(layers) => list(layers, order, wanted, sink),
         _ => Passed {
             order,
@@ -92,8 +96,8 @@ const fn branch(
     }
 }
 
-/// Adds a branch to what came, or two to each other: both must have one order, so what can be in
-/// any takes the other's.
+/// Follows the sum of a branch and the block's input, or of two branches. Both summands must have
+/// one order, so that a summand that can have any order takes the other's.
 const fn sum(
     branches: &[ParamField],
     output: Dims,
@@ -108,6 +112,7 @@ const fn sum(
             [passed, came]
         }
         [first, second, ..] => {
+            // A dry run finds out which branch has an order of its own.
             let mut dry = Sink {
                 orders: &mut [],
                 next: 0,
@@ -138,6 +143,7 @@ const fn sum(
         }
         [] => [came, came],
     };
+
     let free = first.free && second.free;
     if output.sizes().len() > 1 {
         let joined = Joined::one(first.order, output).and(Joined::one(second.order, output));
@@ -157,9 +163,10 @@ const fn sum(
     added(&first, &second, output, free)
 }
 
-/// The sum of features, which lie along a single axis.
+/// Returns the order of a sum of features, which have a single axis.
 const fn added(first: &Passed, second: &Passed, output: Dims, free: bool) -> Passed {
-    let (a, b) = (flat(first.order, output), flat(second.order, output));
+    let a = flat(first.order, output);
+    let b = flat(second.order, output);
     if !a.pieces.equals(&b.pieces) {
         return Passed {
             order: made(output),
@@ -167,7 +174,8 @@ const fn added(first: &Passed, second: &Passed, output: Dims, free: bool) -> Pas
             doubt: Some(Doubt::Depends),
         };
     }
-    // What is made takes the other's order, whichever that is; what is not has its own.
+
+    // A free summand takes the other's order, whichever that is; any other has its own.
     let apart = a.sure && !b.sure && !first.free || b.sure && !a.sure && !second.free;
     Passed {
         order: Order::Flat(Flat {
@@ -179,7 +187,7 @@ const fn added(first: &Passed, second: &Passed, output: Dims, free: bool) -> Pas
     }
 }
 
-/// Joins branches along the last axis, or makes a tuple of them.
+/// Follows branches whose outputs are joined along the last axis, or become a tuple.
 const fn side_by_side(
     branches: &[ParamField],
     output: Dims,
@@ -187,8 +195,12 @@ const fn side_by_side(
     wanted: Option<Pieces>,
     sink: &mut Sink,
 ) -> Passed {
-    let (mut axes, mut all, mut sure) = (Joined::Any, Some(Pieces::same(0)), true);
-    let (mut free, mut first, mut i) = (true, 0, 0);
+    let mut axes = Joined::Any;
+    let mut all = Some(Pieces::same(0));
+    let mut sure = true;
+    let mut free = true;
+    let mut first = 0;
+    let mut i = 0;
     while i < branches.len() {
         let own = output_of(branches[i].contents.members());
         let behind = wanted_of_branch(wanted, first, own, output);
@@ -202,7 +214,9 @@ const fn side_by_side(
         };
         sure = sure && joins.sure;
         free = free && passed.free;
-        (first, i) = (first + own.len(), i + 1);
+
+        first += own.len();
+        i += 1;
     }
 
     let order = if output.sizes().len() > 1 {

@@ -1,4 +1,4 @@
-//! What becomes of the order in one layer without layers inside.
+//! The order through one layer without layers inside.
 
 use super::state::{Flat, Order, along_last, channels_last, flat, made};
 use super::{Doubt, Passed};
@@ -7,22 +7,25 @@ use crate::network::param_tree::{LayerInfo, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
 
-/// What comes out of a layer without layers inside.
+/// Returns the order of the output of a layer without layers inside.
 pub(super) const fn through(
-    contents: &ParamTree,
+    params: &ParamTree,
     layer: &LayerInfo,
     order: Order,
     free: bool,
     wanted: Option<Pieces>,
 ) -> Passed {
-    let (input, output) = (layer.input, layer.output);
-    let (axes, came) = (input.sizes().len(), flat(order, input));
-    // What each case does not say.
+    let input = layer.input;
+    let output = layer.output;
+    let axes = input.sizes().len();
+    let came = flat(order, input);
+    // A new tensor, unless a case says otherwise.
     let fresh = Passed {
         order: made(output),
         free: false,
         doubt: None,
     };
+
     match layer.order {
         FeatureOrder::View => Passed {
             order: viewed(order, input, output),
@@ -45,16 +48,16 @@ pub(super) const fn through(
             },
         },
         FeatureOrder::Keeps | FeatureOrder::Channels => match kept(order, input, output) {
-            Some(_) if axes == 1 && !came.sure && has(contents, Marked::Features, input) => {
+            Some(_) if axes == 1 && !came.sure && has(params, Marked::Features, input) => {
                 Passed {
-                    // Asked once, this is answered.
+                    // One doubt is enough: later layers take the order for known.
                     order: Order::Flat(Flat::sure(came.pieces)),
                     free,
                     doubt: Some(Doubt::Moved),
                 }
             }
             Some(order)
-                if came.pieces.is_same() || axes != 1 || !has(contents, Marked::Neither, input) =>
+                if came.pieces.is_same() || axes != 1 || !has(params, Marked::Neither, input) =>
             {
                 Passed {
                     order,
@@ -73,48 +76,9 @@ pub(super) const fn through(
         | FeatureOrder::Layers
             if axes > 1 =>
         {
-            let outputs = output.sizes().len();
-            match along_last(order, input) {
-                Some(order) if outputs == axes => Passed { order, ..fresh },
-                // An axis more, as behind an embedding, and the others in an order that is none
-                // of axes.
-                Some(Order::Either) if outputs > axes && !channels_last(input).is_same() => {
-                    Passed {
-                        doubt: Some(Doubt::Depends),
-                        ..fresh
-                    }
-                }
-                Some(_) => fresh,
-                None => Passed {
-                    order: if outputs == axes {
-                        Order::Either
-                    } else {
-                        fresh.order
-                    },
-                    free: false,
-                    doubt: Some(Doubt::Viewed),
-                },
-            }
+            worked_along_last(order, input, output, fresh)
         }
-        FeatureOrder::Makes => {
-            let doubt = if !came.pieces.is_same()
-                && (axes != 1 || !has(contents, Marked::Features, input))
-            {
-                Some(Doubt::Depends)
-            } else if !came.sure {
-                Some(Doubt::Moved)
-            } else {
-                None
-            };
-            let free = output.sizes().len() == 1 && has(contents, Marked::Outputs, output);
-            let order = match wanted {
-                Some(wanted) if free && wanted.len() == output.len() => {
-                    Order::Flat(Flat::sure(wanted))
-                }
-                _ => fresh.order,
-            };
-            Passed { order, free, doubt }
-        }
+        FeatureOrder::Makes => made_features(params, came, input, output, wanted),
         FeatureOrder::Depends | FeatureOrder::Mixes | FeatureOrder::Layers => Passed {
             doubt: if came.pieces.is_same() {
                 None
@@ -126,7 +90,58 @@ pub(super) const fn through(
     }
 }
 
-/// The order of the same numbers under another shape.
+/// Returns the order after a layer that works along the last of several axes; `fresh` is that of a
+/// new tensor.
+const fn worked_along_last(order: Order, input: Dims, output: Dims, fresh: Passed) -> Passed {
+    let axes = input.sizes().len();
+    let outputs = output.sizes().len();
+    match along_last(order, input) {
+        Some(order) if outputs == axes => Passed { order, ..fresh },
+        // One more axis, as after an embedding, and the others in an order that no axes have.
+        Some(Order::Either) if outputs > axes && !channels_last(input).is_same() => Passed {
+            doubt: Some(Doubt::Depends),
+            ..fresh
+        },
+        Some(_) => fresh,
+        None => Passed {
+            order: if outputs == axes {
+                Order::Either
+            } else {
+                fresh.order
+            },
+            free: false,
+            doubt: Some(Doubt::Viewed),
+        },
+    }
+}
+
+/// Returns the order after a layer that makes new features, in the order that is wanted if its
+/// weights can be permuted; `came` is the order of its inputs.
+const fn made_features(
+    params: &ParamTree,
+    came: Flat,
+    input: Dims,
+    output: Dims,
+    wanted: Option<Pieces>,
+) -> Passed {
+    let reads_features = input.sizes().len() == 1 && has(params, Marked::Features, input);
+    let doubt = if !came.pieces.is_same() && !reads_features {
+        Some(Doubt::Depends)
+    } else if !came.sure {
+        Some(Doubt::Moved)
+    } else {
+        None
+    };
+
+    let free = output.sizes().len() == 1 && has(params, Marked::Outputs, output);
+    let order = match wanted {
+        Some(wanted) if free && wanted.len() == output.len() => Order::Flat(Flat::sure(wanted)),
+        _ => made(output),
+    };
+    Passed { order, free, doubt }
+}
+
+/// Returns the order of the same numbers under another shape.
 const fn viewed(order: Order, input: Dims, output: Dims) -> Order {
     if keeps_last(input, output) {
         order
@@ -135,18 +150,19 @@ const fn viewed(order: Order, input: Dims, output: Dims) -> Order {
     }
 }
 
-/// Whether several axes become several others, of which the last one is the same.
+/// Returns whether several axes become several others with the same last axis.
 pub(in crate::weights) const fn keeps_last(input: Dims, output: Dims) -> bool {
     let several = input.sizes().len() > 1 && output.sizes().len() > 1;
     several && matches!((input.last(), output.last()), (Some(a), Some(b)) if a == b)
 }
 
-/// The order of what comes out if each element belongs to the one at its place, or to those at its
-/// place in all parts of a tuple; `None` if those differ.
+/// Returns the order of outputs that belong to the inputs at the same position, or to those at the
+/// same position in all parts of a tuple; `None` if the parts have different orders.
 const fn kept(order: Order, input: Dims, output: Dims) -> Option<Order> {
     if input.same(&output) {
         return Some(order);
     }
+
     let Flat { pieces, sure } = flat(order, input);
     let (parts, whole) = if input.parts().is_empty() {
         (output.parts(), input)
@@ -164,6 +180,7 @@ const fn kept(order: Order, input: Dims, output: Dims) -> Option<Order> {
         }
         i += 1;
     }
+
     let kept = if input.parts().is_empty() {
         repeated(&pieces, parts.len())
     } else {
@@ -175,9 +192,10 @@ const fn kept(order: Order, input: Dims, output: Dims) -> Option<Order> {
     }
 }
 
-/// The same order so many times.
+/// Returns the same order, repeated `count` times.
 const fn repeated(pieces: &Pieces, count: usize) -> Option<Pieces> {
-    let (mut all, mut i) = (Pieces::same(0), 0);
+    let mut all = Pieces::same(0);
+    let mut i = 0;
     while i < count {
         match all.and(pieces) {
             Some(more) => all = more,
@@ -188,7 +206,7 @@ const fn repeated(pieces: &Pieces, count: usize) -> Option<Pieces> {
     Some(all)
 }
 
-/// The order of each of these parts, if it is the same in all.
+/// Returns the order of `count` parts of length `len`, if it is the same in all.
 const fn common(pieces: &Pieces, count: usize, len: usize) -> Option<Pieces> {
     let Some(first) = pieces.part(0, len) else {
         return None;
@@ -203,18 +221,20 @@ const fn common(pieces: &Pieces, count: usize, len: usize) -> Option<Pieces> {
     Some(first)
 }
 
-/// Which tensors of a layer are looked for.
+/// The attribute of the tensors that [`has`] looks for.
 #[derive(Clone, Copy)]
 enum Marked {
+    /// `#[params(features)]`.
     Features,
+    /// `#[params(outputs)]`.
     Outputs,
-    /// An entry for each feature, it seems, which nothing says.
+    /// No attribute, though the first axis is as long as the features.
     Neither,
 }
 
-/// Whether a layer has a tensor with an entry for each of these features.
-const fn has(contents: &ParamTree, marked: Marked, features: Dims) -> bool {
-    match contents {
+/// Returns whether a layer has such a tensor with an entry for each of these features.
+const fn has(params: &ParamTree, marked: Marked, features: Dims) -> bool {
+    match params {
         ParamTree::Tensor(tensor) => match (tensor.sizes(), marked) {
             ([first, ..], Marked::Features) => tensor.features && *first == features.len(),
             ([.., last], Marked::Outputs) => tensor.outputs && *last == features.len(),

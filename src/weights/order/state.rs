@@ -1,4 +1,4 @@
-//! The order of one tensor's elements in PyTorch, as far as the layers before it tell.
+//! The order of a tensor's elements in PyTorch, as far as the layers before it determine it.
 
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
@@ -8,18 +8,18 @@ use crate::weights::pieces::Pieces;
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy)]
 pub(super) enum Order {
-    /// The axes as they are here, unless a layer takes the last one for channels: none has said
-    /// anything yet.
+    /// The axes have the same order, unless a later layer takes the last one for channels: no layer
+    /// has determined it yet.
     Open,
-    /// The axes as they are here: a layer has made them so, or has worked along the last one.
+    /// The axes have the same order: a layer has made them so, or has worked along the last one.
     AsHere,
-    /// The last axis here is the first one there.
+    /// The last axis here is the first one in PyTorch.
     ChannelsFirst,
-    /// The axes as they are here, or the last one first. A layer has worked along the last axis,
-    /// which was the first one there, so that a program in PyTorch has moved it; whether it has
-    /// moved it back, nothing tells.
+    /// The axes have the same order, or the last one is first. A layer has worked along the last
+    /// axis, which was the first one in PyTorch, so that a program there has moved it. Whether the
+    /// program has moved it back is unknown.
     Either,
-    /// That of each element in memory; the axes do not tell it.
+    /// The order of each element in memory, which the axes do not determine.
     Flat(Flat),
 }
 
@@ -27,22 +27,24 @@ pub(super) enum Order {
 #[derive(Clone, Copy)]
 pub(super) struct Flat {
     pub pieces: Pieces,
-    /// They were not flattened while their order was [`Order::Either`]. If they were, the pieces
-    /// are those with the channels first.
+    /// Whether the order was known when the features were flattened. If it was [`Order::Either`],
+    /// the pieces are those with the channels first.
     pub sure: bool,
 }
 
 impl Flat {
+    /// Returns the order that is the same in PyTorch.
     pub const fn same(len: usize) -> Self {
         Flat::sure(Pieces::same(len))
     }
 
+    /// Returns a known order.
     pub const fn sure(pieces: Pieces) -> Self {
         Flat { pieces, sure: true }
     }
 }
 
-/// The order of the elements of an image or a sequence in PyTorch.
+/// Returns the order of the elements of an image or a sequence in PyTorch.
 pub(in crate::weights) const fn channels_last(dims: Dims) -> Pieces {
     match dims.last() {
         Some(last) => Pieces::channels_last(dims.len(), last),
@@ -50,7 +52,7 @@ pub(in crate::weights) const fn channels_last(dims: Dims) -> Pieces {
     }
 }
 
-/// The order of all elements.
+/// Returns the order of all elements in memory.
 pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
     match order {
         Order::Open | Order::AsHere => Flat::same(dims.len()),
@@ -64,7 +66,7 @@ pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
     }
 }
 
-/// The order of features along a single axis; nothing for other tensors.
+/// Returns the order of features along a single axis; no elements for other tensors.
 pub(super) const fn along_axis(order: Order, dims: Dims) -> Pieces {
     if dims.sizes().len() == 1 {
         flat(order, dims).pieces
@@ -73,7 +75,7 @@ pub(super) const fn along_axis(order: Order, dims: Dims) -> Pieces {
     }
 }
 
-/// The order of what is made without regard to what came.
+/// Returns the order of a new tensor, whatever the order of the inputs.
 pub(super) const fn made(dims: Dims) -> Order {
     if dims.sizes().len() > 1 {
         Order::AsHere
@@ -82,14 +84,14 @@ pub(super) const fn made(dims: Dims) -> Order {
     }
 }
 
-/// The order behind a layer that works along the last of several axes; `None` if what is along it
-/// here is not along any axis there, as far as one knows.
+/// Returns the order after a layer that works along the last of several axes; `None` if, as far as
+/// is known, no axis in PyTorch has the same elements along it.
 pub(super) const fn along_last(order: Order, dims: Dims) -> Option<Order> {
     match order {
         Order::Open | Order::AsHere => Some(Order::AsHere),
         Order::ChannelsFirst | Order::Either => Some(Order::Either),
-        // What a `Reshape` makes of features is an image, if it has three axes; otherwise it has
-        // the axes that are written.
+        // With three axes, a `Reshape` makes an image of features; otherwise it makes the axes that
+        // are written.
         Order::Flat(flat) if dims.sizes().len() == 3 => {
             if flat.sure && flat.pieces.equals(&channels_last(dims)) {
                 Some(Order::Either)
@@ -102,28 +104,29 @@ pub(super) const fn along_last(order: Order, dims: Dims) -> Option<Order> {
     }
 }
 
-/// What is known of tensors that are added, or joined along their last axis.
+/// The common order of tensors that are added, or joined along their last axis.
 // Constants have no boxes.
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Copy)]
 pub(super) enum Joined {
-    /// Each order is the same.
+    /// All orders are the same.
     Any,
-    /// The elements as they are here, under axes that are written.
+    /// The elements have the same order, under axes that a `Reshape` has written.
     Rows,
+    /// The order of the axes.
     Axes(Order),
-    /// Elements that do not belong together in PyTorch.
+    /// The elements do not belong together in PyTorch.
     Apart,
 }
 
 impl Joined {
-    /// One of the tensors.
+    /// Returns the order of one of the tensors.
     pub const fn one(order: Order, dims: Dims) -> Self {
         let Order::Flat(Flat { pieces, sure }) = order else {
             return Joined::Axes(order);
         };
         if sure && pieces.equals(&channels_last(dims)) {
-            // What a `Reshape` makes with three axes is an image.
+            // With three axes, a `Reshape` makes an image.
             if pieces.is_same() && dims.sizes().len() != 3 {
                 Joined::Any
             } else {
@@ -136,6 +139,7 @@ impl Joined {
         }
     }
 
+    /// Returns the common order of two groups of tensors.
     pub const fn and(self, other: Self) -> Self {
         match (self, other) {
             (Joined::Any, known) | (known, Joined::Any) => known,
@@ -143,7 +147,7 @@ impl Joined {
                 (Order::Open, Order::Open) => Order::Open,
                 (Order::Open | Order::AsHere, Order::Open | Order::AsHere) => Order::AsHere,
                 (Order::ChannelsFirst, Order::ChannelsFirst) => Order::ChannelsFirst,
-                // One of them was moved, but which?
+                // The axes of one of them were moved, but it is unknown of which.
                 _ => Order::Either,
             }),
             (Joined::Rows, Joined::Rows | Joined::Axes(Order::Open))
@@ -154,7 +158,7 @@ impl Joined {
         }
     }
 
-    /// The order of what comes out; `None` if it is none.
+    /// Returns the order of the output; `None` if there is no common one.
     pub const fn order(self, output: Dims) -> Option<Order> {
         match self {
             Joined::Any => Some(Order::Open),
