@@ -91,7 +91,8 @@ impl Op for FlushOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let (len, x) = (self.0.len(), self.0.as_mut_ptr());
+        let len = self.0.len();
+        let x = self.0.as_mut_ptr();
         each(
             s,
             len,

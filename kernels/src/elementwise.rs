@@ -6,7 +6,9 @@ use super::simd::{Simd, each};
 #[inline(always)]
 pub(super) fn zip<S: Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S::V, S::V) -> S::V) {
     assert_eq!(x.len(), y.len());
-    let (len, x, y) = (x.len(), x.as_ptr(), y.as_mut_ptr());
+    let len = x.len();
+    let x = x.as_ptr();
+    let y = y.as_mut_ptr();
     each(
         s,
         len,

@@ -22,7 +22,8 @@ impl Op for GluOp<'_> {
             .chunks_exact(2 * half.max(1))
             .zip(y.chunks_exact_mut(half.max(1)))
         {
-            let (a, y) = (x.as_ptr(), y.as_mut_ptr());
+            let a = x.as_ptr();
+            let y = y.as_mut_ptr();
             each(
                 s,
                 half,
@@ -62,7 +63,9 @@ impl Op for GluGradOp<'_> {
             .chunks_exact(2 * half.max(1))
             .zip(dx.chunks_exact_mut(2 * half.max(1)));
         for ((x, dx), dy) in rows.zip(dy.chunks_exact(half.max(1))) {
-            let (x, dx, dy) = (x.as_ptr(), dx.as_mut_ptr(), dy.as_ptr());
+            let x = x.as_ptr();
+            let dx = dx.as_mut_ptr();
+            let dy = dy.as_ptr();
             each(
                 s,
                 half,

@@ -59,7 +59,8 @@ impl Op for WideLogRow<'_> {
     fn call<S: Simd>(self, s: S) {
         let WideLogRow(row) = self;
         let shift = s.splat(maximum(s, row));
-        let (len, x) = (row.len(), row.as_mut_ptr());
+        let len = row.len();
+        let x = row.as_mut_ptr();
         // SAFETY (both blocks): `sum_of` and `each` give i + n <= len.
         let sum = sum_of(
             s,

@@ -32,8 +32,10 @@ impl Op for CrossEntropyOp<'_> {
         if check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len()) == 0 {
             return 0.0;
         }
-        let (mut losses, mut counts) = ([0.0; BLOCK], [1.0; BLOCK]);
-        let (mut pairs, mut added) = (Pairs::new(), 0);
+        let mut losses = [0.0; BLOCK];
+        let mut counts = [1.0; BLOCK];
+        let mut pairs = Pairs::new();
+        let mut added = 0;
         let mut turned = Turned::new();
         let blocks = logits
             .chunks(BLOCK * classes)
@@ -41,7 +43,8 @@ impl Op for CrossEntropyOp<'_> {
         for ((logits, grad), labels) in blocks.zip(labels.chunks(BLOCK)) {
             if added == TERMS {
                 pairs.push([losses], add_partials);
-                (losses, added) = ([0.0; BLOCK], 0);
+                losses = [0.0; BLOCK];
+                added = 0;
             }
             added += 1;
             if classes <= NARROW {
@@ -87,7 +90,8 @@ impl Op for CrossEntropyOp<'_> {
                     grad.iter_mut().for_each(|x| *x *= weight);
                     if weight == 0.0 {
                         // Not even NaN and infinities of the row.
-                        (turned.sum[r], rest[r]) = (1.0, 0.0);
+                        turned.sum[r] = 1.0;
+                        rest[r] = 0.0;
                         grad.fill(0.0);
                     }
                 }
@@ -130,15 +134,19 @@ impl Op for BceOp<'_> {
         } = self;
         check_same("bce_with_logits", logits.len(), targets.len());
         check_same("bce_with_logits", logits.len(), grad.len());
-        let (x, t, grad) = (logits.as_ptr(), targets.as_ptr(), grad.as_mut_ptr());
-        let (scale, one) = (s.splat(scale), s.splat(1.0));
+        let x = logits.as_ptr();
+        let t = targets.as_ptr();
+        let grad = grad.as_mut_ptr();
+        let scale = s.splat(scale);
+        let one = s.splat(1.0);
         sum_of(
             s,
             logits.len(),
             // SAFETY: `sum_of` gives i + n <= the length of all three.
             #[inline(always)]
             |i, n| unsafe {
-                let (x, t) = (s.get(x.add(i), n), s.get(t.add(i), n));
+                let x = s.get(x.add(i), n);
+                let t = s.get(t.add(i), n);
                 // What of the logit is wrong by the target: none of it where the target is right,
                 // however large it is.
                 let times =
@@ -176,7 +184,9 @@ impl Op for MseOp<'_> {
         } = self;
         check_same("mse", output.len(), target.len());
         check_same("mse", output.len(), grad.len());
-        let (o, t, grad) = (output.as_ptr(), target.as_ptr(), grad.as_mut_ptr());
+        let o = output.as_ptr();
+        let t = target.as_ptr();
+        let grad = grad.as_mut_ptr();
         let twice = s.splat(scale + scale);
         sum_of(
             s,
@@ -214,11 +224,16 @@ impl Op for SmoothL1Op<'_> {
         } = self;
         check_same("smooth_l1", output.len(), target.len());
         check_same("smooth_l1", output.len(), grad.len());
-        let (o, t, grad) = (output.as_ptr(), target.as_ptr(), grad.as_mut_ptr());
+        let o = output.as_ptr();
+        let t = target.as_ptr();
+        let grad = grad.as_mut_ptr();
         let bend = bend.in_range(f32::MAX.into());
-        let (at, half) = (s.splat(bend.at as f32), s.splat((0.5 * bend.at) as f32));
-        let (curve, slope) = (s.splat(bend.curve as f32), s.splat(bend.slope as f32));
-        let (scale, one_half) = (s.splat(scale), s.splat(0.5));
+        let at = s.splat(bend.at as f32);
+        let half = s.splat((0.5 * bend.at) as f32);
+        let curve = s.splat(bend.curve as f32);
+        let slope = s.splat(bend.slope as f32);
+        let scale = s.splat(scale);
+        let one_half = s.splat(0.5);
         sum_of(
             s,
             output.len(),
@@ -227,7 +242,8 @@ impl Op for SmoothL1Op<'_> {
             |i, n| unsafe {
                 let d = s.sub(s.get(o.add(i), n), s.get(t.add(i), n));
                 let a = math::abs(s, d);
-                let (round, bent) = (s.mul(d, curve), s.gt(at, a));
+                let round = s.mul(d, curve);
+                let bent = s.gt(at, a);
                 // A difference of zero has the gradient zero, and NaN stays.
                 let straight = s.or(slope, s.and_bits(d, 0x8000_0000));
                 let straight = s.select(s.gt(a, s.zero()), straight, d);

@@ -351,7 +351,8 @@ impl Rule for AdadeltaStep {
         let (p, g) = self.begin.apply(a, p, g);
         // The epsilon is within the root.
         let hidden = A::THRESHOLDS.is_hidden(A::THRESHOLDS.least_root, self.epsilon);
-        let (v, epsilon) = (ema_of_square(a, self.rho, v, g, hidden), a.of(self.epsilon));
+        let v = ema_of_square(a, self.rho, v, g, hidden);
+        let epsilon = a.of(self.epsilon);
         let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
         let step = a.mul(ratio, g);
         (

@@ -33,7 +33,8 @@ impl<B: Copy> Pairs<B> {
     /// Takes the sum of the next block.
     #[inline(always)]
     pub(super) fn push(&mut self, block: B, add: impl Fn(B, B) -> B) {
-        let (mut sum, mut level) = (block, 0);
+        let mut sum = block;
+        let mut level = 0;
         while self.blocks >> level & 1 == 1 {
             // SAFETY: the bit of this level is set, so that its sum was written.
             sum = add(unsafe { self.sums[level].assume_init() }, sum);
@@ -46,7 +47,8 @@ impl<B: Copy> Pairs<B> {
     /// The sum of all, with that of the last block, which may be shorter.
     #[inline(always)]
     pub(super) fn finish(&self, last: B, add: impl Fn(B, B) -> B) -> B {
-        let (mut sum, mut level) = (last, 0);
+        let mut sum = last;
+        let mut level = 0;
         while self.blocks >> level > 0 {
             if self.blocks >> level & 1 == 1 {
                 // SAFETY: as in `push`.

@@ -17,7 +17,8 @@ fn weighted<S: Simd>(
     let width = check_prelu(weight.len(), x.len(), y.len()).max(1);
     let w = weight.as_ptr();
     for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-        let (x, y) = (x.as_ptr(), y.as_mut_ptr());
+        let x = x.as_ptr();
+        let y = y.as_mut_ptr();
         each(
             s,
             width,
@@ -107,7 +108,9 @@ impl Op for PReluWeightGradOp<'_> {
         if x.is_empty() {
             return;
         }
-        let (rows, x, dy) = (x.len() / width, x.as_ptr(), dy.as_ptr());
+        let rows = x.len() / width;
+        let x = x.as_ptr();
+        let dy = dy.as_ptr();
         let term = {
             #[inline(always)]
             |i: usize, n: usize| {

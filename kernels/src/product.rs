@@ -124,7 +124,8 @@ pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(P
             });
             continue;
         }
-        let (c_of_run, start) = (&mut *run, Start::Zero);
+        let c_of_run = &mut *run;
+        let start = Start::Zero;
         product(Product {
             m,
             n,
@@ -169,7 +170,8 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
         relu,
         whole: _,
     } = p;
-    let (c, b_whole) = (c.as_mut_ptr(), b);
+    let c = c.as_mut_ptr();
+    let b_whole = b;
     let width = S::TILE * S::LANES;
     // Blocks as equal as possible; one empty block if k is 0, as C still has to be started.
     let depths = k.div_ceil(DEPTH).max(1);
@@ -331,7 +333,8 @@ impl Op for Pack<'_> {
         let from = p0 * b.row_stride + j0 * b.col_stride;
         let last = from + (k - 1) * b.row_stride + (n - 1) * b.col_stride;
         assert!(last < b.data.len());
-        let (src, dst) = (b.data.as_ptr().wrapping_add(from), panel.as_mut_ptr());
+        let src = b.data.as_ptr().wrapping_add(from);
+        let dst = panel.as_mut_ptr();
         // SAFETY (all blocks): element (p, j) of B is read for p < k and j < n only, which `last`
         // bounds; of the panel, rows below k are written in columns below `row`.
         if b.col_stride == 1 || n == 1 {

@@ -14,7 +14,8 @@ impl Op for SumOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
-        let (len, x) = (self.0.len(), self.0.as_ptr());
+        let len = self.0.len();
+        let x = self.0.as_ptr();
         sum_of(
             s,
             len,
@@ -36,7 +37,9 @@ impl Op for DotOp<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
         check_same("dot", self.x.len(), self.y.len());
-        let (len, x, y) = (self.x.len(), self.x.as_ptr(), self.y.as_ptr());
+        let len = self.x.len();
+        let x = self.x.as_ptr();
+        let y = self.y.as_ptr();
         sum_of(
             s,
             len,
@@ -88,7 +91,8 @@ impl Op for ColumnSumsOp<'_> {
         if whole < cols {
             let vectors = (cols - whole).div_ceil(S::LANES);
             let last = cols - whole - (vectors - 1) * S::LANES;
-            let (x, sums) = (&x[whole.min(x.len())..], &mut sums[whole..]);
+            let x = &x[whole.min(x.len())..];
+            let sums = &mut sums[whole..];
             // SAFETY: the columns from `whole` on, likewise.
             unsafe {
                 match vectors {
@@ -271,7 +275,8 @@ impl Op for WriteRows<'_> {
 /// The largest element that is not NaN; minus infinity if there is none.
 #[inline(always)]
 pub(super) fn maximum<S: Simd>(s: S, row: &[f32]) -> f32 {
-    let (len, x) = (row.len(), row.as_ptr());
+    let len = row.len();
+    let x = row.as_ptr();
     let mut max = s.splat(f32::NEG_INFINITY);
     each(
         s,
@@ -313,7 +318,8 @@ impl Op for WideRow<'_> {
     fn call<S: Simd>(self, s: S) -> (f32, f32) {
         let WideRow { row, scale } = self;
         let max = maximum(s, row);
-        let (len, x) = (row.len(), row.as_mut_ptr());
+        let len = row.len();
+        let x = row.as_mut_ptr();
         // SAFETY (all blocks): `each` and `sum_of` give i + n <= len.
         let shift = s.splat(max);
         let sum = sum_of(
@@ -398,7 +404,8 @@ impl Op for SoftmaxGradOp<'_> {
             let mean = if width <= NARROW {
                 y.iter().zip(&*dy).fold(0.0, |sum, (&y, &dy)| sum + y * dy)
             } else {
-                let (y, dy) = (y.as_ptr(), dy.as_ptr());
+                let y = y.as_ptr();
+                let dy = dy.as_ptr();
                 sum_of(
                     s,
                     width,

@@ -79,7 +79,8 @@ pub(super) fn is_large<T>(p: &Product<'_, T>) -> bool {
 /// `C = start + A * B`.
 pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
     p.check();
-    let (m, n) = (p.m, p.n);
+    let m = p.m;
+    let n = p.n;
     if m == 0 || n == 0 {
         return;
     }
@@ -282,10 +283,8 @@ pub(super) fn cross_entropy<T: Real>(
         let Some((logits, grad)) = rows.next() else {
             return T::zero();
         };
-        let (label, weight) = (
-            labels[r] as usize,
-            weights.get(r).copied().unwrap_or(T::one()),
-        );
+        let label = labels[r] as usize;
+        let weight = weights.get(r).copied().unwrap_or(T::one());
         if weight == T::zero() {
             grad.fill(T::zero());
             return T::zero();
@@ -297,7 +296,8 @@ pub(super) fn cross_entropy<T: Real>(
             && let Some(class) = certain(logits)
         {
             grad.fill(T::zero());
-            (grad[class], sum) = (T::one(), T::one());
+            grad[class] = T::one();
+            sum = T::one();
             term = if class == label {
                 T::zero()
             } else {
@@ -334,7 +334,8 @@ pub(super) fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, gr
         }
     };
     sum_of(logits.len(), |i| {
-        let (x, t) = (logits[i], targets[i]);
+        let x = logits[i];
+        let t = targets[i];
         grad[i] = (sigmoid(x) - t) * scale;
         times(T::one() - t, relu(x)) + times(t, relu(-x)) + (-x.abs()).exp().ln_1p()
     })
@@ -360,7 +361,9 @@ pub(super) fn smooth_l1<T: Real>(
     check_same("smooth_l1", output.len(), target.len());
     check_same("smooth_l1", output.len(), grad.len());
     let bend = bend.in_range(f64::MAX);
-    let (at, curve, slope) = (T::of(bend.at), T::of(bend.curve), T::of(bend.slope));
+    let at = T::of(bend.at);
+    let curve = T::of(bend.curve);
+    let slope = T::of(bend.slope);
     sum_of(output.len(), |i| {
         let d = output[i] - target[i];
         let a = d.abs();
@@ -401,7 +404,8 @@ impl<T: Real, const N: usize> Sums<T, N> {
     pub(super) fn next(&mut self) -> &mut [T; N] {
         if self.terms == TERMS {
             self.pairs.push(self.block, add_all);
-            (self.block, self.terms) = ([T::zero(); N], 0);
+            self.block = [T::zero(); N];
+            self.terms = 0;
         }
         self.terms += 1;
         &mut self.block

@@ -87,23 +87,25 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
     let [[xx, xy, x1], [yx, yy, y1]] = map;
     // Places count from one pixel before the image, so that cutting off the fraction rounds down.
     let shift = if bilinear { 1.0 } else { 1.5 };
-    let (right, bottom) = ((width + 1) as f64, (height + 1) as f64);
+    let right = (width + 1) as f64;
+    let bottom = (height + 1) as f64;
     let at = |row: usize, column: usize| (row * width + column) * channels;
     for (row, to) in to.chunks_exact_mut((width * channels).max(1)).enumerate() {
-        let (from_x, from_y) = (xy * row as f64 + x1 + shift, yy * row as f64 + y1 + shift);
+        let from_x = xy * row as f64 + x1 + shift;
+        let from_y = yy * row as f64 + y1 + shift;
         for (column, to) in to.chunks_exact_mut(channels).enumerate() {
-            let (x, y) = (xx * column as f64 + from_x, yx * column as f64 + from_y);
+            let x = xx * column as f64 + from_x;
+            let y = yx * column as f64 + from_y;
             // NaN is outside as well.
             if !(x >= 0.0 && y >= 0.0 && x < right && y < bottom) {
                 to.fill(fill);
                 continue;
             }
             // Above and to the left of the place; before the image it wraps to far behind.
-            let (whole_x, whole_y) = (x as i32, y as i32);
-            let (left, top) = (
-                (whole_x as usize).wrapping_sub(1),
-                (whole_y as usize).wrapping_sub(1),
-            );
+            let whole_x = x as i32;
+            let whole_y = y as i32;
+            let left = (whole_x as usize).wrapping_sub(1);
+            let top = (whole_y as usize).wrapping_sub(1);
             if !bilinear {
                 if left < width && top < height {
                     to.copy_from_slice(&from[at(top, left)..][..channels]);
@@ -113,17 +115,20 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
                 continue;
             }
             let part = |x: f64| T::from(x).unwrap_or(T::zero());
-            let (across, down) = (part(x - f64::from(whole_x)), part(y - f64::from(whole_y)));
+            let across = part(x - f64::from(whole_x));
+            let down = part(y - f64::from(whole_y));
             if left < width - 1 && top < height - 1 {
                 let above = &from[at(top, left)..][..2 * channels];
                 let below = &from[at(top + 1, left)..][..2 * channels];
                 for (c, to) in to.iter_mut().enumerate() {
-                    let (a, b) = (above[c], above[c + channels]);
+                    let a = above[c];
+                    let b = above[c + channels];
                     *to = between(a, b, below[c], below[c + channels], across, down);
                 }
                 continue;
             }
-            let (right, bottom) = (left.wrapping_add(1), top.wrapping_add(1));
+            let right = left.wrapping_add(1);
+            let bottom = top.wrapping_add(1);
             for (c, to) in to.iter_mut().enumerate() {
                 let pixel = |row: usize, column: usize| {
                     if row < height && column < width {
@@ -132,7 +137,8 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
                         fill
                     }
                 };
-                let (a, b) = (pixel(top, left), pixel(top, right));
+                let a = pixel(top, left);
+                let b = pixel(top, right);
                 *to = between(
                     a,
                     b,
@@ -150,6 +156,7 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
 /// pixel.
 #[inline(always)]
 fn between<T: Float>(a: T, b: T, c: T, d: T, across: T, down: T) -> T {
-    let (above, below) = (a + across * (b - a), c + across * (d - c));
+    let above = a + across * (b - a);
+    let below = c + across * (d - c);
     above + down * (below - above)
 }

@@ -86,12 +86,14 @@ impl<const NR: usize> Op for StripOp<NR> {
         }
         // Heights as equal as possible: a single row left over would be a slow tile.
         let tiles = strip.m.div_ceil(ROWS);
-        let (height, taller) = (strip.m / tiles, strip.m % tiles);
+        let height = strip.m / tiles;
+        let taller = strip.m % tiles;
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
             strip.next.prefetch(s, t, tiles);
             if strip.start.is_none() && strip.k >= DEEP {
-                let (at, len) = (strip.c.cast_const(), NR * S::LANES);
+                let at = strip.c.cast_const();
+                let len = NR * S::LANES;
                 Next {
                     at,
                     rows,
@@ -153,7 +155,8 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
             [row; MR]
         }
     };
-    let (mut a, mut b) = (a, b);
+    let mut a = a;
+    let mut b = b;
     for _ in 0..k {
         s.prefetch(a.wrapping_add(LINE));
         unsafe {

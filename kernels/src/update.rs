@@ -140,7 +140,9 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
         for (m, memory) in m.iter_mut().zip(states) {
             *m = memory.as_mut_ptr();
         }
-        let (len, p, g) = (params.len(), params.as_mut_ptr(), grad.as_ptr());
+        let len = params.len();
+        let p = params.as_mut_ptr();
+        let g = grad.as_ptr();
         each(
             s,
             len,

@@ -191,7 +191,8 @@ unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) ->
     // SAFETY (all blocks): i + S::LANES <= whole <= k, then i + count <= k.
     for first in (0..whole).step_by(DEPTH * DOT_LANES) {
         for (sums, acc) in sums.iter_mut().zip(&mut acc) {
-            (*sums, *acc) = (adding(s)(*sums, *acc), [s.zero(); DOT_LANES / 4]);
+            *sums = adding(s)(*sums, *acc);
+            *acc = [s.zero(); DOT_LANES / 4];
         }
         for p in (first..whole.min(first + DEPTH * DOT_LANES)).step_by(DOT_LANES) {
             for v in 0..DOT_LANES / S::LANES {

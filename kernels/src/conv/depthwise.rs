@@ -93,7 +93,9 @@ unsafe fn forward<S: Simd, const MR: usize>(
         relu,
         ..
     } = op;
-    let (taps, a, c) = (&taps[row_tile.taps.clone()], row_tile.a, row_tile.c);
+    let taps = &taps[row_tile.taps.clone()];
+    let a = row_tile.a;
+    let c = row_tile.c;
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);
@@ -144,21 +146,27 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         start,
         ..
     } = op;
-    let (a, c) = (row_tile.a, row_tile.c);
+    let a = row_tile.a;
+    let c = row_tile.c;
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);
-        let (mut acc, mut sums, mut added) = ([s.zero(); MR], [s.zero(); MR], 0);
+        let mut acc = [s.zero(); MR];
+        let mut sums = [s.zero(); MR];
+        let mut added = 0;
         let mut at = dy.wrapping_add(j);
         for &tap in taps {
-            let (mut p, mut left) = (tap + j, span);
+            let mut p = tap + j;
+            let mut left = span;
             while left > 0 {
                 if added == DEPTH {
                     sums = adding(s)(sums, acc);
-                    (acc, added) = ([s.zero(); MR], 0);
+                    acc = [s.zero(); MR];
+                    added = 0;
                 }
                 let count = left.min(DEPTH - added);
-                (left, added) = (left - count, added + count);
+                left -= count;
+                added += count;
                 for _ in 0..count {
                     // SAFETY (both): as in `forward`.
                     let dy = unsafe { get(s, at, n) };

@@ -34,8 +34,11 @@ impl ConvOp<'_> {
             first: [0, -(sizes.pad[1] as isize)],
             extent: [sizes.size[0], sizes.reach(1)],
         };
-        let (ci, co, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-        let (width, len) = (sizes.out[1], y.len() / samples);
+        let ci = sizes.channels;
+        let co = sizes.out_channels;
+        let groups = sizes.groups;
+        let width = sizes.out[1];
+        let len = y.len() / samples;
         let [stride_y, stride_x] = sizes.stride;
         let group = frame.group(height * width, len);
         Memory::with(|memory| {
@@ -109,7 +112,8 @@ impl ConvOp<'_> {
                     });
                     continue;
                 }
-                let (ci, co) = (ci / groups, co / groups);
+                let ci = ci / groups;
+                let co = co / groups;
                 for g in 0..groups {
                     let gather = ImplicitGemm {
                         row_tiles,

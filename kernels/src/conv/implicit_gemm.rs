@@ -80,11 +80,9 @@ impl Rows {
     #[inline(always)]
     pub fn places(&self) -> Places {
         let [height, width] = self.axes;
-        let (z, y, x) = (
-            self.first / (height * width),
-            self.first / width % height,
-            self.first % width,
-        );
+        let z = self.first / (height * width);
+        let y = self.first / width % height;
+        let x = self.first % width;
         let along = |steps: [usize; 3]| z * steps[0] + y * steps[1] + x * steps[2];
         Places {
             rows: *self,
@@ -161,10 +159,12 @@ impl Op for ImplicitGemmOp<'_, '_> {
             .map(|row_tile| row_tile.rows.count)
             .sum();
         let pack = gather.n > width && rows >= ROWS_WORTH_PACKING;
-        let (taps, per_block) = (gather.taps.len(), (DEPTH / gather.span.max(1)).max(1));
+        let taps = gather.taps.len();
+        let per_block = (DEPTH / gather.span.max(1)).max(1);
         for (first, part) in blocks(taps, gather.span, per_block) {
             let block = first..(first + per_block).min(taps);
-            let (span, within) = (part.len(), part.start);
+            let span = part.len();
+            let within = part.start;
             for j in (0..gather.n).step_by(width) {
                 let columns = width.min(gather.n - j);
                 let mut b = gather
@@ -182,13 +182,12 @@ impl Op for ImplicitGemmOp<'_, '_> {
                         to_row: width,
                         rows,
                     });
-                    (b, b_row) = (to.as_ptr(), width);
+                    b = to.as_ptr();
+                    b_row = width;
                 }
                 for row_tile in gather.row_tiles {
-                    let (begin, end) = (
-                        row_tile.taps.start.max(block.start),
-                        row_tile.taps.end.min(block.end),
-                    );
+                    let begin = row_tile.taps.start.max(block.start);
+                    let end = row_tile.taps.end.min(block.end);
                     let nothing = row_tile.taps.is_empty() && first == 0 && within == 0;
                     if begin >= end && !nothing {
                         continue;
@@ -310,7 +309,8 @@ impl Op for Pack {
             rows,
         } = self;
         for row in 0..rows {
-            let (from, to) = (b.wrapping_add(row * b_row), to.wrapping_add(row * to_row));
+            let from = b.wrapping_add(row * b_row);
+            let to = to.wrapping_add(row * to_row);
             let mut j = 0;
             while j < columns {
                 let n = S::LANES.min(columns - j);
@@ -341,7 +341,8 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
         let most = const { tallest::<S>(NR) };
         // Heights as equal as possible: a single row left over would be a slow tile.
         let tiles = count.div_ceil(most);
-        let (height, taller) = (count / tiles, count % tiles);
+        let height = count / tiles;
+        let taller = count % tiles;
         let mut places = strip.rows.places();
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
@@ -401,7 +402,8 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
         ..
     } = strip;
     let last = if WHOLE { S::LANES } else { last };
-    let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);
+    let mut a_rows = [a; MR];
+    let mut c_rows = [c; MR];
     unrolled::<MR>(
         #[inline(always)]
         |i| {

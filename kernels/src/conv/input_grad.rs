@@ -95,7 +95,9 @@ impl ConvInputGradOp<'_> {
         if samples == 0 {
             return;
         }
-        let (all, co, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
+        let all = sizes.channels;
+        let co = sizes.out_channels;
+        let groups = sizes.groups;
         // Of an image that no output sees, any output will do.
         let (first, end) = Phase::reach(sizes, 1).unwrap_or((0, 1));
         let frame = Frame {
@@ -104,7 +106,8 @@ impl ConvInputGradOp<'_> {
             first: [0, first],
             extent: [sizes.out[0], (end - first) as usize],
         };
-        let (ci, co_group) = (all / groups, co / groups);
+        let ci = all / groups;
+        let co_group = co / groups;
         let row = ci.next_multiple_of(kernels.lanes());
         let group = frame.group(sizes.size[0] * sizes.size[1], sizes.input_len());
         Memory::with(|memory| {
@@ -151,7 +154,8 @@ impl ConvInputGradOp<'_> {
                         }
                         taps.extend(columns.clone().take(taken).map(|(_, ox)| place(oy, ox)));
                     }
-                    let (height, width) = (vertical.count(), horizontal.count());
+                    let height = vertical.count();
+                    let width = horizontal.count();
                     let offsets = vertical.taps().map(|(_, oy)| oy);
                     let span = if side_by_side {
                         across * co_group
@@ -159,8 +163,8 @@ impl ConvInputGradOp<'_> {
                         co_group
                     };
                     let samples = dx.len() / sizes.input_len();
-                    let (step_y, step_x) =
-                        (sizes.stride[0] * sizes.size[1] * all, sizes.stride[1] * all);
+                    let step_y = sizes.stride[0] * sizes.size[1] * all;
+                    let step_x = sizes.stride[1] * all;
                     let phase = (vertical.phase * sizes.size[1] + horizontal.phase) * all;
                     let c = dx[phase..].as_mut_ptr();
                     memory.row_tiles.clear();
@@ -179,7 +183,8 @@ impl ConvInputGradOp<'_> {
                             c: c.wrapping_add(row_tile.start * step_y),
                         });
                     });
-                    let (row_tiles, panel) = (&memory.row_tiles, &mut memory.panel);
+                    let row_tiles = &memory.row_tiles;
+                    let panel = &mut memory.panel;
                     if depthwise {
                         let (weight, bias, taps) =
                             (weight.as_ptr(), bias.map(<[f32]>::as_ptr), &memory.filters);
@@ -236,8 +241,10 @@ impl Op for Turn<'_> {
             row,
             turned,
         } = self;
-        let (all_co, groups) = (sizes.out_channels, sizes.groups);
-        let (ci, co) = (sizes.channels / groups, all_co / groups);
+        let all_co = sizes.out_channels;
+        let groups = sizes.groups;
+        let ci = sizes.channels / groups;
+        let co = all_co / groups;
         let block = co * row;
         let mut rest = &mut turned[..];
         for y in 0..sizes.stride[0].min(sizes.size[0]) {
@@ -274,15 +281,14 @@ fn transpose<S: Simd>(
             && columns * to_stride <= to.len()
             && rows <= to_stride
     );
-    let (whole_rows, whole_columns) = (rows - rows % S::LANES, columns - columns % S::LANES);
+    let whole_rows = rows - rows % S::LANES;
+    let whole_columns = columns - columns % S::LANES;
     for i in (0..whole_rows).step_by(S::LANES) {
         for j in (0..whole_columns).step_by(S::LANES) {
             // SAFETY: a block of LANES rows and columns within both, as was asserted.
             unsafe {
-                let (from, to) = (
-                    from.as_ptr().add(i * stride + j),
-                    to.as_mut_ptr().add(j * to_stride + i),
-                );
+                let from = from.as_ptr().add(i * stride + j);
+                let to = to.as_mut_ptr().add(j * to_stride + i);
                 s.transpose(from, stride, to, to_stride);
             }
         }

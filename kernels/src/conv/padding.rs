@@ -113,7 +113,8 @@ pub(super) struct View {
 impl Frame {
     fn is_inside(&self) -> bool {
         (0..2).all(|axis| {
-            let (first, end) = (self.first[axis], self.size[axis] as isize);
+            let first = self.first[axis];
+            let end = self.size[axis] as isize;
             first >= 0 && first + self.extent[axis] as isize <= end
         })
     }
@@ -133,7 +134,8 @@ impl Frame {
             first,
             extent,
         } = *self;
-        let (len, line) = (height * width * channels, width * channels);
+        let len = height * width * channels;
+        let line = width * channels;
         if self.is_inside() {
             let start = first[0] as usize * line + first[1] as usize * channels;
             return View {

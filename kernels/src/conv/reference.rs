@@ -71,8 +71,11 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
     } = conv;
     let [samples, _] = sizes.check_rows(x.len(), y.len(), first_row);
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.out_channels);
-    let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-    let (ci, co) = (channels / groups, all / groups);
+    let channels = sizes.channels;
+    let all = sizes.out_channels;
+    let groups = sizes.groups;
+    let ci = channels / groups;
+    let co = all / groups;
     begin(all, bias, y);
     let len = (y.len() / samples.max(1)).max(1);
     for (x, y) in x
@@ -114,8 +117,11 @@ pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
     } = conv;
     sizes.check(dx.len(), dy.len());
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.channels);
-    let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-    let (ci, co) = (channels / groups, all / groups);
+    let channels = sizes.channels;
+    let all = sizes.out_channels;
+    let groups = sizes.groups;
+    let ci = channels / groups;
+    let co = all / groups;
     begin(channels, bias, dx);
     for (dx, dy) in dx
         .chunks_exact_mut(sizes.input_len())
@@ -160,21 +166,27 @@ fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
     } = rows;
     sizes.check(x.len(), dy.len());
     let (gradient, bias) = sizes.split_bias(first_row, gradient);
-    let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-    let (ci, co, samples) = (channels / groups, all / groups, x.len() / sizes.input_len());
+    let channels = sizes.channels;
+    let all = sizes.out_channels;
+    let groups = sizes.groups;
+    let ci = channels / groups;
+    let co = all / groups;
+    let samples = x.len() / sizes.input_len();
     if let Some(bias) = bias {
         sums_of_columns(dy.len() / all, bias, accumulate, |pixel, j| {
             dy[pixel * all + j]
         });
     }
     for (row, gradient) in gradient.chunks_exact_mut(all).enumerate() {
-        let (tap, i) = ((first_row + row) / ci, (first_row + row) % ci);
+        let tap = (first_row + row) / ci;
+        let i = (first_row + row) % ci;
         let [ky, kx] = [tap / sizes.kernel[1], tap % sizes.kernel[1]];
         for (g, gradient) in gradient.chunks_exact_mut(co).enumerate() {
             for (block, gradient) in gradient.chunks_mut(WIDE).enumerate() {
                 let (first, mut sums) = (g * co + block * WIDE, Sums::<T, WIDE>::new());
                 for row in 0..samples * sizes.out[0] {
-                    let (sample, oy) = (row / sizes.out[0], row % sizes.out[0]);
+                    let sample = row / sizes.out[0];
+                    let oy = row % sizes.out[0];
                     let Some(y) = read(sizes, 0, oy, ky) else {
                         continue;
                     };

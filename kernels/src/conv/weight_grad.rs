@@ -69,7 +69,8 @@ impl WeightRowsOp<'_> {
                 }
 
                 // Rows of the outputs, or a part of a single one, that are no more than a run.
-                let (rows, columns) = ((LONG / width).max(1), width.min(LONG));
+                let rows = (LONG / width).max(1);
+                let columns = width.min(LONG);
                 for (index, taps) in taps.chunks(rows).enumerate() {
                     for begin in (0..width).step_by(columns) {
                         let columns = columns.min(width - begin);
@@ -132,7 +133,8 @@ impl Sums<'_> {
         } else {
             self.gradient.copy_from_slice(self.run);
         }
-        (self.accumulate, self.places) = (true, 0);
+        self.accumulate = true;
+        self.places = 0;
     }
 }
 
@@ -165,11 +167,9 @@ impl Part<'_> {
             columns,
             dy,
         } = self;
-        let (ci, co, groups) = (
-            sizes.channels / sizes.groups,
-            sizes.out_channels,
-            sizes.groups,
-        );
+        let ci = sizes.channels / sizes.groups;
+        let co = sizes.out_channels;
+        let groups = sizes.groups;
         let (gradient, bias) = sizes.split_bias(first_row, gradient);
         if let Some(sums) = bias {
             kernels.run(ColumnSumsOp {
@@ -206,7 +206,8 @@ impl Part<'_> {
         };
 
         if sizes.is_depthwise() {
-            let (dy, channels) = (dy.as_ptr(), co);
+            let dy = dy.as_ptr();
+            let channels = co;
             kernels.run(depthwise::WeightGrad {
                 row_tiles,
                 taps,

@@ -90,7 +90,8 @@ impl Formula for GeluTanh {
     #[inline(always)]
     fn slope<S: Simd>(self, s: S, x: S::V, dy: S::V) -> S::V {
         let x = near(s, x);
-        let (square, linear) = (s.mul(x, x), s.splat(LINEAR as f32));
+        let square = s.mul(x, x);
+        let linear = s.splat(LINEAR as f32);
         let gate = math::sigmoid(s, s.mul(x, s.fma(s.splat(CUBIC as f32), square, linear)));
         let inner = s.fma(s.splat((3.0 * CUBIC) as f32), square, linear);
         let change = s.mul(s.mul(x, gate), s.sub(s.splat(1.0), gate));
@@ -115,14 +116,16 @@ pub struct Mish;
 impl Formula for Mish {
     #[inline(always)]
     fn value<S: Simd>(self, s: S, x: S::V) -> S::V {
-        let (e, two) = (math::exp(s, s.min(s.splat(20.0), x)), s.splat(2.0));
+        let e = math::exp(s, s.min(s.splat(20.0), x));
+        let two = s.splat(2.0);
         let n = s.mul(e, s.add(e, two));
         s.mul(x, s.div(n, s.add(n, two)))
     }
     #[inline(always)]
     fn slope<S: Simd>(self, s: S, x: S::V, dy: S::V) -> S::V {
         let x = near(s, x);
-        let (e, two) = (math::exp(s, s.min(s.splat(20.0), x)), s.splat(2.0));
+        let e = math::exp(s, s.min(s.splat(20.0), x));
+        let two = s.splat(2.0);
         let n = s.mul(e, s.add(e, two));
         let inverse = s.div(s.splat(1.0), s.add(n, two));
         // The derivative of the factor is 4 e^x (1 + e^x) / (n + 2)^2.

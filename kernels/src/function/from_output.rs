@@ -87,7 +87,8 @@ impl Formula for Clamp {
         s.select(s.le(s.splat(self.max as f32), y), s.zero(), dy)
     }
     fn plain_value<T: Real>(self, x: T) -> T {
-        let (min, max) = (T::of(self.min), T::of(self.max));
+        let min = T::of(self.min);
+        let max = T::of(self.max);
         // Not `min` and `max`: NaN stays NaN.
         if x < min {
             min

@@ -78,7 +78,8 @@ impl<F: Formula> Op for ValueOp<'_, F> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let ValueOp { f, x, y } = self;
-        let (len, y) = (y.len(), y.as_mut_ptr());
+        let len = y.len();
+        let y = y.as_mut_ptr();
         let x = match x {
             Some(x) => {
                 check_same("function", x.len(), len);

@@ -124,7 +124,8 @@ pub(super) fn batch_statistics<T: Real>(
     for column in 0..near.len() {
         let of = Statistics::new(near[column], distances[column], squares[column], rows, eps);
         variances[column] = variance(of.rest, squares[column], rows) * (rows / (rows - T::one()));
-        (distances[column], squares[column]) = (of.rest, of.inverse);
+        distances[column] = of.rest;
+        squares[column] = of.inverse;
     }
 }
 
@@ -231,7 +232,9 @@ pub(super) fn batch_norm_grad(
                 mean(totals, column),
             )
         });
-        let (scale, slope, offset) = (&scale, &slope, &offset);
+        let scale = &scale;
+        let slope = &slope;
+        let offset = &offset;
         kernels.run(Grad {
             strip,
             shift,

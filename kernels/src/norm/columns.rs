@@ -78,7 +78,8 @@ impl Bundle {
         } = self;
         let most = size.min(STRIP);
         (0..size).step_by(most).map(move |offset| {
-            let (first, part) = (first + offset, most.min(size - offset));
+            let first = first + offset;
+            let part = most.min(size - offset);
             let width = groups * part;
             // A strip of whole rows can be folded.
             let fold = if width == columns { STRIP / columns } else { 1 };
@@ -125,7 +126,8 @@ impl Strip {
 
     /// `f` of each column's group and position, also of those that are there several times.
     pub(super) fn each(&self, mut f: impl FnMut(usize, usize) -> f32) -> Columns {
-        let (mut columns, width) = (Columns::ZERO, self.width());
+        let mut columns = Columns::ZERO;
+        let width = self.width();
         let mut column = self.first;
         for (group, part) in columns[..width].chunks_exact_mut(self.part).enumerate() {
             for place in part {
@@ -149,8 +151,10 @@ impl Strip {
         term: impl Fn(usize, usize, usize) -> [S::V; N],
     ) -> [Columns; N] {
         self.check(len);
-        let (mut sums, mut pairs) = ([Columns::ZERO; N], Pairs::new());
-        let (width, whole) = (self.fold * self.width(), self.rows / self.fold);
+        let mut sums = [Columns::ZERO; N];
+        let mut pairs = Pairs::new();
+        let width = self.fold * self.width();
+        let whole = self.rows / self.fold;
         let step = self.fold * self.columns;
         let mut row = 0;
         // The last row may be shorter.

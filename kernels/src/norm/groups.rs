@@ -59,7 +59,8 @@ impl<T> GroupNorm<'_, T> {
 
 /// The sums over the columns of a strip, each times its weight, for each group.
 fn gather(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
-    let (mut groups, mut column) = (Columns::ZERO, strip.first);
+    let mut groups = Columns::ZERO;
+    let mut column = strip.first;
     for (part, sum) in columns
         .chunks_exact(strip.part)
         .zip(&mut *groups)
@@ -78,7 +79,8 @@ fn over_strips<const N: usize>(
     bundle: Bundle,
     mut of: impl FnMut(Strip) -> [Columns; N],
 ) -> [Columns; N] {
-    let (mut pairs, mut last) = (Pairs::new(), None);
+    let mut pairs = Pairs::new();
+    let mut last = None;
     for strip in bundle.strips() {
         if let Some(before) = last.replace(of(strip)) {
             pairs.push(before, add_columns);
@@ -200,7 +202,8 @@ pub(super) fn group_norm_grad(
     check_sums(samples, columns, weight_sums.len(), bias_sums.len());
     for index in 0..samples {
         let here = index * sample..(index + 1) * sample;
-        let (x, dy) = (&x[here.clone()], &dy[here.clone()]);
+        let x = &x[here.clone()];
+        let dy = &dy[here.clone()];
         for bundle in Bundle::all(norm.rows, columns, norm.size) {
             let mut groups = [Statistics::default(); STRIP];
             for (group, groups) in groups.iter_mut().enumerate().take(bundle.groups) {
@@ -208,7 +211,8 @@ pub(super) fn group_norm_grad(
                 *groups = Statistics::read(statistics, group);
             }
             let keep = |strip: Strip, products: &Columns, totals: &Columns| {
-                let (first, width) = (index * columns + strip.first, strip.width());
+                let first = index * columns + strip.first;
+                let width = strip.width();
                 if !weight_sums.is_empty() {
                     weight_sums[first..][..width].copy_from_slice(&products[..width]);
                 }
@@ -285,7 +289,10 @@ fn write_grad(
             strip.each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
         let slope = strip.each(|group, _| slope(groups[group], products[group]));
         let offset = strip.each(|group, _| offset(groups[group], products[group], totals[group]));
-        let (shift, scale, slope, offset) = (&shift, &scale, &slope, &offset);
+        let shift = &shift;
+        let scale = &scale;
+        let slope = &slope;
+        let offset = &offset;
         kernels.run(Grad {
             strip,
             shift,

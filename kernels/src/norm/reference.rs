@@ -95,7 +95,8 @@ fn members<T>(
     group: usize,
 ) -> impl Iterator<Item = usize> + Clone {
     let (columns, elements) = norm.sizes();
-    let (first, size) = (sample * elements + group * norm.size, norm.size);
+    let first = sample * elements + group * norm.size;
+    let size = norm.size;
     (0..norm.rows).flat_map(move |row| (0..size).map(move |i| first + row * columns + i))
 }
 
@@ -150,7 +151,8 @@ pub(super) fn group_norm_grad<T: Real>(
             continue;
         };
         for group in 0..norm.groups {
-            let (of, members) = (of(group), members(&norm, sample, group));
+            let of = of(group);
+            let members = members(&norm, sample, group);
             let gradient = |i: usize| dy[i] * weight_at(norm.weight, i % columns);
             let sum = sum_over(members.clone(), gradient);
             let product = sum_over(members.clone(), |i| gradient(i) * of.normalize(x[i]));

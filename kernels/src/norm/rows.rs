@@ -142,7 +142,8 @@ impl Op for RowNormOp<'_> {
             let row = of_row(s, &norm, x);
             row.write(statistics, index);
             let row = Lanes::of(s, row);
-            let (x, y) = (x.as_ptr(), y.as_mut_ptr());
+            let x = x.as_ptr();
+            let y = y.as_mut_ptr();
             each(
                 s,
                 width,
@@ -151,10 +152,8 @@ impl Op for RowNormOp<'_> {
                     // SAFETY: `each` gives i + n <= width, the length of both rows and of the
                     // weights and biases.
                     unsafe {
-                        let (weight, bias) = (
-                            some_of(s, norm.weight, i, n, 1.0),
-                            some_of(s, norm.bias, i, n, 0.0),
-                        );
+                        let weight = some_of(s, norm.weight, i, n, 1.0);
+                        let bias = some_of(s, norm.bias, i, n, 0.0);
                         s.put(
                             y.add(i),
                             s.fma(row.normalize(s, s.get(x.add(i), n)), weight, bias),
@@ -170,7 +169,9 @@ impl Op for RowNormOp<'_> {
 /// The statistics of a row.
 #[inline(always)]
 fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> {
-    let (len, count, p) = (x.len(), x.len() as f32, x.as_ptr());
+    let len = x.len();
+    let count = x.len() as f32;
+    let p = x.as_ptr();
     // SAFETY (both): `sums_of` gives i + n <= len.
     let near = if norm.centered {
         let [sum] = sums_of(
@@ -231,7 +232,9 @@ impl Op for RowNormGradOp<'_> {
             .zip(dx.chunks_exact_mut(width));
         for (index, ((x, dy), dx)) in rows.enumerate() {
             let row = Lanes::of(s, Statistics::read(statistics, index));
-            let (x, dy, dx) = (x.as_ptr(), dy.as_ptr(), dx.as_mut_ptr());
+            let x = x.as_ptr();
+            let dy = dy.as_ptr();
+            let dx = dx.as_mut_ptr();
             let gradient = {
                 #[inline(always)]
                 |i: usize, n: usize| {

@@ -46,10 +46,14 @@ impl<const CODES: bool> Op for MaxPoolOp<'_, CODES> {
         if CODES {
             check_same("max_pool", y.len(), codes.len());
         }
-        let (inputs, outputs) = (x.len(), y.len());
-        let (x, y, codes) = (x.as_ptr(), y.as_mut_ptr(), codes.as_mut_ptr());
+        let inputs = x.len();
+        let outputs = y.len();
+        let x = x.as_ptr();
+        let y = y.as_mut_ptr();
+        let codes = codes.as_mut_ptr();
         let vectors = channels.next_multiple_of(S::LANES);
-        let (down, across) = (rows.step() * cols.input * channels, cols.step() * channels);
+        let down = rows.step() * cols.input * channels;
+        let across = cols.step() * channels;
         let width = cols.widest();
         let mut to = 0;
         for row in 0..samples * rows.output {
@@ -120,12 +124,14 @@ unsafe fn largest<S: Simd, const CODES: bool>(
                 len,
                 #[inline(always)]
                 |i, n| {
-                    let (mut best, mut at) = (s.splat(f32::NEG_INFINITY), s.splat(code as f32));
+                    let mut best = s.splat(f32::NEG_INFINITY);
+                    let mut at = s.splat(code as f32);
                     for r in 0..rows {
                         for c in 0..cols {
                             // SAFETY: the caller's promise, as `each` gives i + n <= len.
                             let v = unsafe { s.get(p.add(r * down + c * across + i), n) };
-                            let (larger, number) = (s.gt(v, best), s.le(v, v));
+                            let larger = s.gt(v, best);
+                            let number = s.le(v, v);
                             best = s.select(number, s.max(v, best), v);
                             if CODES {
                                 let here = s.splat((code + r * width + c) as f32);
@@ -190,7 +196,8 @@ impl Op for MaxPoolGradOp<'_> {
             vectors: channels.next_multiple_of(S::LANES),
         };
         for row in 0..samples * rows.input {
-            let (sample, row) = (row / rows.input, row % rows.input);
+            let sample = row / rows.input;
+            let row = row % rows.input;
             let begin = (sample * rows.input + row) * cols.input * channels;
             match (rows.tiles(), cols.tiles()) {
                 (Some(tall), Some(wide)) => {
@@ -243,17 +250,16 @@ impl Back<'_> {
         if window >= rows.output {
             return dx[..cols.input * channels].fill(0.0);
         }
-        let (mut from, mut to) = ((sample * rows.output + window) * cols.output * channels, 0);
+        let mut from = (sample * rows.output + window) * cols.output * channels;
+        let mut to = 0;
         for _ in 0..cols.output {
             for c in 0..wide {
                 let here = s.splat((row % tall * wide + c) as f32);
                 let dx = &mut dx[to..];
                 let len = self.len(from, dx);
-                let (codes, dy, dx) = (
-                    self.codes[from..].as_ptr(),
-                    self.dy[from..].as_ptr(),
-                    dx.as_mut_ptr(),
-                );
+                let codes = self.codes[from..].as_ptr();
+                let dy = self.dy[from..].as_ptr();
+                let dx = dx.as_mut_ptr();
                 each(
                     s,
                     len,
@@ -283,14 +289,17 @@ impl Back<'_> {
             channels,
         } = self.plane;
         let width = cols.widest();
-        let (tall, mut wide) = (rows.readers(row), 0..0);
+        let tall = rows.readers(row);
+        let mut wide = 0..0;
         for col in 0..cols.input {
             wide = cols.next_readers(wide, col);
             let at = |r: usize, c: usize| ((sample * rows.output + r) * cols.output + c) * channels;
             let dx = &mut dx[col * channels..];
             let last = at(tall.end.saturating_sub(1), wide.end.saturating_sub(1));
             let len = self.len(last, dx);
-            let (codes, dy, dx) = (self.codes.as_ptr(), self.dy.as_ptr(), dx.as_mut_ptr());
+            let codes = self.codes.as_ptr();
+            let dy = self.dy.as_ptr();
+            let dx = dx.as_mut_ptr();
             each(
                 s,
                 len,

@@ -158,18 +158,24 @@ impl Op for MeanPoolOp<'_> {
         } else {
             (&[][..], &[][..])
         };
-        let ((high, high_to), (wide, wide_to)) = (rows.places(), cols.places());
+        let (high, high_to) = rows.places();
+        let (wide, wide_to) = cols.places();
         let vectors = channels.next_multiple_of(S::LANES);
-        let (inputs, outputs) = (x.len(), y.len());
+        let inputs = x.len();
+        let outputs = y.len();
         let mut to = 0;
-        let (mut down, mut next_row) = (0..0, 0);
+        let mut down = 0..0;
+        let mut next_row = 0;
         for row in 0..samples * high_to {
-            let (sample, row) = (row / high_to, row % high_to);
+            let sample = row / high_to;
+            let row = row % high_to;
             if row == 0 {
-                (down, next_row) = (0..0, 0);
+                down = 0..0;
+                next_row = 0;
             }
             down = rows.reads(down, row);
-            let (mut across, mut next_col) = (0..0, 0);
+            let mut across = 0..0;
+            let mut next_col = 0;
             for col in 0..wide_to {
                 across = cols.reads(across, col);
                 let begin = sample * high * wide * channels;
@@ -227,7 +233,8 @@ fn spread<S: Simd>(
     let quotient = by(s, divisor);
     let mut to = 0;
     for row in 0..samples * rows.input {
-        let (sample, row) = (row / rows.input, row % rows.input);
+        let sample = row / rows.input;
+        let row = row % rows.input;
         let end = to + cols.input * channels;
         if row / tall >= rows.output {
             y[to..end].fill(0.0);
@@ -239,7 +246,8 @@ fn spread<S: Simd>(
             for _ in 0..wide {
                 let room = from + vectors <= x.len() && to + vectors <= y.len();
                 let len = if room { vectors } else { channels };
-                let (x, y) = (x[from..].as_ptr(), y[to..].as_mut_ptr());
+                let x = x[from..].as_ptr();
+                let y = y[to..].as_mut_ptr();
                 each(
                     s,
                     len,
@@ -296,7 +304,8 @@ impl Place {
     /// weight.
     #[inline(always)]
     unsafe fn weighted<S: Simd>(self, s: S, of_rows: &[f32], of_cols: &[f32]) {
-        let (of_rows, of_cols) = (of_rows.as_ptr(), of_cols.as_ptr());
+        let of_rows = of_rows.as_ptr();
+        let of_cols = of_cols.as_ptr();
         let term = {
             // SAFETY: `block` gives rows and columns of this place.
             #[inline(always)]
@@ -424,13 +433,16 @@ impl Place {
             y,
             ..
         } = self;
-        let (mut pairs, mut sums, mut added) = (Pairs::new(), [s.zero(); NV], 0);
+        let mut pairs = Pairs::new();
+        let mut sums = [s.zero(); NV];
+        let mut added = 0;
         for r in 0..rows {
             let mut c = 0;
             while c < cols {
                 if added == TERMS {
                     pairs.push(sums, adding(s));
-                    (sums, added) = ([s.zero(); NV], 0);
+                    sums = [s.zero(); NV];
+                    added = 0;
                 }
                 let end = cols.min(c + (TERMS - added));
                 added += end - c;

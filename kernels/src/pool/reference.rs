@@ -21,7 +21,8 @@ impl Plane {
             channels,
         } = *self;
         for row in 0..samples * rows.output {
-            let (sample, r) = (row / rows.output, row % rows.output);
+            let sample = row / rows.output;
+            let r = row % rows.output;
             let down = rows.window(r);
             for c in 0..cols.output {
                 let across = cols.window(c);
@@ -57,7 +58,8 @@ pub(in super::super) fn max_pool<T: Real>(
     codes.fill(-T::one());
     plane.each_tap(samples, |_, to, tap, _, from| {
         for channel in 0..plane.channels {
-            let (x, best) = (x[from + channel], &mut y[to + channel]);
+            let x = x[from + channel];
+            let best = &mut y[to + channel];
             let newer = x > *best || x.is_nan();
             if newer {
                 *best = x;
@@ -108,7 +110,8 @@ pub(in super::super) fn mean_pool<T: Real>(
             (axis.input, axis.output)
         }
     };
-    let ((high, high_to), (wide, wide_to)) = (places(&plane.rows), places(&plane.cols));
+    let (high, high_to) = places(&plane.rows);
+    let (wide, wide_to) = places(&plane.cols);
     let reads = |axis: &Axis, to: usize| {
         assert!(axis.step() == 1, "mean_pool: windows with a dilation");
         if transposed {
@@ -129,7 +132,8 @@ pub(in super::super) fn mean_pool<T: Real>(
         (n as f64, d as f64)
     };
     for row in 0..samples * high_to {
-        let (sample, row_to) = (row / high_to, row % high_to);
+        let sample = row / high_to;
+        let row_to = row % high_to;
         for col_to in 0..wide_to {
             let y = &mut y[(row * wide_to + col_to) * channels..][..channels];
             for (block, y) in y.chunks_mut(WIDE).enumerate() {

@@ -81,14 +81,17 @@ impl Simd for Avx2 {
             if n >= 8 {
                 return _mm256_storeu_ps(p, v);
             }
-            let (mut rest, mut p) = (_mm256_castps256_ps128(v), p);
+            let mut rest = _mm256_castps256_ps128(v);
+            let mut p = p;
             if n & 4 != 0 {
                 _mm_storeu_ps(p, rest);
-                (rest, p) = (_mm256_extractf128_ps::<1>(v), p.add(4));
+                rest = _mm256_extractf128_ps::<1>(v);
+                p = p.add(4);
             }
             if n & 2 != 0 {
                 _mm_storel_pd(p.cast(), _mm_castps_pd(rest));
-                (rest, p) = (_mm_movehl_ps(rest, rest), p.add(2));
+                rest = _mm_movehl_ps(rest, rest);
+                p = p.add(2);
             }
             if n & 1 != 0 {
                 _mm_store_ss(p, rest);
@@ -263,9 +266,14 @@ impl Simd for Avx2 {
             // Blocks of 4 x 4 within the halves, then the halves themselves.
             let mut t = [_mm256_setzero_ps(); 8];
             for g in 0..2 {
-                let (a, b, c, d) = (v[4 * g], v[4 * g + 1], v[4 * g + 2], v[4 * g + 3]);
-                let (ab0, ab1) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                let (cd0, cd1) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                let a = v[4 * g];
+                let b = v[4 * g + 1];
+                let c = v[4 * g + 2];
+                let d = v[4 * g + 3];
+                let ab0 = _mm256_unpacklo_ps(a, b);
+                let ab1 = _mm256_unpackhi_ps(a, b);
+                let cd0 = _mm256_unpacklo_ps(c, d);
+                let cd1 = _mm256_unpackhi_ps(c, d);
                 t[4 * g] = _mm256_shuffle_ps::<0b01_00_01_00>(ab0, cd0);
                 t[4 * g + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(ab0, cd0);
                 t[4 * g + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(ab1, cd1);

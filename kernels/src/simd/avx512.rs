@@ -234,16 +234,24 @@ impl Simd for Avx512 {
             // Blocks of 4 x 4 within the 128-bit quarters, then the quarters themselves.
             let mut t = [_mm512_setzero_ps(); 16];
             for g in 0..4 {
-                let (a, b, c, d) = (v[4 * g], v[4 * g + 1], v[4 * g + 2], v[4 * g + 3]);
-                let (ab0, ab1) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-                let (cd0, cd1) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+                let a = v[4 * g];
+                let b = v[4 * g + 1];
+                let c = v[4 * g + 2];
+                let d = v[4 * g + 3];
+                let ab0 = _mm512_unpacklo_ps(a, b);
+                let ab1 = _mm512_unpackhi_ps(a, b);
+                let cd0 = _mm512_unpacklo_ps(c, d);
+                let cd1 = _mm512_unpackhi_ps(c, d);
                 t[4 * g] = _mm512_shuffle_ps::<0b01_00_01_00>(ab0, cd0);
                 t[4 * g + 1] = _mm512_shuffle_ps::<0b11_10_11_10>(ab0, cd0);
                 t[4 * g + 2] = _mm512_shuffle_ps::<0b01_00_01_00>(ab1, cd1);
                 t[4 * g + 3] = _mm512_shuffle_ps::<0b11_10_11_10>(ab1, cd1);
             }
             for i in 0..4 {
-                let (a, b, c, d) = (t[i], t[4 + i], t[8 + i], t[12 + i]);
+                let a = t[i];
+                let b = t[4 + i];
+                let c = t[8 + i];
+                let d = t[12 + i];
                 let ab0 = _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
                 let ab1 = _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
                 let cd0 = _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d);

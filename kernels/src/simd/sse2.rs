@@ -232,7 +232,10 @@ impl Simd for Sse2 {
         // SAFETY: the caller's promise.
         unsafe {
             let row = |r: usize| _mm_loadu_ps(src.add(r * src_stride));
-            let (mut a, mut b, mut c, mut d) = (row(0), row(1), row(2), row(3));
+            let mut a = row(0);
+            let mut b = row(1);
+            let mut c = row(2);
+            let mut d = row(3);
             _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
             for (r, v) in [a, b, c, d].into_iter().enumerate() {
                 _mm_storeu_ps(dst.add(r * dst_stride), v);

@@ -103,7 +103,8 @@ impl Op for FilterGrad<'_> {
         assert_eq!(sums.len(), channels * TILE_ELEMENTS * out_channels);
         assert_eq!(gradient.len(), 9 * channels * out_channels);
         assert!(out_channels.is_multiple_of(S::LANES));
-        let (sums, gradient) = (sums.as_ptr(), gradient.as_mut_ptr());
+        let sums = sums.as_ptr();
+        let gradient = gradient.as_mut_ptr();
         for i in 0..channels {
             for j in (0..out_channels).step_by(S::LANES) {
                 let from = sums.wrapping_add(i * out_channels + j);

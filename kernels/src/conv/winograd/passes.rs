@@ -217,11 +217,10 @@ impl Op for ConvOp<'_> {
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
         sizes.check_tiles();
         let [_, columns] = sizes.tiles();
-        let (first, count) = (
-            first_row / 2 * columns,
-            samples * rows.div_ceil(2) * columns,
-        );
-        let (ci, co) = (sizes.channels, sizes.out_channels);
+        let first = first_row / 2 * columns;
+        let count = samples * rows.div_ceil(2) * columns;
+        let ci = sizes.channels;
+        let co = sizes.out_channels;
         let filters = Panels {
             rows: ci,
             columns: co,
@@ -273,7 +272,8 @@ impl Op for ConvInputGradOp<'_> {
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
         sizes.check_tiles();
-        let (ci, co) = (sizes.channels, sizes.out_channels);
+        let ci = sizes.channels;
+        let co = sizes.out_channels;
         let filters = Panels {
             rows: co,
             columns: ci,
@@ -290,7 +290,8 @@ impl Op for ConvInputGradOp<'_> {
             });
             let numbers = memory.weight.reserve(filters.len());
             // The last weight of the window was turned to the front.
-            let (last, tap) = (transposed[8 * ci * co..].as_ptr(), (ci * co).wrapping_neg());
+            let last = transposed[8 * ci * co..].as_ptr();
+            let tap = (ci * co).wrapping_neg();
             s.outline(Filters {
                 panels: filters,
                 from: last,
@@ -332,10 +333,12 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
         share,
         ..
     } = conv;
-    let (channels, out_channels) = (sizes.channels, sizes.out_channels);
+    let channels = sizes.channels;
+    let out_channels = sizes.out_channels;
     let (gradient, bias) = sizes.split_bias(0, gradient);
     if let Some(sums) = bias {
-        let (rows, cols) = (dy.len() / out_channels, out_channels);
+        let rows = dy.len() / out_channels;
+        let cols = out_channels;
         kernels.run(ColumnSumsOp {
             rows,
             cols,
@@ -396,7 +399,8 @@ impl Op for SumsOp<'_> {
             sums,
         } = self;
         let samples = sizes.check(x.len(), dy.len());
-        let (ci, co) = (sizes.channels, sizes.out_channels);
+        let ci = sizes.channels;
+        let co = sizes.out_channels;
         sizes.check_tiles();
         assert_eq!(sums.len(), kinds.len() * ci * co);
         let [rows, columns] = sizes.tiles();
@@ -426,7 +430,8 @@ impl Op for SumsOp<'_> {
                     channels: co,
                     ..of_patches.clone()
                 };
-                let (step, tile_step) = (of_patches.step(), of_tiles.step());
+                let step = of_patches.step();
+                let tile_step = of_tiles.step();
                 s.outline(InputTransform::<4> {
                     squares: sizes.patches(),
                     numbers: of_patches,

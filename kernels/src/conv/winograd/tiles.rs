@@ -29,13 +29,12 @@ impl Squares {
         outside: *mut f32,
         mut f: impl FnMut(usize, [[*mut f32; N]; N]),
     ) {
-        let ([height, width], [rows, columns]) = (self.size, self.count);
+        let [height, width] = self.size;
+        let [rows, columns] = self.count;
         let first = numbers.first;
-        let (mut image, mut row, mut column) = (
-            first / (rows * columns),
-            first / columns % rows,
-            first % columns,
-        );
+        let mut image = first / (rows * columns);
+        let mut row = first / columns % rows;
+        let mut column = first % columns;
         for square in 0..numbers.count {
             let mut pixels = [[outside; N]; N];
             for (i, pixels) in pixels.iter_mut().enumerate() {
@@ -52,10 +51,12 @@ impl Squares {
             f(square, pixels);
             column += 1;
             if column == columns {
-                (column, row) = (0, row + 1);
+                column = 0;
+                row += 1;
             }
             if row == rows {
-                (row, image) = (0, image + 1);
+                row = 0;
+                image += 1;
             }
         }
     }
@@ -109,7 +110,8 @@ impl<const N: usize> Op for InputTransform<N> {
             outside,
             to,
         } = self;
-        let (channels, step) = (numbers.channels, numbers.step());
+        let channels = numbers.channels;
+        let step = numbers.step();
         squares.each::<N>(
             &numbers,
             images.cast_mut(),
@@ -171,7 +173,8 @@ impl<const N: usize> Op for OutputTransform<N> {
             bias,
             relu,
         } = self;
-        let (channels, step) = (numbers.channels, numbers.step());
+        let channels = numbers.channels;
+        let step = numbers.step();
         squares.each::<N>(
             &numbers,
             images,

@@ -15,7 +15,8 @@ pub(super) fn forth<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; 4] {
 /// `A' m` for two outputs, or `B m` for four gradients of a patch.
 #[inline(always)]
 pub(super) fn back<S: Simd, const N: usize>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; N] {
-    let (sum, difference) = (s.add(b, c), s.sub(b, c));
+    let sum = s.add(b, c);
+    let difference = s.sub(b, c);
     let mut y = [a; N];
     match y[..] {
         [_, _, _, _] => y.copy_from_slice(&[a, s.sub(difference, d), s.sub(sum, a), d]),
@@ -29,7 +30,8 @@ pub(super) fn back<S: Simd, const N: usize>(s: S, [a, b, c, d]: [S::V; 4]) -> [S
 #[inline(always)]
 pub(super) fn filter<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
     let half = s.splat(0.5);
-    let (outer, middle) = (s.mul(s.add(a, c), half), s.mul(b, half));
+    let outer = s.mul(s.add(a, c), half);
+    let middle = s.mul(b, half);
     [a, s.add(outer, middle), s.sub(outer, middle), c]
 }
 
@@ -37,7 +39,8 @@ pub(super) fn filter<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
 #[inline(always)]
 pub(super) fn filter_grad<S: Simd>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; 3] {
     let half = s.splat(0.5);
-    let (sum, difference) = (s.mul(s.add(b, c), half), s.mul(s.sub(b, c), half));
+    let sum = s.mul(s.add(b, c), half);
+    let difference = s.mul(s.sub(b, c), half);
     [s.add(a, sum), difference, s.add(d, sum)]
 }
 
