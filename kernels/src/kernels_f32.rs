@@ -119,7 +119,7 @@ impl Kernels<f32> for F32Kernels {
     }
     fn product(self, mut product: Product<'_, f32>) {
         if product.k > product::LONG {
-            return product::long_of_singles(self, product);
+            return product::long_f32(self, product);
         }
         #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
         if self.0 == Level::Foreign && crate::reference::is_large(&product) {

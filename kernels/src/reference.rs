@@ -293,7 +293,7 @@ pub(super) fn cross_entropy<T: Real>(
         let (mut sum, max) = exponentials(grad);
         let mut term = sum.ln() - (logits[label] - max);
         if max == T::infinity()
-            && let Some(class) = certain(logits)
+            && let Some(class) = certain_class(logits)
         {
             grad.fill(T::zero());
             grad[class] = T::one();
@@ -315,7 +315,7 @@ pub(super) fn cross_entropy<T: Real>(
 /// The class whose logit alone is plus infinity, so that its probability is 1, if there is one. NaN
 /// and two infinities have no softmax, not even as a limit.
 #[cold]
-pub(super) fn certain<T: Real>(logits: &[T]) -> Option<usize> {
+pub(super) fn certain_class<T: Real>(logits: &[T]) -> Option<usize> {
     let class = logits.iter().position(|&x| x == T::infinity())?;
     let others = |(i, &x): (usize, &T)| i == class || x < T::infinity();
     logits.iter().enumerate().all(others).then_some(class)

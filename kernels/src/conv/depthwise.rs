@@ -208,7 +208,7 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
 /// `n <= LANES` floats can be read at `p`.
 #[inline(always)]
 unsafe fn get<S: Simd>(s: S, p: *const f32, n: usize) -> S::V {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         if S::MASKED_LOADS {
             s.load_n(p, n)

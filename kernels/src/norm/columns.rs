@@ -277,6 +277,6 @@ fn tile<S: Simd, const N: usize, const NR: usize>(
 #[inline(always)]
 pub(super) unsafe fn at<S: Simd>(s: S, columns: &Columns, j: usize, n: usize) -> S::V {
     debug_assert!(j + n <= STRIP);
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { s.get(columns.as_ptr().add(j), n) }
 }

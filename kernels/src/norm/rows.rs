@@ -86,7 +86,7 @@ unsafe fn some_of<S: Simd>(
     if weight.is_empty() {
         s.splat(otherwise)
     } else {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { s.get(weight.as_ptr().add(first), count) }
     }
 }
@@ -322,7 +322,7 @@ unsafe fn tile<S: Simd, const NR: usize>(
     let mut begin = 0;
     let [weight, bias] = loop {
         let end = rows.min(begin + TERMS);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let block = unsafe { block::<S, NR>(s, sums, begin, end, j, n) };
         if end == rows {
             break pairs.finish(block, add);
@@ -335,7 +335,7 @@ unsafe fn tile<S: Simd, const NR: usize>(
         #[inline(always)]
         |to: &mut [f32], totals: [S::V; NR]| {
             for (v, total) in totals.into_iter().enumerate() {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe {
                     let p = to.as_mut_ptr().add(j + v * S::LANES);
                     s.put(p, s.add(s.get(p, n), total), n);
@@ -367,7 +367,7 @@ unsafe fn block<S: Simd, const NR: usize>(
         let row = Lanes::of(s, Statistics::read(sums.statistics, index));
         let at = index * sums.width + sums.first + j;
         for v in 0..NR {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             let (x, dy) = unsafe {
                 let at = at + v * S::LANES;
                 (

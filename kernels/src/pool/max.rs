@@ -128,7 +128,7 @@ unsafe fn largest<S: Simd, const CODES: bool>(
                     let mut at = s.splat(code as f32);
                     for r in 0..rows {
                         for c in 0..cols {
-                            // SAFETY: the caller's promise, as `each` gives i + n <= len.
+                            // SAFETY: guaranteed by the caller, as `each` gives i + n <= len.
                             let v = unsafe { s.get(p.add(r * down + c * across + i), n) };
                             let larger = s.gt(v, best);
                             let number = s.le(v, v);

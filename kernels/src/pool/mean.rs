@@ -311,7 +311,7 @@ impl Place {
             #[inline(always)]
             |sum, v, r, c| unsafe { s.fma(s.splat(*of_rows.add(r) * *of_cols.add(c)), v, sum) }
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             self.each(
                 s,
@@ -331,7 +331,7 @@ impl Place {
             |sum, v, _, _| s.add(sum, v)
         };
         let finish = by(s, divisor);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             // The same with constant bounds, for the most common window.
             if (self.rows, self.cols) == (2, 2) {
@@ -393,11 +393,11 @@ impl Place {
             ..
         } = self;
         if rows * cols > TERMS {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             return unsafe { self.long_block::<S, NV>(s, i, n, term, finish) };
         }
         let mut sums = [s.zero(); NV];
-        // SAFETY (all): the caller's promise.
+        // SAFETY (all): guaranteed by the caller.
         for r in 0..rows {
             for c in 0..cols {
                 let p = unsafe { x.add(r * down + c * across + i) };
@@ -447,7 +447,7 @@ impl Place {
                 let end = cols.min(c + (TERMS - added));
                 added += end - c;
                 while c < end {
-                    // SAFETY: the caller's promise.
+                    // SAFETY: guaranteed by the caller.
                     let p = unsafe { x.add(r * down + c * across + i) };
                     for (v, sum) in sums.iter_mut().enumerate() {
                         // SAFETY: likewise.

@@ -45,7 +45,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn run<O: Op>(op: O) -> O::Out {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { run(op) }
     }
 
@@ -57,26 +57,26 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm256_loadu_ps(p) }
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm256_storeu_ps(p, v) }
     }
 
     #[inline(always)]
     unsafe fn load_n(self, p: *const f32, n: usize) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm256_maskload_ps(p, mask(n)) }
     }
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
         // Not by a mask: on processors by AMD, that store takes longer than all others of a tile
-        // together. SAFETY: the caller's promise; each piece lies below `n`.
+        // together. SAFETY: guaranteed by the caller; each piece lies below `n`.
         unsafe {
             if n >= 8 {
                 return _mm256_storeu_ps(p, v);
@@ -257,7 +257,7 @@ impl Simd for Avx2 {
         dst: *mut f32,
         dst_stride: usize,
     ) {
-        // SAFETY: the caller's promise; rows r below 8.
+        // SAFETY: guaranteed by the caller; rows r below 8.
         unsafe {
             let mut v = [_mm256_setzero_ps(); 8];
             for (r, v) in v.iter_mut().enumerate() {

@@ -37,7 +37,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn run<O: Op>(op: O) -> O::Out {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { run(op) }
     }
 
@@ -49,25 +49,25 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm512_loadu_ps(p) }
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm512_storeu_ps(p, v) }
     }
 
     #[inline(always)]
     unsafe fn load_n(self, p: *const f32, n: usize) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm512_maskz_loadu_ps(mask(n), p) }
     }
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm512_mask_storeu_ps(p, mask(n), v) }
     }
 
@@ -225,7 +225,7 @@ impl Simd for Avx512 {
         dst: *mut f32,
         dst_stride: usize,
     ) {
-        // SAFETY: the caller's promise; rows r below 16.
+        // SAFETY: guaranteed by the caller; rows r below 16.
         unsafe {
             let mut v = [_mm512_setzero_ps(); 16];
             for (r, v) in v.iter_mut().enumerate() {

@@ -192,7 +192,7 @@ pub(super) trait Simd: Copy + 'static {
     /// `n` floats can be read at `p`.
     #[inline(always)]
     unsafe fn get(self, p: *const f32, n: usize) -> Self::V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             if n == Self::LANES {
                 self.load(p)
@@ -207,7 +207,7 @@ pub(super) trait Simd: Copy + 'static {
     /// `n` floats can be written at `p`.
     #[inline(always)]
     unsafe fn put(self, p: *mut f32, v: Self::V, n: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             if n == Self::LANES {
                 self.store(p, v)

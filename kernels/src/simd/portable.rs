@@ -38,19 +38,19 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's; arrays of f32 are aligned as f32.
+        // SAFETY: guaranteed by the caller; arrays of f32 are aligned as f32.
         unsafe { *p.cast::<V>() }
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's; arrays of f32 are aligned as f32.
+        // SAFETY: guaranteed by the caller; arrays of f32 are aligned as f32.
         unsafe { *p.cast::<V>() = v };
     }
 
     #[inline(always)]
     unsafe fn load_n(self, p: *const f32, n: usize) -> V {
-        // SAFETY: lanes below n are readable by the caller's promise.
+        // SAFETY: lanes below n are readable as the caller guarantees.
         from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
     }
 
@@ -58,7 +58,7 @@ impl Simd for Portable {
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
         for (i, &x) in v.iter().enumerate() {
             if i < n {
-                // SAFETY: lanes below n are writable by the caller's promise.
+                // SAFETY: lanes below n are writable as the caller guarantees.
                 unsafe { *p.add(i) = x };
             }
         }

@@ -21,7 +21,7 @@ type V = __m128;
 #[cold]
 #[inline(never)]
 unsafe fn store_part(p: *mut f32, v: V, n: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match n {
             0 => {}
@@ -58,19 +58,19 @@ impl Simd for Sse2 {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm_loadu_ps(p) }
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm_storeu_ps(p, v) }
     }
 
     #[inline(always)]
     unsafe fn load_n(self, p: *const f32, n: usize) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match n {
                 0 => _mm_setzero_ps(),
@@ -84,7 +84,7 @@ impl Simd for Sse2 {
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { store_part(p, v, n) }
     }
 
@@ -229,7 +229,7 @@ impl Simd for Sse2 {
         dst: *mut f32,
         dst_stride: usize,
     ) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let row = |r: usize| _mm_loadu_ps(src.add(r * src_stride));
             let mut a = row(0);

@@ -13,7 +13,7 @@ use crate::conv::reference;
 use crate::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::reduce::ColumnSumsOp;
 use crate::simd::{Op, Simd};
-use crate::tile::Next;
+use crate::tile::PrefetchRegion;
 use crate::{AlignedBuffer, kept};
 
 /// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level
@@ -451,7 +451,7 @@ impl Op for SumsOp<'_> {
                 let next =
                     [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
                         let at = |tile: usize| tile * len / (rows * columns);
-                        Next::line(&images[at(next.start)..at(next.end)])
+                        PrefetchRegion::contiguous(&images[at(next.start)..at(next.end)])
                     });
                 for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
                     next.iter().for_each(
