@@ -1,8 +1,8 @@
-//! One pass over two flat slices.
+//! A pass over two flat slices.
 
 use super::simd::{Simd, each};
 
-/// `y = f(x, y)`.
+/// Computes `y = f(x, y)`.
 #[inline(always)]
 pub(super) fn zip<S: Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S::V, S::V) -> S::V) {
     assert_eq!(x.len(), y.len());

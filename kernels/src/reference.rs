@@ -433,7 +433,8 @@ pub(super) fn sums_of_columns<T: Real>(
     term: impl Fn(usize, usize) -> T,
 ) {
     for (block, sums) in sums.chunks_mut(WIDE).enumerate() {
-        let (first, mut wide) = (block * WIDE, Sums::<T, WIDE>::new());
+        let first = block * WIDE;
+        let mut wide = Sums::<T, WIDE>::new();
         for row in 0..rows {
             for (j, sum) in wide.next()[..sums.len()].iter_mut().enumerate() {
                 *sum = *sum + term(row, first + j);

@@ -86,7 +86,8 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
             let from = [first_row + pixel / sizes.out[1], pixel % sizes.out[1]];
             for (g, y) in y.chunks_exact_mut(co).enumerate() {
                 for (block, y) in y.chunks_mut(WIDE).enumerate() {
-                    let (first, mut sums) = (g * co + block * WIDE, Sums::<T, WIDE>::new());
+                    let first = g * co + block * WIDE;
+                    let mut sums = Sums::<T, WIDE>::new();
                     each_tap(sizes, from, sizes.size[1], read, |row, at| {
                         for (i, &x) in x[at * channels + g * ci..][..ci].iter().enumerate() {
                             let weight = &weight[(row + i) * all + first..][..y.len()];
@@ -131,7 +132,8 @@ pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
             let from = [pixel / sizes.size[1], pixel % sizes.size[1]];
             for (g, dx) in dx.chunks_exact_mut(ci).enumerate() {
                 for (block, dx) in dx.chunks_mut(WIDE).enumerate() {
-                    let (first, mut sums) = (block * WIDE, Sums::<T, WIDE>::new());
+                    let first = block * WIDE;
+                    let mut sums = Sums::<T, WIDE>::new();
                     each_tap(sizes, from, sizes.out[1], reader, |row, out| {
                         for (j, &dy) in dy[out * all + g * co..][..co].iter().enumerate() {
                             let at = (row + first) * all + g * co + j;
@@ -183,7 +185,8 @@ fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
         let [ky, kx] = [tap / sizes.kernel[1], tap % sizes.kernel[1]];
         for (g, gradient) in gradient.chunks_exact_mut(co).enumerate() {
             for (block, gradient) in gradient.chunks_mut(WIDE).enumerate() {
-                let (first, mut sums) = (g * co + block * WIDE, Sums::<T, WIDE>::new());
+                let first = g * co + block * WIDE;
+                let mut sums = Sums::<T, WIDE>::new();
                 for row in 0..samples * sizes.out[0] {
                     let sample = row / sizes.out[0];
                     let oy = row % sizes.out[0];

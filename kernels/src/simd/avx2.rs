@@ -1,6 +1,6 @@
 //! Eight lanes: AVX2 with FMA.
 
-use std::arch::x86_64::*;
+use core::arch::x86_64::*;
 
 use super::{Op, Simd};
 
@@ -11,10 +11,10 @@ pub(crate) struct Avx2(());
 type V = __m256;
 type M = __m256;
 
-/// A window of 8 from here has as many ones as wanted.
+/// A window of 8 elements from here has `n` ones in front.
 static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Ones in the lowest `n` lanes.
+/// Returns ones in the lowest `n` lanes.
 ///
 /// # Safety
 /// `n <= 8`, and the processor has AVX.
@@ -75,12 +75,15 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
-        // Not by a mask: on processors by AMD, that store takes longer than all others of a tile
-        // together. SAFETY: guaranteed by the caller; each piece lies below `n`.
+        // Without a mask: on AMD processors, a masked store takes longer than all others of a tile
+        // together.
+        //
+        // SAFETY: guaranteed by the caller; each part lies below `n`.
         unsafe {
             if n >= 8 {
                 return _mm256_storeu_ps(p, v);
             }
+
             let mut rest = _mm256_castps256_ps128(v);
             let mut p = p;
             if n & 4 != 0 {
@@ -179,7 +182,7 @@ impl Simd for Avx2 {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe {
             let bits = _mm256_castps_si256(a);
-            let half = _mm256_set1_epi32(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
+            let half = _mm256_set1_epi32(core::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
             let exponent = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, half));
             let m = _mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(exponent));
             (_mm256_castsi256_ps(m), _mm256_cvtepi32_ps(exponent))
@@ -263,6 +266,7 @@ impl Simd for Avx2 {
             for (r, v) in v.iter_mut().enumerate() {
                 *v = _mm256_loadu_ps(src.add(r * src_stride));
             }
+
             // Blocks of 4 x 4 within the halves, then the halves themselves.
             let mut t = [_mm256_setzero_ps(); 8];
             for g in 0..2 {
@@ -279,6 +283,7 @@ impl Simd for Avx2 {
                 t[4 * g + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(ab1, cd1);
                 t[4 * g + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(ab1, cd1);
             }
+
             for i in 0..4 {
                 let low = _mm256_permute2f128_ps::<0x20>(t[i], t[4 + i]);
                 let high = _mm256_permute2f128_ps::<0x31>(t[i], t[4 + i]);

@@ -1,6 +1,6 @@
 //! Sixteen lanes: AVX-512.
 
-use std::arch::x86_64::*;
+use core::arch::x86_64::*;
 
 use super::{Op, Simd};
 
@@ -11,7 +11,7 @@ pub(crate) struct Avx512(());
 type V = __m512;
 type M = __mmask16;
 
-/// The lowest `n <= 16` bits.
+/// Returns the lowest `n <= 16` bits.
 #[inline(always)]
 fn mask(n: usize) -> M {
     ((1_u32 << n) - 1) as M
@@ -142,7 +142,7 @@ impl Simd for Avx512 {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe {
             let bits = _mm512_castps_si512(a);
-            let half = _mm512_set1_epi32(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
+            let half = _mm512_set1_epi32(core::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
             let exponent = _mm512_srai_epi32::<23>(_mm512_sub_epi32(bits, half));
             let m = _mm512_sub_epi32(bits, _mm512_slli_epi32::<23>(exponent));
             (_mm512_castsi512_ps(m), _mm512_cvtepi32_ps(exponent))
@@ -231,6 +231,7 @@ impl Simd for Avx512 {
             for (r, v) in v.iter_mut().enumerate() {
                 *v = _mm512_loadu_ps(src.add(r * src_stride));
             }
+
             // Blocks of 4 x 4 within the 128-bit quarters, then the quarters themselves.
             let mut t = [_mm512_setzero_ps(); 16];
             for g in 0..4 {
@@ -247,6 +248,7 @@ impl Simd for Avx512 {
                 t[4 * g + 2] = _mm512_shuffle_ps::<0b01_00_01_00>(ab1, cd1);
                 t[4 * g + 3] = _mm512_shuffle_ps::<0b11_10_11_10>(ab1, cd1);
             }
+
             for i in 0..4 {
                 let a = t[i];
                 let b = t[4 + i];
@@ -256,12 +258,14 @@ impl Simd for Avx512 {
                 let ab1 = _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
                 let cd0 = _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d);
                 let cd1 = _mm512_shuffle_f32x4::<0b11_01_11_01>(c, d);
+
                 let rows = [
                     _mm512_shuffle_f32x4::<0b10_00_10_00>(ab0, cd0),
                     _mm512_shuffle_f32x4::<0b10_00_10_00>(ab1, cd1),
                     _mm512_shuffle_f32x4::<0b11_01_11_01>(ab0, cd0),
                     _mm512_shuffle_f32x4::<0b11_01_11_01>(ab1, cd1),
                 ];
+
                 for (quarter, row) in rows.into_iter().enumerate() {
                     _mm512_storeu_ps(dst.add((4 * quarter + i) * dst_stride), row);
                 }

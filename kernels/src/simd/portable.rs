@@ -2,19 +2,19 @@
 //! Kept to operations that LLVM turns into vector instructions: no library calls such as `mul_add`
 //! and `round`.
 
-use std::array::from_fn;
+use core::array::from_fn;
 
 use super::{Op, Simd};
 
-/// What every processor has.
+/// Vectors that every processor has.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
 const LANES: usize = 4;
 type V = [f32; LANES];
 
-/// Adding it pushes the fraction out of a float, rounding to even, and leaves the whole number in
-/// the low bits.
+/// A number whose addition drops the fraction of a float, rounding to even, and leaves the whole
+/// number in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
 impl Simd for Portable {
@@ -126,7 +126,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn frexp(self, a: V) -> (V, V) {
-        let half = std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32;
+        let half = core::f32::consts::FRAC_1_SQRT_2.to_bits() as i32;
         let exponent = a.map(|x| (x.to_bits() as i32).wrapping_sub(half) >> 23);
         let m = from_fn(|i| {
             f32::from_bits((a[i].to_bits() as i32).wrapping_sub(exponent[i] << 23) as u32)

@@ -1,20 +1,20 @@
 //! The portable tier on x86-64: four lanes of SSE2, which every such processor has.
 //!
-//! The arrays of `portable.rs` would do, but LLVM's loop vectorizer takes their loops apart once
-//! more: code a third larger, products 1.3 times and an Adam step 2.2 times slower.
+//! The arrays of `portable.rs` would do, but LLVM's loop vectorizer takes their loops apart again:
+//! the code is a third larger, products take 1.3 times and an Adam step 2.2 times as long.
 
-use std::arch::x86_64::*;
+use core::arch::x86_64::*;
 
 use super::{Op, Simd};
 
-/// What every x86-64 processor has.
+/// Vectors that every x86-64 processor has.
 #[derive(Clone, Copy)]
 pub(crate) struct Sse2;
 
 type V = __m128;
 
-/// [`Simd::store_n`]. A function of its own: its branches, in every tile of every kernel, take long
-/// to compile.
+/// Implements [`Simd::store_n`] as a function of its own: its branches, in every tile of every
+/// kernel, take long to compile.
 ///
 /// # Safety
 /// `n` floats can be written at `p`.
@@ -146,7 +146,7 @@ impl Simd for Sse2 {
     fn round(self, a: V) -> V {
         // SAFETY: every x86-64 processor has SSE2.
         unsafe {
-            // Adding it pushes the fraction out of a float, rounding to even.
+            // Its addition drops the fraction of a float, rounding to even.
             let shift = _mm_set1_ps(12_582_912.0);
             _mm_sub_ps(_mm_add_ps(a, shift), shift)
         }
@@ -172,7 +172,7 @@ impl Simd for Sse2 {
         // SAFETY: every x86-64 processor has SSE2.
         unsafe {
             let bits = _mm_castps_si128(a);
-            let half = _mm_set1_epi32(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
+            let half = _mm_set1_epi32(core::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
             let exponent = _mm_srai_epi32::<23>(_mm_sub_epi32(bits, half));
             let m = _mm_sub_epi32(bits, _mm_slli_epi32::<23>(exponent));
             (_mm_castsi128_ps(m), _mm_cvtepi32_ps(exponent))

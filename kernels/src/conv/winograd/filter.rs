@@ -1,7 +1,7 @@
-//! Filters turned into numbers, and their gradients back.
+//! FilterTransform turned into numbers, and their gradients back.
 
 use super::TILE_ELEMENTS;
-use super::transform::{both, filter, filter_grad};
+use super::transform::{both, filter_grad_transform, filter_transform};
 use crate::simd::{Op, Simd};
 
 /// Matrices of the same size, one for each number, cut into panels of `width` columns. Number `k`
@@ -33,7 +33,7 @@ impl Panels {
 /// Turns filters into numbers.
 ///
 /// The maker promises that all lies in memory.
-pub(super) struct Filters {
+pub(super) struct FilterTransform {
     pub panels: Panels,
     /// The filters are 3 by 3 matrices, `tap` apart, row by row.
     pub from: *const f32,
@@ -41,12 +41,12 @@ pub(super) struct Filters {
     pub to: *mut f32,
 }
 
-impl Op for Filters {
+impl Op for FilterTransform {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let Filters {
+        let FilterTransform {
             panels,
             from,
             tap,
@@ -65,11 +65,15 @@ impl Op for Filters {
                     let from = from.wrapping_add(i * columns + first + j);
                     let mut weights = [[s.zero(); 3]; 3];
                     for (k, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
-                        // SAFETY: the maker's promise.
+                        // SAFETY: guaranteed by the creator.
                         *weight = unsafe { s.load(from.wrapping_add(tap.wrapping_mul(k))) };
                     }
                     let to = to.wrapping_add(panels.begin(first) + i * width + j);
-                    for (k, &x) in both(s, weights, filter).as_flattened().iter().enumerate() {
+                    for (k, &x) in both(s, weights, filter_transform)
+                        .as_flattened()
+                        .iter()
+                        .enumerate()
+                    {
                         // SAFETY: likewise.
                         unsafe { s.store(to.wrapping_add(k * step), x) };
                     }
@@ -80,7 +84,7 @@ impl Op for Filters {
 }
 
 /// Turns sums of products of numbers, `[16][CI][CO]`, into the gradient of the weight, or onto it.
-pub(super) struct FilterGrad<'a> {
+pub(super) struct FilterGradTransform<'a> {
     pub channels: usize,
     pub out_channels: usize,
     pub sums: &'a [f32],
@@ -88,12 +92,12 @@ pub(super) struct FilterGrad<'a> {
     pub accumulate: bool,
 }
 
-impl Op for FilterGrad<'_> {
+impl Op for FilterGradTransform<'_> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let FilterGrad {
+        let FilterGradTransform {
             channels,
             out_channels,
             sums,
@@ -108,12 +112,12 @@ impl Op for FilterGrad<'_> {
         for i in 0..channels {
             for j in (0..out_channels).step_by(S::LANES) {
                 let from = sums.wrapping_add(i * out_channels + j);
-                let mut numbers = [[s.zero(); 4]; 4];
-                for (k, x) in numbers.as_flattened_mut().iter_mut().enumerate() {
+                let mut elements = [[s.zero(); 4]; 4];
+                for (k, x) in elements.as_flattened_mut().iter_mut().enumerate() {
                     // SAFETY: number k < 16 of channel i, vector j: within the sums.
                     *x = unsafe { s.load(from.wrapping_add(k * channels * out_channels)) };
                 }
-                for (k, &x) in both(s, numbers, filter_grad)
+                for (k, &x) in both(s, elements, filter_grad_transform)
                     .as_flattened()
                     .iter()
                     .enumerate()

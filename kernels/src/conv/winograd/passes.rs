@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use super::TILE_ELEMENTS;
-use super::filter::{FilterGrad, Filters, Panels};
-use super::tiles::{InputTransform, Numbers, OutputTransform, Squares};
+use super::filter::{FilterGradTransform, FilterTransform, Panels};
+use super::tiles::{InputTransform, Layout, OutputTransform, Squares};
 use crate::F32Kernels;
 use crate::conv::implicit_gemm::{From, ImplicitGemm, RowTile, Rows};
-use crate::conv::input_grad::Turn;
+use crate::conv::input_grad::TransposeWeight;
 use crate::conv::padding::Memory;
 use crate::conv::reference;
 use crate::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
@@ -30,8 +30,8 @@ const FEWEST_TILES: usize = 64;
 const LONG_TILES: usize = 1 << 14;
 
 /// How many tiles are worked on together, if each has this many channels on both sides.
-const fn tiles_together(channels: usize, kinds: usize) -> usize {
-    let fit = TOGETHER / (kinds * channels);
+const fn tiles_together(channels: usize, elements: usize) -> usize {
+    let fit = TOGETHER / (elements * channels);
     if fit < FEWEST_TILES {
         FEWEST_TILES
     } else {
@@ -83,11 +83,11 @@ struct Pass<'a> {
     x: *const f32,
     to: Squares,
     y: *mut f32,
-    filters: Panels,
-    numbers: *const f32,
+    panels: Panels,
+    filters: *const f32,
     bias: Option<*const f32>,
     relu: bool,
-    turned: &'a mut AlignedBuffer<f32>,
+    transformed: &'a mut AlignedBuffer<f32>,
     products: &'a mut AlignedBuffer<f32>,
 }
 
@@ -101,46 +101,46 @@ impl Pass<'_> {
             x,
             to,
             y,
+            panels,
             filters,
-            numbers,
             bias,
             relu,
-            turned,
+            transformed,
             products,
         } = self;
         let Panels {
             rows,
             columns,
             width,
-        } = filters;
+        } = panels;
         let together = tiles_together(rows + width, TILE_ELEMENTS);
-        let (turned, zeros) = room(turned, together, rows, TILE_ELEMENTS);
-        let (products, spare) = room(products, together, width, TILE_ELEMENTS);
+        let (transformed, zeros) = reserve_tiles(transformed, together, rows, TILE_ELEMENTS);
+        let (products, spare) = reserve_tiles(products, together, width, TILE_ELEMENTS);
         for first in squares.clone().step_by(together) {
-            let patches = Numbers {
+            let patches = Layout {
                 first,
                 count: together.min(squares.end - first),
                 channels: rows,
-                kinds: 0..TILE_ELEMENTS,
+                elements: 0..TILE_ELEMENTS,
             };
             s.outline(InputTransform::<IN> {
                 squares: from,
-                numbers: patches.clone(),
+                layout: patches.clone(),
                 images: x,
                 outside: zeros,
-                to: turned,
+                to: transformed,
             });
             for j in (0..columns).step_by(width) {
                 let width = width.min(columns - j);
-                let tiles = Numbers {
+                let tiles = Layout {
                     channels: width,
                     ..patches.clone()
                 };
                 for k in 0..TILE_ELEMENTS {
                     let row_tile = RowTile {
-                        rows: line(tiles.count, rows, width),
+                        rows: one_axis(tiles.count, rows, width),
                         taps: 0..1,
-                        a: turned.wrapping_add(k * patches.step()),
+                        a: transformed.wrapping_add(k * patches.step()),
                         c: products.wrapping_add(k * tiles.step()),
                     };
                     ImplicitGemm {
@@ -149,7 +149,7 @@ impl Pass<'_> {
                         taps: &[0],
                         span: rows,
                         a_step: 1,
-                        b: numbers.wrapping_add(filters.begin(j) + k * filters.step(width)),
+                        b: filters.wrapping_add(panels.begin(j) + k * panels.step(width)),
                         b_row: width,
                         n: width,
                         start: From::Zero,
@@ -159,7 +159,7 @@ impl Pass<'_> {
                 }
                 s.outline(OutputTransform::<OUT> {
                     squares: to,
-                    numbers: tiles,
+                    layout: tiles,
                     from: products,
                     images: y.wrapping_add(j),
                     outside: spare,
@@ -173,20 +173,20 @@ impl Pass<'_> {
 
 /// Where to put the numbers of so many tiles, and a pixel beside them, of zeros: it is read for
 /// those outside of the images, or written where nobody needs what is written.
-fn room(
+fn reserve_tiles(
     buffer: &mut AlignedBuffer<f32>,
     tiles: usize,
     channels: usize,
-    kinds: usize,
+    elements: usize,
 ) -> (*mut f32, *mut f32) {
-    let len = Numbers::len(tiles, channels, kinds);
-    let (numbers, pixel) = buffer.reserve(len + channels).split_at_mut(len);
+    let len = Layout::len(tiles, channels, elements);
+    let (elements, pixel) = buffer.reserve(len + channels).split_at_mut(len);
     pixel.fill(0.0);
-    (numbers.as_mut_ptr(), pixel.as_mut_ptr())
+    (elements.as_mut_ptr(), pixel.as_mut_ptr())
 }
 
 /// Rows along one axis, so far apart in A and in C.
-const fn line(count: usize, a: usize, c: usize) -> Rows {
+const fn one_axis(count: usize, a: usize, c: usize) -> Rows {
     Rows {
         first: 0,
         count,
@@ -221,18 +221,18 @@ impl Op for ConvOp<'_> {
         let count = samples * rows.div_ceil(2) * columns;
         let ci = sizes.channels;
         let co = sizes.out_channels;
-        let filters = Panels {
+        let panels = Panels {
             rows: ci,
             columns: co,
             width: co.min(S::TILE * S::LANES),
         };
         Memory::with(|memory| {
-            let numbers = memory.weight.reserve(filters.len());
-            s.outline(Filters {
-                panels: filters,
+            let filters = memory.weight.reserve(panels.len());
+            s.outline(FilterTransform {
+                panels,
                 from: weight.as_ptr(),
                 tap: ci * co,
-                to: numbers.as_mut_ptr(),
+                to: filters.as_mut_ptr(),
             });
             Pass {
                 squares: first..first + count,
@@ -241,11 +241,11 @@ impl Op for ConvOp<'_> {
                 to: sizes.output_tiles(),
                 // Where the first row of the image would lie.
                 y: y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co),
-                filters,
-                numbers: numbers.as_ptr(),
+                panels,
+                filters: filters.as_ptr(),
                 bias: bias.map(<[f32]>::as_ptr),
                 relu,
-                turned: &mut memory.image,
+                transformed: &mut memory.image,
                 products: &mut memory.panel,
             }
             .run::<S, 4, 2>(s);
@@ -274,7 +274,7 @@ impl Op for ConvInputGradOp<'_> {
         sizes.check_tiles();
         let ci = sizes.channels;
         let co = sizes.out_channels;
-        let filters = Panels {
+        let panels = Panels {
             rows: co,
             columns: ci,
             width: ci.min(S::TILE * S::LANES),
@@ -282,21 +282,20 @@ impl Op for ConvInputGradOp<'_> {
         reference::begin(ci, bias, dx);
         Memory::with(|memory| {
             let transposed = memory.panel.reserve(9 * ci * co);
-            s.outline(Turn {
+            s.outline(TransposeWeight {
                 sizes,
                 weight,
                 row: ci,
-                turned: transposed,
+                transposed,
             });
-            let numbers = memory.weight.reserve(filters.len());
-            // The last weight of the window was turned to the front.
+            let filters = memory.weight.reserve(panels.len());
+            // The last weight of the window was transformed to the front.
             let last = transposed[8 * ci * co..].as_ptr();
-            let tap = (ci * co).wrapping_neg();
-            s.outline(Filters {
-                panels: filters,
+            s.outline(FilterTransform {
+                panels,
                 from: last,
-                tap,
-                to: numbers.as_mut_ptr(),
+                tap: (ci * co).wrapping_neg(),
+                to: filters.as_mut_ptr(),
             });
             Pass {
                 squares: 0..samples * sizes.tiles()[0] * sizes.tiles()[1],
@@ -304,11 +303,11 @@ impl Op for ConvInputGradOp<'_> {
                 x: dy.as_ptr(),
                 to: sizes.patches(),
                 y: dx.as_mut_ptr(),
-                filters,
-                numbers: numbers.as_ptr(),
+                panels,
+                filters: filters.as_ptr(),
                 bias: None,
                 relu: false,
-                turned: &mut memory.image,
+                transformed: &mut memory.image,
                 products: &mut memory.panel,
             }
             .run::<S, 2, 4>(s);
@@ -318,7 +317,7 @@ impl Op for ConvInputGradOp<'_> {
 }
 
 /// The gradient of the weight: the sums over all tiles, of which each part takes some of the
-/// numbers, turned back.
+/// numbers, transformed back.
 pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
     kept! {
         static SUMS: AlignedBuffer<f32> = AlignedBuffer::new();
@@ -337,11 +336,9 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
     let out_channels = sizes.out_channels;
     let (gradient, bias) = sizes.split_bias(0, gradient);
     if let Some(sums) = bias {
-        let rows = dy.len() / out_channels;
-        let cols = out_channels;
         kernels.run(ColumnSumsOp {
-            rows,
-            cols,
+            rows: dy.len() / out_channels,
+            cols: out_channels,
             x: dy,
             sums,
             accumulate,
@@ -349,18 +346,18 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
     }
     let mut memory = SUMS.take();
     let sums = memory.reserve(TILE_ELEMENTS * channels * out_channels);
-    let each = TILE_ELEMENTS.div_ceil(parts.clamp(1, TILE_ELEMENTS));
-    share(sums, each * channels * out_channels, &|part, sums| {
-        let kinds = part * each..TILE_ELEMENTS.min((part + 1) * each);
+    let per_part = TILE_ELEMENTS.div_ceil(parts.clamp(1, TILE_ELEMENTS));
+    share(sums, per_part * channels * out_channels, &|part, sums| {
+        let elements = part * per_part..TILE_ELEMENTS.min((part + 1) * per_part);
         kernels.run(SumsOp {
             sizes,
             x,
             dy,
-            kinds,
+            elements,
             sums,
         });
     });
-    kernels.run(FilterGrad {
+    kernels.run(FilterGradTransform {
         channels,
         out_channels,
         sums,
@@ -375,14 +372,14 @@ fn add(run: &[f32], sums: &mut [f32]) {
     sums.iter_mut().zip(run).for_each(|(sum, run)| *sum += run);
 }
 
-/// The sums over all tiles of the products of some of the numbers, `[kind][CI][CO]`.
+/// The sums over all tiles of the products of some of the numbers, `[element][CI][CO]`.
 ///
 /// They are made block by block, and where there are many, run by run: see [`LONG_TILES`].
 struct SumsOp<'a> {
     sizes: &'a ConvSizes,
     x: &'a [f32],
     dy: &'a [f32],
-    kinds: Range<usize>,
+    elements: Range<usize>,
     sums: &'a mut [f32],
 }
 
@@ -395,20 +392,20 @@ impl Op for SumsOp<'_> {
             sizes,
             x,
             dy,
-            kinds,
+            elements,
             sums,
         } = self;
         let samples = sizes.check(x.len(), dy.len());
         let ci = sizes.channels;
         let co = sizes.out_channels;
         sizes.check_tiles();
-        assert_eq!(sums.len(), kinds.len() * ci * co);
+        assert_eq!(sums.len(), elements.len() * ci * co);
         let [rows, columns] = sizes.tiles();
         let count = samples * rows * columns;
-        // Of whole blocks: these may not depend on how many kinds there are, which the threads
+        // Of whole blocks: these may not depend on how many elements there are, which the threads
         // decide.
         let block = tiles_together(ci + co, TILE_ELEMENTS);
-        let together = tiles_together(ci + co, kinds.len()) / block * block;
+        let together = tiles_together(ci + co, elements.len()) / block * block;
         let run_len = LONG_TILES / block * block;
         let long = count > run_len;
         if count == 0 || long {
@@ -416,17 +413,19 @@ impl Op for SumsOp<'_> {
         }
         Memory::with(|memory| {
             let run = memory.run.reserve(if long { sums.len() } else { 0 });
-            let (patches, no_pixel) = room(&mut memory.image, together, ci, kinds.len());
-            let (tiles, no_output) = room(&mut memory.weight, together, co, kinds.len());
+            let (patches, no_pixel) =
+                reserve_tiles(&mut memory.image, together, ci, elements.len());
+            let (tiles, no_output) =
+                reserve_tiles(&mut memory.weight, together, co, elements.len());
             for first in (0..count).step_by(together) {
                 let count = together.min(count - first);
-                let of_patches = Numbers {
+                let of_patches = Layout {
                     first,
                     count,
                     channels: ci,
-                    kinds: kinds.clone(),
+                    elements: elements.clone(),
                 };
-                let of_tiles = Numbers {
+                let of_tiles = Layout {
                     channels: co,
                     ..of_patches.clone()
                 };
@@ -434,19 +433,19 @@ impl Op for SumsOp<'_> {
                 let tile_step = of_tiles.step();
                 s.outline(InputTransform::<4> {
                     squares: sizes.patches(),
-                    numbers: of_patches,
+                    layout: of_patches,
                     images: x.as_ptr(),
                     outside: no_pixel,
                     to: patches,
                 });
                 s.outline(InputTransform::<2> {
                     squares: sizes.output_tiles(),
-                    numbers: of_tiles,
+                    layout: of_tiles,
                     images: dy.as_ptr(),
                     outside: no_output,
                     to: tiles,
                 });
-                // While these are multiplied, what is turned next comes nearer.
+                // While these are multiplied, what is transformed next comes nearer.
                 let next = first + count..(first + 2 * count).min(samples * rows * columns);
                 let next =
                     [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
@@ -456,7 +455,7 @@ impl Op for SumsOp<'_> {
                 for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
                     next.iter().for_each(
                         #[inline(always)]
-                        |next| next.prefetch(s, k, kinds.len()),
+                        |next| next.prefetch(s, k, elements.len()),
                     );
                     for begin in (0..count).step_by(block) {
                         let mut c = &mut *sums;
@@ -470,7 +469,7 @@ impl Op for SumsOp<'_> {
                             c = run;
                         }
                         let row_tile = RowTile {
-                            rows: line(ci, 1, co),
+                            rows: one_axis(ci, 1, co),
                             taps: 0..1,
                             a: patches.wrapping_add(k * step + begin * ci),
                             c: c.as_mut_ptr(),

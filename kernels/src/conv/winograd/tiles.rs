@@ -1,9 +1,9 @@
-//! Patches and tiles of images: where they lie, and turned into numbers and back.
+//! Patches and tiles of images: where they lie, and turned into layout and back.
 
 use std::ops::Range;
 
 use super::CHANNELS;
-use super::transform::{back, both, forth};
+use super::transform::{both, data_transform, inverse_transform};
 use crate::simd::{Op, Simd};
 
 /// Squares of pixels, 2 apart, in images that lie side by side.
@@ -24,18 +24,18 @@ impl Squares {
     #[inline(always)]
     fn each<const N: usize>(
         &self,
-        numbers: &Numbers,
+        layout: &Layout,
         images: *mut f32,
         outside: *mut f32,
         mut f: impl FnMut(usize, [[*mut f32; N]; N]),
     ) {
         let [height, width] = self.size;
         let [rows, columns] = self.count;
-        let first = numbers.first;
+        let first = layout.first;
         let mut image = first / (rows * columns);
         let mut row = first / columns % rows;
         let mut column = first % columns;
-        for square in 0..numbers.count {
+        for square in 0..layout.count {
             let mut pixels = [[outside; N]; N];
             for (i, pixels) in pixels.iter_mut().enumerate() {
                 // What lies before the image lies far behind it when counted without a sign.
@@ -62,37 +62,37 @@ impl Squares {
     }
 }
 
-/// Some squares in numbers: number `k` of channel `c` of square `first + i` lies at
-/// `(k - kinds.start) * step + i * channels + c`.
+/// Some squares in layout: number `k` of channel `c` of square `first + i` lies at
+/// `(k - elements.start) * step + i * channels + c`.
 #[derive(Clone)]
-pub(super) struct Numbers {
+pub(super) struct Layout {
     pub first: usize,
     pub count: usize,
     pub channels: usize,
-    /// Which of the numbers there are.
-    pub kinds: Range<usize>,
+    /// Which of the layout there are.
+    pub elements: Range<usize>,
 }
 
-impl Numbers {
-    /// How far apart the numbers of a channel lie: not a power of two, as then all would fall on
+impl Layout {
+    /// How far apart the layout of a channel lie: not a power of two, as then all would fall on
     /// the same set of the cache.
     pub fn step(&self) -> usize {
         self.count * self.channels + CHANNELS
     }
 
     /// How many there are at most of `count` squares.
-    pub const fn len(count: usize, channels: usize, kinds: usize) -> usize {
-        kinds * (count * channels + CHANNELS)
+    pub const fn len(count: usize, channels: usize, elements: usize) -> usize {
+        elements * (count * channels + CHANNELS)
     }
 }
 
-/// Turns squares of `N` by `N` pixels into numbers: patches of 4, or gradients of tiles of 2.
+/// Turns squares of `N` by `N` pixels into layout: patches of 4, or gradients of tiles of 2.
 ///
-/// The maker promises that all lies in memory: images, as many numbers, and zeros for a pixel
+/// The maker promises that all lies in memory: images, as many layout, and zeros for a pixel
 /// outside.
 pub(super) struct InputTransform<const N: usize> {
     pub squares: Squares,
-    pub numbers: Numbers,
+    pub layout: Layout,
     pub images: *const f32,
     pub outside: *const f32,
     pub to: *mut f32,
@@ -105,15 +105,15 @@ impl<const N: usize> Op for InputTransform<N> {
     fn call<S: Simd>(self, s: S) {
         let InputTransform {
             squares,
-            numbers,
+            layout,
             images,
             outside,
             to,
         } = self;
-        let channels = numbers.channels;
-        let step = numbers.step();
+        let channels = layout.channels;
+        let step = layout.step();
         squares.each::<N>(
-            &numbers,
+            &layout,
             images.cast_mut(),
             outside.cast_mut(),
             #[inline(always)]
@@ -123,16 +123,16 @@ impl<const N: usize> Op for InputTransform<N> {
                     let mut x = [[s.zero(); N]; N];
                     for (x, pixels) in x.iter_mut().zip(&pixels) {
                         for (x, &pixel) in x.iter_mut().zip(pixels) {
-                            // SAFETY: the maker's promise.
+                            // SAFETY: guaranteed by the creator.
                             *x = unsafe { s.load(pixel.wrapping_add(c)) };
                         }
                     }
-                    let y = both(s, x, forth::<S, N>);
+                    let y = both(s, x, data_transform::<S, N>);
                     for (k, &y) in y.as_flattened().iter().enumerate() {
-                        if numbers.kinds.contains(&k) {
+                        if layout.elements.contains(&k) {
                             // SAFETY: likewise.
                             unsafe {
-                                s.store(to.wrapping_add((k - numbers.kinds.start) * step + c), y)
+                                s.store(to.wrapping_add((k - layout.elements.start) * step + c), y)
                             };
                         }
                     }
@@ -142,14 +142,14 @@ impl<const N: usize> Op for InputTransform<N> {
     }
 }
 
-/// Turns all numbers back into squares of `N` by `N` pixels: into the outputs of tiles of 2, or
+/// Turns all layout back into squares of `N` by `N` pixels: into the outputs of tiles of 2, or
 /// onto the gradients of patches of 4.
 ///
-/// The maker promises that all lies in memory: images, as many numbers, the bias, and a pixel
+/// The maker promises that all lies in memory: images, as many layout, the bias, and a pixel
 /// outside that nobody needs.
 pub(super) struct OutputTransform<const N: usize> {
     pub squares: Squares,
-    pub numbers: Numbers,
+    pub layout: Layout,
     pub from: *const f32,
     pub images: *mut f32,
     pub outside: *mut f32,
@@ -166,26 +166,26 @@ impl<const N: usize> Op for OutputTransform<N> {
     fn call<S: Simd>(self, s: S) {
         let OutputTransform {
             squares,
-            numbers,
+            layout,
             from,
             images,
             outside,
             bias,
             relu,
         } = self;
-        let channels = numbers.channels;
-        let step = numbers.step();
+        let channels = layout.channels;
+        let step = layout.step();
         squares.each::<N>(
-            &numbers,
+            &layout,
             images,
             outside,
             #[inline(always)]
             |square, pixels| {
                 let from = from.wrapping_add(square * channels);
                 for c in (0..channels).step_by(S::LANES) {
-                    let mut numbers = [[s.zero(); 4]; 4];
-                    for (k, x) in numbers.as_flattened_mut().iter_mut().enumerate() {
-                        // SAFETY: the maker's promise.
+                    let mut elements = [[s.zero(); 4]; 4];
+                    for (k, x) in elements.as_flattened_mut().iter_mut().enumerate() {
+                        // SAFETY: guaranteed by the creator.
                         *x = unsafe { s.load(from.wrapping_add(k * step + c)) };
                     }
                     let mut start = s.zero();
@@ -193,7 +193,7 @@ impl<const N: usize> Op for OutputTransform<N> {
                         // SAFETY: likewise.
                         start = unsafe { s.load(bias.wrapping_add(c)) };
                     }
-                    let y = both(s, numbers, back::<S, N>);
+                    let y = both(s, elements, inverse_transform::<S, N>);
                     for (y, pixels) in y.iter().zip(&pixels) {
                         for (&y, &pixel) in y.iter().zip(pixels) {
                             let to = pixel.wrapping_add(c);

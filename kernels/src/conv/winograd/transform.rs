@@ -4,7 +4,7 @@ use crate::simd::{Simd, unrolled};
 
 /// `B' x` for four pixels of a patch, or `A dy` for two gradients of outputs.
 #[inline(always)]
-pub(super) fn forth<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; 4] {
+pub(super) fn data_transform<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; 4] {
     match x[..] {
         [a, b, c, d] => [s.sub(a, c), s.add(b, c), s.sub(c, b), s.sub(d, b)],
         [a, b] => [a, s.add(a, b), s.sub(a, b), b],
@@ -14,7 +14,10 @@ pub(super) fn forth<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; 4] {
 
 /// `A' m` for two outputs, or `B m` for four gradients of a patch.
 #[inline(always)]
-pub(super) fn back<S: Simd, const N: usize>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; N] {
+pub(super) fn inverse_transform<S: Simd, const N: usize>(
+    s: S,
+    [a, b, c, d]: [S::V; 4],
+) -> [S::V; N] {
     let sum = s.add(b, c);
     let difference = s.sub(b, c);
     let mut y = [a; N];
@@ -28,7 +31,7 @@ pub(super) fn back<S: Simd, const N: usize>(s: S, [a, b, c, d]: [S::V; 4]) -> [S
 
 /// `G g` for three weights.
 #[inline(always)]
-pub(super) fn filter<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
+pub(super) fn filter_transform<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
     let half = s.splat(0.5);
     let outer = s.mul(s.add(a, c), half);
     let middle = s.mul(b, half);
@@ -37,7 +40,7 @@ pub(super) fn filter<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
 
 /// `G' m` for gradients of three weights.
 #[inline(always)]
-pub(super) fn filter_grad<S: Simd>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; 3] {
+pub(super) fn filter_grad_transform<S: Simd>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; 3] {
     let half = s.splat(0.5);
     let sum = s.mul(s.add(b, c), half);
     let difference = s.mul(s.sub(b, c), half);
