@@ -105,12 +105,9 @@ unsafe fn forward<S: Simd, const MR: usize>(
 
         // SAFETY (all blocks): `n` channels from `j` of elements that the creator guarantees.
         let start = bias.map_or(s.zero(), |bias| unsafe { s.get(bias.add(j), n) });
-
         let mut acc = [start; MR];
-
         for &[tap, filter] in taps {
             let w = unsafe { get(s, weight.add(filter + j), n) };
-
             unrolled::<MR>(
                 #[inline(always)]
                 |i| {
@@ -132,7 +129,6 @@ unsafe fn forward<S: Simd, const MR: usize>(
                 unsafe { s.put(c.wrapping_add(offsets[i][1] + j), y, n) };
             },
         );
-
         j += n;
     }
 }
@@ -166,7 +162,6 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         let mut acc = [s.zero(); MR];
         let mut sums = [s.zero(); MR];
         let mut added = 0;
-
         let mut at = dy.wrapping_add(j);
         for &tap in taps {
             let mut p = tap + j;
@@ -181,10 +176,10 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
                 let count = left.min(DEPTH - added);
                 left -= count;
                 added += count;
+
                 for _ in 0..count {
                     // SAFETY (both): as in `forward`.
                     let dy = unsafe { get(s, at, n) };
-
                     unrolled::<MR>(
                         #[inline(always)]
                         |i| {
@@ -199,7 +194,6 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         }
 
         sums = adding(s)(sums, acc);
-
         unrolled::<MR>(
             #[inline(always)]
             |i| {
@@ -215,7 +209,6 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
                 }
             },
         );
-
         j += n;
     }
 }

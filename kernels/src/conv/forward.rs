@@ -26,7 +26,6 @@ impl ConvOp<'_> {
         }) = self;
         let [samples, height] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
-
         if samples == 0 {
             return;
         }
@@ -44,22 +43,16 @@ impl ConvOp<'_> {
         let width = sizes.out[1];
         let len = y.len() / samples;
         let [stride_y, stride_x] = sizes.stride;
-
         let group = frame.group(height * width, len);
 
         Memory::with(|memory| {
             let groups_of_samples = x
                 .chunks(group * sizes.input_len())
                 .zip(y.chunks_mut(group * len));
-
             for (x, y) in groups_of_samples {
                 let view = frame.view(x, &mut memory.image);
                 let span = taps(sizes, view.row, &mut memory.taps);
                 let columns = memory.taps.len() / sizes.kernel[0];
-
-                let first = first_row * stride_y;
-                let offsets = (0..sizes.kernel[0])
-                    .map(|ky| (first + ky * sizes.dilation[0]) as isize - sizes.pad[0] as isize);
 
                 let depthwise = sizes.is_depthwise();
                 if depthwise {
@@ -73,17 +66,19 @@ impl ConvOp<'_> {
                     );
                 }
 
-                let samples = y.len() / len;
-
                 // The taps are counted from the first row of the window, which may lie above the
                 // image.
+                let first = first_row * stride_y;
                 let a = view
                     .data
                     .wrapping_add(first * view.row)
                     .wrapping_sub(sizes.pad[0] * view.row);
+                let offsets = (0..sizes.kernel[0])
+                    .map(|ky| (first + ky * sizes.dilation[0]) as isize - sizes.pad[0] as isize);
 
+                // Tiles of rows that the same rows of the window reach.
+                let samples = y.len() / len;
                 let c = y.as_mut_ptr();
-
                 memory.row_tiles.clear();
                 row_tiles(
                     height,

@@ -115,11 +115,10 @@ impl RowCursor {
             ..
         } = self.rows;
         let offset = [self.a, self.c];
+
         self.a = self.a.wrapping_add(a[2]);
         self.c = self.c.wrapping_add(c[2]);
-
         self.at[1] += 1;
-
         if self.at[1] == width {
             self.at[1] = 0;
             self.a = self.a.wrapping_add(a[1]).wrapping_sub(width * a[2]);
@@ -161,9 +160,7 @@ impl Op for ImplicitGemmOp<'_, '_> {
             .iter()
             .map(|row_tile| row_tile.rows.count)
             .sum();
-
         let pack = gemm.n > width && rows >= MIN_ROWS_TO_PACK;
-
         let taps = gemm.taps.len();
         let per_block = (DEPTH / gemm.span.max(1)).max(1);
 
@@ -176,12 +173,10 @@ impl Op for ImplicitGemmOp<'_, '_> {
             // Panels of B as wide as a tile.
             for j in (0..gemm.n).step_by(width) {
                 let columns = width.min(gemm.n - j);
-
                 let mut b = gemm
                     .b
                     .wrapping_add((first * gemm.span + within) * gemm.b_row + j);
                 let mut b_row = gemm.b_row;
-
                 if pack {
                     let rows = block.len() * span;
                     let to = panel.reserve(rows * width);

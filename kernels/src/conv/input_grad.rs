@@ -84,6 +84,43 @@ fn each_phase(sizes: &ConvSizes, mut f: impl FnMut(Phase, Phase)) {
     }
 }
 
+/// Collects the taps of a phase in `taps` and, if the convolution is depthwise, `filters`. The
+/// element of the output at row `y` and column `x` lies at `offset(y, x)`.
+///
+/// Returns the number of taps per row of the window, and the span of each tap.
+fn collect_taps(
+    sizes: &ConvSizes,
+    vertical: Phase,
+    horizontal: Phase,
+    taps: &mut Vec<usize>,
+    filters: &mut Vec<[usize; 2]>,
+    offset: impl Fn(isize, isize) -> usize,
+) -> [usize; 2] {
+    let columns = horizontal.taps();
+    let across = columns.clone().count();
+    let co = sizes.out_channels / sizes.groups;
+
+    // Columns whose outputs are contiguous are one tap.
+    let mut neighbours = columns.clone().zip(columns.clone().skip(1));
+    let contiguous = sizes.groups == 1 && neighbours.all(|(a, b)| b.1 == a.1 + 1);
+    let per_row = if contiguous { across.min(1) } else { across };
+    let span = if contiguous { across * co } else { co };
+
+    taps.clear();
+    filters.clear();
+    for (ky, oy) in vertical.taps() {
+        if sizes.is_depthwise() {
+            filters.extend(columns.clone().map(|(kx, ox)| {
+                let weight = (ky * sizes.kernel[1] + kx) * sizes.channels;
+                [offset(oy, ox), weight]
+            }));
+        }
+        taps.extend(columns.clone().take(per_row).map(|(_, ox)| offset(oy, ox)));
+    }
+
+    [per_row, span]
+}
+
 impl ConvInputGradOp<'_> {
     pub fn run(self, kernels: F32Kernels) {
         let ConvInputGradOp(ConvInputGrad {
@@ -97,7 +134,6 @@ impl ConvInputGradOp<'_> {
         }) = self;
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
-
         if samples == 0 {
             return;
         }
@@ -139,55 +175,31 @@ impl ConvInputGradOp<'_> {
                 .zip(dy.chunks(group * sizes.output_len()));
             for (dx, dy) in groups_of_samples {
                 let view = frame.view(dy, &mut memory.image);
-
                 let mut transposed = memory.weight.as_slice();
-
                 each_phase(sizes, |vertical, horizontal| {
                     let taps = &mut memory.taps;
+                    let [per_row, span] = collect_taps(
+                        sizes,
+                        vertical,
+                        horizontal,
+                        taps,
+                        &mut memory.filters,
+                        |y, x| {
+                            // The row may lie above the image: `row_tiles` omits it.
+                            let column = (x - frame.first[1]) as usize * co;
+                            (y as usize).wrapping_mul(view.row).wrapping_add(column)
+                        },
+                    );
 
-                    // The row may lie above the image: `row_tiles` omits it.
-                    let place = |y: isize, x: isize| {
-                        let column = (x - frame.first[1]) as usize * co;
-                        (y as usize).wrapping_mul(view.row).wrapping_add(column)
-                    };
-
-                    let columns = horizontal.taps();
-                    // Columns whose outputs are contiguous are one tap.
-                    let neighbours = columns.clone().zip(columns.clone().skip(1));
-                    let contiguous = groups == 1 && neighbours.clone().all(|(a, b)| b.1 == a.1 + 1);
-
-                    let across = columns.clone().count();
-                    let taken = if contiguous { across.min(1) } else { across };
-
-                    taps.clear();
-                    memory.filters.clear();
-
-                    for (ky, oy) in vertical.taps() {
-                        if depthwise {
-                            let filters = columns
-                                .clone()
-                                .map(|(kx, ox)| [place(oy, ox), (ky * sizes.kernel[1] + kx) * all]);
-                            memory.filters.extend(filters);
-                        }
-                        taps.extend(columns.clone().take(taken).map(|(_, ox)| place(oy, ox)));
-                    }
-
+                    // Tiles of rows that the same rows of the window reach.
                     let height = vertical.count();
                     let width = horizontal.count();
                     let offsets = vertical.taps().map(|(_, oy)| oy);
-                    let span = if contiguous {
-                        across * co_group
-                    } else {
-                        co_group
-                    };
-
                     let samples = dx.len() / sizes.input_len();
                     let step_y = sizes.stride[0] * sizes.size[1] * all;
                     let step_x = sizes.stride[1] * all;
-
                     let phase = (vertical.phase * sizes.size[1] + horizontal.phase) * all;
                     let c = dx[phase..].as_mut_ptr();
-
                     memory.row_tiles.clear();
                     row_tiles(height, 1, offsets, sizes.out[0], |row_tile, window| {
                         let rows = Rows {
@@ -199,7 +211,7 @@ impl ConvInputGradOp<'_> {
                         };
                         memory.row_tiles.push(RowTile {
                             rows,
-                            taps: window.start * taken..window.end * taken,
+                            taps: window.start * per_row..window.end * per_row,
                             a: view.data.wrapping_add(row_tile.start * view.row),
                             c: c.wrapping_add(row_tile.start * step_y),
                         });
@@ -219,6 +231,8 @@ impl ConvInputGradOp<'_> {
                         });
                         return;
                     }
+
+                    // One product per group of channels.
                     for g in 0..groups {
                         let gemm = ImplicitGemm {
                             row_tiles,

@@ -236,23 +236,19 @@ impl ConvSizes {
             all.as_flattened().iter().all(|&size| size > 0),
             "conv: a size is 0: {self:?}"
         );
-
         assert!(
             self.channels > 0 && self.out_channels > 0 && self.groups > 0,
             "conv: a size is 0: {self:?}"
         );
-
         assert!(
             self.channels.is_multiple_of(self.groups)
                 && self.out_channels.is_multiple_of(self.groups),
             "conv: channels that are not whole groups: {self:?}"
         );
-
         assert!(
             self.are_countable(),
             "conv: more places than memory has: {self:?}"
         );
-
         for axis in 0..2 {
             assert!(
                 self.reach(axis) <= self.padded(axis),
@@ -271,6 +267,7 @@ impl ConvSizes {
             samples.checked_mul(self.output_len()),
             "conv: as many outputs as images"
         );
+
         samples
     }
 

@@ -10,9 +10,9 @@ use crate::{AlignedBuffer, F32Kernels};
 /// The gradient of some rows of the weight, and of the bias.
 pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
 
-/// RowCursor of outputs per run: more than these are summed run after run, each of which is added to
-/// the gradient as a whole. So a weight is off by at most `(DEPTH + LONG / 256 + places / LONG) *
-/// eps / 2`, times the sum of the magnitudes of its terms.
+/// Output pixels per run: more than these are summed run after run, each of which is added to the
+/// gradient as a whole. A weight is therefore off by at most
+/// `(DEPTH + LONG / 256 + pixels / LONG) * eps / 2` times the sum of the magnitudes of its terms.
 const LONG: usize = 1 << 16;
 
 impl WeightRowsOp<'_> {
@@ -26,7 +26,6 @@ impl WeightRowsOp<'_> {
             accumulate,
         }) = self;
         let samples = sizes.check(x.len(), dy.len());
-
         if samples == 0 && !accumulate {
             gradient.fill(0.0);
         }
@@ -54,7 +53,6 @@ impl WeightRowsOp<'_> {
             } = memory;
             let long = samples * height * width > LONG;
             let run = run.reserve(if long { gradient.len() } else { 0 });
-
             let mut sums = Sums {
                 gradient,
                 run,
@@ -120,7 +118,7 @@ impl Sums<'_> {
         if self.run.is_empty() {
             return (
                 &mut *self.gradient,
-                std::mem::replace(&mut self.accumulate, true),
+                core::mem::replace(&mut self.accumulate, true),
             );
         }
 

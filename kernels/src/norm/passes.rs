@@ -1,6 +1,6 @@
-//! The passes over a strip of columns: all that the normalizations of columns and of their groups
-//! do with vectors. What lies between the passes is a few numbers per column, and not compiled for
-//! each tier.
+//! The passes over a strip of columns: everything that the normalizations of columns and of their
+//! groups compute with vectors. The arithmetic between the passes concerns a few numbers per
+//! column, and is not compiled for each tier.
 
 use super::super::args::check_same;
 use super::super::simd::{Op, Simd};
@@ -43,6 +43,7 @@ impl Op for Distances<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> [Columns; 2] {
         let Distances { strip, shift, x } = self;
+
         let len = x.len();
         let x = x.as_ptr();
         strip.sum(
@@ -82,6 +83,7 @@ impl Op for Scaled<'_> {
             y,
         } = self;
         check_same("scaled", x.len(), y.len());
+
         let len = x.len();
         let x = x.as_ptr();
         let y = y.as_mut_ptr();
@@ -124,6 +126,7 @@ impl Op for GradSums<'_> {
             dy,
         } = self;
         check_same("grad_sums", x.len(), dy.len());
+
         let len = x.len();
         let x = x.as_ptr();
         let dy = dy.as_ptr();
@@ -171,6 +174,7 @@ impl Op for Grad<'_> {
         } = self;
         check_same("norm_grad", x.len(), dy.len());
         check_same("norm_grad", x.len(), dx.len());
+
         let len = x.len();
         let x = x.as_ptr();
         let dy = dy.as_ptr();

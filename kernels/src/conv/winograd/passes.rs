@@ -1,6 +1,6 @@
-//! The three products of a layer.
+//! The three passes of a layer: forward, input gradient and weight gradient.
 
-use std::ops::Range;
+use core::ops::Range;
 
 use super::TILE_ELEMENTS;
 use super::filter::{FilterGradTransform, FilterTransform, Panels};
@@ -16,31 +16,28 @@ use crate::simd::{Op, Simd};
 use crate::tile::PrefetchRegion;
 use crate::{AlignedBuffer, kept};
 
-/// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level
-/// cache.
+/// The number of elements of tiles that are processed together, 256 KiB, so that they stay in the
+/// second-level cache.
 const TOGETHER: usize = 1 << 16;
-/// But the filters, or the sums for their gradient, are worth reading only for so many tiles or
-/// more.
-const FEWEST_TILES: usize = 64;
+/// The smallest number of tiles for which reading the filters, or the sums for their gradient, is
+/// worthwhile.
+const MIN_TILES: usize = 64;
 
 /// Tiles per run of sums for a gradient, about: more are summed run after run, each of which is
 /// added to the others as a whole. A sum over tiles is off by at most
-/// `(block + LONG_TILES / block + tiles / LONG_TILES) * eps / 2`, times the sum of the magnitudes,
+/// `(block + LONG_TILES / block + tiles / LONG_TILES) * eps / 2` times the sum of the magnitudes,
 /// where a block is 64 to 128 tiles.
 const LONG_TILES: usize = 1 << 14;
 
-/// How many tiles are worked on together, if each has this many channels on both sides.
+/// Returns the number of tiles that are processed together, if each has this many channels on both
+/// sides.
 const fn tiles_together(channels: usize, elements: usize) -> usize {
     let fit = TOGETHER / (elements * channels);
-    if fit < FEWEST_TILES {
-        FEWEST_TILES
-    } else {
-        fit
-    }
+    if fit < MIN_TILES { MIN_TILES } else { fit }
 }
 
 impl ConvSizes {
-    /// Panics unless they are sizes of these functions.
+    /// Panics unless these functions support the sizes.
     fn check_tiles(&self) {
         assert!(
             self.has_tiles(usize::MAX),
@@ -48,12 +45,12 @@ impl ConvSizes {
         );
     }
 
-    /// How many tiles an output has along each axis.
+    /// Returns the number of tiles of an output along each axis.
     const fn tiles(&self) -> [usize; 2] {
         [self.out[0].div_ceil(2), self.out[1].div_ceil(2)]
     }
 
-    /// The patches of the images that tiles see.
+    /// Returns the patches of the images that tiles read.
     const fn patches(&self) -> Squares {
         Squares {
             size: self.size,
@@ -63,7 +60,7 @@ impl ConvSizes {
         }
     }
 
-    /// The tiles of the outputs.
+    /// Returns the tiles of the outputs.
     const fn output_tiles(&self) -> Squares {
         Squares {
             size: self.out,
@@ -74,9 +71,9 @@ impl ConvSizes {
     }
 }
 
-/// `to = from * filters`, by way of numbers.
+/// The product `to = from * filters` of transformed squares.
 ///
-/// The maker promises that all lies in memory.
+/// Its creator guarantees that all of it lies in memory.
 struct Pass<'a> {
     squares: Range<usize>,
     from: Squares,
@@ -92,7 +89,8 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// From squares of `IN` by `IN` pixels to squares of `OUT` by `OUT`.
+    /// Transforms squares of `IN` by `IN` pixels, multiplies them with the filters, and transforms
+    /// the products to squares of `OUT` by `OUT` pixels.
     #[inline(always)]
     fn run<S: Simd, const IN: usize, const OUT: usize>(self, s: S) {
         let Pass {
@@ -113,9 +111,11 @@ impl Pass<'_> {
             columns,
             width,
         } = panels;
+
         let together = tiles_together(rows + width, TILE_ELEMENTS);
         let (transformed, zeros) = reserve_tiles(transformed, together, rows, TILE_ELEMENTS);
         let (products, spare) = reserve_tiles(products, together, width, TILE_ELEMENTS);
+
         for first in squares.clone().step_by(together) {
             let patches = Layout {
                 first,
@@ -123,6 +123,8 @@ impl Pass<'_> {
                 channels: rows,
                 elements: 0..TILE_ELEMENTS,
             };
+
+            // The data transform of the next squares, V.
             s.outline(InputTransform::<IN> {
                 squares: from,
                 layout: patches.clone(),
@@ -130,12 +132,15 @@ impl Pass<'_> {
                 outside: zeros,
                 to: transformed,
             });
+
             for j in (0..columns).step_by(width) {
                 let width = width.min(columns - j);
                 let tiles = Layout {
                     channels: width,
                     ..patches.clone()
                 };
+
+                // The products M = U * V, one matrix product per element.
                 for k in 0..TILE_ELEMENTS {
                     let row_tile = RowTile {
                         rows: one_axis(tiles.count, rows, width),
@@ -157,6 +162,8 @@ impl Pass<'_> {
                     }
                     .run(s, &mut AlignedBuffer::new());
                 }
+
+                // The inverse transform.
                 s.outline(OutputTransform::<OUT> {
                     squares: to,
                     layout: tiles,
@@ -171,8 +178,8 @@ impl Pass<'_> {
     }
 }
 
-/// Where to put the numbers of so many tiles, and a pixel beside them, of zeros: it is read for
-/// those outside of the images, or written where nobody needs what is written.
+/// Reserves memory for `tiles` transformed tiles, and for a pixel of zeros. The pixel is read for
+/// those outside of the images, or written where nobody needs the result.
 fn reserve_tiles(
     buffer: &mut AlignedBuffer<f32>,
     tiles: usize,
@@ -185,7 +192,7 @@ fn reserve_tiles(
     (elements.as_mut_ptr(), pixel.as_mut_ptr())
 }
 
-/// Rows along one axis, so far apart in A and in C.
+/// Returns rows along one axis, with the strides `a` and `c` in A and C.
 const fn one_axis(count: usize, a: usize, c: usize) -> Rows {
     Rows {
         first: 0,
@@ -196,6 +203,7 @@ const fn one_axis(count: usize, a: usize, c: usize) -> Rows {
     }
 }
 
+/// The forward pass.
 pub(crate) struct ConvOp<'a>(pub Conv<'a, f32>);
 
 impl Op for ConvOp<'_> {
@@ -216,6 +224,7 @@ impl Op for ConvOp<'_> {
         let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
         sizes.check_tiles();
+
         let [_, columns] = sizes.tiles();
         let first = first_row / 2 * columns;
         let count = samples * rows.div_ceil(2) * columns;
@@ -226,6 +235,7 @@ impl Op for ConvOp<'_> {
             columns: co,
             width: co.min(S::TILE * S::LANES),
         };
+
         Memory::with(|memory| {
             let filters = memory.weight.reserve(panels.len());
             s.outline(FilterTransform {
@@ -239,7 +249,7 @@ impl Op for ConvOp<'_> {
                 from: sizes.patches(),
                 x: x.as_ptr(),
                 to: sizes.output_tiles(),
-                // Where the first row of the image would lie.
+                // The position of the first row of the image.
                 y: y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co),
                 panels,
                 filters: filters.as_ptr(),
@@ -253,6 +263,7 @@ impl Op for ConvOp<'_> {
     }
 }
 
+/// The input gradient.
 pub(crate) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
 
 impl Op for ConvInputGradOp<'_> {
@@ -274,12 +285,15 @@ impl Op for ConvInputGradOp<'_> {
         sizes.check_tiles();
         let ci = sizes.channels;
         let co = sizes.out_channels;
+
         let panels = Panels {
             rows: co,
             columns: ci,
             width: ci.min(S::TILE * S::LANES),
         };
+
         reference::begin(ci, bias, dx);
+
         Memory::with(|memory| {
             let transposed = memory.panel.reserve(9 * ci * co);
             s.outline(TransposeWeight {
@@ -289,7 +303,8 @@ impl Op for ConvInputGradOp<'_> {
                 transposed,
             });
             let filters = memory.weight.reserve(panels.len());
-            // The last weight of the window was transformed to the front.
+
+            // The window is flipped: its last weight comes first.
             let last = transposed[8 * ci * co..].as_ptr();
             s.outline(FilterTransform {
                 panels,
@@ -297,6 +312,7 @@ impl Op for ConvInputGradOp<'_> {
                 tap: (ci * co).wrapping_neg(),
                 to: filters.as_mut_ptr(),
             });
+
             Pass {
                 squares: 0..samples * sizes.tiles()[0] * sizes.tiles()[1],
                 from: sizes.output_tiles(),
@@ -316,8 +332,8 @@ impl Op for ConvInputGradOp<'_> {
     }
 }
 
-/// The gradient of the weight: the sums over all tiles, of which each part takes some of the
-/// numbers, transformed back.
+/// Computes the gradient of the weight: the transform of the sums over all tiles, of which each
+/// part computes some of the 16 elements.
 pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
     kept! {
         static SUMS: AlignedBuffer<f32> = AlignedBuffer::new();
@@ -332,8 +348,10 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
         share,
         ..
     } = conv;
+
     let channels = sizes.channels;
     let out_channels = sizes.out_channels;
+
     let (gradient, bias) = sizes.split_bias(0, gradient);
     if let Some(sums) = bias {
         kernels.run(ColumnSumsOp {
@@ -344,6 +362,7 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
             accumulate,
         });
     }
+
     let mut memory = SUMS.take();
     let sums = memory.reserve(TILE_ELEMENTS * channels * out_channels);
     let per_part = TILE_ELEMENTS.div_ceil(parts.clamp(1, TILE_ELEMENTS));
@@ -357,6 +376,7 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
             sums,
         });
     });
+
     kernels.run(FilterGradTransform {
         channels,
         out_channels,
@@ -372,9 +392,10 @@ fn add(run: &[f32], sums: &mut [f32]) {
     sums.iter_mut().zip(run).for_each(|(sum, run)| *sum += run);
 }
 
-/// The sums over all tiles of the products of some of the numbers, `[element][CI][CO]`.
+/// The sums over all tiles of the products of some of the transformed elements,
+/// `[element][CI][CO]`.
 ///
-/// They are made block by block, and where there are many, run by run: see [`LONG_TILES`].
+/// They are computed block by block and, if there are many, run by run: see [`LONG_TILES`].
 struct SumsOp<'a> {
     sizes: &'a ConvSizes,
     x: &'a [f32],
@@ -400,23 +421,27 @@ impl Op for SumsOp<'_> {
         let co = sizes.out_channels;
         sizes.check_tiles();
         assert_eq!(sums.len(), elements.len() * ci * co);
+
         let [rows, columns] = sizes.tiles();
         let count = samples * rows * columns;
-        // Of whole blocks: these may not depend on how many elements there are, which the threads
-        // decide.
+
+        // Whole blocks: they must not depend on the number of elements, which the threads decide.
         let block = tiles_together(ci + co, TILE_ELEMENTS);
         let together = tiles_together(ci + co, elements.len()) / block * block;
         let run_len = LONG_TILES / block * block;
         let long = count > run_len;
+
         if count == 0 || long {
             sums.fill(0.0);
         }
+
         Memory::with(|memory| {
             let run = memory.run.reserve(if long { sums.len() } else { 0 });
             let (patches, no_pixel) =
                 reserve_tiles(&mut memory.image, together, ci, elements.len());
             let (tiles, no_output) =
                 reserve_tiles(&mut memory.weight, together, co, elements.len());
+
             for first in (0..count).step_by(together) {
                 let count = together.min(count - first);
                 let of_patches = Layout {
@@ -431,6 +456,7 @@ impl Op for SumsOp<'_> {
                 };
                 let step = of_patches.step();
                 let tile_step = of_tiles.step();
+
                 s.outline(InputTransform::<4> {
                     squares: sizes.patches(),
                     layout: of_patches,
@@ -445,18 +471,21 @@ impl Op for SumsOp<'_> {
                     outside: no_output,
                     to: tiles,
                 });
-                // While these are multiplied, what is transformed next comes nearer.
+
+                // Prefetches the next tiles while these are multiplied.
                 let next = first + count..(first + 2 * count).min(samples * rows * columns);
                 let next =
                     [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
                         let at = |tile: usize| tile * len / (rows * columns);
                         PrefetchRegion::contiguous(&images[at(next.start)..at(next.end)])
                     });
+
                 for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
                     next.iter().for_each(
                         #[inline(always)]
                         |next| next.prefetch(s, k, elements.len()),
                     );
+
                     for begin in (0..count).step_by(block) {
                         let mut c = &mut *sums;
                         let mut begins = first + begin == 0;
@@ -490,6 +519,7 @@ impl Op for SumsOp<'_> {
                     }
                 }
             }
+
             if long {
                 add(run, sums);
             }
