@@ -124,11 +124,12 @@ pub(super) fn batch_statistics<T: Real>(
 
     let rows = T::of(count as f64);
     for column in 0..near.len() {
-        let of = Statistics::new(near[column], distances[column], squares[column], rows, eps);
-
-        variances[column] = variance(of.rest, squares[column], rows) * (rows / (rows - T::one()));
-        distances[column] = of.rest;
-        squares[column] = of.inverse;
+        let statistics =
+            Statistics::new(near[column], distances[column], squares[column], rows, eps);
+        variances[column] =
+            variance(statistics.rest, squares[column], rows) * (rows / (rows - T::one()));
+        distances[column] = statistics.rest;
+        squares[column] = statistics.inverse;
     }
 }
 
@@ -141,6 +142,7 @@ pub(super) fn batch_norm(kernels: F32Kernels, norm: BatchNorm<'_, f32>, x: &[f32
             let scale = norm.inverse[column] * weight_at(norm.weight, column);
             bias_at(norm.bias, column) - norm.rest[column] * scale
         });
+
         kernels.run(Scaled {
             strip,
             shift,
@@ -239,15 +241,12 @@ pub(super) fn batch_norm_grad(
                 mean(totals, column),
             )
         });
-        let scale = &scale;
-        let slope = &slope;
-        let offset = &offset;
         kernels.run(Grad {
             strip,
             shift,
-            scale,
-            slope,
-            offset,
+            scale: &scale,
+            slope: &slope,
+            offset: &offset,
             x,
             dy,
             dx,

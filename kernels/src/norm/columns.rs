@@ -81,8 +81,8 @@ impl Bundle {
         let widest = size.min(STRIP);
         (0..size).step_by(widest).map(move |offset| {
             let first = first + offset;
-            let part = widest.min(size - offset);
-            let width = groups * part;
+            let group_width = widest.min(size - offset);
+            let width = groups * group_width;
             // A strip of whole rows can be folded.
             let fold = if width == columns { STRIP / columns } else { 1 };
             Strip {
@@ -90,7 +90,7 @@ impl Bundle {
                 columns,
                 first,
                 groups,
-                part,
+                group_width,
                 fold,
             }
         })
@@ -104,7 +104,8 @@ pub(super) struct Strip {
     columns: usize,
     pub first: usize,
     pub groups: usize,
-    pub part: usize,
+    /// The number of columns of each group.
+    pub group_width: usize,
     /// The number of rows that count as one.
     fold: usize,
 }
@@ -112,7 +113,7 @@ pub(super) struct Strip {
 impl Strip {
     /// Returns the number of columns.
     pub(super) fn width(&self) -> usize {
-        self.groups * self.part
+        self.groups * self.group_width
     }
 
     /// Panics unless the strip lies in a matrix of `len` elements.
@@ -132,8 +133,11 @@ impl Strip {
         let width = self.width();
 
         let mut column = self.first;
-        for (group, part) in columns[..width].chunks_exact_mut(self.part).enumerate() {
-            for value in part {
+        for (group, values) in columns[..width]
+            .chunks_exact_mut(self.group_width)
+            .enumerate()
+        {
+            for value in values {
                 *value = f(group, column);
                 column += 1;
             }
@@ -155,17 +159,15 @@ impl Strip {
         term: impl Fn(usize, usize, usize) -> [S::V; N],
     ) -> [Columns; N] {
         self.check(len);
-
         let mut sums = [Columns::ZERO; N];
         let mut pairs = Pairs::new();
         let width = self.fold * self.width();
         let whole = self.rows / self.fold;
         let step = self.fold * self.columns;
-
-        let mut row = 0;
-
         // The last row may be shorter.
         let tail = self.width() * (self.rows % self.fold);
+
+        let mut row = 0;
         while row < whole || row == whole && tail > 0 {
             let (rows, width) = if row < whole {
                 (TERMS.min(whole - row), width)
@@ -177,6 +179,7 @@ impl Strip {
                 pairs.push(sums, add_columns);
                 sums = [Columns::ZERO; N];
             }
+
             let start = self.first + row * step;
             let mut j = 0;
             while j + 4 * S::LANES <= width {
@@ -192,10 +195,11 @@ impl Strip {
             row += rows;
         }
 
+        // The copies of folded columns.
         sums = pairs.finish(sums, add_columns);
         for sums in &mut sums {
-            for again in (self.width()..width).step_by(self.width()) {
-                (0..self.width()).for_each(|i| sums[i] += sums[again + i]);
+            for copy in (self.width()..width).step_by(self.width()) {
+                (0..self.width()).for_each(|i| sums[i] += sums[copy + i]);
             }
         }
         sums
@@ -260,6 +264,7 @@ fn tile<S: Simd, const N: usize, const NR: usize>(
             },
         );
     }
+
     unrolled::<NR>(
         #[inline(always)]
         |v| {

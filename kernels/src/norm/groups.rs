@@ -36,7 +36,6 @@ impl<T> GroupNorm<'_, T> {
             .groups
             .checked_mul(self.size)
             .filter(|&columns| columns > 0);
-
         let sample = columns
             .and_then(|columns| columns.checked_mul(self.rows))
             .filter(|&sample| sample > 0);
@@ -62,15 +61,15 @@ impl<T> GroupNorm<'_, T> {
 }
 
 /// Returns the sums over the columns of a strip, each times its weight, for each group.
-fn gather(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
+fn sum_groups(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
     let mut groups = Columns::ZERO;
     let mut column = strip.first;
-    for (part, sum) in columns
-        .chunks_exact(strip.part)
+    for (group, sum) in columns
+        .chunks_exact(strip.group_width)
         .zip(&mut *groups)
         .take(strip.groups)
     {
-        for of_column in part {
+        for of_column in group {
             *sum += of_column * weight_at(weight, column);
             column += 1;
         }
@@ -102,6 +101,7 @@ pub(super) fn group_norm(
 ) {
     norm.check(x.len(), y.len(), statistics.len(), true);
     let (columns, sample) = norm.sizes();
+
     for (index, (x, y)) in x
         .chunks_exact(sample)
         .zip(y.chunks_exact_mut(sample))
@@ -147,9 +147,8 @@ fn of_groups(
 ) -> [Statistics<f32>; STRIP] {
     let count = (norm.rows * norm.size) as f32;
     let [mut near] = over_strips(bundle, |strip| {
-        [gather(&strip, &kernels.run(Sums { strip, x }), &[])]
+        [sum_groups(&strip, &kernels.run(Sums { strip, x }), &[])]
     });
-
     near.iter_mut().for_each(|near| *near /= count);
 
     let [distances, squares] = over_strips(bundle, |strip| {
@@ -160,8 +159,9 @@ fn of_groups(
                 shift: &shift,
                 x,
             })
-            .map(|columns| gather(&strip, &columns, &[]))
+            .map(|columns| sum_groups(&strip, &columns, &[]))
     });
+
     let mut groups = [Statistics::default(); STRIP];
     for (group, statistics) in groups.iter_mut().enumerate().take(bundle.groups) {
         *statistics = Statistics::new(
@@ -272,10 +272,10 @@ fn means(
             let i = column - strip.first;
             (raw[i] - groups[group].rest * totals[i]) * groups[group].inverse
         });
-
         keep(strip, &products, &totals);
-        [products, totals].map(|columns| gather(&strip, &columns, norm.weight))
+        [products, totals].map(|columns| sum_groups(&strip, &columns, norm.weight))
     });
+
     let count = (norm.rows * norm.size) as f32;
     means
         .iter_mut()
@@ -303,16 +303,12 @@ fn write_grad(
         let slope = strip.each(|group, _| slope(groups[group], products[group]));
         let offset = strip.each(|group, _| offset(groups[group], products[group], totals[group]));
 
-        let shift = &shift;
-        let scale = &scale;
-        let slope = &slope;
-        let offset = &offset;
         kernels.run(Grad {
             strip,
-            shift,
-            scale,
-            slope,
-            offset,
+            shift: &shift,
+            scale: &scale,
+            slope: &slope,
+            offset: &offset,
             x,
             dy,
             dx,
@@ -322,12 +318,13 @@ fn write_grad(
 
 /// Returns the factor of an element's distance from `near` in its gradient, given the mean of
 /// `dy * weight * normalized(x)`.
-pub(super) fn slope(of: Statistics<f32>, product: f32) -> f32 {
-    -of.inverse * of.inverse * product
+pub(super) fn slope(statistics: Statistics<f32>, product: f32) -> f32 {
+    -statistics.inverse * statistics.inverse * product
 }
 
 /// Returns the term that is added to all gradients of a group, given that mean and the mean of
 /// `dy * weight`.
-pub(super) fn offset(of: Statistics<f32>, product: f32, total: f32) -> f32 {
-    of.inverse * (of.rest * of.inverse * product - total)
+pub(super) fn offset(statistics: Statistics<f32>, product: f32, total: f32) -> f32 {
+    let Statistics { rest, inverse, .. } = statistics;
+    inverse * (rest * inverse * product - total)
 }

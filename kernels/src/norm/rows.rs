@@ -138,7 +138,6 @@ impl Op for RowNormOp<'_> {
         norm.check(x.len(), y.len(), statistics.len(), true);
 
         let width = norm.width.max(1);
-
         for (index, (x, y)) in x
             .chunks_exact(width)
             .zip(y.chunks_exact_mut(width))
@@ -146,6 +145,7 @@ impl Op for RowNormOp<'_> {
         {
             let row = of_row(s, &norm, x);
             row.write(statistics, index);
+
             let row = Lanes::of(s, row);
             let x = x.as_ptr();
             let y = y.as_mut_ptr();
@@ -192,7 +192,6 @@ fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> 
     };
 
     let shift = s.splat(near);
-
     let [distances, squares] = sums_of(
         s,
         len,
@@ -237,7 +236,6 @@ impl Op for RowNormGradOp<'_> {
         check_same("row_norm_grad", x.len(), dy.len());
 
         let width = norm.width.max(1);
-
         let rows = x
             .chunks_exact(width)
             .zip(dy.chunks_exact(width))
@@ -275,6 +273,7 @@ impl Op for RowNormGradOp<'_> {
             let count = width as f32;
             let mean = s.splat(if norm.centered { sum / count } else { 0.0 });
             let product = s.splat(product / count);
+
             each(
                 s,
                 width,
@@ -396,7 +395,6 @@ unsafe fn block<S: Simd, const NR: usize>(
                     s.get(sums.dy.as_ptr().add(at), n),
                 )
             };
-
             weight[v] = s.fma(dy, row.normalize(s, x), weight[v]);
             bias[v] = s.add(bias[v], dy);
         }
