@@ -74,7 +74,8 @@ macro_rules! kept {
         $(#[$meta])*
         static $name: $crate::Kept<$buffers> = {
             ::std::thread_local! {
-                static PLACE: ::core::cell::Cell<$buffers> = const { ::core::cell::Cell::new($empty) };
+                static PLACE: ::core::cell::Cell<$buffers> =
+                    const { ::core::cell::Cell::new($empty) };
             }
             $crate::Kept::new(&PLACE)
         };

@@ -62,8 +62,9 @@ macro_rules! functions {
     )* };
 }
 functions! {
-    Relu true, Tanh true, Sigmoid true, Clamp true, Leaky true, Elu true, Softsign true, LogSigmoid true,
-    HardSigmoid true, Gelu false, GeluTanh false, Silu false, Mish false, Softplus false, HardSwish false,
+    Relu true, Tanh true, Sigmoid true, Clamp true, Leaky true, Elu true, Softsign true,
+    LogSigmoid true, HardSigmoid true, Gelu false, GeluTanh false, Silu false, Mish false,
+    Softplus false, HardSwish false,
 }
 
 struct ValueOp<'a, F> {

@@ -368,7 +368,8 @@ impl Pixel {
         }
     }
 
-    /// Computes `finish(sum)` of the terms, vector by vector. The functions are passed by value: a call through a reference is not inlined.
+    /// Computes `finish(sum)` of the terms, vector by vector. The functions are passed by value: a
+    /// call through a reference is not inlined.
     ///
     /// # Safety
     /// As for `weighted`.

@@ -16,14 +16,18 @@ fn matches_the_reference<F: Function + std::fmt::Debug>(f: F) {
     for kernels in all_tiers() {
         for &len in LENGTHS {
             let close = |got: &[f32], want: &[f64]| assert_close(kernels.tier(), got, want, 1e-6);
-            let (x, dy) = (spread(1, len), Guarded::new(&numbers(2, len)));
-            let (mut y, mut in_place, mut want) = (Guarded::empty(len), x.clone(), widen(&x));
+            let x = spread(1, len);
+            let dy = Guarded::new(&numbers(2, len));
+            let mut y = Guarded::empty(len);
+            let mut in_place = x.clone();
+            let mut want = widen(&x);
             kernels.function(f, Some(&x), &mut y);
             kernels.function(f, None, &mut in_place);
             F64Kernels.function(f, None, &mut want);
             close(&y, &want);
             assert_eq!(y[..], in_place[..], "{f:?}");
-            let (mut dx, mut want_dx) = (dy.clone(), widen(&dy));
+            let mut dx = dy.clone();
+            let mut want_dx = widen(&dy);
             kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &x }, &mut dx);
             let at = if F::FROM_OUTPUT { want } else { widen(&x) };
             F64Kernels.function_grad(f, &at, &mut want_dx);
@@ -71,12 +75,14 @@ fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [
         }
     };
     for kernels in all_tiers() {
-        let (mut y, mut dy) = (Guarded::new(&SPECIAL), Guarded::new(&[1.0; 8]));
+        let mut y = Guarded::new(&SPECIAL);
+        let mut dy = Guarded::new(&[1.0; 8]);
         kernels.function(f, None, &mut y);
         kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &SPECIAL }, &mut dy);
         check(&kernels.tier().to_string(), &y, &dy);
     }
-    let (x, mut dy) = (SPECIAL.map(f64::from), [1.0; 8]);
+    let x = SPECIAL.map(f64::from);
+    let mut dy = [1.0; 8];
     let mut y = x;
     F64Kernels.function(f, None, &mut y);
     F64Kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &x }, &mut dy);
@@ -142,7 +148,8 @@ fn limits() {
         ),
     );
     let low = 1.0 / (1.0 + 3.0_f32.exp());
-    let (slope, log) = (low * (1.0 - low), low.ln());
+    let slope = low * (1.0 - low);
+    let log = low.ln();
     check_limits(
         Sigmoid,
         with(unit, [0.5, low, 1.0 - low]),
@@ -226,7 +233,8 @@ fn softplus_has_a_threshold() {
     };
     for kernels in all_tiers() {
         let x = [0.5, 0.500_001, 3.0];
-        let (mut y, mut dy) = (x, [1.0; 3]);
+        let mut y = x;
+        let mut dy = [1.0; 3];
         kernels.function(f, None, &mut y);
         kernels.function_grad(f, &x, &mut dy);
         assert!(
@@ -288,21 +296,22 @@ fn prelu_matches_the_reference() {
             (50, 2),
         ] {
             let len = weights * rows;
-            let (w, x, dy) = (
-                Guarded::new(&numbers(3, weights)),
-                spread(1, len),
-                Guarded::new(&numbers(2, len)),
-            );
-            let (mut y, mut want) = (Guarded::empty(len), vec![0.0; len]);
+            let w = Guarded::new(&numbers(3, weights));
+            let x = spread(1, len);
+            let dy = Guarded::new(&numbers(2, len));
+            let mut y = Guarded::empty(len);
+            let mut want = vec![0.0; len];
             kernels.prelu(&w, &x, &mut y);
             F64Kernels.prelu(&widen(&w), &widen(&x), &mut want);
             close(&y, &want);
-            let (mut dx, mut want) = (dy.clone(), widen(&dy));
+            let mut dx = dy.clone();
+            let mut want = widen(&dy);
             kernels.prelu_grad(&w, &x, &mut dx);
             F64Kernels.prelu_grad(&widen(&w), &widen(&x), &mut want);
             close(&dx, &want);
             for accumulate in [false, true] {
-                let (mut sums, mut want) = (w.clone(), widen(&w));
+                let mut sums = w.clone();
+                let mut want = widen(&w);
                 kernels.prelu_weight_grad(&x, &dy, &mut sums, accumulate);
                 F64Kernels.prelu_weight_grad(&widen(&x), &widen(&dy), &mut want, accumulate);
                 close(&sums, &want);
@@ -330,12 +339,15 @@ fn glu_matches_the_reference() {
         let close = |got: &[f32], want: &[f64]| assert_close(kernels.tier(), got, want, 1e-6);
         for (half, rows) in [(1, 0), (1, 1), (1, 9), (3, 4), (8, 2), (16, 2), (19, 3)] {
             let len = half * rows;
-            let (x, dy) = (spread(1, 2 * len), Guarded::new(&numbers(2, len)));
-            let (mut y, mut want) = (Guarded::empty(len), vec![0.0; len]);
+            let x = spread(1, 2 * len);
+            let dy = Guarded::new(&numbers(2, len));
+            let mut y = Guarded::empty(len);
+            let mut want = vec![0.0; len];
             kernels.glu(half, &x, &mut y);
             F64Kernels.glu(half, &widen(&x), &mut want);
             close(&y, &want);
-            let (mut dx, mut want) = (Guarded::empty(2 * len), vec![0.0; 2 * len]);
+            let mut dx = Guarded::empty(2 * len);
+            let mut want = vec![0.0; 2 * len];
             kernels.glu_grad(half, &x, &dy, &mut dx);
             F64Kernels.glu_grad(half, &widen(&x), &widen(&dy), &mut want);
             close(&dx, &want);
@@ -370,11 +382,13 @@ fn log_softmax_matches_the_reference() {
             let len = width * rows;
             let x = Guarded::new(&spread(1, len).iter().map(|x| 5.0 * x).collect::<Vec<_>>());
             let dy = Guarded::new(&numbers(2, len));
-            let (mut y, mut want) = (x.clone(), widen(&x));
+            let mut y = x.clone();
+            let mut want = widen(&x);
             kernels.log_softmax(width, &mut y);
             F64Kernels.log_softmax(width, &mut want);
             close(&y, &want);
-            let (mut dx, mut want_dx) = (dy.clone(), widen(&dy));
+            let mut dx = dy.clone();
+            let mut want_dx = widen(&dy);
             kernels.log_softmax_grad(width, &y, &mut dx);
             F64Kernels.log_softmax_grad(width, &want, &mut want_dx);
             assert_close(kernels.tier(), &dx, &want_dx, 2e-5);

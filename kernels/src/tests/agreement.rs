@@ -9,7 +9,8 @@ use super::{LENGTHS, all_tiers, norms, numbers};
 use crate::tier::Tier;
 
 fn value_and_slope<F: Function>(kernels: F32Kernels, f: F, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+    let mut y = x.to_vec();
+    let mut dx = dy.to_vec();
     kernels.function(f, None, &mut y);
     kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { x }, &mut dx);
     [y, dx].concat()
@@ -52,7 +53,9 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     let t = numbers(4, len);
     let mut out = Vec::new();
     every_function!(|f| out.extend(value_and_slope(kernels, f, &x, &t)));
-    let (mut y, mut dy, mut sum) = (vec![0.0; len], t.clone(), [0.5]);
+    let mut y = vec![0.0; len];
+    let mut dy = t.clone();
+    let mut sum = [0.5];
     kernels.prelu(&[0.3], &x, &mut y);
     kernels.prelu_grad(&[0.3], &x, &mut dy);
     kernels.prelu_weight_grad(&x, &t, &mut sum, true);
@@ -77,7 +80,9 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         let rows = len.min(37);
         let x: Vec<f32> = numbers(5, rows * width).iter().map(|x| 6.0 * x).collect();
         let labels: Vec<u32> = (0..rows).map(|r| (r % width) as u32).collect();
-        let (mut y, mut dy, mut sums) = (x.clone(), numbers(6, rows * width), vec![0.0; width]);
+        let mut y = x.clone();
+        let mut dy = numbers(6, rows * width);
+        let mut sums = vec![0.0; width];
         kernels.softmax(width, &mut y);
         kernels.softmax_grad(width, &y, &mut dy);
         out.extend(&y);
@@ -87,7 +92,8 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
             out.push(kernels.cross_entropy(width, &x, &labels, weights, 0.3, &mut y));
             out.extend(&y);
         }
-        let (mut y, mut dy) = (x.clone(), numbers(6, rows * width));
+        let mut y = x.clone();
+        let mut dy = numbers(6, rows * width);
         kernels.log_softmax(width, &mut y);
         kernels.log_softmax_grad(width, &y, &mut dy);
         out.extend([&y[..], &dy].concat());
@@ -111,8 +117,11 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     });
     for m in [1, 3] {
         for transposed in [false, true] {
-            let (k, n) = (len, len.min(50));
-            let (a, b, mut c) = (numbers(7, m * k), numbers(8, k * n), vec![0.0; m * n]);
+            let k = len;
+            let n = len.min(50);
+            let a = numbers(7, m * k);
+            let b = numbers(8, k * n);
+            let mut c = vec![0.0; m * n];
             let b = if transposed {
                 Matrix::row_major(&b, k).transposed()
             } else {

@@ -122,10 +122,8 @@ fn share<T>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
 /// Calls with all that is multiplied: the positions in the image, the weight and the output. By the
 /// definition.
 fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, usize)) {
-    let (ci, co) = (
-        sizes.channels / sizes.groups,
-        sizes.out_channels / sizes.groups,
-    );
+    let ci = sizes.channels / sizes.groups;
+    let co = sizes.out_channels / sizes.groups;
     for n in 0..samples {
         for oy in 0..sizes.out[0] {
             for ox in 0..sizes.out[1] {
@@ -197,22 +195,24 @@ impl Case {
     /// Runs all kernels, in pieces of so many samples and so many parts of the weight.
     fn run(&self, kernels: F32Kernels, samples: usize, parts: usize) -> Results<f32> {
         let sizes = &self.sizes;
-        let (x, weight, dy) = (
-            Guarded::new(&self.x()),
-            Guarded::new(&self.weight()),
-            Guarded::new(&self.dy()),
-        );
-        let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
-        let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
+        let x = Guarded::new(&self.x());
+        let weight = Guarded::new(&self.weight());
+        let dy = Guarded::new(&self.dy());
+        let bias = self.bias(sizes.out_channels);
+        let dx_bias = self.bias(sizes.channels);
+        let mut y = Guarded::empty(dy.len());
+        let mut dx = Guarded::empty(x.len());
         let before = self.before();
         let mut dw = if self.accumulate {
             Guarded::new(&before)
         } else {
             Guarded::empty(before.len())
         };
-        let (ins, outs) = (samples * sizes.input_len(), samples * sizes.output_len());
+        let ins = samples * sizes.input_len();
+        let outs = samples * sizes.output_len();
         for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
-            let (bias, relu) = (bias.as_deref(), self.relu);
+            let bias = bias.as_deref();
+            let relu = self.relu;
             // One image alone in pieces of rows.
             let rows = if parts > 1 && samples == 1 {
                 parts.next_multiple_of(2)
@@ -247,7 +247,8 @@ impl Case {
                 relu: self.relu,
             });
         }
-        let (gradient, accumulate) = (&mut *dw, self.accumulate);
+        let gradient = &mut *dw;
+        let accumulate = self.accumulate;
         kernels.conv_weight_grad(ConvWeightGrad {
             sizes,
             whole: self.samples,
@@ -267,17 +268,21 @@ impl Case {
 
     fn run_double(&self) -> Results<f64> {
         let sizes = &self.sizes;
-        let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
-        let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
-        let (bias, dx_bias) = (bias.map(|b| widen(&b)), dx_bias.map(|b| widen(&b)));
-        let (mut y, mut dx, mut dw) = (
-            vec![f64::NAN; dy.len()],
-            vec![f64::NAN; x.len()],
-            widen(&self.before()),
-        );
-        let (bias, relu) = (bias.as_deref(), self.relu);
+        let x = widen(&self.x());
+        let weight = widen(&self.weight());
+        let dy = widen(&self.dy());
+        let bias = self.bias(sizes.out_channels);
+        let dx_bias = self.bias(sizes.channels);
+        let bias = bias.map(|b| widen(&b));
+        let dx_bias = dx_bias.map(|b| widen(&b));
+        let mut y = vec![f64::NAN; dy.len()];
+        let mut dx = vec![f64::NAN; x.len()];
+        let mut dw = widen(&self.before());
+        let bias = bias.as_deref();
+        let relu = self.relu;
         if self.samples == 1 {
-            let (rows, len) = (2, 2 * sizes.out[1] * sizes.out_channels);
+            let rows = 2;
+            let len = 2 * sizes.out[1] * sizes.out_channels;
             for (part, y) in y.chunks_mut(len).enumerate() {
                 F64Kernels.conv(Conv {
                     whole: self.samples,
@@ -337,7 +342,9 @@ impl Case {
                 .map(|b| (b, b.abs()))
                 .collect()
         };
-        let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
+        let x = widen(&self.x());
+        let weight = widen(&self.weight());
+        let dy = widen(&self.dy());
         let mut y = start(self.bias(sizes.out_channels), sizes.out_channels, dy.len());
         let mut dx = start(self.bias(sizes.channels), sizes.channels, x.len());
         let len = self.before().len();
@@ -487,7 +494,9 @@ fn windows_beyond_the_image_are_refused() {
         dilation: [1, 1],
         groups: 1,
     };
-    let (x, weight, mut y) = ([0.0; 9], [0.0; 3], [0.0; 6]);
+    let x = [0.0; 9];
+    let weight = [0.0; 3];
+    let mut y = [0.0; 6];
     all_tiers().for_each(|kernels| {
         kernels.conv(Conv {
             sizes: &sizes,
@@ -518,7 +527,9 @@ fn rows_that_wrap_are_refused() {
         dilation: [1, 1],
         groups: 1,
     };
-    let (x, weight, mut y) = ([0.0; 4], [0.0; 4], [0.0; 2]);
+    let x = [0.0; 4];
+    let weight = [0.0; 4];
+    let mut y = [0.0; 2];
     let conv = Conv {
         sizes: &sizes,
         whole: 1,

@@ -229,7 +229,8 @@ fn each_result<T: Copy>(
         x: &[T],
         dy: &[T],
     ) -> Vec<T> {
-        let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+        let mut y = x.to_vec();
+        let mut dx = dy.to_vec();
         kernels.function(f, None, &mut y);
         kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { x }, &mut dx);
         [y, dx].concat()
@@ -237,23 +238,27 @@ fn each_result<T: Copy>(
     every_function!(|f| see(&format!("{f:?}"), &of_function(kernels, f, x, dy)));
 
     let len = x.len();
-    let (mut y, mut dx) = (vec![zero; len], dy.to_vec());
+    let mut y = vec![zero; len];
+    let mut dx = dy.to_vec();
     kernels.prelu(&[weight], x, &mut y);
     kernels.prelu_grad(&[weight], x, &mut dx);
     see("prelu", &[y, dx].concat());
 
-    let (mut y, mut dx) = (vec![zero; len / 2], vec![zero; len]);
+    let mut y = vec![zero; len / 2];
+    let mut dx = vec![zero; len];
     kernels.glu(len / 2, x, &mut y);
     kernels.glu_grad(len / 2, x, &dy[..len / 2], &mut dx);
     see("glu", &[y, dx].concat());
 
     // Narrow and wide rows.
     for width in [8, len] {
-        let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+        let mut y = x.to_vec();
+        let mut dx = dy.to_vec();
         kernels.softmax(width, &mut y);
         kernels.softmax_grad(width, &y, &mut dx);
         see("softmax", &[y, dx].concat());
-        let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+        let mut y = x.to_vec();
+        let mut dx = dy.to_vec();
         kernels.log_softmax(width, &mut y);
         kernels.log_softmax_grad(width, &y, &mut dx);
         see("log_softmax", &dx);

@@ -26,7 +26,9 @@ fn products_small_and_large() {
         if cfg!(miri) && m > 5 {
             continue;
         }
-        let (a, b, bias) = (doubles(1, m * k), doubles(2, k * n), doubles(3, n));
+        let a = doubles(1, m * k);
+        let b = doubles(2, k * n);
+        let bias = doubles(3, n);
         for transposed in [false, true] {
             let b_matrix = if transposed {
                 Matrix::row_major(&b, k).transposed()
@@ -95,7 +97,8 @@ fn elementwise_gradients_are_slopes() {
 #[test]
 fn prelu_and_glu_gradients_are_slopes() {
     let kernels = F64Kernels;
-    let (x, dy) = (doubles(8, 12), doubles(9, 12));
+    let x = doubles(8, 12);
+    let dy = doubles(9, 12);
     let along = |x: &[f64], i: usize, f: &dyn Fn(&[f64]) -> f64| {
         slope(
             |xi| {
@@ -112,7 +115,8 @@ fn prelu_and_glu_gradients_are_slopes() {
             kernels.prelu(weight, x, &mut y);
             y.iter().zip(&dy).map(|(y, dy)| y * dy).sum()
         };
-        let (mut dx, mut sums) = (dy.clone(), vec![1.0; weight.len()]);
+        let mut dx = dy.clone();
+        let mut sums = vec![1.0; weight.len()];
         kernels.prelu_grad(&weight, &x, &mut dx);
         kernels.prelu_weight_grad(&x, &dy, &mut sums, true);
         for (i, &x_i) in x.iter().enumerate() {
@@ -141,7 +145,9 @@ fn prelu_and_glu_gradients_are_slopes() {
 #[test]
 fn loss_gradients_are_slopes() {
     let kernels = F64Kernels;
-    let (x, t, labels) = (doubles(4, 12), doubles(5, 12), [2, 0, 1, 2]);
+    let x = doubles(4, 12);
+    let t = doubles(5, 12);
+    let labels = [2, 0, 1, 2];
     type Loss<'a> = &'a dyn Fn(&[f64], &mut [f64]) -> f64;
     let losses: [Loss<'_>; 3] = [
         &|x, grad| kernels.cross_entropy(3, x, &labels, &[], 1.0, grad),
@@ -168,7 +174,8 @@ fn loss_gradients_are_slopes() {
 #[test]
 fn softmax_gradients_are_slopes() {
     let kernels = F64Kernels;
-    let (x, weights) = (doubles(6, 5), doubles(7, 5));
+    let x = doubles(6, 5);
+    let weights = doubles(7, 5);
     let value = |logarithm: bool, x: &[f64]| {
         let mut y = x.to_vec();
         if logarithm {
@@ -179,7 +186,8 @@ fn softmax_gradients_are_slopes() {
         y
     };
     for logarithm in [false, true] {
-        let (y, mut dx) = (value(logarithm, &x), weights.clone());
+        let y = value(logarithm, &x);
+        let mut dx = weights.clone();
         if logarithm {
             kernels.log_softmax_grad(5, &y, &mut dx);
         } else {

@@ -58,14 +58,10 @@ fn rows_match_the_reference() {
             for (mean, deviation) in SPREADS {
                 for centered in [false, true] {
                     let len = width * rows;
-                    let (x, dy) = (
-                        around(mean, deviation, 1, len),
-                        Guarded::new(&numbers(2, len)),
-                    );
-                    let (weight, bias) = (
-                        weights(case % 2 == 0, 3, width),
-                        weights(case % 3 == 0, 4, width),
-                    );
+                    let x = around(mean, deviation, 1, len);
+                    let dy = Guarded::new(&numbers(2, len));
+                    let weight = weights(case % 2 == 0, 3, width);
+                    let bias = weights(case % 3 == 0, 4, width);
                     check_rows(kernels, [&x, &dy, &weight, &bias], centered, width);
                 }
             }
@@ -79,7 +75,8 @@ fn check_rows(
     centered: bool,
     width: usize,
 ) {
-    let (rows, len) = (x.len() / width, x.len());
+    let rows = x.len() / width;
+    let len = x.len();
     let norm = RowNorm {
         width,
         centered,
@@ -87,7 +84,8 @@ fn check_rows(
         weight,
         bias,
     };
-    let (weight64, bias64) = (widen(weight), widen(bias));
+    let weight64 = widen(weight);
+    let bias64 = widen(bias);
     let norm64 = RowNorm {
         width,
         centered,
@@ -95,19 +93,20 @@ fn check_rows(
         weight: &weight64[..],
         bias: &bias64[..],
     };
-    let (x64, dy64) = (widen(x), widen(dy));
-    let (mut y, mut again, mut kept) = (
-        Guarded::empty(len),
-        vec![0.0; len],
-        Guarded::empty(STATISTICS * rows),
-    );
-    let (mut y64, mut kept64) = (vec![0.0; len], vec![0.0; STATISTICS * rows]);
+    let x64 = widen(x);
+    let dy64 = widen(dy);
+    let mut y = Guarded::empty(len);
+    let mut again = vec![0.0; len];
+    let mut kept = Guarded::empty(STATISTICS * rows);
+    let mut y64 = vec![0.0; len];
+    let mut kept64 = vec![0.0; STATISTICS * rows];
     kernels.row_norm(norm, x, &mut y, &mut kept);
     kernels.row_norm(norm, x, &mut again, &mut []);
     assert_eq!(bits(&y), bits(&again));
     F64Kernels.row_norm(norm64, &x64, &mut y64, &mut kept64);
     close(kernels, &y, &y64);
-    let (mut dx, mut dx64) = (Guarded::empty(len), vec![0.0; len]);
+    let mut dx = Guarded::empty(len);
+    let mut dx64 = vec![0.0; len];
     kernels.row_norm_grad(norm, x, &kept, dy, &mut dx);
     F64Kernels.row_norm_grad(norm64, &x64, &kept64, &dy64, &mut dx64);
     // What is left of a gradient after its mean and slope were taken out is small against both.
@@ -124,14 +123,15 @@ fn check_rows(
         1e-5,
     );
     for (accumulate, with_bias) in [(false, true), (true, false)] {
-        let (mut sums, mut totals) = (
-            Guarded::new(&numbers(5, width)),
-            weights(with_bias, 6, width),
-        );
-        let (mut sums64, mut totals64) = (widen(&sums), widen(&totals));
+        let mut sums = Guarded::new(&numbers(5, width));
+        let mut totals = weights(with_bias, 6, width);
+        let mut sums64 = widen(&sums);
+        let mut totals64 = widen(&totals);
         let mut cut = sums.to_vec();
         let sum = |first, weight, bias| {
-            let (x, dy, statistics) = (&x[..], &dy[..], &kept[..]);
+            let x = &x[..];
+            let dy = &dy[..];
+            let statistics = &kept[..];
             kernels.row_norm_sums(RowNormSums {
                 width,
                 first,
@@ -196,14 +196,10 @@ fn groups_match_the_reference() {
             for (mean, deviation) in SPREADS {
                 let columns = sizes.1 * sizes.2;
                 let len = [0, 1, 3][case % 3] * sizes.0 * columns;
-                let (x, dy) = (
-                    around(mean, deviation, 1, len),
-                    Guarded::new(&numbers(2, len)),
-                );
-                let (weight, bias) = (
-                    weights(case % 2 == 0, 3, columns),
-                    weights(case % 4 < 2, 4, columns),
-                );
+                let x = around(mean, deviation, 1, len);
+                let dy = Guarded::new(&numbers(2, len));
+                let weight = weights(case % 2 == 0, 3, columns);
+                let bias = weights(case % 4 < 2, 4, columns);
                 check_groups(kernels, sizes, [&x, &dy, &weight, &bias]);
             }
         }
@@ -215,7 +211,8 @@ fn check_groups(
     (rows, groups, size): (usize, usize, usize),
     [x, dy, weight, bias]: [&Guarded; 4],
 ) {
-    let (len, columns) = (x.len(), groups * size);
+    let len = x.len();
+    let columns = groups * size;
     let samples = len / (rows * columns);
     let norm = GroupNorm {
         rows,
@@ -225,7 +222,8 @@ fn check_groups(
         weight,
         bias,
     };
-    let (weight64, bias64) = (widen(weight), widen(bias));
+    let weight64 = widen(weight);
+    let bias64 = widen(bias);
     let eps = f64::from(EPS);
     let norm64 = GroupNorm {
         rows,
@@ -235,23 +233,26 @@ fn check_groups(
         weight: &weight64[..],
         bias: &bias64[..],
     };
-    let (x64, dy64) = (widen(x), widen(dy));
+    let x64 = widen(x);
+    let dy64 = widen(dy);
     let many = STATISTICS * samples * groups;
-    let (mut y, mut again, mut kept) = (Guarded::empty(len), vec![0.0; len], Guarded::empty(many));
-    let (mut y64, mut kept64) = (vec![0.0; len], vec![0.0; many]);
+    let mut y = Guarded::empty(len);
+    let mut again = vec![0.0; len];
+    let mut kept = Guarded::empty(many);
+    let mut y64 = vec![0.0; len];
+    let mut kept64 = vec![0.0; many];
     kernels.group_norm(norm, x, &mut y, &mut kept);
     kernels.group_norm(norm, x, &mut again, &mut []);
     assert_eq!(bits(&y), bits(&again));
     F64Kernels.group_norm(norm64, &x64, &mut y64, &mut kept64);
     close(kernels, &y, &y64);
     let sums = samples * columns;
-    let (mut dx, mut weight_sums, mut bias_sums) = (
-        Guarded::empty(len),
-        Guarded::empty(sums),
-        Guarded::empty(sums),
-    );
-    let (mut dx64, mut weight_sums64, mut bias_sums64) =
-        (vec![0.0; len], vec![0.0; sums], vec![0.0; sums]);
+    let mut dx = Guarded::empty(len);
+    let mut weight_sums = Guarded::empty(sums);
+    let mut bias_sums = Guarded::empty(sums);
+    let mut dx64 = vec![0.0; len];
+    let mut weight_sums64 = vec![0.0; sums];
+    let mut bias_sums64 = vec![0.0; sums];
     kernels.group_norm_grad(
         norm,
         x,
@@ -309,11 +310,15 @@ macro_rules! batch {
             bias: &[$t],
             cut: usize,
         ) -> Batch<$t> {
-            let (columns, len) = (weight.len(), x.len());
-            let (rows, at) = (len / columns, cut * columns);
+            let columns = weight.len();
+            let len = x.len();
+            let rows = len / columns;
+            let at = cut * columns;
             let zeros = || vec![0.0; columns];
-            let (mut near, mut rest, mut inverse, mut part) =
-                (zeros(), zeros(), zeros(), [zeros(), zeros()]);
+            let mut near = zeros();
+            let mut rest = zeros();
+            let mut inverse = zeros();
+            let mut part = [zeros(), zeros()];
             kernels.column_sums(rows, columns, x, &mut near, false);
             near.iter_mut().for_each(|near| *near /= rows as $t);
             kernels.batch_sums(&near, &x[..at], &mut rest, &mut inverse);
@@ -343,14 +348,17 @@ macro_rules! batch {
             let (mut y, mut dx) = (vec![<$t>::NAN; len], vec![<$t>::NAN; len]);
             kernels.batch_norm(norm, &x[..at], &mut y[..at]);
             kernels.batch_norm(norm, &x[at..], &mut y[at..]);
-            let (mut products, mut totals) = (zeros(), zeros());
+            let mut products = zeros();
+            let mut totals = zeros();
             kernels.batch_grad_sums(&near, &x[..at], &dy[..at], &mut products, &mut totals);
             kernels.batch_grad_sums(&near, &x[at..], &dy[at..], distances, squares);
             add(&mut products, distances);
             add(&mut totals, squares);
             kernels.batch_products(&rest, &inverse, &mut products, &totals);
             for here in [0..at, at..len] {
-                let (x, dy, dx) = (&x[here.clone()], &dy[here.clone()], &mut dx[here]);
+                let x = &x[here.clone()];
+                let dy = &dy[here.clone()];
+                let dx = &mut dx[here];
                 kernels.batch_norm_grad(norm, rows, &products, &totals, x, dy, dx);
             }
             Batch {
@@ -387,11 +395,10 @@ fn batches_match_the_reference() {
     for kernels in all_tiers() {
         for &(columns, rows) in sizes {
             for (mean, deviation) in SPREADS {
-                let (x, dy) = (
-                    around(mean, deviation, 1, columns * rows),
-                    numbers(2, columns * rows),
-                );
-                let (weight, bias) = (numbers(3, columns), numbers(4, columns));
+                let x = around(mean, deviation, 1, columns * rows);
+                let dy = numbers(2, columns * rows);
+                let weight = numbers(3, columns);
+                let bias = numbers(4, columns);
                 let want = batch64(
                     F64Kernels,
                     &widen(&x),
@@ -426,16 +433,15 @@ fn batches_match_the_reference() {
 /// One chain over all rows would be off by much more.
 #[test]
 fn sums_over_many_rows_are_exact() {
-    let (columns, rows) = (
-        if cfg!(miri) { 1 } else { 64 },
-        if cfg!(miri) { 300 } else { 30_000 },
-    );
+    let columns = if cfg!(miri) { 1 } else { 64 };
+    let rows = if cfg!(miri) { 300 } else { 30_000 };
     let x: Vec<f32> = (0..columns * rows)
         .map(|i| 0.1 + (i % 7) as f32 / 1024.0)
         .collect();
     let want: f64 = widen(&x).iter().step_by(columns).map(|x| x * x).sum();
     for kernels in all_tiers() {
-        let (mut distances, mut squares) = (vec![0.0; columns], vec![0.0; columns]);
+        let mut distances = vec![0.0; columns];
+        let mut squares = vec![0.0; columns];
         kernels.batch_sums(&vec![0.0; columns], &x, &mut distances, &mut squares);
         let off = (f64::from(squares[0]) / want - 1.0).abs();
         assert!(off < 2e-6, "{}: {off:e}", kernels.tier());
@@ -446,7 +452,9 @@ fn sums_over_many_rows_are_exact() {
 #[test]
 fn variances_are_those_of_samples() {
     let run = |x: &[f64]| {
-        let (mut rest, mut inverse, mut variance) = ([0.0], [0.0], [0.0]);
+        let mut rest = [0.0];
+        let mut inverse = [0.0];
+        let mut variance = [0.0];
         F64Kernels.batch_sums(&[0.0], x, &mut rest, &mut inverse);
         F64Kernels.batch_statistics(x.len(), 0.0, &[0.0], &mut rest, &mut inverse, &mut variance);
         (rest[0], inverse[0], variance[0])
@@ -462,19 +470,16 @@ fn variances_are_those_of_samples() {
 fn running_norm_matches_the_reference() {
     for kernels in all_tiers() {
         for (columns, rows) in [(1, 0), (1, 5), (3, 50), (16, 2), (33, 3), (64, 1), (100, 3)] {
-            let (x, mut y) = (
-                around(2.0, 3.0, 1, columns * rows),
-                Guarded::empty(columns * rows),
-            );
-            let (mean, mut variance) = (
-                Guarded::new(&numbers(5, columns)),
-                Guarded::new(&numbers(6, columns)),
-            );
+            let x = around(2.0, 3.0, 1, columns * rows);
+            let mut y = Guarded::empty(columns * rows);
+            let mean = Guarded::new(&numbers(5, columns));
+            let mut variance = Guarded::new(&numbers(6, columns));
             variance
                 .iter_mut()
                 .for_each(|variance| *variance = *variance * *variance + 0.1);
             for with in [false, true] {
-                let (weight, bias) = (weights(with, 3, columns), weights(with, 4, columns));
+                let weight = weights(with, 3, columns);
+                let bias = weights(with, 4, columns);
                 kernels.running_norm(
                     RunningNorm {
                         mean: &mean,
@@ -546,10 +551,14 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
     for &(rows, groups, size) in GROUPS {
         let columns = groups * size;
         let len = rows * columns;
-        let (x, dy) = (around(5.0, 2.0, 1, len), numbers(2, len));
-        let (weight, bias) = (numbers(3, columns), numbers(4, columns));
+        let x = around(5.0, 2.0, 1, len);
+        let dy = numbers(2, len);
+        let weight = numbers(3, columns);
+        let bias = numbers(4, columns);
         let mut y = vec![0.0; len];
-        let (mut dx, mut sums, mut totals) = (y.clone(), vec![0.0; columns], vec![0.0; columns]);
+        let mut dx = y.clone();
+        let mut sums = vec![0.0; columns];
+        let mut totals = vec![0.0; columns];
         let mut kept = vec![0.0; STATISTICS * groups];
         let norm = GroupNorm {
             rows,

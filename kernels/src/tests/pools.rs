@@ -97,11 +97,9 @@ fn equal_numbers(seed: u32, len: usize, nan: bool) -> Guarded {
 
 /// `y`, codes and `dx`.
 fn max_pool(kernels: F32Kernels, plane: &Plane, x: &[f32], dy: &[f32]) -> [Guarded; 3] {
-    let (mut y, mut codes, mut dx) = (
-        Guarded::empty(dy.len()),
-        Guarded::empty(dy.len()),
-        Guarded::empty(x.len()),
-    );
+    let mut y = Guarded::empty(dy.len());
+    let mut codes = Guarded::empty(dy.len());
+    let mut dx = Guarded::empty(x.len());
     kernels.max_pool(plane, x, &mut y, Some(&mut codes));
     let mut inferred = Guarded::empty(dy.len());
     kernels.max_pool(plane, x, &mut inferred, None);
@@ -117,7 +115,8 @@ fn mean_pool(
     x: &[f32],
     dy: &[f32],
 ) -> [Guarded; 2] {
-    let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
+    let mut y = Guarded::empty(dy.len());
+    let mut dx = Guarded::empty(x.len());
     kernels.mean_pool(plane, divide, false, x, &mut y);
     kernels.mean_pool(plane, divide, true, dy, &mut dx);
     [y, dx]
@@ -128,7 +127,9 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
     let x = equal_numbers(1, input, nan);
     // Short numbers, whose sums are exact.
     let dy = equal_numbers(2, output, false);
-    let (mut y, mut codes, mut dx) = (vec![0.0; output], vec![0.0; output], vec![0.0; input]);
+    let mut y = vec![0.0; output];
+    let mut codes = vec![0.0; output];
+    let mut dx = vec![0.0; input];
     F64Kernels.max_pool(&plane, &widen(&x), &mut y, Some(&mut codes));
     F64Kernels.max_pool_grad(&plane, &codes, &widen(&dy), &mut dx);
     // A window that reads nothing has the code of a tap that is not there.
@@ -160,12 +161,11 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
 
 fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
     let (input, output) = lens(&plane, samples);
-    let (x, dy) = (
-        Guarded::new(&numbers(1, input)),
-        Guarded::new(&numbers(2, output)),
-    );
+    let x = Guarded::new(&numbers(1, input));
+    let dy = Guarded::new(&numbers(2, output));
     let in_double = |x: &[f64], dy: &[f64]| {
-        let (mut y, mut dx) = (vec![0.0; output], vec![0.0; input]);
+        let mut y = vec![0.0; output];
+        let mut dx = vec![0.0; input];
         F64Kernels.mean_pool(&plane, divide, false, x, &mut y);
         F64Kernels.mean_pool(&plane, divide, true, dy, &mut dx);
         (y, dx)
@@ -211,7 +211,8 @@ proptest! {
         plane in prop_oneof![plane(windows(1).boxed()), plane(even().boxed())],
     ) {
         let (input, output) = lens(&plane, 1);
-        let (x, dy) = (numbers(1, 3 * input), numbers(2, 3 * output));
+        let x = numbers(1, 3 * input);
+        let dy = numbers(2, 3 * output);
         for kernels in all_tiers() {
             let run = |x: &[f32], dy: &[f32]| {
                 let [y, codes, dx] = max_pool(kernels, &plane, x, dy);
@@ -396,7 +397,8 @@ pub(super) fn everything(kernels: F32Kernels, channels: usize) -> Vec<f32> {
             cols: axis,
             channels,
         };
-        let (x, dy) = (numbers(1, plane.lens().0), numbers(2, plane.lens().1));
+        let x = numbers(1, plane.lens().0);
+        let dy = numbers(2, plane.lens().1);
         if !matches!(reach, Reach::Linear { .. }) {
             max_pool(kernels, &plane, &x, &dy)
                 .iter()

@@ -143,7 +143,10 @@ impl Case {
     }
 
     fn run(&self, kernels: F32Kernels) -> Laid {
-        let (a, b, bias, mut c) = (self.a(), self.b(), self.bias(), self.c());
+        let a = self.a();
+        let b = self.b();
+        let bias = self.bias();
+        let mut c = self.c();
         kernels.product(Product {
             m: self.m,
             n: self.n,
@@ -161,7 +164,8 @@ impl Case {
 
     /// Element `(i, j)` as a sum of blocks, each a chain of steps.
     fn chains(&self, i: usize, j: usize, step: fn(f32, f32, f32) -> f32) -> f32 {
-        let (a, b) = (self.a(), self.b());
+        let a = self.a();
+        let b = self.b();
         let depth = self.k.div_ceil(self.k.div_ceil(DEPTH).max(1)).max(1);
         let block = |first: usize, start| {
             let end = self.k.min(first + depth);
@@ -182,7 +186,8 @@ impl Case {
         if self.m * self.n == 0 {
             return Vec::new();
         }
-        let (m, n) = (self.m, self.n);
+        let m = self.m;
+        let n = self.n;
         let spread = (0..6).map(|s| ((s * 7 + 3) % m, (s * 11 + 5) % n));
         spread
             .chain([(0, 0), (0, n - 1), (m - 1, 0), (m - 1, n - 1)])
@@ -192,7 +197,10 @@ impl Case {
 
 /// The naive product in `f64`: the value and the sum of the magnitudes, which bounds the rounding.
 fn reference(case: &Case) -> Vec<(f64, f64)> {
-    let (a, b, bias, c) = (case.a(), case.b(), case.bias(), case.c());
+    let a = case.a();
+    let b = case.b();
+    let bias = case.bias();
+    let c = case.c();
     let mut out = Vec::new();
     for i in 0..case.m {
         for j in 0..case.n {
@@ -201,7 +209,8 @@ fn reference(case: &Case) -> Vec<(f64, f64)> {
                 1 => f64::from(bias[j]),
                 _ => f64::from(c.at(i, j)),
             };
-            let (mut sum, mut size) = (start, start.abs());
+            let mut sum = start;
+            let mut size = start.abs();
             for p in 0..case.k {
                 let term = f64::from(a.at(i, p)) * f64::from(b.at(p, j));
                 sum += term;
@@ -220,7 +229,8 @@ proptest! {
     fn products_are_right_in_every_tier(case in case()) {
         let want = reference(&case);
         for kernels in all_tiers().chain([F32Kernels(Level::Foreign)]) {
-            let (tier, c) = (kernels.tier(), case.run(kernels));
+            let tier = kernels.tier();
+            let c = case.run(kernels);
             for (index, &(want, size)) in want.iter().enumerate() {
                 let got = f64::from(c.at(index / case.n, index % case.n));
                 let bound = (case.k + 2) as f64 * f64::from(f32::EPSILON) * size;
@@ -263,7 +273,8 @@ proptest! {
         k in prop_oneof![2_usize..(if cfg!(miri) { 6 } else { 40 }), 2_usize..(if cfg!(miri) { 7 } else { 600 })],
         seed in any::<u32>(),
     ) {
-        let (a, b) = (numbers(seed, m * k), numbers(!seed, k * n));
+        let a = numbers(seed, m * k);
+        let b = numbers(!seed, k * n);
         for kernels in all_tiers() {
             let product = |rows: std::ops::Range<usize>, c: &mut [f32]| {
                 kernels.product(Product {
@@ -314,7 +325,9 @@ fn nan_reaches_the_result_and_passes_relu() {
 /// A product of 2 x 3 by 3 x 4 with one argument spoilt.
 fn spoilt(spoil: impl Fn(&mut Product<'_, f32>)) {
     for kernels in all_tiers() {
-        let (a, b, mut c) = ([1.0; 6], [1.0; 12], [0.0; 8]);
+        let a = [1.0; 6];
+        let b = [1.0; 12];
+        let mut c = [0.0; 8];
         let mut product = Product {
             m: 2,
             n: 4,

@@ -137,12 +137,15 @@ fn various<T: Number>(seed: u32, len: usize) -> Vec<T> {
 
 /// The sum, with what its additions round off (Neumaier 1974), and that of the magnitudes.
 fn sum_of(terms: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (mut sum, mut lost, mut size) = (0.0, 0.0, 0.0);
+    let mut sum = 0.0;
+    let mut lost = 0.0;
+    let mut size = 0.0;
     for term in terms {
         let next: f64 = sum + term;
         let added = next - sum;
         lost += (sum - (next - added)) + (term - added);
-        (sum, size) = (next, size + term.abs());
+        sum = next;
+        size = size + term.abs();
     }
     (sum + lost, size)
 }
@@ -220,7 +223,8 @@ fn losses<T: Number>() {
     };
     for &len in T::SIZES {
         each_kind::<T>(len, |x| {
-            let (zeros, mut grad) = (vec![T::of(0.0); len], vec![T::of(0.0); len]);
+            let zeros = vec![T::of(0.0); len];
+            let mut grad = vec![T::of(0.0); len];
             let squares = sum_of(wide(x).map(|x| x * x)).0;
             let smooth =
                 sum_of(wide(x).map(|x| if x.abs() < 0.5 { x * x } else { x.abs() - 0.25 })).0;
@@ -331,9 +335,12 @@ fn statistics_of_norms<T: Number>() {
             .collect();
         let mean = sum_of(wide(&x)).0 / len as f64;
         let variance = sum_of(wide(&x).map(|x| (x - mean) * (x - mean))).0 / len as f64;
-        let (weight, bias, eps) = (&[][..], &[][..], T::zero());
+        let weight = &[][..];
+        let bias = &[][..];
+        let eps = T::zero();
         for kernels in T::kernels() {
-            let (mut y, mut kept) = (vec![T::of(0.0); len], [T::zero(); 3]);
+            let mut y = vec![T::of(0.0); len];
+            let mut kept = [T::zero(); 3];
             let compare = |what: &str, [near, rest, inverse]: [T; 3]| {
                 let error = (near.wide() + rest.wide() - mean).abs();
                 assert!(
@@ -372,8 +379,9 @@ fn statistics_of_norms<T: Number>() {
                 }
             }
             let near = [T::of(3.0)];
-            let (mut distances, mut squares, mut variances) =
-                ([T::zero()], [T::zero()], [T::zero()]);
+            let mut distances = [T::zero()];
+            let mut squares = [T::zero()];
+            let mut variances = [T::zero()];
             kernels.batch_sums(&near, &x, &mut distances, &mut squares);
             kernels.batch_statistics(
                 len,
@@ -409,7 +417,8 @@ fn gradients_of_norms<T: Number>() {
                     check(what, kernels, total, totals, totals, pairs(len), 1.0);
                 };
                 let statistics = [0.0, 0.0, 1.0].map(T::of);
-                let (mut weight, mut bias) = ([T::zero()], [T::zero()]);
+                let mut weight = [T::zero()];
+                let mut bias = [T::zero()];
                 kernels.row_norm_sums(RowNormSums {
                     width: 1,
                     first: 0,
@@ -447,7 +456,8 @@ fn gradients_of_norms<T: Number>() {
                     bias: &[],
                 };
                 kernels.row_norm_grad(norm, x, &statistics, &dy, &mut dx);
-                let (mean, product) = (totals / len as f64, products / len as f64);
+                let mean = totals / len as f64;
+                let product = products / len as f64;
                 let want = tenth::<T>().wide() - mean - x[1].wide() * product;
                 check("row_norm_grad", kernels, dx[1], want, 0.3, pairs(len), 8.0);
                 let norm = GroupNorm {
@@ -627,8 +637,12 @@ fn products<T: Number>() {
                 for m in [1, 2] {
                     let mut c = vec![T::of(0.5); 4 * m];
                     let a = Matrix::row_major(&a, k);
-                    let (b, start) = (Matrix::row_major(b, 4), Start::Accumulate);
-                    let (n, c_stride, relu, whole) = (4, 4, false, m);
+                    let b = Matrix::row_major(b, 4);
+                    let start = Start::Accumulate;
+                    let n = 4;
+                    let c_stride = 4;
+                    let relu = false;
+                    let whole = m;
                     kernels.product(Product {
                         m,
                         n,
@@ -655,15 +669,14 @@ fn products<T: Number>() {
                 }
                 let mut c = [T::zero()];
                 let b: Vec<T> = b.iter().copied().step_by(4).take(k).collect();
-                let (a, b) = (
-                    Matrix::row_major(&a[..k], k),
-                    Matrix {
-                        data: &b,
-                        row_stride: 1,
-                        col_stride: k,
-                    },
-                );
-                let (start, relu) = (Start::Bias(&[T::of(-0.5)]), true);
+                let a = Matrix::row_major(&a[..k], k);
+                let b = Matrix {
+                    data: &b,
+                    row_stride: 1,
+                    col_stride: k,
+                };
+                let start = Start::Bias(&[T::of(-0.5)]);
+                let relu = true;
                 kernels.product(Product {
                     m: 1,
                     n: 1,
@@ -694,18 +707,22 @@ fn products<T: Number>() {
 /// has runs.
 #[test]
 fn long_products_have_the_same_bits() {
-    let (k, n) = (if cfg!(miri) { 300 } else { 200_000 }, 5);
-    let (a, b) = (numbers(1, 4 * k), numbers(2, n * k));
+    let k = if cfg!(miri) { 300 } else { 200_000 };
+    let n = 5;
+    let a = numbers(1, 4 * k);
+    let b = numbers(2, n * k);
     let of = |kernels: F32Kernels, cut: usize| {
         let mut c = vec![0.0; 4 * n];
         for rows in [0..cut, cut..4] {
-            let (m, c) = (rows.len(), &mut c[rows.start * n..]);
+            let m = rows.len();
+            let c = &mut c[rows.start * n..];
             let a = Matrix {
                 data: &a[rows.start..],
                 row_stride: 1,
                 col_stride: 4,
             };
-            let (b, start) = (Matrix::row_major(&b, n), Start::Zero);
+            let b = Matrix::row_major(&b, n);
+            let start = Start::Zero;
             kernels.product(Product {
                 m,
                 n,
@@ -742,7 +759,8 @@ fn sizes_of(
     let pad = [kernel / 2; 2].map(|pad| if size[0] == 1 { 0 } else { pad });
     let kernel = [if size[0] == 1 { 1 } else { kernel }, kernel];
     let out = [0, 1].map(|axis| size[axis] + 2 * pad[axis] + 1 - kernel[axis]);
-    let (stride, dilation) = ([1, 1], [1, 1]);
+    let stride = [1, 1];
+    let dilation = [1, 1];
     ConvSizes {
         size,
         channels,
@@ -781,16 +799,16 @@ fn gradients_of_convolutions<T: Number>() {
     ];
     for (sizes, samples) in layers {
         let samples = samples.max(1);
-        let (x, dy) = (
-            vec![T::of(0.1); samples * sizes.input_len()],
-            vec![T::of(0.1); samples * sizes.output_len()],
-        );
+        let x = vec![T::of(0.1); samples * sizes.input_len()];
+        let dy = vec![T::of(0.1); samples * sizes.output_len()];
         let places = samples * sizes.out[0] * sizes.out[1];
-        let (row, co) = (sizes.weight_rows() / 2, sizes.out_channels);
+        let row = sizes.weight_rows() / 2;
+        let co = sizes.out_channels;
         for kernels in T::kernels() {
             let mut of_parts = [1, 3].map(|parts| {
                 let mut gradient = vec![T::of(0.5); (sizes.weight_rows() + 1) * co];
-                let (gradient_of, accumulate) = (&mut gradient, true);
+                let gradient_of = &mut gradient;
+                let accumulate = true;
                 kernels.conv_weight_grad(ConvWeightGrad {
                     sizes: &sizes,
                     whole: samples,
@@ -842,17 +860,17 @@ fn gradients_of_convolutions<T: Number>() {
 fn convolutions_of_many_channels<T: Number>() {
     let channels = if cfg!(miri) { 600 } else { 1 << 20 };
     let sizes = sizes_of([1, 2], channels, 2, 1, 1);
-    let (x, weight) = (
-        vec![T::of(0.1); sizes.input_len()],
-        vec![T::of(0.1); 2 * channels],
-    );
+    let x = vec![T::of(0.1); sizes.input_len()];
+    let weight = vec![T::of(0.1); 2 * channels];
     let roundings = 512.0 + channels as f64 / 512.0;
     let square = tenth::<T>().wide() * tenth::<T>().wide();
     let (want, size) = sum_of(std::iter::repeat_n(square, channels));
     for kernels in T::kernels() {
         let mut y = [T::zero(); 4];
         let bias = [T::of(0.5); 2];
-        let (sizes, x, y_of) = (&sizes, &x[..], &mut y[..]);
+        let sizes = &sizes;
+        let x = &x[..];
+        let y_of = &mut y[..];
         kernels.conv(Conv {
             sizes,
             whole: 1,

@@ -55,7 +55,9 @@ pub(super) fn each_rule(each: &mut impl Each) {
         weight_decay: 0.1,
         shrink: 0.99,
     };
-    let (beta1, beta2, epsilon) = (0.9, 0.99, 1e-3);
+    let beta1 = 0.9;
+    let beta2 = 0.99;
+    let epsilon = 1e-3;
     each.call("sgd", |_| SGD);
     each.call("sgd, beginning", |_| SgdStep { begin, ..SGD });
     let momentum = |step| SgdStep {
@@ -148,17 +150,17 @@ impl Each for InAllTiers {
         println!("{name}");
         let count = rule(1).states();
         for &len in LENGTHS {
-            let (p, g) = (
-                Guarded::new(&numbers(1, len)),
-                Guarded::new(&numbers(2, len)),
-            );
-            let (mut want, mut want_m) = (widen(&p), vec![vec![0.0; len]; count]);
+            let p = Guarded::new(&numbers(1, len));
+            let g = Guarded::new(&numbers(2, len));
+            let mut want = widen(&p);
+            let mut want_m = vec![vec![0.0; len]; count];
             for step in 1..=3 {
                 let mut slices: Vec<&mut [f64]> = want_m.iter_mut().map(|m| &mut m[..]).collect();
                 F64Kernels.update(&rule(step), &mut want, &widen(&g), &mut slices);
             }
             for kernels in all_tiers() {
-                let (mut p, mut m) = (p.clone(), vec![Guarded::new(&vec![0.0; len]); count]);
+                let mut p = p.clone();
+                let mut m = vec![Guarded::new(&vec![0.0; len]); count];
                 for step in 1..=3 {
                     let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                     kernels.update(&rule(step), &mut p, &g, &mut slices);
@@ -188,7 +190,8 @@ fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
 ) {
     // More than a vector, and not whole vectors.
     const LEN: usize = 19;
-    let (mut p, mut m) = (vec![p; LEN], vec![vec![memory; LEN]; rule(1).states()]);
+    let mut p = vec![p; LEN];
+    let mut m = vec![vec![memory; LEN]; rule(1).states()];
     for (step, g) in (2..).zip(gradients) {
         let mut slices: Vec<&mut [T]> = m.iter_mut().map(|m| &mut m[..]).collect();
         kernels.update(&rule(step), &mut p, &[g; LEN], &mut slices);
@@ -238,7 +241,10 @@ fn nothing_becomes_denormal() {
 /// The rules that have an epsilon, without it.
 fn each_rule_without_epsilon(each: &mut impl Each) {
     let begin = PLAIN;
-    let (beta1, beta2, epsilon, lr) = (0.9, 0.999, 0.0, 0.1);
+    let beta1 = 0.9;
+    let beta2 = 0.999;
+    let epsilon = 0.0;
+    let lr = 0.1;
     each.call("adam", |step| AdamStep {
         epsilon,
         ..adam(step)
@@ -390,7 +396,8 @@ fn rules_are_pytorchs() {
         nesterov: true,
         ..SGD
     };
-    let (mut p, mut v) = ([1.0], [f64::NAN]);
+    let mut p = [1.0];
+    let mut v = [f64::NAN];
     kernels.update(&sgd, &mut p, &[0.5], &mut [&mut v]);
     // v = 0.5, g = 0.5 + 0.9 * 0.5
     assert!((p[0] - (1.0 - 0.1 * 0.95)).abs() < 1e-15 && v[0] == 0.5);
@@ -406,7 +413,9 @@ fn rules_are_pytorchs() {
     // v = 0.9 * 0.5 + 0.5 * 0.5, g = 0.5 + 0.9 * 0.7
     assert!((v[0] - 0.7).abs() < 1e-15 && (p[0] - (0.905 - 0.1 * 1.13)).abs() < 1e-15);
 
-    let (mut p, mut m, mut v) = ([1.0], [0.0], [0.0]);
+    let mut p = [1.0];
+    let mut m = [0.0];
+    let mut v = [0.0];
     kernels.update(&adam(1), &mut p, &[0.5], &mut [&mut m, &mut v]);
     // The corrected moments are g and g^2, so the step is lr * g / (|g| + epsilon).
     assert!((p[0] - (1.0 - 1e-3 * 0.5 / (0.5 + 1e-8))).abs() < 1e-15);
@@ -442,7 +451,8 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
             };
             let count = Rule::states(&rule);
             for kernels in all_tiers() {
-                let (mut p, mut m) = ([0.0_f32; 9], vec![[0.0_f32; 9]; count]);
+                let mut p = [0.0_f32; 9];
+                let mut m = vec![[0.0_f32; 9]; count];
                 for step in 0..600 {
                     let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                     kernels.update(&rule, &mut p, &gradient, &mut slices);
@@ -455,7 +465,8 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
                 kernels.update(&rule, &mut p, &[f32::NAN; 9], &mut slices);
                 assert!(p.iter().all(|p| p.is_nan()), "{p:?}");
             }
-            let (mut p, mut m) = ([0.0_f64; 9], vec![[0.0_f64; 9]; count]);
+            let mut p = [0.0_f64; 9];
+            let mut m = vec![[0.0_f64; 9]; count];
             for step in 0..2000 {
                 let mut slices: Vec<&mut [f64]> = m.iter_mut().map(|m| &mut m[..]).collect();
                 F64Kernels.update(&rule, &mut p, &widened, &mut slices);
@@ -478,7 +489,8 @@ fn lion_keeps_zero_and_nan() {
         beta2: 0.99,
     };
     for kernels in all_tiers() {
-        let (mut p, mut m) = ([1.0; 4], [0.0; 4]);
+        let mut p = [1.0; 4];
+        let mut m = [0.0; 4];
         kernels.update(&lion, &mut p, &[0.0, f32::NAN, 1e-30, -5.0], &mut [&mut m]);
         assert!(
             p[0] == 1.0 && p[1].is_nan() && p[2] == 0.75 && p[3] == 1.25,
@@ -503,8 +515,8 @@ fn momentum_without_velocity_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "as many numbers in a memory as parameters")]
-fn a_short_memory_is_refused() {
+#[should_panic(expected = "as many numbers in a state as parameters")]
+fn a_short_state_is_refused() {
     let kernels = all_tiers().last().unwrap();
     kernels.update(
         &ADAM,
