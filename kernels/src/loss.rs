@@ -30,7 +30,6 @@ impl Op for CrossEntropyOp<'_> {
             scale,
             grad,
         } = self;
-
         if check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len()) == 0 {
             return 0.0;
         }
@@ -39,7 +38,6 @@ impl Op for CrossEntropyOp<'_> {
         let mut counts = [1.0; BLOCK];
         let mut pairs = Pairs::new();
         let mut added = 0;
-
         let mut block = RowBlock::new();
 
         let blocks = logits
@@ -94,7 +92,6 @@ impl Op for CrossEntropyOp<'_> {
                 }
 
                 grad[label as usize] -= scale;
-
                 if let Some(&weight) = weights.get(r) {
                     counts[r] = weight;
                     grad.iter_mut().for_each(|x| *x *= weight);
@@ -108,6 +105,8 @@ impl Op for CrossEntropyOp<'_> {
             }
 
             weights = weights.get(BLOCK..).unwrap_or(&[]);
+
+            // The losses of all rows, one lane per row.
             block.sum[labels.len().min(BLOCK)..].fill(1.0);
             for v in (0..BLOCK).step_by(S::LANES) {
                 // SAFETY: lanes v to v + LANES <= BLOCK of all four arrays.

@@ -35,6 +35,7 @@ fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S:
     } else {
         r
     };
+
     let q = [
         1.987_569_1e-4,
         1.398_199_9e-3,
@@ -43,7 +44,6 @@ fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S:
         1.666_666_5e-1,
         0.5,
     ];
-
     (s.fma(polynomial(s, r, q), s.mul(r, r), r), n)
 }
 
@@ -75,7 +75,6 @@ fn exp2<S: Simd>(s: S, x: S::V) -> S::V {
         #[inline(always)]
         |a, b| s.fma(r, s.splat(a), s.splat(b))
     };
-
     let square = s.mul(r, r);
     let q = s.fma(
         pair(1.535_336_2e-4, 1.339_887_5e-3),
@@ -105,6 +104,7 @@ pub(super) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
     s.div(one, s.add(one, s.ldexp(s.add(q, one), n)))
 }
 
+/// Computes the hyperbolic tangent.
 #[inline(always)]
 pub(super) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     let size = abs(s, x);
@@ -127,13 +127,13 @@ pub(super) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
             s.mul(size, s.splat(2.0 * core::f32::consts::LOG2_E)),
         ),
     );
-
     let large = s.sub(s.splat(1.0), s.div(s.splat(2.0), s.add(e, s.splat(1.0))));
     let large = s.or(large, s.and_bits(x, 0x8000_0000));
 
     s.select(s.gt(size, s.splat(0.625)), large, small)
 }
 
+/// Computes the absolute value.
 #[inline(always)]
 pub(super) fn abs<S: Simd>(s: S, x: S::V) -> S::V {
     s.and_bits(x, 0x7fff_ffff)
@@ -201,7 +201,6 @@ pub(super) fn normal<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
         s.splat(1.0),
         s.fma(size, s.splat(0.353_553_38), s.splat(1.0)),
     );
-
     let q = [
         0.034_114_085,
         0.157_870_7,

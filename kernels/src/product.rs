@@ -352,7 +352,6 @@ impl Op for Pack<'_> {
             panel,
         } = self;
         assert!(n <= row && k * row <= panel.len());
-
         if k == 0 {
             return;
         }

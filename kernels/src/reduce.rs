@@ -73,7 +73,6 @@ impl Op for ColumnSumsOp<'_> {
             sums,
             accumulate,
         } = self;
-
         check_column_sums(rows, cols, x.len(), sums.len());
 
         // Four vectors of columns at a time.
@@ -112,6 +111,8 @@ impl Op for ColumnSumsOp<'_> {
     }
 }
 
+/// Sums `NR` vectors of columns.
+///
 /// # Safety
 /// `sums` and every one of the `rows` rows of `x`, `cols` apart, have `NR` vectors, the last of
 /// `last` lanes.
@@ -149,7 +150,6 @@ unsafe fn columns<S: Simd, const NR: usize>(
 
     for (v, &total) in total.iter().enumerate() {
         let to = sums.as_mut_ptr().wrapping_add(v * S::LANES);
-
         unsafe {
             s.put(
                 to,
@@ -206,7 +206,6 @@ impl Op for ExpRows<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let ExpRows { block, width, x } = self;
-
         assert!(width <= NARROW && x.len() <= BLOCK * width);
 
         // Element by element: transposing blocks in registers was slower, as it needs copies with
@@ -237,6 +236,7 @@ impl Op for ExpRows<'_> {
                     sum = s.add(sum, e);
                 }
             }
+
             unsafe {
                 s.store(block.max.as_mut_ptr().add(v), max);
                 s.store(block.sum.as_mut_ptr().add(v), sum);
@@ -264,7 +264,6 @@ impl Op for WriteRows<'_> {
             scale,
             y,
         } = self;
-
         assert!(width <= NARROW && y.len() <= BLOCK * width);
 
         for v in (0..BLOCK).step_by(S::LANES) {
@@ -277,6 +276,7 @@ impl Op for WriteRows<'_> {
                 }
             }
         }
+
         let rows = y.len() / width;
         for r in 0..rows {
             for c in 0..width {
@@ -294,6 +294,7 @@ impl Op for WriteRows<'_> {
 pub(super) fn maximum<S: Simd>(s: S, row: &[f32]) -> f32 {
     let len = row.len();
     let x = row.as_ptr();
+
     let mut max = s.splat(f32::NEG_INFINITY);
     each(
         s,
@@ -323,7 +324,8 @@ pub(super) fn maximum<S: Simd>(s: S, row: &[f32]) -> f32 {
         .fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
 }
 
-/// Computes `row = scale * softmax(row)`. Returns the maximum and the sum of the exponentials.
+/// `row = scale * softmax(row)`, for a row that is not narrow. Returns the maximum and the sum of
+/// the exponentials.
 pub(super) struct WideRow<'a> {
     pub row: &'a mut [f32],
     pub scale: f32,

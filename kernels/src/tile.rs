@@ -133,7 +133,7 @@ impl<const NR: usize> Op for StripOp<NR> {
 /// Computes the first `MR` rows of a strip; the accumulators stay in registers for all of `k`.
 ///
 /// # Safety
-/// What the creator of `StripOp` guarantees, for these rows.
+/// As the creator of `StripOp` guarantees, for these rows.
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     let &Strip {

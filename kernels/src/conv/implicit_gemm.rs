@@ -388,7 +388,7 @@ const fn tallest<S: Simd>(vectors: usize) -> usize {
 /// Computes `MR` rows at the given offsets; the accumulators stay in registers for all taps.
 ///
 /// # Safety
-/// What the creator of [`ImplicitGemm`] guarantees, for these rows of the strip.
+/// As the creator of [`ImplicitGemm`] guarantees, for these rows of the strip.
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     s: S,

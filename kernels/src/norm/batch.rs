@@ -19,7 +19,7 @@ pub struct BatchNorm<'a, T> {
     pub inverse: &'a [T],
     /// One for each column, or none.
     pub weight: &'a [T],
-    /// Likewise.
+    /// One for each column, or none.
     pub bias: &'a [T],
 }
 
@@ -53,7 +53,7 @@ pub struct RunningNorm<'a, T> {
     pub eps: T,
     /// One for each column, or none.
     pub weight: &'a [T],
-    /// Likewise.
+    /// One for each column, or none.
     pub bias: &'a [T],
 }
 

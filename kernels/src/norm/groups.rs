@@ -19,7 +19,7 @@ pub struct GroupNorm<'a, T> {
     pub eps: T,
     /// One for each column, or none.
     pub weight: &'a [T],
-    /// Likewise.
+    /// One for each column, or none.
     pub bias: &'a [T],
 }
 

@@ -14,7 +14,7 @@ pub struct RowNorm<'a, T> {
     pub eps: T,
     /// One for each element of a row, or none.
     pub weight: &'a [T],
-    /// Likewise.
+    /// One for each element of a row, or none.
     pub bias: &'a [T],
 }
 

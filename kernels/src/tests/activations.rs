@@ -52,7 +52,8 @@ const SPECIAL: [f32; 8] = [
     3.0,
 ];
 
-/// Values and derivatives at the special numbers in every tier and in `f64`. NaN stands for itself.
+/// Checks values and derivatives at the special numbers in every tier and in `f64`. A NaN is
+/// expected where `want` is NaN.
 fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [f32; 8]) {
     let same = |got: f32, want: f32| {
         let close = (got - want).abs() <= 1e-6 * want.abs().max(1.0) && want.is_finite();
@@ -89,8 +90,8 @@ fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [
     check("f64", &y.map(|y| y as f32), &dy.map(|y| y as f32));
 }
 
-/// Values are PyTorch's. Its derivatives at NaN differ between the first and the last elements of a
-/// tensor, and where infinity meets 0 they are NaN; here they are the limits.
+/// The values are PyTorch's. Its derivatives at NaN differ between the first and the last elements
+/// of a tensor, and where infinity meets 0 they are NaN; here they are the limits.
 #[test]
 fn limits() {
     use function::*;
@@ -170,7 +171,7 @@ fn limits() {
         with([NAN, NAN, NAN, -1.0, 1.0], [0.0, -0.75, 0.75]),
         with([NAN, NAN, NAN, 0.0, 0.0], [1.0, 0.0625, 0.0625]),
     );
-    // PyTorch's gelu(-inf) is NaN too: minus infinity times 0.
+    // PyTorch's gelu(-inf) is NaN, too: minus infinity times 0.
     check_limits(
         Gelu,
         with(
@@ -224,7 +225,7 @@ fn limits() {
     );
 }
 
-/// Above the threshold softplus is the identity, at it not yet.
+/// Softplus is the identity above the threshold, but not yet at it.
 #[test]
 fn softplus_has_a_threshold() {
     let f = function::Softplus {
@@ -258,7 +259,7 @@ fn relu_grad_is_pytorchs() {
     }
 }
 
-/// Where the derivative is 0, no gradient goes through, however large it is.
+/// Where the derivative is 0, no gradient passes, however large it is.
 #[test]
 fn saturated_functions_stop_infinite_gradients() {
     for kernels in all_tiers() {
@@ -404,7 +405,7 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
         kernels.log_softmax(width, &mut x);
         x.to_vec()
     };
-    // A plain `exp` would overflow, and a plain logarithm of the softmax be minus infinity.
+    // A plain `exp` would overflow, and a plain logarithm of the softmax would be minus infinity.
     let y = run(&[-2000.0, 1000.0, 0.0]);
     assert_eq!(y[..3], [-3000.0, 0.0, -1000.0]);
     let y = run(&[f32::NEG_INFINITY, 1.0, 0.0]);

@@ -32,7 +32,7 @@ impl Each for Updated<'_> {
     {
         let rule = rule(5);
         let mut p = self.x.to_vec();
-        // No memory of a variance is smaller than the square of its mean.
+        // No state of a variance is smaller than the square of its mean.
         let mut states = vec![
             self.t
                 .iter()

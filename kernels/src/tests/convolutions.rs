@@ -18,7 +18,7 @@ struct Case {
     seed: u32,
 }
 
-/// One axis: size, kernel, stride, padding, dilation, and how many outputs are left away.
+/// One axis: size, kernel, stride, padding, dilation, and the number of outputs that are omitted.
 fn axis() -> impl Strategy<Value = [usize; 6]> {
     let most = if cfg!(miri) { 3_usize } else { 7 };
     (
@@ -37,7 +37,7 @@ fn axis() -> impl Strategy<Value = [usize; 6]> {
         })
 }
 
-/// Groups, and channels of each: those of depthwise layers among them.
+/// The number of groups, and the channels of each: depthwise layers are among them.
 fn channels() -> impl Strategy<Value = [usize; 3]> {
     let most = if cfg!(miri) { 5_usize } else { 35 };
     prop_oneof![
@@ -78,7 +78,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Those that are computed by tiles.
+/// Sizes that are computed by tiles.
 fn tiled() -> impl Strategy<Value = Case> {
     let axis = || (4..=12_usize, 0_usize..=3, 0_usize..=1);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<u32>());
@@ -112,15 +112,15 @@ fn any_case() -> impl Strategy<Value = Case> {
     prop_oneof![2 => case(), 1 => tiled()]
 }
 
-/// Has the pieces computed one after the other.
+/// Computes the chunks one after the other.
 fn share<T>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
     data.chunks_mut(len)
         .enumerate()
         .for_each(|(part, piece)| f(part, piece));
 }
 
-/// Calls with all that is multiplied: the positions in the image, the weight and the output. By the
-/// definition.
+/// Calls `f` with every multiplication of the definition: the positions in the image, the weight
+/// and the output.
 fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, usize)) {
     let ci = sizes.channels / sizes.groups;
     let co = sizes.out_channels / sizes.groups;
@@ -160,7 +160,7 @@ fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, 
     }
 }
 
-/// All results, and for each the sum of the magnitudes and the number of terms, which bound the
+/// All results, each with the sum of the magnitudes and the number of terms, which bound the
 /// rounding.
 struct Results<T> {
     y: Vec<T>,
@@ -184,7 +184,7 @@ impl Case {
     fn bias(&self, channels: usize) -> Option<Vec<f32>> {
         self.bias.then(|| numbers(self.seed ^ 3, channels))
     }
-    /// What is in the gradient of the weight and, if there is one, of the bias.
+    /// Returns the initial gradient of the weight and, if there is one, of the bias.
     fn before(&self) -> Vec<f32> {
         numbers(
             self.seed ^ 4,
@@ -192,7 +192,7 @@ impl Case {
         )
     }
 
-    /// Runs all kernels, in pieces of so many samples and so many parts of the weight.
+    /// Runs all kernels, in chunks of `samples` samples and parts of the weight.
     fn run(&self, kernels: F32Kernels, samples: usize, parts: usize) -> Results<f32> {
         let sizes = &self.sizes;
         let x = Guarded::new(&self.x());
@@ -213,7 +213,7 @@ impl Case {
         for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
             let bias = bias.as_deref();
             let relu = self.relu;
-            // One image alone in pieces of rows.
+            // A single image in chunks of rows.
             let rows = if parts > 1 && samples == 1 {
                 parts.next_multiple_of(2)
             } else {
@@ -330,7 +330,7 @@ impl Case {
         Results { y, dx, dw }
     }
 
-    /// Each result with the sum of the magnitudes of its terms.
+    /// Returns each result with the sum of the magnitudes of its terms.
     fn expected(&self) -> Results<(f64, f64)> {
         let sizes = &self.sizes;
         let start = |bias: Option<Vec<f32>>, channels: usize, len: usize| -> Vec<(f64, f64)> {
@@ -384,7 +384,7 @@ fn close<T: Copy + Into<f64>>(
     ] {
         prop_assert_eq!(got.len(), want.len());
         for (i, (&got, &(want, size))) in got.iter().zip(want).enumerate() {
-            // Chains are shorter than this, and rounding is mostly not all in one direction.
+            // Chains are shorter than this, and most roundings do not go in one direction.
             let bound = 1000.0 * epsilon * size;
             let off = (got.into() - want).abs();
             prop_assert!(
@@ -425,7 +425,11 @@ proptest! {
             prop_assert!(results[0] == results[1], "{}: cuts", kernels.tier());
             if kernels.tier() != Tier::Portable {
                 let [first, _] = results;
-                prop_assert!(fused.is_none_or(|fused| fused == first), "{}: another tier", kernels.tier());
+                prop_assert!(
+                    fused.is_none_or(|fused| fused == first),
+                    "{}: another tier",
+                    kernels.tier()
+                );
                 fused = Some(first);
             }
         }
@@ -511,7 +515,7 @@ fn windows_beyond_the_image_are_refused() {
     });
 }
 
-/// A padded row of 2^62 + 1 places with 4 channels: as a wrapped number, it would be 4.
+/// A padded row of 2^62 + 1 pixels with 4 channels: as a wrapped number, it would be 4.
 #[test]
 #[should_panic(expected = "more places than memory has")]
 fn rows_that_wrap_are_refused() {

@@ -49,7 +49,7 @@ fn grid(low: f64, high: f64) -> Vec<f32> {
         .collect()
 }
 
-/// The distance in units of the last place that `f32` has at `want`.
+/// Returns the distance in units of the last place that `f32` has at `want`.
 fn ulps(got: f32, want: f64) -> f64 {
     if f64::from(got) == want || (got.is_nan() && want.is_nan()) {
         return 0.0;
@@ -79,7 +79,7 @@ fn exp_expm1_ln_and_log1p_are_accurate() {
             run_math(tier, Function::Exp, &mut y);
             assert_ulps(tier, &x, &y, f64::exp, 1.5);
         }
-        // Where it is denormal, it is 0.
+        // Where the result is denormal, it is 0.
         let mut y = grid(-103.9, -87.301);
         run_math(tier, Function::Exp, &mut y);
         assert!(y.iter().all(|y| y.to_bits() == 0), "{tier}");
@@ -147,7 +147,7 @@ fn gelu_is_accurate_in_the_tail() {
     }
 }
 
-/// The others keep their digits in the tails as well.
+/// The other functions keep their digits in the tails, too.
 #[test]
 fn activations_are_accurate() {
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -215,7 +215,7 @@ fn activations_are_accurate() {
     }
 }
 
-/// Calls with what functions and their gradients give for `x` and `dy`.
+/// Calls `f` with the results of functions and their gradients for `x` and `dy`.
 fn each_result<T: Copy>(
     kernels: impl Kernels<T>,
     [zero, weight]: [T; 2],
@@ -265,11 +265,11 @@ fn each_result<T: Copy>(
     }
 }
 
-/// Tails of functions, gradients in them, and what is small from the beginning.
+/// Tails of functions, gradients in them, and small numbers from the beginning.
 #[test]
 fn functions_give_nothing_denormal() {
     let n = if cfg!(miri) { 64 } else { 4000 };
-    // Whatever order: each meets a gradient of each size.
+    // In any order: each number meets a gradient of each size.
     let x = |i: usize, most: f64| (i as f64 / n as f64 - 0.5) * 2.0 * most;
     for (gradient, small) in [
         (1.0, 1e-38),

@@ -8,7 +8,7 @@ fn doubles(seed: u32, len: usize) -> Vec<f64> {
     widen(&numbers(seed, len))
 }
 
-/// The derivative of `f` at `x`, by a central difference.
+/// Returns the derivative of `f` at `x`, by a central difference.
 fn slope(f: impl Fn(f64) -> f64, x: f64) -> f64 {
     (f(x + 1e-5) - f(x - 1e-5)) / 2e-5
 }

@@ -65,11 +65,20 @@ proptest! {
     fn cross_entropy((rows, classes) in shape(), seed: u32, shift in -1e4_f32..1e4) {
         let mut x = logits(seed, rows * classes);
         x.iter_mut().for_each(|x| *x += shift);
-        let labels: Vec<u32> = (0..rows).map(|r| (r * 7 + seed as usize % 5) as u32 % classes as u32).collect();
+        let labels: Vec<u32> = (0..rows)
+            .map(|r| (r * 7 + seed as usize % 5) as u32 % classes as u32)
+            .collect();
         let weights: Vec<f32> = (0..rows).map(|r| [1.0, 0.0, 0.25, 3.0][r % 4]).collect();
         for weights in [&[][..], &weights] {
             let mut want = vec![0.0; x.len()];
-            let loss = F64Kernels.cross_entropy(classes, &widen(&x), &labels, &widen(weights), 0.25, &mut want);
+            let loss = F64Kernels.cross_entropy(
+                classes,
+                &widen(&x),
+                &labels,
+                &widen(weights),
+                0.25,
+                &mut want,
+            );
             for kernels in all_tiers() {
                 let mut grad = Guarded::empty(x.len());
                 let got = kernels.cross_entropy(classes, &x, &labels, weights, 0.25, &mut grad);

@@ -1,4 +1,4 @@
-//! Normalizations in every tier: against `f64`, where the mean is large, and cut in pieces.
+//! Normalizations in every tier: against `f64`, where the mean is large, and in parts.
 
 use super::super::norm::{
     BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS,
@@ -8,7 +8,7 @@ use super::{Guarded, all_tiers, assert_close, bits, numbers, widen};
 
 const EPS: f32 = 1e-5;
 
-/// Numbers around a mean, from the one by `deviation` at most.
+/// Returns numbers around a mean, at most `deviation` from it.
 fn around(mean: f32, deviation: f32, seed: u32, len: usize) -> Guarded {
     Guarded::new(
         &numbers(seed, len)
@@ -25,7 +25,7 @@ fn weights(with: bool, seed: u32, len: usize) -> Guarded {
     Guarded::new(&if with { numbers(seed, len) } else { Vec::new() })
 }
 
-/// Numbers over the largest of the expected ones.
+/// Returns the numbers divided by the largest expected one.
 #[track_caller]
 fn close(kernels: F32Kernels, got: &[f32], want: &[f64]) {
     let scale = want.iter().fold(1e-30, |most: f64, x| most.max(x.abs()));
@@ -109,7 +109,7 @@ fn check_rows(
     let mut dx64 = vec![0.0; len];
     kernels.row_norm_grad(norm, x, &kept, dy, &mut dx);
     F64Kernels.row_norm_grad(norm64, &x64, &kept64, &dy64, &mut dx64);
-    // What is left of a gradient after its mean and slope were taken out is small against both.
+    // The remainder of a gradient without its mean and slope is small compared with both.
     let most = kept64
         .chunks(STATISTICS)
         .fold(0.0, |most: f64, kept| most.max(kept[2]));
@@ -281,7 +281,7 @@ fn check_groups(
     assert_close(kernels.tier(), &narrow, &inverses(&dx64), 1e-5);
     close(kernels, &weight_sums, &weight_sums64);
     close(kernels, &bias_sums, &bias_sums64);
-    // Each of the results can be left away.
+    // Each of the results can be omitted.
     let mut alone = vec![0.0; len];
     kernels.group_norm_grad(norm, x, &kept, dy, Some(&mut alone), &mut [], &mut []);
     assert_eq!(bits(&alone), bits(&dx));
@@ -290,7 +290,7 @@ fn check_groups(
     assert_eq!(bits(&alone), bits(&weight_sums));
 }
 
-/// What batch normalization computes from a batch and the gradient of its outputs.
+/// The results of batch normalization for a batch and the gradient of its outputs.
 struct Batch<T> {
     y: Vec<T>,
     dx: Vec<T>,
@@ -299,7 +299,7 @@ struct Batch<T> {
     variances: Vec<T>,
 }
 
-/// All the steps, in one element type; the passes over the batch are cut after some rows.
+/// Runs all steps in one element type. The passes over the batch are split after some rows.
 macro_rules! batch {
     ($name:ident, $kernels:ty, $t:ty) => {
         fn $name(
@@ -415,7 +415,7 @@ fn batches_match_the_reference() {
                     if rows > 1 {
                         close(kernels, &got.variances, &want.variances);
                     }
-                    // Relative to what a gradient of 1 becomes.
+                    // Relative to the result of a gradient of 1.
                     let steepest = f64::from(1.0 / deviation).clamp(1.0, 300.0);
                     let relative =
                         |dx: &[f64]| dx.iter().map(|dx| dx / steepest).collect::<Vec<_>>();
@@ -430,7 +430,7 @@ fn batches_match_the_reference() {
     }
 }
 
-/// One chain over all rows would be off by much more.
+/// A single chain over all rows would be off by much more.
 #[test]
 fn sums_over_many_rows_are_exact() {
     let columns = if cfg!(miri) { 1 } else { 64 };
@@ -448,7 +448,7 @@ fn sums_over_many_rows_are_exact() {
     }
 }
 
-/// The variance is that of a sample, and what one row says of it is nothing.
+/// The variance is the unbiased estimate, which does not exist for a single row.
 #[test]
 fn variances_are_those_of_samples() {
     let run = |x: &[f64]| {
@@ -459,7 +459,7 @@ fn variances_are_those_of_samples() {
         F64Kernels.batch_statistics(x.len(), 0.0, &[0.0], &mut rest, &mut inverse, &mut variance);
         (rest[0], inverse[0], variance[0])
     };
-    // 1, 2 and 6: mean 3, variance 14 / 3, of a sample 7.
+    // 1, 2 and 6 have the mean 3, the variance 14 / 3, and the unbiased estimate 7.
     let (rest, inverse, variance) = run(&[1.0, 2.0, 6.0]);
     assert!((rest - 3.0).abs() < 1e-15 && (inverse - (3.0_f64 / 14.0).sqrt()).abs() < 1e-15);
     assert!((variance - 7.0).abs() < 1e-14);
@@ -509,7 +509,7 @@ fn running_norm_matches_the_reference() {
     }
 }
 
-/// What is not a number spoils its row or group and no other.
+/// A NaN spoils its row or group and no other.
 #[test]
 fn nan_stays_where_it_is() {
     for kernels in all_tiers() {
@@ -546,7 +546,7 @@ fn nan_stays_where_it_is() {
     }
 }
 
-/// All results, for the comparison of tiers.
+/// Returns all results, for the comparison of tiers.
 pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
     for &(rows, groups, size) in GROUPS {
         let columns = groups * size;

@@ -1,11 +1,12 @@
-//! Pooling in every tier: against plain loops in `f64`, and whatever the cut of the batch.
+//! Pooling in every tier: against plain loops in `f64`, and independent of the distribution of the
+//! batch.
 
 use proptest::prelude::*;
 
 use super::super::{Axis, Divisor, F32Kernels, F64Kernels, Kernels, Plane, Reach};
 use super::{CASES, Guarded, all_tiers, assert_rounded, bits, magnitudes, numbers, widen};
 
-/// An axis of windows that fits, of a few places.
+/// Generates an axis of windows that fits, of a few positions.
 fn windows(most_dilation: usize) -> impl Strategy<Value = Axis> {
     (
         1_usize..8,
@@ -77,13 +78,13 @@ fn plane(axis: impl Strategy<Value = Axis> + Clone) -> impl Strategy<Value = Pla
     })
 }
 
-/// The numbers of `samples` inputs and outputs.
+/// Returns the numbers of elements of `samples` inputs and outputs.
 fn lens(plane: &Plane, samples: usize) -> (usize, usize) {
     let (input, output) = plane.lens();
     (samples * input, samples * output)
 }
 
-/// Numbers of which many are equal; some are NaN.
+/// Returns numbers of which many are equal; some are NaN.
 fn equal_numbers(seed: u32, len: usize, nan: bool) -> Guarded {
     let number = |x: &f32| {
         if nan && *x > 0.8 {
@@ -132,7 +133,7 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
     let mut dx = vec![0.0; input];
     F64Kernels.max_pool(&plane, &widen(&x), &mut y, Some(&mut codes));
     F64Kernels.max_pool_grad(&plane, &codes, &widen(&dy), &mut dx);
-    // A window that reads nothing has the code of a tap that is not there.
+    // A window that reads nothing has the code of a tap that does not exist.
     codes
         .iter_mut()
         .zip(&y)
@@ -172,7 +173,8 @@ fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
     };
     let (y, dx) = in_double(&widen(&x), &widen(&dy));
     let (y_sizes, dx_sizes) = in_double(&magnitudes(&x), &magnitudes(&dy));
-    // At most one for each element of the plane, some for its weight, and one for the divisor.
+    // At most one rounding for each element of the plane, some for its weight, and one for the
+    // divisor.
     let roundings = [plane.rows, plane.cols]
         .iter()
         .map(|axis| axis.input.max(axis.output))
@@ -199,7 +201,11 @@ proptest! {
 
     #[test]
     fn means_match_the_reference(
-        plane in prop_oneof![plane(windows(1).boxed()), plane(even().boxed()), plane(linear().boxed())],
+        plane in prop_oneof![
+            plane(windows(1).boxed()),
+            plane(even().boxed()),
+            plane(linear().boxed()),
+        ],
         divide in prop_oneof![Just(Divisor::One), Just(Divisor::Count), Just(Divisor::Kernel)],
         samples in 0_usize..3,
     ) {
@@ -221,7 +227,10 @@ proptest! {
             };
             let whole = run(&x, &dy);
             for (part, whole) in whole.iter().enumerate() {
-                let parts = x.chunks(input).zip(dy.chunks(output)).flat_map(|(x, dy)| run(x, dy)[part].clone());
+                let parts = x
+                    .chunks(input)
+                    .zip(dy.chunks(output))
+                    .flat_map(|(x, dy)| run(x, dy)[part].clone());
                 prop_assert_eq!(&parts.collect::<Vec<_>>(), whole);
             }
         }
@@ -252,7 +261,7 @@ fn common_shapes_match_the_reference() {
     }
 }
 
-/// The average of equal numbers is that number, whatever their count.
+/// The average of equal numbers is that number, whatever their count is.
 #[test]
 fn averages_of_equal_numbers_are_exact() {
     for count in 1..60 {
@@ -366,7 +375,7 @@ fn lengths_that_wrap_are_refused() {
     );
 }
 
-/// The results of all kernels, for `agreement`.
+/// Returns the results of all kernels, for `agreement`.
 pub(super) fn everything(kernels: F32Kernels, channels: usize) -> Vec<f32> {
     let tiles = Reach::Windows {
         kernel: 2,

@@ -8,7 +8,7 @@ use super::{CASES, GUARD, Guarded, all_tiers, bits, is_guard, numbers};
 use crate::product::DEPTH;
 use crate::tier::Tier;
 
-/// How a matrix lies in memory.
+/// The layout of a matrix in memory.
 #[derive(Clone, Copy, Debug)]
 enum Layout {
     Rows { gap: usize },
@@ -128,7 +128,7 @@ impl Case {
         Guarded::new(&numbers(self.seed ^ 0xaa, self.n))
     }
 
-    /// What C holds before: numbers if they count, guard cells if not.
+    /// Returns what C holds before: numbers if they count, guard cells if not.
     fn c(&self) -> Laid {
         let layout = Layout::Rows { gap: self.c_gap };
         let mut c = Laid::new(layout, self.m, self.n, self.seed ^ 0x77);
@@ -162,7 +162,7 @@ impl Case {
         c
     }
 
-    /// Element `(i, j)` as a sum of blocks, each a chain of steps.
+    /// Returns element `(i, j)` as a sum of blocks, each a chain of steps.
     fn chains(&self, i: usize, j: usize, step: fn(f32, f32, f32) -> f32) -> f32 {
         let a = self.a();
         let b = self.b();
@@ -181,7 +181,7 @@ impl Case {
         if self.relu { sum.max(0.0) } else { sum }
     }
 
-    /// A few elements, the corners among them.
+    /// Returns a few elements, the corners among them.
     fn samples(&self) -> Vec<(usize, usize)> {
         if self.m * self.n == 0 {
             return Vec::new();
@@ -195,7 +195,8 @@ impl Case {
     }
 }
 
-/// The naive product in `f64`: the value and the sum of the magnitudes, which bounds the rounding.
+/// Computes the naive product in `f64`: the value and the sum of the magnitudes, which bounds the
+/// rounding.
 fn reference(case: &Case) -> Vec<(f64, f64)> {
     let a = case.a();
     let b = case.b();
@@ -237,25 +238,40 @@ proptest! {
                 prop_assert!((got - want).abs() <= bound, "{tier}: {got} instead of {want}");
             }
             for (index, &x) in c.data.iter().enumerate() {
-                prop_assert!(index % c.row_stride < case.n || is_guard(x), "written between the rows");
+                prop_assert!(
+                    index % c.row_stride < case.n || is_guard(x),
+                    "written between the rows"
+                );
             }
         }
     }
 
-    /// From this follows that neither tiles nor cuts of the rows nor FMA tiers matter.
+    /// It follows that neither tiles nor distributions of the rows nor FMA tiers matter.
     #[test]
     fn elements_are_sums_of_chains(case in case()) {
         prop_assume!(case.m > 1);
         for kernels in all_tiers() {
-            let step = if kernels.tier() == Tier::Portable { |a, b, c| a * b + c } else { f32::mul_add };
+            let step = if kernels.tier() == Tier::Portable {
+                |a, b, c| a * b + c
+            } else {
+                f32::mul_add
+            };
             let c = case.run(kernels);
             for (i, j) in case.samples() {
-                prop_assert_eq!(c.at(i, j).to_bits(), case.chains(i, j, step).to_bits(), "{} {} {}", kernels.tier(), i, j);
+                let want = case.chains(i, j, step);
+                prop_assert_eq!(
+                    c.at(i, j).to_bits(),
+                    want.to_bits(),
+                    "{} {} {}",
+                    kernels.tier(),
+                    i,
+                    j
+                );
             }
         }
     }
 
-    /// The product of a single row has several chains, but the same in both FMA tiers.
+    /// The product of a single row has several chains, the same ones in both FMA tiers.
     #[test]
     fn single_rows_agree_in_bits(mut case in case()) {
         case.m = 1;
@@ -270,7 +286,10 @@ proptest! {
     fn cuts_change_no_bit(
         m in 2_usize..(if cfg!(miri) { 6 } else { 40 }),
         n in 1_usize..(if cfg!(miri) { 6 } else { 70 }),
-        k in prop_oneof![2_usize..(if cfg!(miri) { 6 } else { 40 }), 2_usize..(if cfg!(miri) { 7 } else { 600 })],
+        k in prop_oneof![
+            2_usize..(if cfg!(miri) { 6 } else { 40 }),
+            2_usize..(if cfg!(miri) { 7 } else { 600 }),
+        ],
         seed in any::<u32>(),
     ) {
         let a = numbers(seed, m * k);

@@ -1,5 +1,5 @@
-//! Every sum of the kernels over many terms, in every tier and in `f64`: what rounding may cost is
-//! written in the crate's documentation.
+//! Every sum of the kernels over many terms, in every tier and in `f64`. The crate's documentation
+//! states the bounds of the rounding.
 
 use super::super::{
     Axis, Bend, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Divisor, F32Kernels, F64Kernels,
@@ -12,15 +12,15 @@ use crate::tier::Tier;
 /// A type of numbers, with the kernels that sum them.
 trait Number: Real + Sync + std::fmt::Debug + std::fmt::Display {
     const EPSILON: f64;
-    /// How many terms the sums have. A single chain of equal terms would be off by an eighth of
-    /// their number or more, in units of `EPSILON / 2`: a hundred times what is allowed. Miri has
-    /// time for the shortest of those that are longer than a block.
+    /// The number of terms of the sums. A single chain of equal terms would be off by at least an
+    /// eighth of their number in units of `EPSILON / 2`: a hundred times the bound. Miri has time
+    /// for the shortest sums that are longer than a block.
     const SIZES: &[usize];
     type Kernels: Kernels<Self>;
 
-    /// Those of all tiers.
+    /// The kernels of all tiers.
     fn kernels() -> impl Iterator<Item = Self::Kernels>;
-    /// Those with products of their own.
+    /// The kernels with products of their own.
     fn product_kernels() -> impl Iterator<Item = Self::Kernels>;
     fn wide(self) -> f64;
 }
@@ -96,8 +96,8 @@ fn runs(terms: usize) -> f64 {
     768.0 + terms as f64 / 65536.0
 }
 
-/// Panics unless a sum is as near to `want` as so many roundings, and `own` ones of each term,
-/// allow.
+/// Panics unless a sum is as near to `want` as the bound allows, with `own` more roundings of each
+/// term.
 #[track_caller]
 fn check<T: Number>(
     what: &str,
@@ -117,8 +117,8 @@ fn check<T: Number>(
     );
 }
 
-/// Calls with the numbers of each kind of terms: equal ones, whose roundings do not cancel, and, if
-/// that is quick, others.
+/// Calls `f` with the numbers of each kind of terms: equal ones, whose roundings do not cancel,
+/// and, if that is quick, others.
 fn each_kind<T: Number>(len: usize, mut f: impl FnMut(&[T])) {
     f(&vec![tenth(); len]);
     if len < 1 << 20 {
@@ -135,7 +135,8 @@ fn various<T: Number>(seed: u32, len: usize) -> Vec<T> {
     numbers.into_iter().map(|x| T::of(f64::from(x))).collect()
 }
 
-/// The sum, with what its additions round off (Neumaier 1974), and that of the magnitudes.
+/// Returns the sum, with compensation of its rounding (Neumaier 1974), and the sum of the
+/// magnitudes.
 fn sum_of(terms: impl Iterator<Item = f64>) -> (f64, f64) {
     let mut sum = 0.0;
     let mut lost = 0.0;
@@ -145,7 +146,7 @@ fn sum_of(terms: impl Iterator<Item = f64>) -> (f64, f64) {
         let added = next - sum;
         lost += (sum - (next - added)) + (term - added);
         sum = next;
-        size = size + term.abs();
+        size += term.abs();
     }
     (sum + lost, size)
 }
@@ -272,8 +273,7 @@ fn cross_entropies<T: Number>() {
     }
 }
 
-/// Rows as long as they are; the sum of the exponentials is what the largest probability is the
-/// inverse of.
+/// Rows of the full length. The largest probability is the inverse of the sum of the exponentials.
 fn denominators_of_softmax<T: Number>() {
     for &len in T::SIZES {
         each_kind::<T>(len, |x| {
@@ -326,7 +326,7 @@ fn denominators_of_softmax<T: Number>() {
     }
 }
 
-/// Mean and deviation of numbers far from zero, in each way in which they can lie.
+/// Mean and deviation of numbers far from zero, in each layout.
 fn statistics_of_norms<T: Number>() {
     for &len in T::SIZES {
         let x: Vec<T> = various(3, len)
@@ -396,7 +396,8 @@ fn statistics_of_norms<T: Number>() {
     }
 }
 
-/// The sums that normalizations need for their gradients, where `near` is 0 and all else is 1.
+/// The sums that normalizations need for their gradients, where `near` is 0 and everything else is
+/// 1.
 fn gradients_of_norms<T: Number>() {
     for &len in T::SIZES {
         each_kind::<T>(len, |x| {
@@ -445,8 +446,8 @@ fn gradients_of_norms<T: Number>() {
                 kernels.batch_grad_sums(&[T::zero()], x, &dy, &mut weight, &mut bias);
                 compare("batch_grad_sums", weight[0], bias[0]);
 
-                // With the mean of `dy` for a single row, of `dy * x` for another: a gradient has
-                // both.
+                // With the mean of `dy` for a single row, and of `dy * x` for another: a gradient
+                // has both.
                 let mut dx = vec![T::of(0.0); len];
                 let norm = RowNorm {
                     width: len,
@@ -587,7 +588,7 @@ fn averages<T: Number>() {
     }
 }
 
-/// One place is read by all outputs: its gradient is the sum of theirs.
+/// One position is read by all outputs: its gradient is the sum of theirs.
 fn gradients_of_averages<T: Number>() {
     for &len in T::SIZES {
         let planes = [Reach::Even, Reach::Linear { factor: len }].map(|reach| Plane {
@@ -620,11 +621,11 @@ fn gradients_of_averages<T: Number>() {
     }
 }
 
-/// A tall and a flat product, and the products of one row, each with the long inner index.
+/// A tall and a flat product, and the products of one row, each with the long inner dimension.
 fn products<T: Number>() {
-    // With these, the roundings of a chain go one way.
+    // With these numbers, the roundings of a chain go in one direction.
     let factor = T::of(if size_of::<T>() == 4 { 0.1 } else { 0.3 });
-    // Blocks of them in one chain would do for fewer. All tiers have the runs in common.
+    // Blocks in one chain would do for fewer of them. All tiers have the runs in common.
     const LONGEST: usize = 1 << 24;
     let longest = (!cfg!(miri)).then_some(&LONGEST);
     for &len in T::SIZES.iter().chain(longest) {
@@ -703,8 +704,8 @@ fn products<T: Number>() {
     }
 }
 
-/// Neither the cut of the rows nor the tier of fused multiply-adds changes a bit of a product that
-/// has runs.
+/// Neither the distribution of the rows nor the tier of fused multiply-adds changes a bit of a
+/// product that has runs.
 #[test]
 fn long_products_have_the_same_bits() {
     let k = if cfg!(miri) { 300 } else { 200_000 };
@@ -782,7 +783,7 @@ fn cut<T>(gradient: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) 
 }
 
 /// Images of equal numbers: the gradient of the weight in the middle of the window is a sum over
-/// all places, as is that of the bias.
+/// all pixels, as is that of the bias.
 fn gradients_of_convolutions<T: Number>() {
     let most = if cfg!(miri) {
         600

@@ -1,5 +1,5 @@
-//! Optimizer steps: every tier against `f64`, and the rules by hand. The rules as such are held to
-//! PyTorch's by `tests/reference_optimizers.rs`.
+//! Optimizer steps: every tier against `f64`, and the rules by hand.
+//! `tests/reference_optimizers.rs` compares the rules with PyTorch's.
 
 use super::super::update::Rule;
 use super::super::{
@@ -8,9 +8,9 @@ use super::super::{
 };
 use super::{Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
-/// Is called with each rule.
+/// A visitor that is called with each rule.
 pub(super) trait Each {
-    /// `rule` makes the rule of a step, counted from 1.
+    /// Visits a rule. `rule` creates the rule of a step, counted from 1.
     fn call<R: Rule>(&mut self, name: &str, rule: impl Fn(u64) -> R)
     where
         F32Kernels: Update<f32, R>,
@@ -118,7 +118,7 @@ pub(super) fn each_rule(each: &mut impl Each) {
         epsilon,
     });
     for (momentum, centered) in [(0.0, false), (0.9, false), (0.0, true), (0.9, true)] {
-        // A mean square beside a mean loses digits where the two are equal.
+        // A mean square loses digits where it is nearly the square of a mean.
         let epsilon = 0.1;
         let rule = RmsPropStep {
             begin,
@@ -180,7 +180,7 @@ fn all_tiers_are_those_of_f64() {
     each_rule(&mut InAllTiers);
 }
 
-/// Steps from these parameters and states; calls `see` with both after each.
+/// Runs steps from the given parameters and states, and calls `see` with both after each.
 fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
     kernels: K,
     rule: &impl Fn(u64) -> R,
@@ -199,8 +199,8 @@ fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
     }
 }
 
-/// Nothing becomes denormal, whether gradients end or go on so small that their squares are, and
-/// nothing NaN.
+/// No number becomes denormal, whether gradients end or go on so small that their squares are
+/// denormal, and none becomes NaN.
 struct NeverDenormal;
 
 impl Each for NeverDenormal {
@@ -338,7 +338,7 @@ impl Each for WithoutEpsilon {
                 );
             }
 
-            // No division of nothing by nothing, nor of something.
+            // No division of 0 by 0, nor of another number by 0.
             let gradients = std::iter::repeat_n(1e-3, 3).chain(std::iter::repeat_n(0.0, 20_000));
             run(kernels, &rule, (0.0, 0.0), gradients, |x| {
                 assert!(
@@ -356,7 +356,7 @@ fn without_epsilon_small_gradients_count() {
     each_rule_without_epsilon(&mut WithoutEpsilon);
 }
 
-/// What is flushed to 0 and what is not, of the parameter itself.
+/// The parameters that are flushed to 0, and those that are not.
 #[test]
 fn flushing_begins_where_it_says() {
     for kernels in all_tiers() {
@@ -422,7 +422,7 @@ fn rules_are_pytorchs() {
     assert!((m[0] - 0.05).abs() < 1e-15 && (v[0] - 0.00025).abs() < 1e-15);
 }
 
-/// Of a gradient that hardly changes, the mean of the squares and the square of the mean differ by
+/// For a gradient that hardly changes, the mean of the squares and the square of the mean differ by
 /// rounding alone: their difference has a root nevertheless. NaN is passed on.
 #[test]
 fn centered_rmsprop_takes_no_root_of_a_negative_number() {
@@ -479,7 +479,7 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
     }
 }
 
-/// The sign of nothing is 0, and NaN is passed on.
+/// The sign of 0 is 0, and NaN is passed on.
 #[test]
 fn lion_keeps_zero_and_nan() {
     let lion = LionStep {
