@@ -75,6 +75,7 @@ fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [
             );
         }
     };
+
     for kernels in all_tiers() {
         let mut y = Guarded::new(&SPECIAL);
         let mut dy = Guarded::new(&[1.0; 8]);
@@ -82,6 +83,7 @@ fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [
         kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &SPECIAL }, &mut dy);
         check(&kernels.tier().to_string(), &y, &dy);
     }
+
     let x = SPECIAL.map(f64::from);
     let mut dy = [1.0; 8];
     let mut y = x;
@@ -103,6 +105,7 @@ fn limits() {
             first[0], first[1], first[2], first[3], first[4], rest[0], rest[1], rest[2],
         ]
     };
+
     check_limits(
         Relu,
         with([0.0, INF, NAN, 0.0, 1e30], [0.0, 0.0, 3.0]),
@@ -126,6 +129,7 @@ fn limits() {
         with([-INF, INF, NAN, -1e28, 1e30], [0.0, -0.03, 3.0]),
         with([0.01, 1.0, 0.01, 0.01, 1.0], [0.01, 0.01, 1.0]),
     );
+
     let elu = |x: f32| x.exp_m1();
     check_limits(
         Elu {
@@ -139,6 +143,7 @@ fn limits() {
             [0.5, 0.5 * (-3.0_f32).exp(), 2.0],
         ),
     );
+
     let tanh = 3.0_f32.tanh();
     check_limits(
         Tanh,
@@ -148,6 +153,7 @@ fn limits() {
             [1.0, 1.0 - tanh * tanh, 1.0 - tanh * tanh],
         ),
     );
+
     let low = 1.0 / (1.0 + 3.0_f32.exp());
     let slope = low * (1.0 - low);
     let log = low.ln();
@@ -171,6 +177,7 @@ fn limits() {
         with([NAN, NAN, NAN, -1.0, 1.0], [0.0, -0.75, 0.75]),
         with([NAN, NAN, NAN, 0.0, 0.0], [1.0, 0.0625, 0.0625]),
     );
+
     // PyTorch's gelu(-inf) is NaN, too: minus infinity times 0.
     check_limits(
         Gelu,
@@ -238,6 +245,7 @@ fn softplus_has_a_threshold() {
         let mut dy = [1.0; 3];
         kernels.function(f, None, &mut y);
         kernels.function_grad(f, &x, &mut dy);
+
         assert!(
             (y[0] - 0.656_630_9).abs() < 1e-6 && y[1..] == x[1..],
             "{y:?}"
@@ -273,9 +281,11 @@ fn saturated_functions_stop_infinite_gradients() {
             &mut dy,
         );
         assert_eq!(dy, [0.0, 0.0, f32::INFINITY]);
+
         let mut dy = [f32::INFINITY; 2];
         kernels.function_grad(function::HardSigmoid, &[0.0, 1.0], &mut dy);
         assert_eq!(dy, [0.0, 0.0]);
+
         let mut dy = [f32::INFINITY; 1];
         kernels.function_grad(function::HardSwish, &[-3.0], &mut dy);
         assert_eq!(dy, [0.0]);
@@ -302,14 +312,17 @@ fn prelu_matches_the_reference() {
             let dy = Guarded::new(&numbers(2, len));
             let mut y = Guarded::empty(len);
             let mut want = vec![0.0; len];
+
             kernels.prelu(&w, &x, &mut y);
             F64Kernels.prelu(&widen(&w), &widen(&x), &mut want);
             close(&y, &want);
+
             let mut dx = dy.clone();
             let mut want = widen(&dy);
             kernels.prelu_grad(&w, &x, &mut dx);
             F64Kernels.prelu_grad(&widen(&w), &widen(&x), &mut want);
             close(&dx, &want);
+
             for accumulate in [false, true] {
                 let mut sums = w.clone();
                 let mut want = widen(&w);
@@ -318,6 +331,7 @@ fn prelu_matches_the_reference() {
                 close(&sums, &want);
             }
         }
+
         let mut y = [0.0; 4];
         kernels.prelu(
             &[0.25],
@@ -344,9 +358,11 @@ fn glu_matches_the_reference() {
             let dy = Guarded::new(&numbers(2, len));
             let mut y = Guarded::empty(len);
             let mut want = vec![0.0; len];
+
             kernels.glu(half, &x, &mut y);
             F64Kernels.glu(half, &widen(&x), &mut want);
             close(&y, &want);
+
             let mut dx = Guarded::empty(2 * len);
             let mut want = vec![0.0; 2 * len];
             kernels.glu_grad(half, &x, &dy, &mut dx);
@@ -354,6 +370,7 @@ fn glu_matches_the_reference() {
             close(&dx, &want);
         }
     }
+
     let mut y = [0.0];
     F64Kernels.glu(1, &[3.0, 0.0], &mut y);
     assert_eq!(y, [1.5]);
@@ -385,9 +402,11 @@ fn log_softmax_matches_the_reference() {
             let dy = Guarded::new(&numbers(2, len));
             let mut y = x.clone();
             let mut want = widen(&x);
+
             kernels.log_softmax(width, &mut y);
             F64Kernels.log_softmax(width, &mut want);
             close(&y, &want);
+
             let mut dx = dy.clone();
             let mut want_dx = widen(&dy);
             kernels.log_softmax_grad(width, &y, &mut dx);
@@ -405,6 +424,7 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
         kernels.log_softmax(width, &mut x);
         x.to_vec()
     };
+
     // A plain `exp` would overflow, and a plain logarithm of the softmax would be minus infinity.
     let y = run(&[-2000.0, 1000.0, 0.0]);
     assert_eq!(y[..3], [-3000.0, 0.0, -1000.0]);
@@ -413,6 +433,7 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
         y[0] == f32::NEG_INFINITY && (y[1] + 0.313_261_7).abs() < 1e-6,
         "{y:?}"
     );
+
     // As in PyTorch, infinity and NaN spoil their row; so does a row of minus infinities.
     for first in [
         [f32::INFINITY, 0.0],
@@ -421,6 +442,7 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
     ] {
         assert!(run(&first).iter().any(|y| y.is_nan()));
     }
+
     let y = run(&[0.0, f32::NAN]);
     assert!(y.iter().all(|y| y.is_nan()));
 }

@@ -53,6 +53,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     let t = numbers(4, len);
     let mut out = Vec::new();
     every_function!(|f| out.extend(value_and_slope(kernels, f, &x, &t)));
+
     let mut y = vec![0.0; len];
     let mut dy = t.clone();
     let mut sum = [0.5];
@@ -60,6 +61,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     kernels.prelu_grad(&[0.3], &x, &mut dy);
     kernels.prelu_weight_grad(&x, &t, &mut sum, true);
     out.extend([&y[..], &dy, &sum].concat());
+
     out.push(kernels.bce_with_logits(&x, &t, 0.7, &mut y));
     out.extend(&y);
     out.push(kernels.mse(&x, &t, 0.7, &mut y));
@@ -76,6 +78,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         &mut y,
     ));
     out.extend(&y);
+
     for width in [1, 3, 10, 50] {
         let rows = len.min(37);
         let x: Vec<f32> = numbers(5, rows * width).iter().map(|x| 6.0 * x).collect();
@@ -83,31 +86,38 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         let mut y = x.clone();
         let mut dy = numbers(6, rows * width);
         let mut sums = vec![0.0; width];
+
         kernels.softmax(width, &mut y);
         kernels.softmax_grad(width, &y, &mut dy);
         out.extend(&y);
         out.extend(dy);
+
         let weights: Vec<f32> = (0..rows).map(|r| (r % 5) as f32).collect();
         for weights in [&[][..], &weights] {
             out.push(kernels.cross_entropy(width, &x, &labels, weights, 0.3, &mut y));
             out.extend(&y);
         }
+
         let mut y = x.clone();
         let mut dy = numbers(6, rows * width);
         kernels.log_softmax(width, &mut y);
         kernels.log_softmax_grad(width, &y, &mut dy);
         out.extend([&y[..], &dy].concat());
+
         let mut dx = vec![0.0; 2 * dy.len()];
         let doubled = [&x[..], &y].concat();
         kernels.glu(width, &doubled, &mut y);
         kernels.glu_grad(width, &doubled, &dy, &mut dx);
         out.extend([&y[..], &dx].concat());
+
         kernels.prelu(&numbers(9, width), &x, &mut y);
         kernels.prelu_weight_grad(&x, &dy, &mut sums, false);
         out.extend([&y[..], &sums].concat());
+
         kernels.column_sums(rows, width, &x, &mut sums, false);
         out.extend(sums);
     }
+
     out.extend(super::pools::everything(kernels, len.min(50)));
     each_rule(&mut Updated {
         kernels,
@@ -115,6 +125,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         t: &t,
         out: &mut out,
     });
+
     for m in [1, 3] {
         for transposed in [false, true] {
             let k = len;
@@ -127,6 +138,7 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
             } else {
                 Matrix::row_major(&b, n)
             };
+
             let a = Matrix::row_major(&a, k);
             kernels.product(Product {
                 m,
@@ -140,9 +152,11 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
                 relu: false,
                 whole: m,
             });
+
             out.extend(c);
         }
     }
+
     out
 }
 
@@ -153,6 +167,7 @@ fn fma_tiers_agree_in_bits() {
         let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else {
             return;
         };
+
         for (i, (a, b)) in everything(avx2, len)
             .into_iter()
             .zip(everything(avx512, len))

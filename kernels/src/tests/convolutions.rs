@@ -55,6 +55,7 @@ fn case() -> impl Strategy<Value = Case> {
             let out = |[size, kernel, stride, pad, dilation, less]: [usize; 6]| {
                 ((size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1 - less).max(1)
             };
+
             let sizes = ConvSizes {
                 size: [v[0], h[0]],
                 channels: groups * ci,
@@ -66,6 +67,7 @@ fn case() -> impl Strategy<Value = Case> {
                 dilation: [v[4], h[4]],
                 groups,
             };
+
             Case {
                 sizes,
                 samples,
@@ -96,6 +98,7 @@ fn tiled() -> impl Strategy<Value = Case> {
                 dilation: [1, 1],
                 groups: 1,
             };
+
             Case {
                 sizes,
                 samples,
@@ -116,7 +119,7 @@ fn any_case() -> impl Strategy<Value = Case> {
 fn share<T>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
     data.chunks_mut(len)
         .enumerate()
-        .for_each(|(part, piece)| f(part, piece));
+        .for_each(|(part, chunk)| f(part, chunk));
 }
 
 /// Calls `f` with every multiplication of the definition: the positions in the image, the weight
@@ -124,6 +127,7 @@ fn share<T>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
 fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, usize)) {
     let ci = sizes.channels / sizes.groups;
     let co = sizes.out_channels / sizes.groups;
+
     for n in 0..samples {
         for oy in 0..sizes.out[0] {
             for ox in 0..sizes.out[1] {
@@ -141,8 +145,10 @@ fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, 
                             {
                                 continue;
                             }
+
                             let pixel =
                                 (n * sizes.size[0] + y as usize) * sizes.size[1] + x as usize;
+
                             for i in 0..ci {
                                 let image = pixel * sizes.channels + o / co * ci + i;
                                 let weight =
@@ -200,6 +206,7 @@ impl Case {
         let dy = Guarded::new(&self.dy());
         let bias = self.bias(sizes.out_channels);
         let dx_bias = self.bias(sizes.channels);
+
         let mut y = Guarded::empty(dy.len());
         let mut dx = Guarded::empty(x.len());
         let before = self.before();
@@ -208,17 +215,20 @@ impl Case {
         } else {
             Guarded::empty(before.len())
         };
+
         let ins = samples * sizes.input_len();
         let outs = samples * sizes.output_len();
         for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
             let bias = bias.as_deref();
             let relu = self.relu;
+
             // A single image in chunks of rows.
             let rows = if parts > 1 && samples == 1 {
                 parts.next_multiple_of(2)
             } else {
                 sizes.out[0]
             };
+
             for (part, y) in y
                 .chunks_mut(rows * sizes.out[1] * sizes.out_channels * samples)
                 .enumerate()
@@ -235,6 +245,7 @@ impl Case {
                 });
             }
         }
+
         for (dy, dx) in dy.chunks(outs).zip(dx.chunks_mut(ins)) {
             let bias = dx_bias.as_deref();
             kernels.conv_input_grad(ConvInputGrad {
@@ -247,6 +258,7 @@ impl Case {
                 relu: self.relu,
             });
         }
+
         let gradient = &mut *dw;
         let accumulate = self.accumulate;
         kernels.conv_weight_grad(ConvWeightGrad {
@@ -259,6 +271,7 @@ impl Case {
             parts,
             share,
         });
+
         Results {
             y: y.to_vec(),
             dx: dx.to_vec(),
@@ -275,11 +288,13 @@ impl Case {
         let dx_bias = self.bias(sizes.channels);
         let bias = bias.map(|b| widen(&b));
         let dx_bias = dx_bias.map(|b| widen(&b));
+
         let mut y = vec![f64::NAN; dy.len()];
         let mut dx = vec![f64::NAN; x.len()];
         let mut dw = widen(&self.before());
         let bias = bias.as_deref();
         let relu = self.relu;
+
         if self.samples == 1 {
             let rows = 2;
             let len = 2 * sizes.out[1] * sizes.out_channels;
@@ -307,6 +322,7 @@ impl Case {
                 relu,
             });
         }
+
         let bias = dx_bias.as_deref();
         F64Kernels.conv_input_grad(ConvInputGrad {
             sizes,
@@ -317,6 +333,7 @@ impl Case {
             dx: &mut dx,
             relu,
         });
+
         F64Kernels.conv_weight_grad(ConvWeightGrad {
             sizes,
             whole: self.samples,
@@ -327,6 +344,7 @@ impl Case {
             parts: 2,
             share,
         });
+
         Results { y, dx, dw }
     }
 
@@ -342,6 +360,7 @@ impl Case {
                 .map(|b| (b, b.abs()))
                 .collect()
         };
+
         let x = widen(&self.x());
         let weight = widen(&self.weight());
         let dy = widen(&self.dy());
@@ -349,6 +368,7 @@ impl Case {
         let mut dx = start(self.bias(sizes.channels), sizes.channels, x.len());
         let len = self.before().len();
         let mut dw = start(self.accumulate.then(|| self.before()), len, len);
+
         each_term(sizes, self.samples, |image, w, out| {
             for (sum, term) in [
                 (&mut y[out], x[image] * weight[w]),
@@ -359,14 +379,17 @@ impl Case {
                 sum.1 += term.abs();
             }
         });
+
         for (i, &dy) in dy.iter().enumerate() {
             if let Some(sum) = dw.get_mut(weight.len() + i % sizes.out_channels) {
                 *sum = (sum.0 + dy, sum.1 + dy.abs());
             }
         }
+
         if self.relu {
             y.iter_mut().chain(&mut dx).for_each(|y| y.0 = y.0.max(0.0));
         }
+
         Results { y, dx, dw }
     }
 }
@@ -422,6 +445,7 @@ proptest! {
                 let got = case.run(kernels, samples, parts);
                 [bits(&got.y), bits(&got.dx), bits(&got.dw)]
             });
+
             prop_assert!(results[0] == results[1], "{}: cuts", kernels.tier());
             if kernels.tier() != Tier::Portable {
                 let [first, _] = results;
@@ -450,6 +474,7 @@ fn large_sizes_are_right() {
         dilation: [1, 1],
         groups: 1,
     };
+
     let wide = ConvSizes {
         size: [40, 41],
         channels: 2,
@@ -457,6 +482,7 @@ fn large_sizes_are_right() {
         out_channels: 20,
         ..sizes
     };
+
     for sizes in [sizes, wide] {
         let samples = if cfg!(miri) { 1 } else { 7 };
         let case = Case {
@@ -467,6 +493,7 @@ fn large_sizes_are_right() {
             accumulate: false,
             seed: 3,
         };
+
         if cfg!(miri) {
             continue;
         }
@@ -498,6 +525,7 @@ fn windows_beyond_the_image_are_refused() {
         dilation: [1, 1],
         groups: 1,
     };
+
     let x = [0.0; 9];
     let weight = [0.0; 3];
     let mut y = [0.0; 6];
@@ -531,6 +559,7 @@ fn rows_that_wrap_are_refused() {
         dilation: [1, 1],
         groups: 1,
     };
+
     let x = [0.0; 4];
     let weight = [0.0; 4];
     let mut y = [0.0; 2];

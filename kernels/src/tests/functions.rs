@@ -79,28 +79,33 @@ fn exp_expm1_ln_and_log1p_are_accurate() {
             run_math(tier, Function::Exp, &mut y);
             assert_ulps(tier, &x, &y, f64::exp, 1.5);
         }
+
         // Where the result is denormal, it is 0.
         let mut y = grid(-103.9, -87.301);
         run_math(tier, Function::Exp, &mut y);
         assert!(y.iter().all(|y| y.to_bits() == 0), "{tier}");
+
         for (low, high) in [(-104.0, 0.0), (-1.0, 1.0), (-1e-4, 1e-4), (0.0, 88.0)] {
             let x = grid(low, high);
             let mut y = x.clone();
             run_math(tier, Function::Expm1, &mut y);
             assert_ulps(tier, &x, &y, f64::exp_m1, 2.0);
         }
+
         for (low, high) in [(0.5, 2.0), (1.0, 1000.0), (1e-37, 1e38)] {
             let x = grid(low, high);
             let mut y = x.clone();
             run_math(tier, Function::Ln, &mut y);
             assert_ulps(tier, &x, &y, f64::ln, 2.0);
         }
+
         for high in [1.0, 1e-3, 1e-9] {
             let x = grid(0.0, high);
             let mut y = x.clone();
             run_math(tier, Function::Log1p, &mut y);
             assert_ulps(tier, &x, &y, f64::ln_1p, 2.0);
         }
+
         let mut x = [0.0; 16];
         x[..5].copy_from_slice(&[f32::NEG_INFINITY, f32::INFINITY, f32::NAN, -1e30, 1e30]);
         run_math(tier, Function::Exp, &mut x);
@@ -109,6 +114,7 @@ fn exp_expm1_ln_and_log1p_are_accurate() {
             (0.0, f32::INFINITY, 0.0, f32::INFINITY, 1.0)
         );
         assert!(x[2].is_nan());
+
         x[..3].copy_from_slice(&[f32::NEG_INFINITY, f32::NAN, -1e30]);
         run_math(tier, Function::Expm1, &mut x);
         assert_eq!((x[0], x[2], x[5]), (-1.0, -1.0, 1.0_f32.exp_m1()));
@@ -163,6 +169,7 @@ fn activations_are_accurate() {
             assert_ulps(kernels.tier(), &x, &y, f, most);
         }
     };
+
     for (low, high) in [(-80.0, 80.0), (-1.0, 1.0), (-1e-3, 1e-3)] {
         check(
             low,
@@ -178,6 +185,7 @@ fn activations_are_accurate() {
             &|k, y| k.function(function::LogSigmoid, None, y),
             &|x| x.min(0.0) - (-x.abs()).exp().ln_1p(),
         );
+
         let softplus = function::Softplus {
             beta: 1.0,
             threshold: 20.0,
@@ -189,6 +197,7 @@ fn activations_are_accurate() {
             &|k, y| k.function(softplus, None, y),
             &|x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
         );
+
         let mish = |x: f64| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh();
         check(
             low,
@@ -197,6 +206,7 @@ fn activations_are_accurate() {
             &|k, y| k.function(function::Mish, None, y),
             &mish,
         );
+
         let elu = function::Elu {
             above: 1.0,
             below: 1.0,
@@ -205,6 +215,7 @@ fn activations_are_accurate() {
         check(low, high, 2.0, &|k, y| k.function(elu, None, y), &|x| {
             if x > 0.0 { x } else { x.exp_m1() }
         });
+
         check(
             low,
             high,
@@ -291,6 +302,7 @@ fn functions_give_nothing_denormal() {
                 );
             });
         }
+
         let mut double: Vec<f64> = (0..n).map(|i| x(i, 750.0)).collect();
         double[n / 2..][..8].fill(small * 1e-270 * 1.2);
         let dy = vec![gradient * 1e-270; n];

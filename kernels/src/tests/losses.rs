@@ -69,6 +69,7 @@ proptest! {
             .map(|r| (r * 7 + seed as usize % 5) as u32 % classes as u32)
             .collect();
         let weights: Vec<f32> = (0..rows).map(|r| [1.0, 0.0, 0.25, 3.0][r % 4]).collect();
+
         for weights in [&[][..], &weights] {
             let mut want = vec![0.0; x.len()];
             let loss = F64Kernels.cross_entropy(
@@ -79,6 +80,7 @@ proptest! {
                 0.25,
                 &mut want,
             );
+
             for kernels in all_tiers() {
                 let mut grad = Guarded::empty(x.len());
                 let got = kernels.cross_entropy(classes, &x, &labels, weights, 0.25, &mut grad);
@@ -100,14 +102,17 @@ fn elementwise_losses() {
             F64Kernels.bce_with_logits(&widen(&x), &widen(&t), 0.5, &mut bce),
             F64Kernels.mse(&widen(&x), &widen(&t), 0.5, &mut mse),
         ];
+
         for kernels in all_tiers() {
             let mut grad = Guarded::empty(len);
             let loss = kernels.bce_with_logits(&x, &t, 0.5, &mut grad);
             assert_close(kernels.tier(), &grad, &bce, 1e-6);
             assert_close(kernels.tier(), &[loss], &want[..1], 1e-6);
+
             let loss = kernels.mse(&x, &t, 0.5, &mut grad);
             assert_close(kernels.tier(), &grad, &mse, 1e-6);
             assert_close(kernels.tier(), &[loss], &want[1..], 1e-6);
+
             for (at, curve, slope) in [(0.0, 0.0, 1.0), (0.75, 1.0, 0.75), (3.0, 1.0 / 3.0, 1.0)] {
                 let bend = Bend { at, curve, slope };
                 let mut bent = vec![0.0; len];
@@ -135,11 +140,13 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
                 );
                 assert!(grad[..classes].iter().all(|x| x.is_nan()));
                 assert!(grad[classes..].iter().all(|x| x.is_finite()));
+
                 kernels.softmax(classes, &mut x);
                 assert!(x[..classes].iter().all(|x| x.is_nan()));
                 assert!(x[classes..].iter().all(|x| x.is_finite()));
             }
         }
+
         let mut grad = [0.0; 2];
         assert!(
             kernels
@@ -147,11 +154,13 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
                 .is_nan()
         );
         assert!(grad[0].is_nan() && grad[1] == -0.5);
+
         assert!(
             kernels
                 .mse(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad)
                 .is_nan()
         );
+
         let bend = Bend {
             at: 1.0,
             curve: 1.0,

@@ -53,6 +53,7 @@ fn rows_match_the_reference() {
             (1000, 2),
         ]
     };
+
     for kernels in all_tiers() {
         for (case, &(width, rows)) in sizes.iter().enumerate() {
             for (mean, deviation) in SPREADS {
@@ -84,6 +85,7 @@ fn check_rows(
         weight,
         bias,
     };
+
     let weight64 = widen(weight);
     let bias64 = widen(bias);
     let norm64 = RowNorm {
@@ -93,6 +95,7 @@ fn check_rows(
         weight: &weight64[..],
         bias: &bias64[..],
     };
+
     let x64 = widen(x);
     let dy64 = widen(dy);
     let mut y = Guarded::empty(len);
@@ -100,15 +103,18 @@ fn check_rows(
     let mut kept = Guarded::empty(STATISTICS * rows);
     let mut y64 = vec![0.0; len];
     let mut kept64 = vec![0.0; STATISTICS * rows];
+
     kernels.row_norm(norm, x, &mut y, &mut kept);
     kernels.row_norm(norm, x, &mut again, &mut []);
     assert_eq!(bits(&y), bits(&again));
     F64Kernels.row_norm(norm64, &x64, &mut y64, &mut kept64);
     close(kernels, &y, &y64);
+
     let mut dx = Guarded::empty(len);
     let mut dx64 = vec![0.0; len];
     kernels.row_norm_grad(norm, x, &kept, dy, &mut dx);
     F64Kernels.row_norm_grad(norm64, &x64, &kept64, &dy64, &mut dx64);
+
     // The remainder of a gradient without its mean and slope is small compared with both.
     let most = kept64
         .chunks(STATISTICS)
@@ -122,12 +128,14 @@ fn check_rows(
         &dx64.iter().map(|&dx| relative(dx)).collect::<Vec<_>>(),
         1e-5,
     );
+
     for (accumulate, with_bias) in [(false, true), (true, false)] {
         let mut sums = Guarded::new(&numbers(5, width));
         let mut totals = weights(with_bias, 6, width);
         let mut sums64 = widen(&sums);
         let mut totals64 = widen(&totals);
         let mut cut = sums.to_vec();
+
         let sum = |first, weight, bias| {
             let x = &x[..];
             let dy = &dy[..];
@@ -143,11 +151,13 @@ fn check_rows(
                 accumulate,
             });
         };
+
         sum(0, &mut sums, &mut totals);
         let (left, right) = cut.split_at_mut(width / 3);
         sum(0, left, &mut []);
         sum(width / 3, right, &mut []);
         assert_eq!(bits(&sums), bits(&cut), "the sums depend on the cut");
+
         F64Kernels.row_norm_sums(RowNormSums {
             width,
             first: 0,
@@ -158,6 +168,7 @@ fn check_rows(
             bias: &mut totals64,
             accumulate,
         });
+
         close(kernels, &sums, &sums64);
         close(kernels, &totals, &totals64);
     }
@@ -214,6 +225,7 @@ fn check_groups(
     let len = x.len();
     let columns = groups * size;
     let samples = len / (rows * columns);
+
     let norm = GroupNorm {
         rows,
         groups,
@@ -222,6 +234,7 @@ fn check_groups(
         weight,
         bias,
     };
+
     let weight64 = widen(weight);
     let bias64 = widen(bias);
     let eps = f64::from(EPS);
@@ -233,6 +246,7 @@ fn check_groups(
         weight: &weight64[..],
         bias: &bias64[..],
     };
+
     let x64 = widen(x);
     let dy64 = widen(dy);
     let many = STATISTICS * samples * groups;
@@ -241,11 +255,13 @@ fn check_groups(
     let mut kept = Guarded::empty(many);
     let mut y64 = vec![0.0; len];
     let mut kept64 = vec![0.0; many];
+
     kernels.group_norm(norm, x, &mut y, &mut kept);
     kernels.group_norm(norm, x, &mut again, &mut []);
     assert_eq!(bits(&y), bits(&again));
     F64Kernels.group_norm(norm64, &x64, &mut y64, &mut kept64);
     close(kernels, &y, &y64);
+
     let sums = samples * columns;
     let mut dx = Guarded::empty(len);
     let mut weight_sums = Guarded::empty(sums);
@@ -253,6 +269,7 @@ fn check_groups(
     let mut dx64 = vec![0.0; len];
     let mut weight_sums64 = vec![0.0; sums];
     let mut bias_sums64 = vec![0.0; sums];
+
     kernels.group_norm_grad(
         norm,
         x,
@@ -271,6 +288,7 @@ fn check_groups(
         &mut weight_sums64,
         &mut bias_sums64,
     );
+
     let inverses = |dx: &[f64]| -> Vec<f64> {
         let most = kept64
             .chunks(STATISTICS)
@@ -281,6 +299,7 @@ fn check_groups(
     assert_close(kernels.tier(), &narrow, &inverses(&dx64), 1e-5);
     close(kernels, &weight_sums, &weight_sums64);
     close(kernels, &bias_sums, &bias_sums64);
+
     // Each of the results can be omitted.
     let mut alone = vec![0.0; len];
     kernels.group_norm_grad(norm, x, &kept, dy, Some(&mut alone), &mut [], &mut []);
@@ -319,8 +338,10 @@ macro_rules! batch {
             let mut rest = zeros();
             let mut inverse = zeros();
             let mut part = [zeros(), zeros()];
+
             kernels.column_sums(rows, columns, x, &mut near, false);
             near.iter_mut().for_each(|near| *near /= rows as $t);
+
             kernels.batch_sums(&near, &x[..at], &mut rest, &mut inverse);
             let [distances, squares] = &mut part;
             kernels.batch_sums(&near, &x[at..], distances, squares);
@@ -329,6 +350,7 @@ macro_rules! batch {
             };
             add(&mut rest, distances);
             add(&mut inverse, squares);
+
             let mut variances = zeros();
             kernels.batch_statistics(
                 rows,
@@ -345,9 +367,11 @@ macro_rules! batch {
                 weight,
                 bias,
             };
+
             let (mut y, mut dx) = (vec![<$t>::NAN; len], vec![<$t>::NAN; len]);
             kernels.batch_norm(norm, &x[..at], &mut y[..at]);
             kernels.batch_norm(norm, &x[at..], &mut y[at..]);
+
             let mut products = zeros();
             let mut totals = zeros();
             kernels.batch_grad_sums(&near, &x[..at], &dy[..at], &mut products, &mut totals);
@@ -355,12 +379,14 @@ macro_rules! batch {
             add(&mut products, distances);
             add(&mut totals, squares);
             kernels.batch_products(&rest, &inverse, &mut products, &totals);
+
             for here in [0..at, at..len] {
                 let x = &x[here.clone()];
                 let dy = &dy[here.clone()];
                 let dx = &mut dx[here];
                 kernels.batch_norm_grad(norm, rows, &products, &totals, x, dy, dx);
             }
+
             Batch {
                 y,
                 dx,
@@ -392,6 +418,7 @@ fn batches_match_the_reference() {
             (130, 6),
         ]
     };
+
     for kernels in all_tiers() {
         for &(columns, rows) in sizes {
             for (mean, deviation) in SPREADS {
@@ -399,6 +426,7 @@ fn batches_match_the_reference() {
                 let dy = numbers(2, columns * rows);
                 let weight = numbers(3, columns);
                 let bias = numbers(4, columns);
+
                 let want = batch64(
                     F64Kernels,
                     &widen(&x),
@@ -407,6 +435,7 @@ fn batches_match_the_reference() {
                     &widen(&bias),
                     0,
                 );
+
                 for cut in [0, rows / 3, rows] {
                     let got = batch(kernels, &x, &dy, &weight, &bias, cut);
                     close(kernels, &got.y, &want.y);
@@ -415,6 +444,7 @@ fn batches_match_the_reference() {
                     if rows > 1 {
                         close(kernels, &got.variances, &want.variances);
                     }
+
                     // Relative to the result of a gradient of 1.
                     let steepest = f64::from(1.0 / deviation).clamp(1.0, 300.0);
                     let relative =
@@ -477,6 +507,7 @@ fn running_norm_matches_the_reference() {
             variance
                 .iter_mut()
                 .for_each(|variance| *variance = *variance * *variance + 0.1);
+
             for with in [false, true] {
                 let weight = weights(with, 3, columns);
                 let bias = weights(with, 4, columns);
@@ -491,6 +522,7 @@ fn running_norm_matches_the_reference() {
                     &x,
                     &mut y,
                 );
+
                 let mut want = vec![0.0; y.len()];
                 F64Kernels.running_norm(
                     RunningNorm {
@@ -516,6 +548,7 @@ fn nan_stays_where_it_is() {
         let mut x = numbers(1, 80);
         x[45] = f32::NAN;
         let mut y = vec![0.0; 80];
+
         let norm = RowNorm {
             width: 20,
             centered: true,
@@ -523,12 +556,14 @@ fn nan_stays_where_it_is() {
             weight: &[],
             bias: &[],
         };
+
         kernels.row_norm(norm, &x, &mut y, &mut []);
         assert!(
             y.iter()
                 .enumerate()
                 .all(|(i, y)| y.is_nan() == (i / 20 == 2))
         );
+
         let norm = GroupNorm {
             rows: 20,
             groups: 2,
@@ -555,11 +590,13 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
         let dy = numbers(2, len);
         let weight = numbers(3, columns);
         let bias = numbers(4, columns);
+
         let mut y = vec![0.0; len];
         let mut dx = y.clone();
         let mut sums = vec![0.0; columns];
         let mut totals = vec![0.0; columns];
         let mut kept = vec![0.0; STATISTICS * groups];
+
         let norm = GroupNorm {
             rows,
             groups,
@@ -568,9 +605,11 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             weight: &weight,
             bias: &bias,
         };
+
         kernels.group_norm(norm, &x, &mut y, &mut kept);
         kernels.group_norm_grad(norm, &x, &kept, &dy, Some(&mut dx), &mut sums, &mut totals);
         out.extend([&y[..], &kept, &dx, &sums, &totals].concat());
+
         for centered in [false, true] {
             let norm = RowNorm {
                 width: columns,
@@ -579,6 +618,7 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
                 weight: &weight,
                 bias: &bias,
             };
+
             let mut kept = vec![0.0; STATISTICS * rows];
             kernels.row_norm(norm, &x, &mut y, &mut kept);
             kernels.row_norm_grad(norm, &x, &kept, &dy, &mut dx);
@@ -594,6 +634,7 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             });
             out.extend([&y[..], &kept, &dx, &sums, &totals].concat());
         }
+
         let Batch {
             y,
             dx,
@@ -602,6 +643,7 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             variances,
         } = batch(kernels, &x, &dy, &weight, &bias, rows / 2);
         out.extend([y, dx, products, totals, variances].concat());
+
         let mut y = vec![0.0; len];
         let variance: Vec<f32> = bias.iter().map(|x| x * x + 0.1).collect();
         let norm = RunningNorm {
@@ -611,6 +653,7 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             weight: &weight,
             bias: &bias,
         };
+
         kernels.running_norm(norm, &x, &mut y);
         out.extend(y);
     }
