@@ -83,8 +83,10 @@ impl Bundle {
             let first = first + offset;
             let group_width = widest.min(size - offset);
             let width = groups * group_width;
+
             // A strip of whole rows can be folded.
             let fold = if width == columns { STRIP / columns } else { 1 };
+
             Strip {
                 rows,
                 columns,

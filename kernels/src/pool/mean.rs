@@ -329,6 +329,7 @@ impl Pixel {
             #[inline(always)]
             |sum, v, r, c| unsafe { s.fma(s.splat(*of_rows.add(r) * *of_cols.add(c)), v, sum) }
         };
+
         // SAFETY: guaranteed by the caller.
         unsafe {
             self.each(

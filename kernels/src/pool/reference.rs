@@ -23,9 +23,11 @@ impl Plane {
             let sample = row / rows.output;
             let r = row % rows.output;
             let down = rows.window(r);
+
             for c in 0..cols.output {
                 let across = cols.window(c);
                 let to = (row * cols.output + c) * channels;
+
                 for i in 0..down.count {
                     for j in 0..across.count {
                         let tap = (down.tap + i) * cols.widest() + across.tap + j;

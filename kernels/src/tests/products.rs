@@ -38,16 +38,19 @@ impl Laid {
             Layout::Columns { gap } => (1, rows + gap),
             Layout::Sparse => (2 * cols + 1, 2),
         };
+
         let len = if rows * cols == 0 {
             0
         } else {
             (rows - 1) * row_stride + (cols - 1) * col_stride + 1
         };
+
         let mut laid = Laid {
             data: Guarded::empty(len),
             row_stride,
             col_stride,
         };
+
         for (i, x) in numbers(seed, rows * cols).into_iter().enumerate() {
             laid.data[i / cols * row_stride + i % cols * col_stride] = x;
         }
@@ -93,6 +96,7 @@ fn case() -> impl Strategy<Value = Case> {
         1 => (0..large, 1_usize..20, 1_usize..5),
         1 => (1_usize..9, 0..large / 2, 1_usize..7),
     ];
+
     (
         sizes,
         layout(),
@@ -147,6 +151,7 @@ impl Case {
         let b = self.b();
         let bias = self.bias();
         let mut c = self.c();
+
         kernels.product(Product {
             m: self.m,
             n: self.n,
@@ -159,6 +164,7 @@ impl Case {
             relu: self.relu,
             whole: self.m,
         });
+
         c
     }
 
@@ -167,14 +173,17 @@ impl Case {
         let a = self.a();
         let b = self.b();
         let depth = self.k.div_ceil(self.k.div_ceil(DEPTH).max(1)).max(1);
+
         let block = |first: usize, start| {
             let end = self.k.min(first + depth);
             (first..end).fold(start, |sum, p| step(a.at(i, p), b.at(p, j), sum))
         };
+
         let mut sum = block(0, if self.start == 1 { self.bias()[j] } else { 0.0 });
         if self.start == 2 {
             sum += self.c().at(i, j);
         }
+
         for first in (depth..self.k).step_by(depth) {
             sum += block(first, 0.0);
         }
@@ -186,6 +195,7 @@ impl Case {
         if self.m * self.n == 0 {
             return Vec::new();
         }
+
         let m = self.m;
         let n = self.n;
         let spread = (0..6).map(|s| ((s * 7 + 3) % m, (s * 11 + 5) % n));
@@ -202,6 +212,7 @@ fn reference(case: &Case) -> Vec<(f64, f64)> {
     let b = case.b();
     let bias = case.bias();
     let c = case.c();
+
     let mut out = Vec::new();
     for i in 0..case.m {
         for j in 0..case.n {
@@ -210,6 +221,7 @@ fn reference(case: &Case) -> Vec<(f64, f64)> {
                 1 => f64::from(bias[j]),
                 _ => f64::from(c.at(i, j)),
             };
+
             let mut sum = start;
             let mut size = start.abs();
             for p in 0..case.k {
@@ -217,6 +229,7 @@ fn reference(case: &Case) -> Vec<(f64, f64)> {
                 sum += term;
                 size += term.abs();
             }
+
             out.push((if case.relu { sum.max(0.0) } else { sum }, size));
         }
     }
@@ -232,11 +245,13 @@ proptest! {
         for kernels in all_tiers().chain([F32Kernels(Level::Foreign)]) {
             let tier = kernels.tier();
             let c = case.run(kernels);
+
             for (index, &(want, size)) in want.iter().enumerate() {
                 let got = f64::from(c.at(index / case.n, index % case.n));
                 let bound = (case.k + 2) as f64 * f64::from(f32::EPSILON) * size;
                 prop_assert!((got - want).abs() <= bound, "{tier}: {got} instead of {want}");
             }
+
             for (index, &x) in c.data.iter().enumerate() {
                 prop_assert!(
                     index % c.row_stride < case.n || is_guard(x),
@@ -256,6 +271,7 @@ proptest! {
             } else {
                 f32::mul_add
             };
+
             let c = case.run(kernels);
             for (i, j) in case.samples() {
                 let want = case.chains(i, j, step);
@@ -309,6 +325,7 @@ proptest! {
                     whole: m,
                 });
             };
+
             let [mut whole, mut rows] = [vec![0.0; m * n], vec![0.0; m * n]];
             product(0..m, &mut whole);
             product(0..m / 2, &mut rows);
@@ -336,6 +353,7 @@ fn nan_reaches_the_result_and_passes_relu() {
                 relu: true,
                 whole: m,
             });
+
             assert!(c.iter().all(|x| x.is_nan()), "{}", kernels.tier());
         }
     }
@@ -347,6 +365,7 @@ fn spoilt(spoil: impl Fn(&mut Product<'_, f32>)) {
         let a = [1.0; 6];
         let b = [1.0; 12];
         let mut c = [0.0; 8];
+
         let mut product = Product {
             m: 2,
             n: 4,
@@ -359,6 +378,7 @@ fn spoilt(spoil: impl Fn(&mut Product<'_, f32>)) {
             relu: false,
             whole: 2,
         };
+
         spoil(&mut product);
         kernels.product(product);
     }

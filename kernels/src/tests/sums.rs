@@ -160,6 +160,7 @@ fn sums_and_dot_products<T: Number>() {
         each_kind::<T>(len, |x| {
             let (want, size) = sum_of(wide(x));
             let (square, _) = sum_of(wide(x).map(|x| x * x));
+
             for kernels in T::kernels() {
                 check("sum", kernels, kernels.sum(x), want, size, pairs(len), 0.0);
                 check(
@@ -194,6 +195,7 @@ fn column_sums<T: Number>() {
             for cols in [1, 3, 70] {
                 let rows = len / cols;
                 let x = &x[..rows * cols];
+
                 for kernels in T::kernels() {
                     let mut sums = vec![T::of(0.5); cols];
                     kernels.column_sums(rows, cols, x, &mut sums, true);
@@ -222,6 +224,7 @@ fn losses<T: Number>() {
         curve: 2.0,
         slope: 1.0,
     };
+
     for &len in T::SIZES {
         each_kind::<T>(len, |x| {
             let zeros = vec![T::of(0.0); len];
@@ -230,11 +233,14 @@ fn losses<T: Number>() {
             let smooth =
                 sum_of(wide(x).map(|x| if x.abs() < 0.5 { x * x } else { x.abs() - 0.25 })).0;
             let bce = sum_of(wide(x).map(|x| x.max(0.0) + (-x.abs()).exp().ln_1p())).0;
+
             for kernels in T::kernels() {
                 let got = kernels.mse(x, &zeros, T::one(), &mut grad);
                 check("mse", kernels, got, squares, squares, pairs(len), 1.0);
+
                 let got = kernels.smooth_l1(bend, x, &zeros, T::one(), &mut grad);
                 check("smooth l1", kernels, got, smooth, smooth, pairs(len), 3.0);
+
                 let got = kernels.bce_with_logits(x, &zeros, T::one(), &mut grad);
                 check("bce", kernels, got, bce, bce, pairs(len), 8.0);
             }
@@ -248,12 +254,14 @@ fn cross_entropies<T: Number>() {
             for classes in [3, 40] {
                 let rows = len / classes;
                 let x = &x[..rows * classes];
+
                 let labels = vec![1; rows];
                 let terms = x.chunks_exact(classes).map(|row| {
                     let sum: f64 = wide(row).map(f64::exp).sum();
                     sum.ln() - row[1].wide()
                 });
                 let (want, size) = sum_of(terms);
+
                 let mut grad = vec![T::of(0.0); x.len()];
                 for kernels in T::kernels() {
                     for weights in [&[][..], &vec![T::of(1.0); rows]] {
@@ -280,12 +288,15 @@ fn denominators_of_softmax<T: Number>() {
             let (denominator, _) = sum_of(wide(x).map(f64::exp));
             let want = x[1].wide().exp() / denominator;
             let (weighted, size) = sum_of(wide(x).map(|x| x.exp() / denominator * x));
+
             for kernels in T::kernels() {
                 let mut y = x.to_vec();
                 kernels.softmax(len, &mut y);
                 check("softmax", kernels, y[1], want, want, pairs(len), 10.0);
+
                 let mut dy = x.to_vec();
                 kernels.softmax_grad(len, &y, &mut dy);
+
                 let slope = want * (x[1].wide() - weighted);
                 check(
                     "softmax_grad",
@@ -308,10 +319,12 @@ fn denominators_of_softmax<T: Number>() {
                     pairs(len),
                     10.0,
                 );
+
                 let mut dy = x.to_vec();
                 kernels.log_softmax_grad(len, &y, &mut dy);
                 let (total, size) = sum_of(wide(x));
                 let slope = x[1].wide() - want * total;
+
                 check(
                     "log_softmax_grad",
                     kernels,
@@ -338,6 +351,7 @@ fn statistics_of_norms<T: Number>() {
         let weight = &[][..];
         let bias = &[][..];
         let eps = T::zero();
+
         for kernels in T::kernels() {
             let mut y = vec![T::of(0.0); len];
             let mut kept = [T::zero(); 3];
@@ -351,6 +365,7 @@ fn statistics_of_norms<T: Number>() {
                 let want = 1.0 / variance.sqrt();
                 check(what, kernels, inverse, want, want, pairs(len), 10.0);
             };
+
             kernels.row_norm(
                 RowNorm {
                     width: len,
@@ -364,6 +379,7 @@ fn statistics_of_norms<T: Number>() {
                 &mut kept,
             );
             compare("row_norm", kept);
+
             for (rows, size) in [(len, 1), (1, len), (len / 4, 4)] {
                 if rows * size == len {
                     let norm = GroupNorm {
@@ -378,10 +394,12 @@ fn statistics_of_norms<T: Number>() {
                     compare("group_norm", kept);
                 }
             }
+
             let near = [T::of(3.0)];
             let mut distances = [T::zero()];
             let mut squares = [T::zero()];
             let mut variances = [T::zero()];
+
             kernels.batch_sums(&near, &x, &mut distances, &mut squares);
             kernels.batch_statistics(
                 len,
@@ -404,6 +422,7 @@ fn gradients_of_norms<T: Number>() {
             let dy = vec![T::of(0.1); len];
             let (products, product_size) = sum_of(wide(x).map(|x| x * tenth::<T>().wide()));
             let (totals, _) = sum_of(wide(&dy));
+
             for kernels in T::kernels() {
                 let compare = |what: &str, product: T, total: T| {
                     check(
@@ -417,6 +436,7 @@ fn gradients_of_norms<T: Number>() {
                     );
                     check(what, kernels, total, totals, totals, pairs(len), 1.0);
                 };
+
                 let statistics = [0.0, 0.0, 1.0].map(T::of);
                 let mut weight = [T::zero()];
                 let mut bias = [T::zero()];
@@ -461,6 +481,7 @@ fn gradients_of_norms<T: Number>() {
                 let product = products / len as f64;
                 let want = tenth::<T>().wide() - mean - x[1].wide() * product;
                 check("row_norm_grad", kernels, dx[1], want, 0.3, pairs(len), 8.0);
+
                 let norm = GroupNorm {
                     rows: 1,
                     groups: 1,
@@ -488,11 +509,13 @@ fn gradients_of_slopes<T: Number>() {
     for &len in T::SIZES {
         each_kind::<T>(len, |dy| {
             let x = vec![T::of(-1.5); len];
+
             for kernels in T::kernels() {
                 for weights in [1, 4, 20] {
                     let len = len / weights * weights;
                     let mut sums = vec![T::of(0.0); weights];
                     kernels.prelu_weight_grad(&x[..len], &dy[..len], &mut sums, false);
+
                     let terms = wide(&dy[..len]).map(|dy| -1.5 * dy).step_by(weights);
                     let (want, size) = sum_of(terms);
                     check(
@@ -532,6 +555,7 @@ fn averages<T: Number>() {
             output: 1,
             reach: Reach::Even,
         };
+
         let planes = [
             Plane {
                 rows: Axis::ONE,
@@ -559,18 +583,21 @@ fn averages<T: Number>() {
                 channels: 1,
             },
         ];
+
         each_kind::<T>(len, |x| {
             for plane in planes {
                 let channels = plane.channels;
                 let places = plane.rows.input * plane.cols.input;
                 let x = &x[..places * channels];
                 let (sum, size) = sum_of(wide(x).step_by(channels));
+
                 for kernels in T::kernels() {
                     let mut y = vec![T::of(0.0); channels];
                     for (divide, by) in [(Divisor::One, 1.0), (Divisor::Kernel, places as f64)] {
                         if plane.rows == even && by > 1.0 {
                             continue;
                         }
+
                         kernels.mean_pool(&plane, divide, false, x, &mut y);
                         check(
                             "mean_pool",
@@ -600,6 +627,7 @@ fn gradients_of_averages<T: Number>() {
             cols: Axis::ONE,
             channels: 1,
         });
+
         each_kind::<T>(len, |dy| {
             let (want, size) = sum_of(wide(dy));
             for kernels in T::kernels() {
@@ -634,28 +662,26 @@ fn products<T: Number>() {
             let a = vec![factor; 2 * k];
             let (want, size) = sum_of(wide(b).step_by(4).take(k).map(|b| b * factor.wide()));
             let tiers = if len == LONGEST { 1 } else { usize::MAX };
+
             for kernels in T::product_kernels().take(tiers) {
                 for m in [1, 2] {
                     let mut c = vec![T::of(0.5); 4 * m];
                     let a = Matrix::row_major(&a, k);
                     let b = Matrix::row_major(b, 4);
-                    let start = Start::Accumulate;
-                    let n = 4;
-                    let c_stride = 4;
-                    let relu = false;
-                    let whole = m;
+
                     kernels.product(Product {
                         m,
-                        n,
+                        n: 4,
                         k,
                         a,
                         b,
                         c: &mut c,
-                        c_stride,
-                        start,
-                        relu,
-                        whole,
+                        c_stride: 4,
+                        start: Start::Accumulate,
+                        relu: false,
+                        whole: m,
                     });
+
                     for i in 0..m {
                         check(
                             "product",
@@ -668,6 +694,7 @@ fn products<T: Number>() {
                         );
                     }
                 }
+
                 let mut c = [T::zero()];
                 let b: Vec<T> = b.iter().copied().step_by(4).take(k).collect();
                 let a = Matrix::row_major(&a[..k], k);
@@ -678,6 +705,7 @@ fn products<T: Number>() {
                 };
                 let start = Start::Bias(&[T::of(-0.5)]);
                 let relu = true;
+
                 kernels.product(Product {
                     m: 1,
                     n: 1,
@@ -690,6 +718,7 @@ fn products<T: Number>() {
                     relu,
                     whole: 1,
                 });
+
                 check(
                     "dots",
                     kernels,
@@ -712,6 +741,7 @@ fn long_products_have_the_same_bits() {
     let n = 5;
     let a = numbers(1, 4 * k);
     let b = numbers(2, n * k);
+
     let of = |kernels: F32Kernels, cut: usize| {
         let mut c = vec![0.0; 4 * n];
         for rows in [0..cut, cut..4] {
@@ -724,6 +754,7 @@ fn long_products_have_the_same_bits() {
             };
             let b = Matrix::row_major(&b, n);
             let start = Start::Zero;
+
             kernels.product(Product {
                 m,
                 n,
@@ -737,11 +768,14 @@ fn long_products_have_the_same_bits() {
                 whole: 4,
             });
         }
+
         bits(&c)
     };
+
     for kernels in all_tiers() {
         assert_eq!(of(kernels, 0), of(kernels, 1), "{}", kernels.tier());
     }
+
     let mut fused = all_tiers()
         .filter(|kernels| kernels.tier() != Tier::Portable)
         .map(|kernels| of(kernels, 0));
@@ -760,6 +794,7 @@ fn sizes_of(
     let pad = [kernel / 2; 2].map(|pad| if size[0] == 1 { 0 } else { pad });
     let kernel = [if size[0] == 1 { 1 } else { kernel }, kernel];
     let out = [0, 1].map(|axis| size[axis] + 2 * pad[axis] + 1 - kernel[axis]);
+
     let stride = [1, 1];
     let dilation = [1, 1];
     ConvSizes {
@@ -790,6 +825,7 @@ fn gradients_of_convolutions<T: Number>() {
     } else {
         T::SIZES[T::SIZES.len() - 1] / 4
     };
+
     let layers = [
         (sizes_of([28, 28], 1, 4, 3, 1), most / 784),
         (sizes_of([2, 2], 3, 2, 3, 1), most / 4),
@@ -798,6 +834,7 @@ fn gradients_of_convolutions<T: Number>() {
         (sizes_of([1, most / 2], 2, 2, 3, 2), 1),
         (sizes_of([64, 64], 16, 16, 3, 1), most / 4096),
     ];
+
     for (sizes, samples) in layers {
         let samples = samples.max(1);
         let x = vec![T::of(0.1); samples * sizes.input_len()];
@@ -805,6 +842,7 @@ fn gradients_of_convolutions<T: Number>() {
         let places = samples * sizes.out[0] * sizes.out[1];
         let row = sizes.weight_rows() / 2;
         let co = sizes.out_channels;
+
         for kernels in T::kernels() {
             let mut of_parts = [1, 3].map(|parts| {
                 let mut gradient = vec![T::of(0.5); (sizes.weight_rows() + 1) * co];
@@ -822,6 +860,7 @@ fn gradients_of_convolutions<T: Number>() {
                 });
                 gradient
             });
+
             let gradient = std::mem::take(&mut of_parts[0]);
             assert_eq!(
                 gradient,
@@ -829,6 +868,7 @@ fn gradients_of_convolutions<T: Number>() {
                 "{}: the parts change bits",
                 kernels.tier()
             );
+
             let step = tenth::<T>().wide();
             // The sums that Winograd's filtering adds up are up to four times as large as the
             // terms.
@@ -842,6 +882,7 @@ fn gradients_of_convolutions<T: Number>() {
                 runs(places),
                 8.0,
             );
+
             let bias = step * places as f64;
             check(
                 "bias",
@@ -866,6 +907,7 @@ fn convolutions_of_many_channels<T: Number>() {
     let roundings = 512.0 + channels as f64 / 512.0;
     let square = tenth::<T>().wide() * tenth::<T>().wide();
     let (want, size) = sum_of(std::iter::repeat_n(square, channels));
+
     for kernels in T::kernels() {
         let mut y = [T::zero(); 4];
         let bias = [T::of(0.5); 2];
@@ -882,6 +924,7 @@ fn convolutions_of_many_channels<T: Number>() {
             y: y_of,
             relu: false,
         });
+
         check(
             "conv",
             kernels,
@@ -905,6 +948,7 @@ fn convolutions_of_many_channels<T: Number>() {
             dx: &mut dx,
             relu: false,
         });
+
         check(
             "input grad",
             kernels,

@@ -58,13 +58,16 @@ pub(super) fn each_rule(each: &mut impl Each) {
     let beta1 = 0.9;
     let beta2 = 0.99;
     let epsilon = 1e-3;
+
     each.call("sgd", |_| SGD);
     each.call("sgd, beginning", |_| SgdStep { begin, ..SGD });
+
     let momentum = |step| SgdStep {
         momentum: 0.9,
         first: step == 1,
         ..SGD
     };
+
     each.call("sgd with momentum", momentum);
     each.call("sgd with dampening", |step| SgdStep {
         dampening: 0.3,
@@ -75,12 +78,14 @@ pub(super) fn each_rule(each: &mut impl Each) {
         nesterov: true,
         ..momentum(step)
     });
+
     each.call("adam", adam);
     each.call("amsgrad", |step| AdamStep {
         begin,
         amsgrad: true,
         ..adam(step)
     });
+
     each.call("nadam", |_| NAdamStep {
         begin,
         gradient_rate: 0.1,
@@ -90,6 +95,7 @@ pub(super) fn each_rule(each: &mut impl Each) {
         beta2,
         epsilon,
     });
+
     each.call("radam", |step| RAdamStep {
         begin,
         rate: 0.1,
@@ -98,6 +104,7 @@ pub(super) fn each_rule(each: &mut impl Each) {
         beta2,
         epsilon,
     });
+
     each.call("adamax", |_| AdamaxStep {
         begin,
         rate: 0.1,
@@ -105,18 +112,21 @@ pub(super) fn each_rule(each: &mut impl Each) {
         beta2,
         epsilon,
     });
+
     each.call("adagrad", |step| AdagradStep {
         begin,
         rate: 0.1,
         epsilon,
         initial: (step == 1).then_some(0.5),
     });
+
     each.call("adadelta", |_| AdadeltaStep {
         begin,
         lr: 1.0,
         rho: 0.9,
         epsilon,
     });
+
     for (momentum, centered) in [(0.0, false), (0.9, false), (0.0, true), (0.9, true)] {
         // A mean square loses digits where it is nearly the square of a mean.
         let epsilon = 0.1;
@@ -128,8 +138,10 @@ pub(super) fn each_rule(each: &mut impl Each) {
             momentum,
             centered,
         };
+
         each.call("rmsprop", |_| rule);
     }
+
     each.call("lion", |_| LionStep {
         begin,
         lr: 0.1,
@@ -148,16 +160,19 @@ impl Each for InAllTiers {
         F64Kernels: Update<f64, R>,
     {
         println!("{name}");
+
         let count = rule(1).states();
         for &len in LENGTHS {
             let p = Guarded::new(&numbers(1, len));
             let g = Guarded::new(&numbers(2, len));
             let mut want = widen(&p);
             let mut want_m = vec![vec![0.0; len]; count];
+
             for step in 1..=3 {
                 let mut slices: Vec<&mut [f64]> = want_m.iter_mut().map(|m| &mut m[..]).collect();
                 F64Kernels.update(&rule(step), &mut want, &widen(&g), &mut slices);
             }
+
             for kernels in all_tiers() {
                 let mut p = p.clone();
                 let mut m = vec![Guarded::new(&vec![0.0; len]); count];
@@ -165,6 +180,7 @@ impl Each for InAllTiers {
                     let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                     kernels.update(&rule(step), &mut p, &g, &mut slices);
                 }
+
                 let tier = super::super::Kernels::tier(kernels);
                 assert_close(tier, &p, &want, 2e-6);
                 m.iter()
@@ -184,14 +200,14 @@ fn all_tiers_are_those_of_f64() {
 fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
     kernels: K,
     rule: &impl Fn(u64) -> R,
-    (p, memory): (T, T),
+    (p, state): (T, T),
     gradients: impl Iterator<Item = T>,
     mut see: impl FnMut(&[T]),
 ) {
     // More than a vector, and not whole vectors.
     const LEN: usize = 19;
     let mut p = vec![p; LEN];
-    let mut m = vec![vec![memory; LEN]; rule(1).states()];
+    let mut m = vec![vec![state; LEN]; rule(1).states()];
     for (step, g) in (2..).zip(gradients) {
         let mut slices: Vec<&mut [T]> = m.iter_mut().map(|m| &mut m[..]).collect();
         kernels.update(&rule(step), &mut p, &[g; LEN], &mut slices);
@@ -212,6 +228,7 @@ impl Each for NeverDenormal {
         let steps = if cfg!(miri) { 20 } else { 5000 };
         let gradients = |small: [f64; 3]| std::iter::repeat_n(0.0, steps).chain(small.repeat(10));
         // 0.99^5000 is 1.5e-22.
+
         for kernels in all_tiers() {
             let tier = super::super::Kernels::tier(kernels);
             let gradients = gradients([1e-20, -1e-36, 1e-40]).map(|g| g as f32);
@@ -220,6 +237,7 @@ impl Each for NeverDenormal {
                 assert_eq!(bad, None, "{name}, {tier}");
             });
         }
+
         run(
             F64Kernels,
             &rule,
@@ -245,6 +263,7 @@ fn each_rule_without_epsilon(each: &mut impl Each) {
     let beta2 = 0.999;
     let epsilon = 0.0;
     let lr = 0.1;
+
     each.call("adam", |step| AdamStep {
         epsilon,
         ..adam(step)
@@ -254,6 +273,7 @@ fn each_rule_without_epsilon(each: &mut impl Each) {
         amsgrad: true,
         ..adam(step)
     });
+
     each.call("nadam", |_| NAdamStep {
         begin,
         gradient_rate: 0.1,
@@ -310,6 +330,7 @@ impl Each for WithoutEpsilon {
     {
         // The squares are denormal in f32, with five digits left, and normal in f64.
         let small = 1e-18_f32;
+
         let mut want = Vec::new();
         run(
             F64Kernels,
@@ -320,6 +341,7 @@ impl Each for WithoutEpsilon {
                 want.extend_from_slice(x);
             },
         );
+
         for kernels in all_tiers() {
             let tier = super::super::Kernels::tier(kernels);
             let mut got = Vec::new();
@@ -330,6 +352,7 @@ impl Each for WithoutEpsilon {
                 std::iter::repeat_n(small, 5),
                 |x| got.extend_from_slice(x),
             );
+
             for (got, want) in got.iter().zip(&want) {
                 let error = (f64::from(*got) - want).abs();
                 assert!(
@@ -366,6 +389,7 @@ fn flushing_begins_where_it_says() {
         kernels.update(&SGD, &mut p, &[0.0; 8], &mut []);
         assert_eq!(p[..5], [tiny, 0.0, -tiny, 0.0, 0.0]);
         assert!(p[5].is_nan() && p[6..] == [0.0, 0.0]);
+
         // A gradient that is not tiny counts.
         let mut p = [0.0; 4];
         kernels.update(
@@ -374,11 +398,13 @@ fn flushing_begins_where_it_says() {
             &[-tiny, -below, f32::NAN, 1.0],
             &mut [],
         );
+
         assert!(
             p[..2] == [tiny, 0.0] && p[2].is_nan() && p[3] == -1.0,
             "{p:?}"
         );
     }
+
     let tiny = 2.0_f64.powi(-1007);
     let mut p = [tiny, tiny.next_down(), -1e-310];
     F64Kernels.update(&SGD, &mut p, &[0.0; 3], &mut []);
@@ -396,11 +422,13 @@ fn rules_are_pytorchs() {
         nesterov: true,
         ..SGD
     };
+
     let mut p = [1.0];
     let mut v = [f64::NAN];
     kernels.update(&sgd, &mut p, &[0.5], &mut [&mut v]);
     // v = 0.5, g = 0.5 + 0.9 * 0.5
     assert!((p[0] - (1.0 - 0.1 * 0.95)).abs() < 1e-15 && v[0] == 0.5);
+
     kernels.update(
         &SgdStep {
             first: false,
@@ -410,6 +438,7 @@ fn rules_are_pytorchs() {
         &[0.5],
         &mut [&mut v],
     );
+
     // v = 0.9 * 0.5 + 0.5 * 0.5, g = 0.5 + 0.9 * 0.7
     assert!((v[0] - 0.7).abs() < 1e-15 && (p[0] - (0.905 - 0.1 * 1.13)).abs() < 1e-15);
 
@@ -449,10 +478,12 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
                 momentum,
                 centered: true,
             };
+
             let count = Rule::states(&rule);
             for kernels in all_tiers() {
                 let mut p = [0.0_f32; 9];
                 let mut m = vec![[0.0_f32; 9]; count];
+
                 for step in 0..600 {
                     let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                     kernels.update(&rule, &mut p, &gradient, &mut slices);
@@ -461,10 +492,12 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
                         "step {step} with {alpha}: {p:?}"
                     );
                 }
+
                 let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                 kernels.update(&rule, &mut p, &[f32::NAN; 9], &mut slices);
                 assert!(p.iter().all(|p| p.is_nan()), "{p:?}");
             }
+
             let mut p = [0.0_f64; 9];
             let mut m = vec![[0.0_f64; 9]; count];
             for step in 0..2000 {
@@ -488,10 +521,12 @@ fn lion_keeps_zero_and_nan() {
         beta1: 0.9,
         beta2: 0.99,
     };
+
     for kernels in all_tiers() {
         let mut p = [1.0; 4];
         let mut m = [0.0; 4];
         kernels.update(&lion, &mut p, &[0.0, f32::NAN, 1e-30, -5.0], &mut [&mut m]);
+
         assert!(
             p[0] == 1.0 && p[1].is_nan() && p[2] == 0.75 && p[3] == 1.25,
             "{p:?}"
