@@ -18,9 +18,9 @@ use super::simd::{Op, Simd, each};
 /// count as 0. Where a gradient is 0:
 /// - Parameters and means of gradients below `tiny`, the smallest normal number times 2^15, are set
 ///   to 0. The others can be multiplied by a momentum, a weight decay or `1 - beta` of 2^-15
-///   (3.1e-5) and are still normal. The loss is below 3.9e-34 in `f32`: a weight of this size
-///   changes no sum that has another term above 6.5e-27 times its input, and a velocity of this
-///   size changes no weight above 6.5e-27 at a learning rate up to 1. (Lion, which reads signs
+///   (3.1e-5) and are still normal. The discarded part is below 3.9e-34 in `f32`: a weight of this
+///   size changes no sum that has another term above 6.5e-27 times its input, and a velocity of
+///   this size changes no weight above 6.5e-27 at a learning rate up to 1. (Lion, which reads signs
 ///   alone, no longer moves.)
 /// - Means of squares are not set to 0, as steps are divided by their roots, and with an `epsilon`
 ///   of 0 by these alone. They begin each step with at least the square of `least_root`, which can

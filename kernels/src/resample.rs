@@ -50,7 +50,6 @@ pub(super) fn resample<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
         resample.from.len() == len && to.len() == len,
         "resample: slices of other lengths than the image"
     );
-
     assert!(
         height.max(width) < i32::MAX as usize,
         "resample: too large an image"
@@ -77,6 +76,7 @@ pub(super) fn resample<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
     }
 }
 
+/// Resamples an image whose number of channels may be a constant after inlining.
 #[inline(always)]
 fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
     let Resample {
@@ -92,7 +92,6 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
 
     // Coordinates count from one pixel before the image, so that truncation rounds down.
     let shift = if bilinear { 1.0 } else { 1.5 };
-
     let right = (width + 1) as f64;
     let bottom = (height + 1) as f64;
     let at = |row: usize, column: usize| (row * width + column) * channels;

@@ -58,6 +58,7 @@ pub(super) trait Simd: Copy + 'static {
     type V: Copy;
     /// One truth value per lane.
     type M: Copy;
+    /// The number of lanes of a vector: 4, 8 or 16.
     const LANES: usize;
     /// Whether `load_n` costs no more than `load`.
     const MASKED_LOADS: bool;
@@ -364,7 +365,7 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
     pairs.finish(partials(s, sums), add_partials).map(halves)
 }
 
-/// Returns the sums of the terms from `start` to `end`, which are a multiple of `PARTIALS` apart.
+/// Returns the sums of the terms from `start` to `end`, whose number is a multiple of `PARTIALS`.
 #[inline(always)]
 fn block_sums<S: Simd, const N: usize>(
     s: S,

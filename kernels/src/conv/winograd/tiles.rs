@@ -84,7 +84,7 @@ impl Layout {
         self.count * self.channels + CHANNELS
     }
 
-    /// Returns the largest number of values for `count` squares.
+    /// Returns the length of a buffer for at most `count` squares.
     pub const fn len(count: usize, channels: usize, elements: usize) -> usize {
         elements * (count * channels + CHANNELS)
     }
