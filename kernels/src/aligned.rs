@@ -1,4 +1,4 @@
-//! Memory for kernels: elements that begin at a cache line.
+//! Memory for kernels: elements aligned to a cache line.
 
 use core::slice;
 
@@ -14,16 +14,16 @@ pub struct AlignedBuffer<T> {
 }
 
 impl<T: Copy + Default> AlignedBuffer<T> {
-    /// An empty one.
+    /// Creates an empty buffer.
     pub const fn new() -> Self {
         AlignedBuffer { lines: Vec::new() }
     }
 
-    /// At least `len` elements; new ones are zero. Allocates only when `len` was never reached
-    /// before.
+    /// Returns `len` elements, of which new ones are zero. Allocates only if `len` exceeds every
+    /// earlier length.
     ///
     /// # Panics
-    /// If there is no memory for them.
+    /// Panics if there is no memory for them.
     pub fn reserve(&mut self, len: usize) -> &mut [T] {
         if len > self.as_slice().len() && self.grow(len).is_none() {
             no_memory::<T>(len);
@@ -31,7 +31,7 @@ impl<T: Copy + Default> AlignedBuffer<T> {
         &mut self.as_mut_slice()[..len]
     }
 
-    /// The same; `None` if there is no memory for so many elements.
+    /// As [`reserve`](Self::reserve), but returns `None` if there is no memory for `len` elements.
     pub fn try_reserve(&mut self, len: usize) -> Option<&mut [T]> {
         if len > self.as_slice().len() {
             self.grow(len)?;
@@ -43,24 +43,26 @@ impl<T: Copy + Default> AlignedBuffer<T> {
     fn grow(&mut self, len: usize) -> Option<()> {
         let lines = len.div_ceil(16);
         let more = lines - self.lines.len();
-        // With room to grow further; without, if memory is short.
+
+        // Exponential growth, or the exact size if memory is short.
         self.lines
             .try_reserve(more)
             .or_else(|_| self.lines.try_reserve_exact(more))
             .ok()?;
+
         self.lines.resize(lines, Line([T::default(); 16]));
         Some(())
     }
 
-    /// All elements.
+    /// Returns all elements.
     pub fn as_slice(&self) -> &[T] {
         const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
-        // SAFETY: a line is sixteen elements of T without padding (asserted), and lines lie side by
-        // side.
+        // SAFETY: a line is sixteen elements of T without padding (asserted), and lines are
+        // contiguous.
         unsafe { slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * 16) }
     }
 
-    /// All elements, to be changed.
+    /// Returns all elements, mutably.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
         const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
         // SAFETY: as above.

@@ -1,7 +1,8 @@
-//! What the kernels are told: matrices, products; and the checks of their lengths.
+//! Arguments of the kernels: matrices and products, and the checks of their lengths.
 
-/// A matrix as a slice and two strides: element `(i, j)` is `data[i * row_stride + j *
-/// col_stride]`.
+/// A matrix as a slice and two strides.
+///
+/// Element `(i, j)` is `data[i * row_stride + j * col_stride]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T> {
     pub data: &'a [T],
@@ -10,7 +11,7 @@ pub struct Matrix<'a, T> {
 }
 
 impl<'a, T> Matrix<'a, T> {
-    /// A matrix whose rows of `cols` elements follow each other.
+    /// Creates a matrix whose rows of `cols` elements are contiguous.
     pub const fn row_major(data: &'a [T], cols: usize) -> Self {
         Matrix {
             data,
@@ -19,7 +20,7 @@ impl<'a, T> Matrix<'a, T> {
         }
     }
 
-    /// The same elements with rows and columns exchanged.
+    /// Returns the same elements with rows and columns exchanged.
     pub const fn transposed(self) -> Self {
         Matrix {
             data: self.data,
@@ -47,19 +48,21 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// What a product is added to.
+/// The initial value of a product's sums.
 #[derive(Clone, Copy, Debug)]
 pub enum Start<'a, T> {
     /// Nothing.
     Zero,
     /// One value per column.
     Bias(&'a [T]),
-    /// What C holds.
+    /// What `C` holds.
     Accumulate,
 }
 
-/// `C = start + A * B`, then `C = max(0, C)` if `relu`; A is `m` by `k`, B `k` by `n`, and the rows
-/// of C begin `c_stride` apart. Elements of `c` between the rows stay as they are.
+/// The product `C = start + A * B`, then `C = max(0, C)` if `relu`.
+///
+/// `A` is `m` by `k`, `B` is `k` by `n`, and the rows of `C` begin `c_stride` apart. Elements of
+/// `c` between the rows stay as they are.
 #[derive(Debug)]
 pub struct Product<'a, T> {
     pub m: usize,
@@ -71,14 +74,15 @@ pub struct Product<'a, T> {
     pub c_stride: usize,
     pub start: Start<'a, T>,
     pub relu: bool,
-    /// The rows of the product of which this is a part, `m` if it is whole. The order of the sums
-    /// depends on this and not on `m`, so that no bit depends on how a product is cut.
+    /// The number of rows of the whole product of which this is a part; `m` if it is all of it. The
+    /// order of the sums depends on this and not on `m`, so that no bit depends on how a product is
+    /// distributed.
     pub whole: usize,
 }
 
 impl<T> Product<'_, T> {
-    /// Panics unless every element that the product touches lies within its slice and the rows of C
-    /// are disjoint.
+    /// Panics unless every element that the product touches lies within its slice and the rows of
+    /// `C` are disjoint.
     pub(super) fn check(&self) {
         let &Product {
             m, n, k, c_stride, ..
@@ -95,14 +99,15 @@ impl<T> Product<'_, T> {
             m <= 1 || c_stride >= n,
             "product: rows of {n} elements, {c_stride} apart, overlap"
         );
+
         if let Start::Bias(bias) = self.start {
             assert_eq!(bias.len(), n, "product: one bias per column");
         }
     }
 }
 
-/// How the absolute difference `a` is rounded off: `curve * a^2 / 2` below `at`, `slope * (a - at /
-/// 2)` from there on.
+/// The rounding of the absolute difference `a` in a smooth L1 loss: `curve * a^2 / 2` below `at`,
+/// and `slope * (a - at / 2)` above.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bend {
     pub at: f64,
@@ -111,8 +116,8 @@ pub struct Bend {
 }
 
 impl Bend {
-    /// The same for numbers up to `largest`: a bend so near to zero that its curve is larger is at
-    /// zero.
+    /// Returns the bend for numbers up to `largest`: a bend so near to zero that its curve exceeds
+    /// that is moved to zero.
     pub(super) fn in_range(self, largest: f64) -> Self {
         if self.curve.abs() <= largest {
             self
@@ -126,7 +131,7 @@ impl Bend {
     }
 }
 
-/// The number of rows in `len` elements; panics unless it is whole.
+/// Returns the number of rows in `len` elements; panics unless it is whole.
 pub(super) fn rows_of(name: &str, len: usize, width: usize) -> usize {
     if len == 0 {
         return 0;
@@ -143,8 +148,8 @@ pub(super) fn check_same(name: &str, a: usize, b: usize) {
     assert_eq!(a, b, "{name}: slices of different lengths");
 }
 
-/// Panics unless the arguments of a parametric ReLU fit; the width of the rows, each of which meets
-/// all weights. A single weight meets everything in one row.
+/// Panics unless the arguments of a parametric ReLU fit. Returns the width of the rows, each of
+/// which meets all weights; a single weight meets all elements as one row.
 pub(super) fn check_prelu(weights: usize, x: usize, y: usize) -> usize {
     check_same("prelu", x, y);
     let width = if weights == 1 { x } else { weights };
@@ -162,7 +167,7 @@ pub(super) fn check_glu(half: usize, x: usize, y: usize) {
     );
 }
 
-/// Panics unless the arguments of a cross-entropy fit; the number of rows.
+/// Panics unless the arguments of a cross-entropy fit. Returns the number of rows.
 pub(super) fn check_cross_entropy(
     classes: usize,
     logits: usize,

@@ -1,33 +1,35 @@
-//! Numbers that are kept from becoming denormal.
+//! Thresholds below which numbers are set to 0, to keep them from becoming denormal.
 //!
 //! Below the smallest normal number, 1.2e-38 in `f32` and 2.2e-308 in `f64`, numbers lose their
-//! digits one by one, and arithmetic on them takes up to 100 times as long. They come from what
-//! decays (momenta, weights, averages) and from the tails of exponential functions, and once there
-//! they stay: `0.9 * x` rounds to `x` when `x` has one digit left. What decays is therefore set to
-//! 0 a little above, where it is [tiny](Thresholds), and what a function or a gradient gives
-//! where it is [denormal](flush_denormal). Both are comparisons, exact in every tier.
+//! digits one by one, and arithmetic on them takes up to 100 times as long. They come from values
+//! that decay (momenta, weights, averages) and from the tails of exponential functions, and once
+//! there they stay: `0.9 * x` rounds to `x` when `x` has one digit left. Decaying values are
+//! therefore set to 0 a little above, where they are [tiny](Thresholds). Results of functions and
+//! gradients are set to 0 where they are [denormal](flush_denormal). Both are comparisons, exact in
+//! every tier.
 
 use num_traits::Float;
 
 use super::simd::{Op, Simd, each};
 
-/// Where updates flush.
+/// Thresholds of the optimizer steps.
 ///
-/// As low as possible, so that no more changes than must. Gradients below `tiny` are 0. Where a
-/// gradient is 0:
-/// - Parameters and means of gradients below `tiny`, the smallest normal number times 2^15, are 0.
-///   The others can be multiplied by a momentum, a weight decay or `1 - beta` of 2^-15 (3.1e-5) and
-///   are still normal. What is lost is below 3.9e-34 in `f32`: a weight of this size changes no sum
-///   of which another term is above 6.5e-27 times its input, and a velocity of this size no weight
-///   above 6.5e-27 at a learning rate up to 1. (Lion, which looks at signs alone, no longer moves.)
-/// - Means of squares are not set to 0, as steps are divided by their roots, with an `epsilon` of 0
-///   by these alone. They begin each step with the square of `least_root` at least, which can be
-///   multiplied by a beta of 1/64.
+/// They are as low as possible, so that no more values change than must. Gradients below `tiny`
+/// count as 0. Where a gradient is 0:
+/// - Parameters and means of gradients below `tiny`, the smallest normal number times 2^15, are set
+///   to 0. The others can be multiplied by a momentum, a weight decay or `1 - beta` of 2^-15
+///   (3.1e-5) and are still normal. The discarded part is below 3.9e-34 in `f32`: a weight of this
+///   size changes no sum that has another term above 6.5e-27 times its input, and a velocity of
+///   this size changes no weight above 6.5e-27 at a learning rate up to 1. (Lion, which reads signs
+///   alone, no longer moves.)
+/// - Means of squares are not set to 0, as steps are divided by their roots, and with an `epsilon`
+///   of 0 by these alone. They begin each step with at least the square of `least_root`, which can
+///   be multiplied by a beta of 1/64.
 ///
-/// The least root is 8.7e-19 in `f32`, so that `epsilon`, 1e-8, and a smaller root add up to
-/// `epsilon` with and without it. Where that is so, means of squares stay above the least one under
+/// The least root is 8.7e-19 in `f32`, so that an `epsilon` of 1e-8 plus a smaller root is
+/// `epsilon` with and without it. Where that holds, means of squares stay above the least one under
 /// all gradients: those of gradients of 1e-20 would be denormal for ever. For a smaller `epsilon`
-/// they stay what they are.
+/// they are not raised.
 #[derive(Clone, Copy, Debug)]
 pub struct Thresholds {
     pub tiny: f64,
@@ -40,14 +42,14 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// The smallest normal number is 2^-126.
+    /// Thresholds of `f32`, whose smallest normal number is 2^-126.
     pub const F32: Self = Thresholds {
         tiny: power(-111),
         least_root: power(-60),
         least_normal: power(-126),
         half_unit: power(-24),
     };
-    /// The smallest normal number is 2^-1022.
+    /// Thresholds of `f64`, whose smallest normal number is 2^-1022.
     pub const F64: Self = Thresholds {
         tiny: power(-1007),
         least_root: power(-508),
@@ -55,7 +57,7 @@ impl Thresholds {
         half_unit: power(-53),
     };
 
-    /// What means of squares begin a step with, if the gradient is 0.
+    /// Returns the smallest mean of squares at the beginning of a step, if the gradient is 0.
     pub const fn least_square(&self) -> f64 {
         self.least_root * self.least_root
     }
@@ -76,27 +78,27 @@ impl Thresholds {
     }
 }
 
-/// `2^n` for a normal number.
+/// Returns `2^n` for a normal number.
 const fn power(n: i32) -> f64 {
     f64::from_bits(((1023 + n) as u64) << 52)
 }
 
-/// 0 for what is tiny, below the smallest normal number times 2^15, as optimizers have it in what
-/// they change. NaN stays.
+/// Returns 0 for a tiny number, below the smallest normal number times 2^15, as optimizers do in
+/// what they update. NaN stays.
 #[inline]
 pub fn flush<T: Float>(x: T) -> T {
-    // 2^15 is a number in every float.
+    // Every float type represents 2^15.
     let tiny = T::from(32_768.0).map_or(T::zero(), |factor| factor * T::min_positive_value());
     if x.abs() < tiny { T::zero() } else { x }
 }
 
-/// 0 for denormal numbers. NaN stays.
+/// Returns 0 in place of denormal numbers. NaN stays.
 #[inline(always)]
 pub(super) fn flush_denormal<S: Simd>(s: S, x: S::V) -> S::V {
     s.flush_denormal(x)
 }
 
-/// [`flush_denormal`] of every number.
+/// Applies [`flush_denormal`] to every element.
 pub(super) struct FlushOp<'a>(pub &'a mut [f32]);
 
 impl Op for FlushOp<'_> {
@@ -104,7 +106,8 @@ impl Op for FlushOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let (len, x) = (self.0.len(), self.0.as_mut_ptr());
+        let len = self.0.len();
+        let x = self.0.as_mut_ptr();
         each(
             s,
             len,
@@ -115,7 +118,7 @@ impl Op for FlushOp<'_> {
     }
 }
 
-/// As [`flush_denormal`].
+/// As [`flush_denormal`], for any float.
 #[inline(always)]
 pub(super) fn plain_flush_denormal<T: Float>(x: T) -> T {
     if x.abs() < T::min_positive_value() {

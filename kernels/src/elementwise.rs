@@ -1,12 +1,14 @@
-//! One pass over two flat slices.
+//! A pass over two flat slices.
 
 use super::simd::{Simd, each};
 
-/// `y = f(x, y)`.
+/// Computes `y = f(x, y)`.
 #[inline(always)]
 pub(super) fn zip<S: Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S::V, S::V) -> S::V) {
     assert_eq!(x.len(), y.len());
-    let (len, x, y) = (x.len(), x.as_ptr(), y.as_mut_ptr());
+    let len = x.len();
+    let x = x.as_ptr();
+    let y = y.as_mut_ptr();
     each(
         s,
         len,

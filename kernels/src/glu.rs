@@ -5,6 +5,7 @@ use super::denormals::flush_denormal;
 use super::math;
 use super::simd::{Op, Simd, each};
 
+/// `y = a * sigmoid(b)` for the halves of each row.
 pub(super) struct GluOp<'a> {
     pub half: usize,
     pub x: &'a [f32],
@@ -18,11 +19,14 @@ impl Op for GluOp<'_> {
     fn call<S: Simd>(self, s: S) {
         let GluOp { half, x, y } = self;
         check_glu(half, x.len(), y.len());
+
         for (x, y) in x
             .chunks_exact(2 * half.max(1))
             .zip(y.chunks_exact_mut(half.max(1)))
         {
-            let (a, y) = (x.as_ptr(), y.as_mut_ptr());
+            let a = x.as_ptr();
+            let y = y.as_mut_ptr();
+
             each(
                 s,
                 half,
@@ -43,6 +47,7 @@ impl Op for GluOp<'_> {
     }
 }
 
+/// The gradient of [`GluOp`] with respect to `x`.
 pub(super) struct GluGradOp<'a> {
     pub half: usize,
     pub x: &'a [f32],
@@ -58,11 +63,16 @@ impl Op for GluGradOp<'_> {
         let GluGradOp { half, x, dy, dx } = self;
         check_glu(half, x.len(), dy.len());
         check_same("glu_grad", x.len(), dx.len());
+
         let rows = x
             .chunks_exact(2 * half.max(1))
             .zip(dx.chunks_exact_mut(2 * half.max(1)));
+
         for ((x, dx), dy) in rows.zip(dy.chunks_exact(half.max(1))) {
-            let (x, dx, dy) = (x.as_ptr(), dx.as_mut_ptr(), dy.as_ptr());
+            let x = x.as_ptr();
+            let dx = dx.as_mut_ptr();
+            let dy = dy.as_ptr();
+
             each(
                 s,
                 half,

@@ -1,39 +1,39 @@
-//! Memory that each thread keeps from call to call, and how much of it the parts of shared work
-//! have needed.
+//! Memory that each thread keeps from call to call, and the sizes that shared work has needed.
 //!
-//! Whoever shares work among threads does not know which thread takes which part. So that no thread
-//! allocates later than in the first call, all make room for the largest part, whoever took it.
+//! Code that shares work among threads does not know which thread takes which part. All threads
+//! therefore make room for the largest part, whoever ran it, so that no thread allocates after the
+//! first call.
 
-use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use core::cell::Cell;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::LocalKey;
 
 use super::AlignedBuffer;
 
-/// The most buffers that are kept together.
-const MOST: usize = 8;
+/// The largest number of buffers that are kept together.
+const MAX_BUFFERS: usize = 8;
 
 /// Buffers whose memory can be kept.
 pub trait Keep: Default + 'static {
     /// The number of buffers, at most 8.
     const BUFFERS: usize;
 
-    /// For how many elements each buffer has room; 0 for those that there are not.
-    fn room(&self) -> [usize; MOST];
+    /// Returns the capacity of each buffer in elements; 0 for those that do not exist.
+    fn room(&self) -> [usize; MAX_BUFFERS];
 
-    /// Makes each buffer's room at least as large.
-    fn make_room(&mut self, room: [usize; MOST]);
+    /// Grows each buffer to at least the given capacity.
+    fn make_room(&mut self, room: [usize; MAX_BUFFERS]);
 }
 
 impl<T: Copy + Default + 'static> Keep for AlignedBuffer<T> {
     const BUFFERS: usize = 1;
 
-    fn room(&self) -> [usize; MOST] {
+    fn room(&self) -> [usize; MAX_BUFFERS] {
         [self.as_slice().len(), 0, 0, 0, 0, 0, 0, 0]
     }
 
-    fn make_room(&mut self, room: [usize; MOST]) {
+    fn make_room(&mut self, room: [usize; MAX_BUFFERS]) {
         self.reserve(room[0]);
     }
 }
@@ -41,7 +41,7 @@ impl<T: Copy + Default + 'static> Keep for AlignedBuffer<T> {
 impl<T: Copy + Default + 'static> Keep for [AlignedBuffer<T>; 2] {
     const BUFFERS: usize = 2;
 
-    fn room(&self) -> [usize; MOST] {
+    fn room(&self) -> [usize; MAX_BUFFERS] {
         [
             self[0].as_slice().len(),
             self[1].as_slice().len(),
@@ -54,17 +54,17 @@ impl<T: Copy + Default + 'static> Keep for [AlignedBuffer<T>; 2] {
         ]
     }
 
-    fn make_room(&mut self, room: [usize; MOST]) {
+    fn make_room(&mut self, room: [usize; MAX_BUFFERS]) {
         self[0].reserve(room[0]);
         self[1].reserve(room[1]);
     }
 }
 
-/// A place for the memory of each thread; declared with [`kept!`](crate::kept!).
+/// Memory of each thread, declared with [`kept!`](crate::kept!).
 pub struct Kept<B: 'static> {
     place: &'static LocalKey<Cell<B>>,
-    /// The largest room that a part of shared work has needed.
-    most: [AtomicUsize; MOST],
+    /// The largest capacity that a part of shared work has needed.
+    largest: [AtomicUsize; MAX_BUFFERS],
 }
 
 /// Declares memory that each thread keeps: `kept! { static NAME: Buffers = an empty constant; }`.
@@ -74,7 +74,8 @@ macro_rules! kept {
         $(#[$meta])*
         static $name: $crate::Kept<$buffers> = {
             ::std::thread_local! {
-                static PLACE: ::core::cell::Cell<$buffers> = const { ::core::cell::Cell::new($empty) };
+                static PLACE: ::core::cell::Cell<$buffers> =
+                    const { ::core::cell::Cell::new($empty) };
             }
             $crate::Kept::new(&PLACE)
         };
@@ -84,14 +85,14 @@ macro_rules! kept {
 impl<B: Keep> Kept<B> {
     #[doc(hidden)]
     pub const fn new(place: &'static LocalKey<Cell<B>>) -> Self {
-        const { assert!(B::BUFFERS <= MOST) };
+        const { assert!(B::BUFFERS <= MAX_BUFFERS) };
         Kept {
             place,
-            most: [const { AtomicUsize::new(0) }; MOST],
+            largest: [const { AtomicUsize::new(0) }; MAX_BUFFERS],
         }
     }
 
-    /// Takes this thread's memory; nothing is left until it comes back.
+    /// Takes this thread's memory, and leaves empty buffers until it comes back.
     #[inline(always)]
     pub fn take(&self) -> B {
         self.place.take()
@@ -101,7 +102,7 @@ impl<B: Keep> Kept<B> {
     #[inline(always)]
     pub fn set(&'static self, buffers: B) {
         let room = buffers.room();
-        let grown = |i: usize| room[i] > self.most[i].load(Ordering::Relaxed);
+        let grown = |i: usize| room[i] > self.largest[i].load(Ordering::Relaxed);
         if (0..B::BUFFERS).any(grown) {
             self.note(room);
         }
@@ -109,54 +110,59 @@ impl<B: Keep> Kept<B> {
     }
 
     #[cold]
-    fn note(&'static self, room: [usize; MOST]) {
+    fn note(&'static self, room: [usize; MAX_BUFFERS]) {
         if !SHARED.get() {
             return;
         }
-        let mut kinds = kinds();
-        if !kinds.iter().any(|&kind| std::ptr::addr_eq(kind, self)) {
-            kinds.push(self);
+        let mut registry = registry();
+        if !registry
+            .iter()
+            .any(|&other| core::ptr::addr_eq(other, self))
+        {
+            registry.push(self);
         }
-        for (most, room) in self.most.iter().zip(room) {
-            most.fetch_max(room, Ordering::Relaxed);
+
+        for (largest, room) in self.largest.iter().zip(room) {
+            largest.fetch_max(room, Ordering::Relaxed);
         }
+
         GROWTH.fetch_add(1, Ordering::Release);
     }
 }
 
-/// One kind of memory.
-trait Kind: Sync {
+/// [`Kept`] memory of any type.
+trait AnyKept: Sync {
     fn make_room(&self);
 }
 
-impl<B: Keep> Kind for Kept<B> {
+impl<B: Keep> AnyKept for Kept<B> {
     fn make_room(&self) {
         let mut buffers = self.place.take();
         buffers.make_room(
-            self.most
+            self.largest
                 .each_ref()
-                .map(|most| most.load(Ordering::Relaxed)),
+                .map(|largest| largest.load(Ordering::Relaxed)),
         );
         self.place.set(buffers);
     }
 }
 
 thread_local! {
-    /// Whether this thread does a part of shared work.
+    /// Whether this thread runs a part of shared work.
     static SHARED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How often a part of shared work has needed more memory than any before.
+/// The number of times that a part of shared work has needed more memory than any before.
 static GROWTH: AtomicUsize = AtomicUsize::new(0);
 
-/// The kinds of memory that such parts have needed.
-static KINDS: Mutex<Vec<&'static dyn Kind>> = Mutex::new(Vec::new());
+/// The memories that parts of shared work have needed.
+static REGISTRY: Mutex<Vec<&'static dyn AnyKept>> = Mutex::new(Vec::new());
 
-fn kinds() -> MutexGuard<'static, Vec<&'static dyn Kind>> {
-    KINDS.lock().unwrap_or_else(PoisonError::into_inner)
+fn registry() -> MutexGuard<'static, Vec<&'static dyn AnyKept>> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Calls with a part of work that another thread may take the next time.
+/// Calls `f` as a part of shared work, which another thread may take the next time.
 #[inline(always)]
 pub fn shared<R>(f: impl FnOnce() -> R) -> R {
     struct Before(bool);
@@ -165,19 +171,21 @@ pub fn shared<R>(f: impl FnOnce() -> R) -> R {
             SHARED.set(self.0);
         }
     }
+
     let _before = Before(SHARED.replace(true));
+
     f()
 }
 
-/// How often a part of shared work has needed more memory than any before, until now.
+/// Returns the number of times that a part of shared work has needed more memory than any before.
 #[inline(always)]
 pub fn growth() -> usize {
     GROWTH.load(Ordering::Acquire)
 }
 
-/// Makes room on this thread for every part that has been run, on whatever thread.
+/// Makes room on this thread for every part that has run on any thread.
 pub fn make_room() {
-    kinds().iter().for_each(|kind| kind.make_room());
+    registry().iter().for_each(|other| other.make_room());
 }
 
 #[cfg(test)]
@@ -197,7 +205,7 @@ mod tests {
         PLACE.set(buffers);
     }
 
-    /// What a thread has room for once it has made room.
+    /// The capacity of a new thread once it has made room.
     fn room() -> [usize; 2] {
         let room = || {
             make_room();

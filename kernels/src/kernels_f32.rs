@@ -1,4 +1,4 @@
-//! The kernels for `f32`, each in the tier that was chosen.
+//! The kernels for `f32`, each in the chosen tier.
 
 use crate::args::{Bend, Product};
 use crate::conv::{self, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
@@ -13,7 +13,7 @@ use crate::{Kernels, denormals, glu, log_softmax, loss, prelu, product, reduce};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct F32Kernels(pub(crate) Level);
 
-/// What the kernels are compiled for.
+/// The instructions that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     #[cfg(target_arch = "x86_64")]
@@ -22,8 +22,8 @@ pub(crate) enum Level {
     Avx2,
     #[cfg(any(target_arch = "x86_64", miri))]
     Baseline,
-    /// Arrays for processors that no tier is written for, with `matrixmultiply`, which knows some
-    /// of them, for large products. Its elements are sums of a chain per block, and it
+    /// Arrays, for processors that no tier is written for. Large products go to `matrixmultiply`,
+    /// which knows some of these processors. Its elements are sums of one chain per block, and it
     /// allocates.
     #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
     Foreign,
@@ -33,20 +33,20 @@ pub(crate) enum Level {
 }
 
 impl F32Kernels {
-    /// Those in the tier that [`tier()`](crate::tier::tier) names now.
+    /// Returns the kernels in the tier that [`tier()`](crate::tier::tier) names now.
     #[inline]
     pub fn now() -> Self {
         Self::checked(tier::tier())
     }
 
-    /// Those in a tier of choice.
+    /// Returns the kernels in the given tier.
     #[cfg(test)]
     pub(crate) fn of(tier: Tier) -> Result<Self, tier::UnsupportedTier> {
         tier::check(tier)?;
         Ok(Self::checked(tier))
     }
 
-    /// The caller has checked that the processor has `tier`.
+    /// Returns the kernels in a tier that the caller has checked.
     #[inline]
     fn checked(tier: Tier) -> Self {
         F32Kernels(match tier {
@@ -61,8 +61,8 @@ impl F32Kernels {
         })
     }
 
-    /// The tier for so few numbers side by side: for 8 and less, half of AVX-512's lanes would be
-    /// idle. The bits are the same.
+    /// Returns the kernels for rows of `width` elements: for 8 or fewer, half of the lanes of
+    /// AVX-512 would be idle. The bits are the same.
     #[inline(always)]
     pub(crate) fn for_width(self, width: usize) -> Self {
         match self.0 {
@@ -73,7 +73,7 @@ impl F32Kernels {
         }
     }
 
-    /// The tier for a convolution that gives so many channels.
+    /// Returns the kernels for a convolution with `channels` outputs.
     pub(crate) fn for_conv(self, sizes: &ConvSizes, channels: usize) -> Self {
         if sizes.is_depthwise() {
             self
@@ -82,7 +82,7 @@ impl F32Kernels {
         }
     }
 
-    /// How many numbers a vector has.
+    /// Returns the number of lanes of a vector.
     pub(crate) fn lanes(self) -> usize {
         self.run(simd::Lanes)
     }
@@ -90,8 +90,7 @@ impl F32Kernels {
     /// Runs a kernel in this tier.
     #[inline(always)]
     pub(crate) fn run<O: Op>(self, op: O) -> O::Out {
-        // SAFETY (all): a value with this level is made only after the processor was found to have
-        // the tier.
+        // SAFETY (all): a value with this level is created only after the tier was detected.
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => unsafe { simd::Avx512::run(op) },
@@ -119,7 +118,7 @@ impl Kernels<f32> for F32Kernels {
     }
     fn product(self, mut product: Product<'_, f32>) {
         if product.k > product::LONG {
-            return product::long_of_singles(self, product);
+            return product::long_f32(self, product);
         }
         #[cfg(any(test, not(any(target_arch = "x86_64", miri))))]
         if self.0 == Level::Foreign && crate::reference::is_large(&product) {

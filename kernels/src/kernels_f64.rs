@@ -8,10 +8,10 @@ use crate::resample::{self, Resample};
 use crate::tier::Tier;
 use crate::{Kernels, reference};
 
-/// The kernels for `f64`: plain loops, and `matrixmultiply` (which allocates its packing buffers in
-/// every call, as products with an inner index above 2^16 allocate one more) for products of more
-/// than a few thousand multiplications. They are the same in every tier. All are `#[inline]`: the
-/// program that uses one compiles it, and the others, who are many, need not.
+/// The kernels for `f64`: plain loops, and `matrixmultiply` for products of more than a few
+/// thousand multiplications. That allocates its packing buffers in every call; products with an
+/// inner dimension above 2^16 allocate one more. They are the same in every tier. All are
+/// `#[inline]`: a program that uses one compiles it, and the many others do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct F64Kernels;
 

@@ -1,34 +1,34 @@
-//! The arithmetic of [shapewright](https://docs.rs/shapewright): all kernels of one element type and one instruction
-//! tier as safe functions. Use that crate: nothing here is promised to stay as it is.
+//! The arithmetic of [shapewright](https://docs.rs/shapewright): safe functions for one element
+//! type and one instruction tier. Use that crate; this one makes no promise of stability.
 //!
-//! Kernels know slices and sizes, nothing of layers. They are compiled once, beside the macro, and
-//! can be optimized in debug builds where nothing else is. None has a generic parameter that a
-//! user's crate would instantiate (that of `function` only chooses): sizes are run-time arguments,
-//! which costs 0 to 4 % against constant ones and saves a third of a second of compile time per
-//! layer. Every entry checks its lengths and panics when they do not fit; none of them
-//! allocates (but see [`F64Kernels`]) or starts threads: callers cut the rows.
+//! Kernels know slices and sizes and nothing of layers. They are compiled once, in a crate of their
+//! own, and can be optimized in debug builds where nothing else is. None has a generic parameter
+//! that a user's crate would instantiate (that of `function` only selects). Sizes are run-time
+//! arguments, which costs 0 to 4 % compared with constants and saves a third of a second of compile
+//! time per layer. Every entry point checks its lengths and panics if they do not fit. None of them
+//! allocates (except as noted at [`F64Kernels`]) or starts threads: callers distribute the rows.
 //!
-//! Each kernel chooses among its tiers itself, rather than through a table of all kernels, so that
-//! a program contains only those that it uses.
+//! Each kernel selects its tier itself rather than through a table of all kernels, so that a
+//! program contains only the kernels that it uses.
 //!
 //! # Bits
 //!
 //! Products of `f32` with more than one row compute each element as a sum of blocks of the inner
-//! index, each a chain of (fused) multiply-adds; where the blocks end depends on the length of the
-//! inner index alone, so that results do not depend on how rows are cut. Sums go through a fixed
-//! number of partial sums. AVX2 and AVX-512 agree in every bit of every kernel; the portable tier,
-//! which has no fused multiply-add, differs in the last places. Large products on processors other
-//! than x86-64 are the exception: `matrixmultiply` computes them.
+//! index, each a chain of (fused) multiply-adds. Where the blocks end depends on the length of the
+//! inner index alone, so that results do not depend on how rows are distributed. Sums go through a
+//! fixed number of partial sums. AVX2 and AVX-512 agree in every bit of every kernel. The portable
+//! tier, which has no fused multiply-add, differs in the last places. Large products on processors
+//! other than x86-64 are the exception: `matrixmultiply` computes them.
 //!
 //! # Rounding of sums
 //!
-//! No sum loses its digits, however long it is. A sum of `n` terms is off by at most
-//! `(64 + log2(n)) * EPSILON / 2` times the sum of the magnitudes of its terms, beside the rounding
-//! of the terms themselves: blocks of 64 terms are added in pairs. Products and, in `f32`,
-//! convolutions and the gradients of their weights, whose sums lie in memory, have blocks of at
-//! most 512 terms, runs of at most 2^16 and sums of runs. They are off by at most
-//! `(768 + n / 2^16) * EPSILON / 2` times that. The bits of a sum depend on its length, not on the
-//! number of threads.
+//! No sum loses its digits, however long it is: blocks of 64 terms are added in pairs. A sum of `n`
+//! terms is off by at most `(64 + log2(n)) * EPSILON / 2` times the sum of the magnitudes of its
+//! terms, in addition to the rounding of the terms themselves. Products and, in `f32`, convolutions
+//! and the gradients of their weights keep their sums in memory. They have blocks of at most 512
+//! terms, runs of at most 2^16 terms, and sums of runs, and are off by at most
+//! `(768 + n / 2^16) * EPSILON / 2` times the sum of the magnitudes. The bits of a sum depend on
+//! its length, not on the number of threads.
 
 mod aligned;
 mod args;
@@ -79,68 +79,70 @@ pub use resample::Resample;
 
 use tier::Tier;
 
-/// One step of an optimizer by the rule `R`. A trait of its own, so that a program contains only
-/// the rules that it uses.
+/// One step of an optimizer with the rule `R`. This is a trait of its own so that a program
+/// contains only the rules that it uses.
 pub trait Update<T, R> {
-    /// Changes the parameters and what the rule remembers of each, one slice for each of its
-    /// states.
+    /// Updates the parameters and the states of the rule, one slice for each state.
     fn update(self, rule: &R, params: &mut [T], grad: &[T], states: &mut [&mut [T]]);
 }
 
-/// The kernels of an element type in one instruction tier: a network asks for them once per call.
+/// The kernels of an element type in one instruction tier. A network asks for them once per call.
 pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
-    /// The tier in which they run.
+    /// Returns the tier in which the kernels run.
     fn tier(self) -> Tier;
-    /// `C = start + A * B`, then `max(0, C)` if asked. See [`Product`].
+    /// Computes `C = start + A * B`, then `max(0, C)` if `relu`. See [`Product`].
     fn product(self, product: Product<'_, T>);
-    /// A convolution. See [`Conv`].
+    /// Computes a convolution. See [`Conv`].
     fn conv(self, conv: Conv<'_, T>);
-    /// The gradient of a convolution with respect to its input, or a transposed convolution.
+    /// Computes the gradient of a convolution with respect to its input, or a transposed
+    /// convolution. See [`ConvInputGrad`].
     fn conv_input_grad(self, conv: ConvInputGrad<'_, T>);
-    /// The gradient of a convolution with respect to its weight.
+    /// Computes the gradient of a convolution with respect to its weight. See [`ConvWeightGrad`].
     fn conv_weight_grad(self, conv: ConvWeightGrad<'_, T>);
-    /// The sum of all elements.
+    /// Returns the sum of all elements.
     fn sum(self, x: &[T]) -> T;
-    /// The sum of the products of corresponding elements.
+    /// Returns the sum of the products of corresponding elements.
     fn dot(self, x: &[T], y: &[T]) -> T;
-    /// Sums the columns of the row-major `x` into `sums`, or onto it.
+    /// Sums the columns of the row-major `x` into `sums`, or adds the sums to it if `accumulate`.
     fn column_sums(self, rows: usize, cols: usize, x: &[T], sums: &mut [T], accumulate: bool);
-    /// `y = f(x)`, or `y = f(y)` without an `x`.
+    /// Computes `y = f(x)`, or `y = f(y)` without an `x`.
     fn function<F: Function>(self, f: F, x: Option<&[T]>, y: &mut [T]);
-    /// `dy *= f'`, known from `at`: the outputs if [`Function::FROM_OUTPUT`], the inputs otherwise.
+    /// Computes `dy *= f'` from `at`: the outputs if [`Function::FROM_OUTPUT`], the inputs
+    /// otherwise.
     fn function_grad<F: Function>(self, f: F, at: &[T], dy: &mut [T]);
-    /// `y = x`, or `weight * x` where `x` is not above 0, with one weight or as many as each row
-    /// has elements.
+    /// Computes `y = x`, or `y = weight * x` where `x` is not above 0. There is one weight, or one
+    /// for each element of a row.
     fn prelu(self, weight: &[T], x: &[T], y: &mut [T]);
-    /// `dy *= 1`, or `weight` where `x` is not above 0.
+    /// Multiplies `dy` by the weight where `x` is not above 0.
     fn prelu_grad(self, weight: &[T], x: &[T], dy: &mut [T]);
-    /// Sums `x * dy` where `x` is not above 0 into `sums`, or onto it: one per weight.
+    /// Sums `x * dy` where `x` is not above 0 into `sums`, one for each weight, or adds the sums to
+    /// it if `accumulate`.
     fn prelu_weight_grad(self, x: &[T], dy: &[T], sums: &mut [T], accumulate: bool);
-    /// `y = a * sigmoid(b)`, where `a` and `b` are the halves of each row of `x`, of `half`
-    /// elements.
+    /// Computes `y = a * sigmoid(b)`, where `a` and `b` are the halves of each row of `x`. Each
+    /// half has `half` elements.
     fn glu(self, half: usize, x: &[T], y: &mut [T]);
-    /// `dx` from `dy`, for `glu`.
+    /// Computes `dx` from `dy`, for `glu`.
     fn glu_grad(self, half: usize, x: &[T], dy: &[T], dx: &mut [T]);
-    /// `y` is the largest element of each window and channel: the first of equals, or the last NaN.
-    /// `codes`, if there are any, are what `max_pool_grad` needs: one for each output.
+    /// Sets `y` to the largest element of each window and channel: the first of equals, or the last
+    /// NaN. `codes`, if present, receives what `max_pool_grad` needs: one code for each output.
     fn max_pool(self, plane: &Plane, x: &[T], y: &mut [T], codes: Option<&mut [T]>);
-    /// `dx` from `dy`, for `max_pool`.
+    /// Computes `dx` from `dy`, for `max_pool`.
     fn max_pool_grad(self, plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]);
-    /// `y` is the sum over each window and channel, divided by what `divide` says, or the
-    /// interpolation. If `transposed`, `x` is a gradient with respect to that and `y` becomes
-    /// the one with respect to its input.
+    /// Sets `y` to the sum over each window and channel, divided as `divide` says, or to the
+    /// interpolation. If `transposed`, `x` is a gradient with respect to that result, and `y`
+    /// becomes the gradient with respect to its input.
     fn mean_pool(self, plane: &Plane, divide: Divisor, transposed: bool, x: &[T], y: &mut [T]);
-    /// Softmax of every row of `width` elements.
+    /// Replaces every row of `width` elements by its softmax.
     fn softmax(self, width: usize, x: &mut [T]);
-    /// `dy = y * (dy - sum(y * dy))` per row, where `y` is the softmax.
+    /// Computes `dy = y * (dy - sum(y * dy))` for each row, where `y` is the softmax.
     fn softmax_grad(self, width: usize, y: &[T], dy: &mut [T]);
-    /// Logarithm of the softmax of every row of `width` elements.
+    /// Replaces every row of `width` elements by the logarithm of its softmax.
     fn log_softmax(self, width: usize, x: &mut [T]);
-    /// `dy -= exp(y) * sum(dy)` per row, where `y` is the logarithm of the softmax.
+    /// Computes `dy -= exp(y) * sum(dy)` for each row, where `y` is the logarithm of the softmax.
     fn log_softmax_grad(self, width: usize, y: &[T], dy: &mut [T]);
-    /// Softmax and negative log-likelihood; returns the sum over the rows and sets `grad` to
-    /// `scale` times its gradient with respect to the logits. Each row counts as often as
-    /// `weights` says, or once if that is empty; a row that counts 0 times is not looked at.
+    /// Softmax and negative log-likelihood: returns the sum over the rows and sets `grad` to
+    /// `scale` times its gradient with respect to the logits. Each row counts as often as `weights`
+    /// says, or once if that is empty. A row that counts 0 times is not read.
     fn cross_entropy(
         self,
         classes: usize,
@@ -150,17 +152,17 @@ pub trait Kernels<T>: Updates<T> + Normalize<T> + Copy + Send + Sync + 'static {
         scale: T,
         grad: &mut [T],
     ) -> T;
-    /// Sigmoid and binary cross-entropy; returns the sum over the elements and sets `grad` to
+    /// Sigmoid and binary cross-entropy: returns the sum over the elements and sets `grad` to
     /// `scale` times its gradient with respect to the logits.
     fn bce_with_logits(self, logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T;
     /// Returns the sum of the squared differences and sets `grad` to `scale` times its gradient
     /// with respect to the output.
     fn mse(self, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
-    /// As `mse`, of the absolute differences with a round tip. See [`Bend`].
+    /// As `mse`, for the absolute differences with a rounded tip. See [`Bend`].
     fn smooth_l1(self, bend: Bend, output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T;
-    /// Sets denormal numbers to 0, as activations and their gradients are already.
+    /// Sets denormal numbers to 0, as the kernels already do with activations and their gradients.
     fn flush_denormals(self, x: &mut [T]);
-    /// An image seen through an affine map. See [`Resample`].
+    /// Maps an image through an affine transform. See [`Resample`].
     fn resample(self, resample: Resample<'_, T>, to: &mut [T]);
 }
 

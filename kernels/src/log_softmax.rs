@@ -4,9 +4,10 @@ use super::args::{check_same, rows_of};
 use super::denormals::flush_denormal;
 use super::elementwise::zip;
 use super::math;
-use super::reduce::{BLOCK, NARROW, TurnRows, Turned, maximum};
+use super::reduce::{BLOCK, ExpRows, NARROW, RowBlock, maximum};
 use super::simd::{Op, Simd, each, sum_of};
 
+/// The logarithm of the softmax of every row.
 pub(super) struct LogSoftmaxOp<'a> {
     pub width: usize,
     pub x: &'a mut [f32],
@@ -21,22 +22,25 @@ impl Op for LogSoftmaxOp<'_> {
         if rows_of("log_softmax", x.len(), width) == 0 {
             return;
         }
+
         if width <= NARROW {
-            let mut turned = Turned::new();
+            let mut block = RowBlock::new();
             for rows in x.chunks_mut(BLOCK * width) {
-                s.outline(TurnRows {
-                    turned: &mut turned,
+                s.outline(ExpRows {
+                    block: &mut block,
                     width,
                     x: rows,
                 });
+
                 for v in (0..BLOCK).step_by(S::LANES) {
                     // SAFETY: lanes v to v + LANES <= BLOCK.
                     unsafe {
-                        let p = turned.sum.as_mut_ptr().add(v);
+                        let p = block.sum.as_mut_ptr().add(v);
                         s.store(p, math::ln(s, s.load(p)));
                     }
                 }
-                let shifts = turned.max.iter().zip(&turned.sum);
+
+                let shifts = block.max.iter().zip(&block.sum);
                 for (row, (max, log)) in rows.chunks_exact_mut(width).zip(shifts) {
                     row.iter_mut().for_each(|x| *x = (*x - max) - log);
                 }
@@ -49,7 +53,7 @@ impl Op for LogSoftmaxOp<'_> {
     }
 }
 
-/// `row = log_softmax(row)`.
+/// `row = log_softmax(row)`, for a row that is not narrow.
 struct WideLogRow<'a>(&'a mut [f32]);
 
 impl Op for WideLogRow<'_> {
@@ -59,7 +63,9 @@ impl Op for WideLogRow<'_> {
     fn call<S: Simd>(self, s: S) {
         let WideLogRow(row) = self;
         let shift = s.splat(maximum(s, row));
-        let (len, x) = (row.len(), row.as_mut_ptr());
+        let len = row.len();
+        let x = row.as_mut_ptr();
+
         // SAFETY (both blocks): `sum_of` and `each` give i + n <= len.
         let sum = sum_of(
             s,
@@ -67,6 +73,7 @@ impl Op for WideLogRow<'_> {
             #[inline(always)]
             |i, n| unsafe { math::exp(s, s.sub(s.get(x.add(i), n), shift)) },
         );
+
         let log = math::ln(s, s.splat(sum));
         each(
             s,
@@ -77,6 +84,7 @@ impl Op for WideLogRow<'_> {
     }
 }
 
+/// `dy -= exp(y) * sum(dy)` in every row.
 pub(super) struct LogSoftmaxGradOp<'a> {
     pub width: usize,
     pub y: &'a [f32],
@@ -93,6 +101,7 @@ impl Op for LogSoftmaxGradOp<'_> {
         if rows_of("log_softmax_grad", y.len(), width) == 0 {
             return;
         }
+
         for (y, dy) in y.chunks_exact(width).zip(dy.chunks_exact_mut(width)) {
             let p = dy.as_ptr();
             let total = sum_of(
@@ -102,6 +111,7 @@ impl Op for LogSoftmaxGradOp<'_> {
                 #[inline(always)]
                 |i, n| unsafe { s.get(p.add(i), n) },
             );
+
             let total = s.splat(total);
             zip(
                 s,

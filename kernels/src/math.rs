@@ -1,12 +1,12 @@
-//! Elementary functions on vectors. NaN goes through; infinities give the limits.
+//! Elementary functions on vectors. NaN is passed on; infinities give the limits.
 //!
-//! The tests hold `exp` to 1.5 ulp, `tanh`, `expm1`, `ln` and `log1p` to 2, `sigmoid` to 3. With
-//! AVX-512 `sigmoid` takes 0.3 ns per element and `tanh` 0.45, where library functions take
+//! The tests hold `exp` to 1.5 ulp, `tanh`, `expm1`, `ln` and `log1p` to 2, and `sigmoid` to 3.
+//! With AVX-512 `sigmoid` takes 0.3 ns per element and `tanh` 0.45 ns, where library functions take
 //! several. Cheaper rational forms lose all accuracy in the tails.
 
 use super::simd::Simd;
 
-/// `p[0] * x^n + .. + p[n]`.
+/// Evaluates `p[0] * x^n + .. + p[n]`.
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, p: [f32; N]) -> S::V {
     let mut y = s.splat(p[0]);
@@ -16,16 +16,17 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, p: [f32; N]) -> S::V {
     y
 }
 
-/// Where `exp` ends: a little further down, its values are denormal.
+/// The smallest argument of `exp`: a little below it, the values are denormal.
 const LEAST_EXPONENT: f32 = -87.3;
 
-/// `(q, n)` with `e^(x + low) = 2^n (1 + q)` for a small `low`, if there is one: `q` from -0.3 to
-/// 0.42, `x` taken as `least` below it and as 88.8 above.
+/// Returns `(q, n)` with `e^(x + low) = 2^n (1 + q)` for a small `low`, if there is one. `q` is
+/// from -0.3 to 0.42. `x` is clamped to `least` below and to 88.8 above.
 #[inline(always)]
 fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S::V) {
     // The constants come first: `max` and `min` keep a NaN of their second argument.
     let x = s.min(s.splat(88.8), s.max(s.splat(least), x));
-    let n = s.round(s.mul(x, s.splat(std::f32::consts::LOG2_E)));
+    let n = s.round(s.mul(x, s.splat(core::f32::consts::LOG2_E)));
+
     // ln 2 in two parts, the first of 9 bits so that its product with n is exact.
     let r = s.fnma(n, s.splat(0.693_359_4), x);
     let r = s.fma(n, s.splat(2.121_944_4e-4), r);
@@ -34,6 +35,7 @@ fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S:
     } else {
         r
     };
+
     let q = [
         1.987_569_1e-4,
         1.398_199_9e-3,
@@ -45,7 +47,8 @@ fn exp_parts<S: Simd>(s: S, x: S::V, low: Option<S::V>, least: f32) -> (S::V, S:
     (s.fma(polynomial(s, r, q), s.mul(r, r), r), n)
 }
 
-/// `e^(x + low)` for a small `low`, if there is one; 0 for `x` below -87.3, infinity above 88.73.
+/// Computes `e^(x + low)` for a small `low`, if there is one; 0 for `x` below -87.3, infinity above
+/// 88.73.
 #[inline(always)]
 fn exp_sum<S: Simd>(s: S, x: S::V, low: Option<S::V>) -> S::V {
     let (q, n) = exp_parts(s, x, low, LEAST_EXPONENT);
@@ -53,20 +56,21 @@ fn exp_sum<S: Simd>(s: S, x: S::V, low: Option<S::V>) -> S::V {
     s.select(s.gt(s.splat(LEAST_EXPONENT), x), s.zero(), e)
 }
 
-/// `e^x`.
+/// Computes `e^x`.
 #[inline(always)]
 pub(super) fn exp<S: Simd>(s: S, x: S::V) -> S::V {
     exp_sum(s, x, None)
 }
 
-/// `2^x` for `x` from 0 to 126. It takes less time than `exp`, but what `x` lost when it was
-/// rounded is off in the result: about `x / 2` ulp.
+/// Computes `2^x` for `x` from 0 to 126. It takes less time than `exp`, but the rounding error of
+/// `x` appears in the result: about `x / 2` ulp.
 #[inline(always)]
 fn exp2<S: Simd>(s: S, x: S::V) -> S::V {
     let n = s.round(x);
     let r = s.sub(x, n);
-    // (2^r - 1) / r for r from -0.5 to 0.5, relative error of 2^r 2e-9; in pairs, as a lone vector
-    // waits for each step.
+
+    // (2^r - 1) / r for r from -0.5 to 0.5, with a relative error of 2^r of 2e-9. Terms are
+    // evaluated in pairs, as a lone vector waits for each step.
     let pair = {
         #[inline(always)]
         |a, b| s.fma(r, s.splat(a), s.splat(b))
@@ -77,20 +81,21 @@ fn exp2<S: Simd>(s: S, x: S::V) -> S::V {
         square,
         pair(9.618_437e-3, 5.550_332_4e-2),
     );
-    let q = s.fma(q, square, pair(0.240_226_48, std::f32::consts::LN_2));
+    let q = s.fma(q, square, pair(0.240_226_48, core::f32::consts::LN_2));
+
     s.ldexp(s.fma(q, r, s.splat(1.0)), n)
 }
 
-/// `e^x - 1` for `x` up to 88.
+/// Computes `e^x - 1` for `x` up to 88.
 #[inline(always)]
 pub(super) fn expm1<S: Simd>(s: S, x: S::V) -> S::V {
-    // It is -1 from -18 on; much further down, 2^n q would be denormal on the way.
+    // It is -1 below -18; much further down, 2^n q would be denormal on the way.
     let (q, n) = exp_parts(s, x, None, -80.0);
     let one = s.splat(1.0);
     s.add(s.ldexp(q, n), s.sub(s.ldexp(one, n), one))
 }
 
-/// `1 / (1 + e^-x)`; denormal from -87.34 down, 0 below -88.73.
+/// Computes `1 / (1 + e^-x)`; denormal from -87.34 down, 0 below -88.73.
 #[inline(always)]
 pub(super) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
     let one = s.splat(1.0);
@@ -99,10 +104,12 @@ pub(super) fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
     s.div(one, s.add(one, s.ldexp(s.add(q, one), n)))
 }
 
+/// Computes the hyperbolic tangent.
 #[inline(always)]
 pub(super) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     let size = abs(s, x);
     let square = s.mul(x, x);
+
     let p = [
         -5.704_988_7e-3,
         2.063_909e-2,
@@ -111,46 +118,51 @@ pub(super) fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
         -3.333_328e-1,
     ];
     let small = s.fma(s.mul(polynomial(s, square, p), square), x, x);
-    // Beyond 10 it is 1. The limit comes first, as `min` keeps a NaN of its second argument.
+
+    // Above 10 it is 1. The limit comes first, as `min` keeps a NaN of its second argument.
     let e = exp2(
         s,
         s.min(
             s.splat(30.0),
-            s.mul(size, s.splat(2.0 * std::f32::consts::LOG2_E)),
+            s.mul(size, s.splat(2.0 * core::f32::consts::LOG2_E)),
         ),
     );
     let large = s.sub(s.splat(1.0), s.div(s.splat(2.0), s.add(e, s.splat(1.0))));
     let large = s.or(large, s.and_bits(x, 0x8000_0000));
+
     s.select(s.gt(size, s.splat(0.625)), large, small)
 }
 
+/// Computes the absolute value.
 #[inline(always)]
 pub(super) fn abs<S: Simd>(s: S, x: S::V) -> S::V {
     s.and_bits(x, 0x7fff_ffff)
 }
 
-/// `2 * artanh(t) - 2 * t`, divided by `t`, from the series in `t^2`.
+/// Computes `2 * artanh(t) - 2 * t`, divided by `t`, from the series in `t^2`.
 #[inline(always)]
 fn artanh_tail<S: Simd, const N: usize>(s: S, t: S::V, series: [f32; N]) -> S::V {
     let square = s.mul(t, t);
     s.mul(polynomial(s, square, series), square)
 }
 
-/// The natural logarithm of a positive normal number; NaN of NaN.
+/// Computes the natural logarithm of a positive normal number; NaN of NaN.
 #[inline(always)]
 pub(super) fn ln<S: Simd>(s: S, x: S::V) -> S::V {
     let (m, e) = s.frexp(x);
-    // m = 1 + f, ln m = 2 artanh(f / (2 + f)) = f - t * (f - tail): no error of the division in the
-    // leading term.
+
+    // m = 1 + f, ln m = 2 artanh(f / (2 + f)) = f - t * (f - tail): the leading term has no error
+    // of the division.
     let f = s.sub(m, s.splat(1.0));
     let t = s.div(f, s.add(f, s.splat(2.0)));
     let tail = artanh_tail(s, t, [2.0 / 9.0, 2.0 / 7.0, 2.0 / 5.0, 2.0 / 3.0]);
     let low = s.fnma(t, s.sub(f, tail), s.mul(e, s.splat(-2.121_944_4e-4)));
+
     // frexp makes numbers of NaN; x - x does not.
     s.fma(e, s.splat(0.693_359_4), s.add(f, s.add(low, s.sub(x, x))))
 }
 
-/// `ln(1 + u)` for `u` from 0 to 1.
+/// Computes `ln(1 + u)` for `u` from 0 to 1.
 #[inline(always)]
 pub(super) fn log1p<S: Simd>(s: S, u: S::V) -> S::V {
     let t = s.div(u, s.add(u, s.splat(2.0)));
@@ -167,12 +179,13 @@ pub(super) fn log1p<S: Simd>(s: S, u: S::V) -> S::V {
     s.fnma(t, s.sub(u, tail), u)
 }
 
-/// `(P, e)`: the normal distribution up to `x`, and `e^(-x^2 / 2)`. Relative accuracy on both
-/// sides.
+/// Returns `(P, e)`: the normal distribution function at `x`, and `e^(-x^2 / 2)`. Both sides have
+/// relative accuracy.
 #[inline(always)]
 pub(super) fn normal<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
-    // Beyond 15 both are 0 or 1; the limit keeps infinities out. A NaN stays: see `exp_sum`.
+    // Beyond 15 both are 0 or 1, and the limit keeps infinities out. A NaN stays: see `exp_sum`.
     let size = s.min(s.splat(15.0), abs(s, x));
+
     // x^2 in two parts, the square of the upper half of the bits being exact: the rounding of x^2
     // alone would cost 50 ulp at x = 10.
     let high = s.and_bits(size, 0xffff_f000);
@@ -180,8 +193,9 @@ pub(super) fn normal<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
     let square = s.mul(s.mul(high, high), half);
     let rest = s.mul(s.mul(s.sub(size, high), s.add(size, high)), half);
     let e = exp_sum(s, square, Some(rest));
-    // erfc(z) = t * Q(t - 1) * e^(-z^2) with t = 1 / (1 + z / 2): Q by interpolation at Chebyshev
-    // nodes for z from 0 to 11, both ends among them, relative error 6e-8; around t = 1 it is
+
+    // erfc(z) = t * Q(t - 1) * e^(-z^2) with t = 1 / (1 + z / 2). Q interpolates at Chebyshev nodes
+    // for z from 0 to 11, both ends among them, with a relative error of 6e-8; around t = 1 it is
     // exact.
     let t = s.div(
         s.splat(1.0),
@@ -200,6 +214,7 @@ pub(super) fn normal<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
         1.256_758_6,
         1.0,
     ];
+
     let tail = s.mul(
         s.mul(
             s.mul(polynomial(s, s.sub(t, s.splat(1.0)), q), t),

@@ -1,13 +1,13 @@
-//! The rules of the optimizers, PyTorch's but for Lion's: what one step does to a parameter `p`
-//! with the gradient `g`. What depends on the number of the step alone is worked out before, in the
-//! optimizers. What decays ends at 0 or at the least square, as [`Thresholds`] says, which the
-//! formulas leave out.
+//! The update rules of the optimizers, PyTorch's except for Lion's: the effect of one step on a
+//! parameter `p` with the gradient `g`. The optimizers compute beforehand what depends on the
+//! number of the step alone. Decaying values end at 0 or at the least square, as [`Thresholds`]
+//! says; the formulas leave this out.
 
 #[cfg(doc)]
 use super::denormals::Thresholds;
 use super::update::{Arithmetic, Rule, States, Step};
 
-/// What every rule begins with: `g = -g` if `maximize`; `g += weight_decay * p`; `p *= shrink`.
+/// The beginning of every rule: `g = -g` if `maximize`; `g += weight_decay * p`; `p *= shrink`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Preprocess {
     pub maximize: bool,
@@ -16,8 +16,8 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
-    /// With a weight decay that is added to the gradient or, `decoupled`, takes its part of the
-    /// parameter itself.
+    /// Creates it with a weight decay that is added to the gradient or, if `decoupled`, applied to
+    /// the parameter itself.
     pub fn new(lr: f64, maximize: bool, weight_decay: f64, decoupled: bool) -> Preprocess {
         if decoupled {
             Preprocess {
@@ -42,13 +42,13 @@ impl Preprocess {
     }
 }
 
-/// `mean + (1 - beta) * (x - mean)`.
+/// Returns the moving average `mean + (1 - beta) * (x - mean)`.
 #[inline(always)]
 fn ema<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V) -> A::V {
     a.fma(a.of(1.0 - beta), a.sub(x, mean), mean)
 }
 
-/// `beta * mean + (1 - beta) * x^2`, and at least `floor`.
+/// Returns the moving average `beta * mean + (1 - beta) * x^2`, and at least `floor`.
 #[inline(always)]
 fn ema_of_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, floor: f64) -> A::V {
     at_least(
@@ -58,13 +58,14 @@ fn ema_of_square<A: Arithmetic>(a: A, beta: f64, mean: A::V, x: A::V, floor: f64
     )
 }
 
-/// `square`, but not below `floor`: see [`Thresholds::floor`]. NaN stays.
+/// Returns `square`, but at least `floor`: see [`Thresholds::floor`]. NaN stays.
 #[inline(always)]
 fn at_least<A: Arithmetic>(a: A, square: A::V, floor: f64) -> A::V {
     a.max(a.of(floor), square)
 }
 
-/// The means of the gradient and of its square, which Adam and those after it keep.
+/// Returns the moving averages of the gradient and of its square, which Adam and its successors
+/// keep.
 #[inline(always)]
 fn moments<A: Arithmetic>(
     a: A,
@@ -76,15 +77,15 @@ fn moments<A: Arithmetic>(
     [ema(a, beta1, m, g), ema_of_square(a, beta2, v, g, floor)]
 }
 
-/// What those two begin a step with.
+/// Returns the values with which those two begin a step.
 #[inline(always)]
 fn settle_moments<A: Arithmetic>(a: A, ended: A::M, [m, v, x]: States<A>) -> States<A> {
     [a.flush(ended, m), a.raise(ended, v), x]
 }
 
 /// Stochastic gradient descent. If `momentum` is not 0, `v = momentum * v + (1 - dampening) * g`
-/// (`v = g` in the first step) and then `g = v`, or `g += momentum * v` if `nesterov`; `p -= lr *
-/// g`.
+/// (`v = g` in the first step) and then `g = v`, or `g += momentum * v` if `nesterov`;
+/// `p -= lr * g`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SgdStep {
     pub begin: Preprocess,
@@ -92,7 +93,7 @@ pub struct SgdStep {
     pub momentum: f64,
     pub dampening: f64,
     pub nesterov: bool,
-    /// The velocity holds nothing yet.
+    /// Whether this is the first step, before which there is no velocity.
     pub first: bool,
 }
 
@@ -122,6 +123,7 @@ impl Rule for SgdStep {
                 v
             };
         }
+
         (a.fnma(a.of(self.lr), g, p), [v, x, y])
     }
 }
@@ -163,6 +165,7 @@ impl Rule for AdamStep {
         } else {
             (most, v)
         };
+
         let deviation = a.fma(a.sqrt(size), a.of(self.root), a.of(self.epsilon));
         (
             a.fnma(a.of(self.rate), a.div(m, deviation), p),
@@ -171,8 +174,8 @@ impl Rule for AdamStep {
     }
 }
 
-/// NAdam: Adam's moments; `d = sqrt(v * root) + epsilon`; `p -= gradient_rate * g / d + moment_rate
-/// * m / d`.
+/// NAdam: Adam's moments; `d = sqrt(v * root) + epsilon`;
+/// `p -= gradient_rate * g / d + moment_rate * m / d`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NAdamStep {
     pub begin: Preprocess,
@@ -209,8 +212,8 @@ impl Rule for NAdamStep {
     }
 }
 
-/// RAdam: Adam's moments; `p -= rate * m / (sqrt(v) + epsilon)` if `rectified`, else `p -= rate *
-/// m`.
+/// RAdam: Adam's moments; `p -= rate * m / (sqrt(v) + epsilon)` if `rectified`, else
+/// `p -= rate * m`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RAdamStep {
     pub begin: Preprocess,
@@ -263,7 +266,7 @@ impl Rule for AdamaxStep {
 
     #[inline(always)]
     fn settle<A: Arithmetic>(self, a: A, ended: A::M, [m, u, x]: States<A>) -> States<A> {
-        // Without an epsilon, what is not tiny is larger.
+        // Without an epsilon, a gradient that is not tiny is larger.
         let u = a.select(ended, a.max(a.of(A::THRESHOLDS.tiny), u), u);
         [a.flush(ended, m), u, x]
     }
@@ -286,15 +289,15 @@ impl Rule for AdamaxStep {
     }
 }
 
-/// Adagrad: `sum += g^2`, from `initial` in the first step; `p -= rate * g / (sqrt(sum) +
-/// epsilon)`.
+/// Adagrad: `sum += g^2`, from `initial` in the first step;
+/// `p -= rate * g / (sqrt(sum) + epsilon)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdagradStep {
     pub begin: Preprocess,
     /// `lr / (1 + (step - 1) * lr_decay)`
     pub rate: f64,
     pub epsilon: f64,
-    /// What the sum begins with, in the first step.
+    /// The initial value of the sum, in the first step.
     pub initial: Option<f64>,
 }
 
@@ -311,6 +314,7 @@ impl Rule for AdagradStep {
     #[inline(always)]
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [sum, x, y]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
+
         let sum = match self.initial {
             Some(initial) => a.of(initial),
             None => sum,
@@ -339,7 +343,7 @@ impl Rule for AdadeltaStep {
 
     #[inline(always)]
     fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, u, x]: States<A>) -> States<A> {
-        // Without an epsilon, what never moved does not begin to.
+        // Without an epsilon, a parameter that has never moved stays where it is.
         let u = a.select(a.lt(a.of(0.0), u), a.raise(ended, u), u);
         [a.raise(ended, v), u, x]
     }
@@ -359,7 +363,7 @@ impl Rule for AdadeltaStep {
     }
 }
 
-/// RMSprop: `v = alpha * v + (1 - alpha) * g^2`; `d = sqrt(v) + epsilon`, or, if `centered`,
+/// RMSprop: `v = alpha * v + (1 - alpha) * g^2`; `d = sqrt(v) + epsilon` or, if `centered`,
 /// `mean += (1 - alpha) * (g - mean)` and `d = sqrt(max(0, v - mean^2)) + epsilon`; if `momentum`
 /// is not 0, `b = momentum * b + g / d` and `p -= lr * b`, else `p -= lr * g / d`. The states are
 /// v, mean, b, without those that are not used.
@@ -380,7 +384,7 @@ impl Rule for RmsPropStep {
 
     #[inline(always)]
     fn settle<A: Arithmetic>(self, a: A, ended: A::M, [v, x, y]: States<A>) -> States<A> {
-        // The mean and the buffer, whichever of them there are.
+        // The mean and the momentum buffer, as far as they exist.
         [a.raise(ended, v), a.flush(ended, x), a.flush(ended, y)]
     }
 
@@ -397,11 +401,13 @@ impl Rule for RmsPropStep {
             let floor = if self.epsilon == 0.0 { floor } else { 0.0 };
             square = a.max(a.of(floor), a.fnma(mean, mean, v));
         }
+
         let mut step = a.div(g, a.add(a.sqrt(square), a.of(self.epsilon)));
         if self.momentum != 0.0 {
             b = a.fma(a.of(self.momentum), b, step);
             step = b;
         }
+
         let [x, y] = if self.centered { [mean, b] } else { [b, mean] };
         (a.fnma(a.of(self.lr), step, p), [v, x, y])
     }
@@ -430,6 +436,7 @@ impl Rule for LionStep {
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, x, y]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
         let between = |beta: f64| a.fma(a.of(beta), m, a.mul(a.of(1.0 - beta), g));
+
         let direction = a.sign(between(self.beta1));
         (
             a.fnma(a.of(self.lr), direction, p),

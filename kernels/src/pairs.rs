@@ -2,16 +2,16 @@
 //!
 //! Terms are added one after the other only within blocks of a fixed length. The sums of the blocks
 //! are added in pairs, those of the pairs in pairs, and so on: Higham, "The accuracy of floating
-//! point summation" (1993). A sum of `n` terms in blocks of `b` is off by at most `(b + log2(n)) *
-//! eps / 2` times the sum of the terms' magnitudes, where `eps` is the type's `EPSILON`. Neither the
-//! tier nor the number of threads has a part in where blocks end.
+//! point summation" (1993). A sum of `n` terms in blocks of `b` is off by at most
+//! `(b + log2(n)) * eps / 2` times the sum of the terms' magnitudes, where `eps` is the type's
+//! `EPSILON`. Where blocks end depends neither on the tier nor on the number of threads.
 
-use std::mem::MaybeUninit;
+use core::mem::MaybeUninit;
 
-/// How many terms are added one after the other.
+/// The number of terms that are added one after the other.
 pub(super) const TERMS: usize = 64;
 
-/// More levels than there is memory for blocks.
+/// The number of levels: more than memory has blocks for.
 const LEVELS: usize = 32;
 
 /// The sums of the blocks so far, as the digits of a binary counter: level `l` holds the sum of
@@ -30,23 +30,28 @@ impl<B: Copy> Pairs<B> {
         }
     }
 
-    /// Takes the sum of the next block.
+    /// Adds the sum of the next block.
     #[inline(always)]
     pub(super) fn push(&mut self, block: B, add: impl Fn(B, B) -> B) {
-        let (mut sum, mut level) = (block, 0);
+        let mut sum = block;
+        let mut level = 0;
+
         while self.blocks >> level & 1 == 1 {
             // SAFETY: the bit of this level is set, so that its sum was written.
             sum = add(unsafe { self.sums[level].assume_init() }, sum);
             level += 1;
         }
+
         self.sums[level] = MaybeUninit::new(sum);
         self.blocks += 1;
     }
 
-    /// The sum of all, with that of the last block, which may be shorter.
+    /// Returns the sum of all blocks and of the last one, which may be shorter.
     #[inline(always)]
     pub(super) fn finish(&self, last: B, add: impl Fn(B, B) -> B) -> B {
-        let (mut sum, mut level) = (last, 0);
+        let mut sum = last;
+        let mut level = 0;
+
         while self.blocks >> level > 0 {
             if self.blocks >> level & 1 == 1 {
                 // SAFETY: as in `push`.

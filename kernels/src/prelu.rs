@@ -1,11 +1,12 @@
-//! The rectifier with a learned slope, for all or for each element of a row, with its gradients.
+//! The rectifier with a learned slope (PReLU), one for all elements or one for each element of a
+//! row, and its gradients.
 
 use super::args::check_prelu;
 use super::denormals::flush_denormal;
 use super::pairs::{Pairs, TERMS};
 use super::simd::{Op, Simd, adding, each, sum_of};
 
-/// `y = f(weight, x, y)` in each row; a single weight stands in all lanes.
+/// Computes `y = f(weight, x, y)` in each row. A single weight stands in all lanes.
 #[inline(always)]
 fn weighted<S: Simd>(
     s: S,
@@ -16,8 +17,10 @@ fn weighted<S: Simd>(
 ) {
     let width = check_prelu(weight.len(), x.len(), y.len()).max(1);
     let w = weight.as_ptr();
+
     for (x, y) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-        let (x, y) = (x.as_ptr(), y.as_mut_ptr());
+        let x = x.as_ptr();
+        let y = y.as_mut_ptr();
         each(
             s,
             width,
@@ -38,6 +41,7 @@ fn weighted<S: Simd>(
     }
 }
 
+/// `y = x`, or `weight * x` where `x` is not above 0.
 pub(super) struct PReluOp<'a> {
     pub weight: &'a [f32],
     pub x: &'a [f32],
@@ -60,6 +64,7 @@ impl Op for PReluOp<'_> {
     }
 }
 
+/// `dy *= weight` where `x` is not above 0.
 pub(super) struct PReluGradOp<'a> {
     pub weight: &'a [f32],
     pub x: &'a [f32],
@@ -82,6 +87,7 @@ impl Op for PReluGradOp<'_> {
     }
 }
 
+/// The sums of `x * dy` where `x` is not above 0.
 pub(super) struct PReluWeightGradOp<'a> {
     pub x: &'a [f32],
     pub dy: &'a [f32],
@@ -101,13 +107,17 @@ impl Op for PReluWeightGradOp<'_> {
             accumulate,
         } = self;
         let width = check_prelu(sums.len(), x.len(), dy.len());
+
         if !accumulate {
             sums.fill(0.0);
         }
         if x.is_empty() {
             return;
         }
-        let (rows, x, dy) = (x.len() / width, x.as_ptr(), dy.as_ptr());
+        let rows = x.len() / width;
+        let x = x.as_ptr();
+        let dy = dy.as_ptr();
+
         let term = {
             #[inline(always)]
             |i: usize, n: usize| {
@@ -116,10 +126,12 @@ impl Op for PReluWeightGradOp<'_> {
                 s.select(s.gt(x, s.zero()), s.zero(), s.mul(x, dy))
             }
         };
+
         if let [sum] = sums {
             *sum += sum_of(s, width, term);
             return;
         }
+
         let sums = sums.as_mut_ptr();
         each(
             s,

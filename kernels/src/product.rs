@@ -1,39 +1,41 @@
-//! Products of matrices in one tier: blocks, packing, and which kernel for which shape.
+//! Products of matrices in one tier: Goto's algorithm, with cache blocking, packing and the
+//! selection of a kernel by shape.
 //!
 //! Every element is a sum of blocks, each a chain of multiply-adds in the order of the inner index.
 //! The blocks of the inner index depend on its length alone, so that neither the other blocking nor
-//! a cut of the rows changes a bit.
+//! a distribution of the rows changes a bit.
 
 use super::reference::Real;
 use super::simd::{Op, Simd};
-use super::tile::{Next, Strip, StripOp};
+use super::tile::{PrefetchRegion, Strip, StripOp};
 use super::vector_product::{RowDots, VectorProduct};
 use super::{AlignedBuffer, F32Kernels, Kernels, Matrix, Product, Start, kept, reference};
 
-/// Inner indices per block: a packed panel of AVX-512 is then 64 KiB, a sixteenth of the
-/// second-level cache.
+/// Inner indices per block (Goto's `kc`): a packed panel of AVX-512 is then 64 KiB, a sixteenth of
+/// the second-level cache.
 pub(super) const DEPTH: usize = 256;
-/// Inner indices per run of blocks: a longer product is a sum of runs. So an element with the inner
-/// index `k` is off by at most `(DEPTH + LONG / DEPTH + k / LONG) * eps / 2`, times the sum of the
-/// magnitudes of its terms: `768 * eps / 2` for `k = 2^24`.
+/// Inner indices per run of blocks: a longer product is a sum of runs. An element with the inner
+/// dimension `k` is therefore off by at most `(DEPTH + LONG / DEPTH + k / LONG) * eps / 2` times
+/// the sum of the magnitudes of its terms: `768 * eps / 2` for `k = 2^24`.
 pub(super) const LONG: usize = 1 << 16;
-/// Rows per block: with DEPTH, 384 KiB of A stay in the second-level cache while B's panels pass.
+/// Rows per block (Goto's `mc`): with `DEPTH`, 384 KiB of `A` stay in the second-level cache while
+/// the panels of `B` pass.
 const HEIGHT: usize = 384;
-/// Columns of the widest tile: 4 vectors of 16.
+/// Columns of the widest tile (`nr`): 4 vectors of 16.
 const WIDTH: usize = 64;
-/// From this many rows on, B is packed: at 64 rows it costs 6 %; at 512 x 512 x 512 it is worth 8
-/// to 18 % where a power-of-two stride or a split cache line hurts (Intel), and nothing elsewhere
-/// (Zen 4).
-const ROWS_WORTH_PACKING: usize = 192;
+/// The smallest number of rows for which `B` is packed. At 64 rows packing costs 6 %. At 512 x 512
+/// x 512 it is worth 8 to 18 % where a power-of-two stride or a split cache line hurts (Intel), and
+/// nothing elsewhere (Zen 4).
+const MIN_ROWS_TO_PACK: usize = 192;
 
 kept! {
-    /// A packed block of B: whole tile rows one after the other, filled up with zeros. Allocated once per thread, as
-    /// it is too large for the stacks of small threads.
+    /// A packed panel of `B`: rows as wide as a tile, one after the other, padded with zeros.
+    /// Allocated once per thread, as it is too large for the stacks of small threads.
     static PANEL: AlignedBuffer<f32> = AlignedBuffer::new();
 }
 
-/// By reference, as its parts are: to copy so many arguments just written takes longer than a small
-/// product.
+/// A product in one tier. It is held by reference, as its parts are: copying so many arguments just
+/// written takes longer than a small product.
 pub(super) struct ProductOp<'p, 'a>(pub &'p mut Product<'a, f32>);
 
 impl Op for ProductOp<'_, '_> {
@@ -46,20 +48,24 @@ impl Op for ProductOp<'_, '_> {
         if p.m == 0 || p.n == 0 {
             return;
         }
+
         if p.whole == 1 && (p.b.col_stride == 1 || p.n == 1) {
             return s.outline(VectorProduct(p));
         }
         if p.whole == 1 && (p.b.row_stride == 1 || p.k <= 1) && (p.a.col_stride == 1 || p.k <= 1) {
             return s.outline(RowDots(p));
         }
-        // A matrix of one column may have any column stride; so may the packing be spared.
+
+        // A matrix of one column may have any column stride, and needs no packing.
         let contiguous = p.b.col_stride == 1 || p.n == 1;
         let ragged = !S::MASKED_LOADS && !p.n.is_multiple_of(S::LANES);
+
         let mut panel = AlignedBuffer::new();
-        if !contiguous || ragged || p.m >= ROWS_WORTH_PACKING {
+        if !contiguous || ragged || p.m >= MIN_ROWS_TO_PACK {
             panel = PANEL.take();
             panel.reserve(DEPTH * WIDTH);
         }
+
         blocks(s, p, contiguous, panel.as_mut_slice());
         if !panel.as_slice().is_empty() {
             PANEL.set(panel);
@@ -67,20 +73,22 @@ impl Op for ProductOp<'_, '_> {
     }
 }
 
-/// A product whose inner index is longer than [`LONG`], in `f32`.
-pub(super) fn long_of_singles(kernels: F32Kernels, p: Product<'_, f32>) {
+/// Computes an `f32` product whose inner dimension exceeds [`LONG`].
+pub(super) fn long_f32(kernels: F32Kernels, p: Product<'_, f32>) {
     kept! {
         static RUN: AlignedBuffer<f32> = AlignedBuffer::new();
     }
     p.check();
+
     let mut memory = RUN.take();
     let run = memory.reserve(p.m * p.n);
+
     long(p, run, |p| kernels.product(p));
     RUN.set(memory);
 }
 
-/// A product whose inner index is longer than [`LONG`]: run after run, each of which is added to C
-/// as a whole. `run` has as many numbers as the product.
+/// Computes a product whose inner dimension exceeds [`LONG`]: run after run, each of which is added
+/// to `C` as a whole. `run` has `m * n` elements.
 pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(Product<'_, T>)) {
     let Product {
         m,
@@ -108,6 +116,7 @@ pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(P
             ..b
         };
         let k = LONG.min(k - first);
+
         if first == 0 {
             let c = &mut *c;
             product(Product {
@@ -124,19 +133,20 @@ pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(P
             });
             continue;
         }
-        let (c_of_run, start) = (&mut *run, Start::Zero);
+
         product(Product {
             m,
             n,
             k,
             a,
             b,
-            c: c_of_run,
+            c: &mut *run,
             c_stride: n,
-            start,
+            start: Start::Zero,
             relu: false,
             whole,
         });
+
         for (i, run) in run.chunks_exact(n).enumerate() {
             c[i * c_stride..][..n]
                 .iter_mut()
@@ -154,7 +164,7 @@ pub(super) fn long<T: Real>(p: Product<'_, T>, run: &mut [T], product: impl Fn(P
     }
 }
 
-/// All blocks; a `panel` that is not empty has room for DEPTH rows of a tile.
+/// Computes all blocks. A `panel` that is not empty has room for `DEPTH` rows of a tile.
 #[inline(always)]
 fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut [f32]) {
     let &mut Product {
@@ -169,117 +179,134 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool, panel: &mut
         relu,
         whole: _,
     } = p;
-    let (c, b_whole) = (c.as_mut_ptr(), b);
-    let width = S::TILE * S::LANES;
+    let c = c.as_mut_ptr();
+    let nr = S::TILE * S::LANES;
+
     // Blocks as equal as possible; one empty block if k is 0, as C still has to be started.
-    let depths = k.div_ceil(DEPTH).max(1);
-    let depth = k.div_ceil(depths);
-    for block in 0..depths {
-        let p0 = block * depth;
-        let k_block = depth.min(k - p0);
-        let mut i0 = 0;
-        while i0 < m {
-            let m_block = HEIGHT.min(m - i0);
-            let mut j0 = 0;
-            while j0 < n {
-                let columns = width.min(n - j0);
+    let k_blocks = k.div_ceil(DEPTH).max(1);
+    let kc = k.div_ceil(k_blocks);
+
+    // Goto's loop over `pc`: blocks of the inner index.
+    for block in 0..k_blocks {
+        let pc = block * kc;
+        let k_block = kc.min(k - pc);
+
+        // The loop over `ic`: blocks of the rows of A that stay in the second-level cache.
+        let mut ic = 0;
+        while ic < m {
+            let m_block = HEIGHT.min(m - ic);
+
+            // The loop over `jr`: panels of B as wide as a tile.
+            let mut jr = 0;
+            while jr < n {
+                let columns = nr.min(n - jr);
                 let vectors = columns.div_ceil(S::LANES);
-                let c = c.wrapping_add(i0 * c_stride + j0);
+                let c = c.wrapping_add(ic * c_stride + jr);
+
+                // Only the first block of the inner index starts C.
                 let (start, onto) = match start {
                     _ if block > 0 => (None, true),
                     Start::Zero => (None, false),
-                    Start::Bias(bias) => (Some(bias[j0..].as_ptr()), false),
+                    Start::Bias(bias) => (Some(bias[jr..].as_ptr()), false),
                     Start::Accumulate => (None, true),
                 };
+
                 let pack = !contiguous
                     || (!panel.is_empty()
-                        && (m >= ROWS_WORTH_PACKING
+                        && (m >= MIN_ROWS_TO_PACK
                             || (!S::MASKED_LOADS && !columns.is_multiple_of(S::LANES))));
-                let (b, b_row) = if pack {
+                let (b_panel, b_row) = if pack {
                     let row = vectors * S::LANES;
                     s.outline(Pack {
                         k: k_block,
                         n: columns,
                         b,
-                        p0,
-                        j0,
+                        p0: pc,
+                        j0: jr,
                         row,
                         panel,
                     });
                     (panel.as_ptr(), row)
                 } else {
-                    (
-                        b.data.as_ptr().wrapping_add(p0 * b.row_stride + j0),
-                        b.row_stride,
-                    )
+                    let first = pc * b.row_stride + jr;
+                    (b.data.as_ptr().wrapping_add(first), b.row_stride)
                 };
+
+                // The panel behind this one, or the first of the next block.
+                let next = if jr + columns < n {
+                    next_panel(&b, n, pc, k_block, jr + columns, nr)
+                } else {
+                    let next_pc = pc + k_block;
+                    next_panel(&b, n, next_pc, kc.min(k - next_pc), 0, nr)
+                };
+
+                // The loop over the tiles of the strip, and the micro-kernel.
                 let strip = Strip {
                     m: m_block,
                     k: k_block,
                     a: a.data
                         .as_ptr()
-                        .wrapping_add(i0 * a.row_stride + p0 * a.col_stride),
+                        .wrapping_add(ic * a.row_stride + pc * a.col_stride),
                     a_row: a.row_stride,
                     a_col: a.col_stride,
-                    b,
+                    b: b_panel,
                     b_row,
                     c,
                     c_row: c_stride,
                     start,
                     onto,
                     last: columns - (vectors - 1) * S::LANES,
-                    relu: relu && block + 1 == depths,
-                    next: if j0 + columns < n {
-                        next(&b_whole, n, p0, k_block, j0 + columns, width)
-                    } else {
-                        next(
-                            &b_whole,
-                            n,
-                            p0 + k_block,
-                            depth.min(k - p0 - k_block),
-                            0,
-                            width,
-                        )
-                    },
+                    relu: relu && block + 1 == k_blocks,
+                    next,
                 };
                 run_strip(s, vectors, strip);
-                j0 += columns;
+                jr += columns;
             }
-            i0 += m_block;
+            ic += m_block;
         }
     }
 }
 
-/// What is packed next: `k` rows of B from `p0` on and `width` columns from `j` on, or fewer.
+/// Returns the part of `B` that is read next: `k` rows from `p0`, and at most `width` columns from
+/// `j`.
 #[inline(always)]
-fn next(b: &Matrix<'_, f32>, n: usize, p0: usize, k: usize, j: usize, width: usize) -> Next {
+fn next_panel(
+    b: &Matrix<'_, f32>,
+    n: usize,
+    p0: usize,
+    k: usize,
+    j: usize,
+    width: usize,
+) -> PrefetchRegion {
     let columns = width.min(n - j);
     let at = b
         .data
         .as_ptr()
         .wrapping_add(p0 * b.row_stride + j * b.col_stride);
+
     if b.row_stride == 1 {
-        return Next {
+        return PrefetchRegion {
             at,
             rows: columns,
-            apart: b.col_stride,
+            stride: b.col_stride,
             len: k,
         };
     }
+
     let rows = if b.col_stride == 1 && columns > 0 {
         k
     } else {
         0
     };
-    Next {
+    PrefetchRegion {
         at,
         rows,
-        apart: b.row_stride,
+        stride: b.row_stride,
         len: columns,
     }
 }
 
-/// Only the widths that the tier has are compiled.
+/// Runs the strip in a function for its width. Only the widths that the tier has are compiled.
 #[inline(always)]
 fn run_strip<S: Simd>(s: S, vectors: usize, strip: Strip) {
     match vectors {
@@ -298,8 +325,8 @@ fn run_strip<S: Simd>(s: S, vectors: usize, strip: Strip) {
     }
 }
 
-/// Copies `k` rows and `n` columns of B from `(p0, j0)` into the panel, in rows of `row` filled up
-/// with zeros.
+/// Copies `k` rows and `n` columns of `B` from `(p0, j0)` into the panel, in rows of `row` elements
+/// padded with zeros.
 struct Pack<'a> {
     k: usize,
     n: usize,
@@ -328,10 +355,14 @@ impl Op for Pack<'_> {
         if k == 0 {
             return;
         }
+
         let from = p0 * b.row_stride + j0 * b.col_stride;
         let last = from + (k - 1) * b.row_stride + (n - 1) * b.col_stride;
         assert!(last < b.data.len());
-        let (src, dst) = (b.data.as_ptr().wrapping_add(from), panel.as_mut_ptr());
+
+        let src = b.data.as_ptr().wrapping_add(from);
+        let dst = panel.as_mut_ptr();
+
         // SAFETY (all blocks): element (p, j) of B is read for p < k and j < n only, which `last`
         // bounds; of the panel, rows below k are written in columns below `row`.
         if b.col_stride == 1 || n == 1 {
@@ -346,9 +377,10 @@ impl Op for Pack<'_> {
             }
             return;
         }
+
         let mut done = 0;
         if b.row_stride == 1 {
-            // B is transposed in memory: blocks of LANES x LANES through registers.
+            // `B` is transposed in memory: blocks of LANES x LANES go through registers.
             done = n - n % S::LANES;
             let whole = k - k % S::LANES;
             for j in (0..done).step_by(S::LANES) {
@@ -363,6 +395,8 @@ impl Op for Pack<'_> {
                 }
             }
         }
+
+        // The other columns, and zeros behind the last.
         for j in done..row {
             for p in 0..k {
                 unsafe {

@@ -7,6 +7,7 @@ use super::math;
 use super::pairs::{Pairs, TERMS};
 use super::simd::{Op, Simd, adding, each, sum_of};
 
+/// The sum of all elements.
 pub(super) struct SumOp<'a>(pub &'a [f32]);
 
 impl Op for SumOp<'_> {
@@ -14,7 +15,8 @@ impl Op for SumOp<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
-        let (len, x) = (self.0.len(), self.0.as_ptr());
+        let len = self.0.len();
+        let x = self.0.as_ptr();
         sum_of(
             s,
             len,
@@ -25,6 +27,7 @@ impl Op for SumOp<'_> {
     }
 }
 
+/// The sum of the products of corresponding elements.
 pub(super) struct DotOp<'a> {
     pub x: &'a [f32],
     pub y: &'a [f32],
@@ -36,7 +39,9 @@ impl Op for DotOp<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> f32 {
         check_same("dot", self.x.len(), self.y.len());
-        let (len, x, y) = (self.x.len(), self.x.as_ptr(), self.y.as_ptr());
+        let len = self.x.len();
+        let x = self.x.as_ptr();
+        let y = self.y.as_ptr();
         sum_of(
             s,
             len,
@@ -47,6 +52,7 @@ impl Op for DotOp<'_> {
     }
 }
 
+/// The sums of the columns, or their addition to `sums` if `accumulate`.
 pub(super) struct ColumnSumsOp<'a> {
     pub rows: usize,
     pub cols: usize,
@@ -68,7 +74,8 @@ impl Op for ColumnSumsOp<'_> {
             accumulate,
         } = self;
         check_column_sums(rows, cols, x.len(), sums.len());
-        // Four vectors of columns at once.
+
+        // Four vectors of columns at a time.
         let whole = cols - cols % (4 * S::LANES);
         for j in (0..whole).step_by(4 * S::LANES) {
             // SAFETY: columns j to j + 4 * LANES <= cols of all rows of x, which the check has
@@ -85,11 +92,13 @@ impl Op for ColumnSumsOp<'_> {
                 )
             };
         }
+
         if whole < cols {
             let vectors = (cols - whole).div_ceil(S::LANES);
             let last = cols - whole - (vectors - 1) * S::LANES;
-            let (x, sums) = (&x[whole.min(x.len())..], &mut sums[whole..]);
-            // SAFETY: the columns from `whole` on, likewise.
+            let x = &x[whole.min(x.len())..];
+            let sums = &mut sums[whole..];
+            // SAFETY: likewise, the columns from `whole`.
             unsafe {
                 match vectors {
                     1 => columns::<S, 1>(s, rows, cols, x, sums, last, accumulate),
@@ -102,6 +111,8 @@ impl Op for ColumnSumsOp<'_> {
     }
 }
 
+/// Sums `NR` vectors of columns.
+///
 /// # Safety
 /// `sums` and every one of the `rows` rows of `x`, `cols` apart, have `NR` vectors, the last of
 /// `last` lanes.
@@ -116,9 +127,10 @@ unsafe fn columns<S: Simd, const NR: usize>(
     accumulate: bool,
 ) {
     let count = |v: usize| if v + 1 == NR { last } else { S::LANES };
+
     let mut pairs = Pairs::new();
     let mut first = 0;
-    // SAFETY (all blocks): the caller's promise.
+    // SAFETY (all blocks): guaranteed by the caller.
     let total = loop {
         let mut acc = [s.zero(); NR];
         let end = rows.min(first + TERMS);
@@ -152,23 +164,26 @@ unsafe fn columns<S: Simd, const NR: usize>(
     }
 }
 
-/// Rows of at most this many elements are taken [`BLOCK`] at a time, a lane for each: whole rows
-/// would leave most lanes of a vector empty and spend their time adding up lanes.
+/// Rows of at most this many elements are processed [`BLOCK`] at a time, one lane for each row:
+/// whole rows would leave most lanes of a vector empty and spend their time adding up lanes.
 pub(super) const NARROW: usize = 32;
 /// Narrow rows per block.
 pub(super) const BLOCK: usize = 16;
 
-/// Up to [`BLOCK`] narrow rows turned to columns: element `c` of row `r` at `c * BLOCK + r`.
-pub(super) struct Turned {
+/// Up to [`BLOCK`] narrow rows, transposed: element `c` of row `r` lies at `c * BLOCK + r`.
+pub(super) struct RowBlock {
+    /// The elements.
     pub lanes: [f32; NARROW * BLOCK],
+    /// The maximum of each row.
     pub max: [f32; BLOCK],
+    /// The sum of each row's exponentials.
     pub sum: [f32; BLOCK],
 }
 
-impl Turned {
+impl RowBlock {
     #[inline(always)]
-    pub(super) fn new() -> Turned {
-        Turned {
+    pub(super) fn new() -> RowBlock {
+        RowBlock {
             lanes: [0.0; NARROW * BLOCK],
             max: [0.0; BLOCK],
             sum: [1.0; BLOCK],
@@ -176,40 +191,43 @@ impl Turned {
     }
 }
 
-/// Takes the rows in `x` and sets `lanes` to `exp(x - max)` by rows, `sum` to their sums. Rows that
-/// are missing keep whatever values were there. An [`Op`], as is [`WriteRows`], so that softmax and
-/// the loss share one copy.
-pub(super) struct TurnRows<'a> {
-    pub turned: &'a mut Turned,
+/// Transposes the rows in `x` and sets `lanes` to `exp(x - max)` by rows, and `sum` to their sums.
+/// Missing rows keep whatever values were there. It is an [`Op`], as is [`WriteRows`], so that
+/// softmax and the loss share one copy.
+pub(super) struct ExpRows<'a> {
+    pub block: &'a mut RowBlock,
     pub width: usize,
     pub x: &'a [f32],
 }
 
-impl Op for TurnRows<'_> {
+impl Op for ExpRows<'_> {
     type Out = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let TurnRows { turned, width, x } = self;
+        let ExpRows { block, width, x } = self;
         assert!(width <= NARROW && x.len() <= BLOCK * width);
-        // One by one: transposing blocks in registers was slower, as it needs copies with room
-        // behind the rows.
+
+        // Element by element: transposing blocks in registers was slower, as it needs copies with
+        // room behind the rows.
         let rows = x.len() / width;
         for c in 0..width {
             for r in 0..rows {
                 // SAFETY: r < rows <= BLOCK and c < width <= NARROW.
                 unsafe {
-                    *turned.lanes.get_unchecked_mut(c * BLOCK + r) = *x.get_unchecked(r * width + c)
+                    *block.lanes.get_unchecked_mut(c * BLOCK + r) = *x.get_unchecked(r * width + c)
                 };
             }
         }
+
         for v in (0..BLOCK).step_by(S::LANES) {
             // SAFETY (all blocks): lanes v to v + LANES <= BLOCK of column c < width <= NARROW.
-            let p = turned.lanes.as_mut_ptr();
+            let p = block.lanes.as_mut_ptr();
             let mut max = unsafe { s.load(p.add(v)) };
             for c in 1..width {
                 max = s.max(max, unsafe { s.load(p.add(c * BLOCK + v)) });
             }
+
             let mut sum = s.zero();
             for c in 0..width {
                 unsafe {
@@ -218,9 +236,10 @@ impl Op for TurnRows<'_> {
                     sum = s.add(sum, e);
                 }
             }
+
             unsafe {
-                s.store(turned.max.as_mut_ptr().add(v), max);
-                s.store(turned.sum.as_mut_ptr().add(v), sum);
+                s.store(block.max.as_mut_ptr().add(v), max);
+                s.store(block.sum.as_mut_ptr().add(v), sum);
             }
         }
     }
@@ -228,7 +247,7 @@ impl Op for TurnRows<'_> {
 
 /// Writes `lanes` times `scale / sum` to the rows of `y`.
 pub(super) struct WriteRows<'a> {
-    pub turned: &'a mut Turned,
+    pub block: &'a mut RowBlock,
     pub width: usize,
     pub scale: f32,
     pub y: &'a mut [f32],
@@ -240,38 +259,42 @@ impl Op for WriteRows<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let WriteRows {
-            turned,
+            block,
             width,
             scale,
             y,
         } = self;
         assert!(width <= NARROW && y.len() <= BLOCK * width);
+
         for v in (0..BLOCK).step_by(S::LANES) {
-            // SAFETY: as in `TurnRows`.
+            // SAFETY: as in `ExpRows`.
             unsafe {
-                let factor = s.div(s.splat(scale), s.load(turned.sum.as_ptr().add(v)));
+                let factor = s.div(s.splat(scale), s.load(block.sum.as_ptr().add(v)));
                 for c in 0..width {
-                    let p = turned.lanes.as_mut_ptr().add(c * BLOCK + v);
+                    let p = block.lanes.as_mut_ptr().add(c * BLOCK + v);
                     s.store(p, flush_denormal(s, s.mul(s.load(p), factor)));
                 }
             }
         }
+
         let rows = y.len() / width;
         for r in 0..rows {
             for c in 0..width {
                 // SAFETY: r < rows <= BLOCK and c < width <= NARROW.
                 unsafe {
-                    *y.get_unchecked_mut(r * width + c) = *turned.lanes.get_unchecked(c * BLOCK + r)
+                    *y.get_unchecked_mut(r * width + c) = *block.lanes.get_unchecked(c * BLOCK + r)
                 };
             }
         }
     }
 }
 
-/// The largest element that is not NaN; minus infinity if there is none.
+/// Returns the largest element that is not NaN; minus infinity if there is none.
 #[inline(always)]
 pub(super) fn maximum<S: Simd>(s: S, row: &[f32]) -> f32 {
-    let (len, x) = (row.len(), row.as_ptr());
+    let len = row.len();
+    let x = row.as_ptr();
+
     let mut max = s.splat(f32::NEG_INFINITY);
     each(
         s,
@@ -292,6 +315,7 @@ pub(super) fn maximum<S: Simd>(s: S, row: &[f32]) -> f32 {
             max = s.max(max, v);
         },
     );
+
     let mut lanes = [f32::NEG_INFINITY; 16];
     // SAFETY: 16 is at least LANES.
     unsafe { s.store(lanes.as_mut_ptr(), max) };
@@ -300,7 +324,8 @@ pub(super) fn maximum<S: Simd>(s: S, row: &[f32]) -> f32 {
         .fold(f32::NEG_INFINITY, |max, &x| if x > max { x } else { max })
 }
 
-/// `row = scale * softmax(row)`; the maximum and the sum of the exponentials.
+/// `row = scale * softmax(row)`, for a row that is not narrow. Returns the maximum and the sum of
+/// the exponentials.
 pub(super) struct WideRow<'a> {
     pub row: &'a mut [f32],
     pub scale: f32,
@@ -312,8 +337,11 @@ impl Op for WideRow<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> (f32, f32) {
         let WideRow { row, scale } = self;
+
         let max = maximum(s, row);
-        let (len, x) = (row.len(), row.as_mut_ptr());
+        let len = row.len();
+        let x = row.as_mut_ptr();
+
         // SAFETY (all blocks): `each` and `sum_of` give i + n <= len.
         let shift = s.splat(max);
         let sum = sum_of(
@@ -337,10 +365,12 @@ impl Op for WideRow<'_> {
                 s.put(x.add(i), flush_denormal(s, y), n);
             },
         );
+
         (max, sum)
     }
 }
 
+/// The softmax of every row.
 pub(super) struct SoftmaxOp<'a> {
     pub width: usize,
     pub x: &'a mut [f32],
@@ -355,16 +385,17 @@ impl Op for SoftmaxOp<'_> {
         if rows_of("softmax", x.len(), width) == 0 {
             return;
         }
+
         if width <= NARROW {
-            let mut turned = Turned::new();
+            let mut block = RowBlock::new();
             for rows in x.chunks_mut(BLOCK * width) {
-                s.outline(TurnRows {
-                    turned: &mut turned,
+                s.outline(ExpRows {
+                    block: &mut block,
                     width,
                     x: rows,
                 });
                 s.outline(WriteRows {
-                    turned: &mut turned,
+                    block: &mut block,
                     width,
                     scale: 1.0,
                     y: rows,
@@ -378,6 +409,7 @@ impl Op for SoftmaxOp<'_> {
     }
 }
 
+/// `dy = y * (dy - sum(y * dy))` in every row.
 pub(super) struct SoftmaxGradOp<'a> {
     pub width: usize,
     pub y: &'a [f32],
@@ -394,11 +426,13 @@ impl Op for SoftmaxGradOp<'_> {
         if rows_of("softmax_grad", y.len(), width) == 0 {
             return;
         }
+
         for (y, dy) in y.chunks_exact(width).zip(dy.chunks_exact_mut(width)) {
             let mean = if width <= NARROW {
                 y.iter().zip(&*dy).fold(0.0, |sum, (&y, &dy)| sum + y * dy)
             } else {
-                let (y, dy) = (y.as_ptr(), dy.as_ptr());
+                let y = y.as_ptr();
+                let dy = dy.as_ptr();
                 sum_of(
                     s,
                     width,
@@ -407,6 +441,7 @@ impl Op for SoftmaxGradOp<'_> {
                     |i, n| unsafe { s.mul(s.get(y.add(i), n), s.get(dy.add(i), n)) },
                 )
             };
+
             let mean = s.splat(mean);
             zip(
                 s,

@@ -10,15 +10,15 @@ use super::pairs::{Pairs, TERMS};
 use super::product::{LONG, long};
 use super::{Bend, Matrix, Product, Start};
 
-/// What the loops need beyond [`Float`].
+/// The operations that the loops need beyond [`Float`].
 pub(super) trait Real: Float + 'static {
     fn of(x: f64) -> Self;
     fn erfc(self) -> Self;
-    /// `C += A * B` for sizes that are worth packing.
+    /// Computes `C += A * B` for sizes that are worth packing.
     fn large_product(p: &mut Product<'_, Self>);
 }
 
-/// Below this many multiplications, loops without packing are as fast.
+/// The number of multiplications below which loops without packing are as fast.
 const LARGE_PRODUCT: usize = 1 << 13;
 
 macro_rules! real {
@@ -35,9 +35,9 @@ macro_rules! real {
             fn large_product(p: &mut Product<'_, Self>) {
                 let stride = |stride: usize| isize::try_from(stride).expect("strides fit in isize");
                 // SAFETY: `Product::check` has shown that all elements lie within the slices and
-                // that the rows of C do not overlap; C is borrowed mutably, so it overlaps
-                // neither A nor B. A stride that does not fit in isize, which only a single
-                // row or column can have, panics.
+                // that the rows of C do not overlap. C is borrowed mutably, so it overlaps neither
+                // A nor B. A stride that does not fit in isize, which only a single row or column
+                // can have, panics.
                 unsafe {
                     $gemm(
                         p.m,
@@ -63,12 +63,12 @@ macro_rules! real {
 real!(f64, libm::erfc, matrixmultiply::dgemm);
 real!(f32, libm::erfcf, matrixmultiply::sgemm);
 
-/// The maximum that keeps NaN.
+/// Returns `max(0, x)`, keeping NaN.
 pub(super) fn relu<T: Real>(x: T) -> T {
     if x < T::zero() { T::zero() } else { x }
 }
 
-/// Whether `product` leaves it to `matrixmultiply`.
+/// Returns whether `product` passes it on to `matrixmultiply`.
 pub(super) fn is_large<T>(p: &Product<'_, T>) -> bool {
     !cfg!(miri)
         && p.whole > 1
@@ -76,10 +76,12 @@ pub(super) fn is_large<T>(p: &Product<'_, T>) -> bool {
         && p.whole.saturating_mul(p.n).saturating_mul(p.k) > LARGE_PRODUCT
 }
 
-/// `C = start + A * B`.
+/// Computes `C = start + A * B`, then `max(0, C)` if `relu`.
 pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
     p.check();
-    let (m, n) = (p.m, p.n);
+
+    let m = p.m;
+    let n = p.n;
     if m == 0 || n == 0 {
         return;
     }
@@ -94,11 +96,13 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
             Start::Accumulate => {}
         }
     }
+
     if is_large(&p) {
         T::large_product(&mut p);
     } else {
         small_product(&mut p);
     }
+
     if p.relu {
         for i in 0..m {
             p.c[i * p.c_stride..][..n]
@@ -108,7 +112,7 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
     }
 }
 
-/// `C += A * B`, row by row.
+/// Computes `C += A * B`, row by row.
 fn small_product<T: Real>(p: &mut Product<'_, T>) {
     let Matrix {
         data: b,
@@ -117,6 +121,7 @@ fn small_product<T: Real>(p: &mut Product<'_, T>) {
     } = p.b;
     for i in 0..p.m {
         let row = &mut p.c[i * p.c_stride..][..p.n];
+
         let x = |q: usize| p.a.data[i * p.a.row_stride + q * p.a.col_stride];
         if p.k > TERMS {
             sums_of_columns(p.k, row, true, |q, j| {
@@ -124,6 +129,7 @@ fn small_product<T: Real>(p: &mut Product<'_, T>) {
             });
             continue;
         }
+
         for q in 0..p.k {
             let x = x(q);
             if col_stride == 1 {
@@ -154,9 +160,10 @@ pub(super) fn sigmoid<T: Real>(x: T) -> T {
     T::one() / (T::one() + (-x).exp())
 }
 
-/// The normal distribution up to `x`: half of `erfc(-x / sqrt(2))`, accurate in the left tail.
+/// Returns the normal distribution function at `x`: half of `erfc(-x / sqrt(2))`, accurate in the
+/// left tail.
 pub(super) fn normal<T: Real>(x: T) -> T {
-    T::of(0.5) * (-x * T::of(std::f64::consts::FRAC_1_SQRT_2)).erfc()
+    T::of(0.5) * (-x * T::of(core::f64::consts::FRAC_1_SQRT_2)).erfc()
 }
 
 pub(super) fn prelu<T: Real>(weight: &[T], x: &[T], y: &mut [T]) {
@@ -175,6 +182,7 @@ pub(super) fn prelu_grad<T: Real>(weight: &[T], x: &[T], dy: &mut [T]) {
 
 pub(super) fn prelu_weight_grad<T: Real>(x: &[T], dy: &[T], sums: &mut [T], accumulate: bool) {
     check_prelu(sums.len(), x.len(), dy.len());
+
     let weights = sums.len();
     sums_of_columns(x.len() / weights.max(1), sums, accumulate, |row, col| {
         let i = row * weights + col;
@@ -202,6 +210,7 @@ pub(super) fn glu<T: Real>(half: usize, x: &[T], y: &mut [T]) {
 pub(super) fn glu_grad<T: Real>(half: usize, x: &[T], dy: &[T], dx: &mut [T]) {
     check_glu(half, x.len(), dy.len());
     check_same("glu_grad", x.len(), dx.len());
+
     let rows = x
         .chunks_exact(2 * half.max(1))
         .zip(dx.chunks_exact_mut(2 * half.max(1)));
@@ -214,7 +223,7 @@ pub(super) fn glu_grad<T: Real>(half: usize, x: &[T], dy: &[T], dx: &mut [T]) {
     }
 }
 
-/// `row = exp(row - max)`; the sum and the maximum.
+/// Computes `row = exp(row - max)`. Returns the sum and the maximum.
 fn exponentials<T: Real>(row: &mut [T]) -> (T, T) {
     let max = row.iter().copied().fold(T::neg_infinity(), T::max);
     row.iter_mut().for_each(|x| *x = flush((*x - max).exp()));
@@ -275,29 +284,33 @@ pub(super) fn cross_entropy<T: Real>(
     grad: &mut [T],
 ) -> T {
     check_cross_entropy(classes, logits.len(), labels, weights.len(), grad.len());
+
     let mut rows = logits
         .chunks_exact(classes.max(1))
         .zip(grad.chunks_exact_mut(classes.max(1)));
+
     sum_of(labels.len(), |r| {
         let Some((logits, grad)) = rows.next() else {
             return T::zero();
         };
-        let (label, weight) = (
-            labels[r] as usize,
-            weights.get(r).copied().unwrap_or(T::one()),
-        );
+
+        let label = labels[r] as usize;
+        let weight = weights.get(r).copied().unwrap_or(T::one());
         if weight == T::zero() {
             grad.fill(T::zero());
             return T::zero();
         }
+
         grad.copy_from_slice(logits);
         let (mut sum, max) = exponentials(grad);
         let mut term = sum.ln() - (logits[label] - max);
+
         if max == T::infinity()
-            && let Some(class) = certain(logits)
+            && let Some(class) = certain_class(logits)
         {
             grad.fill(T::zero());
-            (grad[class], sum) = (T::one(), T::one());
+            grad[class] = T::one();
+            sum = T::one();
             term = if class == label {
                 T::zero()
             } else {
@@ -312,10 +325,10 @@ pub(super) fn cross_entropy<T: Real>(
     })
 }
 
-/// The class whose logit alone is plus infinity, so that its probability is 1, if there is one. NaN
-/// and two infinities have no softmax, not even as a limit.
+/// Returns the class whose logit alone is plus infinity, so that its probability is 1, if there is
+/// one. NaN and two infinities have no softmax, not even as a limit.
 #[cold]
-pub(super) fn certain<T: Real>(logits: &[T]) -> Option<usize> {
+pub(super) fn certain_class<T: Real>(logits: &[T]) -> Option<usize> {
     let class = logits.iter().position(|&x| x == T::infinity())?;
     let others = |(i, &x): (usize, &T)| i == class || x < T::infinity();
     logits.iter().enumerate().all(others).then_some(class)
@@ -324,8 +337,9 @@ pub(super) fn certain<T: Real>(logits: &[T]) -> Option<usize> {
 pub(super) fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("bce_with_logits", logits.len(), targets.len());
     check_same("bce_with_logits", logits.len(), grad.len());
-    // What of the logit is wrong by the target: none of it where the target is right, however large
-    // it is.
+
+    // The part of the logit that the target contradicts: none of it where the target is right,
+    // however large the logit is.
     let times = |part: T, x: T| {
         if part == T::zero() {
             T::zero()
@@ -333,8 +347,10 @@ pub(super) fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, gr
             part * x
         }
     };
+
     sum_of(logits.len(), |i| {
-        let (x, t) = (logits[i], targets[i]);
+        let x = logits[i];
+        let t = targets[i];
         grad[i] = (sigmoid(x) - t) * scale;
         times(T::one() - t, relu(x)) + times(t, relu(-x)) + (-x.abs()).exp().ln_1p()
     })
@@ -343,6 +359,7 @@ pub(super) fn bce_with_logits<T: Real>(logits: &[T], targets: &[T], scale: T, gr
 pub(super) fn mse<T: Real>(output: &[T], target: &[T], scale: T, grad: &mut [T]) -> T {
     check_same("mse", output.len(), target.len());
     check_same("mse", output.len(), grad.len());
+
     sum_of(output.len(), |i| {
         let d = output[i] - target[i];
         grad[i] = d * (scale + scale);
@@ -359,10 +376,15 @@ pub(super) fn smooth_l1<T: Real>(
 ) -> T {
     check_same("smooth_l1", output.len(), target.len());
     check_same("smooth_l1", output.len(), grad.len());
+
     let bend = bend.in_range(f64::MAX);
-    let (at, curve, slope) = (T::of(bend.at), T::of(bend.curve), T::of(bend.slope));
+    let at = T::of(bend.at);
+    let curve = T::of(bend.curve);
+    let slope = T::of(bend.slope);
+
     sum_of(output.len(), |i| {
         let d = output[i] - target[i];
+
         let a = d.abs();
         let (term, rise) = if a < at {
             (T::of(0.5) * curve * d * d, curve * d)
@@ -371,6 +393,7 @@ pub(super) fn smooth_l1<T: Real>(
             let rise = if a > T::zero() { slope.copysign(d) } else { d };
             (slope * (a - T::of(0.5) * at), rise)
         };
+
         grad[i] = rise * scale;
         term
     })
@@ -380,7 +403,7 @@ pub(super) fn flush_denormals<T: Real>(x: &mut [T]) {
     x.iter_mut().for_each(|x| *x = flush(*x));
 }
 
-/// Long sums of terms that come one after the other, `N` of them side by side, by [`Pairs`].
+/// Long sums of terms that arrive one after the other, `N` sums at a time, by [`Pairs`].
 pub(super) struct Sums<T, const N: usize> {
     pairs: Pairs<[T; N]>,
     block: [T; N],
@@ -396,12 +419,13 @@ impl<T: Real, const N: usize> Sums<T, N> {
         }
     }
 
-    /// What the next terms are to be added to.
+    /// Returns the sums to which the next terms are to be added.
     #[inline(always)]
     pub(super) fn next(&mut self) -> &mut [T; N] {
         if self.terms == TERMS {
             self.pairs.push(self.block, add_all);
-            (self.block, self.terms) = ([T::zero(); N], 0);
+            self.block = [T::zero(); N];
+            self.terms = 0;
         }
         self.terms += 1;
         &mut self.block
@@ -418,10 +442,10 @@ fn add_all<T: Real, const N: usize>(mut a: [T; N], b: [T; N]) -> [T; N] {
     a
 }
 
-/// How many sums that lie side by side are made at once.
+/// The number of adjacent sums that are computed at a time.
 pub(super) const WIDE: usize = 8;
 
-/// The sums over the rows of the terms in each column, or onto what is there.
+/// Sums the terms of each column over the rows into `sums`, or adds them to it if `accumulate`.
 pub(super) fn sums_of_columns<T: Real>(
     rows: usize,
     sums: &mut [T],
@@ -429,19 +453,22 @@ pub(super) fn sums_of_columns<T: Real>(
     term: impl Fn(usize, usize) -> T,
 ) {
     for (block, sums) in sums.chunks_mut(WIDE).enumerate() {
-        let (first, mut wide) = (block * WIDE, Sums::<T, WIDE>::new());
+        let first = block * WIDE;
+        let mut wide = Sums::<T, WIDE>::new();
+
         for row in 0..rows {
             for (j, sum) in wide.next()[..sums.len()].iter_mut().enumerate() {
                 *sum = *sum + term(row, first + j);
             }
         }
+
         for (sum, total) in sums.iter_mut().zip(wide.finish()) {
             *sum = if accumulate { *sum + total } else { total };
         }
     }
 }
 
-/// The sum of the terms at some indices, which are asked for in order.
+/// Returns the sum of the terms at some indices, which are requested in order.
 #[inline]
 pub(super) fn sum_over<T: Real>(
     indices: impl Iterator<Item = usize>,
@@ -456,7 +483,7 @@ pub(super) fn sum_over<T: Real>(
     sum
 }
 
-/// The sum of so many terms.
+/// Returns the sum of `terms` terms.
 #[inline]
 fn sum_of<T: Real>(terms: usize, term: impl FnMut(usize) -> T) -> T {
     sum_over(0..terms, term)

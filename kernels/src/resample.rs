@@ -1,10 +1,11 @@
-//! An image seen through an affine map.
+//! Resampling of images through an affine map.
 
 use num_traits::Float;
 
 use super::simd::{Op, Simd};
 
-/// An image of `[height][width][channels]`, and where each pixel of the result looks in it.
+/// An image of `[height][width][channels]`, and the point of it that each pixel of the result
+/// shows.
 #[derive(Clone, Copy)]
 pub struct Resample<'a, T> {
     pub from: &'a [T],
@@ -14,9 +15,9 @@ pub struct Resample<'a, T> {
     /// Two rows of `(column, row, 1)`: the column and the row of `from` that the pixel at
     /// `(column, row)` shows.
     pub map: [[f64; 3]; 2],
-    /// Between four pixels, or the nearest one.
+    /// Whether to interpolate between four pixels, or to take the nearest one.
     pub bilinear: bool,
-    /// What lies outside of the image.
+    /// The value outside of the image.
     pub fill: T,
 }
 
@@ -34,7 +35,8 @@ impl Op for ResampleOp<'_> {
     }
 }
 
-/// The same operations on each pixel in every tier, so that the bits agree.
+/// Resamples an image. The operations on each pixel are the same in every tier, so that the bits
+/// agree.
 #[inline(always)]
 pub(super) fn resample<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
     let Resample {
@@ -52,7 +54,8 @@ pub(super) fn resample<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
         height.max(width) < i32::MAX as usize,
         "resample: too large an image"
     );
-    // With a constant number of channels the loop over them goes away.
+
+    // With a constant number of channels, the loop over them is unrolled.
     match channels {
         0 => {}
         1 => with_channels(
@@ -73,6 +76,7 @@ pub(super) fn resample<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
     }
 }
 
+/// Resamples an image whose number of channels may be a constant after inlining.
 #[inline(always)]
 fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
     let Resample {
@@ -85,25 +89,33 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
         fill,
     } = resample;
     let [[xx, xy, x1], [yx, yy, y1]] = map;
-    // Places count from one pixel before the image, so that cutting off the fraction rounds down.
+
+    // Coordinates count from one pixel before the image, so that truncation rounds down.
     let shift = if bilinear { 1.0 } else { 1.5 };
-    let (right, bottom) = ((width + 1) as f64, (height + 1) as f64);
+    let right = (width + 1) as f64;
+    let bottom = (height + 1) as f64;
     let at = |row: usize, column: usize| (row * width + column) * channels;
+
     for (row, to) in to.chunks_exact_mut((width * channels).max(1)).enumerate() {
-        let (from_x, from_y) = (xy * row as f64 + x1 + shift, yy * row as f64 + y1 + shift);
+        let from_x = xy * row as f64 + x1 + shift;
+        let from_y = yy * row as f64 + y1 + shift;
         for (column, to) in to.chunks_exact_mut(channels).enumerate() {
-            let (x, y) = (xx * column as f64 + from_x, yx * column as f64 + from_y);
-            // NaN is outside as well.
+            let x = xx * column as f64 + from_x;
+            let y = yx * column as f64 + from_y;
+
+            // NaN is outside, too.
             if !(x >= 0.0 && y >= 0.0 && x < right && y < bottom) {
                 to.fill(fill);
                 continue;
             }
-            // Above and to the left of the place; before the image it wraps to far behind.
-            let (whole_x, whole_y) = (x as i32, y as i32);
-            let (left, top) = (
-                (whole_x as usize).wrapping_sub(1),
-                (whole_y as usize).wrapping_sub(1),
-            );
+
+            // The pixel above and to the left of the point; before the image it wraps to far
+            // behind.
+            let whole_x = x as i32;
+            let whole_y = y as i32;
+            let left = (whole_x as usize).wrapping_sub(1);
+            let top = (whole_y as usize).wrapping_sub(1);
+
             if !bilinear {
                 if left < width && top < height {
                     to.copy_from_slice(&from[at(top, left)..][..channels]);
@@ -112,18 +124,24 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
                 }
                 continue;
             }
-            let part = |x: f64| T::from(x).unwrap_or(T::zero());
-            let (across, down) = (part(x - f64::from(whole_x)), part(y - f64::from(whole_y)));
+
+            let fraction = |x: f64| T::from(x).unwrap_or(T::zero());
+            let across = fraction(x - f64::from(whole_x));
+            let down = fraction(y - f64::from(whole_y));
+
             if left < width - 1 && top < height - 1 {
                 let above = &from[at(top, left)..][..2 * channels];
                 let below = &from[at(top + 1, left)..][..2 * channels];
                 for (c, to) in to.iter_mut().enumerate() {
-                    let (a, b) = (above[c], above[c + channels]);
+                    let a = above[c];
+                    let b = above[c + channels];
                     *to = between(a, b, below[c], below[c + channels], across, down);
                 }
                 continue;
             }
-            let (right, bottom) = (left.wrapping_add(1), top.wrapping_add(1));
+
+            let right = left.wrapping_add(1);
+            let bottom = top.wrapping_add(1);
             for (c, to) in to.iter_mut().enumerate() {
                 let pixel = |row: usize, column: usize| {
                     if row < height && column < width {
@@ -132,7 +150,8 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
                         fill
                     }
                 };
-                let (a, b) = (pixel(top, left), pixel(top, right));
+                let a = pixel(top, left);
+                let b = pixel(top, right);
                 *to = between(
                     a,
                     b,
@@ -146,10 +165,11 @@ fn with_channels<T: Float>(resample: Resample<'_, T>, to: &mut [T]) {
     }
 }
 
-/// Between four pixels. Of equal pixels it is exactly that, and at a pixel's middle exactly that
-/// pixel.
+/// Interpolates between four pixels. The result of equal pixels is exactly that pixel, and so is
+/// the result at a pixel's center.
 #[inline(always)]
 fn between<T: Float>(a: T, b: T, c: T, d: T, across: T, down: T) -> T {
-    let (above, below) = (a + across * (b - a), c + across * (d - c));
+    let above = a + across * (b - a);
+    let below = c + across * (d - c);
     above + down * (below - above)
 }

@@ -1,50 +1,55 @@
-//! Arithmetic on sizes that does not wrap, in constants and when the program runs: it stops at
+//! Arithmetic on sizes that does not wrap, at compile time and at run time: it saturates at
 //! [`TOO_LARGE`].
 //!
-//! A size that stopped there is more than memory holds. Neither a layer with it compiles nor can
-//! memory of it be reserved, so that one check at the end is enough, and debug and release builds
-//! say the same.
+//! A saturated size is more than memory holds. Neither does a layer with it compile, nor can its
+//! memory be reserved. So one check at the end is enough, and debug and release builds agree.
 
-/// The most bytes that a value can have: less than the compiler's own limit, and far more than
+/// The largest number of bytes of a value: less than the compiler's own limit, and far more than
 /// there is memory.
 pub const MOST_BYTES: usize = isize::MAX as usize / if usize::BITS < 64 { 1 } else { 8 };
 
-/// The most numbers that a tensor can have: bytes of them, and sums of a few positions among them,
+/// The largest number of elements of a tensor: their bytes, and sums of a few positions among them,
 /// do not wrap.
 pub const MOST_NUMBERS: usize = isize::MAX as usize / 32;
 
-/// This many or more. One below the largest number, which stands for a size that is not written.
+/// A saturated size: this many or more. It is one below the largest number, which stands for a size
+/// that is not written.
 pub const TOO_LARGE: usize = usize::MAX - 1;
 
-/// The product; [`TOO_LARGE`] if it is larger. A factor of 0 gives 0, whatever the others are.
+/// Returns the product; [`TOO_LARGE`] if it is larger. A factor of 0 gives 0, whatever the others
+/// are.
 pub const fn product(factors: &[usize]) -> usize {
     let mut product: usize = 1;
     let mut zero = false;
+
     let mut i = 0;
     while i < factors.len() {
         product = product.saturating_mul(factors[i]);
         zero = zero || factors[i] == 0;
         i += 1;
     }
-    if zero { 0 } else { least(product, TOO_LARGE) }
+
+    if zero { 0 } else { min(product, TOO_LARGE) }
 }
 
-/// The sum; [`TOO_LARGE`] if it is larger.
+/// Returns the sum; [`TOO_LARGE`] if it is larger.
 pub const fn sum(terms: &[usize]) -> usize {
     let mut sum: usize = 0;
+
     let mut i = 0;
     while i < terms.len() {
         sum = sum.saturating_add(terms[i]);
         i += 1;
     }
-    least(sum, TOO_LARGE)
+
+    min(sum, TOO_LARGE)
 }
 
-const fn least(a: usize, b: usize) -> usize {
+const fn min(a: usize, b: usize) -> usize {
     if a < b { a } else { b }
 }
 
-/// Whether positions among so many numbers can be counted, and added to each other.
+/// Returns whether positions among `numbers` elements can be counted, and added to each other.
 pub const fn countable(numbers: usize) -> bool {
     numbers <= MOST_NUMBERS
 }

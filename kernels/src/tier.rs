@@ -1,22 +1,22 @@
-//! Instruction tiers: which family of kernels runs on this processor.
+//! Instruction tiers: the families of kernels, and the one that runs on this processor.
 //!
-//! An ordinary build targets the oldest processor of its architecture; the kernels are compiled
-//! once per tier and chosen when the program runs. The environment variable `SHAPEWRIGHT_TIER`
-//! (`portable`, `avx2` or `avx512`) and [`force_tier`] choose a lower one, which tests and
-//! comparisons need.
+//! An ordinary build targets the oldest processor of its architecture. The kernels are compiled
+//! once per tier, and one tier is chosen at run time. The environment variable `SHAPEWRIGHT_TIER`
+//! (`portable`, `avx2` or `avx512`) and [`force_tier`] choose a lower one, for tests and
+//! comparisons.
 
+use core::fmt;
+use core::str::FromStr;
+use core::sync::atomic::{AtomicU8, Ordering};
 use std::error::Error;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A family of processor instructions that kernels are compiled for, from the smallest to the
 /// largest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Tier {
-    /// What every processor of the architecture has; no fused multiply-add.
+    /// The instructions that every processor of the architecture has; no fused multiply-add.
     Portable = 0,
     /// AVX2 with FMA: 8 lanes of `f32`.
     Avx2 = 1,
@@ -25,7 +25,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// The name that [`Display`](fmt::Display) writes and [`FromStr`] reads.
+    /// Returns the name that [`Display`](fmt::Display) writes and [`FromStr`] reads.
     pub const fn name(self) -> &'static str {
         match self {
             Tier::Portable => "portable",
@@ -50,7 +50,7 @@ impl fmt::Display for Tier {
     }
 }
 
-/// A name that no [`Tier`] has.
+/// The error for a name that no [`Tier`] has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownTier {
     name: String,
@@ -81,7 +81,7 @@ impl FromStr for Tier {
     }
 }
 
-/// A tier was asked for that this processor does not have.
+/// The error for a tier that this processor does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnsupportedTier {
     asked: Tier,
@@ -92,7 +92,7 @@ impl UnsupportedTier {
         UnsupportedTier { asked }
     }
 
-    /// The tier that was asked for.
+    /// Returns the tier that was asked for.
     pub const fn asked(&self) -> Tier {
         self.asked
     }
@@ -114,12 +114,12 @@ impl fmt::Display for UnsupportedTier {
 
 impl Error for UnsupportedTier {}
 
-/// The tiers that this processor has, from the smallest to the largest; [`Tier::Portable`] is
-/// always among them.
+/// Returns the tiers that this processor has, from the smallest to the largest. [`Tier::Portable`]
+/// is always among them.
 pub fn supported_tiers() -> &'static [Tier] {
     static DETECTED: OnceLock<Tier> = OnceLock::new();
     const ALL: [Tier; 3] = [Tier::Portable, Tier::Avx2, Tier::Avx512];
-    // Each tier contains the ones below it, so the list is a beginning of ALL.
+    // Each tier contains the ones below it, so the list is a prefix of ALL.
     let largest = *DETECTED.get_or_init(detect);
     &ALL[..=largest as usize]
 }
@@ -129,7 +129,9 @@ fn detect() -> Tier {
     use std::arch::is_x86_feature_detected as has;
     // The same lists as in the `target_feature` attributes of simd/avx2.rs and avx512.rs.
     let avx2 = has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2") && has!("lzcnt");
+
     let avx512 = has!("avx512f") && has!("avx512bw") && has!("avx512vl") && has!("avx512dq");
+
     match (avx2, avx512) {
         (true, true) => Tier::Avx512,
         (true, false) => Tier::Avx2,
@@ -142,13 +144,13 @@ fn detect() -> Tier {
     Tier::Portable
 }
 
-/// No tier chosen yet.
+/// The code of no tier: none has been chosen yet.
 const UNSET: u8 = u8::MAX;
 static CHOSEN: AtomicU8 = AtomicU8::new(UNSET);
 
-/// The tier whose kernels run now.
+/// Returns the tier whose kernels run now.
 ///
-/// The first call detects what the processor has and reads `SHAPEWRIGHT_TIER`; later ones read one
+/// The first call detects the processor's tiers and reads `SHAPEWRIGHT_TIER`; later calls read one
 /// atomic.
 #[inline]
 pub fn tier() -> Tier {
@@ -168,8 +170,8 @@ fn choose() -> Tier {
     }
 }
 
-/// What the environment asks for if the processor has it, else the largest tier; complains only
-/// once.
+/// Returns the tier that the environment asks for if the processor has it, else the largest one.
+/// Warns only once.
 fn default_tier() -> Tier {
     static DEFAULT: OnceLock<Tier> = OnceLock::new();
     *DEFAULT.get_or_init(|| {
@@ -177,6 +179,7 @@ fn default_tier() -> Tier {
         let Some(value) = std::env::var_os("SHAPEWRIGHT_TIER") else {
             return largest;
         };
+
         match from_environment(&value.to_string_lossy()) {
             Ok(tier) => tier,
             Err(reason) => {
@@ -193,7 +196,7 @@ fn from_environment(value: &str) -> Result<Tier, Box<dyn Error>> {
     Ok(asked)
 }
 
-/// `Ok` if this processor has `asked`.
+/// Returns an error unless this processor has `asked`.
 pub(crate) fn check(asked: Tier) -> Result<(), UnsupportedTier> {
     if supported_tiers().contains(&asked) {
         Ok(())
@@ -209,7 +212,7 @@ pub fn force_tier(tier: Tier) -> Result<(), UnsupportedTier> {
     Ok(())
 }
 
-/// Takes [`force_tier`] back: the default tier again.
+/// Undoes [`force_tier`]: the default tier is used again.
 pub fn unforce_tier() {
     CHOSEN.store(UNSET, Ordering::Relaxed);
 }

@@ -1,15 +1,15 @@
-//! The register tile of a product, and strips of tiles.
+//! The micro-kernel of a product: a register tile, and strips of tiles.
 
 use super::simd::{Op, Simd, unrolled, unrolled_tile};
 
-/// Rows of the largest tile. With `Simd::TILE` vectors it leaves registers for a row of B and a
+/// Rows of the largest tile. With `Simd::TILE` vectors it leaves registers for a row of `B` and a
 /// broadcast element; 6 x 4 vectors of AVX-512 beat 8 x 3 and 14 x 2 by 2 to 10 %, 6 x 2 of AVX2
 /// beat 4 x 3 by 19 to 40 %.
 const ROWS: usize = 6;
 
-/// A column strip of a product: `m` rows, and as many columns as a tile is wide. Raw, as tiles run
-/// over parts of matrices that no slice describes; [`super::product`] makes them from checked
-/// arguments.
+/// A column strip of a product: `m` rows, and at most as many columns as a tile is wide. It holds
+/// raw pointers, as tiles run over parts of matrices that no slice describes; [`super::product`]
+/// makes them from checked arguments.
 #[derive(Clone, Copy)]
 pub(super) struct Strip {
     pub m: usize,
@@ -21,54 +21,59 @@ pub(super) struct Strip {
     pub b_row: usize,
     pub c: *mut f32,
     pub c_row: usize,
-    /// What the chains of each column start from; 0 if `None`.
+    /// The initial value of each column's chain; 0 if `None`.
     pub start: Option<*const f32>,
-    /// Whether the sums are added to what C holds.
+    /// Whether the sums are added to what `C` holds.
     pub onto: bool,
-    /// Columns of the strip that lie in its last vector.
+    /// The number of columns in the strip's last vector.
     pub last: usize,
     pub relu: bool,
-    /// What is read after this strip.
-    pub next: Next,
+    /// The memory that is read after this strip.
+    pub next: PrefetchRegion,
 }
 
-/// Lines of memory that are read soon: `rows` of `len` numbers, so far apart.
+/// Memory to prefetch: `rows` rows of `len` elements, `stride` apart.
 #[derive(Clone, Copy)]
-pub(super) struct Next {
+pub(super) struct PrefetchRegion {
     pub at: *const f32,
     pub rows: usize,
-    pub apart: usize,
+    pub stride: usize,
     pub len: usize,
 }
 
-impl Next {
-    /// Numbers that lie side by side.
-    pub fn line(numbers: &[f32]) -> Next {
-        Next {
+impl PrefetchRegion {
+    /// Contiguous elements.
+    pub fn contiguous(numbers: &[f32]) -> PrefetchRegion {
+        PrefetchRegion {
             at: numbers.as_ptr(),
             rows: numbers.len().div_ceil(LINE),
-            apart: LINE,
+            stride: LINE,
             len: 1,
         }
     }
 
-    /// Asks for the `part`-th of so many parts.
+    /// Prefetches part number `part` of `parts` equal ones.
     #[inline(always)]
     pub fn prefetch<S: Simd>(&self, s: S, part: usize, parts: usize) {
         for row in part * self.rows / parts..(part + 1) * self.rows / parts {
             for i in (0..self.len).step_by(LINE) {
-                s.prefetch(self.at.wrapping_add(row * self.apart + i));
+                s.prefetch(self.at.wrapping_add(row * self.stride + i));
             }
         }
     }
 }
 
-/// Numbers in a cache line.
+/// The number of elements in a cache line.
 const LINE: usize = 16;
-/// From this many inner indices on, asking for the rows of C costs next to nothing, and pays.
+/// The smallest inner dimension for which prefetching the rows of `C` costs next to nothing and
+/// pays off.
 const DEEP: usize = 32;
 
 /// Computes a strip that is `NR` vectors wide.
+///
+/// Its creator guarantees that `A` can be read at `m` x `k` elements, `B` at `k` rows of all
+/// columns (of whole vectors unless the tier has `MASKED_LOADS`), `start` and `C` at `m` rows of
+/// all columns; and that nobody else writes to them.
 ///
 /// Its maker promises: A can be read at `m` x `k` elements, B at `k` rows of all columns (of whole
 /// vectors unless the tier has `MASKED_LOADS`), `start` and C at `m` rows of all columns; and
@@ -84,22 +89,29 @@ impl<const NR: usize> Op for StripOp<NR> {
         if strip.m == 0 {
             return;
         }
+
         // Heights as equal as possible: a single row left over would be a slow tile.
         let tiles = strip.m.div_ceil(ROWS);
-        let (height, taller) = (strip.m / tiles, strip.m % tiles);
+        let height = strip.m / tiles;
+        let taller = strip.m % tiles;
+
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
+
             strip.next.prefetch(s, t, tiles);
+
             if strip.start.is_none() && strip.k >= DEEP {
-                let (at, len) = (strip.c.cast_const(), NR * S::LANES);
-                Next {
+                let at = strip.c.cast_const();
+                let len = NR * S::LANES;
+                PrefetchRegion {
                     at,
                     rows,
-                    apart: strip.c_row,
+                    stride: strip.c_row,
                     len,
                 }
                 .prefetch(s, 0, 1);
             }
+
             // SAFETY: the heights add up to m, so each tile lies within the strip.
             unsafe {
                 match rows {
@@ -110,6 +122,7 @@ impl<const NR: usize> Op for StripOp<NR> {
                     5 => tile::<S, 5, NR>(s, &strip),
                     _ => tile::<S, 6, NR>(s, &strip),
                 }
+
                 strip.a = strip.a.wrapping_add(rows * strip.a_row);
                 strip.c = strip.c.wrapping_add(rows * strip.c_row);
             }
@@ -117,10 +130,10 @@ impl<const NR: usize> Op for StripOp<NR> {
     }
 }
 
-/// The first `MR` rows of a strip; the accumulators stay in registers for all of `k`.
+/// Computes the first `MR` rows of a strip; the accumulators stay in registers for all of `k`.
 ///
 /// # Safety
-/// What `StripOp` promises, for these rows.
+/// As the creator of `StripOp` guarantees, for these rows.
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     let &Strip {
@@ -138,7 +151,9 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
         relu,
         ..
     } = strip;
-    // SAFETY (all blocks): i < MR, j < NR and p < k are elements that the strip's maker promised.
+
+    // SAFETY (all blocks): i < MR, j < NR and p < k are elements that the strip's creator
+    // guarantees.
     let mut acc = match start {
         None => [[s.zero(); NR]; MR],
         Some(start) => {
@@ -153,7 +168,10 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
             [row; MR]
         }
     };
-    let (mut a, mut b) = (a, b);
+    let mut a = a;
+    let mut b = b;
+
+    // One rank-1 update per inner index.
     for _ in 0..k {
         s.prefetch(a.wrapping_add(LINE));
         unsafe {
@@ -168,6 +186,8 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
         a = a.wrapping_add(a_col);
         b = b.wrapping_add(b_row);
     }
+
+    // Epilogue: accumulation, rectifier and the store.
     unsafe {
         finish(
             s,
@@ -180,7 +200,7 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize>(s: S, strip: &Strip) {
     };
 }
 
-/// The tile whose row `i` lies at `c(i)`, and of whose last vectors so many lanes are columns.
+/// Loads the tile whose row `i` lies at `c(i)`. The last vector of each row has `last` columns.
 ///
 /// # Safety
 /// The columns can be read.
@@ -195,15 +215,15 @@ pub(super) unsafe fn load<S: Simd, const MR: usize, const NR: usize>(
         #[inline(always)]
         |i, j| {
             let n = if j + 1 == NR { last } else { S::LANES };
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             acc[i][j] = unsafe { s.get(c(i).wrapping_add(j * S::LANES), n) };
         },
     );
     acc
 }
 
-/// Adds the products of a column of A, whose element in row `i` lies at `a(i)`, and a row of B,
-/// `NR` vectors; of the last one so many lanes, if that is said.
+/// Adds the outer product of a column of `A`, whose element in row `i` lies at `a(i)`, and a row of
+/// `B` of `NR` vectors, of which the last has `last` lanes if that is given.
 ///
 /// # Safety
 /// The elements can be read.
@@ -219,7 +239,7 @@ pub(super) unsafe fn add_products<S: Simd, const MR: usize, const NR: usize>(
         #[inline(always)]
         |j| {
             let at = b.wrapping_add(j * S::LANES);
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             row[j] = unsafe {
                 match last {
                     Some(last) if j + 1 == NR => s.load_n(at, last),
@@ -228,10 +248,11 @@ pub(super) unsafe fn add_products<S: Simd, const MR: usize, const NR: usize>(
             };
         },
     );
+
     unrolled::<MR>(
         #[inline(always)]
         |i| {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             let x = s.splat(unsafe { *a(i) });
             unrolled::<NR>(
                 #[inline(always)]
@@ -241,8 +262,8 @@ pub(super) unsafe fn add_products<S: Simd, const MR: usize, const NR: usize>(
     );
 }
 
-/// Writes the tile whose row `i` lies at `c(i)`, and of whose last vectors so many lanes are
-/// columns; or adds it to what is there.
+/// Stores the tile whose row `i` lies at `c(i)`, or adds it to what is there if `onto`. The last
+/// vector of each row has `last` columns.
 ///
 /// # Safety
 /// The columns can be read and written.
@@ -261,7 +282,7 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
                 #[inline(always)]
                 |i, j| {
                     let n = if j + 1 == NR { last } else { S::LANES };
-                    // SAFETY: the caller's promise.
+                    // SAFETY: guaranteed by the caller.
                     unsafe { s.put(c(i).wrapping_add(j * S::LANES), acc[i][j], n) };
                 },
             );
@@ -278,9 +299,9 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
         }
     };
 
-    // A path of its own, so that the others keep the sums where they are.
+    // A path of its own, so that the others keep the sums in registers.
     if onto {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let before = unsafe {
             load::<S, MR, NR>(
                 s,
@@ -295,10 +316,11 @@ pub(super) unsafe fn finish<S: Simd, const MR: usize, const NR: usize>(
         );
         return store(if relu { zero_or(acc) } else { acc }, last);
     }
+
     if relu {
         acc = zero_or(acc);
     }
-    // One question for all rows.
+    // One branch for all rows.
     if last == S::LANES {
         store(acc, S::LANES)
     } else {

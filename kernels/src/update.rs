@@ -1,19 +1,19 @@
 //! Optimizer steps: one pass over flat slices, bound by memory. Each rule is written once, over
-//! [`Arithmetic`], and runs on vectors of `f32` in every tier and on single `f64`.
+//! [`Arithmetic`], and runs on vectors of `f32` in every tier and on single `f64` numbers.
 
 use super::denormals::Thresholds;
 use super::math;
 use super::simd::{Op, Simd, each};
 
-/// The most numbers per parameter that a rule remembers.
+/// The largest number of states per parameter.
 pub(super) const MAX_STATES: usize = 3;
 
-/// What a rule computes with: a vector of numbers, or a single one.
+/// The arithmetic of a rule: on a vector of numbers, or on a single one.
 pub trait Arithmetic: Copy {
     type V: Copy;
     /// One truth value per number.
     type M: Copy;
-    /// [`Thresholds`] of the number type.
+    /// The [`Thresholds`] of the number type.
     const THRESHOLDS: Thresholds;
 
     fn of(self, x: f64) -> Self::V;
@@ -27,29 +27,29 @@ pub trait Arithmetic: Copy {
     fn fnma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     fn sqrt(self, a: Self::V) -> Self::V;
     fn abs(self, a: Self::V) -> Self::V;
-    /// The larger one; `b` if one of them is NaN.
+    /// Returns the larger one; `b` if one of them is NaN.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// 1, 0 or -1; NaN of NaN.
+    /// Returns 1, 0 or -1; NaN of NaN.
     fn sign(self, a: Self::V) -> Self::V;
-    /// `a < b`; false if one of them is NaN.
+    /// Returns `a < b`; false if one of them is NaN.
     fn lt(self, a: Self::V, b: Self::V) -> Self::M;
-    /// Whether it is true of a number.
+    /// Returns whether any number is true.
     fn any(self, mask: Self::M) -> bool;
     fn select(self, mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
 
-    /// Whether it is 0 or [tiny](Thresholds).
+    /// Returns whether `a` is 0 or [tiny](Thresholds).
     #[inline(always)]
     fn is_tiny(self, a: Self::V) -> Self::M {
         self.lt(self.abs(a), self.of(Self::THRESHOLDS.tiny))
     }
 
-    /// 0 for what is [tiny](Thresholds), among those in `mask`. NaN stays.
+    /// Replaces [tiny](Thresholds) numbers by 0 where `mask` is true. NaN stays.
     #[inline(always)]
     fn flush(self, mask: Self::M, a: Self::V) -> Self::V {
         self.select(self.is_tiny(a), self.select(mask, self.of(0.0), a), a)
     }
 
-    /// At least the [least square](Thresholds), among those in `mask`. NaN stays.
+    /// Raises `a` to the [least square](Thresholds) where `mask` is true. NaN stays.
     #[inline(always)]
     fn raise(self, mask: Self::M, a: Self::V) -> Self::V {
         self.select(
@@ -60,21 +60,21 @@ pub trait Arithmetic: Copy {
     }
 }
 
-/// What a rule remembers of each parameter, and zeros.
+/// The states of each parameter, padded with zeros.
 pub(super) type States<A> = [<A as Arithmetic>::V; MAX_STATES];
 /// The new parameters and states.
 pub(super) type Step<A> = (<A as Arithmetic>::V, States<A>);
 
-/// An update rule, with the numbers of one step.
+/// An update rule with the constants of one step.
 pub trait Rule: Copy {
-    /// How many numbers per parameter it remembers, at most [`MAX_STATES`].
+    /// Returns the number of states per parameter, at most [`MAX_STATES`].
     fn states(&self) -> usize;
 
-    /// Keeps states from decaying until they are denormal, before a step in which the gradients
-    /// in `ended` are 0. Implementations are `#[inline(always)]`.
+    /// Keeps states from decaying until they are denormal. It runs before a step in which the
+    /// gradients in `ended` are 0. Implementations are `#[inline(always)]`.
     fn settle<A: Arithmetic>(self, a: A, ended: A::M, states: States<A>) -> States<A>;
 
-    /// The new parameter and states, of the old ones and the gradient. States beyond
+    /// Returns the new parameter and states from the old ones and the gradient. States beyond
     /// [`Rule::states`] are 0. Implementations are `#[inline(always)]`.
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, states: States<A>) -> Step<A>;
 }
@@ -92,13 +92,13 @@ fn check<T>(rule: &impl Rule, params: &[T], grad: &[T], states: &[&mut [T]]) {
         "update: as many states as the rule has"
     );
     assert!(
-        states.iter().all(|memory| memory.len() == params.len()),
-        "update: as many numbers in a memory as parameters"
+        states.iter().all(|state| state.len() == params.len()),
+        "update: as many numbers in a state as parameters"
     );
 }
 
-/// [`Rule::apply`], with tiny gradients taken for 0. Only where they are do numbers decay, so that
-/// the others cost no more than to look at the gradient.
+/// Runs [`Rule::apply`] with tiny gradients taken for 0. Numbers decay only where gradients are 0,
+/// so that the others cost no more than a look at the gradient.
 #[inline(always)]
 fn step<A: Arithmetic>(
     rule: impl Rule,
@@ -116,6 +116,7 @@ fn step<A: Arithmetic>(
     rule.apply(a, p, g, states)
 }
 
+/// One step in `f32`.
 pub(super) struct UpdateOp<'a, 'b, R> {
     pub rule: R,
     pub params: &'a mut [f32],
@@ -135,12 +136,17 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
             states,
         } = self;
         check(&rule, params, grad, states);
+
         let used = rule.states();
-        let mut m = [std::ptr::null_mut::<f32>(); MAX_STATES];
-        for (m, memory) in m.iter_mut().zip(states) {
-            *m = memory.as_mut_ptr();
+        let mut m = [core::ptr::null_mut::<f32>(); MAX_STATES];
+        for (m, state) in m.iter_mut().zip(states) {
+            *m = state.as_mut_ptr();
         }
-        let (len, p, g) = (params.len(), params.as_mut_ptr(), grad.as_ptr());
+
+        let len = params.len();
+        let p = params.as_mut_ptr();
+        let g = grad.as_ptr();
+
         each(
             s,
             len,
@@ -154,8 +160,10 @@ impl<R: Rule> Op for UpdateOp<'_, '_, R> {
                         old[j] = s.get(m[j].add(i), n);
                     }
                 }
+
                 let (param, new) =
                     step(rule, Lanes(s), s.get(p.add(i), n), s.get(g.add(i), n), old);
+
                 for j in 0..MAX_STATES {
                     if j < used {
                         s.put(m[j].add(i), new[j], n);
@@ -177,12 +185,14 @@ pub(super) fn update(
     check(rule, params, grad, states);
     for (i, (p, &g)) in params.iter_mut().zip(grad).enumerate() {
         let mut old = [0.0; MAX_STATES];
-        for (old, memory) in old.iter_mut().zip(&*states) {
-            *old = memory[i];
+        for (old, state) in old.iter_mut().zip(&*states) {
+            *old = state[i];
         }
+
         let (param, new) = step(*rule, Double, *p, g, old);
-        for (memory, new) in states.iter_mut().zip(new) {
-            memory[i] = new;
+
+        for (state, new) in states.iter_mut().zip(new) {
+            state[i] = new;
         }
         *p = param;
     }

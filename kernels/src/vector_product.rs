@@ -1,15 +1,16 @@
-//! Products of one row: bound by reading B, so all that matters is enough independent chains.
+//! Products of one row. They are bound by reading `B`, so all that matters is enough independent
+//! chains.
 
 use super::product::DEPTH;
 use super::simd::{Op, Simd, adding, halves};
 use super::{Product, Start};
 
-/// One row times a B whose rows are contiguous.
+/// One row times a `B` whose rows are contiguous.
 ///
 /// The number of chains per element depends on the columns alone, so that AVX2 and AVX-512 agree in
-/// bits: blocks of 128 columns have 1, of 64 columns 2, of 32 columns 4, the rest 8. In every tier
-/// that makes at least 8 independent chains, as many as two multiply-adds per cycle of four cycles'
-/// latency keep busy.
+/// every bit: blocks of 128 columns have 1 chain, of 64 columns 2, of 32 columns 4, the rest 8. In
+/// every tier that makes at least 8 independent chains, as many as two multiply-adds per cycle with
+/// a latency of four cycles keep busy.
 pub(super) struct VectorProduct<'p, 'a>(pub &'p mut Product<'a, f32>);
 
 impl Op for VectorProduct<'_, '_> {
@@ -19,6 +20,7 @@ impl Op for VectorProduct<'_, '_> {
     fn call<S: Simd>(self, s: S) {
         let VectorProduct(p) = self;
         let n = p.n;
+
         let mut j = 0;
         j = columns::<S, 8, 1>(s, p, j, n - (n - j) % 128);
         j = columns::<S, 4, 2>(s, p, j, n - (n - j) % 64);
@@ -27,7 +29,8 @@ impl Op for VectorProduct<'_, '_> {
     }
 }
 
-/// The columns from `j` to `end` by tiles of `NR` vectors and `KU` chains; `end`.
+/// Computes the columns from `j` to `end` with tiles of `NR` vectors and `KU` chains. Returns
+/// `end`.
 #[inline(always)]
 fn columns<S: Simd, const NR: usize, const KU: usize>(
     s: S,
@@ -46,9 +49,11 @@ fn columns<S: Simd, const NR: usize, const KU: usize>(
     end
 }
 
+/// Computes a tile of `NR` vectors from column `j`.
+///
 /// # Safety
-/// `p` is checked, and the columns from `j` on, `NR` vectors or, if `NR` is 1, `last` lanes, are
-/// below `n`.
+/// `p` is checked, and the columns from `j`, `NR` vectors or, if `NR` is 1, `last` lanes, are below
+/// `n`.
 #[inline(always)]
 unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     s: S,
@@ -57,17 +62,21 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     last: usize,
 ) {
     let count = if NR == 1 { last } else { S::LANES };
+
     let mut first = [s.zero(); NR];
-    // SAFETY (all blocks): by the caller's promise.
+    // SAFETY (all blocks): guaranteed by the caller.
     if let Start::Bias(bias) = p.start {
         for (v, first) in first.iter_mut().enumerate() {
             *first = unsafe { s.get(bias.as_ptr().add(j + v * S::LANES), count) };
         }
     }
+
+    // The blocks of the inner index.
     let mut x = p.a.data.as_ptr();
     let mut b = p.b.data.as_ptr().wrapping_add(j);
     let mut rows = DEPTH.min(p.k);
     let mut sums = unsafe { chains::<S, NR, KU>(s, p, (x, b), rows, first, count) };
+
     let mut left = p.k - rows;
     while left > 0 {
         x = x.wrapping_add(rows * p.a.col_stride);
@@ -91,11 +100,11 @@ unsafe fn tile<S: Simd, const NR: usize, const KU: usize>(
     }
 }
 
-/// A block of the inner index: `rows` products from `x` and `b` on, in `KU` chains, of which one
-/// starts from `first`.
+/// Computes one block of the inner index: `rows` products starting at `x` and `b`, in `KU` chains,
+/// of which the first starts from `first`.
 ///
 /// # Safety
-/// As of `tile`, and there are so many rows.
+/// As for `tile`, and there are at least `rows` rows.
 #[inline(always)]
 unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
     s: S,
@@ -107,8 +116,10 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
 ) -> [S::V; NR] {
     let mut acc = [[s.zero(); NR]; KU];
     acc[0] = first;
+
     let mut left = rows;
-    // SAFETY (all blocks): by the caller's promise and u < KU rows left.
+
+    // SAFETY (all blocks): guaranteed by the caller and u < KU rows left.
     while left >= KU {
         for acc in &mut acc {
             let xs = s.splat(unsafe { *x });
@@ -121,6 +132,7 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
         }
         left -= KU;
     }
+
     for _ in 0..left {
         let xs = s.splat(unsafe { *x });
         for (v, acc) in acc[0].iter_mut().enumerate() {
@@ -130,6 +142,7 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
         x = x.wrapping_add(p.a.col_stride);
         b = b.wrapping_add(p.b.row_stride);
     }
+
     // In pairs: one chain of additions would take longer than all the products of a small layer.
     let mut half = KU / 2;
     while half > 0 {
@@ -144,12 +157,13 @@ unsafe fn chains<S: Simd, const NR: usize, const KU: usize>(
     acc[0]
 }
 
-/// One contiguous row times a B whose columns are contiguous: a dot product per column, each in 16
-/// partial sums of blocks.
+/// One contiguous row times a `B` whose columns are contiguous: a dot product per column, each in
+/// 16 partial sums of blocks.
 pub(super) struct RowDots<'p, 'a>(pub &'p mut Product<'a, f32>);
 
-/// Columns at once: with 16 partial sums each, 4 chains of AVX-512, 8 of AVX2.
+/// The number of columns at a time: with 16 partial sums each, 4 chains of AVX-512, 8 of AVX2.
 const DOTS: usize = 4;
+/// The number of partial sums of a dot product.
 const DOT_LANES: usize = 16;
 
 impl Op for RowDots<'_, '_> {
@@ -160,14 +174,17 @@ impl Op for RowDots<'_, '_> {
         let RowDots(p) = self;
         for j in (0..p.n).step_by(DOTS) {
             let columns = DOTS.min(p.n - j);
+
             // The last columns are repeated where fewer than DOTS are left.
-            let b = std::array::from_fn(|i| {
+            let b = core::array::from_fn(|i| {
                 p.b.data
                     .as_ptr()
                     .wrapping_add((j + i.min(columns - 1)) * p.b.col_stride)
             });
-            // SAFETY: `Product::check` has bounded k elements from x and from each column on.
+
+            // SAFETY: `Product::check` has bounded k elements of x and of each column.
             let sums = unsafe { dots(s, p.k, p.a.data.as_ptr(), b) };
+
             for (i, sum) in sums.into_iter().enumerate().take(columns) {
                 let y = sum
                     + match p.start {
@@ -181,18 +198,24 @@ impl Op for RowDots<'_, '_> {
     }
 }
 
+/// Returns the dot products of `x` with each of `b`.
+///
 /// # Safety
 /// `k` floats can be read at `x` and at each of `b`.
 #[inline(always)]
 unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) -> [f32; DOTS] {
     let mut acc = [[s.zero(); DOT_LANES / 4]; DOTS];
     let mut sums = acc;
+
     let whole = k - k % DOT_LANES;
+
     // SAFETY (all blocks): i + S::LANES <= whole <= k, then i + count <= k.
     for first in (0..whole).step_by(DEPTH * DOT_LANES) {
         for (sums, acc) in sums.iter_mut().zip(&mut acc) {
-            (*sums, *acc) = (adding(s)(*sums, *acc), [s.zero(); DOT_LANES / 4]);
+            *sums = adding(s)(*sums, *acc);
+            *acc = [s.zero(); DOT_LANES / 4];
         }
+
         for p in (first..whole.min(first + DEPTH * DOT_LANES)).step_by(DOT_LANES) {
             for v in 0..DOT_LANES / S::LANES {
                 let i = p + v * S::LANES;
@@ -203,6 +226,7 @@ unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) ->
             }
         }
     }
+
     if whole < k {
         for v in 0..DOT_LANES / S::LANES {
             let i = whole + v * S::LANES;
@@ -215,6 +239,7 @@ unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) ->
             }
         }
     }
+
     let mut lanes = [[0.0; DOT_LANES]; DOTS];
     for ((lanes, acc), sums) in lanes.iter_mut().zip(acc).zip(sums) {
         for (v, sum) in adding(s)(sums, acc)
@@ -226,5 +251,6 @@ unsafe fn dots<S: Simd>(s: S, k: usize, x: *const f32, b: [*const f32; DOTS]) ->
             unsafe { s.store(lanes.as_mut_ptr().add(v * S::LANES), sum) };
         }
     }
+
     lanes.map(halves)
 }

@@ -1,15 +1,15 @@
-//! Convolutions in which each channel has a filter of its own: element by element along the
-//! channels.
+//! Depthwise convolutions, in which each channel has a filter of its own: element by element along
+//! the channels.
 
 use super::implicit_gemm::{DEPTH, From, RowTile};
 use crate::simd::{Op, Simd, adding, unrolled};
 
-/// Rows of the largest tile: as many chains as multiply-adds are under way.
+/// Rows of the largest tile: as many chains as multiply-adds are in flight.
 const ROWS: usize = 8;
 
-/// `c = bias + sum(a * weight)` for rows of `channels` numbers, as in
-/// [`ImplicitGemm`](super::implicit_gemm::Gather): each of `taps` says how far from the row of A, and where in
-/// the weight, the factors lie.
+/// `c = bias + sum(a * weight)` for rows of `channels` elements, as in
+/// [`ImplicitGemm`](super::implicit_gemm::ImplicitGemm): each of `taps` has the offset of the
+/// factors from the row of A and their offset in the weight.
 pub(super) struct Forward<'a> {
     pub row_tiles: &'a [RowTile],
     pub taps: &'a [[usize; 2]],
@@ -19,7 +19,7 @@ pub(super) struct Forward<'a> {
     pub relu: bool,
 }
 
-/// `c = start + sum(a * dy)`: for each row the sum over `span` rows of `dy` from each tap on, which
+/// `c = start + sum(a * dy)`: for each row the sum over `span` rows of `dy` from each tap, which
 /// are `a_step` apart in A. The start is zero, or what C holds. Sums are added up in blocks of
 /// [`DEPTH`].
 pub(super) struct WeightGrad<'a> {
@@ -38,17 +38,17 @@ macro_rules! tiles {
     ($s:ident, $op:ident, $tile:ident) => {
         for row_tile in $op.row_tiles {
             let mut left = row_tile.rows.count;
-            let mut places = row_tile.rows.places();
+            let mut cursor = row_tile.rows.cursor();
             while left > 0 {
                 let height = (1 << left.ilog2()).min(ROWS);
-                // SAFETY: the heights add up to the number of rows, of which the maker promised
-                // that they are there.
+                // SAFETY: the heights add up to the number of rows, which the creator guarantees to
+                // exist.
                 unsafe {
                     match height {
-                        1 => $tile::<S, 1>($s, &$op, row_tile, places.next()),
-                        2 => $tile::<S, 2>($s, &$op, row_tile, places.next()),
-                        4 => $tile::<S, 4>($s, &$op, row_tile, places.next()),
-                        _ => $tile::<S, ROWS>($s, &$op, row_tile, places.next()),
+                        1 => $tile::<S, 1>($s, &$op, row_tile, cursor.next()),
+                        2 => $tile::<S, 2>($s, &$op, row_tile, cursor.next()),
+                        4 => $tile::<S, 4>($s, &$op, row_tile, cursor.next()),
+                        _ => $tile::<S, ROWS>($s, &$op, row_tile, cursor.next()),
                     }
                 }
                 left -= height;
@@ -75,6 +75,8 @@ impl Op for WeightGrad<'_> {
     }
 }
 
+/// Computes `MR` rows of the forward pass.
+///
 /// # Safety
 /// All elements that the rows, the taps and the channels name lie in memory, and nobody else writes
 /// to C.
@@ -83,7 +85,7 @@ unsafe fn forward<S: Simd, const MR: usize>(
     s: S,
     op: &Forward<'_>,
     row_tile: &RowTile,
-    places: [[usize; 2]; MR],
+    offsets: [[usize; 2]; MR],
 ) {
     let &Forward {
         taps,
@@ -93,11 +95,15 @@ unsafe fn forward<S: Simd, const MR: usize>(
         relu,
         ..
     } = op;
-    let (taps, a, c) = (&taps[row_tile.taps.clone()], row_tile.a, row_tile.c);
+    let taps = &taps[row_tile.taps.clone()];
+    let a = row_tile.a;
+    let c = row_tile.c;
+
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);
-        // SAFETY (all blocks): `n` channels from `j` on of elements that the maker promised.
+
+        // SAFETY (all blocks): `n` channels from `j` of elements that the creator guarantees.
         let start = bias.map_or(s.zero(), |bias| unsafe { s.get(bias.add(j), n) });
         let mut acc = [start; MR];
         for &[tap, filter] in taps {
@@ -106,11 +112,12 @@ unsafe fn forward<S: Simd, const MR: usize>(
                 #[inline(always)]
                 |i| {
                     let x =
-                        unsafe { get(s, a.wrapping_add(places[i][0].wrapping_add(tap) + j), n) };
+                        unsafe { get(s, a.wrapping_add(offsets[i][0].wrapping_add(tap) + j), n) };
                     acc[i] = s.fma(x, w, acc[i]);
                 },
             );
         }
+
         unrolled::<MR>(
             #[inline(always)]
             |i| {
@@ -119,21 +126,23 @@ unsafe fn forward<S: Simd, const MR: usize>(
                 } else {
                     acc[i]
                 };
-                unsafe { s.put(c.wrapping_add(places[i][1] + j), y, n) };
+                unsafe { s.put(c.wrapping_add(offsets[i][1] + j), y, n) };
             },
         );
         j += n;
     }
 }
 
+/// Computes `MR` rows of the weight gradient.
+///
 /// # Safety
-/// As `forward`.
+/// As for `forward`.
 #[inline(always)]
 unsafe fn weight_grad<S: Simd, const MR: usize>(
     s: S,
     op: &WeightGrad<'_>,
     row_tile: &RowTile,
-    places: [[usize; 2]; MR],
+    offsets: [[usize; 2]; MR],
 ) {
     let &WeightGrad {
         taps,
@@ -144,28 +153,37 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
         start,
         ..
     } = op;
-    let (a, c) = (row_tile.a, row_tile.c);
+    let a = row_tile.a;
+    let c = row_tile.c;
+
     let mut j = 0;
     while j < channels {
         let n = S::LANES.min(channels - j);
-        let (mut acc, mut sums, mut added) = ([s.zero(); MR], [s.zero(); MR], 0);
+        let mut acc = [s.zero(); MR];
+        let mut sums = [s.zero(); MR];
+        let mut added = 0;
         let mut at = dy.wrapping_add(j);
         for &tap in taps {
-            let (mut p, mut left) = (tap + j, span);
+            let mut p = tap + j;
+            let mut left = span;
             while left > 0 {
                 if added == DEPTH {
                     sums = adding(s)(sums, acc);
-                    (acc, added) = ([s.zero(); MR], 0);
+                    acc = [s.zero(); MR];
+                    added = 0;
                 }
+
                 let count = left.min(DEPTH - added);
-                (left, added) = (left - count, added + count);
+                left -= count;
+                added += count;
+
                 for _ in 0..count {
                     // SAFETY (both): as in `forward`.
                     let dy = unsafe { get(s, at, n) };
                     unrolled::<MR>(
                         #[inline(always)]
                         |i| {
-                            let x = unsafe { get(s, a.wrapping_add(places[i][0] + p), n) };
+                            let x = unsafe { get(s, a.wrapping_add(offsets[i][0] + p), n) };
                             acc[i] = s.fma(x, dy, acc[i]);
                         },
                     );
@@ -174,11 +192,12 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
                 }
             }
         }
+
         sums = adding(s)(sums, acc);
         unrolled::<MR>(
             #[inline(always)]
             |i| {
-                let c = c.wrapping_add(places[i][1] + j);
+                let c = c.wrapping_add(offsets[i][1] + j);
                 // SAFETY: as in `forward`.
                 unsafe {
                     let sum = if let From::Accumulate = start {
@@ -194,13 +213,13 @@ unsafe fn weight_grad<S: Simd, const MR: usize>(
     }
 }
 
-/// `n` lanes, in the way that costs least in a loop.
+/// Loads `n` lanes, in the way that costs least in a loop.
 ///
 /// # Safety
 /// `n <= LANES` floats can be read at `p`.
 #[inline(always)]
 unsafe fn get<S: Simd>(s: S, p: *const f32, n: usize) -> S::V {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         if S::MASKED_LOADS {
             s.load_n(p, n)

@@ -1,14 +1,15 @@
-//! Forward: the rows are the output pixels.
+//! The forward pass: the rows are the output pixels.
 
 use super::implicit_gemm::{From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows, row_tiles};
 use super::padding::{Frame, Memory};
 use super::{Conv, depthwise};
 use crate::F32Kernels;
 
+/// A convolution of any sizes.
 pub(super) struct ConvOp<'a>(pub Conv<'a, f32>);
 
-/// A tap for each row of the window takes its columns in one go; beyond this many numbers each
-/// column has its own.
+/// The longest span of a tap: a row of the window is one tap up to this number of elements; beyond,
+/// each of its columns is one.
 const LONGEST_SPAN: usize = 512;
 
 impl ConvOp<'_> {
@@ -28,27 +29,31 @@ impl ConvOp<'_> {
         if samples == 0 {
             return;
         }
+
         let frame = Frame {
             size: sizes.size,
             channels: sizes.channels,
             first: [0, -(sizes.pad[1] as isize)],
             extent: [sizes.size[0], sizes.reach(1)],
         };
-        let (ci, co, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-        let (width, len) = (sizes.out[1], y.len() / samples);
+
+        let ci = sizes.channels;
+        let co = sizes.out_channels;
+        let groups = sizes.groups;
+        let width = sizes.out[1];
+        let len = y.len() / samples;
         let [stride_y, stride_x] = sizes.stride;
         let group = frame.group(height * width, len);
+
         Memory::with(|memory| {
-            let pieces = x
+            let groups_of_samples = x
                 .chunks(group * sizes.input_len())
                 .zip(y.chunks_mut(group * len));
-            for (x, y) in pieces {
+            for (x, y) in groups_of_samples {
                 let view = frame.view(x, &mut memory.image);
                 let span = taps(sizes, view.row, &mut memory.taps);
                 let columns = memory.taps.len() / sizes.kernel[0];
-                let first = first_row * stride_y;
-                let offsets = (0..sizes.kernel[0])
-                    .map(|ky| (first + ky * sizes.dilation[0]) as isize - sizes.pad[0] as isize);
+
                 let depthwise = sizes.is_depthwise();
                 if depthwise {
                     memory.filters.clear();
@@ -60,13 +65,19 @@ impl ConvOp<'_> {
                             .map(|(k, &tap)| [tap, k * co]),
                     );
                 }
-                let samples = y.len() / len;
+
                 // The taps are counted from the first row of the window, which may lie above the
                 // image.
+                let first = first_row * stride_y;
                 let a = view
                     .data
                     .wrapping_add(first * view.row)
                     .wrapping_sub(sizes.pad[0] * view.row);
+                let offsets = (0..sizes.kernel[0])
+                    .map(|ky| (first + ky * sizes.dilation[0]) as isize - sizes.pad[0] as isize);
+
+                // Tiles of rows that the same rows of the window reach.
+                let samples = y.len() / len;
                 let c = y.as_mut_ptr();
                 memory.row_tiles.clear();
                 row_tiles(
@@ -90,6 +101,7 @@ impl ConvOp<'_> {
                         });
                     },
                 );
+
                 let Memory {
                     row_tiles,
                     panel,
@@ -97,21 +109,24 @@ impl ConvOp<'_> {
                     filters,
                     ..
                 } = &mut *memory;
+
                 if depthwise {
-                    let (weight, bias) = (weight.as_ptr(), bias.map(<[f32]>::as_ptr));
                     kernels.run(depthwise::Forward {
                         row_tiles,
                         taps: filters,
                         channels: co,
-                        weight,
-                        bias,
+                        weight: weight.as_ptr(),
+                        bias: bias.map(<[f32]>::as_ptr),
                         relu,
                     });
                     continue;
                 }
-                let (ci, co) = (ci / groups, co / groups);
+
+                // One product per group of channels.
+                let ci = ci / groups;
+                let co = co / groups;
                 for g in 0..groups {
-                    let gather = ImplicitGemm {
+                    let gemm = ImplicitGemm {
                         row_tiles,
                         first: [g * ci, g * co],
                         taps,
@@ -123,26 +138,29 @@ impl ConvOp<'_> {
                         start: bias.map_or(From::Zero, |bias| From::Bias(bias[g * co..].as_ptr())),
                         relu,
                     };
-                    kernels.run(ImplicitGemmOp(gather, panel));
+                    kernels.run(ImplicitGemmOp(gemm, panel));
                 }
             }
         });
     }
 }
 
-/// Where the window's numbers lie, and how many lie side by side from each of these places on.
+/// Collects the offsets of the window's elements. Returns the span: the number of contiguous
+/// elements at each offset.
 fn taps(sizes: &super::ConvSizes, row: usize, taps: &mut Vec<usize>) -> usize {
     let [kh, kw] = sizes.kernel;
     let [dilation_y, dilation_x] = sizes.dilation;
-    let side_by_side = sizes.groups == 1 && dilation_x == 1 && kw * sizes.channels <= LONGEST_SPAN;
+    let contiguous = sizes.groups == 1 && dilation_x == 1 && kw * sizes.channels <= LONGEST_SPAN;
+
     taps.clear();
     for ky in 0..kh {
-        let columns = if side_by_side { 1 } else { kw };
+        let columns = if contiguous { 1 } else { kw };
         taps.extend(
             (0..columns).map(|kx| ky * dilation_y * row + kx * dilation_x * sizes.channels),
         );
     }
-    if side_by_side {
+
+    if contiguous {
         kw * sizes.channels
     } else {
         sizes.channels / sizes.groups

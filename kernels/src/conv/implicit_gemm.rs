@@ -1,6 +1,6 @@
-//! A product whose left side is found in an image.
+//! Implicit GEMM: a product whose left matrix is addressed within an image.
 
-use std::ops::Range;
+use core::ops::Range;
 
 use crate::AlignedBuffer;
 use crate::simd::{Op, Simd, unrolled};
@@ -9,35 +9,35 @@ use crate::tile::{add_products, finish, load};
 /// Inner indices per block: a block of B that is as wide as a tile takes 128 KiB with AVX-512, and
 /// stays in the second-level cache while all rows pass.
 pub(super) const DEPTH: usize = 512;
-/// From this many rows on, a block of a wider B is copied together first: its rows, often a power
-/// of two apart, would fall on few sets of the cache. Copying takes about 5 % of the time of so
-/// many rows.
-const ROWS_WORTH_PACKING: usize = 32;
+/// The smallest number of rows for which a block of a wider B is packed first: its rows, often a
+/// power of two apart, would fall on few sets of the cache. Packing takes about 5 % of the time of
+/// this many rows.
+const MIN_ROWS_TO_PACK: usize = 32;
 
-/// `C = start + A * B`, then `max(0, C)` if asked, for matrices `A` whose element `(i, p)` lies at
-/// `row(i) + inner(p)`.
+/// The product `C = start + A * B`, then `max(0, C)` if `relu`, for matrices `A` whose element
+/// `(i, p)` lies at `row(i) + inner(p)`.
 ///
-/// The maker promises that all elements lie in memory and that nobody else writes to them.
+/// Its creator guarantees that all elements lie in memory and that nobody else writes to them.
 #[derive(Clone, Copy)]
 pub(super) struct ImplicitGemm<'a> {
     pub row_tiles: &'a [RowTile],
-    /// How far into the rows of A and of C the first element lies.
+    /// The offsets of the first element in the rows of A and of C.
     pub first: [usize; 2],
-    /// The inner index runs through `span` elements of A, `a_step` apart, from each of these on
-    /// (beside the row).
+    /// The offsets, in addition to the row's, from each of which the inner index runs through
+    /// `span` elements of A, `a_step` apart.
     pub taps: &'a [usize],
     pub span: usize,
     pub a_step: usize,
-    /// One row after the other for the inner index of all taps, `b_row` apart.
+    /// The rows for the inner index of all taps, one after the other, `b_row` apart.
     pub b: *const f32,
     pub b_row: usize,
-    /// Columns of B and C.
+    /// The number of columns of B and C.
     pub n: usize,
     pub start: From,
     pub relu: bool,
 }
 
-/// Some rows of A and C, and the taps that reach them.
+/// A tile of rows of A and C, and the taps that reach them.
 pub(super) struct RowTile {
     pub rows: Rows,
     pub taps: Range<usize>,
@@ -45,7 +45,7 @@ pub(super) struct RowTile {
     pub c: *mut f32,
 }
 
-/// What the chains start from.
+/// The initial values of the sums.
 #[derive(Clone, Copy)]
 pub(super) enum From {
     Zero,
@@ -55,21 +55,21 @@ pub(super) enum From {
     Accumulate,
 }
 
-/// The rows: numbers `first` to `first + count` of a count through three axes.
+/// The rows `first` to `first + count` of an enumeration of three axes.
 #[derive(Clone, Copy)]
 pub(super) struct Rows {
     pub first: usize,
     pub count: usize,
-    /// How long the second and the third axis are.
+    /// The lengths of the second and the third axis.
     pub axes: [usize; 2],
-    /// How far apart neighbours along each axis lie in A and in C.
+    /// The strides of each axis in A and in C.
     pub a: [usize; 3],
     pub c: [usize; 3],
 }
 
-/// Goes through the rows.
+/// A cursor over the rows.
 #[derive(Clone, Copy)]
-pub(super) struct Places {
+pub(super) struct RowCursor {
     rows: Rows,
     at: [usize; 2],
     a: usize,
@@ -78,15 +78,13 @@ pub(super) struct Places {
 
 impl Rows {
     #[inline(always)]
-    pub fn places(&self) -> Places {
+    pub fn cursor(&self) -> RowCursor {
         let [height, width] = self.axes;
-        let (z, y, x) = (
-            self.first / (height * width),
-            self.first / width % height,
-            self.first % width,
-        );
+        let z = self.first / (height * width);
+        let y = self.first / width % height;
+        let x = self.first % width;
         let along = |steps: [usize; 3]| z * steps[0] + y * steps[1] + x * steps[2];
-        Places {
+        RowCursor {
             rows: *self,
             at: [y, x],
             a: along(self.a),
@@ -95,17 +93,17 @@ impl Rows {
     }
 }
 
-impl Places {
-    /// Where the next rows lie in A and in C. Inlined, as a tile of few taps takes hardly longer
-    /// than this.
+impl RowCursor {
+    /// Returns the offsets of the next rows in A and in C. Inlined, as a tile of few taps takes
+    /// hardly longer than this.
     #[inline(always)]
     pub fn next<const MR: usize>(&mut self) -> [[usize; 2]; MR] {
-        let mut places = [[0; 2]; MR];
+        let mut offsets = [[0; 2]; MR];
         unrolled::<MR>(
             #[inline(always)]
-            |i| places[i] = self.step(),
+            |i| offsets[i] = self.step(),
         );
-        places
+        offsets
     }
 
     #[inline(always)]
@@ -116,7 +114,8 @@ impl Places {
             c,
             ..
         } = self.rows;
-        let place = [self.a, self.c];
+        let offset = [self.a, self.c];
+
         self.a = self.a.wrapping_add(a[2]);
         self.c = self.c.wrapping_add(c[2]);
         self.at[1] += 1;
@@ -131,21 +130,22 @@ impl Places {
                 self.c = self.c.wrapping_add(c[0]).wrapping_sub(height * c[1]);
             }
         }
-        place
+
+        offset
     }
 }
 
 impl ImplicitGemm<'_> {
-    /// Computes all of it from within a tier, with some memory.
+    /// Computes the product from within a tier, with `panel` as workspace.
     #[inline(always)]
     pub fn run<S: Simd>(self, s: S, panel: &mut AlignedBuffer<f32>) {
         s.outline(ImplicitGemmOp(self, panel));
     }
 }
 
-/// Computes all of it, with some memory. Each element is a sum of blocks of the inner index, each a
-/// chain: where they end depends on the taps and the span alone, so that no cut of the rows changes
-/// a bit.
+/// Computes the product, with a workspace. Each element is a sum of blocks of the inner index, each
+/// a chain. Where they end depends on the taps and the span alone, so that no distribution of the
+/// rows changes a bit.
 pub(super) struct ImplicitGemmOp<'a, 'p>(pub ImplicitGemm<'a>, pub &'p mut AlignedBuffer<f32>);
 
 impl Op for ImplicitGemmOp<'_, '_> {
@@ -153,24 +153,30 @@ impl Op for ImplicitGemmOp<'_, '_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let ImplicitGemmOp(gather, panel) = self;
+        let ImplicitGemmOp(gemm, panel) = self;
         let width = S::TILE * S::LANES;
-        let rows: usize = gather
+        let rows: usize = gemm
             .row_tiles
             .iter()
             .map(|row_tile| row_tile.rows.count)
             .sum();
-        let pack = gather.n > width && rows >= ROWS_WORTH_PACKING;
-        let (taps, per_block) = (gather.taps.len(), (DEPTH / gather.span.max(1)).max(1));
-        for (first, part) in blocks(taps, gather.span, per_block) {
+        let pack = gemm.n > width && rows >= MIN_ROWS_TO_PACK;
+        let taps = gemm.taps.len();
+        let per_block = (DEPTH / gemm.span.max(1)).max(1);
+
+        // Blocks of the inner index.
+        for (first, part) in blocks(taps, gemm.span, per_block) {
             let block = first..(first + per_block).min(taps);
-            let (span, within) = (part.len(), part.start);
-            for j in (0..gather.n).step_by(width) {
-                let columns = width.min(gather.n - j);
-                let mut b = gather
+            let span = part.len();
+            let within = part.start;
+
+            // Panels of B as wide as a tile.
+            for j in (0..gemm.n).step_by(width) {
+                let columns = width.min(gemm.n - j);
+                let mut b = gemm
                     .b
-                    .wrapping_add((first * gather.span + within) * gather.b_row + j);
-                let mut b_row = gather.b_row;
+                    .wrapping_add((first * gemm.span + within) * gemm.b_row + j);
+                let mut b_row = gemm.b_row;
                 if pack {
                     let rows = block.len() * span;
                     let to = panel.reserve(rows * width);
@@ -182,45 +188,44 @@ impl Op for ImplicitGemmOp<'_, '_> {
                         to_row: width,
                         rows,
                     });
-                    (b, b_row) = (to.as_ptr(), width);
+                    b = to.as_ptr();
+                    b_row = width;
                 }
-                for row_tile in gather.row_tiles {
-                    let (begin, end) = (
-                        row_tile.taps.start.max(block.start),
-                        row_tile.taps.end.min(block.end),
-                    );
+
+                // Tiles of rows whose taps reach into this block.
+                for row_tile in gemm.row_tiles {
+                    let begin = row_tile.taps.start.max(block.start);
+                    let end = row_tile.taps.end.min(block.end);
                     let nothing = row_tile.taps.is_empty() && first == 0 && within == 0;
                     if begin >= end && !nothing {
                         continue;
                     }
+
                     let begins = nothing || row_tile.taps.start >= block.start && within == 0;
-                    let ends = nothing || row_tile.taps.end <= block.end && part.end == gather.span;
+                    let ends = nothing || row_tile.taps.end <= block.end && part.end == gemm.span;
+
                     let strip = Strip {
                         rows: row_tile.rows,
-                        taps: if nothing {
-                            &[]
-                        } else {
-                            &gather.taps[begin..end]
-                        },
+                        taps: if nothing { &[] } else { &gemm.taps[begin..end] },
                         span,
-                        a_step: gather.a_step,
+                        a_step: gemm.a_step,
                         a: row_tile
                             .a
-                            .wrapping_add(gather.first[0] + within * gather.a_step),
+                            .wrapping_add(gemm.first[0] + within * gemm.a_step),
                         b: b.wrapping_add(if nothing {
                             0
                         } else {
                             (begin - first) * span * b_row
                         }),
                         b_row,
-                        c: row_tile.c.wrapping_add(gather.first[1] + j),
-                        start: match gather.start {
+                        c: row_tile.c.wrapping_add(gemm.first[1] + j),
+                        start: match gemm.start {
                             _ if !begins => From::Accumulate,
                             From::Bias(bias) => From::Bias(bias.wrapping_add(j)),
                             start => start,
                         },
                         last: columns - (columns.div_ceil(S::LANES) - 1) * S::LANES,
-                        relu: gather.relu && ends,
+                        relu: gemm.relu && ends,
                     };
                     strip.run(s, columns.div_ceil(S::LANES));
                 }
@@ -229,9 +234,9 @@ impl Op for ImplicitGemmOp<'_, '_> {
     }
 }
 
-/// The blocks of the inner index: the first of some taps, and which part of their span. A span that
-/// is longer than a block is cut. There is one block even if there are no taps, as C still has to
-/// be started.
+/// Returns the blocks of the inner index: the first of some taps, and the part of their span. A
+/// span that is longer than a block is split. There is one block even if there are no taps, as C
+/// still has to be started.
 fn blocks(
     taps: usize,
     span: usize,
@@ -245,7 +250,7 @@ fn blocks(
     })
 }
 
-/// Some rows, taps and columns of a product: as many columns as a tile is wide, or fewer.
+/// A strip of a product: some rows, taps and at most as many columns as a tile is wide.
 #[derive(Clone, Copy)]
 struct Strip<'a> {
     rows: Rows,
@@ -257,13 +262,13 @@ struct Strip<'a> {
     b_row: usize,
     c: *mut f32,
     start: From,
-    /// Columns in the last vector.
+    /// The number of columns in the last vector.
     last: usize,
     relu: bool,
 }
 
 impl Strip<'_> {
-    /// Only the widths that the tier has are compiled.
+    /// Runs the strip in a function for its width. Only the widths that the tier has are compiled.
     #[inline(always)]
     fn run<S: Simd>(self, s: S, vectors: usize) {
         let whole = !S::MASKED_LOADS && self.last == S::LANES;
@@ -286,7 +291,7 @@ impl Strip<'_> {
     }
 }
 
-/// Copies `rows` of `columns` numbers, which the maker promises are there.
+/// Copies `rows` rows of `columns` elements, which the creator guarantees to exist.
 struct Pack {
     b: *const f32,
     b_row: usize,
@@ -310,11 +315,13 @@ impl Op for Pack {
             rows,
         } = self;
         for row in 0..rows {
-            let (from, to) = (b.wrapping_add(row * b_row), to.wrapping_add(row * to_row));
+            let from = b.wrapping_add(row * b_row);
+            let to = to.wrapping_add(row * to_row);
+
             let mut j = 0;
             while j < columns {
                 let n = S::LANES.min(columns - j);
-                // SAFETY: the maker's promise.
+                // SAFETY: guaranteed by the creator.
                 unsafe { s.put(to.wrapping_add(j), s.get(from.wrapping_add(j), n), n) };
                 j += n;
             }
@@ -322,7 +329,7 @@ impl Op for Pack {
     }
 }
 
-/// Computes a strip that is `NR` vectors wide, the last of them whole if `WHOLE`.
+/// Computes a strip that is `NR` vectors wide, with a full last vector if `WHOLE`.
 struct StripOp<'a, const NR: usize, const WHOLE: bool>(Strip<'a>);
 
 impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
@@ -339,33 +346,37 @@ impl<const NR: usize, const WHOLE: bool> Op for StripOp<'_, NR, WHOLE> {
             return;
         }
         let most = const { tallest::<S>(NR) };
+
         // Heights as equal as possible: a single row left over would be a slow tile.
         let tiles = count.div_ceil(most);
-        let (height, taller) = (count / tiles, count % tiles);
-        let mut places = strip.rows.places();
+        let height = count / tiles;
+        let taller = count % tiles;
+
+        let mut cursor = strip.rows.cursor();
+
         for t in 0..tiles {
             let rows = height + usize::from(t < taller);
             // SAFETY: the heights add up to the number of rows, so each tile lies within the
             // product.
             unsafe {
                 match rows {
-                    1 => tile::<S, 1, NR, WHOLE>(s, &strip, places.next()),
-                    2 => tile::<S, 2, NR, WHOLE>(s, &strip, places.next()),
-                    3 => tile::<S, 3, NR, WHOLE>(s, &strip, places.next()),
-                    4 => tile::<S, 4, NR, WHOLE>(s, &strip, places.next()),
-                    5 => tile::<S, 5, NR, WHOLE>(s, &strip, places.next()),
-                    6 => tile::<S, 6, NR, WHOLE>(s, &strip, places.next()),
-                    7 => tile::<S, 7, NR, WHOLE>(s, &strip, places.next()),
-                    _ => tile::<S, 8, NR, WHOLE>(s, &strip, places.next()),
+                    1 => tile::<S, 1, NR, WHOLE>(s, &strip, cursor.next()),
+                    2 => tile::<S, 2, NR, WHOLE>(s, &strip, cursor.next()),
+                    3 => tile::<S, 3, NR, WHOLE>(s, &strip, cursor.next()),
+                    4 => tile::<S, 4, NR, WHOLE>(s, &strip, cursor.next()),
+                    5 => tile::<S, 5, NR, WHOLE>(s, &strip, cursor.next()),
+                    6 => tile::<S, 6, NR, WHOLE>(s, &strip, cursor.next()),
+                    7 => tile::<S, 7, NR, WHOLE>(s, &strip, cursor.next()),
+                    _ => tile::<S, 8, NR, WHOLE>(s, &strip, cursor.next()),
                 }
             }
         }
     }
 }
 
-/// Rows of the tallest tile. Each takes a register for its address, of which there are 16; 8 rows
-/// of one vector are as many chains as multiply-adds are under way. The tier of four lanes, which
-/// runs on few processors, has less code.
+/// Returns the rows of the tallest tile. Each takes a register for its address, of which there are
+/// 16; 8 rows of one vector are as many chains as multiply-adds are in flight. The tier of four
+/// lanes, which runs on few processors, has less code.
 const fn tallest<S: Simd>(vectors: usize) -> usize {
     match vectors {
         _ if S::LANES == 4 => 4,
@@ -374,15 +385,15 @@ const fn tallest<S: Simd>(vectors: usize) -> usize {
     }
 }
 
-/// The next `MR` rows from a place on; the accumulators stay in registers for all taps.
+/// Computes `MR` rows at the given offsets; the accumulators stay in registers for all taps.
 ///
 /// # Safety
-/// What the maker of [`ImplicitGemm`] promises, for these rows of the strip.
+/// As the creator of [`ImplicitGemm`] guarantees, for these rows of the strip.
 #[inline(always)]
 unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     s: S,
     strip: &Strip<'_>,
-    places: [[usize; 2]; MR],
+    offsets: [[usize; 2]; MR],
 ) {
     if const { MR > tallest::<S>(NR) } {
         return;
@@ -401,16 +412,19 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
         ..
     } = strip;
     let last = if WHOLE { S::LANES } else { last };
-    let (mut a_rows, mut c_rows) = ([a; MR], [c; MR]);
+
+    let mut a_rows = [a; MR];
+    let mut c_rows = [c; MR];
     unrolled::<MR>(
         #[inline(always)]
         |i| {
-            a_rows[i] = a.wrapping_add(places[i][0]);
-            c_rows[i] = c.wrapping_add(places[i][1]);
+            a_rows[i] = a.wrapping_add(offsets[i][0]);
+            c_rows[i] = c.wrapping_add(offsets[i][1]);
         },
     );
-    // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the maker
-    // promised.
+
+    // SAFETY (all blocks): i < MR, j < NR, the taps and the inner index are elements that the
+    // creator guarantees.
     let mut acc = match start {
         From::Zero | From::Accumulate => [[s.zero(); NR]; MR],
         From::Bias(bias) => {
@@ -426,6 +440,8 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
         }
     };
     let mut b = b;
+
+    // One rank-1 update per inner index.
     for &tap in taps {
         let mut p = tap;
         for _ in 0..span {
@@ -454,9 +470,9 @@ unsafe fn tile<S: Simd, const MR: usize, const NR: usize, const WHOLE: bool>(
     };
 }
 
-/// Calls with each band of rows that the same taps reach inside the image: the rows and the taps.
-/// Tap `i` of row `r` reads the image's row `r * step + offsets[i]`, of which there are `height`;
-/// the offsets grow.
+/// Calls `f` with each tile of rows that the same taps reach inside the image: the rows and the
+/// taps. Tap `i` of row `r` reads the image's row `r * step + offsets[i]`, of which there are
+/// `height`; the offsets increase.
 pub(super) fn row_tiles(
     rows: usize,
     step: usize,
@@ -473,6 +489,7 @@ pub(super) fn row_tiles(
             .count();
         before..end.max(before)
     };
+
     let mut first = 0;
     while first < rows {
         let taps = reached(first);

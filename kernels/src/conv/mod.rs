@@ -1,17 +1,17 @@
-//! Convolutions of channels-last images, as products without a matrix of windows.
+//! Convolutions of channels-last images, as implicit matrix products without an im2col matrix.
 //!
-//! A convolution multiplies, for each output pixel, the numbers under the window with the weight
-//! `[KH][KW][CI][CO]`. The rows of that product are pixels of the image: they need not be copied
-//! out, only found. One kernel, [`gather`], does so for all three products of a layer: forward
-//! (rows are output pixels), input gradient (rows are input pixels, the weight is transposed and
-//! turned around) and weight gradient (rows are weights, the inner index runs over the pixels).
-//! Padding is copied around the image beforehand ([`halo`]), a few percent of the work, so that
-//! no inner loop knows of it.
+//! A convolution multiplies, for each output pixel, the elements of its receptive field with the
+//! weight `[KH][KW][CI][CO]`. The rows of that product are pixels of the image: they are not
+//! copied, only addressed. One kernel, [`implicit_gemm`], does so for all three products of a
+//! layer: forward (rows are output pixels), input gradient (rows are input pixels, and the weight
+//! is transposed and flipped) and weight gradient (rows are weights, and the inner index runs over
+//! the pixels). Padding is copied around the image beforehand ([`padding`]), a few percent of the
+//! work, so that no inner loop needs to handle it.
 //!
 //! Every element is a sum of blocks of at most 512 multiply-adds, each a chain: forward over (ky,
 //! kx, ci), zeros of the padding included; the input gradient over the output pixels in their
-//! order; the weight gradient over the samples and their output pixels. Where Winograd's filtering
-//! takes fewer multiplications ([`winograd`]), the elements are sums of a few such sums.
+//! order; the weight gradient over the samples and their output pixels. Where Winograd's minimal
+//! filtering takes fewer multiplications ([`winograd`]), the elements are sums of a few such sums.
 
 mod depthwise;
 mod forward;
@@ -24,32 +24,32 @@ mod winograd;
 
 use super::{F32Kernels, sizes};
 
-/// The sizes of a convolution; pairs are vertical and horizontal.
+/// The sizes of a convolution. Pairs are vertical and horizontal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvSizes {
-    /// Of the image.
+    /// The size of the image.
     pub size: [usize; 2],
     pub channels: usize,
-    /// Of the output.
+    /// The size of the output.
     pub out: [usize; 2],
     pub out_channels: usize,
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
-    /// Zeros on each side.
+    /// The number of zeros on each side.
     pub pad: [usize; 2],
     pub dilation: [usize; 2],
     pub groups: usize,
 }
 
-/// `y = start + x * weight`, then `max(0, y)` if `relu`, for as many samples as `x` has.
+/// The convolution `y = start + x * weight`, then `max(0, y)` if `relu`, for all samples of `x`.
 #[derive(Debug)]
 pub struct Conv<'a, T> {
     pub sizes: &'a ConvSizes,
-    /// How many samples the whole batch has, of which these are some.
+    /// The number of samples of the whole batch, of which these are a part.
     pub whole: usize,
     pub x: &'a [T],
-    /// If `x` is one image, `y` can be some rows of its output, from this one on, which is even; 0
-    /// otherwise.
+    /// The first row of the output in `y`. If `x` is one image, `y` can be some rows of its output,
+    /// and this is even; otherwise it is 0.
     pub first_row: usize,
     /// `[KH][KW][CI / groups][CO]`
     pub weight: &'a [T],
@@ -59,12 +59,12 @@ pub struct Conv<'a, T> {
     pub relu: bool,
 }
 
-/// The gradient of a [`Conv`] with respect to `x`, which is also the transposed convolution of
-/// `dy`; that one may have a bias, one for each channel of `dx`.
+/// The gradient of a [`Conv`] with respect to `x`. It is also the transposed convolution of `dy`,
+/// which may have a bias, one for each channel of `dx`.
 #[derive(Debug)]
 pub struct ConvInputGrad<'a, T> {
     pub sizes: &'a ConvSizes,
-    /// How many samples the whole batch has, of which these are some.
+    /// The number of samples of the whole batch, of which these are a part.
     pub whole: usize,
     pub weight: &'a [T],
     pub dy: &'a [T],
@@ -78,25 +78,25 @@ pub struct ConvInputGrad<'a, T> {
 #[derive(Debug)]
 pub struct ConvWeightGrad<'a, T> {
     pub sizes: &'a ConvSizes,
-    /// How many samples the whole batch has, of which these are some.
+    /// The number of samples of the whole batch, of which these are a part.
     pub whole: usize,
     pub x: &'a [T],
     pub dy: &'a [T],
     pub gradient: &'a mut [T],
-    /// Whether to add to what is there.
+    /// Whether to add to what `gradient` holds.
     pub accumulate: bool,
-    /// In how many parts it is computed.
+    /// The number of parts in which it is computed.
     pub parts: usize,
-    /// Who computes them.
+    /// The function that computes the parts.
     pub share: Share<T>,
 }
 
-/// Cuts a slice into pieces of some length (the last may be shorter) and has someone compute each:
-/// by its number.
+/// Splits a slice into chunks of some length (the last may be shorter) and has each computed by its
+/// number.
 pub type Share<T> = fn(&mut [T], usize, &(dyn Fn(usize, &mut [T]) + Sync));
 
-/// Those rows of the gradient that `gradient` is, `CO` numbers each, beginning with `first_row`.
-/// After the rows of the weight comes that of the bias.
+/// The rows of the gradient that `gradient` holds, `CO` elements each, beginning with `first_row`.
+/// The row of the bias comes after the rows of the weight.
 struct WeightRows<'a, T> {
     sizes: &'a ConvSizes,
     x: &'a [T],
@@ -107,7 +107,7 @@ struct WeightRows<'a, T> {
 }
 
 impl<T: Sync> ConvWeightGrad<'_, T> {
-    /// Calls with the rows that each part has.
+    /// Calls `f` with the rows of each part.
     fn each_part(self, f: impl Fn(WeightRows<'_, T>) + Sync) {
         let ConvWeightGrad {
             sizes,
@@ -119,9 +119,11 @@ impl<T: Sync> ConvWeightGrad<'_, T> {
             share,
             ..
         } = self;
+
         let rows = (gradient.len() / sizes.out_channels)
             .div_ceil(parts.max(1))
             .max(1);
+
         share(gradient, rows * sizes.out_channels, &|part, gradient| {
             f(WeightRows {
                 sizes,
@@ -139,6 +141,7 @@ pub(super) fn conv(kernels: F32Kernels, conv: Conv<'_, f32>) {
     if conv.sizes.has_tiles(conv.whole) {
         return kernels.run(winograd::ConvOp(conv));
     }
+
     let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
     forward::ConvOp(conv).run(kernels);
 }
@@ -147,6 +150,7 @@ pub(super) fn conv_input_grad(kernels: F32Kernels, conv: ConvInputGrad<'_, f32>)
     if conv.sizes.has_tiles(conv.whole) {
         return kernels.run(winograd::ConvInputGradOp(conv));
     }
+
     let kernels = kernels.for_conv(conv.sizes, conv.sizes.channels);
     input_grad::ConvInputGradOp(conv).run(kernels);
 }
@@ -155,39 +159,40 @@ pub(super) fn conv_weight_grad(kernels: F32Kernels, conv: ConvWeightGrad<'_, f32
     if conv.sizes.has_tiles(conv.whole) {
         return winograd::weight_grad(conv, kernels);
     }
+
     let kernels = kernels.for_conv(conv.sizes, conv.sizes.out_channels);
     conv.each_part(|rows| weight_grad::WeightRowsOp(rows).run(kernels));
 }
 
 impl ConvSizes {
-    /// How many numbers an image has.
+    /// Returns the number of elements of an image.
     pub const fn input_len(&self) -> usize {
         sizes::product(&[self.size[0], self.size[1], self.channels])
     }
 
-    /// How many numbers an output has.
+    /// Returns the number of elements of an output.
     pub const fn output_len(&self) -> usize {
         sizes::product(&[self.out[0], self.out[1], self.out_channels])
     }
 
-    /// How many rows the weight has, one for each number under the window that an output channel
-    /// sees.
+    /// Returns the number of rows of the weight, one for each element of the receptive field of an
+    /// output channel.
     pub const fn weight_rows(&self) -> usize {
         sizes::product(&[self.kernel[0], self.kernel[1], self.channels / self.groups])
     }
 
-    /// Multiply-adds for one sample.
+    /// Returns the number of multiply-adds for one sample.
     pub const fn multiply_adds(&self) -> usize {
         sizes::product(&[self.weight_rows(), self.output_len()])
     }
 
-    /// How many places an axis of the image has with its padding.
+    /// Returns the length of an axis of the image with its padding.
     pub const fn padded(&self, axis: usize) -> usize {
         sizes::sum(&[self.size[axis], self.pad[axis], self.pad[axis]])
     }
 
-    /// Whether positions in the padded image can be counted: no arithmetic on these sizes wraps if
-    /// so.
+    /// Returns whether positions in the padded image can be counted: if so, no arithmetic on these
+    /// sizes wraps.
     pub const fn are_countable(&self) -> bool {
         let [height, width] = [self.padded(0), self.padded(1)];
         let steps = [
@@ -196,22 +201,25 @@ impl ConvSizes {
             self.dilation[0],
             self.dilation[1],
         ];
+
         let mut countable = sizes::countable(sizes::product(&[height, width, self.channels]))
             && sizes::countable(sizes::product(&[height, width, self.out_channels]));
+
         let mut i = 0;
         while i < steps.len() {
             countable = countable && sizes::countable(steps[i]);
             i += 1;
         }
+
         countable
     }
 
-    /// Whether each channel has a filter of its own.
+    /// Returns whether each channel has a filter of its own.
     pub(crate) const fn is_depthwise(&self) -> bool {
         self.groups == self.channels && self.groups == self.out_channels && self.groups > 1
     }
 
-    /// How far the windows of all output pixels reach along an axis.
+    /// Returns the extent along an axis of the windows of all output pixels.
     const fn reach(&self, axis: usize) -> usize {
         let first = sizes::product(&[self.kernel[axis] - 1, self.dilation[axis]]);
         sizes::sum(&[
@@ -221,7 +229,7 @@ impl ConvSizes {
         ])
     }
 
-    /// Panics unless the sizes make sense together and fit the lengths; the number of samples.
+    /// Panics unless the sizes are consistent and fit the lengths. Returns the number of samples.
     fn check(&self, x: usize, y: usize) -> usize {
         let all = [self.size, self.out, self.kernel, self.stride, self.dilation];
         assert!(
@@ -247,6 +255,7 @@ impl ConvSizes {
                 "conv: the windows leave the padded image: {self:?}"
             );
         }
+
         let samples = x / self.input_len();
         assert_eq!(
             x,
@@ -258,15 +267,18 @@ impl ConvSizes {
             samples.checked_mul(self.output_len()),
             "conv: as many outputs as images"
         );
+
         samples
     }
 
-    /// As `check`, for some rows of the output if there is one image; how many samples and rows.
+    /// As `check`, for some rows of the output if there is one image. Returns the numbers of
+    /// samples and rows.
     fn check_rows(&self, x: usize, y: usize, first_row: usize) -> [usize; 2] {
         if x != self.input_len() {
             assert_eq!(first_row, 0, "conv: rows of more than one image");
             return [self.check(x, y), self.out[0]];
         }
+
         let row = self.out[1] * self.out_channels;
         let rows = y / row;
         assert_eq!(y, rows * row, "conv: the rows of the output are not whole");
@@ -274,10 +286,11 @@ impl ConvSizes {
             first_row.is_multiple_of(2) && first_row + rows <= self.out[0],
             "conv: other rows than the output has"
         );
+
         [self.check(x, self.output_len()), rows]
     }
 
-    /// Panics unless the weight has as many numbers as the sizes say.
+    /// Panics unless the weight and the bias have as many elements as the sizes say.
     fn check_weight(&self, weight: usize, bias: Option<usize>, channels: usize) {
         assert_eq!(
             weight,
@@ -290,9 +303,10 @@ impl ConvSizes {
         );
     }
 
-    /// Those of some rows that are the weight's, and the bias, if it is among them.
+    /// Splits some rows of the gradient into those of the weight and the row of the bias, if it is
+    /// among them.
     ///
-    /// Panics if there are others.
+    /// Panics if there are other rows.
     fn split_bias<'g, T>(
         &self,
         first: usize,
@@ -308,6 +322,7 @@ impl ConvSizes {
             first + rows <= self.weight_rows() + 1,
             "conv: more rows than the weight and the bias have"
         );
+
         let (weight, bias) =
             gradient.split_at_mut((self.weight_rows() - first).min(rows) * self.out_channels);
         (weight, Some(bias).filter(|bias| !bias.is_empty()))

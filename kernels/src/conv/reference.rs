@@ -3,24 +3,24 @@
 use super::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, WeightRows};
 use crate::reference::{Real, Sums, WIDE, relu, sums_of_columns};
 
-/// Where the tap `k` of the window of the output pixel `out` is in the image, along an axis; `None`
-/// in the padding.
+/// Returns the position in the image of tap `k` of the window of the output pixel `out`, along an
+/// axis; `None` in the padding.
 fn read(sizes: &ConvSizes, axis: usize, out: usize, k: usize) -> Option<usize> {
     let at = out * sizes.stride[axis] + k * sizes.dilation[axis];
     at.checked_sub(sizes.pad[axis])
         .filter(|&at| at < sizes.size[axis])
 }
 
-/// Which output pixel's window has its tap `k` at `at`, along an axis, if there is one.
+/// Returns the output pixel whose window has its tap `k` at `at`, along an axis, if there is one.
 fn reader(sizes: &ConvSizes, axis: usize, at: usize, k: usize) -> Option<usize> {
     let begin = (at + sizes.pad[axis]).checked_sub(k * sizes.dilation[axis])?;
     let stride = sizes.stride[axis];
     (begin.is_multiple_of(stride) && begin / stride < sizes.out[axis]).then_some(begin / stride)
 }
 
-/// Calls with each tap of the window for which there is a pixel, by one of the above, on the other
-/// side of the convolution, `width` pixels wide: the row of the weight's first channel and that
-/// pixel.
+/// Calls `f` with each tap of the window for which `other`, one of the functions above, finds a
+/// pixel on the other side of the convolution, which is `width` pixels wide: the row of the
+/// weight's first channel and that pixel.
 fn each_tap(
     sizes: &ConvSizes,
     from: [usize; 2],
@@ -51,7 +51,7 @@ pub(super) fn begin<T: Real>(channels: usize, bias: Option<&[T]>, y: &mut [T]) {
     }
 }
 
-/// `max(0, y)`, if it is wanted.
+/// Applies `max(0, y)`, if it is wanted.
 pub(super) fn end<T: Real>(relu_wanted: bool, y: &mut [T]) {
     if relu_wanted {
         y.iter_mut().for_each(|y| *y = relu(*y));
@@ -71,9 +71,15 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
     } = conv;
     let [samples, _] = sizes.check_rows(x.len(), y.len(), first_row);
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.out_channels);
-    let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-    let (ci, co) = (channels / groups, all / groups);
+
+    let channels = sizes.channels;
+    let all = sizes.out_channels;
+    let groups = sizes.groups;
+    let ci = channels / groups;
+    let co = all / groups;
+
     begin(all, bias, y);
+
     let len = (y.len() / samples.max(1)).max(1);
     for (x, y) in x
         .chunks_exact(sizes.input_len())
@@ -83,7 +89,8 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
             let from = [first_row + pixel / sizes.out[1], pixel % sizes.out[1]];
             for (g, y) in y.chunks_exact_mut(co).enumerate() {
                 for (block, y) in y.chunks_mut(WIDE).enumerate() {
-                    let (first, mut sums) = (g * co + block * WIDE, Sums::<T, WIDE>::new());
+                    let first = g * co + block * WIDE;
+                    let mut sums = Sums::<T, WIDE>::new();
                     each_tap(sizes, from, sizes.size[1], read, |row, at| {
                         for (i, &x) in x[at * channels + g * ci..][..ci].iter().enumerate() {
                             let weight = &weight[(row + i) * all + first..][..y.len()];
@@ -99,6 +106,7 @@ pub(crate) fn conv<T: Real>(conv: Conv<'_, T>) {
             }
         }
     }
+
     end(relu, y);
 }
 
@@ -114,8 +122,13 @@ pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
     } = conv;
     sizes.check(dx.len(), dy.len());
     sizes.check_weight(weight.len(), bias.map(<[T]>::len), sizes.channels);
-    let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-    let (ci, co) = (channels / groups, all / groups);
+
+    let channels = sizes.channels;
+    let all = sizes.out_channels;
+    let groups = sizes.groups;
+    let ci = channels / groups;
+    let co = all / groups;
+
     begin(channels, bias, dx);
     for (dx, dy) in dx
         .chunks_exact_mut(sizes.input_len())
@@ -125,7 +138,8 @@ pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
             let from = [pixel / sizes.size[1], pixel % sizes.size[1]];
             for (g, dx) in dx.chunks_exact_mut(ci).enumerate() {
                 for (block, dx) in dx.chunks_mut(WIDE).enumerate() {
-                    let (first, mut sums) = (block * WIDE, Sums::<T, WIDE>::new());
+                    let first = block * WIDE;
+                    let mut sums = Sums::<T, WIDE>::new();
                     each_tap(sizes, from, sizes.out[1], reader, |row, out| {
                         for (j, &dy) in dy[out * all + g * co..][..co].iter().enumerate() {
                             let at = (row + first) * all + g * co + j;
@@ -142,6 +156,7 @@ pub(crate) fn conv_input_grad<T: Real>(conv: ConvInputGrad<'_, T>) {
             }
         }
     }
+
     end(relu, dx);
 }
 
@@ -160,21 +175,33 @@ fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
     } = rows;
     sizes.check(x.len(), dy.len());
     let (gradient, bias) = sizes.split_bias(first_row, gradient);
-    let (channels, all, groups) = (sizes.channels, sizes.out_channels, sizes.groups);
-    let (ci, co, samples) = (channels / groups, all / groups, x.len() / sizes.input_len());
+
+    let channels = sizes.channels;
+    let all = sizes.out_channels;
+    let groups = sizes.groups;
+    let ci = channels / groups;
+    let co = all / groups;
+
+    let samples = x.len() / sizes.input_len();
+
     if let Some(bias) = bias {
         sums_of_columns(dy.len() / all, bias, accumulate, |pixel, j| {
             dy[pixel * all + j]
         });
     }
+
     for (row, gradient) in gradient.chunks_exact_mut(all).enumerate() {
-        let (tap, i) = ((first_row + row) / ci, (first_row + row) % ci);
+        let tap = (first_row + row) / ci;
+        let i = (first_row + row) % ci;
+
         let [ky, kx] = [tap / sizes.kernel[1], tap % sizes.kernel[1]];
         for (g, gradient) in gradient.chunks_exact_mut(co).enumerate() {
             for (block, gradient) in gradient.chunks_mut(WIDE).enumerate() {
-                let (first, mut sums) = (g * co + block * WIDE, Sums::<T, WIDE>::new());
+                let first = g * co + block * WIDE;
+                let mut sums = Sums::<T, WIDE>::new();
                 for row in 0..samples * sizes.out[0] {
-                    let (sample, oy) = (row / sizes.out[0], row % sizes.out[0]);
+                    let sample = row / sizes.out[0];
+                    let oy = row % sizes.out[0];
                     let Some(y) = read(sizes, 0, oy, ky) else {
                         continue;
                     };
@@ -182,6 +209,7 @@ fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
                         let Some(at) = read(sizes, 1, ox, kx) else {
                             continue;
                         };
+
                         let pixel = (sample * sizes.size[0] + y) * sizes.size[1] + at;
                         let x = x[pixel * channels + g * ci + i];
                         let dy = &dy[(row * sizes.out[1] + ox) * all + first..][..gradient.len()];
@@ -190,6 +218,7 @@ fn weight_rows<T: Real>(rows: WeightRows<'_, T>) {
                         }
                     }
                 }
+
                 for (total, sum) in gradient.iter_mut().zip(sums.finish()) {
                     *total = if accumulate { *total + sum } else { sum };
                 }

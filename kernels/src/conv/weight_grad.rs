@@ -1,4 +1,4 @@
-//! The weight gradient: the rows are those of the weight, the inner index runs over the output
+//! The weight gradient: the rows are those of the weight, and the inner index runs over the output
 //! pixels.
 
 use super::implicit_gemm::{From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows};
@@ -7,11 +7,12 @@ use super::{ConvSizes, WeightRows, depthwise};
 use crate::reduce::ColumnSumsOp;
 use crate::{AlignedBuffer, F32Kernels};
 
+/// The gradient of some rows of the weight, and of the bias.
 pub(super) struct WeightRowsOp<'a>(pub WeightRows<'a, f32>);
 
-/// Places of outputs per run: more than these are summed run after run, each of which is added to
-/// the gradient as a whole. So a weight is off by at most `(DEPTH + LONG / 256 + places / LONG) *
-/// eps / 2`, times the sum of the magnitudes of its terms.
+/// Output pixels per run: more than these are summed run after run, each of which is added to the
+/// gradient as a whole. A weight is therefore off by at most
+/// `(DEPTH + LONG / 256 + pixels / LONG) * eps / 2` times the sum of the magnitudes of its terms.
 const LONG: usize = 1 << 16;
 
 impl WeightRowsOp<'_> {
@@ -31,6 +32,7 @@ impl WeightRowsOp<'_> {
         if samples == 0 {
             return;
         }
+
         let frame = Frame {
             size: sizes.size,
             channels: sizes.channels,
@@ -39,6 +41,7 @@ impl WeightRowsOp<'_> {
         };
         let [height, width] = sizes.out;
         let group = frame.group(height * width, sizes.output_len());
+
         Memory::with(|memory| {
             let Memory {
                 image,
@@ -54,28 +57,32 @@ impl WeightRowsOp<'_> {
                 gradient,
                 run,
                 accumulate,
-                places: 0,
+                pixels: 0,
             };
 
-            let pieces = x
+            let groups_of_samples = x
                 .chunks(group * sizes.input_len())
                 .zip(dy.chunks(group * sizes.output_len()));
-            for (x, dy) in pieces {
+            for (x, dy) in groups_of_samples {
                 let view = frame.view(x, image);
+
                 taps.clear();
                 for sample in 0..dy.len() / sizes.output_len() {
                     let first = sample * view.sample;
                     taps.extend((0..height).map(|oy| first + oy * sizes.stride[0] * view.row));
                 }
 
-                // Rows of the outputs, or a part of a single one, that are no more than a run.
-                let (rows, columns) = ((LONG / width).max(1), width.min(LONG));
+                // Blocks of rows of the outputs, or of a part of a single row, that are no longer
+                // than a run.
+                let rows = (LONG / width).max(1);
+                let columns = width.min(LONG);
                 for (index, taps) in taps.chunks(rows).enumerate() {
                     for begin in (0..width).step_by(columns) {
                         let columns = columns.min(width - begin);
                         let first = (index * rows * width + begin) * sizes.out_channels;
                         let dy = &dy[first..][..taps.len() * columns * sizes.out_channels];
-                        let part = Part {
+
+                        let block = OutputBlock {
                             sizes,
                             view,
                             taps,
@@ -84,44 +91,49 @@ impl WeightRowsOp<'_> {
                             dy,
                         };
                         let (to, accumulate) = sums.next(taps.len() * columns);
-                        part.sum(kernels, first_row, to, accumulate, row_tiles, panel);
+                        block.sum(kernels, first_row, to, accumulate, row_tiles, panel);
                     }
                 }
             }
+
             sums.end_run();
         });
     }
 }
 
-/// Where the sums go: to the gradient, or first to those of a run if there is room for them.
+/// The destination of the sums: the gradient, or first those of a run if there is room for them.
 struct Sums<'a> {
     gradient: &'a mut [f32],
     run: &'a mut [f32],
     /// Whether the next sums for the gradient are added to what it holds.
     accumulate: bool,
-    /// How many places the run has so far.
-    places: usize,
+    /// The number of output pixels in the run so far.
+    pixels: usize,
 }
 
 impl Sums<'_> {
-    /// Where the sums over so many places go, and whether they are added to what is there.
-    fn next(&mut self, places: usize) -> (&mut [f32], bool) {
+    /// Returns the destination of the sums over `pixels` output pixels, and whether they are added
+    /// to what it holds.
+    fn next(&mut self, pixels: usize) -> (&mut [f32], bool) {
         if self.run.is_empty() {
             return (
                 &mut *self.gradient,
-                std::mem::replace(&mut self.accumulate, true),
+                core::mem::replace(&mut self.accumulate, true),
             );
         }
-        if self.places + places > LONG {
+
+        if self.pixels + pixels > LONG {
             self.end_run();
         }
-        let accumulate = self.places > 0;
-        self.places += places;
+
+        let accumulate = self.pixels > 0;
+        self.pixels += pixels;
         (&mut *self.run, accumulate)
     }
 
+    /// Adds the sums of the run to the gradient.
     fn end_run(&mut self) {
-        if self.places == 0 {
+        if self.pixels == 0 {
             return;
         }
         if self.accumulate {
@@ -132,12 +144,15 @@ impl Sums<'_> {
         } else {
             self.gradient.copy_from_slice(self.run);
         }
-        (self.accumulate, self.places) = (true, 0);
+
+        self.accumulate = true;
+        self.pixels = 0;
     }
 }
 
-/// Some places of the outputs: the rows that belong to the taps, and of each `columns` from one on.
-struct Part<'a> {
+/// A block of output pixels: the rows that belong to the taps, and of each row `columns` pixels
+/// from `begin`.
+struct OutputBlock<'a> {
     sizes: &'a ConvSizes,
     view: View,
     taps: &'a [usize],
@@ -146,8 +161,8 @@ struct Part<'a> {
     dy: &'a [f32],
 }
 
-impl Part<'_> {
-    /// Sums over these places, for the rows of the gradient from `first_row` on.
+impl OutputBlock<'_> {
+    /// Sums over these pixels, for the rows of the gradient from `first_row`.
     fn sum(
         self,
         kernels: F32Kernels,
@@ -157,7 +172,7 @@ impl Part<'_> {
         row_tiles: &mut Vec<RowTile>,
         panel: &mut AlignedBuffer<f32>,
     ) {
-        let Part {
+        let OutputBlock {
             sizes,
             view,
             taps,
@@ -165,11 +180,10 @@ impl Part<'_> {
             columns,
             dy,
         } = self;
-        let (ci, co, groups) = (
-            sizes.channels / sizes.groups,
-            sizes.out_channels,
-            sizes.groups,
-        );
+        let ci = sizes.channels / sizes.groups;
+        let co = sizes.out_channels;
+        let groups = sizes.groups;
+
         let (gradient, bias) = sizes.split_bias(first_row, gradient);
         if let Some(sums) = bias {
             kernels.run(ColumnSumsOp {
@@ -189,9 +203,11 @@ impl Part<'_> {
             a: [dilation_y * view.row, dilation_x * sizes.channels, 1],
             c: [sizes.kernel[1] * ci * co, ci * co, co],
         };
+
         let a_step = sizes.stride[1] * sizes.channels;
-        // Rows before the first are counted, but not there.
+        // Rows before the first are counted but do not exist.
         let c = gradient.as_mut_ptr().wrapping_sub(first_row * co);
+
         row_tiles.clear();
         row_tiles.push(RowTile {
             rows,
@@ -199,6 +215,7 @@ impl Part<'_> {
             a: view.data.wrapping_add(begin * a_step),
             c,
         });
+
         let start = if accumulate {
             From::Accumulate
         } else {
@@ -206,21 +223,21 @@ impl Part<'_> {
         };
 
         if sizes.is_depthwise() {
-            let (dy, channels) = (dy.as_ptr(), co);
             kernels.run(depthwise::WeightGrad {
                 row_tiles,
                 taps,
                 span: columns,
                 a_step,
-                channels,
-                dy,
+                channels: co,
+                dy: dy.as_ptr(),
                 start,
             });
             return;
         }
+
         let n = co / groups;
         for g in 0..groups {
-            let gather = ImplicitGemm {
+            let gemm = ImplicitGemm {
                 row_tiles,
                 first: [g * ci, g * n],
                 taps,
@@ -232,7 +249,7 @@ impl Part<'_> {
                 start,
                 relu: false,
             };
-            kernels.run(ImplicitGemmOp(gather, panel));
+            kernels.run(ImplicitGemmOp(gemm, panel));
         }
     }
 }

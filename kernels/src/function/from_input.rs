@@ -1,13 +1,13 @@
-//! Functions whose derivative is known from their argument alone: most of them fall and rise, so
-//! that two arguments have the same value.
+//! Functions whose derivative is computed from their argument: most of them fall and rise, so that
+//! two arguments have the same value.
 
 use super::super::math;
 use super::super::reference::{Real, normal, relu, sigmoid};
 use super::super::simd::Simd;
 use super::{Clamp, Formula};
 
-/// Beyond this all derivatives here have reached their limits; it keeps infinity times 0 out of
-/// them. A NaN stays.
+/// The argument beyond which all derivatives here have reached their limits; it keeps infinity
+/// times 0 out of them. A NaN stays.
 const FAR: f64 = 100.0;
 
 #[inline(always)]
@@ -23,7 +23,7 @@ fn plain_near<T: Real>(x: T) -> T {
     .plain_value(x)
 }
 
-/// `x` times the normal distribution up to `x`.
+/// `x` times the normal distribution function at `x` (GELU).
 #[derive(Clone, Copy, Debug)]
 pub struct Gelu;
 
@@ -41,7 +41,7 @@ impl Formula for Gelu {
         x * normal(x)
     }
     fn plain_slope<T: Real>(self, x: T, dy: T) -> T {
-        let root = T::of(1.0 / (2.0 * std::f64::consts::PI).sqrt());
+        let root = T::of(1.0 / (2.0 * core::f64::consts::PI).sqrt());
         let x = plain_near(x);
         dy * (normal(x) + x * root * (T::of(-0.5) * x * x).exp())
     }
@@ -90,7 +90,8 @@ impl Formula for GeluTanh {
     #[inline(always)]
     fn slope<S: Simd>(self, s: S, x: S::V, dy: S::V) -> S::V {
         let x = near(s, x);
-        let (square, linear) = (s.mul(x, x), s.splat(LINEAR as f32));
+        let square = s.mul(x, x);
+        let linear = s.splat(LINEAR as f32);
         let gate = math::sigmoid(s, s.mul(x, s.fma(s.splat(CUBIC as f32), square, linear)));
         let inner = s.fma(s.splat((3.0 * CUBIC) as f32), square, linear);
         let change = s.mul(s.mul(x, gate), s.sub(s.splat(1.0), gate));
@@ -107,22 +108,24 @@ impl Formula for GeluTanh {
     }
 }
 
-/// `x tanh(ln(1 + e^x))`. The factor is `n / (n + 2)` with `n = e^2x + 2 e^x`, which is 1 from `x =
-/// 20` on.
+/// `x tanh(ln(1 + e^x))`. The factor is `n / (n + 2)` with `n = e^2x + 2 e^x`, which is 1 for `x`
+/// of at least 20.
 #[derive(Clone, Copy, Debug)]
 pub struct Mish;
 
 impl Formula for Mish {
     #[inline(always)]
     fn value<S: Simd>(self, s: S, x: S::V) -> S::V {
-        let (e, two) = (math::exp(s, s.min(s.splat(20.0), x)), s.splat(2.0));
+        let e = math::exp(s, s.min(s.splat(20.0), x));
+        let two = s.splat(2.0);
         let n = s.mul(e, s.add(e, two));
         s.mul(x, s.div(n, s.add(n, two)))
     }
     #[inline(always)]
     fn slope<S: Simd>(self, s: S, x: S::V, dy: S::V) -> S::V {
         let x = near(s, x);
-        let (e, two) = (math::exp(s, s.min(s.splat(20.0), x)), s.splat(2.0));
+        let e = math::exp(s, s.min(s.splat(20.0), x));
+        let two = s.splat(2.0);
         let n = s.mul(e, s.add(e, two));
         let inverse = s.div(s.splat(1.0), s.add(n, two));
         // The derivative of the factor is 4 e^x (1 + e^x) / (n + 2)^2.
@@ -180,7 +183,7 @@ impl Formula for Softplus {
     }
 }
 
-/// `x (x + 3) / 6`, the second factor over 6 being held between 0 and 1.
+/// `x (x + 3) / 6`, with the second factor over 6 clamped to 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub struct HardSwish;
 

@@ -1,4 +1,4 @@
-//! Functions whose derivative is known from their value, so that they can work in place.
+//! Functions whose derivative is computed from their value, so that they can work in place.
 
 use super::super::math;
 use super::super::reference::{Real, relu, sigmoid};
@@ -69,7 +69,7 @@ impl Formula for Sigmoid {
     }
 }
 
-/// `x`, but not below `min` and not above `max`.
+/// `x`, clamped to `min` to `max`.
 #[derive(Clone, Copy, Debug)]
 pub struct Clamp {
     pub min: f64,
@@ -87,7 +87,8 @@ impl Formula for Clamp {
         s.select(s.le(s.splat(self.max as f32), y), s.zero(), dy)
     }
     fn plain_value<T: Real>(self, x: T) -> T {
-        let (min, max) = (T::of(self.min), T::of(self.max));
+        let min = T::of(self.min);
+        let max = T::of(self.max);
         // Not `min` and `max`: NaN stays NaN.
         if x < min {
             min
@@ -106,8 +107,8 @@ impl Formula for Clamp {
     }
 }
 
-/// `x`, or `slope * x` where `x` is not above 0. The derivative is known from the output if the
-/// slope is not negative, and from the input always.
+/// `x`, or `slope * x` where `x` is not above 0. The derivative can be computed from the input, and
+/// also from the output if the slope is not negative.
 #[derive(Clone, Copy, Debug)]
 pub struct Leaky {
     pub slope: f64,
@@ -234,7 +235,7 @@ impl Formula for LogSigmoid {
     }
 }
 
-/// `(x + 3) / 6`, but not below 0 and not above 1.
+/// `(x + 3) / 6`, clamped to 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub struct HardSigmoid;
 

@@ -1,7 +1,7 @@
-//! Functions of single numbers with their derivatives: the activations.
+//! Element-wise functions with their derivatives: the activations.
 //!
 //! Each is a struct of its constants with two formulas, for vectors and for plain floats. Its
-//! kernels are functions of their own, so that a program contains those of its activations only.
+//! kernels are functions of their own, so that a program contains only those of its activations.
 
 mod from_input;
 mod from_output;
@@ -17,13 +17,13 @@ use super::reference::Real;
 use super::simd::{Op, Simd, each};
 
 /// The kernels of a function. `f32` and `f64` are two methods rather than two implementations, so
-/// that a layer needs no more than this one bound for both.
+/// that a layer needs only this bound for both.
 pub trait Function: Copy {
-    /// Whether the derivative is known from the output. From the input otherwise.
+    /// Whether the derivative is computed from the output; otherwise it is computed from the input.
     const FROM_OUTPUT: bool;
-    /// `y = f(x)`, or `y = f(y)` without an `x`.
+    /// Computes `y = f(x)`, or `y = f(y)` without an `x`.
     fn single(self, kernels: F32Kernels, x: Option<&[f32]>, y: &mut [f32]);
-    /// `dy *= f'`, by what the derivative is known from.
+    /// Computes `dy *= f'` from `at`, the outputs or the inputs as [`Self::FROM_OUTPUT`] says.
     fn single_grad(self, kernels: F32Kernels, at: &[f32], dy: &mut [f32]);
     /// As `single`.
     fn double(self, x: Option<&[f64]>, y: &mut [f64]);
@@ -31,10 +31,10 @@ pub trait Function: Copy {
     fn double_grad(self, at: &[f64], dy: &mut [f64]);
 }
 
-/// What a function computes. Of what comes out, the kernels make 0 if it is denormal.
+/// The formulas of a function. The kernels replace denormal results by 0.
 pub(super) trait Formula: Copy {
     fn value<S: Simd>(self, s: S, x: S::V) -> S::V;
-    /// `dy` times the derivative.
+    /// Returns `dy` times the derivative.
     fn slope<S: Simd>(self, s: S, at: S::V, dy: S::V) -> S::V;
     fn plain_value<T: Real>(self, x: T) -> T;
     fn plain_slope<T: Real>(self, at: T, dy: T) -> T;
@@ -62,8 +62,9 @@ macro_rules! functions {
     )* };
 }
 functions! {
-    Relu true, Tanh true, Sigmoid true, Clamp true, Leaky true, Elu true, Softsign true, LogSigmoid true,
-    HardSigmoid true, Gelu false, GeluTanh false, Silu false, Mish false, Softplus false, HardSwish false,
+    Relu true, Tanh true, Sigmoid true, Clamp true, Leaky true, Elu true, Softsign true,
+    LogSigmoid true, HardSigmoid true, Gelu false, GeluTanh false, Silu false, Mish false,
+    Softplus false, HardSwish false,
 }
 
 struct ValueOp<'a, F> {
@@ -78,7 +79,8 @@ impl<F: Formula> Op for ValueOp<'_, F> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
         let ValueOp { f, x, y } = self;
-        let (len, y) = (y.len(), y.as_mut_ptr());
+        let len = y.len();
+        let y = y.as_mut_ptr();
         let x = match x {
             Some(x) => {
                 check_same("function", x.len(), len);
@@ -86,6 +88,7 @@ impl<F: Formula> Op for ValueOp<'_, F> {
             }
             None => y,
         };
+
         each(
             s,
             len,

@@ -1,6 +1,6 @@
-//! Normalization of columns over all rows of a batch. Every step takes any of the rows, so that
-//! callers can cut them: the sums of some rows are added up by whoever cut them, in an order of
-//! their own choice.
+//! Normalization of columns over all rows of a batch. Every function processes any of the rows, so
+//! that callers can distribute them. The caller adds up the sums of its parts, in an order of its
+//! own choice.
 
 use super::super::F32Kernels;
 use super::super::args::{check_same, rows_of};
@@ -10,8 +10,8 @@ use super::groups::{offset, slope};
 use super::passes::{Distances, Grad, GradSums, Scaled};
 use super::{Statistics, bias_at, check_optional, variance, weight_at};
 
-/// `y = ((x - near) - rest) * inverse * weight + bias` in each column; as many columns as there are
-/// numbers.
+/// The normalization `y = ((x - near) - rest) * inverse * weight + bias` of each column, with one
+/// number of each kind per column.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm<'a, T> {
     pub near: &'a [T],
@@ -19,7 +19,7 @@ pub struct BatchNorm<'a, T> {
     pub inverse: &'a [T],
     /// One for each column, or none.
     pub weight: &'a [T],
-    /// Likewise.
+    /// One for each column, or none.
     pub bias: &'a [T],
 }
 
@@ -45,7 +45,7 @@ impl<T: Copy> BatchNorm<'_, T> {
     }
 }
 
-/// `y = (x - mean) / sqrt(variance + eps) * weight + bias` in each column.
+/// The normalization `y = (x - mean) / sqrt(variance + eps) * weight + bias` of each column.
 #[derive(Clone, Copy, Debug)]
 pub struct RunningNorm<'a, T> {
     pub mean: &'a [T],
@@ -53,7 +53,7 @@ pub struct RunningNorm<'a, T> {
     pub eps: T,
     /// One for each column, or none.
     pub weight: &'a [T],
-    /// Likewise.
+    /// One for each column, or none.
     pub bias: &'a [T],
 }
 
@@ -69,13 +69,13 @@ impl<T: Copy> RunningNorm<'_, T> {
     }
 }
 
-/// What a column's distances from the mean are multiplied by.
+/// Returns the factor of a column's distances from the mean.
 #[inline(always)]
 pub(super) fn running_scale<T: Real>(norm: &RunningNorm<'_, T>, column: usize) -> T {
     weight_at(norm.weight, column) / (norm.variance[column] + norm.eps).sqrt()
 }
 
-/// Calls `f` with each strip of columns and the numbers of `near` that belong to it.
+/// Calls `f` with each strip of columns and its part of `near`.
 fn with_shift(len: usize, near: &[f32], mut f: impl FnMut(Strip, &Columns)) {
     let columns = near.len().max(1);
     for strip in Bundle::all(len / columns, columns, 1).flat_map(Bundle::strips) {
@@ -83,7 +83,7 @@ fn with_shift(len: usize, near: &[f32], mut f: impl FnMut(Strip, &Columns)) {
     }
 }
 
-/// Puts the sums of a strip's columns where they belong.
+/// Stores the sums of a strip's columns.
 fn put(to: &mut [f32], strip: &Strip, sums: &Columns) {
     to[strip.first..][..strip.width()].copy_from_slice(&sums[..strip.width()]);
 }
@@ -99,6 +99,7 @@ pub(super) fn batch_sums(
     rows_of("batch_sums", x.len(), near.len());
     check_same("batch_sums", distances.len(), near.len());
     check_same("batch_sums", squares.len(), near.len());
+
     with_shift(x.len(), near, |strip, shift| {
         let [by_column, squares_by_column] = kernels.run(Distances { strip, shift, x });
         put(distances, &strip, &by_column);
@@ -106,9 +107,9 @@ pub(super) fn batch_sums(
     });
 }
 
-/// Turns the sums of all `count` rows, `distances` and `squares`, into `rest` and `inverse`, and
-/// sets the variances as they are estimated from a sample: times `count / (count - 1)`. Of one row
-/// nothing can be estimated: they are NaN.
+/// Converts the sums of all `count` rows, `distances` and `squares`, to `rest` and `inverse`, and
+/// sets the variances to the unbiased estimates: times `count / (count - 1)`. They are NaN for a
+/// single row, from which nothing can be estimated.
 pub(super) fn batch_statistics<T: Real>(
     count: usize,
     eps: T,
@@ -120,22 +121,28 @@ pub(super) fn batch_statistics<T: Real>(
     check_same("batch_statistics", distances.len(), near.len());
     check_same("batch_statistics", squares.len(), near.len());
     check_same("batch_statistics", variances.len(), near.len());
+
     let rows = T::of(count as f64);
     for column in 0..near.len() {
-        let of = Statistics::new(near[column], distances[column], squares[column], rows, eps);
-        variances[column] = variance(of.rest, squares[column], rows) * (rows / (rows - T::one()));
-        (distances[column], squares[column]) = (of.rest, of.inverse);
+        let statistics =
+            Statistics::new(near[column], distances[column], squares[column], rows, eps);
+        variances[column] =
+            variance(statistics.rest, squares[column], rows) * (rows / (rows - T::one()));
+        distances[column] = statistics.rest;
+        squares[column] = statistics.inverse;
     }
 }
 
 pub(super) fn batch_norm(kernels: F32Kernels, norm: BatchNorm<'_, f32>, x: &[f32], y: &mut [f32]) {
     norm.check(x.len(), y.len());
+
     with_shift(x.len(), norm.near, |strip, shift| {
         let scale = strip.each(|_, column| norm.inverse[column] * weight_at(norm.weight, column));
         let offset = strip.each(|_, column| {
             let scale = norm.inverse[column] * weight_at(norm.weight, column);
             bias_at(norm.bias, column) - norm.rest[column] * scale
         });
+
         kernels.run(Scaled {
             strip,
             shift,
@@ -154,6 +161,7 @@ pub(super) fn running_norm(
     y: &mut [f32],
 ) {
     norm.check(x.len(), y.len());
+
     with_shift(x.len(), norm.mean, |strip, shift| {
         let scale = strip.each(|_, column| running_scale(&norm, column));
         let offset = strip.each(|_, column| bias_at(norm.bias, column));
@@ -180,6 +188,7 @@ pub(super) fn batch_grad_sums(
     rows_of("batch_grad_sums", x.len(), near.len());
     check_same("batch_grad_sums", products.len(), near.len());
     check_same("batch_grad_sums", totals.len(), near.len());
+
     with_shift(x.len(), near, |strip, shift| {
         let [by_column, totals_by_column] = kernels.run(GradSums {
             strip,
@@ -192,7 +201,7 @@ pub(super) fn batch_grad_sums(
     });
 }
 
-/// Turns `sum(dy * (x - near))` over all rows into `sum(dy * normalized(x))`, the gradient of the
+/// Converts `sum(dy * (x - near))` over all rows to `sum(dy * normalized(x))`, the gradient of the
 /// weight.
 pub(super) fn batch_products<T: Real>(rest: &[T], inverse: &[T], products: &mut [T], totals: &[T]) {
     check_same("batch_products", rest.len(), products.len());
@@ -203,7 +212,7 @@ pub(super) fn batch_products<T: Real>(rest: &[T], inverse: &[T], products: &mut 
     }
 }
 
-/// `dx`, from the sums over all `count` rows of `dy * normalized(x)` and of `dy`.
+/// Computes `dx` from the sums over all `count` rows of `dy * normalized(x)` and of `dy`.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn batch_norm_grad(
     kernels: F32Kernels,
@@ -219,6 +228,7 @@ pub(super) fn batch_norm_grad(
     check_same("batch_norm_grad", products.len(), norm.near.len());
     check_same("batch_norm_grad", totals.len(), norm.near.len());
     let count = count as f32;
+
     with_shift(x.len(), norm.near, |strip, shift| {
         let mean =
             |sums: &[f32], column: usize| sums[column] * weight_at(norm.weight, column) / count;
@@ -231,13 +241,12 @@ pub(super) fn batch_norm_grad(
                 mean(totals, column),
             )
         });
-        let (scale, slope, offset) = (&scale, &slope, &offset);
         kernels.run(Grad {
             strip,
             shift,
-            scale,
-            slope,
-            offset,
+            scale: &scale,
+            slope: &slope,
+            offset: &offset,
             x,
             dy,
             dx,

@@ -1,19 +1,20 @@
 //! Sums over the columns of a matrix, and passes over it with numbers that belong to its columns.
 //!
-//! Columns are taken a strip at a time, so that what belongs to them lies on the stack. Narrow
-//! matrices are folded: several of their rows count as one, and the sums of columns that are the
-//! same one are added up in the end. Otherwise three channels would leave most lanes of a vector
-//! empty.
+//! Columns are processed one strip at a time, so that the numbers that belong to them lie on the
+//! stack. Narrow matrices are folded: several of their rows count as one, and the sums of the
+//! copies of a column are added up at the end. Otherwise three channels would leave most lanes of a
+//! vector empty.
 
-use std::ops::{Deref, DerefMut};
+use core::ops::{Deref, DerefMut};
 
 use super::super::pairs::{Pairs, TERMS};
 use super::super::simd::{Simd, each, unrolled};
 
-/// The most columns of a strip.
+/// The largest number of columns of a strip.
 pub(super) const STRIP: usize = 64;
 
-/// A number for each column of a strip. Aligned, so that no vector of them lies in two cache lines.
+/// A number for each column of a strip. It is aligned, so that no vector of them lies in two cache
+/// lines.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
 pub(super) struct Columns([f32; STRIP]);
@@ -38,22 +39,22 @@ impl DerefMut for Columns {
     }
 }
 
-/// Neighbouring groups of neighbouring columns, in all rows: no more than a strip together, or a
-/// single one.
+/// Neighbouring groups of neighbouring columns, in all rows: at most a strip together, or a single
+/// group.
 #[derive(Clone, Copy)]
 pub(super) struct Bundle {
-    /// Rows of the matrix, and columns.
+    /// The number of rows and columns of the matrix.
     pub rows: usize,
     pub columns: usize,
     /// The first column of the bundle.
     pub first: usize,
-    /// How many groups there are, of how many columns each.
+    /// The number of groups, and the number of columns of each.
     pub groups: usize,
     pub size: usize,
 }
 
 impl Bundle {
-    /// All bundles of a matrix whose columns are groups of `size`.
+    /// Returns all bundles of a matrix whose columns are groups of `size`.
     pub(super) fn all(rows: usize, columns: usize, size: usize) -> impl Iterator<Item = Bundle> {
         let groups = (STRIP / size).max(1);
         (0..columns).step_by(groups * size).map(move |first| {
@@ -68,6 +69,7 @@ impl Bundle {
         })
     }
 
+    /// Returns the strips of the bundle.
     pub(super) fn strips(self) -> impl Iterator<Item = Strip> {
         let Bundle {
             rows,
@@ -76,43 +78,47 @@ impl Bundle {
             groups,
             size,
         } = self;
-        let most = size.min(STRIP);
-        (0..size).step_by(most).map(move |offset| {
-            let (first, part) = (first + offset, most.min(size - offset));
-            let width = groups * part;
+        let widest = size.min(STRIP);
+        (0..size).step_by(widest).map(move |offset| {
+            let first = first + offset;
+            let group_width = widest.min(size - offset);
+            let width = groups * group_width;
+
             // A strip of whole rows can be folded.
             let fold = if width == columns { STRIP / columns } else { 1 };
+
             Strip {
                 rows,
                 columns,
                 first,
                 groups,
-                part,
+                group_width,
                 fold,
             }
         })
     }
 }
 
-/// Of each group of a bundle the same number of columns.
+/// The same number of columns of each group of a bundle.
 #[derive(Clone, Copy)]
 pub(super) struct Strip {
     rows: usize,
     columns: usize,
     pub first: usize,
     pub groups: usize,
-    pub part: usize,
-    /// How many rows count as one.
+    /// The number of columns of each group.
+    pub group_width: usize,
+    /// The number of rows that count as one.
     fold: usize,
 }
 
 impl Strip {
-    /// How many columns there are.
+    /// Returns the number of columns.
     pub(super) fn width(&self) -> usize {
-        self.groups * self.part
+        self.groups * self.group_width
     }
 
-    /// Panics unless the strip lies in a matrix of so many elements.
+    /// Panics unless the strip lies in a matrix of `len` elements.
     fn check(&self, len: usize) {
         assert_eq!(self.rows * self.columns, len);
         let inside = self.fold > 0 && (self.fold == 1 || self.width() == self.columns);
@@ -123,16 +129,22 @@ impl Strip {
         );
     }
 
-    /// `f` of each column's group and position, also of those that are there several times.
+    /// Returns `f` of each column's group and position, for all copies of a folded column.
     pub(super) fn each(&self, mut f: impl FnMut(usize, usize) -> f32) -> Columns {
-        let (mut columns, width) = (Columns::ZERO, self.width());
+        let mut columns = Columns::ZERO;
+        let width = self.width();
+
         let mut column = self.first;
-        for (group, part) in columns[..width].chunks_exact_mut(self.part).enumerate() {
-            for place in part {
-                *place = f(group, column);
+        for (group, values) in columns[..width]
+            .chunks_exact_mut(self.group_width)
+            .enumerate()
+        {
+            for value in values {
+                *value = f(group, column);
                 column += 1;
             }
         }
+
         for i in width..width * self.fold {
             columns[i] = columns[i - width];
         }
@@ -140,7 +152,7 @@ impl Strip {
     }
 
     /// Sums `term(offset, column, n)` over the rows: `N` terms of each column, which a call gives
-    /// for `n` of them. `len` elements, in which all offsets lie, is what the matrix has.
+    /// for `n` columns. The matrix has `len` elements, within which all offsets lie.
     #[inline(always)]
     pub(super) fn sum<S: Simd, const N: usize>(
         self,
@@ -149,22 +161,27 @@ impl Strip {
         term: impl Fn(usize, usize, usize) -> [S::V; N],
     ) -> [Columns; N] {
         self.check(len);
-        let (mut sums, mut pairs) = ([Columns::ZERO; N], Pairs::new());
-        let (width, whole) = (self.fold * self.width(), self.rows / self.fold);
+        let mut sums = [Columns::ZERO; N];
+        let mut pairs = Pairs::new();
+        let width = self.fold * self.width();
+        let whole = self.rows / self.fold;
         let step = self.fold * self.columns;
-        let mut row = 0;
         // The last row may be shorter.
         let tail = self.width() * (self.rows % self.fold);
+
+        let mut row = 0;
         while row < whole || row == whole && tail > 0 {
             let (rows, width) = if row < whole {
                 (TERMS.min(whole - row), width)
             } else {
                 (1, tail)
             };
+
             if row > 0 {
                 pairs.push(sums, add_columns);
                 sums = [Columns::ZERO; N];
             }
+
             let start = self.first + row * step;
             let mut j = 0;
             while j + 4 * S::LANES <= width {
@@ -176,12 +193,15 @@ impl Strip {
                 tile::<S, N, 1>(s, start, rows, step, j, n, &mut sums, &term);
                 j += n;
             }
+
             row += rows;
         }
+
+        // The copies of folded columns.
         sums = pairs.finish(sums, add_columns);
         for sums in &mut sums {
-            for again in (self.width()..width).step_by(self.width()) {
-                (0..self.width()).for_each(|i| sums[i] += sums[again + i]);
+            for copy in (self.width()..width).step_by(self.width()) {
+                (0..self.width()).for_each(|i| sums[i] += sums[copy + i]);
             }
         }
         sums
@@ -209,7 +229,7 @@ impl Strip {
     }
 }
 
-/// Adds sums one by one.
+/// Adds sums element by element.
 #[inline(always)]
 pub(super) fn add_columns<const N: usize>(mut a: [Columns; N], b: [Columns; N]) -> [Columns; N] {
     for (a, b) in a.iter_mut().zip(&b) {
@@ -219,7 +239,7 @@ pub(super) fn add_columns<const N: usize>(mut a: [Columns; N], b: [Columns; N]) 
 }
 
 /// Adds the terms of `rows` rows, `step` apart, to `sums`, for `NR` vectors of columns of `n`
-/// lanes, from the `j`-th on.
+/// lanes, starting at column `j`.
 #[allow(clippy::too_many_arguments)]
 #[inline(always)]
 fn tile<S: Simd, const N: usize, const NR: usize>(
@@ -246,6 +266,7 @@ fn tile<S: Simd, const N: usize, const NR: usize>(
             },
         );
     }
+
     unrolled::<NR>(
         #[inline(always)]
         |v| {
@@ -267,12 +288,13 @@ fn tile<S: Simd, const N: usize, const NR: usize>(
     );
 }
 
-/// `n` of the numbers that belong to the columns, from the `j`-th on.
+/// Loads `n` of the numbers that belong to the columns, from column `j`.
+///
 /// # Safety
 /// `j + n` is at most `STRIP`.
 #[inline(always)]
 pub(super) unsafe fn at<S: Simd>(s: S, columns: &Columns, j: usize, n: usize) -> S::V {
     debug_assert!(j + n <= STRIP);
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { s.get(columns.as_ptr().add(j), n) }
 }

@@ -1,4 +1,5 @@
-//! Normalization of groups of columns, sample by sample, with a weight and a bias for each column.
+//! Normalization of groups of columns, sample by sample, with one weight and one bias for each
+//! column.
 
 use super::super::F32Kernels;
 use super::super::args::check_same;
@@ -7,8 +8,9 @@ use super::columns::{Bundle, Columns, STRIP, Strip, add_columns};
 use super::passes::{Distances, Grad, GradSums, Scaled, Sums};
 use super::{STATISTICS, Statistics, bias_at, check_optional, weight_at};
 
-/// `y = normalized(x) * weight + bias`, where `normalized` has mean 0 and variance 1 over each
-/// group of each sample. A sample is `rows` rows of `groups` groups of `size` columns.
+/// The normalization `y = normalized(x) * weight + bias`, where `normalized` has mean 0 and
+/// variance 1 over each group of each sample. A sample is `rows` rows of `groups` groups of `size`
+/// columns.
 #[derive(Clone, Copy, Debug)]
 pub struct GroupNorm<'a, T> {
     pub rows: usize,
@@ -17,18 +19,18 @@ pub struct GroupNorm<'a, T> {
     pub eps: T,
     /// One for each column, or none.
     pub weight: &'a [T],
-    /// Likewise.
+    /// One for each column, or none.
     pub bias: &'a [T],
 }
 
 impl<T> GroupNorm<'_, T> {
-    /// How many columns there are, and how many elements in a sample.
+    /// Returns the number of columns, and the number of elements of a sample.
     pub(super) fn sizes(&self) -> (usize, usize) {
         (self.groups * self.size, self.rows * self.groups * self.size)
     }
 
-    /// Panics unless the lengths fit; the number of samples. The statistics may be left away if
-    /// `optional`.
+    /// Panics unless the lengths fit. Returns the number of samples. `kept` is the number of
+    /// statistics, which may be 0 if `optional`.
     pub(super) fn check(&self, x: usize, y: usize, kept: usize, optional: bool) -> usize {
         let columns = self
             .groups
@@ -50,6 +52,7 @@ impl<T> GroupNorm<'_, T> {
         check_same("group_norm", x, y);
         check_optional("group_norm", "weights", self.weight.len(), columns);
         check_optional("group_norm", "biases", self.bias.len(), columns);
+
         let samples = x / sample;
         let fits = kept == samples * self.groups * STATISTICS || optional && kept == 0;
         assert!(fits, "group_norm: {kept} statistics for {samples} samples");
@@ -57,15 +60,16 @@ impl<T> GroupNorm<'_, T> {
     }
 }
 
-/// The sums over the columns of a strip, each times its weight, for each group.
-fn gather(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
-    let (mut groups, mut column) = (Columns::ZERO, strip.first);
-    for (part, sum) in columns
-        .chunks_exact(strip.part)
+/// Returns the sums over the columns of a strip, each times its weight, for each group.
+fn sum_groups(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
+    let mut groups = Columns::ZERO;
+    let mut column = strip.first;
+    for (group, sum) in columns
+        .chunks_exact(strip.group_width)
         .zip(&mut *groups)
         .take(strip.groups)
     {
-        for of_column in part {
+        for of_column in group {
             *sum += of_column * weight_at(weight, column);
             column += 1;
         }
@@ -73,12 +77,13 @@ fn gather(strip: &Strip, columns: &Columns, weight: &[f32]) -> Columns {
     groups
 }
 
-/// Sums over all columns of each group, from those over each strip's.
+/// Returns the sums over all columns of each group, from those over each strip.
 fn over_strips<const N: usize>(
     bundle: Bundle,
     mut of: impl FnMut(Strip) -> [Columns; N],
 ) -> [Columns; N] {
-    let (mut pairs, mut last) = (Pairs::new(), None);
+    let mut pairs = Pairs::new();
+    let mut last = None;
     for strip in bundle.strips() {
         if let Some(before) = last.replace(of(strip)) {
             pairs.push(before, add_columns);
@@ -96,6 +101,7 @@ pub(super) fn group_norm(
 ) {
     norm.check(x.len(), y.len(), statistics.len(), true);
     let (columns, sample) = norm.sizes();
+
     for (index, (x, y)) in x
         .chunks_exact(sample)
         .zip(y.chunks_exact_mut(sample))
@@ -109,6 +115,7 @@ pub(super) fn group_norm(
                     index * norm.groups + bundle.first / norm.size + group,
                 );
             }
+
             for strip in bundle.strips() {
                 let shift = strip.each(|group, _| groups[group].near);
                 let scale = strip
@@ -117,6 +124,7 @@ pub(super) fn group_norm(
                     let Statistics { rest, inverse, .. } = groups[group];
                     bias_at(norm.bias, column) - rest * inverse * weight_at(norm.weight, column)
                 });
+
                 kernels.run(Scaled {
                     strip,
                     shift: &shift,
@@ -130,7 +138,7 @@ pub(super) fn group_norm(
     }
 }
 
-/// The statistics of the groups of a bundle.
+/// Returns the statistics of the groups of a bundle.
 fn of_groups(
     kernels: F32Kernels,
     norm: &GroupNorm<'_, f32>,
@@ -139,9 +147,10 @@ fn of_groups(
 ) -> [Statistics<f32>; STRIP] {
     let count = (norm.rows * norm.size) as f32;
     let [mut near] = over_strips(bundle, |strip| {
-        [gather(&strip, &kernels.run(Sums { strip, x }), &[])]
+        [sum_groups(&strip, &kernels.run(Sums { strip, x }), &[])]
     });
     near.iter_mut().for_each(|near| *near /= count);
+
     let [distances, squares] = over_strips(bundle, |strip| {
         let shift = strip.each(|group, _| near[group]);
         kernels
@@ -150,8 +159,9 @@ fn of_groups(
                 shift: &shift,
                 x,
             })
-            .map(|columns| gather(&strip, &columns, &[]))
+            .map(|columns| sum_groups(&strip, &columns, &[]))
     });
+
     let mut groups = [Statistics::default(); STRIP];
     for (group, statistics) in groups.iter_mut().enumerate().take(bundle.groups) {
         *statistics = Statistics::new(
@@ -198,17 +208,21 @@ pub(super) fn group_norm_grad(
     }
     let (columns, sample) = norm.sizes();
     check_sums(samples, columns, weight_sums.len(), bias_sums.len());
+
     for index in 0..samples {
         let here = index * sample..(index + 1) * sample;
-        let (x, dy) = (&x[here.clone()], &dy[here.clone()]);
+        let x = &x[here.clone()];
+        let dy = &dy[here.clone()];
         for bundle in Bundle::all(norm.rows, columns, norm.size) {
             let mut groups = [Statistics::default(); STRIP];
             for (group, groups) in groups.iter_mut().enumerate().take(bundle.groups) {
                 let group = index * norm.groups + bundle.first / norm.size + group;
                 *groups = Statistics::read(statistics, group);
             }
+
             let keep = |strip: Strip, products: &Columns, totals: &Columns| {
-                let (first, width) = (index * columns + strip.first, strip.width());
+                let first = index * columns + strip.first;
+                let width = strip.width();
                 if !weight_sums.is_empty() {
                     weight_sums[first..][..width].copy_from_slice(&products[..width]);
                 }
@@ -216,6 +230,7 @@ pub(super) fn group_norm_grad(
                     bias_sums[first..][..width].copy_from_slice(&totals[..width]);
                 }
             };
+
             let means = means(kernels, &norm, bundle, &groups, x, dy, keep);
             if let Some(dx) = dx.as_deref_mut() {
                 write_grad(
@@ -233,8 +248,8 @@ pub(super) fn group_norm_grad(
     }
 }
 
-/// The means over each group of `dy * weight * normalized(x)` and of `dy * weight`; and `keep` is
-/// told, of each strip, the sums by columns of `dy * normalized(x)` and of `dy`.
+/// Returns the means over each group of `dy * weight * normalized(x)` and of `dy * weight`. `keep`
+/// receives, for each strip, the sums by columns of `dy * normalized(x)` and of `dy`.
 fn means(
     kernels: F32Kernels,
     norm: &GroupNorm<'_, f32>,
@@ -252,13 +267,15 @@ fn means(
             x,
             dy,
         });
+
         let products = strip.each(|group, column| {
             let i = column - strip.first;
             (raw[i] - groups[group].rest * totals[i]) * groups[group].inverse
         });
         keep(strip, &products, &totals);
-        [products, totals].map(|columns| gather(&strip, &columns, norm.weight))
+        [products, totals].map(|columns| sum_groups(&strip, &columns, norm.weight))
     });
+
     let count = (norm.rows * norm.size) as f32;
     means
         .iter_mut()
@@ -285,13 +302,13 @@ fn write_grad(
             strip.each(|group, column| groups[group].inverse * weight_at(norm.weight, column));
         let slope = strip.each(|group, _| slope(groups[group], products[group]));
         let offset = strip.each(|group, _| offset(groups[group], products[group], totals[group]));
-        let (shift, scale, slope, offset) = (&shift, &scale, &slope, &offset);
+
         kernels.run(Grad {
             strip,
-            shift,
-            scale,
-            slope,
-            offset,
+            shift: &shift,
+            scale: &scale,
+            slope: &slope,
+            offset: &offset,
             x,
             dy,
             dx,
@@ -299,13 +316,15 @@ fn write_grad(
     }
 }
 
-/// How much of an element's distance from `near` its gradient has, given the mean of `dy * weight *
-/// normalized(x)`.
-pub(super) fn slope(of: Statistics<f32>, product: f32) -> f32 {
-    -of.inverse * of.inverse * product
+/// Returns the factor of an element's distance from `near` in its gradient, given the mean of
+/// `dy * weight * normalized(x)`.
+pub(super) fn slope(statistics: Statistics<f32>, product: f32) -> f32 {
+    -statistics.inverse * statistics.inverse * product
 }
 
-/// What is added to all gradients of a group, given that mean and that of `dy * weight`.
-pub(super) fn offset(of: Statistics<f32>, product: f32, total: f32) -> f32 {
-    of.inverse * (of.rest * of.inverse * product - total)
+/// Returns the term that is added to all gradients of a group, given that mean and the mean of
+/// `dy * weight`.
+pub(super) fn offset(statistics: Statistics<f32>, product: f32, total: f32) -> f32 {
+    let Statistics { rest, inverse, .. } = statistics;
+    inverse * (rest * inverse * product - total)
 }

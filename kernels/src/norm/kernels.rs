@@ -1,4 +1,4 @@
-//! The normalizations of each element type.
+//! The normalizations for each element type.
 
 use super::super::{F32Kernels, F64Kernels};
 use super::rows::{RowNormGradOp, RowNormOp, RowNormSumsOp};
@@ -6,19 +6,19 @@ use super::{BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, batch, grou
 
 /// The normalizations of an element type in one instruction tier.
 pub trait Normalize<T> {
-    /// Normalizes rows, and keeps [`crate::STATISTICS`] of each unless there is no room for any.
-    /// See [`RowNorm`].
+    /// Normalizes rows, and stores [`crate::STATISTICS`] of each in `statistics` unless that is
+    /// empty. See [`RowNorm`].
     fn row_norm(self, norm: RowNorm<'_, T>, x: &[T], y: &mut [T], statistics: &mut [T]);
-    /// `dx` from `dy`, for `row_norm`.
+    /// Computes `dx` from `dy`, for `row_norm`.
     fn row_norm_grad(self, norm: RowNorm<'_, T>, x: &[T], statistics: &[T], dy: &[T], dx: &mut [T]);
-    /// The gradients of weights and biases, for `row_norm`.
+    /// Computes the gradients of weights and biases, for `row_norm`.
     fn row_norm_sums(self, sums: RowNormSums<'_, T>);
-    /// Normalizes groups of columns of each sample, and keeps [`crate::STATISTICS`] of each unless
-    /// there is no room for any. See [`GroupNorm`].
+    /// Normalizes groups of columns of each sample, and stores [`crate::STATISTICS`] of each in
+    /// `statistics` unless that is empty. See [`GroupNorm`].
     fn group_norm(self, norm: GroupNorm<'_, T>, x: &[T], y: &mut [T], statistics: &mut [T]);
-    /// `dx` from `dy`, for `group_norm`; and, where there is room for them, what each sample has to
-    /// the gradients of weights and biases: `sum(dy * normalized(x))` and `sum(dy)` of each
-    /// column.
+    /// Computes `dx` from `dy`, for `group_norm`. If `weight_sums` and `bias_sums` are not empty,
+    /// they receive each sample's part of the gradients of weights and biases:
+    /// `sum(dy * normalized(x))` and `sum(dy)` of each column.
     #[allow(clippy::too_many_arguments)]
     fn group_norm_grad(
         self,
@@ -30,11 +30,11 @@ pub trait Normalize<T> {
         weight_sums: &mut [T],
         bias_sums: &mut [T],
     );
-    /// `distances = sum(x - near)` and `squares = sum((x - near)^2)` of each column.
+    /// Computes `distances = sum(x - near)` and `squares = sum((x - near)^2)` of each column.
     fn batch_sums(self, near: &[T], x: &[T], distances: &mut [T], squares: &mut [T]);
-    /// Turns the sums over all `count` rows of a batch into `rest` and `inverse` of [`BatchNorm`],
-    /// and sets the variances as they are estimated from a sample, with `count - 1` for
-    /// `count`; NaN for a single row.
+    /// Converts the sums over all `count` rows of a batch to `rest` and `inverse` of [`BatchNorm`],
+    /// and sets `variances` to the unbiased estimates, with `count - 1` in place of `count`; NaN
+    /// for a single row.
     fn batch_statistics(
         self,
         count: usize,
@@ -44,17 +44,17 @@ pub trait Normalize<T> {
         squares: &mut [T],
         variances: &mut [T],
     );
-    /// Normalizes columns by the statistics of the batch. See [`BatchNorm`].
+    /// Normalizes columns with the statistics of the batch. See [`BatchNorm`].
     fn batch_norm(self, norm: BatchNorm<'_, T>, x: &[T], y: &mut [T]);
-    /// Normalizes columns by mean and variance from elsewhere. See [`RunningNorm`].
+    /// Normalizes columns with given means and variances. See [`RunningNorm`].
     fn running_norm(self, norm: RunningNorm<'_, T>, x: &[T], y: &mut [T]);
-    /// `products = sum(dy * (x - near))` and `totals = sum(dy)` of each column.
+    /// Computes `products = sum(dy * (x - near))` and `totals = sum(dy)` of each column.
     fn batch_grad_sums(self, near: &[T], x: &[T], dy: &[T], products: &mut [T], totals: &mut [T]);
-    /// Turns the `products` of all rows of a batch into the gradient of the weight, `sum(dy *
-    /// normalized(x))`.
+    /// Converts the `products` of all rows of a batch to the gradient of the weight,
+    /// `sum(dy * normalized(x))`.
     fn batch_products(self, rest: &[T], inverse: &[T], products: &mut [T], totals: &[T]);
-    /// `dx` from `dy`, for `batch_norm`, with the gradients of weight and bias over all `count`
-    /// rows.
+    /// Computes `dx` from `dy`, for `batch_norm`, given the gradients of weight and bias over all
+    /// `count` rows.
     #[allow(clippy::too_many_arguments)]
     fn batch_norm_grad(
         self,

@@ -1,11 +1,11 @@
-//! Normalizations: mean 0 and variance 1 over rows, over groups of columns, and over columns of a
-//! whole batch.
+//! Normalizations to mean 0 and variance 1: over rows, over groups of columns, and over the columns
+//! of a whole batch.
 //!
 //! # Precision
-//! The variance is the mean of squared distances, in two passes. Where the mean is large against
-//! the deviation, its own rounding would spoil the results: of a mean of 1000, the nearest `f32`
-//! may be 3e-5 away. So it is kept in two parts: `near`, a number near the mean, whose distance
-//! from each element is all but exact, and `rest`, the mean of those distances.
+//! The variance is the mean of squared distances, in two passes. Where the mean is large compared
+//! with the deviation, its own rounding would spoil the results: the nearest `f32` to a mean of
+//! 1000 may be 3e-5 away. The mean is therefore kept in two parts: `near`, a number near the mean,
+//! whose distance from each element is all but exact, and `rest`, the mean of those distances.
 
 mod batch;
 mod columns;
@@ -22,10 +22,11 @@ pub use rows::{RowNorm, RowNormSums};
 
 use super::reference::Real;
 
-/// How many numbers are kept of each row or group for the way back: `near`, `rest` and `inverse`.
+/// The number of statistics of each row or group that are kept for the backward pass: `near`,
+/// `rest` and `inverse`.
 pub const STATISTICS: usize = 3;
 
-/// How elements are normalized: `((x - near) - rest) * inverse`.
+/// The statistics with which elements are normalized: `((x - near) - rest) * inverse`.
 #[derive(Clone, Copy, Debug, Default)]
 struct Statistics<T> {
     near: T,
@@ -34,7 +35,7 @@ struct Statistics<T> {
 }
 
 impl<T: Real> Statistics<T> {
-    /// From the sums of the distances from `near` and of their squares.
+    /// Computes the statistics from the sums of the distances from `near` and of their squares.
     #[inline(always)]
     fn new(near: T, distances: T, squares: T, count: T, eps: T) -> Self {
         let rest = distances / count;
@@ -46,7 +47,7 @@ impl<T: Real> Statistics<T> {
         }
     }
 
-    /// Those of some row or group, from where `write` put them.
+    /// Returns the statistics of a row or group that `write` has stored.
     #[inline(always)]
     fn read(kept: &[T], index: usize) -> Self {
         let [near, rest, inverse] = kept.as_chunks().0[index];
@@ -57,7 +58,7 @@ impl<T: Real> Statistics<T> {
         }
     }
 
-    /// Keeps them, if there is somewhere to.
+    /// Stores the statistics if `kept` has room for them.
     #[inline(always)]
     fn write(self, kept: &mut [T], index: usize) {
         if let Some(at) = kept.as_chunks_mut().0.get_mut(index) {
@@ -71,7 +72,7 @@ impl<T: Real> Statistics<T> {
     }
 }
 
-/// The variance from the mean of the distances and the sum of their squares. NaN stays.
+/// Returns the variance from the mean of the distances and the sum of their squares. NaN stays.
 #[inline(always)]
 fn variance<T: Real>(rest: T, squares: T, count: T) -> T {
     let variance = squares / count - rest * rest;
@@ -82,19 +83,19 @@ fn variance<T: Real>(rest: T, squares: T, count: T) -> T {
     }
 }
 
-/// One of the weights; 1 if there are none.
+/// Returns the weight at `index`; 1 if there are none.
 #[inline(always)]
 fn weight_at<T: Real>(weight: &[T], index: usize) -> T {
     weight.get(index).copied().unwrap_or(T::one())
 }
 
-/// One of the biases; 0 if there are none.
+/// Returns the bias at `index`; 0 if there are none.
 #[inline(always)]
 fn bias_at<T: Real>(bias: &[T], index: usize) -> T {
     bias.get(index).copied().unwrap_or(T::zero())
 }
 
-/// Panics unless there is one for each of `count`, or none.
+/// Panics unless `len` is `count` or 0.
 fn check_optional(name: &str, what: &str, len: usize, count: usize) {
     assert!(
         len == 0 || len == count,

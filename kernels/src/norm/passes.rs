@@ -1,6 +1,6 @@
-//! The passes over a strip of columns: all that the normalizations of columns and of their groups
-//! do with vectors. What lies between the passes is a few numbers per column, and not compiled for
-//! each tier.
+//! The passes over a strip of columns: everything that the normalizations of columns and of their
+//! groups compute with vectors. The arithmetic between the passes concerns a few numbers per
+//! column, and is not compiled for each tier.
 
 use super::super::args::check_same;
 use super::super::simd::{Op, Simd};
@@ -17,7 +17,8 @@ impl Op for Sums<'_> {
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> Columns {
-        let (len, x) = (self.x.len(), self.x.as_ptr());
+        let len = self.x.len();
+        let x = self.x.as_ptr();
         let [sums] = self.strip.sum(
             s,
             len,
@@ -42,7 +43,9 @@ impl Op for Distances<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, s: S) -> [Columns; 2] {
         let Distances { strip, shift, x } = self;
-        let (len, x) = (x.len(), x.as_ptr());
+
+        let len = x.len();
+        let x = x.as_ptr();
         strip.sum(
             s,
             len,
@@ -80,7 +83,10 @@ impl Op for Scaled<'_> {
             y,
         } = self;
         check_same("scaled", x.len(), y.len());
-        let (len, x, y) = (x.len(), x.as_ptr(), y.as_mut_ptr());
+
+        let len = x.len();
+        let x = x.as_ptr();
+        let y = y.as_mut_ptr();
         strip.for_each(
             s,
             len,
@@ -120,7 +126,10 @@ impl Op for GradSums<'_> {
             dy,
         } = self;
         check_same("grad_sums", x.len(), dy.len());
-        let (len, x, dy) = (x.len(), x.as_ptr(), dy.as_ptr());
+
+        let len = x.len();
+        let x = x.as_ptr();
+        let dy = dy.as_ptr();
         strip.sum(
             s,
             len,
@@ -165,7 +174,11 @@ impl Op for Grad<'_> {
         } = self;
         check_same("norm_grad", x.len(), dy.len());
         check_same("norm_grad", x.len(), dx.len());
-        let (len, x, dy, dx) = (x.len(), x.as_ptr(), dy.as_ptr(), dx.as_mut_ptr());
+
+        let len = x.len();
+        let x = x.as_ptr();
+        let dy = dy.as_ptr();
+        let dx = dx.as_mut_ptr();
         strip.for_each(
             s,
             len,

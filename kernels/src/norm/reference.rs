@@ -8,7 +8,7 @@ use super::{
     BatchNorm, GroupNorm, RowNorm, RowNormSums, RunningNorm, Statistics, bias_at, weight_at,
 };
 
-/// The statistics of the elements at `indices`.
+/// Returns the statistics of the elements at `indices`.
 fn statistics<T: Real>(
     x: &[T],
     indices: impl Iterator<Item = usize> + Clone,
@@ -26,6 +26,7 @@ fn statistics<T: Real>(
     } else {
         T::zero()
     };
+
     let squares = sum_over(indices, |i| (x[i] - near) * (x[i] - near));
     Statistics::new(near, distances, squares, count, eps)
 }
@@ -56,11 +57,13 @@ pub(super) fn row_norm_grad<T: Real>(
     norm.check(x.len(), dx.len(), kept.len(), false);
     check_same("row_norm_grad", x.len(), dy.len());
     let width = norm.width.max(1);
+
     let count = T::of(width as f64);
     let rows = x
         .chunks_exact(width)
         .zip(dy.chunks_exact(width))
         .zip(dx.chunks_exact_mut(width));
+
     for (index, ((x, dy), dx)) in rows.enumerate() {
         let row = Statistics::read(kept, index);
         let gradient = |i: usize| dy[i] * weight_at(norm.weight, i);
@@ -69,6 +72,7 @@ pub(super) fn row_norm_grad<T: Real>(
         } else {
             T::zero()
         };
+
         let product = sum_over(0..width, |i| gradient(i) * row.normalize(x[i]));
         for i in 0..width {
             dx[i] = (gradient(i) - mean - row.normalize(x[i]) * (product / count)) * row.inverse;
@@ -88,20 +92,22 @@ pub(super) fn row_norm_sums<T: Real>(sums: RowNormSums<'_, T>) {
     });
 }
 
-/// Where the elements of a group of a sample are.
+/// Returns the positions of the elements of a group of a sample.
 fn members<T>(
     norm: &GroupNorm<'_, T>,
     sample: usize,
     group: usize,
 ) -> impl Iterator<Item = usize> + Clone {
     let (columns, elements) = norm.sizes();
-    let (first, size) = (sample * elements + group * norm.size, norm.size);
+    let first = sample * elements + group * norm.size;
+    let size = norm.size;
     (0..norm.rows).flat_map(move |row| (0..size).map(move |i| first + row * columns + i))
 }
 
 pub(super) fn group_norm<T: Real>(norm: GroupNorm<'_, T>, x: &[T], y: &mut [T], kept: &mut [T]) {
     let samples = norm.check(x.len(), y.len(), kept.len(), true);
     let (columns, _) = norm.sizes();
+
     for sample in 0..samples {
         for group in 0..norm.groups {
             let of = statistics(x, members(&norm, sample, group), true, norm.eps);
@@ -131,10 +137,13 @@ pub(super) fn group_norm_grad<T: Real>(
     }
     let (columns, elements) = norm.sizes();
     check_sums(samples, columns, weight_sums.len(), bias_sums.len());
+
     let count = T::of((norm.rows * norm.size) as f64);
+
     for sample in 0..samples {
         let of = |group: usize| Statistics::read(kept, sample * norm.groups + group);
         let at = |row: usize, column: usize| sample * elements + row * columns + column;
+
         let sums = sample * columns..(sample + 1) * columns;
         if let Some(sums) = weight_sums.get_mut(sums.clone()) {
             sums_of_columns(norm.rows, sums, false, |row, column| {
@@ -150,9 +159,11 @@ pub(super) fn group_norm_grad<T: Real>(
             continue;
         };
         for group in 0..norm.groups {
-            let (of, members) = (of(group), members(&norm, sample, group));
+            let of = of(group);
+            let members = members(&norm, sample, group);
             let gradient = |i: usize| dy[i] * weight_at(norm.weight, i % columns);
             let sum = sum_over(members.clone(), gradient);
+
             let product = sum_over(members.clone(), |i| gradient(i) * of.normalize(x[i]));
             for i in members {
                 dx[i] = (gradient(i) - sum / count - of.normalize(x[i]) * (product / count))
@@ -166,9 +177,11 @@ pub(super) fn batch_sums<T: Real>(near: &[T], x: &[T], distances: &mut [T], squa
     rows_of("batch_sums", x.len(), near.len());
     check_same("batch_sums", distances.len(), near.len());
     check_same("batch_sums", squares.len(), near.len());
+
     let columns = near.len();
     let rows = x.len() / columns.max(1);
     let distance = |row: usize, column: usize| x[row * columns + column] - near[column];
+
     sums_of_columns(rows, distances, false, distance);
     sums_of_columns(rows, squares, false, |row, column| {
         distance(row, column) * distance(row, column)
@@ -203,8 +216,10 @@ pub(super) fn batch_grad_sums<T: Real>(
     check_same("batch_grad_sums", x.len(), dy.len());
     check_same("batch_grad_sums", products.len(), near.len());
     check_same("batch_grad_sums", totals.len(), near.len());
+
     let columns = near.len();
     let rows = x.len() / columns.max(1);
+
     sums_of_columns(rows, products, false, |row, column| {
         let i = row * columns + column;
         dy[i] * (x[i] - near[column])
@@ -227,6 +242,7 @@ pub(super) fn batch_norm_grad<T: Real>(
     check_same("batch_norm_grad", x.len(), dy.len());
     check_same("batch_norm_grad", products.len(), norm.near.len());
     check_same("batch_norm_grad", totals.len(), norm.near.len());
+
     let count = T::of(count as f64);
     for (i, ((&x, &dy), dx)) in x.iter().zip(dy).zip(dx).enumerate() {
         let column = i % norm.near.len();

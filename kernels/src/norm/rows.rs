@@ -1,12 +1,12 @@
-//! Normalization of rows, with a weight and a bias for each of their elements.
+//! Normalization of rows, with one weight and one bias for each of their elements.
 
 use super::super::args::{check_same, rows_of};
 use super::super::pairs::{Pairs, TERMS};
 use super::super::simd::{Op, Simd, adding, each, sums_of};
 use super::{STATISTICS, Statistics, check_optional};
 
-/// `y = normalized(x) * weight + bias` in each row, where `normalized` has mean 0 and variance 1
-/// over the row, or, if not `centered`, mean square 1.
+/// The normalization `y = normalized(x) * weight + bias` of each row. `normalized` has mean 0 and
+/// variance 1 over the row or, if not `centered`, mean square 1.
 #[derive(Clone, Copy, Debug)]
 pub struct RowNorm<'a, T> {
     pub width: usize,
@@ -14,12 +14,12 @@ pub struct RowNorm<'a, T> {
     pub eps: T,
     /// One for each element of a row, or none.
     pub weight: &'a [T],
-    /// Likewise.
+    /// One for each element of a row, or none.
     pub bias: &'a [T],
 }
 
 impl<T> RowNorm<'_, T> {
-    /// Panics unless the lengths fit; `kept` are the statistics, which may be left away if
+    /// Panics unless the lengths fit. `kept` is the number of statistics, which may be 0 if
     /// `optional`.
     pub(super) fn check(&self, x: usize, y: usize, kept: usize, optional: bool) {
         let rows = rows_of("row_norm", x, self.width);
@@ -40,15 +40,15 @@ pub struct RowNormSums<'a, T> {
     pub x: &'a [T],
     pub statistics: &'a [T],
     pub dy: &'a [T],
-    /// One for each of some neighbouring elements of a row.
+    /// The gradients of the weights, one for each of some neighbouring elements of a row.
     pub weight: &'a mut [T],
-    /// As many, or none.
+    /// The gradients of the biases, as many, or none.
     pub bias: &'a mut [T],
     pub accumulate: bool,
 }
 
 impl<T> RowNormSums<'_, T> {
-    /// Panics unless the lengths fit; the number of rows.
+    /// Panics unless the lengths fit. Returns the number of rows.
     pub(super) fn check(&self) -> usize {
         let rows = rows_of("row_norm_sums", self.x.len(), self.width);
         check_same("row_norm_sums", self.x.len(), self.dy.len());
@@ -63,6 +63,7 @@ impl<T> RowNormSums<'_, T> {
             rows * STATISTICS,
             "row_norm_sums: statistics of {rows} rows"
         );
+
         let end = self.first.checked_add(self.weight.len());
         assert!(
             end.is_some_and(|end| end <= self.width),
@@ -72,7 +73,8 @@ impl<T> RowNormSums<'_, T> {
     }
 }
 
-/// `count` of the weights, or ones.
+/// Loads `count` weights from `first`, or `otherwise` if there are none.
+///
 /// # Safety
 /// There are none, or `first + count` of them.
 #[inline(always)]
@@ -86,12 +88,12 @@ unsafe fn some_of<S: Simd>(
     if weight.is_empty() {
         s.splat(otherwise)
     } else {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { s.get(weight.as_ptr().add(first), count) }
     }
 }
 
-/// Statistics in all lanes.
+/// Statistics, each in all lanes of a vector.
 struct Lanes<V> {
     near: V,
     rest: V,
@@ -114,6 +116,7 @@ impl<V: Copy> Lanes<V> {
     }
 }
 
+/// The forward pass of [`RowNorm`].
 pub(super) struct RowNormOp<'a> {
     pub norm: RowNorm<'a, f32>,
     pub x: &'a [f32],
@@ -133,6 +136,7 @@ impl Op for RowNormOp<'_> {
             statistics,
         } = self;
         norm.check(x.len(), y.len(), statistics.len(), true);
+
         let width = norm.width.max(1);
         for (index, (x, y)) in x
             .chunks_exact(width)
@@ -141,8 +145,10 @@ impl Op for RowNormOp<'_> {
         {
             let row = of_row(s, &norm, x);
             row.write(statistics, index);
+
             let row = Lanes::of(s, row);
-            let (x, y) = (x.as_ptr(), y.as_mut_ptr());
+            let x = x.as_ptr();
+            let y = y.as_mut_ptr();
             each(
                 s,
                 width,
@@ -151,10 +157,8 @@ impl Op for RowNormOp<'_> {
                     // SAFETY: `each` gives i + n <= width, the length of both rows and of the
                     // weights and biases.
                     unsafe {
-                        let (weight, bias) = (
-                            some_of(s, norm.weight, i, n, 1.0),
-                            some_of(s, norm.bias, i, n, 0.0),
-                        );
+                        let weight = some_of(s, norm.weight, i, n, 1.0);
+                        let bias = some_of(s, norm.bias, i, n, 0.0);
                         s.put(
                             y.add(i),
                             s.fma(row.normalize(s, s.get(x.add(i), n)), weight, bias),
@@ -167,10 +171,13 @@ impl Op for RowNormOp<'_> {
     }
 }
 
-/// The statistics of a row.
+/// Returns the statistics of a row.
 #[inline(always)]
 fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> {
-    let (len, count, p) = (x.len(), x.len() as f32, x.as_ptr());
+    let len = x.len();
+    let count = x.len() as f32;
+    let p = x.as_ptr();
+
     // SAFETY (both): `sums_of` gives i + n <= len.
     let near = if norm.centered {
         let [sum] = sums_of(
@@ -183,6 +190,7 @@ fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> 
     } else {
         0.0
     };
+
     let shift = s.splat(near);
     let [distances, squares] = sums_of(
         s,
@@ -193,6 +201,7 @@ fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> 
             [distance, s.mul(distance, distance)]
         },
     );
+
     Statistics::new(
         near,
         if norm.centered { distances } else { 0.0 },
@@ -202,6 +211,7 @@ fn of_row<S: Simd>(s: S, norm: &RowNorm<'_, f32>, x: &[f32]) -> Statistics<f32> 
     )
 }
 
+/// The input gradient of [`RowNorm`].
 pub(super) struct RowNormGradOp<'a> {
     pub norm: RowNorm<'a, f32>,
     pub x: &'a [f32],
@@ -224,6 +234,7 @@ impl Op for RowNormGradOp<'_> {
         } = self;
         norm.check(x.len(), dx.len(), statistics.len(), false);
         check_same("row_norm_grad", x.len(), dy.len());
+
         let width = norm.width.max(1);
         let rows = x
             .chunks_exact(width)
@@ -231,7 +242,10 @@ impl Op for RowNormGradOp<'_> {
             .zip(dx.chunks_exact_mut(width));
         for (index, ((x, dy), dx)) in rows.enumerate() {
             let row = Lanes::of(s, Statistics::read(statistics, index));
-            let (x, dy, dx) = (x.as_ptr(), dy.as_ptr(), dx.as_mut_ptr());
+            let x = x.as_ptr();
+            let dy = dy.as_ptr();
+            let dx = dx.as_mut_ptr();
+
             let gradient = {
                 #[inline(always)]
                 |i: usize, n: usize| {
@@ -245,6 +259,7 @@ impl Op for RowNormGradOp<'_> {
                 // SAFETY: as above.
                 |i: usize, n: usize| row.normalize(s, unsafe { s.get(x.add(i), n) })
             };
+
             let [sum, product] = sums_of(
                 s,
                 width,
@@ -254,9 +269,11 @@ impl Op for RowNormGradOp<'_> {
                     [gradient, s.mul(gradient, normalized(i, n))]
                 },
             );
+
             let count = width as f32;
             let mean = s.splat(if norm.centered { sum / count } else { 0.0 });
             let product = s.splat(product / count);
+
             each(
                 s,
                 width,
@@ -271,6 +288,7 @@ impl Op for RowNormGradOp<'_> {
     }
 }
 
+/// The gradients of weights and biases.
 pub(super) struct RowNormSumsOp<'a>(pub RowNormSums<'a, f32>);
 
 impl Op for RowNormSumsOp<'_> {
@@ -284,6 +302,7 @@ impl Op for RowNormSumsOp<'_> {
             sums.weight.fill(0.0);
             sums.bias.fill(0.0);
         }
+
         let count = sums.weight.len();
         let mut j = 0;
         // SAFETY (both): j plus the columns of the tile is at most `count`, so they lie in all
@@ -300,9 +319,10 @@ impl Op for RowNormSumsOp<'_> {
     }
 }
 
-/// Adds the terms of all rows to `NR` vectors of sums, of `n` lanes each, from the `j`-th on.
+/// Adds the terms of all rows to `NR` vectors of sums, of `n` lanes each, starting at index `j`.
+///
 /// # Safety
-/// The sums are there, and so are the rows.
+/// The sums and the rows exist.
 #[inline(always)]
 unsafe fn tile<S: Simd, const NR: usize>(
     s: S,
@@ -315,11 +335,12 @@ unsafe fn tile<S: Simd, const NR: usize>(
         #[inline(always)]
         |a: [[S::V; NR]; 2], b: [[S::V; NR]; 2]| [adding(s)(a[0], b[0]), adding(s)(a[1], b[1])]
     };
+
     let mut pairs = Pairs::new();
     let mut begin = 0;
     let [weight, bias] = loop {
         let end = rows.min(begin + TERMS);
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let block = unsafe { block::<S, NR>(s, sums, begin, end, j, n) };
         if end == rows {
             break pairs.finish(block, add);
@@ -332,7 +353,7 @@ unsafe fn tile<S: Simd, const NR: usize>(
         #[inline(always)]
         |to: &mut [f32], totals: [S::V; NR]| {
             for (v, total) in totals.into_iter().enumerate() {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 unsafe {
                     let p = to.as_mut_ptr().add(j + v * S::LANES);
                     s.put(p, s.add(s.get(p, n), total), n);
@@ -340,15 +361,17 @@ unsafe fn tile<S: Simd, const NR: usize>(
             }
         }
     };
+
     put(sums.weight, weight);
     if !sums.bias.is_empty() {
         put(sums.bias, bias);
     }
 }
 
-/// The sums of the terms of some rows, those for the weights and for the biases.
+/// Returns the sums of the terms of some rows, those for the weights and those for the biases.
+///
 /// # Safety
-/// As of `tile`.
+/// As for `tile`.
 #[inline(always)]
 unsafe fn block<S: Simd, const NR: usize>(
     s: S,
@@ -364,7 +387,7 @@ unsafe fn block<S: Simd, const NR: usize>(
         let row = Lanes::of(s, Statistics::read(sums.statistics, index));
         let at = index * sums.width + sums.first + j;
         for v in 0..NR {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             let (x, dy) = unsafe {
                 let at = at + v * S::LANES;
                 (
@@ -376,5 +399,6 @@ unsafe fn block<S: Simd, const NR: usize>(
             bias[v] = s.add(bias[v], dy);
         }
     }
+
     [weight, bias]
 }

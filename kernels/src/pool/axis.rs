@@ -1,39 +1,40 @@
-//! Which places along one axis of the input a place of the output reads.
+//! The receptive fields of pooling along one axis: which input positions an output position reads.
 
-use std::ops::Range;
+use core::ops::Range;
 
 use crate::sizes;
 
-/// One axis of an image before and after.
+/// One axis of an image before and after pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
-    /// Places of the input.
+    /// The length of the input.
     pub input: usize,
-    /// Places of the output.
+    /// The length of the output.
     pub output: usize,
     pub reach: Reach,
 }
 
-/// What a place of the output reads.
+/// The receptive field of an output position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// `kernel` places, `dilation` apart; the first window begins `pad` places before the axis, the
-    /// next one `stride` places later. Places beyond the axis do not exist.
+    /// `kernel` positions, `dilation` apart. The first window begins `pad` positions before the
+    /// axis, and each further one `stride` positions later. Positions beyond the axis do not exist.
     Windows {
         kernel: usize,
         stride: usize,
         pad: usize,
         dilation: usize,
     },
-    /// From `o * input / output`, rounded down, to `(o + 1) * input / output`, rounded up.
+    /// The positions from `o * input / output`, rounded down, to `(o + 1) * input / output`,
+    /// rounded up.
     Even,
-    /// The two places around `(o + 1/2) / factor - 1/2`, or the one at the border, with weights
-    /// that fall with the distance. The output has `factor` places for each of the input.
+    /// The two positions around `(o + 1/2) / factor - 1/2`, or the one at the border, with weights
+    /// that fall with the distance. The output has `factor` positions for each input position.
     Linear { factor: usize },
 }
 
-/// The places that a window reads: `first`, `first + step`, .., `count` of them. They are its taps
-/// from the number `tap` on: those before it lie in the padding.
+/// The positions that a window reads: `first`, `first + step`, .., `count` of them. They are its
+/// taps from number `tap`: those before it lie in the padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     pub first: usize,
@@ -42,7 +43,7 @@ pub(super) struct Window {
 }
 
 impl Axis {
-    /// One place that reads itself: the rows of a sequence.
+    /// One position that reads itself: the rows of a sequence.
     pub const ONE: Axis = Axis {
         input: 1,
         output: 1,
@@ -54,6 +55,7 @@ impl Axis {
         },
     };
 
+    /// Panics unless the axis is well-formed.
     pub(super) fn check(&self, name: &str) {
         match self.reach {
             Reach::Windows {
@@ -70,6 +72,7 @@ impl Axis {
             Reach::Even => {}
             Reach::Linear { factor } => {
                 let whole = self.output == sizes::product(&[self.input, factor]);
+
                 assert!(factor > 0 && whole, "{name}: {factor} places for each");
             }
         }
@@ -79,8 +82,8 @@ impl Axis {
         );
     }
 
-    /// Whether all windows lie on the padded axis and its places can be counted: no arithmetic on
-    /// them wraps if so.
+    /// Returns whether all windows lie on the padded axis and its positions can be counted: if so,
+    /// no arithmetic on them wraps.
     pub const fn is_countable(&self) -> bool {
         match self.reach {
             Reach::Windows {
@@ -102,7 +105,8 @@ impl Axis {
         }
     }
 
-    /// The places that `o` reads. All of them are below `input`, and `first` is at most `input`.
+    /// Returns the positions that `o` reads. All of them are below `input`, and `first` is at most
+    /// `input`.
     #[inline(always)]
     pub(super) fn window(&self, o: usize) -> Window {
         match self.reach {
@@ -118,6 +122,7 @@ impl Axis {
                 } else {
                     over(pad - begin, dilation)
                 };
+
                 let first = begin + tap * dilation - pad;
                 let room = over(self.input.saturating_sub(first), dilation);
                 let count = room.min(kernel.saturating_sub(tap));
@@ -147,8 +152,8 @@ impl Axis {
         }
     }
 
-    /// The places from the first to the last one whose window reaches over `i`. With a dilation,
-    /// some of them do not read it.
+    /// Returns the output positions from the first to the last one whose window covers `i`. With a
+    /// dilation, some of them do not read it.
     #[inline(always)]
     pub(super) fn readers(&self, i: usize) -> Range<usize> {
         match self.reach {
@@ -168,7 +173,7 @@ impl Axis {
                         .min(self.output)
             }
             Reach::Linear { factor } => {
-                // The first place whose left neighbour is `i` or a later one.
+                // The first output position whose left neighbour is at least `i`.
                 let from = |i: usize| {
                     if i == 0 {
                         0
@@ -181,8 +186,8 @@ impl Axis {
         }
     }
 
-    /// The readers of `i` from those of the place before it, or from none: without a division where
-    /// windows are alike.
+    /// Returns the readers of `i`, given those of `i - 1` or an empty range: without a division
+    /// where windows are alike.
     #[inline(always)]
     pub(super) fn next_readers(&self, before: Range<usize>, i: usize) -> Range<usize> {
         let Reach::Windows {
@@ -194,6 +199,7 @@ impl Axis {
         else {
             return self.readers(i);
         };
+
         let Range { mut start, mut end } = before;
         while end < self.output && end * stride <= i + pad {
             end += 1;
@@ -201,10 +207,11 @@ impl Axis {
         while start < end && start * stride + (kernel - 1) * dilation < i + pad {
             start += 1;
         }
+
         start..end
     }
 
-    /// Which tap of the window of `o`, one of its readers, is at `i`.
+    /// Returns the tap of the window of `o`, one of its readers, that is at `i`.
     #[inline(always)]
     pub(super) fn tap(&self, o: usize, i: usize) -> Option<usize> {
         match self.reach {
@@ -227,20 +234,22 @@ impl Axis {
         }
     }
 
-    /// The weight of place `i` in the interpolation at `o`, which reads it, in parts of `unit`.
+    /// Returns the weight of position `i` in the interpolation at `o`, which reads it, as a
+    /// multiple of `1 / unit`.
     #[inline(always)]
     pub(super) fn weight(&self, o: usize, i: usize) -> usize {
         let Reach::Linear { factor } = self.reach else {
             return 1;
         };
         let unit = self.unit();
-        let place = (2 * o + 1)
+
+        let center = (2 * o + 1)
             .saturating_sub(factor)
             .min(unit * (self.input - 1));
-        unit - place.abs_diff(unit * i)
+        unit - center.abs_diff(unit * i)
     }
 
-    /// What the weights of an interpolation add up to.
+    /// Returns the sum of the weights of an interpolation.
     #[inline(always)]
     pub(super) fn unit(&self) -> usize {
         match self.reach {
@@ -249,7 +258,7 @@ impl Axis {
         }
     }
 
-    /// How far the taps of a window lie apart.
+    /// Returns the distance of the taps of a window.
     #[inline(always)]
     pub(super) fn step(&self) -> usize {
         match self.reach {
@@ -258,7 +267,7 @@ impl Axis {
         }
     }
 
-    /// The most taps that a window has.
+    /// Returns the largest number of taps of a window.
     pub const fn widest(&self) -> usize {
         match self.reach {
             Reach::Windows { kernel, .. } => kernel,
@@ -267,7 +276,7 @@ impl Axis {
         }
     }
 
-    /// The size of the windows, if they lie side by side from the first place on.
+    /// Returns the size of the windows if they are adjacent from the first position.
     #[inline(always)]
     pub(super) fn tiles(&self) -> Option<usize> {
         match self.reach {
@@ -282,7 +291,7 @@ impl Axis {
     }
 }
 
-/// `a / b`, rounded up; without a division for the common `b`.
+/// Returns `a / b`, rounded up; without a division for the common `b`.
 #[inline(always)]
 fn over(a: usize, b: usize) -> usize {
     if b == 1 { a } else { a.div_ceil(b) }
@@ -292,7 +301,7 @@ fn over(a: usize, b: usize) -> usize {
 mod tests {
     use super::{Axis, Reach, Window};
 
-    /// `window` and `readers` say the same, from both ends.
+    /// Checks that `window` and `readers` agree.
     fn agrees(axis: Axis) {
         let mut next = 0..0;
         for i in 0..axis.input {

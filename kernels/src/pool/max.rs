@@ -1,16 +1,16 @@
-//! The largest element of each window and channel, with its gradient.
+//! Maximum pooling, with its gradient.
 //!
-//! Places are written in ascending order, with whole vectors wherever the slices have room for
-//! them: what a vector writes beyond the channels of its place, the next place overwrites. Masked
-//! stores are slow on some processors.
+//! Output pixels are written in ascending order, with whole vectors wherever the slices have room
+//! for them: the elements that a vector writes beyond the channels of its pixel are overwritten
+//! with the next pixel. Masked stores are slow on some processors.
 
 use super::super::args::check_same;
 use super::super::simd::{Op, Simd, each};
 use super::Plane;
 
-/// `y` is the largest element of each window and channel: the first of equals, or the last NaN;
-/// minus infinity if the window has padding alone. With `CODES`, `codes` says which tap it was: its
-/// row times the width of the widest window, plus its column.
+/// Sets `y` to the largest element of each window and channel: the first of equals, or the last
+/// NaN; minus infinity if the window has padding alone. With `CODES`, `codes` receives the tap it
+/// was at: its row times the width of the widest window, plus its column.
 pub(in super::super) struct MaxPoolOp<'a, const CODES: bool> {
     pub plane: Plane,
     pub x: &'a [f32],
@@ -23,10 +23,10 @@ pub(in super::super) struct MaxPoolOp<'a, const CODES: bool> {
 struct Taps {
     rows: usize,
     cols: usize,
-    /// How many numbers lie from one to the next below, and beside.
+    /// The distances to the next tap below and to the right.
     down: usize,
     across: usize,
-    /// The code of the first, and the difference from row to row.
+    /// The code of the first tap, and the difference from row to row.
     code: usize,
     width: usize,
 }
@@ -46,15 +46,23 @@ impl<const CODES: bool> Op for MaxPoolOp<'_, CODES> {
         if CODES {
             check_same("max_pool", y.len(), codes.len());
         }
-        let (inputs, outputs) = (x.len(), y.len());
-        let (x, y, codes) = (x.as_ptr(), y.as_mut_ptr(), codes.as_mut_ptr());
+
+        let inputs = x.len();
+        let outputs = y.len();
+        let x = x.as_ptr();
+        let y = y.as_mut_ptr();
+        let codes = codes.as_mut_ptr();
+
         let vectors = channels.next_multiple_of(S::LANES);
-        let (down, across) = (rows.step() * cols.input * channels, cols.step() * channels);
+        let down = rows.step() * cols.input * channels;
+        let across = cols.step() * channels;
         let width = cols.widest();
+
         let mut to = 0;
         for row in 0..samples * rows.output {
             let tall = rows.window(row % rows.output);
             let first_row = row / rows.output * rows.input + tall.first;
+
             for col in 0..cols.output {
                 let wide = cols.window(col);
                 let code = tall.tap * width + wide.tap;
@@ -66,15 +74,17 @@ impl<const CODES: bool> Op for MaxPoolOp<'_, CODES> {
                     code,
                     width,
                 };
+
                 let from = (first_row * cols.input + wide.first) * channels;
                 let last = from
                     + taps.rows.saturating_sub(1) * down
                     + taps.cols.saturating_sub(1) * across;
                 let room = last + vectors <= inputs && to + vectors <= outputs;
                 let len = if room { vectors } else { channels };
-                // SAFETY: `Axis::window` gives places within the sample; beyond its channels a
-                // place is read and written only if there is room in all of x, and
-                // in all of y and, as long as y, the codes.
+
+                // SAFETY: `Axis::window` gives positions within the sample. Beyond its channels a
+                // pixel is read and written only if there is room in all of x, and in all of y and,
+                // as long as y, the codes.
                 unsafe {
                     largest::<S, CODES>(
                         s,
@@ -91,10 +101,10 @@ impl<const CODES: bool> Op for MaxPoolOp<'_, CODES> {
     }
 }
 
-/// One place of the output.
+/// Computes one pixel of the output.
 ///
 /// # Safety
-/// `len` numbers can be read at each tap of `p`, and written at `y` and, with `CODES`, at `codes`.
+/// `len` elements can be read at each tap of `p`, and written at `y` and, with `CODES`, at `codes`.
 #[inline(always)]
 unsafe fn largest<S: Simd, const CODES: bool>(
     s: S,
@@ -115,17 +125,20 @@ unsafe fn largest<S: Simd, const CODES: bool>(
                 code,
                 width,
             } = taps;
+
             each(
                 s,
                 len,
                 #[inline(always)]
                 |i, n| {
-                    let (mut best, mut at) = (s.splat(f32::NEG_INFINITY), s.splat(code as f32));
+                    let mut best = s.splat(f32::NEG_INFINITY);
+                    let mut at = s.splat(code as f32);
                     for r in 0..rows {
                         for c in 0..cols {
-                            // SAFETY: the caller's promise, as `each` gives i + n <= len.
+                            // SAFETY: guaranteed by the caller, as `each` gives i + n <= len.
                             let v = unsafe { s.get(p.add(r * down + c * across + i), n) };
-                            let (larger, number) = (s.gt(v, best), s.le(v, v));
+                            let larger = s.gt(v, best);
+                            let number = s.le(v, v);
                             best = s.select(number, s.max(v, best), v);
                             if CODES {
                                 let here = s.splat((code + r * width + c) as f32);
@@ -133,6 +146,7 @@ unsafe fn largest<S: Simd, const CODES: bool>(
                             }
                         }
                     }
+
                     // SAFETY: likewise.
                     unsafe {
                         s.put(y.add(i), best, n);
@@ -144,7 +158,8 @@ unsafe fn largest<S: Simd, const CODES: bool>(
             );
         }
     };
-    // The same with constant bounds, for the most common window.
+
+    // The same with constant bounds for the most common window.
     if (taps.rows, taps.cols) == (2, 2) {
         vectors(Taps {
             rows: 2,
@@ -156,8 +171,8 @@ unsafe fn largest<S: Simd, const CODES: bool>(
     }
 }
 
-/// From `dy` and the codes of `MaxPoolOp`, the gradient with respect to `x`: each number is written
-/// once.
+/// Computes the gradient with respect to `x` from `dy` and the codes of `MaxPoolOp`. Each element
+/// is written once.
 pub(in super::super) struct MaxPoolGradOp<'a> {
     pub plane: Plane,
     pub codes: &'a [f32],
@@ -183,37 +198,40 @@ impl Op for MaxPoolGradOp<'_> {
             cols,
             channels,
         } = plane;
-        let back = Back {
+
+        let grad_rows = GradRows {
             plane,
             codes,
             dy,
             vectors: channels.next_multiple_of(S::LANES),
         };
+
         for row in 0..samples * rows.input {
-            let (sample, row) = (row / rows.input, row % rows.input);
+            let sample = row / rows.input;
+            let row = row % rows.input;
             let begin = (sample * rows.input + row) * cols.input * channels;
             match (rows.tiles(), cols.tiles()) {
                 (Some(tall), Some(wide)) => {
-                    back.row_of_tiles(s, sample, row, (tall, wide), &mut dx[begin..])
+                    grad_rows.row_of_tiles(s, sample, row, (tall, wide), &mut dx[begin..])
                 }
-                _ => back.row(s, sample, row, &mut dx[begin..]),
+                _ => grad_rows.row(s, sample, row, &mut dx[begin..]),
             }
         }
     }
 }
 
-/// What all rows share.
-struct Back<'a> {
+/// The arguments that all rows of a gradient share.
+struct GradRows<'a> {
     plane: Plane,
     codes: &'a [f32],
     dy: &'a [f32],
-    /// The channels in whole vectors.
+    /// The channels, rounded up to whole vectors.
     vectors: usize,
 }
 
-impl Back<'_> {
-    /// How many numbers to write at a place that reads `dy` up to the place at `last`: beyond its
-    /// channels if there is room.
+impl GradRows<'_> {
+    /// Returns the number of elements to write at a pixel that reads `dy` up to the pixel at
+    /// `last`: beyond its channels if there is room.
     #[inline(always)]
     fn len(&self, last: usize, to: &[f32]) -> usize {
         let room = last + self.vectors <= self.dy.len() && self.vectors <= to.len();
@@ -224,7 +242,7 @@ impl Back<'_> {
         }
     }
 
-    /// Where windows lie side by side, each place has one reader or, at the end, none.
+    /// Computes a row where windows are adjacent: each pixel has one reader or, at the end, none.
     #[inline(always)]
     fn row_of_tiles<S: Simd>(
         &self,
@@ -239,21 +257,23 @@ impl Back<'_> {
             cols,
             channels,
         } = self.plane;
+
         let window = row / tall;
         if window >= rows.output {
             return dx[..cols.input * channels].fill(0.0);
         }
-        let (mut from, mut to) = ((sample * rows.output + window) * cols.output * channels, 0);
+
+        let mut from = (sample * rows.output + window) * cols.output * channels;
+        let mut to = 0;
         for _ in 0..cols.output {
             for c in 0..wide {
                 let here = s.splat((row % tall * wide + c) as f32);
                 let dx = &mut dx[to..];
                 let len = self.len(from, dx);
-                let (codes, dy, dx) = (
-                    self.codes[from..].as_ptr(),
-                    self.dy[from..].as_ptr(),
-                    dx.as_mut_ptr(),
-                );
+                let codes = self.codes[from..].as_ptr();
+                let dy = self.dy[from..].as_ptr();
+                let dx = dx.as_mut_ptr();
+
                 each(
                     s,
                     len,
@@ -271,10 +291,12 @@ impl Back<'_> {
             }
             from += channels;
         }
+
         dx[to..cols.input * channels].fill(0.0);
     }
 
-    /// Each place sums over the windows that reach over it, in ascending order.
+    /// Computes a row where windows overlap: each pixel sums over the windows that cover it, in
+    /// ascending order.
     #[inline(always)]
     fn row<S: Simd>(&self, s: S, sample: usize, row: usize, dx: &mut [f32]) {
         let Plane {
@@ -282,15 +304,22 @@ impl Back<'_> {
             cols,
             channels,
         } = self.plane;
+
         let width = cols.widest();
-        let (tall, mut wide) = (rows.readers(row), 0..0);
+        let tall = rows.readers(row);
+
+        let mut wide = 0..0;
         for col in 0..cols.input {
             wide = cols.next_readers(wide, col);
             let at = |r: usize, c: usize| ((sample * rows.output + r) * cols.output + c) * channels;
             let dx = &mut dx[col * channels..];
             let last = at(tall.end.saturating_sub(1), wide.end.saturating_sub(1));
             let len = self.len(last, dx);
-            let (codes, dy, dx) = (self.codes.as_ptr(), self.dy.as_ptr(), dx.as_mut_ptr());
+
+            let codes = self.codes.as_ptr();
+            let dy = self.dy.as_ptr();
+            let dx = dx.as_mut_ptr();
+
             each(
                 s,
                 len,
@@ -307,16 +336,17 @@ impl Back<'_> {
                             };
                             let here = s.splat((tap_row * width + tap_col) as f32);
                             let from = at(r, c) + i;
-                            // SAFETY: `Axis::readers` gives places within the sample; `each` gives
-                            // i + n <= len, for which there is room
-                            // behind the last of them in `dy`, as long as `codes`.
+                            // SAFETY: `Axis::readers` gives positions within the sample; `each`
+                            // gives i + n <= len, for which there is room behind the last of them
+                            // in `dy`, as long as `codes`.
                             unsafe {
                                 let won = s.eq(s.get(codes.add(from), n), here);
                                 sum = s.add(sum, s.select(won, s.get(dy.add(from), n), s.zero()));
                             }
                         }
                     }
-                    // SAFETY: there is room for `len` numbers in `dx`.
+
+                    // SAFETY: there is room for `len` elements in `dx`.
                     unsafe { s.put(dx.add(i), sum, n) };
                 },
             );

@@ -1,17 +1,18 @@
 //! Sums, averages and interpolations over windows, and their gradients, which are sums over the
-//! readers of a place.
+//! readers of a position.
 //!
-//! Places are written as in `max.rs`.
+//! Pixels are written as in `max.rs`.
 
-use std::ops::Range;
+use core::ops::Range;
 
 use super::super::pairs::{Pairs, TERMS};
 use super::super::simd::{Op, Simd, adding, each};
 use super::{Axis, Divisor, Plane, Reach};
 use crate::{AlignedBuffer, kept};
 
-/// `y` is the sum over each window and channel, divided by what `divide` says. With `transposed`,
-/// `x` is the gradient with respect to such a sum and `y` that with respect to what it is of.
+/// Sets `y` to the sum over each window and channel, divided as `divide` says. With `transposed`,
+/// `x` is the gradient with respect to such a sum, and `y` becomes the gradient with respect to its
+/// input.
 pub(in super::super) struct MeanPoolOp<'a> {
     pub plane: Plane,
     pub divide: Divisor,
@@ -20,19 +21,19 @@ pub(in super::super) struct MeanPoolOp<'a> {
     pub y: &'a mut [f32],
 }
 
-/// One axis of such a sum, read from the side that is written.
+/// One axis of such a sum, seen from the side that is written.
 #[derive(Clone, Copy)]
 struct Side {
     axis: Axis,
     divide: Divisor,
     transposed: bool,
-    /// Of the unit of weights.
+    /// The inverse of the unit of weights.
     inverse: f32,
 }
 
 impl Side {
-    /// How many places are read, and written.
-    fn places(&self) -> (usize, usize) {
+    /// Returns the number of positions that are read, and of those that are written.
+    fn lengths(&self) -> (usize, usize) {
         let Axis { input, output, .. } = self.axis;
         if self.transposed {
             (output, input)
@@ -41,7 +42,7 @@ impl Side {
         }
     }
 
-    /// The places that a place reads, from those that the place before it reads, or from none.
+    /// Returns the positions that `to` reads, given those of `to - 1` or an empty range.
     #[inline(always)]
     fn reads(&self, before: Range<usize>, to: usize) -> Range<usize> {
         if self.transposed {
@@ -51,15 +52,15 @@ impl Side {
         window.first..window.first + window.count
     }
 
-    /// Whether the places that a place reads may have different weights: then `weight` has all that
-    /// there is to divide by.
+    /// Returns whether the positions that are read may have different weights. Then `weight`
+    /// includes the divisor.
     #[inline(always)]
     fn weighted(&self) -> bool {
         let linear = matches!(self.axis.reach, Reach::Linear { .. });
         linear || self.transposed && self.divide == Divisor::Count && self.axis.tiles().is_none()
     }
 
-    /// What the sum at a place is divided by, if all weights are 1.
+    /// Returns the divisor of the sum at a position, if all weights are 1.
     #[inline(always)]
     fn divisor(&self, to: usize) -> usize {
         match self.divide {
@@ -72,16 +73,16 @@ impl Side {
         }
     }
 
-    /// What each place reads.
+    /// Returns the positions that each position reads.
     fn all_reads(&self) -> impl Iterator<Item = (usize, Range<usize>)> {
         let mut reads = 0..0;
-        (0..self.places().1).map(move |to| {
+        (0..self.lengths().1).map(move |to| {
             reads = self.reads(reads.clone(), to);
             (to, reads.clone())
         })
     }
 
-    /// The weights of all that the places read, one place after the other.
+    /// Returns the weights of all positions that are read, one written position after the other.
     fn weights<'m>(&self, memory: &'m mut AlignedBuffer<f32>) -> &'m [f32] {
         let weights = memory.reserve(self.all_reads().map(|(_, reads)| reads.len()).sum());
         let all = self
@@ -94,7 +95,7 @@ impl Side {
         weights
     }
 
-    /// The weight of place `from` in the sum at place `to`.
+    /// Returns the weight of position `from` in the sum at position `to`.
     fn weight(&self, to: usize, from: usize) -> f32 {
         let (o, i) = if self.transposed {
             (from, to)
@@ -109,7 +110,7 @@ impl Side {
 }
 
 kept! {
-    /// For the weights of rows and of columns.
+    /// The weights of rows and of columns.
     static WEIGHTS: [AlignedBuffer<f32>; 2] = [AlignedBuffer::new(), AlignedBuffer::new()];
 }
 
@@ -132,6 +133,7 @@ impl Op for MeanPoolOp<'_> {
         };
         let samples = plane.samples("mean_pool", lens.0, lens.1);
         let channels = plane.channels;
+
         let [rows, cols] = [plane.rows, plane.cols].map(|axis| Side {
             axis,
             divide,
@@ -142,10 +144,12 @@ impl Op for MeanPoolOp<'_> {
             rows.axis.step() == 1 && cols.axis.step() == 1,
             "mean_pool: windows with a dilation"
         );
+
         if transposed && let (Some(tall), Some(wide)) = (rows.axis.tiles(), cols.axis.tiles()) {
             let divisor = rows.divisor(0) * cols.divisor(0);
             return spread(s, &plane, samples, (tall, wide), divisor, x, y);
         }
+
         let weighted = rows.weighted() || cols.weighted();
         let mut memory = if weighted {
             WEIGHTS.take()
@@ -158,26 +162,37 @@ impl Op for MeanPoolOp<'_> {
         } else {
             (&[][..], &[][..])
         };
-        let ((high, high_to), (wide, wide_to)) = (rows.places(), cols.places());
+
+        let (high, high_to) = rows.lengths();
+        let (wide, wide_to) = cols.lengths();
         let vectors = channels.next_multiple_of(S::LANES);
-        let (inputs, outputs) = (x.len(), y.len());
+        let inputs = x.len();
+        let outputs = y.len();
+
         let mut to = 0;
-        let (mut down, mut next_row) = (0..0, 0);
+        let mut down = 0..0;
+        let mut next_row = 0;
         for row in 0..samples * high_to {
-            let (sample, row) = (row / high_to, row % high_to);
+            let sample = row / high_to;
+            let row = row % high_to;
             if row == 0 {
-                (down, next_row) = (0..0, 0);
+                down = 0..0;
+                next_row = 0;
             }
             down = rows.reads(down, row);
-            let (mut across, mut next_col) = (0..0, 0);
+
+            let mut across = 0..0;
+            let mut next_col = 0;
             for col in 0..wide_to {
                 across = cols.reads(across, col);
                 let begin = sample * high * wide * channels;
                 let at = |r: usize, c: usize| begin + (r * wide + c) * channels;
                 let last = at(down.end.saturating_sub(1), across.end.saturating_sub(1));
+
                 let room = last + vectors <= inputs && to + vectors <= outputs;
                 let len = if room { vectors } else { channels };
-                let place = Place {
+
+                let pixel = Pixel {
                     x: x[at(down.start, across.start).min(inputs)..].as_ptr(),
                     rows: down.len(),
                     cols: across.len(),
@@ -186,28 +201,31 @@ impl Op for MeanPoolOp<'_> {
                     y: y[to..].as_mut_ptr(),
                     len,
                 };
-                // SAFETY: the places that are read are within the sample, as `Axis` says; beyond
-                // their channels they are read and written only if there is room in
-                // all of x and y.
+
+                // SAFETY: the pixels that are read are within the sample, as `Axis` guarantees.
+                // Beyond their channels they are read and written only if there is room in all of x
+                // and y.
                 unsafe {
                     if weighted {
-                        place.weighted(s, &of_rows[next_row..], &of_cols[next_col..]);
+                        pixel.weighted(s, &of_rows[next_row..], &of_cols[next_col..]);
                         next_col += across.len();
                     } else {
-                        place.divided(s, rows.divisor(row) * cols.divisor(col));
+                        pixel.divided(s, rows.divisor(row) * cols.divisor(col));
                     }
                 }
                 to += channels;
             }
             next_row += down.len();
         }
+
         if weighted {
             WEIGHTS.set(memory);
         }
     }
 }
 
-/// Where windows lie side by side, each place reads one other or, at the end, none.
+/// Computes the gradient where windows are adjacent: each pixel reads one other or, at the end,
+/// none.
 #[inline(always)]
 fn spread<S: Simd>(
     s: S,
@@ -224,22 +242,26 @@ fn spread<S: Simd>(
         channels,
     } = plane;
     let vectors = channels.next_multiple_of(S::LANES);
-    let quotient = by(s, divisor);
+    let quotient = dividing_by(s, divisor);
+
     let mut to = 0;
     for row in 0..samples * rows.input {
-        let (sample, row) = (row / rows.input, row % rows.input);
+        let sample = row / rows.input;
+        let row = row % rows.input;
         let end = to + cols.input * channels;
         if row / tall >= rows.output {
             y[to..end].fill(0.0);
             to = end;
             continue;
         }
+
         let mut from = (sample * rows.output + row / tall) * cols.output * channels;
         for _ in 0..cols.output {
             for _ in 0..wide {
                 let room = from + vectors <= x.len() && to + vectors <= y.len();
                 let len = if room { vectors } else { channels };
-                let (x, y) = (x[from..].as_ptr(), y[to..].as_mut_ptr());
+                let x = x[from..].as_ptr();
+                let y = y[to..].as_mut_ptr();
                 each(
                     s,
                     len,
@@ -251,21 +273,23 @@ fn spread<S: Simd>(
             }
             from += channels;
         }
+
         y[to..end].fill(0.0);
         to = end;
     }
 }
 
-/// The function that divides by a number.
+/// Returns the function that divides by a number.
 #[inline(always)]
-fn by<S: Simd>(s: S, divisor: usize) -> impl Fn(S::V) -> S::V + Copy {
-    // A product with the inverse of a power of two is exact, and so the quotient.
+fn dividing_by<S: Simd>(s: S, divisor: usize) -> impl Fn(S::V) -> S::V + Copy {
+    // The product with the inverse of a power of two is exact, and so is the quotient.
     let power = divisor.is_power_of_two();
     let number = s.splat(if power {
         1.0 / divisor as f32
     } else {
         divisor as f32
     });
+
     #[inline(always)]
     move |sum| {
         if power {
@@ -276,33 +300,37 @@ fn by<S: Simd>(s: S, divisor: usize) -> impl Fn(S::V) -> S::V + Copy {
     }
 }
 
-/// One place of the output, and the first of `rows` times `cols` places that it reads.
+/// One pixel of the output, and the first of `rows` times `cols` pixels that it reads.
 #[derive(Clone, Copy)]
-struct Place {
+struct Pixel {
     x: *const f32,
     rows: usize,
     cols: usize,
-    /// How many numbers lie from one to the next below, and beside.
+    /// The distances to the next pixel below and to the right.
     down: usize,
     across: usize,
     y: *mut f32,
-    /// How many numbers to write.
+    /// The number of elements to write.
     len: usize,
 }
 
-impl Place {
+impl Pixel {
+    /// Computes the weighted sum.
+    ///
     /// # Safety
-    /// `len` numbers can be read at all places, and written at `y`; each row and column has a
+    /// `len` elements can be read at all pixels, and written at `y`; each row and column has a
     /// weight.
     #[inline(always)]
     unsafe fn weighted<S: Simd>(self, s: S, of_rows: &[f32], of_cols: &[f32]) {
-        let (of_rows, of_cols) = (of_rows.as_ptr(), of_cols.as_ptr());
+        let of_rows = of_rows.as_ptr();
+        let of_cols = of_cols.as_ptr();
         let term = {
-            // SAFETY: `block` gives rows and columns of this place.
+            // SAFETY: `block` gives rows and columns of this pixel.
             #[inline(always)]
             |sum, v, r, c| unsafe { s.fma(s.splat(*of_rows.add(r) * *of_cols.add(c)), v, sum) }
         };
-        // SAFETY: the caller's promise.
+
+        // SAFETY: guaranteed by the caller.
         unsafe {
             self.each(
                 s,
@@ -313,20 +341,23 @@ impl Place {
         }
     }
 
+    /// Computes the sum, divided by `divisor`.
+    ///
     /// # Safety
-    /// As of `weighted`.
+    /// As for `weighted`.
     #[inline(always)]
     unsafe fn divided<S: Simd>(self, s: S, divisor: usize) {
         let term = {
             #[inline(always)]
             |sum, v, _, _| s.add(sum, v)
         };
-        let finish = by(s, divisor);
-        // SAFETY: the caller's promise.
+
+        let finish = dividing_by(s, divisor);
+        // SAFETY: guaranteed by the caller.
         unsafe {
-            // The same with constant bounds, for the most common window.
+            // The same with constant bounds for the most common window.
             if (self.rows, self.cols) == (2, 2) {
-                Place {
+                Pixel {
                     rows: 2,
                     cols: 2,
                     ..self
@@ -338,10 +369,11 @@ impl Place {
         }
     }
 
-    /// The functions are copied: the call of a reference to one is not inlined.
+    /// Computes `finish(sum)` of the terms, vector by vector. The functions are passed by value: a
+    /// call through a reference is not inlined.
     ///
     /// # Safety
-    /// As of `weighted`.
+    /// As for `weighted`.
     #[inline(always)]
     unsafe fn each<S: Simd>(
         self,
@@ -349,9 +381,9 @@ impl Place {
         term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
         finish: impl Fn(S::V) -> S::V + Copy,
     ) {
-        // Four chains at once hide how long an addition takes.
+        // Four chains at a time hide the latency of additions.
         let fours = self.len - self.len % (4 * S::LANES);
-        // SAFETY (both): i and the vectors from there on are below `len`.
+        // SAFETY (both): i and the vectors from there are below `len`.
         for i in (0..fours).step_by(4 * S::LANES) {
             unsafe { self.block::<S, 4>(s, i, S::LANES, term, finish) };
         }
@@ -363,8 +395,10 @@ impl Place {
         );
     }
 
+    /// Computes `NV` vectors.
+    ///
     /// # Safety
-    /// As of `weighted`, and there are `NV` vectors from `i` on, the last of `n` numbers.
+    /// As for `weighted`, and there are `NV` vectors from `i`, the last of `n` elements.
     #[inline(always)]
     unsafe fn block<S: Simd, const NV: usize>(
         self,
@@ -374,7 +408,7 @@ impl Place {
         term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
         finish: impl Fn(S::V) -> S::V + Copy,
     ) {
-        let Place {
+        let Pixel {
             x,
             rows,
             cols,
@@ -383,12 +417,13 @@ impl Place {
             y,
             ..
         } = self;
+
         if rows * cols > TERMS {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             return unsafe { self.long_block::<S, NV>(s, i, n, term, finish) };
         }
         let mut sums = [s.zero(); NV];
-        // SAFETY (all): the caller's promise.
+        // SAFETY (all): guaranteed by the caller.
         for r in 0..rows {
             for c in 0..cols {
                 let p = unsafe { x.add(r * down + c * across + i) };
@@ -397,15 +432,16 @@ impl Place {
                 }
             }
         }
+
         for (v, &sum) in sums.iter().enumerate() {
             unsafe { s.put(y.add(i + v * S::LANES), finish(sum), n) };
         }
     }
 
-    /// As `block`, of a window with more places than are added one after the other.
+    /// As `block`, for a window with more pixels than are added one after the other.
     ///
     /// # Safety
-    /// As of `block`.
+    /// As for `block`.
     #[inline(always)]
     unsafe fn long_block<S: Simd, const NV: usize>(
         self,
@@ -415,7 +451,7 @@ impl Place {
         term: impl Fn(S::V, S::V, usize, usize) -> S::V + Copy,
         finish: impl Fn(S::V) -> S::V + Copy,
     ) {
-        let Place {
+        let Pixel {
             x,
             rows,
             cols,
@@ -424,18 +460,23 @@ impl Place {
             y,
             ..
         } = self;
-        let (mut pairs, mut sums, mut added) = (Pairs::new(), [s.zero(); NV], 0);
+
+        let mut pairs = Pairs::new();
+        let mut sums = [s.zero(); NV];
+        let mut added = 0;
         for r in 0..rows {
             let mut c = 0;
             while c < cols {
                 if added == TERMS {
                     pairs.push(sums, adding(s));
-                    (sums, added) = ([s.zero(); NV], 0);
+                    sums = [s.zero(); NV];
+                    added = 0;
                 }
+
                 let end = cols.min(c + (TERMS - added));
                 added += end - c;
                 while c < end {
-                    // SAFETY: the caller's promise.
+                    // SAFETY: guaranteed by the caller.
                     let p = unsafe { x.add(r * down + c * across + i) };
                     for (v, sum) in sums.iter_mut().enumerate() {
                         // SAFETY: likewise.

@@ -1,5 +1,5 @@
-//! Maxima, averages and interpolation over the places of images, channels-last: windows along two
-//! axes, all channels of a place side by side. A sequence is an image of one row.
+//! Pooling and interpolation over channels-last images: windows along two axes, with the channels
+//! of a pixel contiguous. A sequence is an image of one row.
 
 use crate::sizes;
 
@@ -12,8 +12,8 @@ pub use axis::{Axis, Reach};
 pub(super) use max::{MaxPoolGradOp, MaxPoolOp};
 pub(super) use mean::MeanPoolOp;
 
-/// The two axes, and how many channels each place has. The input of each sample is
-/// `[rows][cols][channels]` with the inputs of the axes, the output likewise.
+/// The two axes and the number of channels. The input of each sample is `[rows][cols][channels]`
+/// with the input lengths of the axes, and the output likewise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plane {
     pub rows: Axis,
@@ -21,19 +21,19 @@ pub struct Plane {
     pub channels: usize,
 }
 
-/// What the sum over a window is divided by.
+/// The divisor of the sum over a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Divisor {
     /// 1: it stays a sum.
     One,
     /// The size of the window, padding included.
     Kernel,
-    /// How many places of the window are not padding.
+    /// The number of positions of the window that are not padding.
     Count,
 }
 
 impl Plane {
-    /// How many numbers a sample's input and output have.
+    /// Returns the numbers of elements of a sample's input and output.
     pub(super) const fn lens(&self) -> (usize, usize) {
         let Plane {
             rows,
@@ -46,15 +46,15 @@ impl Plane {
         )
     }
 
-    /// Whether the places of both axes can be counted, and the numbers at them.
+    /// Returns whether the positions of both axes can be counted, and the elements at them.
     pub const fn is_countable(&self) -> bool {
         let (input, output) = self.lens();
         let numbers = sizes::countable(input) && sizes::countable(output);
         numbers && self.rows.is_countable() && self.cols.is_countable()
     }
 
-    /// The number of samples. Panics unless the lengths fit, and every place that a window reads is
-    /// within the axis.
+    /// Returns the number of samples. Panics unless the lengths fit, and every position that a
+    /// window reads is on the axis.
     pub(super) fn samples(&self, name: &str, inputs: usize, outputs: usize) -> usize {
         let (input, output) = self.lens();
         self.rows.check(name);
@@ -66,6 +66,7 @@ impl Plane {
             );
             return 0;
         }
+
         let samples = outputs / output;
         assert!(
             Some(inputs) == samples.checked_mul(input) && outputs == samples * output,

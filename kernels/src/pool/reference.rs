@@ -1,15 +1,14 @@
-//! Plain loops in any float, which spread gradients from the outputs: all kernels of `f64`, and the
-//! reference for those of `f32`.
+//! Pooling as plain loops in any float, which scatter gradients from the outputs: all kernels of
+//! `f64`, and the reference for those of `f32`.
 
 use super::super::args::check_same;
 use super::super::reference::{Real, Sums, WIDE};
 use super::{Axis, Divisor, Plane, Reach};
 
 impl Plane {
-    /// Calls with each place of the output, each tap of its window that is not padding and the
-    /// place that it reads: row and column of the output, index of the first channel of the
-    /// output's place, tap, row and column of the input, and index of the first channel of the
-    /// input's place.
+    /// Calls `f` with each output pixel, each tap of its window that is not padding and the input
+    /// pixel at that tap: row and column of the output pixel, index of its first channel, tap, row
+    /// and column of the input pixel, and index of its first channel.
     fn each_tap(
         &self,
         samples: usize,
@@ -21,11 +20,14 @@ impl Plane {
             channels,
         } = *self;
         for row in 0..samples * rows.output {
-            let (sample, r) = (row / rows.output, row % rows.output);
+            let sample = row / rows.output;
+            let r = row % rows.output;
             let down = rows.window(r);
+
             for c in 0..cols.output {
                 let across = cols.window(c);
                 let to = (row * cols.output + c) * channels;
+
                 for i in 0..down.count {
                     for j in 0..across.count {
                         let tap = (down.tap + i) * cols.widest() + across.tap + j;
@@ -40,7 +42,8 @@ impl Plane {
     }
 }
 
-/// `y` is the largest element of each window and channel, and `codes`, if there are any, its tap.
+/// Sets `y` to the largest element of each window and channel, and `codes`, if there are any, to
+/// its tap.
 pub(in super::super) fn max_pool<T: Real>(
     plane: &Plane,
     x: &[T],
@@ -49,19 +52,24 @@ pub(in super::super) fn max_pool<T: Real>(
 ) {
     let samples = plane.samples("max_pool", x.len(), y.len());
     y.fill(T::neg_infinity());
+
     let codes = codes.unwrap_or_default();
     if !codes.is_empty() {
         check_same("max_pool", y.len(), codes.len());
     }
-    // Where nothing is larger than minus infinity, it is the first tap.
+
+    // Where no element is larger than minus infinity, it is the first tap.
     codes.fill(-T::one());
+
     plane.each_tap(samples, |_, to, tap, _, from| {
         for channel in 0..plane.channels {
-            let (x, best) = (x[from + channel], &mut y[to + channel]);
+            let x = x[from + channel];
+            let best = &mut y[to + channel];
             let newer = x > *best || x.is_nan();
             if newer {
                 *best = x;
             }
+
             if let Some(code) = codes.get_mut(to + channel)
                 && (newer || *code < T::zero())
             {
@@ -71,11 +79,12 @@ pub(in super::super) fn max_pool<T: Real>(
     });
 }
 
-/// The gradient with respect to the input of `max_pool`.
+/// Computes the gradient with respect to the input of `max_pool`.
 pub(in super::super) fn max_pool_grad<T: Real>(plane: &Plane, codes: &[T], dy: &[T], dx: &mut [T]) {
     let samples = plane.samples("max_pool_grad", dx.len(), dy.len());
     check_same("max_pool_grad", dy.len(), codes.len());
     dx.fill(T::zero());
+
     plane.each_tap(samples, |_, to, tap, _, from| {
         for channel in 0..plane.channels {
             if codes[to + channel] == T::of(tap as f64) {
@@ -85,7 +94,7 @@ pub(in super::super) fn max_pool_grad<T: Real>(plane: &Plane, codes: &[T], dy: &
     });
 }
 
-/// Sums, averages and interpolations, and their gradients: see `Kernels::mean_pool`.
+/// Computes sums, averages and interpolations, and their gradients: see `Kernels::mean_pool`.
 pub(in super::super) fn mean_pool<T: Real>(
     plane: &Plane,
     divide: Divisor,
@@ -100,7 +109,8 @@ pub(in super::super) fn mean_pool<T: Real>(
     };
     let samples = plane.samples("mean_pool", lens.0, lens.1);
     let channels = plane.channels;
-    // Of the side that is read, and of the one that is written.
+
+    // The lengths of the side that is read, and of the side that is written.
     let places = |axis: &Axis| {
         if transposed {
             (axis.output, axis.input)
@@ -108,7 +118,10 @@ pub(in super::super) fn mean_pool<T: Real>(
             (axis.input, axis.output)
         }
     };
-    let ((high, high_to), (wide, wide_to)) = (places(&plane.rows), places(&plane.cols));
+
+    let (high, high_to) = places(&plane.rows);
+    let (wide, wide_to) = places(&plane.cols);
+
     let reads = |axis: &Axis, to: usize| {
         assert!(axis.step() == 1, "mean_pool: windows with a dilation");
         if transposed {
@@ -117,7 +130,8 @@ pub(in super::super) fn mean_pool<T: Real>(
         let window = axis.window(to);
         window.first..window.first + window.count
     };
-    // A numerator and a denominator.
+
+    // The numerator and the denominator of a weight.
     let weight = |axis: &Axis, to: usize, from: usize| {
         let (o, i) = if transposed { (from, to) } else { (to, from) };
         let (n, d) = match (axis.reach, divide) {
@@ -128,8 +142,10 @@ pub(in super::super) fn mean_pool<T: Real>(
         };
         (n as f64, d as f64)
     };
+
     for row in 0..samples * high_to {
-        let (sample, row_to) = (row / high_to, row % high_to);
+        let sample = row / high_to;
+        let row_to = row % high_to;
         for col_to in 0..wide_to {
             let y = &mut y[(row * wide_to + col_to) * channels..][..channels];
             for (block, y) in y.chunks_mut(WIDE).enumerate() {

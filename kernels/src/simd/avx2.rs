@@ -1,6 +1,6 @@
 //! Eight lanes: AVX2 with FMA.
 
-use std::arch::x86_64::*;
+use core::arch::x86_64::*;
 
 use super::{Op, Simd};
 
@@ -11,10 +11,10 @@ pub(crate) struct Avx2(());
 type V = __m256;
 type M = __m256;
 
-/// A window of 8 from here has as many ones as wanted.
+/// A window of 8 elements from here has `n` ones in front.
 static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// Ones in the lowest `n` lanes.
+/// Returns ones in the lowest `n` lanes.
 ///
 /// # Safety
 /// `n <= 8`, and the processor has AVX.
@@ -45,7 +45,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn run<O: Op>(op: O) -> O::Out {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { run(op) }
     }
 
@@ -57,38 +57,44 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm256_loadu_ps(p) }
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm256_storeu_ps(p, v) }
     }
 
     #[inline(always)]
     unsafe fn load_n(self, p: *const f32, n: usize) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm256_maskload_ps(p, mask(n)) }
     }
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
-        // Not by a mask: on processors by AMD, that store takes longer than all others of a tile
-        // together. SAFETY: the caller's promise; each piece lies below `n`.
+        // Without a mask: on AMD processors, a masked store takes longer than all others of a tile
+        // together.
+        //
+        // SAFETY: guaranteed by the caller; each part lies below `n`.
         unsafe {
             if n >= 8 {
                 return _mm256_storeu_ps(p, v);
             }
-            let (mut rest, mut p) = (_mm256_castps256_ps128(v), p);
+
+            let mut rest = _mm256_castps256_ps128(v);
+            let mut p = p;
             if n & 4 != 0 {
                 _mm_storeu_ps(p, rest);
-                (rest, p) = (_mm256_extractf128_ps::<1>(v), p.add(4));
+                rest = _mm256_extractf128_ps::<1>(v);
+                p = p.add(4);
             }
             if n & 2 != 0 {
                 _mm_storel_pd(p.cast(), _mm_castps_pd(rest));
-                (rest, p) = (_mm_movehl_ps(rest, rest), p.add(2));
+                rest = _mm_movehl_ps(rest, rest);
+                p = p.add(2);
             }
             if n & 1 != 0 {
                 _mm_store_ss(p, rest);
@@ -176,7 +182,7 @@ impl Simd for Avx2 {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe {
             let bits = _mm256_castps_si256(a);
-            let half = _mm256_set1_epi32(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
+            let half = _mm256_set1_epi32(core::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
             let exponent = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, half));
             let m = _mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(exponent));
             (_mm256_castsi256_ps(m), _mm256_cvtepi32_ps(exponent))
@@ -254,23 +260,30 @@ impl Simd for Avx2 {
         dst: *mut f32,
         dst_stride: usize,
     ) {
-        // SAFETY: the caller's promise; rows r below 8.
+        // SAFETY: guaranteed by the caller; rows r below 8.
         unsafe {
             let mut v = [_mm256_setzero_ps(); 8];
             for (r, v) in v.iter_mut().enumerate() {
                 *v = _mm256_loadu_ps(src.add(r * src_stride));
             }
+
             // Blocks of 4 x 4 within the halves, then the halves themselves.
             let mut t = [_mm256_setzero_ps(); 8];
             for g in 0..2 {
-                let (a, b, c, d) = (v[4 * g], v[4 * g + 1], v[4 * g + 2], v[4 * g + 3]);
-                let (ab0, ab1) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                let (cd0, cd1) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+                let a = v[4 * g];
+                let b = v[4 * g + 1];
+                let c = v[4 * g + 2];
+                let d = v[4 * g + 3];
+                let ab0 = _mm256_unpacklo_ps(a, b);
+                let ab1 = _mm256_unpackhi_ps(a, b);
+                let cd0 = _mm256_unpacklo_ps(c, d);
+                let cd1 = _mm256_unpackhi_ps(c, d);
                 t[4 * g] = _mm256_shuffle_ps::<0b01_00_01_00>(ab0, cd0);
                 t[4 * g + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(ab0, cd0);
                 t[4 * g + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(ab1, cd1);
                 t[4 * g + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(ab1, cd1);
             }
+
             for i in 0..4 {
                 let low = _mm256_permute2f128_ps::<0x20>(t[i], t[4 + i]);
                 let high = _mm256_permute2f128_ps::<0x31>(t[i], t[4 + i]);

@@ -1,6 +1,6 @@
 //! Sixteen lanes: AVX-512.
 
-use std::arch::x86_64::*;
+use core::arch::x86_64::*;
 
 use super::{Op, Simd};
 
@@ -11,7 +11,7 @@ pub(crate) struct Avx512(());
 type V = __m512;
 type M = __mmask16;
 
-/// The lowest `n <= 16` bits.
+/// Returns the lowest `n <= 16` bits.
 #[inline(always)]
 fn mask(n: usize) -> M {
     ((1_u32 << n) - 1) as M
@@ -37,7 +37,7 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn run<O: Op>(op: O) -> O::Out {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { run(op) }
     }
 
@@ -49,25 +49,25 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm512_loadu_ps(p) }
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm512_storeu_ps(p, v) }
     }
 
     #[inline(always)]
     unsafe fn load_n(self, p: *const f32, n: usize) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm512_maskz_loadu_ps(mask(n), p) }
     }
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm512_mask_storeu_ps(p, mask(n), v) }
     }
 
@@ -142,7 +142,7 @@ impl Simd for Avx512 {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe {
             let bits = _mm512_castps_si512(a);
-            let half = _mm512_set1_epi32(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
+            let half = _mm512_set1_epi32(core::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
             let exponent = _mm512_srai_epi32::<23>(_mm512_sub_epi32(bits, half));
             let m = _mm512_sub_epi32(bits, _mm512_slli_epi32::<23>(exponent));
             (_mm512_castsi512_ps(m), _mm512_cvtepi32_ps(exponent))
@@ -225,35 +225,47 @@ impl Simd for Avx512 {
         dst: *mut f32,
         dst_stride: usize,
     ) {
-        // SAFETY: the caller's promise; rows r below 16.
+        // SAFETY: guaranteed by the caller; rows r below 16.
         unsafe {
             let mut v = [_mm512_setzero_ps(); 16];
             for (r, v) in v.iter_mut().enumerate() {
                 *v = _mm512_loadu_ps(src.add(r * src_stride));
             }
+
             // Blocks of 4 x 4 within the 128-bit quarters, then the quarters themselves.
             let mut t = [_mm512_setzero_ps(); 16];
             for g in 0..4 {
-                let (a, b, c, d) = (v[4 * g], v[4 * g + 1], v[4 * g + 2], v[4 * g + 3]);
-                let (ab0, ab1) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
-                let (cd0, cd1) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+                let a = v[4 * g];
+                let b = v[4 * g + 1];
+                let c = v[4 * g + 2];
+                let d = v[4 * g + 3];
+                let ab0 = _mm512_unpacklo_ps(a, b);
+                let ab1 = _mm512_unpackhi_ps(a, b);
+                let cd0 = _mm512_unpacklo_ps(c, d);
+                let cd1 = _mm512_unpackhi_ps(c, d);
                 t[4 * g] = _mm512_shuffle_ps::<0b01_00_01_00>(ab0, cd0);
                 t[4 * g + 1] = _mm512_shuffle_ps::<0b11_10_11_10>(ab0, cd0);
                 t[4 * g + 2] = _mm512_shuffle_ps::<0b01_00_01_00>(ab1, cd1);
                 t[4 * g + 3] = _mm512_shuffle_ps::<0b11_10_11_10>(ab1, cd1);
             }
+
             for i in 0..4 {
-                let (a, b, c, d) = (t[i], t[4 + i], t[8 + i], t[12 + i]);
+                let a = t[i];
+                let b = t[4 + i];
+                let c = t[8 + i];
+                let d = t[12 + i];
                 let ab0 = _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
                 let ab1 = _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
                 let cd0 = _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d);
                 let cd1 = _mm512_shuffle_f32x4::<0b11_01_11_01>(c, d);
+
                 let rows = [
                     _mm512_shuffle_f32x4::<0b10_00_10_00>(ab0, cd0),
                     _mm512_shuffle_f32x4::<0b10_00_10_00>(ab1, cd1),
                     _mm512_shuffle_f32x4::<0b11_01_11_01>(ab0, cd0),
                     _mm512_shuffle_f32x4::<0b11_01_11_01>(ab1, cd1),
                 ];
+
                 for (quarter, row) in rows.into_iter().enumerate() {
                     _mm512_storeu_ps(dst.add((4 * quarter + i) * dst_stride), row);
                 }

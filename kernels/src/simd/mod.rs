@@ -1,10 +1,10 @@
-//! Vectors of `f32`: one trait, one implementation per instruction tier.
+//! Vectors of `f32`: one trait, with one implementation per instruction tier.
 //!
 //! A kernel is an [`Op`]: a struct of arguments whose `call` is generic over the tier and
 //! `#[inline(always)]`, as is everything it uses. [`Simd::run`] calls it in a function that has the
-//! tier's instructions enabled. Nothing may stand between: a generic function that is not inlined
-//! would be compiled for the baseline, with every vector passed through memory. [`Simd::outline`]
-//! is the way to a kernel part that is a function of its own.
+//! tier's instructions enabled. No function may stand between: a generic function that is not
+//! inlined would be compiled for the baseline, with every vector passed through memory.
+//! [`Simd::outline`] runs a part of a kernel in a function of its own.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -35,11 +35,11 @@ use super::pairs::{Pairs, TERMS};
 /// A kernel with its arguments.
 pub(super) trait Op {
     type Out;
-    /// Implementations are `#[inline(always)]`.
+    /// Runs the kernel. Implementations are `#[inline(always)]`.
     fn call<S: Simd>(self, s: S) -> Self::Out;
 }
 
-/// What has no vectors itself asks with this how many lanes they have.
+/// Asks for the number of lanes, for callers that have no vectors themselves.
 pub(super) struct Lanes;
 
 impl Op for Lanes {
@@ -58,11 +58,12 @@ pub(super) trait Simd: Copy + 'static {
     type V: Copy;
     /// One truth value per lane.
     type M: Copy;
+    /// The number of lanes of a vector: 4, 8 or 16.
     const LANES: usize;
     /// Whether `load_n` costs no more than `load`.
     const MASKED_LOADS: bool;
-    /// Width of the register tile of a product, in vectors: with 6 rows, 24 of 32 or 12 of 16
-    /// registers.
+    /// The width of the register tile of a product in vectors. With 6 rows it takes 24 of 32 or 12
+    /// of 16 registers.
     const TILE: usize;
 
     /// Runs `op` in a function of its own that is compiled for this tier.
@@ -86,16 +87,16 @@ pub(super) trait Simd: Copy + 'static {
     /// # Safety
     /// `LANES` floats can be written at `p`.
     unsafe fn store(self, p: *mut f32, v: Self::V);
-    /// The first `n <= LANES` lanes from memory, the others 0.
+    /// Loads the first `n <= LANES` lanes; the others are 0.
     /// # Safety
     /// `n` floats can be read at `p`.
     unsafe fn load_n(self, p: *const f32, n: usize) -> Self::V;
-    /// The first `n <= LANES` lanes to memory.
+    /// Stores the first `n <= LANES` lanes.
     /// # Safety
     /// `n` floats can be written at `p`.
     unsafe fn store_n(self, p: *mut f32, v: Self::V, n: usize);
 
-    /// Asks for the cache line at `p`, wherever that is, to be brought to the second-level cache.
+    /// Prefetches the cache line at `p`, wherever that is, to the second-level cache.
     #[inline(always)]
     fn prefetch(self, p: *const f32) {
         // SAFETY: every x86-64 processor has SSE, and a prefetch of any address is allowed.
@@ -108,7 +109,7 @@ pub(super) trait Simd: Copy + 'static {
         let _ = p;
     }
 
-    /// `a * b + c`, fused but in the portable tier.
+    /// `a * b + c`, fused except in the portable tier.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `c - a * b`, likewise.
     fn fnma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
@@ -121,20 +122,20 @@ pub(super) trait Simd: Copy + 'static {
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// `if a < b { a } else { b }`: a NaN in `b` stays, one in `a` does not.
     fn min(self, a: Self::V, b: Self::V) -> Self::V;
-    /// To the nearest whole number; `|a| < 2^22` or NaN.
+    /// Rounds to the nearest whole number, for `|a| < 2^22` or NaN.
     fn round(self, a: Self::V) -> Self::V;
     /// `a * 2^n` with one rounding, for a whole `n` from -252 to 254; NaN if `a` is.
     fn ldexp(self, a: Self::V, n: Self::V) -> Self::V;
-    /// `(m, e)` with `m * 2^e = a` and `m` from `sqrt(1/2)` to `sqrt(2)`, for a positive normal
-    /// `a`.
+    /// Returns `(m, e)` with `m * 2^e = a` and `m` from `sqrt(1/2)` to `sqrt(2)`, for a positive
+    /// normal `a`.
     fn frexp(self, a: Self::V) -> (Self::V, Self::V);
-    /// The bits of `a` that are set in `bits`.
+    /// Returns the bits of `a` that are set in `bits`.
     fn and_bits(self, a: Self::V, bits: u32) -> Self::V;
     fn or(self, a: Self::V, b: Self::V) -> Self::V;
     fn gt(self, a: Self::V, b: Self::V) -> Self::M;
     fn le(self, a: Self::V, b: Self::V) -> Self::M;
     fn eq(self, a: Self::V, b: Self::V) -> Self::M;
-    /// Whether `|a|` is below [`Thresholds::F32`]'s `tiny`: its exponent field below 16.
+    /// Returns whether `|a|` is below [`Thresholds::F32`]'s `tiny`: its exponent field is below 16.
     #[inline(always)]
     fn is_tiny(self, a: Self::V) -> Self::M {
         self.gt(
@@ -142,22 +143,24 @@ pub(super) trait Simd: Copy + 'static {
             self.and_bits(a, 0x7fff_ffff),
         )
     }
-    /// `a`, but 0 where it is denormal: where its exponent field is 0. NaN stays.
+    /// Returns `a`, but 0 where it is denormal: where its exponent field is 0. NaN stays.
     #[inline(always)]
     fn flush_denormal(self, a: Self::V) -> Self::V {
         let is_denormal = self.gt(self.splat(f32::MIN_POSITIVE), self.and_bits(a, 0x7fff_ffff));
         self.select(is_denormal, self.zero(), a)
     }
-    /// Whether it is true of a lane.
+    /// Returns whether any lane is true.
     fn any(self, mask: Self::M) -> bool;
     fn select(self, mask: Self::M, yes: Self::V, no: Self::V) -> Self::V;
 
-    /// The sum of the lanes, by adding the upper half of them to the lower one until one is left.
+    /// Returns the sum of the lanes, by adding the upper half to the lower one until one lane is
+    /// left.
     #[inline(always)]
     fn sum_lanes(self, v: Self::V) -> f32 {
         let mut lanes = [0.0; 16];
         // SAFETY: LANES <= 16 elements.
         unsafe { self.store(lanes.as_mut_ptr(), v) };
+
         let mut half = Self::LANES / 2;
         while half > 0 {
             for i in 0..half {
@@ -165,11 +168,14 @@ pub(super) trait Simd: Copy + 'static {
             }
             half /= 2;
         }
+
         lanes[0]
     }
 
-    /// Transposes a block of `LANES` by `LANES`: `dst[i * dst_stride + j] = src[j * src_stride +
-    /// i]`. # Safety
+    /// Transposes a block of `LANES` by `LANES`:
+    /// `dst[i * dst_stride + j] = src[j * src_stride + i]`.
+    ///
+    /// # Safety
     /// The rows of the block can be read at `src` and written at `dst`.
     #[inline(always)]
     unsafe fn transpose(
@@ -187,12 +193,12 @@ pub(super) trait Simd: Copy + 'static {
         }
     }
 
-    /// `load` or, if `n < LANES`, `load_n`.
+    /// Loads `n` lanes: `load` or, if `n < LANES`, `load_n`.
     /// # Safety
     /// `n` floats can be read at `p`.
     #[inline(always)]
     unsafe fn get(self, p: *const f32, n: usize) -> Self::V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             if n == Self::LANES {
                 self.load(p)
@@ -202,12 +208,12 @@ pub(super) trait Simd: Copy + 'static {
         }
     }
 
-    /// `store` or, if `n < LANES`, `store_n`.
+    /// Stores `n` lanes: `store` or, if `n < LANES`, `store_n`.
     /// # Safety
     /// `n` floats can be written at `p`.
     #[inline(always)]
     unsafe fn put(self, p: *mut f32, v: Self::V, n: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             if n == Self::LANES {
                 self.store(p, v)
@@ -223,8 +229,8 @@ pub(super) trait Simd: Copy + 'static {
     }
 }
 
-/// Calls `f(start, count)` for each vector of `len` elements: `count` is `LANES` but for the last
-/// one.
+/// Calls `f(start, count)` for each vector of `len` elements: `count` is `LANES` except for the
+/// last one.
 #[inline(always)]
 pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
     let mut i = 0;
@@ -237,16 +243,18 @@ pub(super) fn each<S: Simd>(_: S, len: usize, mut f: impl FnMut(usize, usize)) {
     }
 }
 
-/// Calls `f` with 0 to `N - 1`, at most 8 numbers, written out: the compiler is done with calls one
-/// after the other far sooner than with a loop that it has to unroll.
+/// Calls `f` with 0 to `N - 1`, unrolled, for `N` up to 8: the compiler is done with successive
+/// calls far sooner than with a loop that it has to unroll.
 #[inline(always)]
 pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
     const { assert!(N <= 8) };
-    // Without optimization, each call would have all its vectors on the stack: those of a tile do
-    // not fit there.
+
+    // Without optimization, each call would keep all its vectors on the stack, where those of a
+    // tile do not fit.
     if cfg!(debug_assertions) {
         return (0..N).for_each(f);
     }
+
     if const { N > 0 } {
         f(0);
     }
@@ -273,7 +281,7 @@ pub(super) fn unrolled<const N: usize>(mut f: impl FnMut(usize)) {
     }
 }
 
-/// `unrolled` for the rows and, within each, the vectors of a tile.
+/// As `unrolled`, for the rows and, within each, the vectors of a tile.
 #[inline(always)]
 pub(super) fn unrolled_tile<const MR: usize, const NR: usize>(mut f: impl FnMut(usize, usize)) {
     unrolled::<MR>(
@@ -287,11 +295,12 @@ pub(super) fn unrolled_tile<const MR: usize, const NR: usize>(mut f: impl FnMut(
     );
 }
 
-/// How many partial sums a sum has, in every tier: enough independent additions, and the same bits.
+/// The number of partial sums of a sum, in every tier: enough independent additions, and the same
+/// bits.
 const PARTIALS: usize = 32;
 
-/// The sum of the vectors that `term(start, count)` gives for `len` elements; lanes from `count` on
-/// do not matter. Each partial sum is one of [`Pairs`].
+/// Returns the sum of the vectors that `term(start, count)` gives for `len` elements. Lanes beyond
+/// `count` do not matter. Each partial sum is one of [`Pairs`].
 #[inline(always)]
 pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usize) -> S::V) -> f32 {
     let [sum] = sums_of(
@@ -303,7 +312,7 @@ pub(super) fn sum_of<S: Simd>(s: S, len: usize, mut term: impl FnMut(usize, usiz
     sum
 }
 
-/// As `sum_of`, several sums in one pass.
+/// As `sum_of`, for several sums in one pass.
 #[inline(always)]
 pub(super) fn sums_of<S: Simd, const N: usize>(
     s: S,
@@ -338,7 +347,7 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
         }
     }
 
-    // Most sums are short, and have no time for the pairs.
+    // Most sums are short, and need no pairs.
     if start == 0 {
         let mut totals = [0.0; N];
         for (total, mut sums) in totals.iter_mut().zip(sums) {
@@ -356,7 +365,7 @@ pub(super) fn sums_of<S: Simd, const N: usize>(
     pairs.finish(partials(s, sums), add_partials).map(halves)
 }
 
-/// The sums of the terms from `start` to `end`, a multiple of `PARTIALS` of them, without rest.
+/// Returns the sums of the terms from `start` to `end`, whose number is a multiple of `PARTIALS`.
 #[inline(always)]
 fn block_sums<S: Simd, const N: usize>(
     s: S,
@@ -375,10 +384,11 @@ fn block_sums<S: Simd, const N: usize>(
         }
         start += PARTIALS;
     }
+
     sums
 }
 
-/// The partial sums that lie in vectors.
+/// Returns the partial sums that lie in vectors.
 #[inline(always)]
 fn partials<S: Simd, const N: usize>(
     s: S,
@@ -394,7 +404,7 @@ fn partials<S: Simd, const N: usize>(
     all
 }
 
-/// Adds partial sums one by one.
+/// Adds partial sums element by element.
 #[inline(always)]
 pub(super) fn add_partials<const M: usize, const N: usize>(
     a: [[f32; M]; N],
@@ -407,7 +417,7 @@ pub(super) fn add_partials<const M: usize, const N: usize>(
     sums
 }
 
-/// The function that adds vectors one by one.
+/// Returns the function that adds arrays of vectors element by element.
 #[inline(always)]
 pub(super) fn adding<S: Simd, const N: usize>(
     s: S,
@@ -421,7 +431,7 @@ pub(super) fn adding<S: Simd, const N: usize>(
     }
 }
 
-/// Sums by adding the upper half to the lower one until one is left.
+/// Sums by adding the upper half to the lower one until one element is left.
 #[inline(always)]
 pub(super) fn halves<const N: usize>(mut x: [f32; N]) -> f32 {
     let mut half = N / 2;
@@ -431,5 +441,6 @@ pub(super) fn halves<const N: usize>(mut x: [f32; N]) -> f32 {
         }
         half /= 2;
     }
+
     x[0]
 }

@@ -2,19 +2,19 @@
 //! Kept to operations that LLVM turns into vector instructions: no library calls such as `mul_add`
 //! and `round`.
 
-use std::array::from_fn;
+use core::array::from_fn;
 
 use super::{Op, Simd};
 
-/// What every processor has.
+/// Vectors that every processor has.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable;
 
 const LANES: usize = 4;
 type V = [f32; LANES];
 
-/// Adding it pushes the fraction out of a float, rounding to even, and leaves the whole number in
-/// the low bits.
+/// A number whose addition drops the fraction of a float, rounding to even, and leaves the whole
+/// number in the low bits.
 const ROUND: f32 = 12_582_912.0;
 
 impl Simd for Portable {
@@ -38,19 +38,19 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's; arrays of f32 are aligned as f32.
+        // SAFETY: guaranteed by the caller; arrays of f32 are aligned as f32.
         unsafe { *p.cast::<V>() }
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's; arrays of f32 are aligned as f32.
+        // SAFETY: guaranteed by the caller; arrays of f32 are aligned as f32.
         unsafe { *p.cast::<V>() = v };
     }
 
     #[inline(always)]
     unsafe fn load_n(self, p: *const f32, n: usize) -> V {
-        // SAFETY: lanes below n are readable by the caller's promise.
+        // SAFETY: lanes below n are readable as the caller guarantees.
         from_fn(|i| if i < n { unsafe { *p.add(i) } } else { 0.0 })
     }
 
@@ -58,7 +58,7 @@ impl Simd for Portable {
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
         for (i, &x) in v.iter().enumerate() {
             if i < n {
-                // SAFETY: lanes below n are writable by the caller's promise.
+                // SAFETY: lanes below n are writable as the caller guarantees.
                 unsafe { *p.add(i) = x };
             }
         }
@@ -126,7 +126,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn frexp(self, a: V) -> (V, V) {
-        let half = std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32;
+        let half = core::f32::consts::FRAC_1_SQRT_2.to_bits() as i32;
         let exponent = a.map(|x| (x.to_bits() as i32).wrapping_sub(half) >> 23);
         let m = from_fn(|i| {
             f32::from_bits((a[i].to_bits() as i32).wrapping_sub(exponent[i] << 23) as u32)

@@ -1,27 +1,27 @@
 //! The portable tier on x86-64: four lanes of SSE2, which every such processor has.
 //!
-//! The arrays of `portable.rs` would do, but LLVM's loop vectorizer takes their loops apart once
-//! more: code a third larger, products 1.3 times and an Adam step 2.2 times slower.
+//! The arrays of `portable.rs` would do, but LLVM's loop vectorizer takes their loops apart again:
+//! the code is a third larger, products take 1.3 times and an Adam step 2.2 times as long.
 
-use std::arch::x86_64::*;
+use core::arch::x86_64::*;
 
 use super::{Op, Simd};
 
-/// What every x86-64 processor has.
+/// Vectors that every x86-64 processor has.
 #[derive(Clone, Copy)]
 pub(crate) struct Sse2;
 
 type V = __m128;
 
-/// [`Simd::store_n`]. A function of its own: its branches, in every tile of every kernel, take long
-/// to compile.
+/// Implements [`Simd::store_n`] as a function of its own: its branches, in every tile of every
+/// kernel, take long to compile.
 ///
 /// # Safety
 /// `n` floats can be written at `p`.
 #[cold]
 #[inline(never)]
 unsafe fn store_part(p: *mut f32, v: V, n: usize) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match n {
             0 => {}
@@ -58,19 +58,19 @@ impl Simd for Sse2 {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm_loadu_ps(p) }
     }
 
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { _mm_storeu_ps(p, v) }
     }
 
     #[inline(always)]
     unsafe fn load_n(self, p: *const f32, n: usize) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match n {
                 0 => _mm_setzero_ps(),
@@ -84,7 +84,7 @@ impl Simd for Sse2 {
 
     #[inline(always)]
     unsafe fn store_n(self, p: *mut f32, v: V, n: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { store_part(p, v, n) }
     }
 
@@ -146,7 +146,7 @@ impl Simd for Sse2 {
     fn round(self, a: V) -> V {
         // SAFETY: every x86-64 processor has SSE2.
         unsafe {
-            // Adding it pushes the fraction out of a float, rounding to even.
+            // Its addition drops the fraction of a float, rounding to even.
             let shift = _mm_set1_ps(12_582_912.0);
             _mm_sub_ps(_mm_add_ps(a, shift), shift)
         }
@@ -172,7 +172,7 @@ impl Simd for Sse2 {
         // SAFETY: every x86-64 processor has SSE2.
         unsafe {
             let bits = _mm_castps_si128(a);
-            let half = _mm_set1_epi32(std::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
+            let half = _mm_set1_epi32(core::f32::consts::FRAC_1_SQRT_2.to_bits() as i32);
             let exponent = _mm_srai_epi32::<23>(_mm_sub_epi32(bits, half));
             let m = _mm_sub_epi32(bits, _mm_slli_epi32::<23>(exponent));
             (_mm_castsi128_ps(m), _mm_cvtepi32_ps(exponent))
@@ -229,10 +229,13 @@ impl Simd for Sse2 {
         dst: *mut f32,
         dst_stride: usize,
     ) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             let row = |r: usize| _mm_loadu_ps(src.add(r * src_stride));
-            let (mut a, mut b, mut c, mut d) = (row(0), row(1), row(2), row(3));
+            let mut a = row(0);
+            let mut b = row(1);
+            let mut c = row(2);
+            let mut d = row(3);
             _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
             for (r, v) in [a, b, c, d].into_iter().enumerate() {
                 _mm_storeu_ps(dst.add(r * dst_stride), v);

@@ -16,14 +16,18 @@ fn matches_the_reference<F: Function + std::fmt::Debug>(f: F) {
     for kernels in all_tiers() {
         for &len in LENGTHS {
             let close = |got: &[f32], want: &[f64]| assert_close(kernels.tier(), got, want, 1e-6);
-            let (x, dy) = (spread(1, len), Guarded::new(&numbers(2, len)));
-            let (mut y, mut in_place, mut want) = (Guarded::empty(len), x.clone(), widen(&x));
+            let x = spread(1, len);
+            let dy = Guarded::new(&numbers(2, len));
+            let mut y = Guarded::empty(len);
+            let mut in_place = x.clone();
+            let mut want = widen(&x);
             kernels.function(f, Some(&x), &mut y);
             kernels.function(f, None, &mut in_place);
             F64Kernels.function(f, None, &mut want);
             close(&y, &want);
             assert_eq!(y[..], in_place[..], "{f:?}");
-            let (mut dx, mut want_dx) = (dy.clone(), widen(&dy));
+            let mut dx = dy.clone();
+            let mut want_dx = widen(&dy);
             kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &x }, &mut dx);
             let at = if F::FROM_OUTPUT { want } else { widen(&x) };
             F64Kernels.function_grad(f, &at, &mut want_dx);
@@ -48,7 +52,8 @@ const SPECIAL: [f32; 8] = [
     3.0,
 ];
 
-/// Values and derivatives at the special numbers in every tier and in `f64`. NaN stands for itself.
+/// Checks values and derivatives at the special numbers in every tier and in `f64`. A NaN is
+/// expected where `want` is NaN.
 fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [f32; 8]) {
     let same = |got: f32, want: f32| {
         let close = (got - want).abs() <= 1e-6 * want.abs().max(1.0) && want.is_finite();
@@ -70,21 +75,25 @@ fn check_limits<F: Function + std::fmt::Debug>(f: F, values: [f32; 8], slopes: [
             );
         }
     };
+
     for kernels in all_tiers() {
-        let (mut y, mut dy) = (Guarded::new(&SPECIAL), Guarded::new(&[1.0; 8]));
+        let mut y = Guarded::new(&SPECIAL);
+        let mut dy = Guarded::new(&[1.0; 8]);
         kernels.function(f, None, &mut y);
         kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &SPECIAL }, &mut dy);
         check(&kernels.tier().to_string(), &y, &dy);
     }
-    let (x, mut dy) = (SPECIAL.map(f64::from), [1.0; 8]);
+
+    let x = SPECIAL.map(f64::from);
+    let mut dy = [1.0; 8];
     let mut y = x;
     F64Kernels.function(f, None, &mut y);
     F64Kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { &x }, &mut dy);
     check("f64", &y.map(|y| y as f32), &dy.map(|y| y as f32));
 }
 
-/// Values are PyTorch's. Its derivatives at NaN differ between the first and the last elements of a
-/// tensor, and where infinity meets 0 they are NaN; here they are the limits.
+/// The values are PyTorch's. Its derivatives at NaN differ between the first and the last elements
+/// of a tensor, and where infinity meets 0 they are NaN; here they are the limits.
 #[test]
 fn limits() {
     use function::*;
@@ -96,6 +105,7 @@ fn limits() {
             first[0], first[1], first[2], first[3], first[4], rest[0], rest[1], rest[2],
         ]
     };
+
     check_limits(
         Relu,
         with([0.0, INF, NAN, 0.0, 1e30], [0.0, 0.0, 3.0]),
@@ -119,6 +129,7 @@ fn limits() {
         with([-INF, INF, NAN, -1e28, 1e30], [0.0, -0.03, 3.0]),
         with([0.01, 1.0, 0.01, 0.01, 1.0], [0.01, 0.01, 1.0]),
     );
+
     let elu = |x: f32| x.exp_m1();
     check_limits(
         Elu {
@@ -132,6 +143,7 @@ fn limits() {
             [0.5, 0.5 * (-3.0_f32).exp(), 2.0],
         ),
     );
+
     let tanh = 3.0_f32.tanh();
     check_limits(
         Tanh,
@@ -141,8 +153,10 @@ fn limits() {
             [1.0, 1.0 - tanh * tanh, 1.0 - tanh * tanh],
         ),
     );
+
     let low = 1.0 / (1.0 + 3.0_f32.exp());
-    let (slope, log) = (low * (1.0 - low), low.ln());
+    let slope = low * (1.0 - low);
+    let log = low.ln();
     check_limits(
         Sigmoid,
         with(unit, [0.5, low, 1.0 - low]),
@@ -163,7 +177,8 @@ fn limits() {
         with([NAN, NAN, NAN, -1.0, 1.0], [0.0, -0.75, 0.75]),
         with([NAN, NAN, NAN, 0.0, 0.0], [1.0, 0.0625, 0.0625]),
     );
-    // PyTorch's gelu(-inf) is NaN too: minus infinity times 0.
+
+    // PyTorch's gelu(-inf) is NaN, too: minus infinity times 0.
     check_limits(
         Gelu,
         with(
@@ -217,7 +232,7 @@ fn limits() {
     );
 }
 
-/// Above the threshold softplus is the identity, at it not yet.
+/// Softplus is the identity above the threshold, but not yet at it.
 #[test]
 fn softplus_has_a_threshold() {
     let f = function::Softplus {
@@ -226,9 +241,11 @@ fn softplus_has_a_threshold() {
     };
     for kernels in all_tiers() {
         let x = [0.5, 0.500_001, 3.0];
-        let (mut y, mut dy) = (x, [1.0; 3]);
+        let mut y = x;
+        let mut dy = [1.0; 3];
         kernels.function(f, None, &mut y);
         kernels.function_grad(f, &x, &mut dy);
+
         assert!(
             (y[0] - 0.656_630_9).abs() < 1e-6 && y[1..] == x[1..],
             "{y:?}"
@@ -250,7 +267,7 @@ fn relu_grad_is_pytorchs() {
     }
 }
 
-/// Where the derivative is 0, no gradient goes through, however large it is.
+/// Where the derivative is 0, no gradient passes, however large it is.
 #[test]
 fn saturated_functions_stop_infinite_gradients() {
     for kernels in all_tiers() {
@@ -264,9 +281,11 @@ fn saturated_functions_stop_infinite_gradients() {
             &mut dy,
         );
         assert_eq!(dy, [0.0, 0.0, f32::INFINITY]);
+
         let mut dy = [f32::INFINITY; 2];
         kernels.function_grad(function::HardSigmoid, &[0.0, 1.0], &mut dy);
         assert_eq!(dy, [0.0, 0.0]);
+
         let mut dy = [f32::INFINITY; 1];
         kernels.function_grad(function::HardSwish, &[-3.0], &mut dy);
         assert_eq!(dy, [0.0]);
@@ -288,26 +307,31 @@ fn prelu_matches_the_reference() {
             (50, 2),
         ] {
             let len = weights * rows;
-            let (w, x, dy) = (
-                Guarded::new(&numbers(3, weights)),
-                spread(1, len),
-                Guarded::new(&numbers(2, len)),
-            );
-            let (mut y, mut want) = (Guarded::empty(len), vec![0.0; len]);
+            let w = Guarded::new(&numbers(3, weights));
+            let x = spread(1, len);
+            let dy = Guarded::new(&numbers(2, len));
+            let mut y = Guarded::empty(len);
+            let mut want = vec![0.0; len];
+
             kernels.prelu(&w, &x, &mut y);
             F64Kernels.prelu(&widen(&w), &widen(&x), &mut want);
             close(&y, &want);
-            let (mut dx, mut want) = (dy.clone(), widen(&dy));
+
+            let mut dx = dy.clone();
+            let mut want = widen(&dy);
             kernels.prelu_grad(&w, &x, &mut dx);
             F64Kernels.prelu_grad(&widen(&w), &widen(&x), &mut want);
             close(&dx, &want);
+
             for accumulate in [false, true] {
-                let (mut sums, mut want) = (w.clone(), widen(&w));
+                let mut sums = w.clone();
+                let mut want = widen(&w);
                 kernels.prelu_weight_grad(&x, &dy, &mut sums, accumulate);
                 F64Kernels.prelu_weight_grad(&widen(&x), &widen(&dy), &mut want, accumulate);
                 close(&sums, &want);
             }
         }
+
         let mut y = [0.0; 4];
         kernels.prelu(
             &[0.25],
@@ -330,17 +354,23 @@ fn glu_matches_the_reference() {
         let close = |got: &[f32], want: &[f64]| assert_close(kernels.tier(), got, want, 1e-6);
         for (half, rows) in [(1, 0), (1, 1), (1, 9), (3, 4), (8, 2), (16, 2), (19, 3)] {
             let len = half * rows;
-            let (x, dy) = (spread(1, 2 * len), Guarded::new(&numbers(2, len)));
-            let (mut y, mut want) = (Guarded::empty(len), vec![0.0; len]);
+            let x = spread(1, 2 * len);
+            let dy = Guarded::new(&numbers(2, len));
+            let mut y = Guarded::empty(len);
+            let mut want = vec![0.0; len];
+
             kernels.glu(half, &x, &mut y);
             F64Kernels.glu(half, &widen(&x), &mut want);
             close(&y, &want);
-            let (mut dx, mut want) = (Guarded::empty(2 * len), vec![0.0; 2 * len]);
+
+            let mut dx = Guarded::empty(2 * len);
+            let mut want = vec![0.0; 2 * len];
             kernels.glu_grad(half, &x, &dy, &mut dx);
             F64Kernels.glu_grad(half, &widen(&x), &widen(&dy), &mut want);
             close(&dx, &want);
         }
     }
+
     let mut y = [0.0];
     F64Kernels.glu(1, &[3.0, 0.0], &mut y);
     assert_eq!(y, [1.5]);
@@ -370,11 +400,15 @@ fn log_softmax_matches_the_reference() {
             let len = width * rows;
             let x = Guarded::new(&spread(1, len).iter().map(|x| 5.0 * x).collect::<Vec<_>>());
             let dy = Guarded::new(&numbers(2, len));
-            let (mut y, mut want) = (x.clone(), widen(&x));
+            let mut y = x.clone();
+            let mut want = widen(&x);
+
             kernels.log_softmax(width, &mut y);
             F64Kernels.log_softmax(width, &mut want);
             close(&y, &want);
-            let (mut dx, mut want_dx) = (dy.clone(), widen(&dy));
+
+            let mut dx = dy.clone();
+            let mut want_dx = widen(&dy);
             kernels.log_softmax_grad(width, &y, &mut dx);
             F64Kernels.log_softmax_grad(width, &want, &mut want_dx);
             assert_close(kernels.tier(), &dx, &want_dx, 2e-5);
@@ -390,7 +424,8 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
         kernels.log_softmax(width, &mut x);
         x.to_vec()
     };
-    // A plain `exp` would overflow, and a plain logarithm of the softmax be minus infinity.
+
+    // A plain `exp` would overflow, and a plain logarithm of the softmax would be minus infinity.
     let y = run(&[-2000.0, 1000.0, 0.0]);
     assert_eq!(y[..3], [-3000.0, 0.0, -1000.0]);
     let y = run(&[f32::NEG_INFINITY, 1.0, 0.0]);
@@ -398,6 +433,7 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
         y[0] == f32::NEG_INFINITY && (y[1] + 0.313_261_7).abs() < 1e-6,
         "{y:?}"
     );
+
     // As in PyTorch, infinity and NaN spoil their row; so does a row of minus infinities.
     for first in [
         [f32::INFINITY, 0.0],
@@ -406,6 +442,7 @@ fn check_log_softmax_limits(kernels: F32Kernels, width: usize) {
     ] {
         assert!(run(&first).iter().any(|y| y.is_nan()));
     }
+
     let y = run(&[0.0, f32::NAN]);
     assert!(y.iter().all(|y| y.is_nan()));
 }

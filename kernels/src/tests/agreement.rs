@@ -9,7 +9,8 @@ use super::{LENGTHS, all_tiers, norms, numbers};
 use crate::tier::Tier;
 
 fn value_and_slope<F: Function>(kernels: F32Kernels, f: F, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+    let mut y = x.to_vec();
+    let mut dx = dy.to_vec();
     kernels.function(f, None, &mut y);
     kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { x }, &mut dx);
     [y, dx].concat()
@@ -31,7 +32,7 @@ impl Each for Updated<'_> {
     {
         let rule = rule(5);
         let mut p = self.x.to_vec();
-        // No memory of a variance is smaller than the square of its mean.
+        // No state of a variance is smaller than the square of its mean.
         let mut states = vec![
             self.t
                 .iter()
@@ -52,11 +53,15 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
     let t = numbers(4, len);
     let mut out = Vec::new();
     every_function!(|f| out.extend(value_and_slope(kernels, f, &x, &t)));
-    let (mut y, mut dy, mut sum) = (vec![0.0; len], t.clone(), [0.5]);
+
+    let mut y = vec![0.0; len];
+    let mut dy = t.clone();
+    let mut sum = [0.5];
     kernels.prelu(&[0.3], &x, &mut y);
     kernels.prelu_grad(&[0.3], &x, &mut dy);
     kernels.prelu_weight_grad(&x, &t, &mut sum, true);
     out.extend([&y[..], &dy, &sum].concat());
+
     out.push(kernels.bce_with_logits(&x, &t, 0.7, &mut y));
     out.extend(&y);
     out.push(kernels.mse(&x, &t, 0.7, &mut y));
@@ -73,35 +78,46 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         &mut y,
     ));
     out.extend(&y);
+
     for width in [1, 3, 10, 50] {
         let rows = len.min(37);
         let x: Vec<f32> = numbers(5, rows * width).iter().map(|x| 6.0 * x).collect();
         let labels: Vec<u32> = (0..rows).map(|r| (r % width) as u32).collect();
-        let (mut y, mut dy, mut sums) = (x.clone(), numbers(6, rows * width), vec![0.0; width]);
+        let mut y = x.clone();
+        let mut dy = numbers(6, rows * width);
+        let mut sums = vec![0.0; width];
+
         kernels.softmax(width, &mut y);
         kernels.softmax_grad(width, &y, &mut dy);
         out.extend(&y);
         out.extend(dy);
+
         let weights: Vec<f32> = (0..rows).map(|r| (r % 5) as f32).collect();
         for weights in [&[][..], &weights] {
             out.push(kernels.cross_entropy(width, &x, &labels, weights, 0.3, &mut y));
             out.extend(&y);
         }
-        let (mut y, mut dy) = (x.clone(), numbers(6, rows * width));
+
+        let mut y = x.clone();
+        let mut dy = numbers(6, rows * width);
         kernels.log_softmax(width, &mut y);
         kernels.log_softmax_grad(width, &y, &mut dy);
         out.extend([&y[..], &dy].concat());
+
         let mut dx = vec![0.0; 2 * dy.len()];
         let doubled = [&x[..], &y].concat();
         kernels.glu(width, &doubled, &mut y);
         kernels.glu_grad(width, &doubled, &dy, &mut dx);
         out.extend([&y[..], &dx].concat());
+
         kernels.prelu(&numbers(9, width), &x, &mut y);
         kernels.prelu_weight_grad(&x, &dy, &mut sums, false);
         out.extend([&y[..], &sums].concat());
+
         kernels.column_sums(rows, width, &x, &mut sums, false);
         out.extend(sums);
     }
+
     out.extend(super::pools::everything(kernels, len.min(50)));
     each_rule(&mut Updated {
         kernels,
@@ -109,15 +125,20 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
         t: &t,
         out: &mut out,
     });
+
     for m in [1, 3] {
         for transposed in [false, true] {
-            let (k, n) = (len, len.min(50));
-            let (a, b, mut c) = (numbers(7, m * k), numbers(8, k * n), vec![0.0; m * n]);
+            let k = len;
+            let n = len.min(50);
+            let a = numbers(7, m * k);
+            let b = numbers(8, k * n);
+            let mut c = vec![0.0; m * n];
             let b = if transposed {
                 Matrix::row_major(&b, k).transposed()
             } else {
                 Matrix::row_major(&b, n)
             };
+
             let a = Matrix::row_major(&a, k);
             kernels.product(Product {
                 m,
@@ -131,9 +152,11 @@ fn everything(kernels: F32Kernels, len: usize) -> Vec<f32> {
                 relu: false,
                 whole: m,
             });
+
             out.extend(c);
         }
     }
+
     out
 }
 
@@ -144,6 +167,7 @@ fn fma_tiers_agree_in_bits() {
         let (Some(avx2), Some(avx512)) = (tiers.next(), tiers.next()) else {
             return;
         };
+
         for (i, (a, b)) in everything(avx2, len)
             .into_iter()
             .zip(everything(avx512, len))

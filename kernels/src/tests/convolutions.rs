@@ -18,7 +18,7 @@ struct Case {
     seed: u32,
 }
 
-/// One axis: size, kernel, stride, padding, dilation, and how many outputs are left away.
+/// One axis: size, kernel, stride, padding, dilation, and the number of outputs that are omitted.
 fn axis() -> impl Strategy<Value = [usize; 6]> {
     let most = if cfg!(miri) { 3_usize } else { 7 };
     (
@@ -37,7 +37,7 @@ fn axis() -> impl Strategy<Value = [usize; 6]> {
         })
 }
 
-/// Groups, and channels of each: those of depthwise layers among them.
+/// The number of groups, and the channels of each: depthwise layers are among them.
 fn channels() -> impl Strategy<Value = [usize; 3]> {
     let most = if cfg!(miri) { 5_usize } else { 35 };
     prop_oneof![
@@ -55,6 +55,7 @@ fn case() -> impl Strategy<Value = Case> {
             let out = |[size, kernel, stride, pad, dilation, less]: [usize; 6]| {
                 ((size + 2 * pad - dilation * (kernel - 1) - 1) / stride + 1 - less).max(1)
             };
+
             let sizes = ConvSizes {
                 size: [v[0], h[0]],
                 channels: groups * ci,
@@ -66,6 +67,7 @@ fn case() -> impl Strategy<Value = Case> {
                 dilation: [v[4], h[4]],
                 groups,
             };
+
             Case {
                 sizes,
                 samples,
@@ -78,7 +80,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Those that are computed by tiles.
+/// Sizes that are computed by tiles.
 fn tiled() -> impl Strategy<Value = Case> {
     let axis = || (4..=12_usize, 0_usize..=3, 0_usize..=1);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<u32>());
@@ -96,6 +98,7 @@ fn tiled() -> impl Strategy<Value = Case> {
                 dilation: [1, 1],
                 groups: 1,
             };
+
             Case {
                 sizes,
                 samples,
@@ -112,20 +115,19 @@ fn any_case() -> impl Strategy<Value = Case> {
     prop_oneof![2 => case(), 1 => tiled()]
 }
 
-/// Has the pieces computed one after the other.
+/// Computes the chunks one after the other.
 fn share<T>(data: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
     data.chunks_mut(len)
         .enumerate()
-        .for_each(|(part, piece)| f(part, piece));
+        .for_each(|(part, chunk)| f(part, chunk));
 }
 
-/// Calls with all that is multiplied: the positions in the image, the weight and the output. By the
-/// definition.
+/// Calls `f` with every multiplication of the definition: the positions in the image, the weight
+/// and the output.
 fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, usize)) {
-    let (ci, co) = (
-        sizes.channels / sizes.groups,
-        sizes.out_channels / sizes.groups,
-    );
+    let ci = sizes.channels / sizes.groups;
+    let co = sizes.out_channels / sizes.groups;
+
     for n in 0..samples {
         for oy in 0..sizes.out[0] {
             for ox in 0..sizes.out[1] {
@@ -143,8 +145,10 @@ fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, 
                             {
                                 continue;
                             }
+
                             let pixel =
                                 (n * sizes.size[0] + y as usize) * sizes.size[1] + x as usize;
+
                             for i in 0..ci {
                                 let image = pixel * sizes.channels + o / co * ci + i;
                                 let weight =
@@ -162,7 +166,7 @@ fn each_term(sizes: &ConvSizes, samples: usize, mut f: impl FnMut(usize, usize, 
     }
 }
 
-/// All results, and for each the sum of the magnitudes and the number of terms, which bound the
+/// All results, each with the sum of the magnitudes and the number of terms, which bound the
 /// rounding.
 struct Results<T> {
     y: Vec<T>,
@@ -186,7 +190,7 @@ impl Case {
     fn bias(&self, channels: usize) -> Option<Vec<f32>> {
         self.bias.then(|| numbers(self.seed ^ 3, channels))
     }
-    /// What is in the gradient of the weight and, if there is one, of the bias.
+    /// Returns the initial gradient of the weight and, if there is one, of the bias.
     fn before(&self) -> Vec<f32> {
         numbers(
             self.seed ^ 4,
@@ -194,31 +198,37 @@ impl Case {
         )
     }
 
-    /// Runs all kernels, in pieces of so many samples and so many parts of the weight.
+    /// Runs all kernels, in chunks of `samples` samples and parts of the weight.
     fn run(&self, kernels: F32Kernels, samples: usize, parts: usize) -> Results<f32> {
         let sizes = &self.sizes;
-        let (x, weight, dy) = (
-            Guarded::new(&self.x()),
-            Guarded::new(&self.weight()),
-            Guarded::new(&self.dy()),
-        );
-        let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
-        let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
+        let x = Guarded::new(&self.x());
+        let weight = Guarded::new(&self.weight());
+        let dy = Guarded::new(&self.dy());
+        let bias = self.bias(sizes.out_channels);
+        let dx_bias = self.bias(sizes.channels);
+
+        let mut y = Guarded::empty(dy.len());
+        let mut dx = Guarded::empty(x.len());
         let before = self.before();
         let mut dw = if self.accumulate {
             Guarded::new(&before)
         } else {
             Guarded::empty(before.len())
         };
-        let (ins, outs) = (samples * sizes.input_len(), samples * sizes.output_len());
+
+        let ins = samples * sizes.input_len();
+        let outs = samples * sizes.output_len();
         for (x, y) in x.chunks(ins).zip(y.chunks_mut(outs)) {
-            let (bias, relu) = (bias.as_deref(), self.relu);
-            // One image alone in pieces of rows.
+            let bias = bias.as_deref();
+            let relu = self.relu;
+
+            // A single image in chunks of rows.
             let rows = if parts > 1 && samples == 1 {
                 parts.next_multiple_of(2)
             } else {
                 sizes.out[0]
             };
+
             for (part, y) in y
                 .chunks_mut(rows * sizes.out[1] * sizes.out_channels * samples)
                 .enumerate()
@@ -235,6 +245,7 @@ impl Case {
                 });
             }
         }
+
         for (dy, dx) in dy.chunks(outs).zip(dx.chunks_mut(ins)) {
             let bias = dx_bias.as_deref();
             kernels.conv_input_grad(ConvInputGrad {
@@ -247,7 +258,9 @@ impl Case {
                 relu: self.relu,
             });
         }
-        let (gradient, accumulate) = (&mut *dw, self.accumulate);
+
+        let gradient = &mut *dw;
+        let accumulate = self.accumulate;
         kernels.conv_weight_grad(ConvWeightGrad {
             sizes,
             whole: self.samples,
@@ -258,6 +271,7 @@ impl Case {
             parts,
             share,
         });
+
         Results {
             y: y.to_vec(),
             dx: dx.to_vec(),
@@ -267,17 +281,23 @@ impl Case {
 
     fn run_double(&self) -> Results<f64> {
         let sizes = &self.sizes;
-        let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
-        let (bias, dx_bias) = (self.bias(sizes.out_channels), self.bias(sizes.channels));
-        let (bias, dx_bias) = (bias.map(|b| widen(&b)), dx_bias.map(|b| widen(&b)));
-        let (mut y, mut dx, mut dw) = (
-            vec![f64::NAN; dy.len()],
-            vec![f64::NAN; x.len()],
-            widen(&self.before()),
-        );
-        let (bias, relu) = (bias.as_deref(), self.relu);
+        let x = widen(&self.x());
+        let weight = widen(&self.weight());
+        let dy = widen(&self.dy());
+        let bias = self.bias(sizes.out_channels);
+        let dx_bias = self.bias(sizes.channels);
+        let bias = bias.map(|b| widen(&b));
+        let dx_bias = dx_bias.map(|b| widen(&b));
+
+        let mut y = vec![f64::NAN; dy.len()];
+        let mut dx = vec![f64::NAN; x.len()];
+        let mut dw = widen(&self.before());
+        let bias = bias.as_deref();
+        let relu = self.relu;
+
         if self.samples == 1 {
-            let (rows, len) = (2, 2 * sizes.out[1] * sizes.out_channels);
+            let rows = 2;
+            let len = 2 * sizes.out[1] * sizes.out_channels;
             for (part, y) in y.chunks_mut(len).enumerate() {
                 F64Kernels.conv(Conv {
                     whole: self.samples,
@@ -302,6 +322,7 @@ impl Case {
                 relu,
             });
         }
+
         let bias = dx_bias.as_deref();
         F64Kernels.conv_input_grad(ConvInputGrad {
             sizes,
@@ -312,6 +333,7 @@ impl Case {
             dx: &mut dx,
             relu,
         });
+
         F64Kernels.conv_weight_grad(ConvWeightGrad {
             sizes,
             whole: self.samples,
@@ -322,10 +344,11 @@ impl Case {
             parts: 2,
             share,
         });
+
         Results { y, dx, dw }
     }
 
-    /// Each result with the sum of the magnitudes of its terms.
+    /// Returns each result with the sum of the magnitudes of its terms.
     fn expected(&self) -> Results<(f64, f64)> {
         let sizes = &self.sizes;
         let start = |bias: Option<Vec<f32>>, channels: usize, len: usize| -> Vec<(f64, f64)> {
@@ -337,11 +360,15 @@ impl Case {
                 .map(|b| (b, b.abs()))
                 .collect()
         };
-        let (x, weight, dy) = (widen(&self.x()), widen(&self.weight()), widen(&self.dy()));
+
+        let x = widen(&self.x());
+        let weight = widen(&self.weight());
+        let dy = widen(&self.dy());
         let mut y = start(self.bias(sizes.out_channels), sizes.out_channels, dy.len());
         let mut dx = start(self.bias(sizes.channels), sizes.channels, x.len());
         let len = self.before().len();
         let mut dw = start(self.accumulate.then(|| self.before()), len, len);
+
         each_term(sizes, self.samples, |image, w, out| {
             for (sum, term) in [
                 (&mut y[out], x[image] * weight[w]),
@@ -352,14 +379,17 @@ impl Case {
                 sum.1 += term.abs();
             }
         });
+
         for (i, &dy) in dy.iter().enumerate() {
             if let Some(sum) = dw.get_mut(weight.len() + i % sizes.out_channels) {
                 *sum = (sum.0 + dy, sum.1 + dy.abs());
             }
         }
+
         if self.relu {
             y.iter_mut().chain(&mut dx).for_each(|y| y.0 = y.0.max(0.0));
         }
+
         Results { y, dx, dw }
     }
 }
@@ -377,7 +407,7 @@ fn close<T: Copy + Into<f64>>(
     ] {
         prop_assert_eq!(got.len(), want.len());
         for (i, (&got, &(want, size))) in got.iter().zip(want).enumerate() {
-            // Chains are shorter than this, and rounding is mostly not all in one direction.
+            // Chains are shorter than this, and most roundings do not go in one direction.
             let bound = 1000.0 * epsilon * size;
             let off = (got.into() - want).abs();
             prop_assert!(
@@ -415,10 +445,15 @@ proptest! {
                 let got = case.run(kernels, samples, parts);
                 [bits(&got.y), bits(&got.dx), bits(&got.dw)]
             });
+
             prop_assert!(results[0] == results[1], "{}: cuts", kernels.tier());
             if kernels.tier() != Tier::Portable {
                 let [first, _] = results;
-                prop_assert!(fused.is_none_or(|fused| fused == first), "{}: another tier", kernels.tier());
+                prop_assert!(
+                    fused.is_none_or(|fused| fused == first),
+                    "{}: another tier",
+                    kernels.tier()
+                );
                 fused = Some(first);
             }
         }
@@ -439,6 +474,7 @@ fn large_sizes_are_right() {
         dilation: [1, 1],
         groups: 1,
     };
+
     let wide = ConvSizes {
         size: [40, 41],
         channels: 2,
@@ -446,6 +482,7 @@ fn large_sizes_are_right() {
         out_channels: 20,
         ..sizes
     };
+
     for sizes in [sizes, wide] {
         let samples = if cfg!(miri) { 1 } else { 7 };
         let case = Case {
@@ -456,6 +493,7 @@ fn large_sizes_are_right() {
             accumulate: false,
             seed: 3,
         };
+
         if cfg!(miri) {
             continue;
         }
@@ -487,7 +525,10 @@ fn windows_beyond_the_image_are_refused() {
         dilation: [1, 1],
         groups: 1,
     };
-    let (x, weight, mut y) = ([0.0; 9], [0.0; 3], [0.0; 6]);
+
+    let x = [0.0; 9];
+    let weight = [0.0; 3];
+    let mut y = [0.0; 6];
     all_tiers().for_each(|kernels| {
         kernels.conv(Conv {
             sizes: &sizes,
@@ -502,7 +543,7 @@ fn windows_beyond_the_image_are_refused() {
     });
 }
 
-/// A padded row of 2^62 + 1 places with 4 channels: as a wrapped number, it would be 4.
+/// A padded row of 2^62 + 1 pixels with 4 channels: as a wrapped number, it would be 4.
 #[test]
 #[should_panic(expected = "more places than memory has")]
 fn rows_that_wrap_are_refused() {
@@ -518,7 +559,10 @@ fn rows_that_wrap_are_refused() {
         dilation: [1, 1],
         groups: 1,
     };
-    let (x, weight, mut y) = ([0.0; 4], [0.0; 4], [0.0; 2]);
+
+    let x = [0.0; 4];
+    let weight = [0.0; 4];
+    let mut y = [0.0; 2];
     let conv = Conv {
         sizes: &sizes,
         whole: 1,

@@ -49,7 +49,7 @@ fn grid(low: f64, high: f64) -> Vec<f32> {
         .collect()
 }
 
-/// The distance in units of the last place that `f32` has at `want`.
+/// Returns the distance in units of the last place that `f32` has at `want`.
 fn ulps(got: f32, want: f64) -> f64 {
     if f64::from(got) == want || (got.is_nan() && want.is_nan()) {
         return 0.0;
@@ -79,28 +79,33 @@ fn exp_expm1_ln_and_log1p_are_accurate() {
             run_math(tier, Function::Exp, &mut y);
             assert_ulps(tier, &x, &y, f64::exp, 1.5);
         }
-        // Where it is denormal, it is 0.
+
+        // Where the result is denormal, it is 0.
         let mut y = grid(-103.9, -87.301);
         run_math(tier, Function::Exp, &mut y);
         assert!(y.iter().all(|y| y.to_bits() == 0), "{tier}");
+
         for (low, high) in [(-104.0, 0.0), (-1.0, 1.0), (-1e-4, 1e-4), (0.0, 88.0)] {
             let x = grid(low, high);
             let mut y = x.clone();
             run_math(tier, Function::Expm1, &mut y);
             assert_ulps(tier, &x, &y, f64::exp_m1, 2.0);
         }
+
         for (low, high) in [(0.5, 2.0), (1.0, 1000.0), (1e-37, 1e38)] {
             let x = grid(low, high);
             let mut y = x.clone();
             run_math(tier, Function::Ln, &mut y);
             assert_ulps(tier, &x, &y, f64::ln, 2.0);
         }
+
         for high in [1.0, 1e-3, 1e-9] {
             let x = grid(0.0, high);
             let mut y = x.clone();
             run_math(tier, Function::Log1p, &mut y);
             assert_ulps(tier, &x, &y, f64::ln_1p, 2.0);
         }
+
         let mut x = [0.0; 16];
         x[..5].copy_from_slice(&[f32::NEG_INFINITY, f32::INFINITY, f32::NAN, -1e30, 1e30]);
         run_math(tier, Function::Exp, &mut x);
@@ -109,6 +114,7 @@ fn exp_expm1_ln_and_log1p_are_accurate() {
             (0.0, f32::INFINITY, 0.0, f32::INFINITY, 1.0)
         );
         assert!(x[2].is_nan());
+
         x[..3].copy_from_slice(&[f32::NEG_INFINITY, f32::NAN, -1e30]);
         run_math(tier, Function::Expm1, &mut x);
         assert_eq!((x[0], x[2], x[5]), (-1.0, -1.0, 1.0_f32.exp_m1()));
@@ -147,7 +153,7 @@ fn gelu_is_accurate_in_the_tail() {
     }
 }
 
-/// The others keep their digits in the tails as well.
+/// The other functions keep their digits in the tails, too.
 #[test]
 fn activations_are_accurate() {
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
@@ -163,6 +169,7 @@ fn activations_are_accurate() {
             assert_ulps(kernels.tier(), &x, &y, f, most);
         }
     };
+
     for (low, high) in [(-80.0, 80.0), (-1.0, 1.0), (-1e-3, 1e-3)] {
         check(
             low,
@@ -178,6 +185,7 @@ fn activations_are_accurate() {
             &|k, y| k.function(function::LogSigmoid, None, y),
             &|x| x.min(0.0) - (-x.abs()).exp().ln_1p(),
         );
+
         let softplus = function::Softplus {
             beta: 1.0,
             threshold: 20.0,
@@ -189,6 +197,7 @@ fn activations_are_accurate() {
             &|k, y| k.function(softplus, None, y),
             &|x| x.max(0.0) + (-x.abs()).exp().ln_1p(),
         );
+
         let mish = |x: f64| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh();
         check(
             low,
@@ -197,6 +206,7 @@ fn activations_are_accurate() {
             &|k, y| k.function(function::Mish, None, y),
             &mish,
         );
+
         let elu = function::Elu {
             above: 1.0,
             below: 1.0,
@@ -205,6 +215,7 @@ fn activations_are_accurate() {
         check(low, high, 2.0, &|k, y| k.function(elu, None, y), &|x| {
             if x > 0.0 { x } else { x.exp_m1() }
         });
+
         check(
             low,
             high,
@@ -215,7 +226,7 @@ fn activations_are_accurate() {
     }
 }
 
-/// Calls with what functions and their gradients give for `x` and `dy`.
+/// Calls `f` with the results of functions and their gradients for `x` and `dy`.
 fn each_result<T: Copy>(
     kernels: impl Kernels<T>,
     [zero, weight]: [T; 2],
@@ -229,7 +240,8 @@ fn each_result<T: Copy>(
         x: &[T],
         dy: &[T],
     ) -> Vec<T> {
-        let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+        let mut y = x.to_vec();
+        let mut dx = dy.to_vec();
         kernels.function(f, None, &mut y);
         kernels.function_grad(f, if F::FROM_OUTPUT { &y } else { x }, &mut dx);
         [y, dx].concat()
@@ -237,34 +249,38 @@ fn each_result<T: Copy>(
     every_function!(|f| see(&format!("{f:?}"), &of_function(kernels, f, x, dy)));
 
     let len = x.len();
-    let (mut y, mut dx) = (vec![zero; len], dy.to_vec());
+    let mut y = vec![zero; len];
+    let mut dx = dy.to_vec();
     kernels.prelu(&[weight], x, &mut y);
     kernels.prelu_grad(&[weight], x, &mut dx);
     see("prelu", &[y, dx].concat());
 
-    let (mut y, mut dx) = (vec![zero; len / 2], vec![zero; len]);
+    let mut y = vec![zero; len / 2];
+    let mut dx = vec![zero; len];
     kernels.glu(len / 2, x, &mut y);
     kernels.glu_grad(len / 2, x, &dy[..len / 2], &mut dx);
     see("glu", &[y, dx].concat());
 
     // Narrow and wide rows.
     for width in [8, len] {
-        let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+        let mut y = x.to_vec();
+        let mut dx = dy.to_vec();
         kernels.softmax(width, &mut y);
         kernels.softmax_grad(width, &y, &mut dx);
         see("softmax", &[y, dx].concat());
-        let (mut y, mut dx) = (x.to_vec(), dy.to_vec());
+        let mut y = x.to_vec();
+        let mut dx = dy.to_vec();
         kernels.log_softmax(width, &mut y);
         kernels.log_softmax_grad(width, &y, &mut dx);
         see("log_softmax", &dx);
     }
 }
 
-/// Tails of functions, gradients in them, and what is small from the beginning.
+/// Tails of functions, gradients in them, and small numbers from the beginning.
 #[test]
 fn functions_give_nothing_denormal() {
     let n = if cfg!(miri) { 64 } else { 4000 };
-    // Whatever order: each meets a gradient of each size.
+    // In any order: each number meets a gradient of each size.
     let x = |i: usize, most: f64| (i as f64 / n as f64 - 0.5) * 2.0 * most;
     for (gradient, small) in [
         (1.0, 1e-38),
@@ -286,6 +302,7 @@ fn functions_give_nothing_denormal() {
                 );
             });
         }
+
         let mut double: Vec<f64> = (0..n).map(|i| x(i, 750.0)).collect();
         double[n / 2..][..8].fill(small * 1e-270 * 1.2);
         let dy = vec![gradient * 1e-270; n];

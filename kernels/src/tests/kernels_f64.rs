@@ -8,7 +8,7 @@ fn doubles(seed: u32, len: usize) -> Vec<f64> {
     widen(&numbers(seed, len))
 }
 
-/// The derivative of `f` at `x`, by a central difference.
+/// Returns the derivative of `f` at `x`, by a central difference.
 fn slope(f: impl Fn(f64) -> f64, x: f64) -> f64 {
     (f(x + 1e-5) - f(x - 1e-5)) / 2e-5
 }
@@ -26,13 +26,18 @@ fn products_small_and_large() {
         if cfg!(miri) && m > 5 {
             continue;
         }
-        let (a, b, bias) = (doubles(1, m * k), doubles(2, k * n), doubles(3, n));
+
+        let a = doubles(1, m * k);
+        let b = doubles(2, k * n);
+        let bias = doubles(3, n);
+
         for transposed in [false, true] {
             let b_matrix = if transposed {
                 Matrix::row_major(&b, k).transposed()
             } else {
                 Matrix::row_major(&b, n)
             };
+
             let mut c = vec![0.0; m * n];
             F64Kernels.product(Product {
                 m,
@@ -46,6 +51,7 @@ fn products_small_and_large() {
                 relu: true,
                 whole: m,
             });
+
             for i in 0..m {
                 for j in 0..n {
                     let at = |p| {
@@ -95,7 +101,9 @@ fn elementwise_gradients_are_slopes() {
 #[test]
 fn prelu_and_glu_gradients_are_slopes() {
     let kernels = F64Kernels;
-    let (x, dy) = (doubles(8, 12), doubles(9, 12));
+    let x = doubles(8, 12);
+    let dy = doubles(9, 12);
+
     let along = |x: &[f64], i: usize, f: &dyn Fn(&[f64]) -> f64| {
         slope(
             |xi| {
@@ -106,31 +114,39 @@ fn prelu_and_glu_gradients_are_slopes() {
             x[i],
         )
     };
+
     for weight in [vec![0.3], vec![0.3, -0.5, 2.0]] {
         let loss = |weight: &[f64], x: &[f64]| -> f64 {
             let mut y = vec![0.0; 12];
             kernels.prelu(weight, x, &mut y);
             y.iter().zip(&dy).map(|(y, dy)| y * dy).sum()
         };
-        let (mut dx, mut sums) = (dy.clone(), vec![1.0; weight.len()]);
+
+        let mut dx = dy.clone();
+        let mut sums = vec![1.0; weight.len()];
         kernels.prelu_grad(&weight, &x, &mut dx);
         kernels.prelu_weight_grad(&x, &dy, &mut sums, true);
+
         for (i, &x_i) in x.iter().enumerate() {
             if x_i != 0.0 {
                 assert!((dx[i] - along(&x, i, &|x| loss(&weight, x))).abs() < 1e-8);
             }
         }
+
         for (i, sum) in sums.iter().enumerate() {
             assert!((sum - 1.0 - along(&weight, i, &|weight| loss(weight, &x))).abs() < 1e-8);
         }
+
         kernels.prelu_weight_grad(&x, &dy, &mut dx[..weight.len()], false);
         assert!((dx[0] + 1.0 - sums[0]).abs() < 1e-12);
     }
+
     let loss = |x: &[f64]| -> f64 {
         let mut y = vec![0.0; 6];
         kernels.glu(3, x, &mut y);
         y.iter().zip(&dy).map(|(y, dy)| y * dy).sum()
     };
+
     let mut dx = vec![0.0; 12];
     kernels.glu_grad(3, &x, &dy[..6], &mut dx);
     for (i, dx) in dx.iter().enumerate() {
@@ -141,13 +157,16 @@ fn prelu_and_glu_gradients_are_slopes() {
 #[test]
 fn loss_gradients_are_slopes() {
     let kernels = F64Kernels;
-    let (x, t, labels) = (doubles(4, 12), doubles(5, 12), [2, 0, 1, 2]);
+    let x = doubles(4, 12);
+    let t = doubles(5, 12);
+    let labels = [2, 0, 1, 2];
     type Loss<'a> = &'a dyn Fn(&[f64], &mut [f64]) -> f64;
     let losses: [Loss<'_>; 3] = [
         &|x, grad| kernels.cross_entropy(3, x, &labels, &[], 1.0, grad),
         &|x, grad| kernels.bce_with_logits(x, &t, 1.0, grad),
         &|x, grad| kernels.mse(x, &t, 1.0, grad),
     ];
+
     for loss in losses {
         let mut grad = vec![0.0; 12];
         loss(&x, &mut grad);
@@ -160,6 +179,7 @@ fn loss_gradients_are_slopes() {
             assert!((grad[i] - slope(along, x[i])).abs() < 1e-8);
         }
     }
+
     let mut grad = [0.0; 3];
     let loss = kernels.cross_entropy(3, &[1.0; 3], &[1], &[], 1.0, &mut grad);
     assert!((loss - 3.0_f64.ln()).abs() < 1e-15);
@@ -168,7 +188,8 @@ fn loss_gradients_are_slopes() {
 #[test]
 fn softmax_gradients_are_slopes() {
     let kernels = F64Kernels;
-    let (x, weights) = (doubles(6, 5), doubles(7, 5));
+    let x = doubles(6, 5);
+    let weights = doubles(7, 5);
     let value = |logarithm: bool, x: &[f64]| {
         let mut y = x.to_vec();
         if logarithm {
@@ -178,13 +199,16 @@ fn softmax_gradients_are_slopes() {
         }
         y
     };
+
     for logarithm in [false, true] {
-        let (y, mut dx) = (value(logarithm, &x), weights.clone());
+        let y = value(logarithm, &x);
+        let mut dx = weights.clone();
         if logarithm {
             kernels.log_softmax_grad(5, &y, &mut dx);
         } else {
             kernels.softmax_grad(5, &y, &mut dx);
         }
+
         for i in 0..5 {
             let along = |xi: f64| {
                 let mut x = x.clone();
@@ -198,6 +222,7 @@ fn softmax_gradients_are_slopes() {
             assert!((dx[i] - slope(along, x[i])).abs() < 1e-8);
         }
     }
+
     assert!((value(false, &x).iter().sum::<f64>() - 1.0).abs() < 1e-15);
     for (y, log) in value(false, &x).iter().zip(value(true, &x)) {
         assert!((y.ln() - log).abs() < 1e-14);

@@ -30,7 +30,8 @@ proptest! {
 
     #[test]
     fn column_sums((rows, cols) in shape(), accumulate: bool, seed: u32) {
-        let (x, before) = (logits(seed, rows * cols), Guarded::new(&numbers(!seed, cols)));
+        let x = logits(seed, rows * cols);
+        let before = Guarded::new(&numbers(!seed, cols));
         let mut want = widen(&before);
         F64Kernels.column_sums(rows, cols, &widen(&x), &mut want, accumulate);
         let mut sizes = vec![1.0; cols];
@@ -44,12 +45,15 @@ proptest! {
 
     #[test]
     fn softmax_and_its_gradient((rows, width) in shape(), seed: u32) {
-        let (x, dy) = (logits(seed, rows * width), Guarded::new(&numbers(!seed, rows * width)));
-        let (mut want, mut want_dx) = (widen(&x), widen(&dy));
+        let x = logits(seed, rows * width);
+        let dy = Guarded::new(&numbers(!seed, rows * width));
+        let mut want = widen(&x);
+        let mut want_dx = widen(&dy);
         F64Kernels.softmax(width, &mut want);
         F64Kernels.softmax_grad(width, &want, &mut want_dx);
         for kernels in all_tiers() {
-            let (mut y, mut dx) = (x.clone(), dy.clone());
+            let mut y = x.clone();
+            let mut dx = dy.clone();
             kernels.softmax(width, &mut y);
             assert_close(kernels.tier(), &y, &want, 1e-6);
             kernels.softmax_grad(width, &y, &mut dx);
@@ -61,11 +65,22 @@ proptest! {
     fn cross_entropy((rows, classes) in shape(), seed: u32, shift in -1e4_f32..1e4) {
         let mut x = logits(seed, rows * classes);
         x.iter_mut().for_each(|x| *x += shift);
-        let labels: Vec<u32> = (0..rows).map(|r| (r * 7 + seed as usize % 5) as u32 % classes as u32).collect();
+        let labels: Vec<u32> = (0..rows)
+            .map(|r| (r * 7 + seed as usize % 5) as u32 % classes as u32)
+            .collect();
         let weights: Vec<f32> = (0..rows).map(|r| [1.0, 0.0, 0.25, 3.0][r % 4]).collect();
+
         for weights in [&[][..], &weights] {
             let mut want = vec![0.0; x.len()];
-            let loss = F64Kernels.cross_entropy(classes, &widen(&x), &labels, &widen(weights), 0.25, &mut want);
+            let loss = F64Kernels.cross_entropy(
+                classes,
+                &widen(&x),
+                &labels,
+                &widen(weights),
+                0.25,
+                &mut want,
+            );
+
             for kernels in all_tiers() {
                 let mut grad = Guarded::empty(x.len());
                 let got = kernels.cross_entropy(classes, &x, &labels, weights, 0.25, &mut grad);
@@ -79,22 +94,28 @@ proptest! {
 #[test]
 fn elementwise_losses() {
     for &len in LENGTHS {
-        let (x, t) = (logits(len as u32, len), Guarded::new(&numbers(9, len)));
-        let (mut bce, mut mse) = (vec![0.0; len], vec![0.0; len]);
+        let x = logits(len as u32, len);
+        let t = Guarded::new(&numbers(9, len));
+        let mut bce = vec![0.0; len];
+        let mut mse = vec![0.0; len];
         let want = [
             F64Kernels.bce_with_logits(&widen(&x), &widen(&t), 0.5, &mut bce),
             F64Kernels.mse(&widen(&x), &widen(&t), 0.5, &mut mse),
         ];
+
         for kernels in all_tiers() {
             let mut grad = Guarded::empty(len);
             let loss = kernels.bce_with_logits(&x, &t, 0.5, &mut grad);
             assert_close(kernels.tier(), &grad, &bce, 1e-6);
             assert_close(kernels.tier(), &[loss], &want[..1], 1e-6);
+
             let loss = kernels.mse(&x, &t, 0.5, &mut grad);
             assert_close(kernels.tier(), &grad, &mse, 1e-6);
             assert_close(kernels.tier(), &[loss], &want[1..], 1e-6);
+
             for (at, curve, slope) in [(0.0, 0.0, 1.0), (0.75, 1.0, 0.75), (3.0, 1.0 / 3.0, 1.0)] {
-                let (bend, mut bent) = (Bend { at, curve, slope }, vec![0.0; len]);
+                let bend = Bend { at, curve, slope };
+                let mut bent = vec![0.0; len];
                 let want = F64Kernels.smooth_l1(bend, &widen(&x), &widen(&t), 0.5, &mut bent);
                 let loss = kernels.smooth_l1(bend, &x, &t, 0.5, &mut grad);
                 assert_close(kernels.tier(), &grad, &bent, 1e-6);
@@ -119,11 +140,13 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
                 );
                 assert!(grad[..classes].iter().all(|x| x.is_nan()));
                 assert!(grad[classes..].iter().all(|x| x.is_finite()));
+
                 kernels.softmax(classes, &mut x);
                 assert!(x[..classes].iter().all(|x| x.is_nan()));
                 assert!(x[classes..].iter().all(|x| x.is_finite()));
             }
         }
+
         let mut grad = [0.0; 2];
         assert!(
             kernels
@@ -131,11 +154,13 @@ fn a_nan_spoils_its_row_and_the_loss_alone() {
                 .is_nan()
         );
         assert!(grad[0].is_nan() && grad[1] == -0.5);
+
         assert!(
             kernels
                 .mse(&[f32::NAN, 0.0], &[0.0, 1.0], 1.0, &mut grad)
                 .is_nan()
         );
+
         let bend = Bend {
             at: 1.0,
             curve: 1.0,

@@ -1,13 +1,14 @@
 //! Properties of the kernels in every tier that this processor has, against plain loops in `f64`.
 //!
-//! Buffers lie between guard cells of one particular NaN: written over, they are noticed, and read,
-//! they spoil the result.
+//! Buffers lie between guard cells of one particular NaN: a write to them is noticed, and a read
+//! spoils the result.
 
 /// Evaluates an expression for each elementwise function, with the arguments of its layers.
 macro_rules! every_function {
     (|$f:ident| $body:expr) => {
         every_function!(@ |$f| $body,
-            Relu, Tanh, Sigmoid, Softsign, LogSigmoid, HardSigmoid, Gelu, GeluTanh, Silu, Mish, HardSwish,
+            Relu, Tanh, Sigmoid, Softsign, LogSigmoid, HardSigmoid,
+            Gelu, GeluTanh, Silu, Mish, HardSwish,
             Clamp { min: 0.0, max: 6.0 },
             Clamp { min: -0.75, max: 1.5 },
             Leaky { slope: 0.01 },
@@ -46,7 +47,7 @@ use super::kernels_f32::Level;
 use super::{F32Kernels, Kernels};
 use crate::tier::{self, Tier};
 
-/// How many cases a property is tried on.
+/// The number of cases on which a property is tried.
 pub(super) const CASES: u32 = if cfg!(miri) { 2 } else { 256 };
 /// The bits of a guard cell.
 const GUARD: u32 = 0x7fc0_1234;
@@ -110,18 +111,18 @@ pub(super) fn is_guard(x: f32) -> bool {
     x.to_bits() == GUARD
 }
 
-/// The kernels of all tiers that this processor has, and the arrays that stand for the portable one
-/// elsewhere.
+/// Returns the kernels of all tiers that this processor has, and the arrays that stand for the
+/// portable tier elsewhere.
 pub(super) fn all_tiers() -> impl Iterator<Item = F32Kernels> {
     let tiers = tier::supported_tiers()
         .iter()
         .map(|&tier| F32Kernels::of(tier).unwrap());
-    // Products of the foreign level promise less about bits, and have a test of their own.
+    // Products of the foreign level guarantee less about bits, and have a test of their own.
     let tiers = tiers.filter(|kernels| kernels.0 != Level::Foreign);
     std::iter::once(F32Kernels(Level::Arrays)).chain(tiers)
 }
 
-/// Numbers from -1 to 1 that depend on the seed alone, a few of them 0.
+/// Returns numbers from -1 to 1 that depend on the seed alone, a few of them 0.
 pub(super) fn numbers(seed: u32, len: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
     let mut next = || {
@@ -157,9 +158,9 @@ pub(super) fn magnitudes(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x).abs()).collect()
 }
 
-/// Panics unless each sum is as near to `want` as so many roundings allow, of half a unit of the
-/// last place each: what they lose depends on the sizes of what is added, not on the sum, which may
-/// be small beside them.
+/// Panics unless each sum is as near to `want` as the given number of roundings allows, of half a
+/// unit of the last place each. The error depends on the sizes of the terms, not on the sum, which
+/// may be small compared with them.
 #[track_caller]
 pub(super) fn assert_rounded(
     tier: Tier,

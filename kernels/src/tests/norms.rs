@@ -1,4 +1,4 @@
-//! Normalizations in every tier: against `f64`, where the mean is large, and cut in pieces.
+//! Normalizations in every tier: against `f64`, where the mean is large, and in parts.
 
 use super::super::norm::{
     BatchNorm, GroupNorm, Normalize, RowNorm, RowNormSums, RunningNorm, STATISTICS,
@@ -8,7 +8,7 @@ use super::{Guarded, all_tiers, assert_close, bits, numbers, widen};
 
 const EPS: f32 = 1e-5;
 
-/// Numbers around a mean, from the one by `deviation` at most.
+/// Returns numbers around a mean, at most `deviation` from it.
 fn around(mean: f32, deviation: f32, seed: u32, len: usize) -> Guarded {
     Guarded::new(
         &numbers(seed, len)
@@ -25,7 +25,7 @@ fn weights(with: bool, seed: u32, len: usize) -> Guarded {
     Guarded::new(&if with { numbers(seed, len) } else { Vec::new() })
 }
 
-/// Numbers over the largest of the expected ones.
+/// Returns the numbers divided by the largest expected one.
 #[track_caller]
 fn close(kernels: F32Kernels, got: &[f32], want: &[f64]) {
     let scale = want.iter().fold(1e-30, |most: f64, x| most.max(x.abs()));
@@ -53,19 +53,16 @@ fn rows_match_the_reference() {
             (1000, 2),
         ]
     };
+
     for kernels in all_tiers() {
         for (case, &(width, rows)) in sizes.iter().enumerate() {
             for (mean, deviation) in SPREADS {
                 for centered in [false, true] {
                     let len = width * rows;
-                    let (x, dy) = (
-                        around(mean, deviation, 1, len),
-                        Guarded::new(&numbers(2, len)),
-                    );
-                    let (weight, bias) = (
-                        weights(case % 2 == 0, 3, width),
-                        weights(case % 3 == 0, 4, width),
-                    );
+                    let x = around(mean, deviation, 1, len);
+                    let dy = Guarded::new(&numbers(2, len));
+                    let weight = weights(case % 2 == 0, 3, width);
+                    let bias = weights(case % 3 == 0, 4, width);
                     check_rows(kernels, [&x, &dy, &weight, &bias], centered, width);
                 }
             }
@@ -79,7 +76,8 @@ fn check_rows(
     centered: bool,
     width: usize,
 ) {
-    let (rows, len) = (x.len() / width, x.len());
+    let rows = x.len() / width;
+    let len = x.len();
     let norm = RowNorm {
         width,
         centered,
@@ -87,7 +85,9 @@ fn check_rows(
         weight,
         bias,
     };
-    let (weight64, bias64) = (widen(weight), widen(bias));
+
+    let weight64 = widen(weight);
+    let bias64 = widen(bias);
     let norm64 = RowNorm {
         width,
         centered,
@@ -95,22 +95,27 @@ fn check_rows(
         weight: &weight64[..],
         bias: &bias64[..],
     };
-    let (x64, dy64) = (widen(x), widen(dy));
-    let (mut y, mut again, mut kept) = (
-        Guarded::empty(len),
-        vec![0.0; len],
-        Guarded::empty(STATISTICS * rows),
-    );
-    let (mut y64, mut kept64) = (vec![0.0; len], vec![0.0; STATISTICS * rows]);
+
+    let x64 = widen(x);
+    let dy64 = widen(dy);
+    let mut y = Guarded::empty(len);
+    let mut again = vec![0.0; len];
+    let mut kept = Guarded::empty(STATISTICS * rows);
+    let mut y64 = vec![0.0; len];
+    let mut kept64 = vec![0.0; STATISTICS * rows];
+
     kernels.row_norm(norm, x, &mut y, &mut kept);
     kernels.row_norm(norm, x, &mut again, &mut []);
     assert_eq!(bits(&y), bits(&again));
     F64Kernels.row_norm(norm64, &x64, &mut y64, &mut kept64);
     close(kernels, &y, &y64);
-    let (mut dx, mut dx64) = (Guarded::empty(len), vec![0.0; len]);
+
+    let mut dx = Guarded::empty(len);
+    let mut dx64 = vec![0.0; len];
     kernels.row_norm_grad(norm, x, &kept, dy, &mut dx);
     F64Kernels.row_norm_grad(norm64, &x64, &kept64, &dy64, &mut dx64);
-    // What is left of a gradient after its mean and slope were taken out is small against both.
+
+    // The remainder of a gradient without its mean and slope is small compared with both.
     let most = kept64
         .chunks(STATISTICS)
         .fold(0.0, |most: f64, kept| most.max(kept[2]));
@@ -123,15 +128,18 @@ fn check_rows(
         &dx64.iter().map(|&dx| relative(dx)).collect::<Vec<_>>(),
         1e-5,
     );
+
     for (accumulate, with_bias) in [(false, true), (true, false)] {
-        let (mut sums, mut totals) = (
-            Guarded::new(&numbers(5, width)),
-            weights(with_bias, 6, width),
-        );
-        let (mut sums64, mut totals64) = (widen(&sums), widen(&totals));
+        let mut sums = Guarded::new(&numbers(5, width));
+        let mut totals = weights(with_bias, 6, width);
+        let mut sums64 = widen(&sums);
+        let mut totals64 = widen(&totals);
         let mut cut = sums.to_vec();
+
         let sum = |first, weight, bias| {
-            let (x, dy, statistics) = (&x[..], &dy[..], &kept[..]);
+            let x = &x[..];
+            let dy = &dy[..];
+            let statistics = &kept[..];
             kernels.row_norm_sums(RowNormSums {
                 width,
                 first,
@@ -143,11 +151,13 @@ fn check_rows(
                 accumulate,
             });
         };
+
         sum(0, &mut sums, &mut totals);
         let (left, right) = cut.split_at_mut(width / 3);
         sum(0, left, &mut []);
         sum(width / 3, right, &mut []);
         assert_eq!(bits(&sums), bits(&cut), "the sums depend on the cut");
+
         F64Kernels.row_norm_sums(RowNormSums {
             width,
             first: 0,
@@ -158,6 +168,7 @@ fn check_rows(
             bias: &mut totals64,
             accumulate,
         });
+
         close(kernels, &sums, &sums64);
         close(kernels, &totals, &totals64);
     }
@@ -196,14 +207,10 @@ fn groups_match_the_reference() {
             for (mean, deviation) in SPREADS {
                 let columns = sizes.1 * sizes.2;
                 let len = [0, 1, 3][case % 3] * sizes.0 * columns;
-                let (x, dy) = (
-                    around(mean, deviation, 1, len),
-                    Guarded::new(&numbers(2, len)),
-                );
-                let (weight, bias) = (
-                    weights(case % 2 == 0, 3, columns),
-                    weights(case % 4 < 2, 4, columns),
-                );
+                let x = around(mean, deviation, 1, len);
+                let dy = Guarded::new(&numbers(2, len));
+                let weight = weights(case % 2 == 0, 3, columns);
+                let bias = weights(case % 4 < 2, 4, columns);
                 check_groups(kernels, sizes, [&x, &dy, &weight, &bias]);
             }
         }
@@ -215,8 +222,10 @@ fn check_groups(
     (rows, groups, size): (usize, usize, usize),
     [x, dy, weight, bias]: [&Guarded; 4],
 ) {
-    let (len, columns) = (x.len(), groups * size);
+    let len = x.len();
+    let columns = groups * size;
     let samples = len / (rows * columns);
+
     let norm = GroupNorm {
         rows,
         groups,
@@ -225,7 +234,9 @@ fn check_groups(
         weight,
         bias,
     };
-    let (weight64, bias64) = (widen(weight), widen(bias));
+
+    let weight64 = widen(weight);
+    let bias64 = widen(bias);
     let eps = f64::from(EPS);
     let norm64 = GroupNorm {
         rows,
@@ -235,23 +246,30 @@ fn check_groups(
         weight: &weight64[..],
         bias: &bias64[..],
     };
-    let (x64, dy64) = (widen(x), widen(dy));
+
+    let x64 = widen(x);
+    let dy64 = widen(dy);
     let many = STATISTICS * samples * groups;
-    let (mut y, mut again, mut kept) = (Guarded::empty(len), vec![0.0; len], Guarded::empty(many));
-    let (mut y64, mut kept64) = (vec![0.0; len], vec![0.0; many]);
+    let mut y = Guarded::empty(len);
+    let mut again = vec![0.0; len];
+    let mut kept = Guarded::empty(many);
+    let mut y64 = vec![0.0; len];
+    let mut kept64 = vec![0.0; many];
+
     kernels.group_norm(norm, x, &mut y, &mut kept);
     kernels.group_norm(norm, x, &mut again, &mut []);
     assert_eq!(bits(&y), bits(&again));
     F64Kernels.group_norm(norm64, &x64, &mut y64, &mut kept64);
     close(kernels, &y, &y64);
+
     let sums = samples * columns;
-    let (mut dx, mut weight_sums, mut bias_sums) = (
-        Guarded::empty(len),
-        Guarded::empty(sums),
-        Guarded::empty(sums),
-    );
-    let (mut dx64, mut weight_sums64, mut bias_sums64) =
-        (vec![0.0; len], vec![0.0; sums], vec![0.0; sums]);
+    let mut dx = Guarded::empty(len);
+    let mut weight_sums = Guarded::empty(sums);
+    let mut bias_sums = Guarded::empty(sums);
+    let mut dx64 = vec![0.0; len];
+    let mut weight_sums64 = vec![0.0; sums];
+    let mut bias_sums64 = vec![0.0; sums];
+
     kernels.group_norm_grad(
         norm,
         x,
@@ -270,6 +288,7 @@ fn check_groups(
         &mut weight_sums64,
         &mut bias_sums64,
     );
+
     let inverses = |dx: &[f64]| -> Vec<f64> {
         let most = kept64
             .chunks(STATISTICS)
@@ -280,7 +299,8 @@ fn check_groups(
     assert_close(kernels.tier(), &narrow, &inverses(&dx64), 1e-5);
     close(kernels, &weight_sums, &weight_sums64);
     close(kernels, &bias_sums, &bias_sums64);
-    // Each of the results can be left away.
+
+    // Each of the results can be omitted.
     let mut alone = vec![0.0; len];
     kernels.group_norm_grad(norm, x, &kept, dy, Some(&mut alone), &mut [], &mut []);
     assert_eq!(bits(&alone), bits(&dx));
@@ -289,7 +309,7 @@ fn check_groups(
     assert_eq!(bits(&alone), bits(&weight_sums));
 }
 
-/// What batch normalization computes from a batch and the gradient of its outputs.
+/// The results of batch normalization for a batch and the gradient of its outputs.
 struct Batch<T> {
     y: Vec<T>,
     dx: Vec<T>,
@@ -298,7 +318,7 @@ struct Batch<T> {
     variances: Vec<T>,
 }
 
-/// All the steps, in one element type; the passes over the batch are cut after some rows.
+/// Runs all steps in one element type. The passes over the batch are split after some rows.
 macro_rules! batch {
     ($name:ident, $kernels:ty, $t:ty) => {
         fn $name(
@@ -309,13 +329,19 @@ macro_rules! batch {
             bias: &[$t],
             cut: usize,
         ) -> Batch<$t> {
-            let (columns, len) = (weight.len(), x.len());
-            let (rows, at) = (len / columns, cut * columns);
+            let columns = weight.len();
+            let len = x.len();
+            let rows = len / columns;
+            let at = cut * columns;
             let zeros = || vec![0.0; columns];
-            let (mut near, mut rest, mut inverse, mut part) =
-                (zeros(), zeros(), zeros(), [zeros(), zeros()]);
+            let mut near = zeros();
+            let mut rest = zeros();
+            let mut inverse = zeros();
+            let mut part = [zeros(), zeros()];
+
             kernels.column_sums(rows, columns, x, &mut near, false);
             near.iter_mut().for_each(|near| *near /= rows as $t);
+
             kernels.batch_sums(&near, &x[..at], &mut rest, &mut inverse);
             let [distances, squares] = &mut part;
             kernels.batch_sums(&near, &x[at..], distances, squares);
@@ -324,6 +350,7 @@ macro_rules! batch {
             };
             add(&mut rest, distances);
             add(&mut inverse, squares);
+
             let mut variances = zeros();
             kernels.batch_statistics(
                 rows,
@@ -340,19 +367,26 @@ macro_rules! batch {
                 weight,
                 bias,
             };
+
             let (mut y, mut dx) = (vec![<$t>::NAN; len], vec![<$t>::NAN; len]);
             kernels.batch_norm(norm, &x[..at], &mut y[..at]);
             kernels.batch_norm(norm, &x[at..], &mut y[at..]);
-            let (mut products, mut totals) = (zeros(), zeros());
+
+            let mut products = zeros();
+            let mut totals = zeros();
             kernels.batch_grad_sums(&near, &x[..at], &dy[..at], &mut products, &mut totals);
             kernels.batch_grad_sums(&near, &x[at..], &dy[at..], distances, squares);
             add(&mut products, distances);
             add(&mut totals, squares);
             kernels.batch_products(&rest, &inverse, &mut products, &totals);
+
             for here in [0..at, at..len] {
-                let (x, dy, dx) = (&x[here.clone()], &dy[here.clone()], &mut dx[here]);
+                let x = &x[here.clone()];
+                let dy = &dy[here.clone()];
+                let dx = &mut dx[here];
                 kernels.batch_norm_grad(norm, rows, &products, &totals, x, dy, dx);
             }
+
             Batch {
                 y,
                 dx,
@@ -384,14 +418,15 @@ fn batches_match_the_reference() {
             (130, 6),
         ]
     };
+
     for kernels in all_tiers() {
         for &(columns, rows) in sizes {
             for (mean, deviation) in SPREADS {
-                let (x, dy) = (
-                    around(mean, deviation, 1, columns * rows),
-                    numbers(2, columns * rows),
-                );
-                let (weight, bias) = (numbers(3, columns), numbers(4, columns));
+                let x = around(mean, deviation, 1, columns * rows);
+                let dy = numbers(2, columns * rows);
+                let weight = numbers(3, columns);
+                let bias = numbers(4, columns);
+
                 let want = batch64(
                     F64Kernels,
                     &widen(&x),
@@ -400,6 +435,7 @@ fn batches_match_the_reference() {
                     &widen(&bias),
                     0,
                 );
+
                 for cut in [0, rows / 3, rows] {
                     let got = batch(kernels, &x, &dy, &weight, &bias, cut);
                     close(kernels, &got.y, &want.y);
@@ -408,7 +444,8 @@ fn batches_match_the_reference() {
                     if rows > 1 {
                         close(kernels, &got.variances, &want.variances);
                     }
-                    // Relative to what a gradient of 1 becomes.
+
+                    // Relative to the result of a gradient of 1.
                     let steepest = f64::from(1.0 / deviation).clamp(1.0, 300.0);
                     let relative =
                         |dx: &[f64]| dx.iter().map(|dx| dx / steepest).collect::<Vec<_>>();
@@ -423,35 +460,36 @@ fn batches_match_the_reference() {
     }
 }
 
-/// One chain over all rows would be off by much more.
+/// A single chain over all rows would be off by much more.
 #[test]
 fn sums_over_many_rows_are_exact() {
-    let (columns, rows) = (
-        if cfg!(miri) { 1 } else { 64 },
-        if cfg!(miri) { 300 } else { 30_000 },
-    );
+    let columns = if cfg!(miri) { 1 } else { 64 };
+    let rows = if cfg!(miri) { 300 } else { 30_000 };
     let x: Vec<f32> = (0..columns * rows)
         .map(|i| 0.1 + (i % 7) as f32 / 1024.0)
         .collect();
     let want: f64 = widen(&x).iter().step_by(columns).map(|x| x * x).sum();
     for kernels in all_tiers() {
-        let (mut distances, mut squares) = (vec![0.0; columns], vec![0.0; columns]);
+        let mut distances = vec![0.0; columns];
+        let mut squares = vec![0.0; columns];
         kernels.batch_sums(&vec![0.0; columns], &x, &mut distances, &mut squares);
         let off = (f64::from(squares[0]) / want - 1.0).abs();
         assert!(off < 2e-6, "{}: {off:e}", kernels.tier());
     }
 }
 
-/// The variance is that of a sample, and what one row says of it is nothing.
+/// The variance is the unbiased estimate, which does not exist for a single row.
 #[test]
 fn variances_are_those_of_samples() {
     let run = |x: &[f64]| {
-        let (mut rest, mut inverse, mut variance) = ([0.0], [0.0], [0.0]);
+        let mut rest = [0.0];
+        let mut inverse = [0.0];
+        let mut variance = [0.0];
         F64Kernels.batch_sums(&[0.0], x, &mut rest, &mut inverse);
         F64Kernels.batch_statistics(x.len(), 0.0, &[0.0], &mut rest, &mut inverse, &mut variance);
         (rest[0], inverse[0], variance[0])
     };
-    // 1, 2 and 6: mean 3, variance 14 / 3, of a sample 7.
+    // 1, 2 and 6 have the mean 3, the variance 14 / 3, and the unbiased estimate 7.
     let (rest, inverse, variance) = run(&[1.0, 2.0, 6.0]);
     assert!((rest - 3.0).abs() < 1e-15 && (inverse - (3.0_f64 / 14.0).sqrt()).abs() < 1e-15);
     assert!((variance - 7.0).abs() < 1e-14);
@@ -462,19 +500,17 @@ fn variances_are_those_of_samples() {
 fn running_norm_matches_the_reference() {
     for kernels in all_tiers() {
         for (columns, rows) in [(1, 0), (1, 5), (3, 50), (16, 2), (33, 3), (64, 1), (100, 3)] {
-            let (x, mut y) = (
-                around(2.0, 3.0, 1, columns * rows),
-                Guarded::empty(columns * rows),
-            );
-            let (mean, mut variance) = (
-                Guarded::new(&numbers(5, columns)),
-                Guarded::new(&numbers(6, columns)),
-            );
+            let x = around(2.0, 3.0, 1, columns * rows);
+            let mut y = Guarded::empty(columns * rows);
+            let mean = Guarded::new(&numbers(5, columns));
+            let mut variance = Guarded::new(&numbers(6, columns));
             variance
                 .iter_mut()
                 .for_each(|variance| *variance = *variance * *variance + 0.1);
+
             for with in [false, true] {
-                let (weight, bias) = (weights(with, 3, columns), weights(with, 4, columns));
+                let weight = weights(with, 3, columns);
+                let bias = weights(with, 4, columns);
                 kernels.running_norm(
                     RunningNorm {
                         mean: &mean,
@@ -486,6 +522,7 @@ fn running_norm_matches_the_reference() {
                     &x,
                     &mut y,
                 );
+
                 let mut want = vec![0.0; y.len()];
                 F64Kernels.running_norm(
                     RunningNorm {
@@ -504,13 +541,14 @@ fn running_norm_matches_the_reference() {
     }
 }
 
-/// What is not a number spoils its row or group and no other.
+/// A NaN spoils its row or group and no other.
 #[test]
 fn nan_stays_where_it_is() {
     for kernels in all_tiers() {
         let mut x = numbers(1, 80);
         x[45] = f32::NAN;
         let mut y = vec![0.0; 80];
+
         let norm = RowNorm {
             width: 20,
             centered: true,
@@ -518,12 +556,14 @@ fn nan_stays_where_it_is() {
             weight: &[],
             bias: &[],
         };
+
         kernels.row_norm(norm, &x, &mut y, &mut []);
         assert!(
             y.iter()
                 .enumerate()
                 .all(|(i, y)| y.is_nan() == (i / 20 == 2))
         );
+
         let norm = GroupNorm {
             rows: 20,
             groups: 2,
@@ -541,16 +581,22 @@ fn nan_stays_where_it_is() {
     }
 }
 
-/// All results, for the comparison of tiers.
+/// Returns all results, for the comparison of tiers.
 pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
     for &(rows, groups, size) in GROUPS {
         let columns = groups * size;
         let len = rows * columns;
-        let (x, dy) = (around(5.0, 2.0, 1, len), numbers(2, len));
-        let (weight, bias) = (numbers(3, columns), numbers(4, columns));
+        let x = around(5.0, 2.0, 1, len);
+        let dy = numbers(2, len);
+        let weight = numbers(3, columns);
+        let bias = numbers(4, columns);
+
         let mut y = vec![0.0; len];
-        let (mut dx, mut sums, mut totals) = (y.clone(), vec![0.0; columns], vec![0.0; columns]);
+        let mut dx = y.clone();
+        let mut sums = vec![0.0; columns];
+        let mut totals = vec![0.0; columns];
         let mut kept = vec![0.0; STATISTICS * groups];
+
         let norm = GroupNorm {
             rows,
             groups,
@@ -559,9 +605,11 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             weight: &weight,
             bias: &bias,
         };
+
         kernels.group_norm(norm, &x, &mut y, &mut kept);
         kernels.group_norm_grad(norm, &x, &kept, &dy, Some(&mut dx), &mut sums, &mut totals);
         out.extend([&y[..], &kept, &dx, &sums, &totals].concat());
+
         for centered in [false, true] {
             let norm = RowNorm {
                 width: columns,
@@ -570,6 +618,7 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
                 weight: &weight,
                 bias: &bias,
             };
+
             let mut kept = vec![0.0; STATISTICS * rows];
             kernels.row_norm(norm, &x, &mut y, &mut kept);
             kernels.row_norm_grad(norm, &x, &kept, &dy, &mut dx);
@@ -585,6 +634,7 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             });
             out.extend([&y[..], &kept, &dx, &sums, &totals].concat());
         }
+
         let Batch {
             y,
             dx,
@@ -593,6 +643,7 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             variances,
         } = batch(kernels, &x, &dy, &weight, &bias, rows / 2);
         out.extend([y, dx, products, totals, variances].concat());
+
         let mut y = vec![0.0; len];
         let variance: Vec<f32> = bias.iter().map(|x| x * x + 0.1).collect();
         let norm = RunningNorm {
@@ -602,6 +653,7 @@ pub(super) fn everything(kernels: F32Kernels, out: &mut Vec<f32>) {
             weight: &weight,
             bias: &bias,
         };
+
         kernels.running_norm(norm, &x, &mut y);
         out.extend(y);
     }

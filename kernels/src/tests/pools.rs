@@ -1,11 +1,12 @@
-//! Pooling in every tier: against plain loops in `f64`, and whatever the cut of the batch.
+//! Pooling in every tier: against plain loops in `f64`, and independent of the distribution of the
+//! batch.
 
 use proptest::prelude::*;
 
 use super::super::{Axis, Divisor, F32Kernels, F64Kernels, Kernels, Plane, Reach};
 use super::{CASES, Guarded, all_tiers, assert_rounded, bits, magnitudes, numbers, widen};
 
-/// An axis of windows that fits, of a few places.
+/// Generates an axis of windows that fits, of a few positions.
 fn windows(most_dilation: usize) -> impl Strategy<Value = Axis> {
     (
         1_usize..8,
@@ -29,12 +30,14 @@ fn windows(most_dilation: usize) -> impl Strategy<Value = Axis> {
                     },
                 };
             }
+
             let pad = pad.min(kernel / 2);
             let dilation = if (kernel - 1) * dilation < input + 2 * pad {
                 dilation
             } else {
                 1
             };
+
             let output = (input + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
             Axis {
                 input,
@@ -77,13 +80,13 @@ fn plane(axis: impl Strategy<Value = Axis> + Clone) -> impl Strategy<Value = Pla
     })
 }
 
-/// The numbers of `samples` inputs and outputs.
+/// Returns the numbers of elements of `samples` inputs and outputs.
 fn lens(plane: &Plane, samples: usize) -> (usize, usize) {
     let (input, output) = plane.lens();
     (samples * input, samples * output)
 }
 
-/// Numbers of which many are equal; some are NaN.
+/// Returns numbers of which many are equal; some are NaN.
 fn equal_numbers(seed: u32, len: usize, nan: bool) -> Guarded {
     let number = |x: &f32| {
         if nan && *x > 0.8 {
@@ -97,15 +100,15 @@ fn equal_numbers(seed: u32, len: usize, nan: bool) -> Guarded {
 
 /// `y`, codes and `dx`.
 fn max_pool(kernels: F32Kernels, plane: &Plane, x: &[f32], dy: &[f32]) -> [Guarded; 3] {
-    let (mut y, mut codes, mut dx) = (
-        Guarded::empty(dy.len()),
-        Guarded::empty(dy.len()),
-        Guarded::empty(x.len()),
-    );
+    let mut y = Guarded::empty(dy.len());
+    let mut codes = Guarded::empty(dy.len());
+    let mut dx = Guarded::empty(x.len());
     kernels.max_pool(plane, x, &mut y, Some(&mut codes));
+
     let mut inferred = Guarded::empty(dy.len());
     kernels.max_pool(plane, x, &mut inferred, None);
     assert_eq!(bits(&y), bits(&inferred));
+
     kernels.max_pool_grad(plane, &codes, dy, &mut dx);
     [y, codes, dx]
 }
@@ -117,7 +120,8 @@ fn mean_pool(
     x: &[f32],
     dy: &[f32],
 ) -> [Guarded; 2] {
-    let (mut y, mut dx) = (Guarded::empty(dy.len()), Guarded::empty(x.len()));
+    let mut y = Guarded::empty(dy.len());
+    let mut dx = Guarded::empty(x.len());
     kernels.mean_pool(plane, divide, false, x, &mut y);
     kernels.mean_pool(plane, divide, true, dy, &mut dx);
     [y, dx]
@@ -128,15 +132,20 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
     let x = equal_numbers(1, input, nan);
     // Short numbers, whose sums are exact.
     let dy = equal_numbers(2, output, false);
-    let (mut y, mut codes, mut dx) = (vec![0.0; output], vec![0.0; output], vec![0.0; input]);
+
+    let mut y = vec![0.0; output];
+    let mut codes = vec![0.0; output];
+    let mut dx = vec![0.0; input];
     F64Kernels.max_pool(&plane, &widen(&x), &mut y, Some(&mut codes));
     F64Kernels.max_pool_grad(&plane, &codes, &widen(&dy), &mut dx);
-    // A window that reads nothing has the code of a tap that is not there.
+
+    // A window that reads nothing has the code of a tap that does not exist.
     codes
         .iter_mut()
         .zip(&y)
         .filter(|(_, y)| **y == f64::NEG_INFINITY)
         .for_each(|(code, _)| *code = f64::NAN);
+
     for kernels in all_tiers() {
         let [y32, codes32, dx32] = max_pool(kernels, &plane, &x, &dy);
         for i in 0..output {
@@ -148,6 +157,7 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
                 y32[i],
                 y[i]
             );
+
             assert!(
                 f64::from(codes32[i]) == codes[i] || codes[i].is_nan(),
                 "{}: {plane:?}",
@@ -160,24 +170,27 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
 
 fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
     let (input, output) = lens(&plane, samples);
-    let (x, dy) = (
-        Guarded::new(&numbers(1, input)),
-        Guarded::new(&numbers(2, output)),
-    );
+    let x = Guarded::new(&numbers(1, input));
+    let dy = Guarded::new(&numbers(2, output));
     let in_double = |x: &[f64], dy: &[f64]| {
-        let (mut y, mut dx) = (vec![0.0; output], vec![0.0; input]);
+        let mut y = vec![0.0; output];
+        let mut dx = vec![0.0; input];
         F64Kernels.mean_pool(&plane, divide, false, x, &mut y);
         F64Kernels.mean_pool(&plane, divide, true, dy, &mut dx);
         (y, dx)
     };
+
     let (y, dx) = in_double(&widen(&x), &widen(&dy));
     let (y_sizes, dx_sizes) = in_double(&magnitudes(&x), &magnitudes(&dy));
-    // At most one for each element of the plane, some for its weight, and one for the divisor.
+
+    // At most one rounding for each element of the plane, some for its weight, and one for the
+    // divisor.
     let roundings = [plane.rows, plane.cols]
         .iter()
         .map(|axis| axis.input.max(axis.output))
         .product::<usize>()
         + 6;
+
     for kernels in all_tiers() {
         let [y32, dx32] = mean_pool(kernels, &plane, divide, &x, &dy);
         assert_rounded(kernels.tier(), &y32, &y, &y_sizes, roundings);
@@ -199,7 +212,11 @@ proptest! {
 
     #[test]
     fn means_match_the_reference(
-        plane in prop_oneof![plane(windows(1).boxed()), plane(even().boxed()), plane(linear().boxed())],
+        plane in prop_oneof![
+            plane(windows(1).boxed()),
+            plane(even().boxed()),
+            plane(linear().boxed()),
+        ],
         divide in prop_oneof![Just(Divisor::One), Just(Divisor::Count), Just(Divisor::Kernel)],
         samples in 0_usize..3,
     ) {
@@ -211,16 +228,22 @@ proptest! {
         plane in prop_oneof![plane(windows(1).boxed()), plane(even().boxed())],
     ) {
         let (input, output) = lens(&plane, 1);
-        let (x, dy) = (numbers(1, 3 * input), numbers(2, 3 * output));
+        let x = numbers(1, 3 * input);
+        let dy = numbers(2, 3 * output);
+
         for kernels in all_tiers() {
             let run = |x: &[f32], dy: &[f32]| {
                 let [y, codes, dx] = max_pool(kernels, &plane, x, dy);
                 let [mean, mean_dx] = mean_pool(kernels, &plane, Divisor::Count, x, dy);
                 [y, codes, dx, mean, mean_dx].map(|part| bits(&part))
             };
+
             let whole = run(&x, &dy);
             for (part, whole) in whole.iter().enumerate() {
-                let parts = x.chunks(input).zip(dy.chunks(output)).flat_map(|(x, dy)| run(x, dy)[part].clone());
+                let parts = x
+                    .chunks(input)
+                    .zip(dy.chunks(output))
+                    .flat_map(|(x, dy)| run(x, dy)[part].clone());
                 prop_assert_eq!(&parts.collect::<Vec<_>>(), whole);
             }
         }
@@ -241,17 +264,19 @@ fn common_shapes_match_the_reference() {
                 dilation: 1,
             },
         };
+
         let plane = Plane {
             rows: axis,
             cols: axis,
             channels,
         };
+
         check_max(plane, if cfg!(miri) { 1 } else { 2 }, false);
         check_mean(plane, Divisor::Kernel, 1);
     }
 }
 
-/// The average of equal numbers is that number, whatever their count.
+/// The average of equal numbers is that number, whatever their count is.
 #[test]
 fn averages_of_equal_numbers_are_exact() {
     for count in 1..60 {
@@ -261,6 +286,7 @@ fn averages_of_equal_numbers_are_exact() {
             pad: 0,
             dilation: 1,
         };
+
         let plane = Plane {
             rows: Axis::ONE,
             cols: Axis {
@@ -270,6 +296,7 @@ fn averages_of_equal_numbers_are_exact() {
             },
             channels: 3,
         };
+
         for kernels in all_tiers() {
             let mut y = [0.0; 3];
             kernels.mean_pool(
@@ -293,6 +320,7 @@ fn a_window_of_padding_alone_is_minus_infinity() {
         pad: 1,
         dilation: 2,
     };
+
     let plane = Plane {
         rows: Axis::ONE,
         cols: Axis {
@@ -302,6 +330,7 @@ fn a_window_of_padding_alone_is_minus_infinity() {
         },
         channels: 2,
     };
+
     for kernels in all_tiers() {
         let [y, _, dx] = max_pool(kernels, &plane, &[5.0, 6.0], &[1.0, 1.0]);
         assert_eq!(
@@ -320,11 +349,13 @@ fn lengths_are_checked() {
         pad: 0,
         dilation: 1,
     };
+
     let axis = Axis {
         input: 2,
         output: 1,
         reach,
     };
+
     F64Kernels.max_pool(
         &Plane {
             rows: axis,
@@ -347,11 +378,13 @@ fn lengths_that_wrap_are_refused() {
         pad: 0,
         dilation: 1,
     };
+
     let axis = Axis {
         input: 1 << 22,
         output: 1,
         reach,
     };
+
     let outputs = &mut vec![0.0; 1 << 20];
     F64Kernels.max_pool(
         &Plane {
@@ -365,7 +398,7 @@ fn lengths_that_wrap_are_refused() {
     );
 }
 
-/// The results of all kernels, for `agreement`.
+/// Returns the results of all kernels, for `agreement`.
 pub(super) fn everything(kernels: F32Kernels, channels: usize) -> Vec<f32> {
     let tiles = Reach::Windows {
         kernel: 2,
@@ -379,6 +412,7 @@ pub(super) fn everything(kernels: F32Kernels, channels: usize) -> Vec<f32> {
         pad: 1,
         dilation: 1,
     };
+
     let mut out = Vec::new();
     for (input, output, reach) in [
         (5, 2, tiles),
@@ -396,12 +430,16 @@ pub(super) fn everything(kernels: F32Kernels, channels: usize) -> Vec<f32> {
             cols: axis,
             channels,
         };
-        let (x, dy) = (numbers(1, plane.lens().0), numbers(2, plane.lens().1));
+
+        let x = numbers(1, plane.lens().0);
+        let dy = numbers(2, plane.lens().1);
+
         if !matches!(reach, Reach::Linear { .. }) {
             max_pool(kernels, &plane, &x, &dy)
                 .iter()
                 .for_each(|part| out.extend(&part[..]));
         }
+
         for divide in [Divisor::One, Divisor::Count, Divisor::Kernel] {
             mean_pool(kernels, &plane, divide, &x, &dy)
                 .iter()

@@ -8,7 +8,7 @@ use super::{CASES, GUARD, Guarded, all_tiers, bits, is_guard, numbers};
 use crate::product::DEPTH;
 use crate::tier::Tier;
 
-/// How a matrix lies in memory.
+/// The layout of a matrix in memory.
 #[derive(Clone, Copy, Debug)]
 enum Layout {
     Rows { gap: usize },
@@ -38,16 +38,19 @@ impl Laid {
             Layout::Columns { gap } => (1, rows + gap),
             Layout::Sparse => (2 * cols + 1, 2),
         };
+
         let len = if rows * cols == 0 {
             0
         } else {
             (rows - 1) * row_stride + (cols - 1) * col_stride + 1
         };
+
         let mut laid = Laid {
             data: Guarded::empty(len),
             row_stride,
             col_stride,
         };
+
         for (i, x) in numbers(seed, rows * cols).into_iter().enumerate() {
             laid.data[i / cols * row_stride + i % cols * col_stride] = x;
         }
@@ -93,6 +96,7 @@ fn case() -> impl Strategy<Value = Case> {
         1 => (0..large, 1_usize..20, 1_usize..5),
         1 => (1_usize..9, 0..large / 2, 1_usize..7),
     ];
+
     (
         sizes,
         layout(),
@@ -128,7 +132,7 @@ impl Case {
         Guarded::new(&numbers(self.seed ^ 0xaa, self.n))
     }
 
-    /// What C holds before: numbers if they count, guard cells if not.
+    /// Returns what C holds before: numbers if they count, guard cells if not.
     fn c(&self) -> Laid {
         let layout = Layout::Rows { gap: self.c_gap };
         let mut c = Laid::new(layout, self.m, self.n, self.seed ^ 0x77);
@@ -143,7 +147,11 @@ impl Case {
     }
 
     fn run(&self, kernels: F32Kernels) -> Laid {
-        let (a, b, bias, mut c) = (self.a(), self.b(), self.bias(), self.c());
+        let a = self.a();
+        let b = self.b();
+        let bias = self.bias();
+        let mut c = self.c();
+
         kernels.product(Product {
             m: self.m,
             n: self.n,
@@ -156,33 +164,40 @@ impl Case {
             relu: self.relu,
             whole: self.m,
         });
+
         c
     }
 
-    /// Element `(i, j)` as a sum of blocks, each a chain of steps.
+    /// Returns element `(i, j)` as a sum of blocks, each a chain of steps.
     fn chains(&self, i: usize, j: usize, step: fn(f32, f32, f32) -> f32) -> f32 {
-        let (a, b) = (self.a(), self.b());
+        let a = self.a();
+        let b = self.b();
         let depth = self.k.div_ceil(self.k.div_ceil(DEPTH).max(1)).max(1);
+
         let block = |first: usize, start| {
             let end = self.k.min(first + depth);
             (first..end).fold(start, |sum, p| step(a.at(i, p), b.at(p, j), sum))
         };
+
         let mut sum = block(0, if self.start == 1 { self.bias()[j] } else { 0.0 });
         if self.start == 2 {
             sum += self.c().at(i, j);
         }
+
         for first in (depth..self.k).step_by(depth) {
             sum += block(first, 0.0);
         }
         if self.relu { sum.max(0.0) } else { sum }
     }
 
-    /// A few elements, the corners among them.
+    /// Returns a few elements, the corners among them.
     fn samples(&self) -> Vec<(usize, usize)> {
         if self.m * self.n == 0 {
             return Vec::new();
         }
-        let (m, n) = (self.m, self.n);
+
+        let m = self.m;
+        let n = self.n;
         let spread = (0..6).map(|s| ((s * 7 + 3) % m, (s * 11 + 5) % n));
         spread
             .chain([(0, 0), (0, n - 1), (m - 1, 0), (m - 1, n - 1)])
@@ -190,9 +205,14 @@ impl Case {
     }
 }
 
-/// The naive product in `f64`: the value and the sum of the magnitudes, which bounds the rounding.
+/// Computes the naive product in `f64`: the value and the sum of the magnitudes, which bounds the
+/// rounding.
 fn reference(case: &Case) -> Vec<(f64, f64)> {
-    let (a, b, bias, c) = (case.a(), case.b(), case.bias(), case.c());
+    let a = case.a();
+    let b = case.b();
+    let bias = case.bias();
+    let c = case.c();
+
     let mut out = Vec::new();
     for i in 0..case.m {
         for j in 0..case.n {
@@ -201,12 +221,15 @@ fn reference(case: &Case) -> Vec<(f64, f64)> {
                 1 => f64::from(bias[j]),
                 _ => f64::from(c.at(i, j)),
             };
-            let (mut sum, mut size) = (start, start.abs());
+
+            let mut sum = start;
+            let mut size = start.abs();
             for p in 0..case.k {
                 let term = f64::from(a.at(i, p)) * f64::from(b.at(p, j));
                 sum += term;
                 size += term.abs();
             }
+
             out.push((if case.relu { sum.max(0.0) } else { sum }, size));
         }
     }
@@ -220,32 +243,51 @@ proptest! {
     fn products_are_right_in_every_tier(case in case()) {
         let want = reference(&case);
         for kernels in all_tiers().chain([F32Kernels(Level::Foreign)]) {
-            let (tier, c) = (kernels.tier(), case.run(kernels));
+            let tier = kernels.tier();
+            let c = case.run(kernels);
+
             for (index, &(want, size)) in want.iter().enumerate() {
                 let got = f64::from(c.at(index / case.n, index % case.n));
                 let bound = (case.k + 2) as f64 * f64::from(f32::EPSILON) * size;
                 prop_assert!((got - want).abs() <= bound, "{tier}: {got} instead of {want}");
             }
+
             for (index, &x) in c.data.iter().enumerate() {
-                prop_assert!(index % c.row_stride < case.n || is_guard(x), "written between the rows");
+                prop_assert!(
+                    index % c.row_stride < case.n || is_guard(x),
+                    "written between the rows"
+                );
             }
         }
     }
 
-    /// From this follows that neither tiles nor cuts of the rows nor FMA tiers matter.
+    /// It follows that neither tiles nor distributions of the rows nor FMA tiers matter.
     #[test]
     fn elements_are_sums_of_chains(case in case()) {
         prop_assume!(case.m > 1);
         for kernels in all_tiers() {
-            let step = if kernels.tier() == Tier::Portable { |a, b, c| a * b + c } else { f32::mul_add };
+            let step = if kernels.tier() == Tier::Portable {
+                |a, b, c| a * b + c
+            } else {
+                f32::mul_add
+            };
+
             let c = case.run(kernels);
             for (i, j) in case.samples() {
-                prop_assert_eq!(c.at(i, j).to_bits(), case.chains(i, j, step).to_bits(), "{} {} {}", kernels.tier(), i, j);
+                let want = case.chains(i, j, step);
+                prop_assert_eq!(
+                    c.at(i, j).to_bits(),
+                    want.to_bits(),
+                    "{} {} {}",
+                    kernels.tier(),
+                    i,
+                    j
+                );
             }
         }
     }
 
-    /// The product of a single row has several chains, but the same in both FMA tiers.
+    /// The product of a single row has several chains, the same ones in both FMA tiers.
     #[test]
     fn single_rows_agree_in_bits(mut case in case()) {
         case.m = 1;
@@ -260,10 +302,14 @@ proptest! {
     fn cuts_change_no_bit(
         m in 2_usize..(if cfg!(miri) { 6 } else { 40 }),
         n in 1_usize..(if cfg!(miri) { 6 } else { 70 }),
-        k in prop_oneof![2_usize..(if cfg!(miri) { 6 } else { 40 }), 2_usize..(if cfg!(miri) { 7 } else { 600 })],
+        k in prop_oneof![
+            2_usize..(if cfg!(miri) { 6 } else { 40 }),
+            2_usize..(if cfg!(miri) { 7 } else { 600 }),
+        ],
         seed in any::<u32>(),
     ) {
-        let (a, b) = (numbers(seed, m * k), numbers(!seed, k * n));
+        let a = numbers(seed, m * k);
+        let b = numbers(!seed, k * n);
         for kernels in all_tiers() {
             let product = |rows: std::ops::Range<usize>, c: &mut [f32]| {
                 kernels.product(Product {
@@ -279,6 +325,7 @@ proptest! {
                     whole: m,
                 });
             };
+
             let [mut whole, mut rows] = [vec![0.0; m * n], vec![0.0; m * n]];
             product(0..m, &mut whole);
             product(0..m / 2, &mut rows);
@@ -306,6 +353,7 @@ fn nan_reaches_the_result_and_passes_relu() {
                 relu: true,
                 whole: m,
             });
+
             assert!(c.iter().all(|x| x.is_nan()), "{}", kernels.tier());
         }
     }
@@ -314,7 +362,10 @@ fn nan_reaches_the_result_and_passes_relu() {
 /// A product of 2 x 3 by 3 x 4 with one argument spoilt.
 fn spoilt(spoil: impl Fn(&mut Product<'_, f32>)) {
     for kernels in all_tiers() {
-        let (a, b, mut c) = ([1.0; 6], [1.0; 12], [0.0; 8]);
+        let a = [1.0; 6];
+        let b = [1.0; 12];
+        let mut c = [0.0; 8];
+
         let mut product = Product {
             m: 2,
             n: 4,
@@ -327,6 +378,7 @@ fn spoilt(spoil: impl Fn(&mut Product<'_, f32>)) {
             relu: false,
             whole: 2,
         };
+
         spoil(&mut product);
         kernels.product(product);
     }

@@ -14,10 +14,12 @@ fn naive(resample: Resample<'_, f64>) -> Vec<f64> {
         bilinear,
         fill,
     } = resample;
+
     let mut to = Vec::new();
     for row in 0..height {
         for column in 0..width {
             let [x, y] = map.map(|m| m[0] * column as f64 + m[1] * row as f64 + m[2]);
+
             for channel in 0..channels {
                 let mut sum = fill;
                 for (i, &pixel) in from.iter().skip(channel).step_by(channels).enumerate() {
@@ -45,6 +47,7 @@ fn resampling_matches_its_definition_in_every_tier() {
         [[3.0, 0.5, -2.26], [0.25, -2.0, 3.31]],
         [[1.0, 0.0, 1e300], [0.0, 1.0, f64::NAN]],
     ];
+
     for (height, width, channels) in [
         (5, 5, 1),
         (1, 1, 3),
@@ -55,6 +58,7 @@ fn resampling_matches_its_definition_in_every_tier() {
     ] {
         for (map, bilinear) in maps.iter().flat_map(|&map| [(map, true), (map, false)]) {
             let from = Guarded::new(&numbers(3, height * width * channels));
+
             let wide = widen(&from);
             let resample = Resample {
                 from: &wide[..],
@@ -65,10 +69,12 @@ fn resampling_matches_its_definition_in_every_tier() {
                 bilinear,
                 fill: 0.25,
             };
+
             let want = match map[1][2].is_nan() {
                 true => vec![0.25; wide.len()],
                 false => naive(resample),
             };
+
             let mut double = vec![0.0; wide.len()];
             F64Kernels.resample(resample, &mut double);
             let close = |got: f64, want: f64, bound: f64| {
@@ -77,10 +83,12 @@ fn resampling_matches_its_definition_in_every_tier() {
                     "{got} is not {want}, {map:?} {bilinear}"
                 );
             };
+
             double
                 .iter()
                 .zip(&want)
                 .for_each(|(&got, &want)| close(got, want, 1e-14));
+
             let mut first: Option<Vec<u32>> = None;
             for kernels in all_tiers() {
                 let mut to = Guarded::empty(from.len());
@@ -96,9 +104,11 @@ fn resampling_matches_its_definition_in_every_tier() {
                     },
                     &mut to,
                 );
+
                 to.iter()
                     .zip(&want)
                     .for_each(|(&got, &want)| close(f64::from(got), want, 1e-6));
+
                 let bits: Vec<u32> = to.iter().map(|x| x.to_bits()).collect();
                 assert_eq!(
                     *first.get_or_insert(bits.clone()),

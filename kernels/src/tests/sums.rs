@@ -1,5 +1,5 @@
-//! Every sum of the kernels over many terms, in every tier and in `f64`: what rounding may cost is
-//! written in the crate's documentation.
+//! Every sum of the kernels over many terms, in every tier and in `f64`. The crate's documentation
+//! states the bounds of the rounding.
 
 use super::super::{
     Axis, Bend, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Divisor, F32Kernels, F64Kernels,
@@ -12,15 +12,15 @@ use crate::tier::Tier;
 /// A type of numbers, with the kernels that sum them.
 trait Number: Real + Sync + std::fmt::Debug + std::fmt::Display {
     const EPSILON: f64;
-    /// How many terms the sums have. A single chain of equal terms would be off by an eighth of
-    /// their number or more, in units of `EPSILON / 2`: a hundred times what is allowed. Miri has
-    /// time for the shortest of those that are longer than a block.
+    /// The number of terms of the sums. A single chain of equal terms would be off by at least an
+    /// eighth of their number in units of `EPSILON / 2`: a hundred times the bound. Miri has time
+    /// for the shortest sums that are longer than a block.
     const SIZES: &[usize];
     type Kernels: Kernels<Self>;
 
-    /// Those of all tiers.
+    /// The kernels of all tiers.
     fn kernels() -> impl Iterator<Item = Self::Kernels>;
-    /// Those with products of their own.
+    /// The kernels with products of their own.
     fn product_kernels() -> impl Iterator<Item = Self::Kernels>;
     fn wide(self) -> f64;
 }
@@ -96,8 +96,8 @@ fn runs(terms: usize) -> f64 {
     768.0 + terms as f64 / 65536.0
 }
 
-/// Panics unless a sum is as near to `want` as so many roundings, and `own` ones of each term,
-/// allow.
+/// Panics unless a sum is as near to `want` as the bound allows, with `own` more roundings of each
+/// term.
 #[track_caller]
 fn check<T: Number>(
     what: &str,
@@ -117,8 +117,8 @@ fn check<T: Number>(
     );
 }
 
-/// Calls with the numbers of each kind of terms: equal ones, whose roundings do not cancel, and, if
-/// that is quick, others.
+/// Calls `f` with the numbers of each kind of terms: equal ones, whose roundings do not cancel,
+/// and, if that is quick, others.
 fn each_kind<T: Number>(len: usize, mut f: impl FnMut(&[T])) {
     f(&vec![tenth(); len]);
     if len < 1 << 20 {
@@ -135,14 +135,18 @@ fn various<T: Number>(seed: u32, len: usize) -> Vec<T> {
     numbers.into_iter().map(|x| T::of(f64::from(x))).collect()
 }
 
-/// The sum, with what its additions round off (Neumaier 1974), and that of the magnitudes.
+/// Returns the sum, with compensation of its rounding (Neumaier 1974), and the sum of the
+/// magnitudes.
 fn sum_of(terms: impl Iterator<Item = f64>) -> (f64, f64) {
-    let (mut sum, mut lost, mut size) = (0.0, 0.0, 0.0);
+    let mut sum = 0.0;
+    let mut lost = 0.0;
+    let mut size = 0.0;
     for term in terms {
         let next: f64 = sum + term;
         let added = next - sum;
         lost += (sum - (next - added)) + (term - added);
-        (sum, size) = (next, size + term.abs());
+        sum = next;
+        size += term.abs();
     }
     (sum + lost, size)
 }
@@ -156,6 +160,7 @@ fn sums_and_dot_products<T: Number>() {
         each_kind::<T>(len, |x| {
             let (want, size) = sum_of(wide(x));
             let (square, _) = sum_of(wide(x).map(|x| x * x));
+
             for kernels in T::kernels() {
                 check("sum", kernels, kernels.sum(x), want, size, pairs(len), 0.0);
                 check(
@@ -190,6 +195,7 @@ fn column_sums<T: Number>() {
             for cols in [1, 3, 70] {
                 let rows = len / cols;
                 let x = &x[..rows * cols];
+
                 for kernels in T::kernels() {
                     let mut sums = vec![T::of(0.5); cols];
                     kernels.column_sums(rows, cols, x, &mut sums, true);
@@ -218,18 +224,23 @@ fn losses<T: Number>() {
         curve: 2.0,
         slope: 1.0,
     };
+
     for &len in T::SIZES {
         each_kind::<T>(len, |x| {
-            let (zeros, mut grad) = (vec![T::of(0.0); len], vec![T::of(0.0); len]);
+            let zeros = vec![T::of(0.0); len];
+            let mut grad = vec![T::of(0.0); len];
             let squares = sum_of(wide(x).map(|x| x * x)).0;
             let smooth =
                 sum_of(wide(x).map(|x| if x.abs() < 0.5 { x * x } else { x.abs() - 0.25 })).0;
             let bce = sum_of(wide(x).map(|x| x.max(0.0) + (-x.abs()).exp().ln_1p())).0;
+
             for kernels in T::kernels() {
                 let got = kernels.mse(x, &zeros, T::one(), &mut grad);
                 check("mse", kernels, got, squares, squares, pairs(len), 1.0);
+
                 let got = kernels.smooth_l1(bend, x, &zeros, T::one(), &mut grad);
                 check("smooth l1", kernels, got, smooth, smooth, pairs(len), 3.0);
+
                 let got = kernels.bce_with_logits(x, &zeros, T::one(), &mut grad);
                 check("bce", kernels, got, bce, bce, pairs(len), 8.0);
             }
@@ -243,12 +254,14 @@ fn cross_entropies<T: Number>() {
             for classes in [3, 40] {
                 let rows = len / classes;
                 let x = &x[..rows * classes];
+
                 let labels = vec![1; rows];
                 let terms = x.chunks_exact(classes).map(|row| {
                     let sum: f64 = wide(row).map(f64::exp).sum();
                     sum.ln() - row[1].wide()
                 });
                 let (want, size) = sum_of(terms);
+
                 let mut grad = vec![T::of(0.0); x.len()];
                 for kernels in T::kernels() {
                     for weights in [&[][..], &vec![T::of(1.0); rows]] {
@@ -268,20 +281,22 @@ fn cross_entropies<T: Number>() {
     }
 }
 
-/// Rows as long as they are; the sum of the exponentials is what the largest probability is the
-/// inverse of.
+/// Rows of the full length. The largest probability is the inverse of the sum of the exponentials.
 fn denominators_of_softmax<T: Number>() {
     for &len in T::SIZES {
         each_kind::<T>(len, |x| {
             let (denominator, _) = sum_of(wide(x).map(f64::exp));
             let want = x[1].wide().exp() / denominator;
             let (weighted, size) = sum_of(wide(x).map(|x| x.exp() / denominator * x));
+
             for kernels in T::kernels() {
                 let mut y = x.to_vec();
                 kernels.softmax(len, &mut y);
                 check("softmax", kernels, y[1], want, want, pairs(len), 10.0);
+
                 let mut dy = x.to_vec();
                 kernels.softmax_grad(len, &y, &mut dy);
+
                 let slope = want * (x[1].wide() - weighted);
                 check(
                     "softmax_grad",
@@ -304,10 +319,12 @@ fn denominators_of_softmax<T: Number>() {
                     pairs(len),
                     10.0,
                 );
+
                 let mut dy = x.to_vec();
                 kernels.log_softmax_grad(len, &y, &mut dy);
                 let (total, size) = sum_of(wide(x));
                 let slope = x[1].wide() - want * total;
+
                 check(
                     "log_softmax_grad",
                     kernels,
@@ -322,7 +339,7 @@ fn denominators_of_softmax<T: Number>() {
     }
 }
 
-/// Mean and deviation of numbers far from zero, in each way in which they can lie.
+/// Mean and deviation of numbers far from zero, in each layout.
 fn statistics_of_norms<T: Number>() {
     for &len in T::SIZES {
         let x: Vec<T> = various(3, len)
@@ -331,9 +348,13 @@ fn statistics_of_norms<T: Number>() {
             .collect();
         let mean = sum_of(wide(&x)).0 / len as f64;
         let variance = sum_of(wide(&x).map(|x| (x - mean) * (x - mean))).0 / len as f64;
-        let (weight, bias, eps) = (&[][..], &[][..], T::zero());
+        let weight = &[][..];
+        let bias = &[][..];
+        let eps = T::zero();
+
         for kernels in T::kernels() {
-            let (mut y, mut kept) = (vec![T::of(0.0); len], [T::zero(); 3]);
+            let mut y = vec![T::of(0.0); len];
+            let mut kept = [T::zero(); 3];
             let compare = |what: &str, [near, rest, inverse]: [T; 3]| {
                 let error = (near.wide() + rest.wide() - mean).abs();
                 assert!(
@@ -344,6 +365,7 @@ fn statistics_of_norms<T: Number>() {
                 let want = 1.0 / variance.sqrt();
                 check(what, kernels, inverse, want, want, pairs(len), 10.0);
             };
+
             kernels.row_norm(
                 RowNorm {
                     width: len,
@@ -357,6 +379,7 @@ fn statistics_of_norms<T: Number>() {
                 &mut kept,
             );
             compare("row_norm", kept);
+
             for (rows, size) in [(len, 1), (1, len), (len / 4, 4)] {
                 if rows * size == len {
                     let norm = GroupNorm {
@@ -371,9 +394,12 @@ fn statistics_of_norms<T: Number>() {
                     compare("group_norm", kept);
                 }
             }
+
             let near = [T::of(3.0)];
-            let (mut distances, mut squares, mut variances) =
-                ([T::zero()], [T::zero()], [T::zero()]);
+            let mut distances = [T::zero()];
+            let mut squares = [T::zero()];
+            let mut variances = [T::zero()];
+
             kernels.batch_sums(&near, &x, &mut distances, &mut squares);
             kernels.batch_statistics(
                 len,
@@ -388,13 +414,15 @@ fn statistics_of_norms<T: Number>() {
     }
 }
 
-/// The sums that normalizations need for their gradients, where `near` is 0 and all else is 1.
+/// The sums that normalizations need for their gradients, where `near` is 0 and everything else is
+/// 1.
 fn gradients_of_norms<T: Number>() {
     for &len in T::SIZES {
         each_kind::<T>(len, |x| {
             let dy = vec![T::of(0.1); len];
             let (products, product_size) = sum_of(wide(x).map(|x| x * tenth::<T>().wide()));
             let (totals, _) = sum_of(wide(&dy));
+
             for kernels in T::kernels() {
                 let compare = |what: &str, product: T, total: T| {
                     check(
@@ -408,8 +436,10 @@ fn gradients_of_norms<T: Number>() {
                     );
                     check(what, kernels, total, totals, totals, pairs(len), 1.0);
                 };
+
                 let statistics = [0.0, 0.0, 1.0].map(T::of);
-                let (mut weight, mut bias) = ([T::zero()], [T::zero()]);
+                let mut weight = [T::zero()];
+                let mut bias = [T::zero()];
                 kernels.row_norm_sums(RowNormSums {
                     width: 1,
                     first: 0,
@@ -436,8 +466,8 @@ fn gradients_of_norms<T: Number>() {
                 kernels.batch_grad_sums(&[T::zero()], x, &dy, &mut weight, &mut bias);
                 compare("batch_grad_sums", weight[0], bias[0]);
 
-                // With the mean of `dy` for a single row, of `dy * x` for another: a gradient has
-                // both.
+                // With the mean of `dy` for a single row, and of `dy * x` for another: a gradient
+                // has both.
                 let mut dx = vec![T::of(0.0); len];
                 let norm = RowNorm {
                     width: len,
@@ -447,9 +477,11 @@ fn gradients_of_norms<T: Number>() {
                     bias: &[],
                 };
                 kernels.row_norm_grad(norm, x, &statistics, &dy, &mut dx);
-                let (mean, product) = (totals / len as f64, products / len as f64);
+                let mean = totals / len as f64;
+                let product = products / len as f64;
                 let want = tenth::<T>().wide() - mean - x[1].wide() * product;
                 check("row_norm_grad", kernels, dx[1], want, 0.3, pairs(len), 8.0);
+
                 let norm = GroupNorm {
                     rows: 1,
                     groups: 1,
@@ -477,11 +509,13 @@ fn gradients_of_slopes<T: Number>() {
     for &len in T::SIZES {
         each_kind::<T>(len, |dy| {
             let x = vec![T::of(-1.5); len];
+
             for kernels in T::kernels() {
                 for weights in [1, 4, 20] {
                     let len = len / weights * weights;
                     let mut sums = vec![T::of(0.0); weights];
                     kernels.prelu_weight_grad(&x[..len], &dy[..len], &mut sums, false);
+
                     let terms = wide(&dy[..len]).map(|dy| -1.5 * dy).step_by(weights);
                     let (want, size) = sum_of(terms);
                     check(
@@ -521,6 +555,7 @@ fn averages<T: Number>() {
             output: 1,
             reach: Reach::Even,
         };
+
         let planes = [
             Plane {
                 rows: Axis::ONE,
@@ -548,18 +583,21 @@ fn averages<T: Number>() {
                 channels: 1,
             },
         ];
+
         each_kind::<T>(len, |x| {
             for plane in planes {
                 let channels = plane.channels;
                 let places = plane.rows.input * plane.cols.input;
                 let x = &x[..places * channels];
                 let (sum, size) = sum_of(wide(x).step_by(channels));
+
                 for kernels in T::kernels() {
                     let mut y = vec![T::of(0.0); channels];
                     for (divide, by) in [(Divisor::One, 1.0), (Divisor::Kernel, places as f64)] {
                         if plane.rows == even && by > 1.0 {
                             continue;
                         }
+
                         kernels.mean_pool(&plane, divide, false, x, &mut y);
                         check(
                             "mean_pool",
@@ -577,7 +615,7 @@ fn averages<T: Number>() {
     }
 }
 
-/// One place is read by all outputs: its gradient is the sum of theirs.
+/// One position is read by all outputs: its gradient is the sum of theirs.
 fn gradients_of_averages<T: Number>() {
     for &len in T::SIZES {
         let planes = [Reach::Even, Reach::Linear { factor: len }].map(|reach| Plane {
@@ -589,6 +627,7 @@ fn gradients_of_averages<T: Number>() {
             cols: Axis::ONE,
             channels: 1,
         });
+
         each_kind::<T>(len, |dy| {
             let (want, size) = sum_of(wide(dy));
             for kernels in T::kernels() {
@@ -610,11 +649,11 @@ fn gradients_of_averages<T: Number>() {
     }
 }
 
-/// A tall and a flat product, and the products of one row, each with the long inner index.
+/// A tall and a flat product, and the products of one row, each with the long inner dimension.
 fn products<T: Number>() {
-    // With these, the roundings of a chain go one way.
+    // With these numbers, the roundings of a chain go in one direction.
     let factor = T::of(if size_of::<T>() == 4 { 0.1 } else { 0.3 });
-    // Blocks of them in one chain would do for fewer. All tiers have the runs in common.
+    // Blocks in one chain would do for fewer of them. All tiers have the runs in common.
     const LONGEST: usize = 1 << 24;
     let longest = (!cfg!(miri)).then_some(&LONGEST);
     for &len in T::SIZES.iter().chain(longest) {
@@ -623,24 +662,26 @@ fn products<T: Number>() {
             let a = vec![factor; 2 * k];
             let (want, size) = sum_of(wide(b).step_by(4).take(k).map(|b| b * factor.wide()));
             let tiers = if len == LONGEST { 1 } else { usize::MAX };
+
             for kernels in T::product_kernels().take(tiers) {
                 for m in [1, 2] {
                     let mut c = vec![T::of(0.5); 4 * m];
                     let a = Matrix::row_major(&a, k);
-                    let (b, start) = (Matrix::row_major(b, 4), Start::Accumulate);
-                    let (n, c_stride, relu, whole) = (4, 4, false, m);
+                    let b = Matrix::row_major(b, 4);
+
                     kernels.product(Product {
                         m,
-                        n,
+                        n: 4,
                         k,
                         a,
                         b,
                         c: &mut c,
-                        c_stride,
-                        start,
-                        relu,
-                        whole,
+                        c_stride: 4,
+                        start: Start::Accumulate,
+                        relu: false,
+                        whole: m,
                     });
+
                     for i in 0..m {
                         check(
                             "product",
@@ -653,17 +694,18 @@ fn products<T: Number>() {
                         );
                     }
                 }
+
                 let mut c = [T::zero()];
                 let b: Vec<T> = b.iter().copied().step_by(4).take(k).collect();
-                let (a, b) = (
-                    Matrix::row_major(&a[..k], k),
-                    Matrix {
-                        data: &b,
-                        row_stride: 1,
-                        col_stride: k,
-                    },
-                );
-                let (start, relu) = (Start::Bias(&[T::of(-0.5)]), true);
+                let a = Matrix::row_major(&a[..k], k);
+                let b = Matrix {
+                    data: &b,
+                    row_stride: 1,
+                    col_stride: k,
+                };
+                let start = Start::Bias(&[T::of(-0.5)]);
+                let relu = true;
+
                 kernels.product(Product {
                     m: 1,
                     n: 1,
@@ -676,6 +718,7 @@ fn products<T: Number>() {
                     relu,
                     whole: 1,
                 });
+
                 check(
                     "dots",
                     kernels,
@@ -690,22 +733,28 @@ fn products<T: Number>() {
     }
 }
 
-/// Neither the cut of the rows nor the tier of fused multiply-adds changes a bit of a product that
-/// has runs.
+/// Neither the distribution of the rows nor the tier of fused multiply-adds changes a bit of a
+/// product that has runs.
 #[test]
 fn long_products_have_the_same_bits() {
-    let (k, n) = (if cfg!(miri) { 300 } else { 200_000 }, 5);
-    let (a, b) = (numbers(1, 4 * k), numbers(2, n * k));
+    let k = if cfg!(miri) { 300 } else { 200_000 };
+    let n = 5;
+    let a = numbers(1, 4 * k);
+    let b = numbers(2, n * k);
+
     let of = |kernels: F32Kernels, cut: usize| {
         let mut c = vec![0.0; 4 * n];
         for rows in [0..cut, cut..4] {
-            let (m, c) = (rows.len(), &mut c[rows.start * n..]);
+            let m = rows.len();
+            let c = &mut c[rows.start * n..];
             let a = Matrix {
                 data: &a[rows.start..],
                 row_stride: 1,
                 col_stride: 4,
             };
-            let (b, start) = (Matrix::row_major(&b, n), Start::Zero);
+            let b = Matrix::row_major(&b, n);
+            let start = Start::Zero;
+
             kernels.product(Product {
                 m,
                 n,
@@ -719,11 +768,14 @@ fn long_products_have_the_same_bits() {
                 whole: 4,
             });
         }
+
         bits(&c)
     };
+
     for kernels in all_tiers() {
         assert_eq!(of(kernels, 0), of(kernels, 1), "{}", kernels.tier());
     }
+
     let mut fused = all_tiers()
         .filter(|kernels| kernels.tier() != Tier::Portable)
         .map(|kernels| of(kernels, 0));
@@ -742,7 +794,9 @@ fn sizes_of(
     let pad = [kernel / 2; 2].map(|pad| if size[0] == 1 { 0 } else { pad });
     let kernel = [if size[0] == 1 { 1 } else { kernel }, kernel];
     let out = [0, 1].map(|axis| size[axis] + 2 * pad[axis] + 1 - kernel[axis]);
-    let (stride, dilation) = ([1, 1], [1, 1]);
+
+    let stride = [1, 1];
+    let dilation = [1, 1];
     ConvSizes {
         size,
         channels,
@@ -764,13 +818,14 @@ fn cut<T>(gradient: &mut [T], len: usize, f: &(dyn Fn(usize, &mut [T]) + Sync)) 
 }
 
 /// Images of equal numbers: the gradient of the weight in the middle of the window is a sum over
-/// all places, as is that of the bias.
+/// all pixels, as is that of the bias.
 fn gradients_of_convolutions<T: Number>() {
     let most = if cfg!(miri) {
         600
     } else {
         T::SIZES[T::SIZES.len() - 1] / 4
     };
+
     let layers = [
         (sizes_of([28, 28], 1, 4, 3, 1), most / 784),
         (sizes_of([2, 2], 3, 2, 3, 1), most / 4),
@@ -779,18 +834,20 @@ fn gradients_of_convolutions<T: Number>() {
         (sizes_of([1, most / 2], 2, 2, 3, 2), 1),
         (sizes_of([64, 64], 16, 16, 3, 1), most / 4096),
     ];
+
     for (sizes, samples) in layers {
         let samples = samples.max(1);
-        let (x, dy) = (
-            vec![T::of(0.1); samples * sizes.input_len()],
-            vec![T::of(0.1); samples * sizes.output_len()],
-        );
+        let x = vec![T::of(0.1); samples * sizes.input_len()];
+        let dy = vec![T::of(0.1); samples * sizes.output_len()];
         let places = samples * sizes.out[0] * sizes.out[1];
-        let (row, co) = (sizes.weight_rows() / 2, sizes.out_channels);
+        let row = sizes.weight_rows() / 2;
+        let co = sizes.out_channels;
+
         for kernels in T::kernels() {
             let mut of_parts = [1, 3].map(|parts| {
                 let mut gradient = vec![T::of(0.5); (sizes.weight_rows() + 1) * co];
-                let (gradient_of, accumulate) = (&mut gradient, true);
+                let gradient_of = &mut gradient;
+                let accumulate = true;
                 kernels.conv_weight_grad(ConvWeightGrad {
                     sizes: &sizes,
                     whole: samples,
@@ -803,6 +860,7 @@ fn gradients_of_convolutions<T: Number>() {
                 });
                 gradient
             });
+
             let gradient = std::mem::take(&mut of_parts[0]);
             assert_eq!(
                 gradient,
@@ -810,6 +868,7 @@ fn gradients_of_convolutions<T: Number>() {
                 "{}: the parts change bits",
                 kernels.tier()
             );
+
             let step = tenth::<T>().wide();
             // The sums that Winograd's filtering adds up are up to four times as large as the
             // terms.
@@ -823,6 +882,7 @@ fn gradients_of_convolutions<T: Number>() {
                 runs(places),
                 8.0,
             );
+
             let bias = step * places as f64;
             check(
                 "bias",
@@ -842,17 +902,18 @@ fn gradients_of_convolutions<T: Number>() {
 fn convolutions_of_many_channels<T: Number>() {
     let channels = if cfg!(miri) { 600 } else { 1 << 20 };
     let sizes = sizes_of([1, 2], channels, 2, 1, 1);
-    let (x, weight) = (
-        vec![T::of(0.1); sizes.input_len()],
-        vec![T::of(0.1); 2 * channels],
-    );
+    let x = vec![T::of(0.1); sizes.input_len()];
+    let weight = vec![T::of(0.1); 2 * channels];
     let roundings = 512.0 + channels as f64 / 512.0;
     let square = tenth::<T>().wide() * tenth::<T>().wide();
     let (want, size) = sum_of(std::iter::repeat_n(square, channels));
+
     for kernels in T::kernels() {
         let mut y = [T::zero(); 4];
         let bias = [T::of(0.5); 2];
-        let (sizes, x, y_of) = (&sizes, &x[..], &mut y[..]);
+        let sizes = &sizes;
+        let x = &x[..];
+        let y_of = &mut y[..];
         kernels.conv(Conv {
             sizes,
             whole: 1,
@@ -863,6 +924,7 @@ fn convolutions_of_many_channels<T: Number>() {
             y: y_of,
             relu: false,
         });
+
         check(
             "conv",
             kernels,
@@ -886,6 +948,7 @@ fn convolutions_of_many_channels<T: Number>() {
             dx: &mut dx,
             relu: false,
         });
+
         check(
             "input grad",
             kernels,

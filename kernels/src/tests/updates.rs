@@ -1,5 +1,5 @@
-//! Optimizer steps: every tier against `f64`, and the rules by hand. The rules as such are held to
-//! PyTorch's by `tests/reference/optimizers.rs`.
+//! Optimizer steps: every tier against `f64`, and the rules by hand.
+//! `tests/reference/optimizers.rs` compares the rules with PyTorch's.
 
 use super::super::update::Rule;
 use super::super::{
@@ -8,9 +8,9 @@ use super::super::{
 };
 use super::{Guarded, LENGTHS, all_tiers, assert_close, numbers, widen};
 
-/// Is called with each rule.
+/// A visitor that is called with each rule.
 pub(super) trait Each {
-    /// `rule` makes the rule of a step, counted from 1.
+    /// Visits a rule. `rule` creates the rule of a step, counted from 1.
     fn call<R: Rule>(&mut self, name: &str, rule: impl Fn(u64) -> R)
     where
         F32Kernels: Update<f32, R>,
@@ -55,14 +55,19 @@ pub(super) fn each_rule(each: &mut impl Each) {
         weight_decay: 0.1,
         shrink: 0.99,
     };
-    let (beta1, beta2, epsilon) = (0.9, 0.99, 1e-3);
+    let beta1 = 0.9;
+    let beta2 = 0.99;
+    let epsilon = 1e-3;
+
     each.call("sgd", |_| SGD);
     each.call("sgd, beginning", |_| SgdStep { begin, ..SGD });
+
     let momentum = |step| SgdStep {
         momentum: 0.9,
         first: step == 1,
         ..SGD
     };
+
     each.call("sgd with momentum", momentum);
     each.call("sgd with dampening", |step| SgdStep {
         dampening: 0.3,
@@ -73,12 +78,14 @@ pub(super) fn each_rule(each: &mut impl Each) {
         nesterov: true,
         ..momentum(step)
     });
+
     each.call("adam", adam);
     each.call("amsgrad", |step| AdamStep {
         begin,
         amsgrad: true,
         ..adam(step)
     });
+
     each.call("nadam", |_| NAdamStep {
         begin,
         gradient_rate: 0.1,
@@ -88,6 +95,7 @@ pub(super) fn each_rule(each: &mut impl Each) {
         beta2,
         epsilon,
     });
+
     each.call("radam", |step| RAdamStep {
         begin,
         rate: 0.1,
@@ -96,6 +104,7 @@ pub(super) fn each_rule(each: &mut impl Each) {
         beta2,
         epsilon,
     });
+
     each.call("adamax", |_| AdamaxStep {
         begin,
         rate: 0.1,
@@ -103,20 +112,23 @@ pub(super) fn each_rule(each: &mut impl Each) {
         beta2,
         epsilon,
     });
+
     each.call("adagrad", |step| AdagradStep {
         begin,
         rate: 0.1,
         epsilon,
         initial: (step == 1).then_some(0.5),
     });
+
     each.call("adadelta", |_| AdadeltaStep {
         begin,
         lr: 1.0,
         rho: 0.9,
         epsilon,
     });
+
     for (momentum, centered) in [(0.0, false), (0.9, false), (0.0, true), (0.9, true)] {
-        // A mean square beside a mean loses digits where the two are equal.
+        // A mean square loses digits where it is nearly the square of a mean.
         let epsilon = 0.1;
         let rule = RmsPropStep {
             begin,
@@ -126,8 +138,10 @@ pub(super) fn each_rule(each: &mut impl Each) {
             momentum,
             centered,
         };
+
         each.call("rmsprop", |_| rule);
     }
+
     each.call("lion", |_| LionStep {
         begin,
         lr: 0.1,
@@ -146,23 +160,27 @@ impl Each for InAllTiers {
         F64Kernels: Update<f64, R>,
     {
         println!("{name}");
+
         let count = rule(1).states();
         for &len in LENGTHS {
-            let (p, g) = (
-                Guarded::new(&numbers(1, len)),
-                Guarded::new(&numbers(2, len)),
-            );
-            let (mut want, mut want_m) = (widen(&p), vec![vec![0.0; len]; count]);
+            let p = Guarded::new(&numbers(1, len));
+            let g = Guarded::new(&numbers(2, len));
+            let mut want = widen(&p);
+            let mut want_m = vec![vec![0.0; len]; count];
+
             for step in 1..=3 {
                 let mut slices: Vec<&mut [f64]> = want_m.iter_mut().map(|m| &mut m[..]).collect();
                 F64Kernels.update(&rule(step), &mut want, &widen(&g), &mut slices);
             }
+
             for kernels in all_tiers() {
-                let (mut p, mut m) = (p.clone(), vec![Guarded::new(&vec![0.0; len]); count]);
+                let mut p = p.clone();
+                let mut m = vec![Guarded::new(&vec![0.0; len]); count];
                 for step in 1..=3 {
                     let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                     kernels.update(&rule(step), &mut p, &g, &mut slices);
                 }
+
                 let tier = super::super::Kernels::tier(kernels);
                 assert_close(tier, &p, &want, 2e-6);
                 m.iter()
@@ -178,17 +196,18 @@ fn all_tiers_are_those_of_f64() {
     each_rule(&mut InAllTiers);
 }
 
-/// Steps from these parameters and states; calls `see` with both after each.
+/// Runs steps from the given parameters and states, and calls `see` with both after each.
 fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
     kernels: K,
     rule: &impl Fn(u64) -> R,
-    (p, memory): (T, T),
+    (p, state): (T, T),
     gradients: impl Iterator<Item = T>,
     mut see: impl FnMut(&[T]),
 ) {
     // More than a vector, and not whole vectors.
     const LEN: usize = 19;
-    let (mut p, mut m) = (vec![p; LEN], vec![vec![memory; LEN]; rule(1).states()]);
+    let mut p = vec![p; LEN];
+    let mut m = vec![vec![state; LEN]; rule(1).states()];
     for (step, g) in (2..).zip(gradients) {
         let mut slices: Vec<&mut [T]> = m.iter_mut().map(|m| &mut m[..]).collect();
         kernels.update(&rule(step), &mut p, &[g; LEN], &mut slices);
@@ -196,8 +215,8 @@ fn run<T: Copy, R: Rule, K: Update<T, R> + Copy>(
     }
 }
 
-/// Nothing becomes denormal, whether gradients end or go on so small that their squares are, and
-/// nothing NaN.
+/// No number becomes denormal, whether gradients end or go on so small that their squares are
+/// denormal, and none becomes NaN.
 struct NeverDenormal;
 
 impl Each for NeverDenormal {
@@ -209,6 +228,7 @@ impl Each for NeverDenormal {
         let steps = if cfg!(miri) { 20 } else { 5000 };
         let gradients = |small: [f64; 3]| std::iter::repeat_n(0.0, steps).chain(small.repeat(10));
         // 0.99^5000 is 1.5e-22.
+
         for kernels in all_tiers() {
             let tier = super::super::Kernels::tier(kernels);
             let gradients = gradients([1e-20, -1e-36, 1e-40]).map(|g| g as f32);
@@ -217,6 +237,7 @@ impl Each for NeverDenormal {
                 assert_eq!(bad, None, "{name}, {tier}");
             });
         }
+
         run(
             F64Kernels,
             &rule,
@@ -238,7 +259,11 @@ fn nothing_becomes_denormal() {
 /// The rules that have an epsilon, without it.
 fn each_rule_without_epsilon(each: &mut impl Each) {
     let begin = PLAIN;
-    let (beta1, beta2, epsilon, lr) = (0.9, 0.999, 0.0, 0.1);
+    let beta1 = 0.9;
+    let beta2 = 0.999;
+    let epsilon = 0.0;
+    let lr = 0.1;
+
     each.call("adam", |step| AdamStep {
         epsilon,
         ..adam(step)
@@ -248,6 +273,7 @@ fn each_rule_without_epsilon(each: &mut impl Each) {
         amsgrad: true,
         ..adam(step)
     });
+
     each.call("nadam", |_| NAdamStep {
         begin,
         gradient_rate: 0.1,
@@ -304,6 +330,7 @@ impl Each for WithoutEpsilon {
     {
         // The squares are denormal in f32, with five digits left, and normal in f64.
         let small = 1e-18_f32;
+
         let mut want = Vec::new();
         run(
             F64Kernels,
@@ -314,6 +341,7 @@ impl Each for WithoutEpsilon {
                 want.extend_from_slice(x);
             },
         );
+
         for kernels in all_tiers() {
             let tier = super::super::Kernels::tier(kernels);
             let mut got = Vec::new();
@@ -324,6 +352,7 @@ impl Each for WithoutEpsilon {
                 std::iter::repeat_n(small, 5),
                 |x| got.extend_from_slice(x),
             );
+
             for (got, want) in got.iter().zip(&want) {
                 let error = (f64::from(*got) - want).abs();
                 assert!(
@@ -332,7 +361,7 @@ impl Each for WithoutEpsilon {
                 );
             }
 
-            // No division of nothing by nothing, nor of something.
+            // No division of 0 by 0, nor of another number by 0.
             let gradients = std::iter::repeat_n(1e-3, 3).chain(std::iter::repeat_n(0.0, 20_000));
             run(kernels, &rule, (0.0, 0.0), gradients, |x| {
                 assert!(
@@ -350,7 +379,7 @@ fn without_epsilon_small_gradients_count() {
     each_rule_without_epsilon(&mut WithoutEpsilon);
 }
 
-/// What is flushed to 0 and what is not, of the parameter itself.
+/// The parameters that are flushed to 0, and those that are not.
 #[test]
 fn flushing_begins_where_it_says() {
     for kernels in all_tiers() {
@@ -360,6 +389,7 @@ fn flushing_begins_where_it_says() {
         kernels.update(&SGD, &mut p, &[0.0; 8], &mut []);
         assert_eq!(p[..5], [tiny, 0.0, -tiny, 0.0, 0.0]);
         assert!(p[5].is_nan() && p[6..] == [0.0, 0.0]);
+
         // A gradient that is not tiny counts.
         let mut p = [0.0; 4];
         kernels.update(
@@ -368,11 +398,13 @@ fn flushing_begins_where_it_says() {
             &[-tiny, -below, f32::NAN, 1.0],
             &mut [],
         );
+
         assert!(
             p[..2] == [tiny, 0.0] && p[2].is_nan() && p[3] == -1.0,
             "{p:?}"
         );
     }
+
     let tiny = 2.0_f64.powi(-1007);
     let mut p = [tiny, tiny.next_down(), -1e-310];
     F64Kernels.update(&SGD, &mut p, &[0.0; 3], &mut []);
@@ -390,10 +422,13 @@ fn rules_are_pytorchs() {
         nesterov: true,
         ..SGD
     };
-    let (mut p, mut v) = ([1.0], [f64::NAN]);
+
+    let mut p = [1.0];
+    let mut v = [f64::NAN];
     kernels.update(&sgd, &mut p, &[0.5], &mut [&mut v]);
     // v = 0.5, g = 0.5 + 0.9 * 0.5
     assert!((p[0] - (1.0 - 0.1 * 0.95)).abs() < 1e-15 && v[0] == 0.5);
+
     kernels.update(
         &SgdStep {
             first: false,
@@ -403,17 +438,20 @@ fn rules_are_pytorchs() {
         &[0.5],
         &mut [&mut v],
     );
+
     // v = 0.9 * 0.5 + 0.5 * 0.5, g = 0.5 + 0.9 * 0.7
     assert!((v[0] - 0.7).abs() < 1e-15 && (p[0] - (0.905 - 0.1 * 1.13)).abs() < 1e-15);
 
-    let (mut p, mut m, mut v) = ([1.0], [0.0], [0.0]);
+    let mut p = [1.0];
+    let mut m = [0.0];
+    let mut v = [0.0];
     kernels.update(&adam(1), &mut p, &[0.5], &mut [&mut m, &mut v]);
     // The corrected moments are g and g^2, so the step is lr * g / (|g| + epsilon).
     assert!((p[0] - (1.0 - 1e-3 * 0.5 / (0.5 + 1e-8))).abs() < 1e-15);
     assert!((m[0] - 0.05).abs() < 1e-15 && (v[0] - 0.00025).abs() < 1e-15);
 }
 
-/// Of a gradient that hardly changes, the mean of the squares and the square of the mean differ by
+/// For a gradient that hardly changes, the mean of the squares and the square of the mean differ by
 /// rounding alone: their difference has a root nevertheless. NaN is passed on.
 #[test]
 fn centered_rmsprop_takes_no_root_of_a_negative_number() {
@@ -440,9 +478,12 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
                 momentum,
                 centered: true,
             };
+
             let count = Rule::states(&rule);
             for kernels in all_tiers() {
-                let (mut p, mut m) = ([0.0_f32; 9], vec![[0.0_f32; 9]; count]);
+                let mut p = [0.0_f32; 9];
+                let mut m = vec![[0.0_f32; 9]; count];
+
                 for step in 0..600 {
                     let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                     kernels.update(&rule, &mut p, &gradient, &mut slices);
@@ -451,11 +492,14 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
                         "step {step} with {alpha}: {p:?}"
                     );
                 }
+
                 let mut slices: Vec<&mut [f32]> = m.iter_mut().map(|m| &mut m[..]).collect();
                 kernels.update(&rule, &mut p, &[f32::NAN; 9], &mut slices);
                 assert!(p.iter().all(|p| p.is_nan()), "{p:?}");
             }
-            let (mut p, mut m) = ([0.0_f64; 9], vec![[0.0_f64; 9]; count]);
+
+            let mut p = [0.0_f64; 9];
+            let mut m = vec![[0.0_f64; 9]; count];
             for step in 0..2000 {
                 let mut slices: Vec<&mut [f64]> = m.iter_mut().map(|m| &mut m[..]).collect();
                 F64Kernels.update(&rule, &mut p, &widened, &mut slices);
@@ -468,7 +512,7 @@ fn centered_rmsprop_takes_no_root_of_a_negative_number() {
     }
 }
 
-/// The sign of nothing is 0, and NaN is passed on.
+/// The sign of 0 is 0, and NaN is passed on.
 #[test]
 fn lion_keeps_zero_and_nan() {
     let lion = LionStep {
@@ -477,9 +521,12 @@ fn lion_keeps_zero_and_nan() {
         beta1: 0.9,
         beta2: 0.99,
     };
+
     for kernels in all_tiers() {
-        let (mut p, mut m) = ([1.0; 4], [0.0; 4]);
+        let mut p = [1.0; 4];
+        let mut m = [0.0; 4];
         kernels.update(&lion, &mut p, &[0.0, f32::NAN, 1e-30, -5.0], &mut [&mut m]);
+
         assert!(
             p[0] == 1.0 && p[1].is_nan() && p[2] == 0.75 && p[3] == 1.25,
             "{p:?}"
@@ -503,8 +550,8 @@ fn momentum_without_velocity_is_refused() {
 }
 
 #[test]
-#[should_panic(expected = "as many numbers in a memory as parameters")]
-fn a_short_memory_is_refused() {
+#[should_panic(expected = "as many numbers in a state as parameters")]
+fn a_short_state_is_refused() {
     let kernels = all_tiers().last().unwrap();
     kernels.update(
         &ADAM,

@@ -1,46 +1,43 @@
-//! The three products of a layer.
+//! The three passes of a layer: forward, input gradient and weight gradient.
 
-use std::ops::Range;
+use core::ops::Range;
 
 use super::TILE_ELEMENTS;
-use super::filter::{FilterGrad, Filters, Panels};
-use super::tiles::{InputTransform, Numbers, OutputTransform, Squares};
+use super::filter::{FilterGradTransform, FilterTransform, Panels};
+use super::tiles::{InputTransform, Layout, OutputTransform, Squares};
 use crate::F32Kernels;
 use crate::conv::implicit_gemm::{From, ImplicitGemm, RowTile, Rows};
-use crate::conv::input_grad::Turn;
+use crate::conv::input_grad::TransposeWeight;
 use crate::conv::padding::Memory;
 use crate::conv::reference;
 use crate::conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::reduce::ColumnSumsOp;
 use crate::simd::{Op, Simd};
-use crate::tile::Next;
+use crate::tile::PrefetchRegion;
 use crate::{AlignedBuffer, kept};
 
-/// How many numbers of tiles are worked on together, 256 KiB, so that they stay in the second-level
-/// cache.
+/// The number of elements of tiles that are processed together, 256 KiB, so that they stay in the
+/// second-level cache.
 const TOGETHER: usize = 1 << 16;
-/// But the filters, or the sums for their gradient, are worth reading only for so many tiles or
-/// more.
-const FEWEST_TILES: usize = 64;
+/// The smallest number of tiles for which reading the filters, or the sums for their gradient, is
+/// worthwhile.
+const MIN_TILES: usize = 64;
 
 /// Tiles per run of sums for a gradient, about: more are summed run after run, each of which is
 /// added to the others as a whole. A sum over tiles is off by at most
-/// `(block + LONG_TILES / block + tiles / LONG_TILES) * eps / 2`, times the sum of the magnitudes,
+/// `(block + LONG_TILES / block + tiles / LONG_TILES) * eps / 2` times the sum of the magnitudes,
 /// where a block is 64 to 128 tiles.
 const LONG_TILES: usize = 1 << 14;
 
-/// How many tiles are worked on together, if each has this many channels on both sides.
-const fn tiles_together(channels: usize, kinds: usize) -> usize {
-    let fit = TOGETHER / (kinds * channels);
-    if fit < FEWEST_TILES {
-        FEWEST_TILES
-    } else {
-        fit
-    }
+/// Returns the number of tiles that are processed together, if each has this many channels on both
+/// sides.
+const fn tiles_together(channels: usize, elements: usize) -> usize {
+    let fit = TOGETHER / (elements * channels);
+    if fit < MIN_TILES { MIN_TILES } else { fit }
 }
 
 impl ConvSizes {
-    /// Panics unless they are sizes of these functions.
+    /// Panics unless these functions support the sizes.
     fn check_tiles(&self) {
         assert!(
             self.has_tiles(usize::MAX),
@@ -48,12 +45,12 @@ impl ConvSizes {
         );
     }
 
-    /// How many tiles an output has along each axis.
+    /// Returns the number of tiles of an output along each axis.
     const fn tiles(&self) -> [usize; 2] {
         [self.out[0].div_ceil(2), self.out[1].div_ceil(2)]
     }
 
-    /// The patches of the images that tiles see.
+    /// Returns the patches of the images that tiles read.
     const fn patches(&self) -> Squares {
         Squares {
             size: self.size,
@@ -63,7 +60,7 @@ impl ConvSizes {
         }
     }
 
-    /// The tiles of the outputs.
+    /// Returns the tiles of the outputs.
     const fn output_tiles(&self) -> Squares {
         Squares {
             size: self.out,
@@ -74,25 +71,26 @@ impl ConvSizes {
     }
 }
 
-/// `to = from * filters`, by way of numbers.
+/// The product `to = from * filters` of transformed squares.
 ///
-/// The maker promises that all lies in memory.
+/// Its creator guarantees that all of it lies in memory.
 struct Pass<'a> {
     squares: Range<usize>,
     from: Squares,
     x: *const f32,
     to: Squares,
     y: *mut f32,
-    filters: Panels,
-    numbers: *const f32,
+    panels: Panels,
+    filters: *const f32,
     bias: Option<*const f32>,
     relu: bool,
-    turned: &'a mut AlignedBuffer<f32>,
+    transformed: &'a mut AlignedBuffer<f32>,
     products: &'a mut AlignedBuffer<f32>,
 }
 
 impl Pass<'_> {
-    /// From squares of `IN` by `IN` pixels to squares of `OUT` by `OUT`.
+    /// Transforms squares of `IN` by `IN` pixels, multiplies them with the filters, and transforms
+    /// the products to squares of `OUT` by `OUT` pixels.
     #[inline(always)]
     fn run<S: Simd, const IN: usize, const OUT: usize>(self, s: S) {
         let Pass {
@@ -101,46 +99,53 @@ impl Pass<'_> {
             x,
             to,
             y,
+            panels,
             filters,
-            numbers,
             bias,
             relu,
-            turned,
+            transformed,
             products,
         } = self;
         let Panels {
             rows,
             columns,
             width,
-        } = filters;
+        } = panels;
+
         let together = tiles_together(rows + width, TILE_ELEMENTS);
-        let (turned, zeros) = room(turned, together, rows, TILE_ELEMENTS);
-        let (products, spare) = room(products, together, width, TILE_ELEMENTS);
+        let (transformed, zeros) = reserve_tiles(transformed, together, rows, TILE_ELEMENTS);
+        let (products, spare) = reserve_tiles(products, together, width, TILE_ELEMENTS);
+
         for first in squares.clone().step_by(together) {
-            let patches = Numbers {
+            let patches = Layout {
                 first,
                 count: together.min(squares.end - first),
                 channels: rows,
-                kinds: 0..TILE_ELEMENTS,
+                elements: 0..TILE_ELEMENTS,
             };
+
+            // The data transform of the next squares, V.
             s.outline(InputTransform::<IN> {
                 squares: from,
-                numbers: patches.clone(),
+                layout: patches.clone(),
                 images: x,
                 outside: zeros,
-                to: turned,
+                to: transformed,
             });
+
             for j in (0..columns).step_by(width) {
                 let width = width.min(columns - j);
-                let tiles = Numbers {
+                let tiles = Layout {
                     channels: width,
                     ..patches.clone()
                 };
+
+                // The products M = U * V, one matrix product per element.
                 for k in 0..TILE_ELEMENTS {
                     let row_tile = RowTile {
-                        rows: line(tiles.count, rows, width),
+                        rows: one_axis(tiles.count, rows, width),
                         taps: 0..1,
-                        a: turned.wrapping_add(k * patches.step()),
+                        a: transformed.wrapping_add(k * patches.step()),
                         c: products.wrapping_add(k * tiles.step()),
                     };
                     ImplicitGemm {
@@ -149,7 +154,7 @@ impl Pass<'_> {
                         taps: &[0],
                         span: rows,
                         a_step: 1,
-                        b: numbers.wrapping_add(filters.begin(j) + k * filters.step(width)),
+                        b: filters.wrapping_add(panels.begin(j) + k * panels.step(width)),
                         b_row: width,
                         n: width,
                         start: From::Zero,
@@ -157,9 +162,11 @@ impl Pass<'_> {
                     }
                     .run(s, &mut AlignedBuffer::new());
                 }
+
+                // The inverse transform.
                 s.outline(OutputTransform::<OUT> {
                     squares: to,
-                    numbers: tiles,
+                    layout: tiles,
                     from: products,
                     images: y.wrapping_add(j),
                     outside: spare,
@@ -171,22 +178,22 @@ impl Pass<'_> {
     }
 }
 
-/// Where to put the numbers of so many tiles, and a pixel beside them, of zeros: it is read for
-/// those outside of the images, or written where nobody needs what is written.
-fn room(
+/// Reserves memory for `tiles` transformed tiles, and for a pixel of zeros. The pixel is read for
+/// those outside of the images, or written where nobody needs the result.
+fn reserve_tiles(
     buffer: &mut AlignedBuffer<f32>,
     tiles: usize,
     channels: usize,
-    kinds: usize,
+    elements: usize,
 ) -> (*mut f32, *mut f32) {
-    let len = Numbers::len(tiles, channels, kinds);
-    let (numbers, pixel) = buffer.reserve(len + channels).split_at_mut(len);
+    let len = Layout::len(tiles, channels, elements);
+    let (elements, pixel) = buffer.reserve(len + channels).split_at_mut(len);
     pixel.fill(0.0);
-    (numbers.as_mut_ptr(), pixel.as_mut_ptr())
+    (elements.as_mut_ptr(), pixel.as_mut_ptr())
 }
 
-/// Rows along one axis, so far apart in A and in C.
-const fn line(count: usize, a: usize, c: usize) -> Rows {
+/// Returns rows along one axis, with the strides `a` and `c` in A and C.
+const fn one_axis(count: usize, a: usize, c: usize) -> Rows {
     Rows {
         first: 0,
         count,
@@ -196,6 +203,7 @@ const fn line(count: usize, a: usize, c: usize) -> Rows {
     }
 }
 
+/// The forward pass.
 pub(crate) struct ConvOp<'a>(pub Conv<'a, f32>);
 
 impl Op for ConvOp<'_> {
@@ -216,37 +224,38 @@ impl Op for ConvOp<'_> {
         let [samples, rows] = sizes.check_rows(x.len(), y.len(), first_row);
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.out_channels);
         sizes.check_tiles();
+
         let [_, columns] = sizes.tiles();
-        let (first, count) = (
-            first_row / 2 * columns,
-            samples * rows.div_ceil(2) * columns,
-        );
-        let (ci, co) = (sizes.channels, sizes.out_channels);
-        let filters = Panels {
+        let first = first_row / 2 * columns;
+        let count = samples * rows.div_ceil(2) * columns;
+        let ci = sizes.channels;
+        let co = sizes.out_channels;
+        let panels = Panels {
             rows: ci,
             columns: co,
             width: co.min(S::TILE * S::LANES),
         };
+
         Memory::with(|memory| {
-            let numbers = memory.weight.reserve(filters.len());
-            s.outline(Filters {
-                panels: filters,
+            let filters = memory.weight.reserve(panels.len());
+            s.outline(FilterTransform {
+                panels,
                 from: weight.as_ptr(),
                 tap: ci * co,
-                to: numbers.as_mut_ptr(),
+                to: filters.as_mut_ptr(),
             });
             Pass {
                 squares: first..first + count,
                 from: sizes.patches(),
                 x: x.as_ptr(),
                 to: sizes.output_tiles(),
-                // Where the first row of the image would lie.
+                // The position of the first row of the image.
                 y: y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co),
-                filters,
-                numbers: numbers.as_ptr(),
+                panels,
+                filters: filters.as_ptr(),
                 bias: bias.map(<[f32]>::as_ptr),
                 relu,
-                turned: &mut memory.image,
+                transformed: &mut memory.image,
                 products: &mut memory.panel,
             }
             .run::<S, 4, 2>(s);
@@ -254,6 +263,7 @@ impl Op for ConvOp<'_> {
     }
 }
 
+/// The input gradient.
 pub(crate) struct ConvInputGradOp<'a>(pub ConvInputGrad<'a, f32>);
 
 impl Op for ConvInputGradOp<'_> {
@@ -273,41 +283,47 @@ impl Op for ConvInputGradOp<'_> {
         let samples = sizes.check(dx.len(), dy.len());
         sizes.check_weight(weight.len(), bias.map(<[f32]>::len), sizes.channels);
         sizes.check_tiles();
-        let (ci, co) = (sizes.channels, sizes.out_channels);
-        let filters = Panels {
+        let ci = sizes.channels;
+        let co = sizes.out_channels;
+
+        let panels = Panels {
             rows: co,
             columns: ci,
             width: ci.min(S::TILE * S::LANES),
         };
+
         reference::begin(ci, bias, dx);
+
         Memory::with(|memory| {
             let transposed = memory.panel.reserve(9 * ci * co);
-            s.outline(Turn {
+            s.outline(TransposeWeight {
                 sizes,
                 weight,
                 row: ci,
-                turned: transposed,
+                transposed,
             });
-            let numbers = memory.weight.reserve(filters.len());
-            // The last weight of the window was turned to the front.
-            let (last, tap) = (transposed[8 * ci * co..].as_ptr(), (ci * co).wrapping_neg());
-            s.outline(Filters {
-                panels: filters,
+            let filters = memory.weight.reserve(panels.len());
+
+            // The window is flipped: its last weight comes first.
+            let last = transposed[8 * ci * co..].as_ptr();
+            s.outline(FilterTransform {
+                panels,
                 from: last,
-                tap,
-                to: numbers.as_mut_ptr(),
+                tap: (ci * co).wrapping_neg(),
+                to: filters.as_mut_ptr(),
             });
+
             Pass {
                 squares: 0..samples * sizes.tiles()[0] * sizes.tiles()[1],
                 from: sizes.output_tiles(),
                 x: dy.as_ptr(),
                 to: sizes.patches(),
                 y: dx.as_mut_ptr(),
-                filters,
-                numbers: numbers.as_ptr(),
+                panels,
+                filters: filters.as_ptr(),
                 bias: None,
                 relu: false,
-                turned: &mut memory.image,
+                transformed: &mut memory.image,
                 products: &mut memory.panel,
             }
             .run::<S, 2, 4>(s);
@@ -316,8 +332,8 @@ impl Op for ConvInputGradOp<'_> {
     }
 }
 
-/// The gradient of the weight: the sums over all tiles, of which each part takes some of the
-/// numbers, turned back.
+/// Computes the gradient of the weight: the transform of the sums over all tiles, of which each
+/// part computes some of the 16 elements.
 pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
     kept! {
         static SUMS: AlignedBuffer<f32> = AlignedBuffer::new();
@@ -332,32 +348,36 @@ pub(crate) fn weight_grad(conv: ConvWeightGrad<'_, f32>, kernels: F32Kernels) {
         share,
         ..
     } = conv;
-    let (channels, out_channels) = (sizes.channels, sizes.out_channels);
+
+    let channels = sizes.channels;
+    let out_channels = sizes.out_channels;
+
     let (gradient, bias) = sizes.split_bias(0, gradient);
     if let Some(sums) = bias {
-        let (rows, cols) = (dy.len() / out_channels, out_channels);
         kernels.run(ColumnSumsOp {
-            rows,
-            cols,
+            rows: dy.len() / out_channels,
+            cols: out_channels,
             x: dy,
             sums,
             accumulate,
         });
     }
+
     let mut memory = SUMS.take();
     let sums = memory.reserve(TILE_ELEMENTS * channels * out_channels);
-    let each = TILE_ELEMENTS.div_ceil(parts.clamp(1, TILE_ELEMENTS));
-    share(sums, each * channels * out_channels, &|part, sums| {
-        let kinds = part * each..TILE_ELEMENTS.min((part + 1) * each);
+    let per_part = TILE_ELEMENTS.div_ceil(parts.clamp(1, TILE_ELEMENTS));
+    share(sums, per_part * channels * out_channels, &|part, sums| {
+        let elements = part * per_part..TILE_ELEMENTS.min((part + 1) * per_part);
         kernels.run(SumsOp {
             sizes,
             x,
             dy,
-            kinds,
+            elements,
             sums,
         });
     });
-    kernels.run(FilterGrad {
+
+    kernels.run(FilterGradTransform {
         channels,
         out_channels,
         sums,
@@ -372,14 +392,15 @@ fn add(run: &[f32], sums: &mut [f32]) {
     sums.iter_mut().zip(run).for_each(|(sum, run)| *sum += run);
 }
 
-/// The sums over all tiles of the products of some of the numbers, `[kind][CI][CO]`.
+/// The sums over all tiles of the products of some of the transformed elements,
+/// `[element][CI][CO]`.
 ///
-/// They are made block by block, and where there are many, run by run: see [`LONG_TILES`].
+/// They are computed block by block and, if there are many, run by run: see [`LONG_TILES`].
 struct SumsOp<'a> {
     sizes: &'a ConvSizes,
     x: &'a [f32],
     dy: &'a [f32],
-    kinds: Range<usize>,
+    elements: Range<usize>,
     sums: &'a mut [f32],
 }
 
@@ -392,67 +413,79 @@ impl Op for SumsOp<'_> {
             sizes,
             x,
             dy,
-            kinds,
+            elements,
             sums,
         } = self;
         let samples = sizes.check(x.len(), dy.len());
-        let (ci, co) = (sizes.channels, sizes.out_channels);
+        let ci = sizes.channels;
+        let co = sizes.out_channels;
         sizes.check_tiles();
-        assert_eq!(sums.len(), kinds.len() * ci * co);
+        assert_eq!(sums.len(), elements.len() * ci * co);
+
         let [rows, columns] = sizes.tiles();
         let count = samples * rows * columns;
-        // Of whole blocks: these may not depend on how many kinds there are, which the threads
-        // decide.
+
+        // Whole blocks: they must not depend on the number of elements, which the threads decide.
         let block = tiles_together(ci + co, TILE_ELEMENTS);
-        let together = tiles_together(ci + co, kinds.len()) / block * block;
+        let together = tiles_together(ci + co, elements.len()) / block * block;
         let run_len = LONG_TILES / block * block;
         let long = count > run_len;
+
         if count == 0 || long {
             sums.fill(0.0);
         }
+
         Memory::with(|memory| {
             let run = memory.run.reserve(if long { sums.len() } else { 0 });
-            let (patches, no_pixel) = room(&mut memory.image, together, ci, kinds.len());
-            let (tiles, no_output) = room(&mut memory.weight, together, co, kinds.len());
+            let (patches, no_pixel) =
+                reserve_tiles(&mut memory.image, together, ci, elements.len());
+            let (tiles, no_output) =
+                reserve_tiles(&mut memory.weight, together, co, elements.len());
+
             for first in (0..count).step_by(together) {
                 let count = together.min(count - first);
-                let of_patches = Numbers {
+                let of_patches = Layout {
                     first,
                     count,
                     channels: ci,
-                    kinds: kinds.clone(),
+                    elements: elements.clone(),
                 };
-                let of_tiles = Numbers {
+                let of_tiles = Layout {
                     channels: co,
                     ..of_patches.clone()
                 };
-                let (step, tile_step) = (of_patches.step(), of_tiles.step());
+                let step = of_patches.step();
+                let tile_step = of_tiles.step();
+
                 s.outline(InputTransform::<4> {
                     squares: sizes.patches(),
-                    numbers: of_patches,
+                    layout: of_patches,
                     images: x.as_ptr(),
                     outside: no_pixel,
                     to: patches,
                 });
                 s.outline(InputTransform::<2> {
                     squares: sizes.output_tiles(),
-                    numbers: of_tiles,
+                    layout: of_tiles,
                     images: dy.as_ptr(),
                     outside: no_output,
                     to: tiles,
                 });
-                // While these are multiplied, what is turned next comes nearer.
+
+                // Prefetches the next tiles while these are multiplied.
                 let next = first + count..(first + 2 * count).min(samples * rows * columns);
                 let next =
                     [(x, sizes.input_len()), (dy, sizes.output_len())].map(|(images, len)| {
                         let at = |tile: usize| tile * len / (rows * columns);
-                        Next::line(&images[at(next.start)..at(next.end)])
+                        PrefetchRegion::contiguous(&images[at(next.start)..at(next.end)])
                     });
+
                 for (k, sums) in sums.chunks_exact_mut(ci * co).enumerate() {
                     next.iter().for_each(
                         #[inline(always)]
-                        |next| next.prefetch(s, k, kinds.len()),
+                        |next| next.prefetch(s, k, elements.len()),
                     );
+
                     for begin in (0..count).step_by(block) {
                         let mut c = &mut *sums;
                         let mut begins = first + begin == 0;
@@ -465,7 +498,7 @@ impl Op for SumsOp<'_> {
                             c = run;
                         }
                         let row_tile = RowTile {
-                            rows: line(ci, 1, co),
+                            rows: one_axis(ci, 1, co),
                             taps: 0..1,
                             a: patches.wrapping_add(k * step + begin * ci),
                             c: c.as_mut_ptr(),
@@ -486,6 +519,7 @@ impl Op for SumsOp<'_> {
                     }
                 }
             }
+
             if long {
                 add(run, sums);
             }

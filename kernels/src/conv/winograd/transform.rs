@@ -1,10 +1,11 @@
-//! The matrices, applied to a few vectors along one axis, and then along the other.
+//! The transforms of Lavin and Gray, applied to a few vectors along one axis, and then along the
+//! other.
 
 use crate::simd::{Simd, unrolled};
 
-/// `B' x` for four pixels of a patch, or `A dy` for two gradients of outputs.
+/// The data transform: `B' x` for four pixels of a patch, or `A dy` for two gradients of outputs.
 #[inline(always)]
-pub(super) fn forth<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; 4] {
+pub(super) fn data_transform<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; 4] {
     match x[..] {
         [a, b, c, d] => [s.sub(a, c), s.add(b, c), s.sub(c, b), s.sub(d, b)],
         [a, b] => [a, s.add(a, b), s.sub(a, b), b],
@@ -12,10 +13,15 @@ pub(super) fn forth<S: Simd, const N: usize>(s: S, x: [S::V; N]) -> [S::V; 4] {
     }
 }
 
-/// `A' m` for two outputs, or `B m` for four gradients of a patch.
+/// The inverse transform: `A' m` for two outputs, or `B m` for four gradients of a patch.
 #[inline(always)]
-pub(super) fn back<S: Simd, const N: usize>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; N] {
-    let (sum, difference) = (s.add(b, c), s.sub(b, c));
+pub(super) fn inverse_transform<S: Simd, const N: usize>(
+    s: S,
+    [a, b, c, d]: [S::V; 4],
+) -> [S::V; N] {
+    let sum = s.add(b, c);
+    let difference = s.sub(b, c);
+
     let mut y = [a; N];
     match y[..] {
         [_, _, _, _] => y.copy_from_slice(&[a, s.sub(difference, d), s.sub(sum, a), d]),
@@ -25,23 +31,25 @@ pub(super) fn back<S: Simd, const N: usize>(s: S, [a, b, c, d]: [S::V; 4]) -> [S
     y
 }
 
-/// `G g` for three weights.
+/// The filter transform: `G g` for three weights.
 #[inline(always)]
-pub(super) fn filter<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
+pub(super) fn filter_transform<S: Simd>(s: S, [a, b, c]: [S::V; 3]) -> [S::V; 4] {
     let half = s.splat(0.5);
-    let (outer, middle) = (s.mul(s.add(a, c), half), s.mul(b, half));
+    let outer = s.mul(s.add(a, c), half);
+    let middle = s.mul(b, half);
     [a, s.add(outer, middle), s.sub(outer, middle), c]
 }
 
-/// `G' m` for gradients of three weights.
+/// The transform of a filter's gradient: `G' m` for gradients of three weights.
 #[inline(always)]
-pub(super) fn filter_grad<S: Simd>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; 3] {
+pub(super) fn filter_grad_transform<S: Simd>(s: S, [a, b, c, d]: [S::V; 4]) -> [S::V; 3] {
     let half = s.splat(0.5);
-    let (sum, difference) = (s.mul(s.add(b, c), half), s.mul(s.sub(b, c), half));
+    let sum = s.mul(s.add(b, c), half);
+    let difference = s.mul(s.sub(b, c), half);
     [s.add(a, sum), difference, s.add(d, sum)]
 }
 
-/// Applies one of them along both axes.
+/// Applies one of the transforms along both axes.
 #[inline(always)]
 pub(super) fn both<S: Simd, const IN: usize, const OUT: usize>(
     s: S,
@@ -53,6 +61,7 @@ pub(super) fn both<S: Simd, const IN: usize, const OUT: usize>(
         #[inline(always)]
         |i| rows[i] = f(s, x[i]),
     );
+
     let mut y = [[s.zero(); OUT]; OUT];
     unrolled::<OUT>(
         #[inline(always)]
@@ -69,5 +78,6 @@ pub(super) fn both<S: Simd, const IN: usize, const OUT: usize>(
             );
         },
     );
+
     y
 }
