@@ -48,17 +48,19 @@ impl Axes {
         self.sizes.split_at(self.count).0
     }
 
-    /// The number of elements; `None` if it is larger than a `usize`.
+    /// The number of elements; `None` if it is larger than a `usize`. A size of 0 gives 0, whatever
+    /// the others are.
     pub(crate) const fn len(&self) -> Option<usize> {
-        let (mut len, mut axis) = (1usize, 0);
+        let (mut len, mut zero, mut axis) = (Some(1usize), false, 0);
         while axis < self.count {
-            match len.checked_mul(self.sizes[axis]) {
-                Some(product) => len = product,
-                None => return None,
-            }
+            zero = zero || self.sizes[axis] == 0;
+            len = match len {
+                Some(len) => len.checked_mul(self.sizes[axis]),
+                None => None,
+            };
             axis += 1;
         }
-        Some(len)
+        if zero { Some(0) } else { len }
     }
 }
 
@@ -191,8 +193,10 @@ pub struct ParamField {
 pub struct LayerInfo {
     /// The layer as it is written, without what is inside of it.
     pub text: &'static str,
-    /// What it does on this input: never [`FeatureOrder::Mixes`].
+    /// What it does on this input: never [`FeatureOrder::Mixes`] or [`FeatureOrder::Trailing`].
     pub order: FeatureOrder,
+    /// Its tensors have their axes in files as they are here, whatever their `axes` say.
+    pub axes_as_here: bool,
     pub input: Dims,
     pub output: Dims,
 }
@@ -217,6 +221,7 @@ impl ParamField {
         let layer = LayerInfo {
             text,
             order: L::ORDER.on(In::DIMS),
+            axes_as_here: matches!(L::ORDER, FeatureOrder::Trailing),
             input: In::DIMS,
             output: Out::DIMS,
         };
@@ -309,11 +314,30 @@ impl ParamTree {
         }
     }
 
-    /// Calls with the place of each tensor, in order, and whether it is a statistic. Does not
-    /// allocate.
+    /// Whether there is a tensor. An array can have more items than anybody can count, without
+    /// one: they are passed over.
+    pub(crate) const fn has_tensors(&self) -> bool {
+        match self {
+            ParamTree::Tensor(_) => true,
+            ParamTree::Items { count, item, .. } => *count > 0 && item.has_tensors(),
+            _ => {
+                let (members, mut has, mut i) = (self.members(), false, 0);
+                while i < members.len() {
+                    has = has || members[i].contents.has_tensors();
+                    i += 1;
+                }
+                has
+            }
+        }
+    }
+
+    /// Calls with the place of each tensor that has elements, in order, and whether it is a
+    /// statistic. Does not allocate.
     pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
         match self {
+            ParamTree::Tensor(tensor) if tensor.len() == 0 => {}
             ParamTree::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
+            ParamTree::Items { len: 0, .. } => {}
             ParamTree::Items { count, len, item } => {
                 (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
             }
@@ -337,6 +361,7 @@ impl ParamTree {
     ) {
         match self {
             ParamTree::Tensor(tensor) => visitor(name, first, tensor),
+            ParamTree::Items { item, .. } if !item.has_tensors() => {}
             ParamTree::Items { count, len, item } => {
                 for i in 0..*count {
                     item.for_each(&join(name, &i.to_string()), first + i * len, visitor);

@@ -64,6 +64,9 @@ impl FileTensor {
             input: None,
             output: None,
         };
+        if order.axes_as_here {
+            tensor.layout.in_file = TensorLayout::NUMBER.in_file;
+        }
         if let [first, .., _] | [first] = layout.sizes()
             && layout.features
             && !order.input.is_same()
@@ -103,7 +106,8 @@ impl FileTensor {
         while axis < count {
             let (mut stride, mut inner) = (1, self.layout.in_file[axis] + 1);
             while inner < count {
-                stride *= self.layout.sizes.sizes[inner];
+                // Where one of them is 0, the others may be as large as they like.
+                stride = sizes::product(&[stride, self.layout.sizes.sizes[inner]]);
                 inner += 1;
             }
             strides[axis] = stride;
@@ -114,7 +118,7 @@ impl FileTensor {
         let (mut axes, mut width, mut stride, mut runs) = (count, 1, 1, None);
         while axes > 0 && strides[axes - 1] == width && orders[axes - 1].is_none() {
             axes -= 1;
-            width *= sizes.sizes[axes];
+            width = sizes::product(&[width, sizes.sizes[axes]]);
         }
         if axes == count && count > 0 {
             axes -= 1;
@@ -277,8 +281,9 @@ impl List<'_> {
                 });
             }
             ParamTree::Items { count, len, item } => {
+                let count = if item.most() > 0 { *count } else { 0 };
                 let mut i = 0;
-                while i < *count {
+                while i < count {
                     self.add(
                         item,
                         dotted(name).number(i),

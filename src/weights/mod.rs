@@ -50,6 +50,13 @@
 //!   what has an entry for each flattened feature depends on it.
 //! - `Reshape` to other axes than an image's makes rows of flattened channels that have other
 //!   features in them there.
+//! - A [`LayerNorm`](struct@crate::nn::LayerNorm) or [`RmsNorm`](struct@crate::nn::RmsNorm) over all axes
+//!   has weights of all of them: with channels first where they are first in PyTorch, and as they are
+//!   here behind an `Embedding` or a `Linear`, which have made them so. Whether a program moves them
+//!   before it or behind it is not known where layers on both sides want them otherwise, nor where it
+//!   begins a network of sequences; the shapes in the file say what is expected. If all sizes are
+//!   equal, no shape tells, and the layer is marked; the sentence says how the weights are read.
+//!   Over some of the axes, as `LayerNorm<_, _>` on an image, the axes are as here.
 //! - A network whose inputs are features, and that makes an image of them, is given them with
 //!   channels last here and first in PyTorch. Let it take the image itself, `[H, W, C]`.
 //!

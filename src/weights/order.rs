@@ -18,13 +18,13 @@ pub(super) use layer::keeps_last;
 pub(super) use state::channels_last;
 
 use super::pieces::Pieces;
-use super::wanted::wanted_by;
+use super::wanted::{Uses, wanted_by};
 use crate::network::FeatureOrder;
 use crate::network::param_tree::{ParamField, ParamTree};
 use crate::sizes;
 use crate::tensor::Dims;
 use block::block;
-use layer::through;
+use layer::{through, whole};
 use state::{Flat, Order, along_axis, flat};
 
 /// Why a layer may compute something else in PyTorch.
@@ -38,6 +38,11 @@ pub(super) enum Doubt {
     Viewed,
     /// It begins the network, which is given features in another order.
     Given,
+    /// Its weights have axes of equal sizes, whose order in files nothing tells; they are read with
+    /// channels first.
+    SquareFirst,
+    /// The same, but they are read with channels last.
+    SquareLast,
 }
 
 /// What goes in and out of a layer.
@@ -49,6 +54,8 @@ pub(super) struct LayerOrder {
     pub output: Pieces,
     /// Why the layer may compute something else in PyTorch, if it may.
     pub doubt: Option<Doubt>,
+    /// Its tensors have their axes in files as they are here.
+    pub axes_as_here: bool,
 }
 
 impl LayerOrder {
@@ -56,6 +63,7 @@ impl LayerOrder {
         input: Pieces::same(0),
         output: Pieces::same(0),
         doubt: None,
+        axes_as_here: false,
     };
 }
 
@@ -128,7 +136,7 @@ const fn network(layers: &[ParamField], sink: &mut Sink) {
         None
     };
     let (order, first) = (begin(input, wanted_by(layers, 0, wanted)), sink.next);
-    list(layers, order, wanted, sink);
+    list(layers, order, wanted, Uses::NONE, sink);
 
     // No weight tells a caller that these features lie otherwise there.
     if first < sink.orders.len()
@@ -187,11 +195,13 @@ pub(super) const fn output_of(layers: &[ParamField]) -> Dims {
     }
 }
 
-/// Follows a list of layers that is given features in this order; `wanted` is what comes behind it.
+/// Follows a list of layers that is given features in this order; `wanted` and `behind` are what
+/// comes behind it.
 const fn list(
     layers: &[ParamField],
     mut order: Order,
     wanted: Option<Pieces>,
+    behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
     let (mut free, mut i) = (false, 0);
@@ -199,9 +209,25 @@ const fn list(
         if let Some(layer) = &layers[i].layer {
             let slot = sink.next;
             sink.next += 1;
+            let mut axes_as_here = layer.axes_as_here;
             let passed = if let FeatureOrder::Layers = layer.order {
                 let wanted = wanted_by(layers, i + 1, wanted);
-                block(&layers[i].contents, layer, order, free, wanted, sink)
+                let behind = Uses::by(layers, i + 1, behind);
+                block(
+                    &layers[i].contents,
+                    layer,
+                    order,
+                    free,
+                    wanted,
+                    behind,
+                    sink,
+                )
+            } else if let (FeatureOrder::Whole, 2..) = (layer.order, layer.input.sizes().len()) {
+                networks(&layers[i].contents, sink);
+                let (passed, as_here) =
+                    whole(layer.input, order, free, Uses::by(layers, i + 1, behind));
+                axes_as_here = as_here;
+                passed
             } else {
                 networks(&layers[i].contents, sink);
                 let makes = matches!(layer.order, FeatureOrder::Makes);
@@ -217,6 +243,7 @@ const fn list(
                     input: along_axis(order, layer.input),
                     output: along_axis(passed.order, layer.output),
                     doubt: passed.doubt,
+                    axes_as_here,
                 };
             }
             (order, free) = (passed.order, passed.free);

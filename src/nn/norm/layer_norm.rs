@@ -26,8 +26,11 @@ use crate::threads;
 ///
 /// PyTorch's `nn.LayerNorm`, whose `elementwise_affine=False` is `NoAffine`; Ba et al., 2016.
 /// Images are channels-last here: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
-/// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. In weight files their weight and bias have
-/// PyTorch's order, channels first; here they lie as the numbers that they belong to.
+/// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. A sequence that an `Embedding` or a `Linear` has
+/// made is `[L, C]` in PyTorch, too, and the layer is `nn.LayerNorm([L, C])` there. In weight files
+/// weight and bias have PyTorch's order; here they lie as the numbers that they belong to. If all
+/// axes have one size and the layers around do not tell the order, files have a
+/// mark of the layer, and PyTorch's are refused.
 ///
 /// The variance is the mean of squares of distances from the mean, which is found in two parts: the
 /// results are exact to rounding also where the mean is a thousand times the deviation.
@@ -148,6 +151,12 @@ const fn fit(name: &str, input: Dims, sizes: &[usize]) -> Inferred {
         let way_out =
             Sentence::new("; it normalizes the last axis of one tensor, and there is none");
         Inferred::mismatch(wanted, way_out, input)
+    } else if axes.is_empty() {
+        // A tuple, or a single number.
+        let way_out = Sentence::new("; it normalizes the last ")
+            .number(rank)
+            .text(" axes of one tensor, and there are none");
+        Inferred::mismatch(wanted, way_out, input)
     } else if missing {
         let way_out = Sentence::new("; write `")
             .text(name)
@@ -233,11 +242,11 @@ macro_rules! over_last_axes {
         where
             Self: Layer<T, Config = NormEps>,
         {
-            /// Weights of all axes are `[channels, ..]` in files.
-            const ORDER: FeatureOrder = if RANK == In::DIMS.sizes().len() {
-                FeatureOrder::Channels
-            } else {
-                FeatureOrder::Depends
+            const ORDER: FeatureOrder = match (RANK == In::DIMS.sizes().len(), AFFINE) {
+                (true, true) if RANK > 1 => FeatureOrder::Whole,
+                // Without weights, or with those of features, each result belongs to its place.
+                (true, _) => FeatureOrder::Keeps,
+                (false, _) => FeatureOrder::Trailing,
             };
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
