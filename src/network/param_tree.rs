@@ -314,21 +314,23 @@ impl ParamTree {
         }
     }
 
-    /// Whether there is a tensor. An array can have more items than anybody can count, without
-    /// one: they are passed over.
-    pub(crate) const fn has_tensors(&self) -> bool {
-        match self {
-            ParamTree::Tensor(_) => true,
-            ParamTree::Items { count, item, .. } => *count > 0 && item.has_tensors(),
-            _ => {
-                let (members, mut has, mut i) = (self.members(), false, 0);
-                while i < members.len() {
-                    has = has || members[i].contents.has_tensors();
-                    i += 1;
-                }
-                has
-            }
+    /// Whether the items of an array, which are `len` numbers each, have neither numbers nor layers.
+    /// They are passed over, as there can be more of them than anybody can count.
+    pub(crate) const fn is_hollow(&self, len: usize) -> bool {
+        len == 0 && !self.has_layers()
+    }
+
+    /// Whether a layer is among the parts.
+    const fn has_layers(&self) -> bool {
+        if let ParamTree::Items { item, .. } = self {
+            return item.has_layers();
         }
+        let (members, mut has, mut i) = (self.members(), false, 0);
+        while i < members.len() {
+            has = has || members[i].layer.is_some() || members[i].contents.has_layers();
+            i += 1;
+        }
+        has
     }
 
     /// Calls with the place of each tensor that has elements, in order, and whether it is a
@@ -361,7 +363,7 @@ impl ParamTree {
     ) {
         match self {
             ParamTree::Tensor(tensor) => visitor(name, first, tensor),
-            ParamTree::Items { item, .. } if !item.has_tensors() => {}
+            ParamTree::Items { len, item, .. } if item.is_hollow(*len) => {}
             ParamTree::Items { count, len, item } => {
                 for i in 0..*count {
                     item.for_each(&join(name, &i.to_string()), first + i * len, visitor);

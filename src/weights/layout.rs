@@ -281,7 +281,7 @@ impl List<'_> {
                 });
             }
             ParamTree::Items { count, len, item } => {
-                let count = if item.most() > 0 { *count } else { 0 };
+                let count = if item.is_hollow(*len) { 0 } else { *count };
                 let mut i = 0;
                 while i < count {
                     self.add(
@@ -335,6 +335,7 @@ impl ParamTree {
     const fn tensors(&self) -> usize {
         match self {
             ParamTree::Tensor(_) => 1,
+            ParamTree::Items { len, item, .. } if item.is_hollow(*len) => 0,
             ParamTree::Items { count, item, .. } => sizes::product(&[*count, item.tensors()]),
             _ => {
                 let (members, mut sum, mut i) = (self.members(), 0, 0);

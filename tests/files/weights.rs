@@ -342,7 +342,7 @@ struct HollowParams {
 #[derive(Clone, Copy, Parameters)]
 #[repr(C)]
 struct Empty {
-    nothing: (),
+    nothing: [f32; 0],
 }
 
 impl<In: Shape> ShapeRule<In> for Hollow {
@@ -411,7 +411,8 @@ fn parts_without_numbers_are_passed_over() {
 
     let mut workspace = WithHollow::workspace();
     let mut gradient = WithHollow::zeros();
-    let mut pass = net.forward_train(&[Tensor1::ones()], &mut workspace);
+    let inputs = [Tensor1::ones()];
+    let mut pass = net.forward_train(&inputs, &mut workspace);
     pass.loss(&Mse, &[Tensor1::zeros()]);
     pass.backward(&mut gradient);
     Sgd::new(0.5)
