@@ -35,7 +35,7 @@ struct Mistake {
 }
 
 impl Inferred {
-    /// The input fits, and this comes out.
+    /// The input fits, and this comes out. Every size is at least 1.
     ///
     /// Give [`Dims::UNKNOWN`] for an unknown input, unless the output does not depend on it.
     pub const fn shape(output: Dims) -> Self {

@@ -27,7 +27,8 @@ use crate::threads;
 /// PyTorch's `nn.LayerNorm`, whose `elementwise_affine=False` is `NoAffine`; Ba et al., 2016.
 /// Images are channels-last here: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
 /// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. A sequence that an `Embedding` or a `Linear` has
-/// made is `[L, C]` in PyTorch, too, and the layer is `nn.LayerNorm([L, C])` there. In weight files
+/// made is `[L, C]` in PyTorch, too, and the layer is `nn.LayerNorm([L, C])` there; on an image,
+/// `LayerNorm<W, C>` is `nn.LayerNorm([W, C])` on what has its channels last. In weight files
 /// weight and bias have PyTorch's order; here they lie as the numbers that they belong to. If all
 /// axes have one size and the layers around do not tell the order, files have a
 /// mark of the layer, and PyTorch's are refused.
@@ -80,7 +81,7 @@ pub const fn LayerNorm(eps: f64) -> NormEps {
 /// the distance from 1 to the next number: 1.2e-7 in `f32`, 2.2e-16 in `f64`.
 ///
 /// PyTorch's `nn.RMSNorm`; Zhang and Sennrich, 2019. Weight files have the weight of several axes
-/// channels first, as those of [`struct@LayerNorm`].
+/// in PyTorch's order, as those of [`struct@LayerNorm`].
 ///
 /// ```
 /// use shapewright::prelude::*;
