@@ -227,12 +227,11 @@ fn ends(network: &Network, steps: &[Step]) -> TokenStream {
         quote!(__sw::report_output),
         quote!(#name, #text, <__Output as __sw::Shape>::DIMS, #given),
     );
-
-    let within = quote!(__sw::is_within_memory(<__Input as __sw::Shape>::DIMS));
+    let possible = quote!(__sw::is_possible(<__Input as __sw::Shape>::DIMS));
     quote! {
         type __Input = #input;
         type __Output = #output;
-        type __Shape0 = <__sw::Within<{ #within }, __Input> as __sw::ToShape>::Shape;
+        type __Shape0 = <__sw::Within<{ #possible }, __Input> as __sw::ToShape>::Shape;
         const __DIMS0: __sw::Dims = <__Shape0 as __sw::Shape>::DIMS;
         const _: () = #check_input;
         const _: () = {

@@ -67,13 +67,17 @@ impl<'a, T: Element> ActivationStore<'a, T> {
     /// Splits the store into the first `len` elements of each sample and the rest.
     ///
     /// # Panics
-    /// If the samples have fewer than `len` elements.
+    /// If there are fewer numbers.
+    #[track_caller]
     pub fn split(self, len: usize) -> (ActivationStore<'a, T>, ActivationStore<'a, T>) {
-        assert!(len <= self.len);
-        let rest = self.len - len;
-
+        let own = self.len;
+        assert!(
+            len <= own,
+            "`split({len})` asks for more numbers for each sample than there are, {own}; they are \
+             those of the layer's `CACHE`, without what was split off before"
+        );
         // SAFETY: the two do not overlap, and `self` is consumed.
-        unsafe { (self.slot(0, len), self.slot(len, rest)) }
+        unsafe { (self.slot(0, len), self.slot(len, own - len)) }
     }
 
     /// Returns the slot of `len` elements of each sample, beginning at the element `offset`.
@@ -94,8 +98,14 @@ impl<'a, T: Element> ActivationStore<'a, T> {
     ///
     /// # Panics
     /// If the shape has another number of elements.
+    #[track_caller]
     pub fn tensors<S: Shape>(self) -> &'a mut [Tensor<S, T>] {
-        let count = self.count;
+        let (count, own, asked) = (self.count, self.len, S::LEN);
+        assert!(
+            own == asked,
+            "`tensors` asks for a shape of {asked} numbers for each sample, and there are {own}: \
+             those of the layer's `CACHE`, without what was split off; `split` takes some of them"
+        );
         crate::memory::tensors_mut(self.into_slice(), count)
     }
 
@@ -135,5 +145,27 @@ impl<'a, T: Element> Parts<'a, T> {
             count,
             ..self.store
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ActivationStore;
+    use crate::tensor::Rank1;
+
+    #[test]
+    #[should_panic(
+        expected = "`split(3)` asks for more numbers for each sample than there are, 2; they are those of the layer's `CACHE`"
+    )]
+    fn more_numbers_than_there_are_can_not_be_split_off() {
+        ActivationStore::new(&mut [0.0_f32; 8], 4, 2).split(3);
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "`tensors` asks for a shape of 5 numbers for each sample, and there are 2: those of the layer's `CACHE`"
+    )]
+    fn tensors_have_as_many_numbers_as_there_are() {
+        ActivationStore::new(&mut [0.0_f32; 8], 4, 2).tensors::<Rank1<5>>();
     }
 }

@@ -10,8 +10,8 @@ pub use super::layer_outputs::LayerOutputs;
 pub use super::param_tree::{Joint, ParamField, ParamTree};
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::shape_rule::{
-    Place, is_within_memory, report, report_output, report_parameters, report_shape, report_size,
-    report_traits, report_workspace,
+    Place, is_possible, is_within_memory, report, report_output, report_parameters, report_shape,
+    report_size, report_traits, report_workspace,
 };
 pub use super::{
     ActivationStore, Compute, Configuration, Context, INFER, Inferred, Layer, LayerSummary,
@@ -218,7 +218,7 @@ impl<L, S: ToShape> ToShape for OutputShape<false, L, S> {
     type Shape = S::Shape;
 }
 
-/// A shape, or the unknown one if it does not fit into memory.
+/// A shape, or the unknown one if no tensor can have it.
 pub struct Within<const FITS: bool, S>(PhantomData<S>);
 
 impl<S: Shape> ToShape for Within<true, S> {

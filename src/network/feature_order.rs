@@ -65,7 +65,16 @@ pub enum FeatureOrder {
     Mixes,
     /// Every number stays where it is in memory; only the shape changes.
     View,
-    /// The layers inside decide: the layer is a network or a block.
+    /// Each output depends on all inputs of a sample and belongs to the one at its place, and so do
+    /// the weights, whose axes are the input's. In files they are in PyTorch's order of those axes:
+    /// as the `axes` of the field say where channels are first there, and as they are here otherwise.
+    #[doc(hidden)]
+    Whole,
+    /// The same over the last axes of several. PyTorch's program has its channels last for it, so
+    /// that the weights are in files as they are here. Otherwise it is as [`FeatureOrder::Depends`].
+    #[doc(hidden)]
+    Trailing,
+    /// That of the layers inside: a network or a block.
     #[doc(hidden)]
     Layers,
 }
@@ -75,7 +84,7 @@ impl FeatureOrder {
     pub(super) const fn on(self, input: Dims) -> Self {
         match self {
             FeatureOrder::Mixes if input.sizes().len() == 1 => FeatureOrder::Keeps,
-            FeatureOrder::Mixes => FeatureOrder::Depends,
+            FeatureOrder::Mixes | FeatureOrder::Trailing => FeatureOrder::Depends,
             order => order,
         }
     }

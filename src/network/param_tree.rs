@@ -49,18 +49,19 @@ impl Axes {
         self.sizes.split_at(self.count).0
     }
 
-    /// Returns the number of elements; `None` if a `usize` can't hold it.
+    /// The number of elements; `None` if it is larger than a `usize`. A size of 0 gives 0, whatever
+    /// the others are.
     pub(crate) const fn len(&self) -> Option<usize> {
-        let mut len = 1usize;
-        let mut axis = 0;
+        let (mut len, mut zero, mut axis) = (Some(1usize), false, 0);
         while axis < self.count {
-            match len.checked_mul(self.sizes[axis]) {
-                Some(product) => len = product,
-                None => return None,
-            }
+            zero = zero || self.sizes[axis] == 0;
+            len = match len {
+                Some(len) => len.checked_mul(self.sizes[axis]),
+                None => None,
+            };
             axis += 1;
         }
-        Some(len)
+        if zero { Some(0) } else { len }
     }
 }
 
@@ -199,9 +200,10 @@ pub struct ParamField {
 pub struct LayerInfo {
     /// The layer as it is written, without the layers inside it.
     pub text: &'static str,
-    /// The effect on the order of features of this input; never [`FeatureOrder::Mixes`].
+    /// What it does on this input: never [`FeatureOrder::Mixes`] or [`FeatureOrder::Trailing`].
     pub order: FeatureOrder,
-    /// The shape of the input.
+    /// Its tensors have their axes in files as they are here, whatever their `axes` say.
+    pub axes_as_here: bool,
     pub input: Dims,
     /// The shape of the output.
     pub output: Dims,
@@ -227,6 +229,7 @@ impl ParamField {
         let layer = LayerInfo {
             text,
             order: L::ORDER.on(In::DIMS),
+            axes_as_here: matches!(L::ORDER, FeatureOrder::Trailing),
             input: In::DIMS,
             output: Out::DIMS,
         };
@@ -319,11 +322,32 @@ impl ParamTree {
         }
     }
 
-    /// Calls `visitor` with the range of elements of each tensor, in order, and with whether it is
-    /// a statistic. It does not allocate.
+    /// Whether the items of an array, which are `len` numbers each, have neither numbers nor layers.
+    /// They are passed over, as there can be more of them than anybody can count.
+    pub(crate) const fn is_hollow(&self, len: usize) -> bool {
+        len == 0 && !self.has_layers()
+    }
+
+    /// Whether a layer is among the parts.
+    const fn has_layers(&self) -> bool {
+        if let ParamTree::Items { item, .. } = self {
+            return item.has_layers();
+        }
+        let (members, mut has, mut i) = (self.members(), false, 0);
+        while i < members.len() {
+            has = has || members[i].layer.is_some() || members[i].contents.has_layers();
+            i += 1;
+        }
+        has
+    }
+
+    /// Calls with the place of each tensor that has elements, in order, and whether it is a
+    /// statistic. Does not allocate.
     pub(crate) fn for_each_place(&self, first: usize, visitor: &mut dyn FnMut(Range<usize>, bool)) {
         match self {
+            ParamTree::Tensor(tensor) if tensor.len() == 0 => {}
             ParamTree::Tensor(tensor) => visitor(first..first + tensor.len(), tensor.statistic),
+            ParamTree::Items { len: 0, .. } => {}
             ParamTree::Items { count, len, item } => {
                 (0..*count).for_each(|i| item.for_each_place(first + i * len, visitor));
             }
@@ -345,6 +369,7 @@ impl ParamTree {
     ) {
         match self {
             ParamTree::Tensor(tensor) => visitor(name, first, tensor),
+            ParamTree::Items { len, item, .. } if item.is_hollow(*len) => {}
             ParamTree::Items { count, len, item } => {
                 for i in 0..*count {
                     item.for_each(&join(name, &i.to_string()), first + i * len, visitor);

@@ -35,7 +35,7 @@ struct Mistake {
 }
 
 impl Inferred {
-    /// The answer that the input fits and the layer gives `output`.
+    /// The input fits, and this comes out. Every size is at least 1.
     ///
     /// For an unknown input, pass [`Dims::UNKNOWN`] unless the output does not depend on the input.
     pub const fn shape(output: Dims) -> Self {
@@ -95,10 +95,15 @@ impl Inferred {
     /// later code only sees sizes that a tensor can have.
     #[doc(hidden)]
     pub const fn within_memory(self) -> Self {
-        if !self.is_fine() || is_within_memory(self.output) {
+        if !self.is_fine() || is_possible(self.output) {
             return self;
         }
-        self.or_wrong(too_large("gives ", self.output))
+        let sentence = if is_within_memory(self.output) {
+            Sentence::new("gives ").dims(self.output).text(ZERO)
+        } else {
+            too_large("gives ", self.output)
+        };
+        self.or_wrong(sentence)
     }
 
     /// Turns the answer into a mistake unless `countable`: the layer's windows reach over more
@@ -168,8 +173,32 @@ pub const fn is_within_memory(dims: Dims) -> bool {
     sizes::countable(dims.len())
 }
 
-/// Writes the end of a sentence about sizes that are too large: "gives [4294967296, 4294967296],
-/// more than .. make its first size smaller".
+/// Whether a tensor can have these sizes, none of which is 0. Those of an unknown shape can be any.
+#[doc(hidden)]
+pub const fn is_possible(dims: Dims) -> bool {
+    is_within_memory(dims) && !has_zero(dims)
+}
+
+/// Whether one of the sizes is 0, in any part of a tuple.
+const fn has_zero(dims: Dims) -> bool {
+    let (sizes, parts) = (dims.sizes(), dims.parts());
+    let (mut zero, mut i) = (false, 0);
+    while i < sizes.len() {
+        zero = zero || sizes[i] == 0;
+        i += 1;
+    }
+    i = 0;
+    while i < parts.len() {
+        zero = zero || has_zero(parts[i]);
+        i += 1;
+    }
+    zero
+}
+
+/// What follows a shape with a size of 0.
+const ZERO: &str = "; every size must be at least 1";
+
+/// "gives [4294967296, 4294967296], more than .. make its first size smaller".
 const fn too_large(verb: &str, dims: Dims) -> Sentence {
     let largest = match dims.sizes() {
         [] => "sizes",
@@ -315,11 +344,14 @@ pub const fn report_size(network: &str, what: &str, dims: Dims) {
         let sentence = subject.sentence(&too_large("is ", dims));
         panic!("{}", sentence.as_str())
     }
-    if dims.len() == 0 {
-        let sentence = subject
-            .text("is ")
+    if has_zero(dims) {
+        let sentence = Sentence::new("the ")
+            .text(what)
+            .text(" of `")
+            .text(network)
+            .text("` is ")
             .dims(dims)
-            .text("; every size must be at least 1");
+            .text(ZERO);
         panic!("{}", sentence.as_str())
     }
 }

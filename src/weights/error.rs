@@ -167,6 +167,16 @@ impl Doubt {
                  are last here and first in PyTorch; let it take the image itself, or give it inputs in that order \
                  and leave this name out with `Loader::only`"
             }
+            Doubt::SquareFirst => {
+                "depends on the order of the axes of its weights, which have equal sizes, so that no file says \
+                 whether channels are first there; they are read with channels first; if they are so, leave this \
+                 name out with `Loader::only`"
+            }
+            Doubt::SquareLast => {
+                "depends on the order of the axes of its weights, which have equal sizes, so that no file says \
+                 whether channels are first there; they are read with channels last; if they are so, leave this \
+                 name out with `Loader::only`"
+            }
         }
     }
 }

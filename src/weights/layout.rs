@@ -66,7 +66,9 @@ impl FileTensor {
             input: None,
             output: None,
         };
-
+        if order.axes_as_here {
+            tensor.layout.in_file = TensorLayout::NUMBER.in_file;
+        }
         if let [first, .., _] | [first] = layout.sizes()
             && layout.features
             && !order.input.is_same()
@@ -112,7 +114,8 @@ impl FileTensor {
             let mut stride = 1;
             let mut inner = self.layout.in_file[axis] + 1;
             while inner < count {
-                stride *= self.layout.sizes.sizes[inner];
+                // Where one of them is 0, the others may be as large as they like.
+                stride = sizes::product(&[stride, self.layout.sizes.sizes[inner]]);
                 inner += 1;
             }
             strides[axis] = stride;
@@ -127,7 +130,7 @@ impl FileTensor {
         let mut runs = None;
         while axes > 0 && strides[axes - 1] == width && orders[axes - 1].is_none() {
             axes -= 1;
-            width *= sizes.sizes[axes];
+            width = sizes::product(&[width, sizes.sizes[axes]]);
         }
         if axes == count && count > 0 {
             axes -= 1;
@@ -295,8 +298,9 @@ impl List<'_> {
                 });
             }
             ParamTree::Items { count, len, item } => {
+                let count = if item.is_hollow(*len) { 0 } else { *count };
                 let mut i = 0;
-                while i < *count {
+                while i < count {
                     self.add(
                         item,
                         dotted(name).number(i),
@@ -352,6 +356,7 @@ impl ParamTree {
     const fn tensors(&self) -> usize {
         match self {
             ParamTree::Tensor(_) => 1,
+            ParamTree::Items { len, item, .. } if item.is_hollow(*len) => 0,
             ParamTree::Items { count, item, .. } => sizes::product(&[*count, item.tensors()]),
             _ => {
                 let fields = self.members();

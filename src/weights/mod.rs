@@ -47,15 +47,22 @@
 //! [`GroupNorm`](struct@crate::nn::GroupNorm). Other results depend on facts that no file contains:
 //!
 //! - A layer that works along the last axis, as [`Linear`](crate::nn::Linear),
-//!   [`LayerNorm`](struct@crate::nn::LayerNorm) and [`Softmax`](crate::nn::Softmax) do, needs
-//!   channels last in PyTorch, too. After a convolution, a program there has moved them, as vision
-//!   transformers do, and may or may not have moved them back before it flattens. A layer that
-//!   takes channels has them first again, and after an average over all positions the order does
-//!   not matter; but a tensor with an entry for each flattened feature depends on it.
-//! - `Reshape` to axes other than an image's makes rows of flattened channels, which contain other
-//!   features in PyTorch.
-//! - A network that takes features and makes an image of them is given them with channels last
-//!   here and channels first in PyTorch. Let it take the image itself, `[H, W, C]`.
+//!   [`LayerNorm`](struct@crate::nn::LayerNorm) and [`Softmax`](crate::nn::Softmax) do, needs channels last
+//!   in PyTorch, too. Behind a convolution, a program there has moved them, as vision transformers
+//!   do, and may or may not have moved them back before it flattens. A layer that takes channels
+//!   has them first again, and behind an average over all positions there is nothing to ask; but
+//!   what has an entry for each flattened feature depends on it.
+//! - `Reshape` to other axes than an image's makes rows of flattened channels that have other
+//!   features in them there.
+//! - A [`LayerNorm`](struct@crate::nn::LayerNorm) or [`RmsNorm`](struct@crate::nn::RmsNorm) over all axes
+//!   has weights of all of them: with channels first where they are first in PyTorch, and as they are
+//!   here behind an `Embedding` or a `Linear`, which have made them so. Whether a program moves them
+//!   before it or behind it is not known where layers on both sides want them otherwise, nor where it
+//!   begins a network of sequences; the shapes in the file say what is expected. If all sizes are
+//!   equal, no shape tells, and the layer is marked; the sentence says how the weights are read.
+//!   Over some of the axes, as `LayerNorm<_, _>` on an image, the axes are as here.
+//! - A network whose inputs are features, and that makes an image of them, is given them with
+//!   channels last here and first in PyTorch. Let it take the image itself, `[H, W, C]`.
 //!
 //! The file of a network with such a layer contains a mark: an empty tensor named after the layer,
 //! with the suffix `.channels_last`. PyTorch refuses the mark, and this crate refuses files without

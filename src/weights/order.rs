@@ -19,13 +19,13 @@ pub(super) use layer::keeps_last;
 pub(super) use state::channels_last;
 
 use super::pieces::Pieces;
-use super::wanted::wanted_by;
+use super::wanted::{Uses, wanted_by};
 use crate::network::FeatureOrder;
 use crate::network::param_tree::{ParamField, ParamTree};
 use crate::sizes;
 use crate::tensor::Dims;
 use block::block;
-use layer::through;
+use layer::{through, whole};
 use state::{Flat, Order, along_axis, flat};
 
 /// The reason for which a layer may compute another result in PyTorch.
@@ -39,6 +39,11 @@ pub(super) enum Doubt {
     Viewed,
     /// It is the first layer of the network, whose inputs are features in another order.
     Given,
+    /// Its weights have axes of equal sizes, whose order in files nothing tells; they are read with
+    /// channels first.
+    SquareFirst,
+    /// The same, but they are read with channels last.
+    SquareLast,
 }
 
 /// The orders of a layer's inputs and outputs.
@@ -50,6 +55,8 @@ pub(super) struct LayerOrder {
     pub output: Pieces,
     /// The reason for which the layer may compute another result in PyTorch.
     pub doubt: Option<Doubt>,
+    /// Its tensors have their axes in files as they are here.
+    pub axes_as_here: bool,
 }
 
 impl LayerOrder {
@@ -57,6 +64,7 @@ impl LayerOrder {
         input: Pieces::same(0),
         output: Pieces::same(0),
         doubt: None,
+        axes_as_here: false,
     };
 }
 
@@ -133,9 +141,8 @@ const fn network(layers: &[ParamField], sink: &mut Sink) {
     } else {
         None
     };
-    let order = begin(input, wanted_by(layers, 0, wanted));
-    let first = sink.next;
-    list(layers, order, wanted, sink);
+    let (order, first) = (begin(input, wanted_by(layers, 0, wanted)), sink.next);
+    list(layers, order, wanted, Uses::NONE, sink);
 
     // No weight tells a caller that the input features have another order in PyTorch.
     if first < sink.orders.len()
@@ -197,12 +204,13 @@ pub(super) const fn output_of(layers: &[ParamField]) -> Dims {
     }
 }
 
-/// Follows a list of layers whose inputs have this order; `wanted` is the order that the layers
-/// after the list want.
+/// Follows a list of layers that is given features in this order; `wanted` and `behind` are what
+/// comes behind it.
 const fn list(
     layers: &[ParamField],
     mut order: Order,
     wanted: Option<Pieces>,
+    behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
     let mut free = false;
@@ -211,10 +219,25 @@ const fn list(
         if let Some(layer) = &layers[i].layer {
             let slot = sink.next;
             sink.next += 1;
-
+            let mut axes_as_here = layer.axes_as_here;
             let passed = if let FeatureOrder::Layers = layer.order {
                 let wanted = wanted_by(layers, i + 1, wanted);
-                block(&layers[i].contents, layer, order, free, wanted, sink)
+                let behind = Uses::by(layers, i + 1, behind);
+                block(
+                    &layers[i].contents,
+                    layer,
+                    order,
+                    free,
+                    wanted,
+                    behind,
+                    sink,
+                )
+            } else if let (FeatureOrder::Whole, 2..) = (layer.order, layer.input.sizes().len()) {
+                networks(&layers[i].contents, sink);
+                let (passed, as_here) =
+                    whole(layer.input, order, free, Uses::by(layers, i + 1, behind));
+                axes_as_here = as_here;
+                passed
             } else {
                 networks(&layers[i].contents, sink);
                 let makes = matches!(layer.order, FeatureOrder::Makes);
@@ -231,6 +254,7 @@ const fn list(
                     input: along_axis(order, layer.input),
                     output: along_axis(passed.order, layer.output),
                     doubt: passed.doubt,
+                    axes_as_here,
                 };
             }
             order = passed.order;

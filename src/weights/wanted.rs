@@ -31,7 +31,12 @@ pub(super) const fn wanted_by(
             FeatureOrder::Keeps => input.same(output),
             FeatureOrder::Channels if axes > 1 => return Some(channels_last(*input)),
             FeatureOrder::Channels => input.same(output),
-            FeatureOrder::Makes | FeatureOrder::Depends | FeatureOrder::Mixes => false,
+            // Of other than three axes it takes rows, too.
+            FeatureOrder::Whole => axes != 3,
+            FeatureOrder::Makes
+            | FeatureOrder::Depends
+            | FeatureOrder::Mixes
+            | FeatureOrder::Trailing => false,
             FeatureOrder::Layers => {
                 return wanted_in(
                     &layers[i].contents,
@@ -95,43 +100,53 @@ pub(super) struct Uses {
     pub pools: bool,
     /// Whether a branch works along the last axis.
     pub along_last: bool,
+    /// One has weights of all axes, which may be in either order.
+    pub whole: bool,
 }
 
 impl Uses {
-    const NONE: Uses = Uses {
+    /// Nothing.
+    pub const NONE: Uses = Uses {
         channels: false,
         pools: false,
         along_last: false,
+        whole: false,
     };
 
-    /// Returns the uses of these lists of layers.
-    pub const fn of(branches: &[ParamField]) -> Self {
-        let mut uses = Uses::NONE;
-        let mut i = 0;
+    const fn and(self, other: Uses) -> Self {
+        Uses {
+            channels: self.channels || other.channels,
+            pools: self.pools || other.pools,
+            along_last: self.along_last || other.along_last,
+            whole: self.whole || other.whole,
+        }
+    }
+
+    /// What these lists of layers do; `behind` is what is done behind them.
+    pub const fn of(branches: &[ParamField], behind: Uses) -> Self {
+        let (mut uses, mut i) = (Uses::NONE, 0);
         while i < branches.len() {
-            let own = Uses::of_one(&branches[i].contents);
-            uses = Uses {
-                channels: uses.channels || own.channels,
-                pools: uses.pools || own.pools,
-                along_last: uses.along_last || own.along_last,
-            };
+            uses = uses.and(Uses::of_one(&branches[i].contents, behind));
             i += 1;
         }
         uses
     }
 
-    /// Returns the uses of one list of layers, a block or a repetition.
-    const fn of_one(tree: &ParamTree) -> Self {
-        let layers = match tree {
-            ParamTree::Items { item, .. } => return Uses::of_one(item),
-            ParamTree::Block(_, branches) => return Uses::of(branches),
-            _ => tree.members(),
-        };
+    /// The same of one list, or of a block.
+    pub const fn of_one(contents: &ParamTree, behind: Uses) -> Self {
+        match contents {
+            ParamTree::Items { item, .. } => Uses::of_one(item, behind),
+            ParamTree::Block(_, branches) => Uses::of(branches, behind),
+            _ => Uses::by(contents.members(), 0, behind),
+        }
+    }
 
-        let mut i = 0;
+    /// The same of the layers from `i` on.
+    pub const fn by(layers: &[ParamField], mut i: usize, behind: Uses) -> Self {
+        let mut uses = Uses::NONE;
         while i < layers.len() {
             let Some(layer) = &layers[i].layer else {
-                break;
+                return uses;
             };
             let input = layer.input;
             let output = layer.output;
@@ -140,33 +155,35 @@ impl Uses {
                 FeatureOrder::Keeps => {}
                 FeatureOrder::View if keeps_last(input, output) => {}
                 FeatureOrder::Layers => {
-                    let own = Uses::of_one(&layers[i].contents);
-                    if own.channels || own.pools || own.along_last {
-                        return own;
-                    }
-                    if !input.same(&output) {
-                        break;
+                    let own = Uses::of_one(&layers[i].contents, Uses::NONE);
+                    uses = uses.and(own);
+                    if own.channels || own.pools || own.along_last || !input.same(&output) {
+                        return uses;
                     }
                 }
+                FeatureOrder::Whole => uses.whole = uses.whole || several,
                 FeatureOrder::Channels => {
                     let channels = output.sizes().len() > 1;
-                    return Uses {
+                    return uses.and(Uses {
                         channels: several && channels,
                         pools: several && !channels,
-                        along_last: false,
-                    };
+                        ..Uses::NONE
+                    });
                 }
-                FeatureOrder::Makes | FeatureOrder::Depends | FeatureOrder::Mixes => {
-                    return Uses {
+                FeatureOrder::Makes
+                | FeatureOrder::Depends
+                | FeatureOrder::Mixes
+                | FeatureOrder::Trailing => {
+                    return uses.and(Uses {
                         along_last: several,
                         ..Uses::NONE
-                    };
+                    });
                 }
-                FeatureOrder::View => break,
+                FeatureOrder::View => return uses,
             }
             i += 1;
         }
-        Uses::NONE
+        uses.and(behind)
     }
 }
 

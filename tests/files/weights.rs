@@ -324,6 +324,112 @@ fn layers_of_ones_own_say_how_files_have_them() {
     assert_eq!(constant.params(), net.params());
 }
 
+/// As many parts without numbers as nobody can walk through.
+struct Hollow;
+
+#[derive(Clone, Copy, Parameters)]
+#[repr(C)]
+struct HollowParams {
+    before: f32,
+    units: [(); 1 << 40],
+    structs: [[Empty; 1 << 20]; 1 << 20],
+    last_empty: [[[f32; 0]; 1 << 40]; 1 << 40],
+    #[params(axes(2, 1, 0))]
+    first_in_file: [[[f32; 0]; 1 << 40]; 1 << 40],
+    after: f32,
+}
+
+#[derive(Clone, Copy, Parameters)]
+#[repr(C)]
+struct Empty {
+    nothing: [f32; 0],
+}
+
+impl<In: Shape> ShapeRule<In> for Hollow {
+    const OUTPUT: Inferred = Inferred::shape(In::DIMS);
+}
+impl Layer<f32> for Hollow {
+    type Config = ();
+    type Params = HollowParams;
+}
+impl<S: Shape> Compute<S, S, f32> for Hollow {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    const READS_OUTPUT: bool = false;
+    fn forward(
+        _: &(),
+        _: &HollowParams,
+        x: &[Tensor<S>],
+        y: &mut [Tensor<S>],
+        _: &mut [f32],
+        _: &Context<f32>,
+    ) {
+        y.copy_from_slice(x);
+    }
+    fn backward_input(
+        _: &(),
+        _: &HollowParams,
+        _: &[Tensor<S>],
+        _: LayerOutputs<'_, S, f32>,
+        _: ActivationStore<'_, f32>,
+        dy: &mut [Tensor<S>],
+        dx: Option<&mut [Tensor<S>]>,
+        _: &Context<f32>,
+    ) {
+        if let Some(dx) = dx {
+            dx.copy_from_slice(dy);
+        }
+    }
+    fn backward_params(
+        _: &(),
+        _: &HollowParams,
+        _: &[Tensor<S>],
+        _: LayerOutputs<'_, S, f32>,
+        _: ActivationStore<'_, f32>,
+        _: &[Tensor<S>],
+        gradient: &mut HollowParams,
+        _: &Context<f32>,
+    ) {
+        (gradient.before, gradient.after) = (1.0, 2.0);
+    }
+}
+network! { struct WithHollow: [2] -> [2] { hollow: Hollow, fc: Linear<_, 2> } }
+
+#[test]
+fn parts_without_numbers_are_passed_over() {
+    let mut net = WithHollow::init(&mut shapewright::rng(3));
+    let mut names = Vec::new();
+    net.for_each_param(|name, _, _| names.push(name.to_owned()));
+    let wanted = [
+        "hollow.before",
+        "hollow.last_empty",
+        "hollow.first_in_file",
+        "hollow.after",
+        "fc.weight",
+        "fc.bias",
+    ];
+    assert_eq!(names, wanted);
+
+    let mut workspace = WithHollow::workspace();
+    let mut gradient = WithHollow::zeros();
+    let inputs = [Tensor1::ones()];
+    let mut pass = net.forward_train(&inputs, &mut workspace);
+    pass.loss(&Mse, &[Tensor1::zeros()]);
+    pass.backward(&mut gradient);
+    Sgd::new(0.5)
+        .state::<WithHollow>()
+        .step(&mut net, &gradient);
+    assert_eq!((net.hollow.before, net.hollow.after), (-0.5, -1.0));
+
+    let written = net.to_safetensors(&[]);
+    let loader = Loader::from_bytes(&written).expect("a file");
+    let mut other = WithHollow::zeros();
+    other.load_from(&loader).expect("weights");
+    assert_eq!(other.params(), net.params());
+    const COUNT: usize = shapewright::emitted::count::<WithHollow>();
+    let constant = shapewright::emitted::included::<WithHollow, COUNT>("hollow", &written);
+    assert_eq!(constant.params(), net.params());
+}
+
 #[test]
 fn parts_are_loaded_under_other_names() {
     let (old, fresh) = (net(), Net::init(&mut shapewright::rng(5)));

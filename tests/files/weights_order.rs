@@ -186,6 +186,109 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
     assert_eq!(second["fc.weight"].1[1], read_.fc.weight[1][0]);
 }
 
+#[test]
+fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
+    /// The shape of `norm.weight` in the file, the places here that its numbers have, one after
+    /// another, and the marks in the file.
+    fn of<N: Network<Element = f32>>() -> (Vec<usize>, Vec<usize>, Vec<String>) {
+        let mut net = N::zeros();
+        net.for_each_param_mut(|name, _, numbers| {
+            if name == "norm.weight" {
+                (0..numbers.len()).for_each(|i| numbers[i] = i as f32);
+            }
+        });
+
+        let mut file = read(&net.to_safetensors(&[]));
+        let (shape, numbers) = file.remove("norm.weight").unwrap();
+        let marks = file
+            .into_keys()
+            .filter(|name| name.ends_with(".channels_last"));
+        (
+            shape,
+            numbers.into_iter().map(|x| x as usize).collect(),
+            marks.collect(),
+        )
+    }
+
+    /// The places of numbers with the last of these axes first.
+    fn last_first(sizes: &[usize]) -> Vec<usize> {
+        let (channels, len) = (sizes[sizes.len() - 1], sizes.iter().product::<usize>());
+        (0..channels)
+            .flat_map(|c| (c..len).step_by(channels))
+            .collect()
+    }
+
+    macro_rules! check {
+        ($($input:tt -> $output:tt $layers:tt: $shape:expr, $order:ident, $marks:expr;)*) => { $( {
+            network! { struct Net: $input -> $output $layers }
+            let (shape, places, marks) = of::<Net>();
+            assert_eq!(shape, $shape, "{}", stringify!($layers));
+            assert_eq!(marks, $marks as [&str; _], "{}", stringify!($layers));
+            let mut sizes = shape;
+            let wanted = if stringify!($order) == "first" {
+                sizes.rotate_left(1);
+                last_first(&sizes)
+            } else {
+                (0..sizes.iter().product()).collect()
+            };
+            assert_eq!(places, wanted, "{}", stringify!($layers));
+        } )* };
+    }
+    check! {
+        // Images have their channels first.
+        [2, 3, 4] -> [2, 3, 4] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _, _> }: [4, 2, 3], first, [];
+        [4, 4, 3] -> [2] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _, _>, Flatten, Linear<_, 2> }: [4, 4, 4], first, [];
+        [4, 4, 3] -> [2] { Conv2d<_, 4, 1>, norm: RmsNorm<_, _, _>, Flatten, Linear<_, 2> }: [4, 4, 4], first, [];
+        [4, 3] -> [2] { Conv1d<_, 4, 1>, norm: LayerNorm<_, _>, Flatten, Linear<_, 2> }: [4, 4], first, [];
+        // Sequences are as they are here, unless a layer works on their channels.
+        [4] -> [2] { Embedding<7, 4>, norm: LayerNorm<_, _>, Flatten, Linear<_, 2> }: [4, 4], same, [];
+        [6] -> [2] { Embedding<7, 4>, norm: LayerNorm<_, _, NoBias>, Flatten, Linear<_, 2> }: [6, 4], same, [];
+        [4, 4] -> [2] { Linear<_, 4>, norm: LayerNorm<_, _>, Flatten, Linear<_, 2> }: [4, 4], same, [];
+        [4, 4] -> [4, 4] { Linear<_, 4>, norm: LayerNorm<_, _> }: [4, 4], same, [];
+        [4, 4] -> [4, 4] { Linear<_, 4>, norm: RmsNorm<_, _> }: [4, 4], same, [];
+        [4, 4] -> [4, 4] { Linear<_, 4>, norm: LayerNorm<_, _>, Linear<_, 4> }: [4, 4], same, [];
+        [4, 4] -> [4, 4] { Linear<_, 4>, norm: LayerNorm<_, _>, Conv1d<_, 4, 1> }: [4, 4], same, ["norm.channels_last"];
+        [6, 4] -> [6, 4] { norm: LayerNorm<_, _>, Linear<_, 4> }: [6, 4], same, [];
+        [4, 4] -> [4, 4] { norm: LayerNorm<_, _>, Linear<_, 4> }: [4, 4], same, ["norm.channels_last"];
+        [6, 4] -> [6, 4] { norm: LayerNorm<_, _>, Conv1d<_, 4, 1> }: [4, 6], first, [];
+        [4, 4] -> [4, 4] { norm: LayerNorm<_, _>, Conv1d<_, 4, 1> }: [4, 4], first, ["norm.channels_last"];
+        // What a `Reshape` makes of features, too.
+        [5] -> [2] { Linear<_, 24>, Reshape<6, 4>, norm: LayerNorm<_, _>, Flatten, Linear<_, 2> }: [6, 4], same, [];
+        [5] -> [2] { Linear<_, 24>, Reshape<6, 4>, norm: LayerNorm<_, _>, Conv1d<_, 2, 6>, Flatten }: [4, 6], first, [];
+        [5] -> [2] { Linear<_, 24>, Reshape<2, 3, 4>, norm: LayerNorm<_, _, _>, Flatten, Linear<_, 2> }: [4, 2, 3], first, [];
+        // A program that works over some axes has moved them.
+        [2, 4, 2] -> [2] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _>, Conv2d<_, 3, 1>, Flatten, Linear<_, 2> }:
+            [4, 4], same, [];
+        [2, 3, 2] -> [2] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _>, Conv2d<_, 3, 1>, Flatten, Linear<_, 2> }:
+            [3, 4], same, [];
+        // It may have moved them back, or not yet.
+        [4, 4, 3] -> [2] { Conv2d<_, 4, 1>, Linear<_, 4>, norm: LayerNorm<_, _, _>, GlobalAvgPool2d, Linear<_, 2> }:
+            [4, 4, 4], first, ["norm.channels_last"];
+        [2, 3, 3] -> [2] { Conv2d<_, 4, 1>, Linear<_, 4>, norm: LayerNorm<_, _, _>, GlobalAvgPool2d, Linear<_, 2> }:
+            [4, 2, 3], first, [];
+        [4, 4, 3] -> [4, 4, 4] { Conv2d<_, 4, 1>, norm: LayerNorm<_, _, _>, Linear<_, 4> }:
+            [4, 4, 4], first, ["norm.channels_last"];
+        [1, 1, 1] -> [1] { Linear<_, 1>, norm: LayerNorm<_, _, _>, Flatten }: [1, 1, 1], same, [];
+    }
+
+    // A layer behind a nested network or a block moves the axes, perhaps before it.
+    network! { struct Inner: [4, 4] -> [4, 4] { Linear<_, 4>, norm: LayerNorm<_, _> } }
+    network! { struct Outer: [4, 4] -> [4, 4] { Residual { a: Inner }, Conv1d<_, 4, 1> } }
+    network! { struct Stays: [4, 4] -> [4, 4] { Residual { a: Inner }, Linear<_, 4> } }
+    network! { struct Block: [4, 4] -> [4, 4] { Residual { norm: LayerNorm<_, _> }, Linear<_, 4> } }
+    assert!(read(&Outer::zeros().to_safetensors(&[])).contains_key("0.a.norm.channels_last"));
+    assert!(!read(&Stays::zeros().to_safetensors(&[])).contains_key("0.a.norm.channels_last"));
+    assert!(read(&Block::zeros().to_safetensors(&[])).contains_key("0.norm.channels_last"));
+
+    // Without weights the axes are what they were.
+    network! { struct Plain: [6] -> [2] { Embedding<7, 4>, LayerNorm<_, _, NoAffine>, Flatten, fc: Linear<_, 2> } }
+    let net = Plain::init(&mut shapewright::rng(0));
+    assert_eq!(
+        read(&net.to_safetensors(&[]))["fc.weight"].1[1],
+        net.fc.weight[1][0]
+    );
+}
+
 /// Networks with one layer or block each behind a `Flatten`, and random ones, beside PyTorch.
 mod pytorch {
     use shapewright::emitted::{count, included};
@@ -498,6 +601,20 @@ mod refused {
     }
 
     #[test]
+    fn weights_whose_axes_no_shape_tells_apart_are_marked() {
+        check! {
+            [4, 4] -> [3] { norm: LayerNorm<_, _>, Flatten, head: Linear<_, 3> }: ["norm.channels_last"];
+            [4, 4] -> [3] { norm: LayerNorm<_, _, NoAffine>, Flatten, head: Linear<_, 3> }: [];
+            [5, 4] -> [3] { norm: LayerNorm<_, _>, Flatten, head: Linear<_, 3> }: [];
+            [3, 3, 3] -> [3] { LayerNorm, norm: LayerNorm<_, _, _>, Flatten, head: Linear<_, 3> }: ["norm.channels_last"];
+            [3, 3, 3] -> [3] { norm: RmsNorm<_, _, _>, Linear<_, 2>, GlobalAvgPool2d, head: Linear<_, 3> }:
+                ["norm.channels_last"];
+            [5, 4] -> [3] { Linear<_, 4>, norm: LayerNorm<_, _>, Flatten, head: Linear<_, 3> }: [];
+            [2, 3, 4] -> [3] { norm: LayerNorm<_, _>, Conv2d<_, 2, 1>, Flatten, head: Linear<_, 3> }: [];
+        }
+    }
+
+    #[test]
     fn sequences_stay_as_they_are_where_nothing_moves_them() {
         check! {
             [6, 4] -> [3] { LayerNorm, Linear<_, 2>, Residual { Linear<_, 2> }, Flatten, head: Linear<_, 3> }: [];
@@ -557,6 +674,8 @@ mod refused {
         network! { struct Moved: [2, 2, 3] -> [1] { LayerNorm, Flatten, head: Linear<_, 1> } }
         network! { struct Viewed: [2, 2, 3] -> [4, 1] { Flatten, Reshape<4, 3>, Linear<_, 1> } }
         network! { struct Given: [12] -> [2, 2, 1] { Reshape<2, 2, 3>, Conv2d<_, 1, 1> } }
+        network! { struct First: [4, 4] -> [4, 4] { LayerNorm<_, _> } }
+        network! { struct Last: [4, 4] -> [4, 1] { LayerNorm<_, _>, Linear<_, 1> } }
 
         fn sentence<N: Network<Element = f32>>() -> String {
             let (mut net, file) = (N::zeros(), N::zeros().to_safetensors(&[]));
@@ -575,6 +694,8 @@ mod refused {
                 "leave the `Flatten` before `Reshape` away",
             ),
             (sentence::<Given>(), "let it take the image itself"),
+            (sentence::<First>(), "they are read with channels first"),
+            (sentence::<Last>(), "they are read with channels last"),
         ] {
             assert!(sentence.contains(what), "{sentence}");
         }

@@ -27,9 +27,13 @@ use crate::threads;
 /// sets `eps`, which is 1e-5 by default.
 ///
 /// PyTorch's `nn.LayerNorm`, whose `elementwise_affine=False` is `NoAffine`; Ba et al., 2016.
-/// Images are channels-last: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
-/// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. Weight files have their weight and bias in
-/// PyTorch's order, channels first; in memory, weight and bias have the order of the input.
+/// Images are channels-last here: `LayerNorm<H, W, C>` is `nn.LayerNorm([C, H, W])`, and
+/// `LayerNorm<L, C>` is `nn.LayerNorm([C, L])`. A sequence that an `Embedding` or a `Linear` has
+/// made is `[L, C]` in PyTorch, too, and the layer is `nn.LayerNorm([L, C])` there; on an image,
+/// `LayerNorm<W, C>` is `nn.LayerNorm([W, C])` on what has its channels last. In weight files
+/// weight and bias have PyTorch's order; here they lie as the numbers that they belong to. If all
+/// axes have one size and the layers around do not tell the order, files have a
+/// mark of the layer, and PyTorch's are refused.
 ///
 /// The variance is the mean of the squared distances from the mean, which is computed in two parts:
 /// results are exact to rounding even where the mean is a thousand times the standard deviation.
@@ -79,7 +83,7 @@ pub const fn LayerNorm(eps: f64) -> NormEps {
 /// `eps` is the distance from 1 to the next number: 1.2e-7 in `f32`, 2.2e-16 in `f64`.
 ///
 /// PyTorch's `nn.RMSNorm`; Zhang and Sennrich, 2019. Weight files have the weight of several axes
-/// with channels first, as for [`struct@LayerNorm`].
+/// in PyTorch's order, as those of [`struct@LayerNorm`].
 ///
 /// ```
 /// use shapewright::prelude::*;
@@ -155,6 +159,12 @@ const fn infer(name: &str, input: Dims, sizes: &[usize]) -> Inferred {
     } else if missing && rank == 1 {
         let way_out =
             Sentence::new("; it normalizes the last axis of one tensor, and there is none");
+        Inferred::mismatch(wanted, way_out, input)
+    } else if axes.is_empty() {
+        // A tuple, or a single number.
+        let way_out = Sentence::new("; it normalizes the last ")
+            .number(rank)
+            .text(" axes of one tensor, and there are none");
         Inferred::mismatch(wanted, way_out, input)
     } else if missing {
         let way_out = Sentence::new("; write `")
@@ -254,11 +264,11 @@ macro_rules! over_last_axes {
         where
             Self: Layer<T, Config = NormEps>,
         {
-            /// In weight files, weights over all axes are `[channels, ..]`.
-            const ORDER: FeatureOrder = if RANK == In::DIMS.sizes().len() {
-                FeatureOrder::Channels
-            } else {
-                FeatureOrder::Depends
+            const ORDER: FeatureOrder = match (RANK == In::DIMS.sizes().len(), AFFINE) {
+                (true, true) if RANK > 1 => FeatureOrder::Whole,
+                // Without weights, or with those of features, each result belongs to its place.
+                (true, _) => FeatureOrder::Keeps,
+                (false, _) => FeatureOrder::Trailing,
             };
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;

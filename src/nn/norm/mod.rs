@@ -78,9 +78,9 @@ macro_rules! params {
 params! {
     /// over the last axis, `[C]`.
     NormParams NormWeightParams [C] #[params(features)] [T; C];
-    /// over the last two axes, `[L][C]`. Weight files have them as `[C, L]`.
+    /// over the last two axes, `[L][C]`. Files have it as `[C, L]` where PyTorch has channels first.
     NormParams2 NormWeightParams2 [L, C] #[params(axes(1, 0))] [[T; C]; L];
-    /// over the last three axes, `[H][W][C]`. Weight files have them as `[C, H, W]`.
+    /// over the last three axes, `[H][W][C]`. Files have it as `[C, H, W]` where PyTorch has channels first.
     NormParams3 NormWeightParams3 [H, W, C] #[params(axes(2, 0, 1))] [[[T; C]; W]; H];
 }
 

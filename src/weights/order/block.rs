@@ -1,7 +1,7 @@
 //! The order through networks and blocks, which have layers inside.
 
 use super::layer::through;
-use super::state::{Flat, Joined, Order, flat, made};
+use super::state::{Flat, Joined, Order, are_equal, flat, made};
 use super::{Doubt, Passed, Sink, list, networks, output_of};
 use crate::network::param_tree::{Joint, LayerInfo, ParamField, ParamTree};
 use crate::tensor::Dims;
@@ -15,6 +15,7 @@ pub(super) const fn block(
     order: Order,
     free: bool,
     wanted: Option<Pieces>,
+    behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
     let came = Passed {
@@ -23,17 +24,24 @@ pub(super) const fn block(
         doubt: None,
     };
     match tree {
-        ParamTree::Layers(layers) => list(layers, order, wanted, sink),
+        ParamTree::Layers(layers) => list(layers, order, wanted, behind, sink),
         ParamTree::Items { count, item, .. } => {
             let mut passed = came;
             let mut i = 0;
             while i < *count {
-                let behind = if i + 1 == *count {
+                let last = i + 1 == *count;
+                let wanted = if last {
                     wanted
                 } else {
                     wanted_in(item, layer.output, wanted)
                 };
-                let next = block(item, layer, passed.order, passed.free, behind, sink);
+                let behind = if last {
+                    behind
+                } else {
+                    Uses::of_one(item, behind)
+                };
+                let (order, free) = (passed.order, passed.free);
+                let next = block(item, layer, order, free, wanted, behind, sink);
                 passed = Passed {
                     doubt: either(passed.doubt, next.doubt),
                     ..next
@@ -43,11 +51,18 @@ pub(super) const fn block(
             passed
         }
         ParamTree::Block(joint, branches) => {
-            let order = given(order, Uses::of(branches));
+            let order = given(
+                order,
+                layer.input,
+                Uses::of(branches, Uses::NONE),
+                Uses::of(branches, behind).along_last,
+            );
             let came = Passed { order, ..came };
             match joint {
-                Joint::Sum => sum(branches, layer.output, came, wanted, sink),
-                Joint::SideBySide => side_by_side(branches, layer.output, order, wanted, sink),
+                Joint::Sum => sum(branches, layer.output, came, wanted, behind, sink),
+                Joint::SideBySide => {
+                    side_by_side(branches, layer.output, order, wanted, behind, sink)
+                }
             }
         }
         ParamTree::Fields(_) | ParamTree::Tensor(_) => {
@@ -62,11 +77,14 @@ const fn either(first: Option<Doubt>, second: Option<Doubt>) -> Option<Doubt> {
     if first.is_some() { first } else { second }
 }
 
-/// Returns the order of the branches' common input, from the order of the block's input and the
-/// uses that the branches make of it. If the axes are moved for one branch, a program may have
-/// moved them before all.
-const fn given(order: Order, uses: Uses) -> Order {
+/// The order of what all branches are given, of the order that comes to them and what they do with
+/// it. If the axes are moved for one of them, this may have been before all.
+const fn given(order: Order, input: Dims, uses: Uses, along_last: bool) -> Order {
     match order {
+        // What has weights of all axes says with their shape that channels are first, if that is
+        // to be seen.
+        Order::Open if uses.whole && (along_last || are_equal(input)) => Order::Either,
+        Order::Open if uses.whole => Order::ChannelsFirst,
         Order::Open => match (uses.channels, uses.along_last) {
             (true, false) => Order::ChannelsFirst,
             (false, true) => Order::AsHere,
@@ -84,10 +102,11 @@ const fn branch(
     field: &ParamField,
     order: Order,
     wanted: Option<Pieces>,
+    behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
     match &field.contents {
-        ParamTree::Layers(layers) => list(layers, order, wanted, sink),
+        ParamTree::Layers(layers) => list(layers, order, wanted, behind, sink),
         _ => Passed {
             order,
             free: false,
@@ -103,12 +122,13 @@ const fn sum(
     output: Dims,
     came: Passed,
     wanted: Option<Pieces>,
+    behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
     let order = came.order;
     let [first, second] = match branches {
         [only] => {
-            let passed = branch(only, order, Some(flat(order, output).pieces), sink);
+            let passed = branch(only, order, Some(flat(order, output).pieces), behind, sink);
             [passed, came]
         }
         [first, second, ..] => {
@@ -118,8 +138,8 @@ const fn sum(
                 next: 0,
             };
             let tried = [
-                branch(first, order, None, &mut dry),
-                branch(second, order, None, &mut dry),
+                branch(first, order, None, behind, &mut dry),
+                branch(second, order, None, behind, &mut dry),
             ];
             let target = match tried {
                 [
@@ -137,8 +157,8 @@ const fn sum(
                 _ => wanted,
             };
             [
-                branch(first, order, target, sink),
-                branch(second, order, target, sink),
+                branch(first, order, target, behind, sink),
+                branch(second, order, target, behind, sink),
             ]
         }
         [] => [came, came],
@@ -193,6 +213,7 @@ const fn side_by_side(
     output: Dims,
     order: Order,
     wanted: Option<Pieces>,
+    behind: Uses,
     sink: &mut Sink,
 ) -> Passed {
     let mut axes = Joined::Any;
@@ -203,8 +224,8 @@ const fn side_by_side(
     let mut i = 0;
     while i < branches.len() {
         let own = output_of(branches[i].contents.members());
-        let behind = wanted_of_branch(wanted, first, own, output);
-        let passed = branch(&branches[i], order, behind, sink);
+        let wanted = wanted_of_branch(wanted, first, own, output);
+        let passed = branch(&branches[i], order, wanted, behind, sink);
         let joins = flat(passed.order, own);
 
         axes = axes.and(Joined::one(passed.order, own));

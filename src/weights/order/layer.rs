@@ -1,11 +1,12 @@
 //! The order through one layer without layers inside.
 
-use super::state::{Flat, Order, along_last, channels_last, flat, made};
+use super::state::{Flat, Order, along_last, are_equal, channels_last, flat, made};
 use super::{Doubt, Passed};
 use crate::network::FeatureOrder;
 use crate::network::param_tree::{LayerInfo, ParamTree};
 use crate::tensor::Dims;
 use crate::weights::pieces::Pieces;
+use crate::weights::wanted::Uses;
 
 /// Returns the order of the output of a layer without layers inside.
 pub(super) const fn through(
@@ -47,39 +48,47 @@ pub(super) const fn through(
                 _ => None,
             },
         },
-        FeatureOrder::Keeps | FeatureOrder::Channels => match kept(order, input, output) {
-            Some(_) if axes == 1 && !came.sure && has(params, Marked::Features, input) => {
-                Passed {
-                    // One doubt is enough: later layers take the order for known.
-                    order: Order::Flat(Flat::sure(came.pieces)),
-                    free,
-                    doubt: Some(Doubt::Moved),
+        FeatureOrder::Keeps | FeatureOrder::Channels | FeatureOrder::Whole => {
+            match kept(order, input, output) {
+                Some(_) if axes == 1 && !came.sure && has(params, Marked::Features, input) => {
+                    Passed {
+                        // Asked once, this is answered.
+                        order: Order::Flat(Flat::sure(came.pieces)),
+                        free,
+                        doubt: Some(Doubt::Moved),
+                    }
                 }
-            }
-            Some(order)
-                if came.pieces.is_same() || axes != 1 || !has(params, Marked::Neither, input) =>
-            {
-                Passed {
-                    order,
-                    free,
-                    doubt: None,
+                Some(order)
+                    if came.pieces.is_same()
+                        || axes != 1
+                        || !has(params, Marked::Neither, input) =>
+                {
+                    Passed {
+                        order,
+                        free,
+                        doubt: None,
+                    }
                 }
+                _ => Passed {
+                    doubt: Some(Doubt::Depends),
+                    ..fresh
+                },
             }
-            _ => Passed {
-                doubt: Some(Doubt::Depends),
-                ..fresh
-            },
-        },
+        }
         FeatureOrder::Makes
         | FeatureOrder::Depends
         | FeatureOrder::Mixes
+        | FeatureOrder::Trailing
         | FeatureOrder::Layers
             if axes > 1 =>
         {
             worked_along_last(order, input, output, fresh)
         }
         FeatureOrder::Makes => made_features(params, came, input, output, wanted),
-        FeatureOrder::Depends | FeatureOrder::Mixes | FeatureOrder::Layers => Passed {
+        FeatureOrder::Depends
+        | FeatureOrder::Mixes
+        | FeatureOrder::Trailing
+        | FeatureOrder::Layers => Passed {
             doubt: if came.pieces.is_same() {
                 None
             } else {
@@ -139,6 +148,48 @@ const fn made_features(
         _ => made(output),
     };
     Passed { order, free, doubt }
+}
+
+/// Returns what comes out of a layer that has weights of all of several axes, and whether those are in
+/// files as they are here. `behind` is what is done with the axes behind it.
+pub(super) const fn whole(input: Dims, order: Order, free: bool, behind: Uses) -> (Passed, bool) {
+    let stay = behind.along_last && !behind.channels;
+    let rows = input.sizes().len() != 3;
+    let (order, as_here, sure) = match order {
+        Order::Open if stay => (Order::AsHere, true, false),
+        Order::Open => (Order::ChannelsFirst, false, false),
+        Order::Either if stay => (order, true, false),
+        Order::Either => (Order::ChannelsFirst, false, false),
+        // A program that moves the axes for what comes behind may do so before.
+        Order::AsHere => (order, true, !behind.channels),
+        Order::ChannelsFirst => (order, false, !behind.along_last),
+        Order::Flat(Flat { pieces, sure: true }) if rows && pieces.is_same() => {
+            (order, true, !behind.channels)
+        }
+        Order::Flat(Flat { pieces, sure }) => {
+            let first = pieces.equals(&channels_last(input));
+            let passed = Passed {
+                order: Order::ChannelsFirst,
+                free: false,
+                doubt: match (first, sure) {
+                    (false, _) => Some(Doubt::Depends),
+                    (true, false) => Some(Doubt::Moved),
+                    (true, true) if behind.along_last && are_equal(input) => {
+                        Some(Doubt::SquareFirst)
+                    }
+                    (true, true) => None,
+                },
+            };
+            return (passed, false);
+        }
+    };
+    let doubt = match as_here {
+        _ if sure || !are_equal(input) => None,
+        true => Some(Doubt::SquareLast),
+        false => Some(Doubt::SquareFirst),
+    };
+    let free = free && matches!(order, Order::Flat(_));
+    (Passed { order, free, doubt }, as_here)
 }
 
 /// Returns the order of the same numbers under another shape.

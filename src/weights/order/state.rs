@@ -52,7 +52,17 @@ pub(in crate::weights) const fn channels_last(dims: Dims) -> Pieces {
     }
 }
 
-/// Returns the order of all elements in memory.
+/// Whether all axes have one size, so that a tensor's shape does not tell their order.
+pub(super) const fn are_equal(dims: Dims) -> bool {
+    let mut axis = 1;
+    while axis < dims.sizes().len() && dims.sizes()[axis] == dims.sizes()[0] {
+        axis += 1;
+    }
+    // With one element alone there is no other order.
+    axis >= dims.sizes().len() && dims.len() > 1
+}
+
+/// The order of all elements.
 pub(super) const fn flat(order: Order, dims: Dims) -> Flat {
     match order {
         Order::Open | Order::AsHere => Flat::same(dims.len()),
