@@ -10,10 +10,10 @@ use super::counts::Counts;
 pub(super) enum Cells {
     /// All of them, row after row.
     All(Vec<u64>),
-    /// Those that are not zero, by their place among all of them; and all of them, once somebody
-    /// asks.
+    /// Those that are not zero, by label and prediction, whose place among all of them may be
+    /// beyond a `u64`; and all of them, once somebody asks.
     Some {
-        counts: BTreeMap<u64, u64>,
+        counts: BTreeMap<(usize, usize), u64>,
         all: OnceLock<Vec<u64>>,
     },
 }
@@ -49,20 +49,20 @@ impl Cells {
     pub fn add_all(&mut self, classes: usize, pairs: impl Iterator<Item = (usize, usize)>) {
         match self {
             Cells::All(counts) => pairs.for_each(|(prediction, label)| {
-                counts[label * classes + prediction] += 1;
+                counts[place(classes, (label, prediction))] += 1;
             }),
             Cells::Some { counts, all } => pairs.for_each(|(prediction, label)| {
-                add_to_some(counts, all, place(classes, prediction, label), 1);
+                add_to_some(counts, all, (label, prediction), 1);
             }),
         }
     }
 
     /// Adds other counts, of as many classes.
-    pub fn merge(&mut self, other: &Self) {
-        for (place, count) in other.nonzero() {
+    pub fn merge(&mut self, classes: usize, other: &Self) {
+        for (pair, count) in other.nonzero(classes) {
             match self {
-                Cells::All(counts) => counts[place as usize] += count,
-                Cells::Some { counts, all } => add_to_some(counts, all, place, count),
+                Cells::All(counts) => counts[place(classes, pair)] += count,
+                Cells::Some { counts, all } => add_to_some(counts, all, pair, count),
             }
         }
     }
@@ -70,9 +70,8 @@ impl Cells {
     /// Sums over the rows and columns.
     pub fn sums(&self, classes: usize) -> Counts {
         let mut sums = Counts::new(classes);
-        for (place, count) in self.nonzero() {
-            let (label, prediction) = (place / classes as u64, place % classes as u64);
-            sums.add_many(prediction as usize, label as usize, count);
+        for ((label, prediction), count) in self.nonzero(classes) {
+            sums.add_many(prediction, label, count);
         }
         sums
     }
@@ -87,54 +86,73 @@ impl Cells {
         }
     }
 
-    pub fn at(&self, place: u64) -> u64 {
+    pub fn at(&self, classes: usize, prediction: usize, label: usize) -> u64 {
+        let pair = (label, prediction);
         match self {
-            Cells::All(counts) => counts[place as usize],
-            Cells::Some { counts, .. } => counts.get(&place).copied().unwrap_or(0),
+            Cells::All(counts) => counts[place(classes, pair)],
+            Cells::Some { counts, .. } => counts.get(&pair).copied().unwrap_or(0),
         }
     }
 
     /// All counts, row after row.
+    ///
+    /// # Panics
+    /// If they are more than memory can have.
     pub fn all(&self, classes: usize) -> &[u64] {
         match self {
             Cells::All(counts) => counts,
             Cells::Some { counts, all } => all.get_or_init(|| {
-                let mut all = vec![0; classes * classes];
+                let mut all = vec![0; checked_len(classes)];
                 counts
                     .iter()
-                    .for_each(|(&place, &count)| all[place as usize] = count);
+                    .for_each(|(&pair, &count)| all[place(classes, pair)] = count);
                 all
             }),
         }
     }
 
-    /// The counts that are not zero, with their places, row after row.
-    pub fn nonzero(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
+    /// The counts that are not zero, with label and prediction, row after row.
+    pub fn nonzero(&self, classes: usize) -> Box<dyn Iterator<Item = ((usize, usize), u64)> + '_> {
         match self {
             Cells::All(counts) => Box::new(
                 (0..)
                     .zip(counts.iter().copied())
-                    .filter(|&(_, count)| count > 0),
+                    .filter(|&(_, count)| count > 0)
+                    .map(move |(place, count)| ((place / classes, place % classes), count)),
             ),
             Cells::Some { counts, .. } => {
-                Box::new(counts.iter().map(|(&place, &count)| (place, count)))
+                Box::new(counts.iter().map(|(&pair, &count)| (pair, count)))
             }
         }
     }
 }
 
-/// The place of a count among all of them, row after row.
-pub(super) fn place(classes: usize, prediction: usize, label: usize) -> u64 {
-    label as u64 * classes as u64 + prediction as u64
+/// The place of the count of a label and a prediction among all of them, row after row, which are
+/// in memory: it does not wrap.
+#[inline]
+fn place(classes: usize, (label, prediction): (usize, usize)) -> usize {
+    label * classes + prediction
+}
+
+/// The number of all counts.
+fn checked_len(classes: usize) -> usize {
+    let len = classes.checked_mul(classes);
+    let in_memory = |len: &usize| *len <= isize::MAX as usize / size_of::<u64>();
+    len.filter(in_memory).unwrap_or_else(|| {
+        panic!(
+            "expected a confusion matrix whose counts fit into memory, but found {classes} classes \
+             with a count for each pair; take those that are not zero, with `nonzero`"
+        )
+    })
 }
 
 fn add_to_some(
-    counts: &mut BTreeMap<u64, u64>,
+    counts: &mut BTreeMap<(usize, usize), u64>,
     all: &mut OnceLock<Vec<u64>>,
-    place: u64,
+    pair: (usize, usize),
     count: u64,
 ) {
     // What was laid out is no longer right.
     all.take();
-    *counts.entry(place).or_default() += count;
+    *counts.entry(pair).or_default() += count;
 }

@@ -1,6 +1,6 @@
 //! The confusion matrix, and what can be read from it.
 
-use super::cells::{Cells, place};
+use super::cells::Cells;
 use super::confusion_table::NamedConfusionMatrix;
 use super::counts::Counts;
 use super::scores::rows;
@@ -118,7 +118,7 @@ impl<const N: usize> ConfusionMatrix<N> {
 
     /// Adds the counts of another matrix.
     pub fn merge(&mut self, other: &Self) {
-        self.cells.merge(&other.cells);
+        self.cells.merge(N, &other.cells);
     }
 
     /// Sets all counts to zero.
@@ -129,6 +129,9 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// The counts: a row for each class that samples are of, a column for each class that is
     /// predicted. Of more than 1024 classes they are laid out in memory when they are asked
     /// for: `8 * N * N` bytes.
+    ///
+    /// # Panics
+    /// If they are more than memory can have.
     pub fn counts(&self) -> &[[u64; N]] {
         self.cells.all(N).as_chunks().0
     }
@@ -152,21 +155,20 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     pub fn nonzero(&self) -> impl Iterator<Item = (Label<N>, Label<N>, u64)> {
-        let label = |class: u64| Label::new(class as usize).expect("a class of the matrix");
-        let classes = N as u64;
+        let class = |number: usize| Label::new(number).expect("a class of the matrix");
         self.cells
-            .nonzero()
-            .map(move |(place, count)| (label(place / classes), label(place % classes), count))
+            .nonzero(N)
+            .map(move |((label, prediction), count)| (class(label), class(prediction), count))
     }
 
     /// How many samples of the class `label` were taken for the class `prediction`.
     pub fn count(&self, label: Label<N>, prediction: Label<N>) -> u64 {
-        self.cells.at(place(N, prediction.index(), label.index()))
+        self.cells.at(N, prediction.index(), label.index())
     }
 
     /// The number of samples.
     pub fn total(&self) -> u64 {
-        self.cells.nonzero().map(|(_, count)| count).sum()
+        self.cells.nonzero(N).map(|(_, count)| count).sum()
     }
 
     /// The number of samples that were predicted right.
@@ -185,11 +187,15 @@ impl<const N: usize> ConfusionMatrix<N> {
     }
 
     /// The counts as parts of their row, column or sum.
+    ///
+    /// # Panics
+    /// If they are more than memory can have.
     pub fn normalized(&self, by: Normalize) -> Vec<[f64; N]> {
+        let all = self.counts();
         let counts = self.sums();
         let total = counts.total();
         let mut shares = vec![[0.0; N]; N];
-        for (label, (shares, row)) in shares.iter_mut().zip(self.counts()).enumerate() {
+        for (label, (shares, row)) in shares.iter_mut().zip(all).enumerate() {
             for (prediction, (share, &count)) in shares.iter_mut().zip(row).enumerate() {
                 let whole = match by {
                     Normalize::Labels => counts.support[label],
