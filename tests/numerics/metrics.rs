@@ -293,11 +293,13 @@ fn confusion_matrices_add_up_and_print() {
 }
 
 #[test]
-fn pairs_of_more_classes_than_half_a_word_are_told_apart() {
+fn pairs_of_more_classes_than_a_u32_counts_are_told_apart() {
     // Label 2^31 and prediction 0 have the place 2^64, which wraps to that of label 0.
     const N: usize = 1 << 33;
     let label = |class: usize| Label::<N>::new(class).expect("a class");
-    let pairs = [(0, 0), (1 << 31, 0), (1 << 31, 7), (N - 1, N - 1)];
+    // The last class that a label can be.
+    let last = u32::MAX as usize;
+    let pairs = [(0, 0), (1 << 31, 0), (1 << 31, 7), (last, last)];
     let mut matrix = ConfusionMatrix::<N>::new();
     for (of, taken_for) in pairs {
         matrix.add(label(taken_for), label(of));
