@@ -447,6 +447,40 @@ fn readers_of_large_samples() {
     });
 }
 
+#[cfg(feature = "csv")]
+#[test]
+fn tables_of_large_rows() {
+    use shapewright::data::csv::{Csv, CsvClasses, CsvValues};
+    on_a_small_stack(|| {
+        const F: usize = 100_000;
+        const M: usize = 70_000;
+        let numbers: Vec<String> = (0..F).map(|i| i.to_string()).collect();
+        let numbers = numbers.join(",");
+
+        let text = format!("y,{numbers}\n1,{numbers}\n");
+        let table: CsvClasses<F, 1> = Csv::new()
+            .read_classes_from("t.csv", text.as_bytes(), "y")
+            .expect("a table");
+        assert_eq!(table.x[0][F - 1], (F - 1) as f32);
+        assert!(table.clone() == table);
+        let table: CsvValues<F, 1> = Csv::new()
+            .read_values_from("t.csv", text.as_bytes(), ["y"])
+            .expect("a table");
+        assert_eq!(
+            (table.x[0][F - 1], table.targets[0][0]),
+            ((F - 1) as f32, 1.0)
+        );
+        assert!(table.clone() == table);
+
+        let table = CsvValues::<F, M, f32> {
+            x: Tensor1::zeros_vec(2),
+            targets: Tensor1::zeros_vec(2),
+            columns: Vec::new(),
+        };
+        assert!(table.clone() == table);
+    });
+}
+
 #[cfg(feature = "npy")]
 #[test]
 fn numpy_files_of_large_samples() {

@@ -51,7 +51,7 @@ pub type Batch<T> = (Vec<Tensor3<SIDE, SIDE, CHANNELS, T>>, Vec<Label<10>>);
 /// CIFAR-10: ten classes of colour images of 32 by 32 pixels.
 ///
 /// Numbers are 0 to 1 as `f32` or `f64`, bytes as `u8`: see [`Pixel`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Cifar10<T: Pixel = f32> {
     /// The images for training, `[height, width, channels]`; 50,000 in the whole set.
     pub train_images: Vec<Tensor3<SIDE, SIDE, CHANNELS, T>>,
@@ -61,6 +61,17 @@ pub struct Cifar10<T: Pixel = f32> {
     pub test_images: Vec<Tensor3<SIDE, SIDE, CHANNELS, T>>,
     /// Their classes.
     pub test_labels: Vec<Label<10>>,
+}
+
+impl<T: Pixel> Clone for Cifar10<T> {
+    fn clone(&self) -> Self {
+        Cifar10 {
+            train_images: memory::to_vec(&self.train_images),
+            train_labels: self.train_labels.clone(),
+            test_images: memory::to_vec(&self.test_images),
+            test_labels: self.test_labels.clone(),
+        }
+    }
 }
 
 impl<T: Pixel> Cifar10<T> {

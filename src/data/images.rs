@@ -80,9 +80,9 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
     /// is everything whose name begins with a dot.
     ///
     /// # Errors
-    /// If there are not `N` folders, and for each file that cannot be read, is no PNG or JPEG, was
-    /// cut off, has another size without [`Size::Resize`], or takes more memory than the
-    /// [`Limits`](crate::Limits) let it; reading stops after 20 of them.
+    /// If there are not `N` folders, and for each file that cannot be read, is no regular file (a
+    /// pipe), is no PNG or JPEG, was cut off, has another size without [`Size::Resize`], or takes
+    /// more memory than the [`Limits`](crate::Limits) let it; reading stops after 20 of them.
     pub fn read(folder: impl AsRef<Path>, size: Size) -> Result<Self, ReadErrors> {
         let folder = folder.as_ref();
         let (folders, classes) = class_folders(folder, N)?;
@@ -125,8 +125,9 @@ impl<const H: usize, const W: usize, const C: usize, const N: usize, T: Pixel>
 /// Reads one picture; see [`Images`] for its numbers.
 ///
 /// # Errors
-/// If the file cannot be read, is no PNG or JPEG, was cut off, has another size without
-/// [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits) let it.
+/// If the file cannot be read, is no regular file (a pipe), is no PNG or JPEG, was cut off, has
+/// another size without [`Size::Resize`], or takes more memory than the [`Limits`](crate::Limits)
+/// let it.
 pub fn read<const H: usize, const W: usize, const C: usize, T: Pixel>(
     path: impl AsRef<Path>,
     size: Size,
@@ -215,7 +216,7 @@ fn fill<const H: usize, const W: usize, const C: usize, T: Pixel>(
 
 /// Decodes a picture as its file has it, if it is to become one of this height and width.
 fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<DynamicImage, ReadError> {
-    check_name(path)?;
+    check_file(path)?;
     let bytes = limits::read_whole(path).map_err(|error| bytes::unread_whole(path, error))?;
     let budget = Budget::of_size(bytes.len() as u64);
 
@@ -270,14 +271,19 @@ fn decode(path: &Path, size: Size, height: usize, width: usize) -> Result<Dynami
     Ok(image)
 }
 
-/// Checks that a path is no folder, and that its ending is one of a picture.
-fn check_name(path: &Path) -> Result<(), ReadError> {
+/// Checks that a path leads to a regular file whose ending is one of a picture. A pipe or a device
+/// among the pictures must not be opened: reading it waits for a writer, or never ends.
+fn check_file(path: &Path) -> Result<(), ReadError> {
+    let metadata = fs::metadata(path).map_err(|error| ReadError::io(path, error))?;
+
     let end = path
         .extension()
         .map(|end| end.to_string_lossy().to_lowercase())
         .unwrap_or_default();
-    let found = if path.is_dir() {
+    let found = if metadata.is_dir() {
         "a folder".into()
+    } else if !metadata.is_file() {
+        "a pipe, a socket or a device".into()
     } else if !ENDS.contains(&&*end) {
         format!("a name that ends in {end:?}")
     } else {

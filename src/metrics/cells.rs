@@ -1,27 +1,25 @@
-//! Counts of pairs of classes, dense or sparse.
+//! The counts of pairs of classes, of which there may be very many.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::counts::Counts;
 
-/// Counts of pairs of classes. A pair's position is its index in the matrix of all counts, row
-/// after row.
+/// Counts of pairs of classes.
 #[derive(Clone, Debug)]
 pub(super) enum Cells {
     /// All counts, row after row.
     Dense(Vec<u64>),
-    /// The counts that are not zero.
+    /// The counts that are not zero, by label and prediction, as the position of a pair may exceed
+    /// a `u64`; and all counts, once they have been asked for.
     Sparse {
-        /// From position to count.
-        counts: BTreeMap<u64, u64>,
-        /// All counts, row after row, once they have been asked for.
+        counts: BTreeMap<(usize, usize), u64>,
         all: OnceLock<Vec<u64>>,
     },
 }
 
-/// The largest number of classes whose counts are dense; they take at most 8 megabytes.
-const MAX_DENSE_CLASSES: usize = 1024;
+/// The most classes whose counts are all in memory, in 8 megabytes at most.
+const MOST_DENSE: usize = 1024;
 
 impl PartialEq for Cells {
     fn eq(&self, other: &Self) -> bool {
@@ -38,7 +36,7 @@ impl Eq for Cells {}
 impl Cells {
     pub fn new(classes: usize) -> Self {
         match classes {
-            ..=MAX_DENSE_CLASSES => Cells::Dense(vec![0; classes * classes]),
+            ..=MOST_DENSE => Cells::Dense(vec![0; classes * classes]),
             _ => Cells::Sparse {
                 counts: BTreeMap::new(),
                 all: OnceLock::new(),
@@ -46,41 +44,38 @@ impl Cells {
         }
     }
 
-    /// Counts samples, given as pairs of the predicted class and the label.
+    /// Counts samples, of each the predicted class and its own.
     #[inline]
     pub fn add_all(&mut self, classes: usize, pairs: impl Iterator<Item = (usize, usize)>) {
         match self {
             Cells::Dense(counts) => pairs.for_each(|(prediction, label)| {
-                counts[label * classes + prediction] += 1;
+                counts[place(classes, (label, prediction))] += 1;
             }),
             Cells::Sparse { counts, all } => pairs.for_each(|(prediction, label)| {
-                add_to_sparse(counts, all, position(classes, prediction, label), 1);
+                add_to_sparse(counts, all, (label, prediction), 1);
             }),
         }
     }
 
-    /// Adds the counts of another matrix with the same number of classes.
-    pub fn merge(&mut self, other: &Self) {
-        for (position, count) in other.nonzero() {
+    /// Adds other counts, of as many classes.
+    pub fn merge(&mut self, classes: usize, other: &Self) {
+        for (pair, count) in other.nonzero(classes) {
             match self {
-                Cells::Dense(counts) => counts[position as usize] += count,
-                Cells::Sparse { counts, all } => add_to_sparse(counts, all, position, count),
+                Cells::Dense(counts) => counts[place(classes, pair)] += count,
+                Cells::Sparse { counts, all } => add_to_sparse(counts, all, pair, count),
             }
         }
     }
 
-    /// Returns the sums of the rows and columns.
+    /// Sums over the rows and columns.
     pub fn sums(&self, classes: usize) -> Counts {
         let mut sums = Counts::new(classes);
-        for (position, count) in self.nonzero() {
-            let label = (position / classes as u64) as usize;
-            let prediction = (position % classes as u64) as usize;
+        for ((label, prediction), count) in self.nonzero(classes) {
             sums.add_many(prediction, label, count);
         }
         sums
     }
 
-    /// Sets all counts to zero.
     pub fn reset(&mut self) {
         match self {
             Cells::Dense(counts) => counts.fill(0),
@@ -91,56 +86,73 @@ impl Cells {
         }
     }
 
-    /// Returns the count at a position.
-    pub fn at(&self, position: u64) -> u64 {
+    pub fn at(&self, classes: usize, prediction: usize, label: usize) -> u64 {
+        let pair = (label, prediction);
         match self {
-            Cells::Dense(counts) => counts[position as usize],
-            Cells::Sparse { counts, .. } => counts.get(&position).copied().unwrap_or(0),
+            Cells::Dense(counts) => counts[place(classes, pair)],
+            Cells::Sparse { counts, .. } => counts.get(&pair).copied().unwrap_or(0),
         }
     }
 
-    /// Returns all counts, row after row.
+    /// All counts, row after row.
+    ///
+    /// # Panics
+    /// If they are more than memory can have.
     pub fn all(&self, classes: usize) -> &[u64] {
         match self {
             Cells::Dense(counts) => counts,
             Cells::Sparse { counts, all } => all.get_or_init(|| {
-                let mut all = vec![0; classes * classes];
+                let mut all = vec![0; checked_len(classes)];
                 counts
                     .iter()
-                    .for_each(|(&position, &count)| all[position as usize] = count);
+                    .for_each(|(&pair, &count)| all[place(classes, pair)] = count);
                 all
             }),
         }
     }
 
-    /// Returns an iterator over the counts that are not zero, with their positions, row after row.
-    pub fn nonzero(&self) -> Box<dyn Iterator<Item = (u64, u64)> + '_> {
+    /// The counts that are not zero, with label and prediction, row after row.
+    pub fn nonzero(&self, classes: usize) -> Box<dyn Iterator<Item = ((usize, usize), u64)> + '_> {
         match self {
             Cells::Dense(counts) => Box::new(
                 (0..)
                     .zip(counts.iter().copied())
-                    .filter(|&(_, count)| count > 0),
+                    .filter(|&(_, count)| count > 0)
+                    .map(move |(place, count)| ((place / classes, place % classes), count)),
             ),
             Cells::Sparse { counts, .. } => {
-                Box::new(counts.iter().map(|(&position, &count)| (position, count)))
+                Box::new(counts.iter().map(|(&pair, &count)| (pair, count)))
             }
         }
     }
 }
 
-/// Returns the position of a pair of classes.
-pub(super) fn position(classes: usize, prediction: usize, label: usize) -> u64 {
-    label as u64 * classes as u64 + prediction as u64
+/// The place of the count of a label and a prediction among all of them, row after row, which are
+/// in memory: it does not wrap.
+#[inline]
+fn place(classes: usize, (label, prediction): (usize, usize)) -> usize {
+    label * classes + prediction
 }
 
-/// Adds to the count at a position of a sparse matrix.
+/// The number of all counts.
+fn checked_len(classes: usize) -> usize {
+    let len = classes.checked_mul(classes);
+    let in_memory = |len: &usize| *len <= isize::MAX as usize / size_of::<u64>();
+    len.filter(in_memory).unwrap_or_else(|| {
+        panic!(
+            "expected a confusion matrix whose counts fit into memory, but found {classes} classes \
+             with a count for each pair; take those that are not zero, with `nonzero`"
+        )
+    })
+}
+
 fn add_to_sparse(
-    counts: &mut BTreeMap<u64, u64>,
+    counts: &mut BTreeMap<(usize, usize), u64>,
     all: &mut OnceLock<Vec<u64>>,
-    position: u64,
+    pair: (usize, usize),
     count: u64,
 ) {
-    // The dense copy is out of date now.
+    // What was laid out is no longer right.
     all.take();
-    *counts.entry(position).or_default() += count;
+    *counts.entry(pair).or_default() += count;
 }

@@ -1,6 +1,6 @@
 //! The confusion matrix and its metrics.
 
-use super::cells::{Cells, position};
+use super::cells::Cells;
 use super::confusion_table::NamedConfusionMatrix;
 use super::counts::Counts;
 use super::scores::rows;
@@ -119,7 +119,7 @@ impl<const N: usize> ConfusionMatrix<N> {
 
     /// Adds the counts of another matrix.
     pub fn merge(&mut self, other: &Self) {
-        self.cells.merge(&other.cells);
+        self.cells.merge(N, &other.cells);
     }
 
     /// Sets all counts to zero.
@@ -127,9 +127,12 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.cells.reset();
     }
 
-    /// Returns the counts: a row for each label, a column for each predicted class.
+    /// The counts: a row for each class that samples are of, a column for each class that is
+    /// predicted. Of more than 1024 classes they are laid out in memory when they are asked
+    /// for: `8 * N * N` bytes.
     ///
-    /// With more than 1024 classes, the first call allocates them: `8 * N * N` bytes.
+    /// # Panics
+    /// If they are more than memory can have.
     pub fn counts(&self) -> &[[u64; N]] {
         self.cells.all(N).as_chunks().0
     }
@@ -153,24 +156,21 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Ok::<(), shapewright::loss::LabelError>(())
     /// ```
     pub fn nonzero(&self) -> impl Iterator<Item = (Label<N>, Label<N>, u64)> {
-        let label = |class: u64| Label::new(class as usize).expect("a class of the matrix");
-        let classes = N as u64;
-        self.cells.nonzero().map(move |(position, count)| {
-            let prediction = label(position % classes);
-            (label(position / classes), prediction, count)
-        })
+        let class = |number: usize| Label::new(number).expect("a class of the matrix");
+        self.cells
+            .nonzero(N)
+            .map(move |((label, prediction), count)| (class(label), class(prediction), count))
     }
 
     /// Returns the number of samples of the class `label` that were predicted as the class
     /// `prediction`.
     pub fn count(&self, label: Label<N>, prediction: Label<N>) -> u64 {
-        self.cells
-            .at(position(N, prediction.index(), label.index()))
+        self.cells.at(N, prediction.index(), label.index())
     }
 
     /// Returns the number of samples.
     pub fn total(&self) -> u64 {
-        self.cells.nonzero().map(|(_, count)| count).sum()
+        self.cells.nonzero(N).map(|(_, count)| count).sum()
     }
 
     /// Returns the number of correct predictions.
@@ -188,13 +188,17 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().predicted
     }
 
-    /// Returns the counts, divided by the sum of their row, of their column or of all.
+    /// The counts as parts of their row, column or sum.
+    ///
+    /// # Panics
+    /// If they are more than memory can have.
     pub fn normalized(&self, by: Normalize) -> Vec<[f64; N]> {
+        let all = self.counts();
         let counts = self.sums();
         let total = counts.total();
 
         let mut shares = vec![[0.0; N]; N];
-        for (label, (shares, row)) in shares.iter_mut().zip(self.counts()).enumerate() {
+        for (label, (shares, row)) in shares.iter_mut().zip(all).enumerate() {
             for (prediction, (share, &count)) in shares.iter_mut().zip(row).enumerate() {
                 let whole = match by {
                     Normalize::Labels => counts.support[label],

@@ -135,6 +135,47 @@ fn missing_values_are_nan() {
 }
 
 #[test]
+fn nan_is_missing_as_declared_and_no_number_otherwise() {
+    let advice = "correct it, or declare it with `missing` or `one_hot`";
+    let wrong = |found| {
+        format!("t.csv: line 2, column `a`: expected a number, but found `{found}`; {advice}")
+    };
+    // By default, as pandas writes it and as Python prints it.
+    for text in ["NaN", "nan"] {
+        let table = format!("y,a,b\n1,{text},2\n");
+        assert!(values(&Csv::new(), &table).expect(text).x[0][0].is_nan());
+        let csv = Csv::new().missing(["-"]);
+        says(values(&csv, &table), &[&wrong(text)]);
+        let csv = Csv::new().missing(["-", text]);
+        assert!(values(&csv, &table).expect(text).x[0][0].is_nan());
+    }
+    for text in ["NAN", "Nan", "+nan", "-nan"] {
+        let table = format!("y,a,b\n1,{text},2\n");
+        says(values(&Csv::new(), &table), &[&wrong(text)]);
+    }
+
+    // Among categories it is a name like any other.
+    let csv = Csv::new().missing(["-"]).one_hot("b", ["low"]);
+    says(
+        values(&csv, "y,a,b\n1,2,nan\n"),
+        &[
+            "t.csv: line 2, column `b`: expected one of the categories `low`, but found `nan`; correct it, or declare it with `one_hot`",
+        ],
+    );
+    // A target is never missing.
+    assert!(values(&Csv::new(), "y,a,b\nnan,1,2\n").is_err());
+    let text = "a,b,kind\n1,2,rose\n3,4,nan\n";
+    says(
+        classes(&Csv::new(), text),
+        &[
+            "t.csv: line 3, column `kind`: expected the name of a class, but found `nan`; leave out lines without one",
+        ],
+    );
+    let declared = classes(&Csv::new().classes(["rose", "nan"]), text).expect("a table");
+    assert_eq!(indices(&declared.labels), [0, 1]);
+}
+
+#[test]
 fn categories_become_features() {
     let csv = Csv::new()
         .one_hot("b", ["low", "high"])

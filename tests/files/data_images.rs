@@ -212,6 +212,51 @@ fn a_jpeg_that_was_cut_is_refused() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_regular_file_is_an_error_and_not_waited_for() {
+    let folder = folder("images-pipes");
+    write_two_classes(&folder);
+    let pipe = folder.join("a/pipe.png");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .expect("mkfifo");
+    assert!(made.success());
+    // Links count as what they lead to: a picture, a device, nothing.
+    let link = |to: &Path, name: &str| {
+        std::os::unix::fs::symlink(to, folder.join(name)).expect("a link");
+    };
+    link(&folder.join("a/10.png"), "a/link.png");
+    link(Path::new("/dev/zero"), "a/zero.png");
+    link(&folder.join("nothing"), "a/nowhere.png");
+    link(&pipe, "b class/pipe.jpg");
+
+    let (send, receive) = std::sync::mpsc::channel();
+    let from = folder.clone();
+    std::thread::spawn(move || send.send(two_classes(&from, Size::Exact)));
+    let read = receive.recv_timeout(std::time::Duration::from_secs(60));
+    let errors = read.expect("no wait for a writer").expect_err("pipes");
+
+    let found: Vec<_> = errors
+        .errors
+        .iter()
+        .map(|error| (error.path.clone(), error.kind, &*error.found))
+        .collect();
+    let other = "a pipe, a socket or a device";
+    let nothing = &*errors.errors[0].found;
+    assert_eq!(
+        found,
+        [
+            ("a/nowhere.png", ReadErrorKind::Io, nothing),
+            ("a/pipe.png", ReadErrorKind::Format, other),
+            ("a/zero.png", ReadErrorKind::Format, other),
+            ("b class/pipe.jpg", ReadErrorKind::Format, other),
+        ]
+        .map(|(name, kind, found)| (folder.join(name), kind, found))
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 128, ..ProptestConfig::default() })]
 

@@ -293,6 +293,36 @@ fn confusion_matrices_add_up_and_print() {
 }
 
 #[test]
+fn pairs_of_more_classes_than_a_u32_counts_are_told_apart() {
+    // Label 2^31 and prediction 0 have the place 2^64, which wraps to that of label 0.
+    const N: usize = 1 << 33;
+    let label = |class: usize| Label::<N>::new(class).expect("a class");
+    // The last class that a label can be.
+    let last = u32::MAX as usize;
+    let pairs = [(0, 0), (1 << 31, 0), (1 << 31, 7), (last, last)];
+    let mut matrix = ConfusionMatrix::<N>::new();
+    for (of, taken_for) in pairs {
+        matrix.add(label(taken_for), label(of));
+    }
+    matrix.merge(&matrix.clone());
+
+    let counts: Vec<_> = matrix
+        .nonzero()
+        .map(|(of, taken_for, count)| (of.index(), taken_for.index(), count))
+        .collect();
+    assert_eq!(counts, pairs.map(|(of, taken_for)| (of, taken_for, 2)));
+    assert_eq!(matrix.count(label(1 << 31), label(0)), 2);
+    assert_eq!(matrix.count(label(0), label(7)), 0);
+    assert_eq!(matrix.total(), 8);
+}
+
+#[test]
+#[should_panic(expected = "but found 8589934592 classes with a count for each pair; take those")]
+fn counts_that_no_memory_has_are_refused() {
+    ConfusionMatrix::<{ 1 << 33 }>::new().counts();
+}
+
+#[test]
 #[should_panic(expected = "class 3 is not one of 3 classes")]
 fn a_class_that_is_not_there_is_refused() {
     F1::<3>::new(Average::Class(3));

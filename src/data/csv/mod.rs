@@ -41,6 +41,7 @@
 mod records;
 mod table;
 
+use core::slice;
 use core::str::FromStr;
 use std::collections::HashMap;
 use std::fs::File;
@@ -49,13 +50,14 @@ use std::path::Path;
 
 use super::{Place, ReadError, ReadErrorKind, ReadErrors};
 use crate::loss::Label;
+use crate::memory;
 use crate::tensor::{Element, Tensor1};
 use table::{Row, Table, list};
 
 /// Settings of a reader of tables.
 ///
 /// By default, the first line has the columns' names, fields are separated by commas,
-/// all columns but the targets are features, and empty fields, `NA` and `?` are missing values.
+/// all columns but the targets are features, and empty fields, `NA`, `NaN`, `nan` and `?` are missing values.
 /// Space around fields does not count, within quotes and around them; lines that have nothing else
 /// are skipped. Lines end with LF, CR LF or CR. The text is UTF-8.
 ///
@@ -78,7 +80,7 @@ pub struct Csv {
 }
 
 /// Rows with `F` features, each of one of `N` classes, as [`Csv::read_classes`] returns them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct CsvClasses<const F: usize, const N: usize, T: Element = f32> {
     /// The features of each row; missing ones are NaN.
     pub x: Vec<Tensor1<F, T>>,
@@ -91,7 +93,7 @@ pub struct CsvClasses<const F: usize, const N: usize, T: Element = f32> {
 }
 
 /// Rows with `F` features and `M` numbers to be predicted, as [`Csv::read_values`] returns them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct CsvValues<const F: usize, const M: usize, T: Element = f32> {
     /// The features of each row; missing ones are NaN.
     pub x: Vec<Tensor1<F, T>>,
@@ -101,6 +103,27 @@ pub struct CsvValues<const F: usize, const M: usize, T: Element = f32> {
     pub columns: Vec<String>,
 }
 
+impl<const F: usize, const N: usize, T: Element> Clone for CsvClasses<F, N, T> {
+    fn clone(&self) -> Self {
+        CsvClasses {
+            x: memory::to_vec(&self.x),
+            labels: self.labels.clone(),
+            classes: self.classes.clone(),
+            columns: self.columns.clone(),
+        }
+    }
+}
+
+impl<const F: usize, const M: usize, T: Element> Clone for CsvValues<F, M, T> {
+    fn clone(&self) -> Self {
+        CsvValues {
+            x: memory::to_vec(&self.x),
+            targets: memory::to_vec(&self.targets),
+            columns: self.columns.clone(),
+        }
+    }
+}
+
 impl Default for Csv {
     fn default() -> Self {
         Csv {
@@ -108,7 +131,7 @@ impl Default for Csv {
             columns: None,
             one_hot: Vec::new(),
             classes: None,
-            missing: owned(["", "NA", "?"]),
+            missing: owned(["", "NA", "NaN", "nan", "?"]),
             delimiter: b',',
             quotes: true,
             most_errors: 20,
@@ -179,7 +202,8 @@ impl Csv {
         }
     }
 
-    /// Sets the texts that stand for a missing value, instead of an empty field, `NA` and `?`.
+    /// Sets the texts that stand for a missing value, instead of an empty field,
+    /// `NA`, `NaN`, `nan` and `?`. In a feature, other text that is no finite number is an error.
     pub fn missing<N: Into<String>>(self, texts: impl IntoIterator<Item = N>) -> Self {
         Csv {
             missing: owned(texts),
@@ -245,6 +269,7 @@ impl Csv {
         let mut numbers: HashMap<String, usize> = classes.iter().cloned().zip(0..).collect();
 
         let mut x = Vec::new();
+        let mut sample = memory::zeroed_tensor();
         let mut found = Vec::new();
         let mut row = Row::default();
         while table.read(&mut row) {
@@ -252,7 +277,9 @@ impl Csv {
                 break;
             }
 
-            x.push(table.features(&row));
+            table.read_features(&row, &mut sample);
+            memory::append(&mut x, slice::from_ref(&*sample));
+
             let class = table.target(&row, 0);
             match numbers.get(class) {
                 Some(&number) => found.push(number),
@@ -332,7 +359,9 @@ impl Csv {
         let mut table = Table::open(self, path.as_ref(), source, F, &targets)?;
 
         let mut x = Vec::new();
+        let mut sample = memory::zeroed_tensor();
         let mut values = Vec::new();
+        let mut value: Box<Tensor1<M, T>> = memory::zeroed_tensor();
         let mut row = Row::default();
         while table.read(&mut row) {
             if !table.has_room(
@@ -342,8 +371,9 @@ impl Csv {
                 break;
             }
 
-            x.push(table.features(&row));
-            let mut value = Tensor1::zeros();
+            table.read_features(&row, &mut sample);
+            memory::append(&mut x, slice::from_ref(&*sample));
+
             for target in 0..M {
                 let field = table.target(&row, target);
                 match number(field) {
@@ -364,7 +394,7 @@ impl Csv {
                     ),
                 }
             }
-            values.push(value);
+            memory::append(&mut values, slice::from_ref(&*value));
         }
 
         Ok(CsvValues {

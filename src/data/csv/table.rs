@@ -308,13 +308,17 @@ impl<'a, R: Read> Table<'a, R> {
 
     /// Reads the features of a line. What is missing becomes NaN, and so does what is wrong, which is
     /// noted.
-    pub fn features<const F: usize, T: Element + FromStr>(&mut self, row: &Row) -> Tensor1<F, T> {
-        Tensor1::from_position(|i| {
+    pub fn read_features<const F: usize, T: Element + FromStr>(
+        &mut self,
+        row: &Row,
+        to: &mut Tensor1<F, T>,
+    ) {
+        to.fill_with(|i| {
             let Feature { column, category } = self.features[i];
             let field = row.field(column);
             let declared =
                 || category.is_some_and(|(all, _)| all.iter().any(|category| category == field));
-            if (self.csv.is_missing(field) || field.eq_ignore_ascii_case("nan")) && !declared() {
+            if self.csv.is_missing(field) && !declared() {
                 return T::nan();
             }
 
@@ -346,7 +350,7 @@ impl<'a, R: Read> Table<'a, R> {
             } else {
                 T::zero()
             }
-        })
+        });
     }
 
     /// The field of the target with this position.
