@@ -34,8 +34,8 @@ use super::simd::{Op, Simd, each};
 pub struct Thresholds {
     pub tiny: f64,
     pub least_root: f64,
-    /// The smallest normal number.
-    pub least_normal: f64,
+    /// A normal number below the root of every square but 0.
+    pub least_deviation: f64,
     /// Half a unit in the last place of 1: a sum with less than this part of its larger term is
     /// the larger term.
     half_unit: f64,
@@ -46,14 +46,14 @@ impl Thresholds {
     pub const F32: Self = Thresholds {
         tiny: power(-111),
         least_root: power(-60),
-        least_normal: power(-126),
+        least_deviation: power(-75),
         half_unit: power(-24),
     };
     /// Thresholds of `f64`, whose smallest normal number is 2^-1022.
     pub const F64: Self = Thresholds {
         tiny: power(-1007),
         least_root: power(-508),
-        least_normal: power(-1022),
+        least_deviation: power(-538),
         half_unit: power(-53),
     };
 
@@ -62,16 +62,11 @@ impl Thresholds {
         self.least_root * self.least_root
     }
 
-    /// Returns the least mean of squares by whose `root * sqrt(square) + epsilon` steps are divided.
-    ///
-    /// It is the least square where the sum does not show that it was raised. Without an `epsilon` it
-    /// is the smallest normal number, so that a gradient of 0 is no step instead of 0 / 0, and one
-    /// whose square underflows no infinite one.
+    /// Returns the least mean of squares: the least square where `epsilon + root * sqrt(square)` does
+    /// not show that it was raised, 0 otherwise.
     pub fn floor(&self, root: f64, epsilon: f64) -> f64 {
         if self.least_root * root <= self.half_unit * epsilon {
             self.least_square()
-        } else if epsilon == 0.0 {
-            self.least_normal
         } else {
             0.0
         }

@@ -64,6 +64,19 @@ fn at_least<A: Arithmetic>(a: A, square: A::V, floor: f64) -> A::V {
     a.max(a.of(floor), square)
 }
 
+/// Returns `x / deviation`, where the deviation is a root, plus `epsilon`. Without an epsilon, a
+/// deviation of 0 counts as a tiny one: a gradient of 0 is no step, and one whose square underflows
+/// no infinite one.
+#[inline(always)]
+fn scaled<A: Arithmetic>(a: A, x: A::V, deviation: A::V, epsilon: f64) -> A::V {
+    let deviation = if epsilon == 0.0 {
+        a.max(a.of(A::THRESHOLDS.least_deviation), deviation)
+    } else {
+        deviation
+    };
+    a.div(x, deviation)
+}
+
 /// Returns the moving averages of the gradient and of its square, which Adam and its successors
 /// keep.
 #[inline(always)]
@@ -168,7 +181,7 @@ impl Rule for AdamStep {
 
         let deviation = a.fma(a.sqrt(size), a.of(self.root), a.of(self.epsilon));
         (
-            a.fnma(a.of(self.rate), a.div(m, deviation), p),
+            a.fnma(a.of(self.rate), scaled(a, m, deviation, self.epsilon), p),
             [m, v, most],
         )
     }
@@ -204,9 +217,17 @@ impl Rule for NAdamStep {
         let floor = A::THRESHOLDS.floor(self.root.sqrt(), self.epsilon);
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
-        let p = a.fnma(a.of(self.gradient_rate), a.div(g, deviation), p);
+        let p = a.fnma(
+            a.of(self.gradient_rate),
+            scaled(a, g, deviation, self.epsilon),
+            p,
+        );
         (
-            a.fnma(a.of(self.moment_rate), a.div(m, deviation), p),
+            a.fnma(
+                a.of(self.moment_rate),
+                scaled(a, m, deviation, self.epsilon),
+                p,
+            ),
             [m, v, x],
         )
     }
@@ -240,7 +261,7 @@ impl Rule for RAdamStep {
         let floor = A::THRESHOLDS.floor(1.0, self.epsilon);
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let step = if self.rectified {
-            a.div(m, a.add(a.sqrt(v), a.of(self.epsilon)))
+            scaled(a, m, a.add(a.sqrt(v), a.of(self.epsilon)), self.epsilon)
         } else {
             m
         };
@@ -279,13 +300,8 @@ impl Rule for AdamaxStep {
             a.mul(a.of(self.beta2), u),
             a.add(a.abs(g), a.of(self.epsilon)),
         );
-        // A gradient of 0 is no step, not even at first.
-        let u = if self.epsilon == 0.0 {
-            a.max(a.of(A::THRESHOLDS.least_normal), u)
-        } else {
-            u
-        };
-        (a.fnma(a.of(self.rate), a.div(m, u), p), [m, u, x])
+        let step = scaled(a, m, u, self.epsilon);
+        (a.fnma(a.of(self.rate), step, p), [m, u, x])
     }
 }
 
@@ -321,7 +337,7 @@ impl Rule for AdagradStep {
         };
         let floor = A::THRESHOLDS.floor(1.0, self.epsilon);
         let sum = at_least(a, a.fma(g, g, sum), floor);
-        let step = a.div(g, a.add(a.sqrt(sum), a.of(self.epsilon)));
+        let step = scaled(a, g, a.add(a.sqrt(sum), a.of(self.epsilon)), self.epsilon);
         (a.fnma(a.of(self.rate), step, p), [sum, x, y])
     }
 }
@@ -354,10 +370,13 @@ impl Rule for AdadeltaStep {
         // The epsilon is within the root.
         let floor = A::THRESHOLDS.floor(A::THRESHOLDS.least_root, self.epsilon);
         let (v, epsilon) = (ema_of_square(a, self.rho, v, g, floor), a.of(self.epsilon));
-        let ratio = a.div(a.sqrt(a.add(u, epsilon)), a.sqrt(a.add(v, epsilon)));
+        let ratio = scaled(
+            a,
+            a.sqrt(a.add(u, epsilon)),
+            a.sqrt(a.add(v, epsilon)),
+            self.epsilon,
+        );
         let step = a.mul(ratio, g);
-        // Without an epsilon, what never moved does not begin to.
-        let floor = if self.epsilon == 0.0 { 0.0 } else { floor };
         let u = ema_of_square(a, self.rho, u, step, floor);
         (a.fnma(a.of(self.lr), step, p), [v, u, x])
     }
@@ -398,11 +417,15 @@ impl Rule for RmsPropStep {
         if self.centered {
             mean = ema(a, self.alpha, mean, g);
             // Rounding may make it negative where the gradient hardly changes. NaN stays.
-            let floor = if self.epsilon == 0.0 { floor } else { 0.0 };
-            square = a.max(a.of(floor), a.fnma(mean, mean, v));
+            square = a.max(a.of(0.0), a.fnma(mean, mean, v));
         }
 
-        let mut step = a.div(g, a.add(a.sqrt(square), a.of(self.epsilon)));
+        let mut step = scaled(
+            a,
+            g,
+            a.add(a.sqrt(square), a.of(self.epsilon)),
+            self.epsilon,
+        );
         if self.momentum != 0.0 {
             b = a.fma(a.of(self.momentum), b, step);
             step = b;
