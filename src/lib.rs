@@ -15,7 +15,7 @@
 //!     }
 //! }
 //!
-//! # fn main() -> Result<(), shapewright::LabelError> {
+//! # fn main() -> Result<(), shapewright::loss::LabelError> {
 //! let images = vec![Tensor3::<28, 28, 1>::zeros(); 64];
 //! let labels = vec![Label::<10>::new(3)?; 64];
 //!
