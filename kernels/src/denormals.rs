@@ -5,8 +5,8 @@
 //! that decay (momenta, weights, averages) and from the tails of exponential functions, and once
 //! there they stay: `0.9 * x` rounds to `x` when `x` has one digit left. Decaying values are
 //! therefore set to 0 a little above, where they are [tiny](Thresholds). Results of functions and
-//! gradients are set to 0 where they are [denormal](flush_denormal). Both are comparisons, exact in
-//! every tier.
+//! gradients are set to 0 where they are denormal ([`Simd::flush_denormal`]). Both are comparisons,
+//! exact in every tier.
 
 use num_traits::Float;
 
@@ -87,13 +87,7 @@ pub fn flush<T: Float>(x: T) -> T {
     if x.abs() < tiny { T::zero() } else { x }
 }
 
-/// Returns 0 in place of denormal numbers. NaN stays.
-#[inline(always)]
-pub(super) fn flush_denormal<S: Simd>(s: S, x: S::V) -> S::V {
-    s.flush_denormal(x)
-}
-
-/// Applies [`flush_denormal`] to every element.
+/// Applies [`Simd::flush_denormal`] to every element.
 pub(super) struct FlushOp<'a>(pub &'a mut [f32]);
 
 impl Op for FlushOp<'_> {
@@ -108,12 +102,12 @@ impl Op for FlushOp<'_> {
             len,
             // SAFETY: `each` gives i + n <= len.
             #[inline(always)]
-            |i, n| unsafe { s.put(x.add(i), flush_denormal(s, s.get(x.add(i), n)), n) },
+            |i, n| unsafe { s.put(x.add(i), s.flush_denormal(s.get(x.add(i), n)), n) },
         );
     }
 }
 
-/// As [`flush_denormal`], for any float.
+/// As [`Simd::flush_denormal`], for any float.
 #[inline(always)]
 pub(super) fn plain_flush_denormal<T: Float>(x: T) -> T {
     if x.abs() < T::min_positive_value() {

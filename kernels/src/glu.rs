@@ -1,7 +1,6 @@
 //! The gated linear unit, with its gradient.
 
 use super::args::{check_glu, check_same};
-use super::denormals::flush_denormal;
 use super::math;
 use super::simd::{Op, Simd, each};
 
@@ -37,7 +36,7 @@ impl Op for GluOp<'_> {
                         let gate = math::sigmoid(s, s.get(a.add(half + i), n));
                         s.put(
                             y.add(i),
-                            flush_denormal(s, s.mul(s.get(a.add(i), n), gate)),
+                            s.flush_denormal(s.mul(s.get(a.add(i), n), gate)),
                             n,
                         );
                     }
@@ -83,8 +82,8 @@ impl Op for GluGradOp<'_> {
                         let gate = math::sigmoid(s, s.get(x.add(half + i), n));
                         let da = s.mul(s.get(dy.add(i), n), gate);
                         let change = s.mul(s.get(x.add(i), n), s.sub(s.splat(1.0), gate));
-                        s.put(dx.add(i), flush_denormal(s, da), n);
-                        s.put(dx.add(half + i), flush_denormal(s, s.mul(da, change)), n);
+                        s.put(dx.add(i), s.flush_denormal(da), n);
+                        s.put(dx.add(half + i), s.flush_denormal(s.mul(da, change)), n);
                     }
                 },
             );

@@ -1,7 +1,6 @@
 //! The logarithm of the softmax, with its gradient.
 
 use super::args::{check_same, rows_of};
-use super::denormals::flush_denormal;
 use super::elementwise::zip;
 use super::math;
 use super::reduce::{BLOCK, ExpRows, NARROW, RowBlock, maximum};
@@ -118,7 +117,7 @@ impl Op for LogSoftmaxGradOp<'_> {
                 y,
                 dy,
                 #[inline(always)]
-                |y, dy| flush_denormal(s, s.fnma(math::exp(s, y), total, dy)),
+                |y, dy| s.flush_denormal(s.fnma(math::exp(s, y), total, dy)),
             );
         }
     }

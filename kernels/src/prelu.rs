@@ -2,7 +2,6 @@
 //! row, and its gradients.
 
 use super::args::check_prelu;
-use super::denormals::flush_denormal;
 use super::pairs::{Pairs, TERMS};
 use super::simd::{Op, Simd, adding, each, sum_of};
 
@@ -59,7 +58,7 @@ impl Op for PReluOp<'_> {
             self.x,
             self.y,
             #[inline(always)]
-            |w, x, _| flush_denormal(s, s.select(s.gt(x, s.zero()), x, s.mul(w, x))),
+            |w, x, _| s.flush_denormal(s.select(s.gt(x, s.zero()), x, s.mul(w, x))),
         );
     }
 }
@@ -82,7 +81,7 @@ impl Op for PReluGradOp<'_> {
             self.x,
             self.dy,
             #[inline(always)]
-            |w, x, dy| flush_denormal(s, s.select(s.gt(x, s.zero()), dy, s.mul(w, dy))),
+            |w, x, dy| s.flush_denormal(s.select(s.gt(x, s.zero()), dy, s.mul(w, dy))),
         );
     }
 }

@@ -1,7 +1,6 @@
 //! Sums over all elements and over columns, and softmax with its gradient.
 
 use super::args::{check_column_sums, check_same, rows_of};
-use super::denormals::flush_denormal;
 use super::elementwise::zip;
 use super::math;
 use super::pairs::{Pairs, TERMS};
@@ -272,7 +271,7 @@ impl Op for WriteRows<'_> {
                 let factor = s.div(s.splat(scale), s.load(block.sum.as_ptr().add(v)));
                 for c in 0..width {
                     let p = block.lanes.as_mut_ptr().add(c * BLOCK + v);
-                    s.store(p, flush_denormal(s, s.mul(s.load(p), factor)));
+                    s.store(p, s.flush_denormal(s.mul(s.load(p), factor)));
                 }
             }
         }
@@ -362,7 +361,7 @@ impl Op for WideRow<'_> {
             #[inline(always)]
             |i, n| unsafe {
                 let y = s.mul(s.get(x.add(i), n), factor);
-                s.put(x.add(i), flush_denormal(s, y), n);
+                s.put(x.add(i), s.flush_denormal(y), n);
             },
         );
 
@@ -448,7 +447,7 @@ impl Op for SoftmaxGradOp<'_> {
                 y,
                 dy,
                 #[inline(always)]
-                |y, dy| flush_denormal(s, s.mul(y, s.sub(dy, mean))),
+                |y, dy| s.flush_denormal(s.mul(y, s.sub(dy, mean))),
             );
         }
     }

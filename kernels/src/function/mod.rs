@@ -11,7 +11,7 @@ pub use from_output::{Clamp, Elu, HardSigmoid, Leaky, LogSigmoid, Relu, Sigmoid,
 
 use super::F32Kernels;
 use super::args::check_same;
-use super::denormals::{flush_denormal, plain_flush_denormal};
+use super::denormals::plain_flush_denormal;
 use super::elementwise::zip;
 use super::reference::Real;
 use super::simd::{Op, Simd, each};
@@ -98,7 +98,7 @@ impl<F: Formula> Op for ValueOp<'_, F> {
                 unsafe {
                     s.put(
                         y.add(i),
-                        flush_denormal(s, f.value(s, s.get(x.add(i), n))),
+                        s.flush_denormal(f.value(s, s.get(x.add(i), n))),
                         n,
                     )
                 }
@@ -125,7 +125,7 @@ impl<F: Formula> Op for SlopeOp<'_, F> {
             at,
             dy,
             #[inline(always)]
-            |at, dy| flush_denormal(s, f.slope(s, at, dy)),
+            |at, dy| s.flush_denormal(f.slope(s, at, dy)),
         );
     }
 }
