@@ -6,6 +6,7 @@ pub use super::branch::{Branch, Ends};
 pub use super::feature_order::FeatureOrder;
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::Field;
+pub use super::layer_input::{Inputs, LayerInput};
 pub use super::needs::sample_bytes;
 pub use super::param_tree::{Joint, ParamField, ParamTree};
 pub use super::plan::{OutputsAt, Plan, Stage};
@@ -23,6 +24,7 @@ pub use super::{
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
+pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
@@ -30,7 +32,6 @@ pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 pub use crate::weights::{count, included};
 pub use rand::Rng;
 
-use super::layer_input::LayerInput;
 use super::stand_in::no_computation;
 use crate::sizes;
 use crate::tensor::Element;

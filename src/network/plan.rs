@@ -415,7 +415,8 @@ const fn absorb_relu<const N: usize>(mut stages: [Stage; N], wiring: &Wiring<N>)
         if matches!(stages[i].relu_fusion, ReluFusion::IsRelu) {
             let maxima_follow = i + 1 < N
                 && matches!(stages[i + 1].relu_fusion, ReluFusion::Maxima)
-                && wiring.follows(i + 1, i);
+                && wiring.follows(i + 1, i)
+                && wiring.is_only_reader(i);
             let neighbour = if maxima_follow {
                 i + 1
             } else if i > 0

@@ -9,3 +9,4 @@ mod fold;
 mod init;
 mod tuples;
 mod whole_batch;
+mod wiring;
