@@ -492,28 +492,4 @@ const fn share_slots<const N: usize>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Plan, Stage};
-    use crate::nn::{Linear, MaxPool2d, Relu};
-    use crate::tensor::Rank3;
-
-    #[test]
-    fn relu_runs_with_a_neighbour() {
-        type Before = Rank3<4, 4, 2>;
-        type After = Rank3<2, 2, 2>;
-        let plan = Plan::new([
-            Stage::of::<Relu, Before, Before, f32>(),
-            Stage::of::<MaxPool2d<2, 2, 2, 2, 0, 0, 1, 1>, Before, After, f32>(),
-            Stage::of::<Linear<2, 2>, After, After, f32>(),
-            Stage::of::<Relu, After, After, f32>(),
-            Stage::of::<Relu, After, After, f32>(),
-        ]);
-        let layers = plan.training.map(|layer| (layer.absorbed, layer.relu));
-
-        // `Relu` before the maxima and after the dense layer; the last has no free neighbour.
-        let absorbed = (true, false);
-        let relu = (false, true);
-        let plain = (false, false);
-        assert_eq!(layers, [absorbed, relu, relu, absorbed, plain]);
-    }
-}
+mod tests;
