@@ -55,6 +55,20 @@ pub struct Layer {
     /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
     /// layer has the layer's number, counted from 1.
     pub sources: Vec<usize>,
+    /// What it reads as it is written: ` <- (a, b)`, or nothing.
+    pub arrow: String,
+    pub role: Role,
+}
+
+/// The role of a layer in its list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A layer that the user has written.
+    Layer,
+    /// One of several inputs of a network.
+    Input,
+    /// The tuple of several outputs of a network.
+    Output,
 }
 
 /// A generic argument of a layer's type.
@@ -121,6 +135,7 @@ fn part_of_input((index, name): (usize, &Ident)) -> Layer {
         extent: Extent::of(name),
         path: quote!(__sw::Part<#index>),
         sources: vec![0],
+        role: Role::Input,
         ..Layer::unknown()
     }
 }
@@ -143,7 +158,8 @@ fn outputs(
             Some(layer) => numbers.push(inputs + layer + 1),
             None => {
                 let message = format!(
-                    "no layer is called `{name}`: an output has the name of the layer that gives it"
+                    "no layer is called `{name}`, and an output has the name of the layer that \
+                     gives it: write `{name}: ..` before that layer"
                 );
                 errors.push(Error::new(name.span(), message));
             }
@@ -163,6 +179,7 @@ fn outputs(
         text,
         path: quote!(__sw::Pack),
         sources: numbers,
+        role: Role::Output,
         ..Layer::unknown()
     })
 }
@@ -268,9 +285,13 @@ pub fn check_layer(
     let is_merge = wiring::is_merge(&layer) && layer.sources.is_some();
     let lacks_braces = !has_braces && !is_merge && blocks::is_block(&written_path);
     if lacks_braces {
+        let or = match written_path.as_str() {
+            "Concat" => ", or `Concat <- (a, b)` with the names of layers before it",
+            _ => "",
+        };
         let message = format!(
-            "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your \
-             own, write `self::{written_path}`)"
+            "`{written_path}` has layers inside: write `{plain} {{ .. }}`{or} (for a layer of \
+             your own, write `self::{written_path}`)"
         );
         errors.push(Error::new(layer.layer_tokens.span(), message));
     }
@@ -349,6 +370,15 @@ pub fn check_layer(
         builtin: known.is_some() || block.is_some() || is_merge,
         block,
         sources,
+        arrow: match layer.sources.as_deref() {
+            None => String::new(),
+            Some([one]) => format!(" <- {one}"),
+            Some(several) => {
+                let names: Vec<String> = several.iter().map(Ident::to_string).collect();
+                format!(" <- ({})", names.join(", "))
+            }
+        },
+        role: Role::Layer,
     }
 }
 
@@ -425,12 +455,23 @@ impl Layer {
             builtin: true,
             block: None,
             sources: vec![0],
+            arrow: String::new(),
+            role: Role::Layer,
         }
     }
 
     /// Returns whether it makes a tuple of several outputs of a network.
     pub fn is_pack(&self) -> bool {
-        self.field.is_none() && self.builtin && self.path.to_string().ends_with("Pack")
+        self.role == Role::Output
+    }
+
+    /// Returns the layer and what it reads, for a table.
+    pub fn row(&self) -> String {
+        match self.role {
+            Role::Layer => format!("{}{}", self.text, self.arrow),
+            Role::Input => format!("input {}", self.text),
+            Role::Output => format!("output {}", self.text),
+        }
     }
 
     /// Returns whether its parameters may be a struct that begins at a multiple of 64 bytes.

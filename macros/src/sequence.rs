@@ -494,7 +494,7 @@ pub fn summaries(
             block_params,
             ..
         } = step;
-        let text = format!("{prefix}{}", step.layer.text);
+        let text = format!("{prefix}{}", step.layer.row());
         let params = step.params_type();
 
         // A layer without a field has no parameters: they would begin where those of the next layer

@@ -7,6 +7,7 @@ mod augment;
 mod blocks;
 mod fold;
 mod init;
+mod random_wiring;
 mod tuples;
 mod whole_batch;
 mod wiring;
