@@ -183,7 +183,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             *gradient = match (spot, share) {
                 _ if len == 0 || !is_asked || !is_held => None,
                 // SAFETY: as above.
-                (_, Some(share)) => Some(unsafe { cache.slot(share, len) }),
+                (_, Some(share)) => Some(unsafe { cache.slot_in(plan.shares, share, len) }),
                 // SAFETY: as above.
                 (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
                 _ => input_gradient.take(),
@@ -224,8 +224,9 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
                 continue;
             };
 
-            // SAFETY: the plan gives shares and gradients slots of their own.
-            let share = unsafe { &*self.cache.slot::<T>(share, len) };
+            // SAFETY: the plan gives shares and gradients slots of their own, and these samples have a
+            // part of the area for shares of their own.
+            let share = unsafe { &*self.cache.slot_in::<T>(self.plan.shares, share, len) };
             let sum = match source.spot {
                 // SAFETY: as above.
                 Spot::Slot { gradient, .. } => unsafe { self.cache.slot(gradient, len) },

@@ -4,10 +4,13 @@
 //! The numbers are hashes. A layer's output is a hash of everything that it reads, so that one number
 //! in the wrong place changes the result. Memory begins with garbage.
 
+use core::cell::{Cell, RefCell};
+
 use rand::RngExt;
 use rand_xoshiro::Xoshiro256PlusPlus as Generator;
 
 use super::{LayerPlan, Plan, Source, Spot, Stage};
+use crate::network::activation_store::Area;
 use crate::network::layer::{Flow, OutputKind, ReluFusion};
 use crate::network::layer_input::MAX_SOURCES;
 use crate::network::needs::{Batching, Needs};
@@ -654,7 +657,7 @@ impl<const N: usize> Test<'_, N> {
     }
 
     /// Calls `f` with the chunks of a segment of training, as `flow::for_chunks` does.
-    fn for_chunks(&self, segment: Segment, parts: usize, mut f: impl FnMut(usize, usize)) {
+    fn for_chunks(&self, segment: Segment, parts: usize, mut f: impl FnMut(usize, usize, usize)) {
         let samples = self.wanted.len();
         let parts = if segment.whole_batch { 1 } else { parts };
         let per_part = samples.div_ceil(parts);
@@ -666,7 +669,7 @@ impl<const N: usize> Test<'_, N> {
                     0 => end - first,
                     len => len.min(end - first),
                 };
-                f(first, count);
+                f(part, first, count);
                 first += count;
             }
         }
@@ -692,11 +695,15 @@ impl<const N: usize> Test<'_, N> {
             samples,
             len: plan.train_needs.per_sample,
             cells: garbage(plan.train_needs.per_sample / list.unit * samples, rng),
+            part: Cell::new(0),
+            users: RefCell::new(Vec::new()),
         };
         let segments = &plan.training_segments.list[..plan.training_segments.count];
 
         for segment in segments {
-            self.for_chunks(*segment, parts, |first, count| {
+            store.begin();
+            self.for_chunks(*segment, parts, |part_index, first, count| {
+                store.part.set(part_index);
                 for index in segment.first..=segment.last {
                     let node = &list.layers[index];
                     let layer = plan.training[index];
@@ -755,7 +762,9 @@ impl<const N: usize> Test<'_, N> {
         let mut dx_in = with_input.then(|| garbage(list.input_len * samples, rng));
 
         for segment in segments.iter().rev() {
-            self.for_chunks(*segment, parts, |first, count| {
+            store.begin();
+            self.for_chunks(*segment, parts, |part_index, first, count| {
+                store.part.set(part_index);
                 for index in (segment.first.max(stop_at)..=segment.last).rev() {
                     self.backward_layer(
                         index,
@@ -777,6 +786,7 @@ impl<const N: usize> Test<'_, N> {
         }
 
         // What is left for the gradients of the parameters.
+        store.begin();
         for index in stop_at..N {
             let node = &list.layers[index];
             let layer = plan.training[index];
@@ -944,7 +954,7 @@ impl<const N: usize> Test<'_, N> {
                     }
                     continue;
                 };
-                let share = store.range(at, first, count, len);
+                let share = store.range_in(plan.shares, at, first, count, len);
                 store.cells[share.clone()].copy_from_slice(&shares);
                 sums.push((share, sum, part(first, count, len)));
             }
@@ -977,9 +987,45 @@ struct Store {
     /// The number of bytes per sample.
     len: usize,
     cells: Vec<u64>,
+    /// The part of the batch, and so the thread, that runs.
+    part: Cell<usize>,
+    /// The part of the batch that has used each cell in the present segment.
+    users: RefCell<Vec<Option<usize>>>,
 }
 
 impl Store {
+    /// Begins a segment, before which all threads have waited for each other.
+    fn begin(&self) {
+        *self.users.borrow_mut() = vec![None; self.cells.len()];
+    }
+
+    /// Notes that the present part of the batch uses some cells. No other part may use them at the
+    /// same time.
+    fn used(&self, cells: core::ops::Range<usize>) -> core::ops::Range<usize> {
+        for user in &mut self.users.borrow_mut()[cells.clone()] {
+            let part = *user.get_or_insert(self.part.get());
+            assert_eq!(part, self.part.get(), "two threads use the same memory");
+        }
+        cells
+    }
+
+    /// Returns the range of some samples in the slot of an area that layers use in turn.
+    fn range_in(
+        &self,
+        area: Area,
+        within: usize,
+        first: usize,
+        count: usize,
+        len: usize,
+    ) -> core::ops::Range<usize> {
+        assert!(within + len * self.unit <= area.len && area.offset + area.len <= self.len);
+        assert_eq!((within % self.unit, area.len % self.unit), (0, 0));
+        let base = area.offset / self.unit * self.samples
+            + area.len / self.unit * first
+            + within / self.unit * count;
+        self.used(base..base + count * len)
+    }
+
     /// Returns the range of some samples in the slot that begins at a byte of each.
     fn range(
         &self,
@@ -991,7 +1037,7 @@ impl Store {
         assert!(offset + len * self.unit <= self.len);
         assert_eq!(offset % self.unit, 0);
         let base = offset / self.unit * self.samples;
-        base + first * len..base + (first + count) * len
+        self.used(base + first * len..base + (first + count) * len)
     }
 }
 
