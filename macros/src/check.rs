@@ -91,8 +91,8 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         layers,
         errors: _,
     } = definition;
-    check_shape(&input.sizes, errors);
-    check_shape(&output.sizes, errors);
+    check_ends(&input, "input", errors);
+    check_ends(&output, "output", errors);
     let (clone, debug) = take_derives(&mut attrs, errors);
 
     let inputs = match &input.names[..] {
@@ -147,7 +147,7 @@ fn outputs(
     inputs: usize,
     errors: &mut Vec<Error>,
 ) -> Option<Layer> {
-    if output.names.is_empty() {
+    if !(2..=4).contains(&output.names.len()) {
         return None;
     }
 
@@ -182,6 +182,29 @@ fn outputs(
         role: Role::Output,
         ..Layer::unknown()
     })
+}
+
+/// Reports a wrong number of named inputs or outputs, and shapes that can't be.
+fn check_ends(ends: &parse::Ends, what: &str, errors: &mut Vec<Error>) {
+    let SizesKind::Tuple(shapes) = &ends.sizes.kind else {
+        return check_shape(&ends.sizes, errors);
+    };
+    if ends.names.is_empty() || (2..=4).contains(&shapes.len()) {
+        return check_shape(&ends.sizes, errors);
+    }
+
+    let message = match &shapes[..] {
+        [one] => format!(
+            "one {what} has no name; write its shape alone, `{}`",
+            written(&one.tokens)
+        ),
+        _ => format!(
+            "a network has at most 4 {what}s, but these are {}",
+            shapes.len()
+        ),
+    };
+    errors.push(Error::new(ends.sizes.tokens.span(), message));
+    shapes.iter().for_each(|shape| check_shape(shape, errors));
 }
 
 /// Reports shapes with too many axes, tuples of a wrong length, and sizes that are no whole

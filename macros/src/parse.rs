@@ -272,13 +272,14 @@ fn sources(input: ParseStream) -> Result<Option<Vec<Ident>>> {
 
     let content;
     let parentheses = parenthesized!(content in input);
-    let mut names = Vec::new();
-    while !content.is_empty() {
-        names.push(source(&content)?);
-        if !content.is_empty() && content.parse::<Option<Token![,]>>()?.is_none() {
-            return Err(content.error("expected `,` between two names"));
+    let names = match sources_inside(&content) {
+        Ok(names) => names,
+        Err(error) => {
+            // What is left in the parentheses would be a second error.
+            content.parse::<TokenStream>()?;
+            return Err(error);
         }
-    }
+    };
     if names.is_empty() {
         return Err(Error::new(
             parentheses.span.join(),
@@ -286,6 +287,18 @@ fn sources(input: ParseStream) -> Result<Option<Vec<Ident>>> {
         ));
     }
     Ok(Some(names))
+}
+
+/// Parses names with commas between them.
+fn sources_inside(input: ParseStream) -> Result<Vec<Ident>> {
+    let mut names = Vec::new();
+    while !input.is_empty() {
+        names.push(source(input)?);
+        if !input.is_empty() && input.parse::<Option<Token![,]>>()?.is_none() {
+            return Err(input.error("expected `,` between two names"));
+        }
+    }
+    Ok(names)
 }
 
 /// Parses the name of one output.

@@ -5,6 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Error, Ident};
 
+use crate::blocks;
 use crate::check::written;
 use crate::parse::Layer;
 
@@ -61,7 +62,8 @@ pub fn resolve(
         let name = output.unraw().to_string();
         names.contains(&Some(name))
     };
-    if errors.len() > errors_before || !outputs.iter().all(is_named) {
+    let is_known = sources.iter().all(Result::is_ok);
+    if errors.len() > errors_before || !is_known || !outputs.iter().all(is_named) {
         return sources;
     }
 
@@ -175,6 +177,10 @@ impl Scope<'_> {
                 read.len()
             );
             errors.push(Error::new(read[MOST_SOURCES].span(), message));
+            return None;
+        }
+        if layer.block.is_some() && !blocks::is_block(&written(&layer.path.to_token_stream())) {
+            // That it has no layers inside is reported with the block.
             return None;
         }
         let is_builtin = layer

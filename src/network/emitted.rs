@@ -264,5 +264,5 @@ pub mod silent {
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
     pub const fn report_named_output(_: &str, _: &str, _: Dims, _: Dims) {}
     pub const fn report_shape(_: &str, _: Dims, _: Dims, _: Dims) {}
-    pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool) {}
+    pub const fn report_traits(_: &str, _: &str, _: usize, _: bool, _: bool, _: bool) {}
 }

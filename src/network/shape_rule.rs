@@ -463,9 +463,25 @@ pub const fn report_shape(layer: &str, input: Dims, said: Dims, typed: Dims) {
 /// Stops the compilation if a user's layer lacks one of the traits that make it a layer.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report_traits(layer: &str, element: &str, fits: bool, has: bool, computes: bool) {
+pub const fn report_traits(
+    layer: &str,
+    element: &str,
+    sources: usize,
+    fits: bool,
+    has: bool,
+    computes: bool,
+) {
     if fits && has && computes {
         return;
+    }
+    if !fits && sources > 1 {
+        let sentence = Sentence::new("`")
+            .text(layer)
+            .text("` reads one output, but ")
+            .number(sources)
+            .text(" are named: it does not implement `ShapeRule<Inputs<..>>`; ")
+            .text("`Concat` or `Add` before it makes one of them");
+        panic!("{}", sentence.as_str());
     }
 
     let sentence = Sentence::new("`")

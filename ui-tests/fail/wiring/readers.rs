@@ -2,7 +2,7 @@
 use shapewright::prelude::*;
 
 network! {
-    struct First: (state: [4], action: [2]) -> [3] { Linear<_, 3>, Add <- (state, action) }
+    struct First: (state: [4], action: [2]) -> [9] { fc: Linear<_, 3>, Concat <- (fc, state, action) }
 }
 
 network! {

@@ -40,9 +40,10 @@ network! {
     struct OneSource: [8, 8, 3] -> [10] {
         enc: Conv2d<_, 4, 3, Pad<1>>,
         flat: Flatten,
-        Linear<_, 10>,
+        fc: Linear<_, 10>,
         pool: MaxPool2d<2> <- flat,
-        Flatten,
+        pooled: Flatten,
+        Concat <- (fc, pooled),
         Linear<_, 10>,
     }
 }

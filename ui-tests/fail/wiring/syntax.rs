@@ -26,6 +26,10 @@ network! {
 }
 
 network! {
+    struct ASize: [4] -> [4] { a: Linear<_, 4>, Add <- (a, Linear<_, 4>) }
+}
+
+network! {
     struct OtherArrow: [4] -> [4] { a: Linear<_, 4>, Add -> (a, input) }
 }
 
@@ -51,6 +55,10 @@ network! {
 
 network! {
     struct FiveNames: (a: [4], b: [4], c: [4], d: [4], e: [4]) -> [4] { Add <- (a, b, c, d, e) }
+}
+
+network! {
+    struct OneOutput: [4] -> (value: [1]) { value: Linear<_, 1> }
 }
 
 fn main() {}
