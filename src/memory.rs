@@ -110,6 +110,12 @@ pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S,
     unsafe { Box::<[Tensor<S, T>]>::new_zeroed_slice(count).assume_init() }.into_vec()
 }
 
+/// Returns `count` rows of zeros, made without touching the stack.
+pub(crate) fn zeroed_rows<const N: usize>(count: usize) -> Vec<[f64; N]> {
+    // SAFETY: all bits zero is the number 0.
+    unsafe { Box::<[[f64; N]]>::new_zeroed_slice(count).assume_init() }.into_vec()
+}
+
 /// Appends copies of values to a vector.
 ///
 /// The functions of the standard library (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may

@@ -15,8 +15,8 @@ use shapewright::data::{
     k_fold, one_hot_into, split,
 };
 use shapewright::metrics::{
-    Accuracy, Average, F1, LogLoss, MeanAbsoluteError, MeanIou, MeanSquaredError, Outputs, R2Score,
-    RootMeanSquaredError,
+    Accuracy, Average, ConfusionMatrix, F1, LogLoss, MeanAbsoluteError, MeanIou, MeanSquaredError,
+    Normalize as Divide, Outputs, R2Score, RootMeanSquaredError,
 };
 use shapewright::prelude::*;
 use shapewright::{
@@ -610,6 +610,38 @@ fn losses_and_metrics_of_large_outputs() {
         let mut determination = R2Score::<Picture>::new();
         determination.update(&pictures(2), &pictures(2));
         assert_eq!(determination.value(), Ok(1.0));
+    });
+}
+
+/// A row of shares takes half the stack, so that two of them overflow it.
+#[test]
+fn confusion_matrices_of_many_classes() {
+    const CLASSES: usize = 4096;
+
+    on_a_stack_of(2 * CLASSES * size_of::<f64>(), || {
+        let class = |number| Label::<CLASSES>::new(number).expect("a class");
+        let mut matrix = ConfusionMatrix::new();
+        matrix.add(class(7), class(4095));
+        matrix.add(class(4095), class(4095));
+
+        let shares = matrix.normalized(Divide::Labels);
+        assert_eq!(shares.len(), CLASSES);
+        assert_eq!([shares[4095][7], shares[4095][4095]], [0.5, 0.5]);
+        let sum: f64 = shares.as_flattened().iter().sum();
+        assert_eq!(sum, 1.0);
+    });
+}
+
+#[test]
+fn names_of_many_classes() {
+    const CLASSES: usize = 20_000;
+    static NAMES: [&str; CLASSES] = ["name"; CLASSES];
+
+    on_a_small_stack(|| {
+        assert!(size_of_val(&NAMES) > STACK);
+        let matrix = ConfusionMatrix::<CLASSES>::new();
+        let named = matrix.named(&NAMES);
+        assert!(size_of_val(&named.clone()) < 100);
     });
 }
 

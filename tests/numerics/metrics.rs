@@ -285,7 +285,7 @@ fn confusion_matrices_add_up_and_print() {
         "label \\ predicted  0    1\n0                  0    1\n1                  0  120\n"
     );
     assert_eq!(
-        matrix.named(["nö", "a name that is long"]).to_string(),
+        matrix.named(&["nö", "a name that is long"]).to_string(),
         "label \\ predicted    nö  a name that is long\n\
          nö                    0                    1\n\
          a name that is long   0                  120\n"

@@ -386,13 +386,13 @@ fn a_confusion_matrix_shows_shares_of_rows() {
 
     // Long names take room, and stand upright over the columns.
     matrix
-        .named(["a", "a name that is long", "c"])
+        .named(&["a", "a name that is long", "c"])
         .draw(&path)
         .expect("a picture");
     let named = Picture::read(&path);
     assert!(named.width > picture.width + 100 && named.height > picture.height + 100);
     matrix
-        .named(["a", "<b>", "c"])
+        .named(&["a", "<b>", "c"])
         .draw(folder.join("x.svg"))
         .expect("a picture");
     let text = fs::read_to_string(folder.join("x.svg")).expect("text");
