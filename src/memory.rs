@@ -201,6 +201,10 @@ pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -
 /// Returns parameters as one flat slice.
 #[inline(always)]
 pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
+    // Without elements, as `()`, they need not be aligned as a slice must be.
+    if P::LEN == 0 {
+        return &[];
+    }
     // SAFETY: `Parameters` promises LEN elements of T without padding.
     unsafe { slice::from_raw_parts((parameters as *const P).cast(), P::LEN) }
 }
@@ -210,6 +214,9 @@ pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) 
 pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
     parameters: &mut P,
 ) -> &mut [T] {
+    if P::LEN == 0 {
+        return &mut [];
+    }
     // SAFETY: as above.
     unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
 }

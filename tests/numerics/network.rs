@@ -416,3 +416,41 @@ fn one_sample_gives_what_it_gives_in_a_batch() {
     let expected: Vec<f64> = batch[0].iter().map(|&y| f64::from(y)).collect();
     assert_close("outputs", net.forward(&x[0]).as_slice(), &expected, 1e-5);
 }
+
+/// Parameters of layers that have none, with a name each.
+#[derive(Clone, Copy, Debug, PartialEq, Parameters)]
+#[repr(C)]
+struct Nothing {
+    first: (),
+    second: [(); 3],
+}
+
+#[derive(Clone, Copy, Parameters)]
+#[repr(C)]
+struct NothingOf<T: Element> {
+    inner: [Nothing; 2],
+    numbers: [T; 0],
+}
+
+#[test]
+fn parameters_may_have_no_numbers() {
+    // A boxed value without a size has the address of its alignment, which is less than a number's.
+    let mut nothing = Box::new(Nothing {
+        first: (),
+        second: [(); 3],
+    });
+    assert_eq!(<Nothing as Parameters<f32>>::LEN, 0);
+    assert!(Parameters::<f32>::as_slice(&*nothing).is_empty());
+    assert!(Parameters::<f32>::as_mut_slice(&mut *nothing).is_empty());
+    assert!(Parameters::<f64>::as_slice(&*Box::new(())).is_empty());
+
+    let generic = NothingOf::<f32> {
+        inner: [*nothing; 2],
+        numbers: [],
+    };
+    assert!(generic.as_slice().is_empty());
+
+    let mut names = Vec::new();
+    generic.visit("", &mut |name, _, _| names.push(name.to_owned()));
+    assert_eq!(names, ["numbers"]);
+}
