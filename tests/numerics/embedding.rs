@@ -189,9 +189,8 @@ fn the_trainer_names_the_layer_that_was_given_no_index() {
     let error = Net::trainer(Sgd::new(0.1), Mse)
         .fit(&mut net, &x, &y)
         .expect_err("a loss of NaN");
-    let cause = NonFinite::Layer {
+    let cause = NonFinite::Index {
         layer: "embed: Embedding<4, 2>",
-        in_place: Some("Flatten"),
     };
     assert_eq!(
         error,
