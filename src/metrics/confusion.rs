@@ -129,14 +129,13 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.cells.reset();
     }
 
-    /// The counts: a row for each class that samples are of, a column for each class that is
-    /// predicted. Of more than 1024 classes they are laid out in memory when they are asked
-    /// for: `8 * N * N` bytes.
+    /// Returns the counts: a row for each label, a column for each prediction. With more than 1024
+    /// classes, the first call lays them out in memory, which takes `8 * N * N` bytes.
     ///
     /// # Panics
-    /// If they are more than memory can have.
+    /// If they do not fit into memory.
     pub fn counts(&self) -> &[[u64; N]] {
-        self.cells.all(N).as_chunks().0
+        self.cells.dense(N).as_chunks().0
     }
 
     /// Returns an iterator over the counts that are not zero, as label, prediction and count, in
@@ -190,12 +189,12 @@ impl<const N: usize> ConfusionMatrix<N> {
         self.sums().predicted
     }
 
-    /// The counts as parts of their row, column or sum.
+    /// Returns the counts divided by the sum of their row, of their column or of all.
     ///
     /// # Panics
-    /// If they are more than memory can have.
+    /// If they do not fit into memory.
     pub fn normalized(&self, by: Normalize) -> Vec<[f64; N]> {
-        let counts = self.cells.all(N);
+        let counts = self.cells.dense(N);
         let sums = self.sums();
         let total = sums.total();
 

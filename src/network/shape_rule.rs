@@ -259,7 +259,7 @@ pub trait ShapeRule<In: Shape> {
     /// compile error.
     const OUTPUT: Inferred;
 
-    /// Whether the inputs are indices, so that any other number gives NaN.
+    /// True if the inputs are indices, so that any other number gives NaN.
     #[doc(hidden)]
     const TAKES_INDICES: bool = false;
 }

@@ -10,7 +10,7 @@ use crate::tensor::{Dims, Scalar, Shape};
 pub struct LayerSummary {
     /// The layer as it is written in the definition: `fc: Linear<_, 128>`.
     pub layer: &'static str,
-    /// Whether its inputs are indices, as those of an [`Embedding`](crate::nn::Embedding) are.
+    /// True if its inputs are indices, as those of an [`Embedding`](crate::nn::Embedding) are.
     pub takes_indices: bool,
     /// The shape of its output.
     pub output: Dims,

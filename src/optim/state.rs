@@ -56,7 +56,7 @@ struct Segment {
     scale: f64,
     decay: bool,
     frozen: bool,
-    /// Whether it is measured and not trained: its gradient is subtracted as it is.
+    /// True if it is measured and not trained: its gradient is subtracted as it is.
     statistic: bool,
     /// The number of steps that were made while it was frozen.
     missed: u64,

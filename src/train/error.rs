@@ -34,7 +34,7 @@ pub enum TrainError {
     Setting(SettingError),
     /// Settings exclude each other.
     Combination {
-        /// What is wrong and what to do.
+        /// The mistake and the way out.
         reason: String,
     },
     /// The system has no thread or file descriptor for [`stop_on_ctrl_c`](crate::train::Trainer).
@@ -141,7 +141,7 @@ pub enum NonFinite {
     },
     /// The loss of the validation samples.
     ValidationLoss {
-        /// Whether inputs of these samples are NaN or infinite as well.
+        /// True if inputs of these samples are NaN or infinite as well.
         inputs: bool,
     },
 }

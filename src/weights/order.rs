@@ -72,7 +72,7 @@ impl LayerOrder {
 #[derive(Clone, Copy)]
 struct Passed {
     order: Order,
-    /// Whether the layer would have made any other order that was wanted.
+    /// True if the layer would have made any other order that was wanted.
     free: bool,
     doubt: Option<Doubt>,
 }
