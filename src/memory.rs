@@ -13,7 +13,7 @@ use crate::data::Sample;
 use crate::kernels::AlignedBuffer;
 use crate::loss::Label;
 use crate::network::Parameters;
-use crate::tensor::{Element, Scalar, Shape, Tensor};
+use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
 
 /// Returns a tensor's elements, row after row.
 #[inline(always)]
@@ -233,6 +233,32 @@ pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
     unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
 }
 
+/// Views the first bytes of a slice as `len` numbers.
+///
+/// # Panics
+/// If the bytes are too few, or do not begin at a multiple of the number's alignment.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn numbers_mut<T: Number>(bytes: &mut [u8], len: usize) -> &mut [T] {
+    let enough = len
+        .checked_mul(size_of::<T>())
+        .is_some_and(|needed| needed <= bytes.len());
+    assert!(enough && bytes.as_ptr().addr().is_multiple_of(align_of::<T>()));
+    // SAFETY: length and alignment were checked; `Number` is sealed, its types have no padding, and
+    // any bytes are a value of each.
+    unsafe { slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), len) }
+}
+
+/// Like [`numbers_mut`], for reading.
+pub(crate) fn numbers<T: Number>(bytes: &[u8], len: usize) -> &[T] {
+    let enough = len
+        .checked_mul(size_of::<T>())
+        .is_some_and(|needed| needed <= bytes.len());
+    assert!(enough && bytes.as_ptr().addr().is_multiple_of(align_of::<T>()));
+    // SAFETY: as above.
+    unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), len) }
+}
+
 /// Returns the numbers of labels.
 pub(crate) fn label_numbers<const CLASSES: usize>(labels: &[Label<CLASSES>]) -> &[u32] {
     // SAFETY: `Label` is `repr(transparent)` over u32.
@@ -300,14 +326,29 @@ impl std::error::Error for OutOfMemory {}
 ///
 /// All memory of passes is reserved here: if this succeeds, no product of a number of these samples
 /// and a length up to `len` can wrap.
-pub(crate) fn reserve<T: Element>(
+pub(crate) fn reserve<T: Number>(
     buffer: &mut AlignedBuffer<T>,
     count: usize,
     len: usize,
     what: impl Fn() -> String,
 ) -> Result<&mut [T], OutOfMemory> {
+    reserve_with(buffer, count, len, 0, what)
+}
+
+/// Reserves `len` numbers for each of `count` samples and `more` others.
+pub(crate) fn reserve_with<T: Number>(
+    buffer: &mut AlignedBuffer<T>,
+    count: usize,
+    len: usize,
+    more: usize,
+    what: impl Fn() -> String,
+) -> Result<&mut [T], OutOfMemory> {
     let numbers = count
         .checked_mul(len)
+        .and_then(|numbers| numbers.checked_add(more))
         .and_then(|numbers| buffer.try_reserve(numbers));
-    numbers.ok_or_else(|| OutOfMemory::new::<T>(what(), len, count, "take fewer samples at a time"))
+    numbers.ok_or_else(|| {
+        let way_out = "take fewer samples at a time";
+        OutOfMemory::new::<T>(what(), len, count, way_out)
+    })
 }
