@@ -1,4 +1,4 @@
-//! What `network!` makes: constants, names, flat parameters, summary, initial values.
+//! The code of `network!`: constants, names, flat parameters, summary, initial values.
 
 use crate::common::{Settings, assert_close, bits, random, settings};
 use shapewright::prelude::*;
@@ -174,7 +174,8 @@ fn padding_stays_zero_and_is_no_parameter() {
             net.params().iter().filter(|&&x| x == 0.0).count(),
             padding.len()
         );
-        let (mut gradient, mut workspace) = (Late::zeros(), Late::workspace());
+        let mut gradient = Late::zeros();
+        let mut workspace = Late::workspace();
         let mut state = optimizer.state::<Late>();
         let x: Vec<Tensor1<4>> = crate::common::random(6, 1);
         for _ in 0..3 {
@@ -334,10 +335,8 @@ fn initial_values_are_uniform_as_in_pytorch() {
                 values.iter().all(|x| x.abs() <= bound * (1.0 + 1e-6)),
                 "{name} leaves its bounds"
             );
-            let (mean, square) = (
-                values.iter().sum::<f64>() / n,
-                values.iter().map(|x| x * x).sum::<f64>() / n,
-            );
+            let mean = values.iter().sum::<f64>() / n;
+            let square = values.iter().map(|x| x * x).sum::<f64>() / n;
             // Five standard deviations of the mean, and of the mean square, of n uniform numbers.
             assert!(
                 mean.abs() < 5.0 * bound / (3.0 * n).sqrt(),

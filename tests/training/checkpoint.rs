@@ -276,7 +276,8 @@ fn a_training_goes_on_for_more_epochs() {
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
     let trainer = || trainer::<Small, _>(Adam::new(0.02), &valid);
     let net = || Small::init(&mut shapewright::rng(4));
-    let (mut whole, mut parts) = (net(), net());
+    let mut whole = net();
+    let mut parts = net();
     let expected = trainer().epochs(9).fit(&mut whole, &x, &y).unwrap();
     for epochs in [2, 3, 9] {
         let history = trainer()
@@ -366,7 +367,8 @@ impl Try {
     {
         let (x, y) = samples::<N>(4, 1);
         let mut net = N::init(&mut shapewright::rng(5));
-        let (before, file) = (bits(net.params()), fs::read(&self.path).ok());
+        let before = bits(net.params());
+        let file = fs::read(&self.path).ok();
         let error = trainer
             .epochs(3)
             .fit(&mut net, &x, &y)
@@ -388,7 +390,9 @@ impl Try {
     {
         let error = self.error(trainer);
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let (what, expected, found) = (what.to_owned(), text(here), text(there));
+        let what = what.to_owned();
+        let expected = text(here);
+        let found = text(there);
         assert_eq!(
             error.kind,
             CheckpointErrorKind::Differs {
@@ -469,7 +473,8 @@ fn with_right_sum(mut file: Vec<u8>) -> Vec<u8> {
     file
 }
 
-/// Where the settings end, which are a number of pairs of texts, each with its length.
+/// Returns the end of the settings, which are a number and as many pairs of texts, each with its
+/// length.
 fn settings_end(file: &[u8]) -> usize {
     let word = |at: usize| u64::from_le_bytes(*file[at..].first_chunk().unwrap()) as usize;
     (0..2 * word(48)).fold(56, |at, _| at + 8 + word(at).next_multiple_of(8))
@@ -578,7 +583,8 @@ fn a_state_with_any_counts_can_go_on() {
             states: vec![&memory],
         })
         .unwrap();
-    let (mut net, gradient) = (Tiny::zeros(), Tiny::init(&mut shapewright::rng(0)));
+    let mut net = Tiny::zeros();
+    let gradient = Tiny::init(&mut shapewright::rng(0));
     state.step(&mut net, &gradient);
     assert!(net.fc.weight.as_flattened().iter().all(|x| x.is_finite()));
 
@@ -750,7 +756,8 @@ fn places_that_cannot_be_written_or_read_are_errors_at_once() {
 fn a_handle_stops_after_the_step_that_runs() {
     let ((x, y), valid) = (samples::<Small>(37, 1), samples::<Small>(11, 2));
     let stop = StopHandle::new();
-    let (stopper, steps) = (stop.clone(), Cell::new(0));
+    let stopper = stop.clone();
+    let steps = Cell::new(0);
     let on_step = |step: &Step, _: &Small| {
         steps.set(step.step);
         if step.step == 6 {

@@ -102,7 +102,8 @@ fn the_ends_of_the_ranges_are_in_them() {
 
 #[test]
 fn a_trainer_refuses_what_is_out_of_range() {
-    let (mut net, x) = (Line::zeros(), [Tensor1::from([1.0])]);
+    let mut net = Line::zeros();
+    let x = [Tensor1::from([1.0])];
     let result = Line::trainer(Adam::new(0.1).betas(0.9, 1.0), Mse).fit(&mut net, &x, &x);
     let error = TrainError::Setting(SettingError::new("second beta", 1.0, BELOW_ONE));
     assert_eq!(
