@@ -113,36 +113,61 @@
 
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(any(feature = "std", test)), no_std)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 extern crate self as shapewright;
 
+#[cfg(feature = "std")]
 mod atomic_file;
+#[cfg(feature = "std")]
 pub mod augment;
+#[cfg(feature = "std")]
 pub mod data;
+#[cfg(feature = "std")]
+mod denormals;
+#[cfg(not(feature = "std"))]
+#[path = "denormals/without_std.rs"]
 mod denormals;
 pub mod ext;
+#[cfg(feature = "std")]
 pub mod guide;
 pub mod init;
+#[cfg(feature = "std")]
 mod limits;
 pub mod loss;
 mod memory;
+#[cfg(feature = "std")]
 pub mod metrics;
 mod network;
 pub mod nn;
+#[cfg(feature = "std")]
 pub mod optim;
 #[cfg(feature = "plots")]
 pub mod plots;
+#[cfg(feature = "std")]
 pub mod schedule;
+#[cfg(feature = "std")]
 pub mod search;
+mod setting_error;
 mod sum;
 pub mod tensor;
+#[cfg(feature = "std")]
 pub mod threads;
+#[cfg(not(feature = "std"))]
+#[path = "threads/without_std.rs"]
+mod threads;
+#[cfg(feature = "std")]
 pub mod train;
 #[cfg(feature = "safetensors")]
 pub mod weights;
 
+#[cfg(feature = "std")]
 pub use denormals::with_flushed_denormals;
+#[cfg(feature = "std")]
 pub use limits::Limits;
+#[cfg(feature = "alloc")]
 pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
@@ -256,6 +281,7 @@ pub mod prelude {
         KlDiv, Label, Loss, Mae, MarginRanking, Mse, Nll, PoissonNll, Reduction, SmoothL1,
         TripletMargin,
     };
+    #[cfg(feature = "std")]
     pub use crate::metrics::{Evaluate, Measures, Metric};
     pub use crate::nn::{
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveMaxPool1d, AdaptiveMaxPool2d, AvgPool1d,
@@ -266,18 +292,21 @@ pub mod prelude {
         Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax, Softplus,
         Softsign, Tanh, Upsample, UpsampleBilinear, ZeroPad2d,
     };
+    #[cfg(feature = "std")]
     pub use crate::optim::{
         Adadelta, Adagrad, Adam, AdamW, Adamax, Lion, NAdam, Optimizer, RAdam, RmsProp, Sgd,
         WeightAverage, clip_grad_norm, clip_grad_value, l1_penalty, l2_penalty,
     };
+    #[cfg(feature = "std")]
     pub use crate::schedule::{
         ConstantLr, CosineAnnealingLr, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr,
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Network, Parameters, Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, Workspace,
-        layer, network,
+        Network, Parameters, Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, network,
     };
+    #[cfg(feature = "std")]
+    pub use crate::{Workspace, layer};
 }
 
 /// Compiles the programs in the README.

@@ -1,5 +1,7 @@
 //! Class labels that are known to be in range.
 
+#[cfg(feature = "alloc")]
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::classes::{Classes, Places};
@@ -39,7 +41,11 @@ impl<const CLASSES: usize> Label<CLASSES> {
             })
         }
     }
+}
 
+/// Labels in vectors.
+#[cfg(feature = "alloc")]
+impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the classes with these numbers, which may be of any integer type.
     ///
     /// # Errors
@@ -155,7 +161,9 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .collect();
         memory::to_vec(Out::Places::group(&labels))
     }
+}
 
+impl<const CLASSES: usize> Label<CLASSES> {
     /// Returns the class's number, counted from 0.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -193,4 +201,4 @@ impl fmt::Display for LabelError {
     }
 }
 
-impl std::error::Error for LabelError {}
+impl core::error::Error for LabelError {}

@@ -27,7 +27,7 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
-use crate::optim::{SettingError, not_negative};
+use crate::setting_error::{SettingError, not_negative};
 use crate::sum::Sum;
 use crate::tensor::{Element, Shape, Tensor, double};
 
