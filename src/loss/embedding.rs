@@ -324,7 +324,7 @@ impl<T: Element> Distance<T> {
         let squares = differences().map(|off| double(over(off, size) * over(off, size)));
         Distance {
             size,
-            root: T::from_f64_lossy(sum_of(squares).sqrt()),
+            root: T::from_f64_lossy(libm::sqrt(sum_of(squares))),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use core::arch::{asm, naked_asm};
 use core::panic::PanicInfo;
-use core::ptr::{self, addr_of};
+use core::ptr;
 
 unsafe extern "C" {
     // Addresses that the linker script defines.
@@ -30,8 +30,7 @@ unsafe impl Sync for Vectors {}
 #[used]
 #[unsafe(link_section = ".vectors")]
 static VECTORS: Vectors = Vectors {
-    // SAFETY: the address of a symbol, which is not read.
-    stack: unsafe { addr_of!(stack_top) },
+    stack: &raw const stack_top,
     reset,
     faults: [fault; 14],
 };
@@ -171,30 +170,23 @@ pub fn count_instructions<R>(f: impl FnOnce() -> R) -> (R, u32) {
 
 /// Prints the bytes of flash and RAM that the program takes.
 pub fn print_memory(weights: usize) {
-    // SAFETY: addresses of symbols, which are not read.
-    let (data, bss, flash, top) = unsafe {
-        (
-            addr_of!(data_start),
-            addr_of!(bss_end),
-            addr_of!(flash_end),
-            addr_of!(stack_top),
-        )
-    };
+    let stack_end = &raw const bss_end;
+    let variables = stack_end.addr() - (&raw const data_start).addr();
+    let words = ((&raw const stack_top).addr() - stack_end.addr()) / size_of::<u32>();
 
     // SAFETY: the stack's memory, which `reset` has filled; only volatile reads look at it.
     let is_unused = |word: &*const u32| unsafe { word.read_volatile() } == UNUSED;
-    let words = (top.addr() - bss.addr()) / 4;
     let unused = (0..words)
-        .map(|i| bss.wrapping_add(i))
+        .map(|i| stack_end.wrapping_add(i))
         .take_while(is_unused)
         .count();
 
     print("flash: ");
-    print_number(flash.addr() as u32);
+    print_number((&raw const flash_end).addr() as u32);
     print(" bytes, ");
     print_number(weights as u32);
     print(" of weights\nRAM: ");
-    print_number((bss.addr() - data.addr()) as u32);
+    print_number(variables as u32);
     print(" bytes of variables, ");
     print_number(4 * (words - unused) as u32);
     print(" of stack\n");
