@@ -98,10 +98,12 @@
 //! allow, are errors and not panics.
 //!
 //! # Features
-//! All features are off by default.
+//! `std` is on by default, all others are off.
 //!
 //! | feature | effect |
 //! |---|---|
+//! | `std` | training, data, files and threads; without it the crate is inference for processors [without an operating system](guide::embedding) |
+//! | `alloc` | networks and tensors on the heap, also without `std`, which has it |
 //! | `csv` | `data::csv`: tables of comma-separated values |
 //! | `ctrlc` | Ctrl-C stops a training, which leaves a checkpoint |
 //! | `gzip` | [`data::idx`] reads gzipped files |
