@@ -254,7 +254,7 @@ impl Bench {
     /// Times a training step, and inference of one sample and of 64.
     fn network<N, const CLASSES: usize, O>(&self, workload: &str, batch: usize, optimizer: O)
     where
-        N: Network<
+        N: Trainable<
                 Element = f32,
                 Output = shapewright::tensor::Rank1<CLASSES>,
                 Ends = shapewright::emitted::Values,
@@ -311,7 +311,7 @@ impl Bench {
 
     /// Times one convolution on a batch of 16, in billions of useful floating-point operations per
     /// second: forward; with the gradient of the parameters; with that of the input as well.
-    fn convolution<N: Network<Element = f32>>(&self, layer: &str) {
+    fn convolution<N: Trainable<Element = f32>>(&self, layer: &str) {
         let mut rng = shapewright::rng(1);
         let net = N::init(&mut rng);
         let x: Vec<Tensor<N::Input>> = (0..16)

@@ -8,8 +8,8 @@
 use shapewright::prelude::*;
 use shapewright::{
     ext::{
-        ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
-        ShapeRule,
+        BackwardInput, BackwardParams, FeatureOrder, Forward, INFER, Infer, Inferred, Layer,
+        ShapeRule, Train,
     },
     loss::AnyOutput,
     tensor::{Dims, Element, Rank1},
@@ -48,36 +48,25 @@ impl<T: Element, const N: usize> Layer<T> for Scale<N> {
 }
 
 // Its forward and backward passes. Each output belongs to the input at the same position.
-impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
+impl<T: Element, const N: usize> Infer<Rank1<N>, Rank1<N>, T> for Scale<N> {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
     const MULTIPLY_ADDS: usize = N;
 
-    fn forward(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor1<N, T>],
-        y: &mut [Tensor1<N, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, Rank1<N>, Rank1<N>, T>) {
+        let Forward { params, x, y, .. } = call;
         for (x, y) in x.iter().zip(y) {
             for i in 0..N {
                 y[i] = params.factor[i] * x[i];
             }
         }
     }
+}
 
-    fn backward_input(
-        _: &(),
-        params: &Self::Params,
-        _: &[Tensor1<N, T>],
-        _: LayerOutputs<'_, Rank1<N>, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor1<N, T>],
-        dx: Option<&mut [Tensor1<N, T>]>,
-        _: &Context<T>,
-    ) {
+impl<T: Element, const N: usize> Train<Rank1<N>, Rank1<N>, T> for Scale<N> {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, Rank1<N>, Rank1<N>, T>) {
+        let BackwardInput { params, dy, dx, .. } = call;
         for (dy, dx) in dy.iter().zip(dx.into_iter().flatten()) {
             for i in 0..N {
                 dx[i] = params.factor[i] * dy[i];
@@ -85,16 +74,10 @@ impl<T: Element, const N: usize> Compute<Rank1<N>, Rank1<N>, T> for Scale<N> {
         }
     }
 
-    fn backward_params(
-        _: &(),
-        _: &Self::Params,
-        x: &[Tensor1<N, T>],
-        _: LayerOutputs<'_, Rank1<N>, T>,
-        _: ActivationStore<'_, T>,
-        dy: &[Tensor1<N, T>],
-        gradient: &mut Self::Params,
-        _: &Context<T>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, Rank1<N>, Rank1<N>, T>) {
+        let BackwardParams {
+            x, dy, gradient, ..
+        } = call;
         for (x, dy) in x.iter().zip(dy) {
             for i in 0..N {
                 gradient.factor[i] += x[i] * dy[i];

@@ -47,7 +47,7 @@ network! {
 
 /// Returns the time for one image in microseconds: the smallest of 50 means over 100 runs, as other
 /// programs can only add to it.
-fn microseconds<N: Network>(net: &N, image: &Tensor<N::Input, N::Element>) -> f64 {
+fn microseconds<N: Trainable>(net: &N, image: &Tensor<N::Input, N::Element>) -> f64 {
     const TIMES: u32 = 100;
     let run = || {
         let begin = Instant::now();

@@ -121,7 +121,7 @@ fn draw<const SIDE: usize, const K: usize, N>(
     scale: usize,
 ) -> Result<(), Box<dyn Error>>
 where
-    N: Network<Element = f32, Input = Rank3<SIDE, SIDE, 1>, Output = Rank1<10>>,
+    N: Trainable<Element = f32, Input = Rank3<SIDE, SIDE, 1>, Output = Rank1<10>>,
 {
     let folder = Path::new("target/pictures");
     std::fs::create_dir_all(folder)?;
@@ -174,7 +174,7 @@ where
 /// Returns the magnitude of the gradient of the predicted class's score with respect to each pixel.
 fn saliency<S: Shape, N>(net: &N, images: &[Tensor<S>]) -> Vec<Tensor<S>>
 where
-    N: Network<Element = f32, Input = S, Output = Rank1<10>>,
+    N: Trainable<Element = f32, Input = S, Output = Rank1<10>>,
 {
     let mut workspace = N::workspace();
     let mut gradient = N::zeros();

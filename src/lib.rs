@@ -175,7 +175,7 @@ pub use memory::OutOfMemory;
 pub use network::emitted;
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
-pub use network::{LayerSummary, Network, Parameters, Pass, Summary, Workspace};
+pub use network::{LayerSummary, Network, Parameters, Pass, State, Summary, Trainable, Workspace};
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
@@ -305,10 +305,11 @@ pub mod prelude {
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Network, Parameters, Shape, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4, network,
+        Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
+        network,
     };
     #[cfg(feature = "std")]
-    pub use crate::{Workspace, layer};
+    pub use crate::{Trainable, Workspace, layer};
 }
 
 /// Compiles the programs in the README.

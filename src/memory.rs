@@ -18,7 +18,7 @@ use core::slice;
 
 use crate::loss::Label;
 use crate::network::Parameters;
-use crate::tensor::{Element, Scalar, Shape, Tensor};
+use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
 
 /// Returns a tensor's elements, row after row.
 #[inline(always)]
@@ -135,6 +135,32 @@ pub(crate) const fn bytes<T: Element>(numbers: &[T]) -> &[u8] {
 pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
     // SAFETY: as above; any bytes are a number.
     unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
+}
+
+/// Views the first bytes of a slice as `len` numbers.
+///
+/// # Panics
+/// If the bytes are too few, or do not begin at a multiple of the number's alignment.
+#[inline(always)]
+#[track_caller]
+pub(crate) fn numbers_mut<T: Number>(bytes: &mut [u8], len: usize) -> &mut [T] {
+    let enough = len
+        .checked_mul(size_of::<T>())
+        .is_some_and(|needed| needed <= bytes.len());
+    assert!(enough && bytes.as_ptr().addr().is_multiple_of(align_of::<T>()));
+    // SAFETY: length and alignment were checked; `Number` is sealed, its types have no padding, and
+    // any bytes are a value of each.
+    unsafe { slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), len) }
+}
+
+/// Like [`numbers_mut`], for reading.
+pub(crate) fn numbers<T: Number>(bytes: &[u8], len: usize) -> &[T] {
+    let enough = len
+        .checked_mul(size_of::<T>())
+        .is_some_and(|needed| needed <= bytes.len());
+    assert!(enough && bytes.as_ptr().addr().is_multiple_of(align_of::<T>()));
+    // SAFETY: as above.
+    unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), len) }
 }
 
 /// Returns the numbers of labels.

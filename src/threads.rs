@@ -9,6 +9,7 @@ mod idle;
 
 pub(crate) use idle::{IdleHelp, IdleTask, with_idle_task};
 
+use core::marker::PhantomData;
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::hint::spin_loop;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use crate::denormals::{self, FloatMode};
 use crate::kernels::kept;
+use crate::network::ThreadMemory;
 
 /// The number of spins of an idle worker before it sleeps: about 20 to 50 us.
 const SPINS_BEFORE_PARKING: u32 = if cfg!(miri) { 10 } else { 20_000 };
@@ -182,6 +184,81 @@ pub(crate) fn split_mut<T: Send>(
         // for this whole call; `parallel` runs each part once, so no two slices overlap.
         let slice = unsafe { std::slice::from_raw_parts_mut(shared.at(start), length) };
         f(part, slice);
+    });
+}
+
+/// The memory of all parts of some work, shared by the threads.
+struct SharedMemory<'a> {
+    start: *mut u8,
+    /// The number of bytes for each part.
+    each: usize,
+    memory: PhantomData<&'a mut [u8]>,
+}
+
+// SAFETY: the pointer is only used to make disjoint slices of bytes.
+unsafe impl Sync for SharedMemory<'_> {}
+
+impl<'a> SharedMemory<'a> {
+    /// Divides the memory into that of `parts` parts.
+    fn new(parts: usize, memory: ThreadMemory<'a>) -> Self {
+        let (memory, each) = memory.into_bytes();
+        assert!(
+            parts
+                .checked_mul(each)
+                .is_some_and(|bytes| bytes <= memory.len()),
+            "{parts} parts of work, and memory for {} of {each} bytes",
+            memory.len() / each.max(1)
+        );
+        SharedMemory {
+            start: memory.as_mut_ptr(),
+            each,
+            memory: PhantomData,
+        }
+    }
+
+    /// Returns the memory of one part.
+    ///
+    /// # Safety
+    /// The index is below the number of parts, and no part is asked for twice.
+    unsafe fn part(&self, index: usize) -> ThreadMemory<'a> {
+        let start = self.start.wrapping_add(index * self.each);
+        // SAFETY: there are `each` bytes for each part, as `new` has checked; they are borrowed
+        // mutably for 'a, and nobody else has asked for those of this part.
+        let memory = unsafe { std::slice::from_raw_parts_mut(start, self.each) };
+        ThreadMemory::new(memory, self.each)
+    }
+}
+
+/// Calls `f(index, memory)` for each part of some work, as [`parallel`] does, with memory of its own.
+pub(crate) fn parallel_with(
+    parts: usize,
+    memory: ThreadMemory<'_>,
+    f: &(dyn Fn(usize, ThreadMemory<'_>) + Sync),
+) {
+    let memory = SharedMemory::new(parts, memory);
+    // SAFETY: `parallel` runs each part once.
+    parallel(parts, &|part| f(part, unsafe { memory.part(part) }));
+}
+
+/// Cuts `data` into chunks of length `chunk` (the last may be shorter) and calls `f(index, slice,
+/// memory)` for each, on the threads that network calls may use.
+///
+/// A layer shares its work like this, into as many chunks as
+/// [`Context::parts`](crate::ext::Context::parts) says. Each has the memory that the layer's
+/// [`Needs`](crate::ext::Needs) name for a thread.
+///
+/// # Panics
+/// If there are more chunks than parts with memory.
+pub fn split_mut_with<T: Send>(
+    data: &mut [T],
+    chunk: usize,
+    memory: ThreadMemory<'_>,
+    f: &(dyn Fn(usize, &mut [T], ThreadMemory<'_>) + Sync),
+) {
+    let memory = SharedMemory::new(data.len().div_ceil(chunk.max(1)), memory);
+    split_mut(data, chunk, &|part, slice: &mut [T]| {
+        // SAFETY: `split_mut` gives out each chunk once.
+        f(part, slice, unsafe { memory.part(part) });
     });
 }
 

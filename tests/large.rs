@@ -47,7 +47,7 @@ network! {
     struct Outer: [28, 28] -> [10] { Flatten, body: Large }
 }
 
-fn life<N: Network + Clone>() {
+fn life<N: Trainable + Clone>() {
     assert!(N::PARAMS * size_of::<N::Element>() > 10 * STACK);
     let mut net = N::init(&mut shapewright::rng(0));
     let before = net.clone();
@@ -768,7 +768,7 @@ network! {
 }
 
 /// Everything that a network does, which ends in the steps of a training.
-fn whole_life<N: Network<Element = f32>>() {
+fn whole_life<N: Trainable<Element = f32>>() {
     on_a_small_stack(|| {
         let mut net = N::init(&mut shapewright::rng(0));
         let x = Tensor::<N::Input>::zeros_vec(3);

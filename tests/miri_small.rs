@@ -14,8 +14,8 @@ use shapewright::prelude::*;
 use shapewright::tier::Tier;
 use shapewright::{
     ext::{
-        ActivationStore, Compute, Context, FeatureOrder, InPlace, Inferred, Layer, LayerOutputs,
-        ShapeRule,
+        BackwardInPlace, BackwardInput, FeatureOrder, Forward, ForwardInPlace, InPlace, Infer,
+        Inferred, Layer, ShapeRule, Train,
     },
     tensor::{Element, Rank1, Rank2},
     tier,
@@ -32,15 +32,12 @@ impl InPlace for Heavy {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = false;
     const MULTIPLY_ADDS: usize = 1 << 18;
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, .. } = call;
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        _: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { dy, .. } = call;
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }
@@ -63,7 +60,7 @@ network! {
 }
 network! { struct Exact: [4] -> [2] as f64 { Linear<_, 3>, Heavy, Sigmoid, Swish(0.5), Linear<_, 2> } }
 
-fn life<N: Network>() {
+fn life<N: Trainable>() {
     let mut net = N::init(&mut shapewright::rng(1));
     let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
     let mut adam = Adam::new(0.01).state::<N>();
@@ -178,19 +175,12 @@ impl<T: Element> Layer<T> for Dangerous {
     type Config = ();
     type Params = ();
 }
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dangerous {
+impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Dangerous {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
     const MULTIPLY_ADDS: usize = 1 << 18;
 
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward { x, y, .. } = call;
         for (x, y) in x.iter().zip(y) {
             if x.as_slice()[0] < T::zero() {
                 std::panic::panic_any(Grenade(2));
@@ -198,17 +188,13 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Dangerous {
             y.fill_with(|i| x.as_slice()[i] + x.as_slice()[i]);
         }
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        _: &Context<T>,
-    ) {
+impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Dangerous {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput { dy, dx, .. } = call;
         for (dx, dy) in dx.into_iter().flatten().zip(dy) {
             dx.fill_with(|i| dy.as_slice()[i] + dy.as_slice()[i]);
         }

@@ -4,9 +4,7 @@
 use shapewright::prelude::*;
 use shapewright::{
     Parameters,
-    ext::{
-        ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
-    },
+    ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Needs, ShapeRule, Train},
     nn::{
         AdaptiveMaxPool1d, AvgPool1d, Embedding, Flatten, MaxPool1d, Reshape, Upsample,
         UpsampleBilinear, ZeroPad2d,
@@ -151,35 +149,27 @@ impl<T: Element> Layer<T> for Scratch {
     type Params = ();
 }
 
-impl<S: Shape, T: Element> Compute<S, S, T> for Scratch {
+impl<S: Shape, T: Element> Infer<S, S, T> for Scratch {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    const SCRATCH: usize = S::LEN;
+    const NEEDS: Needs = Needs::NONE.per_sample::<T>(S::LEN);
 
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor<S, T>],
-        y: &mut [Tensor<S, T>],
-        scratch: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        let Forward {
+            x, y, mut scratch, ..
+        } = call;
+        let scratch = scratch.take(S::LEN);
         scratch.copy_from_slice(Tensor::flatten(x));
         for (y, scratch) in y.iter_mut().zip(scratch.chunks(S::LEN)) {
             y.as_mut_slice().copy_from_slice(scratch);
         }
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor<S, T>],
-        _: LayerOutputs<'_, S, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<S, T>],
-        dx: Option<&mut [Tensor<S, T>]>,
-        _: &Context<T>,
-    ) {
+impl<S: Shape, T: Element> Train<S, S, T> for Scratch {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, S, S, T>) {
+        let BackwardInput { dy, dx, .. } = call;
         if let Some(dx) = dx {
             dx.copy_from_slice(dy);
         }

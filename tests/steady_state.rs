@@ -100,7 +100,7 @@ Linear<_, 4> } }
 network! { struct Whole: [256] -> [10] { Body, Flat, Linear<_, 200, NoBias>, Sigmoid, Linear<_, 10> } }
 network! { struct Lookup: [6, 2] -> [5] { Embedding<900, 40>, Flatten, Linear<_, 300>, Relu, Linear<_, 5> } }
 
-fn inference<N: Network>(batch: usize) {
+fn inference<N: Trainable>(batch: usize) {
     let net = N::init(&mut shapewright::rng(0));
     let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
     let mut y = vec![Tensor::<N::Output, N::Element>::zeros(); batch];
@@ -115,7 +115,7 @@ fn inference<N: Network>(batch: usize) {
     });
 }
 
-fn training<N: Network, O: Optimizer + Sync>(batch: usize, optimizer: O) {
+fn training<N: Trainable, O: Optimizer + Sync>(batch: usize, optimizer: O) {
     let mut net = N::init(&mut shapewright::rng(0));
     let x = vec![Tensor::<N::Input, N::Element>::ones(); batch];
     let (mut workspace, mut gradient) = (N::workspace(), N::zeros());

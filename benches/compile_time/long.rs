@@ -3,7 +3,7 @@
 //! terms of the one before: checking it would take minutes.
 
 use shapewright::Shape;
-use shapewright::ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule};
+use shapewright::ext::{BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, ShapeRule};
 use shapewright::prelude::*;
 use shapewright::tensor::Element;
 
@@ -19,16 +19,13 @@ impl InPlace for Twice {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = false;
 
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, .. } = call;
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
 
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        _: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { dy, .. } = call;
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }

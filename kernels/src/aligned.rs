@@ -1,22 +1,41 @@
 //! Memory for kernels: elements aligned to a cache line.
 
+use core::marker::PhantomData;
 use core::slice;
 
 /// A cache line: the alignment is worth 10 to 15 % in the product kernels.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Line<T>([T; 16]);
+struct Line([u8; 64]);
 
 /// Elements on the heap that start at a multiple of 64 bytes. Grows, never shrinks.
-#[derive(Default)]
 pub struct AlignedBuffer<T> {
-    lines: Vec<Line<T>>,
+    lines: Vec<Line>,
+    elements: PhantomData<T>,
+}
+
+impl<T: Copy + Default> Default for AlignedBuffer<T> {
+    fn default() -> Self {
+        AlignedBuffer::new()
+    }
 }
 
 impl<T: Copy + Default> AlignedBuffer<T> {
+    /// The number of elements in a line.
+    const PER_LINE: usize = {
+        assert!(
+            64 % size_of::<T>() == 0 && align_of::<T>() <= 64,
+            "elements fill cache lines"
+        );
+        64 / size_of::<T>()
+    };
+
     /// Creates an empty buffer.
     pub const fn new() -> Self {
-        AlignedBuffer { lines: Vec::new() }
+        AlignedBuffer {
+            lines: Vec::new(),
+            elements: PhantomData,
+        }
     }
 
     /// Returns `len` elements, of which new ones are zero. Allocates only if `len` exceeds every
@@ -41,8 +60,9 @@ impl<T: Copy + Default> AlignedBuffer<T> {
 
     #[cold]
     fn grow(&mut self, len: usize) -> Option<()> {
-        let lines = len.div_ceil(16);
-        let more = lines - self.lines.len();
+        let lines = len.div_ceil(Self::PER_LINE);
+        let before = self.lines.len();
+        let more = lines - before;
 
         // Exponential growth, or the exact size if memory is short.
         self.lines
@@ -50,23 +70,28 @@ impl<T: Copy + Default> AlignedBuffer<T> {
             .or_else(|_| self.lines.try_reserve_exact(more))
             .ok()?;
 
-        self.lines.resize(lines, Line([T::default(); 16]));
+        self.lines.resize(lines, Line([0; 64]));
+        let first = self.lines.as_mut_ptr().cast::<T>();
+        for i in before * Self::PER_LINE..lines * Self::PER_LINE {
+            // SAFETY: `i` is the index of an element in the lines, which have its alignment.
+            unsafe { first.add(i).write(T::default()) };
+        }
         Some(())
     }
 
     /// Returns all elements.
     pub fn as_slice(&self) -> &[T] {
-        const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
-        // SAFETY: a line is sixteen elements of T without padding (asserted), and lines are
-        // contiguous.
-        unsafe { slice::from_raw_parts(self.lines.as_ptr().cast(), self.lines.len() * 16) }
+        let len = self.lines.len() * Self::PER_LINE;
+        // SAFETY: lines are contiguous and consist of elements of T without padding, each of which
+        // `grow` has written.
+        unsafe { slice::from_raw_parts(self.lines.as_ptr().cast(), len) }
     }
 
     /// Returns all elements, mutably.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
-        const { assert!(size_of::<Line<T>>() == 16 * size_of::<T>()) };
+        let len = self.lines.len() * Self::PER_LINE;
         // SAFETY: as above.
-        unsafe { slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.lines.len() * 16) }
+        unsafe { slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), len) }
     }
 }
 

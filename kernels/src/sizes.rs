@@ -45,6 +45,19 @@ pub const fn sum(terms: &[usize]) -> usize {
     min(sum, TOO_LARGE)
 }
 
+/// Returns the next multiple of `of`, which is not 0; [`TOO_LARGE`] if it is larger.
+pub const fn next_multiple(size: usize, of: usize) -> usize {
+    match size.checked_next_multiple_of(of) {
+        Some(multiple) => min(multiple, TOO_LARGE),
+        None => TOO_LARGE,
+    }
+}
+
+/// Returns the larger of two sizes.
+pub const fn larger(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
 const fn min(a: usize, b: usize) -> usize {
     if a < b { a } else { b }
 }

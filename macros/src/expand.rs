@@ -49,7 +49,6 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
     };
     let owner = Owner {
         layer: quote!(#name),
-        params: quote!(#name),
         input: quote!(__Input),
         output: quote!(__Output),
     };
@@ -87,10 +86,9 @@ fn check_memory(network: &Network) -> TokenStream {
     let Network { name, element, .. } = network;
     let title = name.to_string();
 
-    let output = quote!(<__Output as __sw::Shape>::LEN);
-    let training = quote!(__sw::sum(&[__PLAN.cache, #output, #output]));
-    let bytes = quote!(::core::mem::size_of::<#element>());
-    let arguments = quote!(#title, #training, __PLAN.scratch(), #bytes);
+    let output = quote!(__sw::sample_bytes::<#element>(<__Output as __sw::Shape>::LEN));
+    let training = quote!(__sw::sum(&[__PLAN.train_needs.bytes_per_sample(), #output, #output]));
+    let arguments = quote!(#title, #training, __PLAN.needs.bytes_per_sample());
 
     let workspace = Extent::of(name).call(quote!(__sw::report_workspace), arguments);
     quote! {
@@ -342,7 +340,9 @@ fn trait_impl(network: &Network, steps: &[Step]) -> TokenStream {
             type Input = __Input;
             type Output = __Output;
             type Ends = <__sw::EndsIn<{ __PLAN.gives as usize }> as __sw::End>::Ends;
+            type StateLines = __sw::StateLines<{ __PLAN.needs.state_bytes() / 64 }>;
             const NAME: &'static str = #title;
+            const TRAINING: __sw::Needs = __PLAN.train_needs;
             const LAYERS: &'static [__sw::LayerSummary] = &[#layers];
             const OUTPUTS: &'static [__sw::OutputsAt] = &__PLAN.outputs();
         }

@@ -18,10 +18,9 @@ pub struct Style<'a> {
     pub attrs: &'a [Attribute],
 }
 
-/// The type that implements a list of layers as one layer, with its parameters and shapes.
+/// The type that implements a list of layers as one layer, with its shapes.
 pub struct Owner {
     pub layer: TokenStream,
-    pub params: TokenStream,
     pub input: TokenStream,
     pub output: TokenStream,
 }
@@ -210,7 +209,6 @@ fn branch_layer(
 
     let owner = Owner {
         layer: quote!(#layer),
-        params: params.clone(),
         input: quote!(#from),
         output: quote!(#to),
     };
@@ -531,7 +529,7 @@ pub fn summaries(
                 output: #dims_out,
                 params: <#params as __sw::Parameters<#element>>::COUNT,
                 params_at: #at,
-                macs: <#called as __sw::Compute<#shape_in, #shape_out, #element>>::MULTIPLY_ADDS,
+                macs: <#called as __sw::Infer<#shape_in, #shape_out, #element>>::MULTIPLY_ADDS,
                 inner: &[#(#inner)*],
             },
         }
@@ -572,7 +570,7 @@ impl Calls {
                 ..
             } = step;
             let params = step.params(&quote!(params), &quote!(&));
-            quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params, cx);)
+            quote!(run.layer::<#called, #shape_in, #shape_out, #index>(&#config, #params);)
         };
 
         let with_params = steps.iter().filter(|step| step.layer.field.is_some());
@@ -591,27 +589,19 @@ impl Calls {
     }
 }
 
-/// Writes the plan of a list of layers, and `Compute` for its owner: forward and backward call the
-/// layers one after another.
+/// Writes the plan of a list of layers, and `Infer` and `Train` for its owner: forward and backward
+/// call the layers one after another.
 pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStream {
     let Owner {
         layer,
-        params,
         input,
         output,
     } = owner;
     let element = sequence.element;
     let plan = sequence.plan();
     let count = steps.len();
-    let stages = steps.iter().map(|step| {
-        let Step {
-            called,
-            shape_in,
-            shape_out,
-            ..
-        } = step;
-        quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
-    });
+    let stages = steps.iter().map(Step::stage);
+    let conditions = steps.iter().filter_map(Step::train_condition);
 
     let Calls {
         inference,
@@ -620,82 +610,61 @@ pub fn compute(owner: &Owner, sequence: &Sequence, steps: &[Step]) -> TokenStrea
         gradients,
     } = Calls::new(steps);
 
-    let x = quote!(&[__sw::Tensor<#input, #element>]);
-    let x_mut = quote!(&mut [__sw::Tensor<#input, #element>]);
-    let y = quote!(&[__sw::Tensor<#output, #element>]);
-    let y_mut = quote!(&mut [__sw::Tensor<#output, #element>]);
-
     quote! {
-        const #plan: __sw::Plan<#count> = __sw::Plan::new([#(#stages),*]);
+        const #plan: __sw::Plan<#count> = {
+            #[allow(unused_imports)]
+            use __sw::InferenceStage as _;
+            __sw::Plan::new([#(#stages),*])
+        };
 
-        impl __sw::Compute<#input, #output, #element> for #layer {
+        impl __sw::Infer<#input, #output, #element> for #layer {
             const ORDER: __sw::FeatureOrder = __sw::FeatureOrder::Layers;
-            const READS_OUTPUT: bool = #plan.reads_output;
             const OUTPUT_KIND: __sw::OutputKind = #plan.gives;
-            const WHOLE_BATCH: bool = #plan.whole_batch;
-            const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = #plan.multiply_adds;
-            const CACHE: usize = #plan.cache;
-            const SCRATCH: usize = #plan.scratch();
+            const BATCHING: __sw::Batching = #plan.batching;
+            const NEEDS: __sw::Needs = #plan.needs;
 
             #[inline]
-            fn forward(
-                _: &(),
-                params: &#params,
-                x: #x,
-                y: #y_mut,
-                scratch: &mut [#element],
-                cx: &__sw::Context<'_, #element>,
-            ) {
-                __sw::Inference::run(&#plan, x, y, scratch, |run| {
+            fn forward(call: __sw::Forward<'_, Self, #input, #output, #element>) {
+                let params = call.params;
+                __sw::Inference::run(&#plan, call, |run| {
                     #inference
                 });
-                let _ = (params, cx);
+                let _ = params;
             }
+        }
 
-            fn forward_train(
-                _: &(),
-                params: &#params,
-                x: #x,
-                y: #y_mut,
-                cache: __sw::ActivationStore<'_, #element>,
-                cx: &__sw::Context<'_, #element>,
-            ) {
-                __sw::Training::run(&#plan, x, y, cache, &cx.within(params), |run| {
+        impl __sw::Train<#input, #output, #element> for #layer
+        where
+            #(#conditions,)*
+        {
+            const READS_OUTPUT: bool = #plan.reads_output;
+            const OVERWRITES: bool = true;
+            const TRAIN_NEEDS: __sw::Needs = #plan.train_needs;
+
+            fn forward_train(call: __sw::ForwardTrain<'_, Self, #input, #output, #element>) {
+                let params = call.params;
+                __sw::Training::run(&#plan, call, |run| {
                     #training
                 });
                 let _ = params;
             }
 
-            fn backward_input(
-                _: &(),
-                params: &#params,
-                x: #x,
-                y: __sw::LayerOutputs<'_, #output, #element>,
-                cache: __sw::ActivationStore<'_, #element>,
-                dy: #y_mut,
-                dx: ::core::option::Option<#x_mut>,
-                cx: &__sw::Context<'_, #element>,
-            ) {
-                __sw::Backward::run(&#plan, x, y, cache, dy, dx, &cx.within(params), |run| {
+            fn backward_input(call: __sw::BackwardInput<'_, Self, #input, #output, #element>) {
+                let params = call.params;
+                __sw::Backward::run(&#plan, call, |run| {
                     #backward
                 });
                 let _ = params;
             }
 
-            fn backward_params(
-                _: &(),
-                params: &#params,
-                x: #x,
-                y: __sw::LayerOutputs<'_, #output, #element>,
-                cache: __sw::ActivationStore<'_, #element>,
-                dy: #y,
-                gradient: &mut #params,
-                cx: &__sw::Context<'_, #element>,
-            ) {
-                let mut run = __sw::Gradients::new(&#plan, x, y, cache, dy, &cx.within(params));
-                #gradients
-                let _ = (params, gradient, &mut run);
+            fn backward_params(call: __sw::BackwardParams<'_, Self, #input, #output, #element>) {
+                let params = call.params;
+                __sw::Gradients::run(&#plan, call, |run, gradient| {
+                    #gradients
+                    let _ = (run, gradient);
+                });
+                let _ = params;
             }
         }
     }

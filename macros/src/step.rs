@@ -73,7 +73,7 @@ struct Probes {
     fits: TokenStream,
     /// Whether it is a `Layer`.
     layer: TokenStream,
-    /// Whether it is `Compute`.
+    /// Whether it is `Infer`.
     computes: TokenStream,
     /// Whether it is `NamesOutput`.
     names_output: TokenStream,
@@ -101,6 +101,18 @@ fn may_give_tuple(layers: &[Layer], given: bool) -> bool {
                 .any(|branch| may_give_tuple(&branch.layers, given)),
             None => given || !layer.builtin,
         })
+}
+
+/// Returns whether a layer may have no backward pass: it is one of the user's own, or a block with
+/// one.
+fn may_lack_backward(layer: &Layer) -> bool {
+    match &layer.block {
+        Some(block) => block
+            .branches
+            .iter()
+            .any(|branch| branch.layers.iter().any(may_lack_backward)),
+        None => !layer.builtin,
+    }
 }
 
 impl<'a> Step<'a> {
@@ -459,6 +471,39 @@ impl<'a> Step<'a> {
             };
             type #own = <__sw::Held<#holds, #written> as __sw::Choose>::Layer;
         }
+    }
+
+    /// Writes the properties of the layer that the plan depends on.
+    pub fn stage(&self) -> TokenStream {
+        let Step {
+            called,
+            shape_in,
+            shape_out,
+            element,
+            ..
+        } = self;
+        if may_lack_backward(self.layer) {
+            quote!(<__sw::Stages<#called, #shape_in, #shape_out, #element>>::STAGE)
+        } else {
+            quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
+        }
+    }
+
+    /// Writes the condition under which the list can be trained, if the layer may have no backward
+    /// pass.
+    ///
+    /// The lifetime means nothing: without it the compiler would refuse a condition that does not
+    /// hold where it is written, and not where the network is trained.
+    pub fn train_condition(&self) -> Option<TokenStream> {
+        let Step {
+            called,
+            shape_in,
+            shape_out,
+            element,
+            ..
+        } = self;
+        may_lack_backward(self.layer)
+            .then(|| quote!(for<'__train> #called: __sw::Train<#shape_in, #shape_out, #element>))
     }
 
     /// Writes the type of the layer's parameters.

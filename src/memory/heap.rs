@@ -11,7 +11,7 @@ use core::{fmt, ptr};
 use crate::data::Sample;
 use crate::kernels::AlignedBuffer;
 use crate::network::Parameters;
-use crate::tensor::{Element, Scalar, Shape, Tensor};
+use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
 
 /// Returns a tensor of zeros on the heap, made without touching the stack.
 pub(crate) fn zeroed_tensor<S: Shape, T: Scalar>() -> Box<Tensor<S, T>> {
@@ -163,14 +163,29 @@ impl core::error::Error for OutOfMemory {}
 ///
 /// All memory of passes is reserved here: if this succeeds, no product of a number of these samples
 /// and a length up to `len` can wrap.
-pub(crate) fn reserve<T: Element>(
+pub(crate) fn reserve<T: Number>(
     buffer: &mut AlignedBuffer<T>,
     count: usize,
     len: usize,
     what: impl Fn() -> String,
 ) -> Result<&mut [T], OutOfMemory> {
+    reserve_with(buffer, count, len, 0, what)
+}
+
+/// Reserves `len` numbers for each of `count` samples and `more` others.
+pub(crate) fn reserve_with<T: Number>(
+    buffer: &mut AlignedBuffer<T>,
+    count: usize,
+    len: usize,
+    more: usize,
+    what: impl Fn() -> String,
+) -> Result<&mut [T], OutOfMemory> {
     let numbers = count
         .checked_mul(len)
+        .and_then(|numbers| numbers.checked_add(more))
         .and_then(|numbers| buffer.try_reserve(numbers));
-    numbers.ok_or_else(|| OutOfMemory::new::<T>(what(), len, count, "take fewer samples at a time"))
+    numbers.ok_or_else(|| {
+        let way_out = "take fewer samples at a time";
+        OutOfMemory::new::<T>(what(), len, count, way_out)
+    })
 }

@@ -3,41 +3,45 @@
 use core::marker::PhantomData;
 use core::slice;
 
-use crate::tensor::{Element, Shape, Tensor};
+use super::call_memory::Scratch;
+use super::needs::sample_bytes;
+use crate::tensor::{Element, Number, Shape, Tensor};
 
-/// The activations of some samples of a batch: a number of elements for each sample.
+/// The activations of some samples of a batch: a number of bytes for each sample.
 ///
-/// The memory is divided into slots. A slot is contiguous for the whole batch, so that a weight
-/// gradient reads one matrix; a part of the batch has a contiguous range of each slot.
-/// [`ActivationStore::split`] takes slots off the front, [`ActivationStore::tensors`] turns the
-/// rest into tensors.
-pub struct ActivationStore<'a, T> {
-    base: *mut T,
+/// The memory is divided into slots of numbers. A slot is contiguous for the whole batch, so that a
+/// weight gradient reads one matrix; a part of the batch has a contiguous range of each slot.
+/// [`take`](ActivationStore::take) and [`take_tensors`](ActivationStore::take_tensors) give the
+/// slots in the order in which they are asked for, which is the same in all functions of a layer.
+pub struct ActivationStore<'a> {
+    base: *mut u8,
     /// The number of samples in the whole batch.
     batch: usize,
     /// The first sample of this part of the batch, and the number of samples in it.
     first: usize,
     count: usize,
-    /// The number of elements per sample.
+    /// The number of bytes per sample, a multiple of 8.
     len: usize,
-    memory: PhantomData<&'a mut [T]>,
+    memory: PhantomData<&'a mut [u8]>,
 }
 
-// SAFETY: a store is a `&mut [T]` with holes: it gives access to its own elements alone.
-unsafe impl<T: Send> Send for ActivationStore<'_, T> {}
+// SAFETY: a store is a `&mut [u8]` with holes: it gives access to its own bytes alone.
+unsafe impl Send for ActivationStore<'_> {}
 
-impl<'a, T: Element> ActivationStore<'a, T> {
+impl<'a> ActivationStore<'a> {
     /// Creates the store of all samples of a batch.
     ///
     /// # Panics
-    /// If the memory does not hold `len` elements for each of `batch` samples.
-    pub(crate) fn new(memory: &'a mut [T], batch: usize, len: usize) -> Self {
+    /// If the memory does not hold `len` bytes for each of `batch` samples, or does not begin at a
+    /// multiple of 8 bytes.
+    pub(crate) fn new(memory: &'a mut [u8], batch: usize, len: usize) -> Self {
         // No arithmetic below can wrap: every position in a store is within `batch * len`.
         assert!(
             batch
                 .checked_mul(len)
-                .is_some_and(|numbers| numbers <= memory.len())
+                .is_some_and(|bytes| bytes <= memory.len())
         );
+        assert!(memory.as_ptr().addr().is_multiple_of(8) && len.is_multiple_of(8));
 
         ActivationStore {
             base: memory.as_mut_ptr(),
@@ -54,90 +58,134 @@ impl<'a, T: Element> ActivationStore<'a, T> {
         self.count
     }
 
-    /// Returns the number of elements per sample.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Returns whether the samples have no elements.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Splits the store into the first `len` elements of each sample and the rest.
+    /// Takes the next slot: `len` numbers for each sample, one sample after the other.
     ///
     /// # Panics
-    /// If there are fewer numbers.
+    /// If the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
+    #[inline(always)]
     #[track_caller]
-    pub fn split(self, len: usize) -> (ActivationStore<'a, T>, ActivationStore<'a, T>) {
-        let own = self.len;
-        assert!(
-            len <= own,
-            "`split({len})` asks for more numbers for each sample than there are, {own}; they are \
-             those of the layer's `CACHE`, without what was split off before"
-        );
-        // SAFETY: the two do not overlap, and `self` is consumed.
-        unsafe { (self.slot(0, len), self.slot(len, own - len)) }
+    pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
+        let store = self.take_store(sample_bytes::<T>(len));
+        // SAFETY: `store` was split off, and nobody else has access to it.
+        unsafe { store.slot(0, len) }
     }
 
-    /// Returns the slot of `len` elements of each sample, beginning at the element `offset`.
+    /// Takes the next slot as tensors, one for each sample.
+    ///
+    /// # Panics
+    /// If the layer's [`TRAIN_NEEDS`](super::Train::TRAIN_NEEDS) do not have this piece.
+    #[inline(always)]
+    #[track_caller]
+    pub fn take_tensors<S: Shape, T: Number>(&mut self) -> &'a mut [Tensor<S, T>] {
+        let count = self.count;
+        crate::memory::tensors_mut(self.take(S::LEN), count)
+    }
+
+    /// Takes `bytes` bytes of each sample, for a layer inside this one.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn take_store(&mut self, bytes: usize) -> ActivationStore<'a> {
+        if bytes > self.len {
+            too_little(self.len, bytes);
+        }
+
+        // SAFETY: the two do not overlap.
+        let first = unsafe { self.part_of_each(0, bytes) };
+        // SAFETY: as above.
+        *self = unsafe { self.part_of_each(bytes, self.len - bytes) };
+        first
+    }
+
+    /// Takes the last `bytes` bytes of each sample, for a layer inside this one.
+    #[inline(always)]
+    #[track_caller]
+    pub(crate) fn take_last(&mut self, bytes: usize) -> ActivationStore<'a> {
+        if bytes > self.len {
+            too_little(self.len, bytes);
+        }
+        let before = self.len - bytes;
+
+        // SAFETY: the two do not overlap.
+        let last = unsafe { self.part_of_each(before, bytes) };
+        // SAFETY: as above.
+        *self = unsafe { self.part_of_each(0, before) };
+        last
+    }
+
+    /// Returns the store of `len` bytes of each sample, beginning at the byte `offset`.
     ///
     /// # Safety
-    /// No two slots that live at the same time overlap, unless both are only read.
+    /// No two parts that live at the same time overlap, unless both are only read.
     #[inline(always)]
-    pub(super) unsafe fn slot(&self, offset: usize, len: usize) -> ActivationStore<'a, T> {
+    pub(super) unsafe fn part_of_each(&self, offset: usize, len: usize) -> ActivationStore<'a> {
         assert!(len <= self.len && offset <= self.len - len);
+        assert!(offset.is_multiple_of(8) && len.is_multiple_of(8));
 
-        // SAFETY: as just checked, the slot begins inside the store's memory or at its end:
-        // `offset` elements per sample take `offset * batch` elements.
+        // SAFETY: as just checked, the part begins inside the store's memory or at its end:
+        // `offset` bytes per sample take `offset * batch` bytes.
         let base = unsafe { self.base.add(offset * self.batch) };
         ActivationStore { base, len, ..*self }
     }
 
-    /// Returns the elements as tensors, one for each sample.
+    /// Returns the slot of `len` numbers for each sample that begins at the byte `offset`.
     ///
-    /// # Panics
-    /// If the shape has another number of elements.
-    #[track_caller]
-    pub fn tensors<S: Shape>(self) -> &'a mut [Tensor<S, T>] {
-        let (count, own, asked) = (self.count, self.len, S::LEN);
-        assert!(
-            own == asked,
-            "`tensors` asks for a shape of {asked} numbers for each sample, and there are {own}: \
-             those of the layer's `CACHE`, without what was split off; `split` takes some of them"
-        );
-        crate::memory::tensors_mut(self.into_slice(), count)
-    }
+    /// # Safety
+    /// As for [`part_of_each`](Self::part_of_each).
+    #[inline(always)]
+    pub(super) unsafe fn slot<T: Number>(&self, offset: usize, len: usize) -> &'a mut [T] {
+        let bytes = sample_bytes::<T>(len);
+        assert!(bytes <= self.len && offset <= self.len - bytes);
+        assert!(offset.is_multiple_of(8));
 
-    /// Returns the elements as one slice, sample by sample.
-    pub(crate) fn into_slice(self) -> &'a mut [T] {
-        // SAFETY: as one slot, this part of the batch is contiguous; `self` is consumed, and
-        // `split` and `parts` hand out disjoint memory, so nobody else has access.
+        // SAFETY: the slot lies within the store, as just checked: its numbers for the whole batch
+        // take at most `bytes * batch` bytes, and these samples are a range of them. The store
+        // begins at a multiple of 8 bytes, and so does the slot. `Number` is sealed, its types have
+        // no padding, and any bytes are a value of each. The rest is the caller's promise.
         unsafe {
-            slice::from_raw_parts_mut(self.base.add(self.first * self.len), self.count * self.len)
+            let base = self.base.add(offset * self.batch).cast::<T>();
+            slice::from_raw_parts_mut(base.add(self.first * len), self.count * len)
         }
     }
 
+    /// Returns the memory as that of one call.
+    pub(crate) fn into_scratch(self) -> Scratch<'a> {
+        // SAFETY: as one slot of bytes, this part of the batch is contiguous; `self` is consumed,
+        // and nobody else has access.
+        let memory = unsafe { self.slot(0, self.len) };
+        Scratch::new(memory, self.count)
+    }
+
     /// Returns the store as one whose samples can be handed out in parts.
-    pub(crate) fn parts(self) -> Parts<'a, T> {
+    pub(crate) fn parts(self) -> Parts<'a> {
         Parts { store: self }
     }
 }
 
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn too_little(left: usize, asked: usize) -> ! {
+    panic!(
+        "a layer takes {asked} bytes of the cache for each sample, and {left} are left of those \
+         that it asked for; `TRAIN_NEEDS` of a layer have a piece for each `take`"
+    )
+}
+
 /// A store whose samples are handed out to threads.
-pub(crate) struct Parts<'a, T> {
-    store: ActivationStore<'a, T>,
+pub(crate) struct Parts<'a> {
+    store: ActivationStore<'a>,
 }
 
 // SAFETY: `part` is unsafe, and its callers keep the ranges disjoint.
-unsafe impl<T: Send> Sync for Parts<'_, T> {}
+unsafe impl Sync for Parts<'_> {}
 
-impl<'a, T: Element> Parts<'a, T> {
+impl<'a> Parts<'a> {
     /// Returns the samples `first..first + count`.
     ///
     /// # Safety
     /// No two parts that live at the same time overlap.
-    pub(crate) unsafe fn part(&self, first: usize, count: usize) -> ActivationStore<'a, T> {
+    #[inline(always)]
+    pub(crate) unsafe fn part(&self, first: usize, count: usize) -> ActivationStore<'a> {
         assert!(count <= self.store.count && first <= self.store.count - count);
 
         ActivationStore {
@@ -148,24 +196,67 @@ impl<'a, T: Element> Parts<'a, T> {
     }
 }
 
+/// Tensors of a batch whose samples are handed out to threads.
+pub(crate) struct SharedTensors<'a, S: Shape, T: Element> {
+    base: *mut Tensor<S, T>,
+    count: usize,
+    memory: PhantomData<&'a mut [Tensor<S, T>]>,
+}
+
+// SAFETY: `part` is unsafe, and its callers keep the ranges disjoint.
+unsafe impl<S: Shape, T: Element> Sync for SharedTensors<'_, S, T> {}
+
+impl<'a, S: Shape, T: Element> SharedTensors<'a, S, T> {
+    pub(crate) fn new(tensors: &'a mut [Tensor<S, T>]) -> Self {
+        SharedTensors {
+            base: tensors.as_mut_ptr(),
+            count: tensors.len(),
+            memory: PhantomData,
+        }
+    }
+
+    /// Returns the samples `first..first + count`.
+    ///
+    /// # Safety
+    /// No two parts that live at the same time overlap.
+    #[inline(always)]
+    pub(crate) unsafe fn part(&self, first: usize, count: usize) -> &'a mut [Tensor<S, T>] {
+        assert!(count <= self.count && first <= self.count - count);
+        // SAFETY: the range was checked, and the rest is the caller's promise.
+        unsafe { slice::from_raw_parts_mut(self.base.add(first), count) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::ActivationStore;
-    use crate::tensor::Rank1;
+
+    /// Memory that begins at a multiple of 8 bytes.
+    #[repr(align(8))]
+    struct Memory([u8; 64]);
 
     #[test]
-    #[should_panic(
-        expected = "`split(3)` asks for more numbers for each sample than there are, 2; they are those of the layer's `CACHE`"
-    )]
-    fn more_numbers_than_there_are_can_not_be_split_off() {
-        ActivationStore::new(&mut [0.0_f32; 8], 4, 2).split(3);
+    fn slots_of_different_types_do_not_overlap() {
+        let mut memory = Memory([0; 64]);
+        // Three samples, 8 bytes for two flags and 8 for three numbers of 16 bits each.
+        let mut store = ActivationStore::new(&mut memory.0, 3, 16);
+        store.take::<u8>(2).fill(1);
+        store.take::<i16>(3).fill(-2);
+
+        let all = ActivationStore::new(&mut memory.0, 3, 16).parts();
+        // SAFETY: the parts have different samples.
+        let (mut first, mut last) = unsafe { (all.part(0, 1), all.part(1, 2)) };
+        assert_eq!(first.take::<u8>(2), [1; 2]);
+        assert_eq!(last.take::<u8>(2), [1; 4]);
+        assert_eq!(first.take::<i16>(3), [-2; 3]);
+        assert_eq!(last.take::<i16>(3), [-2; 6]);
     }
 
     #[test]
     #[should_panic(
-        expected = "`tensors` asks for a shape of 5 numbers for each sample, and there are 2: those of the layer's `CACHE`"
+        expected = "a layer takes 16 bytes of the cache for each sample, and 8 are left of those that it asked for"
     )]
-    fn tensors_have_as_many_numbers_as_there_are() {
-        ActivationStore::new(&mut [0.0_f32; 8], 4, 2).tensors::<Rank1<5>>();
+    fn a_piece_that_was_not_asked_for_is_not_there() {
+        ActivationStore::new(&mut Memory([0; 64]).0, 4, 8).take::<f32>(3);
     }
 }

@@ -1,6 +1,8 @@
 //! The traits of the lists of layers inside a block: `network!` makes a type of each list.
 
-use super::layer::{Compute, Layer};
+use super::infer::Infer;
+use super::layer::Layer;
+use super::train::Train;
 use crate::tensor::{Element, Shape};
 
 /// The input shape, the output shape and the name of a list of layers.
@@ -17,10 +19,22 @@ pub trait Ends: 'static {
 /// A list of layers inside a block whose parameters are `P`.
 #[doc(hidden)]
 pub trait Branch<P, T: Element>:
-    Ends + Layer<T, Config = ()> + Compute<<Self as Ends>::From, <Self as Ends>::To, T>
+    Ends + Layer<T, Config = ()> + Infer<<Self as Ends>::From, <Self as Ends>::To, T>
 {
     /// Returns the list's parameters among those of the block.
     fn params(block: &P) -> &Self::Params;
     /// Returns the list's parameters among those of the block, mutably.
     fn params_mut(block: &mut P) -> &mut Self::Params;
+}
+
+/// A list of layers inside a block that can be trained.
+#[doc(hidden)]
+pub trait TrainBranch<P, T: Element>:
+    Branch<P, T> + Train<<Self as Ends>::From, <Self as Ends>::To, T>
+{
+}
+
+impl<P, T: Element, B> TrainBranch<P, T> for B where
+    B: Branch<P, T> + Train<<B as Ends>::From, <B as Ends>::To, T>
+{
 }

@@ -5,17 +5,20 @@ use core::marker::PhantomData;
 pub use super::branch::{Branch, Ends};
 pub use super::feature_order::FeatureOrder;
 pub use super::flow::{Backward, Gradients, Inference, Training};
-pub use super::layer::{Choose, Field, OrStub};
-pub use super::layer_outputs::LayerOutputs;
+pub use super::layer::Field;
+pub use super::needs::sample_bytes;
 pub use super::param_tree::{Joint, ParamField, ParamTree};
 pub use super::plan::{OutputsAt, Plan, Stage};
 pub use super::shape_rule::{
     Place, is_possible, is_within_memory, report, report_output, report_parameters, report_shape,
     report_size, report_traits, report_workspace,
 };
+pub use super::stand_in::{Choose, OrStub};
+pub use super::state::StateLines;
 pub use super::{
-    ActivationStore, Compute, Configuration, Context, INFER, Inferred, Layer, LayerSummary,
-    NamesOutput, Network, OutputKind, Parameters, ShapeRule,
+    BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
+    Inferred, Layer, LayerSummary, NamesOutput, Needs, Network, OutputKind, Parameters, ShapeRule,
+    Train,
 };
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
@@ -27,7 +30,7 @@ pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
 pub use crate::weights::{count, included};
 pub use rand::Rng;
 
-use super::layer::no_computation;
+use super::stand_in::no_computation;
 use crate::sizes;
 use crate::tensor::Element;
 
@@ -134,8 +137,26 @@ impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const LAYER: bool = true;
 }
 
-impl<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element> Probe<L, In, Out, T> {
+impl<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element> Probe<L, In, Out, T> {
     pub const COMPUTES: bool = true;
+}
+
+/// A layer that may have no backward pass.
+pub struct Stages<L, In, Out, T>(PhantomData<(L, In, Out, T)>);
+
+impl<L: Train<In, Out, T>, In: Shape, Out: Shape, T: Element> Stages<L, In, Out, T> {
+    pub const STAGE: Stage = Stage::of::<L, In, Out, T>();
+}
+
+/// The stage of a layer without a backward pass.
+pub trait InferenceStage {
+    const STAGE: Stage;
+}
+
+impl<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element> InferenceStage
+    for Stages<L, In, Out, T>
+{
+    const STAGE: Stage = Stage::infer::<L, In, Out, T>();
 }
 
 impl<L: super::NamesOutput, In, Out, T> Probe<L, In, Out, T> {
@@ -237,7 +258,7 @@ pub mod silent {
     pub const fn report(_: &Inferred, _: Place, _: Dims) {}
     pub const fn report_size(_: &str, _: &str, _: Dims) {}
     pub const fn report_parameters(_: &str, _: usize, _: usize, _: usize) {}
-    pub const fn report_workspace(_: &str, _: usize, _: usize, _: usize) {}
+    pub const fn report_workspace(_: &str, _: usize, _: usize) {}
     pub const fn report_output(_: &str, _: &str, _: Dims, _: Dims) {}
     pub const fn report_shape(_: &str, _: Dims, _: Dims, _: Dims) {}
     pub const fn report_traits(_: &str, _: &str, _: bool, _: bool, _: bool) {}

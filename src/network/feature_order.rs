@@ -3,7 +3,7 @@
 use crate::tensor::Dims;
 
 /// The effect of a layer on the order of features, given by
-/// [`Compute::ORDER`](super::Compute::ORDER).
+/// [`Infer::ORDER`](super::Infer::ORDER).
 ///
 /// Images have their channels last here and first in PyTorch. After a `Flatten`, their features
 /// therefore have another order there, and so have the parameters with an entry for each of them.

@@ -2,16 +2,26 @@
 
 use core::slice;
 
-use super::layer::{Compute, Context};
+use super::call::Forward;
+use super::call_memory::{Scratch, StateMemory, ThreadMemory};
+use super::context::Context;
+use super::infer::Infer;
+use super::needs::Needs;
 use super::network::Network;
+use super::state::State;
 use crate::denormals;
-use crate::kernels::{AlignedBuffer, Kept, kept};
+use crate::kernels::{AlignedBuffer, kept};
 use crate::tensor::{Element, Tensor};
 use crate::{memory, sizes, threads};
 
 /// The largest number of samples that run together: the activations of that many stay in cache,
 /// while large weights are still read once for many samples.
 const CHUNK_SAMPLES: usize = 64;
+
+/// The needs of a network.
+const fn needs_of<N: Network>() -> Needs {
+    <N as Infer<N::Input, N::Output, N::Element>>::NEEDS
+}
 
 /// Returns the number of parts into which cutting a batch pays.
 fn parts(samples: usize, multiply_adds: usize) -> usize {
@@ -20,40 +30,57 @@ fn parts(samples: usize, multiply_adds: usize) -> usize {
         .max(1)
 }
 
+/// Memory on the stack.
+#[repr(align(64))]
+struct Stack<const BYTES: usize>([u8; BYTES]);
+
 /// Runs one sample. A small scratch lies on the stack, where the optimizer turns it into registers.
 #[inline(always)]
 pub(super) fn one<N: Network>(
     network: &N,
     x: &Tensor<N::Input, N::Element>,
     y: &mut Tensor<N::Output, N::Element>,
+    state: Option<&mut State<N>>,
 ) {
     if denormals::is_any_scope() {
-        return one_of_batch(network, x, y);
+        return one_of_batch(network, x, y, state);
     }
 
-    let zero = <N::Element as num_traits::Zero>::zero();
-    let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
+    let Needs {
+        per_sample,
+        per_thread,
+        ..
+    } = const { needs_of::<N>() };
     let x = slice::from_ref(x);
     let y = slice::from_mut(y);
-    if len <= 32 {
-        run(network, x, y, &mut [zero; 32][..len], 1);
-    } else if len <= 1024 {
-        run(network, x, y, &mut [zero; 1024][..len], 1);
+    if per_thread == 0 && per_sample <= 256 {
+        run(network, x, y, &mut Stack([0; 256]).0, 0, state, 1);
+    } else if per_thread == 0 && per_sample <= 4096 {
+        run(network, x, y, &mut Stack([0; 4096]).0, 0, state, 1);
     } else {
-        with_scratch_of::<N>(1, |scratch| run(network, x, y, scratch, 1));
+        let shares = threads::parts(N::MACS);
+        with_memory_of::<N>(1, shares, |memory, threads| {
+            run(network, x, y, memory, threads, state, 1);
+        });
     }
 }
 
-/// Runs one sample as a batch, which gives the same bits and enters the scope of denormal numbers.
-/// The smallest networks have no time for that.
+/// Runs one sample in the scope of flushed denormal numbers, which gives the same bits. The smallest
+/// networks have no time for that.
 #[cold]
 #[inline(never)]
 fn one_of_batch<N: Network>(
     network: &N,
     x: &Tensor<N::Input, N::Element>,
     y: &mut Tensor<N::Output, N::Element>,
+    state: Option<&mut State<N>>,
 ) {
-    batch(network, slice::from_ref(x), slice::from_mut(y));
+    let _mode = denormals::FloatMode::of_scope();
+    let shares = threads::parts(N::MACS);
+    with_memory_of::<N>(1, shares, |memory, threads| {
+        let x = slice::from_ref(x);
+        run(network, x, slice::from_mut(y), memory, threads, state, 1);
+    });
 }
 
 /// Runs a batch: each thread has a part of it, and runs that chunk by chunk.
@@ -64,38 +91,83 @@ pub(super) fn batch<N: Network>(
 ) {
     let batch = x.len();
     let per_part = batch.div_ceil(parts(batch, N::MACS)).max(1);
+    // Only the layers of a single sample share their work.
+    let shares = if batch == 1 {
+        threads::parts(N::MACS)
+    } else {
+        1
+    };
 
     threads::split_mut(y, per_part, &|part, y: &mut [_]| {
         let x = &x[part * per_part..][..y.len()];
-        with_scratch_of::<N>(x.len().min(CHUNK_SAMPLES), |scratch| {
+        with_memory_of::<N>(x.len().min(CHUNK_SAMPLES), shares, |memory, threads| {
             let chunks = x.chunks(CHUNK_SAMPLES);
             for (x, y) in chunks.zip(y.chunks_mut(CHUNK_SAMPLES)) {
-                run(network, x, y, scratch, batch);
+                run(network, x, y, memory, threads, None, batch);
             }
         });
     });
 }
 
+/// Runs some samples. `memory` begins with `threads` bytes for all threads; those for all samples
+/// follow.
 #[inline(always)]
 fn run<N: Network>(
     network: &N,
     x: &[Tensor<N::Input, N::Element>],
     y: &mut [Tensor<N::Output, N::Element>],
-    scratch: &mut [N::Element],
+    memory: &mut [u8],
+    threads: usize,
+    state: Option<&mut State<N>>,
     batch: usize,
 ) {
-    let cx = Context::new(N::Element::kernels(), 0, batch);
-    <N as Compute<N::Input, N::Output, N::Element>>::forward(&(), network, x, y, scratch, &cx);
+    let (threads, samples) = memory.split_at_mut(threads);
+    <N as Infer<N::Input, N::Output, N::Element>>::forward(Forward {
+        config: &(),
+        params: network,
+        scratch: Scratch::new(samples, x.len()),
+        x,
+        y,
+        thread_memory: ThreadMemory::new(threads, const { needs_of::<N>().per_thread }),
+        state: state.map(|state| StateMemory::new(state.bytes_mut())),
+        cx: &Context::new(N::Element::kernels(), 0, batch),
+    });
 }
 
-/// Calls `f` with the scratch memory that a network needs for `samples` samples.
-fn with_scratch_of<N: Network>(samples: usize, f: impl FnOnce(&mut [N::Element])) {
-    let len = <N as Compute<N::Input, N::Output, N::Element>>::SCRATCH;
+/// Calls `f` with the memory that a network needs for `samples` samples and `shares` parts of work,
+/// and with the number of bytes for the parts, which come first.
+fn with_memory_of<N: Network>(samples: usize, shares: usize, f: impl FnOnce(&mut [u8], usize)) {
+    let Needs {
+        per_sample,
+        per_thread,
+        ..
+    } = const { needs_of::<N>() };
+    let threads = sizes::product(&[shares, per_thread]);
     let what = || format!("inference of `{}` on a batch of {samples}", N::NAME);
-    with_scratch(samples, len, what, f);
+    with_memory(samples, per_sample, threads, what, |memory| {
+        f(memory, threads);
+    });
 }
 
-/// Calls `f` with scratch memory of this thread, `len` elements for each of `samples` samples.
+/// Returns the number of bytes that inference of a batch needs on this number of threads.
+pub(super) fn workspace_bytes<N: Network>(batch: usize, threads: usize) -> usize {
+    let Needs {
+        per_sample,
+        per_thread,
+        ..
+    } = const { needs_of::<N>() };
+    // Each thread has a part of the batch, or of the work on a single sample.
+    let workers = threads.min(batch);
+    let samples = batch.div_ceil(workers.max(1)).min(CHUNK_SAMPLES);
+    let shares = if batch == 1 { threads } else { workers };
+    sizes::sum(&[
+        sizes::product(&[workers, samples, per_sample]),
+        sizes::product(&[shares, per_thread]),
+    ])
+}
+
+/// Calls `f` with memory of this thread: `each` bytes for each of `samples` samples, and `more`
+/// bytes.
 ///
 /// The memory is kept for the next call, so that nothing is allocated once the largest network has
 /// run. `what` says in an error what the memory is for.
@@ -103,46 +175,25 @@ fn with_scratch_of<N: Network>(samples: usize, f: impl FnOnce(&mut [N::Element])
 /// # Panics
 /// If there is not enough memory.
 #[inline(always)]
-pub(crate) fn with_scratch<T: Element>(
+fn with_memory(
     samples: usize,
-    len: usize,
+    each: usize,
+    more: usize,
     what: impl Fn() -> String,
-    f: impl FnOnce(&mut [T]),
+    f: impl FnOnce(&mut [u8]),
 ) {
-    if len == 0 {
-        return f(&mut []);
+    kept! {
+        static MEMORY: AlignedBuffer<u8> = AlignedBuffer::new();
     }
 
     // The buffer is taken out for the time of the call, so that a layer may run another network.
-    let mut buffer = T::scratch().take();
-    match memory::reserve(&mut buffer, samples, len, what) {
-        Ok(scratch) => f(scratch),
+    let mut buffer = MEMORY.take();
+    match memory::reserve_with(&mut buffer, samples, each, more, what) {
+        Ok(memory) => f(memory),
         Err(error) => panic!("{error}"),
     }
-    T::scratch().set(buffer);
+    MEMORY.set(buffer);
 }
-
-/// An element type with scratch memory for each thread.
-#[doc(hidden)]
-pub trait Scratch: Sized + 'static {
-    /// Returns the place of this thread's scratch memory.
-    #[doc(hidden)]
-    fn scratch() -> &'static Kept<AlignedBuffer<Self>>;
-}
-
-macro_rules! scratch {
-    ($($t:ty),*) => { $(
-        impl Scratch for $t {
-            fn scratch() -> &'static Kept<AlignedBuffer<$t>> {
-                kept! {
-                    static SCRATCH: AlignedBuffer<$t> = AlignedBuffer::new();
-                }
-                &SCRATCH
-            }
-        }
-    )* };
-}
-scratch!(f32, f64);
 
 /// A value that a network takes as input: a tensor of the declared shape. For any other value the
 /// compile error says so in a sentence.

@@ -7,7 +7,7 @@ use crate::tensor::{Element, Shape, Tensor};
 
 /// The outputs of a layer as its backward sees them: a slice of tensors, one for each sample.
 ///
-/// They are available if the layer sets `READS_OUTPUT` of [`Compute`](crate::ext::Compute) or
+/// They are available if the layer sets `READS_OUTPUT` of [`Train`](crate::ext::Train) or
 /// [`InPlace`](crate::ext::InPlace). Otherwise later layers may have overwritten them, and reading
 /// them panics: the first training step reveals a wrong `READS_OUTPUT`.
 ///
@@ -24,7 +24,9 @@ use crate::tensor::{Element, Shape, Tensor};
 ///
 /// ```should_panic
 /// use shapewright::prelude::*;
-/// use shapewright::ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule};
+/// use shapewright::ext::{
+///     BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, ShapeRule,
+/// };
 /// use shapewright::tensor::Element;
 ///
 /// /// Takes square roots.
@@ -36,15 +38,11 @@ use crate::tensor::{Element, Shape, Tensor};
 ///     type Config = ();
 ///     const ORDER: FeatureOrder = FeatureOrder::Keeps;
 ///     const READS_OUTPUT: bool = false;
-///     fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
-///         y.iter_mut().flatten().for_each(|y| *y = y.sqrt());
+///     fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+///         call.y.iter_mut().flatten().for_each(|y| *y = y.sqrt());
 ///     }
-///     fn backward_in_place<S: Shape, T: Element>(
-///         _: &(),
-///         y: LayerOutputs<'_, S, T>,
-///         dy: &mut [Tensor<S, T>],
-///         _: &Context<T>,
-///     ) {
+///     fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+///         let BackwardInPlace { y, dy, .. } = call;
 ///         for (&y, dy) in y.iter().flatten().zip(dy.iter_mut().flatten()) {
 ///             *dy /= y + y;
 ///         }
@@ -124,6 +122,6 @@ fn not_available() -> ! {
     panic!(
         "the backward of a layer reads its outputs, which later layers may have overwritten, as \
          the layer says that it does not read them; say `const READS_OUTPUT: bool = true` in its \
-         `Compute` or `InPlace`"
+         `Train` or `InPlace`"
     )
 }

@@ -2,14 +2,20 @@
 
 mod activation_store;
 pub(crate) mod branch;
+mod call;
+mod call_memory;
+mod context;
 #[doc(hidden)]
 pub mod emitted;
 mod feature_order;
 mod flow;
+mod in_place;
+mod infer;
 mod inference;
 mod layer;
 mod layer_outputs;
 mod modes;
+mod needs;
 #[allow(clippy::module_inception)]
 mod network;
 pub(crate) mod param_tree;
@@ -18,21 +24,31 @@ mod plan;
 mod segments;
 mod sentence;
 mod shape_rule;
+mod stand_in;
+mod state;
 mod summary;
+mod train;
 mod workspace;
 
 pub use activation_store::ActivationStore;
+pub use call::{
+    BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
+};
+pub use call_memory::{Scratch, StateMemory, ThreadMemory};
+pub use context::Context;
 pub use feature_order::FeatureOrder;
+pub use in_place::InPlace;
+pub use infer::Infer;
 pub use inference::{InputOf, OutputOf};
-pub use layer::{Compute, Configuration, Context, InPlace, Layer, OutputKind};
+pub use layer::{Configuration, Layer, OutputKind};
 pub(crate) use layer::{Flow, ReluFusion};
 pub use layer_outputs::LayerOutputs;
-pub use network::Network;
+pub use needs::{Batching, Needs};
+pub use network::{Network, Trainable};
 pub use parameters::{Parameters, Visitor, VisitorMut};
 pub use sentence::{INFER, Sentence};
 pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
+pub use state::State;
 pub use summary::{LayerSummary, Summary};
+pub use train::Train;
 pub use workspace::{Pass, Workspace};
-
-pub use inference::Scratch;
-pub(crate) use inference::with_scratch;

@@ -5,11 +5,15 @@ use std::path::Path;
 
 use rand::Rng;
 
+use super::infer::Infer;
 use super::inference::{self, In, InputOf, Out, OutputOf};
-use super::layer::{Compute, Layer};
+use super::layer::Layer;
+use super::needs::Needs;
 use super::parameters::Parameters;
 use super::plan::OutputsAt;
+use super::state::{Lines, State};
 use super::summary::{LayerSummary, Summary};
+use super::train::Train;
 use super::workspace::{Pass, Workspace};
 use crate::data::Sample;
 use crate::loss::{Accepts, Loss, TargetOf};
@@ -42,7 +46,7 @@ use crate::weights::{self, LoadError, Loader, SaveError};
 pub trait Network:
     Sized
     + Parameters<<Self as Network>::Element>
-    + Compute<
+    + Infer<
         <Self as Network>::Input,
         <Self as Network>::Output,
         <Self as Network>::Element,
@@ -61,27 +65,36 @@ pub trait Network:
     #[doc(hidden)]
     type Ends;
 
+    /// The memory of a stream's state.
+    #[doc(hidden)]
+    type StateLines: Lines;
+
     /// The name of the struct.
     const NAME: &'static str;
     /// The number of parameters.
     const PARAMS: usize = <Self as Parameters<Self::Element>>::COUNT;
     /// The number of multiply-adds of a forward pass of one sample.
-    const MACS: usize = <Self as Compute<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
-    /// The number of bytes that inference needs for each sample, in addition to input and output.
-    const WORKSPACE_BYTES: usize = sizes::product(&[
-        <Self as Compute<Self::Input, Self::Output, Self::Element>>::SCRATCH,
-        size_of::<Self::Element>(),
-    ]);
+    const MACS: usize = <Self as Infer<Self::Input, Self::Output, Self::Element>>::MULTIPLY_ADDS;
+    /// The number of bytes that inference needs for one sample on one thread, in addition to input
+    /// and output; [`workspace_bytes`](Network::workspace_bytes) has the number for a batch.
+    const WORKSPACE_BYTES: usize = {
+        let needs = <Self as Infer<Self::Input, Self::Output, Self::Element>>::NEEDS;
+        sizes::sum(&[needs.per_sample, needs.per_thread])
+    };
     /// The number of bytes that training needs for each sample, in addition to the input:
     /// activations, their gradients, the output and its gradient.
-    const TRAIN_WORKSPACE_BYTES: usize = sizes::product(&[
-        sizes::sum(&[
-            <Self as Compute<Self::Input, Self::Output, Self::Element>>::CACHE,
-            Self::Output::LEN,
-            Self::Output::LEN,
-        ]),
-        size_of::<Self::Element>(),
+    const TRAIN_WORKSPACE_BYTES: usize = sizes::sum(&[
+        Self::TRAINING.per_sample,
+        sizes::product(&[2, Self::Output::LEN, size_of::<Self::Element>()]),
     ]);
+    /// The number of bytes that training needs for each thread.
+    const TRAIN_THREAD_BYTES: usize = Self::TRAINING.per_thread;
+    /// The number of bytes of a stream's [`State`].
+    const STATE_BYTES: usize =
+        <Self as Infer<Self::Input, Self::Output, Self::Element>>::NEEDS.state;
+    /// The memory of training, as the layers need it.
+    #[doc(hidden)]
+    const TRAINING: Needs;
     /// The layers, in order.
     #[doc(hidden)]
     const LAYERS: &'static [LayerSummary];
@@ -142,8 +155,49 @@ pub trait Network:
     #[inline]
     fn forward<X: InputOf<In<Self>, Self>>(&self, x: &X) -> Tensor<Self::Output, Self::Element> {
         let mut y = Tensor::zeros();
-        inference::one(self, x.expected(), &mut y);
+        inference::one(self, x.expected(), &mut y, None);
         y
+    }
+
+    /// Creates the state of a stream at its beginning.
+    fn state() -> State<Self> {
+        State::new()
+    }
+
+    /// Returns the output for the next input of a stream, and updates the stream's state.
+    ///
+    /// Layers without a state compute as in [`forward`](Network::forward). It does not allocate
+    /// after the first call.
+    #[inline]
+    fn step<X: InputOf<In<Self>, Self>>(
+        &self,
+        x: &X,
+        state: &mut State<Self>,
+    ) -> Tensor<Self::Output, Self::Element> {
+        let mut y = Tensor::zeros();
+        inference::one(self, x.expected(), &mut y, Some(state));
+        y
+    }
+
+    /// Like [`step`](Network::step), for outputs that are too large for the stack.
+    #[inline]
+    fn step_into<X, Y>(&self, x: &X, y: &mut Y, state: &mut State<Self>)
+    where
+        X: InputOf<In<Self>, Self>,
+        Y: OutputOf<Out<Self>, Self>,
+    {
+        inference::one(
+            self,
+            x.expected(),
+            &mut Y::expected_mut(core::slice::from_mut(y))[0],
+            Some(state),
+        );
+    }
+
+    /// Returns the number of bytes that inference of a batch needs on this number of threads, in
+    /// addition to inputs and outputs.
+    fn workspace_bytes(batch: usize, threads: usize) -> usize {
+        inference::workspace_bytes::<Self>(batch, threads)
     }
 
     /// Writes the output for one input to `y`, for outputs that are too large for the stack.
@@ -156,7 +210,8 @@ pub trait Network:
         inference::one(
             self,
             x.expected(),
-            &mut Y::expected_mut(std::slice::from_mut(y))[0],
+            &mut Y::expected_mut(core::slice::from_mut(y))[0],
+            None,
         );
     }
 
@@ -181,7 +236,10 @@ pub trait Network:
     }
 
     /// Creates the memory of training passes, which grows with the longest batch that it sees.
-    fn workspace() -> Workspace<Self> {
+    fn workspace() -> Workspace<Self>
+    where
+        Self: Trainable,
+    {
         Workspace::new()
     }
 
@@ -212,7 +270,10 @@ pub trait Network:
         &'a self,
         x: &'a [X],
         workspace: &'a mut Workspace<Self>,
-    ) -> Pass<'a, Self> {
+    ) -> Pass<'a, Self>
+    where
+        Self: Trainable,
+    {
         Pass::forward(self, X::expected_batch(x), workspace)
     }
 
@@ -276,6 +337,7 @@ pub trait Network:
     /// and early stopping.
     fn trainer<'a, O, L, G>(optimizer: O, loss: L) -> Trainer<'a, Self, O, L, G>
     where
+        Self: Trainable,
         O: Optimizer + Sync,
         L: Loss<Self::Output, Self::Element>,
         L::Accepts: Accepts<Self::Ends, L, Self>,
@@ -288,4 +350,47 @@ pub trait Network:
     fn summary() -> Summary {
         Summary::of::<Self>()
     }
+}
+
+/// A network all of whose layers have a backward pass.
+///
+/// It is implemented for every network without a layer that is for [inference](crate::ext::Infer)
+/// alone.
+///
+/// A function over any network that it trains has the bound `N: Trainable`:
+///
+/// ```
+/// use shapewright::prelude::*;
+/// fn workspace_for<N: Trainable>(batch: usize) -> Workspace<N> {
+///     let mut workspace = N::workspace();
+///     workspace.reserve(batch);
+///     workspace
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be trained: one of its layers has no backward pass",
+    label = "not a network that can be trained"
+)]
+pub trait Trainable:
+    Network
+    + Train<
+        <Self as Network>::Input,
+        <Self as Network>::Output,
+        <Self as Network>::Element,
+        Config = (),
+        Params = Self,
+    >
+{
+}
+
+impl<N> Trainable for N where
+    N: Network
+        + Train<
+            <N as Network>::Input,
+            <N as Network>::Output,
+            <N as Network>::Element,
+            Config = (),
+            Params = N,
+        >
+{
 }

@@ -6,7 +6,7 @@ use core::fmt;
 use core::ops::Range;
 
 use super::feature_order::FeatureOrder;
-use super::layer::Compute;
+use super::infer::Infer;
 use super::parameters::Parameters;
 use crate::tensor::{Dims, Element, Shape};
 
@@ -221,7 +221,7 @@ impl ParamField {
     }
 
     /// A layer of a list.
-    pub const fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+    pub const fn layer<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>(
         name: &'static str,
         text: &'static str,
         first: usize,

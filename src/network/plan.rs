@@ -1,9 +1,12 @@
 //! The plan of a network's buffers: where each layer's output lies. It is worked out in constants,
 //! once for inference and once for training.
 
-use super::layer::{Compute, Flow, OutputKind, ReluFusion};
+use super::infer::Infer;
+use super::layer::{Flow, OutputKind, ReluFusion};
+use super::needs::{Batching, Needs, sample_bytes};
 use super::parameters::Parameters;
 use super::segments::Segments;
+use super::train::Train;
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 
@@ -12,33 +15,31 @@ use crate::tensor::{Element, Shape};
 #[derive(Clone, Copy)]
 pub struct Stage {
     pub(super) flow: Flow,
-    reads_output: bool,
     output_kind: OutputKind,
     relu_fusion: ReluFusion,
     /// Whether the layer is a `Relu` that runs as part of a neighbour.
     absorbed: bool,
     /// Whether the layer runs `Relu` on its outputs.
     relu: bool,
-    pub(super) in_len: usize,
-    pub(super) out_len: usize,
-    /// The number of parameters.
-    pub(super) params: usize,
+    /// The numbers of bytes of the input and the output of one sample.
+    pub(super) in_bytes: usize,
+    pub(super) out_bytes: usize,
+    /// The number of bytes of the parameters.
+    pub(super) param_bytes: usize,
     multiply_adds: usize,
-    /// The number of elements per sample in the layer's own cache.
-    pub(super) cache: usize,
-    /// The number of elements per sample in the layer's scratch memory.
-    scratch: usize,
-    pub(super) whole_batch: bool,
-    /// The number of bytes of an element.
-    pub(super) element_bytes: usize,
+    pub(super) batching: Batching,
+    needs: Needs,
+    reads_output: bool,
+    pub(super) train_needs: Needs,
 }
 
 impl Stage {
-    pub const fn of<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
+    /// Returns the properties of a layer for inference alone.
+    pub const fn infer<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
         let params = <L::Params as Parameters<T>>::LEN;
 
         // `InPlace` and the built-in layers promise this, and sharing a slot is only sound with it.
-        let can_share = In::LEN == Out::LEN && params == 0 && L::CACHE == 0 && L::SCRATCH == 0;
+        let can_share = In::LEN == Out::LEN && params == 0 && L::NEEDS.is_none();
         assert!(
             can_share || matches!(L::FLOW, Flow::Apart),
             "a layer that works in place gives what it is given"
@@ -46,20 +47,37 @@ impl Stage {
 
         Stage {
             flow: L::FLOW,
-            reads_output: L::READS_OUTPUT,
             output_kind: L::OUTPUT_KIND,
             relu_fusion: L::RELU_FUSION,
             absorbed: false,
             relu: false,
-            in_len: In::LEN,
-            out_len: Out::LEN,
-            params,
+            in_bytes: sample_bytes::<T>(In::LEN),
+            out_bytes: sample_bytes::<T>(Out::LEN),
+            param_bytes: sizes::product(&[params, size_of::<T>()]),
             multiply_adds: L::MULTIPLY_ADDS,
-            cache: L::CACHE,
-            scratch: L::SCRATCH,
-            whole_batch: L::WHOLE_BATCH,
-            element_bytes: size_of::<T>(),
+            batching: L::BATCHING,
+            needs: L::NEEDS,
+            reads_output: false,
+            train_needs: Needs::NONE,
         }
+    }
+
+    /// Returns the properties of a layer.
+    pub const fn of<L: Train<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
+        assert!(
+            L::TRAIN_NEEDS.is_none() || matches!(L::FLOW, Flow::Apart),
+            "a layer that works in place keeps nothing"
+        );
+        Stage {
+            reads_output: L::READS_OUTPUT,
+            train_needs: L::TRAIN_NEEDS,
+            ..Stage::infer::<L, In, Out, T>()
+        }
+    }
+
+    /// Returns whether training needs the whole batch in one call.
+    pub(super) const fn is_whole_batch(&self) -> bool {
+        matches!(self.batching, Batching::WholeBatch)
     }
 }
 
@@ -76,7 +94,7 @@ pub(super) enum Spot {
     EvenEnd,
     OddEnd,
     /// In training, two slots of the cache: for the outputs and for their gradient. Each is given
-    /// by the number of elements per sample before it.
+    /// by the number of bytes per sample before it.
     Slot {
         outputs: usize,
         gradient: usize,
@@ -91,7 +109,7 @@ pub(super) enum Spot {
 pub enum OutputsAt {
     /// They are the network's input under another shape.
     Input,
-    /// They are in the cache, after this number of elements per sample.
+    /// They are in the cache, after this number of bytes per sample.
     Cache(usize),
     /// They are the network's output.
     Output,
@@ -108,8 +126,10 @@ pub(super) struct LayerPlan {
     pub(super) absorbed: bool,
     /// Whether `Relu` runs on the layer's outputs.
     pub(super) relu: bool,
-    /// The number of elements per sample before the layer's own cache; only for training.
+    /// The number of bytes per sample before the layer's own cache; only for training.
     pub(super) cache: usize,
+    /// The number of bytes before the layer's own state; only for inference.
+    pub(super) state: usize,
 }
 
 /// The plan for a network of `N` layers: where each of them reads and writes.
@@ -120,24 +140,24 @@ pub struct Plan<const N: usize> {
     /// The groups of layers that run over the same samples before the next group does.
     pub(super) inference_segments: Segments<N>,
     pub(super) training_segments: Segments<N>,
-    /// The numbers of elements per sample in the buffers of inference.
+    /// The numbers of bytes per sample in the buffers of inference.
     pub(super) even: usize,
     pub(super) odd: usize,
     pub(super) even_end: usize,
     pub(super) odd_end: usize,
-    /// The number of elements per sample in the scratch memory that all layers use in turn.
-    pub(super) layer_scratch: usize,
-    /// The number of elements per sample that a training pass keeps in addition to input and
-    /// output.
-    pub cache: usize,
+    /// The memory of inference: the buffers, the scratch memory that all layers use in turn, and
+    /// the states of all layers.
+    pub needs: Needs,
+    /// The memory of training: outputs, their gradients and caches.
+    pub train_needs: Needs,
     /// Whether backward reads the network's output.
     pub reads_output: bool,
     /// The number of multiply-adds of a forward pass of one sample.
     pub multiply_adds: usize,
     /// The meaning of the network's outputs.
     pub gives: OutputKind,
-    /// Whether a layer needs the whole batch at once in training.
-    pub whole_batch: bool,
+    /// The batching of the layers as one: whether one of them needs the whole batch in training.
+    pub batching: Batching,
 }
 
 /// The plan for a layer before it has a location.
@@ -147,20 +167,10 @@ const UNPLACED: LayerPlan = LayerPlan {
     absorbed: false,
     relu: false,
     cache: 0,
+    state: 0,
 };
 
 impl<const N: usize> Plan<N> {
-    /// Returns the number of elements per sample that inference needs during the call.
-    pub const fn scratch(&self) -> usize {
-        sizes::sum(&[
-            self.even,
-            self.odd,
-            self.even_end,
-            self.odd_end,
-            self.layer_scratch,
-        ])
-    }
-
     /// Returns the location of each layer's outputs after a forward pass for training.
     pub const fn outputs(&self) -> [OutputsAt; N] {
         let mut outputs = [OutputsAt::Input; N];
@@ -187,9 +197,9 @@ impl<const N: usize> Plan<N> {
             odd: 0,
             even_end: 0,
             odd_end: 0,
-            layer_scratch: 0,
-            whole_batch: false,
-            cache: 0,
+            needs: Needs::NONE,
+            train_needs: Needs::NONE,
+            batching: Batching::Auto,
             reads_output: false,
             multiply_adds: 0,
             gives: OutputKind::Values,
@@ -198,8 +208,16 @@ impl<const N: usize> Plan<N> {
         let mut i = 0;
         while i < N {
             plan.multiply_adds = sizes::sum(&[plan.multiply_adds, stages[i].multiply_adds]);
-            plan.whole_batch = plan.whole_batch || stages[i].whole_batch;
-            plan.layer_scratch = larger(plan.layer_scratch, stages[i].scratch);
+            if stages[i].is_whole_batch() {
+                plan.batching = Batching::WholeBatch;
+            }
+
+            plan.inference[i].state = plan.needs.state;
+            plan.needs = plan.needs.or(stages[i].needs);
+            plan.train_needs.per_thread = sizes::larger(
+                plan.train_needs.per_thread,
+                stages[i].train_needs.per_thread,
+            );
             if !matches!(stages[i].flow, Flow::View) {
                 plan.gives = stages[i].output_kind;
             }
@@ -226,22 +244,22 @@ impl<const N: usize> Plan<N> {
             }
 
             if !self.inference[i].shares {
-                let len = stages[i].out_len;
+                let bytes = stages[i].out_bytes;
                 let ends_segment = self.inference_segments.list[segment].last_output == i;
                 if i == last {
                     spot = Spot::Output;
                 } else if ends_segment && segment % 2 == 0 {
                     spot = Spot::EvenEnd;
-                    self.even_end = larger(self.even_end, len);
+                    self.even_end = sizes::larger(self.even_end, bytes);
                 } else if ends_segment {
                     spot = Spot::OddEnd;
-                    self.odd_end = larger(self.odd_end, len);
+                    self.odd_end = sizes::larger(self.odd_end, bytes);
                 } else if is_even {
                     spot = Spot::Even;
-                    self.even = larger(self.even, len);
+                    self.even = sizes::larger(self.even, bytes);
                 } else {
                     spot = Spot::Odd;
-                    self.odd = larger(self.odd, len);
+                    self.odd = sizes::larger(self.odd, bytes);
                 }
                 is_even = !is_even;
             }
@@ -249,6 +267,14 @@ impl<const N: usize> Plan<N> {
             self.inference[i].spot = spot;
             i += 1;
         }
+
+        self.needs.per_sample = sizes::sum(&[
+            self.needs.per_sample,
+            self.even,
+            self.odd,
+            self.even_end,
+            self.odd_end,
+        ]);
     }
 
     /// Gives each layer slots of the training cache: one for its outputs, one for their gradient,
@@ -257,31 +283,33 @@ impl<const N: usize> Plan<N> {
         let last = mark_shares(stages, &mut self.training, true);
         self.training_segments = Segments::new(stages, &self.training, true);
 
+        let mut cache = 0;
         let mut spot = Spot::Input;
         let mut i = 0;
         while i < N {
             if !self.training[i].shares {
-                let len = stages[i].out_len;
+                let bytes = stages[i].out_bytes;
                 if i == last {
                     spot = Spot::Output;
                 } else {
-                    let gradient = sizes::sum(&[self.cache, len]);
+                    let gradient = sizes::sum(&[cache, bytes]);
                     spot = Spot::Slot {
-                        outputs: self.cache,
+                        outputs: cache,
                         gradient,
                     };
-                    self.cache = sizes::sum(&[gradient, len]);
+                    cache = sizes::sum(&[gradient, bytes]);
                 }
             }
 
             self.training[i].spot = spot;
-            self.training[i].cache = self.cache;
-            self.cache = sizes::sum(&[self.cache, stages[i].cache]);
+            self.training[i].cache = cache;
+            cache = sizes::sum(&[cache, stages[i].train_needs.per_sample]);
             if matches!(spot, Spot::Output) && stages[i].reads_output {
                 self.reads_output = true;
             }
             i += 1;
         }
+        self.train_needs.per_sample = cache;
     }
 }
 
@@ -299,7 +327,7 @@ const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
                 i + 1
             } else if i > 0
                 && matches!(stages[i - 1].flow, Flow::Apart)
-                && !stages[i - 1].whole_batch
+                && !stages[i - 1].is_whole_batch()
             {
                 i - 1
             } else {
@@ -362,10 +390,6 @@ const fn mark_shares<const N: usize>(
         layers[last].shares = false;
     }
     last
-}
-
-const fn larger(a: usize, b: usize) -> usize {
-    if a > b { a } else { b }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! be read once for many samples: dense layers run over all samples.
 
 use super::layer::Flow;
+use super::needs::Batching;
 use super::plan::{LayerPlan, Stage};
 use crate::sizes;
 
@@ -14,8 +15,8 @@ use crate::sizes;
 const CHUNK_BYTES: usize = 512 * 1024;
 /// The number of samples from which a chunk is as good as the whole batch.
 const MANY_SAMPLES: usize = 64;
-/// A layer runs over all samples at once if it has more than this many times as many weights as it
-/// has inputs, outputs and cached elements for one sample.
+/// A layer runs over all samples at once if its weights take more than this many times as many bytes
+/// as its input, output and cache for one sample.
 const MANY_WEIGHTS: usize = 8;
 
 /// The layers from `first` to `last`.
@@ -65,10 +66,10 @@ impl<const N: usize> Segments<N> {
 
     pub(super) const fn new(stages: &[Stage; N], layers: &[LayerPlan; N], training: bool) -> Self {
         let mut segments = Self::NONE;
-        // The extent of the segment so far, and its elements per sample: its input, the outputs of
-        // its layers, and their caches.
+        // The extent of the segment so far, and its bytes per sample: its input, the outputs of its
+        // layers, and their caches.
         let mut extent = Extent::Undecided;
-        let mut numbers = 0;
+        let mut bytes = 0;
 
         let mut i = 0;
         while i < N {
@@ -97,15 +98,15 @@ impl<const N: usize> Segments<N> {
                 };
                 segments.count += 1;
                 extent = Extent::Undecided;
-                numbers = stage.in_len;
+                bytes = stage.in_bytes;
             }
 
             let segment = &mut segments.list[segments.count - 1];
             segment.last = i;
-            numbers = sizes::sum(&[numbers, stage.cache]);
+            bytes = sizes::sum(&[bytes, stage.train_needs.per_sample]);
             if !shares {
                 segment.last_output = i;
-                numbers = sizes::sum(&[numbers, stage.out_len]);
+                bytes = sizes::sum(&[bytes, stage.out_bytes]);
                 extent = own;
             }
 
@@ -113,8 +114,7 @@ impl<const N: usize> Segments<N> {
                 segment.whole_batch = true;
             }
             if matches!(extent, Extent::Few) {
-                let fitting = CHUNK_BYTES / sizes::product(&[numbers, stage.element_bytes]);
-                segment.chunk_len = if fitting == 0 { 1 } else { fitting };
+                segment.chunk_len = sizes::larger(CHUNK_BYTES / sizes::larger(bytes, 1), 1);
             }
             i += 1;
         }
@@ -124,11 +124,20 @@ impl<const N: usize> Segments<N> {
 
 /// Returns the extent that is best for one layer.
 const fn extent_of(stage: &Stage, training: bool) -> Extent {
-    let numbers = sizes::sum(&[stage.in_len, stage.out_len, stage.cache]);
-    let bytes = sizes::product(&[numbers, stage.element_bytes, MANY_SAMPLES]);
-    if training && stage.whole_batch {
-        Extent::WholeBatch
-    } else if bytes <= CHUNK_BYTES || stage.params / MANY_WEIGHTS > numbers {
+    match stage.batching {
+        Batching::Few => return Extent::Few,
+        Batching::All => return Extent::All,
+        Batching::WholeBatch if training => return Extent::WholeBatch,
+        Batching::WholeBatch | Batching::Auto => {}
+    }
+
+    let bytes = sizes::sum(&[
+        stage.in_bytes,
+        stage.out_bytes,
+        stage.train_needs.per_sample,
+    ]);
+    let many = sizes::product(&[bytes, MANY_SAMPLES]);
+    if many <= CHUNK_BYTES || stage.param_bytes / MANY_WEIGHTS > bytes {
         Extent::All
     } else {
         Extent::Few

@@ -252,7 +252,7 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
     message = "`{Self}` is not a layer: it does not implement `ShapeRule`",
     label = "not a layer",
     note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its \
-            parameters) and `Compute` (forward and backward); see the example `custom_layer`"
+            parameters), `Infer` (forward) and `Train` (backward); see the example `custom_layer`"
 )]
 pub trait ShapeRule<In: Shape> {
     /// The answer for this input shape. It must not panic: a mistake in the answer becomes the
@@ -388,20 +388,16 @@ pub const fn report_parameters(layer: &str, parameters: usize, before: usize, by
 /// Stops the compilation if one sample needs more memory than there can be.
 #[doc(hidden)]
 #[track_caller]
-pub const fn report_workspace(network: &str, training: usize, inference: usize, bytes: usize) {
-    let numbers = if training > inference {
-        training
-    } else {
-        inference
-    };
+pub const fn report_workspace(network: &str, training: usize, inference: usize) {
+    let bytes = sizes::larger(training, inference);
     let most = isize::MAX as usize;
 
-    if sizes::product(&[numbers, bytes]) > most {
+    if bytes > most {
         let sentence = Sentence::new("`")
             .text(network)
             .text("` keeps ")
-            .number(numbers)
-            .text(" numbers for each sample, more than the ")
+            .number(bytes)
+            .text(" bytes for each sample, more than the ")
             .number(most)
             .text(" bytes that memory can hold; make what its layers give smaller");
         panic!("{}", sentence.as_str())

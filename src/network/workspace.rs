@@ -4,18 +4,23 @@ use core::ops::Range;
 use std::sync::Arc;
 
 use super::activation_store::ActivationStore;
+use super::call::{BackwardInput, BackwardParams, ForwardTrain};
+use super::call_memory::ThreadMemory;
+use super::context::Context;
 use super::inference::{In, Out};
-use super::layer::{Compute, Context};
 use super::modes::{Mode, Modes};
-use super::network::Network;
+use super::needs::Needs;
+use super::network::{Network, Trainable};
 use super::plan::OutputsAt;
 use super::summary::LayerSummary;
+use super::train::Train;
 use crate::denormals::FloatMode;
 use crate::kernels::{AlignedBuffer, Kernels};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten, flatten_mut, tensors, tensors_mut};
 use crate::optim::{Optimizer, OptimizerState, ParamGroup};
 use crate::tensor::{Element, Shape};
+use crate::threads;
 
 /// The memory of a network's training passes, reused from step to step.
 ///
@@ -25,7 +30,8 @@ pub struct Workspace<N: Network> {
     outputs: AlignedBuffer<N::Element>,
     output_gradients: AlignedBuffer<N::Element>,
     input_gradients: AlignedBuffer<N::Element>,
-    cache: AlignedBuffer<N::Element>,
+    cache: AlignedBuffer<u8>,
+    thread_memory: AlignedBuffer<u8>,
     seed: u64,
     steps: u64,
     /// The index of the first parameter that is trained.
@@ -36,13 +42,14 @@ pub struct Workspace<N: Network> {
     modes: Arc<[(Range<usize>, Mode)]>,
 }
 
-impl<N: Network> Workspace<N> {
+impl<N: Trainable> Workspace<N> {
     pub(super) fn new() -> Self {
         Workspace {
             outputs: AlignedBuffer::new(),
             output_gradients: AlignedBuffer::new(),
             input_gradients: AlignedBuffer::new(),
             cache: AlignedBuffer::new(),
+            thread_memory: AlignedBuffer::new(),
             seed: 0,
             steps: 0,
             first_trained: 0,
@@ -77,7 +84,9 @@ impl<N: Network> Workspace<N> {
     /// If there is not enough memory: a pass on a batch of this length would panic.
     pub fn try_reserve(&mut self, batch: usize) -> Result<(), OutOfMemory> {
         let what = || format!("a training pass of `{}` on a batch of {batch}", N::NAME);
-        memory::reserve(&mut self.cache, batch, Self::CACHE, what)?;
+        memory::reserve(&mut self.cache, batch, Self::NEEDS.per_sample, what)?;
+        let parts = threads::most_parts();
+        memory::reserve(&mut self.thread_memory, parts, Self::NEEDS.per_thread, what)?;
         memory::reserve(&mut self.outputs, batch, N::Output::LEN, what)?;
         memory::reserve(&mut self.output_gradients, batch, N::Output::LEN, what)?;
         Ok(())
@@ -202,18 +211,35 @@ impl<N: Network> Workspace<N> {
             output_gradients,
             input_gradients,
             cache,
+            thread_memory,
             ..
         } = self;
-        for buffer in [outputs, output_gradients, input_gradients, cache] {
+        for buffer in [outputs, output_gradients, input_gradients] {
             buffer.as_mut_slice().fill(value);
+        }
+        for buffer in [cache, thread_memory] {
+            let bytes = buffer.as_mut_slice();
+            let len = bytes.len() / size_of::<N::Element>();
+            memory::numbers_mut(bytes, len).fill(value);
         }
     }
 
-    const CACHE: usize = <N as Compute<N::Input, N::Output, N::Element>>::CACHE;
+    /// The memory of a training pass in addition to the outputs and their gradients.
+    const NEEDS: Needs = <N as Train<N::Input, N::Output, N::Element>>::TRAIN_NEEDS;
+
+    /// Returns the activations of a batch.
+    fn store(cache: &mut AlignedBuffer<u8>, batch: usize) -> ActivationStore<'_> {
+        ActivationStore::new(cache.as_mut_slice(), batch, Self::NEEDS.per_sample)
+    }
+
+    /// Returns the memory of all threads.
+    fn of_threads(memory: &mut AlignedBuffer<u8>) -> ThreadMemory<'_> {
+        ThreadMemory::new(memory.as_mut_slice(), Self::NEEDS.per_thread)
+    }
 }
 
 /// Returns the modes of these groups of a network's parameters.
-fn modes_of<'a, N: Network>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
+fn modes_of<'a, N: Trainable>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
     Modes {
         base: network.params().as_ptr().addr(),
         groups,
@@ -230,7 +256,7 @@ pub struct Pass<'a, N: Network> {
     modes: Arc<[(Range<usize>, Mode)]>,
 }
 
-impl<'a, N: Network> Pass<'a, N> {
+impl<'a, N: Trainable> Pass<'a, N> {
     pub(super) fn forward(network: &'a N, x: &'a [In<N>], workspace: &'a mut Workspace<N>) -> Self {
         let _mode = FloatMode::of_scope();
         let batch = x.len();
@@ -246,11 +272,15 @@ impl<'a, N: Network> Pass<'a, N> {
         let modes = Arc::clone(&workspace.modes);
 
         let len = batch * N::Output::LEN;
-        let y = tensors_mut(&mut workspace.outputs.as_mut_slice()[..len], batch);
-        let cache =
-            ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        let with_modes = &cx.with_modes(modes_of(network, &modes));
-        <N as Compute<_, _, _>>::forward_train(&(), network, x, y, cache, with_modes);
+        <N as Train<_, _, _>>::forward_train(ForwardTrain {
+            config: &(),
+            params: network,
+            x,
+            y: tensors_mut(&mut workspace.outputs.as_mut_slice()[..len], batch),
+            cache: Workspace::<N>::store(&mut workspace.cache, batch),
+            thread_memory: Workspace::<N>::of_threads(&mut workspace.thread_memory),
+            cx: &cx.with_modes(modes_of(network, &modes)),
+        });
 
         // The gradient is zero until a loss or the caller sets it.
         workspace.output_gradients.as_mut_slice()[..len].fill(num_traits::Zero::zero());
@@ -303,7 +333,7 @@ impl<'a, N: Network> Pass<'a, N> {
             let values = match at {
                 OutputsAt::Input => flatten(self.x),
                 OutputsAt::Cache(offset) => {
-                    &self.workspace.cache.as_slice()[offset * batch..][..len]
+                    memory::numbers(&self.workspace.cache.as_slice()[offset * batch..], len)
                 }
                 OutputsAt::Output => flatten(self.outputs()),
             };
@@ -429,16 +459,29 @@ impl<'a, N: Network> Pass<'a, N> {
         let dx = dx.unwrap_or_else(|error| panic!("{error}"));
         let dx = with_input.then(|| tensors_mut(dx, batch));
 
-        let dy = tensors_mut(&mut workspace.output_gradients.as_mut_slice()[..len], batch);
-        let cache =
-            ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        N::backward_input(&(), network, x, y.into(), cache, dy, dx, &cx);
+        <N as Train<_, _, _>>::backward_input(BackwardInput {
+            config: &(),
+            params: network,
+            x,
+            y: y.into(),
+            cache: Workspace::<N>::store(&mut workspace.cache, batch),
+            dy: tensors_mut(&mut workspace.output_gradients.as_mut_slice()[..len], batch),
+            dx,
+            thread_memory: Workspace::<N>::of_threads(&mut workspace.thread_memory),
+            cx: &cx,
+        });
 
-        let dy: &[Out<N>] = tensors(&workspace.output_gradients.as_slice()[..len], batch);
-        let cache =
-            ActivationStore::new(workspace.cache.as_mut_slice(), batch, Workspace::<N>::CACHE);
-        let cx = cx.accumulating(accumulate);
-        N::backward_params(&(), network, x, y.into(), cache, dy, gradient, &cx);
+        <N as Train<_, _, _>>::backward_params(BackwardParams {
+            config: &(),
+            params: network,
+            x,
+            y: y.into(),
+            cache: Workspace::<N>::store(&mut workspace.cache, batch),
+            dy: tensors(&workspace.output_gradients.as_slice()[..len], batch),
+            gradient,
+            thread_memory: Workspace::<N>::of_threads(&mut workspace.thread_memory),
+            cx: &cx.accumulating(accumulate),
+        });
         workspace
     }
 }

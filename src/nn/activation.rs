@@ -4,10 +4,10 @@ use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Flow, InPlace, Inferred, Layer, LayerOutputs,
-    OutputKind, ReluFusion, ShapeRule,
+    BackwardInPlace, BackwardInput, FeatureOrder, Flow, Forward, ForwardInPlace, InPlace, Infer,
+    Inferred, Layer, OutputKind, ReluFusion, ShapeRule, Train,
 };
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// The largest length that is computed by a plain loop, inlined into the network's body.
 const TINY: usize = 64;
@@ -33,7 +33,8 @@ impl InPlace for Relu {
     const RELU_FUSION: ReluFusion = ReluFusion::IsRelu;
 
     #[inline(always)]
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], cx: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, cx, .. } = call;
         let y = flatten_mut(y);
         if y.len() <= TINY {
             // Unlike `max`, the comparison keeps NaN.
@@ -45,12 +46,8 @@ impl InPlace for Relu {
     }
 
     #[inline(always)]
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        y: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        cx: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { y, dy, cx, .. } = call;
         cx.kernels
             .function_grad(function::Relu, flatten(&y), flatten_mut(dy));
     }

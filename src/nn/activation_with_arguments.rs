@@ -4,10 +4,10 @@ use super::elementwise::elementwise;
 use crate::kernels::{Function, Kernels, function};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Configuration, Context, FeatureOrder, Flow, Inferred, Layer,
-    LayerOutputs, OutputKind, ShapeRule,
+    BackwardInPlace, BackwardInput, Configuration, FeatureOrder, Flow, Forward, ForwardInPlace,
+    Infer, Inferred, Layer, OutputKind, ShapeRule, Train,
 };
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// The leaky rectifier: `x`, or `negative_slope * x` where `x` is not above 0. `LeakyRelu` alone is
 /// `LeakyRelu(0.01)`. PyTorch's `nn.LeakyReLU`.

@@ -7,9 +7,9 @@ use super::window::{
 use crate::kernels::{Divisor, Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train,
 };
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// The average of each window and channel: `[height, width, channels]` becomes
 /// `[(height + 2 padding - kernel_size) / stride + 1, .., channels]`, rounded down.

@@ -4,7 +4,8 @@ use rand::Rng;
 
 use crate::memory::flatten_mut;
 use crate::network::{
-    Configuration, Context, FeatureOrder, InPlace, Inferred, LayerOutputs, Sentence, ShapeRule,
+    BackwardInPlace, Configuration, Context, FeatureOrder, ForwardInPlace, InPlace, Inferred,
+    Sentence, ShapeRule,
 };
 use crate::tensor::{Element, Shape, Tensor};
 
@@ -102,23 +103,15 @@ impl InPlace for Dropout {
     const READS_OUTPUT: bool = false;
 
     #[inline(always)]
-    fn forward_in_place<S: Shape, T: Element>(_: &Dropout, _: &mut [Tensor<S, T>], _: &Context<T>) {
-    }
+    fn forward_in_place<S: Shape, T: Element>(_: ForwardInPlace<'_, Dropout, S, T>) {}
 
-    fn forward_train_in_place<S: Shape, T: Element>(
-        config: &Dropout,
-        y: &mut [Tensor<S, T>],
-        cx: &Context<T>,
-    ) {
+    fn forward_train_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, Dropout, S, T>) {
+        let ForwardInPlace { config, y, cx, .. } = call;
         config.apply(y, cx);
     }
 
-    fn backward_in_place<S: Shape, T: Element>(
-        config: &Dropout,
-        _: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        cx: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, Dropout, S, T>) {
+        let BackwardInPlace { config, dy, cx, .. } = call;
         config.apply(dy, cx);
     }
 }
@@ -231,27 +224,15 @@ impl InPlace for Dropout2d {
     const READS_OUTPUT: bool = false;
 
     #[inline(always)]
-    fn forward_in_place<S: Shape, T: Element>(
-        _: &Dropout2d,
-        _: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
-    }
+    fn forward_in_place<S: Shape, T: Element>(_: ForwardInPlace<'_, Dropout2d, S, T>) {}
 
-    fn forward_train_in_place<S: Shape, T: Element>(
-        config: &Dropout2d,
-        y: &mut [Tensor<S, T>],
-        cx: &Context<T>,
-    ) {
+    fn forward_train_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, Dropout2d, S, T>) {
+        let ForwardInPlace { config, y, cx, .. } = call;
         config.apply(y, cx);
     }
 
-    fn backward_in_place<S: Shape, T: Element>(
-        config: &Dropout2d,
-        _: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        cx: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, Dropout2d, S, T>) {
+        let BackwardInPlace { config, dy, cx, .. } = call;
         config.apply(dy, cx);
     }
 }

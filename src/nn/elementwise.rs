@@ -13,39 +13,52 @@ macro_rules! elementwise {
             type Params = ();
         }
 
-        impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for $name {
+        impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for $name {
             const ORDER: FeatureOrder = FeatureOrder::Keeps;
             const FLOW: Flow = if <$function>::FROM_OUTPUT {
                 Flow::InPlace
             } else {
                 Flow::Apart
             };
-            const READS_OUTPUT: bool = <$function>::FROM_OUTPUT;
             const OUTPUT_KIND: OutputKind = $kind;
 
             #[inline(always)]
-            fn forward(
-                $arguments: &$config,
-                _: &(),
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                cx: &Context<T>,
-            ) {
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward {
+                    config: $arguments,
+                    x,
+                    y,
+                    cx,
+                    ..
+                } = call;
                 cx.kernels.function($make, Some(flatten(x)), flatten_mut(y));
             }
 
             #[inline(always)]
-            fn backward_input(
-                $arguments: &$config,
-                _: &(),
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                _: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                cx: &Context<T>,
-            ) {
+            fn infer_in_place(call: ForwardInPlace<'_, $config, Out, T>) {
+                let ForwardInPlace {
+                    config: $arguments,
+                    y,
+                    cx,
+                    ..
+                } = call;
+                cx.kernels.function($make, None, flatten_mut(y));
+            }
+        }
+
+        impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for $name {
+            const READS_OUTPUT: bool = <$function>::FROM_OUTPUT;
+
+            #[inline(always)]
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput {
+                    config: $arguments,
+                    x,
+                    dy,
+                    dx,
+                    cx,
+                    ..
+                } = call;
                 let Some(dx) = dx else { return };
                 let dx = flatten_mut(dx);
                 dx.copy_from_slice(flatten(dy));
@@ -53,17 +66,14 @@ macro_rules! elementwise {
             }
 
             #[inline(always)]
-            fn infer_in_place($arguments: &$config, y: &mut [Tensor<Out, T>], cx: &Context<T>) {
-                cx.kernels.function($make, None, flatten_mut(y));
-            }
-
-            #[inline(always)]
-            fn return_in_place(
-                $arguments: &$config,
-                y: LayerOutputs<'_, Out, T>,
-                dy: &mut [Tensor<Out, T>],
-                cx: &Context<T>,
-            ) {
+            fn return_in_place(call: BackwardInPlace<'_, $config, Out, T>) {
+                let BackwardInPlace {
+                    config: $arguments,
+                    y,
+                    dy,
+                    cx,
+                    ..
+                } = call;
                 cx.kernels
                     .function_grad($make, flatten(&y), flatten_mut(dy));
             }

@@ -8,10 +8,10 @@ use crate::derive::Parameters;
 use crate::init;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
-    Sentence, ShapeRule, with_scratch,
+    BackwardInput, BackwardParams, FeatureOrder, Forward, INFER, Infer, Inferred, Layer, Needs,
+    Sentence, ShapeRule, Train,
 };
-use crate::tensor::{Dims, Element, MAX_RANK, Shape, Tensor};
+use crate::tensor::{Dims, Element, MAX_RANK, Shape};
 use crate::{sizes, threads};
 
 /// A table of vectors: replaces each index by the row of the weight with that number. An input
@@ -138,54 +138,63 @@ fn row<T: Element, const N: usize>(index: T) -> Option<usize> {
 }
 
 /// The largest number of terms of a row that are added without compensation.
-const FREQUENT: usize = 512;
+const FREQUENT: u32 = 512;
+/// The largest number of rows that are compensated in one pass over the terms.
+const COMPENSATED: usize = 64;
 
 /// Adds each term to its row; there are at most `most` terms. The error is at most
 /// `FREQUENT * EPSILON / 2` times the sum of the magnitudes, whatever the number of terms.
+///
+/// `counts` has a number for each row, and `lost` is for the compensations of some rows: if more
+/// rows are frequent, the terms are passed over again.
 fn add_rows<'a, T: Element, const D: usize>(
     terms: impl Iterator<Item = (usize, &'a [T; D])> + Clone,
     most: usize,
     rows: &mut [[T; D]],
+    counts: &mut [u32],
+    lost: &mut [[T; D]],
 ) {
-    if most <= FREQUENT {
+    if most <= FREQUENT as usize {
         return terms.for_each(|(row, term)| add(&mut rows[row], term));
     }
 
-    // At most `most / FREQUENT` rows have more than `FREQUENT` terms; they get a compensation.
-    let len = rows.len() + most / FREQUENT * D;
-    with_scratch(
-        len,
-        1,
-        || "the gradient of an embedding".to_owned(),
-        |scratch: &mut [T]| {
-            let (slots, lost) = scratch.split_at_mut(rows.len());
-            let lost = lost.as_chunks_mut::<D>().0;
+    let counts = &mut counts[..rows.len()];
+    counts.fill(0);
+    for (row, _) in terms.clone() {
+        counts[row] = counts[row].saturating_add(1);
+    }
 
-            // First the number of terms of each row.
-            slots.fill(T::zero());
-            terms.clone().for_each(|(row, _)| slots[row] += T::one());
+    // In its place, the number of the row's compensation, counted from 1; 0 for none.
+    let mut frequent = 0;
+    for count in counts.iter_mut() {
+        *count = if *count > FREQUENT {
+            frequent += 1;
+            frequent
+        } else {
+            0
+        };
+    }
 
-            // Then, in its place, the number of the row's compensation, counted from 1; 0 for none.
-            let many = T::from_f64_lossy(FREQUENT as f64);
-            let mut frequent = 0;
-            for slot in slots.iter_mut() {
-                *slot = if *slot > many {
-                    lost[frequent].fill(T::zero());
-                    frequent += 1;
-                    T::from_f64_lossy(frequent as f64)
-                } else {
-                    T::zero()
-                };
-            }
+    // The first pass adds to all other rows as well.
+    let frequent = frequent as usize;
+    for first in (0..frequent.max(1)).step_by(lost.len().max(1)) {
+        lost.fill([T::zero(); D]);
 
-            for (row, term) in terms {
-                match slots[row].to_usize() {
-                    Some(slot @ 1..) => add_compensated(&mut rows[row], &mut lost[slot - 1], term),
-                    _ => add(&mut rows[row], term),
+        for (row, term) in terms.clone() {
+            match counts[row] as usize {
+                0 if first == 0 => add(&mut rows[row], term),
+                0 => {}
+                number => {
+                    let lost = (number - 1)
+                        .checked_sub(first)
+                        .and_then(|i| lost.get_mut(i));
+                    if let Some(lost) = lost {
+                        add_compensated(&mut rows[row], lost, term);
+                    }
                 }
             }
-        },
-    );
+        }
+    }
 }
 
 fn add<T: Element, const D: usize>(sums: &mut [T; D], term: &[T; D]) {
@@ -207,22 +216,14 @@ fn add_compensated<T: Element, const D: usize>(
 }
 
 impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PADDING: usize>
-    Compute<In, Out, T> for Embedding<N, D, PADDING>
+    Infer<In, Out, T> for Embedding<N, D, PADDING>
 {
     /// The row of each index keeps its position, so the order of the input matters.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
-    const READS_OUTPUT: bool = false;
-    const OVERWRITES: bool = true;
 
     #[inline(always)]
-    fn forward(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward { params, x, y, .. } = call;
         for (&index, y) in flatten(x).iter().zip(flatten_mut(y).as_chunks_mut::<D>().0) {
             match row::<T, N>(index) {
                 Some(row) => y.copy_from_slice(&params.weight[row]),
@@ -230,33 +231,35 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
             }
         }
     }
+}
+
+impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PADDING: usize>
+    Train<In, Out, T> for Embedding<N, D, PADDING>
+{
+    const READS_OUTPUT: bool = false;
+    const OVERWRITES: bool = true;
+    /// The counts of all rows, and the compensations of some.
+    const TRAIN_NEEDS: Needs = Needs::NONE
+        .per_thread::<u32>(N)
+        .per_thread::<T>(sizes::product(&[COMPENSATED, D]));
 
     #[inline(always)]
-    fn backward_input(
-        _: &(),
-        _: &Self::Params,
-        _: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        _: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        _: &Context<T>,
-    ) {
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput { dx, .. } = call;
         if let Some(dx) = dx {
             flatten_mut(dx).fill(T::zero());
         }
     }
 
-    fn backward_params(
-        _: &(),
-        _: &Self::Params,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &[Tensor<Out, T>],
-        gradient: &mut Self::Params,
-        cx: &Context<T>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+        let BackwardParams {
+            x,
+            dy,
+            gradient,
+            thread_memory,
+            cx,
+            ..
+        } = call;
         let indices = flatten(x);
         let dy = flatten(dy).as_chunks::<D>().0;
         let accumulate = cx.accumulate();
@@ -265,10 +268,11 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         // that a row is summed in the order of the batch, whatever the number of threads.
         let additions = sizes::product(&[sizes::sum(&[indices.len(), N]), D]);
         let rows = N.div_ceil(threads::parts(additions)).max(1);
-        threads::split_mut(
+        threads::split_mut_with(
             &mut gradient.weight,
             rows,
-            &|part, gradient: &mut [[T; D]]| {
+            thread_memory,
+            &|part, gradient: &mut [[T; D]], mut memory| {
                 if !accumulate {
                     gradient.as_flattened_mut().fill(T::zero());
                 }
@@ -279,7 +283,10 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
                     let row = row::<T, N>(index).filter(|&row| row != PADDING)?;
                     Some((row.checked_sub(first).filter(|&row| row < count)?, dy))
                 });
-                add_rows(own, indices.len(), gradient);
+
+                let counts = memory.take(N);
+                let lost = memory.take(COMPENSATED * D).as_chunks_mut().0;
+                add_rows(own, indices.len(), gradient, counts, lost);
             },
         );
     }

@@ -4,10 +4,9 @@ use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, Sentence,
-    ShapeRule,
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, Sentence, ShapeRule, Train,
 };
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// The gated linear unit `a sigmoid(b)`, where `a` is the first half of the last axis and `b` the
 /// second: `[.., 2 n]` becomes `[.., n]`. A last axis of odd size is a compile error.
@@ -46,35 +45,24 @@ impl<T: Element> Layer<T> for Glu {
     type Params = ();
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Glu {
+impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Glu {
     /// The order decides which features are the first half.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
-    const READS_OUTPUT: bool = false;
 
     #[inline(always)]
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        cx: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward { x, y, cx, .. } = call;
         let half = last_size(Out::DIMS);
         cx.kernels.glu(half, flatten(x), flatten_mut(y));
     }
+}
+
+impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Glu {
+    const READS_OUTPUT: bool = false;
 
     #[inline(always)]
-    fn backward_input(
-        _: &(),
-        _: &(),
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        cx: &Context<T>,
-    ) {
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput { x, dy, dx, cx, .. } = call;
         let Some(dx) = dx else { return };
         let half = last_size(Out::DIMS);
         cx.kernels

@@ -8,10 +8,10 @@ use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
-    Parameters, ReluFusion, Sentence, ShapeRule,
+    BackwardInput, BackwardParams, Context, FeatureOrder, Forward, INFER, Infer, Inferred, Layer,
+    Parameters, ReluFusion, Sentence, ShapeRule, Train,
 };
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 use crate::{sizes, threads};
 
 /// The largest number of weights of a layer that runs as plain loops over constant sizes, inlined
@@ -378,7 +378,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
     }
 }
 
-/// Implements `Layer` and `Compute` for the layer with or without bias.
+/// Implements `Layer`, `Infer` and `Train` for the layer with or without bias.
 macro_rules! linear {
     ($bias:tt, $params:ident, |$p:ident| $get:expr) => {
         impl<T: Element, const I: usize, const O: usize> Layer<T> for Linear<I, O, $bias> {
@@ -390,40 +390,31 @@ macro_rules! linear {
             }
         }
 
-        impl<In: Shape, Out: Shape, T: Element, const I: usize, const O: usize> Compute<In, Out, T>
+        impl<In: Shape, Out: Shape, T: Element, const I: usize, const O: usize> Infer<In, Out, T>
             for Linear<I, O, $bias>
         {
             const ORDER: FeatureOrder = FeatureOrder::Makes;
-            const READS_OUTPUT: bool = false;
             const RELU_FUSION: ReluFusion = ReluFusion::Epilogue;
-            const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, O]);
 
             #[inline(always)]
-            fn forward(
-                _: &(),
-                $p: &Self::Params,
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                cx: &Context<T>,
-            ) {
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward { params: $p, x, y, cx, .. } = call;
                 let total_rows = cx.batch() * (In::LEN / I);
                 let y = flatten_mut(y);
                 DenseRows::<I, O>::forward(&$p.weight, $get, flatten(x), y, total_rows, cx);
             }
+        }
+
+        impl<In: Shape, Out: Shape, T: Element, const I: usize, const O: usize> Train<In, Out, T>
+            for Linear<I, O, $bias>
+        {
+            const READS_OUTPUT: bool = false;
+            const OVERWRITES: bool = true;
 
             #[inline(always)]
-            fn backward_input(
-                _: &(),
-                $p: &Self::Params,
-                _: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                _: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                cx: &Context<T>,
-            ) {
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput { params: $p, dy, dx, cx, .. } = call;
                 let Some(dx) = dx else { return };
                 let total_rows = cx.batch() * (In::LEN / I);
                 let dx = flatten_mut(dx);
@@ -431,16 +422,8 @@ macro_rules! linear {
             }
 
             #[inline(always)]
-            fn backward_params(
-                _: &(),
-                _: &Self::Params,
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                _: ActivationStore<'_, T>,
-                dy: &[Tensor<Out, T>],
-                $p: &mut Self::Params,
-                cx: &Context<T>,
-            ) {
+            fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+                let BackwardParams { x, dy, gradient: $p, cx, .. } = call;
                 let dy = flatten(dy);
                 DenseRows::<I, O>::backward_weight(flatten(x), dy, &mut $p.weight, cx);
                 linear!(@bias $bias, $p, dy, cx);

@@ -4,11 +4,11 @@ use super::window::{Windows, adaptive, infer_adaptive, infer_from_windows, plane
 use crate::kernels::{Kernels, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ReluFusion,
-    Sentence, ShapeRule,
+    BackwardInput, FeatureOrder, Forward, ForwardTrain, Infer, Inferred, Layer, Needs, ReluFusion,
+    Sentence, ShapeRule, Train,
 };
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// The largest element of each window and channel: `[height, width, channels]` becomes
 /// `[(height + 2 padding - dilation (kernel_size - 1) - 1) / stride + 1, .., channels]`, rounded
@@ -131,56 +131,41 @@ macro_rules! max_pool {
             type Params = ();
         }
 
-        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T>
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Infer<In, Out, T>
             for $name<$($size),*>
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
-            const READS_OUTPUT: bool = false;
             const RELU_FUSION: ReluFusion = ReluFusion::Maxima;
-            /// The position of each output in its window.
-            const CACHE: usize = Out::LEN;
 
             #[inline(always)]
-            fn forward(
-                _: &(),
-                _: &(),
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                cx: &Context<T>,
-            ) {
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward { x, y, cx, .. } = call;
                 let plane = const { Self::plane(In::DIMS) };
                 cx.kernels.max_pool(&plane, flatten(x), flatten_mut(y), None);
             }
+        }
+
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Train<In, Out, T>
+            for $name<$($size),*>
+        {
+            const READS_OUTPUT: bool = false;
+            /// The position of each output in its window.
+            const TRAIN_NEEDS: Needs = Needs::NONE.per_sample::<T>(Out::LEN);
 
             #[inline(always)]
-            fn forward_train(
-                _: &(),
-                _: &(),
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                cache: ActivationStore<'_, T>,
-                cx: &Context<T>,
-            ) {
+            fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+                let ForwardTrain { x, y, mut cache, cx, .. } = call;
                 let plane = const { Self::plane(In::DIMS) };
-                let positions = Some(cache.into_slice());
+                let positions = Some(cache.take(Out::LEN));
                 cx.kernels.max_pool(&plane, flatten(x), flatten_mut(y), positions);
             }
 
             #[inline(always)]
-            fn backward_input(
-                _: &(),
-                _: &(),
-                _: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                cache: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                cx: &Context<T>,
-            ) {
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput { mut cache, dy, dx, cx, .. } = call;
                 let Some(dx) = dx else { return };
                 let plane = const { Self::plane(In::DIMS) };
-                let positions = cache.into_slice();
+                let positions = cache.take(Out::LEN);
                 cx.kernels.max_pool_grad(&plane, positions, flatten(dy), flatten_mut(dx));
             }
         }

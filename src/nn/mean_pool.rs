@@ -35,35 +35,24 @@ macro_rules! mean_pool {
             type Params = ();
         }
 
-        impl<In: Shape, Out: Shape, T: Element, $($generics)*> Compute<In, Out, T> for $name {
+        impl<In: Shape, Out: Shape, T: Element, $($generics)*> Infer<In, Out, T> for $name {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
-            const READS_OUTPUT: bool = false;
 
             #[inline(always)]
-            fn forward(
-                _: &(),
-                _: &(),
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                cx: &Context<T>,
-            ) {
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward { x, y, cx, .. } = call;
                 let plane = const { Self::plane(In::DIMS) };
                 let y = flatten_mut(y);
                 cx.kernels.mean_pool(&plane, $divisor, $transposed, flatten(x), y);
             }
+        }
+
+        impl<In: Shape, Out: Shape, T: Element, $($generics)*> Train<In, Out, T> for $name {
+            const READS_OUTPUT: bool = false;
 
             #[inline(always)]
-            fn backward_input(
-                _: &(),
-                _: &(),
-                _: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                _: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                cx: &Context<T>,
-            ) {
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput { dy, dx, cx, .. } = call;
                 let Some(dx) = dx else { return };
                 let plane = const { Self::plane(In::DIMS) };
                 let dx = flatten_mut(dx);

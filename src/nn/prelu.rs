@@ -7,10 +7,10 @@ use crate::derive::Parameters;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
-    Sentence, ShapeRule,
+    BackwardInput, BackwardParams, FeatureOrder, Forward, INFER, Infer, Inferred, Layer, Sentence,
+    ShapeRule, Train,
 };
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// The rectifier with a learned slope: `x`, or `weight * x` where `x` is not above 0. The weight
 /// starts at 0.25.
@@ -80,38 +80,36 @@ impl<T: Element, const N: usize> Layer<T> for PRelu<N> {
     }
 }
 
-impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for PRelu<N> {
+impl<In: Shape, Out: Shape, T: Element, const N: usize> Infer<In, Out, T> for PRelu<N> {
     const ORDER: FeatureOrder = if N == 1 {
         FeatureOrder::Keeps
     } else {
         FeatureOrder::Channels
     };
+
+    #[inline(always)]
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward {
+            params, x, y, cx, ..
+        } = call;
+        cx.kernels.prelu(&params.weight, flatten(x), flatten_mut(y));
+    }
+}
+
+impl<In: Shape, Out: Shape, T: Element, const N: usize> Train<In, Out, T> for PRelu<N> {
     const READS_OUTPUT: bool = false;
     const OVERWRITES: bool = true;
 
     #[inline(always)]
-    fn forward(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        cx: &Context<T>,
-    ) {
-        cx.kernels.prelu(&params.weight, flatten(x), flatten_mut(y));
-    }
-
-    #[inline(always)]
-    fn backward_input(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        cx: &Context<T>,
-    ) {
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput {
+            params,
+            x,
+            dy,
+            dx,
+            cx,
+            ..
+        } = call;
         let Some(dx) = dx else { return };
         let dx = flatten_mut(dx);
         dx.copy_from_slice(flatten(dy));
@@ -119,16 +117,14 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for 
     }
 
     #[inline(always)]
-    fn backward_params(
-        _: &(),
-        _: &Self::Params,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &[Tensor<Out, T>],
-        gradient: &mut Self::Params,
-        cx: &Context<T>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+        let BackwardParams {
+            x,
+            dy,
+            gradient,
+            cx,
+            ..
+        } = call;
         cx.kernels.prelu_weight_grad(
             flatten(x),
             flatten(dy),

@@ -3,11 +3,11 @@
 use super::rule::zero_size;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Flow, INFER, Inferred, Layer, LayerOutputs,
-    Sentence, ShapeRule,
+    BackwardInput, FeatureOrder, Flow, Forward, INFER, Infer, Inferred, Layer, Sentence, ShapeRule,
+    Train,
 };
 use crate::sizes::product;
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// Flattens all axes into one: `[28, 28, 1]` becomes `[784]`. Nothing moves in memory: the channels
 /// of an image's pixel stay adjacent. In PyTorch, the pixels of a channel are adjacent, which
@@ -140,34 +140,25 @@ impl<T: Element, const RANK: usize, const A: usize, const B: usize, const C: usi
 /// Implements a layer whose output is its input under another shape of the same length.
 macro_rules! view {
     ([$(const $size:ident: usize),*] $layer:ty, $order:ident) => {
-        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Compute<In, Out, T>
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Infer<In, Out, T>
             for $layer
         {
             const ORDER: FeatureOrder = FeatureOrder::$order;
-            const READS_OUTPUT: bool = false;
             const FLOW: Flow = Flow::View;
 
-            fn forward(
-                _: &(),
-                _: &(),
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                _: &Context<T>,
-            ) {
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward { x, y, .. } = call;
                 flatten_mut(y).copy_from_slice(flatten(x));
             }
+        }
 
-            fn backward_input(
-                _: &(),
-                _: &(),
-                _: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                _: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                _: &Context<T>,
-            ) {
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize),*> Train<In, Out, T>
+            for $layer
+        {
+            const READS_OUTPUT: bool = false;
+
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput { dy, dx, .. } = call;
                 if let Some(dx) = dx {
                     flatten_mut(dx).copy_from_slice(flatten(dy));
                 }

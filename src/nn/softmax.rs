@@ -4,9 +4,10 @@ use super::rule::last_size;
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    Context, FeatureOrder, InPlace, Inferred, LayerOutputs, OutputKind, Sentence, ShapeRule,
+    BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, OutputKind, Sentence,
+    ShapeRule,
 };
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// Probabilities: `exp(x)` divided by its sum along the last axis. PyTorch's `nn.Softmax(dim=-1)`.
 ///
@@ -55,21 +56,14 @@ macro_rules! over_last_axis {
             const OUTPUT_KIND: OutputKind = $kind;
 
             #[inline(always)]
-            fn forward_in_place<S: Shape, T: Element>(
-                _: &(),
-                y: &mut [Tensor<S, T>],
-                cx: &Context<T>,
-            ) {
+            fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+                let ForwardInPlace { y, cx, .. } = call;
                 cx.kernels.$forward(last_size(S::DIMS), flatten_mut(y));
             }
 
             #[inline(always)]
-            fn backward_in_place<S: Shape, T: Element>(
-                _: &(),
-                y: LayerOutputs<'_, S, T>,
-                dy: &mut [Tensor<S, T>],
-                cx: &Context<T>,
-            ) {
+            fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+                let BackwardInPlace { y, dy, cx, .. } = call;
                 cx.kernels
                     .$backward(last_size(S::DIMS), flatten(&y), flatten_mut(dy));
             }

@@ -6,10 +6,10 @@ use super::window::{infer_from_sizes, plane, tiles};
 use crate::kernels::{Axis, Divisor, Kernels, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train,
 };
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// Upsampling by the nearest neighbour, which repeats each row and each column:
 /// `[height, width, channels]` becomes `[FH height, FW width, channels]`.

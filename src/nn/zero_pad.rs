@@ -3,10 +3,10 @@
 use super::window::{infer_from_sizes, reject_rank};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train,
 };
 use crate::sizes;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// Pads an image with zeros: `[height, width, channels]` becomes
 /// `[TOP + height + BOTTOM, LEFT + width + RIGHT, channels]`.
@@ -76,19 +76,12 @@ impl<
     const RIGHT: usize,
     const TOP: usize,
     const BOTTOM: usize,
-> Compute<In, Out, T> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
+> Infer<In, Out, T> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
 {
     const ORDER: FeatureOrder = FeatureOrder::Channels;
-    const READS_OUTPUT: bool = false;
 
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward { x, y, .. } = call;
         let samples = x.len();
         let x = flatten(x);
         let y = flatten_mut(y);
@@ -102,17 +95,22 @@ impl<
         });
         y[end..].fill(T::zero());
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        _: &Context<T>,
-    ) {
+impl<
+    In: Shape,
+    Out: Shape,
+    T: Element,
+    const LEFT: usize,
+    const RIGHT: usize,
+    const TOP: usize,
+    const BOTTOM: usize,
+> Train<In, Out, T> for ZeroPad2d<LEFT, RIGHT, TOP, BOTTOM>
+{
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput { dy, dx, .. } = call;
         let Some(dx) = dx else { return };
         let samples = dx.len();
         let dy = flatten(dy);

@@ -8,7 +8,7 @@ use num_traits::{Float, FromPrimitive, NumAssign};
 use rand::distr::uniform::SampleUniform;
 
 use crate::kernels::{F32Kernels, F64Kernels, Kernels};
-use crate::network::{Parameters, Scratch};
+use crate::network::Parameters;
 
 mod sealed {
     pub trait Sealed {}
@@ -32,9 +32,18 @@ macro_rules! scalars {
 }
 scalars!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, usize, bool);
 
+/// A number that layers keep in memory of their own, such as 8-bit weights or flags of training:
+/// every pattern of bits is a value.
+pub trait Number: Scalar {}
+
+macro_rules! numbers {
+    ($($t:ty),*) => { $( impl Number for $t {} )* };
+}
+numbers!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, usize);
+
 /// The number type of a network: `f32`, or `f64` for checking gradients and for scientific work.
 pub trait Element:
-    Scalar + Float + FromPrimitive + NumAssign + Sum + SampleUniform + Parameters<Self> + Scratch
+    Number + Float + FromPrimitive + NumAssign + Sum + SampleUniform + Parameters<Self>
 {
     #[doc(hidden)]
     type Kernels: Kernels<Self>;

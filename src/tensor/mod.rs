@@ -13,7 +13,7 @@ pub(crate) mod shape;
 
 pub use construct::LengthError;
 pub(crate) use element::double;
-pub use element::{Element, Scalar};
+pub use element::{Element, Number, Scalar};
 pub use shape::{Dims, MAX_RANK, Rank0, Rank1, Rank2, Rank3, Rank4, Shape};
 
 /// An array of numbers with a shape that the compiler knows.

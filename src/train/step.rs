@@ -10,7 +10,7 @@ use crate::kernels::AlignedBuffer;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory::{self, OutOfMemory, flatten_mut, tensors_mut};
 use crate::metrics::Measures;
-use crate::network::{Network, Workspace};
+use crate::network::{Trainable, Workspace};
 use crate::optim::ParamGroup;
 use crate::tensor::{Element, Shape};
 
@@ -31,7 +31,7 @@ pub struct Step {
 }
 
 /// A penalty whose gradient is added to that of each step.
-pub(super) struct Penalty<N: Network> {
+pub(super) struct Penalty<N: Trainable> {
     pub name: &'static str,
     pub add: fn(&N, ParamGroup<N>, f64, &mut N) -> N::Element,
     pub group: ParamGroup<N>,
@@ -39,7 +39,7 @@ pub(super) struct Penalty<N: Network> {
 }
 
 /// A network with the buffers that its steps reuse.
-pub(super) struct Model<'n, N: Network> {
+pub(super) struct Model<'n, N: Trainable> {
     pub network: &'n mut N,
     pub gradient: Box<N>,
     pub workspace: Workspace<N>,
@@ -47,7 +47,7 @@ pub(super) struct Model<'n, N: Network> {
     output_gradients: AlignedBuffer<N::Element>,
 }
 
-impl<'n, N: Network> Model<'n, N> {
+impl<'n, N: Trainable> Model<'n, N> {
     /// Allocates the buffers for batches of `batch_size` samples.
     pub fn new(network: &'n mut N, batch_size: usize) -> Result<Self, OutOfMemory> {
         let mut model = Model {
@@ -168,7 +168,7 @@ impl<'n, N: Network> Model<'n, N> {
 }
 
 /// Reserves memory for the outputs of a batch, or for their gradient.
-fn reserve<N: Network>(
+fn reserve<N: Trainable>(
     buffer: &mut AlignedBuffer<N::Element>,
     batch: usize,
 ) -> Result<&mut [N::Element], OutOfMemory> {

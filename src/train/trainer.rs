@@ -14,7 +14,7 @@ use crate::augment::{Augment, MixUp};
 use crate::data::Sample;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
-use crate::network::Network;
+use crate::network::Trainable;
 use crate::optim::{
     Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, at_least_one, l1_penalty,
     l2_penalty, not_negative, positive,
@@ -90,7 +90,7 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// # std::fs::remove_dir_all(folder).unwrap();
 /// # Ok::<(), shapewright::train::TrainError>(())
 /// ```
-pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
+pub struct Trainer<'a, N: Trainable, O: Optimizer, L, G> {
     pub(super) state: OptimizerState<O, N>,
     pub(super) eval: Vec<ParamGroup<N>>,
     pub(super) loss: L,
@@ -123,7 +123,7 @@ pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
 
 impl<'a, N, O, L, G> Trainer<'a, N, O, L, G>
 where
-    N: Network,
+    N: Trainable,
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Accepts: Accepts<N::Ends, L, N>,

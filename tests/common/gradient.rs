@@ -56,18 +56,18 @@ fn compare(what: &str, found: &[f64], wanted: &[(usize, f64)]) {
 /// Checks the three kinds of backward pass of a network on a batch. The loss weights the outputs at
 /// random.
 #[track_caller]
-pub fn check_network<N: Network<Element = f64>>(batch: usize) {
+pub fn check_network<N: Trainable<Element = f64>>(batch: usize) {
     check::<N>(random(batch, 2), false);
 }
 
 /// Checks a network on indices, whose input gradient is zero, in the same way.
 #[track_caller]
-pub fn check_network_of_indices<N: Network<Element = f64>>(x: Vec<In<N>>) {
+pub fn check_network_of_indices<N: Trainable<Element = f64>>(x: Vec<In<N>>) {
     check::<N>(x, true);
 }
 
 #[track_caller]
-fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
+fn check<N: Trainable<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
     let batch = x.len();
     let mut net = N::init(&mut shapewright::rng(1));
     let weights: Vec<Out<N>> = random(batch, 3);
@@ -121,7 +121,7 @@ fn check<N: Network<Element = f64>>(mut x: Vec<In<N>>, indices: bool) {
 /// Returns the gradients of the inputs and of the parameters. Asserts that the three kinds of
 /// backward pass agree.
 #[track_caller]
-fn gradients<N: Network<Element = f64>>(
+fn gradients<N: Trainable<Element = f64>>(
     net: &N,
     x: &[In<N>],
     weights: &[Out<N>],
@@ -174,7 +174,7 @@ fn gradients<N: Network<Element = f64>>(
 }
 
 /// Returns, for each number of a network, whether it belongs to a running statistic.
-fn measured<N: Network<Element = f64>>(net: &N) -> Vec<bool> {
+fn measured<N: Trainable<Element = f64>>(net: &N) -> Vec<bool> {
     let mut measured = vec![false; net.params().len()];
     net.for_each_param(|name, _, values| {
         let first = values.as_ptr().addr() - net.params().as_ptr().addr();

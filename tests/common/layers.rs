@@ -3,8 +3,8 @@
 use shapewright::prelude::*;
 use shapewright::{
     ext::{
-        ActivationStore, Compute, Configuration, Context, FeatureOrder, INFER, Inferred, Layer,
-        LayerOutputs, ShapeRule,
+        BackwardInput, BackwardParams, Configuration, FeatureOrder, Forward, ForwardTrain, INFER,
+        Infer, Inferred, Layer, Needs, ShapeRule, Train,
     },
     tensor::{Dims, Element},
 };
@@ -37,49 +37,32 @@ impl<T: Element, const N: usize> Layer<T> for Scale<N> {
     }
 }
 
-impl<In: Shape, Out: Shape, T: Element, const N: usize> Compute<In, Out, T> for Scale<N> {
+impl<In: Shape, Out: Shape, T: Element, const N: usize> Infer<In, Out, T> for Scale<N> {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
     const MULTIPLY_ADDS: usize = N;
 
-    fn forward(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward { params, x, y, .. } = call;
         for (x, y) in x.iter().zip(y) {
             y.fill_with(|i| x.as_slice()[i] * params.factor[i]);
         }
     }
+}
 
-    fn backward_input(
-        _: &(),
-        params: &Self::Params,
-        _: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        _: &Context<T>,
-    ) {
+impl<In: Shape, Out: Shape, T: Element, const N: usize> Train<In, Out, T> for Scale<N> {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput { params, dy, dx, .. } = call;
         for (dx, dy) in dx.into_iter().flatten().zip(dy) {
             dx.fill_with(|i| dy.as_slice()[i] * params.factor[i]);
         }
     }
 
-    fn backward_params(
-        _: &(),
-        _: &Self::Params,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &[Tensor<Out, T>],
-        gradient: &mut Self::Params,
-        _: &Context<T>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+        let BackwardParams {
+            x, dy, gradient, ..
+        } = call;
         for (x, dy) in x.iter().zip(dy) {
             for (i, sum) in gradient.factor.iter_mut().enumerate() {
                 *sum += x.as_slice()[i] * dy.as_slice()[i];
@@ -119,20 +102,19 @@ impl Swish {
     }
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
+impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Swish {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    const CACHE: usize = 2 * In::LEN;
-    const SCRATCH: usize = In::LEN;
+    const NEEDS: Needs = Needs::NONE.per_sample::<T>(In::LEN);
 
-    fn forward(
-        config: &Swish,
-        _: &(),
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        scratch: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward {
+            config,
+            x,
+            y,
+            mut scratch,
+            ..
+        } = call;
+        let scratch = scratch.take(In::LEN);
         assert_eq!(scratch.len(), x.len() * In::LEN);
         for ((x, y), gates) in x.iter().zip(y).zip(scratch.chunks_exact_mut(In::LEN)) {
             gates
@@ -142,19 +124,25 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
             y.fill_with(|i| x.as_slice()[i] * gates[i]);
         }
     }
+}
 
-    fn forward_train(
-        config: &Swish,
-        _: &(),
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        cache: ActivationStore<'_, T>,
-        _: &Context<T>,
-    ) {
-        assert_eq!((cache.count(), cache.len()), (x.len(), 2 * In::LEN));
-        let (gates, slopes) = cache.split(In::LEN);
-        let gates = gates.tensors::<In>();
-        let slopes = slopes.tensors::<In>();
+impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Swish {
+    const READS_OUTPUT: bool = false;
+    const TRAIN_NEEDS: Needs = Needs::NONE
+        .per_sample::<T>(In::LEN)
+        .per_sample::<T>(In::LEN);
+
+    fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+        let ForwardTrain {
+            config,
+            x,
+            y,
+            mut cache,
+            ..
+        } = call;
+        assert_eq!(cache.count(), x.len());
+        let gates = cache.take_tensors::<In, T>();
+        let slopes = cache.take_tensors::<In, T>();
 
         let beta = T::from_f64_lossy(config.beta);
         for (sample, (x, y)) in x.iter().zip(y).enumerate() {
@@ -168,19 +156,12 @@ impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Swish {
         }
     }
 
-    fn backward_input(
-        _: &Swish,
-        _: &(),
-        _: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        _: &Context<T>,
-    ) {
-        let (gates, slopes) = cache.split(In::LEN);
-        let gates = gates.tensors::<In>();
-        let slopes = slopes.tensors::<In>();
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput {
+            mut cache, dy, dx, ..
+        } = call;
+        let gates = cache.take_tensors::<In, T>();
+        let slopes = cache.take_tensors::<In, T>();
 
         for (sample, (dx, dy)) in dx.into_iter().flatten().zip(dy).enumerate() {
             dx.fill_with(|i| {

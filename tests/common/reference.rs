@@ -106,7 +106,7 @@ pub fn parameter(name: &str, sizes: &[usize], numbers: Vec<f64>) -> Vec<f64> {
 }
 
 /// Runs a case in every way that a layer can be called.
-pub fn check_layer<N: Network>(case: &Value) {
+pub fn check_layer<N: Trainable>(case: &Value) {
     let what = |of: &str| {
         format!(
             "{} in {}, {of}",

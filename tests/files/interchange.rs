@@ -93,7 +93,7 @@ fn python() -> Result<String, String> {
 }
 
 /// A network after a step that sets running statistics and leaves all else as it is.
-fn stepped<N: Network>() -> Box<N> {
+fn stepped<N: Trainable>() -> Box<N> {
     let mut net = N::init(&mut shapewright::rng(11));
     let (mut gradient, mut workspace) = (N::zeros(), N::workspace());
     net.forward_train(&crate::common::random(8, 5), &mut workspace)
@@ -104,7 +104,7 @@ fn stepped<N: Network>() -> Box<N> {
 
 /// The network to a script and back; the script's name comes first, then its arguments after the
 /// folder.
-fn there_and_back<N: Network>(python: &str, folder: &Path, net: &N, script: &[&str]) {
+fn there_and_back<N: Trainable>(python: &str, folder: &Path, net: &N, script: &[&str]) {
     net.save_with(
         folder.join("ours.safetensors"),
         &[("made by", "\"shapewright\"\n")],

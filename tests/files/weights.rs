@@ -12,7 +12,8 @@ use shapewright::prelude::*;
 use shapewright::weights::{DifferenceKind, LoadError, LoadErrorKind, Loader, Saver};
 use shapewright::{
     ext::{
-        ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+        BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule,
+        Train,
     },
     include_weights,
     tensor::{Element, Rank1, Rank2},
@@ -62,7 +63,7 @@ fn pytorchs_files_give_its_outputs() {
         "{}/tests/reference/weights.safetensors",
         env!("CARGO_MANIFEST_DIR")
     );
-    fn check<N: Network>(path: &str, case: &serde_json::Value) {
+    fn check<N: Trainable>(path: &str, case: &serde_json::Value) {
         let mut net = N::zeros();
         net.load(path).expect("PyTorch's weights");
         let x = crate::common::tensors(&expected(case, "x"));
@@ -151,7 +152,7 @@ fn all_types_of_floats_are_converted() {
 
 #[test]
 fn what_is_saved_is_loaded_bit_by_bit() {
-    fn check<N: Network>(seed: u64) {
+    fn check<N: Trainable>(seed: u64) {
         let mut net = N::init(&mut shapewright::rng(seed));
         net.params_mut()[3] = N::Element::from_f64_lossy(-0.0);
         net.params_mut()[5] = num_traits::Float::infinity();
@@ -244,29 +245,14 @@ impl Layer<f32> for Own {
     type Config = ();
     type Params = OwnParams;
 }
-impl<S: Shape> Compute<S, S, f32> for Own {
+impl<S: Shape> Infer<S, S, f32> for Own {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+    fn forward(_: Forward<'_, Self, S, S, f32>) {}
+}
+
+impl<S: Shape> Train<S, S, f32> for Own {
     const READS_OUTPUT: bool = false;
-    fn forward(
-        _: &(),
-        _: &OwnParams,
-        _: &[Tensor<S>],
-        _: &mut [Tensor<S>],
-        _: &mut [f32],
-        _: &Context<f32>,
-    ) {
-    }
-    fn backward_input(
-        _: &(),
-        _: &OwnParams,
-        _: &[Tensor<S>],
-        _: LayerOutputs<'_, S, f32>,
-        _: ActivationStore<'_, f32>,
-        _: &mut [Tensor<S>],
-        _: Option<&mut [Tensor<S>]>,
-        _: &Context<f32>,
-    ) {
-    }
+    fn backward_input(_: BackwardInput<'_, Self, S, S, f32>) {}
 }
 network! { struct WithOwn: [2] -> [2] { Linear<_, 2>, own: Own } }
 
@@ -352,43 +338,24 @@ impl Layer<f32> for Hollow {
     type Config = ();
     type Params = HollowParams;
 }
-impl<S: Shape> Compute<S, S, f32> for Hollow {
+impl<S: Shape> Infer<S, S, f32> for Hollow {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    fn forward(
-        _: &(),
-        _: &HollowParams,
-        x: &[Tensor<S>],
-        y: &mut [Tensor<S>],
-        _: &mut [f32],
-        _: &Context<f32>,
-    ) {
+    fn forward(call: Forward<'_, Self, S, S, f32>) {
+        let Forward { x, y, .. } = call;
         y.copy_from_slice(x);
     }
-    fn backward_input(
-        _: &(),
-        _: &HollowParams,
-        _: &[Tensor<S>],
-        _: LayerOutputs<'_, S, f32>,
-        _: ActivationStore<'_, f32>,
-        dy: &mut [Tensor<S>],
-        dx: Option<&mut [Tensor<S>]>,
-        _: &Context<f32>,
-    ) {
+}
+
+impl<S: Shape> Train<S, S, f32> for Hollow {
+    const READS_OUTPUT: bool = false;
+    fn backward_input(call: BackwardInput<'_, Self, S, S, f32>) {
+        let BackwardInput { dy, dx, .. } = call;
         if let Some(dx) = dx {
             dx.copy_from_slice(dy);
         }
     }
-    fn backward_params(
-        _: &(),
-        _: &HollowParams,
-        _: &[Tensor<S>],
-        _: LayerOutputs<'_, S, f32>,
-        _: ActivationStore<'_, f32>,
-        _: &[Tensor<S>],
-        gradient: &mut HollowParams,
-        _: &Context<f32>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, S, S, f32>) {
+        let BackwardParams { gradient, .. } = call;
         (gradient.before, gradient.after) = (1.0, 2.0);
     }
 }
@@ -769,7 +736,7 @@ fn files_are_written_whole_or_not_at_all() {
 
 #[test]
 fn scalers_are_saved_with_the_network() {
-    fn check<N: Network>(name: &str) {
+    fn check<N: Trainable>(name: &str) {
         let x: Vec<Tensor<Rank2<2, 3>, N::Element>> = crate::common::random(9, 1);
         let standard = StandardScaler::fit(&x).expect("values");
         let range = MinMaxScaler::fit(&x)

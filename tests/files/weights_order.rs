@@ -190,7 +190,7 @@ fn sequences_have_channels_where_a_layer_before_works_on_them() {
 fn weights_of_several_axes_have_the_order_of_what_they_normalize() {
     /// The shape of `norm.weight` in the file, the places here that its numbers have, one after
     /// another, and the marks in the file.
-    fn of<N: Network<Element = f32>>() -> (Vec<usize>, Vec<usize>, Vec<String>) {
+    fn of<N: Trainable<Element = f32>>() -> (Vec<usize>, Vec<usize>, Vec<String>) {
         let mut net = N::zeros();
         net.for_each_param_mut(|name, _, numbers| {
             if name == "norm.weight" {
@@ -359,7 +359,10 @@ mod pytorch {
 
     /// PyTorch's weights give its outputs, and are saved as they were; those that may give others
     /// are refused.
-    fn check<N: Network<Element = f32>, const COUNT: usize>(all: &[serde_json::Value], name: &str) {
+    fn check<N: Trainable<Element = f32>, const COUNT: usize>(
+        all: &[serde_json::Value],
+        name: &str,
+    ) {
         let case = all
             .iter()
             .find(|case| case["name"] == name)
@@ -444,15 +447,12 @@ mod refused {
     use shapewright::prelude::*;
     use shapewright::weights::{DifferenceKind, LoadErrorKind, Loader};
     use shapewright::{
-        ext::{
-            ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs,
-            ShapeRule,
-        },
+        ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train},
         tensor::Element,
     };
 
     /// The marks in the file of a network, which it loads again and does not load without them.
-    fn marks<N: Network<Element = f32>, const COUNT: usize>() -> Vec<String> {
+    fn marks<N: Trainable<Element = f32>, const COUNT: usize>() -> Vec<String> {
         let net = N::init(&mut shapewright::rng(4));
         let file = net.to_safetensors(&[]);
         let loader = || Loader::from_bytes(&file).expect("a file");
@@ -677,7 +677,7 @@ mod refused {
         network! { struct First: [4, 4] -> [4, 4] { LayerNorm<_, _> } }
         network! { struct Last: [4, 4] -> [4, 1] { LayerNorm<_, _>, Linear<_, 1> } }
 
-        fn sentence<N: Network<Element = f32>>() -> String {
+        fn sentence<N: Trainable<Element = f32>>() -> String {
             let (mut net, file) = (N::zeros(), N::zeros().to_safetensors(&[]));
             let loader = Loader::from_bytes(&file)
                 .expect("a file")
@@ -720,24 +720,19 @@ mod refused {
                     type Config = ();
                     type Params = Own<T>;
                 }
-                impl<S: Shape, T: Element> Compute<S, S, T> for $name {
+                impl<S: Shape, T: Element> Infer<S, S, T> for $name {
                     const ORDER: FeatureOrder = FeatureOrder::$order;
-                    const READS_OUTPUT: bool = false;
-                    fn forward(_: &(), _: &Own<T>, x: &[Tensor<S, T>], y: &mut [Tensor<S, T>], _: &mut [T], _: &Context<T>) {
+                    fn forward(call: Forward<'_, Self, S, S, T>) {
+                        let Forward { x, y, .. } = call;
                         y.copy_from_slice(x);
                     }
-                    fn backward_input(
-                        _: &(),
-                        _: &Own<T>,
-                        _: &[Tensor<S, T>],
-                        _: LayerOutputs<'_, S, T>,
-                        _: ActivationStore<'_, T>,
-                        _: &mut [Tensor<S, T>],
-                        _: Option<&mut [Tensor<S, T>]>,
-                        _: &Context<T>,
-                    ) {
-                    }
                 }
+
+                impl<S: Shape, T: Element> Train<S, S, T> for $name {
+                    const READS_OUTPUT: bool = false;
+                    fn backward_input(_: BackwardInput<'_, Self, S, S, T>) {
+                    }
+}
             };
         };
     }

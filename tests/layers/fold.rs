@@ -100,10 +100,7 @@ mod own_layer {
     use super::First;
     use shapewright::{
         Shape, Tensor,
-        ext::{
-            ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs,
-            ShapeRule,
-        },
+        ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train},
         tensor::{Dims, Element},
     };
 
@@ -114,38 +111,25 @@ mod own_layer {
         type Config = ();
         type Params = [T; 1];
     }
-    impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for First {
+    impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for First {
         const ORDER: FeatureOrder = FeatureOrder::Depends;
-        const READS_OUTPUT: bool = false;
-        fn forward(
-            _: &(),
-            params: &[T; 1],
-            x: &[Tensor<In, T>],
-            y: &mut [Tensor<Out, T>],
-            _: &mut [T],
-            _: &Context<T>,
-        ) {
+        fn forward(call: Forward<'_, Self, In, Out, T>) {
+            let Forward { params, x, y, .. } = call;
             for (x, y) in x.iter().zip(y) {
                 let x = Tensor::flatten(core::slice::from_ref(x));
                 *y = Tensor::from_position(|i| x[i] + params[0] * x[i + 3]);
             }
         }
-        fn backward_input(
-            _: &(),
-            _: &[T; 1],
-            _: &[Tensor<In, T>],
-            _: LayerOutputs<'_, Out, T>,
-            _: ActivationStore<'_, T>,
-            _: &mut [Tensor<Out, T>],
-            _: Option<&mut [Tensor<In, T>]>,
-            _: &Context<T>,
-        ) {
-        }
+    }
+
+    impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for First {
+        const READS_OUTPUT: bool = false;
+        fn backward_input(_: BackwardInput<'_, Self, In, Out, T>) {}
     }
 }
 
 /// A network whose parameters and statistics are all random.
-fn trained<N: Network>(seed: u64) -> Box<N> {
+fn trained<N: Trainable>(seed: u64) -> Box<N> {
     let mut net = N::init(&mut shapewright::rng(seed));
     let mut next = seed;
     net.for_each_param_mut(|name, _, numbers| {
@@ -183,7 +167,7 @@ fn difference<N: Foldable>(net: &N) -> f64 {
 
 #[test]
 fn outputs_are_the_same() {
-    fn check<N: Foldable, D: Foldable>() {
+    fn check<N: Foldable + Trainable, D: Foldable + Trainable>() {
         for seed in [1, 100, 1000] {
             let (single, double) = (
                 difference(&*trained::<N>(seed)),

@@ -3,8 +3,8 @@
 use shapewright::prelude::*;
 use shapewright::{
     ext::{
-        ActivationStore, Compute, Context, FeatureOrder, InPlace, Inferred, Layer, LayerOutputs,
-        NamesOutput, ShapeRule,
+        BackwardInPlace, BackwardInput, FeatureOrder, Forward, ForwardInPlace, InPlace, Infer,
+        Inferred, Layer, NamesOutput, ShapeRule, Train,
     },
     tensor::{Dims, Element, Rank1},
 };
@@ -28,33 +28,22 @@ impl<T: Element> Layer<T> for AddBoth {
     type Params = ();
 }
 
-impl<T: Element, const N: usize> Compute<(Rank1<N>, Rank1<N>), Rank1<N>, T> for AddBoth {
+impl<T: Element, const N: usize> Infer<(Rank1<N>, Rank1<N>), Rank1<N>, T> for AddBoth {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor<(Rank1<N>, Rank1<N>), T>],
-        y: &mut [Tensor1<N, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, (Rank1<N>, Rank1<N>), Rank1<N>, T>) {
+        let Forward { x, y, .. } = call;
         for (x, y) in x.iter().zip(y) {
             let (a, b) = x.parts();
             *y = a + b;
         }
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor<(Rank1<N>, Rank1<N>), T>],
-        _: LayerOutputs<'_, Rank1<N>, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor1<N, T>],
-        dx: Option<&mut [Tensor<(Rank1<N>, Rank1<N>), T>]>,
-        _: &Context<T>,
-    ) {
+impl<T: Element, const N: usize> Train<(Rank1<N>, Rank1<N>), Rank1<N>, T> for AddBoth {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, (Rank1<N>, Rank1<N>), Rank1<N>, T>) {
+        let BackwardInput { dy, dx, .. } = call;
         for (dy, dx) in dy.iter().zip(dx.into_iter().flatten()) {
             *dx = Tensor::from((*dy, *dy));
         }
@@ -81,32 +70,21 @@ impl<T: Element> Layer<T> for Twins {
     type Params = ();
 }
 
-impl<T: Element> Compute<Rank1<3>, (Rank1<3>, Rank1<3>), T> for Twins {
+impl<T: Element> Infer<Rank1<3>, (Rank1<3>, Rank1<3>), T> for Twins {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor1<3, T>],
-        y: &mut [Tensor<(Rank1<3>, Rank1<3>), T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, Rank1<3>, (Rank1<3>, Rank1<3>), T>) {
+        let Forward { x, y, .. } = call;
         for (x, y) in x.iter().zip(y) {
             *y = Tensor::from((*x, x + x));
         }
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor1<3, T>],
-        _: LayerOutputs<'_, (Rank1<3>, Rank1<3>), T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<(Rank1<3>, Rank1<3>), T>],
-        dx: Option<&mut [Tensor1<3, T>]>,
-        _: &Context<T>,
-    ) {
+impl<T: Element> Train<Rank1<3>, (Rank1<3>, Rank1<3>), T> for Twins {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, Rank1<3>, (Rank1<3>, Rank1<3>), T>) {
+        let BackwardInput { dy, dx, .. } = call;
         for (dy, dx) in dy.iter().zip(dx.into_iter().flatten()) {
             let (a, b) = dy.parts();
             *dx = a + &(b + b);
@@ -180,8 +158,8 @@ mod number_by_number {
     /// Whether a network of a tuple gives what one of features gives, and has its gradients.
     fn check<Tuple, Flat>(layer: &str)
     where
-        Tuple: Network<Element = f64, Output = Rank1<7>>,
-        Flat: Network<Element = f64, Input = Rank1<7>, Output = Rank1<7>>,
+        Tuple: Trainable<Element = f64, Output = Rank1<7>>,
+        Flat: Trainable<Element = f64, Input = Rank1<7>, Output = Rank1<7>>,
     {
         let x: Vec<Tensor<Rank1<7>, f64>> = crate::common::random(3, 4);
         let parts: Vec<Tensor<Tuple::Input, f64>> = x
@@ -266,15 +244,12 @@ mod number_by_number {
         type Config = ();
         const ORDER: FeatureOrder = FeatureOrder::Keeps;
         const READS_OUTPUT: bool = false;
-        fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+        fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+            let ForwardInPlace { y, .. } = call;
             y.iter_mut().for_each(|y| *y *= T::one() + T::one());
         }
-        fn backward_in_place<S: Shape, T: Element>(
-            _: &(),
-            _: LayerOutputs<'_, S, T>,
-            dy: &mut [Tensor<S, T>],
-            _: &Context<T>,
-        ) {
+        fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+            let BackwardInPlace { dy, .. } = call;
             dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
         }
     }

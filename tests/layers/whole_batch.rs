@@ -4,7 +4,8 @@ use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{
     ext::{
-        ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+        BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, ForwardTrain, Infer,
+        Inferred, Layer, ShapeRule, Train,
     },
     tensor::{Element, Rank1},
 };
@@ -35,65 +36,46 @@ fn mean<const N: usize, T: Element>(x: &[Tensor1<N, T>]) -> [T; N] {
     std::array::from_fn(|i| x.iter().fold(T::zero(), |sum, x| sum + x[i]) / count)
 }
 
-impl<const N: usize, T: Element> Compute<Rank1<N>, Rank1<N>, T> for Center<N> {
+impl<const N: usize, T: Element> Infer<Rank1<N>, Rank1<N>, T> for Center<N> {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    const WHOLE_BATCH: bool = true;
+    const BATCHING: Batching = Batching::WholeBatch;
     const MULTIPLY_ADDS: usize = N;
 
-    fn forward(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor1<N, T>],
-        y: &mut [Tensor1<N, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, Rank1<N>, Rank1<N>, T>) {
+        let Forward { params, x, y, .. } = call;
         for (x, y) in x.iter().zip(y) {
             (0..N).for_each(|i| y[i] = x[i] - params.running_mean[i] + params.bias[i]);
         }
     }
+}
 
-    fn forward_train(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor1<N, T>],
-        y: &mut [Tensor1<N, T>],
-        _: ActivationStore<'_, T>,
-        _: &Context<T>,
-    ) {
+impl<const N: usize, T: Element> Train<Rank1<N>, Rank1<N>, T> for Center<N> {
+    const READS_OUTPUT: bool = false;
+
+    fn forward_train(call: ForwardTrain<'_, Self, Rank1<N>, Rank1<N>, T>) {
+        let ForwardTrain { params, x, y, .. } = call;
         let mean = mean(x);
         for (x, y) in x.iter().zip(y) {
             (0..N).for_each(|i| y[i] = x[i] - mean[i] + params.bias[i]);
         }
     }
 
-    fn backward_input(
-        _: &(),
-        _: &Self::Params,
-        _: &[Tensor1<N, T>],
-        _: LayerOutputs<'_, Rank1<N>, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor1<N, T>],
-        dx: Option<&mut [Tensor1<N, T>]>,
-        _: &Context<T>,
-    ) {
+    fn backward_input(call: BackwardInput<'_, Self, Rank1<N>, Rank1<N>, T>) {
+        let BackwardInput { dy, dx, .. } = call;
         let mean = mean(dy);
         for (dx, dy) in dx.into_iter().flatten().zip(dy) {
             (0..N).for_each(|i| dx[i] = dy[i] - mean[i]);
         }
     }
 
-    fn backward_params(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor1<N, T>],
-        _: LayerOutputs<'_, Rank1<N>, T>,
-        _: ActivationStore<'_, T>,
-        dy: &[Tensor1<N, T>],
-        gradient: &mut Self::Params,
-        _: &Context<T>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, Rank1<N>, Rank1<N>, T>) {
+        let BackwardParams {
+            params,
+            x,
+            dy,
+            gradient,
+            ..
+        } = call;
         let (mean, tenth) = (mean(x), T::from_f64_lossy(0.1));
         for i in 0..N {
             gradient.bias[i] += dy.iter().fold(T::zero(), |sum, dy| sum + dy[i]);

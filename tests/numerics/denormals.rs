@@ -23,7 +23,7 @@ fn assert_normal<T: Element>(what: &str, numbers: &[T]) {
 }
 
 /// Some steps with gradients, then `steps` without any.
-fn decays<N: Network>(name: &str, optimizer: impl Optimizer + Sync, size: f64, steps: usize) {
+fn decays<N: Trainable>(name: &str, optimizer: impl Optimizer + Sync, size: f64, steps: usize) {
     let mut net = N::init(&mut shapewright::rng(1));
     let (mut state, mut gradient) = (optimizer.state::<N>(), N::zeros());
     for step in 0..3 {
@@ -47,7 +47,7 @@ fn decays<N: Network>(name: &str, optimizer: impl Optimizer + Sync, size: f64, s
 
 /// All optimizers, with settings under which all that decays becomes denormal in these steps, but
 /// for Adagrad's sum.
-fn every_optimizer_decays<N: Network>(size: f64, steps: usize) {
+fn every_optimizer_decays<N: Trainable>(size: f64, steps: usize) {
     macro_rules! all {
         ($($optimizer:expr),* $(,)?) => { $( decays::<N>(stringify!($optimizer), $optimizer, size, steps); )* };
     }

@@ -46,7 +46,7 @@ reference! {
 }
 
 /// Whole numbers below `count`, some of them more often than others.
-fn indices<N: Network>(batch: usize, count: usize, seed: u64) -> Vec<In<N>> {
+fn indices<N: Trainable>(batch: usize, count: usize, seed: u64) -> Vec<In<N>> {
     let number = |u: N::Element| (u * u * N::Element::from_f64_lossy(count as f64 - 0.01)).floor();
     random::<N::Input, N::Element>(batch, seed)
         .iter()
@@ -128,7 +128,7 @@ fn the_padding_has_no_gradient_and_stays_zero() {
 /// What is no index can't be had from an `Index`, but from any other number.
 fn no_index_is_read<N>(of: impl Fn(&N) -> Vec<Vec<N::Element>>)
 where
-    N: Network<Input = shapewright::tensor::Rank1<3>, Output = shapewright::tensor::Rank2<3, 2>>,
+    N: Trainable<Input = shapewright::tensor::Rank1<3>, Output = shapewright::tensor::Rank2<3, 2>>,
 {
     let number = N::Element::from_f64_lossy;
     let net = N::init(&mut shapewright::rng(3));
@@ -217,7 +217,7 @@ network! { struct Few: [100] -> [100, 900] { embed: Embedding<2, 900> } }
 
 /// The bits of outputs and gradients, in a workspace and a gradient full of NaN, and of a gradient
 /// that is added to.
-fn step<N: Network>(x: &[In<N>]) -> [Vec<u64>; 4] {
+fn step<N: Trainable>(x: &[In<N>]) -> [Vec<u64>; 4] {
     let net = N::init(&mut shapewright::rng(1));
     let g: Vec<Out<N>> = random(x.len(), 2);
     let (mut workspace, mut gradient) = (N::workspace(), N::zeros());
@@ -240,7 +240,7 @@ fn step<N: Network>(x: &[In<N>]) -> [Vec<u64>; 4] {
 
 #[test]
 fn the_number_of_threads_does_not_matter() {
-    fn check<N: Network>(count: usize) {
+    fn check<N: Trainable>(count: usize) {
         for batch in [5, 67] {
             let x = indices::<N>(batch, count, 5);
             threads::set_threads(1);

@@ -5,7 +5,9 @@ use crate::common::gradient::{check_loss, check_loss_at};
 use crate::common::{random, settings};
 use shapewright::prelude::*;
 use shapewright::{
-    ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, OutputKind, ShapeRule},
+    ext::{
+        BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, OutputKind, ShapeRule,
+    },
     tensor::{Element, Rank0, Rank1, Rank2, Rank3, Rank4},
 };
 
@@ -255,15 +257,12 @@ impl InPlace for Halves {
     const READS_OUTPUT: bool = false;
     const OUTPUT_KIND: OutputKind = OutputKind::Sigmoid;
 
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, .. } = call;
         y.fill(Tensor::full(T::from_f64_lossy(0.5)));
     }
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        _: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { dy, .. } = call;
         dy.fill(Tensor::zeros());
     }
 }

@@ -338,7 +338,7 @@ network! { struct Small: [4] -> [3] { Linear<_, 8>, Tanh, Linear<_, 3> } }
 network! { struct Double: [4] -> [3] as f64 { Linear<_, 8>, Tanh, Linear<_, 3> } }
 network! { struct Wide: [3] -> [300, 500] { Linear<_, 150000>, Reshape<300, 500> } }
 
-fn evaluates<N: Network<Input = Rank1<4>, Output = Rank1<3>>>() {
+fn evaluates<N: Trainable<Input = Rank1<4>, Output = Rank1<3>>>() {
     let net = N::init(&mut shapewright::rng(0));
     // More than two pieces, the last one short.
     let inputs: Vec<Tensor1<4, N::Element>> = random(2500, 3);

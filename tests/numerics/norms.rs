@@ -65,7 +65,7 @@ large!(Single);
 large!(Double as f64);
 
 /// Outputs, the inputs' gradients, and those of the parameters.
-fn results<N: Network>(batch: usize) -> [Vec<f64>; 3] {
+fn results<N: Trainable>(batch: usize) -> [Vec<f64>; 3] {
     let net = N::init(&mut shapewright::rng(0));
     let number = |i: usize| (i * 7919 % 1009) as f64 / 256.0 + 100.0 * (i % 5) as f64;
     let input = |sample: usize| {

@@ -292,7 +292,7 @@ fn scalers_of_many_samples() {
 
 /// The gradient by the parameters, which are 0.1, for inputs `x` and gradients of the outputs of
 /// 0.1.
-fn gradient<N: Network<Element = f32>>(batch: usize, x: f32) -> Box<N> {
+fn gradient<N: Trainable<Element = f32>>(batch: usize, x: f32) -> Box<N> {
     let mut net = N::zeros();
     net.params_mut().fill(0.1);
     let inputs = vec![Tensor::full(x); batch];

@@ -6,8 +6,8 @@ use num_traits::Float;
 use shapewright::prelude::*;
 use shapewright::{
     ext::{
-        ActivationStore, Compute, Context, FeatureOrder, InPlace, Inferred, Layer, LayerOutputs,
-        ShapeRule,
+        BackwardInPlace, BackwardInput, FeatureOrder, Forward, ForwardInPlace, InPlace, Infer,
+        Inferred, Layer, ShapeRule, Train,
     },
     tensor::Element,
     threads,
@@ -27,7 +27,7 @@ network! { struct Double: [64] -> [8] as f64 {
 const BATCHES: [usize; 6] = [1, 5, 6, 64, 65, 67];
 
 /// Everything that some steps compute: losses, input gradients and the parameters at the end.
-fn train<N: Network>(
+fn train<N: Trainable>(
     workspace: &mut Workspace<N>,
     batches: &[usize],
     before: impl Fn(&mut Workspace<N>),
@@ -51,7 +51,7 @@ fn train<N: Network>(
     results
 }
 
-fn infer<N: Network>(net: &N, x: &[In<N>]) -> Vec<u64> {
+fn infer<N: Trainable>(net: &N, x: &[In<N>]) -> Vec<u64> {
     let mut y = vec![Out::<N>::full(N::Element::nan()); x.len()];
     net.forward_batch(x, &mut y);
     bits(Tensor::flatten(&y))
@@ -73,7 +73,7 @@ fn dirt<T: Element>() -> [T; 4] {
     ]
 }
 
-fn old_memory_does_not_matter<N: Network>() {
+fn old_memory_does_not_matter<N: Trainable>() {
     let mut workspace = N::workspace();
     let batches = [65, 1, 6];
     let clean = train(&mut workspace, &batches, |_| {});
@@ -159,7 +159,7 @@ fn output_gradients_are_zero_until_they_are_set() {
     gradient.for_each_param(|name, _, values| assert!(values.iter().all(|&g| g == 0.0), "{name}"));
 }
 
-fn threads_do_not_matter<N: Network>() {
+fn threads_do_not_matter<N: Trainable>() {
     assert!(
         N::MACS * BATCHES[1] >= 1 << 18,
         "{} is not cut over threads",
@@ -330,7 +330,7 @@ fn dropouts_of_one_network_differ() {
     network! { struct Half: [1000] -> [1000] { Dropout } }
     network! { struct Quarter: [1000] -> [1000] { Dropout(0.5), Dropout(0.5) } }
     network! { struct Nested: [1000] -> [1000] { Half, Half } }
-    fn kept<N: Network>() -> usize {
+    fn kept<N: Trainable>() -> usize {
         let (net, mut workspace) = (N::zeros(), N::workspace());
         let x = vec![Tensor::<N::Input, N::Element>::ones(); 10];
         let pass = net.forward_train(&x, &mut workspace);
@@ -362,16 +362,13 @@ impl InPlace for Root {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = false;
 
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, .. } = call;
         y.iter_mut().for_each(|y| *y = y.map(|y| y.sqrt()));
     }
 
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        y: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { y, dy, .. } = call;
         let y = y.iter().flatten();
         dy.iter_mut()
             .flatten()
@@ -385,31 +382,20 @@ impl<T: Element> Layer<T> for RootApart {
     type Params = ();
 }
 
-impl<S: Shape, T: Element> Compute<S, S, T> for RootApart {
+impl<S: Shape, T: Element> Infer<S, S, T> for RootApart {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
 
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor<S, T>],
-        y: &mut [Tensor<S, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        let Forward { x, y, .. } = call;
         x.iter().zip(y).for_each(|(x, y)| *y = x.map(|x| x.sqrt()));
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor<S, T>],
-        y: LayerOutputs<'_, S, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<S, T>],
-        dx: Option<&mut [Tensor<S, T>]>,
-        _: &Context<T>,
-    ) {
+impl<S: Shape, T: Element> Train<S, S, T> for RootApart {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, S, S, T>) {
+        let BackwardInput { y, dy, dx, .. } = call;
         for ((dx, dy), y) in dx.into_iter().flatten().zip(dy).zip(y) {
             dx.fill_with(|i| dy.as_slice()[i] / (y.as_slice()[i] + y.as_slice()[i]));
         }
@@ -427,7 +413,7 @@ fn outputs_that_a_layer_does_not_say_it_reads_are_not_there() {
     network! { struct Residuals: [2] -> [2] { Residual { Linear<_, 2>, RootApart } } }
     network! { struct Repeated: [2] -> [2] { Repeat<2> { Linear<_, 2>, Root } } }
 
-    fn backward<N: Network<Element = f32>>() {
+    fn backward<N: Trainable<Element = f32>>() {
         let thread = std::thread::spawn(|| {
             let net = N::init(&mut shapewright::rng(0));
             let (mut gradient, mut workspace) = (N::zeros(), N::workspace());

@@ -84,7 +84,7 @@ norms! { batches_are_normalized_as_by_pytorch, check_batch_norm, true, 9:
 }
 
 /// Inference with the statistics before, and a step of training.
-fn check_batch_norm<N: Network>(case: &Value) {
+fn check_batch_norm<N: Trainable>(case: &Value) {
     let close = |what: &str, found: &[N::Element], key: &str| {
         let what = format!(
             "{} in {}, {what}",
@@ -192,7 +192,7 @@ mod files {
 
     static INCLUDED: &Single = include_weights!("norms.safetensors" as Single);
 
-    fn check<N: Network>(net: &N) {
+    fn check<N: Trainable>(net: &N) {
         let case = &cases("norms_files.json")[0];
         let x: Vec<In<N>> = tensors(&array(&case["x"]));
         let mut y = vec![Out::<N>::zeros(); x.len()];

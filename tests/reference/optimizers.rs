@@ -16,7 +16,7 @@ fn reference() -> Value {
         .expect("JSON")
 }
 
-fn set<N: Network>(net: &mut N, numbers: &[f64]) {
+fn set<N: Trainable>(net: &mut N, numbers: &[f64]) {
     assert_eq!(numbers.len(), N::PARAMS);
     for (value, &x) in net.params_mut().iter_mut().zip(numbers) {
         *value = N::Element::from_f64_lossy(x);
@@ -27,7 +27,7 @@ fn tolerance<T: Element>() -> f64 {
     if size_of::<T>() == 4 { 1e-5 } else { 1e-12 }
 }
 
-fn run<N: Network>(file: &Value, case: &Value, optimizer: impl Optimizer + Sync) {
+fn run<N: Trainable>(file: &Value, case: &Value, optimizer: impl Optimizer + Sync) {
     let (mut net, mut gradient) = (N::zeros(), N::zeros());
     set(&mut *net, &array(&file["params"]));
     let mut state = optimizer.state::<N>();
@@ -79,7 +79,7 @@ macro_rules! with {
     };
 }
 
-fn check<N: Network>(file: &Value, case: &Value) {
+fn check<N: Trainable>(file: &Value, case: &Value) {
     let options = &case["options"];
     let lr = options["lr"].as_f64().expect("lr");
     macro_rules! run {
@@ -131,7 +131,7 @@ fn every_option_is_that_of_pytorch() {
     }
 }
 
-fn check_clip<N: Network>(file: &Value, case: &Value) {
+fn check_clip<N: Trainable>(file: &Value, case: &Value) {
     let (gradients, after, norms) = (
         array(&file["grads"]),
         array(&case["after"]),
@@ -170,7 +170,7 @@ fn clipping_is_that_of_pytorch() {
     }
 }
 
-fn check_average<N: Network>(file: &Value, case: &Value) {
+fn check_average<N: Trainable>(file: &Value, case: &Value) {
     let decay = number(case, "decay");
     let mut average = match text(case, "kind") {
         "ema" => WeightAverage::<N>::ema(decay),

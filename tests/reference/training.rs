@@ -108,7 +108,7 @@ fn adam(options: &Value) -> Adam {
 network! { struct Single37: [36] -> [1] { Linear<_, 1> } }
 network! { struct Double37: [36] -> [1] as f64 { Linear<_, 1> } }
 
-fn check_optimizer<N: Network, O: Optimizer + Sync>(case: &Value, optimizer: O) {
+fn check_optimizer<N: Trainable, O: Optimizer + Sync>(case: &Value, optimizer: O) {
     let set = |net: &mut N, numbers: &[f64]| {
         assert_eq!(numbers.len(), N::PARAMS);
         for (value, &x) in net.params_mut().iter_mut().zip(numbers) {
@@ -163,7 +163,7 @@ fn optimizers_are_those_of_pytorch() {
 }
 
 /// Trains as the case says; `step` is the loss of one batch and its gradient.
-fn check_training<N: Network, O: Optimizer + Sync>(
+fn check_training<N: Trainable, O: Optimizer + Sync>(
     case: &Value,
     optimizer: O,
     step: impl Fn(&N, &[In<N>], &[f64], &mut Workspace<N>, &mut N) -> N::Element,

@@ -48,7 +48,7 @@ const EPOCHS: usize = 4;
 /// 37 samples in batches of 5, two of which make a step.
 const STEPS: u64 = 4;
 
-fn samples<N: Network>(count: usize, seed: u64) -> Sample<N> {
+fn samples<N: Trainable>(count: usize, seed: u64) -> Sample<N> {
     let x = random::<N::Input, Of<N>>(count, seed);
     let y = x
         .iter()
@@ -61,7 +61,7 @@ fn samples<N: Network>(count: usize, seed: u64) -> Sample<N> {
 /// gradients.
 fn trainer<'a, N, O>(optimizer: O, valid: &'a Sample<N>) -> On<'a, N, O>
 where
-    N: Network<Ends = shapewright::emitted::Values>,
+    N: Trainable<Ends = shapewright::emitted::Values>,
     O: Optimizer + Sync,
 {
     N::trainer(optimizer, Mse)
@@ -86,7 +86,7 @@ struct Outcome {
     restored: Option<usize>,
 }
 
-fn outcome<N: Network>(net: &N, mut history: History) -> Outcome {
+fn outcome<N: Trainable>(net: &N, mut history: History) -> Outcome {
     for epoch in &mut history.epochs {
         assert!(
             epoch.waiting > 0.0 && epoch.waiting < epoch.seconds,
@@ -109,7 +109,7 @@ fn check<N, O>(
     at: &[u64],
     setup: impl for<'s> Fn(On<'s, N, O>) -> On<'s, N, O>,
 ) where
-    N: Network<Ends = shapewright::emitted::Values>,
+    N: Trainable<Ends = shapewright::emitted::Values>,
     O: Optimizer + Sync,
 {
     let folder = folder(&format!("checkpoint-{name}"));
@@ -349,7 +349,7 @@ impl Try {
 
     fn trainer<N, O>(&self, optimizer: O) -> On<'_, N, O>
     where
-        N: Network<Ends = shapewright::emitted::Values>,
+        N: Trainable<Ends = shapewright::emitted::Values>,
         O: Optimizer + Sync,
     {
         N::trainer(optimizer, Mse)
@@ -361,7 +361,7 @@ impl Try {
     #[track_caller]
     fn error<N, O>(&self, trainer: On<'_, N, O>) -> CheckpointError
     where
-        N: Network<Ends = shapewright::emitted::Values>,
+        N: Trainable<Ends = shapewright::emitted::Values>,
         O: Optimizer + Sync,
     {
         let (x, y) = samples::<N>(4, 1);
@@ -383,7 +383,7 @@ impl Try {
     #[track_caller]
     fn differs<N, O>(&self, trainer: On<'_, N, O>, what: &str, here: &str, there: &str)
     where
-        N: Network<Ends = shapewright::emitted::Values>,
+        N: Trainable<Ends = shapewright::emitted::Values>,
         O: Optimizer + Sync,
     {
         let error = self.error(trainer);
@@ -481,7 +481,7 @@ fn change_every_word<N, O>(
     optimizer: O,
     setup: impl for<'s> Fn(On<'s, N, O>) -> On<'s, N, O>,
 ) where
-    N: Network<Ends = shapewright::emitted::Values>,
+    N: Trainable<Ends = shapewright::emitted::Values>,
     O: Optimizer + Sync,
 {
     let path = folder(&format!("checkpoint-words-{name}")).join("run.checkpoint");

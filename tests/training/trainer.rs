@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use shapewright::prelude::*;
 use shapewright::threads::set_threads;
 use shapewright::{
-    ext::{Context, FeatureOrder, InPlace, Inferred, LayerOutputs, ShapeRule},
+    ext::{BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, ShapeRule},
     tensor::{Element, Rank1},
     train::{History, NonFinite, Progress, TrainError},
 };
@@ -557,15 +557,12 @@ impl InPlace for Root {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = true;
 
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, .. } = call;
         y.iter_mut().for_each(|y| *y = y.map(|y| y.sqrt()));
     }
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        y: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { y, dy, .. } = call;
         for (dy, y) in dy.iter_mut().zip(y) {
             dy.iter_mut()
                 .zip(y.iter())

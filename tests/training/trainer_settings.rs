@@ -12,7 +12,8 @@ use shapewright::prelude::*;
 use shapewright::schedule::PlateauMode;
 use shapewright::{
     ext::{
-        ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,
+        BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, Infer, Inferred, Layer,
+        ShapeRule, Train,
     },
     optim::OptimizerState,
     tensor::Element,
@@ -793,50 +794,36 @@ impl<T: Element> Layer<T> for Watch {
     type Params = WatchParams<T>;
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Watch {
+impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Watch {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    const WHOLE_BATCH: bool = true;
+    const BATCHING: Batching = Batching::WholeBatch;
 
-    fn forward(
-        _: &(),
-        _: &Self::Params,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward { x, y, .. } = call;
         x.iter()
             .zip(y)
             .for_each(|(x, y)| y.fill_with(|i| x.as_slice()[i]));
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &Self::Params,
-        _: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        _: &Context<T>,
-    ) {
+impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Watch {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput { dy, dx, .. } = call;
         dx.into_iter()
             .flatten()
             .zip(dy)
             .for_each(|(dx, dy)| dx.fill_with(|i| dy.as_slice()[i]));
     }
 
-    fn backward_params(
-        _: &(),
-        params: &Self::Params,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        _: &[Tensor<Out, T>],
-        gradient: &mut Self::Params,
-        _: &Context<T>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+        let BackwardParams {
+            params,
+            x,
+            gradient,
+            ..
+        } = call;
         ASKED.fetch_add(1, Ordering::Relaxed);
         let mean = x
             .iter()

@@ -9,7 +9,7 @@ use shapewright::prelude::*;
 mod layers;
 
 use layers::{Scale, Swish};
-use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
+use shapewright::{ext::{BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, ShapeRule}, tensor::Element};
 
 /// The name is near that of a layer of the crate.
 pub struct Linaer;
@@ -21,10 +21,12 @@ impl InPlace for Linaer {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = false;
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, .. } = call;
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
-    fn backward_in_place<S: Shape, T: Element>(_: &(), _: LayerOutputs<'_, S, T>, dy: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { dy, .. } = call;
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }

@@ -3,11 +3,14 @@
 use super::{before, outputs_at, read};
 use crate::memory::{flatten, tensors};
 use crate::network::activation_store::ActivationStore;
-use crate::network::layer::{Compute, Context};
-use crate::network::layer_outputs::LayerOutputs;
+use crate::network::call::BackwardParams;
+use crate::network::call_memory::ThreadMemory;
+use crate::network::context::Context;
+use crate::network::layer::Layer;
 use crate::network::parameters::Parameters;
 use crate::network::plan::{Plan, Spot};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::network::train::Train;
+use crate::tensor::{Element, Shape};
 
 /// The computation of the gradients of all parameters, for the whole batch.
 #[doc(hidden)]
@@ -16,21 +19,31 @@ pub struct Gradients<'a, T: Element, const N: usize> {
     count: usize,
     input: &'a [T],
     output: &'a [T],
-    cache: ActivationStore<'a, T>,
+    cache: ActivationStore<'a>,
     output_gradient: &'a [T],
+    thread_memory: ThreadMemory<'a>,
     cx: Context<'a, T>,
 }
 
 impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
+    /// Calls `layers` with the computation and the gradient of all parameters.
     #[inline(always)]
-    pub fn new<In: Shape, Out: Shape>(
+    pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
         plan: &'a Plan<N>,
-        x: &'a [Tensor<In, T>],
-        y: LayerOutputs<'a, Out, T>,
-        cache: ActivationStore<'a, T>,
-        dy: &'a [Tensor<Out, T>],
-        cx: &Context<'a, T>,
-    ) -> Self {
+        call: BackwardParams<'a, L, In, Out, T>,
+        layers: impl Fn(&mut Self, &mut L::Params),
+    ) {
+        let BackwardParams {
+            params,
+            x,
+            y,
+            cache,
+            dy,
+            gradient,
+            thread_memory,
+            cx,
+            ..
+        } = call;
         // The output is not available if no layer reads it.
         let output = if plan.reads_output {
             flatten(y.into_slice())
@@ -38,15 +51,17 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             &[]
         };
 
-        Gradients {
+        let mut run = Gradients {
             plan,
             count: x.len(),
             input: flatten(x),
             output,
             cache,
             output_gradient: flatten(dy),
-            cx: *cx,
-        }
+            thread_memory,
+            cx: cx.within(params),
+        };
+        layers(&mut run, gradient);
     }
 
     /// Computes the gradient of the parameters of the layer at an index.
@@ -54,7 +69,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
+    pub fn layer<L: Train<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
         index: usize,
         config: &L::Config,
@@ -72,6 +87,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
             output,
             cache,
             output_gradient,
+            thread_memory,
             cx,
         } = self;
         let count = *count;
@@ -85,18 +101,24 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         let y = unsafe { outputs_at(layer.spot, cache, Out::LEN, output) };
         let dy = match layer.spot {
             // SAFETY: as above.
-            Spot::Slot { gradient, .. } => unsafe { &*cache.slot(gradient, Out::LEN).into_slice() },
+            Spot::Slot { gradient, .. } => unsafe { &*cache.slot(gradient, Out::LEN) },
             _ => *output_gradient,
         };
-        // SAFETY: as above.
-        let cache = unsafe { cache.slot(layer.cache, L::CACHE) };
 
         if !L::OVERWRITES && !cx.accumulate() {
             gradient.as_mut_slice().fill(T::zero());
         }
-        let x = tensors(x, count);
-        let y = read::<L, In, Out, T>(y, count);
-        let dy = tensors(dy, count);
-        L::backward_params(config, params, x, y, cache, dy, gradient, cx);
+        L::backward_params(BackwardParams {
+            config,
+            params,
+            x: tensors(x, count),
+            y: read::<L, In, Out, T>(y, count),
+            // SAFETY: as above.
+            cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+            dy: tensors(dy, count),
+            gradient,
+            thread_memory: thread_memory.reborrow(),
+            cx,
+        });
     }
 }

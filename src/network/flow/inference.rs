@@ -4,9 +4,13 @@ use core::ops::Range;
 
 use super::{Chunk, Spot, has_relu_epilogue, relu_after};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
-use crate::network::layer::{Compute, Context, Flow};
+use crate::network::call::{Forward, ForwardInPlace};
+use crate::network::call_memory::{Scratch, StateMemory, ThreadMemory};
+use crate::network::context::Context;
+use crate::network::infer::Infer;
+use crate::network::layer::{Flow, Layer};
 use crate::network::plan::Plan;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// A forward pass for inference, over one chunk of the batch at a time.
 #[doc(hidden)]
@@ -19,26 +23,35 @@ pub struct Inference<'a, T: Element, const N: usize> {
     odd: &'a mut [T],
     even_end: &'a mut [T],
     odd_end: &'a mut [T],
-    /// The scratch memory that the layers use in turn.
-    layer_scratch: &'a mut [T],
     output: &'a mut [T],
+    /// The memory that the layers use in turn.
+    scratch: Scratch<'a>,
+    thread_memory: ThreadMemory<'a>,
+    /// The states of all layers.
+    state: Option<StateMemory<'a>>,
+    cx: &'a Context<'a, T>,
 }
 
 impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
-    pub fn run<In: Shape, Out: Shape>(
+    pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
         plan: &'a Plan<N>,
-        x: &'a [Tensor<In, T>],
-        y: &'a mut [Tensor<Out, T>],
-        scratch: &'a mut [T],
+        call: Forward<'a, L, In, Out, T>,
         layers: impl Fn(&mut Self),
     ) {
+        let Forward {
+            x,
+            y,
+            mut scratch,
+            thread_memory,
+            state,
+            cx,
+            ..
+        } = call;
         let samples = x.len();
-        let (even, scratch) = scratch.split_at_mut(plan.even * samples);
-        let (odd, scratch) = scratch.split_at_mut(plan.odd * samples);
-        let (even_end, scratch) = scratch.split_at_mut(plan.even_end * samples);
-        let (odd_end, layer_scratch) = scratch.split_at_mut(plan.odd_end * samples);
+        let numbers = |bytes: usize| bytes / size_of::<T>();
+
         let mut run = Inference {
             plan,
             chunk: Chunk {
@@ -48,12 +61,15 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 in_worker: false,
             },
             input: flatten(x),
-            even,
-            odd,
-            even_end,
-            odd_end,
-            layer_scratch,
+            even: scratch.take(numbers(plan.even)),
+            odd: scratch.take(numbers(plan.odd)),
+            even_end: scratch.take(numbers(plan.even_end)),
+            odd_end: scratch.take(numbers(plan.odd_end)),
             output: flatten_mut(y),
+            scratch,
+            thread_memory,
+            state,
+            cx,
         };
 
         for segment in &plan.inference_segments.list[..plan.inference_segments.count] {
@@ -87,17 +103,17 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
     /// inlines it, which the smallest networks need. It is not `inline(always)`: without
     /// optimization, all layers together would take a large part of the stack.
     #[inline]
-    pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape, const INDEX: usize>(
+    pub fn layer<L: Infer<In, Out, T>, In: Shape, Out: Shape, const INDEX: usize>(
         &mut self,
         config: &L::Config,
         params: &L::Params,
-        cx: &Context<T>,
     ) {
         if !self.chunk.has(INDEX) {
             return;
         }
         let chunk = self.chunk;
         let count = chunk.count;
+        let cx = self.cx;
         let layer = self.plan.inference[INDEX];
         if layer.absorbed || (layer.shares && L::FLOW == Flow::View) {
             return;
@@ -107,7 +123,8 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
         let buffer = core::mem::take(self.buffer(layer.spot));
         let y = &mut buffer[range(layer.spot, chunk, Out::LEN)];
         if layer.shares {
-            L::infer_in_place(config, tensors_mut(y, count), cx);
+            let y = tensors_mut(y, count);
+            L::infer_in_place(ForwardInPlace { config, y, cx });
             *self.buffer(layer.spot) = buffer;
             return;
         }
@@ -128,21 +145,27 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
 
         match L::FLOW {
             Flow::Apart => {
-                let scratch = &mut self.layer_scratch[..count * L::SCRATCH];
                 let relu = has_relu_epilogue::<L, In, Out, T>(layer);
-                L::forward(
+
+                L::forward(Forward {
                     config,
                     params,
-                    tensors(x, count),
-                    tensors_mut(y, count),
-                    scratch,
-                    &cx.with_relu_epilogue(relu),
-                );
+                    x: tensors(x, count),
+                    y: tensors_mut(y, count),
+                    scratch: self.scratch.for_samples(count),
+                    thread_memory: self.thread_memory.reborrow(),
+                    state: self
+                        .state
+                        .as_mut()
+                        .map(|states| states.part(layer.state, L::NEEDS.state)),
+                    cx: &cx.with_relu_epilogue(relu),
+                });
                 relu_after::<L, In, Out, T>(layer, y, count, cx);
             }
             Flow::InPlace => {
                 y.copy_from_slice(x);
-                L::infer_in_place(config, tensors_mut(y, count), cx);
+                let y = tensors_mut(y, count);
+                L::infer_in_place(ForwardInPlace { config, y, cx });
             }
             Flow::View => y.copy_from_slice(x),
         }

@@ -16,10 +16,16 @@ pub use training::Training;
 use core::ops::Range;
 
 use super::activation_store::ActivationStore;
-use super::layer::{Compute, Context, InPlace, ReluFusion};
+use super::call::ForwardInPlace;
+use super::call_memory::ThreadMemory;
+use super::context::Context;
+use super::in_place::InPlace;
+use super::infer::Infer;
+use super::layer::ReluFusion;
 use super::layer_outputs::LayerOutputs;
 use super::plan::{LayerPlan, Plan, Spot};
 use super::segments::Segment;
+use super::train::Train;
 use crate::memory::{tensors, tensors_mut};
 use crate::nn::Relu;
 use crate::tensor::{Element, Shape};
@@ -51,14 +57,16 @@ impl Chunk {
     }
 }
 
-/// Calls `f` with each chunk of `count` samples, on all threads if that pays.
+/// Calls `f` with each chunk of `count` samples and the memory of its thread, on all threads if that
+/// pays.
 #[inline(always)]
 fn for_chunks<T: Element>(
     segment: Segment,
     count: usize,
     multiply_adds: usize,
+    memory: ThreadMemory<'_>,
     cx: &Context<T>,
-    f: &(impl Fn(Chunk) + Sync),
+    f: &(impl Fn(Chunk, ThreadMemory<'_>) + Sync),
 ) {
     // Each thread has one part of the samples.
     let parts = if segment.whole_batch || cx.in_worker() {
@@ -69,7 +77,8 @@ fn for_chunks<T: Element>(
     let per_part = count.div_ceil(parts).max(1);
     let in_worker = cx.in_worker() || (parts > 1 && !segment.whole_batch);
 
-    threads::parallel(count.div_ceil(per_part), &|part| {
+    // Calls `f` with the chunks of one part.
+    let run_part = |part: usize, mut memory: ThreadMemory<'_>| {
         let mut first = part * per_part;
         let end = count.min((part + 1) * per_part);
         while first < end {
@@ -79,15 +88,22 @@ fn for_chunks<T: Element>(
             } else {
                 left.min(segment.chunk_len)
             };
-            f(Chunk {
+            let chunk = Chunk {
                 segment,
                 first,
                 count,
                 in_worker,
-            });
+            };
+            f(chunk, memory.reborrow());
             first += count;
         }
-    });
+    };
+
+    match count.div_ceil(per_part) {
+        // The memory of all threads: a layer may share its work on the whole batch.
+        1 => run_part(0, memory),
+        parts => threads::parallel_with(parts, memory, &run_part),
+    }
 }
 
 /// Returns the outputs at a spot, `len` elements per sample. If they are not in a slot, they are
@@ -98,20 +114,20 @@ fn for_chunks<T: Element>(
 #[inline(always)]
 unsafe fn outputs_at<'a, T: Element>(
     spot: Spot,
-    cache: &ActivationStore<'a, T>,
+    cache: &ActivationStore<'a>,
     len: usize,
     network_end: &'a [T],
 ) -> &'a [T] {
     match spot {
         // SAFETY: the caller's promise.
-        Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len).into_slice() },
+        Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len) },
         _ => network_end,
     }
 }
 
 /// Returns whether a layer applies `Relu` as its epilogue.
 #[inline(always)]
-fn has_relu_epilogue<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+fn has_relu_epilogue<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>(
     layer: LayerPlan,
 ) -> bool {
     layer.relu && L::RELU_FUSION == ReluFusion::Epilogue
@@ -119,20 +135,21 @@ fn has_relu_epilogue<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
 
 /// Applies `Relu` to a layer's outputs if the plan says so and the layer has no such epilogue.
 #[inline(always)]
-fn relu_after<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+fn relu_after<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>(
     layer: LayerPlan,
     y: &mut [T],
     count: usize,
     cx: &Context<T>,
 ) {
     if layer.relu && L::RELU_FUSION != ReluFusion::Epilogue {
-        <Relu as InPlace>::forward_in_place(&(), tensors_mut::<Out, T>(y, count), cx);
+        let y = tensors_mut::<Out, T>(y, count);
+        <Relu as InPlace>::forward_in_place(ForwardInPlace { config: &(), y, cx });
     }
 }
 
 /// Returns the outputs of a layer for its backward, if it says that it reads them.
 #[inline(always)]
-fn read<L: Compute<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+fn read<L: Train<In, Out, T>, In: Shape, Out: Shape, T: Element>(
     y: &[T],
     count: usize,
 ) -> LayerOutputs<'_, Out, T> {

@@ -2,10 +2,14 @@
 
 use super::{Chunk, before, for_chunks, has_relu_epilogue, outputs_at, relu_after};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
-use crate::network::activation_store::ActivationStore;
-use crate::network::layer::{Compute, Context, Flow};
+use crate::network::activation_store::{ActivationStore, SharedTensors};
+use crate::network::call::{ForwardInPlace, ForwardTrain};
+use crate::network::call_memory::ThreadMemory;
+use crate::network::context::Context;
+use crate::network::layer::{Flow, Layer};
 use crate::network::plan::{Plan, Spot};
-use crate::tensor::{Element, Shape, Tensor};
+use crate::network::train::Train;
+use crate::tensor::{Element, Shape};
 
 /// A forward pass for training, over one chunk of the batch.
 #[doc(hidden)]
@@ -15,39 +19,56 @@ pub struct Training<'a, T: Element, const N: usize> {
     cx: Context<'a, T>,
     input: &'a [T],
     output: &'a mut [T],
-    cache: ActivationStore<'a, T>,
+    cache: ActivationStore<'a>,
+    thread_memory: ThreadMemory<'a>,
 }
 
 impl<'a, T: Element, const N: usize> Training<'a, T, N> {
     /// Calls `layers` for each segment of layers, in order, with each chunk of the batch.
     #[inline(always)]
-    pub fn run<In: Shape, Out: Shape>(
+    pub fn run<L: Layer<T>, In: Shape, Out: Shape>(
         plan: &Plan<N>,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        cache: ActivationStore<'_, T>,
-        cx: &Context<T>,
+        call: ForwardTrain<'_, L, In, Out, T>,
         layers: impl Fn(&mut Training<'_, T, N>) + Sync,
     ) {
+        let ForwardTrain {
+            params,
+            x,
+            y,
+            cache,
+            mut thread_memory,
+            cx,
+            ..
+        } = call;
+        let cx = &cx.within(params);
         let samples = x.len();
         let input = flatten(x);
-        let output = ActivationStore::new(flatten_mut(y), samples, Out::LEN).parts();
+        let output = SharedTensors::new(y);
         let cache = cache.parts();
 
         for &segment in &plan.training_segments.list[..plan.training_segments.count] {
-            for_chunks(segment, samples, plan.multiply_adds, cx, &|chunk| {
-                let Chunk { first, count, .. } = chunk;
-                layers(&mut Training {
-                    plan,
-                    chunk,
-                    cx: cx.of_part(first, chunk.in_worker),
-                    input: &input[chunk.range(In::LEN)],
-                    // SAFETY: the chunks that live at the same time have different samples.
-                    output: unsafe { output.part(first, count) }.into_slice(),
-                    // SAFETY: as above.
-                    cache: unsafe { cache.part(first, count) },
-                });
-            });
+            let memory = thread_memory.reborrow();
+            for_chunks(
+                segment,
+                samples,
+                plan.multiply_adds,
+                memory,
+                cx,
+                &|chunk, memory| {
+                    let Chunk { first, count, .. } = chunk;
+                    layers(&mut Training {
+                        plan,
+                        chunk,
+                        cx: cx.of_part(first, chunk.in_worker),
+                        input: &input[chunk.range(In::LEN)],
+                        // SAFETY: the chunks that live at the same time have different samples.
+                        output: flatten_mut(unsafe { output.part(first, count) }),
+                        // SAFETY: as above.
+                        cache: unsafe { cache.part(first, count) },
+                        thread_memory: memory,
+                    });
+                },
+            );
         }
     }
 
@@ -56,7 +77,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub fn layer<L: Compute<In, Out, T>, In: Shape, Out: Shape>(
+    pub fn layer<L: Train<In, Out, T>, In: Shape, Out: Shape>(
         &mut self,
         index: usize,
         config: &L::Config,
@@ -69,6 +90,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             input,
             output,
             cache,
+            thread_memory,
         } = self;
         if !chunk.has(index) {
             return;
@@ -86,30 +108,32 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
         let x = || unsafe { outputs_at(before(plan, index), cache, In::LEN, input) };
         let y = match layer.spot {
             // SAFETY: as above.
-            Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, Out::LEN).into_slice() },
+            Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, Out::LEN) },
             Spot::Input => return,
             _ => &mut **output,
         };
 
         match (L::FLOW, layer.shares) {
             (Flow::Apart, _) => {
-                // SAFETY: as above.
-                let cache = unsafe { cache.slot(layer.cache, L::CACHE) };
                 let relu = has_relu_epilogue::<L, In, Out, T>(layer);
-                L::forward_train(
+                L::forward_train(ForwardTrain {
                     config,
                     params,
-                    tensors(x(), count),
-                    tensors_mut(y, count),
-                    cache,
-                    &cx.with_relu_epilogue(relu),
-                );
+                    x: tensors(x(), count),
+                    y: tensors_mut(y, count),
+                    // SAFETY: as above.
+                    cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
+                    thread_memory: thread_memory.reborrow(),
+                    cx: &cx.with_relu_epilogue(relu),
+                });
                 relu_after::<L, In, Out, T>(layer, y, count, cx);
             }
-            (Flow::InPlace, true) => L::train_in_place(config, tensors_mut(y, count), cx),
-            (Flow::InPlace, false) => {
-                y.copy_from_slice(x());
-                L::train_in_place(config, tensors_mut(y, count), cx);
+            (Flow::InPlace, shares) => {
+                if !shares {
+                    y.copy_from_slice(x());
+                }
+                let y = tensors_mut(y, count);
+                L::train_in_place(ForwardInPlace { config, y, cx });
             }
             (Flow::View, true) => {}
             (Flow::View, false) => y.copy_from_slice(x()),

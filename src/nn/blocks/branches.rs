@@ -5,15 +5,16 @@ use core::ops::Range;
 
 use rand::Rng;
 
-use super::add;
+use super::{add, batching};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
-use crate::network::branch::{Branch, Ends};
+use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, NamesOutput,
-    Parameters, Sentence, ShapeRule,
+    ActivationStore, BackwardInput, BackwardParams, Batching, Context, FeatureOrder, Forward,
+    ForwardTrain, Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Parameters, Scratch,
+    Sentence, ShapeRule, StateMemory, ThreadMemory, Train,
 };
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// `Concat { .. }` and `Split { .. }`: the layers of all branches `B`, a tuple, on the same input.
 /// With `TUPLE`, the outputs are the parts of a tuple; otherwise they are concatenated along the
@@ -31,22 +32,36 @@ pub trait Names: 'static {
 /// The branches of a block with the parameters `P`.
 #[doc(hidden)]
 pub trait Branches<P, T: Element>: Names {
-    const WHOLE_BATCH: bool;
+    const BATCHING: Batching;
     const MULTIPLY_ADDS: usize;
-    /// The cache of training: the outputs, their gradients, and the cache of the layers.
-    const CACHE: usize;
-    /// The scratch of inference, which runs one branch at a time, including its outputs.
-    const SCRATCH: usize;
+    /// The memory of inference, which runs one branch at a time, including its outputs.
+    const NEEDS: Needs;
 
     fn initialize<R: Rng + ?Sized>(params: &mut P, rng: &mut R);
     /// Calls the visitor with each branch.
     fn each(visitor: &mut impl Visitor<P, T>);
 }
 
+/// The branches of a block that can be trained.
+#[doc(hidden)]
+pub trait TrainBranches<P, T: Element>: Branches<P, T> {
+    /// The memory of training: the outputs, their gradients, and the caches of the layers.
+    const TRAIN_NEEDS: Needs;
+
+    /// Calls the visitor with each branch.
+    fn each_train(visitor: &mut impl TrainVisitor<P, T>);
+}
+
 /// An operation on each branch.
 #[doc(hidden)]
 pub trait Visitor<P, T: Element> {
     fn branch<B: Branch<P, T>>(&mut self);
+}
+
+/// An operation of training on each branch.
+#[doc(hidden)]
+pub trait TrainVisitor<P, T: Element> {
+    fn branch<B: TrainBranch<P, T>>(&mut self);
 }
 
 /// Implements the traits for a tuple of branches.
@@ -58,19 +73,9 @@ macro_rules! branches {
         }
 
         impl<P, T: Element, $($name: Branch<P, T>),*> Branches<P, T> for ($($name,)*) {
-            const WHOLE_BATCH: bool = false $(|| $name::WHOLE_BATCH)*;
+            const BATCHING: Batching = batching(&[$($name::BATCHING),*]);
             const MULTIPLY_ADDS: usize = sizes::sum(&[$($name::MULTIPLY_ADDS),*]);
-            const CACHE: usize = sizes::sum(&[
-                $(<$name::To as Shape>::LEN, <$name::To as Shape>::LEN, $name::CACHE),*
-            ]);
-            const SCRATCH: usize = {
-                let mut most = 0;
-                $(
-                    let needed = sizes::sum(&[<$name::To as Shape>::LEN, $name::SCRATCH]);
-                    most = if needed > most { needed } else { most };
-                )*
-                most
-            };
+            const NEEDS: Needs = Needs::NONE$(.or(outputs_of::<$name, T>().and($name::NEEDS)))*;
 
             fn initialize<R: Rng + ?Sized>(params: &mut P, rng: &mut R) {
                 $($name::initialize(&(), $name::params_mut(params), rng);)*
@@ -80,8 +85,29 @@ macro_rules! branches {
                 $(visitor.branch::<$name>();)*
             }
         }
+
+        impl<P, T: Element, $($name: TrainBranch<P, T>),*> TrainBranches<P, T> for ($($name,)*) {
+            const TRAIN_NEEDS: Needs = Needs::NONE$(.beside(branch_needs::<P, $name, T>()))*;
+
+            fn each_train(visitor: &mut impl TrainVisitor<P, T>) {
+                $(visitor.branch::<$name>();)*
+            }
+        }
     };
 }
+
+/// The memory of a branch's outputs.
+const fn outputs_of<B: Ends, T: Element>() -> Needs {
+    Needs::NONE.per_sample::<T>(<B::To as Shape>::LEN)
+}
+
+/// The memory of a branch in training: its outputs, their gradient, and the caches of its layers.
+const fn branch_needs<P, B: TrainBranch<P, T>, T: Element>() -> Needs {
+    outputs_of::<B, T>()
+        .and(outputs_of::<B, T>())
+        .and(B::TRAIN_NEEDS)
+}
+
 branches!(A B);
 branches!(A B C);
 branches!(A B C D);
@@ -257,25 +283,40 @@ impl JoinedRows {
 }
 
 /// Runs each branch in inference.
-struct Forward<'a, P, T: Element> {
+struct RunBranches<'a, P, T: Element> {
     params: &'a P,
     x: &'a [T],
     y: &'a mut [T],
     rows: JoinedRows,
     count: usize,
-    scratch: &'a mut [T],
+    scratch: Scratch<'a>,
+    thread_memory: ThreadMemory<'a>,
+    state: Option<StateMemory<'a>>,
+    /// The position of the next branch's state.
+    state_at: usize,
     cx: &'a Context<'a, T>,
 }
 
-impl<P, T: Element> Visitor<P, T> for Forward<'_, P, T> {
+impl<P, T: Element> Visitor<P, T> for RunBranches<'_, P, T> {
     fn branch<B: Branch<P, T>>(&mut self) {
-        let count = self.count;
-        let params = B::params(self.params);
-        let (out, scratch) = self.scratch.split_at_mut(count * <B::To as Shape>::LEN);
-        let scratch = &mut scratch[..count * B::SCRATCH];
-        let x = tensors(self.x, count);
-        let y = tensors_mut(out, count);
-        B::forward(&(), params, x, y, scratch, self.cx);
+        let mut scratch = self.scratch.reborrow();
+        let out = scratch.take(<B::To as Shape>::LEN);
+        let state_at = self.state_at;
+        self.state_at += B::NEEDS.state;
+
+        B::forward(Forward {
+            config: &(),
+            params: B::params(self.params),
+            x: tensors(self.x, self.count),
+            y: tensors_mut(out, self.count),
+            scratch,
+            thread_memory: self.thread_memory.reborrow(),
+            state: self
+                .state
+                .as_mut()
+                .map(|state| state.part(state_at, B::NEEDS.state)),
+            cx: self.cx,
+        });
 
         let range = self.rows.next_range::<B::To>();
         self.rows.scatter(range, out, self.y);
@@ -289,45 +330,45 @@ struct BranchCache<'a, T> {
     /// The gradient of the outputs.
     gradient: &'a mut [T],
     /// The cache of the layers.
-    layers: ActivationStore<'a, T>,
+    layers: ActivationStore<'a>,
 }
 
 impl<'a, T: Element> BranchCache<'a, T> {
-    /// Splits off the cache of the next branch.
-    fn next<P, B: Branch<P, T>>(cache: &mut Option<ActivationStore<'a, T>>) -> Self {
-        let all = cache.take().expect("there is a rest after every branch");
-        let (out, rest) = all.split(<B::To as Shape>::LEN);
-        let (gradient, rest) = rest.split(<B::To as Shape>::LEN);
-        let (layers, rest) = rest.split(B::CACHE);
-        *cache = Some(rest);
-
+    /// Takes the cache of the next branch.
+    fn next<P, B: TrainBranch<P, T>>(cache: &mut ActivationStore<'a>) -> Self {
         BranchCache {
-            out: out.into_slice(),
-            gradient: gradient.into_slice(),
-            layers,
+            out: cache.take(<B::To as Shape>::LEN),
+            gradient: cache.take(<B::To as Shape>::LEN),
+            layers: cache.take_store(B::TRAIN_NEEDS.per_sample),
         }
     }
 }
 
 /// Runs each branch in training.
-struct ForwardTrain<'a, P, T: Element> {
+struct TrainBranchesForward<'a, P, T: Element> {
     params: &'a P,
     x: &'a [T],
     y: &'a mut [T],
     rows: JoinedRows,
     count: usize,
     index: usize,
-    cache: Option<ActivationStore<'a, T>>,
+    cache: ActivationStore<'a>,
+    thread_memory: ThreadMemory<'a>,
     cx: &'a Context<'a, T>,
 }
 
-impl<P, T: Element> Visitor<P, T> for ForwardTrain<'_, P, T> {
-    fn branch<B: Branch<P, T>>(&mut self) {
-        let params = B::params(self.params);
+impl<P, T: Element> TrainVisitor<P, T> for TrainBranchesForward<'_, P, T> {
+    fn branch<B: TrainBranch<P, T>>(&mut self) {
         let BranchCache { out, layers, .. } = BranchCache::next::<P, B>(&mut self.cache);
-        let x = tensors(self.x, self.count);
-        let y = tensors_mut(out, self.count);
-        B::forward_train(&(), params, x, y, layers, &self.cx.layer(self.index));
+        B::forward_train(ForwardTrain {
+            config: &(),
+            params: B::params(self.params),
+            x: tensors(self.x, self.count),
+            y: tensors_mut(out, self.count),
+            cache: layers,
+            thread_memory: self.thread_memory.reborrow(),
+            cx: &self.cx.layer(self.index),
+        });
 
         let range = self.rows.next_range::<B::To>();
         self.rows.scatter(range, out, self.y);
@@ -336,7 +377,7 @@ impl<P, T: Element> Visitor<P, T> for ForwardTrain<'_, P, T> {
 }
 
 /// Computes the gradient of the inputs from that of the outputs.
-struct BackwardInput<'a, P, T: Element> {
+struct InputGradient<'a, P, T: Element> {
     params: &'a P,
     x: &'a [T],
     dy: &'a [T],
@@ -345,12 +386,13 @@ struct BackwardInput<'a, P, T: Element> {
     rows: JoinedRows,
     count: usize,
     index: usize,
-    cache: Option<ActivationStore<'a, T>>,
+    cache: ActivationStore<'a>,
+    thread_memory: ThreadMemory<'a>,
     cx: &'a Context<'a, T>,
 }
 
-impl<P, T: Element> Visitor<P, T> for BackwardInput<'_, P, T> {
-    fn branch<B: Branch<P, T>>(&mut self) {
+impl<P, T: Element> TrainVisitor<P, T> for InputGradient<'_, P, T> {
+    fn branch<B: TrainBranch<P, T>>(&mut self) {
         let BranchCache {
             out,
             gradient,
@@ -359,155 +401,187 @@ impl<P, T: Element> Visitor<P, T> for BackwardInput<'_, P, T> {
         let range = self.rows.next_range::<B::To>();
         self.rows.gather(range, gradient, self.dy);
 
+        // The first branch writes the gradient of the inputs; the others add to it.
         let count = self.count;
-        let params = B::params(self.params);
-        let x = tensors(self.x, count);
-        let y = LayerOutputs::from(tensors(out, count));
-        let dy = tensors_mut(gradient, count);
-        let cx = &self.cx.layer(self.index);
-        match &mut self.dx {
-            None => B::backward_input(&(), params, x, y, layers, dy, None, cx),
-
-            // The first branch writes the gradient of the inputs; the others add to it.
-            Some((dx, _)) if self.index == 0 => {
-                let dx = Some(tensors_mut(dx, count));
-                B::backward_input(&(), params, x, y, layers, dy, dx, cx);
-            }
-            Some((dx, share)) => {
-                let branch_dx = Some(tensors_mut(share, count));
-                B::backward_input(&(), params, x, y, layers, dy, branch_dx, cx);
-                add(dx, share, cx);
-            }
+        let is_first = self.index == 0;
+        let branch_dx = self
+            .dx
+            .as_mut()
+            .map(|(dx, share)| if is_first { &mut **dx } else { &mut **share });
+        B::backward_input(BackwardInput {
+            config: &(),
+            params: B::params(self.params),
+            x: tensors(self.x, count),
+            y: LayerOutputs::from(tensors(out, count)),
+            cache: layers,
+            dy: tensors_mut(gradient, count),
+            dx: branch_dx.map(|dx| tensors_mut(dx, count)),
+            thread_memory: self.thread_memory.reborrow(),
+            cx: &self.cx.layer(self.index),
+        });
+        if let Some((dx, share)) = &mut self.dx
+            && !is_first
+        {
+            add(dx, share, self.cx);
         }
         self.index += 1;
     }
 }
 
 /// Computes the gradients of the parameters.
-struct BackwardParams<'a, P, T: Element> {
+struct ParamGradients<'a, P, T: Element> {
     params: &'a P,
     gradient: &'a mut P,
     x: &'a [T],
     count: usize,
     index: usize,
-    cache: Option<ActivationStore<'a, T>>,
+    cache: ActivationStore<'a>,
+    thread_memory: ThreadMemory<'a>,
     cx: &'a Context<'a, T>,
 }
 
-impl<P, T: Element> Visitor<P, T> for BackwardParams<'_, P, T> {
-    fn branch<B: Branch<P, T>>(&mut self) {
+impl<P, T: Element> TrainVisitor<P, T> for ParamGradients<'_, P, T> {
+    fn branch<B: TrainBranch<P, T>>(&mut self) {
         let BranchCache {
             out,
             gradient: dy,
             layers,
         } = BranchCache::next::<P, B>(&mut self.cache);
 
-        let params = B::params(self.params);
-        let gradient = B::params_mut(self.gradient);
-        let x = tensors(self.x, self.count);
-        let y = LayerOutputs::from(tensors(out, self.count));
-        let dy = tensors(dy, self.count);
-        let cx = &self.cx.layer(self.index);
-        B::backward_params(&(), params, x, y, layers, dy, gradient, cx);
+        B::backward_params(BackwardParams {
+            config: &(),
+            params: B::params(self.params),
+            x: tensors(self.x, self.count),
+            y: LayerOutputs::from(tensors(out, self.count)),
+            cache: layers,
+            dy: tensors(dy, self.count),
+            gradient: B::params_mut(self.gradient),
+            thread_memory: self.thread_memory.reborrow(),
+            cx: &self.cx.layer(self.index),
+        });
         self.index += 1;
     }
 }
 
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branches<P, T>, const TUPLE: bool>
-    Compute<In, Out, T> for Join<P, B, TUPLE>
+    Infer<In, Out, T> for Join<P, B, TUPLE>
 where
     Self: ShapeRule<In>,
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
-    const READS_OUTPUT: bool = false;
-    const WHOLE_BATCH: bool = B::WHOLE_BATCH;
-    const OVERWRITES: bool = true;
+    const BATCHING: Batching = B::BATCHING;
     const MULTIPLY_ADDS: usize = B::MULTIPLY_ADDS;
-    const CACHE: usize = sizes::sum(&[B::CACHE, In::LEN]);
-    const SCRATCH: usize = B::SCRATCH;
+    const NEEDS: Needs = B::NEEDS;
 
-    fn forward(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        scratch: &mut [T],
-        cx: &Context<T>,
-    ) {
-        B::each(&mut Forward {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward {
+            params,
+            x,
+            y,
+            scratch,
+            thread_memory,
+            state,
+            cx,
+            ..
+        } = call;
+        B::each(&mut RunBranches {
             params,
             x: flatten(x),
             y: flatten_mut(y),
             rows: JoinedRows::new::<Out>(TUPLE),
             count: x.len(),
             scratch,
+            thread_memory,
+            state,
+            state_at: 0,
             cx,
         });
     }
+}
 
-    fn forward_train(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        cache: ActivationStore<'_, T>,
-        cx: &Context<T>,
-    ) {
-        let (cache, _) = cache.split(B::CACHE);
-        B::each(&mut ForwardTrain {
+impl<In, Out, T, P, B, const TUPLE: bool> Train<In, Out, T> for Join<P, B, TUPLE>
+where
+    In: Shape,
+    Out: Shape,
+    T: Element,
+    P: Parameters<T>,
+    B: TrainBranches<P, T>,
+    Self: ShapeRule<In>,
+{
+    const READS_OUTPUT: bool = false;
+    const OVERWRITES: bool = true;
+    /// The branches, and one branch's share of the gradient of the inputs.
+    const TRAIN_NEEDS: Needs = Needs::NONE.per_sample::<T>(In::LEN).and(B::TRAIN_NEEDS);
+
+    fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+        let ForwardTrain {
+            params,
+            x,
+            y,
+            mut cache,
+            thread_memory,
+            cx,
+            ..
+        } = call;
+        cache.take::<T>(In::LEN);
+        B::each_train(&mut TrainBranchesForward {
             params,
             x: flatten(x),
             y: flatten_mut(y),
             rows: JoinedRows::new::<Out>(TUPLE),
             count: x.len(),
             index: 0,
-            cache: Some(cache),
+            cache,
+            thread_memory,
             cx,
         });
     }
 
-    fn backward_input(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        cx: &Context<T>,
-    ) {
-        let (cache, share) = cache.split(B::CACHE);
-        B::each(&mut BackwardInput {
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput {
+            params,
+            x,
+            mut cache,
+            dy,
+            dx,
+            thread_memory,
+            cx,
+            ..
+        } = call;
+        let share = cache.take(In::LEN);
+        B::each_train(&mut InputGradient {
             params,
             x: flatten(x),
             dy: flatten(dy),
-            dx: dx.map(|dx| (flatten_mut(dx), share.into_slice())),
+            dx: dx.map(|dx| (flatten_mut(dx), share)),
             rows: JoinedRows::new::<Out>(TUPLE),
             count: x.len(),
             index: 0,
-            cache: Some(cache),
+            cache,
+            thread_memory,
             cx,
         });
     }
 
-    fn backward_params(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        _: &[Tensor<Out, T>],
-        gradient: &mut P,
-        cx: &Context<T>,
-    ) {
-        let (cache, _) = cache.split(B::CACHE);
-        B::each(&mut BackwardParams {
+    fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+        let BackwardParams {
+            params,
+            x,
+            mut cache,
+            gradient,
+            thread_memory,
+            cx,
+            ..
+        } = call;
+        cache.take::<T>(In::LEN);
+        B::each_train(&mut ParamGradients {
             params,
             gradient,
             x: flatten(x),
             count: x.len(),
             index: 0,
-            cache: Some(cache),
+            cache,
+            thread_memory,
             cx,
         });
     }

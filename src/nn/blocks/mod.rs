@@ -8,7 +8,7 @@ pub use branches::Join;
 pub use repeat::Repeat;
 pub use residual::{Residual, ResidualWith};
 
-use crate::network::Context;
+use crate::network::{Batching, Context};
 use crate::tensor::Element;
 use crate::threads;
 
@@ -27,4 +27,16 @@ fn add<T: Element>(y: &mut [T], x: &[T], cx: &Context<T>) {
             *y += x;
         }
     });
+}
+
+/// Returns the batching of a block: whether one of its branches needs the whole batch in training.
+const fn batching(branches: &[Batching]) -> Batching {
+    let mut i = 0;
+    while i < branches.len() {
+        if matches!(branches[i], Batching::WholeBatch) {
+            return Batching::WholeBatch;
+        }
+        i += 1;
+    }
+    Batching::Auto
 }

@@ -4,14 +4,16 @@ use core::marker::PhantomData;
 
 use rand::Rng;
 
+use super::batching;
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
-use crate::network::branch::{Branch, Ends};
+use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, NamesOutput,
-    Parameters, Sentence, ShapeRule,
+    ActivationStore, BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, ForwardTrain,
+    Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Parameters, Sentence, ShapeRule,
+    Train,
 };
 use crate::sizes;
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// `Repeat<N> { .. }`: the layers `B`, whose parameters are `P`, `N` times in sequence.
 #[doc(hidden)]
@@ -63,183 +65,203 @@ struct Repetition<'a, T> {
     out: &'a mut [T],
     gradient: &'a mut [T],
     /// The cache of the layers.
-    layers: ActivationStore<'a, T>,
+    layers: ActivationStore<'a>,
 }
 
 impl<'a, T: Element> Repetition<'a, T> {
-    /// Splits off the first repetition in the cache. Returns it and the cache of the others.
-    ///
-    /// Each repetition is split off when it is needed, as a list of all would lie on the stack.
-    fn first<P, B: Branch<P, T>>(cache: ActivationStore<'a, T>) -> (Self, ActivationStore<'a, T>) {
+    /// The memory of one repetition.
+    const fn needs<P, B: TrainBranch<P, T>>() -> Needs {
         let len = <B::To as Shape>::LEN;
-        let (out, rest) = cache.split(len);
-        let (gradient, rest) = rest.split(len);
-        let (layers, rest) = rest.split(B::CACHE);
-
-        let first = Repetition {
-            out: out.into_slice(),
-            gradient: gradient.into_slice(),
-            layers,
-        };
-        (first, rest)
+        Needs::NONE
+            .per_sample::<T>(len)
+            .per_sample::<T>(len)
+            .and(B::TRAIN_NEEDS)
     }
 
-    /// Splits off the last of `count` repetitions in the cache. Returns it and the cache of those
-    /// before.
-    fn last<P, B: Branch<P, T>>(
-        cache: ActivationStore<'a, T>,
-        count: usize,
-    ) -> (Self, ActivationStore<'a, T>) {
-        let len_before = cache.len() / count * (count - 1);
-        let (before, last) = cache.split(len_before);
-        (Self::first::<P, B>(last).0, before)
+    /// Takes the first repetition that is left in the cache.
+    ///
+    /// Each repetition is taken when it is needed, as a list of all would lie on the stack.
+    fn first<P, B: TrainBranch<P, T>>(cache: &mut ActivationStore<'a>) -> Self {
+        Self::new::<P, B>(cache.take_store(Self::needs::<P, B>().per_sample))
+    }
+
+    /// Takes the last repetition that is left in the cache.
+    fn last<P, B: TrainBranch<P, T>>(cache: &mut ActivationStore<'a>) -> Self {
+        Self::new::<P, B>(cache.take_last(Self::needs::<P, B>().per_sample))
+    }
+
+    fn new<P, B: TrainBranch<P, T>>(mut cache: ActivationStore<'a>) -> Self {
+        let len = <B::To as Shape>::LEN;
+        Repetition {
+            out: cache.take(len),
+            gradient: cache.take(len),
+            layers: cache,
+        }
     }
 }
 
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const N: usize>
-    Compute<In, Out, T> for Repeat<P, B, N>
+    Infer<In, Out, T> for Repeat<P, B, N>
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
-    const READS_OUTPUT: bool = B::READS_OUTPUT;
-    const WHOLE_BATCH: bool = B::WHOLE_BATCH;
-    const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = sizes::product(&[N, B::MULTIPLY_ADDS]);
-    const CACHE: usize = sizes::product(&[N, sizes::sum(&[Out::LEN, Out::LEN, B::CACHE])]);
-    /// Two buffers for the outputs of odd and even repetitions, and the scratch of the layers.
-    const SCRATCH: usize = sizes::sum(&[
-        if N > 1 {
-            sizes::sum(&[Out::LEN, Out::LEN])
-        } else {
-            0
-        },
-        B::SCRATCH,
-    ]);
+    const BATCHING: Batching = batching(&[B::BATCHING]);
+    /// Two buffers for the outputs of odd and even repetitions, and the memory of the layers.
+    const NEEDS: Needs = {
+        let len = if N > 1 { Out::LEN } else { 0 };
+        let layers = Needs {
+            state: sizes::product(&[N, B::NEEDS.state]),
+            ..B::NEEDS
+        };
+        Needs::NONE
+            .per_sample::<T>(len)
+            .per_sample::<T>(len)
+            .and(layers)
+    };
 
-    fn forward(
-        _: &(),
-        params: &[P; N],
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        scratch: &mut [T],
-        cx: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward {
+            params,
+            x,
+            y,
+            mut scratch,
+            mut thread_memory,
+            mut state,
+            cx,
+            ..
+        } = call;
         let count = x.len();
         let x = flatten(x);
         let y = flatten_mut(y);
-        let (scratch, buffers) = scratch.split_at_mut(count * B::SCRATCH);
-        let (mut previous, mut next) = buffers.split_at_mut(buffers.len() / 2);
+        let len = if N > 1 { Out::LEN } else { 0 };
+        let mut previous = scratch.take::<T>(len);
+        let mut next = scratch.take::<T>(len);
 
         for (i, params) in params.iter().enumerate() {
-            let params = B::params(params);
-            let from = if i == 0 {
-                x
-            } else {
-                &previous[..count * Out::LEN]
-            };
-            let to = if i + 1 == N {
-                &mut *y
-            } else {
-                &mut next[..count * Out::LEN]
-            };
-
-            let from = tensors(from, count);
-            let to = tensors_mut(to, count);
-            B::forward(&(), params, from, to, scratch, cx);
+            let from = if i == 0 { x } else { &*previous };
+            let to = if i + 1 == N { &mut *y } else { &mut *next };
+            B::forward(Forward {
+                config: &(),
+                params: B::params(params),
+                x: tensors(from, count),
+                y: tensors_mut(to, count),
+                scratch: scratch.reborrow(),
+                thread_memory: thread_memory.reborrow(),
+                state: state
+                    .as_mut()
+                    .map(|state| state.part(i * B::NEEDS.state, B::NEEDS.state)),
+                cx,
+            });
             core::mem::swap(&mut previous, &mut next);
         }
     }
+}
 
-    fn forward_train(
-        _: &(),
-        params: &[P; N],
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        cache: ActivationStore<'_, T>,
-        cx: &Context<T>,
-    ) {
+impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: TrainBranch<P, T>, const N: usize>
+    Train<In, Out, T> for Repeat<P, B, N>
+{
+    const READS_OUTPUT: bool = B::READS_OUTPUT;
+    const OVERWRITES: bool = true;
+    const TRAIN_NEEDS: Needs = Repetition::<T>::needs::<P, B>().times(N);
+
+    fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+        let ForwardTrain {
+            params,
+            x,
+            y,
+            mut cache,
+            mut thread_memory,
+            cx,
+            ..
+        } = call;
         let count = x.len();
         let mut x = flatten(x);
         let y = flatten_mut(y);
-        let mut rest = cache;
 
         for (i, params) in params.iter().enumerate() {
-            let params = B::params(params);
-            let from = tensors(x, count);
-            let cx = &cx.layer(i);
-            let (Repetition { out, layers, .. }, after) = Repetition::first::<P, B>(rest);
-            if i + 1 == N {
-                return B::forward_train(&(), params, from, tensors_mut(y, count), layers, cx);
-            }
-
-            B::forward_train(&(), params, from, tensors_mut(out, count), layers, cx);
+            let Repetition { out, layers, .. } = Repetition::first::<P, B>(&mut cache);
+            let to = if i + 1 == N { &mut *y } else { &mut *out };
+            B::forward_train(ForwardTrain {
+                config: &(),
+                params: B::params(params),
+                x: tensors(x, count),
+                y: tensors_mut(to, count),
+                cache: layers,
+                thread_memory: thread_memory.reborrow(),
+                cx: &cx.layer(i),
+            });
             x = out;
-            rest = after;
         }
     }
 
-    fn backward_input(
-        _: &(),
-        params: &[P; N],
-        x: &[Tensor<In, T>],
-        y: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        cx: &Context<T>,
-    ) {
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput {
+            params,
+            x,
+            y,
+            mut cache,
+            dy,
+            dx,
+            mut thread_memory,
+            cx,
+            ..
+        } = call;
         let count = x.len();
         let mut y = y.under::<B::To>();
         let mut dy = flatten_mut(dy);
-        let (Repetition { mut layers, .. }, mut rest) = Repetition::last::<P, B>(cache, N);
+        let Repetition { mut layers, .. } = Repetition::<T>::last::<P, B>(&mut cache);
 
         // The inputs of each repetition are the outputs of the one before.
         for i in (1..N).rev() {
-            let (previous, before) = Repetition::last::<P, B>(rest, i);
-            let params = B::params(&params[i]);
+            let previous = Repetition::last::<P, B>(&mut cache);
             let out = &*previous.out;
-            let x = tensors(out, count);
-            let dx = tensors_mut(previous.gradient, count);
-            let cx = &cx.layer(i);
-            B::backward_input(
-                &(),
-                params,
-                x,
+            B::backward_input(BackwardInput {
+                config: &(),
+                params: B::params(&params[i]),
+                x: tensors(out, count),
                 y,
-                layers,
-                tensors_mut(dy, count),
-                Some(dx),
-                cx,
-            );
+                cache: layers,
+                dy: tensors_mut(dy, count),
+                dx: Some(tensors_mut(&mut *previous.gradient, count)),
+                thread_memory: thread_memory.reborrow(),
+                cx: &cx.layer(i),
+            });
 
             y = LayerOutputs::from(tensors(out, count));
-            dy = flatten_mut(dx);
+            dy = previous.gradient;
             layers = previous.layers;
-            rest = before;
         }
 
-        let params = B::params(&params[0]);
-        let x = tensors(flatten(x), count);
-        let dx = dx.map(|dx| tensors_mut(flatten_mut(dx), count));
-        let cx = &cx.layer(0);
-        B::backward_input(&(), params, x, y, layers, tensors_mut(dy, count), dx, cx);
+        B::backward_input(BackwardInput {
+            config: &(),
+            params: B::params(&params[0]),
+            x: tensors(flatten(x), count),
+            y,
+            cache: layers,
+            dy: tensors_mut(dy, count),
+            dx: dx.map(|dx| tensors_mut(flatten_mut(dx), count)),
+            thread_memory,
+            cx: &cx.layer(0),
+        });
     }
 
-    fn backward_params(
-        _: &(),
-        params: &[P; N],
-        x: &[Tensor<In, T>],
-        y: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        dy: &[Tensor<Out, T>],
-        gradient: &mut [P; N],
-        cx: &Context<T>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+        let BackwardParams {
+            params,
+            x,
+            y,
+            mut cache,
+            dy,
+            gradient,
+            mut thread_memory,
+            cx,
+            ..
+        } = call;
         let count = x.len();
         let mut x = flatten(x);
-        let mut rest = cache;
 
         for (i, (params, gradient)) in params.iter().zip(gradient).enumerate() {
-            let (repetition, after) = Repetition::first::<P, B>(rest);
+            let repetition = Repetition::first::<P, B>(&mut cache);
             let out: &[T] = repetition.out;
             let (y, dy): (_, &[T]) = if i + 1 == N {
                 (y.under(), flatten(dy))
@@ -247,15 +269,18 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, B: Branch<P, T>, const
                 (LayerOutputs::from(tensors(out, count)), repetition.gradient)
             };
 
-            let params = B::params(params);
-            let gradient = B::params_mut(gradient);
-            let from = tensors(x, count);
-            let dy = tensors(dy, count);
-            let cx = &cx.layer(i);
-            B::backward_params(&(), params, from, y, repetition.layers, dy, gradient, cx);
-
+            B::backward_params(BackwardParams {
+                config: &(),
+                params: B::params(params),
+                x: tensors(x, count),
+                y,
+                cache: repetition.layers,
+                dy: tensors(dy, count),
+                gradient: B::params_mut(gradient),
+                thread_memory: thread_memory.reborrow(),
+                cx: &cx.layer(i),
+            });
             x = out;
-            rest = after;
         }
     }
 }

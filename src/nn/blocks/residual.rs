@@ -4,15 +4,16 @@ use core::marker::PhantomData;
 
 use rand::Rng;
 
-use super::add;
+use super::{add, batching};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
-use crate::network::branch::{Branch, Ends};
+use crate::network::branch::{Branch, Ends, TrainBranch};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, NamesOutput,
-    Parameters, Sentence, ShapeRule,
+    ActivationStore, BackwardInput, BackwardParams, Batching, FeatureOrder, Forward, ForwardTrain,
+    Infer, Inferred, Layer, LayerOutputs, NamesOutput, Needs, Parameters, Sentence, ShapeRule,
+    Train,
 };
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// A residual connection: `y = f(x) + x`, where `f` is a list of layers that keeps the shape (He et
 /// al., 2015, "Deep Residual Learning for Image Recognition").
@@ -108,7 +109,7 @@ impl<T: Element, P: Parameters<T>, A: Branch<P, T>, B: Branch<P, T>> Layer<T>
 
 /// Returns the number of outputs of a branch that are kept: all if its backward reads them, as the
 /// sum overwrites them in `y`; otherwise none.
-const fn kept_len<P, T: Element, A: Branch<P, T>>() -> usize {
+const fn kept_len<P, T: Element, A: TrainBranch<P, T>>() -> usize {
     if A::READS_OUTPUT {
         <A::To as Shape>::LEN
     } else {
@@ -116,220 +117,262 @@ const fn kept_len<P, T: Element, A: Branch<P, T>>() -> usize {
     }
 }
 
-/// Runs a branch in training. It writes to `y`, by way of `kept` if its outputs are kept.
-fn forward_train<P, T: Element, A: Branch<P, T>>(
-    params: &P,
-    x: &[T],
-    y: &mut [T],
-    kept: ActivationStore<'_, T>,
-    cache: ActivationStore<'_, T>,
-    cx: &Context<T>,
-) {
-    let count = kept.count();
-    let params = A::params(params);
-    let x = tensors(x, count);
-
-    if A::READS_OUTPUT {
-        let kept = kept.into_slice();
-        A::forward_train(&(), params, x, tensors_mut(kept, count), cache, cx);
-        y.copy_from_slice(kept);
-    } else {
-        A::forward_train(&(), params, x, tensors_mut(y, count), cache, cx);
-    }
-}
-
 /// Returns the outputs of a branch as its backward takes them.
-fn outputs<P, T: Element, A: Branch<P, T>>(
-    kept: ActivationStore<'_, T>,
+fn outputs<P, T: Element, A: TrainBranch<P, T>>(
+    kept: &[T],
+    count: usize,
 ) -> LayerOutputs<'_, A::To, T> {
     if A::READS_OUTPUT {
-        let count = kept.count();
-        LayerOutputs::from(tensors(kept.into_slice(), count))
+        LayerOutputs::from(tensors(kept, count))
     } else {
         LayerOutputs::NOT_READ
     }
 }
 
-impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Compute<In, Out, T>
+impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>> Infer<In, Out, T>
     for Residual<P, A>
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
-    const READS_OUTPUT: bool = false;
-    const WHOLE_BATCH: bool = A::WHOLE_BATCH;
-    const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = A::MULTIPLY_ADDS;
-    const CACHE: usize = sizes::sum(&[kept_len::<P, T, A>(), Out::LEN, A::CACHE]);
-    const SCRATCH: usize = A::SCRATCH;
+    const BATCHING: Batching = batching(&[A::BATCHING]);
+    const NEEDS: Needs = A::NEEDS;
 
-    fn forward(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        scratch: &mut [T],
-        cx: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward {
+            params,
+            x,
+            y,
+            scratch,
+            thread_memory,
+            state,
+            cx,
+            ..
+        } = call;
         let count = x.len();
         let x = flatten(x);
         let y = flatten_mut(y);
 
-        let branch_x = tensors(x, count);
-        let branch_y = tensors_mut(y, count);
-        A::forward(&(), A::params(params), branch_x, branch_y, scratch, cx);
+        A::forward(Forward {
+            config: &(),
+            params: A::params(params),
+            x: tensors(x, count),
+            y: tensors_mut(y, count),
+            scratch,
+            thread_memory,
+            state,
+            cx,
+        });
         y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
     }
+}
 
-    fn forward_train(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        cache: ActivationStore<'_, T>,
-        cx: &Context<T>,
-    ) {
+impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: TrainBranch<P, T>> Train<In, Out, T>
+    for Residual<P, A>
+{
+    const READS_OUTPUT: bool = false;
+    const OVERWRITES: bool = true;
+    const TRAIN_NEEDS: Needs = Needs::NONE
+        .per_sample::<T>(kept_len::<P, T, A>())
+        .per_sample::<T>(Out::LEN)
+        .and(A::TRAIN_NEEDS);
+
+    fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+        let ForwardTrain {
+            params,
+            x,
+            y,
+            cache,
+            thread_memory,
+            cx,
+            ..
+        } = call;
         let ResidualCache { kept, layers, .. } = ResidualCache::new::<P, A>(cache);
+        let count = x.len();
         let x = flatten(x);
         let y = flatten_mut(y);
-        forward_train::<P, T, A>(params, x, y, kept, layers, cx);
+
+        // The branch writes to `y`, by way of `kept` if its outputs are kept.
+        let branch_y = if A::READS_OUTPUT { &mut *kept } else { &mut *y };
+        A::forward_train(ForwardTrain {
+            config: &(),
+            params: A::params(params),
+            x: tensors(x, count),
+            y: tensors_mut(branch_y, count),
+            cache: layers,
+            thread_memory,
+            cx,
+        });
+        if A::READS_OUTPUT {
+            y.copy_from_slice(kept);
+        }
         add(y, x, cx);
     }
 
-    fn backward_input(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        cx: &Context<T>,
-    ) {
-        let count = x.len();
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput {
+            params,
+            x,
+            cache,
+            dy,
+            dx,
+            thread_memory,
+            cx,
+            ..
+        } = call;
         let ResidualCache {
             kept,
             dy: branch_dy,
             layers,
         } = ResidualCache::new::<P, A>(cache);
+        let count = x.len();
+        let mut dx = dx.map(flatten_mut);
 
         // Both terms have the gradient of the sum. The branch may overwrite its own.
-        let branch_dy = branch_dy.into_slice();
         branch_dy.copy_from_slice(flatten(dy));
-
-        let params = A::params(params);
-        let x = tensors(flatten(x), count);
-        let y = outputs::<P, T, A>(kept);
-        let branch_dy = tensors_mut(branch_dy, count);
-        let Some(dx) = dx.map(flatten_mut) else {
-            return A::backward_input(&(), params, x, y, layers, branch_dy, None, cx);
-        };
-
-        let branch_dx = Some(tensors_mut(dx, count));
-        A::backward_input(&(), params, x, y, layers, branch_dy, branch_dx, cx);
-        add(dx, flatten(dy), cx);
+        A::backward_input(BackwardInput {
+            config: &(),
+            params: A::params(params),
+            x: tensors(flatten(x), count),
+            y: outputs::<P, T, A>(kept, count),
+            cache: layers,
+            dy: tensors_mut(branch_dy, count),
+            dx: dx.as_deref_mut().map(|dx| tensors_mut(dx, count)),
+            thread_memory,
+            cx,
+        });
+        if let Some(dx) = dx {
+            add(dx, flatten(dy), cx);
+        }
     }
 
-    fn backward_params(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        _: &[Tensor<Out, T>],
-        gradient: &mut P,
-        cx: &Context<T>,
-    ) {
-        let count = x.len();
+    fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+        let BackwardParams {
+            params,
+            x,
+            cache,
+            gradient,
+            thread_memory,
+            cx,
+            ..
+        } = call;
         let ResidualCache { kept, dy, layers } = ResidualCache::new::<P, A>(cache);
-        let params = A::params(params);
-        let gradient = A::params_mut(gradient);
-        let x = tensors(flatten(x), count);
-        let y = outputs::<P, T, A>(kept);
-        let dy = tensors(dy.into_slice(), count);
-        A::backward_params(&(), params, x, y, layers, dy, gradient, cx);
+        let count = x.len();
+
+        A::backward_params(BackwardParams {
+            config: &(),
+            params: A::params(params),
+            x: tensors(flatten(x), count),
+            y: outputs::<P, T, A>(kept, count),
+            cache: layers,
+            dy: tensors(dy, count),
+            gradient: A::params_mut(gradient),
+            thread_memory,
+            cx,
+        });
     }
 }
 
 /// The cache of a [`Residual`].
 struct ResidualCache<'a, T> {
     /// The outputs of the branch, if its backward reads them.
-    kept: ActivationStore<'a, T>,
+    kept: &'a mut [T],
     /// The gradient of the branch's outputs.
-    dy: ActivationStore<'a, T>,
+    dy: &'a mut [T],
     /// The cache of the branch's layers.
-    layers: ActivationStore<'a, T>,
+    layers: ActivationStore<'a>,
 }
 
 impl<'a, T: Element> ResidualCache<'a, T> {
-    fn new<P, A: Branch<P, T>>(cache: ActivationStore<'a, T>) -> Self {
-        let (kept, rest) = cache.split(kept_len::<P, T, A>());
-        let (dy, layers) = rest.split(<A::To as Shape>::LEN);
-        ResidualCache { kept, dy, layers }
+    fn new<P, A: TrainBranch<P, T>>(mut cache: ActivationStore<'a>) -> Self {
+        ResidualCache {
+            kept: cache.take(kept_len::<P, T, A>()),
+            dy: cache.take(<A::To as Shape>::LEN),
+            layers: cache,
+        }
     }
 }
 
 impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Branch<P, T>>
-    Compute<In, Out, T> for ResidualWith<P, A, B>
+    Infer<In, Out, T> for ResidualWith<P, A, B>
 {
     const ORDER: FeatureOrder = FeatureOrder::Layers;
-    const READS_OUTPUT: bool = false;
-    const WHOLE_BATCH: bool = A::WHOLE_BATCH || B::WHOLE_BATCH;
-    const OVERWRITES: bool = true;
     const MULTIPLY_ADDS: usize = sizes::sum(&[A::MULTIPLY_ADDS, B::MULTIPLY_ADDS]);
-    /// The fields of `ProjectedCache`, in this order.
-    const CACHE: usize = sizes::sum(&[
-        kept_len::<P, T, A>(),
-        A::CACHE,
-        Out::LEN,
-        Out::LEN,
-        B::CACHE,
-        In::LEN,
-    ]);
+    const BATCHING: Batching = batching(&[A::BATCHING, B::BATCHING]);
     /// The branches run one after another, the second next to its outputs.
-    const SCRATCH: usize = {
-        let second = sizes::sum(&[Out::LEN, B::SCRATCH]);
-        if A::SCRATCH > second {
-            A::SCRATCH
-        } else {
-            second
-        }
-    };
+    const NEEDS: Needs = A::NEEDS.or(Needs::NONE.per_sample::<T>(Out::LEN).and(B::NEEDS));
 
-    fn forward(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        scratch: &mut [T],
-        cx: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let Forward {
+            params,
+            x,
+            y,
+            mut scratch,
+            mut thread_memory,
+            mut state,
+            cx,
+            ..
+        } = call;
         let count = x.len();
         let x = flatten(x);
         let y = flatten_mut(y);
 
-        let params_a = A::params(params);
-        let x_a = tensors(x, count);
-        let y_a = tensors_mut(y, count);
-        let scratch_a = &mut scratch[..count * A::SCRATCH];
-        A::forward(&(), params_a, x_a, y_a, scratch_a, cx);
+        A::forward(Forward {
+            config: &(),
+            params: A::params(params),
+            x: tensors(x, count),
+            y: tensors_mut(y, count),
+            scratch: scratch.reborrow(),
+            thread_memory: thread_memory.reborrow(),
+            state: state.as_mut().map(|state| state.part(0, A::NEEDS.state)),
+            cx,
+        });
 
-        let params_b = B::params(params);
-        let x_b = tensors(x, count);
-        let (out_b, scratch) = scratch.split_at_mut(count * Out::LEN);
-        let y_b = tensors_mut(out_b, count);
-        let scratch_b = &mut scratch[..count * B::SCRATCH];
-        B::forward(&(), params_b, x_b, y_b, scratch_b, cx);
-
+        let out_b = scratch.take(Out::LEN);
+        B::forward(Forward {
+            config: &(),
+            params: B::params(params),
+            x: tensors(x, count),
+            y: tensors_mut(out_b, count),
+            scratch,
+            thread_memory,
+            state: state
+                .as_mut()
+                .map(|state| state.part(A::NEEDS.state, B::NEEDS.state)),
+            cx,
+        });
         y.iter_mut().zip(out_b).for_each(|(y, x)| *y += *x);
     }
+}
 
-    fn forward_train(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        y: &mut [Tensor<Out, T>],
-        cache: ActivationStore<'_, T>,
-        cx: &Context<T>,
-    ) {
+impl<In: Shape, Out: Shape, T, P, A, B> Train<In, Out, T> for ResidualWith<P, A, B>
+where
+    T: Element,
+    P: Parameters<T>,
+    A: TrainBranch<P, T>,
+    B: TrainBranch<P, T>,
+{
+    const READS_OUTPUT: bool = false;
+    const OVERWRITES: bool = true;
+    /// The fields of `ProjectedCache`, in this order, and the larger memory per thread.
+    const TRAIN_NEEDS: Needs = {
+        let own = Needs::NONE
+            .per_sample::<T>(kept_len::<P, T, A>())
+            .per_sample::<T>(Out::LEN)
+            .per_sample::<T>(Out::LEN)
+            .per_sample::<T>(In::LEN);
+        own.and(A::TRAIN_NEEDS.beside(B::TRAIN_NEEDS))
+    };
+
+    fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+        let ForwardTrain {
+            params,
+            x,
+            y,
+            cache,
+            mut thread_memory,
+            cx,
+            ..
+        } = call;
         let ProjectedCache {
             kept_a,
             layers_a,
@@ -341,27 +384,47 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         let x = flatten(x);
         let y = flatten_mut(y);
 
-        forward_train::<P, T, A>(params, x, y, kept_a, layers_a, &cx.layer(0));
+        let y_a = if A::READS_OUTPUT {
+            &mut *kept_a
+        } else {
+            &mut *y
+        };
+        A::forward_train(ForwardTrain {
+            config: &(),
+            params: A::params(params),
+            x: tensors(x, count),
+            y: tensors_mut(y_a, count),
+            cache: layers_a,
+            thread_memory: thread_memory.reborrow(),
+            cx: &cx.layer(0),
+        });
+        if A::READS_OUTPUT {
+            y.copy_from_slice(kept_a);
+        }
 
-        let params_b = B::params(params);
-        let x_b = tensors(x, count);
-        let out_b = out_b.into_slice();
-        let y_b = tensors_mut(out_b, count);
-        B::forward_train(&(), params_b, x_b, y_b, layers_b, &cx.layer(1));
-
+        B::forward_train(ForwardTrain {
+            config: &(),
+            params: B::params(params),
+            x: tensors(x, count),
+            y: tensors_mut(out_b, count),
+            cache: layers_b,
+            thread_memory,
+            cx: &cx.layer(1),
+        });
         add(y, out_b, cx);
     }
 
-    fn backward_input(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        dy: &mut [Tensor<Out, T>],
-        dx: Option<&mut [Tensor<In, T>]>,
-        cx: &Context<T>,
-    ) {
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput {
+            params,
+            x,
+            cache,
+            dy,
+            dx,
+            mut thread_memory,
+            cx,
+            ..
+        } = call;
         let ProjectedCache {
             kept_a,
             layers_a,
@@ -372,47 +435,51 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         } = ProjectedCache::new::<P, A, B>(cache, In::LEN);
         let count = x.len();
         let x = flatten(x);
+        let dy = flatten_mut(dy);
+        let mut dx = dx.map(flatten_mut);
 
         // Both branches have the gradient of the sum, and may overwrite it: the first has a copy.
-        let dy_a = dy_a.into_slice();
-        dy_a.copy_from_slice(flatten(dy));
+        dy_a.copy_from_slice(dy);
+        A::backward_input(BackwardInput {
+            config: &(),
+            params: A::params(params),
+            x: tensors(x, count),
+            y: outputs::<P, T, A>(kept_a, count),
+            cache: layers_a,
+            dy: tensors_mut(dy_a, count),
+            dx: dx.as_deref_mut().map(|dx| tensors_mut(dx, count)),
+            thread_memory: thread_memory.reborrow(),
+            cx: &cx.layer(0),
+        });
 
-        let params_a = A::params(params);
-        let x_a = tensors(x, count);
-        let y_a = outputs::<P, T, A>(kept_a);
-        let dy_a = tensors_mut(dy_a, count);
-        let cx_a = &cx.layer(0);
-
-        let params_b = B::params(params);
-        let x_b = tensors(x, count);
-        let y_b = LayerOutputs::from(tensors(out_b.into_slice(), count));
-        let dy_b = tensors_mut(flatten_mut(dy), count);
-        let cx_b = &cx.layer(1);
-
-        let Some(dx) = dx.map(flatten_mut) else {
-            A::backward_input(&(), params_a, x_a, y_a, layers_a, dy_a, None, cx_a);
-            B::backward_input(&(), params_b, x_b, y_b, layers_b, dy_b, None, cx_b);
-            return;
-        };
-
-        let dx_a = Some(tensors_mut(dx, count));
-        A::backward_input(&(), params_a, x_a, y_a, layers_a, dy_a, dx_a, cx_a);
-        let share_b = dx_b.into_slice();
-        let dx_b = Some(tensors_mut(share_b, count));
-        B::backward_input(&(), params_b, x_b, y_b, layers_b, dy_b, dx_b, cx_b);
-        add(dx, share_b, cx);
+        let is_asked = dx.is_some();
+        B::backward_input(BackwardInput {
+            config: &(),
+            params: B::params(params),
+            x: tensors(x, count),
+            y: LayerOutputs::from(tensors(&*out_b, count)),
+            cache: layers_b,
+            dy: tensors_mut(dy, count),
+            dx: is_asked.then(|| tensors_mut(&mut *dx_b, count)),
+            thread_memory,
+            cx: &cx.layer(1),
+        });
+        if let Some(dx) = dx {
+            add(dx, dx_b, cx);
+        }
     }
 
-    fn backward_params(
-        _: &(),
-        params: &P,
-        x: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        cache: ActivationStore<'_, T>,
-        dy: &[Tensor<Out, T>],
-        gradient: &mut P,
-        cx: &Context<T>,
-    ) {
+    fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+        let BackwardParams {
+            params,
+            x,
+            cache,
+            dy,
+            gradient,
+            mut thread_memory,
+            cx,
+            ..
+        } = call;
         let ProjectedCache {
             kept_a,
             layers_a,
@@ -424,59 +491,59 @@ impl<In: Shape, Out: Shape, T: Element, P: Parameters<T>, A: Branch<P, T>, B: Br
         let count = x.len();
         let x = flatten(x);
 
-        let params_a = A::params(params);
-        let gradient_a = A::params_mut(gradient);
-        let x_a = tensors(x, count);
-        let y_a = outputs::<P, T, A>(kept_a);
-        let dy_a = tensors(dy_a.into_slice(), count);
-        let cx_a = &cx.layer(0);
-        A::backward_params(&(), params_a, x_a, y_a, layers_a, dy_a, gradient_a, cx_a);
-
-        let params_b = B::params(params);
-        let gradient_b = B::params_mut(gradient);
-        let x_b = tensors(x, count);
-        let y_b = LayerOutputs::from(tensors(out_b.into_slice(), count));
-        let dy_b = tensors(flatten(dy), count);
-        let cx_b = &cx.layer(1);
-        B::backward_params(&(), params_b, x_b, y_b, layers_b, dy_b, gradient_b, cx_b);
+        A::backward_params(BackwardParams {
+            config: &(),
+            params: A::params(params),
+            x: tensors(x, count),
+            y: outputs::<P, T, A>(kept_a, count),
+            cache: layers_a,
+            dy: tensors(dy_a, count),
+            gradient: A::params_mut(gradient),
+            thread_memory: thread_memory.reborrow(),
+            cx: &cx.layer(0),
+        });
+        B::backward_params(BackwardParams {
+            config: &(),
+            params: B::params(params),
+            x: tensors(x, count),
+            y: LayerOutputs::from(tensors(&*out_b, count)),
+            cache: layers_b,
+            dy: tensors(flatten(dy), count),
+            gradient: B::params_mut(gradient),
+            thread_memory,
+            cx: &cx.layer(1),
+        });
     }
 }
 
 /// The cache of a [`ResidualWith`].
 struct ProjectedCache<'a, T> {
     /// The outputs of the first branch, if its backward reads them.
-    kept_a: ActivationStore<'a, T>,
-    /// The cache of the first branch's layers.
-    layers_a: ActivationStore<'a, T>,
+    kept_a: &'a mut [T],
     /// The gradient of the first branch's outputs.
-    dy_a: ActivationStore<'a, T>,
+    dy_a: &'a mut [T],
     /// The outputs of the second branch.
-    out_b: ActivationStore<'a, T>,
-    /// The cache of the second branch's layers.
-    layers_b: ActivationStore<'a, T>,
+    out_b: &'a mut [T],
     /// The second branch's share of the gradient of the inputs.
-    dx_b: ActivationStore<'a, T>,
+    dx_b: &'a mut [T],
+    /// The caches of the branches' layers.
+    layers_a: ActivationStore<'a>,
+    layers_b: ActivationStore<'a>,
 }
 
 impl<'a, T: Element> ProjectedCache<'a, T> {
-    fn new<P, A: Branch<P, T>, B: Branch<P, T>>(
-        cache: ActivationStore<'a, T>,
+    fn new<P, A: TrainBranch<P, T>, B: TrainBranch<P, T>>(
+        mut cache: ActivationStore<'a>,
         in_len: usize,
     ) -> Self {
         let out_len = <A::To as Shape>::LEN;
-        let (kept_a, rest) = cache.split(kept_len::<P, T, A>());
-        let (layers_a, rest) = rest.split(A::CACHE);
-        let (dy_a, rest) = rest.split(out_len);
-        let (out_b, rest) = rest.split(out_len);
-        let (layers_b, rest) = rest.split(B::CACHE);
-        let (dx_b, _) = rest.split(in_len);
         ProjectedCache {
-            kept_a,
-            layers_a,
-            dy_a,
-            out_b,
-            layers_b,
-            dx_b,
+            kept_a: cache.take(kept_len::<P, T, A>()),
+            dy_a: cache.take(out_len),
+            out_b: cache.take(out_len),
+            dx_b: cache.take(in_len),
+            layers_a: cache.take_store(A::TRAIN_NEEDS.per_sample),
+            layers_b: cache,
         }
     }
 }

@@ -7,10 +7,10 @@ use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, Parameters,
-    ShapeRule,
+    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Parameters,
+    ShapeRule, Train,
 };
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// A convolution of an image `[height, width, channels]`.
 ///

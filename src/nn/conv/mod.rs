@@ -59,54 +59,37 @@ macro_rules! convolution {
         }
 
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const EACH: usize>
-            Compute<In, Out, T> for $layer<$($size,)* $bias, EACH>
+            Infer<In, Out, T> for $layer<$($size,)* $bias, EACH>
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
-            const READS_OUTPUT: bool = false;
             const RELU_FUSION: crate::network::ReluFusion = crate::network::ReluFusion::Epilogue;
-            const OVERWRITES: bool = true;
             const MULTIPLY_ADDS: usize = Self::RULE.sizes(In::DIMS, Out::DIMS).multiply_adds();
 
-            fn forward(
-                _: &(),
-                $p: &Self::Params,
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                cx: &Context<T>,
-            ) {
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward { params: $p, x, y, cx, .. } = call;
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let weight = Parameters::<T>::as_slice(&$p.weight);
                 let bias: Option<&[T]> = $get;
                 compute::$forward(sizes, weight, bias, flatten(x), flatten_mut(y), cx);
             }
+        }
 
-            fn backward_input(
-                _: &(),
-                params: &Self::Params,
-                _: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                _: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                cx: &Context<T>,
-            ) {
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const EACH: usize>
+            Train<In, Out, T> for $layer<$($size,)* $bias, EACH>
+        {
+            const READS_OUTPUT: bool = false;
+            const OVERWRITES: bool = true;
+
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput { params, dy, dx, cx, .. } = call;
                 let Some(dx) = dx else { return };
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let weight = Parameters::<T>::as_slice(&params.weight);
                 compute::$backward(sizes, weight, None, flatten(dy), flatten_mut(dx), cx);
             }
 
-            fn backward_params(
-                _: &(),
-                _: &Self::Params,
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                _: ActivationStore<'_, T>,
-                dy: &[Tensor<Out, T>],
-                gradient: &mut Self::Params,
-                cx: &Context<T>,
-            ) {
+            fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+                let BackwardParams { x, dy, gradient, cx, .. } = call;
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let x = flatten(x);
                 let dy = flatten(dy);

@@ -7,10 +7,10 @@ use super::{compute, convolution};
 use crate::derive::Parameters;
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, Parameters,
-    ShapeRule,
+    BackwardInput, BackwardParams, FeatureOrder, Forward, Infer, Inferred, Layer, Parameters,
+    ShapeRule, Train,
 };
-use crate::tensor::{Element, Shape, Tensor};
+use crate::tensor::{Element, Shape};
 
 /// A transposed convolution of an image `[height, width, channels]`, which enlarges it. Each pixel
 /// is spread over a window of the output, as in the gradient of a [`Conv2d`](super::Conv2d).

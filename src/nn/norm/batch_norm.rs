@@ -12,12 +12,12 @@ use crate::derive::Parameters;
 use crate::kernels::{Normalize, RunningNorm};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Configuration, Context, FeatureOrder, INFER, Inferred, Layer,
-    LayerOutputs, Parameters, Sentence, ShapeRule,
+    BackwardInput, BackwardParams, Batching, Configuration, FeatureOrder, Forward, ForwardTrain,
+    INFER, Infer, Inferred, Layer, Needs, Parameters, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::{last_size, zero_size};
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// Batch normalization: `(x - mean) / sqrt(variance + eps) * weight + bias`. Mean and variance of
 /// each feature are those of the whole batch in training, and running ones in inference. An input
@@ -259,24 +259,23 @@ macro_rules! batch_norm {
         }
 
         impl<In: Shape, Out: Shape, T: Element, const C: usize, const AFFINE: bool>
-            Compute<In, Out, T> for $name<C, AFFINE>
+            Infer<In, Out, T> for $name<C, AFFINE>
         where
             Self: Layer<T, Config = BatchNormArguments>,
         {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
-            const READS_OUTPUT: bool = false;
-            const WHOLE_BATCH: bool = true;
-            const CACHE: usize = sizes::product(&[CACHE_PER_FEATURE, C]);
+            const BATCHING: Batching = Batching::WholeBatch;
 
             #[inline(always)]
-            fn forward(
-                config: &Self::Config,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                cx: &Context<T>,
-            ) {
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward {
+                    config,
+                    params,
+                    x,
+                    y,
+                    cx,
+                    ..
+                } = call;
                 let (trained, running) = params.as_slice().split_at(trained_len(AFFINE, C));
                 let (weight, bias) = weight_and_bias(trained, C);
                 let norm = RunningNorm {
@@ -288,15 +287,27 @@ macro_rules! batch_norm {
                 };
                 cx.kernels.running_norm(norm, flatten(x), flatten_mut(y));
             }
+        }
 
-            fn forward_train(
-                config: &Self::Config,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                cache: ActivationStore<'_, T>,
-                cx: &Context<T>,
-            ) {
+        impl<In: Shape, Out: Shape, T: Element, const C: usize, const AFFINE: bool>
+            Train<In, Out, T> for $name<C, AFFINE>
+        where
+            Self: Layer<T, Config = BatchNormArguments>,
+        {
+            const READS_OUTPUT: bool = false;
+            const TRAIN_NEEDS: Needs =
+                Needs::NONE.per_sample::<T>(sizes::product(&[CACHE_PER_FEATURE, C]));
+
+            fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+                let ForwardTrain {
+                    config,
+                    params,
+                    x,
+                    y,
+                    cache,
+                    cx,
+                    ..
+                } = call;
                 if x.is_empty() {
                     return;
                 }
@@ -313,16 +324,16 @@ macro_rules! batch_norm {
                 }
             }
 
-            fn backward_input(
-                _: &Self::Config,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                cache: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                cx: &Context<T>,
-            ) {
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput {
+                    params,
+                    x,
+                    cache,
+                    dy,
+                    dx,
+                    cx,
+                    ..
+                } = call;
                 if x.is_empty() {
                     return;
                 }
@@ -337,16 +348,16 @@ macro_rules! batch_norm {
                 backward_input(trained, input, dy, dx, cache, frozen, cx);
             }
 
-            fn backward_params(
-                config: &Self::Config,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                cache: ActivationStore<'_, T>,
-                _: &[Tensor<Out, T>],
-                gradient: &mut Self::Params,
-                cx: &Context<T>,
-            ) {
+            fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+                let BackwardParams {
+                    config,
+                    params,
+                    x,
+                    cache,
+                    gradient,
+                    cx,
+                    ..
+                } = call;
                 if x.is_empty() {
                     return;
                 }

@@ -30,8 +30,10 @@ pub(super) struct BatchCache<'a, T> {
 
 impl<'a, T: Element> BatchCache<'a, T> {
     /// Splits the cache of a batch that is not empty.
-    pub(super) fn new(cache: ActivationStore<'a, T>, features: usize) -> Self {
-        let (near, tail) = cache.into_slice().split_at_mut(features);
+    pub(super) fn new(mut cache: ActivationStore<'a>, features: usize) -> Self {
+        let (near, tail) = cache
+            .take(CACHE_PER_FEATURE * features)
+            .split_at_mut(features);
         let (rest_and_inverse, tail) = tail.split_at_mut(2 * features);
         let (variance, tail) = tail.split_at_mut(features);
         let (gradients, workspace) = tail.split_at_mut(2 * features);

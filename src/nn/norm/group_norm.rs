@@ -8,12 +8,12 @@ use super::{
 use crate::kernels::{self, Kernels, Normalize, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
-    Parameters, Sentence, ShapeRule,
+    BackwardInput, BackwardParams, FeatureOrder, Forward, ForwardTrain, INFER, Infer, Inferred,
+    Layer, Needs, Parameters, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::{last_size, zero_size};
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 
 /// Group normalization: `(x - mean) / sqrt(variance + eps) * weight + bias`. Mean and variance are
 /// over one of several equal groups of neighbouring channels, at all positions of a sample. Each
@@ -198,7 +198,7 @@ macro_rules! over_groups {
         }
 
         impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const AFFINE: bool>
-            Compute<In, Out, T> for $name<$($size,)* AFFINE>
+            Infer<In, Out, T> for $name<$($size,)* AFFINE>
         where
             Self: Layer<T, Config = NormEps>,
         {
@@ -209,94 +209,76 @@ macro_rules! over_groups {
                 } else {
                     FeatureOrder::Depends
                 };
+
+            #[inline(always)]
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward { config, params, x, y, cx, .. } = call;
+                let norm = norm(config, params.as_slice(), In::LEN, $groups, C);
+                cx.kernels.group_norm(norm, flatten(x), flatten_mut(y), &mut []);
+            }
+        }
+
+        impl<In: Shape, Out: Shape, T: Element, $(const $size: usize,)* const AFFINE: bool>
+            Train<In, Out, T> for $name<$($size,)* AFFINE>
+        where
+            Self: Layer<T, Config = NormEps>,
+        {
             const READS_OUTPUT: bool = false;
             const OVERWRITES: bool = true;
             /// The statistics of each group, and what each sample contributes to the gradients of
             /// weight and bias.
-            const CACHE: usize = sizes::sum(&[
-                sizes::product(&[STATISTICS, $groups]),
-                if AFFINE { sizes::sum(&[C, C]) } else { 0 },
-            ]);
+            const TRAIN_NEEDS: Needs = Needs::NONE
+                .per_sample::<T>(sizes::product(&[STATISTICS, $groups]))
+                .per_sample::<T>(if AFFINE { C } else { 0 })
+                .per_sample::<T>(if AFFINE { C } else { 0 });
 
             #[inline(always)]
-            fn forward(
-                config: &NormEps,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                cx: &Context<T>,
-            ) {
+            fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+                let ForwardTrain { config, params, x, y, mut cache, cx, .. } = call;
                 let norm = norm(config, params.as_slice(), In::LEN, $groups, C);
-                cx.kernels.group_norm(norm, flatten(x), flatten_mut(y), &mut []);
-            }
-
-            #[inline(always)]
-            fn forward_train(
-                config: &NormEps,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                cache: ActivationStore<'_, T>,
-                cx: &Context<T>,
-            ) {
-                let norm = norm(config, params.as_slice(), In::LEN, $groups, C);
-                let (statistics, _) = cache.split(STATISTICS * $groups);
+                let statistics = cache.take(STATISTICS * $groups);
                 let y = flatten_mut(y);
-                cx.kernels.group_norm(norm, flatten(x), y, statistics.into_slice());
+                cx.kernels.group_norm(norm, flatten(x), y, statistics);
             }
 
             #[inline(always)]
-            fn backward_input(
-                config: &NormEps,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                cache: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                cx: &Context<T>,
-            ) {
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput { config, params, x, mut cache, dy, dx, cx, .. } = call;
                 if dx.is_none() && !AFFINE {
                     return;
                 }
 
                 let norm = norm(config, params.as_slice(), In::LEN, $groups, C);
-                let (statistics, sums) = cache.split(STATISTICS * $groups);
-                let (weight, bias) = sums.split(if AFFINE { C } else { 0 });
+                let statistics = cache.take(STATISTICS * $groups);
+                let channels = if AFFINE { C } else { 0 };
+                let weight = cache.take(channels);
+                let bias = cache.take(channels);
                 cx.kernels.group_norm_grad(
                     norm,
                     flatten(x),
-                    statistics.into_slice(),
+                    statistics,
                     flatten(dy),
                     dx.map(flatten_mut),
-                    weight.into_slice(),
-                    bias.into_slice(),
+                    weight,
+                    bias,
                 );
             }
 
             #[inline(always)]
-            fn backward_params(
-                _: &NormEps,
-                _: &Self::Params,
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                cache: ActivationStore<'_, T>,
-                _: &[Tensor<Out, T>],
-                gradient: &mut Self::Params,
-                cx: &Context<T>,
-            ) {
+            fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+                let BackwardParams { x, mut cache, gradient, cx, .. } = call;
                 if !AFFINE {
                     return;
                 }
 
                 // `backward_input` has stored what each sample contributes.
                 let (weight, bias) = weight_and_bias_mut(gradient.as_mut_slice(), C);
-                let (_, sums) = cache.split(STATISTICS * $groups);
-                let (weights, biases) = sums.split(C);
+                cache.take::<T>(STATISTICS * $groups);
+                let weights = cache.take(C);
+                let biases = cache.take(C);
                 let accumulate = cx.accumulate();
-                cx.kernels.column_sums(x.len(), C, weights.into_slice(), weight, accumulate);
-                cx.kernels.column_sums(x.len(), C, biases.into_slice(), bias, accumulate);
+                cx.kernels.column_sums(x.len(), C, weights, weight, accumulate);
+                cx.kernels.column_sums(x.len(), C, biases, bias, accumulate);
             }
         }
     };

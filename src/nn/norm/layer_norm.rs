@@ -9,12 +9,12 @@ use super::{
 use crate::kernels::{Normalize, RowNorm, RowNormSums, STATISTICS};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
-    ActivationStore, Compute, Context, FeatureOrder, INFER, Inferred, Layer, LayerOutputs,
-    Parameters, Sentence, ShapeRule,
+    BackwardInput, BackwardParams, Context, FeatureOrder, Forward, ForwardTrain, INFER, Infer,
+    Inferred, Layer, Needs, Parameters, Sentence, ShapeRule, Train,
 };
 use crate::nn::rule::zero_size;
 use crate::sizes;
-use crate::tensor::{Dims, Element, Shape, Tensor};
+use crate::tensor::{Dims, Element, Shape};
 use crate::threads;
 
 /// Layer normalization: `(x - mean) / sqrt(variance + eps) * weight + bias`. Mean and variance are
@@ -260,7 +260,7 @@ macro_rules! over_last_axes {
             const B: usize,
             const C: usize,
             $(const $option: bool),*
-        > Compute<In, Out, T> for $name<RANK, A, B, C, $($option),*>
+        > Infer<In, Out, T> for $name<RANK, A, B, C, $($option),*>
         where
             Self: Layer<T, Config = NormEps>,
         {
@@ -270,67 +270,56 @@ macro_rules! over_last_axes {
                 (true, _) => FeatureOrder::Keeps,
                 (false, _) => FeatureOrder::Trailing,
             };
-            const READS_OUTPUT: bool = false;
-            const OVERWRITES: bool = true;
-            const CACHE: usize = sizes::product(&[STATISTICS, In::LEN / (A * B * C)]);
 
             #[inline(always)]
-            fn forward(
-                config: &NormEps,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                _: &mut [T],
-                cx: &Context<T>,
-            ) {
+            fn forward(call: Forward<'_, Self, In, Out, T>) {
+                let Forward { config, params, x, y, cx, .. } = call;
                 let norm = row_norm(A * B * C, $centered, config.or($eps), params.as_slice());
                 cx.kernels.row_norm(norm, flatten(x), flatten_mut(y), &mut []);
             }
+        }
+
+        impl<
+            In: Shape,
+            Out: Shape,
+            T: Element,
+            const RANK: usize,
+            const A: usize,
+            const B: usize,
+            const C: usize,
+            $(const $option: bool),*
+        > Train<In, Out, T> for $name<RANK, A, B, C, $($option),*>
+        where
+            Self: Layer<T, Config = NormEps>,
+        {
+            const READS_OUTPUT: bool = false;
+            const OVERWRITES: bool = true;
+            const TRAIN_NEEDS: Needs = Needs::NONE
+                .per_sample::<T>(sizes::product(&[STATISTICS, In::LEN / (A * B * C)]));
 
             #[inline(always)]
-            fn forward_train(
-                config: &NormEps,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                y: &mut [Tensor<Out, T>],
-                cache: ActivationStore<'_, T>,
-                cx: &Context<T>,
-            ) {
+            fn forward_train(call: ForwardTrain<'_, Self, In, Out, T>) {
+                let ForwardTrain { config, params, x, y, mut cache, cx, .. } = call;
                 let norm = row_norm(A * B * C, $centered, config.or($eps), params.as_slice());
-                cx.kernels.row_norm(norm, flatten(x), flatten_mut(y), cache.into_slice());
+                let statistics = cache.take(STATISTICS * (In::LEN / (A * B * C)));
+                cx.kernels.row_norm(norm, flatten(x), flatten_mut(y), statistics);
             }
 
             #[inline(always)]
-            fn backward_input(
-                config: &NormEps,
-                params: &Self::Params,
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                cache: ActivationStore<'_, T>,
-                dy: &mut [Tensor<Out, T>],
-                dx: Option<&mut [Tensor<In, T>]>,
-                cx: &Context<T>,
-            ) {
+            fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+                let BackwardInput { config, params, x, mut cache, dy, dx, cx, .. } = call;
                 let Some(dx) = dx else { return };
                 let norm = row_norm(A * B * C, $centered, config.or($eps), params.as_slice());
-                let statistics = cache.into_slice();
+                let statistics = cache.take(STATISTICS * (In::LEN / (A * B * C)));
                 let dx = flatten_mut(dx);
                 cx.kernels.row_norm_grad(norm, flatten(x), statistics, flatten(dy), dx);
             }
 
             #[inline(always)]
-            fn backward_params(
-                _: &NormEps,
-                _: &Self::Params,
-                x: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                cache: ActivationStore<'_, T>,
-                dy: &[Tensor<Out, T>],
-                gradient: &mut Self::Params,
-                cx: &Context<T>,
-            ) {
+            fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
+                let BackwardParams { x, mut cache, dy, gradient, cx, .. } = call;
                 let gradient = gradient.as_mut_slice();
-                let statistics = cache.into_slice();
+                let statistics = cache.take(STATISTICS * (In::LEN / (A * B * C)));
                 backward_params(A * B * C, flatten(x), statistics, flatten(dy), gradient, cx);
             }
         }

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{Compute, Context, Inferred, ShapeRule, InPlace, Layer, LayerOutputs, ActivationStore}, tensor::Element};
+use shapewright::{ext::{BackwardInPlace, BackwardInput, Forward, ForwardInPlace, InPlace, Infer, Inferred, Layer, ShapeRule, Train}, tensor::Element};
 
 struct Twice;
 
@@ -10,10 +10,12 @@ impl<In: Shape> ShapeRule<In> for Twice {
 impl InPlace for Twice {
     type Config = ();
     const READS_OUTPUT: bool = false;
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, .. } = call;
         y.iter_mut().for_each(|y| *y *= T::one() + T::one());
     }
-    fn backward_in_place<S: Shape, T: Element>(_: &(), _: LayerOutputs<'_, S, T>, dy: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { dy, .. } = call;
         dy.iter_mut().for_each(|dy| *dy *= T::one() + T::one());
     }
 }
@@ -28,21 +30,17 @@ impl<T: Element> Layer<T> for Copied {
     type Params = ();
 }
 // Nor here.
-impl<S: Shape, T: Element> Compute<S, S, T> for Copied {
-    const READS_OUTPUT: bool = false;
-    fn forward(_: &(), _: &(), x: &[Tensor<S, T>], y: &mut [Tensor<S, T>], _: &mut [T], _: &Context<T>) {
+impl<S: Shape, T: Element> Infer<S, S, T> for Copied {
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        let Forward { x, y, .. } = call;
         y.copy_from_slice(x);
     }
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor<S, T>],
-        _: LayerOutputs<'_, S, T>,
-        _: ActivationStore<'_, T>,
-        dy: &mut [Tensor<S, T>],
-        dx: Option<&mut [Tensor<S, T>]>,
-        _: &Context<T>,
-    ) {
+}
+
+impl<S: Shape, T: Element> Train<S, S, T> for Copied {
+    const READS_OUTPUT: bool = false;
+    fn backward_input(call: BackwardInput<'_, Self, S, S, T>) {
+        let BackwardInput { dy, dx, .. } = call;
         if let Some(dx) = dx {
             dx.copy_from_slice(dy);
         }

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::{Dims, Element}};
+use shapewright::{ext::{BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, ShapeRule}, tensor::{Dims, Element}};
 
 /// Works in place, and gives as many numbers as it is given along other axes.
 pub struct Column;
@@ -13,13 +13,8 @@ impl InPlace for Column {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = false;
 
-    fn forward_in_place<S: Shape, T: Element>(_: &(), _: &mut [Tensor<S, T>], _: &Context<T>) {}
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        _: LayerOutputs<'_, S, T>,
-        _: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
+    fn forward_in_place<S: Shape, T: Element>(_: ForwardInPlace<'_, (), S, T>) {}
+    fn backward_in_place<S: Shape, T: Element>(_: BackwardInPlace<'_, (), S, T>) {
     }
 }
 

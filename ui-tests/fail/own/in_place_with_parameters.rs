@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, Layer, LayerOutputs}, tensor::Element};
+use shapewright::{ext::{BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, Layer, ShapeRule}, tensor::Element};
 
 /// Works in place, and has something to learn.
 pub struct Bias;
@@ -18,13 +18,8 @@ impl InPlace for Bias {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
     const READS_OUTPUT: bool = false;
 
-    fn forward_in_place<S: Shape, T: Element>(_: &(), _: &mut [Tensor<S, T>], _: &Context<T>) {}
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        _: LayerOutputs<'_, S, T>,
-        _: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
+    fn forward_in_place<S: Shape, T: Element>(_: ForwardInPlace<'_, (), S, T>) {}
+    fn backward_in_place<S: Shape, T: Element>(_: BackwardInPlace<'_, (), S, T>) {
     }
 }
 

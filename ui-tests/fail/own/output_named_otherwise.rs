@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer, LayerOutputs, NamesOutput, ActivationStore}, tensor::{Dims, Element, Rank1}};
+use shapewright::{ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, NamesOutput, ShapeRule, Train}, tensor::{Dims, Element, Rank1}};
 
 /// Says one shape and names another.
 pub struct Vague;
@@ -17,29 +17,16 @@ impl NamesOutput for Vague {
     type Output = Rank1<4>;
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
+impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Vague {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    fn forward(
-        _: &(),
-        _: &(),
-        _: &[Tensor<In, T>],
-        _: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(_: Forward<'_, Self, In, Out, T>) {
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        _: &mut [Tensor<Out, T>],
-        _: Option<&mut [Tensor<In, T>]>,
-        _: &Context<T>,
-    ) {
+impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Vague {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(_: BackwardInput<'_, Self, In, Out, T>) {
     }
 }
 

@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer, LayerOutputs, ActivationStore}, tensor::{Dims, Element}};
+use shapewright::{ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train}, tensor::{Dims, Element}};
 
 /// Does not say what comes out.
 pub struct Vague;
@@ -13,29 +13,16 @@ impl<T: Element> Layer<T> for Vague {
     type Params = ();
 }
 
-impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for Vague {
+impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for Vague {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    fn forward(
-        _: &(),
-        _: &(),
-        _: &[Tensor<In, T>],
-        _: &mut [Tensor<Out, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(_: Forward<'_, Self, In, Out, T>) {
     }
+}
 
-    fn backward_input(
-        _: &(),
-        _: &(),
-        _: &[Tensor<In, T>],
-        _: LayerOutputs<'_, Out, T>,
-        _: ActivationStore<'_, T>,
-        _: &mut [Tensor<Out, T>],
-        _: Option<&mut [Tensor<In, T>]>,
-        _: &Context<T>,
-    ) {
+impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for Vague {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(_: BackwardInput<'_, Self, In, Out, T>) {
     }
 }
 

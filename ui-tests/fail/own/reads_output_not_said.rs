@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{Context, FeatureOrder, Inferred, ShapeRule, InPlace, LayerOutputs}, tensor::Element};
+use shapewright::{ext::{BackwardInPlace, FeatureOrder, ForwardInPlace, InPlace, Inferred, ShapeRule}, tensor::Element};
 
 /// Its backward reads its outputs, and nobody knows.
 pub struct Root;
@@ -12,15 +12,12 @@ impl InPlace for Root {
     type Config = ();
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
 
-    fn forward_in_place<S: Shape, T: Element>(_: &(), y: &mut [Tensor<S, T>], _: &Context<T>) {
+    fn forward_in_place<S: Shape, T: Element>(call: ForwardInPlace<'_, (), S, T>) {
+        let ForwardInPlace { y, .. } = call;
         y.iter_mut().flatten().for_each(|y| *y = y.sqrt());
     }
-    fn backward_in_place<S: Shape, T: Element>(
-        _: &(),
-        y: LayerOutputs<'_, S, T>,
-        dy: &mut [Tensor<S, T>],
-        _: &Context<T>,
-    ) {
+    fn backward_in_place<S: Shape, T: Element>(call: BackwardInPlace<'_, (), S, T>) {
+        let BackwardInPlace { y, dy, .. } = call;
         dy.iter_mut().flatten().zip(y.iter().flatten()).for_each(|(dy, &y)| *dy /= y + y);
     }
 }

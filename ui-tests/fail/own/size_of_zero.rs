@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, NamesOutput, ShapeRule}, tensor::{Dims, Element, Rank1}};
+use shapewright::{ext::{BackwardInput, FeatureOrder, Forward, Infer, Inferred, Layer, NamesOutput, ShapeRule, Train}, tensor::{Dims, Element, Rank1}};
 
 /// Gives nothing.
 pub struct Nothing;
@@ -26,22 +26,16 @@ macro_rules! layers {
             type Params = ();
         }
 
-        impl<In: Shape, Out: Shape, T: Element> Compute<In, Out, T> for $name {
+        impl<In: Shape, Out: Shape, T: Element> Infer<In, Out, T> for $name {
             const ORDER: FeatureOrder = FeatureOrder::Depends;
+            fn forward(_: Forward<'_, Self, In, Out, T>) {}
+}
+
+impl<In: Shape, Out: Shape, T: Element> Train<In, Out, T> for $name {
             const READS_OUTPUT: bool = false;
-            fn forward(_: &(), _: &(), _: &[Tensor<In, T>], _: &mut [Tensor<Out, T>], _: &mut [T], _: &Context<T>) {}
-            fn backward_input(
-                _: &(),
-                _: &(),
-                _: &[Tensor<In, T>],
-                _: LayerOutputs<'_, Out, T>,
-                _: ActivationStore<'_, T>,
-                _: &mut [Tensor<Out, T>],
-                _: Option<&mut [Tensor<In, T>]>,
-                _: &Context<T>,
-            ) {
+            fn backward_input(_: BackwardInput<'_, Self, In, Out, T>) {
             }
-        }
+}
     )* };
 }
 layers!(Nothing Half);

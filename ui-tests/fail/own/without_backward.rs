@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{Compute, Context, FeatureOrder, Inferred, ShapeRule, Layer}, tensor::Element};
+use shapewright::{ext::{FeatureOrder, Forward, Infer, Inferred, Layer, ShapeRule, Train}, tensor::Element};
 
 /// Has no way back.
 pub struct Lazy;
@@ -13,19 +13,16 @@ impl<T: Element> Layer<T> for Lazy {
     type Params = ();
 }
 
-impl<S: Shape, T: Element> Compute<S, S, T> for Lazy {
+impl<S: Shape, T: Element> Infer<S, S, T> for Lazy {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
-    const READS_OUTPUT: bool = false;
-    fn forward(
-        _: &(),
-        _: &(),
-        x: &[Tensor<S, T>],
-        y: &mut [Tensor<S, T>],
-        _: &mut [T],
-        _: &Context<T>,
-    ) {
+    fn forward(call: Forward<'_, Self, S, S, T>) {
+        let Forward { x, y, .. } = call;
         y.copy_from_slice(x);
     }
+}
+
+impl<S: Shape, T: Element> Train<S, S, T> for Lazy {
+    const READS_OUTPUT: bool = false;
 }
 
 network! {

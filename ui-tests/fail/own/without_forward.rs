@@ -1,5 +1,5 @@
 use shapewright::prelude::*;
-use shapewright::{ext::{Compute, FeatureOrder, Inferred, ShapeRule, Layer}, tensor::Element};
+use shapewright::{ext::{FeatureOrder, Infer, Inferred, Layer, ShapeRule, Train}, tensor::Element};
 
 /// Computes nothing.
 pub struct Lazy;
@@ -13,8 +13,11 @@ impl<T: Element> Layer<T> for Lazy {
     type Params = ();
 }
 
-impl<S: Shape, T: Element> Compute<S, S, T> for Lazy {
+impl<S: Shape, T: Element> Infer<S, S, T> for Lazy {
     const ORDER: FeatureOrder = FeatureOrder::Keeps;
+}
+
+impl<S: Shape, T: Element> Train<S, S, T> for Lazy {
     const READS_OUTPUT: bool = false;
 }
 

@@ -1,0 +1,146 @@
+//! The memory that a layer is handed for a call, by its class.
+
+use crate::memory;
+use crate::tensor::Number;
+
+/// Memory for each sample during a call: [`Needs::per_sample`](super::Needs::per_sample).
+///
+/// Its previous contents are arbitrary.
+pub struct Scratch<'a> {
+    memory: &'a mut [u8],
+    /// The number of samples.
+    count: usize,
+}
+
+impl<'a> Scratch<'a> {
+    #[inline(always)]
+    pub(crate) fn new(memory: &'a mut [u8], count: usize) -> Self {
+        Scratch { memory, count }
+    }
+
+    /// Takes the next piece: `len` numbers for each sample, one sample after the other.
+    ///
+    /// # Panics
+    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    #[inline(always)]
+    #[track_caller]
+    pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
+        let bytes = self.count * super::needs::sample_bytes::<T>(len);
+        memory::numbers_mut(split_off(&mut self.memory, bytes), self.count * len)
+    }
+
+    /// Returns the same memory for a shorter time.
+    #[inline(always)]
+    pub(crate) fn reborrow(&mut self) -> Scratch<'_> {
+        Scratch {
+            memory: self.memory,
+            count: self.count,
+        }
+    }
+
+    /// Returns the same memory for fewer samples.
+    #[inline(always)]
+    pub(crate) fn for_samples(&mut self, count: usize) -> Scratch<'_> {
+        Scratch {
+            memory: self.memory,
+            count,
+        }
+    }
+}
+
+/// Memory for each thread during a call: [`Needs::per_thread`](super::Needs::per_thread).
+///
+/// A layer that computes on the calling thread takes its pieces from it. A layer that shares its
+/// work among threads hands it to [`split_mut`](crate::ext::split_mut), which gives each part memory
+/// of its own. Its previous contents are arbitrary.
+pub struct ThreadMemory<'a> {
+    memory: &'a mut [u8],
+    /// The number of bytes for each thread.
+    each: usize,
+}
+
+impl<'a> ThreadMemory<'a> {
+    #[inline(always)]
+    pub(crate) fn new(memory: &'a mut [u8], each: usize) -> Self {
+        ThreadMemory { memory, each }
+    }
+
+    /// Takes the next piece of the calling thread's memory: `len` numbers.
+    ///
+    /// # Panics
+    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    #[inline(always)]
+    #[track_caller]
+    pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
+        let bytes = super::needs::line_bytes::<T>(len);
+        memory::numbers_mut(split_off(&mut self.memory, bytes), len)
+    }
+
+    /// Returns the bytes of all threads, and the number of bytes for each.
+    #[inline(always)]
+    pub(crate) fn into_bytes(self) -> (&'a mut [u8], usize) {
+        (self.memory, self.each)
+    }
+
+    /// Returns the same memory for a shorter time.
+    #[inline(always)]
+    pub(crate) fn reborrow(&mut self) -> ThreadMemory<'_> {
+        ThreadMemory {
+            memory: self.memory,
+            each: self.each,
+        }
+    }
+}
+
+/// Memory of a stream that lives from call to call: [`Needs::state`](super::Needs::state).
+///
+/// All bytes are zero at the beginning of a stream.
+pub struct StateMemory<'a> {
+    memory: &'a mut [u8],
+}
+
+impl<'a> StateMemory<'a> {
+    #[inline(always)]
+    pub(crate) fn new(memory: &'a mut [u8]) -> Self {
+        StateMemory { memory }
+    }
+
+    /// Takes the next piece: `len` numbers, as the call before left them.
+    ///
+    /// # Panics
+    /// If the layer's [`Needs`](super::Needs) do not have this piece.
+    #[inline(always)]
+    #[track_caller]
+    pub fn take<T: Number>(&mut self, len: usize) -> &'a mut [T] {
+        let bytes = super::needs::line_bytes::<T>(len);
+        memory::numbers_mut(split_off(&mut self.memory, bytes), len)
+    }
+
+    /// Returns the part of a layer inside this one: `len` bytes from the byte `first`.
+    #[inline(always)]
+    pub(crate) fn part(&mut self, first: usize, len: usize) -> StateMemory<'_> {
+        StateMemory {
+            memory: &mut self.memory[first..first + len],
+        }
+    }
+}
+
+/// Splits off the first bytes of a slice.
+#[inline(always)]
+#[track_caller]
+fn split_off<'a>(memory: &mut &'a mut [u8], bytes: usize) -> &'a mut [u8] {
+    match memory.split_off_mut(..bytes) {
+        Some(piece) => piece,
+        None => too_little(memory.len(), bytes),
+    }
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn too_little(left: usize, asked: usize) -> ! {
+    panic!(
+        "a layer takes {asked} bytes of memory, and {left} are left of those that it asked for; \
+         `NEEDS` and `TRAIN_NEEDS` of a layer have a piece for each `take`"
+    )
+}

@@ -1,0 +1,178 @@
+//! The circumstances in which a layer computes.
+
+use super::modes::{Mode, Modes};
+use super::parameters::Parameters;
+use crate::tensor::Element;
+use crate::threads;
+
+/// The circumstances in which a layer computes: batch, mode, seed and instruction tier.
+#[derive(Clone, Copy)]
+pub struct Context<'a, T: Element> {
+    /// The kernels of the instruction tier in force.
+    #[doc(hidden)]
+    pub kernels: T::Kernels,
+    /// The seed of this step and this layer.
+    seed: u64,
+    /// The index in the whole batch of the first sample that the layer is given.
+    first_sample: usize,
+    /// The number of samples in the whole batch.
+    batch: usize,
+    /// Whether gradients are added to those that are there.
+    accumulate: bool,
+    /// The index of the first layer that is trained.
+    first_trained: usize,
+    /// Whether the samples are one thread's share of the batch.
+    in_worker: bool,
+    /// Whether the layer is to end with `Relu`.
+    relu_epilogue: bool,
+    /// The parts of the network that are frozen or in inference mode.
+    modes: Modes<'a>,
+    /// Whether the layer lies within a part in inference mode.
+    eval: bool,
+}
+
+impl<'a, T: Element> Context<'a, T> {
+    pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize) -> Self {
+        Context {
+            kernels,
+            seed,
+            first_sample: 0,
+            batch,
+            accumulate: false,
+            first_trained: 0,
+            in_worker: false,
+            relu_epilogue: false,
+            modes: Modes::NONE,
+            eval: false,
+        }
+    }
+
+    /// Returns the context of a network with these parts frozen or in inference mode.
+    pub(super) fn with_modes(self, modes: Modes<'a>) -> Self {
+        Context { modes, ..self }
+    }
+
+    /// Returns the context of a list of layers with these parameters: a network, or a list inside a
+    /// block.
+    #[doc(hidden)]
+    pub fn within<P: Parameters<T>>(self, params: &P) -> Self {
+        Context {
+            eval: self.eval || self.modes.eval::<T, P>(params),
+            ..self
+        }
+    }
+
+    /// Returns whether the layer computes as in inference although the network trains, as
+    /// [`Workspace::eval`](crate::Workspace::eval) asks for: layers that draw at random do nothing
+    /// then.
+    pub fn is_eval(&self) -> bool {
+        self.eval
+    }
+
+    /// Returns whether these statistics of the layer stay as they are, because the layer is frozen
+    /// or in inference mode: it then normalizes with them instead of those of the batch.
+    /// `statistics` is a part of the `params` that the layer was given.
+    pub fn keeps(&self, statistics: &[T]) -> bool {
+        self.eval || self.modes.have(statistics, &[Mode::Frozen, Mode::Eval])
+    }
+
+    /// Returns the context of a part of the samples, which begins at the index `first` among those
+    /// of this context. `in_worker` says whether the part is one thread's share of the batch.
+    pub(super) fn of_part(self, first: usize, in_worker: bool) -> Self {
+        Context {
+            first_sample: self.first_sample + first,
+            in_worker,
+            ..self
+        }
+    }
+
+    /// Returns whether forward is to end with `max(0, y)`; only ever `true` for layers with
+    /// `ReluFusion::Epilogue`.
+    pub(crate) fn has_relu_epilogue(&self) -> bool {
+        self.relu_epilogue
+    }
+
+    pub(super) fn with_relu_epilogue(self, relu_epilogue: bool) -> Self {
+        Context {
+            relu_epilogue,
+            ..self
+        }
+    }
+
+    /// Returns whether the samples are one thread's share of the batch: further threads would not
+    /// help.
+    pub fn in_worker(&self) -> bool {
+        self.in_worker
+    }
+
+    /// Returns whether the batch is a single sample: threads can only share the work within a
+    /// layer.
+    pub fn is_single(&self) -> bool {
+        self.batch == 1 && !self.in_worker
+    }
+
+    /// Returns the number of parts to cut work of `multiply_adds` multiply-adds into: 1 within a
+    /// worker, and where sharing does not pay.
+    pub fn parts(&self, multiply_adds: usize) -> usize {
+        if self.in_worker {
+            1
+        } else {
+            threads::parts(multiply_adds)
+        }
+    }
+
+    /// Returns the number of samples in the whole batch, of which a layer may be given a part.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    pub(crate) fn accumulating(self, accumulate: bool) -> Self {
+        Context { accumulate, ..self }
+    }
+
+    pub(crate) fn trained_from(self, first_trained: usize) -> Self {
+        Context {
+            first_trained,
+            ..self
+        }
+    }
+
+    pub(super) fn first_trained(&self) -> usize {
+        self.first_trained
+    }
+
+    /// Returns the context of the layer at an index. It has a seed of its own, and all layers
+    /// inside it are trained.
+    #[doc(hidden)]
+    pub fn layer(self, index: usize) -> Self {
+        // The multiplier of Knuth's MMIX generator spreads neighbouring indices over all bits.
+        let seed = (self.seed ^ (index as u64 + 1))
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .rotate_left(29);
+        Context {
+            seed,
+            first_trained: 0,
+            relu_epilogue: false,
+            ..self
+        }
+    }
+
+    /// Creates the random generator of one sample, counted from 0 in the slice that the layer was
+    /// given. It is the same in forward and backward of one step, differs from step to step, and
+    /// does not depend on the number of threads.
+    pub fn rng(&self, sample: usize) -> rand_xoshiro::Xoshiro256PlusPlus {
+        use rand::SeedableRng;
+        let sample = (self.first_sample + sample) as u64;
+        SeedableRng::seed_from_u64(
+            self.seed
+                .wrapping_add(sample.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        )
+    }
+
+    /// Returns whether the layer adds to the gradient that is there. Only layers with
+    /// [`OVERWRITES`](super::Train::OVERWRITES) need to ask: for others the gradient is zero before the
+    /// call unless it accumulates.
+    pub fn accumulate(&self) -> bool {
+        self.accumulate
+    }
+}

@@ -1,0 +1,145 @@
+//! The memory that a layer asks for.
+
+use crate::sizes;
+use crate::tensor::Number;
+
+/// The memory that a layer asks for, in bytes, by how long it lives and for whom.
+///
+/// The constant is made from lengths and number types, which each layer chooses for itself:
+///
+/// ```
+/// use shapewright::ext::Needs;
+/// // For each sample 10 numbers and 10 flags; for each thread 100 numbers; between calls 3 numbers.
+/// const NEEDS: Needs = Needs::NONE
+///     .per_sample::<f32>(10)
+///     .per_sample::<u8>(10)
+///     .per_thread::<f32>(100)
+///     .state::<f64>(3);
+/// assert_eq!(NEEDS.bytes_per_sample(), 40 + 16);
+/// assert_eq!(NEEDS.bytes_per_thread(), 448);
+/// assert_eq!(NEEDS.state_bytes(), 64);
+/// ```
+///
+/// Each piece is rounded up: to 8 bytes per sample, to 64 bytes per thread and in the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    pub(crate) per_sample: usize,
+    pub(crate) per_thread: usize,
+    pub(crate) state: usize,
+}
+
+impl Needs {
+    /// No memory.
+    pub const NONE: Self = Needs {
+        per_sample: 0,
+        per_thread: 0,
+        state: 0,
+    };
+
+    /// Adds a piece of `len` numbers for each sample.
+    pub const fn per_sample<T: Number>(self, len: usize) -> Self {
+        self.and(Needs {
+            per_sample: sample_bytes::<T>(len),
+            ..Needs::NONE
+        })
+    }
+
+    /// Adds a piece of `len` numbers for each thread.
+    pub const fn per_thread<T: Number>(self, len: usize) -> Self {
+        self.and(Needs {
+            per_thread: line_bytes::<T>(len),
+            ..Needs::NONE
+        })
+    }
+
+    /// Adds a piece of `len` numbers that a stream keeps from call to call.
+    pub const fn state<T: Number>(self, len: usize) -> Self {
+        self.and(Needs {
+            state: line_bytes::<T>(len),
+            ..Needs::NONE
+        })
+    }
+
+    /// Returns the sum of both needs, for a layer that uses both at the same time.
+    pub const fn and(self, other: Self) -> Self {
+        Needs {
+            per_sample: sizes::sum(&[self.per_sample, other.per_sample]),
+            per_thread: sizes::sum(&[self.per_thread, other.per_thread]),
+            state: sizes::sum(&[self.state, other.state]),
+        }
+    }
+
+    /// Returns the needs of two computations that run one after the other: the larger memory per
+    /// sample and per thread, and the sum of both states.
+    pub const fn or(self, other: Self) -> Self {
+        Needs {
+            per_sample: sizes::larger(self.per_sample, other.per_sample),
+            per_thread: sizes::larger(self.per_thread, other.per_thread),
+            state: sizes::sum(&[self.state, other.state]),
+        }
+    }
+
+    /// Returns the needs of two computations that run one after the other and keep their memory per
+    /// sample, as in training.
+    pub(crate) const fn beside(self, other: Self) -> Self {
+        Needs {
+            per_sample: sizes::sum(&[self.per_sample, other.per_sample]),
+            ..self.or(other)
+        }
+    }
+
+    /// Returns the needs of `n` repetitions of a computation that keep their memory per sample.
+    pub(crate) const fn times(self, n: usize) -> Self {
+        Needs {
+            per_sample: sizes::product(&[n, self.per_sample]),
+            per_thread: self.per_thread,
+            state: sizes::product(&[n, self.state]),
+        }
+    }
+
+    /// Returns whether no memory is needed.
+    pub const fn is_none(&self) -> bool {
+        self.per_sample == 0 && self.per_thread == 0 && self.state == 0
+    }
+
+    /// Returns the number of bytes for each sample.
+    pub const fn bytes_per_sample(&self) -> usize {
+        self.per_sample
+    }
+
+    /// Returns the number of bytes for each thread.
+    pub const fn bytes_per_thread(&self) -> usize {
+        self.per_thread
+    }
+
+    /// Returns the number of bytes that a stream keeps from call to call.
+    pub const fn state_bytes(&self) -> usize {
+        self.state
+    }
+}
+
+/// Returns the number of bytes per sample of a piece of `len` numbers. Whatever its type, the next
+/// piece begins at a multiple of 8 bytes, at any number of samples.
+pub const fn sample_bytes<T: Number>(len: usize) -> usize {
+    sizes::next_multiple(sizes::product(&[len, size_of::<T>()]), 8)
+}
+
+/// Returns the number of bytes of a piece of `len` numbers that fills whole cache lines.
+pub(crate) const fn line_bytes<T: Number>(len: usize) -> usize {
+    sizes::next_multiple(sizes::product(&[len, size_of::<T>()]), 64)
+}
+
+/// The number of samples that a layer computes best at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batching {
+    /// As the sizes suggest: few samples if activations are large, so that they stay in the cache,
+    /// and all samples if weights are large, so that they are read once.
+    Auto,
+    /// Few samples: their activations stay in the cache.
+    Few,
+    /// All samples of a thread: a recurrent layer multiplies by the same weights in each step.
+    All,
+    /// In training the whole batch in one call, as batch normalization needs it; the layer may use
+    /// threads itself. In inference as [`Auto`](Batching::Auto).
+    WholeBatch,
+}
