@@ -116,6 +116,8 @@
 #![warn(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(any(feature = "std", test)), no_std)]
+// Without `std`, what only training and files call has no callers.
+#![cfg_attr(not(feature = "std"), allow(dead_code))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -173,9 +175,13 @@ pub use limits::Limits;
 pub use memory::OutOfMemory;
 #[doc(hidden)]
 pub use network::emitted;
+pub use network::{
+    InferenceWorkspace, LayerSummary, Network, Parameters, State, Summary, Trainable,
+};
 #[doc(hidden)]
 pub use network::{InputOf, OutputOf};
-pub use network::{LayerSummary, Network, Parameters, Pass, State, Summary, Trainable, Workspace};
+#[cfg(feature = "std")]
+pub use network::{Pass, Workspace};
 /// Implements [`trait@Parameters`] for a `#[repr(C)]` struct whose fields are parameters.
 ///
 /// The last type parameter of the struct is the number type; without type parameters it is `f32`.
@@ -305,11 +311,11 @@ pub mod prelude {
         LinearLr, MultiStepLr, OneCycleLr, PolynomialLr, ReduceLrOnPlateau, Schedule, StepLr,
     };
     pub use crate::{
-        Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2, Tensor3, Tensor4,
-        network,
+        InferenceWorkspace, Network, Parameters, Shape, State, Tensor, Tensor0, Tensor1, Tensor2,
+        Tensor3, Tensor4, Trainable, network,
     };
     #[cfg(feature = "std")]
-    pub use crate::{Trainable, Workspace, layer};
+    pub use crate::{Workspace, layer};
 }
 
 /// Compiles the programs in the README.

@@ -6,3 +6,13 @@
 pub(crate) fn is_any_scope() -> bool {
     false
 }
+
+/// The mode of the processor, which stays as it is.
+pub(crate) struct FloatMode;
+
+impl FloatMode {
+    #[inline(always)]
+    pub(crate) fn of_scope() -> FloatMode {
+        FloatMode
+    }
+}

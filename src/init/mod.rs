@@ -27,6 +27,7 @@ mod normal;
 #[cfg(feature = "alloc")]
 mod orthogonal;
 
+#[cfg(feature = "std")]
 pub(crate) use normal::standard_normal;
 #[cfg(feature = "alloc")]
 pub use orthogonal::orthogonal;
@@ -118,10 +119,9 @@ impl Nonlinearity {
 
 /// Sets every number with `draw`.
 fn fill<T: Element, P: Parameters<T>>(params: &mut P, mut draw: impl FnMut() -> T) {
-    // Through the visitor, as what is between the layers of a network must stay zero.
-    params.visit_mut("", &mut |_, _, values| {
-        values.iter_mut().for_each(|value| *value = draw())
-    });
+    // Place by place, as what is between the layers of a network must stay zero.
+    let numbers = params.as_mut_slice();
+    P::PARAM_TREE.for_each_place(0, &mut |place, _| numbers[place].fill_with(&mut draw));
 }
 
 /// Sets all numbers to `value`.

@@ -19,6 +19,7 @@ mod label;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
+#[cfg(feature = "std")]
 pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
 pub use cross_entropy::{CrossEntropy, Nll};

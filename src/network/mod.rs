@@ -12,6 +12,7 @@ mod flow;
 mod in_place;
 mod infer;
 mod inference;
+mod inference_workspace;
 mod layer;
 mod layer_outputs;
 mod modes;
@@ -28,6 +29,7 @@ mod stand_in;
 mod state;
 mod summary;
 mod train;
+#[cfg(feature = "std")]
 mod workspace;
 
 pub use activation_store::ActivationStore;
@@ -40,6 +42,7 @@ pub use feature_order::FeatureOrder;
 pub use in_place::InPlace;
 pub use infer::Infer;
 pub use inference::{InputOf, OutputOf};
+pub use inference_workspace::InferenceWorkspace;
 pub use layer::{Configuration, Layer, OutputKind};
 pub(crate) use layer::{Flow, ReluFusion};
 pub use layer_outputs::LayerOutputs;
@@ -51,4 +54,5 @@ pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use state::State;
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
+#[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

@@ -2,6 +2,10 @@
 //! weight files. [`Parameters::visit`](super::Parameters::visit), weight files and
 //! `include_weights!` read it.
 
+#[cfg(feature = "alloc")]
+use alloc::format;
+#[cfg(feature = "alloc")]
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::ops::Range;
 
@@ -361,6 +365,7 @@ impl ParamTree {
 
     /// Calls `visitor` with each tensor, in order: its name, the index of its first element, and
     /// its layout.
+    #[cfg(feature = "alloc")]
     pub(crate) fn for_each(
         &self,
         name: &str,
@@ -386,6 +391,7 @@ impl ParamTree {
 }
 
 /// Joins a name and the name of a part of it: "fc1" and "weight" become "fc1.weight".
+#[cfg(feature = "alloc")]
 pub(crate) fn join(name: &str, part: &str) -> String {
     if name.is_empty() || part.is_empty() {
         format!("{name}{part}")

@@ -1,6 +1,8 @@
 //! The functions of `threads.rs` without the standard library: everything runs on the calling
 //! thread. Layers call the same names, and results have the same bits.
 
+use crate::network::ThreadMemory;
+
 /// Returns the number of parts into which cutting this many multiply-adds pays: one.
 pub(crate) fn parts(_multiply_adds: usize) -> usize {
     1
@@ -9,6 +11,15 @@ pub(crate) fn parts(_multiply_adds: usize) -> usize {
 /// Calls `f(0)` to `f(parts - 1)`, in order.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
     (0..parts).for_each(f);
+}
+
+/// Calls `f(index, memory)` for each part, in order, with the same memory.
+pub(crate) fn parallel_with(
+    parts: usize,
+    mut memory: ThreadMemory<'_>,
+    f: &(dyn Fn(usize, ThreadMemory<'_>) + Sync),
+) {
+    (0..parts).for_each(|part| f(part, memory.reborrow()));
 }
 
 /// Cuts `data` into chunks of length `chunk` (the last may be shorter) and calls `f(index, slice)`
@@ -23,6 +34,22 @@ pub(crate) fn split_mut<T: Send>(
     }
     for (index, slice) in data.chunks_mut(chunk).enumerate() {
         f(index, slice);
+    }
+}
+
+/// Cuts `data` into chunks of length `chunk` (the last may be shorter) and calls `f(index, slice,
+/// memory)` for each, in order, with the same memory.
+pub fn split_mut_with<T: Send>(
+    data: &mut [T],
+    chunk: usize,
+    mut memory: ThreadMemory<'_>,
+    f: &(dyn Fn(usize, &mut [T], ThreadMemory<'_>) + Sync),
+) {
+    if data.is_empty() {
+        return;
+    }
+    for (index, slice) in data.chunks_mut(chunk).enumerate() {
+        f(index, slice, memory.reborrow());
     }
 }
 
@@ -51,5 +78,43 @@ pub(crate) fn split_together<T: Send>(
             *to = &mut other[index * chunk..][..slice.len()];
         }
         f(index, slice, &mut chunks[..count]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{split_mut, split_together};
+
+    #[test]
+    fn chunks_come_in_order_and_the_last_is_shorter() {
+        let mut data = [0; 7];
+        split_mut(&mut data, 3, &|index, chunk: &mut [usize]| {
+            let len = chunk.len();
+            chunk.fill(10 * index + len);
+        });
+        assert_eq!(data, [3, 3, 3, 13, 13, 13, 21]);
+        split_mut(&mut [0; 0], 0, &|_, _: &mut [usize]| {
+            panic!("a chunk of nothing")
+        });
+    }
+
+    #[test]
+    fn slices_are_cut_at_the_same_positions() {
+        let mut data = [1, 2, 3, 4, 5];
+        let mut first = [0; 5];
+        let mut second = [0; 5];
+        split_together(
+            &mut data,
+            &mut [&mut first, &mut second],
+            2,
+            &|index, data, others| {
+                let [first, second] = others else {
+                    panic!("{} slices", others.len());
+                };
+                first.copy_from_slice(data);
+                second.fill(index);
+            },
+        );
+        assert_eq!((first, second), ([1, 2, 3, 4, 5], [0, 0, 1, 1, 2]));
     }
 }
