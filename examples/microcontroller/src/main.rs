@@ -13,7 +13,7 @@ mod platform;
 mod platform;
 
 use platform::{print, print_number};
-use shapewright::include_weights;
+use shapewright::{InferenceWorkspace, include_weights};
 use shapewright::prelude::*;
 
 network! {
@@ -51,10 +51,15 @@ fn main() {
         *x = (f32::from(pixel) / 255.0 - MEAN) / DEVIATION;
     }
 
+    static mut WORKSPACE: InferenceWorkspace<LeNet> = InferenceWorkspace::new();
+    // SAFETY: `main` runs once, and nothing else can name the variable.
+    let workspace = unsafe { &mut *(&raw mut WORKSPACE) };
+
     #[cfg(target_os = "none")]
-    let (logits, instructions) = platform::count_instructions(|| LENET.forward(&image));
+    let (logits, instructions) =
+        platform::count_instructions(|| LENET.forward_with(&image, workspace));
     #[cfg(not(target_os = "none"))]
-    let logits = LENET.forward(&image);
+    let logits = LENET.forward_with(&image, workspace);
 
     for logit in &logits {
         print("logit ");
