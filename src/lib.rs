@@ -62,7 +62,8 @@
 //! `init` and `zeros` make networks on the heap, never on the stack. A [`Workspace`] holds the
 //! buffers of training and is reused: nothing allocates after the first step, except for large
 //! products in `f64` and on processors other than x86-64, which `matrixmultiply` computes. The
-//! sizes are constants: [`Network::WORKSPACE_BYTES`] and [`Network::TRAIN_WORKSPACE_BYTES`].
+//! sizes are constants: [`Network::WORKSPACE_BYTES`] and [`Network::TRAIN_WORKSPACE_BYTES`]. An
+//! [`InferenceWorkspace`] is the memory of inference as a variable of the program.
 //!
 //! [Samples](data::Sample) are copied from memory to memory. Data sets, batches and trainings of
 //! large samples therefore need no more stack than those of small ones, even without optimization.

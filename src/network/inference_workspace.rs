@@ -1,7 +1,7 @@
 //! The memory of inference that the caller provides.
 
+use super::lines::Lines;
 use super::network::Network;
-use super::state::Lines;
 
 /// The memory of inference of one sample, where the program wants it: for
 /// [`forward_with`](Network::forward_with) and its siblings.

@@ -15,6 +15,7 @@ mod inference;
 mod inference_workspace;
 mod layer;
 mod layer_outputs;
+mod lines;
 mod modes;
 mod needs;
 #[allow(clippy::module_inception)]

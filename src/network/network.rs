@@ -13,10 +13,11 @@ use super::inference::{self, In, InputOf, Out, OutputOf};
 use super::inference_workspace::InferenceWorkspace;
 #[cfg(feature = "alloc")]
 use super::layer::Layer;
+use super::lines::Lines;
 use super::needs::Needs;
 use super::parameters::Parameters;
 use super::plan::OutputsAt;
-use super::state::{Lines, State};
+use super::state::State;
 use super::summary::{LayerSummary, Summary};
 use super::train::Train;
 #[cfg(feature = "std")]
