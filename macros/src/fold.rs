@@ -98,10 +98,8 @@ impl Folded {
                 impl __sw::Foldable for #original {
                     type Folded = #name;
 
-                    fn folded(&self) -> ::std::boxed::Box<#name> {
-                        let mut folded = <#name as __sw::Network>::zeros();
+                    fn fold_into(&self, folded: &mut #name) {
                         #code
-                        folded
                     }
                 }
             };

@@ -7,6 +7,7 @@ pub use super::feature_order::FeatureOrder;
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::Field;
 pub use super::layer_input::{Inputs, LayerInput};
+pub use super::lines::CacheLines;
 pub use super::needs::sample_bytes;
 pub use super::param_tree::{Joint, ParamField, ParamTree};
 pub use super::plan::{OutputsAt, Plan, Stage};
@@ -15,7 +16,6 @@ pub use super::shape_rule::{
     report_size, report_traits, report_workspace,
 };
 pub use super::stand_in::{Choose, OrStub};
-pub use super::state::StateLines;
 pub use super::{
     BackwardInput, BackwardParams, Batching, Configuration, Forward, ForwardTrain, INFER, Infer,
     Inferred, Layer, LayerSummary, NamesOutput, Needs, Network, OutputKind, Parameters, ShapeRule,

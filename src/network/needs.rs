@@ -102,6 +102,12 @@ impl Needs {
         self.per_sample == 0 && self.per_thread == 0 && self.state == 0
     }
 
+    /// Returns the number of cache lines that a call for one sample needs on one thread.
+    #[doc(hidden)]
+    pub const fn sample_lines(&self) -> usize {
+        sizes::sum(&[self.per_thread, self.per_sample]).div_ceil(64)
+    }
+
     /// Returns the number of bytes for each sample.
     pub const fn bytes_per_sample(&self) -> usize {
         self.per_sample

@@ -3,6 +3,10 @@
 //! `include_weights!` read it.
 
 use super::layer_input::LayerInput;
+#[cfg(feature = "alloc")]
+use alloc::format;
+#[cfg(feature = "alloc")]
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::ops::Range;
 
@@ -362,6 +366,7 @@ impl ParamTree {
 
     /// Calls `visitor` with each tensor, in order: its name, the index of its first element, and
     /// its layout.
+    #[cfg(feature = "alloc")]
     pub(crate) fn for_each(
         &self,
         name: &str,
@@ -387,6 +392,7 @@ impl ParamTree {
 }
 
 /// Joins a name and the name of a part of it: "fc1" and "weight" become "fc1.weight".
+#[cfg(feature = "alloc")]
 pub(crate) fn join(name: &str, part: &str) -> String {
     if name.is_empty() || part.is_empty() {
         format!("{name}{part}")
