@@ -123,6 +123,8 @@ mod denormals;
 pub mod ext;
 pub mod guide;
 pub mod init;
+mod kept;
+mod kernel_memory;
 mod limits;
 pub mod loss;
 mod memory;

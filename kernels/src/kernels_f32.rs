@@ -3,7 +3,7 @@
 use crate::args::{Bend, Product};
 use crate::conv::{self, Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};
 use crate::function::Function;
-use crate::pool::{self, Divisor, Plane};
+use crate::pool::{self, MeanPool, Plane};
 use crate::resample::{self, Resample};
 use crate::simd::{self, Op, Simd};
 use crate::tier::{self, Tier};
@@ -197,21 +197,8 @@ impl Kernels<f32> for F32Kernels {
             dx,
         });
     }
-    fn mean_pool(
-        self,
-        &plane: &Plane,
-        divide: Divisor,
-        transposed: bool,
-        x: &[f32],
-        y: &mut [f32],
-    ) {
-        self.run(pool::MeanPoolOp {
-            plane,
-            divide,
-            transposed,
-            x,
-            y,
-        });
+    fn mean_pool(self, pool: MeanPool<'_, f32>) {
+        self.run(pool::MeanPoolOp(pool));
     }
     fn softmax(self, width: usize, x: &mut [f32]) {
         self.run(reduce::SoftmaxOp { width, x });

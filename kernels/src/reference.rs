@@ -86,7 +86,7 @@ pub(super) fn product<T: Real>(mut p: Product<'_, T>) {
         return;
     }
     if is_large(&p) && p.k > LONG {
-        return long(p, &mut vec![T::zero(); m * n], product);
+        return long(p, product);
     }
     for i in 0..m {
         let row = &mut p.c[i * p.c_stride..][..n];

@@ -5,7 +5,7 @@ use core::slice;
 use super::layer::{Compute, Context};
 use super::network::Network;
 use crate::denormals;
-use crate::kernels::{AlignedBuffer, Kept, kept};
+use crate::kept::{Kept, kept};
 use crate::tensor::{Element, Tensor};
 use crate::{memory, sizes, threads};
 
@@ -124,18 +124,18 @@ pub(crate) fn with_scratch<T: Element>(
 
 /// An element type with scratch memory for each thread.
 #[doc(hidden)]
-pub trait Scratch: Sized + 'static {
+pub trait Scratch: crate::kernel_memory::KernelElement {
     /// Returns the place of this thread's scratch memory.
     #[doc(hidden)]
-    fn scratch() -> &'static Kept<AlignedBuffer<Self>>;
+    fn scratch() -> &'static Kept<Self>;
 }
 
 macro_rules! scratch {
     ($($t:ty),*) => { $(
         impl Scratch for $t {
-            fn scratch() -> &'static Kept<AlignedBuffer<$t>> {
+            fn scratch() -> &'static Kept<$t> {
                 kept! {
-                    static SCRATCH: AlignedBuffer<$t> = AlignedBuffer::new();
+                    static SCRATCH: $t;
                 }
                 &SCRATCH
             }

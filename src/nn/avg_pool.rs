@@ -4,7 +4,8 @@ use super::mean_pool::mean_pool;
 use super::window::{
     Windows, adaptive, infer_adaptive, infer_from_windows, plane, reject_rank, tiles, windows_over,
 };
-use crate::kernels::{Divisor, Kernels, Plane};
+use crate::kernel_memory::mean_pool_of;
+use crate::kernels::{Divisor, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,

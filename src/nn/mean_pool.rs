@@ -50,7 +50,7 @@ macro_rules! mean_pool {
             ) {
                 let plane = const { Self::plane(In::DIMS) };
                 let y = flatten_mut(y);
-                cx.kernels.mean_pool(&plane, $divisor, $transposed, flatten(x), y);
+                mean_pool_of(cx.kernels, &plane, $divisor, $transposed, flatten(x), y);
             }
 
             #[inline(always)]
@@ -67,7 +67,7 @@ macro_rules! mean_pool {
                 let Some(dx) = dx else { return };
                 let plane = const { Self::plane(In::DIMS) };
                 let dx = flatten_mut(dx);
-                cx.kernels.mean_pool(&plane, $divisor, !$transposed, flatten(dy), dx);
+                mean_pool_of(cx.kernels, &plane, $divisor, !$transposed, flatten(dy), dx);
             }
         }
     };

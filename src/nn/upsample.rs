@@ -3,7 +3,8 @@
 use super::mean_pool::mean_pool;
 use super::rule::zero_size;
 use super::window::{infer_from_sizes, plane, tiles};
-use crate::kernels::{Axis, Divisor, Kernels, Plane, Reach};
+use crate::kernel_memory::mean_pool_of;
+use crate::kernels::{Axis, Divisor, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     ActivationStore, Compute, Context, FeatureOrder, Inferred, Layer, LayerOutputs, ShapeRule,

@@ -23,6 +23,7 @@ impl Simd for Portable {
     const LANES: usize = LANES;
     const MASKED_LOADS: bool = false;
     const TILE: usize = 2;
+    const PACKS: bool = cfg!(feature = "std");
 
     // Without `never`, every kernel would be inlined into every caller: nothing else stops the
     // inliner.

@@ -1,7 +1,8 @@
 //! The arithmetic of convolutions, on slices.
 
+use crate::kernel_memory::kernel_memory;
 use crate::kernels::{
-    Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start,
+    Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start, product_memory,
 };
 use crate::network::Context;
 use crate::tensor::Element;
@@ -48,6 +49,12 @@ pub(super) fn conv<T: Element>(
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
         whole: total_pixels(sizes, cx),
+        memory: &mut kernel_memory(product_memory(
+            total_pixels(sizes, cx),
+            sizes.out_channels,
+            sizes.channels,
+            false,
+        )),
     });
 }
 
@@ -74,6 +81,7 @@ fn conv_by_rows<T: Element>(
             bias,
             y,
             relu,
+            memory: &mut kernel_memory(sizes.forward_memory(x.len() / sizes.input_len(), samples)),
         });
     };
 
@@ -106,6 +114,9 @@ pub(super) fn input_grad<T: Element>(
         return cx.kernels.conv_input_grad(ConvInputGrad {
             sizes,
             whole: cx.batch(),
+            memory: &mut kernel_memory(
+                sizes.input_grad_memory(dy.len() / sizes.output_len(), cx.batch()),
+            ),
             weight,
             dy,
             bias,
@@ -125,6 +136,12 @@ pub(super) fn input_grad<T: Element>(
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
         whole: total_pixels(sizes, cx),
+        memory: &mut kernel_memory(product_memory(
+            total_pixels(sizes, cx),
+            sizes.channels,
+            sizes.out_channels,
+            true,
+        )),
     });
 }
 
@@ -152,6 +169,7 @@ pub(super) fn weight_grad<T: Element>(
             accumulate,
             parts,
             share: threads::split_mut,
+            memory: &mut kernel_memory(sizes.weight_grad_memory(samples, parts)),
         });
     }
 
@@ -183,6 +201,12 @@ pub(super) fn weight_grad<T: Element>(
                 },
                 relu: false,
                 whole: sizes.channels,
+                memory: &mut kernel_memory(product_memory(
+                    sizes.channels,
+                    sizes.out_channels,
+                    usize::MAX,
+                    false,
+                )),
             });
         },
     );

@@ -28,7 +28,13 @@ impl Panels {
 
     /// Returns the number of elements of all matrices.
     pub const fn len(&self) -> usize {
-        self.columns.div_ceil(self.width) * TILE_ELEMENTS * self.step(self.width)
+        let last = self.columns % self.width;
+        let begin = self.begin(self.columns - last);
+        if last == 0 {
+            begin
+        } else {
+            begin + TILE_ELEMENTS * self.step(last)
+        }
     }
 }
 
