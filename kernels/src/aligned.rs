@@ -1,5 +1,6 @@
 //! Memory for kernels: elements aligned to a cache line.
 
+use alloc::vec::Vec;
 use core::slice;
 
 /// A cache line: the alignment is worth 10 to 15 % in the product kernels.

@@ -18,6 +18,13 @@
 //! Each kernel selects its tier itself rather than through a table of all kernels, so that a
 //! program contains only the kernels that it uses.
 //!
+//! # Without the standard library
+//!
+//! Without the feature `std` the crate is `no_std`. The tier is then the largest that the build's
+//! target has, such as with `-C target-cpu`, and no kernel allocates. The feature `alloc` adds
+//! `AlignedBuffer`. Results of `f32` have the bits of that tier with `std`, except for large products
+//! on processors without a tier of their own, which `matrixmultiply` computes with `std` alone.
+//!
 //! # Bits
 //!
 //! Products of `f32` with more than one row compute each element as a sum of blocks of the inner
@@ -37,6 +44,12 @@
 //! `(768 + n / 2^16) * EPSILON / 2` times the sum of the magnitudes. The bits of a sum depend on
 //! its length, not on the number of threads.
 
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(feature = "alloc")]
 mod aligned;
 mod args;
 mod conv;
@@ -68,6 +81,7 @@ mod tile;
 mod update;
 mod vector_product;
 
+#[cfg(feature = "alloc")]
 pub use aligned::AlignedBuffer;
 pub use args::{Bend, Matrix, Product, Start};
 pub use conv::{Conv, ConvInputGrad, ConvSizes, ConvWeightGrad};

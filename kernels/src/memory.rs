@@ -43,9 +43,12 @@ impl TierSizes {
 
 /// The tiers of this build.
 pub(crate) const TIERS: &[TierSizes] = &[
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(
+        target_arch = "x86_64",
+        any(feature = "std", target_feature = "avx512f")
+    ))]
     TierSizes::of::<simd::Avx512>(),
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", any(feature = "std", target_feature = "avx2")))]
     TierSizes::of::<simd::Avx2>(),
     #[cfg(any(target_arch = "x86_64", miri))]
     TierSizes::of::<simd::Baseline>(),

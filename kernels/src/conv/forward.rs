@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::implicit_gemm::{
     From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows, Taps, panel_len, row_tiles,
 };
-use super::padding::{Frame, View};
+use super::padding::{Frame, Together, View};
 use super::{Conv, ConvSizes, depthwise};
 use crate::F32Kernels;
 use crate::memory::{Memory, buffers, max, min, most_of_tiers};
@@ -46,7 +46,7 @@ impl ConvSizes {
     const fn group(&self) -> Group {
         let [height, width] = self.out;
         let frame = self.frame(0..height);
-        let samples = frame.group(height * width, self.output_len());
+        let samples = frame.group(Together::OUTPUTS, height * width, self.output_len());
         let window = (self.kernel[0] - 1) * self.dilation[0] + 1;
 
         let mut rows = height;

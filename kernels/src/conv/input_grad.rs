@@ -9,7 +9,7 @@ use core::ops::Range;
 use super::implicit_gemm::{
     From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows, Taps, panel_len, row_tiles,
 };
-use super::padding::{Frame, View};
+use super::padding::{Frame, Together, View};
 use super::{ConvInputGrad, ConvSizes, depthwise};
 use crate::F32Kernels;
 use crate::memory::{Memory, buffers, min, most_of_tiers};
@@ -152,7 +152,8 @@ impl ConvSizes {
 
     const fn grad_group(&self) -> usize {
         let pixels = self.size[0] * self.size[1];
-        self.grad_frame().group(pixels, self.input_len())
+        self.grad_frame()
+            .group(Together::OUTPUTS, pixels, self.input_len())
     }
 
     /// Returns the number of elements of the frames of a group.

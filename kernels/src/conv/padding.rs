@@ -2,17 +2,32 @@
 
 use crate::sizes;
 
-/// The number of elements of padded images and outputs that are processed together: 256 KiB, so
-/// that they stay in the second-level cache while the weight passes; without the standard library
-/// 4 KiB, as memory is scarce there.
-const GROUP: usize = if cfg!(feature = "std") {
-    1 << 16
-} else {
-    1 << 10
-};
+/// The extent of the images and outputs that are processed together.
+#[derive(Clone, Copy)]
+pub(super) struct Together {
+    /// The number of elements of both.
+    elements: usize,
+    /// The smallest number of pixels for which reading a weight is worthwhile.
+    fewest_pixels: usize,
+}
 
-/// The smallest number of pixels for which reading a weight is worthwhile.
-const FEWEST_PIXELS: usize = if cfg!(feature = "std") { 512 } else { 1 };
+impl Together {
+    /// For sums over samples, whose order depends on it: 256 KiB, so that they stay in the
+    /// second-level cache while the weight passes.
+    pub const SUMS: Together = Together {
+        elements: 1 << 16,
+        fewest_pixels: 512,
+    };
+    /// For outputs: the same, or 4 KiB without the standard library, as memory is scarce there.
+    pub const OUTPUTS: Together = if cfg!(feature = "std") {
+        Together::SUMS
+    } else {
+        Together {
+            elements: 1 << 10,
+            fewest_pixels: 1,
+        }
+    };
+}
 
 /// The part that is read of the plane on which the image lies at `(0, 0)` among zeros.
 #[derive(Clone, Copy)]
@@ -63,18 +78,22 @@ impl Frame {
 
     /// Returns the number of samples that are processed together, if each has `pixels` pixels and
     /// `numbers` elements on the other side.
-    pub const fn group(&self, pixels: usize, numbers: usize) -> usize {
-        let fit = GROUP / sizes::sum(&[self.len(), numbers]);
-        let fewest = FEWEST_PIXELS.div_ceil(pixels);
+    pub const fn group(&self, together: Together, pixels: usize, numbers: usize) -> usize {
+        let fit = together.elements / sizes::sum(&[self.len(), numbers]);
+        let fewest = together.fewest_pixels.div_ceil(pixels);
         if fit < fewest { fewest } else { fit }
     }
 
     /// Returns the number of rows of outputs that are processed together, if they are `width`
     /// pixels wide, `stride` rows of the image apart, and each reads this many rows of the frame.
     pub const fn rows_together(&self, width: usize, stride: usize, rows: usize) -> usize {
+        let Together {
+            elements,
+            fewest_pixels,
+        } = Together::OUTPUTS;
         let row = sizes::product(&[self.extent[1], self.channels]);
-        let fit = (GROUP / row).saturating_sub(rows) / stride + 1;
-        let fewest = FEWEST_PIXELS.div_ceil(width);
+        let fit = (elements / row).saturating_sub(rows) / stride + 1;
+        let fewest = fewest_pixels.div_ceil(width);
         if fit < fewest { fewest } else { fit }
     }
 

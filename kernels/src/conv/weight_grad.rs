@@ -2,7 +2,7 @@
 //! pixels.
 
 use super::implicit_gemm::{From, ImplicitGemm, ImplicitGemmOp, RowTile, Rows, Taps, panel_len};
-use super::padding::{Frame, View};
+use super::padding::{Frame, Together, View};
 use super::{ConvSizes, WeightRows, depthwise};
 use crate::F32Kernels;
 use crate::memory::{Memory, buffers, min, most_of_tiers};
@@ -30,7 +30,8 @@ impl ConvSizes {
 
     const fn weight_group(&self) -> usize {
         let pixels = self.out[0] * self.out[1];
-        self.weight_frame().group(pixels, self.output_len())
+        self.weight_frame()
+            .group(Together::SUMS, pixels, self.output_len())
     }
 
     /// Returns the number of elements of the frames of a group.

@@ -4,6 +4,8 @@
 
 use core::array::from_fn;
 
+use num_traits::Float;
+
 use super::{Op, Simd};
 
 /// Vectors that every processor has.
@@ -97,7 +99,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn sqrt(self, a: V) -> V {
-        a.map(f32::sqrt)
+        a.map(Float::sqrt)
     }
 
     #[inline(always)]

@@ -34,6 +34,7 @@ mod convolutions;
 mod functions;
 mod kernels_f64;
 mod losses;
+mod memory;
 mod norms;
 mod pools;
 mod products;

@@ -12,6 +12,8 @@ pub(super) struct Panels {
     pub rows: usize,
     pub columns: usize,
     pub width: usize,
+    /// The distance of rows in the weight, of whose columns these may be some.
+    pub stride: usize,
 }
 
 impl Panels {
@@ -64,6 +66,7 @@ impl Op for FilterTransform {
             rows,
             columns,
             width,
+            stride,
         } = panels;
 
         for first in (0..columns).step_by(width) {
@@ -71,7 +74,7 @@ impl Op for FilterTransform {
             let step = panels.step(width);
             for i in 0..rows {
                 for j in (0..width).step_by(S::LANES) {
-                    let from = from.wrapping_add(i * columns + first + j);
+                    let from = from.wrapping_add(i * stride + first + j);
                     let mut weights = [[s.zero(); 3]; 3];
                     for (k, weight) in weights.as_flattened_mut().iter_mut().enumerate() {
                         // SAFETY: guaranteed by the creator.

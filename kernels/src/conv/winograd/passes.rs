@@ -29,6 +29,14 @@ const MIN_TILES: usize = 64;
 /// where a block is 64 to 128 tiles.
 const LONG_TILES: usize = 1 << 14;
 
+/// The number of elements and the smallest number of tiles that a pass processes together. Without
+/// the standard library, memory is scarce, and there are no caches to fill.
+const PASS: [usize; 2] = if cfg!(feature = "std") {
+    [TOGETHER, MIN_TILES]
+} else {
+    [1 << 10, 4]
+};
+
 /// Returns the number of tiles that are processed together, if each has this many channels on both
 /// sides.
 const fn tiles_together(channels: usize, elements: usize) -> usize {
@@ -68,14 +76,27 @@ impl ConvSizes {
             rows,
             columns,
             width: min(columns, tier.width),
+            stride: columns,
         }
+    }
+
+    /// Returns the layout of the filters that the forward pass transforms at a time: all of them,
+    /// or a panel where memory is scarce.
+    const fn forward_panels(&self, tier: TierSizes) -> Panels {
+        let panels = self.panels(tier, false);
+        let columns = if cfg!(feature = "std") {
+            panels.columns
+        } else {
+            panels.width
+        };
+        Panels { columns, ..panels }
     }
 
     /// Returns the length of the forward pass's memory for at most `samples` samples.
     pub(in crate::conv) const fn tiles_memory(&self, samples: usize) -> usize {
         let tiles = self.tiles_of(samples);
         most_of_tiers!(|tier| {
-            let panels = self.panels(tier, false);
+            let panels = self.forward_panels(tier);
             let [transformed, products] = panels.pass_lens(tiles);
             buffers(&[panels.len(), transformed, products])
         })
@@ -196,7 +217,9 @@ const fn part_elements(parts: usize) -> usize {
 impl Panels {
     /// Returns the number of tiles that a pass processes together, of `tiles` in all.
     const fn together(&self, tiles: usize) -> usize {
-        min(tiles_together(self.rows + self.width, TILE_ELEMENTS), tiles)
+        let [elements, fewest] = PASS;
+        let fit = elements / (TILE_ELEMENTS * (self.rows + self.width));
+        min(max(fit, fewest), tiles)
     }
 
     /// Returns the numbers of elements of the transformed tiles and of their products.
@@ -246,6 +269,7 @@ impl Pass<'_> {
             rows,
             columns,
             width,
+            ..
         } = panels;
 
         let together = panels.together(squares.len());
@@ -367,31 +391,41 @@ impl Op for ConvOp<'_> {
         let count = samples * rows.div_ceil(2) * columns;
         let ci = sizes.channels;
         let co = sizes.out_channels;
-        let panels = sizes.panels(const { TierSizes::of::<S>() }, false);
+        let all = sizes.forward_panels(const { TierSizes::of::<S>() });
 
         let mut memory = Memory::new("ConvSizes::forward_memory", memory);
-        let filters = memory.take(panels.len());
-        s.outline(FilterTransform {
-            panels,
-            from: weight.as_ptr(),
-            tap: ci * co,
-            to: filters.as_mut_ptr(),
-        });
+        let filters = memory.take(all.len());
+        let memory = memory.rest();
 
-        Pass {
-            squares: first..first + count,
-            from: sizes.patches(),
-            x: x.as_ptr(),
-            to: sizes.output_tiles(),
-            // The position of the first row of the image.
-            y: y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co),
-            panels,
-            filters: filters.as_ptr(),
-            bias: bias.map(<[f32]>::as_ptr),
-            relu,
-            memory,
+        // The position of the first row of the image.
+        let y = y.as_mut_ptr().wrapping_sub(first_row * sizes.out[1] * co);
+
+        for j in (0..co).step_by(all.columns) {
+            let panels = Panels {
+                columns: all.columns.min(co - j),
+                ..all
+            };
+            s.outline(FilterTransform {
+                panels,
+                from: weight[j..].as_ptr(),
+                tap: ci * co,
+                to: filters.as_mut_ptr(),
+            });
+
+            Pass {
+                squares: first..first + count,
+                from: sizes.patches(),
+                x: x.as_ptr(),
+                to: sizes.output_tiles(),
+                y: y.wrapping_add(j),
+                panels,
+                filters: filters.as_ptr(),
+                bias: bias.map(|bias| bias[j..].as_ptr()),
+                relu,
+                memory: Memory::new("ConvSizes::forward_memory", &mut *memory),
+            }
+            .run::<S, 4, 2>(s);
         }
-        .run::<S, 4, 2>(s);
     }
 }
 
