@@ -5,7 +5,8 @@ use rand::Rng;
 use super::rule::{last_size, zero_size};
 use crate::derive::Parameters;
 use crate::init;
-use crate::kernels::{Kernels, Matrix, Product, Start};
+use crate::kernel_memory::kernel_memory;
+use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{
     BackwardInput, BackwardParams, Context, FeatureOrder, Forward, INFER, Infer, Inferred, Layer,
@@ -196,6 +197,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
             start,
             relu: cx.has_relu_epilogue(),
             whole: total_rows,
+            memory: &mut kernel_memory(product_memory(total_rows, O, I, false)),
         });
     }
 
@@ -264,6 +266,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                 start: bias.map_or(Start::Zero, |bias| Start::Bias(&bias[first..first + n])),
                 relu,
                 whole: 1,
+                memory: &mut kernel_memory(product_memory(1, n, I, false)),
             });
         });
     }
@@ -296,6 +299,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                 start: if part == 0 { start } else { Start::Zero },
                 relu: false,
                 whole: 1,
+                memory: &mut kernel_memory(product_memory(1, O, count, false)),
             });
         };
 
@@ -337,6 +341,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
             start: Start::Zero,
             relu: false,
             whole: total_rows,
+            memory: &mut kernel_memory(product_memory(total_rows, I, O, true)),
         });
     }
 
@@ -372,6 +377,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                     },
                     relu: false,
                     whole: I,
+                    memory: &mut kernel_memory(product_memory(I, O, rows, false)),
                 });
             },
         );

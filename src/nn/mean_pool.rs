@@ -37,13 +37,22 @@ macro_rules! mean_pool {
 
         impl<In: Shape, Out: Shape, T: Element, $($generics)*> Infer<In, Out, T> for $name {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
+            const NEEDS: Needs =
+                kernel_needs::<T>(Self::plane(In::DIMS).mean_memory($divisor, $transposed));
 
             #[inline(always)]
             fn forward(call: Forward<'_, Self, In, Out, T>) {
-                let Forward { x, y, cx, .. } = call;
-                let plane = const { Self::plane(In::DIMS) };
-                let y = flatten_mut(y);
-                cx.kernels.mean_pool(&plane, $divisor, $transposed, flatten(x), y);
+                let Forward { x, y, thread_memory, cx, .. } = call;
+                let plane = const { &Self::plane(In::DIMS) };
+                let len = const { Self::plane(In::DIMS).mean_memory($divisor, $transposed) };
+                cx.kernels.mean_pool(MeanPool {
+                    plane,
+                    divide: $divisor,
+                    transposed: $transposed,
+                    x: flatten(x),
+                    y: flatten_mut(y),
+                    memory: &mut kernel_memory_of(thread_memory, len),
+                });
             }
         }
 
@@ -52,11 +61,18 @@ macro_rules! mean_pool {
 
             #[inline(always)]
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
-                let BackwardInput { dy, dx, cx, .. } = call;
+                let BackwardInput { dy, dx, thread_memory, cx, .. } = call;
                 let Some(dx) = dx else { return };
-                let plane = const { Self::plane(In::DIMS) };
-                let dx = flatten_mut(dx);
-                cx.kernels.mean_pool(&plane, $divisor, !$transposed, flatten(dy), dx);
+                let plane = const { &Self::plane(In::DIMS) };
+                let len = const { Self::plane(In::DIMS).mean_memory($divisor, !$transposed) };
+                cx.kernels.mean_pool(MeanPool {
+                    plane,
+                    divide: $divisor,
+                    transposed: !$transposed,
+                    x: flatten(dy),
+                    y: flatten_mut(dx),
+                    memory: &mut kernel_memory_of(thread_memory, len),
+                });
             }
         }
     };

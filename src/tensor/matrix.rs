@@ -1,7 +1,8 @@
 //! Matrix products and transposition.
 
 use super::{Element, Tensor1, Tensor2};
-use crate::kernels::{Kernels, Matrix, Product, Start};
+use crate::kernel_memory::kernel_memory;
+use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
 use crate::{memory, sizes, threads};
 
 impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
@@ -58,6 +59,7 @@ impl<const M: usize, const K: usize, T: Element> Tensor2<M, K, T> {
                     start: Start::Zero,
                     relu: false,
                     whole: M,
+                    memory: &mut kernel_memory(product_memory(M, N, K, false)),
                 });
             },
         );

@@ -3,7 +3,7 @@
 use core::slice;
 
 use super::{needs_of, run};
-use crate::kernels::{AlignedBuffer, kept};
+use crate::kept::kept;
 use crate::network::context::Context;
 use crate::network::needs::Needs;
 use crate::network::network::Network;
@@ -181,7 +181,7 @@ fn with_memory(
     f: impl FnOnce(&mut [u8]),
 ) {
     kept! {
-        static MEMORY: AlignedBuffer<u8> = AlignedBuffer::new();
+        static MEMORY: u8;
     }
 
     // The buffer is taken out for the time of the call, so that a layer may run another network.

@@ -1,9 +1,10 @@
 //! The arithmetic of convolutions, on slices.
 
+use crate::kernel_memory::{kernel_memory, kernel_memory_of, kernel_needs};
 use crate::kernels::{
-    Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start,
+    Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start, product_memory,
 };
-use crate::network::Context;
+use crate::network::{Context, Needs, ThreadMemory};
 use crate::tensor::Element;
 use crate::threads;
 
@@ -19,6 +20,12 @@ const fn is_product(sizes: &ConvSizes) -> bool {
     matches!((kernel, stride, pad, groups), ([1, 1], [1, 1], [0, 0], 1))
 }
 
+/// Returns what a convolution needs whose kernel has memory of `len` elements.
+pub(super) const fn needs<T: Element>(sizes: &ConvSizes, len: usize) -> Needs {
+    // Products have the same bits with less memory.
+    kernel_needs::<T>(if is_product(sizes) { 0 } else { len })
+}
+
 /// Returns the number of output pixels in the whole batch.
 fn total_pixels<T: Element>(sizes: &ConvSizes, cx: &Context<T>) -> usize {
     cx.batch() * sizes.out[0] * sizes.out[1]
@@ -31,10 +38,11 @@ pub(super) fn conv<T: Element>(
     bias: Option<&[T]>,
     x: &[T],
     y: &mut [T],
+    memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
-        return conv_by_rows(sizes, weight, bias, x, y, cx);
+        return conv_by_rows(sizes, weight, bias, x, y, memory, cx);
     }
 
     cx.kernels.product(Product {
@@ -48,6 +56,12 @@ pub(super) fn conv<T: Element>(
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
         whole: total_pixels(sizes, cx),
+        memory: &mut kernel_memory(product_memory(
+            total_pixels(sizes, cx),
+            sizes.out_channels,
+            sizes.channels,
+            false,
+        )),
     });
 }
 
@@ -59,12 +73,14 @@ fn conv_by_rows<T: Element>(
     bias: Option<&[T]>,
     x: &[T],
     y: &mut [T],
+    memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     let kernels = cx.kernels;
     let relu = cx.has_relu_epilogue();
     let samples = cx.batch();
-    let conv_from = |first_row: usize, y: &mut [T]| {
+    let len = sizes.forward_memory(x.len() / sizes.input_len(), samples);
+    let conv_from = |first_row: usize, y: &mut [T], memory: &mut [T]| {
         kernels.conv(Conv {
             sizes,
             whole: samples,
@@ -74,6 +90,7 @@ fn conv_by_rows<T: Element>(
             bias,
             y,
             relu,
+            memory,
         });
     };
 
@@ -83,13 +100,15 @@ fn conv_by_rows<T: Element>(
         1
     };
     if parts == 1 {
-        return conv_from(0, y);
+        return conv_from(0, y, &mut kernel_memory_of(memory, len));
     }
 
     // The tiles of some kernels are two rows high.
     let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
-    let len = rows * sizes.out[1] * sizes.out_channels;
-    threads::split_mut(y, len, &|part, y: &mut [T]| conv_from(part * rows, y));
+    let part_len = rows * sizes.out[1] * sizes.out_channels;
+    threads::split_mut(y, part_len, &|part, y: &mut [T]| {
+        conv_from(part * rows, y, &mut kernel_memory(len));
+    });
 }
 
 /// Computes the gradient `dx` of the input from that of the output, `dy`. The forward pass of a
@@ -100,12 +119,17 @@ pub(super) fn input_grad<T: Element>(
     bias: Option<&[T]>,
     dy: &[T],
     dx: &mut [T],
+    memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
         return cx.kernels.conv_input_grad(ConvInputGrad {
             sizes,
             whole: cx.batch(),
+            memory: &mut kernel_memory_of(
+                memory,
+                sizes.input_grad_memory(dy.len() / sizes.output_len(), cx.batch()),
+            ),
             weight,
             dy,
             bias,
@@ -125,6 +149,12 @@ pub(super) fn input_grad<T: Element>(
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
         whole: total_pixels(sizes, cx),
+        memory: &mut kernel_memory(product_memory(
+            total_pixels(sizes, cx),
+            sizes.channels,
+            sizes.out_channels,
+            true,
+        )),
     });
 }
 
@@ -152,6 +182,7 @@ pub(super) fn weight_grad<T: Element>(
             accumulate,
             parts,
             share: threads::split_mut,
+            memory: &mut kernel_memory(sizes.weight_grad_memory(samples, parts)),
         });
     }
 
@@ -183,6 +214,12 @@ pub(super) fn weight_grad<T: Element>(
                 },
                 relu: false,
                 whole: sizes.channels,
+                memory: &mut kernel_memory(product_memory(
+                    sizes.channels,
+                    sizes.out_channels,
+                    usize::MAX,
+                    false,
+                )),
             });
         },
     );

@@ -18,7 +18,7 @@ macro_rules! convolution {
         $layer:ident<$($size:ident)*> $rule:tt,
         $params:ident<$($of:ident)*> / $no_bias:ident<$($of_no_bias:ident)*>,
         fan_in: $fan_in:expr,
-        forward: $forward:ident,
+        forward: $forward:ident in $memory:ident,
         backward_input: $backward:ident,
         images: $images:ident,
     ) => {
@@ -35,17 +35,17 @@ macro_rules! convolution {
         }
 
         convolution!(
-            @ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward, $backward, $images,
-            |params| Some(&params.bias[..])
+            @ $layer<$($size)*> true, $params<$($of)*>, $fan_in, $forward in $memory, $backward,
+            $images, |params| Some(&params.bias[..])
         );
         convolution!(
-            @ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in, $forward, $backward,
-            $images, |params| None
+            @ $layer<$($size)*> false, $no_bias<$($of_no_bias)*>, $fan_in,
+            $forward in $memory, $backward, $images, |params| None
         );
     };
     (
         @ $layer:ident<$($size:ident)*> $bias:tt, $params:ident<$($of:ident)*>, $fan_in:expr,
-        $forward:ident, $backward:ident, $images:ident, |$p:ident| $get:expr
+        $forward:ident in $memory:ident, $backward:ident, $images:ident, |$p:ident| $get:expr
     ) => {
         impl<T: Element, $(const $size: usize,)* const EACH: usize> Layer<T>
             for $layer<$($size,)* $bias, EACH>
@@ -64,13 +64,18 @@ macro_rules! convolution {
             const ORDER: FeatureOrder = FeatureOrder::Channels;
             const RELU_FUSION: crate::network::ReluFusion = crate::network::ReluFusion::Epilogue;
             const MULTIPLY_ADDS: usize = Self::RULE.sizes(In::DIMS, Out::DIMS).multiply_adds();
+            const NEEDS: Needs = compute::needs::<T>(
+                &Self::RULE.sizes(In::DIMS, Out::DIMS),
+                Self::RULE.sizes(In::DIMS, Out::DIMS).$memory(1, 1),
+            );
 
             fn forward(call: Forward<'_, Self, In, Out, T>) {
-                let Forward { params: $p, x, y, cx, .. } = call;
+                let Forward { params: $p, x, y, thread_memory, cx, .. } = call;
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let weight = Parameters::<T>::as_slice(&$p.weight);
                 let bias: Option<&[T]> = $get;
-                compute::$forward(sizes, weight, bias, flatten(x), flatten_mut(y), cx);
+                let x = flatten(x);
+                compute::$forward(sizes, weight, bias, x, flatten_mut(y), thread_memory, cx);
             }
         }
 
@@ -81,11 +86,12 @@ macro_rules! convolution {
             const OVERWRITES: bool = true;
 
             fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
-                let BackwardInput { params, dy, dx, cx, .. } = call;
+                let BackwardInput { params, dy, dx, thread_memory, cx, .. } = call;
                 let Some(dx) = dx else { return };
                 let sizes = const { &Self::RULE.sizes(In::DIMS, Out::DIMS) };
                 let weight = Parameters::<T>::as_slice(&params.weight);
-                compute::$backward(sizes, weight, None, flatten(dy), flatten_mut(dx), cx);
+                let dx = flatten_mut(dx);
+                compute::$backward(sizes, weight, None, flatten(dy), dx, thread_memory, cx);
             }
 
             fn backward_params(call: BackwardParams<'_, Self, In, Out, T>) {
