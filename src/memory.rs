@@ -6,6 +6,7 @@
 //!   `repr(transparent)` over it.
 //! - `Scalar` is sealed, and all bits zero is a value of each `Scalar`.
 
+use core::ops::Range;
 use core::{fmt, ptr, slice};
 use std::alloc::{Layout, alloc_zeroed};
 
@@ -153,7 +154,7 @@ pub(crate) fn zeroed_parameters<P: Parameters<T>, T: Element>() -> Box<P> {
 
 /// Like [`zeroed_parameters`], with an error if there is no memory for them.
 pub(crate) fn try_zeroed_parameters<P: Parameters<T>, T: Element>() -> Result<Box<P>, OutOfMemory> {
-    // SAFETY: `Parameters` promises that P consists of `T`s alone, and zero is a value of T.
+    // SAFETY: `Parameters` promises that P consists of `T`s and padding, and zero is a value of T.
     unsafe { zeroed_box() }
 }
 
@@ -192,31 +193,159 @@ pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -
     unsafe { core::mem::zeroed() }
 }
 
-/// Returns parameters as one flat slice.
+/// Returns parameters as one flat slice. Padding, which may have no values, is a compile error.
 #[inline(always)]
 pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
-    // SAFETY: `Parameters` promises LEN elements of T without padding.
+    const {
+        assert!(
+            P::IS_SLICE,
+            "these parameters have a `Buffer` with padding behind its numbers, and are no slice \
+             of numbers: take a field, or visit the tensors with `for_each_param`"
+        );
+    }
+    // SAFETY: `Parameters` promises LEN elements of T, and there is no padding.
     unsafe { slice::from_raw_parts((parameters as *const P).cast(), P::LEN) }
 }
 
-/// Returns parameters as one flat mutable slice.
+/// Returns parameters as one flat mutable slice. Padding gets zeros as its values.
 #[inline(always)]
 pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
     parameters: &mut P,
 ) -> &mut [T] {
-    // SAFETY: as above.
+    if !P::IS_SLICE {
+        // SAFETY: the tree is that of P, which is borrowed exclusively.
+        unsafe { P::PARAM_TREE.clear_padding((parameters as *mut P).cast(), size_of::<T>()) }
+    }
+    // SAFETY: `Parameters` promises LEN elements of T, and padding has just been written to. No
+    // move of the parameters, which could lose its values, is possible while they are borrowed.
     unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
 }
 
-/// Returns the bytes of numbers.
-pub(crate) const fn bytes<T: Element>(numbers: &[T]) -> &[u8] {
-    // SAFETY: `Element` is sealed: f32 and f64 have no padding.
-    unsafe { slice::from_raw_parts(numbers.as_ptr().cast(), size_of_val(numbers)) }
+/// Returns a range of parameters as a slice.
+///
+/// # Panics
+/// If the range is not within the parameters, or has padding.
+#[inline]
+pub(crate) fn parameters_in<P: Parameters<T>, T: Element>(
+    parameters: &P,
+    range: Range<usize>,
+) -> &[T] {
+    assert!(range.start <= range.end && range.end <= P::LEN);
+    if !P::IS_SLICE {
+        let size = size_of::<T>();
+        let bytes = range.start * size..range.end * size;
+        assert!(
+            !P::PARAM_TREE.has_padding_in(bytes, size),
+            "among these parameters is a `Buffer` with padding behind its numbers, and they are \
+             no slice of numbers: take a smaller part of them"
+        );
+    }
+    // SAFETY: the range was checked: it lies within the LEN elements that `Parameters` promises, and
+    // has no padding.
+    unsafe {
+        let first = (parameters as *const P).cast::<T>().add(range.start);
+        slice::from_raw_parts(first, range.end - range.start)
+    }
+}
+
+/// Returns `len` bytes of parameters, beginning with those of the element `first`.
+///
+/// # Panics
+/// If they are not within the parameters, or have padding.
+pub(crate) fn parameter_bytes<P: Parameters<T>, T: Element>(
+    parameters: &P,
+    first: usize,
+    len: usize,
+) -> &[u8] {
+    let begin = first * size_of::<T>();
+    assert!(begin <= size_of::<P>() && len <= size_of::<P>() - begin);
+    let bytes = begin..begin + len;
+    assert!(P::IS_SLICE || !P::PARAM_TREE.has_padding_in(bytes, size_of::<T>()));
+    // SAFETY: the range was checked, and the bytes of numbers have values.
+    unsafe { slice::from_raw_parts((parameters as *const P).cast::<u8>().add(begin), len) }
+}
+
+/// Appends the bytes of parameters; those of padding are zero.
+pub(crate) fn append_parameters<P: Parameters<T>, T: Element>(parameters: &P, to: &mut Vec<u8>) {
+    let len = size_of::<P>();
+    to.reserve(len);
+    // SAFETY: there is room, and the vector can't overlap the parameters while it is borrowed
+    // exclusively. Then all bytes are those of numbers, or of padding, which is set to zero in the
+    // copy.
+    unsafe {
+        let copy = to.as_mut_ptr().add(to.len());
+        ptr::copy_nonoverlapping((parameters as *const P).cast::<u8>(), copy, len);
+        if !P::IS_SLICE {
+            P::PARAM_TREE.clear_padding(copy, size_of::<T>());
+        }
+        to.set_len(to.len() + len);
+    }
+}
+
+/// Copies parameters from memory to memory.
+pub(crate) fn copy_parameters<P: Parameters<T>, T: Element>(from: &P, to: &mut P) {
+    // SAFETY: both are one P, and they can't overlap as one of them is borrowed exclusively. All
+    // values of T are numbers, whose bytes can be copied.
+    unsafe { ptr::copy_nonoverlapping(from, to, 1) }
+}
+
+/// Parameters on the heap of which all bytes have values, also padding: they are a slice of numbers
+/// in any case.
+///
+/// They are made from zeros, and only changed as a slice.
+pub(crate) struct ParameterBox<P>(Box<P>);
+
+impl<P> ParameterBox<P> {
+    /// Returns parameters of zeros.
+    pub fn zeros<T: Element>() -> Self
+    where
+        P: Parameters<T>,
+    {
+        ParameterBox(zeroed_parameters())
+    }
+
+    /// Returns a copy.
+    pub fn copy<T: Element>(&self) -> Self
+    where
+        P: Parameters<T>,
+    {
+        let mut copy = ParameterBox::zeros();
+        copy.as_mut_slice().copy_from_slice(self.as_slice());
+        copy
+    }
+
+    /// Returns the parameters.
+    pub fn get(&self) -> &P {
+        &self.0
+    }
+
+    /// Returns the parameters, which may be moved from here on.
+    pub fn into_box(self) -> Box<P> {
+        self.0
+    }
+
+    /// Returns all elements.
+    pub fn as_slice<T: Element>(&self) -> &[T]
+    where
+        P: Parameters<T>,
+    {
+        // SAFETY: `Parameters` promises LEN elements of T. The memory was allocated with zeros, and
+        // afterwards only values of T were written to it.
+        unsafe { slice::from_raw_parts((&raw const *self.0).cast(), P::LEN) }
+    }
+
+    /// Returns all elements as a mutable slice.
+    pub fn as_mut_slice<T: Element>(&mut self) -> &mut [T]
+    where
+        P: Parameters<T>,
+    {
+        parameters_as_mut_slice(&mut *self.0)
+    }
 }
 
 /// Returns the bytes of numbers as a mutable slice.
 pub(crate) const fn bytes_mut<T: Element>(numbers: &mut [T]) -> &mut [u8] {
-    // SAFETY: as above; any bytes are a number.
+    // SAFETY: `Element` is sealed: f32 and f64 have no padding, and any bytes are a number.
     unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast(), size_of_val(numbers)) }
 }
 

@@ -47,8 +47,12 @@ pub struct Summary {
     pub params: usize,
     /// The number of multiply-adds of a forward pass of one sample.
     pub macs: usize,
-    /// The number of bytes of one parameter.
+    /// The number of parameters that can be trained: those outside [buffers](crate::ext::Buffer).
+    pub trainable_params: usize,
+    /// The number of bytes of one trainable parameter.
     pub element_bytes: usize,
+    /// The number of bytes of all parameters.
+    pub param_bytes: usize,
     /// The bytes per sample during inference: [`Network::WORKSPACE_BYTES`].
     pub workspace_bytes: usize,
     /// The bytes per sample during training: [`Network::TRAIN_WORKSPACE_BYTES`].
@@ -64,8 +68,10 @@ impl Summary {
             element: <N::Element as Scalar>::NAME,
             layers: N::LAYERS,
             params: N::PARAMS,
+            trainable_params: N::TRAINABLE_PARAMS,
             macs: N::MACS,
             element_bytes: size_of::<N::Element>(),
+            param_bytes: const { N::PARAM_TREE.number_bytes(size_of::<N::Element>()) },
             workspace_bytes: N::WORKSPACE_BYTES,
             train_workspace_bytes: N::TRAIN_WORKSPACE_BYTES,
         }
@@ -87,6 +93,15 @@ impl fmt::Display for Summary {
             grouped(self.macs),
         ]);
 
+        if self.trainable_params < self.params {
+            rows.push([
+                "trainable".to_owned(),
+                String::new(),
+                grouped(self.trainable_params),
+                String::new(),
+            ]);
+        }
+
         let width = |column: usize| {
             rows.iter()
                 .map(|row| row[column].chars().count())
@@ -101,7 +116,7 @@ impl fmt::Display for Summary {
         write!(
             f,
             "bytes: {} of parameters; per sample {} for inference, {} for training",
-            grouped(self.params * self.element_bytes),
+            grouped(self.param_bytes),
             grouped(self.workspace_bytes),
             grouped(self.train_workspace_bytes)
         )
