@@ -7,5 +7,6 @@ mod augment;
 mod blocks;
 mod fold;
 mod init;
+mod number_types;
 mod tuples;
 mod whole_batch;
