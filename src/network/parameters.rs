@@ -60,7 +60,8 @@ pub type VisitorMut<'v, 'a, T> = &'v mut dyn FnMut(&str, &[usize], &'a mut [T]);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be parameters of `{T}`",
     note = "parameters are `f32`, `f64`, tensors and arrays of them, and `#[repr(C)]` structs of \
-            those with `#[derive(Parameters)]`"
+            those with `#[derive(Parameters)]`",
+    note = "numbers of another type than the network's are in a `shapewright::ext::Buffer`"
 )]
 pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
     /// The number of elements that the type takes in memory.
