@@ -82,6 +82,10 @@ use crate::tensor::{Element, Number, Shape, Tensor};
 /// ```
 ///
 /// Otherwise, `Net::params()` has the bits of these numbers as if they were numbers of the network.
+///
+/// In a network of `f32`, a buffer of 64-bit numbers begins at a multiple of 8 bytes. A struct of
+/// parameters may have no gaps in front of it or at its end: put it first, with an even number of
+/// `f32` behind it.
 #[repr(C)]
 pub struct Buffer<S: Shape, N: Number, T: Element = f32> {
     /// Aligns the end to whole numbers of the network.

@@ -322,6 +322,7 @@ impl ParamTree {
     ///
     /// # Panics
     /// In a constant, if this is not one tensor or has another number of axes.
+    #[track_caller]
     pub const fn file_axes(self, order: &[usize]) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!("`axes` belongs to a nested array of numbers, which is one tensor");
@@ -344,6 +345,7 @@ impl ParamTree {
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
+    #[track_caller]
     pub const fn features(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!("`features` belongs to a nested array of numbers, which is one tensor");
@@ -356,6 +358,7 @@ impl ParamTree {
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
+    #[track_caller]
     pub const fn outputs(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!("`outputs` belongs to a nested array of numbers, which is one tensor");
@@ -368,6 +371,7 @@ impl ParamTree {
     ///
     /// # Panics
     /// In a constant, if this is not one tensor.
+    #[track_caller]
     pub const fn statistic(self) -> ParamTree {
         let ParamTree::Tensor(mut tensor) = self else {
             panic!(

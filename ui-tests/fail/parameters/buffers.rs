@@ -17,12 +17,6 @@ struct Measured {
 
 #[derive(Parameters)]
 #[repr(C)]
-struct Sizes {
-    sizes: Buffer<Rank1<3>, usize>,
-}
-
-#[derive(Parameters)]
-#[repr(C)]
 struct Wide {
     scale: [f32; 3],
     counts: Buffer<Rank1<1>, u64>,
