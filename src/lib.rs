@@ -308,7 +308,7 @@ pub mod prelude {
         GlobalAvgPool2d, Glu, GroupNorm, HardSigmoid, HardSwish, HardTanh, Identity, Index,
         InstanceNorm2d, LayerNorm, LeakyRelu, Linear, LogSigmoid, LogSoftmax, MaxPool1d, MaxPool2d,
         Mish, PRelu, Relu, Relu6, Reshape, RmsNorm, Selu, Sigmoid, Silu, Softmax, Softplus,
-        Softsign, Tanh, Upsample, UpsampleBilinear, ZeroPad2d,
+        Softsign, Tanh, Unembedding, Upsample, UpsampleBilinear, ZeroPad2d,
     };
     #[cfg(feature = "std")]
     pub use crate::optim::{

@@ -247,6 +247,20 @@ impl ParamField {
     }
 }
 
+impl ParamField {
+    /// A layer of a list that shares the parameters of an earlier one.
+    pub const fn tied_layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
+        name: &'static str,
+        text: &'static str,
+        first: usize,
+    ) -> Self {
+        ParamField {
+            contents: ParamTree::Fields(&[]),
+            ..Self::layer::<L, In, Out, T>(name, text, first)
+        }
+    }
+}
+
 impl ParamTree {
     /// Returns the tree of an array of `count` items, each of which has `len` elements.
     pub(crate) const fn array(item: &'static ParamTree, count: usize, len: usize) -> ParamTree {

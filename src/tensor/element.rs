@@ -45,7 +45,7 @@ numbers!(f32, f64, i8, i16, i32, i64, u8, u16, u32, u64, usize);
 pub trait Element:
     Number + Float + FromPrimitive + NumAssign + Sum + SampleUniform + Parameters<Self>
 {
-    #[doc(hidden)]
+    /// The [kernels](crate::ext::kernels) of the type.
     type Kernels: Kernels<Self>;
 
     /// Returns the kernels of the instruction tier in force.
