@@ -197,7 +197,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
             start,
             relu: cx.has_relu_epilogue(),
             whole: total_rows,
-            memory: &mut kernel_memory(product_memory(total_rows, O, I, false)),
+            memory: &mut kernel_memory(const { product_memory(usize::MAX, O, I, false) }),
         });
     }
 
@@ -341,7 +341,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
             start: Start::Zero,
             relu: false,
             whole: total_rows,
-            memory: &mut kernel_memory(product_memory(total_rows, I, O, true)),
+            memory: &mut kernel_memory(const { product_memory(usize::MAX, I, O, true) }),
         });
     }
 
@@ -377,7 +377,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                     },
                     relu: false,
                     whole: I,
-                    memory: &mut kernel_memory(product_memory(I, O, rows, false)),
+                    memory: &mut kernel_memory(const { product_memory(I, O, usize::MAX, false) }),
                 });
             },
         );
