@@ -609,7 +609,7 @@ fn memory_of_other_types_is_kept_until_backward() {
 
     let (mut gradient, mut workspace) = (DampedSingle::zeros(), DampedSingle::workspace());
     let mut pass = single.forward_train(&x, &mut workspace);
-    let difference = &pass.outputs()[4] - &single.forward(&x[4]);
+    let difference = pass.outputs()[4] - single.forward(&x[4]);
     assert!(difference.iter().all(|d| d.abs() < 1e-6));
     pass.loss(&Mse, &targets);
     pass.backward(&mut gradient);
