@@ -7,5 +7,6 @@ mod augment;
 mod blocks;
 mod fold;
 mod init;
+mod streams;
 mod tuples;
 mod whole_batch;
