@@ -6,6 +6,7 @@ mod common;
 mod augment;
 mod blocks;
 mod fold;
+mod inference_only;
 mod init;
 mod streams;
 mod tuples;

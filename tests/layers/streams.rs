@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::common::gradient::check_network;
+use crate::common::naive::{Naive, chain, dense, identity, join, map, sum};
 use crate::common::{In, Out, bits, random};
 use num_traits::Float;
 use shapewright::prelude::*;
@@ -159,14 +160,7 @@ impl<S: Shape, T: Element> Train<S, S, T> for Smooth {
     }
 }
 
-/// A naive stream: it maps the next input to the next output.
-type Stream = Box<dyn FnMut(&[f64]) -> Vec<f64>>;
-
-fn map(mut f: impl FnMut(usize, f64) -> f64 + 'static) -> Stream {
-    Box::new(move |x| x.iter().enumerate().map(|(i, &x)| f(i, x)).collect())
-}
-
-fn delay(steps: usize) -> Stream {
+fn delay(steps: usize) -> Naive {
     let mut kept: VecDeque<Vec<f64>> = VecDeque::new();
     Box::new(move |x| {
         kept.push_back(x.to_vec());
@@ -179,7 +173,7 @@ fn delay(steps: usize) -> Stream {
     })
 }
 
-fn running_mean() -> Stream {
+fn running_mean() -> Naive {
     let mut all: Vec<Vec<f64>> = Vec::new();
     Box::new(move |x| {
         all.push(x.to_vec());
@@ -189,7 +183,7 @@ fn running_mean() -> Stream {
     })
 }
 
-fn smooth(params: &SmoothParams<f64>) -> Stream {
+fn smooth(params: &SmoothParams<f64>) -> Naive {
     let [a] = params.a;
     let mut last = Vec::new();
     map(move |i, x| {
@@ -199,34 +193,6 @@ fn smooth(params: &SmoothParams<f64>) -> Stream {
         last[i] = a * last[i] + (1.0 - a) * x;
         last[i]
     })
-}
-
-fn dense<const I: usize, const O: usize>(weight: &[[f64; O]; I], bias: &[f64; O]) -> Stream {
-    let (weight, bias) = (*weight, *bias);
-    Box::new(move |x| {
-        assert_eq!(x.len(), I);
-        (0..O)
-            .map(|o| bias[o] + (0..I).map(|i| x[i] * weight[i][o]).sum::<f64>())
-            .collect()
-    })
-}
-
-fn chain(layers: impl IntoIterator<Item = Stream>) -> Stream {
-    let mut layers: Vec<Stream> = layers.into_iter().collect();
-    Box::new(move |x| layers.iter_mut().fold(x.to_vec(), |x, layer| layer(&x)))
-}
-
-fn sum(mut a: Stream, mut b: Stream) -> Stream {
-    Box::new(move |x| a(x).iter().zip(b(x)).map(|(a, b)| a + b).collect())
-}
-
-fn identity() -> Stream {
-    map(|_, x| x)
-}
-
-fn join(branches: impl IntoIterator<Item = Stream>) -> Stream {
-    let mut branches: Vec<Stream> = branches.into_iter().collect();
-    Box::new(move |x| branches.iter_mut().flat_map(|branch| branch(x)).collect())
 }
 
 const STEPS: usize = 11;
@@ -301,7 +267,7 @@ fn check_streams<N: Network>(net: &N) -> Vec<Out<N>> {
 
 /// Checks the streams of a network against naive ones.
 #[track_caller]
-fn check<N: Network<Element = f64>>(reference: impl Fn(&N) -> Stream) {
+fn check<N: Network<Element = f64>>(reference: impl Fn(&N) -> Naive) {
     let mut net = N::init(&mut shapewright::rng(5));
     // Each repetition smooths in a way of its own.
     let mut a = 0.9;
@@ -500,12 +466,12 @@ network! { struct Outer: [3] -> [3] as f64 {
     second: Middle,
 } }
 
-fn inner(net: &Inner) -> Stream {
+fn inner(net: &Inner) -> Naive {
     let fc = dense(&net.fc.weight, &net.fc.bias);
     chain([delay(1), smooth(&net.smooth), fc])
 }
 
-fn middle(net: &Middle) -> Stream {
+fn middle(net: &Middle) -> Naive {
     chain([
         running_mean(),
         inner(&net.inner),
