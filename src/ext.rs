@@ -9,9 +9,10 @@
 //! the network, which the layer's [`Needs`] are part of: no layer allocates.
 
 pub use crate::network::{
-    ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batching, Configuration,
-    Context, FeatureOrder, Forward, ForwardInPlace, ForwardTrain, INFER, InPlace, Infer, Inferred,
-    Layer, LayerOutputs, NamesOutput, Needs, OutputKind, Scratch, Sentence, ShapeRule, StateMemory,
-    ThreadMemory, Train, Visitor, VisitorMut,
+    ActivationStore, BackwardInPlace, BackwardInput, BackwardParams, Batches, Batching,
+    Configuration, Context, FeatureOrder, Forward, ForwardInPlace, ForwardTrain, Gradients, INFER,
+    InPlace, Infer, Inferred, Inputs, Layer, LayerInput, LayerOutputs, NamesOutput, Needs,
+    OutputKind, Scratch, Sentence, ShapeRule, Sources, StateMemory, ThreadMemory, Train, Visitor,
+    VisitorMut,
 };
 pub use crate::threads::split_mut_with as split_mut;

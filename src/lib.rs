@@ -140,6 +140,7 @@ pub mod threads;
 pub mod train;
 #[cfg(feature = "safetensors")]
 pub mod weights;
+mod written;
 
 pub use denormals::with_flushed_denormals;
 pub use limits::Limits;

@@ -110,6 +110,12 @@ pub(crate) fn zeroed_tensors<S: Shape, T: Scalar>(count: usize) -> Vec<Tensor<S,
     unsafe { Box::<[Tensor<S, T>]>::new_zeroed_slice(count).assume_init() }.into_vec()
 }
 
+/// Returns `count` rows of zeros, made without touching the stack.
+pub(crate) fn zeroed_rows<const N: usize>(count: usize) -> Vec<[f64; N]> {
+    // SAFETY: all bits zero is the number 0.
+    unsafe { Box::<[[f64; N]]>::new_zeroed_slice(count).assume_init() }.into_vec()
+}
+
 /// Appends copies of values to a vector.
 ///
 /// The functions of the standard library (`extend_from_slice`, `to_vec`, `clone`, `cloned`) may
@@ -195,6 +201,10 @@ pub(crate) const fn zeroed_parameters_by_value<P: Parameters<T>, T: Element>() -
 /// Returns parameters as one flat slice.
 #[inline(always)]
 pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) -> &[T] {
+    // Without elements, as `()`, they need not be aligned as a slice must be.
+    if P::LEN == 0 {
+        return &[];
+    }
     // SAFETY: `Parameters` promises LEN elements of T without padding.
     unsafe { slice::from_raw_parts((parameters as *const P).cast(), P::LEN) }
 }
@@ -204,6 +214,9 @@ pub(crate) fn parameters_as_slice<P: Parameters<T>, T: Element>(parameters: &P) 
 pub(crate) const fn parameters_as_mut_slice<P: Parameters<T>, T: Element>(
     parameters: &mut P,
 ) -> &mut [T] {
+    if P::LEN == 0 {
+        return &mut [];
+    }
     // SAFETY: as above.
     unsafe { slice::from_raw_parts_mut((parameters as *mut P).cast(), P::LEN) }
 }

@@ -313,7 +313,7 @@ pub(crate) fn split_together<T: Send>(
 }
 
 thread_local! {
-    /// Whether this thread hands no work over: it is a worker, or one of several threads that have
+    /// True on a thread that hands no work over: it is a worker, or one of several threads that have
     /// work of their own.
     static ALONE: Cell<bool> = const { Cell::new(false) };
 }
@@ -325,7 +325,7 @@ struct Job {
     first: usize,
     stride: usize,
     parts: usize,
-    /// Whether the caller is in a [scope](crate::with_flushed_denormals).
+    /// True if the caller is in a [scope](crate::with_flushed_denormals).
     flushed: bool,
 }
 
@@ -380,7 +380,7 @@ struct Mailbox {
     taken: AtomicUsize,
     /// The number of the last job that the worker took and ended; written by the worker only.
     done: AtomicUsize,
-    /// Whether the worker is about to park, or parked.
+    /// True while the worker is parked or about to park.
     sleeping: AtomicBool,
     /// The job with the number `sent`. It belongs to the worker from when it takes the job until it
     /// stores `done`, and to the holder otherwise.

@@ -12,6 +12,7 @@ use crate::builtin;
 use crate::check::{Layer, check_layer, whole_number, written};
 use crate::parse::{self, Generic, Item, List};
 use crate::spans::Extent;
+use crate::wiring::{self, Inputs};
 
 /// A block that is understood.
 pub struct Block {
@@ -96,13 +97,27 @@ fn unknown_block(found: &str) -> String {
     }
 }
 
+/// Checks the layers of a list inside a block.
+fn check_layers(
+    layers: Vec<parse::Layer>,
+    names: &mut Names,
+    errors: &mut Vec<Error>,
+) -> Vec<Layer> {
+    let sources = wiring::resolve(&layers, &Inputs::One, &[], errors);
+    layers
+        .into_iter()
+        .zip(sources)
+        .enumerate()
+        .map(|(index, (layer, sources))| check_layer(index, layer, sources, names, errors))
+        .collect()
+}
+
 /// Checks a block that is one list of layers.
 fn body(items: Vec<Item>, span: Span, errors: &mut Vec<Error>) -> Option<Branch> {
-    let mut names = Names::new();
     let mut layers = Vec::new();
-    for (index, item) in items.into_iter().enumerate() {
+    for item in items {
         match item {
-            Item::Layer(layer) => layers.push(check_layer(index, *layer, &mut names, errors)),
+            Item::Layer(layer) => layers.push(*layer),
             Item::List(list) => {
                 errors.push(Error::new(
                     list.tokens.span(),
@@ -112,6 +127,7 @@ fn body(items: Vec<Item>, span: Span, errors: &mut Vec<Error>) -> Option<Branch>
             }
         }
     }
+    let layers = check_layers(layers, &mut Names::new(), errors);
 
     if layers.is_empty() {
         errors.push(Error::new(
@@ -177,7 +193,9 @@ fn branches(
     let branch = |(index, item)| match item {
         Item::List(list) => list_branch(index, list, &mut names, errors),
         Item::Layer(layer) => {
-            let layer = check_layer(index, *layer, &mut names, errors);
+            let sources = wiring::resolve(core::slice::from_ref(&layer), &Inputs::One, &[], errors);
+            let sources = sources.into_iter().next().unwrap_or(Err(0));
+            let layer = check_layer(index, *layer, sources, &mut names, errors);
             let label = if layer.text.is_empty() {
                 index.to_string()
             } else {
@@ -216,12 +234,7 @@ fn list_branch(index: usize, list: List, names: &mut Names, errors: &mut Vec<Err
         field = format_ident!("branch_{index}_");
     }
 
-    let mut inside = Names::new();
-    let mut layers: Vec<Layer> = layers
-        .into_iter()
-        .enumerate()
-        .map(|(index, layer)| check_layer(index, layer, &mut inside, errors))
-        .collect();
+    let mut layers = check_layers(layers, &mut Names::new(), errors);
     if layers.is_empty() {
         layers.push(Layer::identity(Extent::of(&tokens)));
     }

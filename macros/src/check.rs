@@ -15,6 +15,7 @@ use crate::builtin::{self, Builtin};
 use crate::generics;
 use crate::parse::{self, Definition, Generic, SizesKind};
 use crate::spans::Extent;
+use crate::wiring::{self, Inputs};
 
 /// A definition whose layers are understood.
 pub struct Network {
@@ -26,8 +27,8 @@ pub struct Network {
     pub debug: bool,
     pub vis: Visibility,
     pub name: Ident,
-    pub input: parse::Sizes,
-    pub output: parse::Sizes,
+    pub input: parse::Ends,
+    pub output: parse::Ends,
     pub element: Ident,
     pub layers: Vec<Layer>,
 }
@@ -51,6 +52,9 @@ pub struct Layer {
     pub builtin: bool,
     /// The layers inside, if it is a block.
     pub block: Option<Block>,
+    /// The numbers of the outputs that it reads: 0 is the input of the list, and an output of a
+    /// layer has the layer's number, counted from 1.
+    pub sources: Vec<usize>,
 }
 
 /// A generic argument of a layer's type.
@@ -73,16 +77,24 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         layers,
         errors: _,
     } = definition;
-    check_shape(&input, errors);
-    check_shape(&output, errors);
+    check_shape(&input.sizes, errors);
+    check_shape(&output.sizes, errors);
     let (clone, debug) = take_derives(&mut attrs, errors);
 
+    let inputs = match &input.names[..] {
+        [] => Inputs::One,
+        names => Inputs::Several(names),
+    };
+    let mut sources = wiring::resolve(&layers, &inputs, &output.names, errors);
+    let packed = outputs(&layers, &output, input.names.len(), errors);
+
+    let mut checked: Vec<Layer> = input.names.iter().enumerate().map(part_of_input).collect();
     let mut names = HashSet::new();
-    let mut checked: Vec<Layer> = layers
-        .into_iter()
-        .enumerate()
-        .map(|(index, layer)| check_layer(index, layer, &mut names, errors))
-        .collect();
+    for (index, layer) in layers.into_iter().enumerate() {
+        let sources = core::mem::replace(&mut sources[index], Err(0));
+        checked.push(check_layer(index, layer, sources, &mut names, errors));
+    }
+    checked.extend(packed);
     if checked.is_empty() {
         checked.push(Layer::unknown());
     }
@@ -98,6 +110,61 @@ pub fn check(definition: Definition, errors: &mut Vec<Error>) -> Network {
         element,
         layers: checked,
     }
+}
+
+/// The layer that gives one of several inputs.
+fn part_of_input((index, name): (usize, &Ident)) -> Layer {
+    let text = name.to_string();
+    Layer {
+        brief: text.clone(),
+        text,
+        extent: Extent::of(name),
+        path: quote!(__sw::Part<#index>),
+        sources: vec![0],
+        ..Layer::unknown()
+    }
+}
+
+/// Returns the layer that makes a tuple of the outputs of a network, if there are several.
+fn outputs(
+    layers: &[parse::Layer],
+    output: &parse::Ends,
+    inputs: usize,
+    errors: &mut Vec<Error>,
+) -> Option<Layer> {
+    if output.names.is_empty() {
+        return None;
+    }
+
+    let mut numbers = Vec::new();
+    for name in &output.names {
+        let is_name = |layer: &parse::Layer| layer.name.as_ref() == Some(name);
+        match layers.iter().rposition(is_name) {
+            Some(layer) => numbers.push(inputs + layer + 1),
+            None => {
+                let message = format!(
+                    "no layer is called `{name}`: an output has the name of the layer that gives it"
+                );
+                errors.push(Error::new(name.span(), message));
+            }
+        }
+    }
+    if numbers.len() < output.names.len() {
+        return Some(Layer {
+            sources: vec![inputs + layers.len()],
+            ..Layer::unknown()
+        });
+    }
+
+    let names: Vec<String> = output.names.iter().map(Ident::to_string).collect();
+    let text = format!("({})", names.join(", "));
+    Some(Layer {
+        brief: text.clone(),
+        text,
+        path: quote!(__sw::Pack),
+        sources: numbers,
+        ..Layer::unknown()
+    })
 }
 
 /// Reports shapes with too many axes, tuples of a wrong length, and sizes that are no whole
@@ -185,6 +252,7 @@ fn has_ident(tokens: TokenStream, name: &str) -> bool {
 pub fn check_layer(
     index: usize,
     mut layer: parse::Layer,
+    sources: Result<Vec<usize>, usize>,
     names: &mut HashSet<String>,
     errors: &mut Vec<Error>,
 ) -> Layer {
@@ -197,7 +265,8 @@ pub fn check_layer(
     let errors_before = errors.len();
     let block = blocks::check(&mut layer, errors);
     let written_path = written(&layer.path.to_token_stream());
-    let lacks_braces = !has_braces && blocks::is_block(&written_path);
+    let is_merge = wiring::is_merge(&layer) && layer.sources.is_some();
+    let lacks_braces = !has_braces && !is_merge && blocks::is_block(&written_path);
     if lacks_braces {
         let message = format!(
             "`{written_path}` has layers inside: write `{plain} {{ .. }}` (for a layer of your \
@@ -211,7 +280,9 @@ pub fn check_layer(
         .get_ident()
         .and_then(|name| builtin::find(&name.to_string()));
     let mut path = layer.path.to_token_stream();
-    if known.is_none()
+    if is_merge {
+        path = quote!(__sw::#path);
+    } else if known.is_none()
         && block.is_none()
         && errors.len() == errors_before
         && let Some((meant, meant_path)) = misspelt(&layer, errors)
@@ -227,7 +298,8 @@ pub fn check_layer(
     };
     let config = config(&layer, &path, known, errors);
 
-    let needs_field = layer.name.is_some() || known.is_none_or(|builtin| builtin.has_params);
+    let has_params = !is_merge && known.is_none_or(|builtin| builtin.has_params);
+    let needs_field = layer.name.is_some() || has_params;
     let field = needs_field.then(|| {
         layer
             .name
@@ -243,17 +315,20 @@ pub fn check_layer(
         );
         errors.push(Error::new(field.span(), message));
         return Layer {
-            field: None,
+            sources: sources.unwrap_or_else(|before| vec![before]),
             ..Layer::unknown()
         };
     }
 
     let broken_block = block.is_none() && (has_braces || lacks_braces);
-    let Some(generics) = generics.filter(|_| !broken_block) else {
+    let is_broken = broken_block || sources.is_err();
+    let sources = sources.unwrap_or_else(|before| vec![before]);
+    let Some(generics) = generics.filter(|_| !is_broken) else {
         return Layer {
             attrs: layer.attrs,
             field,
             text,
+            sources,
             ..Layer::unknown()
         };
     };
@@ -271,8 +346,9 @@ pub fn check_layer(
         path,
         generics,
         config,
-        builtin: known.is_some() || block.is_some(),
+        builtin: known.is_some() || block.is_some() || is_merge,
         block,
+        sources,
     }
 }
 
@@ -348,7 +424,13 @@ impl Layer {
             config: None,
             builtin: true,
             block: None,
+            sources: vec![0],
         }
+    }
+
+    /// Returns whether it makes a tuple of several outputs of a network.
+    pub fn is_pack(&self) -> bool {
+        self.field.is_none() && self.builtin && self.path.to_string().ends_with("Pack")
     }
 
     /// Returns whether its parameters may be a struct that begins at a multiple of 64 bytes.

@@ -72,7 +72,10 @@ pub fn expand(input: &DeriveInput) -> Result<TokenStream> {
                 let len = ::shapewright::emitted::sum(&[
                     #(<#types as ::shapewright::Parameters<#element>>::LEN),*
                 ]);
-                ::shapewright::emitted::report_layout::<Self, #element>(#title, len);
+                // Without numbers, nothing has to be aligned.
+                if len > 0 || ::core::mem::size_of::<Self>() > 0 {
+                    ::shapewright::emitted::report_layout::<Self, #element>(#title, len);
+                }
                 len
             };
             const NUMBERS: usize = ::shapewright::emitted::sum(&[

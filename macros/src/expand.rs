@@ -39,7 +39,7 @@ pub fn expand(network: &Network, emitted: &TokenStream) -> TokenStream {
         layers,
         element,
         source: "the network's input is".to_owned(),
-        tuple: matches!(network.input.kind, SizesKind::Tuple(_)),
+        tuple: matches!(network.input.sizes.kind, SizesKind::Tuple(_)),
     };
     let steps = sequence.steps();
     let style = Style {
@@ -119,8 +119,8 @@ fn layers_doc(network: &Network) -> String {
         "\n\n# Layers\nFrom `{}` to `{}`, numbers of `{element}`. `{name}::summary()` prints the \
          table with the shapes between the layers, parameters, multiply-adds and bytes.\n\n| | \
          field | layer |\n|---|---|---|\n",
-        written(&input.tokens),
-        written(&output.tokens)
+        written(&input.sizes.tokens),
+        written(&output.sizes.tokens)
     );
     for (index, layer) in layers.iter().enumerate() {
         let field = layer
@@ -203,10 +203,10 @@ fn structure(network: &Network) -> TokenStream {
 /// Writes the shapes of input and output, and the checks of what is declared.
 fn ends(network: &Network, steps: &[Step]) -> TokenStream {
     let name = network.name.to_string();
-    let input = shape(&network.input);
-    let output = shape(&network.output);
-    let input_extent = Extent::of(&network.input.tokens);
-    let output_extent = Extent::of(&network.output.tokens);
+    let input = shape(&network.input.sizes);
+    let output = shape(&network.output.sizes);
+    let input_extent = Extent::of(&network.input.sizes.tokens);
+    let output_extent = Extent::of(&network.output.sizes.tokens);
 
     let check_input = input_extent.call(
         quote!(__sw::report_size),

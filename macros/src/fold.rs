@@ -126,14 +126,28 @@ impl Lists<'_> {
         to: &TokenStream,
     ) -> TokenStream {
         let extent = layers.first().map(|layer| layer.extent);
+        let readers = readers(layers);
         let mut kept: Vec<(Layer, Option<Layer>)> = Vec::new();
-        for layer in layers.drain(..).filter(|layer| !is(layer, IDLE)) {
+        // For each output of the old list, its number in the new one.
+        let mut numbers = vec![0];
+        for mut layer in layers.drain(..) {
+            let source = layer.sources[0];
+            for source in &mut layer.sources {
+                *source = numbers[*source];
+            }
+
+            if is(&layer, IDLE) {
+                numbers.push(layer.sources[0]);
+                continue;
+            }
+            let is_last = layer.sources == [kept.len()] && readers[source] == 1;
             match kept.last_mut() {
-                Some((before, norm @ None)) if is(&layer, NORMS) && is(before, INTO) => {
+                Some((before, norm @ None)) if is_last && is(&layer, NORMS) && is(before, INTO) => {
                     *norm = Some(layer)
                 }
                 _ => kept.push((layer, None)),
             }
+            numbers.push(kept.len());
         }
 
         let mut code = TokenStream::new();
@@ -225,6 +239,17 @@ impl Lists<'_> {
         });
         branches.collect()
     }
+}
+
+/// Returns how often each output of a list is read, by its number. That of the list is read once
+/// after all layers.
+fn readers(layers: &[Layer]) -> Vec<usize> {
+    let mut readers = vec![0; layers.len() + 1];
+    readers[layers.len()] = 1;
+    for &source in layers.iter().flat_map(|layer| &layer.sources) {
+        readers[source] += 1;
+    }
+    readers
 }
 
 /// Returns whether a layer is a built-in one with one of these names.

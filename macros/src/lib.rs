@@ -19,6 +19,7 @@ mod parse;
 mod sequence;
 mod spans;
 mod step;
+mod wiring;
 
 use proc_macro::TokenStream;
 use quote::quote;

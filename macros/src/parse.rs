@@ -13,13 +13,20 @@ pub struct Definition {
     pub attrs: Vec<Attribute>,
     pub vis: Visibility,
     pub name: Ident,
-    pub input: Sizes,
-    pub output: Sizes,
+    pub input: Ends,
+    pub output: Ends,
     /// `f32` or `f64`.
     pub element: Ident,
     pub layers: Vec<Layer>,
     /// The mistakes inside the braces.
     pub errors: Vec<Error>,
+}
+
+/// The input or the output of a network: a shape, or several with names: `(a: [2], b: [3])`.
+pub struct Ends {
+    pub sizes: Sizes,
+    /// The names of several shapes; empty for a shape without names.
+    pub names: Vec<Ident>,
 }
 
 /// A shape, `[28, 28, 1]`, or a tuple of shapes, `([2], [3])`.
@@ -43,6 +50,8 @@ pub struct Layer {
     pub arguments: Option<(TokenTree, Vec<TokenStream>)>,
     /// The content of a block's braces.
     pub block: Option<Vec<Item>>,
+    /// The names behind `<-`, of the outputs that the layer reads.
+    pub sources: Option<Vec<Ident>>,
     /// The layer without its attributes, as the user wrote it; for a block, the part before the
     /// braces.
     pub tokens: TokenStream,
@@ -199,7 +208,7 @@ impl Parse for Layer {
         }
         let layer_start = input.fork();
         let path = Path::parse_mod_style(input)?;
-        let generics = if input.peek(Token![<]) {
+        let generics = if input.peek(Token![<]) && !input.peek(Token![<-]) {
             generics(input)?
         } else {
             Vec::new()
@@ -223,6 +232,7 @@ impl Parse for Layer {
         } else {
             None
         };
+        let sources = sources(input)?;
         if !input.is_empty() && !input.peek(Token![,]) {
             return Err(input.error("expected `,` between two layers"));
         }
@@ -234,8 +244,79 @@ impl Parse for Layer {
             generics,
             arguments,
             block,
+            sources,
             tokens,
             layer_tokens,
+        })
+    }
+}
+
+/// Parses `<- name` or `<- (name, name)` behind a layer, if it is there.
+fn sources(input: ParseStream) -> Result<Option<Vec<Ident>>> {
+    if input.parse::<Option<Token![<-]>>()?.is_none() {
+        return Ok(None);
+    }
+    if !input.peek(syn::token::Paren) {
+        if !input.peek(Ident) {
+            return Err(input.error(
+                "expected the name of a layer before this one, or several in parentheses: `<- \
+                 (a, b)`",
+            ));
+        }
+        return Ok(Some(vec![input.parse()?]));
+    }
+
+    let content;
+    parenthesized!(content in input);
+    let names = content.parse_terminated(Ident::parse, Token![,])?;
+    if names.is_empty() {
+        return Err(content.error("expected the names of layers before this one"));
+    }
+    Ok(Some(names.into_iter().collect()))
+}
+
+impl Parse for Ends {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let ahead = input.fork();
+        let has_names = ahead.peek(syn::token::Paren) && {
+            let content;
+            parenthesized!(content in ahead);
+            content.peek(Ident)
+        };
+        if !has_names {
+            return Ok(Ends {
+                sizes: input.parse()?,
+                names: Vec::new(),
+            });
+        }
+
+        let tokens = input.fork().parse::<TokenTree>()?.to_token_stream();
+        let content;
+        parenthesized!(content in input);
+        let mut names = Vec::new();
+        let mut shapes = Vec::new();
+        while !content.is_empty() {
+            let name: Ident = content.parse()?;
+            if names.contains(&name) {
+                return Err(Error::new(
+                    name.span(),
+                    format!("`{name}` is here twice; choose another name"),
+                ));
+            }
+            content.parse::<Token![:]>()?;
+            names.push(name);
+            shapes.push(content.parse()?);
+            if !content.is_empty() {
+                content.parse::<Token![,]>()?;
+            }
+        }
+
+        Ok(Ends {
+            sizes: Sizes {
+                tokens,
+                kind: SizesKind::Tuple(shapes),
+            },
+            names,
         })
     }
 }

@@ -526,6 +526,7 @@ pub fn summaries(
         quote! {
             __sw::LayerSummary {
                 layer: #text,
+                takes_indices: <#called as __sw::ShapeRule<#shape_in>>::TAKES_INDICES,
                 output: #dims_out,
                 params: <#params as __sw::Parameters<#element>>::COUNT,
                 params_at: #at,

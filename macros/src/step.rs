@@ -22,8 +22,9 @@ pub struct Sequence<'a> {
 
 impl Sequence<'_> {
     pub fn steps(&self) -> Vec<Step<'_>> {
+        let tuples = tuple_inputs(self);
         (0..self.layers.len())
-            .map(|index| Step::new(self, index))
+            .map(|index| Step::new(self, index, &tuples))
             .collect()
     }
 
@@ -55,6 +56,8 @@ pub struct Step<'a> {
     /// The number of parameters before it, if a layer before it may have any.
     total_before: Option<Ident>,
     pub shape_in: Ident,
+    /// The shapes of several outputs that the layer reads.
+    source_shapes: Vec<Ident>,
     pub shape_out: Ident,
     /// The layer's type.
     pub own: Ident,
@@ -79,28 +82,48 @@ struct Probes {
     names_output: TokenStream,
 }
 
-/// Returns whether the output of a list may be a tuple; `given` says whether its input may be one.
+/// Returns for each layer whether its input may be a tuple.
+fn tuple_inputs(sequence: &Sequence) -> Vec<bool> {
+    let mut outputs = vec![sequence.tuple];
+    let mut inputs = Vec::new();
+    for layer in sequence.layers {
+        let given = match layer.sources[..] {
+            [source] => outputs.get(source).copied().unwrap_or_default(),
+            _ => false,
+        };
+        inputs.push(given);
+        outputs.push(may_give_tuple(layer, given));
+    }
+    inputs
+}
+
+/// Returns whether the output of a layer may be a tuple; `given` says whether its input may be one.
 ///
 /// `Split` makes tuples, and most layers pass them on. A nested network and a layer of the user's
 /// own may make one.
-fn may_give_tuple(layers: &[Layer], given: bool) -> bool {
-    layers
-        .iter()
-        .fold(given, |given, layer| match &layer.block {
-            Some(Block {
-                kind: BlockKind::Split,
-                ..
-            }) => true,
-            Some(Block {
-                kind: BlockKind::Concat,
-                ..
-            }) => false,
-            Some(block) => block
-                .branches
-                .iter()
-                .any(|branch| may_give_tuple(&branch.layers, given)),
-            None => given || !layer.builtin,
-        })
+fn may_give_tuple(layer: &Layer, given: bool) -> bool {
+    match &layer.block {
+        Some(Block {
+            kind: BlockKind::Split,
+            ..
+        }) => true,
+        Some(Block {
+            kind: BlockKind::Concat,
+            ..
+        }) => false,
+        Some(block) => block.branches.iter().any(|branch| {
+            let mut outputs = vec![given];
+            for layer in &branch.layers {
+                let given = match layer.sources[..] {
+                    [source] => outputs.get(source).copied().unwrap_or_default(),
+                    _ => false,
+                };
+                outputs.push(may_give_tuple(layer, given));
+            }
+            outputs.last().copied().unwrap_or(given)
+        }),
+        None => given || !layer.builtin || layer.is_pack(),
+    }
 }
 
 /// Returns whether a layer may have no backward pass: it is one of the user's own, or a block with
@@ -116,13 +139,29 @@ fn may_lack_backward(layer: &Layer) -> bool {
 }
 
 impl<'a> Step<'a> {
-    fn new(sequence: &'a Sequence, index: usize) -> Self {
-        let source = match index.checked_sub(1) {
-            None => sequence.source.clone(),
-            Some(before) => format!("`{}` before it gives", sequence.layers[before].brief),
-        };
+    fn new(sequence: &'a Sequence, index: usize, tuples: &[bool]) -> Self {
         let layer = &sequence.layers[index];
+        let source = match layer.sources[..] {
+            [0] => sequence.source.clone(),
+            [source] if source == index => {
+                format!("`{}` before it gives", sequence.layers[index - 1].brief)
+            }
+            [source] => format!("`{}` gives", sequence.layers[source - 1].brief),
+            _ => "its sources give".to_owned(),
+        };
         let tag = format!("{}{index}", sequence.tag);
+        let output = |name: &str, number: usize| format_ident!("{name}{}{number}", sequence.tag);
+        let (shape_in, dims_in) = match layer.sources[..] {
+            [source] => (output("__Shape", source), output("__DIMS", source)),
+            _ => (output("__Inputs", index), output("__INPUT_DIMS", index)),
+        };
+        let source_shapes = match &layer.sources[..] {
+            [_] => Vec::new(),
+            sources => sources
+                .iter()
+                .map(|&source| output("__Shape", source))
+                .collect(),
+        };
         let after = format!("{}{}", sequence.tag, index + 1);
 
         let total_before = sequence.layers[..index]
@@ -130,8 +169,14 @@ impl<'a> Step<'a> {
             .rposition(|layer| layer.field.is_some());
         let branches = layer.block.as_ref().map_or(0, |block| block.branches.len());
 
-        let tuple = |index: usize| may_give_tuple(&sequence.layers[..index], sequence.tuple);
-        let tuples_from = (0..=index).rev().take_while(|&index| tuple(index)).last();
+        // A run ends before a layer that reads another output than the one before it.
+        let mut tuples_from = None;
+        for index in (0..=index).rev().take_while(|&index| tuples[index]) {
+            tuples_from = Some(index);
+            if sequence.layers[index].sources != [index] {
+                break;
+            }
+        }
 
         Step {
             layer,
@@ -141,12 +186,13 @@ impl<'a> Step<'a> {
             source,
             tuples_from,
             inferred: format_ident!("__INFERRED{tag}"),
-            dims_in: format_ident!("__DIMS{tag}"),
+            dims_in,
             dims_out: format_ident!("__DIMS{after}"),
             total: format_ident!("__TOTAL{tag}"),
             total_before: total_before
                 .map(|before| format_ident!("__TOTAL{}{before}", sequence.tag)),
-            shape_in: format_ident!("__Shape{tag}"),
+            shape_in,
+            source_shapes,
             shape_out: format_ident!("__Shape{after}"),
             own: format_ident!("__Layer{tag}"),
             called: format_ident!("__Called{tag}"),
@@ -188,6 +234,10 @@ impl<'a> Step<'a> {
         } = self.layer;
         if let Some(block) = block {
             return block_type(block, &self.block_params, &self.branches);
+        }
+        if self.layer.is_pack() {
+            let shapes = &self.source_shapes;
+            return quote!(#path<(#(#shapes,)*)>);
         }
         if generics.is_empty() {
             return path.clone();
@@ -243,6 +293,10 @@ impl<'a> Step<'a> {
             sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
         }
 
+        if self.layer.is_pack() {
+            sizes = self.output_of(&quote!(#dims_out.is_tuple()), &quote!(#asked), &sizes);
+        }
+
         let own_type = self.held(own_type);
         let shape = self.output_shape(&quote!(<#sizes as __sw::ToShape>::Shape));
 
@@ -259,7 +313,16 @@ impl<'a> Step<'a> {
             }
         };
 
+        let inputs = (!self.source_shapes.is_empty()).then(|| {
+            let shapes = &self.source_shapes;
+            quote! {
+                type #shape_in = __sw::Inputs<(#(#shapes,)*)>;
+                const #dims_in: __sw::Dims = <#shape_in as __sw::LayerInput>::DIMS;
+            }
+        });
+
         quote_spanned! {first=>
+            #inputs
             type #asked = #asked_type;
             const #inferred: __sw::Inferred =
                 <#asked as __sw::ShapeRule<#shape_in>>::OUTPUT.within_memory();
@@ -482,10 +545,16 @@ impl<'a> Step<'a> {
             element,
             ..
         } = self;
-        if may_lack_backward(self.layer) {
+        let stage = if may_lack_backward(self.layer) {
             quote!(<__sw::Stages<#called, #shape_in, #shape_out, #element>>::STAGE)
         } else {
             quote!(__sw::Stage::of::<#called, #shape_in, #shape_out, #element>())
+        };
+        let sources = &self.layer.sources;
+        if *sources == [self.index] {
+            stage
+        } else {
+            quote!(#stage.reading(&[#(#sources),*]))
         }
     }
 

@@ -211,12 +211,9 @@ const ROWS: usize = 64;
 fn total_weight<Y: LabelKind, L: ClassLabel>(labels: &[Y::Of<L>], weights: &[f64]) -> f64 {
     match (Y::numbers(labels), weights) {
         (Some(labels), []) => labels.len() as f64,
-        _ => sum_of(
-            labels
-                .iter()
-                .filter_map(|&label| Y::class(label))
-                .map(|class| weight(weights, class)),
-        ),
+        _ => sum_of(labels, |_, label| {
+            Y::class(label).map_or(0.0, |class| weight(weights, class))
+        }),
     }
 }
 

@@ -24,10 +24,11 @@ use crate::tensor::{Element, Rank1, Scalar, Shape, Tensor};
 pub struct Label<const CLASSES: usize>(u32);
 
 impl<const CLASSES: usize> Label<CLASSES> {
-    /// Returns the class with this number, counted from 0.
+    /// Returns the class with this number, counted from 0. The largest number that a label can have
+    /// is [`u32::MAX`], however many classes there are.
     ///
     /// # Errors
-    /// If there is no such class.
+    /// If there is no such class, or no label can have its number.
     pub const fn new(class: usize) -> Result<Self, LabelError> {
         if class < CLASSES && class <= u32::MAX as usize {
             Ok(Label(class as u32))
@@ -142,9 +143,19 @@ impl<const CLASSES: usize> Label<CLASSES> {
     /// let classes: Vec<[[Label<2>; 2]; 1]> = Label::from_scores(&outputs);
     /// assert_eq!(classes[0][0].map(Label::index), [1, 0]);
     /// ```
+    ///
+    /// More than 2^32 classes, whose numbers no label can have, are a compile error:
+    ///
+    /// ```compile_fail,E0080
+    /// use shapewright::prelude::*;
+    /// const CLASSES: usize = (1 << 32) + 1;
+    /// let outputs: [Tensor1<CLASSES>; 0] = [];
+    /// let classes: Vec<Label<CLASSES>> = Label::from_scores(&outputs);
+    /// ```
     pub fn from_scores<Out: Classes<Label = Self>, T: Element>(
         outputs: &[Tensor<Out, T>],
     ) -> Vec<<Out::Places as Places>::Each<Self>> {
+        const { Self::assert_numbers() };
         let scores = memory::tensors::<Rank1<CLASSES>, T>(
             flatten(outputs),
             outputs.len() * Out::Places::LEN,
@@ -154,6 +165,18 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .map(|scores| Label(scores.argmax() as u32))
             .collect();
         memory::to_vec(Out::Places::group(&labels))
+    }
+
+    /// Checks that a label can have the number of each class.
+    ///
+    /// # Panics
+    /// If there are more classes than numbers: in a constant, a compile error.
+    pub(crate) const fn assert_numbers() {
+        assert!(
+            CLASSES == 0 || CLASSES - 1 <= u32::MAX as usize,
+            "a label has a number up to 4294967295, and there are more classes than that; take a \
+             network with fewer outputs"
+        );
     }
 
     /// Returns the class's number, counted from 0.
@@ -168,7 +191,7 @@ impl<const CLASSES: usize> fmt::Display for Label<CLASSES> {
     }
 }
 
-/// The error of a number that is not one of the classes.
+/// The error of a number that is not one of the classes, or that no [`Label`] can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelError {
     /// The number.
@@ -185,6 +208,18 @@ impl fmt::Display for LabelError {
         if let Some(position) = self.position {
             write!(f, " at position {position}")?;
         }
+
+        let is_class = usize::try_from(self.class).is_ok_and(|class| class < self.classes);
+        if is_class {
+            return write!(
+                f,
+                " is one of {} classes, but the largest number of a label is {}; take fewer \
+                 classes",
+                self.classes,
+                u32::MAX
+            );
+        }
+
         write!(f, " is not one of {} classes", self.classes)?;
         match self.classes {
             0 => Ok(()),
@@ -194,3 +229,45 @@ impl fmt::Display for LabelError {
 }
 
 impl std::error::Error for LabelError {}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::Label;
+    use crate::tensor::Tensor1;
+
+    const CLASSES: usize = 1 << 33;
+    const LARGEST: usize = u32::MAX as usize;
+
+    #[test]
+    fn the_largest_number_of_a_label_is_named() {
+        let largest = Label::<CLASSES>::new(LARGEST).expect("a number of a label");
+        assert_eq!(largest.index(), LARGEST);
+
+        let error = Label::<CLASSES>::new(LARGEST + 1).expect_err("no number of a label");
+        assert_eq!(
+            error.to_string(),
+            "label 4294967296 is one of 8589934592 classes, but the largest number of a label is \
+             4294967295; take fewer classes"
+        );
+        let error = Label::<CLASSES>::from_numbers(&[0, 1_i64 << 32]).expect_err("likewise");
+        assert_eq!(error.position, Some(1));
+        assert_eq!(error.class, 1 << 32);
+    }
+
+    /// One class more is a compile error, which the documentation of `from_scores` shows.
+    #[test]
+    fn scores_of_as_many_classes_as_labels_have_numbers_compile() {
+        let outputs: [Tensor1<{ LARGEST + 1 }>; 0] = [];
+        let labels: Vec<Label<{ LARGEST + 1 }>> = Label::from_scores(&outputs);
+        assert_eq!(labels, []);
+    }
+
+    #[test]
+    fn a_number_that_is_no_class_is_told_apart() {
+        let error = Label::<CLASSES>::new(CLASSES).expect_err("no class");
+        assert_eq!(
+            error.to_string(),
+            "label 8589934592 is not one of 8589934592 classes, which are 0 to 8589934591"
+        );
+    }
+}

@@ -7,18 +7,20 @@ use super::activation_store::ActivationStore;
 use super::call_memory::{Scratch, StateMemory, ThreadMemory};
 use super::context::Context;
 use super::layer::Layer;
+use super::layer_input::LayerInput;
 use super::layer_outputs::LayerOutputs;
 use crate::tensor::{Element, Shape, Tensor};
 
 /// The arguments of [`Infer::forward`](super::Infer::forward).
 #[non_exhaustive]
-pub struct Forward<'a, L: Layer<T>, In: Shape, Out: Shape, T: Element> {
+pub struct Forward<'a, L: Layer<T>, In: LayerInput, Out: Shape, T: Element> {
     /// The constructor arguments.
     pub config: &'a L::Config,
     /// The parameters.
     pub params: &'a L::Params,
-    /// The inputs, one tensor for each sample.
-    pub x: &'a [Tensor<In, T>],
+    /// The inputs: one tensor for each sample, or the [`Batches`](super::Batches) of several
+    /// sources.
+    pub x: In::Batch<'a, T>,
     /// The outputs to compute, one tensor for each sample, with arbitrary contents.
     pub y: &'a mut [Tensor<Out, T>],
     /// The memory for each sample that the layer's `NEEDS` name.
@@ -34,13 +36,14 @@ pub struct Forward<'a, L: Layer<T>, In: Shape, Out: Shape, T: Element> {
 
 /// The arguments of [`Train::forward_train`](super::Train::forward_train).
 #[non_exhaustive]
-pub struct ForwardTrain<'a, L: Layer<T>, In: Shape, Out: Shape, T: Element> {
+pub struct ForwardTrain<'a, L: Layer<T>, In: LayerInput, Out: Shape, T: Element> {
     /// The constructor arguments.
     pub config: &'a L::Config,
     /// The parameters.
     pub params: &'a L::Params,
-    /// The inputs, one tensor for each sample.
-    pub x: &'a [Tensor<In, T>],
+    /// The inputs: one tensor for each sample, or the [`Batches`](super::Batches) of several
+    /// sources.
+    pub x: In::Batch<'a, T>,
     /// The outputs to compute, one tensor for each sample, with arbitrary contents.
     pub y: &'a mut [Tensor<Out, T>],
     /// The memory for each sample that the layer's `TRAIN_NEEDS` name, kept until backward.
@@ -53,13 +56,14 @@ pub struct ForwardTrain<'a, L: Layer<T>, In: Shape, Out: Shape, T: Element> {
 
 /// The arguments of [`Train::backward_input`](super::Train::backward_input).
 #[non_exhaustive]
-pub struct BackwardInput<'a, L: Layer<T>, In: Shape, Out: Shape, T: Element> {
+pub struct BackwardInput<'a, L: Layer<T>, In: LayerInput, Out: Shape, T: Element> {
     /// The constructor arguments.
     pub config: &'a L::Config,
     /// The parameters.
     pub params: &'a L::Params,
-    /// The inputs of forward, one tensor for each sample.
-    pub x: &'a [Tensor<In, T>],
+    /// The inputs of forward: one tensor for each sample, or the [`Batches`](super::Batches) of
+    /// several sources.
+    pub x: In::Batch<'a, T>,
     /// The outputs of forward, if the layer reads them.
     pub y: LayerOutputs<'a, Out, T>,
     /// What forward has kept.
@@ -68,8 +72,9 @@ pub struct BackwardInput<'a, L: Layer<T>, In: Shape, Out: Shape, T: Element> {
     /// [`backward_params`](super::Train::backward_params) will read.
     pub dy: &'a mut [Tensor<Out, T>],
     /// The gradient of the loss with respect to the inputs, which is to be computed; `None` if
-    /// nobody needs it. Its contents are arbitrary.
-    pub dx: Option<&'a mut [Tensor<In, T>]>,
+    /// nobody needs it. Its contents are arbitrary. For several sources it is
+    /// [`Gradients`](super::Gradients).
+    pub dx: In::Gradients<'a, T>,
     /// The memory for each thread that the layer's `TRAIN_NEEDS` name.
     pub thread_memory: ThreadMemory<'a>,
     /// The circumstances.
@@ -78,13 +83,13 @@ pub struct BackwardInput<'a, L: Layer<T>, In: Shape, Out: Shape, T: Element> {
 
 /// The arguments of [`Train::backward_params`](super::Train::backward_params).
 #[non_exhaustive]
-pub struct BackwardParams<'a, L: Layer<T>, In: Shape, Out: Shape, T: Element> {
+pub struct BackwardParams<'a, L: Layer<T>, In: LayerInput, Out: Shape, T: Element> {
     /// The constructor arguments.
     pub config: &'a L::Config,
     /// The parameters.
     pub params: &'a L::Params,
     /// The inputs of forward, for the whole batch.
-    pub x: &'a [Tensor<In, T>],
+    pub x: In::Batch<'a, T>,
     /// The outputs of forward, if the layer reads them.
     pub y: LayerOutputs<'a, Out, T>,
     /// What forward has kept.

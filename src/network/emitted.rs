@@ -6,6 +6,7 @@ pub use super::branch::{Branch, Ends};
 pub use super::feature_order::FeatureOrder;
 pub use super::flow::{Backward, Gradients, Inference, Training};
 pub use super::layer::Field;
+pub use super::layer_input::{Inputs, LayerInput};
 pub use super::needs::sample_bytes;
 pub use super::param_tree::{Joint, ParamField, ParamTree};
 pub use super::plan::{OutputsAt, Plan, Stage};
@@ -23,6 +24,7 @@ pub use super::{
 pub use crate::loss::{End, EndsIn, Values};
 pub use crate::nn::blocks::{Join, Repeat, Residual, ResidualWith};
 pub use crate::nn::fold::{FoldInto, Nested, copy, fold};
+pub use crate::nn::merge::{Add, Concat, Mul, Pack, Part};
 pub use crate::nn::{BatchNormArguments, Foldable, Identity};
 pub use crate::tensor::shape::{Sizes, ToShape, UnknownShape};
 pub use crate::tensor::{Dims, Rank0, Rank1, Rank2, Rank3, Rank4, Shape, Tensor};
@@ -98,7 +100,7 @@ pub struct Held<const HOLDS: bool, L>(PhantomData<L>);
 /// The stand-in for a layer whose parameters do not fit into memory: it has none.
 pub struct Oversized<L>(PhantomData<L>);
 
-impl<In: Shape, L: ShapeRule<In>> ShapeRule<In> for Oversized<L> {
+impl<In: LayerInput, L: ShapeRule<In>> ShapeRule<In> for Oversized<L> {
     const OUTPUT: Inferred = L::OUTPUT;
 }
 
@@ -112,7 +114,7 @@ no_computation!([L: Layer<T> + ShapeRule<In>,] Oversized<L>);
 /// The stand-in for a layer that can't be understood: it takes all shapes and gives an unknown one.
 pub struct Mistaken;
 
-impl<In: Shape> ShapeRule<In> for Mistaken {
+impl<In: LayerInput> ShapeRule<In> for Mistaken {
     const OUTPUT: Inferred = Inferred::shape(Dims::UNKNOWN);
 }
 
@@ -129,7 +131,7 @@ no_computation!([] Mistaken);
 /// is `true`; otherwise the constant of the trait [`NotALayer`] is found, which is `false`.
 pub struct Probe<L, In, Out, T>(PhantomData<(L, In, Out, T)>);
 
-impl<L: ShapeRule<In>, In: Shape, Out, T> Probe<L, In, Out, T> {
+impl<L: ShapeRule<In>, In: LayerInput, Out, T> Probe<L, In, Out, T> {
     pub const FITS: bool = true;
 }
 
@@ -137,14 +139,14 @@ impl<L: Layer<T>, In, Out, T: Element> Probe<L, In, Out, T> {
     pub const LAYER: bool = true;
 }
 
-impl<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element> Probe<L, In, Out, T> {
+impl<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element> Probe<L, In, Out, T> {
     pub const COMPUTES: bool = true;
 }
 
 /// A layer that may have no backward pass.
 pub struct Stages<L, In, Out, T>(PhantomData<(L, In, Out, T)>);
 
-impl<L: Train<In, Out, T>, In: Shape, Out: Shape, T: Element> Stages<L, In, Out, T> {
+impl<L: Train<In, Out, T>, In: LayerInput, Out: Shape, T: Element> Stages<L, In, Out, T> {
     pub const STAGE: Stage = Stage::of::<L, In, Out, T>();
 }
 
@@ -153,7 +155,7 @@ pub trait InferenceStage {
     const STAGE: Stage;
 }
 
-impl<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element> InferenceStage
+impl<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element> InferenceStage
     for Stages<L, In, Out, T>
 {
     const STAGE: Stage = Stage::infer::<L, In, Out, T>();

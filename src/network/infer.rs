@@ -3,11 +3,13 @@
 use super::call::{Forward, ForwardInPlace};
 use super::feature_order::FeatureOrder;
 use super::layer::{Flow, Layer, OutputKind, ReluFusion};
+use super::layer_input::LayerInput;
 use super::needs::{Batching, Needs};
 use super::shape_rule::ShapeRule;
 use crate::tensor::{Element, Shape};
 
-/// The computation of a layer for inference, from the shape `In` to the shape `Out`.
+/// The computation of a layer for inference, from the input `In`, a shape or the [`Inputs`](super::Inputs) of several sources, to the shape
+/// `Out`.
 ///
 /// A call has a batch or a part of one, as slices of tensors, one for each sample. [`ShapeRule`]
 /// has already checked the shapes. The result must not depend on the previous contents of the
@@ -23,7 +25,7 @@ use crate::tensor::{Element, Shape};
     note = "implement `Infer<In, Out, T>` for each pair of shapes that the layer's `ShapeRule` \
             accepts"
 )]
-pub trait Infer<In: Shape, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
+pub trait Infer<In: LayerInput, Out: Shape, T: Element>: Layer<T> + ShapeRule<In> {
     /// The effect on the order of features, which weight files store as PyTorch does.
     const ORDER: FeatureOrder;
     /// The relation of output and input in memory.

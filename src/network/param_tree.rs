@@ -2,6 +2,7 @@
 //! weight files. [`Parameters::visit`](super::Parameters::visit), weight files and
 //! `include_weights!` read it.
 
+use super::layer_input::LayerInput;
 use core::fmt;
 use core::ops::Range;
 
@@ -221,7 +222,7 @@ impl ParamField {
     }
 
     /// A layer of a list.
-    pub const fn layer<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+    pub const fn layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
         name: &'static str,
         text: &'static str,
         first: usize,

@@ -1,12 +1,14 @@
-//! The plan of a network's buffers: where each layer's output lies. It is worked out in constants,
+//! The plan of a network's buffers: where each layer reads and writes. It is worked out in constants,
 //! once for inference and once for training.
 
 use super::infer::Infer;
 use super::layer::{Flow, OutputKind, ReluFusion};
+use super::layer_input::{LayerInput, MAX_SOURCES};
 use super::needs::{Batching, Needs, sample_bytes};
 use super::parameters::Parameters;
 use super::segments::Segments;
 use super::train::Train;
+use super::wiring::{Reads, Wiring};
 use crate::sizes;
 use crate::tensor::{Element, Shape};
 
@@ -17,6 +19,8 @@ pub struct Stage {
     pub(super) flow: Flow,
     output_kind: OutputKind,
     relu_fusion: ReluFusion,
+    /// The outputs that the layer reads.
+    pub(super) reads: Reads,
     /// Whether the layer is a `Relu` that runs as part of a neighbour.
     absorbed: bool,
     /// Whether the layer runs `Relu` on its outputs.
@@ -24,6 +28,8 @@ pub struct Stage {
     /// The numbers of bytes of the input and the output of one sample.
     pub(super) in_bytes: usize,
     pub(super) out_bytes: usize,
+    /// The number of bytes of one sample from each source.
+    source_bytes: [usize; MAX_SOURCES],
     /// The number of bytes of the parameters.
     pub(super) param_bytes: usize,
     multiply_adds: usize,
@@ -35,7 +41,7 @@ pub struct Stage {
 
 impl Stage {
     /// Returns the properties of a layer for inference alone.
-    pub const fn infer<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
+    pub const fn infer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>() -> Self {
         let params = <L::Params as Parameters<T>>::LEN;
 
         // `InPlace` and the built-in layers promise this, and sharing a slot is only sound with it.
@@ -45,14 +51,23 @@ impl Stage {
             "a layer that works in place gives what it is given"
         );
 
+        let mut source_bytes = [0; MAX_SOURCES];
+        let mut i = 0;
+        while i < MAX_SOURCES {
+            source_bytes[i] = sample_bytes::<T>(In::LENS[i]);
+            i += 1;
+        }
+
         Stage {
             flow: L::FLOW,
             output_kind: L::OUTPUT_KIND,
             relu_fusion: L::RELU_FUSION,
+            reads: Reads::BEFORE,
             absorbed: false,
             relu: false,
-            in_bytes: sample_bytes::<T>(In::LEN),
+            in_bytes: sizes::sum(&source_bytes),
             out_bytes: sample_bytes::<T>(Out::LEN),
+            source_bytes,
             param_bytes: sizes::product(&[params, size_of::<T>()]),
             multiply_adds: L::MULTIPLY_ADDS,
             batching: L::BATCHING,
@@ -63,7 +78,7 @@ impl Stage {
     }
 
     /// Returns the properties of a layer.
-    pub const fn of<L: Train<In, Out, T>, In: Shape, Out: Shape, T: Element>() -> Self {
+    pub const fn of<L: Train<In, Out, T>, In: LayerInput, Out: Shape, T: Element>() -> Self {
         assert!(
             L::TRAIN_NEEDS.is_none() || matches!(L::FLOW, Flow::Apart),
             "a layer that works in place keeps nothing"
@@ -72,6 +87,14 @@ impl Stage {
             reads_output: L::READS_OUTPUT,
             train_needs: L::TRAIN_NEEDS,
             ..Stage::infer::<L, In, Out, T>()
+        }
+    }
+
+    /// Returns the layer with other sources than the output before it; see [`Reads`].
+    pub const fn reading(self, outputs: &[usize]) -> Self {
+        Stage {
+            reads: Reads::of(outputs),
+            ..self
         }
     }
 
@@ -86,19 +109,13 @@ impl Stage {
 pub(super) enum Spot {
     /// The network's input.
     Input,
-    /// In inference, one of two buffers that alternate within a segment.
-    Even,
-    Odd,
-    /// In inference, one of two buffers that alternate for the last outputs of the segments, which
-    /// the next segment reads.
-    EvenEnd,
-    OddEnd,
+    /// In inference, a buffer that is used for one chunk of the batch at a time.
+    Chunk(usize),
+    /// In inference, a buffer for all samples, as a later segment reads the outputs.
+    Whole(usize),
     /// In training, two slots of the cache: for the outputs and for their gradient. Each is given
     /// by the number of bytes per sample before it.
-    Slot {
-        outputs: usize,
-        gradient: usize,
-    },
+    Slot { outputs: usize, gradient: usize },
     /// The network's output.
     Output,
 }
@@ -115,12 +132,33 @@ pub enum OutputsAt {
     Output,
 }
 
+/// One of the outputs that a layer reads.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    pub(super) spot: Spot,
+    /// The index of the layer that gives it; `None` for the network's input.
+    pub(super) layer: Option<usize>,
+    /// In training, where the layer's share of the gradient goes if another layer has written the
+    /// gradient before: the number of bytes per sample before it in the cache.
+    pub(super) share: Option<usize>,
+}
+
+impl Source {
+    const INPUT: Self = Source {
+        spot: Spot::Input,
+        layer: None,
+        share: None,
+    };
+}
+
 /// The plan for one layer.
 #[derive(Clone, Copy)]
 pub(super) struct LayerPlan {
     /// The location of its outputs.
     pub(super) spot: Spot,
-    /// Whether the layer works in place on the outputs of the layer before.
+    /// The outputs that it reads.
+    pub(super) sources: [Source; MAX_SOURCES],
+    /// Whether the layer works in place on the outputs that it reads.
     pub(super) shares: bool,
     /// Whether the layer is a `Relu` that runs as part of a neighbour.
     pub(super) absorbed: bool,
@@ -141,10 +179,7 @@ pub struct Plan<const N: usize> {
     pub(super) inference_segments: Segments<N>,
     pub(super) training_segments: Segments<N>,
     /// The numbers of bytes per sample in the buffers of inference.
-    pub(super) even: usize,
-    pub(super) odd: usize,
-    pub(super) even_end: usize,
-    pub(super) odd_end: usize,
+    pub(super) buffers: [usize; N],
     /// The memory of inference: the buffers, the scratch memory that all layers use in turn, and
     /// the states of all layers.
     pub needs: Needs,
@@ -163,6 +198,7 @@ pub struct Plan<const N: usize> {
 /// The plan for a layer before it has a location.
 const UNPLACED: LayerPlan = LayerPlan {
     spot: Spot::Input,
+    sources: [Source::INPUT; MAX_SOURCES],
     shares: false,
     absorbed: false,
     relu: false,
@@ -187,16 +223,14 @@ impl<const N: usize> Plan<N> {
     }
 
     pub const fn new(stages: [Stage; N]) -> Self {
-        let stages = absorb_relu(stages);
+        let wiring = Wiring::of(&stages);
+        let stages = absorb_relu(stages, &wiring);
         let mut plan = Plan {
             inference: [UNPLACED; N],
             training: [UNPLACED; N],
             inference_segments: Segments::NONE,
             training_segments: Segments::NONE,
-            even: 0,
-            odd: 0,
-            even_end: 0,
-            odd_end: 0,
+            buffers: [0; N],
             needs: Needs::NONE,
             train_needs: Needs::NONE,
             batching: Batching::Auto,
@@ -224,108 +258,169 @@ impl<const N: usize> Plan<N> {
             i += 1;
         }
 
-        plan.place_inference(&stages);
-        plan.place_training(&stages);
+        plan.place_inference(&stages, &wiring);
+        plan.place_training(&stages, &wiring);
         plan
     }
 
     /// Gives each layer a buffer of inference.
-    const fn place_inference(&mut self, stages: &[Stage; N]) {
-        let last = mark_shares(stages, &mut self.inference, false);
+    const fn place_inference(&mut self, stages: &[Stage; N], wiring: &Wiring<N>) {
+        let slots = share_slots(stages, wiring, &mut self.inference, false);
         self.inference_segments = Segments::new(stages, &self.inference, false);
+        let lives = wiring.lives(&slots, &self.inference_segments);
 
-        let mut spot = Spot::Input;
-        let mut is_even = true;
-        let mut segment = 0;
+        // For each buffer, the first layer by which it is free.
+        let mut free_at = [0; N];
+        let mut is_whole = [false; N];
+        let mut count = 0;
+
         let mut i = 0;
         while i < N {
-            if i > self.inference_segments.list[segment].last {
-                segment += 1;
-            }
-
-            if !self.inference[i].shares {
+            if self.inference[i].shares {
+                self.inference[i].spot = match slots[i] {
+                    Some(base) => self.inference[base].spot,
+                    None => Spot::Input,
+                };
+            } else if lives[i].is_output {
+                self.inference[i].spot = Spot::Output;
+            } else {
+                // The smallest free buffer that is large enough, or else the largest free one.
                 let bytes = stages[i].out_bytes;
-                let ends_segment = self.inference_segments.list[segment].last_output == i;
-                if i == last {
-                    spot = Spot::Output;
-                } else if ends_segment && segment % 2 == 0 {
-                    spot = Spot::EvenEnd;
-                    self.even_end = sizes::larger(self.even_end, bytes);
-                } else if ends_segment {
-                    spot = Spot::OddEnd;
-                    self.odd_end = sizes::larger(self.odd_end, bytes);
-                } else if is_even {
-                    spot = Spot::Even;
-                    self.even = sizes::larger(self.even, bytes);
-                } else {
-                    spot = Spot::Odd;
-                    self.odd = sizes::larger(self.odd, bytes);
+                let mut best = count;
+                let mut k = 0;
+                while k < count {
+                    let is_free = free_at[k] <= i && is_whole[k] == lives[i].is_whole;
+                    let is_better = best == count
+                        || if self.buffers[k] >= bytes {
+                            self.buffers[best] < bytes || self.buffers[k] < self.buffers[best]
+                        } else {
+                            self.buffers[k] > self.buffers[best]
+                        };
+                    if is_free && is_better {
+                        best = k;
+                    }
+                    k += 1;
                 }
-                is_even = !is_even;
-            }
 
-            self.inference[i].spot = spot;
+                if best == count {
+                    count += 1;
+                }
+                self.buffers[best] = sizes::larger(self.buffers[best], bytes);
+                is_whole[best] = lives[i].is_whole;
+                free_at[best] = lives[i].free_at;
+                self.inference[i].spot = if lives[i].is_whole {
+                    Spot::Whole(best)
+                } else {
+                    Spot::Chunk(best)
+                };
+            }
             i += 1;
         }
 
-        self.needs.per_sample = sizes::sum(&[
-            self.needs.per_sample,
-            self.even,
-            self.odd,
-            self.even_end,
-            self.odd_end,
-        ]);
+        self.needs.per_sample = sizes::sum(&[self.needs.per_sample, sizes::sum(&self.buffers)]);
+        connect(&mut self.inference, wiring);
     }
 
     /// Gives each layer slots of the training cache: one for its outputs, one for their gradient,
     /// one for its own cache.
-    const fn place_training(&mut self, stages: &[Stage; N]) {
-        let last = mark_shares(stages, &mut self.training, true);
+    const fn place_training(&mut self, stages: &[Stage; N], wiring: &Wiring<N>) {
+        let slots = share_slots(stages, wiring, &mut self.training, true);
         self.training_segments = Segments::new(stages, &self.training, true);
+        let lives = wiring.lives(&slots, &self.training_segments);
 
         let mut cache = 0;
-        let mut spot = Spot::Input;
         let mut i = 0;
         while i < N {
-            if !self.training[i].shares {
-                let bytes = stages[i].out_bytes;
-                if i == last {
-                    spot = Spot::Output;
-                } else {
-                    let gradient = sizes::sum(&[cache, bytes]);
-                    spot = Spot::Slot {
-                        outputs: cache,
-                        gradient,
-                    };
-                    cache = sizes::sum(&[gradient, bytes]);
+            self.training[i].spot = if self.training[i].shares {
+                match slots[i] {
+                    Some(base) => self.training[base].spot,
+                    None => Spot::Input,
                 }
-            }
+            } else if lives[i].is_output {
+                Spot::Output
+            } else {
+                let outputs = cache;
+                let gradient = sizes::sum(&[outputs, stages[i].out_bytes]);
+                cache = sizes::sum(&[gradient, stages[i].out_bytes]);
+                Spot::Slot { outputs, gradient }
+            };
 
-            self.training[i].spot = spot;
             self.training[i].cache = cache;
             cache = sizes::sum(&[cache, stages[i].train_needs.per_sample]);
-            if matches!(spot, Spot::Output) && stages[i].reads_output {
+            if matches!(self.training[i].spot, Spot::Output) && stages[i].reads_output {
                 self.reads_output = true;
             }
             i += 1;
         }
-        self.train_needs.per_sample = cache;
+
+        connect(&mut self.training, wiring);
+        let shares = self.place_shares(stages, wiring, cache);
+        self.train_needs.per_sample = sizes::sum(&[cache, shares]);
+    }
+
+    /// Gives a place behind the cache to each share of a gradient that is added to what a later
+    /// layer has written. Returns the number of bytes per sample; all layers use them in turn.
+    const fn place_shares(
+        &mut self,
+        stages: &[Stage; N],
+        wiring: &Wiring<N>,
+        cache: usize,
+    ) -> usize {
+        let mut most = 0;
+        let mut i = 0;
+        while i < N {
+            let mut own = 0;
+            let mut source = 0;
+            while source < wiring.reads(i).count() {
+                if !self.training[i].shares && !wiring.writes_gradient(i, source) {
+                    self.training[i].sources[source].share = Some(sizes::sum(&[cache, own]));
+                    own = sizes::sum(&[own, stages[i].source_bytes[source]]);
+                }
+                source += 1;
+            }
+            most = sizes::larger(most, own);
+            i += 1;
+        }
+        most
+    }
+}
+
+/// Tells each layer where its sources are.
+const fn connect<const N: usize>(layers: &mut [LayerPlan; N], wiring: &Wiring<N>) {
+    let mut i = 0;
+    while i < N {
+        let mut source = 0;
+        while source < wiring.reads(i).count() {
+            layers[i].sources[source] = match wiring.reads(i).layer(source) {
+                None => Source::INPUT,
+                Some(layer) => Source {
+                    spot: layers[layer].spot,
+                    layer: Some(layer),
+                    share: None,
+                },
+            };
+            source += 1;
+        }
+        i += 1;
     }
 }
 
 /// Fuses each `Relu` with a neighbour, and makes it a view.
 ///
 /// If a layer that takes maxima follows, `Relu` runs after it, on fewer elements. Otherwise it runs
-/// at the end of the layer before.
-const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
+/// at the end of the layer before. Nobody else may read what lies between the two.
+const fn absorb_relu<const N: usize>(mut stages: [Stage; N], wiring: &Wiring<N>) -> [Stage; N] {
     let mut i = 0;
     while i < N {
         if matches!(stages[i].relu_fusion, ReluFusion::IsRelu) {
-            let maxima_follow =
-                i + 1 < N && matches!(stages[i + 1].relu_fusion, ReluFusion::Maxima);
+            let maxima_follow = i + 1 < N
+                && matches!(stages[i + 1].relu_fusion, ReluFusion::Maxima)
+                && wiring.follows(i + 1, i)
+                && wiring.is_only_reader(i);
             let neighbour = if maxima_follow {
                 i + 1
             } else if i > 0
+                && wiring.follows(i, i - 1)
                 && matches!(stages[i - 1].flow, Flow::Apart)
                 && !stages[i - 1].is_whole_batch()
             {
@@ -349,47 +444,51 @@ const fn absorb_relu<const N: usize>(mut stages: [Stage; N]) -> [Stage; N] {
     stages
 }
 
-/// Decides which layers work in place on the outputs of the layer before; returns the last layer
-/// that does not.
+/// Decides which layers work in place on the outputs that they read. Returns for each layer the
+/// layer whose slot its outputs share, or its own index; `None` for the network's input.
 ///
-/// The network's input is never written to. In training, a layer must not overwrite what the
-/// backward of a layer before it reads.
-const fn mark_shares<const N: usize>(
+/// The network's input is never written to, and neither are outputs that another layer reads. In
+/// training, a layer must not overwrite what the backward of a layer before it reads.
+const fn share_slots<const N: usize>(
     stages: &[Stage; N],
+    wiring: &Wiring<N>,
     layers: &mut [LayerPlan; N],
     training: bool,
-) -> usize {
-    let mut last = N;
-    // Whether the outputs so far are the network's input, and whether a backward reads them.
-    let mut is_input = true;
-    let mut is_read = false;
+) -> [Option<usize>; N] {
+    let mut slots = [None; N];
+    // Whether a backward reads the outputs in a layer's slot.
+    let mut is_read = [false; N];
 
     let mut i = 0;
     while i < N {
+        let source = wiring.reads(i).layer(0);
+        let base = match source {
+            Some(layer) => slots[layer],
+            None => None,
+        };
+        let is_only_reader = wiring.reads(i).count() == 1 && wiring.is_only_reader(i);
+        let can_overwrite = match base {
+            Some(base) => !(training && is_read[base]),
+            None => false,
+        };
+
         let shares = match stages[i].flow {
             Flow::Apart => false,
-            Flow::InPlace => !(is_input || training && is_read),
-            Flow::View => true,
+            Flow::InPlace => is_only_reader && can_overwrite,
+            // All layers may be views: the last copies the input to the output.
+            Flow::View => is_only_reader && (base.is_some() || i + 1 < N),
         };
         layers[i].shares = shares;
         layers[i].absorbed = stages[i].absorbed;
         layers[i].relu = stages[i].relu;
 
-        if !shares {
-            last = i;
-            is_input = false;
-            is_read = false;
+        slots[i] = if shares { base } else { Some(i) };
+        if let Some(slot) = slots[i] {
+            is_read[slot] = is_read[slot] || stages[i].reads_output;
         }
-        is_read = is_read || stages[i].reads_output;
         i += 1;
     }
-
-    if last == N && N > 0 {
-        // All layers are views: the last copies the input to the output.
-        last = N - 1;
-        layers[last].shares = false;
-    }
-    last
+    slots
 }
 
 #[cfg(test)]

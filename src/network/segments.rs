@@ -24,8 +24,6 @@ const MANY_WEIGHTS: usize = 8;
 pub(super) struct Segment {
     pub(super) first: usize,
     pub(super) last: usize,
-    /// The last of them that does not work in place.
-    pub(super) last_output: usize,
     /// The number of samples that run through all of them at a time; 0 for all samples.
     pub(super) chunk_len: usize,
     /// Whether they need the whole batch and distribute it over threads themselves.
@@ -57,7 +55,6 @@ impl<const N: usize> Segments<N> {
         list: [Segment {
             first: 0,
             last: 0,
-            last_output: 0,
             chunk_len: 0,
             whole_batch: false,
         }; N],
@@ -92,7 +89,6 @@ impl<const N: usize> Segments<N> {
                 segments.list[segments.count] = Segment {
                     first: i,
                     last: i,
-                    last_output: i,
                     chunk_len: 0,
                     whole_batch: matches!(own, Extent::WholeBatch),
                 };
@@ -105,7 +101,6 @@ impl<const N: usize> Segments<N> {
             segment.last = i;
             bytes = sizes::sum(&[bytes, stage.train_needs.per_sample]);
             if !shares {
-                segment.last_output = i;
                 bytes = sizes::sum(&[bytes, stage.out_bytes]);
                 extent = own;
             }
@@ -119,6 +114,22 @@ impl<const N: usize> Segments<N> {
             i += 1;
         }
         segments
+    }
+}
+
+impl<const N: usize> Segments<N> {
+    /// Returns the index of the segment of a layer.
+    pub(super) const fn of(&self, layer: usize) -> usize {
+        let mut segment = 0;
+        while self.list[segment].last < layer {
+            segment += 1;
+        }
+        segment
+    }
+
+    /// Returns the index of the first layer after a segment.
+    pub(super) const fn end(&self, segment: usize) -> usize {
+        self.list[segment].last + 1
     }
 }
 

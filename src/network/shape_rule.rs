@@ -1,5 +1,6 @@
 //! Shape inference of layers, in constants, so that `network!` can build types from them.
 
+use super::layer_input::LayerInput;
 use super::sentence::Sentence;
 use crate::sizes::{self, MOST_BYTES, MOST_NUMBERS, TOO_LARGE};
 use crate::tensor::{Dims, Shape};
@@ -229,7 +230,7 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
 /// The shape inference of a layer: for each input shape, the output shape or the reason why the
 /// input does not fit.
 ///
-/// Implement it for every input shape (`impl<In: Shape> ShapeRule<In> for MyLayer`), so that a
+/// Implement it for every input shape (`impl<In: LayerInput> ShapeRule<In> for MyLayer`), so that a
 /// shape that does not fit is reported in a sentence. A size written `_` has the value
 /// [`INFER`](super::INFER).
 ///
@@ -240,7 +241,7 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
 ///
 /// /// Multiplies each of N features by a factor of its own.
 /// struct Scale<const N: usize>;
-/// impl<In: Shape, const N: usize> ShapeRule<In> for Scale<N> {
+/// impl<In: LayerInput, const N: usize> ShapeRule<In> for Scale<N> {
 ///     const OUTPUT: Inferred = {
 ///         let features = if N == INFER { In::DIMS.size(0) } else { N };
 ///         let wanted = Dims::new(&[features]);
@@ -254,10 +255,14 @@ const fn too_large(verb: &str, dims: Dims) -> Sentence {
     note = "a layer implements `shapewright::ext::ShapeRule` (which shapes it takes), `Layer` (its \
             parameters), `Infer` (forward) and `Train` (backward); see the example `custom_layer`"
 )]
-pub trait ShapeRule<In: Shape> {
+pub trait ShapeRule<In: LayerInput> {
     /// The answer for this input shape. It must not panic: a mistake in the answer becomes the
     /// compile error.
     const OUTPUT: Inferred;
+
+    /// True if the inputs are indices, so that any other number gives NaN.
+    #[doc(hidden)]
+    const TAKES_INDICES: bool = false;
 }
 
 /// The output type of a layer whose output is a tuple of tensors.

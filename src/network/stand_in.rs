@@ -1,5 +1,6 @@
 //! The stand-in for a layer after a mistake, so that one mistake is reported once.
 
+use super::layer_input::LayerInput;
 use core::marker::PhantomData;
 
 use super::call::{BackwardInput, BackwardParams, Forward};
@@ -13,13 +14,13 @@ use crate::tensor::{Dims, Element, Shape};
 /// Implements the computation of a stand-in: it accepts all shapes and never runs.
 macro_rules! no_computation {
     ([$($generics:tt)*] $layer:ty) => {
-        impl<In: Shape, Out: Shape, $($generics)* T: Element> Infer<In, Out, T> for $layer {
+        impl<In: LayerInput, Out: Shape, $($generics)* T: Element> Infer<In, Out, T> for $layer {
             const ORDER: FeatureOrder = FeatureOrder::Keeps;
 
             fn forward(_: Forward<'_, Self, In, Out, T>) {}
         }
 
-        impl<In: Shape, Out: Shape, $($generics)* T: Element> Train<In, Out, T> for $layer {
+        impl<In: LayerInput, Out: Shape, $($generics)* T: Element> Train<In, Out, T> for $layer {
             const READS_OUTPUT: bool = false;
 
             fn backward_input(_: BackwardInput<'_, Self, In, Out, T>) {}
@@ -54,7 +55,7 @@ impl<L> Choose for OrStub<false, L> {
     type Layer = OrStub<false, L>;
 }
 
-impl<In: Shape, L: 'static> ShapeRule<In> for OrStub<false, L> {
+impl<In: LayerInput, L: 'static> ShapeRule<In> for OrStub<false, L> {
     const OUTPUT: Inferred = Inferred::shape(Dims::UNKNOWN);
 }
 

@@ -10,6 +10,8 @@ use crate::tensor::{Dims, Scalar, Shape};
 pub struct LayerSummary {
     /// The layer as it is written in the definition: `fc: Linear<_, 128>`.
     pub layer: &'static str,
+    /// True if its inputs are indices, as those of an [`Embedding`](crate::nn::Embedding) are.
+    pub takes_indices: bool,
     /// The shape of its output.
     pub output: Dims,
     /// The number of its parameters.

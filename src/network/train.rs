@@ -4,6 +4,7 @@ use super::call::{
     BackwardInPlace, BackwardInput, BackwardParams, Forward, ForwardInPlace, ForwardTrain,
 };
 use super::infer::Infer;
+use super::layer_input::LayerInput;
 use super::needs::Needs;
 use super::parameters::Parameters;
 use crate::tensor::{Element, Shape};
@@ -21,7 +22,7 @@ use crate::tensor::{Element, Shape};
 ///
 /// /// Rounds to whole numbers.
 /// struct Round;
-/// impl<In: Shape> ShapeRule<In> for Round {
+/// impl<In: LayerInput> ShapeRule<In> for Round {
 ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
 /// }
 /// impl<T: Element> Layer<T> for Round {
@@ -45,7 +46,7 @@ use crate::tensor::{Element, Shape};
     note = "implement `shapewright::ext::Train<In, Out, {T}>` for `{Self}`, or train a network \
             without it"
 )]
-pub trait Train<In: Shape, Out: Shape, T: Element>: Infer<In, Out, T> {
+pub trait Train<In: LayerInput, Out: Shape, T: Element>: Infer<In, Out, T> {
     /// Whether backward reads `y`, so that later layers must not overwrite it. If it is `false`,
     /// reading `y` in backward panics.
     const READS_OUTPUT: bool;
@@ -109,7 +110,7 @@ pub trait Train<In: Shape, Out: Shape, T: Element>: Infer<In, Out, T> {
     ///
     /// /// Adds a number that is never trained.
     /// struct Shift;
-    /// impl<In: Shape> ShapeRule<In> for Shift {
+    /// impl<In: LayerInput> ShapeRule<In> for Shift {
     ///     const OUTPUT: Inferred = Inferred::shape(In::DIMS);
     /// }
     /// impl<T: Element> Layer<T> for Shift {

@@ -61,6 +61,7 @@ pub struct EmbeddingParams<const NUM_EMBEDDINGS: usize, const EMBEDDING_DIM: usi
 impl<In: Shape, const N: usize, const D: usize, const PADDING: usize> ShapeRule<In>
     for Embedding<N, D, PADDING>
 {
+    const TAKES_INDICES: bool = true;
     const OUTPUT: Inferred = {
         let input = In::DIMS;
         let rank = input.sizes().len();

@@ -11,6 +11,7 @@
 //! | shape | [`Flatten`], [`Reshape`], [`ZeroPad2d`], [`Upsample`], [`UpsampleBilinear`], [`Identity`] |
 //! | normalizations | [`struct@LayerNorm`], [`struct@RmsNorm`], [`struct@GroupNorm`], [`struct@InstanceNorm2d`], [`struct@BatchNorm1d`], [`struct@BatchNorm2d`] |
 //! | activations | [`Relu`], [`Relu6`], [`struct@LeakyRelu`], [`PRelu`], [`struct@Elu`], [`Selu`], [`struct@Celu`], [`Gelu`], [`GeluTanh`], [`Silu`], [`Mish`], [`struct@Softplus`], [`Softsign`], [`Tanh`], [`struct@HardTanh`], [`Sigmoid`], [`LogSigmoid`], [`HardSigmoid`], [`HardSwish`], [`Softmax`], [`LogSoftmax`], [`Glu`] |
+//! | several outputs | [`Add`], [`Mul`], [`Concat`] |
 //! | regularization | [`struct@Dropout`], [`struct@Dropout2d`] |
 //!
 //! A network can be a layer of another network, and so can a type of your own: see
@@ -31,6 +32,7 @@ mod index;
 mod linear;
 mod max_pool;
 mod mean_pool;
+pub(crate) mod merge;
 mod norm;
 mod prelu;
 mod reshape;
@@ -59,6 +61,7 @@ pub use glu::Glu;
 pub use index::{Index, IndexError};
 pub use linear::{Linear, LinearNoBiasParams, LinearParams};
 pub use max_pool::{AdaptiveMaxPool1d, AdaptiveMaxPool2d, MaxPool1d, MaxPool2d};
+pub use merge::{Add, Concat, Mul};
 pub use norm::{
     BatchNorm1d, BatchNorm2d, BatchNormArguments, BatchNormNoAffineParams, BatchNormParams,
     GroupNorm, InstanceNorm2d, LayerNorm, NormEps, NormParams, NormParams2, NormParams3,

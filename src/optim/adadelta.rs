@@ -50,7 +50,7 @@ impl Optimizer for Adadelta {
         2
     }
 
-    shared_settings!();
+    shared_settings!("Adadelta": lr, rho, epsilon, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

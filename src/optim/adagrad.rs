@@ -55,7 +55,7 @@ impl Optimizer for Adagrad {
         1
     }
 
-    shared_settings!();
+    shared_settings!("Adagrad": lr, lr_decay, initial_accumulator_value, epsilon, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

@@ -57,7 +57,7 @@ impl Optimizer for Adam {
         2 + usize::from(self.amsgrad)
     }
 
-    shared_settings!();
+    shared_settings!("Adam": lr, betas, epsilon, weight_decay, decoupled_weight_decay, amsgrad, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[
@@ -167,7 +167,7 @@ impl Optimizer for AdamW {
         2 + usize::from(self.amsgrad)
     }
 
-    shared_settings!();
+    shared_settings!("AdamW": lr, betas, epsilon, weight_decay, amsgrad, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         self.adam().check()

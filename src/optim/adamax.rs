@@ -50,7 +50,7 @@ impl Optimizer for Adamax {
         2
     }
 
-    shared_settings!();
+    shared_settings!("Adamax": lr, betas, epsilon, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

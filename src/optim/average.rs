@@ -40,7 +40,7 @@ impl<N: Network> Clone for WeightAverage<N> {
     }
 }
 
-/// The weights of an average. Its `Debug` text is in checkpoints.
+/// The weights of an average.
 #[derive(Clone, Copy, Debug)]
 enum AverageKind {
     Ema(f64),
@@ -138,9 +138,13 @@ impl<N: Network> WeightAverage<N> {
         matches!(self.kind, AverageKind::Swa)
     }
 
-    /// Returns the kind of the average, whose `Debug` text is compared with that of a checkpoint.
-    pub(crate) fn kind(&self) -> impl core::fmt::Debug {
-        self.kind
+    /// Returns the kind of the average as it is written in checkpoints.
+    pub(crate) fn written(&self) -> String {
+        match self.kind {
+            AverageKind::Ema(decay) => format!("Ema({decay:?})"),
+            AverageKind::EmaCorrected(decay) => format!("EmaCorrected({decay:?})"),
+            AverageKind::Swa => "Swa".to_owned(),
+        }
     }
 
     /// Continues with an average that [`WeightAverage::network`] returned after `updates` updates.

@@ -8,35 +8,8 @@ use num_traits::Float;
 use super::{ParamGroup, assert_setting, not_negative, positive};
 use crate::kernels::flush;
 use crate::network::{Network, Parameters};
-use crate::sum::Sum;
-use crate::tensor::Element;
-
-/// The number of partial sums of a block: enough for vectors, and in an order that is always the
-/// same.
-const PARTIALS: usize = 16;
-
-/// The number of terms that are added in plain chains before their sum goes to the exact one.
-const BLOCK: usize = 64 * PARTIALS;
-
-/// Returns the sum of `term` over all numbers, in `f64`, however many there are.
-fn sum<T: Element>(numbers: &[T], term: impl Fn(f64) -> f64) -> f64 {
-    let wide = |x: T| x.to_f64().expect("a float is an f64");
-
-    let mut total = Sum::default();
-    for block in numbers.chunks(BLOCK) {
-        let (chunks, rest) = block.as_chunks::<PARTIALS>();
-        let mut sums = [0.0; PARTIALS];
-        for chunk in chunks {
-            for (sum, &x) in sums.iter_mut().zip(chunk) {
-                *sum += term(wide(x));
-            }
-        }
-
-        total.extend(sums);
-        total.extend(rest.iter().map(|&x| term(wide(x))));
-    }
-    total.value()
-}
+use crate::sum::{Sum, sum_of};
+use crate::tensor::{Element, double};
 
 /// Calls `f` with the ranges of all trained parameters within `range`, in order. Statistics are
 /// omitted, because they have no gradient.
@@ -58,7 +31,7 @@ fn for_each_trained<N: Network>(range: Range<usize>, f: &mut dyn FnMut(Range<usi
 fn sum_trained<N: Network>(network: &N, range: Range<usize>, term: impl Fn(f64) -> f64) -> f64 {
     let mut total = Sum::default();
     for_each_trained::<N>(range, &mut |place| {
-        total.add(sum(&network.params()[place], &term));
+        total.add(sum_of(&network.params()[place], |_, p| term(double(p))));
     });
     total.value()
 }

@@ -57,7 +57,7 @@ impl Optimizer for Lion {
         1
     }
 
-    shared_settings!();
+    shared_settings!("Lion": lr, betas, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;

@@ -62,8 +62,7 @@ fn share(len: usize) -> usize {
 }
 
 /// An update rule with its settings. The values that it keeps between steps are in an
-/// [`OptimizerState`]. Its `Debug` text must show all settings: a training resumes from a
-/// checkpoint only if the text is the same.
+/// [`OptimizerState`].
 ///
 /// # Very small gradients
 /// The optimizers of this crate treat a gradient below 3.9e-34 (7.3e-304 in `f64`) as 0. Where the
@@ -86,6 +85,15 @@ pub trait Optimizer: Clone + Debug {
     /// Returns the weight decay, which may be changed, if the optimizer has one.
     fn weight_decay_mut(&mut self) -> Option<&mut f64> {
         None
+    }
+
+    /// Returns a name with all settings. A training resumes from a checkpoint only if they are the
+    /// same.
+    ///
+    /// The default is the `Debug` text. With a text of its own, an optimizer can be renamed without
+    /// making its checkpoints unreadable.
+    fn written_settings(&self) -> String {
+        format!("{self:?}")
     }
 
     /// Checks that the settings are in their ranges.

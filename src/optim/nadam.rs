@@ -55,7 +55,7 @@ impl Optimizer for NAdam {
         2
     }
 
-    shared_settings!();
+    shared_settings!("NAdam": lr, betas, epsilon, momentum_decay, weight_decay, decoupled_weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

@@ -52,7 +52,7 @@ impl Optimizer for RAdam {
         2
     }
 
-    shared_settings!();
+    shared_settings!("RAdam": lr, betas, epsilon, weight_decay, decoupled_weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

@@ -59,7 +59,7 @@ impl Optimizer for RmsProp {
         1 + usize::from(self.centered) + usize::from(self.momentum != 0.0)
     }
 
-    shared_settings!();
+    shared_settings!("RmsProp": lr, alpha, epsilon, momentum, centered, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

@@ -55,7 +55,7 @@ impl Optimizer for Sgd {
         usize::from(self.momentum != 0.0)
     }
 
-    shared_settings!();
+    shared_settings!("Sgd": lr, momentum, dampening, nesterov, weight_decay, maximize);
 
     fn check(&self) -> Result<(), SettingError> {
         not_negative(&[

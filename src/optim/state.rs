@@ -56,7 +56,7 @@ struct Segment {
     scale: f64,
     decay: bool,
     frozen: bool,
-    /// Whether it is measured and not trained: its gradient is subtracted as it is.
+    /// True if it is measured and not trained: its gradient is subtracted as it is.
     statistic: bool,
     /// The number of steps that were made while it was frozen.
     missed: u64,
@@ -247,8 +247,8 @@ impl<O: Optimizer, N: Network> OptimizerState<O, N> {
         }
     }
 
-    /// Returns the settings of groups, whose `Debug` text is compared with that of a checkpoint.
-    pub(crate) fn group_settings(&self) -> Vec<impl core::fmt::Debug> {
+    /// Returns the settings of groups, each with its end, as they are written in checkpoints.
+    pub(crate) fn group_settings(&self) -> Vec<(usize, f64, bool, bool)> {
         self.segments
             .iter()
             .map(

@@ -13,9 +13,10 @@ use super::history::Epoch;
 use super::run::{Best, EpochProgress, Run};
 use super::trainer::Trainer;
 use crate::atomic_file::{self, AtomicFile};
+use crate::augment::MixUp;
 use crate::limits::{self, TooLarge, WholeError};
 use crate::network::Network;
-use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps};
+use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps, WeightAverage};
 use crate::schedule::SchedulePolicy;
 
 /// The first bytes of a file.
@@ -287,6 +288,8 @@ fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
 }
 
 /// Returns the settings that must be the same in both trainings, with their names in errors.
+///
+/// Names and values are part of the format, so no value is the `Debug` text of a type of this crate.
 fn settings<N: Network, O: Optimizer, L, G>(
     trainer: &Trainer<'_, N, O, L, G>,
     samples: usize,
@@ -310,7 +313,7 @@ fn settings<N: Network, O: Optimizer, L, G>(
     let network = N::zeros();
     network.for_each_param(|name, sizes, _| set(name, format!("{sizes:?}")));
 
-    set("optimizer", format!("{:?}", trainer.state.optimizer));
+    set("optimizer", trainer.state.optimizer.written_settings());
     set("parts", format!("{:?}", trainer.state.group_settings()));
     if !trainer.eval.is_empty() {
         let eval: Vec<_> = trainer
@@ -331,16 +334,18 @@ fn settings<N: Network, O: Optimizer, L, G>(
         "augmentation",
         trainer.augmentation.augment.is_some().to_string(),
     );
-    set("mixup", format!("{:?}", trainer.augmentation.mixup));
+    let mixup = trainer.augmentation.mixup.as_ref().map(MixUp::written);
+    set("mixup", optional(mixup));
     set("early stopping", format!("{:?}", trainer.patience));
     let metrics: Vec<_> = trainer.metrics.iter().map(|metric| metric.name()).collect();
     set("metrics", format!("{metrics:?}"));
 
-    set("schedule", format!("{:?}", trainer.schedule));
-    let average = trainer.average.as_ref().map(|average| average.kind());
+    let schedule = trainer.schedule.as_ref().map(SchedulePolicy::written);
+    set("schedule", optional(schedule));
+    let average = optional(trainer.average.as_ref().map(WeightAverage::written));
     set(
         "average",
-        format!("{average:?} from epoch {}", trainer.average_from),
+        format!("{average} from epoch {}", trainer.average_from),
     );
     set("clip_grad_value", format!("{:?}", trainer.clip_value));
     set("clip_grad_norm", format!("{:?}", trainer.clip_norm));
@@ -355,6 +360,11 @@ fn settings<N: Network, O: Optimizer, L, G>(
     let penalties: Vec<_> = trainer.penalties.iter().map(penalty).collect();
     set("penalties", format!("{penalties:?}"));
     settings
+}
+
+/// Returns a setting that may be absent as it is written.
+fn optional(setting: Option<String>) -> String {
+    setting.map_or_else(|| "None".to_owned(), |setting| format!("Some({setting})"))
 }
 
 fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {

@@ -163,6 +163,10 @@ pub(super) fn of_loss<N: Network>(
         return NonFinite::Loss;
     };
 
+    if layer.takes_indices {
+        return NonFinite::Index { layer: layer.layer };
+    }
+
     // Layers that work in place have the same memory for their outputs.
     let later = outputs.take_while(|(_, later)| core::ptr::eq(later.as_ptr(), values.as_ptr()));
     NonFinite::Layer {

@@ -30,7 +30,7 @@ pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     pub epoch: EpochProgress,
     pub best: Option<Best<N>>,
     pub history: History,
-    /// Whether early stopping or an observer has ended the training.
+    /// True once early stopping or an observer has ended the training.
     pub ended: bool,
     train: Samples<'n, N, G>,
     checkpoints: Option<Checkpoints>,
@@ -58,7 +58,7 @@ pub(super) struct Best<N> {
     pub network: Box<N>,
 }
 
-/// Whether to continue.
+/// The decision to continue or to stop.
 type Flow = ControlFlow<()>;
 
 impl<'s, 'n, N, O, L, G> Run<'s, 'n, N, O, L, G>

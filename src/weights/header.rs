@@ -71,7 +71,7 @@ pub(super) struct Header<'a> {
     /// The position in the JSON.
     at: usize,
     in_metadata: bool,
-    /// Whether the next item is the first in its braces.
+    /// True if the next item is the first in its braces.
     first: bool,
     /// The number of bytes of the tensors read so far.
     taken: usize,

@@ -60,7 +60,13 @@
 //!   before it or behind it is not known where layers on both sides want them otherwise, nor where it
 //!   begins a network of sequences; the shapes in the file say what is expected. If all sizes are
 //!   equal, no shape tells, and the layer is marked; the sentence says how the weights are read.
-//!   Over some of the axes, as `LayerNorm<_, _>` on an image, the axes are as here.
+//! - Over the last axes of an image, as `LayerNorm<_, _>`, a program in PyTorch has to move the
+//!   channels first. It may move them to the end, `x.permute(0, 2, 3, 1)` before
+//!   `LayerNorm([width, channels])`, or before the width alone, `x.permute(0, 2, 1, 3)` before
+//!   `LayerNorm([channels, width])`. Files are read and written as in the first case, as the axes are
+//!   here; in the second case their shape does not fit. If width and channels are equal, no shape
+//!   tells, and the layer is marked. Weights of the second case are converted in Python:
+//!   `w.transpose(-1, -2)`.
 //! - A network whose inputs are features, and that makes an image of them, is given them with
 //!   channels last here and first in PyTorch. Let it take the image itself, `[H, W, C]`.
 //!

@@ -22,10 +22,11 @@ fn with_missing(value: &Value) -> Vec<f64> {
         .collect()
 }
 
-/// Whether the same are missing and the others close.
+/// Panics unless the same values are missing and the others are close.
 #[track_caller]
 fn check<S: Shape, T: Element>(case: &Value, key: &str, found: &[Tensor<S, T>], tolerance: f64) {
-    let (found, expected) = (Tensor::flatten(found), with_missing(&case[key]));
+    let found = Tensor::flatten(found);
+    let expected = with_missing(&case[key]);
     let what = format!("{key} of {}, {}", text(case, "name"), T::NAME);
     let missing: Vec<bool> = found.iter().map(|x| x.is_nan()).collect();
     assert_eq!(

@@ -11,3 +11,4 @@ mod init;
 mod streams;
 mod tuples;
 mod whole_batch;
+mod wiring;

@@ -169,11 +169,13 @@ fn missing_labels_do_not_count() {
         Tensor1::full(f64::NAN),
         Tensor1::from([0.0, -2.0, 0.5]),
     ];
-    let (without, labels) = ([with[0], with[2]], [label::<3>(1), label(2)]);
+    let without = [with[0], with[2]];
+    let labels = [label::<3>(1), label(2)];
     let loss = CrossEntropy
         .class_weights([1.0, 0.5, 3.0])
         .label_smoothing(0.1);
-    let (mut some, mut all) = ([Tensor1::zeros(); 3], [Tensor1::zeros(); 2]);
+    let mut some = [Tensor1::zeros(); 3];
+    let mut all = [Tensor1::zeros(); 2];
     let expected = loss.loss(&without, &labels, &mut all);
     let found =
         loss.optional_labels()
@@ -279,8 +281,10 @@ fn bce_of_a_network_is_bce_with_logits_of_the_network_before_it() {
     let yes = Yes::init(&mut shapewright::rng(4));
     let mut logits = Logits3::zeros();
     logits.fc = yes.fc;
-    let (mut yes_gradient, mut logits_gradient) = (Yes::zeros(), Logits3::zeros());
-    let (mut yes_workspace, mut logits_workspace) = (Yes::workspace(), Logits3::workspace());
+    let mut yes_gradient = Yes::zeros();
+    let mut logits_gradient = Logits3::zeros();
+    let mut yes_workspace = Yes::workspace();
+    let mut logits_workspace = Logits3::workspace();
     let mut pass = yes.forward_train(&x, &mut yes_workspace);
     let one = pass.loss(&Bce, &targets);
     pass.backward(&mut yes_gradient);
@@ -301,8 +305,10 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
     let likely = Likely::init(&mut shapewright::rng(4));
     let mut logits = Logits3::zeros();
     logits.fc = likely.fc;
-    let (mut likely_gradient, mut logits_gradient) = (Likely::zeros(), Logits3::zeros());
-    let (mut likely_workspace, mut logits_workspace) = (Likely::workspace(), Logits3::workspace());
+    let mut likely_gradient = Likely::zeros();
+    let mut logits_gradient = Logits3::zeros();
+    let mut likely_workspace = Likely::workspace();
+    let mut logits_workspace = Logits3::workspace();
     let mut pass = likely.forward_train(&x, &mut likely_workspace);
     let one = pass.loss(
         &Nll.optional_labels().class_weights([1.0, 2.0, 0.5]),
@@ -342,12 +348,14 @@ fn nll_of_a_network_is_cross_entropy_of_the_network_before_it() {
 #[test]
 fn networks_take_the_losses_that_fit_their_end() {
     let x = [Tensor1::zeros(); 2];
-    let (net, mut workspace) = (Logits3::zeros(), Logits3::workspace());
+    let net = Logits3::zeros();
+    let mut workspace = Logits3::workspace();
     let mut pass = net.forward_train(&x, &mut workspace);
     let third = 3.0_f64.ln();
     let loss = pass.loss(&CrossEntropy.optional_labels(), &[None, Some(label(2))]);
     assert!((loss - third).abs() < 1e-15);
-    let (net, mut workspace) = (Guess::zeros(), Guess::workspace());
+    let net = Guess::zeros();
+    let mut workspace = Guess::workspace();
     let loss = net
         .forward_train(&x, &mut workspace)
         .loss(&Bce, &[Tensor1::zeros(); 2]);
@@ -420,7 +428,8 @@ fn check_elements<T: Element>() {
             let name = format!("{name} against {t}");
             assert_one::<Rank1<1>, T, L>(&name, &loss, &[x], &target, (value, &[slope]));
             let target = Tensor1::full(T::from_f64_lossy(t));
-            let (many, slopes) = ([x; 37], [slope; 37]);
+            let many = [x; 37];
+            let slopes = [slope; 37];
             assert_one::<Rank1<37>, T, L>(&name, &loss, &many, &target, (37.0 * value, &slopes));
         }
     }
@@ -736,7 +745,8 @@ fn check_tuples<T: Element>() {
 
 /// Losses on classes: logits, label, value and gradient. With many classes and with few.
 fn check_classes<T: Element>() {
-    let (sum, third) = (Reduction::Sum, 1.0 / 3.0);
+    let sum = Reduction::Sum;
+    let third = 1.0 / 3.0;
     type Rows<'a> = &'a [([f64; 3], usize, f64, [f64; 3])];
     fn rows<T: Element, L: Loss<Rank1<3>, T, Target = Label<3>>>(name: &str, loss: L, rows: Rows) {
         for (x, class, value, slopes) in rows {
@@ -855,8 +865,8 @@ fn check_classes<T: Element>() {
     );
 }
 
-/// What mathematics gives as limits at infinities, on every tier and in f64. NaN goes on; so does
-/// what has no limit.
+/// Losses at infinity are their limits, on every tier and in f64; without a limit they are NaN. NaN
+/// stays NaN.
 #[test]
 fn losses_at_infinities() {
     settings().every_tier(|tier| {
@@ -915,7 +925,9 @@ fn settings_of_losses_have_their_ranges() {
             "the label smoothing of `CrossEntropy`",
         );
 
-        let (x, label, target) = ([Tensor1::<2>::zeros()], [label::<2>(0)], [Tensor1::zeros()]);
+        let x = [Tensor1::<2>::zeros()];
+        let label = [label::<2>(0)];
+        let target = [Tensor1::zeros()];
         let mut slopes = [Tensor1::zeros()];
         let weights = [1.0, bad];
         let loss = CrossEntropy.class_weights(weights);
@@ -941,7 +953,8 @@ fn settings_of_losses_have_their_ranges() {
         );
 
         network! { struct Two: [1] -> [2] { Linear<_, 2> } }
-        let (x, mut net) = ([Tensor1::zeros()], Two::zeros());
+        let x = [Tensor1::zeros()];
+        let mut net = Two::zeros();
         let error = Two::trainer(Sgd::new(0.1), loss)
             .fit(&mut net, &x, &label)
             .unwrap_err();

@@ -1,4 +1,4 @@
-//! What layers, losses and networks compute, in every tier and at every number of threads.
+//! The results of layers, losses and networks, in every tier and at every number of threads.
 
 #[path = "../common/mod.rs"]
 mod common;

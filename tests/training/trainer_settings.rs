@@ -59,7 +59,7 @@ fn trainer<'a, O: Optimizer + Sync>(optimizer: O) -> On<'a, O> {
         .seed(5)
 }
 
-/// What a training makes of the network, for 37 samples.
+/// Returns the network after a training on 37 samples.
 fn trained<O: Optimizer + Sync>(trainer: On<'_, O>) -> Vec<f64> {
     let ((x, y), mut net) = (samples(37, 1), net());
     let history = trainer.fit(&mut net, &x, &y).expect("a training");
@@ -647,7 +647,7 @@ fn each_metric_has_a_name_of_its_own() {
     assert_eq!(ends.collect::<Vec<_>>(), expected);
 }
 
-/// What a plateau watches is the validation loss, or a metric that is named.
+/// A plateau watches the validation loss, or a metric that is named.
 #[test]
 fn a_plateau_watches_a_metric() {
     use shapewright::metrics::{MeanAbsoluteError, Metric, R2Score};

@@ -127,6 +127,19 @@ fn mean_pool(
     [y, dx]
 }
 
+/// Returns the gradient with respect to the input of maxima, scattered from the outputs.
+fn scattered(plane: &Plane, samples: usize, codes: &[f64], dy: &[f64]) -> Vec<f64> {
+    let mut dx = vec![0.0; lens(plane, samples).0];
+    plane.each_tap(samples, |_, to, tap, _, from| {
+        for channel in 0..plane.channels {
+            if codes[to + channel] == tap as f64 {
+                dx[from + channel] += dy[to + channel];
+            }
+        }
+    });
+    dx
+}
+
 fn check_max(plane: Plane, samples: usize, nan: bool) {
     let (input, output) = lens(&plane, samples);
     let x = equal_numbers(1, input, nan);
@@ -138,6 +151,7 @@ fn check_max(plane: Plane, samples: usize, nan: bool) {
     let mut dx = vec![0.0; input];
     F64Kernels.max_pool(&plane, &widen(&x), &mut y, Some(&mut codes));
     F64Kernels.max_pool_grad(&plane, &codes, &widen(&dy), &mut dx);
+    assert_eq!(dx, scattered(&plane, samples, &codes, &widen(&dy)));
 
     // A window that reads nothing has the code of a tap that does not exist.
     codes
@@ -273,6 +287,36 @@ fn common_shapes_match_the_reference() {
 
         check_max(plane, if cfg!(miri) { 1 } else { 2 }, false);
         check_mean(plane, Divisor::Kernel, 1);
+    }
+}
+
+/// More windows overlap than are added one after the other.
+#[test]
+fn wide_windows_match_the_reference() {
+    for (kernel, dilation) in [(11, 1), (9, 2)] {
+        let input = (kernel - 1) * dilation + kernel;
+        let axis = Axis {
+            input,
+            output: kernel,
+            reach: Reach::Windows {
+                kernel,
+                stride: 1,
+                pad: 0,
+                dilation,
+            },
+        };
+
+        for channels in [3, 33] {
+            check_max(
+                Plane {
+                    rows: axis,
+                    cols: axis,
+                    channels,
+                },
+                if cfg!(miri) { 1 } else { 2 },
+                false,
+            );
+        }
     }
 }
 

@@ -82,7 +82,7 @@ macro_rules! tests_of_both {
 }
 tests_of_both! {
     sums_and_dot_products column_sums losses cross_entropies denominators_of_softmax
-    statistics_of_norms gradients_of_norms gradients_of_slopes averages gradients_of_averages
+    statistics_of_norms gradients_of_norms gradients_of_slopes averages gradients_of_averages gradients_of_maxima
     products gradients_of_convolutions convolutions_of_many_channels
 }
 
@@ -644,6 +644,34 @@ fn gradients_of_averages<T: Number>() {
                         3.0,
                     );
                 }
+            }
+        });
+    }
+}
+
+/// One position is the maximum of all windows: its gradient is the sum of theirs.
+fn gradients_of_maxima<T: Number>() {
+    for &len in T::SIZES {
+        let plane = Plane {
+            rows: Axis {
+                input: 1,
+                output: len,
+                reach: Reach::Even,
+            },
+            cols: Axis::ONE,
+            channels: 1,
+        };
+
+        each_kind::<T>(len, |dy| {
+            let (want, size) = sum_of(wide(dy));
+            for kernels in T::kernels() {
+                let mut y = vec![T::zero(); len];
+                let mut codes = vec![T::zero(); len];
+                kernels.max_pool(&plane, &[tenth()], &mut y, Some(&mut codes));
+
+                let mut dx = [T::zero()];
+                kernels.max_pool_grad(&plane, &codes, dy, &mut dx);
+                check("max_pool_grad", kernels, dx[0], want, size, pairs(len), 0.0);
             }
         });
     }

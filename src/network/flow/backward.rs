@@ -1,6 +1,6 @@
 //! Backward through the layers, from the gradient of the output to that of the input.
 
-use super::{Chunk, before, for_chunks, read};
+use super::{Chunk, for_chunks, outputs_of, read, sources};
 use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{BackwardInPlace, BackwardInput};
@@ -8,8 +8,9 @@ use crate::network::call_memory::ThreadMemory;
 use crate::network::context::Context;
 use crate::network::in_place::InPlace;
 use crate::network::layer::{Flow, Layer};
+use crate::network::layer_input::{LayerInput, MAX_SOURCES};
 use crate::network::layer_outputs::LayerOutputs;
-use crate::network::plan::{Plan, Spot};
+use crate::network::plan::{Plan, Source, Spot};
 use crate::network::train::Train;
 use crate::nn::Relu;
 use crate::tensor::{Element, Shape};
@@ -104,7 +105,7 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub fn layer<L: Train<In, Out, T>, In: Shape, Out: Shape>(
+    pub fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
         &mut self,
         index: usize,
         config: &L::Config,
@@ -164,35 +165,75 @@ impl<'a, T: Element, const N: usize> Backward<'a, T, N> {
             return;
         }
 
-        let (x, dx) = match before(plan, index) {
+        let source = |source: usize| unsafe {
             // SAFETY: as above.
-            Spot::Slot { outputs, gradient } => unsafe {
-                let x = &*cache.slot(outputs, In::LEN);
-                let dx = (index > *stop_at).then(|| cache.slot(gradient, In::LEN));
-                (x, dx)
-            },
-            _ => (*input, input_gradient.as_deref_mut()),
+            outputs_of(layer.sources[source], cache, In::LENS[source], input)
         };
+        // The gradients of the sources whose layers are trained. Where a later layer has written
+        // one, this layer's share of it has a slot of its own.
+        let mut input_gradient = input_gradient.as_deref_mut();
+        let mut gradients = [const { None }; MAX_SOURCES];
+        for (number, gradient) in gradients.iter_mut().enumerate() {
+            let len = In::LENS[number];
+            let Source { spot, share, layer } = layer.sources[number];
+            let is_asked = layer.is_none_or(|layer| layer >= *stop_at);
+            *gradient = match (spot, share) {
+                _ if len == 0 || !is_asked => None,
+                // SAFETY: as above.
+                (_, Some(share)) if layer.is_some() || input_gradient.is_some() => {
+                    Some(unsafe { cache.slot(share, len) })
+                }
+                // SAFETY: as above.
+                (Spot::Slot { gradient, .. }, None) => Some(unsafe { cache.slot(gradient, len) }),
+                _ => input_gradient.take(),
+            };
+        }
         match L::FLOW {
             Flow::Apart => {
                 L::backward_input(BackwardInput {
                     config,
                     params,
-                    x: tensors(x, count),
+                    x: In::batch(sources(&source), count),
                     y: read::<L, In, Out, T>(y, count),
                     // SAFETY: as above.
                     cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
                     dy: tensors_mut(dy, count),
-                    dx: dx.map(|dx| tensors_mut(dx, count)),
+                    dx: In::gradients(gradients, count),
                     thread_memory: thread_memory.reborrow(),
                     cx,
                 });
             }
             Flow::InPlace | Flow::View => {
+                let [dx, ..] = gradients;
                 if let Some(dx) = dx {
                     dx.copy_from_slice(dy);
                 }
             }
+        }
+        self.add_shares::<In>(index);
+    }
+
+    /// Adds a layer's shares to the gradients that later layers have written.
+    #[inline]
+    fn add_shares<In: LayerInput>(&mut self, index: usize) {
+        for (number, source) in self.plan.training[index].sources.iter().enumerate() {
+            let len = In::LENS[number];
+            let is_asked = source.layer.is_none_or(|layer| layer >= self.stop_at);
+            let Some(share) = source.share.filter(|_| len > 0 && is_asked) else {
+                continue;
+            };
+
+            // SAFETY: the plan gives shares and gradients slots of their own.
+            let share = unsafe { &*self.cache.slot::<T>(share, len) };
+            let sum = match source.spot {
+                // SAFETY: as above.
+                Spot::Slot { gradient, .. } => unsafe { self.cache.slot(gradient, len) },
+                _ => match &mut self.input_gradient {
+                    Some(sum) => sum,
+                    None => continue,
+                },
+            };
+            sum.iter_mut().zip(share).for_each(|(sum, &x)| *sum += x);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Backward for the parameters, after the backward pass through the layers.
 
-use super::{before, outputs_at, read};
+use super::{outputs_of, read, sources};
 use crate::memory::{flatten, tensors};
 use crate::network::activation_store::ActivationStore;
 use crate::network::call::BackwardParams;
 use crate::network::call_memory::ThreadMemory;
 use crate::network::context::Context;
 use crate::network::layer::Layer;
+use crate::network::layer_input::LayerInput;
 use crate::network::parameters::Parameters;
 use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
@@ -69,7 +70,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub fn layer<L: Train<In, Out, T>, In: Shape, Out: Shape>(
+    pub fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
         &mut self,
         index: usize,
         config: &L::Config,
@@ -96,13 +97,16 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
 
         // SAFETY: the slots of `x`, `y`, `dy` and the cache differ, as in `Backward`, and only the
         // cache is written to.
-        let x = unsafe { outputs_at(before(plan, index), cache, In::LEN, input) };
-        // SAFETY: as above.
-        let y = unsafe { outputs_at(layer.spot, cache, Out::LEN, output) };
-        let dy = match layer.spot {
+        let source = |source: usize| unsafe {
+            outputs_of(layer.sources[source], cache, In::LENS[source], input)
+        };
+        let (y, dy) = match layer.spot {
             // SAFETY: as above.
-            Spot::Slot { gradient, .. } => unsafe { &*cache.slot(gradient, Out::LEN) },
-            _ => *output_gradient,
+            Spot::Slot { outputs, gradient } => unsafe {
+                let y = &*cache.slot(outputs, Out::LEN);
+                (y, &*cache.slot(gradient, Out::LEN))
+            },
+            _ => (*output, *output_gradient),
         };
 
         if !L::OVERWRITES && !cx.accumulate() {
@@ -111,7 +115,7 @@ impl<'a, T: Element, const N: usize> Gradients<'a, T, N> {
         L::backward_params(BackwardParams {
             config,
             params,
-            x: tensors(x, count),
+            x: In::batch(sources(&source), count),
             y: read::<L, In, Out, T>(y, count),
             // SAFETY: as above.
             cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },

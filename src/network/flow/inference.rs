@@ -2,13 +2,14 @@
 
 use core::ops::Range;
 
-use super::{Chunk, Spot, has_relu_epilogue, relu_after};
-use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use super::{Chunk, Spot, has_relu_epilogue, relu_after, sources};
+use crate::memory::{flatten, flatten_mut, tensors_mut};
 use crate::network::call::{Forward, ForwardInPlace};
 use crate::network::call_memory::{Scratch, StateMemory, ThreadMemory};
 use crate::network::context::Context;
 use crate::network::infer::Infer;
 use crate::network::layer::{Flow, Layer};
+use crate::network::layer_input::LayerInput;
 use crate::network::plan::Plan;
 use crate::tensor::{Element, Shape};
 
@@ -18,11 +19,8 @@ pub struct Inference<'a, T: Element, const N: usize> {
     plan: &'a Plan<N>,
     chunk: Chunk,
     input: &'a [T],
-    /// The buffers of the plan's spots.
-    even: &'a mut [T],
-    odd: &'a mut [T],
-    even_end: &'a mut [T],
-    odd_end: &'a mut [T],
+    /// The buffers of the plan.
+    buffers: [&'a mut [T]; N],
     output: &'a mut [T],
     /// The memory that the layers use in turn.
     scratch: Scratch<'a>,
@@ -61,10 +59,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 in_worker: false,
             },
             input: flatten(x),
-            even: scratch.take(numbers(plan.even)),
-            odd: scratch.take(numbers(plan.odd)),
-            even_end: scratch.take(numbers(plan.even_end)),
-            odd_end: scratch.take(numbers(plan.odd_end)),
+            buffers: plan.buffers.map(|bytes| scratch.take(numbers(bytes))),
             output: flatten_mut(y),
             scratch,
             thread_memory,
@@ -103,7 +98,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
     /// inlines it, which the smallest networks need. It is not `inline(always)`: without
     /// optimization, all layers together would take a large part of the stack.
     #[inline]
-    pub fn layer<L: Infer<In, Out, T>, In: Shape, Out: Shape, const INDEX: usize>(
+    pub fn layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, const INDEX: usize>(
         &mut self,
         config: &L::Config,
         params: &L::Params,
@@ -129,19 +124,18 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
             return;
         }
 
-        let from = if INDEX == 0 {
-            Spot::Input
-        } else {
-            self.plan.inference[INDEX - 1].spot
+        let source = |source: usize| -> &[T] {
+            let len = In::LENS[source];
+            if len == 0 {
+                return &[];
+            }
+            let spot = layer.sources[source].spot;
+            let from = match spot {
+                Spot::Chunk(buffer) | Spot::Whole(buffer) => &*self.buffers[buffer],
+                _ => self.input,
+            };
+            &from[range(spot, chunk, len)]
         };
-        let x = match from {
-            Spot::Even => &*self.even,
-            Spot::Odd => &*self.odd,
-            Spot::EvenEnd => &*self.even_end,
-            Spot::OddEnd => &*self.odd_end,
-            _ => self.input,
-        };
-        let x = &x[range(from, chunk, In::LEN)];
 
         match L::FLOW {
             Flow::Apart => {
@@ -150,7 +144,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 L::forward(Forward {
                     config,
                     params,
-                    x: tensors(x, count),
+                    x: In::batch(sources(&source), count),
                     y: tensors_mut(y, count),
                     scratch: self.scratch.for_samples(count),
                     thread_memory: self.thread_memory.reborrow(),
@@ -163,11 +157,11 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
                 relu_after::<L, In, Out, T>(layer, y, count, cx);
             }
             Flow::InPlace => {
-                y.copy_from_slice(x);
+                y.copy_from_slice(source(0));
                 let y = tensors_mut(y, count);
                 L::infer_in_place(ForwardInPlace { config, y, cx });
             }
-            Flow::View => y.copy_from_slice(x),
+            Flow::View => y.copy_from_slice(source(0)),
         }
         *self.buffer(layer.spot) = buffer;
     }
@@ -176,10 +170,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
     #[inline(always)]
     fn buffer(&mut self, spot: Spot) -> &mut &'a mut [T] {
         match spot {
-            Spot::Even => &mut self.even,
-            Spot::Odd => &mut self.odd,
-            Spot::EvenEnd => &mut self.even_end,
-            Spot::OddEnd => &mut self.odd_end,
+            Spot::Chunk(buffer) | Spot::Whole(buffer) => &mut self.buffers[buffer],
             _ => &mut self.output,
         }
     }
@@ -190,7 +181,7 @@ impl<'a, T: Element, const N: usize> Inference<'a, T, N> {
 #[inline(always)]
 fn range(spot: Spot, chunk: Chunk, len: usize) -> Range<usize> {
     match spot {
-        Spot::Even | Spot::Odd => 0..chunk.count * len,
+        Spot::Chunk(_) => 0..chunk.count * len,
         _ => chunk.range(len),
     }
 }

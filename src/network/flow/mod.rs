@@ -22,8 +22,9 @@ use super::context::Context;
 use super::in_place::InPlace;
 use super::infer::Infer;
 use super::layer::ReluFusion;
+use super::layer_input::{LayerInput, MAX_SOURCES};
 use super::layer_outputs::LayerOutputs;
-use super::plan::{LayerPlan, Plan, Spot};
+use super::plan::{LayerPlan, Source, Spot};
 use super::segments::Segment;
 use super::train::Train;
 use crate::memory::{tensors, tensors_mut};
@@ -106,28 +107,43 @@ fn for_chunks<T: Element>(
     }
 }
 
-/// Returns the outputs at a spot, `len` elements per sample. If they are not in a slot, they are
-/// `network_end`: the network's input or output.
+/// Returns the outputs of all sources of a layer.
+#[inline(always)]
+fn sources<'a, T>(source: &impl Fn(usize) -> &'a [T]) -> [&'a [T]; MAX_SOURCES] {
+    // An array from a function would not be turned into registers.
+    [
+        source(0),
+        source(1),
+        source(2),
+        source(3),
+        source(4),
+        source(5),
+    ]
+}
+
+/// Returns the outputs that a layer reads, `len` elements per sample; nothing for a source that it
+/// does not have. If they are not in a slot, they are `input`.
 ///
 /// # Safety
 /// Nobody writes to the slot while the outputs live.
 #[inline(always)]
-unsafe fn outputs_at<'a, T: Element>(
-    spot: Spot,
+unsafe fn outputs_of<'a, T: Element>(
+    source: Source,
     cache: &ActivationStore<'a>,
     len: usize,
-    network_end: &'a [T],
+    input: &'a [T],
 ) -> &'a [T] {
-    match spot {
+    match source.spot {
+        _ if len == 0 => &[],
         // SAFETY: the caller's promise.
         Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, len) },
-        _ => network_end,
+        _ => input,
     }
 }
 
 /// Returns whether a layer applies `Relu` as its epilogue.
 #[inline(always)]
-fn has_relu_epilogue<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+fn has_relu_epilogue<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
     layer: LayerPlan,
 ) -> bool {
     layer.relu && L::RELU_FUSION == ReluFusion::Epilogue
@@ -135,7 +151,7 @@ fn has_relu_epilogue<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>(
 
 /// Applies `Relu` to a layer's outputs if the plan says so and the layer has no such epilogue.
 #[inline(always)]
-fn relu_after<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+fn relu_after<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
     layer: LayerPlan,
     y: &mut [T],
     count: usize,
@@ -149,7 +165,7 @@ fn relu_after<L: Infer<In, Out, T>, In: Shape, Out: Shape, T: Element>(
 
 /// Returns the outputs of a layer for its backward, if it says that it reads them.
 #[inline(always)]
-fn read<L: Train<In, Out, T>, In: Shape, Out: Shape, T: Element>(
+fn read<L: Train<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
     y: &[T],
     count: usize,
 ) -> LayerOutputs<'_, Out, T> {
@@ -157,15 +173,5 @@ fn read<L: Train<In, Out, T>, In: Shape, Out: Shape, T: Element>(
         LayerOutputs::from(tensors(y, count))
     } else {
         LayerOutputs::NOT_READ
-    }
-}
-
-/// Returns the location of a layer's input in training.
-#[inline(always)]
-fn before<const N: usize>(plan: &Plan<N>, index: usize) -> Spot {
-    if index == 0 {
-        Spot::Input
-    } else {
-        plan.training[index - 1].spot
     }
 }

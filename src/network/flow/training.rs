@@ -1,12 +1,13 @@
 //! Forward for training: every buffer is kept until backward has read it.
 
-use super::{Chunk, before, for_chunks, has_relu_epilogue, outputs_at, relu_after};
-use crate::memory::{flatten, flatten_mut, tensors, tensors_mut};
+use super::{Chunk, for_chunks, has_relu_epilogue, outputs_of, relu_after, sources};
+use crate::memory::{flatten, flatten_mut, tensors_mut};
 use crate::network::activation_store::{ActivationStore, SharedTensors};
 use crate::network::call::{ForwardInPlace, ForwardTrain};
 use crate::network::call_memory::ThreadMemory;
 use crate::network::context::Context;
 use crate::network::layer::{Flow, Layer};
+use crate::network::layer_input::LayerInput;
 use crate::network::plan::{Plan, Spot};
 use crate::network::train::Train;
 use crate::tensor::{Element, Shape};
@@ -77,7 +78,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
     /// It is not `inline(always)`: without optimization, all layers together would take a large
     /// part of the stack.
     #[inline]
-    pub fn layer<L: Train<In, Out, T>, In: Shape, Out: Shape>(
+    pub fn layer<L: Train<In, Out, T>, In: LayerInput, Out: Shape>(
         &mut self,
         index: usize,
         config: &L::Config,
@@ -102,10 +103,12 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             return;
         }
 
-        // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own. `x`
-        // is the slot of an earlier layer, `y` and the cache are slots of this one. If the layer
-        // shares the slot of the layer before, `x` is not called.
-        let x = || unsafe { outputs_at(before(plan, index), cache, In::LEN, input) };
+        // SAFETY: the plan gives each layer's outputs, gradient and cache a slot of their own. The
+        // sources are slots of earlier layers, `y` and the cache are slots of this one. If the layer
+        // shares the slot of its source, the source is not called.
+        let source = |source: usize| unsafe {
+            outputs_of(layer.sources[source], cache, In::LENS[source], input)
+        };
         let y = match layer.spot {
             // SAFETY: as above.
             Spot::Slot { outputs, .. } => unsafe { cache.slot(outputs, Out::LEN) },
@@ -119,7 +122,7 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
                 L::forward_train(ForwardTrain {
                     config,
                     params,
-                    x: tensors(x(), count),
+                    x: In::batch(sources(&source), count),
                     y: tensors_mut(y, count),
                     // SAFETY: as above.
                     cache: unsafe { cache.part_of_each(layer.cache, L::TRAIN_NEEDS.per_sample) },
@@ -130,13 +133,13 @@ impl<'a, T: Element, const N: usize> Training<'a, T, N> {
             }
             (Flow::InPlace, shares) => {
                 if !shares {
-                    y.copy_from_slice(x());
+                    y.copy_from_slice(source(0));
                 }
                 let y = tensors_mut(y, count);
                 L::train_in_place(ForwardInPlace { config, y, cx });
             }
             (Flow::View, true) => {}
-            (Flow::View, false) => y.copy_from_slice(x()),
+            (Flow::View, false) => y.copy_from_slice(source(0)),
         }
     }
 }

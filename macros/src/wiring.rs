@@ -1,0 +1,240 @@
+//! Resolves the sources of layers: `Add <- (a, b)` reads the outputs of the layers `a` and `b`.
+
+use proc_macro2::Span;
+use syn::ext::IdentExt;
+use syn::{Error, Ident};
+
+use crate::check::written;
+use crate::parse::Layer;
+
+/// The layers that read several outputs.
+pub const MERGES: [&str; 3] = ["Add", "Mul", "Concat"];
+/// The largest number of sources of a layer.
+const MOST_SOURCES: usize = 6;
+
+/// The names of a list's inputs: `input` for a list with one.
+pub enum Inputs<'a> {
+    One,
+    Several(&'a [Ident]),
+}
+
+/// Returns the numbers of the outputs that each layer reads: 0 is the input of the list, and an
+/// output of a layer has the layer's number, counted from 1. If there are several inputs, they are
+/// the outputs of as many layers before the first. For a layer with a mistake it is an error with the
+/// number of the output before it.
+///
+/// `outputs` are the layers that the network's outputs name; without any, the last layer's output is
+/// that of the list.
+pub fn resolve(
+    layers: &[Layer],
+    inputs: &Inputs,
+    outputs: &[Ident],
+    errors: &mut Vec<Error>,
+) -> Vec<Result<Vec<usize>, usize>> {
+    let before = match inputs {
+        Inputs::One => 0,
+        Inputs::Several(names) => names.len(),
+    };
+    let names: Vec<Option<String>> = layers
+        .iter()
+        .map(|layer| Some(layer.name.as_ref()?.unraw().to_string()))
+        .collect();
+    let scope = Scope {
+        inputs,
+        before,
+        names: &names,
+    };
+
+    let errors_before = errors.len();
+    let mut sources = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        let found = match &layer.sources {
+            Some(read) => scope.sources(index, layer, read, errors),
+            None => check_default(index, layer, inputs, errors).then(|| vec![before + index]),
+        };
+        sources.push(found.ok_or(before + index));
+    }
+    if errors.len() > errors_before {
+        return sources;
+    }
+
+    // Everything has a reader.
+    let is_read = |number: usize| {
+        sources
+            .iter()
+            .flatten()
+            .flatten()
+            .any(|&source| source == number)
+    };
+    if let Inputs::Several(names) = inputs {
+        for (index, name) in names.iter().enumerate() {
+            if !is_read(index + 1) {
+                let message = format!(
+                    "no layer reads the input `{name}`; write `<- {name}` behind the layer that \
+                     does, or remove the input"
+                );
+                errors.push(Error::new(name.span(), message));
+            }
+        }
+    }
+    for (index, layer) in layers.iter().enumerate() {
+        let is_output = match &names[index] {
+            _ if outputs.is_empty() => index + 1 == layers.len(),
+            Some(name) => outputs.iter().any(|output| output.unraw() == name),
+            None => false,
+        };
+        if !is_output && !is_read(before + index + 1) {
+            let text = written(&layer.tokens);
+            let message = format!(
+                "nobody reads what `{text}` gives: the next layer reads other outputs, and it is \
+                 not the last; give it a name and write `<- name` behind a layer that reads it"
+            );
+            errors.push(Error::new(
+                crate::spans::Extent::of(&layer.tokens).first,
+                message,
+            ));
+        }
+    }
+    sources
+}
+
+/// The outputs that a layer may name.
+struct Scope<'a> {
+    inputs: &'a Inputs<'a>,
+    /// The number of outputs before those of the layers, in addition to the list's own input.
+    before: usize,
+    names: &'a [Option<String>],
+}
+
+impl Scope<'_> {
+    /// Returns the sources of a layer that names them.
+    fn sources(
+        &self,
+        index: usize,
+        layer: &Layer,
+        read: &[Ident],
+        errors: &mut Vec<Error>,
+    ) -> Option<Vec<usize>> {
+        let name = written(&layer.layer_tokens);
+        let is_merge = is_merge(layer);
+        let span = crate::spans::Extent::of(&layer.layer_tokens).first;
+        if is_merge && read.len() < 2 {
+            let message = format!(
+                "`{name}` reads at least two outputs: write `{name} <- (a, b)` with the names of \
+                 layers before it"
+            );
+            errors.push(Error::new(span, message));
+            return None;
+        }
+        if read.len() > MOST_SOURCES {
+            let message = format!(
+                "a layer reads at most {MOST_SOURCES} outputs, but these are {}; join some of them \
+                 first",
+                read.len()
+            );
+            errors.push(Error::new(read[MOST_SOURCES].span(), message));
+            return None;
+        }
+        let is_builtin = layer
+            .path
+            .get_ident()
+            .is_some_and(|name| crate::builtin::find(&name.to_string()).is_some());
+        if read.len() > 1 && !is_merge && (is_builtin || layer.block.is_some()) {
+            let list: Vec<String> = read.iter().map(Ident::to_string).collect();
+            let message = format!(
+                "`{name}` reads one output, but {} are named; `Concat <- ({list})` or `Add <- \
+                 ({list})` before it makes one of them",
+                read.len(),
+                list = list.join(", ")
+            );
+            errors.push(Error::new(span, message));
+            return None;
+        }
+
+        let found: Vec<Option<usize>> = read
+            .iter()
+            .map(|source| self.number(index, source, errors))
+            .collect();
+        found.into_iter().collect()
+    }
+
+    /// Returns the number of the output that a layer names.
+    fn number(&self, index: usize, source: &Ident, errors: &mut Vec<Error>) -> Option<usize> {
+        let name = source.unraw().to_string();
+        match self.inputs {
+            Inputs::One if name == "input" => return Some(0),
+            Inputs::Several(names) => {
+                if let Some(input) = names.iter().position(|input| input.unraw() == name) {
+                    return Some(input + 1);
+                }
+            }
+            Inputs::One => {}
+        }
+
+        let is_name = |own: &Option<String>| own.as_ref() == Some(&name);
+        if let Some(layer) = self.names[..index].iter().rposition(is_name) {
+            return Some(self.before + layer + 1);
+        }
+
+        let message = if self.names[index..].iter().any(is_name) {
+            format!("`{name}` comes later: a layer reads what layers before it give")
+        } else {
+            format!(
+                "there is no output `{name}` before this layer; those that can be read are {}",
+                self.list(index)
+            )
+        };
+        errors.push(Error::new(source.span(), message));
+        None
+    }
+
+    /// Lists the names that a layer may read.
+    fn list(&self, index: usize) -> String {
+        let inputs: Vec<String> = match self.inputs {
+            Inputs::One => vec!["input".to_owned()],
+            Inputs::Several(names) => names.iter().map(Ident::to_string).collect(),
+        };
+        let layers = self.names[..index].iter().flatten().cloned();
+        let quoted: Vec<String> = inputs
+            .into_iter()
+            .chain(layers)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        quoted.join(", ")
+    }
+}
+
+/// Returns whether a layer reads the output before it. Reports a layer that has to name its sources.
+fn check_default(index: usize, layer: &Layer, inputs: &Inputs, errors: &mut Vec<Error>) -> bool {
+    let errors_before = errors.len();
+    let name = written(&layer.layer_tokens);
+    let span: Span = crate::spans::Extent::of(&layer.layer_tokens).first;
+    if let (Inputs::Several(names), 0) = (inputs, index) {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let message = format!(
+            "the network has several inputs, {}: write behind `{name}` which of them it reads, \
+             such as `{name} <- {}`",
+            names.join(", "),
+            names[0].trim_matches('`')
+        );
+        errors.push(Error::new(span, message));
+    } else if is_merge(layer) && layer.block.is_none() && name != "Concat" {
+        let message = format!(
+            "`{name}` reads at least two outputs: write `{name} <- (a, b)` with the names of \
+             layers before it"
+        );
+        errors.push(Error::new(span, message));
+    }
+    errors.len() == errors_before
+}
+
+/// Returns whether a layer joins several outputs.
+pub fn is_merge(layer: &Layer) -> bool {
+    layer.block.is_none()
+        && layer.generics.is_empty()
+        && layer.arguments.is_none()
+        && layer
+            .path
+            .get_ident()
+            .is_some_and(|name| MERGES.iter().any(|merge| name == merge))
+}

@@ -1,0 +1,189 @@
+//! The input of a layer: one tensor for each sample, or one from each of several sources.
+
+use core::marker::PhantomData;
+
+use crate::memory::{tensors, tensors_mut};
+use crate::sizes;
+use crate::tensor::{Dims, Element, Shape, Tensor};
+
+/// The largest number of sources of a layer.
+pub const MAX_SOURCES: usize = 6;
+
+/// The input of a layer: a [`Shape`], or [`Inputs`] of several shapes.
+pub trait LayerInput: 'static {
+    /// The dimensions; those of a tuple for several sources.
+    const DIMS: Dims;
+    /// The number of elements of one sample.
+    const LEN: usize;
+    /// The number of elements of one sample from each source.
+    #[doc(hidden)]
+    const LENS: [usize; MAX_SOURCES];
+
+    /// The inputs of several samples: a slice of tensors, or [`Batches`].
+    type Batch<'a, T: Element>: Copy;
+    /// The gradients of several samples, if they are asked for: an optional slice of tensors, or
+    /// [`Gradients`].
+    type Gradients<'a, T: Element>;
+
+    /// Creates the batch of the outputs of all sources.
+    #[doc(hidden)]
+    fn batch<T: Element>(sources: [&[T]; MAX_SOURCES], count: usize) -> Self::Batch<'_, T>;
+    /// Creates the gradients of all sources.
+    #[doc(hidden)]
+    fn gradients<'a, T: Element>(
+        sources: [Option<&'a mut [T]>; MAX_SOURCES],
+        count: usize,
+    ) -> Self::Gradients<'a, T>;
+}
+
+impl<S: Shape> LayerInput for S {
+    const DIMS: Dims = <S as Shape>::DIMS;
+    const LEN: usize = <S as Shape>::LEN;
+    const LENS: [usize; MAX_SOURCES] = [<S as Shape>::LEN, 0, 0, 0, 0, 0];
+
+    type Batch<'a, T: Element> = &'a [Tensor<S, T>];
+    type Gradients<'a, T: Element> = Option<&'a mut [Tensor<S, T>]>;
+
+    #[inline(always)]
+    fn batch<T: Element>(sources: [&[T]; MAX_SOURCES], count: usize) -> &[Tensor<S, T>] {
+        tensors(sources[0], count)
+    }
+
+    #[inline(always)]
+    fn gradients<'a, T: Element>(
+        sources: [Option<&'a mut [T]>; MAX_SOURCES],
+        count: usize,
+    ) -> Option<&'a mut [Tensor<S, T>]> {
+        let [first, ..] = sources;
+        first.map(|dx| tensors_mut(dx, count))
+    }
+}
+
+/// The input of a layer that reads several outputs: a tuple of 2 to 6 shapes.
+pub struct Inputs<X>(PhantomData<X>);
+
+/// A tuple of the shapes that a layer reads.
+pub trait Sources: 'static {
+    /// The dimensions of each.
+    const PARTS: &'static [Dims];
+    /// The number of elements of each, followed by zeros.
+    const LENS: [usize; MAX_SOURCES];
+
+    /// A slice of tensors from each source.
+    type Slices<'a, T: Element>;
+
+    #[doc(hidden)]
+    fn slices<'a, T: Element>(batches: Batches<'a, Self, T>) -> Self::Slices<'a, T>
+    where
+        Self: Sized;
+}
+
+macro_rules! sources {
+    ($($name:ident $index:literal),*) => {
+        impl<$($name: Shape),*> Sources for ($($name,)*) {
+            const PARTS: &'static [Dims] = &[$(<$name as Shape>::DIMS),*];
+            const LENS: [usize; MAX_SOURCES] = {
+                let mut lens = [0; MAX_SOURCES];
+                $(lens[$index] = <$name as Shape>::LEN;)*
+                lens
+            };
+
+            type Slices<'a, T: Element> = ($(&'a [Tensor<$name, T>],)*);
+
+            #[inline(always)]
+            fn slices<'a, T: Element>(batches: Batches<'a, Self, T>) -> Self::Slices<'a, T> {
+                ($(tensors(batches.sources[$index], batches.count),)*)
+            }
+        }
+    };
+}
+sources!(A 0, B 1);
+sources!(A 0, B 1, C 2);
+sources!(A 0, B 1, C 2, D 3);
+sources!(A 0, B 1, C 2, D 3, E 4);
+sources!(A 0, B 1, C 2, D 3, E 4, F 5);
+
+impl<X: Sources> LayerInput for Inputs<X> {
+    const DIMS: Dims = Dims::tuple(X::PARTS);
+    const LEN: usize = sizes::sum(&X::LENS);
+    const LENS: [usize; MAX_SOURCES] = X::LENS;
+
+    type Batch<'a, T: Element> = Batches<'a, X, T>;
+    type Gradients<'a, T: Element> = Gradients<'a, X, T>;
+
+    #[inline(always)]
+    fn batch<T: Element>(sources: [&[T]; MAX_SOURCES], count: usize) -> Batches<'_, X, T> {
+        Batches {
+            sources,
+            count,
+            shapes: PhantomData,
+        }
+    }
+
+    #[inline(always)]
+    fn gradients<'a, T: Element>(
+        sources: [Option<&'a mut [T]>; MAX_SOURCES],
+        count: usize,
+    ) -> Gradients<'a, X, T> {
+        Gradients {
+            sources,
+            count,
+            shapes: PhantomData,
+        }
+    }
+}
+
+/// The inputs of several samples from several sources.
+pub struct Batches<'a, X, T: Element> {
+    sources: [&'a [T]; MAX_SOURCES],
+    count: usize,
+    shapes: PhantomData<X>,
+}
+
+impl<X, T: Element> Clone for Batches<'_, X, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<X, T: Element> Copy for Batches<'_, X, T> {}
+
+impl<'a, X: Sources, T: Element> Batches<'a, X, T> {
+    /// Returns the number of samples.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Returns a tuple of slices of tensors, one slice for each source.
+    #[inline(always)]
+    pub fn slices(self) -> X::Slices<'a, T> {
+        X::slices(self)
+    }
+
+    /// Returns the elements from each source, sample after sample.
+    #[inline(always)]
+    pub fn elements(&self) -> &[&'a [T]] {
+        &self.sources[..X::PARTS.len()]
+    }
+}
+
+/// The gradients of several samples for several sources, of which some may not be asked for.
+pub struct Gradients<'a, X, T: Element> {
+    sources: [Option<&'a mut [T]>; MAX_SOURCES],
+    count: usize,
+    shapes: PhantomData<X>,
+}
+
+impl<'a, X: Sources, T: Element> Gradients<'a, X, T> {
+    /// Returns the number of samples.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Returns the elements of the gradient for each source, sample after sample; `None` where
+    /// nobody needs it.
+    #[inline(always)]
+    pub fn elements(&mut self) -> &mut [Option<&'a mut [T]>] {
+        &mut self.sources[..X::PARTS.len()]
+    }
+}

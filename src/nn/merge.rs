@@ -1,0 +1,373 @@
+//! Layers that read several outputs: `Add <- (a, b)`.
+
+use core::marker::PhantomData;
+
+use crate::memory::flatten_mut;
+use crate::network::{
+    BackwardInput, FeatureOrder, Forward, Infer, Inferred, Inputs, Layer, NamesOutput, Sentence,
+    ShapeRule, Sources, Train,
+};
+use crate::sizes;
+use crate::tensor::{Dims, Element, Shape};
+
+/// The sum of 2 to 6 outputs of one shape, element by element.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Net: [2] -> [2] {
+///         a: Linear<_, 2>,
+///         b: Linear<_, 2> <- input,
+///         Add <- (a, b, input),
+///     }
+/// }
+/// let mut net = Net::zeros();
+/// net.a.bias = [1.0, 2.0];
+/// net.b.bias = [10.0, 20.0];
+/// assert_eq!(net.forward(&Tensor1::from([0.5, 0.5])), Tensor1::from([11.5, 22.5]));
+/// ```
+///
+/// Outputs of different shapes are a compile error:
+///
+/// ```compile_fail
+/// use shapewright::prelude::*;
+/// network! { struct Wrong: [2] -> [3] { a: Linear<_, 3>, Add <- (a, input) } }
+/// ```
+pub struct Add;
+
+/// The product of 2 to 6 outputs of one shape, element by element: a gate.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Gated: [2] -> [2] {
+///         fc: Linear<_, 2>,
+///         gate: Sigmoid,
+///         Mul <- (gate, input),
+///     }
+/// }
+/// let y = Gated::zeros().forward(&Tensor1::from([3.0, -5.0]));
+/// assert_eq!(y, Tensor1::from([1.5, -2.5]));
+/// ```
+pub struct Mul;
+
+/// 2 to 6 outputs side by side along the last axis, the channels of images. All other axes are
+/// equal.
+///
+/// ```
+/// use shapewright::prelude::*;
+/// network! {
+///     struct Net: [2] -> [5] {
+///         fc: Linear<_, 3>,
+///         Concat <- (input, fc),
+///     }
+/// }
+/// let y = Net::zeros().forward(&Tensor1::from([3.0, -5.0]));
+/// assert_eq!(y, Tensor1::from([3.0, -5.0, 0.0, 0.0, 0.0]));
+/// ```
+pub struct Concat;
+
+/// The shape rule of layers whose sources have one shape.
+const fn equal(parts: &[Dims], verb: &str) -> Inferred {
+    let mut i = 1;
+    while i < parts.len() {
+        if parts[0].is_unknown() || parts[i].is_unknown() {
+            return Inferred::shape(Dims::UNKNOWN);
+        }
+        if !parts[i].same(&parts[0]) {
+            return Inferred::wrong(
+                Sentence::new(verb)
+                    .text(" outputs of one shape, but they are ")
+                    .dims(parts[0])
+                    .text(" and ")
+                    .dims(parts[i])
+                    .text(
+                        "; make the two equal, for example with a `Linear` or a `Conv2d` of one \
+                           pixel",
+                    ),
+                parts[0],
+            );
+        }
+        i += 1;
+    }
+    Inferred::shape(parts[0])
+}
+
+impl<X: Sources> ShapeRule<Inputs<X>> for Add {
+    const OUTPUT: Inferred = equal(X::PARTS, "adds");
+}
+
+impl<X: Sources> ShapeRule<Inputs<X>> for Mul {
+    const OUTPUT: Inferred = equal(X::PARTS, "multiplies");
+}
+
+impl<X: Sources> ShapeRule<Inputs<X>> for Concat {
+    const OUTPUT: Inferred = {
+        let parts = X::PARTS;
+        let mut width = 0;
+        let mut result = None;
+        let mut i = 0;
+        while i < parts.len() && result.is_none() {
+            match parts[i].last() {
+                _ if parts[i].is_unknown() => result = Some(Inferred::shape(Dims::UNKNOWN)),
+                Some(last) if parts[i].with_last(1).same(&parts[0].with_last(1)) => {
+                    width = sizes::sum(&[width, last]);
+                }
+                _ => {
+                    result = Some(Inferred::wrong(
+                        Sentence::new("joins outputs along their last axis, but they are ")
+                            .dims(parts[0])
+                            .text(" and ")
+                            .dims(parts[i])
+                            .text("; make all their other axes equal"),
+                        Dims::UNKNOWN,
+                    ));
+                }
+            }
+            i += 1;
+        }
+        match result {
+            Some(result) => result,
+            None => Inferred::shape(parts[0].with_last(width)),
+        }
+    };
+}
+
+/// Implements `Layer` for layers without parameters.
+macro_rules! without_params {
+    ($($name:ident),*) => { $(
+        impl<T: Element> Layer<T> for $name {
+            type Config = ();
+            type Params = ();
+        }
+    )* };
+}
+without_params!(Add, Mul, Concat);
+
+impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Add {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    #[inline(always)]
+    fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
+        let y = flatten_mut(call.y);
+        let (first, others) = call.x.elements().split_at(1);
+        y.copy_from_slice(first[0]);
+        for x in others {
+            y.iter_mut().zip(*x).for_each(|(y, &x)| *y += x);
+        }
+    }
+}
+
+impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Add {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, Inputs<X>, Out, T>) {
+        let BackwardInput { dy, mut dx, .. } = call;
+        let dy = flatten_mut(dy);
+        for dx in dx.elements().iter_mut().flatten() {
+            dx.copy_from_slice(dy);
+        }
+    }
+}
+
+impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Mul {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    #[inline(always)]
+    fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
+        let y = flatten_mut(call.y);
+        let (first, others) = call.x.elements().split_at(1);
+        y.copy_from_slice(first[0]);
+        for x in others {
+            y.iter_mut().zip(*x).for_each(|(y, &x)| *y *= x);
+        }
+    }
+}
+
+impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Mul {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, Inputs<X>, Out, T>) {
+        let BackwardInput { x, dy, mut dx, .. } = call;
+        let dy = flatten_mut(dy);
+        let x = x.elements();
+
+        // The product of all other factors: a quotient by `x` would fail where `x` is 0.
+        for (own, dx) in dx.elements().iter_mut().enumerate() {
+            let Some(dx) = dx else { continue };
+            dx.copy_from_slice(dy);
+            for (other, x) in x.iter().enumerate() {
+                if other != own {
+                    dx.iter_mut().zip(*x).for_each(|(dx, &x)| *dx *= x);
+                }
+            }
+        }
+    }
+}
+
+/// Copies each row of the parts to its range of a longer row, or back.
+fn each_range<X: Sources>(
+    row_len: impl Fn(Dims) -> usize,
+    mut copy: impl FnMut(usize, usize, usize),
+) {
+    let mut start = 0;
+    for (part, &dims) in X::PARTS.iter().enumerate() {
+        let len = row_len(dims);
+        copy(part, start, len);
+        start += len;
+    }
+}
+
+/// Returns the length of the last axis.
+fn last_axis(dims: Dims) -> usize {
+    dims.last().unwrap_or(1)
+}
+
+/// Joins the rows of all sources; `row_len` gives the length of a source's rows.
+fn join<X: Sources, T: Element>(
+    sources: &[&[T]],
+    joined: &mut [T],
+    row_len: impl Fn(Dims) -> usize,
+) {
+    let width: usize = X::PARTS.iter().map(|&dims| row_len(dims)).sum();
+    each_range::<X>(row_len, |part, start, len| {
+        let rows = sources[part].chunks_exact(len);
+        for (from, to) in rows.zip(joined.chunks_exact_mut(width)) {
+            to[start..start + len].copy_from_slice(from);
+        }
+    });
+}
+
+/// Takes joined rows apart.
+fn part<X: Sources, T: Element>(
+    gradients: &mut [Option<&mut [T]>],
+    joined: &[T],
+    row_len: impl Fn(Dims) -> usize,
+) {
+    let width: usize = X::PARTS.iter().map(|&dims| row_len(dims)).sum();
+    each_range::<X>(row_len, |part, start, len| {
+        let Some(gradient) = &mut gradients[part] else {
+            return;
+        };
+        let rows = gradient.chunks_exact_mut(len);
+        for (to, from) in rows.zip(joined.chunks_exact(width)) {
+            to.copy_from_slice(&from[start..start + len]);
+        }
+    });
+}
+
+impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Concat {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
+        join::<X, T>(call.x.elements(), flatten_mut(call.y), last_axis);
+    }
+}
+
+impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Concat {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, Inputs<X>, Out, T>) {
+        let BackwardInput { dy, mut dx, .. } = call;
+        part::<X, T>(dx.elements(), flatten_mut(dy), last_axis);
+    }
+}
+
+/// The tuple `X` of several outputs of a network.
+#[doc(hidden)]
+pub struct Pack<X>(PhantomData<X>);
+
+impl<X: Sources, T: Element> Layer<T> for Pack<X> {
+    type Config = ();
+    type Params = ();
+}
+
+impl<X: Shape> NamesOutput for Pack<X> {
+    type Output = X;
+}
+
+impl<X: Sources> ShapeRule<Inputs<X>> for Pack<X> {
+    const OUTPUT: Inferred = {
+        let mut unknown = false;
+        let mut i = 0;
+        while i < X::PARTS.len() {
+            unknown = unknown || X::PARTS[i].is_unknown();
+            i += 1;
+        }
+        Inferred::shape(if unknown {
+            Dims::UNKNOWN
+        } else {
+            Dims::tuple(X::PARTS)
+        })
+    };
+}
+
+impl<X: Sources, Out: Shape, T: Element> Infer<Inputs<X>, Out, T> for Pack<X> {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward(call: Forward<'_, Self, Inputs<X>, Out, T>) {
+        join::<X, T>(call.x.elements(), flatten_mut(call.y), |dims| dims.len());
+    }
+}
+
+impl<X: Sources, Out: Shape, T: Element> Train<Inputs<X>, Out, T> for Pack<X> {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, Inputs<X>, Out, T>) {
+        let BackwardInput { dy, mut dx, .. } = call;
+        part::<X, T>(dx.elements(), flatten_mut(dy), |dims| dims.len());
+    }
+}
+
+/// One of several inputs of a network, which are a tuple.
+#[doc(hidden)]
+pub struct Part<const INDEX: usize>;
+
+impl<const INDEX: usize, T: Element> Layer<T> for Part<INDEX> {
+    type Config = ();
+    type Params = ();
+}
+
+impl<In: Shape, const INDEX: usize> ShapeRule<In> for Part<INDEX> {
+    const OUTPUT: Inferred = {
+        let parts = In::DIMS.parts();
+        Inferred::shape(if INDEX < parts.len() {
+            parts[INDEX]
+        } else {
+            Dims::UNKNOWN
+        })
+    };
+}
+
+/// Returns the range of a part within a tuple.
+fn range_of(tuple: Dims, index: usize) -> core::ops::Range<usize> {
+    let parts = tuple.parts();
+    let start = parts[..index].iter().map(Dims::len).sum();
+    start..start + parts[index].len()
+}
+
+impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Infer<In, Out, T> for Part<INDEX> {
+    const ORDER: FeatureOrder = FeatureOrder::Keeps;
+
+    fn forward(call: Forward<'_, Self, In, Out, T>) {
+        let range = range_of(In::DIMS, INDEX);
+        for (x, y) in call.x.iter().zip(call.y) {
+            y.as_mut_slice()
+                .copy_from_slice(&x.as_slice()[range.clone()]);
+        }
+    }
+}
+
+impl<In: Shape, Out: Shape, T: Element, const INDEX: usize> Train<In, Out, T> for Part<INDEX> {
+    const READS_OUTPUT: bool = false;
+
+    fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
+        let BackwardInput { dy, dx, .. } = call;
+        let range = range_of(In::DIMS, INDEX);
+        for (dx, dy) in dx.into_iter().flatten().zip(dy) {
+            let dx = dx.as_mut_slice();
+            dx.fill(T::zero());
+            dx[range.clone()].copy_from_slice(dy.as_slice());
+        }
+    }
+}

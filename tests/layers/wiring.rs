@@ -1,0 +1,191 @@
+//! Layers that read earlier outputs, several of them, several inputs and several outputs.
+
+use crate::common::gradient::check_network;
+use shapewright::prelude::*;
+use shapewright::tensor::{Rank2, Rank3};
+
+network! {
+    /// A skip connection across two layers.
+    struct Skip: [4, 4, 2] -> [4, 4, 1] as f64 {
+        enc: Conv2d<_, 3, 3, Pad<1>>,
+        act: Relu,
+        down: MaxPool2d<2>,
+        mid: Conv2d<_, 5, 3, Pad<1>>,
+        Tanh,
+        up: Upsample<2>,
+        Concat <- (up, act),
+        head: Conv2d<_, 1, 1>,
+    }
+}
+
+network! {
+    /// Every kind of second reader: of the input, of a layer fused with `Relu`, of a layer in
+    /// place, of a view, twice by one layer.
+    struct Readers: [3, 2] -> [6] as f64 {
+        Flatten,
+        fc: Linear<_, 6>,
+        relu: Relu,
+        Add <- (relu, fc),
+        tanh: Tanh,
+        gate: Sigmoid <- fc,
+        square: Mul <- (tanh, tanh),
+        flat: Flatten <- input,
+        last: Add <- (square, gate, flat, relu),
+    }
+}
+
+network! {
+    /// Two inputs and two outputs.
+    struct Ends: (state: [3], action: [2]) -> (value: [1], policy: [2]) as f64 {
+        body: Linear<_, 4> <- state,
+        act: Tanh,
+        both: Concat <- (act, action),
+        value: Linear<_, 1>,
+        policy: Linear<_, 2> <- both,
+    }
+}
+
+network! {
+    /// Several segments: large activations with few weights, then many weights, with connections
+    /// across.
+    struct Segments: [16, 16, 8] -> [4] {
+        conv: Conv2d<_, 32, 3, Pad<1>>,
+        Relu,
+        small: MaxPool2d<4>,
+        flat: Flatten,
+        wide: Linear<_, 512>,
+        Relu,
+        narrow: Linear<_, 512>,
+        both: Add <- (flat, narrow),
+        Relu,
+        again: Reshape<4, 4, 32>,
+        conv2: Conv2d<_, 32, 3, Pad<1>>,
+        third: Add <- (conv2, small),
+        Flatten,
+        head: Linear<_, 4>,
+        pooled: GlobalAvgPool2d <- conv,
+        short: Linear<_, 4>,
+        Add <- (head, short),
+    }
+}
+
+#[test]
+fn gradients_are_right() {
+    check_network::<Skip>(3);
+    check_network::<Readers>(3);
+    check_network::<Ends>(3);
+}
+
+#[test]
+fn outputs_are_those_of_the_formula() {
+    let net = Readers::init(&mut shapewright::rng(1));
+    let x = crate::common::random::<Rank2<3, 2>, f64>(1, 2).remove(0);
+
+    let flat: Vec<f64> = x.as_slice().to_vec();
+    let fc: Vec<f64> = (0..6)
+        .map(|o| {
+            let terms = (0..6).map(|i| flat[i] * net.fc.weight[i][o]);
+            terms.sum::<f64>() + net.fc.bias[o]
+        })
+        .collect();
+    let wanted: Vec<f64> = (0..6)
+        .map(|i| {
+            let relu = fc[i].max(0.0);
+            let tanh = (relu + fc[i]).tanh();
+            let gate = 1.0 / (1.0 + (-fc[i]).exp());
+            tanh * tanh + gate + flat[i] + relu
+        })
+        .collect();
+
+    let found = net.forward(&x);
+    for (found, wanted) in found.iter().zip(&wanted) {
+        assert!((found - wanted).abs() < 1e-12, "{found} {wanted}");
+    }
+}
+
+#[test]
+fn batches_and_single_samples_agree() {
+    let net = Segments::init(&mut shapewright::rng(3));
+    let x = crate::common::random::<Rank3<16, 16, 8>, f32>(70, 4);
+    let mut y = vec![Tensor1::zeros(); x.len()];
+    net.forward_batch(&x, &mut y);
+    let mut workspace = Segments::workspace();
+    let pass = net.forward_train(&x, &mut workspace);
+
+    for (i, (x, y)) in x.iter().zip(&y).enumerate() {
+        let trained = &pass.outputs()[i];
+        for (one, (&many, trained)) in net.forward(x).iter().zip(y.iter().zip(trained)) {
+            assert!((one - many).abs() < 1e-4, "sample {i}: {one} {many}");
+            assert!(
+                (trained - many).abs() < 1e-4,
+                "sample {i}: {trained} {many}"
+            );
+        }
+    }
+}
+
+/// The same network as a block and as wiring.
+#[test]
+fn blocks_are_wiring() {
+    network! {
+        struct Block: [6] -> [6] as f64 {
+            Residual { fc1: Linear<_, 9>, Gelu, fc2: Linear<_, 6> },
+            Concat { a: Linear<_, 2>, b: { Linear<_, 3>, Tanh }, skip: {} },
+            head: Linear<_, 6>,
+        }
+    }
+    network! {
+        struct Wired: [6] -> [6] as f64 {
+            fc1: Linear<_, 9>,
+            Gelu,
+            fc2: Linear<_, 6>,
+            sum: Add <- (fc2, input),
+            a: Linear<_, 2>,
+            b: Linear<_, 3> <- sum,
+            c: Tanh,
+            Concat <- (a, c, sum),
+            head: Linear<_, 6>,
+        }
+    }
+    let block = Block::init(&mut shapewright::rng(5));
+    let mut wired = Wired::zeros();
+    let numbers = |net: &Block| {
+        let mut numbers = Vec::new();
+        net.for_each_param(|_, _, values| numbers.extend_from_slice(values));
+        numbers
+    };
+    let mut left = numbers(&block).into_iter();
+    wired.for_each_param_mut(|_, _, values| {
+        values.fill_with(|| left.next().expect("as many parameters"));
+    });
+
+    let x = crate::common::random(5, 6);
+    let targets = crate::common::random(5, 7);
+    let mut gradients = (Block::zeros(), Wired::zeros());
+    let mut workspaces = (Block::workspace(), Wired::workspace());
+    let mut pass = block.forward_train(&x, &mut workspaces.0);
+    let block_loss = pass.loss(&Mse, &targets);
+    pass.backward(&mut gradients.0);
+    let mut pass = wired.forward_train(&x, &mut workspaces.1);
+    let wired_loss = pass.loss(&Mse, &targets);
+    pass.backward(&mut gradients.1);
+
+    assert!((block_loss - wired_loss).abs() < 1e-12);
+    let mut of_wired = Vec::new();
+    gradients
+        .1
+        .for_each_param(|_, _, values| of_wired.extend_from_slice(values));
+    for (a, b) in numbers(&gradients.0).iter().zip(&of_wired) {
+        assert!((a - b).abs() < 1e-12, "{a} {b}");
+    }
+}
+
+#[test]
+fn several_inputs_and_outputs_are_tuples() {
+    let mut net = Ends::zeros();
+    net.value.bias = [7.0];
+    net.policy.weight[4] = [1.0, 0.0];
+    net.policy.weight[5] = [0.0, 1.0];
+    let x = Tensor::from_slice(&[1.0, 2.0, 3.0, 40.0, 50.0]).expect("five numbers");
+    assert_eq!(net.forward(&x).as_slice(), [7.0, 40.0, 50.0]);
+}
