@@ -290,7 +290,11 @@ impl<'a, N: Network> Pass<'a, N> {
             .seed
             .wrapping_add(workspace.steps.wrapping_mul(0xd134_2543_de82_ef95));
         workspace.steps += 1;
-        let cx = Context::new(N::Element::kernels(), seed, batch)
+        let shares = workspace.thread_memory.as_slice().len();
+        let most_parts = shares
+            .checked_div(Workspace::<N>::NEEDS.per_thread)
+            .unwrap_or(usize::MAX);
+        let cx = Context::new(N::Element::kernels(), seed, batch, most_parts)
             .trained_from(workspace.first_trained_layer());
         let modes = Arc::clone(&workspace.modes);
 

@@ -8,6 +8,7 @@ mod blocks;
 mod fold;
 mod inference_only;
 mod init;
+mod memory;
 mod streams;
 mod tuples;
 mod whole_batch;
