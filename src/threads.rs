@@ -22,7 +22,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use crate::denormals::{self, FloatMode};
-use crate::kernels::kept;
+use crate::kept;
 use crate::network::ThreadMemory;
 
 /// The number of spins of an idle worker before it sleeps: about 20 to 50 us.

@@ -3,6 +3,8 @@
 //! number of the step alone. Decaying values end at 0 or at the least square, as [`Thresholds`]
 //! says; the formulas leave this out.
 
+use num_traits::Float;
+
 #[cfg(doc)]
 use super::denormals::Thresholds;
 use super::update::{Arithmetic, Rule, States, Step};
@@ -214,7 +216,7 @@ impl Rule for NAdamStep {
     #[inline(always)]
     fn apply<A: Arithmetic>(self, a: A, p: A::V, g: A::V, [m, v, x]: States<A>) -> Step<A> {
         let (p, g) = self.begin.apply(a, p, g);
-        let floor = A::THRESHOLDS.floor(self.root.sqrt(), self.epsilon);
+        let floor = A::THRESHOLDS.floor(Float::sqrt(self.root), self.epsilon);
         let [m, v] = moments(a, [self.beta1, self.beta2], [m, v], g, floor);
         let deviation = a.add(a.sqrt(a.mul(v, a.of(self.root))), a.of(self.epsilon));
 

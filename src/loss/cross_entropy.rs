@@ -7,7 +7,7 @@ use super::{
 };
 use crate::kernels::Kernels;
 use crate::memory::{flatten, flatten_mut};
-use crate::optim::{SettingError, assert_setting};
+use crate::setting_error::{SettingError, assert_setting};
 use crate::sum::{Sum, sum_of};
 use crate::tensor::{Element, Tensor, double};
 

@@ -19,6 +19,7 @@ mod label;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
+#[cfg(feature = "std")]
 pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};
 pub use cross_entropy::{CrossEntropy, Nll};
@@ -27,7 +28,7 @@ pub use embedding::{CosineEmbedding, HingeEmbedding, MarginRanking, TripletMargi
 pub use label::{Label, LabelError};
 pub use regression::{Huber, Mae, Mse, SmoothL1};
 
-use crate::optim::{SettingError, not_negative};
+use crate::setting_error::{SettingError, not_negative};
 use crate::sum::sum_of;
 use crate::tensor::{Element, Shape, Tensor, double};
 

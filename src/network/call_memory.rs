@@ -88,6 +88,25 @@ impl<'a> ThreadMemory<'a> {
         memory::numbers_mut(split_off(&mut self.memory, bytes), len)
     }
 
+    /// Takes the next piece of the calling thread's memory for a kernel: `len` numbers, or as many
+    /// as are left.
+    #[inline(always)]
+    pub(crate) fn take_at_most<T: Number>(&mut self, len: usize) -> &'a mut [T] {
+        let lines = self.left / 64 * 64 / size_of::<T>();
+        self.take(len.min(lines))
+    }
+
+    /// Returns the memory of `parts` threads as one piece.
+    pub(crate) fn take_of_parts<T: Number>(self, parts: usize, len: usize) -> &'a mut [T] {
+        let (memory, each) = self.into_bytes();
+        assert!(
+            parts * each <= memory.len(),
+            "{parts} parts of work, and memory for {}",
+            memory.len() / each.max(1)
+        );
+        memory::numbers_mut(memory, len)
+    }
+
     /// Returns the bytes of all threads, and the number of bytes for each.
     #[inline(always)]
     pub(crate) fn into_bytes(self) -> (&'a mut [u8], usize) {

@@ -34,9 +34,7 @@ pub struct Context<'a, T: Element> {
 }
 
 impl<'a, T: Element> Context<'a, T> {
-    /// Creates the context of a network's call, in which a layer may cut its work into `most_parts`
-    /// parts: so many have memory of their own.
-    pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize, most_parts: usize) -> Self {
+    pub(crate) fn new(kernels: T::Kernels, seed: u64, batch: usize) -> Self {
         Context {
             kernels,
             seed,
@@ -45,11 +43,18 @@ impl<'a, T: Element> Context<'a, T> {
             accumulate: false,
             first_trained: 0,
             in_worker: false,
-            most_parts,
+            most_parts: usize::MAX,
             relu_epilogue: false,
             modes: Modes::NONE,
             eval: false,
         }
+    }
+
+    /// Returns the context of a call in which a layer may cut its work into `most_parts` parts: that
+    /// many have memory of their own.
+    #[inline(always)]
+    pub(super) fn with_most_parts(self, most_parts: usize) -> Self {
+        Context { most_parts, ..self }
     }
 
     /// Returns the context of a network with these parts frozen or in inference mode.

@@ -12,9 +12,11 @@ mod flow;
 mod in_place;
 mod infer;
 mod inference;
+mod inference_workspace;
 mod layer;
 mod layer_input;
 mod layer_outputs;
+mod lines;
 mod modes;
 mod needs;
 #[allow(clippy::module_inception)]
@@ -30,6 +32,7 @@ mod state;
 mod summary;
 mod train;
 mod wiring;
+#[cfg(feature = "std")]
 mod workspace;
 
 pub use activation_store::ActivationStore;
@@ -42,6 +45,7 @@ pub use feature_order::FeatureOrder;
 pub use in_place::InPlace;
 pub use infer::Infer;
 pub use inference::{InputOf, OutputOf};
+pub use inference_workspace::InferenceWorkspace;
 pub use layer::{Configuration, Layer, OutputKind};
 pub(crate) use layer::{Flow, ReluFusion};
 pub use layer_input::{Batches, Gradients, Inputs, LayerInput, Sources};
@@ -54,4 +58,5 @@ pub use shape_rule::{Inferred, NamesOutput, ShapeRule};
 pub use state::State;
 pub use summary::{LayerSummary, Summary};
 pub use train::Train;
+#[cfg(feature = "std")]
 pub use workspace::{Pass, Workspace};

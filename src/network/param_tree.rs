@@ -3,6 +3,10 @@
 //! `include_weights!` read it.
 
 use super::layer_input::LayerInput;
+#[cfg(feature = "alloc")]
+use alloc::format;
+#[cfg(feature = "alloc")]
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::ops::Range;
 
@@ -243,6 +247,20 @@ impl ParamField {
     }
 }
 
+impl ParamField {
+    /// A layer of a list that shares the parameters of an earlier one.
+    pub const fn tied_layer<L: Infer<In, Out, T>, In: LayerInput, Out: Shape, T: Element>(
+        name: &'static str,
+        text: &'static str,
+        first: usize,
+    ) -> Self {
+        ParamField {
+            contents: ParamTree::Fields(&[]),
+            ..Self::layer::<L, In, Out, T>(name, text, first)
+        }
+    }
+}
+
 impl ParamTree {
     /// Returns the tree of an array of `count` items, each of which has `len` elements.
     pub(crate) const fn array(item: &'static ParamTree, count: usize, len: usize) -> ParamTree {
@@ -362,6 +380,7 @@ impl ParamTree {
 
     /// Calls `visitor` with each tensor, in order: its name, the index of its first element, and
     /// its layout.
+    #[cfg(feature = "alloc")]
     pub(crate) fn for_each(
         &self,
         name: &str,
@@ -387,6 +406,7 @@ impl ParamTree {
 }
 
 /// Joins a name and the name of a part of it: "fc1" and "weight" become "fc1.weight".
+#[cfg(feature = "alloc")]
 pub(crate) fn join(name: &str, part: &str) -> String {
     if name.is_empty() || part.is_empty() {
         format!("{name}{part}")

@@ -81,6 +81,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
 
     /// Calls `visitor` with the name, the sizes and the elements of each tensor. The names begin
     /// with `name`.
+    #[cfg(feature = "alloc")]
     fn visit<'a>(&'a self, name: &str, visitor: Visitor<'_, 'a, T>) {
         let numbers = self.as_slice();
         Self::PARAM_TREE.for_each(name, 0, &mut |name, first, tensor| {
@@ -90,6 +91,7 @@ pub unsafe trait Parameters<T: Element>: Sized + Send + Sync + 'static {
 
     /// Calls `visitor` with the name, the sizes and the mutable elements of each tensor. The names
     /// begin with `name`.
+    #[cfg(feature = "alloc")]
     fn visit_mut<'a>(&'a mut self, name: &str, visitor: VisitorMut<'_, 'a, T>) {
         // The elements that are not handed out yet, and the index of the first of them.
         let mut rest = self.as_mut_slice();

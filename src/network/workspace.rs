@@ -294,7 +294,8 @@ impl<'a, N: Network> Pass<'a, N> {
         let most_parts = shares
             .checked_div(Workspace::<N>::NEEDS.per_thread)
             .unwrap_or(usize::MAX);
-        let cx = Context::new(N::Element::kernels(), seed, batch, most_parts)
+        let cx = Context::new(N::Element::kernels(), seed, batch)
+            .with_most_parts(most_parts)
             .trained_from(workspace.first_trained_layer());
         let modes = Arc::clone(&workspace.modes);
 

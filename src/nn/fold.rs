@@ -1,5 +1,7 @@
 //! Batch normalizations folded into the layers before them.
 
+#[cfg(feature = "alloc")]
+use alloc::boxed::Box;
 use core::marker::PhantomData;
 
 use super::{
@@ -68,8 +70,16 @@ pub trait Foldable: Network {
     /// The folded network.
     type Folded: Network<Element = Self::Element, Input = Self::Input, Output = Self::Output>;
 
+    /// Sets the folded network's parameters from the current ones.
+    fn fold_into(&self, folded: &mut Self::Folded);
+
     /// Returns the folded network with the current parameters, on the heap.
-    fn folded(&self) -> Box<Self::Folded>;
+    #[cfg(feature = "alloc")]
+    fn folded(&self) -> Box<Self::Folded> {
+        let mut folded = Self::Folded::zeros();
+        self.fold_into(&mut folded);
+        folded
+    }
 }
 
 /// Parameters that a batch normalization can be folded into: a weight, followed by a bias.
@@ -145,7 +155,7 @@ fn wide<T: Element>(x: T) -> f64 {
 #[allow(private_interfaces)]
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
     fn affine_map(&self, channel: usize, eps: f64) -> AffineMap {
-        let deviation = (wide(self.running_var[channel]) + eps).sqrt();
+        let deviation = libm::sqrt(wide(self.running_var[channel]) + eps);
         AffineMap {
             mean: wide(self.running_mean[channel]),
             factor: wide(self.weight[channel]) / deviation,
@@ -157,7 +167,7 @@ impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormParams<C, T> {
 #[allow(private_interfaces)]
 impl<const C: usize, T: Element> BatchStatistics<T> for BatchNormNoAffineParams<C, T> {
     fn affine_map(&self, channel: usize, eps: f64) -> AffineMap {
-        let deviation = (wide(self.running_var[channel]) + eps).sqrt();
+        let deviation = libm::sqrt(wide(self.running_var[channel]) + eps);
         AffineMap {
             mean: wide(self.running_mean[channel]),
             factor: 1.0 / deviation,
@@ -176,15 +186,14 @@ pub fn fold<T: Element, P: WeightAndBias<T>>(
 ) {
     let (weight, bias) = folded.as_mut_slice().split_at_mut(P::LEN - P::OUTPUTS);
     let (old_weight, old_bias) = layer.as_slice().split_at(weight.len());
-    let maps: Vec<AffineMap> = (0..P::OUTPUTS)
-        .map(|output| norm.affine_map(output, config.eps()))
-        .collect();
+    let map = |output| norm.affine_map(output, config.eps());
 
     for (position, (weight, &old)) in weight.iter_mut().zip(old_weight).enumerate() {
-        *weight = T::from_f64_lossy(wide(old) * maps[P::output_of(position)].factor);
+        *weight = T::from_f64_lossy(wide(old) * map(P::output_of(position)).factor);
     }
 
-    for (output, (bias, map)) in bias.iter_mut().zip(&maps).enumerate() {
+    for (output, bias) in bias.iter_mut().enumerate() {
+        let map = map(output);
         let old = old_bias.get(output).map_or(0.0, |&old| wide(old));
         *bias = T::from_f64_lossy((old - map.mean) * map.factor + map.shift);
     }
@@ -210,7 +219,7 @@ pub trait FoldInto<T, P, Q> {
 
 impl<L: Foldable> FoldInto<L::Element, L, L::Folded> for Nested<true, L> {
     fn fold_into(layer: &L, folded: &mut L::Folded) {
-        copy(&*layer.folded(), folded);
+        layer.fold_into(folded);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Adadelta.
 
-use super::setting_error::{fraction, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdadeltaStep, Preprocess, Update};
+use crate::setting_error::{fraction, not_negative};
 use crate::tensor::Element;
 
 /// The Adadelta optimizer, whose steps are in proportion to the size of recent steps. PyTorch's

@@ -1,8 +1,8 @@
 //! Adagrad.
 
-use super::setting_error::not_negative;
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdagradStep, Preprocess, Update};
+use crate::setting_error::not_negative;
 use crate::tensor::Element;
 
 /// The Adagrad optimizer, whose steps are divided by the root of the sum of all squared gradients.

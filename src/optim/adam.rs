@@ -1,8 +1,8 @@
 //! Adam and AdamW.
 
-use super::setting_error::{betas, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{AdamStep, Preprocess, Update};
+use crate::setting_error::{betas, not_negative};
 use crate::tensor::Element;
 
 /// The Adam optimizer, whose steps are scaled by running means of the gradient and of its square.

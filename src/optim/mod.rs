@@ -17,7 +17,6 @@ mod radam;
 mod rmsprop;
 mod saved;
 mod setters;
-mod setting_error;
 mod sgd;
 mod state;
 
@@ -35,14 +34,14 @@ pub use rmsprop::RmsProp;
 pub use saved::{OptimizerSnapshot, SkippedSteps, StateError};
 pub(crate) use setters::setters;
 use setters::shared_settings;
-pub use setting_error::SettingError;
-pub(crate) use setting_error::{assert_setting, at_least_one, not_negative, positive};
 pub use sgd::Sgd;
 pub use state::OptimizerState;
 
 use core::fmt::Debug;
 
 use crate::network::Network;
+pub use crate::setting_error::SettingError;
+pub(crate) use crate::setting_error::{assert_setting, at_least_one, not_negative, positive};
 use crate::tensor::Element;
 use crate::threads;
 

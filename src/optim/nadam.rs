@@ -1,8 +1,8 @@
 //! NAdam.
 
-use super::setting_error::{betas, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{NAdamStep, Preprocess, Update};
+use crate::setting_error::{betas, not_negative};
 use crate::tensor::Element;
 
 /// The NAdam optimizer: Adam with Nesterov's momentum. PyTorch's `optim.NAdam`; Dozat, 2016.

@@ -1,8 +1,8 @@
 //! RMSprop.
 
-use super::setting_error::{fraction, not_negative};
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{Preprocess, RmsPropStep, Update};
+use crate::setting_error::{fraction, not_negative};
 use crate::tensor::Element;
 
 /// The RMSprop optimizer, whose steps are divided by the root of a running mean of the squared

@@ -1,8 +1,8 @@
 //! Stochastic gradient descent.
 
-use super::setting_error::not_negative;
 use super::{Optimizer, SettingError, setters, shared_settings};
 use crate::kernels::{Preprocess, SgdStep, Update};
+use crate::setting_error::not_negative;
 use crate::tensor::Element;
 
 /// Stochastic gradient descent, with momentum and Nesterov's variant. PyTorch's `optim.SGD`.

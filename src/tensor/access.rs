@@ -57,11 +57,6 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         Tensor::from_position(|i| f(self.as_slice()[i]))
     }
 
-    /// Like [`map`](Tensor::map), on the heap.
-    pub fn map_boxed<U: Scalar>(&self, mut f: impl FnMut(T) -> U) -> Box<Tensor<S, U>> {
-        Tensor::from_position_boxed(|i| f(self.as_slice()[i]))
-    }
-
     /// Applies a function to each pair of corresponding elements and returns the results.
     pub fn zip<U: Scalar, V: Scalar>(
         &self,
@@ -69,15 +64,6 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         mut f: impl FnMut(T, U) -> V,
     ) -> Tensor<S, V> {
         Tensor::from_position(|i| f(self.as_slice()[i], other.as_slice()[i]))
-    }
-
-    /// Like [`zip`](Tensor::zip), on the heap.
-    pub fn zip_boxed<U: Scalar, V: Scalar>(
-        &self,
-        other: &Tensor<S, U>,
-        mut f: impl FnMut(T, U) -> V,
-    ) -> Box<Tensor<S, V>> {
-        Tensor::from_position_boxed(|i| f(self.as_slice()[i], other.as_slice()[i]))
     }
 
     /// Returns the same elements in the same order with other axes. A shape with another number of

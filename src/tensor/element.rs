@@ -47,6 +47,9 @@ pub trait Element:
 {
     #[doc(hidden)]
     type Kernels: Kernels<Self>;
+    /// Whether kernels use the memory that they are handed.
+    #[doc(hidden)]
+    const KERNELS_USE_MEMORY: bool;
 
     /// Returns the kernels of the instruction tier in force.
     #[doc(hidden)]
@@ -63,6 +66,8 @@ pub(crate) fn double<T: Element>(x: T) -> f64 {
 
 impl Element for f32 {
     type Kernels = F32Kernels;
+    const KERNELS_USE_MEMORY: bool = true;
+
     fn kernels() -> F32Kernels {
         F32Kernels::now()
     }
@@ -73,6 +78,8 @@ impl Element for f32 {
 
 impl Element for f64 {
     type Kernels = F64Kernels;
+    const KERNELS_USE_MEMORY: bool = false;
+
     fn kernels() -> F64Kernels {
         F64Kernels
     }

@@ -2,6 +2,8 @@
 
 mod access;
 mod arithmetic;
+#[cfg(feature = "alloc")]
+mod boxed;
 mod construct;
 mod convert;
 pub(crate) mod element;

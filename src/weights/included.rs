@@ -1,6 +1,6 @@
 //! Weights that are part of the program.
 
-use super::error::{DifferenceKind, other_form_of};
+use super::difference::{DifferenceKind, other_form_of};
 use super::header::{Damage, Entry, Header, Item, equal};
 use super::layout::Named;
 use super::numbers::read;

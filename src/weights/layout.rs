@@ -387,6 +387,7 @@ impl ParamTree {
     }
 
     /// Like [`ParamTree::list`], at run time.
+    #[cfg(feature = "std")]
     pub(super) fn listed(&self) -> Vec<Named> {
         let mut orders = vec![LayerOrder::NONE; self.most()];
         let mut named = vec![Named::NONE; self.most()];

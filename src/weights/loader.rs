@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::error::{Difference, DifferenceKind, LoadError, LoadErrorKind};
-use super::header::{Damage, FORM, Header, Item, unescape};
+use super::difference::DifferenceKind;
+use super::error::{Difference, LoadError, LoadErrorKind};
+use super::escape::unescape;
+use super::header::{Damage, FORM, Header, Item};
 use super::layout::Named;
 use super::numbers::{Dtype, read};
 use crate::limits::{self, TooLarge, WholeError};

@@ -114,21 +114,32 @@
 //! dependencies, reports only the first difference, and can't read in constants, which the check at
 //! compile time needs.
 
+mod difference;
+#[cfg(feature = "std")]
 mod error;
+#[cfg(feature = "std")]
+mod escape;
 mod header;
 mod included;
 mod layout;
+#[cfg(feature = "std")]
 mod loader;
 mod numbers;
 mod order;
 mod pieces;
+#[cfg(feature = "std")]
 mod save;
 mod wanted;
 
 pub use crate::network::param_tree::Axes;
-pub use error::{Difference, DifferenceKind, LoadError, LoadErrorKind, SaveError};
+pub use difference::DifferenceKind;
+#[cfg(feature = "std")]
+pub use error::{Difference, LoadError, LoadErrorKind, SaveError};
 #[doc(hidden)]
 pub use included::{count, included};
+#[cfg(feature = "std")]
 pub use loader::Loader;
+#[cfg(feature = "std")]
 pub use save::Saver;
+#[cfg(feature = "std")]
 pub(crate) use save::{save, to_bytes};

@@ -200,22 +200,6 @@ const fn half(bits: u16) -> f64 {
     }) as f64
 }
 
-/// Appends a tensor's numbers to a file, in the file's order and little-endian.
-pub(super) fn write<T: Element>(numbers: &[T], tensor: &FileTensor, file: &mut Vec<u8>) {
-    let size = size_of::<T>();
-    let mut rows = tensor.rows();
-    while let Some(first) = rows.next() {
-        for i in 0..rows.width {
-            let position = first + i * rows.stride;
-            let begin = file.len();
-            file.extend_from_slice(memory::bytes(&numbers[position..=position]));
-            if cfg!(target_endian = "big") {
-                file[begin..][..size].reverse();
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Dtype, half};

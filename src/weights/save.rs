@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::SaveError;
-use super::header::{FORM, escape};
-use super::layout::Named;
-use super::numbers::{Dtype, write};
+use super::escape::escape;
+use super::header::FORM;
+use super::layout::{FileTensor, Named};
+use super::numbers::Dtype;
 use crate::atomic_file;
+use crate::memory;
 use crate::network::Parameters;
 use crate::network::param_tree::{Axes, join};
 use crate::tensor::Element;
@@ -184,4 +186,20 @@ pub(crate) fn save(path: &Path, bytes: &[u8]) -> Result<(), SaveError> {
         path: path.to_owned(),
         error,
     })
+}
+
+/// Appends a tensor's numbers to a file, in the file's order and little-endian.
+fn write<T: Element>(numbers: &[T], tensor: &FileTensor, file: &mut Vec<u8>) {
+    let size = size_of::<T>();
+    let mut rows = tensor.rows();
+    while let Some(first) = rows.next() {
+        for i in 0..rows.width {
+            let position = first + i * rows.stride;
+            let begin = file.len();
+            file.extend_from_slice(memory::bytes(&numbers[position..=position]));
+            if cfg!(target_endian = "big") {
+                file[begin..][..size].reverse();
+            }
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod activations;
 mod denormals;
 mod embedding;
 mod gradients;
+mod inference_workspace;
 mod losses;
 mod metrics;
 mod network;

@@ -59,7 +59,7 @@ fn trainer<'a, O: Optimizer + Sync>(optimizer: O) -> On<'a, O> {
         .seed(5)
 }
 
-/// Returns the network after a training on 37 samples.
+/// Returns the parameters after a training on 37 samples.
 fn trained<O: Optimizer + Sync>(trainer: On<'_, O>) -> Vec<f64> {
     let ((x, y), mut net) = (samples(37, 1), net());
     let history = trainer.fit(&mut net, &x, &y).expect("a training");

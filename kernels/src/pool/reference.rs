@@ -2,7 +2,7 @@
 
 use super::super::args::check_same;
 use super::super::reference::{Real, Sums, WIDE};
-use super::{Axis, Divisor, Plane, Reach};
+use super::{Axis, Divisor, MeanPool, Plane, Reach};
 
 impl Plane {
     /// Calls `f` with each output pixel, each tap of its window that is not padding and the input
@@ -119,13 +119,15 @@ pub(in super::super) fn max_pool_grad<T: Real>(plane: &Plane, codes: &[T], dy: &
 }
 
 /// Computes sums, averages and interpolations, and their gradients: see `Kernels::mean_pool`.
-pub(in super::super) fn mean_pool<T: Real>(
-    plane: &Plane,
-    divide: Divisor,
-    transposed: bool,
-    x: &[T],
-    y: &mut [T],
-) {
+pub(in super::super) fn mean_pool<T: Real>(pool: MeanPool<'_, T>) {
+    let MeanPool {
+        plane,
+        divide,
+        transposed,
+        x,
+        y,
+        memory: _,
+    } = pool;
     let lens = if transposed {
         (y.len(), x.len())
     } else {

@@ -4,6 +4,8 @@
 
 use core::array::from_fn;
 
+use num_traits::Float;
+
 use super::{Op, Simd};
 
 /// Vectors that every processor has.
@@ -23,6 +25,7 @@ impl Simd for Portable {
     const LANES: usize = LANES;
     const MASKED_LOADS: bool = false;
     const TILE: usize = 2;
+    const PACKS: bool = cfg!(feature = "std");
 
     // Without `never`, every kernel would be inlined into every caller: nothing else stops the
     // inliner.
@@ -96,7 +99,7 @@ impl Simd for Portable {
 
     #[inline(always)]
     fn sqrt(self, a: V) -> V {
-        a.map(f32::sqrt)
+        a.map(Float::sqrt)
     }
 
     #[inline(always)]

@@ -122,8 +122,8 @@ fn mean_pool(
 ) -> [Guarded; 2] {
     let mut y = Guarded::empty(dy.len());
     let mut dx = Guarded::empty(x.len());
-    kernels.mean_pool(plane, divide, false, x, &mut y);
-    kernels.mean_pool(plane, divide, true, dy, &mut dx);
+    super::mean_pool(kernels, plane, divide, false, x, &mut y);
+    super::mean_pool(kernels, plane, divide, true, dy, &mut dx);
     [y, dx]
 }
 
@@ -189,8 +189,8 @@ fn check_mean(plane: Plane, divide: Divisor, samples: usize) {
     let in_double = |x: &[f64], dy: &[f64]| {
         let mut y = vec![0.0; output];
         let mut dx = vec![0.0; input];
-        F64Kernels.mean_pool(&plane, divide, false, x, &mut y);
-        F64Kernels.mean_pool(&plane, divide, true, dy, &mut dx);
+        super::mean_pool(F64Kernels, &plane, divide, false, x, &mut y);
+        super::mean_pool(F64Kernels, &plane, divide, true, dy, &mut dx);
         (y, dx)
     };
 
@@ -343,7 +343,8 @@ fn averages_of_equal_numbers_are_exact() {
 
         for kernels in all_tiers() {
             let mut y = [0.0; 3];
-            kernels.mean_pool(
+            super::mean_pool(
+                kernels,
                 &plane,
                 Divisor::Kernel,
                 false,
