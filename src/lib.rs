@@ -142,11 +142,6 @@ pub mod init;
 #[cfg(feature = "std")]
 mod kept;
 #[cfg(feature = "std")]
-mod kernel_memory;
-#[cfg(not(feature = "std"))]
-#[path = "kernel_memory/without_std.rs"]
-mod kernel_memory;
-#[cfg(feature = "std")]
 mod limits;
 pub mod loss;
 mod memory;

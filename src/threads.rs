@@ -202,12 +202,11 @@ impl<'a> SharedMemory<'a> {
     /// Divides the memory into that of `parts` parts.
     fn new(parts: usize, memory: ThreadMemory<'a>) -> Self {
         let (memory, each) = memory.into_bytes();
+        let shares = memory.len().checked_div(each).unwrap_or(usize::MAX);
         assert!(
-            parts
-                .checked_mul(each)
-                .is_some_and(|bytes| bytes <= memory.len()),
-            "{parts} parts of work, and memory for {} of {each} bytes",
-            memory.len() / each.max(1)
+            parts <= shares,
+            "a layer cuts its work into {parts} parts, and there are {each} bytes of memory for \
+             each of {shares}; cut it into at most as many as `Context::parts` says"
         );
         SharedMemory {
             start: memory.as_mut_ptr(),

@@ -62,15 +62,22 @@ fn run<N: Network>(
     cx: &Context<N::Element>,
 ) {
     let (threads, samples) = memory.split_at_mut(threads);
+    let per_thread = if cx.batch() > 1 {
+        const { needs_of::<N>().per_thread_of_batch }
+    } else {
+        const { needs_of::<N>().per_thread }
+    };
+    // Without memory for threads there is no limit.
+    let most_parts = threads.len().checked_div(per_thread).unwrap_or(usize::MAX);
     <N as Infer<N::Input, N::Output, N::Element>>::forward(Forward {
         config: &(),
         params: network,
         scratch: Scratch::new(samples, x.len()),
         x,
         y,
-        thread_memory: ThreadMemory::new(threads, const { needs_of::<N>().per_thread }),
+        thread_memory: ThreadMemory::new(threads, per_thread),
         state: state.map(|state| StateMemory::new(state.bytes_mut())),
-        cx,
+        cx: &cx.with_most_parts(most_parts),
     });
 }
 

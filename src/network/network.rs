@@ -347,10 +347,7 @@ pub trait Network:
         &'a self,
         x: &'a [X],
         workspace: &'a mut Workspace<Self>,
-    ) -> Pass<'a, Self>
-    where
-        Self: Trainable,
-    {
+    ) -> Pass<'a, Self> {
         Pass::forward(self, X::expected_batch(x), workspace)
     }
 

@@ -1,10 +1,9 @@
 //! Average pooling.
 
-use super::mean_pool::mean_pool;
+use super::mean_pool::{mean_len, mean_needs, mean_pool};
 use super::window::{
     Windows, adaptive, infer_adaptive, infer_from_windows, plane, reject_rank, tiles, windows_over,
 };
-use crate::kernel_memory::{kernel_memory_of, kernel_needs};
 use crate::kernels::{Divisor, Kernels, MeanPool, Plane};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{

@@ -3,6 +3,8 @@
 use rand::Rng;
 
 use super::embedding::EmbeddingParams;
+use super::kernel_needs::{product_needs, weight_grad_needs};
+use super::linear::rows_of;
 use super::rule::{last_size, zero_size};
 use crate::init;
 use crate::kernels::{Kernels, Matrix, Product, Start, product_memory};
@@ -83,7 +85,7 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Infer<In
     /// The rows of the weight have their order, and so have the scores.
     const ORDER: FeatureOrder = FeatureOrder::Depends;
     const MULTIPLY_ADDS: usize = sizes::product(&[In::LEN, N]);
-    const NEEDS: Needs = Needs::NONE.per_thread::<T>(product_memory(usize::MAX, N, D, true));
+    const NEEDS: Needs = product_needs::<T>(rows_of::<In, D>(), N, D, true);
 
     fn forward(call: Forward<'_, Self, In, Out, T>) {
         let Forward {
@@ -108,7 +110,7 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Infer<In
             start: Start::Zero,
             relu: false,
             whole: total_rows,
-            memory: thread_memory.take(product_memory(total_rows, N, D, true)),
+            memory: thread_memory.take_at_most(product_memory(total_rows, N, D, true)),
         });
     }
 }
@@ -119,9 +121,12 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Train<In
     const READS_OUTPUT: bool = false;
     const OVERWRITES: bool = true;
     const TRAIN_NEEDS: Needs = {
-        let input = Needs::NONE.per_thread::<T>(product_memory(usize::MAX, D, N, false));
-        let params = Needs::NONE.per_thread::<T>(product_memory(N, D, usize::MAX, false));
-        <Self as Infer<In, Out, T>>::NEEDS.or(input).or(params)
+        let input = product_needs::<T>(rows_of::<In, D>(), D, N, false);
+        let forward = <Self as Infer<In, Out, T>>::NEEDS;
+        forward
+            .or(input)
+            .or(weight_grad_needs::<T>(N, D))
+            .in_training()
     };
 
     fn backward_input(call: BackwardInput<'_, Self, In, Out, T>) {
@@ -148,7 +153,7 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Train<In
             start: Start::Zero,
             relu: false,
             whole: total_rows,
-            memory: thread_memory.take(product_memory(total_rows, D, N, false)),
+            memory: thread_memory.take_at_most(product_memory(total_rows, D, N, false)),
         });
     }
 
@@ -193,7 +198,7 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Train<In
                     },
                     relu: false,
                     whole: N,
-                    memory: memory.take(product_memory(N, D, rows, false)),
+                    memory: memory.take_at_most(product_memory(N, D, rows, false)),
                 });
             },
         );

@@ -1,9 +1,8 @@
 //! Upsampling of images.
 
-use super::mean_pool::mean_pool;
+use super::mean_pool::{mean_len, mean_needs, mean_pool};
 use super::rule::zero_size;
 use super::window::{infer_from_sizes, plane, tiles};
-use crate::kernel_memory::{kernel_memory_of, kernel_needs};
 use crate::kernels::{Axis, Divisor, Kernels, MeanPool, Plane, Reach};
 use crate::memory::{flatten, flatten_mut};
 use crate::network::{

@@ -58,6 +58,9 @@ pub trait Element:
 {
     /// The [kernels](crate::ext::kernels) of the type.
     type Kernels: Kernels<Self>;
+    /// Whether kernels use the memory that they are handed.
+    #[doc(hidden)]
+    const KERNELS_USE_MEMORY: bool;
 
     /// A type that is aligned to the size of the number, which not every machine does.
     #[doc(hidden)]
@@ -85,6 +88,8 @@ pub(crate) fn double<T: Element>(x: T) -> f64 {
 impl Element for f32 {
     type Kernels = F32Kernels;
     type Unit = u32;
+    const KERNELS_USE_MEMORY: bool = true;
+
     fn kernels() -> F32Kernels {
         F32Kernels::now()
     }
@@ -96,6 +101,8 @@ impl Element for f32 {
 impl Element for f64 {
     type Kernels = F64Kernels;
     type Unit = Aligned8;
+    const KERNELS_USE_MEMORY: bool = false;
+
     fn kernels() -> F64Kernels {
         F64Kernels
     }

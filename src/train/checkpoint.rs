@@ -16,7 +16,7 @@ use crate::atomic_file::{self, AtomicFile};
 use crate::augment::MixUp;
 use crate::limits::{self, TooLarge, WholeError};
 use crate::memory::{self, ParameterBox};
-use crate::network::Trainable;
+use crate::network::Network;
 use crate::optim::{Optimizer, OptimizerSnapshot, SkippedSteps, WeightAverage};
 use crate::schedule::SchedulePolicy;
 
@@ -55,7 +55,7 @@ struct Saved<'a, N> {
 impl Checkpoints {
     /// Returns the checkpoints of a trainer, if it has a file for them, and checks that the file
     /// can be written.
-    pub fn new<N: Trainable, O: Optimizer, L, G>(
+    pub fn new<N: Network, O: Optimizer, L, G>(
         trainer: &Trainer<'_, N, O, L, G>,
         samples: usize,
     ) -> Result<Option<Self>, CheckpointError> {
@@ -73,7 +73,7 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint of the training.
-    pub fn write<N: Trainable, O: Optimizer, L, G>(
+    pub fn write<N: Network, O: Optimizer, L, G>(
         &self,
         run: &Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointError> {
@@ -95,7 +95,7 @@ impl Checkpoints {
     }
 
     /// Restores the training from the file, if the file exists.
-    pub fn read<N: Trainable, O: Optimizer, L, G>(
+    pub fn read<N: Network, O: Optimizer, L, G>(
         &self,
         run: &mut Run<'_, '_, N, O, L, G>,
     ) -> Result<(), CheckpointError> {
@@ -119,7 +119,7 @@ impl Checkpoints {
 
     /// Restores the training from the content of a file. All that can fail comes before the first
     /// change.
-    fn restore<N: Trainable, O: Optimizer, L, G>(
+    fn restore<N: Network, O: Optimizer, L, G>(
         &self,
         content: &[u8],
         run: &mut Run<'_, '_, N, O, L, G>,
@@ -212,7 +212,7 @@ impl Checkpoints {
     }
 }
 
-impl<N: Trainable> Saved<'_, N> {
+impl<N: Network> Saved<'_, N> {
     /// Returns whether the trainer can have reached this state.
     ///
     /// A checksum is easy to forge, so that the counters are not trusted: all arithmetic on them
@@ -288,7 +288,7 @@ fn content(bytes: &[u8]) -> Result<&[u8], CheckpointErrorKind> {
 /// Returns the settings that must be the same in both trainings, with their names in errors.
 ///
 /// Names and values are part of the format, so no value is the `Debug` text of a type of this crate.
-fn settings<N: Trainable, O: Optimizer, L, G>(
+fn settings<N: Network, O: Optimizer, L, G>(
     trainer: &Trainer<'_, N, O, L, G>,
     samples: usize,
 ) -> Vec<(String, String)> {
@@ -376,7 +376,7 @@ fn read_settings<'a>(file: &mut Reader<'a>) -> Option<Vec<(&'a str, &'a str)>> {
 }
 
 /// Writes the state of a training, which [`read_state`] reads.
-fn write_state<N: Trainable, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
+fn write_state<N: Network, O: Optimizer, L, G>(run: &Run<'_, '_, N, O, L, G>, file: &mut Writer) {
     let Run {
         settings,
         model,
@@ -467,7 +467,7 @@ fn write_epoch(epoch: &Epoch, file: &mut Writer) {
 }
 
 /// Reads the state of a training with an optimizer that keeps `states` values per parameter.
-fn read_state<N: Trainable>(mut file: Reader<'_>, states: usize) -> Option<Saved<'_, N>> {
+fn read_state<N: Network>(mut file: Reader<'_>, states: usize) -> Option<Saved<'_, N>> {
     let network = file.network()?.into_box();
     let lr = file.float().filter(|lr| lr.is_finite() && *lr >= 0.0)?;
     let steps = file.number()?;

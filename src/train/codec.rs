@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::memory::{self, ParameterBox};
-use crate::network::Trainable;
+use crate::network::Network;
 
 /// An encoder that appends to the bytes of a file.
 #[derive(Default)]
@@ -30,7 +30,7 @@ impl Writer {
     }
 
     /// Writes all parameters of a network, in the byte order of this machine.
-    pub fn network<N: Trainable>(&mut self, network: &N) {
+    pub fn network<N: Network>(&mut self, network: &N) {
         memory::append_parameters(network, &mut self.0);
         self.pad();
     }
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         core::str::from_utf8(self.bytes(len)?).ok()
     }
 
-    pub fn network<N: Trainable>(&mut self) -> Option<ParameterBox<N>> {
+    pub fn network<N: Network>(&mut self) -> Option<ParameterBox<N>> {
         let mut network = ParameterBox::zeros();
         let numbers = memory::bytes_mut(network.as_mut_slice());
         numbers.copy_from_slice(self.bytes(numbers.len())?);

@@ -5,7 +5,7 @@ use super::trainer::Progress;
 use super::{Input, Samples};
 use crate::memory;
 use crate::network::param_tree::PlaceKind;
-use crate::network::{Parameters, Pass, Trainable};
+use crate::network::{Network, Parameters, Pass};
 use crate::optim::{Optimizer, OptimizerState};
 use crate::tensor::{Element, Tensor};
 
@@ -31,7 +31,7 @@ fn largest<T: Element>(numbers: &[T]) -> f64 {
 }
 
 /// Returns the names of the first and the last tensor of a network that is not finite.
-fn bad_tensors<N: Trainable>(network: &N) -> Option<(String, String)> {
+fn bad_tensors<N: Network>(network: &N) -> Option<(String, String)> {
     let mut found: Option<(String, String)> = None;
     network.for_each_param(|name, _, values| {
         if !all(values) {
@@ -45,7 +45,7 @@ fn bad_tensors<N: Trainable>(network: &N) -> Option<(String, String)> {
 }
 
 /// Returns the name of the first tensor of a network that is not finite, if there is one.
-fn first_bad_tensor<N: Trainable>(network: &N) -> Option<String> {
+fn first_bad_tensor<N: Network>(network: &N) -> Option<String> {
     let mut finite = true;
     let len = <N as Parameters<N::Element>>::LEN;
     N::PARAM_TREE.for_each_range(len, &mut |range| {
@@ -58,7 +58,7 @@ fn first_bad_tensor<N: Trainable>(network: &N) -> Option<String> {
 }
 
 /// Returns the name of the tensor with the largest number, and that number's size.
-fn largest_tensor<N: Trainable>(network: &N) -> (String, f64) {
+fn largest_tensor<N: Network>(network: &N) -> (String, f64) {
     let mut found = (String::new(), 0.0);
     network.for_each_param(|name, _, values| {
         let most = largest(values);
@@ -79,7 +79,7 @@ pub(super) fn error(at: Progress, cause: NonFinite) -> TrainError {
 }
 
 /// Checks the statistics that a batch measured, before the running ones of the network are updated.
-pub(super) fn check_measured<N: Trainable>(gradient: &N, at: Progress) -> Result<(), TrainError> {
+pub(super) fn check_measured<N: Network>(gradient: &N, at: Progress) -> Result<(), TrainError> {
     if <N as Parameters<N::Element>>::STATISTICS == 0 {
         return Ok(());
     }
@@ -106,13 +106,13 @@ pub(super) fn check_measured<N: Trainable>(gradient: &N, at: Progress) -> Result
 }
 
 /// Checks the parameters with which a training begins.
-pub(super) fn check_initial<N: Trainable>(network: &N, at: Progress) -> Result<(), TrainError> {
+pub(super) fn check_initial<N: Network>(network: &N, at: Progress) -> Result<(), TrainError> {
     first_bad_tensor(network).map_or(Ok(()), |name| Err(error(at, NonFinite::Initial { name })))
 }
 
 /// Checks the parameters after a step, the values that the optimizer keeps for them, and their
 /// average. `gradient` is that of the step.
-pub(super) fn check_network<N: Trainable, O: Optimizer>(
+pub(super) fn check_network<N: Network, O: Optimizer>(
     network: &N,
     gradient: &N,
     state: &OptimizerState<O, N>,
@@ -140,7 +140,7 @@ pub(super) fn check_network<N: Trainable, O: Optimizer>(
 }
 
 /// Returns the cause of a NaN or infinite loss of a pass whose parameters are all finite.
-pub(super) fn of_loss<N: Trainable>(
+pub(super) fn of_loss<N: Network>(
     pass: &Pass<'_, N>,
     network: &N,
     inputs: &[Input<N>],
@@ -183,7 +183,7 @@ pub(super) fn of_loss<N: Trainable>(
 }
 
 /// Returns the cause of a NaN or infinite loss of validation samples, as far as it is known.
-pub(super) fn of_validation<N: Trainable, G>(samples: Samples<'_, N, G>) -> NonFinite {
+pub(super) fn of_validation<N: Network, G>(samples: Samples<'_, N, G>) -> NonFinite {
     NonFinite::ValidationLoss {
         inputs: !all(Tensor::flatten(samples.inputs)),
     }

@@ -19,12 +19,12 @@ use super::{Input, Samples};
 use crate::data::{Batches, Gathering, Sample};
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::memory;
-use crate::network::Trainable;
+use crate::network::Network;
 use crate::optim::{Optimizer, WeightAverage, clip_grad_norm, clip_grad_value, not_negative};
 
 /// A training in progress. Checkpoints contain everything in it that is neither a setting nor a
 /// buffer, and the state of those `settings` that have some.
-pub(super) struct Run<'s, 'n, N: Trainable, O: Optimizer, L, G> {
+pub(super) struct Run<'s, 'n, N: Network, O: Optimizer, L, G> {
     pub settings: Trainer<'s, N, O, L, G>,
     pub model: Model<'n, N>,
     pub epoch: EpochProgress,
@@ -63,7 +63,7 @@ type Flow = ControlFlow<()>;
 
 impl<'s, 'n, N, O, L, G> Run<'s, 'n, N, O, L, G>
 where
-    N: Trainable,
+    N: Network,
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Accepts: Accepts<N::Ends, L, N>,
@@ -79,7 +79,8 @@ where
             Checkpoints::new(&settings, train.inputs.len()).map_err(TrainError::Checkpoint)?;
 
         let batch_size = settings.batch_size.min(train.inputs.len());
-        let mut model = Model::new(network, batch_size).map_err(TrainError::Memory)?;
+        let workspace = (settings.new_workspace)();
+        let mut model = Model::new(network, workspace, batch_size).map_err(TrainError::Memory)?;
         model.workspace.follow(&settings.state);
         settings
             .eval
@@ -567,7 +568,7 @@ where
 }
 
 /// Returns a copy of a network, or an error if there is no memory for it.
-fn copy<N: Trainable>(network: &N) -> Result<Box<N>, TrainError> {
+fn copy<N: Network>(network: &N) -> Result<Box<N>, TrainError> {
     let mut copy: Box<N> = memory::try_zeroed_parameters().map_err(TrainError::Memory)?;
     memory::copy_parameters(network, &mut *copy);
     Ok(copy)
@@ -575,7 +576,7 @@ fn copy<N: Trainable>(network: &N) -> Result<Box<N>, TrainError> {
 
 /// Adds the parameters to the average, if it is updated at this time: at the end of an epoch or
 /// after a step.
-fn update_average<N: Trainable, O: Optimizer, L, G>(
+fn update_average<N: Network, O: Optimizer, L, G>(
     settings: &mut Trainer<'_, N, O, L, G>,
     network: &N,
     epoch: usize,
@@ -590,7 +591,7 @@ fn update_average<N: Trainable, O: Optimizer, L, G>(
 }
 
 /// Checks the parameters after a step, and all values that depend on them.
-fn check_network<N: Trainable, O: Optimizer, L, G>(
+fn check_network<N: Network, O: Optimizer, L, G>(
     settings: &Trainer<'_, N, O, L, G>,
     model: &Model<'_, N>,
     at: Progress,
@@ -605,7 +606,7 @@ fn check_network<N: Trainable, O: Optimizer, L, G>(
 }
 
 /// Returns the average, once it has been updated.
-fn averaged<N: Trainable>(average: &Option<WeightAverage<N>>) -> Option<&N> {
+fn averaged<N: Network>(average: &Option<WeightAverage<N>>) -> Option<&N> {
     average
         .as_ref()
         .filter(|average| average.updates() > 0)

@@ -14,7 +14,7 @@ use crate::augment::{Augment, MixUp};
 use crate::data::Sample;
 use crate::loss::{Accepts, Loss, TargetOf};
 use crate::metrics::Measures;
-use crate::network::Trainable;
+use crate::network::{Network, Trainable, Workspace};
 use crate::optim::{
     Optimizer, OptimizerState, ParamGroup, SettingError, WeightAverage, at_least_one, l1_penalty,
     l2_penalty, not_negative, positive,
@@ -90,10 +90,13 @@ type EpochObserver<'a, N> = Box<dyn FnMut(&Epoch, &N) -> ControlFlow<()> + 'a>;
 /// # std::fs::remove_dir_all(folder).unwrap();
 /// # Ok::<(), shapewright::train::TrainError>(())
 /// ```
-pub struct Trainer<'a, N: Trainable, O: Optimizer, L, G> {
+pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) state: OptimizerState<O, N>,
     pub(super) eval: Vec<ParamGroup<N>>,
     pub(super) loss: L,
+    /// Makes the memory of the training passes. The bound that a network can be trained stands where
+    /// this is set, and nowhere else: the compiler reports its lack once.
+    pub(super) new_workspace: fn() -> Workspace<N>,
     pub(super) epochs: usize,
     pub(super) batch_size: usize,
     pub(super) accumulate: usize,
@@ -123,18 +126,22 @@ pub struct Trainer<'a, N: Trainable, O: Optimizer, L, G> {
 
 impl<'a, N, O, L, G> Trainer<'a, N, O, L, G>
 where
-    N: Trainable,
+    N: Network,
     O: Optimizer + Sync,
     L: Loss<N::Output, N::Element>,
     L::Accepts: Accepts<N::Ends, L, N>,
     G: TargetOf<L::Target, L, N> + Sample + Send + Sync,
 {
     /// Returns a trainer with the defaults: one epoch, batches of 32 samples, seed 0.
-    pub(crate) fn new(optimizer: O, loss: L) -> Self {
+    pub(crate) fn new(optimizer: O, loss: L) -> Self
+    where
+        N: Trainable,
+    {
         Trainer {
             state: OptimizerState::new(optimizer),
             eval: Vec::new(),
             loss,
+            new_workspace: N::workspace,
             epochs: 1,
             batch_size: 32,
             accumulate: 1,

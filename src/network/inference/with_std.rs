@@ -73,7 +73,7 @@ pub(in crate::network) fn one<N: Network>(
         );
     } else {
         let shares = threads::parts(N::MACS);
-        with_memory_of::<N>(1, shares, |memory, threads| {
+        with_memory_of::<N>(1, shares, per_thread, |memory, threads| {
             run(network, x, y, memory, threads, state, &of_one::<N>());
         });
     }
@@ -91,7 +91,8 @@ fn one_of_batch<N: Network>(
 ) {
     let _mode = denormals::FloatMode::of_scope();
     let shares = threads::parts(N::MACS);
-    with_memory_of::<N>(1, shares, |memory, threads| {
+    let per_thread = const { needs_of::<N>().per_thread };
+    with_memory_of::<N>(1, shares, per_thread, |memory, threads| {
         let x = slice::from_ref(x);
         run(
             network,
@@ -113,17 +114,19 @@ pub(in crate::network) fn batch<N: Network>(
 ) {
     let batch = x.len();
     let per_part = batch.div_ceil(parts(batch, N::MACS)).max(1);
+    let needs = const { needs_of::<N>() };
     // Only the layers of a single sample share their work.
-    let shares = if batch == 1 {
-        threads::parts(N::MACS)
+    let (shares, per_thread) = if batch == 1 {
+        (threads::parts(N::MACS), needs.per_thread)
     } else {
-        1
+        (1, needs.per_thread_of_batch)
     };
 
     let cx = Context::new(N::Element::kernels(), 0, batch);
     threads::split_mut(y, per_part, &|part, y: &mut [_]| {
         let x = &x[part * per_part..][..y.len()];
-        with_memory_of::<N>(x.len().min(CHUNK_SAMPLES), shares, |memory, threads| {
+        let samples = x.len().min(CHUNK_SAMPLES);
+        with_memory_of::<N>(samples, shares, per_thread, |memory, threads| {
             let chunks = x.chunks(CHUNK_SAMPLES);
             for (x, y) in chunks.zip(y.chunks_mut(CHUNK_SAMPLES)) {
                 run(network, x, y, memory, threads, None, &cx);
@@ -132,14 +135,15 @@ pub(in crate::network) fn batch<N: Network>(
     });
 }
 
-/// Calls `f` with the memory that a network needs for `samples` samples and `shares` parts of work,
-/// and with the number of bytes for the parts, which come first.
-fn with_memory_of<N: Network>(samples: usize, shares: usize, f: impl FnOnce(&mut [u8], usize)) {
-    let Needs {
-        per_sample,
-        per_thread,
-        ..
-    } = const { needs_of::<N>() };
+/// Calls `f` with the memory that a network needs for `samples` samples and `shares` parts of work
+/// with `per_thread` bytes each, and with the number of bytes for the parts, which come first.
+fn with_memory_of<N: Network>(
+    samples: usize,
+    shares: usize,
+    per_thread: usize,
+    f: impl FnOnce(&mut [u8], usize),
+) {
+    let per_sample = const { needs_of::<N>().per_sample };
     let threads = sizes::product(&[shares, per_thread]);
     let what = || format!("inference of `{}` on a batch of {samples}", N::NAME);
     with_memory(samples, per_sample, threads, what, |memory| {
@@ -152,12 +156,17 @@ pub(in crate::network) fn workspace_bytes<N: Network>(batch: usize, threads: usi
     let Needs {
         per_sample,
         per_thread,
+        per_thread_of_batch,
         ..
     } = const { needs_of::<N>() };
     // Each thread has a part of the batch, or of the work on a single sample.
     let workers = threads.min(batch);
     let samples = batch.div_ceil(workers.max(1)).min(CHUNK_SAMPLES);
-    let shares = if batch == 1 { threads } else { workers };
+    let (shares, per_thread) = if batch == 1 {
+        (threads, per_thread)
+    } else {
+        (workers, per_thread_of_batch)
+    };
     sizes::sum(&[
         sizes::product(&[workers, samples, per_sample]),
         sizes::product(&[shares, per_thread]),

@@ -1,12 +1,12 @@
 //! The arithmetic of convolutions, on slices.
 
-use crate::kernel_memory::{kernel_memory, kernel_memory_of, kernel_needs};
 use crate::kernels::{
     Conv, ConvInputGrad, ConvSizes, ConvWeightGrad, Kernels, Matrix, Product, Start, product_memory,
 };
 use crate::network::{Context, Needs, ThreadMemory};
+use crate::nn::kernel_needs::{kernel_needs, product_needs, weight_grad_needs};
 use crate::tensor::Element;
-use crate::threads;
+use crate::{sizes, threads};
 
 /// Returns whether the convolution is a plain product of pixels and weight: a 1 by 1 kernel.
 const fn is_product(sizes: &ConvSizes) -> bool {
@@ -20,10 +20,53 @@ const fn is_product(sizes: &ConvSizes) -> bool {
     matches!((kernel, stride, pad, groups), ([1, 1], [1, 1], [0, 0], 1))
 }
 
-/// Returns what a convolution needs whose kernel has memory of `len` elements.
-pub(super) const fn needs<T: Element>(sizes: &ConvSizes, len: usize) -> Needs {
-    // Products have the same bits with less memory.
-    kernel_needs::<T>(if is_product(sizes) { 0 } else { len })
+/// Returns the number of output pixels of a sample.
+const fn pixels(sizes: &ConvSizes) -> usize {
+    sizes::product(&[sizes.out[0], sizes.out[1]])
+}
+
+/// Returns what [`conv`] needs.
+pub(super) const fn conv_needs<T: Element>(sizes: &ConvSizes) -> Needs {
+    if is_product(sizes) {
+        return product_needs::<T>(pixels(sizes), sizes.out_channels, sizes.channels, false);
+    }
+    let of_batch = sizes.forward_memory(usize::MAX, usize::MAX);
+    kernel_needs::<T>(sizes.forward_memory(1, 1), of_batch)
+}
+
+/// Returns what [`input_grad`] needs.
+pub(super) const fn input_grad_needs<T: Element>(sizes: &ConvSizes) -> Needs {
+    if is_product(sizes) {
+        return product_needs::<T>(pixels(sizes), sizes.channels, sizes.out_channels, true);
+    }
+    let of_batch = sizes.input_grad_memory(usize::MAX, usize::MAX);
+    kernel_needs::<T>(sizes.input_grad_memory(1, 1), of_batch)
+}
+
+/// The largest number of parts of a weight gradient that differ in what each of them needs: as many
+/// as there are elements in a tile.
+const MOST_PARTS: usize = 16;
+
+/// Returns what [`weight_grad`] needs.
+pub(super) const fn weight_gradient_needs<T: Element>(sizes: &ConvSizes) -> Needs {
+    if is_product(sizes) {
+        return weight_grad_needs::<T>(sizes.channels, sizes.out_channels);
+    }
+
+    // The parts have one piece of memory together, to which each contributes the same.
+    let mut each = 0;
+    let mut parts = 1;
+    while parts <= MOST_PARTS {
+        let all = sizes.weight_grad_memory(usize::MAX, parts);
+        each = sizes::larger(each, all.div_ceil(parts));
+        parts += 1;
+    }
+    kernel_needs::<T>(0, each)
+}
+
+/// Returns the number of numbers that a kernel takes.
+const fn len_of<T: Element>(len: usize) -> usize {
+    if T::KERNELS_USE_MEMORY { len } else { 0 }
 }
 
 /// Returns the number of output pixels in the whole batch.
@@ -38,7 +81,7 @@ pub(super) fn conv<T: Element>(
     bias: Option<&[T]>,
     x: &[T],
     y: &mut [T],
-    memory: ThreadMemory<'_>,
+    mut memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
@@ -56,7 +99,7 @@ pub(super) fn conv<T: Element>(
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
         whole: total_pixels(sizes, cx),
-        memory: &mut kernel_memory(product_memory(
+        memory: memory.take_at_most(product_memory(
             total_pixels(sizes, cx),
             sizes.out_channels,
             sizes.channels,
@@ -73,13 +116,13 @@ fn conv_by_rows<T: Element>(
     bias: Option<&[T]>,
     x: &[T],
     y: &mut [T],
-    memory: ThreadMemory<'_>,
+    mut memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     let kernels = cx.kernels;
     let relu = cx.has_relu_epilogue();
     let samples = cx.batch();
-    let len = sizes.forward_memory(x.len() / sizes.input_len(), samples);
+    let len = len_of::<T>(sizes.forward_memory(x.len() / sizes.input_len(), samples));
     let conv_from = |first_row: usize, y: &mut [T], memory: &mut [T]| {
         kernels.conv(Conv {
             sizes,
@@ -95,19 +138,19 @@ fn conv_by_rows<T: Element>(
     };
 
     let parts = if cx.is_single() {
-        threads::parts(sizes.multiply_adds())
+        cx.parts(sizes.multiply_adds())
     } else {
         1
     };
     if parts == 1 {
-        return conv_from(0, y, &mut kernel_memory_of(memory, len));
+        return conv_from(0, y, memory.take(len));
     }
 
     // The tiles of some kernels are two rows high.
     let rows = sizes.out[0].div_ceil(parts).next_multiple_of(2);
     let part_len = rows * sizes.out[1] * sizes.out_channels;
-    threads::split_mut(y, part_len, &|part, y: &mut [T]| {
-        conv_from(part * rows, y, &mut kernel_memory(len));
+    threads::split_mut_with(y, part_len, memory, &|part, y: &mut [T], mut memory| {
+        conv_from(part * rows, y, memory.take(len));
     });
 }
 
@@ -119,17 +162,16 @@ pub(super) fn input_grad<T: Element>(
     bias: Option<&[T]>,
     dy: &[T],
     dx: &mut [T],
-    memory: ThreadMemory<'_>,
+    mut memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     if !is_product(sizes) {
         return cx.kernels.conv_input_grad(ConvInputGrad {
             sizes,
             whole: cx.batch(),
-            memory: &mut kernel_memory_of(
-                memory,
+            memory: memory.take(len_of::<T>(
                 sizes.input_grad_memory(dy.len() / sizes.output_len(), cx.batch()),
-            ),
+            )),
             weight,
             dy,
             bias,
@@ -149,7 +191,7 @@ pub(super) fn input_grad<T: Element>(
         start: bias.map_or(Start::Zero, Start::Bias),
         relu: cx.has_relu_epilogue(),
         whole: total_pixels(sizes, cx),
-        memory: &mut kernel_memory(product_memory(
+        memory: memory.take_at_most(product_memory(
             total_pixels(sizes, cx),
             sizes.channels,
             sizes.out_channels,
@@ -165,12 +207,13 @@ pub(super) fn weight_grad<T: Element>(
     x: &[T],
     dy: &[T],
     gradient: &mut [T],
+    memory: ThreadMemory<'_>,
     cx: &Context<T>,
 ) {
     let kernels = cx.kernels;
     let accumulate = cx.accumulate();
     let samples = x.len() / sizes.input_len();
-    let parts = threads::parts(samples.saturating_mul(sizes.multiply_adds()));
+    let parts = cx.parts(samples.saturating_mul(sizes.multiply_adds()));
 
     if !is_product(sizes) {
         return kernels.conv_weight_grad(ConvWeightGrad {
@@ -182,7 +225,8 @@ pub(super) fn weight_grad<T: Element>(
             accumulate,
             parts,
             share: threads::split_mut,
-            memory: &mut kernel_memory(sizes.weight_grad_memory(samples, parts)),
+            memory: memory
+                .take_of_parts(parts, len_of::<T>(sizes.weight_grad_memory(samples, parts))),
         });
     }
 
@@ -191,10 +235,11 @@ pub(super) fn weight_grad<T: Element>(
 
     // The product `x^T dy`, split over the rows of the weight.
     let rows = sizes.channels.div_ceil(parts).max(1);
-    threads::split_mut(
+    threads::split_mut_with(
         gradient,
         rows * sizes.out_channels,
-        &|part, gradient: &mut [T]| {
+        memory,
+        &|part, gradient: &mut [T], mut memory| {
             kernels.product(Product {
                 m: gradient.len() / sizes.out_channels,
                 n: sizes.out_channels,
@@ -214,7 +259,7 @@ pub(super) fn weight_grad<T: Element>(
                 },
                 relu: false,
                 whole: sizes.channels,
-                memory: &mut kernel_memory(product_memory(
+                memory: memory.take_at_most(product_memory(
                     sizes.channels,
                     sizes.out_channels,
                     usize::MAX,

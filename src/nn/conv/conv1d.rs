@@ -81,7 +81,7 @@ convolution! {
     },
     Conv1dParams<K EACH CO> / Conv1dNoBiasParams<K EACH CO>,
     fan_in: K * EACH,
-    forward: conv in forward_memory,
-    backward_input: input_grad,
+    forward: conv needs conv_needs,
+    backward_input: input_grad needs input_grad_needs,
     images: inputs,
 }

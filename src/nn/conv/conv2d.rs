@@ -111,7 +111,7 @@ convolution! {
     },
     Conv2dParams<KH KW EACH CO> / Conv2dNoBiasParams<KH KW EACH CO>,
     fan_in: KH * KW * EACH,
-    forward: conv in forward_memory,
-    backward_input: input_grad,
+    forward: conv needs conv_needs,
+    backward_input: input_grad needs input_grad_needs,
     images: inputs,
 }

@@ -106,7 +106,7 @@ convolution! {
     },
     ConvTranspose2dParams<KH KW EACH CI CO> / ConvTranspose2dNoBiasParams<KH KW EACH CI>,
     fan_in: KH * KW * EACH,
-    forward: input_grad in input_grad_memory,
-    backward_input: conv,
+    forward: input_grad needs input_grad_needs,
+    backward_input: conv needs conv_needs,
     images: gradients,
 }
