@@ -176,11 +176,14 @@ fn nan_gives_nan_where_numbers_are_summed() {
     assert!(R2Score::new().of(&zero, &nan).is_ok_and(f64::is_nan));
     let outputs = [Tensor1::from([f32::NAN, 0.0])];
     for given in [Outputs::Logits, Outputs::Probabilities] {
-        assert!(
-            LogLoss::new(given)
-                .of(&outputs, &labels(&[0]))
-                .is_ok_and(f64::is_nan)
-        );
+        // The score of the right class, and that of the other one.
+        for class in [0, 1] {
+            assert!(
+                LogLoss::new(given)
+                    .of(&outputs, &labels(&[class]))
+                    .is_ok_and(f64::is_nan)
+            );
+        }
     }
 }
 
