@@ -303,6 +303,33 @@ fn folds_are_random_and_of_equal_length() {
     }
 }
 
+#[test]
+fn more_positions_than_memory_are_refused() {
+    let rng = &mut shapewright::rng(0);
+    let samples = usize::MAX;
+    let too_many = SplitError::TooManySamples { samples };
+    assert_eq!(k_fold(samples, 2, rng), Err(too_many.clone()));
+    assert_eq!(
+        k_fold(samples, 1, rng),
+        Err(SplitError::Folds { folds: 1, samples })
+    );
+    assert_eq!(split(samples, [0.5, 0.5], rng), Err(too_many.clone()));
+    assert_eq!(
+        too_many.to_string(),
+        format!("the positions of {samples} samples do not fit into memory; take fewer samples")
+    );
+}
+
+#[test]
+fn samples_without_bytes_are_repeated_at_once() {
+    assert_eq!(
+        repeat(&Tensor2::<0, 3>::zeros(), usize::MAX).len(),
+        usize::MAX
+    );
+    assert_eq!(repeat(&[(); 2], usize::MAX).len(), usize::MAX);
+    assert_eq!(repeat(&Tensor0::from(2.0), 3), [Tensor0::from(2.0); 3]);
+}
+
 /// No sample is in two parts; gives how many are in none.
 fn check_parts(parts: &[Vec<usize>], samples: usize) -> usize {
     let mut all = parts.concat();
