@@ -921,6 +921,21 @@ fn outputs_without_elements_have_a_loss() {
     check::<Rank3<2, 0, 3>, _>(&Nll.reduction(sum), &[[[], []]; 2]);
 }
 
+/// As many groups of labels as tensors, also where a group has none.
+#[test]
+fn tensors_without_elements_have_groups_of_no_labels() {
+    let rows = Label::<3>::from_tensors(&[Tensor2::<0, 2, u8>::zeros(); 2]);
+    assert_eq!(rows, Ok(vec![[]; 2]));
+    let columns = Label::<3>::from_tensors(&[Tensor2::<2, 0, u8>::zeros(); 5]);
+    assert_eq!(columns, Ok(vec![[[], []]; 5]));
+    let volumes = Label::<3>::from_tensors_without(255, &[Tensor3::<2, 0, 3, u8>::zeros(); 3]);
+    assert_eq!(volumes, Ok(vec![[[], []]; 3]));
+    let found: Vec<[[Label<3>; 0]; 2]> = Label::from_scores(&[Tensor3::<2, 0, 3>::zeros(); 4]);
+    assert_eq!(found, [[[], []]; 4]);
+    let found: Vec<[Label<0>; 0]> = Label::from_scores(&[Tensor2::<0, 0>::zeros(); 2]);
+    assert_eq!(found, [[]; 2]);
+}
+
 /// Losses at infinity are their limits, on every tier and in f64; without a limit they are NaN. NaN
 /// stays NaN.
 #[test]

@@ -262,6 +262,16 @@ fn each_row_of_scores_has_its_label() {
 }
 
 #[test]
+fn a_confusion_matrix_may_have_no_classes() {
+    let mut matrix = ConfusionMatrix::<0>::new();
+    let none: [Option<Label<0>>; 2] = [None; 2];
+    matrix.update(&[Tensor1::<0>::zeros(); 2], &none);
+    assert_eq!(matrix.counts(), [[0; 0]; 0]);
+    assert_eq!(matrix.normalized(Normalize::All), [[0.0; 0]; 0]);
+    assert_eq!((matrix.total(), matrix.nonzero().count()), (0, 0));
+}
+
+#[test]
 fn confusion_matrices_add_up_and_print() {
     let outputs: Vec<Tensor1<3>> = random(40, 2);
     let classes = labels(&(0..40).map(|i| i % 3).collect::<Vec<u8>>());
