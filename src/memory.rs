@@ -5,6 +5,8 @@
 //! - `Shape` is sealed and its `Array<T>` is a nested array of exactly `LEN` `T`s; `Tensor` is
 //!   `repr(transparent)` over it.
 //! - `Scalar` is sealed, and all bits zero is a value of each `Scalar`.
+//!
+//! Labels in nested arrays are views of the same kind.
 
 #[cfg(feature = "alloc")]
 mod heap;
@@ -18,6 +20,8 @@ use core::ops::Range;
 use core::{ptr, slice};
 
 use crate::loss::Label;
+#[cfg(feature = "alloc")]
+use crate::loss::Places;
 use crate::network::Parameters;
 use crate::tensor::{Element, Number, Scalar, Shape, Tensor};
 
@@ -226,6 +230,24 @@ pub(crate) fn numbers<T: Number>(bytes: &[u8], len: usize) -> &[T] {
     assert!(enough && bytes.as_ptr().addr().is_multiple_of(align_of::<T>()));
     // SAFETY: as above.
     unsafe { slice::from_raw_parts(bytes.as_ptr().cast(), len) }
+}
+
+/// Views `count * S::LEN` labels as `count` groups, one for each sample.
+///
+/// # Panics
+/// If the slice has another length.
+#[cfg(feature = "alloc")]
+pub(crate) fn groups<S: Places, L: Copy>(labels: &[L], count: usize) -> &[S::Each<L>] {
+    const {
+        assert!(
+            size_of::<S::Each<L>>() == size_of::<L>() * S::LEN
+                && align_of::<S::Each<L>>() == align_of::<L>()
+        )
+    };
+    assert!(count.checked_mul(S::LEN) == Some(labels.len()));
+    // SAFETY: `Places` is sealed by `Shape`, and its `Each<L>` is a nested array of exactly LEN `L`s;
+    // the length was checked. Groups of no labels have no bytes.
+    unsafe { slice::from_raw_parts(labels.as_ptr().cast(), count) }
 }
 
 /// Returns the numbers of labels.

@@ -138,18 +138,22 @@ pub fn constant<T: Element, P: Parameters<T>>(params: &mut P, value: T) {
 /// Draws uniform numbers from `low` to `high`.
 ///
 /// # Panics
-/// Unless `low` and `high` are finite and `low <= high`.
+/// Unless `low` and `high` are finite, also as `T`, and `low <= high`.
 pub fn uniform<T, P, R>(params: &mut P, low: f64, high: f64, rng: &mut R)
 where
     T: Element,
     P: Parameters<T>,
     R: Rng + ?Sized,
 {
+    let first = T::from_f64_lossy(low);
+    let last = T::from_f64_lossy(high);
     assert!(
-        low <= high && (high - low).is_finite(),
-        "init::uniform from {low} to {high}: give it finite bounds in order"
+        low <= high && (last - first).is_finite(),
+        "init::uniform from {low} to {high}: give it finite bounds in order, whose distance is \
+         finite in {}",
+        T::NAME
     );
-    let uniform = Uniform::new_inclusive(T::from_f64_lossy(low), T::from_f64_lossy(high));
+    let uniform = Uniform::new_inclusive(first, last);
     let uniform = uniform.expect("bounds that are finite and in order");
     fill(params, || uniform.sample(rng));
 }
@@ -276,9 +280,10 @@ where
     normal(weight, 0.0, kaiming_std::<T, W>(mode, nonlinearity), rng);
 }
 
+/// A weight without numbers has a standard deviation as well, which nothing is drawn with.
 fn xavier_std<T: Element, W: Weight<T>>(gain: f64) -> f64 {
     check_gain(gain);
-    gain * libm::sqrt(2.0 / (W::FAN_IN + W::FAN_OUT) as f64)
+    gain * libm::sqrt(2.0 / (W::FAN_IN + W::FAN_OUT).max(1) as f64)
 }
 
 fn kaiming_std<T: Element, W: Weight<T>>(mode: Mode, nonlinearity: Nonlinearity) -> f64 {
@@ -291,7 +296,7 @@ fn kaiming_std<T: Element, W: Weight<T>>(mode: Mode, nonlinearity: Nonlinearity)
         gain > 0.0,
         "init::kaiming: the slope of {nonlinearity:?} is not finite"
     );
-    gain / libm::sqrt(fan as f64)
+    gain / libm::sqrt(fan.max(1) as f64)
 }
 
 fn check_gain(gain: f64) {

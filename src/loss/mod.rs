@@ -19,6 +19,8 @@ mod label;
 mod regression;
 
 pub use binary::{Bce, BceWithLogits};
+#[cfg(feature = "alloc")]
+pub(crate) use classes::Places;
 #[cfg(feature = "std")]
 pub(crate) use classes::{Classes, MaybeLabel};
 pub use classes::{Labels, OptionalLabels};

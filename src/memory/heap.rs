@@ -56,6 +56,20 @@ pub(crate) fn to_vec<X: Copy>(values: &[X]) -> Vec<X> {
     copies
 }
 
+/// Returns a vector of `n` copies of a value; see [`append`].
+#[cfg(feature = "std")]
+pub(crate) fn repeat<X: Sample>(value: &X, n: usize) -> Vec<X> {
+    let mut copies = Vec::with_capacity(n);
+    if size_of::<X>() == 0 && const { X::CLONING.is_in_place() } {
+        // SAFETY: a vector of values without bytes has room for any number of them, and none has to
+        // be made, as they are `Copy`.
+        unsafe { copies.set_len(n) };
+    } else {
+        (0..n).for_each(|_| append(&mut copies, core::slice::from_ref(value)));
+    }
+    copies
+}
+
 /// Appends the bytes of values.
 ///
 /// # Safety

@@ -105,7 +105,8 @@ impl<const N: usize> ConfusionMatrix<N> {
     ) {
         const { Label::<N>::assert_numbers() };
         let pairs = rows(outputs, labels)
-            .filter_map(|(scores, label)| Some((scores.argmax(), label.label()?.index())));
+            .filter_map(|(scores, label)| Some((label.label()?.index(), scores.argmax())))
+            .map(|(label, prediction)| (prediction, label));
         self.cells.add_all(N, pairs);
     }
 
@@ -135,7 +136,11 @@ impl<const N: usize> ConfusionMatrix<N> {
     /// # Panics
     /// If they do not fit into memory.
     pub fn counts(&self) -> &[[u64; N]] {
-        self.cells.dense(N).as_chunks().0
+        match N {
+            // Chunks have a size.
+            0 => &[],
+            _ => self.cells.dense(N).as_chunks().0,
+        }
     }
 
     /// Returns an iterator over the counts that are not zero, as label, prediction and count, in

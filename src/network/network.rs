@@ -178,6 +178,9 @@ pub trait Network:
 
     /// Returns the output for one input. It does not allocate after the first call.
     ///
+    /// It differs by rounding from the output that [`forward_batch`](Network::forward_batch) gives
+    /// for the same input in a batch.
+    ///
     /// The output lies on the caller's stack: for large outputs, such as images, use
     /// [`forward_into`](Network::forward_into).
     #[inline]
@@ -292,6 +295,11 @@ pub trait Network:
 
     /// Computes the outputs for a batch of any length, on all threads if that pays. It does not
     /// allocate after the first call.
+    ///
+    /// An output does not depend on the other inputs, on its position and on the number of threads,
+    /// to the last bit. It does depend on the length of the batch, by rounding: behind a `Linear` or
+    /// a convolution, one sample or a few use other kernels than many, which add the same products
+    /// in another order.
     ///
     /// # Panics
     /// If `x` and `y` differ in length.

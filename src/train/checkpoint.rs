@@ -347,7 +347,7 @@ fn settings<N: Network, O: Optimizer, L, G>(
     let average = optional(trainer.average.as_ref().map(WeightAverage::written));
     set(
         "average",
-        format!("{average} from epoch {}", trainer.average_from),
+        format!("{average} from epoch {}", trainer.first_averaged()),
     );
     set("clip_grad_value", format!("{:?}", trainer.clip_value));
     set("clip_grad_norm", format!("{:?}", trainer.clip_norm));

@@ -166,7 +166,7 @@ where
             self.end_epoch(begin)?;
             let epochs = self.history.epochs.len();
             let last = self.ended || epochs == self.settings.epochs;
-            if last || epochs.is_multiple_of(self.settings.checkpoint_every) {
+            if last || epochs.is_multiple_of(self.settings.epochs_per_checkpoint()) {
                 self.write_checkpoint()?;
             }
         }
@@ -582,9 +582,10 @@ fn update_average<N: Network, O: Optimizer, L, G>(
     epoch: usize,
     end_of_epoch: bool,
 ) {
+    let first = settings.first_averaged();
     if let Some(average) = &mut settings.average
         && average.is_by_epoch() == end_of_epoch
-        && epoch >= settings.average_from
+        && epoch >= first
     {
         average.update(network);
     }

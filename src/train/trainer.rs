@@ -107,7 +107,7 @@ pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) augmentation: Augmentation<'a, N>,
     pub(super) schedule: Option<SchedulePolicy<'a>>,
     pub(super) average: Option<WeightAverage<N>>,
-    pub(super) average_from: usize,
+    pub(super) average_from: Option<usize>,
     pub(super) clip_value: Option<f64>,
     pub(super) clip_norm: Option<f64>,
     pub(super) penalties: Vec<Penalty<N>>,
@@ -115,7 +115,7 @@ pub struct Trainer<'a, N: Network, O: Optimizer, L, G> {
     pub(super) on_step: Vec<StepObserver<'a, N>>,
     pub(super) on_epoch: Vec<EpochObserver<'a, N>>,
     pub(super) checkpoint: Option<PathBuf>,
-    pub(super) checkpoint_every: usize,
+    pub(super) checkpoint_every: Option<usize>,
     pub(super) resume: bool,
     pub(super) stop: StopHandle,
     #[cfg(feature = "ctrlc")]
@@ -152,7 +152,7 @@ where
             augmentation: Augmentation::NONE,
             schedule: None,
             average: None,
-            average_from: 1,
+            average_from: None,
             clip_value: None,
             clip_norm: None,
             penalties: Vec::new(),
@@ -160,7 +160,7 @@ where
             on_step: Vec::new(),
             on_epoch: Vec::new(),
             checkpoint: None,
-            checkpoint_every: 1,
+            checkpoint_every: None,
             resume: false,
             stop: StopHandle::new(),
             #[cfg(feature = "ctrlc")]
@@ -333,10 +333,11 @@ where
         }
     }
 
-    /// Sets the first epoch whose parameters are averaged, counted from 1; all are by default.
+    /// Sets the first epoch whose parameters are [averaged](Trainer::average), counted from 1; all
+    /// are by default.
     pub fn average_from(self, epoch: usize) -> Self {
         Trainer {
-            average_from: epoch,
+            average_from: Some(epoch),
             ..self
         }
     }
@@ -422,7 +423,7 @@ where
     /// one; after each epoch by default.
     pub fn checkpoint_every(self, epochs: usize) -> Self {
         Trainer {
-            checkpoint_every: epochs,
+            checkpoint_every: Some(epochs),
             ..self
         }
     }
@@ -505,6 +506,14 @@ where
                 self.resume && self.checkpoint.is_none(),
                 "`resume` needs a file to go on from; name it with `checkpoint`",
             ),
+            (
+                self.checkpoint_every.is_some() && self.checkpoint.is_none(),
+                "`checkpoint_every` needs a file to write; name it with `checkpoint`",
+            ),
+            (
+                self.average_from.is_some() && self.average.is_none(),
+                "`average_from` needs an average of the parameters; give it with `average`",
+            ),
         ];
         let found = wrong.into_iter().find(|(is_wrong, _)| *is_wrong);
         found.map_or(Ok(()), |(_, reason)| Err(combination(reason.to_owned())))
@@ -517,8 +526,8 @@ where
             ("batch_size", self.batch_size),
             ("accumulate", self.accumulate),
             ("early_stopping", self.patience.unwrap_or(1)),
-            ("average_from", self.average_from),
-            ("checkpoint_every", self.checkpoint_every),
+            ("average_from", self.first_averaged()),
+            ("checkpoint_every", self.epochs_per_checkpoint()),
         ])?;
 
         self.clip_value
@@ -576,6 +585,18 @@ where
             None => return Ok(()),
         };
         Err(combination(reason))
+    }
+}
+
+impl<N: Trainable, O: Optimizer, L, G> Trainer<'_, N, O, L, G> {
+    /// Returns the first epoch whose parameters are averaged, counted from 1.
+    pub(super) fn first_averaged(&self) -> usize {
+        self.average_from.unwrap_or(1)
+    }
+
+    /// Returns the number of epochs from one checkpoint to the next.
+    pub(super) fn epochs_per_checkpoint(&self) -> usize {
+        self.checkpoint_every.unwrap_or(1)
     }
 }
 

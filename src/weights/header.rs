@@ -283,7 +283,11 @@ impl<'a> Header<'a> {
         if !self.peek().is_ascii_digit() {
             return self.damage("expected a whole number");
         }
+        let begin = self.at;
         while self.peek().is_ascii_digit() {
+            if number == 0 && self.at > begin {
+                return self.damage("a number begins with 0");
+            }
             let digit = (self.peek() - b'0') as usize;
             number = match number.checked_mul(10) {
                 Some(tens) if tens <= usize::MAX - digit => tens + digit,

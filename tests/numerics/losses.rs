@@ -814,13 +814,44 @@ fn check_classes<T: Element>() {
             (value, &wanted),
         );
     }
-    // A class that counts for nothing.
+    // A class of weight 0: limits are 0, and NaN stays.
     let none = CrossEntropy.class_weights([0.0, 1.0, 1.0]).reduction(sum);
     rows::<T, _>(
         "CrossEntropy.class_weights",
         none,
-        &[([-INF, 0.0, NAN], 0, 0.0, [0.0; 3])],
+        &[
+            ([1e4, 0.0, 0.0], 0, 0.0, [0.0; 3]),
+            ([-INF, 0.0, 0.0], 0, 0.0, [0.0; 3]),
+            ([-INF, INF, 0.0], 0, 0.0, [0.0; 3]),
+            ([-INF, 0.0, NAN], 0, NAN, [NAN; 3]),
+            ([NAN, 0.0, 0.0], 0, NAN, [NAN; 3]),
+            ([0.0, INF, INF], 0, NAN, [NAN; 3]),
+            ([-INF, -INF, -INF], 0, NAN, [NAN; 3]),
+        ],
     );
+    let smoothed = CrossEntropy
+        .class_weights([0.0; 3])
+        .label_smoothing(0.3)
+        .reduction(sum);
+    rows::<T, _>(
+        "CrossEntropy with both",
+        smoothed,
+        &[
+            ([-INF, 1e4, 0.0], 0, 0.0, [0.0; 3]),
+            ([0.0, NAN, 0.0], 0, NAN, [NAN; 3]),
+        ],
+    );
+
+    // A missing label hides the row, NaN included.
+    for x in [[0.0, NAN, 0.0], [INF, INF, 0.0]] {
+        assert_one::<Rank1<3>, T, _>(
+            "CrossEntropy.optional_labels",
+            &none.optional_labels(),
+            &x,
+            &None::<Label<3>>,
+            (0.0, &[0.0; 3]),
+        );
+    }
 
     rows::<T, _>(
         "CrossEntropy.label_smoothing",
@@ -861,8 +892,48 @@ fn check_classes<T: Element>() {
     rows::<T, _>(
         "Nll.class_weights",
         none,
-        &[([NAN, 0.0, 0.0], 0, 0.0, [0.0; 3])],
+        &[([NAN, 0.0, 0.0], 0, NAN, [0.0; 3])],
     );
+}
+
+/// Outputs without elements, or without classes, have an empty loss: nothing is cut into chunks of no
+/// length.
+#[test]
+fn outputs_without_elements_have_a_loss() {
+    fn check<S: Shape, L: Loss<S, f32>>(loss: &L, targets: &[L::Target]) {
+        let outputs = vec![Tensor::<S>::zeros(); targets.len()];
+        let mut gradients = outputs.clone();
+        assert_eq!(loss.loss(&outputs, targets, &mut gradients), 0.0);
+    }
+
+    let none: [Option<Label<0>>; 3] = [None; 3];
+    let sum = Reduction::Sum;
+    check::<Rank1<0>, _>(&CrossEntropy.reduction(sum), &[]);
+    check::<Rank1<0>, _>(&Nll.reduction(sum), &[]);
+    check::<Rank1<0>, _>(&CrossEntropy.reduction(sum).optional_labels(), &none);
+    check::<Rank1<0>, _>(&Nll.reduction(sum).optional_labels(), &none);
+    let smoothed = CrossEntropy
+        .label_smoothing(0.1)
+        .class_weights([])
+        .optional_labels();
+    check::<Rank1<0>, _>(&smoothed.reduction(sum), &none);
+    check::<Rank2<0, 3>, _>(&CrossEntropy.reduction(sum), &[[]; 2]);
+    check::<Rank3<2, 0, 3>, _>(&Nll.reduction(sum), &[[[], []]; 2]);
+}
+
+/// As many groups of labels as tensors, also where a group has none.
+#[test]
+fn tensors_without_elements_have_groups_of_no_labels() {
+    let rows = Label::<3>::from_tensors(&[Tensor2::<0, 2, u8>::zeros(); 2]);
+    assert_eq!(rows, Ok(vec![[]; 2]));
+    let columns = Label::<3>::from_tensors(&[Tensor2::<2, 0, u8>::zeros(); 5]);
+    assert_eq!(columns, Ok(vec![[[], []]; 5]));
+    let volumes = Label::<3>::from_tensors_without(255, &[Tensor3::<2, 0, 3, u8>::zeros(); 3]);
+    assert_eq!(volumes, Ok(vec![[[], []]; 3]));
+    let found: Vec<[[Label<3>; 0]; 2]> = Label::from_scores(&[Tensor3::<2, 0, 3>::zeros(); 4]);
+    assert_eq!(found, [[[], []]; 4]);
+    let found: Vec<[Label<0>; 0]> = Label::from_scores(&[Tensor2::<0, 0>::zeros(); 2]);
+    assert_eq!(found, [[]; 2]);
 }
 
 /// Losses at infinity are their limits, on every tier and in f64; without a limit they are NaN. NaN

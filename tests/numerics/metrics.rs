@@ -176,11 +176,14 @@ fn nan_gives_nan_where_numbers_are_summed() {
     assert!(R2Score::new().of(&zero, &nan).is_ok_and(f64::is_nan));
     let outputs = [Tensor1::from([f32::NAN, 0.0])];
     for given in [Outputs::Logits, Outputs::Probabilities] {
-        assert!(
-            LogLoss::new(given)
-                .of(&outputs, &labels(&[0]))
-                .is_ok_and(f64::is_nan)
-        );
+        // The score of the right class, and that of the other one.
+        for class in [0, 1] {
+            assert!(
+                LogLoss::new(given)
+                    .of(&outputs, &labels(&[class]))
+                    .is_ok_and(f64::is_nan)
+            );
+        }
     }
 }
 
@@ -256,6 +259,16 @@ fn each_row_of_scores_has_its_label() {
         LogLoss::new(Outputs::Logits).of(&pixels, &pixel_labels),
         loss
     );
+}
+
+#[test]
+fn a_confusion_matrix_may_have_no_classes() {
+    let mut matrix = ConfusionMatrix::<0>::new();
+    let none: [Option<Label<0>>; 2] = [None; 2];
+    matrix.update(&[Tensor1::<0>::zeros(); 2], &none);
+    assert_eq!(matrix.counts(), [[0; 0]; 0]);
+    assert_eq!(matrix.normalized(Normalize::All), [[0.0; 0]; 0]);
+    assert_eq!((matrix.total(), matrix.nonzero().count()), (0, 0));
 }
 
 #[test]

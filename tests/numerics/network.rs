@@ -413,6 +413,46 @@ fn one_sample_gives_what_it_gives_in_a_batch() {
     assert_close("outputs", net.forward(&x[0]).as_slice(), &expected, 1e-5);
 }
 
+network! { struct Images: [8, 8, 16] -> [10] { Conv2d<_, 16, 3, Pad<1>>, Relu, Flatten, Linear<_, 10> } }
+network! { struct DoubleImages: [8, 8, 16] -> [10] as f64 { Conv2d<_, 16, 3, Pad<1>>, Relu, Flatten, Linear<_, 10> } }
+
+/// In batches of one length, a sample has the same bits wherever it is and whatever is beside it.
+#[test]
+fn an_output_does_not_depend_on_the_others_of_its_batch() {
+    fn check<N: Trainable>(settings: &Settings) {
+        let net = N::init(&mut shapewright::rng(1));
+        for count in [2, 3, 67, 150] {
+            let x = random::<N::Input, N::Element>(count, 2);
+            let of = |x: &[Tensor<N::Input, N::Element>]| {
+                let mut y = vec![Tensor::<N::Output, N::Element>::zeros(); x.len()];
+                net.forward_batch(x, &mut y);
+                bits(Tensor::flatten(&y))
+            };
+            let width = <N::Output as Shape>::LEN;
+            let wanted = of(&x);
+            let last = &wanted[(count - 1) * width..];
+
+            settings.every_threads(&[1, 2, 3], |_| {
+                let mut reversed = x.clone();
+                reversed.reverse();
+                assert_eq!(&of(&reversed)[..width], last, "first of {count}");
+
+                let mut others = vec![Tensor::zeros(); count];
+                others[count / 2] = x[count - 1];
+                assert_eq!(
+                    &of(&others)[count / 2 * width..][..width],
+                    last,
+                    "among zeros, {count}"
+                );
+            });
+        }
+    }
+
+    let settings = settings();
+    settings.every_tier(|_| check::<Images>(&settings));
+    check::<DoubleImages>(&settings);
+}
+
 /// Parameters of layers that have none, with a name each.
 #[derive(Clone, Copy, Debug, PartialEq, Parameters)]
 #[repr(C)]

@@ -434,6 +434,14 @@ fn settings_that_make_no_sense_are_refused() {
             .contains("`checkpoint_every` is 0, but must be at least 1")
     );
     assert!(reason(plain().resume(true)).contains("name it with `checkpoint`"));
+    assert!(
+        reason(plain().checkpoint_every(2))
+            .contains("`checkpoint_every` needs a file to write; name it with `checkpoint`")
+    );
+    assert!(
+        reason(plain().average_from(2))
+            .contains("`average_from` needs an average of the parameters; give it with `average`")
+    );
     assert_eq!(net.params(), before);
 }
 

@@ -57,7 +57,10 @@ impl<const CLASSES: usize> Label<CLASSES> {
         numbers: &[Tensor<S, I>],
     ) -> Result<Vec<S::Each<Self>>, LabelError> {
         let labels = Self::from_numbers(flatten(numbers))?;
-        Ok(memory::to_vec(S::group(&labels)))
+        Ok(memory::to_vec(memory::groups::<S, _>(
+            &labels,
+            numbers.len(),
+        )))
     }
 
     /// Returns the classes of all places, like [`from_tensors`](Self::from_tensors), where the
@@ -97,7 +100,10 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .enumerate()
             .map(label)
             .collect::<Result<_, _>>()?;
-        Ok(memory::to_vec(S::group(&labels)))
+        Ok(memory::to_vec(memory::groups::<S, _>(
+            &labels,
+            numbers.len(),
+        )))
     }
 
     /// Returns the class with the largest score for each place of each output, which is the
@@ -131,7 +137,7 @@ impl<const CLASSES: usize> Label<CLASSES> {
             .iter()
             .map(|scores| Label(scores.argmax() as u32))
             .collect();
-        memory::to_vec(Out::Places::group(&labels))
+        memory::to_vec(memory::groups::<Out::Places, _>(&labels, outputs.len()))
     }
 
     /// Checks that a label can have the number of each class.
