@@ -39,7 +39,7 @@ impl<'a, T> Matrix<'a, T> {
 
     /// Returns the address of element `(i, j)`, and the strides.
     #[inline(always)]
-    pub(super) fn from_ptr(self, i: usize, j: usize) -> (*const T, [usize; 2]) {
+    pub(super) fn address(self, i: usize, j: usize) -> (*const T, [usize; 2]) {
         let offset = i * self.row_stride + j * self.col_stride;
         let at = self.data.as_ptr().wrapping_add(offset);
         (at, [self.row_stride, self.col_stride])

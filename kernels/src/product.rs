@@ -291,8 +291,8 @@ fn blocks<S: Simd>(s: S, p: &mut Product<'_, f32>, contiguous: bool) {
                         m: m_block,
                         n: columns,
                         k: k_block,
-                        a: a.from_ptr(ic, pc),
-                        b: b.from_ptr(pc, jr),
+                        a: a.address(ic, pc),
+                        b: b.address(pc, jr),
                         c,
                         c_row: c_stride,
                         start,
@@ -461,7 +461,11 @@ fn next_panel(
 fn run_strip<S: Simd>(s: S, vectors: usize, strip: Strip) {
     match vectors {
         1 => s.outline(StripOp::<1>(strip)),
-        2 => s.outline(StripOp::<2>(strip)),
+        2 => {
+            if const { S::TILE >= 2 } {
+                s.outline(StripOp::<2>(strip));
+            }
+        }
         3 => {
             if const { S::TILE >= 3 } {
                 s.outline(StripOp::<3>(strip));

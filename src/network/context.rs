@@ -8,8 +8,7 @@ use crate::threads;
 /// The circumstances in which a layer computes: batch, mode, seed and instruction tier.
 #[derive(Clone, Copy)]
 pub struct Context<'a, T: Element> {
-    /// The kernels of the instruction tier in force.
-    #[doc(hidden)]
+    /// The kernels of the instruction tier in force: products, functions of single numbers, sums.
     pub kernels: T::Kernels,
     /// The seed of this step and this layer.
     seed: u64,

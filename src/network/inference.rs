@@ -9,6 +9,9 @@ mod memory;
 
 #[cfg(feature = "std")]
 pub(super) use memory::workspace_bytes;
+#[cfg(all(test, not(feature = "std")))]
+mod zoo;
+
 pub(super) use memory::{batch, one};
 
 use core::slice;

@@ -264,7 +264,7 @@ impl<N: Network> Workspace<N> {
 /// Returns the modes of these groups of a network's parameters.
 fn modes_of<'a, N: Network>(network: &N, groups: &'a [(Range<usize>, Mode)]) -> Modes<'a> {
     Modes {
-        base: network.params().as_ptr().addr(),
+        base: core::ptr::from_ref(network).addr(),
         groups,
     }
 }

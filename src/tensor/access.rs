@@ -26,6 +26,18 @@ impl<S: Shape, T: Scalar> Tensor<S, T> {
         memory::flatten(batch)
     }
 
+    /// Returns the elements of a slice of tensors as one mutable slice, tensor after tensor.
+    ///
+    /// ```
+    /// use shapewright::prelude::*;
+    /// let mut batch = [Tensor1::from([1.0, 2.0]), Tensor1::from([3.0, 4.0])];
+    /// Tensor::flatten_mut(&mut batch)[2] = 30.0;
+    /// assert_eq!(batch[1][0], 30.0);
+    /// ```
+    pub fn flatten_mut(batch: &mut [Self]) -> &mut [T] {
+        memory::flatten_mut(batch)
+    }
+
     /// Returns the nested array.
     pub fn as_array(&self) -> &S::Array<T> {
         &self.0

@@ -9,6 +9,7 @@ mod fold;
 mod inference_only;
 mod init;
 mod memory;
+mod number_types;
 mod streams;
 mod tuples;
 mod whole_batch;

@@ -2,6 +2,10 @@
 
 use crate::common::{bits, random, settings};
 use shapewright::prelude::*;
+use shapewright::tier::{Tier, force_tier};
+
+#[path = "../../src/network/inference/zoo.rs"]
+mod zoo;
 
 network! { struct Tiny: [4] -> [3] { Linear<_, 10>, Relu, Linear<_, 3> } }
 network! { struct Dense: [784] -> [10] { Linear<_, 600>, Relu, Linear<_, 200>, Tanh, Linear<_, 10>, Softmax } }
@@ -59,4 +63,12 @@ fn it_has_the_bytes_that_the_network_says() {
         assert_eq!(found, expected);
     }
     assert_eq!(align_of::<InferenceWorkspace<Image>>(), 64);
+}
+
+/// The tests of the crate without the standard library have the same numbers.
+#[test]
+fn bits_of_the_portable_tier_do_not_depend_on_the_standard_library() {
+    let _settings = settings();
+    force_tier(Tier::Portable).expect("a tier that every processor has");
+    assert_eq!(zoo::bits(&mut zoo::Zoo::zeros()), zoo::BITS);
 }

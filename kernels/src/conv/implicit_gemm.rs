@@ -383,8 +383,15 @@ impl Strip {
         match vectors {
             1 if whole => s.outline(StripOp::<1, true>(self)),
             1 => s.outline(StripOp::<1, false>(self)),
-            2 if whole => s.outline(StripOp::<2, true>(self)),
-            2 => s.outline(StripOp::<2, false>(self)),
+            2 => {
+                if const { S::TILE >= 2 } {
+                    if whole {
+                        s.outline(StripOp::<2, true>(self));
+                    } else {
+                        s.outline(StripOp::<2, false>(self));
+                    }
+                }
+            }
             3 => {
                 if const { S::TILE >= 3 } {
                     s.outline(StripOp::<3, false>(self));

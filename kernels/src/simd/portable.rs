@@ -24,7 +24,16 @@ impl Simd for Portable {
     type M = [bool; LANES];
     const LANES: usize = LANES;
     const MASKED_LOADS: bool = false;
-    const TILE: usize = 2;
+    // Microcontrollers have registers for 32 floats, of which the wider tile would take all.
+    const TILE: usize = if cfg!(all(
+        not(feature = "std"),
+        target_pointer_width = "32",
+        not(target_family = "wasm")
+    )) {
+        1
+    } else {
+        2
+    };
     const PACKS: bool = cfg!(feature = "std");
 
     // Without `never`, every kernel would be inlined into every caller: nothing else stops the

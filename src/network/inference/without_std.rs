@@ -31,8 +31,10 @@ pub(in crate::network) fn batch<N: Network>(
 
 #[cfg(test)]
 mod tests {
+    use crate::network::inference::zoo;
     use crate::prelude::*;
     use crate::tensor::Rank3;
+    use crate::tier::{Tier, tier};
     use crate::{init, memory};
 
     network! {
@@ -67,6 +69,13 @@ mod tests {
             assert_eq!(net.forward(image), *output);
             assert_eq!(net.forward_with(image, &mut workspace), *output);
             assert!((output.sum() - 1.0).abs() < 1e-6);
+        }
+    }
+    #[test]
+    fn bits_are_those_of_the_portable_tier() {
+        let mut net: zoo::Zoo = memory::zeroed_parameters_by_value();
+        if tier() == Tier::Portable {
+            assert_eq!(zoo::bits(&mut net), zoo::BITS);
         }
     }
 }
