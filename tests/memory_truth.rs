@@ -51,6 +51,7 @@ fn allocated(call: impl FnOnce()) -> usize {
 #[track_caller]
 fn assert_at_most(what: &str, bytes: usize, buffers: usize, call: impl FnOnce()) {
     let found = allocated(call);
+    println!("{what}: {found} bytes of {bytes}");
     assert!(
         found <= bytes + buffers * ROUNDING,
         "{what} allocates {found} bytes, and {bytes} are told"

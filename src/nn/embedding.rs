@@ -268,7 +268,7 @@ impl<In: Shape, Out: Shape, T: Element, const N: usize, const D: usize, const PA
         // Split over the rows of the weight. Each part looks for its own rows among all indices, so
         // that a row is summed in the order of the batch, whatever the number of threads.
         let additions = sizes::product(&[sizes::sum(&[indices.len(), N]), D]);
-        let rows = N.div_ceil(threads::parts(additions)).max(1);
+        let rows = N.div_ceil(cx.parts(additions)).max(1);
         threads::split_mut_with(
             &mut gradient.weight,
             rows,

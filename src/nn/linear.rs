@@ -198,7 +198,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
             start,
             relu: cx.has_relu_epilogue(),
             whole: total_rows,
-            memory: memory.take_at_most(product_memory(total_rows, O, I, false)),
+            memory: memory.take_at_most(const { product_memory(usize::MAX, O, I, false) }),
         });
     }
 
@@ -343,7 +343,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
             start: Start::Zero,
             relu: false,
             whole: total_rows,
-            memory: memory.take_at_most(product_memory(total_rows, I, O, true)),
+            memory: memory.take_at_most(const { product_memory(usize::MAX, I, O, true) }),
         });
     }
 
@@ -386,7 +386,7 @@ impl<const I: usize, const O: usize> DenseRows<I, O> {
                     },
                     relu: false,
                     whole: I,
-                    memory: memory.take_at_most(product_memory(I, O, rows, false)),
+                    memory: memory.take_at_most(const { product_memory(I, O, usize::MAX, false) }),
                 });
             },
         );

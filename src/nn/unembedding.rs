@@ -110,7 +110,7 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Infer<In
             start: Start::Zero,
             relu: false,
             whole: total_rows,
-            memory: thread_memory.take_at_most(product_memory(total_rows, N, D, true)),
+            memory: thread_memory.take_at_most(const { product_memory(usize::MAX, N, D, true) }),
         });
     }
 }
@@ -153,7 +153,7 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Train<In
             start: Start::Zero,
             relu: false,
             whole: total_rows,
-            memory: thread_memory.take_at_most(product_memory(total_rows, D, N, false)),
+            memory: thread_memory.take_at_most(const { product_memory(usize::MAX, D, N, false) }),
         });
     }
 
@@ -198,7 +198,7 @@ impl<In: Shape, Out: Shape, T: Element, const D: usize, const N: usize> Train<In
                     },
                     relu: false,
                     whole: N,
-                    memory: memory.take_at_most(product_memory(N, D, rows, false)),
+                    memory: memory.take_at_most(const { product_memory(N, D, usize::MAX, false) }),
                 });
             },
         );

@@ -588,7 +588,7 @@ where
     }
 }
 
-impl<N: Trainable, O: Optimizer, L, G> Trainer<'_, N, O, L, G> {
+impl<N: Network, O: Optimizer, L, G> Trainer<'_, N, O, L, G> {
     /// Returns the first epoch whose parameters are averaged, counted from 1.
     pub(super) fn first_averaged(&self) -> usize {
         self.average_from.unwrap_or(1)

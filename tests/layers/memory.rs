@@ -386,6 +386,31 @@ fn gradients_with_all_classes_of_memory() {
     check_network::<Net>(3);
 }
 
+/// The threads that have memory are those of the beginning of a pass.
+#[test]
+fn the_number_of_threads_changes_within_a_pass() {
+    network! { struct Net: [33] -> [9] { Mixed, Linear<_, 600>, Relu, Mixed, Shared<0>, Linear<_, 9> } }
+    let net = Net::init(&mut shapewright::rng(1));
+    let x: Vec<Tensor1<33>> = random(65, 2);
+    let weights: Vec<Tensor1<9>> = random(65, 3);
+    let settings = settings();
+
+    let mut wanted = None;
+    for [first, second] in [[1, 1], [1, 4], [4, 1], [2, 4]] {
+        settings.every_threads(&[first], |_| {
+            let mut gradient = Net::zeros();
+            let mut workspace = Net::workspace();
+            let mut pass = net.forward_train(&x, &mut workspace);
+            pass.output_gradients_mut().copy_from_slice(&weights);
+            shapewright::threads::set_threads(second);
+            pass.backward(&mut gradient);
+
+            let found = bits(gradient.params());
+            assert!(found == *wanted.get_or_insert_with(|| found.clone()));
+        });
+    }
+}
+
 /// Cuts its work into chunks of `CHUNK` samples, or as the context says if that is 0, and keeps the
 /// memory of all parts.
 struct Shared<const CHUNK: usize>;
