@@ -66,7 +66,7 @@ impl<T> Drop for KernelMemory<T> {
 /// keeps such memory.
 pub(crate) const fn kernel_needs<T: Number>(len: usize) -> Needs {
     let _ = len;
-    Needs::NONE
+    Needs::NONE.per_thread::<T>(0)
 }
 
 /// Takes memory for `len` elements, which a layer's [`kernel_needs`] name, until the result is
